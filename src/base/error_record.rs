@@ -1,0 +1,203 @@
+//! A failure as data: 15 types, 4 severities (O2). Refusals and faults are something else.
+
+use crate::base::{FailureMode, ValueMap};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What kind of work failed (O2's `ErrorType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are O2's and say what they mean")]
+pub enum ErrorKind {
+    DataLoadError,
+    DataValidationError,
+    DataTransformationError,
+    AgentLifecycleError,
+    TaskExecutionError,
+    WorkflowExecutionError,
+    NarrativeGenerationError,
+    WorkerError,
+    ConfigurationError,
+    DatabaseError,
+    VisualizationError,
+    PredictionError,
+    AnomalyDetectionError,
+    ReportGenerationError,
+    Unknown,
+}
+
+impl ErrorKind {
+    /// The type that a step's `category` gives to its failures.
+    pub fn of_category(category: &str) -> Option<Self> {
+        Some(match category {
+            "data-load" | "load" | "extract" => Self::DataLoadError,
+            "validate" | "validation" | "test" => Self::DataValidationError,
+            "transform" => Self::DataTransformationError,
+            "narrative" => Self::NarrativeGenerationError,
+            "visualize" => Self::VisualizationError,
+            "predict" => Self::PredictionError,
+            "detect" => Self::AnomalyDetectionError,
+            "report" => Self::ReportGenerationError,
+            "database" => Self::DatabaseError,
+            "configuration" => Self::ConfigurationError,
+            "agent" => Self::AgentLifecycleError,
+            "worker" => Self::WorkerError,
+            _ => return None,
+        })
+    }
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// A retried attempt that later succeeded.
+    Low,
+    /// A skipped or continued failure.
+    Medium,
+    /// A failed step or agent.
+    High,
+    /// A failed run, a stuck undo, a fault.
+    Critical,
+}
+
+impl Severity {
+    /// High or critical.
+    pub fn is_critical(self) -> bool {
+        self >= Self::High
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        })
+    }
+}
+
+/// One failure. Where and when it happened stands on the event that carries it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorRecord {
+    /// What kind of work failed.
+    pub error_type: ErrorKind,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Why, in one of 25 classes.
+    pub mode: FailureMode,
+    /// Who did the work: a step's id, an agent, a tool.
+    pub source: String,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// Facts that help: exit code, signal, errno, limit.
+    #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+    pub context: ValueMap,
+    /// The end of what it wrote, or a traceback; foreign text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tail: String,
+}
+
+impl ErrorRecord {
+    /// Starts one; see [`ErrorRecordBuilder::build`] for what it must have.
+    pub fn builder() -> ErrorRecordBuilder {
+        ErrorRecordBuilder::default()
+    }
+
+    /// `[HIGH] worker: message`
+    pub fn summary(&self) -> String {
+        format!("[{}] {}: {}", self.severity, self.source, self.message)
+    }
+}
+
+/// Collects the parts of a record.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ErrorRecordBuilder {
+    error_type: Option<ErrorKind>,
+    severity: Option<Severity>,
+    mode: Option<FailureMode>,
+    source: Option<String>,
+    message: Option<String>,
+    context: ValueMap,
+    tail: String,
+}
+
+impl ErrorRecordBuilder {
+    /// What kind of work failed.
+    pub fn error_type(mut self, it: ErrorKind) -> Self {
+        self.error_type = Some(it);
+        self
+    }
+
+    /// How bad it is.
+    pub fn severity(mut self, it: Severity) -> Self {
+        self.severity = Some(it);
+        self
+    }
+
+    /// Why; `agent_logic` when nothing is said.
+    pub fn mode(mut self, it: FailureMode) -> Self {
+        self.mode = Some(it);
+        self
+    }
+
+    /// Who did the work.
+    pub fn source(mut self, it: impl Into<String>) -> Self {
+        self.source = Some(it.into());
+        self
+    }
+
+    /// What happened.
+    pub fn message(mut self, it: impl Into<String>) -> Self {
+        self.message = Some(it.into());
+        self
+    }
+
+    /// One fact that helps.
+    pub fn context(mut self, key: &str, value: impl Into<crate::base::Value>) -> Self {
+        self.context.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// The end of what it wrote.
+    pub fn tail(mut self, it: impl Into<String>) -> Self {
+        self.tail = it.into();
+        self
+    }
+
+    /// # Errors
+    /// The first part that is missing: type, severity, source, message, in that order (O2).
+    pub fn build(self) -> Result<ErrorRecord, &'static str> {
+        Ok(ErrorRecord {
+            error_type: self.error_type.ok_or("error_type")?,
+            severity: self.severity.ok_or("severity")?,
+            mode: self.mode.unwrap_or(FailureMode::AgentLogic),
+            source: self.source.filter(|it| !it.is_empty()).ok_or("source")?,
+            message: self.message.filter(|it| !it.is_empty()).ok_or("message")?,
+            context: self.context,
+            tail: self.tail,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_without_its_parts_is_refused_in_order() {
+        let builder = ErrorRecord::builder();
+        assert_eq!(builder.clone().build(), Err("error_type"));
+        let builder = builder.error_type(ErrorKind::Unknown);
+        assert_eq!(builder.clone().build(), Err("severity"));
+        let builder = builder.severity(Severity::High);
+        assert_eq!(builder.clone().build(), Err("source"));
+        let builder = builder.source("build");
+        assert_eq!(builder.clone().build(), Err("message"));
+        let record = builder.message("exit code 2").build().expect("all parts are there");
+        assert_eq!(record.summary(), "[HIGH] build: exit code 2");
+    }
+}

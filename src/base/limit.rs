@@ -1,0 +1,67 @@
+//! Every limit of the program, in one place, with the relations between them checked when it is compiled.
+
+use crate::base::Span;
+
+/// Steps of one run, after expansion.
+pub const STEPS_MAX: usize = 100_000;
+/// Runs that have not come to rest.
+pub const OPEN_RUNS_MAX: usize = 10_000;
+/// Gates open at once.
+pub const OPEN_GATES_MAX: usize = 10_000;
+/// Bytes of an event kept in its row; a larger one becomes a blob.
+pub const EVENT_INLINE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one event, inline or not.
+pub const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of output kept of one attempt: its head and its tail.
+pub const SPOOL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of `$CUELIGHT_OUTPUT` of one step.
+pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of one file of evidence or artifact.
+pub const ARTIFACT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Workflows inside workflows.
+pub const NESTING_MAX: usize = 16;
+/// Bytes of a workflow file.
+pub const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Depth of a workflow file.
+pub const FILE_DEPTH_MAX: usize = 64;
+/// Bytes that aliases may grow to.
+pub const ALIAS_BYTES_MAX: usize = 1024 * 1024;
+/// Copies that one matrix may have.
+pub const MATRIX_COPIES_MAX: usize = 10_000;
+/// Characters of an expression.
+pub const EXPRESSION_CHARS_MAX: usize = 21_000;
+/// Depth of an expression (GitHub's).
+pub const EXPRESSION_DEPTH_MAX: usize = 50;
+/// Bytes of a reason.
+pub const REASON_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one value of a scope.
+pub const SCOPE_VALUE_BYTES_MAX: usize = 1024 * 1024;
+/// Steps running at once when a workflow does not say.
+pub const PARALLEL_DEFAULT: usize = 16;
+/// Calls in all when `retry` is written without a figure.
+pub const ATTEMPTS_DEFAULT: u32 = 3;
+/// Calls in all that a file may ask for.
+pub const ATTEMPTS_MAX: u32 = 1000;
+/// How long an approval can be taken back before what it releases starts.
+pub const UNDO_WINDOW_DEFAULT: Span = Span::seconds(5);
+/// Between asking a process to end and ending it.
+pub const KILL_GRACE: Span = Span::seconds(5);
+/// Commands taken into one transaction.
+pub const BATCH_COMMANDS_MAX: usize = 1024;
+/// Commands waiting for the conductor.
+pub const INBOX_COMMANDS_MAX: usize = 8192;
+/// Bytes of output shown of a running step without reading its file.
+pub const TAIL_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one frame on the socket.
+pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+const _: () = {
+    assert!(EVENT_INLINE_BYTES_MAX < EVENT_BYTES_MAX);
+    assert!(OUTPUT_BYTES_MAX < EVENT_BYTES_MAX);
+    assert!(SCOPE_VALUE_BYTES_MAX <= OUTPUT_BYTES_MAX);
+    assert!(REASON_BYTES_MAX < EVENT_INLINE_BYTES_MAX);
+    assert!(MATRIX_COPIES_MAX < STEPS_MAX);
+    assert!(BATCH_COMMANDS_MAX <= INBOX_COMMANDS_MAX);
+    assert!(ATTEMPTS_DEFAULT <= ATTEMPTS_MAX);
+    assert!(TAIL_BYTES_MAX < FRAME_BYTES_MAX);
+};

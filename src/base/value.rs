@@ -1,0 +1,28 @@
+//! A JSON value that keeps a number as it was written and an object in its order.
+
+/// Any JSON value.
+pub type Value = serde_json::Value;
+
+/// A JSON object, in the order it was written.
+pub type ValueMap = serde_json::Map<String, serde_json::Value>;
+
+/// The JSON word for what a value is.
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// The front of a text, at most `chars` characters, with `…` when something was left out.
+pub fn shorten(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        None => text.to_owned(),
+        Some(_) if chars == 0 => String::new(),
+        Some(_) => text.chars().take(chars - 1).chain(['…']).collect(),
+    }
+}

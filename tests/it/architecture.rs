@@ -1,0 +1,536 @@
+//! The walls of the house, checked as text: who may look into whom, and which
+//! words may be said where. Lives in `tests/it/architecture.rs`.
+//!
+//! Needs nothing but `std`, so it breaks only when a wall does. It reads names and
+//! does not resolve them: what a name cannot show (an alias of a type, a method) is
+//! for `.clippy.toml`, and what may not even be linked is for the feature `host`.
+//! It measures no lengths; those are aims, and a reader's judgement.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+/// Every room, and the rooms it may look into. A room not listed here is an error.
+/// A file listed by its path has rules of its own; the longest name that fits wins.
+const ROOMS: &[(&str, &[&str])] = &[
+    // The quiet half: no input or output, no waiting, no clock.
+    ("base", &[]),
+    ("expression", &["base"]),
+    ("definition", &["base", "expression"]),
+    ("plan", &["base", "expression", "definition"]),
+    ("engine", &["base", "expression", "plan"]),
+    ("exchange", &["base"]),
+    ("projection", &["base", "plan", "engine"]),
+    // The loud half: touches the world; behind the feature `host`. When `cluster`
+    // comes, it stands after `runtime` and behind a feature of its own.
+    ("store", &["base", "engine", "exchange"]),
+    ("tool", &["base"]),
+    ("runtime", &["base", "definition", "plan", "engine", "exchange", "projection", "store", "tool"]),
+    ("gateway", &["base", "engine", "exchange", "projection", "store", "runtime"]),
+    ("console", &["base", "plan", "engine", "projection"]),
+    ("console/event_loop.rs", &["base", "engine", "projection", "runtime"]),
+    (
+        "app",
+        &[
+            "base",
+            "expression",
+            "definition",
+            "plan",
+            "engine",
+            "exchange",
+            "projection",
+            "store",
+            "tool",
+            "runtime",
+            "gateway",
+            "console",
+        ],
+    ),
+];
+
+/// The rooms that touch the world. `lib.rs` declares each behind `HOST`, and no other.
+const LOUD: &[&str] = &["store", "tool", "runtime", "gateway", "console", "app"];
+const HOST: &str = r#"#[cfg(feature = "host")]"#;
+
+/// The places where waiting is part of the work.
+const WAITING: &[&str] = &["tool/", "runtime/", "gateway/", "console/event_loop.rs", "app/"];
+const WORLD: &[&str] = &["store/", "tool/", "runtime/", "gateway/", "console/", "app/"];
+
+/// A word, where it may be said (path prefixes), and what to say instead. A word with
+/// `::` in it is also found when it is spread over the groups of a `use`.
+const WORDS: &[(&str, &[&str], &str)] = &[
+    // One room for each crate that touches the world.
+    ("rusqlite", &["store/"], "ask crate::store"),
+    ("tokio", WAITING, "return an Effect"),
+    ("ratatui", &["console/"], "return data, let console draw it"),
+    ("crossterm", &["console/terminal.rs"], "take a console::Message"),
+    ("tui_textarea", &["console/"], "return data, let console edit it"),
+    // Waiting, time and chance.
+    ("async", WAITING, "return an Effect; only the loud half waits"),
+    ("SystemTime", &["runtime/clock.rs"], "take `now: Timestamp`"),
+    ("Instant::now", &["runtime/clock.rs"], "take `now: Timestamp`"),
+    ("Utc::now", &["runtime/clock.rs"], "take `now: Timestamp`"),
+    ("Local::now", &["runtime/clock.rs"], "take `now: Timestamp`"),
+    ("rand", &["runtime/entropy.rs"], "take the seed of the run"),
+    ("getrandom", &["runtime/entropy.rs"], "take the seed of the run"),
+    // The machine around us.
+    ("std::env", &["app/"], "take it from Config"),
+    ("std::fs", &["store/", "tool/", "gateway/project.rs", "app/"], "take the bytes"),
+    ("tokio::fs", &["store/", "tool/", "gateway/project.rs", "app/"], "take the bytes"),
+    ("process::Command", &["tool/process.rs", "tool/guard/", "app/"], "return an Effect"),
+    ("TcpListener", &["gateway/"], "ports are opened by crate::gateway"),
+    ("UnixListener", &["gateway/"], "sockets are opened by crate::gateway"),
+    ("print!", &["app/"], "return it"),
+    ("println!", &["app/"], "return it"),
+    ("eprint!", &["app/"], "return it"),
+    ("eprintln!", &["app/"], "return it"),
+    // Order and rounding are part of the answer.
+    ("HashMap", WORLD, "BTreeMap: order is part of the answer"),
+    ("HashSet", WORLD, "BTreeSet: order is part of the answer"),
+    (
+        "f64",
+        &["expression/", "store/", "tool/", "runtime/", "gateway/", "console/", "app/"],
+        "a whole number of base: Score, Money, Span",
+    ),
+    ("f32", &["console/"], "a whole number of base: Score, Money, Span"),
+    // State has one owner, and a limit.
+    ("Mutex", WORLD, "give the state one owner"),
+    ("RwLock", WORLD, "give the state one owner"),
+    ("RefCell", WORLD, "give the state one owner"),
+    ("thread_local", &[], "give the state one owner"),
+    ("static mut", &[], "give the state one owner"),
+    ("unbounded_channel", &[], "a bound from base::limit"),
+    ("Journal", &["store/", "runtime/", "app/"], "submit a Command; only the conductor writes the journal"),
+    // Meaning has one name.
+    ("Color", &["console/theme.rs", "console/picture.rs"], "a role of console::Theme"),
+    (
+        "Key::Char",
+        &["console/keymap.rs", "console/terminal.rs", "console/update/editing.rs"],
+        "an Intent of console::keymap, so that the help is true",
+    ),
+    // The walls are read by name.
+    ("crate as", &[], "the walls are read by name"),
+    ("extern crate", &[], "the walls are read by name"),
+    ("#[path", &[], "a file is named after its module"),
+    ("include!", &[], "a file is named after its module"),
+];
+
+#[test]
+fn the_house_is_tidy() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = BTreeMap::new();
+    read_tree(&root, &root, &mut files);
+    assert!(!files.is_empty());
+    let complaints: String = files.iter().flat_map(|(path, text)| complaints_about(path, text)).collect();
+    assert!(complaints.is_empty(), "\n{complaints}");
+}
+
+/// A room looks only into rooms listed above it, so the whole can have no cycle, and
+/// the quiet half can see nothing of the loud one.
+#[test]
+fn the_rooms_are_in_reading_order() {
+    for (index, (room, allowed)) in ROOMS.iter().enumerate() {
+        for seen in *allowed {
+            let above = ROOMS[..index].iter().any(|(name, _)| name == seen);
+            assert!(above, "{room} looks down into {seen}");
+            assert!(is_loud(room) || !is_loud(seen), "{room} is quiet, {seen} is not");
+        }
+    }
+}
+
+/// One line for each breach: the place, what is wrong, and what to do about it.
+fn complaints_about(path: &str, text: &str) -> Vec<String> {
+    let code = blank_comments_and_strings(text);
+    let mut found = Vec::new();
+    if !text.starts_with("//!") {
+        found.push((0, "begin with `//!`: what this file is for".to_owned()));
+    }
+    check_words(path, &code, &mut found);
+    match path.split_once('/') {
+        Some((room, inside)) => check_room(path, room, inside, &code, &mut found),
+        None if path == "lib.rs" => check_map(text, &mut found),
+        None if path == "main.rs" => {}
+        None => found.push((0, "only lib.rs and main.rs stand outside the rooms".to_owned())),
+    }
+    let line_of = |offset: usize| code[..offset].matches('\n').count() + 1;
+    let lines: BTreeSet<(usize, String)> =
+        found.into_iter().map(|(offset, what)| (line_of(offset), what)).collect();
+    lines.into_iter().map(|(line, what)| format!("src/{path}:{line}: {what}\n")).collect()
+}
+
+fn check_words(path: &str, code: &str, found: &mut Vec<(usize, String)>) {
+    let uses = use_paths(code);
+    for (word, places, instead) in WORDS {
+        if places.iter().any(|place| path.starts_with(place)) {
+            continue;
+        }
+        let spelled = word_offsets(code, word);
+        let spread = uses.iter().filter(|(_, used)| {
+            word.contains("::") && format!("::{used}::").contains(&format!("::{word}::"))
+        });
+        for offset in spelled.chain(spread.map(|(offset, _)| *offset)) {
+            found.push((offset, format!("`{word}` may not be said here; {instead}")));
+        }
+    }
+}
+
+fn check_room(path: &str, room: &str, inside: &str, code: &str, found: &mut Vec<(usize, String)>) {
+    let fitting = ROOMS.iter().filter(|(name, _)| *name == room || *name == path);
+    let Some((_, allowed)) = fitting.max_by_key(|(name, _)| name.len()) else {
+        found.push((0, format!("`{room}` is not a room; add it to ROOMS or move the file")));
+        return;
+    };
+    for (offset, used) in crate_paths(code) {
+        let mut segments = used.split("::");
+        let (Some(target), door) = (segments.next(), segments.next()) else { continue };
+        if target == "self" || target == "*" {
+            found.push((offset, format!("`crate::{target}` hides which room is meant; name it")));
+        }
+        if target == room || !ROOMS.iter().any(|(name, _)| *name == target) {
+            continue;
+        }
+        if !allowed.contains(&target) {
+            found.push((offset, format!("{room} may not look into {target}")));
+        }
+        let past_the_door =
+            segments.next().is_some() && door.is_some_and(|it| it.starts_with(|c: char| c.is_lowercase()));
+        if past_the_door {
+            found.push((offset, format!("crate::{used} goes past the door of {target}; re-export it there")));
+        }
+    }
+    if inside == "mod.rs" {
+        for word in ["pub mod", "pub(crate) mod"] {
+            for offset in word_offsets(code, word) {
+                found.push((offset, format!("`{word}` is a second door; re-export with `pub use`")));
+            }
+        }
+    }
+    let depth = inside.matches('/').count() + usize::from(!inside.ends_with("mod.rs"));
+    for (offset, _) in code.match_indices("super::") {
+        let supers = code[offset..].split("::").take_while(|it| *it == "super").count();
+        if depth < supers && !code[..offset].ends_with("super::") {
+            found.push((offset, "`super` leaves the room; say `crate::`".to_owned()));
+        }
+    }
+}
+
+/// `lib.rs` is the map: a loud room is declared behind the feature, a quiet one is not.
+fn check_map(text: &str, found: &mut Vec<(usize, String)>) {
+    let (mut offset, mut behind_host) = (0, false);
+    for line in text.split_inclusive('\n') {
+        let word = line.trim();
+        if let Some(room) = word.strip_prefix("pub mod ").and_then(|it| it.strip_suffix(';')) {
+            if is_loud(room) && !behind_host {
+                found.push((offset, format!("{room} is loud; put `{HOST}` before it")));
+            } else if !is_loud(room) && behind_host {
+                found.push((offset, format!("{room} is quiet; it builds without `host`")));
+            }
+        }
+        behind_host = word == HOST || behind_host && word.starts_with("//");
+        offset += line.len();
+    }
+}
+
+fn is_loud(room: &str) -> bool {
+    LOUD.contains(&room.split('/').next().unwrap_or(room))
+}
+
+/// Every path that begins with `crate::`, with the groups of a `use` spread out.
+fn crate_paths(code: &str) -> Vec<(usize, String)> {
+    paths_after(code, "crate::")
+}
+
+/// Every path that a `use` brings in, with its groups spread out.
+fn use_paths(code: &str) -> Vec<(usize, String)> {
+    paths_after(code, "use ")
+}
+
+fn paths_after(code: &str, opening: &str) -> Vec<(usize, String)> {
+    let mut out = Vec::new();
+    for (offset, _) in code.match_indices(opening) {
+        if !code[..offset].ends_with(is_word) {
+            spread(&code[offset + opening.len()..], "", &mut |path| out.push((offset, path)));
+        }
+    }
+    out
+}
+
+/// Reads one path or group from the front of `code`; returns what is left.
+fn spread<'a>(code: &'a str, prefix: &str, found: &mut dyn FnMut(String)) -> &'a str {
+    let code = code.trim_start();
+    let code = code.strip_prefix("::").unwrap_or(code);
+    if let Some(mut rest) = code.strip_prefix('{') {
+        loop {
+            rest = rest.trim_start().trim_start_matches(',').trim_start();
+            if rest.is_empty() {
+                return rest;
+            }
+            if let Some(after) = rest.strip_prefix('}') {
+                return after;
+            }
+            rest = spread(rest, prefix, found);
+        }
+    }
+    let end = code.find(|c: char| !is_word(c) && c != '*').unwrap_or(code.len());
+    if end == 0 {
+        let next = code.chars().next().map_or(0, char::len_utf8);
+        return &code[next..];
+    }
+    let path = if prefix.is_empty() { code[..end].to_owned() } else { format!("{prefix}::{}", &code[..end]) };
+    if let Some(rest) = code[end..].strip_prefix("::") {
+        return spread(rest, &path, found);
+    }
+    found(path);
+    let rest = code[end..].trim_start();
+    let alias = rest.strip_prefix("as ").map(str::trim_start);
+    alias.map_or(rest, |it| it.trim_start_matches(is_word))
+}
+
+/// Where `word` stands alone: not as a part of a longer name.
+fn word_offsets<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+    code.match_indices(word).map(|(offset, _)| offset).filter(move |&offset| {
+        !code[..offset].ends_with(is_word) && !code[offset + word.len()..].starts_with(is_word)
+    })
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The same text with comments and the insides of literals turned to spaces.
+fn blank_comments_and_strings(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = bytes.to_vec();
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &text[at..];
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            block_comment(rest)
+        } else if let Some(length) = raw_string(rest) {
+            length
+        } else if rest.starts_with('"') {
+            quoted(rest)
+        } else if let Some(length) = char_literal(rest) {
+            length
+        } else {
+            // A whole word at a time, so that the `r` of `for"` opens nothing.
+            let word = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
+            at += word.max(rest.chars().next().map_or(1, char::len_utf8));
+            continue;
+        };
+        for byte in &mut out[at..at + length] {
+            if *byte != b'\n' {
+                *byte = b' ';
+            }
+        }
+        at += length;
+    }
+    String::from_utf8(out).expect("only whole characters were blanked")
+}
+
+/// The length of the block comment that `text` begins with; they nest.
+fn block_comment(text: &str) -> usize {
+    let (mut depth, mut at) = (0, 0);
+    while at < text.len() {
+        let step = match &text.as_bytes()[at..] {
+            [b'/', b'*', ..] => {
+                depth += 1;
+                2
+            }
+            [b'*', b'/', ..] => {
+                depth -= 1;
+                2
+            }
+            _ => 1,
+        };
+        at += step;
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// The length of the raw string that `text` begins with; none for a raw name (`r#type`).
+fn raw_string(text: &str) -> Option<usize> {
+    let after = text.strip_prefix("br").or_else(|| text.strip_prefix("cr"));
+    let after = after.or_else(|| text.strip_prefix('r'))?;
+    let hashes = after.bytes().take_while(|byte| *byte == b'#').count();
+    let inside = after[hashes..].strip_prefix('"')?;
+    let close = format!("\"{}", "#".repeat(hashes));
+    let length = inside.find(&close).map_or(inside.len(), |it| it + close.len());
+    Some(text.len() - inside.len() + length)
+}
+
+/// The length of the string that `text` begins with.
+fn quoted(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = 1;
+    while end < bytes.len() && bytes[end] != b'"' {
+        end += if bytes[end] == b'\\' { 2 } else { 1 };
+    }
+    (end + 1).min(bytes.len())
+}
+
+/// The length of the character literal that `text` begins with; none for a lifetime.
+fn char_literal(text: &str) -> Option<usize> {
+    let inner = text.strip_prefix('\'')?;
+    let mut chars = inner.char_indices();
+    let (_, first) = chars.next()?;
+    if first == '\\' {
+        let (after, _) = inner.char_indices().nth(2)?;
+        return Some(1 + after + inner[after..].find('\'')? + 1);
+    }
+    let (at, second) = chars.next()?;
+    (second == '\'').then_some(1 + at + 1)
+}
+
+fn read_tree(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(dir).expect("the sources are there") {
+        let path = entry.expect("the sources can be listed").path();
+        if path.is_dir() {
+            read_tree(root, &path, files);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let name = path.strip_prefix(root).expect("listed below the root");
+            let name = name.to_str().expect("our names are ASCII").replace('\\', "/");
+            files.insert(name, fs::read_to_string(&path).expect("a source is UTF-8"));
+        }
+    }
+}
+
+// From here on the wall tests itself: a file in, complaints out.
+
+#[track_caller]
+fn check(path: &str, text: &str, expected: &[&str]) {
+    let said = complaints_about(path, &format!("//! .\n{text}"));
+    let said: Vec<&str> =
+        said.iter().map(|line| line.split_once(": ").expect("a place").1.trim_end()).collect();
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_room_may_not_look_up() {
+    check("engine/gate.rs", "use crate::store::Store;", &["engine may not look into store"]);
+    check(
+        "engine/gate.rs",
+        "use crate::{base::Id, plan::{Plan, Step}, console::Theme};",
+        &["engine may not look into console"],
+    );
+    check("engine/gate.rs", "fn f() { crate::runtime::begin() }", &["engine may not look into runtime"]);
+    check(
+        "plan/lower.rs",
+        "macro_rules! m { () => { $crate::store::open() } }",
+        &["plan may not look into store"],
+    );
+    check("projection/health.rs", "use crate::engine::{Event, World as W};", &[]);
+    check("engine/step.rs", "use crate::expression::{self, Value};", &[]);
+    check("tool/process.rs", "use crate::engine::Event;", &["tool may not look into engine"]);
+    check("console/view/gates.rs", "use crate::runtime::Desk;", &["console may not look into runtime"]);
+    check("console/event_loop.rs", "use crate::{engine::Command, runtime::Desk};", &[]);
+    check("gateway/attach.rs", "use crate::runtime::Desk;", &[]);
+}
+
+#[test]
+fn a_room_is_entered_by_its_door() {
+    check(
+        "projection/health.rs",
+        "use crate::engine::decide::gate::quorum;",
+        &["crate::engine::decide::gate::quorum goes past the door of engine; re-export it there"],
+    );
+    check("projection/health.rs", "use crate::engine::Event::RunStarted;", &[]);
+    check("engine/mod.rs", "use super::store::Store;", &["`super` leaves the room; say `crate::`"]);
+    check("engine/gate.rs", "use super::super::store::Store;", &["`super` leaves the room; say `crate::`"]);
+    check("console/view/gates.rs", "use super::super::Theme;", &[]);
+    check(
+        "engine/mod.rs",
+        "mod gate;\npub mod step;",
+        &["`pub mod` is a second door; re-export with `pub use`"],
+    );
+    check("console/view/mod.rs", "pub mod gates;", &[]);
+}
+
+#[test]
+fn some_words_belong_to_one_room() {
+    check(
+        "engine/gate.rs",
+        "fn f() { let t = std::time::Instant::now(); }",
+        &["`Instant::now` may not be said here; take `now: Timestamp`"],
+    );
+    check("console/view/gates.rs", "use tokio::spawn;", &["`tokio` may not be said here; return an Effect"]);
+    check("runtime/conductor.rs", "use tokio::select;", &[]);
+    check("expression/number.rs", "fn f(x: f64) {}", &[]);
+    check(
+        "engine/quality.rs",
+        "fn f(x: f64) {}",
+        &["`f64` may not be said here; a whole number of base: Score, Money, Span"],
+    );
+    check(
+        "console/view/gates.rs",
+        "async fn f() {}",
+        &["`async` may not be said here; return an Effect; only the loud half waits"],
+    );
+    check("engine/gate.rs", "fn asynchronous(operand: u8, Random: u8) {}", &[]);
+}
+
+#[test]
+fn a_word_is_found_in_the_groups_of_a_use() {
+    let said = ["`std::fs` may not be said here; take the bytes"];
+    check("plan/lower.rs", "use std::fs;", &said);
+    check("plan/lower.rs", "use std::{collections::BTreeMap, fs, path::Path};", &said);
+    check("plan/lower.rs", "use ::std::{fs::{read, write}};", &said);
+    check(
+        "gateway/server.rs",
+        "use std::process::{Command, Stdio};",
+        &["`process::Command` may not be said here; return an Effect"],
+    );
+    check("plan/lower.rs", "use std::{fmt, collections::BTreeMap};", &[]);
+    check("store/blob.rs", "use std::{fs, path::Path};", &[]);
+}
+
+#[test]
+fn what_is_only_written_about_is_no_breach() {
+    check("engine/gate.rs", "// Instant::now is read in runtime.\nconst S: &str = \"rusqlite\";", &[]);
+    check("engine/gate.rs", "/* tokio /* async */ rusqlite */ const C: char = '\"';", &[]);
+    check("engine/gate.rs", "const S: &str = r#\"crate::store \" tokio\"#; fn f<'a>() {}", &[]);
+    check(
+        "engine/gate.rs",
+        "const A: (char, &str) = ('\\'', \"\\\" tokio\"); use tokio::time;",
+        &["`tokio` may not be said here; return an Effect"],
+    );
+}
+
+#[test]
+fn a_room_is_named_to_be_entered() {
+    let alias = ["`crate as` may not be said here; the walls are read by name"];
+    check("engine/gate.rs", "use crate as c;", &alias);
+    let hidden = ["`crate::self` hides which room is meant; name it"];
+    check("engine/gate.rs", "use crate::{self as c};", &hidden);
+    let moved = ["`#[path` may not be said here; a file is named after its module"];
+    check("engine/mod.rs", "#[path = \"../store/mod.rs\"]\nmod s;", &moved);
+    check("engine/gate.rs", "use crate::*;", &["`crate::*` hides which room is meant; name it"]);
+}
+
+#[test]
+fn a_room_is_known() {
+    check("utils/mod.rs", "", &["`utils` is not a room; add it to ROOMS or move the file"]);
+    check("things.rs", "", &["only lib.rs and main.rs stand outside the rooms"]);
+    let said = complaints_about("base/id.rs", "pub struct RunId(u64);");
+    assert_eq!(said, ["src/base/id.rs:1: begin with `//!`: what this file is for\n"]);
+}
+
+#[test]
+fn a_loud_room_stands_behind_the_feature() {
+    check("lib.rs", "pub mod base;\n#[cfg(feature = \"host\")]\npub mod store;", &[]);
+    check("lib.rs", "#[cfg(feature = \"host\")]\n/// What is kept.\npub mod store;", &[]);
+    check(
+        "lib.rs",
+        "#[cfg(feature = \"host\")]\npub mod engine;\npub mod store;",
+        &[
+            "engine is quiet; it builds without `host`",
+            "store is loud; put `#[cfg(feature = \"host\")]` before it",
+        ],
+    );
+}
