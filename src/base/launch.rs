@@ -1,0 +1,94 @@
+//! What a process step is about to call, wholly resolved: the engine puts it into the event that asks for the call,
+//! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
+
+use crate::base::{Digest, SPOOL_BYTES_MAX, Span, Value, canonical_json, sha256};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// One call of a local program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The program and its arguments; a script is the last argument of its shell.
+    pub argv: Vec<String>,
+    /// What is added to the environment, in order; the last one of a name wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, Vec<TextPart>)>,
+    /// The working directory: absolute, or below the workspace; the workspace itself when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
+    /// How long this attempt may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// Bytes of output that are kept: beyond it, the head and the tail.
+    #[serde(default = "output_limit_default")]
+    pub output_limit: u64,
+}
+
+/// A stretch of a value in the environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextPart {
+    /// As it stands.
+    Text(String),
+    /// The secret of this name, put in at launch.
+    Secret(String),
+}
+
+impl Launch {
+    /// A call with nothing but its words: the workspace as directory, no time limit, the whole output limit.
+    pub fn of<I: IntoIterator<Item = S>, S: Into<String>>(argv: I) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            env: Vec::new(),
+            dir: None,
+            timeout: None,
+            output_limit: SPOOL_BYTES_MAX,
+        }
+    }
+
+    /// What an approval and an intent are bound to: the same words have the same hash, whoever wrote them down.
+    pub fn hash(&self) -> Digest {
+        let value: Value = serde_json::to_value(self).expect("a launch holds nothing but text and numbers");
+        sha256("cuelight-launch-v1", &[canonical_json(&value).as_bytes()])
+    }
+
+    /// The names of the secrets it needs.
+    pub fn secret_names(&self) -> BTreeSet<&str> {
+        let parts = self.env.iter().flat_map(|(_, parts)| parts);
+        parts
+            .filter_map(|part| match part {
+                TextPart::Secret(name) => Some(name.as_str()),
+                TextPart::Text(_) => None,
+            })
+            .collect()
+    }
+}
+
+fn output_limit_default() -> u64 {
+    SPOOL_BYTES_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch() -> Launch {
+        let parts = vec![TextPart::Text("Bearer ".to_owned()), TextPart::Secret("TOKEN".to_owned())];
+        Launch { env: vec![("AUTH".to_owned(), parts)], ..Launch::of(["bash", "-c", "true"]) }
+    }
+
+    #[test]
+    fn the_hash_survives_being_stored_and_changes_with_every_word() {
+        let stored = serde_json::to_string(&launch()).expect("JSON");
+        let read: Launch = serde_json::from_str(&stored).expect("our own JSON");
+        assert_eq!(read, launch());
+        assert_eq!(read.hash(), launch().hash());
+        assert_ne!(Launch { timeout: Some(Span::seconds(1)), ..launch() }.hash(), launch().hash());
+        assert_ne!(Launch::of(["bash", "-c true"]).hash(), Launch::of(["bash", "-c", "true"]).hash());
+    }
+
+    #[test]
+    fn secrets_are_named_and_never_held() {
+        assert_eq!(launch().secret_names(), BTreeSet::from(["TOKEN"]));
+    }
+}
