@@ -16,6 +16,9 @@ pub struct Launch {
     /// The working directory: absolute, or below the workspace; the workspace itself when nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
+    /// Files to keep when it has succeeded: glob patterns below the working directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
     /// How long this attempt may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
@@ -41,6 +44,7 @@ impl Launch {
             argv: argv.into_iter().map(Into::into).collect(),
             env: Vec::new(),
             dir: None,
+            artifacts: Vec::new(),
             timeout: None,
             output_limit: SPOOL_BYTES_MAX,
         }

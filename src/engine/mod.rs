@@ -1,1 +1,21 @@
-//! (room: engine)
+//! What may happen: the pure state machine. Commands in, events out, effects asked for by events.
+//!
+//! No clock, no disk, no waiting: `now` is told, and chance is computed from the seed of the run.
+
+mod actor;
+mod command;
+mod effect;
+mod event;
+mod refusal;
+mod state;
+
+pub use actor::{Actor, Channel, Proof};
+pub use command::{Command, Decision, DoubtAnswer, Launching, RetryFrom, Verdict};
+pub use effect::{Effect, react};
+pub use event::{
+    Ask, AttemptEvent, CauseOfLaunch, Event, Evidence, Fact, Facts, Failure, FileFact, FormField, GateEvent,
+    Later, Outcome, PartialResult, Purpose, RunEvent, ScopeEvent, StepEvent, UndoEvent, Vote, WaitReason,
+    Why, WillRun,
+};
+pub use refusal::Refusal;
+pub use state::{GateState, RunState, Stage, StepState};

@@ -1,1 +1,11 @@
-//! (room: plan)
+//! What will be run: the plan, made once from a checked workflow and its inputs, never changed after that.
+//!
+//! A plan is stored in the log with its run, so a later version of cuelight cannot change the past.
+
+mod plan;
+
+pub use plan::{
+    Budget, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind, GateRule, Need,
+    OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep, Quorum, Retry,
+    RetryKind, Risk, Scope, Undo, WaitFor, Work,
+};

@@ -1,0 +1,294 @@
+//! All that can be asked of the engine. A command asks; whether it happens is decided in `handle`.
+
+use crate::{
+    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, ValueMap},
+    engine::{Actor, CauseOfLaunch, Outcome, event::Facts},
+    plan::Plan,
+};
+use serde::{Deserialize, Serialize};
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Makes a run of a plan.
+    Launch(Box<Launching>),
+    /// Starts nothing new in this run.
+    Pause {
+        /// The run.
+        run: RunId,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Goes on.
+    Resume {
+        /// The run.
+        run: RunId,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Ends the run; what runs is ended too.
+    Cancel {
+        /// The run.
+        run: RunId,
+        /// Who asks.
+        by: Actor,
+        /// Why.
+        reason: String,
+        /// Whether what was done is undone.
+        undo: bool,
+    },
+    /// A person's answer at a gate.
+    Decide(Box<Decision>),
+    /// Takes one's own vote back while the gate is open or armed.
+    Withdraw {
+        /// The gate.
+        gate: GateId,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Changes the parameters of a gate's form; makes a new ask.
+    EditForm {
+        /// The gate.
+        gate: GateId,
+        /// The epoch that was seen.
+        epoch: Epoch,
+        /// The whole form as it should be.
+        values: ValueMap,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+    },
+    /// A remark at a gate, for all who look at it.
+    Comment {
+        /// The gate.
+        gate: GateId,
+        /// What is said.
+        text: String,
+        /// Who says it.
+        by: Actor,
+    },
+    /// Says what became of a step that may have happened.
+    AnswerDoubt {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: StepIx,
+        /// What became of it.
+        answer: DoubtAnswer,
+        /// How this is known.
+        reason: String,
+        /// Who says it.
+        by: Actor,
+    },
+    /// Makes a linked run that does again what did not succeed.
+    Retry {
+        /// A run at rest.
+        run: RunId,
+        /// Which steps are done again.
+        from: RetryFrom,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Gives up a step that has not come to rest; its dependents see it as skipped.
+    Skip {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: StepIx,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Completes a failed or waiting step by hand.
+    Done {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: StepIx,
+        /// Its outputs.
+        outputs: ValueMap,
+        /// How this is known.
+        reason: String,
+        /// Who says it.
+        by: Actor,
+    },
+    /// Undoes what a run at rest has done.
+    Undo {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Tries a stuck undo again, or gives it up.
+    SettleUndo {
+        /// The run.
+        run: RunId,
+        /// The step whose undo is stuck.
+        step: StepIx,
+        /// Whether it is tried again; else it counts as done by hand.
+        again: bool,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+    },
+    /// A call has ended. From the loud half.
+    AttemptEnded {
+        /// Which.
+        attempt: AttemptId,
+        /// How.
+        outcome: Box<Outcome>,
+    },
+    /// What a step asked of the world. From the loud half.
+    FactsFetched {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: StepIx,
+        /// What was found.
+        facts: Facts,
+    },
+    /// A deadline has passed. From the loud half.
+    Wake,
+    /// The engine has just been started on this log: what was in flight is judged. From the loud half.
+    Recover {
+        /// How long nobody looked.
+        away: Span,
+    },
+    /// A request was refused at the door and must be on record.
+    NoteRefusal {
+        /// The gate it was about.
+        gate: GateId,
+        /// Who asked.
+        by: Actor,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// A run to be made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Launching {
+    /// What will be done.
+    pub plan: Plan,
+    /// Who asks.
+    pub by: Actor,
+    /// Of all chance in this run.
+    pub seed: u64,
+    /// Where it comes from.
+    pub cause: CauseOfLaunch,
+    /// Ties everything together that belongs to one piece of work, across runs.
+    pub trace: String,
+}
+
+/// A person's answer at a gate, with all that makes it valid for this ask and no other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Chosen by the seat; the same id again gets the same answer.
+    pub id: DecisionId,
+    /// The gate.
+    pub gate: GateId,
+    /// The epoch that was seen.
+    pub epoch: Epoch,
+    /// The hash of the ask that was seen.
+    pub ask: Digest,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Why; a rejection always has one.
+    pub reason: String,
+    /// Who says it.
+    pub by: Actor,
+    /// For how long the ask was on the screen, where that is known.
+    pub shown_for: Option<Span>,
+}
+
+/// What a person can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Verdict {
+    Approve,
+    Reject,
+}
+
+/// What became of a step that may have happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DoubtAnswer {
+    /// It did, with these outputs.
+    Happened(ValueMap),
+    /// It did not; the attempt is given back.
+    NotHappened,
+    /// Whatever it did, it counts as failed.
+    Abort,
+}
+
+/// Which steps a retry does again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryFrom {
+    /// Those that failed, and what did not run because of them.
+    Failed,
+    /// Those that failed and everything that completed after the last step all others depend on.
+    Checkpoint,
+    /// All.
+    All,
+}
+
+impl Command {
+    /// Who asks, where a person does.
+    pub fn actor(&self) -> Option<&Actor> {
+        match self {
+            Self::Launch(it) => Some(&it.by),
+            Self::Decide(it) => Some(&it.by),
+            Self::Pause { by, .. }
+            | Self::Resume { by, .. }
+            | Self::Cancel { by, .. }
+            | Self::Withdraw { by, .. }
+            | Self::EditForm { by, .. }
+            | Self::Comment { by, .. }
+            | Self::AnswerDoubt { by, .. }
+            | Self::Retry { by, .. }
+            | Self::Skip { by, .. }
+            | Self::Done { by, .. }
+            | Self::Undo { by, .. }
+            | Self::SettleUndo { by, .. }
+            | Self::NoteRefusal { by, .. } => Some(by),
+            Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => None,
+        }
+    }
+
+    /// The same request by somebody else: a door stamps who is really there.
+    pub fn stamp(&mut self, actor: &Actor) {
+        let by = match self {
+            Self::Launch(it) => &mut it.by,
+            Self::Decide(it) => &mut it.by,
+            Self::Pause { by, .. }
+            | Self::Resume { by, .. }
+            | Self::Cancel { by, .. }
+            | Self::Withdraw { by, .. }
+            | Self::EditForm { by, .. }
+            | Self::Comment { by, .. }
+            | Self::AnswerDoubt { by, .. }
+            | Self::Retry { by, .. }
+            | Self::Skip { by, .. }
+            | Self::Done { by, .. }
+            | Self::Undo { by, .. }
+            | Self::SettleUndo { by, .. }
+            | Self::NoteRefusal { by, .. } => by,
+            Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => {
+                return;
+            }
+        };
+        *by = actor.clone();
+    }
+
+    /// Whether a seat may send it; the others come from the loud half of the owner alone.
+    pub fn is_from_people(&self) -> bool {
+        self.actor().is_some() && !matches!(self, Self::NoteRefusal { .. })
+    }
+}

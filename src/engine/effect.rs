@@ -1,0 +1,87 @@
+//! All that can be to be done, and which event asks for it. A function of the event alone.
+
+use crate::{
+    base::{AttemptId, Digest, GateId, Launch, RunId, StepIx},
+    engine::{AttemptEvent, Event, Fact, GateEvent, RunEvent, StepEvent, UndoEvent, event::Purpose},
+};
+
+/// Something the loud half must do once the event that asks for it is on disk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Make this call; its end comes back as a command.
+    Call {
+        /// Which.
+        attempt: AttemptId,
+        /// What it is for.
+        purpose: Purpose,
+        /// What is called.
+        launch: Box<Launch>,
+        /// The same for all attempts of one effect.
+        effect_key: Digest,
+    },
+    /// End the calls of this step, or of the whole run; calls that undo go on.
+    End {
+        /// The run.
+        run: RunId,
+        /// The step; nothing means all.
+        step: Option<StepIx>,
+    },
+    /// Look at files; what is found comes back as a command.
+    Look {
+        /// The run.
+        run: RunId,
+        /// The step that asks.
+        step: StepIx,
+        /// Files whose content is kept.
+        files: Vec<String>,
+        /// Arguments of `hashFiles`.
+        patterns: Vec<Vec<String>>,
+    },
+    /// Ring: somebody is needed, or something failed.
+    Ring {
+        /// What about.
+        run: RunId,
+        /// The gate, when it is one.
+        gate: Option<GateId>,
+    },
+}
+
+/// What an event asks for.
+pub fn react(event: &Event) -> Option<Effect> {
+    match &event.fact {
+        Fact::Attempt(run, step, number, AttemptEvent::Started { purpose, launch, effect_key, .. }) => {
+            Some(Effect::Call {
+                attempt: AttemptId { run: *run, step: *step, number: *number },
+                purpose: *purpose,
+                launch: launch.clone(),
+                effect_key: *effect_key,
+            })
+        }
+        Fact::Step(run, step, StepEvent::FactsAsked { files, patterns }) => {
+            Some(Effect::Look { run: *run, step: *step, files: files.clone(), patterns: patterns.clone() })
+        }
+        Fact::Step(
+            run,
+            step,
+            StepEvent::Cancelled { .. } | StepEvent::Skipped { .. } | StepEvent::DoneByHand { .. },
+        ) => Some(Effect::End { run: *run, step: Some(*step) }),
+        Fact::Run(run, RunEvent::Cancelling { .. } | RunEvent::TimedOut { .. }) => {
+            Some(Effect::End { run: *run, step: None })
+        }
+        Fact::Gate(
+            run,
+            _,
+            gate,
+            GateEvent::Asked { .. } | GateEvent::Reminded { .. } | GateEvent::Escalated { .. },
+        ) => Some(Effect::Ring { run: *run, gate: Some(*gate) }),
+        Fact::Step(run, _, StepEvent::InDoubt { .. } | StepEvent::Failed { .. })
+        | Fact::Undo(run, _, UndoEvent::Stuck { .. }) => Some(Effect::Ring { run: *run, gate: None }),
+        Fact::Run(..)
+        | Fact::Step(..)
+        | Fact::Attempt(..)
+        | Fact::Gate(..)
+        | Fact::Undo(..)
+        | Fact::Scope(..)
+        | Fact::Recovered { .. } => None,
+    }
+}

@@ -1,0 +1,695 @@
+//! All that can have happened. A stored contract: variants and fields are only added, each field with a default.
+//!
+//! An event carries all that its effect needs, so that what is to be done follows from the event alone.
+
+use crate::{
+    base::{
+        DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Span, StepIx,
+        Timestamp, Value, ValueMap,
+    },
+    engine::{Actor, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
+    plan::{EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
+};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When the engine decided it. Order is the sequence number, never this.
+    pub at: Timestamp,
+    /// What.
+    pub fact: Fact,
+}
+
+/// What happened, by noun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    /// To a run.
+    Run(RunId, RunEvent),
+    /// To a step.
+    Step(RunId, StepIx, StepEvent),
+    /// To a call of a step; counted from 1 in its step.
+    Attempt(RunId, StepIx, u32, AttemptEvent),
+    /// To a gate.
+    Gate(RunId, StepIx, GateId, GateEvent),
+    /// To the undo of a step.
+    Undo(RunId, StepIx, UndoEvent),
+    /// To a scope; who wrote it.
+    Scope(RunId, ScopeEvent),
+    /// An engine took up this log.
+    Recovered {
+        /// How long nobody looked.
+        away: Span,
+    },
+}
+
+impl Fact {
+    /// The run it belongs to.
+    pub const fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Run(run, _)
+            | Self::Step(run, _, _)
+            | Self::Attempt(run, _, _, _)
+            | Self::Gate(run, _, _, _)
+            | Self::Undo(run, _, _)
+            | Self::Scope(run, _) => Some(*run),
+            Self::Recovered { .. } => None,
+        }
+    }
+
+    /// The step it belongs to.
+    pub const fn step(&self) -> Option<StepIx> {
+        match self {
+            Self::Step(_, step, _)
+            | Self::Attempt(_, step, _, _)
+            | Self::Gate(_, step, _, _)
+            | Self::Undo(_, step, _) => Some(*step),
+            Self::Run(..) | Self::Scope(..) | Self::Recovered { .. } => None,
+        }
+    }
+}
+
+/// Where a run comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CauseOfLaunch {
+    /// Somebody asked.
+    Asked,
+    /// A schedule named this instant.
+    Schedule(Timestamp),
+    /// Does again what did not succeed in another run; completed steps keep their results.
+    Retry {
+        /// The other run.
+        of: RunId,
+        /// Which steps are done again.
+        from: RetryFrom,
+    },
+}
+
+/// What happened to a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum RunEvent {
+    /// It was asked for, and its plan is fixed.
+    Created {
+        /// The plan, exactly.
+        plan: Box<Plan>,
+        /// Its hash.
+        plan_hash: Digest,
+        /// Who asked.
+        by: Actor,
+        /// Of all chance in this run, in decimal digits (it does not fit a JSON number everywhere).
+        seed: String,
+        /// Where it comes from.
+        cause: CauseOfLaunch,
+        /// What it belongs to.
+        trace: String,
+    },
+    /// Its place in the concurrency group is free; steps may start.
+    Started,
+    /// Starts nothing new.
+    Paused {
+        /// Who asked.
+        by: Actor,
+    },
+    /// Goes on.
+    Resumed {
+        /// Who asked.
+        by: Actor,
+    },
+    /// Is to end; what runs is being ended.
+    Cancelling {
+        /// Who asked.
+        by: Actor,
+        /// Why.
+        reason: String,
+        /// Whether what was done is undone.
+        undo: bool,
+    },
+    /// Starts nothing new because a step failed or was rejected; `compensate` says whether undoing follows.
+    Stopping {
+        /// The step.
+        because: StepIx,
+        /// Whether it was a rejection.
+        rejected: bool,
+        /// Whether what was done is undone.
+        compensate: bool,
+    },
+    /// Its time is up; what runs is being ended.
+    TimedOut {
+        /// The record of it.
+        record: Box<ErrorRecord>,
+    },
+    /// Undoing begins.
+    Compensating,
+    /// 80 % of a budget is used.
+    BudgetWarned {
+        /// Calls so far.
+        calls: u64,
+        /// Of so many.
+        limit: u64,
+    },
+    /// The ceiling was raised for this run.
+    BudgetRaised {
+        /// Calls it may make now.
+        calls: u64,
+        /// Who allowed it.
+        by: Actor,
+    },
+    /// Has come to rest.
+    Ended {
+        /// How.
+        state: RunState,
+        /// Its outputs.
+        outputs: ValueMap,
+        /// What is known when it did not complete.
+        partial: Option<Box<PartialResult>>,
+    },
+}
+
+/// What is known of a run that came to rest short of completed (O4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartialResult {
+    /// Steps that completed.
+    pub completed: u32,
+    /// Steps that failed.
+    pub failed: u32,
+    /// Steps that never ran.
+    pub remaining: u32,
+    /// Completed of all.
+    pub completion_ratio: Score,
+    /// Why, of the first failure.
+    pub failure_mode: Option<FailureMode>,
+    /// The step that failed first.
+    pub failure_point: Option<String>,
+    /// `manual`, `retry-failed`, `retry-from-checkpoint` or `retry-all`.
+    pub suggestion: String,
+}
+
+/// Why a step never ran, or ended early.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// Its own `if` was false.
+    Condition,
+    /// A need did not succeed.
+    Need(StepIx),
+    /// The run stopped after this step failed or was rejected.
+    Stopped(StepIx),
+    /// The run was cancelled.
+    Cancelled,
+    /// The run's time was up.
+    RunTimedOut,
+    /// Another copy of its matrix failed.
+    FailFast(StepIx),
+    /// The frame it stands in never opened.
+    Frame(StepIx),
+    /// Kept its result from the run this one retries.
+    Kept,
+    /// A person said so.
+    Person {
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// A failure that `on-error: skip` turned into this.
+    Failed(Box<ErrorRecord>),
+}
+
+/// What a step waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitReason {
+    /// A person, at this gate.
+    Person(GateId),
+    /// An instant.
+    Time(Timestamp),
+    /// The next attempt.
+    BackOff {
+        /// When.
+        until: Timestamp,
+        /// Which.
+        next: u32,
+    },
+    /// What the world is asked for: files and their hashes.
+    Facts,
+}
+
+/// What happened to a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum StepEvent {
+    /// Could start, but no slot is free.
+    Ready,
+    /// Waits.
+    Waiting {
+        /// For what.
+        reason: WaitReason,
+    },
+    /// Files have to be looked at before it can go on.
+    FactsAsked {
+        /// Files whose content is evidence.
+        files: Vec<String>,
+        /// Arguments of `hashFiles`.
+        patterns: Vec<Vec<String>>,
+    },
+    /// What was found.
+    FactsKnown {
+        /// All of it.
+        facts: Facts,
+    },
+    /// A frame is open: its children may start.
+    Opened {
+        /// `inputs.*` of the steps in a workflow frame.
+        #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+        inputs: ValueMap,
+        /// Copies made from a computed matrix, appended to the run's steps.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        copies: Vec<PlanStep>,
+    },
+    /// Done.
+    Completed {
+        /// Its outputs.
+        #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+        outputs: ValueMap,
+        /// How far the result can be trusted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confidence: Option<Score>,
+        /// Only a part of it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        partial: bool,
+        /// Which fallback did it, counted from 1; 0 is the step itself.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        fallback: u32,
+        /// Kept from the run this one retries.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        kept: bool,
+    },
+    /// Completed by a person.
+    DoneByHand {
+        /// Who.
+        by: Actor,
+        /// What it yields.
+        outputs: ValueMap,
+        /// How this is known.
+        reason: String,
+    },
+    /// Not done, and not tried again.
+    Failed {
+        /// Why.
+        record: Box<ErrorRecord>,
+    },
+    /// Refused at its gate, or nobody came.
+    Rejected {
+        /// Whether nobody came.
+        expired: bool,
+    },
+    /// Never ran.
+    Skipped {
+        /// Why.
+        why: Why,
+    },
+    /// Ended early.
+    Cancelled {
+        /// Why.
+        why: Why,
+    },
+    /// May have happened; a person is asked.
+    InDoubt {
+        /// What is known.
+        evidence: String,
+    },
+    /// A person said what became of it.
+    DoubtAnswered {
+        /// Who.
+        by: Actor,
+        /// What became of it.
+        answer: DoubtAnswer,
+        /// How this is known.
+        reason: String,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// The step itself.
+    Step,
+    /// Its fallback, counted from 1.
+    Fallback(u32),
+    /// Taking it back.
+    Undo,
+    /// Asking whether it happened.
+    Check,
+}
+
+/// What happened to a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum AttemptEvent {
+    /// It is to be made; this is the intent, durable before anything happens.
+    Started {
+        /// What it is for.
+        purpose: Purpose,
+        /// What is called, resolved.
+        launch: Box<Launch>,
+        /// Hash of that.
+        launch_hash: Digest,
+        /// The same for all attempts of one effect.
+        effect_key: Digest,
+        /// What a crash means.
+        class: EffectClass,
+    },
+    /// It has ended.
+    Ended {
+        /// How.
+        outcome: Box<Outcome>,
+        /// When it is tried again, if it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Timestamp>,
+    },
+    /// Nobody knows how it ended: the process that made it died.
+    Lost {
+        /// What is known.
+        evidence: String,
+    },
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Outcome {
+    /// Nothing when it succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Key and text, as written to `$CUELIGHT_OUTPUT`.
+    #[serde(skip_serializing_if = "ValueMap::is_empty")]
+    pub outputs: ValueMap,
+    /// Exit code, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Bytes it wrote, also those not kept.
+    pub output_bytes: u64,
+    /// Hash of all it wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_digest: Option<Digest>,
+    /// How long it ran.
+    pub ran_for: Span,
+    /// Files kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<FileFact>,
+}
+
+/// Why a call did not succeed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The class of it.
+    pub mode: FailureMode,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// The end of what it wrote; foreign text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tail: String,
+    /// It certainly did not start: the attempt does not count.
+    #[serde(default)]
+    pub not_started: bool,
+}
+
+/// What the world was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// Files, in the order they were asked for; a missing file has no digest.
+    pub files: Vec<FileFact>,
+    /// Arguments of `hashFiles`, and the result.
+    pub hashes: Vec<(Vec<String>, String)>,
+}
+
+/// A file that was looked at or kept; its content is a blob under its digest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileFact {
+    /// As it was named.
+    pub path: String,
+    /// Hash of its bytes; nothing when it could not be read.
+    pub digest: Option<Digest>,
+    /// Its length.
+    pub bytes: u64,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What people are asked: made by the engine, never by an agent, and hashed as canonical JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The run.
+    pub run: RunId,
+    /// The gate.
+    pub gate: GateId,
+    /// How often it was asked anew.
+    pub epoch: Epoch,
+    /// The step's id.
+    pub step: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// Hash of the plan.
+    pub plan: Digest,
+    /// Hash of the workflow's text.
+    pub definition: Digest,
+    /// The question.
+    pub prompt: String,
+    /// How bad it is.
+    pub risk: Risk,
+    /// What is called first when it is approved, resolved.
+    pub will_run: Vec<WillRun>,
+    /// Steps after that whose parameters are not known yet.
+    pub later: Vec<Later>,
+    /// Steps that an approval lets start, sooner or later.
+    pub starts: Vec<String>,
+    /// Steps that a rejection skips.
+    pub skips: Vec<String>,
+    /// Steps that a rejection undoes, in order.
+    pub undoes: Vec<String>,
+    /// Steps done so far that cannot be undone.
+    pub cannot_undo: Vec<String>,
+    /// Values the approval is bound to.
+    pub binds: Vec<String>,
+    /// What is shown.
+    pub evidence: Vec<Evidence>,
+    /// Parameters, as they are now.
+    pub form: Vec<FormField>,
+    /// Who has to agree.
+    pub require: Vec<Quorum>,
+    /// Principals that do not count, and why.
+    pub excluded: Vec<(String, String)>,
+    /// Who asked for the run.
+    pub requester: String,
+    /// When it was opened first.
+    pub opened_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+    /// What happens then.
+    pub on_timeout: OnTimeout,
+    /// Whether an approval needs a reason.
+    pub reason_required: bool,
+    /// How long an approval can be taken back.
+    pub undo_window: Span,
+}
+
+/// One call that an approval releases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WillRun {
+    /// The step's id.
+    pub step: String,
+    /// What is called.
+    pub launch: Launch,
+    /// Hash of that; compared with what is really launched.
+    pub launch_hash: Digest,
+    /// What a crash would mean.
+    pub effect: EffectClass,
+    /// `yes`, `no` (said to be impossible) or `unset`.
+    pub undo: String,
+}
+
+/// A step whose parameters are not known yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Later {
+    /// The step's id.
+    pub step: String,
+    /// What kind of work.
+    pub kind: String,
+    /// Hash of its template.
+    pub template: Digest,
+}
+
+/// One thing that is shown to those who decide.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The path, or the template it came from.
+    pub title: String,
+    /// The text itself, when it is no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Hash of the content; nothing when the file could not be read.
+    pub digest: Option<Digest>,
+    /// Its length.
+    pub bytes: u64,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// A parameter as it is now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FormField {
+    /// Its name.
+    pub name: String,
+    /// Its JSON type.
+    pub kind: OutputType,
+    /// Whether it must be there to approve.
+    pub required: bool,
+    /// A regular expression a text must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// The only values it may have; empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Value>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// What it is now.
+    pub value: Value,
+}
+
+/// An answer that counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Vote {
+    /// Its id.
+    pub decision: DecisionId,
+    /// Who.
+    pub by: Actor,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// The ask that was seen.
+    pub ask: Digest,
+    /// For how long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_for: Option<Span>,
+}
+
+/// What happened to a gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum GateEvent {
+    /// People are asked. Also when the ask has changed: another epoch, and all votes are void.
+    Asked {
+        /// What.
+        ask: Box<Ask>,
+        /// Hash of it.
+        hash: Digest,
+        /// Why it is asked anew; nothing the first time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// Somebody answered, and it counts.
+    Voted(Box<Vote>),
+    /// Somebody answered, and it does not count.
+    Refused {
+        /// Who.
+        by: Actor,
+        /// Why not.
+        why: String,
+    },
+    /// Somebody took their vote back.
+    Withdrawn {
+        /// Who.
+        by: Actor,
+    },
+    /// Somebody changed the parameters; an `Asked` follows.
+    Edited {
+        /// Who.
+        by: Actor,
+        /// The parameters now.
+        values: ValueMap,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody said something.
+    Commented {
+        /// Who.
+        by: Actor,
+        /// What.
+        text: String,
+    },
+    /// Approved, but can be taken back until then.
+    Armed {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Nobody has answered for so long.
+    Reminded {
+        /// Which reminder, from 1.
+        count: u32,
+    },
+    /// People of this group may decide as well from now on.
+    Escalated {
+        /// The group.
+        group: String,
+    },
+    /// Closed for good.
+    Resolved {
+        /// How.
+        state: GateState,
+        /// `people`, `policy:auto`, `timeout`, `run` or `by-hand`.
+        by: String,
+        /// The parameters at that time.
+        #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+        form: ValueMap,
+    },
+}
+
+/// What happened to the undo of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum UndoEvent {
+    /// It is to be taken back.
+    Asked,
+    /// It was taken back.
+    Done {
+        /// By a person, without running anything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
+    },
+    /// It could not be taken back; a person is asked.
+    Stuck {
+        /// Why.
+        record: Box<ErrorRecord>,
+    },
+    /// It is to be tried again.
+    Again {
+        /// Who said so.
+        by: Actor,
+    },
+}
+
+/// What happened to a scope.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ScopeEvent {
+    /// A value was set.
+    Set {
+        /// Which scope.
+        scope: Scope,
+        /// Whose: a run, an actor's principal, or empty for the workspace.
+        owner: String,
+        /// The key.
+        key: String,
+        /// The value.
+        value: Value,
+        /// Until when it stands.
+        expires_at: Option<Timestamp>,
+    },
+}

@@ -1,0 +1,53 @@
+//! Why something may not be done, in words for the operator. A refusal leaves no trace in the world.
+
+use crate::{
+    base::{Digest, Epoch, GateId, RunId},
+    engine::{GateState, RunState, StepState},
+};
+use serde::{Deserialize, Serialize};
+
+/// You may not, and here is why. Each finishes the sentence and says what to do next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each says what it means")]
+pub enum Refusal {
+    #[error("could not find run {0}; `cuelight runs` lists what there is")]
+    NoRun(RunId),
+    #[error("could not find gate {0}; `cuelight gates` lists what is open")]
+    NoGate(GateId),
+    #[error("could not find that step in {0}; `cuelight show {0}` lists its steps")]
+    NoStep(RunId),
+    #[error("could not {verb} {run}: it is {state}{}", .valid.as_deref().map(|it| format!("; {it}")).unwrap_or_default())]
+    RunState { run: RunId, state: RunState, verb: String, valid: Option<String> },
+    #[error("could not {verb} {step} of {run}: it is {state}")]
+    StepState { run: RunId, step: String, state: StepState, verb: String },
+    /// Closed already (409).
+    #[error("could not decide {gate}: it was {state} already, by {by}")]
+    GateClosed { gate: GateId, state: GateState, by: String },
+    /// Its time is up (410).
+    #[error("could not decide {0}: it has expired")]
+    GateExpired(GateId),
+    /// Another ask than the one that was seen (412).
+    #[error("could not decide {gate}: what it asks has changed (now #{}, epoch {epoch}); read it again", &.now.code()[..4])]
+    AskChanged { gate: GateId, now: Digest, epoch: Epoch },
+    /// Not allowed (403); recorded by a command of its own.
+    #[error("could not decide {gate}: {why}")]
+    NotAllowed { gate: GateId, why: String },
+    #[error("could not decide {0}: you have answered already; take it back first (`cuelight withdraw {0}`)")]
+    Voted(GateId),
+    #[error("could not use decision id {0}: it was used for something else")]
+    DecisionUsed(String),
+    #[error("could not {0}: say why with --reason")]
+    ReasonMissing(String),
+    #[error("could not accept that reason: it has {0} bytes, at most {max} are kept", max = crate::base::REASON_BYTES_MAX)]
+    ReasonTooLong(usize),
+    #[error("could not approve {gate}: {problem}")]
+    Form { gate: GateId, problem: String },
+    #[error("could not withdraw from {0}: you have no vote there that can still be taken back")]
+    NothingToWithdraw(GateId),
+    #[error("could not start: {0} runs are open, which is the most; end some first")]
+    TooManyRuns(usize),
+    #[error("could not start: the plan has {0} steps, at most {max} are allowed", max = crate::base::STEPS_MAX)]
+    TooManySteps(usize),
+    #[error("could not do that here: {0}")]
+    Other(String),
+}

@@ -1,0 +1,142 @@
+//! The states of the nouns, as words that file, journal, JSON and screen share (`semantics.md` 1, 2, 5).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $word:literal $rests:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            /// All of them, in the order of the design.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word for it.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// Whether nothing more happens to it by itself.
+            pub const fn rests(self) -> bool {
+                match self { $(Self::$variant => $rests,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+    };
+}
+
+words! {
+    /// The state of a run.
+    RunState {
+        /// Waits for its concurrency group.
+        Created "created" false,
+        /// Goes on.
+        Running "running" false,
+        /// Starts nothing new until a person resumes it.
+        Paused "paused" false,
+        /// All steps completed, or were skipped by their own `if`.
+        Completed "completed" true,
+        /// Some steps failed that were allowed to.
+        PartiallyCompleted "partially-completed" true,
+        /// A step failed that was not.
+        Failed "failed" true,
+        /// A person said no, or nobody said yes in time.
+        Rejected "rejected" true,
+        /// A person ended it.
+        Cancelled "cancelled" true,
+        /// What was done has been undone.
+        Undone "undone" true,
+    }
+}
+
+words! {
+    /// The state of a step.
+    StepState {
+        /// Its needs have not come to rest.
+        Pending "pending" false,
+        /// Could start; waits for a slot.
+        Ready "ready" false,
+        /// Waits for a person, for time, for a retry.
+        Waiting "waiting" false,
+        /// Is being done; a frame: is open.
+        Running "running" false,
+        /// Done.
+        Completed "completed" true,
+        /// Partly done; counts half.
+        Partial "partial" true,
+        /// Not done.
+        Failed "failed" true,
+        /// A gate that was refused, or expired.
+        Rejected "rejected" true,
+        /// Never started, and why is known.
+        Skipped "skipped" true,
+        /// Ended by a person or with its run.
+        Cancelled "cancelled" true,
+        /// Is being taken back.
+        Undoing "undoing" false,
+        /// Was taken back.
+        Undone "undone" true,
+        /// May have happened; a person is asked.
+        InDoubt "in-doubt" false,
+    }
+}
+
+words! {
+    /// The state of a gate.
+    GateState {
+        /// Waits for people.
+        Open "open" false,
+        /// Approved, but can still be taken back.
+        Armed "armed" false,
+        /// Enough people agreed, or a policy did.
+        Approved "approved" true,
+        /// A person refused.
+        Rejected "rejected" true,
+        /// Nobody came in time.
+        Expired "expired" true,
+        /// Its run ended first.
+        Cancelled "cancelled" true,
+    }
+}
+
+words! {
+    /// Where a run is in its life (O4), for header and trail.
+    Stage {
+        /// It was asked for.
+        Initialize "initialize" false,
+        /// Its plan was made.
+        Plan "plan" false,
+        /// Waits for its place.
+        Route "route" false,
+        /// Does its steps.
+        Execute "execute" false,
+        /// Undoes, or gathers outputs.
+        Aggregate "aggregate" false,
+        /// Ended well, or partly.
+        Complete "complete" true,
+        /// Ended badly.
+        Failed "failed" true,
+        /// Was ended.
+        Cancelled "cancelled" true,
+    }
+}
+
+impl RunState {
+    /// The stage of the lifecycle this state is in.
+    pub const fn stage(self) -> Stage {
+        match self {
+            Self::Created => Stage::Route,
+            Self::Running | Self::Paused => Stage::Execute,
+            Self::Completed | Self::PartiallyCompleted => Stage::Complete,
+            Self::Failed | Self::Rejected | Self::Undone => Stage::Failed,
+            Self::Cancelled => Stage::Cancelled,
+        }
+    }
+}

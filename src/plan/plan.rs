@@ -1,0 +1,469 @@
+//! The shapes of a plan. A stored contract: fields are only added, each with a default.
+//!
+//! A `Text` here is the source of a template (`${{ }}` inside text) or, where said, of one bare expression; it is
+//! evaluated by the engine when its step starts, never before.
+
+use crate::base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap};
+use serde::{Deserialize, Serialize};
+
+/// All that one run will do, in file order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Plan {
+    /// The workflow's name.
+    pub name: String,
+    /// What it says it is for.
+    pub description: String,
+    /// The file it came from, as it was given.
+    pub file: String,
+    /// Hash of the text of the file and of every file it includes.
+    pub definition: Digest,
+    /// Inputs, checked and with defaults filled in.
+    pub inputs: ValueMap,
+    /// Environment of every step: name, template.
+    pub env: Vec<(String, String)>,
+    /// Names of secrets that steps may be given.
+    pub secrets: Vec<String>,
+    /// The steps. A step's needs may stand anywhere; children of a frame stand after it.
+    pub steps: Vec<PlanStep>,
+    /// Outputs of the run: name, template.
+    pub outputs: Vec<(String, String)>,
+    /// What an aborting failure does to the rest.
+    pub on_failure: OnFailure,
+    /// Of the run; waiting at a gate counts.
+    pub timeout: Option<Span>,
+    /// Steps running at once; 0 means the default.
+    pub max_parallel: u32,
+    /// Which other runs it may not run beside.
+    pub concurrency: Option<Concurrency>,
+    /// What it may use up.
+    pub budget: Option<Budget>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanStep {
+    /// Unique in the run: `build`, `test[unit]`, `ship/push`.
+    pub id: String,
+    /// The id by which expressions of its siblings call it (`steps.push`): without the path of its scope.
+    pub local: String,
+    /// The `workflow` frame whose names and inputs its expressions see; `None` at the top.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<StepIx>,
+    /// The frame it is a child of: starts only when that is open, counts towards its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<StepIx>,
+    /// What has to come to rest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<StepIx>,
+    /// A bare expression; `None` means `success()`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// What it does.
+    pub work: Work,
+    /// Environment: name, template. A template that is one `${{ secrets.X }}` is handed on as a name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, String)>,
+    /// Working directory, a template, relative to the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
+    /// Of one attempt; gates and back-off never count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// How failed attempts are tried again; `None` means once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// What its failure does.
+    #[serde(default)]
+    pub on_error: OnError,
+    /// Tried in order after the last attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<Work>,
+    /// How it is taken back.
+    #[serde(default)]
+    pub undo: Undo,
+    /// Declared outputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<(String, OutputType)>,
+    /// Files to keep: glob patterns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
+    /// What a crash in mid-step means.
+    #[serde(default)]
+    pub effect: EffectClass,
+    /// Answers whether an effect of class `queryable` happened: exit 0 yes, 1 no, else unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Work>,
+    /// Higher starts first.
+    #[serde(default)]
+    pub priority: i32,
+    /// Gives the type of its errors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// What a result must be worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<ConfidenceRule>,
+    /// `matrix.*` of this copy.
+    #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+    pub matrix: ValueMap,
+    /// What it says it is for, shown beside its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// A script handed to a shell as its last argument. Values reach it as environment variables only.
+    Run {
+        /// Program and options: `bash -euo pipefail -c`.
+        shell: Vec<String>,
+        /// The script; expressions in it have become references to the variables below.
+        script: String,
+        /// Variable, bare expression.
+        bindings: Vec<(String, String)>,
+    },
+    /// Waits for people.
+    Gate(Box<GateRule>),
+    /// Waits for time to pass.
+    Wait(WaitFor),
+    /// Writes values into a scope.
+    Set {
+        /// Where.
+        scope: Scope,
+        /// Key, template.
+        values: Vec<(String, String)>,
+        /// How long they stand.
+        ttl: Option<Span>,
+    },
+    /// Holds other steps: the copies of a matrix, or another workflow.
+    Frame(Box<Frame>),
+}
+
+/// A step that holds others. It opens when its needs and `if` say so, and comes to rest with its last child.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Which kind.
+    pub kind: FrameKind,
+    /// Children running at once; 0 means no limit of its own.
+    #[serde(default)]
+    pub max_parallel: u32,
+    /// Whether the first failed child cancels the others.
+    #[serde(default)]
+    pub fail_fast: bool,
+}
+
+/// What a frame holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FrameKind {
+    /// Copies made before the run. The outputs of the frame are lists, one item a copy, in order.
+    Matrix,
+    /// Copies made when it opens, from the value of an expression: a list of objects, or an object of lists.
+    Computed {
+        /// Template that yields the matrix.
+        matrix: String,
+        /// What every copy is made from (its id, frame and matrix are filled in).
+        body: Box<PlanStep>,
+    },
+    /// The steps of another workflow.
+    Workflow {
+        /// Its file.
+        file: String,
+        /// Input, template in the outer scope.
+        inputs: Vec<(String, String)>,
+        /// Defaults and values of inputs that are not templates.
+        defaults: ValueMap,
+        /// Output, template in the inner scope.
+        outputs: Vec<(String, String)>,
+        /// Environment of its steps: name, template.
+        env: Vec<(String, String)>,
+    },
+}
+
+/// What a `wait` step waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitFor {
+    /// A length of time: a template that yields a duration.
+    Duration(String),
+    /// An instant: a template that yields RFC 3339.
+    Until(String),
+}
+
+/// How failed attempts are tried again. `max_attempts` counts all calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// All calls, the first one too; at least 1.
+    pub max_attempts: u32,
+    /// How the delay grows.
+    pub kind: RetryKind,
+    /// Before the second attempt.
+    pub delay: Span,
+    /// Growth of each delay, in thousandths (2000 doubles).
+    pub factor_thousandths: u32,
+    /// Never longer than this.
+    pub max_delay: Span,
+    /// Up to this share more or less, drawn from the run's seed.
+    pub jitter: Score,
+    /// Only these modes; empty means every failure but the terminal ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<FailureMode>,
+}
+
+/// How the delay between attempts grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are the field's")]
+pub enum RetryKind {
+    #[default]
+    Exponential,
+    Linear,
+    Constant,
+    None,
+}
+
+/// What a step's failure does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnError {
+    /// The run reacts by its `on-failure`.
+    #[default]
+    Abort,
+    /// Dependents see it as skipped; the run goes on.
+    Skip,
+    /// Dependents decide by their `if`; the run goes on.
+    Continue,
+}
+
+/// What an aborting failure, or a rejection, does to the rest of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Starts nothing new; what runs may end.
+    #[default]
+    Stop,
+    /// Goes on with what does not depend on it.
+    Continue,
+    /// Stops, then undoes what was done.
+    Compensate,
+}
+
+/// How a step is taken back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undo {
+    /// Nothing is said.
+    #[default]
+    Unset,
+    /// Said to be impossible; shown at gates.
+    Impossible,
+    /// This is run.
+    By(Box<Work>),
+}
+
+/// The type of a declared output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are JSON's")]
+pub enum OutputType {
+    #[default]
+    String,
+    Number,
+    Boolean,
+    Object,
+    Array,
+}
+
+/// What a crash in mid-step means (`reliability.md` 3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EffectClass {
+    /// Nothing happens outside: run again.
+    Pure,
+    /// Twice is once: run again.
+    Idempotent,
+    /// The other side removes duplicates by our key: run again with the same key.
+    Keyed,
+    /// A check says whether it happened.
+    Queryable,
+    /// None of these: a person is asked.
+    #[default]
+    Once,
+}
+
+/// A result's confidence must be at least this.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfidenceRule {
+    /// The output that holds it; else the step reports `confidence`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The least that is good enough.
+    pub min: Score,
+    /// What happens below.
+    pub below: ConfidenceBelow,
+}
+
+/// What a result below its least confidence does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are the file's")]
+pub enum ConfidenceBelow {
+    Gate,
+    Fail,
+    Warn,
+}
+
+/// Where `set` writes, and how long that lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Ends with the run: `vars.key`, `state.run.key`.
+    Run,
+    /// Of all runs one actor starts: `state.session.key`.
+    Session,
+    /// Of the workspace: `state.global.key`.
+    Global,
+}
+
+/// Which other runs a run may not run beside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Concurrency {
+    /// Name of the group, evaluated when the run was launched.
+    pub group: String,
+    /// What happens when another run of the group is open.
+    pub on_conflict: OnConflict,
+}
+
+/// What a second run of a concurrency group does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnConflict {
+    /// Waits for the first.
+    #[default]
+    Queue,
+    /// Does not start; rests as cancelled with the reason.
+    Skip,
+    /// Cancels the first, unless that waits at a gate.
+    CancelRunning,
+}
+
+/// What a run may use up.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Budget {
+    /// Millionths of a dollar.
+    pub cost_micro_usd: Option<u64>,
+    /// Calls: attempts of steps that do something outside.
+    pub calls: Option<u64>,
+    /// Tokens of models.
+    pub tokens: Option<u64>,
+    /// What happens at 100 %.
+    pub on_exceed: OnExceed,
+}
+
+/// What happens when a budget is used up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnExceed {
+    /// Goes on, and says so once.
+    Warn,
+    /// Fails the step with `policy_budget`.
+    #[default]
+    Block,
+    /// Opens a gate that can raise the ceiling for this run.
+    Gate,
+}
+
+/// How bad it is if what a gate releases was wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Risk {
+    /// Low: nothing changes.
+    ReadOnly,
+    /// Low: we can take it back.
+    #[default]
+    Reversible,
+    /// Normal: only others can take it back.
+    ExternallyReversible,
+    /// High: nobody can.
+    Irreversible,
+}
+
+/// A need for people of one group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quorum {
+    /// The group; `None` means anybody who may decide.
+    pub group: Option<String>,
+    /// How many different people.
+    pub count: u32,
+}
+
+/// What happens when nobody came in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are the file's")]
+pub enum OnTimeout {
+    #[default]
+    Reject,
+    Approve,
+    Escalate,
+}
+
+/// A parameter that people may give or change at a gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Need {
+    /// Its name: `steps.approve.form.NAME`.
+    pub name: String,
+    /// Its JSON type.
+    pub kind: OutputType,
+    /// Whether it must be there to approve.
+    pub required: bool,
+    /// A regular expression a text must match.
+    pub pattern: Option<String>,
+    /// The only values it may have; empty means any.
+    pub choices: Vec<Value>,
+    /// What it is when nobody says otherwise: a template.
+    pub default: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// The rules of one gate.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GateRule {
+    /// The question: a template.
+    pub prompt: String,
+    /// How bad it is.
+    pub risk: Risk,
+    /// Who has to agree; empty means one person.
+    pub require: Vec<Quorum>,
+    /// Who does not count: `run.actor`, or a name.
+    pub forbid: Vec<String>,
+    /// What is shown: paths of files and templates.
+    pub evidence: Vec<String>,
+    /// What the approval is bound to: templates whose values are part of the ask.
+    pub binds: Vec<String>,
+    /// Typed parameters.
+    pub form: Vec<Need>,
+    /// A bare expression that approves by policy.
+    pub auto: Option<String>,
+    /// When to ring again, counted from the opening.
+    pub remind: Vec<Span>,
+    /// After this long, people of this group may decide as well.
+    pub escalate: Option<(Span, String)>,
+    /// How long it waits; `None` is for ever.
+    pub timeout: Option<Span>,
+    /// What happens then.
+    pub on_timeout: OnTimeout,
+    /// What a rejection does to the run.
+    pub on_reject: OnFailure,
+    /// How long an approval can be taken back; `None` is the default.
+    pub undo_window: Option<Span>,
+    /// Whether an approval needs a reason as well.
+    pub reason_required: bool,
+    /// Whether one answer covers all copies of a matrix.
+    pub scope_matrix: bool,
+}
