@@ -8,6 +8,7 @@ mod effect;
 mod event;
 mod refusal;
 mod state;
+mod world;
 
 pub use actor::{Actor, Channel, Proof};
 pub use command::{Command, Decision, DoubtAnswer, Launching, RetryFrom, Verdict};
@@ -19,3 +20,4 @@ pub use event::{
 };
 pub use refusal::Refusal;
 pub use state::{GateState, RunState, Stage, StepState};
+pub use world::World;

@@ -132,8 +132,8 @@ pub enum Work {
     Set {
         /// Where.
         scope: Scope,
-        /// Key, template.
-        values: Vec<(String, String)>,
+        /// Key, value; every text in it is a template.
+        values: Vec<(String, Value)>,
         /// How long they stand.
         ttl: Option<Span>,
     },
@@ -171,9 +171,9 @@ pub enum FrameKind {
     Workflow {
         /// Its file.
         file: String,
-        /// Input, template in the outer scope.
-        inputs: Vec<(String, String)>,
-        /// Defaults and values of inputs that are not templates.
+        /// Input, value; every text in it is a template in the outer scope.
+        inputs: Vec<(String, Value)>,
+        /// Values of inputs that are not given.
         defaults: ValueMap,
         /// Output, template in the inner scope.
         outputs: Vec<(String, String)>,
