@@ -1,0 +1,60 @@
+//! Gauges and sparklines as text: how much of a whole, and how it went. Colour is the caller's, by role.
+
+use crate::console::{Glyphs, Role};
+
+/// How much of a whole, in so many cells: `████░░░░`. A beginning is seen, and full is only what is complete.
+pub fn gauge(glyphs: Glyphs, width: u16, part: u64, whole: u64) -> String {
+    let width = u64::from(width);
+    let part = part.min(whole);
+    let exact = if whole == 0 {
+        0
+    } else {
+        u64::try_from(u128::from(part) * u128::from(width) / u128::from(whole)).unwrap_or(width)
+    };
+    let filled = if part > 0 { exact.max(1).min(width) } else { 0 };
+    let (full, empty) = glyphs.pick(("█", "░"), ("#", "."));
+    (0..width).map(|cell| if cell < filled { full } else { empty }).collect()
+}
+
+/// The role of a score from 0 to 100: healthy from 80, degraded from 50.
+pub fn meter_role(score: u64) -> Role {
+    match score {
+        0..50 => Role::GaugeLow,
+        50..80 => Role::GaugeMid,
+        _ => Role::GaugeHigh,
+    }
+}
+
+/// The last values that fit, each as the height of one cell; the highest is the whole cell.
+pub fn sparkline(glyphs: Glyphs, width: u16, values: &[u64]) -> String {
+    let shown = &values[values.len().saturating_sub(usize::from(width))..];
+    let highest = shown.iter().copied().max().unwrap_or(0).max(1);
+    let steps =
+        glyphs.pick(['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'], ['_', '.', ',', '-', '=', '+', '*', '#']);
+    let step = |value: u64| u128::from(value) * 7 / u128::from(highest);
+    shown.iter().map(|value| steps[usize::try_from(step(*value)).expect("at most seven")]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gauge_shows_a_beginning_and_is_full_only_when_complete() {
+        let check = |part, whole, expected| assert_eq!(gauge(Glyphs::default(), 4, part, whole), expected);
+        check(0, 10, "░░░░");
+        check(1, 1000, "█░░░");
+        check(999, 1000, "███░");
+        check(1000, 1000, "████");
+        check(5, 0, "░░░░");
+        check(u64::MAX, u64::MAX, "████");
+        assert_eq!(gauge(Glyphs { ascii: true }, 4, 2, 4), "##..");
+    }
+
+    #[test]
+    fn a_sparkline_shows_the_newest_values() {
+        assert_eq!(sparkline(Glyphs::default(), 4, &[9, 0, 1, 4, 8]), "▁▁▄█");
+        assert_eq!(sparkline(Glyphs::default(), 4, &[]), "");
+        assert_eq!(sparkline(Glyphs { ascii: true }, 2, &[0, u64::MAX]), "_#");
+    }
+}
