@@ -1,10 +1,12 @@
 //! Tree and lookup to value. Evaluates only what is needed: the right side of `&&`, `||` and the values of
 //! `case` not before they are chosen. Never waits, never fails on what is missing: that is null.
 
+use std::{cell::Cell, cmp::Ordering};
+
 use super::{
     error::EvalError,
-    function::{self, Function, StatusFunction},
-    lookup::{Lookup, array_index, member},
+    function::{self, Function, StatusFunction, TEXT_BYTES_MAX},
+    lookup::{Lookup, Needs, array_index, member},
     tree::{Comparison, Expr, Key, Node, NodeKind},
     value::{Data, View},
 };
@@ -15,24 +17,30 @@ use crate::base::Value;
 /// JSON knows no `NaN` and no infinity: the first becomes null, the second its text. To decide, use
 /// [`evaluate_truth`]; inside a text, [`evaluate_text`]; both see the number itself.
 pub fn evaluate(expr: &Expr, lookup: &dyn Lookup) -> Result<Value, EvalError> {
-    Ok(Evaluation { lookup }.node(&expr.root)?.into_json())
+    Ok(Evaluation::new(lookup).node(&expr.root)?.into_json())
 }
 
 /// The value of an expression inside a text.
 pub fn evaluate_text(expr: &Expr, lookup: &dyn Lookup) -> Result<String, EvalError> {
-    Ok(Evaluation { lookup }.node(&expr.root)?.to_text().into_owned())
+    Ok(Evaluation::new(lookup).node(&expr.root)?.to_text().into_owned())
 }
 
 /// Whether a condition holds.
 pub fn evaluate_truth(expr: &Expr, lookup: &dyn Lookup) -> Result<bool, EvalError> {
-    Ok(Evaluation { lookup }.node(&expr.root)?.view().truthy())
+    Ok(Evaluation::new(lookup).node(&expr.root)?.view().truthy())
 }
 
 struct Evaluation<'a> {
     lookup: &'a dyn Lookup,
+    /// Bytes of text that may still be made: many small pieces may not outgrow memory either.
+    bytes_left: Cell<usize>,
 }
 
-impl Evaluation<'_> {
+impl<'a> Evaluation<'a> {
+    fn new(lookup: &'a dyn Lookup) -> Self {
+        Self { lookup, bytes_left: Cell::new(TEXT_BYTES_MAX) }
+    }
+
     fn node(&self, node: &Node) -> Result<Data, EvalError> {
         Ok(match &node.kind {
             NodeKind::Null => Data::NULL,
@@ -69,10 +77,10 @@ impl Evaluation<'_> {
         Ok(match comparison {
             Comparison::Equal => equal(),
             Comparison::NotEqual => !equal(),
-            Comparison::Less => order().is_some_and(std::cmp::Ordering::is_lt),
-            Comparison::LessOrEqual => equal() || order().is_some_and(std::cmp::Ordering::is_lt),
-            Comparison::Greater => order().is_some_and(std::cmp::Ordering::is_gt),
-            Comparison::GreaterOrEqual => equal() || order().is_some_and(std::cmp::Ordering::is_gt),
+            Comparison::Less => order().is_some_and(Ordering::is_lt),
+            Comparison::LessOrEqual => equal() || order().is_some_and(Ordering::is_lt),
+            Comparison::Greater => order().is_some_and(Ordering::is_gt),
+            Comparison::GreaterOrEqual => equal() || order().is_some_and(Ordering::is_gt),
         })
     }
 
@@ -119,27 +127,47 @@ impl Evaluation<'_> {
         if function == Function::Case {
             return self.case(nodes);
         }
-        let arguments = nodes.iter().map(|it| self.node(it)).collect::<Result<Vec<_>, _>>()?;
-        let first = arguments.first().expect("the parser counts arguments");
-        let second = arguments.get(1);
+        match function {
+            Function::Format => {
+                let texts = self.texts(nodes)?;
+                return self.made(function::format(&texts[0], &texts[1..])?).map(Data::text);
+            }
+            Function::HashFiles => return self.hash_files(self.texts(nodes)?),
+            _ => {}
+        }
+        let first = self.node(&nodes[0])?;
+        let second = nodes.get(1).map(|it| self.node(it)).transpose()?;
         let truth = |holds: fn(&Data, &Data) -> bool| {
-            Data::Json(Value::Bool(holds(first, second.expect("the parser counts arguments"))))
+            let second = second.as_ref().expect("the parser counts arguments");
+            Data::Json(Value::Bool(holds(&first, second)))
         };
         Ok(match function {
             Function::Contains => truth(function::contains),
             Function::StartsWith => truth(function::starts_with),
             Function::EndsWith => truth(function::ends_with),
-            Function::Format => Data::text(function::format(&first.to_text(), &arguments[1..])?),
-            Function::Join => Data::text(function::join(first, second)?),
-            Function::ToJson => Data::text(function::to_json(first)?),
+            Function::Join => Data::text(self.made(function::join(&first, second.as_ref())?)?),
+            Function::ToJson => Data::text(self.made(function::to_json(&first)?)?),
             Function::FromJson => Data::Json(function::from_json(&first.to_text())?),
-            Function::HashFiles => Data::text(self.hash_files(&arguments)?),
-            Function::Case
+            Function::Format
+            | Function::HashFiles
+            | Function::Case
             | Function::Success
             | Function::Failure
             | Function::Always
             | Function::Cancelled => unreachable!("answered above"),
         })
+    }
+
+    /// The arguments as texts, each value dropped as soon as it is one.
+    fn texts(&self, nodes: &[Node]) -> Result<Vec<String>, EvalError> {
+        nodes.iter().map(|it| self.made(self.node(it)?.to_text().into_owned())).collect()
+    }
+
+    /// The same text, counted.
+    fn made(&self, text: String) -> Result<String, EvalError> {
+        let left = self.bytes_left.get().checked_sub(text.len());
+        self.bytes_left.set(left.ok_or(EvalError::TooLarge(TEXT_BYTES_MAX))?);
+        Ok(text)
     }
 
     /// `case(predicate, value, …, default)`: only a boolean decides, and only the chosen value is evaluated.
@@ -158,9 +186,11 @@ impl Evaluation<'_> {
         self.node(default)
     }
 
-    fn hash_files(&self, arguments: &[Data]) -> Result<String, EvalError> {
-        let patterns: Vec<String> = arguments.iter().map(|it| it.to_text().into_owned()).collect();
-        self.lookup.hash_files(&patterns).map_err(|_| EvalError::NeedsFiles(patterns))
+    fn hash_files(&self, patterns: Vec<String>) -> Result<Data, EvalError> {
+        match self.lookup.hash_files(&patterns) {
+            Ok(hash) => Ok(Data::text(hash)),
+            Err(Needs) => Err(EvalError::NeedsFiles(patterns)),
+        }
     }
 }
 

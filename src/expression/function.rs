@@ -8,7 +8,7 @@ use super::{
 };
 use crate::base::{OUTPUT_BYTES_MAX, Value};
 
-/// Bytes of the longest text that an expression may make.
+/// Bytes of all texts that an expression may make while it is evaluated.
 pub(super) const TEXT_BYTES_MAX: usize = 10 * OUTPUT_BYTES_MAX;
 /// Bytes that `fromJSON` reads: any output of a step fits, and its tree stays far below the memory of a machine.
 const JSON_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
@@ -164,7 +164,7 @@ pub(super) fn join(values: &Data, separator: Option<&Data>) -> Result<String, Ev
 }
 
 /// `{0}` is the first argument after the format; `{{` and `}}` are braces.
-pub(super) fn format(pattern: &str, arguments: &[Data]) -> Result<String, EvalError> {
+pub(super) fn format(pattern: &str, arguments: &[String]) -> Result<String, EvalError> {
     let invalid = || EvalError::Function(format!("The following format string is invalid: {pattern}"));
     let mut out = Bounded::default();
     let mut rest = pattern;
@@ -184,7 +184,7 @@ pub(super) fn format(pattern: &str, arguments: &[Data]) -> Result<String, EvalEr
             let why = "The following format string references more arguments than were supplied";
             EvalError::Function(format!("{why}: {pattern}"))
         })?;
-        out.push(&argument.to_text())?;
+        out.push(argument)?;
         rest = after;
     }
     out.push(rest)?;

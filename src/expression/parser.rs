@@ -306,12 +306,10 @@ impl Parser<'_> {
 
     /// The word that may not stand here; at the end, the last word there was.
     fn unexpected(&self) -> ExprError {
-        match self.tokens.get(self.at) {
-            Some(token) => ExprError::at(ExprErrorKind::UnexpectedSymbol, self.text, token.span.clone()),
-            None => {
-                let last = self.tokens[self.tokens.len() - 1].span.clone();
-                ExprError::at(ExprErrorKind::UnexpectedEnd, self.text, last)
-            }
-        }
+        let (kind, token) = match self.tokens.get(self.at) {
+            Some(token) => (ExprErrorKind::UnexpectedSymbol, token),
+            None => (ExprErrorKind::UnexpectedEnd, &self.tokens[self.tokens.len() - 1]),
+        };
+        ExprError::at(kind, self.text, token.span.clone())
     }
 }

@@ -112,7 +112,9 @@ impl Node {
                 sides.1.visit(see);
             }
             NodeKind::Call(_, nodes) | NodeKind::And(nodes) | NodeKind::Or(nodes) => {
-                nodes.iter().for_each(|it| it.visit(see));
+                for node in nodes {
+                    node.visit(see);
+                }
             }
             NodeKind::Null
             | NodeKind::Bool(_)
@@ -143,7 +145,9 @@ impl Node {
                 sides.1.collect_references(found);
             }
             NodeKind::Call(_, nodes) | NodeKind::And(nodes) | NodeKind::Or(nodes) => {
-                nodes.iter().for_each(|it| it.collect_references(found));
+                for node in nodes {
+                    node.collect_references(found);
+                }
             }
             NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::Text(_) => {}
         }

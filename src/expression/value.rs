@@ -185,7 +185,7 @@ pub(super) fn float_text(number: f64) -> String {
     let scientific = format!("{number:.14e}");
     let (mantissa, exponent) = scientific.split_once('e').expect("`e` was asked for");
     let exponent: i32 = exponent.parse().expect("an exponent is a whole number");
-    if (-5..15).contains(&exponent) {
+    if (-4..15).contains(&exponent) {
         let decimals = usize::try_from(14 - exponent).expect("the exponent is below 15");
         let fixed = format!("{number:.decimals$}");
         return if fixed.contains('.') {

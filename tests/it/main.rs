@@ -1,3 +1,4 @@
 //! One test binary; every module is one way we test. Text in, text out; no sleeps, no network, no order.
 
 mod architecture;
+mod expression;
