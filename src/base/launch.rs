@@ -5,6 +5,10 @@ use crate::base::{Digest, SPOOL_BYTES_MAX, Span, Value, canonical_json, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+/// The file in an attempt's directory that holds the first bytes of what it wrote. When there is more than fits, later
+/// stretches lie beside it as `log.<offset of the first byte>`; between them may be gaps, where output was let go.
+pub const LOG_FILE: &str = "log";
+
 /// One call of a local program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {

@@ -17,7 +17,7 @@ pub use digest::{Digest, canonical_json, sha256};
 pub use error_record::{ErrorKind, ErrorRecord, ErrorRecordBuilder, Severity};
 pub use failure::FailureMode;
 pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
-pub use launch::{Launch, TextPart};
+pub use launch::{LOG_FILE, Launch, TextPart};
 pub use limit::*;
 pub use score::Score;
 pub use time::{ParseSpanError, Span, Timestamp};

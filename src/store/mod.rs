@@ -1,1 +1,5 @@
-//! (room: store)
+//! What is kept.
+
+mod spool;
+
+pub use spool::{SpoolReader, Stretch};

@@ -1,1 +1,23 @@
-//! (room: tool)
+//! What can be called, and what came of it. Knows no runs and changes no state: words in, an [`Answer`] out.
+//!
+//! This far: local programs, each in a process group of its own, with limits on what they write, time they take and
+//! secrets they may show. Who calls, and what follows from an answer, is the engine's matter.
+
+mod answer;
+mod artifact;
+mod classify;
+mod glob;
+mod mask;
+mod oom;
+mod outputs;
+mod process;
+mod program;
+mod secret;
+mod spool;
+
+pub use answer::{Answer, Ended, Failure};
+pub use artifact::{Artifact, collect_artifacts, hash_files};
+pub use mask::Masker;
+pub use outputs::parse_outputs;
+pub use process::{Call, Host, Progress, run_process};
+pub use secret::{Secret, SecretStore};

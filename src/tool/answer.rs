@@ -1,0 +1,104 @@
+//! What came of a call: facts only. What they mean is said in `classify`; what follows, in the engine.
+
+use crate::base::{Digest, FailureMode, Span, ValueMap, sha256};
+
+/// Bytes of output that an answer carries with it.
+pub(super) const ANSWER_TAIL_BYTES_MAX: usize = 4096;
+
+/// What came of one attempt. All text in it is already masked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// How it ended.
+    pub ended: Ended,
+    /// What it wrote to `$CUELIGHT_OUTPUT`; every value is a text.
+    pub outputs: ValueMap,
+    /// Bytes of output in all, kept or not.
+    pub output_bytes: u64,
+    /// Line ends in them.
+    pub output_lines: u64,
+    /// SHA-256 of all of them, kept or not.
+    pub output_digest: Digest,
+    /// The last of them, at most 4 KiB; broken UTF-8 shows as `⟨FF⟩`.
+    pub tail: String,
+    /// Why output could not be kept, when the disk refused it; the step went on.
+    pub output_lost: Option<String>,
+    /// Whether something it had started held its output open after it ended, and was ended with it.
+    pub left_behind: bool,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this code.
+    Exit(i32),
+    /// By a signal that we did not send.
+    Signal {
+        /// Which one.
+        number: i32,
+        /// Whether it left a core file.
+        core: bool,
+        /// Whether the kernel says that memory ran out meanwhile.
+        out_of_memory: bool,
+    },
+    /// By us: it ran longer than it may.
+    TimedOut {
+        /// How long it was allowed to run.
+        after: Span,
+    },
+    /// By us: somebody asked for it.
+    Cancelled,
+    /// It never ran: a thing it needs is missing or refused.
+    NotStarted {
+        /// What the system said, if it was asked.
+        errno: Option<i32>,
+        /// `could not start: …; what to do`
+        message: String,
+    },
+    /// It ran and ended, and somebody else took its status: whoever started us ignores the end of children.
+    Lost,
+    /// It ended well, but what it wrote to `$CUELIGHT_OUTPUT` cannot be taken.
+    BadOutputs {
+        /// Where and why.
+        message: String,
+    },
+}
+
+/// Why an attempt failed, for people and for the rules of retry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// One of 25 classes.
+    pub mode: FailureMode,
+    /// What happened and what to do.
+    pub message: String,
+}
+
+impl Answer {
+    /// An attempt that never ran and wrote nothing.
+    pub(super) fn not_started(errno: Option<i32>, message: String) -> Self {
+        Self::without_output(Ended::NotStarted { errno, message })
+    }
+
+    /// An attempt that wrote nothing.
+    pub(super) fn without_output(ended: Ended) -> Self {
+        Self {
+            ended,
+            outputs: ValueMap::new(),
+            output_bytes: 0,
+            output_lines: 0,
+            output_digest: sha256("", &[]),
+            tail: String::new(),
+            output_lost: None,
+            left_behind: false,
+        }
+    }
+
+    /// Whether it did what it should.
+    pub fn is_ok(&self) -> bool {
+        self.ended == Ended::Exit(0)
+    }
+
+    /// Why it failed; none when it ended well.
+    pub fn failure(&self) -> Option<Failure> {
+        super::classify::classify(&self.ended, &self.tail)
+    }
+}

@@ -1,0 +1,135 @@
+//! Files that a step left: copied out of the workspace before the next step changes them, or hashed where they lie.
+//!
+//! Directories that are links are never entered, a file that is a link counts only if it ends inside, and our own
+//! `.cuelight` is not looked at.
+
+use super::glob::Globs;
+use crate::base::Digest;
+use sha2::{Digest as _, Sha256};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read as _, Write},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    },
+    path::{Path, PathBuf},
+};
+
+/// Entries looked at for one list of patterns.
+const ENTRIES_MAX: usize = 1_000_000;
+
+/// A file that was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Where it lay, from the directory the patterns count from.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its content.
+    pub digest: Digest,
+}
+
+/// Copies what the patterns mean from `dir` to `attempt_dir/artifacts`, in the order of their paths.
+///
+/// # Errors
+/// What could not be kept, as a sentence; nothing is left out in silence.
+pub fn collect_artifacts(
+    dir: &Path,
+    patterns: &[String],
+    attempt_dir: &Path,
+    bytes_max: u64,
+) -> Result<Vec<Artifact>, String> {
+    let target = attempt_dir.join("artifacts");
+    find(dir, patterns)?
+        .into_iter()
+        .map(|path| {
+            let said = |error: io::Error| format!("could not keep {}: {error}; see the file", path.display());
+            let from = File::open(dir.join(&path)).map_err(said)?;
+            let to = target.join(&path);
+            let parent = to.parent().expect("an artifact lies in a directory");
+            DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(said)?;
+            let mut to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&to).map_err(said)?;
+            let (bytes, digest) = pour(from.take(bytes_max + 1), &mut to).map_err(said)?;
+            if bytes > bytes_max {
+                return Err(format!(
+                    "could not keep {}: it has more than {bytes_max} bytes; keep it elsewhere and write its address to \
+                     $CUELIGHT_OUTPUT",
+                    path.display()
+                ));
+            }
+            Ok(Artifact { path, bytes, digest: Digest(digest) })
+        })
+        .collect()
+}
+
+/// GitHub's `hashFiles`: the SHA-256 over the SHA-256 of each file, in the order of their paths; empty when there is
+/// none.
+///
+/// # Errors
+/// The file that could not be read, as a sentence.
+pub fn hash_files(root: &Path, patterns: &[String]) -> Result<String, String> {
+    let mut whole = Sha256::new();
+    let paths = find(root, patterns)?;
+    for path in &paths {
+        let hash = File::open(root.join(path)).and_then(|file| pour(file, &mut io::sink()));
+        let (_, digest) =
+            hash.map_err(|error| format!("could not hash {}: {error}; see the file", path.display()))?;
+        whole.update(digest);
+    }
+    Ok(if paths.is_empty() { String::new() } else { Digest(whole.finalize().into()).to_string() })
+}
+
+/// The files that patterns mean, sorted by path.
+fn find(root: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, String> {
+    let said = |path: &Path, error: io::Error| {
+        format!("could not look into {}: {error}; see its permissions", path.display())
+    };
+    let globs = Globs::new(patterns)?;
+    let real_root = root.canonicalize().map_err(|error| said(root, error))?;
+    let (mut found, mut left, mut entries) = (Vec::new(), vec![PathBuf::new()], 0);
+    while let Some(dir) = left.pop() {
+        for entry in fs::read_dir(root.join(&dir)).map_err(|error| said(&dir, error))? {
+            let entry = entry.map_err(|error| said(&dir, error))?;
+            entries += 1;
+            if entries > ENTRIES_MAX {
+                return Err(format!(
+                    "could not look for {patterns:?}: more than {ENTRIES_MAX} files; begin with a directory"
+                ));
+            }
+            let path = dir.join(entry.file_name());
+            let names: Vec<&[u8]> = path.iter().map(|name| name.as_bytes()).collect();
+            let kind = entry.file_type().map_err(|error| said(&path, error))?;
+            if kind.is_dir() {
+                if path != Path::new(".cuelight") && globs.may_take_below(&names) {
+                    left.push(path);
+                }
+            } else if globs.takes(&names)
+                && (kind.is_file() || kind.is_symlink() && ends_inside(root, &path, &real_root))
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn ends_inside(root: &Path, path: &Path, real_root: &Path) -> bool {
+    root.join(path).canonicalize().is_ok_and(|real| real.starts_with(real_root) && real.is_file())
+}
+
+/// Moves all bytes on and says how many and which they were.
+fn pour(mut from: impl io::Read, to: &mut impl Write) -> io::Result<(u64, [u8; 32])> {
+    let (mut hasher, mut total) = (Sha256::new(), 0);
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        let length = from.read(&mut chunk)?;
+        if length == 0 {
+            return Ok((total, hasher.finalize().into()));
+        }
+        hasher.update(&chunk[..length]);
+        to.write_all(&chunk[..length])?;
+        total += length as u64;
+    }
+}

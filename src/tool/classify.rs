@@ -1,0 +1,257 @@
+//! From how a call ended to one failure mode and one sentence. Structured causes come first (exit code, signal, errno);
+//! the text a program left is looked at last, and only its last lines.
+
+use super::{Ended, Failure};
+use crate::base::FailureMode;
+use rustix::io::Errno;
+
+/// What an ending means; none when it ended well.
+pub(super) fn classify(ended: &Ended, tail: &str) -> Option<Failure> {
+    let (mode, message) = match ended {
+        Ended::Exit(0) => return None,
+        Ended::Exit(code) => by_exit_code(*code, tail),
+        Ended::Signal { number, core, out_of_memory } => by_signal(*number, *core, *out_of_memory),
+        Ended::TimedOut { after } => (
+            FailureMode::SystemTimeout,
+            format!("ran longer than {after}; raise `timeout` or see where it waits"),
+        ),
+        Ended::Cancelled => (FailureMode::UserCancelled, "was cancelled".to_owned()),
+        Ended::NotStarted { errno, message } => (by_errno(*errno), message.clone()),
+        Ended::Lost => (
+            FailureMode::SystemCrash,
+            "could not learn how it ended; start cuelight where SIGCHLD is not ignored".to_owned(),
+        ),
+        Ended::BadOutputs { message } => (FailureMode::AgentContract, message.clone()),
+    };
+    Some(Failure { mode, message })
+}
+
+fn by_exit_code(code: i32, tail: &str) -> (FailureMode, String) {
+    match code {
+        126 => (
+            FailureMode::UserPermission,
+            "exit code 126: a command in it may not be executed; make it executable (chmod +x)".to_owned(),
+        ),
+        127 => (
+            FailureMode::UserInvalidInput,
+            match last_lines(tail).find(|line| line.contains("not found")) {
+                Some(line) => format!("exit code 127: {line}; install it or put it on PATH"),
+                None => {
+                    "exit code 127: a command in it was not found; install it or put it on PATH".to_owned()
+                }
+            },
+        ),
+        129..=192 if signal_name(code - 128).is_some() => {
+            let number = code - 128;
+            let mode = match by_text(tail) {
+                Some((mode, _)) => mode,
+                None if is_crash(number) => FailureMode::SystemCrash,
+                None => FailureMode::AgentLogic,
+            };
+            (mode, format!("exit code {code}: a command in it was killed by {}; see its log", spell(number)))
+        }
+        _ => match by_text(tail) {
+            Some((mode, advice)) => (mode, format!("exit code {code}; {advice}")),
+            None => (FailureMode::AgentLogic, format!("exit code {code}; see its log")),
+        },
+    }
+}
+
+fn by_signal(number: i32, core: bool, out_of_memory: bool) -> (FailureMode, String) {
+    let core = if core { ", core dumped" } else { "" };
+    let said = format!("killed by {}{core}", spell(number));
+    match number {
+        9 if out_of_memory => (
+            FailureMode::SystemOom,
+            format!("{said} because memory ran out; give it more, or run fewer steps at once"),
+        ),
+        1 | 2 | 3 | 15 => (
+            FailureMode::UserCancelled,
+            format!("{said}, sent from outside; run it again if that was not meant"),
+        ),
+        24 | 25 => (FailureMode::ResourceQuota, format!("{said}; raise the limit it ran into")),
+        9 => (FailureMode::SystemCrash, format!("{said}, not by cuelight; see the system's log (dmesg)")),
+        _ => (FailureMode::SystemCrash, format!("{said}; see its log")),
+    }
+}
+
+/// What a call that never began says about why.
+fn by_errno(errno: Option<i32>) -> FailureMode {
+    match errno.map(Errno::from_raw_os_error) {
+        Some(Errno::ACCESS | Errno::PERM) => FailureMode::UserPermission,
+        Some(Errno::NOSPC | Errno::DQUOT | Errno::ROFS | Errno::IO) => FailureMode::SystemDisk,
+        Some(Errno::NOMEM) => FailureMode::ResourceMemory,
+        Some(Errno::AGAIN | Errno::MFILE | Errno::NFILE) => FailureMode::ResourceQuota,
+        Some(Errno::TXTBSY) => FailureMode::ResourceTool,
+        _ => FailureMode::UserInvalidInput,
+    }
+}
+
+/// Words that system libraries print for an errno, and what to do.
+const TEXTS: &[(&str, FailureMode, &str)] = &[
+    ("No space left on device", FailureMode::SystemDisk, "the disk is full; free some space"),
+    ("Disk quota exceeded", FailureMode::SystemDisk, "the disk quota is used up; free some space"),
+    ("Cannot allocate memory", FailureMode::ResourceMemory, "memory ran out; run fewer steps at once"),
+    (
+        "Could not resolve host",
+        FailureMode::SystemNetwork,
+        "a host name could not be resolved; see the network",
+    ),
+    (
+        "Temporary failure in name resolution",
+        FailureMode::SystemNetwork,
+        "a host name could not be resolved; see the network",
+    ),
+    (
+        "Connection refused",
+        FailureMode::SystemNetwork,
+        "a connection was refused; see whether the other side runs",
+    ),
+    ("Connection timed out", FailureMode::SystemNetwork, "a connection got no answer; see the network"),
+    ("Network is unreachable", FailureMode::SystemNetwork, "the network is unreachable; see the network"),
+];
+
+fn by_text(tail: &str) -> Option<(FailureMode, &'static str)> {
+    last_lines(tail).find_map(|line| {
+        let found = TEXTS.iter().find(|(text, ..)| line.contains(text));
+        found.map(|(_, mode, advice)| (*mode, *advice))
+    })
+}
+
+/// The last three lines that say something; what stands earlier is seldom the cause.
+fn last_lines(tail: &str) -> impl Iterator<Item = &str> {
+    tail.lines().rev().map(str::trim).filter(|line| !line.is_empty()).take(3)
+}
+
+/// `signal 9 (SIGKILL)`
+fn spell(number: i32) -> String {
+    signal_name(number).map_or_else(|| format!("signal {number}"), |name| format!("signal {number} ({name})"))
+}
+
+fn is_crash(number: i32) -> bool {
+    matches!(number, 4 | 6 | 7 | 8 | 9 | 11 | 31)
+}
+
+/// The names as Linux numbers them.
+fn signal_name(number: i32) -> Option<&'static str> {
+    const NAMES: [&str; 31] = [
+        "SIGHUP",
+        "SIGINT",
+        "SIGQUIT",
+        "SIGILL",
+        "SIGTRAP",
+        "SIGABRT",
+        "SIGBUS",
+        "SIGFPE",
+        "SIGKILL",
+        "SIGUSR1",
+        "SIGSEGV",
+        "SIGUSR2",
+        "SIGPIPE",
+        "SIGALRM",
+        "SIGTERM",
+        "SIGSTKFLT",
+        "SIGCHLD",
+        "SIGCONT",
+        "SIGSTOP",
+        "SIGTSTP",
+        "SIGTTIN",
+        "SIGTTOU",
+        "SIGURG",
+        "SIGXCPU",
+        "SIGXFSZ",
+        "SIGVTALRM",
+        "SIGPROF",
+        "SIGWINCH",
+        "SIGIO",
+        "SIGPWR",
+        "SIGSYS",
+    ];
+    usize::try_from(number).ok()?.checked_sub(1).and_then(|index| NAMES.get(index)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(ended: &Ended, tail: &str, mode: FailureMode, begin: &str) {
+        let failure = classify(ended, tail).expect("a failure");
+        assert_eq!(failure.mode, mode, "{failure:?}");
+        assert!(failure.message.starts_with(begin), "{failure:?}");
+    }
+
+    fn signal(number: i32, out_of_memory: bool) -> Ended {
+        Ended::Signal { number, core: false, out_of_memory }
+    }
+
+    #[test]
+    fn an_exit_code_says_what_it_can() {
+        assert_eq!(classify(&Ended::Exit(0), "No space left on device"), None);
+        check(&Ended::Exit(1), "assertion failed", FailureMode::AgentLogic, "exit code 1; see its log");
+        check(
+            &Ended::Exit(1),
+            "cp: x: No space left on device\n",
+            FailureMode::SystemDisk,
+            "exit code 1; the disk is full",
+        );
+        check(&Ended::Exit(1), "Connection refused\na\nb\nc\n", FailureMode::AgentLogic, "exit code 1");
+        check(&Ended::Exit(126), "", FailureMode::UserPermission, "exit code 126");
+        let said = "bash: line 1: nope: command not found";
+        check(&Ended::Exit(127), said, FailureMode::UserInvalidInput, "exit code 127: bash: line 1: nope");
+        check(
+            &Ended::Exit(139),
+            "",
+            FailureMode::SystemCrash,
+            "exit code 139: a command in it was killed by signal 11 (SIGSEGV)",
+        );
+        check(
+            &Ended::Exit(141),
+            "",
+            FailureMode::AgentLogic,
+            "exit code 141: a command in it was killed by signal 13 (SIGPIPE)",
+        );
+        check(&Ended::Exit(255), "", FailureMode::AgentLogic, "exit code 255");
+    }
+
+    #[test]
+    fn a_signal_is_named_and_memory_is_blamed_only_on_evidence() {
+        check(
+            &signal(9, false),
+            "",
+            FailureMode::SystemCrash,
+            "killed by signal 9 (SIGKILL), not by cuelight",
+        );
+        check(
+            &signal(9, true),
+            "",
+            FailureMode::SystemOom,
+            "killed by signal 9 (SIGKILL) because memory ran out",
+        );
+        check(
+            &signal(15, false),
+            "",
+            FailureMode::UserCancelled,
+            "killed by signal 15 (SIGTERM), sent from outside",
+        );
+        check(&signal(11, false), "", FailureMode::SystemCrash, "killed by signal 11 (SIGSEGV)");
+        check(&signal(25, false), "", FailureMode::ResourceQuota, "killed by signal 25 (SIGXFSZ)");
+        check(&signal(64, false), "", FailureMode::SystemCrash, "killed by signal 64;");
+    }
+
+    #[test]
+    fn an_errno_decides_before_any_text() {
+        let said = |errno| Ended::NotStarted { errno, message: "could not start".to_owned() };
+        for (errno, mode) in [
+            (Some(2), FailureMode::UserInvalidInput),
+            (Some(13), FailureMode::UserPermission),
+            (Some(28), FailureMode::SystemDisk),
+            (Some(11), FailureMode::ResourceQuota),
+            (Some(12), FailureMode::ResourceMemory),
+            (Some(26), FailureMode::ResourceTool),
+            (None, FailureMode::UserInvalidInput),
+        ] {
+            check(&said(errno), "Connection refused", mode, "could not start");
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! Starts a local program and stays with it to its end. The one place of this room where processes are made.
+//!
+//! The program gets a process group of its own, nothing to read, and one pipe for both kinds of output, so that their
+//! order is kept. One future does it all: nothing is spawned beside it, and when it is dropped the group dies.
+//!
+//! The group is signalled only while its leader is not reaped, so its number cannot belong to anybody else. An outcome
+//! never waits for a pipe that a background child holds open: it gets [`QUIET`] without output, then it is ended.
+
+use super::{
+    Answer, Ended, Masker, SecretStore,
+    mask::MaskStream,
+    oom::OomWatch,
+    outputs::read_outputs,
+    program::{Obstacle, directory, program},
+    spool::Spool,
+};
+use crate::base::{Launch, Span, TextPart, Value};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, ErrorKind},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            ffi::OsStringExt as _,
+            fs::{DirBuilderExt as _, OpenOptionsExt as _},
+            process::{CommandExt as _, ExitStatusExt as _},
+        },
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    net::unix::pipe,
+    signal::unix::{Signal as SignalStream, SignalKind, signal},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Bytes taken from the pipe at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// After the leader has ended, a pipe that somebody else holds open is left when it has been silent so long …
+const QUIET: Duration = Duration::from_millis(200);
+/// … or has gone on for so long.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+/// What a pipe may still hold when all writers we can reach are dead.
+const PIPE_BYTES_MAX: usize = 1024 * 1024;
+/// The names under which a step finds the file for its outputs.
+const OUTPUT_NAMES: [&str; 3] = ["CUELIGHT_OUTPUT", "GITHUB_OUTPUT", "DAGU_OUTPUT_FILE"];
+
+/// What all calls of one workspace have in common.
+pub struct Host {
+    workspace_root: PathBuf,
+    base_env: Vec<(String, String)>,
+    secrets: SecretStore,
+    kill_grace: Span,
+    oom: OomWatch,
+}
+
+impl Host {
+    /// `base_env` is all that a process inherits; `kill_grace` lies between asking a process to end and ending it.
+    pub fn new(
+        workspace_root: PathBuf,
+        base_env: Vec<(String, String)>,
+        secrets: SecretStore,
+        kill_grace: Span,
+    ) -> Self {
+        Self { workspace_root, base_env, secrets, kill_grace, oom: OomWatch::new() }
+    }
+}
+
+/// Which call this is: told to the process, and where its files go.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// A directory of this attempt alone; made here, 0700.
+    pub attempt_dir: PathBuf,
+    /// `CUELIGHT_RUN`
+    pub run: String,
+    /// `CUELIGHT_STEP`
+    pub step: String,
+    /// `CUELIGHT_ATTEMPT`
+    pub attempt: String,
+    /// `CUELIGHT_KEY`: the same over all attempts, for the other side to notice a repetition.
+    pub effect_key: String,
+}
+
+/// Output has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// The newest stretch, masked, as it was just written to the spool.
+    pub bytes: &'a [u8],
+    /// Bytes of output so far.
+    pub total: u64,
+}
+
+/// Calls a program and stays until it has ended, timed out, or was cancelled, and nothing of its group is left.
+pub async fn run_process(
+    host: &Host,
+    launch: &Launch,
+    call: &Call,
+    cancel: &CancellationToken,
+    mut progress: impl FnMut(Progress<'_>) + Send,
+) -> Answer {
+    if cancel.is_cancelled() {
+        return Answer::without_output(Ended::Cancelled);
+    }
+    let (mut leader, pipe, masker) = match prepare(host, launch, call) {
+        Ok(it) => it,
+        Err(it) => return Answer::not_started(it.errno, format!("could not start: {}", it.said)),
+    };
+    let mut intake = Intake {
+        pipe: Some(pipe),
+        chunk: Vec::new(),
+        mask: masker.stream(),
+        clear: Vec::new(),
+        spool: Spool::new(call.attempt_dir.clone(), launch.output_limit),
+    };
+    let stop = attend(&mut leader, &mut intake, launch.timeout, host.kill_grace, cancel, &mut progress).await;
+    let left_behind = intake.pipe.is_some();
+    leader.signal(Signal::KILL);
+    intake.take_rest(&mut progress);
+    let status = leader.reap();
+    let ended = match stop {
+        Some(Stop::Cancelled) => Ended::Cancelled,
+        Some(Stop::TimedOut(after)) => Ended::TimedOut { after },
+        None => ended(&status, &host.oom),
+    };
+    answer(ended, intake.spool, left_behind, &masker, call)
+}
+
+/// Why we ended it.
+#[derive(Clone, Copy)]
+enum Stop {
+    Cancelled,
+    TimedOut(Span),
+}
+
+/// Stays with a process until its leader is dead and its pipe is closed or given up.
+async fn attend(
+    leader: &mut Leader,
+    intake: &mut Intake,
+    timeout: Option<Span>,
+    grace: Span,
+    cancel: &CancellationToken,
+    progress: &mut (impl FnMut(Progress<'_>) + Send),
+) -> Option<Stop> {
+    let mut stop = None;
+    let mut killed = false;
+    let timer = sleep(timeout.unwrap_or_default().to_std());
+    tokio::pin!(timer);
+    loop {
+        let armed = stop.is_some() && !killed || stop.is_none() && timeout.is_some();
+        tokio::select! {
+            biased;
+            () = leader.exited() => break,
+            () = cancel.cancelled(), if stop.is_none() => {
+                stop = Some(Stop::Cancelled);
+                leader.ask_to_end();
+                timer.set(sleep(grace.to_std()));
+            }
+            () = &mut timer, if armed => {
+                if stop.is_some() {
+                    leader.signal(Signal::KILL);
+                    killed = true;
+                } else {
+                    stop = timeout.map(Stop::TimedOut);
+                    leader.ask_to_end();
+                    timer.set(sleep(grace.to_std()));
+                }
+            }
+            () = intake.take(progress), if intake.pipe.is_some() => {}
+        }
+    }
+    // Whoever was asked to end keeps the rest of the grace for its children; else silence decides.
+    let asked = stop.is_some() && !killed;
+    if !asked {
+        timer.set(sleep(DRAIN_MAX));
+    }
+    while intake.pipe.is_some() {
+        tokio::select! {
+            biased;
+            () = &mut timer => break,
+            () = intake.take(progress) => {}
+            () = sleep(QUIET), if !asked => break,
+        }
+    }
+    stop
+}
+
+fn ended(status: &io::Result<ExitStatus>, oom: &OomWatch) -> Ended {
+    let Ok(status) = status else {
+        return Ended::NotStarted {
+            errno: None,
+            message: "could not learn how it ended; see its log".to_owned(),
+        };
+    };
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ended::Exit(code),
+        (None, Some(number)) => Ended::Signal {
+            number,
+            core: status.core_dumped(),
+            out_of_memory: number == 9 && oom.has_killed(),
+        },
+        (None, None) => Ended::Exit(status.into_raw()),
+    }
+}
+
+fn answer(ended: Ended, spool: Spool, left_behind: bool, masker: &Masker, call: &Call) -> Answer {
+    let spooled = spool.finish();
+    let (ended, mut outputs) = match (ended, read_outputs(&output_path(call))) {
+        (ended, Ok(outputs)) => (ended, outputs),
+        (Ended::Exit(0), Err(message)) => {
+            (Ended::BadOutputs { message: masker.mask(&message) }, BTreeMap::new().into_iter().collect())
+        }
+        (ended, Err(_)) => (ended, BTreeMap::new().into_iter().collect()),
+    };
+    for value in outputs.values_mut() {
+        if let Value::String(text) = value {
+            *text = masker.mask(text);
+        }
+    }
+    Answer {
+        ended,
+        outputs,
+        output_bytes: spooled.bytes,
+        output_lines: spooled.lines,
+        output_digest: spooled.digest,
+        tail: spooled.tail,
+        output_lost: spooled.lost,
+        left_behind,
+    }
+}
+
+/// All that can go wrong before anything runs, then the process itself.
+fn prepare(host: &Host, launch: &Launch, call: &Call) -> Result<(Leader, pipe::Receiver, Masker), Obstacle> {
+    let secrets = host.secrets.resolve(launch).map_err(Obstacle::plain)?;
+    let masker = Masker::new(secrets.values()).map_err(|error| {
+        Obstacle::plain(format!("its secrets could not be masked: {error}; use shorter values"))
+    })?;
+    let mut env: BTreeMap<&OsStr, OsString> = BTreeMap::new();
+    for (name, value) in &host.base_env {
+        env.insert(OsStr::new(name), value.into());
+    }
+    for (name, parts) in &launch.env {
+        let mut value = Vec::new();
+        for part in parts {
+            match part {
+                TextPart::Text(text) => value.extend_from_slice(text.as_bytes()),
+                TextPart::Secret(name) => value.extend_from_slice(secrets[name].reveal()),
+            }
+        }
+        check_variable(name, &value)?;
+        env.insert(OsStr::new(name), OsString::from_vec(value));
+    }
+    let output = output_path(call);
+    for name in OUTPUT_NAMES {
+        env.insert(OsStr::new(name), output.clone().into());
+    }
+    for (name, value) in [
+        ("CUELIGHT_RUN", &call.run),
+        ("CUELIGHT_STEP", &call.step),
+        ("CUELIGHT_ATTEMPT", &call.attempt),
+        ("CUELIGHT_KEY", &call.effect_key),
+    ] {
+        env.insert(OsStr::new(name), value.into());
+    }
+    let dir = directory(&host.workspace_root, launch.dir.as_deref())?;
+    let (word, arguments) = launch
+        .argv
+        .split_first()
+        .ok_or_else(|| Obstacle::plain("no command is given; write one".to_owned()))?;
+    if launch.argv.iter().any(|it| it.contains('\0')) {
+        return Err(Obstacle::plain(
+            "its command holds a NUL byte, which no command can; remove it".to_owned(),
+        ));
+    }
+    let search = env.get(OsStr::new("PATH")).and_then(|it| it.to_str());
+    let path = program(word, search, &dir)?;
+    make_attempt_dir(&call.attempt_dir, &output).map_err(|error| Obstacle {
+        errno: error.raw_os_error(),
+        said: format!("its directory {}: {error}; make it writable", call.attempt_dir.display()),
+    })?;
+    #[expect(clippy::disallowed_methods, reason = "this is the place where processes start")]
+    let mut command = Command::new(&path);
+    command.arg0(word).args(arguments).current_dir(&dir).env_clear().envs(&env).process_group(0);
+    let (leader, pipe) = start(command).map_err(|error| explain(&error, word, &path))?;
+    Ok((leader, pipe, masker))
+}
+
+/// One pipe takes both kinds of output. The command is dropped with its ends of it, so that the pipe can end.
+fn start(mut command: Command) -> io::Result<(Leader, pipe::Receiver)> {
+    let (reader, writer) = io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
+    Ok((Leader::new(command.spawn()?)?, receiver))
+}
+
+fn explain(error: &io::Error, word: &str, path: &Path) -> Obstacle {
+    let advice = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+        Some(rustix::io::Errno::NOENT) => {
+            "the interpreter in its first line is missing; install it or change the line"
+        }
+        Some(rustix::io::Errno::NOEXEC) => "it is no program; begin a script with a line such as #!/bin/sh",
+        Some(rustix::io::Errno::TOOBIG) => {
+            "command and environment are too long; put the script or the value into a file"
+        }
+        Some(rustix::io::Errno::AGAIN) => {
+            "no more processes are allowed; run fewer steps at once or raise ulimit -u"
+        }
+        Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => {
+            "no more files may be open; run fewer steps at once or raise ulimit -n"
+        }
+        Some(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
+            "you may not execute it; see its permissions and mount"
+        }
+        _ => "see the system's log",
+    };
+    let shown = if word.contains('/') { word.to_owned() } else { format!("{word} ({})", path.display()) };
+    Obstacle { errno: error.raw_os_error(), said: format!("{shown}: {error}; {advice}") }
+}
+
+fn check_variable(name: &str, value: &[u8]) -> Result<(), Obstacle> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(Obstacle::plain(format!("{name:?} is no name of a variable; change it under `env`")));
+    }
+    if value.contains(&0) {
+        return Err(Obstacle::plain(format!(
+            "the value of {name} holds a NUL byte, which no environment can; encode it"
+        )));
+    }
+    Ok(())
+}
+
+fn output_path(call: &Call) -> PathBuf {
+    call.attempt_dir.join("output")
+}
+
+/// The directory, empty but for the file that takes the outputs.
+fn make_attempt_dir(dir: &Path, output: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    match builder.create(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => builder.recursive(true).create(dir)?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_dir_all(dir)?;
+            builder.create(dir)?;
+        }
+        made => made?,
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(output).map(drop)
+}
+
+/// What comes through the pipe, on its way to the spool.
+struct Intake {
+    /// None when every writer has closed it.
+    pipe: Option<pipe::Receiver>,
+    chunk: Vec<u8>,
+    mask: MaskStream,
+    clear: Vec<u8>,
+    spool: Spool,
+}
+
+impl Intake {
+    /// Waits for output and takes one chunk of it.
+    async fn take(&mut self, progress: &mut (impl FnMut(Progress<'_>) + Send)) {
+        let Some(pipe) = &self.pipe else { return };
+        if pipe.readable().await.is_err() {
+            self.close(progress);
+            return;
+        }
+        self.take_now(progress);
+    }
+
+    /// Takes what is there without waiting; says whether there was anything.
+    fn take_now(&mut self, progress: &mut (impl FnMut(Progress<'_>) + Send)) -> usize {
+        let Some(pipe) = &self.pipe else { return 0 };
+        self.chunk.resize(CHUNK_BYTES, 0);
+        match pipe.try_read(&mut self.chunk) {
+            Ok(0) => self.close(progress),
+            Ok(length) => {
+                self.mask.push(&self.chunk[..length], &mut self.clear);
+                self.keep(progress);
+                return length;
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => self.close(progress),
+        }
+        0
+    }
+
+    /// Nobody we know of writes any more: what is in the pipe, and no more.
+    fn take_rest(&mut self, progress: &mut (impl FnMut(Progress<'_>) + Send)) {
+        let mut taken = 0;
+        while self.pipe.is_some() && taken < PIPE_BYTES_MAX {
+            match self.take_now(progress) {
+                0 => break,
+                length => taken += length,
+            }
+        }
+        self.close(progress);
+    }
+
+    fn close(&mut self, progress: &mut (impl FnMut(Progress<'_>) + Send)) {
+        if self.pipe.take().is_some() {
+            self.mask.finish(&mut self.clear);
+            self.keep(progress);
+        }
+    }
+
+    fn keep(&mut self, progress: &mut (impl FnMut(Progress<'_>) + Send)) {
+        if !self.clear.is_empty() {
+            self.spool.take(&self.clear);
+            progress(Progress { bytes: &self.clear, total: self.spool.total() });
+            self.clear.clear();
+        }
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "an OwnedFd keeps its number while it lives, which is all the unsafe form asks for"
+)]
+fn watch_descriptor(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(descriptor, Interest::READABLE)
+}
+
+/// The first process of a group. Dead but not reaped, it keeps the group's number from being given out again.
+struct Leader {
+    child: Child,
+    pid: Pid,
+    watch: Watch,
+    reaped: bool,
+}
+
+/// How we hear of its end.
+enum Watch {
+    Descriptor(AsyncFd<OwnedFd>),
+    /// Where the kernel has no such descriptor: after every SIGCHLD we look.
+    Children(SignalStream),
+}
+
+impl Leader {
+    fn new(child: Child) -> io::Result<Self> {
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child has a process id");
+        let watch = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(descriptor) => Watch::Descriptor(watch_descriptor(descriptor)?),
+            Err(_) => Watch::Children(signal(SignalKind::child())?),
+        };
+        Ok(Self { child, pid, watch, reaped: false })
+    }
+
+    /// Waits until it is dead; does not reap it.
+    async fn exited(&mut self) {
+        match &mut self.watch {
+            Watch::Descriptor(descriptor) => drop(descriptor.readable().await),
+            Watch::Children(signals) => {
+                let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+                while matches!(waitid(WaitId::Pid(self.pid), options), Ok(None)) {
+                    signals.recv().await;
+                }
+            }
+        }
+    }
+
+    /// TERM to the whole group, and CONT, since a stopped process would not hear it.
+    fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
+        self.signal(Signal::CONT);
+    }
+
+    /// To the whole group, which exists as long as its leader is not reaped.
+    fn signal(&self, signal: Signal) {
+        if !self.reaped {
+            // The only failure is a group that has just changed its user, which we may not signal.
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+
+    /// Its status; it is dead, so this does not wait.
+    fn reap(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait();
+        self.reaped = true;
+        status
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.signal(Signal::KILL);
+            drop(self.child.wait());
+        }
+    }
+}

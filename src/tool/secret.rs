@@ -1,0 +1,137 @@
+//! Names to values of secrets. A value leaves this room only into the environment of a process; it can be neither
+//! printed nor compared, and what a process says about it is masked (`mask`).
+
+use crate::base::Launch;
+use rustix::fs::OFlags;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::OpenOptions,
+    io::{self, Read as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+/// A shorter value would be masked everywhere, or nowhere.
+const SECRET_BYTES_MIN: usize = 3;
+/// A longer one fits no environment.
+const SECRET_BYTES_MAX: usize = 64 * 1024;
+
+/// A value nobody may see: no `Debug`, no `Display`, overwritten when it is dropped.
+#[derive(Clone)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes a value over.
+    pub fn new(value: impl Into<Vec<u8>>) -> Self {
+        Self(value.into())
+    }
+
+    pub(super) fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        std::hint::black_box(&mut self.0);
+    }
+}
+
+/// Where values come from: what was exported to us first, then the files of the workspace.
+pub struct SecretStore {
+    exported: BTreeMap<String, Secret>,
+    dir: PathBuf,
+}
+
+impl SecretStore {
+    /// `exported` is what the operator's environment holds; files lie in `.cuelight/secrets` below the workspace.
+    pub fn new(exported: BTreeMap<String, Secret>, workspace_root: &Path) -> Self {
+        Self { exported, dir: workspace_root.join(".cuelight/secrets") }
+    }
+
+    /// All that a launch names, or one sentence that names every one that cannot be had.
+    pub(super) fn resolve(&self, launch: &Launch) -> Result<BTreeMap<String, Secret>, String> {
+        let (mut found, mut missing) = (BTreeMap::new(), BTreeSet::new());
+        for name in launch.secret_names() {
+            match self.find(name)? {
+                Some(secret) => drop(found.insert(name.to_owned(), secret)),
+                None => drop(missing.insert(name)),
+            }
+        }
+        let names: Vec<&str> = missing.into_iter().collect();
+        match names.as_slice() {
+            [] => Ok(found),
+            [name] => {
+                Err(format!("secret {name} is not set; export it or write it to .cuelight/secrets/{name}"))
+            }
+            names => Err(format!(
+                "secrets {} are not set; export them or write each to .cuelight/secrets/NAME",
+                names.join(", ")
+            )),
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<Option<Secret>, String> {
+        if !is_name(name) {
+            return Err(format!("{name:?} is no name of a secret; use letters, digits, _ and -"));
+        }
+        let secret = match self.exported.get(name) {
+            Some(secret) => secret.clone(),
+            None => match self.read(name)? {
+                Some(secret) => secret,
+                None => return Ok(None),
+            },
+        };
+        match secret.reveal() {
+            value if value.len() < SECRET_BYTES_MIN => Err(format!(
+                "secret {name} has fewer than {SECRET_BYTES_MIN} bytes and could not be masked; use a longer value"
+            )),
+            value if value.len() > SECRET_BYTES_MAX => Err(format!(
+                "secret {name} has more than {SECRET_BYTES_MAX} bytes; keep it in a file and pass its path"
+            )),
+            value if value.contains(&0) => {
+                Err(format!("secret {name} holds a NUL byte, which no environment can; encode it"))
+            }
+            _ => Ok(Some(secret)),
+        }
+    }
+
+    /// A file of ours that others cannot read; its last line end is not part of the value.
+    fn read(&self, name: &str) -> Result<Option<Secret>, String> {
+        let shown = format!(".cuelight/secrets/{name}");
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+        let flags = i32::try_from(flags).expect("the flags of open are an int in C");
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(self.dir.join(name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(format!(
+                    "secret {name}: {shown}: {error}; make it a plain file that you can read"
+                ));
+            }
+        };
+        let about =
+            file.metadata().map_err(|error| format!("secret {name}: {shown}: {error}; see the disk"))?;
+        if !about.is_file() {
+            return Err(format!("secret {name}: {shown} is no file; write the value to a plain file"));
+        }
+        if about.mode() & 0o077 != 0 {
+            return Err(format!("secret {name}: others can read {shown}; run chmod 600 {shown}"));
+        }
+        let mut value = Vec::with_capacity(SECRET_BYTES_MAX + 2);
+        let read = file.take(SECRET_BYTES_MAX as u64 + 2).read_to_end(&mut value);
+        read.map_err(|error| format!("secret {name}: {shown}: {error}; see the disk"))?;
+        if value.last() == Some(&b'\n') {
+            value.pop();
+            if value.last() == Some(&b'\r') {
+                value.pop();
+            }
+        }
+        Ok(Some(Secret(value)))
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}

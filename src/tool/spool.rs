@@ -1,0 +1,133 @@
+//! Where the output of an attempt goes: to disk as it comes, bounded, counted and hashed whole. `store` reads it.
+//!
+//! The head (half of the limit) is the file `log`. What follows goes to stretches of a quarter each, named by the
+//! offset of their first byte; the two newest are kept. So up to the limit nothing is missing, beyond it the middle is,
+//! and no index is needed: a reader that looks while we write sees a true, shorter past.
+
+use super::answer::ANSWER_TAIL_BYTES_MAX;
+use crate::base::{Digest, LOG_FILE, Untrusted};
+use sha2::{Digest as _, Sha256};
+use std::{
+    collections::VecDeque,
+    fs::{File, OpenOptions, remove_file},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::PathBuf,
+};
+
+/// Stretches kept beside the head.
+const STRETCHES_KEPT: usize = 2;
+
+/// Takes output, keeps what fits.
+pub(super) struct Spool {
+    dir: PathBuf,
+    head_max: u64,
+    stretch_max: u64,
+    file: Option<File>,
+    file_left: u64,
+    stretches: VecDeque<u64>,
+    total: u64,
+    lines: u64,
+    hasher: Sha256,
+    tail: Vec<u8>,
+    lost: Option<String>,
+}
+
+/// What is known when nothing more comes.
+pub(super) struct Spooled {
+    pub(super) bytes: u64,
+    pub(super) lines: u64,
+    pub(super) digest: Digest,
+    pub(super) tail: String,
+    pub(super) lost: Option<String>,
+}
+
+impl Spool {
+    /// Files appear with the first byte: most steps say nothing.
+    pub(super) fn new(dir: PathBuf, limit: u64) -> Self {
+        let stretch_max = (limit / 4).max(1);
+        Self {
+            dir,
+            head_max: limit.saturating_sub(stretch_max * 2).max(1),
+            stretch_max,
+            file: None,
+            file_left: 0,
+            stretches: VecDeque::new(),
+            total: 0,
+            lines: 0,
+            hasher: Sha256::new(),
+            tail: Vec::new(),
+            lost: None,
+        }
+    }
+
+    /// Keeps what fits. A disk that refuses does not end the step: its work may not be repeatable, its log is.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.lines += bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        self.keep_tail(bytes);
+        let start = self.total;
+        self.total += bytes.len() as u64;
+        if self.lost.is_none() {
+            if let Err(error) = self.write(start, bytes) {
+                self.lost = Some(format!(
+                    "could not keep its output from byte {start} on: {error}; free space where {} lies",
+                    self.dir.display()
+                ));
+                self.file = None;
+            }
+        }
+    }
+
+    /// Bytes taken so far.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    pub(super) fn finish(self) -> Spooled {
+        Spooled {
+            bytes: self.total,
+            lines: self.lines,
+            digest: Digest(self.hasher.finalize().into()),
+            tail: Untrusted::from_bytes(&self.tail).raw().to_owned(),
+            lost: self.lost,
+        }
+    }
+
+    fn write(&mut self, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            if self.file_left == 0 {
+                self.begin_file(at)?;
+            }
+            let fits = usize::try_from(self.file_left).map_or(bytes.len(), |left| left.min(bytes.len()));
+            let file = self.file.as_mut().expect("a file was begun");
+            file.write_all(&bytes[..fits])?;
+            bytes = &bytes[fits..];
+            at += fits as u64;
+            self.file_left -= fits as u64;
+        }
+        Ok(())
+    }
+
+    fn begin_file(&mut self, at: u64) -> io::Result<()> {
+        let name = if at == 0 { LOG_FILE.to_owned() } else { format!("{LOG_FILE}.{at}") };
+        let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).clone();
+        self.file = Some(options.open(self.dir.join(name))?);
+        self.file_left = if at == 0 { self.head_max } else { self.stretch_max };
+        if at > 0 {
+            self.stretches.push_back(at);
+        }
+        if self.stretches.len() > STRETCHES_KEPT {
+            let oldest = self.stretches.pop_front().expect("there are more than are kept");
+            remove_file(self.dir.join(format!("{LOG_FILE}.{oldest}")))?;
+        }
+        Ok(())
+    }
+
+    fn keep_tail(&mut self, bytes: &[u8]) {
+        let fresh = &bytes[bytes.len().saturating_sub(ANSWER_TAIL_BYTES_MAX)..];
+        let surplus = (self.tail.len() + fresh.len()).saturating_sub(ANSWER_TAIL_BYTES_MAX);
+        self.tail.drain(..surplus);
+        self.tail.extend_from_slice(fresh);
+    }
+}
