@@ -5,7 +5,7 @@
 mod plan;
 
 pub use plan::{
-    Budget, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind, GateRule, Need,
-    OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep, Quorum, Retry,
+    Budget, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind, GateRule, Later,
+    Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep, Quorum, Retry,
     RetryKind, Risk, Scope, Undo, WaitFor, Work,
 };

@@ -61,7 +61,8 @@ pub struct PlanStep {
     pub condition: Option<String>,
     /// What it does.
     pub work: Work,
-    /// Environment: name, template. A template that is one `${{ secrets.X }}` is handed on as a name.
+    /// Environment: name, template. A template that is one `${{ secrets.X }}` is handed on as a name. That of a
+    /// workflow frame reaches the steps in it, below their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, String)>,
     /// Working directory, a template, relative to the workspace.
@@ -139,9 +140,21 @@ pub enum Work {
     },
     /// Holds other steps: the copies of a matrix, or another workflow.
     Frame(Box<Frame>),
+    /// What this release can show and not do. Only an outline holds it; a plan that is to run never does.
+    Later(Later),
 }
 
-/// A step that holds others. It opens when its needs and `if` say so, and comes to rest with its last child.
+/// Work that a later release brings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// The word of the file: `uses`, `llm` …
+    pub kind: String,
+    /// The tool, the model, the address: what tells one from another.
+    pub target: String,
+}
+
+/// A step that holds others. It opens when its needs and `if` say so, and comes to rest with its last child; with
+/// none it rests at once. What a child's failure aborts is the frame, and the frame's `on-error` decides the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
     /// Which kind.
@@ -162,10 +175,11 @@ pub enum FrameKind {
     Matrix,
     /// Copies made when it opens, from the value of an expression: a list of objects, or an object of lists.
     Computed {
-        /// Template that yields the matrix.
-        matrix: String,
-        /// What every copy is made from (its id, frame and matrix are filled in).
-        body: Box<PlanStep>,
+        /// The matrix; every text in it is a template.
+        matrix: Value,
+        /// What every copy is made from, for `expand`: the step itself, then the steps that
+        /// stand in it when it calls a workflow. Indices count as if they stood right after the frame.
+        body: Vec<PlanStep>,
     },
     /// The steps of another workflow.
     Workflow {
@@ -266,14 +280,16 @@ pub enum Undo {
 /// The type of a declared output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the words are JSON's")]
+#[expect(missing_docs, reason = "the words are JSON Schema's")]
 pub enum OutputType {
     #[default]
     String,
     Number,
+    Integer,
     Boolean,
     Object,
     Array,
+    Any,
 }
 
 /// What a crash in mid-step means (`reliability.md` 3.1).
@@ -334,6 +350,9 @@ pub struct Concurrency {
     pub group: String,
     /// What happens when another run of the group is open.
     pub on_conflict: OnConflict,
+    /// Whether `cancel-running` also cancels a run that waits at a gate.
+    #[serde(default)]
+    pub cancel_waiting: bool,
 }
 
 /// What a second run of a concurrency group does.
@@ -345,7 +364,7 @@ pub enum OnConflict {
     Queue,
     /// Does not start; rests as cancelled with the reason.
     Skip,
-    /// Cancels the first, unless that waits at a gate.
+    /// Cancels the first; one that waits at a gate only if told so.
     CancelRunning,
 }
 
@@ -424,8 +443,8 @@ pub struct Need {
     pub pattern: Option<String>,
     /// The only values it may have; empty means any.
     pub choices: Vec<Value>,
-    /// What it is when nobody says otherwise: a template.
-    pub default: Option<String>,
+    /// What it is when nobody says otherwise; every text in it is a template.
+    pub default: Option<Value>,
     /// What it is for.
     pub description: Option<String>,
 }
@@ -440,7 +459,7 @@ pub struct GateRule {
     pub risk: Risk,
     /// Who has to agree; empty means one person.
     pub require: Vec<Quorum>,
-    /// Who does not count: `run.actor`, or a name.
+    /// Who does not count: `run.actor`, a name, `group:NAME`, or a template that yields one of them.
     pub forbid: Vec<String>,
     /// What is shown: paths of files and templates.
     pub evidence: Vec<String>,
@@ -452,7 +471,7 @@ pub struct GateRule {
     pub auto: Option<String>,
     /// When to ring again, counted from the opening.
     pub remind: Vec<Span>,
-    /// After this long, people of this group may decide as well.
+    /// After this long, this person or the people of this group (`group:NAME`) may decide as well: a template.
     pub escalate: Option<(Span, String)>,
     /// How long it waits; `None` is for ever.
     pub timeout: Option<Span>,
