@@ -1,1 +1,5 @@
-//! (room: projection)
+//! What can be seen: the board, a fold over events. It decides nothing.
+
+mod board;
+
+pub use board::Board;

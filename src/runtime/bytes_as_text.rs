@@ -1,0 +1,16 @@
+//! Bytes inside JSON: each byte is the character of its number, so that plain text stays short and readable, and any
+//! byte comes back exactly. For frames and signals; nothing stored is written this way.
+
+use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+/// Bytes to text.
+pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>())
+}
+
+/// Text to bytes.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let byte = |it| u8::try_from(it).map_err(|_| D::Error::custom("a character that is no byte"));
+    text.chars().map(byte).collect()
+}

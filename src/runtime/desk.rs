@@ -1,0 +1,296 @@
+//! The desk: how anybody looks at an engine or asks something of it, wherever that engine is.
+//!
+//! `LocalDesk` is the one in this process, `gateway::RemoteDesk` the other end of a socket. Who asks is stamped by the
+//! desk, never taken from what was handed in. Says nothing about how it is done.
+
+use crate::{
+    base::{AttemptId, Digest, GateId, RunId, Seq, ValueMap},
+    engine::{Actor, Command, Event, Refusal},
+    plan::Plan,
+    projection::Board,
+};
+use serde::{Deserialize, Serialize};
+use std::{future::Future, sync::Arc};
+use tokio::sync::{broadcast, watch};
+
+/// Where an engine is seen and asked.
+pub trait Desk: Clone + Send + Sync + 'static {
+    /// Asks for something. Answered when what follows from it is on disk, or cannot be.
+    fn submit(&self, request: Request) -> impl Future<Output = Reply> + Send;
+
+    /// What a command would do now; changes nothing.
+    fn preview(&self, command: Command) -> impl Future<Output = Result<Vec<Event>, Refusal>> + Send;
+
+    /// Workflow text and inputs become a plan, and the plan a run.
+    fn launch(&self, launch: LaunchRequest) -> impl Future<Output = Reply> + Send;
+
+    /// The newest board; latest wins, nothing queues, nobody blocks.
+    fn boards(&self) -> Boards;
+
+    /// Output as it comes, and bells: of one run, or of all. What nobody takes in time is dropped.
+    fn signals(&self, of: Option<RunId>) -> Signals;
+
+    /// What is not on the board: events, output, kept files, plans, the past.
+    fn read(&self, want: Want) -> impl Future<Output = Page> + Send;
+}
+
+/// Chosen by the seat: sent again, also over a new line, it gets the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub String);
+
+/// Something asked of the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its name; see [`crate::runtime::Entropy::request_id`].
+    pub id: RequestId,
+    /// What is asked. Only commands that people may send; who asks is overwritten by the desk.
+    pub command: Command,
+}
+
+/// A workflow to be read, checked and run by the owner of the workspace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchRequest {
+    /// Its name, as for any other request.
+    pub id: RequestId,
+    /// The workflow.
+    pub source: Source,
+    /// Inputs as typed: `key=value`; read according to what the workflow declares.
+    #[serde(default)]
+    pub words: Vec<InputText>,
+    /// Inputs as JSON; a word of the same name wins.
+    #[serde(default)]
+    pub values: ValueMap,
+    /// Ties runs together that belong to one piece of work; made up when nothing is said.
+    #[serde(default)]
+    pub trace: Option<String>,
+}
+
+/// Where the text of a workflow comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// A file: absolute, or below the workspace.
+    Path(String),
+    /// The text itself; files it names are looked for beside `name`.
+    Text {
+        /// What it is called in messages.
+        name: String,
+        /// The workflow.
+        text: String,
+    },
+}
+
+/// One input as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputText {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[must_use]
+pub enum Reply {
+    /// It happened, and is on disk.
+    Recorded(Receipt),
+    /// It may not happen, and here is why.
+    Refused(Refusal),
+    /// The workflow or its inputs cannot be run; nothing happened.
+    Invalid {
+        /// All problems, with places and carets, for people.
+        report: String,
+        /// The same as `check --json` prints it.
+        findings: serde_json::Value,
+    },
+    /// Nobody knows that it happened, since it could not be written down or nobody could be reached.
+    NotRecorded(String),
+}
+
+/// What a recorded request led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The last event that followed from it; the board shows it from here on.
+    pub seq: Seq,
+    /// The run it made or was about.
+    pub run: Option<RunId>,
+    /// The gate it was about.
+    pub gate: Option<GateId>,
+}
+
+/// The board, and whether it can be trusted to be the newest.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// All that can be seen.
+    pub board: Arc<Board>,
+    /// What is wrong with the engine or the way to it.
+    pub trouble: Option<Trouble>,
+}
+
+/// Why what is seen may be old.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// The engine could not write and does not decide; it goes on by itself when there is room.
+    Holding(String),
+    /// The engine could not write and has stopped for good.
+    Stopped(String),
+    /// The engine cannot be reached; it is tried again.
+    Lost(String),
+    /// There is no engine: this is what was recorded last.
+    Unowned,
+}
+
+/// Boards as they come.
+pub type Boards = watch::Receiver<Seen>;
+
+/// Something worth knowing at once, and worth nothing later: never written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signal {
+    /// A call has written something; masked, else exactly as it was.
+    Output {
+        /// Which call.
+        attempt: AttemptId,
+        /// Where in its output this begins.
+        from: u64,
+        /// The bytes.
+        #[serde(with = "super::bytes_as_text")]
+        bytes: Vec<u8>,
+    },
+    /// Somebody is needed, or something failed.
+    Ring {
+        /// What about.
+        run: RunId,
+        /// The gate, when it is one.
+        gate: Option<GateId>,
+    },
+}
+
+impl Signal {
+    /// The run it is about.
+    pub const fn run(&self) -> RunId {
+        match self {
+            Self::Output { attempt, .. } => attempt.run,
+            Self::Ring { run, .. } => *run,
+        }
+    }
+}
+
+/// Signals as they come; what was not taken in time is gone.
+#[derive(Debug)]
+pub struct Signals {
+    of: Option<RunId>,
+    ring: broadcast::Receiver<Arc<Signal>>,
+}
+
+impl Signals {
+    /// Signals of one run, or of all.
+    pub const fn new(of: Option<RunId>, ring: broadcast::Receiver<Arc<Signal>>) -> Self {
+        Self { of, ring }
+    }
+
+    /// The next one; nothing when there will be no more.
+    pub async fn next(&mut self) -> Option<Arc<Signal>> {
+        loop {
+            match self.ring.recv().await {
+                Ok(signal) if self.of.is_none_or(|run| run == signal.run()) => return Some(signal),
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+/// What somebody wants to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Want {
+    /// Events in order.
+    Events {
+        /// Of this run; else of all.
+        run: Option<RunId>,
+        /// Those after this one.
+        after: Seq,
+        /// At most so many.
+        limit: u32,
+    },
+    /// What a call wrote.
+    Output {
+        /// Which call.
+        attempt: AttemptId,
+        /// Which part of it.
+        part: OutputPart,
+    },
+    /// A kept file or piece of evidence, from this byte on.
+    Blob {
+        /// Its hash.
+        digest: Digest,
+        /// The first byte wanted.
+        from: u64,
+    },
+    /// The plan of a run.
+    Plan(RunId),
+    /// A board that shows this run alone: whole, or as it was after an event.
+    Past {
+        /// The run; also one that came to rest long ago.
+        run: RunId,
+        /// The last event to be seen; nothing means all.
+        until: Option<Seq>,
+    },
+}
+
+/// Which part of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputPart {
+    /// From this byte on.
+    From(u64),
+    /// The last lines, as far as they fit into one page.
+    LastLines(u32),
+}
+
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Page {
+    /// Events in order.
+    Events {
+        /// With their places in the log.
+        events: Vec<(Seq, Event)>,
+        /// Whether there are more after them.
+        more: bool,
+    },
+    /// A stretch of an output or of a kept file.
+    Bytes {
+        /// Where it begins; later than asked when what lies between was not kept.
+        from: u64,
+        /// The bytes, exactly.
+        #[serde(with = "super::bytes_as_text")]
+        bytes: Vec<u8>,
+        /// How many there are in all, this far.
+        total: u64,
+    },
+    /// A plan.
+    Plan(Box<Plan>),
+    /// The past. Never sent: a seat elsewhere reads the events and folds them itself.
+    #[serde(skip)]
+    Past(Arc<Board>),
+    /// `could not …`
+    Missing(String),
+}
+
+/// Stamps a command with who is really there; those that only the engine itself may send are refused.
+///
+/// # Errors
+/// When the command is none that people may send.
+pub fn stamped(mut command: Command, by: &Actor) -> Result<Command, Refusal> {
+    if !command.is_from_people() {
+        return Err(Refusal::Other("only the engine itself says that".to_owned()));
+    }
+    command.stamp(by);
+    Ok(command)
+}

@@ -1,0 +1,32 @@
+//! The only source of chance: seeds of runs, and ids that must not be guessed or met twice.
+//!
+//! After this everything random in a run is computed from its seed, so that a replay sees the same.
+
+use crate::{base::DecisionId, runtime::RequestId};
+
+/// Draws from the system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Entropy;
+
+impl Entropy {
+    /// Of all chance in one run.
+    pub fn seed(self) -> u64 {
+        u64::from_le_bytes(draw())
+    }
+
+    /// Names a request, for a seat that sends it.
+    pub fn request_id(self) -> RequestId {
+        RequestId(format!("{:032x}", u128::from_le_bytes(draw())))
+    }
+
+    /// Names a decision at a gate.
+    pub fn decision_id(self) -> DecisionId {
+        DecisionId(format!("{:032x}", u128::from_le_bytes(draw())))
+    }
+}
+
+fn draw<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}
