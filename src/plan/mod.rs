@@ -2,10 +2,22 @@
 //!
 //! A plan is stored in the log with its run, so a later version of cuelight cannot change the past.
 
+mod estimate;
+mod expand;
+mod later;
+mod lower;
+mod order;
 mod plan;
+mod stage;
+mod work;
 
+pub use estimate::Estimate;
+pub use expand::expand;
+pub use lower::{lower, outline};
+pub use order::{CriticalPath, critical_path, order};
 pub use plan::{
     Budget, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind, GateRule, Later,
     Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep, Quorum, Retry,
     RetryKind, Risk, Scope, Undo, WaitFor, Work,
 };
+pub use stage::stages;

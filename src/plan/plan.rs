@@ -3,7 +3,7 @@
 //! A `Text` here is the source of a template (`${{ }}` inside text) or, where said, of one bare expression; it is
 //! evaluated by the engine when its step starts, never before.
 
-use crate::base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap};
+use crate::base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256};
 use serde::{Deserialize, Serialize};
 
 /// All that one run will do, in file order.
@@ -40,6 +40,14 @@ pub struct Plan {
     pub budget: Option<Budget>,
 }
 
+impl Plan {
+    /// What the trail holds a run to: the same plan has the same hash, whoever made or stored it.
+    pub fn hash(&self) -> Digest {
+        let value: Value = serde_json::to_value(self).expect("a plan holds nothing but JSON");
+        sha256("cuelight-plan-v1", &[canonical_json(&value).as_bytes()])
+    }
+}
+
 /// One step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanStep {
@@ -68,7 +76,7 @@ pub struct PlanStep {
     /// Working directory, a template, relative to the workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
-    /// Of one attempt; gates and back-off never count.
+    /// Of one attempt; gates and back-off never count. Of a workflow frame: of all of it, waiting counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
     /// How failed attempts are tried again; `None` means once.

@@ -1,0 +1,32 @@
+//! Which release brings what this one can check and not do: the only place that knows.
+
+/// A word of the file, what a step with it does, and the release that can do it.
+const RELEASES: &[(&str, &str, &str)] = &[
+    ("cache", "takes over an earlier result", "0.3"),
+    ("sandbox", "runs in a sandbox", "0.4"),
+    ("limits", "limits what its process may use", "0.4"),
+    ("requires", "says where it may run", "0.5"),
+    ("uses", "uses a tool of the registry", "0.5"),
+    ("http", "sends a request", "0.5"),
+    ("llm", "calls a model", "0.5"),
+    ("agent", "gives work to an agent", "0.5"),
+    ("emit", "publishes an event", "0.5"),
+    ("wait.event", "waits for an event", "0.5"),
+];
+
+/// Why a step with this word cannot run yet, and what to do.
+///
+/// # Panics
+/// When the word is not in the table.
+pub(super) fn refusal(step: &str, word: &str) -> String {
+    let entry = RELEASES.iter().find(|(it, ..)| *it == word);
+    let (_, does, release) = entry.expect("every word that waits for a release stands in the table");
+    let instead = match word {
+        "cache" | "sandbox" | "limits" | "requires" => "until then, take that key out",
+        "wait.event" => "until then, wait for a time or let a gate hold it",
+        _ => "until then, do it in a `run` step or take it out",
+    };
+    format!(
+        "could not start: step `{step}` {does} (`{word}`), which comes with cuelight {release}; {instead}"
+    )
+}

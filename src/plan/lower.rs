@@ -1,0 +1,323 @@
+//! A checked workflow and its inputs become a plan: steps in file order, matrices and other workflows spread out.
+//!
+//! What has been checked is not checked again, but what would make a wrong plan is refused here too.
+
+use crate::{
+    base::{Digest, NESTING_MAX, STEPS_MAX, StepIx, Value, ValueMap},
+    definition::{self as file, MatrixSource, Step, StepKind, Workflow},
+    expression::{MapLookup, Template},
+    plan::{
+        Budget, Concurrency, EffectClass, Estimate, Frame, FrameKind, OnError, OutputType, Plan, PlanStep,
+        Undo, Work,
+        expand::{cells, stamp, too_many},
+        later, order,
+        work::{
+            action, confidence, data, effect, is_call, named, on_conflict, on_error, on_exceed, on_failure,
+            output_type, retry, script, shell_of, texts, undo, work,
+        },
+    },
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The plan of one run. `inputs` have been checked; those not given take their defaults. The hash of the files
+/// ([`Plan::definition`]) is filled in by whoever read them.
+///
+/// # Errors
+/// Everything that keeps the workflow from running, each a whole sentence.
+pub fn lower(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>> {
+    let (plan, later) = Lowering::of(workflow, inputs).map_err(|it| vec![it])?;
+    if !later.is_empty() {
+        return Err(later);
+    }
+    Estimate::of(&plan).check(plan.budget.as_ref()).map_err(|it| vec![it])?;
+    Ok(plan)
+}
+
+/// The same to look at: also with work that this release cannot do, which [`lower`] refuses.
+///
+/// # Errors
+/// What keeps it from being shown at all.
+pub fn outline(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>> {
+    Lowering::of(workflow, inputs).map(|(plan, _)| plan).map_err(|it| vec![it])
+}
+
+/// A plan in the making.
+#[derive(Default)]
+struct Lowering {
+    steps: Vec<PlanStep>,
+    secrets: Vec<String>,
+    /// What this release cannot do, each once.
+    later: Vec<String>,
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy)]
+struct Standing<'a> {
+    /// What its id begins with: `ship/`, or nothing.
+    path: &'a str,
+    /// The workflow frame around it.
+    scope: Option<StepIx>,
+    /// How many workflows are around it.
+    depth: usize,
+}
+
+impl Lowering {
+    fn of(workflow: &Workflow, mut inputs: ValueMap) -> Result<(Plan, Vec<String>), String> {
+        for (name, value) in defaults(workflow) {
+            inputs.entry(name).or_insert(value);
+        }
+        let mut lowering = Self::default();
+        lowering.level(workflow, Standing { path: "", scope: None, depth: 0 })?;
+        let mut seen = BTreeSet::new();
+        lowering.secrets.retain(|it| seen.insert(it.clone()));
+        let plan = Plan {
+            name: workflow.name.clone(),
+            description: workflow.description.clone().unwrap_or_default(),
+            file: workflow.file.clone(),
+            definition: Digest::default(),
+            env: named(&workflow.env),
+            secrets: lowering.secrets,
+            steps: lowering.steps,
+            outputs: named(&workflow.outputs),
+            on_failure: on_failure(workflow.on_failure),
+            timeout: workflow.timeout,
+            max_parallel: workflow.max_parallel.unwrap_or(0),
+            concurrency: workflow.concurrency.as_ref().map(|it| concurrency(it, &inputs)).transpose()?,
+            budget: workflow.budget.as_ref().map(budget),
+            inputs,
+        };
+        order(&plan)?;
+        Ok((plan, lowering.later))
+    }
+
+    /// All steps of one workflow; needs at the end, because they may name a step further down.
+    fn level(&mut self, workflow: &Workflow, at: Standing<'_>) -> Result<(), String> {
+        self.secrets.extend(workflow.secrets.iter().map(|it| it.value.clone()));
+        let mut places = BTreeMap::new();
+        for step in &workflow.steps {
+            let place = StepIx::from_index(self.steps.len());
+            if places.insert(step.id.value.as_str(), place).is_some() {
+                return Err(format!("could not plan: two steps are called `{}`; rename one", step.id.value));
+            }
+            self.step(step, at)?;
+        }
+        for step in &workflow.steps {
+            let needs: BTreeSet<StepIx> = step
+                .needs
+                .iter()
+                .map(|need| {
+                    places.get(need.value.as_str()).copied().ok_or_else(|| unknown(step, &need.value))
+                })
+                .collect::<Result<_, _>>()?;
+            self.steps[places[step.id.value.as_str()].index()].needs = needs.into_iter().collect();
+        }
+        Ok(())
+    }
+
+    /// One step of the file: itself, or the frame of its copies and the copies.
+    fn step(&mut self, step: &Step, at: Standing<'_>) -> Result<(), String> {
+        let id = format!("{}{}", at.path, step.id.value);
+        self.refuse_later(step, &id);
+        let place = StepIx::from_index(self.steps.len());
+        let Some(matrix) = &step.matrix else {
+            self.body(step, &id, at.scope, at)?;
+            let made = &mut self.steps[place.index()];
+            made.condition = step.condition.as_ref().map(|it| it.value.clone());
+            made.on_error = on_error(step.on_error);
+            return Ok(());
+        };
+        self.push(PlanStep {
+            condition: step.condition.as_ref().map(|it| it.value.clone()),
+            on_error: on_error(step.on_error),
+            outputs: step.outputs.iter().map(|it| (it.name.value.clone(), OutputType::Array)).collect(),
+            title: step.name.as_ref().map(|it| it.value.clone()),
+            ..blank(
+                step,
+                &id,
+                at.scope,
+                at.scope,
+                Work::Frame(Box::new(Frame {
+                    kind: FrameKind::Matrix,
+                    max_parallel: matrix.max_parallel.unwrap_or(0),
+                    fail_fast: matrix.fail_fast,
+                })),
+            )
+        })?;
+        self.body(step, &id, Some(place), at)?;
+        let body = self.steps.split_off(place.index() + 1);
+        match &matrix.source {
+            MatrixSource::Constant(axes) => {
+                let wrong = |why| format!("could not plan: the matrix of step `{id}`: {why}");
+                let cells = cells(axes).map_err(wrong)?;
+                if self.steps.len() + cells.len() * body.len() > STEPS_MAX {
+                    return Err(too_many(&id));
+                }
+                let first = StepIx::from_index(self.steps.len());
+                self.steps.extend(stamp(&body, first, place, cells));
+            }
+            MatrixSource::Computed(data) => {
+                if let Work::Frame(frame) = &mut self.steps[place.index()].work {
+                    frame.kind = FrameKind::Computed { matrix: data.value.clone(), body };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the step does, once; for one that calls a workflow, with the steps of that behind it.
+    fn body(&mut self, step: &Step, id: &str, frame: Option<StepIx>, at: Standing<'_>) -> Result<(), String> {
+        if let StepKind::Workflow(call) = &step.kind {
+            return self.workflow(step, call, id, frame, at);
+        }
+        let work = work(&step.kind).expect("only a step that calls a workflow is more than one step");
+        self.push(full(step, id, at.scope, frame, work))
+    }
+
+    fn workflow(
+        &mut self,
+        step: &Step,
+        call: &file::Call,
+        id: &str,
+        frame: Option<StepIx>,
+        at: Standing<'_>,
+    ) -> Result<(), String> {
+        let Some(inner) = call.body.as_deref() else {
+            let path = &call.path.value;
+            return Err(format!(
+                "could not plan: step `{id}` calls {path}, which was not read; check that file"
+            ));
+        };
+        if at.depth >= NESTING_MAX {
+            return Err(format!(
+                "could not plan: step `{id}` calls a workflow inside {NESTING_MAX} others, which is the limit; \
+                 call it further up"
+            ));
+        }
+        let place = StepIx::from_index(self.steps.len());
+        let kind = FrameKind::Workflow {
+            file: inner.file.clone(),
+            inputs: data(&call.inputs),
+            defaults: defaults(inner).collect(),
+            outputs: named(&inner.outputs),
+            env: named(&inner.env),
+        };
+        let max_parallel = inner.max_parallel.unwrap_or(0);
+        let work = Work::Frame(Box::new(Frame { kind, max_parallel, fail_fast: false }));
+        self.push(PlanStep { timeout: inner.timeout, ..full(step, id, at.scope, frame, work) })?;
+        let path = format!("{id}/");
+        self.level(inner, Standing { path: &path, scope: Some(place), depth: at.depth + 1 })
+    }
+
+    fn push(&mut self, step: PlanStep) -> Result<(), String> {
+        if self.steps.len() >= STEPS_MAX {
+            return Err(too_many(&step.id));
+        }
+        self.steps.push(step);
+        Ok(())
+    }
+
+    /// Notes every word of the step that a later release brings.
+    fn refuse_later(&mut self, step: &Step, id: &str) {
+        let mut words = Vec::new();
+        let shown_only = |work: &Work| match work {
+            Work::Later(it) => Some(it.kind.clone()),
+            _ => None,
+        };
+        words.extend(work(&step.kind).as_ref().and_then(shown_only));
+        let tools = step.fallback.iter().map(|it| &it.action).chain(match &step.undo {
+            Some(file::Undo::By(by)) => Some(by),
+            _ => None,
+        });
+        words.extend(tools.filter(|it| matches!(it, file::Action::Uses(_))).map(|_| "uses".to_owned()));
+        let keys = [
+            ("cache", step.cache.is_some()),
+            ("sandbox", step.sandbox == Some(file::Sandbox::Strict)),
+            ("limits", step.limits != file::Limits::default()),
+            ("requires", step.requires != file::Requires::default()),
+        ];
+        words.extend(keys.into_iter().filter(|(_, written)| *written).map(|(word, _)| word.to_owned()));
+        words.dedup();
+        self.later.extend(words.iter().map(|word| later::refusal(id, word)));
+    }
+}
+
+/// A step with all that belongs to doing it.
+fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, work: Work) -> PlanStep {
+    let shell = shell_of(&step.kind);
+    let calls = is_call(&step.kind);
+    PlanStep {
+        env: named(&step.env),
+        dir: match &step.kind {
+            StepKind::Run(run) => run.working_directory.as_ref().map(|it| it.value.clone()),
+            _ => None,
+        },
+        timeout: step.timeout.filter(|_| calls),
+        retry: step.retry.as_ref().filter(|_| calls).and_then(retry),
+        fallback: step.fallback.iter().map(|it| action(&it.action, &shell)).collect(),
+        undo: undo(step.undo.as_ref(), &shell),
+        outputs: step.outputs.iter().map(|it| (it.name.value.clone(), output_type(it.kind))).collect(),
+        artifacts: texts(&step.artifacts),
+        effect: effect(step),
+        check: step.check.as_ref().map(|it| script(it, &shell)),
+        category: step.category.clone(),
+        confidence: step.confidence.as_ref().map(confidence),
+        title: step.name.as_ref().map(|it| it.value.clone()),
+        ..blank(step, id, scope, frame, work)
+    }
+}
+
+/// A step that says nothing but what it does.
+fn blank(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, work: Work) -> PlanStep {
+    PlanStep {
+        id: id.to_owned(),
+        local: step.id.value.clone(),
+        scope,
+        frame,
+        needs: Vec::new(),
+        condition: None,
+        work,
+        env: Vec::new(),
+        dir: None,
+        timeout: None,
+        retry: None,
+        on_error: OnError::Abort,
+        fallback: Vec::new(),
+        undo: Undo::Unset,
+        outputs: Vec::new(),
+        artifacts: Vec::new(),
+        effect: EffectClass::Pure,
+        check: None,
+        priority: step.priority,
+        category: None,
+        confidence: None,
+        matrix: ValueMap::new(),
+        title: None,
+    }
+}
+
+fn defaults(workflow: &Workflow) -> impl Iterator<Item = (String, Value)> {
+    workflow.inputs.iter().filter_map(|it| Some((it.name.value.clone(), it.default.clone()?)))
+}
+
+fn unknown(step: &Step, need: &str) -> String {
+    format!("could not plan: step `{}` needs `{need}`, and there is no such step; add it", step.id.value)
+}
+
+fn concurrency(rule: &file::Concurrency, inputs: &ValueMap) -> Result<Concurrency, String> {
+    let source = &rule.group.value;
+    let wrong = |why: String| format!("could not plan: the concurrency group {source:?}: {why}");
+    let template = Template::parse(source).map_err(|it| wrong(it.to_string()))?;
+    let contexts = ValueMap::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
+    let group = template.evaluate_text(&MapLookup::new(contexts)).map_err(|it| wrong(it.to_string()))?;
+    let (on_conflict, cancel_waiting) = (on_conflict(rule.on_conflict), rule.cancel_waiting);
+    Ok(Concurrency { group, on_conflict, cancel_waiting })
+}
+
+fn budget(it: &file::Budget) -> Budget {
+    Budget {
+        cost_micro_usd: it.cost_micro_usd,
+        calls: it.calls,
+        tokens: it.tokens,
+        on_exceed: on_exceed(it.on_exceed),
+    }
+}

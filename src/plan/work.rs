@@ -1,0 +1,253 @@
+//! One step of a file as work of a plan: what it does, and the words that were defaults made plain.
+//!
+//! Where a step stands among the others is for `lower`.
+
+use crate::{
+    base::{FailureMode, Span, Value},
+    definition as file,
+    plan::{
+        ConfidenceBelow, ConfidenceRule, EffectClass, GateRule, Later, Need, OnConflict, OnError, OnExceed,
+        OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Scope, Undo, WaitFor, Work,
+    },
+};
+
+/// The shell of scripts that name none.
+const SHELL: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
+
+/// What a step does; nothing for one that calls a workflow, which is more than one step.
+pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
+    Some(match kind {
+        file::StepKind::Run(run) => script(&run.script, &run.shell),
+        file::StepKind::Gate(gate) => Work::Gate(Box::new(gate_rule(gate))),
+        file::StepKind::Set(set) => Work::Set {
+            scope: match set.scope {
+                file::Scope::Run => Scope::Run,
+                file::Scope::Session => Scope::Session,
+                file::Scope::Global => Scope::Global,
+            },
+            values: data(&set.values),
+            ttl: set.ttl,
+        },
+        file::StepKind::Wait(file::Wait::For(file::Length::Fixed(span))) => {
+            Work::Wait(WaitFor::Duration(span.spelled()))
+        }
+        file::StepKind::Wait(file::Wait::For(file::Length::Computed(text))) => {
+            Work::Wait(WaitFor::Duration(text.value.clone()))
+        }
+        file::StepKind::Wait(file::Wait::Until(text)) => Work::Wait(WaitFor::Until(text.value.clone())),
+        file::StepKind::Wait(file::Wait::Event { topic, .. }) => later("wait.event", &topic.value),
+        file::StepKind::Uses(uses) => later("uses", &uses.tool.value),
+        file::StepKind::Http(http) => later("http", &format!("{} {}", http.method, http.url.value)),
+        file::StepKind::Llm(llm) => later("llm", llm.models.first().map_or("", |it| it.value.as_str())),
+        file::StepKind::Agent(agent) => later("agent", &agent.capabilities.join(", ")),
+        file::StepKind::Emit(emit) => later("emit", &emit.topic.value),
+        file::StepKind::Workflow(_) => return None,
+    })
+}
+
+/// Work that this release can only show.
+fn later(kind: &str, target: &str) -> Work {
+    Work::Later(Later { kind: kind.to_owned(), target: target.to_owned() })
+}
+
+/// A script behind its shell.
+pub(super) fn script(script: &file::Script, shell: &[String]) -> Work {
+    let binding = |it: &file::Binding| (it.variable.clone(), it.expression.value.clone());
+    Work::Run {
+        shell: shell.to_vec(),
+        script: script.script.clone(),
+        bindings: script.bindings.iter().map(binding).collect(),
+    }
+}
+
+/// The shell that a step's scripts (itself, `undo`, `fallback`, `check`) are handed to.
+pub(super) fn shell_of(kind: &file::StepKind) -> Vec<String> {
+    match kind {
+        file::StepKind::Run(run) => run.shell.clone(),
+        _ => SHELL.map(str::to_owned).to_vec(),
+    }
+}
+
+/// Something done in place of a step, or to take it back.
+pub(super) fn action(action: &file::Action, shell: &[String]) -> Work {
+    match action {
+        file::Action::Run(it) => script(it, shell),
+        file::Action::Uses(uses) => later("uses", &uses.tool.value),
+    }
+}
+
+/// How a step is taken back.
+pub(super) fn undo(undo: Option<&file::Undo>, shell: &[String]) -> Undo {
+    match undo {
+        None => Undo::Unset,
+        Some(file::Undo::Impossible) => Undo::Impossible,
+        Some(file::Undo::By(by)) => Undo::By(Box::new(action(by, shell))),
+    }
+}
+
+/// Whether a step calls something outside: only that has attempts, and with them `timeout` and `retry`.
+pub(super) fn is_call(kind: &file::StepKind) -> bool {
+    use file::StepKind::{Agent, Emit, Gate, Http, Llm, Run, Set, Uses, Wait, Workflow};
+    match kind {
+        Run(_) | Uses(_) | Http(_) | Llm(_) | Agent(_) | Emit(_) => true,
+        Gate(_) | Workflow(_) | Wait(_) | Set(_) => false,
+    }
+}
+
+/// What a crash in mid-step means, when the file says nothing: of a call, that nobody knows.
+pub(super) fn effect(step: &file::Step) -> EffectClass {
+    match step.effect {
+        Some(file::Effect::Pure) => EffectClass::Pure,
+        Some(file::Effect::Idempotent) => EffectClass::Idempotent,
+        Some(file::Effect::Keyed) => EffectClass::Keyed,
+        Some(file::Effect::Queryable) => EffectClass::Queryable,
+        Some(file::Effect::Once) => EffectClass::Once,
+        None if is_call(&step.kind) => EffectClass::Once,
+        None => EffectClass::Pure,
+    }
+}
+
+/// The rule with its modes spelled out; none at all means that nothing is tried again.
+pub(super) fn retry(policy: &file::RetryPolicy) -> Option<Retry> {
+    let on: Vec<FailureMode> = FailureMode::ALL.iter().copied().filter(|it| policy.covers(*it)).collect();
+    (!on.is_empty()).then(|| Retry {
+        max_attempts: policy.max_attempts.max(1),
+        kind: match policy.backoff {
+            file::Backoff::Exponential => RetryKind::Exponential,
+            file::Backoff::Constant => RetryKind::Constant,
+            file::Backoff::Linear => RetryKind::Linear,
+            file::Backoff::None => RetryKind::None,
+        },
+        delay: policy.delay,
+        factor_thousandths: policy.factor_milli,
+        max_delay: policy.max_delay,
+        jitter: policy.jitter,
+        on,
+    })
+}
+
+pub(super) fn on_error(it: file::OnError) -> OnError {
+    match it {
+        file::OnError::Abort => OnError::Abort,
+        file::OnError::Skip => OnError::Skip,
+        file::OnError::Continue => OnError::Continue,
+    }
+}
+
+pub(super) fn on_failure(it: file::OnFailure) -> OnFailure {
+    match it {
+        file::OnFailure::Stop => OnFailure::Stop,
+        file::OnFailure::Continue => OnFailure::Continue,
+        file::OnFailure::Compensate => OnFailure::Compensate,
+    }
+}
+
+pub(super) fn on_exceed(it: file::OnExceed) -> OnExceed {
+    match it {
+        file::OnExceed::Warn => OnExceed::Warn,
+        file::OnExceed::Block => OnExceed::Block,
+        file::OnExceed::Gate => OnExceed::Gate,
+    }
+}
+
+pub(super) fn on_conflict(it: file::OnConflict) -> OnConflict {
+    match it {
+        file::OnConflict::Queue => OnConflict::Queue,
+        file::OnConflict::Skip => OnConflict::Skip,
+        file::OnConflict::CancelRunning => OnConflict::CancelRunning,
+    }
+}
+
+pub(super) fn output_type(it: file::ValueKind) -> OutputType {
+    match it {
+        file::ValueKind::String => OutputType::String,
+        file::ValueKind::Number => OutputType::Number,
+        file::ValueKind::Integer => OutputType::Integer,
+        file::ValueKind::Boolean => OutputType::Boolean,
+        file::ValueKind::Array => OutputType::Array,
+        file::ValueKind::Object => OutputType::Object,
+        file::ValueKind::Any => OutputType::Any,
+    }
+}
+
+pub(super) fn confidence(it: &file::Confidence) -> ConfidenceRule {
+    ConfidenceRule {
+        from: it.from.as_ref().map(|it| it.value.clone()),
+        min: it.min,
+        below: match it.below {
+            file::Below::Gate => ConfidenceBelow::Gate,
+            file::Below::Fail => ConfidenceBelow::Fail,
+            file::Below::Warn => ConfidenceBelow::Warn,
+        },
+    }
+}
+
+/// The sources of texts.
+pub(super) fn texts(texts: &[file::Text]) -> Vec<String> {
+    texts.iter().map(|it| it.value.clone()).collect()
+}
+
+/// The sources of named texts.
+pub(super) fn named(texts: &[(String, file::Text)]) -> Vec<(String, String)> {
+    texts.iter().map(|(name, text)| (name.clone(), text.value.clone())).collect()
+}
+
+/// Named values; the texts in them stay templates.
+pub(super) fn data(values: &[(String, file::Data)]) -> Vec<(String, Value)> {
+    values.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect()
+}
+
+fn gate_rule(gate: &file::Gate) -> GateRule {
+    GateRule {
+        prompt: gate.prompt.value.clone(),
+        risk: match gate.risk {
+            file::Risk::ReadOnly => Risk::ReadOnly,
+            file::Risk::Reversible => Risk::Reversible,
+            file::Risk::ExternallyReversible => Risk::ExternallyReversible,
+            file::Risk::Irreversible => Risk::Irreversible,
+        },
+        require: gate.require.iter().map(quorum).collect(),
+        forbid: gate.forbid.iter().map(forbidden).collect(),
+        evidence: texts(&gate.evidence),
+        binds: texts(&gate.binds),
+        form: gate.form.iter().map(need).collect(),
+        auto: gate.auto.as_ref().map(|it| it.value.clone()),
+        remind: gate.remind.clone(),
+        escalate: gate.escalate.as_ref().map(|it| -> (Span, String) { (it.after, it.to.value.clone()) }),
+        timeout: gate.timeout,
+        on_timeout: match gate.on_timeout {
+            file::OnTimeout::Reject => OnTimeout::Reject,
+            file::OnTimeout::Approve => OnTimeout::Approve,
+            file::OnTimeout::Escalate => OnTimeout::Escalate,
+        },
+        on_reject: on_failure(gate.on_reject),
+        undo_window: gate.undo_window,
+        reason_required: gate.reason_required,
+        scope_matrix: gate.whole_matrix,
+    }
+}
+
+fn quorum(it: &file::Quorum) -> Quorum {
+    Quorum { group: it.group.as_ref().map(|it| it.value.clone()), count: it.count }
+}
+
+/// `run.actor` stays the word that everybody knows; any other expression becomes a template.
+fn forbidden(it: &file::Forbidden) -> String {
+    match it {
+        file::Forbidden::Named(name) => name.value.clone(),
+        file::Forbidden::Expression(it) if it.value.trim() == "run.actor" => "run.actor".to_owned(),
+        file::Forbidden::Expression(it) => format!("${{{{ {} }}}}", it.value.trim()),
+    }
+}
+
+fn need(field: &file::Field) -> Need {
+    Need {
+        name: field.name.value.clone(),
+        kind: output_type(field.kind),
+        required: field.required,
+        pattern: field.pattern.clone(),
+        choices: field.choices.clone(),
+        default: field.default.clone(),
+        description: field.description.clone(),
+    }
+}
