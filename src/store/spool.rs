@@ -135,7 +135,7 @@ impl SpoolReader {
                 if piece.is_empty() {
                     break;
                 }
-                count += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+                count += piece.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
                 at += piece.len() as u64;
             }
         }

@@ -10,7 +10,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Write},
     os::unix::{
-        ffi::OsStrExt as _,
+        ffi::OsStrExt,
         fs::{DirBuilderExt as _, OpenOptionsExt as _},
     },
     path::{Path, PathBuf},
@@ -98,7 +98,7 @@ fn find(root: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, String> {
                 ));
             }
             let path = dir.join(entry.file_name());
-            let names: Vec<&[u8]> = path.iter().map(|name| name.as_bytes()).collect();
+            let names: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
             let kind = entry.file_type().map_err(|error| said(&path, error))?;
             if kind.is_dir() {
                 if path != Path::new(".cuelight") && globs.may_take_below(&names) {

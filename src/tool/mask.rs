@@ -166,6 +166,7 @@ fn add_encodings(value: &[u8], patterns: &mut BTreeSet<Vec<u8>>) {
         encoded.push(text.replace('\'', "'\\''"));
         encoded.push(text.replace('\'', "'\"'\"'"));
         encoded.push(backslashed(text));
+        encoded.push(octal(value));
     }
     patterns.insert(value.to_vec());
     patterns.extend(encoded.into_iter().map(String::into_bytes).filter(|it| it.len() >= PIECE_BYTES_MIN));
@@ -262,4 +263,63 @@ fn backslashed(text: &str) -> String {
         out.push(c);
         out
     })
+}
+
+/// As `bash -x` writes what its locale cannot print: inside `$'…'`.
+fn octal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'\'' | b'\\' => out.extend(['\\', char::from(*byte)]),
+            b'\n' => out.push_str("\\n"),
+            b'\t' => out.push_str("\\t"),
+            b' '..=b'~' => out.push(char::from(*byte)),
+            byte => write!(out, "\\{byte:03o}").expect("a String takes all text"),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_pieces<'a>(masker: &Masker, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+        let (mut stream, mut out) = (masker.stream(), Vec::new());
+        pieces.into_iter().for_each(|piece| stream.push(piece, &mut out));
+        stream.finish(&mut out);
+        out
+    }
+
+    #[test]
+    fn it_does_not_matter_in_which_pieces_bytes_come() {
+        for number in 0..100_u32 {
+            let value = format!("s{number}'\"/+é {}\nline {number}", "x".repeat(number as usize % 7));
+            let masker = Masker::new([&Secret::new(value.as_str())]).expect("small");
+            let patterns = &masker.finder.as_ref().expect("there are patterns").patterns;
+            let mut line = format!("{value}{}", &value[..4]).into_bytes();
+            for pattern in patterns.iter().filter(|it| it.len() > 5) {
+                line.extend_from_slice(pattern);
+                line.extend_from_slice(&pattern[..5]);
+            }
+            let whole = in_pieces(&masker, [line.as_slice()]);
+            assert!(!String::from_utf8_lossy(&whole).contains(&value));
+            assert_eq!(in_pieces(&masker, line.chunks(1)), whole, "{number}: byte by byte");
+            for at in 0..line.len().min(400) {
+                let (left, right) = line.split_at(at);
+                assert_eq!(in_pieces(&masker, [left, right]), whole, "{number}: split at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_could_become_a_secret_is_held_back() {
+        let masker = Masker::new([&Secret::new("hunter2")]).expect("small");
+        let (mut stream, mut out) = (masker.stream(), Vec::new());
+        stream.push(b"password? hu", &mut out);
+        assert_eq!(out, b"password? ");
+        stream.push(b"h", &mut out);
+        assert_eq!(out, b"password? hu");
+        stream.push(b"unter2", &mut out);
+        assert_eq!(out, b"password? hu***");
+    }
 }

@@ -12,6 +12,7 @@ mod oom;
 mod outputs;
 mod process;
 mod program;
+mod scratch;
 mod secret;
 mod spool;
 

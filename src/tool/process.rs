@@ -12,22 +12,22 @@ use super::{
     oom::OomWatch,
     outputs::read_outputs,
     program::{Obstacle, directory, program},
+    scratch::Scratch,
     spool::Spool,
 };
-use crate::base::{Launch, Span, TextPart, Value};
+use crate::base::{Launch, Span, TextPart, Value, ValueMap};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fs::{self, DirBuilder, OpenOptions},
+    fs,
     io::{self, ErrorKind},
     os::{
         fd::OwnedFd,
         unix::{
             ffi::OsStringExt as _,
-            fs::{DirBuilderExt as _, OpenOptionsExt as _},
             process::{CommandExt as _, ExitStatusExt as _},
         },
     },
@@ -60,6 +60,7 @@ pub struct Host {
     base_env: Vec<(String, String)>,
     secrets: SecretStore,
     kill_grace: Span,
+    scratch: Scratch,
     oom: OomWatch,
 }
 
@@ -71,14 +72,15 @@ impl Host {
         secrets: SecretStore,
         kill_grace: Span,
     ) -> Self {
-        Self { workspace_root, base_env, secrets, kill_grace, oom: OomWatch::new() }
+        let scratch = Scratch::new(&workspace_root.join(".cuelight/scratch"));
+        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom: OomWatch::new() }
     }
 }
 
 /// Which call this is: told to the process, and where its files go.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// A directory of this attempt alone; made here, 0700.
+    /// A directory of this attempt alone; made here, 0700, when there is something to keep.
     pub attempt_dir: PathBuf,
     /// `CUELIGHT_RUN`
     pub run: String,
@@ -110,9 +112,17 @@ pub async fn run_process(
     if cancel.is_cancelled() {
         return Answer::without_output(Ended::Cancelled);
     }
-    let (mut leader, pipe, masker) = match prepare(host, launch, call) {
+    let refused = |it: Obstacle| Answer::not_started(it.errno, format!("could not start: {}", it.said));
+    let output = match host.scratch.lend() {
+        Ok(output) => output,
+        Err(error) => return refused(unwritable(&host.workspace_root.join(".cuelight"), &error)),
+    };
+    let (mut leader, pipe, masker) = match prepare(host, launch, call, &output) {
         Ok(it) => it,
-        Err(it) => return Answer::not_started(it.errno, format!("could not start: {}", it.said)),
+        Err(obstacle) => {
+            host.scratch.give_back(output);
+            return refused(obstacle);
+        }
     };
     let mut intake = Intake {
         pipe: Some(pipe),
@@ -131,7 +141,13 @@ pub async fn run_process(
         Some(Stop::TimedOut(after)) => Ended::TimedOut { after },
         None => ended(&status, &host.oom),
     };
-    answer(ended, intake.spool, left_behind, &masker, call)
+    let answer = answer(ended, intake.spool, left_behind, &masker, &output);
+    if left_behind {
+        host.scratch.discard(&output);
+    } else {
+        host.scratch.give_back(output);
+    }
+    answer
 }
 
 /// Why we ended it.
@@ -211,14 +227,14 @@ fn ended(status: &io::Result<ExitStatus>, oom: &OomWatch) -> Ended {
     }
 }
 
-fn answer(ended: Ended, spool: Spool, left_behind: bool, masker: &Masker, call: &Call) -> Answer {
+fn answer(ended: Ended, spool: Spool, left_behind: bool, masker: &Masker, output: &Path) -> Answer {
     let spooled = spool.finish();
-    let (ended, mut outputs) = match (ended, read_outputs(&output_path(call))) {
+    let (ended, mut outputs) = match (ended, read_outputs(output)) {
         (ended, Ok(outputs)) => (ended, outputs),
         (Ended::Exit(0), Err(message)) => {
-            (Ended::BadOutputs { message: masker.mask(&message) }, BTreeMap::new().into_iter().collect())
+            (Ended::BadOutputs { message: masker.mask(&message) }, ValueMap::new())
         }
-        (ended, Err(_)) => (ended, BTreeMap::new().into_iter().collect()),
+        (ended, Err(_)) => (ended, ValueMap::new()),
     };
     for value in outputs.values_mut() {
         if let Value::String(text) = value {
@@ -238,7 +254,12 @@ fn answer(ended: Ended, spool: Spool, left_behind: bool, masker: &Masker, call: 
 }
 
 /// All that can go wrong before anything runs, then the process itself.
-fn prepare(host: &Host, launch: &Launch, call: &Call) -> Result<(Leader, pipe::Receiver, Masker), Obstacle> {
+fn prepare(
+    host: &Host,
+    launch: &Launch,
+    call: &Call,
+    output: &Path,
+) -> Result<(Leader, pipe::Receiver, Masker), Obstacle> {
     let secrets = host.secrets.resolve(launch).map_err(Obstacle::plain)?;
     let masker = Masker::new(secrets.values()).map_err(|error| {
         Obstacle::plain(format!("its secrets could not be masked: {error}; use shorter values"))
@@ -258,9 +279,8 @@ fn prepare(host: &Host, launch: &Launch, call: &Call) -> Result<(Leader, pipe::R
         check_variable(name, &value)?;
         env.insert(OsStr::new(name), OsString::from_vec(value));
     }
-    let output = output_path(call);
     for name in OUTPUT_NAMES {
-        env.insert(OsStr::new(name), output.clone().into());
+        env.insert(OsStr::new(name), output.into());
     }
     for (name, value) in [
         ("CUELIGHT_RUN", &call.run),
@@ -282,10 +302,7 @@ fn prepare(host: &Host, launch: &Launch, call: &Call) -> Result<(Leader, pipe::R
     }
     let search = env.get(OsStr::new("PATH")).and_then(|it| it.to_str());
     let path = program(word, search, &dir)?;
-    make_attempt_dir(&call.attempt_dir, &output).map_err(|error| Obstacle {
-        errno: error.raw_os_error(),
-        said: format!("its directory {}: {error}; make it writable", call.attempt_dir.display()),
-    })?;
+    remove_old(&call.attempt_dir).map_err(|error| unwritable(&call.attempt_dir, &error))?;
     #[expect(clippy::disallowed_methods, reason = "this is the place where processes start")]
     let mut command = Command::new(&path);
     command.arg0(word).args(arguments).current_dir(&dir).env_clear().envs(&env).process_group(0);
@@ -337,23 +354,16 @@ fn check_variable(name: &str, value: &[u8]) -> Result<(), Obstacle> {
     Ok(())
 }
 
-fn output_path(call: &Call) -> PathBuf {
-    call.attempt_dir.join("output")
+/// An attempt has its directory for itself; what lies there is from a past that was never recorded.
+fn remove_old(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
-/// The directory, empty but for the file that takes the outputs.
-fn make_attempt_dir(dir: &Path, output: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.mode(0o700);
-    match builder.create(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => builder.recursive(true).create(dir)?,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            fs::remove_dir_all(dir)?;
-            builder.create(dir)?;
-        }
-        made => made?,
-    }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(output).map(drop)
+fn unwritable(dir: &Path, error: &io::Error) -> Obstacle {
+    Obstacle { errno: error.raw_os_error(), said: format!("{}: {error}; make it writable", dir.display()) }
 }
 
 /// What comes through the pipe, on its way to the spool.
@@ -422,14 +432,6 @@ impl Intake {
     }
 }
 
-#[expect(
-    deprecated,
-    reason = "an OwnedFd keeps its number while it lives, which is all the unsafe form asks for"
-)]
-fn watch_descriptor(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::with_interest(descriptor, Interest::READABLE)
-}
-
 /// The first process of a group. Dead but not reaped, it keeps the group's number from being given out again.
 struct Leader {
     child: Child,
@@ -445,13 +447,27 @@ enum Watch {
     Children(SignalStream),
 }
 
+impl Watch {
+    #[expect(
+        deprecated,
+        reason = "an OwnedFd keeps its number while it lives, all that the unsafe form asks"
+    )]
+    fn new(pid: Pid) -> io::Result<Self> {
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(descriptor) => AsyncFd::with_interest(descriptor, Interest::READABLE).map(Self::Descriptor),
+            Err(_) => signal(SignalKind::child()).map(Self::Children),
+        }
+    }
+}
+
 impl Leader {
-    fn new(child: Child) -> io::Result<Self> {
+    /// A child we cannot watch is ended at once, or nobody would.
+    fn new(mut child: Child) -> io::Result<Self> {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child has a process id");
-        let watch = match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(descriptor) => Watch::Descriptor(watch_descriptor(descriptor)?),
-            Err(_) => Watch::Children(signal(SignalKind::child())?),
-        };
+        let watch = Watch::new(pid).inspect_err(|_| {
+            let _ = kill_process_group(pid, Signal::KILL);
+            drop(child.wait());
+        })?;
         Ok(Self { child, pid, watch, reaped: false })
     }
 

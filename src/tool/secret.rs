@@ -11,8 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A shorter value would be masked everywhere, or nowhere.
-const SECRET_BYTES_MIN: usize = 3;
+/// A shorter value would be masked in places that have nothing to do with it, or in base64 not at all.
+const SECRET_BYTES_MIN: usize = 4;
 /// A longer one fits no environment.
 const SECRET_BYTES_MAX: usize = 64 * 1024;
 

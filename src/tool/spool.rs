@@ -9,9 +9,9 @@ use crate::base::{Digest, LOG_FILE, Untrusted};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::VecDeque,
-    fs::{File, OpenOptions, remove_file},
+    fs::{DirBuilder, File, OpenOptions, remove_file},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::PathBuf,
 };
 
@@ -68,14 +68,15 @@ impl Spool {
         self.keep_tail(bytes);
         let start = self.total;
         self.total += bytes.len() as u64;
-        if self.lost.is_none() {
-            if let Err(error) = self.write(start, bytes) {
-                self.lost = Some(format!(
-                    "could not keep its output from byte {start} on: {error}; free space where {} lies",
-                    self.dir.display()
-                ));
-                self.file = None;
-            }
+        if self.lost.is_some() {
+            return;
+        }
+        if let Err(error) = self.write(start, bytes) {
+            self.lost = Some(format!(
+                "could not keep its output from byte {start} on: {error}; free space where {} lies",
+                self.dir.display()
+            ));
+            self.file = None;
         }
     }
 
@@ -112,6 +113,9 @@ impl Spool {
     fn begin_file(&mut self, at: u64) -> io::Result<()> {
         let name = if at == 0 { LOG_FILE.to_owned() } else { format!("{LOG_FILE}.{at}") };
         let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).clone();
+        if at == 0 {
+            DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        }
         self.file = Some(options.open(self.dir.join(name))?);
         self.file_left = if at == 0 { self.head_max } else { self.stretch_max };
         if at > 0 {

@@ -1,0 +1,92 @@
+//! Files that steps write their outputs to. A file that was left untouched is lent again: most steps have no outputs,
+//! and to make a file costs as much as to start a process (docs/decisions/0004-output-pump.md).
+
+use rustix::process::{Pid, test_kill_process};
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+/// Counts the hosts of this process, so that each has a directory of its own.
+static HOSTS: AtomicU32 = AtomicU32::new(0);
+
+/// Lends empty files, 0600 in a directory 0700, named after this process.
+pub(super) struct Scratch {
+    dir: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    is_made: bool,
+    count: u32,
+    free: Vec<PathBuf>,
+}
+
+impl Scratch {
+    /// Below `parent`; nothing is made before it is needed.
+    pub(super) fn new(parent: &Path) -> Self {
+        let name = format!("{}-{}", std::process::id(), HOSTS.fetch_add(1, Ordering::Relaxed));
+        Self { dir: parent.join(name), state: Mutex::default() }
+    }
+
+    /// An empty file that nobody else has.
+    pub(super) fn lend(&self) -> io::Result<PathBuf> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = state.free.pop() {
+            return Ok(path);
+        }
+        if !state.is_made {
+            remove_leftovers(self.dir.parent().expect("it was joined to its parent"));
+            DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+            state.is_made = true;
+        }
+        state.count += 1;
+        let path = self.dir.join(format!("output-{}", state.count));
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(path)
+    }
+
+    /// Takes a file back. What was written to may still be known to somebody, so it is not lent again.
+    pub(super) fn give_back(&self, path: PathBuf) {
+        let untouched = fs::symlink_metadata(&path).is_ok_and(|it| it.is_file() && it.len() == 0);
+        if untouched {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).free.push(path);
+        } else {
+            self.discard(&path);
+        }
+    }
+
+    /// Takes a file back that somebody may still write to.
+    #[expect(clippy::unused_self, reason = "only the lender may take back")]
+    pub(super) fn discard(&self, path: &Path) {
+        // A step may have removed it, or made a directory of it; what stays goes with the whole directory.
+        drop(fs::remove_file(path));
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Files of no worth; what cannot be removed now is removed at the next start.
+        drop(fs::remove_dir_all(&self.dir));
+    }
+}
+
+/// Removes what a process left that was killed.
+fn remove_leftovers(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|it| it.split_once('-')).and_then(|(pid, _)| pid.parse().ok());
+        let is_gone = |pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
+        if owner.and_then(Pid::from_raw).is_some_and(is_gone) {
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}

@@ -1,0 +1,727 @@
+//! Local programs, at the door of `tool`: a launch in, an answer and files out. The processes are real; a test never
+//! sleeps, at most a child does, and it is ended.
+
+use cuelight::{
+    base::{Digest, FailureMode, Launch, Span, TextPart, ValueMap},
+    store::SpoolReader,
+    tool::{
+        Answer, Call, Ended, Host, Masker, Progress, Secret, SecretStore, collect_artifacts, hash_files,
+        run_process,
+    },
+};
+use sha2::{Digest as _, Sha256};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// A workspace with one call in it.
+struct Desk {
+    dir: TempDir,
+    secrets: BTreeMap<String, Secret>,
+    cancel: CancellationToken,
+    cancel_after: Option<Vec<u8>>,
+    kill_grace: Span,
+}
+
+/// What came of it: the answer, and what a reader finds in the spool.
+struct Seen {
+    answer: Answer,
+    spool: SpoolReader,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            dir: TempDir::new().expect("a directory for the test"),
+            secrets: BTreeMap::new(),
+            cancel: CancellationToken::new(),
+            cancel_after: None,
+            kill_grace: Span(300),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn attempt_dir(&self) -> PathBuf {
+        self.path().join(".cuelight/spool/r-1.0.1")
+    }
+
+    fn with_secret(mut self, name: &str, value: &[u8]) -> Self {
+        self.secrets.insert(name.to_owned(), Secret::new(value));
+        self
+    }
+
+    fn run(&self, launch: &Launch) -> Seen {
+        let answer = self.run_all(std::slice::from_ref(launch)).pop().expect("one answer for one launch");
+        Seen { answer, spool: SpoolReader::new(&self.attempt_dir()) }
+    }
+
+    /// One after the other, by one host.
+    fn run_all(&self, launches: &[Launch]) -> Vec<Answer> {
+        let base_env = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
+        let secrets = SecretStore::new(self.secrets.clone(), self.path());
+        let host = Host::new(self.path().to_owned(), base_env, secrets, self.kill_grace);
+        let call = Call {
+            attempt_dir: self.attempt_dir(),
+            run: "r-1".to_owned(),
+            step: "build".to_owned(),
+            attempt: "r-1.0.1".to_owned(),
+            effect_key: "key-7".to_owned(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let run = |launch| {
+            let (mut heard, mut total) = (Vec::new(), 0);
+            let progress = |progress: Progress<'_>| {
+                total = progress.total;
+                if let Some(word) = &self.cancel_after {
+                    heard.extend_from_slice(progress.bytes);
+                    if heard.windows(word.len()).any(|it| it == word) {
+                        self.cancel.cancel();
+                    }
+                }
+            };
+            let answer = runtime.block_on(run_process(&host, launch, &call, &self.cancel, progress));
+            assert_eq!(total, answer.output_bytes, "progress tells of every byte");
+            answer
+        };
+        launches.iter().map(run).collect()
+    }
+
+    fn bash(&self, script: &str) -> Seen {
+        self.run(&bash(script))
+    }
+
+    /// The answer to a launch that must fail.
+    #[track_caller]
+    fn check_failure(&self, launch: &Launch, mode: FailureMode, message: &str) {
+        let seen = self.run(launch);
+        let failure = seen.answer.failure().expect("a failure");
+        let said = failure.message.replace(self.path().to_str().expect("UTF-8"), "~");
+        assert_eq!((failure.mode, said.as_str()), (mode, message), "{:?}", seen.answer);
+    }
+}
+
+impl Seen {
+    fn log(&self) -> Vec<u8> {
+        self.spool.read(0, u64::MAX).expect("the spool can be read").bytes
+    }
+
+    #[track_caller]
+    fn ok(self) -> Self {
+        assert_eq!(self.answer.ended, Ended::Exit(0), "{:?}", self.answer);
+        self
+    }
+}
+
+fn bash(script: &str) -> Launch {
+    Launch::of(["bash", "-euo", "pipefail", "-c", script])
+}
+
+fn with_env(launch: Launch, name: &str, parts: Vec<TextPart>) -> Launch {
+    let mut env = launch.env.clone();
+    env.push((name.to_owned(), parts));
+    Launch { env, ..launch }
+}
+
+fn text(it: &str) -> Vec<TextPart> {
+    vec![TextPart::Text(it.to_owned())]
+}
+
+fn hash(bytes: &[u8]) -> Digest {
+    Digest(Sha256::digest(bytes).into())
+}
+
+/// Whether a process is there and no zombie.
+fn is_alive(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+/// Waits for the kernel to bury a process that was sent KILL; there is nothing else to wait for.
+#[track_caller]
+fn assert_dead(pid: &str) {
+    let gone = (0..20_000_000).any(|_| {
+        std::thread::yield_now();
+        !is_alive(pid)
+    });
+    assert!(gone, "{pid} lives");
+}
+
+#[test]
+fn both_outputs_go_to_one_log_in_their_order() {
+    let desk = Desk::new();
+    let seen = desk.bash("echo one; echo two >&2; echo three").ok();
+    assert_eq!(seen.log(), b"one\ntwo\nthree\n");
+    assert_eq!(seen.answer.tail, "one\ntwo\nthree\n");
+    assert_eq!((seen.answer.output_bytes, seen.answer.output_lines), (14, 3));
+    assert_eq!(seen.answer.output_digest, hash(b"one\ntwo\nthree\n"));
+    assert!(!seen.answer.left_behind);
+}
+
+#[test]
+fn a_step_that_says_nothing_leaves_no_log() {
+    let desk = Desk::new();
+    let seen = desk.run(&Launch::of(["true"])).ok();
+    assert_eq!(seen.spool.total().expect("readable"), 0);
+    assert_eq!(seen.answer.output_digest, hash(b""));
+    assert_eq!(seen.answer.failure(), None);
+}
+
+#[test]
+fn a_process_gets_our_words_and_nothing_else() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path().join("sub")).expect("made");
+    let launch = Launch { dir: Some("sub".to_owned()), ..bash("env | sort; pwd; cat") };
+    let seen = desk.run(&with_env(launch, "GREETING", text("hello"))).ok();
+    let root = desk.path().to_str().expect("UTF-8");
+    let log = String::from_utf8(seen.log()).expect("UTF-8");
+    let output = log.lines().find_map(|line| line.strip_prefix("CUELIGHT_OUTPUT=")).expect("is told");
+    assert!(output.starts_with(&format!("{root}/.cuelight/scratch/")), "{output}");
+    let lines: Vec<&str> =
+        log.lines().filter(|line| !line.starts_with("SHLVL=") && !line.starts_with("_=")).collect();
+    let sub = format!("{root}/sub");
+    let expected = [
+        "CUELIGHT_ATTEMPT=r-1.0.1".to_owned(),
+        "CUELIGHT_KEY=key-7".to_owned(),
+        format!("CUELIGHT_OUTPUT={output}"),
+        "CUELIGHT_RUN=r-1".to_owned(),
+        "CUELIGHT_STEP=build".to_owned(),
+        format!("DAGU_OUTPUT_FILE={output}"),
+        format!("GITHUB_OUTPUT={output}"),
+        "GREETING=hello".to_owned(),
+        "PATH=/usr/local/bin:/usr/bin:/bin".to_owned(),
+        format!("PWD={sub}"),
+        sub,
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn hostile_values_stay_data() {
+    for value in [
+        "\"; touch pwned; \"",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "'; touch pwned #",
+        "a\nb",
+        "-n",
+        "*",
+        "\u{1b}[2J",
+    ] {
+        let desk = Desk::new();
+        let seen = desk.run(&with_env(bash("printf %s \"$VALUE\""), "VALUE", text(value))).ok();
+        assert_eq!(seen.log(), value.as_bytes());
+        assert!(!desk.path().join("pwned").exists(), "{value}");
+    }
+}
+
+#[test]
+fn odd_bytes_are_kept_exactly() {
+    let odd = b"\0a\xff\xfe\x1b[2J\r\n\x80\xc3(";
+    let desk = Desk::new();
+    fs::write(desk.path().join("odd"), odd).expect("written");
+    let seen = desk.bash("cat odd").ok();
+    assert_eq!(seen.log(), odd);
+    assert!(seen.answer.tail.contains("⟨FF⟩⟨FE⟩"), "{:?}", seen.answer.tail);
+}
+
+#[test]
+fn files_are_for_us_alone() {
+    let desk = Desk::new();
+    let launch = bash("echo hi; stat -c %a $CUELIGHT_OUTPUT $(dirname $CUELIGHT_OUTPUT)");
+    assert_eq!(desk.run(&launch).ok().log(), b"hi\n600\n700\n");
+    let mode = |path: PathBuf| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(desk.attempt_dir()), 0o700);
+    assert_eq!(mode(desk.attempt_dir().join("log")), 0o600);
+}
+
+#[test]
+fn up_to_the_limit_all_is_kept_and_beyond_it_head_and_tail() {
+    let limit = 4000_usize;
+    for length in [limit - 1, limit, limit + 1, limit * 3 + 7] {
+        let whole: Vec<u8> = (0..length).map(|at| b'a' + u8::try_from(at % 26).expect("small")).collect();
+        let desk = Desk::new();
+        fs::write(desk.path().join("whole"), &whole).expect("written");
+        let seen = desk.run(&Launch { output_limit: limit as u64, ..bash("cat whole") }).ok();
+        assert_eq!(seen.answer.output_digest, hash(&whole));
+        assert_eq!(seen.answer.output_bytes, length as u64);
+        assert_eq!(seen.spool.total().expect("readable"), length as u64);
+        let head = seen.spool.read(0, u64::MAX).expect("readable");
+        assert_eq!(head.bytes, whole[..head.bytes.len()]);
+        let tail = seen.spool.tail(limit as u64).expect("readable");
+        assert_eq!(tail.bytes, whole[usize::try_from(tail.offset).expect("small")..]);
+        assert_eq!(tail.end(), length as u64);
+        if length <= limit {
+            assert_eq!(head.bytes.len(), length);
+            assert_eq!(seen.spool.gap().expect("readable"), None);
+        } else {
+            assert_eq!(seen.spool.gap().expect("readable"), Some((limit as u64 / 2, tail.offset)));
+            assert!(tail.bytes.len() >= limit / 4);
+        }
+    }
+}
+
+#[test]
+fn a_hundred_million_bytes_in_one_line_take_no_memory() {
+    let resident = || -> u64 {
+        let status = fs::read_to_string("/proc/self/status").expect("proc");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a figure");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    };
+    let before = resident();
+    let launch = Launch { output_limit: 1 << 20, ..bash("head -c 100000000 /dev/zero") };
+    let desk = Desk::new();
+    let seen = desk.run(&launch).ok();
+    assert_eq!((seen.answer.output_bytes, seen.answer.output_lines), (100_000_000, 0));
+    let kept = seen.spool.read(0, u64::MAX).expect("readable").bytes.len();
+    assert_eq!(kept, 1 << 19);
+    // Other tests run beside this one; a copy of the output would still show.
+    assert!(resident() - before < 64 * 1024, "{} KiB more", resident() - before);
+}
+
+#[test]
+fn endless_output_is_cut_and_ended_by_its_time_limit() {
+    let launch = Launch { output_limit: 4096, timeout: Some(Span(300)), ..Launch::of(["yes"]) };
+    let desk = Desk::new();
+    let seen = desk.run(&launch);
+    assert_eq!(seen.answer.ended, Ended::TimedOut { after: Span(300) });
+    let kept: u64 = fs::read_dir(desk.attempt_dir())
+        .expect("there")
+        .map(|entry| entry.expect("there").metadata().expect("there").len())
+        .sum();
+    assert!(kept <= 4096 && seen.answer.output_bytes > 4096, "{kept} of {}", seen.answer.output_bytes);
+    let failure = seen.answer.failure().expect("a failure");
+    assert_eq!(failure.mode, FailureMode::SystemTimeout);
+    assert_eq!(failure.message, "ran longer than 300ms; raise `timeout` or see where it waits");
+}
+
+#[test]
+fn a_cancelled_step_takes_its_grandchildren_along() {
+    let desk = Desk { cancel_after: Some(b"ready".to_vec()), ..Desk::new() };
+    let script = "trap '' TERM; (trap '' TERM; sleep 600) & echo $! > child; bash -c 'sleep 600' & echo $! > other; \
+                  echo $$ > leader; echo ready; while true; do sleep 600; done";
+    let seen = desk.bash(script);
+    assert_eq!(seen.answer.ended, Ended::Cancelled);
+    assert_eq!(seen.answer.failure().map(|it| it.mode), Some(FailureMode::UserCancelled));
+    for name in ["child", "other", "leader"] {
+        assert_dead(&fs::read_to_string(desk.path().join(name)).expect("written"));
+    }
+}
+
+#[test]
+fn a_step_asked_to_end_may_clean_up_first() {
+    let desk = Desk { cancel_after: Some(b"ready".to_vec()), kill_grace: Span::seconds(60), ..Desk::new() };
+    let seen = desk.bash("trap 'echo cleaned; exit 0' TERM; echo ready; sleep 600 & wait");
+    assert_eq!(seen.answer.ended, Ended::Cancelled);
+    assert_eq!(seen.log(), b"ready\ncleaned\n");
+}
+
+#[test]
+fn a_stopped_step_can_be_cancelled() {
+    let desk = Desk { cancel_after: Some(b"ready".to_vec()), kill_grace: Span::seconds(60), ..Desk::new() };
+    let seen = desk.bash("(echo ready; kill -STOP $$) & wait");
+    assert_eq!(seen.answer.ended, Ended::Cancelled);
+}
+
+#[test]
+fn an_outcome_does_not_wait_for_a_pipe_that_somebody_holds_open() {
+    let desk = Desk::new();
+    let seen = desk.bash("sleep 600 & echo $! > child; echo done").ok();
+    assert_eq!(seen.log(), b"done\n");
+    assert!(seen.answer.left_behind);
+    assert_dead(&fs::read_to_string(desk.path().join("child")).expect("written"));
+}
+
+#[test]
+fn what_is_silent_in_the_background_ends_with_its_step() {
+    let desk = Desk::new();
+    let seen = desk.bash("sleep 600 >/dev/null 2>&1 & echo $! > child").ok();
+    assert!(!seen.answer.left_behind);
+    assert_dead(&fs::read_to_string(desk.path().join("child")).expect("written"));
+}
+
+#[test]
+fn a_cancelled_call_never_begins() {
+    let desk = Desk::new();
+    desk.cancel.cancel();
+    let seen = desk.bash("touch ran");
+    assert_eq!(seen.answer.ended, Ended::Cancelled);
+    assert!(!desk.path().join("ran").exists());
+}
+
+#[test]
+fn a_call_that_is_dropped_ends_its_process() {
+    let desk = Desk::new();
+    let secrets = SecretStore::new(BTreeMap::new(), desk.path());
+    let host = Host::new(desk.path().to_owned(), vec![], secrets, Span(300));
+    let call = Call {
+        attempt_dir: desk.attempt_dir(),
+        run: String::new(),
+        step: String::new(),
+        attempt: String::new(),
+        effect_key: String::new(),
+    };
+    let (launch, cancel) = (bash("echo $$ > leader; echo ready; sleep 600"), CancellationToken::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let ready = CancellationToken::new();
+        let call = run_process(&host, &launch, &call, &cancel, |_| ready.cancel());
+        tokio::select! {
+            biased;
+            () = ready.cancelled() => {}
+            _ = call => unreachable!("it sleeps"),
+        }
+    });
+    assert_dead(&fs::read_to_string(desk.path().join("leader")).expect("written"));
+}
+
+#[test]
+fn an_exit_code_and_a_signal_are_told_apart() {
+    let desk = Desk::new();
+    desk.check_failure(&bash("exit 3"), FailureMode::AgentLogic, "exit code 3; see its log");
+    desk.check_failure(
+        &bash("kill -9 $$"),
+        FailureMode::SystemCrash,
+        "killed by signal 9 (SIGKILL), not by cuelight; see the system's log (dmesg)",
+    );
+    desk.check_failure(
+        &bash("kill -TERM $$"),
+        FailureMode::UserCancelled,
+        "killed by signal 15 (SIGTERM), sent from outside; run it again if that was not meant",
+    );
+    desk.check_failure(
+        &bash("bash -c 'kill -SEGV $$'; echo never"),
+        FailureMode::SystemCrash,
+        "exit code 139: a command in it was killed by signal 11 (SIGSEGV); see its log",
+    );
+    desk.check_failure(
+        &bash("nonesuch-command"),
+        FailureMode::UserInvalidInput,
+        "exit code 127: bash: line 1: nonesuch-command: command not found; install it or put it on PATH",
+    );
+}
+
+#[test]
+fn what_keeps_a_call_from_beginning_is_named() {
+    let desk = Desk::new();
+    fs::write(desk.path().join("plain"), "#!/bin/sh\n").expect("written");
+    fs::write(desk.path().join("orphan"), "#!/no/such/interpreter\n").expect("written");
+    fs::write(desk.path().join("noise"), "\u{1}\u{2}").expect("written");
+    for name in ["orphan", "noise"] {
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(desk.path().join(name), mode).expect("changed");
+    }
+    let input = FailureMode::UserInvalidInput;
+    let of = |argv: &[&str]| Launch::of(argv.iter().copied());
+    for (launch, mode, message) in [
+        (
+            of(&["nonesuch"]),
+            input,
+            "could not start: command not found: nonesuch; install it or put it on PATH (/usr/local/bin:/usr/bin:/bin)",
+        ),
+        (
+            of(&["./nonesuch"]),
+            input,
+            "could not start: ./nonesuch: No such file or directory (os error 2); see the path, it counts from ~",
+        ),
+        (
+            of(&["./plain"]),
+            FailureMode::UserPermission,
+            "could not start: ~/./plain is not executable; run chmod +x ~/./plain",
+        ),
+        (
+            of(&["./orphan"]),
+            input,
+            "could not start: ./orphan: No such file or directory (os error 2); the interpreter in its first line is \
+             missing; install it or change the line",
+        ),
+        (
+            of(&["./noise"]),
+            input,
+            "could not start: ./noise: Exec format error (os error 8); it is no program; begin a script with a line such \
+             as #!/bin/sh",
+        ),
+        (
+            Launch { dir: Some("nowhere".to_owned()), ..of(&["true"]) },
+            input,
+            "could not start: the working directory ~/nowhere: No such file or directory (os error 2); create it or \
+             change `working-directory`",
+        ),
+        (
+            Launch { dir: Some("plain".to_owned()), ..of(&["true"]) },
+            input,
+            "could not start: the working directory ~/plain is a file; name a directory",
+        ),
+        (of(&[]), input, "could not start: no command is given; write one"),
+        (
+            of(&["echo", "a\0b"]),
+            input,
+            "could not start: its command holds a NUL byte, which no command can; remove it",
+        ),
+        (
+            with_env(of(&["true"]), "A=B", text("x")),
+            input,
+            "could not start: \"A=B\" is no name of a variable; change it under `env`",
+        ),
+        (
+            with_env(of(&["true"]), "A", text("x\0")),
+            input,
+            "could not start: the value of A holds a NUL byte, which no environment can; encode it",
+        ),
+        (
+            of(&["echo", &"x".repeat(200_000)]),
+            input,
+            "could not start: echo (/usr/bin/echo): Argument list too long (os error 7); command and environment are too \
+             long; put the script or the value into a file",
+        ),
+    ] {
+        desk.check_failure(&launch, mode, message);
+    }
+}
+
+#[test]
+fn outputs_come_from_the_file_and_from_nowhere_else() {
+    let seen =
+        Desk::new().bash("echo a=printed; printf 'b=1\\nc<<END\\nx\\ny\\nEND\\n' >> $GITHUB_OUTPUT").ok();
+    let outputs: Vec<(&str, Option<&str>)> =
+        seen.answer.outputs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(outputs, [("b", Some("1")), ("c", Some("x\ny"))]);
+}
+
+#[test]
+fn a_file_for_outputs_is_lent_again_only_when_nobody_wrote_to_it() {
+    let desk = Desk::new();
+    let scratch = desk.path().join(".cuelight/scratch");
+    fs::create_dir_all(scratch.join("999999999-0")).expect("made");
+    let launches =
+        [bash("echo $CUELIGHT_OUTPUT"), bash("echo a=1 >> $CUELIGHT_OUTPUT"), bash("cat $CUELIGHT_OUTPUT")];
+    let seen = desk.run_all(&launches);
+    assert_eq!(seen[1].outputs["a"], "1");
+    assert_eq!((seen[2].output_bytes, seen[2].outputs.len()), (0, 0));
+    assert_eq!(fs::read_dir(&scratch).expect("there").count(), 0, "leftovers and our own are removed");
+}
+
+#[test]
+fn outputs_that_cannot_be_taken_fail_the_step_by_name() {
+    let desk = Desk::new();
+    let contract = FailureMode::AgentContract;
+    let started = "could not take $CUELIGHT_OUTPUT: line 1: \"oops\" is neither key=value nor key<<END";
+    desk.check_failure(&bash("echo oops >> $CUELIGHT_OUTPUT"), contract, started);
+    desk.check_failure(
+        &bash("(printf a=; head -c 1048575 /dev/zero | tr '\\0' x) >> $CUELIGHT_OUTPUT"),
+        contract,
+        "could not take $CUELIGHT_OUTPUT: it holds more than 1048576 bytes; put large results into a file and list it \
+         under `artifacts`",
+    );
+    desk.check_failure(
+        &bash("rm $CUELIGHT_OUTPUT; mkfifo $CUELIGHT_OUTPUT"),
+        contract,
+        "could not read $CUELIGHT_OUTPUT: it is no file any more; write to it, do not replace it",
+    );
+    desk.check_failure(
+        &bash("rm $CUELIGHT_OUTPUT; ln -s /etc/hostname $CUELIGHT_OUTPUT"),
+        contract,
+        "could not read $CUELIGHT_OUTPUT: Too many levels of symbolic links (os error 40); write to it, do not replace it",
+    );
+    let largest = "(printf a=; head -c 1048574 /dev/zero | tr '\\0' x) >> $CUELIGHT_OUTPUT";
+    assert_eq!(desk.bash(largest).ok().answer.outputs.len(), 1);
+    desk.check_failure(
+        &bash("echo oops >> $CUELIGHT_OUTPUT; exit 2"),
+        FailureMode::AgentLogic,
+        "exit code 2; see its log",
+    );
+    assert_eq!(desk.bash("rm $CUELIGHT_OUTPUT").ok().answer.outputs, ValueMap::new());
+}
+
+fn with_token(script: &str) -> Launch {
+    with_env(
+        bash(script),
+        "TOKEN",
+        vec![TextPart::Text("v:".to_owned()), TextPart::Secret("TOKEN".to_owned())],
+    )
+}
+
+#[test]
+fn a_secret_reaches_the_process_and_nothing_we_keep() {
+    let value = "s3cr3t/'va lue\"+é".as_bytes();
+    let desk = Desk::new().with_secret("TOKEN", value);
+    let script = "set -x; echo \"$TOKEN\"; printf %s \"$TOKEN\" | base64; { set +x; } 2>/dev/null; printf %s \"${TOKEN:0:6}\"; printf %s \"${TOKEN:6}\"; \
+                  printf '\\na=%s\\n' \"$TOKEN\" >> $CUELIGHT_OUTPUT; echo end";
+    let seen = desk.run(&with_token(script)).ok();
+    let kept = fs::read(desk.attempt_dir().join("log")).expect("a log");
+    let said = String::from_utf8_lossy(&kept).into_owned()
+        + &seen.answer.tail
+        + &format!("{:?}", seen.answer.outputs);
+    assert!(said.contains("v:***") && said.contains("end"), "{said}");
+    for part in ["s3cr3t", "lue\"+", "czNjcjN0"] {
+        assert!(!said.contains(part), "{part} in {said}");
+    }
+    assert_eq!(seen.answer.outputs["a"], "v:***");
+    assert_eq!(seen.answer.output_digest, hash(&kept));
+}
+
+#[test]
+fn a_secret_that_cannot_be_had_keeps_the_call_from_beginning() {
+    let desk = Desk::new();
+    let input = FailureMode::UserInvalidInput;
+    let missing =
+        "could not start: secret TOKEN is not set; export it or write it to .cuelight/secrets/TOKEN";
+    desk.check_failure(&with_token("touch ran"), input, missing);
+    let both = with_env(with_token("true"), "B", vec![TextPart::Secret("B".to_owned())]);
+    let missing =
+        "could not start: secrets B, TOKEN are not set; export them or write each to .cuelight/secrets/NAME";
+    desk.check_failure(&both, input, missing);
+    let outside = with_env(bash("true"), "B", vec![TextPart::Secret("../x".to_owned())]);
+    desk.check_failure(
+        &outside,
+        input,
+        "could not start: \"../x\" is no name of a secret; use letters, digits, _ and -",
+    );
+
+    let file = desk.path().join(".cuelight/secrets/TOKEN");
+    fs::create_dir_all(file.parent().expect("a directory")).expect("made");
+    fs::write(&file, "from-a-file\n").expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("changed");
+    let open = "could not start: secret TOKEN: others can read .cuelight/secrets/TOKEN; run chmod 600 .cuelight/secrets/TOKEN";
+    desk.check_failure(&with_token("true"), input, open);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("changed");
+    assert_eq!(desk.run(&with_token("echo \"${#TOKEN}\"; echo $TOKEN")).ok().log(), b"13\nv:***\n");
+    assert!(!desk.path().join("ran").exists());
+
+    let short = Desk::new().with_secret("TOKEN", b"abc");
+    let said =
+        "could not start: secret TOKEN has fewer than 4 bytes and could not be masked; use a longer value";
+    short.check_failure(&with_token("true"), input, said);
+}
+
+/// Written in another style than the masker: straight from what each encoding is.
+fn encodings(value: &str) -> Vec<String> {
+    let base64 = |bytes: &[u8]| -> String {
+        let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+        let groups =
+            (0..bits.len()).step_by(6).map(|at| format!("{:0<6}", &bits[at..bits.len().min(at + 6)]));
+        groups.map(|group| char::from(letters[usize::from_str_radix(&group, 2).expect("bits")])).collect()
+    };
+    let plain = base64(value.as_bytes());
+    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let percent = value.bytes().map(|byte| match char::from(byte) {
+        c if c.is_ascii_alphanumeric() || "-._~".contains(c) => c.to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    vec![
+        value.to_owned(),
+        plain.clone(),
+        plain.replace('+', "-").replace('/', "_"),
+        hex.clone(),
+        hex.to_uppercase(),
+        percent.collect(),
+        serde_json::to_string(value).expect("JSON").trim_matches('"').to_owned(),
+        format!("'{}'", value.replace('\'', "'\\''")),
+    ]
+}
+
+/// What must not be seen: any stretch of an encoding that tells six letters or more of it, its ends aside, which base64
+/// shares with what stands beside it.
+#[track_caller]
+fn assert_masked(masked: &str, encoded: &str, about: &str) {
+    let chars: Vec<char> = encoded.chars().collect();
+    for part in chars.windows(6).skip(2) {
+        let part: String = part.iter().collect();
+        assert!(!masked.contains(&part), "{part:?} of {encoded:?} in {masked:?} ({about})");
+    }
+}
+
+#[test]
+fn a_secret_is_masked_in_eight_encodings() {
+    for value in ["hunter2-hunter2", "a\"b\\c'd /é+&?%", "line one\nline two\nline three", "x~Zq"] {
+        let masker = Masker::new([&Secret::new(value)]).expect("small");
+        for encoded in encodings(value) {
+            let masked = masker.mask(&format!("before {encoded} after"));
+            assert_masked(&masked, &encoded, value);
+            assert!(
+                masked.starts_with("before ") && masked.ends_with(" after") && masked.contains("***"),
+                "{masked}"
+            );
+        }
+        for before in ["", "x", "xy"] {
+            let encoded = encodings(&format!("{before}{value}yz")).swap_remove(1);
+            assert!(masker.mask(&encoded).contains("***"), "{encoded}");
+        }
+    }
+    let lines = Masker::new([&Secret::new("BEGIN KEY\nabcdefgh\n\nend")]).expect("small");
+    assert_eq!(lines.mask("1: abcdefgh\n2: en d"), "1: ***\n2: en d");
+    assert_eq!(lines.mask("nothing here"), "nothing here");
+}
+
+#[test]
+fn secrets_that_overlap_are_masked_as_one() {
+    let masker =
+        Masker::new([&Secret::new("abcdef"), &Secret::new("defghi"), &Secret::new("abc")]).expect("small");
+    assert_eq!(masker.mask("-abcdefghi-abcabc-abcde-"), "-***-******-***de-");
+}
+
+#[test]
+fn artifacts_are_copied_and_links_do_not_lead_out() {
+    let desk = Desk::new();
+    let root = desk.path().join("work");
+    fs::create_dir_all(root.join("dist/deep")).expect("made");
+    fs::create_dir_all(root.join(".cuelight")).expect("made");
+    fs::write(root.join(".cuelight/journal.db"), "ours").expect("written");
+    fs::write(root.join("dist/a.txt"), "alpha").expect("written");
+    fs::write(root.join("dist/deep/b.txt"), "beta").expect("written");
+    fs::write(root.join("dist/deep/c.map"), "map").expect("written");
+    fs::write(desk.path().join("outside.txt"), "outside").expect("written");
+    std::os::unix::fs::symlink(desk.path().join("outside.txt"), root.join("dist/link.txt")).expect("linked");
+    std::os::unix::fs::symlink(desk.path(), root.join("dist/up")).expect("linked");
+    std::os::unix::fs::symlink("a.txt", root.join("dist/inside.txt")).expect("linked");
+    let collect = |patterns: &[&str], limit: u64| {
+        let patterns: Vec<String> = patterns.iter().map(|it| (*it).to_owned()).collect();
+        collect_artifacts(&root, &patterns, &desk.attempt_dir(), limit)
+    };
+    let kept = collect(&["**/*.txt", ".cuelight/**"], 5).expect("kept");
+    let paths: Vec<&str> = kept.iter().map(|it| it.path.to_str().expect("UTF-8")).collect();
+    assert_eq!(paths, ["dist/a.txt", "dist/deep/b.txt", "dist/inside.txt"]);
+    assert_eq!((kept[0].bytes, kept[0].digest), (5, hash(b"alpha")));
+    let copy = desk.attempt_dir().join("artifacts/dist/deep/b.txt");
+    assert_eq!(fs::read(copy).expect("a copy"), b"beta");
+    let error = collect(&["dist", "!**/*.map"], 4).expect_err("one byte too many");
+    assert!(error.starts_with("could not keep dist/a.txt: it has more than 4 bytes;"), "{error}");
+    assert!(collect(&["../outside.txt"], 100).is_err());
+}
+
+#[test]
+fn hash_files_is_githubs() {
+    let desk = Desk::new();
+    fs::write(desk.path().join("b.lock"), "two").expect("written");
+    fs::write(desk.path().join("a.lock"), "one").expect("written");
+    let patterns = |it: &str| vec![it.to_owned()];
+    let expected = hash(&[hash(b"one").0, hash(b"two").0].concat()).to_string();
+    assert_eq!(hash_files(desk.path(), &patterns("**/*.lock")), Ok(expected));
+    assert_eq!(hash_files(desk.path(), &patterns("*.nothing")), Ok(String::new()));
+}
+
+#[test]
+fn lines_are_found_from_both_ends() {
+    let desk = Desk::new();
+    let seen = desk.bash("seq 1 9; printf ten").ok();
+    let at = |offset: u64, lines: usize| {
+        String::from_utf8(seen.spool.lines_from(offset, lines, 1000).expect("readable").bytes).expect("UTF-8")
+    };
+    assert_eq!(at(0, 2), "1\n2\n");
+    assert_eq!(at(16, 5), "9\nten");
+    assert_eq!(at(0, 0), "");
+    assert_eq!(seen.spool.lines_from(0, 100, 5).expect("readable").bytes, b"1\n2\n");
+    assert_eq!(seen.spool.line_count().expect("readable"), 9);
+    let total = seen.spool.total().expect("readable");
+    assert_eq!(seen.spool.lines_back(total, 0).expect("readable"), 18);
+    assert_eq!(seen.spool.lines_back(18, 2).expect("readable"), 14);
+    assert_eq!(seen.spool.lines_back(18, 100).expect("readable"), 0);
+}
