@@ -2,10 +2,22 @@
 //!
 //! Knows no disk (files come through [`Files`]) and no run; what will be run is for `plan`.
 
+mod check;
+mod diagnostic;
+mod document;
+mod inputs;
+mod load;
 mod policy;
+mod read;
+mod shell;
 mod source;
+mod spelling;
 mod workflow;
+mod yaml;
 
+pub use diagnostic::{Diagnostic, Edit, RULES, Related, Severity, sarif, summary};
+pub use inputs::{check_fields, check_input_texts, check_inputs};
+pub use load::{Files, read};
 pub use policy::{
     Action, Backoff, Below, Budget, Cache, Concurrency, Confidence, Effect, Escalate, Fallback, Forbidden,
     Gate, Limits, OnConflict, OnConsoleDeath, OnError, OnExceed, OnFailure, OnTimeout, Overlap, Quorum,
@@ -16,12 +28,3 @@ pub use workflow::{
     Agent, Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix, MatrixSource,
     Output, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,
 };
-
-/// Where a workflow finds the files it names. Paths are as written, beside the file that names them already joined.
-pub trait Files {
-    /// The text of a file, or why it could not be read (the end of a sentence that begins with "could not read").
-    ///
-    /// # Errors
-    /// When there is no such file, or it is no UTF-8.
-    fn read(&self, path: &str) -> Result<String, String>;
-}

@@ -1,5 +1,6 @@
 //! One test binary; every module is one way we test. Text in, text out; no sleeps, no network, no order.
 
 mod architecture;
+mod definition;
 mod expression;
 mod tool;

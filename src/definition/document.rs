@@ -1,0 +1,468 @@
+//! The shapes of the file as tables: every key, its other spellings, what it holds, what it is for.
+//!
+//! One source for three readers: `read` knows from it which keys there are, `format` in which order they stand, and
+//! `json_schema` what an editor is told. What a value means is said in `read`.
+
+/// A mapping with fixed keys.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// What it is, as messages say it: `a step`.
+    pub(super) what: &'static str,
+    /// In canonical order.
+    pub(super) keys: &'static [Key],
+}
+
+/// One key of a table.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) also: &'static [Spelling],
+    pub(super) shape: Shape,
+    pub(super) doc: &'static str,
+    pub(super) required: bool,
+}
+
+/// Another system's word for a key, and what becomes of its value.
+#[derive(Debug)]
+pub(super) struct Spelling {
+    pub(super) name: &'static str,
+    pub(super) value: Convert,
+}
+
+/// What becomes of a value whose key is spelled otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Convert {
+    /// It stays.
+    Same,
+    /// A bare number of minutes or seconds gets its unit.
+    Unit(&'static str),
+    /// Repetitions become calls in all.
+    PlusOne,
+}
+
+/// What a value may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    /// Text that may hold `${{ }}`; numbers and booleans are taken as they are written.
+    Text,
+    /// Text without expressions.
+    Word,
+    Bool,
+    Whole(u64, u64),
+    /// A decimal number.
+    Decimal,
+    Duration,
+    /// Bytes: `512MiB`.
+    Size,
+    /// One expression, with or without `${{ }}`.
+    Expression,
+    OneOf(&'static [&'static str]),
+    Any,
+    OneOrMany(&'static Shape),
+    List(&'static Shape),
+    /// Free keys.
+    Map(&'static Shape),
+    Table(&'static Table),
+    /// Any of these.
+    Either(&'static [Shape]),
+}
+
+impl Key {
+    const fn new(name: &'static str, shape: Shape, doc: &'static str) -> Self {
+        Self { name, also: &[], shape, doc, required: false }
+    }
+
+    const fn also(mut self, also: &'static [Spelling]) -> Self {
+        self.also = also;
+        self
+    }
+
+    const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+}
+
+const fn same(name: &'static str) -> Spelling {
+    Spelling { name, value: Convert::Same }
+}
+
+const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key::new(name, shape, doc)
+}
+
+use Shape::{
+    Any, Bool, Decimal, Duration, Either, Expression, List, Map, OneOf, OneOrMany, Size, Text, Whole, Word,
+};
+
+const TIMEOUTS: &[Spelling] = &[
+    Spelling { name: "timeout-minutes", value: Convert::Unit("m") },
+    Spelling { name: "timeout_minutes", value: Convert::Unit("m") },
+    Spelling { name: "timeout_sec", value: Convert::Unit("s") },
+    Spelling { name: "timeout-sec", value: Convert::Unit("s") },
+];
+const RETRIES: &[Spelling] = &[same("retry_policy"), same("retryStrategy")];
+const PARAMETERS: &[Spelling] = &[same("params"), same("parameters")];
+
+/// Kinds of values of inputs, forms and outputs.
+pub(super) const VALUE_KINDS: &[&str] = &["string", "number", "integer", "boolean", "array", "object", "any"];
+pub(super) const ON_FAILURE: &[&str] = &["stop", "continue", "compensate"];
+pub(super) const ON_ERROR: &[&str] = &["abort", "skip", "continue"];
+pub(super) const ON_CONFLICT: &[&str] = &["queue", "skip", "cancel-running"];
+pub(super) const OVERLAPS: &[&str] = &["skip", "queue", "allow"];
+pub(super) const ON_EXCEED: &[&str] = &["warn", "block", "gate"];
+pub(super) const BACKOFFS: &[&str] = &["exponential", "constant", "linear", "none"];
+pub(super) const BELOW: &[&str] = &["gate", "fail", "warn"];
+pub(super) const EFFECTS: &[&str] = &["pure", "idempotent", "keyed", "queryable", "once"];
+pub(super) const ON_CONSOLE_DEATH: &[&str] = &["keep", "kill"];
+pub(super) const SANDBOXES: &[&str] = &["strict", "off"];
+pub(super) const RISKS: &[&str] = &["read-only", "reversible", "externally-reversible", "irreversible"];
+pub(super) const ON_TIMEOUT: &[&str] = &["reject", "approve", "escalate"];
+pub(super) const GATE_SCOPES: &[&str] = &["step", "matrix"];
+pub(super) const SCOPES: &[&str] = &["run", "session", "global"];
+pub(super) const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// The file.
+pub(super) const WORKFLOW: Table = Table {
+    what: "a workflow",
+    keys: &[
+        key("name", Word, "The name of the workflow; the name of the file when absent."),
+        key("description", Word, "What it is for."),
+        key("inputs", Map(&Either(&[Shape::Table(&FIELD), Word])), "What is asked of whoever starts it.")
+            .also(PARAMETERS),
+        key("env", Map(&Text), "Environment variables of every step."),
+        key("secrets", List(&Word), "Names of secrets that steps may take into their `env`."),
+        key(
+            "on",
+            Either(&[Shape::Table(&TRIGGERS), OneOrMany(&Word)]),
+            "When it starts by itself; by hand is implied.",
+        ),
+        key("concurrency", Either(&[Shape::Table(&CONCURRENCY), Text]), "Which other runs it must not meet."),
+        key("max-parallel", Whole(1, 10_000), "Steps running at once."),
+        key("timeout", Duration, "Of the whole run; waiting at a gate counts.").also(TIMEOUTS),
+        key("budget", Shape::Table(&BUDGET), "What a run may cost."),
+        key("on-failure", OneOf(ON_FAILURE), "What a failure means for the run."),
+        key("defaults", Shape::Table(&DEFAULTS), "What holds for every step that does not say otherwise."),
+        key("sequence", Bool, "Steps without `needs` wait for the one before them."),
+        key("outputs", Map(&Text), "What it hands to a workflow that calls it."),
+        key("steps", List(&Shape::Table(&STEP)), "What is done.").required(),
+    ],
+};
+
+/// An input, or a field of a form.
+pub(super) const FIELD: Table = Table {
+    what: "an input",
+    keys: &[
+        key("type", OneOf(VALUE_KINDS), "What it holds; `string` when absent."),
+        key("description", Word, "What it is for."),
+        key("required", Bool, "Whether it must be given."),
+        key("enum", List(&Any), "The only values allowed.").also(&[same("options"), same("choices")]),
+        key("pattern", Word, "A regular expression that the text must match."),
+        key("default", Any, "What it is when not given."),
+    ],
+};
+
+pub(super) const TRIGGERS: Table = Table {
+    what: "`on`",
+    keys: &[
+        key("manual", Any, "Started by hand; implied."),
+        key("schedule", OneOrMany(&Shape::Table(&SCHEDULE)), "Started at fixed times."),
+    ],
+};
+
+pub(super) const SCHEDULE: Table = Table {
+    what: "a schedule",
+    keys: &[
+        key("cron", Word, "Five fields: minute, hour, day, month, weekday.").required(),
+        key("timezone", Word, "An IANA name; UTC when absent."),
+        key("overlap", OneOf(OVERLAPS), "What happens when the run before is still going."),
+        key("catch-up", Duration, "How late a missed start is still made up for."),
+    ],
+};
+
+pub(super) const CONCURRENCY: Table = Table {
+    what: "`concurrency`",
+    keys: &[
+        key("group", Text, "Runs with the same group do not run at once.").required(),
+        key("on-conflict", OneOf(ON_CONFLICT), "What the newcomer does."),
+        key("cancel-waiting", Bool, "Whether `cancel-running` also cancels a run that waits at a gate."),
+    ],
+};
+
+pub(super) const BUDGET: Table = Table {
+    what: "a budget",
+    keys: &[
+        key("cost-usd", Decimal, "In dollars."),
+        key("calls", Whole(0, u64::MAX), "Attempts of steps."),
+        key("tokens", Whole(0, u64::MAX), "Tokens of models."),
+        key("on-exceed", OneOf(ON_EXCEED), "What happens when it is used up."),
+    ],
+};
+
+pub(super) const DEFAULTS: Table = Table {
+    what: "`defaults`",
+    keys: &[
+        key("timeout", Duration, "Of one attempt.").also(TIMEOUTS),
+        key("retry", Shape::Table(&RETRY), "How failed attempts are repeated.").also(RETRIES),
+        key("shell", Word, "The program that runs scripts."),
+        key("working-directory", Text, "Where scripts run."),
+    ],
+};
+
+pub(super) const RETRY: Table = Table {
+    what: "`retry`",
+    keys: &[
+        key("max-attempts", Whole(1, 1000), "All calls, the first included.")
+            .also(&[Spelling { name: "limit", value: Convert::PlusOne }]),
+        key("kind", OneOf(BACKOFFS), "How the delay grows."),
+        key("delay", Duration, "Before the second call.")
+            .also(&[Spelling { name: "interval_sec", value: Convert::Unit("s") }]),
+        key("factor", Decimal, "By how much the delay grows each time."),
+        key("max-delay", Duration, "No delay is longer."),
+        key("jitter", Decimal, "Share of the delay that chance may add or take, 0 to 1."),
+        key("on", OneOrMany(&Word), "Failure modes that are tried again."),
+    ],
+};
+
+/// A step. The kinds come first among what it does.
+pub(super) const STEP: Table = Table {
+    what: "a step",
+    keys: &[
+        key("id", Word, "Unique in the file: a-z, then a-z 0-9 _ -.").required(),
+        key("name", Text, "For people."),
+        key("needs", OneOrMany(&Word), "Steps that must have come to rest; absent: starts at once.")
+            .also(&[same("depends"), same("dependencies")]),
+        key("if", Expression, "Whether it runs; `success()` when absent.").also(&[same("when")]),
+        key("matrix", Either(&[Shape::Table(&MATRIX), Text]), "Its copies."),
+        key("strategy", Shape::Table(&STRATEGY), "GitHub's way to write `matrix`."),
+        key("run", Text, "A shell script."),
+        key("uses", Word, "A tool: name@version or mcp:server/tool."),
+        key("http", Shape::Table(&HTTP), "One request."),
+        key("llm", Shape::Table(&LLM), "One model call."),
+        key("agent", Either(&[Shape::Table(&AGENT), Word]), "Work for an agent."),
+        key("gate", Either(&[Shape::Table(&GATE), Text]), "Waits for a decision.")
+            .also(&[same("suspend"), same("approval")]),
+        key("workflow", Word, "Another workflow file."),
+        key("wait", Either(&[Duration, Shape::Table(&WAIT)]), "Waits for time or an event."),
+        key("emit", Shape::Table(&EMIT), "Publishes an event."),
+        key("set", Shape::Table(&SET), "Writes state."),
+        key("with", Map(&Any), "Parameters of `uses`, `workflow` or `agent`.").also(&[
+            same("inputs"),
+            same("params"),
+            same("parameters"),
+        ]),
+        key("shell", Word, "The program that runs the script: bash -euo pipefail -c."),
+        key("working-directory", Text, "Where the script runs."),
+        key("env", Map(&Text), "Environment variables."),
+        key("outputs", Map(&OneOf(VALUE_KINDS)), "Declared outputs and their types."),
+        key("artifacts", OneOrMany(&Text), "Files to be kept."),
+        key("cache", Shape::Table(&CACHE), "When an earlier success may stand for it."),
+        key("confidence", Shape::Table(&CONFIDENCE), "What a low confidence does."),
+        key("retry", Shape::Table(&RETRY), "How failed attempts are repeated.").also(RETRIES),
+        key("timeout", Duration, "Of one attempt.").also(TIMEOUTS),
+        key("on-error", OneOf(ON_ERROR), "What its failure means for the run."),
+        key(
+            "fallback",
+            OneOrMany(&Either(&[Word, Shape::Table(&ACTION)])),
+            "Tried in order after the last attempt.",
+        ),
+        key(
+            "undo",
+            Either(&[Word, Shape::Table(&ACTION)]),
+            "How it is taken back; `none` when it cannot be.",
+        )
+        .also(&[same("compensate")]),
+        key("effect", OneOf(EFFECTS), "What a crash in mid-step means."),
+        key("check", Text, "The command that tells whether a queryable effect happened."),
+        key(
+            "on-console-death",
+            OneOf(ON_CONSOLE_DEATH),
+            "What becomes of its process when the console dies.",
+        ),
+        key("sandbox", OneOf(SANDBOXES), "What its process can reach."),
+        key("limits", Shape::Table(&LIMITS), "What its process may use."),
+        key("requires", Shape::Table(&REQUIRES), "Where it may run."),
+        key("category", Word, "Gives its failures their type: data-load, validate, transform …"),
+        key("priority", Any, "Higher goes first among ready steps; a whole number, 0 when absent."),
+    ],
+};
+
+/// The keys of which a step has exactly one.
+pub(super) const KINDS: &[&str] =
+    &["run", "uses", "http", "llm", "agent", "gate", "workflow", "wait", "emit", "set"];
+
+/// Keys beside the axes.
+pub(super) const MATRIX: Table = Table {
+    what: "a matrix",
+    keys: &[
+        key("include", List(&Map(&Any)), "Added to the copies they fit, or new copies."),
+        key("exclude", List(&Map(&Any)), "Left out."),
+        key("max-parallel", Whole(1, 10_000), "Copies running at once."),
+        key("fail-fast", Bool, "Whether one failed copy stops the others; true when absent."),
+    ],
+};
+
+pub(super) const STRATEGY: Table = Table {
+    what: "`strategy`",
+    keys: &[
+        key("matrix", Any, "Its copies."),
+        key("max-parallel", Whole(1, 10_000), "Copies running at once."),
+        key("fail-fast", Bool, "Whether one failed copy stops the others; true when absent."),
+    ],
+};
+
+pub(super) const HTTP: Table = Table {
+    what: "`http`",
+    keys: &[
+        key("method", OneOf(METHODS), "GET when absent."),
+        key("url", Text, "Where to.").required(),
+        key("headers", Map(&Text), "Header fields."),
+        key("body", Text, "What is sent."),
+        key("json", Any, "What is sent, as JSON."),
+        key("expect", Shape::Table(&EXPECT), "What counts as success."),
+    ],
+};
+
+pub(super) const EXPECT: Table = Table {
+    what: "`expect`",
+    keys: &[
+        key(
+            "status",
+            OneOrMany(&Whole(100, 599)),
+            "Status codes that count as success; 200 to 299 when absent.",
+        ),
+        key("json", Map(&Any), "Paths into the JSON answer and the values they must have."),
+    ],
+};
+
+pub(super) const LLM: Table = Table {
+    what: "`llm`",
+    keys: &[
+        key("model", OneOrMany(&Text), "The model, then those tried when it fails.").required(),
+        key("system", Text, "The system prompt."),
+        key("prompt", Text, "What is asked.").required(),
+        key("json-schema", Any, "What the answer must fit."),
+        key("temperature", Decimal, "0 to 2."),
+        key("max-tokens", Whole(1, 10_000_000), "Tokens of the answer."),
+    ],
+};
+
+pub(super) const AGENT: Table = Table {
+    what: "`agent`",
+    keys: &[
+        key("capability", OneOrMany(&Word), "What the agent must be able to do.")
+            .also(&[same("capabilities")]),
+        key("command", Text, "A command that is started as an agent."),
+        key("task", Text, "What it is to do.").also(&[same("prompt")]),
+    ],
+};
+
+pub(super) const GATE: Table = Table {
+    what: "a gate",
+    keys: &[
+        key("prompt", Text, "What is asked."),
+        key("risk", OneOf(RISKS), "How bad a wrong yes is."),
+        key("require", OneOrMany(&Shape::Table(&QUORUM)), "Who must agree."),
+        key("forbid", OneOrMany(&Word), "Who may not: a person, group:name, or run.actor for four eyes."),
+        key("evidence", OneOrMany(&Text), "What is shown: files or texts."),
+        key("binds", OneOrMany(&Text), "Values the approval holds for; another value asks again."),
+        key("form", Map(&Either(&[Shape::Table(&FIELD), Word])), "What the decider fills in."),
+        key("auto", Expression, "Approves by policy when true."),
+        key("remind", OneOrMany(&Duration), "When people are reminded."),
+        key("escalate", Shape::Table(&ESCALATE), "Who is asked when nobody answers."),
+        key("timeout", Duration, "When it expires; never when absent.").also(TIMEOUTS),
+        key("on-timeout", OneOf(ON_TIMEOUT), "What expiry means; reject when absent."),
+        key("on-reject", OneOf(ON_FAILURE), "What a no means for the run."),
+        key("undo-window", Duration, "How long an approval can be taken back."),
+        key("scope", OneOf(GATE_SCOPES), "Whether one approval covers all copies of a matrix."),
+        key("reason", OneOf(&["optional", "required"]), "Whether an approval needs a reason too."),
+    ],
+};
+
+pub(super) const QUORUM: Table = Table {
+    what: "an entry of `require`",
+    keys: &[
+        key("group", Word, "The group; anybody when absent."),
+        key("count", Whole(1, 100), "How many different people; 1 when absent."),
+    ],
+};
+
+pub(super) const ESCALATE: Table = Table {
+    what: "`escalate`",
+    keys: &[
+        key("after", Duration, "How long after the opening.").required(),
+        key("to", Text, "A person or group:name.").required(),
+    ],
+};
+
+pub(super) const WAIT: Table = Table {
+    what: "`wait`",
+    keys: &[
+        key("for", Duration, "So long."),
+        key("until", Text, "An instant, RFC 3339."),
+        key("event", Text, "A topic on the bus."),
+        key("filter", Map(&Any), "Fields that the event must have."),
+    ],
+};
+
+pub(super) const EMIT: Table = Table {
+    what: "`emit`",
+    keys: &[
+        key("event", Text, "The topic.").also(&[same("topic")]).required(),
+        key("data", Any, "What is said."),
+    ],
+};
+
+pub(super) const SET: Table = Table {
+    what: "`set`",
+    keys: &[
+        key("scope", OneOf(SCOPES), "How long and how far it is seen; run when absent."),
+        key("values", Map(&Any), "Keys and values.").required(),
+        key("ttl", Duration, "When it is forgotten."),
+    ],
+};
+
+pub(super) const CACHE: Table = Table {
+    what: "`cache`",
+    keys: &[
+        key("key", Text, "Same key, same outputs.").required(),
+        key("ttl", Duration, "How long; until it is cleared when absent."),
+    ],
+};
+
+pub(super) const CONFIDENCE: Table = Table {
+    what: "`confidence`",
+    keys: &[
+        key("from", Word, "The output that holds it; what the step reports when absent."),
+        key("min", Decimal, "Anything lower acts, 0 to 1.").required(),
+        key("below", OneOf(BELOW), "How; gate when absent."),
+    ],
+};
+
+pub(super) const LIMITS: Table = Table {
+    what: "`limits`",
+    keys: &[
+        key("memory", Size, "Bytes of memory: 512MiB."),
+        key("files", Whole(1, 1_000_000), "Open files."),
+        key("cpu", Duration, "Processor time."),
+        key("output", Size, "Bytes of output kept."),
+    ],
+};
+
+pub(super) const REQUIRES: Table = Table {
+    what: "`requires`",
+    keys: &[
+        key("labels", OneOrMany(&Word), "Labels of the machine."),
+        key("capabilities", OneOrMany(&Word), "Capabilities of the worker."),
+    ],
+};
+
+/// What a fallback or an undo does.
+pub(super) const ACTION: Table = Table {
+    what: "this",
+    keys: &[
+        key("run", Text, "A shell script."),
+        key("uses", Word, "A tool."),
+        key("with", Map(&Any), "Parameters of the tool."),
+    ],
+};

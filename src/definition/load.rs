@@ -1,0 +1,136 @@
+//! The way in: a file and the files it calls, read and checked, each once.
+
+use crate::{
+    base::NESTING_MAX,
+    definition::{
+        Call, Diagnostic, Source, StepKind, Workflow, check,
+        diagnostic::Findings,
+        read::{self, Reader},
+        yaml,
+    },
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Where a workflow finds the files it names. Paths are as written, beside the file that names them already joined.
+pub trait Files {
+    /// The text of a file, or why it could not be read (the end of a sentence that begins with "could not read").
+    ///
+    /// # Errors
+    /// When there is no such file, or it is no UTF-8.
+    fn read(&self, path: &str) -> Result<String, String>;
+}
+
+/// Reads and checks a workflow and the workflows it calls. There is a workflow exactly when no finding is an error.
+pub fn read(name: &str, text: &str, files: &dyn Files) -> (Option<Workflow>, Vec<Diagnostic>) {
+    let mut loader = Loader { files, open: Vec::new(), done: BTreeMap::new(), findings: Vec::new() };
+    let workflow = loader.file(name, text);
+    let has_errors = loader.findings.iter().any(Diagnostic::is_error);
+    (workflow.filter(|_| !has_errors), loader.findings)
+}
+
+/// The shape of one file alone, without the checks that need more than one value.
+pub(super) fn shape(findings: &mut Findings<'_>) -> (Option<Workflow>, Vec<crate::definition::Edit>) {
+    let Some(root) = yaml::parse(findings) else { return (None, Vec::new()) };
+    let mut reader = Reader::new(findings);
+    let workflow = read::workflow(&mut reader, &root);
+    (workflow, reader.edits)
+}
+
+struct Loader<'l> {
+    files: &'l dyn Files,
+    /// The files that are being read, outermost first.
+    open: Vec<String>,
+    /// Files that were read, with how many files deep each reaches; none when it has errors.
+    done: BTreeMap<String, (Option<Arc<Workflow>>, usize)>,
+    findings: Vec<Diagnostic>,
+}
+
+impl Loader<'_> {
+    fn file(&mut self, name: &str, text: &str) -> Option<Workflow> {
+        self.open.push(name.to_owned());
+        let source = Source::new(text);
+        let mut findings = Findings::new(name, &source);
+        let (mut workflow, _) = shape(&mut findings);
+        if let Some(workflow) = &mut workflow {
+            for step in &mut workflow.steps {
+                if let StepKind::Workflow(call) = &mut step.kind {
+                    self.call(name, call, &mut findings);
+                }
+            }
+            check::workflow(workflow, &mut findings);
+        }
+        let has_errors = findings.has_errors();
+        // What is found in a called file stands after the file that calls it was begun, before its own findings.
+        let own = findings.finish();
+        self.findings.extend(own);
+        self.open.pop();
+        workflow.filter(|_| !has_errors)
+    }
+
+    /// Reads a called file, unless it is open already or too deep.
+    fn call(&mut self, caller: &str, call: &mut Call, findings: &mut Findings<'_>) {
+        let path = join(caller, &call.path.value);
+        if let Some(at) = self.open.iter().position(|it| *it == path) {
+            let circle: Vec<&str> =
+                self.open[at..].iter().map(String::as_str).chain([path.as_str()]).collect();
+            let message = format!("workflows call each other in a circle: {}", circle.join(" → "));
+            findings.error("subworkflow", call.path.place, message);
+            return;
+        }
+        if !self.done.contains_key(&path) {
+            if self.open.len() >= NESTING_MAX {
+                let message = format!("workflows are nested more than {NESTING_MAX} deep");
+                findings.error("subworkflow", call.path.place, message);
+                return;
+            }
+            match self.files.read(&path) {
+                Ok(text) => {
+                    let body = self.file(&path, &text).map(Arc::new);
+                    let depth = 1 + body.as_ref().map_or(0, |it| self.deepest(it, &path));
+                    self.done.insert(path.clone(), (body, depth));
+                }
+                Err(why) => {
+                    findings.error("subworkflow", call.path.place, format!("could not read {path}: {why}"));
+                    self.done.insert(path.clone(), (None, 0));
+                    return;
+                }
+            }
+        }
+        let Some((body, depth)) = self.done.get(&path) else { return };
+        if self.open.len() + depth > NESTING_MAX {
+            let message = format!("workflows are nested more than {NESTING_MAX} deep");
+            findings.error("subworkflow", call.path.place, message);
+        } else if body.is_none() {
+            findings.error("subworkflow", call.path.place, format!("{path} has errors of its own"));
+        }
+        call.body.clone_from(body);
+    }
+
+    /// How many files deep the calls of a workflow reach.
+    fn deepest(&self, workflow: &Workflow, path: &str) -> usize {
+        let called = workflow.steps.iter().filter_map(|step| match &step.kind {
+            StepKind::Workflow(call) => self.done.get(&join(path, &call.path.value)).map(|(_, depth)| *depth),
+            _ => None,
+        });
+        called.max().unwrap_or(0)
+    }
+}
+
+/// A path as written in a file, beside that file: `lib/a.yaml` and `../b.yaml` give `b.yaml`.
+fn join(caller: &str, path: &str) -> String {
+    let folder = caller.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
+    let is_absolute = caller.starts_with('/');
+    parts.retain(|it| !it.is_empty());
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|it| *it != "..") => {
+                parts.pop();
+            }
+            other => parts.push(other),
+        }
+    }
+    let joined = parts.join("/");
+    if is_absolute { format!("/{joined}") } else { joined }
+}

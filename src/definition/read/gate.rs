@@ -1,0 +1,153 @@
+//! A gate: what is asked, of whom, and what their answers mean.
+
+use super::{
+    fields::{Object, Reader, first_line},
+    step::texts,
+    top::{fields, on_failure, small},
+};
+use crate::{
+    base::shorten,
+    definition::{
+        Condition, Escalate, Forbidden, Gate, OnTimeout, Placed, Quorum, Risk, Text,
+        document::{ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, QUORUM, RISKS},
+        yaml::{Node, Shape},
+    },
+    expression,
+};
+
+pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<Gate> {
+    let place = first_line(reader.findings.source, node.place);
+    let mut gate = Gate {
+        prompt: default_prompt(step, node),
+        risk: Risk::default(),
+        require: Vec::new(),
+        forbid: Vec::new(),
+        evidence: Vec::new(),
+        binds: Vec::new(),
+        form: Vec::new(),
+        auto: None,
+        remind: Vec::new(),
+        escalate: None,
+        timeout: None,
+        on_timeout: OnTimeout::default(),
+        on_reject: Default::default(),
+        undo_window: None,
+        whole_matrix: false,
+        reason_required: false,
+        place,
+    };
+    if node.is_null() {
+        return Some(gate);
+    }
+    if let Shape::Scalar(_) = node.shape {
+        gate.prompt = reader.text(node, "a gate's prompt")?;
+        return Some(gate);
+    }
+    let found = reader.object(node, &GATE)?;
+    if let Some(prompt) = found.get("prompt").and_then(|it| reader.text(it, "a prompt")) {
+        gate.prompt = prompt;
+    }
+    answers(reader, &found, &mut gate);
+    people(reader, &found, &mut gate);
+    gate.evidence = found.get("evidence").map(|it| texts(reader, it, "evidence")).unwrap_or_default();
+    gate.binds = found.get("binds").map(|it| texts(reader, it, "a bound value")).unwrap_or_default();
+    gate.form = found.get("form").map(|it| fields(reader, it, "a form field")).unwrap_or_default();
+    gate.auto = found.get("auto").and_then(|it| reader.expression(it, "`auto`"));
+    Some(gate)
+}
+
+/// `Go on with "Deploy"?` for a gate that does not say what it asks.
+fn default_prompt(step: &Object<'_>, node: &Node) -> Text {
+    let text = |key: &str| match step.get(key).map(|it| &it.shape) {
+        Some(Shape::Scalar(it)) if !it.text.contains("${{") => Some(it.text.as_str()),
+        _ => None,
+    };
+    let name = text("name").or_else(|| text("id")).unwrap_or("this step");
+    Placed::new(format!("Go on with {name}?"), node.place)
+}
+
+fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
+    if let Some(node) = found.get("risk") {
+        let values = [Risk::ReadOnly, Risk::Reversible, Risk::ExternallyReversible, Risk::Irreversible];
+        gate.risk = reader.one_of(node, "`risk`", RISKS, &values).unwrap_or_default();
+    }
+    gate.timeout = found.get("timeout").and_then(|it| reader.positive_duration(it, "a timeout"));
+    if let Some(node) = found.get("on-timeout") {
+        let values = [OnTimeout::Reject, OnTimeout::Approve, OnTimeout::Escalate];
+        gate.on_timeout = reader.one_of(node, "`on-timeout`", ON_TIMEOUT, &values).unwrap_or_default();
+    }
+    if let Some(node) = found.get("on-reject") {
+        gate.on_reject = on_failure(reader, node, "`on-reject`").unwrap_or_default();
+    }
+    gate.undo_window = found.get("undo-window").and_then(|it| reader.duration(it, "`undo-window`"));
+    if let Some(node) = found.get("scope") {
+        gate.whole_matrix = reader.one_of(node, "`scope`", GATE_SCOPES, &[false, true]).unwrap_or_default();
+    }
+    if let Some(node) = found.get("reason") {
+        gate.reason_required =
+            reader.one_of(node, "`reason`", &["optional", "required"], &[false, true]).unwrap_or_default();
+    }
+    for node in found.get("remind").map(|it| reader.one_or_many(it)).unwrap_or_default() {
+        gate.remind.extend(reader.positive_duration(node, "a reminder"));
+    }
+    gate.remind.sort_unstable();
+    gate.remind.dedup();
+    if let Some(escalate) = found.get("escalate").and_then(|it| reader.object(it, &ESCALATE)) {
+        let after = escalate.get("after").and_then(|it| reader.positive_duration(it, "`after`"));
+        let to = escalate.get("to").and_then(|it| reader.text(it, "`to`"));
+        gate.escalate = after.zip(to).map(|(after, to)| Escalate { after, to });
+    }
+}
+
+fn people(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
+    for node in found.get("require").map(|it| reader.one_or_many(it)).unwrap_or_default() {
+        gate.require.extend(quorum(reader, node));
+    }
+    for node in found.get("forbid").map(|it| reader.one_or_many(it)).unwrap_or_default() {
+        gate.forbid.extend(forbidden(reader, node));
+    }
+}
+
+/// `{group: sre, count: 2}`, or only the name of a group.
+fn quorum(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Quorum> {
+    let place = first_line(reader.findings.source, node.place);
+    if let Shape::Scalar(_) = node.shape {
+        let group = group(reader.word(node, "a group")?);
+        return Some(Quorum { group: Some(group), count: 1, place });
+    }
+    let found = reader.object(node, &QUORUM)?;
+    let count = found.get("count").and_then(|it| small(reader, it, "`count`", 1, 100)).unwrap_or(1);
+    Some(Quorum {
+        group: found.get("group").and_then(|it| reader.word(it, "a group")).map(group),
+        count,
+        place,
+    })
+}
+
+fn group(mut name: Placed<String>) -> Placed<String> {
+    if let Some(rest) = name.value.strip_prefix("group:") {
+        name.value = rest.to_owned();
+    }
+    name
+}
+
+/// A person, `group:name`, or an expression: with `${{ }}`, or a bare reference such as `run.actor`.
+fn forbidden(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Forbidden> {
+    let Shape::Scalar(scalar) = &node.shape else {
+        reader.wrong_type(node, "an entry of `forbid` is a person, group:name or run.actor");
+        return None;
+    };
+    let text = scalar.text.trim();
+    let is_reference = ["run.", "steps.", "inputs."].iter().any(|it| text.starts_with(it));
+    if text.contains("${{") || is_reference && expression::parse(text).is_ok() {
+        return reader
+            .expression(node, "an entry of `forbid`")
+            .map(|it: Condition| Forbidden::Expression(it));
+    }
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        let message = format!("`{}` is no person, group or expression", shorten(text, 60));
+        reader.findings.error("value", node.place, message).help("write ann, group:sre or run.actor");
+        return None;
+    }
+    Some(Forbidden::Named(Placed::new(text.to_owned(), node.place)))
+}

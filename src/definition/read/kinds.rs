@@ -1,0 +1,292 @@
+//! What a step does: one reader for each kind.
+
+use super::{
+    fields::{Object, Reader, first_line},
+    gate,
+    step::{Defaults, script, shell_words, texts},
+    top::{names, small},
+};
+use crate::{
+    base::shorten,
+    definition::{
+        Agent, Body, Call, Data, Emit, Http, Length, Llm, Placed, Run, Scope, Set, StepKind, Text, Uses,
+        Wait,
+        document::{AGENT, EMIT, EXPECT, HTTP, LLM, METHODS, SCOPES, SET, WAIT},
+        shell,
+        yaml::{Node, Shape},
+    },
+};
+
+pub(super) fn kind(
+    reader: &mut Reader<'_, '_>,
+    step: &Object<'_>,
+    word: &str,
+    defaults: &Defaults,
+) -> Option<StepKind> {
+    let node = step.get(word)?;
+    match word {
+        "run" => run(reader, step, node, defaults).map(StepKind::Run),
+        "uses" => {
+            let with = with(reader, step);
+            tool(reader, node).map(|tool| StepKind::Uses(Uses { tool, with }))
+        }
+        "http" => http(reader, node).map(|it| StepKind::Http(Box::new(it))),
+        "llm" => llm(reader, node).map(|it| StepKind::Llm(Box::new(it))),
+        "agent" => agent(reader, step, node).map(|it| StepKind::Agent(Box::new(it))),
+        "gate" => gate::gate(reader, step, node).map(|it| StepKind::Gate(Box::new(it))),
+        "workflow" => {
+            let inputs = with(reader, step);
+            path(reader, node).map(|path| StepKind::Workflow(Call { path, inputs, body: None }))
+        }
+        "wait" => wait(reader, node).map(StepKind::Wait),
+        "emit" => emit(reader, node).map(StepKind::Emit),
+        _ => set(reader, node).map(StepKind::Set),
+    }
+}
+
+fn with(reader: &mut Reader<'_, '_>, step: &Object<'_>) -> Vec<(String, Data)> {
+    step.get("with").map(|it| reader.values(it, "`with` is a mapping of names to values")).unwrap_or_default()
+}
+
+/// The shell in which undo, fallback and check of a step run.
+pub(super) fn shell_of(kind: Option<&StepKind>, defaults: &Defaults) -> Vec<String> {
+    match kind {
+        Some(StepKind::Run(run)) => run.shell.clone(),
+        _ => defaults.shell.clone().unwrap_or_else(|| shell::words("")),
+    }
+}
+
+fn run(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node, defaults: &Defaults) -> Option<Run> {
+    let own = step.get("shell").and_then(|it| shell_words(reader, it));
+    let shell = own.or_else(|| defaults.shell.clone()).unwrap_or_else(|| shell::words(""));
+    let directory = step.get("working-directory").and_then(|it| reader.text(it, "a directory"));
+    let script = script(reader, node, "`run`", &shell)?;
+    Some(Run { script, shell, working_directory: directory.or_else(|| defaults.working_directory.clone()) })
+}
+
+/// `name@version` or `mcp:server/tool`.
+pub(super) fn is_tool(text: &str) -> bool {
+    let name = |it: &str| {
+        it.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && it.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))
+    };
+    if let Some(rest) = text.strip_prefix("mcp:") {
+        return rest.split_once('/').is_some_and(|(server, tool)| name(server) && name(tool));
+    }
+    let Some((tool, version)) = text.split_once('@') else { return false };
+    let numbers = version.strip_prefix('v').unwrap_or(version);
+    name(tool)
+        && !numbers.is_empty()
+        && numbers.split('.').all(|it| !it.is_empty() && it.bytes().all(|b| b.is_ascii_digit()))
+}
+
+pub(super) fn tool(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {
+    let tool = reader.word(node, "a tool")?;
+    if !is_tool(&tool.value) {
+        let message = format!("`{}` cannot be a tool", shorten(&tool.value, 60));
+        reader
+            .findings
+            .error("tool", node.place, message)
+            .help("write name@version such as deploy@1, or mcp:server/tool");
+    }
+    Some(tool)
+}
+
+fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
+    let found = reader.object(node, &HTTP)?;
+    let method = found.get("method").and_then(|it| reader.one_of(it, "`method`", METHODS, METHODS));
+    let url = found.get("url").and_then(|it| reader.text(it, "a url"));
+    if let Some(url) = &url {
+        check_url(reader, url);
+    }
+    let mut headers = Vec::new();
+    if let Some(node) = found.get("headers") {
+        for entry in reader.entries(node, "`headers` is a mapping of names to texts") {
+            let fits = !entry.key.is_empty()
+                && entry.key.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+            if !fits {
+                let message = format!("`{}` is no name of a header field", shorten(&entry.key, 60));
+                reader.findings.error("id", entry.place, message);
+            }
+            headers.extend(reader.text(&entry.value, "a header field").map(|it| (entry.key.clone(), it)));
+        }
+    }
+    let body = body(reader, &found, method.unwrap_or("GET"));
+    let (mut expect_status, mut expect_json) = (Vec::new(), Vec::new());
+    if let Some(expect) = found.get("expect").and_then(|it| reader.object(it, &EXPECT)) {
+        for item in expect.get("status").map(|it| reader.one_or_many(it)).unwrap_or_default() {
+            let code = reader.whole(item, "a status", 100, 599).and_then(|it| u16::try_from(it).ok());
+            expect_status.extend(code);
+        }
+        if let Some(node) = expect.get("json") {
+            expect_json = reader.values(node, "`json` is a mapping of paths to values");
+        }
+    }
+    let method = method.unwrap_or("GET").to_owned();
+    Some(Http { method, url: url?, headers, body, expect_status, expect_json })
+}
+
+fn check_url(reader: &mut Reader<'_, '_>, url: &Text) {
+    let known = url.value.starts_with("https://") || url.value.starts_with("http://");
+    if !known && !url.value.trim_start().starts_with("${{") {
+        reader.findings.error("value", url.place, "a url begins with https:// or http://");
+    } else if url.value.starts_with("http://")
+        && !url.value[7..].starts_with("localhost")
+        && !url.value[7..].starts_with("127.")
+    {
+        reader
+            .findings
+            .warning("value", url.place, "this request is not encrypted")
+            .help("use https:// unless the other side is on this machine");
+    }
+}
+
+fn body(reader: &mut Reader<'_, '_>, found: &Object<'_>, method: &str) -> Option<Body> {
+    let (text, json) = (found.get("body"), found.get("json"));
+    let place = found.key_place("json").or_else(|| found.key_place("body"))?;
+    if text.is_some() && json.is_some() {
+        reader
+            .findings
+            .error("kind", place, "a request has `body` or `json`, not both")
+            .help("remove one of the two");
+    } else if matches!(method, "GET" | "HEAD") {
+        let message = format!("a {method} request has no body");
+        reader.findings.error("value", place, message).help("set `method: POST`, or remove it");
+    }
+    match (text, json) {
+        (Some(node), _) => reader.text(node, "a body").map(Body::Text),
+        (None, Some(node)) => Some(Body::Json(reader.data(node))),
+        (None, None) => None,
+    }
+}
+
+fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
+    let found = reader.object(node, &LLM)?;
+    let models = found.get("model").map(|it| texts(reader, it, "a model")).unwrap_or_default();
+    let prompt = found.get("prompt").and_then(|it| reader.text(it, "a prompt"));
+    let temperature = found.get("temperature").and_then(|it| {
+        let value = reader.millionths(it, "`temperature`")?;
+        if value > 2_000_000 {
+            reader.findings.error("value", it.place, "`temperature` is a number from 0 to 2");
+        }
+        match &it.shape {
+            Shape::Scalar(scalar) => Some(scalar.text.clone()),
+            _ => None,
+        }
+    });
+    let json_schema = found.get("json-schema").map(|it| {
+        if !matches!(it.shape, Shape::Map(_) | Shape::Scalar(_)) {
+            reader.wrong_type(it, "`json-schema` is a mapping");
+        }
+        reader.data(it)
+    });
+    Some(Llm {
+        models,
+        system: found.get("system").and_then(|it| reader.text(it, "a system prompt")),
+        prompt: prompt?,
+        json_schema,
+        temperature,
+        max_tokens: found.get("max-tokens").and_then(|it| small(reader, it, "`max-tokens`", 1, 10_000_000)),
+    })
+}
+
+fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<Agent> {
+    let given = with(reader, step);
+    if let Shape::Scalar(_) = node.shape {
+        let capability = reader.word(node, "a capability")?;
+        return Some(Agent { capabilities: vec![capability.value], command: None, task: None, with: given });
+    }
+    let found = reader.object(node, &AGENT)?;
+    let capabilities: Vec<String> = found
+        .get("capability")
+        .map(|it| names(reader, it, "a capability"))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|it| it.value)
+        .collect();
+    let command = found.get("command").and_then(|it| script(reader, it, "`command`", &shell::words("")));
+    if capabilities.is_empty() && found.get("command").is_none() {
+        let place = first_line(reader.findings.source, node.place);
+        reader
+            .findings
+            .error("missing-key", place, "`agent` needs `capability:` or `command:`")
+            .help("a capability picks a registered agent; a command is started as one");
+    }
+    let task = found.get("task").and_then(|it| reader.text(it, "a task"));
+    Some(Agent { capabilities, command, task, with: given })
+}
+
+fn path(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {
+    let path = reader.word(node, "a workflow file")?;
+    let odd = path.value.is_empty() || path.value.starts_with('/') || path.value.contains('\\');
+    if odd {
+        reader
+            .findings
+            .error("subworkflow", node.place, "a workflow file is named by its path beside this file")
+            .help("write ./lib/part.yaml or ../shared/part.yaml");
+        return None;
+    }
+    Some(path)
+}
+
+fn wait(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Wait> {
+    if let Shape::Scalar(_) = node.shape {
+        return length(reader, node).map(Wait::For);
+    }
+    let found = reader.object(node, &WAIT)?;
+    let given = ["for", "until", "event"].iter().filter(|it| found.get(it).is_some()).count();
+    if given != 1 {
+        let place = first_line(reader.findings.source, node.place);
+        reader
+            .findings
+            .error("kind", place, "`wait` has exactly one of `for`, `until` and `event`")
+            .help("a bare duration is enough: wait: 30s");
+        return None;
+    }
+    if let Some(node) = found.get("for") {
+        return length(reader, node).map(Wait::For);
+    }
+    if let Some(node) = found.get("until") {
+        let text = reader.text(node, "an instant")?;
+        if !text.value.contains("${{") && chrono::DateTime::parse_from_rfc3339(&text.value).is_err() {
+            reader
+                .findings
+                .error("value", node.place, "could not read the instant")
+                .help("write RFC 3339 with its zone: 2027-01-31T06:00:00+01:00");
+        }
+        return Some(Wait::Until(text));
+    }
+    let filter = found.get("filter").map(|it| reader.values(it, "`filter` is a mapping")).unwrap_or_default();
+    let topic = found.get("event").and_then(|it| reader.text(it, "an event"))?;
+    Some(Wait::Event { topic, filter })
+}
+
+fn length(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Length> {
+    match &node.shape {
+        Shape::Scalar(it) if it.text.contains("${{") => reader.text(node, "a duration").map(Length::Computed),
+        _ => reader.duration(node, "a wait").map(Length::Fixed),
+    }
+}
+
+fn emit(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Emit> {
+    let found = reader.object(node, &EMIT)?;
+    let data = found.get("data").map(|it| reader.data(it));
+    Some(Emit { topic: found.get("event").and_then(|it| reader.text(it, "an event"))?, data })
+}
+
+fn set(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Set> {
+    let found = reader.object(node, &SET)?;
+    let scope = found
+        .get("scope")
+        .and_then(|it| reader.one_of(it, "`scope`", SCOPES, &[Scope::Run, Scope::Session, Scope::Global]))
+        .unwrap_or_default();
+    let ttl = found.get("ttl").and_then(|it| reader.positive_duration(it, "`ttl`"));
+    if let Some(place) = found.key_place("ttl").filter(|_| scope == Scope::Run) {
+        reader
+            .findings
+            .warning("value", place, "`ttl` means little here: state of a run ends with it")
+            .help("use `scope: session` or `scope: global`");
+    }
+    let values = found.get("values").map(|it| reader.values(it, "`values` is a mapping")).unwrap_or_default();
+    Some(Set { scope, values, ttl })
+}

@@ -1,0 +1,391 @@
+//! One step: its common keys. What it does is read in `kinds`.
+
+use super::{
+    fields::{Object, Reader, first_line},
+    kinds, matrix,
+    top::{check_name, names, small, value_kind},
+};
+use crate::{
+    base::{ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FailureMode, Score, Span, shorten},
+    definition::{
+        Action, Backoff, Below, Cache, Confidence, Effect, Fallback, Limits, OnConsoleDeath, OnError, Output,
+        Placed, Requires, RetryOn, RetryPolicy, Sandbox, Script, Step, StepKind, Text, Undo, Uses,
+        document::{
+            ACTION, BACKOFFS, BELOW, CACHE, CONFIDENCE, DEFAULTS, EFFECTS, KINDS, LIMITS, ON_CONSOLE_DEATH,
+            ON_ERROR, REQUIRES, RETRY, SANDBOXES, STEP,
+        },
+        shell,
+        spelling::{any_of, suggest},
+        yaml::{Node, Shape},
+    },
+};
+
+/// What holds for every step that does not say otherwise.
+#[derive(Default)]
+pub(super) struct Defaults {
+    pub(super) timeout: Option<Span>,
+    pub(super) retry: Option<RetryPolicy>,
+    pub(super) shell: Option<Vec<String>>,
+    pub(super) working_directory: Option<Text>,
+}
+
+pub(super) fn defaults(reader: &mut Reader<'_, '_>, node: &Node) -> Defaults {
+    let Some(found) = reader.object(node, &DEFAULTS) else { return Defaults::default() };
+    Defaults {
+        timeout: found.get("timeout").and_then(|it| reader.positive_duration(it, "a timeout")),
+        retry: found.get("retry").and_then(|it| retry(reader, it, RetryOn::Retryable)),
+        shell: found.get("shell").and_then(|it| shell_words(reader, it)),
+        working_directory: found.get("working-directory").and_then(|it| reader.text(it, "a directory")),
+    }
+}
+
+/// A step; none when there is not even an id or a kind to speak of.
+pub(super) fn step(
+    reader: &mut Reader<'_, '_>,
+    node: &Node,
+    defaults: &Defaults,
+    before: Option<Placed<String>>,
+) -> Option<Step> {
+    let found = reader.object(node, &STEP)?;
+    let id = found.get("id").and_then(|it| id(reader, it));
+    let kind = kind(reader, &found, defaults);
+    let works = matches!(
+        kind,
+        Some(
+            StepKind::Run(_) | StepKind::Uses(_) | StepKind::Http(_) | StepKind::Llm(_) | StepKind::Agent(_)
+        )
+    );
+    let shell = kinds::shell_of(kind.as_ref(), defaults);
+    let timeout = match kind {
+        Some(StepKind::Gate(_)) => None,
+        _ => found.get("timeout").and_then(|it| reader.positive_duration(it, "a timeout")),
+    };
+    let retry = found.get("retry").and_then(|it| retry(reader, it, RetryOn::RetryableAndPlain));
+    let step = Step {
+        name: found.get("name").and_then(|it| reader.text(it, "a name")),
+        needs: needs(reader, &found, before),
+        condition: found.get("if").and_then(|it| reader.expression(it, "`if`")),
+        env: found.get("env").map(|it| reader.env(it)).unwrap_or_default(),
+        timeout: timeout.or(defaults.timeout.filter(|_| works)),
+        retry: retry.or_else(|| defaults.retry.clone().filter(|_| works)),
+        on_error: found.get("on-error").and_then(|it| on_error(reader, it)).unwrap_or_default(),
+        fallback: found.get("fallback").map(|it| fallback(reader, it, &shell)).unwrap_or_default(),
+        undo: found.get("undo").and_then(|it| undo(reader, it, &shell)),
+        matrix: matrix::matrix(reader, &found),
+        outputs: found.get("outputs").map(|it| outputs(reader, it)).unwrap_or_default(),
+        artifacts: found.get("artifacts").map(|it| texts(reader, it, "an artifact")).unwrap_or_default(),
+        cache: found.get("cache").and_then(|it| cache(reader, it)),
+        confidence: found.get("confidence").and_then(|it| confidence(reader, it)),
+        category: found.get("category").and_then(|it| reader.word(it, "a category")).map(|it| it.value),
+        priority: found.get("priority").and_then(|it| priority(reader, it)).unwrap_or(0),
+        effect: found.get("effect").and_then(|it| effect(reader, it)),
+        check: found.get("check").and_then(|it| script(reader, it, "`check`", &shell)),
+        on_console_death: found
+            .get("on-console-death")
+            .and_then(|it| {
+                let values = [OnConsoleDeath::Keep, OnConsoleDeath::Kill];
+                reader.one_of(it, "`on-console-death`", ON_CONSOLE_DEATH, &values)
+            })
+            .unwrap_or_default(),
+        sandbox: found
+            .get("sandbox")
+            .and_then(|it| reader.one_of(it, "`sandbox`", SANDBOXES, &[Sandbox::Strict, Sandbox::Off])),
+        limits: found.get("limits").map(|it| limits(reader, it)).unwrap_or_default(),
+        requires: found.get("requires").map(|it| requires(reader, it)).unwrap_or_default(),
+        id: id.unwrap_or_else(|| Placed::new(String::new(), first_line(reader.findings.source, node.place))),
+        kind: kind?,
+    };
+    misplaced(reader, &found, &step.kind);
+    Some(step)
+}
+
+fn id(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {
+    let id = reader.word(node, "an id")?;
+    let begins = id.value.starts_with(|c: char| c.is_ascii_lowercase());
+    let rest =
+        id.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+    if begins && rest && id.value.len() <= 100 {
+        return Some(id);
+    }
+    let lower: String = id.value.to_lowercase().replace([' ', '.', '/'], "-");
+    let fits = lower.starts_with(|c: char| c.is_ascii_lowercase())
+        && lower.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+    let message = format!("`{}` cannot be an id", shorten(&id.value, 60));
+    let found = reader.findings.error("id", node.place, message);
+    found.help("a to z, then a to z, 0 to 9, `_` and `-`; at most 100; `name:` takes any text");
+    if fits && lower.len() <= 100 {
+        found.fix(node.place, lower);
+    }
+    Some(id)
+}
+
+fn kind(reader: &mut Reader<'_, '_>, found: &Object<'_>, defaults: &Defaults) -> Option<StepKind> {
+    let written: Vec<&'static str> = KINDS.iter().copied().filter(|it| found.get(it).is_some()).collect();
+    match written.as_slice() {
+        [] => {
+            let place = first_line(reader.findings.source, found.place);
+            let words: Vec<String> = KINDS.iter().map(|it| format!("`{it}`")).collect();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            reader
+                .findings
+                .error("kind", place, "this step does nothing")
+                .help(format!("give it exactly one of {}", any_of(&words)));
+            None
+        }
+        [one] => {
+            let one = *one;
+            kinds::kind(reader, found, one, defaults)
+        }
+        [first, second, ..] => {
+            let place = found.key_place(second).unwrap_or(found.place);
+            let other = found.key_place(first).unwrap_or(found.place);
+            let related = reader.findings.related(other, format!("`{first}` is here"));
+            reader
+                .findings
+                .error("kind", place, format!("a step does one thing; this one has `{first}` and `{second}`"))
+                .help("make two steps of it")
+                .also(related);
+            kinds::kind(reader, found, first, defaults)
+        }
+    }
+}
+
+/// Keys that mean nothing beside the kind.
+fn misplaced(reader: &mut Reader<'_, '_>, found: &Object<'_>, kind: &StepKind) {
+    let runs = matches!(kind, StepKind::Run(_));
+    let takes = matches!(kind, StepKind::Uses(_) | StepKind::Workflow(_) | StepKind::Agent(_));
+    let waits = matches!(kind, StepKind::Gate(_) | StepKind::Wait(_) | StepKind::Set(_) | StepKind::Emit(_));
+    let rules: &[(&str, bool, &str)] = &[
+        ("shell", runs, "`run`"),
+        ("working-directory", runs, "`run`"),
+        ("with", takes, "`uses`, `workflow` or `agent`"),
+        ("retry", !waits, "a step that can fail"),
+        ("fallback", !waits, "a step that can fail"),
+        ("cache", !waits, "a step that has outputs"),
+    ];
+    for (key, fits, beside) in rules {
+        let Some(place) = found.key_place(key).filter(|_| !fits) else { continue };
+        reader
+            .findings
+            .error("kind", place, format!("`{key}` stands beside {beside}; this step is a `{}`", kind.word()))
+            .help("remove it");
+    }
+    if let (StepKind::Gate(_), Some(place)) = (kind, found.key_place("timeout")) {
+        reader
+            .findings
+            .error("kind", place, "the timeout of a gate stands inside `gate:`")
+            .help("a step's timeout is of one attempt; move it beside `prompt:`");
+    }
+}
+
+fn needs(
+    reader: &mut Reader<'_, '_>,
+    found: &Object<'_>,
+    before: Option<Placed<String>>,
+) -> Vec<Placed<String>> {
+    match found.get("needs") {
+        Some(node) => names(reader, node, "a need"),
+        None => before.into_iter().collect(),
+    }
+}
+
+pub(super) fn retry(reader: &mut Reader<'_, '_>, node: &Node, unsaid: RetryOn) -> Option<RetryPolicy> {
+    let found = reader.object(node, &RETRY)?;
+    let backoff = found.get("kind").and_then(|it| {
+        let values = [Backoff::Exponential, Backoff::Constant, Backoff::Linear, Backoff::None];
+        reader.one_of(it, "`kind`", BACKOFFS, &values)
+    });
+    let factor = found.get("factor").and_then(|it| {
+        let factor = reader.millionths(it, "`factor`")?;
+        let fits = (1_000_000..=100_000_000).contains(&factor);
+        if !fits {
+            reader.findings.error("value", it.place, "`factor` is a number from 1 to 100");
+        }
+        u32::try_from(factor / 1000).ok().filter(|_| fits)
+    });
+    let delay = found.get("delay").and_then(|it| reader.duration(it, "`delay`")).unwrap_or(Span::seconds(1));
+    let max_delay = found.get("max-delay").and_then(|it| reader.duration(it, "`max-delay`"));
+    if let (Some(most), Some(node)) = (max_delay.filter(|it| *it < delay), found.get("max-delay")) {
+        reader
+            .findings
+            .warning(
+                "value",
+                node.place,
+                format!("`max-delay` is shorter than `delay`; every delay is {most}"),
+            )
+            .help("make it longer, or remove it");
+    }
+    Some(RetryPolicy {
+        max_attempts: found
+            .get("max-attempts")
+            .and_then(|it| small(reader, it, "`max-attempts`", 1, ATTEMPTS_MAX))
+            .unwrap_or(ATTEMPTS_DEFAULT),
+        backoff: backoff.unwrap_or_default(),
+        delay,
+        factor_milli: factor.unwrap_or(2000),
+        max_delay: max_delay.unwrap_or(Span::seconds(60).max(delay)),
+        jitter: found.get("jitter").and_then(|it| reader.share(it, "`jitter`")).unwrap_or(Score(1000)),
+        on: found.get("on").map_or(unsaid, |it| RetryOn::Modes(modes(reader, it))),
+    })
+}
+
+fn modes(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<FailureMode> {
+    let mut out = Vec::new();
+    for word in names(reader, node, "a failure mode") {
+        if let Some(mode) = FailureMode::ALL.iter().find(|it| it.word() == word.value) {
+            out.push(*mode);
+            continue;
+        }
+        let words = FailureMode::ALL.iter().map(|it| it.word());
+        let near = suggest(&word.value, words.clone());
+        let message = format!("`{}` is no failure mode", shorten(&word.value, 60));
+        let found = reader.findings.error("value", word.place, message);
+        match near {
+            Some(near) => found.label(format!("did you mean `{near}`?")).fix(word.place, near),
+            None => found.help(format!("the modes are {}", words.collect::<Vec<_>>().join(", "))),
+        };
+    }
+    out
+}
+
+fn on_error(reader: &mut Reader<'_, '_>, node: &Node) -> Option<OnError> {
+    reader.one_of(node, "`on-error`", ON_ERROR, &[OnError::Abort, OnError::Skip, OnError::Continue])
+}
+
+fn effect(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Effect> {
+    let values = [Effect::Pure, Effect::Idempotent, Effect::Keyed, Effect::Queryable, Effect::Once];
+    reader.one_of(node, "`effect`", EFFECTS, &values)
+}
+
+/// A script whose expressions are bound to variables.
+pub(super) fn script(
+    reader: &mut Reader<'_, '_>,
+    node: &Node,
+    what: &str,
+    shell: &[String],
+) -> Option<Script> {
+    let Shape::Scalar(scalar) = &node.shape else {
+        reader.wrong_type(node, &format!("{what} is text"));
+        return None;
+    };
+    if scalar.text.trim().is_empty() {
+        reader.findings.error("missing-key", node.place, format!("{what} is empty")).help("write a command");
+        return None;
+    }
+    Some(shell::bind(reader, Placed::new(scalar.text.clone(), node.place), shell))
+}
+
+/// What a fallback or an undo does: a script, a tool, or a mapping that says which.
+fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]) -> Option<Action> {
+    if let Shape::Scalar(scalar) = &node.shape {
+        if kinds::is_tool(&scalar.text) {
+            let tool = Placed::new(scalar.text.clone(), node.place);
+            return Some(Action::Uses(Uses { tool, with: Vec::new() }));
+        }
+        return script(reader, node, what, shell).map(Action::Run);
+    }
+    let found = reader.object(node, &ACTION)?;
+    match (found.get("run"), found.get("uses")) {
+        (Some(run), None) => {
+            if let Some(place) = found.key_place("with") {
+                reader.findings.error("kind", place, "`with` stands beside `uses`").help("remove it");
+            }
+            script(reader, run, what, shell).map(Action::Run)
+        }
+        (None, Some(uses)) => {
+            let tool = kinds::tool(reader, uses)?;
+            let with =
+                found.get("with").map(|it| reader.values(it, "`with` is a mapping")).unwrap_or_default();
+            Some(Action::Uses(Uses { tool, with }))
+        }
+        _ => {
+            let place = first_line(reader.findings.source, node.place);
+            reader.findings.error("kind", place, format!("{what} has `run` or `uses`, one of them"));
+            None
+        }
+    }
+}
+
+fn fallback(reader: &mut Reader<'_, '_>, node: &Node, shell: &[String]) -> Vec<Fallback> {
+    let items = reader.one_or_many(node);
+    items
+        .iter()
+        .filter_map(|it| action(reader, it, "a fallback", shell))
+        .map(|action| Fallback { action })
+        .collect()
+}
+
+fn undo(reader: &mut Reader<'_, '_>, node: &Node, shell: &[String]) -> Option<Undo> {
+    match &node.shape {
+        Shape::Scalar(it) if it.text == "none" => Some(Undo::Impossible),
+        _ => action(reader, node, "`undo`", shell).map(Undo::By),
+    }
+}
+
+fn outputs(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Output> {
+    let mut out = Vec::new();
+    for entry in reader.entries(node, "`outputs` is a mapping of names to types") {
+        check_name(reader, &entry.key, entry.place, "an output");
+        let kind = if entry.value.is_null() { None } else { value_kind(reader, &entry.value) };
+        out.push(Output {
+            name: Placed::new(entry.key.clone(), entry.place),
+            kind: kind.unwrap_or_default(),
+        });
+    }
+    out
+}
+
+pub(super) fn texts(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Vec<Text> {
+    let items = reader.one_or_many(node);
+    items.iter().filter_map(|it| reader.text(it, what)).collect()
+}
+
+fn cache(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Cache> {
+    let found = reader.object(node, &CACHE)?;
+    let ttl = found.get("ttl").and_then(|it| reader.positive_duration(it, "`ttl`"));
+    Some(Cache { key: found.get("key").and_then(|it| reader.text(it, "a cache key"))?, ttl })
+}
+
+fn confidence(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Confidence> {
+    let found = reader.object(node, &CONFIDENCE)?;
+    let from = found.get("from").and_then(|it| reader.word(it, "`from`"));
+    let below = found
+        .get("below")
+        .and_then(|it| reader.one_of(it, "`below`", BELOW, &[Below::Gate, Below::Fail, Below::Warn]));
+    let min = found.get("min").and_then(|it| reader.share(it, "`min`"))?;
+    Some(Confidence { from, min, below: below.unwrap_or_default() })
+}
+
+fn priority(reader: &mut Reader<'_, '_>, node: &Node) -> Option<i32> {
+    let number = match &node.shape {
+        Shape::Scalar(it) => it.value().as_i64().and_then(|it| i32::try_from(it).ok()),
+        _ => None,
+    };
+    if number.is_none() {
+        reader.wrong_type(node, "`priority` is a whole number such as 10 or -5");
+    }
+    number
+}
+
+fn limits(reader: &mut Reader<'_, '_>, node: &Node) -> Limits {
+    let Some(found) = reader.object(node, &LIMITS) else { return Limits::default() };
+    Limits {
+        memory_bytes: found.get("memory").and_then(|it| reader.size(it, "`memory`")),
+        files: found.get("files").and_then(|it| reader.whole(it, "`files`", 1, 1_000_000)),
+        cpu: found.get("cpu").and_then(|it| reader.positive_duration(it, "`cpu`")),
+        output_bytes: found.get("output").and_then(|it| reader.size(it, "`output`")),
+    }
+}
+
+fn requires(reader: &mut Reader<'_, '_>, node: &Node) -> Requires {
+    let Some(found) = reader.object(node, &REQUIRES) else { return Requires::default() };
+    let mut words = |key: &str, what: &str| -> Vec<String> {
+        let names = found.get(key).map(|it| names(reader, it, what)).unwrap_or_default();
+        names.into_iter().map(|it| it.value).collect()
+    };
+    Requires { labels: words("labels", "a label"), capabilities: words("capabilities", "a capability") }
+}
+
+pub(super) fn shell_words(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<String>> {
+    reader.word(node, "a shell").map(|it| shell::words(&it.value))
+}
