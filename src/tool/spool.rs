@@ -112,7 +112,7 @@ impl Spool {
 
     fn begin_file(&mut self, at: u64) -> io::Result<()> {
         let name = if at == 0 { LOG_FILE.to_owned() } else { format!("{LOG_FILE}.{at}") };
-        let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).clone();
+        let options = OpenOptions::new().write(true).create_new(true).mode(0o600).clone();
         if at == 0 {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         }
