@@ -2,8 +2,11 @@
 //! the text a program left is looked at last, and only its last lines.
 
 use super::{Ended, Failure};
-use crate::base::FailureMode;
+use crate::base::{FailureMode, safe_text, shorten};
 use rustix::io::Errno;
+
+/// So much of a line that a program wrote goes into a message.
+const LINE_CHARS_MAX: usize = 200;
 
 /// What an ending means; none when it ended well.
 pub(super) fn classify(ended: &Ended, tail: &str) -> Option<Failure> {
@@ -35,7 +38,10 @@ fn by_exit_code(code: i32, tail: &str) -> (FailureMode, String) {
         127 => (
             FailureMode::UserInvalidInput,
             match last_lines(tail).find(|line| line.contains("not found")) {
-                Some(line) => format!("exit code 127: {line}; install it or put it on PATH"),
+                Some(line) => {
+                    let line = safe_text(&shorten(line, LINE_CHARS_MAX));
+                    format!("exit code 127: {line}; install it or put it on PATH")
+                }
                 None => {
                     "exit code 127: a command in it was not found; install it or put it on PATH".to_owned()
                 }
@@ -199,6 +205,8 @@ mod tests {
         check(&Ended::Exit(126), "", FailureMode::UserPermission, "exit code 126");
         let said = "bash: line 1: nope: command not found";
         check(&Ended::Exit(127), said, FailureMode::UserInvalidInput, "exit code 127: bash: line 1: nope");
+        let odd = "\u{1b}[2Jx: not found";
+        check(&Ended::Exit(127), odd, FailureMode::UserInvalidInput, "exit code 127: ␛[2Jx: not found;");
         check(
             &Ended::Exit(139),
             "",

@@ -86,11 +86,14 @@ impl Spool {
     }
 
     pub(super) fn finish(self) -> Spooled {
+        // A cut may go through a character; what is left of it is not the program's fault.
+        let is_cut = self.total > self.tail.len() as u64;
+        let rest_of_one = self.tail.iter().take(3).take_while(|byte| is_cut && **byte & 0xc0 == 0x80).count();
         Spooled {
             bytes: self.total,
             lines: self.lines,
             digest: Digest(self.hasher.finalize().into()),
-            tail: Untrusted::from_bytes(&self.tail).raw().to_owned(),
+            tail: Untrusted::from_bytes(&self.tail[rest_of_one..]).raw().to_owned(),
             lost: self.lost,
         }
     }

@@ -233,6 +233,13 @@ fn odd_bytes_are_kept_exactly() {
 }
 
 #[test]
+fn a_tail_begins_with_a_whole_character() {
+    let desk = Desk::new();
+    let seen = desk.bash("for ((i = 0; i < 3000; i++)); do printf é; done; printf x").ok();
+    assert_eq!(seen.answer.tail, "é".repeat(2047) + "x");
+}
+
+#[test]
 fn files_are_for_us_alone() {
     let desk = Desk::new();
     let launch = bash("echo hi; stat -c %a $CUELIGHT_OUTPUT $(dirname $CUELIGHT_OUTPUT)");
