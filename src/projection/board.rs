@@ -1,17 +1,346 @@
 //! All that can be seen of one log, up to one event. Changed by `apply` alone; what is shared is behind `Arc`.
+//!
+//! A copy of a board is cheap: a batch of events copies only the runs it touched, and of those only the steps. Runs
+//! that came to rest are kept whole for a while, then as their summary.
 
-use crate::{base::Seq, engine::Event};
+use crate::{
+    base::{GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
+    engine::{Event, Fact, GateEvent, GateState, RunEvent, ScopeEvent, StepEvent, StepState},
+    plan::Scope,
+    projection::{Approved, GateView, Health, Line, Results, RunSummary, RunView, Shelf},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+/// Runs at rest that are kept whole.
+const RESTED_MAX: usize = 64;
+/// Gates that have closed and are still shown.
+const CLOSED_GATES_MAX: usize = 1000;
+/// Lines of the whole log that are kept.
+const LINES_MAX: usize = 128;
+
+/// The name of a value that was set: scope, owner, key.
+pub type ValueName = (Scope, String, String);
 
 /// The fold that screens and commands read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Board {
     /// The last event that was applied.
     pub seq: Seq,
+    /// When that was.
+    pub at: Timestamp,
+    /// When an engine took up this log last, and for how long nobody had looked.
+    pub recovered: Option<(Timestamp, Span)>,
+    runs: Shelf<Arc<RunView>>,
+    rested: Shelf<Arc<RunSummary>>,
+    gates: Shelf<Arc<GateView>>,
+    /// Runs that have not come to rest.
+    open_runs: Arc<BTreeSet<RunId>>,
+    /// Gates that have not closed.
+    open_gates: Arc<BTreeSet<GateId>>,
+    closed_gates: Arc<VecDeque<GateId>>,
+    /// Steps nobody knows the end of, and undos that could not be done.
+    pub(super) doubts: Arc<BTreeSet<(RunId, StepIx)>>,
+    pub(super) stuck: Arc<BTreeSet<(RunId, StepIx)>>,
+    /// By workflow and step, the gate that was approved last.
+    approved: Arc<BTreeMap<(String, String), Arc<Approved>>>,
+    values: Arc<BTreeMap<ValueName, (Value, Option<Timestamp>)>>,
+    results: Results,
+    /// Runs at rest that are whole, the oldest first.
+    recent: VecDeque<RunId>,
+    lines: VecDeque<Arc<Line>>,
 }
 
 impl Board {
+    /// A run, whole; nothing when it is unknown or only its summary is kept.
+    pub fn run(&self, run: RunId) -> Option<&Arc<RunView>> {
+        self.runs.get(u64::from(run.0))
+    }
+
+    /// What a list shows of a run.
+    pub fn summary(&self, run: RunId) -> Option<&RunSummary> {
+        let whole = self.run(run).map(|it| &it.summary);
+        whole.or_else(|| self.rested.get(u64::from(run.0)).map(|it| &**it))
+    }
+
+    /// All runs that are known, oldest first.
+    pub fn summaries(&self) -> impl Iterator<Item = &RunSummary> {
+        let mut whole = self.runs.iter().map(|(key, it)| (key, &it.summary)).peekable();
+        let mut rested = self.rested.iter().map(|(key, it)| (key, &**it)).peekable();
+        std::iter::from_fn(move || {
+            let take_whole = match (whole.peek(), rested.peek()) {
+                (Some((left, _)), Some((right, _))) => left < right,
+                (Some(_), None) => true,
+                (None, Some(_) | None) => false,
+            };
+            let next = if take_whole { whole.next() } else { rested.next() };
+            next.map(|(_, it)| it)
+        })
+    }
+
+    /// How many runs are known.
+    pub const fn run_count(&self) -> usize {
+        self.runs.len() + self.rested.len()
+    }
+
+    /// Runs that have not come to rest, oldest first.
+    pub fn open_runs(&self) -> impl DoubleEndedIterator<Item = &Arc<RunView>> {
+        self.open_runs.iter().filter_map(|it| self.run(*it))
+    }
+
+    /// A gate; also one that has closed, for a while.
+    pub fn gate(&self, gate: GateId) -> Option<&Arc<GateView>> {
+        self.gates.get(u64::from(gate.0))
+    }
+
+    /// All gates that are known, oldest first.
+    pub fn gates(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
+        self.gates.iter().map(|(_, it)| it)
+    }
+
+    /// Gates that have not closed, oldest first.
+    pub fn open_gates(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
+        self.open_gates.iter().filter_map(|it| self.gate(*it))
+    }
+
+    /// Gates of one run that have not closed.
+    pub fn open_gates_of(&self, run: RunId) -> impl Iterator<Item = &Arc<GateView>> {
+        self.open_gates().filter(move |it| it.run == run)
+    }
+
+    /// A value of a scope that outlives runs, unless it has expired; foreign text.
+    pub fn values(&self, now: Timestamp) -> impl Iterator<Item = (&ValueName, &Value)> {
+        let live = move |until: &Option<Timestamp>| until.is_none_or(|it| it > now);
+        self.values.iter().filter(move |(_, (_, until))| live(until)).map(|(name, (value, _))| (name, value))
+    }
+
+    /// 100 · quality of the last 100 results of all runs.
+    pub fn health(&self) -> Health {
+        self.results.health()
+    }
+
+    /// The last events of all runs in words, oldest first; at most 128.
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &Line> {
+        self.lines.iter().map(|it| &**it)
+    }
+
+    /// Keeps only the summary of a run at rest.
+    pub fn forget(&mut self, run: RunId) {
+        let key = u64::from(run.0);
+        self.recent.retain(|it| *it != run);
+        if self.open_runs.contains(&run) {
+            return;
+        }
+        if let Some(whole) = self.runs.remove(key) {
+            self.rested.insert(key, Arc::new(whole.summary.clone()));
+        }
+    }
+
+    /// Takes back a run that was forgotten, from a board that has folded its events. Do so before events reach a run
+    /// at rest (an undo asked for later), so that its steps are seen again.
+    pub fn remember(&mut self, whole: Arc<RunView>) {
+        let key = u64::from(whole.id().0);
+        if self.rested.remove(key).is_some() {
+            let run = whole.id();
+            self.runs.insert(key, whole);
+            self.rest(run);
+        }
+    }
+
     /// The fold.
-    pub fn apply(&mut self, seq: Seq, _event: &Event) {
+    pub fn apply(&mut self, seq: Seq, event: &Event) {
         self.seq = seq;
+        self.at = event.at;
+        match &event.fact {
+            Fact::Run(run, it) => self.apply_run(*run, event.at, it),
+            Fact::Step(run, step, it) => self.apply_step(*run, *step, event.at, it),
+            Fact::Attempt(run, step, number, it) => {
+                self.change(*run, |view| view.apply_attempt(event.at, *step, *number, it));
+            }
+            Fact::Gate(run, step, gate, it) => self.apply_gate((*run, *step, *gate), event.at, it),
+            Fact::Undo(run, step, it) => {
+                self.change(*run, |view| view.apply_undo(event.at, *step, it));
+            }
+            Fact::Scope(run, it) => self.apply_scope(*run, it),
+            Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
+        }
+        if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {
+            self.watch(run, step);
+        }
+        self.write_line(seq, event);
+        self.forget_the_oldest();
+    }
+
+    fn change(&mut self, run: RunId, change: impl FnOnce(&mut RunView)) {
+        if let Some(view) = self.runs.get_mut(u64::from(run.0)) {
+            change(Arc::make_mut(view));
+        }
+    }
+
+    fn apply_run(&mut self, run: RunId, at: Timestamp, event: &RunEvent) {
+        if let Some(view) = RunView::created(run, at, event) {
+            self.runs.insert(u64::from(run.0), Arc::new(view));
+            Arc::make_mut(&mut self.open_runs).insert(run);
+            return;
+        }
+        self.change(run, |view| view.apply_run(at, event));
+        match event {
+            RunEvent::Ended { state, .. } => {
+                if let Some(rested) = self.rested.get_mut(u64::from(run.0)) {
+                    let rested = Arc::make_mut(rested);
+                    rested.state = *state;
+                    rested.ended_at = Some(at);
+                }
+                Arc::make_mut(&mut self.open_runs).remove(&run);
+                self.rest(run);
+            }
+            RunEvent::Compensating => {
+                if self.runs.get(u64::from(run.0)).is_some() {
+                    Arc::make_mut(&mut self.open_runs).insert(run);
+                    self.recent.retain(|it| *it != run);
+                }
+            }
+            RunEvent::Created { .. }
+            | RunEvent::Started
+            | RunEvent::Paused { .. }
+            | RunEvent::Resumed { .. }
+            | RunEvent::Cancelling { .. }
+            | RunEvent::Stopping { .. }
+            | RunEvent::TimedOut { .. }
+            | RunEvent::BudgetWarned { .. }
+            | RunEvent::BudgetRaised { .. } => {}
+        }
+    }
+
+    fn rest(&mut self, run: RunId) {
+        if self.runs.get(u64::from(run.0)).is_some() {
+            self.recent.retain(|it| *it != run);
+            self.recent.push_back(run);
+        }
+    }
+
+    fn apply_step(&mut self, run: RunId, step: StepIx, at: Timestamp, event: &StepEvent) {
+        let holds =
+            |board: &Self| board.run(run).and_then(|it| it.step(step)).is_some_and(|it| it.inside.is_some());
+        self.change(run, |view| view.apply_step(at, step, event));
+        if holds(self) {
+            return;
+        }
+        match event {
+            StepEvent::Completed { partial, kept: false, .. } => {
+                self.results.push(if *partial { StepState::Partial } else { StepState::Completed });
+            }
+            StepEvent::Failed { .. } | StepEvent::Skipped { why: crate::engine::Why::Failed(_) } => {
+                self.results.push(StepState::Failed);
+            }
+            StepEvent::Completed { kept: true, .. }
+            | StepEvent::Ready
+            | StepEvent::Waiting { .. }
+            | StepEvent::FactsAsked { .. }
+            | StepEvent::FactsKnown { .. }
+            | StepEvent::Opened { .. }
+            | StepEvent::DoneByHand { .. }
+            | StepEvent::Rejected { .. }
+            | StepEvent::Skipped { .. }
+            | StepEvent::Cancelled { .. }
+            | StepEvent::InDoubt { .. }
+            | StepEvent::DoubtAnswered { .. } => {}
+        }
+    }
+
+    /// Keeps the lists of what needs a person.
+    fn watch(&mut self, run: RunId, step: StepIx) {
+        let view = self.run(run).and_then(|it| it.step(step));
+        let doubt = view.is_some_and(|it| it.state == StepState::InDoubt);
+        let stuck = view.is_some_and(|it| matches!(it.undo(), super::UndoState::Stuck(_)));
+        for (set, is_in) in [(&mut self.doubts, doubt), (&mut self.stuck, stuck)] {
+            if set.contains(&(run, step)) != is_in {
+                let set = Arc::make_mut(set);
+                if is_in {
+                    set.insert((run, step))
+                } else {
+                    set.remove(&(run, step))
+                };
+            }
+        }
+    }
+
+    fn apply_gate(&mut self, (run, step, gate): (RunId, StepIx, GateId), at: Timestamp, event: &GateEvent) {
+        let key = u64::from(gate.0);
+        let was_open = self.open_gates.contains(&gate);
+        if let Some(view) = self.gates.get_mut(key) {
+            Arc::make_mut(view).apply(at, event);
+        } else if let GateEvent::Asked { ask, hash, .. } = event {
+            let mut view = GateView::asked(run, step, gate, ask, *hash);
+            view.last_approved = self.last_approved(&ask.workflow, &ask.step).cloned();
+            self.gates.insert(key, Arc::new(view));
+            Arc::make_mut(&mut self.open_gates).insert(gate);
+        }
+        let is_open = self.gates.get(key).is_some_and(|it| it.is_open());
+        if was_open && !is_open {
+            self.close(gate, at);
+        }
+        let opened = !was_open && is_open;
+        self.change(run, |view| {
+            view.apply_gate(step, gate, event);
+            let open = &mut view.summary.open_gates;
+            *open = (*open + u32::from(opened)).saturating_sub(u32::from(was_open && !is_open));
+        });
+    }
+
+    fn close(&mut self, gate: GateId, at: Timestamp) {
+        Arc::make_mut(&mut self.open_gates).remove(&gate);
+        let closed = Arc::make_mut(&mut self.closed_gates);
+        closed.push_back(gate);
+        let gone = if closed.len() > CLOSED_GATES_MAX { closed.pop_front() } else { None };
+        if let Some(view) = self.gate(gate).filter(|it| it.state == GateState::Approved) {
+            let by = view.closers();
+            let approved = Approved { gate, ask: Arc::clone(&view.ask), at, by };
+            let name = (view.ask.workflow.clone(), view.ask.step.clone());
+            Arc::make_mut(&mut self.approved).insert(name, Arc::new(approved));
+        }
+        if let Some(gone) = gone {
+            self.gates.remove(u64::from(gone.0));
+        }
+    }
+
+    /// The gate of this step that was approved last, in any run of the workflow.
+    pub fn last_approved(&self, workflow: &str, step: &str) -> Option<&Arc<Approved>> {
+        self.approved.get(&(workflow.to_owned(), step.to_owned()))
+    }
+
+    fn apply_scope(&mut self, run: RunId, event: &ScopeEvent) {
+        let ScopeEvent::Set { scope, owner, key, value, expires_at } = event;
+        match scope {
+            Scope::Run => self.change(run, |view| {
+                view.vars.insert(key.clone(), value.clone());
+            }),
+            Scope::Session | Scope::Global => {
+                let name = (*scope, owner.clone(), key.clone());
+                Arc::make_mut(&mut self.values).insert(name, (value.clone(), *expires_at));
+            }
+        }
+    }
+
+    fn write_line(&mut self, seq: Seq, event: &Event) {
+        let run = event.fact.run();
+        let line = Arc::new(Line::of(seq, event, run.and_then(|it| self.run(it)).map(|it| &**it)));
+        if let Some(run) = run {
+            self.change(run, |view| view.note(Arc::clone(&line)));
+        }
+        if self.lines.len() == LINES_MAX {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+
+    fn forget_the_oldest(&mut self) {
+        while self.recent.len() > RESTED_MAX {
+            if let Some(oldest) = self.recent.front().copied() {
+                self.forget(oldest);
+            }
+        }
     }
 }

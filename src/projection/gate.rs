@@ -1,0 +1,238 @@
+//! One gate as it can be seen: the ask, who has answered, what is missing, what it looked like before.
+
+use crate::{
+    base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap},
+    engine::{Actor, Ask, GateEvent, GateState, Verdict, Vote},
+    plan::Quorum,
+};
+use std::sync::Arc;
+
+/// Remarks and refusals that are kept of one gate.
+const REMARKS_MAX: usize = 64;
+
+/// One gate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateView {
+    /// Its id.
+    pub id: GateId,
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepIx,
+    /// What people are asked now. Prompt, evidence and form hold foreign text.
+    pub ask: Arc<Ask>,
+    /// Hash of it.
+    pub hash: Digest,
+    /// Why it was asked anew; nothing the first time.
+    pub asked_anew: Option<String>,
+    /// What was asked before that.
+    pub previous: Option<Arc<Ask>>,
+    /// Where it is now.
+    pub state: GateState,
+    /// Answers that count, oldest first.
+    pub votes: Vec<VoteView>,
+    /// Answers that did not count: what was said to whom.
+    pub refused: Vec<Comment>,
+    /// Remarks of people; foreign text.
+    pub comments: Vec<Comment>,
+    /// Who changed the parameters last, why, and when.
+    pub edited: Option<Comment>,
+    /// The group or person that may decide as well by now.
+    pub escalated: Option<String>,
+    /// How often it rang again.
+    pub reminded: u32,
+    /// Until when an approval can be taken back.
+    pub armed_until: Option<Timestamp>,
+    /// When it closed.
+    pub closed_at: Option<Timestamp>,
+    /// `people`, `policy:auto`, `timeout`, `run` or `by-hand`.
+    pub closed_by: Option<String>,
+    /// The parameters at that time.
+    pub form: ValueMap,
+    /// When the same question was last answered with yes, in an earlier run.
+    pub last_approved: Option<Arc<Approved>>,
+}
+
+/// An answer, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VoteView {
+    /// When.
+    pub at: Timestamp,
+    /// The answer; its reason is foreign text.
+    pub vote: Vote,
+}
+
+/// Something somebody said, or was told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comment {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: Actor,
+    /// What; foreign text.
+    pub text: String,
+}
+
+/// A gate that was approved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Approved {
+    /// The gate; its run stands in the ask.
+    pub gate: GateId,
+    /// What was asked.
+    pub ask: Arc<Ask>,
+    /// When it closed.
+    pub at: Timestamp,
+    /// Names of those who agreed, or the rule that did.
+    pub by: Vec<String>,
+}
+
+impl GateView {
+    pub(super) fn asked(run: RunId, step: StepIx, id: GateId, ask: &Ask, hash: Digest) -> Self {
+        Self {
+            id,
+            run,
+            step,
+            ask: Arc::new(ask.clone()),
+            hash,
+            asked_anew: None,
+            previous: None,
+            state: GateState::Open,
+            votes: Vec::new(),
+            refused: Vec::new(),
+            comments: Vec::new(),
+            edited: None,
+            escalated: None,
+            reminded: 0,
+            armed_until: None,
+            closed_at: None,
+            closed_by: None,
+            form: ValueMap::new(),
+            last_approved: None,
+        }
+    }
+
+    /// Whether people can still answer, or take an answer back.
+    pub const fn is_open(&self) -> bool {
+        !self.state.rests()
+    }
+
+    /// How often it was asked.
+    pub fn epoch(&self) -> Epoch {
+        self.ask.epoch
+    }
+
+    /// The answers with yes.
+    pub fn approvals(&self) -> impl Iterator<Item = &VoteView> {
+        self.votes.iter().filter(|it| it.vote.verdict == Verdict::Approve)
+    }
+
+    /// How many people have to agree.
+    pub fn needed(&self) -> u32 {
+        if self.ask.require.is_empty() { 1 } else { self.ask.require.iter().map(|it| it.count).sum() }
+    }
+
+    /// Who is still missing, by group. One person fills one place.
+    pub fn missing(&self) -> Vec<Quorum> {
+        missing(&self.ask.require, &self.approvals().map(|it| &it.vote.by).collect::<Vec<_>>())
+    }
+
+    /// Why this person's answer would not count, if it would not.
+    pub fn excludes(&self, actor: &Actor) -> Option<&str> {
+        let principal = actor.principal();
+        let excluded = self.ask.excluded.iter().find(|(it, _)| *it == principal);
+        excluded.map(|(_, why)| why.as_str())
+    }
+
+    /// Whether this person has answered.
+    pub fn has_voted(&self, actor: &Actor) -> bool {
+        let principal = actor.principal();
+        self.votes.iter().any(|it| it.vote.by.principal() == principal)
+    }
+
+    /// Whether it waits for this person: open, not answered, not excluded, of a group that is missing.
+    pub fn waits_for(&self, actor: &Actor) -> bool {
+        let is_asked = |group: &Option<String>| group.as_ref().is_none_or(|it| actor.groups.contains(it));
+        let escalated =
+            self.escalated.as_ref().is_some_and(|it| *it == actor.name || actor.groups.contains(it));
+        self.state == GateState::Open
+            && !self.has_voted(actor)
+            && self.excludes(actor).is_none()
+            && (escalated || self.missing().iter().any(|it| is_asked(&it.group)))
+    }
+
+    pub(super) fn apply(&mut self, at: Timestamp, event: &GateEvent) {
+        match event {
+            GateEvent::Asked { ask, hash, why } => {
+                self.previous = Some(std::mem::replace(&mut self.ask, Arc::new((**ask).clone())));
+                self.hash = *hash;
+                self.asked_anew.clone_from(why);
+                self.state = GateState::Open;
+                self.votes.clear();
+                self.armed_until = None;
+            }
+            GateEvent::Voted(vote) => self.votes.push(VoteView { at, vote: (**vote).clone() }),
+            GateEvent::Refused { by, why } => remark(&mut self.refused, at, by, why),
+            GateEvent::Withdrawn { by } => {
+                let principal = by.principal();
+                self.votes.retain(|it| it.vote.by.principal() != principal);
+                self.state = GateState::Open;
+                self.armed_until = None;
+            }
+            GateEvent::Edited { by, reason, .. } => {
+                self.edited = Some(Comment { at, by: by.clone(), text: reason.clone() });
+            }
+            GateEvent::Commented { by, text } => remark(&mut self.comments, at, by, text),
+            GateEvent::Armed { until } => {
+                self.state = GateState::Armed;
+                self.armed_until = Some(*until);
+            }
+            GateEvent::Reminded { count } => self.reminded = *count,
+            GateEvent::Escalated { group } => self.escalated = Some(group.clone()),
+            GateEvent::Resolved { state, by, form } => {
+                self.state = *state;
+                self.closed_at = Some(at);
+                self.closed_by = Some(by.clone());
+                self.form.clone_from(form);
+                self.armed_until = None;
+            }
+        }
+    }
+
+    /// Names of those who closed it: people, or the rule.
+    pub fn closers(&self) -> Vec<String> {
+        let verdict = if self.state == GateState::Rejected { Verdict::Reject } else { Verdict::Approve };
+        let people =
+            self.votes.iter().filter(|it| it.vote.verdict == verdict).map(|it| it.vote.by.name.clone());
+        match self.closed_by.as_deref() {
+            Some("people") => people.collect(),
+            Some(rule) => vec![rule.to_owned()],
+            None => Vec::new(),
+        }
+    }
+}
+
+fn remark(list: &mut Vec<Comment>, at: Timestamp, by: &Actor, text: &str) {
+    if list.len() == REMARKS_MAX {
+        list.remove(0);
+    }
+    list.push(Comment { at, by: by.clone(), text: text.to_owned() });
+}
+
+/// Those with a group are filled first, by people of the group who fit nowhere narrower.
+fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<Quorum> {
+    let anybody = [Quorum { group: None, count: 1 }];
+    let mut open: Vec<Quorum> = if require.is_empty() { anybody.to_vec() } else { require.to_vec() };
+    let mut free: Vec<&Actor> = voters.to_vec();
+    let fits =
+        |group: &Option<String>, it: &Actor| group.as_ref().is_none_or(|group| it.groups.contains(group));
+    let groups: Vec<Option<String>> = open.iter().map(|it| it.group.clone()).collect();
+    free.sort_by_key(|voter| groups.iter().filter(|group| fits(group, voter)).count());
+    open.sort_by_key(|it| it.group.is_none());
+    for voter in free {
+        if let Some(place) = open.iter_mut().find(|it| it.count > 0 && fits(&it.group, voter)) {
+            place.count -= 1;
+        }
+    }
+    open.retain(|it| it.count > 0);
+    open
+}

@@ -1,0 +1,399 @@
+//! One step as it can be seen. Lean until something happens to it: a run may have 100,000 of them.
+
+use crate::{
+    base::{Digest, ErrorRecord, GateId, Score, Span, Timestamp, ValueMap},
+    engine::{
+        Actor, AttemptEvent, Failure, FileFact, Outcome, Purpose, StepState, UndoEvent, WaitReason, Why,
+    },
+    plan::{FrameKind, WaitFor, Work},
+};
+use std::sync::Arc;
+
+/// States that are remembered of one step; older ones are let go.
+const PHASES_MAX: usize = 512;
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepView {
+    /// Where it is now.
+    pub state: StepState,
+    /// Since when.
+    pub since: Timestamp,
+    /// When something was first done for it: a call, a question, an opening.
+    pub started_at: Option<Timestamp>,
+    /// When it came to rest.
+    pub ended_at: Option<Timestamp>,
+    /// Calls made so far, for any purpose.
+    pub calls: u32,
+    /// Of a frame: what it holds at any depth, by state. Nothing for a step that holds no others.
+    pub inside: Option<Arc<super::Counts>>,
+    detail: Option<Arc<Detail>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Detail {
+    wait: Option<WaitReason>,
+    why: Option<Why>,
+    phases: Vec<Phase>,
+    attempts: Vec<AttemptView>,
+    outputs: ValueMap,
+    confidence: Option<Score>,
+    error: Option<Arc<ErrorRecord>>,
+    undo: UndoState,
+    fallback: u32,
+    kept: bool,
+    expired: bool,
+    by_hand: Option<ByHand>,
+    doubt: Option<String>,
+    gate: Option<GateId>,
+}
+
+/// A stretch of a step's life, until the next one begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phase {
+    /// When it began.
+    pub at: Timestamp,
+    /// The state.
+    pub state: StepState,
+    /// What it waited for, when it waited.
+    pub wait: Option<WaitKind>,
+}
+
+/// What kind of thing a step waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the words are those of WaitReason")]
+pub enum WaitKind {
+    Person,
+    Time,
+    BackOff,
+    Facts,
+}
+
+impl WaitKind {
+    /// The kind of a reason.
+    pub const fn of(reason: &WaitReason) -> Self {
+        match reason {
+            WaitReason::Person(_) => Self::Person,
+            WaitReason::Time(_) => Self::Time,
+            WaitReason::BackOff { .. } => Self::BackOff,
+            WaitReason::Facts => Self::Facts,
+        }
+    }
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Time => "time",
+            Self::BackOff => "back-off",
+            Self::Facts => "facts",
+        }
+    }
+}
+
+/// What became of the undo of a step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum UndoState {
+    /// Nobody asked for it.
+    #[default]
+    None,
+    /// It is to be taken back, or is being.
+    Asked,
+    /// It was taken back; by whom, when by hand.
+    Done(Option<Actor>),
+    /// It could not be taken back; a person is asked.
+    Stuck(Arc<ErrorRecord>),
+}
+
+/// Who said what became of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ByHand {
+    /// Who.
+    pub by: Actor,
+    /// How this is known; foreign text.
+    pub reason: String,
+}
+
+/// One call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptView {
+    /// Counted from 1 over all purposes.
+    pub number: u32,
+    /// What it was for.
+    pub purpose: Purpose,
+    /// When the intent was written.
+    pub started_at: Timestamp,
+    /// When its end was known.
+    pub ended_at: Option<Timestamp>,
+    /// What was called, resolved; secrets by name only.
+    pub argv: Arc<[String]>,
+    /// Hash of the whole launch.
+    pub launch_hash: Digest,
+    /// Exit code, where there was one.
+    pub exit_code: Option<i32>,
+    /// Why it did not succeed. The tail is kept of the last call only; foreign text.
+    pub failure: Option<Failure>,
+    /// Bytes it wrote.
+    pub output_bytes: u64,
+    /// How long it ran by its own clock.
+    pub ran_for: Span,
+    /// Files it kept.
+    pub artifacts: Vec<FileFact>,
+    /// When it is tried again, if it is.
+    pub retry_at: Option<Timestamp>,
+    /// Nobody knows how it ended; what is known.
+    pub lost: Option<String>,
+}
+
+impl AttemptView {
+    /// Whether it has not ended.
+    pub const fn is_running(&self) -> bool {
+        self.ended_at.is_none()
+    }
+}
+
+impl StepView {
+    pub(super) const fn new(at: Timestamp) -> Self {
+        Self {
+            state: StepState::Pending,
+            since: at,
+            started_at: None,
+            ended_at: None,
+            calls: 0,
+            inside: None,
+            detail: None,
+        }
+    }
+
+    /// What it waits for.
+    pub fn wait(&self) -> Option<&WaitReason> {
+        self.detail.as_ref()?.wait.as_ref()
+    }
+
+    /// Why it never ran, or ended early.
+    pub fn why(&self) -> Option<&Why> {
+        self.detail.as_ref()?.why.as_ref()
+    }
+
+    /// The states it went through, oldest first; at most the last 512.
+    pub fn phases(&self) -> &[Phase] {
+        self.detail.as_ref().map_or(&[], |it| &it.phases)
+    }
+
+    /// Its calls, in order.
+    pub fn attempts(&self) -> &[AttemptView] {
+        self.detail.as_ref().map_or(&[], |it| &it.attempts)
+    }
+
+    /// Its outputs; foreign text.
+    pub fn outputs(&self) -> Option<&ValueMap> {
+        self.detail.as_ref().map(|it| &it.outputs).filter(|it| !it.is_empty())
+    }
+
+    /// How far its result can be trusted.
+    pub fn confidence(&self) -> Option<Score> {
+        self.detail.as_ref()?.confidence
+    }
+
+    /// Why it failed, or was skipped after a failure.
+    pub fn error(&self) -> Option<&Arc<ErrorRecord>> {
+        self.detail.as_ref()?.error.as_ref()
+    }
+
+    /// What became of its undo.
+    pub fn undo(&self) -> &UndoState {
+        self.detail.as_ref().map_or(&UndoState::None, |it| &it.undo)
+    }
+
+    /// Which fallback did it, counted from 1; 0 is the step itself.
+    pub fn fallback(&self) -> u32 {
+        self.detail.as_ref().map_or(0, |it| it.fallback)
+    }
+
+    /// Whether its result was kept from the run that this one retries.
+    pub fn is_kept(&self) -> bool {
+        self.detail.as_ref().is_some_and(|it| it.kept)
+    }
+
+    /// Whether it ended because nobody came, or because time ran out.
+    pub fn is_timed_out(&self) -> bool {
+        use crate::base::FailureMode as M;
+        self.detail.as_ref().is_some_and(|it| {
+            let mode = it.error.as_ref().map(|it| it.mode);
+            it.expired || matches!(mode, Some(M::AgentTimeout | M::SystemTimeout | M::PartialTimeout))
+        })
+    }
+
+    /// Who completed it, or said what became of it.
+    pub fn by_hand(&self) -> Option<&ByHand> {
+        self.detail.as_ref()?.by_hand.as_ref()
+    }
+
+    /// What is known of a call that may have happened; foreign text.
+    pub fn doubt(&self) -> Option<&str> {
+        self.detail.as_ref()?.doubt.as_deref()
+    }
+
+    /// The last gate that was opened for it.
+    pub fn gate(&self) -> Option<GateId> {
+        self.detail.as_ref()?.gate
+    }
+
+    /// What it waits for, as a kind.
+    pub fn wait_kind(&self) -> Option<WaitKind> {
+        self.wait().map(WaitKind::of)
+    }
+
+    /// Whether it is the next attempt that is waited for.
+    pub fn is_retrying(&self) -> bool {
+        self.state == StepState::Waiting && self.wait_kind() == Some(WaitKind::BackOff)
+    }
+
+    /// From its start to its end, or to now.
+    pub fn elapsed(&self, now: Timestamp) -> Option<Span> {
+        self.started_at.map(|it| self.ended_at.unwrap_or(now).since(it))
+    }
+
+    fn detail(&mut self) -> &mut Detail {
+        Arc::make_mut(self.detail.get_or_insert_default())
+    }
+
+    pub(super) fn turn(&mut self, at: Timestamp, state: StepState, wait: Option<WaitReason>) {
+        let phase = Phase { at, state, wait: wait.as_ref().map(WaitKind::of) };
+        let known = self.phases().last().is_some_and(|it| (it.state, it.wait) == (phase.state, phase.wait));
+        self.state = state;
+        self.ended_at = state.rests().then_some(at);
+        if matches!(state, StepState::Running | StepState::Waiting) {
+            self.started_at.get_or_insert(at);
+        }
+        let detail = self.detail();
+        detail.wait = wait;
+        if !known {
+            if detail.phases.len() == PHASES_MAX {
+                detail.phases.remove(0);
+            }
+            detail.phases.push(phase);
+            self.since = at;
+        }
+    }
+
+    pub(super) fn set_why(&mut self, why: &Why) {
+        let detail = self.detail();
+        detail.why = Some(why.clone());
+        if let Why::Failed(record) = why {
+            detail.error = Some(Arc::new((**record).clone()));
+        }
+    }
+
+    pub(super) fn set_result(
+        &mut self,
+        outputs: &ValueMap,
+        confidence: Option<Score>,
+        fallback: u32,
+        kept: bool,
+    ) {
+        let detail = self.detail();
+        detail.outputs.clone_from(outputs);
+        detail.confidence = confidence;
+        detail.fallback = fallback;
+        detail.kept = kept;
+    }
+
+    pub(super) fn set_by_hand(&mut self, by: &Actor, reason: &str) {
+        self.detail().by_hand = Some(ByHand { by: by.clone(), reason: reason.to_owned() });
+    }
+
+    pub(super) fn set_error(&mut self, record: &ErrorRecord) {
+        self.detail().error = Some(Arc::new(record.clone()));
+    }
+
+    pub(super) fn set_expired(&mut self, expired: bool) {
+        self.detail().expired = expired;
+    }
+
+    pub(super) fn set_doubt(&mut self, evidence: &str) {
+        self.detail().doubt = Some(evidence.to_owned());
+    }
+
+    pub(super) fn set_gate(&mut self, gate: GateId) {
+        self.detail().gate = Some(gate);
+    }
+
+    pub(super) fn apply_undo(&mut self, event: &UndoEvent) {
+        self.detail().undo = match event {
+            UndoEvent::Asked | UndoEvent::Again { .. } => UndoState::Asked,
+            UndoEvent::Done { by } => UndoState::Done(by.clone()),
+            UndoEvent::Stuck { record } => UndoState::Stuck(Arc::new((**record).clone())),
+        };
+    }
+
+    pub(super) fn apply_attempt(&mut self, at: Timestamp, number: u32, event: &AttemptEvent) {
+        self.calls = self.calls.max(number);
+        let detail = self.detail();
+        match event {
+            AttemptEvent::Started { purpose, launch, launch_hash, .. } => {
+                let before = detail.attempts.last_mut();
+                let argv = before
+                    .as_ref()
+                    .filter(|it| it.argv[..] == launch.argv[..])
+                    .map(|it| Arc::clone(&it.argv));
+                if let Some(failure) = before.and_then(|it| it.failure.as_mut()) {
+                    failure.tail = String::new();
+                }
+                detail.attempts.push(AttemptView {
+                    number,
+                    purpose: *purpose,
+                    started_at: at,
+                    ended_at: None,
+                    argv: argv.unwrap_or_else(|| launch.argv.clone().into()),
+                    launch_hash: *launch_hash,
+                    exit_code: None,
+                    failure: None,
+                    output_bytes: 0,
+                    ran_for: Span(0),
+                    artifacts: Vec::new(),
+                    retry_at: None,
+                    lost: None,
+                });
+            }
+            AttemptEvent::Ended { outcome, retry_at } => {
+                if let Some(attempt) = detail.attempts.iter_mut().rev().find(|it| it.number == number) {
+                    attempt.end(at, outcome, *retry_at);
+                }
+            }
+            AttemptEvent::Lost { evidence } => {
+                if let Some(attempt) = detail.attempts.iter_mut().rev().find(|it| it.number == number) {
+                    attempt.ended_at = Some(at);
+                    attempt.lost = Some(evidence.clone());
+                }
+            }
+        }
+    }
+}
+
+impl AttemptView {
+    fn end(&mut self, at: Timestamp, outcome: &Outcome, retry_at: Option<Timestamp>) {
+        self.ended_at = Some(at);
+        self.exit_code = outcome.exit_code;
+        self.failure.clone_from(&outcome.failure);
+        self.output_bytes = outcome.output_bytes;
+        self.ran_for = outcome.ran_for;
+        self.artifacts.clone_from(&outcome.artifacts);
+        self.retry_at = retry_at;
+    }
+}
+
+/// The word for what a step does, as the file writes it.
+pub fn kind_word(work: &Work) -> &str {
+    match work {
+        Work::Run { .. } => "run",
+        Work::Gate(_) => "gate",
+        Work::Wait(WaitFor::Duration(_) | WaitFor::Until(_)) => "wait",
+        Work::Set { .. } => "set",
+        Work::Frame(frame) => match &frame.kind {
+            FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",
+            FrameKind::Workflow { .. } => "workflow",
+        },
+        Work::Later(later) => &later.kind,
+    }
+}

@@ -1,0 +1,212 @@
+//! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
+
+use crate::{
+    base::shorten,
+    engine::{
+        AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent, Purpose, RunEvent, ScopeEvent,
+        StepEvent, UndoEvent, Verdict, WaitReason, Why,
+    },
+    plan::Scope,
+    projection::RunView,
+};
+
+/// Characters of a detail; what is longer is cut.
+const DETAIL_CHARS: usize = 120;
+
+/// An event in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventWords {
+    /// What happened: `step.completed`. One word for each kind of event, stable.
+    pub kind: &'static str,
+    /// Whom it is about: a step's id, a gate, a workflow.
+    pub subject: String,
+    /// More, in a few words; foreign text.
+    pub detail: String,
+}
+
+/// The words of an event; the run, when it is known, gives names to steps.
+pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
+    let step_id = event.fact.step().map(|step| match run.and_then(|it| it.plan_step(step)) {
+        Some(known) => known.id.clone(),
+        None => format!("step {}", step.0),
+    });
+    let subject = match (&event.fact, step_id) {
+        (Fact::Gate(_, _, gate, _), Some(step)) => format!("{step} {gate}"),
+        (_, Some(step)) => step,
+        (Fact::Run(_, RunEvent::Created { plan, .. }), None) => plan.name.clone(),
+        (Fact::Scope(_, ScopeEvent::Set { key, .. }), None) => key.clone(),
+        (_, None) => run.map_or_else(String::new, |it| it.summary.workflow.to_string()),
+    };
+    let (kind, detail) = match &event.fact {
+        Fact::Run(_, it) => run_words(it, run),
+        Fact::Step(_, _, it) => step_words(it, run),
+        Fact::Attempt(_, _, number, it) => attempt_words(*number, it),
+        Fact::Gate(_, _, _, it) => gate_words(it),
+        Fact::Undo(_, _, it) => undo_words(it),
+        Fact::Scope(_, ScopeEvent::Set { scope, .. }) => ("scope.set", scope_word(*scope).to_owned()),
+        Fact::Recovered { away } => ("engine.recovered", format!("nobody looked for {away}")),
+    };
+    EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }
+}
+
+/// The word for a scope.
+pub(super) const fn scope_word(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Run => "run",
+        Scope::Session => "session",
+        Scope::Global => "global",
+    }
+}
+
+fn named(run: Option<&RunView>, step: crate::base::StepIx) -> String {
+    run.and_then(|it| it.plan_step(step)).map_or_else(|| format!("step {}", step.0), |it| it.id.clone())
+}
+
+fn run_words(event: &RunEvent, run: Option<&RunView>) -> (&'static str, String) {
+    match event {
+        RunEvent::Created { by, cause, .. } => {
+            let cause = match cause {
+                CauseOfLaunch::Asked => String::new(),
+                CauseOfLaunch::Schedule(at) => format!(", scheduled for {at}"),
+                CauseOfLaunch::Retry { of, .. } => format!(", again after {of}"),
+            };
+            ("run.created", format!("by {by}{cause}"))
+        }
+        RunEvent::Started => ("run.started", String::new()),
+        RunEvent::Paused { by } => ("run.paused", format!("by {by}")),
+        RunEvent::Resumed { by } => ("run.resumed", format!("by {by}")),
+        RunEvent::Cancelling { by, reason, .. } => ("run.cancelling", format!("by {by}: {reason}")),
+        RunEvent::Stopping { because, rejected, .. } => {
+            let how = if *rejected { "was rejected" } else { "failed" };
+            ("run.stopping", format!("{} {how}", named(run, *because)))
+        }
+        RunEvent::TimedOut { record } => ("run.timed_out", record.message.clone()),
+        RunEvent::Compensating => ("run.compensating", String::new()),
+        RunEvent::BudgetWarned { calls, limit } => ("run.budget_warned", format!("{calls} of {limit} calls")),
+        RunEvent::BudgetRaised { calls, by } => ("run.budget_raised", format!("to {calls} calls by {by}")),
+        RunEvent::Ended { state, .. } => ("run.finished", state.to_string()),
+    }
+}
+
+/// Why a step never ran, in words.
+pub(super) fn why_words(why: &Why, run: Option<&RunView>) -> String {
+    match why {
+        Why::Condition => "its condition was false".to_owned(),
+        Why::Need(step) => format!("{} did not succeed", named(run, *step)),
+        Why::Stopped(step) => format!("the run stopped at {}", named(run, *step)),
+        Why::Cancelled => "the run was cancelled".to_owned(),
+        Why::RunTimedOut => "the time of the run was up".to_owned(),
+        Why::FailFast(step) => format!("{} failed", named(run, *step)),
+        Why::Frame(step) => format!("{} never opened", named(run, *step)),
+        Why::Kept => "kept from the run before".to_owned(),
+        Why::Person { by, reason } => format!("by {by}: {reason}"),
+        Why::Failed(record) => record.message.clone(),
+    }
+}
+
+/// What a step waits for, in words.
+pub(super) fn wait_words(reason: &WaitReason) -> String {
+    match reason {
+        WaitReason::Person(gate) => format!("for people at {gate}"),
+        WaitReason::Time(until) => format!("until {until}"),
+        WaitReason::BackOff { until, next } => format!("until {until} for attempt {next}"),
+        WaitReason::Facts => "for files to be looked at".to_owned(),
+    }
+}
+
+fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String) {
+    match event {
+        StepEvent::Ready => ("step.ready", String::new()),
+        StepEvent::Waiting { reason } => ("step.waiting", wait_words(reason)),
+        StepEvent::FactsAsked { files, patterns } => {
+            ("step.facts_asked", format!("{} files, {} hashes", files.len(), patterns.len()))
+        }
+        StepEvent::FactsKnown { facts } => {
+            ("step.facts_known", format!("{} files, {} hashes", facts.files.len(), facts.hashes.len()))
+        }
+        StepEvent::Opened { copies, .. } if copies.is_empty() => ("step.opened", String::new()),
+        StepEvent::Opened { copies, .. } => ("step.opened", format!("{} steps", copies.len())),
+        StepEvent::Completed { confidence, partial, fallback, kept, .. } => {
+            let words = [
+                partial.then(|| "partly".to_owned()),
+                (*fallback > 0).then(|| format!("by fallback {fallback}")),
+                kept.then(|| "kept".to_owned()),
+                confidence.map(|it| format!("confidence {it}")),
+            ];
+            ("step.completed", words.into_iter().flatten().collect::<Vec<_>>().join(", "))
+        }
+        StepEvent::DoneByHand { by, reason, .. } => ("step.done_by_hand", format!("by {by}: {reason}")),
+        StepEvent::Failed { record } => ("step.failed", record.message.clone()),
+        StepEvent::Rejected { expired: true } => ("step.rejected", "nobody came in time".to_owned()),
+        StepEvent::Rejected { expired: false } => ("step.rejected", String::new()),
+        StepEvent::Skipped { why } => ("step.skipped", why_words(why, run)),
+        StepEvent::Cancelled { why } => ("step.cancelled", why_words(why, run)),
+        StepEvent::InDoubt { evidence } => ("step.in_doubt", evidence.clone()),
+        StepEvent::DoubtAnswered { by, answer, reason } => {
+            let answer = match answer {
+                DoubtAnswer::Happened(_) => "it happened",
+                DoubtAnswer::NotHappened => "it did not happen",
+                DoubtAnswer::Abort => "it counts as failed",
+            };
+            ("step.doubt_answered", format!("{answer}, by {by}: {reason}"))
+        }
+    }
+}
+
+fn attempt_words(number: u32, event: &AttemptEvent) -> (&'static str, String) {
+    match event {
+        AttemptEvent::Started { purpose, .. } => {
+            let purpose = match purpose {
+                Purpose::Step => String::new(),
+                Purpose::Fallback(which) => format!(" of fallback {which}"),
+                Purpose::Undo => " of its undo".to_owned(),
+                Purpose::Check => " of its check".to_owned(),
+            };
+            ("attempt.started", format!("call {number}{purpose}"))
+        }
+        AttemptEvent::Ended { outcome, retry_at } => {
+            let how = match (&outcome.failure, retry_at) {
+                (None, _) => format!("well after {}", outcome.ran_for),
+                (Some(failure), None) => format!("{}: {}", failure.mode, failure.message),
+                (Some(failure), Some(at)) => {
+                    format!("again at {}: {}: {}", at.clock(), failure.mode, failure.message)
+                }
+            };
+            ("attempt.ended", format!("call {number} {how}"))
+        }
+        AttemptEvent::Lost { evidence } => ("attempt.lost", format!("call {number}: {evidence}")),
+    }
+}
+
+fn gate_words(event: &GateEvent) -> (&'static str, String) {
+    match event {
+        GateEvent::Asked { ask, why: None, .. } => ("gate.asked", ask.prompt.clone()),
+        GateEvent::Asked { why: Some(why), .. } => ("gate.asked", format!("anew: {why}")),
+        GateEvent::Voted(vote) => {
+            let verdict = match vote.verdict {
+                Verdict::Approve => "yes",
+                Verdict::Reject => "no",
+            };
+            let reason = if vote.reason.is_empty() { String::new() } else { format!(": {}", vote.reason) };
+            ("gate.voted", format!("{verdict} by {}{reason}", vote.by))
+        }
+        GateEvent::Refused { by, why } => ("gate.refused", format!("{by}: {why}")),
+        GateEvent::Withdrawn { by } => ("gate.withdrawn", format!("by {by}")),
+        GateEvent::Edited { by, reason, .. } => ("gate.edited", format!("by {by}: {reason}")),
+        GateEvent::Commented { by, text } => ("gate.commented", format!("{by}: {text}")),
+        GateEvent::Armed { until } => ("gate.armed", format!("can be taken back until {}", until.clock())),
+        GateEvent::Reminded { count } => ("gate.reminded", format!("reminder {count}")),
+        GateEvent::Escalated { group } => ("gate.escalated", format!("to {group}")),
+        GateEvent::Resolved { state, by, .. } => ("gate.resolved", format!("{state} by {by}")),
+    }
+}
+
+fn undo_words(event: &UndoEvent) -> (&'static str, String) {
+    match event {
+        UndoEvent::Asked => ("undo.asked", String::new()),
+        UndoEvent::Done { by: None } => ("undo.done", String::new()),
+        UndoEvent::Done { by: Some(by) } => ("undo.done", format!("by hand, by {by}")),
+        UndoEvent::Stuck { record } => ("undo.stuck", record.message.clone()),
+        UndoEvent::Again { by } => ("undo.again", format!("by {by}")),
+    }
+}
