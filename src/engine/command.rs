@@ -292,3 +292,55 @@ impl Command {
         self.actor().is_some() && !matches!(self, Self::NoteRefusal { .. })
     }
 }
+
+impl Command {
+    /// The run it is about, where it names one.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Pause { run, .. }
+            | Self::Resume { run, .. }
+            | Self::Cancel { run, .. }
+            | Self::AnswerDoubt { run, .. }
+            | Self::Retry { run, .. }
+            | Self::Skip { run, .. }
+            | Self::Done { run, .. }
+            | Self::Undo { run, .. }
+            | Self::SettleUndo { run, .. }
+            | Self::FactsFetched { run, .. } => Some(*run),
+            Self::AttemptEnded { attempt, .. } => Some(attempt.run),
+            Self::Launch(_)
+            | Self::Decide(_)
+            | Self::Withdraw { .. }
+            | Self::EditForm { .. }
+            | Self::Comment { .. }
+            | Self::NoteRefusal { .. }
+            | Self::Wake
+            | Self::Recover { .. } => None,
+        }
+    }
+
+    /// The gate it is about, where it names one.
+    pub fn gate(&self) -> Option<GateId> {
+        match self {
+            Self::Decide(it) => Some(it.gate),
+            Self::Withdraw { gate, .. }
+            | Self::EditForm { gate, .. }
+            | Self::Comment { gate, .. }
+            | Self::NoteRefusal { gate, .. } => Some(*gate),
+            Self::Launch(_)
+            | Self::Pause { .. }
+            | Self::Resume { .. }
+            | Self::Cancel { .. }
+            | Self::AnswerDoubt { .. }
+            | Self::Retry { .. }
+            | Self::Skip { .. }
+            | Self::Done { .. }
+            | Self::Undo { .. }
+            | Self::SettleUndo { .. }
+            | Self::AttemptEnded { .. }
+            | Self::FactsFetched { .. }
+            | Self::Wake
+            | Self::Recover { .. } => None,
+        }
+    }
+}

@@ -283,6 +283,9 @@ pub enum StepEvent {
         /// Kept from the run this one retries.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         kept: bool,
+        /// Of a gate: the calls that were approved, and the hash of each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        released: Vec<(StepIx, Digest)>,
     },
     /// Completed by a person.
     DoneByHand {

@@ -3,11 +3,26 @@
 //! No clock, no disk, no waiting: `now` is told, and chance is computed from the seed of the run.
 
 mod actor;
+mod ask;
+mod attempt;
+mod call;
 mod command;
+mod condition;
 mod effect;
 mod event;
+mod form;
+mod gate;
+mod handle;
+mod outcome;
+mod quorum;
+mod recovery;
 mod refusal;
+mod resume;
+mod retry;
+mod run;
+mod settle;
 mod state;
+mod step;
 mod world;
 
 pub use actor::{Actor, Channel, Proof};

@@ -1,40 +1,306 @@
 //! All that is open: the fold over the log. Changed by `apply` alone; `handle` decides and applies in one go.
 
 use crate::{
-    base::{Span, Timestamp},
-    engine::{Command, Event, Refusal},
+    base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp, Value},
+    engine::{
+        Actor, Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, ScopeEvent, Verdict,
+        gate::{Gate, GateDue},
+        run::Run,
+    },
+    plan::{GateRule, Scope, Work},
 };
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Every run that has not come to rest, and what they share.
+/// Runs that rest but are kept for who asks next: a retry, an undo, a second answer.
+const RESTED_KEPT: usize = 64;
+
+/// Every run that has not come to rest, those that rested last, and what they share.
 #[derive(Clone, Debug, Default)]
-pub struct World {}
+pub struct World {
+    pub(super) runs: BTreeMap<RunId, Run>,
+    pub(super) gates: BTreeMap<GateId, Gate>,
+    pub(super) decisions: BTreeMap<DecisionId, (GateId, Verdict, String)>,
+    pub(super) scopes: BTreeMap<(Scope, String), BTreeMap<String, Stored>>,
+    /// Runs of a concurrency group that have not come to rest, oldest first.
+    pub(super) groups: BTreeMap<String, BTreeSet<RunId>>,
+    rested: VecDeque<RunId>,
+    due: BTreeSet<(Timestamp, RunId)>,
+    gates_due: BTreeMap<GateId, (Timestamp, StepIx)>,
+    /// Runs in which something may follow from what has just happened.
+    pub(super) dirty: BTreeSet<RunId>,
+    pub(super) open_runs: usize,
+    pub(super) open_gates: usize,
+    last_run: u32,
+    last_gate: u32,
+    last_at: Timestamp,
+}
+
+/// A value in a scope.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stored {
+    pub(super) value: Value,
+    pub(super) expires_at: Option<Timestamp>,
+}
 
 impl World {
-    /// Judges a command and, when it may be, emits and applies what follows from it. A refusal leaves no trace.
-    pub fn handle(
-        &mut self,
-        _command: Command,
-        _now: Timestamp,
-        _out: &mut Vec<Event>,
-    ) -> Result<(), Refusal> {
-        Ok(())
+    /// The fold. Everything that holds after an event is a function of the events up to it.
+    ///
+    /// # Panics
+    /// When an event contradicts what went before: a fault, never a matter of input.
+    pub fn apply(&mut self, event: &Event) {
+        self.last_at = self.last_at.max(event.at);
+        let Some(id) = event.fact.run() else { return };
+        let was_due = self.run_due(id);
+        self.apply_fact(id, event);
+        let is_due = self.run_due(id);
+        if was_due != is_due {
+            was_due.map(|it| self.due.remove(&(it, id)));
+            is_due.map(|it| self.due.insert((it, id)));
+        }
+        self.dirty.insert(id);
     }
 
-    /// The fold.
-    pub fn apply(&mut self, _event: &Event) {}
+    fn run_due(&self, id: RunId) -> Option<Timestamp> {
+        self.runs.get(&id)?.due.first().map(|(at, _)| *at)
+    }
+
+    fn apply_fact(&mut self, id: RunId, event: &Event) {
+        match &event.fact {
+            Fact::Run(_, it @ RunEvent::Created { plan, .. }) => {
+                assert!(!self.runs.contains_key(&id), "fault: {id} was created twice");
+                if let Some(concurrency) = &plan.concurrency {
+                    self.groups.entry(concurrency.group.clone()).or_default().insert(id);
+                }
+                self.runs.insert(id, Run::created(id, it));
+                self.last_run = self.last_run.max(id.0);
+                self.open_runs += 1;
+            }
+            Fact::Run(_, it) => {
+                let run = self.run_mut(id);
+                let rested = run.state.rests();
+                run.apply(event.at, it);
+                match (rested, run.state.rests()) {
+                    (false, true) => self.come_to_rest(id),
+                    (true, false) => self.open_runs += 1,
+                    (false, false) | (true, true) => {}
+                }
+            }
+            Fact::Step(_, step, it) => self.run_mut(id).apply_step(event.at, *step, it),
+            Fact::Attempt(_, step, number, it) => {
+                self.run_mut(id).apply_attempt(event.at, *step, *number, it)
+            }
+            Fact::Undo(_, step, it) => self.run_mut(id).apply_undo(*step, it),
+            Fact::Gate(_, step, gate, it) => self.apply_gate(id, *step, *gate, event.at, it),
+            Fact::Scope(_, ScopeEvent::Set { scope, owner, key, value, expires_at }) => {
+                if *scope == Scope::Run {
+                    self.run_mut(id).vars.insert(key.clone(), value.clone());
+                } else {
+                    let stored = Stored { value: value.clone(), expires_at: *expires_at };
+                    self.scopes.entry((*scope, owner.clone())).or_default().insert(key.clone(), stored);
+                }
+            }
+            Fact::Recovered { .. } => {}
+        }
+    }
+
+    fn run_mut(&mut self, id: RunId) -> &mut Run {
+        self.runs.get_mut(&id).unwrap_or_else(|| panic!("fault: an event names {id}, which is not known"))
+    }
+
+    fn come_to_rest(&mut self, id: RunId) {
+        self.open_runs -= 1;
+        let group = self.runs[&id].plan.concurrency.as_ref().map(|it| it.group.clone());
+        if let Some(members) = group.as_ref().and_then(|it| self.groups.get_mut(it)) {
+            members.remove(&id);
+            self.dirty.extend(members.iter().copied());
+        }
+        self.rested.retain(|it| *it != id);
+        self.rested.push_back(id);
+        while self.rested.len() > RESTED_KEPT {
+            let oldest = self.rested.pop_front().expect("longer than the most that are kept");
+            if self.runs.get(&oldest).is_some_and(|it| it.state.rests()) {
+                self.forget(oldest);
+            }
+        }
+    }
+
+    fn forget(&mut self, run: RunId) {
+        self.runs.remove(&run);
+        self.gates.retain(|_, gate| gate.run != run);
+        let gates = &self.gates;
+        self.decisions.retain(|_, (gate, _, _)| gates.contains_key(gate));
+    }
+
+    fn apply_gate(&mut self, run: RunId, step: StepIx, id: GateId, at: Timestamp, event: &GateEvent) {
+        self.forget_gate_due(run, id);
+        self.last_gate = self.last_gate.max(id.0);
+        match (self.gates.get_mut(&id), event) {
+            (Some(gate), event) => {
+                let open = gate.is_open();
+                gate.apply(event);
+                if open && !gate.is_open() {
+                    self.open_gates -= 1;
+                }
+            }
+            (None, GateEvent::Asked { ask, hash, .. }) => {
+                let for_budget = !matches!(self.runs[&run].plan_step(step).work, Work::Gate(_));
+                self.open_gates += 1;
+                self.gates.insert(
+                    id,
+                    Gate {
+                        run,
+                        step,
+                        state: crate::engine::GateState::Open,
+                        epoch: ask.epoch,
+                        ask: ask.clone(),
+                        hash: *hash,
+                        votes: Vec::new(),
+                        editors: BTreeMap::new(),
+                        opened_at: at,
+                        armed_until: None,
+                        reminded: 0,
+                        escalated: None,
+                        resolved_by: String::new(),
+                        for_budget,
+                    },
+                );
+                self.run_mut(run).steps[step.index()].gate = Some(id);
+            }
+            (None, event) => panic!("fault: {event:?} names {id}, which was never asked"),
+        }
+        if let GateEvent::Voted(vote) = event {
+            self.decisions.insert(vote.decision.clone(), (id, vote.verdict, vote.by.principal()));
+        }
+        let gate = &self.gates[&id];
+        if let Some((due, _)) = gate.due(&self.rule(gate)) {
+            self.gates_due.insert(id, (due, step));
+            self.run_mut(run).due.insert((due, Some(step)));
+        }
+    }
+
+    fn forget_gate_due(&mut self, run: RunId, gate: GateId) {
+        if let Some((due, step)) = self.gates_due.remove(&gate) {
+            self.run_mut(run).due.remove(&(due, Some(step)));
+        }
+    }
+
+    /// The rules a gate stands under; those of a budget gate are one person's word.
+    pub(super) fn rule(&self, gate: &Gate) -> GateRule {
+        match &self.runs[&gate.run].plan_step(gate.step).work {
+            Work::Gate(rule) => (**rule).clone(),
+            Work::Run { .. } | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) | Work::Later(_) => {
+                GateRule::default()
+            }
+        }
+    }
+
+    /// What time does to a gate now, if anything.
+    pub(super) fn gate_due(&self, gate: GateId, now: Timestamp) -> Option<GateDue> {
+        let gate = self.gates.get(&gate)?;
+        gate.due(&self.rule(gate)).filter(|(at, _)| *at <= now).map(|(_, due)| due)
+    }
+
+    /// The next run for which time has come.
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<(RunId, Option<StepIx>)> {
+        let (at, run) = self.due.first()?;
+        let first = self.runs[run].due.first().filter(|_| *at <= now)?;
+        Some((*run, first.1))
+    }
 
     /// When it must be woken without being asked.
     pub fn deadline(&self) -> Option<Timestamp> {
-        None
-    }
-
-    /// What a command would do now; changes nothing.
-    pub fn preview(&self, _command: Command, _now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        Ok(Vec::new())
+        self.due.first().map(|(at, _)| *at)
     }
 
     /// How long nobody could have looked, from what was recorded last; for `Command::Recover`.
-    pub fn away(&self, _now: Timestamp) -> Span {
-        Span::default()
+    pub fn away(&self, now: Timestamp) -> Span {
+        if self.last_at == Timestamp::default() { Span(0) } else { now.since(self.last_at) }
+    }
+
+    pub(super) fn next_run_id(&self) -> RunId {
+        RunId(self.last_run + 1)
+    }
+
+    pub(super) fn next_gate_id(&self) -> GateId {
+        GateId(self.last_gate + 1)
+    }
+
+    /// Ids are counted on from these; for an engine that folds only what is open.
+    pub fn count_on_from(&mut self, run: RunId, gate: GateId) {
+        self.last_run = self.last_run.max(run.0);
+        self.last_gate = self.last_gate.max(gate.0);
+    }
+
+    /// Whether a run is known here: open, or rested not long ago.
+    pub fn knows(&self, run: RunId) -> bool {
+        self.runs.contains_key(&run)
+    }
+
+    /// The state of a run that is known here.
+    pub fn state_of(&self, run: RunId) -> Option<RunState> {
+        self.runs.get(&run).map(|it| it.state)
+    }
+
+    /// Runs that have not come to rest.
+    pub fn open_runs(&self) -> impl Iterator<Item = RunId> {
+        self.runs.values().filter(|it| !it.state.rests()).map(|it| it.id)
+    }
+
+    /// What a command would do now: it is handled in a world that holds only the run it concerns.
+    pub fn preview(&self, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let mut events = Vec::new();
+        self.only(command.run().or_else(|| command.gate().and_then(|it| Some(self.gates.get(&it)?.run))))
+            .handle(command, now, &mut events)?;
+        Ok(events)
+    }
+
+    fn only(&self, run: Option<RunId>) -> Self {
+        let Some(run) = run.and_then(|it| self.runs.get(&it)) else {
+            return Self { last_run: self.last_run, last_gate: self.last_gate, ..Self::default() };
+        };
+        let gates: BTreeMap<GateId, Gate> =
+            self.gates.iter().filter(|(_, it)| it.run == run.id).map(|(id, it)| (*id, it.clone())).collect();
+        let mine = |gate: &GateId| gates.contains_key(gate);
+        Self {
+            runs: BTreeMap::from([(run.id, run.clone())]),
+            decisions: self
+                .decisions
+                .iter()
+                .filter(|(_, it)| mine(&it.0))
+                .map(|(id, it)| (id.clone(), it.clone()))
+                .collect(),
+            scopes: self.scopes.clone(),
+            groups: run
+                .plan
+                .concurrency
+                .iter()
+                .map(|it| (it.group.clone(), BTreeSet::from([run.id])))
+                .collect(),
+            rested: VecDeque::new(),
+            due: self.due.iter().filter(|(_, it)| *it == run.id).copied().collect(),
+            gates_due: self.gates_due.iter().filter(|(it, _)| mine(it)).map(|(id, it)| (*id, *it)).collect(),
+            dirty: BTreeSet::new(),
+            open_runs: usize::from(!run.state.rests()),
+            open_gates: gates.values().filter(|it| it.is_open()).count(),
+            last_run: self.last_run,
+            last_gate: self.last_gate,
+            last_at: self.last_at,
+            gates,
+        }
+    }
+
+    /// A value of the session or the workspace that still stands.
+    pub(super) fn stored(&self, scope: Scope, by: &Actor, key: &str, now: Timestamp) -> Option<&Value> {
+        let owner = if scope == Scope::Session { by.principal() } else { String::new() };
+        let stored = self.scopes.get(&(scope, owner))?.get(key)?;
+        stored.expires_at.is_none_or(|it| it > now).then_some(&stored.value)
+    }
+
+    /// A text that is the same for two worlds in the same state; for tests and for the claim that the journal alone
+    /// rebuilds the world.
+    pub fn fingerprint(&self) -> String {
+        let mut plain = self.clone();
+        plain.dirty.clear();
+        format!("{plain:?}")
     }
 }

@@ -1,0 +1,239 @@
+//! A call: begun, ended, tried again, handed to a fallback. The intent is an event before anything happens.
+
+use crate::{
+    base::{AttemptId, FailureMode, RunId, Score, Severity, Span, StepIx},
+    engine::{
+        AttemptEvent, Fact, Outcome, Purpose, RunEvent, StepEvent, UndoEvent, Why,
+        call::{self, Unresolved},
+        condition::View,
+        handle::Turn,
+        outcome, retry,
+    },
+    plan::{EffectClass, OnExceed, Retry, RetryKind},
+};
+
+/// How often a call that certainly did not start is made again for nothing.
+const NOT_STARTED_MAX: u32 = 3;
+
+/// How a failing undo is tried again: O5's defaults.
+const UNDO_RETRY: Retry = Retry {
+    max_attempts: 3,
+    kind: RetryKind::Exponential,
+    delay: Span::seconds(1),
+    factor_thousandths: 2000,
+    max_delay: Span::seconds(60),
+    jitter: Score(1000),
+    on: Vec::new(),
+};
+
+impl Turn<'_> {
+    /// Makes the next call of the work at hand.
+    pub(super) fn call_again(&mut self, id: RunId, step: StepIx) {
+        let purpose = match self.run(id).step(step).work {
+            0 => Purpose::Step,
+            fallback => Purpose::Fallback(fallback),
+        };
+        self.call(id, step, purpose);
+    }
+
+    fn call(&mut self, id: RunId, step: StepIx, purpose: Purpose) {
+        let run = self.run(id);
+        let plan = run.plan_step(step);
+        let budget = run.plan.budget.as_ref().map(|it| it.on_exceed).unwrap_or_default();
+        if run.calls_max.is_some_and(|max| run.calls >= max) {
+            match budget {
+                OnExceed::Warn => {}
+                OnExceed::Block => {
+                    let message =
+                        format!("the budget of {} calls is used up", run.calls_max.unwrap_or_default());
+                    return self.fail_step(id, step, &outcome::failure(FailureMode::PolicyBudget, message));
+                }
+                OnExceed::Gate => return self.ask_by_the_way(id, step),
+            }
+        }
+        let which = match purpose {
+            Purpose::Fallback(which) => which,
+            Purpose::Step | Purpose::Undo | Purpose::Check => 0,
+        };
+        let resolved = match call::work_at(plan, which) {
+            Some(work) => call::launch(View::of(self.world, run, step, self.now), work),
+            None => Err(Unresolved::Failed("there is nothing to call".to_owned())),
+        };
+        let launch = match resolved {
+            Ok(launch) => launch,
+            Err(why) => return self.unresolved(id, step, Vec::new(), why),
+        };
+        let launch_hash = launch.hash();
+        if purpose == Purpose::Step && run.step(step).approved.is_some_and(|it| it != launch_hash) {
+            let message = "what would run is not what was approved; nothing was started";
+            return self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
+        }
+        let (number, class) = (run.step(step).attempts + 1, plan.effect);
+        let effect_key = call::effect_key(run, step, "step");
+        let started =
+            AttemptEvent::Started { purpose, launch: Box::new(launch), launch_hash, effect_key, class };
+        self.emit(Fact::Attempt(id, step, number, started));
+        self.warn_of_budget(id);
+    }
+
+    fn warn_of_budget(&mut self, id: RunId) {
+        let run = self.run(id);
+        if let Some(limit) = run.calls_max.filter(|it| !run.budget_warned && run.calls * 100 >= it * 80) {
+            let calls = run.calls;
+            self.emit_run(id, RunEvent::BudgetWarned { calls, limit });
+        }
+    }
+
+    /// A call has ended.
+    pub(super) fn attempt_ended(&mut self, attempt: AttemptId, ended: Outcome) {
+        let AttemptId { run, step, number } = attempt;
+        match self.purpose(run, step) {
+            Some(Purpose::Undo) => self.undo_ended(run, step, number, ended),
+            Some(Purpose::Check) => self.check_ended(run, step, number, ended),
+            Some(Purpose::Step | Purpose::Fallback(_)) => self.work_ended(run, step, number, ended),
+            None => {}
+        }
+    }
+
+    fn work_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
+        let run = self.run(id);
+        let plan = run.plan_step(step).clone();
+        let (it, ending) = (run.step(step), run.is_ending());
+        let (calls, work, not_started) = (it.calls, it.work, it.not_started);
+        let (cancelled, timed_out, seed) = (run.cancelling || run.timed_out, run.timed_out, run.seed);
+        let end = |outcome: Outcome, retry_at| {
+            Fact::Attempt(id, step, number, AttemptEvent::Ended { outcome: Box::new(outcome), retry_at })
+        };
+        let failure = match &ended.failure {
+            Some(failure) => failure.clone(),
+            None => match outcome::judge(&plan, &ended.outputs) {
+                Err(failure) => failure,
+                Ok(result) => {
+                    self.emit(end(ended, None));
+                    if !self.is_held(id, step, &result) {
+                        self.complete(id, step, result.outputs.clone(), Some(result));
+                    }
+                    return;
+                }
+            },
+        };
+        let ended = Outcome { failure: Some(failure.clone()), ..ended };
+        if cancelled {
+            self.emit(end(ended, None));
+            let why = if timed_out { Why::RunTimedOut } else { Why::Cancelled };
+            return self.emit_step(id, step, StepEvent::Cancelled { why });
+        }
+        if failure.not_started && not_started < NOT_STARTED_MAX && !ending {
+            self.emit(end(ended, None));
+            return self.call_again(id, step);
+        }
+        let retry = plan.retry.as_ref().filter(|_| !ending);
+        if let Some(policy) = retry.filter(|it| retry::may_try_again(Some(it), calls, failure.mode)) {
+            let at = self.now + retry::delay(policy, calls, seed, step);
+            return self.emit(end(ended, Some(at)));
+        }
+        self.emit(end(ended, None));
+        if call::work_at(&plan, work + 1).is_some() && !ending && failure.mode != FailureMode::UserCancelled {
+            return self.call(id, step, Purpose::Fallback(work + 1));
+        }
+        self.fail_step(id, step, &failure);
+    }
+
+    /// Asks the world whether an effect that may have happened did.
+    pub(super) fn call_check(&mut self, id: RunId, step: StepIx, evidence: &str) {
+        let run = self.run(id);
+        let plan = run.plan_step(step);
+        let view = View::of(self.world, run, step, self.now);
+        let Some(Ok(launch)) = plan.check.as_ref().map(|it| call::launch(view, it)) else {
+            return self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });
+        };
+        let started = AttemptEvent::Started {
+            purpose: Purpose::Check,
+            launch_hash: launch.hash(),
+            launch: Box::new(launch),
+            effect_key: call::effect_key(run, step, "check"),
+            class: EffectClass::Pure,
+        };
+        let number = run.step(step).attempts + 1;
+        self.emit(Fact::Attempt(id, step, number, started));
+    }
+
+    fn check_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
+        let (code, outputs) = (ended.exit_code, ended.outputs.clone());
+        let known = code.filter(|_| !self.run(id).is_ending() || code == Some(0));
+        self.emit(Fact::Attempt(
+            id,
+            step,
+            number,
+            AttemptEvent::Ended { outcome: Box::new(ended), retry_at: None },
+        ));
+        match known {
+            Some(0) => {
+                let plan = self.run(id).plan_step(step).clone();
+                match outcome::judge(&plan, &outputs) {
+                    Ok(result) => self.complete(id, step, result.outputs.clone(), Some(result)),
+                    Err(failure) => self.fail_step(id, step, &failure),
+                }
+            }
+            Some(1) => self.call_again(id, step),
+            _ => {
+                let evidence = "it was cut off by a crash, and its check could not tell whether it happened";
+                self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });
+            }
+        }
+    }
+
+    /// Makes the next call of an undo.
+    pub(super) fn undo_call(&mut self, id: RunId, step: StepIx) {
+        let run = self.run(id);
+        let plan = run.plan_step(step);
+        let view = View::of(self.world, run, step, self.now);
+        let resolved = match call::undo_work(plan) {
+            Some(work) => call::launch(view, work),
+            None => Err(Unresolved::Failed("there is no undo".to_owned())),
+        };
+        match resolved {
+            Ok(launch) => {
+                let started = AttemptEvent::Started {
+                    purpose: Purpose::Undo,
+                    launch_hash: launch.hash(),
+                    launch: Box::new(crate::base::Launch { artifacts: Vec::new(), ..launch }),
+                    effect_key: call::effect_key(run, step, "undo"),
+                    class: EffectClass::Idempotent,
+                };
+                let number = run.step(step).attempts + 1;
+                self.emit(Fact::Attempt(id, step, number, started));
+            }
+            Err(why) => {
+                let message = match why {
+                    Unresolved::Failed(message) => message,
+                    Unresolved::Needs(_) => {
+                        "its undo asks for hashes of files, which is not possible".to_owned()
+                    }
+                };
+                self.stick(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+            }
+        }
+    }
+
+    fn undo_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
+        let run = self.run(id);
+        let (calls, seed) = (run.step(step).undo_calls, run.seed);
+        let failure = ended.failure.clone();
+        let again = failure.as_ref().is_some_and(|_| calls < UNDO_RETRY.max_attempts);
+        let retry_at = again.then(|| self.now + retry::delay(&UNDO_RETRY, calls, seed, step));
+        let ended = AttemptEvent::Ended { outcome: Box::new(ended), retry_at };
+        self.emit(Fact::Attempt(id, step, number, ended));
+        match failure {
+            None => self.emit(Fact::Undo(id, step, UndoEvent::Done { by: None })),
+            Some(_) if again => {}
+            Some(failure) => self.stick(id, step, &failure),
+        }
+    }
+
+    fn stick(&mut self, id: RunId, step: StepIx, failure: &crate::engine::Failure) {
+        let mut record = outcome::record(self.run(id).plan_step(step), failure, Severity::Critical);
+        record.message = format!("could not be undone: {}", record.message);
+        self.emit(Fact::Undo(id, step, UndoEvent::Stuck { record }));
+    }
+}

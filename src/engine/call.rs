@@ -1,0 +1,133 @@
+//! From a step to the call it makes: templates and bindings become an environment, a script stays as it was written.
+//! No value is ever pasted into the text of a script.
+
+use crate::{
+    base::{Digest, Launch, SPOOL_BYTES_MAX, StepIx, TextPart, Value, sha256},
+    engine::{condition::View, run::Run},
+    expression::{EvalError, Part, Template},
+    plan::{PlanStep, Undo, Work},
+};
+
+/// Why a call could not be made up.
+pub(super) enum Unresolved {
+    /// Files have to be looked at first.
+    Needs(Vec<Vec<String>>),
+    /// It cannot be: the message says why.
+    Failed(String),
+}
+
+impl From<EvalError> for Unresolved {
+    fn from(error: EvalError) -> Self {
+        match error {
+            EvalError::NeedsFiles(patterns) => Self::Needs(vec![patterns]),
+            EvalError::Function(_) | EvalError::TooLarge(_) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// The call that this work makes at this step, wholly resolved.
+pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> {
+    let Work::Run { shell, script, bindings } = work else {
+        return Err(Unresolved::Failed("there is nothing to call".to_owned()));
+    };
+    let step: &PlanStep = view.run.plan_step(view.step);
+    let mut env = Vec::new();
+    for (name, template) in view.run.env_of(view.step) {
+        env.push((name.clone(), parts(view, name, template)?));
+    }
+    for (name, expression) in bindings {
+        let text = view.bare_text(expression)?;
+        env.push((name.clone(), vec![checked(name, text)?].into_iter().map(TextPart::Text).collect()));
+    }
+    let dir = step.dir.as_deref().map(|it| view.text(it)).transpose()?;
+    let artifacts = step.artifacts.iter().map(|it| view.text(it)).collect::<Result<_, _>>()?;
+    Ok(Launch {
+        argv: shell.iter().chain([script]).cloned().collect(),
+        env,
+        dir,
+        artifacts,
+        timeout: step.timeout,
+        output_limit: SPOOL_BYTES_MAX,
+    })
+}
+
+/// An environment value: text, with secrets left as names where a hole is one secret and nothing else.
+fn parts(view: View<'_>, name: &str, template: &str) -> Result<Vec<TextPart>, Unresolved> {
+    if !template.contains("${{") {
+        return Ok(vec![TextPart::Text(checked(name, template.to_owned())?)]);
+    }
+    let template = Template::parse(template).map_err(|it| Unresolved::Failed(it.to_string()))?;
+    let mut out = Vec::new();
+    for part in template.parts() {
+        out.push(match part {
+            Part::Text(text) => TextPart::Text(text.clone()),
+            Part::Hole(hole) => match secret_name(&hole.source) {
+                Some(secret) => TextPart::Secret(secret),
+                None => TextPart::Text(checked(name, view.bare_text(&hole.source)?)?),
+            },
+        });
+    }
+    Ok(out)
+}
+
+/// `secrets.NAME`, alone.
+fn secret_name(expression: &str) -> Option<String> {
+    let (root, name) = expression.trim().split_once('.')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (root.trim().eq_ignore_ascii_case("secrets") && !name.is_empty() && name.chars().all(plain))
+        .then(|| name.to_owned())
+}
+
+fn checked(name: &str, text: String) -> Result<String, Unresolved> {
+    if text.contains('\0') {
+        return Err(Unresolved::Failed(format!(
+            "the value of {name} holds a NUL byte, which no program can be given"
+        )));
+    }
+    Ok(text)
+}
+
+/// The work at hand of a step: itself, or one of its fallbacks (counted from 1).
+pub(super) fn work_at(plan: &PlanStep, which: u32) -> Option<&Work> {
+    match which {
+        0 => Some(&plan.work),
+        n => plan.fallback.get(n as usize - 1),
+    }
+}
+
+/// How a step is taken back.
+pub(super) fn undo_work(plan: &PlanStep) -> Option<&Work> {
+    match &plan.undo {
+        Undo::By(work) => Some(work),
+        Undo::Unset | Undo::Impossible => None,
+    }
+}
+
+/// The same over all retries of one effect; another one when a person says "run it again as new".
+pub(super) fn effect_key(run: &Run, step: StepIx, purpose: &str) -> Digest {
+    let id = &run.plan_step(step).id;
+    let generation = run.step(step).generation.to_be_bytes();
+    let trace = format!("{}/{}", run.trace, run.id);
+    sha256("cuelight-key-v1", &[trace.as_bytes(), id.as_bytes(), purpose.as_bytes(), &generation])
+}
+
+/// Hash of a step's template, for what cannot be resolved yet.
+pub(super) fn template_hash(plan: &PlanStep) -> Digest {
+    let value = serde_json::to_value((&plan.work, &plan.env, &plan.dir)).unwrap_or(Value::Null);
+    sha256("cuelight-template-v1", &[crate::base::canonical_json(&value).as_bytes()])
+}
+
+/// The word for a kind of work.
+pub(super) fn kind(work: &Work) -> &'static str {
+    match work {
+        Work::Run { .. } => "run",
+        Work::Gate(_) => "gate",
+        Work::Wait(_) => "wait",
+        Work::Set { .. } => "set",
+        Work::Later(_) => "later",
+        Work::Frame(frame) => match frame.kind {
+            crate::plan::FrameKind::Matrix | crate::plan::FrameKind::Computed { .. } => "matrix",
+            crate::plan::FrameKind::Workflow { .. } => "workflow",
+        },
+    }
+}

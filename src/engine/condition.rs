@@ -1,0 +1,202 @@
+//! What expressions see: the answers of one run, at one step, at one instant.
+
+use crate::{
+    base::{StepIx, Timestamp, Value, ValueMap},
+    engine::{run::Run, step::Step, world::World},
+    expression::{self, EvalError, Lookup, Needs, StatusFunction, Template, descend},
+    plan::Scope,
+};
+
+/// How deep `env` may refer to `env`.
+const ENV_DEPTH_MAX: u8 = 8;
+
+/// One step's view of its run.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) world: &'a World,
+    pub(super) run: &'a Run,
+    pub(super) step: StepIx,
+    /// Whose names are seen: the scope of the step, or inside a frame for its outputs.
+    pub(super) scope: Option<StepIx>,
+    pub(super) now: Timestamp,
+    /// A gate's result as it would be, to see what an approval releases.
+    pub(super) supposed: Option<(StepIx, &'a ValueMap)>,
+    pub(super) env_depth: u8,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn of(world: &'a World, run: &'a Run, step: StepIx, now: Timestamp) -> Self {
+        let scope = run.plan_step(step).scope;
+        View { world, run, step, scope, now, supposed: None, env_depth: 0 }
+    }
+
+    /// Whether the step's `if` holds. As at GitHub, `success()` is meant unless a status function is named.
+    pub(super) fn holds(&self, condition: &str) -> Result<bool, EvalError> {
+        let expr = expression::parse(condition).map_err(|it| EvalError::Function(it.to_string()))?;
+        if !expr.uses_status_function() && !self.status(StatusFunction::Success) {
+            return Ok(false);
+        }
+        expression::evaluate_truth(&expr, self)
+    }
+
+    /// A template's value; text that holds no expression stays as it is.
+    pub(super) fn value(&self, template: &str) -> Result<Value, EvalError> {
+        if !template.contains("${{") {
+            return Ok(Value::String(template.to_owned()));
+        }
+        Template::parse(template).map_err(|it| EvalError::Function(it.to_string()))?.evaluate(self)
+    }
+
+    /// A template as text.
+    pub(super) fn text(&self, template: &str) -> Result<String, EvalError> {
+        if !template.contains("${{") {
+            return Ok(template.to_owned());
+        }
+        Template::parse(template).map_err(|it| EvalError::Function(it.to_string()))?.evaluate_text(self)
+    }
+
+    /// A value all of whose texts are templates.
+    pub(super) fn deep(&self, value: &Value) -> Result<Value, EvalError> {
+        Ok(match value {
+            Value::String(text) => self.value(text)?,
+            Value::Array(items) => {
+                Value::Array(items.iter().map(|it| self.deep(it)).collect::<Result<_, _>>()?)
+            }
+            Value::Object(map) => {
+                let entries = map.iter().map(|(key, it)| Ok((key.clone(), self.deep(it)?)));
+                Value::Object(entries.collect::<Result<_, EvalError>>()?)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        })
+    }
+
+    /// A bare expression as text.
+    pub(super) fn bare_text(&self, expression: &str) -> Result<String, EvalError> {
+        let expr = expression::parse(expression).map_err(|it| EvalError::Function(it.to_string()))?;
+        expression::evaluate_text(&expr, self)
+    }
+
+    fn step_value(&self, step: StepIx, path: &[&str]) -> Option<Value> {
+        let it = self.run.step(step);
+        if let Some((supposed, outputs)) = self.supposed
+            && supposed == step
+        {
+            let mut done = it.clone();
+            done.outputs.clone_from(outputs);
+            done.state = Some(crate::engine::StepState::Completed);
+            return descend(&done.as_value(), path).cloned();
+        }
+        match path {
+            [first, rest @ ..] if first.eq_ignore_ascii_case("outputs") => {
+                if rest.is_empty() {
+                    return Some(Value::Object(it.outputs.clone()));
+                }
+                descend_map(&it.outputs, rest)
+            }
+            [first, rest @ ..] if first.eq_ignore_ascii_case("form") => {
+                descend(it.outputs.get("form")?, rest).cloned()
+            }
+            [first] if first.eq_ignore_ascii_case("decision") => it.outputs.get("decision").cloned(),
+            [first] => it.field(first),
+            _ => descend(&it.as_value(), path).cloned(),
+        }
+    }
+
+    fn steps(&self, path: &[&str], only: Option<&[StepIx]>) -> Option<Value> {
+        let seen = |step: StepIx| only.is_none_or(|it| it.contains(&step));
+        if let [name, rest @ ..] = path {
+            let step = self.run.named(self.scope, name).filter(|it| seen(*it))?;
+            return self.step_value(step, rest);
+        }
+        let all = self.run.names_in(self.scope).filter(|(_, step)| seen(*step));
+        Some(Value::Object(
+            all.map(|(name, step)| (name.to_owned(), self.run.step(step).as_value())).collect(),
+        ))
+    }
+
+    fn run_value(&self) -> Value {
+        let run = self.run;
+        let mut map = ValueMap::new();
+        map.insert("id".to_owned(), run.id.to_string().into());
+        map.insert("workflow".to_owned(), run.plan.name.clone().into());
+        map.insert("actor".to_owned(), run.by.name.clone().into());
+        map.insert("trace".to_owned(), run.trace.clone().into());
+        map.insert("state".to_owned(), run.state.word().into());
+        map.insert("started_at".to_owned(), run.started_at.map_or(Value::Null, |it| it.to_string().into()));
+        map.insert("step".to_owned(), run.plan_step(self.step).id.clone().into());
+        Value::Object(map)
+    }
+
+    fn env(&self, path: &[&str]) -> Option<Value> {
+        if self.env_depth >= ENV_DEPTH_MAX {
+            return None;
+        }
+        let deeper = Self { env_depth: self.env_depth + 1, ..*self };
+        let evaluate = |template: &str| deeper.text(template).ok().map(Value::String);
+        if let [name] = path {
+            let found = self.run.env_of(self.step).rev().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            return evaluate(&found?.1);
+        }
+        let all = self.run.env_of(self.step).filter_map(|(key, it)| Some((key.clone(), evaluate(it)?)));
+        Some(Value::Object(all.collect()))
+    }
+
+    fn state(&self, path: &[&str]) -> Option<Value> {
+        let [scope, key, rest @ ..] = path else { return None };
+        let found = match scope.to_ascii_lowercase().as_str() {
+            "run" => self.run.vars.get(*key),
+            "session" => self.world.stored(Scope::Session, &self.run.by, key, self.now),
+            "global" => self.world.stored(Scope::Global, &self.run.by, key, self.now),
+            _ => None,
+        };
+        descend(found?, rest).cloned()
+    }
+}
+
+fn descend_map(map: &ValueMap, path: &[&str]) -> Option<Value> {
+    let (first, rest) = path.split_first()?;
+    let found = map
+        .get(*first)
+        .or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(first)).map(|it| it.1));
+    descend(found?, rest).cloned()
+}
+
+impl Lookup for View<'_> {
+    fn lookup(&self, root: &str, path: &[&str]) -> Option<Value> {
+        let whole = |map: &ValueMap| {
+            if path.is_empty() { Some(Value::Object(map.clone())) } else { descend_map(map, path) }
+        };
+        match root.to_ascii_lowercase().as_str() {
+            "inputs" => whole(self.run.inputs(self.scope)),
+            "matrix" => whole(&self.run.plan_step(self.step).matrix),
+            "steps" => self.steps(path, None),
+            "needs" => self.steps(path, Some(&self.run.plan_step(self.step).needs)),
+            "env" => self.env(path),
+            "run" => descend(&self.run_value(), path).cloned(),
+            "vars" => match path {
+                [] => Some(Value::Object(
+                    self.run.vars.iter().map(|(key, it)| (key.clone(), it.clone())).collect(),
+                )),
+                [key, rest @ ..] => descend(self.run.vars.get(*key)?, rest).cloned(),
+            },
+            "state" => self.state(path),
+            _ => None,
+        }
+    }
+
+    fn status(&self, which: StatusFunction) -> bool {
+        let step: &Step = self.run.step(self.step);
+        match which {
+            StatusFunction::Success => step.blocked.is_none() && !self.run.cancelling,
+            StatusFunction::Failure => step.failed_above,
+            StatusFunction::Always => true,
+            StatusFunction::Cancelled => self.run.cancelling,
+        }
+    }
+
+    fn hash_files(&self, patterns: &[String]) -> Result<String, Needs> {
+        let facts = self.run.step(self.step).facts.as_ref().ok_or(Needs)?;
+        let found = facts.hashes.iter().find(|(asked, _)| asked == patterns).ok_or(Needs)?;
+        Ok(found.1.clone())
+    }
+}

@@ -1,0 +1,481 @@
+//! Routes a command: refuses before the first event, then emits what follows. `emit` is the one way to an event, and
+//! applies it at once, so that later rules see earlier ones.
+
+use crate::{
+    base::{
+        AttemptId, Epoch, GateId, OPEN_RUNS_MAX, REASON_BYTES_MAX, RunId, STEPS_MAX, StepIx, Timestamp,
+        ValueMap,
+    },
+    engine::{
+        Actor, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching, Purpose,
+        Refusal, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
+        ask::{self, Asking},
+        call::Unresolved,
+        form,
+        gate::Gate,
+        outcome,
+        run::Run,
+        world::World,
+    },
+    plan::Work,
+};
+
+/// One command being handled.
+pub(super) struct Turn<'a> {
+    pub(super) world: &'a mut World,
+    pub(super) now: Timestamp,
+    out: &'a mut Vec<Event>,
+}
+
+impl World {
+    /// Judges a command and, when it may be, emits and applies what follows from it. A refusal leaves no trace.
+    ///
+    /// # Errors
+    /// Why it may not be, in words for the operator.
+    pub fn handle(&mut self, command: Command, now: Timestamp, out: &mut Vec<Event>) -> Result<(), Refusal> {
+        let mut turn = Turn { world: self, now, out };
+        turn.command(command)?;
+        turn.settle();
+        Ok(())
+    }
+}
+
+impl Turn<'_> {
+    /// The one way to an event.
+    pub(super) fn emit(&mut self, fact: Fact) {
+        let event = Event { at: self.now, fact };
+        self.world.apply(&event);
+        self.out.push(event);
+    }
+
+    pub(super) fn emit_run(&mut self, run: RunId, event: RunEvent) {
+        self.emit(Fact::Run(run, event));
+    }
+
+    pub(super) fn emit_step(&mut self, run: RunId, step: StepIx, event: StepEvent) {
+        self.emit(Fact::Step(run, step, event));
+    }
+
+    pub(super) fn emit_gate(&mut self, gate: GateId, event: GateEvent) {
+        let at = &self.world.gates[&gate];
+        let (run, step) = (at.run, at.step);
+        self.emit(Fact::Gate(run, step, gate, event));
+    }
+
+    /// A run that is known to be there.
+    pub(super) fn run(&self, run: RunId) -> &Run {
+        &self.world.runs[&run]
+    }
+
+    fn find(&self, run: RunId) -> Result<&Run, Refusal> {
+        self.world.runs.get(&run).ok_or(Refusal::NoRun(run))
+    }
+
+    fn find_step(&self, run: RunId, step: StepIx) -> Result<&Run, Refusal> {
+        self.find(run).and_then(|it| if it.has(step) { Ok(it) } else { Err(Refusal::NoStep(run)) })
+    }
+
+    fn find_gate(&self, gate: GateId) -> Result<&Gate, Refusal> {
+        self.world.gates.get(&gate).ok_or(Refusal::NoGate(gate))
+    }
+
+    fn command(&mut self, command: Command) -> Result<(), Refusal> {
+        match command {
+            Command::Launch(launching) => self.launch(*launching),
+            Command::Pause { run, by } => self.pause(run, by),
+            Command::Resume { run, by } => self.resume(run, by),
+            Command::Cancel { run, by, reason, undo } => self.cancel(run, by, reason, undo),
+            Command::Decide(decision) => self.decide(*decision),
+            Command::Withdraw { gate, by } => self.withdraw(gate, by),
+            Command::EditForm { gate, epoch, values, reason, by } => {
+                self.edit_form(gate, epoch, values, reason, by)
+            }
+            Command::Comment { gate, text, by } => self.comment(gate, text, by),
+            Command::AnswerDoubt { run, step, answer, reason, by } => {
+                self.answer_doubt(run, step, answer, reason, by)
+            }
+            Command::Retry { run, from, by } => self.retry(run, from, by),
+            Command::Skip { run, step, reason, by } => self.skip(run, step, reason, by),
+            Command::Done { run, step, outputs, reason, by } => self.done(run, step, outputs, reason, by),
+            Command::Undo { run, reason, by } => self.undo(run, reason, by),
+            Command::SettleUndo { run, step, again, reason, by } => {
+                self.settle_undo(run, step, again, &reason, by)
+            }
+            Command::AttemptEnded { attempt, outcome } => {
+                if self.is_in_flight(attempt) {
+                    self.attempt_ended(attempt, *outcome);
+                }
+                Ok(())
+            }
+            Command::FactsFetched { run, step, facts } => {
+                self.facts_fetched(run, step, facts);
+                Ok(())
+            }
+            Command::Wake => {
+                self.wake();
+                Ok(())
+            }
+            Command::Recover { away } => {
+                self.recover(away);
+                Ok(())
+            }
+            Command::NoteRefusal { gate, by, why } => {
+                self.find_gate(gate)?;
+                self.emit_gate(gate, GateEvent::Refused { by, why });
+                Ok(())
+            }
+        }
+    }
+
+    fn launch(&mut self, launching: Launching) -> Result<(), Refusal> {
+        if self.world.open_runs >= OPEN_RUNS_MAX {
+            return Err(Refusal::TooManyRuns(self.world.open_runs));
+        }
+        if launching.plan.steps.len() > STEPS_MAX {
+            return Err(Refusal::TooManySteps(launching.plan.steps.len()));
+        }
+        let Launching { plan, by, seed, cause, trace } = launching;
+        let plan_hash = plan.hash();
+        let run = self.world.next_run_id();
+        let seed = seed.to_string();
+        self.emit_run(run, RunEvent::Created { plan: Box::new(plan), plan_hash, by, seed, cause, trace });
+        Ok(())
+    }
+
+    fn pause(&mut self, run: RunId, by: Actor) -> Result<(), Refusal> {
+        match self.find(run)?.state {
+            RunState::Running => {
+                self.emit_run(run, RunEvent::Paused { by });
+                Ok(())
+            }
+            RunState::Paused => Ok(()),
+            state => Err(wrong_state(run, state, "pause", "only a running run can be paused")),
+        }
+    }
+
+    fn resume(&mut self, run: RunId, by: Actor) -> Result<(), Refusal> {
+        match self.find(run)?.state {
+            RunState::Paused => {
+                self.emit_run(run, RunEvent::Resumed { by });
+                Ok(())
+            }
+            RunState::Running => Ok(()),
+            state => Err(wrong_state(run, state, "resume", "only a paused run can be resumed")),
+        }
+    }
+
+    fn cancel(&mut self, run: RunId, by: Actor, reason: String, undo: bool) -> Result<(), Refusal> {
+        let it = self.find(run)?;
+        if it.state.rests() {
+            return Err(wrong_state(run, it.state, "cancel", "it has come to rest"));
+        }
+        if it.compensating {
+            return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
+        }
+        if it.cancelling {
+            return Ok(());
+        }
+        let reason = checked_reason(reason)?;
+        self.emit_run(run, RunEvent::Cancelling { by, reason, undo });
+        self.close_open(run, None, &Why::Cancelled, false);
+        Ok(())
+    }
+
+    fn decide(&mut self, decision: Decision) -> Result<(), Refusal> {
+        let id = decision.gate;
+        let principal = decision.by.principal();
+        if let Some((gate, verdict, by)) = self.world.decisions.get(&decision.id) {
+            let same = *gate == id && *verdict == decision.verdict && *by == principal;
+            return if same { Ok(()) } else { Err(Refusal::DecisionUsed(decision.id.0)) };
+        }
+        let gate = self.find_gate(id)?;
+        if let Some(vote) = gate.votes.iter().find(|it| it.by.principal() == principal)
+            && !gate.is_open()
+            && vote.verdict == decision.verdict
+        {
+            return Ok(());
+        }
+        let rule = self.world.rule(gate);
+        let mut decision = decision;
+        decision.reason = checked_reason(decision.reason)?;
+        let Some(vote) = gate.answer(&rule, &decision, self.now)? else { return Ok(()) };
+        self.emit_gate(id, GateEvent::Voted(Box::new(vote)));
+        match decision.verdict {
+            Verdict::Reject => self.resolve(id, GateState::Rejected, "people"),
+            Verdict::Approve if self.world.gates[&id].state == GateState::Armed => {}
+            Verdict::Approve => {
+                let gate = &self.world.gates[&id];
+                if gate.is_satisfied(&rule) {
+                    let window = gate.window(&rule);
+                    if window.0 == 0 {
+                        self.resolve(id, GateState::Approved, "people");
+                    } else {
+                        self.emit_gate(id, GateEvent::Armed { until: self.now + window });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn withdraw(&mut self, gate: GateId, by: Actor) -> Result<(), Refusal> {
+        let it = self.find_gate(gate)?;
+        let principal = by.principal();
+        if !it.is_open() || it.votes.iter().all(|vote| vote.by.principal() != principal) {
+            return Err(Refusal::NothingToWithdraw(gate));
+        }
+        self.emit_gate(gate, GateEvent::Withdrawn { by });
+        Ok(())
+    }
+
+    fn edit_form(
+        &mut self,
+        id: GateId,
+        epoch: Epoch,
+        values: ValueMap,
+        reason: String,
+        by: Actor,
+    ) -> Result<(), Refusal> {
+        let gate = self.find_gate(id)?;
+        if !gate.is_open() {
+            return Err(Refusal::GateClosed { gate: id, state: gate.state, by: gate.resolved_by.clone() });
+        }
+        if gate.epoch != epoch {
+            return Err(Refusal::AskChanged { gate: id, now: gate.hash, epoch: gate.epoch });
+        }
+        let rule = self.world.rule(gate);
+        if !gate.editors.contains_key(&by.principal())
+            && let Some(why) = gate.excludes(&by, &rule)
+        {
+            return Err(Refusal::NotAllowed { gate: id, why });
+        }
+        let reason = checked_reason(reason)?;
+        let before = gate.form();
+        let values =
+            form::checked(&gate.ask.form, values).map_err(|problem| Refusal::Form { gate: id, problem })?;
+        if values == before {
+            return Err(Refusal::Form { gate: id, problem: "nothing was changed".to_owned() });
+        }
+        let why = format!("{} changed {}", by.name, form::changes(&before, &values));
+        let (ask, hash) = self
+            .ask_again(id, Some(values.clone()))
+            .map_err(|problem| Refusal::Form { gate: id, problem })?;
+        self.emit_gate(id, GateEvent::Edited { by, values, reason });
+        self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why: Some(why) });
+        Ok(())
+    }
+
+    /// The ask as it would be now, in the next epoch.
+    pub(super) fn ask_again(
+        &self,
+        id: GateId,
+        values: Option<ValueMap>,
+    ) -> Result<(crate::engine::Ask, crate::base::Digest), String> {
+        let gate = &self.world.gates[&id];
+        let asking = Asking {
+            gate: id,
+            epoch: Epoch(gate.epoch.0 + 1),
+            opened_at: gate.ask.opened_at,
+            expires_at: gate.ask.expires_at,
+            form: Some(values.unwrap_or_else(|| gate.form())),
+        };
+        let ask = self.make_ask(gate, &asking)?;
+        let hash = ask::hash(&ask);
+        Ok((ask, hash))
+    }
+
+    /// The ask of a gate, whatever it is for.
+    pub(super) fn make_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::engine::Ask, String> {
+        let run = self.run(gate.run);
+        if gate.for_budget {
+            return Ok(self.by_the_way(run, gate.step, asking));
+        }
+        let rule = self.world.rule(gate);
+        ask::make(self.world, run, gate.step, &rule, asking, self.now).map_err(|it| match it {
+            Unresolved::Needs(_) => "files have to be looked at again".to_owned(),
+            Unresolved::Failed(message) => message,
+        })
+    }
+
+    fn comment(&mut self, gate: GateId, text: String, by: Actor) -> Result<(), Refusal> {
+        let it = self.find_gate(gate)?;
+        if !it.is_open() {
+            return Err(Refusal::GateClosed { gate, state: it.state, by: it.resolved_by.clone() });
+        }
+        let text = checked_reason(text)?;
+        if text.is_empty() {
+            return Err(Refusal::Other("a comment without text says nothing".to_owned()));
+        }
+        self.emit_gate(gate, GateEvent::Commented { by, text });
+        Ok(())
+    }
+
+    fn answer_doubt(
+        &mut self,
+        run: RunId,
+        step: StepIx,
+        answer: DoubtAnswer,
+        reason: String,
+        by: Actor,
+    ) -> Result<(), Refusal> {
+        let it = self.find_step(run, step)?;
+        let state = it.step(step).state();
+        let id = it.plan_step(step).id.clone();
+        if state != StepState::InDoubt {
+            return Err(Refusal::StepState { run, step: id, state, verb: "answer for".to_owned() });
+        }
+        let reason = required_reason(reason, &format!("answer for {id} of {run}"))?;
+        let plan = it.plan_step(step).clone();
+        let outputs = match &answer {
+            DoubtAnswer::Happened(outputs) => {
+                let judged = outcome::judge(&plan, outputs);
+                judged.map_err(|it| Refusal::Other(format!("{id} {}", it.message)))?.outputs
+            }
+            DoubtAnswer::NotHappened | DoubtAnswer::Abort => ValueMap::new(),
+        };
+        self.emit_step(run, step, StepEvent::DoubtAnswered { by, answer: answer.clone(), reason });
+        match answer {
+            DoubtAnswer::Happened(_) => self.complete(run, step, outputs, None),
+            DoubtAnswer::NotHappened if self.run(run).is_ending() => {
+                self.emit_step(run, step, StepEvent::Cancelled { why: Why::Cancelled });
+            }
+            DoubtAnswer::NotHappened => self.call_again(run, step),
+            DoubtAnswer::Abort => {
+                let failure = outcome::failure(
+                    crate::base::FailureMode::SystemCrash,
+                    "was cut off by a crash, and nobody could say what became of it",
+                );
+                self.fail_step(run, step, &failure);
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, run: RunId, step: StepIx, reason: String, by: Actor) -> Result<(), Refusal> {
+        let it = self.find_step(run, step)?;
+        let (state, id) = (it.step(step).state(), it.plan_step(step).id.clone());
+        if state.rests() || state == StepState::Undoing || it.state.rests() {
+            return Err(Refusal::StepState { run, step: id, state, verb: "skip".to_owned() });
+        }
+        if matches!(it.plan_step(step).work, Work::Frame(_)) && state == StepState::Running {
+            return Err(Refusal::Other(format!("{id} is open; skip the steps in it")));
+        }
+        if let Some(gate) = it.step(step).gate
+            && self.world.gates[&gate].is_open()
+            && let Some(why) =
+                self.world.gates[&gate].excludes(&by, &self.world.rule(&self.world.gates[&gate]))
+        {
+            return Err(Refusal::NotAllowed { gate, why });
+        }
+        let reason = required_reason(reason, &format!("skip {id} of {run}"))?;
+        self.close_gate(run, step, "by-hand");
+        self.skip_tree(run, step, Why::Person { by, reason });
+        Ok(())
+    }
+
+    fn done(
+        &mut self,
+        run: RunId,
+        step: StepIx,
+        outputs: ValueMap,
+        reason: String,
+        by: Actor,
+    ) -> Result<(), Refusal> {
+        let it = self.find_step(run, step)?;
+        let (state, plan) = (it.step(step).state(), it.plan_step(step).clone());
+        let open = matches!(state, StepState::Ready | StepState::Waiting | StepState::InDoubt);
+        if !open || it.state.rests() || matches!(plan.work, Work::Frame(_)) {
+            let verb = "complete by hand".to_owned();
+            return Err(Refusal::StepState { run, step: plan.id, state, verb });
+        }
+        if let Some(gate) = it.step(step).gate
+            && self.world.gates[&gate].is_open()
+            && let Some(why) =
+                self.world.gates[&gate].excludes(&by, &self.world.rule(&self.world.gates[&gate]))
+        {
+            return Err(Refusal::NotAllowed { gate, why });
+        }
+        let reason = required_reason(reason, &format!("complete {} of {run} by hand", plan.id))?;
+        let judged = outcome::judge(&plan, &outputs);
+        let outputs = judged.map_err(|it| Refusal::Other(format!("{} {}", plan.id, it.message)))?.outputs;
+        self.close_gate(run, step, "by-hand");
+        self.emit_step(run, step, StepEvent::DoneByHand { by, outputs, reason });
+        Ok(())
+    }
+
+    fn undo(&mut self, run: RunId, reason: String, by: Actor) -> Result<(), Refusal> {
+        let it = self.find(run)?;
+        if !it.state.rests() {
+            return Err(wrong_state(run, it.state, "undo", "cancel it with --undo, or wait for its end"));
+        }
+        if !it.completed.iter().any(|step| it.is_undoable(*step)) {
+            return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));
+        }
+        let reason = required_reason(reason, &format!("undo {run}"))?;
+        self.emit_run(run, RunEvent::Cancelling { by, reason, undo: true });
+        self.emit_run(run, RunEvent::Compensating);
+        Ok(())
+    }
+
+    fn settle_undo(
+        &mut self,
+        run: RunId,
+        step: StepIx,
+        again: bool,
+        reason: &str,
+        by: Actor,
+    ) -> Result<(), Refusal> {
+        let it = self.find_step(run, step)?;
+        let (stuck, state) = (it.step(step).undo_stuck, it.step(step).state());
+        let id = it.plan_step(step).id.clone();
+        if !stuck {
+            return Err(Refusal::StepState { run, step: id, state, verb: "settle the undo of".to_owned() });
+        }
+        required_reason(reason.to_owned(), &format!("settle the undo of {id} of {run}"))?;
+        if again {
+            self.emit(Fact::Undo(run, step, UndoEvent::Again { by }));
+            self.undo_call(run, step);
+        } else {
+            self.emit(Fact::Undo(run, step, UndoEvent::Done { by: Some(by) }));
+        }
+        Ok(())
+    }
+
+    fn is_in_flight(&self, attempt: AttemptId) -> bool {
+        self.world.runs.get(&attempt.run).is_some_and(|run| {
+            run.has(attempt.step)
+                && run.step(attempt.step).attempts == attempt.number
+                && run.step(attempt.step).in_flight.is_some()
+        })
+    }
+
+    fn facts_fetched(&mut self, run: RunId, step: StepIx, facts: Facts) {
+        let waits = self.world.runs.get(&run).is_some_and(|it| {
+            it.has(step) && it.step(step).state() == StepState::Waiting && it.step(step).asked.is_some()
+        });
+        if waits {
+            self.emit_step(run, step, StepEvent::FactsKnown { facts });
+        }
+    }
+
+    /// The purpose of the call that is being made.
+    pub(super) fn purpose(&self, run: RunId, step: StepIx) -> Option<Purpose> {
+        self.run(run).step(step).in_flight
+    }
+}
+
+fn wrong_state(run: RunId, state: RunState, verb: &str, valid: &str) -> Refusal {
+    Refusal::RunState { run, state, verb: verb.to_owned(), valid: Some(valid.to_owned()) }
+}
+
+fn checked_reason(reason: String) -> Result<String, Refusal> {
+    if reason.len() > REASON_BYTES_MAX {
+        return Err(Refusal::ReasonTooLong(reason.len()));
+    }
+    Ok(reason)
+}
+
+pub(super) fn required_reason(reason: String, verb: &str) -> Result<String, Refusal> {
+    let reason = checked_reason(reason)?;
+    if reason.trim().is_empty() { Err(Refusal::ReasonMissing(verb.to_owned())) } else { Ok(reason) }
+}

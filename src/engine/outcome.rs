@@ -1,0 +1,100 @@
+//! What the end of a call means: are the outputs what the step promised, and how far can they be trusted?
+
+use crate::{
+    base::{ErrorKind, ErrorRecord, FailureMode, Score, Severity, Value, ValueMap, type_name},
+    engine::Failure,
+    plan::{ConfidenceBelow, OutputType, PlanStep},
+};
+
+/// The confidence of work that says nothing of it (a tool of medium reliability, O1).
+const CONFIDENCE_DEFAULT: Score = Score(8000);
+
+/// A success, judged.
+pub(super) struct Result {
+    pub(super) outputs: ValueMap,
+    pub(super) confidence: Score,
+    pub(super) partial: bool,
+    /// Below the least that is good enough, and what that does.
+    pub(super) below: Option<ConfidenceBelow>,
+}
+
+/// Types the declared outputs and reads `status` and `confidence`.
+pub(super) fn judge(plan: &PlanStep, written: &ValueMap) -> std::result::Result<Result, Failure> {
+    let mut outputs = written.clone();
+    for (name, kind) in &plan.outputs {
+        let Some(value) = written.get(name) else {
+            return Err(contract(format!(
+                "did not write its declared output `{name}`; add: echo \"{name}=…\" >> \"$CUELIGHT_OUTPUT\""
+            )));
+        };
+        match typed(value.clone(), *kind) {
+            Ok(value) => outputs.insert(name.clone(), value),
+            Err(what) => return Err(contract(format!("wrote output `{name}` as {what}"))),
+        };
+    }
+    let text = |name: &str| written.get(name).and_then(Value::as_str).unwrap_or_default();
+    let source = plan.confidence.as_ref().and_then(|it| it.from.as_deref()).unwrap_or("confidence");
+    let reported = written.get(source).and_then(|it| Score::parse(&crate::expression::to_text(it)));
+    let confidence = reported.unwrap_or(CONFIDENCE_DEFAULT);
+    let below = plan.confidence.as_ref().filter(|it| confidence < it.min).map(|it| it.below);
+    Ok(Result { outputs, confidence, partial: text("status") == "partial", below })
+}
+
+fn contract(message: String) -> Failure {
+    Failure { mode: FailureMode::AgentContract, message, tail: String::new(), not_started: false }
+}
+
+/// A text as the type it was declared with; else what it is, to finish "is …".
+pub(super) fn typed(value: Value, kind: OutputType) -> std::result::Result<Value, String> {
+    let wanted = match kind {
+        OutputType::Any => return Ok(value),
+        OutputType::String => "string",
+        OutputType::Number | OutputType::Integer => "number",
+        OutputType::Boolean => "boolean",
+        OutputType::Object => "object",
+        OutputType::Array => "array",
+    };
+    let fits = |it: &Value| {
+        let whole = it.is_i64() || it.is_u64();
+        type_name(it) == wanted && (kind != OutputType::Integer || whole)
+    };
+    if fits(&value) {
+        return Ok(value);
+    }
+    let text = match &value {
+        Value::String(text) => text.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
+    };
+    if kind == OutputType::String {
+        return Ok(Value::String(text));
+    }
+    match serde_json::from_str::<Value>(text.trim()) {
+        Ok(read) if fits(&read) => Ok(read),
+        _ => Err(format!("{:?}, which is no {wanted}", crate::base::shorten(&text, 40))),
+    }
+}
+
+/// The record of a failure of this step.
+pub(super) fn record(plan: &PlanStep, failure: &Failure, severity: Severity) -> Box<ErrorRecord> {
+    let kind =
+        plan.category.as_deref().and_then(ErrorKind::of_category).unwrap_or(ErrorKind::TaskExecutionError);
+    let builder = ErrorRecord::builder()
+        .error_type(kind)
+        .severity(severity)
+        .mode(failure.mode)
+        .source(plan.id.clone())
+        .message(failure.message.clone())
+        .tail(failure.tail.clone());
+    Box::new(
+        builder
+            .build()
+            .unwrap_or_else(|missing| panic!("fault: a failure of {} without its {missing}", plan.id)),
+    )
+}
+
+/// A failure that the engine itself has found.
+pub(super) fn failure(mode: FailureMode, message: impl Into<String>) -> Failure {
+    Failure { mode, message: message.into(), tail: String::new(), not_started: false }
+}

@@ -1,0 +1,126 @@
+//! Whether enough different people have agreed. One person fills one place, whatever groups they are in.
+
+use crate::{engine::Actor, plan::Quorum};
+
+/// Whether the voters fill every place that `require` asks for; without any, one person is enough.
+pub(super) fn is_reached(require: &[Quorum], voters: &[&Actor]) -> bool {
+    missing(require, voters).is_empty()
+}
+
+/// What is still missing: group and how many.
+pub(super) fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<String>, u32)> {
+    let anybody = [Quorum { group: None, count: 1 }];
+    let require = if require.is_empty() { &anybody } else { require };
+    let places: Vec<usize> =
+        require.iter().enumerate().flat_map(|(index, it)| (0..it.count).map(move |_| index)).collect();
+    let filled = assign(require, &places, voters);
+    let mut out: Vec<(Option<String>, u32)> = Vec::new();
+    for (index, quorum) in require.iter().enumerate() {
+        let open =
+            places.iter().zip(&filled).filter(|(place, voter)| **place == index && voter.is_none()).count();
+        if open > 0 {
+            out.push((quorum.group.clone(), u32::try_from(open).unwrap_or(u32::MAX)));
+        }
+    }
+    out
+}
+
+/// Whether this person could fill any place at all.
+pub(super) fn could_fill(require: &[Quorum], escalated: Option<&str>, actor: &Actor) -> bool {
+    require.is_empty()
+        || require.iter().any(|it| fits(it, actor))
+        || escalated.is_some_and(|to| is_addressed(to, actor))
+}
+
+/// Whether a text means this person: a name, or `group:NAME`.
+pub(super) fn is_addressed(text: &str, actor: &Actor) -> bool {
+    match text.strip_prefix("group:") {
+        Some(group) => actor.groups.iter().any(|it| it == group),
+        None => actor.name == text,
+    }
+}
+
+fn fits(quorum: &Quorum, actor: &Actor) -> bool {
+    quorum.group.as_ref().is_none_or(|group| actor.groups.contains(group))
+}
+
+/// A largest assignment of people to places (augmenting paths; both lists are short).
+fn assign(require: &[Quorum], places: &[usize], voters: &[&Actor]) -> Vec<Option<usize>> {
+    let mut filled = vec![None; places.len()];
+    for voter in 0..voters.len() {
+        let mut seen = vec![false; places.len()];
+        place(voter, require, places, voters, &mut filled, &mut seen);
+    }
+    filled
+}
+
+fn place(
+    voter: usize,
+    require: &[Quorum],
+    places: &[usize],
+    voters: &[&Actor],
+    filled: &mut Vec<Option<usize>>,
+    seen: &mut Vec<bool>,
+) -> bool {
+    for at in 0..places.len() {
+        if seen[at] || !fits(&require[places[at]], voters[voter]) {
+            continue;
+        }
+        seen[at] = true;
+        let free = match filled[at] {
+            None => true,
+            Some(other) => place(other, require, places, voters, filled, seen),
+        };
+        if free {
+            filled[at] = Some(voter);
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Channel, Proof};
+
+    /// `sre 1, product 1; ann sre product, bob sre`
+    fn check(require: &str, people: &str) -> bool {
+        let require: Vec<Quorum> = require
+            .split(", ")
+            .filter(|it| !it.is_empty())
+            .map(|it| {
+                let (group, count) = it.split_once(' ').expect("group count");
+                let group = (group != "any").then(|| group.to_owned());
+                Quorum { group, count: count.parse().expect("a number") }
+            })
+            .collect();
+        let people: Vec<Actor> = people
+            .split(", ")
+            .filter(|it| !it.is_empty())
+            .enumerate()
+            .map(|(uid, it)| {
+                let mut words = it.split(' ').map(str::to_owned);
+                let name = words.next().expect("a name");
+                let proof = Proof::OsUser(u32::try_from(uid).expect("few people"));
+                Actor { name, proof, groups: words.collect(), channel: Channel::Console }
+            })
+            .collect();
+        is_reached(&require, &people.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn one_person_is_enough_when_nothing_is_asked_for() {
+        assert!(!check("", ""));
+        assert!(check("", "ann"));
+    }
+
+    #[test]
+    fn one_person_in_two_groups_fills_one_place() {
+        assert!(!check("sre 1, product 1", "ann sre product"));
+        assert!(check("sre 1, product 1", "ann sre product, bob sre"));
+        assert!(check("sre 1, product 1", "bob sre, ann sre product"));
+        assert!(!check("sre 2", "ann sre, bob product"));
+        assert!(check("sre 1, any 1", "ann sre, bob"));
+    }
+}

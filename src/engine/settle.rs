@@ -1,0 +1,883 @@
+//! What follows of itself: works off the list of what was touched until it is empty.
+//!
+//! Order: touched steps are judged, free slots are filled (priority, then file order), and a run in which nothing is
+//! open any more is undone or ended.
+
+use crate::{
+    base::{
+        ErrorKind, ErrorRecord, FailureMode, OPEN_GATES_MAX, RunId, STEPS_MAX, Severity, Span, StepIx,
+        Timestamp, Value, ValueMap,
+    },
+    engine::{
+        Fact, Failure, GateEvent, GateState, Refusal, RunEvent, RunState, ScopeEvent, StepEvent, StepState,
+        WaitReason, Why,
+        ask::{self, Asking},
+        call::Unresolved,
+        condition::View,
+        gate::{Gate, GateDue},
+        handle::Turn,
+        outcome,
+        run::Run,
+    },
+    expression::{EvalError, to_text},
+    plan::{
+        ConfidenceBelow, Frame, FrameKind, GateRule, OnConflict, OnError, OnFailure, OnTimeout, PlanStep,
+        Scope, WaitFor, Work, expand,
+    },
+};
+
+impl Turn<'_> {
+    /// Until nothing more follows.
+    pub(super) fn settle(&mut self) {
+        while let Some(run) = self.world.dirty.pop_first() {
+            self.settle_run(run);
+        }
+    }
+
+    fn settle_run(&mut self, id: RunId) {
+        loop {
+            let Some(run) = self.world.runs.get(&id) else { return };
+            if run.state.rests() {
+                return;
+            }
+            if run.state == RunState::Created && !run.cancelling {
+                if !self.take_place(id) {
+                    return;
+                }
+            } else if let Some(step) = run.touched.first().copied() {
+                self.judge(id, step);
+            } else if let Some(step) = next_ready(run) {
+                self.begin(id, step);
+            } else {
+                if run.open_steps == 0 {
+                    self.wind_up(id);
+                }
+                return;
+            }
+        }
+    }
+
+    /// A new run takes its place in its concurrency group. False: it has to wait.
+    fn take_place(&mut self, id: RunId) -> bool {
+        let concurrency = self.run(id).plan.concurrency.clone();
+        let others: Vec<RunId> = concurrency
+            .iter()
+            .filter_map(|it| self.world.groups.get(&it.group))
+            .flatten()
+            .copied()
+            .filter(|it| *it < id)
+            .collect();
+        if others.is_empty() {
+            self.emit_run(id, RunEvent::Started);
+            return true;
+        }
+        match concurrency.map(|it| it.on_conflict).unwrap_or_default() {
+            OnConflict::Queue => {}
+            OnConflict::Skip => {
+                let by = crate::engine::Actor::engine();
+                let reason = format!("{} of the same concurrency group is open", others[0]);
+                self.emit_run(id, RunEvent::Cancelling { by, reason, undo: false });
+                self.close_open(id, None, &Why::Cancelled, true);
+                return true;
+            }
+            OnConflict::CancelRunning => {
+                for other in others {
+                    let run = self.run(other);
+                    let spared = !self.run(id).plan.concurrency.as_ref().is_some_and(|it| it.cancel_waiting);
+                    let at_gate =
+                        spared && self.world.gates.values().any(|it| it.run == other && it.is_open());
+                    if !run.cancelling && !at_gate && !run.state.rests() {
+                        let by = self.run(id).by.clone();
+                        let reason = format!("{id} of the same concurrency group takes its place");
+                        self.emit_run(other, RunEvent::Cancelling { by, reason, undo: false });
+                        self.close_open(other, None, &Why::Cancelled, false);
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// A step whose needs have come to rest, or a frame whose children have.
+    fn judge(&mut self, id: RunId, step: StepIx) {
+        let run = self.run(id);
+        if run.step(step).state() == StepState::Running {
+            self.close_frame(id, step);
+            return;
+        }
+        let plan = run.plan_step(step);
+        if run.timed_out {
+            self.skip_tree(id, step, Why::RunTimedOut);
+            return;
+        }
+        if run.is_ending() && !run.step(step).explicit && !self.in_explicit_frame(id, step) {
+            let why = run.stopping.map_or(Why::Cancelled, |it| Why::Stopped(it.because));
+            self.skip_tree(id, step, why);
+            return;
+        }
+        let view = View::of(self.world, run, step, self.now);
+        let holds = match &plan.condition {
+            None => Ok(run.step(step).blocked.is_none()),
+            Some(condition) => view.holds(condition),
+        };
+        match holds {
+            Ok(true) => self.admit(id, step),
+            Ok(false) => {
+                let blocked = run.step(step).blocked.filter(|_| !run.step(step).explicit);
+                self.skip_tree(id, step, blocked.map_or(Why::Condition, Why::Need));
+            }
+            Err(EvalError::NeedsFiles(patterns)) => self.ask_facts(id, step, Vec::new(), vec![patterns]),
+            Err(error) => {
+                let message = format!("its `if` could not be decided: {error}");
+                self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+            }
+        }
+    }
+
+    /// Whether a frame around it was allowed to open although the run is ending.
+    fn in_explicit_frame(&self, id: RunId, step: StepIx) -> bool {
+        let run = self.run(id);
+        let mut frame = run.plan_step(step).frame;
+        while let Some(index) = frame {
+            if run.step(index).explicit {
+                return true;
+            }
+            frame = run.plan_step(index).frame;
+        }
+        false
+    }
+
+    fn admit(&mut self, id: RunId, step: StepIx) {
+        let run = self.run(id);
+        if run.state == RunState::Paused || !has_room(run, step) {
+            self.emit_step(id, step, StepEvent::Ready);
+        } else {
+            self.begin(id, step);
+        }
+    }
+
+    /// Starts what a step does.
+    fn begin(&mut self, id: RunId, step: StepIx) {
+        let work = self.run(id).plan_step(step).work.clone();
+        match &work {
+            Work::Run { .. } => self.call_again(id, step),
+            Work::Gate(_) => self.open_gate(id, step),
+            Work::Wait(wait) => self.start_wait(id, step, wait),
+            Work::Set { scope, values, ttl } => self.set(id, step, *scope, values, *ttl),
+            Work::Frame(frame) => self.open_frame(id, step, frame),
+            Work::Later(later) => {
+                let message = format!("`{}` comes with a later release of cuelight", later.kind);
+                self.fail_step(id, step, &outcome::failure(FailureMode::ResourceTool, message));
+            }
+        }
+    }
+
+    /// What could not be resolved: files are asked for, or the step fails.
+    pub(super) fn unresolved(&mut self, id: RunId, step: StepIx, files: Vec<String>, why: Unresolved) {
+        match why {
+            Unresolved::Needs(patterns) => self.ask_facts(id, step, files, patterns),
+            Unresolved::Failed(message) => {
+                self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+            }
+        }
+    }
+
+    fn ask_facts(&mut self, id: RunId, step: StepIx, files: Vec<String>, mut patterns: Vec<Vec<String>>) {
+        if let Some(known) = &self.run(id).step(step).facts {
+            patterns.extend(known.hashes.iter().map(|it| it.0.clone()));
+        }
+        patterns.sort();
+        patterns.dedup();
+        self.emit_step(id, step, StepEvent::FactsAsked { files, patterns });
+    }
+
+    fn start_wait(&mut self, id: RunId, step: StepIx, wait: &WaitFor) {
+        let view = View::of(self.world, self.run(id), step, self.now);
+        let until = match wait {
+            WaitFor::Duration(template) => view
+                .text(template)
+                .map(|text| text.parse::<Span>().map(|it| self.now + it).map_err(|it| it.to_string())),
+            WaitFor::Until(template) => view.text(template).map(|text| text.parse::<Timestamp>()),
+        };
+        match until {
+            Ok(Ok(until)) if until <= self.now => self.complete(id, step, ValueMap::new(), None),
+            Ok(Ok(until)) => self.emit_step(id, step, StepEvent::Waiting { reason: WaitReason::Time(until) }),
+            Ok(Err(message)) => {
+                self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+            }
+            Err(error) => self.unresolved(id, step, Vec::new(), error.into()),
+        }
+    }
+
+    fn set(&mut self, id: RunId, step: StepIx, scope: Scope, values: &[(String, Value)], ttl: Option<Span>) {
+        let run = self.run(id);
+        let view = View::of(self.world, run, step, self.now);
+        let resolved: Result<Vec<(String, Value)>, EvalError> =
+            values.iter().map(|(key, value)| Ok((key.clone(), view.deep(value)?))).collect();
+        let values = match resolved {
+            Ok(values) => values,
+            Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
+        };
+        if let Some((key, _)) =
+            values.iter().find(|it| it.1.to_string().len() > crate::base::SCOPE_VALUE_BYTES_MAX)
+        {
+            let message = format!("the value of `{key}` is larger than 1 MiB");
+            return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+        }
+        let owner = match scope {
+            Scope::Run => id.to_string(),
+            Scope::Session => run.by.principal(),
+            Scope::Global => String::new(),
+        };
+        let expires_at = ttl.map(|it| self.now + it);
+        for (key, value) in &values {
+            let (owner, key, value) = (owner.clone(), key.clone(), value.clone());
+            self.emit(Fact::Scope(id, ScopeEvent::Set { scope, owner, key, value, expires_at }));
+        }
+        self.complete(id, step, values.into_iter().collect(), None);
+    }
+
+    fn open_frame(&mut self, id: RunId, step: StepIx, frame: &Frame) {
+        let run = self.run(id);
+        let view = View::of(self.world, run, step, self.now);
+        let opened = match &frame.kind {
+            FrameKind::Matrix => Ok((ValueMap::new(), Vec::new())),
+            FrameKind::Workflow { inputs, defaults, .. } => {
+                let mut all = defaults.clone();
+                let given: Result<(), EvalError> = inputs.iter().try_for_each(|(name, value)| {
+                    all.insert(name.clone(), view.deep(value)?);
+                    Ok(())
+                });
+                given.map(|()| (all, Vec::new())).map_err(Unresolved::from)
+            }
+            FrameKind::Computed { matrix, body } => {
+                self.copies(id, step, matrix, body).map(|it| (ValueMap::new(), it))
+            }
+        };
+        match opened {
+            Ok((inputs, copies)) => self.emit_step(id, step, StepEvent::Opened { inputs, copies }),
+            Err(why) => self.unresolved(id, step, Vec::new(), why),
+        }
+    }
+
+    fn copies(
+        &self,
+        id: RunId,
+        step: StepIx,
+        matrix: &Value,
+        body: &[PlanStep],
+    ) -> Result<Vec<PlanStep>, Unresolved> {
+        let run = self.run(id);
+        let value = View::of(self.world, run, step, self.now).deep(matrix)?;
+        let first = StepIx::from_index(run.steps.len());
+        let copies =
+            expand(&run.plan_step(step).id, body, first, step, &value).map_err(Unresolved::Failed)?;
+        if run.steps.len() + copies.len() > STEPS_MAX {
+            return Err(Unresolved::Failed(format!("its matrix makes more than {STEPS_MAX} steps")));
+        }
+        Ok(copies)
+    }
+
+    fn close_frame(&mut self, id: RunId, step: StepIx) {
+        let run = self.run(id);
+        let it = run.step(step);
+        if let Some(child) = it.failed_child {
+            let (child_state, expired) = (run.step(child).state(), run.step(child).expired);
+            if child_state == StepState::Rejected {
+                self.emit_step(id, step, StepEvent::Rejected { expired });
+                let on = run_policy(self.run(id));
+                return self.consequences(id, step, true, on);
+            }
+            let message = frame_message(run, step, child);
+            return self.fail_step(id, step, &outcome::failure(FailureMode::PartialStepFailures, message));
+        }
+        if run.cancelling || run.timed_out {
+            let why = if run.timed_out { Why::RunTimedOut } else { Why::Cancelled };
+            return self.emit_step(id, step, StepEvent::Cancelled { why });
+        }
+        if run.stopping.is_some() && run.children(step).iter().any(|it| !run.step(*it).succeeded()) {
+            let why = Why::Stopped(run.stopping.map_or(step, |it| it.because));
+            return self.emit_step(id, step, StepEvent::Cancelled { why });
+        }
+        match self.frame_outputs(id, step) {
+            Ok(outputs) => self.complete(id, step, outputs, None),
+            Err(error) => {
+                let message = format!("its outputs could not be gathered: {error}");
+                self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+            }
+        }
+    }
+
+    fn frame_outputs(&self, id: RunId, step: StepIx) -> Result<ValueMap, EvalError> {
+        let run = self.run(id);
+        let Work::Frame(frame) = &run.plan_step(step).work else { return Ok(ValueMap::new()) };
+        match &frame.kind {
+            FrameKind::Workflow { outputs, .. } => {
+                let view = View { scope: Some(step), ..View::of(self.world, run, step, self.now) };
+                outputs.iter().map(|(name, it)| Ok((name.clone(), view.value(it)?))).collect()
+            }
+            FrameKind::Matrix | FrameKind::Computed { .. } => {
+                let mut lists: Vec<(String, Vec<Value>)> = Vec::new();
+                for (at, child) in run.children(step).iter().enumerate() {
+                    for (key, value) in &run.step(*child).outputs {
+                        let index = lists.iter().position(|it| it.0 == *key).unwrap_or_else(|| {
+                            lists.push((key.clone(), Vec::new()));
+                            lists.len() - 1
+                        });
+                        lists[index].1.resize(at, Value::Null);
+                        lists[index].1.push(value.clone());
+                    }
+                }
+                Ok(lists.into_iter().map(|(key, list)| (key, Value::Array(list))).collect())
+            }
+        }
+    }
+
+    /// A step is done.
+    pub(super) fn complete(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        outputs: ValueMap,
+        result: Option<outcome::Result>,
+    ) {
+        let fallback = self.run(id).step(step).work;
+        let (confidence, partial) = result.map_or((None, false), |it| (Some(it.confidence), it.partial));
+        let done = StepEvent::Completed {
+            outputs,
+            confidence,
+            partial,
+            fallback,
+            kept: false,
+            released: Vec::new(),
+        };
+        self.emit_step(id, step, done);
+    }
+
+    /// A step has failed for good; what that does stands in its `on-error`.
+    pub(super) fn fail_step(&mut self, id: RunId, step: StepIx, failure: &Failure) {
+        let plan = self.run(id).plan_step(step);
+        let on_error = plan.on_error;
+        let severity = if on_error == OnError::Abort { Severity::High } else { Severity::Medium };
+        let record = outcome::record(plan, failure, severity);
+        self.skip_children(id, step);
+        match on_error {
+            OnError::Skip => self.emit_step(id, step, StepEvent::Skipped { why: Why::Failed(record) }),
+            OnError::Continue => self.emit_step(id, step, StepEvent::Failed { record }),
+            OnError::Abort => {
+                self.emit_step(id, step, StepEvent::Failed { record });
+                let on = run_policy(self.run(id));
+                self.consequences(id, step, false, on);
+            }
+        }
+    }
+
+    /// What an aborting failure, or a rejection, does to everything else.
+    fn consequences(&mut self, id: RunId, step: StepIx, rejected: bool, on: OnFailure) {
+        let run = self.run(id);
+        if let Some(frame) = run.plan_step(step).frame {
+            let Work::Frame(around) = &run.plan_step(frame).work else { return };
+            match around.kind {
+                FrameKind::Workflow { .. } => self.close_open(id, Some(frame), &Why::Stopped(step), false),
+                FrameKind::Matrix | FrameKind::Computed { .. } if around.fail_fast => {
+                    self.close_open(id, Some(frame), &Why::FailFast(step), true);
+                }
+                FrameKind::Matrix | FrameKind::Computed { .. } => {}
+            }
+            return;
+        }
+        if on == OnFailure::Continue || run.stopping.is_some() || run.cancelling {
+            return;
+        }
+        let compensate = on == OnFailure::Compensate;
+        self.emit_run(id, RunEvent::Stopping { because: step, rejected, compensate });
+        self.close_open(id, None, &Why::Stopped(step), false);
+    }
+
+    /// Ends what has not begun, and what only waits: everywhere, or inside one frame. What runs goes on, unless `all`.
+    pub(super) fn close_open(&mut self, id: RunId, within: Option<StepIx>, why: &Why, all: bool) {
+        let run = self.run(id);
+        let members: Vec<StepIx> = match within {
+            None => (0..run.steps.len()).map(StepIx::from_index).collect(),
+            Some(frame) => descendants(run, frame),
+        };
+        for step in members {
+            let run = self.run(id);
+            let it = run.step(step);
+            let spared = (it.explicit || self.in_explicit_frame(id, step)) && !all && !run.timed_out;
+            match it.state() {
+                StepState::Pending if !spared => {
+                    self.emit_step(id, step, StepEvent::Skipped { why: why.clone() });
+                }
+                StepState::Ready if !spared => {
+                    self.emit_step(id, step, StepEvent::Skipped { why: why.clone() });
+                }
+                StepState::Waiting if !spared || it.gate.is_some() => {
+                    self.close_gate(id, step, "run");
+                    self.emit_step(id, step, StepEvent::Cancelled { why: why.clone() });
+                }
+                StepState::Running if all && it.in_flight.is_some() => {
+                    self.emit_step(id, step, StepEvent::Cancelled { why: why.clone() });
+                }
+                StepState::Pending
+                | StepState::Ready
+                | StepState::Waiting
+                | StepState::Running
+                | StepState::Completed
+                | StepState::Partial
+                | StepState::Failed
+                | StepState::Rejected
+                | StepState::Skipped
+                | StepState::Cancelled
+                | StepState::Undoing
+                | StepState::Undone
+                | StepState::InDoubt => {}
+            }
+        }
+    }
+
+    /// Skips a step, and what can then never run inside it.
+    pub(super) fn skip_tree(&mut self, id: RunId, step: StepIx, why: Why) {
+        self.skip_children(id, step);
+        self.emit_step(id, step, StepEvent::Skipped { why });
+    }
+
+    fn skip_children(&mut self, id: RunId, frame: StepIx) {
+        for step in descendants(self.run(id), frame) {
+            if self.run(id).step(step).state() == StepState::Pending {
+                self.emit_step(id, step, StepEvent::Skipped { why: Why::Frame(frame) });
+            }
+        }
+    }
+
+    /// Asks people.
+    fn open_gate(&mut self, id: RunId, step: StepIx) {
+        let run = self.run(id);
+        let Work::Gate(rule) = run.plan_step(step).work.clone() else { return };
+        let files = ask::evidence_files(&rule);
+        if !files.is_empty() && run.step(step).facts.is_none() {
+            return self.ask_facts(id, step, files, Vec::new());
+        }
+        if self.world.open_gates >= OPEN_GATES_MAX {
+            let message = format!("{OPEN_GATES_MAX} gates are open, which is the most");
+            return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
+        }
+        let auto = match &rule.auto {
+            None => Ok(false),
+            Some(expression) => crate::expression::parse(expression)
+                .map_err(|it| Unresolved::Failed(it.to_string()))
+                .and_then(|expr| {
+                    let view = View::of(self.world, run, step, self.now);
+                    crate::expression::evaluate_truth(&expr, &view).map_err(Unresolved::from)
+                }),
+        };
+        let asking = Asking {
+            gate: self.world.next_gate_id(),
+            epoch: crate::base::Epoch(1),
+            opened_at: self.now,
+            expires_at: rule.timeout.map(|it| self.now + it),
+            form: None,
+        };
+        let made =
+            auto.and_then(|auto| Ok((auto, ask::make(self.world, run, step, &rule, &asking, self.now)?)));
+        match made {
+            Err(why) => self.unresolved(id, step, files, why),
+            Ok((auto, ask)) => {
+                let gate = self.ask(id, step, ask);
+                if auto {
+                    self.resolve(gate, GateState::Approved, "policy:auto");
+                }
+            }
+        }
+    }
+
+    /// Puts an ask before people.
+    fn ask(&mut self, id: RunId, step: StepIx, ask: crate::engine::Ask) -> crate::base::GateId {
+        let (gate, hash) = (ask.gate, ask::hash(&ask));
+        self.emit(Fact::Gate(id, step, gate, GateEvent::Asked { ask: Box::new(ask), hash, why: None }));
+        self.emit_step(id, step, StepEvent::Waiting { reason: WaitReason::Person(gate) });
+        gate
+    }
+
+    /// Asks whether something out of the ordinary is all right: a higher ceiling, a result below its least confidence.
+    pub(super) fn ask_by_the_way(&mut self, id: RunId, step: StepIx) {
+        let asking = Asking {
+            gate: self.world.next_gate_id(),
+            epoch: crate::base::Epoch(1),
+            opened_at: self.now,
+            expires_at: None,
+            form: None,
+        };
+        let ask = self.by_the_way(self.run(id), step, &asking);
+        self.ask(id, step, ask);
+    }
+
+    pub(super) fn by_the_way(&self, run: &Run, step: StepIx, asking: &Asking) -> crate::engine::Ask {
+        if run.step(step).held.is_some() {
+            ask::confidence(run, step, asking)
+        } else {
+            ask::budget(run, step, asking)
+        }
+    }
+
+    /// Closes a gate that somebody, a policy or time has decided.
+    pub(super) fn resolve(&mut self, id: crate::base::GateId, state: GateState, by: &str) {
+        let gate = &self.world.gates[&id];
+        let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
+        if state == GateState::Approved && self.asks_again(id) {
+            return;
+        }
+        let gate = &self.world.gates[&id];
+        let form = gate.form();
+        let approvers: Vec<crate::engine::Actor> = gate.votes.iter().map(|it| it.by.clone()).collect();
+        let released = released(self.run(run), gate);
+        self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
+        if for_budget {
+            return self.by_the_way_resolved(run, step, state, &form, approvers);
+        }
+        if state == GateState::Approved {
+            let names: Vec<&crate::engine::Actor> = approvers.iter().collect();
+            let outputs = ask::result("approved", &form, &names);
+            let done = StepEvent::Completed {
+                outputs,
+                confidence: None,
+                partial: false,
+                fallback: 0,
+                kept: false,
+                released,
+            };
+            self.emit_step(run, step, done);
+        } else {
+            let on_reject = match &self.run(run).plan_step(step).work {
+                Work::Gate(rule) => rule.on_reject,
+                Work::Run { .. } | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) | Work::Later(_) => {
+                    OnFailure::Stop
+                }
+            };
+            self.emit_step(run, step, StepEvent::Rejected { expired: state == GateState::Expired });
+            self.consequences(run, step, true, on_reject);
+        }
+    }
+
+    /// Whether what would run is no longer what people saw; then they are asked again, and nothing is approved.
+    fn asks_again(&mut self, id: crate::base::GateId) -> bool {
+        let gate = &self.world.gates[&id];
+        let asking = Asking {
+            gate: id,
+            epoch: gate.epoch,
+            opened_at: gate.ask.opened_at,
+            expires_at: gate.ask.expires_at,
+            form: Some(gate.form()),
+        };
+        let same = self.make_ask(gate, &asking).is_ok_and(|ask| {
+            ask.will_run == gate.ask.will_run
+                && ask.binds == gate.ask.binds
+                && ask.evidence == gate.ask.evidence
+        });
+        if same {
+            return false;
+        }
+        let Ok((ask, hash)) = self.ask_again(id, None) else { return false };
+        let why = Some("what would run has changed since it was shown".to_owned());
+        self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why });
+        true
+    }
+
+    fn by_the_way_resolved(
+        &mut self,
+        run: RunId,
+        step: StepIx,
+        state: GateState,
+        form: &ValueMap,
+        mut approvers: Vec<crate::engine::Actor>,
+    ) {
+        let held = self.run(run).step(step).held.clone();
+        let plan = self.run(run).plan_step(step).clone();
+        match (held, state == GateState::Approved) {
+            (Some(outputs), true) => match outcome::judge(&plan, &outputs) {
+                Ok(result) => self.complete(run, step, result.outputs.clone(), Some(result)),
+                Err(failure) => self.fail_step(run, step, &failure),
+            },
+            (Some(_), false) => {
+                let failure =
+                    outcome::failure(FailureMode::AgentValidation, "its result was not good enough");
+                self.fail_step(run, step, &failure);
+            }
+            (None, true) => {
+                let calls = form.get("calls").and_then(|it| to_text(it).parse().ok());
+                let calls = calls.unwrap_or(self.run(run).calls + 1);
+                let by = approvers.pop().unwrap_or_else(crate::engine::Actor::engine);
+                self.emit_run(run, RunEvent::BudgetRaised { calls, by });
+                self.call_again(run, step);
+            }
+            (None, false) => {
+                let failure =
+                    outcome::failure(FailureMode::PolicyBudget, "the budget is used up and was not raised");
+                self.fail_step(run, step, &failure);
+            }
+        }
+    }
+
+    /// A gate whose step ends for another reason.
+    pub(super) fn close_gate(&mut self, run: RunId, step: StepIx, by: &str) {
+        let gate = self.run(run).step(step).gate;
+        if let Some(gate) = gate.filter(|it| self.world.gates.get(it).is_some_and(Gate::is_open)) {
+            let form = ValueMap::new();
+            self.emit_gate(
+                gate,
+                GateEvent::Resolved { state: GateState::Cancelled, by: by.to_owned(), form },
+            );
+        }
+    }
+
+    /// Time has passed: everything that is due happens, in order.
+    pub(super) fn wake(&mut self) {
+        while let Some((run, step)) = self.world.next_due(self.now) {
+            match step {
+                None => self.time_is_up(run),
+                Some(step) => self.step_due(run, step),
+            }
+            self.settle();
+        }
+    }
+
+    fn time_is_up(&mut self, run: RunId) {
+        let it = self.run(run);
+        let after = it.plan.timeout.unwrap_or_default();
+        let builder = ErrorRecord::builder()
+            .error_type(ErrorKind::WorkflowExecutionError)
+            .severity(Severity::Critical)
+            .mode(FailureMode::SystemTimeout)
+            .source(it.plan.name.clone())
+            .message(format!("the run took longer than its timeout of {after}"));
+        let record = builder.build().unwrap_or_else(|it| panic!("fault: a time-out without its {it}"));
+        self.emit_run(run, RunEvent::TimedOut { record: Box::new(record) });
+        self.close_open(run, None, &Why::RunTimedOut, false);
+    }
+
+    fn step_due(&mut self, run: RunId, step: StepIx) {
+        let it = self.run(run).step(step);
+        if let Some((gate, due)) = it.gate.and_then(|gate| Some((gate, self.world.gate_due(gate, self.now)?)))
+        {
+            return self.gate_due(gate, due);
+        }
+        match (it.state(), &self.run(run).plan_step(step).work) {
+            (StepState::Undoing, _) => self.undo_call(run, step),
+            (StepState::Running, Work::Frame(_)) => {
+                let after = self.run(run).plan_step(step).timeout.unwrap_or_default();
+                self.close_open(run, Some(step), &Why::Frame(step), true);
+                let message = format!("took longer than its timeout of {after}");
+                self.fail_step(run, step, &outcome::failure(FailureMode::SystemTimeout, message));
+            }
+            (StepState::Waiting, Work::Run { .. }) => {
+                let it = self.run(run);
+                if it.state == RunState::Paused || !has_room(it, step) {
+                    self.emit_step(run, step, StepEvent::Ready);
+                } else {
+                    self.call_again(run, step);
+                }
+            }
+            _ => self.complete(run, step, ValueMap::new(), None),
+        }
+    }
+
+    fn gate_due(&mut self, id: crate::base::GateId, due: GateDue) {
+        let gate = &self.world.gates[&id];
+        let rule = self.world.rule(gate);
+        match due {
+            GateDue::Armed => self.resolve(id, GateState::Approved, "people"),
+            GateDue::Reminds => {
+                let count = gate.reminded + 1;
+                self.emit_gate(id, GateEvent::Reminded { count });
+            }
+            GateDue::Escalates => {
+                let group = self.escalates_to(id, &rule);
+                self.emit_gate(id, GateEvent::Escalated { group });
+            }
+            GateDue::Expires => match rule.on_timeout {
+                OnTimeout::Approve => self.resolve(id, GateState::Approved, "timeout"),
+                OnTimeout::Escalate if gate.escalated.is_none() && rule.escalate.is_some() => {
+                    let group = self.escalates_to(id, &rule);
+                    self.emit_gate(id, GateEvent::Escalated { group });
+                    self.lift_deadline(id);
+                }
+                OnTimeout::Reject | OnTimeout::Escalate => self.resolve(id, GateState::Expired, "timeout"),
+            },
+        }
+    }
+
+    /// Whom the rule names: a person, or `group:NAME`.
+    fn escalates_to(&self, id: crate::base::GateId, rule: &GateRule) -> String {
+        let gate = &self.world.gates[&id];
+        let template = rule.escalate.as_ref().map_or("", |it| it.1.as_str());
+        let view = View::of(self.world, self.run(gate.run), gate.step, self.now);
+        view.text(template).unwrap_or_else(|_| template.to_owned())
+    }
+
+    /// Asks again without a deadline: those it was escalated to have all the time they need.
+    fn lift_deadline(&mut self, id: crate::base::GateId) {
+        if let Ok((mut ask, _)) = self.ask_again(id, None) {
+            ask.expires_at = None;
+            let hash = ask::hash(&ask);
+            let why = Some("it was escalated and no longer expires".to_owned());
+            self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why });
+        }
+    }
+
+    /// Nothing is open any more: undo, or end.
+    fn wind_up(&mut self, id: RunId) {
+        let run = self.run(id);
+        let wants_undo = run.stopping.is_some_and(|it| it.compensate)
+            || run.cancel_undo
+            || run.timed_out && run.plan.on_failure == OnFailure::Compensate;
+        if !run.compensating && wants_undo && run.completed.iter().any(|it| run.is_undoable(*it)) {
+            self.emit_run(id, RunEvent::Compensating);
+        }
+        if self.run(id).compensating {
+            let run = self.run(id);
+            if run.undoing.iter().any(|it| !run.step(*it).undo_stuck) {
+                return;
+            }
+            let next = run.completed.iter().rev().copied().find(|it| run.is_undoable(*it));
+            if let Some(step) = next {
+                self.emit(Fact::Undo(id, step, crate::engine::UndoEvent::Asked));
+                return self.undo_call(id, step);
+            }
+            if !run.undoing.is_empty() {
+                return;
+            }
+        }
+        self.end_run(id);
+    }
+
+    fn end_run(&mut self, id: RunId) {
+        let run = self.run(id);
+        let state = final_state(run);
+        let outputs = if matches!(state, RunState::Completed | RunState::PartiallyCompleted) {
+            let view = View { scope: None, ..View::of(self.world, run, StepIx(0), self.now) };
+            let value = |template: &String| view.value(template).unwrap_or(Value::Null);
+            run.plan.outputs.iter().map(|(name, it)| (name.clone(), value(it))).collect()
+        } else {
+            ValueMap::new()
+        };
+        let partial = (state != RunState::Completed).then(|| Box::new(super::recovery::partial_result(run)));
+        self.emit_run(id, RunEvent::Ended { state, outputs, partial });
+    }
+
+    /// What a success below its least confidence does; true when the step is not done yet.
+    pub(super) fn is_held(&mut self, id: RunId, step: StepIx, result: &outcome::Result) -> bool {
+        match result.below {
+            None | Some(ConfidenceBelow::Warn) => false,
+            Some(ConfidenceBelow::Gate) => {
+                self.ask_by_the_way(id, step);
+                true
+            }
+            Some(ConfidenceBelow::Fail) => {
+                let min = self
+                    .run(id)
+                    .plan_step(step)
+                    .confidence
+                    .as_ref()
+                    .map_or(String::new(), |it| it.min.to_string());
+                let message = format!("its confidence of {} is below {min}", result.confidence);
+                self.fail_step(id, step, &outcome::failure(FailureMode::AgentValidation, message));
+                true
+            }
+        }
+    }
+}
+
+fn run_policy(run: &Run) -> OnFailure {
+    run.plan.on_failure
+}
+
+/// The calls an approval covers, with the hash of each.
+fn released(run: &Run, gate: &Gate) -> Vec<(StepIx, crate::base::Digest)> {
+    let covered = run.dependents(gate.step).iter().filter_map(|step| {
+        let id = &run.plan_step(*step).id;
+        gate.ask.will_run.iter().find(|it| it.step == *id).map(|it| (*step, it.launch_hash))
+    });
+    covered.collect()
+}
+
+fn has_room(run: &Run, step: StepIx) -> bool {
+    let plan = run.plan_step(step);
+    let slot = !matches!(plan.work, Work::Run { .. }) || run.running < run.running_max();
+    slot && (!Run::takes_place(&plan.work) || run.has_room(plan.frame))
+}
+
+/// The ready step that goes first, if there is room for any.
+fn next_ready(run: &Run) -> Option<StepIx> {
+    if run.state == RunState::Paused {
+        return None;
+    }
+    let firsts = run.ready.iter().filter_map(|(frame, ready)| {
+        let roomy = run.has_room(*frame);
+        let slots = run.running < run.running_max();
+        ready.iter().find(|(_, step)| {
+            let work = &run.plan_step(*step).work;
+            (roomy || !Run::takes_place(work)) && (slots || !matches!(work, Work::Run { .. }))
+        })
+    });
+    firsts.min().map(|it| it.1)
+}
+
+fn descendants(run: &Run, frame: StepIx) -> Vec<StepIx> {
+    let (mut found, mut open) = (Vec::new(), vec![frame]);
+    while let Some(at) = open.pop() {
+        for child in run.children(at) {
+            found.push(*child);
+            open.push(*child);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn frame_message(run: &Run, frame: StepIx, child: StepIx) -> String {
+    let all = run.children(frame);
+    let failed = all.iter().filter(|it| run.step(**it).state() == StepState::Failed).count();
+    let why = run.step(child).error.as_ref().map(|it| it.message.clone()).unwrap_or_default();
+    format!("{failed} of {} steps failed, first {}: {why}", all.len(), run.plan_step(child).id)
+}
+
+/// How a run ends in which nothing is open any more.
+fn final_state(run: &Run) -> RunState {
+    if run.undone > 0 && run.compensating {
+        return RunState::Undone;
+    }
+    if run.timed_out {
+        return RunState::Failed;
+    }
+    if run.cancelling {
+        return RunState::Cancelled;
+    }
+    match run.stopping {
+        Some(it) if it.rejected => return RunState::Rejected,
+        Some(_) => return RunState::Failed,
+        None => {}
+    }
+    let spoiled = run.steps.iter().any(|it| {
+        matches!(
+            it.state(),
+            StepState::Failed | StepState::Rejected | StepState::Cancelled | StepState::Partial
+        ) || it.state() == StepState::Skipped && (it.error.is_some() || !it.harmless)
+    });
+    if run.aborted.is_some() {
+        RunState::Failed
+    } else if spoiled {
+        RunState::PartiallyCompleted
+    } else {
+        RunState::Completed
+    }
+}
+
+/// Never refused: what a rest can say about itself.
+impl From<Unresolved> for Refusal {
+    fn from(why: Unresolved) -> Self {
+        match why {
+            Unresolved::Needs(_) => Self::Other("files have to be looked at first".to_owned()),
+            Unresolved::Failed(message) => Self::Other(message),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A step: what the engine knows of one, and the states it may go through.
+//!
+//! ```text
+//! pending ─▶ ready ─▶ running ─▶ completed | partial | failed | cancelled
+//!    │         │         │  └──▶ waiting (back-off) ─▶ running
+//!    │         │         └─────▶ in-doubt ─▶ running | completed | failed
+//!    ├▶ waiting (person, time, facts) ─▶ completed | rejected | running
+//!    └▶ skipped                        completed | partial ─▶ undoing ─▶ undone
+//! ```
+//!
+//! What a change *causes* is not decided here; see `settle`.
+
+use crate::{
+    base::{Digest, ErrorRecord, GateId, Score, StepIx, Timestamp, Value, ValueMap},
+    engine::{Facts, Purpose, StepEvent, StepState, Why},
+};
+
+/// What is known of one step.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Step {
+    pub(super) state: Option<StepState>,
+    /// Needs that have not come to rest, and one more while the frame around it is closed.
+    pub(super) open_needs: u32,
+    /// The first need that did not succeed, so that `success()` is false.
+    pub(super) blocked: Option<StepIx>,
+    /// Whether a need, or one further up, failed.
+    pub(super) failed_above: bool,
+    /// Whether its `if` asks for failures or cancelling by name: it may run when others no longer may.
+    pub(super) explicit: bool,
+    /// Children that have not come to rest, of a frame.
+    pub(super) children_open: u32,
+    /// Children that hold a place under `max-parallel`, of a frame.
+    pub(super) children_running: u32,
+    /// The first child that failed, of a frame.
+    pub(super) failed_child: Option<StepIx>,
+    /// Calls made so far, for any purpose.
+    pub(super) attempts: u32,
+    /// The call that is being made.
+    pub(super) in_flight: Option<Purpose>,
+    /// Calls of the work at hand (the step itself, or the fallback) that count.
+    pub(super) calls: u32,
+    /// Which work is at hand: 0 is the step itself, then its fallbacks.
+    pub(super) work: u32,
+    /// Raised when a person says "run it again as new".
+    pub(super) generation: u32,
+    /// Calls that certainly did not start.
+    pub(super) not_started: u32,
+    pub(super) outputs: ValueMap,
+    pub(super) confidence: Option<Score>,
+    pub(super) error: Option<Box<ErrorRecord>>,
+    pub(super) facts: Option<Box<Facts>>,
+    pub(super) gate: Option<GateId>,
+    /// When it goes on by itself.
+    pub(super) due: Option<Timestamp>,
+    /// The launch that people approved.
+    pub(super) approved: Option<Digest>,
+    /// `inputs.*` of the steps in a workflow frame.
+    pub(super) inputs: ValueMap,
+    /// Calls of its undo that count.
+    pub(super) undo_calls: u32,
+    pub(super) undo_stuck: bool,
+    /// Whether it was skipped in a way that does not keep its dependents from running.
+    pub(super) harmless: bool,
+    /// What the world has been asked for.
+    pub(super) asked: Option<Box<(Vec<String>, Vec<Vec<String>>)>>,
+    /// A result that was not good enough by itself; people are asked.
+    pub(super) held: Option<Box<ValueMap>>,
+    pub(super) expired: bool,
+}
+
+impl Step {
+    pub(super) fn state(&self) -> StepState {
+        self.state.unwrap_or(StepState::Pending)
+    }
+
+    pub(super) fn rests(&self) -> bool {
+        self.state().rests()
+    }
+
+    /// Whether dependents with `success()` may start.
+    pub(super) fn succeeded(&self) -> bool {
+        match self.state() {
+            StepState::Completed | StepState::Partial => true,
+            StepState::Skipped => self.harmless,
+            StepState::Pending
+            | StepState::Ready
+            | StepState::Waiting
+            | StepState::Running
+            | StepState::Failed
+            | StepState::Rejected
+            | StepState::Cancelled
+            | StepState::Undoing
+            | StepState::Undone
+            | StepState::InDoubt => false,
+        }
+    }
+
+    /// GitHub's word for how it ended.
+    pub(super) fn result(&self) -> Option<&'static str> {
+        match self.state() {
+            StepState::Completed | StepState::Partial | StepState::Undone | StepState::Undoing => {
+                Some("success")
+            }
+            StepState::Failed | StepState::Rejected => Some("failure"),
+            StepState::Skipped => Some("skipped"),
+            StepState::Cancelled => Some("cancelled"),
+            StepState::Pending
+            | StepState::Ready
+            | StepState::Waiting
+            | StepState::Running
+            | StepState::InDoubt => None,
+        }
+    }
+
+    /// What expressions see of it: `outputs result status form decision confidence attempts`.
+    pub(super) fn as_value(&self) -> Value {
+        let mut map = ValueMap::new();
+        map.insert("outputs".to_owned(), Value::Object(self.outputs.clone()));
+        map.insert("result".to_owned(), self.result().map_or(Value::Null, Value::from));
+        map.insert("status".to_owned(), self.state().word().into());
+        for key in ["form", "decision"] {
+            map.insert(key.to_owned(), self.outputs.get(key).cloned().unwrap_or(Value::Null));
+        }
+        map.insert("confidence".to_owned(), self.confidence_value());
+        map.insert("attempts".to_owned(), self.attempts.into());
+        Value::Object(map)
+    }
+
+    /// The same, of one field only.
+    pub(super) fn field(&self, name: &str) -> Option<Value> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "result" | "conclusion" | "outcome" => self.result().map_or(Value::Null, Value::from),
+            "status" => self.state().word().into(),
+            "confidence" => self.confidence_value(),
+            "attempts" => self.attempts.into(),
+            _ => return None,
+        })
+    }
+
+    fn confidence_value(&self) -> Value {
+        self.confidence.map_or(Value::Null, |it| {
+            serde_json::from_str(&format!("{}.{:04}", it.0 / 10_000, it.0 % 10_000)).unwrap_or(Value::Null)
+        })
+    }
+}
+
+/// The state that an event leads to, or none when it may not happen in this one.
+pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
+    use StepState as S;
+    Some(match (state, event) {
+        (S::Pending | S::Waiting, StepEvent::Ready) => S::Ready,
+        (S::Pending | S::Ready | S::Running | S::Waiting, StepEvent::Waiting { .. }) => S::Waiting,
+        (S::Pending | S::Ready | S::Waiting, StepEvent::FactsAsked { .. }) => S::Waiting,
+        (S::Waiting, StepEvent::FactsKnown { .. }) => S::Pending,
+        (S::Pending | S::Ready, StepEvent::Opened { .. }) => S::Running,
+        (
+            S::Pending | S::Ready | S::Waiting | S::Running | S::InDoubt,
+            StepEvent::Completed { partial: false, .. } | StepEvent::DoneByHand { .. },
+        )
+        | (S::Failed, StepEvent::DoneByHand { .. }) => S::Completed,
+        (S::Pending | S::Running | S::Waiting, StepEvent::Completed { partial: true, .. }) => S::Partial,
+        (S::Pending | S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Failed { .. }) => S::Failed,
+        (S::Waiting | S::Running, StepEvent::Rejected { .. }) => S::Rejected,
+        (S::Pending | S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Skipped { .. }) => {
+            S::Skipped
+        }
+        (S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Cancelled { .. }) => S::Cancelled,
+        (S::Running | S::Waiting, StepEvent::InDoubt { .. }) => S::InDoubt,
+        (S::InDoubt, StepEvent::DoubtAnswered { .. }) => S::InDoubt,
+        _ => return None,
+    })
+}
+
+/// Whether a step skipped for this reason lets its dependents run: its own `if`, a person, or a failure that the author
+/// allows (`semantics.md` 2, 3); not when something before it went wrong.
+pub(super) fn is_harmless(why: &Why) -> bool {
+    match why {
+        Why::Condition | Why::Person { .. } | Why::Failed(_) | Why::Kept => true,
+        Why::Need(_)
+        | Why::Stopped(_)
+        | Why::Cancelled
+        | Why::RunTimedOut
+        | Why::FailFast(_)
+        | Why::Frame(_) => false,
+    }
+}
