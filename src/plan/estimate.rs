@@ -51,9 +51,8 @@ impl Estimate {
     ///
     /// # Errors
     /// When even the calls that cannot be left out are too many.
-    pub fn check(&self, budget: Option<&Budget>) -> Result<(), String> {
-        let ceiling = budget.filter(|it| it.on_exceed == OnExceed::Block).and_then(|it| it.calls);
-        match ceiling {
+    pub fn check(&self, budget: &Budget) -> Result<(), String> {
+        match budget.calls.filter(|_| budget.on_exceed == OnExceed::Block) {
             Some(calls) if self.calls_least > calls => Err(format!(
                 "could not start: needs calls={}, has calls={calls}; raise `budget.calls` or set `on-exceed: gate`",
                 self.calls_least

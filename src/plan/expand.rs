@@ -3,9 +3,9 @@
 //! Constant matrices are expanded while lowering, computed ones by the engine when their frame opens; both come here.
 
 use crate::{
-    base::{MATRIX_COPIES_MAX, STEPS_MAX, StepIx, Value, ValueMap, shorten, type_name},
+    base::{STEPS_MAX, StepIx, Value, ValueMap, shorten},
     definition::Axes,
-    plan::{FrameKind, PlanStep, Work},
+    plan::{FrameKind, Plan, PlanStep, Work},
 };
 use std::collections::BTreeMap;
 
@@ -48,6 +48,24 @@ pub(super) fn too_many(step: &str) -> String {
     )
 }
 
+/// The plan with one copy, called `[…]`, of every matrix that is computed in the run: so that what it will do is seen.
+pub(super) fn with_models(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    let mut at = 0;
+    while at < plan.steps.len() && plan.steps.len() < STEPS_MAX {
+        if let Work::Frame(frame) = &plan.steps[at].work
+            && let FrameKind::Computed { body, .. } = &frame.kind
+        {
+            let (frame, first) = (StepIx::from_index(at), StepIx::from_index(plan.steps.len()));
+            let model = Cell { label: "…".to_owned(), values: ValueMap::new() };
+            let copies = stamp(body, first, frame, vec![model]);
+            plan.steps.extend(copies);
+        }
+        at += 1;
+    }
+    plan
+}
+
 /// One copy of the body for each cell. See [`FrameKind::Computed`] for what the indices in a body mean.
 pub(super) fn stamp(body: &[PlanStep], first: StepIx, frame: StepIx, cells: Vec<Cell>) -> Vec<PlanStep> {
     let Some(model) = body.first() else { return Vec::new() };
@@ -72,126 +90,31 @@ fn moved(step: &PlanStep, frame: StepIx, by: u32, old: &str, new: &str) -> PlanS
     step.scope = step.scope.map(shift);
     step.frame = step.frame.map(shift);
     step.needs.iter_mut().for_each(|need| *need = shift(*need));
-    if let Work::Frame(inner) = &mut step.work {
-        if let FrameKind::Computed { body, .. } = &mut inner.kind {
-            *body = body.iter().map(|it| moved(it, frame, by, old, new)).collect();
-        }
+    if let Work::Frame(inner) = &mut step.work
+        && let FrameKind::Computed { body, .. } = &mut inner.kind
+    {
+        *body = body.iter().map(|it| moved(it, frame, by, old, new)).collect();
     }
     step
 }
 
-/// A value as axes.
+/// The copies of the axes, each called by its values on them; one that `include` adds on its own by all it has.
+pub(super) fn cells(axes: &Axes) -> Result<Vec<Cell>, String> {
+    let mut taken = BTreeMap::new();
+    let named = |values: ValueMap| {
+        let own: Option<Vec<&Value>> = axes.axes.iter().map(|(name, _)| values.get(name)).collect();
+        let own = own.filter(|it| !it.is_empty()).unwrap_or_else(|| values.values().collect());
+        Cell { label: label(&own, &mut taken), values }
+    };
+    Ok(axes.copies()?.into_iter().map(named).collect())
+}
+
+/// A value as axes. A text is what one gets who forgets to read it.
 fn axes_of(matrix: &Value) -> Result<Axes, String> {
     match matrix {
-        Value::Array(_) => Ok(Axes { include: objects("it", matrix)?, ..Axes::default() }),
-        Value::Object(map) => {
-            let mut axes = Axes::default();
-            for (name, value) in map {
-                match (name.as_str(), value) {
-                    ("include", list) => axes.include = objects("`include`", list)?,
-                    ("exclude", list) => axes.exclude = objects("`exclude`", list)?,
-                    (_, Value::Array(values)) => axes.axes.push((name.clone(), values.clone())),
-                    (_, other) => {
-                        return Err(format!(
-                            "`{}` is {}, and an axis is a list; write {{{}: [value, value]}}",
-                            shorten(name, LABEL_CHARS_MAX),
-                            with_article(other),
-                            shorten(name, LABEL_CHARS_MAX),
-                        ));
-                    }
-                }
-            }
-            Ok(axes)
-        }
         Value::String(_) => Err("it is a text; read it with fromJSON(…)".to_owned()),
-        other => {
-            Err(format!("it is {}; it must be an object of lists, or a list of objects", with_article(other)))
-        }
+        other => Axes::of_value(other),
     }
-}
-
-fn objects(what: &str, list: &Value) -> Result<Vec<ValueMap>, String> {
-    let Value::Array(items) = list else {
-        return Err(format!("{what} is {}; it must be a list of objects", with_article(list)));
-    };
-    let object = |(index, item): (usize, &Value)| match item {
-        Value::Object(map) => Ok(map.clone()),
-        other => Err(format!(
-            "item {} of {what} is {}; each must be an object, as in [{{name: value}}]",
-            index + 1,
-            with_article(other)
-        )),
-    };
-    items.iter().enumerate().map(object).collect()
-}
-
-fn with_article(value: &Value) -> String {
-    match type_name(value) {
-        "null" => "null".to_owned(),
-        name if name.starts_with(['a', 'o']) => format!("an {name}"),
-        name => format!("a {name}"),
-    }
-}
-
-/// The copies, in order: every combination of the axes (the last one runs fastest) that is not excluded, each with
-/// what `include` adds to it; then what `include` adds on its own.
-///
-/// An entry of `include` is added to every combination whose own values it leaves as they are; when there is none,
-/// it becomes a copy of its own, which later entries leave alone (GitHub's rule).
-pub(super) fn cells(axes: &Axes) -> Result<Vec<Cell>, String> {
-    let product = axes.axes.iter().try_fold(1_usize, |count, (_, values)| {
-        count.checked_mul(values.len()).filter(|it| *it <= MATRIX_COPIES_MAX)
-    });
-    let most = product.unwrap_or(usize::MAX).max(axes.include.len()).max(axes.exclude.len());
-    if most > MATRIX_COPIES_MAX {
-        return Err(too_many_copies());
-    }
-    let own = combinations(axes);
-    let mut rows: Vec<(ValueMap, Vec<&Value>)> = Vec::with_capacity(own.len() + axes.include.len());
-    rows.extend(own.iter().map(|it| (it.clone(), it.values().collect())));
-    for entry in &axes.include {
-        let mut added = false;
-        for (row, own) in rows.iter_mut().zip(&own) {
-            if entry.iter().all(|(key, value)| own.get(key).is_none_or(|it| it == value)) {
-                row.0.extend(entry.iter().map(|(key, value)| (key.clone(), value.clone())));
-                added = true;
-            }
-        }
-        if !added {
-            rows.push((entry.clone(), entry.values().collect()));
-        }
-    }
-    if rows.len() > MATRIX_COPIES_MAX {
-        return Err(too_many_copies());
-    }
-    let mut taken = BTreeMap::new();
-    let named = |(values, own): (ValueMap, Vec<&Value>)| Cell { label: label(&own, &mut taken), values };
-    Ok(rows.into_iter().map(named).collect())
-}
-
-fn too_many_copies() -> String {
-    format!("it makes more than {MATRIX_COPIES_MAX} copies; make it smaller, or split the step")
-}
-
-fn combinations(axes: &Axes) -> Vec<ValueMap> {
-    if axes.axes.is_empty() {
-        return Vec::new();
-    }
-    let mut rows = vec![ValueMap::new()];
-    for (name, values) in &axes.axes {
-        let longer = |row: &ValueMap, value: &Value| {
-            let mut row = row.clone();
-            row.insert(name.clone(), value.clone());
-            row
-        };
-        rows = rows.iter().flat_map(|row| values.iter().map(move |value| longer(row, value))).collect();
-    }
-    let excluded = |row: &ValueMap| {
-        let fits = |rule: &ValueMap| rule.iter().all(|(key, value)| row.get(key) == Some(value));
-        axes.exclude.iter().any(|rule| !rule.is_empty() && fits(rule))
-    };
-    rows.retain(|row| !excluded(row));
-    rows
 }
 
 /// What stands in the brackets of a copy's id: its own values, made safe to read and to type, and never twice.

@@ -2,6 +2,8 @@
 
 /// A word of the file, what a step with it does, and the release that can do it.
 const RELEASES: &[(&str, &str, &str)] = &[
+    ("retry", "tries a whole workflow again", "0.3"),
+    ("fallback", "does something else when a workflow fails", "0.3"),
     ("cache", "takes over an earlier result", "0.3"),
     ("sandbox", "runs in a sandbox", "0.4"),
     ("limits", "limits what its process may use", "0.4"),
@@ -14,6 +16,11 @@ const RELEASES: &[(&str, &str, &str)] = &[
     ("wait.event", "waits for an event", "0.5"),
 ];
 
+/// The release that brings a word.
+pub(super) fn release(word: &str) -> Option<&'static str> {
+    RELEASES.iter().find(|(it, ..)| *it == word).map(|(.., release)| *release)
+}
+
 /// Why a step with this word cannot run yet, and what to do.
 ///
 /// # Panics
@@ -23,6 +30,7 @@ pub(super) fn refusal(step: &str, word: &str) -> String {
     let (_, does, release) = entry.expect("every word that waits for a release stands in the table");
     let instead = match word {
         "cache" | "sandbox" | "limits" | "requires" => "until then, take that key out",
+        "retry" | "fallback" => "until then, say it of the steps in that workflow",
         "wait.event" => "until then, wait for a time or let a gate hold it",
         _ => "until then, do it in a `run` step or take it out",
     };

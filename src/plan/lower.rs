@@ -29,7 +29,9 @@ pub fn lower(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>>
     if !later.is_empty() {
         return Err(later);
     }
-    Estimate::of(&plan).check(plan.budget.as_ref()).map_err(|it| vec![it])?;
+    if let Some(budget) = &plan.budget {
+        Estimate::of(&plan).check(budget).map_err(|it| vec![it])?;
+    }
     Ok(plan)
 }
 
@@ -203,7 +205,10 @@ impl Lowering {
         };
         let max_parallel = inner.max_parallel.unwrap_or(0);
         let work = Work::Frame(Box::new(Frame { kind, max_parallel, fail_fast: false }));
-        self.push(PlanStep { timeout: inner.timeout, ..full(step, id, at.scope, frame, work) })?;
+        self.push(PlanStep {
+            timeout: step.timeout.or(inner.timeout),
+            ..full(step, id, at.scope, frame, work)
+        })?;
         let path = format!("{id}/");
         self.level(inner, Standing { path: &path, scope: Some(place), depth: at.depth + 1 })
     }
@@ -229,7 +234,10 @@ impl Lowering {
             _ => None,
         });
         words.extend(tools.filter(|it| matches!(it, file::Action::Uses(_))).map(|_| "uses".to_owned()));
+        let is_workflow = matches!(step.kind, StepKind::Workflow(_));
         let keys = [
+            ("retry", is_workflow && step.retry.is_some()),
+            ("fallback", is_workflow && !step.fallback.is_empty()),
             ("cache", step.cache.is_some()),
             ("sandbox", step.sandbox == Some(file::Sandbox::Strict)),
             ("limits", step.limits != file::Limits::default()),
@@ -251,7 +259,7 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
             StepKind::Run(run) => run.working_directory.as_ref().map(|it| it.value.clone()),
             _ => None,
         },
-        timeout: step.timeout.filter(|_| calls),
+        timeout: step.timeout,
         retry: step.retry.as_ref().filter(|_| calls).and_then(retry),
         fallback: step.fallback.iter().map(|it| action(&it.action, &shell)).collect(),
         undo: undo(step.undo.as_ref(), &shell),

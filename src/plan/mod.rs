@@ -4,15 +4,20 @@
 
 mod estimate;
 mod expand;
+mod graph;
 mod later;
 mod lower;
 mod order;
+#[expect(clippy::module_inception, reason = "the room is named after the one shape it makes")]
 mod plan;
+mod show;
 mod stage;
+mod words;
 mod work;
 
 pub use estimate::Estimate;
 pub use expand::expand;
+pub use graph::{GraphFormat, graph};
 pub use lower::{lower, outline};
 pub use order::{CriticalPath, critical_path, order};
 pub use plan::{
@@ -20,4 +25,5 @@ pub use plan::{
     Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep, Quorum, Retry,
     RetryKind, Risk, Scope, Undo, WaitFor, Work,
 };
+pub use show::{show, show_value};
 pub use stage::stages;

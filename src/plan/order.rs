@@ -7,7 +7,10 @@ use crate::{
     base::{Span, StepIx},
     plan::{Plan, PlanStep, Work},
 };
-use std::collections::BTreeSet;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, BinaryHeap},
+};
 
 /// The steps in an order in which each stands after its needs and its frame; among equals, as in the file.
 ///
@@ -30,7 +33,7 @@ pub struct CriticalPath {
 /// The chain of steps that takes longest, given how long each takes. What a step in a circle takes counts nothing.
 pub fn critical_path(plan: &Plan, duration: impl Fn(StepIx, &PlanStep) -> Span) -> CriticalPath {
     let reached = reach(plan, |ix, step| duration(ix, step).0);
-    let Some(last) = (0..reached.at.len()).max_by_key(|it| (reached.at[*it], std::cmp::Reverse(*it))) else {
+    let Some(last) = (0..reached.at.len()).max_by_key(|it| (reached.at[*it], Reverse(*it))) else {
         return CriticalPath::default();
     };
     let mut steps = Vec::new();
@@ -104,14 +107,15 @@ fn walk(steps: &[PlanStep]) -> Result<Vec<usize>, String> {
     let next = followers(steps);
     let mut missing = vec![0_usize; next.len()];
     next.iter().flatten().for_each(|to| missing[*to] += 1);
-    let mut ready: BTreeSet<usize> = (0..next.len()).filter(|it| missing[*it] == 0).collect();
+    let mut ready: BinaryHeap<Reverse<usize>> =
+        (0..next.len()).filter(|it| missing[*it] == 0).map(Reverse).collect();
     let mut out = Vec::with_capacity(next.len());
-    while let Some(point) = ready.pop_first() {
+    while let Some(Reverse(point)) = ready.pop() {
         out.push(point);
         for &to in &next[point] {
             missing[to] -= 1;
             if missing[to] == 0 {
-                ready.insert(to);
+                ready.push(Reverse(to));
             }
         }
     }

@@ -85,7 +85,7 @@ pub(super) fn undo(undo: Option<&file::Undo>, shell: &[String]) -> Undo {
     }
 }
 
-/// Whether a step calls something outside: only that has attempts, and with them `timeout` and `retry`.
+/// Whether a step calls something outside: only that has attempts, and can be tried again.
 pub(super) fn is_call(kind: &file::StepKind) -> bool {
     use file::StepKind::{Agent, Emit, Gate, Http, Llm, Run, Set, Uses, Wait, Workflow};
     match kind {
@@ -96,14 +96,13 @@ pub(super) fn is_call(kind: &file::StepKind) -> bool {
 
 /// What a crash in mid-step means, when the file says nothing: of a call, that nobody knows.
 pub(super) fn effect(step: &file::Step) -> EffectClass {
-    match step.effect {
-        Some(file::Effect::Pure) => EffectClass::Pure,
-        Some(file::Effect::Idempotent) => EffectClass::Idempotent,
-        Some(file::Effect::Keyed) => EffectClass::Keyed,
-        Some(file::Effect::Queryable) => EffectClass::Queryable,
-        Some(file::Effect::Once) => EffectClass::Once,
-        None if is_call(&step.kind) => EffectClass::Once,
-        None => EffectClass::Pure,
+    let unsaid = if is_call(&step.kind) { file::Effect::Once } else { file::Effect::Pure };
+    match step.effect.unwrap_or(unsaid) {
+        file::Effect::Pure => EffectClass::Pure,
+        file::Effect::Idempotent => EffectClass::Idempotent,
+        file::Effect::Keyed => EffectClass::Keyed,
+        file::Effect::Queryable => EffectClass::Queryable,
+        file::Effect::Once => EffectClass::Once,
     }
 }
 

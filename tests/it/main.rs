@@ -3,4 +3,5 @@
 mod architecture;
 mod definition;
 mod expression;
+mod plan;
 mod tool;

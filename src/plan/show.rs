@@ -1,0 +1,149 @@
+//! What `cuelight plan FILE` says: every step by stage, with what can happen to it, as a table or as a value.
+
+use crate::{
+    base::{StepIx, Value},
+    plan::{
+        Estimate, Plan, PlanStep, Work,
+        expand::with_models,
+        stages,
+        words::{count, gate, id, kind, line, retry, undo},
+    },
+};
+use serde_json::json;
+use std::fmt::Write as _;
+
+const HEAD: [&str; 9] = ["stage", "step", "kind", "needs", "timeout", "retry", "undo", "effect", "rule"];
+
+/// The table, for people; a column is as wide as its widest cell, and one that says nothing is left out.
+pub fn show(plan: &Plan) -> String {
+    let plan = with_models(plan);
+    let rows: Vec<[String; 9]> = rows(&plan).map(|row| row.cells(&plan)).collect();
+    let width = |column: usize| rows.iter().map(|it| it[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<(usize, usize)> = (0..HEAD.len())
+        .map(|column| (column, width(column)))
+        .filter(|(_, width)| *width > 0)
+        .map(|(column, width)| (column, width.max(HEAD[column].len())))
+        .collect();
+    let mut out = summary(&plan);
+    let mut put = |cells: [&str; 9]| {
+        let cell = |(column, width): &(usize, usize)| format!("{:width$}", cells[*column], width = *width);
+        let text = widths.iter().map(cell).collect::<Vec<_>>().join("  ");
+        writeln!(out, "{}", text.trim_end()).expect("a String takes all text");
+    };
+    put(HEAD);
+    for row in &rows {
+        put(row.each_ref().map(String::as_str));
+    }
+    out
+}
+
+/// The same for programs; lengths of time in milliseconds.
+pub fn show_value(plan: &Plan) -> Value {
+    let digest = plan.hash();
+    let estimate = Estimate::of(plan);
+    let plan = with_models(plan);
+    let names =
+        |list: &[StepIx]| -> Vec<&str> { list.iter().map(|it| plan.steps[it.index()].id.as_str()).collect() };
+    let steps: Vec<Value> = rows(&plan).map(|row| row.value(&plan)).collect();
+    json!({
+        "name": plan.name,
+        "file": plan.file,
+        "hash": digest,
+        "inputs": plan.inputs,
+        "estimate": {
+            "steps": estimate.steps, "gates": estimate.gates, "computed": estimate.computed,
+            "calls": estimate.calls, "calls_least": estimate.calls_least, "calls_most": estimate.calls_most,
+            "chain": names(&estimate.chain), "time_most_ms": estimate.time_most,
+        },
+        "steps": steps,
+    })
+}
+
+/// One step in its stage.
+struct Row<'a> {
+    stage: usize,
+    step: &'a PlanStep,
+    /// Children of a frame.
+    children: usize,
+}
+
+fn rows(plan: &Plan) -> impl Iterator<Item = Row<'_>> {
+    let mut children = vec![0; plan.steps.len()];
+    plan.steps.iter().filter_map(|it| it.frame).for_each(|it| children[it.index()] += 1);
+    let by_stage = stages(plan).into_iter().enumerate();
+    by_stage
+        .flat_map(|(stage, steps)| steps.into_iter().map(move |it| (stage + 1, it.index())))
+        .map(move |(stage, index)| Row { stage, step: &plan.steps[index], children: children[index] })
+}
+
+impl Row<'_> {
+    fn needs<'a>(&self, plan: &'a Plan) -> Vec<&'a str> {
+        self.step.needs.iter().map(|it| plan.steps[it.index()].id.as_str()).collect()
+    }
+
+    fn is_call(&self) -> bool {
+        matches!(self.step.work, Work::Run { .. } | Work::Later(_))
+    }
+
+    fn rule(&self) -> Option<String> {
+        match &self.step.work {
+            Work::Gate(rule) => Some(gate(rule)),
+            _ => None,
+        }
+    }
+
+    fn cells(&self, plan: &Plan) -> [String; 9] {
+        let step = self.step;
+        let condition = step.condition.as_ref().map(|it| format!("if {}", line(it)));
+        let rule: Vec<String> = condition.into_iter().chain(self.rule()).collect();
+        let sign = if matches!(step.work, Work::Gate(_)) { "◆ " } else { "" };
+        [
+            self.stage.to_string(),
+            format!("{sign}{}", id(step)),
+            kind(&step.work, self.children),
+            line(&self.needs(plan).join(", ")),
+            step.timeout.map(|it| it.to_string()).unwrap_or_default(),
+            retry(step).unwrap_or_default(),
+            undo(&step.undo).unwrap_or_default().to_owned(),
+            if self.is_call() { step.effect.word().to_owned() } else { String::new() },
+            rule.join("; "),
+        ]
+    }
+
+    fn value(&self, plan: &Plan) -> Value {
+        let step = self.step;
+        let frame = step.frame.map(|it| plan.steps[it.index()].id.as_str());
+        json!({
+            "stage": self.stage,
+            "id": step.id,
+            "kind": step.work.word(),
+            "text": kind(&step.work, self.children),
+            "frame": frame,
+            "needs": self.needs(plan),
+            "if": step.condition,
+            "timeout_ms": step.timeout,
+            "max_attempts": step.retry.as_ref().map_or(1, |it| it.max_attempts),
+            "fallbacks": step.fallback.len(),
+            "undo": undo(&step.undo),
+            "effect": step.effect.word(),
+            "gate": self.rule(),
+        })
+    }
+}
+
+/// The lines above the table.
+fn summary(plan: &Plan) -> String {
+    let estimate = Estimate::of(plan);
+    let last = stages(plan).len() as u64;
+    let mut words = vec![count(estimate.steps, "step"), count(last, "stage"), count(estimate.gates, "gate")];
+    words.push(match estimate.calls_most {
+        most if most == estimate.calls => count(most, "call"),
+        most => format!("{} to {}", estimate.calls, count(most, "call")),
+    });
+    if estimate.computed > 0 {
+        let matrices = if estimate.computed == 1 { "1 matrix" } else { "several matrices" };
+        words.push(format!("{matrices} computed in the run, shown as one copy […]"));
+    }
+    words.extend(estimate.time_most.map(|it| format!("at most {it} of calls in a row, each once")));
+    format!("{} ({}): {}\n", line(&plan.name), line(&plan.file), words.join(", "))
+}

@@ -1,0 +1,172 @@
+//! A plan in words: kinds, rules and rhythms as people say them. Foreign text comes out safe to show, on one line.
+
+use crate::{
+    base::{Span, safe_text, shorten},
+    plan::{
+        EffectClass, Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Undo,
+        WaitFor, Work, later,
+    },
+};
+
+/// Characters of a foreign text in a table or a graph.
+const CHARS_MAX: usize = 60;
+
+impl Risk {
+    /// The word of the file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::Reversible => "reversible",
+            Self::ExternallyReversible => "externally-reversible",
+            Self::Irreversible => "irreversible",
+        }
+    }
+}
+
+impl EffectClass {
+    /// The word of the file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::Idempotent => "idempotent",
+            Self::Keyed => "keyed",
+            Self::Queryable => "queryable",
+            Self::Once => "once",
+        }
+    }
+}
+
+impl Work {
+    /// The word of the file for this kind of step; `matrix` for the frame of copies.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Run { .. } => "run",
+            Self::Gate(_) => "gate",
+            Self::Wait(_) => "wait",
+            Self::Set { .. } => "set",
+            Self::Frame(frame) => match frame.kind {
+                FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",
+                FrameKind::Workflow { .. } => "workflow",
+            },
+            Self::Later(it) => &it.kind,
+        }
+    }
+}
+
+/// One foreign text, short and safe.
+pub(super) fn line(text: &str) -> String {
+    safe_text(&shorten(text, CHARS_MAX))
+}
+
+/// An id, whole and safe.
+pub(super) fn id(step: &PlanStep) -> String {
+    safe_text(&step.id)
+}
+
+/// What a step does, in a few words; `copies` are the children of a matrix.
+pub(super) fn kind(work: &Work, copies: usize) -> String {
+    match work {
+        Work::Wait(WaitFor::Duration(length)) => format!("wait {}", line(length)),
+        Work::Wait(WaitFor::Until(instant)) => format!("wait until {}", line(instant)),
+        Work::Set { scope, .. } => format!("set {}", scope_word(*scope)),
+        Work::Frame(frame) => frame_words(frame, copies),
+        Work::Later(it) => {
+            let release = later::release(&it.kind).unwrap_or("later");
+            let words = format!("{} {}", it.kind, line(&it.target));
+            format!("{} (comes with {release})", words.trim_end())
+        }
+        Work::Run { .. } | Work::Gate(_) => work.word().to_owned(),
+    }
+}
+
+const fn scope_word(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Run => "run",
+        Scope::Session => "session",
+        Scope::Global => "global",
+    }
+}
+
+fn frame_words(frame: &Frame, copies: usize) -> String {
+    let words = match &frame.kind {
+        FrameKind::Matrix => format!("matrix of {copies}"),
+        FrameKind::Computed { .. } => "matrix, computed".to_owned(),
+        FrameKind::Workflow { file, .. } => format!("workflow {}", line(file)),
+    };
+    match frame.max_parallel {
+        0 => words,
+        limit => format!("{words}, {limit} at once"),
+    }
+}
+
+/// How often it is tried, all calls counted; nothing when once.
+pub(super) fn retry(step: &PlanStep) -> Option<String> {
+    let calls = step.retry.as_ref().map_or(1, |it| it.max_attempts);
+    let tried = (calls > 1).then(|| format!("{calls} calls"));
+    let instead = match step.fallback.len() {
+        0 => None,
+        1 => Some("1 fallback".to_owned()),
+        more => Some(format!("{more} fallbacks")),
+    };
+    let words: Vec<String> = tried.into_iter().chain(instead).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// Whether it can be taken back; nothing when the file does not say.
+pub(super) const fn undo(undo: &Undo) -> Option<&'static str> {
+    match undo {
+        Undo::Unset => None,
+        Undo::Impossible => Some("impossible"),
+        Undo::By(_) => Some("yes"),
+    }
+}
+
+/// The rule of a gate as one sentence.
+pub(super) fn gate(rule: &GateRule) -> String {
+    let mut words = vec![rule.risk.word().to_owned(), people(&rule.require)];
+    if !rule.forbid.is_empty() {
+        let names: Vec<String> = rule.forbid.iter().map(|it| line(it)).collect();
+        words.push(format!("not {}", names.join(", ")));
+    }
+    if let Some(condition) = &rule.auto {
+        words.push(format!("by itself if {}", line(condition)));
+    }
+    if !rule.remind.is_empty() {
+        let after: Vec<String> = rule.remind.iter().map(Span::to_string).collect();
+        words.push(format!("reminds after {}", after.join(", ")));
+    }
+    if let Some((after, to)) = &rule.escalate {
+        words.push(format!("after {after} also {}", line(to)));
+    }
+    if let Some(timeout) = rule.timeout {
+        let then = match rule.on_timeout {
+            OnTimeout::Reject => "rejects",
+            OnTimeout::Approve => "APPROVES",
+            OnTimeout::Escalate => "escalates",
+        };
+        words.push(format!("after {timeout} {then}"));
+    }
+    match rule.on_reject {
+        OnFailure::Stop => {}
+        OnFailure::Continue => words.push("a no lets the rest go on".to_owned()),
+        OnFailure::Compensate => words.push("a no undoes".to_owned()),
+    }
+    words.join("; ")
+}
+
+fn people(require: &[Quorum]) -> String {
+    let one = |it: &Quorum| match &it.group {
+        Some(group) => format!("{} of {}", it.count, line(group)),
+        None if it.count == 1 => "any one person".to_owned(),
+        None => format!("any {} people", it.count),
+    };
+    match require {
+        [] => "any one person".to_owned(),
+        several => several.iter().map(one).collect::<Vec<_>>().join(" and "),
+    }
+}
+
+/// A number of things: `1 gate`, `2 gates`.
+pub(super) fn count(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
