@@ -5,7 +5,8 @@ use crate::{
     plan::{Budget, FrameKind, OnExceed, Plan, PlanStep, Work, critical_path},
 };
 
-/// Counted from the plan alone. Steps behind an `if` may be skipped, and copies of a computed matrix are not known.
+/// Counted from the plan alone. Steps behind an `if` may be skipped, and how many copies a computed matrix will have
+/// is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Estimate {
     /// Steps that do something, without frames.

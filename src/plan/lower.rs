@@ -239,6 +239,7 @@ impl Lowering {
             ("retry", is_workflow && step.retry.is_some()),
             ("fallback", is_workflow && !step.fallback.is_empty()),
             ("cache", step.cache.is_some()),
+            ("on-console-death", step.on_console_death == file::OnConsoleDeath::Kill),
             ("sandbox", step.sandbox == Some(file::Sandbox::Strict)),
             ("limits", step.limits != file::Limits::default()),
             ("requires", step.requires != file::Requires::default()),

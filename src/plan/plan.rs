@@ -189,7 +189,8 @@ pub enum FrameKind {
         /// stand in it when it calls a workflow. Indices count as if they stood right after the frame.
         body: Vec<PlanStep>,
     },
-    /// The steps of another workflow.
+    /// The steps of another workflow. What that says of a run as a whole (`concurrency`, `budget`, `on-failure`)
+    /// holds when it runs by itself; here the rules of this run hold.
     Workflow {
         /// Its file.
         file: String,

@@ -40,8 +40,8 @@ pub fn show(plan: &Plan) -> String {
 /// The same for programs; lengths of time in milliseconds.
 pub fn show_value(plan: &Plan) -> Value {
     let digest = plan.hash();
-    let estimate = Estimate::of(plan);
     let plan = with_models(plan);
+    let estimate = Estimate::of(&plan);
     let names =
         |list: &[StepIx]| -> Vec<&str> { list.iter().map(|it| plan.steps[it.index()].id.as_str()).collect() };
     let steps: Vec<Value> = rows(&plan).map(|row| row.value(&plan)).collect();

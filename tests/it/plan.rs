@@ -9,7 +9,7 @@ use cuelight::{
     },
 };
 use serde_json::json;
-use std::{fmt::Write as _, sync::Arc};
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 /// The other files of a case: name, text.
 struct Others<'a>(&'a [(&'a str, &'a str)]);
@@ -29,7 +29,23 @@ fn workflow(text: &str, others: &[(&str, &str)]) -> Workflow {
 
 /// The plan of a file, with the files it calls.
 fn planned(text: &str, others: &[(&str, &str)], inputs: &Value) -> Result<Plan, Vec<String>> {
-    lower(&workflow(text, others), map(inputs))
+    let plan = lower(&workflow(text, others), map(inputs))?;
+    check_sound(&plan);
+    Ok(plan)
+}
+
+/// What holds for every plan: ids differ, a frame stands before what it holds, needs stay among siblings.
+fn check_sound(plan: &Plan) {
+    let ids: BTreeSet<&str> = plan.steps.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids.len(), plan.steps.len(), "ids differ");
+    for (index, step) in plan.steps.iter().enumerate() {
+        let before = |ix: Option<StepIx>| ix.is_none_or(|it| it.index() < index);
+        assert!(before(step.frame) && before(step.scope), "{}", step.id);
+        for need in &step.needs {
+            let need = &plan.steps[need.index()];
+            assert_eq!((need.scope, need.frame), (step.scope, step.frame), "{} needs {}", step.id, need.id);
+        }
+    }
 }
 
 fn map(value: &Value) -> ValueMap {
@@ -634,4 +650,25 @@ fn foreign_text_cannot_leave_its_label() {
     assert!(graph(&plan, GraphFormat::Mermaid).contains("#34;] --#62; y\\"));
     assert!(graph(&plan, GraphFormat::Dot).contains(r#"\"] --> y\\"#));
     assert!(!show(&plan).contains('\u{1b}'));
+}
+
+#[test]
+fn what_a_computed_matrix_will_do_is_shown_by_one_copy() {
+    let inner =
+        ("in.yaml", "steps:\n  - {id: ask, gate: {prompt: Sure?}}\n  - {id: act, needs: ask, run: x}\n");
+    let text = "steps:\n  - {id: go, matrix: '${{ fromJSON(vars.m) }}', workflow: in.yaml}\n  - {id: end, needs: go, run: x}\n";
+    let plan = planned(text, &[inner], &json!({})).expect("good");
+    same(
+        &graph(&plan, GraphFormat::Text),
+        "
+        main: 3 steps, 1 gate
+          go             matrix, computed
+            go[…]        workflow in.yaml
+        ◆     go[…]/ask  gate              reversible; any one person
+              go[…]/act  run               after go[…]/ask
+          end            run               after go
+        ",
+    );
+    assert_eq!(show_value(&plan)["estimate"]["gates"], 1);
+    assert_eq!(show_value(&plan)["hash"], json!(plan.hash()));
 }
