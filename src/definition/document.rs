@@ -352,7 +352,7 @@ pub(super) const AGENT: Table = Table {
     keys: &[
         key("capability", OneOrMany(&Word), "What the agent must be able to do.")
             .also(&[same("capabilities")]),
-        key("command", Text, "A command that is started as an agent."),
+        key("command", Either(&[Text, List(&Text)]), "A command that is started as an agent."),
         key("task", Text, "What it is to do.").also(&[same("prompt")]),
     ],
 };

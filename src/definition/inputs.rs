@@ -103,7 +103,7 @@ pub(super) fn misfit(field: &Field, value: &Value) -> Option<String> {
         ValueKind::Any => true,
     };
     if !fits {
-        return Some(format!("is of type {}, not {}", field.kind.word(), type_name(value)));
+        return Some(format!("must be of type {}, not {}", field.kind.word(), type_name(value)));
     }
     if !field.choices.is_empty() && !field.choices.contains(value) {
         let choices: Vec<String> = field.choices.iter().take(20).map(plain).collect();

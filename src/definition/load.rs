@@ -57,7 +57,7 @@ impl Loader<'_> {
                     self.call(name, call, &mut findings);
                 }
             }
-            check::workflow(workflow, &mut findings);
+            workflow.step_count = check::workflow(workflow, &mut findings);
         }
         let has_errors = findings.has_errors();
         // What is found in a called file stands after the file that calls it was begun, before its own findings.

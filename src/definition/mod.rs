@@ -5,18 +5,26 @@
 mod check;
 mod diagnostic;
 mod document;
+mod format;
+mod import;
 mod inputs;
+mod json_schema;
 mod load;
 mod policy;
 mod read;
+mod reference;
 mod shell;
 mod source;
 mod spelling;
 mod workflow;
 mod yaml;
 
+pub use check::check_people;
 pub use diagnostic::{Diagnostic, Edit, RULES, Related, Severity, sarif, summary};
+pub use format::fmt;
+pub use import::{ImportAs, import_wfformat};
 pub use inputs::{check_fields, check_input_texts, check_inputs};
+pub use json_schema::json_schema;
 pub use load::{Files, read};
 pub use policy::{
     Action, Backoff, Below, Budget, Cache, Concurrency, Confidence, Effect, Escalate, Fallback, Forbidden,
@@ -25,6 +33,6 @@ pub use policy::{
 };
 pub use source::{Place, Placed, Source};
 pub use workflow::{
-    Agent, Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix, MatrixSource,
-    Output, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,
+    Agent, AgentCommand, Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix,
+    MatrixSource, Output, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,
 };

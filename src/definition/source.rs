@@ -90,11 +90,6 @@ impl<'a> Source<'a> {
         self.text[start..end].trim_end_matches('\r')
     }
 
-    /// The byte at which the line of `at` begins.
-    pub fn line_start(&self, at: usize) -> usize {
-        self.starts[self.starts.partition_point(|start| *start <= at).max(1) - 1]
-    }
-
     /// The same stretch, inside the text and on character boundaries.
     pub fn clamp(&self, place: Place) -> Range<usize> {
         let start = floor_char(self.text, place.start as usize);

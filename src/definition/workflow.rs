@@ -55,6 +55,8 @@ pub struct Workflow {
     pub outputs: Vec<(String, Text)>,
     /// The steps in file order. `sequence: true` has already become `needs`, `defaults` have been filled in.
     pub steps: Vec<Step>,
+    /// Steps after expansion of constant matrices and called workflows, as far as that is known before the run.
+    pub step_count: usize,
 }
 
 /// One input of a workflow, or one field of a gate's form.
@@ -308,11 +310,20 @@ pub struct Agent {
     /// What it must be able to do.
     pub capabilities: Vec<String>,
     /// A command that is started as an agent.
-    pub command: Option<Script>,
+    pub command: Option<AgentCommand>,
     /// What it is to do.
     pub task: Option<Text>,
     /// What it is given.
     pub with: Vec<(String, Data)>,
+}
+
+/// How an agent is started.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AgentCommand {
+    /// By a shell.
+    Script(Script),
+    /// A program and its arguments, each handed over as it is.
+    Words(Vec<Text>),
 }
 
 /// `workflow:` and its inputs.

@@ -8,7 +8,9 @@ use crate::{
     base::{ALIAS_BYTES_MAX, FILE_BYTES_MAX, FILE_DEPTH_MAX, Value, ValueMap},
     definition::{Place, Source, diagnostic::Findings},
 };
-use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, options};
+use serde_saphyr::granit_parser::{
+    Event, Marker, Parser, ScalarStyle, ScanError, Span, StructureStyle, options,
+};
 use std::collections::BTreeMap;
 
 /// A value and where it stands.
@@ -179,6 +181,8 @@ struct Builder<'f, 'a> {
     parser: Parser<'a, serde_saphyr::granit_parser::StrInput<'a>>,
     anchors: Anchors,
     expanded: usize,
+    /// Flow collections that are open.
+    flow: usize,
 }
 
 /// Reading went wrong in a way that leaves nothing to go on with; the finding is already there.
@@ -193,7 +197,7 @@ impl<'f, 'a> Builder<'f, 'a> {
         };
         let text = findings.source.text();
         let parser = Parser::new_from_str_with_options(text, options);
-        Self { findings, parser, anchors: Anchors::new(), expanded: 0 }
+        Self { findings, parser, anchors: Anchors::new(), expanded: 0, flow: 0 }
     }
 
     fn document(mut self) -> Option<Node> {
@@ -256,19 +260,19 @@ impl<'f, 'a> Builder<'f, 'a> {
                 let scalar = Scalar { text: text.into_owned(), plain };
                 (anchor, Node { place, shape: Shape::Scalar(scalar) })
             }
-            Event::SequenceStart(_, anchor, tag) => {
+            Event::SequenceStart(style, anchor, tag) => {
                 if tag.is_some() {
                     self.tag(place);
                 }
                 self.open(anchor);
-                (anchor, self.list(start, depth)?)
+                (anchor, self.collection(style, |it| it.list(start, depth))?)
             }
-            Event::MappingStart(_, anchor, tag) => {
+            Event::MappingStart(style, anchor, tag) => {
                 if tag.is_some() {
                     self.tag(place);
                 }
                 self.open(anchor);
-                (anchor, self.map(start, depth)?)
+                (anchor, self.collection(style, |it| it.map(start, depth))?)
             }
             _ => (0, Node::null(place)),
         };
@@ -276,6 +280,19 @@ impl<'f, 'a> Builder<'f, 'a> {
             let size = weight(&node).saturating_add(self.expanded - before);
             self.anchors.insert(anchor, Some((node.clone(), size)));
         }
+        Ok(node)
+    }
+
+    /// Counts the open flow collections, for what is said when reading stops inside one.
+    fn collection(
+        &mut self,
+        style: StructureStyle,
+        read: impl FnOnce(&mut Self) -> Result<Node, Stop>,
+    ) -> Result<Node, Stop> {
+        let flow = usize::from(style == StructureStyle::Flow);
+        self.flow += flow;
+        let node = read(self)?;
+        self.flow -= flow;
         Ok(node)
     }
 
@@ -379,16 +396,20 @@ impl<'f, 'a> Builder<'f, 'a> {
             self.too_deep(place);
             return;
         }
-        if let Some(open) = unquoted_expression(self.findings.source, at) {
+        if let Some(open) = unquoted_expression(self.findings.source, at, self.flow > 0) {
             report_flow_expression(self.findings, open);
             return;
         }
         let is_tab = info.contains("tab");
+        let holds_expression =
+            self.findings.source.line(self.findings.source.line_column(at).0).contains("${{");
         let found = self.findings.error("yaml", place, format!("could not read YAML: {info}"));
         if is_tab {
             found.help("indent with blanks; YAML takes no tabs there");
         } else if info.contains("anchor") {
             found.help("an alias `*name` needs its `&name` before it; quote text that begins with `*`");
+        } else if holds_expression {
+            found.help("quote a value in which `${{ … }}` stands beside `: ` or ` #`");
         }
     }
 }
@@ -411,29 +432,18 @@ pub(super) fn report_flow_expression(findings: &mut Findings<'_>, at: usize) {
 }
 
 /// The `${{` that stands unquoted inside a flow collection on the line of `at`, or on a line shortly before.
-fn unquoted_expression(source: &Source<'_>, at: usize) -> Option<usize> {
-    let text = source.text();
-    let mut line = source.line_column(at).0;
-    for _ in 0..3 {
-        let begin = source.line_start(text.len().min(at));
-        let shown = source.line(line);
-        let start = if line == source.line_column(at).0 { begin } else { line_offset(source, line) };
-        if let Some(found) = flow_expression_in(shown) {
-            return Some(start + found);
-        }
-        line = line.checked_sub(1).filter(|it| *it > 0)?;
-    }
-    None
+fn unquoted_expression(source: &Source<'_>, at: usize, is_inside: bool) -> Option<usize> {
+    let line = source.line_column(at).0;
+    (line.saturating_sub(2).max(1)..=line).rev().find_map(|number| {
+        let text = source.line(number);
+        let start = text.as_ptr() as usize - source.text().as_ptr() as usize;
+        flow_expression_in(text, usize::from(is_inside)).map(|it| start + it)
+    })
 }
 
-fn line_offset(source: &Source<'_>, line: usize) -> usize {
-    let shown = source.line(line);
-    (shown.as_ptr() as usize).saturating_sub(source.text().as_ptr() as usize)
-}
-
-/// Where `${{` stands outside quotes after an opened `{` or `[` of the same line.
-fn flow_expression_in(line: &str) -> Option<usize> {
-    let (mut quote, mut depth, mut previous) = (None, 0_usize, ' ');
+/// Where `${{` stands outside quotes, inside `{` or `[`, of which `depth` were open when the line began.
+fn flow_expression_in(line: &str, mut depth: usize) -> Option<usize> {
+    let (mut quote, mut previous) = (None, ' ');
     for (at, c) in line.char_indices() {
         match (quote, c) {
             (Some('"'), '\\') if previous == '\\' => {

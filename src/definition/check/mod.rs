@@ -1,5 +1,24 @@
 //! What an author can get wrong with several values at once: one function for each rule, by topic.
 
+mod conditions;
+mod costs;
+mod gates;
+mod graph;
+mod kinds;
+mod reads;
+mod secrets;
+
+pub use gates::check_people;
+
 use crate::definition::{Workflow, diagnostic::Findings};
 
-pub(super) fn workflow(_workflow: &Workflow, _findings: &mut Findings<'_>) {}
+/// Checks one file whose calls have been read; gives the number of its steps after expansion.
+pub(super) fn workflow(workflow: &Workflow, findings: &mut Findings<'_>) -> usize {
+    let graph = graph::Graph::new(workflow, findings);
+    reads::check(workflow, &graph, findings);
+    conditions::check(workflow, findings);
+    secrets::check(workflow, findings);
+    gates::check(workflow, findings);
+    kinds::check(workflow, findings);
+    costs::check(workflow, findings)
+}

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<Gate> {
-    let place = first_line(reader.findings.source, node.place);
+    let place = step.key_place("gate").unwrap_or(node.place);
     let mut gate = Gate {
         prompt: default_prompt(step, node),
         risk: Risk::default(),

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     base::shorten,
     definition::{
-        Agent, Body, Call, Data, Emit, Http, Length, Llm, Placed, Run, Scope, Set, StepKind, Text, Uses,
-        Wait,
+        Agent, AgentCommand, Body, Call, Data, Emit, Http, Length, Llm, Placed, Run, Scope, Set, StepKind,
+        Text, Uses, Wait,
         document::{AGENT, EMIT, EXPECT, HTTP, LLM, METHODS, SCOPES, SET, WAIT},
         shell,
         yaml::{Node, Shape},
@@ -204,7 +204,10 @@ fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<
         .into_iter()
         .map(|it| it.value)
         .collect();
-    let command = found.get("command").and_then(|it| script(reader, it, "`command`", &shell::words("")));
+    let command = found.get("command").and_then(|it| match &it.shape {
+        Shape::List(_) => Some(AgentCommand::Words(texts(reader, it, "a word of a command"))),
+        _ => script(reader, it, "`command`", &shell::words("")).map(AgentCommand::Script),
+    });
     if capabilities.is_empty() && found.get("command").is_none() {
         let place = first_line(reader.findings.source, node.place);
         reader

@@ -1,13 +1,13 @@
 //! The copies of a step: axes, `include`, `exclude`, as GitHub has them.
 
 use super::{
-    fields::{Object, Reader, first_line},
+    fields::{Object, Reader},
     top::{check_name, small},
 };
 use crate::{
     base::{MATRIX_COPIES_MAX, Value, ValueMap, type_name},
     definition::{
-        Axes, Matrix, MatrixSource,
+        Axes, Matrix, MatrixSource, Place, Placed,
         document::{MATRIX, STRATEGY},
         yaml::{Node, Shape},
     },
@@ -24,10 +24,10 @@ pub(super) fn matrix(reader: &mut Reader<'_, '_>, step: &Object<'_>) -> Option<M
                 .help("keep one of the two");
             None
         }
-        (Some(node), None) => one(reader, node),
+        (Some(node), None) => one(reader, node, step.key_place("matrix")),
         (None, Some(node)) => {
             let found = reader.object(node, &STRATEGY)?;
-            let mut matrix = found.get("matrix").and_then(|it| one(reader, it))?;
+            let mut matrix = found.get("matrix").and_then(|it| one(reader, it, found.key_place("matrix")))?;
             settings(reader, &found, &mut matrix);
             Some(matrix)
         }
@@ -44,8 +44,8 @@ fn settings(reader: &mut Reader<'_, '_>, found: &Object<'_>, matrix: &mut Matrix
     }
 }
 
-fn one(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Matrix> {
-    let place = first_line(reader.findings.source, node.place);
+fn one(reader: &mut Reader<'_, '_>, node: &Node, key: Option<Place>) -> Option<Matrix> {
+    let place = key.unwrap_or(node.place);
     let mut out = Matrix {
         source: MatrixSource::Constant(Axes::default()),
         max_parallel: None,
@@ -84,7 +84,7 @@ fn one(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Matrix> {
     }
     let value = Value::Object(value);
     out.source = if is_computed {
-        MatrixSource::Computed(crate::definition::Placed::new(value, node.place))
+        MatrixSource::Computed(Placed::new(value, node.place))
     } else {
         MatrixSource::Constant(Axes::of_value(&value).unwrap_or_default())
     };

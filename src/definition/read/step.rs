@@ -167,8 +167,8 @@ fn misplaced(reader: &mut Reader<'_, '_>, found: &Object<'_>, kind: &StepKind) {
         let Some(place) = found.key_place(key).filter(|_| !fits) else { continue };
         reader
             .findings
-            .error("kind", place, format!("`{key}` stands beside {beside}; this step is a `{}`", kind.word()))
-            .help("remove it");
+            .error("kind", place, format!("`{key}` means nothing in a `{}` step", kind.word()))
+            .help(format!("it belongs to {beside}; remove it"));
     }
     if let (StepKind::Gate(_), Some(place)) = (kind, found.key_place("timeout")) {
         reader

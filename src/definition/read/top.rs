@@ -5,7 +5,7 @@ use super::{
     step::{self, Defaults},
 };
 use crate::{
-    base::shorten,
+    base::{Value, shorten},
     definition::{
         Budget, Concurrency, Field, OnConflict, OnExceed, OnFailure, Overlap, Placed, Schedule, ValueKind,
         Workflow,
@@ -44,6 +44,7 @@ pub(in crate::definition) fn workflow(reader: &mut Reader<'_, '_>, root: &Node) 
             .unwrap_or_default(),
         outputs: top.get("outputs").map(|it| outputs(reader, it)).unwrap_or_default(),
         steps: top.get("steps").map(|it| steps(reader, it, &defaults, in_sequence)).unwrap_or_default(),
+        step_count: 0,
     })
 }
 
@@ -193,8 +194,15 @@ fn field(reader: &mut Reader<'_, '_>, name: Placed<String>, node: &Node, what: &
     if let Some(node) = found.get("default") {
         field.default = reader.constant(node, "a default").filter(|it| !it.is_null());
         if let Some(why) = field.default.as_ref().and_then(|it| misfit(&field, it)) {
+            let old = match &node.shape {
+                Shape::Scalar(it) if field.kind != ValueKind::String => it.old_meaning(),
+                _ => None,
+            };
+            let is_text = matches!(field.default, Some(Value::String(_)));
             let found = reader.findings.error("type", node.place, format!("the default of {what} {why}"));
-            if field.kind == ValueKind::String {
+            if let Some(meant) = old {
+                found.help(format!("YAML 1.2 reads this as text; write `{meant}`")).fix(node.place, meant);
+            } else if field.kind == ValueKind::String && !is_text {
                 found.help("quote it to make it text");
             }
         }

@@ -1,0 +1,67 @@
+//! Conditions that are always the same, and steps that can therefore never run.
+
+use crate::{
+    definition::{StepKind, Workflow, diagnostic::Findings},
+    expression::{self, Expr, Function, MapLookup},
+};
+
+pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
+    for step in &workflow.steps {
+        let Some(condition) = &step.condition else { continue };
+        let Ok(expr) = expression::parse(&condition.value) else { continue };
+        if constant(&expr) == Some(false) {
+            findings
+                .warning(
+                    "unreachable",
+                    condition.place,
+                    format!("`{}` can never run: this is always false", step.id.value),
+                )
+                .help("remove the step, or the condition");
+        } else if step.needs.is_empty() && asks_for_failure(&expr) {
+            findings
+                .warning(
+                    "unreachable",
+                    condition.place,
+                    format!(
+                        "`{}` can never run: it needs nothing, so nothing before it can fail",
+                        step.id.value
+                    ),
+                )
+                .help("add `needs:` with the steps whose failure it answers");
+        }
+    }
+    for step in &workflow.steps {
+        let StepKind::Gate(gate) = &step.kind else { continue };
+        let Some(auto) = &gate.auto else { continue };
+        let Ok(expr) = expression::parse(&auto.value) else { continue };
+        match constant(&expr) {
+            Some(true) => {
+                findings
+                    .warning("constant-condition", auto.place, "this gate always approves itself")
+                    .help("remove the gate, or the `auto`");
+            }
+            Some(false) => {
+                findings
+                    .warning("constant-condition", auto.place, "this is always false")
+                    .help("remove `auto`");
+            }
+            None => {}
+        }
+    }
+}
+
+/// The value of a condition that reads nothing.
+fn constant(expr: &Expr) -> Option<bool> {
+    let asks = expr.uses_status_function()
+        || !expr.references().is_empty()
+        || expr.functions().iter().any(|(function, _)| *function == Function::HashFiles);
+    if asks {
+        return None;
+    }
+    expression::evaluate_truth(expr, &MapLookup::default()).ok()
+}
+
+/// `failure()` and nothing else: anything more may hold for another reason.
+fn asks_for_failure(expr: &Expr) -> bool {
+    matches!(expr.functions().as_slice(), [(Function::Failure, span)] if *span == (0..expr.source().len()))
+}

@@ -1,0 +1,165 @@
+//! What belongs to what a step does: effects, undo, time, calls of other workflows, kinds that come later.
+
+use crate::{
+    base::Value,
+    definition::{
+        Action, Call, Effect, OnFailure, Step, StepKind, Undo, Wait, Workflow, diagnostic::Findings,
+        inputs::misfit, spelling::suggest,
+    },
+};
+
+pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
+    let compensates = compensates(workflow);
+    for step in &workflow.steps {
+        effect(step, findings);
+        if compensates {
+            undo(step, findings);
+        }
+        if workflow.timeout.is_none() {
+            time(step, findings);
+        }
+        if let StepKind::Workflow(call) = &step.kind {
+            given(step, call, findings);
+        }
+        later(step, findings);
+    }
+}
+
+fn compensates(workflow: &Workflow) -> bool {
+    workflow.on_failure == OnFailure::Compensate
+        || workflow.steps.iter().any(|step| match &step.kind {
+            StepKind::Gate(gate) => gate.on_reject == OnFailure::Compensate,
+            _ => false,
+        })
+}
+
+fn effect(step: &Step, findings: &mut Findings<'_>) {
+    match (step.effect, &step.check) {
+        (Some(Effect::Queryable), None) => {
+            findings
+                .error(
+                    "missing-key",
+                    step.id.place,
+                    format!("`{}` is queryable and has no `check:`", step.id.value),
+                )
+                .help("give the command that tells whether it happened: exit 0 yes, 1 no");
+        }
+        (Some(Effect::Queryable), Some(_)) | (_, None) => {}
+        (_, Some(check)) => {
+            findings
+                .warning("value", check.source.place, "`check:` is asked of a queryable step only")
+                .help("add `effect: queryable`");
+        }
+    }
+}
+
+fn undo(step: &Step, findings: &mut Findings<'_>) {
+    let acts = match &step.kind {
+        StepKind::Run(_) | StepKind::Uses(_) | StepKind::Agent(_) | StepKind::Emit(_) => true,
+        StepKind::Http(http) => !matches!(http.method.as_str(), "GET" | "HEAD" | "OPTIONS"),
+        StepKind::Llm(_)
+        | StepKind::Gate(_)
+        | StepKind::Workflow(_)
+        | StepKind::Wait(_)
+        | StepKind::Set(_) => false,
+    };
+    if acts && step.undo.is_none() && step.effect != Some(Effect::Pure) {
+        findings
+            .warning(
+                "no-undo",
+                step.id.place,
+                format!("`{}` may have side effects and has no `undo`, although the run compensates", step.id.value),
+            )
+            .help("add `undo:`; `undo: none` says that it cannot be; `effect: pure` that there is nothing to undo");
+    }
+}
+
+fn time(step: &Step, findings: &mut Findings<'_>) {
+    let may_hang = match &step.kind {
+        StepKind::Run(_)
+        | StepKind::Uses(_)
+        | StepKind::Http(_)
+        | StepKind::Llm(_)
+        | StepKind::Agent(_)
+        | StepKind::Wait(Wait::Event { .. }) => step.timeout.is_none(),
+        StepKind::Gate(_)
+        | StepKind::Workflow(_)
+        | StepKind::Wait(_)
+        | StepKind::Emit(_)
+        | StepKind::Set(_) => false,
+    };
+    if may_hang {
+        findings
+            .note("no-timeout", step.id.place, format!("`{}` may run for ever", step.id.value))
+            .help("add `timeout:` to it, to `defaults:`, or to the workflow");
+    }
+}
+
+/// What a called workflow is given, against what it asks for.
+fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
+    let Some(body) = &call.body else { return };
+    for (name, data) in &call.inputs {
+        let Some(field) = body.inputs.iter().find(|it| it.name.value == *name) else {
+            let near = suggest(name, body.inputs.iter().map(|it| it.name.value.as_str()));
+            let message = format!("{} has no input `{name}`", call.path.value);
+            let found = findings.error("unknown-input", data.place, message);
+            if let Some(near) = near {
+                found.label(format!("did you mean `{near}`?"));
+            }
+            continue;
+        };
+        if !data.value.to_string().contains("${{") {
+            if let Some(why) = misfit(field, &data.value).filter(|_| data.value != Value::Null) {
+                findings.error("type", data.place, format!("the input `{name}` {why}"));
+            }
+        }
+    }
+    for field in body.inputs.iter().filter(|it| it.required && it.default.is_none()) {
+        let name = &field.name.value;
+        if !call.inputs.iter().any(|(given, _)| given == name) {
+            findings
+                .error(
+                    "missing-key",
+                    call.path.place,
+                    format!("{} needs the input `{name}`", call.path.value),
+                )
+                .help(format!("add `with: {{{name}: …}}` to `{}`", step.id.value));
+        }
+    }
+}
+
+fn later(step: &Step, findings: &mut Findings<'_>) {
+    let tools = step
+        .fallback
+        .iter()
+        .map(|it| &it.action)
+        .chain(step.undo.iter().filter_map(|it| match it {
+            Undo::By(action) => Some(action),
+            Undo::Impossible => None,
+        }))
+        .filter_map(|it| match it {
+            Action::Uses(uses) => Some(uses.tool.place),
+            Action::Run(_) => None,
+        });
+    for place in tools {
+        findings.note("later-release", place, "tools are checked in this release and run from release 5 on");
+    }
+    let (what, release) = match &step.kind {
+        StepKind::Uses(_) => ("uses", 5),
+        StepKind::Http(_) => ("http", 5),
+        StepKind::Llm(_) => ("llm", 5),
+        StepKind::Agent(_) => ("agent", 5),
+        StepKind::Emit(_) => ("emit", 6),
+        StepKind::Wait(Wait::Event { .. }) => ("wait: event", 6),
+        StepKind::Run(_)
+        | StepKind::Gate(_)
+        | StepKind::Workflow(_)
+        | StepKind::Wait(_)
+        | StepKind::Set(_) => return,
+    };
+    findings.note(
+        "later-release",
+        step.id.place,
+        format!("`{what}` is checked in this release and runs from release {release} on"),
+    );
+}

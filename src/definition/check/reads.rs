@@ -1,0 +1,300 @@
+//! What expressions read: contexts, inputs, steps before, declared outputs, axes.
+
+use super::graph::Graph;
+use crate::{
+    base::Value,
+    definition::{
+        MatrixSource, Place, Step, StepKind, Workflow,
+        diagnostic::Findings,
+        read::locate,
+        reference::{Reading, Site, Top, readings, top_readings},
+        spelling::{any_of, suggest},
+    },
+    expression::Reference,
+};
+
+const CONTEXTS: &[&str] =
+    &["inputs", "env", "secrets", "matrix", "steps", "needs", "run", "gate", "state", "vars"];
+const STEP_PROPERTIES: &[&str] =
+    &["outputs", "result", "status", "form", "decision", "confidence", "attempts"];
+const NEED_PROPERTIES: &[&str] = &["outputs", "result"];
+
+/// A read of another step, judged when all are known.
+struct StepRead {
+    reader: usize,
+    target: usize,
+    place: Place,
+    name: String,
+}
+
+pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_>) {
+    let mut reads = Vec::new();
+    for (index, step) in workflow.steps.iter().enumerate() {
+        let mut rules =
+            Rules { workflow, graph, findings, step: Some((index, step)), top: None, reads: &mut reads };
+        readings(step, &mut |it| rules.reading(&it));
+        rules.confidence(step);
+    }
+    top_readings(workflow, &mut |top, it| {
+        Rules { workflow, graph, findings, step: None, top: Some(top), reads: &mut reads }.reading(&it);
+    });
+    if graph.is_in_order() {
+        report_later_steps(workflow, graph, &reads, findings);
+    }
+}
+
+fn report_later_steps(
+    workflow: &Workflow,
+    graph: &Graph<'_>,
+    reads: &[StepRead],
+    findings: &mut Findings<'_>,
+) {
+    let pairs: Vec<(usize, usize)> = reads.iter().map(|it| (it.reader, it.target)).collect();
+    for (read, is_wrong) in reads.iter().zip(graph.not_before(&pairs)) {
+        if !is_wrong {
+            continue;
+        }
+        let (reader, name) = (&workflow.steps[read.reader].id.value, &read.name);
+        let message = match read.reader == read.target {
+            true => format!("`{reader}` reads itself before it has run"),
+            false => format!("`{reader}` does not wait for `{name}`, so there may be nothing to read yet"),
+        };
+        let found = findings.error("not-an-ancestor", read.place, message);
+        if read.reader != read.target {
+            found.help(format!("add `{name}` to the `needs` of `{reader}`"));
+        }
+    }
+}
+
+struct Rules<'r, 'w, 'f, 'a> {
+    workflow: &'w Workflow,
+    graph: &'r Graph<'w>,
+    findings: &'f mut Findings<'a>,
+    step: Option<(usize, &'w Step)>,
+    top: Option<Top>,
+    reads: &'r mut Vec<StepRead>,
+}
+
+impl Rules<'_, '_, '_, '_> {
+    fn reading(&mut self, reading: &Reading<'_>) {
+        if reading.site != Site::Condition && reading.expr.uses_status_function() {
+            let (function, span) = reading
+                .expr
+                .functions()
+                .into_iter()
+                .find(|(it, _)| crate::expression::StatusFunction::of(*it).is_some())
+                .expect("it uses one");
+            let place = self.place(reading, &span);
+            self.findings
+                .error("expression", place, format!("`{}()` can be asked in `if` only", function.name()))
+                .help("elsewhere use steps.<id>.result");
+        }
+        for reference in reading.expr.references() {
+            let root = reference.root.to_lowercase();
+            match root.as_str() {
+                "inputs" => self.input(reading, &reference),
+                "matrix" => self.matrix(reading, &reference),
+                "steps" => self.steps(reading, &reference, false),
+                "needs" => self.steps(reading, &reference, true),
+                "env" | "secrets" | "run" | "gate" | "state" | "vars" => {}
+                _ => self.unknown_context(reading, &reference),
+            }
+        }
+    }
+
+    /// Where a stretch of an expression stands in the file.
+    fn place(&self, reading: &Reading<'_>, span: &std::ops::Range<usize>) -> Place {
+        let range = reading.inner + span.start..reading.inner + span.end;
+        locate(self.findings, reading.place, reading.text, range)
+    }
+
+    fn unknown_context(&mut self, reading: &Reading<'_>, reference: &Reference) {
+        let place = self.place(reading, &reference.span);
+        let near = suggest(&reference.root, CONTEXTS.iter().copied());
+        let found = self.findings.error(
+            "unknown-context",
+            place,
+            format!("there is no context `{}`", reference.root),
+        );
+        match (reference.root.as_str(), near) {
+            ("github" | "runner" | "job" | "jobs" | "strategy", _) => {
+                found.help("that is GitHub's; look at `run`")
+            }
+            (_, Some(near)) => found.label(format!("did you mean `{near}`?")),
+            (_, None) => found.help(format!("the contexts are {}", any_of(CONTEXTS))),
+        };
+    }
+
+    fn input(&mut self, reading: &Reading<'_>, reference: &Reference) {
+        let Some(name) = reference.path.first() else { return };
+        let known = self.workflow.inputs.iter().map(|it| it.name.value.as_str());
+        if known.clone().any(|it| it.eq_ignore_ascii_case(name)) {
+            return;
+        }
+        let near = suggest(name, known);
+        let place = self.place(reading, &reference.span);
+        let found = self.findings.error("unknown-input", place, format!("there is no input `{name}`"));
+        match near {
+            Some(near) => found.label(format!("did you mean `{near}`?")),
+            None => found.help("declare it under `inputs:`"),
+        };
+    }
+
+    fn matrix(&mut self, reading: &Reading<'_>, reference: &Reference) {
+        let matrix =
+            self.step.and_then(|(_, step)| step.matrix.as_ref()).filter(|_| reading.site != Site::Matrix);
+        let Some(matrix) = matrix else {
+            let place = self.place(reading, &reference.span);
+            self.findings
+                .error("unknown-axis", place, "there is no matrix here")
+                .help("`matrix.…` is known only in a step that has `matrix:`");
+            return;
+        };
+        let (Some(name), MatrixSource::Constant(axes)) = (reference.path.first(), &matrix.source) else {
+            return;
+        };
+        let known: Vec<&str> = axes
+            .axes
+            .iter()
+            .map(|(axis, _)| axis.as_str())
+            .chain(axes.include.iter().flat_map(|it| it.keys().map(String::as_str)))
+            .collect();
+        if known.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            return;
+        }
+        let place = self.place(reading, &reference.span);
+        let near = suggest(name, known.iter().copied());
+        let found = self.findings.error("unknown-axis", place, format!("the matrix has no axis `{name}`"));
+        match near {
+            Some(near) => found.label(format!("did you mean `{near}`?")),
+            None => found.help(format!("its axes are {}", any_of(&known))),
+        };
+    }
+
+    /// `steps.<id>.…`, and `needs.<id>.…` of direct needs.
+    fn steps(&mut self, reading: &Reading<'_>, reference: &Reference, is_needs: bool) {
+        if matches!(self.top, Some(Top::Env | Top::Group)) {
+            let place = self.place(reading, &reference.span);
+            self.findings
+                .error("not-an-ancestor", place, "no step has run where this is read")
+                .help("move it into the `env` of a step that needs the other");
+            return;
+        }
+        let Some(id) = reference.path.first() else { return };
+        let Some(target) = self.graph.step(&id.to_lowercase()) else {
+            let place = self.place(reading, &reference.span);
+            let near = self.graph.near(&id.to_lowercase());
+            let found = self.findings.error("unknown-step", place, format!("there is no step `{id}`"));
+            match near {
+                Some(near) => found.label(format!("did you mean `{near}`?")),
+                None => found.help("name the id of a step of this file"),
+            };
+            return;
+        };
+        let place = self.place(reading, &reference.span);
+        let step = &self.workflow.steps[target];
+        if let Some((index, _)) = self.step {
+            let is_own = index == target && reading.site == Site::After;
+            if is_needs && !self.graph.needs(index).contains(&target) {
+                self.findings
+                    .error("not-an-ancestor", place, format!("`{id}` is not among the `needs` of this step"))
+                    .help(format!("use steps.{id}, or add it to `needs`"));
+            } else if !is_own {
+                self.reads.push(StepRead { reader: index, target, place, name: step.id.value.clone() });
+            }
+        }
+        self.property(step, reference, place, if is_needs { NEED_PROPERTIES } else { STEP_PROPERTIES });
+    }
+
+    fn property(&mut self, step: &Step, reference: &Reference, place: Place, known: &[&'static str]) {
+        let Some(property) = reference.path.get(1) else { return };
+        let lower = property.to_lowercase();
+        let id = &step.id.value;
+        if !known.contains(&lower.as_str()) {
+            let near = suggest(property, known.iter().copied());
+            let found = self.findings.error(
+                "unknown-property",
+                place,
+                format!("a step has no property `{property}`"),
+            );
+            match (lower.as_str(), near) {
+                ("outcome" | "conclusion", _) => found.label("did you mean `result`?"),
+                (_, Some(near)) => found.label(format!("did you mean `{near}`?")),
+                (_, None) => found.help(format!("it has {}", any_of(known))),
+            };
+            return;
+        }
+        let Some(name) = reference.path.get(2) else { return };
+        match lower.as_str() {
+            "outputs" => {
+                if let Some(outputs) = outputs_of(step) {
+                    self.output(step, name, &outputs, place);
+                }
+            }
+            "form" => {
+                let fields: Vec<&str> = match &step.kind {
+                    StepKind::Gate(gate) => gate.form.iter().map(|it| it.name.value.as_str()).collect(),
+                    _ => Vec::new(),
+                };
+                if !fields.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+                    let near = suggest(name, fields.iter().copied());
+                    let message = format!("`{id}` has no form field `{name}`");
+                    let found = self.findings.error("unknown-property", place, message);
+                    match near {
+                        Some(near) => found.label(format!("did you mean `{near}`?")),
+                        None => found.help("only a gate has a form; declare the field under `form:`"),
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn output(&mut self, step: &Step, name: &str, outputs: &[&str], place: Place) {
+        if outputs.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            return;
+        }
+        let near = suggest(name, outputs.iter().copied());
+        let id = &step.id.value;
+        let message = format!("`{id}` declares no output `{name}`");
+        let found = self.findings.error("unknown-output", place, message);
+        match near {
+            Some(near) => {
+                found.label(format!("did you mean `{near}`?"));
+            }
+            None if outputs.is_empty() => {
+                found.help(format!("add `outputs: {{{name}: string}}` to `{id}`"));
+            }
+            None => {
+                found.help(format!("it declares {}", any_of(outputs)));
+            }
+        }
+    }
+
+    fn confidence(&mut self, step: &Step) {
+        let Some(from) = step.confidence.as_ref().and_then(|it| it.from.as_ref()) else { return };
+        if let Some(outputs) = outputs_of(step) {
+            self.output(step, &from.value, &outputs, from.place);
+        }
+    }
+}
+
+/// The outputs that a step is known to have; none when they cannot be known before it runs.
+fn outputs_of(step: &Step) -> Option<Vec<&str>> {
+    let declared: Vec<&str> = step.outputs.iter().map(|it| it.name.value.as_str()).collect();
+    if !declared.is_empty() {
+        return Some(declared);
+    }
+    match &step.kind {
+        StepKind::Run(_) | StepKind::Gate(_) | StepKind::Emit(_) => Some(declared),
+        StepKind::Set(set) => Some(set.values.iter().map(|(key, _)| key.as_str()).collect()),
+        StepKind::Workflow(call) => {
+            call.body.as_ref().map(|it| it.outputs.iter().map(|(key, _)| key.as_str()).collect())
+        }
+        StepKind::Llm(llm) => {
+            let properties = llm.json_schema.as_ref().and_then(|it| it.value.get("properties"));
+            properties.and_then(Value::as_object).map(|it| it.keys().map(String::as_str).collect())
+        }
+        StepKind::Uses(_) | StepKind::Http(_) | StepKind::Agent(_) | StepKind::Wait(_) => None,
+    }
+}

@@ -1,0 +1,165 @@
+//! `fmt`: our spelling of every key, the canonical order of keys, and every comment where it was.
+//!
+//! Works on the text, not on the tree: keys are renamed where they stand and whole entries are moved as the lines
+//! they are, so nothing that was written is lost. The result is read again; unless it means exactly the same it is
+//! not used.
+
+use crate::definition::{
+    Diagnostic, Edit, Source, Workflow,
+    diagnostic::Findings,
+    document::{STEP, Table, WORKFLOW},
+    load::shape,
+    yaml::{self, Node, Shape},
+};
+
+/// The canonical form of a workflow file; the same text again when it is in canonical form already.
+///
+/// # Errors
+/// What is wrong with the file, when it cannot be read: a file with errors is left alone.
+pub fn fmt(text: &str) -> Result<String, Vec<Diagnostic>> {
+    let clean = plain_lines(text);
+    let (meant, edits) = read(&clean)?;
+    let renamed = apply(&clean, edits);
+    let renamed = if means(&renamed, &meant) { renamed } else { clean };
+    let ordered = order(&renamed);
+    Ok(if means(&ordered, &meant) { ordered } else { renamed })
+}
+
+fn read(text: &str) -> Result<(Workflow, Vec<Edit>), Vec<Diagnostic>> {
+    let source = Source::new(text);
+    let mut findings = Findings::new("", &source);
+    let (workflow, edits) = shape(&mut findings);
+    match workflow.filter(|_| !findings.has_errors()) {
+        Some(workflow) => Ok((workflow, edits)),
+        None => Err(findings.finish()),
+    }
+}
+
+fn means(text: &str, meant: &Workflow) -> bool {
+    read(text).is_ok_and(|(workflow, _)| workflow == *meant)
+}
+
+/// Without byte order mark, with line ends of one kind and one at the end.
+fn plain_lines(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+    format!("{}\n", text.trim_end_matches(['\n', ' ']))
+}
+
+fn apply(text: &str, mut edits: Vec<Edit>) -> String {
+    edits.sort_by_key(|it| it.place.start);
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for edit in edits {
+        let range = edit.place.range();
+        // An alias reads one place several times; the first edit of it counts.
+        if range.start < at || text.get(range.clone()).is_none() {
+            continue;
+        }
+        out.push_str(&text[at..range.start]);
+        out.push_str(&edit.text);
+        at = range.end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+/// The keys of the top and of every step in canonical order.
+fn order(text: &str) -> String {
+    let source = Source::new(text);
+    let mut findings = Findings::new("", &source);
+    let Some(root) = yaml::parse(&mut findings) else { return text.to_owned() };
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    // Steps first: moving them inside their own lines leaves the lines of the top where they are.
+    if let Shape::Map(entries) = &root.shape {
+        let steps = entries.iter().find(|it| it.key == "steps").map(|it| &it.value.shape);
+        if let Some(Shape::List(items)) = steps {
+            for (index, item) in items.iter().enumerate() {
+                let end = items.get(index + 1).map(|it| line_of(&source, it));
+                reorder(&source, &mut lines, item, &STEP, end);
+            }
+        }
+    }
+    reorder(&source, &mut lines, &root, &WORKFLOW, None);
+    let mut out = lines.join("\n");
+    out.push('\n');
+    out
+}
+
+/// The line of a node, from 0.
+fn line_of(source: &Source<'_>, node: &Node) -> usize {
+    source.line_column(node.place.at()).0 - 1
+}
+
+/// Sorts the entries of one mapping, each with the comments above it. `next` is the line of whatever follows it.
+fn reorder(source: &Source<'_>, lines: &mut [String], node: &Node, table: &Table, next: Option<usize>) {
+    let Shape::Map(entries) = &node.shape else { return };
+    if source.text()[node.place.at()..].starts_with('{') || entries.len() < 2 {
+        return;
+    }
+    let rows: Vec<(usize, usize)> = entries.iter().map(|it| source.line_column(it.place.at())).collect();
+    let column = rows[0].1;
+    // Every key on a line of its own, in one column; anything cleverer stays as it is.
+    if rows.iter().any(|it| it.1 != column) || rows.windows(2).any(|it| it[0].0 >= it[1].0) {
+        return;
+    }
+    let mut starts: Vec<usize> = rows.iter().map(|it| it.0 - 1).collect();
+    let indent = column - 1;
+    let first = starts[0];
+    for start in starts.iter_mut().skip(1) {
+        while *start > first + 1 && is_comment_at(&lines[*start - 1], indent) {
+            *start -= 1;
+        }
+    }
+    let last = next.unwrap_or(lines.len());
+    let end = end_of(lines, starts[starts.len() - 1], last, indent);
+    let place = |key: &str| table.keys.iter().position(|it| it.name == key).unwrap_or(usize::MAX);
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by_key(|it| place(&entries[*it].key));
+    if order.is_sorted() {
+        return;
+    }
+    let lead: String = lines[first].chars().take(indent).collect();
+    let blank = " ".repeat(indent);
+    let mut moved = Vec::with_capacity(end - first);
+    for &entry in &order {
+        let stop = starts.get(entry + 1).copied().unwrap_or(end);
+        let mut chunk: Vec<String> = lines[starts[entry]..stop].to_vec();
+        if entry == 0 {
+            chunk[0].replace_range(..lead.len(), &blank);
+        }
+        moved.extend(chunk);
+    }
+    // What begins the mapping (`- `) goes to its new first key; comments above that stay above.
+    let key_line =
+        moved.iter().position(|it| !it.trim().is_empty() && !is_comment_at(it, indent)).unwrap_or(0);
+    if !lead.trim().is_empty() {
+        let dash = lead.len() - lead.trim_start().len();
+        for comment in &mut moved[..key_line] {
+            *comment = format!("{}{}", &lead[..dash], comment.trim_start());
+        }
+    }
+    if moved[key_line].starts_with(&blank) {
+        moved[key_line].replace_range(..blank.len(), &lead);
+    }
+    for (line, text) in lines[first..end].iter_mut().zip(moved) {
+        *line = text;
+    }
+}
+
+fn is_comment_at(line: &str, indent: usize) -> bool {
+    line.trim_start().starts_with('#') && line.len() - line.trim_start().len() == indent
+}
+
+/// The line after the last one of an entry: blank lines and comments further out belong to what follows.
+fn end_of(lines: &[String], start: usize, last: usize, indent: usize) -> usize {
+    let mut end = last.min(lines.len());
+    while end > start + 1 {
+        let line = &lines[end - 1];
+        let depth = line.len() - line.trim_start().len();
+        let is_outer = line.trim().is_empty() || line.trim_start().starts_with('#') && depth < indent;
+        if !is_outer {
+            break;
+        }
+        end -= 1;
+    }
+    end
+}

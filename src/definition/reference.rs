@@ -1,0 +1,212 @@
+//! Who reads what: every expression of a step or a workflow, with the place where it stands.
+//!
+//! Which of these reads are right is for `check`.
+
+use crate::{
+    base::Value,
+    definition::{
+        Action, AgentCommand, Body, Data, Forbidden, Length, MatrixSource, Place, Script, Step, StepKind,
+        Text, Undo, Wait, Workflow,
+    },
+    expression::{self, Expr, Template},
+};
+
+/// Where in a step an expression stands; that decides what it may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Site {
+    /// `if`: asks how things went.
+    Condition,
+    /// A value of `env`: may be a secret.
+    Env,
+    /// A script: its values go to a shell, and perhaps to the log.
+    Script,
+    /// After the step: undo, check, whatever may read its own outputs.
+    After,
+    /// `matrix`: before there are copies.
+    Matrix,
+    /// Anything else.
+    Value,
+}
+
+/// One expression.
+pub(super) struct Reading<'w> {
+    pub(super) site: Site,
+    pub(super) expr: Expr,
+    /// The text around it and where that stands; its places in the text begin at `inner`.
+    pub(super) text: &'w str,
+    pub(super) place: Place,
+    pub(super) inner: usize,
+    /// Whether the text is this expression and nothing else.
+    pub(super) is_alone: bool,
+}
+
+/// Shows every expression of a step to `see`.
+pub(super) fn readings<'w>(step: &'w Step, see: &mut dyn FnMut(Reading<'w>)) {
+    let mut walk = Walk { see };
+    walk.texts(Site::Value, step.name.as_ref());
+    if let Some(condition) = &step.condition {
+        walk.bare(Site::Condition, &condition.value, condition.place);
+    }
+    step.env.iter().for_each(|(_, text)| walk.text(Site::Env, text));
+    match &step.matrix {
+        Some(matrix) => match &matrix.source {
+            MatrixSource::Computed(data) => walk.data(Site::Matrix, data),
+            MatrixSource::Constant(_) => {}
+        },
+        None => {}
+    }
+    walk.texts(Site::After, &step.artifacts);
+    walk.texts(Site::Value, step.cache.as_ref().map(|it| &it.key));
+    step.fallback.iter().for_each(|it| walk.action(Site::Script, &it.action));
+    if let Some(Undo::By(action)) = &step.undo {
+        walk.action(Site::After, action);
+    }
+    if let Some(check) = &step.check {
+        walk.script(Site::After, check);
+    }
+    walk.kind(&step.kind);
+}
+
+/// Shows the expressions that stand outside the steps: environment, concurrency, outputs.
+pub(super) fn top_readings<'w>(workflow: &'w Workflow, see: &mut dyn FnMut(Top, Reading<'w>)) {
+    for (_, text) in &workflow.env {
+        Walk { see: &mut |it| see(Top::Env, it) }.text(Site::Env, text);
+    }
+    if let Some(concurrency) = &workflow.concurrency {
+        Walk { see: &mut |it| see(Top::Group, it) }.text(Site::Value, &concurrency.group);
+    }
+    for (_, text) in &workflow.outputs {
+        Walk { see: &mut |it| see(Top::Outputs, it) }.text(Site::Value, text);
+    }
+}
+
+/// Where outside the steps an expression stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Top {
+    Env,
+    Group,
+    Outputs,
+}
+
+struct Walk<'s, 'w> {
+    see: &'s mut dyn FnMut(Reading<'w>),
+}
+
+impl<'w> Walk<'_, 'w> {
+    fn texts(&mut self, site: Site, texts: impl IntoIterator<Item = &'w Text>) {
+        texts.into_iter().for_each(|it| self.text(site, it));
+    }
+
+    fn text(&mut self, site: Site, text: &'w Text) {
+        self.template(site, &text.value, text.place);
+    }
+
+    fn template(&mut self, site: Site, text: &'w str, place: Place) {
+        if !text.contains("${{") {
+            return;
+        }
+        let Ok(template) = Template::parse(text) else { return };
+        for hole in template.holes() {
+            let is_alone =
+                text[..hole.span.start].trim().is_empty() && text[hole.span.end..].trim().is_empty();
+            let (expr, inner) = (hole.expr.clone(), hole.inner.start);
+            (self.see)(Reading { site, expr, text, place, inner, is_alone });
+        }
+    }
+
+    fn bare(&mut self, site: Site, text: &'w str, place: Place) {
+        if let Ok(expr) = expression::parse(text) {
+            (self.see)(Reading { site, expr, text, place, inner: 0, is_alone: true });
+        }
+    }
+
+    fn script(&mut self, site: Site, script: &'w Script) {
+        self.text(site, &script.source);
+    }
+
+    fn data(&mut self, site: Site, data: &'w Data) {
+        self.value(site, &data.value, data.place);
+    }
+
+    fn value(&mut self, site: Site, value: &'w Value, place: Place) {
+        match value {
+            Value::String(text) => self.template(site, text, place),
+            Value::Array(items) => items.iter().for_each(|it| self.value(site, it, place)),
+            Value::Object(map) => map.values().for_each(|it| self.value(site, it, place)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn values(&mut self, site: Site, values: &'w [(String, Data)]) {
+        values.iter().for_each(|(_, it)| self.data(site, it));
+    }
+
+    fn action(&mut self, site: Site, action: &'w Action) {
+        match action {
+            Action::Run(script) => self.script(site, script),
+            Action::Uses(uses) => {
+                self.values(if site == Site::After { site } else { Site::Value }, &uses.with)
+            }
+        }
+    }
+
+    fn kind(&mut self, kind: &'w StepKind) {
+        let site = Site::Value;
+        match kind {
+            StepKind::Run(run) => {
+                self.script(Site::Script, &run.script);
+                self.texts(site, run.working_directory.as_ref());
+            }
+            StepKind::Uses(uses) => self.values(site, &uses.with),
+            StepKind::Http(http) => {
+                self.text(site, &http.url);
+                http.headers.iter().for_each(|(_, it)| self.text(site, it));
+                match &http.body {
+                    Some(Body::Text(text)) => self.text(site, text),
+                    Some(Body::Json(data)) => self.data(site, data),
+                    None => {}
+                }
+                self.values(Site::After, &http.expect_json);
+            }
+            StepKind::Llm(llm) => {
+                self.texts(site, &llm.models);
+                self.texts(site, llm.system.as_ref());
+                self.text(site, &llm.prompt);
+                llm.json_schema.iter().for_each(|it| self.data(site, it));
+            }
+            StepKind::Agent(agent) => {
+                match &agent.command {
+                    Some(AgentCommand::Script(script)) => self.script(Site::Script, script),
+                    Some(AgentCommand::Words(words)) => self.texts(site, words),
+                    None => {}
+                }
+                self.texts(site, agent.task.as_ref());
+                self.values(site, &agent.with);
+            }
+            StepKind::Gate(gate) => {
+                self.text(site, &gate.prompt);
+                self.texts(site, &gate.evidence);
+                self.texts(site, &gate.binds);
+                self.texts(site, gate.escalate.as_ref().map(|it| &it.to));
+                for condition in gate.auto.iter().chain(gate.forbid.iter().filter_map(|it| match it {
+                    Forbidden::Expression(it) => Some(it),
+                    Forbidden::Named(_) => None,
+                })) {
+                    self.bare(site, &condition.value, condition.place);
+                }
+            }
+            StepKind::Workflow(call) => self.values(site, &call.inputs),
+            StepKind::Wait(Wait::For(Length::Computed(text)) | Wait::Until(text)) => self.text(site, text),
+            StepKind::Wait(Wait::For(Length::Fixed(_))) => {}
+            StepKind::Wait(Wait::Event { topic, filter }) => {
+                self.text(site, topic);
+                self.values(site, filter);
+            }
+            StepKind::Emit(emit) => {
+                self.text(site, &emit.topic);
+                emit.data.iter().for_each(|it| self.data(site, it));
+            }
+            StepKind::Set(set) => self.values(site, &set.values),
+        }
+    }
+}
