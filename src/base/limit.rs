@@ -12,6 +12,8 @@ pub const OPEN_GATES_MAX: usize = 10_000;
 pub const EVENT_INLINE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one event, inline or not.
 pub const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Nesting of one event: what a step may say (128), held by an event.
+pub const EVENT_DEPTH_MAX: usize = 256;
 /// Bytes of output kept of one attempt: its head and its tail.
 pub const SPOOL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Bytes of `$CUELIGHT_OUTPUT` of one step.
@@ -48,6 +50,8 @@ pub const UNDO_WINDOW_DEFAULT: Span = Span::seconds(5);
 pub const KILL_GRACE: Span = Span::seconds(5);
 /// Commands taken into one transaction.
 pub const BATCH_COMMANDS_MAX: usize = 1024;
+/// Batches waiting for the writer.
+pub const INBOX_BATCHES_MAX: usize = 64;
 /// Commands waiting for the conductor.
 pub const INBOX_COMMANDS_MAX: usize = 8192;
 /// Bytes of output shown of a running step without reading its file.

@@ -4,4 +4,5 @@ mod architecture;
 mod definition;
 mod expression;
 mod plan;
+mod store;
 mod tool;

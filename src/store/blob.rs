@@ -1,0 +1,16 @@
+//! Values by digest: what is too large for a row of the log. The same bytes are kept once.
+
+use crate::base::Digest;
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
+
+/// The plain SHA-256, so that `sha256sum` gives the same.
+pub(super) fn digest_of(bytes: &[u8]) -> Digest {
+    Digest(Sha256::digest(bytes).into())
+}
+
+/// Keeps bytes, inside the transaction of the one who writes.
+pub(super) fn put(connection: &Connection, digest: Digest, bytes: &[u8]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO blobs VALUES (?1, ?2)")?;
+    insert.execute((digest.0, bytes)).map(drop)
+}

@@ -1,0 +1,180 @@
+//! The chain: each record carries the hash of the one before, so that nothing can be changed, left out, put in or moved
+//! unseen below a head that somebody remembers.
+//!
+//! `hash = SHA-256("cuelight-chain-v1" ‖ prev ‖ u64be(seq) ‖ header ‖ payload_hash)`, the header being JSON with sorted
+//! keys; `payload_hash = SHA-256("cuelight-payload-v1" ‖ salt ‖ payload)`, so that a payload can be erased one day and the
+//! chain still holds.
+
+use crate::{
+    base::{Digest, RunId, Seq, Timestamp},
+    store::{Reader, StoreError, reader::Record},
+};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+/// Before the first record.
+pub(super) const ROOT: Digest = Digest([0; 32]);
+
+/// Chance that keeps a payload from being guessed by its hash.
+pub(super) type Salt = [u8; 16];
+
+/// What is said about a record beside its payload. Fields in the order of their names: this is what is hashed.
+#[derive(Debug, Serialize)]
+pub(super) struct Header<'a> {
+    pub(super) at: i64,
+    pub(super) boot: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) run: Option<RunId>,
+    pub(super) uptime: u64,
+    pub(super) version: u32,
+}
+
+/// The salt of a record, from the seed of its writer.
+pub(super) fn salt(seed: &[u8; 32], seq: Seq) -> Salt {
+    let digest =
+        Sha256::new().chain_update(b"cuelight-salt-v1").chain_update(seed).chain_update(seq.0.to_be_bytes());
+    let mut salt = Salt::default();
+    salt.copy_from_slice(&digest.finalize()[..16]);
+    salt
+}
+
+pub(super) fn payload_hash(salt: &Salt, payload: &[u8]) -> Digest {
+    let hasher = Sha256::new().chain_update(b"cuelight-payload-v1").chain_update(salt).chain_update(payload);
+    Digest(hasher.finalize().into())
+}
+
+pub(super) fn link(prev: Digest, seq: Seq, header: &Header<'_>, payload_hash: Digest) -> Digest {
+    let header = serde_json::to_vec(header).expect("a header is text and numbers");
+    let hasher = Sha256::new()
+        .chain_update(b"cuelight-chain-v1")
+        .chain_update(prev.0)
+        .chain_update(seq.0.to_be_bytes())
+        .chain_update(header)
+        .chain_update(payload_hash.0);
+    Digest(hasher.finalize().into())
+}
+
+/// A log that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Records looked at.
+    pub records: u64,
+    /// The last one, and its hash.
+    pub head: (Seq, Digest),
+    /// When the last one looked at was written.
+    pub last_at: Option<Timestamp>,
+}
+
+/// A log that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "could not verify the log at {seq}: {kind}; restore a copy that holds, and ask who can write to this one"
+)]
+pub struct Broken {
+    /// The first record that is wrong, or missing.
+    pub seq: Seq,
+    /// What is wrong with it.
+    pub kind: Damage,
+}
+
+/// The kinds of damage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// It is not there.
+    Missing,
+    /// It was never written.
+    Surplus,
+    /// It does not follow the one before.
+    Unlinked,
+    /// What it says about itself was changed.
+    Header,
+    /// Its payload was changed.
+    Payload,
+    /// It cannot be read.
+    Unreadable(String),
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "it is missing",
+            Self::Surplus => "it was put in",
+            Self::Unlinked => "it does not follow the one before",
+            Self::Header => "what it says about itself was changed",
+            Self::Payload => "its payload was changed",
+            Self::Unreadable(why) => return write!(f, "it cannot be read ({why})"),
+        })
+    }
+}
+
+/// Looks at every record from `from` on, up to the head. From 1 it covers the whole log.
+pub fn verify(reader: &Reader, from: Seq) -> Result<Verified, Broken> {
+    let mut link = Link { seq: Seq(from.0.max(1) - 1), hash: ROOT, last_at: None };
+    let seen_before = link.seq.0;
+    let head = walk(reader, &mut link).unwrap_or_else(|error| {
+        Err(Broken { seq: Seq(link.seq.0 + 1), kind: Damage::Unreadable(error.to_string()) })
+    })?;
+    Ok(Verified { records: link.seq.0 - seen_before, head, last_at: link.last_at })
+}
+
+/// Follows the log as it stands at one instant; the owner may go on writing.
+fn walk(reader: &Reader, link: &mut Link) -> Result<Result<(Seq, Digest), Broken>, StoreError> {
+    let _snapshot = reader.snapshot()?;
+    if link.seq.0 > 0 {
+        match reader.hash_of(link.seq)? {
+            Some(hash) => link.hash = hash,
+            None => return Ok(Err(Broken { seq: link.seq, kind: Damage::Missing })),
+        }
+    }
+    let from = (link.seq.0 > 0).then_some(Seq(link.seq.0 + 1));
+    let mut broken = None;
+    reader.each_record(from, &mut |record| {
+        broken = link.follow(record).err();
+        broken.is_none()
+    })?;
+    if let Some(broken) = broken {
+        return Ok(Err(broken));
+    }
+    let head = reader.head()?;
+    Ok(if link.seq < head.0 {
+        Err(Broken { seq: Seq(link.seq.0 + 1), kind: Damage::Missing })
+    } else if link.seq > head.0 {
+        Err(Broken { seq: Seq(head.0.0 + 1), kind: Damage::Surplus })
+    } else if link.hash != head.1 {
+        Err(Broken { seq: head.0, kind: Damage::Header })
+    } else {
+        Ok(head)
+    })
+}
+
+/// How far the chain holds.
+struct Link {
+    seq: Seq,
+    hash: Digest,
+    last_at: Option<Timestamp>,
+}
+
+impl Link {
+    fn follow(&mut self, record: &Record<'_>) -> Result<(), Broken> {
+        let expected = Seq(self.seq.0 + 1);
+        let broken = |kind| Err(Broken { seq: expected, kind });
+        if record.seq < expected {
+            return Err(Broken { seq: record.seq, kind: Damage::Surplus });
+        }
+        if record.seq > expected {
+            return broken(Damage::Missing);
+        }
+        if record.prev != self.hash {
+            return broken(Damage::Unlinked);
+        }
+        if payload_hash(&record.salt, record.payload) != record.payload_hash {
+            return broken(Damage::Payload);
+        }
+        if link(record.prev, record.seq, &record.header, record.payload_hash) != record.hash {
+            return broken(Damage::Header);
+        }
+        *self = Self { seq: expected, hash: record.hash, last_at: Some(Timestamp(record.header.at)) };
+        Ok(())
+    }
+}

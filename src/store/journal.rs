@@ -1,0 +1,207 @@
+//! The one log: events in order, each batch whole or not at all, and on disk before anybody hears of it.
+//!
+//! Opening checks what is there and takes the next epoch; from then on one thread writes (see `writer`).
+
+use crate::{
+    base::{DecisionId, Digest, Epoch, GateId, INBOX_BATCHES_MAX, RunId, Seq, Span, Timestamp},
+    engine::Event,
+    store::{
+        AppendError, Owner, Reader, StoreError, Workspace, chain, schema,
+        writer::{self, Request, Writer},
+    },
+};
+use rusqlite::Connection;
+use std::{
+    fs::{self, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{SendError, SyncSender, sync_channel},
+    },
+    thread::{Builder, JoinHandle},
+};
+
+/// Records that are verified before anything is written; of a longer log, the last ones.
+const VERIFIED_AT_START: u64 = 100_000;
+
+/// What is appended in one transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// In order. Whole commands, never a part of one.
+    pub events: Vec<Event>,
+    /// What else becomes true with them.
+    pub marks: Vec<Mark>,
+    /// How long the machine has been up, time asleep included; beside wall time it shows a clock that jumps.
+    pub uptime: Span,
+}
+
+/// What the store is told beside events, because it does not interpret them: an index, and the second wall around gates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A run is there, and is folded at the next start.
+    RunOpened(RunId),
+    /// It came to rest; its events are read when somebody looks.
+    RunRested(RunId),
+    /// Somebody decided. Once for each decision, and once for each principal at one epoch of a gate.
+    Voted {
+        /// The decision.
+        decision: DecisionId,
+        /// At which gate.
+        gate: GateId,
+        /// What was asked then.
+        epoch: Epoch,
+        /// By whom.
+        principal: String,
+    },
+    /// A gate closed, once.
+    Resolved {
+        /// The gate.
+        gate: GateId,
+        /// What was asked then.
+        epoch: Epoch,
+    },
+}
+
+/// Where a batch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its first event.
+    pub first: Seq,
+    /// Its last one; before `first` when the batch had none.
+    pub last: Seq,
+}
+
+/// What opening found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Whether there was nothing before.
+    pub created: bool,
+    /// How often this log has been taken up.
+    pub epoch: u64,
+    /// The last event, and its hash.
+    pub head: (Seq, Digest),
+    /// When it happened.
+    pub last_at: Option<Timestamp>,
+}
+
+/// The log, to be written by its owner. Dropping it waits until all that was handed over is answered.
+#[derive(Debug)]
+pub struct Journal {
+    inbox: Option<SyncSender<Request>>,
+    closing: Arc<AtomicBool>,
+    writer: Option<JoinHandle<()>>,
+    workspace: Workspace,
+}
+
+impl Journal {
+    /// Opens the log of a workspace, making or lifting it as needed. `seed` is 32 bytes that nobody can guess.
+    pub fn open(workspace: &Workspace, owner: &Owner, seed: [u8; 32]) -> Result<(Self, Opened), StoreError> {
+        let path = workspace.db();
+        if !owner.owns(workspace) {
+            return Err(StoreError::refused("open", &path, "this process does not own it", "take it first"));
+        }
+        workspace.check()?;
+        let created = make_private(&path).map_err(|error| StoreError::io("open", &path, &error))?;
+        let connection = schema::open_to_write(&path)?;
+        let (head, last_at) = examine(workspace)?;
+        let epoch = take_up(&connection).map_err(|error| StoreError::sql("open", &path, &error))?;
+        let closing = Arc::new(AtomicBool::new(false));
+        let writer = Writer::new(connection, workspace, epoch, head, seed, Arc::clone(&closing));
+        let (inbox, requests) = sync_channel(INBOX_BATCHES_MAX);
+        let thread = Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.run(&requests))
+            .map_err(|error| StoreError::io("open", &path, &error))?;
+        let journal =
+            Self { inbox: Some(inbox), closing, writer: Some(thread), workspace: workspace.clone() };
+        Ok((journal, Opened { created, epoch, head, last_at }))
+    }
+
+    /// Hands a batch over; `reply` is called by the writer when it is on disk, or is not. Waits only when
+    /// `INBOX_BATCHES_MAX` are waiting already. A batch behind one that found no space must not be handed over before
+    /// that one is recorded.
+    pub fn append(
+        &self,
+        batch: impl Into<Arc<Batch>>,
+        reply: impl FnOnce(Result<Appended, AppendError>) + Send + 'static,
+    ) {
+        self.send(Request::Append(batch.into(), Box::new(reply)));
+    }
+
+    /// Keeps a value; `reply` is told its digest when it is on disk.
+    pub fn put_blob(&self, bytes: Vec<u8>, reply: impl FnOnce(Result<Digest, AppendError>) + Send + 'static) {
+        self.send(Request::Blob(bytes, Box::new(reply)));
+    }
+
+    /// Whether the disk takes a probe again, synced; asked between two tries after `NoSpace`.
+    pub fn has_room(&self) -> bool {
+        writer::has_room(&self.workspace)
+    }
+
+    fn send(&self, request: Request) {
+        let sent = match &self.inbox {
+            Some(inbox) => inbox.send(request),
+            None => Err(SendError(request)),
+        };
+        if let Err(SendError(request)) = sent {
+            let ended = AppendError::Fatal("its writer has ended".to_owned());
+            match request {
+                Request::Append(_, reply) => reply(Err(ended)),
+                Request::Blob(_, reply) => reply(Err(ended)),
+            }
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Release);
+        drop(self.inbox.take());
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has answered nobody since; there is nothing left to do for it.
+            drop(writer.join());
+        }
+    }
+}
+
+/// Makes the file before the database does, so that no umask is asked; its -wal and -shm take its mode.
+fn make_private(path: &Path) -> io::Result<bool> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            for suffix in ["", "-wal", "-shm"] {
+                let mut name = path.as_os_str().to_owned();
+                name.push(suffix);
+                match fs::set_permissions(&name, Permissions::from_mode(0o600)) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    set => set?,
+                }
+            }
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at what is there before anything is written to it.
+fn examine(workspace: &Workspace) -> Result<((Seq, Digest), Option<Timestamp>), StoreError> {
+    let reader = Reader::open(workspace)?;
+    reader.quick_check()?;
+    let (head, _) = reader.head()?;
+    let from = Seq(head.0.saturating_sub(VERIFIED_AT_START - 1).max(1));
+    let verified = chain::verify(&reader, from);
+    let verified = verified.map_err(|broken| {
+        StoreError::damaged(&workspace.db(), format!("event {}: {}", broken.seq.0, broken.kind))
+    })?;
+    Ok((verified.head, verified.last_at))
+}
+
+/// The next epoch. Whoever held an earlier one finds out at its next append.
+fn take_up(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "UPDATE head SET owner_epoch = owner_epoch + 1 RETURNING owner_epoch";
+    let epoch: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(epoch.unsigned_abs())
+}

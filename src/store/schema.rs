@@ -1,0 +1,209 @@
+//! Tables, the settings of a connection, and the way from one schema to the next.
+//!
+//! What a setting is worth shows only when it is read back, so each one is.
+
+use crate::store::{StoreError, reader::number};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
+use std::path::Path;
+
+/// "cuel": tells our files from those of others.
+const APPLICATION_ID: i64 = 0x6375_656C;
+/// Older ones may lose data when two connections write and checkpoint at one moment.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// The n-th leads from schema n to n + 1. Never changed once released.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE blobs (
+    digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    run INTEGER,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    uptime INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    payload TEXT,
+    blob BLOB REFERENCES blobs (digest),
+    salt BLOB NOT NULL,
+    payload_hash BLOB NOT NULL,
+    prev BLOB NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX events_by_run ON events (run);
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    rested INTEGER
+) STRICT;
+CREATE TABLE votes (
+    decision TEXT PRIMARY KEY,
+    gate INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    principal TEXT NOT NULL,
+    UNIQUE (gate, epoch, principal)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE resolutions (
+    gate INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    PRIMARY KEY (gate, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE head (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    owner_epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+INSERT INTO head VALUES (1, 0, 0, zeroblob(32));
+CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT raise(ABORT, 'the log is never changed'); END;
+CREATE TRIGGER events_last BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'the log is never cut'); END;
+CREATE TRIGGER blobs_stay BEFORE UPDATE ON blobs BEGIN SELECT raise(ABORT, 'a value is never changed'); END;
+CREATE TRIGGER votes_stay BEFORE UPDATE ON votes BEGIN SELECT raise(ABORT, 'a vote is never changed'); END;
+CREATE TRIGGER votes_last BEFORE DELETE ON votes BEGIN SELECT raise(ABORT, 'a vote is never lost'); END;
+"];
+
+/// Every setting of the one connection that writes, and what it reads back as.
+const WRITER_SETTINGS: &[(&str, &str)] = &[
+    ("busy_timeout", "5000"),
+    ("journal_mode", "wal"),
+    ("synchronous", "2"),
+    ("fullfsync", "1"),
+    ("checkpoint_fullfsync", "1"),
+    ("foreign_keys", "1"),
+    ("trusted_schema", "0"),
+    ("cell_size_check", "1"),
+    ("mmap_size", "0"),
+    // The writer does it by itself, after it has answered, and looks at the result.
+    ("wal_autocheckpoint", "0"),
+];
+const READER_SETTINGS: &[(&str, &str)] = &[
+    ("busy_timeout", "5000"),
+    ("query_only", "1"),
+    ("trusted_schema", "0"),
+    ("cell_size_check", "1"),
+    ("mmap_size", "0"),
+];
+
+/// The one connection that writes. Refuses, without a write, what is not ours or newer than we are.
+pub(super) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
+    if rusqlite::version_number() < SQLITE_VERSION_MIN {
+        let why = format!("SQLite {} has a bug that can lose data", rusqlite::version());
+        return Err(StoreError::refused("open", path, why, "build cuelight with the SQLite it brings"));
+    }
+    drop(open_to_read(path)?);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection =
+        Connection::open_with_flags(path, flags).map_err(|error| StoreError::sql("open", path, &error))?;
+    set(&connection, path, WRITER_SETTINGS)?;
+    migrate(&mut connection, path, MIGRATIONS)?;
+    Ok(connection)
+}
+
+/// A connection that cannot write, to a database that we know.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| StoreError::sql("open", path, &error))?;
+    set(&connection, path, READER_SETTINGS)?;
+    let known = number(MIGRATIONS.len());
+    match identity(&connection).map_err(|error| StoreError::sql("open", path, &error))? {
+        (APPLICATION_ID, found) if found > known => {
+            Err(StoreError::Newer { path: path.to_owned(), found, known })
+        }
+        (APPLICATION_ID, _) => Ok(connection),
+        (0, 0) if is_empty(&connection).map_err(|error| StoreError::sql("open", path, &error))? => {
+            Ok(connection)
+        }
+        _ => Err(StoreError::refused(
+            "open",
+            path,
+            "it is not a database of cuelight",
+            "move it out of the way",
+        )),
+    }
+}
+
+/// Application id and schema.
+fn identity(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let ask = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    Ok((ask("application_id")?, ask("user_version")?))
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+fn set(connection: &Connection, path: &Path, settings: &[(&str, &str)]) -> Result<(), StoreError> {
+    let failed = |error| StoreError::sql("open", path, &error);
+    for (name, wanted) in settings {
+        connection.pragma_update(None, name, wanted).map_err(failed)?;
+        let found = connection
+            .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+            .map_err(failed)?;
+        let found = match found {
+            rusqlite::types::Value::Integer(it) => it.to_string(),
+            rusqlite::types::Value::Text(it) => it,
+            _ => String::new(),
+        };
+        if found != *wanted {
+            let why = format!("SQLite keeps {name} at {found:?} instead of {wanted}");
+            return Err(StoreError::refused("open", path, why, "choose a local disk with --workspace"));
+        }
+    }
+    if !connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(failed)? {
+        return Err(StoreError::refused(
+            "open",
+            path,
+            "SQLite has no defensive mode",
+            "use the SQLite it brings",
+        ));
+    }
+    Ok(())
+}
+
+/// All or nothing; a database that holds something is copied first.
+fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {
+    let failed = |error| StoreError::sql("bring up to date", path, &error);
+    let (_, version) = identity(connection).map_err(failed)?;
+    let done = usize::try_from(version).map_err(|_| StoreError::damaged(path, "a schema below zero"))?;
+    if done >= migrations.len() {
+        return Ok(());
+    }
+    if done > 0 {
+        let copy = path.with_extension(format!("db.schema-{done}"));
+        if !copy.exists() {
+            connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).map_err(failed)?;
+        }
+    }
+    let transaction = Transaction::new(connection, TransactionBehavior::Immediate).map_err(failed)?;
+    for migration in &migrations[done..] {
+        transaction.execute_batch(migration).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", number(migrations.len())).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_database_is_copied_and_lifted_in_one_piece() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("old.db");
+        let mut connection = Connection::open(&path).expect("a database");
+        let steps =
+            ["CREATE TABLE a (x); INSERT INTO a VALUES (1);", "ALTER TABLE a ADD y; UPDATE a SET y = x + 1;"];
+        migrate(&mut connection, &path, &steps[..1]).expect("the first");
+        migrate(&mut connection, &path, &["", "broken"]).expect_err("it is no SQL");
+        assert_eq!(identity(&connection).expect("its id"), (APPLICATION_ID, 1));
+        migrate(&mut connection, &path, &steps).expect("the second");
+        let lifted: i64 = connection.query_row("SELECT y FROM a", [], |row| row.get(0)).expect("a row");
+        assert_eq!((lifted, identity(&connection).expect("its id").1), (2, 2));
+        let copy = Connection::open(dir.path().join("old.db.schema-1")).expect("the copy");
+        assert_eq!(identity(&copy).expect("its id").1, 1);
+    }
+}

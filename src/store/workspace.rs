@@ -1,0 +1,122 @@
+//! The directory `.cuelight`: found upwards like git, ours alone, never on a network.
+//!
+//! Says where things lie; what is in them is for others.
+
+use crate::store::StoreError;
+use rustix::process::geteuid;
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+};
+
+const DIRECTORY: &str = ".cuelight";
+
+/// A directory that holds `.cuelight`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The nearest one at `start` or above. Whether it may be used is asked when something in it is opened.
+    pub fn find(start: &Path) -> Option<Self> {
+        let holds = |dir: &&Path| fs::symlink_metadata(dir.join(DIRECTORY)).is_ok_and(|it| it.is_dir());
+        start.ancestors().find(holds).map(|root| Self { root: root.to_owned() })
+    }
+
+    /// The one at `root`, made when it is not there yet.
+    pub fn create(root: &Path) -> Result<Self, StoreError> {
+        let workspace = Self { root: root.to_owned() };
+        for dir in [workspace.dir(), workspace.spool()] {
+            match DirBuilder::new().mode(0o700).create(&dir) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+                made => made.map_err(|error| StoreError::io("create", &dir, &error))?,
+            }
+            workspace.check()?;
+        }
+        Ok(workspace)
+    }
+
+    /// The directory that holds `.cuelight`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The database: the log, its values and marks.
+    pub fn db(&self) -> PathBuf {
+        self.dir().join("cuelight.db")
+    }
+
+    /// What steps wrote, a directory for each attempt.
+    pub fn spool(&self) -> PathBuf {
+        self.dir().join("spool")
+    }
+
+    /// Where other seats reach the owner.
+    pub fn socket(&self) -> PathBuf {
+        self.dir().join("cuelight.sock")
+    }
+
+    /// Settings of this workspace.
+    pub fn config(&self) -> PathBuf {
+        self.dir().join("config.toml")
+    }
+
+    /// Who may approve.
+    pub fn people(&self) -> PathBuf {
+        self.dir().join("people.toml")
+    }
+
+    /// Workflows that can be called by name.
+    pub fn workflows(&self) -> PathBuf {
+        self.dir().join("workflows")
+    }
+
+    /// Secrets that are not exported, a file for each.
+    pub fn secrets(&self) -> PathBuf {
+        self.dir().join("secrets")
+    }
+
+    pub(super) fn dir(&self) -> PathBuf {
+        self.root.join(DIRECTORY)
+    }
+
+    /// Refuses a directory that somebody else could change, or where locks and syncs mean little.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let dir = self.dir();
+        let refused = |why: &str, next| Err(StoreError::refused("use", &dir, why, next));
+        let about = fs::symlink_metadata(&dir).map_err(|error| StoreError::io("use", &dir, &error))?;
+        if !about.is_dir() {
+            return refused(
+                "it is not a directory",
+                "move it away, or choose another place with --workspace",
+            );
+        }
+        if about.uid() != geteuid().as_raw() {
+            return refused("it belongs to somebody else", "choose another place with --workspace");
+        }
+        if about.mode() & 0o022 != 0 {
+            return refused("others may write to it", "run `chmod go-w` on it");
+        }
+        if is_on_a_network(&dir).map_err(|error| StoreError::io("use", &dir, &error))? {
+            return refused("it is on a network file system", "choose a local disk with --workspace");
+        }
+        Ok(())
+    }
+}
+
+/// NFS, SMB and CIFS: their locks and syncs are not those of a disk.
+#[cfg(target_os = "linux")]
+fn is_on_a_network(dir: &Path) -> io::Result<bool> {
+    const MAGIC: [u32; 4] = [0x6969, 0x517B, 0xFE53_4D42, 0xFF53_4D42];
+    let kind = rustix::fs::statfs(dir)?.f_type;
+    Ok(MAGIC.iter().any(|magic| u32::try_from(kind & 0xFFFF_FFFF).is_ok_and(|it| it == *magic)))
+}
+
+/// Elsewhere the name of the file system is not in what the portable call tells.
+#[cfg(not(target_os = "linux"))]
+fn is_on_a_network(_: &Path) -> io::Result<bool> {
+    Ok(false)
+}
