@@ -1,0 +1,335 @@
+//! Where every node and wire stands, and the ways from one node to the next. Places only; nothing is drawn here.
+
+use super::{
+    FoldKey, Shown, Zoom,
+    arrange::{Arranged, Block, arrange},
+    outline::{OutlineRow, dots, outline},
+};
+use crate::console::Glyphs;
+use std::collections::BTreeMap;
+use unicode_width::UnicodeWidthStr;
+
+/// A rectangle of cells in a picture, which may be larger than any screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its left column.
+    pub x: i32,
+    /// Its upper row.
+    pub y: i32,
+    /// How many columns.
+    pub width: i32,
+    /// How many rows.
+    pub height: i32,
+}
+
+impl Place {
+    /// Whether a cell is inside.
+    pub fn contains(self, x: i32, y: i32) -> bool {
+        (self.x..self.x + self.width).contains(&x) && (self.y..self.y + self.height).contains(&y)
+    }
+
+    /// Whether two have a cell in common.
+    pub fn meets(self, other: Self) -> bool {
+        self.x < other.x + other.width
+            && other.x < self.x + self.width
+            && self.y < other.y + other.height
+            && other.y < self.y + self.height
+    }
+
+    fn middle(self) -> i32 {
+        self.y + self.height / 2
+    }
+}
+
+/// Where nodes stood in their columns, so that the next picture begins from there.
+pub type Order = BTreeMap<FoldKey, u32>;
+
+/// Where to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Towards what is needed.
+    Left,
+    /// Within the column.
+    Down,
+    /// Within the column.
+    Up,
+    /// Towards what needs this.
+    Right,
+}
+
+/// A picture's places. It holds for every [`Shown`] of the same shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    pub(super) zoom: Zoom,
+    pub(super) places: Vec<Place>,
+    /// The row of each node's wires.
+    pub(super) pins: Vec<i32>,
+    /// For each edge, in the order of `Shown::edges`, the corners of its way.
+    pub(super) ways: Vec<Vec<(i32, i32)>>,
+    /// The straight pieces of all ways, each once: corners from left or from above.
+    pub(super) wires: Vec<Wire>,
+    pub(super) rows: Vec<OutlineRow>,
+    /// At zoom 1 the dot of each node, two dots a column and four a row.
+    pub(super) dots: Vec<(i32, i32)>,
+    order: Order,
+    edges: Vec<(u32, u32)>,
+    frames: Vec<bool>,
+    size: (i32, i32),
+    shape: u64,
+}
+
+/// A straight piece of a way, and whether it goes on straight past its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wire {
+    pub(super) from: (i32, i32),
+    pub(super) to: (i32, i32),
+    /// Whether a way begins, and whether one ends, here; the line then fills the cell.
+    pub(super) open: (bool, bool),
+}
+
+/// Labels are cut to columns of this width.
+const COLUMN_MAX: i32 = 24;
+/// Room for a note beside the name of a hot node.
+const NOTE: i32 = 9;
+const CARD_MIN: i32 = 14;
+
+/// Places what is shown; nodes keep the order they had, where that is no worse.
+pub fn layout(shown: &Shown, previous: Option<&Order>, zoom: Zoom) -> Layout {
+    let mut layout = Layout {
+        zoom,
+        edges: shown.edges.clone(),
+        frames: shown.nodes.iter().map(|node| node.is_open).collect(),
+        shape: shown.shape(),
+        ..Layout::default()
+    };
+    match zoom {
+        Zoom::Outline => outline(shown, &mut layout),
+        Zoom::Dots => dots(shown, &mut layout),
+        Zoom::Compact | Zoom::Cards => Composer::new(shown, previous, zoom).compose(&mut layout),
+    }
+    let (mut right, mut bottom) = layout.size;
+    for place in &layout.places {
+        (right, bottom) = (right.max(place.x + place.width), bottom.max(place.y + place.height));
+    }
+    bottom = bottom.max(i32::try_from(layout.rows.len()).unwrap_or(i32::MAX));
+    // Beside a name of the outline stands its note.
+    right += if zoom == Zoom::Outline { 2 + NOTE } else { 0 };
+    layout.size = (right, bottom);
+    layout.wires = wires(&layout.ways);
+    layout
+}
+
+impl Layout {
+    /// Columns and rows of the whole picture.
+    pub fn size(&self) -> (i32, i32) {
+        self.size
+    }
+
+    /// Where a node of the picture stands.
+    pub fn rect_of(&self, spot: u32) -> Option<Place> {
+        self.places.get(spot as usize).copied()
+    }
+
+    /// The node at a cell; of a frame and what it holds, the inner one.
+    pub fn hit(&self, x: i32, y: i32) -> Option<u32> {
+        let hits = (0_u32..).zip(&self.places).filter(|(_, place)| place.contains(x, y));
+        hits.min_by_key(|(_, place)| i64::from(place.width) * i64::from(place.height)).map(|(spot, _)| spot)
+    }
+
+    /// Whether these places are right for what is shown now.
+    pub fn fits(&self, shown: &Shown) -> bool {
+        self.shape == shown.shape()
+    }
+
+    /// Where nodes stand in their columns, for the next layout.
+    pub fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// What a node of the picture needs.
+    pub fn parents(&self, spot: u32) -> Vec<u32> {
+        self.edges.iter().filter(|(_, to)| *to == spot).map(|(from, _)| *from).collect()
+    }
+
+    /// What needs a node of the picture.
+    pub fn children(&self, spot: u32) -> Vec<u32> {
+        self.edges.iter().filter(|(from, _)| *from == spot).map(|(_, to)| *to).collect()
+    }
+
+    /// The next node in a direction: along an edge if there is one, else the nearest that lies there.
+    pub fn neighbour(&self, spot: u32, direction: Direction) -> Option<u32> {
+        let here = self.rect_of(spot)?;
+        let along = match direction {
+            _ if self.zoom == Zoom::Outline => Vec::new(),
+            Direction::Left => self.parents(spot),
+            Direction::Right => self.children(spot),
+            Direction::Up | Direction::Down => Vec::new(),
+        };
+        let nearest = |spots: &mut dyn Iterator<Item = u32>| {
+            let ahead = spots.filter(|other| *other != spot && !self.frames[*other as usize]);
+            let rated = ahead
+                .filter_map(|other| Some((distance(here, self.places[other as usize], direction)?, other)));
+            rated.min().map(|(_, other)| other)
+        };
+        let inside: Vec<u32> = along.iter().flat_map(|other| self.leaves_at(*other)).collect();
+        nearest(&mut inside.into_iter()).or_else(|| nearest(&mut (0_u32..).take(self.places.len())))
+    }
+
+    /// A node, or what stands inside of it if it is a frame.
+    fn leaves_at(&self, spot: u32) -> Vec<u32> {
+        let frame = self.places[spot as usize];
+        if !self.frames[spot as usize] {
+            return vec![spot];
+        }
+        let inside =
+            (0_u32..).zip(&self.places).filter(|(other, place)| *other != spot && frame.meets(**place));
+        inside.map(|(other, _)| other).collect()
+    }
+
+    /// Whether anything needs a node of the picture; edges are sorted by where they begin.
+    pub(super) fn has_children(&self, spot: u32) -> bool {
+        let first = self.edges.partition_point(|(from, _)| *from < spot);
+        self.edges.get(first).is_some_and(|(from, _)| *from == spot)
+    }
+}
+
+/// How far it is in a direction; none if it does not lie there. Sideways counts more.
+fn distance(from: Place, to: Place, direction: Direction) -> Option<(i32, i32)> {
+    let (y, to_y) = (from.middle(), to.middle());
+    let (ahead, aside) = match direction {
+        Direction::Left => (from.x - to.x, (to_y - y).abs()),
+        Direction::Right => (to.x - from.x, (to_y - y).abs()),
+        Direction::Up => (y - to_y, beside(from, to)),
+        Direction::Down => (to_y - y, beside(from, to)),
+    };
+    (ahead > 0).then(|| (ahead.saturating_add(aside.saturating_mul(4)), aside))
+}
+
+/// How many columns lie between two places.
+fn beside(a: Place, b: Place) -> i32 {
+    (b.x - (a.x + a.width)).max(a.x - (b.x + b.width)).max(0)
+}
+
+/// Arranges frames from the inside out, then moves what they hold to where they came to stand.
+struct Composer<'a> {
+    shown: &'a Shown,
+    zoom: Zoom,
+    ranks: Vec<u32>,
+    /// What stands in each frame, and last what stands in none.
+    inside: Vec<Vec<u32>>,
+    arranged: Vec<Arranged>,
+}
+
+impl<'a> Composer<'a> {
+    fn new(shown: &'a Shown, previous: Option<&Order>, zoom: Zoom) -> Self {
+        let count = shown.nodes.len();
+        let mut inside = vec![Vec::new(); count + 1];
+        for (spot, node) in (0_u32..).zip(&shown.nodes) {
+            inside[node.parent.map_or(count, |frame| frame as usize)].push(spot);
+        }
+        // What was not there before stands after the one before it in the file.
+        let mut last = 0;
+        let ranks = shown.nodes.iter().map(|node| {
+            last = previous.and_then(|order| order.get(&node.key)).copied().unwrap_or(last);
+            last
+        });
+        Self { shown, zoom, ranks: ranks.collect(), inside, arranged: vec![Arranged::default(); count + 1] }
+    }
+
+    fn compose(mut self, layout: &mut Layout) {
+        let count = self.shown.nodes.len();
+        // A frame comes after the frame it stands in, except that a group may be named after its steps.
+        let mut frames = Vec::new();
+        let mut waiting = vec![count];
+        while let Some(frame) = waiting.pop() {
+            frames.push(frame);
+            waiting.extend(
+                self.inside[frame].iter().map(|it| *it as usize).filter(|it| self.shown.nodes[*it].is_open),
+            );
+        }
+        let edges = self.edges_by_frame();
+        for &frame in frames.iter().rev() {
+            let blocks: Vec<Block> = self.inside[frame].iter().map(|spot| self.block(*spot)).collect();
+            let local: Vec<(u32, u32)> = edges[frame].iter().map(|(local, _)| *local).collect();
+            self.arranged[frame] = arrange(&blocks, &local);
+        }
+        layout.places = vec![Place::default(); count];
+        layout.pins = vec![0; count];
+        layout.ways = vec![Vec::new(); self.shown.edges.len()];
+        for &frame in &frames {
+            self.put_inside(frame, &edges[frame], layout);
+        }
+        layout.size = (self.arranged[count].width, self.arranged[count].height);
+    }
+
+    /// For each frame its edges by the places of their ends in it, and their numbers in the whole.
+    fn edges_by_frame(&self) -> Vec<Vec<((u32, u32), usize)>> {
+        let count = self.shown.nodes.len();
+        let mut local = vec![0; count];
+        for spots in &self.inside {
+            for (index, spot) in (0_u32..).zip(spots) {
+                local[*spot as usize] = index;
+            }
+        }
+        let mut edges = vec![Vec::new(); count + 1];
+        for (index, (from, to)) in self.shown.edges.iter().enumerate() {
+            let frame = self.shown.nodes[*from as usize].parent.map_or(count, |frame| frame as usize);
+            edges[frame].push(((local[*from as usize], local[*to as usize]), index));
+        }
+        edges
+    }
+
+    fn block(&self, spot: u32) -> Block {
+        let node = &self.shown.nodes[spot as usize];
+        let rank = self.ranks[spot as usize];
+        let title = i32::try_from(node.title(Glyphs::default()).width()).unwrap_or(COLUMN_MAX);
+        if node.is_open {
+            let inner = &self.arranged[spot as usize];
+            let width = (inner.width + 4).max(title.min(COLUMN_MAX) + 8);
+            let height = inner.height.max(1) + 2;
+            return Block { width, height, pin: height / 2, rank, lead: 0 };
+        }
+        if self.zoom == Zoom::Cards {
+            let width = (title + 8).clamp(CARD_MIN, COLUMN_MAX);
+            return Block { width, height: 3, pin: 1, rank, lead: 0 };
+        }
+        let note = if node.hot { NOTE } else { 0 };
+        Block { width: (title + 2 + note).min(COLUMN_MAX), height: 1, pin: 0, rank, lead: 1 }
+    }
+
+    fn put_inside(&self, frame: usize, edges: &[((u32, u32), usize)], layout: &mut Layout) {
+        let origin = layout.places.get(frame).map_or((0, 0), |place| (place.x + 2, place.y + 1));
+        let arranged = &self.arranged[frame];
+        for (local, spot) in self.inside[frame].iter().enumerate() {
+            let (x, y, height) = arranged.places[local];
+            let width = self.block(*spot).width;
+            layout.places[*spot as usize] = Place { x: origin.0 + x, y: origin.1 + y, width, height };
+            layout.pins[*spot as usize] = origin.1 + arranged.pins[local];
+            layout.order.insert(self.shown.nodes[*spot as usize].key, arranged.columns[local].1);
+        }
+        for (local, (_, index)) in edges.iter().enumerate() {
+            let way = arranged.ways[local].iter().map(|(x, y)| (origin.0 + x, origin.1 + y));
+            layout.ways[*index] = way.collect();
+        }
+    }
+}
+
+/// The straight pieces of all ways, each once.
+fn wires(ways: &[Vec<(i32, i32)>]) -> Vec<Wire> {
+    let mut wires = Vec::new();
+    for way in ways {
+        let last = way.len().saturating_sub(2);
+        for (index, ends) in way.windows(2).enumerate() {
+            let (begins, stops) = (index == 0, index == last);
+            let (from, to) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+            let open = if ends[0] <= ends[1] { (begins, stops) } else { (stops, begins) };
+            wires.push(Wire { from, to, open });
+        }
+        if let [only] = way[..] {
+            wires.push(Wire { from: only, to: only, open: (true, true) });
+        }
+    }
+    wires.sort_unstable();
+    wires.dedup();
+    wires
+}

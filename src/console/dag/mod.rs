@@ -1,0 +1,22 @@
+//! The picture of a run: what is folded away, where the rest stands, and how it is drawn.
+//!
+//! `fold` decides what is shown, `layout` where it stands, `paint` how it looks; each is a function of data, so one
+//! graph is one picture on every machine. A layout depends on the shape of what is shown and not on its state: a
+//! state change only paints again.
+
+mod arrange;
+mod fold;
+mod graph;
+mod layout;
+mod map;
+mod outline;
+mod paint;
+mod shown;
+mod tracks;
+
+pub use fold::fold;
+pub use graph::{DagGraph, DagNode, Neighbourhood, neighbourhood};
+pub use layout::{Direction, Layout, Order, Place, layout};
+pub use map::paint_map;
+pub use paint::paint;
+pub use shown::{DagView, FoldKey, FoldKind, Folding, Shown, ShownNode, Zoom};

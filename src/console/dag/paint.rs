@@ -1,0 +1,450 @@
+//! Painting: wires as masks of four arms a cell, then nodes, all cut to the window. Reads only.
+
+use super::{DagView, FoldKind, Layout, Place, Shown, ShownNode, Zoom, layout::Wire};
+use crate::console::{Glyphs, Mark, Role, Theme, gauge, text::put_at};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+};
+use unicode_width::UnicodeWidthStr;
+
+/// The arms of a cell.
+const NORTH: u8 = 1;
+const EAST: u8 = 2;
+const SOUTH: u8 = 4;
+const WEST: u8 = 8;
+/// A way turns or ends here, so four arms are a joint and not a crossing.
+const JOINT: u8 = 16;
+/// An edge of the selected node.
+const BOLD: u8 = 32;
+/// On the critical path.
+const HEAVY: u8 = 64;
+
+const ARMS: [char; 16] = [' ', '╵', '╶', '└', '╷', '│', '┌', '├', '╴', '┘', '─', '┴', '┐', '┤', '┬', '┼'];
+const HEAVY_ARMS: [char; 16] =
+    [' ', '╹', '╺', '┗', '╻', '┃', '┏', '┣', '╸', '┛', '━', '┻', '┓', '┫', '┳', '╋'];
+const ASCII_ARMS: [char; 16] =
+    [' ', '|', '-', '+', '|', '|', '+', '+', '-', '+', '-', '+', '+', '+', '+', '+'];
+
+/// Draws the part of the picture that begins at `offset` into `area`.
+#[expect(clippy::too_many_arguments, reason = "a picture has places, content, view, looks and a window")]
+pub fn paint(
+    layout: &Layout,
+    shown: &Shown,
+    view: &DagView,
+    theme: &Theme,
+    glyphs: Glyphs,
+    offset: (i32, i32),
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    let area = area.intersection(buf.area);
+    let selected = view.selected.and_then(|node| shown.spot_of(node));
+    let mut painter = Painter { layout, shown, theme, glyphs, offset, area, buf, selected };
+    match layout.zoom {
+        Zoom::Outline => painter.outline(),
+        Zoom::Dots => painter.dots(),
+        Zoom::Compact | Zoom::Cards => {
+            painter.frames();
+            painter.wires();
+            painter.nodes();
+        }
+    }
+}
+
+struct Painter<'a> {
+    layout: &'a Layout,
+    shown: &'a Shown,
+    theme: &'a Theme,
+    glyphs: Glyphs,
+    offset: (i32, i32),
+    area: Rect,
+    buf: &'a mut Buffer,
+    selected: Option<u32>,
+}
+
+impl Painter<'_> {
+    /// Nodes that can be seen, each with its place.
+    fn visible(&self) -> Vec<(u32, Place)> {
+        let window = self.window();
+        let places = (0_u32..).zip(self.layout.places.iter().copied());
+        places.filter(|(_, place)| place.meets(window)).collect()
+    }
+
+    fn window(&self) -> Place {
+        let (x, y) = self.offset;
+        Place { x, y, width: i32::from(self.area.width), height: i32::from(self.area.height) }
+    }
+
+    /// Writes at a cell of the picture; what lies outside the window is cut.
+    fn put(&mut self, x: i32, y: i32, text: &str, style: Style) {
+        let (left, top) = (i32::from(self.area.x) - self.offset.0, i32::from(self.area.y) - self.offset.1);
+        put_at(self.buf, self.area, left.saturating_add(x), top.saturating_add(y), text, style);
+    }
+
+    fn frames(&mut self) {
+        for (spot, place) in self.visible() {
+            let node = &self.shown.nodes[spot as usize];
+            if node.is_open {
+                let role = if self.selected == Some(spot) { Role::BorderFocus } else { Role::Border };
+                self.boxed(place, self.theme.role(role), self.glyphs.pick(["╭", "╮", "╯", "╰"], ["+"; 4]));
+                self.headline(node, place, spot);
+                let (done, all) = node.progress();
+                if all > 0 {
+                    let progress = format!(" {done}/{all} ");
+                    let width = i32::try_from(progress.len()).unwrap_or(0);
+                    self.put(
+                        place.x + place.width - 2 - width,
+                        place.y + place.height - 1,
+                        &progress,
+                        self.theme.role(Role::Muted),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Sign and name on the upper border.
+    fn headline(&mut self, node: &ShownNode, place: Place, spot: u32) {
+        let room = usize::try_from(place.width - 8).unwrap_or(0);
+        let style = self.name_style(node, spot);
+        let title = self.glyphs.fit(&node.title(self.glyphs), room);
+        let sign = node.mark.sign(self.glyphs);
+        let sign_style = self.under_cursor(node.mark.style(self.theme), spot);
+        self.put(place.x + 2, place.y, " ", style);
+        self.put(place.x + 3, place.y, sign, sign_style);
+        self.put(place.x + 4, place.y, &format!(" {title} "), style);
+    }
+
+    fn boxed(&mut self, place: Place, style: Style, corners: [&str; 4]) {
+        let (right, bottom) = (place.x + place.width - 1, place.y + place.height - 1);
+        let window = self.window();
+        let (across, down) = self.glyphs.pick(("─", "│"), ("-", "|"));
+        for x in (place.x + 1).max(window.x)..right.min(window.x + window.width) {
+            self.put(x, place.y, across, style);
+            self.put(x, bottom, across, style);
+        }
+        for y in (place.y + 1).max(window.y)..bottom.min(window.y + window.height) {
+            self.put(place.x, y, down, style);
+            self.put(right, y, down, style);
+        }
+        for ((x, y), corner) in [(place.x, place.y), (right, place.y), (right, bottom), (place.x, bottom)]
+            .into_iter()
+            .zip(corners)
+        {
+            self.put(x, y, corner, style);
+        }
+    }
+
+    fn wires(&mut self) {
+        let window = self.window();
+        let mut mask = Mask::new(window);
+        for wire in &self.layout.wires {
+            mask.add(*wire, 0);
+        }
+        let critical = self.critical_parents();
+        let mut marked = vec![0; self.shown.edges.len()];
+        for (index, (from, to)) in self.shown.edges.iter().enumerate() {
+            if self.selected.is_some_and(|selected| *from == selected || *to == selected) {
+                marked[index] |= BOLD;
+            }
+            if critical[*to as usize] == Some(*from) {
+                marked[index] |= HEAVY;
+            }
+        }
+        for (way, mark) in self.layout.ways.iter().zip(&marked).filter(|(_, mark)| **mark != 0) {
+            for ends in way.windows(2) {
+                mask.mark(ends[0].min(ends[1]), ends[0].max(ends[1]), *mark);
+            }
+        }
+        for y in 0..window.height {
+            for x in 0..window.width {
+                let cell = mask.at(x, y);
+                if cell & 15 != 0 {
+                    let style = self.wire_style(cell);
+                    let mut bytes = [0; 4];
+                    let arms = arms(cell, self.glyphs).encode_utf8(&mut bytes);
+                    self.put(window.x + x, window.y + y, arms, style);
+                }
+            }
+        }
+        for (way, mark) in self.layout.ways.iter().zip(&marked) {
+            if let Some((x, y)) = way.last() {
+                let arrow = self.glyphs.pick("→", ">");
+                self.put(*x, *y, arrow, self.wire_style(*mark));
+            }
+        }
+    }
+
+    fn wire_style(&self, cell: u8) -> Style {
+        if cell & BOLD != 0 {
+            self.theme.role(Role::BorderFocus).add_modifier(Modifier::BOLD)
+        } else if cell & HEAVY != 0 {
+            self.theme.role(Role::Graph1)
+        } else {
+            self.theme.role(Role::Border)
+        }
+    }
+
+    /// For each node on the critical path, of all that it needs the critical one that stands nearest.
+    fn critical_parents(&self) -> Vec<Option<u32>> {
+        let nodes = &self.shown.nodes;
+        let mut parents: Vec<Option<u32>> = vec![None; nodes.len()];
+        for &(from, to) in &self.shown.edges {
+            if nodes[from as usize].critical && nodes[to as usize].critical {
+                let x = |spot: u32| self.layout.places[spot as usize].x;
+                let best = &mut parents[to as usize];
+                if best.is_none_or(|best| x(best) < x(from)) {
+                    *best = Some(from);
+                }
+            }
+        }
+        parents
+    }
+
+    fn nodes(&mut self) {
+        for (spot, place) in self.visible() {
+            let node = &self.shown.nodes[spot as usize];
+            match self.layout.zoom {
+                _ if node.is_open => {}
+                Zoom::Cards => self.card(node, place, spot),
+                _ => self.line(node, place, spot),
+            }
+        }
+    }
+
+    /// Sign, name and, where there is room, the note: one row.
+    fn line(&mut self, node: &ShownNode, place: Place, spot: u32) {
+        let width = usize::try_from(place.width).unwrap_or(0);
+        let style = self.name_style(node, spot);
+        let title = self.glyphs.fit(&node.title(self.glyphs), width.saturating_sub(2));
+        let sign_style = self.under_cursor(node.mark.style(self.theme), spot);
+        self.put(place.x, place.y, &" ".repeat(width), style);
+        self.put(place.x, place.y, node.mark.sign(self.glyphs), sign_style);
+        self.put(place.x + 2, place.y, &title, style);
+        let mut used = 2 + title.width();
+        let note = self.note(node);
+        if !note.is_empty() && used + 2 < width {
+            let note = self.glyphs.fit(&note, width - used - 1);
+            let x = place.x + i32::try_from(used + 1).unwrap_or(0);
+            self.put(x, place.y, &note, self.under_cursor(self.theme.role(Role::Muted), spot));
+            used += 1 + note.width();
+        }
+        // Room that no note took is bridged to where the wires begin.
+        if used < width && self.layout.has_children(spot) {
+            let bridge = self.glyphs.pick("─", "-").repeat(width - used);
+            let mark = if self.selected == Some(spot) { BOLD } else { 0 };
+            let x = place.x + i32::try_from(used + 1).unwrap_or(0);
+            self.put(x, place.y, &bridge, self.wire_style(mark));
+        }
+    }
+
+    fn note(&self, node: &ShownNode) -> String {
+        let (done, all) = node.progress();
+        if node.key.kind == FoldKind::Step || node.is_open {
+            node.note.clone()
+        } else {
+            format!("{done}/{all}")
+        }
+    }
+
+    /// A box of three rows: name; progress or why; counts of a fold.
+    fn card(&mut self, node: &ShownNode, place: Place, spot: u32) {
+        let border = match node.mark {
+            _ if self.selected == Some(spot) => self.theme.role(Role::BorderFocus),
+            mark if node.hot => self.theme.role(mark.role()),
+            _ => self.theme.role(Role::Border),
+        };
+        let corners = if self.selected == Some(spot) {
+            ["┏", "┓", "┛", "┗"]
+        } else {
+            ["╭", "╮", "╯", "╰"]
+        };
+        self.boxed(place, border, self.glyphs.pick(corners, ["+"; 4]));
+        self.headline(node, place, spot);
+        let inner = usize::try_from(place.width - 4).unwrap_or(0);
+        let (x, middle) = (place.x + 2, place.y + 1);
+        if node.key.kind == FoldKind::Step {
+            let text = if node.note.is_empty() { node.mark.word() } else { &node.note };
+            let text = self.glyphs.fit(text, inner);
+            self.put(
+                x,
+                middle,
+                &format!("{text:<inner$}"),
+                self.theme.role(if node.hot { Role::Text } else { Role::Muted }),
+            );
+        } else {
+            let (done, all) = node.progress();
+            let width = u16::try_from(inner).unwrap_or(0);
+            let role = if node.mark.urgency() >= Mark::TimedOut.urgency() {
+                Role::GaugeLow
+            } else {
+                Role::GaugeHigh
+            };
+            self.put(x, middle, &gauge(self.glyphs, width, done, all), self.theme.role(role));
+            self.counts(node, place);
+        }
+    }
+
+    /// How many are in which state, the ones that want an eye first, on the lower border.
+    fn counts(&mut self, node: &ShownNode, place: Place) {
+        let mut counts = node.counts.clone();
+        counts.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.urgency()));
+        let mut x = place.x + 2;
+        for (mark, count) in counts {
+            let text = format!(" {}{count}", mark.sign(self.glyphs));
+            let width = i32::try_from(text.width()).unwrap_or(0);
+            if x + width >= place.x + place.width - 2 {
+                break;
+            }
+            self.put(x, place.y + 2, &text, mark.style(self.theme));
+            x += width;
+        }
+        self.put(x, place.y + 2, " ", Style::new());
+    }
+
+    fn name_style(&self, node: &ShownNode, spot: u32) -> Style {
+        let quiet = matches!(node.mark, Mark::Todo | Mark::Skipped | Mark::Cancelled | Mark::Undone);
+        let style = self.theme.role(if quiet { Role::Muted } else { Role::Text });
+        self.under_cursor(if node.hot { style.add_modifier(Modifier::BOLD) } else { style }, spot)
+    }
+
+    fn under_cursor(&self, style: Style, spot: u32) -> Style {
+        if self.selected == Some(spot) { style.patch(self.theme.role(Role::Select)) } else { style }
+    }
+
+    fn outline(&mut self) {
+        let first = usize::try_from(self.offset.1).unwrap_or(0);
+        let rows = self.layout.rows.iter().enumerate().skip(first).take(usize::from(self.area.height));
+        for (row, line) in rows {
+            let node = &self.shown.nodes[line.spot as usize];
+            let y = i32::try_from(row).unwrap_or(i32::MAX);
+            let x = line.depth * 2;
+            let title = node.title(self.glyphs);
+            if line.again {
+                let back = format!("{} {title}", self.glyphs.pick("↑", "^"));
+                self.put(x, y, &back, self.theme.role(Role::Muted));
+                continue;
+            }
+            let style = self.name_style(node, line.spot);
+            let sign = self.under_cursor(node.mark.style(self.theme), line.spot);
+            self.put(x, y, node.mark.sign(self.glyphs), sign);
+            self.put(x + 1, y, &format!(" {title}"), style);
+            let note = self.note(node);
+            let end = x + 2 + i32::try_from(title.width()).unwrap_or(0);
+            self.put(end + 2, y, &note, self.theme.role(Role::Muted));
+        }
+    }
+
+    fn dots(&mut self) {
+        let dots: Vec<_> =
+            self.layout.dots.iter().zip(&self.shown.nodes).map(|(dot, node)| (*dot, node.mark)).collect();
+        let origin = (i32::from(self.area.x) - self.offset.0, i32::from(self.area.y) - self.offset.1);
+        paint_dots(&dots, self.theme, self.glyphs, origin, self.area, self.buf);
+        if let Some(spot) = self.selected {
+            let place = self.layout.places[spot as usize];
+            let style = self.theme.role(Role::Select);
+            let (x, y) = (origin.0 + place.x, origin.1 + place.y);
+            if let (Ok(x), Ok(y)) = (u16::try_from(x), u16::try_from(y))
+                && self.area.contains((x, y).into())
+            {
+                self.buf[(x, y)].set_style(style);
+            }
+        }
+    }
+}
+
+/// Dots in braille, eight a cell; in ASCII their number. A cell has the role of the worst in it.
+pub(super) fn paint_dots(
+    dots: &[((i32, i32), Mark)],
+    theme: &Theme,
+    glyphs: Glyphs,
+    origin: (i32, i32),
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    const BITS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+    let mut cells = std::collections::BTreeMap::new();
+    for ((x, y), mark) in dots {
+        let cell = (origin.0 + x.div_euclid(2), origin.1 + y.div_euclid(4));
+        let bit = BITS[usize::try_from(y.rem_euclid(4)).unwrap_or(0)]
+            [usize::try_from(x.rem_euclid(2)).unwrap_or(0)];
+        let entry = cells.entry(cell).or_insert((0_u32, 0_u32, *mark));
+        entry.0 |= bit;
+        entry.1 += 1;
+        if mark.urgency() > entry.2.urgency() {
+            entry.2 = *mark;
+        }
+    }
+    for ((x, y), (bits, count, mark)) in cells {
+        let braille = char::from_u32(0x2800 + bits).unwrap_or('·');
+        let number = char::from_digit(count.min(9), 10).unwrap_or('9');
+        let sign = glyphs.pick(braille, number).to_string();
+        put_at(buf, area, x, y, &sign, theme.role(mark.role()));
+    }
+}
+
+/// The arms of every cell of the window.
+struct Mask {
+    window: Place,
+    cells: Vec<u8>,
+}
+
+impl Mask {
+    fn new(window: Place) -> Self {
+        let count = usize::try_from(window.width).unwrap_or(0) * usize::try_from(window.height).unwrap_or(0);
+        Self { window, cells: vec![0; count] }
+    }
+
+    fn at(&self, x: i32, y: i32) -> u8 {
+        self.cells[self.index(x, y)]
+    }
+
+    fn index(&self, x: i32, y: i32) -> usize {
+        usize::try_from(y * self.window.width + x).expect("inside the window")
+    }
+
+    fn add(&mut self, wire: Wire, marks: u8) {
+        let across = wire.from.1 == wire.to.1;
+        let (back, ahead) = if across { (WEST, EAST) } else { (NORTH, SOUTH) };
+        self.each(wire.from, wire.to, |at| {
+            let mut arms = back | ahead | marks;
+            if at == wire.from && !wire.open.0 {
+                arms = arms & !back | JOINT;
+            }
+            if at == wire.to && !wire.open.1 {
+                arms = arms & !ahead | JOINT;
+            }
+            arms
+        });
+    }
+
+    fn mark(&mut self, from: (i32, i32), to: (i32, i32), marks: u8) {
+        self.each(from, to, |_| marks);
+    }
+
+    /// The cells of a straight line that are in the window.
+    fn each(&mut self, from: (i32, i32), to: (i32, i32), arms: impl Fn((i32, i32)) -> u8) {
+        let window = self.window;
+        let (left, right) = (from.0.max(window.x), to.0.min(window.x + window.width - 1));
+        let (top, bottom) = (from.1.max(window.y), to.1.min(window.y + window.height - 1));
+        for y in top..=bottom {
+            for x in left..=right {
+                let index = self.index(x - window.x, y - window.y);
+                self.cells[index] |= arms((x, y));
+            }
+        }
+    }
+}
+
+fn arms(cell: u8, glyphs: Glyphs) -> char {
+    let mask = usize::from(cell & 15);
+    let crosses = mask == 15 && cell & JOINT == 0;
+    let table = match () {
+        () if glyphs.ascii => &ASCII_ARMS,
+        () if cell & HEAVY != 0 => &HEAVY_ARMS,
+        () => &ARMS,
+    };
+    table[if crosses { usize::from(NORTH | SOUTH) } else { mask }]
+}

@@ -1,0 +1,239 @@
+//! What a view asks for, and what is shown of a graph after folding.
+
+use crate::console::{Glyphs, Mark};
+use std::collections::BTreeMap;
+
+/// How much is drawn of each node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Zoom {
+    /// A tree of lines, with references back to what was named before.
+    Outline,
+    /// One braille dot for each step.
+    Dots,
+    /// Sign and name, one row for each node.
+    #[default]
+    Compact,
+    /// A card of three rows for each node.
+    Cards,
+}
+
+impl Zoom {
+    /// One step nearer, if there is one.
+    #[must_use]
+    pub fn nearer(self) -> Self {
+        match self {
+            Self::Outline => Self::Dots,
+            Self::Dots => Self::Compact,
+            Self::Compact | Self::Cards => Self::Cards,
+        }
+    }
+
+    /// One step farther, if there is one.
+    #[must_use]
+    pub fn farther(self) -> Self {
+        match self {
+            Self::Outline | Self::Dots => Self::Outline,
+            Self::Compact => Self::Dots,
+            Self::Cards => Self::Compact,
+        }
+    }
+
+    /// Its number, 0 to 3 with `Cards`, and its name.
+    pub fn name(self) -> (u8, &'static str) {
+        match self {
+            Self::Outline => (0, "outline"),
+            Self::Dots => (1, "dots"),
+            Self::Compact => (2, "compact"),
+            Self::Cards => (3, "cards"),
+        }
+    }
+}
+
+/// What is folded where nothing was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Folding {
+    /// Large graphs are folded, small ones are not.
+    #[default]
+    Auto,
+    /// All that can be.
+    All,
+    /// Nothing.
+    Nothing,
+}
+
+/// What kind of fold, or a step that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FoldKind {
+    /// No fold: one step.
+    Step,
+    /// Copies of one template.
+    Copies,
+    /// Steps of which each needs only the one before.
+    Chain,
+    /// A matrix or a sub-workflow; open, it is a frame around what it holds.
+    Group,
+    /// What is done and far from what goes on.
+    Settled,
+    /// What has not begun and is far from what goes on.
+    Later,
+}
+
+/// What a fold is known by while states change: its kind and its first step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FoldKey {
+    /// Its kind.
+    pub kind: FoldKind,
+    /// Its first step.
+    pub node: u32,
+}
+
+/// What the view remembers: zoom, folds, selection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DagView {
+    /// How much is drawn of each node.
+    pub zoom: Zoom,
+    /// What is folded where nothing was said.
+    pub folding: Folding,
+    /// What was said: open or not.
+    pub folds: BTreeMap<FoldKey, bool>,
+    /// The node under the cursor; a fold is selected by its first step.
+    pub selected: Option<u32>,
+}
+
+impl DagView {
+    /// Opens the fold under the cursor (`zo`); false if there is none.
+    pub fn open_fold(&mut self, shown: &Shown) -> bool {
+        self.say(shown.selected(self).and_then(ShownNode::fold_to_open), true)
+    }
+
+    /// Closes the innermost fold around the cursor (`zc`) and selects it; false if there is none.
+    pub fn close_fold(&mut self, shown: &Shown) -> bool {
+        let around = shown.selected(self).and_then(|node| {
+            let frame = node.parent.map(|frame| shown.nodes[frame as usize].key);
+            node.within.or(frame).or((node.is_open).then_some(node.key))
+        });
+        if let Some(key) = around {
+            self.selected = Some(key.node);
+        }
+        self.say(around, false)
+    }
+
+    /// Opens what is closed under the cursor, else closes what is open around it (`za`).
+    pub fn toggle_fold(&mut self, shown: &Shown) -> bool {
+        self.open_fold(shown) || self.close_fold(shown)
+    }
+
+    /// Folds all that can be (`zM`).
+    pub fn close_all(&mut self) {
+        self.folds.clear();
+        self.folding = Folding::All;
+    }
+
+    /// Folds nothing (`zR`).
+    pub fn open_all(&mut self) {
+        self.folds.clear();
+        self.folding = Folding::Nothing;
+    }
+
+    fn say(&mut self, key: Option<FoldKey>, open: bool) -> bool {
+        key.map(|key| self.folds.insert(key, open)).is_some()
+    }
+}
+
+/// What is left of a graph after folding; no circle in its edges, each between nodes of one frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// In file order of their first steps.
+    pub nodes: Vec<ShownNode>,
+    /// Sorted, each once.
+    pub edges: Vec<(u32, u32)>,
+    /// For each node of the graph the node that shows it.
+    pub(super) spot_of: Vec<u32>,
+    /// Zoom and all that places depend on, as one number.
+    pub(super) shape: u64,
+}
+
+/// One node of the picture: a step, a fold, or the frame of an open group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownNode {
+    /// What it is known by.
+    pub key: FoldKey,
+    /// Its name, without counts.
+    pub label: String,
+    /// How many copies, links or steps it stands for.
+    pub count: u32,
+    /// The frame it stands in.
+    pub parent: Option<u32>,
+    /// A frame: its nodes are shown inside.
+    pub is_open: bool,
+    /// The fold that would take it in.
+    pub within: Option<FoldKey>,
+    /// The node of the graph that is selected when this is.
+    pub first: u32,
+    /// Its state; of a fold, that of the worst inside.
+    pub mark: Mark,
+    /// How many steps inside are in which state, in the order of the table of signs.
+    pub counts: Vec<(Mark, u32)>,
+    /// Progress or why.
+    pub note: String,
+    /// Whether something inside goes on, waits or failed.
+    pub hot: bool,
+    /// Whether the critical path leads through it.
+    pub critical: bool,
+    /// How many edges lead to it at most, over all of the graph.
+    pub(super) depth: u32,
+}
+
+impl ShownNode {
+    /// Its name with how many it stands for.
+    pub fn title(&self, glyphs: Glyphs) -> String {
+        let (label, count) = (&self.label, self.count);
+        match self.key.kind {
+            FoldKind::Step => label.clone(),
+            FoldKind::Copies => format!("{label} {}{count}", glyphs.pick('×', 'x')),
+            FoldKind::Chain if glyphs.ascii => format!("{label} ({count})"),
+            FoldKind::Chain => format!("{label} ⋯{count}"),
+            FoldKind::Group if self.is_open => label.clone(),
+            FoldKind::Group if glyphs.ascii => format!("{label} [{count}]"),
+            FoldKind::Group => format!("{label} ▸{count}"),
+            FoldKind::Settled => format!("{count} done"),
+            FoldKind::Later => format!("{count} to do"),
+        }
+    }
+
+    /// How many steps inside are settled, and how many there are.
+    pub fn progress(&self) -> (u64, u64) {
+        let sum = |wanted: fn(Mark) -> bool| {
+            self.counts.iter().filter(|(mark, _)| wanted(*mark)).map(|(_, count)| u64::from(*count)).sum()
+        };
+        (sum(Mark::is_settled), sum(|_| true))
+    }
+
+    /// The fold that opening this would open.
+    fn fold_to_open(&self) -> Option<FoldKey> {
+        (self.key.kind != FoldKind::Step && !self.is_open).then_some(self.key)
+    }
+}
+
+impl Shown {
+    /// The node of the picture that shows a node of the graph.
+    pub fn spot_of(&self, node: u32) -> Option<u32> {
+        self.spot_of.get(node as usize).copied()
+    }
+
+    /// The node under the cursor.
+    pub fn selected(&self, view: &DagView) -> Option<&ShownNode> {
+        let spot = self.spot_of(view.selected?)?;
+        self.nodes.get(spot as usize)
+    }
+
+    /// How many folds are closed.
+    pub fn folded(&self) -> usize {
+        self.nodes.iter().filter(|node| node.fold_to_open().is_some()).count()
+    }
+
+    /// Two pictures of one shape share a layout.
+    pub fn shape(&self) -> u64 {
+        self.shape
+    }
+}

@@ -1,0 +1,454 @@
+//! The picture of a graph at the console's door: a graph as text in, a picture out; and what holds for every graph.
+
+use cuelight::console::{
+    DagGraph, DagNode, DagView, Direction, FoldKey, FoldKind, Folding, Glyphs, Layout, Mark, Place, Shown,
+    Theme, Zoom, fold, layout, neighbourhood, paint, paint_map, snap, to_text,
+};
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use ratatui::{buffer::Buffer, layout::Rect};
+
+/// Reads `a -> b c; load*48 -> c; b=runs 4m; b in g; path a b`: edges, copies, states with notes, groups, and the
+/// critical path. Nodes are in the order they are first named; all before the first state are done if `=` says so.
+fn graph(text: &str) -> DagGraph {
+    let mut graph = DagGraph::default();
+    for statement in text.split(';').map(str::trim).filter(|it| !it.is_empty()) {
+        if let Some((from, to)) = statement.split_once("->") {
+            let from: Vec<u32> =
+                from.split_whitespace().flat_map(|name| nodes_of(&mut graph, name)).collect();
+            let to: Vec<u32> = to.split_whitespace().flat_map(|name| nodes_of(&mut graph, name)).collect();
+            graph.edges.extend(from.iter().flat_map(|from| to.iter().map(|to| (*from, *to))));
+        } else if let Some((names, group)) = statement.split_once(" in ") {
+            let group = nodes_of(&mut graph, group)[0];
+            for node in
+                names.split_whitespace().flat_map(|name| nodes_of(&mut graph, name)).collect::<Vec<_>>()
+            {
+                graph.nodes[node as usize].group = Some(group);
+            }
+        } else if let Some((names, state)) = statement.split_once('=') {
+            let (word, note) = state.trim().split_once(' ').unwrap_or((state.trim(), ""));
+            let mark = Mark::all().find(|mark| mark.word() == word).expect("a state by its short word");
+            for node in
+                names.split_whitespace().flat_map(|name| nodes_of(&mut graph, name)).collect::<Vec<_>>()
+            {
+                let node = &mut graph.nodes[node as usize];
+                (node.mark, node.hot) = (mark, mark.urgency() > Mark::Ready.urgency());
+                note.clone_into(&mut node.note);
+            }
+        } else if let Some(names) = statement.strip_prefix("path ") {
+            for node in
+                names.split_whitespace().flat_map(|name| nodes_of(&mut graph, name)).collect::<Vec<_>>()
+            {
+                graph.nodes[node as usize].critical = true;
+            }
+        } else {
+            nodes_of(&mut graph, statement);
+        }
+    }
+    graph
+}
+
+/// The numbers of `name`, or of the copies `name*3`; `name[1]` is one of them. What is new is added, to be done.
+fn nodes_of(graph: &mut DagGraph, name: &str) -> Vec<u32> {
+    let (base, copies) =
+        name.split_once('*').map_or((name, None), |(base, count)| (base, count.parse().ok()));
+    let labels: Vec<String> = copies.map_or(vec![base.to_owned()], |count: u32| {
+        (0..count).map(|index| format!("{base}[{index}]")).collect()
+    });
+    let template = labels.first().and_then(|label| graph.nodes.iter().position(|node| node.label == *label));
+    let template = u32::try_from(template.unwrap_or(graph.nodes.len())).expect("small");
+    let mut number = |label: String| {
+        let known = graph.nodes.iter().position(|node| node.label == label).unwrap_or_else(|| {
+            let mut node = DagNode::new(label, Mark::Done);
+            node.copy_of = copies.map(|_| template);
+            graph.nodes.push(node);
+            graph.nodes.len() - 1
+        });
+        u32::try_from(known).expect("small")
+    };
+    labels.into_iter().map(&mut number).collect()
+}
+
+fn drawn(graph: &DagGraph, view: &DagView, glyphs: Glyphs, area: Rect) -> (Shown, Layout, Buffer) {
+    let shown = fold(graph, view);
+    let places = layout(&shown, None, view.zoom);
+    let mut buf = Buffer::empty(area);
+    paint(&places, &shown, view, &Theme::for_snapshots(), glyphs, (0, 0), area, &mut buf);
+    (shown, places, buf)
+}
+
+fn picture(text: &str, view: &DagView) -> String {
+    let graph = graph(text);
+    let (_, places, _) = drawn(&graph, view, Glyphs::default(), Rect::new(0, 0, 1, 1));
+    let (width, height) = places.size();
+    let size = |cells: i32| u16::try_from(cells).expect("small");
+    let (_, _, buf) = drawn(&graph, view, Glyphs::default(), Rect::new(0, 0, size(width), size(height)));
+    save_svg(&graph, view, &buf);
+    to_text(&buf)
+}
+
+/// `CUELIGHT_PICTURES=dir` writes every picture of these tests as SVG, to be looked at.
+fn save_svg(graph: &DagGraph, view: &DagView, buf: &Buffer) {
+    let Ok(dir) = std::env::var("CUELIGHT_PICTURES") else { return };
+    let area = buf.area;
+    let shown = fold(graph, view);
+    let places = layout(&shown, None, view.zoom);
+    let theme = Theme::built_in("dark").expect("shipped");
+    let mut buf = Buffer::empty(area);
+    paint(&places, &shown, view, &theme, Glyphs::default(), (0, 0), area, &mut buf);
+    let name = std::thread::current().name().unwrap_or("main").replace("::", "-");
+    let path = format!("{dir}/{name}-{:x}.svg", places.order().len() * 7 + view.zoom as usize);
+    std::fs::write(path, cuelight::console::to_svg(&buf, &theme)).expect("the directory is there");
+}
+
+fn check(text: &str) -> String {
+    picture(text, &DagView::default())
+}
+
+const SETTLE: &str = "fetch_batch -> check_fraud validate*48 fx_rates; check_fraud -> score_fraud; score_fraud -> sign_fraud; \
+    validate*48 sign_fraud fx_rates -> build_refunds; build_refunds -> approve_refunds; approve_refunds -> pay_out; \
+    pay_out -> notify*48 ledger_post; notify*48 ledger_post -> close; \
+    approve_refunds=gate 4m 1/2; pay_out notify*48 ledger_post close=todo; \
+    path fetch_batch validate*48 build_refunds approve_refunds";
+
+#[test]
+fn a_diamond() {
+    assert_snapshot!(check("a -> b c; b -> d; c -> d"));
+}
+
+#[test]
+fn a_fan_of_48_is_one_node_and_the_failed_one_stays_out() {
+    assert_snapshot!(check("plan -> load*48; load*48 -> merge; load[7]=failed 3/3; load[9]=runs 12s"));
+}
+
+#[test]
+fn a_long_chain_is_one_node() {
+    let chain: String = (0..20).map(|step| format!("s{step} -> s{};", step + 1)).collect();
+    assert_snapshot!(check(&format!("{chain} s20=runs")));
+}
+
+#[test]
+fn the_settlement_of_the_mock_up() {
+    assert_snapshot!(check(SETTLE));
+    assert_snapshot!(picture(SETTLE, &DagView { zoom: Zoom::Cards, ..DagView::default() }));
+    assert_snapshot!(picture(SETTLE, &DagView { zoom: Zoom::Outline, ..DagView::default() }));
+    assert_snapshot!(picture(SETTLE, &DagView { zoom: Zoom::Dots, ..DagView::default() }));
+}
+
+#[test]
+fn layers_with_long_edges() {
+    assert_snapshot!(check("a -> b e; b -> c; c -> d; d -> e; a -> f; f -> e d; g -> f c"));
+}
+
+#[test]
+fn edges_that_change_places_do_not_touch() {
+    assert_snapshot!(check("a -> y; b -> x; a -> z; c -> x"));
+    assert_snapshot!(check("a -> r q; b -> p; c -> q p; d -> r"));
+}
+
+#[test]
+fn open_groups_are_frames() {
+    let text = "plan -> load; load_a load_b load_c in load; load_a -> load_b load_c; load -> report; load_b=runs 2/9; \
+        report=todo";
+    assert_snapshot!(check(text));
+    assert_snapshot!(picture(text, &DagView { zoom: Zoom::Cards, ..DagView::default() }));
+}
+
+#[test]
+fn ascii_says_the_same() {
+    let graph = graph("a -> b c; b -> d; c -> d; d=gate; a -> load*9; load*9 -> d; k -> d");
+    let view = DagView { folding: Folding::All, ..DagView::default() };
+    let (_, _, buf) = drawn(&graph, &view, Glyphs { ascii: true }, Rect::new(0, 0, 60, 8));
+    let text = to_text(&buf);
+    assert!(text.is_ascii(), "{text}");
+    assert_snapshot!(text);
+}
+
+#[test]
+fn the_selected_node_and_its_edges_stand_out() {
+    let graph = graph("a -> b c; b -> d; c -> d; b=failed");
+    let view = DagView { selected: Some(1), ..DagView::default() };
+    let (_, _, buf) = drawn(&graph, &view, Glyphs::default(), Rect::new(0, 0, 30, 4));
+    assert_snapshot!(snap(&buf, &Theme::for_snapshots()));
+}
+
+#[test]
+fn the_map_shows_all_of_a_picture_and_the_window_in_it() {
+    let graph = graph(SETTLE);
+    let view = DagView { folding: Folding::Nothing, ..DagView::default() };
+    let shown = fold(&graph, &view);
+    let places = layout(&shown, None, view.zoom);
+    let area = Rect::new(0, 0, 16, 6);
+    let mut buf = Buffer::empty(area);
+    let theme = Theme::for_snapshots();
+    let window = Place { x: 0, y: 0, width: 60, height: 20 };
+    paint_map(&places, &shown, window, (&theme, Glyphs::default()), area, &mut buf);
+    assert_snapshot!(snap(&buf, &theme));
+}
+
+#[test]
+fn folds_open_and_close_where_the_cursor_is() {
+    let graph = graph("plan -> load*48; load*48 -> merge");
+    let mut view = DagView { selected: Some(1), ..DagView::default() };
+    let shown = fold(&graph, &view);
+    assert_eq!((shown.nodes.len(), shown.folded()), (3, 1));
+    assert!(view.toggle_fold(&shown));
+    let shown = fold(&graph, &view);
+    assert_eq!((shown.nodes.len(), shown.folded()), (50, 0));
+    view.selected = Some(17);
+    assert!(view.toggle_fold(&shown));
+    let shown = fold(&graph, &view);
+    assert_eq!((shown.nodes.len(), view.selected), (3, Some(1)));
+    view.open_all();
+    assert_eq!(fold(&graph, &view).nodes.len(), 50);
+    view.close_all();
+    assert_eq!(fold(&graph, &view).nodes.len(), 3);
+}
+
+#[test]
+fn what_is_hot_or_selected_is_never_folded_away() {
+    let graph = graph("plan -> load*48; load*48 -> merge; load[3]=gate; load[5]=retry");
+    let view = DagView { selected: Some(21), ..DagView::default() };
+    let shown = fold(&graph, &view);
+    for node in [4, 6, 21] {
+        let spot = shown.spot_of(node).expect("shown");
+        assert_eq!(shown.nodes[spot as usize].key, FoldKey { kind: FoldKind::Step, node });
+    }
+}
+
+#[test]
+fn a_hundred_running_copies_are_counted_and_the_failed_one_stands_apart() {
+    let graph = graph("plan -> load*100; load*100 -> merge; load*100=runs; load[7]=failed");
+    let shown = fold(&graph, &DagView::default());
+    assert_eq!(shown.nodes.iter().map(|node| node.count).collect::<Vec<_>>(), [1, 99, 1, 1]);
+}
+
+#[test]
+fn done_and_far_away_is_one_node() {
+    let mut text = String::new();
+    for lane in 0..12 {
+        text += &format!(
+            "root -> a{lane}; a{lane} -> b{lane} c{lane}; b{lane} c{lane} -> d{lane}; d{lane} -> e{lane} f{lane};"
+        );
+        text += &format!("e{lane} f{lane} -> g{lane}; g{lane} -> h{lane} i{lane}; h{lane} i{lane} -> end;");
+        text += &format!("e{lane} f{lane} g{lane} h{lane} i{lane}=todo;");
+    }
+    let graph = graph(&format!("{text} end=todo; d3=runs"));
+    let shown = fold(&graph, &DagView::default());
+    let far = |kind| shown.nodes.iter().find(|node| node.key.kind == kind).map_or(0, |node| node.count);
+    assert_eq!((shown.nodes.len(), far(FoldKind::Settled), far(FoldKind::Later)), (9, 45, 58));
+}
+
+#[test]
+fn a_state_change_moves_nothing() {
+    let text = "a -> b c d; b -> e; c -> e; d -> f; e -> f";
+    let (before, after) = (graph(text), graph(&format!("{text}; b=skip; f=todo")));
+    let view = DagView::default();
+    let (before, after) = (fold(&before, &view), fold(&after, &view));
+    assert!(layout(&before, None, view.zoom).fits(&after));
+    assert_eq!(layout(&before, None, view.zoom), layout(&after, None, view.zoom));
+}
+
+#[test]
+fn nodes_keep_the_order_they_had() {
+    let view = DagView::default();
+    let rows = |text: &str, previous: Option<&Layout>| {
+        let places = layout(&fold(&graph(text), &view), previous.map(Layout::order), view.zoom);
+        ((3..5).map(|spot| places.rect_of(spot).expect("shown").y).is_sorted(), places)
+    };
+    assert!(rows("a -> b c d e; x", None).0);
+    let (in_file_order, places) = rows("a -> b c d e; x -> d", None);
+    assert!(!in_file_order, "d stands below e, beside x");
+    assert!(!rows("a -> b c d e; x", Some(&places)).0, "and stays there");
+}
+
+#[test]
+fn one_moves_along_edges_and_within_columns() {
+    let view = DagView::default();
+    let shown = fold(&graph("a -> b c d; b -> e; c -> e; d -> e"), &view);
+    let places = layout(&shown, None, view.zoom);
+    let walk = |from, steps: &[Direction]| {
+        steps.iter().fold(from, |at, step| places.neighbour(at, *step).unwrap_or(at))
+    };
+    use Direction::{Down, Left, Right, Up};
+    assert_eq!(walk(0, &[Right]), 2);
+    assert_eq!(walk(2, &[Up]), 1);
+    assert_eq!(walk(1, &[Down, Down]), 3);
+    assert_eq!(walk(3, &[Right, Left, Left]), 0);
+    assert_eq!((places.parents(4), places.children(0)), (vec![1, 2, 3], vec![1, 2, 3]));
+    let place = places.rect_of(3).expect("shown");
+    assert_eq!(places.hit(place.x, place.y), Some(3));
+}
+
+#[test]
+fn a_neighbourhood_is_what_stands_near() {
+    let graph = graph("a -> b; b -> c; c -> d; d -> e; x -> c");
+    let part = neighbourhood(&graph, 2, 1, 60);
+    assert_eq!(
+        (part.nodes.as_slice(), part.graph.edges.len(), part.of_whole(2)),
+        (&[1, 2, 3, 5][..], 3, Some(1))
+    );
+    assert_eq!(neighbourhood(&graph, 2, 9, 3).nodes.len(), 3);
+    assert!(neighbourhood(&graph, 99, 3, 60).nodes.is_empty());
+}
+
+#[test]
+fn hostile_graphs_are_drawn_too() {
+    for text in [
+        "a -> a",
+        "a -> b; b -> a",
+        "a in b; b in a; a -> b",
+        "a in g; g -> a",
+        "a in g; a -> g; b in a; g -> b",
+        "",
+    ] {
+        for zoom in [Zoom::Outline, Zoom::Dots, Zoom::Compact, Zoom::Cards] {
+            for folding in [Folding::Auto, Folding::All, Folding::Nothing] {
+                let view = DagView { zoom, folding, selected: Some(0), ..DagView::default() };
+                drawn(&graph(text), &view, Glyphs::default(), Rect::new(0, 0, 20, 5));
+            }
+        }
+    }
+    let mut wild = DagGraph {
+        nodes: vec![DagNode::new("a\u{202e}\r\u{1b}[2J", Mark::Runs)],
+        edges: vec![(0, 9), (7, 0)],
+    };
+    wild.nodes[0].group = Some(77);
+    let (_, _, buf) = drawn(&wild, &DagView::default(), Glyphs::default(), Rect::new(0, 0, 40, 1));
+    assert_eq!(to_text(&buf), "► a⟨U+202E⟩␍␛[2J\n");
+}
+
+/// A graph of up to 40 nodes: edges run forward, some nodes stand in groups, some are hot, some are copies.
+fn any_graph() -> impl Strategy<Value = DagGraph> {
+    let node = (0..20_usize, 0..12_u8, any::<bool>(), proptest::option::weighted(0.2, 0..40_u32));
+    (proptest::collection::vec(node, 1..40), proptest::collection::vec((0..40_u32, 0..40_u32), 0..90))
+        .prop_map(|(nodes, edges)| {
+            let count = u32::try_from(nodes.len()).expect("small");
+            let nodes = (0..).zip(nodes).map(|(index, (mark, template, hot, group))| {
+                let mark = Mark::all().nth(mark).expect("one of twenty");
+                let mut node = DagNode::new(format!("n{index}"), mark);
+                (node.copy_of, node.hot) =
+                    (Some(u32::from(template)).filter(|it| *it < 3), hot && mark.urgency() > 4);
+                node.group = group.filter(|group| *group < index);
+                node
+            });
+            let edges =
+                edges.into_iter().map(|(a, b)| (a.min(b), a.max(b))).filter(|(a, b)| a != b && *b < count);
+            DagGraph { nodes: nodes.collect(), edges: edges.collect() }
+        })
+}
+
+fn any_view() -> impl Strategy<Value = DagView> {
+    let zoom = prop_oneof![Just(Zoom::Outline), Just(Zoom::Dots), Just(Zoom::Compact), Just(Zoom::Cards)];
+    let folding = prop_oneof![Just(Folding::Auto), Just(Folding::All), Just(Folding::Nothing)];
+    (zoom, folding, proptest::option::of(0..40_u32)).prop_map(|(zoom, folding, selected)| DagView {
+        zoom,
+        folding,
+        selected,
+        ..DagView::default()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_edge_is_drawn_from_its_source_to_its_target(graph in any_graph(), view in any_view()) {
+        if matches!(view.zoom, Zoom::Compact | Zoom::Cards) {
+            let shown = fold(&graph, &view);
+            let places = layout(&shown, None, view.zoom);
+            let (width, height) = places.size();
+            let area = Rect::new(0, 0, u16::try_from(width).expect("small"), u16::try_from(height).expect("small"));
+            let mut buf = Buffer::empty(area);
+            let view = DagView { selected: None, ..view };
+            paint(&places, &shown, &view, &Theme::default(), Glyphs::default(), (0, 0), area, &mut buf);
+            for (from, to) in &shown.edges {
+                prop_assert!(is_connected(&buf, &places, *from, *to), "{from} -> {to} in\n{}", to_text(&buf));
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_nodes_overlap_and_all_are_shown(graph in any_graph(), view in any_view()) {
+        let shown = fold(&graph, &view);
+        let places = layout(&shown, None, view.zoom);
+        prop_assert_eq!(&places, &layout(&shown, None, view.zoom));
+        for node in 0..graph.nodes.len() {
+            prop_assert!(shown.spot_of(u32::try_from(node).expect("small")).is_some_and(|spot| (spot as usize) < shown.nodes.len()));
+        }
+        if view.zoom != Zoom::Dots {
+            for a in 0..u32::try_from(shown.nodes.len()).expect("small") {
+                for b in 0..a {
+                    let (a, b) = (places.rect_of(a).expect("placed"), places.rect_of(b).expect("placed"));
+                    let nested = |outer: Place, inner: Place| {
+                        outer.x < inner.x && outer.y < inner.y
+                            && inner.x + inner.width < outer.x + outer.width
+                            && inner.y + inner.height < outer.y + outer.height
+                    };
+                    prop_assert!(!a.meets(b) || nested(a, b) || nested(b, a), "{a:?} {b:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_cell_outside_its_pane(
+        graph in any_graph(), view in any_view(), ascii in any::<bool>(),
+        size in (1..200_u16, 1..60_u16), offset in (-20..200_i32, -20..60_i32),
+    ) {
+        let shown = fold(&graph, &view);
+        let places = layout(&shown, None, view.zoom);
+        let area = Rect::new(2, 1, size.0, size.1);
+        let mut buf = Buffer::empty(Rect::new(0, 0, size.0 + 4, size.1 + 2));
+        let (theme, glyphs) = (Theme::for_snapshots(), Glyphs { ascii });
+        paint(&places, &shown, &view, &theme, glyphs, offset, area, &mut buf);
+        let window = Place { x: offset.0, y: offset.1, width: i32::from(size.0), height: i32::from(size.1) };
+        paint_map(&places, &shown, window, (&theme, glyphs), area, &mut buf);
+        for position in buf.area.positions().filter(|position| !area.contains(*position)) {
+            prop_assert_eq!(buf[position].symbol(), " ");
+        }
+    }
+}
+
+/// Walks the drawn lines from the right side of one node to the arrow before the other.
+fn is_connected(buf: &Buffer, places: &Layout, from: u32, to: u32) -> bool {
+    let at = |spot: u32| places.rect_of(spot).expect("placed");
+    let (source, target) = (at(from), at(to));
+    let arms = |x: i32, y: i32| -> u8 {
+        let (Ok(x), Ok(y)) = (u16::try_from(x), u16::try_from(y)) else { return 0 };
+        let symbol = buf.cell((x, y)).map_or(" ", |cell| cell.symbol());
+        if symbol == "→" {
+            return 10;
+        }
+        for table in [" ╵╶└╷│┌├╴┘─┴┐┤┬┼", " ╹╺┗╻┃┏┣╸┛━┻┓┫┳╋"]
+        {
+            if let Some(mask) = table.chars().position(|c| c.to_string() == symbol) {
+                return u8::try_from(mask).expect("sixteen");
+            }
+        }
+        0
+    };
+    let rows = source.y..source.y + source.height;
+    let starts = rows.flat_map(|y| [(source.x + source.width, y), (source.x + source.width + 1, y)]);
+    let mut waiting: Vec<((i32, i32), u8)> =
+        starts.filter(|(x, y)| arms(*x, *y) & 10 == 10 || arms(*x, *y) & 8 != 0).map(|at| (at, 2)).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(((x, y), heading)) = waiting.pop() {
+        let mask = arms(x, y);
+        if mask == 0 || !seen.insert((x, y, heading)) {
+            continue;
+        }
+        if x == target.x - 1 && (target.y..target.y + target.height).contains(&y) {
+            return true;
+        }
+        // A line that is crossed goes on behind the other.
+        let mask = if matches!(mask, 5) && heading & 10 != 0 { 10 } else { mask };
+        for (arm, step) in [(1, (0, -1)), (2, (1, 0)), (4, (0, 1)), (8, (-1, 0))] {
+            let backwards = matches!((arm, heading), (1, 4) | (4, 1) | (2, 8) | (8, 2));
+            if mask & arm != 0 && !backwards {
+                waiting.push(((x + step.0, y + step.1), arm));
+            }
+        }
+    }
+    false
+}
