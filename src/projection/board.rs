@@ -5,9 +5,12 @@
 
 use crate::{
     base::{GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
-    engine::{Event, Fact, GateEvent, GateState, RunEvent, ScopeEvent, StepEvent, StepState},
+    engine::{CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent, ScopeEvent, StepEvent, StepState},
     plan::Scope,
-    projection::{Approved, GateView, Health, Line, Results, RunSummary, RunView, Shelf},
+    projection::{
+        Alike, Approved, ErrorView, GateView, Health, Line, Results, RunSummary, RunView, Shelf,
+        errors::Errors,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,6 +21,8 @@ use std::{
 const RESTED_MAX: usize = 64;
 /// Gates that have closed and are still shown.
 const CLOSED_GATES_MAX: usize = 1000;
+/// Runs that are looked at behind a run that does others again.
+const RETRIES_MAX: usize = 64;
 /// Lines of the whole log that are kept.
 const LINES_MAX: usize = 128;
 
@@ -47,6 +52,7 @@ pub struct Board {
     /// By workflow and step, the gate that was approved last.
     approved: Arc<BTreeMap<(String, String), Arc<Approved>>>,
     values: Arc<BTreeMap<ValueName, (Value, Option<Timestamp>)>>,
+    errors: Errors,
     results: Results,
     /// Runs at rest that are whole, the oldest first.
     recent: VecDeque<RunId>,
@@ -116,6 +122,36 @@ impl Board {
         self.values.iter().filter(move |(_, (_, until))| live(until)).map(|(name, (value, _))| (name, value))
     }
 
+    /// Failures, oldest first.
+    pub fn errors(&self) -> impl DoubleEndedIterator<Item = &Arc<ErrorView>> {
+        self.errors.iter()
+    }
+
+    /// Failures that stand or are tried again, oldest first.
+    pub fn open_errors(&self) -> impl DoubleEndedIterator<Item = &Arc<ErrorView>> {
+        self.errors.open()
+    }
+
+    /// How many of them there are.
+    pub fn open_error_count(&self) -> usize {
+        self.errors.open_count()
+    }
+
+    /// A failure by the event that told of it first.
+    pub fn error(&self, id: Seq) -> Option<&Arc<ErrorView>> {
+        self.errors.get(id)
+    }
+
+    /// The last failure of a step, or of its undo.
+    pub fn error_of(&self, run: RunId, step_id: &str, of_undo: bool) -> Option<&Arc<ErrorView>> {
+        self.errors.of_step(run, step_id, of_undo)
+    }
+
+    /// How often the same failed before, and what helped.
+    pub fn alike(&self, error: &ErrorView) -> Alike {
+        self.errors.alike(error)
+    }
+
     /// 100 · quality of the last 100 results of all runs.
     pub fn health(&self) -> Health {
         self.results.health()
@@ -169,8 +205,22 @@ impl Board {
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {
             self.watch(run, step);
         }
+        if let Some(view) = event.fact.run().and_then(|it| self.run(it)).cloned() {
+            let before = self.retried_by(&view);
+            self.errors.apply(seq, event, &view, &before);
+        }
         self.write_line(seq, event);
         self.forget_the_oldest();
+    }
+
+    /// The runs that this one does again, the nearest first.
+    fn retried_by(&self, run: &RunView) -> Vec<RunId> {
+        let of = |summary: &RunSummary| match summary.cause {
+            CauseOfLaunch::Retry { of, .. } if of < summary.id => Some(of),
+            CauseOfLaunch::Retry { .. } | CauseOfLaunch::Asked | CauseOfLaunch::Schedule(_) => None,
+        };
+        let back = std::iter::successors(of(&run.summary), |it| self.summary(*it).and_then(of));
+        back.take(RETRIES_MAX).collect()
     }
 
     fn change(&mut self, run: RunId, change: impl FnOnce(&mut RunView)) {

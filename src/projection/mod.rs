@@ -3,18 +3,35 @@
 //! Texts in it that came from outside (outputs, prompts, messages, tails, comments) are kept as they came. A console
 //! shows them through `base::safe_pieces`; JSON carries them raw.
 
+mod ask_diff;
 mod board;
+mod errors;
 mod gate;
+mod graph;
+mod inbox;
+mod json;
 mod numbers;
 mod run;
 mod shelf;
 mod step;
+mod timeline;
+mod why;
 mod words;
 
+pub use ask_diff::{AskChange, ask_diff};
 pub use board::{Board, ValueName};
+pub use errors::{Alike, ErrorState, ErrorView, Fix};
 pub use gate::{Approved, Comment, GateView, VoteView};
+pub use graph::{Graph, Node};
+pub use inbox::{Attention, InboxRow};
+pub use json::{
+    ask_diff_json, command_line, error_json, errors_json, event_line, gate_json, gates_json, risk_word,
+    run_json, runs_json, show_json, why_json,
+};
 pub use numbers::{Counts, Health, Results, quality};
 pub use run::{Line, RunSummary, RunView};
 pub use shelf::{Rows, Shelf};
 pub use step::{AttemptView, ByHand, Phase, StepView, UndoState, WaitKind, kind_word};
+pub use timeline::{Bar, Spell, Timeline, TimelineRow};
+pub use why::{WhyLine, why};
 pub use words::{EventWords, event_words};

@@ -1,0 +1,91 @@
+//! What differs between two asks: between now and the last time this was approved, or before somebody changed it.
+
+use crate::{
+    base::{Value, ValueMap},
+    engine::Ask,
+};
+
+/// One field that differs. Values are foreign text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskChange {
+    /// Where: `form.amount.value`, `will_run[deploy].launch.argv[2]`.
+    pub path: String,
+    /// What it was; nothing when it was not there.
+    pub before: Option<Value>,
+    /// What it is; nothing when it is gone.
+    pub after: Option<Value>,
+}
+
+/// Fields that differ between any two asks and say nothing.
+const NOISE: [&str; 5] = ["run", "gate", "epoch", "opened_at", "expires_at"];
+
+/// What differs, in the order of the fields. What follows from other fields (hashes of what stands beside them) is
+/// told as well: it is what people approve.
+pub fn ask_diff(before: &Ask, after: &Ask) -> Vec<AskChange> {
+    let [before, after] = [before, after].map(|ask| {
+        let mut value = serde_json::to_value(ask).expect("an ask holds nothing that JSON does not");
+        if let Value::Object(fields) = &mut value {
+            NOISE.iter().for_each(|it| drop(fields.shift_remove(*it)));
+        }
+        value
+    });
+    let mut changes = Vec::new();
+    compare("", &before, &after, &mut changes);
+    changes
+}
+
+fn compare(path: &str, before: &Value, after: &Value, out: &mut Vec<AskChange>) {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => compare_objects(path, before, after, out),
+        (Value::Array(before), Value::Array(after)) => compare_arrays(path, before, after, out),
+        _ if before == after => {}
+        _ => out.push(AskChange {
+            path: path.to_owned(),
+            before: Some(before.clone()),
+            after: Some(after.clone()),
+        }),
+    }
+}
+
+fn compare_objects(path: &str, before: &ValueMap, after: &ValueMap, out: &mut Vec<AskChange>) {
+    let under = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    for (key, old) in before {
+        match after.get(key) {
+            Some(new) => compare(&under(key), old, new, out),
+            None => out.push(AskChange { path: under(key), before: Some(old.clone()), after: None }),
+        }
+    }
+    for (key, new) in after.iter().filter(|(key, _)| !before.contains_key(*key)) {
+        out.push(AskChange { path: under(key), before: None, after: Some(new.clone()) });
+    }
+}
+
+/// Items with a name are compared with the item of that name, others with the item at their place.
+fn compare_arrays(path: &str, before: &[Value], after: &[Value], out: &mut Vec<AskChange>) {
+    let [before, after] = [before, after].map(|items| {
+        let named = items.iter().enumerate().map(|(index, it)| {
+            let name = ["name", "step", "title"].iter().find_map(|key| it.get(key)?.as_str());
+            (name.map_or_else(|| index.to_string(), ToOwned::to_owned), it.clone())
+        });
+        let mut map = ValueMap::new();
+        for (name, item) in named {
+            let mut key = format!("[{name}]");
+            while map.contains_key(&key) {
+                key.push('\'');
+            }
+            map.insert(key, item);
+        }
+        map
+    });
+    for (key, old) in &before {
+        match after.get(key) {
+            Some(new) => compare(&format!("{path}{key}"), old, new, out),
+            None => {
+                out.push(AskChange { path: format!("{path}{key}"), before: Some(old.clone()), after: None });
+            }
+        }
+    }
+    for (key, new) in after.iter().filter(|(key, _)| !before.contains_key(*key)) {
+        out.push(AskChange { path: format!("{path}{key}"), before: None, after: Some(new.clone()) });
+    }
+}

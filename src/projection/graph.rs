@@ -1,0 +1,215 @@
+//! One run's graph as it can be drawn: every step from the start, what needs what, and the critical path.
+
+use crate::{
+    base::{Span, StepIx, Timestamp},
+    engine::StepState,
+    plan::{FrameKind, PlanStep, Work},
+    projection::{Board, RunView, StepView, WaitKind},
+};
+use std::collections::BTreeMap;
+
+/// One run's steps and what needs what. The place of a node is its step's index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Graph {
+    /// All steps, frames too, in file order.
+    pub nodes: Vec<Node>,
+    /// From what is needed to what needs it.
+    pub edges: Vec<(StepIx, StepIx)>,
+    /// The longest way through the run, in the order of time.
+    pub critical: Vec<StepIx>,
+    /// How long that took, or has taken so far.
+    pub critical_time: Span,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The step.
+    pub step: StepIx,
+    /// Its id in the run.
+    pub id: String,
+    /// Its id in the frame it stands in.
+    pub local: String,
+    /// The frame it stands in.
+    pub frame: Option<StepIx>,
+    /// Whether it holds others.
+    pub is_frame: bool,
+    /// Steps with the same number here are copies of one.
+    pub copy_of: Option<StepIx>,
+    /// Its state.
+    pub state: StepState,
+    /// What it waits for.
+    pub wait: Option<WaitKind>,
+    /// Whether over half of the time of its gate is gone.
+    pub late: bool,
+    /// Whether it ended because time ran out.
+    pub timed_out: bool,
+    /// Whether an operator wants to see it: it runs, waits, failed, is undone or in doubt.
+    pub hot: bool,
+    /// Progress or why, in a few cells: `4m 1/2`.
+    pub note: String,
+    /// Whether it lies on the longest way through the run.
+    pub critical: bool,
+}
+
+impl Graph {
+    /// The graph of a run as it is now.
+    pub fn of(board: &Board, run: &RunView, now: Timestamp) -> Self {
+        let copies = copies(run);
+        let critical = critical_path(run, now);
+        let mut nodes: Vec<Node> = run
+            .steps()
+            .zip(copies)
+            .map(|((step, plan, view), copy_of)| Node {
+                step,
+                id: plan.id.clone(),
+                local: plan.local.clone(),
+                frame: plan.frame,
+                is_frame: matches!(plan.work, Work::Frame(_)),
+                copy_of,
+                state: view.state,
+                wait: view.wait_kind(),
+                late: is_late(board, view, now),
+                timed_out: view.is_timed_out(),
+                hot: view.inside.is_none() && is_hot(view.state),
+                note: note(board, plan, view, now),
+                critical: false,
+            })
+            .collect();
+        for step in &critical {
+            nodes[step.index()].critical = true;
+        }
+        let edges = run.steps().flat_map(|(step, plan, _)| plan.needs.iter().map(move |need| (*need, step)));
+        let edges = edges.filter(|(need, _)| need.index() < run.len()).collect();
+        let elapsed = |it: &StepIx| run.step(*it).and_then(|it| it.elapsed(now)).map_or(0, |it| it.0);
+        let critical_time = Span(critical.iter().map(elapsed).sum());
+        Self { nodes, edges, critical, critical_time }
+    }
+}
+
+const fn is_hot(state: StepState) -> bool {
+    match state {
+        StepState::Waiting
+        | StepState::Running
+        | StepState::Failed
+        | StepState::Rejected
+        | StepState::Undoing
+        | StepState::InDoubt => true,
+        StepState::Pending
+        | StepState::Ready
+        | StepState::Completed
+        | StepState::Partial
+        | StepState::Skipped
+        | StepState::Cancelled
+        | StepState::Undone => false,
+    }
+}
+
+fn is_late(board: &Board, view: &StepView, now: Timestamp) -> bool {
+    let gate = view.gate().and_then(|it| board.gate(it)).filter(|it| it.is_open());
+    gate.and_then(|it| Some((it.ask.opened_at, it.ask.expires_at?)))
+        .is_some_and(|(from, until)| now.since(from).0 * 2 > until.since(from).0)
+}
+
+fn note(board: &Board, plan: &PlanStep, view: &StepView, now: Timestamp) -> String {
+    if let Some(inside) = &view.inside {
+        return format!("{}/{}", inside.rested(), inside.total());
+    }
+    let elapsed = view.elapsed(now).map(|it| it.to_string()).unwrap_or_default();
+    match view.state {
+        StepState::Waiting => match view.wait() {
+            Some(crate::engine::WaitReason::Person(gate)) => {
+                let votes =
+                    board.gate(*gate).map(|it| format!(" {}/{}", it.approvals().count(), it.needed()));
+                format!("{}{}", now.since(view.since), votes.unwrap_or_default())
+            }
+            Some(crate::engine::WaitReason::BackOff { until, next }) => {
+                let max = plan.retry.as_ref().map_or(1, |it| it.max_attempts);
+                format!("{}/{max} {}", next.saturating_sub(1), until.since(now))
+            }
+            Some(crate::engine::WaitReason::Time(until)) => until.since(now).to_string(),
+            Some(crate::engine::WaitReason::Facts) | None => String::new(),
+        },
+        StepState::Running if view.calls > 1 => format!("{elapsed} try {}", view.calls),
+        StepState::Failed => view.error().map_or_else(String::new, |it| it.mode.label()),
+        StepState::Running | StepState::Completed | StepState::Partial => elapsed,
+        StepState::Pending
+        | StepState::Ready
+        | StepState::Rejected
+        | StepState::Skipped
+        | StepState::Cancelled
+        | StepState::Undoing
+        | StepState::Undone
+        | StepState::InDoubt => String::new(),
+    }
+}
+
+/// For each step, the first of those it is a copy of the same thing as: copies of a matrix, and what stands in them.
+fn copies(run: &RunView) -> Vec<Option<StepIx>> {
+    let mut first: BTreeMap<(StepIx, &str), StepIx> = BTreeMap::new();
+    let mut out: Vec<Option<StepIx>> = vec![None; run.len()];
+    for (step, plan, _) in run.steps() {
+        let Some(frame) = plan.frame else { continue };
+        let is_matrix = match run.plan_step(frame).map(|it| &it.work) {
+            Some(Work::Frame(it)) => matches!(it.kind, FrameKind::Matrix | FrameKind::Computed { .. }),
+            Some(Work::Run { .. } | Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_))
+            | None => false,
+        };
+        let template = out.get(frame.index()).copied().flatten();
+        if is_matrix || template.is_some() {
+            let name = if is_matrix { "" } else { plan.local.as_str() };
+            out[step.index()] = Some(*first.entry((template.unwrap_or(frame), name)).or_insert(step));
+        }
+    }
+    out
+}
+
+/// The longest way through the run by what needs what, with the time each step has taken so far. A frame begins when
+/// it may open and ends with the last step in it.
+pub(super) fn critical_path(run: &RunView, now: Timestamp) -> Vec<StepIx> {
+    let count = run.len();
+    // Two points for each step: its beginning (2n) and its end (2n + 1).
+    let mut after: Vec<Vec<usize>> = vec![Vec::new(); 2 * count];
+    let mut open = vec![0_u32; 2 * count];
+    let mut link = |from: usize, to: usize| {
+        after[from].push(to);
+        open[to] += 1;
+    };
+    for (step, plan, _) in run.steps() {
+        let index = step.index();
+        link(2 * index, 2 * index + 1);
+        plan.needs.iter().filter(|it| it.index() < count).for_each(|it| link(2 * it.index() + 1, 2 * index));
+        if let Some(frame) = plan.frame.filter(|it| it.index() < count) {
+            link(2 * frame.index(), 2 * index);
+            link(2 * index + 1, 2 * frame.index() + 1);
+        }
+    }
+    let time = |point: usize| {
+        let step = run.step(StepIx::from_index(point / 2)).filter(|it| point % 2 == 1 && it.inside.is_none());
+        step.map_or(0, |it| it.elapsed(now).map_or(1, |it| it.0.max(1)))
+    };
+    let mut reached = vec![0_u64; 2 * count];
+    let mut through: Vec<Option<usize>> = vec![None; 2 * count];
+    let mut free: Vec<usize> = (0..2 * count).rev().filter(|it| open[*it] == 0).collect();
+    while let Some(point) = free.pop() {
+        reached[point] += time(point);
+        for &next in &after[point] {
+            if through[next].is_none() || reached[point] > reached[next] {
+                (reached[next], through[next]) = (reached[point], Some(point));
+            }
+            open[next] -= 1;
+            if open[next] == 0 {
+                free.push(next);
+            }
+        }
+    }
+    let last = (0..2 * count).rev().max_by_key(|it| reached[*it]);
+    let back = std::iter::successors(last, |it| through[*it]);
+    let mut path: Vec<StepIx> = back
+        .filter(|it| it % 2 == 1)
+        .map(|it| StepIx::from_index(it / 2))
+        .filter(|it| run.step(*it).is_some_and(|it| it.inside.is_none()))
+        .collect();
+    path.reverse();
+    path
+}

@@ -1,0 +1,87 @@
+//! What needs a person, the most urgent first: open gates, steps nobody knows the end of, undos that are stuck.
+
+use crate::{
+    base::{GateId, RunId, StepIx, Timestamp},
+    engine::Actor,
+    plan::Risk,
+    projection::{Board, GateView},
+};
+use std::{cmp::Reverse, sync::Arc};
+
+/// One thing that needs a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxRow {
+    /// What is needed.
+    pub what: Attention,
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepIx,
+    /// Its id.
+    pub step_id: String,
+    /// The workflow's name.
+    pub workflow: Arc<str>,
+    /// How bad it is if the answer is wrong.
+    pub risk: Risk,
+    /// When it is decided without a person.
+    pub deadline: Option<Timestamp>,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// Whether it waits for the one who looks.
+    pub mine: bool,
+}
+
+/// What is needed of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attention {
+    /// An answer at this gate.
+    Gate(GateId),
+    /// What became of a step that may have happened.
+    Doubt,
+    /// What to do about an undo that could not be done.
+    StuckUndo,
+}
+
+impl Board {
+    /// What needs a person: what the one who looks can answer first, then by risk, deadline and age.
+    pub fn inbox(&self, viewer: Option<&Actor>) -> Vec<InboxRow> {
+        let gates = self.open_gates().map(|gate| gate_row(gate, viewer));
+        let doubts = self.doubts.iter().filter_map(|it| self.step_row(*it, Attention::Doubt));
+        let stuck = self.stuck.iter().filter_map(|it| self.step_row(*it, Attention::StuckUndo));
+        let mut rows: Vec<InboxRow> = gates.chain(doubts).chain(stuck).collect();
+        rows.sort_by_key(|it| {
+            let deadline = it.deadline.unwrap_or(Timestamp(i64::MAX));
+            (!it.mine, Reverse(it.risk), deadline, it.since, it.run, it.step)
+        });
+        rows
+    }
+
+    /// How many things need a person.
+    pub fn inbox_len(&self) -> usize {
+        self.open_gates().count() + self.doubts.len() + self.stuck.len()
+    }
+
+    fn step_row(&self, (run, step): (RunId, StepIx), what: Attention) -> Option<InboxRow> {
+        let view = self.run(run)?;
+        let since = view.step(step)?.since;
+        let workflow = Arc::clone(&view.summary.workflow);
+        // Nobody knows what happened outside, so it is as bad as it can be.
+        let risk = Risk::Irreversible;
+        let step_id = view.step_id(step);
+        Some(InboxRow { what, run, step, step_id, workflow, risk, deadline: None, since, mine: true })
+    }
+}
+
+fn gate_row(gate: &GateView, viewer: Option<&Actor>) -> InboxRow {
+    InboxRow {
+        what: Attention::Gate(gate.id),
+        run: gate.run,
+        step: gate.step,
+        step_id: gate.ask.step.clone(),
+        workflow: gate.ask.workflow.as_str().into(),
+        risk: gate.ask.risk,
+        deadline: gate.ask.expires_at,
+        since: gate.ask.opened_at,
+        mine: viewer.is_none_or(|it| gate.waits_for(it)),
+    }
+}

@@ -1,0 +1,385 @@
+//! Boards and events as JSON, for scripts (`product.md`, "JSON"): stable names, times RFC 3339 UTC, durations in
+//! milliseconds. Foreign text is carried as it came.
+
+use crate::{
+    base::{Launch, Score, Seq, Timestamp, Value, ValueMap},
+    engine::{Event, Fact, GateEvent, RunEvent, StepState, Verdict},
+    plan::{PlanStep, Risk},
+    projection::{
+        AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, StepView, UndoState, WhyLine,
+        event_words, words,
+    },
+};
+use serde::Serialize;
+use serde_json::json;
+
+/// `runs --json`: all runs that are known, oldest first.
+pub fn runs_json(board: &Board) -> Value {
+    board.summaries().map(run_json).collect()
+}
+
+/// One run, as `runs --json` lists it.
+pub fn run_json(run: &RunSummary) -> Value {
+    let mut out = ValueMap::new();
+    let mut put = |key: &str, value: Value| drop(out.insert(key.to_owned(), value));
+    put("id", run.id.to_string().into());
+    put("workflow", (*run.workflow).into());
+    put("state", run.state.word().into());
+    put("stage", run.stage().word().into());
+    put("started_at", time(run.started_at.unwrap_or(run.created_at)));
+    if let Some(at) = run.ended_at {
+        put("ended_at", time(at));
+    }
+    put("actor", run.by.name.clone().into());
+    put("trace", (*run.trace).into());
+    put("plan", run.plan_hash.to_string().into());
+    if let crate::engine::CauseOfLaunch::Retry { of, .. } = &run.cause {
+        put("retry_of", of.to_string().into());
+    }
+    put("steps", counts_json(run));
+    put("health", run.health().0.into());
+    put("quality", decimal(run.quality()));
+    if let Some(confidence) = run.confidence() {
+        put("confidence", decimal(confidence));
+    }
+    put("calls", run.calls.into());
+    put("open_gates", run.open_gates.into());
+    Value::Object(out)
+}
+
+fn counts_json(run: &RunSummary) -> Value {
+    let mut out = ValueMap::new();
+    out.insert("total".to_owned(), run.counts.total().into());
+    for state in StepState::ALL {
+        out.insert(state.word().replace('-', "_"), run.counts.of(*state).into());
+    }
+    Value::Object(out)
+}
+
+/// `show RUN --json`: the run, its steps, its gates, and what is known when it did not complete.
+pub fn show_json(board: &Board, run: &RunView) -> Value {
+    let mut out = run_json(&run.summary);
+    let steps: Value = run.steps().map(|(_, plan, view)| step_json(run, plan, view)).collect();
+    out["counts"] = out["steps"].take();
+    out["steps"] = steps;
+    out["gates"] = board.gates().filter(|it| it.run == run.id()).map(|it| gate_json(it)).collect();
+    if let Some(partial) = &run.partial {
+        out["partial"] = json!({
+            "completion_ratio": decimal(partial.completion_ratio),
+            "suggestion": partial.suggestion,
+            "failure_mode": partial.failure_mode.map(|it| it.word()),
+            "failure_point": partial.failure_point,
+            "completed": partial.completed,
+            "failed": partial.failed,
+            "remaining": partial.remaining,
+        });
+    }
+    if !run.outputs.is_empty() {
+        out["outputs"] = Value::Object(run.outputs.clone());
+    }
+    if let Some(record) = &run.error {
+        out["error"] = to_value(&**record);
+    }
+    out
+}
+
+fn step_json(run: &RunView, plan: &PlanStep, view: &StepView) -> Value {
+    let mut out = ValueMap::new();
+    let mut put = |key: &str, value: Value| drop(out.insert(key.to_owned(), value));
+    put("id", plan.id.clone().into());
+    if let Some(title) = &plan.title {
+        put("title", title.clone().into());
+    }
+    put("kind", super::kind_word(&plan.work).into());
+    put("state", view.state.word().into());
+    let reason = view.why().map(|it| words::why_words(it, Some(run)));
+    if let Some(reason) = reason.or_else(|| view.wait().map(words::wait_words)) {
+        put("reason", reason.into());
+    }
+    put("attempts", view.calls.into());
+    for (key, at) in [("started_at", view.started_at), ("ended_at", view.ended_at)] {
+        if let Some(at) = at {
+            put(key, time(at));
+        }
+    }
+    put("outputs", Value::Object(view.outputs().cloned().unwrap_or_default()));
+    if let Some(record) = view.error() {
+        put("error", to_value(&**record));
+    }
+    if let Some(confidence) = view.confidence() {
+        put("confidence", decimal(confidence));
+    }
+    if let Some(frame) = plan.frame {
+        put("frame", run.step_id(frame).into());
+    }
+    if view.fallback() > 0 {
+        put("fallback", view.fallback().into());
+    }
+    match view.undo() {
+        UndoState::None => {}
+        UndoState::Asked => put("undo", "asked".into()),
+        UndoState::Done(_) => put("undo", "done".into()),
+        UndoState::Stuck(_) => put("undo", "stuck".into()),
+    }
+    if let Some(gate) = view.gate() {
+        put("gate", gate.to_string().into());
+    }
+    Value::Object(out)
+}
+
+/// `gates --json`: gates that have not closed, the most urgent first; with `all`, every one that is known.
+pub fn gates_json(board: &Board, all: bool) -> Value {
+    if all {
+        return board.gates().map(|it| gate_json(it)).collect();
+    }
+    let rows = board.inbox(None).into_iter();
+    let gates = rows.filter_map(|row| match row.what {
+        super::Attention::Gate(gate) => board.gate(gate),
+        super::Attention::Doubt | super::Attention::StuckUndo => None,
+    });
+    gates.map(|it| gate_json(it)).collect()
+}
+
+/// One gate, as `gates --json` lists it.
+pub fn gate_json(gate: &GateView) -> Value {
+    let ask = &gate.ask;
+    let mut out = json!({
+        "id": gate.id.to_string(),
+        "run": gate.run.to_string(),
+        "step": ask.step,
+        "workflow": ask.workflow,
+        "state": gate.state.word(),
+        "prompt": ask.prompt,
+        "risk": to_value(&ask.risk),
+        "ask_hash": gate.hash.to_string(),
+        "code": gate.hash.code(),
+        "epoch": ask.epoch.0,
+        "opened_at": ask.opened_at,
+        "require": to_value(&ask.require),
+        "missing": to_value(&gate.missing()),
+        "votes": gate.votes.iter().map(vote_json).collect::<Value>(),
+        "command_line": ask.will_run.first().map(|it| command_line(&it.launch)),
+        "will_run": ask.will_run.iter().map(|it| json!({
+            "step": it.step,
+            "command_line": command_line(&it.launch),
+            "argv": it.launch.argv,
+            "launch_hash": it.launch_hash.to_string(),
+            "effect": to_value(&it.effect),
+            "undo": it.undo,
+        })).collect::<Value>(),
+    });
+    if let Some(at) = ask.expires_at {
+        out["expires_at"] = time(at);
+        out["on_timeout"] = to_value(&ask.on_timeout);
+    }
+    if let Some(at) = gate.armed_until {
+        out["armed_until"] = time(at);
+    }
+    if let (Some(at), Some(by)) = (gate.closed_at, &gate.closed_by) {
+        out["closed_at"] = time(at);
+        out["closed_by"] = by.as_str().into();
+    }
+    out
+}
+
+fn vote_json(it: &super::VoteView) -> Value {
+    let verdict = match it.vote.verdict {
+        Verdict::Approve => "approve",
+        Verdict::Reject => "reject",
+    };
+    json!({
+        "by": it.vote.by.name,
+        "principal": it.vote.by.principal(),
+        "verdict": verdict,
+        "reason": it.vote.reason,
+        "at": it.at,
+        "ask_hash": it.vote.ask.to_string(),
+    })
+}
+
+/// `errors --json`: the error records, oldest first; of one run, or of all.
+pub fn errors_json(board: &Board, run: Option<crate::base::RunId>) -> Value {
+    board.errors().filter(|it| run.is_none_or(|run| it.run == run)).map(|it| error_json(it)).collect()
+}
+
+/// One failure: its record, and what became of it.
+pub fn error_json(error: &ErrorView) -> Value {
+    let mut out = ValueMap::new();
+    out.insert("id".to_owned(), error.name().into());
+    if let Value::Object(record) = to_value(&*error.record) {
+        out.extend(record);
+    }
+    let mut put = |key: &str, value: Value| drop(out.insert(key.to_owned(), value));
+    put("critical", error.record.severity.is_critical().into());
+    put("timestamp", time(error.at));
+    put("run", error.run.to_string().into());
+    put("workflow", (*error.workflow).into());
+    if error.step.is_some() {
+        put("step", error.step_id.clone().into());
+        put("attempt", error.attempt.into());
+        put("times", error.times.into());
+    }
+    put("trace_id", (*error.trace).into());
+    match &error.state {
+        ErrorState::Retrying(at) => {
+            put("state", "open".into());
+            put("retry_at", time(*at));
+        }
+        ErrorState::Open => put("state", "open".into()),
+        ErrorState::Resolved { at, fix } => {
+            put("state", "resolved".into());
+            put("resolved_at", time(*at));
+            put("resolved_by", fix.words().into());
+        }
+    }
+    Value::Object(out)
+}
+
+/// One line of `run --json`: `{seq, time, run, type, step?, attempt?, data}`. The run, when it is known, gives names
+/// to steps; it may have seen the event already.
+pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
+    let mut out = ValueMap::new();
+    let mut put = |key: &str, value: Value| drop(out.insert(key.to_owned(), value));
+    put("seq", seq.0.into());
+    put("time", time(event.at));
+    if let Some(run) = event.fact.run() {
+        put("run", run.to_string().into());
+    }
+    let kind = match &event.fact {
+        Fact::Run(_, RunEvent::Ended { .. }) => "run_finished",
+        Fact::Run(..)
+        | Fact::Step(..)
+        | Fact::Attempt(..)
+        | Fact::Gate(..)
+        | Fact::Undo(..)
+        | Fact::Scope(..)
+        | Fact::Recovered { .. } => event_words(event, run).kind,
+    };
+    put("type", kind.into());
+    if let Some(step) = event.fact.step() {
+        put("step", run.map_or_else(|| step.0.to_string(), |it| it.step_id(step)).into());
+    }
+    if let Fact::Attempt(_, _, number, _) = &event.fact {
+        put("attempt", (*number).into());
+    }
+    let mut data = data(&event.fact);
+    match &event.fact {
+        Fact::Gate(_, _, gate, it) => {
+            data.insert("gate".to_owned(), gate.to_string().into());
+            if let GateEvent::Asked { ask, .. } = it {
+                data.insert("prompt".to_owned(), ask.prompt.clone().into());
+            }
+        }
+        Fact::Run(_, RunEvent::Ended { state, .. }) => put("state", state.word().into()),
+        Fact::Run(..)
+        | Fact::Step(..)
+        | Fact::Attempt(..)
+        | Fact::Undo(..)
+        | Fact::Scope(..)
+        | Fact::Recovered { .. } => {}
+    }
+    put("data", Value::Object(data));
+    Value::Object(out)
+}
+
+/// What an event carries, by its own field names; of a plan only what tells it from others.
+fn data(fact: &Fact) -> ValueMap {
+    let value = match fact {
+        Fact::Run(_, RunEvent::Created { plan, plan_hash, by, cause, trace, .. }) => {
+            let data = json!({
+                "workflow": plan.name,
+                "file": plan.file,
+                "definition": plan.definition.to_string(),
+                "plan": plan_hash.to_string(),
+                "by": to_value(by),
+                "cause": to_value(cause),
+                "trace": trace,
+                "inputs": plan.inputs,
+                "steps": plan.steps.len(),
+            });
+            return match data {
+                Value::Object(fields) => fields,
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                    ValueMap::new()
+                }
+            };
+        }
+        Fact::Run(_, it) => to_value(it),
+        Fact::Step(_, _, it) => to_value(it),
+        Fact::Attempt(_, _, _, it) => to_value(it),
+        Fact::Gate(_, _, _, it) => to_value(it),
+        Fact::Undo(_, _, it) => to_value(it),
+        Fact::Scope(_, it) => to_value(it),
+        Fact::Recovered { away } => json!({ "Recovered": { "away": away } }),
+    };
+    // A variant is stored as `{"Name": {fields}}`, or as its bare name when it has none.
+    match value {
+        Value::Object(variant) => match variant.into_iter().next() {
+            Some((_, Value::Object(fields))) => fields,
+            Some(_) | None => ValueMap::new(),
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            ValueMap::new()
+        }
+    }
+}
+
+/// `why --json`: the chain of causes.
+pub fn why_json(lines: &[WhyLine], run: &RunView) -> Value {
+    let line = |it: &WhyLine| {
+        let mut out = json!({ "depth": it.depth, "text": it.text });
+        if let Some(step) = it.step {
+            out["step"] = run.step_id(step).into();
+        }
+        if let Some(gate) = it.gate {
+            out["gate"] = gate.to_string().into();
+        }
+        if let Some(run) = it.run {
+            out["run"] = run.to_string().into();
+        }
+        out
+    };
+    lines.iter().map(line).collect()
+}
+
+/// What differs between two asks.
+pub fn ask_diff_json(changes: &[AskChange]) -> Value {
+    changes.iter().map(|it| json!({ "path": it.path, "before": it.before, "after": it.after })).collect()
+}
+
+/// A call as a line that a POSIX shell would read back as the same words.
+pub fn command_line(launch: &Launch) -> String {
+    let quoted = |word: &String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    launch.argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// The word for a risk: `low`, `normal`, `high`.
+pub const fn risk_word(risk: Risk) -> &'static str {
+    match risk {
+        Risk::ReadOnly | Risk::Reversible => "low",
+        Risk::ExternallyReversible => "normal",
+        Risk::Irreversible => "high",
+    }
+}
+
+fn time(at: Timestamp) -> Value {
+    at.to_string().into()
+}
+
+/// Three decimals, as written.
+fn decimal(score: Score) -> Value {
+    let thousandths = (u32::from(score.0) + 5) / 10;
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    serde_json::from_str(&text).expect("a number in decimals is JSON")
+}
+
+fn to_value<T: Serialize>(it: &T) -> Value {
+    serde_json::to_value(it).expect("what is stored as JSON can be written as JSON")
+}
