@@ -38,7 +38,7 @@ pub fn snap(buf: &Buffer, theme: &Theme) -> String {
         mods: Modifier::empty(),
     };
     for y in buf.area.top()..buf.area.bottom() {
-        for run in runs(buf, y, |cell| Look::of(cell)) {
+        for run in runs(buf, y, Look::of) {
             if run.style != plain && run.style != ground {
                 let (row, first, last) =
                     (y - buf.area.y + 1, run.from - buf.area.x + 1, run.end - buf.area.x);

@@ -181,7 +181,7 @@ mod tests {
         let area = buf.area;
         put(&mut buf, area, 0, 0, "日本", Style::new());
         put(&mut buf, area, 1, 0, "x", Style::new());
-        assert_eq!(buf.content().iter().map(|cell| cell.symbol()).collect::<String>(), " x本 ");
+        assert_eq!(buf.content().iter().map(ratatui::buffer::Cell::symbol).collect::<String>(), " x本 ");
     }
 
     #[test]
@@ -199,7 +199,10 @@ mod tests {
         let mut buf = Buffer::empty(Rect::new(0, 0, 12, 1));
         let (area, theme) = (buf.area, Theme::default());
         put_untrusted(&mut buf, area, (0, 0), &Untrusted::new("rm /\rls\u{1b}"), Style::new(), &theme);
-        assert_eq!(buf.content().iter().map(|cell| cell.symbol()).collect::<String>(), "rm /␍ls␛    ");
+        assert_eq!(
+            buf.content().iter().map(ratatui::buffer::Cell::symbol).collect::<String>(),
+            "rm /␍ls␛    "
+        );
         assert_eq!(buf[(4, 0)].fg, theme.role(Role::Warn).fg.expect("a warning has a colour"));
     }
 }

@@ -433,7 +433,7 @@ impl Reader<'_> {
             self.error(&value.span(), "modifiers are a list, such as [\"bold\"]".to_owned())
         })?;
         let mut modifiers = Modifier::empty();
-        for word in words.iter() {
+        for word in words {
             modifiers |= match self.string(word)? {
                 "bold" => Modifier::BOLD,
                 "reversed" => Modifier::REVERSED,

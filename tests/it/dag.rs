@@ -452,3 +452,54 @@ fn is_connected(buf: &Buffer, places: &Layout, from: u32, to: u32) -> bool {
     }
     false
 }
+
+/// Figures for the report, not a test of time: `cargo test --release --test it figures -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints figures"]
+fn figures_of_large_graphs() {
+    let layered = |count: u32, width: u32, copies: bool| {
+        let mut seed = 7_u32;
+        let mut random = |below: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) % below
+        };
+        let mut graph = DagGraph::default();
+        for node in 0..count {
+            let mut it = DagNode::new(format!("step_{node}"), Mark::Done);
+            it.copy_of = copies.then_some(node / width);
+            graph.nodes.push(it);
+            let layer = node / width;
+            for _ in 0..if layer == 0 { 0 } else { 2 } {
+                graph.edges.push(((layer - 1) * width + random(width), node));
+            }
+        }
+        graph
+    };
+    #[expect(clippy::disallowed_methods, reason = "figures are measured")]
+    let now = std::time::Instant::now;
+    for (count, width, copies) in [
+        (100, 10, false),
+        (1_000, 25, false),
+        (1_000, 100, false),
+        (10_000, 100, true),
+        (10_000, 5_000, true),
+    ] {
+        let graph = layered(count, width, copies);
+        let view = DagView::default();
+        let start = now();
+        let shown = fold(&graph, &view);
+        let folded = start.elapsed();
+        let start = now();
+        let places = layout(&shown, None, view.zoom);
+        let placed = start.elapsed();
+        let area = Rect::new(0, 0, 160, 48);
+        let mut buf = Buffer::empty(area);
+        let start = now();
+        paint(&places, &shown, &view, &Theme::default(), Glyphs::default(), (100, 20), area, &mut buf);
+        println!(
+            "{count} of {width}: {} shown, fold {folded:?}, layout {placed:?}, paint {:?}",
+            shown.nodes.len(),
+            start.elapsed()
+        );
+    }
+}

@@ -287,7 +287,7 @@ impl Cells {
                 }
             }
         }
-        let nodes = self.cells.into_iter().map(|cell| shown_node(cell, graph, tree, &frames)).collect();
+        let nodes = self.cells.into_iter().map(|cell| shown_node(&cell, graph, tree, &frames)).collect();
         let mut shown = Shown { nodes, edges: self.edges, spot_of, shape: 0 };
         shown.shape = shape(&shown, view.zoom);
         shown
@@ -398,7 +398,7 @@ impl Folder<'_> {
             let apart = self.apart(cells, &members);
             let folded: Vec<u32> = members.into_iter().filter(|cell| !apart.contains(cell)).collect();
             if folded.len() >= FOLD_MIN {
-                let cell = self.folded(cells, &folded, key);
+                let cell = merged(cells, &folded, key);
                 sets.push((folded, cell));
             }
         }
@@ -517,7 +517,7 @@ impl Folder<'_> {
             }
             let inside = row[1..].iter().any(|cell| self.holds_selected(&cells.cells[*cell as usize]));
             if self.wants(key) && !inside {
-                let cell = self.folded(cells, &row, key);
+                let cell = merged(cells, &row, key);
                 sets.push((row, cell));
             }
         }
@@ -574,36 +574,37 @@ impl Folder<'_> {
             let Some(first) = set.first() else { continue };
             let key = FoldKey { kind, node: cells.cells[*first as usize].first };
             if set.len() >= FOLD_MIN && self.wants(key) {
-                let mut cell = self.folded(cells, &set, key);
-                cell.count = set.iter().map(|cell| self.steps_in(&cells.cells[*cell as usize])).sum();
+                let mut cell = merged(cells, &set, key);
+                cell.count = set.iter().map(|cell| steps_in(&cells.cells[*cell as usize])).sum();
                 sets.push((set, cell));
             }
         }
         cells.merge(&sets);
     }
+}
 
-    fn steps_in(&self, cell: &Cell) -> u32 {
-        match cell.key.kind {
-            FoldKind::Group => cell.count,
-            _ => number(cell.nodes.len()),
-        }
+/// How many steps a cell stands for.
+fn steps_in(cell: &Cell) -> u32 {
+    match cell.key.kind {
+        FoldKind::Group => cell.count,
+        _ => number(cell.nodes.len()),
     }
+}
 
-    fn folded(&self, cells: &Cells, set: &[u32], key: FoldKey) -> Cell {
-        let members = || set.iter().map(|cell| &cells.cells[*cell as usize]);
-        let mut nodes: Vec<u32> = members().flat_map(|cell| cell.nodes.iter().copied()).collect();
-        nodes.sort_unstable();
-        let first = &cells.cells[set[0] as usize];
-        Cell {
-            key,
-            nodes,
-            count: number(set.len()),
-            frame: first.frame,
-            is_open: false,
-            within: None,
-            first: first.first,
-            hot: members().any(|cell| cell.hot),
-        }
+fn merged(cells: &Cells, set: &[u32], key: FoldKey) -> Cell {
+    let members = || set.iter().map(|cell| &cells.cells[*cell as usize]);
+    let mut nodes: Vec<u32> = members().flat_map(|cell| cell.nodes.iter().copied()).collect();
+    nodes.sort_unstable();
+    let first = &cells.cells[set[0] as usize];
+    Cell {
+        key,
+        nodes,
+        count: number(set.len()),
+        frame: first.frame,
+        is_open: false,
+        within: None,
+        first: first.first,
+        hot: members().any(|cell| cell.hot),
     }
 }
 
@@ -633,7 +634,7 @@ fn topological(links: &Links) -> Vec<usize> {
     order
 }
 
-fn shown_node(cell: Cell, graph: &DagGraph, tree: &Tree, frames: &BTreeMap<u32, u32>) -> ShownNode {
+fn shown_node(cell: &Cell, graph: &DagGraph, tree: &Tree, frames: &BTreeMap<u32, u32>) -> ShownNode {
     let nodes = || cell.nodes.iter().map(|node| &graph.nodes[*node as usize]);
     let first = &graph.nodes[cell.first as usize];
     let mut counts: BTreeMap<Mark, u32> = BTreeMap::new();
@@ -645,7 +646,7 @@ fn shown_node(cell: Cell, graph: &DagGraph, tree: &Tree, frames: &BTreeMap<u32, 
     let is_fold = cell.key.kind != FoldKind::Step && !cell.is_open;
     let worst = nodes().map(|node| node.mark).max_by_key(|mark| mark.urgency()).filter(|_| is_fold);
     let is_copies = cell.key.kind == FoldKind::Copies;
-    let label = safe_text(&if is_copies { common_label(&cell, graph) } else { first.label.clone() });
+    let label = safe_text(&if is_copies { common_label(cell, graph) } else { first.label.clone() });
     ShownNode {
         key: cell.key,
         label,

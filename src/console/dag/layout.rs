@@ -293,8 +293,8 @@ impl<'a> Composer<'a> {
             let width = (title + 8).clamp(CARD_MIN, COLUMN_MAX);
             return Block { width, height: 3, pin: 1, rank, lead: 0 };
         }
-        let note = if node.hot { NOTE } else { 0 };
-        Block { width: (title + 2 + note).min(COLUMN_MAX), height: 1, pin: 0, rank, lead: 1 }
+        let spare = if node.hot { NOTE } else { 0 };
+        Block { width: (title + 2 + spare).min(COLUMN_MAX), height: 1, pin: 0, rank, lead: 1 }
     }
 
     fn put_inside(&self, frame: usize, edges: &[((u32, u32), usize)], layout: &mut Layout) {

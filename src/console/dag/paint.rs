@@ -7,6 +7,7 @@ use ratatui::{
     layout::Rect,
     style::{Modifier, Style},
 };
+use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 
 /// The arms of a cell.
@@ -169,11 +170,15 @@ impl Painter<'_> {
                 }
             }
         }
+        // Several ways may end in one arrow; it shows all that they mean.
+        let mut arrows = BTreeMap::new();
         for (way, mark) in self.layout.ways.iter().zip(&marked) {
-            if let Some((x, y)) = way.last() {
-                let arrow = self.glyphs.pick("→", ">");
-                self.put(*x, *y, arrow, self.wire_style(*mark));
+            if let Some(end) = way.last().filter(|(x, y)| window.contains(*x, *y)) {
+                *arrows.entry(*end).or_insert(0) |= *mark;
             }
+        }
+        for ((x, y), mark) in arrows {
+            self.put(x, y, self.glyphs.pick("→", ">"), self.wire_style(mark));
         }
     }
 
@@ -224,12 +229,12 @@ impl Painter<'_> {
         self.put(place.x, place.y, node.mark.sign(self.glyphs), sign_style);
         self.put(place.x + 2, place.y, &title, style);
         let mut used = 2 + title.width();
-        let note = self.note(node);
-        if !note.is_empty() && used + 2 < width {
-            let note = self.glyphs.fit(&note, width - used - 1);
+        let why = note_of(node);
+        if !why.is_empty() && used + 2 < width {
+            let why = self.glyphs.fit(&why, width - used - 1);
             let x = place.x + i32::try_from(used + 1).unwrap_or(0);
-            self.put(x, place.y, &note, self.under_cursor(self.theme.role(Role::Muted), spot));
-            used += 1 + note.width();
+            self.put(x, place.y, &why, self.under_cursor(self.theme.role(Role::Muted), spot));
+            used += 1 + why.width();
         }
         // Room that no note took is bridged to where the wires begin.
         if used < width && self.layout.has_children(spot) {
@@ -237,15 +242,6 @@ impl Painter<'_> {
             let mark = if self.selected == Some(spot) { BOLD } else { 0 };
             let x = place.x + i32::try_from(used + 1).unwrap_or(0);
             self.put(x, place.y, &bridge, self.wire_style(mark));
-        }
-    }
-
-    fn note(&self, node: &ShownNode) -> String {
-        let (done, all) = node.progress();
-        if node.key.kind == FoldKind::Step || node.is_open {
-            node.note.clone()
-        } else {
-            format!("{done}/{all}")
         }
     }
 
@@ -331,9 +327,9 @@ impl Painter<'_> {
             let sign = self.under_cursor(node.mark.style(self.theme), line.spot);
             self.put(x, y, node.mark.sign(self.glyphs), sign);
             self.put(x + 1, y, &format!(" {title}"), style);
-            let note = self.note(node);
+            let why = note_of(node);
             let end = x + 2 + i32::try_from(title.width()).unwrap_or(0);
-            self.put(end + 2, y, &note, self.theme.role(Role::Muted));
+            self.put(end + 2, y, &why, self.theme.role(Role::Muted));
         }
     }
 
@@ -355,6 +351,12 @@ impl Painter<'_> {
     }
 }
 
+/// A step's own note; of a fold how much of it is settled.
+fn note_of(node: &ShownNode) -> String {
+    let (done, all) = node.progress();
+    if node.key.kind == FoldKind::Step || node.is_open { node.note.clone() } else { format!("{done}/{all}") }
+}
+
 /// Dots in braille, eight a cell; in ASCII their number. A cell has the role of the worst in it.
 pub(super) fn paint_dots(
     dots: &[((i32, i32), Mark)],
@@ -365,7 +367,7 @@ pub(super) fn paint_dots(
     buf: &mut Buffer,
 ) {
     const BITS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
-    let mut cells = std::collections::BTreeMap::new();
+    let mut cells = BTreeMap::new();
     for ((x, y), mark) in dots {
         let cell = (origin.0 + x.div_euclid(2), origin.1 + y.div_euclid(4));
         let bit = BITS[usize::try_from(y.rem_euclid(4)).unwrap_or(0)]
