@@ -3,6 +3,8 @@
 mod architecture;
 mod dag;
 mod definition;
+mod docs;
+mod examples;
 mod expression;
 mod plan;
 mod store;
