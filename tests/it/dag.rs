@@ -26,14 +26,14 @@ fn graph(text: &str) -> DagGraph {
                 graph.nodes[node as usize].group = Some(group);
             }
         } else if let Some((names, state)) = statement.split_once('=') {
-            let (word, note) = state.trim().split_once(' ').unwrap_or((state.trim(), ""));
+            let (word, why) = state.trim().split_once(' ').unwrap_or((state.trim(), ""));
             let mark = Mark::all().find(|mark| mark.word() == word).expect("a state by its short word");
             for node in
                 names.split_whitespace().flat_map(|name| nodes_of(&mut graph, name)).collect::<Vec<_>>()
             {
                 let node = &mut graph.nodes[node as usize];
                 (node.mark, node.hot) = (mark, mark.urgency() > Mark::Ready.urgency());
-                note.clone_into(&mut node.note);
+                why.clone_into(&mut node.note);
             }
         } else if let Some(names) = statement.strip_prefix("path ") {
             for node in
@@ -89,7 +89,10 @@ fn picture(text: &str, view: &DagView) -> String {
 
 /// `CUELIGHT_PICTURES=dir` writes every picture of these tests as SVG, to be looked at.
 fn save_svg(graph: &DagGraph, view: &DagView, buf: &Buffer) {
-    let Ok(dir) = std::env::var("CUELIGHT_PICTURES") else { return };
+    #[expect(clippy::disallowed_methods, reason = "asked for by who looks at the pictures")]
+    let Ok(dir) = std::env::var("CUELIGHT_PICTURES") else {
+        return;
+    };
     let area = buf.area;
     let shown = fold(graph, view);
     let places = layout(&shown, None, view.zoom);
@@ -123,7 +126,7 @@ fn a_fan_of_48_is_one_node_and_the_failed_one_stays_out() {
 
 #[test]
 fn a_long_chain_is_one_node() {
-    let chain: String = (0..20).map(|step| format!("s{step} -> s{};", step + 1)).collect();
+    let chain = (0..20).map(|step| format!("s{step} -> s{};", step + 1)).collect::<Vec<_>>().concat();
     assert_snapshot!(check(&format!("{chain} s20=runs")));
 }
 
@@ -225,14 +228,13 @@ fn a_hundred_running_copies_are_counted_and_the_failed_one_stands_apart() {
 
 #[test]
 fn done_and_far_away_is_one_node() {
-    let mut text = String::new();
-    for lane in 0..12 {
-        text += &format!(
-            "root -> a{lane}; a{lane} -> b{lane} c{lane}; b{lane} c{lane} -> d{lane}; d{lane} -> e{lane} f{lane};"
-        );
-        text += &format!("e{lane} f{lane} -> g{lane}; g{lane} -> h{lane} i{lane}; h{lane} i{lane} -> end;");
-        text += &format!("e{lane} f{lane} g{lane} h{lane} i{lane}=todo;");
-    }
+    let lane = |n: u32| {
+        format!(
+            "root -> a{n}; a{n} -> b{n} c{n}; b{n} c{n} -> d{n}; d{n} -> e{n} f{n}; e{n} f{n} -> g{n}; \
+             g{n} -> h{n} i{n}; h{n} i{n} -> end; e{n} f{n} g{n} h{n} i{n}=todo;"
+        )
+    };
+    let text = (0..12).map(lane).collect::<Vec<_>>().concat();
     let graph = graph(&format!("{text} end=todo; d3=runs"));
     let shown = fold(&graph, &DagView::default());
     let far = |kind| shown.nodes.iter().find(|node| node.key.kind == kind).map_or(0, |node| node.count);
@@ -264,13 +266,14 @@ fn nodes_keep_the_order_they_had() {
 
 #[test]
 fn one_moves_along_edges_and_within_columns() {
+    use Direction::{Down, Left, Right, Up};
+
     let view = DagView::default();
     let shown = fold(&graph("a -> b c d; b -> e; c -> e; d -> e"), &view);
     let places = layout(&shown, None, view.zoom);
     let walk = |from, steps: &[Direction]| {
         steps.iter().fold(from, |at, step| places.neighbour(at, *step).unwrap_or(at))
     };
-    use Direction::{Down, Left, Right, Up};
     assert_eq!(walk(0, &[Right]), 2);
     assert_eq!(walk(2, &[Up]), 1);
     assert_eq!(walk(1, &[Down, Down]), 3);
@@ -431,7 +434,7 @@ fn is_connected(buf: &Buffer, places: &Layout, from: u32, to: u32) -> bool {
     let rows = source.y..source.y + source.height;
     let starts = rows.flat_map(|y| [(source.x + source.width, y), (source.x + source.width + 1, y)]);
     let mut waiting: Vec<((i32, i32), u8)> =
-        starts.filter(|(x, y)| arms(*x, *y) & 10 == 10 || arms(*x, *y) & 8 != 0).map(|at| (at, 2)).collect();
+        starts.filter(|(x, y)| arms(*x, *y) & 0b1000 != 0).map(|at| (at, 2)).collect();
     let mut seen = std::collections::BTreeSet::new();
     while let Some(((x, y), heading)) = waiting.pop() {
         let mask = arms(x, y);
@@ -442,7 +445,7 @@ fn is_connected(buf: &Buffer, places: &Layout, from: u32, to: u32) -> bool {
             return true;
         }
         // A line that is crossed goes on behind the other.
-        let mask = if matches!(mask, 5) && heading & 10 != 0 { 10 } else { mask };
+        let mask = if matches!(mask, 5) && heading & 0b1010 != 0 { 0b1010 } else { mask };
         for (arm, step) in [(1, (0, -1)), (2, (1, 0)), (4, (0, 1)), (8, (-1, 0))] {
             let backwards = matches!((arm, heading), (1, 4) | (4, 1) | (2, 8) | (8, 2));
             if mask & arm != 0 && !backwards {
@@ -491,13 +494,13 @@ fn figures_of_large_graphs() {
         let folded = start.elapsed();
         let start = now();
         let places = layout(&shown, None, view.zoom);
-        let placed = start.elapsed();
+        let arranged = start.elapsed();
         let area = Rect::new(0, 0, 160, 48);
         let mut buf = Buffer::empty(area);
         let start = now();
         paint(&places, &shown, &view, &Theme::default(), Glyphs::default(), (100, 20), area, &mut buf);
         println!(
-            "{count} of {width}: {} shown, fold {folded:?}, layout {placed:?}, paint {:?}",
+            "{count} of {width}: {} shown, fold {folded:?}, layout {arranged:?}, paint {:?}",
             shown.nodes.len(),
             start.elapsed()
         );
