@@ -92,7 +92,7 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
         let why = format!("SQLite {} has a bug that can lose data", rusqlite::version());
         return Err(StoreError::refused("open", path, why, "build cuelight with the SQLite it brings"));
     }
-    drop(open_to_read(path)?);
+    drop(look(path)?);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| StoreError::sql("open", path, &error))?;
@@ -101,28 +101,44 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// A connection that cannot write, to a database that we know.
+/// A connection that cannot write, to a database of our schema.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection =
-        Connection::open_with_flags(path, flags).map_err(|error| StoreError::sql("open", path, &error))?;
-    set(&connection, path, READER_SETTINGS)?;
-    let known = number(MIGRATIONS.len());
-    match identity(&connection).map_err(|error| StoreError::sql("open", path, &error))? {
-        (APPLICATION_ID, found) if found > known => {
-            Err(StoreError::Newer { path: path.to_owned(), found, known })
-        }
-        (APPLICATION_ID, _) => Ok(connection),
-        (0, 0) if is_empty(&connection).map_err(|error| StoreError::sql("open", path, &error))? => {
-            Ok(connection)
-        }
-        _ => Err(StoreError::refused(
-            "open",
-            path,
-            "it is not a database of cuelight",
-            "move it out of the way",
-        )),
+    let refused = |why: &str, next| Err(StoreError::refused("open", path, why, next));
+    if !path.exists() {
+        return refused("nothing has run here yet", "run a workflow first");
     }
+    match look(path)? {
+        (_, 0) => refused("nothing has run here yet", "run a workflow first"),
+        (_, found) if found < known() => refused(
+            "an older cuelight wrote it",
+            "start this one as its owner once, which brings it up to date",
+        ),
+        (connection, _) => Ok(connection),
+    }
+}
+
+/// A connection that cannot write, and the schema it sees; 0 when there is none yet.
+fn look(path: &Path) -> Result<(Connection, i64), StoreError> {
+    let failed = |error| StoreError::sql("open", path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    set(&connection, path, READER_SETTINGS)?;
+    match identity(&connection).map_err(failed)? {
+        (APPLICATION_ID, found) if found > known() => {
+            Err(StoreError::Newer { path: path.to_owned(), found, known: known() })
+        }
+        (APPLICATION_ID, found) => Ok((connection, found)),
+        (0, 0) if is_empty(&connection).map_err(failed)? => Ok((connection, 0)),
+        _ => {
+            let why = "it is not a database of cuelight";
+            Err(StoreError::refused("open", path, why, "move it out of the way"))
+        }
+    }
+}
+
+/// The schema this program writes.
+fn known() -> i64 {
+    number(MIGRATIONS.len())
 }
 
 /// Application id and schema.
