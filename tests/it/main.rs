@@ -7,5 +7,6 @@ mod docs;
 mod examples;
 mod expression;
 mod plan;
+mod projection;
 mod store;
 mod tool;

@@ -1,0 +1,614 @@
+//! Events in, what can be seen out: boards, inbox, failures, causes, graph and JSON.
+
+use cuelight::{
+    base::{
+        DecisionId, Digest, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Seq, Severity,
+        Span, StepIx, Timestamp, Value, ValueMap,
+    },
+    engine::{
+        Actor, AttemptEvent, CauseOfLaunch, Channel, Event, Fact, Failure, GateEvent, GateState, Outcome,
+        Proof, Purpose, RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Vote,
+        WaitReason, Why,
+    },
+    plan::{EffectClass, Plan, PlanStep, Risk},
+    projection::{
+        Attention, Board, Counts, ErrorState, Fix, Graph, RunView, Timeline, ask_diff, errors_json,
+        event_line, event_words, gates_json, runs_json, show_json, why,
+    },
+};
+use serde_json::json;
+use std::sync::Arc;
+
+const RUN: RunId = RunId(1);
+const GATE: GateId = GateId(1);
+
+/// A log that is being written, one second between events unless told otherwise.
+#[derive(Default)]
+struct Log {
+    board: Board,
+    events: Vec<(Seq, Event)>,
+    at: i64,
+}
+
+impl Log {
+    /// A started run 1 of `settle`, with steps as [`plan`] reads them.
+    fn of(steps: &str) -> Self {
+        let mut log = Self::default();
+        log.launch(RUN, plan(steps), CauseOfLaunch::Asked);
+        log
+    }
+
+    fn launch(&mut self, run: RunId, plan: Plan, cause: CauseOfLaunch) {
+        let plan = Box::new(plan);
+        let (plan_hash, seed, trace) = (Digest::default(), "7".to_owned(), "t-1".to_owned());
+        let created = RunEvent::Created { plan, plan_hash, by: person("mira", &[]), seed, cause, trace };
+        self.add(Fact::Run(run, created)).add(Fact::Run(run, RunEvent::Started));
+    }
+
+    fn add(&mut self, fact: Fact) -> &mut Self {
+        self.at += 1000;
+        let event = Event { at: Timestamp(self.at), fact };
+        let seq = Seq(self.events.len() as u64 + 1);
+        self.board.apply(seq, &event);
+        self.events.push((seq, event));
+        self
+    }
+
+    fn wait(&mut self, seconds: i64) -> &mut Self {
+        self.at += seconds * 1000;
+        self
+    }
+
+    fn run(&mut self, event: RunEvent) -> &mut Self {
+        self.add(Fact::Run(RUN, event))
+    }
+
+    fn step(&mut self, step: u32, event: StepEvent) -> &mut Self {
+        self.add(Fact::Step(RUN, StepIx(step), event))
+    }
+
+    fn starts(&mut self, step: u32, number: u32, purpose: Purpose) -> &mut Self {
+        let launch = Launch::of(["sh", "-c", "echo it's"]);
+        let (launch_hash, effect_key, class) = (launch.hash(), Digest::default(), EffectClass::Pure);
+        let started =
+            AttemptEvent::Started { purpose, launch: Box::new(launch), launch_hash, effect_key, class };
+        self.add(Fact::Attempt(RUN, StepIx(step), number, started))
+    }
+
+    fn ends(&mut self, step: u32, number: u32, failure: Option<&str>, retry_in: Option<u64>) -> &mut Self {
+        let mode = FailureMode::SystemNetwork;
+        let failure = failure.map(|message| Failure {
+            mode,
+            message: message.to_owned(),
+            tail: "tail".to_owned(),
+            not_started: false,
+        });
+        let retry_at = retry_in.map(|it| Timestamp(self.at) + Span::seconds(it));
+        let outcome = Box::new(Outcome { failure, exit_code: Some(1), ..Outcome::default() });
+        self.add(Fact::Attempt(RUN, StepIx(step), number, AttemptEvent::Ended { outcome, retry_at }))
+    }
+
+    fn completes(&mut self, step: u32) -> &mut Self {
+        self.starts(step, 1, Purpose::Step).ends(step, 1, None, None).step(step, completed(9000))
+    }
+
+    fn gate(&mut self, step: u32, event: GateEvent) -> &mut Self {
+        self.add(Fact::Gate(RUN, StepIx(step), GATE, event))
+    }
+
+    fn asks(&mut self, step: u32, ask: &Value, why: Option<&str>) -> &mut Self {
+        let ask: cuelight::engine::Ask = serde_json::from_value(ask.clone()).expect("an ask");
+        let gate =
+            GateEvent::Asked { ask: Box::new(ask), hash: Digest([7; 32]), why: why.map(ToOwned::to_owned) };
+        self.gate(step, gate).step(step, StepEvent::Waiting { reason: WaitReason::Person(GATE) })
+    }
+
+    fn votes(&mut self, step: u32, by: Actor, verdict: Verdict) -> &mut Self {
+        let (decision, ask) = (DecisionId("d".to_owned()), Digest([7; 32]));
+        let vote = Vote { decision, by, verdict, reason: "checked".to_owned(), ask, shown_for: None };
+        self.gate(step, GateEvent::Voted(Box::new(vote)))
+    }
+
+    fn view(&self) -> &RunView {
+        self.board.run(RUN).expect("the run is there")
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(self.at)
+    }
+
+    fn why(&self, step: u32) -> String {
+        let lines = why(&self.board, self.view(), StepIx(step), self.now());
+        lines.iter().map(|it| format!("{}{}\n", "  ".repeat(it.depth as usize), it.text)).collect()
+    }
+}
+
+fn person(name: &str, groups: &[&str]) -> Actor {
+    let groups = groups.iter().map(|it| (*it).to_owned()).collect();
+    Actor { name: name.to_owned(), proof: Proof::Token(name.to_owned()), groups, channel: Channel::Console }
+}
+
+fn completed(confidence: u16) -> StepEvent {
+    let mut outputs = ValueMap::new();
+    outputs.insert("rows".to_owned(), "48".into());
+    let confidence = Some(Score(confidence));
+    serde_json::from_value(json!({"Completed": {"outputs": outputs, "confidence": confidence}}))
+        .expect("an event")
+}
+
+fn record(severity: Severity, message: &str) -> Box<ErrorRecord> {
+    let record = ErrorRecord::builder().error_type(ErrorKind::TaskExecutionError).severity(severity);
+    let record = record.mode(FailureMode::SystemNetwork).source("load").message(message);
+    Box::new(record.build().expect("all parts are there"))
+}
+
+fn failed(message: &str) -> StepEvent {
+    StepEvent::Failed { record: record(Severity::High, message) }
+}
+
+/// `a, b < a, gate:ok < a b, matrix:m < ok, m[1] in m`: kind, id, needs, frame.
+fn plan(steps: &str) -> Plan {
+    let ids: Vec<&str> = steps.split(", ").map(|it| it.split(' ').next().expect("an id")).collect();
+    let place = |id: &str| ids.iter().position(|it| it.rsplit(':').next() == Some(id)).expect("a known step");
+    let read = |text: &str| -> PlanStep {
+        let (text, frame) =
+            text.split_once(" in ").map_or((text, None), |(text, frame)| (text, Some(place(frame))));
+        let (name, needs) = text.split_once(" < ").unwrap_or((text, ""));
+        let (kind, id) = name.split_once(':').unwrap_or(("run", name));
+        let needs: Vec<usize> = needs.split(' ').filter(|it| !it.is_empty()).map(place).collect();
+        let work = match kind {
+            "run" => json!({"run": {"shell": ["sh", "-c"], "script": "true", "bindings": []}}),
+            "gate" => json!({"gate": {"prompt": "Go?"}}),
+            "matrix" => json!({"frame": {"kind": "matrix"}}),
+            "computed" => {
+                json!({"frame": {"kind": {"computed": {"matrix": [], "body": []}}, "max_parallel": 1}})
+            }
+            other => panic!("no kind {other}"),
+        };
+        serde_json::from_value(json!({"id": id, "local": id, "needs": needs, "frame": frame, "work": work}))
+            .expect("a step")
+    };
+    Plan { name: "settle".to_owned(), steps: steps.split(", ").map(read).collect(), ..Plan::default() }
+}
+
+/// An ask that needs one of `sre` and one of `finance`, at 1,000,000 ms if nobody comes.
+fn ask(run: u32, epoch: u32, amount: &str) -> Value {
+    json!({
+        "run": run, "gate": 1, "epoch": epoch, "step": "ok", "workflow": "settle",
+        "plan": Digest::default(), "definition": Digest::default(), "prompt": "Pay out?", "risk": "irreversible",
+        "will_run": [{
+            "step": "pay", "launch": {"argv": ["pay", amount, "it's"]}, "launch_hash": Digest::default(),
+            "effect": "once", "undo": "no",
+        }],
+        "later": [], "starts": ["pay"], "skips": ["pay"], "undoes": [], "cannot_undo": [], "binds": [],
+        "evidence": [], "form": [{"name": "amount", "kind": "string", "required": true, "value": amount}],
+        "require": [{"group": "sre", "count": 1}, {"group": "finance", "count": 1}],
+        "excluded": [["token:mira", "asked for the run"]], "requester": "mira",
+        "opened_at": Timestamp(0), "expires_at": Timestamp(1_000_000), "on_timeout": "reject",
+        "reason_required": false, "undo_window": 5000,
+    })
+}
+
+#[test]
+fn a_run_is_listed_with_its_state_counts_and_health() {
+    let mut log = Log::of("fetch, load < fetch");
+    log.completes(0).starts(1, 1, Purpose::Step);
+    let runs = runs_json(&log.board);
+    assert_eq!(runs[0]["id"], "r-1");
+    assert_eq!((&runs[0]["workflow"], &runs[0]["state"]), (&json!("settle"), &json!("running")));
+    assert_eq!(runs[0]["started_at"], "1970-01-01T00:00:02.000Z");
+    assert_eq!((&runs[0]["ended_at"], &runs[0]["actor"]), (&Value::Null, &json!("mira")));
+    let steps = &runs[0]["steps"];
+    assert_eq!((&steps["total"], &steps["completed"], &steps["running"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!((&runs[0]["health"], &runs[0]["open_gates"]), (&json!(100), &json!(0)));
+    assert_eq!(runs[0]["confidence"].to_string(), "0.900");
+}
+
+#[test]
+fn a_run_is_shown_with_its_steps_and_what_is_known_when_it_failed() {
+    let mut log = Log::of("fetch, load < fetch, mail < load");
+    log.completes(0).starts(1, 1, Purpose::Step).ends(1, 1, Some("no route"), None);
+    log.step(1, failed("no route")).step(2, StepEvent::Skipped { why: Why::Need(StepIx(1)) });
+    let ended = json!({"Ended": {"state": "failed", "outputs": {}, "partial": {
+        "completed": 1, "failed": 1, "remaining": 1, "completion_ratio": 3333, "failure_mode": "system_network",
+        "failure_point": "load", "suggestion": "retry-from-checkpoint",
+    }}});
+    log.run(serde_json::from_value(ended).expect("an event"));
+    let shown = show_json(&log.board, log.view());
+    assert_eq!((&shown["state"], &shown["counts"]["failed"]), (&json!("failed"), &json!(1)));
+    assert_eq!(shown["steps"][0]["outputs"], json!({"rows": "48"}));
+    assert_eq!(shown["steps"][1]["error"]["message"], "no route");
+    assert_eq!(shown["steps"][2]["reason"], "load did not succeed");
+    assert_eq!(shown["partial"]["completion_ratio"].to_string(), "0.333");
+    assert_eq!(shown["partial"]["suggestion"], "retry-from-checkpoint");
+    assert_eq!(shown["health"], 50);
+}
+
+#[test]
+fn events_are_one_line_each_with_dotted_words() {
+    let mut log = Log::of("fetch");
+    log.completes(0).run(RunEvent::Ended {
+        state: RunState::Completed,
+        outputs: ValueMap::new(),
+        partial: None,
+    });
+    let lines: Vec<Value> =
+        log.events.iter().map(|(seq, it)| event_line(*seq, it, Some(log.view()))).collect();
+    let words: Vec<&str> = lines.iter().filter_map(|it| it["type"].as_str()).collect();
+    assert_eq!(
+        words,
+        ["run.created", "run.started", "attempt.started", "attempt.ended", "step.completed", "run_finished"]
+    );
+    assert_eq!(lines[0]["data"]["steps"], 1, "a plan is not repeated in a line");
+    assert_eq!((&lines[2]["step"], &lines[2]["attempt"]), (&json!("fetch"), &json!(1)));
+    assert_eq!(lines[2]["data"]["launch"]["argv"][0], "sh");
+    assert_eq!(lines[4]["data"]["outputs"]["rows"], "48");
+    assert_eq!((&lines[5]["state"], &lines[5]["seq"]), (&json!("completed"), &json!(6)));
+}
+
+#[test]
+fn a_gate_waits_for_those_who_are_missing_and_nobody_else() {
+    let mut log = Log::of("ok");
+    let mut log = log.asks(0, &ask(1, 1, "10"), None);
+    let waits_for = |log: &Log, who: &Actor| log.board.inbox(Some(who))[0].mine;
+    let (ann, bob) = (person("ann", &["sre"]), person("bob", &["sre", "finance"]));
+    assert!(waits_for(log, &ann) && waits_for(log, &bob));
+    assert!(!waits_for(log, &person("mira", &["sre"])), "who asked for the run does not count");
+    assert!(!waits_for(log, &person("eve", &[])), "a stranger is not asked");
+    log = log.votes(0, bob.clone(), Verdict::Approve).votes(0, ann.clone(), Verdict::Approve);
+    let gate = log.board.gate(GATE).expect("it is open");
+    assert_eq!((gate.missing(), gate.needed()), (vec![], 2), "bob stands for finance, since ann cannot");
+    log = log.gate(0, GateEvent::Withdrawn { by: bob.clone() });
+    let gate = log.board.gate(GATE).expect("it is open");
+    assert_eq!(gate.missing()[0].group.as_deref(), Some("finance"));
+    assert!(!waits_for(log, &ann), "who has answered is not asked again");
+}
+
+#[test]
+fn an_ask_that_changed_voids_the_votes_and_shows_what_changed() {
+    let mut log = Log::of("ok");
+    log.asks(0, &ask(1, 1, "10"), None).votes(0, person("ann", &["sre"]), Verdict::Approve);
+    log.asks(0, &ask(1, 2, "20"), Some("ann edited the parameters"));
+    let gate = log.board.gate(GATE).expect("it is open");
+    assert!(gate.votes.is_empty());
+    let changes = ask_diff(gate.previous.as_ref().expect("it was asked before"), &gate.ask);
+    let said: Vec<String> = changes
+        .iter()
+        .map(|it| {
+            format!("{} {} -> {}", it.path, it.before.as_ref().expect("old"), it.after.as_ref().expect("new"))
+        })
+        .collect();
+    assert_eq!(
+        said,
+        ["will_run[pay].launch.argv[1] \"10\" -> \"20\"", "form[amount].value \"10\" -> \"20\""]
+    );
+}
+
+#[test]
+fn a_gate_is_compared_with_the_last_time_it_was_approved() {
+    let mut log = Log::of("gate:ok");
+    log.asks(0, &ask(1, 1, "10"), None).votes(0, person("ann", &["sre"]), Verdict::Approve);
+    log.gate(
+        0,
+        GateEvent::Resolved { state: GateState::Approved, by: "people".to_owned(), form: ValueMap::new() },
+    );
+    assert!(log.board.inbox(None).is_empty());
+    assert_eq!(gates_json(&log.board, false), json!([]));
+    assert_eq!(gates_json(&log.board, true)[0]["state"], "approved");
+    log.launch(RunId(2), plan("gate:ok"), CauseOfLaunch::Asked);
+    let again = serde_json::from_value(ask(2, 1, "20")).expect("an ask");
+    let asked = GateEvent::Asked { ask: Box::new(again), hash: Digest::default(), why: None };
+    log.add(Fact::Gate(RunId(2), StepIx(0), GateId(2), asked));
+    let gate = log.board.gate(GateId(2)).expect("it is open");
+    let before = gate.last_approved.as_ref().expect("it was approved in run 1");
+    assert_eq!((before.ask.run, before.by.join(" ")), (RUN, "ann".to_owned()));
+    assert_eq!(ask_diff(&before.ask, &gate.ask).len(), 2);
+    let listed = &gates_json(&log.board, false)[0];
+    assert_eq!(listed["command_line"], r"pay 20 'it'\''s'");
+    assert_eq!((&listed["risk"], &listed["ask_hash"]), (&json!("irreversible"), &json!("0".repeat(64))));
+    assert_eq!(log.board.summary(RunId(2)).expect("known").doing(), "gate");
+}
+
+#[test]
+fn what_needs_a_person_is_sorted_by_risk_then_deadline() {
+    let mut log = Log::of("a, b, c");
+    let mut mild = ask(1, 1, "1");
+    mild["risk"] = json!("read-only");
+    log.asks(0, &mild, None);
+    log.starts(1, 1, Purpose::Step).step(1, StepEvent::InDoubt { evidence: "no exit code".to_owned() });
+    log.completes(2).add(Fact::Undo(RUN, StepIx(2), UndoEvent::Asked));
+    log.add(Fact::Undo(RUN, StepIx(2), UndoEvent::Stuck { record: record(Severity::Critical, "gone") }));
+    let inbox = log.board.inbox(None);
+    let what: Vec<Attention> = inbox.iter().map(|it| it.what).collect();
+    assert_eq!(what, [Attention::Doubt, Attention::StuckUndo, Attention::Gate(GATE)]);
+    assert_eq!((inbox[2].risk, log.board.inbox_len()), (Risk::ReadOnly, 3));
+    log.add(Fact::Undo(RUN, StepIx(2), UndoEvent::Done { by: Some(person("ann", &[])) }));
+    log.step(1, completed(8000));
+    assert_eq!(log.board.inbox_len(), 1);
+    assert_eq!(log.view().summary.stuck_undos, 0);
+}
+
+#[test]
+fn a_failure_that_was_mended_by_trying_again_is_low_and_one() {
+    let mut log = Log::of("load");
+    log.starts(0, 1, Purpose::Step).ends(0, 1, Some("no route"), Some(2));
+    let error = log.board.errors().next().expect("it failed");
+    assert_eq!(
+        (&error.state, error.record.severity),
+        (&ErrorState::Retrying(Timestamp(5000)), Severity::Medium)
+    );
+    log.starts(0, 2, Purpose::Step).ends(0, 2, Some("no route"), Some(2));
+    log.starts(0, 3, Purpose::Step).ends(0, 3, None, None).step(0, completed(9500));
+    let errors = errors_json(&log.board, None);
+    assert_eq!(errors.as_array().map(Vec::len), Some(1), "one failing step is one failure");
+    assert_eq!((&errors[0]["severity"], &errors[0]["times"]), (&json!("low"), &json!(2)));
+    assert_eq!((&errors[0]["state"], &errors[0]["resolved_by"]), (&json!("resolved"), &json!("call 3")));
+    assert_eq!(log.board.health().0, 100);
+}
+
+#[test]
+fn a_failed_step_is_mended_by_a_later_run_that_completes_it() {
+    let mut log = Log::of("load");
+    log.starts(0, 1, Purpose::Step).ends(0, 1, Some("no route"), None).step(0, failed("no route"));
+    assert_eq!(log.board.open_error_count(), 1);
+    log.launch(RunId(2), plan("load"), CauseOfLaunch::Retry { of: RUN, from: RetryFrom::Failed });
+    log.add(Fact::Step(RunId(2), StepIx(0), completed(9000)));
+    let error = log.board.error_of(RUN, "load", false).expect("it is kept");
+    assert_eq!(error.record.severity, Severity::High);
+    assert!(matches!(&error.state, ErrorState::Resolved { fix: Fix::Run(RunId(2)), .. }));
+    let alike = log.board.alike(error);
+    assert_eq!((alike.times, alike.mended, alike.last_fix.as_deref()), (1, 1, Some("r-2")));
+}
+
+#[test]
+fn a_failure_that_on_error_allows_is_kept_and_handled() {
+    let mut log = Log::of("load");
+    log.starts(0, 1, Purpose::Step).ends(0, 1, Some("no route"), None);
+    log.step(0, StepEvent::Skipped { why: Why::Failed(record(Severity::Medium, "no route")) });
+    let error = log.board.errors().next().expect("it failed");
+    assert!(matches!(error.state, ErrorState::Resolved { fix: Fix::Allowed, .. }));
+    assert_eq!((log.view().summary.failures(), log.view().summary.quality()), (1, Score(0)));
+}
+
+#[test]
+fn why_follows_needs_down_to_the_people_who_are_missing() {
+    let mut log = Log::of("build, gate:ok < build, pay < ok, mail < pay");
+    log.completes(0).asks(1, &ask(1, 1, "10"), None).votes(1, person("ann", &["sre"]), Verdict::Approve);
+    assert_eq!(
+        log.why(3),
+        "mail needs pay\n  pay needs ok\n    ok waits at g-1 for 1 of finance (1 of 2)\n      \
+         if nobody comes, it is rejected in 16m32s\n      token:mira does not count: asked for the run\n"
+    );
+}
+
+#[test]
+fn why_names_back_off_slots_pause_and_concurrency() {
+    let mut log = Log::of("load, mail");
+    log.starts(0, 1, Purpose::Step).ends(0, 1, Some("no route"), Some(30));
+    assert_eq!(log.why(0), "load makes call 2 at 00:00:33 (29s left)\n  system_network: no route\n");
+    log.starts(0, 2, Purpose::Step).step(1, StepEvent::Ready);
+    assert_eq!(log.why(1), "mail waits for a slot (1 of 16 are taken): load\n");
+    log.run(RunEvent::Paused { by: person("jon", &[]) });
+    assert!(log.why(1).ends_with("r-1 was paused by jon; resume it to go on\n"));
+
+    let group = cuelight::plan::Concurrency {
+        group: "db".to_owned(),
+        on_conflict: cuelight::plan::OnConflict::Queue,
+        cancel_waiting: false,
+    };
+    let plan = Plan { concurrency: Some(group), ..plan("load") };
+    log.launch(RunId(2), plan.clone(), CauseOfLaunch::Asked);
+    let created = RunEvent::Created {
+        plan: Box::new(plan),
+        plan_hash: Digest::default(),
+        by: person("mira", &[]),
+        seed: "1".to_owned(),
+        cause: CauseOfLaunch::Asked,
+        trace: String::new(),
+    };
+    log.add(Fact::Run(RunId(3), created));
+    let third = log.board.run(RunId(3)).expect("it is there");
+    let lines = why(&log.board, third, StepIx(0), log.now());
+    let said: Vec<&str> = lines.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "load is next; its condition is success()",
+            "r-3 waits for its place in the group db",
+            "r-2 (settle) is running"
+        ]
+    );
+}
+
+#[test]
+fn why_of_a_skipped_step_ends_at_the_failure() {
+    let mut log = Log::of("load, mail < load, close < mail");
+    log.starts(0, 1, Purpose::Step).ends(0, 1, Some("no route"), None).step(0, failed("no route"));
+    log.step(1, StepEvent::Skipped { why: Why::Need(StepIx(0)) });
+    log.step(2, StepEvent::Skipped { why: Why::Need(StepIx(1)) });
+    assert_eq!(
+        log.why(2),
+        "close is skipped: mail did not succeed\n  mail is skipped: load did not succeed\n    \
+         load is failed: no route\n"
+    );
+}
+
+#[test]
+fn the_critical_path_is_the_longest_way_through_frames_and_needs() {
+    let mut log = Log::of("fetch, matrix:m < fetch, m1 in m, m2 in m, fx < fetch, close < m fx");
+    log.completes(0).step(1, serde_json::from_value(json!({"Opened": {}})).expect("an event"));
+    log.starts(2, 1, Purpose::Step).starts(3, 1, Purpose::Step).starts(4, 1, Purpose::Step);
+    log.step(4, completed(9000)).step(2, completed(9000)).wait(60).step(3, completed(9000));
+    let graph = Graph::of(&log.board, log.view(), log.now());
+    let named =
+        |steps: &[StepIx]| steps.iter().map(|it| log.view().step_id(*it)).collect::<Vec<_>>().join(" ");
+    assert_eq!(named(&graph.critical), "fetch m2 close");
+    assert_eq!(graph.edges.len(), 4, "standing in a frame is no edge");
+    let notes: Vec<&str> = graph.nodes.iter().map(|it| it.note.as_str()).collect();
+    assert_eq!(notes, ["2s", "2/2", "4s", "1m04s", "1s", ""]);
+    assert_eq!((graph.nodes[2].copy_of, graph.nodes[3].copy_of), (Some(StepIx(2)), Some(StepIx(2))));
+    assert_eq!((graph.nodes[0].copy_of, graph.nodes[1].is_frame), (None, true));
+}
+
+#[test]
+fn time_is_told_apart_by_what_it_was_spent_on() {
+    let mut log = Log::of("load, gate:ok < load");
+    log.starts(0, 1, Purpose::Step).wait(9).ends(0, 1, Some("no route"), Some(5)).wait(4);
+    log.starts(0, 2, Purpose::Step).wait(1).step(0, completed(9000)).asks(1, &ask(1, 1, "1"), None).wait(20);
+    let timeline = Timeline::of(log.view(), log.now());
+    let spent: Vec<String> =
+        timeline.spent.iter().map(|(what, span)| format!("{} {span}", what.word())).collect();
+    assert_eq!(spent, ["gate 20s", "work 12s", "retry 5s"]);
+    assert_eq!(timeline.rows[0].bars.len(), 3);
+}
+
+#[test]
+fn a_computed_frame_is_counted_until_it_opens_and_its_copies_after() {
+    let mut log = Log::of("computed:each, close < each");
+    assert_eq!(log.view().summary.counts.total(), 2);
+    let copies: Vec<PlanStep> = plan("each, x in each, y in each").steps[1..].to_vec();
+    let mut copies = copies;
+    copies.iter_mut().for_each(|it| it.needs.clear());
+    log.step(0, StepEvent::Opened { inputs: ValueMap::new(), copies });
+    assert_eq!(log.view().summary.counts.total(), 3);
+    assert_eq!((log.view().find("y"), log.view().len()), (Some(StepIx(3)), 4));
+    log.completes(2).step(3, StepEvent::Ready);
+    let each = log.view().step(StepIx(0)).and_then(|it| it.inside.clone()).expect("it holds two");
+    assert_eq!((each.rested(), each.of(StepState::Ready)), (1, 1));
+    log.starts(2, 2, Purpose::Step);
+    assert_eq!(log.why(3), "y waits for a place in each (1 at once): x\n");
+}
+
+#[test]
+fn a_copy_of_a_board_shares_every_run_that_was_not_touched() {
+    let mut log = Log::of("fetch, load < fetch");
+    for id in 2..=300 {
+        log.launch(RunId(id), plan("fetch"), CauseOfLaunch::Asked);
+    }
+    let before = log.board.clone();
+    log.completes(0);
+    let run = |board: &Board, id: u32| Arc::clone(board.run(RunId(id)).expect("it is there"));
+    assert!(!Arc::ptr_eq(&run(&before, 1), &run(&log.board, 1)));
+    assert!((2..=300).all(|id| Arc::ptr_eq(&run(&before, id), &run(&log.board, id))));
+    assert_eq!(run(&before, 1).summary.counts.of(StepState::Pending), 2, "the copy is as it was");
+}
+
+#[test]
+fn a_run_at_rest_shrinks_to_its_summary_and_can_be_taken_back() {
+    let mut log = Log::of("fetch");
+    log.board.forget(RUN);
+    assert!(log.board.run(RUN).is_some(), "a run that is open is not forgotten");
+    let ended = RunEvent::Ended { state: RunState::Completed, outputs: ValueMap::new(), partial: None };
+    log.completes(0).run(ended);
+    let whole = Arc::clone(log.board.run(RUN).expect("it is kept for a while"));
+    log.board.forget(RUN);
+    assert!(log.board.run(RUN).is_none());
+    assert_eq!(log.board.summary(RUN).expect("it is known").state, RunState::Completed);
+    assert_eq!((log.board.run_count(), runs_json(&log.board)[0]["id"].as_str()), (1, Some("r-1")));
+    log.board.remember(Arc::clone(&whole));
+    assert!(Arc::ptr_eq(&whole, log.board.run(RUN).expect("it is back")));
+    log.run(RunEvent::Compensating);
+    assert_eq!(log.board.open_runs().count(), 1);
+    assert_eq!(log.view().summary.doing(), "undoing");
+}
+
+#[test]
+fn old_runs_shrink_by_themselves() {
+    let mut log = Log::default();
+    for id in 1..=100 {
+        log.launch(RunId(id), plan("fetch"), CauseOfLaunch::Asked);
+        let ended = RunEvent::Ended { state: RunState::Completed, outputs: ValueMap::new(), partial: None };
+        log.add(Fact::Run(RunId(id), ended));
+    }
+    assert!(log.board.run(RunId(36)).is_none() && log.board.run(RunId(37)).is_some());
+    let ids: Vec<u32> = log.board.summaries().map(|it| it.id.0).collect();
+    assert_eq!(ids, (1..=100).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_preview_holds_the_last_events_in_words() {
+    let mut log = Log::of("fetch");
+    log.completes(0);
+    let lines: Vec<String> =
+        log.view().lines().map(|it| format!("{} {} {}", it.kind, it.subject, it.detail)).collect();
+    assert_eq!(lines[0], "run.created settle by mira");
+    assert_eq!(lines[4], "step.completed fetch confidence 0.90");
+    for _ in 0..100 {
+        log.step(0, StepEvent::Ready);
+    }
+    assert_eq!((log.view().lines().count(), log.board.lines().count()), (32, 105));
+    let hostile =
+        Event { at: Timestamp(0), fact: Fact::Step(RunId(9), StepIx(9), failed(&"x".repeat(5000))) };
+    let words = event_words(&hostile, None);
+    assert_eq!((words.subject.as_str(), words.detail.chars().count()), ("step 9", 120));
+}
+
+/// Whatever happens in whatever order, also what no engine would say: counts are those of a recount, and nothing panics.
+#[test]
+fn counts_are_those_of_a_recount() {
+    for seed in 1..=60_u64 {
+        let mut chance = seed;
+        let mut next = move |below: u64| {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (chance >> 33) % below
+        };
+        let mut log = Log::of("a, matrix:m < a, m1 in m, m2 in m, computed:each, z < each");
+        for _ in 0..120 {
+            let step = u32::try_from(next(9)).expect("small");
+            random_event(&mut log, step, &mut next);
+            recount(log.view(), seed);
+        }
+    }
+}
+
+fn random_event(log: &mut Log, step: u32, next: &mut impl FnMut(u64) -> u64) {
+    let number = u32::try_from(next(4)).expect("small");
+    match next(14) {
+        0 => log.step(step, StepEvent::Ready),
+        1 => log.starts(step, number, Purpose::Step),
+        2 => log.ends(step, number, Some("no"), Some(1)),
+        3 => log.step(step, completed(8000)),
+        4 => log.step(step, failed("no")),
+        5 => log.step(step, StepEvent::Skipped { why: Why::Condition }),
+        6 => log.step(step, StepEvent::Rejected { expired: true }),
+        7 => log.step(step, StepEvent::InDoubt { evidence: "?".to_owned() }),
+        8 => log.add(Fact::Undo(RUN, StepIx(step), UndoEvent::Asked)),
+        9 => {
+            log.add(Fact::Undo(RUN, StepIx(step), UndoEvent::Stuck { record: record(Severity::High, "no") }))
+        }
+        10 => log.add(Fact::Undo(RUN, StepIx(step), UndoEvent::Done { by: None })),
+        11 => log.asks(step, &ask(1, number, "1"), None),
+        12 => log.gate(step, GateEvent::Armed { until: Timestamp(0) }),
+        _ => {
+            let copies = plan("a, m, m1, m2, each, x in each, y in each").steps[5..].to_vec();
+            log.step(4, StepEvent::Opened { inputs: ValueMap::new(), copies })
+        }
+    };
+}
+
+fn recount(run: &RunView, seed: u64) {
+    let count = |counts: Counts| StepState::ALL.iter().map(|it| counts.of(*it)).collect::<Vec<_>>();
+    let scratch = |of: &dyn Fn(StepIx) -> bool| {
+        let in_state = |state: StepState| {
+            run.steps()
+                .filter(|(step, _, view)| view.inside.is_none() && view.state == state && of(*step))
+                .count()
+        };
+        StepState::ALL.iter().map(|it| u32::try_from(in_state(*it)).expect("small")).collect::<Vec<_>>()
+    };
+    assert_eq!(count(run.summary.counts), scratch(&|_| true), "seed {seed}");
+    for (frame, _, view) in run.steps() {
+        if let Some(inside) = &view.inside {
+            assert_eq!(
+                count(**inside),
+                scratch(&|it| run.frames_of(it).any(|it| it == frame)),
+                "seed {seed}"
+            );
+        }
+    }
+    let retrying = run.steps().filter(|(_, _, view)| view.inside.is_none() && view.is_retrying()).count();
+    assert_eq!(run.summary.retrying as usize, retrying, "seed {seed}");
+    let stuck =
+        |it: &cuelight::projection::StepView| matches!(it.undo(), cuelight::projection::UndoState::Stuck(_));
+    assert_eq!(run.summary.stuck_undos as usize, run.steps().filter(|(_, _, view)| stuck(view)).count());
+}
