@@ -8,7 +8,7 @@ pub(super) fn is_reached(require: &[Quorum], voters: &[&Actor]) -> bool {
 }
 
 /// What is still missing: group and how many.
-pub(super) fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<String>, u32)> {
+pub fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<String>, u32)> {
     let anybody = [Quorum { group: None, count: 1 }];
     let require = if require.is_empty() { &anybody } else { require };
     let places: Vec<usize> =
@@ -33,7 +33,7 @@ pub(super) fn could_fill(require: &[Quorum], escalated: Option<&str>, actor: &Ac
 }
 
 /// Whether a text means this person: a name, or `group:NAME`.
-pub(super) fn is_addressed(text: &str, actor: &Actor) -> bool {
+pub fn is_addressed(text: &str, actor: &Actor) -> bool {
     match text.strip_prefix("group:") {
         Some(group) => actor.groups.iter().any(|it| it == group),
         None => actor.name == text,

@@ -168,32 +168,35 @@ impl Errors {
         match &event.fact {
             Fact::Run(_, RunEvent::TimedOut { record }) => {
                 self.note(
-                    Seen { seq, at, run, step: None, of_undo: false, attempt: 0 },
+                    &Seen { seq, at, run, step: None, of_undo: false, attempt: 0 },
                     (**record).clone(),
                     ErrorState::Open,
                 );
             }
-            Fact::Run(_, _) | Fact::Scope(_, _) | Fact::Gate(_, _, _, _) | Fact::Recovered { .. } => {}
             Fact::Step(_, step, it) => self.apply_step(seq, at, run, *step, it, before),
             Fact::Attempt(_, step, number, AttemptEvent::Ended { outcome, retry_at }) => {
                 let (Some(plan), Some(failure)) = (run.plan_step(*step), &outcome.failure) else { return };
                 let of_undo = run.step(*step).is_some_and(|it| it.state == StepState::Undoing);
                 let state = retry_at.map_or(ErrorState::Open, ErrorState::Retrying);
                 let seen = Seen { seq, at, run, step: Some(*step), of_undo, attempt: *number };
-                self.note(seen, record_of(plan, failure), state);
+                self.note(&seen, record_of(plan, failure), state);
             }
-            Fact::Attempt(_, _, _, AttemptEvent::Started { .. } | AttemptEvent::Lost { .. }) => {}
             Fact::Undo(_, step, UndoEvent::Stuck { record }) => {
                 let attempt = run.step(*step).map_or(0, |it| it.calls);
                 let seen = Seen { seq, at, run, step: Some(*step), of_undo: true, attempt };
-                self.note(seen, (**record).clone(), ErrorState::Open);
+                self.note(&seen, (**record).clone(), ErrorState::Open);
             }
             Fact::Undo(_, step, UndoEvent::Done { by }) => {
                 let calls = run.step(*step).map_or(0, |it| it.calls);
                 let fix = by.clone().map_or(Fix::Retry(calls), Fix::ByHand);
-                self.resolve((run.id(), run.step_id(*step), true), at, fix);
+                self.resolve(&(run.id(), run.step_id(*step), true), at, fix);
             }
-            Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Again { .. }) => {}
+            Fact::Run(_, _)
+            | Fact::Scope(_, _)
+            | Fact::Gate(_, _, _, _)
+            | Fact::Recovered { .. }
+            | Fact::Attempt(_, _, _, AttemptEvent::Started { .. } | AttemptEvent::Lost { .. })
+            | Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Again { .. }) => {}
         }
     }
 
@@ -218,22 +221,25 @@ impl Errors {
                 let allowed = plan.on_error != OnError::Abort;
                 let state =
                     if allowed { ErrorState::Resolved { at, fix: Fix::Allowed } } else { ErrorState::Open };
-                self.note(seen, (**record).clone(), state);
+                self.note(&seen, (**record).clone(), state);
             }
             StepEvent::Skipped { why: Why::Failed(record) } => {
-                self.note(seen, (**record).clone(), ErrorState::Resolved { at, fix: Fix::Allowed });
+                self.note(&seen, (**record).clone(), ErrorState::Resolved { at, fix: Fix::Allowed });
             }
-            StepEvent::Completed { kept: true, .. } => {}
-            StepEvent::Completed { fallback, .. } => {
+            StepEvent::Completed { kept: false, fallback, .. } => {
                 let fix = if *fallback > 0 { Fix::Fallback(*fallback) } else { Fix::Retry(view.calls) };
-                self.resolve(key, at, fix);
+                self.resolve(&key, at, fix);
                 self.resolve_before(run.id(), &plan.id, at, before);
             }
             StepEvent::DoneByHand { by, .. } => {
-                self.resolve(key, at, Fix::ByHand(by.clone()));
+                self.resolve(&key, at, Fix::ByHand(by.clone()));
                 self.resolve_before(run.id(), &plan.id, at, before);
             }
-            StepEvent::Skipped {
+            StepEvent::Skipped { why: Why::Person { by, .. } } => {
+                self.resolve(&key, at, Fix::ByHand(by.clone()));
+            }
+            StepEvent::Completed { kept: true, .. }
+            | StepEvent::Skipped {
                 why:
                     Why::Condition
                     | Why::Need(_)
@@ -243,11 +249,8 @@ impl Errors {
                     | Why::FailFast(_)
                     | Why::Frame(_)
                     | Why::Kept,
-            } => {}
-            StepEvent::Skipped { why: Why::Person { by, .. } } => {
-                self.resolve(key, at, Fix::ByHand(by.clone()))
             }
-            StepEvent::Ready
+            | StepEvent::Ready
             | StepEvent::Waiting { .. }
             | StepEvent::FactsAsked { .. }
             | StepEvent::FactsKnown { .. }
@@ -261,12 +264,12 @@ impl Errors {
 
     fn resolve_before(&mut self, run: RunId, step_id: &str, at: Timestamp, before: &[RunId]) {
         for earlier in before {
-            self.resolve((*earlier, step_id.to_owned(), false), at, Fix::Run(run));
+            self.resolve(&(*earlier, step_id.to_owned(), false), at, Fix::Run(run));
         }
     }
 
-    fn resolve(&mut self, key: Key, at: Timestamp, fix: Fix) {
-        let Some(id) = self.newest.get(&key).copied() else { return };
+    fn resolve(&mut self, key: &Key, at: Timestamp, fix: Fix) {
+        let Some(id) = self.newest.get(key).copied() else { return };
         let Some(view) = self.views.get_mut(id).filter(|it| it.is_open()) else { return };
         let view = Arc::make_mut(view);
         if matches!(fix, Fix::Retry(_)) {
@@ -276,7 +279,7 @@ impl Errors {
         Arc::make_mut(&mut self.open).remove(&id);
     }
 
-    fn note(&mut self, seen: Seen<'_>, record: ErrorRecord, state: ErrorState) {
+    fn note(&mut self, seen: &Seen<'_>, record: ErrorRecord, state: ErrorState) {
         let plan = seen.step.and_then(|it| seen.run.plan_step(it));
         let step_id = plan.map_or_else(String::new, |it| it.id.clone());
         let key = (seen.run.id(), step_id.clone(), seen.of_undo);

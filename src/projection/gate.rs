@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap},
-    engine::{Actor, Ask, GateEvent, GateState, Verdict, Vote},
+    engine::{Actor, Ask, GateEvent, GateState, Verdict, Vote, is_addressed, missing_votes},
     plan::Quorum,
 };
 use std::sync::Arc;
@@ -37,7 +37,9 @@ pub struct GateView {
     pub comments: Vec<Comment>,
     /// Who changed the parameters last, why, and when.
     pub edited: Option<Comment>,
-    /// The group or person that may decide as well by now.
+    /// All who have changed them: they do not vote.
+    pub editors: Vec<Actor>,
+    /// The person (`NAME`) or group (`group:NAME`) that may decide as well by now.
     pub escalated: Option<String>,
     /// How often it rang again.
     pub reminded: u32,
@@ -101,6 +103,7 @@ impl GateView {
             refused: Vec::new(),
             comments: Vec::new(),
             edited: None,
+            editors: Vec::new(),
             escalated: None,
             reminded: 0,
             armed_until: None,
@@ -133,14 +136,19 @@ impl GateView {
 
     /// Who is still missing, by group. One person fills one place.
     pub fn missing(&self) -> Vec<Quorum> {
-        missing(&self.ask.require, &self.approvals().map(|it| &it.vote.by).collect::<Vec<_>>())
+        let voters: Vec<&Actor> = self.approvals().map(|it| &it.vote.by).collect();
+        let missing = missing_votes(&self.ask.require, &voters);
+        missing.into_iter().map(|(group, count)| Quorum { group, count }).collect()
     }
 
     /// Why this person's answer would not count, if it would not.
-    pub fn excludes(&self, actor: &Actor) -> Option<&str> {
+    pub fn excludes(&self, actor: &Actor) -> Option<String> {
         let principal = actor.principal();
-        let excluded = self.ask.excluded.iter().find(|(it, _)| *it == principal);
-        excluded.map(|(_, why)| why.as_str())
+        if self.editors.iter().any(|it| it.principal() == principal) {
+            return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
+        }
+        let is_meant = |it: &str| it == principal || is_addressed(it, actor);
+        self.ask.excluded.iter().find(|(it, _)| is_meant(it)).map(|(_, why)| why.clone())
     }
 
     /// Whether this person has answered.
@@ -152,8 +160,7 @@ impl GateView {
     /// Whether it waits for this person: open, not answered, not excluded, of a group that is missing.
     pub fn waits_for(&self, actor: &Actor) -> bool {
         let is_asked = |group: &Option<String>| group.as_ref().is_none_or(|it| actor.groups.contains(it));
-        let escalated =
-            self.escalated.as_ref().is_some_and(|it| *it == actor.name || actor.groups.contains(it));
+        let escalated = self.escalated.as_deref().is_some_and(|it| is_addressed(it, actor));
         self.state == GateState::Open
             && !self.has_voted(actor)
             && self.excludes(actor).is_none()
@@ -180,6 +187,8 @@ impl GateView {
             }
             GateEvent::Edited { by, reason, .. } => {
                 self.edited = Some(Comment { at, by: by.clone(), text: reason.clone() });
+                self.editors.retain(|it| it.principal() != by.principal());
+                self.editors.push(by.clone());
             }
             GateEvent::Commented { by, text } => remark(&mut self.comments, at, by, text),
             GateEvent::Armed { until } => {
@@ -216,23 +225,4 @@ fn remark(list: &mut Vec<Comment>, at: Timestamp, by: &Actor, text: &str) {
         list.remove(0);
     }
     list.push(Comment { at, by: by.clone(), text: text.to_owned() });
-}
-
-/// Those with a group are filled first, by people of the group who fit nowhere narrower.
-fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<Quorum> {
-    let anybody = [Quorum { group: None, count: 1 }];
-    let mut open: Vec<Quorum> = if require.is_empty() { anybody.to_vec() } else { require.to_vec() };
-    let mut free: Vec<&Actor> = voters.to_vec();
-    let fits =
-        |group: &Option<String>, it: &Actor| group.as_ref().is_none_or(|group| it.groups.contains(group));
-    let groups: Vec<Option<String>> = open.iter().map(|it| it.group.clone()).collect();
-    free.sort_by_key(|voter| groups.iter().filter(|group| fits(group, voter)).count());
-    open.sort_by_key(|it| it.group.is_none());
-    for voter in free {
-        if let Some(place) = open.iter_mut().find(|it| it.count > 0 && fits(&it.group, voter)) {
-            place.count -= 1;
-        }
-    }
-    open.retain(|it| it.count > 0);
-    open
 }

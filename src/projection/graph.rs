@@ -23,6 +23,7 @@ pub struct Graph {
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own to one step")]
 pub struct Node {
     /// The step.
     pub step: StepIx,

@@ -67,7 +67,7 @@ pub fn show_json(board: &Board, run: &RunView) -> Value {
         out["partial"] = json!({
             "completion_ratio": decimal(partial.completion_ratio),
             "suggestion": partial.suggestion,
-            "failure_mode": partial.failure_mode.map(|it| it.word()),
+            "failure_mode": partial.failure_mode.map(crate::base::FailureMode::word),
             "failure_point": partial.failure_point,
             "completed": partial.completed,
             "failed": partial.failed,

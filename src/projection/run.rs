@@ -322,11 +322,11 @@ impl RunView {
 
     fn turn(&mut self, at: Timestamp, step: StepIx, state: StepState, wait: Option<WaitReason>) {
         let Some(view) = self.steps.get_mut(step.index()) else { return };
-        let (before, retried) = (view.state, view.is_retrying());
+        let (before, was_due) = (view.state, view.is_retrying());
         view.turn(at, state, wait);
-        let (retries, counts) = (view.is_retrying(), view.inside.is_none());
+        let (is_due, counts) = (view.is_retrying(), view.inside.is_none());
         if counts {
-            self.summary.retrying = self.summary.retrying + u32::from(retries) - u32::from(retried);
+            self.summary.retrying = self.summary.retrying + u32::from(is_due) - u32::from(was_due);
             if before != state {
                 self.count(step, |counts| {
                     counts.remove(before);
@@ -339,7 +339,6 @@ impl RunView {
     pub(super) fn apply_run(&mut self, at: Timestamp, event: &RunEvent) {
         let summary = &mut self.summary;
         match event {
-            RunEvent::Created { .. } => {}
             RunEvent::Started => {
                 summary.state = RunState::Running;
                 summary.started_at = Some(at);
@@ -366,7 +365,7 @@ impl RunView {
                 summary.compensating = true;
                 summary.ended_at = None;
             }
-            RunEvent::BudgetWarned { .. } => {}
+            RunEvent::Created { .. } | RunEvent::BudgetWarned { .. } => {}
             RunEvent::BudgetRaised { calls, .. } => summary.calls_max = Some(*calls),
             RunEvent::Ended { state, outputs, partial } => {
                 summary.state = *state;
@@ -406,9 +405,11 @@ impl RunView {
         let counts = step.inside.is_none();
         let state = step.state;
         match event {
-            StepEvent::Ready | StepEvent::FactsAsked { .. } | StepEvent::FactsKnown { .. } => {}
             StepEvent::Waiting { reason: WaitReason::Person(gate) } => step.set_gate(*gate),
-            StepEvent::Waiting {
+            StepEvent::Ready
+            | StepEvent::FactsAsked { .. }
+            | StepEvent::FactsKnown { .. }
+            | StepEvent::Waiting {
                 reason: WaitReason::Time(_) | WaitReason::BackOff { .. } | WaitReason::Facts,
             } => {}
             StepEvent::Opened { copies, .. } => self.open(at, index, copies),

@@ -340,6 +340,10 @@ impl StepView {
                 if let Some(failure) = before.and_then(|it| it.failure.as_mut()) {
                     failure.tail = String::new();
                 }
+                // Most steps are called once; a vector would make room for four.
+                if detail.attempts.is_empty() {
+                    detail.attempts.reserve_exact(1);
+                }
                 detail.attempts.push(AttemptView {
                     number,
                     purpose: *purpose,

@@ -140,19 +140,12 @@ impl Chain<'_> {
                 .then_some((frame, rule.max_parallel))
         });
         let (named, more) = self.names(&busy);
-        let text = match full_frame {
-            Some((frame, max)) => {
-                format!(
-                    "{} waits for a place in {} ({max} at once): {named}{more}",
-                    plan.id,
-                    run.step_id(frame)
-                )
-            }
-            None => {
-                let max = run.plan.max_parallel;
-                let max = if max == 0 { crate::base::PARALLEL_DEFAULT.to_string() } else { max.to_string() };
-                format!("{} waits for a slot ({} of {max} are taken): {named}{more}", plan.id, busy.len())
-            }
+        let text = if let Some((frame, max)) = full_frame {
+            format!("{} waits for a place in {} ({max} at once): {named}{more}", plan.id, run.step_id(frame))
+        } else {
+            let max = run.plan.max_parallel;
+            let max = if max == 0 { crate::base::PARALLEL_DEFAULT.to_string() } else { max.to_string() };
+            format!("{} waits for a slot ({} of {max} are taken): {named}{more}", plan.id, busy.len())
         };
         self.say(depth, Some(index), text);
     }

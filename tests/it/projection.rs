@@ -2,13 +2,13 @@
 
 use cuelight::{
     base::{
-        DecisionId, Digest, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Seq, Severity,
-        Span, StepIx, Timestamp, Value, ValueMap,
+        AttemptId, DecisionId, Digest, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score,
+        Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Channel, Event, Fact, Failure, GateEvent, GateState, Outcome,
-        Proof, Purpose, RetryFrom, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Vote,
-        WaitReason, Why,
+        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Effect, Event, Fact, Failure,
+        GateEvent, GateState, Launching, Outcome, Proof, Purpose, RetryFrom, RunEvent, RunState, StepEvent,
+        StepState, UndoEvent, Verdict, Vote, WaitReason, Why, World, react,
     },
     plan::{EffectClass, Plan, PlanStep, Risk},
     projection::{
@@ -17,7 +17,7 @@ use cuelight::{
     },
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 const RUN: RunId = RunId(1);
 const GATE: GateId = GateId(1);
@@ -262,6 +262,10 @@ fn a_gate_waits_for_those_who_are_missing_and_nobody_else() {
     let gate = log.board.gate(GATE).expect("it is open");
     assert_eq!(gate.missing()[0].group.as_deref(), Some("finance"));
     assert!(!waits_for(log, &ann), "who has answered is not asked again");
+    let edited = GateEvent::Edited { by: bob.clone(), values: ValueMap::new(), reason: "less".to_owned() };
+    log = log.gate(0, edited).gate(0, GateEvent::Escalated { group: "group:boss".to_owned() });
+    assert!(!waits_for(log, &bob), "who edits the parameters does not vote");
+    assert!(waits_for(log, &person("zoe", &["boss"])));
 }
 
 #[test]
@@ -611,4 +615,93 @@ fn recount(run: &RunView, seed: u64) {
     let stuck =
         |it: &cuelight::projection::StepView| matches!(it.undo(), cuelight::projection::UndoState::Stuck(_));
     assert_eq!(run.summary.stuck_undos as usize, run.steps().filter(|(_, _, view)| stuck(view)).count());
+}
+
+/// An engine, and a board that hears of all that it does.
+#[derive(Default)]
+struct Engine {
+    world: World,
+    log: Log,
+    calls: VecDeque<AttemptId>,
+}
+
+impl Engine {
+    fn ask(&mut self, command: Command) {
+        let mut events = Vec::new();
+        self.log.at += 1000;
+        self.world.handle(command, Timestamp(self.log.at), &mut events).expect("it may be");
+        for event in events {
+            if let Some(Effect::Call { attempt, .. }) = react(&event) {
+                self.calls.push_back(attempt);
+            }
+            let seq = Seq(self.log.events.len() as u64 + 1);
+            self.log.board.apply(seq, &event);
+            self.log.events.push((seq, event));
+        }
+    }
+
+    /// Ends the oldest call that has not ended; says of which step it was.
+    fn end_call(&mut self, failure: Option<FailureMode>) -> String {
+        let attempt = self.calls.pop_front().expect("a call is being made");
+        let failure = failure.map(|mode| Failure {
+            mode,
+            message: "no route".to_owned(),
+            tail: String::new(),
+            not_started: false,
+        });
+        let outcome = Box::new(Outcome { failure, ..Outcome::default() });
+        self.ask(Command::AttemptEnded { attempt, outcome });
+        self.log.board.run(attempt.run).expect("it is there").step_id(attempt.step)
+    }
+}
+
+#[test]
+fn what_an_engine_does_is_seen_as_it_is() {
+    let mut plan = plan("load, gate:ok < load, pay < ok, mail < pay");
+    let retry = json!({"max_attempts": 2, "kind": "constant", "delay": 2000, "factor_thousandths": 1000,
+        "max_delay": 2000, "jitter": 0});
+    plan.steps[0].retry = Some(serde_json::from_value(retry).expect("a rule"));
+    let by = Actor { channel: Channel::Command, ..person("mira", &[]) };
+    let (seed, cause, trace) = (7, CauseOfLaunch::Asked, "t-1".to_owned());
+    let mut engine = Engine::default();
+    engine.ask(Command::Launch(Box::new(Launching { plan, by: by.clone(), seed, cause, trace })));
+    let doing = |it: &Engine, run| it.log.board.summary(RunId(run)).expect("known").doing();
+
+    assert_eq!(engine.end_call(Some(FailureMode::SystemNetwork)), "load");
+    assert_eq!(doing(&engine, 1), "retrying");
+    engine.log.wait(2);
+    engine.ask(Command::Wake);
+    assert_eq!(engine.end_call(None), "load");
+    assert_eq!((doing(&engine, 1), engine.log.board.open_error_count()), ("gate", 0));
+
+    let gate = Arc::clone(engine.log.board.open_gates().next().expect("it asks"));
+    assert!(gate.waits_for(&by));
+    let decision = Decision {
+        id: DecisionId("d-1".to_owned()),
+        gate: gate.id,
+        epoch: gate.epoch(),
+        ask: gate.hash,
+        verdict: Verdict::Approve,
+        reason: String::new(),
+        by: by.clone(),
+        shown_for: None,
+    };
+    engine.ask(Command::Decide(Box::new(decision)));
+    assert_eq!(engine.log.board.gate(gate.id).expect("kept").closers(), ["mira"]);
+    assert_eq!(engine.end_call(Some(FailureMode::AgentLogic)), "pay");
+    let run = Arc::clone(engine.log.board.run(RUN).expect("kept"));
+    let partial = run.partial.as_ref().expect("it failed");
+    assert_eq!((run.summary.state, run.summary.stage().word()), (RunState::Failed, "failed"));
+    let of = |state| run.summary.counts.of(state);
+    assert_eq!((partial.completed, partial.failed), (of(StepState::Completed), of(StepState::Failed)));
+    assert_eq!(engine.log.board.open_error_count(), 1);
+
+    engine.ask(Command::Retry { run: RUN, from: RetryFrom::Failed, by });
+    while !engine.calls.is_empty() {
+        engine.end_call(None);
+    }
+    assert_eq!((doing(&engine, 2), engine.log.board.open_error_count()), ("completed", 0));
+    let second = engine.log.board.run(RunId(2)).expect("kept");
+    assert!(second.step(StepIx(0)).expect("load").is_kept());
+    assert_eq!(runs_json(&engine.log.board)[1]["retry_of"], "r-1");
 }
