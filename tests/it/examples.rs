@@ -48,8 +48,10 @@ fn every_example_is_read_without_a_finding_and_can_be_planned() {
         let (workflow, findings) = definition::read(&path.display().to_string(), &text, &Beside);
         complaints.extend(findings.iter().map(|it| it.text(false)));
         let Some(workflow) = workflow else { continue };
-        let given = workflow.inputs.iter().filter(|it| it.required).map(|it| (it.name.value.clone(), ".".to_owned()));
-        let inputs = definition::check_input_texts(&workflow, &given.collect::<Vec<_>>()).expect("its inputs");
+        let given =
+            workflow.inputs.iter().filter(|it| it.required).map(|it| (it.name.value.clone(), ".".to_owned()));
+        let inputs =
+            definition::check_input_texts(&workflow, &given.collect::<Vec<_>>()).expect("its inputs");
         let plan = plan::lower(&workflow, inputs).unwrap_or_else(|why| panic!("{}: {why:?}", name(&path)));
         assert!(!plan.description.is_empty(), "{} says what it is for", name(&path));
     }

@@ -48,14 +48,14 @@ fn event(number: u32) -> Event {
     let step = match number % 3 {
         0 => StepEvent::Ready,
         1 => StepEvent::InDoubt { evidence: format!("number {number}") },
-        _ => opened("ä \u{0} \"x\"".into()),
+        _ => opened(&"ä \u{0} \"x\"".into()),
     };
     let fact = Fact::Step(RunId(number % 5), StepIx(number), step);
     Event { at: Timestamp(1_800_000_000_000 + i64::from(number)), fact }
 }
 
 /// An event that carries a value. From JSON, so that this holds when it gets another field.
-fn opened(value: Value) -> StepEvent {
+fn opened(value: &Value) -> StepEvent {
     serde_json::from_value(serde_json::json!({ "Opened": { "inputs": { "it": value } } })).expect("an event")
 }
 
@@ -142,7 +142,7 @@ fn a_large_event_lies_apart_and_a_deep_one_comes_back() {
     let Kept { workspace, journal, .. } = &kept();
     let deep = (0..127).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
     let with =
-        |value: Value| Event { at: Timestamp(5), fact: Fact::Step(RunId(1), StepIx(1), opened(value)) };
+        |value: Value| Event { at: Timestamp(5), fact: Fact::Step(RunId(1), StepIx(1), opened(&value)) };
     let events = vec![with("x".repeat(65_000).into()), with("y".repeat(200_000).into()), with(deep)];
     append(journal, events.clone()).expect("it is kept");
     assert_eq!(read(workspace).expect("events"), events);
@@ -342,7 +342,7 @@ fn what_is_no_database_of_ours_is_left_alone() {
     );
     check(
         &|path| {
-            Connection::open(path).and_then(|it| it.execute_batch("CREATE TABLE t (x)")).expect("a database")
+            Connection::open(path).and_then(|it| it.execute_batch("CREATE TABLE t (x)")).expect("a database");
         },
         "it is not a database of cuelight; move it out of the way",
     );
