@@ -103,6 +103,15 @@ fn reorder(source: &Source<'_>, lines: &mut [String], node: &Node, table: &Table
     }
     let mut starts: Vec<usize> = rows.iter().map(|it| it.0 - 1).collect();
     let indent = column - 1;
+    let lead: String = lines[starts[0]].chars().take(indent).collect();
+    if lead.trim().is_empty() {
+        // Comments right above the first key are about it, unless the file begins with them: then about the file.
+        let mut above = starts[0];
+        while above > 0 && is_comment_at(&lines[above - 1], indent) {
+            above -= 1;
+        }
+        starts[0] = if above == 0 { starts[0] } else { above };
+    }
     let first = starts[0];
     for start in starts.iter_mut().skip(1) {
         while *start > first + 1 && is_comment_at(&lines[*start - 1], indent) {
@@ -117,13 +126,12 @@ fn reorder(source: &Source<'_>, lines: &mut [String], node: &Node, table: &Table
     if order.is_sorted() {
         return;
     }
-    let lead: String = lines[first].chars().take(indent).collect();
     let blank = " ".repeat(indent);
     let mut moved = Vec::with_capacity(end - first);
     for &entry in &order {
         let stop = starts.get(entry + 1).copied().unwrap_or(end);
         let mut chunk: Vec<String> = lines[starts[entry]..stop].to_vec();
-        if entry == 0 {
+        if entry == 0 && !lead.trim().is_empty() {
             chunk[0].replace_range(..lead.len(), &blank);
         }
         moved.extend(chunk);
@@ -149,13 +157,13 @@ fn is_comment_at(line: &str, indent: usize) -> bool {
     line.trim_start().starts_with('#') && line.len() - line.trim_start().len() == indent
 }
 
-/// The line after the last one of an entry: blank lines and comments further out belong to what follows.
+/// The line after the last one of an entry: blank lines and comments that stand no deeper than its key belong to what follows.
 fn end_of(lines: &[String], start: usize, last: usize, indent: usize) -> usize {
     let mut end = last.min(lines.len());
     while end > start + 1 {
         let line = &lines[end - 1];
         let depth = line.len() - line.trim_start().len();
-        let is_outer = line.trim().is_empty() || line.trim_start().starts_with('#') && depth < indent;
+        let is_outer = line.trim().is_empty() || line.trim_start().starts_with('#') && depth <= indent;
         if !is_outer {
             break;
         }

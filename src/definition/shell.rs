@@ -12,7 +12,10 @@ use crate::{
     },
     expression::Hole,
 };
-use std::{collections::VecDeque, ops::Range};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Range,
+};
 
 /// Shells whose quoting is known here.
 const SHELLS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh"];
@@ -77,6 +80,7 @@ pub(super) fn bind(reader: &mut Reader<'_, '_>, text: Text, shell: &[String]) ->
         at: 0,
         out: String::with_capacity(script.source.value.len()),
         bindings: Vec::new(),
+        variables: BTreeMap::new(),
     };
     scanner.scan();
     (script.script, script.bindings) = (scanner.out, scanner.bindings);
@@ -165,6 +169,8 @@ struct Scanner<'s, 'f, 'a> {
     at: usize,
     out: String,
     bindings: Vec<Binding>,
+    /// The number of the variable of each expression.
+    variables: BTreeMap<String, usize>,
 }
 
 impl<'s> Scanner<'s, '_, '_> {
@@ -544,13 +550,13 @@ impl<'s> Scanner<'s, '_, '_> {
 
     /// The variable of an expression: the same one for the same text.
     fn reference(&mut self, hole: &Hole) -> String {
-        if let Some(known) = self.bindings.iter().find(|it| it.expression.value == hole.source) {
-            return known.variable.clone();
+        let next = self.variables.len() + 1;
+        let number = *self.variables.entry(hole.source.clone()).or_insert(next);
+        let variable = format!("CUE_{number}");
+        if number == next {
+            let expression = Placed::new(hole.source.clone(), self.text.place);
+            self.bindings.push(Binding { variable: variable.clone(), expression });
         }
-        let variable = format!("CUE_{}", self.bindings.len() + 1);
-        let place = locate(self.findings, self.text.place, &self.text.value, hole.span.clone());
-        let expression = Placed::new(hole.source.clone(), place);
-        self.bindings.push(Binding { variable: variable.clone(), expression });
         variable
     }
 

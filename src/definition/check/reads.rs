@@ -12,6 +12,7 @@ use crate::{
     },
     expression::Reference,
 };
+use std::ops::Range;
 
 const CONTEXTS: &[&str] =
     &["inputs", "env", "secrets", "matrix", "steps", "needs", "run", "gate", "state", "vars"];
@@ -20,11 +21,12 @@ const STEP_PROPERTIES: &[&str] =
 const NEED_PROPERTIES: &[&str] = &["outputs", "result"];
 
 /// A read of another step, judged when all are known.
-struct StepRead {
+struct StepRead<'w> {
     reader: usize,
     target: usize,
+    text: &'w str,
     place: Place,
-    name: String,
+    range: Range<usize>,
 }
 
 pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_>) {
@@ -46,7 +48,7 @@ pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findi
 fn report_later_steps(
     workflow: &Workflow,
     graph: &Graph<'_>,
-    reads: &[StepRead],
+    reads: &[StepRead<'_>],
     findings: &mut Findings<'_>,
 ) {
     let pairs: Vec<(usize, usize)> = reads.iter().map(|it| (it.reader, it.target)).collect();
@@ -54,12 +56,13 @@ fn report_later_steps(
         if !is_wrong {
             continue;
         }
-        let (reader, name) = (&workflow.steps[read.reader].id.value, &read.name);
+        let [reader, name] = [read.reader, read.target].map(|it| &workflow.steps[it].id.value);
+        let place = locate(findings, read.place, read.text, read.range.clone());
         let message = match read.reader == read.target {
             true => format!("`{reader}` reads itself before it has run"),
             false => format!("`{reader}` does not wait for `{name}`, so there may be nothing to read yet"),
         };
-        let found = findings.error("not-an-ancestor", read.place, message);
+        let found = findings.error("not-an-ancestor", place, message);
         if read.reader != read.target {
             found.help(format!("add `{name}` to the `needs` of `{reader}`"));
         }
@@ -72,11 +75,11 @@ struct Rules<'r, 'w, 'f, 'a> {
     findings: &'f mut Findings<'a>,
     step: Option<(usize, &'w Step)>,
     top: Option<Top>,
-    reads: &'r mut Vec<StepRead>,
+    reads: &'r mut Vec<StepRead<'w>>,
 }
 
-impl Rules<'_, '_, '_, '_> {
-    fn reading(&mut self, reading: &Reading<'_>) {
+impl<'w> Rules<'_, 'w, '_, '_> {
+    fn reading(&mut self, reading: &Reading<'w>) {
         if reading.site != Site::Condition && reading.expr.uses_status_function() {
             let (function, span) = reading
                 .expr
@@ -103,7 +106,7 @@ impl Rules<'_, '_, '_, '_> {
     }
 
     /// Where a stretch of an expression stands in the file.
-    fn place(&self, reading: &Reading<'_>, span: &std::ops::Range<usize>) -> Place {
+    fn place(&self, reading: &Reading<'_>, span: &Range<usize>) -> Place {
         let range = reading.inner + span.start..reading.inner + span.end;
         locate(self.findings, reading.place, reading.text, range)
     }
@@ -172,7 +175,7 @@ impl Rules<'_, '_, '_, '_> {
     }
 
     /// `steps.<id>.…`, and `needs.<id>.…` of direct needs.
-    fn steps(&mut self, reading: &Reading<'_>, reference: &Reference, is_needs: bool) {
+    fn steps(&mut self, reading: &Reading<'w>, reference: &Reference, is_needs: bool) {
         if matches!(self.top, Some(Top::Env | Top::Group)) {
             let place = self.place(reading, &reference.span);
             self.findings
@@ -191,27 +194,35 @@ impl Rules<'_, '_, '_, '_> {
             };
             return;
         };
-        let place = self.place(reading, &reference.span);
         let step = &self.workflow.steps[target];
         if let Some((index, _)) = self.step {
             let is_own = index == target && reading.site == Site::After;
             if is_needs && !self.graph.needs(index).contains(&target) {
+                let place = self.place(reading, &reference.span);
                 self.findings
                     .error("not-an-ancestor", place, format!("`{id}` is not among the `needs` of this step"))
                     .help(format!("use steps.{id}, or add it to `needs`"));
             } else if !is_own {
-                self.reads.push(StepRead { reader: index, target, place, name: step.id.value.clone() });
+                let range = reading.inner + reference.span.start..reading.inner + reference.span.end;
+                let (text, place) = (reading.text, reading.place);
+                self.reads.push(StepRead { reader: index, target, text, place, range });
             }
         }
-        self.property(step, reference, place, if is_needs { NEED_PROPERTIES } else { STEP_PROPERTIES });
+        self.property(step, reading, reference, if is_needs { NEED_PROPERTIES } else { STEP_PROPERTIES });
     }
 
-    fn property(&mut self, step: &Step, reference: &Reference, place: Place, known: &[&'static str]) {
+    fn property(
+        &mut self,
+        step: &Step,
+        reading: &Reading<'_>,
+        reference: &Reference,
+        known: &[&'static str],
+    ) {
         let Some(property) = reference.path.get(1) else { return };
         let lower = property.to_lowercase();
-        let id = &step.id.value;
         if !known.contains(&lower.as_str()) {
             let near = suggest(property, known.iter().copied());
+            let place = self.place(reading, &reference.span);
             let found = self.findings.error(
                 "unknown-property",
                 place,
@@ -225,56 +236,52 @@ impl Rules<'_, '_, '_, '_> {
             return;
         }
         let Some(name) = reference.path.get(2) else { return };
-        match lower.as_str() {
-            "outputs" => {
-                if let Some(outputs) = outputs_of(step) {
-                    self.output(step, name, &outputs, place);
-                }
+        if lower == "outputs" {
+            let outputs = outputs_of(step).filter(|it| !it.iter().any(|it| it.eq_ignore_ascii_case(name)));
+            if let Some(outputs) = outputs {
+                let place = self.place(reading, &reference.span);
+                self.no_output(step, name, &outputs, place);
             }
-            "form" => {
-                let fields: Vec<&str> = match &step.kind {
-                    StepKind::Gate(gate) => gate.form.iter().map(|it| it.name.value.as_str()).collect(),
-                    _ => Vec::new(),
-                };
-                if !fields.iter().any(|it| it.eq_ignore_ascii_case(name)) {
-                    let near = suggest(name, fields.iter().copied());
-                    let message = format!("`{id}` has no form field `{name}`");
-                    let found = self.findings.error("unknown-property", place, message);
-                    match near {
-                        Some(near) => found.label(format!("did you mean `{near}`?")),
-                        None => found.help("only a gate has a form; declare the field under `form:`"),
-                    };
-                }
-            }
-            _ => {}
+        } else if lower == "form" {
+            self.form(step, name, reading, reference);
         }
     }
 
-    fn output(&mut self, step: &Step, name: &str, outputs: &[&str], place: Place) {
-        if outputs.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+    fn form(&mut self, step: &Step, name: &str, reading: &Reading<'_>, reference: &Reference) {
+        let fields: Vec<&str> = match &step.kind {
+            StepKind::Gate(gate) => gate.form.iter().map(|it| it.name.value.as_str()).collect(),
+            _ => Vec::new(),
+        };
+        if fields.iter().any(|it| it.eq_ignore_ascii_case(name)) {
             return;
         }
+        let near = suggest(name, fields.iter().copied());
+        let place = self.place(reading, &reference.span);
+        let message = format!("`{}` has no form field `{name}`", step.id.value);
+        let found = self.findings.error("unknown-property", place, message);
+        match near {
+            Some(near) => found.label(format!("did you mean `{near}`?")),
+            None => found.help("only a gate has a form; declare the field under `form:`"),
+        };
+    }
+
+    fn no_output(&mut self, step: &Step, name: &str, outputs: &[&str], place: Place) {
         let near = suggest(name, outputs.iter().copied());
         let id = &step.id.value;
         let message = format!("`{id}` declares no output `{name}`");
         let found = self.findings.error("unknown-output", place, message);
         match near {
-            Some(near) => {
-                found.label(format!("did you mean `{near}`?"));
-            }
-            None if outputs.is_empty() => {
-                found.help(format!("add `outputs: {{{name}: string}}` to `{id}`"));
-            }
-            None => {
-                found.help(format!("it declares {}", any_of(outputs)));
-            }
-        }
+            Some(near) => found.label(format!("did you mean `{near}`?")),
+            None if outputs.is_empty() => found.help(format!("add `outputs: {{{name}: string}}` to `{id}`")),
+            None => found.help(format!("it declares {}", any_of(outputs))),
+        };
     }
 
     fn confidence(&mut self, step: &Step) {
         let Some(from) = step.confidence.as_ref().and_then(|it| it.from.as_ref()) else { return };
-        if let Some(outputs) = outputs_of(step) {
-            self.output(step, &from.value, &outputs, from.place);
+        let outputs = outputs_of(step).filter(|it| !it.iter().any(|it| *it == from.value));
+        if let Some(outputs) = outputs {
+            self.no_output(step, &from.value, &outputs, from.place);
         }
     }
 }

@@ -25,13 +25,18 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
 
 fn reading(workflow: &Workflow, findings: &mut Findings<'_>, reading: &Reading<'_>) {
     for reference in reading.expr.references().iter().filter(|it| it.root.eq_ignore_ascii_case("secrets")) {
-        let range = reading.inner + reference.span.start..reading.inner + reference.span.end;
-        let place = locate(findings, reading.place, reading.text, range);
+        let place = |findings: &Findings<'_>| {
+            let range = reading.inner + reference.span.start..reading.inner + reference.span.end;
+            locate(findings, reading.place, reading.text, range)
+        };
         let is_whole = reading.is_alone && reference.span == (0..reading.expr.source().len());
         if reading.site != Site::Env || !is_whole || reference.path.len() != 1 || reference.is_open {
+            let place = place(findings);
             misplaced(findings, reading, reference, place);
         }
-        if let Some(name) = reference.path.first() {
+        let Some(name) = reference.path.first() else { continue };
+        if !workflow.secrets.iter().any(|it| it.value.eq_ignore_ascii_case(name)) {
+            let place = place(findings);
             unknown(workflow, findings, name, place);
         }
     }
@@ -51,9 +56,6 @@ fn misplaced(findings: &mut Findings<'_>, reading: &Reading<'_>, reference: &Ref
 
 fn unknown(workflow: &Workflow, findings: &mut Findings<'_>, name: &str, place: Place) {
     let known = workflow.secrets.iter().map(|it| it.value.as_str());
-    if known.clone().any(|it| it.eq_ignore_ascii_case(name)) {
-        return;
-    }
     let near = suggest(name, known);
     let found = findings.error("unknown-secret", place, format!("there is no secret `{name}`"));
     match near {

@@ -1,0 +1,204 @@
+//! Text in; diagnostics, a workflow, or text out.
+
+mod format;
+mod hostile;
+mod import;
+mod inputs;
+mod limits;
+mod shell;
+
+use cuelight::definition::{self, Diagnostic, Files, Workflow};
+use std::collections::BTreeMap;
+
+/// Files that other files may name.
+#[derive(Default)]
+struct Shelf(BTreeMap<String, String>);
+
+impl Files for Shelf {
+    fn read(&self, path: &str) -> Result<String, String> {
+        self.0.get(path).cloned().ok_or_else(|| "there is no such file".to_owned())
+    }
+}
+
+fn read(text: &str) -> (Option<Workflow>, Vec<Diagnostic>) {
+    definition::read("flow.yaml", text, &Shelf::default())
+}
+
+/// The workflow of a text that must have no errors.
+#[track_caller]
+fn workflow(text: &str) -> Workflow {
+    let (workflow, said) = read(text);
+    let said: Vec<String> = said.iter().map(|it| it.text(false)).collect();
+    workflow.unwrap_or_else(|| panic!("{}", said.join("\n")))
+}
+
+/// One line for each finding: `line:column severity[code] message`.
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    let (workflow, said) = read(text);
+    let lines: Vec<String> = said.iter().map(line).collect();
+    assert_eq!(lines, expected);
+    assert_eq!(
+        workflow.is_none(),
+        said.iter().any(Diagnostic::is_error),
+        "a workflow exactly when there is no error"
+    );
+}
+
+fn line(it: &Diagnostic) -> String {
+    format!("{}:{} {}[{}] {}", it.line, it.column, it.severity.word(), it.code, it.message)
+}
+
+#[test]
+fn the_example_of_the_manual_reads_without_errors() {
+    let text = include_str!("../../fixtures/workflows/deploy.yaml");
+    let workflow = workflow(text);
+    let ids: Vec<&str> = workflow.steps.iter().map(|it| it.id.value.as_str()).collect();
+    assert_eq!(ids, ["build", "test", "review", "approve", "deploy", "verify"]);
+    let notes: Vec<String> = read(text).1.iter().map(line).collect();
+    assert!(
+        notes.iter().any(|it| it.contains("`uses` is checked in this release and runs from release 5")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn a_finding_shows_the_line_and_a_caret() {
+    let (_, said) = read("timeout: 1m\nsteps:\n  - id: ä\n    neds: x\n    run: x\n");
+    assert_eq!(
+        said[1].text(false),
+        "error[unknown-key]: `neds` is no key of a step\n --> flow.yaml:4:5\n  |\n4 |     neds: x\n  |     \
+         ^^^^ did you mean `needs`?\n"
+    );
+    assert!(said[1].text(true).contains("\u{1b}[1;31m"));
+    let fix = said[1].fix.as_ref().expect("a fix");
+    assert_eq!((fix.place.start, fix.place.end, fix.text.as_str()), (34, 38, "needs"));
+}
+
+#[test]
+fn findings_are_told_to_machines_as_json_and_sarif() {
+    let (_, said) = read("steps:\n  - {id: a, run: x, neds: b}\n");
+    let json = said[1].json();
+    assert_eq!(
+        (&json["line"], &json["column"], &json["code"]),
+        (&2.into(), &21.into(), &"unknown-key".into())
+    );
+    let sarif = definition::sarif(&said);
+    assert_eq!(sarif["version"], "2.1.0");
+    let result = &sarif["runs"][0]["results"][1];
+    assert_eq!(result["ruleId"], "unknown-key");
+    assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 2);
+    assert_eq!(
+        result["fixes"][0]["artifactChanges"][0]["replacements"][0]["insertedContent"]["text"],
+        "needs"
+    );
+    assert_eq!(definition::summary(&said), "1 error, 1 note");
+}
+
+#[test]
+fn other_systems_words_are_understood() {
+    let ours = workflow(
+        "inputs: {v: string}\nsteps:\n  - {id: a, run: x, timeout: 3m}\n  - {id: b, needs: a, if: success(), run: x, \
+         timeout: 5s, undo: y, retry: {max-attempts: 4}}\n  - {id: c, needs: b, gate: {prompt: ok}}\n  - id: d\n    \
+         run: x\n    timeout: 1m\n    matrix: {os: [a, b], fail-fast: false}\n",
+    );
+    let theirs = workflow(
+        "params: {v: string}\nsteps:\n  - {id: a, run: x, timeout-minutes: 3}\n  - {id: b, depends: [a], when: success(), \
+         run: x, timeout_sec: 5, compensate: y, retry_policy: {limit: 3}}\n  - {id: c, dependencies: b, approval: {prompt: \
+         ok}}\n  - id: d\n    run: x\n    timeout: PT1M\n    strategy: {matrix: {os: [a, b]}, fail-fast: false}\n",
+    );
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn a_sequence_chains_steps_and_defaults_fill_in() {
+    let flow = workflow(
+        "sequence: true\ndefaults: {timeout: 20m, retry: {delay: 2s}}\nsteps:\n  - {id: a, run: x}\n  - {id: b, gate: go?}\n  \
+         - {id: c, run: x, needs: [], timeout: 1m}\n",
+    );
+    let needs: Vec<usize> = flow.steps.iter().map(|it| it.needs.len()).collect();
+    assert_eq!(needs, [0, 1, 0]);
+    let timeouts: Vec<Option<u64>> = flow.steps.iter().map(|it| it.timeout.map(|it| it.0)).collect();
+    assert_eq!(timeouts, [Some(1_200_000), None, Some(60_000)]);
+    assert!(flow.steps[0].retry.is_some() && flow.steps[1].retry.is_none());
+}
+
+#[test]
+fn a_matrix_is_expanded_as_github_does() {
+    let flow = workflow(
+        "steps:\n  - id: a\n    run: x\n    timeout: 1m\n    matrix:\n      fruit: [apple, pear]\n      animal: [cat, dog]\n      \
+         include:\n        - {color: green}\n        - {color: pink, animal: cat}\n        - {fruit: apple, shape: \
+         circle}\n        - {fruit: banana}\n        - {fruit: banana, animal: cat}\n",
+    );
+    let definition::MatrixSource::Constant(axes) = &flow.steps[0].matrix.as_ref().expect("one").source else {
+        panic!("constant")
+    };
+    let copies: Vec<String> = axes
+        .copies()
+        .expect("few")
+        .iter()
+        .map(|it| it.values().map(|it| it.as_str().unwrap_or("?")).collect::<Vec<_>>().join(" "))
+        .collect();
+    // The example of GitHub's own manual.
+    assert_eq!(
+        copies,
+        [
+            "apple cat pink circle",
+            "apple dog green circle",
+            "pear cat pink",
+            "pear dog green",
+            "banana",
+            "banana cat"
+        ]
+    );
+    assert_eq!(flow.step_count, 7);
+}
+
+#[test]
+fn a_called_workflow_is_read_once_and_comes_with_its_caller() {
+    let part = include_str!("../../fixtures/workflows/part.yaml");
+    let shelf = Shelf(BTreeMap::from([("lib/part.yaml".to_owned(), part.to_owned())]));
+    let text = "timeout: 1m\nsteps:\n  - {id: a, workflow: ./part.yaml, with: {name: x}}\n  - {id: b, needs: a, workflow: \
+                ../lib/part.yaml, with: {name: \"${{ steps.a.outputs.result }}\"}}\n";
+    let (flow, said) = definition::read("lib/flow.yaml", text, &shelf);
+    assert!(said.is_empty(), "{said:?}");
+    let flow = flow.expect("no errors");
+    let bodies: Vec<_> = flow
+        .steps
+        .iter()
+        .map(|it| match &it.kind {
+            definition::StepKind::Workflow(call) => call.body.clone().expect("read"),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(std::sync::Arc::ptr_eq(&bodies[0], &bodies[1]));
+    assert_eq!(flow.step_count, 4);
+}
+
+#[test]
+fn gates_are_checked_against_the_people_there_are() {
+    let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {require: [{group: sre, count: 2}, {group: opps}], forbid: [bob]}\n";
+    let groups = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
+    let people =
+        BTreeMap::from([("ann".to_owned(), groups(&["sre", "ops"])), ("bob".to_owned(), groups(&["sre"]))]);
+    let said: Vec<String> =
+        definition::check_people(&workflow(text), text, &people).iter().map(line).collect();
+    assert_eq!(
+        said,
+        [
+            "4:22 error[gate] nobody can satisfy this: it needs 2 people of sre, and there are 1",
+            "4:46 error[gate] nobody can satisfy this: it needs 1 people of opps, and there are 0",
+        ]
+    );
+}
+
+#[test]
+fn the_schema_for_editors_knows_every_key_of_the_example() {
+    let schema = definition::json_schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let flow = serde_json::to_string(&schema).expect("JSON");
+    for key in ["on-conflict", "undo-window", "json-schema", "max-attempts", "catch-up", "on-console-death"] {
+        assert!(flow.contains(&format!("\"{key}\"")), "{key}");
+    }
+    assert_eq!(schema["$defs"]["step"]["properties"]["depends"]["deprecated"], true);
+}

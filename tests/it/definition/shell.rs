@@ -1,0 +1,188 @@
+//! Scripts with expressions, run by a real bash with hostile values: whatever the value, it stays data.
+
+use super::workflow;
+use cuelight::{
+    base::{Value, ValueMap},
+    definition::{Script, StepKind},
+    expression::{self, MapLookup},
+};
+use serde_json::json;
+use std::process::Command;
+
+const HOSTILE: &[&str] = &[
+    "plain",
+    "",
+    "two words",
+    "\"; rm -rf /; echo \"",
+    "$(touch cue-was-here)",
+    "`touch cue-was-here`",
+    "'; touch cue-was-here; '",
+    "a\nb\n",
+    "$HOME ${HOME} $((1+1))",
+    "*",
+    "-n",
+    "\\",
+    "a[$(touch cue-was-here)]",
+    "EOF\ntouch cue-was-here\n",
+    "}\"; touch cue-was-here #",
+    "ünï\u{202e}cødé 🚦",
+    "%s\\n",
+    "!! ~ {a,b} <(x)",
+];
+
+fn script_of(run: &str) -> Script {
+    let indented = run.replace('\n', "\n      ");
+    let text =
+        format!("timeout: 1m\ninputs: {{x: string}}\nsteps:\n  - id: a\n    run: |\n      {indented}\n");
+    match workflow(&text).steps.remove(0).kind {
+        StepKind::Run(run) => run.script,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What bash prints for a script whose input has a value.
+#[expect(clippy::disallowed_methods, reason = "the very thing to be shown is what a real shell does")]
+fn bash(script: &Script, value: &str) -> String {
+    let contexts: ValueMap = [("inputs".to_owned(), json!({"x": value}))].into_iter().collect();
+    let lookup = MapLookup::new(contexts);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new("bash");
+    command.args(["-euo", "pipefail", "-c", &script.script]).current_dir(folder.path());
+    for binding in &script.bindings {
+        let expr = expression::parse(&binding.expression.value).expect("checked");
+        command.env(&binding.variable, expression::evaluate_text(&expr, &lookup).expect("a value"));
+    }
+    let output = command.output().expect("bash is there");
+    assert!(!folder.path().join("cue-was-here").exists(), "{value:?} was run as code by {}", script.script);
+    assert!(output.status.success(), "{}\n{}", script.script, String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[track_caller]
+fn check(run: &str, becomes: &str, prints: impl Fn(&str) -> String) {
+    let script = script_of(run);
+    assert_eq!(script.script.trim_end(), becomes);
+    for value in HOSTILE {
+        assert_eq!(bash(&script, value), prints(value), "{value:?} in {becomes}");
+    }
+}
+
+#[test]
+fn an_unquoted_expression_becomes_one_word() {
+    check("printf '<%s>' ${{ inputs.x }}", "printf '<%s>' \"${CUE_1}\"", |it| format!("<{it}>"));
+    check("printf '<%s>' a${{ inputs.x }}b", "printf '<%s>' a\"${CUE_1}\"b", |it| format!("<a{it}b>"));
+    check("X=${{ inputs.x }}; printf '<%s>' \"$X\"", "X=\"${CUE_1}\"; printf '<%s>' \"$X\"", |it| {
+        format!("<{it}>")
+    });
+}
+
+#[test]
+fn inside_double_quotes_the_quotes_stay_open() {
+    check("printf '<%s>' \"a ${{ inputs.x }} b\"", "printf '<%s>' \"a ${CUE_1} b\"", |it| {
+        format!("<a {it} b>")
+    });
+    check(
+        "printf '<%s>' \"it's \\\"${{ inputs.x }}\\\"\"",
+        "printf '<%s>' \"it's \\\"${CUE_1}\\\"\"",
+        |it| format!("<it's \"{it}\">"),
+    );
+}
+
+#[test]
+fn the_same_expression_is_one_variable() {
+    let script = script_of("printf '<%s>' ${{ inputs.x }} ${{inputs.x}} \"${{ inputs.x == 'a' }}\"");
+    assert_eq!(script.script.trim_end(), "printf '<%s>' \"${CUE_1}\" \"${CUE_1}\" \"${CUE_2}\"");
+    assert_eq!(bash(&script, "a"), "<a><a><true>");
+}
+
+#[test]
+fn commands_inside_commands_have_quotes_of_their_own() {
+    check(
+        "printf '<%s>' \"$(printf %s ${{ inputs.x }}; printf x)\"",
+        "printf '<%s>' \"$(printf %s \"${CUE_1}\"; printf x)\"",
+        |it| format!("<{it}x>"),
+    );
+    check(
+        "printf '<%s>' \"$(printf %s \"${{ inputs.x }}\"; printf x)\"",
+        "printf '<%s>' \"$(printf %s \"${CUE_1}\"; printf x)\"",
+        |it| format!("<{it}x>"),
+    );
+    check(
+        "Y=`printf '%s.' ${{ inputs.x }}`; printf '<%s>' \"$Y\"",
+        "Y=`printf '%s.' \"${CUE_1}\"`; printf '<%s>' \"$Y\"",
+        |it| format!("<{it}.>"),
+    );
+    check(
+        "Y=$(case a in (b) echo no;; a) printf '%s.' ${{ inputs.x }};; esac); printf '<%s>' \"$Y\" ${{ inputs.x }}",
+        "Y=$(case a in (b) echo no;; a) printf '%s.' \"${CUE_1}\";; esac); printf '<%s>' \"$Y\" \"${CUE_1}\"",
+        |it| format!("<{it}.><{it}>"),
+    );
+}
+
+#[test]
+fn here_documents_take_values_as_they_are() {
+    check("cat <<EOF\na ${{ inputs.x }} 'b'\nEOF", "cat <<EOF\na ${CUE_1} 'b'\nEOF", |it| {
+        format!("a {it} 'b'\n")
+    });
+    check(
+        "cat <<A; cat <<'B'\n${{ inputs.x }}\nA\n$HOME '\nB\nprintf '<%s>' ${{ inputs.x }}",
+        "cat <<A; cat <<'B'\n${CUE_1}\nA\n$HOME '\nB\nprintf '<%s>' \"${CUE_1}\"",
+        |it| format!("{it}\n$HOME '\n<{it}>"),
+    );
+    check("cat <<< ${{ inputs.x }}", "cat <<< \"${CUE_1}\"", |it| format!("{it}\n"));
+}
+
+#[test]
+fn what_stands_in_a_comment_is_left_out() {
+    check(
+        "# it's ${{ inputs.x }}\nprintf '<%s>' ${{ inputs.x }} # and ${{\n inputs.x }}' more",
+        "# it's …\nprintf '<%s>' \"${CUE_1}\" # and …' more",
+        |it| format!("<{it}>"),
+    );
+    check("printf '<%s>' a#${{ inputs.x }} $#", "printf '<%s>' a#\"${CUE_1}\" $#", |it| {
+        format!("<a#{it}><0>")
+    });
+}
+
+#[test]
+fn tests_and_branches_take_values_as_words() {
+    check(
+        "if [[ ${{ inputs.x }} == plain ]]; then echo yes; else echo no; fi",
+        "if [[ \"${CUE_1}\" == plain ]]; then echo yes; else echo no; fi",
+        |it| {
+            if it == "plain" { "yes\n".to_owned() } else { "no\n".to_owned() }
+        },
+    );
+    check(
+        "case ${{ inputs.x }} in plain) echo yes;; *) echo no;; esac",
+        "case \"${CUE_1}\" in plain) echo yes;; *) echo no;; esac",
+        |it| {
+            if it == "plain" { "yes\n".to_owned() } else { "no\n".to_owned() }
+        },
+    );
+    check(
+        "for it in ${{ inputs.x }} b; do printf '<%s>' \"$it\"; done",
+        "for it in \"${CUE_1}\" b; do printf '<%s>' \"$it\"; done",
+        |it| format!("<{it}><b>"),
+    );
+    check(
+        "echo $((1 + (2))) \"${HOME:+x}\"; printf '<%s>' ${{ inputs.x }}",
+        "echo $((1 + (2))) \"${HOME:+x}\"; printf '<%s>' \"${CUE_1}\"",
+        |it| format!("3 x\n<{it}>"),
+    );
+}
+
+#[test]
+fn a_script_without_expressions_is_not_touched() {
+    let text = "cat <<'EOF' | sh -c 'cat; echo \"$0\"'\n$(x) `y` \"\nEOF\necho $'a\\'b' \"$(echo ')')\"";
+    let script = script_of(text);
+    assert_eq!(script.script.trim_end(), text);
+    assert!(script.bindings.is_empty());
+}
+
+#[test]
+fn an_object_reaches_a_script_as_text() {
+    let script = script_of("printf '<%s>' ${{ toJSON(inputs) }}");
+    let shown: Value = serde_json::from_str(bash(&script, "$(x)").trim_matches(['<', '>'])).expect("JSON");
+    assert_eq!(shown, json!({"x": "$(x)"}));
+}
