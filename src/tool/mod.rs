@@ -6,19 +6,25 @@
 mod answer;
 mod artifact;
 mod classify;
+mod evidence;
 mod glob;
 mod mask;
 mod oom;
+mod orphan;
 mod outputs;
 mod process;
 mod program;
 mod scratch;
 mod secret;
 mod spool;
+mod text_file;
 
 pub use answer::{Answer, Ended, Failure};
 pub use artifact::{Artifact, collect_artifacts, hash_files};
+pub use evidence::read_evidence;
 pub use mask::Masker;
+pub use orphan::end_orphans;
 pub use outputs::parse_outputs;
 pub use process::{Call, Host, Progress, run_process};
 pub use secret::{Secret, SecretStore};
+pub use text_file::read_text;

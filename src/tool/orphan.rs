@@ -1,0 +1,77 @@
+//! Finds and ends what a dead console left running, before anything is run again.
+//!
+//! Every process of a step carries a path below `.cuelight` of its workspace in its environment (`CUELIGHT_OUTPUT`), and
+//! whoever asks here owns that workspace: what carries such a path was started by a console that is no more. Where there is no `/proc`, nothing is found (`docs/decisions/0005-orphans.md`).
+
+use crate::base::Span;
+use rustix::process::{Pid, PidfdFlags, Signal, getpgid, kill_process_group, pidfd_open, pidfd_send_signal};
+use std::{fs, os::unix::ffi::OsStrExt as _, path::Path, time::Duration};
+use tokio::time::sleep;
+
+/// Between two looks at what is left.
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// How long we look after the last resort.
+const LOOKS_AFTER_KILL: u32 = 50;
+
+/// Asks all that is left to end, waits, and ends what has not. Returns how many processes there were, and how many could
+/// not be ended.
+pub async fn end_orphans(root: &Path, grace: Span) -> (usize, usize) {
+    let ours = root.join(".cuelight");
+    let found = signal_all(&ours, Signal::TERM);
+    if found == 0 {
+        return (0, 0);
+    }
+    let pause = u64::try_from(LOOK_PAUSE.as_millis()).unwrap_or(1);
+    for _ in 0..grace.0.div_ceil(pause) {
+        sleep(LOOK_PAUSE).await;
+        if orphans(&ours).is_empty() {
+            return (found, 0);
+        }
+    }
+    let mut left = 0;
+    for _ in 0..LOOKS_AFTER_KILL {
+        left = signal_all(&ours, Signal::KILL);
+        if left == 0 {
+            break;
+        }
+        sleep(LOOK_PAUSE).await;
+    }
+    (found, left)
+}
+
+/// To every one of them and to its group; says how many there were.
+fn signal_all(ours: &Path, signal: Signal) -> usize {
+    let found = orphans(ours);
+    for pid in &found {
+        // What has ended meanwhile needs no signal, and what belongs to another user does not take ours.
+        if let Ok(descriptor) = pidfd_open(*pid, PidfdFlags::empty())
+            && is_orphan(*pid, ours)
+        {
+            let _ = pidfd_send_signal(&descriptor, signal);
+            if let Ok(group) = getpgid(Some(*pid)) {
+                let _ = kill_process_group(group, signal);
+                let _ = kill_process_group(group, Signal::CONT);
+            }
+        }
+    }
+    found.len()
+}
+
+fn orphans(ours: &Path) -> Vec<Pid> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let numbers = names.filter_map(|name| name.to_str()?.parse().ok());
+    numbers.filter_map(Pid::from_raw).filter(|pid| is_orphan(*pid, ours)).collect()
+}
+
+/// Whether it carries the mark; never one of our own group.
+fn is_orphan(pid: Pid, ours: &Path) -> bool {
+    let Ok(environment) = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())) else { return false };
+    let carries = environment.split(|byte| *byte == 0).any(|variable| {
+        variable
+            .strip_prefix(b"CUELIGHT_OUTPUT=")
+            .and_then(|path| path.strip_prefix(ours.as_os_str().as_bytes()))
+            .is_some_and(|rest| rest.starts_with(b"/"))
+    });
+    carries && matches!((getpgid(Some(pid)), getpgid(None)), (Ok(theirs), Ok(own)) if theirs != own)
+}
