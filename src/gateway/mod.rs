@@ -1,1 +1,14 @@
-//! (room: gateway)
+//! What another process may ask: the unix socket of an engine, who is at it, and the other end of it.
+//!
+//! It reads boards and submits commands through a desk, and touches nothing else.
+
+mod any_desk;
+mod attach;
+mod frame;
+mod line;
+mod seat;
+mod socket;
+
+pub use any_desk::AnyDesk;
+pub use attach::RemoteDesk;
+pub use socket::{admit, serve_socket};

@@ -27,7 +27,7 @@ pub trait Desk: Clone + Send + Sync + 'static {
     /// The newest board; latest wins, nothing queues, nobody blocks.
     fn boards(&self) -> Boards;
 
-    /// Output as it comes, and bells: of one run, or of all. What nobody takes in time is dropped.
+    /// Output and bells of one run as they come, or the bells of all runs. What nobody takes in time is dropped.
     fn signals(&self, of: Option<RunId>) -> Signals;
 
     /// What is not on the board: events, output, kept files, plans, the past.
@@ -188,7 +188,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Signals of one run, or of all.
+    /// Those of one run, or the bells of all.
     pub const fn new(of: Option<RunId>, ring: broadcast::Receiver<Arc<Signal>>) -> Self {
         Self { of, ring }
     }
@@ -197,10 +197,17 @@ impl Signals {
     pub async fn next(&mut self) -> Option<Arc<Signal>> {
         loop {
             match self.ring.recv().await {
-                Ok(signal) if self.of.is_none_or(|run| run == signal.run()) => return Some(signal),
+                Ok(signal) if self.wants(&signal) => return Some(signal),
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
+        }
+    }
+
+    fn wants(&self, signal: &Signal) -> bool {
+        match self.of {
+            Some(run) => run == signal.run(),
+            None => matches!(signal, Signal::Ring { .. }),
         }
     }
 }
@@ -225,7 +232,16 @@ pub enum Want {
         /// Which part of it.
         part: OutputPart,
     },
-    /// A kept file or piece of evidence, from this byte on.
+    /// A file that a call left, from this byte on.
+    Kept {
+        /// Which call.
+        attempt: AttemptId,
+        /// Its path, as it is on the board.
+        path: String,
+        /// The first byte wanted.
+        from: u64,
+    },
+    /// A piece of evidence, from this byte on.
     Blob {
         /// Its hash.
         digest: Digest,

@@ -14,6 +14,11 @@ impl Entropy {
         u64::from_le_bytes(draw())
     }
 
+    /// Of the salts of one owner's log.
+    pub fn secret(self) -> [u8; 32] {
+        draw()
+    }
+
     /// Names a request, for a seat that sends it.
     pub fn request_id(self) -> RequestId {
         RequestId(format!("{:032x}", u128::from_le_bytes(draw())))

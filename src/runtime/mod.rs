@@ -2,12 +2,38 @@
 //!
 //! It carries, it does not judge: what may happen is `engine`'s matter, what is kept `store`'s, what runs `tool`'s.
 
+mod answered;
+mod archive;
 mod bytes_as_text;
+mod clock;
+mod conductor;
 mod desk;
+mod effects;
+mod engine;
 mod entropy;
+mod keep;
+mod launch;
+mod local_desk;
+mod marks;
+mod past;
+mod people;
+mod podium;
+mod read_desk;
+mod tasks;
 
+pub use clock::{Clock, SystemClock};
+pub use conductor::{Conductor, Released, Turn};
 pub use desk::{
     Boards, Desk, InputText, LaunchRequest, OutputPart, Page, Receipt, Reply, Request, RequestId, Seen,
     Signal, Signals, Source, Trouble, Want, stamped,
 };
+pub use effects::Effects;
+pub use engine::{Engine, Setup};
 pub use entropy::Entropy;
+pub use keep::Keep;
+pub use local_desk::LocalDesk;
+pub use past::past;
+pub use people::People;
+pub use podium::{Hands, Inbound, JournalPort, Podium};
+pub use read_desk::ReadDesk;
+pub use tasks::Tasks;

@@ -1,0 +1,55 @@
+//! A desk, wherever the engine is: for whoever finds out only at start-up.
+
+use super::RemoteDesk;
+use crate::{
+    base::RunId,
+    engine::{Command, Event, Refusal},
+    runtime::{Boards, Desk, LaunchRequest, LocalDesk, Page, ReadDesk, Reply, Request, Signals, Want},
+};
+
+/// One of the desks there are.
+#[derive(Clone, Debug)]
+pub enum AnyDesk {
+    /// The engine is in this process.
+    Local(LocalDesk),
+    /// The engine is in another process.
+    Remote(RemoteDesk),
+    /// There is no engine; one can only look.
+    Reading(ReadDesk),
+}
+
+macro_rules! each {
+    ($desk:expr, $it:ident => $call:expr) => {
+        match $desk {
+            AnyDesk::Local($it) => $call,
+            AnyDesk::Remote($it) => $call,
+            AnyDesk::Reading($it) => $call,
+        }
+    };
+}
+
+impl Desk for AnyDesk {
+    async fn submit(&self, request: Request) -> Reply {
+        each!(self, it => it.submit(request).await)
+    }
+
+    async fn preview(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        each!(self, it => it.preview(command).await)
+    }
+
+    async fn launch(&self, launch: LaunchRequest) -> Reply {
+        each!(self, it => it.launch(launch).await)
+    }
+
+    fn boards(&self) -> Boards {
+        each!(self, it => it.boards())
+    }
+
+    fn signals(&self, of: Option<RunId>) -> Signals {
+        each!(self, it => it.signals(of))
+    }
+
+    async fn read(&self, want: Want) -> Page {
+        each!(self, it => it.read(want).await)
+    }
+}

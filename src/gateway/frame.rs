@@ -1,0 +1,112 @@
+//! The frames both ends of the socket speak, and how they are cut.
+//!
+//! A message is JSON, cut into frames of at most `FRAME_BYTES_MAX`: one byte that says whether more follows, four that
+//! say how many come, then they come. What a peer says about lengths is believed up to the limits only.
+
+use crate::{
+    base::{EVENT_BYTES_MAX, FRAME_BYTES_MAX, Seq},
+    engine::{Command, Event, Refusal},
+    runtime::{LaunchRequest, Page, Reply, Request, Signal, Trouble, Want},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::io::{Error, ErrorKind, Result};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+/// What both ends must have in common.
+pub(super) const VERSION: u32 = 1;
+/// Bytes of one message: a page of events holds at least one, and JSON may spell a byte with six.
+const MESSAGE_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
+const LAST: u8 = 0;
+const MORE: u8 = 1;
+
+/// From a seat to the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Ask {
+    /// The first word; events after this one are wanted.
+    Hello { version: u32, program: String, after: Seq },
+    /// Something that gets one answer with the same number.
+    Question { number: u64, question: Question },
+    /// Output of this run is of interest, too.
+    Follow { run: crate::base::RunId },
+}
+
+/// What gets an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Question {
+    Submit(Box<Request>),
+    Launch(Box<LaunchRequest>),
+    Preview(Box<Command>),
+    Read(Want),
+}
+
+/// From the engine to a seat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Tell {
+    /// The first word: which engine this is, and how far its log has come.
+    Welcome { version: u32, program: String, instance: String, seq: Seq },
+    /// You may not stay, and here is why.
+    Wrong(String),
+    /// What has happened since, in order and without gaps.
+    Events(Vec<(Seq, Event)>),
+    /// What is wrong with the engine; nothing when it is well again.
+    Trouble(Option<Trouble>),
+    /// Worth nothing later.
+    Signal(Signal),
+    /// To the question of that number.
+    Answer { number: u64, answer: Answer },
+}
+
+/// To a question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Answer {
+    Reply(Box<Reply>),
+    Preview(std::result::Result<Vec<Event>, Refusal>),
+    Page(Page),
+}
+
+/// Sends one message.
+pub(super) async fn send<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), message: &T) -> Result<()> {
+    let bytes = serde_json::to_vec(message)?;
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(too_long());
+    }
+    let mut frames = bytes.chunks(FRAME_BYTES_MAX).peekable();
+    while let Some(frame) = frames.next() {
+        let length = u32::try_from(frame.len()).map_err(|_| too_long())?;
+        to.write_u8(if frames.peek().is_some() { MORE } else { LAST }).await?;
+        to.write_u32(length).await?;
+        to.write_all(frame).await?;
+    }
+    to.flush().await
+}
+
+/// Receives one message; nothing when the other end has gone.
+pub(super) async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> Result<Option<T>> {
+    let mut bytes = Vec::new();
+    loop {
+        let more = match from.read_u8().await {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && bytes.is_empty() => return Ok(None),
+            read => read?,
+        };
+        let length = from.read_u32().await? as usize;
+        if more > MORE || length > FRAME_BYTES_MAX || bytes.len() + length > MESSAGE_BYTES_MAX {
+            return Err(too_long());
+        }
+        let before = bytes.len();
+        from.take(length as u64).read_to_end(&mut bytes).await?;
+        if bytes.len() < before + length {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        if more == LAST {
+            return Ok(Some(serde_json::from_slice(&bytes)?));
+        }
+    }
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::InvalidData, "could not take a message: it is longer than any that is sent")
+}

@@ -1,0 +1,173 @@
+//! The engine's side of one line: what this seat asks is put to its desk, what happens is told to it.
+//!
+//! Events are read from the log in pages as the board moves on, so a slow seat holds up nobody: it is simply told more
+//! at once. Signals that find its queue full are dropped.
+
+use super::{
+    frame::{Answer, Ask, Question, Tell, VERSION},
+    line::Line,
+};
+use crate::{
+    base::{RunId, Seq},
+    runtime::{Desk, LocalDesk, Page, Signal, Signals, Tasks, Want},
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The first word has to come within this time.
+const HELLO_MAX: Duration = Duration::from_secs(5);
+/// Questions of one seat that are being answered at once.
+const QUESTIONS_MAX: usize = 32;
+/// Runs of which one seat gets the output.
+const FOLLOWED_MAX: usize = 8;
+/// Events in one message.
+const PAGE_EVENTS: u32 = 512;
+
+pub(super) struct Seat {
+    line: Line<Ask, Tell>,
+    desk: LocalDesk,
+    instance: String,
+    tasks: Tasks,
+    closing: CancellationToken,
+}
+
+impl Seat {
+    pub(super) fn new(
+        line: Line<Ask, Tell>,
+        desk: LocalDesk,
+        instance: String,
+        tasks: Tasks,
+        closing: CancellationToken,
+    ) -> Self {
+        Self { line, desk, instance, tasks, closing }
+    }
+
+    /// Until the other side goes, or the engine.
+    pub(super) async fn serve(mut self) {
+        let hello = timeout(HELLO_MAX, self.line.incoming.recv()).await.ok().flatten();
+        let Some(Ask::Hello { version, after, .. }) = hello else { return };
+        let seq = self.desk.boards().borrow().board.seq;
+        let program = env!("CARGO_PKG_VERSION").to_owned();
+        let welcome = if version != VERSION {
+            Tell::Wrong(format!(
+                "could not attach: this engine is cuelight {program} and speaks version {VERSION}, you speak {version}; \
+                 use the same cuelight"
+            ))
+        } else if after > seq {
+            Tell::Wrong("could not attach: this engine has another log; start cuelight again".to_owned())
+        } else {
+            Tell::Welcome { version: VERSION, program, instance: self.instance.clone(), seq }
+        };
+        let refused = matches!(welcome, Tell::Wrong(_));
+        if self.line.outgoing.send(welcome).await.is_err() || refused {
+            return;
+        }
+        let gone = self.closing.child_token();
+        let telling = tell_events(self.desk.clone(), self.line.outgoing.clone(), after);
+        let stop = gone.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = telling => stop.cancel(),
+            }
+        });
+        self.listen(&gone).await;
+        gone.cancel();
+    }
+
+    async fn listen(&mut self, gone: &CancellationToken) {
+        let free = Arc::new(Semaphore::new(QUESTIONS_MAX));
+        let mut rings = self.desk.signals(None);
+        let mut followed: VecDeque<(RunId, CancellationToken)> = VecDeque::new();
+        loop {
+            tokio::select! {
+                () = gone.cancelled() => return,
+                ring = rings.next() => {
+                    let Some(ring) = ring else { return };
+                    drop(self.line.outgoing.try_send(Tell::Signal(Signal::clone(&ring))));
+                }
+                ask = self.line.incoming.recv() => match ask {
+                    None | Some(Ask::Hello { .. }) => return,
+                    Some(Ask::Follow { run }) => {
+                        if followed.iter().all(|(it, _)| *it != run) {
+                            let stop = gone.child_token();
+                            let output = tell_output(self.desk.signals(Some(run)), self.line.outgoing.clone());
+                            self.tasks.spawn(until(stop.clone(), output));
+                            followed.push_back((run, stop));
+                        }
+                        if followed.len() > FOLLOWED_MAX {
+                            followed.pop_front().into_iter().for_each(|(_, stop)| stop.cancel());
+                        }
+                    }
+                    Some(Ask::Question { number, question }) => {
+                        let Ok(turn) = free.clone().acquire_owned().await else { return };
+                        let (desk, outgoing) = (self.desk.clone(), self.line.outgoing.clone());
+                        self.tasks.spawn(until(gone.clone(), async move {
+                            let answer = answer(&desk, question).await;
+                            drop(outgoing.send(Tell::Answer { number, answer }).await);
+                            drop(turn);
+                        }));
+                    }
+                },
+            }
+        }
+    }
+}
+
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+async fn answer(desk: &LocalDesk, question: Question) -> Answer {
+    match question {
+        Question::Submit(request) => Answer::Reply(Box::new(desk.submit(*request).await)),
+        Question::Launch(launch) => Answer::Reply(Box::new(desk.launch(*launch).await)),
+        Question::Preview(command) => Answer::Preview(desk.preview(*command).await),
+        Question::Read(Want::Past { .. }) => {
+            Answer::Page(Page::Missing("could not send a board; read the events and fold them".to_owned()))
+        }
+        Question::Read(want) => Answer::Page(desk.read(want).await),
+    }
+}
+
+/// Everything after `sent`, for ever; ends when the line does.
+async fn tell_events(desk: LocalDesk, outgoing: mpsc::Sender<Tell>, mut sent: Seq) {
+    let mut boards = desk.boards();
+    let mut trouble = None;
+    loop {
+        let seen = boards.borrow_and_update().clone();
+        while sent < seen.board.seq {
+            let want = Want::Events { run: None, after: sent, limit: PAGE_EVENTS };
+            let Page::Events { events, .. } = desk.read(want).await else { return };
+            let Some((last, _)) = events.last() else { return };
+            sent = *last;
+            if outgoing.send(Tell::Events(events)).await.is_err() {
+                return;
+            }
+        }
+        if seen.trouble != trouble {
+            trouble.clone_from(&seen.trouble);
+            if outgoing.send(Tell::Trouble(seen.trouble)).await.is_err() {
+                return;
+            }
+        }
+        if boards.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn tell_output(mut signals: Signals, outgoing: mpsc::Sender<Tell>) {
+    while let Some(signal) = signals.next().await {
+        if matches!(*signal, Signal::Output { .. }) {
+            drop(outgoing.try_send(Tell::Signal(Signal::clone(&signal))));
+        }
+    }
+}

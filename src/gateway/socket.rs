@@ -1,0 +1,139 @@
+//! The unix socket of an engine: `.cuelight/socket`, for the user who owns the workspace and nobody else.
+//!
+//! It asks the kernel who is there and gives each peer a seat of its own. The owner of the workspace alone listens, so a
+//! socket that is found belongs to nobody and is removed.
+
+use super::{frame::Tell, line::Line, seat::Seat};
+use crate::{
+    engine::Channel,
+    runtime::{Entropy, LocalDesk, People, Tasks},
+};
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
+use std::{
+    io,
+    os::fd::{AsRawFd as _, OwnedFd},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Seats at once.
+const SEATS_MAX: usize = 64;
+/// Bytes of a path that fit into the address of a socket.
+const PATH_BYTES_MAX: usize = 100;
+/// After a failure to accept (too many open files).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether a peer may have a seat.
+///
+/// # Errors
+/// Why not.
+pub fn admit(peer: u32, owner: u32) -> Result<(), String> {
+    if peer == owner {
+        Ok(())
+    } else {
+        Err(format!(
+            "could not attach: this engine belongs to uid {owner}, you are uid {peer}; ask its owner"
+        ))
+    }
+}
+
+/// Listens at `path` until `closing`, then removes it. Every peer gets a desk stamped with who the kernel says it is.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub fn serve_socket(
+    path: &Path,
+    desk: LocalDesk,
+    people: Arc<People>,
+    tasks: &Tasks,
+    closing: CancellationToken,
+) -> Result<(), String> {
+    let said =
+        |error: io::Error| format!("could not listen at {}: {error}; see its directory", path.display());
+    let listener = listen(path).map_err(said)?;
+    let (path, all) = (path.to_owned(), tasks.clone());
+    let instance = Entropy.request_id().0;
+    tasks.spawn(async move {
+        tokio::select! {
+            () = closing.cancelled() => {}
+            () = accept_all(listener, desk, people, instance, all, closing.clone()) => {}
+        }
+        // Somebody may have removed it already; a new owner removes it anyway.
+        let _ = rustix::fs::unlink(&path);
+    });
+    Ok(())
+}
+
+/// A path that fits: a long one is reached through its open directory.
+pub(super) fn short_path(path: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)> {
+    if path.as_os_str().len() <= PATH_BYTES_MAX {
+        return Ok((path.to_owned(), None));
+    }
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::INVAL.into()) };
+    let dir = rustix::fs::open(dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok((PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd())).join(name), Some(dir)))
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let (short, _open) = short_path(path)?;
+    match rustix::fs::unlink(&short) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let listener = UnixListener::bind(&short)?;
+    // Its directory is closed to others, so nobody can have come in before this.
+    rustix::fs::chmod(&short, Mode::RUSR | Mode::WUSR)?;
+    Ok(listener)
+}
+
+async fn accept_all(
+    listener: UnixListener,
+    desk: LocalDesk,
+    people: Arc<People>,
+    instance: String,
+    tasks: Tasks,
+    closing: CancellationToken,
+) {
+    let free = Arc::new(Semaphore::new(SEATS_MAX));
+    let owner = rustix::process::geteuid().as_raw();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let seat =
+            match who(&stream, owner) {
+                Ok(peer) => free.clone().try_acquire_owned().map(|seat| (peer, seat)).map_err(|_| {
+                    format!("could not attach: all {SEATS_MAX} seats are taken; close one first")
+                }),
+                Err(why) => Err(why),
+            };
+        let line = Line::new(stream, &tasks, &closing);
+        match seat {
+            Err(why) => drop(line.outgoing.try_send(Tell::Wrong(why))),
+            Ok((peer, taken)) => {
+                let desk = desk.with_actor(people.actor(peer, Channel::Socket));
+                let seat = Seat::new(line, desk, instance.clone(), tasks.clone(), closing.clone());
+                tasks.spawn(async move {
+                    seat.serve().await;
+                    drop(taken);
+                });
+            }
+        }
+    }
+}
+
+fn who(stream: &UnixStream, owner: u32) -> Result<u32, String> {
+    let peer = stream.peer_cred().map_err(|error| format!("could not attach: who is there? {error}"))?.uid();
+    admit(peer, owner).map(|()| peer)
+}

@@ -1,0 +1,189 @@
+//! Reads what is kept: events, output, files, plans. Nothing here waits for the engine, and nothing here changes anything.
+
+use super::{OutputPart, Page, Tasks, Want, effects::attempt_dir};
+use crate::{
+    base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, RunId, Seq},
+    engine::{Event, Fact, RunEvent},
+    projection::Board,
+    store::{Reader, SpoolReader, StoreError, Workspace},
+    tool::read_evidence,
+};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Events in one page.
+const PAGE_EVENTS_MAX: u32 = 1024;
+/// Bytes in one page: at most so many, or one event.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Connections kept for the next who reads.
+const READERS_KEPT: usize = 4;
+
+/// What is kept in a workspace.
+#[derive(Clone, Debug)]
+pub(super) struct Archive {
+    workspace: Workspace,
+    readers: Arc<Mutex<Vec<Reader>>>,
+    tasks: Tasks,
+}
+
+impl Archive {
+    pub(super) fn new(workspace: Workspace, tasks: Tasks) -> Self {
+        Self { workspace, readers: Arc::default(), tasks }
+    }
+
+    pub(super) fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// One page of what is wanted.
+    pub(super) async fn read(&self, want: Want) -> Page {
+        let this = self.clone();
+        let read =
+            self.tasks.spawn_blocking(move || this.read_now(&want).unwrap_or_else(Page::Missing)).await;
+        read.unwrap_or_else(|_| Page::Missing("could not read that: a fault of cuelight".to_owned()))
+    }
+
+    /// Every event there is, in order.
+    pub(super) fn each_event(&self, mut take: impl FnMut(Seq, &Event)) -> Result<(), StoreError> {
+        let reader = Reader::open(&self.workspace)?;
+        let mut next = Seq(1);
+        loop {
+            let events = reader.events(next, PAGE_EVENTS_MAX as usize)?;
+            let Some((last, _)) = events.last() else { return Ok(()) };
+            next = Seq(last.0 + 1);
+            for (seq, event) in &events {
+                take(*seq, event);
+            }
+        }
+    }
+
+    fn read_now(&self, want: &Want) -> Result<Page, String> {
+        match want {
+            Want::Events { run, after, limit } => self.events(*run, *after, *limit),
+            Want::Output { attempt, part } => self.output(*attempt, *part).map_err(|error| {
+                format!("could not read the output of {attempt}: {error}; see the spool of the workspace")
+            }),
+            Want::Blob { digest, from } => self.blob(*digest, *from),
+            Want::Kept { attempt, path, from } => {
+                let dir = attempt_dir(&self.workspace.spool(), *attempt).join("artifacts");
+                let bytes = read_evidence(&dir, path, ARTIFACT_BYTES_MAX)?;
+                Ok(stretch(&bytes, *from))
+            }
+            Want::Plan(run) => self.plan(*run),
+            Want::Past { run, until } => self.past(*run, *until),
+        }
+    }
+
+    fn events(&self, run: Option<RunId>, after: Seq, limit: u32) -> Result<Page, String> {
+        let (from, limit) = (Seq(after.0.saturating_add(1)), limit.min(PAGE_EVENTS_MAX) as usize);
+        let mut events = self.with_reader(|reader| match run {
+            Some(run) => reader.events_of(run, from, limit),
+            None => reader.events(from, limit),
+        })?;
+        let mut more = events.len() == limit;
+        let mut bytes = 0;
+        let fitting = events.iter().take_while(|(_, event)| {
+            let before = bytes;
+            bytes += size(event);
+            before == 0 || bytes <= PAGE_BYTES_MAX
+        });
+        let fitting = fitting.count();
+        more |= fitting < events.len();
+        events.truncate(fitting);
+        Ok(Page::Events { events, more })
+    }
+
+    fn output(&self, attempt: AttemptId, part: OutputPart) -> io::Result<Page> {
+        let spool = SpoolReader::new(&attempt_dir(&self.workspace.spool(), attempt));
+        let total = spool.total()?;
+        let length = PAGE_BYTES_MAX as u64;
+        let stretch = match part {
+            OutputPart::From(from) => spool.read(from, length)?,
+            OutputPart::LastLines(lines) => {
+                let from = spool.lines_back(total, lines as usize)?;
+                if total - from.min(total) > length {
+                    spool.tail(length)?
+                } else {
+                    spool.read(from, length)?
+                }
+            }
+        };
+        Ok(Page::Bytes { from: stretch.offset, total: total.max(stretch.end()), bytes: stretch.bytes })
+    }
+
+    fn blob(&self, digest: Digest, from: u64) -> Result<Page, String> {
+        let bytes = self.with_reader(|reader| reader.blob(digest))?;
+        let missing =
+            || format!("could not find a kept file with digest {digest}; see the run it belongs to");
+        Ok(stretch(&bytes.ok_or_else(missing)?, from))
+    }
+
+    fn plan(&self, run: RunId) -> Result<Page, String> {
+        let first = self.with_reader(|reader| reader.events_of(run, Seq(1), 1))?;
+        match first.into_iter().next().map(|(_, event)| event.fact) {
+            Some(Fact::Run(_, RunEvent::Created { plan, .. })) => Ok(Page::Plan(plan)),
+            _ => Err(no_run(run)),
+        }
+    }
+
+    fn past(&self, run: RunId, until: Option<Seq>) -> Result<Page, String> {
+        let mut board = Board::default();
+        let (mut next, until) = (Seq(1), until.unwrap_or(Seq(u64::MAX)));
+        loop {
+            let events = self.with_reader(|reader| reader.events_of(run, next, PAGE_EVENTS_MAX as usize))?;
+            for (seq, event) in events.iter().filter(|(seq, _)| *seq <= until) {
+                board.apply(*seq, event);
+            }
+            match events.last() {
+                Some((last, _)) if *last < until => next = Seq(last.0 + 1),
+                None if next == Seq(1) => return Err(no_run(run)),
+                Some(_) | None => return Ok(Page::Past(Arc::new(board))),
+            }
+        }
+    }
+
+    /// With a connection of its own, kept for the next.
+    fn with_reader<T>(&self, work: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, String> {
+        let kept = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = kept().pop();
+        let reader = match free {
+            Some(reader) => reader,
+            None => Reader::open(&self.workspace).map_err(|error| error.to_string())?,
+        };
+        let result = work(&reader).map_err(|error| error.to_string());
+        let mut readers = kept();
+        if readers.len() < READERS_KEPT {
+            readers.push(reader);
+        }
+        result
+    }
+}
+
+fn no_run(run: RunId) -> String {
+    format!("could not find run {run}; `cuelight runs` lists what there is")
+}
+
+fn stretch(bytes: &[u8], from: u64) -> Page {
+    let start = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
+    let end = bytes.len().min(start + PAGE_BYTES_MAX);
+    Page::Bytes { from: start as u64, bytes: bytes[start..end].to_vec(), total: bytes.len() as u64 }
+}
+
+/// Bytes of an event as JSON.
+fn size(event: &Event) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, event).expect("an event is JSON, and counting does not fail");
+    count.0
+}

@@ -1,0 +1,235 @@
+//! An effect becomes a call, and its result a command: what the engine asked for is done here, once it is on disk.
+//!
+//! Nothing here decides or waits for long: each call is a task, and at most `PROCESSES_MAX` of them run a process at once;
+//! the others queue. The table of running calls belongs to the loop alone.
+
+use super::{Clock, Hands, Inbound, Keep, Signal, Tasks};
+use crate::{
+    base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, RunId, StepIx},
+    engine::{Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
+    tool::{self, Answer, Call, Ended, Host, collect_artifacts, hash_files, read_evidence, run_process},
+};
+use futures_util::FutureExt as _;
+use std::{
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// Processes at once, over all runs.
+const PROCESSES_MAX: usize = 256;
+
+/// Carries out effects with the tools of this machine.
+pub struct Effects<C> {
+    shared: Arc<Shared<C>>,
+    calls: BTreeMap<AttemptId, (Purpose, CancellationToken)>,
+}
+
+/// What every call needs.
+struct Shared<C> {
+    host: Host,
+    keep: Keep,
+    clock: C,
+    results: mpsc::Sender<Inbound>,
+    ring: broadcast::Sender<Arc<Signal>>,
+    tasks: Tasks,
+    free: Semaphore,
+    closing: CancellationToken,
+}
+
+impl<C: Clock> Effects<C> {
+    /// Results go to `results`; whoever listens to `ring` hears what happens meanwhile. `closing` ends all calls.
+    pub fn new(
+        host: Host,
+        keep: Keep,
+        clock: C,
+        results: mpsc::Sender<Inbound>,
+        ring: broadcast::Sender<Arc<Signal>>,
+        tasks: Tasks,
+        closing: CancellationToken,
+    ) -> Self {
+        let free = Semaphore::new(PROCESSES_MAX);
+        let shared = Shared { host, keep, clock, results, ring, tasks, free, closing };
+        Self { shared: Arc::new(shared), calls: BTreeMap::new() }
+    }
+
+    fn call(&mut self, attempt: AttemptId, purpose: Purpose, launch: Launch, effect_key: Digest) {
+        let cancel = self.shared.closing.child_token();
+        self.calls.insert(attempt, (purpose, cancel.clone()));
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks.spawn(async move {
+            let work = AssertUnwindSafe(shared.call(attempt, &launch, effect_key, &cancel)).catch_unwind();
+            let outcome = work.await.unwrap_or_else(|_| fault());
+            // What was ended because we are going is judged by whoever takes up the log next.
+            if !shared.closing.is_cancelled() {
+                let command = Command::AttemptEnded { attempt, outcome: Box::new(outcome) };
+                drop(shared.results.send(Inbound::Told(command)).await);
+            }
+        });
+    }
+
+    fn end(&mut self, run: RunId, step: Option<StepIx>) {
+        let first = AttemptId { run, step: step.unwrap_or(StepIx(0)), number: 0 };
+        let last = AttemptId { run, step: step.unwrap_or(StepIx(u32::MAX)), number: u32::MAX };
+        for (purpose, cancel) in self.calls.range(first..=last).map(|(_, it)| it) {
+            if *purpose != Purpose::Undo {
+                cancel.cancel();
+            }
+        }
+    }
+
+    fn look(&self, run: RunId, step: StepIx, files: Vec<String>, patterns: Vec<Vec<String>>) {
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks.spawn(async move {
+            let worker = Arc::clone(&shared);
+            let work = shared.tasks.spawn_blocking(move || worker.look(files, patterns));
+            // A panic there is ours; the step is told that nothing could be read, by name.
+            let facts = work.await.unwrap_or_default();
+            drop(shared.results.send(Inbound::Told(Command::FactsFetched { run, step, facts })).await);
+        });
+    }
+}
+
+impl<C: Clock> Hands for Effects<C> {
+    fn carry(&mut self, effect: Effect) {
+        match effect {
+            Effect::Call { attempt, purpose, launch, effect_key } => {
+                self.call(attempt, purpose, *launch, effect_key);
+            }
+            Effect::End { run, step } => self.end(run, step),
+            Effect::Look { run, step, files, patterns } => self.look(run, step, files, patterns),
+            // An error means that nobody listens.
+            Effect::Ring { run, gate } => drop(self.shared.ring.send(Arc::new(Signal::Ring { run, gate }))),
+        }
+    }
+
+    fn ended(&mut self, attempt: AttemptId) {
+        self.calls.remove(&attempt);
+    }
+}
+
+impl<C: Clock> Shared<C> {
+    async fn call(
+        self: &Arc<Self>,
+        attempt: AttemptId,
+        launch: &Launch,
+        effect_key: Digest,
+        cancel: &CancellationToken,
+    ) -> Outcome {
+        let turn = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return never_started(),
+            turn = self.free.acquire() => turn.expect("it is never closed"),
+        };
+        let dir = self.keep.attempt_dir(attempt);
+        let call = Call {
+            attempt_dir: dir.clone(),
+            run: attempt.run.to_string(),
+            step: attempt.step.0.to_string(),
+            attempt: attempt.to_string(),
+            effect_key: effect_key.to_string(),
+        };
+        let start = self.clock.uptime();
+        let answer = run_process(&self.host, launch, &call, cancel, |progress| {
+            if self.ring.receiver_count() > 0 {
+                let from = progress.total - progress.bytes.len() as u64;
+                let output = Signal::Output { attempt, from, bytes: progress.bytes.to_vec() };
+                drop(self.ring.send(Arc::new(output)));
+            }
+        })
+        .await;
+        drop(turn);
+        let ran_for = crate::base::Span(self.clock.uptime().0.saturating_sub(start.0));
+        let mut outcome = Outcome { ran_for, ..outcome(answer) };
+        if outcome.failure.is_none() && !launch.artifacts.is_empty() {
+            let (shared, launch) = (Arc::clone(self), launch.clone());
+            let kept = self.tasks.spawn_blocking(move || shared.keep_artifacts(&launch, &dir)).await;
+            match kept.unwrap_or_else(|_| Err("could not keep its artifacts: a fault of cuelight".to_owned()))
+            {
+                Ok(artifacts) => outcome.artifacts = artifacts,
+                Err(message) => outcome.failure = Some(failed(FailureMode::AgentContract, message)),
+            }
+        }
+        outcome
+    }
+
+    /// Copies what a step leaves before the next step changes it. Patterns count from its working directory.
+    fn keep_artifacts(&self, launch: &Launch, attempt_dir: &Path) -> Result<Vec<FileFact>, String> {
+        let dir =
+            launch.dir.as_ref().map_or_else(|| self.keep.root().to_owned(), |it| self.keep.root().join(it));
+        let found = collect_artifacts(&dir, &launch.artifacts, attempt_dir, ARTIFACT_BYTES_MAX)?;
+        Ok(found
+            .into_iter()
+            .map(|it| FileFact {
+                path: it.path.to_string_lossy().into_owned(),
+                digest: Some(it.digest),
+                bytes: it.bytes,
+                problem: None,
+            })
+            .collect())
+    }
+
+    fn look(&self, files: Vec<String>, patterns: Vec<Vec<String>>) -> Facts {
+        let files = files.into_iter().map(|path| self.look_at(path)).collect();
+        let hash = |arguments: Vec<String>| {
+            let hash = hash_files(self.keep.root(), &arguments).unwrap_or_default();
+            (arguments, hash)
+        };
+        Facts { files, hashes: patterns.into_iter().map(hash).collect() }
+    }
+
+    fn look_at(&self, path: String) -> FileFact {
+        let read = read_evidence(self.keep.root(), &path, ARTIFACT_BYTES_MAX);
+        let kept = read.and_then(|bytes| {
+            let length = bytes.len() as u64;
+            self.keep.put(bytes).map(|digest| (digest, length))
+        });
+        match kept {
+            Ok((digest, bytes)) => FileFact { path, digest: Some(digest), bytes, problem: None },
+            Err(problem) => FileFact { path, digest: None, bytes: 0, problem: Some(problem) },
+        }
+    }
+}
+
+/// What the engine is told about what the tool saw.
+fn outcome(answer: Answer) -> Outcome {
+    let not_started = matches!(answer.ended, Ended::NotStarted { .. });
+    let failure = answer.failure().map(|tool::Failure { mode, message }| Failure {
+        mode,
+        message: answer.output_lost.as_ref().map_or(message.clone(), |lost| format!("{message}; {lost}")),
+        tail: answer.tail.clone(),
+        not_started,
+    });
+    Outcome {
+        failure,
+        exit_code: if let Ended::Exit(code) = answer.ended { Some(code) } else { None },
+        outputs: answer.outputs,
+        output_bytes: answer.output_bytes,
+        output_digest: Some(answer.output_digest),
+        ..Outcome::default()
+    }
+}
+
+fn failed(mode: FailureMode, message: String) -> Failure {
+    Failure { mode, message, tail: String::new(), not_started: false }
+}
+
+/// Ended while it stood in the queue.
+fn never_started() -> Outcome {
+    let message = "was cancelled before it began".to_owned();
+    let failure = Failure { not_started: true, ..failed(FailureMode::UserCancelled, message) };
+    Outcome { failure: Some(failure), ..Outcome::default() }
+}
+
+fn fault() -> Outcome {
+    let message = "could not learn how it ended: a fault of cuelight; see whether it still runs".to_owned();
+    Outcome { failure: Some(failed(FailureMode::SystemCrash, message)), ..Outcome::default() }
+}
+
+/// The directory of an attempt: what it wrote, and what it left.
+pub(super) fn attempt_dir(spool: &Path, attempt: AttemptId) -> PathBuf {
+    spool.join(attempt.run.to_string()).join(format!("{}.{}", attempt.step.0, attempt.number))
+}

@@ -1,0 +1,163 @@
+//! Start and end of an engine: the log is opened and folded, what a dead console left running is ended, then the loop
+//! takes it up. Crash recovery is this same path, always.
+//!
+//! It closes in this order: nobody is let in, nothing more is decided, calls are ended, the writer finishes, the
+//! workspace is given up. What was in flight is judged at the next start, as after a crash.
+
+use super::{
+    Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
+    archive::Archive, keep::Log,
+};
+use crate::{
+    base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE},
+    engine::{Actor, AttemptEvent, Event, Fact},
+    store::{Journal, Owner, OwnerError, Workspace},
+    tool::{Host, SecretStore, end_orphans},
+};
+use futures_util::FutureExt as _;
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc};
+use tokio::{
+    sync::{broadcast, mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Signals kept for who is slow.
+const SIGNALS_MAX: usize = 1024;
+
+/// What an engine is started with.
+pub struct Setup {
+    /// Where.
+    pub workspace: Workspace,
+    /// Who sits at the desk of this process.
+    pub actor: Actor,
+    /// All that a process of a step inherits.
+    pub environment: Vec<(String, String)>,
+    /// Where the values of secrets come from.
+    pub secrets: SecretStore,
+}
+
+/// An engine in this process, and all it has started.
+pub struct Engine {
+    desk: LocalDesk,
+    tasks: Tasks,
+    /// Seats, then the loop, then calls: each ended before the next.
+    doors: CancellationToken,
+    deciding: CancellationToken,
+    calls: CancellationToken,
+    looping: JoinHandle<()>,
+    journal: Arc<Journal>,
+    owner: Owner,
+}
+
+impl Engine {
+    /// Takes the workspace and goes on where the last one stopped.
+    ///
+    /// # Errors
+    /// When somebody else owns it, or it cannot be used.
+    pub async fn start(setup: Setup) -> Result<Self, OwnerError> {
+        let tasks = Tasks::default();
+        let worker = tasks.clone();
+        let workspace = setup.workspace.clone();
+        let opened = tasks.spawn_blocking(move || open(&workspace, &worker)).await;
+        let Opened { owner, journal, conductor, archive, in_flight } =
+            opened.expect("opening does not panic")?;
+        let journal = Arc::new(journal);
+        let (inbox, arrived) = mpsc::channel(INBOX_COMMANDS_MAX);
+        let (seen, boards) = watch::channel(Seen { board: conductor.board(), trouble: None });
+        let (ring, _) = broadcast::channel(SIGNALS_MAX);
+        let (doors, deciding, calls) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let root = setup.workspace.root().to_owned();
+        let orphaned = root.clone();
+        let effects = Effects::new(
+            Host::new(root, setup.environment, setup.secrets, KILL_GRACE),
+            Keep::new(setup.workspace, Arc::clone(&journal)),
+            SystemClock,
+            inbox.clone(),
+            ring.clone(),
+            tasks.clone(),
+            calls.clone(),
+        );
+        let podium = Podium {
+            conductor,
+            journal: Log { journal: Arc::clone(&journal), tasks: tasks.clone() },
+            clock: SystemClock,
+            hands: effects,
+            inbox: arrived,
+            seen: seen.clone(),
+            closing: deciding.clone(),
+        };
+        let looping = tasks.spawn(async move {
+            if !in_flight.is_empty() {
+                // What cannot be ended belongs to another user by now; the engine asks a person where it matters.
+                let _ = end_orphans(&orphaned, KILL_GRACE).await;
+            }
+            if AssertUnwindSafe(podium.run()).catch_unwind().await.is_err() {
+                let why = "could not go on: a fault of cuelight; nothing recorded is lost, start it again"
+                    .to_owned();
+                seen.send_modify(|seen| seen.trouble = Some(Trouble::Stopped(why)));
+            }
+        });
+        let desk =
+            LocalDesk { actor: Arc::new(setup.actor), inbox, boards, ring, archive, tasks: tasks.clone() };
+        Ok(Self { desk, tasks, doors, deciding, calls, looping, journal, owner })
+    }
+
+    /// The desk of whoever sits here.
+    pub fn desk(&self) -> LocalDesk {
+        self.desk.clone()
+    }
+
+    /// Where seats start their tasks, and when they have to go.
+    pub fn doors(&self) -> (&Tasks, &CancellationToken) {
+        (&self.tasks, &self.doors)
+    }
+
+    /// Ends everything in order, and returns when nothing of it is left.
+    pub async fn close(self) {
+        self.doors.cancel();
+        self.deciding.cancel();
+        // An error means that it panicked, which was told already.
+        drop(self.looping.await);
+        self.calls.cancel();
+        drop(self.desk);
+        self.tasks.join().await;
+        // The last one who holds the journal waits for its writer.
+        let journal = self.journal;
+        let last = Tasks::default();
+        drop(last.spawn_blocking(move || drop(journal)).await);
+        drop(self.owner);
+    }
+}
+
+struct Opened {
+    owner: Owner,
+    journal: Journal,
+    conductor: Conductor,
+    archive: Archive,
+    /// Calls that had begun and not ended.
+    in_flight: BTreeSet<AttemptId>,
+}
+
+fn open(workspace: &Workspace, tasks: &Tasks) -> Result<Opened, OwnerError> {
+    let owner = Owner::take(workspace)?;
+    let (journal, _) = Journal::open(workspace, &owner, Entropy.secret())?;
+    let archive = Archive::new(workspace.clone(), tasks.clone());
+    let mut conductor = Conductor::new();
+    let mut in_flight = BTreeSet::new();
+    archive.each_event(|seq, event| {
+        conductor.replay(seq, event);
+        follow(&mut in_flight, event);
+    })?;
+    Ok(Opened { owner, journal, conductor, archive, in_flight })
+}
+
+fn follow(in_flight: &mut BTreeSet<AttemptId>, event: &Event) {
+    let Fact::Attempt(run, step, number, it) = &event.fact else { return };
+    let attempt = AttemptId { run: *run, step: *step, number: *number };
+    match it {
+        AttemptEvent::Started { .. } => drop(in_flight.insert(attempt)),
+        AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => drop(in_flight.remove(&attempt)),
+    }
+}

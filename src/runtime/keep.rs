@@ -1,0 +1,65 @@
+//! Where the files of calls lie, and where evidence is kept.
+
+use super::effects::attempt_dir;
+use crate::{
+    base::{AttemptId, Digest},
+    store::{AppendError, Appended, Batch, Journal, Workspace},
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc::sync_channel},
+};
+use tokio::sync::oneshot;
+
+use super::{JournalPort, Tasks};
+
+/// The files of a workspace, as far as calls need them.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    workspace: Workspace,
+    journal: Arc<Journal>,
+}
+
+impl Keep {
+    /// Of a workspace whose log this is.
+    pub const fn new(workspace: Workspace, journal: Arc<Journal>) -> Self {
+        Self { workspace, journal }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        self.workspace.root()
+    }
+
+    pub(super) fn attempt_dir(&self, attempt: AttemptId) -> PathBuf {
+        attempt_dir(&self.workspace.spool(), attempt)
+    }
+
+    /// Keeps bytes under their digest; returns when they are on disk. Waits, so it has a thread of its own.
+    pub(super) fn put(&self, bytes: Vec<u8>) -> Result<Digest, String> {
+        let (sender, receiver) = sync_channel(1);
+        self.journal.put_blob(bytes, move |result| drop(sender.send(result)));
+        match receiver.recv() {
+            Ok(result) => result.map_err(|error| error.to_string()),
+            Err(_) => Err("could not record: the writer has ended; start cuelight again".to_owned()),
+        }
+    }
+}
+
+/// The log as the loop sees it.
+pub(super) struct Log {
+    pub(super) journal: Arc<Journal>,
+    pub(super) tasks: Tasks,
+}
+
+impl JournalPort for Log {
+    async fn append(&mut self, batch: Arc<Batch>) -> Result<Appended, AppendError> {
+        let (sender, receiver) = oneshot::channel();
+        self.journal.append(batch, move |result| drop(sender.send(result)));
+        receiver.await.unwrap_or_else(|_| Err(AppendError::Fatal("its writer has ended".to_owned())))
+    }
+
+    async fn has_room(&mut self) -> bool {
+        let journal = Arc::clone(&self.journal);
+        self.tasks.spawn_blocking(move || journal.has_room()).await.unwrap_or(false)
+    }
+}

@@ -1,0 +1,93 @@
+//! The desk of an engine in this process. Who asks is whoever this desk was made for.
+
+use super::{
+    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, Signal, Signals, Tasks, Want,
+    archive::Archive, launch::prepare, stamped,
+};
+use crate::{
+    base::RunId,
+    engine::{Actor, CauseOfLaunch, Command, Event, Launching, Refusal},
+};
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Stands beside the loop, and holds nothing that the loop needs.
+#[derive(Clone, Debug)]
+pub struct LocalDesk {
+    pub(super) actor: Arc<Actor>,
+    pub(super) inbox: mpsc::Sender<Inbound>,
+    pub(super) boards: Boards,
+    pub(super) ring: broadcast::Sender<Arc<Signal>>,
+    pub(super) archive: Archive,
+    pub(super) tasks: Tasks,
+}
+
+impl LocalDesk {
+    /// The same desk for somebody else: each door has one for whoever comes through it.
+    #[must_use]
+    pub fn with_actor(&self, actor: Actor) -> Self {
+        Self { actor: Arc::new(actor), ..self.clone() }
+    }
+
+    /// Who asks here.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+fn gone() -> String {
+    "could not record: the engine has ended; start cuelight again".to_owned()
+}
+
+impl Desk for LocalDesk {
+    async fn submit(&self, request: Request) -> Reply {
+        let command = match stamped(request.command, &self.actor) {
+            Ok(command) => command,
+            Err(refusal) => return Reply::Refused(refusal),
+        };
+        let (sender, receiver) = oneshot::channel();
+        let asked = Inbound::Asked { request: Request { id: request.id, command }, reply: sender };
+        if self.inbox.send(asked).await.is_err() {
+            return Reply::NotRecorded(gone());
+        }
+        receiver.await.unwrap_or_else(|_| Reply::NotRecorded(gone()))
+    }
+
+    async fn preview(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        let command = stamped(command, &self.actor)?;
+        let (sender, receiver) = oneshot::channel();
+        if self.inbox.send(Inbound::Preview { command, reply: sender }).await.is_err() {
+            return Err(Refusal::Other(gone()));
+        }
+        receiver.await.unwrap_or_else(|_| Err(Refusal::Other(gone())))
+    }
+
+    async fn launch(&self, mut launch: LaunchRequest) -> Reply {
+        let id = launch.id.clone();
+        let trace = launch.trace.take().unwrap_or_else(|| Entropy.request_id().0);
+        let archive = self.archive.clone();
+        let work = self.tasks.spawn_blocking(move || prepare(&launch, archive.workspace().root()));
+        let plan = match work.await {
+            Ok(Ok(plan)) => plan,
+            Ok(Err(reply)) => return reply,
+            Err(_) => {
+                return Reply::NotRecorded("could not read the workflow: a fault of cuelight".to_owned());
+            }
+        };
+        let (by, seed, cause) = (Actor::clone(&self.actor), Entropy.seed(), CauseOfLaunch::Asked);
+        let command = Command::Launch(Box::new(Launching { plan, by, seed, cause, trace }));
+        self.submit(Request { id, command }).await
+    }
+
+    fn boards(&self) -> Boards {
+        self.boards.clone()
+    }
+
+    fn signals(&self, of: Option<RunId>) -> Signals {
+        Signals::new(of, self.ring.subscribe())
+    }
+
+    async fn read(&self, want: Want) -> Page {
+        self.archive.read(want).await
+    }
+}

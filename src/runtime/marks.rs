@@ -1,0 +1,71 @@
+//! What the store is told beside events, because it interprets none: which runs are open, and the second wall around
+//! gates: one vote for each person at one epoch, one end for each gate.
+
+use crate::{
+    base::{Epoch, GateId},
+    engine::{Event, Fact, GateEvent, RunEvent},
+    store::Mark,
+};
+use std::collections::BTreeMap;
+
+/// What has to be known of the open gates to mark what happens to them.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    gates: BTreeMap<GateId, Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    epoch: Epoch,
+    /// How often each principal took a vote back at this epoch: then they may vote once more.
+    withdrawn: BTreeMap<String, u32>,
+}
+
+impl Marks {
+    /// The marks of one event; events are told in order, also those that are on disk already.
+    pub(super) fn of(&mut self, event: &Event) -> Option<Mark> {
+        match &event.fact {
+            Fact::Run(run, RunEvent::Created { .. } | RunEvent::Compensating) => Some(Mark::RunOpened(*run)),
+            Fact::Run(run, RunEvent::Ended { .. }) => Some(Mark::RunRested(*run)),
+            Fact::Gate(_, _, gate, it) => self.of_gate(*gate, it),
+            Fact::Run(..)
+            | Fact::Step(..)
+            | Fact::Attempt(..)
+            | Fact::Undo(..)
+            | Fact::Scope(..)
+            | Fact::Recovered { .. } => None,
+        }
+    }
+
+    fn of_gate(&mut self, gate: GateId, event: &GateEvent) -> Option<Mark> {
+        match event {
+            GateEvent::Asked { ask, .. } => {
+                self.gates.insert(gate, Open { epoch: ask.epoch, withdrawn: BTreeMap::new() });
+                None
+            }
+            GateEvent::Withdrawn { by } => {
+                let open = self.gates.get_mut(&gate)?;
+                *open.withdrawn.entry(by.principal()).or_default() += 1;
+                None
+            }
+            GateEvent::Voted(vote) => {
+                let open = self.gates.get(&gate)?;
+                let mut principal = vote.by.principal();
+                if let Some(times) = open.withdrawn.get(&principal) {
+                    principal = format!("{principal} after {times} withdrawn");
+                }
+                Some(Mark::Voted { decision: vote.decision.clone(), gate, epoch: open.epoch, principal })
+            }
+            GateEvent::Resolved { .. } => {
+                let open = self.gates.remove(&gate)?;
+                Some(Mark::Resolved { gate, epoch: open.epoch })
+            }
+            GateEvent::Refused { .. }
+            | GateEvent::Edited { .. }
+            | GateEvent::Commented { .. }
+            | GateEvent::Armed { .. }
+            | GateEvent::Reminded { .. }
+            | GateEvent::Escalated { .. } => None,
+        }
+    }
+}

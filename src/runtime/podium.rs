@@ -1,0 +1,323 @@
+//! The loop around the conductor: gather, decide, append, release. All waiting of the engine is done here.
+//!
+//! Whatever arrives while a batch is being synced is the next batch: no timer, no tuning. When the append fails for want
+//! of room, the same batch is appended again until it succeeds; people who ask meanwhile are told so, results of calls
+//! wait. After any other failure nothing is decided any more: memory is ahead of the disk and worth nothing.
+
+use super::{
+    Clock, Conductor, Reply, Request, Seen, Trouble, Turn,
+    answered::{Answered, Key},
+};
+use crate::{
+    base::{AttemptId, BATCH_COMMANDS_MAX, Seq, Span, Timestamp},
+    engine::{Command, Effect, Event, Refusal},
+    store::{AppendError, Appended, Batch},
+};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Between two tries to append to a full disk.
+const HOLD_PAUSE: Duration = Duration::from_secs(1);
+/// The longest sleep towards a deadline: a suspended machine or a clock that was set is noticed after this.
+const NAP_MAX: Span = Span::seconds(60);
+/// When the world asked to be woken and then did nothing, it is not asked again for so long.
+const IDLE_WAKE_PAUSE: Span = Span::seconds(1);
+
+/// What the loop needs of the log.
+pub trait JournalPort: Send + 'static {
+    /// Appends all or nothing, and returns when it is safe.
+    fn append(&mut self, batch: Arc<Batch>) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+
+    /// Whether the disk takes writes again; asked between two tries.
+    fn has_room(&mut self) -> impl Future<Output = bool> + Send;
+}
+
+/// Whoever carries out what has to be done. Must not wait: what takes time comes back as a command.
+pub trait Hands: Send + 'static {
+    /// Begins it.
+    fn carry(&mut self, effect: Effect);
+
+    /// The result of this call has arrived.
+    fn ended(&mut self, attempt: AttemptId);
+}
+
+/// What can arrive.
+#[derive(Debug)]
+pub enum Inbound {
+    /// Somebody asks, who has been stamped.
+    Asked {
+        /// What.
+        request: Request,
+        /// Gets the answer; who no longer waits for it gets none.
+        reply: oneshot::Sender<Reply>,
+    },
+    /// Somebody wants to know what would happen.
+    Preview {
+        /// If this were asked.
+        command: Command,
+        /// Gets the answer.
+        reply: oneshot::Sender<Result<Vec<Event>, Refusal>>,
+    },
+    /// The loud half says what has come of something.
+    Told(Command),
+}
+
+/// Who is waiting for an answer.
+type Waiting = Option<(Key, oneshot::Sender<Reply>)>;
+
+/// The loop and all it holds.
+pub struct Podium<J, C, H> {
+    /// Who decides.
+    pub conductor: Conductor,
+    /// Where it is written.
+    pub journal: J,
+    /// What time it is.
+    pub clock: C,
+    /// Who does it.
+    pub hands: H,
+    /// What arrives.
+    pub inbox: mpsc::Receiver<Inbound>,
+    /// Who looks.
+    pub seen: watch::Sender<Seen>,
+    /// When to stop.
+    pub closing: CancellationToken,
+}
+
+impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
+    /// Takes up the log, then goes on until it is told to stop, nobody can ask any more, or nothing can be written.
+    pub async fn run(self) {
+        let mut at_work =
+            AtWork { podium: self, answered: Answered::default(), late: Vec::new(), idle: false };
+        let (seq, now) = (at_work.podium.conductor.seq(), at_work.podium.clock.now());
+        if seq > Seq(0) {
+            let away = at_work.podium.conductor.world().away(now);
+            let recover = vec![(Command::Recover { away }, None)];
+            if at_work.play(recover).await.is_err() {
+                return at_work.refuse_all().await;
+            }
+        }
+        while let Some(inbound) = at_work.next().await {
+            let commands = at_work.gather(inbound);
+            if at_work.play(commands).await.is_err() {
+                return at_work.refuse_all().await;
+            }
+        }
+    }
+}
+
+struct AtWork<J, C, H> {
+    podium: Podium<J, C, H>,
+    answered: Answered,
+    /// Arrived while a batch was held back, or twice in one batch.
+    late: Vec<Inbound>,
+    /// Whether the last `Wake` led to nothing.
+    idle: bool,
+}
+
+/// Nothing can be written any more, or it is time to go.
+struct Over;
+
+impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
+    /// Waits for the first thing of a batch.
+    async fn next(&mut self) -> Option<Inbound> {
+        if !self.late.is_empty() {
+            return Some(self.late.remove(0));
+        }
+        loop {
+            let nap = self.nap();
+            tokio::select! {
+                biased;
+                () = self.podium.closing.cancelled() => return None,
+                inbound = self.podium.inbox.recv() => return inbound,
+                () = sleep(nap.unwrap_or_default().to_std()), if nap.is_some() => {
+                    let due = self.podium.conductor.deadline().is_some_and(|it| it <= self.podium.clock.now());
+                    if due {
+                        return Some(Inbound::Told(Command::Wake));
+                    }
+                }
+            }
+        }
+    }
+
+    /// How long nothing has to be done.
+    fn nap(&self) -> Option<Span> {
+        let floor = if self.idle { IDLE_WAKE_PAUSE } else { Span::default() };
+        let deadline = self.podium.conductor.deadline()?;
+        Some(deadline.since(self.podium.clock.now()).min(NAP_MAX).max(floor))
+    }
+
+    /// Everything that has arrived, up to one batch; previews are answered on the way.
+    fn gather(&mut self, first: Inbound) -> Vec<(Command, Waiting)> {
+        let (mut commands, mut twice) = (Vec::new(), Vec::new());
+        let now = self.podium.clock.now();
+        self.take(first, now, &mut commands, &mut twice);
+        while commands.len() < BATCH_COMMANDS_MAX {
+            let next = if self.late.is_empty() {
+                self.podium.inbox.try_recv().ok()
+            } else {
+                Some(self.late.remove(0))
+            };
+            let Some(inbound) = next else { break };
+            self.take(inbound, now, &mut commands, &mut twice);
+        }
+        if !commands.is_empty() && self.podium.conductor.deadline().is_some_and(|it| it <= now) {
+            commands.push((Command::Wake, None));
+        }
+        self.late.splice(0..0, twice);
+        commands
+    }
+
+    fn take(
+        &mut self,
+        inbound: Inbound,
+        now: Timestamp,
+        commands: &mut Vec<(Command, Waiting)>,
+        twice: &mut Vec<Inbound>,
+    ) {
+        match inbound {
+            Inbound::Preview { command, reply } => {
+                drop(reply.send(self.podium.conductor.preview(command, now)));
+            }
+            Inbound::Told(command) => {
+                if let Command::AttemptEnded { attempt, .. } = &command {
+                    self.podium.hands.ended(*attempt);
+                }
+                commands.push((command, None));
+            }
+            Inbound::Asked { request, reply } => {
+                let principal =
+                    request.command.actor().map(crate::engine::Actor::principal).unwrap_or_default();
+                let key = (principal, request.id.clone());
+                let pending = commands.iter().any(|(_, who)| who.as_ref().is_some_and(|(it, _)| *it == key));
+                if let Some(answer) = self.answered.find(&key) {
+                    drop(reply.send(answer.clone()));
+                } else if pending {
+                    twice.push(Inbound::Asked { request, reply });
+                } else {
+                    commands.push((request.command, Some((key, reply))));
+                }
+            }
+        }
+    }
+
+    /// Decides, appends and releases one batch.
+    async fn play(&mut self, commands: Vec<(Command, Waiting)>) -> Result<(), Over> {
+        let woken = commands.iter().any(|(command, _)| *command == Command::Wake);
+        let (now, uptime) = (self.podium.clock.now(), self.podium.clock.uptime());
+        let turn = self.podium.conductor.turn(commands, now, uptime);
+        let changed = !turn.is_empty();
+        self.idle = woken && !changed;
+        let released = if changed {
+            match self.append(&turn).await {
+                Ok(appended) => self.podium.conductor.committed(turn, appended),
+                Err(why) => {
+                    self.answer(turn.give_up(&why));
+                    return Err(Over);
+                }
+            }
+        } else {
+            self.podium.conductor.nothing_to_record(turn)
+        };
+        for effect in released.effects {
+            self.podium.hands.carry(effect);
+        }
+        if changed {
+            self.podium.seen.send_modify(|seen| seen.board = released.board);
+        }
+        self.answer(released.replies);
+        Ok(())
+    }
+
+    /// Appends until it succeeds; on a full disk it waits for room.
+    async fn append(&mut self, turn: &Turn<Waiting>) -> Result<Appended, String> {
+        let mut holding = false;
+        loop {
+            match self.podium.journal.append(Arc::clone(turn.batch())).await {
+                Ok(appended) => {
+                    if holding {
+                        self.podium.seen.send_modify(|seen| seen.trouble = None);
+                    }
+                    return Ok(appended);
+                }
+                Err(error @ (AppendError::Fenced | AppendError::Fatal(_))) => {
+                    let why = error.to_string();
+                    self.podium.seen.send_modify(|seen| seen.trouble = Some(Trouble::Stopped(why.clone())));
+                    return Err(why);
+                }
+                Err(error @ AppendError::NoSpace) => {
+                    let why = error.to_string();
+                    if !holding {
+                        self.podium
+                            .seen
+                            .send_modify(|seen| seen.trouble = Some(Trouble::Holding(why.clone())));
+                    }
+                    holding = true;
+                    self.hold(&why).await?;
+                    while !self.podium.journal.has_room().await {
+                        self.hold(&why).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits a while for room; people get an answer meanwhile, results of calls are kept.
+    async fn hold(&mut self, why: &str) -> Result<(), String> {
+        let pause = sleep(HOLD_PAUSE);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.podium.closing.cancelled() => return Err(why.to_owned()),
+                () = &mut pause => return Ok(()),
+                inbound = self.podium.inbox.recv() => match inbound {
+                    Some(Inbound::Told(command)) => self.late.push(Inbound::Told(command)),
+                    Some(inbound) => turn_away(inbound, why),
+                    None => return Err(why.to_owned()),
+                },
+            }
+        }
+    }
+
+    fn answer(&mut self, replies: Vec<(Waiting, Reply)>) {
+        for (waiting, reply) in replies {
+            if let Some((key, sender)) = waiting {
+                self.answered.keep(key, &reply);
+                drop(sender.send(reply));
+            }
+        }
+    }
+
+    /// Nothing is decided any more: whoever asks is told why, until the program ends.
+    async fn refuse_all(mut self) {
+        let why = match &self.podium.seen.borrow().trouble {
+            Some(Trouble::Stopped(why) | Trouble::Holding(why)) => why.clone(),
+            Some(Trouble::Lost(_) | Trouble::Unowned) | None => "could not record: it is closing".to_owned(),
+        };
+        for inbound in self.late.drain(..) {
+            turn_away(inbound, &why);
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.podium.closing.cancelled() => return,
+                inbound = self.podium.inbox.recv() => match inbound {
+                    Some(inbound) => turn_away(inbound, &why),
+                    None => return,
+                },
+            }
+        }
+    }
+}
+
+fn turn_away(inbound: Inbound, why: &str) {
+    match inbound {
+        Inbound::Asked { reply, .. } => drop(reply.send(Reply::NotRecorded(why.to_owned()))),
+        Inbound::Preview { reply, .. } => drop(reply.send(Err(Refusal::Other(why.to_owned())))),
+        Inbound::Told(_) => {}
+    }
+}

@@ -1,0 +1,185 @@
+//! Two seats on one engine, over a real socket in a directory of its own.
+
+use crate::runtime::{ann, comes_to_rest, engine_in, launch_of, run_of};
+use cuelight::{
+    base::{GateId, Seq},
+    engine::{Channel, Command, Decision, Proof, RunState, Verdict},
+    gateway::{RemoteDesk, admit, serve_socket},
+    runtime::{Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Trouble, Want},
+};
+use std::{path::Path, sync::Arc, time::Duration};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+};
+use tokio_util::sync::CancellationToken;
+
+const GATED: &str = "name: ask\nsteps:\n  - id: look\n    run: echo seen\n  - id: ok\n    needs: [look]\n    gate:\n      prompt: Go on?\n      undo-window: 0s\n  - id: go\n    needs: [ok]\n    run: echo gone\n";
+
+fn serve(engine: &Engine, dir: &Path) {
+    let (tasks, closing) = engine.doors();
+    let people = People::read("[[person]]\nname = 'bob'\nuid = 4000000000\n").expect("people");
+    let uid = rustix::process::geteuid().as_raw();
+    let people = Arc::new(people.with_os_name(uid, "me"));
+    serve_socket(&dir.join("socket"), engine.desk(), people, tasks, closing.clone()).expect("it listens");
+}
+
+async fn attached(dir: &Path) -> (RemoteDesk, Tasks, CancellationToken) {
+    let (tasks, closing) = (Tasks::default(), CancellationToken::new());
+    let desk = RemoteDesk::attach(&dir.join("socket"), &tasks, closing.clone()).await.expect("a seat");
+    (desk, tasks, closing)
+}
+
+/// Waits until a desk shows what it should.
+async fn shows<D: Desk>(desk: &D, wanted: impl Fn(&Seen) -> bool) -> Seen {
+    let mut boards = desk.boards();
+    let waited = tokio::time::timeout(Duration::from_secs(30), boards.wait_for(|it| wanted(it))).await;
+    waited.expect("in time").expect("a desk").clone()
+}
+
+async fn yes<D: Desk>(desk: &D, gate: GateId) -> Request {
+    let seen = shows(desk, |it| it.board.open_gates().next().is_some()).await;
+    let view = seen.board.gate(gate).expect("a gate").clone();
+    let decision = Decision {
+        id: Entropy.decision_id(),
+        gate,
+        epoch: view.ask.epoch,
+        ask: view.hash,
+        verdict: Verdict::Approve,
+        reason: "it looks right".to_owned(),
+        by: ann(),
+        shown_for: None,
+    };
+    Request { id: Entropy.request_id(), command: Command::Decide(Box::new(decision)) }
+}
+
+#[tokio::test]
+async fn both_desks_show_the_same_board() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    let near = engine.desk();
+    let early = run_of(&near, launch_of("name: a\nsteps:\n  - id: one\n    run: echo early\n")).await;
+    comes_to_rest(&near, early).await;
+    serve(&engine, dir.path());
+    let (far, tasks, closing) = attached(dir.path()).await;
+    assert!(far.boards().borrow().board.summary(early).is_some(), "what was before is seen at once");
+
+    let run = run_of(&far, launch_of(GATED)).await;
+    let request = yes(&far, GateId(1)).await;
+    let Command::Decide(decision) = &request.command else { panic!("a decision") };
+    assert_eq!(decision.by, ann(), "as forged by the seat");
+    let preview = far.preview(request.command.clone()).await.expect("it would be possible");
+    assert!(!preview.is_empty());
+    let reply = far.submit(request.clone()).await;
+    let Reply::Recorded(receipt) = reply else { panic!("{reply:?}") };
+    assert!(far.boards().borrow().board.seq >= receipt.seq, "who asked sees what came of it");
+    assert_eq!(far.submit(request).await, reply, "the same request, the same answer");
+
+    let board = comes_to_rest(&far, run).await;
+    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    let there = shows(&near, |it| it.board.seq >= board.seq).await;
+    assert_eq!(*there.board, *board);
+    let by = &board.gate(GateId(1)).expect("a gate").votes[0].vote.by;
+    let uid = rustix::process::geteuid().as_raw();
+    assert_eq!((by.name.as_str(), &by.proof, by.channel), ("me", &Proof::OsUser(uid), Channel::Socket));
+
+    for want in [
+        Want::Plan(run),
+        Want::Events { run: None, after: Seq(0), limit: 10 },
+        Want::Past { run, until: None },
+    ] {
+        assert_eq!(far.read(want.clone()).await, near.read(want).await);
+    }
+    let attempt = cuelight::base::AttemptId { run, step: cuelight::base::StepIx(0), number: 1 };
+    let want = Want::Output { attempt, part: OutputPart::From(2) };
+    assert_eq!(far.read(want).await, Page::Bytes { from: 2, bytes: b"en\n".to_vec(), total: 5 });
+    closing.cancel();
+    tasks.join().await;
+    drop(near);
+    engine.close().await;
+    assert!(!dir.path().join("socket").exists(), "the socket goes with its engine");
+}
+
+#[tokio::test]
+async fn a_seat_survives_its_engine_and_finds_the_next() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    let (far, tasks, closing) = attached(dir.path()).await;
+    let run = run_of(&far, launch_of(GATED)).await;
+    shows(&far, |it| it.board.open_gates().next().is_some()).await;
+    engine.close().await;
+    shows(&far, |it| matches!(it.trouble, Some(Trouble::Lost(_)))).await;
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    shows(&far, |it| it.trouble.is_none()).await;
+    let request = yes(&far, GateId(1)).await;
+    assert!(matches!(far.submit(request).await, Reply::Recorded(_)));
+    let board = comes_to_rest(&far, run).await;
+    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    closing.cancel();
+    tasks.join().await;
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn nonsense_on_the_line_ends_the_line_and_nothing_else() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    let frame = |text: &str| {
+        let length = u32::try_from(text.len()).expect("short").to_be_bytes();
+        [&[0], length.as_slice(), text.as_bytes()].concat()
+    };
+    let deep = format!("{}1{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+    for (bytes, answer) in [
+        (vec![0xFF; 64], ""),
+        (vec![0, 0xFF, 0xFF, 0xFF, 0xFF], ""),
+        (frame("not json"), ""),
+        (frame(&deep), ""),
+        (frame("{\"question\":{\"number\":1,\"question\":{\"read\":{\"plan\":1}}}}"), ""),
+        (
+            frame("{\"hello\":{\"version\":99,\"program\":\"x\",\"after\":0}}"),
+            "speaks version 1, you speak 99",
+        ),
+        (frame("{\"hello\":{\"version\":1,\"program\":\"x\",\"after\":7}}"), "another log"),
+    ] {
+        let mut stream = UnixStream::connect(dir.path().join("socket")).await.expect("a line");
+        // The other end may hang up before it has read everything.
+        drop(stream.write_all(&bytes).await);
+        let mut said = Vec::new();
+        drop(stream.read_to_end(&mut said).await);
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains(answer) && (said.is_empty() == answer.is_empty()), "{said:?} for {answer:?}");
+    }
+    let (far, tasks, closing) = attached(dir.path()).await;
+    assert!(matches!(
+        far.submit(Request { id: Entropy.request_id(), command: Command::Wake }).await,
+        Reply::Refused(_)
+    ));
+    closing.cancel();
+    tasks.join().await;
+    engine.close().await;
+}
+
+#[test]
+fn another_user_is_refused() {
+    assert_eq!(admit(1000, 1000), Ok(()));
+    for peer in [0, 1001] {
+        let why = admit(peer, 1000).expect_err("another user");
+        assert!(why.contains("belongs to uid 1000"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_engine_nobody_attaches() {
+    let dir = TempDir::new().expect("a directory");
+    let attached =
+        RemoteDesk::attach(&dir.path().join("socket"), &Tasks::default(), CancellationToken::new()).await;
+    assert!(attached.expect_err("nobody listens").contains("could not attach"));
+    let long = dir.path().join("d".repeat(120));
+    let attached =
+        RemoteDesk::attach(&long.join("socket"), &Tasks::default(), CancellationToken::new()).await;
+    assert!(attached.expect_err("no directory").contains("No such file"));
+}

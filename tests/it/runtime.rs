@@ -1,0 +1,368 @@
+//! The engine room at its doors: commands in, journal out, on a journal that fails as it is told and on paused time;
+//! then the whole of it on a real workspace.
+
+use cuelight::{
+    base::{RunId, Seq, Span, Timestamp},
+    engine::{Actor, Channel, Command, Effect, Proof, Refusal, RunState},
+    projection::Board,
+    runtime::{
+        Clock, Conductor, Desk, Engine, Entropy, Hands, Inbound, InputText, JournalPort, LaunchRequest,
+        OutputPart, Page, Podium, ReadDesk, Reply, Request, Seen, Setup, Source, Tasks, Trouble, Want,
+        stamped,
+    },
+    store::{AppendError, Appended, Batch, Owner, Workspace},
+    tool::{Call, Ended, Host, SecretStore, end_orphans, run_process},
+};
+use std::{collections::BTreeMap, future::pending, path::Path, sync::Arc, time::Duration};
+use tempfile::TempDir;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const ECHO: &str = "name: greet\ninputs:\n  who: { type: string, default: all }\nsteps:\n  - id: say\n    run: echo \"hello ${{ inputs.who }}\"\n";
+
+pub(crate) fn ann() -> Actor {
+    Actor {
+        name: "ann".to_owned(),
+        proof: Proof::OsUser(1000),
+        groups: Vec::new(),
+        channel: Channel::Console,
+    }
+}
+
+pub(crate) fn launch_of(text: &str) -> LaunchRequest {
+    LaunchRequest {
+        id: Entropy.request_id(),
+        source: Source::Text { name: "test.yaml".to_owned(), text: text.to_owned() },
+        words: Vec::new(),
+        values: cuelight::base::ValueMap::new(),
+        trace: None,
+    }
+}
+
+/// A journal that answers when it is told, and as it is told.
+struct Told {
+    answers: mpsc::Receiver<Result<(), AppendError>>,
+    asked: mpsc::Sender<Arc<Batch>>,
+    seq: u64,
+    room: mpsc::Receiver<bool>,
+}
+
+impl JournalPort for Told {
+    async fn append(&mut self, batch: Arc<Batch>) -> Result<Appended, AppendError> {
+        self.asked.send(Arc::clone(&batch)).await.expect("the test listens");
+        let Some(answer) = self.answers.recv().await else { return pending().await };
+        answer.map(|()| {
+            let first = Seq(self.seq + 1);
+            self.seq += batch.events.len() as u64;
+            Appended { first, last: Seq(self.seq) }
+        })
+    }
+
+    async fn has_room(&mut self) -> bool {
+        self.room.recv().await.unwrap_or(true)
+    }
+}
+
+/// Time as tokio tells it, so that it can be paused.
+#[derive(Clone)]
+struct Paused(tokio::time::Instant);
+
+impl Paused {
+    #[expect(clippy::disallowed_methods, reason = "virtual time begins somewhere")]
+    fn new() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+}
+
+impl Clock for Paused {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_700_000_000_000) + self.uptime()
+    }
+
+    fn uptime(&self) -> Span {
+        Span(u64::try_from(self.0.elapsed().as_millis()).expect("a short test"))
+    }
+}
+
+/// Does nothing, and tells what it was to do.
+struct Noted(mpsc::Sender<Effect>);
+
+impl Hands for Noted {
+    fn carry(&mut self, effect: Effect) {
+        self.0.try_send(effect).expect("room for what a test does");
+    }
+
+    fn ended(&mut self, _: cuelight::base::AttemptId) {}
+}
+
+/// A loop on a told journal.
+struct Room {
+    inbox: mpsc::Sender<Inbound>,
+    seen: watch::Receiver<Seen>,
+    effects: mpsc::Receiver<Effect>,
+    asked: mpsc::Receiver<Arc<Batch>>,
+    answers: mpsc::Sender<Result<(), AppendError>>,
+    room: mpsc::Sender<bool>,
+    _running: Tasks,
+}
+
+impl Room {
+    fn new() -> Self {
+        let (inbox, arrived) = mpsc::channel(64);
+        let (sender, seen) = watch::channel(Seen::default());
+        let (noted, effects) = mpsc::channel(64);
+        let (ask, asked) = mpsc::channel(64);
+        let (answers, told) = mpsc::channel(64);
+        let (room, has_room) = mpsc::channel(64);
+        let podium = Podium {
+            conductor: Conductor::new(),
+            journal: Told { answers: told, asked: ask, seq: 0, room: has_room },
+            clock: Paused::new(),
+            hands: Noted(noted),
+            inbox: arrived,
+            seen: sender,
+            closing: CancellationToken::new(),
+        };
+        let running = Tasks::default();
+        drop(running.spawn(podium.run()));
+        Self { inbox, seen, effects, asked, answers, room, _running: running }
+    }
+
+    async fn ask(&self, request: Request) -> oneshot::Receiver<Reply> {
+        let (sender, receiver) = oneshot::channel();
+        let asked = Inbound::Asked { request, reply: sender };
+        self.inbox.send(asked).await.expect("the loop listens");
+        receiver
+    }
+
+    async fn is_appending(&mut self) -> Arc<Batch> {
+        self.asked.recv().await.expect("the loop lives")
+    }
+
+    async fn answer(&self, answer: Result<(), AppendError>) {
+        self.answers.send(answer).await.expect("the journal lives");
+    }
+}
+
+fn request(command: Command) -> Request {
+    Request { id: Entropy.request_id(), command }
+}
+
+/// The launch of a workflow, as the desk makes it.
+fn launching(text: &str) -> Command {
+    struct None;
+    impl cuelight::definition::Files for None {
+        fn read(&self, _: &str) -> Result<String, String> {
+            Err("there is nothing".to_owned())
+        }
+    }
+    let (workflow, findings) = cuelight::definition::read("test.yaml", text, &None);
+    let workflow = workflow.unwrap_or_else(|| panic!("{findings:?}"));
+    let inputs = cuelight::definition::check_inputs(&workflow, &cuelight::base::ValueMap::new());
+    let plan = cuelight::plan::lower(&workflow, inputs.expect("no inputs")).expect("a plan");
+    let cause = cuelight::engine::CauseOfLaunch::Asked;
+    let (by, trace) = (ann(), "t".to_owned());
+    Command::Launch(Box::new(cuelight::engine::Launching { plan, by, seed: 7, cause, trace }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_leaves_before_the_commit() {
+    let mut room = Room::new();
+    let mut launched = room.ask(request(launching(ECHO))).await;
+    let mut refused = room.ask(request(Command::Pause { run: RunId(9), by: ann() })).await;
+    let batch = room.is_appending().await;
+    assert!(!batch.events.is_empty());
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert!(launched.try_recv().is_err() && refused.try_recv().is_err(), "no reply, and no refusal either");
+    assert!(room.effects.try_recv().is_err(), "no effect");
+    assert_eq!(room.seen.borrow().board.seq, Seq(0), "no board");
+    room.answer(Ok(())).await;
+    let last = Seq(batch.events.len() as u64);
+    match launched.await.expect("an answer") {
+        Reply::Recorded(receipt) => assert_eq!((receipt.run, receipt.seq), (Some(RunId(1)), last)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(refused.await.expect("an answer"), Reply::Refused(Refusal::NoRun(RunId(9))));
+    assert!(matches!(room.effects.recv().await, Some(Effect::Call { .. })));
+    assert_eq!(room.seen.borrow().board.seq, last);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_holds_the_same_batch_until_there_is_room() {
+    let mut room = Room::new();
+    let launched = room.ask(request(launching(ECHO))).await;
+    let batch = room.is_appending().await;
+    room.answer(Err(AppendError::NoSpace)).await;
+    let holding = |seen: &Seen| matches!(seen.trouble, Some(Trouble::Holding(_)));
+    room.seen.wait_for(holding).await.expect("the loop lives");
+    let turned_away = room.ask(request(Command::Pause { run: RunId(1), by: ann() })).await;
+    assert!(matches!(turned_away.await.expect("at once"), Reply::NotRecorded(why) if why.contains("full")));
+    room.inbox.send(Inbound::Told(Command::Wake)).await.expect("the loop listens");
+    room.room.send(false).await.expect("asked");
+    room.room.send(true).await.expect("asked");
+    let again = room.is_appending().await;
+    assert!(Arc::ptr_eq(&batch, &again), "the same batch");
+    assert_eq!(room.seen.borrow().board.seq, Seq(0));
+    room.answer(Ok(())).await;
+    assert!(matches!(launched.await.expect("an answer"), Reply::Recorded(_)));
+    assert_eq!(room.seen.borrow().trouble, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_any_other_failure_nothing_is_decided_any_more() {
+    let mut room = Room::new();
+    let launched = room.ask(request(launching(ECHO))).await;
+    room.is_appending().await;
+    room.answer(Err(AppendError::Fatal("disk I/O error".to_owned()))).await;
+    assert!(
+        matches!(launched.await.expect("an answer"), Reply::NotRecorded(why) if why.contains("disk I/O error"))
+    );
+    let later = room.ask(request(launching(ECHO))).await;
+    assert!(matches!(later.await.expect("an answer"), Reply::NotRecorded(_)));
+    assert!(matches!(room.seen.borrow().trouble, Some(Trouble::Stopped(_))));
+    assert_eq!(room.seen.borrow().board.seq, Seq(0));
+    assert!(room.asked.try_recv().is_err() && room.effects.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_request_gets_the_same_answer_and_happens_once() {
+    let mut room = Room::new();
+    let asked = request(launching(ECHO));
+    let (first, twin) = (room.ask(asked.clone()).await, room.ask(asked.clone()).await);
+    room.is_appending().await;
+    room.answer(Ok(())).await;
+    let first = first.await.expect("an answer");
+    assert!(matches!(first, Reply::Recorded(_)));
+    assert_eq!(twin.await.expect("an answer"), first);
+    assert_eq!(room.ask(asked).await.await.expect("an answer"), first);
+    assert_eq!(room.seen.borrow().board.run_count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_wakes_the_engine_and_nothing_else_does() {
+    let mut room = Room::new();
+    let text = "name: nap\nsteps:\n  - id: nap\n    wait: 2h\n";
+    let launched = room.ask(request(launching(text))).await;
+    room.is_appending().await;
+    room.answer(Ok(())).await;
+    assert!(matches!(launched.await.expect("an answer"), Reply::Recorded(_)));
+    let before = room.seen.borrow().board.at;
+    let batch = room.is_appending().await;
+    assert_eq!(batch.events[0].at.since(before), Span::seconds(7200));
+    room.answer(Ok(())).await;
+    let done = |seen: &Seen| seen.board.summary(RunId(1)).is_some_and(|it| it.state == RunState::Completed);
+    room.seen.wait_for(done).await.expect("the loop lives");
+}
+
+#[test]
+fn a_seat_says_only_what_people_may_say_and_in_its_own_name() {
+    let forged = Actor { name: "root".to_owned(), proof: Proof::Engine, ..ann() };
+    let pause = |by| Command::Pause { run: RunId(1), by };
+    assert_eq!(stamped(pause(forged), &ann()), Ok(pause(ann())));
+    for command in [Command::Wake, Command::Recover { away: Span(1) }] {
+        assert!(stamped(command, &ann()).is_err());
+    }
+}
+
+// ── The whole of it, on a real workspace ──
+
+pub(crate) async fn engine_in(dir: &Path) -> Engine {
+    let workspace = Workspace::create(dir).expect("a workspace");
+    let environment = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
+    let secrets = SecretStore::new(BTreeMap::new(), dir);
+    Engine::start(Setup { workspace, actor: ann(), environment, secrets }).await.expect("it starts")
+}
+
+pub(crate) async fn comes_to_rest<D: Desk>(desk: &D, run: RunId) -> Arc<Board> {
+    let mut boards = desk.boards();
+    let rests = |seen: &Seen| seen.board.summary(run).is_some_and(|it| it.state.rests());
+    let waited = tokio::time::timeout(Duration::from_secs(30), boards.wait_for(rests)).await;
+    Arc::clone(&waited.expect("it comes to rest").expect("the engine lives").board)
+}
+
+pub(crate) async fn run_of<D: Desk>(desk: &D, launch: LaunchRequest) -> RunId {
+    match desk.launch(launch).await {
+        Reply::Recorded(receipt) => receipt.run.expect("a run"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_runs_and_all_it_left_can_be_read() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    let desk = engine.desk();
+    let word = InputText { name: "who".to_owned(), text: "you".to_owned() };
+    let run = run_of(&desk, LaunchRequest { words: vec![word], ..launch_of(ECHO) }).await;
+    let board = comes_to_rest(&desk, run).await;
+    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    let attempt = cuelight::base::AttemptId { run, step: cuelight::base::StepIx(0), number: 1 };
+    let output = desk.read(Want::Output { attempt, part: OutputPart::LastLines(1) }).await;
+    assert_eq!(output, Page::Bytes { from: 0, bytes: b"hello you\n".to_vec(), total: 10 });
+    assert!(matches!(desk.read(Want::Plan(run)).await, Page::Plan(plan) if plan.name == "greet"));
+    let Page::Past(past) = desk.read(Want::Past { run, until: Some(Seq(1)) }).await else {
+        panic!("no past")
+    };
+    assert_eq!((past.seq, past.run_count()), (Seq(1), 1));
+    assert!(matches!(desk.read(Want::Plan(RunId(9))).await, Page::Missing(_)));
+    drop(desk);
+    engine.close().await;
+    // Another engine, and a desk without one, see the same.
+    let workspace = Workspace::find(dir.path()).expect("a workspace");
+    let reading = ReadDesk::open(&workspace, &Tasks::default()).expect("a log");
+    assert_eq!(reading.boards().borrow().board.summary(run), board.summary(run));
+    let engine = engine_in(dir.path()).await;
+    assert_eq!(engine.desk().boards().borrow().board.summary(run), board.summary(run));
+    assert!(Owner::take(&workspace).is_err(), "a second owner is refused");
+    engine.close().await;
+    assert!(Owner::take(&workspace).is_ok());
+}
+
+#[tokio::test]
+async fn a_workflow_with_problems_is_reported_and_leaves_nothing() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    let desk = engine.desk();
+    let check = async |launch: LaunchRequest, part: &str| match desk.launch(launch).await {
+        Reply::Invalid { report, findings } => {
+            assert!(report.contains(part), "{report}");
+            assert!(findings.as_array().is_some_and(|it| !it.is_empty()));
+        }
+        other => panic!("{other:?}"),
+    };
+    check(launch_of("steps: 3"), "steps").await;
+    let path = Source::Path("missing.yaml".to_owned());
+    check(LaunchRequest { source: path, ..launch_of("") }, "could not read missing.yaml").await;
+    let surplus = vec![InputText { name: "whom".to_owned(), text: "x".to_owned() }];
+    check(LaunchRequest { words: surplus, ..launch_of(ECHO) }, "whom").await;
+    assert_eq!(desk.boards().borrow().board.seq, Seq(0));
+    drop(desk);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn what_a_dead_console_left_running_is_ended_first() {
+    let dir = TempDir::new().expect("a directory");
+    let secrets = SecretStore::new(BTreeMap::new(), dir.path());
+    let environment = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
+    let host = Host::new(dir.path().to_owned(), environment, secrets, Span::seconds(5));
+    let launch = cuelight::base::Launch::of(["sh", "-c", "trap '' TERM; echo on; while :; do sleep 1; done"]);
+    let call = Call {
+        attempt_dir: dir.path().join(".cuelight/spool/r-1/0.1"),
+        run: "r-1".to_owned(),
+        step: "0".to_owned(),
+        attempt: "r-1.0.1".to_owned(),
+        effect_key: "k".to_owned(),
+    };
+    let (started, mut on) = mpsc::channel(1);
+    let cancel = CancellationToken::new();
+    let running = run_process(&host, &launch, &call, &cancel, |_| started.try_send(()).unwrap_or(()));
+    let ending = async {
+        on.recv().await;
+        assert_eq!(end_orphans(&dir.path().join("other"), Span(50)).await, (0, 0), "another workspace");
+        end_orphans(dir.path(), Span(50)).await
+    };
+    let (answer, (found, left)) = tokio::join!(running, ending);
+    assert!(matches!(answer.ended, Ended::Signal { number: 9, .. }), "{:?}", answer.ended);
+    assert!(found >= 1 && left == 0);
+}
