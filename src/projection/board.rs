@@ -162,11 +162,12 @@ impl Board {
         self.lines.iter().map(|it| &**it)
     }
 
-    /// Keeps only the summary of a run at rest.
+    /// Keeps only the summary of a run at rest, unless something in it needs a person.
     pub fn forget(&mut self, run: RunId) {
         let key = u64::from(run.0);
         self.recent.retain(|it| *it != run);
-        if self.open_runs.contains(&run) {
+        let needs_somebody = self.doubts.iter().chain(self.stuck.iter()).any(|(it, _)| *it == run);
+        if needs_somebody || self.open_runs.contains(&run) {
             return;
         }
         if let Some(whole) = self.runs.remove(key) {

@@ -12,7 +12,7 @@ use cuelight::{
     },
     plan::{EffectClass, Plan, PlanStep, Risk},
     projection::{
-        Attention, Board, Counts, ErrorState, Fix, Graph, RunView, Timeline, ask_diff, errors_json,
+        Attention, Board, Counts, ErrorState, Fix, Graph, RunView, Timeline, WhyLine, ask_diff, errors_json,
         event_line, event_words, gates_json, runs_json, show_json, why,
     },
 };
@@ -119,7 +119,8 @@ impl Log {
 
     fn why(&self, step: u32) -> String {
         let lines = why(&self.board, self.view(), StepIx(step), self.now());
-        lines.iter().map(|it| format!("{}{}\n", "  ".repeat(it.depth as usize), it.text)).collect()
+        let line = |it: &WhyLine| ["  ".repeat(it.depth as usize), it.text.clone(), "\n".to_owned()].concat();
+        lines.iter().map(line).collect()
     }
 }
 
@@ -472,7 +473,9 @@ fn a_computed_frame_is_counted_until_it_opens_and_its_copies_after() {
     assert_eq!(log.view().summary.counts.total(), 2);
     let copies: Vec<PlanStep> = plan("each, x in each, y in each").steps[1..].to_vec();
     let mut copies = copies;
-    copies.iter_mut().for_each(|it| it.needs.clear());
+    for copy in &mut copies {
+        copy.needs.clear();
+    }
     log.step(0, StepEvent::Opened { inputs: ValueMap::new(), copies });
     assert_eq!(log.view().summary.counts.total(), 3);
     assert_eq!((log.view().find("y"), log.view().len()), (Some(StepIx(3)), 4));
@@ -504,6 +507,10 @@ fn a_run_at_rest_shrinks_to_its_summary_and_can_be_taken_back() {
     assert!(log.board.run(RUN).is_some(), "a run that is open is not forgotten");
     let ended = RunEvent::Ended { state: RunState::Completed, outputs: ValueMap::new(), partial: None };
     log.completes(0).run(ended);
+    log.add(Fact::Undo(RUN, StepIx(0), UndoEvent::Stuck { record: record(Severity::Critical, "gone") }));
+    log.board.forget(RUN);
+    assert_eq!(log.board.inbox(None).len(), 1, "a run that needs somebody is not forgotten");
+    log.add(Fact::Undo(RUN, StepIx(0), UndoEvent::Done { by: None }));
     let whole = Arc::clone(log.board.run(RUN).expect("it is kept for a while"));
     log.board.forget(RUN);
     assert!(log.board.run(RUN).is_none());
