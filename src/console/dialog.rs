@@ -1,0 +1,263 @@
+//! A dialog: the one way in which anything is asked of the engine that cannot be taken back. Its rules hold for every
+//! level: opened by the operator alone, focus on Back, answer keys count only once it has been on the screen for a
+//! while, a held key and a paste never decide, Enter alone never does.
+//!
+//! Which command is asked for, and in what words, is said by whoever opens it; drawing is left to `view`.
+
+use crate::{
+    base::{GateId, RunId, Timestamp},
+    console::{Field, Level, Role, message::SETTLE},
+    engine::Command,
+};
+
+/// One thing that is to be confirmed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dialog {
+    /// `Cancel r-7 deploy?`
+    pub title: String,
+    /// What the button says.
+    pub verb: String,
+    /// What is known: name and text.
+    pub facts: Vec<DialogFact>,
+    /// How much has to be said.
+    pub level: Level,
+    /// What has to be typed.
+    pub proof: Proof,
+    /// Fields to be filled in.
+    pub fields: Vec<DialogField>,
+    /// What has the keys.
+    pub focus: Focus,
+    /// What is asked for; a field named `reason` becomes its reason.
+    pub command: Box<Command>,
+    /// What it speaks of: it closes when that changes.
+    pub about: About,
+    /// How that stood when the dialog opened; nothing before the first look.
+    pub stood: Option<String>,
+    /// The question about what would happen, and the answer in words.
+    pub preview: Preview,
+    /// When its first frame was drawn, or the last key was swallowed after that.
+    pub counts_from: Option<Timestamp>,
+}
+
+/// One line of what is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialogFact {
+    /// `run`, `on`, `will stop` …
+    pub name: String,
+    /// The text; from outside, so it is shown with care.
+    pub text: String,
+    /// What it means.
+    pub role: Role,
+}
+
+/// What has to be typed so that it happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The key for yes.
+    Key,
+    /// Exactly this text, then Enter.
+    Typed {
+        /// What is asked: `type the id r-7`.
+        ask: String,
+        /// What is expected. Drawn only when `ask` says it.
+        wanted: String,
+        /// What was typed.
+        field: Field,
+    },
+}
+
+/// A text that goes with the command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialogField {
+    /// `reason`, `comment` …
+    pub name: String,
+    /// What was typed.
+    pub field: Field,
+    /// Whether it must not be empty.
+    pub required: bool,
+}
+
+/// What has the keys in a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The way out; the first of all.
+    Back,
+    /// A field.
+    Field(usize),
+    /// What has to be typed.
+    Proof,
+    /// The button that does it.
+    Do,
+}
+
+/// What a dialog speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A run.
+    Run(RunId),
+    /// A gate.
+    Gate(GateId),
+    /// Nothing that could change.
+    Nothing,
+}
+
+/// What would happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Preview {
+    /// It was asked for under this number.
+    Asked(u64),
+    /// This would happen.
+    Known(Vec<String>),
+    /// It would be refused.
+    Refused(String),
+}
+
+/// What came of a key.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub enum Step {
+    /// The dialog stays.
+    Stays,
+    /// It closes, and nothing happens.
+    Closes,
+    /// It closes, and this is asked for.
+    Does(Box<Command>),
+}
+
+/// An answer to a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// The key for yes.
+    Yes,
+    /// Enter.
+    Enter,
+    /// The next thing that takes keys.
+    Next,
+    /// The one before.
+    Previous,
+}
+
+impl Dialog {
+    /// Whether a key at this instant counts. One that does not starts the time again.
+    pub fn hears(&mut self, at: Timestamp) -> bool {
+        match self.counts_from {
+            Some(from) if at.since(from) >= SETTLE => true,
+            Some(_) => {
+                self.counts_from = Some(at);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// A frame that shows it has been drawn.
+    pub fn drawn(&mut self, at: Timestamp) {
+        self.counts_from.get_or_insert(at);
+    }
+
+    /// The field that has the keys.
+    pub fn field_mut(&mut self) -> Option<&mut Field> {
+        match self.focus {
+            Focus::Field(index) => self.fields.get_mut(index).map(|it| &mut it.field),
+            Focus::Proof => match &mut self.proof {
+                Proof::Typed { field, .. } => Some(field),
+                Proof::Key => None,
+            },
+            Focus::Back | Focus::Do => None,
+        }
+    }
+
+    /// The first field to type into, when a letter is typed while none has the keys.
+    pub fn first_field(&self) -> Option<Focus> {
+        self.stops().into_iter().find(|it| matches!(it, Focus::Field(_) | Focus::Proof))
+    }
+
+    /// Whether letters go into a field, also when none has the keys yet.
+    pub fn wants_text(&self) -> bool {
+        match self.focus {
+            Focus::Field(_) | Focus::Proof => true,
+            Focus::Back => self.first_field().is_some(),
+            Focus::Do => false,
+        }
+    }
+
+    /// What would be refused, or is missing, before it can be done.
+    pub fn missing(&self) -> Option<String> {
+        if let Preview::Refused(why) = &self.preview {
+            return Some(why.clone());
+        }
+        let empty = self.fields.iter().find(|it| it.required && it.field.text().trim().is_empty());
+        if let Some(empty) = empty {
+            return Some(format!("{} is missing", empty.name));
+        }
+        match &self.proof {
+            Proof::Typed { wanted, field, ask } if field.text().trim() != wanted => Some(ask.clone()),
+            Proof::Typed { .. } | Proof::Key => None,
+        }
+    }
+
+    /// What a key means that has been heard.
+    pub fn react(&mut self, reaction: Reaction) -> Step {
+        match (reaction, self.focus) {
+            (Reaction::Next, _) => self.turn(1),
+            (Reaction::Previous, _) => self.turn(self.stops().len() - 1),
+            (Reaction::Yes, Focus::Back | Focus::Do) if self.proof == Proof::Key => return self.finish(),
+            (Reaction::Enter, Focus::Back) => return Step::Closes,
+            (Reaction::Enter, Focus::Proof | Focus::Do) if self.proof != Proof::Key => return self.finish(),
+            (Reaction::Enter, Focus::Field(_)) => self.turn(1),
+            (Reaction::Yes | Reaction::Enter, _) => {}
+        }
+        Step::Stays
+    }
+
+    fn finish(&self) -> Step {
+        if self.missing().is_some() {
+            return Step::Stays;
+        }
+        let mut command = self.command.clone();
+        for it in &self.fields {
+            if it.name == "reason" || it.name == "comment" {
+                set_reason(&mut command, it.field.text().trim());
+            }
+        }
+        Step::Does(command)
+    }
+
+    /// Everything that can have the keys, in the order of Tab.
+    fn stops(&self) -> Vec<Focus> {
+        let fields = (0..self.fields.len()).map(Focus::Field);
+        let proof = (self.proof != Proof::Key).then_some(Focus::Proof);
+        [Focus::Back].into_iter().chain(fields).chain(proof).chain([Focus::Do]).collect()
+    }
+
+    fn turn(&mut self, by: usize) {
+        let stops = self.stops();
+        let now = stops.iter().position(|it| *it == self.focus).unwrap_or(0);
+        self.focus = stops[(now + by) % stops.len()];
+    }
+}
+
+/// Gives a command its reason, where it has one.
+fn set_reason(command: &mut Command, text: &str) {
+    match command {
+        Command::Cancel { reason, .. }
+        | Command::EditForm { reason, .. }
+        | Command::AnswerDoubt { reason, .. }
+        | Command::Skip { reason, .. }
+        | Command::Done { reason, .. }
+        | Command::Undo { reason, .. }
+        | Command::SettleUndo { reason, .. } => text.clone_into(reason),
+        Command::Decide(decision) => text.clone_into(&mut decision.reason),
+        Command::Comment { text: said, .. } => text.clone_into(said),
+        Command::Launch(_)
+        | Command::Pause { .. }
+        | Command::Resume { .. }
+        | Command::Withdraw { .. }
+        | Command::Retry { .. }
+        | Command::AttemptEnded { .. }
+        | Command::FactsFetched { .. }
+        | Command::Wake
+        | Command::Recover { .. }
+        | Command::NoteRefusal { .. } => {}
+    }
+}

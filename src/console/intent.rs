@@ -1,0 +1,207 @@
+//! Every command of the console: its name in key tables and palette, its level of confirmation, and what it does in a
+//! few words. Key line, help, palette and menu print from this table, so they cannot lie.
+//!
+//! Which keys lead to a command is said in `keymap`; what a command does to the model, in `update`.
+
+use std::fmt;
+
+/// How much has to be said before something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Looks only: at once.
+    L0,
+    /// Can be taken back: at once, and `u` for ten seconds.
+    L1,
+    /// The key, then `y`.
+    L2,
+    /// The code or the id is typed, then Enter.
+    L3,
+    /// The command and the environment are typed.
+    L4,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::L0 => "L0",
+            Self::L1 => "L1",
+            Self::L2 => "L2",
+            Self::L3 => "L3",
+            Self::L4 => "L4",
+        })
+    }
+}
+
+/// Under which head the help shows a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Moves the cursor.
+    Move,
+    /// Finds and shows.
+    Find,
+    /// Works everywhere.
+    Anywhere,
+    /// Belongs to what is looked at.
+    View,
+    /// Asks something of the engine.
+    Act,
+    /// Works inside text fields, dialogs and menus; not listed in the help of a view.
+    Inside,
+}
+
+/// One row of the table.
+struct Row {
+    name: &'static str,
+    short: &'static str,
+    what: &'static str,
+    level: Level,
+    group: Group,
+}
+
+macro_rules! intents {
+    ($($variant:ident $group:ident $level:ident $name:literal $short:literal $what:literal,)*) => {
+        /// Something the operator can want.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "the table says what each does")]
+        pub enum Intent { $($variant,)* }
+
+        const TABLE: &[(Intent, Row)] = &[$((
+            Intent::$variant,
+            Row { name: $name, short: $short, what: $what, level: Level::$level, group: Group::$group },
+        ),)*];
+    };
+}
+
+intents! {
+    Down Move L0 "down" "down" "down",
+    Up Move L0 "up" "up" "up",
+    Left Move L0 "left" "left" "left",
+    Right Move L0 "right" "right" "right",
+    First Move L0 "first" "first" "first",
+    Last Move L0 "last" "last" "last",
+    HalfDown Move L0 "half-page-down" "half down" "half a page down",
+    HalfUp Move L0 "half-page-up" "half up" "half a page up",
+    PageDown Move L0 "page-down" "page down" "a page down",
+    PageUp Move L0 "page-up" "page up" "a page up",
+    NextPanel Move L0 "next-panel" "panel" "next panel",
+
+    Find Find L0 "find" "find" "find",
+    Filter Find L0 "filter" "filter" "show only what matches",
+    NextMatch Find L0 "next-match" "next" "next match",
+    PreviousMatch Find L0 "previous-match" "previous" "previous match",
+    Sort Find L0 "sort" "sort" "sort by the next column",
+    Preview Find L0 "preview" "preview" "show or hide the preview",
+    Why Find L0 "why" "why" "why does this wait",
+
+    ViewRuns Anywhere L0 "view-runs" "runs" "all runs",
+    ViewDag Anywhere L0 "view-dag" "graph" "the graph of this run",
+    LastView Anywhere L0 "last-view" "last view" "last view",
+    Backward Anywhere L0 "back" "back" "back",
+    Forward Anywhere L0 "forward" "forward" "forward",
+    Open Anywhere L0 "open" "open" "open",
+    Escape Anywhere L0 "escape" "back" "one step back, never acts",
+    CloseView Anywhere L0 "close-view" "close" "close the view",
+    Palette Anywhere L0 "palette" "cmd" "every command",
+    Help Anywhere L0 "help" "help" "this help",
+    Menu Anywhere L0 "menu" "actions" "what can be done here",
+    CopyId Anywhere L0 "copy-id" "copy id" "copy the id",
+    CopyScreen Anywhere L0 "copy-screen" "copy text" "copy the screen as text",
+    Export Anywhere L0 "export" "export" "save the screen as a picture",
+    CommandLog Anywhere L0 "command-log" "log" "what was asked, as command lines",
+    TakeBack Anywhere L0 "take-back" "undo" "take the last action back",
+    Freeze Anywhere L0 "freeze" "freeze" "freeze the screen",
+    Mouse Anywhere L0 "mouse" "mouse" "mouse on or off",
+    Redraw Anywhere L0 "redraw" "redraw" "draw it all again",
+    Theme Anywhere L0 "next-theme" "theme" "next theme",
+    Quit Anywhere L0 "quit" "quit" "leave; runs go on",
+
+    FoldToggle View L0 "fold-toggle" "fold" "open or close a fold",
+    FoldOpen View L0 "fold-open" "open fold" "open a fold",
+    FoldClose View L0 "fold-close" "close fold" "close a fold",
+    FoldAll View L0 "fold-all" "fold all" "close all folds",
+    FoldNone View L0 "fold-none" "unfold all" "open all folds",
+    Nearer View L0 "zoom-in" "nearer" "nearer",
+    Farther View L0 "zoom-out" "farther" "farther",
+    Follow View L0 "follow" "follow" "keep what runs in view",
+    NextHot View L0 "next-hot" "next hot" "next step that runs, waits or failed",
+    PreviousHot View L0 "previous-hot" "previous hot" "the one before",
+    Parents View L0 "parents" "parents" "to what this needs",
+    Children View L0 "children" "children" "to what needs this",
+    Tree View L0 "tree" "tree" "as a tree of lines",
+    Map View L0 "map" "map" "show or hide the map",
+
+    Pause Act L1 "pause" "pause" "pause or resume the run",
+    Cancel Act L3 "cancel" "cancel" "end the run",
+    Retry Act L2 "retry" "retry" "do again what failed",
+    Skip Act L3 "skip" "skip" "give up this step",
+    Compensate Act L3 "compensate" "undo run" "undo what the run has done",
+
+    Yes Inside L0 "yes" "yes" "yes",
+    No Inside L0 "no" "no" "back",
+    Submit Inside L0 "submit" "do it" "do it",
+    NextField Inside L0 "next-field" "next" "next field",
+    PreviousField Inside L0 "previous-field" "previous" "field before",
+    Complete Inside L0 "complete" "complete" "complete",
+    EraseChar Inside L0 "erase" "erase" "erase",
+    EraseNext Inside L0 "erase-next" "erase next" "erase what follows",
+    EraseWord Inside L0 "erase-word" "erase word" "erase a word",
+    EraseLine Inside L0 "erase-line" "clear" "clear",
+    CursorLeft Inside L0 "cursor-left" "left" "cursor left",
+    CursorRight Inside L0 "cursor-right" "right" "cursor right",
+    CursorHome Inside L0 "cursor-home" "begin" "cursor to the begin",
+    CursorEnd Inside L0 "cursor-end" "end" "cursor to the end",
+}
+
+impl Intent {
+    /// Every command, in the order of the table.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(intent, _)| *intent)
+    }
+
+    /// The command of a name in a key table.
+    pub fn named(name: &str) -> Option<Self> {
+        TABLE.iter().find(|(_, row)| row.name == name).map(|(intent, _)| *intent)
+    }
+
+    /// Its name in key tables.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// One word or two, for the key line.
+    pub fn short(self) -> &'static str {
+        self.row().short
+    }
+
+    /// What it does.
+    pub fn what(self) -> &'static str {
+        self.row().what
+    }
+
+    /// The least that has to be said before it happens.
+    pub fn level(self) -> Level {
+        self.row().level
+    }
+
+    /// Under which head the help shows it.
+    pub fn group(self) -> Group {
+        self.row().group
+    }
+
+    fn row(self) -> &'static Row {
+        &TABLE[self as usize].1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_every_name_is_its_own() {
+        for (index, intent) in Intent::all().enumerate() {
+            assert_eq!(intent as usize, index);
+            assert_eq!(Intent::named(intent.name()), Some(intent));
+        }
+    }
+}

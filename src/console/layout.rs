@@ -1,0 +1,230 @@
+//! Rectangles from a size: where header, body and lines stand, and how a view divides its body. The only place that
+//! knows breakpoints, so that drawing, paging and clicking agree.
+
+use crate::console::{Model, View};
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+/// The smallest screen anything is drawn on.
+pub(super) const LEAST: (u16, u16) = (60, 16);
+
+/// How much stands beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Width {
+    /// Nothing but a line that says so.
+    TooSmall,
+    /// One pane, and a preview under it.
+    One,
+    /// Two panes.
+    Two,
+    /// Three panes, and a lower row.
+    Three,
+}
+
+/// The frame around every view.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub header: Rect,
+    pub body: Rect,
+    pub status: Rect,
+    /// Of no height when the screen is too low for it.
+    pub keys: Rect,
+    pub width: Width,
+}
+
+/// Divides the screen.
+pub(super) fn frame((width, height): (u16, u16)) -> Frame {
+    let kind = match width {
+        _ if width < LEAST.0 || height < LEAST.1 => Width::TooSmall,
+        0..100 => Width::One,
+        100..140 => Width::Two,
+        _ => Width::Three,
+    };
+    let row = |y: u16, height: u16| Rect::new(0, y, width, height);
+    let keys = u16::from(height >= 20);
+    let status = height.saturating_sub(1 + keys);
+    let body = status.saturating_sub(1);
+    Frame {
+        header: row(0, 1.min(height)),
+        body: row(1.min(height), body),
+        status: row(status, 1.min(height)),
+        keys: row(height.saturating_sub(keys), keys),
+        width: kind,
+    }
+}
+
+/// How Runs divides its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RunsLayout {
+    /// The list, with its border where it has one.
+    pub table: Rect,
+    /// The rows of the list.
+    pub rows: Rect,
+    pub preview: Option<Rect>,
+    /// Gates, errors, health, events.
+    pub lower: Option<[Rect; 4]>,
+}
+
+pub(super) fn runs(model: &Model) -> RunsLayout {
+    let frame = frame(model.size);
+    let body = frame.body;
+    let hidden = model.runs.preview_hidden;
+    match frame.width {
+        Width::TooSmall => RunsLayout::default(),
+        Width::One => {
+            let preview = if hidden || model.size.1 < 24 { 0 } else { 10.min(body.height / 2) };
+            let (table, below) = split_down(body, body.height - preview);
+            RunsLayout { table, rows: inset(table, 0, 2, 0), preview: (preview > 0).then_some(below), lower: None }
+        }
+        Width::Two => {
+            let (table, beside) = if hidden { (body, None) } else {
+                let (table, beside) = split_across(body, body.width * 58 / 100);
+                (table, Some(beside))
+            };
+            RunsLayout { table, rows: inset(table, 1, 2, 1), preview: beside, lower: None }
+        }
+        Width::Three => three_panes(body, hidden),
+    }
+}
+
+/// As the large mock-up: list and preview, then gates and errors, then health and events, as far as rows allow.
+fn three_panes(body: Rect, hidden: bool) -> RunsLayout {
+    let (upper, lower) = match body.height {
+        0..32 => (body, None),
+        height => {
+            let (upper, rest) = split_down(body, height / 2);
+            let (middle, bottom) = split_down(rest, rest.height * 11 / 23);
+            let (gates, errors) = split_across(middle, middle.width / 2);
+            let (health, events) = split_across(bottom, 54);
+            (upper, Some([gates, errors, health, events]))
+        }
+    };
+    let (table, preview) = if hidden { (upper, None) } else {
+        let (table, preview) = split_across(upper, upper.width * 65 / 100);
+        (table, Some(preview))
+    };
+    RunsLayout { table, rows: inset(table, 1, 2, 1), preview, lower }
+}
+
+/// How DAG divides its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DagLayout {
+    /// The line that says what is looked at.
+    pub title: Rect,
+    /// Around the picture, where there is a border.
+    pub pane: Option<Rect>,
+    /// The picture.
+    pub graph: Rect,
+    /// The step under the cursor.
+    pub side: Rect,
+    pub map: Option<Rect>,
+    /// What is happening.
+    pub lower: Option<Rect>,
+}
+
+pub(super) fn dag(model: &Model) -> DagLayout {
+    let frame = frame(model.size);
+    let (title, body) = split_down(frame.body, 1);
+    let shows_map = !model.dag.map_hidden;
+    match frame.width {
+        Width::TooSmall => DagLayout::default(),
+        Width::One => {
+            let side = if model.size.1 < 24 { 0 } else { 3 };
+            let (graph, side) = split_down(body, body.height - side);
+            let map = Rect::new(graph.right().saturating_sub(18), graph.y, 18.min(graph.width), 8.min(graph.height));
+            DagLayout { title, pane: None, graph, side, map: shows_map.then_some(map), lower: None }
+        }
+        Width::Two => {
+            let (pane, right) = split_across(body, body.width - 36);
+            let (side, map) = beside(right, shows_map);
+            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side, map, lower: None }
+        }
+        Width::Three => {
+            let lower = if body.height < 32 { 0 } else { 9 };
+            let (upper, lower_area) = split_down(body, body.height - lower);
+            let (pane, right) = split_across(upper, upper.width - 44);
+            let (side, map) = beside(right, shows_map);
+            let lower = (lower > 0).then_some(lower_area);
+            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side, map, lower }
+        }
+    }
+}
+
+fn beside(right: Rect, shows_map: bool) -> (Rect, Option<Rect>) {
+    if !shows_map || right.height < 20 {
+        return (right, None);
+    }
+    let (side, map) = split_down(right, right.height - 10);
+    (side, Some(map))
+}
+
+/// Rows of a popup that are seen, without its border and its head.
+pub(super) fn popup_rows((_, height): (u16, u16)) -> u16 {
+    popup_height(height).saturating_sub(2).max(1)
+}
+
+/// How high a popup is at most.
+pub(super) fn popup_height(height: u16) -> u16 {
+    height.saturating_sub(4).max(3)
+}
+
+/// A view's name in the header.
+pub(super) struct Tab {
+    pub view: View,
+    pub x: u16,
+    pub text: String,
+}
+
+/// What the header shows of each view, from where on.
+pub(super) fn tabs(model: &Model) -> Vec<Tab> {
+    let wide = model.size.0 >= 140;
+    // The name before the badge, the place and a bar after it.
+    let around = if wide { 10 + model.seat.place.width() + 2 + 2 } else { 0 };
+    let mut x = model.seat.environment.width() + 2 + around;
+    let mut tabs = Vec::new();
+    for view in View::ALL {
+        let key = model.keys.keys_of(view.scope(), view.intent()).unwrap_or_default();
+        let count = count_of(model, *view).map_or_else(String::new, |it| format!(" {it}"));
+        let name = format!("{key} {}{count}", view.name());
+        let text = if wide { format!(" {name} ") } else { name };
+        let width = text.width() + 2;
+        tabs.push(Tab { view: *view, x: u16::try_from(x).unwrap_or(u16::MAX), text });
+        x += width + usize::from(wide);
+    }
+    tabs
+}
+
+/// What is counted beside a view's name.
+fn count_of(_model: &Model, view: View) -> Option<usize> {
+    match view {
+        View::Runs | View::Dag => None,
+    }
+}
+
+/// The view whose name stands in a column of the header.
+pub(super) fn tab_at(model: &Model, column: u16) -> Option<View> {
+    let hit = |tab: &Tab| {
+        let width = u16::try_from(tab.text.width() + 2).unwrap_or(u16::MAX);
+        (tab.x..tab.x.saturating_add(width)).contains(&column)
+    };
+    tabs(model).iter().find(|it| hit(it)).map(|it| it.view)
+}
+
+pub(super) fn split_down(area: Rect, height: u16) -> (Rect, Rect) {
+    let height = height.min(area.height);
+    let rest = area.height - height;
+    (Rect { height, ..area }, Rect { y: area.y + height, height: rest, ..area })
+}
+
+pub(super) fn split_across(area: Rect, width: u16) -> (Rect, Rect) {
+    let width = width.min(area.width);
+    (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
+}
+
+/// Without so many columns at both sides, rows above and rows below.
+pub(super) fn inset(area: Rect, sides: u16, above: u16, below: u16) -> Rect {
+    let height = area.height.saturating_sub(above + below);
+    let width = area.width.saturating_sub(2 * sides);
+    let (x, y) = (area.x + sides.min(area.width), area.y + above.min(area.height));
+    Rect::new(x, y, width, height)
+}

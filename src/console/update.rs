@@ -1,0 +1,262 @@
+//! What a message changes: the only place where a model is changed. Returns what the world is asked for, and waits for
+//! nothing.
+//!
+//! One file for each thing that has the keys: views, palette, dialogs, popups, text fields.
+
+mod asking;
+mod editing;
+mod general;
+mod graph;
+mod moving;
+mod palette;
+mod popup;
+mod prompt;
+mod runs;
+mod steps;
+mod why;
+
+use crate::{
+    base::{Span, Timestamp},
+    console::{
+        Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, View, Wish,
+        keymap::{digit, is_interrupt, is_suspend},
+        model::{Overlay, Toast, Undoable},
+    },
+    projection::Board,
+};
+use std::sync::Arc;
+
+pub(super) use palette::rows_of_menu;
+
+/// How long a toast stays.
+const TOAST: Span = Span(6_000);
+/// How long an action can be taken back with `u`.
+const TAKE_BACK: Span = Span(10_000);
+/// A count has at most this value.
+const COUNT_MAX: u32 = 9_999;
+
+/// Changes the model as a message says, and returns what follows from it.
+#[must_use]
+pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    match message {
+        Message::Key { press, repeat, at } => {
+            model.now = model.now.max(at);
+            key(model, press, repeat, at, &mut wishes);
+        }
+        Message::Paste { text, at } => editing::paste(model, &text, at, &mut wishes),
+        Message::Mouse { what, column, row } => mouse(model, what, (column, row), &mut wishes),
+        Message::Resize { width, height } => model.size = (width, height),
+        Message::Focus(has) => model.has_focus = has,
+        Message::Board(board) => see(model, board, &mut wishes),
+        Message::Link(link) => follow_link(model, link),
+        Message::Reply { request, answer } => answered(model, request, answer),
+        Message::Preview { request, outcome } => asking::previewed(model, request, outcome),
+        Message::Sheet { .. } | Message::Output { .. } => {}
+        Message::Ring => wishes.push(Wish::Bell),
+        Message::Drawn(at) => {
+            if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
+                dialog.drawn(at);
+            }
+        }
+        Message::Tick(now) => tick(model, now),
+        Message::Hangup => wishes.push(Wish::Quit),
+    }
+    refresh(model, &mut wishes);
+    wishes
+}
+
+/// Brings everything up to date that follows from the rest: rows, picture, what a dialog speaks of.
+fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+    runs::refresh(model);
+    graph::refresh(model);
+    steps::refresh(model);
+    palette::refresh(model);
+    asking::refresh(model, wishes);
+}
+
+fn tick(model: &mut Model, now: Timestamp) {
+    model.now = model.now.max(now);
+    model.toasts.retain(|it| it.until > model.now);
+    if model.undo.as_ref().is_some_and(|it| it.until <= model.now) {
+        model.undo = None;
+    }
+}
+
+/// A newer board. Rings once when more gates wait, or more runs have failed, than at the last look.
+fn see(model: &mut Model, board: Arc<Board>, wishes: &mut Vec<Wish>) {
+    let gates = board.open_gates().count();
+    let failed = board.summaries().filter(|it| it.state == crate::engine::RunState::Failed).count();
+    let failed = u32::try_from(failed).unwrap_or(u32::MAX);
+    let (gates_before, failed_before) = model.rung;
+    let first_look = model.board.seq == crate::base::Seq::default();
+    if !first_look && (gates > gates_before || failed > failed_before) {
+        wishes.push(Wish::Bell);
+    }
+    model.rung = (gates, failed);
+    if model.frozen.is_some() {
+        model.frozen = Some(board);
+    } else {
+        model.board = board;
+    }
+}
+
+fn follow_link(model: &mut Model, link: Link) {
+    if model.link != link {
+        match (&model.link, &link) {
+            (Link::Lost { .. }, Link::Live) => toast(model, "the engine is back", Role::Ok),
+            (_, Link::Unwritten { why }) => {
+                let text = format!("the engine could not write and decides nothing: {why}");
+                toast(model, &text, Role::Fail);
+            }
+            _ => {}
+        }
+        model.link = link;
+    }
+}
+
+fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mut Vec<Wish>) {
+    model.last_key = at;
+    if is_interrupt(press) {
+        interrupt(model, at, wishes);
+        return;
+    }
+    if is_suspend(press) {
+        wishes.push(Wish::Suspend);
+        return;
+    }
+    if let Some(Overlay::Dialog(_)) = model.overlay
+        && !asking::hears(model, press, repeat, at)
+    {
+        return;
+    }
+    if editing::takes(model, press) {
+        editing::insert(model, press);
+        return;
+    }
+    let scope = model.scope();
+    model.typed.push(press);
+    if counts(model, press) {
+        return;
+    }
+    match model.keys.find(scope, &model.typed) {
+        Found::Intents(intents) => {
+            model.typed.clear();
+            let count = model.count.take();
+            for intent in intents {
+                act(model, intent, count, wishes);
+            }
+        }
+        Found::Prefix => {}
+        Found::Nothing => {
+            model.typed.clear();
+            model.count = None;
+        }
+    }
+}
+
+/// A digit that opens no view begins a count; any digit goes on with one.
+fn counts(model: &mut Model, press: Press) -> bool {
+    let takes_counts = model.overlay.is_none() && model.prompt.is_none() && model.typed.len() == 1;
+    let Some(digit) = digit(press).filter(|_| takes_counts) else { return false };
+    if model.count.is_none() && model.keys.find(model.scope(), &[press]) != Found::Nothing {
+        return false;
+    }
+    model.typed.clear();
+    model.count = Some((model.count.unwrap_or(0) * 10 + digit).min(COUNT_MAX));
+    true
+}
+
+fn interrupt(model: &mut Model, at: Timestamp, wishes: &mut Vec<Wish>) {
+    if model.interrupted.is_some_and(|before| at.since(before) < Span::seconds(3)) {
+        wishes.push(Wish::Quit);
+    } else {
+        model.interrupted = Some(at);
+        toast(model, "Ctrl-C again leaves; the runs go on", Role::Warn);
+    }
+}
+
+/// Does what a command says: first what lies on top, then what every view knows, then the view.
+fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+    match &model.overlay {
+        Some(Overlay::Dialog(_)) => return asking::answer(model, intent, wishes),
+        Some(Overlay::Palette(_)) => return palette::act(model, intent, wishes),
+        Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => {
+            return popup::act(model, intent, count, wishes);
+        }
+        None if model.prompt.is_some() => return prompt::act(model, intent, wishes),
+        None => {}
+    }
+    if general::act(model, intent, wishes) {
+        return;
+    }
+    match model.view {
+        View::Runs => runs::act(model, intent, count, wishes),
+        View::Dag => steps::act(model, intent, count, wishes),
+    }
+}
+
+fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut Vec<Wish>) {
+    if model.overlay.is_some() || model.prompt.is_some() {
+        // A click opens and selects, it never decides.
+        if what != Mouse::Click {
+            let intent = if what == Mouse::WheelUp { Intent::Up } else { Intent::Down };
+            act(model, intent, None, wishes);
+        }
+        return;
+    }
+    match what {
+        Mouse::Click => general::click(model, column, row),
+        Mouse::WheelUp => act(model, Intent::Up, Some(3), wishes),
+        Mouse::WheelDown => act(model, Intent::Down, Some(3), wishes),
+    }
+}
+
+fn answered(model: &mut Model, request: u64, answer: Answer) {
+    let Some(pending) = model.pending.remove(&request) else {
+        if let Answer::Noted(text) | Answer::NotRecorded(text) = answer {
+            toast(model, &text, Role::Info);
+        }
+        return;
+    };
+    let (text, role) = match answer {
+        Answer::Recorded { run, .. } => {
+            if pending.run.is_none()
+                && let Some(run) = run
+            {
+                model.runs.selected = Some(run);
+            }
+            let mut text = format!("{}: recorded", pending.words);
+            if let Some(command) = pending.inverse {
+                let until = model.now + TAKE_BACK;
+                model.undo = Some(Undoable { command, words: pending.words.clone(), until });
+                text.push_str("   u undo 10s");
+            }
+            (text, Role::Ok)
+        }
+        Answer::Refused(refusal) => (refusal.to_string(), Role::Warn),
+        Answer::Invalid(report) => {
+            popup::show_text(model, "could not start", &report, Role::Fail);
+            ("could not start: the workflow has problems".to_owned(), Role::Fail)
+        }
+        Answer::NotRecorded(why) => {
+            (format!("{}: could not be recorded: {why}; try again", pending.words), Role::Fail)
+        }
+        Answer::Noted(text) => (text, Role::Info),
+    };
+    if let Some(asked) = model.asked.iter_mut().rev().find(|it| it.request == request) {
+        asked.outcome.clone_from(&text);
+    }
+    toast(model, &text, role);
+}
+
+/// Says something for a few seconds.
+pub(super) fn toast(model: &mut Model, text: &str, role: Role) {
+    const TOASTS_MAX: usize = 3;
+    model.toasts.retain(|it| it.text != text);
+    if model.toasts.len() == TOASTS_MAX {
+        model.toasts.remove(0);
+    }
+    let until = model.now + TOAST;
+    model.toasts.push(Toast { text: crate::base::safe_text(text), role, until });
+}

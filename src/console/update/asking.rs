@@ -1,0 +1,405 @@
+//! Asking something of the engine: by key, palette or menu, through a dialog where the level wants one. Also what would
+//! happen, why it would be refused, and what was asked, as the command line that does the same.
+
+use super::toast;
+use crate::{
+    base::{RunId, StepIx, Timestamp},
+    console::{
+        About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview, Proof, Reaction,
+        Role, Wish,
+        dialog::Step,
+        keymap::Found,
+        model::{Asked, Overlay, Pending},
+    },
+    engine::{AttemptEvent, Command, Event, Fact, GateEvent, Purpose, Refusal, RetryFrom, RunEvent, RunState, StepEvent},
+    plan::OnFailure,
+    projection::RunView,
+};
+
+
+/// What can be asked about a selection.
+pub(super) const ACTIONS: [Intent; 5] =
+    [Intent::Pause, Intent::Retry, Intent::Skip, Intent::Compensate, Intent::Cancel];
+/// How many requests `@` shows.
+const ASKED_MAX: usize = 200;
+/// Names of steps in one line of a preview.
+const NAMES_MAX: usize = 4;
+
+/// A key for an action: at once when it can be taken back, else a dialog.
+pub(super) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+    if let Some(why) = model.locked() {
+        toast(model, &format!("could not {}: {why}", intent.short()), Role::Warn);
+        return;
+    }
+    let command = match command_for(model, intent) {
+        Ok(command) => command,
+        Err(why) => return toast(model, &format!("could not {}: {why}", intent.short()), Role::Warn),
+    };
+    if intent.level() <= Level::L1 {
+        submit(model, command, wishes);
+    } else {
+        open(model, intent, command, wishes);
+    }
+}
+
+/// What an action means for the selection.
+pub(super) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
+    let run = model.run().ok_or("no run is selected")?;
+    let summary = model.board.summary(run).ok_or("that run is not known any more")?;
+    let by = model.seat.actor.clone();
+    let reason = String::new();
+    Ok(match intent {
+        Intent::Pause if summary.state == RunState::Paused => Command::Resume { run, by },
+        Intent::Pause => Command::Pause { run, by },
+        Intent::Cancel => {
+            let undo = model.board.run(run).is_some_and(|it| it.plan.on_failure == OnFailure::Compensate);
+            Command::Cancel { run, by, reason, undo }
+        }
+        Intent::Retry => Command::Retry { run, from: RetryFrom::Failed, by },
+        Intent::Skip => {
+            let step = model.step().ok_or("no step is selected; open the graph first")?;
+            Command::Skip { run, step, reason, by }
+        }
+        Intent::Compensate => Command::Undo { run, reason, by },
+        _ => return Err("that asks nothing of the engine".to_owned()),
+    })
+}
+
+/// Hands a command over, and remembers that it is on its way.
+pub(super) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>) {
+    let request = model.number();
+    let inverse = match &command {
+        Command::Pause { run, by } => Some(Command::Resume { run: *run, by: by.clone() }),
+        Command::Resume { run, by } => Some(Command::Pause { run: *run, by: by.clone() }),
+        _ => None,
+    };
+    let line = command_line(model, &command);
+    let words = line.trim_start_matches("cuelight ").split(" --").next().unwrap_or("").to_owned();
+    let (run, _) = run_and_step(model, &command);
+    model.undo = None;
+    note_asked(model, request, line);
+    model.pending.insert(request, Pending { run, words, inverse });
+    wishes.push(Wish::Submit { request, command: Box::new(command) });
+}
+
+/// Starts a workflow: `file key=value …`, as it was typed.
+pub(super) fn launch(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
+    if let Some(why) = model.locked() {
+        return toast(model, &format!("could not start: {why}"), Role::Warn);
+    }
+    let mut words = text.split_whitespace();
+    let Some(path) = words.next() else { return };
+    let inputs: Vec<(String, String)> =
+        words.filter_map(|it| it.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let request = model.number();
+    let flags: String = inputs.iter().map(|(key, value)| format!(" -i {}", quoted(&format!("{key}={value}")))).collect();
+    note_asked(model, request, format!("cuelight run {}{flags}", quoted(path)));
+    let pending = Pending { run: None, words: format!("run {path}"), inverse: None };
+    model.pending.insert(request, pending);
+    wishes.push(Wish::Launch { request, path: path.to_owned(), words: inputs });
+}
+
+/// `u`: takes the last action back that can be.
+pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
+    match model.undo.take() {
+        Some(undo) if model.locked().is_none() => {
+            toast(model, &format!("taking back: {}", undo.words), Role::Info);
+            submit(model, undo.command, wishes);
+        }
+        _ => toast(model, "nothing to take back: only the last ten seconds can be", Role::Info),
+    }
+}
+
+/// Opens a dialog and asks what would happen.
+fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wish>) {
+    let request = model.number();
+    wishes.push(Wish::Preview { request, command: Box::new(command.clone()) });
+    let (run, step) = run_and_step(model, &command);
+    let Some(run) = run else { return };
+    let workflow = model.board.summary(run).map_or_else(String::new, |it| it.workflow.to_string());
+    let step_id = step.and_then(|step| Some(model.board.run(run)?.step_id(step)));
+    let fact = |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text };
+    let mut facts = vec![fact("run", format!("{run} {workflow}"))];
+    facts.extend(step_id.clone().map(|id| fact("step", id)));
+    facts.push(fact("on", format!("{} ({})", model.seat.environment, model.seat.place)));
+    facts.push(fact("as", model.seat.actor.name.clone()));
+    facts.push(fact("same as", command_line(model, &command)));
+    let wanted = run.to_string();
+    let proof = if intent.level() == Level::L2 {
+        Proof::Key
+    } else {
+        Proof::Typed { ask: format!("type the id {wanted}"), wanted, field: Field::default() }
+    };
+    let reason = matches!(command, Command::Cancel { .. } | Command::Skip { .. } | Command::Undo { .. });
+    let fields = if reason {
+        vec![DialogField { name: "reason".to_owned(), field: Field::default(), required: true }]
+    } else {
+        Vec::new()
+    };
+    let what = step_id.unwrap_or_else(|| format!("{run} {workflow}"));
+    let verb = intent.short();
+    let title = format!("{}{} {what}?", verb[..1].to_uppercase(), &verb[1..]);
+    show(model, Dialog {
+        title,
+        verb: verb.to_owned(),
+        facts,
+        level: intent.level(),
+        proof,
+        fields,
+        focus: Focus::Back,
+        command: Box::new(command),
+        about: About::Run(run),
+        stood: None,
+        preview: Preview::Asked(request),
+        counts_from: None,
+    });
+}
+
+/// Puts a dialog over the view.
+pub(super) fn show(model: &mut Model, mut dialog: Dialog) {
+    dialog.stood = Some(standing(model, dialog.about));
+    model.overlay = Some(Overlay::Dialog(Box::new(dialog)));
+}
+
+/// Whether a key counts in the dialog that is open: Back always, all else only when it has been seen for a while, and
+/// never when it is held.
+pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp) -> bool {
+    let goes_back = model.keys.find(model.scope(), &[press]) == Found::Intents(vec![Intent::Escape]);
+    match &mut model.overlay {
+        Some(Overlay::Dialog(_)) if goes_back => true,
+        Some(Overlay::Dialog(dialog)) => dialog.hears(at) && !repeat,
+        _ => true,
+    }
+}
+
+/// A command of the key table, for the dialog that is open.
+pub(super) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+    let reaction = match intent {
+        Intent::Escape | Intent::No => {
+            model.overlay = None;
+            return;
+        }
+        Intent::Yes => Reaction::Yes,
+        Intent::Submit => Reaction::Enter,
+        Intent::NextField => Reaction::Next,
+        Intent::PreviousField => Reaction::Previous,
+        other => {
+            super::editing::edit(model, other);
+            return;
+        }
+    };
+    let locked = model.locked();
+    let Some(Overlay::Dialog(dialog)) = &mut model.overlay else { return };
+    match dialog.react(reaction) {
+        Step::Stays => {}
+        Step::Closes => model.overlay = None,
+        Step::Does(command) => {
+            model.overlay = None;
+            match locked {
+                Some(why) => toast(model, &format!("could not do that: {why}"), Role::Warn),
+                None => submit(model, *command, wishes),
+            }
+        }
+    }
+}
+
+/// What a command would do, as it came back.
+pub(super) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Event>, Refusal>) {
+    if let Some(intent) = model.previews.asked.remove(&request) {
+        model.previews.known.insert(intent, outcome.map(|_| ()).map_err(|it| it.to_string()));
+        return;
+    }
+    let run = match &model.overlay {
+        Some(Overlay::Dialog(dialog)) if dialog.preview == Preview::Asked(request) => match dialog.about {
+            About::Run(run) => model.board.run(run).cloned(),
+            About::Gate(gate) => model.board.gate(gate).and_then(|it| model.board.run(it.run)).cloned(),
+            About::Nothing => None,
+        },
+        _ => return,
+    };
+    if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
+        dialog.preview = match outcome {
+            Ok(events) => Preview::Known(consequences(&events, run.as_deref())),
+            Err(refusal) => Preview::Refused(refusal.to_string()),
+        };
+    }
+}
+
+/// Closes a dialog whose subject has changed; asks anew what the actions of an open menu would do.
+pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+    if let Some(Overlay::Dialog(dialog)) = &model.overlay {
+        let (about, stood) = (dialog.about, dialog.stood.clone());
+        let now = standing(model, about);
+        if stood.as_ref() != Some(&now) {
+            model.overlay = None;
+            toast(model, &format!("closed, nothing was done: meanwhile {now}"), Role::Warn);
+        }
+    }
+    let is_listing = matches!(model.overlay, Some(Overlay::Menu { .. } | Overlay::Palette(_)));
+    let of = model.run().map(|run| (run, model.step(), model.board.seq));
+    if !is_listing || model.previews.of == of {
+        return;
+    }
+    model.previews = crate::console::model::Previews { of, ..Default::default() };
+    for intent in ACTIONS {
+        match command_for(model, intent) {
+            Ok(command) if model.locked().is_none() => {
+                let request = model.number();
+                model.previews.asked.insert(request, intent);
+                wishes.push(Wish::Preview { request, command: Box::new(command) });
+            }
+            Ok(_) => {
+                let why = model.locked().unwrap_or_default();
+                model.previews.known.insert(intent, Err(why));
+            }
+            Err(why) => {
+                model.previews.known.insert(intent, Err(why));
+            }
+        }
+    }
+}
+
+/// How that stands which a dialog speaks of, in words.
+fn standing(model: &Model, about: About) -> String {
+    match about {
+        About::Run(run) => match model.board.summary(run) {
+            Some(it) if it.cancelling => format!("{run} is being cancelled"),
+            Some(it) => format!("{run} is {}", it.state),
+            None => format!("{run} is gone"),
+        },
+        About::Gate(gate) => match model.board.gate(gate) {
+            Some(it) => format!("{gate} is {}, ask {}", it.state, it.hash.code()),
+            None => format!("{gate} is gone"),
+        },
+        About::Nothing => String::new(),
+    }
+}
+
+/// What events mean for people: a few lines, the gravest first.
+pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<String> {
+    let mut lists: [(&str, Vec<String>); 5] =
+        [("stops", vec![]), ("undoes", vec![]), ("skips", vec![]), ("starts", vec![]), ("closes", vec![])];
+    let mut ends = Vec::new();
+    for event in events {
+        let step = |step: StepIx| run.map_or_else(|| format!("step {}", step.0), |it| it.step_id(step));
+        match &event.fact {
+            Fact::Step(_, it, StepEvent::Cancelled { .. }) => lists[0].1.push(step(*it)),
+            Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => lists[1].1.push(step(*it)),
+            Fact::Undo(_, it, _) => lists[1].1.push(step(*it)),
+            Fact::Step(_, it, StepEvent::Skipped { .. }) => lists[2].1.push(step(*it)),
+            Fact::Attempt(_, it, _, AttemptEvent::Started { .. }) => lists[3].1.push(step(*it)),
+            Fact::Gate(_, _, gate, GateEvent::Resolved { .. }) => lists[4].1.push(gate.to_string()),
+            Fact::Run(id, RunEvent::Created { .. }) => ends.push(format!("a new run {id} begins")),
+            Fact::Run(_, RunEvent::Ended { state, .. }) => ends.push(format!("the run ends: {state}")),
+            Fact::Run(_, RunEvent::Cancelling { .. }) => ends.push("what runs is asked to end".to_owned()),
+            _ => {}
+        }
+    }
+    for (verb, names) in &mut lists {
+        names.dedup();
+        if !names.is_empty() {
+            let rest = names.len().saturating_sub(NAMES_MAX);
+            let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+            names.truncate(NAMES_MAX);
+            ends.insert(0, format!("{verb} {}{more}", names.join(", ")));
+        }
+    }
+    if ends.is_empty() { vec!["nothing changes at once".to_owned()] } else { ends }
+}
+
+/// The run and step a command is about.
+fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<StepIx>) {
+    match command {
+        Command::Pause { run, .. }
+        | Command::Resume { run, .. }
+        | Command::Cancel { run, .. }
+        | Command::Retry { run, .. }
+        | Command::Undo { run, .. } => (Some(*run), None),
+        Command::Skip { run, step, .. }
+        | Command::Done { run, step, .. }
+        | Command::AnswerDoubt { run, step, .. }
+        | Command::SettleUndo { run, step, .. } => (Some(*run), Some(*step)),
+        Command::Decide(decision) => gate_of(model, decision.gate),
+        Command::Withdraw { gate, .. }
+        | Command::EditForm { gate, .. }
+        | Command::Comment { gate, .. }
+        | Command::NoteRefusal { gate, .. } => gate_of(model, *gate),
+        Command::Launch(_)
+        | Command::AttemptEnded { .. }
+        | Command::FactsFetched { .. }
+        | Command::Wake
+        | Command::Recover { .. } => (None, None),
+    }
+}
+
+fn gate_of(model: &Model, gate: crate::base::GateId) -> (Option<RunId>, Option<StepIx>) {
+    model.board.gate(gate).map_or((None, None), |it| (Some(it.run), Some(it.step)))
+}
+
+/// The command line that asks the same.
+pub(in crate::console) fn command_line(model: &Model, command: &Command) -> String {
+    let step = |run: &RunId, step: &StepIx| {
+        let id = model.board.run(*run).map_or_else(|| format!("{}", step.0), |it| it.step_id(*step));
+        quoted(&id)
+    };
+    let why = |reason: &String| match reason.as_str() {
+        "" => String::new(),
+        reason => format!(" --reason {}", quoted(reason)),
+    };
+    let rest = match command {
+        Command::Pause { run, .. } => format!("pause {run}"),
+        Command::Resume { run, .. } => format!("resume {run}"),
+        Command::Cancel { run, reason, .. } => format!("cancel {run}{}", why(reason)),
+        Command::Retry { run, from, .. } => {
+            let from = match from {
+                RetryFrom::Failed => "failed",
+                RetryFrom::Checkpoint => "checkpoint",
+                RetryFrom::All => "all",
+            };
+            format!("retry {run} --from {from}")
+        }
+        Command::Skip { run, step: it, reason, .. } => format!("skip {run} {}{}", step(run, it), why(reason)),
+        Command::Undo { run, reason, .. } => format!("undo {run}{}", why(reason)),
+        Command::Done { run, step: it, reason, .. } => format!("done {run} {}{}", step(run, it), why(reason)),
+        Command::Decide(it) => {
+            let verb = if it.verdict == crate::engine::Verdict::Approve { "approve" } else { "reject" };
+            format!("{verb} {}{}", it.gate, why(&it.reason))
+        }
+        Command::Withdraw { gate, .. } => format!("withdraw {gate}"),
+        Command::EditForm { gate, .. } => format!("gates {gate}   # its form was edited in the console"),
+        Command::Comment { gate, .. } => format!("gates {gate}   # a comment was written in the console"),
+        Command::AnswerDoubt { run, step: it, .. } | Command::SettleUndo { run, step: it, .. } => {
+            format!("show {run} {}   # answered in the console", step(run, it))
+        }
+        Command::Launch(_)
+        | Command::AttemptEnded { .. }
+        | Command::FactsFetched { .. }
+        | Command::Wake
+        | Command::Recover { .. }
+        | Command::NoteRefusal { .. } => "runs".to_owned(),
+    };
+    format!("cuelight {rest}")
+}
+
+/// A word for a shell: as it is when nothing in it is special.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@,+".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+fn note_asked(model: &mut Model, request: u64, command_line: String) {
+    if model.asked.len() == ASKED_MAX {
+        model.asked.remove(0);
+    }
+    let asked = Asked { request, at: model.now, command_line, outcome: "recording".to_owned() };
+    model.asked.push(asked);
+}
+
+/// Opens the line in which a workflow to be started is typed.
+pub(super) fn open_launch(model: &mut Model) {
+    super::general::open_prompt(model, crate::console::model::PromptKind::Launch);
+}

@@ -1,0 +1,86 @@
+//! Typing into a line of text, and pasting: the only file that reads letters as letters.
+
+use crate::{
+    base::Timestamp,
+    console::{
+        Field, Intent, Key, Model, Press, Role, Wish,
+        model::{Overlay, Prompt, PromptKind},
+    },
+};
+
+/// Whether this key is a letter for the field that has the keys.
+pub(super) fn takes(model: &Model, press: Press) -> bool {
+    let is_letter = matches!(press, Press { key: Key::Char(_), ctrl: false, .. });
+    let has_field = match &model.overlay {
+        Some(Overlay::Dialog(dialog)) => dialog.wants_text(),
+        Some(Overlay::Palette(_)) => true,
+        Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => false,
+        None => model.prompt.is_some(),
+    };
+    is_letter && has_field
+}
+
+/// Types it.
+pub(super) fn insert(model: &mut Model, press: Press) {
+    if let Key::Char(c) = press.key
+        && let Some(field) = field_mut(model)
+    {
+        field.insert(c);
+    }
+}
+
+/// Does what a command says to the field that has the keys; false when it is none of these commands.
+pub(super) fn edit(model: &mut Model, intent: Intent) -> bool {
+    let Some(field) = field_mut(model) else { return false };
+    match intent {
+        Intent::EraseChar => {
+            field.erase();
+        }
+        Intent::EraseNext => field.erase_next(),
+        Intent::EraseWord => field.erase_word(),
+        Intent::EraseLine => field.clear(),
+        Intent::CursorLeft => field.left(),
+        Intent::CursorRight => field.right(),
+        Intent::CursorHome => field.home(),
+        Intent::CursorEnd => field.end(),
+        _ => return false,
+    }
+    true
+}
+
+/// A paste goes into text fields only. Where there is none it is offered to the filter; it never answers anything.
+pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp, _wishes: &mut Vec<Wish>) {
+    model.now = model.now.max(at);
+    if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
+        if dialog.hears(at)
+            && let Some(field) = dialog.field_mut()
+        {
+            field.paste(text);
+        }
+        return;
+    }
+    if let Some(field) = field_mut(model) {
+        field.paste(text);
+    } else if model.overlay.is_none() {
+        let mut field = Field::default();
+        field.paste(text);
+        model.prompt = Some(Prompt { kind: PromptKind::Filter, field });
+        super::toast(model, "pasted into the filter; Enter applies it, Esc drops it", Role::Info);
+    }
+}
+
+fn field_mut(model: &mut Model) -> Option<&mut Field> {
+    match &mut model.overlay {
+        Some(Overlay::Dialog(dialog)) => {
+            if dialog.field_mut().is_none()
+                && let Some(first) = dialog.first_field()
+            {
+                dialog.focus = first;
+            }
+            dialog.field_mut()
+        }
+        Some(Overlay::Palette(palette)) => Some(&mut palette.field),
+        Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => None,
+        None => model.prompt.as_mut().map(|it| &mut it.field),
+    }
+}

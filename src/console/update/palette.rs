@@ -1,0 +1,183 @@
+//! The palette and the menu: everything that can be done, with level, key and effect; grey when it would be refused.
+
+use super::{asking, editing, general, moving};
+use crate::console::{
+    Intent, Keymap, Level, Model, Theme, View, Wish, layout,
+    intent::Group,
+    model::{Overlay, PaletteAct, PaletteRow},
+};
+use nucleo_matcher::{
+    Config, Matcher, Utf32Str,
+    pattern::{CaseMatching, Normalization, Pattern},
+};
+
+/// Runs that are offered by name.
+const RUNS_MAX: usize = 500;
+
+/// One thing that can be done with the selection.
+pub(in crate::console) struct MenuRow {
+    pub intent: Intent,
+    pub key: String,
+    /// Why it would be refused, when that is known.
+    pub refused: Option<String>,
+}
+
+/// What the menu offers in this view.
+pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
+    let shows = |intent: &Intent| match intent {
+        Intent::Skip => model.view == View::Dag,
+        Intent::Compensate | Intent::Pause | Intent::Retry | Intent::Cancel => model.run().is_some(),
+        _ => true,
+    };
+    let looking = [Intent::Open, Intent::Why, Intent::CopyId, Intent::CommandLog, Intent::Export];
+    let rows = looking.into_iter().chain(asking::ACTIONS).filter(shows);
+    rows.map(|intent| {
+        let key = model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();
+        MenuRow { intent, key, refused: refusal(model, intent) }
+    })
+    .collect()
+}
+
+fn refusal(model: &Model, intent: Intent) -> Option<String> {
+    model.previews.known.get(&intent).and_then(|it| it.clone().err())
+}
+
+/// Brings the rows up to date with what is typed.
+pub(super) fn refresh(model: &mut Model) {
+    let Some(Overlay::Palette(palette)) = &model.overlay else { return };
+    let all = everything(model);
+    let total = all.len();
+    let query = palette.field.text().trim_start_matches(':').to_owned();
+    let rows = if query.trim().is_empty() { all } else { ranked(all, &query) };
+    if let Some(Overlay::Palette(palette)) = &mut model.overlay {
+        palette.selected = palette.selected.min(rows.len().saturating_sub(1));
+        palette.rows = rows;
+        palette.total = total;
+    }
+}
+
+/// Rows that fit, the best first; of equal ones the one that stands first.
+fn ranked(rows: Vec<PaletteRow>, query: &str) -> Vec<PaletteRow> {
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let pattern = Pattern::parse(query, CaseMatching::Ignore, Normalization::Smart);
+    let mut buffer = Vec::new();
+    let mut scored: Vec<(u32, PaletteRow)> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let exact = row.name == query.trim();
+            let text = format!("{} {}", row.name, row.what);
+            let by_name = pattern.score(Utf32Str::new(&row.name, &mut buffer), &mut matcher);
+            let by_all = pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher);
+            let score = by_name.map(|it| it.saturating_mul(4)).max(by_all)?;
+            Some((if exact { u32::MAX } else { score }, row))
+        })
+        .collect();
+    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    scored.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Everything that can be done now, in the order of the table.
+fn everything(model: &Model) -> Vec<PaletteRow> {
+    let scope = model.view.scope();
+    let mut rows: Vec<PaletteRow> = Vec::new();
+    for intent in asking::ACTIONS {
+        let target = match (intent, model.run(), model.step()) {
+            (Intent::Skip, Some(run), Some(step)) => {
+                model.board.run(run).map_or_else(String::new, |it| it.step_id(step))
+            }
+            (_, Some(run), _) => run.to_string(),
+            (_, None, _) => "…".to_owned(),
+        };
+        let name = format!("{} {target}", intent.name());
+        let refused = refusal(model, intent);
+        rows.push(PaletteRow { refused, ..row_of(intent, name, &model.keys, scope) });
+    }
+    let plain = Intent::all().filter(|it| {
+        let in_view = it.group() != Group::View || model.view == View::Dag;
+        !matches!(it.group(), Group::Inside | Group::Move | Group::Act) && in_view && *it != Intent::Palette
+    });
+    rows.extend(plain.map(|intent| row_of(intent, intent.name().to_owned(), &model.keys, scope)));
+    let other = |name: String, act: PaletteAct, what: &str, level: Level| PaletteRow {
+        name,
+        act,
+        what: what.to_owned(),
+        level,
+        key: String::new(),
+        refused: None,
+    };
+    rows.push(other("run".to_owned(), PaletteAct::Launch, "start a workflow: file and inputs", Level::L1));
+    rows.push(other("q".to_owned(), PaletteAct::Intent(Intent::Quit), "leave; runs go on", Level::L0));
+    for state in ["running", "gate", "failed", "done", "cancelled", "paused"] {
+        let name = format!("filter state:{state}");
+        rows.push(other(name, PaletteAct::Filter(format!("state:{state}")), "show only these runs", Level::L0));
+    }
+    for theme in Theme::names() {
+        let act = PaletteAct::Theme(theme.to_owned());
+        rows.push(other(format!("theme {theme}"), act, "change the colours", Level::L0));
+    }
+    for run in model.runs.rows.iter().take(RUNS_MAX) {
+        let workflow = model.board.summary(*run).map_or("", |it| &it.workflow);
+        let name = format!("open {run} {}", crate::base::safe_text(workflow));
+        rows.push(other(name, PaletteAct::OpenRun(*run), "its graph", Level::L0));
+    }
+    rows
+}
+
+fn row_of(intent: Intent, name: String, keys: &Keymap, scope: crate::console::Scope) -> PaletteRow {
+    PaletteRow {
+        name,
+        act: PaletteAct::Intent(intent),
+        what: intent.what().to_owned(),
+        level: intent.level(),
+        key: keys.keys_of(scope, intent).unwrap_or_default(),
+        refused: None,
+    }
+}
+
+pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+    let page = usize::from(layout::popup_rows(model.size));
+    let Some(Overlay::Palette(palette)) = &mut model.overlay else { return };
+    match intent {
+        Intent::Escape => model.overlay = None,
+        Intent::EraseChar if palette.field.text().is_empty() => model.overlay = None,
+        Intent::Complete => {
+            if let Some(row) = palette.rows.get(palette.selected) {
+                palette.field = crate::console::Field::of(&row.name);
+                palette.selected = 0;
+            }
+        }
+        Intent::Submit => {
+            let chosen = palette.rows.get(palette.selected).cloned();
+            if let Some(row) = chosen {
+                model.overlay = None;
+                carry_out(model, row, wishes);
+            }
+        }
+        _ => match moving::moved(intent, palette.selected, palette.rows.len(), page, None) {
+            Some(to) => palette.selected = to,
+            None => {
+                editing::edit(model, intent);
+                if let Some(Overlay::Palette(palette)) = &mut model.overlay {
+                    palette.selected = 0;
+                }
+            }
+        },
+    }
+}
+
+fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
+    match row.act {
+        PaletteAct::Intent(intent) => super::act(model, intent, None, wishes),
+        PaletteAct::OpenRun(run) => {
+            model.runs.selected = Some(run);
+            model.dag.run = Some(run);
+            general::go(model, View::Dag);
+        }
+        PaletteAct::Filter(text) => {
+            general::go(model, View::Runs);
+            model.runs.filter = text;
+        }
+        PaletteAct::Theme(name) => general::set_theme(model, &name),
+        PaletteAct::Launch => asking::open_launch(model),
+    }
+}

@@ -1,0 +1,75 @@
+//! Help, menus and texts over the view: moving in them, and what Enter does.
+
+use super::{act as act_below, moving, palette};
+use crate::console::{
+    Intent, Model, Role, Wish, layout,
+    model::{Overlay, Sheetlet},
+    view,
+};
+
+pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+    if intent == Intent::Escape || intent == Intent::No {
+        model.overlay = None;
+        return;
+    }
+    let rows = palette::rows_of_menu(model);
+    let page = usize::from(layout::popup_rows(model.size));
+    let help = view::help_height(model);
+    match &mut model.overlay {
+        Some(Overlay::Menu { selected }) => {
+            if let Some(to) = moving::moved(intent, *selected, rows.len(), page, count) {
+                *selected = to;
+            } else if intent == Intent::Submit
+                && let Some(row) = rows.get(*selected)
+            {
+                let chosen = row.intent;
+                model.overlay = None;
+                act_below(model, chosen, None, wishes);
+            }
+        }
+        Some(Overlay::Help { top }) => {
+            let last = help.saturating_sub(page);
+            match moving::moved(intent, *top, last + 1, page, count) {
+                Some(to) => *top = to,
+                None if intent == Intent::Submit => model.overlay = None,
+                None => {}
+            }
+        }
+        Some(Overlay::Text(sheet)) => {
+            let last = sheet.lines.len().saturating_sub(page);
+            match moving::moved(intent, sheet.top, last + 1, page, count) {
+                Some(to) => sheet.top = to,
+                None if intent == Intent::Submit => model.overlay = None,
+                None if intent == Intent::CopyId => {
+                    let text: Vec<&str> = sheet.lines.iter().map(|(line, _)| line.as_str()).collect();
+                    wishes.push(Wish::Copy(text.join("\n")));
+                    super::toast(model, "copied as text", Role::Info);
+                }
+                None => {}
+            }
+        }
+        Some(Overlay::Dialog(_) | Overlay::Palette(_)) | None => {}
+    }
+}
+
+/// `@`: what this console has asked, as command lines, the newest last.
+pub(super) fn show_log(model: &mut Model) {
+    let mut lines: Vec<(String, Role)> = Vec::new();
+    for asked in &model.asked {
+        lines.push((format!("{}  {}", asked.at.clock(), asked.command_line), Role::Text));
+        lines.push((format!("          {}", asked.outcome), Role::Muted));
+    }
+    if lines.is_empty() {
+        lines.push(("nothing was asked from here yet".to_owned(), Role::Muted));
+    }
+    let page = usize::from(layout::popup_rows(model.size));
+    let top = lines.len().saturating_sub(page);
+    model.overlay = Some(Overlay::Text(Sheetlet { title: "what was asked, as command lines".to_owned(), lines, top }));
+}
+
+/// A text over the view, line by line; it may be foreign.
+pub(super) fn show_text(model: &mut Model, title: &str, text: &str, role: Role) {
+    const LINES_MAX: usize = 1_000;
+    let lines = text.lines().take(LINES_MAX).map(|line| (crate::base::safe_text(line), role)).collect();
+    model.overlay = Some(Overlay::Text(Sheetlet { title: title.to_owned(), lines, top: 0 }));
+}

@@ -1,0 +1,206 @@
+//! The graph: the cursor along edges, zoom, folds, follow, and what of the picture is seen.
+
+use super::{general, toast};
+use crate::{
+    base::Span,
+    console::{
+        Direction, Intent, Model, Role, View, Wish, Zoom, layout,
+        model::Picture,
+    },
+};
+use std::sync::Arc;
+
+/// Follow rests this long after a key.
+const FOLLOW_REST: Span = Span(5_000);
+/// and moves at most so often.
+const FOLLOW_STEP: Span = Span(1_000);
+/// Cells of margin kept around the cursor.
+const MARGIN: i32 = 2;
+
+/// Follows what runs, and keeps the cursor in sight.
+pub(super) fn refresh(model: &mut Model) {
+    if model.view != View::Dag || model.dag.picture.is_none() {
+        return;
+    }
+    let rested = model.now.since(model.last_key) >= FOLLOW_REST || model.last_key.0 == 0;
+    if model.dag.follow && rested && model.now.since(model.dag.followed_at) >= FOLLOW_STEP {
+        follow(model);
+    }
+    keep_in_sight(model);
+}
+
+/// To the newest step that runs, waits for somebody or has failed.
+fn follow(model: &mut Model) {
+    let Some(picture) = model.dag.picture.clone() else { return };
+    let Some(run) = model.board.run(picture.run) else { return };
+    let steps = run.steps().filter(|(_, _, step)| step.inside.is_none());
+    let newest = steps
+        .filter(|(index, _, _)| picture.graph.nodes.get(index.index()).is_some_and(|it| it.hot))
+        .max_by_key(|(index, _, step)| (step.since, index.0));
+    if let Some((index, _, _)) = newest
+        && model.dag.view.selected != Some(index.0)
+    {
+        model.dag.followed_at = model.now;
+        select(model, index.0);
+    }
+}
+
+fn select(model: &mut Model, node: u32) {
+    model.dag.view.selected = Some(node);
+    // What is selected is never folded away, so the picture may change with it.
+    super::graph::refresh(model);
+}
+
+fn keep_in_sight(model: &mut Model) {
+    let Some(picture) = &model.dag.picture else { return };
+    let area = layout::dag(model).graph;
+    let (width, height) = picture.layout.size();
+    let place = model.dag.view.selected.and_then(|it| picture.shown.spot_of(it)).and_then(|it| picture.layout.rect_of(it));
+    let Some(place) = place else { return };
+    let axis = |scroll: i32, at: i32, size: i32, whole: i32, seen: u16| {
+        let seen = i32::from(seen);
+        if whole <= seen {
+            return 0;
+        }
+        let last = at + size + MARGIN - seen;
+        // What is too large to be seen whole is seen from its begin.
+        scroll.max(last).min((at - MARGIN).max(0)).clamp(0, whole - seen)
+    };
+    model.dag.scroll = (
+        axis(model.dag.scroll.0, place.x, place.width, width, area.width),
+        axis(model.dag.scroll.1, place.y, place.height, height, area.height),
+    );
+}
+
+pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+    let Some(picture) = model.dag.picture.clone() else {
+        if intent == Intent::Escape {
+            general::backward(model);
+        }
+        return;
+    };
+    let times = count.unwrap_or(1).clamp(1, 1_000);
+    match intent {
+        Intent::Left => walk(model, &picture, Direction::Left, times),
+        Intent::Right => walk(model, &picture, Direction::Right, times),
+        Intent::Up => walk(model, &picture, Direction::Up, times),
+        Intent::Down => walk(model, &picture, Direction::Down, times),
+        Intent::First => jump(model, picture.shown.nodes.first().map(|it| it.first)),
+        Intent::Last => jump(model, picture.shown.nodes.last().map(|it| it.first)),
+        Intent::HalfDown | Intent::PageDown => walk(model, &picture, Direction::Down, 5),
+        Intent::HalfUp | Intent::PageUp => walk(model, &picture, Direction::Up, 5),
+        Intent::Parents => relative(model, &picture, true),
+        Intent::Children => relative(model, &picture, false),
+        Intent::NextHot => next_hot(model, &picture, true),
+        Intent::PreviousHot => next_hot(model, &picture, false),
+        Intent::NextMatch => find(model, true),
+        Intent::PreviousMatch => find(model, false),
+        Intent::Nearer => zoom(model, model.dag.view.zoom.nearer()),
+        Intent::Farther => zoom(model, model.dag.view.zoom.farther()),
+        Intent::Tree => {
+            let before = model.dag.zoom_before_tree.take();
+            let is_tree = model.dag.view.zoom == Zoom::Outline;
+            if !is_tree {
+                model.dag.zoom_before_tree = Some(model.dag.view.zoom);
+            }
+            zoom(model, if is_tree { before.unwrap_or_default() } else { Zoom::Outline });
+        }
+        Intent::FoldToggle | Intent::Open => {
+            model.dag.view.toggle_fold(&picture.shown);
+        }
+        Intent::FoldOpen => {
+            model.dag.view.open_fold(&picture.shown);
+        }
+        Intent::FoldClose => {
+            model.dag.view.close_fold(&picture.shown);
+        }
+        Intent::FoldAll => model.dag.view.close_all(),
+        Intent::FoldNone => model.dag.view.open_all(),
+        Intent::Map | Intent::Preview => model.dag.map_hidden = !model.dag.map_hidden,
+        Intent::Follow => {
+            model.dag.follow = !model.dag.follow;
+            let text = if model.dag.follow { "follow on" } else { "follow off" };
+            toast(model, text, Role::Info);
+        }
+        Intent::Escape => general::backward(model),
+        _ => {}
+    }
+}
+
+fn zoom(model: &mut Model, zoom: Zoom) {
+    model.dag.view.zoom = zoom;
+}
+
+fn walk(model: &mut Model, picture: &Arc<Picture>, direction: Direction, times: u32) {
+    let Some(mut spot) = model.dag.view.selected.and_then(|it| picture.shown.spot_of(it)) else { return };
+    for _ in 0..times {
+        let Some(next) = picture.layout.neighbour(spot, direction) else { break };
+        spot = next;
+    }
+    jump(model, picture.shown.nodes.get(spot as usize).map(|it| it.first));
+}
+
+fn jump(model: &mut Model, node: Option<u32>) {
+    if let Some(node) = node {
+        model.dag.view.selected = Some(node);
+    }
+}
+
+fn relative(model: &mut Model, picture: &Arc<Picture>, to_parents: bool) {
+    let Some(spot) = model.dag.view.selected.and_then(|it| picture.shown.spot_of(it)) else { return };
+    let spots = if to_parents { picture.layout.parents(spot) } else { picture.layout.children(spot) };
+    match spots.first().and_then(|it| picture.shown.nodes.get(*it as usize)) {
+        Some(node) => jump(model, Some(node.first)),
+        None => toast(model, if to_parents { "it needs nothing" } else { "nothing needs it" }, Role::Info),
+    }
+}
+
+fn next_hot(model: &mut Model, picture: &Arc<Picture>, forward: bool) {
+    let at = model.dag.view.selected.unwrap_or(0);
+    let hot = |it: &&crate::console::ShownNode| it.hot && !it.is_open;
+    let nodes = picture.shown.nodes.iter().filter(hot).map(|it| it.first);
+    let next = if forward {
+        let mut nodes: Vec<u32> = nodes.collect();
+        nodes.sort_unstable();
+        nodes.iter().copied().find(|it| *it > at).or_else(|| nodes.first().copied())
+    } else {
+        let mut nodes: Vec<u32> = nodes.collect();
+        nodes.sort_unstable();
+        nodes.iter().rev().copied().find(|it| *it < at).or_else(|| nodes.last().copied())
+    };
+    match next {
+        Some(node) => jump(model, Some(node)),
+        None => toast(model, "nothing runs, waits or has failed", Role::Info),
+    }
+}
+
+/// To the next step whose id has the text that is looked for.
+pub(super) fn find(model: &mut Model, forward: bool) {
+    let Some(run) = model.dag.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    let wanted = model.runs.find.to_lowercase();
+    let at = model.dag.view.selected.unwrap_or(0) as usize;
+    let hits: Vec<u32> =
+        run.steps().filter(|(_, plan, _)| plan.id.to_lowercase().contains(&wanted)).map(|(it, _, _)| it.0).collect();
+    let next = if forward {
+        hits.iter().find(|it| **it as usize > at).or(hits.first())
+    } else {
+        hits.iter().rev().find(|it| (**it as usize) < at).or(hits.last())
+    };
+    match next {
+        Some(node) if !wanted.is_empty() => jump(model, Some(*node)),
+        _ => toast(model, &format!("could not find {wanted:?} among the steps"), Role::Warn),
+    }
+}
+
+pub(super) fn click(model: &mut Model, column: u16, row: u16) {
+    let Some(picture) = model.dag.picture.clone() else { return };
+    let area = layout::dag(model).graph;
+    if !area.contains(ratatui::layout::Position { x: column, y: row }) {
+        return;
+    }
+    let x = i32::from(column - area.x) + model.dag.scroll.0;
+    let y = i32::from(row - area.y) + model.dag.scroll.1;
+    if let Some(spot) = picture.layout.hit(x, y) {
+        jump(model, picture.shown.nodes.get(spot as usize).map(|it| it.first));
+    }
+}

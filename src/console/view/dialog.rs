@@ -1,0 +1,105 @@
+//! A dialog over the view: what it is about, what would happen, what has to be typed, Back first.
+
+use super::{
+    Canvas,
+    pieces::{Pieces, put_pieces, width_of, wrapped},
+};
+use crate::{
+    base::safe_text,
+    console::{Dialog, Focus, Level, Preview, Proof, Role, centred, dialog},
+};
+use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
+
+/// The widest a dialog is.
+const WIDTH_MAX: u16 = 84;
+/// Cells of the names of facts.
+const NAME: usize = 11;
+
+pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffer) {
+    let width = WIDTH_MAX.min(body.width.saturating_sub(8)).max(40.min(body.width));
+    let room = usize::from(width).saturating_sub(6);
+    let lines = lines(canvas, it, room);
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(body.height);
+    let area = centred(body, width, height);
+    let inside = dialog(buf, area, &safe_text(&it.title), canvas.pane(true));
+    // When rows are missing, those in the middle are: what is asked and the way out stay.
+    let rows = usize::from(inside.height);
+    let cut = lines.len().saturating_sub(rows);
+    let keep = rows.saturating_sub(4).min(lines.len());
+    let shown = lines.iter().enumerate().filter(|(index, _)| cut == 0 || *index < keep || *index >= keep + cut);
+    for (row, (_, line)) in shown.enumerate() {
+        let y = inside.y + u16::try_from(row).unwrap_or(0);
+        put_pieces(buf, inside, (inside.x + 2, y), line, canvas.glyphs);
+    }
+}
+
+fn lines(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
+    let mut lines: Vec<Pieces> = vec![Vec::new()];
+    for fact in &it.facts {
+        for (index, part) in wrapped(&safe_text(&fact.text), room.saturating_sub(NAME)).into_iter().enumerate() {
+            lines.push(named(canvas, if index == 0 { &fact.name } else { "" }, part, fact.role));
+        }
+    }
+    lines.push(Vec::new());
+    match &it.preview {
+        Preview::Asked(_) => lines.push(named(canvas, "then", "asking the engine…".to_owned(), Role::Muted)),
+        Preview::Refused(why) => {
+            for (index, part) in wrapped(&safe_text(why), room.saturating_sub(NAME)).into_iter().enumerate() {
+                lines.push(named(canvas, if index == 0 { "refused" } else { "" }, part, Role::Fail));
+            }
+        }
+        Preview::Known(known) => {
+            let parts = known.iter().flat_map(|it| wrapped(&safe_text(it), room.saturating_sub(NAME)));
+            for (index, part) in parts.enumerate() {
+                lines.push(named(canvas, if index == 0 { "then" } else { "" }, part, Role::Text));
+            }
+        }
+    }
+    lines.push(Vec::new());
+    for (index, field) in it.fields.iter().enumerate() {
+        let focus = it.focus == Focus::Field(index);
+        lines.push(field_line(canvas, &field.name, &field.field, focus, room));
+    }
+    if let Proof::Typed { ask, field, .. } = &it.proof {
+        lines.push(vec![(ask.clone(), canvas.style(Role::Warn))]);
+        lines.push(field_line(canvas, "", field, it.focus == Focus::Proof, room));
+    }
+    lines.push(Vec::new());
+    lines.push(buttons(canvas, it, room));
+    lines.push(Vec::new());
+    lines
+}
+
+fn named(canvas: &Canvas<'_>, name: &str, text: String, role: Role) -> Pieces {
+    vec![(format!("{name:<NAME$}"), canvas.style(Role::Muted)), (text, canvas.style(role))]
+}
+
+fn field_line(canvas: &Canvas<'_>, name: &str, field: &crate::console::Field, focus: bool, room: usize) -> Pieces {
+    let cursor = if focus { canvas.glyphs.pick('▏', '_') } else { ' ' };
+    let shown = safe_text(&field.shown(room.saturating_sub(NAME), cursor));
+    let blank = room.saturating_sub(NAME + unicode_width::UnicodeWidthStr::width(shown.as_str()));
+    let style = if focus { canvas.style(Role::Select) } else { canvas.style(Role::Text).add_modifier(Modifier::UNDERLINED) };
+    vec![
+        (format!("{name:<NAME$}"), canvas.style(Role::Muted)),
+        (format!("{shown}{}", " ".repeat(blank)), style),
+    ]
+}
+
+/// `[ Esc  Back ]            [ y  Cancel as mira ]`
+fn buttons(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Pieces {
+    let back = "[ Esc  Back ]".to_owned();
+    let enter = canvas.glyphs.pick("⏎", "Enter");
+    let key = if it.level >= Level::L3 || it.proof != Proof::Key { enter } else { "y" };
+    let does = format!("[ {key}  {} as {} ]", it.verb, safe_text(&canvas.model.seat.actor.name));
+    let focused = |focus: Focus| {
+        let style = canvas.style(Role::Text);
+        if it.focus == focus { style.add_modifier(Modifier::REVERSED) } else { style }
+    };
+    let can = it.missing().is_none() && canvas.model.locked().is_none();
+    let does_style = if can { focused(Focus::Do) } else { canvas.style(Role::Muted) };
+    let mut line: Pieces = vec![(back, focused(Focus::Back))];
+    let gap = room.saturating_sub(width_of(&line) + unicode_width::UnicodeWidthStr::width(does.as_str()));
+    line.push((" ".repeat(gap.max(2)), canvas.style(Role::Text)));
+    line.push((does, does_style));
+    line
+}

@@ -1,0 +1,151 @@
+//! What stands around every view: header, key line, the line that is typed into, and toasts.
+
+use super::{
+    Canvas,
+    pieces::{Pieces, put_pieces, width_of},
+};
+use crate::console::{
+    Hint, Role, fill, layout,
+    model::{Danger, PromptKind},
+    put, put_right,
+};
+use ratatui::{buffer::Buffer, layout::Rect, style::{Modifier, Style}};
+use unicode_width::UnicodeWidthStr;
+
+/// Environment, views, and on wide screens the name, the place and the date.
+pub(super) fn header(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let model = canvas.model;
+    let wide = area.width >= 140;
+    let mut x = area.x;
+    if wide {
+        x = put(buf, area, x, area.y, " cuelight ", canvas.style(Role::Title));
+    }
+    let badge = format!(" {} ", model.seat.environment);
+    x = put(buf, area, x, area.y, &badge, badge_style(canvas));
+    if wide {
+        x = put(buf, area, x, area.y, &format!(" {} ", model.seat.place), canvas.style(Role::Muted));
+        put(buf, area, x, area.y, canvas.glyphs.pick("│", "|"), canvas.style(Role::Border));
+    }
+    for tab in layout::tabs(model) {
+        let selected = tab.view == model.view;
+        let style = if selected {
+            canvas.style(Role::BorderFocus).add_modifier(Modifier::REVERSED)
+        } else {
+            canvas.style(Role::Muted)
+        };
+        let edges = canvas.glyphs.pick(("▐", "▌"), ("[", "]"));
+        let edges = if selected { edges } else { (" ", " ") };
+        let edge_style = if canvas.glyphs.ascii { style } else { canvas.style(Role::BorderFocus) };
+        let x = put(buf, area, tab.x, area.y, edges.0, edge_style);
+        let x = put(buf, area, x, area.y, &tab.text, style);
+        put(buf, area, x, area.y, edges.1, edge_style);
+    }
+    if wide {
+        let date = model.now.to_utc().format("%Y-%m-%d %H:%M:%SZ").to_string();
+        put_right(buf, area, area.right().saturating_sub(1), area.y, &date, canvas.style(Role::Muted));
+    } else if area.width >= 100 {
+        put_right(buf, area, area.right().saturating_sub(1), area.y, &model.seat.place, canvas.style(Role::Muted));
+    }
+}
+
+fn badge_style(canvas: &Canvas<'_>) -> Style {
+    canvas.style(match canvas.model.seat.danger {
+        Danger::Production => Role::EnvProd,
+        Danger::Staging => Role::EnvStage,
+        Danger::Development => Role::EnvDev,
+    })
+}
+
+/// The last row: what can be pressed now, in the order of the key table, as far as it fits.
+pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let model = canvas.model;
+    let wide = area.width >= 140;
+    let mut line: Pieces = vec![(" ".to_owned(), canvas.style(Role::Text))];
+    let typed: String = crate::console::keymap::shown(&model.typed);
+    let count = model.count.map_or_else(String::new, |it| it.to_string());
+    if !typed.is_empty() || !count.is_empty() {
+        line.push((format!("{count}{typed}… "), canvas.style(Role::Warn)));
+    }
+    for hint in model.keys.line(model.scope()) {
+        let keys = keys_of_hint(canvas, hint);
+        let word = if wide { long_word(hint) } else { hint.word.clone() };
+        let room = usize::from(area.width).saturating_sub(width_of(&line));
+        if keys.width() + word.width() + 2 > room {
+            break;
+        }
+        line.push((keys, canvas.style(Role::Title)));
+        line.push((format!(" {word}"), canvas.style(Role::Muted)));
+        line.push((if wide { "   " } else { "  " }.to_owned(), canvas.style(Role::Muted)));
+    }
+    put_pieces(buf, area, (area.x, area.y), &line, canvas.glyphs);
+}
+
+fn long_word(hint: &Hint) -> String {
+    if hint.word == "cmd" { "command".to_owned() } else { hint.word.clone() }
+}
+
+fn keys_of_hint(canvas: &Canvas<'_>, hint: &Hint) -> String {
+    let model = canvas.model;
+    let keys: Vec<String> =
+        hint.intents.iter().filter_map(|it| model.keys.keys_of(model.scope(), *it)).collect();
+    let shown = if keys.iter().all(|it| it.chars().count() == 1) { keys.concat() } else { keys.join(" ") };
+    ascii_keys(canvas, &shown)
+}
+
+/// Key signs for terminals without them.
+pub(super) fn ascii_keys(canvas: &Canvas<'_>, keys: &str) -> String {
+    if !canvas.glyphs.ascii {
+        return keys.to_owned();
+    }
+    let mut out = String::new();
+    for c in keys.chars() {
+        match c {
+            '⏎' => out.push_str("Enter"),
+            '⌫' => out.push_str("BS"),
+            '↑' => out.push_str("Up"),
+            '↓' => out.push_str("Down"),
+            '←' => out.push_str("Left"),
+            '→' => out.push_str("Right"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// What is typed into a line, over the last row of the body.
+pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
+    let Some(prompt) = &canvas.model.prompt else { return };
+    let (lead, hint) = match prompt.kind {
+        PromptKind::Find => ("/", "find; n N go on"),
+        PromptKind::Filter => ("&", "state: run: workflow: by:   ! inverts   * any text"),
+        PromptKind::Launch => ("run ", "FILE key=value …"),
+    };
+    let row = Rect::new(body.x, body.bottom().saturating_sub(1), body.width, 1);
+    fill(buf, row, canvas.theme.ground().patch(canvas.style(Role::Select)));
+    let x = put(buf, row, row.x + 1, row.y, lead, canvas.style(Role::Title));
+    let cursor = canvas.glyphs.pick('▏', '_');
+    let room = usize::from(row.right().saturating_sub(x));
+    let x = put(buf, row, x, row.y, &prompt.field.shown(room, cursor), canvas.style(Role::Text));
+    if usize::from(row.right().saturating_sub(x)) > hint.width() + 2 {
+        put_right(buf, row, row.right().saturating_sub(1), row.y, hint, canvas.style(Role::Muted));
+    }
+}
+
+/// What was said lately, at the lower right.
+pub(super) fn toasts(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
+    let above = u16::from(canvas.model.prompt.is_some());
+    for (index, toast) in canvas.model.toasts.iter().rev().enumerate() {
+        let Ok(index) = u16::try_from(index) else { break };
+        let Some(y) = body.bottom().checked_sub(1 + above + index).filter(|it| *it >= body.y) else { break };
+        let room = usize::from(body.width).saturating_sub(6);
+        let text = format!(" {} ", canvas.glyphs.fit(&toast.text, room));
+        let width = u16::try_from(text.width()).unwrap_or(body.width);
+        let area = Rect::new(body.right().saturating_sub(width + 2), y, width.min(body.width), 1);
+        fill(buf, area, canvas.theme.ground());
+        let style = canvas.style(toast.role).add_modifier(Modifier::REVERSED);
+        put(buf, area, area.x, y, &text, style);
+    }
+}

@@ -1,0 +1,157 @@
+//! Runs: the list, and beside or under it what is known of the run under the cursor.
+
+use super::{
+    Canvas,
+    pieces::{Column, columns, put_cell},
+    preview, runs_lower,
+};
+use crate::{
+    base::{RunId, safe_text},
+    console::{
+        Mark, Role, Width, fill, gauge, layout,
+        marks::{age, mark_of_run, word_of_run},
+        meter_role, pane, put, put_right,
+    },
+    projection::RunSummary,
+};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+    let places = layout::runs(canvas.model);
+    let boxed = layout::frame(canvas.model.size).width != Width::One;
+    let inside = if boxed { table_pane(canvas, places.table, buf) } else { table_title(canvas, places.table, buf) };
+    table(canvas, inside, places.rows, buf);
+    if let Some(area) = places.preview {
+        preview::draw(canvas, area, buf);
+    }
+    if let Some(areas) = places.lower {
+        runs_lower::draw(canvas, areas, buf);
+    }
+}
+
+/// What the list shows, in words: filter, order, and where in it the screen is.
+fn words(canvas: &Canvas<'_>, places: Rect) -> (String, String) {
+    let runs = &canvas.model.runs;
+    let typed = canvas.model.prompt.as_ref().filter(|it| it.kind == crate::console::model::PromptKind::Filter);
+    let filter = typed.map_or(runs.filter.as_str(), |it| it.field.text());
+    let (left, right, down) = canvas.glyphs.pick(("‹", "›", "▼"), ("<", ">", "v"));
+    let filter = if filter.is_empty() { "all".to_owned() } else { safe_text(filter) };
+    let title = format!("{left}{filter}{right}  sort {}{down}", runs.sort.name());
+    let shown = runs.rows.len();
+    let first = runs.top + 1;
+    let last = (runs.top + usize::from(places.height)).min(shown);
+    let total = canvas.model.board.run_count();
+    let count = match (shown, total) {
+        (0, 0) => String::new(),
+        (0, total) => format!("0 of {total}"),
+        (shown, total) if shown == total => format!("{first}-{last} of {total}"),
+        (shown, total) => format!("{first}-{last} of {shown} ({total})"),
+    };
+    (title, count)
+}
+
+fn table_pane(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
+    let (title, count) = words(canvas, layout::runs(canvas.model).rows);
+    pane(buf, area, &format!("runs  {title}"), &count, canvas.pane(true))
+}
+
+fn table_title(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
+    let (title, count) = words(canvas, layout::runs(canvas.model).rows);
+    let x = put(buf, area, area.x + 1, area.y, "Runs", canvas.style(Role::Title));
+    put(buf, area, x + 2, area.y, &title, canvas.style(Role::Muted));
+    put_right(buf, area, area.right().saturating_sub(1), area.y, &count, canvas.style(Role::Muted));
+    layout::inset(area, 0, 1, 0)
+}
+
+/// The columns that a table of this width has room for.
+fn columns_for(area: Rect) -> Vec<Column> {
+    let x = area.x + 3;
+    let width = area.width.saturating_sub(4);
+    match width {
+        0..70 => columns(x, width, &[
+            ("RUN", 6, false), ("WORKFLOW", 0, false), ("STATE", 8, false), ("STEPS", 9, true), ("AGE", 4, true),
+        ]),
+        70..95 => columns(x, width, &[
+            ("RUN", 7, false), ("WORKFLOW", 0, false), ("STATE", 9, false), ("PROGRESS", 12, false),
+            ("STEPS", 11, true), ("AGE", 5, true), ("HLT", 4, true),
+        ]),
+        _ => columns(x, width, &[
+            ("RUN", 7, false), ("WORKFLOW", 0, false), ("STATE", 9, false), ("PROGRESS", 16, false),
+            ("STEPS", 11, true), ("ERR", 4, true), ("AGE", 5, true), ("BY", 8, false), ("HLT", 4, true),
+        ]),
+    }
+}
+
+fn table(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
+    let columns = columns_for(area);
+    for column in &columns {
+        put_cell(buf, area, *column, area.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
+    }
+    let runs = &canvas.model.runs;
+    if runs.rows.is_empty() {
+        empty(canvas, rows, buf);
+    }
+    for (row, run) in runs.rows.iter().skip(runs.top).take(usize::from(rows.height)).enumerate() {
+        let y = rows.y + u16::try_from(row).unwrap_or(0);
+        if let Some(summary) = canvas.model.board.summary(*run) {
+            draw_row(canvas, summary, &columns, Rect { y, height: 1, ..rows }, buf);
+        }
+    }
+}
+
+/// An empty list says what to do next.
+fn empty(canvas: &Canvas<'_>, rows: Rect, buf: &mut Buffer) {
+    let lines: &[&str] = if canvas.model.board.run_count() == 0 {
+        &["no runs yet", "", "cuelight run FILE     starts one, here or in another terminal", "cuelight demo         shows everything there is"]
+    } else {
+        &["no run fits the filter", "", "Esc clears it"]
+    };
+    for (index, line) in lines.iter().enumerate() {
+        let y = rows.y + 1 + u16::try_from(index).unwrap_or(0);
+        put(buf, rows, rows.x + 3, y, line, canvas.style(if index == 0 { Role::Text } else { Role::Muted }));
+    }
+}
+
+fn draw_row(canvas: &Canvas<'_>, run: &RunSummary, columns: &[Column], row: Rect, buf: &mut Buffer) {
+    let selected = canvas.model.runs.selected == Some(run.id);
+    let base = if selected { canvas.style(Role::Select) } else { Style::new() };
+    if selected {
+        fill(buf, row, canvas.theme.ground().patch(base));
+        put(buf, row, row.x, row.y, canvas.glyphs.pick("▌", "|"), base.patch(canvas.style(Role::BorderFocus)));
+    }
+    let mark = mark_of_run(run);
+    let look = base.patch(mark.style(canvas.theme));
+    put(buf, row, row.x + 1, row.y, mark.sign(canvas.glyphs), look);
+    for column in columns {
+        let (text, style) = cell(canvas, run, mark, *column);
+        put_cell(buf, row, *column, row.y, (&text, base.patch(style)), canvas.glyphs);
+    }
+}
+
+fn cell(canvas: &Canvas<'_>, run: &RunSummary, mark: Mark, column: Column) -> (String, Style) {
+    let (text, muted) = (canvas.style(Role::Text), canvas.style(Role::Muted));
+    let look = canvas.style(mark.role());
+    match column.title {
+        "RUN" => (run.id.to_string(), text),
+        "WORKFLOW" => (safe_text(&run.workflow), text),
+        "STATE" => (state_word(canvas, run.id, run).to_owned(), look),
+        "PROGRESS" => {
+            let (part, whole) = (u64::from(run.counts.rested()), u64::from(run.counts.total()));
+            (gauge(canvas.glyphs, column.width, part, whole), look)
+        }
+        "STEPS" => (format!("{}/{}", run.counts.rested(), run.counts.total()), text),
+        "ERR" => match run.failures() {
+            0 => (canvas.glyphs.pick("·", ".").to_owned(), muted),
+            failures => (failures.to_string(), canvas.style(Role::Fail)),
+        },
+        "AGE" => (age(run.age(canvas.model.now)), muted),
+        "BY" => (safe_text(&run.by.name), muted),
+        _ if run.results.is_empty() => ("-".to_owned(), muted),
+        _ => (run.health().to_string(), canvas.style(meter_role(u64::from(run.health().0)))),
+    }
+}
+
+/// Nothing is shown as done before it is on disk.
+fn state_word(canvas: &Canvas<'_>, id: RunId, run: &RunSummary) -> &'static str {
+    if canvas.model.is_recording(id) { "recording" } else { word_of_run(run) }
+}

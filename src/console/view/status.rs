@@ -1,0 +1,138 @@
+//! The status line: what matters most stays when it is narrow.
+
+use super::{
+    Canvas,
+    pieces::{Pieces, put_pieces, width_of},
+};
+use crate::{
+    base::Timestamp,
+    console::{Link, Mark, Role, marks::age, put_right},
+    engine::RunState,
+};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+/// One part, in its long and its short form, and how long it is kept: the highest goes last.
+struct Part {
+    keep: u8,
+    /// Parts with the same number stand together; a bar parts them from others.
+    block: u8,
+    long: Pieces,
+    short: Pieces,
+}
+
+pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let clock = canvas.model.now.clock();
+    let who = format!("op:{}", canvas.model.seat.actor.name);
+    let mut parts = parts(canvas);
+    let width = usize::from(area.width);
+    let (right, line) = fit(canvas, &mut parts, width, &[&clock, &who]);
+    put_pieces(buf, area, (area.x, area.y), &line, canvas.glyphs);
+    if let Some(right) = right {
+        put_right(buf, area, area.right().saturating_sub(1), area.y, &right, canvas.style(Role::Muted));
+    }
+}
+
+/// The longest form that fits: long words first, then short ones, then without the clock, then without part after part.
+fn fit(canvas: &Canvas<'_>, parts: &mut Vec<Part>, width: usize, right: &[&String; 2]) -> (Option<String>, Pieces) {
+    let both = format!("{}  {}", right[1], right[0]);
+    for (long, right) in [(true, Some(both)), (false, Some(right[0].clone())), (false, None)] {
+        let line = line_of(canvas, parts, long);
+        if width_of(&line) + right.as_ref().map_or(0, |it| it.len() + 2) <= width {
+            return (right, line);
+        }
+    }
+    loop {
+        let line = line_of(canvas, parts, false);
+        let Some(least) = parts.iter().map(|it| it.keep).min() else { return (None, line) };
+        if width_of(&line) < width || parts.len() == 1 {
+            return (None, line);
+        }
+        parts.retain(|it| it.keep != least);
+    }
+}
+
+fn line_of(canvas: &Canvas<'_>, parts: &[Part], long: bool) -> Pieces {
+    let bar = canvas.glyphs.pick(" │ ", " | ");
+    let mut line: Pieces = vec![(" ".to_owned(), canvas.style(Role::Text))];
+    let mut block = None;
+    for part in parts {
+        match block {
+            None => {}
+            Some(before) if before == part.block => {
+                line.push((if long { "  " } else { " " }.to_owned(), canvas.style(Role::Text)));
+            }
+            Some(_) => line.push((bar.to_owned(), canvas.style(Role::Border))),
+        }
+        block = Some(part.block);
+        line.extend(if long { part.long.clone() } else { part.short.clone() });
+    }
+    line
+}
+
+fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
+    let model = canvas.model;
+    let mut parts = Vec::new();
+    let mut add = |block: u8, keep: u8, long: String, short: String, style| {
+        parts.push(Part { keep, block, long: vec![(long, style)], short: vec![(short, style)] });
+    };
+    let mode = model.mode().word().to_owned();
+    add(0, 10, mode.clone(), mode, canvas.style(Role::Title));
+    let (link, role) = link(canvas);
+    add(1, 9, link.clone(), link, canvas.style(role));
+    let count = |state: RunState| model.board.summaries().filter(|it| it.state == state).count();
+    let sign = |mark: Mark| mark.sign(canvas.glyphs);
+    let running = count(RunState::Running);
+    let style = |mark: Mark, count: usize| if count == 0 { canvas.style(Role::Muted) } else { mark.style(canvas.theme) };
+    let short = |mark: Mark, count: usize| format!("{}{count}", sign(mark));
+    let words = |mark: Mark, count: usize, word: &str| format!("{} {count} {word}", sign(mark));
+    add(2, 3, words(Mark::Runs, running, "running"), short(Mark::Runs, running), style(Mark::Runs, running));
+    let gates = model.board.open_gates().count();
+    let oldest = model.board.open_gates().map(|it| it.ask.opened_at).min();
+    let waits = oldest.map(|it| age(model.now.since(it)));
+    let long_gates = match &waits {
+        Some(waits) => format!("{} {gates} {}, oldest {waits}", sign(Mark::Gate), plural(gates, "gate", "gates")),
+        None => words(Mark::Gate, 0, "gates"),
+    };
+    let short_gates = waits.map_or_else(|| short(Mark::Gate, 0), |it| format!("{} {it}", short(Mark::Gate, gates)));
+    add(2, 8, long_gates, short_gates, style(Mark::Gate, gates));
+    let failed = count(RunState::Failed);
+    add(2, 7, words(Mark::Failed, failed, "failed"), short(Mark::Failed, failed), style(Mark::Failed, failed));
+    let done = count(RunState::Completed);
+    add(2, 1, words(Mark::Done, done, "done"), short(Mark::Done, done), style(Mark::Done, done));
+    if model.board.seq.0 > 0 {
+        let health = model.board.health();
+        let short = match health.label() {
+            "healthy" => "ok",
+            "degraded" => "degr",
+            _ => "crit",
+        };
+        let style = canvas.style(crate::console::meter_role(u64::from(health.0)));
+        add(3, 6, format!("health {health} {}", health.label()), format!("health {health} {short}"), style);
+        let ago = model.now.since(model.board.at);
+        let text = if ago.0 < 10_000 { format!("{}.{}s", ago.0 / 1000, ago.0 % 1000 / 100) } else { age(ago) };
+        add(4, 5, format!("last event {text}"), format!("ev {text}"), canvas.style(Role::Muted));
+    }
+    let rights = if model.seat.read_only { "ro" } else { "rw" };
+    let role = if model.locked().is_some() { Role::Warn } else { Role::Muted };
+    add(5, 2, rights.to_owned(), rights.to_owned(), canvas.style(role));
+    parts
+}
+
+/// How the way to the engine is; what locks every change says so here.
+fn link(canvas: &Canvas<'_>) -> (String, Role) {
+    let since = |at: Timestamp| age(canvas.model.now.since(at));
+    match &canvas.model.link {
+        _ if canvas.model.frozen.is_some() => ("FROZEN".to_owned(), Role::History),
+        Link::Live if canvas.model.board.seq.0 == 0 && canvas.model.board.run_count() == 0 => {
+            ("LIVE".to_owned(), Role::Muted)
+        }
+        Link::Live => ("LIVE".to_owned(), Role::Ok),
+        Link::Lost { since: at, .. } => (format!("LOST {}", since(*at)), Role::Fail),
+        Link::Unwritten { .. } => ("DB!".to_owned(), Role::Fail),
+        Link::Unowned => ("NO OWNER".to_owned(), Role::Warn),
+    }
+}
+
+pub(super) fn plural<'t>(count: usize, one: &'t str, many: &'t str) -> &'t str {
+    if count == 1 { one } else { many }
+}
