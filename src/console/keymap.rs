@@ -147,7 +147,8 @@ impl Keymap {
 
     /// What can follow the keys typed so far: the rest of the keys, and the command.
     pub fn continuations(&self, scope: Scope, typed: &[Press]) -> Vec<(String, Intent)> {
-        let follows = self.reach(scope).filter(|it| it.keys.len() > typed.len() && it.keys.starts_with(typed));
+        let follows =
+            self.reach(scope).filter(|it| it.keys.len() > typed.len() && it.keys.starts_with(typed));
         follows.filter_map(|it| Some((shown(&it.keys[typed.len()..]), *it.intents.first()?))).collect()
     }
 
@@ -218,7 +219,12 @@ impl Reader<'_> {
         }
     }
 
-    fn scope(&mut self, name: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>, into: &mut Keymap) {
+    fn scope(
+        &mut self,
+        name: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+        into: &mut Keymap,
+    ) {
         let (Some(scope), Some(table)) = (self.scope_named(name), value.get_ref().as_table()) else {
             return;
         };
@@ -301,7 +307,8 @@ impl Reader<'_> {
         let scope = Scope::named(name.get_ref());
         if scope.is_none() {
             let known: Vec<&str> = SCOPES.iter().map(|(_, name)| *name).collect();
-            let message = format!("`{}` has no keys of its own; known are {}", name.get_ref(), known.join(", "));
+            let message =
+                format!("`{}` has no keys of its own; known are {}", name.get_ref(), known.join(", "));
             self.error(&name.span(), message);
         }
         scope
@@ -357,7 +364,8 @@ fn in_order<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
 
 fn did_you_mean(word: &str) -> String {
     let near = Intent::all().find(|it| {
-        !word.is_empty() && (it.name().starts_with(word) || it.name().contains(word) || word.contains(it.name()))
+        !word.is_empty()
+            && (it.name().starts_with(word) || it.name().contains(word) || word.contains(it.name()))
     });
     near.map_or_else(String::new, |it| format!("; did you mean `{}`?", it.name()))
 }
@@ -415,7 +423,11 @@ pub fn parse_keys(text: &str) -> Result<Vec<Press>, String> {
             }
         }
     }
-    if out.is_empty() { Err("a key is missing; write a character, enter, ctrl-x …".to_owned()) } else { Ok(out) }
+    if out.is_empty() {
+        Err("a key is missing; write a character, enter, ctrl-x …".to_owned())
+    } else {
+        Ok(out)
+    }
 }
 
 /// Keys as they are shown: `gg ^d ⏎`.
@@ -474,22 +486,32 @@ mod tests {
     #[test]
     fn mistakes_are_told_with_their_lines() {
         check("[keys.normal]\n\"j\" = \"donw\"", &["2: `donw` is no command; `:` lists them"]);
-        check("[keys.normal]\n\"J\" = \"page\"", &[
-            "2: `page` is no command; `:` lists them; did you mean `half-page-down`?",
-        ]);
-        check("[keys.nowhere]\n", &[
-            "1: `nowhere` has no keys of its own; known are normal, runs, dag, text, dialog, popup",
-        ]);
-        check("[keys.normal]\n\"ctrl-nix\" = \"down\"", &[
-            "2: `ctrl-nix` is no key; write a character, enter, esc, tab, space, up …, f1 … or ctrl-x",
-        ]);
-        check("\n[keys.normal]\n\"J\" = \"down\"\n\"J \" = \"up\"", &[
-            "4: `J` is bound in line 3 already; take one away",
-        ]);
-        check("[keys.normal]\n\"g\" = \"down\"", &[
-            "2: `g` is also the beginning of `gg`, so one of them could not be typed; bind one to \"none\"",
-        ]);
-        check("[keys.dag]\n\"z\" = \"map\"\n\"za\" = \"none\"\n\"zo\" = \"none\"\n\"zc\" = \"none\"\n\"zM\" = \"none\"\n\"zR\" = \"none\"", &[]);
+        check(
+            "[keys.normal]\n\"J\" = \"page\"",
+            &["2: `page` is no command; `:` lists them; did you mean `half-page-down`?"],
+        );
+        check(
+            "[keys.nowhere]\n",
+            &["1: `nowhere` has no keys of its own; known are normal, runs, dag, text, dialog, popup"],
+        );
+        check(
+            "[keys.normal]\n\"ctrl-nix\" = \"down\"",
+            &["2: `ctrl-nix` is no key; write a character, enter, esc, tab, space, up …, f1 … or ctrl-x"],
+        );
+        check(
+            "\n[keys.normal]\n\"J\" = \"down\"\n\"J \" = \"up\"",
+            &["4: `J` is bound in line 3 already; take one away"],
+        );
+        check(
+            "[keys.normal]\n\"g\" = \"down\"",
+            &[
+                "2: `g` is also the beginning of `gg`, so one of them could not be typed; bind one to \"none\"",
+            ],
+        );
+        check(
+            "[keys.dag]\n\"z\" = \"map\"\n\"za\" = \"none\"\n\"zo\" = \"none\"\n\"zc\" = \"none\"\n\"zM\" = \"none\"\n\"zR\" = \"none\"",
+            &[],
+        );
     }
 
     #[test]

@@ -74,10 +74,17 @@ pub(super) fn runs(model: &Model) -> RunsLayout {
         Width::One => {
             let preview = if hidden || model.size.1 < 24 { 0 } else { 10.min(body.height / 2) };
             let (table, below) = split_down(body, body.height - preview);
-            RunsLayout { table, rows: inset(table, 0, 2, 0), preview: (preview > 0).then_some(below), lower: None }
+            RunsLayout {
+                table,
+                rows: inset(table, 0, 2, 0),
+                preview: (preview > 0).then_some(below),
+                lower: None,
+            }
         }
         Width::Two => {
-            let (table, beside) = if hidden { (body, None) } else {
+            let (table, beside) = if hidden {
+                (body, None)
+            } else {
                 let (table, beside) = split_across(body, body.width * 58 / 100);
                 (table, Some(beside))
             };
@@ -99,7 +106,9 @@ fn three_panes(body: Rect, hidden: bool) -> RunsLayout {
             (upper, Some([gates, errors, health, events]))
         }
     };
-    let (table, preview) = if hidden { (upper, None) } else {
+    let (table, preview) = if hidden {
+        (upper, None)
+    } else {
         let (table, preview) = split_across(upper, upper.width * 65 / 100);
         (table, Some(preview))
     };
@@ -131,7 +140,12 @@ pub(super) fn dag(model: &Model) -> DagLayout {
         Width::One => {
             let side = if model.size.1 < 24 { 0 } else { 3 };
             let (graph, side) = split_down(body, body.height - side);
-            let map = Rect::new(graph.right().saturating_sub(18), graph.y, 18.min(graph.width), 8.min(graph.height));
+            let map = Rect::new(
+                graph.right().saturating_sub(18),
+                graph.y,
+                18.min(graph.width),
+                8.min(graph.height),
+            );
             DagLayout { title, pane: None, graph, side, map: shows_map.then_some(map), lower: None }
         }
         Width::Two => {

@@ -49,7 +49,9 @@ pub fn mark_of_step(step: &StepView, board: &Board, now: Timestamp) -> Mark {
         StepState::Pending => Mark::Todo,
         StepState::Ready => Mark::Ready,
         StepState::Waiting => match step.wait() {
-            Some(WaitReason::Person(gate)) => board.gate(*gate).map_or(Mark::Gate, |it| mark_of_gate(it, now)),
+            Some(WaitReason::Person(gate)) => {
+                board.gate(*gate).map_or(Mark::Gate, |it| mark_of_gate(it, now))
+            }
             Some(WaitReason::BackOff { .. }) => Mark::Retry,
             Some(WaitReason::Time(_) | WaitReason::Facts) | None => Mark::Waits,
         },

@@ -24,8 +24,8 @@ mod widget;
 
 pub use ask::{Answer, Lookup, Sheet, Wish};
 pub use dag::{
-    DagGraph, DagNode, DagView, Direction, FoldKey, FoldKind, Folding, Layout, Neighbourhood, Order, Place, Shown,
-    ShownNode, Zoom, fold, layout, neighbourhood, paint, paint_map,
+    DagGraph, DagNode, DagView, Direction, FoldKey, FoldKind, Folding, Layout, Neighbourhood, Order, Place,
+    Shown, ShownNode, Zoom, fold, layout, neighbourhood, paint, paint_map,
 };
 pub use dialog::{About, Dialog, DialogFact, DialogField, Focus, Preview, Proof, Reaction, Step};
 pub use field::Field;

@@ -36,12 +36,14 @@ impl Query {
 
     /// Whether a row fits. `says` gives what it says in a field, `all` what is searched without one.
     pub fn fits(&self, says: impl Fn(&str) -> String, all: &str) -> bool {
-        let all = if self.terms.iter().any(|it| it.field.is_none()) { all.to_lowercase() } else { String::new() };
+        let all =
+            if self.terms.iter().any(|it| it.field.is_none()) { all.to_lowercase() } else { String::new() };
         self.terms.iter().all(|term| {
             let fits = match &term.field {
                 Some(field) => {
                     let said = says(field).to_lowercase();
-                    glob(term.pattern.as_bytes(), said.as_bytes()) || said.split(' ').any(|it| it == term.pattern)
+                    glob(term.pattern.as_bytes(), said.as_bytes())
+                        || said.split(' ').any(|it| it == term.pattern)
                 }
                 None if term.pattern.contains('*') => {
                     all.split_whitespace().any(|word| glob(term.pattern.as_bytes(), word.as_bytes()))

@@ -15,9 +15,8 @@ mod runs_lower;
 mod status;
 
 use crate::console::{
-    Depth, Glyphs, Model, PaneLook, Role, Theme, View, Width, fill, layout,
-    model::Overlay,
-    put, to_svg, to_text,
+    Depth, Glyphs, Model, PaneLook, Role, Theme, View, Width, fill, layout, model::Overlay, put, to_svg,
+    to_text,
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 

@@ -13,7 +13,7 @@ use crate::{
         world::World,
     },
     expression::Template,
-    plan::{EffectClass, GateRule, Need, OnFailure, OnTimeout, Quorum, Risk, Undo, Work},
+    plan::{EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, Quorum, Risk, Undo, Work},
 };
 use std::collections::BTreeSet;
 
@@ -160,7 +160,7 @@ fn released(
     let (mut will_run, mut later) = (Vec::new(), Vec::new());
     for step in reached(run, gate).into_iter().take(NAMES_MAX) {
         let plan = run.plan_step(step);
-        let only_this = run.step(step).open_needs == 1 && run.dependents(gate).contains(&step);
+        let only_this = waits_only_for(run, step, gate);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
         match &plan.work {
             Work::Run { .. } if only_this => match call::launch(view, &plan.work) {
@@ -178,6 +178,29 @@ fn released(
         }
     }
     (will_run, later)
+}
+
+/// Whether a step starts as soon as this gate is approved: by itself, or as a copy of a matrix that does.
+fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
+    if run.step(step).open_needs != 1 {
+        return false;
+    }
+    let frame = run.plan_step(step).frame;
+    let copies = |it: &StepIx| match &run.plan_step(*it).work {
+        Work::Frame(frame) => frame.kind == FrameKind::Matrix,
+        Work::Run { .. } | Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => false,
+    };
+    run.dependents(gate).contains(&step)
+        || frame.filter(copies).is_some_and(|it| waits_only_for(run, it, gate))
+}
+
+/// The steps of an approved ask that are called first, with the hash of each call.
+pub(super) fn covered(run: &Run, gate: StepIx, ask: &Ask) -> Vec<(StepIx, Digest)> {
+    let of = |step: StepIx| {
+        let id = &run.plan_step(step).id;
+        ask.will_run.iter().find(|it| it.step == *id).map(|it| (step, it.launch_hash))
+    };
+    if ask.will_run.is_empty() { Vec::new() } else { reached(run, gate).into_iter().filter_map(of).collect() }
 }
 
 fn later_of(run: &Run, step: StepIx) -> Later {
@@ -199,16 +222,7 @@ fn undo_word(undo: &Undo) -> &'static str {
 
 /// Every step that cannot start before this one, and could after it, in file order.
 fn reached(run: &Run, from: StepIx) -> BTreeSet<StepIx> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![from];
-    while let Some(step) = open.pop() {
-        for next in run.dependents(step).iter().chain(run.children(step)) {
-            if !run.step(*next).rests() && found.insert(*next) {
-                open.push(*next);
-            }
-        }
-    }
-    found
+    run.after(from).into_iter().filter(|it| !run.step(*it).rests()).collect()
 }
 
 fn named(run: &Run, mut steps: &mut dyn Iterator<Item = StepIx>) -> Vec<String> {

@@ -130,8 +130,10 @@ fn result_of(run: &Run, step: StepIx) -> StepEvent {
     if !is_done(run, step) {
         return StepEvent::Skipped { why: crate::engine::Why::Kept };
     }
-    let released = run.dependents(step).iter().filter_map(|it| Some((*it, run.step(*it).approved?)));
+    let approved = |it: StepIx| Some((it, run.step(it).approved?));
     let is_gate = matches!(run.plan_step(step).work, Work::Gate(_));
+    let planned = run.plan.steps.len();
+    let released = run.after(step).into_iter().filter(|it| it.index() < planned).filter_map(approved);
     StepEvent::Completed {
         outputs: it.outputs.clone(),
         confidence: it.confidence,

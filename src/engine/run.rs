@@ -170,6 +170,16 @@ impl Run {
         self.links.dependents.get(step.index()).map_or(&[], Vec::as_slice)
     }
 
+    /// Every step that comes after this one, by needs and by frames.
+    pub(super) fn after(&self, step: StepIx) -> BTreeSet<StepIx> {
+        let (mut found, mut open) = (BTreeSet::new(), vec![step]);
+        while let Some(at) = open.pop() {
+            let next = self.dependents(at).iter().chain(self.children(at));
+            open.extend(next.filter(|it| found.insert(**it)));
+        }
+        found
+    }
+
     pub(super) fn children(&self, step: StepIx) -> &[StepIx] {
         self.links.children.get(step.index()).map_or(&[], Vec::as_slice)
     }

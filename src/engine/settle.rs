@@ -530,7 +530,7 @@ impl Turn<'_> {
         let gate = &self.world.gates[&id];
         let form = gate.form();
         let approvers: Vec<crate::engine::Actor> = gate.votes.iter().map(|it| it.by.clone()).collect();
-        let released = released(self.run(run), gate);
+        let released = ask::covered(self.run(run), step, &gate.ask);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget {
             return self.by_the_way_resolved(run, step, state, &form, approvers);
@@ -789,15 +789,6 @@ impl Turn<'_> {
 
 fn run_policy(run: &Run) -> OnFailure {
     run.plan.on_failure
-}
-
-/// The calls an approval covers, with the hash of each.
-fn released(run: &Run, gate: &Gate) -> Vec<(StepIx, crate::base::Digest)> {
-    let covered = run.dependents(gate.step).iter().filter_map(|step| {
-        let id = &run.plan_step(*step).id;
-        gate.ask.will_run.iter().find(|it| it.step == *id).map(|it| (*step, it.launch_hash))
-    });
-    covered.collect()
 }
 
 fn has_room(run: &Run, step: StepIx) -> bool {

@@ -5,17 +5,19 @@ use super::toast;
 use crate::{
     base::{RunId, StepIx, Timestamp},
     console::{
-        About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview, Proof, Reaction,
-        Role, Wish,
+        About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview, Proof,
+        Reaction, Role, Wish,
         dialog::Step,
         keymap::Found,
         model::{Asked, Overlay, Pending},
     },
-    engine::{AttemptEvent, Command, Event, Fact, GateEvent, Purpose, Refusal, RetryFrom, RunEvent, RunState, StepEvent},
+    engine::{
+        AttemptEvent, Command, Event, Fact, GateEvent, Purpose, Refusal, RetryFrom, RunEvent, RunState,
+        StepEvent,
+    },
     plan::OnFailure,
     projection::RunView,
 };
-
 
 /// What can be asked about a selection.
 pub(super) const ACTIONS: [Intent; 5] =
@@ -89,10 +91,13 @@ pub(super) fn launch(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
     }
     let mut words = text.split_whitespace();
     let Some(path) = words.next() else { return };
-    let inputs: Vec<(String, String)> =
-        words.filter_map(|it| it.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let inputs: Vec<(String, String)> = words
+        .filter_map(|it| it.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
     let request = model.number();
-    let flags: String = inputs.iter().map(|(key, value)| format!(" -i {}", quoted(&format!("{key}={value}")))).collect();
+    let flags: String =
+        inputs.iter().map(|(key, value)| format!(" -i {}", quoted(&format!("{key}={value}")))).collect();
     note_asked(model, request, format!("cuelight run {}{flags}", quoted(path)));
     let pending = Pending { run: None, words: format!("run {path}"), inverse: None };
     model.pending.insert(request, pending);
@@ -139,20 +144,23 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
     let what = step_id.unwrap_or_else(|| format!("{run} {workflow}"));
     let verb = intent.short();
     let title = format!("{}{} {what}?", verb[..1].to_uppercase(), &verb[1..]);
-    show(model, Dialog {
-        title,
-        verb: verb.to_owned(),
-        facts,
-        level: intent.level(),
-        proof,
-        fields,
-        focus: Focus::Back,
-        command: Box::new(command),
-        about: About::Run(run),
-        stood: None,
-        preview: Preview::Asked(request),
-        counts_from: None,
-    });
+    show(
+        model,
+        Dialog {
+            title,
+            verb: verb.to_owned(),
+            facts,
+            level: intent.level(),
+            proof,
+            fields,
+            focus: Focus::Back,
+            command: Box::new(command),
+            about: About::Run(run),
+            stood: None,
+            preview: Preview::Asked(request),
+            counts_from: None,
+        },
+    );
 }
 
 /// Puts a dialog over the view.
@@ -284,7 +292,9 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
         let step = |step: StepIx| run.map_or_else(|| format!("step {}", step.0), |it| it.step_id(step));
         match &event.fact {
             Fact::Step(_, it, StepEvent::Cancelled { .. }) => lists[0].1.push(step(*it)),
-            Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => lists[1].1.push(step(*it)),
+            Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => {
+                lists[1].1.push(step(*it))
+            }
             Fact::Undo(_, it, _) => lists[1].1.push(step(*it)),
             Fact::Step(_, it, StepEvent::Skipped { .. }) => lists[2].1.push(step(*it)),
             Fact::Attempt(_, it, _, AttemptEvent::Started { .. }) => lists[3].1.push(step(*it)),

@@ -4,8 +4,7 @@
 use crate::{
     base::RunId,
     console::{
-        DagGraph, DagNode, DagView, Mark, Model, View, Width, fold, layout,
-        marks::mark_of_step,
+        DagGraph, DagNode, DagView, Mark, Model, View, Width, fold, layout, marks::mark_of_step,
         model::Picture,
     },
     projection::{Graph, RunView},
@@ -72,7 +71,9 @@ fn first_to_look_at(run: &RunView, model: &Model) -> Option<u32> {
     let urgency = |step| mark_of_step(step, &model.board, model.now).urgency();
     let is_hot = |step| urgency(step) >= Mark::Waits.urgency();
     let steps = steps.filter(|(_, _, step)| is_hot(step));
-    steps.max_by_key(|(index, _, step)| (urgency(step), std::cmp::Reverse(index.0))).map(|(index, _, _)| index.0)
+    steps
+        .max_by_key(|(index, _, step)| (urgency(step), std::cmp::Reverse(index.0)))
+        .map(|(index, _, _)| index.0)
 }
 
 /// Every step and frame of a run, and what needs what.

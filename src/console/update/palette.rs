@@ -2,8 +2,9 @@
 
 use super::{asking, editing, general, moving};
 use crate::console::{
-    Intent, Keymap, Level, Model, Theme, View, Wish, layout,
+    Intent, Keymap, Level, Model, Theme, View, Wish,
     intent::Group,
+    layout,
     model::{Overlay, PaletteAct, PaletteRow},
 };
 use nucleo_matcher::{
@@ -109,7 +110,12 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
     rows.push(other("q".to_owned(), PaletteAct::Intent(Intent::Quit), "leave; runs go on", Level::L0));
     for state in ["running", "gate", "failed", "done", "cancelled", "paused"] {
         let name = format!("filter state:{state}");
-        rows.push(other(name, PaletteAct::Filter(format!("state:{state}")), "show only these runs", Level::L0));
+        rows.push(other(
+            name,
+            PaletteAct::Filter(format!("state:{state}")),
+            "show only these runs",
+            Level::L0,
+        ));
     }
     for theme in Theme::names() {
         let act = PaletteAct::Theme(theme.to_owned());

@@ -64,7 +64,8 @@ pub(super) fn show_log(model: &mut Model) {
     }
     let page = usize::from(layout::popup_rows(model.size));
     let top = lines.len().saturating_sub(page);
-    model.overlay = Some(Overlay::Text(Sheetlet { title: "what was asked, as command lines".to_owned(), lines, top }));
+    model.overlay =
+        Some(Overlay::Text(Sheetlet { title: "what was asked, as command lines".to_owned(), lines, top }));
 }
 
 /// A text over the view, line by line; it may be foreign.

@@ -47,7 +47,8 @@ fn fits(query: &Query, run: &RunSummary) -> bool {
         "by" => run.by.name.clone(),
         _ => run.workflow.to_string(),
     };
-    query.is_empty() || query.fits(says, &format!("{} {} {} {}", run.id, run.workflow, word_of_run(run), run.by.name))
+    query.is_empty()
+        || query.fits(says, &format!("{} {} {} {}", run.id, run.workflow, word_of_run(run), run.by.name))
 }
 
 /// What needs somebody comes first, then what goes on, then the rest.
@@ -100,9 +101,9 @@ pub(super) fn find(model: &mut Model, forward: bool) {
         return;
     }
     let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
-    let hit = order.map(|row| model.runs.rows[row]).find(|run| {
-        model.board.summary(*run).is_some_and(|it| fits(&query, it))
-    });
+    let hit = order
+        .map(|row| model.runs.rows[row])
+        .find(|run| model.board.summary(*run).is_some_and(|it| fits(&query, it)));
     match hit {
         Some(run) => model.runs.selected = Some(run),
         None => {

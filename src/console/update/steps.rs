@@ -3,10 +3,7 @@
 use super::{general, toast};
 use crate::{
     base::Span,
-    console::{
-        Direction, Intent, Model, Role, View, Wish, Zoom, layout,
-        model::Picture,
-    },
+    console::{Direction, Intent, Model, Role, View, Wish, Zoom, layout, model::Picture},
 };
 use std::sync::Arc;
 
@@ -55,7 +52,12 @@ fn keep_in_sight(model: &mut Model) {
     let Some(picture) = &model.dag.picture else { return };
     let area = layout::dag(model).graph;
     let (width, height) = picture.layout.size();
-    let place = model.dag.view.selected.and_then(|it| picture.shown.spot_of(it)).and_then(|it| picture.layout.rect_of(it));
+    let place = model
+        .dag
+        .view
+        .selected
+        .and_then(|it| picture.shown.spot_of(it))
+        .and_then(|it| picture.layout.rect_of(it));
     let Some(place) = place else { return };
     let axis = |scroll: i32, at: i32, size: i32, whole: i32, seen: u16| {
         let seen = i32::from(seen);
@@ -179,8 +181,11 @@ pub(super) fn find(model: &mut Model, forward: bool) {
     let Some(run) = model.dag.run.and_then(|it| model.board.run(it)).cloned() else { return };
     let wanted = model.runs.find.to_lowercase();
     let at = model.dag.view.selected.unwrap_or(0) as usize;
-    let hits: Vec<u32> =
-        run.steps().filter(|(_, plan, _)| plan.id.to_lowercase().contains(&wanted)).map(|(it, _, _)| it.0).collect();
+    let hits: Vec<u32> = run
+        .steps()
+        .filter(|(_, plan, _)| plan.id.to_lowercase().contains(&wanted))
+        .map(|(it, _, _)| it.0)
+        .collect();
     let next = if forward {
         hits.iter().find(|it| **it as usize > at).or(hits.first())
     } else {

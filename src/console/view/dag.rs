@@ -34,7 +34,16 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
         pane(buf, area, &graph_title(canvas, picture), "", canvas.pane(true));
     }
     let (graph, view) = (places.graph, &model.dag.view);
-    dag::paint(&picture.layout, &picture.shown, view, canvas.theme, canvas.glyphs, model.dag.scroll, graph, buf);
+    dag::paint(
+        &picture.layout,
+        &picture.shown,
+        view,
+        canvas.theme,
+        canvas.glyphs,
+        model.dag.scroll,
+        graph,
+        buf,
+    );
     if let Some(area) = places.map {
         map(canvas, picture, area, graph, buf);
     }
@@ -145,7 +154,9 @@ fn side(canvas: &Canvas<'_>, run: &RunView, step: StepIx, area: Rect, buf: &mut 
     };
     let facts = facts(canvas, run, (step, plan, view), mark);
     if narrow {
-        lines.extend(facts.into_iter().take(2).map(|(label, text, role)| labelled(canvas, label, &text, role)));
+        lines.extend(
+            facts.into_iter().take(2).map(|(label, text, role)| labelled(canvas, label, &text, role)),
+        );
     } else {
         for (label, text, role) in facts {
             let width = usize::from(inside.width).saturating_sub(10).max(1);
@@ -242,7 +253,9 @@ fn waits(canvas: &Canvas<'_>, view: &StepView, mark: Mark) -> Option<Fact> {
             );
             Some(("waits for", text, mark.role()))
         }
-        WaitReason::Time(until) => Some(("until", format!("{} ({})", until.clock(), age(until.since(now))), Role::Text)),
+        WaitReason::Time(until) => {
+            Some(("until", format!("{} ({})", until.clock(), age(until.since(now))), Role::Text))
+        }
         WaitReason::BackOff { until, next } => {
             Some(("again", format!("call {next} in {}", age(until.since(now))), Role::Warn))
         }
@@ -253,7 +266,9 @@ fn waits(canvas: &Canvas<'_>, view: &StepView, mark: Mark) -> Option<Fact> {
 fn needs(canvas: &Canvas<'_>, run: &RunView, plan: &PlanStep) -> String {
     const NAMES_MAX: usize = 4;
     let name = |it: &StepIx| {
-        let mark = run.step(*it).map_or(Mark::Todo, |step| mark_of_step(step, &canvas.model.board, canvas.model.now));
+        let mark = run
+            .step(*it)
+            .map_or(Mark::Todo, |step| mark_of_step(step, &canvas.model.board, canvas.model.now));
         format!("{} {}", mark.sign(canvas.glyphs), run.step_id(*it))
     };
     let names: Vec<String> = plan.needs.iter().take(NAMES_MAX).map(name).collect();
@@ -266,8 +281,11 @@ fn needs(canvas: &Canvas<'_>, run: &RunView, plan: &PlanStep) -> String {
 
 /// Steps that cannot start before this one, near and far.
 fn blocks(run: &RunView, step: StepIx) -> String {
-    let direct: Vec<&str> =
-        run.steps().filter(|(_, plan, _)| plan.needs.contains(&step)).map(|(_, plan, _)| plan.id.as_str()).collect();
+    let direct: Vec<&str> = run
+        .steps()
+        .filter(|(_, plan, _)| plan.needs.contains(&step))
+        .map(|(_, plan, _)| plan.id.as_str())
+        .collect();
     match direct.as_slice() {
         [] => "nothing".to_owned(),
         [one] => (*one).to_owned(),
@@ -315,7 +333,10 @@ fn keys(canvas: &Canvas<'_>) -> Vec<Pieces> {
     let offered = [Intent::Why, Intent::Menu, Intent::Retry, Intent::Skip, Intent::CopyId];
     let pieces = offered.iter().filter_map(|intent| {
         let key = model.keys.keys_of(model.view.scope(), *intent)?;
-        Some([(key, canvas.style(Role::Title)), (format!(" {}   ", intent.short()), canvas.style(Role::Muted))])
+        Some([
+            (key, canvas.style(Role::Title)),
+            (format!(" {}   ", intent.short()), canvas.style(Role::Muted)),
+        ])
     });
     let all: Pieces = pieces.flatten().collect();
     all.chunks(6).map(<[_]>::to_vec).collect()

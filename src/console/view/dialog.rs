@@ -26,7 +26,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffe
     let rows = usize::from(inside.height);
     let cut = lines.len().saturating_sub(rows);
     let keep = rows.saturating_sub(4).min(lines.len());
-    let shown = lines.iter().enumerate().filter(|(index, _)| cut == 0 || *index < keep || *index >= keep + cut);
+    let shown =
+        lines.iter().enumerate().filter(|(index, _)| cut == 0 || *index < keep || *index >= keep + cut);
     for (row, (_, line)) in shown.enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
         put_pieces(buf, inside, (inside.x + 2, y), line, canvas.glyphs);
@@ -36,7 +37,9 @@ pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffe
 fn lines(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     for fact in &it.facts {
-        for (index, part) in wrapped(&safe_text(&fact.text), room.saturating_sub(NAME)).into_iter().enumerate() {
+        for (index, part) in
+            wrapped(&safe_text(&fact.text), room.saturating_sub(NAME)).into_iter().enumerate()
+        {
             lines.push(named(canvas, if index == 0 { &fact.name } else { "" }, part, fact.role));
         }
     }
@@ -74,11 +77,21 @@ fn named(canvas: &Canvas<'_>, name: &str, text: String, role: Role) -> Pieces {
     vec![(format!("{name:<NAME$}"), canvas.style(Role::Muted)), (text, canvas.style(role))]
 }
 
-fn field_line(canvas: &Canvas<'_>, name: &str, field: &crate::console::Field, focus: bool, room: usize) -> Pieces {
+fn field_line(
+    canvas: &Canvas<'_>,
+    name: &str,
+    field: &crate::console::Field,
+    focus: bool,
+    room: usize,
+) -> Pieces {
     let cursor = if focus { canvas.glyphs.pick('▏', '_') } else { ' ' };
     let shown = safe_text(&field.shown(room.saturating_sub(NAME), cursor));
     let blank = room.saturating_sub(NAME + unicode_width::UnicodeWidthStr::width(shown.as_str()));
-    let style = if focus { canvas.style(Role::Select) } else { canvas.style(Role::Text).add_modifier(Modifier::UNDERLINED) };
+    let style = if focus {
+        canvas.style(Role::Select)
+    } else {
+        canvas.style(Role::Text).add_modifier(Modifier::UNDERLINED)
+    };
     vec![
         (format!("{name:<NAME$}"), canvas.style(Role::Muted)),
         (format!("{shown}{}", " ".repeat(blank)), style),

@@ -9,7 +9,11 @@ use crate::console::{
     model::{Danger, PromptKind},
     put, put_right,
 };
-use ratatui::{buffer::Buffer, layout::Rect, style::{Modifier, Style}};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+};
 use unicode_width::UnicodeWidthStr;
 
 /// Environment, views, and on wide screens the name, the place and the date.
@@ -44,7 +48,14 @@ pub(super) fn header(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         let date = model.now.to_utc().format("%Y-%m-%d %H:%M:%SZ").to_string();
         put_right(buf, area, area.right().saturating_sub(1), area.y, &date, canvas.style(Role::Muted));
     } else if area.width >= 100 {
-        put_right(buf, area, area.right().saturating_sub(1), area.y, &model.seat.place, canvas.style(Role::Muted));
+        put_right(
+            buf,
+            area,
+            area.right().saturating_sub(1),
+            area.y,
+            &model.seat.place,
+            canvas.style(Role::Muted),
+        );
     }
 }
 

@@ -5,9 +5,7 @@ use super::{
     frame::ascii_keys,
     pieces::{Pieces, put_pieces},
 };
-use crate::console::{
-    Intent, Level, Mark, Model, Role, Scope, fill, intent::Group, layout, pane, put,
-};
+use crate::console::{Intent, Level, Mark, Model, Role, Scope, fill, intent::Group, layout, pane, put};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// One block of the help: a head, and keys with what they do.
@@ -58,7 +56,14 @@ fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
             let key = if is_head { key } else { format!("{:<6} ", canvas.glyphs.fit(&key, 6)) };
             let room = each.saturating_sub(if is_head { key.len() } else { used + 1 });
             line.push((key, canvas.style(role)));
-            line.push((format!("{:<room$} ", canvas.glyphs.fit(what, room.saturating_sub(1)), room = room.saturating_sub(1)), canvas.style(Role::Text)));
+            line.push((
+                format!(
+                    "{:<room$} ",
+                    canvas.glyphs.fit(what, room.saturating_sub(1)),
+                    room = room.saturating_sub(1)
+                ),
+                canvas.style(Role::Text),
+            ));
         }
         lines.push(line);
     }
@@ -70,8 +75,21 @@ fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
 fn foot(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
     let muted = canvas.style(Role::Muted);
     let shown = [
-        Mark::Gate, Mark::Runs, Mark::Done, Mark::Partial, Mark::Failed, Mark::TimedOut, Mark::Retry, Mark::Waits,
-        Mark::Undone, Mark::Skipped, Mark::Cancelled, Mark::Rejected, Mark::Paused, Mark::InDoubt, Mark::Todo,
+        Mark::Gate,
+        Mark::Runs,
+        Mark::Done,
+        Mark::Partial,
+        Mark::Failed,
+        Mark::TimedOut,
+        Mark::Retry,
+        Mark::Waits,
+        Mark::Undone,
+        Mark::Skipped,
+        Mark::Cancelled,
+        Mark::Rejected,
+        Mark::Paused,
+        Mark::InDoubt,
+        Mark::Todo,
     ];
     let mut rows: Vec<Pieces> = vec![Vec::new(), Vec::new()];
     let (mut row, mut used) = (0, 0);
@@ -85,8 +103,14 @@ fn foot(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
         rows[row].push((text, muted));
     }
     rows.push(Vec::new());
-    rows.push(vec![("No single key does what cannot be undone. Enter alone never approves.".to_owned(), muted)]);
-    rows.push(vec![("Keys typed before a dialog was drawn, held keys and pastes answer nothing.".to_owned(), muted)]);
+    rows.push(vec![(
+        "No single key does what cannot be undone. Enter alone never approves.".to_owned(),
+        muted,
+    )]);
+    rows.push(vec![(
+        "Keys typed before a dialog was drawn, held keys and pastes answer nothing.".to_owned(),
+        muted,
+    )]);
     let levels: Vec<String> = [Level::L0, Level::L1, Level::L2, Level::L3]
         .map(|level| format!("{level} {}", short_level(level)))
         .to_vec();

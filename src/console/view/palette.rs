@@ -16,7 +16,12 @@ use ratatui::{buffer::Buffer, layout::Rect};
 pub(super) fn draw(canvas: &Canvas<'_>, palette: &PaletteState, body: Rect, buf: &mut Buffer) {
     let width = if body.width >= 140 { 110 } else { 68.min(body.width.saturating_sub(4)) };
     let height = body.height.saturating_sub(4).min(30).max(8.min(body.height));
-    let area = Rect::new(body.x + (body.width - width.min(body.width)) / 2, body.y + 1.min(body.height), width, height);
+    let area = Rect::new(
+        body.x + (body.width - width.min(body.width)) / 2,
+        body.y + 1.min(body.height),
+        width,
+        height,
+    );
     let area = area.intersection(body);
     fill(buf, area, canvas.theme.ground());
     let footer = format!("{} of {}", palette.rows.len(), palette.total);
@@ -31,7 +36,14 @@ pub(super) fn draw(canvas: &Canvas<'_>, palette: &PaletteState, body: Rect, buf:
     let table = table(inside, wide);
     if wide {
         for column in &table {
-            put_cell(buf, inside, *column, inside.y + 2, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
+            put_cell(
+                buf,
+                inside,
+                *column,
+                inside.y + 2,
+                (column.title, canvas.style(Role::Muted)),
+                canvas.glyphs,
+            );
         }
     }
     let foot = if inside.height > 12 { 4 } else { 0 };
@@ -54,9 +66,17 @@ fn rule(canvas: &Canvas<'_>, area: Rect, row: u16, buf: &mut Buffer) {
 fn table(inside: Rect, wide: bool) -> Vec<Column> {
     let (x, width) = (inside.x + 1, inside.width.saturating_sub(1));
     if wide {
-        columns(x, width, &[("COMMAND", 34, false), ("KEY", 5, false), ("WHAT", 0, false), ("LEVEL", 6, false)])
+        columns(
+            x,
+            width,
+            &[("COMMAND", 34, false), ("KEY", 5, false), ("WHAT", 0, false), ("LEVEL", 6, false)],
+        )
     } else {
-        columns(x, width, &[("COMMAND", 26, false), ("KEY", 4, false), ("WHAT", 0, false), ("LEVEL", 3, false)])
+        columns(
+            x,
+            width,
+            &[("COMMAND", 26, false), ("KEY", 4, false), ("WHAT", 0, false), ("LEVEL", 3, false)],
+        )
     }
 }
 
@@ -64,14 +84,28 @@ fn list(canvas: &Canvas<'_>, palette: &PaletteState, table: &[Column], area: Rec
     let page = usize::from(area.height);
     let top = (palette.selected + 1).saturating_sub(page);
     if palette.rows.is_empty() {
-        put(buf, area, area.x + 1, area.y, "no command fits; Backspace widens the search", canvas.style(Role::Muted));
+        put(
+            buf,
+            area,
+            area.x + 1,
+            area.y,
+            "no command fits; Backspace widens the search",
+            canvas.style(Role::Muted),
+        );
     }
     for (index, row) in palette.rows.iter().enumerate().skip(top).take(page) {
         let y = area.y + u16::try_from(index - top).unwrap_or(0);
         let selected = index == palette.selected;
         let base = select_row(canvas, Rect { y, height: 1, ..area }, selected, buf);
         if selected {
-            put(buf, area, area.x, y, canvas.glyphs.pick("▌", "|"), base.patch(canvas.style(Role::BorderFocus)));
+            put(
+                buf,
+                area,
+                area.x,
+                y,
+                canvas.glyphs.pick("▌", "|"),
+                base.patch(canvas.style(Role::BorderFocus)),
+            );
         }
         for column in table {
             let (text, role) = cell(canvas, row, column.title);

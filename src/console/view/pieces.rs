@@ -13,7 +13,13 @@ pub(super) fn width_of(pieces: &Pieces) -> usize {
 }
 
 /// Draws a line in a row of an area, cut with an ellipsis at its end; returns where it ends.
-pub(super) fn put_pieces(buf: &mut Buffer, area: Rect, (x, y): (u16, u16), pieces: &Pieces, glyphs: Glyphs) -> u16 {
+pub(super) fn put_pieces(
+    buf: &mut Buffer,
+    area: Rect,
+    (x, y): (u16, u16),
+    pieces: &Pieces,
+    glyphs: Glyphs,
+) -> u16 {
     let mut x = x;
     for (text, style) in pieces {
         let left = usize::from(area.right().saturating_sub(x));
@@ -87,7 +93,10 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
                     cells += unicode_width::UnicodeWidthChar::width(*c).unwrap_or(0);
                     cells <= width
                 });
-                let bytes = fits.map(char::len_utf8).sum::<usize>().max(word.chars().next().map_or(0, char::len_utf8));
+                let bytes = fits
+                    .map(char::len_utf8)
+                    .sum::<usize>()
+                    .max(word.chars().next().map_or(0, char::len_utf8));
                 let rest = word.split_off(bytes);
                 *last = std::mem::replace(&mut word, rest);
                 if word.is_empty() {

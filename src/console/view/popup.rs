@@ -5,11 +5,7 @@ use super::{
     frame::ascii_keys,
     pieces::{Pieces, put_pieces},
 };
-use crate::console::{
-    Intent, Role, centred, fill, layout,
-    model::Sheetlet,
-    pane, put, update::rows_of_menu,
-};
+use crate::console::{Intent, Role, centred, fill, layout, model::Sheetlet, pane, put, update::rows_of_menu};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
@@ -33,7 +29,10 @@ pub(super) fn menu(canvas: &Canvas<'_>, selected: usize, body: Rect, buf: &mut B
         let base = select_row(canvas, Rect { y, height: 1, ..inside }, index == selected, buf);
         let off = row.refused.is_some();
         let role = if off { Role::Muted } else { Role::Text };
-        let what = row.refused.clone().map_or_else(|| row.intent.what().to_owned(), |it| crate::base::safe_text(&it));
+        let what = row
+            .refused
+            .clone()
+            .map_or_else(|| row.intent.what().to_owned(), |it| crate::base::safe_text(&it));
         let line: Pieces = vec![
             (format!(" {:<5}", ascii_keys(canvas, &row.key)), base.patch(canvas.style(Role::Title))),
             (format!("{:<13}", row.intent.short()), base.patch(canvas.style(role))),
@@ -49,7 +48,12 @@ fn level_word(intent: Intent) -> String {
 }
 
 /// The row under the cursor of a list; returns the style that everything in it lies on.
-pub(super) fn select_row(canvas: &Canvas<'_>, row: Rect, selected: bool, buf: &mut Buffer) -> ratatui::style::Style {
+pub(super) fn select_row(
+    canvas: &Canvas<'_>,
+    row: Rect,
+    selected: bool,
+    buf: &mut Buffer,
+) -> ratatui::style::Style {
     let base = if selected { canvas.style(Role::Select) } else { ratatui::style::Style::new() };
     if selected {
         fill(buf, row, canvas.theme.ground().patch(base));
@@ -59,14 +63,16 @@ pub(super) fn select_row(canvas: &Canvas<'_>, row: Rect, selected: bool, buf: &m
 
 /// A text over the view.
 pub(super) fn text(canvas: &Canvas<'_>, sheet: &Sheetlet, body: Rect, buf: &mut Buffer) {
-    let widest = sheet.lines.iter().map(|(line, _)| line.width()).max().unwrap_or(0).max(sheet.title.width() + 4);
+    let widest =
+        sheet.lines.iter().map(|(line, _)| line.width()).max().unwrap_or(0).max(sheet.title.width() + 4);
     let width = u16::try_from(widest + 4).unwrap_or(u16::MAX).clamp(30, body.width.saturating_sub(4).max(30));
     let most = layout::popup_height(canvas.model.size.1);
     let height = u16::try_from(sheet.lines.len() + 2).unwrap_or(u16::MAX).clamp(3, most);
     let area = centred(body, width, height);
     fill(buf, area, canvas.theme.ground());
     let inside = pane(buf, area, &sheet.title, "Esc close", canvas.pane(true));
-    for (row, (line, role)) in sheet.lines.iter().skip(sheet.top).take(usize::from(inside.height)).enumerate() {
+    for (row, (line, role)) in sheet.lines.iter().skip(sheet.top).take(usize::from(inside.height)).enumerate()
+    {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
         let room = usize::from(inside.width).saturating_sub(2);
         put(buf, inside, inside.x + 1, y, &canvas.glyphs.fit(line, room), canvas.style(*role));

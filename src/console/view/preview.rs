@@ -33,7 +33,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let title = format!("{} {}", summary.id, safe_text(&summary.workflow));
     let inside = layout::inset(pane(buf, area, &title, &footer, canvas.pane(false)), 1, 0, 0);
     let mut inside = inside;
-    if let Some(picture) = model.runs.picture.as_ref().filter(|it| it.run == summary.id && inside.height > 12) {
+    if let Some(picture) = model.runs.picture.as_ref().filter(|it| it.run == summary.id && inside.height > 12)
+    {
         inside = small_graph(canvas, picture, inside, buf);
     } else if let Some(run) = model.board.run(summary.id) {
         let line = signs(canvas, run, usize::from(inside.width));
@@ -41,7 +42,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         inside = layout::inset(inside, 0, 1, 0);
     }
     let mut lines = facts(canvas, summary);
-    let history = model.board.run(summary.id).map(|run| run.lines().rev().collect::<Vec<_>>()).unwrap_or_default();
+    let history =
+        model.board.run(summary.id).map(|run| run.lines().rev().collect::<Vec<_>>()).unwrap_or_default();
     let room = usize::from(inside.height);
     if inside.height > 12 {
         lines.push(Vec::new());
@@ -56,7 +58,12 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 }
 
 /// The graph, as much of it as fits the upper third; the part with the cursor when it does not.
-fn small_graph(canvas: &Canvas<'_>, picture: &crate::console::model::Picture, area: Rect, buf: &mut Buffer) -> Rect {
+fn small_graph(
+    canvas: &Canvas<'_>,
+    picture: &crate::console::model::Picture,
+    area: Rect,
+    buf: &mut Buffer,
+) -> Rect {
     let (width, height) = picture.layout.size();
     let rows = u16::try_from(height).unwrap_or(u16::MAX).min(area.height / 3).max(1);
     let (graph, rest) = layout::split_down(area, rows);
@@ -105,7 +112,8 @@ fn counted(run: &RunSummary) -> String {
         StepState::Pending => "to do",
         other => other.word(),
     };
-    let parts: Vec<String> = run.counts.present().map(|(state, count)| format!("{count} {}", word(state))).collect();
+    let parts: Vec<String> =
+        run.counts.present().map(|(state, count)| format!("{count} {}", word(state))).collect();
     parts.join(" · ")
 }
 
@@ -122,7 +130,11 @@ fn facts(canvas: &Canvas<'_>, summary: &RunSummary) -> Vec<Pieces> {
     match gates.first() {
         Some(gate) => {
             lines.push(labelled(canvas, "now", gate_now(canvas, gate, run)));
-            lines.push(labelled(canvas, "asks", vec![(safe_text(&gate.ask.prompt), canvas.style(Role::Text))]));
+            lines.push(labelled(
+                canvas,
+                "asks",
+                vec![(safe_text(&gate.ask.prompt), canvas.style(Role::Text))],
+            ));
             lines.push(labelled(canvas, "then", vec![(gate_then(canvas, gate), canvas.style(Role::Muted))]));
         }
         None => lines.extend(now_and_why(canvas, run)),
@@ -148,7 +160,10 @@ fn gate_now(canvas: &Canvas<'_>, gate: &GateView, run: &RunView) -> Pieces {
     vec![
         (format!("{} ", mark.sign(canvas.glyphs)), mark.style(canvas.theme)),
         (run.step_id(gate.step), canvas.style(Role::Gate)),
-        (format!("   {} · {agreed} of {needed} · risk {risk} · waits {waits}", gate.id), canvas.style(Role::Text)),
+        (
+            format!("   {} · {agreed} of {needed} · risk {risk} · waits {waits}", gate.id),
+            canvas.style(Role::Text),
+        ),
     ]
 }
 
@@ -200,10 +215,14 @@ fn at_rest(canvas: &Canvas<'_>, run: &RunView) -> Vec<Pieces> {
     let took = summary.ended_at.map(|_| format!(" after {}", summary.age(canvas.model.now)));
     let text = format!("{}{}", word_of_run(summary), took.unwrap_or_default());
     let mark = crate::console::mark_of_run(summary);
-    let mut lines = vec![labelled(canvas, "now", vec![
-        (format!("{} ", mark.sign(canvas.glyphs)), mark.style(canvas.theme)),
-        (text, canvas.style(Role::Text)),
-    ])];
+    let mut lines = vec![labelled(
+        canvas,
+        "now",
+        vec![
+            (format!("{} ", mark.sign(canvas.glyphs)), mark.style(canvas.theme)),
+            (text, canvas.style(Role::Text)),
+        ],
+    )];
     if let Some((by, reason)) = &run.cancelled {
         let text = format!("{}: {}", by.name, safe_text(reason));
         lines.push(labelled(canvas, "why", vec![(text, canvas.style(Role::Text))]));
@@ -255,12 +274,16 @@ fn plural_calls(count: u64) -> &'static str {
 
 fn history_line(canvas: &Canvas<'_>, line: &Line, is_first: bool) -> Pieces {
     let label = if is_first { "last" } else { "" };
-    labelled(canvas, label, vec![
-        (format!("{}  ", line.at.clock()), canvas.style(Role::Muted)),
-        (format!("{:<18} ", line.kind), canvas.style(role_of(line.kind))),
-        (format!("{}  ", safe_text(&line.subject)), canvas.style(Role::Text)),
-        (safe_text(&line.detail), canvas.style(Role::Muted)),
-    ])
+    labelled(
+        canvas,
+        label,
+        vec![
+            (format!("{}  ", line.at.clock()), canvas.style(Role::Muted)),
+            (format!("{:<18} ", line.kind), canvas.style(role_of(line.kind))),
+            (format!("{}  ", safe_text(&line.subject)), canvas.style(Role::Text)),
+            (safe_text(&line.detail), canvas.style(Role::Muted)),
+        ],
+    )
 }
 
 /// The colour of an event's kind; the word says the same.
@@ -273,4 +296,3 @@ pub(super) fn role_of(kind: &str) -> Role {
         _ => Role::Info,
     }
 }
-

@@ -19,7 +19,8 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::runs(canvas.model);
     let boxed = layout::frame(canvas.model.size).width != Width::One;
-    let inside = if boxed { table_pane(canvas, places.table, buf) } else { table_title(canvas, places.table, buf) };
+    let inside =
+        if boxed { table_pane(canvas, places.table, buf) } else { table_title(canvas, places.table, buf) };
     table(canvas, inside, places.rows, buf);
     if let Some(area) = places.preview {
         preview::draw(canvas, area, buf);
@@ -32,7 +33,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 /// What the list shows, in words: filter, order, and where in it the screen is.
 fn words(canvas: &Canvas<'_>, places: Rect) -> (String, String) {
     let runs = &canvas.model.runs;
-    let typed = canvas.model.prompt.as_ref().filter(|it| it.kind == crate::console::model::PromptKind::Filter);
+    let typed =
+        canvas.model.prompt.as_ref().filter(|it| it.kind == crate::console::model::PromptKind::Filter);
     let filter = typed.map_or(runs.filter.as_str(), |it| it.field.text());
     let (left, right, down) = canvas.glyphs.pick(("‹", "›", "▼"), ("<", ">", "v"));
     let filter = if filter.is_empty() { "all".to_owned() } else { safe_text(filter) };
@@ -68,17 +70,45 @@ fn columns_for(area: Rect) -> Vec<Column> {
     let x = area.x + 3;
     let width = area.width.saturating_sub(4);
     match width {
-        0..70 => columns(x, width, &[
-            ("RUN", 6, false), ("WORKFLOW", 0, false), ("STATE", 8, false), ("STEPS", 9, true), ("AGE", 4, true),
-        ]),
-        70..95 => columns(x, width, &[
-            ("RUN", 7, false), ("WORKFLOW", 0, false), ("STATE", 9, false), ("PROGRESS", 12, false),
-            ("STEPS", 11, true), ("AGE", 5, true), ("HLT", 4, true),
-        ]),
-        _ => columns(x, width, &[
-            ("RUN", 7, false), ("WORKFLOW", 0, false), ("STATE", 9, false), ("PROGRESS", 16, false),
-            ("STEPS", 11, true), ("ERR", 4, true), ("AGE", 5, true), ("BY", 8, false), ("HLT", 4, true),
-        ]),
+        0..70 => columns(
+            x,
+            width,
+            &[
+                ("RUN", 6, false),
+                ("WORKFLOW", 0, false),
+                ("STATE", 8, false),
+                ("STEPS", 9, true),
+                ("AGE", 4, true),
+            ],
+        ),
+        70..95 => columns(
+            x,
+            width,
+            &[
+                ("RUN", 7, false),
+                ("WORKFLOW", 0, false),
+                ("STATE", 9, false),
+                ("PROGRESS", 12, false),
+                ("STEPS", 11, true),
+                ("AGE", 5, true),
+                ("HLT", 4, true),
+            ],
+        ),
+        _ => columns(
+            x,
+            width,
+            &[
+                ("RUN", 7, false),
+                ("WORKFLOW", 0, false),
+                ("STATE", 9, false),
+                ("PROGRESS", 16, false),
+                ("STEPS", 11, true),
+                ("ERR", 4, true),
+                ("AGE", 5, true),
+                ("BY", 8, false),
+                ("HLT", 4, true),
+            ],
+        ),
     }
 }
 
@@ -102,7 +132,12 @@ fn table(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
 /// An empty list says what to do next.
 fn empty(canvas: &Canvas<'_>, rows: Rect, buf: &mut Buffer) {
     let lines: &[&str] = if canvas.model.board.run_count() == 0 {
-        &["no runs yet", "", "cuelight run FILE     starts one, here or in another terminal", "cuelight demo         shows everything there is"]
+        &[
+            "no runs yet",
+            "",
+            "cuelight run FILE     starts one, here or in another terminal",
+            "cuelight demo         shows everything there is",
+        ]
     } else {
         &["no run fits the filter", "", "Esc clears it"]
     };
@@ -117,7 +152,14 @@ fn draw_row(canvas: &Canvas<'_>, run: &RunSummary, columns: &[Column], row: Rect
     let base = if selected { canvas.style(Role::Select) } else { Style::new() };
     if selected {
         fill(buf, row, canvas.theme.ground().patch(base));
-        put(buf, row, row.x, row.y, canvas.glyphs.pick("▌", "|"), base.patch(canvas.style(Role::BorderFocus)));
+        put(
+            buf,
+            row,
+            row.x,
+            row.y,
+            canvas.glyphs.pick("▌", "|"),
+            base.patch(canvas.style(Role::BorderFocus)),
+        );
     }
     let mark = mark_of_run(run);
     let look = base.patch(mark.style(canvas.theme));

@@ -27,16 +27,27 @@ pub(super) fn draw(canvas: &Canvas<'_>, areas: [Rect; 4], buf: &mut Buffer) {
 fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let mut open: Vec<&GateView> = model.board.open_gates().map(|it| &**it).collect();
-    open.sort_by_key(|it| (!it.waits_for(&model.seat.actor), std::cmp::Reverse(it.ask.risk), it.ask.opened_at));
+    open.sort_by_key(|it| {
+        (!it.waits_for(&model.seat.actor), std::cmp::Reverse(it.ask.risk), it.ask.opened_at)
+    });
     let title = match open.iter().map(|it| it.ask.opened_at).min() {
         Some(oldest) => format!("gates  {} waiting, oldest {}", open.len(), age(model.now.since(oldest))),
         None => "gates".to_owned(),
     };
     let inside = pane(buf, area, &title, "", canvas.pane(false));
-    let table = columns(inside.x + 3, inside.width.saturating_sub(4), &[
-        ("GATE", 6, false), ("STEP", 0, false), ("WORKFLOW", 18, false), ("RISK", 6, false), ("VOTES", 7, false),
-        ("WAITS", 5, false), ("THEN", 12, false),
-    ]);
+    let table = columns(
+        inside.x + 3,
+        inside.width.saturating_sub(4),
+        &[
+            ("GATE", 6, false),
+            ("STEP", 0, false),
+            ("WORKFLOW", 18, false),
+            ("RISK", 6, false),
+            ("VOTES", 7, false),
+            ("WAITS", 5, false),
+            ("THEN", 12, false),
+        ],
+    );
     if open.is_empty() {
         put(buf, inside, inside.x + 1, inside.y, "nothing waits for a person", canvas.style(Role::Muted));
         return;
@@ -49,8 +60,19 @@ fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         let mark = mark_of_gate(gate, model.now);
         put(buf, inside, inside.x + 1, y, mark.sign(canvas.glyphs), mark.style(canvas.theme));
         for column in &table {
-            let role = if column.title == "RISK" && gate.ask.risk == crate::plan::Risk::Irreversible { Role::Fail } else { Role::Text };
-            put_cell(buf, inside, *column, y, (&gate_cell(canvas, gate, column.title), canvas.style(role)), canvas.glyphs);
+            let role = if column.title == "RISK" && gate.ask.risk == crate::plan::Risk::Irreversible {
+                Role::Fail
+            } else {
+                Role::Text
+            };
+            put_cell(
+                buf,
+                inside,
+                *column,
+                y,
+                (&gate_cell(canvas, gate, column.title), canvas.style(role)),
+                canvas.glyphs,
+            );
         }
     }
 }
@@ -84,10 +106,18 @@ fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         put(buf, inside, inside.x + 1, inside.y, "nothing has failed", canvas.style(Role::Muted));
         return;
     }
-    let table = columns(inside.x + 3, inside.width.saturating_sub(4), &[
-        ("TIME", 8, false), ("SEV", 8, false), ("MODE", 11, false), ("STEP", 0, false), ("TRY", 5, false),
-        ("NOW", 18, false),
-    ]);
+    let table = columns(
+        inside.x + 3,
+        inside.width.saturating_sub(4),
+        &[
+            ("TIME", 8, false),
+            ("SEV", 8, false),
+            ("MODE", 11, false),
+            ("STEP", 0, false),
+            ("TRY", 5, false),
+            ("NOW", 18, false),
+        ],
+    );
     for column in &table {
         put_cell(buf, inside, *column, inside.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
@@ -101,7 +131,14 @@ fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         put(buf, inside, inside.x + 1, y, mark.sign(canvas.glyphs), mark.style(canvas.theme));
         for column in &table {
             let role = if column.title == "SEV" && error.is_open() { Role::Fail } else { Role::Text };
-            put_cell(buf, inside, *column, y, (&error_cell(canvas, error, column.title), canvas.style(role)), canvas.glyphs);
+            put_cell(
+                buf,
+                inside,
+                *column,
+                y,
+                (&error_cell(canvas, error, column.title), canvas.style(role)),
+                canvas.glyphs,
+            );
         }
     }
 }
@@ -129,7 +166,10 @@ fn health(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let mut rows: Vec<(String, Health)> = vec![("all runs".to_owned(), whole)];
     let mut runs: Vec<_> = board.open_runs().filter(|it| !it.summary.results.is_empty()).collect();
     runs.sort_by_key(|it| it.summary.health());
-    rows.extend(runs.iter().map(|it| (format!("{} {}", it.id(), safe_text(&it.summary.workflow)), it.summary.health())));
+    rows.extend(
+        runs.iter()
+            .map(|it| (format!("{} {}", it.id(), safe_text(&it.summary.workflow)), it.summary.health())),
+    );
     for (row, (name, health)) in rows.iter().take(usize::from(inside.height)).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
         let score = u64::from(health.0);
@@ -152,7 +192,10 @@ fn events(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         let pieces: Pieces = vec![
             (format!("{}.{:03}  ", line.at.clock(), line.at.0.rem_euclid(1000)), canvas.style(Role::Muted)),
             (format!("{:<18} ", line.kind), canvas.style(role_of(line.kind))),
-            (format!("{run:<7} {:<22} ", canvas.glyphs.fit(&safe_text(&line.subject), 22)), canvas.style(Role::Text)),
+            (
+                format!("{run:<7} {:<22} ", canvas.glyphs.fit(&safe_text(&line.subject), 22)),
+                canvas.style(Role::Text),
+            ),
             (safe_text(&line.detail), canvas.style(Role::Muted)),
         ];
         put_pieces(buf, inside, (inside.x, y), &pieces, canvas.glyphs);

@@ -33,7 +33,12 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 }
 
 /// The longest form that fits: long words first, then short ones, then without the clock, then without part after part.
-fn fit(canvas: &Canvas<'_>, parts: &mut Vec<Part>, width: usize, right: &[&String; 2]) -> (Option<String>, Pieces) {
+fn fit(
+    canvas: &Canvas<'_>,
+    parts: &mut Vec<Part>,
+    width: usize,
+    right: &[&String; 2],
+) -> (Option<String>, Pieces) {
     let both = format!("{}  {}", right[1], right[0]);
     for (long, right) in [(true, Some(both)), (false, Some(right[0].clone())), (false, None)] {
         let line = line_of(canvas, parts, long);
@@ -82,7 +87,9 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let count = |state: RunState| model.board.summaries().filter(|it| it.state == state).count();
     let sign = |mark: Mark| mark.sign(canvas.glyphs);
     let running = count(RunState::Running);
-    let style = |mark: Mark, count: usize| if count == 0 { canvas.style(Role::Muted) } else { mark.style(canvas.theme) };
+    let style = |mark: Mark, count: usize| {
+        if count == 0 { canvas.style(Role::Muted) } else { mark.style(canvas.theme) }
+    };
     let short = |mark: Mark, count: usize| format!("{}{count}", sign(mark));
     let words = |mark: Mark, count: usize, word: &str| format!("{} {count} {word}", sign(mark));
     add(2, 3, words(Mark::Runs, running, "running"), short(Mark::Runs, running), style(Mark::Runs, running));
@@ -90,13 +97,22 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let oldest = model.board.open_gates().map(|it| it.ask.opened_at).min();
     let waits = oldest.map(|it| age(model.now.since(it)));
     let long_gates = match &waits {
-        Some(waits) => format!("{} {gates} {}, oldest {waits}", sign(Mark::Gate), plural(gates, "gate", "gates")),
+        Some(waits) => {
+            format!("{} {gates} {}, oldest {waits}", sign(Mark::Gate), plural(gates, "gate", "gates"))
+        }
         None => words(Mark::Gate, 0, "gates"),
     };
-    let short_gates = waits.map_or_else(|| short(Mark::Gate, 0), |it| format!("{} {it}", short(Mark::Gate, gates)));
+    let short_gates =
+        waits.map_or_else(|| short(Mark::Gate, 0), |it| format!("{} {it}", short(Mark::Gate, gates)));
     add(2, 8, long_gates, short_gates, style(Mark::Gate, gates));
     let failed = count(RunState::Failed);
-    add(2, 7, words(Mark::Failed, failed, "failed"), short(Mark::Failed, failed), style(Mark::Failed, failed));
+    add(
+        2,
+        7,
+        words(Mark::Failed, failed, "failed"),
+        short(Mark::Failed, failed),
+        style(Mark::Failed, failed),
+    );
     let done = count(RunState::Completed);
     add(2, 1, words(Mark::Done, done, "done"), short(Mark::Done, done), style(Mark::Done, done));
     if model.board.seq.0 > 0 {
@@ -109,7 +125,8 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
         let style = canvas.style(crate::console::meter_role(u64::from(health.0)));
         add(3, 6, format!("health {health} {}", health.label()), format!("health {health} {short}"), style);
         let ago = model.now.since(model.board.at);
-        let text = if ago.0 < 10_000 { format!("{}.{}s", ago.0 / 1000, ago.0 % 1000 / 100) } else { age(ago) };
+        let text =
+            if ago.0 < 10_000 { format!("{}.{}s", ago.0 / 1000, ago.0 % 1000 / 100) } else { age(ago) };
         add(4, 5, format!("last event {text}"), format!("ev {text}"), canvas.style(Role::Muted));
     }
     let rights = if model.seat.read_only { "ro" } else { "rw" };
