@@ -58,13 +58,13 @@ pub(super) enum Shape {
     Expression,
     OneOf(&'static [&'static str]),
     Any,
-    OneOrMany(&'static Shape),
-    List(&'static Shape),
+    OneOrMany(&'static Self),
+    List(&'static Self),
     /// Free keys.
-    Map(&'static Shape),
+    Map(&'static Self),
     Table(&'static Table),
     /// Any of these.
-    Either(&'static [Shape]),
+    Either(&'static [Self]),
 }
 
 impl Key {

@@ -36,7 +36,7 @@ fn collect_shape(shape: &Shape, found: &mut BTreeMap<String, &'static Table>) {
     }
 }
 
-/// `a step` is `step`, `an entry of `require`` is `entry-of-require`.
+/// The name of a table among the definitions: what it is, without article, quotes and blanks.
 fn name(table: &Table) -> String {
     let what = table.what.trim_start_matches("a ").trim_start_matches("an ");
     what.replace('`', "").replace(' ', "-")

@@ -48,12 +48,8 @@ pub(super) fn readings<'w>(step: &'w Step, see: &mut dyn FnMut(Reading<'w>)) {
         walk.bare(Site::Condition, &condition.value, condition.place);
     }
     step.env.iter().for_each(|(_, text)| walk.text(Site::Env, text));
-    match &step.matrix {
-        Some(matrix) => match &matrix.source {
-            MatrixSource::Computed(data) => walk.data(Site::Matrix, data),
-            MatrixSource::Constant(_) => {}
-        },
-        None => {}
+    if let Some(MatrixSource::Computed(data)) = step.matrix.as_ref().map(|it| &it.source) {
+        walk.data(Site::Matrix, data);
     }
     walk.texts(Site::After, &step.artifacts);
     walk.texts(Site::Value, step.cache.as_ref().map(|it| &it.key));
@@ -138,14 +134,16 @@ impl<'w> Walk<'_, 'w> {
     }
 
     fn values(&mut self, site: Site, values: &'w [(String, Data)]) {
-        values.iter().for_each(|(_, it)| self.data(site, it));
+        for (_, data) in values {
+            self.data(site, data);
+        }
     }
 
     fn action(&mut self, site: Site, action: &'w Action) {
         match action {
             Action::Run(script) => self.script(site, script),
             Action::Uses(uses) => {
-                self.values(if site == Site::After { site } else { Site::Value }, &uses.with)
+                self.values(if site == Site::After { site } else { Site::Value }, &uses.with);
             }
         }
     }

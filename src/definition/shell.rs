@@ -427,11 +427,10 @@ impl<'s> Scanner<'s, '_, '_> {
         for (at, c) in word[..most].char_indices() {
             match (quote, c) {
                 (Some(open), c) if c == open => quote = None,
-                (Some(_), c) => delimiter.push(c),
                 (None, '\'' | '"') => (quote, is_quoted) = (Some(c), true),
                 (None, '\\') => is_quoted = true,
                 (None, c) if c.is_whitespace() || ";&|()<>".contains(c) => break,
-                (None, c) => delimiter.push(c),
+                (_, c) => delimiter.push(c),
             }
             length = at + c.len_utf8();
         }
@@ -537,7 +536,9 @@ impl<'s> Scanner<'s, '_, '_> {
             code.word.push('…');
         }
         let quote = if in_quotes { "" } else { "\"" };
-        self.out.push_str(&format!("{quote}${{{reference}}}{quote}"));
+        for part in [quote, "${", &reference, "}", quote] {
+            self.out.push_str(part);
+        }
         self.at = hole.span.end;
     }
 

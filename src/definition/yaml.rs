@@ -451,13 +451,12 @@ fn flow_expression_in(line: &str, mut depth: usize) -> Option<usize> {
                 continue;
             }
             (Some(open), c) if c == open && !(open == '"' && previous == '\\') => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') if matches!(previous, ' ' | '[' | '{' | ',' | ':') => quote = Some(c),
             (None, '#') if previous == ' ' => return None,
             (None, '$') if depth > 0 && line[at..].starts_with("${{") => return Some(at),
             (None, '{' | '[') => depth += 1,
             (None, '}' | ']') => depth = depth.saturating_sub(1),
-            (None, _) => {}
+            _ => {}
         }
         previous = c;
     }

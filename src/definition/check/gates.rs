@@ -75,16 +75,10 @@ fn timing(workflow: &Workflow, gate: &Gate, findings: &mut Findings<'_>) {
             )
             .help("remind earlier");
     }
-    if let Some(late) = gate.escalate.as_ref().map(|it| it.after).filter(|it| *it >= timeout) {
-        if gate.on_timeout != OnTimeout::Escalate {
-            findings
-                .warning(
-                    "gate",
-                    gate.place,
-                    format!("escalating after {late} comes too late: the gate expires after {timeout}"),
-                )
-                .help("escalate earlier, or use `on-timeout: escalate`");
-        }
+    let escalates_after = gate.escalate.as_ref().map(|it| it.after).filter(|it| *it >= timeout);
+    if let Some(late) = escalates_after.filter(|_| gate.on_timeout != OnTimeout::Escalate) {
+        let message = format!("escalating after {late} comes too late: the gate expires after {timeout}");
+        findings.warning("gate", gate.place, message).help("escalate earlier, or use `on-timeout: escalate`");
     }
 }
 

@@ -89,7 +89,9 @@ impl<'w> Graph<'w> {
         let mut open: Vec<usize> = self.needs.iter().map(Vec::len).collect();
         let mut after: Vec<Vec<usize>> = vec![Vec::new(); self.needs.len()];
         for (step, needs) in self.needs.iter().enumerate() {
-            needs.iter().for_each(|need| after[*need].push(step));
+            for need in needs {
+                after[*need].push(step);
+            }
         }
         let mut order: Vec<usize> = (0..open.len()).filter(|it| open[*it] == 0).collect();
         let mut next = 0;

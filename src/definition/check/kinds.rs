@@ -108,10 +108,9 @@ fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
             }
             continue;
         };
-        if !data.value.to_string().contains("${{") {
-            if let Some(why) = misfit(field, &data.value).filter(|_| data.value != Value::Null) {
-                findings.error("type", data.place, format!("the input `{name}` {why}"));
-            }
+        let is_known = data.value != Value::Null && !data.value.to_string().contains("${{");
+        if let Some(why) = misfit(field, &data.value).filter(|_| is_known) {
+            findings.error("type", data.place, format!("the input `{name}` {why}"));
         }
     }
     for field in body.inputs.iter().filter(|it| it.required && it.default.is_none()) {

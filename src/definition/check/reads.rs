@@ -58,9 +58,10 @@ fn report_later_steps(
         }
         let [reader, name] = [read.reader, read.target].map(|it| &workflow.steps[it].id.value);
         let place = locate(findings, read.place, read.text, read.range.clone());
-        let message = match read.reader == read.target {
-            true => format!("`{reader}` reads itself before it has run"),
-            false => format!("`{reader}` does not wait for `{name}`, so there may be nothing to read yet"),
+        let message = if read.reader == read.target {
+            format!("`{reader}` reads itself before it has run")
+        } else {
+            format!("`{reader}` does not wait for `{name}`, so there may be nothing to read yet")
         };
         let found = findings.error("not-an-ancestor", place, message);
         if read.reader != read.target {

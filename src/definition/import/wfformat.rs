@@ -1,7 +1,10 @@
 //! `WfFormat` (WfCommons): recorded runs of scientific workflows, with tasks, parents and measured runtimes.
 
 use crate::base::{Value, ValueMap, shorten};
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 /// What a task becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +120,8 @@ fn wait(task: &ValueMap, runtimes: &BTreeMap<String, u64>, kind: ImportAs) -> Re
     let runtime = runtimes.get(task_id(task)).copied().unwrap_or(0);
     let nanos = u128::from(runtime) * u128::from(scale_millionths);
     // Millionths of millionths of a second; a thousand million of them are a millisecond. Rounded.
-    let ms = u64::try_from((nanos + 500_000_000) / 1_000_000_000).ok().filter(|it| *it <= i64::MAX as u64);
+    let ms =
+        u64::try_from((nanos + 500_000_000) / 1_000_000_000).ok().filter(|it| i64::try_from(*it).is_ok());
     let ms = ms.ok_or_else(|| format!("could not import {}: it ran too long", task_id(task)))?;
     Ok(format!("{ms}ms"))
 }
@@ -214,8 +218,8 @@ fn left_out(root: &Value, tasks: &[&ValueMap]) -> Vec<String> {
         }
     }
     let unknown: usize = {
-        let known: BTreeMap<&str, ()> = tasks.iter().map(|it| (task_id(it), ())).collect();
-        tasks.iter().flat_map(|it| names(it, "parents")).filter(|it| !known.contains_key(it)).count()
+        let known: BTreeSet<&str> = tasks.iter().map(|it| task_id(it)).collect();
+        tasks.iter().flat_map(|it| names(it, "parents")).filter(|it| !known.contains(it)).count()
     };
     if unknown > 0 {
         out.push(format!("{unknown} parents that are no tasks of this file"));

@@ -407,15 +407,14 @@ impl<'f, 'a> Reader<'f, 'a> {
         let found =
             self.findings.error("expression", place, format!("could not read the expression: {message}"));
         match error.kind {
-            ExprErrorKind::UnrecognizedFunction => match suggest(&word, Function::names()) {
-                Some(near) => {
+            ExprErrorKind::UnrecognizedFunction => {
+                if let Some(near) = suggest(&word, Function::names()) {
                     found.label(format!("did you mean `{near}`?"));
-                }
-                None => {
+                } else {
                     let names: Vec<&str> = Function::names().collect();
                     found.help(format!("the functions are {}", any_of(&names)));
                 }
-            },
+            }
             ExprErrorKind::IllegalSymbol | ExprErrorKind::UnexpectedSymbol if word.starts_with('"') => {
                 found.help("text stands in single quotes inside an expression: 'like this'");
             }
@@ -423,15 +422,6 @@ impl<'f, 'a> Reader<'f, 'a> {
                 found.help("close it with `}}`");
             }
             _ => {}
-        }
-    }
-
-    /// A list, or one value that stands for a list of one.
-    pub(super) fn one_or_many<'n>(&self, node: &'n Node) -> &'n [Node] {
-        match &node.shape {
-            Shape::List(items) => items,
-            _ if node.is_null() => &[],
-            _ => std::slice::from_ref(node),
         }
     }
 
@@ -487,6 +477,15 @@ impl<'f, 'a> Reader<'f, 'a> {
     pub(super) fn values(&mut self, node: &Node, wanted: &str) -> Vec<(String, Data)> {
         let entries = self.entries(node, wanted);
         entries.iter().map(|it| (it.key.clone(), self.data(&it.value))).collect()
+    }
+}
+
+/// A list, or one value that stands for a list of one.
+pub(super) fn one_or_many(node: &Node) -> &[Node] {
+    match &node.shape {
+        Shape::List(items) => items,
+        _ if node.is_null() => &[],
+        _ => std::slice::from_ref(node),
     }
 }
 

@@ -1,14 +1,14 @@
 //! A gate: what is asked, of whom, and what their answers mean.
 
 use super::{
-    fields::{Object, Reader, first_line},
+    fields::{Object, Reader, first_line, one_or_many},
     step::texts,
     top::{fields, on_failure, small},
 };
 use crate::{
     base::shorten,
     definition::{
-        Condition, Escalate, Forbidden, Gate, OnTimeout, Placed, Quorum, Risk, Text,
+        Condition, Escalate, Forbidden, Gate, OnFailure, OnTimeout, Placed, Quorum, Risk, Text,
         document::{ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, QUORUM, RISKS},
         yaml::{Node, Shape},
     },
@@ -30,7 +30,7 @@ pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) 
         escalate: None,
         timeout: None,
         on_timeout: OnTimeout::default(),
-        on_reject: Default::default(),
+        on_reject: OnFailure::default(),
         undo_window: None,
         whole_matrix: false,
         reason_required: false,
@@ -87,7 +87,7 @@ fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
         gate.reason_required =
             reader.one_of(node, "`reason`", &["optional", "required"], &[false, true]).unwrap_or_default();
     }
-    for node in found.get("remind").map(|it| reader.one_or_many(it)).unwrap_or_default() {
+    for node in found.get("remind").map(one_or_many).unwrap_or_default() {
         gate.remind.extend(reader.positive_duration(node, "a reminder"));
     }
     gate.remind.sort_unstable();
@@ -100,10 +100,10 @@ fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
 }
 
 fn people(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
-    for node in found.get("require").map(|it| reader.one_or_many(it)).unwrap_or_default() {
+    for node in found.get("require").map(one_or_many).unwrap_or_default() {
         gate.require.extend(quorum(reader, node));
     }
-    for node in found.get("forbid").map(|it| reader.one_or_many(it)).unwrap_or_default() {
+    for node in found.get("forbid").map(one_or_many).unwrap_or_default() {
         gate.forbid.extend(forbidden(reader, node));
     }
 }

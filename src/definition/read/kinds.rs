@@ -1,7 +1,7 @@
 //! What a step does: one reader for each kind.
 
 use super::{
-    fields::{Object, Reader, first_line},
+    fields::{Object, Reader, first_line, one_or_many},
     gate,
     step::{Defaults, script, shell_words, texts},
     top::{names, small},
@@ -114,7 +114,7 @@ fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
     let body = body(reader, &found, method.unwrap_or("GET"));
     let (mut expect_status, mut expect_json) = (Vec::new(), Vec::new());
     if let Some(expect) = found.get("expect").and_then(|it| reader.object(it, &EXPECT)) {
-        for item in expect.get("status").map(|it| reader.one_or_many(it)).unwrap_or_default() {
+        for item in expect.get("status").map(one_or_many).unwrap_or_default() {
             let code = reader.whole(item, "a status", 100, 599).and_then(|it| u16::try_from(it).ok());
             expect_status.extend(code);
         }

@@ -1,7 +1,7 @@
 //! One step: its common keys. What it does is read in `kinds`.
 
 use super::{
-    fields::{Object, Reader, first_line},
+    fields::{Object, Reader, first_line, one_or_many},
     kinds, matrix,
     top::{check_name, names, small, value_kind},
 };
@@ -307,7 +307,7 @@ fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]
 }
 
 fn fallback(reader: &mut Reader<'_, '_>, node: &Node, shell: &[String]) -> Vec<Fallback> {
-    let items = reader.one_or_many(node);
+    let items = one_or_many(node);
     items
         .iter()
         .filter_map(|it| action(reader, it, "a fallback", shell))
@@ -336,7 +336,7 @@ fn outputs(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Output> {
 }
 
 pub(super) fn texts(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Vec<Text> {
-    let items = reader.one_or_many(node);
+    let items = one_or_many(node);
     items.iter().filter_map(|it| reader.text(it, what)).collect()
 }
 

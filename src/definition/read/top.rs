@@ -1,7 +1,7 @@
 //! The top of the file: inputs, triggers, policies of the run, and then the steps.
 
 use super::{
-    fields::{Object, Reader},
+    fields::{Object, Reader, one_or_many},
     step::{self, Defaults},
 };
 use crate::{
@@ -94,7 +94,7 @@ pub(super) fn small(
 /// Names, each once.
 pub(super) fn names(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Vec<Placed<String>> {
     let mut out: Vec<Placed<String>> = Vec::new();
-    for item in reader.one_or_many(node) {
+    for item in one_or_many(node) {
         let Some(word) = reader.word(item, what) else { continue };
         if out.iter().any(|it| it.value == word.value) {
             let message = format!("`{}` stands twice", shorten(&word.value, 60));
@@ -240,14 +240,14 @@ pub(super) fn value_kind(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Val
 
 fn triggers(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Schedule> {
     let Shape::Map(_) = node.shape else {
-        for item in reader.one_or_many(node) {
+        for item in one_or_many(node) {
             reader.one_of(item, "a trigger without figures", &["manual"], &[()]);
         }
         return Vec::new();
     };
     let Some(found) = reader.object(node, &TRIGGERS) else { return Vec::new() };
     let Some(schedules) = found.get("schedule") else { return Vec::new() };
-    let items = reader.one_or_many(schedules);
+    let items = one_or_many(schedules);
     items.iter().filter_map(|it| schedule(reader, it)).collect()
 }
 
