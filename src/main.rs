@@ -1,5 +1,5 @@
-//! The program: hands the arguments to `app` and leaves with its exit code.
+//! The program: hands over to `app` and leaves with its exit code.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    cuelight::app::run()
 }

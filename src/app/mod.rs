@@ -1,1 +1,37 @@
-//! (room: app)
+//! What is plugged into what: arguments, environment, wiring, commands, exit codes. No logic that a test would want.
+
+mod args;
+mod command;
+mod config;
+mod exit;
+mod output;
+mod wiring;
+
+use args::Cli;
+use clap::Parser;
+use std::process::ExitCode;
+
+/// The program: reads the command line, carries it out, and says in one sentence why it could not.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to clap; a closed pipe is nothing to tell about.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE));
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::say(&format!("could not start: {error}"));
+            return ExitCode::from(exit::NOT_RECORDED);
+        }
+    };
+    let outcome = runtime.block_on(Box::pin(command::carry_out(cli)));
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|trouble| {
+        output::say(&trouble.message);
+        ExitCode::from(trouble.code)
+    })
+}

@@ -1,0 +1,505 @@
+//! What can be said on the command line. Help, completions and the manual page are made from it.
+
+use crate::definition::Severity;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A terminal control console for workflows: runs them, shows them live, and waits at every gate for a person.
+#[derive(Debug, Parser)]
+#[command(name = "cuelight", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Examples:\n  cuelight demo\n  cuelight run deploy.yaml -i version=v1.2.0\n  cuelight gates\n\n\
+    Without a command it opens the console on this workspace, or attaches to the one that is running.")]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) everywhere: Everywhere,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// What holds for every command.
+#[derive(Debug, Args)]
+pub(super) struct Everywhere {
+    /// The directory that holds (or will hold) .cuelight; found upwards from here when not given
+    #[arg(long, global = true, env = "CUELIGHT_WORKSPACE", value_name = "DIR")]
+    pub(super) workspace: Option<PathBuf>,
+    /// When to use colour; NO_COLOR=1 means never
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub(super) color: When,
+    #[command(flatten)]
+    pub(super) screen: ScreenArgs,
+}
+
+/// How the console looks.
+#[derive(Debug, Args)]
+pub(super) struct ScreenArgs {
+    /// Colours of the console: terminal, dark, mono, or a file
+    #[arg(long, global = true, env = "CUELIGHT_THEME", value_name = "NAME")]
+    pub(super) theme: Option<String>,
+    /// Signs and borders in ASCII
+    #[arg(long, global = true, env = "CUELIGHT_ASCII")]
+    pub(super) ascii: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a workflow, in the console or without a screen
+    #[command(after_help = "Example: cuelight run deploy.yaml -i version=v1.2.0 --headless\n\n\
+        Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 rejected at a gate, 4 cancelled,\n\
+        5 partially completed, 6 could not record.")]
+    Run(RunArgs),
+    /// The console on a built-in workflow that shows everything; no set-up
+    #[command(after_help = "Example: cuelight demo\n\nIt runs in a directory of its own and touches nothing else.")]
+    Demo(DemoArgs),
+    /// The value of an expression, as JSON
+    #[command(after_help = "Example: cuelight eval \"contains('abc', 'b') && 1\"")]
+    Eval(EvalArgs),
+    /// Check workflow files: every problem at once, with its place and a fix
+    #[command(after_help = "Example: cuelight check deploy.yaml --format sarif")]
+    Check(CheckArgs),
+    /// Rewrite workflow files to the canonical spelling, keeping comments
+    #[command(after_help = "Example: cuelight fmt --check deploy.yaml")]
+    Fmt(FmtArgs),
+    /// What would run, in which order, with which gates
+    #[command(after_help = "Example: cuelight plan deploy.yaml -i version=v1.2.0")]
+    Plan(PlanArgs),
+    /// The graph of a workflow
+    #[command(after_help = "Example: cuelight graph deploy.yaml --format mermaid")]
+    Graph(GraphArgs),
+    /// The runs of this workspace
+    #[command(after_help = "Example: cuelight runs --json")]
+    Runs(ListArgs),
+    /// One run with its steps
+    #[command(after_help = "Example: cuelight show r-7")]
+    Show(ShowArgs),
+    /// What the steps of a run wrote
+    #[command(after_help = "Example: cuelight logs r-7 build -f")]
+    Logs(LogsArgs),
+    /// The events of a run, one a line
+    #[command(after_help = "Example: cuelight events r-7 --json")]
+    Events(EventsArgs),
+    /// What waits for a person
+    #[command(after_help = "Example: cuelight gates --json")]
+    Gates(ListArgs),
+    /// Say yes at a gate
+    #[command(after_help = "Example: cuelight approve g-3 --code 92qd\n\n\
+        Where the risk is high, the code at the end of the ask is wanted: cuelight gates --show g-3")]
+    Approve(DecideArgs),
+    /// Say no at a gate; a reason is wanted
+    #[command(after_help = "Example: cuelight reject g-3 --reason \"wrong image\"")]
+    Reject(DecideArgs),
+    /// Take one's own vote back while that is possible
+    #[command(after_help = "Example: cuelight withdraw g-3")]
+    Withdraw(GateArgs),
+    /// Change the parameters of a gate; makes a new ask, and all votes are void
+    #[command(after_help = "Example: cuelight edit g-3 -i ticket=CHG-7 --reason \"the ticket was missing\"")]
+    Edit(EditArgs),
+    /// Wait for the verdict at a gate
+    #[command(after_help = "Example: cuelight wait g-3 && ./deploy.sh\n\n\
+        Exit codes: 0 approved, 1 rejected, 2 usage, 3 expired, 6 no console reachable or fault.")]
+    Wait(WaitArgs),
+    /// Start nothing new in a run
+    #[command(after_help = "Example: cuelight pause r-7")]
+    Pause(ActArgs),
+    /// Go on with a paused run
+    #[command(after_help = "Example: cuelight resume r-7")]
+    Resume(ActArgs),
+    /// End a run
+    #[command(after_help = "Example: cuelight cancel r-7 --reason \"wrong version\" --undo")]
+    Cancel(CancelArgs),
+    /// Do again what did not succeed, as a linked run
+    #[command(after_help = "Example: cuelight retry r-7 --from failed")]
+    Retry(RetryArgs),
+    /// Give up a step; its dependents go on without it
+    #[command(after_help = "Example: cuelight skip r-7 notify --reason \"mail is down\"")]
+    Skip(StepArgs),
+    /// Undo what a run at rest has done
+    #[command(after_help = "Example: cuelight undo r-7 --reason \"wrong customer\"")]
+    Undo(ReasonArgs),
+    /// Complete a waiting step by hand
+    #[command(after_help = "Example: cuelight done r-7 upload --output url=https://… --reason \"uploaded by hand\"")]
+    Done(DoneArgs),
+    /// Say what became of a step that was cut off by a crash
+    #[command(after_help = "Example: cuelight doubt r-7 pay happened --reason \"the bank shows it\"")]
+    Doubt(DoubtArgs),
+    /// Try a stuck undo again, or say that it was done by hand
+    #[command(name = "settle-undo", after_help = "Example: cuelight settle-undo r-7 lock --again --reason \"disk was full\"")]
+    SettleUndo(SettleUndoArgs),
+    /// The engine without a screen
+    #[command(after_help = "Example: cuelight serve --detach")]
+    Serve(ServeArgs),
+    /// A second seat on a running engine
+    #[command(after_help = "Example: cuelight attach")]
+    Attach,
+    /// Convert a workflow of another system
+    #[command(after_help = "Example: cuelight import wfformat trace.json --as sleep --scale 0.001 > trace.yaml")]
+    Import(ImportArgs),
+    /// Print the JSON Schema of workflow files, for editors
+    #[command(after_help = "Example: cuelight schema workflow > workflow.schema.json")]
+    Schema(SchemaArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Example: cuelight completions bash > /etc/bash_completion.d/cuelight")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example: cuelight man | man -l -")]
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The workflow file
+    pub(super) file: PathBuf,
+    /// An input
+    #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) inputs: Vec<(String, String)>,
+    /// Run without a screen, one line a change
+    #[arg(long, alias = "plain")]
+    pub(super) headless: bool,
+    /// Without a screen, one event a line as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Where it runs; kept and gone on with when it is there already
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Begin anew
+    #[arg(long)]
+    pub(super) fresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvalArgs {
+    /// The expression, with or without ${{ }}
+    pub(super) expression: String,
+    /// Contexts: a JSON object
+    #[arg(long, value_name = "FILE.json")]
+    pub(super) context: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Workflow files
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Findings,
+    /// Warnings count as errors
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Findings {
+    Text,
+    Json,
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FmtArgs {
+    /// Workflow files; - reads standard input and prints the result
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Change nothing; exit 1 when a file is not in canonical form
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    /// The workflow file
+    pub(super) file: PathBuf,
+    /// An input
+    #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) inputs: Vec<(String, String)>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GraphArgs {
+    /// The workflow file
+    pub(super) file: PathBuf,
+    /// An input
+    #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) inputs: Vec<(String, String)>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Graph,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Graph {
+    Text,
+    Mermaid,
+    Dot,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// All that one gate asks, with its code at the end (gates only)
+    #[arg(long, value_name = "GATE")]
+    pub(super) show: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LogsArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// One step only
+    pub(super) step: Option<String>,
+    /// Go on until the run rests
+    #[arg(short, long)]
+    pub(super) follow: bool,
+    /// Bytes exactly as they were written, also control characters
+    #[arg(long)]
+    pub(super) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EventsArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// As JSON, one event a line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GateArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EditArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+    /// A parameter; JSON where it is JSON, else text
+    #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value, required = true)]
+    pub(super) inputs: Vec<(String, String)>,
+    /// Why
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DecideArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+    /// Why
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+    /// The code at the end of the ask, or its second half; wanted where the risk is high
+    #[arg(long)]
+    pub(super) code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WaitArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+    /// Give up after so long, with exit code 3
+    #[arg(long, value_name = "4h")]
+    pub(super) timeout: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ActArgs {
+    /// The run: r-7
+    pub(super) run: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReasonArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// Why
+    #[arg(long)]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CancelArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// Why
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+    /// Undo what was done
+    #[arg(long)]
+    pub(super) undo: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RetryArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// What is done again
+    #[arg(long, value_enum, default_value = "failed")]
+    pub(super) from: From,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum From {
+    /// What failed, and what did not run because of it
+    Failed,
+    /// Everything after the last step that all of that depends on
+    Checkpoint,
+    /// Everything
+    All,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StepArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// The step
+    pub(super) step: String,
+    /// Why
+    #[arg(long)]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoneArgs {
+    #[command(flatten)]
+    pub(super) step: StepArgs,
+    /// An output
+    #[arg(long = "output", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) outputs: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoubtArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// The step
+    pub(super) step: String,
+    /// What became of it
+    #[arg(value_enum)]
+    pub(super) answer: Answer,
+    /// How this is known
+    #[arg(long)]
+    pub(super) reason: String,
+    /// An output, where it happened
+    #[arg(long = "output", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) outputs: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Answer {
+    /// It did what it should
+    Happened,
+    /// It did nothing; it is called again
+    NotHappened,
+    /// Whatever it did, it counts as failed
+    Abort,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SettleUndoArgs {
+    #[command(flatten)]
+    pub(super) step: StepArgs,
+    /// Try again; else it counts as done by hand
+    #[arg(long)]
+    pub(super) again: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Leave the terminal and go on in the background
+    #[arg(long)]
+    pub(super) detach: bool,
+    /// End when no run is open and nobody is attached for a while
+    #[arg(long)]
+    pub(super) until_idle: bool,
+    /// Started by another cuelight: leave its terminal at once
+    #[arg(long, hide = true)]
+    pub(super) background: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// What it is
+    #[arg(value_enum)]
+    pub(super) format: ImportFormat,
+    /// The file
+    pub(super) file: PathBuf,
+    /// What a task becomes
+    #[arg(long = "as", value_enum, default_value = "noop")]
+    pub(super) task: Task,
+    /// How long a task sleeps, as a share of what it took: 0.001
+    #[arg(long, default_value = "1")]
+    pub(super) scale: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ImportFormat {
+    /// Recorded executions of scientific workflows (WfCommons)
+    Wfformat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Task {
+    /// Nothing
+    Noop,
+    /// A wait as long as the task took
+    Sleep,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum)]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// Workflow files
+    Workflow,
+}
+
+/// `key=value`
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE"))?;
+    if key.is_empty() {
+        return Err("the name before = is empty".to_owned());
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl CheckArgs {
+    /// Whether a finding of this severity makes the check fail.
+    pub(super) fn fails_at(&self, severity: Severity) -> bool {
+        severity == Severity::Error || self.strict && severity == Severity::Warning
+    }
+}

@@ -1,0 +1,229 @@
+//! Commands that ask an engine for something: the one that runs, or one that is started for it.
+
+use super::named;
+use crate::{
+    app::{
+        args::{
+            Answer, CancelArgs, DecideArgs, DoneArgs, DoubtArgs, EditArgs, From, GateArgs, ReasonArgs, RetryArgs,
+            SettleUndoArgs, StepArgs,
+        },
+        config::Config,
+        exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
+        output::Output,
+        wiring::{self, Seat},
+    },
+    base::{GateId, RunId, StepIx, Value, ValueMap},
+    engine::{Command, Decision, DoubtAnswer, Refusal, RetryFrom, Verdict},
+    plan::Risk,
+    projection::GateView,
+    runtime::{Desk, Entropy, Receipt, Reply, Request},
+};
+use std::{process::ExitCode, sync::Arc};
+
+/// What is asked about a whole run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OnRun {
+    Pause,
+    Resume,
+}
+
+pub(super) async fn on_run(config: &Config, out: Output, run: &str, what: OnRun) -> Outcome {
+    let run = named::run(run)?;
+    let seat = wiring::act(config).await?;
+    let by = seat.actor.clone();
+    let (command, said) = match what {
+        OnRun::Pause => (Command::Pause { run, by }, format!("{run} paused: what runs goes on, nothing new starts")),
+        OnRun::Resume => (Command::Resume { run, by }, format!("{run} goes on")),
+    };
+    submit(seat, out, command, |_| said).await
+}
+
+pub(super) async fn cancel(config: &Config, out: Output, args: CancelArgs) -> Outcome {
+    let run = named::run(&args.run)?;
+    let seat = wiring::act(config).await?;
+    let by = seat.actor.clone();
+    let command = Command::Cancel { run, by, reason: args.reason, undo: args.undo };
+    submit(seat, out, command, |_| format!("{run} is being cancelled")).await
+}
+
+pub(super) async fn retry(config: &Config, out: Output, args: RetryArgs) -> Outcome {
+    let run = named::run(&args.run)?;
+    let seat = wiring::act(config).await?;
+    let from = match args.from {
+        From::Failed => RetryFrom::Failed,
+        From::Checkpoint => RetryFrom::Checkpoint,
+        From::All => RetryFrom::All,
+    };
+    let by = seat.actor.clone();
+    submit(seat, out, Command::Retry { run, from, by }, |receipt| {
+        receipt.run.map_or_else(|| format!("{run} is tried again"), |it| it.to_string())
+    })
+    .await
+}
+
+pub(super) async fn undo(config: &Config, out: Output, args: ReasonArgs) -> Outcome {
+    let run = named::run(&args.run)?;
+    let seat = wiring::act(config).await?;
+    let by = seat.actor.clone();
+    let command = Command::Undo { run, reason: args.reason, by };
+    submit(seat, out, command, |_| format!("{run} is being undone, last step first")).await
+}
+
+pub(super) async fn skip(config: &Config, out: Output, args: StepArgs) -> Outcome {
+    let (seat, run, step) = at_step(config, &args.run, &args.step).await?;
+    let by = seat.actor.clone();
+    let said = format!("{} of {run} is skipped", args.step);
+    submit(seat, out, Command::Skip { run, step, reason: args.reason, by }, |_| said).await
+}
+
+pub(super) async fn done(config: &Config, out: Output, args: DoneArgs) -> Outcome {
+    let (seat, run, step) = at_step(config, &args.step.run, &args.step.step).await?;
+    let by = seat.actor.clone();
+    let said = format!("{} of {run} is done", args.step.step);
+    let outputs = texts(args.outputs);
+    submit(seat, out, Command::Done { run, step, outputs, reason: args.step.reason, by }, |_| said).await
+}
+
+pub(super) async fn doubt(config: &Config, out: Output, args: DoubtArgs) -> Outcome {
+    let (seat, run, step) = at_step(config, &args.run, &args.step).await?;
+    let by = seat.actor.clone();
+    let answer = match args.answer {
+        Answer::Happened => DoubtAnswer::Happened(texts(args.outputs)),
+        Answer::NotHappened => DoubtAnswer::NotHappened,
+        Answer::Abort => DoubtAnswer::Abort,
+    };
+    let said = format!("{} of {run} is no longer in doubt", args.step);
+    submit(seat, out, Command::AnswerDoubt { run, step, answer, reason: args.reason, by }, |_| said).await
+}
+
+pub(super) async fn settle_undo(config: &Config, out: Output, args: SettleUndoArgs) -> Outcome {
+    let (seat, run, step) = at_step(config, &args.step.run, &args.step.step).await?;
+    let by = seat.actor.clone();
+    let said = if args.again { "the undo is tried again" } else { "the undo counts as done by hand" };
+    let command = Command::SettleUndo { run, step, again: args.again, reason: args.step.reason, by };
+    submit(seat, out, command, |_| said.to_owned()).await
+}
+
+pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdict: Verdict) -> Outcome {
+    let gate = named::gate(&args.gate)?;
+    let seat = wiring::act(config).await?;
+    let view = match find(&seat, gate) {
+        Ok(view) => view,
+        Err(trouble) => return left(seat, trouble).await,
+    };
+    if verdict == Verdict::Approve
+        && view.ask.risk == Risk::Irreversible
+        && let Err(trouble) = check_code(&view, args.code.as_deref())
+    {
+        return left(seat, trouble).await;
+    }
+    let decision = Decision {
+        id: Entropy.decision_id(),
+        gate,
+        epoch: view.epoch(),
+        ask: view.hash,
+        verdict,
+        reason: args.reason,
+        by: seat.actor.clone(),
+        shown_for: None,
+    };
+    submit(seat, out, Command::Decide(Box::new(decision)), |_| match verdict {
+        Verdict::Approve => format!("your approval of {gate} is recorded"),
+        Verdict::Reject => format!("{gate} is rejected"),
+    })
+    .await
+}
+
+/// High risk: the code at the end of the ask shows that it was read to its end.
+fn check_code(view: &GateView, code: Option<&str>) -> Result<(), Trouble> {
+    let whole = view.hash.code();
+    let second = &whole[5..];
+    match code.map(str::trim) {
+        Some(code) if code.eq_ignore_ascii_case(second) || code.eq_ignore_ascii_case(&whole) => Ok(()),
+        given => {
+            let problem = if given.is_some() { "that is not its code; it may have changed" } else { "its risk is high" };
+            let gate = view.id;
+            Err(Trouble::usage(format!(
+                "could not approve {gate}: {problem}. Read `cuelight gates --show {gate}` to its end and give the code \
+                 that stands there with --code"
+            )))
+        }
+    }
+}
+
+pub(super) async fn withdraw(config: &Config, out: Output, args: GateArgs) -> Outcome {
+    let gate = named::gate(&args.gate)?;
+    let seat = wiring::act(config).await?;
+    let by = seat.actor.clone();
+    submit(seat, out, Command::Withdraw { gate, by }, |_| format!("your vote on {gate} is taken back")).await
+}
+
+pub(super) async fn edit(config: &Config, out: Output, args: EditArgs) -> Outcome {
+    let gate = named::gate(&args.gate)?;
+    let seat = wiring::act(config).await?;
+    let view = match find(&seat, gate) {
+        Ok(view) => view,
+        Err(trouble) => return left(seat, trouble).await,
+    };
+    let mut values: ValueMap = view.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
+    for (key, text) in args.inputs {
+        let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        values.insert(key, value);
+    }
+    let by = seat.actor.clone();
+    let command = Command::EditForm { gate, epoch: view.epoch(), values, reason: args.reason, by };
+    submit(seat, out, command, |_| format!("{gate} asks anew with your parameters; all votes are void")).await
+}
+
+fn find(seat: &Seat, gate: GateId) -> Result<Arc<GateView>, Trouble> {
+    let seen = seat.desk.boards().borrow().clone();
+    seen.board.gate(gate).cloned().ok_or_else(|| Trouble::usage(Refusal::NoGate(gate).to_string()))
+}
+
+async fn at_step(config: &Config, run: &str, step: &str) -> Result<(Seat, RunId, StepIx), Trouble> {
+    let run = named::run(run)?;
+    let seat = wiring::act(config).await?;
+    match named::step(&seat, run, step).await {
+        Ok(found) => Ok((seat, run, found)),
+        Err(trouble) => {
+            seat.leave().await;
+            Err(trouble)
+        }
+    }
+}
+
+fn texts(pairs: Vec<(String, String)>) -> ValueMap {
+    pairs.into_iter().map(|(key, text)| (key, Value::String(text))).collect()
+}
+
+async fn left(seat: Seat, trouble: Trouble) -> Outcome {
+    seat.leave().await;
+    Err(trouble)
+}
+
+/// Sends it, says what became of it, and leaves.
+async fn submit(seat: Seat, out: Output, command: Command, said: impl FnOnce(&Receipt) -> String) -> Outcome {
+    let request = Request { id: Entropy.request_id(), command };
+    let reply = seat.desk.submit(request).await;
+    seat.leave().await;
+    match reply {
+        Reply::Recorded(receipt) => {
+            out.line(&said(&receipt));
+            Ok(ExitCode::SUCCESS)
+        }
+        reply => Err(refused(reply)),
+    }
+}
+
+/// Why a request came to nothing.
+pub(super) fn refused(reply: Reply) -> Trouble {
+    match reply {
+        Reply::Refused(refusal) => {
+            let usage = matches!(refusal, Refusal::NoRun(_) | Refusal::NoGate(_) | Refusal::NoStep(_));
+            Trouble { code: if usage { USAGE } else { FAILED }, message: refusal.to_string() }
+        }
+        Reply::Invalid { report, .. } => Trouble::usage(report),
+        Reply::NotRecorded(why) => Trouble { code: NOT_RECORDED, message: why },
+        Reply::Recorded(_) => Trouble::failed("it was recorded"),
+    }
+}

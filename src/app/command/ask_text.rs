@@ -1,0 +1,112 @@
+//! An ask in words, whole, for a terminal without the console. The code stands on the last line and nowhere else, so
+//! that giving it shows that the end was read. Text from outside goes through `safe_text`.
+
+use crate::{
+    base::{TextPart, safe_text},
+    engine::{Ask, Evidence},
+    expression::to_text,
+    plan::Risk,
+    projection::{GateView, command_line},
+};
+use std::fmt::Write as _;
+
+const FITS: &str = "a String takes all text";
+
+/// Everything that is asked, in the order in which it matters.
+pub(super) fn text(gate: &GateView) -> String {
+    let ask = &gate.ask;
+    let mut out = String::new();
+    let mut line = |text: String| writeln!(out, "{text}").expect(FITS);
+    line(format!("{} {}  {} of {} {}", gate.id, gate.state, safe_text(&ask.step), ask.run, safe_text(&ask.workflow)));
+    line(String::new());
+    ask.prompt.lines().for_each(|it| line(format!("  {}", safe_text(it))));
+    line(String::new());
+    line(format!("risk        {}", ask.risk.word()));
+    line(format!("asked by    {}", safe_text(&ask.requester)));
+    line(format!("who         {}", who(gate)));
+    for (_, why) in &ask.excluded {
+        line(format!("not         {}", safe_text(why)));
+    }
+    for vote in &gate.votes {
+        let reason = if vote.vote.reason.is_empty() { String::new() } else { format!(": {}", safe_text(&vote.vote.reason)) };
+        line(format!("vote        {} {:?}{reason}", safe_text(&vote.vote.by.name), vote.vote.verdict));
+    }
+    if let Some(why) = &gate.asked_anew {
+        line(format!("asked anew  {}", safe_text(why)));
+    }
+    calls(ask, &mut line);
+    list("binds", &ask.binds, &mut line);
+    for field in &ask.form {
+        line(format!("parameter   {} = {}", safe_text(&field.name), safe_text(&to_text(&field.value))));
+    }
+    ask.evidence.iter().for_each(|it| evidence(it, &mut line));
+    list("yes starts", &ask.starts, &mut line);
+    list("no skips", &ask.skips, &mut line);
+    list("no undoes", &ask.undoes, &mut line);
+    list("for good", &ask.cannot_undo, &mut line);
+    let expires = ask.expires_at.map_or_else(|| "waits for ever".to_owned(), |it| format!("{:?} at {it}", ask.on_timeout));
+    line(format!("if nobody   {}", expires.to_lowercase()));
+    line(String::new());
+    let code = gate.hash.code();
+    line(match ask.risk {
+        Risk::Irreversible => format!("END OF THE ASK   {code}   high risk: approve with --code {}", &code[5..]),
+        Risk::ReadOnly | Risk::Reversible | Risk::ExternallyReversible => format!("END OF THE ASK   {code}"),
+    });
+    out
+}
+
+fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
+    for call in &ask.will_run {
+        line(format!("will run    {} (effect {}, undo: {})", safe_text(&call.step), call.effect.word(), call.undo));
+        command_line(&call.launch).lines().for_each(|it| line(format!("              {}", safe_text(it))));
+        if let Some(dir) = &call.launch.dir {
+            line(format!("              in {}", safe_text(dir)));
+        }
+        for (name, parts) in &call.launch.env {
+            line(format!("              {}={}", safe_text(name), safe_text(&value(parts))));
+        }
+    }
+    for later in &ask.later {
+        line(format!("later       {} ({}), its parameters are not known yet", safe_text(&later.step), later.kind));
+    }
+}
+
+/// An environment value with its secrets as names.
+fn value(parts: &[TextPart]) -> String {
+    let part = |it: &TextPart| match it {
+        TextPart::Text(text) => text.clone(),
+        TextPart::Secret(name) => format!("‹secret {name}›"),
+    };
+    parts.iter().map(part).collect()
+}
+
+fn evidence(item: &Evidence, line: &mut dyn FnMut(String)) {
+    let digest = item.digest.map_or_else(String::new, |it| format!(" sha256 {}", it.short()));
+    match (&item.problem, &item.text) {
+        (Some(problem), _) => line(format!("evidence    ~ {}: {}", safe_text(&item.title), safe_text(problem))),
+        (None, Some(text)) => {
+            line(format!("evidence    {} ({} bytes{digest})", safe_text(&item.title), item.bytes));
+            text.lines().for_each(|it| line(format!("              {}", safe_text(it))));
+        }
+        (None, None) => line(format!("evidence    file {} ({} bytes{digest})", safe_text(&item.title), item.bytes)),
+    }
+}
+
+fn who(gate: &GateView) -> String {
+    let missing = gate.missing();
+    if missing.is_empty() {
+        return "enough have agreed".to_owned();
+    }
+    let words = missing.iter().map(|it| {
+        let group = it.group.as_deref().map_or_else(|| "anybody".to_owned(), |it| safe_text(it));
+        format!("{} of {group}", it.count)
+    });
+    format!("still needs {}", words.collect::<Vec<_>>().join(", "))
+}
+
+fn list(title: &str, items: &[String], line: &mut dyn FnMut(String)) {
+    if !items.is_empty() {
+        let items: Vec<String> = items.iter().map(|it| safe_text(it)).collect();
+        line(format!("{title:<12}{}", items.join(", ")));
+    }
+}

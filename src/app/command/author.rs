@@ -1,0 +1,190 @@
+//! Commands for those who write workflows: eval, check, fmt, plan, graph, import, schema. They need no workspace.
+
+use crate::{
+    app::{
+        args::{CheckArgs, EvalArgs, Findings, FmtArgs, Graph, GraphArgs, ImportArgs, ImportFormat, PlanArgs, Task},
+        exit::{FAILED, Outcome, Trouble, USAGE},
+        output::{Output, say},
+    },
+    base::{FILE_BYTES_MAX, Value, ValueMap},
+    definition::{
+        self, Diagnostic, Files, ImportAs, Workflow, check_input_texts, import_wfformat, sarif, summary,
+    },
+    expression::{self, MapLookup},
+    plan::{GraphFormat, Plan, graph as draw, outline, show, show_value},
+};
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Files as they are on the disk.
+pub(super) struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        read_text(Path::new(path))
+    }
+}
+
+/// The text of a file, or the end of a sentence that begins with "could not read".
+fn read_text(path: &Path) -> Result<String, String> {
+    let limit = FILE_BYTES_MAX as u64 + 1;
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|it| it.to_string())?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|it| it.to_string())?;
+    String::from_utf8(bytes).map_err(|it| format!("it is no UTF-8 (byte {})", it.utf8_error().valid_up_to()))
+}
+
+pub(super) fn read(path: &Path) -> Result<String, Trouble> {
+    read_text(path).map_err(|why| Trouble::usage(format!("could not read {}: {why}", path.display())))
+}
+
+pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
+    let contexts = match &args.context {
+        None => ValueMap::new(),
+        Some(path) => match serde_json::from_str::<Value>(&read(path)?) {
+            Ok(Value::Object(map)) => map,
+            Ok(_) => return Err(Trouble::usage(format!("could not use {}: it is no JSON object", path.display()))),
+            Err(error) => return Err(Trouble::usage(format!("could not read {} as JSON: {error}", path.display()))),
+        },
+    };
+    let text = args.expression.trim();
+    let bare = text.strip_prefix("${{").and_then(|it| it.strip_suffix("}}")).unwrap_or(text);
+    let usage = |message: String| Trouble::usage(format!("could not evaluate: {message}"));
+    let expr = expression::parse(bare).map_err(|it| usage(it.to_string()))?;
+    let value = expression::evaluate(&expr, &MapLookup::new(contexts)).map_err(|it| usage(it.to_string()))?;
+    out.json(&value);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn check(args: &CheckArgs, out: Output) -> Outcome {
+    let mut all: Vec<Diagnostic> = Vec::new();
+    for path in &args.files {
+        let name = path.display().to_string();
+        match read_text(path) {
+            Ok(text) => all.extend(definition::read(&name, &text, &Disk).1),
+            Err(why) => all.push(Diagnostic::whole_file("unreadable", &name, format!("could not read {name}: {why}"))),
+        }
+    }
+    match args.format {
+        Findings::Text => {
+            all.iter().for_each(|it| out.raw(format!("{}\n", it.text(out.colour)).as_bytes()));
+            let files = if args.files.len() == 1 { "1 file".to_owned() } else { format!("{} files", args.files.len()) };
+            let found = summary(&all);
+            say(&if found.is_empty() { format!("{files}: no problems") } else { format!("{files}: {found}") });
+        }
+        Findings::Json => out.json_pretty(&Value::Array(all.iter().map(Diagnostic::json).collect())),
+        Findings::Sarif => out.json_pretty(&sarif(&all)),
+    }
+    let bad = all.iter().any(|it| args.fails_at(it.severity));
+    Ok(ExitCode::from(if bad { USAGE } else { 0 }))
+}
+
+pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
+    let mut unlike = false;
+    for path in &args.files {
+        let name = path.display().to_string();
+        let from_input = name == "-";
+        let text = if from_input {
+            std::io::read_to_string(std::io::stdin()).map_err(|it| Trouble::usage(format!("could not read: {it}")))?
+        } else {
+            read(path)?
+        };
+        let formatted = definition::fmt(&text).map_err(|findings| report(&findings, out))?;
+        match (from_input, formatted == text) {
+            (true, _) if !args.check => out.raw(formatted.as_bytes()),
+            (_, true) => {}
+            (_, false) if args.check => {
+                unlike = true;
+                say(&format!("{name}: not in canonical form; `cuelight fmt {name}` rewrites it"));
+            }
+            (_, false) => {
+                replace(path, &formatted).map_err(|it| Trouble::failed(format!("could not write {name}: {it}")))?;
+                say(&format!("{name}: rewritten"));
+            }
+        }
+    }
+    Ok(ExitCode::from(if unlike { FAILED } else { 0 }))
+}
+
+/// Writes beside the file and renames: a full disk leaves the old text as it was.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".cuelight-fmt");
+    let beside = PathBuf::from(beside);
+    fs::write(&beside, text)?;
+    fs::set_permissions(&beside, fs::metadata(path)?.permissions())?;
+    fs::rename(&beside, path)
+}
+
+/// All findings on standard output, and the sentence that ends the command.
+fn report(findings: &[Diagnostic], out: Output) -> Trouble {
+    findings.iter().for_each(|it| out.raw(format!("{}\n", it.text(out.colour)).as_bytes()));
+    Trouble::usage(format!("could not go on: {}", summary(findings)))
+}
+
+fn workflow(path: &Path, out: Output) -> Result<Workflow, Trouble> {
+    let text = read(path)?;
+    let (workflow, findings) = definition::read(&path.display().to_string(), &text, &Disk);
+    workflow.ok_or_else(|| report(&findings, out))
+}
+
+fn outlined(file: &Path, inputs: &[(String, String)], out: Output) -> Result<Plan, Trouble> {
+    let workflow = workflow(file, out)?;
+    let several = |problems: Vec<String>| Trouble::usage(problems.join("\n"));
+    let given = check_input_texts(&workflow, inputs).map_err(several)?;
+    outline(&workflow, given).map_err(several)
+}
+
+pub(super) fn plan(args: &PlanArgs, out: Output) -> Outcome {
+    let plan = outlined(&args.file, &args.inputs, out)?;
+    if args.json { out.json_pretty(&show_value(&plan)) } else { out.raw(show(&plan).as_bytes()) }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn graph(args: &GraphArgs, out: Output) -> Outcome {
+    let plan = outlined(&args.file, &args.inputs, out)?;
+    let format = match args.format {
+        Graph::Text => GraphFormat::Text,
+        Graph::Mermaid => GraphFormat::Mermaid,
+        Graph::Dot => GraphFormat::Dot,
+        Graph::Json => GraphFormat::Json,
+    };
+    out.raw(draw(&plan, format).as_bytes());
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn import(args: &ImportArgs, out: Output) -> Outcome {
+    let ImportFormat::Wfformat = args.format;
+    let text = fs::read_to_string(&args.file)
+        .map_err(|it| Trouble::usage(format!("could not read {}: {it}", args.file.display())))?;
+    let task = match args.task {
+        Task::Noop => ImportAs::Noop,
+        Task::Sleep => ImportAs::Sleep { scale_millionths: millionths(&args.scale)? },
+    };
+    let yaml = import_wfformat(&text, task).map_err(Trouble::usage)?;
+    out.raw(yaml.as_bytes());
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn schema(out: Output) -> Outcome {
+    out.json_pretty(&definition::json_schema());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `0.001` as 1,000 millionths.
+fn millionths(text: &str) -> Result<u64, Trouble> {
+    let wrong = || Trouble::usage(format!("could not read --scale {text:?}; write a number such as 0.001"));
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |it: &str| it.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(decimals) || decimals.len() > 6 {
+        return Err(wrong());
+    }
+    let padded = format!("{decimals:0<6}");
+    let whole: u64 = whole.parse().map_err(|_| wrong())?;
+    let part: u64 = padded.parse().map_err(|_| wrong())?;
+    whole.checked_mul(1_000_000).and_then(|it| it.checked_add(part)).ok_or_else(wrong)
+}

@@ -1,0 +1,340 @@
+//! Commands that only look: at the engine that runs, or at what was recorded. They change nothing.
+
+use super::{ask_text, named};
+use crate::{
+    app::{
+        args::{EventsArgs, ListArgs, LogsArgs, ShowArgs, WaitArgs},
+        config::Config,
+        exit::{self, NOT_RECORDED, Outcome, Trouble},
+        output::Output,
+        wiring::{self, Seat},
+    },
+    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, safe_text},
+    engine::{Event, GateState},
+    projection::{RunView, event_line, event_words, gates_json, runs_json, show_json},
+    runtime::{Clock, Desk, OutputPart, Page, Seen, Signal, SystemClock, Trouble as DeskTrouble, Want},
+};
+use std::{process::ExitCode, sync::Arc};
+
+/// Events asked for at once.
+const EVENTS_PAGE: u32 = 4096;
+
+pub(super) async fn runs(config: &Config, out: Output, args: &ListArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let seen = seat.desk.boards().borrow().clone();
+    seat.leave().await;
+    if args.json {
+        out.json_pretty(&runs_json(&seen.board));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = SystemClock.now();
+    let rows: Vec<Vec<String>> = seen
+        .board
+        .summaries()
+        .map(|run| {
+            let counts = &run.counts;
+            vec![
+                run.id.to_string(),
+                safe_text(&run.workflow),
+                super::state_word(run),
+                format!("{}/{}", counts.rested(), counts.total()),
+                run.age(now).to_string(),
+                safe_text(&run.by.name),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        out.line("no runs yet; `cuelight run FILE` starts one");
+    } else {
+        out.table(&["RUN", "WORKFLOW", "STATE", "STEPS", "AGE", "BY"], &rows);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outcome {
+    let run = named::run(&args.run)?;
+    let seat = wiring::look(config).await?;
+    let view = named::view(&seat, run).await;
+    let seen = seat.desk.boards().borrow().clone();
+    seat.leave().await;
+    let view = view?;
+    if args.json {
+        out.json_pretty(&show_json(&seen.board, &view));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = SystemClock.now();
+    let it = &view.summary;
+    out.line(&format!(
+        "{} {}  {}  by {}  {}",
+        it.id,
+        safe_text(&it.workflow),
+        super::state_word(it),
+        safe_text(&it.by.name),
+        it.age(now)
+    ));
+    if let Some(partial) = &view.partial {
+        let mode = partial.failure_mode.map_or_else(String::new, |it| format!(" ({it})"));
+        let point = partial.failure_point.as_deref().map_or_else(String::new, |it| format!(" at {}", safe_text(it)));
+        out.line(&format!(
+            "{} of {} steps completed, {} failed{point}{mode}; suggested: {}",
+            partial.completed,
+            partial.completed + partial.failed + partial.remaining,
+            partial.failed,
+            partial.suggestion
+        ));
+    }
+    let rows: Vec<Vec<String>> = view.steps().map(|(index, _, _)| step_row(&view, index, now)).collect();
+    out.table(&["STEP", "STATE", "TRIES", "TOOK", "WHY"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<String> {
+    let (Some(plan), Some(step)) = (view.plan_step(index), view.step(index)) else {
+        return vec![String::new(); 5];
+    };
+    let why = match (step.error(), step.why(), step.wait()) {
+        (Some(error), _, _) => safe_text(&error.message),
+        (None, Some(why), _) => super::why_words(view, why),
+        (None, None, Some(wait)) => super::wait_words(wait, now),
+        (None, None, None) => String::new(),
+    };
+    let took = step.elapsed(now).map_or_else(String::new, |it| it.to_string());
+    let tries = if step.calls == 0 { String::new() } else { step.calls.to_string() };
+    vec![safe_text(&plan.id), step.state.word().to_owned(), tries, took, why]
+}
+
+pub(super) async fn gates(config: &Config, out: Output, args: &ListArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let seen = seat.desk.boards().borrow().clone();
+    let actor = seat.actor.clone();
+    seat.leave().await;
+    if let Some(gate) = &args.show {
+        let gate = named::gate(gate)?;
+        let view = seen.board.gate(gate).ok_or_else(|| {
+            Trouble::usage(crate::engine::Refusal::NoGate(gate).to_string())
+        })?;
+        out.raw(ask_text::text(view).as_bytes());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.json {
+        out.json_pretty(&gates_json(&seen.board, false));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = SystemClock.now();
+    let rows: Vec<Vec<String>> = seen
+        .board
+        .inbox(Some(&actor))
+        .iter()
+        .map(|row| super::inbox_row(row, &seen.board, now))
+        .collect();
+    if rows.is_empty() {
+        out.line("nothing waits for a person");
+    } else {
+        out.table(&["WHAT", "RUN", "STEP", "RISK", "VOTES", "WAITS", "THEN"], &rows);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn events(config: &Config, out: Output, args: &EventsArgs) -> Outcome {
+    let run = named::run(&args.run)?;
+    let seat = wiring::look(config).await?;
+    let view = named::view(&seat, run).await;
+    let view = match view {
+        Ok(view) => view,
+        Err(trouble) => {
+            seat.leave().await;
+            return Err(trouble);
+        }
+    };
+    let mut after = Seq(0);
+    loop {
+        let page = events_after(&seat, run, after).await;
+        let (events, more) = match page {
+            Ok(page) => page,
+            Err(trouble) => {
+                seat.leave().await;
+                return Err(trouble);
+            }
+        };
+        for (seq, event) in &events {
+            print_event(out, *seq, event, Some(&view), args.json);
+            after = *seq;
+        }
+        if !more {
+            break;
+        }
+    }
+    seat.leave().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The events of a run after one of them, and whether there are more.
+pub(super) async fn events_after(seat: &Seat, run: RunId, after: Seq) -> Result<(Vec<(Seq, Event)>, bool), Trouble> {
+    match seat.desk.read(Want::Events { run: Some(run), after, limit: EVENTS_PAGE }).await {
+        Page::Events { events, more } => Ok((events, more)),
+        Page::Missing(why) => Err(Trouble::not_recorded(why)),
+        Page::Bytes { .. } | Page::Plan(_) | Page::Past(_) => Ok((Vec::new(), false)),
+    }
+}
+
+/// One event as a line, for programs or for people.
+pub(super) fn print_event(out: Output, seq: Seq, event: &Event, run: Option<&RunView>, json: bool) {
+    if json {
+        return out.json(&event_line(seq, event, run));
+    }
+    let words = event_words(event, run);
+    let line = format!(
+        "{} {} {} {} {}",
+        event.at.clock(),
+        event.fact.run().map_or_else(String::new, |it| it.to_string()),
+        words.kind,
+        safe_text(&words.subject),
+        safe_text(&words.detail)
+    );
+    out.line(line.trim_end());
+}
+
+pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outcome {
+    let gate = named::gate(&args.gate)?;
+    let timeout: Option<Span> = args.timeout.as_deref().map(str::parse).transpose().map_err(|it: crate::base::ParseSpanError| {
+        Trouble::usage(format!("could not read --timeout: {it}"))
+    })?;
+    let seat = wiring::look(config).await?;
+    let mut boards = seat.desk.boards();
+    let known = boards.borrow().board.gate(gate).is_some();
+    let verdict = async {
+        let seen = boards.wait_for(|seen| closed(seen, gate).is_some() || is_lost(seen)).await;
+        seen.ok().and_then(|seen| closed(&seen, gate))
+    };
+    let state = match timeout {
+        _ if !known => None,
+        None => verdict.await,
+        Some(limit) => match tokio::time::timeout(limit.to_std(), verdict).await {
+            Ok(state) => state,
+            Err(_) => Some(GateState::Expired),
+        },
+    };
+    seat.leave().await;
+    match state {
+        Some(state) => {
+            out.line(&format!("{gate} {state}"));
+            Ok(exit::of_gate(state))
+        }
+        None if !known => Err(Trouble::usage(crate::engine::Refusal::NoGate(gate).to_string())),
+        None => Err(Trouble {
+            code: NOT_RECORDED,
+            message: format!("could not learn the verdict of {gate}: the engine cannot be reached; start it and wait again"),
+        }),
+    }
+}
+
+fn closed(seen: &Seen, gate: crate::base::GateId) -> Option<GateState> {
+    seen.board.gate(gate).map(|it| it.state).filter(|it| it.rests())
+}
+
+fn is_lost(seen: &Seen) -> bool {
+    matches!(seen.trouble, Some(DeskTrouble::Lost(_) | DeskTrouble::Stopped(_) | DeskTrouble::Unowned))
+}
+
+pub(super) async fn logs(config: &Config, out: Output, args: &LogsArgs) -> Outcome {
+    let run = named::run(&args.run)?;
+    let seat = wiring::look(config).await?;
+    let result = print_logs(&seat, out, run, args).await;
+    seat.leave().await;
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &LogsArgs) -> Result<(), Trouble> {
+    let only = match &args.step {
+        Some(id) => Some(named::step(seat, run, id).await?),
+        None => None,
+    };
+    let mut signals = seat.desk.signals(Some(run));
+    let mut boards = seat.desk.boards();
+    let mut printer = Printer { seat, out, run, only, raw: args.raw, done: Vec::new() };
+    loop {
+        let view = named::view(seat, run).await?;
+        printer.print_new(&view).await?;
+        if !args.follow || view.summary.state.rests() || is_lost(&boards.borrow().clone()) {
+            return Ok(());
+        }
+        tokio::select! {
+            signal = signals.next() => if !matches!(signal.as_deref(), Some(Signal::Output { .. })) {
+                // A bell, or no more signals: the board tells what there is to see.
+                drop(boards.changed().await);
+            },
+            changed = boards.changed() => drop(changed),
+        }
+    }
+}
+
+/// Prints what has been written since it last looked, attempt by attempt.
+struct Printer<'a> {
+    seat: &'a Seat,
+    out: Output,
+    run: RunId,
+    only: Option<StepIx>,
+    raw: bool,
+    done: Vec<(AttemptId, u64)>,
+}
+
+impl Printer<'_> {
+    async fn print_new(&mut self, view: &Arc<RunView>) -> Result<(), Trouble> {
+        for (index, plan, step) in view.steps() {
+            if self.only.is_some_and(|it| it != index) {
+                continue;
+            }
+            for attempt in step.attempts() {
+                let id = AttemptId { run: self.run, step: index, number: attempt.number };
+                self.print_attempt(id, &plan.id, attempt.ended_at.is_some()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn print_attempt(&mut self, attempt: AttemptId, step: &str, ended: bool) -> Result<(), Trouble> {
+        let known = self.done.iter().position(|it| it.0 == attempt);
+        let mut from = known.map_or(0, |at| self.done[at].1);
+        loop {
+            let want = Want::Output { attempt, part: OutputPart::From(from) };
+            let Page::Bytes { from: at, mut bytes, total } = self.seat.desk.read(want).await else { break };
+            if !ended && !self.raw && at + bytes.len() as u64 >= total {
+                // A line that is still being written waits for its end.
+                let whole = bytes.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
+                bytes.truncate(whole);
+            }
+            if bytes.is_empty() {
+                break;
+            }
+            if at > from && from > 0 {
+                self.out.line(&format!("… {} bytes were not kept …", at - from));
+            }
+            if self.raw {
+                self.out.raw(&bytes);
+            } else {
+                self.print_lines(&bytes, step);
+            }
+            from = at + bytes.len() as u64;
+            if from >= total {
+                break;
+            }
+        }
+        match known {
+            Some(at) => self.done[at].1 = from,
+            None => self.done.push((attempt, from)),
+        }
+        Ok(())
+    }
+
+    /// Line by line through the one way that shows foreign text; a name before each when there are several steps.
+    fn print_lines(&self, bytes: &[u8], step: &str) {
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        for line in bytes.split(|it| *it == b'\n') {
+            let shown = Untrusted::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)).shown();
+            match self.only {
+                Some(_) => self.out.line(&shown),
+                None => self.out.line(&format!("{} │ {shown}", safe_text(step))),
+            }
+        }
+    }
+}

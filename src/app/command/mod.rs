@@ -1,0 +1,76 @@
+//! What each command does. A command builds what it needs, does its work, and gives back an exit code or a sentence.
+
+mod act;
+mod ask_text;
+mod author;
+mod look;
+mod named;
+mod run;
+mod screen;
+mod serve;
+mod words;
+
+use super::{
+    args::{Cli, Command},
+    config::Config,
+    exit::Outcome,
+    output::Output,
+};
+use crate::engine::Verdict;
+use clap::CommandFactory;
+use std::process::ExitCode;
+use words::{inbox_row, state_word, wait_words, why_words};
+
+/// Carries out what was said on the command line.
+pub(super) async fn carry_out(cli: Cli) -> Outcome {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
+    let out = Output::new(cli.everywhere.color, no_color);
+    let config = Config::read(&cli.everywhere)?;
+    let screen = screen::Look::new(&config, &cli.everywhere, no_color);
+    let Some(command) = cli.command else { return screen::console(&config, &screen).await };
+    match command {
+        Command::Run(args) => screen::run(&config, out, &screen, &args).await,
+        Command::Demo(args) => screen::demo(&config, out, &screen, &args).await,
+        Command::Eval(args) => author::eval(&args, out),
+        Command::Check(args) => author::check(&args, out),
+        Command::Fmt(args) => author::fmt(&args, out),
+        Command::Plan(args) => author::plan(&args, out),
+        Command::Graph(args) => author::graph(&args, out),
+        Command::Runs(args) => look::runs(&config, out, &args).await,
+        Command::Show(args) => look::show(&config, out, &args).await,
+        Command::Logs(args) => look::logs(&config, out, &args).await,
+        Command::Events(args) => look::events(&config, out, &args).await,
+        Command::Gates(args) => look::gates(&config, out, &args).await,
+        Command::Approve(args) => act::decide(&config, out, args, Verdict::Approve).await,
+        Command::Reject(args) => act::decide(&config, out, args, Verdict::Reject).await,
+        Command::Withdraw(args) => act::withdraw(&config, out, args).await,
+        Command::Edit(args) => act::edit(&config, out, args).await,
+        Command::Wait(args) => look::wait(&config, out, &args).await,
+        Command::Pause(args) => act::on_run(&config, out, &args.run, act::OnRun::Pause).await,
+        Command::Resume(args) => act::on_run(&config, out, &args.run, act::OnRun::Resume).await,
+        Command::Cancel(args) => act::cancel(&config, out, args).await,
+        Command::Retry(args) => act::retry(&config, out, args).await,
+        Command::Skip(args) => act::skip(&config, out, args).await,
+        Command::Undo(args) => act::undo(&config, out, args).await,
+        Command::Done(args) => act::done(&config, out, args).await,
+        Command::Doubt(args) => act::doubt(&config, out, args).await,
+        Command::SettleUndo(args) => act::settle_undo(&config, out, args).await,
+        Command::Serve(args) => serve::serve(&config, &args).await,
+        Command::Attach => screen::attach(&config, &screen).await,
+        Command::Import(args) => author::import(&args, out),
+        Command::Schema(_) => author::schema(out),
+        Command::Completions { shell } => {
+            let mut bytes = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "cuelight", &mut bytes);
+            out.raw(&bytes);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            let mut bytes = Vec::new();
+            let page = clap_mangen::Man::new(Cli::command()).render(&mut bytes);
+            page.map_err(|it| super::exit::Trouble::failed(format!("could not make the manual page: {it}")))?;
+            out.raw(&bytes);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

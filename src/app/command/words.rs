@@ -1,0 +1,72 @@
+//! States and reasons in the words of a table on the command line.
+
+use crate::{
+    base::{Timestamp, safe_text},
+    engine::{RunState, WaitReason, Why},
+    plan::OnTimeout,
+    projection::{Attention, Board, InboxRow, RunSummary, RunView},
+};
+
+/// What a run is doing now: its state, or what it waits for.
+pub(super) fn state_word(run: &RunSummary) -> String {
+    let word = match run.state {
+        RunState::Running if run.compensating => "undoing",
+        RunState::Running if run.open_gates > 0 => "gate",
+        RunState::Running if run.retrying > 0 => "retrying",
+        state => state.word(),
+    };
+    word.to_owned()
+}
+
+pub(super) fn wait_words(wait: &WaitReason, now: Timestamp) -> String {
+    match wait {
+        WaitReason::Person(gate) => format!("waits for a person at {gate}"),
+        WaitReason::Time(until) => format!("waits {}", until.since(now)),
+        WaitReason::BackOff { until, next } => format!("try {next} in {}", until.since(now)),
+        WaitReason::Facts => "waits for files to be looked at".to_owned(),
+    }
+}
+
+pub(super) fn why_words(view: &RunView, why: &Why) -> String {
+    let step = |index| safe_text(&view.step_id(index));
+    match why {
+        Why::Condition => "its `if` is false".to_owned(),
+        Why::Need(index) => format!("{} did not succeed", step(*index)),
+        Why::Stopped(index) => format!("the run stopped at {}", step(*index)),
+        Why::Cancelled => "the run was cancelled".to_owned(),
+        Why::RunTimedOut => "the run's time was up".to_owned(),
+        Why::FailFast(index) => format!("{} failed", step(*index)),
+        Why::Frame(index) => format!("{} did not open", step(*index)),
+        Why::Kept => "kept from the run before".to_owned(),
+        Why::Person { by, reason } => format!("{}: {}", safe_text(&by.name), safe_text(reason)),
+        Why::Failed(record) => safe_text(&record.message),
+    }
+}
+
+/// `WHAT RUN STEP RISK VOTES WAITS THEN`
+pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<String> {
+    let (what, votes, then) = match row.what {
+        Attention::Gate(gate) => {
+            let view = board.gate(gate);
+            let votes = view.map_or_else(String::new, |it| format!("{} of {}", it.approvals().count(), it.needed()));
+            let then = match (row.deadline, view.map(|it| it.ask.on_timeout)) {
+                (Some(at), Some(OnTimeout::Approve)) => format!("approve in {}", at.since(now)),
+                (Some(at), Some(OnTimeout::Escalate)) => format!("escalate in {}", at.since(now)),
+                (Some(at), _) => format!("reject in {}", at.since(now)),
+                (None, _) => "stays".to_owned(),
+            };
+            (gate.to_string(), votes, then)
+        }
+        Attention::Doubt => ("in doubt".to_owned(), String::new(), "stays".to_owned()),
+        Attention::StuckUndo => ("stuck undo".to_owned(), String::new(), "stays".to_owned()),
+    };
+    vec![
+        what,
+        row.run.to_string(),
+        format!("{} {}", safe_text(&row.step_id), safe_text(&row.workflow)),
+        row.risk.word().to_owned(),
+        votes,
+        now.since(row.since).to_string(),
+        then,
+    ]
+}

@@ -1,0 +1,81 @@
+//! What commands print. The only place that writes to standard output and standard error; a closed pipe ends quietly.
+
+use super::args::When;
+use crate::base::Value;
+use std::io::{self, IsTerminal, Write};
+
+/// Where a command writes, and whether it may use colour there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Output {
+    pub(super) colour: bool,
+}
+
+impl Output {
+    pub(super) fn new(when: When, no_color: bool) -> Self {
+        let colour = match when {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => !no_color && io::stdout().is_terminal(),
+        };
+        Self { colour }
+    }
+
+    /// One line.
+    pub(super) fn line(self, text: &str) {
+        self.raw(format!("{text}\n").as_bytes());
+    }
+
+    /// As it is.
+    pub(super) fn raw(self, bytes: &[u8]) {
+        let mut out = io::stdout().lock();
+        if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
+            // Whoever read this has gone; there is nobody left to tell.
+            std::process::exit(0);
+        }
+    }
+
+    /// One JSON value, on one line.
+    pub(super) fn json(self, value: &Value) {
+        self.line(&value.to_string());
+    }
+
+    /// One JSON value, over several lines.
+    pub(super) fn json_pretty(self, value: &Value) {
+        self.line(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string()));
+    }
+
+    /// Columns as wide as what stands in them; the last one is not padded. Text from outside must be safe already.
+    pub(super) fn table(self, head: &[&str], rows: &[Vec<String>]) {
+        let width = |column: usize| {
+            let cells = rows.iter().map(|row| row[column].as_str()).chain([head[column]]);
+            cells.map(unicode_width::UnicodeWidthStr::width).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..head.len()).map(width).collect();
+        let line = |cells: &[&str]| {
+            let mut text = String::new();
+            for (at, cell) in cells.iter().enumerate() {
+                text.push_str(cell);
+                if at + 1 < cells.len() {
+                    let used = unicode_width::UnicodeWidthStr::width(*cell);
+                    text.push_str(&" ".repeat(widths[at].saturating_sub(used) + 2));
+                }
+            }
+            text.trim_end().to_owned()
+        };
+        let mut text = line(head);
+        if self.colour {
+            text = format!("\u{1b}[1m{text}\u{1b}[0m");
+        }
+        for row in rows {
+            text.push('\n');
+            text.push_str(&line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
+        }
+        self.line(&text);
+    }
+}
+
+/// One line for whoever looks at the terminal, not for what reads the output.
+pub(super) fn say(text: &str) {
+    // Nothing can be done when even this cannot be written.
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}

@@ -1,0 +1,177 @@
+//! Builds what a command needs: an engine of our own, a seat at one that runs, or a look at what was recorded.
+
+use super::{config::Config, exit::Trouble};
+use crate::{
+    engine::{Actor, Channel},
+    gateway::{AnyDesk, RemoteDesk, serve_socket},
+    runtime::{Engine, People, ReadDesk, Setup, Tasks},
+    store::{OwnerError, Workspace},
+};
+use std::{fs, process::Stdio, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// How long an engine that was started in the background may take to listen.
+const START_MAX: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// A place at a desk, and all that must be closed when it is left.
+pub(super) struct Seat {
+    pub(super) desk: AnyDesk,
+    pub(super) actor: Actor,
+    pub(super) workspace: Workspace,
+    pub(super) engine: Option<Engine>,
+    tasks: Tasks,
+    closing: CancellationToken,
+}
+
+impl Seat {
+    /// The word in the header: where the engine is.
+    pub(super) fn place(&self) -> &'static str {
+        match self.desk {
+            AnyDesk::Local(_) => "local",
+            AnyDesk::Remote(_) => "attached",
+            AnyDesk::Reading(_) => "recorded",
+        }
+    }
+
+    /// Leaves: an engine of our own ends in order, a line is closed.
+    pub(super) async fn leave(self) {
+        drop(self.desk);
+        self.closing.cancel();
+        if let Some(engine) = self.engine {
+            engine.close().await;
+        }
+        self.tasks.join().await;
+    }
+}
+
+fn seat(desk: AnyDesk, actor: Actor, workspace: &Workspace, tasks: Tasks, closing: CancellationToken) -> Seat {
+    Seat { desk, actor, workspace: workspace.clone(), engine: None, tasks, closing }
+}
+
+/// Takes the workspace, with a socket for other seats.
+pub(super) async fn own(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, OwnTrouble> {
+    let people = config.people(workspace).map_err(OwnTrouble::Other)?;
+    let actor = config.actor(&people, channel);
+    let setup = Setup {
+        workspace: workspace.clone(),
+        actor: actor.clone(),
+        environment: config.inherited(),
+        secrets: config.secrets(workspace),
+    };
+    let engine = match Engine::start(setup).await {
+        Ok(engine) => engine,
+        Err(OwnerError::Held { .. }) => return Err(OwnTrouble::Held),
+        Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
+    };
+    listen(&engine, workspace, people).map_err(OwnTrouble::Other)?;
+    let desk = AnyDesk::Local(engine.desk());
+    let seat = seat(desk, actor, workspace, Tasks::default(), CancellationToken::new());
+    Ok(Seat { engine: Some(engine), ..seat })
+}
+
+/// Why the workspace could not be taken.
+pub(super) enum OwnTrouble {
+    /// Somebody else has it; attach.
+    Held,
+    Other(Trouble),
+}
+
+fn listen(engine: &Engine, workspace: &Workspace, people: Arc<People>) -> Result<(), Trouble> {
+    let (tasks, doors) = engine.doors();
+    serve_socket(&workspace.socket(), engine.desk(), people, tasks, doors.clone()).map_err(Trouble::not_recorded)
+}
+
+/// A seat at an engine that runs.
+pub(super) async fn attach(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, Trouble> {
+    let people = config.people(workspace)?;
+    let actor = config.actor(&people, channel);
+    let (tasks, closing) = (Tasks::default(), CancellationToken::new());
+    let desk = RemoteDesk::attach(&workspace.socket(), &tasks, closing.clone()).await.map_err(Trouble::not_recorded)?;
+    Ok(seat(AnyDesk::Remote(desk), actor, workspace, tasks, closing))
+}
+
+/// A seat here: the workspace is ours, or we attach to whoever has it.
+pub(super) async fn own_or_attach(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, Trouble> {
+    match own(config, workspace, channel).await {
+        Ok(seat) => Ok(seat),
+        Err(OwnTrouble::Other(trouble)) => Err(trouble),
+        Err(OwnTrouble::Held) => attach_soon(config, workspace, channel).await,
+    }
+}
+
+/// A seat to look from: at the engine that runs, else at what was recorded.
+pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
+    let workspace = config.find().ok_or_else(no_workspace)?;
+    if let Ok(seat) = attach(config, &workspace, Channel::Command).await {
+        return Ok(seat);
+    }
+    let people = config.people(&workspace)?;
+    let actor = config.actor(&people, Channel::Command);
+    let tasks = Tasks::default();
+    let desk = ReadDesk::open(&workspace, &tasks).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    Ok(seat(AnyDesk::Reading(desk), actor, &workspace, tasks, CancellationToken::new()))
+}
+
+/// A seat to act from: at the engine that runs, else at one that is started for it in the background.
+pub(super) async fn act(config: &Config) -> Result<Seat, Trouble> {
+    let workspace = config.find().ok_or_else(no_workspace)?;
+    if let Ok(seat) = attach(config, &workspace, Channel::Command).await {
+        return Ok(seat);
+    }
+    detach(&workspace, true)?;
+    attach_soon(config, &workspace, Channel::Command).await
+}
+
+fn no_workspace() -> Trouble {
+    Trouble::usage("could not find a workspace here or above; `cuelight run FILE` makes one, or name one with --workspace")
+}
+
+/// An engine that has just taken the workspace listens in a moment.
+pub(super) async fn attach_soon(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, Trouble> {
+    let tries = async {
+        let mut last = Trouble::not_recorded("could not reach the engine");
+        let mut pause = std::time::Duration::from_millis(5);
+        loop {
+            match attach(config, workspace, channel).await {
+                Ok(seat) => return Ok::<Seat, Trouble>(seat),
+                Err(trouble) if trouble.code != super::exit::NOT_RECORDED => return Err(trouble),
+                Err(trouble) => last.message = trouble.message,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(std::time::Duration::from_millis(200));
+        }
+    };
+    let late = || {
+        Trouble::not_recorded(format!(
+            "could not reach the engine of {}; `cuelight serve` there says why",
+            workspace.root().display()
+        ))
+    };
+    tokio::time::timeout(START_MAX, tries).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Starts an engine in the background that outlives us; what it has to say goes to a file of the workspace.
+#[expect(clippy::disallowed_methods, reason = "the engine itself, not a step, is started here")]
+pub(super) fn detach(workspace: &Workspace, until_idle: bool) -> Result<u32, Trouble> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |it: std::io::Error| {
+        Trouble::not_recorded(format!("could not start an engine in the background: {it}; try `cuelight serve`"))
+    };
+    let log = workspace.root().join(".cuelight/serve.log");
+    let log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)?;
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut command = std::process::Command::new(program);
+    command.arg("serve").arg("--workspace").arg(workspace.root());
+    command.arg("--background");
+    if until_idle {
+        command.arg("--until-idle");
+    }
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(failed)?)
+        .stderr(log)
+        .current_dir(workspace.root())
+        .spawn()
+        .map_err(failed)?;
+    Ok(child.id())
+}
