@@ -22,4 +22,4 @@ pub use limit::*;
 pub use score::Score;
 pub use time::{ParseSpanError, Span, Timestamp};
 pub use untrusted::{Piece, Untrusted, safe_pieces, safe_text};
-pub use value::{Value, ValueMap, shorten, type_name};
+pub use value::{Value, ValueMap, is_nested_beyond, shorten, type_name};

@@ -18,6 +18,25 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// Whether JSON text is nested more than `depth_max` deep: asked before anything recurses over foreign text.
+pub fn is_nested_beyond(json: &[u8], depth_max: usize) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > depth_max {
+            return true;
+        }
+    }
+    false
+}
+
 /// The front of a text, at most `chars` characters, with `…` when something was left out.
 pub fn shorten(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {

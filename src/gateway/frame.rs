@@ -4,7 +4,7 @@
 //! say how many come, then they come. What a peer says about lengths is believed up to the limits only.
 
 use crate::{
-    base::{EVENT_BYTES_MAX, FRAME_BYTES_MAX, Seq},
+    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, FRAME_BYTES_MAX, RunId, Seq, is_nested_beyond},
     engine::{Command, Event, Refusal},
     runtime::{LaunchRequest, Page, Reply, Request, Signal, Trouble, Want},
 };
@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 pub(super) const VERSION: u32 = 1;
 /// Bytes of one message: a page of events holds at least one, and JSON may spell a byte with six.
 const MESSAGE_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
+/// How deep an event stands in a message.
+const FRAME_DEPTH: usize = 16;
 const LAST: u8 = 0;
 const MORE: u8 = 1;
 
@@ -28,7 +30,7 @@ pub(super) enum Ask {
     /// Something that gets one answer with the same number.
     Question { number: u64, question: Question },
     /// Output of this run is of interest, too.
-    Follow { run: crate::base::RunId },
+    Follow { run: RunId },
 }
 
 /// What gets an answer.
@@ -102,9 +104,21 @@ pub(super) async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncRead + Un
             return Err(ErrorKind::UnexpectedEof.into());
         }
         if more == LAST {
-            return Ok(Some(serde_json::from_slice(&bytes)?));
+            return parse(&bytes).map(Some);
         }
     }
+}
+
+/// Events are nested deeper than the parser would follow by itself; the bound comes first.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    if is_nested_beyond(bytes, EVENT_DEPTH_MAX + FRAME_DEPTH) {
+        return Err(Error::new(ErrorKind::InvalidData, "could not take a message: it is nested too deep"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    deserializer.disable_recursion_limit();
+    let message = T::deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(message)
 }
 
 fn too_long() -> Error {

@@ -12,7 +12,7 @@ use crate::{
 use futures_util::FutureExt as _;
 use std::{
     collections::BTreeMap,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -85,9 +85,11 @@ impl<C: Clock> Effects<C> {
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
             let worker = Arc::clone(&shared);
-            let work = shared.tasks.spawn_blocking(move || worker.look(files, patterns));
-            // A panic there is ours; the step is told that nothing could be read, by name.
-            let facts = work.await.unwrap_or_default();
+            let work = shared.tasks.spawn_blocking(move || {
+                let look = AssertUnwindSafe(|| worker.look(files.clone(), patterns.clone()));
+                catch_unwind(look).unwrap_or_else(|_| unread(files, patterns))
+            });
+            let Ok(facts) = work.await else { return };
             drop(shared.results.send(Inbound::Told(Command::FactsFetched { run, step, facts })).await);
         });
     }
@@ -215,6 +217,14 @@ fn outcome(answer: Answer) -> Outcome {
 
 fn failed(mode: FailureMode, message: String) -> Failure {
     Failure { mode, message, tail: String::new(), not_started: false }
+}
+
+/// Every file and pattern is answered, or the step would ask for ever.
+fn unread(files: Vec<String>, patterns: Vec<Vec<String>>) -> Facts {
+    let problem = Some("could not be read: a fault of cuelight".to_owned());
+    let fact = |path| FileFact { path, digest: None, bytes: 0, problem: problem.clone() };
+    let hash = |arguments| (arguments, String::new());
+    Facts { files: files.into_iter().map(fact).collect(), hashes: patterns.into_iter().map(hash).collect() }
 }
 
 /// Ended while it stood in the queue.

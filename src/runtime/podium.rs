@@ -13,7 +13,7 @@ use crate::{
     engine::{Command, Effect, Event, Refusal},
     store::{AppendError, Appended, Batch},
 };
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::sleep,
@@ -91,7 +91,7 @@ impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
     /// Takes up the log, then goes on until it is told to stop, nobody can ask any more, or nothing can be written.
     pub async fn run(self) {
         let mut at_work =
-            AtWork { podium: self, answered: Answered::default(), late: Vec::new(), idle: false };
+            AtWork { podium: self, answered: Answered::default(), late: VecDeque::new(), idle: false };
         let (seq, now) = (at_work.podium.conductor.seq(), at_work.podium.clock.now());
         if seq > Seq(0) {
             let away = at_work.podium.conductor.world().away(now);
@@ -113,7 +113,7 @@ struct AtWork<J, C, H> {
     podium: Podium<J, C, H>,
     answered: Answered,
     /// Arrived while a batch was held back, or twice in one batch.
-    late: Vec<Inbound>,
+    late: VecDeque<Inbound>,
     /// Whether the last `Wake` led to nothing.
     idle: bool,
 }
@@ -124,8 +124,8 @@ struct Over;
 impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     /// Waits for the first thing of a batch.
     async fn next(&mut self) -> Option<Inbound> {
-        if !self.late.is_empty() {
-            return Some(self.late.remove(0));
+        if let Some(inbound) = self.late.pop_front() {
+            return Some(inbound);
         }
         loop {
             let nap = self.nap();
@@ -156,18 +156,14 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
         let now = self.podium.clock.now();
         self.take(first, now, &mut commands, &mut twice);
         while commands.len() < BATCH_COMMANDS_MAX {
-            let next = if self.late.is_empty() {
-                self.podium.inbox.try_recv().ok()
-            } else {
-                Some(self.late.remove(0))
-            };
-            let Some(inbound) = next else { break };
+            let late = self.late.pop_front();
+            let Some(inbound) = late.or_else(|| self.podium.inbox.try_recv().ok()) else { break };
             self.take(inbound, now, &mut commands, &mut twice);
         }
         if !commands.is_empty() && self.podium.conductor.deadline().is_some_and(|it| it <= now) {
             commands.push((Command::Wake, None));
         }
-        self.late.splice(0..0, twice);
+        self.late.extend(twice);
         commands
     }
 
@@ -275,7 +271,7 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                 () = self.podium.closing.cancelled() => return Err(why.to_owned()),
                 () = &mut pause => return Ok(()),
                 inbound = self.podium.inbox.recv() => match inbound {
-                    Some(Inbound::Told(command)) => self.late.push(Inbound::Told(command)),
+                    Some(Inbound::Told(command)) => self.late.push_back(Inbound::Told(command)),
                     Some(inbound) => turn_away(inbound, why),
                     None => return Err(why.to_owned()),
                 },

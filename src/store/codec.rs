@@ -2,7 +2,7 @@
 //! what this program knows; what is newer is refused with a clear word.
 
 use crate::{
-    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Timestamp, Value},
+    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Timestamp, Value, is_nested_beyond},
     engine::{Event, Fact},
 };
 use serde::de::DeserializeOwned;
@@ -65,19 +65,8 @@ fn parse<T: DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
 
 /// Nesting is bounded before anything recurses over it.
 fn check_depth(json: &[u8]) -> Result<(), String> {
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'[' | b'{' if !quoted => depth += 1,
-            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > EVENT_DEPTH_MAX {
-            return Err(format!("an event is nested more than {EVENT_DEPTH_MAX} deep"));
-        }
+    if is_nested_beyond(json, EVENT_DEPTH_MAX) {
+        return Err(format!("an event is nested more than {EVENT_DEPTH_MAX} deep"));
     }
     Ok(())
 }

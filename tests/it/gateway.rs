@@ -34,8 +34,8 @@ async fn attached(dir: &Path) -> (RemoteDesk, Tasks, CancellationToken) {
 /// Waits until a desk shows what it should.
 async fn shows<D: Desk>(desk: &D, wanted: impl Fn(&Seen) -> bool) -> Seen {
     let mut boards = desk.boards();
-    let waited = tokio::time::timeout(Duration::from_secs(30), boards.wait_for(|it| wanted(it))).await;
-    waited.expect("in time").expect("a desk").clone()
+    let shown = tokio::time::timeout(Duration::from_secs(30), boards.wait_for(|it| wanted(it))).await;
+    shown.expect("in time").expect("a desk").clone()
 }
 
 async fn yes<D: Desk>(desk: &D, gate: GateId) -> Request {

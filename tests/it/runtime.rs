@@ -102,7 +102,7 @@ struct Room {
     effects: mpsc::Receiver<Effect>,
     asked: mpsc::Receiver<Arc<Batch>>,
     answers: mpsc::Sender<Result<(), AppendError>>,
-    room: mpsc::Sender<bool>,
+    space: mpsc::Sender<bool>,
     _running: Tasks,
 }
 
@@ -113,7 +113,7 @@ impl Room {
         let (noted, effects) = mpsc::channel(64);
         let (ask, asked) = mpsc::channel(64);
         let (answers, told) = mpsc::channel(64);
-        let (room, has_room) = mpsc::channel(64);
+        let (space, has_room) = mpsc::channel(64);
         let podium = Podium {
             conductor: Conductor::new(),
             journal: Told { answers: told, asked: ask, seq: 0, room: has_room },
@@ -125,7 +125,7 @@ impl Room {
         };
         let running = Tasks::default();
         drop(running.spawn(podium.run()));
-        Self { inbox, seen, effects, asked, answers, room, _running: running }
+        Self { inbox, seen, effects, asked, answers, space, _running: running }
     }
 
     async fn ask(&self, request: Request) -> oneshot::Receiver<Reply> {
@@ -172,7 +172,7 @@ async fn nothing_leaves_before_the_commit() {
     let mut refused = room.ask(request(Command::Pause { run: RunId(9), by: ann() })).await;
     let batch = room.is_appending().await;
     assert!(!batch.events.is_empty());
-    tokio::time::advance(Duration::from_secs(3600)).await;
+    tokio::time::advance(Duration::from_hours(1)).await;
     assert!(launched.try_recv().is_err() && refused.try_recv().is_err(), "no reply, and no refusal either");
     assert!(room.effects.try_recv().is_err(), "no effect");
     assert_eq!(room.seen.borrow().board.seq, Seq(0), "no board");
@@ -198,8 +198,8 @@ async fn a_full_disk_holds_the_same_batch_until_there_is_room() {
     let turned_away = room.ask(request(Command::Pause { run: RunId(1), by: ann() })).await;
     assert!(matches!(turned_away.await.expect("at once"), Reply::NotRecorded(why) if why.contains("full")));
     room.inbox.send(Inbound::Told(Command::Wake)).await.expect("the loop listens");
-    room.room.send(false).await.expect("asked");
-    room.room.send(true).await.expect("asked");
+    room.space.send(false).await.expect("asked");
+    room.space.send(true).await.expect("asked");
     let again = room.is_appending().await;
     assert!(Arc::ptr_eq(&batch, &again), "the same batch");
     assert_eq!(room.seen.borrow().board.seq, Seq(0));
