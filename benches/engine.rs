@@ -1,0 +1,138 @@
+//! Events decided and applied per second, and the cost of one with many runs open; cold replay of the same journal.
+//!
+//! `cargo bench --bench engine`. Judged by P4 (≤ 3 µs an event with 1 open run, ≤ 5 µs with 10,000), P5 (a completion
+//! costs its out-degree: 10,000 and 100,000 steps within 1.3 × an event) and P7 (100,000 events folded in ≤ 300 ms).
+
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark reads the clock and prints figures")]
+
+use cuelight::{
+    base::{AttemptId, Seq, StepIx, Timestamp, ValueMap},
+    engine::{
+        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Event, Fact, Launching, Outcome, Proof, World,
+    },
+    plan::{EffectClass, OnError, Plan, PlanStep, Undo, WaitFor, Work},
+    projection::Board,
+};
+use std::time::{Duration, Instant};
+
+fn main() {
+    println!("{:<44} {:>9} {:>12} {:>12}", "what", "events", "ns/event", "events/s");
+    for steps in [1_000, 10_000, 100_000] {
+        let (events, took) = drive(&mut World::default(), &mut Board::default(), steps, 0);
+        row(&format!("handle + apply + board, {steps} steps"), events.len(), took);
+        if steps == 10_000 {
+            replay(&events);
+        }
+    }
+    for open in [1_u64, 10_000] {
+        let (mut world, mut board) = (World::default(), Board::default());
+        let mut seq = 0;
+        for _ in 1..open {
+            seq = waiting(&mut world, &mut board, seq);
+        }
+        let (events, took) = drive(&mut world, &mut board, 10_000, seq);
+        row(&format!("the same, {open} open runs, 10000 steps"), events.len(), took);
+    }
+}
+
+fn row(what: &str, events: usize, took: Duration) {
+    let each = took.as_nanos() / events.max(1) as u128;
+    println!("{what:<44} {events:>9} {each:>12} {:>12}", 1_000_000_000 / each.max(1));
+}
+
+fn replay(events: &[Event]) {
+    let began = Instant::now();
+    let mut count = 0_usize;
+    while count < 100_000 {
+        let (mut world, mut board) = (World::default(), Board::default());
+        for (at, event) in events.iter().enumerate() {
+            world.apply(event);
+            board.apply(Seq(at as u64 + 1), event);
+        }
+        count += events.len();
+    }
+    let took = began.elapsed();
+    row("cold fold of a journal (world and board)", count, took);
+    println!("{:<44} {:>9} ms for 100000 events", "", took.as_millis() * 100_000 / count as u128);
+}
+
+/// A layered graph of process steps, each ended as soon as it has begun; up to 100 commands to a commit.
+fn drive(world: &mut World, board: &mut Board, steps: u32, mut seq: u64) -> (Vec<Event>, Duration) {
+    let launch = launching(layered(steps));
+    let (mut all, mut out, mut queue): (Vec<Event>, Vec<Event>, Vec<AttemptId>) = Default::default();
+    let began = Instant::now();
+    let mut now = Timestamp(1_700_000_000_000);
+    world.handle(launch, now, &mut out).expect("launches");
+    loop {
+        for event in out.drain(..) {
+            seq += 1;
+            board.apply(Seq(seq), &event);
+            if let Fact::Attempt(run, step, number, AttemptEvent::Started { .. }) = &event.fact {
+                queue.push(AttemptId { run: *run, step: *step, number: *number });
+            }
+            all.push(event);
+        }
+        if queue.is_empty() {
+            break;
+        }
+        now = Timestamp(now.0 + 1);
+        for attempt in queue.drain(..queue.len().min(100)) {
+            let command = Command::AttemptEnded { attempt, outcome: Box::new(Outcome::default()) };
+            world.handle(command, now, &mut out).expect("is taken");
+        }
+    }
+    (all, began.elapsed())
+}
+
+fn waiting(world: &mut World, board: &mut Board, mut seq: u64) -> u64 {
+    let mut plan = layered(1);
+    plan.steps[0].work = Work::Wait(WaitFor::Duration("9d".to_owned()));
+    let mut out = Vec::new();
+    world.handle(launching(plan), Timestamp(1_700_000_000_000), &mut out).expect("launches");
+    for event in out {
+        seq += 1;
+        board.apply(Seq(seq), &event);
+    }
+    seq
+}
+
+fn launching(plan: Plan) -> Command {
+    let by =
+        Actor { name: "ann".to_owned(), proof: Proof::OsUser(1), groups: Vec::new(), channel: Channel::Command };
+    Command::Launch(Box::new(Launching { plan, by, seed: 7, cause: CauseOfLaunch::Asked, trace: "t".to_owned() }))
+}
+
+/// Layers of 100 steps; each step needs two of the layer before.
+fn layered(steps: u32) -> Plan {
+    let step = |index: u32| {
+        let (layer, place) = (index / 100, index % 100);
+        let above = |offset: u32| StepIx((layer - 1) * 100 + (place + offset) % 100);
+        let needs = if layer == 0 { Vec::new() } else { vec![above(0), above(7)] };
+        PlanStep {
+            id: format!("s{index}"),
+            local: format!("s{index}"),
+            scope: None,
+            frame: None,
+            needs,
+            condition: None,
+            work: Work::Run { shell: vec!["true".to_owned()], script: String::new(), bindings: Vec::new() },
+            env: Vec::new(),
+            dir: None,
+            timeout: None,
+            retry: None,
+            on_error: OnError::Abort,
+            fallback: Vec::new(),
+            undo: Undo::Unset,
+            outputs: Vec::new(),
+            artifacts: Vec::new(),
+            effect: EffectClass::Once,
+            check: None,
+            priority: 0,
+            category: None,
+            confidence: None,
+            matrix: ValueMap::new(),
+            title: None,
+        }
+    };
+    Plan { name: "bench".to_owned(), max_parallel: 64, steps: (0..steps).map(step).collect(), ..Plan::default() }
+}
