@@ -3,7 +3,11 @@
 //! `cargo bench --bench engine`. Judged by P4 (≤ 3 µs an event with 1 open run, ≤ 5 µs with 10,000), P5 (a completion
 //! costs its out-degree: 10,000 and 100,000 steps within 1.3 × an event) and P7 (100,000 events folded in ≤ 300 ms).
 
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark reads the clock and prints figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock and prints figures"
+)]
 
 use cuelight::{
     base::{AttemptId, Seq, StepIx, Timestamp, ValueMap},
@@ -97,9 +101,19 @@ fn waiting(world: &mut World, board: &mut Board, mut seq: u64) -> u64 {
 }
 
 fn launching(plan: Plan) -> Command {
-    let by =
-        Actor { name: "ann".to_owned(), proof: Proof::OsUser(1), groups: Vec::new(), channel: Channel::Command };
-    Command::Launch(Box::new(Launching { plan, by, seed: 7, cause: CauseOfLaunch::Asked, trace: "t".to_owned() }))
+    let by = Actor {
+        name: "ann".to_owned(),
+        proof: Proof::OsUser(1),
+        groups: Vec::new(),
+        channel: Channel::Command,
+    };
+    Command::Launch(Box::new(Launching {
+        plan,
+        by,
+        seed: 7,
+        cause: CauseOfLaunch::Asked,
+        trace: "t".to_owned(),
+    }))
 }
 
 /// Layers of 100 steps; each step needs two of the layer before.
@@ -134,5 +148,10 @@ fn layered(steps: u32) -> Plan {
             title: None,
         }
     };
-    Plan { name: "bench".to_owned(), max_parallel: 64, steps: (0..steps).map(step).collect(), ..Plan::default() }
+    Plan {
+        name: "bench".to_owned(),
+        max_parallel: 64,
+        steps: (0..steps).map(step).collect(),
+        ..Plan::default()
+    }
 }

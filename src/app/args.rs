@@ -7,8 +7,10 @@ use std::path::PathBuf;
 /// A terminal control console for workflows: runs them, shows them live, and waits at every gate for a person.
 #[derive(Debug, Parser)]
 #[command(name = "cuelight", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Examples:\n  cuelight demo\n  cuelight run deploy.yaml -i version=v1.2.0\n  cuelight gates\n\n\
-    Without a command it opens the console on this workspace, or attaches to the one that is running.")]
+#[command(
+    after_help = "Examples:\n  cuelight demo\n  cuelight run deploy.yaml -i version=v1.2.0\n  cuelight gates\n\n\
+    Without a command it opens the console on this workspace, or attaches to the one that is running."
+)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) everywhere: Everywhere,
@@ -55,7 +57,9 @@ pub(super) enum Command {
         5 partially completed, 6 could not record.")]
     Run(RunArgs),
     /// The console on a built-in workflow that shows everything; no set-up
-    #[command(after_help = "Example: cuelight demo\n\nIt runs in a directory of its own and touches nothing else.")]
+    #[command(
+        after_help = "Example: cuelight demo\n\nIt runs in a directory of its own and touches nothing else."
+    )]
     Demo(DemoArgs),
     /// The value of an expression, as JSON
     #[command(after_help = "Example: cuelight eval \"contains('abc', 'b') && 1\"")]
@@ -123,13 +127,18 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight undo r-7 --reason \"wrong customer\"")]
     Undo(ReasonArgs),
     /// Complete a waiting step by hand
-    #[command(after_help = "Example: cuelight done r-7 upload --output url=https://… --reason \"uploaded by hand\"")]
+    #[command(
+        after_help = "Example: cuelight done r-7 upload --output url=https://… --reason \"uploaded by hand\""
+    )]
     Done(DoneArgs),
     /// Say what became of a step that was cut off by a crash
     #[command(after_help = "Example: cuelight doubt r-7 pay happened --reason \"the bank shows it\"")]
     Doubt(DoubtArgs),
     /// Try a stuck undo again, or say that it was done by hand
-    #[command(name = "settle-undo", after_help = "Example: cuelight settle-undo r-7 lock --again --reason \"disk was full\"")]
+    #[command(
+        name = "settle-undo",
+        after_help = "Example: cuelight settle-undo r-7 lock --again --reason \"disk was full\""
+    )]
     SettleUndo(SettleUndoArgs),
     /// The engine without a screen
     #[command(after_help = "Example: cuelight serve --detach")]
@@ -138,7 +147,9 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight attach")]
     Attach,
     /// Convert a workflow of another system
-    #[command(after_help = "Example: cuelight import wfformat trace.json --as sleep --scale 0.001 > trace.yaml")]
+    #[command(
+        after_help = "Example: cuelight import wfformat trace.json --as sleep --scale 0.001 > trace.yaml"
+    )]
     Import(ImportArgs),
     /// Print the JSON Schema of workflow files, for editors
     #[command(after_help = "Example: cuelight schema workflow > workflow.schema.json")]

@@ -28,8 +28,9 @@ pub(super) struct Config {
 
 impl Config {
     pub(super) fn read(everywhere: &Everywhere) -> Result<Self, Trouble> {
-        let here = env::current_dir()
-            .map_err(|it| Trouble::usage(format!("could not tell where we are: {it}; change into a directory")))?;
+        let here = env::current_dir().map_err(|it| {
+            Trouble::usage(format!("could not tell where we are: {it}; change into a directory"))
+        })?;
         let variables = env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -66,7 +67,8 @@ impl Config {
 
     /// Where secrets come from: the environment, and files of the workspace.
     pub(super) fn secrets(&self, workspace: &Workspace) -> SecretStore {
-        let exported = self.variables.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_bytes())));
+        let exported =
+            self.variables.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_bytes())));
         SecretStore::new(exported.collect::<BTreeMap<_, _>>(), workspace.root())
     }
 

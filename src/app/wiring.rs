@@ -44,12 +44,22 @@ impl Seat {
     }
 }
 
-fn seat(desk: AnyDesk, actor: Actor, workspace: &Workspace, tasks: Tasks, closing: CancellationToken) -> Seat {
+fn seat(
+    desk: AnyDesk,
+    actor: Actor,
+    workspace: &Workspace,
+    tasks: Tasks,
+    closing: CancellationToken,
+) -> Seat {
     Seat { desk, actor, workspace: workspace.clone(), engine: None, tasks, closing }
 }
 
 /// Takes the workspace, with a socket for other seats.
-pub(super) async fn own(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, OwnTrouble> {
+pub(super) async fn own(
+    config: &Config,
+    workspace: &Workspace,
+    channel: Channel,
+) -> Result<Seat, OwnTrouble> {
     let people = config.people(workspace).map_err(OwnTrouble::Other)?;
     let actor = config.actor(&people, channel);
     let setup = Setup {
@@ -78,20 +88,31 @@ pub(super) enum OwnTrouble {
 
 fn listen(engine: &Engine, workspace: &Workspace, people: Arc<People>) -> Result<(), Trouble> {
     let (tasks, doors) = engine.doors();
-    serve_socket(&workspace.socket(), engine.desk(), people, tasks, doors.clone()).map_err(Trouble::not_recorded)
+    serve_socket(&workspace.socket(), engine.desk(), people, tasks, doors.clone())
+        .map_err(Trouble::not_recorded)
 }
 
 /// A seat at an engine that runs.
-pub(super) async fn attach(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, Trouble> {
+pub(super) async fn attach(
+    config: &Config,
+    workspace: &Workspace,
+    channel: Channel,
+) -> Result<Seat, Trouble> {
     let people = config.people(workspace)?;
     let actor = config.actor(&people, channel);
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
-    let desk = RemoteDesk::attach(&workspace.socket(), &tasks, closing.clone()).await.map_err(Trouble::not_recorded)?;
+    let desk = RemoteDesk::attach(&workspace.socket(), &tasks, closing.clone())
+        .await
+        .map_err(Trouble::not_recorded)?;
     Ok(seat(AnyDesk::Remote(desk), actor, workspace, tasks, closing))
 }
 
 /// A seat here: the workspace is ours, or we attach to whoever has it.
-pub(super) async fn own_or_attach(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, Trouble> {
+pub(super) async fn own_or_attach(
+    config: &Config,
+    workspace: &Workspace,
+    channel: Channel,
+) -> Result<Seat, Trouble> {
     match own(config, workspace, channel).await {
         Ok(seat) => Ok(seat),
         Err(OwnTrouble::Other(trouble)) => Err(trouble),
@@ -123,11 +144,17 @@ pub(super) async fn act(config: &Config) -> Result<Seat, Trouble> {
 }
 
 fn no_workspace() -> Trouble {
-    Trouble::usage("could not find a workspace here or above; `cuelight run FILE` makes one, or name one with --workspace")
+    Trouble::usage(
+        "could not find a workspace here or above; `cuelight run FILE` makes one, or name one with --workspace",
+    )
 }
 
 /// An engine that has just taken the workspace listens in a moment.
-pub(super) async fn attach_soon(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, Trouble> {
+pub(super) async fn attach_soon(
+    config: &Config,
+    workspace: &Workspace,
+    channel: Channel,
+) -> Result<Seat, Trouble> {
     let tries = async {
         let mut last = Trouble::not_recorded("could not reach the engine");
         let mut pause = std::time::Duration::from_millis(5);
@@ -155,7 +182,9 @@ pub(super) async fn attach_soon(config: &Config, workspace: &Workspace, channel:
 pub(super) fn detach(workspace: &Workspace, until_idle: bool) -> Result<u32, Trouble> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |it: std::io::Error| {
-        Trouble::not_recorded(format!("could not start an engine in the background: {it}; try `cuelight serve`"))
+        Trouble::not_recorded(format!(
+            "could not start an engine in the background: {it}; try `cuelight serve`"
+        ))
     };
     let log = workspace.root().join(".cuelight/serve.log");
     let log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)?;

@@ -4,8 +4,8 @@ use super::named;
 use crate::{
     app::{
         args::{
-            Answer, CancelArgs, DecideArgs, DoneArgs, DoubtArgs, EditArgs, From, GateArgs, ReasonArgs, RetryArgs,
-            SettleUndoArgs, StepArgs,
+            Answer, CancelArgs, DecideArgs, DoneArgs, DoubtArgs, EditArgs, From, GateArgs, ReasonArgs,
+            RetryArgs, SettleUndoArgs, StepArgs,
         },
         config::Config,
         exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
@@ -32,7 +32,9 @@ pub(super) async fn on_run(config: &Config, out: Output, run: &str, what: OnRun)
     let seat = wiring::act(config).await?;
     let by = seat.actor.clone();
     let (command, said) = match what {
-        OnRun::Pause => (Command::Pause { run, by }, format!("{run} paused: what runs goes on, nothing new starts")),
+        OnRun::Pause => {
+            (Command::Pause { run, by }, format!("{run} paused: what runs goes on, nothing new starts"))
+        }
         OnRun::Resume => (Command::Resume { run, by }, format!("{run} goes on")),
     };
     submit(seat, out, command, |_| said).await
@@ -141,7 +143,11 @@ fn check_code(view: &GateView, code: Option<&str>) -> Result<(), Trouble> {
     match code.map(str::trim) {
         Some(code) if code.eq_ignore_ascii_case(second) || code.eq_ignore_ascii_case(&whole) => Ok(()),
         given => {
-            let problem = if given.is_some() { "that is not its code; it may have changed" } else { "its risk is high" };
+            let problem = if given.is_some() {
+                "that is not its code; it may have changed"
+            } else {
+                "its risk is high"
+            };
             let gate = view.id;
             Err(Trouble::usage(format!(
                 "could not approve {gate}: {problem}. Read `cuelight gates --show {gate}` to its end and give the code \

@@ -17,7 +17,14 @@ pub(super) fn text(gate: &GateView) -> String {
     let ask = &gate.ask;
     let mut out = String::new();
     let mut line = |text: String| writeln!(out, "{text}").expect(FITS);
-    line(format!("{} {}  {} of {} {}", gate.id, gate.state, safe_text(&ask.step), ask.run, safe_text(&ask.workflow)));
+    line(format!(
+        "{} {}  {} of {} {}",
+        gate.id,
+        gate.state,
+        safe_text(&ask.step),
+        ask.run,
+        safe_text(&ask.workflow)
+    ));
     line(String::new());
     ask.prompt.lines().for_each(|it| line(format!("  {}", safe_text(it))));
     line(String::new());
@@ -28,7 +35,11 @@ pub(super) fn text(gate: &GateView) -> String {
         line(format!("not         {}", safe_text(why)));
     }
     for vote in &gate.votes {
-        let reason = if vote.vote.reason.is_empty() { String::new() } else { format!(": {}", safe_text(&vote.vote.reason)) };
+        let reason = if vote.vote.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", safe_text(&vote.vote.reason))
+        };
         line(format!("vote        {} {:?}{reason}", safe_text(&vote.vote.by.name), vote.vote.verdict));
     }
     if let Some(why) = &gate.asked_anew {
@@ -44,12 +55,16 @@ pub(super) fn text(gate: &GateView) -> String {
     list("no skips", &ask.skips, &mut line);
     list("no undoes", &ask.undoes, &mut line);
     list("for good", &ask.cannot_undo, &mut line);
-    let expires = ask.expires_at.map_or_else(|| "waits for ever".to_owned(), |it| format!("{:?} at {it}", ask.on_timeout));
+    let expires = ask
+        .expires_at
+        .map_or_else(|| "waits for ever".to_owned(), |it| format!("{:?} at {it}", ask.on_timeout));
     line(format!("if nobody   {}", expires.to_lowercase()));
     line(String::new());
     let code = gate.hash.code();
     line(match ask.risk {
-        Risk::Irreversible => format!("END OF THE ASK   {code}   high risk: approve with --code {}", &code[5..]),
+        Risk::Irreversible => {
+            format!("END OF THE ASK   {code}   high risk: approve with --code {}", &code[5..])
+        }
         Risk::ReadOnly | Risk::Reversible | Risk::ExternallyReversible => format!("END OF THE ASK   {code}"),
     });
     out
@@ -57,7 +72,12 @@ pub(super) fn text(gate: &GateView) -> String {
 
 fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
     for call in &ask.will_run {
-        line(format!("will run    {} (effect {}, undo: {})", safe_text(&call.step), call.effect.word(), call.undo));
+        line(format!(
+            "will run    {} (effect {}, undo: {})",
+            safe_text(&call.step),
+            call.effect.word(),
+            call.undo
+        ));
         command_line(&call.launch).lines().for_each(|it| line(format!("              {}", safe_text(it))));
         if let Some(dir) = &call.launch.dir {
             line(format!("              in {}", safe_text(dir)));
@@ -67,7 +87,11 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
         }
     }
     for later in &ask.later {
-        line(format!("later       {} ({}), its parameters are not known yet", safe_text(&later.step), later.kind));
+        line(format!(
+            "later       {} ({}), its parameters are not known yet",
+            safe_text(&later.step),
+            later.kind
+        ));
     }
 }
 
@@ -83,12 +107,16 @@ fn value(parts: &[TextPart]) -> String {
 fn evidence(item: &Evidence, line: &mut dyn FnMut(String)) {
     let digest = item.digest.map_or_else(String::new, |it| format!(" sha256 {}", it.short()));
     match (&item.problem, &item.text) {
-        (Some(problem), _) => line(format!("evidence    ~ {}: {}", safe_text(&item.title), safe_text(problem))),
+        (Some(problem), _) => {
+            line(format!("evidence    ~ {}: {}", safe_text(&item.title), safe_text(problem)))
+        }
         (None, Some(text)) => {
             line(format!("evidence    {} ({} bytes{digest})", safe_text(&item.title), item.bytes));
             text.lines().for_each(|it| line(format!("              {}", safe_text(it))));
         }
-        (None, None) => line(format!("evidence    file {} ({} bytes{digest})", safe_text(&item.title), item.bytes)),
+        (None, None) => {
+            line(format!("evidence    file {} ({} bytes{digest})", safe_text(&item.title), item.bytes))
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use crate::{
     app::{
-        args::{CheckArgs, EvalArgs, Findings, FmtArgs, Graph, GraphArgs, ImportArgs, ImportFormat, PlanArgs, Task},
+        args::{
+            CheckArgs, EvalArgs, Findings, FmtArgs, Graph, GraphArgs, ImportArgs, ImportFormat, PlanArgs,
+            Task,
+        },
         exit::{FAILED, Outcome, Trouble, USAGE},
         output::{Output, say},
     },
@@ -47,8 +50,12 @@ pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
         None => ValueMap::new(),
         Some(path) => match serde_json::from_str::<Value>(&read(path)?) {
             Ok(Value::Object(map)) => map,
-            Ok(_) => return Err(Trouble::usage(format!("could not use {}: it is no JSON object", path.display()))),
-            Err(error) => return Err(Trouble::usage(format!("could not read {} as JSON: {error}", path.display()))),
+            Ok(_) => {
+                return Err(Trouble::usage(format!("could not use {}: it is no JSON object", path.display())));
+            }
+            Err(error) => {
+                return Err(Trouble::usage(format!("could not read {} as JSON: {error}", path.display())));
+            }
         },
     };
     let text = args.expression.trim();
@@ -66,15 +73,25 @@ pub(super) fn check(args: &CheckArgs, out: Output) -> Outcome {
         let name = path.display().to_string();
         match read_text(path) {
             Ok(text) => all.extend(definition::read(&name, &text, &Disk).1),
-            Err(why) => all.push(Diagnostic::whole_file("unreadable", &name, format!("could not read {name}: {why}"))),
+            Err(why) => {
+                all.push(Diagnostic::whole_file("unreadable", &name, format!("could not read {name}: {why}")))
+            }
         }
     }
     match args.format {
         Findings::Text => {
             all.iter().for_each(|it| out.raw(format!("{}\n", it.text(out.colour)).as_bytes()));
-            let files = if args.files.len() == 1 { "1 file".to_owned() } else { format!("{} files", args.files.len()) };
+            let files = if args.files.len() == 1 {
+                "1 file".to_owned()
+            } else {
+                format!("{} files", args.files.len())
+            };
             let found = summary(&all);
-            say(&if found.is_empty() { format!("{files}: no problems") } else { format!("{files}: {found}") });
+            say(&if found.is_empty() {
+                format!("{files}: no problems")
+            } else {
+                format!("{files}: {found}")
+            });
         }
         Findings::Json => out.json_pretty(&Value::Array(all.iter().map(Diagnostic::json).collect())),
         Findings::Sarif => out.json_pretty(&sarif(&all)),
@@ -89,7 +106,8 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
         let name = path.display().to_string();
         let from_input = name == "-";
         let text = if from_input {
-            std::io::read_to_string(std::io::stdin()).map_err(|it| Trouble::usage(format!("could not read: {it}")))?
+            std::io::read_to_string(std::io::stdin())
+                .map_err(|it| Trouble::usage(format!("could not read: {it}")))?
         } else {
             read(path)?
         };
@@ -102,7 +120,8 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
                 say(&format!("{name}: not in canonical form; `cuelight fmt {name}` rewrites it"));
             }
             (_, false) => {
-                replace(path, &formatted).map_err(|it| Trouble::failed(format!("could not write {name}: {it}")))?;
+                replace(path, &formatted)
+                    .map_err(|it| Trouble::failed(format!("could not write {name}: {it}")))?;
                 say(&format!("{name}: rewritten"));
             }
         }
@@ -141,7 +160,11 @@ fn outlined(file: &Path, inputs: &[(String, String)], out: Output) -> Result<Pla
 
 pub(super) fn plan(args: &PlanArgs, out: Output) -> Outcome {
     let plan = outlined(&args.file, &args.inputs, out)?;
-    if args.json { out.json_pretty(&show_value(&plan)) } else { out.raw(show(&plan).as_bytes()) }
+    if args.json {
+        out.json_pretty(&show_value(&plan))
+    } else {
+        out.raw(show(&plan).as_bytes())
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -74,7 +74,8 @@ pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outco
     ));
     if let Some(partial) = &view.partial {
         let mode = partial.failure_mode.map_or_else(String::new, |it| format!(" ({it})"));
-        let point = partial.failure_point.as_deref().map_or_else(String::new, |it| format!(" at {}", safe_text(it)));
+        let point =
+            partial.failure_point.as_deref().map_or_else(String::new, |it| format!(" at {}", safe_text(it)));
         out.line(&format!(
             "{} of {} steps completed, {} failed{point}{mode}; suggested: {}",
             partial.completed,
@@ -110,9 +111,10 @@ pub(super) async fn gates(config: &Config, out: Output, args: &ListArgs) -> Outc
     seat.leave().await;
     if let Some(gate) = &args.show {
         let gate = named::gate(gate)?;
-        let view = seen.board.gate(gate).ok_or_else(|| {
-            Trouble::usage(crate::engine::Refusal::NoGate(gate).to_string())
-        })?;
+        let view = seen
+            .board
+            .gate(gate)
+            .ok_or_else(|| Trouble::usage(crate::engine::Refusal::NoGate(gate).to_string()))?;
         out.raw(ask_text::text(view).as_bytes());
         return Ok(ExitCode::SUCCESS);
     }
@@ -121,12 +123,8 @@ pub(super) async fn gates(config: &Config, out: Output, args: &ListArgs) -> Outc
         return Ok(ExitCode::SUCCESS);
     }
     let now = SystemClock.now();
-    let rows: Vec<Vec<String>> = seen
-        .board
-        .inbox(Some(&actor))
-        .iter()
-        .map(|row| super::inbox_row(row, &seen.board, now))
-        .collect();
+    let rows: Vec<Vec<String>> =
+        seen.board.inbox(Some(&actor)).iter().map(|row| super::inbox_row(row, &seen.board, now)).collect();
     if rows.is_empty() {
         out.line("nothing waits for a person");
     } else {
@@ -169,7 +167,11 @@ pub(super) async fn events(config: &Config, out: Output, args: &EventsArgs) -> O
 }
 
 /// The events of a run after one of them, and whether there are more.
-pub(super) async fn events_after(seat: &Seat, run: RunId, after: Seq) -> Result<(Vec<(Seq, Event)>, bool), Trouble> {
+pub(super) async fn events_after(
+    seat: &Seat,
+    run: RunId,
+    after: Seq,
+) -> Result<(Vec<(Seq, Event)>, bool), Trouble> {
     match seat.desk.read(Want::Events { run: Some(run), after, limit: EVENTS_PAGE }).await {
         Page::Events { events, more } => Ok((events, more)),
         Page::Missing(why) => Err(Trouble::not_recorded(why)),
@@ -196,9 +198,10 @@ pub(super) fn print_event(out: Output, seq: Seq, event: &Event, run: Option<&Run
 
 pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outcome {
     let gate = named::gate(&args.gate)?;
-    let timeout: Option<Span> = args.timeout.as_deref().map(str::parse).transpose().map_err(|it: crate::base::ParseSpanError| {
-        Trouble::usage(format!("could not read --timeout: {it}"))
-    })?;
+    let timeout: Option<Span> =
+        args.timeout.as_deref().map(str::parse).transpose().map_err(|it: crate::base::ParseSpanError| {
+            Trouble::usage(format!("could not read --timeout: {it}"))
+        })?;
     let seat = wiring::look(config).await?;
     let mut boards = seat.desk.boards();
     let known = boards.borrow().board.gate(gate).is_some();
@@ -223,7 +226,9 @@ pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outco
         None if !known => Err(Trouble::usage(crate::engine::Refusal::NoGate(gate).to_string())),
         None => Err(Trouble {
             code: NOT_RECORDED,
-            message: format!("could not learn the verdict of {gate}: the engine cannot be reached; start it and wait again"),
+            message: format!(
+                "could not learn the verdict of {gate}: the engine cannot be reached; start it and wait again"
+            ),
         }),
     }
 }

@@ -34,7 +34,10 @@ pub(super) async fn view(seat: &Seat, run: RunId) -> Result<Arc<RunView>, Troubl
 pub(super) async fn step(seat: &Seat, run: RunId, id: &str) -> Result<StepIx, Trouble> {
     let view = view(seat, run).await?;
     view.find(id).ok_or_else(|| {
-        let message = format!("could not find the step {} in {run}; `cuelight show {run}` lists its steps", safe_text(id));
+        let message = format!(
+            "could not find the step {} in {run}; `cuelight show {run}` lists its steps",
+            safe_text(id)
+        );
         Trouble::usage(message)
     })
 }

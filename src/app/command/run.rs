@@ -12,7 +12,9 @@ use crate::{
     },
     base::{RunId, Seq, safe_text},
     engine::{Command, RunState},
-    runtime::{Desk, Entropy, InputText, LaunchRequest, Receipt, Reply, Request, Source, Trouble as DeskTrouble},
+    runtime::{
+        Desk, Entropy, InputText, LaunchRequest, Receipt, Reply, Request, Source, Trouble as DeskTrouble,
+    },
 };
 use std::{fs, path::Path};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,9 +26,18 @@ pub(super) async fn launch(seat: &Seat, config: &Config, args: &RunArgs) -> Resu
     launch_source(seat, source, words.collect()).await
 }
 
-pub(super) async fn launch_source(seat: &Seat, source: Source, words: Vec<InputText>) -> Result<RunId, Trouble> {
-    let request =
-        LaunchRequest { id: Entropy.request_id(), source, words, values: crate::base::ValueMap::new(), trace: None };
+pub(super) async fn launch_source(
+    seat: &Seat,
+    source: Source,
+    words: Vec<InputText>,
+) -> Result<RunId, Trouble> {
+    let request = LaunchRequest {
+        id: Entropy.request_id(),
+        source,
+        words,
+        values: crate::base::ValueMap::new(),
+        trace: None,
+    };
     match seat.desk.launch(request).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(run),
         reply => Err(refused(reply)),
@@ -81,7 +92,8 @@ pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> 
 }
 
 fn interrupts() -> Result<tokio::signal::unix::Signal, Trouble> {
-    signal(SignalKind::interrupt()).map_err(|it| Trouble::failed(format!("could not listen for Ctrl-C: {it}")))
+    signal(SignalKind::interrupt())
+        .map_err(|it| Trouble::failed(format!("could not listen for Ctrl-C: {it}")))
 }
 
 async fn cancel(seat: &Seat, run: RunId) {
@@ -120,7 +132,11 @@ pub(super) fn farewell(seat: &Seat) -> Vec<String> {
         .collect();
     let gates = seen.board.open_gates().count();
     let mut lines = Vec::new();
-    lines.push(if open.is_empty() { "no run is open".to_owned() } else { format!("open: {}", open.join(", ")) });
+    lines.push(if open.is_empty() {
+        "no run is open".to_owned()
+    } else {
+        format!("open: {}", open.join(", "))
+    });
     if gates > 0 {
         lines.push(format!("waiting for a person: {gates}; `cuelight gates` lists them"));
     }

@@ -58,7 +58,9 @@ pub(super) async fn console(config: &Config, look: &Look) -> Outcome {
 pub(super) async fn attach(config: &Config, look: &Look) -> Outcome {
     needs_screen(look)?;
     let workspace = config.find().ok_or_else(|| {
-        Trouble::usage("could not find a workspace here or above; change into one, or name it with --workspace")
+        Trouble::usage(
+            "could not find a workspace here or above; change into one, or name it with --workspace",
+        )
     })?;
     let seat = wiring::attach(config, &workspace, Channel::Console).await?;
     open(seat, look, None).await
@@ -99,7 +101,8 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
             Ok(()) | Err(_) => {}
         }
     }
-    fs::create_dir_all(&root).map_err(|it| Trouble::failed(format!("could not make {}: {it}", root.display())))?;
+    fs::create_dir_all(&root)
+        .map_err(|it| Trouble::failed(format!("could not make {}: {it}", root.display())))?;
     let workspace = Workspace::create(&root).map_err(|it| Trouble::not_recorded(it.to_string()))?;
     let channel = if look.no_screen.is_some() { Channel::Command } else { Channel::Console };
     let seat = wiring::own_or_attach(config, &workspace, channel).await?;
@@ -130,7 +133,8 @@ fn demo_dir(config: &Config) -> Result<PathBuf, Trouble> {
     let state = config.variable("XDG_STATE_HOME").map(PathBuf::from);
     let home = || config.variable("HOME").map(|it| PathBuf::from(it).join(".local/state"));
     let base = state.filter(|it| it.is_absolute()).or_else(home);
-    let base = base.ok_or_else(|| Trouble::usage("could not tell where the demo may run: HOME is not set; use --dir"))?;
+    let base = base
+        .ok_or_else(|| Trouble::usage("could not tell where the demo may run: HOME is not set; use --dir"))?;
     Ok(base.join("cuelight/demo"))
 }
 

@@ -47,7 +47,8 @@ pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
 }
 
 async fn until_told(seat: &Seat, until_idle: bool) -> Outcome {
-    let listen = |kind| signal(kind).map_err(|it| Trouble::failed(format!("could not listen for signals: {it}")));
+    let listen =
+        |kind| signal(kind).map_err(|it| Trouble::failed(format!("could not listen for signals: {it}")));
     let mut signals: Vec<Signal> = Vec::new();
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()] {
         signals.push(listen(kind)?);

@@ -48,7 +48,8 @@ pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<St
     let (what, votes, then) = match row.what {
         Attention::Gate(gate) => {
             let view = board.gate(gate);
-            let votes = view.map_or_else(String::new, |it| format!("{} of {}", it.approvals().count(), it.needed()));
+            let votes =
+                view.map_or_else(String::new, |it| format!("{} of {}", it.approvals().count(), it.needed()));
             let then = match (row.deadline, view.map(|it| it.ask.on_timeout)) {
                 (Some(at), Some(OnTimeout::Approve)) => format!("approve in {}", at.since(now)),
                 (Some(at), Some(OnTimeout::Escalate)) => format!("escalate in {}", at.since(now)),

@@ -1,0 +1,111 @@
+//! Durable steps per second, through the whole engine: reader of commands, decisions, one synced transaction, effects.
+//!
+//! `cargo bench --bench steps [-- DAG.json …]`. Steps that do nothing outside (P1, P2) and steps that start `true` (P3), as
+//! a chain, wide and layered. A `DAG.json` of the yardstick (`{"n": …, "deps": [[…]]}`) is run as well, so that both can
+//! be compared in one go.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock and prints figures"
+)]
+
+use cuelight::{
+    engine::{Actor, Channel, Proof},
+    runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
+    store::Workspace,
+    tool::SecretStore,
+};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+fn main() {
+    println!("{:<34} {:>7} {:>10} {:>10} {:>12}", "workload", "steps", "kind", "seconds", "steps/s");
+    let given: Vec<String> = std::env::args().skip(1).filter(|it| it.ends_with(".json")).collect();
+    for path in &given {
+        let text = std::fs::read_to_string(path).expect("a readable DAG");
+        let dag: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let deps = dag["deps"].as_array().expect("deps").iter();
+        let deps = deps.map(|it| it.as_array().expect("a list").iter().map(number).collect());
+        both(path, &deps.collect::<Vec<Vec<usize>>>());
+    }
+    if given.is_empty() {
+        both("chain", &chain(100));
+        both("wide", &vec![Vec::new(); 1_000]);
+        both("layered", &layered(1_000));
+        both("layered", &layered(10_000));
+    }
+}
+
+fn number(value: &serde_json::Value) -> usize {
+    usize::try_from(value.as_u64().expect("a number")).expect("a small number")
+}
+
+fn both(name: &str, deps: &[Vec<usize>]) {
+    for (kind, work) in [("nothing", "set: {scope: run, values: {}}"), ("true", "run: 'true'")] {
+        let mut took: Vec<Duration> = (0..3).map(|_| run(deps, work)).collect();
+        took.sort();
+        let rate = deps.len() as u128 * 1_000_000_000 / took[1].as_nanos();
+        println!("{name:<34} {:>7} {kind:>10} {:>10.3} {rate:>12}", deps.len(), took[1].as_secs_f64());
+    }
+}
+
+fn chain(steps: usize) -> Vec<Vec<usize>> {
+    (0..steps).map(|it| it.checked_sub(1).into_iter().collect()).collect()
+}
+
+/// Layers of 50; each step needs two of the layer before.
+fn layered(steps: usize) -> Vec<Vec<usize>> {
+    let above = |it: usize| vec![(it / 50 - 1) * 50 + it % 50, (it / 50 - 1) * 50 + (it + 7) % 50];
+    (0..steps).map(|it| if it < 50 { Vec::new() } else { above(it) }).collect()
+}
+
+fn workflow(deps: &[Vec<usize>], work: &str) -> String {
+    let mut text = "name: bench\nmax-parallel: 2\nsteps:\n".to_owned();
+    for (index, needs) in deps.iter().enumerate() {
+        let needs: Vec<String> = needs.iter().map(|it| format!("s{it}")).collect();
+        writeln!(text, "  - {{id: s{index}, needs: [{}], {work}, shell: 'true'}}", needs.join(", "))
+            .expect("fits");
+    }
+    text.replace(", shell: 'true'}", if work.starts_with("run") { ", shell: /bin/true}" } else { "}" })
+}
+
+/// From the request until the end of the run can be seen.
+fn run(deps: &[Vec<usize>], work: &str) -> Duration {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+    runtime.block_on(async {
+        let dir = tempfile::tempdir().expect("a directory");
+        let workspace = Workspace::create(dir.path()).expect("a workspace");
+        let secrets = SecretStore::new(BTreeMap::new(), dir.path());
+        let actor = Actor {
+            name: "bench".to_owned(),
+            proof: Proof::OsUser(0),
+            groups: Vec::new(),
+            channel: Channel::Command,
+        };
+        let engine = Engine::start(Setup { workspace, actor, environment: Vec::new(), secrets })
+            .await
+            .expect("starts");
+        let desk = engine.desk();
+        let source = Source::Text { name: "bench.yaml".to_owned(), text: workflow(deps, work) };
+        let request = LaunchRequest {
+            id: Entropy.request_id(),
+            source,
+            words: Vec::new(),
+            values: cuelight::base::ValueMap::new(),
+            trace: None,
+        };
+        let began = Instant::now();
+        let mut boards = desk.boards();
+        drop(desk.launch(request).await);
+        let done = |seen: &cuelight::runtime::Seen| seen.board.summaries().any(|it| it.state.rests());
+        drop(boards.wait_for(done).await);
+        let took = began.elapsed();
+        engine.close().await;
+        took
+    })
+}
