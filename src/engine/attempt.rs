@@ -3,11 +3,12 @@
 use crate::{
     base::{AttemptId, FailureMode, RunId, Score, Severity, Span, StepIx},
     engine::{
-        AttemptEvent, Fact, Outcome, Purpose, RunEvent, StepEvent, UndoEvent, Why,
+        AttemptEvent, Fact, Outcome, Purpose, RunEvent, StepEvent, StepState, UndoEvent,
         call::{self, Unresolved},
         condition::View,
         handle::Turn,
         outcome, retry,
+        settle::may_start,
     },
     plan::{EffectClass, OnExceed, Retry, RetryKind},
 };
@@ -29,11 +30,21 @@ const UNDO_RETRY: Retry = Retry {
 impl Turn<'_> {
     /// Makes the next call of the work at hand.
     pub(super) fn call_again(&mut self, id: RunId, step: StepIx) {
-        let purpose = match self.run(id).step(step).work {
+        let it = self.run(id).step(step);
+        let purpose = match if it.exhausted { it.work + 1 } else { it.work } {
             0 => Purpose::Step,
             fallback => Purpose::Fallback(fallback),
         };
         self.call(id, step, purpose);
+    }
+
+    /// The same for a step that does not hold a slot: it waits for one, and while the run is paused.
+    pub(super) fn call_when_free(&mut self, id: RunId, step: StepIx) {
+        if may_start(self.run(id), step) {
+            self.call_again(id, step);
+        } else {
+            self.emit_step(id, step, StepEvent::Ready);
+        }
     }
 
     fn call(&mut self, id: RunId, step: StepIx, purpose: Purpose) {
@@ -61,8 +72,16 @@ impl Turn<'_> {
         };
         let launch = match resolved {
             Ok(launch) => launch,
+            // Facts are asked for before the first call, never in the middle of the work.
+            Err(Unresolved::Needs(_)) if run.step(step).state() == StepState::Running => {
+                let message = "asks for hashes of files that were not known when it began";
+                return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+            }
             Err(why) => return self.unresolved(id, step, Vec::new(), why),
         };
+        if let Some(patterns) = self.fallback_needs(id, step, purpose) {
+            return self.unresolved(id, step, Vec::new(), Unresolved::Needs(patterns));
+        }
         let launch_hash = launch.hash();
         if purpose == Purpose::Step && run.step(step).approved.is_some_and(|it| it != launch_hash) {
             let message = "what would run is not what was approved; nothing was started";
@@ -74,6 +93,19 @@ impl Turn<'_> {
             AttemptEvent::Started { purpose, launch: Box::new(launch), launch_hash, effect_key, class };
         self.emit(Fact::Attempt(id, step, number, started));
         self.warn_of_budget(id);
+    }
+
+    /// What the fallbacks of a step that has not begun want to know of files.
+    fn fallback_needs(&self, id: RunId, step: StepIx, purpose: Purpose) -> Option<Vec<Vec<String>>> {
+        let run = self.run(id);
+        if purpose != Purpose::Step || run.step(step).state() == StepState::Running {
+            return None;
+        }
+        let view = View::of(self.world, run, step, self.now);
+        run.plan_step(step).fallback.iter().find_map(|work| match call::launch(view, work) {
+            Err(Unresolved::Needs(patterns)) => Some(patterns),
+            Ok(_) | Err(Unresolved::Failed(_)) => None,
+        })
     }
 
     fn warn_of_budget(&mut self, id: RunId) {
@@ -100,7 +132,7 @@ impl Turn<'_> {
         let plan = run.plan_step(step).clone();
         let (it, ending) = (run.step(step), run.is_ending());
         let (calls, work, not_started) = (it.calls, it.work, it.not_started);
-        let (cancelled, timed_out, seed) = (run.cancelling || run.timed_out, run.timed_out, run.seed);
+        let (cancelled, seed) = (run.cancelling || run.timed_out, run.seed);
         let end = |outcome: Outcome, retry_at| {
             Fact::Attempt(id, step, number, AttemptEvent::Ended { outcome: Box::new(outcome), retry_at })
         };
@@ -120,7 +152,7 @@ impl Turn<'_> {
         let ended = Outcome { failure: Some(failure.clone()), ..ended };
         if cancelled {
             self.emit(end(ended, None));
-            let why = if timed_out { Why::RunTimedOut } else { Why::Cancelled };
+            let why = self.run(id).why_ending();
             return self.emit_step(id, step, StepEvent::Cancelled { why });
         }
         if failure.not_started && not_started < NOT_STARTED_MAX && !ending {
@@ -159,21 +191,24 @@ impl Turn<'_> {
     }
 
     fn check_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
-        let (code, outputs) = (ended.exit_code, ended.outputs.clone());
-        let known = code.filter(|_| !self.run(id).is_ending() || code == Some(0));
+        let (code, outputs, ending) = (ended.exit_code, ended.outputs.clone(), self.run(id).is_ending());
         self.emit(Fact::Attempt(
             id,
             step,
             number,
             AttemptEvent::Ended { outcome: Box::new(ended), retry_at: None },
         ));
-        match known {
+        match code {
             Some(0) => {
                 let plan = self.run(id).plan_step(step).clone();
                 match outcome::judge(&plan, &outputs) {
                     Ok(result) => self.complete(id, step, result.outputs.clone(), Some(result)),
                     Err(failure) => self.fail_step(id, step, &failure),
                 }
+            }
+            Some(1) if ending => {
+                let why = self.run(id).why_ending();
+                self.emit_step(id, step, StepEvent::Cancelled { why });
             }
             Some(1) => self.call_again(id, step),
             _ => {

@@ -114,6 +114,17 @@ impl<'a> View<'a> {
         ))
     }
 
+    /// What the step waits for; a copy of a matrix waits for what its frame does.
+    fn needs(&self) -> Vec<StepIx> {
+        let mut needs = self.run.plan_step(self.step).needs.clone();
+        let mut around = self.run.plan_step(self.step).frame;
+        while let Some(frame) = around.filter(|it| Some(*it) != self.scope) {
+            needs.extend(&self.run.plan_step(frame).needs);
+            around = self.run.plan_step(frame).frame;
+        }
+        needs
+    }
+
     fn run_value(&self) -> Value {
         let run = self.run;
         let mut map = ValueMap::new();
@@ -170,7 +181,7 @@ impl Lookup for View<'_> {
             "inputs" => whole(self.run.inputs(self.scope)),
             "matrix" => whole(&self.run.plan_step(self.step).matrix),
             "steps" => self.steps(path, None),
-            "needs" => self.steps(path, Some(&self.run.plan_step(self.step).needs)),
+            "needs" => self.steps(path, Some(&self.needs())),
             "env" => self.env(path),
             "run" => descend(&self.run_value(), path).cloned(),
             "vars" => match path {
@@ -187,7 +198,9 @@ impl Lookup for View<'_> {
     fn status(&self, which: StatusFunction) -> bool {
         let step: &Step = self.run.step(self.step);
         match which {
-            StatusFunction::Success => step.blocked.is_none() && !self.run.cancelling,
+            StatusFunction::Success => {
+                step.blocked.is_none() && (!self.run.cancelling || self.run.in_explicit_frame(self.step))
+            }
             StatusFunction::Failure => step.failed_above,
             StatusFunction::Always => true,
             StatusFunction::Cancelled => self.run.cancelling,

@@ -52,42 +52,40 @@ impl Gate {
         matches!(self.state, GateState::Open | GateState::Armed)
     }
 
-    /// Moves to the state an event leads to; a pair not named here is a fault.
+    /// Whether its time is up, though the engine has not been woken yet. What is armed is past that.
+    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
+        self.state == GateState::Open && self.ask.expires_at.is_some_and(|it| it <= now)
+    }
+
+    /// Moves to the state an event leads to; a pair without one is a fault.
     pub(super) fn apply(&mut self, event: &GateEvent) {
-        match (self.state, event) {
-            (GateState::Open | GateState::Armed, GateEvent::Asked { ask, hash, .. }) => {
-                self.state = GateState::Open;
+        let Some(after) = next(self.state, event) else {
+            panic!("fault: a gate that is {} cannot take {event:?}", self.state);
+        };
+        self.state = after;
+        if after != GateState::Armed {
+            self.armed_until = None;
+        }
+        match event {
+            GateEvent::Asked { ask, hash, .. } => {
                 self.epoch = ask.epoch;
                 self.ask.clone_from(ask);
                 self.hash = *hash;
                 self.votes.clear();
-                self.armed_until = None;
             }
-            (GateState::Open | GateState::Armed, GateEvent::Voted(vote)) => self.votes.push((**vote).clone()),
-            (GateState::Open | GateState::Armed, GateEvent::Withdrawn { by }) => {
+            GateEvent::Voted(vote) => self.votes.push((**vote).clone()),
+            GateEvent::Withdrawn { by } => {
                 let principal = by.principal();
                 self.votes.retain(|it| it.by.principal() != principal);
-                self.state = GateState::Open;
-                self.armed_until = None;
             }
-            (GateState::Open | GateState::Armed, GateEvent::Edited { by, .. }) => {
+            GateEvent::Edited { by, .. } => {
                 self.editors.insert(by.principal(), by.name.clone());
             }
-            (GateState::Open, GateEvent::Armed { until }) => {
-                self.state = GateState::Armed;
-                self.armed_until = Some(*until);
-            }
-            (GateState::Open | GateState::Armed, GateEvent::Reminded { count }) => self.reminded = *count,
-            (GateState::Open | GateState::Armed, GateEvent::Escalated { group }) => {
-                self.escalated = Some(group.clone())
-            }
-            (GateState::Open | GateState::Armed, GateEvent::Resolved { state, by, .. }) => {
-                self.state = *state;
-                self.resolved_by.clone_from(by);
-                self.armed_until = None;
-            }
-            (_, GateEvent::Refused { .. } | GateEvent::Commented { .. }) => {}
-            (state, event) => panic!("fault: a gate that is {state} cannot take {event:?}"),
+            GateEvent::Armed { until } => self.armed_until = Some(*until),
+            GateEvent::Reminded { count } => self.reminded = *count,
+            GateEvent::Escalated { group } => self.escalated = Some(group.clone()),
+            GateEvent::Resolved { by, .. } => self.resolved_by.clone_from(by),
+            GateEvent::Refused { .. } | GateEvent::Commented { .. } => {}
         }
     }
 
@@ -102,7 +100,7 @@ impl Gate {
         if !self.is_open() {
             return Err(Refusal::GateClosed { gate, state: self.state, by: self.resolved_by.clone() });
         }
-        if self.ask.expires_at.is_some_and(|it| it <= now) && self.state == GateState::Open {
+        if self.has_expired(now) {
             return Err(Refusal::GateExpired(gate));
         }
         if self.epoch != decision.epoch || self.hash != decision.ask {
@@ -205,5 +203,104 @@ impl Gate {
     /// The parameters as they are now.
     pub(super) fn form(&self) -> ValueMap {
         self.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect()
+    }
+}
+
+/// The state that an event leads to, or none when it may not happen in this one.
+fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
+    use GateState as S;
+    Some(match (state, event) {
+        (S::Open | S::Armed, GateEvent::Asked { .. } | GateEvent::Withdrawn { .. }) => S::Open,
+        (S::Open, GateEvent::Armed { .. }) => S::Armed,
+        (S::Open | S::Armed, GateEvent::Resolved { state, .. }) if state.rests() => *state,
+        (
+            S::Open | S::Armed,
+            GateEvent::Voted(_)
+            | GateEvent::Edited { .. }
+            | GateEvent::Reminded { .. }
+            | GateEvent::Escalated { .. },
+        )
+        | (_, GateEvent::Refused { .. } | GateEvent::Commented { .. }) => state,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{DecisionId, Digest, GateId, RunId};
+    use crate::plan::OnTimeout;
+
+    fn events() -> Vec<(&'static str, GateEvent)> {
+        let by = Actor::engine;
+        let vote = Vote {
+            decision: DecisionId(String::new()),
+            by: by(),
+            verdict: Verdict::Approve,
+            reason: String::new(),
+            ask: Digest::default(),
+            shown_for: None,
+        };
+        let resolved = |state| GateEvent::Resolved { state, by: String::new(), form: ValueMap::new() };
+        vec![
+            ("asked", GateEvent::Asked { ask: Box::new(ask()), hash: Digest::default(), why: None }),
+            ("voted", GateEvent::Voted(Box::new(vote))),
+            ("refused", GateEvent::Refused { by: by(), why: String::new() }),
+            ("withdrawn", GateEvent::Withdrawn { by: by() }),
+            ("edited", GateEvent::Edited { by: by(), values: ValueMap::new(), reason: String::new() }),
+            ("commented", GateEvent::Commented { by: by(), text: String::new() }),
+            ("armed", GateEvent::Armed { until: Timestamp(0) }),
+            ("reminded", GateEvent::Reminded { count: 1 }),
+            ("escalated", GateEvent::Escalated { group: String::new() }),
+            ("approved", resolved(GateState::Approved)),
+            ("rejected", resolved(GateState::Rejected)),
+            ("expired", resolved(GateState::Expired)),
+            ("cancelled", resolved(GateState::Cancelled)),
+        ]
+    }
+
+    fn ask() -> Ask {
+        Ask {
+            run: RunId(1),
+            gate: GateId(1),
+            epoch: Epoch(1),
+            step: String::new(),
+            workflow: String::new(),
+            plan: Digest::default(),
+            definition: Digest::default(),
+            prompt: String::new(),
+            risk: Risk::default(),
+            will_run: Vec::new(),
+            later: Vec::new(),
+            starts: Vec::new(),
+            skips: Vec::new(),
+            undoes: Vec::new(),
+            cannot_undo: Vec::new(),
+            binds: Vec::new(),
+            evidence: Vec::new(),
+            form: Vec::new(),
+            require: Vec::new(),
+            excluded: Vec::new(),
+            requester: String::new(),
+            opened_at: Timestamp(0),
+            expires_at: None,
+            on_timeout: OnTimeout::default(),
+            reason_required: false,
+            undo_window: Span(0),
+        }
+    }
+
+    #[test]
+    fn every_pair_of_state_and_event_is_known() {
+        let cell = |state: &GateState, event: &GateEvent| next(*state, event).map(GateState::word);
+        let cells = events()
+            .iter()
+            .flat_map(|(name, event)| {
+                GateState::ALL.iter().map(move |it| (it.word(), *name, cell(it, event)))
+            })
+            .collect::<Vec<_>>();
+        insta::with_settings!({snapshot_path => "../../tests/it/snapshots"}, {
+            insta::assert_snapshot!("gate_grid", crate::engine::state::grid(&cells));
+        });
     }
 }

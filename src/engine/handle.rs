@@ -134,6 +134,9 @@ impl Turn<'_> {
         if launching.plan.steps.len() > STEPS_MAX {
             return Err(Refusal::TooManySteps(launching.plan.steps.len()));
         }
+        if launching.plan.steps.is_empty() {
+            return Err(Refusal::Other("the plan has no steps; write at least one".to_owned()));
+        }
         let Launching { plan, by, seed, cause, trace } = launching;
         let plan_hash = plan.hash();
         let run = self.world.next_run_id();
@@ -143,7 +146,11 @@ impl Turn<'_> {
     }
 
     fn pause(&mut self, run: RunId, by: Actor) -> Result<(), Refusal> {
-        match self.find(run)?.state {
+        let it = self.find(run)?;
+        match it.state {
+            RunState::Running if it.compensating => {
+                Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")))
+            }
             RunState::Running => {
                 self.emit_run(run, RunEvent::Paused { by });
                 Ok(())
@@ -176,9 +183,15 @@ impl Turn<'_> {
             return Ok(());
         }
         let reason = checked_reason(reason)?;
-        self.emit_run(run, RunEvent::Cancelling { by, reason, undo });
-        self.close_open(run, None, &Why::Cancelled, false);
+        self.end_early(run, by, reason, undo);
         Ok(())
+    }
+
+    /// Cancels a run. In one that has not begun nothing is left to run, not even what asks for failures by name.
+    pub(super) fn end_early(&mut self, run: RunId, by: Actor, reason: String, undo: bool) {
+        let never_began = self.run(run).state == RunState::Created;
+        self.emit_run(run, RunEvent::Cancelling { by, reason, undo });
+        self.close_open(run, None, &Why::Cancelled, never_began);
     }
 
     fn decide(&mut self, decision: Decision) -> Result<(), Refusal> {
@@ -204,18 +217,25 @@ impl Turn<'_> {
             Verdict::Reject => self.resolve(id, GateState::Rejected, "people"),
             Verdict::Approve if self.world.gates[&id].state == GateState::Armed => {}
             Verdict::Approve => {
-                let gate = &self.world.gates[&id];
-                if gate.is_satisfied(&rule) {
-                    let window = gate.window(&rule);
-                    if window.0 == 0 {
-                        self.resolve(id, GateState::Approved, "people");
-                    } else {
-                        self.emit_gate(id, GateEvent::Armed { until: self.now + window });
-                    }
-                }
+                self.count(id);
             }
         }
         Ok(())
+    }
+
+    /// Arms a gate at which enough people have agreed; where nothing can be taken back it is approved.
+    pub(super) fn count(&mut self, id: GateId) {
+        let gate = &self.world.gates[&id];
+        let rule = self.world.rule(gate);
+        if gate.state != GateState::Open || !gate.is_satisfied(&rule) {
+            return;
+        }
+        let window = gate.window(&rule);
+        if window.0 == 0 {
+            self.resolve(id, GateState::Approved, "people");
+        } else {
+            self.emit_gate(id, GateEvent::Armed { until: self.now + window });
+        }
     }
 
     fn withdraw(&mut self, gate: GateId, by: Actor) -> Result<(), Refusal> {
@@ -224,7 +244,12 @@ impl Turn<'_> {
         if !it.is_open() || it.votes.iter().all(|vote| vote.by.principal() != principal) {
             return Err(Refusal::NothingToWithdraw(gate));
         }
+        if it.has_expired(self.now) {
+            return Err(Refusal::GateExpired(gate));
+        }
         self.emit_gate(gate, GateEvent::Withdrawn { by });
+        // Others may have agreed as well, while it was armed.
+        self.count(gate);
         Ok(())
     }
 
@@ -239,6 +264,9 @@ impl Turn<'_> {
         let gate = self.find_gate(id)?;
         if !gate.is_open() {
             return Err(Refusal::GateClosed { gate: id, state: gate.state, by: gate.resolved_by.clone() });
+        }
+        if gate.has_expired(self.now) {
+            return Err(Refusal::GateExpired(id));
         }
         if gate.epoch != epoch {
             return Err(Refusal::AskChanged { gate: id, now: gate.hash, epoch: gate.epoch });
@@ -337,9 +365,10 @@ impl Turn<'_> {
         match answer {
             DoubtAnswer::Happened(_) => self.complete(run, step, outputs, None),
             DoubtAnswer::NotHappened if self.run(run).is_ending() => {
-                self.emit_step(run, step, StepEvent::Cancelled { why: Why::Cancelled });
+                let why = self.run(run).why_ending();
+                self.emit_step(run, step, StepEvent::Cancelled { why });
             }
-            DoubtAnswer::NotHappened => self.call_again(run, step),
+            DoubtAnswer::NotHappened => self.call_when_free(run, step),
             DoubtAnswer::Abort => {
                 let failure = outcome::failure(
                     crate::base::FailureMode::SystemCrash,
@@ -384,7 +413,8 @@ impl Turn<'_> {
         let it = self.find_step(run, step)?;
         let (state, plan) = (it.step(step).state(), it.plan_step(step).clone());
         let open = matches!(state, StepState::Ready | StepState::Waiting | StepState::InDoubt);
-        if !open || it.state.rests() || matches!(plan.work, Work::Frame(_)) {
+        let may = state == StepState::Failed || open && !it.state.rests();
+        if !may || matches!(plan.work, Work::Frame(_)) {
             let verb = "complete by hand".to_owned();
             return Err(Refusal::StepState { run, step: plan.id, state, verb });
         }

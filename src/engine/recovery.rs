@@ -4,11 +4,11 @@ use crate::{
     base::{RunId, Score, StepIx},
     engine::{
         Actor, CauseOfLaunch, PartialResult, Refusal, RetryFrom, RunEvent, StepEvent, StepState,
-        handle::Turn, run::Run,
+        handle::Turn, run::Run, settle,
     },
     plan::Work,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The partial result of a run at rest (O4). Frames are not counted, their steps are.
 pub(super) fn partial_result(run: &Run) -> PartialResult {
@@ -59,8 +59,12 @@ impl Turn<'_> {
         if self.world.open_runs >= crate::base::OPEN_RUNS_MAX {
             return Err(Refusal::TooManyRuns(self.world.open_runs));
         }
-        let kept: Vec<(StepIx, StepEvent)> =
-            kept(run, from).into_iter().map(|it| (it, result_of(run, it))).collect();
+        // In the order in which they were done, so that they are undone in reverse of that.
+        let mut steps: Vec<StepIx> = kept(run, from).into_iter().collect();
+        let places: BTreeMap<StepIx, usize> =
+            run.completed.iter().enumerate().map(|(at, step)| (*step, at)).collect();
+        steps.sort_by_key(|it| (places.get(it).copied().unwrap_or(usize::MAX), *it));
+        let kept: Vec<(StepIx, StepEvent)> = steps.into_iter().map(|it| (it, result_of(run, it))).collect();
         let created = RunEvent::Created {
             plan: Box::new((*run.plan).clone()),
             plan_hash: run.plan_hash,
@@ -100,15 +104,16 @@ fn kept(run: &Run, from: RetryFrom) -> BTreeSet<StepIx> {
                 });
             }
             let common = common.unwrap_or_default();
-            let inside = |it: &StepIx| run.plan_step(*it).frame.is_some_and(|frame| common.contains(&frame));
-            done.into_iter().filter(|it| common.contains(it) || inside(it)).collect()
+            done.intersection(&common).copied().collect()
         }
     };
     // A step in a computed matrix or an undone, reopened frame has no place in the new plan until that opens.
     let closed: Vec<StepIx> =
         kept.iter().copied().filter(|it| matches!(run.plan_step(*it).work, Work::Frame(_))).collect();
     for frame in closed {
-        kept.extend(run.children(frame).iter().filter(|it| it.index() < run.plan.steps.len()));
+        kept.extend(
+            settle::descendants(run, frame).into_iter().filter(|it| it.index() < run.plan.steps.len()),
+        );
     }
     kept
 }

@@ -3,8 +3,7 @@
 use crate::{
     base::{RunId, Span, StepIx},
     engine::{
-        AttemptEvent, Fact, GateEvent, GateState, Purpose, StepEvent, StepState, UndoEvent, Why, ask,
-        handle::Turn,
+        AttemptEvent, Fact, GateEvent, GateState, Purpose, StepEvent, StepState, UndoEvent, ask, handle::Turn,
     },
     plan::{EffectClass, OnTimeout},
 };
@@ -55,7 +54,8 @@ impl Turn<'_> {
         let ends = run.cancelling || run.timed_out;
         match class {
             EffectClass::Pure | EffectClass::Idempotent | EffectClass::Keyed if ends => {
-                self.emit_step(id, step, StepEvent::Cancelled { why: Why::Cancelled });
+                let why = self.run(id).why_ending();
+                self.emit_step(id, step, StepEvent::Cancelled { why });
             }
             EffectClass::Pure | EffectClass::Idempotent | EffectClass::Keyed => self.call_again(id, step),
             EffectClass::Queryable => self.call_check(id, step, EVIDENCE),

@@ -6,11 +6,12 @@
 use crate::{
     base::{Digest, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
-        Actor, AttemptEvent, Purpose, RunEvent, RunState, StepEvent, StepState, UndoEvent, WaitReason,
+        Actor, AttemptEvent, DoubtAnswer, Purpose, RunEvent, RunState, StepEvent, StepState, UndoEvent,
+        WaitReason, Why,
         step::{self, Step},
     },
     expression,
-    plan::{FrameKind, Plan, PlanStep, Undo, Work},
+    plan::{FrameKind, OnError, OnFailure, Plan, PlanStep, Undo, Work},
 };
 use std::{
     cmp::Reverse,
@@ -24,6 +25,30 @@ pub(super) struct Stopping {
     pub(super) because: StepIx,
     pub(super) rejected: bool,
     pub(super) compensate: bool,
+}
+
+/// Where a step stands among others: priority, then file order.
+pub(super) type Rank = (Reverse<i32>, StepIx);
+
+/// What a step takes up while it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Room {
+    /// Nothing: waiting holds no slot.
+    Nothing,
+    /// A place among the children of its frame.
+    Place,
+    /// That, and one of the slots of the run.
+    Slot,
+}
+
+impl Room {
+    pub(super) fn of(work: &Work) -> Self {
+        match work {
+            Work::Run { .. } => Self::Slot,
+            Work::Frame(_) => Self::Place,
+            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => Self::Nothing,
+        }
+    }
 }
 
 /// What is known of one run.
@@ -41,9 +66,10 @@ pub(super) struct Run {
     /// Steps that a computed matrix added to those of the plan.
     pub(super) added: Vec<PlanStep>,
     links: Arc<Links>,
-    pub(super) touched: BTreeSet<StepIx>,
-    /// By frame, those that could start if there were room.
-    pub(super) ready: BTreeMap<Option<StepIx>, BTreeSet<(Reverse<i32>, StepIx)>>,
+    /// Steps to be judged: what is more urgent first.
+    pub(super) touched: BTreeSet<Rank>,
+    /// By frame and by what they need to start, those that could start if there were room.
+    pub(super) ready: BTreeMap<(Option<StepIx>, Room), BTreeSet<Rank>>,
     pub(super) running: u32,
     pub(super) open_steps: u32,
     pub(super) due: BTreeSet<(Timestamp, Option<StepIx>)>,
@@ -200,8 +226,16 @@ impl Run {
         if self.plan.max_parallel == 0 { default } else { self.plan.max_parallel }
     }
 
-    /// Whether a frame, and every frame around it, has room for one more child.
-    pub(super) fn has_room(&self, frame: Option<StepIx>) -> bool {
+    /// Whether there is room for one more of this kind in this frame.
+    pub(super) fn has_room(&self, frame: Option<StepIx>, room: Room) -> bool {
+        match room {
+            Room::Nothing => true,
+            Room::Place => self.has_place(frame),
+            Room::Slot => self.running < self.running_max() && self.has_place(frame),
+        }
+    }
+
+    fn has_place(&self, frame: Option<StepIx>) -> bool {
         frame.is_none_or(|index| match &self.plan_step(index).work {
             Work::Frame(frame) => {
                 frame.max_parallel == 0 || self.step(index).children_running < frame.max_parallel
@@ -210,14 +244,31 @@ impl Run {
         })
     }
 
-    /// Whether it takes a place among the children of its frame: work does, waiting does not.
-    pub(super) fn takes_place(work: &Work) -> bool {
-        matches!(work, Work::Run { .. } | Work::Frame(_))
-    }
-
     /// Whether nothing but what asks for it by name may start.
     pub(super) fn is_ending(&self) -> bool {
         self.stopping.is_some() || self.cancelling || self.timed_out
+    }
+
+    /// The reason for what ends because the run does.
+    pub(super) fn why_ending(&self) -> Why {
+        match self.stopping {
+            _ if self.timed_out => Why::RunTimedOut,
+            _ if self.cancelling => Why::Cancelled,
+            Some(it) => Why::Stopped(it.because),
+            None => Why::Cancelled,
+        }
+    }
+
+    /// Whether a frame around it was allowed to open although the run is ending.
+    pub(super) fn in_explicit_frame(&self, step: StepIx) -> bool {
+        let mut frame = self.plan_step(step).frame;
+        while let Some(index) = frame {
+            if self.step(index).explicit {
+                return true;
+            }
+            frame = self.plan_step(index).frame;
+        }
+        false
     }
 
     pub(super) fn is_undoable(&self, step: StepIx) -> bool {
@@ -225,26 +276,24 @@ impl Run {
     }
 
     pub(super) fn apply(&mut self, at: Timestamp, event: &RunEvent) {
+        let Some(after) = next(self.state, event) else {
+            panic!("fault: {} is {} and cannot take {event:?}", self.id, self.state);
+        };
+        self.state = after;
         match event {
-            RunEvent::Created { .. } => panic!("fault: {} was created twice", self.id),
+            RunEvent::Created { .. } | RunEvent::Paused { .. } | RunEvent::Resumed { .. } => {}
             RunEvent::Started => {
-                self.state = RunState::Running;
                 self.started_at = Some(at);
                 if let Some(timeout) = self.plan.timeout {
                     self.due.insert((at + timeout, None));
                 }
                 let free = (0..self.steps.len()).map(StepIx::from_index);
-                let free: Vec<StepIx> = free.filter(|it| self.is_free(*it)).collect();
+                let free: Vec<Rank> = free.filter(|it| self.is_free(*it)).map(|it| self.rank(it)).collect();
                 self.touched.extend(free);
             }
-            RunEvent::Paused { .. } => self.state = RunState::Paused,
-            RunEvent::Resumed { .. } => self.state = RunState::Running,
             RunEvent::Cancelling { undo, .. } => {
                 self.cancelling = true;
                 self.cancel_undo = *undo;
-                if self.state == RunState::Paused {
-                    self.state = RunState::Running;
-                }
             }
             RunEvent::Stopping { because, rejected, compensate } => {
                 self.stopping =
@@ -254,19 +303,24 @@ impl Run {
                 self.timed_out = true;
                 self.due.retain(|(_, step)| step.is_some());
             }
-            RunEvent::Compensating => {
-                self.compensating = true;
-                self.state = RunState::Running;
-            }
+            RunEvent::Compensating => self.compensating = true,
             RunEvent::BudgetWarned { .. } => self.budget_warned = true,
             RunEvent::BudgetRaised { calls, .. } => self.calls_max = Some(*calls),
-            RunEvent::Ended { state, .. } => {
-                self.state = *state;
+            RunEvent::Ended { .. } => {
                 self.due.clear();
                 self.ready.clear();
                 self.touched.clear();
             }
         }
+    }
+
+    /// Where a step stands among others.
+    pub(super) fn rank(&self, step: StepIx) -> Rank {
+        (Reverse(self.plan_step(step).priority), step)
+    }
+
+    fn touch(&mut self, step: StepIx) {
+        self.touched.insert(self.rank(step));
     }
 
     fn is_free(&self, step: StepIx) -> bool {
@@ -284,15 +338,15 @@ impl Run {
             );
         };
         self.forget_due(index);
-        self.touched.remove(&index);
+        self.touched.remove(&self.rank(index));
         self.leave(index, before, after);
         let step = &mut self.steps[index.index()];
         step.state = Some(after);
         match event {
             StepEvent::Ready => {
                 let plan = self.plan_step(index);
-                let (frame, priority) = (plan.frame, plan.priority);
-                self.ready.entry(frame).or_default().insert((Reverse(priority), index));
+                let (key, priority) = ((plan.frame, Room::of(&plan.work)), plan.priority);
+                self.ready.entry(key).or_default().insert((Reverse(priority), index));
             }
             StepEvent::Waiting { reason } => {
                 step.due = match reason {
@@ -304,12 +358,13 @@ impl Run {
                 }
             }
             StepEvent::FactsAsked { files, patterns } => {
+                step.looked |= !files.is_empty();
                 step.asked = Some(Box::new((files.clone(), patterns.clone())));
             }
             StepEvent::FactsKnown { facts } => {
                 step.facts = Some(Box::new(facts.clone()));
                 step.asked = None;
-                self.touched.insert(index);
+                self.touch(index);
             }
             StepEvent::Opened { inputs, copies } => {
                 step.inputs.clone_from(inputs);
@@ -329,20 +384,29 @@ impl Run {
             }
             StepEvent::DoneByHand { outputs, .. } => {
                 step.outputs.clone_from(outputs);
+                step.error = None;
+                if self.aborted == Some(index) {
+                    self.aborted = None;
+                }
+                if let Some(frame) = self.plan_step(index).frame {
+                    let frame = &mut self.steps[frame.index()];
+                    frame.failed_child = frame.failed_child.filter(|it| *it != index);
+                }
+                self.completed.retain(|it| *it != index);
                 self.completed.push(index);
             }
             StepEvent::Failed { record } => {
                 step.error = Some(record.clone());
                 self.failures += 1;
                 let plan = self.plan_step(index);
-                if plan.frame.is_none() && plan.on_error == crate::plan::OnError::Abort {
+                if plan.frame.is_none() && plan.on_error == OnError::Abort {
                     self.aborted.get_or_insert(index);
                 }
             }
             StepEvent::Rejected { expired } => step.expired = *expired,
             StepEvent::Skipped { why } => {
                 step.harmless = step::is_harmless(why);
-                if let crate::engine::Why::Failed(record) = why {
+                if let Why::Failed(record) = why {
                     step.error = Some(record.clone());
                     self.failures += 1;
                 }
@@ -350,13 +414,36 @@ impl Run {
             StepEvent::Cancelled { .. } => {}
             StepEvent::InDoubt { .. } => step.in_flight = None,
             StepEvent::DoubtAnswered { answer, .. } => {
-                if matches!(answer, crate::engine::DoubtAnswer::NotHappened) {
+                if matches!(answer, DoubtAnswer::NotHappened) {
                     step.calls = step.calls.saturating_sub(1);
+                    step.unknown = false;
                 }
             }
         }
         if after.rests() && !before.rests() {
+            self.note_unknown(index, after);
+            self.note_cut(index, event);
             self.come_to_rest(index);
+        }
+    }
+
+    /// What may have happened is undone like what did.
+    fn note_unknown(&mut self, index: StepIx, after: StepState) {
+        let failed = matches!(after, StepState::Failed | StepState::Cancelled | StepState::Skipped);
+        if failed && self.step(index).unknown && self.is_undoable(index) {
+            self.completed.push(index);
+        }
+    }
+
+    /// A frame one of whose children was ended from outside did not do what it should.
+    fn note_cut(&mut self, index: StepIx, event: &StepEvent) {
+        let (StepEvent::Cancelled { why } | StepEvent::Skipped { why }) = event else { return };
+        let from_outside = match why {
+            Why::Stopped(_) | Why::Cancelled | Why::RunTimedOut | Why::FailFast(_) | Why::Frame(_) => true,
+            Why::Condition | Why::Need(_) | Why::Kept | Why::Person { .. } | Why::Failed(_) => false,
+        };
+        if from_outside && let Some(frame) = self.plan_step(index).frame {
+            self.steps[frame.index()].cut.get_or_insert_with(|| why.clone());
         }
     }
 
@@ -364,13 +451,14 @@ impl Run {
     fn leave(&mut self, index: StepIx, before: StepState, after: StepState) {
         let plan = self.plan_step(index);
         let (frame, priority, is_frame) = (plan.frame, plan.priority, matches!(plan.work, Work::Frame(_)));
-        let takes_place = Self::takes_place(&plan.work);
+        let room = Room::of(&plan.work);
+        let takes_place = room != Room::Nothing;
         if before == StepState::Ready
-            && let Some(ready) = self.ready.get_mut(&frame)
+            && let Some(ready) = self.ready.get_mut(&(frame, room))
         {
             ready.remove(&(Reverse(priority), index));
             if ready.is_empty() {
-                self.ready.remove(&frame);
+                self.ready.remove(&(frame, room));
             }
         }
         if before == StepState::Running && after != StepState::Running {
@@ -415,7 +503,7 @@ impl Run {
             self.satisfy(child);
         }
         if self.step(index).children_open == 0 {
-            self.touched.insert(index);
+            self.touch(index);
         }
     }
 
@@ -423,7 +511,7 @@ impl Run {
         let it = &mut self.steps[step.index()];
         it.open_needs = it.open_needs.saturating_sub(1);
         if it.open_needs == 0 && it.state() == StepState::Pending && self.state != RunState::Created {
-            self.touched.insert(step);
+            self.touch(step);
         }
     }
 
@@ -442,15 +530,21 @@ impl Run {
             self.satisfy(dependent);
         }
         if let Some(frame) = self.plan_step(index).frame {
-            let aborts = matches!(self.step(index).state(), StepState::Failed | StepState::Rejected)
-                && self.plan_step(index).on_error == crate::plan::OnError::Abort;
+            let plan = self.plan_step(index);
+            let goes_on = match (self.step(index).state(), &plan.work) {
+                (StepState::Failed, _) => false,
+                (StepState::Rejected, Work::Gate(rule)) => rule.on_reject == OnFailure::Continue,
+                (StepState::Rejected, _) => false,
+                _ => true,
+            };
+            let aborts = !goes_on && plan.on_error == OnError::Abort;
             let it = &mut self.steps[frame.index()];
             it.children_open -= 1;
             if aborts && it.failed_child.is_none() {
                 it.failed_child = Some(index);
             }
             if it.children_open == 0 && it.state() == StepState::Running {
-                self.touched.insert(frame);
+                self.touch(frame);
             }
         }
     }
@@ -465,16 +559,24 @@ impl Run {
         match event {
             AttemptEvent::Started { purpose, .. } => self.attempt_started(index, number, *purpose),
             AttemptEvent::Ended { outcome, retry_at } => {
+                let has_least = self.plan_step(index).confidence.is_some();
                 let step = &mut self.steps[index.index()];
                 let purpose = step.in_flight.take();
-                if outcome.failure.as_ref().is_some_and(|it| it.not_started) {
-                    step.not_started += 1;
-                    step.calls = step.calls.saturating_sub(1);
+                let is_work = matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
+                match &outcome.failure {
+                    Some(failure) if is_work => {
+                        if failure.not_started {
+                            step.not_started += 1;
+                            step.calls = step.calls.saturating_sub(1);
+                        }
+                        step.exhausted = retry_at.is_none() && !failure.not_started;
+                    }
+                    None if is_work && has_least => step.held = Some(Box::new(outcome.outputs.clone())),
+                    Some(_) | None => {}
                 }
-                if outcome.failure.is_none()
-                    && self.plan.steps.get(index.index()).is_some_and(|it| it.confidence.is_some())
-                {
-                    step.held = Some(Box::new(outcome.outputs.clone()));
+                if purpose == Some(Purpose::Check) && outcome.exit_code == Some(1) {
+                    step.calls = step.calls.saturating_sub(1);
+                    step.unknown = false;
                 }
                 if purpose == Some(Purpose::Undo) {
                     step.due = *retry_at;
@@ -490,17 +592,22 @@ impl Run {
                     );
                 }
             }
-            AttemptEvent::Lost { .. } => self.steps[index.index()].in_flight = None,
+            AttemptEvent::Lost { .. } => {
+                let step = &mut self.steps[index.index()];
+                let purpose = step.in_flight.take();
+                step.unknown |= matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
+            }
         }
     }
 
     fn attempt_started(&mut self, index: StepIx, number: u32, purpose: Purpose) {
         self.forget_due(index);
-        self.touched.remove(&index);
+        self.touched.remove(&self.rank(index));
         let before = self.step(index).state();
         let step = &mut self.steps[index.index()];
         step.attempts = number;
         step.in_flight = Some(purpose);
+        step.exhausted = false;
         match purpose {
             Purpose::Undo => {
                 step.undo_calls += 1;
@@ -573,6 +680,30 @@ impl Run {
     }
 }
 
+/// The state that an event leads to, or none when it may not happen in this one. A run at rest is only ever taken up to
+/// be undone.
+fn next(state: RunState, event: &RunEvent) -> Option<RunState> {
+    use RunState as S;
+    Some(match (state, event) {
+        (S::Created, RunEvent::Started) => S::Running,
+        (S::Created | S::Running, RunEvent::Cancelling { .. }) => state,
+        (S::Running, RunEvent::Paused { .. }) => S::Paused,
+        (S::Paused, RunEvent::Resumed { .. } | RunEvent::Cancelling { .. }) => S::Running,
+        (
+            S::Running | S::Paused,
+            RunEvent::Stopping { .. }
+            | RunEvent::TimedOut { .. }
+            | RunEvent::BudgetWarned { .. }
+            | RunEvent::BudgetRaised { .. },
+        ) => state,
+        (S::Created | S::Running | S::Paused, RunEvent::Ended { state, .. }) if state.rests() => *state,
+        (S::Running | S::Paused, RunEvent::Compensating) => S::Running,
+        (_, RunEvent::Cancelling { undo: true, .. }) if state.rests() => state,
+        (_, RunEvent::Compensating) if state.rests() => S::Running,
+        _ => return None,
+    })
+}
+
 /// Whether a condition names `failure()`, `always()` or `cancelled()`: such a step may run when others no longer may.
 fn asks_for_failures(condition: &str) -> bool {
     use expression::{Function, StatusFunction};
@@ -583,4 +714,47 @@ fn asks_for_failures(condition: &str) -> bool {
             Some(StatusFunction::Failure | StatusFunction::Always | StatusFunction::Cancelled)
         ) && *function != Function::Success
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{ErrorKind, ErrorRecord, FailureMode, Severity};
+
+    fn events() -> Vec<(&'static str, RunEvent)> {
+        let by = Actor::engine;
+        let builder = ErrorRecord::builder()
+            .error_type(ErrorKind::WorkflowExecutionError)
+            .severity(Severity::Critical)
+            .mode(FailureMode::SystemTimeout)
+            .source("a")
+            .message("b");
+        let record = Box::new(builder.build().expect("all is given"));
+        let cancelling = |undo| RunEvent::Cancelling { by: by(), reason: String::new(), undo };
+        vec![
+            ("started", RunEvent::Started),
+            ("paused", RunEvent::Paused { by: by() }),
+            ("resumed", RunEvent::Resumed { by: by() }),
+            ("cancelling", cancelling(false)),
+            ("undoing", cancelling(true)),
+            ("stopping", RunEvent::Stopping { because: StepIx(0), rejected: false, compensate: false }),
+            ("timed-out", RunEvent::TimedOut { record }),
+            ("compensate", RunEvent::Compensating),
+            ("warned", RunEvent::BudgetWarned { calls: 0, limit: 0 }),
+            ("raised", RunEvent::BudgetRaised { calls: 0, by: by() }),
+            ("ended", RunEvent::Ended { state: RunState::Failed, outputs: ValueMap::new(), partial: None }),
+        ]
+    }
+
+    #[test]
+    fn every_pair_of_state_and_event_is_known() {
+        let cell = |state: &RunState, event: &RunEvent| next(*state, event).map(RunState::word);
+        let cells = events()
+            .iter()
+            .flat_map(|(name, event)| RunState::ALL.iter().map(move |it| (it.word(), *name, cell(it, event))))
+            .collect::<Vec<_>>();
+        insta::with_settings!({snapshot_path => "../../tests/it/snapshots"}, {
+            insta::assert_snapshot!("run_grid", crate::engine::state::grid(&cells));
+        });
+    }
 }

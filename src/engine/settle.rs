@@ -17,7 +17,7 @@ use crate::{
         gate::{Gate, GateDue},
         handle::Turn,
         outcome,
-        run::Run,
+        run::{Rank, Room, Run},
     },
     expression::{EvalError, to_text},
     plan::{
@@ -44,7 +44,7 @@ impl Turn<'_> {
                 if !self.take_place(id) {
                     return;
                 }
-            } else if let Some(step) = run.touched.first().copied() {
+            } else if let Some(step) = run.touched.first().map(|it| it.1) {
                 self.judge(id, step);
             } else if let Some(step) = next_ready(run) {
                 self.begin(id, step);
@@ -76,21 +76,19 @@ impl Turn<'_> {
             OnConflict::Skip => {
                 let by = crate::engine::Actor::engine();
                 let reason = format!("{} of the same concurrency group is open", others[0]);
-                self.emit_run(id, RunEvent::Cancelling { by, reason, undo: false });
-                self.close_open(id, None, &Why::Cancelled, true);
+                self.end_early(id, by, reason, false);
                 return true;
             }
             OnConflict::CancelRunning => {
                 for other in others {
                     let run = self.run(other);
                     let spared = !self.run(id).plan.concurrency.as_ref().is_some_and(|it| it.cancel_waiting);
-                    let at_gate =
-                        spared && self.world.gates.values().any(|it| it.run == other && it.is_open());
-                    if !run.cancelling && !at_gate && !run.state.rests() {
+                    let waits = run.state == RunState::Created
+                        || self.world.gates.values().any(|it| it.run == other && it.is_open());
+                    if !run.cancelling && !run.compensating && !(spared && waits) && !run.state.rests() {
                         let by = self.run(id).by.clone();
                         let reason = format!("{id} of the same concurrency group takes its place");
-                        self.emit_run(other, RunEvent::Cancelling { by, reason, undo: false });
-                        self.close_open(other, None, &Why::Cancelled, false);
+                        self.end_early(other, by, reason, false);
                     }
                 }
             }
@@ -110,8 +108,8 @@ impl Turn<'_> {
             self.skip_tree(id, step, Why::RunTimedOut);
             return;
         }
-        if run.is_ending() && !run.step(step).explicit && !self.in_explicit_frame(id, step) {
-            let why = run.stopping.map_or(Why::Cancelled, |it| Why::Stopped(it.because));
+        if run.is_ending() && !run.step(step).explicit && !run.in_explicit_frame(step) {
+            let why = run.why_ending();
             self.skip_tree(id, step, why);
             return;
         }
@@ -134,25 +132,11 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether a frame around it was allowed to open although the run is ending.
-    fn in_explicit_frame(&self, id: RunId, step: StepIx) -> bool {
-        let run = self.run(id);
-        let mut frame = run.plan_step(step).frame;
-        while let Some(index) = frame {
-            if run.step(index).explicit {
-                return true;
-            }
-            frame = run.plan_step(index).frame;
-        }
-        false
-    }
-
     fn admit(&mut self, id: RunId, step: StepIx) {
-        let run = self.run(id);
-        if run.state == RunState::Paused || !has_room(run, step) {
-            self.emit_step(id, step, StepEvent::Ready);
-        } else {
+        if may_start(self.run(id), step) {
             self.begin(id, step);
+        } else {
+            self.emit_step(id, step, StepEvent::Ready);
         }
     }
 
@@ -284,19 +268,14 @@ impl Turn<'_> {
         if let Some(child) = it.failed_child {
             let (child_state, expired) = (run.step(child).state(), run.step(child).expired);
             if child_state == StepState::Rejected {
+                let on = reject_policy(run, child);
                 self.emit_step(id, step, StepEvent::Rejected { expired });
-                let on = run_policy(self.run(id));
                 return self.consequences(id, step, true, on);
             }
             let message = frame_message(run, step, child);
             return self.fail_step(id, step, &outcome::failure(FailureMode::PartialStepFailures, message));
         }
-        if run.cancelling || run.timed_out {
-            let why = if run.timed_out { Why::RunTimedOut } else { Why::Cancelled };
-            return self.emit_step(id, step, StepEvent::Cancelled { why });
-        }
-        if run.stopping.is_some() && run.children(step).iter().any(|it| !run.step(*it).succeeded()) {
-            let why = Why::Stopped(run.stopping.map_or(step, |it| it.because));
+        if let Some(why) = it.cut.clone() {
             return self.emit_step(id, step, StepEvent::Cancelled { why });
         }
         match self.frame_outputs(id, step) {
@@ -328,7 +307,12 @@ impl Turn<'_> {
                         lists[index].1.push(value.clone());
                     }
                 }
-                Ok(lists.into_iter().map(|(key, list)| (key, Value::Array(list))).collect())
+                let copies = run.children(step).len();
+                let whole = |mut list: Vec<Value>| {
+                    list.resize(copies, Value::Null);
+                    Value::Array(list)
+                };
+                Ok(lists.into_iter().map(|(key, list)| (key, whole(list))).collect())
             }
         }
     }
@@ -375,6 +359,9 @@ impl Turn<'_> {
     /// What an aborting failure, or a rejection, does to everything else.
     fn consequences(&mut self, id: RunId, step: StepIx, rejected: bool, on: OnFailure) {
         let run = self.run(id);
+        if rejected && on == OnFailure::Continue {
+            return;
+        }
         if let Some(frame) = run.plan_step(step).frame {
             let Work::Frame(around) = &run.plan_step(frame).work else { return };
             match around.kind {
@@ -404,15 +391,11 @@ impl Turn<'_> {
         for step in members {
             let run = self.run(id);
             let it = run.step(step);
-            let spared = (it.explicit || self.in_explicit_frame(id, step)) && !all && !run.timed_out;
+            let spared = (it.explicit || run.in_explicit_frame(step)) && !all && !run.timed_out;
+            let asks = it.gate.is_some_and(|gate| self.world.gates.get(&gate).is_some_and(Gate::is_open));
             match it.state() {
-                StepState::Pending if !spared => {
-                    self.emit_step(id, step, StepEvent::Skipped { why: why.clone() });
-                }
-                StepState::Ready if !spared => {
-                    self.emit_step(id, step, StepEvent::Skipped { why: why.clone() });
-                }
-                StepState::Waiting if !spared || it.gate.is_some() => {
+                StepState::Pending | StepState::Ready if !spared => self.skip_tree(id, step, why.clone()),
+                StepState::Waiting if !spared || asks => {
                     self.close_gate(id, step, "run");
                     self.emit_step(id, step, StepEvent::Cancelled { why: why.clone() });
                 }
@@ -455,7 +438,11 @@ impl Turn<'_> {
         let run = self.run(id);
         let Work::Gate(rule) = run.plan_step(step).work.clone() else { return };
         let files = ask::evidence_files(&rule);
-        if !files.is_empty() && run.step(step).facts.is_none() {
+        let looked_at = |path: &String| {
+            let facts = run.step(step).facts.as_deref();
+            facts.is_some_and(|it| it.files.iter().any(|file| file.path == *path))
+        };
+        if !files.iter().all(looked_at) && !run.step(step).looked {
             return self.ask_facts(id, step, files, Vec::new());
         }
         if self.world.open_gates >= OPEN_GATES_MAX {
@@ -577,9 +564,23 @@ impl Turn<'_> {
         if same {
             return false;
         }
-        let Ok((ask, hash)) = self.ask_again(id, None) else { return false };
-        let why = Some("what would run has changed since it was shown".to_owned());
-        self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why });
+        let (run, step, timeout) = (gate.run, gate.step, self.world.rule(gate).timeout);
+        match self.ask_again(id, None) {
+            Ok((mut ask, _)) => {
+                // Nobody has seen the new one: who has time to answer has all of it.
+                if ask.expires_at.is_some_and(|it| it <= self.now) {
+                    ask.expires_at = timeout.map(|it| self.now + it);
+                }
+                let hash = ask::hash(&ask);
+                let why = Some("what would run has changed since it was shown".to_owned());
+                self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why });
+            }
+            Err(problem) => {
+                self.close_gate(run, step, "run");
+                let message = format!("what it asks can no longer be made up: {problem}");
+                self.fail_step(run, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+            }
+        }
         true
     }
 
@@ -608,7 +609,7 @@ impl Turn<'_> {
                 let calls = calls.unwrap_or(self.run(run).calls + 1);
                 let by = approvers.pop().unwrap_or_else(crate::engine::Actor::engine);
                 self.emit_run(run, RunEvent::BudgetRaised { calls, by });
-                self.call_again(run, step);
+                self.call_when_free(run, step);
             }
             (None, false) => {
                 let failure =
@@ -669,14 +670,7 @@ impl Turn<'_> {
                 let message = format!("took longer than its timeout of {after}");
                 self.fail_step(run, step, &outcome::failure(FailureMode::SystemTimeout, message));
             }
-            (StepState::Waiting, Work::Run { .. }) => {
-                let it = self.run(run);
-                if it.state == RunState::Paused || !has_room(it, step) {
-                    self.emit_step(run, step, StepEvent::Ready);
-                } else {
-                    self.call_again(run, step);
-                }
-            }
+            (StepState::Waiting, Work::Run { .. }) => self.call_when_free(run, step),
             _ => self.complete(run, step, ValueMap::new(), None),
         }
     }
@@ -693,6 +687,7 @@ impl Turn<'_> {
             GateDue::Escalates => {
                 let group = self.escalates_to(id, &rule);
                 self.emit_gate(id, GateEvent::Escalated { group });
+                self.count(id);
             }
             GateDue::Expires => match rule.on_timeout {
                 OnTimeout::Approve => self.resolve(id, GateState::Approved, "timeout"),
@@ -791,29 +786,40 @@ fn run_policy(run: &Run) -> OnFailure {
     run.plan.on_failure
 }
 
-fn has_room(run: &Run, step: StepIx) -> bool {
+/// Whether a step may start now: the run is not paused, there is room, and nobody who waits for it is more urgent.
+pub(super) fn may_start(run: &Run, step: StepIx) -> bool {
     let plan = run.plan_step(step);
-    let slot = !matches!(plan.work, Work::Run { .. }) || run.running < run.running_max();
-    slot && (!Run::takes_place(&plan.work) || run.has_room(plan.frame))
+    let room = Room::of(&plan.work);
+    run.state != RunState::Paused
+        && run.has_room(plan.frame, room)
+        && (room == Room::Nothing || first_ready(run).is_none_or(|first| run.rank(step) < first))
 }
 
 /// The ready step that goes first, if there is room for any.
 fn next_ready(run: &Run) -> Option<StepIx> {
-    if run.state == RunState::Paused {
-        return None;
-    }
-    let firsts = run.ready.iter().filter_map(|(frame, ready)| {
-        let roomy = run.has_room(*frame);
-        let slots = run.running < run.running_max();
-        ready.iter().find(|(_, step)| {
-            let work = &run.plan_step(*step).work;
-            (roomy || !Run::takes_place(work)) && (slots || !matches!(work, Work::Run { .. }))
-        })
-    });
-    firsts.min().map(|it| it.1)
+    first_ready(run).filter(|_| run.state != RunState::Paused).map(|it| it.1)
 }
 
-fn descendants(run: &Run, frame: StepIx) -> Vec<StepIx> {
+fn first_ready(run: &Run) -> Option<Rank> {
+    let roomy = run.ready.iter().filter(|((frame, room), _)| run.has_room(*frame, *room));
+    roomy.filter_map(|(_, ready)| ready.first()).min().copied()
+}
+
+/// The rule of the gate that rejected, however deep it stands.
+fn reject_policy(run: &Run, mut step: StepIx) -> OnFailure {
+    loop {
+        match &run.plan_step(step).work {
+            Work::Gate(rule) => return rule.on_reject,
+            Work::Frame(_) => match run.step(step).failed_child {
+                Some(child) => step = child,
+                None => return run_policy(run),
+            },
+            Work::Run { .. } | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => return run_policy(run),
+        }
+    }
+}
+
+pub(super) fn descendants(run: &Run, frame: StepIx) -> Vec<StepIx> {
     let (mut found, mut open) = (Vec::new(), vec![frame]);
     while let Some(at) = open.pop() {
         for child in run.children(at) {

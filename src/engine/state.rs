@@ -140,3 +140,32 @@ impl RunState {
         }
     }
 }
+
+/// Every pair of state and event with the state that follows, as a table: events down, states across.
+#[cfg(test)]
+pub(super) fn grid(cells: &[(&str, &str, Option<&str>)]) -> String {
+    let mut states: Vec<&str> = Vec::new();
+    let mut events: Vec<&str> = Vec::new();
+    for (state, event, _) in cells {
+        if !states.contains(state) {
+            states.push(state);
+        }
+        if !events.contains(event) {
+            events.push(event);
+        }
+    }
+    let width = states.iter().map(|it| it.len() + 1).max().unwrap_or(0).max(11);
+    let line = |first: &str, rest: &mut dyn Iterator<Item = String>| {
+        let rest: String = rest.map(|it| format!(" {it:<width$}")).collect();
+        format!("{first:<11}{rest}").trim_end().to_owned()
+    };
+    let mut out = vec![line("", &mut states.iter().map(|it| (*it).to_owned()))];
+    for event in &events {
+        let after = |state: &&str| {
+            let found = cells.iter().find(|it| it.0 == *state && it.1 == *event);
+            found.and_then(|it| it.2).unwrap_or("·").to_owned()
+        };
+        out.push(line(event, &mut states.iter().map(after)));
+    }
+    out.join("\n")
+}

@@ -66,6 +66,14 @@ pub(super) struct Step {
     /// A result that was not good enough by itself; people are asked.
     pub(super) held: Option<Box<ValueMap>>,
     pub(super) expired: bool,
+    /// The files that its evidence names have been asked for.
+    pub(super) looked: bool,
+    /// A call ended and nobody knows how: it may have happened.
+    pub(super) unknown: bool,
+    /// The work at hand has failed for good; its fallback is next.
+    pub(super) exhausted: bool,
+    /// Why a child was ended from outside, of a frame.
+    pub(super) cut: Option<Why>,
 }
 
 impl Step {
@@ -148,7 +156,7 @@ impl Step {
 pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
     use StepState as S;
     Some(match (state, event) {
-        (S::Pending | S::Waiting, StepEvent::Ready) => S::Ready,
+        (S::Pending | S::Waiting | S::InDoubt, StepEvent::Ready) => S::Ready,
         (S::Pending | S::Ready | S::Running | S::Waiting, StepEvent::Waiting { .. }) => S::Waiting,
         (S::Pending | S::Ready | S::Waiting, StepEvent::FactsAsked { .. }) => S::Waiting,
         (S::Waiting, StepEvent::FactsKnown { .. }) => S::Pending,
@@ -172,15 +180,69 @@ pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
 }
 
 /// Whether a step skipped for this reason lets its dependents run: its own `if`, a person, or a failure that the author
-/// allows (`semantics.md` 2, 3); not when something before it went wrong.
+/// allows (`semantics.md` 2, 3); not when something before it went wrong. What stands in a frame goes as that does.
 pub(super) fn is_harmless(why: &Why) -> bool {
     match why {
-        Why::Condition | Why::Person { .. } | Why::Failed(_) | Why::Kept => true,
-        Why::Need(_)
-        | Why::Stopped(_)
-        | Why::Cancelled
-        | Why::RunTimedOut
-        | Why::FailFast(_)
-        | Why::Frame(_) => false,
+        Why::Condition | Why::Person { .. } | Why::Failed(_) | Why::Kept | Why::Frame(_) => true,
+        Why::Need(_) | Why::Stopped(_) | Why::Cancelled | Why::RunTimedOut | Why::FailFast(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Actor, DoubtAnswer, WaitReason};
+
+    fn events() -> Vec<(&'static str, StepEvent)> {
+        let record = || {
+            let builder = ErrorRecord::builder()
+                .error_type(crate::base::ErrorKind::Unknown)
+                .severity(crate::base::Severity::High)
+                .mode(crate::base::FailureMode::AgentLogic)
+                .source("a")
+                .message("b");
+            Box::new(builder.build().expect("all is given"))
+        };
+        let done = |partial| StepEvent::Completed {
+            outputs: ValueMap::new(),
+            confidence: None,
+            partial,
+            fallback: 0,
+            kept: false,
+            released: Vec::new(),
+        };
+        let by = Actor::engine;
+        let outputs = ValueMap::new;
+        let reason = String::new;
+        vec![
+            ("ready", StepEvent::Ready),
+            ("waits", StepEvent::Waiting { reason: WaitReason::Facts }),
+            ("asks", StepEvent::FactsAsked { files: Vec::new(), patterns: Vec::new() }),
+            ("knows", StepEvent::FactsKnown { facts: Facts::default() }),
+            ("opened", StepEvent::Opened { inputs: outputs(), copies: Vec::new() }),
+            ("completed", done(false)),
+            ("partial", done(true)),
+            ("by-hand", StepEvent::DoneByHand { by: by(), outputs: outputs(), reason: reason() }),
+            ("failed", StepEvent::Failed { record: record() }),
+            ("rejected", StepEvent::Rejected { expired: false }),
+            ("skipped", StepEvent::Skipped { why: Why::Condition }),
+            ("cancelled", StepEvent::Cancelled { why: Why::Cancelled }),
+            ("in-doubt", StepEvent::InDoubt { evidence: reason() }),
+            ("answered", StepEvent::DoubtAnswered { by: by(), answer: DoubtAnswer::Abort, reason: reason() }),
+        ]
+    }
+
+    #[test]
+    fn every_pair_of_state_and_event_is_known() {
+        let cell = |state: &StepState, event: &StepEvent| next(*state, event).map(StepState::word);
+        let cells = events()
+            .iter()
+            .flat_map(|(name, event)| {
+                StepState::ALL.iter().map(move |it| (it.word(), *name, cell(it, event)))
+            })
+            .collect::<Vec<_>>();
+        insta::with_settings!({snapshot_path => "../../tests/it/snapshots"}, {
+            insta::assert_snapshot!("step_grid", crate::engine::state::grid(&cells));
+        });
     }
 }

@@ -114,6 +114,7 @@ impl World {
             members.remove(&id);
             self.dirty.extend(members.iter().copied());
         }
+        self.groups.retain(|_, members| !members.is_empty());
         self.rested.retain(|it| *it != id);
         self.rested.push_back(id);
         while self.rested.len() > RESTED_KEPT {
@@ -249,39 +250,43 @@ impl World {
     /// What a command would do now: it is handled in a world that holds only the run it concerns.
     pub fn preview(&self, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
         let mut events = Vec::new();
-        self.only(command.run().or_else(|| command.gate().and_then(|it| Some(self.gates.get(&it)?.run))))
-            .handle(command, now, &mut events)?;
+        self.only(&self.concerned(&command)).handle(command, now, &mut events)?;
         Ok(events)
     }
 
-    fn only(&self, run: Option<RunId>) -> Self {
-        let Some(run) = run.and_then(|it| self.runs.get(&it)) else {
-            return Self { last_run: self.last_run, last_gate: self.last_gate, ..Self::default() };
+    /// The runs that a command may change: the one it is about, and those that wait for its place, or hold the one it
+    /// wants. Time and a restart concern all.
+    fn concerned(&self, command: &Command) -> BTreeSet<RunId> {
+        let of_gate = || command.gate().and_then(|it| Some(self.gates.get(&it)?.run));
+        let run = command.run().or_else(of_gate).and_then(|it| self.runs.get(&it));
+        let group = match command {
+            Command::Wake | Command::Recover { .. } => return self.runs.keys().copied().collect(),
+            Command::Launch(it) => it.plan.concurrency.as_ref(),
+            _ => run.and_then(|it| it.plan.concurrency.as_ref()),
         };
-        let gates: BTreeMap<GateId, Gate> =
-            self.gates.iter().filter(|(_, it)| it.run == run.id).map(|(id, it)| (*id, it.clone())).collect();
+        let members = group.and_then(|it| self.groups.get(&it.group)).into_iter().flatten().copied();
+        run.map(|it| it.id).into_iter().chain(members).collect()
+    }
+
+    fn only(&self, runs: &BTreeSet<RunId>) -> Self {
+        let gates: BTreeMap<GateId, Gate> = self
+            .gates
+            .iter()
+            .filter(|(_, it)| runs.contains(&it.run))
+            .map(|(id, it)| (*id, it.clone()))
+            .collect();
         let mine = |gate: &GateId| gates.contains_key(gate);
         Self {
-            runs: BTreeMap::from([(run.id, run.clone())]),
-            decisions: self
-                .decisions
-                .iter()
-                .filter(|(_, it)| mine(&it.0))
-                .map(|(id, it)| (id.clone(), it.clone()))
-                .collect(),
+            runs: runs.iter().filter_map(|it| Some((*it, self.runs.get(it)?.clone()))).collect(),
+            decisions: self.decisions.clone(),
             scopes: self.scopes.clone(),
-            groups: run
-                .plan
-                .concurrency
-                .iter()
-                .map(|it| (it.group.clone(), BTreeSet::from([run.id])))
-                .collect(),
+            groups: self.groups.clone(),
             rested: VecDeque::new(),
-            due: self.due.iter().filter(|(_, it)| *it == run.id).copied().collect(),
+            due: self.due.iter().filter(|(_, it)| runs.contains(it)).copied().collect(),
             gates_due: self.gates_due.iter().filter(|(it, _)| mine(it)).map(|(id, it)| (*id, *it)).collect(),
             dirty: BTreeSet::new(),
-            open_runs: usize::from(!run.state.rests()),
-            open_gates: gates.values().filter(|it| it.is_open()).count(),
+            open_runs: self.open_runs,
+            open_gates: self.open_gates,
             last_run: self.last_run,
             last_gate: self.last_gate,
             last_at: self.last_at,
