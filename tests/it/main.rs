@@ -4,6 +4,7 @@ mod architecture;
 mod dag;
 mod definition;
 mod docs;
+mod engine;
 mod examples;
 mod expression;
 mod gateway;

@@ -51,7 +51,10 @@ pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
         Some(path) => match serde_json::from_str::<Value>(&read(path)?) {
             Ok(Value::Object(map)) => map,
             Ok(_) => {
-                return Err(Trouble::usage(format!("could not use {}: it is no JSON object", path.display())));
+                return Err(Trouble::usage(format!(
+                    "could not use {}: it is no JSON object",
+                    path.display()
+                )));
             }
             Err(error) => {
                 return Err(Trouble::usage(format!("could not read {} as JSON: {error}", path.display())));

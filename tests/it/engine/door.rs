@@ -1,0 +1,691 @@
+//! The door: a workflow and a script of commands go in, the journal comes out, a line an event.
+//!
+//! Every command is previewed first, the journal is folded again after every command, and a refusal must leave no
+//! trace: what every test here means is checked with whatever it is about.
+
+use cuelight::{
+    base::{
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx, Timestamp, Value,
+        ValueMap, sha256,
+    },
+    definition::{Files, read},
+    engine::{
+        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, DoubtAnswer, Effect, Event,
+        Fact, Facts, Failure, FileFact, GateEvent, Launching, Outcome, Proof, Purpose, RetryFrom, RunEvent,
+        RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict, WaitReason, Why, World, react,
+    },
+    plan::{Plan, lower},
+};
+use std::{collections::BTreeMap, fmt::Write as _};
+
+/// Plays the script and holds the journal against what is expected: lines that occur in this order, each a part of a
+/// line; `no …` for what occurs nowhere; `= …` for how it all stands at the end.
+#[track_caller]
+pub(super) fn check(workflow: &str, script: &str, expected: &str) {
+    let bench = play(workflow, script);
+    let mut rest = bench.log.as_slice();
+    for wanted in expected.lines().map(str::trim).filter(|it| !it.is_empty()) {
+        if let Some(never) = wanted.strip_prefix("no ") {
+            let found = bench.log.iter().find(|it| it.contains(never));
+            assert!(found.is_none(), "\n{found:?}\nin\n{}", bench.text());
+        } else if let Some(state) = wanted.strip_prefix("= ") {
+            assert_eq!(bench.standing(), state, "\n{}", bench.text());
+        } else {
+            let at = rest.iter().position(|it| it.contains(wanted));
+            let at = at.unwrap_or_else(|| panic!("\nno more {wanted:?}\nin\n{}", bench.text()));
+            rest = &rest[at + 1..];
+        }
+    }
+}
+
+/// Plays the script.
+#[track_caller]
+pub(super) fn play(workflow: &str, script: &str) -> Bench {
+    let mut bench = Bench::new(plan(workflow));
+    for line in script.lines().flat_map(|it| it.split(';')).map(str::trim).filter(|it| !it.is_empty()) {
+        bench.line(line);
+    }
+    bench
+}
+
+/// The plan of a workflow; other files follow it, each after a line `--- NAME`.
+#[track_caller]
+pub(super) fn plan(text: &str) -> Plan {
+    let mut parts = text.split("--- ");
+    let main = parts.next().expect("a text has a first part");
+    let others: Vec<(&str, &str)> =
+        parts.map(|it| it.split_once('\n').expect("a name, then lines")).collect();
+    let (workflow, findings) = read("main.yaml", &format!("name: t\n{}", dedented(main)), &Others(others));
+    let errors: Vec<_> = findings.iter().filter(|it| it.is_error()).map(|it| &it.message).collect();
+    let workflow = workflow.unwrap_or_else(|| panic!("{errors:#?}\n{text}"));
+    lower(&workflow, ValueMap::new()).unwrap_or_else(|it| panic!("{it:#?}"))
+}
+
+/// A text whose lines after the first stand deeper than they mean to, because it is written inside a test.
+fn dedented(text: &str) -> String {
+    let mut lines = text.lines().filter(|it| !it.trim().is_empty());
+    let first = lines.next().unwrap_or_default().trim_start();
+    let rest: Vec<&str> = lines.collect();
+    let by = rest.iter().map(|it| it.len() - it.trim_start().len()).min().unwrap_or(0);
+    let rest: String = rest.iter().map(|it| format!("{}\n", &it[by..])).collect();
+    format!("{first}\n{rest}")
+}
+
+struct Others<'a>(Vec<(&'a str, &'a str)>);
+
+impl Files for Others<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let found = self.0.iter().find(|(name, _)| *name == path);
+        found
+            .map(|(_, text)| format!("name: inner\n{}", dedented(text)))
+            .ok_or_else(|| "there is none".to_owned())
+    }
+}
+
+/// An engine with a journal and people around it.
+pub(super) struct Bench {
+    pub(super) world: World,
+    pub(super) journal: Vec<Event>,
+    pub(super) now: Timestamp,
+    pub(super) log: Vec<String>,
+    plan: Plan,
+    run: RunId,
+    plans: BTreeMap<RunId, Vec<String>>,
+    gates: BTreeMap<GateId, (Vec<Ask>, Vec<Digest>, String)>,
+    asked: BTreeMap<(RunId, StepIx), (Vec<String>, Vec<Vec<String>>)>,
+    decisions: u32,
+}
+
+/// Somebody by name; the number of the OS user and the groups are fixed.
+pub(super) fn person(name: &str) -> Actor {
+    let (uid, groups): (u32, &[&str]) = match name {
+        "ann" => (1, &["sre"]),
+        "bob" => (2, &["sre"]),
+        "cat" => (3, &["product"]),
+        "dan" => (4, &["oncall"]),
+        "eve" => (5, &["sre", "product"]),
+        // The same person as ann, under another name.
+        "ann2" => (1, &["sre", "product"]),
+        "req" => (9, &["sre"]),
+        other => panic!("nobody is called {other}"),
+    };
+    Actor {
+        name: name.to_owned(),
+        proof: Proof::OsUser(uid),
+        groups: groups.iter().map(|it| (*it).to_owned()).collect(),
+        channel: Channel::Console,
+    }
+}
+
+impl Bench {
+    fn new(plan: Plan) -> Self {
+        Self {
+            world: World::default(),
+            journal: Vec::new(),
+            now: Timestamp(1_800_000_000_000),
+            log: Vec::new(),
+            plan,
+            run: RunId(1),
+            plans: BTreeMap::new(),
+            gates: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            decisions: 0,
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.log.join("\n")
+    }
+
+    /// One command of the script.
+    #[track_caller]
+    pub(super) fn line(&mut self, line: &str) {
+        self.log.push(format!("> {line}"));
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.len() > 1 && matches!(words[1], "approves" | "rejects" | "withdraws" | "edits" | "comments")
+        {
+            return self.at_gate(&words, line);
+        }
+        let by = person("req");
+        let reason = "because".to_owned();
+        let run = self.run;
+        let values =
+            |from: usize| -> ValueMap { words.iter().skip(from).filter_map(|it| value(it)).collect() };
+        let command = match words[0] {
+            "launch" => {
+                let plan = Plan { inputs: values(1), ..self.plan.clone() };
+                let cause = CauseOfLaunch::Asked;
+                Command::Launch(Box::new(Launching { plan, by, seed: 7, cause, trace: "trace".to_owned() }))
+            }
+            "run" => {
+                self.run = words[1].parse().expect("a run");
+                return;
+            }
+            "wake" => {
+                self.now = self.now + words[1].parse::<Span>().expect("a time");
+                Command::Wake
+            }
+            "later" => {
+                self.now = self.now + words[1].parse::<Span>().expect("a time");
+                return;
+            }
+            "crash" => return self.crash(words.get(1).map_or(Span(0), |it| it.parse().expect("a time"))),
+            "pause" => Command::Pause { run, by },
+            "resume" => Command::Resume { run, by },
+            "cancel" => Command::Cancel { run, by, reason, undo: words.get(1) == Some(&"undo") },
+            "undo" => Command::Undo { run, reason, by },
+            "retry" => {
+                let from = match words[1] {
+                    "failed" => RetryFrom::Failed,
+                    "checkpoint" => RetryFrom::Checkpoint,
+                    _ => RetryFrom::All,
+                };
+                Command::Retry { run, from, by }
+            }
+            "ended" => self.ended(&words),
+            "facts" => {
+                let step = self.step(words[1]);
+                let facts = self.facts(step, words[2]);
+                Command::FactsFetched { run, step, facts }
+            }
+            "skip" => Command::Skip { run, step: self.step(words[1]), reason, by },
+            "done" => Command::Done { run, step: self.step(words[1]), outputs: values(2), reason, by },
+            "again" | "give-up" => {
+                Command::SettleUndo { run, step: self.step(words[1]), again: words[0] == "again", reason, by }
+            }
+            "happened" | "not-happened" | "abort" => {
+                let answer = match words[0] {
+                    "happened" => DoubtAnswer::Happened(values(2)),
+                    "not-happened" => DoubtAnswer::NotHappened,
+                    _ => DoubtAnswer::Abort,
+                };
+                Command::AnswerDoubt { run, step: self.step(words[1]), answer, reason, by }
+            }
+            other => panic!("no command is called {other}"),
+        };
+        self.submit(command);
+    }
+
+    /// `ended STEP[#CALL] ok k=v`, `ended STEP fail [mode] [exit=N]`.
+    fn ended(&self, words: &[&str]) -> Command {
+        let (name, number) = words[1].split_once('#').map_or((words[1], None), |(name, it)| (name, Some(it)));
+        let step = self.step(name);
+        let last = self.journal.iter().rev().find_map(|it| match &it.fact {
+            Fact::Attempt(run, at, number, AttemptEvent::Started { .. })
+                if *run == self.run && *at == step =>
+            {
+                Some(*number)
+            }
+            _ => None,
+        });
+        let number = number.map_or_else(|| last.unwrap_or(1), |it| it.parse().expect("a number"));
+        let mut outcome = Outcome::default();
+        match words[2] {
+            "ok" => {
+                outcome.exit_code = Some(0);
+                let texts = words.iter().skip(3).filter_map(|it| it.split_once('='));
+                outcome.outputs = texts.map(|(key, it)| (key.to_owned(), it.into())).collect();
+            }
+            word => {
+                let mode =
+                    FailureMode::ALL.iter().find(|it| it.word() == *words.get(3).unwrap_or(&"agent_logic"));
+                outcome.exit_code =
+                    words.iter().find_map(|it| it.strip_prefix("exit=")?.parse().ok()).or(Some(7));
+                outcome.failure = Some(Failure {
+                    mode: *mode.unwrap_or(&FailureMode::AgentLogic),
+                    message: "exited with code 7".to_owned(),
+                    tail: String::new(),
+                    not_started: word == "not-started",
+                });
+            }
+        }
+        Command::AttemptEnded {
+            attempt: AttemptId { run: self.run, step, number },
+            outcome: Box::new(outcome),
+        }
+    }
+
+    fn facts(&self, step: StepIx, content: &str) -> Facts {
+        let (files, patterns) = self.asked.get(&(self.run, step)).cloned().unwrap_or_default();
+        let file = |path: String| FileFact {
+            path,
+            digest: Some(sha256("test", &[content.as_bytes()])),
+            bytes: content.len() as u64,
+            problem: None,
+        };
+        Facts {
+            files: files.into_iter().map(file).collect(),
+            hashes: patterns.into_iter().map(|it| (it, content.to_owned())).collect(),
+        }
+    }
+
+    /// `ann approves [STEP] [via-script] [id=…] [old] [epoch=N] [typed] [: reason]`
+    fn at_gate(&mut self, words: &[&str], line: &str) {
+        let mut by = person(words[0]);
+        let words: Vec<&str> = words.iter().copied().take_while(|it| *it != ":").collect();
+        let reason = line.split_once(" : ").map_or("", |it| it.1).to_owned();
+        if words.contains(&"via-script") {
+            by.channel = Channel::Command;
+        }
+        let plain = |it: &&&str| !it.contains('=') && !["old", "via-script"].contains(it);
+        let named = words.iter().skip(2).find(plain);
+        let gate = self.gate(named.copied());
+        let field = |key: &str| words.iter().find_map(|it| it.strip_prefix(key)?.strip_prefix('='));
+        let seen = self.gates.get(&gate).map(|(asks, hashes, _)| {
+            let at = if words.contains(&"old") { 0 } else { asks.len() - 1 };
+            (asks[at].epoch, hashes[at], asks[at].form.clone())
+        });
+        let (epoch, ask, form) = seen.unwrap_or((Epoch(1), Digest::default(), Vec::new()));
+        self.decisions += 1;
+        let command = match words[1] {
+            "withdraws" => Command::Withdraw { gate, by },
+            "comments" => Command::Comment { gate, text: reason, by },
+            "edits" => {
+                let mut values: ValueMap = form.into_iter().map(|it| (it.name, it.value)).collect();
+                values.extend(words.iter().skip(2).filter_map(|it| value(it)));
+                Command::EditForm { gate, epoch, values, reason, by }
+            }
+            verdict => Command::Decide(Box::new(Decision {
+                id: DecisionId(field("id").map_or_else(|| format!("d{}", self.decisions), str::to_owned)),
+                gate,
+                epoch,
+                ask,
+                verdict: if verdict == "approves" { Verdict::Approve } else { Verdict::Reject },
+                reason,
+                by,
+                shown_for: None,
+            })),
+        };
+        self.submit(command);
+    }
+
+    fn gate(&self, named: Option<&str>) -> GateId {
+        let fits = |it: &&GateId| named.is_none_or(|name| self.gates[*it].2 == name);
+        let last = self.gates.keys().rev().find(fits).copied();
+        last.unwrap_or_else(|| named.and_then(|it| it.parse().ok()).unwrap_or(GateId(1)))
+    }
+
+    #[track_caller]
+    pub(super) fn step(&self, id: &str) -> StepIx {
+        let names = &self.plans[&self.run];
+        StepIx::from_index(
+            names.iter().position(|it| it == id).unwrap_or_else(|| panic!("no {id} in {names:?}")),
+        )
+    }
+
+    fn name(&self, run: RunId, step: StepIx) -> String {
+        let name = &self.plans[&run][step.index()];
+        if run == RunId(1) { name.clone() } else { format!("{run} {name}") }
+    }
+
+    /// Hands a command to the engine, with everything that must hold whatever it is.
+    #[track_caller]
+    pub(super) fn submit(&mut self, command: Command) {
+        let before = self.world.fingerprint();
+        let preview = self.world.preview(command.clone(), self.now);
+        assert_eq!(self.world.fingerprint(), before, "a preview changes nothing");
+        let mut events = Vec::new();
+        let said = self.world.handle(command, self.now, &mut events);
+        match &said {
+            Ok(()) => assert_eq!(preview.as_ref(), Ok(&events), "a preview tells what handle does"),
+            Err(why) => {
+                assert_eq!(preview.as_ref(), Err(why), "a preview tells what handle does");
+                assert!(events.is_empty(), "a refusal emits nothing");
+                assert_eq!(self.world.fingerprint(), before, "a refusal leaves no trace");
+                self.log.push(format!("! {why}"));
+            }
+        }
+        for event in &events {
+            self.note(event);
+            let line = self.rendered(event);
+            self.log.push(line);
+        }
+        self.journal.extend(events);
+        let folded = fold(&self.journal);
+        assert_eq!(folded.fingerprint(), self.world.fingerprint(), "the journal alone rebuilds the world");
+    }
+
+    fn crash(&mut self, away: Span) {
+        self.world = fold(&self.journal);
+        self.now = self.now + away;
+        self.submit(Command::Recover { away });
+    }
+
+    fn note(&mut self, event: &Event) {
+        match &event.fact {
+            Fact::Run(run, RunEvent::Created { plan, .. }) => {
+                self.run = *run;
+                self.plans.insert(*run, plan.steps.iter().map(|it| it.id.clone()).collect());
+            }
+            Fact::Step(run, _, StepEvent::Opened { copies, .. }) => {
+                let names = self.plans.get_mut(run).expect("a run that was created");
+                names.extend(copies.iter().map(|it| it.id.clone()));
+            }
+            Fact::Step(run, step, StepEvent::FactsAsked { files, patterns }) => {
+                self.asked.insert((*run, *step), (files.clone(), patterns.clone()));
+            }
+            Fact::Gate(_, _, gate, GateEvent::Asked { ask, hash, .. }) => {
+                let entry = self.gates.entry(*gate).or_insert_with(|| (vec![], vec![], ask.step.clone()));
+                entry.0.push((**ask).clone());
+                entry.1.push(*hash);
+            }
+            _ => {}
+        }
+    }
+
+    /// How everything stands: the run, then each step with its state.
+    pub(super) fn standing(&self) -> String {
+        let run = self.run;
+        let mut steps: Vec<StepState> = vec![StepState::Pending; self.plans[&run].len()];
+        for event in &self.journal {
+            if let (Some(of), Some(step)) = (event.fact.run(), event.fact.step())
+                && of == run
+                && let Some(state) = state_after(&event.fact)
+                && (steps[step.index()], state) != (StepState::Undoing, StepState::Waiting)
+            {
+                steps[step.index()] = state;
+            }
+        }
+        let words: Vec<String> =
+            self.plans[&run].iter().zip(steps).map(|(name, state)| format!("{name} {state}")).collect();
+        format!("{}: {}", self.world.state_of(run).map_or("gone", RunState::word), words.join(", "))
+    }
+
+    fn rendered(&self, event: &Event) -> String {
+        let now = event.at;
+        match &event.fact {
+            Fact::Run(run, it) => format!("{run} {}", self.run_event(*run, it)),
+            Fact::Step(run, step, it) => {
+                format!("{} {}", self.name(*run, *step), self.step_event(*run, it, now))
+            }
+            Fact::Attempt(run, step, number, it) => {
+                format!("{} {}", self.name(*run, *step), attempt_event(*number, it, now))
+            }
+            Fact::Gate(_, _, gate, it) => format!("{gate} {}", gate_event(it, now)),
+            Fact::Undo(run, step, it) => {
+                let what = match it {
+                    UndoEvent::Asked => "asked",
+                    UndoEvent::Done { by: None } => "done",
+                    UndoEvent::Done { by: Some(_) } => "done by hand",
+                    UndoEvent::Stuck { .. } => "stuck",
+                    UndoEvent::Again { .. } => "again",
+                };
+                format!("{} undo {what}", self.name(*run, *step))
+            }
+            Fact::Scope(_, ScopeEvent::Set { scope, owner, key, value, expires_at }) => {
+                let until = expires_at.map(|it| format!(" for {}", it.since(now))).unwrap_or_default();
+                format!("set {scope:?}[{owner}] {key}={value}{until}")
+            }
+            Fact::Recovered { away } => format!("recovered after {away}"),
+        }
+    }
+
+    fn run_event(&self, run: RunId, event: &RunEvent) -> String {
+        match event {
+            RunEvent::Created { .. } => "created".to_owned(),
+            RunEvent::Started => "started".to_owned(),
+            RunEvent::Paused { .. } => "paused".to_owned(),
+            RunEvent::Resumed { .. } => "resumed".to_owned(),
+            RunEvent::Cancelling { reason, undo, .. } => {
+                format!("cancelling{}: {reason}", if *undo { " and undoing" } else { "" })
+            }
+            RunEvent::Stopping { because, rejected, compensate } => format!(
+                "stopping because of {}{}{}",
+                self.name(run, *because),
+                if *rejected { ", rejected" } else { "" },
+                if *compensate { ", compensates" } else { "" }
+            ),
+            RunEvent::TimedOut { .. } => "timed out".to_owned(),
+            RunEvent::Compensating => "compensating".to_owned(),
+            RunEvent::BudgetWarned { calls, limit } => format!("budget: {calls} of {limit}"),
+            RunEvent::BudgetRaised { calls, by } => format!("budget raised to {calls} by {by}"),
+            RunEvent::Ended { state, outputs, partial } => {
+                let mut text = format!("ended {state}");
+                if !outputs.is_empty() {
+                    write!(text, " {}", Value::Object(outputs.clone())).expect("a String");
+                }
+                if let Some(it) = partial {
+                    write!(text, "; {}/{}/{} {}", it.completed, it.failed, it.remaining, it.suggestion)
+                        .expect("a String");
+                    if let (Some(point), Some(mode)) = (&it.failure_point, it.failure_mode) {
+                        write!(text, ", {point} {}", mode.word()).expect("a String");
+                    }
+                }
+                text
+            }
+        }
+    }
+
+    fn why(&self, run: RunId, why: &Why) -> String {
+        match why {
+            Why::Condition => "condition".to_owned(),
+            Why::Need(it) => format!("need {}", self.name(run, *it)),
+            Why::Stopped(it) => format!("stopped by {}", self.name(run, *it)),
+            Why::Cancelled => "run cancelled".to_owned(),
+            Why::RunTimedOut => "run timed out".to_owned(),
+            Why::FailFast(it) => format!("fail-fast {}", self.name(run, *it)),
+            Why::Frame(it) => format!("frame {}", self.name(run, *it)),
+            Why::Kept => "kept".to_owned(),
+            Why::Person { by, .. } => format!("by {by}"),
+            Why::Failed(record) => format!("failed {}", record.mode.word()),
+        }
+    }
+
+    fn step_event(&self, run: RunId, event: &StepEvent, now: Timestamp) -> String {
+        match event {
+            StepEvent::Ready => "ready".to_owned(),
+            StepEvent::Waiting { reason } => match reason {
+                WaitReason::Person(gate) => format!("waits for {gate}"),
+                WaitReason::Time(at) | WaitReason::BackOff { until: at, .. } => {
+                    format!("waits {}", at.since(now))
+                }
+                WaitReason::Facts => "waits for facts".to_owned(),
+            },
+            StepEvent::FactsAsked { files, patterns } => {
+                format!("asks for files {files:?} hashes {patterns:?}")
+            }
+            StepEvent::FactsKnown { .. } => "knows files".to_owned(),
+            StepEvent::Opened { inputs, copies } => {
+                let mut text = "opened".to_owned();
+                if !inputs.is_empty() {
+                    write!(text, " {}", Value::Object(inputs.clone())).expect("a String");
+                }
+                if !copies.is_empty() {
+                    write!(text, " with {}", copies.len()).expect("a String");
+                }
+                text
+            }
+            StepEvent::Completed { outputs, confidence, partial, fallback, kept, .. } => {
+                let mut text = if *partial { "partly done" } else { "completed" }.to_owned();
+                if *fallback > 0 {
+                    write!(text, " by fallback {fallback}").expect("a String");
+                }
+                if *kept {
+                    text.push_str(" (kept)");
+                }
+                if let Some(it) = confidence {
+                    write!(text, " {it}").expect("a String");
+                }
+                if !outputs.is_empty() {
+                    write!(text, " {}", Value::Object(outputs.clone())).expect("a String");
+                }
+                text
+            }
+            StepEvent::DoneByHand { by, outputs, .. } => {
+                format!("done by {by} {}", Value::Object(outputs.clone()))
+            }
+            StepEvent::Failed { record } => format!("failed {}: {}", record.mode.word(), record.message),
+            StepEvent::Rejected { expired } => if *expired { "expired" } else { "rejected" }.to_owned(),
+            StepEvent::Skipped { why } => format!("skipped: {}", self.why(run, why)),
+            StepEvent::Cancelled { why } => format!("cancelled: {}", self.why(run, why)),
+            StepEvent::InDoubt { .. } => "in doubt".to_owned(),
+            StepEvent::DoubtAnswered { answer, .. } => format!("answered {answer:?}"),
+        }
+    }
+
+    /// Answers everything that is asked until nothing more happens; what rests then, rests.
+    pub(super) fn drive(&mut self) {
+        for _ in 0..500 {
+            let run = self.run;
+            if self.world.state_of(run).is_none_or(RunState::rests) {
+                return;
+            }
+            let Some(line) = self.answer() else { return };
+            self.line(&line);
+        }
+        panic!("it does not come to rest\n{}", self.text());
+    }
+
+    /// What somebody helpful would do next.
+    fn answer(&self) -> Option<String> {
+        if self.world.state_of(self.run) == Some(RunState::Paused) {
+            return Some("resume".to_owned());
+        }
+        let mut flying = BTreeMap::new();
+        let mut doubts = BTreeMap::new();
+        let mut gates = BTreeMap::new();
+        let mut stuck = BTreeMap::new();
+        let mut facts = BTreeMap::new();
+        for event in &self.journal {
+            match &event.fact {
+                Fact::Attempt(run, step, _, AttemptEvent::Started { .. }) if *run == self.run => {
+                    flying.insert(*step, ());
+                }
+                Fact::Attempt(_, step, _, _) => drop(flying.remove(step)),
+                Fact::Step(_, step, StepEvent::InDoubt { .. }) => drop(doubts.insert(*step, ())),
+                Fact::Step(_, step, StepEvent::FactsAsked { .. }) => drop(facts.insert(*step, ())),
+                Fact::Step(_, step, _) => {
+                    doubts.remove(step);
+                    facts.remove(step);
+                    flying.remove(step);
+                }
+                Fact::Gate(_, step, gate, GateEvent::Asked { .. }) => drop(gates.insert(*gate, *step)),
+                Fact::Gate(_, _, gate, GateEvent::Resolved { .. } | GateEvent::Armed { .. }) => {
+                    gates.remove(gate);
+                }
+                Fact::Undo(_, step, UndoEvent::Stuck { .. }) => drop(stuck.insert(*step, ())),
+                Fact::Undo(_, step, _) => drop(stuck.remove(step)),
+                _ => {}
+            }
+        }
+        let name = |step: &StepIx| self.plans[&self.run][step.index()].clone();
+        if let Some((step, ())) = facts.first_key_value() {
+            return Some(format!("facts {} x", name(step)));
+        }
+        if let Some((step, ())) = flying.first_key_value() {
+            return Some(format!("ended {} ok", name(step)));
+        }
+        if let Some((step, ())) = doubts.first_key_value() {
+            return Some(format!("not-happened {}", name(step)));
+        }
+        if let Some((step, ())) = stuck.first_key_value() {
+            return Some(format!("give-up {}", name(step)));
+        }
+        if let Some((_, step)) = gates.first_key_value() {
+            return Some(format!("ann approves {} : yes", name(step)));
+        }
+        self.world.deadline().map(|at| format!("wake {}", at.since(self.now).spelled()))
+    }
+
+    /// The effects of the last command.
+    pub(super) fn effects(&self) -> Vec<Effect> {
+        self.journal.iter().filter_map(react).collect()
+    }
+
+    /// The calls that were asked for, by step.
+    pub(super) fn launch_of(&self, step: &str) -> cuelight::base::Launch {
+        let wanted = self.step(step);
+        let found = self.effects().into_iter().rev().find_map(|it| match it {
+            Effect::Call { attempt, launch, .. } if attempt.step == wanted && attempt.run == self.run => {
+                Some(*launch)
+            }
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("{step} was never called\n{}", self.text()))
+    }
+
+    /// The last ask of a gate.
+    pub(super) fn ask(&self, step: &str) -> Ask {
+        self.gates[&self.gate(Some(step))].0.last().expect("a gate was asked").clone()
+    }
+}
+
+/// The world that a journal tells of.
+pub(super) fn fold(journal: &[Event]) -> World {
+    let mut world = World::default();
+    for event in journal {
+        world.apply(event);
+    }
+    world
+}
+
+/// `key=value`; a value that reads as JSON is that.
+fn value(word: &str) -> Option<(String, Value)> {
+    let (key, value) = word.split_once('=')?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    Some((key.to_owned(), value))
+}
+
+/// The state a step is in after this; told in another way than the engine tells it.
+fn state_after(fact: &Fact) -> Option<StepState> {
+    Some(match fact {
+        Fact::Attempt(_, _, _, AttemptEvent::Started { purpose, .. }) => match purpose {
+            Purpose::Undo => StepState::Undoing,
+            _ => StepState::Running,
+        },
+        Fact::Attempt(_, _, _, AttemptEvent::Ended { retry_at: Some(_), outcome: _ }) => StepState::Waiting,
+        Fact::Step(_, _, event) => match event {
+            StepEvent::Ready => StepState::Ready,
+            StepEvent::Waiting { .. } | StepEvent::FactsAsked { .. } => StepState::Waiting,
+            StepEvent::Opened { .. } => StepState::Running,
+            StepEvent::Completed { partial: true, .. } => StepState::Partial,
+            StepEvent::Completed { .. } | StepEvent::DoneByHand { .. } => StepState::Completed,
+            StepEvent::Failed { .. } => StepState::Failed,
+            StepEvent::Rejected { .. } => StepState::Rejected,
+            StepEvent::Skipped { .. } => StepState::Skipped,
+            StepEvent::Cancelled { .. } => StepState::Cancelled,
+            StepEvent::InDoubt { .. } => StepState::InDoubt,
+            StepEvent::FactsKnown { .. } | StepEvent::DoubtAnswered { .. } => return None,
+        },
+        Fact::Undo(_, _, UndoEvent::Done { .. }) => StepState::Undone,
+        Fact::Undo(_, _, _) => StepState::Undoing,
+        _ => return None,
+    })
+}
+
+fn attempt_event(number: u32, event: &AttemptEvent, now: Timestamp) -> String {
+    match event {
+        AttemptEvent::Started { purpose, .. } => match purpose {
+            Purpose::Step => format!("call {number}"),
+            Purpose::Fallback(which) => format!("call {number} fallback {which}"),
+            Purpose::Undo => format!("call {number} undo"),
+            Purpose::Check => format!("call {number} check"),
+        },
+        AttemptEvent::Ended { outcome, retry_at } => {
+            let how = outcome.failure.as_ref().map_or("ok", |it| it.mode.word());
+            let again = retry_at.map(|it| format!(", again in {}", it.since(now))).unwrap_or_default();
+            format!("call {number} ended {how}{again}")
+        }
+        AttemptEvent::Lost { .. } => format!("call {number} lost"),
+    }
+}
+
+fn gate_event(event: &GateEvent, now: Timestamp) -> String {
+    match event {
+        GateEvent::Asked { ask, why, .. } => {
+            format!("asked {}{}", ask.epoch, why.as_ref().map(|it| format!(": {it}")).unwrap_or_default())
+        }
+        GateEvent::Voted(vote) => match vote.verdict {
+            Verdict::Approve => format!("{} approves", vote.by),
+            Verdict::Reject => format!("{} rejects", vote.by),
+        },
+        GateEvent::Refused { by, why } => format!("refused {by}: {why}"),
+        GateEvent::Withdrawn { by } => format!("{by} withdraws"),
+        GateEvent::Edited { by, .. } => format!("{by} edits"),
+        GateEvent::Commented { by, text } => format!("{by} says {text}"),
+        GateEvent::Armed { until } => format!("armed for {}", until.since(now)),
+        GateEvent::Reminded { count } => format!("reminded {count}"),
+        GateEvent::Escalated { group } => format!("escalated to {group}"),
+        GateEvent::Resolved { state, by, .. } => format!("{state} by {by}"),
+    }
+}

@@ -1,0 +1,467 @@
+//! Gates: the 34 cases of `semantics.md` 5 that are the engine's, and the rules of `reliability.md` 4.
+
+use super::door::{check, person, play};
+use cuelight::engine::{Command, Effect};
+
+/// A gate between two steps, with these rules.
+fn gate(rules: &str) -> String {
+    format!(
+        "steps:
+           - {{id: a, run: x, undo: y, outputs: {{safe: string}}}}
+           - {{id: g, needs: a, gate: {{prompt: go?{rules}}}}}
+           - {{id: z, needs: g, run: x}}"
+    )
+}
+const OPEN: &str = "launch; ended a ok safe=no;";
+
+#[track_caller]
+fn at(rules: &str, script: &str, expected: &str) {
+    check(&gate(rules), &format!("{OPEN} {script}"), expected);
+}
+
+#[test]
+fn an_approval_is_armed_and_then_starts_what_it_releases() {
+    at(
+        "",
+        "ann approves; wake 4s; wake 1s; ended z ok",
+        "g-1 ann approves
+         g-1 armed for 5s
+         g-1 approved by people
+         g completed
+         z call 1
+         = completed: a completed, g completed, z completed",
+    );
+}
+
+#[test]
+fn a_script_has_no_undo_window_and_the_file_may_say_otherwise() {
+    at("", "ann approves via-script", "no armed\n g-1 approved by people");
+    at(", undo-window: 1m", "ann approves via-script; wake 59s; wake 1s", "g-1 armed for 1m\n g-1 approved");
+    at(", risk: irreversible", "ann approves", "no armed\n g-1 approved");
+}
+
+#[test]
+fn an_armed_approval_can_be_taken_back() {
+    at(
+        "",
+        "ann approves; ann withdraws; wake 10s; ann approves",
+        "g-1 armed\n g-1 ann withdraws\n g-1 armed\n no z call",
+    );
+}
+
+#[test]
+fn who_agreed_while_it_was_armed_still_counts_when_the_other_takes_it_back() {
+    at(
+        "",
+        "ann approves; bob approves; ann withdraws; wake 5s",
+        "g-1 armed
+         g-1 bob approves
+         g-1 ann withdraws
+         g-1 armed
+         g-1 approved",
+    );
+}
+
+#[test]
+fn the_same_answer_again_is_the_same_and_another_one_a_conflict() {
+    at(
+        ", require: [{group: sre, count: 2}]",
+        "ann approves id=k; ann approves id=k; ann approves; ann rejects : no; ann rejects id=k : no",
+        "g-1 ann approves
+         ! could not decide g-1: you have answered already
+         ! could not use decision id k: it was used for something else",
+    );
+    at("", "ann approves via-script id=k; ann approves via-script id=k", "no !");
+    at(
+        "",
+        "ann approves via-script; ann approves; bob approves",
+        "! could not decide g-1: it was approved already, by people",
+    );
+}
+
+#[test]
+fn a_decision_cancels_its_timer_and_a_late_time_out_changes_nothing() {
+    at(", timeout: 1h", "ann approves via-script; wake 2h", "g-1 approved by people\n no expired");
+}
+
+#[test]
+fn nobody_in_time_rejects_and_says_that_it_was_the_time() {
+    at(
+        ", timeout: 1h",
+        "wake 1h",
+        "g-1 expired by timeout
+         g expired
+         r-1 stopping because of g, rejected
+         = rejected: a completed, g rejected, z skipped",
+    );
+}
+
+#[test]
+fn person_and_time_out_at_one_instant_have_one_winner_and_the_other_is_told() {
+    at(
+        ", timeout: 1h",
+        "later 1h; ann approves; wake 1s",
+        "! could not decide g-1: it has expired\n g-1 expired by timeout",
+    );
+    at(
+        ", timeout: 1h",
+        "wake 1h; ann approves",
+        "g-1 expired\n ! could not decide g-1: it was expired already, by timeout",
+    );
+}
+
+#[test]
+fn what_was_approved_in_time_is_not_expired_while_it_is_armed() {
+    at(
+        ", timeout: 1h",
+        "later 59m; later 58s; ann approves; wake 5s",
+        "g-1 armed\n g-1 approved by people\n no expired",
+    );
+}
+
+#[test]
+fn on_time_out_approve_says_that_it_was_the_time() {
+    at(", timeout: 1h, on-timeout: approve", "wake 1h", "g-1 approved by timeout\n z call 1");
+}
+
+#[test]
+fn escalation_lets_others_decide_as_well() {
+    at(
+        ", require: [{group: sre, count: 2}], escalate: {after: 1h, to: 'group:oncall'}",
+        "dan approves; wake 1h; dan approves via-script",
+        "! could not decide g-1: dan is not in sre
+         g-1 escalated to group:oncall
+         g-1 dan approves
+         g-1 approved by people",
+    );
+}
+
+#[test]
+fn a_time_out_that_escalates_lifts_the_deadline() {
+    at(
+        ", timeout: 1h, on-timeout: escalate, escalate: {after: 2h, to: 'group:oncall'}",
+        "wake 1h; wake 9h; dan approves via-script",
+        "g-1 escalated
+         g-1 asked 2: it was escalated and no longer expires
+         g-1 approved by people",
+    );
+}
+
+#[test]
+fn reminders_ring_and_change_nothing() {
+    at(
+        ", remind: [30m, 2h]",
+        "wake 30m; wake 90m; wake 9h; ann approves via-script",
+        "g-1 reminded 1\n g-1 reminded 2\n g-1 approved",
+    );
+    let bench = play(&gate(", remind: 30m"), "launch; ended a ok safe=no; wake 30m");
+    let rings = bench.effects().into_iter().filter(|it| matches!(it, Effect::Ring { gate: Some(_), .. }));
+    assert_eq!(rings.count(), 2);
+}
+
+#[test]
+fn waiting_never_eats_the_time_out_of_a_step() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?}}
+           - {id: z, needs: g, run: x, timeout: 1m}",
+        "launch; wake 9h; ann approves via-script; ended z ok",
+        "= completed: g completed, z completed",
+    );
+}
+
+#[test]
+fn done_by_hand_closes_the_gate() {
+    at(
+        "",
+        "done g; ended z ok; ann approves",
+        "g-1 cancelled by by-hand\n g done by req\n z call 1\n ! could not decide g-1",
+    );
+    at("", "skip g; ended z ok", "g-1 cancelled by by-hand\n g skipped: by req\n z call 1");
+}
+
+#[test]
+fn two_parallel_gates_resolve_apart_and_other_branches_go_on() {
+    check(
+        "on-failure: continue
+         steps:
+           - {id: g, gate: {prompt: go?, on-reject: continue}}
+           - {id: h, gate: {prompt: go?}}
+           - {id: a, run: x}
+           - {id: y, needs: g, run: x}
+           - {id: z, needs: h, run: x}",
+        "launch; ended a ok; ann rejects g : no; ann approves h via-script; ended z ok",
+        "g-1 asked
+         g-2 asked
+         a completed
+         g rejected
+         y skipped: need g
+         h completed
+         = partially-completed: g rejected, h completed, a completed, y skipped, z completed",
+    );
+}
+
+#[test]
+fn gates_in_copies_of_a_matrix_are_each_their_own() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: \"go ${{ matrix.k }}?\"}, matrix: {k: [a, b], fail-fast: false}}
+           - {id: z, needs: g, run: x}",
+        "launch; ann approves g[b] via-script; ann approves g[a] via-script; ended z ok",
+        "g-1 asked
+         g-2 asked
+         g-2 approved
+         g-1 approved
+         = completed: g completed, g[a] completed, g[b] completed, z completed",
+    );
+}
+
+#[test]
+fn an_answer_before_the_gate_opens_is_refused() {
+    check(&gate(""), "launch; ann approves", "! could not find gate g-1");
+}
+
+#[test]
+fn rejection_needs_a_reason_skips_dependents_and_is_no_failure() {
+    at(
+        "",
+        "ann rejects; ann rejects : too risky",
+        "! could not reject g-1: say why with --reason
+         g-1 rejected by people
+         z skipped: stopped by g
+         r-1 ended rejected
+         = rejected: a completed, g rejected, z skipped",
+    );
+}
+
+#[test]
+fn an_approval_needs_a_reason_where_the_file_says_so() {
+    at(
+        ", reason: required",
+        "ann approves; ann approves : fine",
+        "! could not approve g-1: say why\n g-1 ann approves",
+    );
+}
+
+#[test]
+fn a_rejection_that_compensates_undoes_what_was_done() {
+    at(
+        ", on-reject: compensate",
+        "ann rejects : no; ended a ok",
+        "r-1 stopping because of g, rejected, compensates
+         r-1 compensating
+         a undo done
+         r-1 ended undone
+         = undone: a undone, g rejected, z skipped",
+    );
+}
+
+#[test]
+fn a_quorum_counts_different_people_of_each_group() {
+    let rules = ", require: [{group: sre, count: 1}, {group: product, count: 1}]";
+    at(
+        rules,
+        "eve approves via-script; bob approves via-script; wake 9s",
+        "g-1 eve approves\n g-1 bob approves\n g-1 approved",
+    );
+    at(rules, "ann approves via-script; ann2 approves via-script", "g-1 ann approves\n no approved");
+    at(rules, "dan approves", "! could not decide g-1: dan is not in sre or product");
+}
+
+#[test]
+fn who_asked_for_the_run_does_not_approve_it_where_two_are_needed_or_where_it_is_forbidden() {
+    let why = "! could not decide g-1: req asked for this run; somebody else has to answer";
+    at(", forbid: [run.actor]", "req approves", why);
+    at(", require: [{group: sre, count: 2}]", "req approves", why);
+    at("", "req approves via-script", "g-1 approved by people");
+}
+
+#[test]
+fn four_eyes_hold_on_every_way_around_the_gate() {
+    at(
+        ", forbid: [run.actor]",
+        "skip g; done g; req edits; req rejects : no",
+        "! could not decide g-1: req asked
+         ! could not decide g-1: req asked
+         ! could not decide g-1: req asked
+         ! could not decide g-1: req asked
+         no approved",
+    );
+}
+
+#[test]
+fn forbidden_people_and_groups_do_not_count() {
+    at(", forbid: [ann]", "ann approves", "! could not decide g-1: ann is excluded by the workflow");
+    at(
+        ", forbid: ['group:sre']",
+        "bob approves; cat approves via-script",
+        "! could not decide g-1: group:sre is excluded\n g-1 approved",
+    );
+}
+
+const FORM: &str = ", form: {ticket: {type: string, pattern: '^CHG-[0-9]+$', required: true}, n: {type: integer, default: 5}}";
+
+#[test]
+fn a_change_of_the_form_asks_again_and_voids_every_vote() {
+    at(
+        &format!("{FORM}, require: [{{group: sre, count: 2}}]"),
+        "ann approves; eve edits g ticket=CHG-1; ann approves; ann approves old; ann approves; bob approves via-script",
+        "! could not approve g-1: `ticket` is not filled in
+         g-1 eve edits
+         g-1 asked 2: eve changed ticket: null → \"CHG-1\"
+         g-1 ann approves
+         g-1 bob approves
+         g-1 approved
+         g completed {\"decision\":\"approved\",\"form\":{\"ticket\":\"CHG-1\",\"n\":5},\"approvers\":[\"ann\",\"bob\"]}",
+    );
+}
+
+#[test]
+fn an_answer_to_an_older_ask_is_refused() {
+    at(
+        FORM,
+        "eve edits g ticket=CHG-1; ann approves old; ann approves via-script",
+        "! could not decide g-1: what it asks has changed
+         g-1 approved",
+    );
+}
+
+#[test]
+fn whoever_edited_the_parameters_does_not_count() {
+    at(
+        FORM,
+        "ann edits g ticket=CHG-1; ann approves",
+        "! could not decide g-1: ann edited the parameters; somebody else has to answer",
+    );
+}
+
+#[test]
+fn editing_an_armed_gate_disarms_it() {
+    at(
+        ", form: {n: {type: integer, default: 5}}",
+        "ann approves; bob edits g n=6; wake 9s; ann approves; wake 9s",
+        "g-1 armed
+         g-1 asked 2
+         g-1 ann approves
+         g-1 armed
+         g-1 approved",
+    );
+}
+
+#[test]
+fn parameters_that_do_not_fit_are_refused() {
+    at(
+        FORM,
+        "ann edits g ticket=7",
+        "! could not approve g-1: `ticket` is \"7\", which does not match ^CHG-[0-9]+$",
+    );
+    at(FORM, "ann edits g other=7", "! could not approve g-1: `other` is no parameter; there are: ticket, n");
+    at(FORM, "ann edits g ticket=CHG-1 n=7.5", "! could not approve g-1: `n` is");
+}
+
+#[test]
+fn a_policy_approves_and_says_so() {
+    at(", auto: \"${{ steps.a.outputs.safe == 'yes' }}\"", "ann comments : hm", "no approved");
+    check(
+        &gate(", auto: \"${{ steps.a.outputs.safe == 'yes' }}\""),
+        "launch; ended a ok safe=yes; ended z ok",
+        "g-1 approved by policy:auto
+         z call 1",
+    );
+}
+
+#[test]
+fn the_ask_shows_what_will_run_what_is_skipped_and_what_is_undone() {
+    let bench = play(&gate(", on-reject: compensate"), OPEN);
+    let ask = bench.ask("g");
+    assert_eq!(ask.will_run.iter().map(|it| it.step.as_str()).collect::<Vec<_>>(), ["z"]);
+    assert_eq!(ask.starts, ["z"]);
+    assert_eq!(ask.skips, ["z"]);
+    assert_eq!(ask.undoes, ["a"]);
+    assert_eq!(ask.requester, "req");
+}
+
+#[test]
+fn what_runs_is_what_was_approved_and_nothing_else() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?}}
+           - {id: s, set: {scope: global, values: {v: 1}}, needs: w}
+           - {id: w, wait: 1m}
+           - {id: z, needs: g, run: x, env: {V: \"${{ state.global.v }}\"}}",
+        "launch; ann approves; wake 1m; ann approves via-script; ended z ok",
+        "g-1 asked 1
+         g-1 armed
+         g-1 approved
+         z call 1",
+    );
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?}}
+           - {id: w, wait: 1m}
+           - {id: s, set: {scope: global, values: {v: 1}}, needs: w}
+           - {id: z, needs: g, run: x, env: {V: \"${{ state.global.v }}\"}}",
+        "launch; wake 1m; ann approves via-script; ann approves via-script; ended z ok",
+        "g-1 asked 1
+         set Global[] v=1
+         g-1 ann approves
+         g-1 asked 2: what would run has changed since it was shown
+         g-1 ann approves
+         g-1 approved
+         z call 1",
+    );
+}
+
+#[test]
+fn what_changed_after_the_approval_does_not_run() {
+    check(
+        "max-parallel: 1
+         steps:
+           - {id: long, run: x}
+           - {id: g, gate: {prompt: go?}}
+           - {id: w, wait: 1m}
+           - {id: s, set: {scope: global, values: {v: 1}}, needs: w}
+           - {id: z, needs: g, run: x, env: {V: \"${{ state.global.v }}\"}}",
+        "launch; ann approves via-script; wake 1m; ended long ok",
+        "g-1 approved
+         z ready
+         set Global[] v=1
+         z failed policy_security: what would run is not what was approved; nothing was started",
+    );
+}
+
+#[test]
+fn evidence_is_looked_at_before_people_are_asked() {
+    check(
+        "steps:\n  - {id: g, if: \"hashFiles('a') != ''\", gate: {prompt: go?, evidence: [plan.txt]}}",
+        "launch; facts g abc; facts g def; ann approves via-script",
+        "g asks for files [] hashes [[\"a\"]]
+         g asks for files [\"plan.txt\"] hashes [[\"a\"]]
+         g-1 asked
+         g-1 approved",
+    );
+    let bench = play("steps:\n  - {id: g, gate: {prompt: go?, evidence: [plan.txt]}}", "launch; facts g abc");
+    let ask = bench.ask("g");
+    assert_eq!((ask.evidence[0].bytes, ask.evidence[0].problem.as_deref()), (3, None));
+}
+
+#[test]
+fn an_ask_that_cannot_be_made_fails_its_step() {
+    check(
+        "steps:
+           - {id: a, run: x, outputs: {v: any}}
+           - {id: g, needs: a, gate: {prompt: \"${{ fromJSON(steps.a.outputs.v) }}\"}}",
+        "launch; ended a ok v=[",
+        "no asked
+         g failed user_invalid_input
+         = failed: a completed, g failed",
+    );
+}
+
+#[test]
+fn a_refusal_at_the_gate_can_be_put_on_record() {
+    let mut bench = play(&gate(""), OPEN);
+    let gate = "g-1".parse().expect("an id");
+    bench.submit(Command::NoteRefusal { gate, by: person("dan"), why: "not in sre".to_owned() });
+    assert!(bench.text().contains("g-1 refused dan: not in sre"));
+}

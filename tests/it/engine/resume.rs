@@ -1,0 +1,156 @@
+//! What a crash means: by the class of the effect (`reliability.md` 3), and for what waits.
+
+use super::door::check;
+
+fn file(effect: &str) -> String {
+    format!("steps:\n  - {{id: a, run: x, effect: {effect}}}\n  - {{id: b, run: x, needs: a}}")
+}
+
+#[test]
+fn pure_idempotent_and_keyed_work_runs_again() {
+    for class in ["pure", "idempotent", "keyed"] {
+        check(
+            &file(class),
+            "launch; crash; ended a#1 ok; ended a ok; ended b ok",
+            "a call 1 lost
+             a call 2
+             a call 2 ended ok
+             = completed: a completed, b completed",
+        );
+    }
+}
+
+#[test]
+fn work_that_may_happen_once_is_in_doubt_and_a_person_says_what_became_of_it() {
+    check(
+        &file("once"),
+        "launch; crash",
+        "a call 1 lost\n a in doubt\n no call 2\n = running: a in-doubt, b pending",
+    );
+    check(
+        &file("once"),
+        "launch; crash; happened a v=1; ended b ok",
+        "a answered Happened
+         a completed {\"v\":1}
+         = completed: a completed, b completed",
+    );
+    check(
+        &file("once"),
+        "launch; crash; not-happened a; ended a ok; ended b ok",
+        "a call 2\n = completed: a completed, b completed",
+    );
+    check(&file("once"), "launch; crash; abort a", "a failed system_crash\n = failed: a failed, b skipped");
+}
+
+#[test]
+fn an_answer_about_what_is_in_no_doubt_is_refused() {
+    check(&file("once"), "launch; happened a", "! could not answer for a of r-1: it is running");
+}
+
+#[test]
+fn a_check_tells_whether_it_happened() {
+    let file = "steps:
+           - {id: a, run: x, effect: queryable, check: look, retry: {max-attempts: 2, delay: 1s, jitter: 0}}
+           - {id: b, run: x, needs: a}";
+    check(
+        file,
+        "launch; crash; ended a ok v=2; ended b ok",
+        "a call 1 lost
+         a call 2 check
+         a completed 0.80 {\"v\":\"2\"}
+         = completed: a completed, b completed",
+    );
+    check(
+        file,
+        "launch; crash; ended a fail agent_logic exit=1; ended a fail; wake 1s; ended a ok; ended b ok",
+        "a call 2 check
+         a call 3
+         a call 3 ended agent_logic, again in 1s
+         a call 4
+         = completed: a completed, b completed",
+    );
+    check(file, "launch; crash; ended a fail agent_logic exit=3", "a call 2 check\n a in doubt");
+    check(
+        file,
+        "launch; crash; crash; ended a ok; ended b ok",
+        "a call 2 check\n a call 2 lost\n a call 3 check\n a completed",
+    );
+}
+
+#[test]
+fn a_crash_while_cancelling_starts_nothing_again() {
+    check(
+        &file("idempotent"),
+        "launch; cancel; crash",
+        "a call 1 lost
+         a cancelled: run cancelled
+         no call 2
+         = cancelled: a cancelled, b skipped",
+    );
+    check(
+        &file("once"),
+        "launch; crash; cancel; not-happened a",
+        "a in doubt
+         a cancelled: run cancelled
+         = cancelled: a cancelled, b skipped",
+    );
+}
+
+#[test]
+fn a_decision_stands_after_a_crash_and_its_continuation_needs_nobody() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?}}
+           - {id: a, needs: g, run: x}",
+        "launch; ann approves; crash 1h; wake 1s; ended a ok",
+        "g-1 armed
+         recovered after 1h
+         g-1 approved by people
+         a call 1
+         = completed: g completed, a completed",
+    );
+}
+
+#[test]
+fn no_gate_is_approved_because_nobody_looked() {
+    check(
+        "steps:\n  - {id: g, gate: {prompt: go?, timeout: 1h, on-timeout: approve}}",
+        "launch; crash 2h; wake 59m; wake 1m",
+        "g-1 asked 2: nobody was looking; its timer starts again
+         > wake 59m
+         > wake 1m
+         g-1 approved by timeout",
+    );
+    check(
+        "steps:\n  - {id: g, gate: {prompt: go?, timeout: 1h}}",
+        "launch; crash 2h; wake 1s",
+        "g-1 expired by timeout\n no asked 2",
+    );
+}
+
+#[test]
+fn files_are_asked_for_again_after_a_crash() {
+    check(
+        "steps:\n  - {id: a, run: x, if: \"hashFiles('x') == 'abc'\"}",
+        "launch; crash; facts a abc; ended a ok",
+        "a asks for files
+         recovered
+         a asks for files
+         a call 1
+         = completed: a completed",
+    );
+}
+
+#[test]
+fn back_off_and_waits_go_on_after_a_crash() {
+    check(
+        "steps:
+           - {id: a, run: x, retry: {max-attempts: 2, delay: 10s, jitter: 0}}
+           - {id: w, wait: 1m}",
+        "launch; ended a fail; crash 5s; wake 5s; ended a ok; wake 50s",
+        "a call 2
+         a completed
+         w completed
+         = completed: a completed, w completed",
+    );
+}
