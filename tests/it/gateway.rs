@@ -3,7 +3,7 @@
 use crate::runtime::{ann, comes_to_rest, engine_in, launch_of, run_of};
 use cuelight::{
     base::{GateId, Seq},
-    engine::{Channel, Command, Decision, Proof, RunState, Verdict},
+    engine::{Channel, Command, Decision, Proof, Refusal, RunState, Verdict},
     gateway::{RemoteDesk, admit, serve_socket},
     runtime::{Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Trouble, Want},
 };
@@ -99,6 +99,35 @@ async fn both_desks_show_the_same_board() {
     drop(near);
     engine.close().await;
     assert!(!dir.path().join("socket").exists(), "the socket goes with its engine");
+}
+
+#[tokio::test]
+async fn whoever_asked_for_a_run_cannot_approve_it_through_another_door() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    let (far, tasks, closing) = attached(dir.path()).await;
+    let four_eyes = GATED.replace("      prompt:", "      forbid: [run.actor]\n      prompt:");
+    run_of(&far, launch_of(&four_eyes)).await;
+    let request = yes(&far, GateId(1)).await;
+    let reply = far.submit(request).await;
+    assert!(matches!(reply, Reply::Refused(Refusal::NotAllowed { .. })), "{reply:?}");
+    let tried = |seen: &Seen| seen.board.gate(GateId(1)).is_some_and(|it| it.refused.len() == 1);
+    shows(&far, tried).await;
+    // The same user in this process: another door, the same person.
+    let uid = rustix::process::geteuid().as_raw();
+    let other_name = People::default().with_os_name(uid, "somebody else").actor(uid, Channel::Console);
+    let near = engine.desk().with_actor(other_name);
+    let request = yes(&near, GateId(1)).await;
+    assert!(matches!(near.submit(request).await, Reply::Refused(Refusal::NotAllowed { .. })));
+    // Somebody else may.
+    let near = engine.desk();
+    let request = yes(&near, GateId(1)).await;
+    assert!(matches!(near.submit(request).await, Reply::Recorded(_)));
+    closing.cancel();
+    tasks.join().await;
+    drop(near);
+    engine.close().await;
 }
 
 #[tokio::test]

@@ -2,18 +2,24 @@
 //! then the whole of it on a real workspace.
 
 use cuelight::{
-    base::{RunId, Seq, Span, Timestamp},
-    engine::{Actor, Channel, Command, Effect, Proof, Refusal, RunState},
+    base::{RunId, Seq, Span, StepIx, Timestamp},
+    engine::{Actor, Channel, Command, Effect, Proof, Refusal, RunState, StepState},
     projection::Board,
     runtime::{
         Clock, Conductor, Desk, Engine, Entropy, Hands, Inbound, InputText, JournalPort, LaunchRequest,
-        OutputPart, Page, Podium, ReadDesk, Reply, Request, Seen, Setup, Source, Tasks, Trouble, Want,
-        stamped,
+        OutputPart, Page, Podium, ReadDesk, Reply, Request, Seen, Setup, Signal, Source, Tasks, Trouble,
+        Want, stamped,
     },
     store::{AppendError, Appended, Batch, Owner, Workspace},
     tool::{Call, Ended, Host, SecretStore, end_orphans, run_process},
 };
-use std::{collections::BTreeMap, future::pending, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -337,6 +343,35 @@ async fn a_workflow_with_problems_is_reported_and_leaves_nothing() {
     check(LaunchRequest { words: surplus, ..launch_of(ECHO) }, "whom").await;
     assert_eq!(desk.boards().borrow().board.seq, Seq(0));
     drop(desk);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn what_was_in_flight_is_judged_by_the_next_engine() {
+    let dir = TempDir::new().expect("a directory");
+    let text = "name: long\nsteps:\n  - id: once\n    run: echo began; sleep 1000\n  - id: again\n    effect: idempotent\n    run: 'test -e began && exit 0; touch began; echo began; sleep 1000'\n";
+    let engine = engine_in(dir.path()).await;
+    let desk = engine.desk();
+    let mut output = desk.signals(Some(RunId(1)));
+    let run = run_of(&desk, launch_of(text)).await;
+    let mut began = BTreeSet::new();
+    while began.len() < 2 {
+        let signal = output.next().await.expect("both begin");
+        if let Signal::Output { attempt, .. } = *signal {
+            began.insert(attempt.step);
+        }
+    }
+    drop((desk, output));
+    engine.close().await;
+    let engine = engine_in(dir.path()).await;
+    let state =
+        |seen: &Seen, step| seen.board.run(run).and_then(|it| it.step(StepIx(step))).map(|it| it.state);
+    let judged = |seen: &Seen| {
+        (state(seen, 0), state(seen, 1)) == (Some(StepState::InDoubt), Some(StepState::Completed))
+    };
+    let mut boards = engine.desk().boards();
+    let waited = tokio::time::timeout(Duration::from_secs(30), boards.wait_for(judged)).await;
+    waited.expect("judged in time").expect("the engine lives");
     engine.close().await;
 }
 
