@@ -4,7 +4,7 @@ use super::{config::Config, exit::Trouble};
 use crate::{
     engine::{Actor, Channel},
     gateway::{AnyDesk, RemoteDesk, serve_socket},
-    runtime::{Engine, People, ReadDesk, Setup, Tasks},
+    runtime::{Desk, Engine, People, ReadDesk, Setup, SystemClock, Tasks, keep_schedules},
     store::{OwnerError, Workspace},
 };
 use std::{fs, process::Stdio, sync::Arc};
@@ -54,11 +54,12 @@ fn seat(
     Seat { desk, actor, workspace: workspace.clone(), engine: None, tasks, closing }
 }
 
-/// Takes the workspace, with a socket for other seats.
+/// Takes the workspace, with a socket for other seats; where it is to stay, workflows also start by their schedules.
 pub(super) async fn own(
     config: &Config,
     workspace: &Workspace,
     channel: Channel,
+    schedules: bool,
 ) -> Result<Seat, OwnTrouble> {
     let people = config.people(workspace).map_err(OwnTrouble::Other)?;
     let actor = config.actor(&people, channel);
@@ -74,6 +75,12 @@ pub(super) async fn own(
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
     listen(&engine, workspace, people).map_err(OwnTrouble::Other)?;
+    if schedules {
+        let (tasks, doors) = engine.doors();
+        let (desk, boards) = (engine.desk(), engine.desk().boards());
+        let keep = keep_schedules(desk, workspace.clone(), SystemClock, boards, tasks.clone(), doors.clone());
+        drop(tasks.spawn(keep));
+    }
     let desk = AnyDesk::Local(engine.desk());
     let seat = seat(desk, actor, workspace, Tasks::default(), CancellationToken::new());
     Ok(Seat { engine: Some(engine), ..seat })
@@ -113,7 +120,7 @@ pub(super) async fn own_or_attach(
     workspace: &Workspace,
     channel: Channel,
 ) -> Result<Seat, Trouble> {
-    match own(config, workspace, channel).await {
+    match own(config, workspace, channel, channel == Channel::Console).await {
         Ok(seat) => Ok(seat),
         Err(OwnTrouble::Other(trouble)) => Err(trouble),
         Err(OwnTrouble::Held) => attach_soon(config, workspace, channel).await,

@@ -2,6 +2,7 @@
 //!
 //! Knows no other room, no clock and no disk.
 
+mod cron;
 mod digest;
 mod error_record;
 mod failure;
@@ -13,6 +14,7 @@ mod time;
 mod untrusted;
 mod value;
 
+pub use cron::next_scheduled;
 pub use digest::{Digest, canonical_json, sha256};
 pub use error_record::{ErrorKind, ErrorRecord, ErrorRecordBuilder, Severity};
 pub use failure::FailureMode;

@@ -33,6 +33,24 @@ impl LocalDesk {
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
+
+    /// Reads, checks, lowers and launches; the cause says where the run comes from.
+    pub(super) async fn launch_because(&self, mut launch: LaunchRequest, cause: CauseOfLaunch) -> Reply {
+        let id = launch.id.clone();
+        let trace = launch.trace.take().unwrap_or_else(|| Entropy.request_id().0);
+        let archive = self.archive.clone();
+        let work = self.tasks.spawn_blocking(move || prepare(&launch, archive.workspace().root()));
+        let plan = match work.await {
+            Ok(Ok(plan)) => plan,
+            Ok(Err(reply)) => return reply,
+            Err(_) => {
+                return Reply::NotRecorded("could not read the workflow: a fault of cuelight".to_owned());
+            }
+        };
+        let (by, seed) = (Actor::clone(&self.actor), Entropy.seed());
+        let command = Command::Launch(Box::new(Launching { plan, by, seed, cause, trace }));
+        self.submit(Request { id, command }).await
+    }
 }
 
 fn gone() -> String {
@@ -62,21 +80,8 @@ impl Desk for LocalDesk {
         receiver.await.unwrap_or_else(|_| Err(Refusal::Other(gone())))
     }
 
-    async fn launch(&self, mut launch: LaunchRequest) -> Reply {
-        let id = launch.id.clone();
-        let trace = launch.trace.take().unwrap_or_else(|| Entropy.request_id().0);
-        let archive = self.archive.clone();
-        let work = self.tasks.spawn_blocking(move || prepare(&launch, archive.workspace().root()));
-        let plan = match work.await {
-            Ok(Ok(plan)) => plan,
-            Ok(Err(reply)) => return reply,
-            Err(_) => {
-                return Reply::NotRecorded("could not read the workflow: a fault of cuelight".to_owned());
-            }
-        };
-        let (by, seed, cause) = (Actor::clone(&self.actor), Entropy.seed(), CauseOfLaunch::Asked);
-        let command = Command::Launch(Box::new(Launching { plan, by, seed, cause, trace }));
-        self.submit(Request { id, command }).await
+    async fn launch(&self, launch: LaunchRequest) -> Reply {
+        self.launch_because(launch, CauseOfLaunch::Asked).await
     }
 
     fn boards(&self) -> Boards {

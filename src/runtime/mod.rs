@@ -19,6 +19,7 @@ mod past;
 mod people;
 mod podium;
 mod read_desk;
+mod schedule;
 mod tasks;
 
 pub use clock::{Clock, SystemClock};
@@ -36,4 +37,5 @@ pub use past::past;
 pub use people::People;
 pub use podium::{Hands, Inbound, JournalPort, Podium};
 pub use read_desk::ReadDesk;
+pub use schedule::{Scheduled, due, keep_schedules};
 pub use tasks::Tasks;

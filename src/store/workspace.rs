@@ -74,6 +74,15 @@ impl Workspace {
         self.dir().join("workflows")
     }
 
+    /// The workflow files in it, by name.
+    pub fn workflow_files(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.workflows()) else { return Vec::new() };
+        let is_yaml = |path: &PathBuf| path.extension().is_some_and(|it| it == "yaml" || it == "yml");
+        let mut files: Vec<PathBuf> = entries.filter_map(|it| Some(it.ok()?.path())).filter(is_yaml).collect();
+        files.sort();
+        files
+    }
+
     /// Secrets that are not exported, a file for each.
     pub fn secrets(&self) -> PathBuf {
         self.dir().join("secrets")

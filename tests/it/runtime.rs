@@ -401,3 +401,78 @@ async fn what_a_dead_console_left_running_is_ended_first() {
     assert!(matches!(answer.ended, Ended::Signal { number: 9, .. }), "{:?}", answer.ended);
     assert!(found >= 1 && left == 0);
 }
+
+/// A schedule `0 6 * * *` (UTC) with these runs before it, begun and last looked at these times: what is due, and when.
+fn due_at(catch_up: Option<&str>, overlap: &str, runs: &[(&str, bool)], times: (&str, &str, &str)) -> Option<String> {
+    use cuelight::{
+        definition::read,
+        engine::{CauseOfLaunch, Command, Launching, World},
+        plan::lower,
+        projection::Board,
+        runtime::{Scheduled, due},
+    };
+    struct NoFiles;
+    impl cuelight::definition::Files for NoFiles {
+        fn read(&self, _: &str) -> Result<String, String> {
+            Err("there are none".to_owned())
+        }
+    }
+    let catch_up = catch_up.map_or(String::new(), |it| format!(", catch-up: {it}"));
+    let text = format!(
+        "name: nightly\non: {{schedule: [{{cron: '0 6 * * *', overlap: {overlap}{catch_up}}}]}}\nsteps:\n  - {{id: a, wait: 1h}}\n"
+    );
+    let (workflow, findings) = read("nightly.yaml", &text, &NoFiles);
+    let workflow = workflow.unwrap_or_else(|| panic!("{findings:?}"));
+    let found = vec![Scheduled {
+        file: "nightly.yaml".to_owned(),
+        workflow: workflow.name.clone(),
+        schedule: workflow.schedule[0].clone(),
+    }];
+    let (mut world, mut board, mut seq) = (World::default(), Board::default(), 0);
+    for (at, rests) in runs {
+        let at: Timestamp = at.parse().expect("an instant");
+        let plan = lower(&workflow, cuelight::base::ValueMap::new()).expect("a plan");
+        let (by, cause) = (Actor::engine(), CauseOfLaunch::Schedule(at));
+        let launch = Launching { plan, by, seed: 1, cause, trace: "t".to_owned() };
+        let mut out = Vec::new();
+        world.handle(Command::Launch(Box::new(launch)), at, &mut out).expect("launches");
+        if *rests {
+            world.handle(Command::Wake, at + Span::seconds(3600), &mut out).expect("wakes");
+        }
+        for event in out {
+            seq += 1;
+            board.apply(Seq(seq), &event);
+        }
+    }
+    let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+    due(&found, &board, (at(times.0), at(times.1)), at(times.2)).first().map(|(_, at)| at.to_string())
+}
+
+#[test]
+fn a_schedule_starts_once_at_each_of_its_times() {
+    let began = "2026-11-20T05:00:00Z";
+    let none: &[(&str, bool)] = &[];
+    let six = Some("2026-11-20T06:00:00.000Z".to_owned());
+    assert_eq!(due_at(None, "skip", none, (began, "2026-11-20T05:59:30Z", "2026-11-20T05:59:59Z")), None);
+    assert_eq!(due_at(None, "skip", none, (began, "2026-11-20T05:59:30Z", "2026-11-20T06:00:10Z")), six);
+    let started: &[(&str, bool)] = &[("2026-11-20T06:00:00Z", true)];
+    assert_eq!(due_at(None, "skip", started, (began, "2026-11-20T05:59:30Z", "2026-11-20T06:00:20Z")), None);
+}
+
+#[test]
+fn what_was_missed_is_made_up_for_once_and_only_as_far_as_catch_up_reaches() {
+    let before: &[(&str, bool)] = &[("2026-11-18T06:00:00Z", true)];
+    let began = "2026-11-20T08:00:00Z";
+    assert_eq!(due_at(None, "skip", before, (began, began, "2026-11-20T08:00:00Z")), None);
+    let made_up = due_at(Some("6h"), "skip", before, (began, began, "2026-11-20T08:00:00Z"));
+    assert_eq!(made_up, Some("2026-11-20T06:00:00.000Z".to_owned()));
+    assert_eq!(due_at(Some("1h"), "skip", before, (began, began, "2026-11-20T08:00:00Z")), None);
+}
+
+#[test]
+fn a_run_that_still_goes_on_keeps_its_schedule_from_starting_another_unless_that_is_allowed() {
+    let open: &[(&str, bool)] = &[("2026-11-19T06:00:00Z", false)];
+    let times = ("2026-11-20T05:00:00Z", "2026-11-20T05:59:30Z", "2026-11-20T06:00:10Z");
+    assert_eq!(due_at(None, "skip", open, times), None);
+    assert_eq!(due_at(None, "allow", open, times), Some("2026-11-20T06:00:00.000Z".to_owned()));
+}

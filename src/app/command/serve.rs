@@ -30,7 +30,7 @@ pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
         // An error means that we lead a session already, which is all that is wanted.
         let _ = rustix::process::setsid();
     }
-    let seat = match wiring::own(config, &workspace, Channel::Command).await {
+    let seat = match wiring::own(config, &workspace, Channel::Command, true).await {
         Ok(seat) => seat,
         Err(OwnTrouble::Other(trouble)) => return Err(trouble),
         Err(OwnTrouble::Held) => {
