@@ -13,7 +13,7 @@ use std::{
 
 /// Every room, and the rooms it may look into. A room not listed here is an error.
 /// A file listed by its path has rules of its own; the longest name that fits wins.
-const ROOMS: &[(&str, &[&str])] = &[
+pub(super) const ROOMS: &[(&str, &[&str])] = &[
     // The quiet half: no input or output, no waiting, no clock.
     ("base", &[]),
     ("expression", &["base"]),

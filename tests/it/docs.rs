@@ -1,9 +1,152 @@
-//! The documents say what is so: generated pages are fresh, links lead somewhere, tables match the code.
+//! The documents say what is so: generated pages are fresh, links lead somewhere, tables match the code, and the two
+//! commands of the README are there.
 //!
-//! With `UPDATE_DOCS=1` the pages are written anew instead of compared.
+//! With `UPDATE_DOCS=1` generated pages are written anew instead of compared.
+
+use crate::architecture::ROOMS;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|it| panic!("{path}: {it}"))
+}
 
 /// Whether generated files are written instead of compared.
 #[expect(clippy::disallowed_methods, reason = "a test is told by whoever runs it")]
 pub(crate) fn is_updating() -> bool {
     std::env::var_os("UPDATE_DOCS").is_some_and(|it| it == "1")
+}
+
+/// Every page for people: at the top, and below these directories.
+fn pages() -> Vec<PathBuf> {
+    let mut found = vec![root().join("README.md")];
+    let mut open: Vec<PathBuf> = ["docs", "examples"].iter().map(|it| root().join(it)).collect();
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).expect("a directory of the checkout") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|it| it == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Targets of `[text](target)`, `![text](target)` and `src="target"`, outside of code.
+fn links(text: &str) -> Vec<String> {
+    let mut prose = String::new();
+    let mut in_code = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code {
+            let outside = line.split('`').step_by(2);
+            prose.extend(outside.flat_map(|it| [it, " "]));
+            prose.push('\n');
+        }
+    }
+    let after = |opening: &'static str, end: char| {
+        let found = prose.match_indices(opening).map(move |(at, _)| at + opening.len());
+        found.filter_map(|at| prose[at..].split_once(end).map(|it| it.0.to_owned())).collect::<Vec<_>>()
+    };
+    [after("](", ')'), after("src=\"", '"')].concat()
+}
+
+/// The anchors that headings of a page make.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings =
+        text.lines().filter_map(|it| it.strip_prefix('#').map(|it| it.trim_start_matches('#').trim()));
+    let kept = |it: &str| -> String {
+        let lower = it.to_lowercase().replace(' ', "-");
+        lower.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+    };
+    headings.map(kept).collect()
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut complaints = String::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        for link in links(&text) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let beside = page.parent().expect("a page stands in a directory");
+            let target = if path.is_empty() { page.clone() } else { beside.join(path) };
+            let is_there = target.exists()
+                && (anchor.is_empty()
+                    || anchors(&fs::read_to_string(&target).unwrap_or_default()).contains(anchor));
+            if !is_there {
+                complaints.push_str(&format!("{}: {link} leads nowhere\n", shown(&page)));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "\n{complaints}");
+}
+
+fn shown(page: &Path) -> String {
+    page.strip_prefix(root()).expect("below the root").display().to_string()
+}
+
+#[test]
+fn the_table_of_rooms_is_the_one_that_is_held() {
+    let text = read("docs/ARCHITECTURE.md");
+    let (_, table) = text.split_once("<!-- rooms:").expect("the table of rooms");
+    let rows = table.lines().skip(1).take_while(|it| it.starts_with('|')).filter(|it| it.contains("| `"));
+    let words =
+        |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let written: Vec<(String, Vec<String>)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split('|').collect();
+            let room = words(cells[1]).pop().expect("a room in the first cell");
+            let all = || {
+                ROOMS.iter().map(|it| it.0.to_owned()).filter(|it| *it != room && !it.contains('/')).collect()
+            };
+            let seen = if cells[2].trim() == "all" { all() } else { words(cells[2]) };
+            (room, seen)
+        })
+        .collect();
+    let held: Vec<(String, Vec<String>)> = ROOMS
+        .iter()
+        .map(|(room, seen)| ((*room).to_owned(), seen.iter().map(|it| (*it).to_owned()).collect()))
+        .collect();
+    assert_eq!(written, held);
+}
+
+#[test]
+fn only_what_belongs_there_stands_at_the_top() {
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "LICENSE",
+        "README.md",
+        "src",
+        "themes",
+        "tests",
+        "screenshots",
+        "docs",
+        "examples",
+        "benches",
+        "fuzz",
+        "target",
+    ];
+    for entry in fs::read_dir(root()).expect("the checkout") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name in UTF-8");
+        assert!(
+            name.starts_with('.') || allowed.contains(&name.as_str()),
+            "{name} does not belong at the top"
+        );
+    }
 }
