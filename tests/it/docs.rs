@@ -3,11 +3,15 @@
 //!
 //! With `UPDATE_DOCS=1` generated pages are written anew instead of compared.
 
+mod events;
+
 use crate::architecture::ROOMS;
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 fn root() -> PathBuf {
@@ -73,6 +77,21 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings.map(kept).collect()
 }
 
+/// A page that is written by a test: compared, or written anew.
+fn check_page(path: &str, text: &str) {
+    let path = root().join(path);
+    if is_updating() {
+        fs::write(&path, text).expect("the page can be written");
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == text, "{} is not fresh; UPDATE_DOCS=1 cargo test --test it docs", shown(&path));
+}
+
+#[test]
+fn the_page_of_events_is_fresh() {
+    check_page("docs/EVENTS.md", &events::page(&read("src/engine/event.rs")));
+}
+
 #[test]
 fn every_relative_link_leads_somewhere() {
     let mut complaints = String::new();
@@ -123,6 +142,23 @@ fn the_table_of_rooms_is_the_one_that_is_held() {
         .map(|(room, seen)| ((*room).to_owned(), seen.iter().map(|it| (*it).to_owned()).collect()))
         .collect();
     assert_eq!(written, held);
+}
+
+#[test]
+fn the_readme_has_its_two_commands_and_they_are_there() {
+    let text = read("README.md");
+    let commands: Vec<&str> =
+        text.split("```sh\n").skip(1).filter_map(|it| it.split_once("\n```").map(|it| it.0)).collect();
+    assert_eq!(commands, ["cargo run --release -- demo", "tests/all"]);
+    let help = Command::new(env!("CARGO_BIN_EXE_cuelight")).args(["demo", "--help"]).output().expect("the program");
+    assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
+    for script in ["tests/all", ".ci/run"] {
+        let about = fs::metadata(root().join(script)).expect("a script");
+        assert!(about.permissions().mode() & 0o111 != 0, "{script} can be executed");
+        let checked = Command::new("bash").arg("-n").arg(root().join(script)).status().expect("bash");
+        assert!(checked.success(), "{script} is a script");
+    }
+    assert!(read(".ci/run").contains("tests/all"), "CI has no check of its own");
 }
 
 #[test]

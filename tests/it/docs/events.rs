@@ -1,0 +1,308 @@
+//! `docs/EVENTS.md`: every event that can be in a log, from the source that declares them and from one sample of each.
+//! A variant without a sample, or a sample without a variant, is an error, so the page leaves nothing out.
+
+use cuelight::{
+    base::{
+        DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Seq, Severity,
+        Span, StepIx, Timestamp, Value, ValueMap, sha256,
+    },
+    engine::{
+        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, DoubtAnswer, Event, Fact, Facts, Failure, GateEvent,
+        GateState, Outcome, Proof, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, UndoEvent, Verdict, Vote,
+        WaitReason, Why,
+    },
+    plan::{EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
+    projection::{event_line, event_words},
+};
+use std::{collections::BTreeMap, fmt::Write as _};
+
+const TOP: &str = "\
+# Events
+
+What a log holds, and what `cuelight run --json` and `cuelight events RUN --json` print, one a line. This page is written by a test from
+`src/engine/event.rs`; do not edit it.
+
+Every line has `seq` (the order, without gaps in one log), `time` (RFC 3339, UTC), `run`, `type` and `data`; `step` and `attempt` where there is
+one. Durations are milliseconds. Readers ignore fields they do not know: fields and events are only ever added. The first line of `run --json` is
+`{\"run\": \"r-1\"}`; the last one has the type `run_finished` and a `state`. Lines about gates have `data.gate`. A plan is long, so the line of
+`run.created` has in its place `workflow`, `file`, `definition`, `plan` (its hash), `inputs` and the number of `steps`.
+";
+
+const NOUNS: &[(&str, &str, &str)] = &[
+    ("RunEvent", "Runs", "run.started"),
+    ("StepEvent", "Steps", "step.completed"),
+    ("AttemptEvent", "Attempts", "attempt.ended"),
+    ("GateEvent", "Gates", "gate.voted"),
+    ("UndoEvent", "Undo", "undo.done"),
+    ("ScopeEvent", "State", "scope.set"),
+];
+
+/// A variant as the source declares it.
+struct Declared {
+    name: String,
+    doc: String,
+    fields: Vec<(String, String)>,
+}
+
+/// The whole page.
+pub(super) fn page(source: &str) -> String {
+    let samples = samples();
+    let mut out = TOP.to_owned();
+    for (noun, title, example) in NOUNS {
+        write!(out, "\n## {title}\n\n| type | what happened | `data` |\n|---|---|---|\n").expect("text");
+        let mut left: BTreeMap<String, &Event> =
+            samples.iter().filter(|it| noun_of(&it.fact) == *noun).map(|it| (variant_of(&it.fact), it)).collect();
+        for declared in declared(source, noun) {
+            let sample = left.remove(&declared.name);
+            let sample = sample.unwrap_or_else(|| panic!("give {noun}::{} a sample in {}", declared.name, file!()));
+            writeln!(out, "| `{}` | {} | {} |", word(sample), declared.doc, fields(&declared.fields)).expect("text");
+        }
+        assert!(left.is_empty(), "{noun} has no variants {:?}", left.keys());
+        let shown = samples.iter().find(|it| word(it) == *example).expect("an example of each noun");
+        writeln!(out, "\n```json\n{}\n```", line(shown)).expect("text");
+    }
+    out.push_str("\n`engine.recovered` belongs to no run: an engine took up the log; `data.away` says how long nobody looked.\n");
+    out
+}
+
+fn line(event: &Event) -> Value {
+    event_line(Seq(17), event, None)
+}
+
+fn word(event: &Event) -> String {
+    let line = line(event);
+    line["type"].as_str().map_or_else(|| event_words(event, None).kind.to_owned(), str::to_owned)
+}
+
+fn fields(fields: &[(String, String)]) -> String {
+    let words: Vec<String> = fields.iter().map(|(name, doc)| format!("`{name}`: {doc}")).collect();
+    words.join(" ")
+}
+
+/// Reads the declaration of an enum out of its source, which rustfmt keeps in one form.
+fn declared(source: &str, noun: &str) -> Vec<Declared> {
+    let (_, body) = source.split_once(&format!("pub enum {noun} {{\n")).expect("the enum in its source");
+    let (body, _) = body.split_once("\n}\n").expect("its end");
+    let (mut out, mut doc): (Vec<Declared>, Vec<String>) = (Vec::new(), Vec::new());
+    for line in body.lines() {
+        let depth = line.len() - line.trim_start().len();
+        let text = line.trim();
+        if let Some(it) = text.strip_prefix("///") {
+            doc.push(it.trim().replace('|', "\\|"));
+        } else if text.starts_with('#') || text.starts_with('}') {
+        } else if depth == 4 {
+            let name: String = text.chars().take_while(|it| it.is_alphanumeric()).collect();
+            out.push(Declared { name, doc: std::mem::take(&mut doc).join(" "), fields: Vec::new() });
+        } else if let (8, Some((name, _)), Some(variant)) = (depth, text.split_once(':'), out.last_mut()) {
+            variant.fields.push((name.to_owned(), std::mem::take(&mut doc).join(" ")));
+        }
+    }
+    out
+}
+
+fn noun_of(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::Run(..) => "RunEvent",
+        Fact::Step(..) => "StepEvent",
+        Fact::Attempt(..) => "AttemptEvent",
+        Fact::Gate(..) => "GateEvent",
+        Fact::Undo(..) => "UndoEvent",
+        Fact::Scope(..) => "ScopeEvent",
+        Fact::Recovered { .. } => "",
+    }
+}
+
+fn variant_of(fact: &Fact) -> String {
+    let shown = match fact {
+        Fact::Run(_, it) => format!("{it:?}"),
+        Fact::Step(_, _, it) => format!("{it:?}"),
+        Fact::Attempt(_, _, _, it) => format!("{it:?}"),
+        Fact::Gate(_, _, _, it) => format!("{it:?}"),
+        Fact::Undo(_, _, it) => format!("{it:?}"),
+        Fact::Scope(_, it) => format!("{it:?}"),
+        Fact::Recovered { .. } => String::new(),
+    };
+    shown.chars().take_while(|it| it.is_alphanumeric()).collect()
+}
+
+fn ann() -> Actor {
+    Actor {
+        name: "ann".to_owned(),
+        proof: Proof::OsUser(1000),
+        groups: vec!["sre".to_owned()],
+        channel: Channel::Console,
+    }
+}
+
+fn digest(of: &str) -> Digest {
+    sha256("cuelight-sample-v1", &[of.as_bytes()])
+}
+
+fn record() -> Box<ErrorRecord> {
+    let builder = ErrorRecord::builder().error_type(ErrorKind::TaskExecutionError).severity(Severity::High);
+    let builder = builder.mode(FailureMode::AgentLogic).source("test").message("exit code 1");
+    Box::new(builder.build().expect("a whole record"))
+}
+
+fn outputs() -> ValueMap {
+    ValueMap::from_iter([("image".to_owned(), Value::from("app:v1"))])
+}
+
+fn ask() -> Box<Ask> {
+    Box::new(Ask {
+        run: RunId(1),
+        gate: GateId(1),
+        epoch: Epoch(1),
+        step: "approve".to_owned(),
+        workflow: "deploy".to_owned(),
+        plan: digest("plan"),
+        definition: digest("definition"),
+        prompt: "Deploy app:v1?".to_owned(),
+        risk: Risk::Irreversible,
+        will_run: Vec::new(),
+        later: Vec::new(),
+        starts: Vec::new(),
+        skips: Vec::new(),
+        undoes: Vec::new(),
+        cannot_undo: Vec::new(),
+        binds: Vec::new(),
+        evidence: Vec::new(),
+        form: Vec::new(),
+        require: vec![Quorum { group: None, count: 1 }],
+        excluded: Vec::new(),
+        requester: "ann".to_owned(),
+        opened_at: Timestamp(1_772_431_200_000),
+        expires_at: None,
+        on_timeout: OnTimeout::Reject,
+        reason_required: false,
+        undo_window: Span(0),
+    })
+}
+
+/// One of each.
+fn samples() -> Vec<Event> {
+    let facts = [runs(), steps(), attempts(), gates(), undos()].concat();
+    facts.into_iter().map(|fact| Event { at: Timestamp(1_772_431_200_000), fact }).collect()
+}
+
+fn runs() -> Vec<Fact> {
+    let created = RunEvent::Created {
+        plan: Box::new(Plan { name: "deploy".to_owned(), ..Plan::default() }),
+        plan_hash: digest("plan"),
+        by: ann(),
+        seed: "7".to_owned(),
+        cause: CauseOfLaunch::Asked,
+        trace: "t-1".to_owned(),
+    };
+    let all = [
+        created,
+        RunEvent::Started,
+        RunEvent::Paused { by: ann() },
+        RunEvent::Resumed { by: ann() },
+        RunEvent::Cancelling { by: ann(), reason: "wrong version".to_owned(), undo: true },
+        RunEvent::Stopping { because: StepIx(1), rejected: false, compensate: true },
+        RunEvent::TimedOut { record: record() },
+        RunEvent::Compensating,
+        RunEvent::BudgetWarned { calls: 40, limit: 50 },
+        RunEvent::BudgetRaised { calls: 100, by: ann() },
+        RunEvent::Ended { state: RunState::Completed, outputs: outputs(), partial: None },
+    ];
+    all.into_iter().map(|it| Fact::Run(RunId(1), it)).collect()
+}
+
+fn steps() -> Vec<Fact> {
+    let completed = StepEvent::Completed {
+        outputs: outputs(),
+        confidence: Some(Score(8000)),
+        partial: false,
+        fallback: 0,
+        kept: false,
+        released: Vec::new(),
+    };
+    let all = [
+        StepEvent::Ready,
+        StepEvent::Waiting { reason: WaitReason::Person(GateId(1)) },
+        StepEvent::FactsAsked { files: vec!["plan.txt".to_owned()], patterns: Vec::new() },
+        StepEvent::FactsKnown { facts: Facts::default() },
+        StepEvent::Opened { inputs: ValueMap::new(), copies: Vec::new() },
+        completed,
+        StepEvent::DoneByHand { by: ann(), outputs: outputs(), reason: "uploaded by hand".to_owned() },
+        StepEvent::Failed { record: record() },
+        StepEvent::Rejected { expired: false },
+        StepEvent::Skipped { why: Why::Condition },
+        StepEvent::Cancelled { why: Why::Cancelled },
+        StepEvent::InDoubt { evidence: "cut off by a crash".to_owned() },
+        StepEvent::DoubtAnswered {
+            by: ann(),
+            answer: DoubtAnswer::NotHappened,
+            reason: "the bank shows nothing".to_owned(),
+        },
+    ];
+    all.into_iter().map(|it| Fact::Step(RunId(1), StepIx(2), it)).collect()
+}
+
+fn attempts() -> Vec<Fact> {
+    let launch = Launch::of(["bash", "-euo", "pipefail", "-c", "make test"]);
+    let failure = Failure {
+        mode: FailureMode::AgentLogic,
+        message: "exit code 1".to_owned(),
+        tail: "2 of 40 tests failed".to_owned(),
+        not_started: false,
+    };
+    let outcome =
+        Outcome { failure: Some(failure), exit_code: Some(1), ran_for: Span(4200), ..Outcome::default() };
+    let all = [
+        AttemptEvent::Started {
+            purpose: Purpose::Step,
+            launch_hash: launch.hash(),
+            launch: Box::new(launch),
+            effect_key: digest("key"),
+            class: EffectClass::Pure,
+        },
+        AttemptEvent::Ended { outcome: Box::new(outcome), retry_at: Some(Timestamp(1_772_431_201_000)) },
+        AttemptEvent::Lost { evidence: "the process that ran it died".to_owned() },
+    ];
+    all.into_iter().map(|it| Fact::Attempt(RunId(1), StepIx(2), 1, it)).collect()
+}
+
+fn gates() -> Vec<Fact> {
+    let vote = Vote {
+        decision: DecisionId("01J".to_owned()),
+        by: ann(),
+        verdict: Verdict::Approve,
+        reason: "tests are green".to_owned(),
+        ask: digest("ask"),
+        shown_for: Some(Span(9000)),
+    };
+    let all = [
+        GateEvent::Asked { ask: ask(), hash: digest("ask"), why: None },
+        GateEvent::Voted(Box::new(vote)),
+        GateEvent::Refused { by: ann(), why: "ann asked for this run".to_owned() },
+        GateEvent::Withdrawn { by: ann() },
+        GateEvent::Edited { by: ann(), values: outputs(), reason: "another image".to_owned() },
+        GateEvent::Commented { by: ann(), text: "waiting for the numbers".to_owned() },
+        GateEvent::Armed { until: Timestamp(1_772_431_205_000) },
+        GateEvent::Reminded { count: 1 },
+        GateEvent::Escalated { group: "group:oncall".to_owned() },
+        GateEvent::Resolved { state: GateState::Approved, by: "people".to_owned(), form: ValueMap::new() },
+    ];
+    all.into_iter().map(|it| Fact::Gate(RunId(1), StepIx(3), GateId(1), it)).collect()
+}
+
+fn undos() -> Vec<Fact> {
+    let set = ScopeEvent::Set {
+        scope: Scope::Run,
+        owner: "r-1".to_owned(),
+        key: "measured".to_owned(),
+        value: Value::from(7),
+        expires_at: None,
+    };
+    let all = [
+        UndoEvent::Asked,
+        UndoEvent::Done { by: None },
+        UndoEvent::Stuck { record: record() },
+        UndoEvent::Again { by: ann() },
+    ];
+    let undo = all.into_iter().map(|it| Fact::Undo(RunId(1), StepIx(2), it));
+    undo.chain([Fact::Scope(RunId(1), set)]).collect()
+}
