@@ -150,7 +150,8 @@ fn the_readme_has_its_two_commands_and_they_are_there() {
     let commands: Vec<&str> =
         text.split("```sh\n").skip(1).filter_map(|it| it.split_once("\n```").map(|it| it.0)).collect();
     assert_eq!(commands, ["cargo run --release -- demo", "tests/all"]);
-    let help = Command::new(env!("CARGO_BIN_EXE_cuelight")).args(["demo", "--help"]).output().expect("the program");
+    let help =
+        Command::new(env!("CARGO_BIN_EXE_cuelight")).args(["demo", "--help"]).output().expect("the program");
     assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
     for script in ["tests/all", ".ci/run"] {
         let about = fs::metadata(root().join(script)).expect("a script");

@@ -1,7 +1,10 @@
 //! The examples are true: each is read without a finding, is in canonical form, makes a plan, and does its work when
 //! the program runs it and a second process answers at its gates.
 
-use crate::docs::is_updating;
+use crate::{
+    docs::is_updating,
+    driver::{Told, run, say},
+};
 use cuelight::{
     definition::{self, Files},
     plan,
@@ -10,7 +13,9 @@ use cuelight::{
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
+use tempfile::TempDir;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -79,4 +84,197 @@ fn every_example_says_on_top_what_it_does_and_how_to_try_it() {
         assert!(top.iter().any(|it| it.contains("cuelight ")), "{} says how to try it", name(&path));
         assert!(top.len() >= 3, "{} says what it does", name(&path));
     }
+}
+
+/// Runs an example in a directory of its own.
+fn try_it(example: &str, words: &[&str], answers: &[&str]) -> (TempDir, Told) {
+    let directory = TempDir::new().expect("a directory");
+    let told = again(&directory, example, words, answers);
+    (directory, told)
+}
+
+fn again(directory: &TempDir, example: &str, words: &[&str], answers: &[&str]) -> Told {
+    run(directory.path(), &root().join("examples").join(example), words, answers)
+}
+
+fn files(directory: &TempDir, below: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory.path().join(below)) else { return Vec::new() };
+    let names = entries.map(|it| it.expect("an entry").file_name().into_string().expect("UTF-8"));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+fn read(directory: &TempDir, path: &str) -> String {
+    fs::read_to_string(directory.path().join(path)).unwrap_or_else(|it| panic!("{path}: {it}"))
+}
+
+#[test]
+fn hello_waits_for_its_answer() {
+    let (_directory, told) = try_it("hello.yaml", &["-i", "name=Ada"], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert_eq!(told.steps("step.completed"), ["greet", "ask", "part"]);
+
+    let (_directory, told) = try_it("hello.yaml", &[], &["reject"]);
+    assert_eq!((told.state(), told.code), ("rejected", Some(3)), "{told:?}");
+    assert_eq!(told.steps("step.skipped"), ["part"]);
+}
+
+#[test]
+fn the_demo_shows_a_retry_a_fallback_a_skip_and_two_gates() {
+    let (directory, told) = try_it("demo.yaml", &[], &["approve", "approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert_eq!(told.steps("step.skipped"), ["migrate"]);
+    let tries =
+        told.events.iter().filter(|it| it["type"] == "attempt.started" && it["step"] == "integration");
+    assert_eq!(tries.count(), 2);
+    let scan = told.events.iter().find(|it| it["type"] == "step.completed" && it["step"] == "scan");
+    assert_eq!(scan.expect("the scan")["data"]["fallback"], 1);
+    assert_eq!(told.steps("gate.asked"), ["try-it", "release"]);
+    assert_eq!(files(&directory, "live"), ["asia.txt", "eu.txt", "us.txt"]);
+    assert!(read(&directory, "news.txt").contains("v1.4.0 is out, dear customers (see CHG-1042)"));
+}
+
+#[test]
+fn a_no_at_the_last_gate_of_the_demo_takes_everything_back() {
+    let (directory, told) = try_it("demo.yaml", &[], &["approve", "reject"]);
+    assert_eq!(told.state(), "undone", "{told:?}");
+    let undone = told.steps("undo.done");
+    assert_eq!((undone.first(), undone.last()), (Some(&"canary"), Some(&"checkout")));
+    assert_eq!(files(&directory, ""), [".cuelight"]);
+}
+
+#[test]
+fn etl_reads_as_many_files_as_there_are_and_adds_them_up() {
+    let source = root().join("examples/data/sales");
+    let source = format!("source={}", source.display());
+    let (directory, told) = try_it("etl.yaml", &["-i", &source], &[]);
+    assert_eq!(told.state(), "completed", "{told:?}");
+    assert_eq!(told.output("clean", "rows"), &serde_json::json!([8, 7, 7]));
+    assert_eq!(told.output("load", "rows"), 22);
+    let items = "item,pieces,cents\ncoffee,374,311190\ncups,19,22000\ntea,55,25020\n";
+    assert_eq!(read(&directory, "etl-example/items.csv"), items);
+    assert_eq!(read(&directory, "etl-example/broken/porto.csv"), "porto,9,2026-13-07,coffee,1,750\n");
+
+    let told = again(&directory, "etl.yaml", &["-i", &source, "-i", "broken_max=5"], &[]);
+    assert_eq!((told.state(), told.code), ("undone", Some(1)), "{told:?}");
+    assert_eq!(files(&directory, "etl-example/clean"), [""; 0]);
+}
+
+#[test]
+fn fanout_counts_in_two_hundred_steps() {
+    let (_directory, told) = try_it("fanout.yaml", &[], &[]);
+    assert_eq!(told.state(), "completed", "{told:?}");
+    assert_eq!(told.steps("step.completed").len(), 202);
+    assert_eq!(told.output("sum", "sum"), 17_984);
+}
+
+#[test]
+fn backup_verifies_its_copy_takes_back_a_bad_one_and_asks_before_it_deletes() {
+    let copies = "backup-example/copies";
+    let (directory, told) = try_it("backup.yaml", &[], &[]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert_eq!(files(&directory, copies).len(), 1);
+
+    let told = again(&directory, "backup.yaml", &["-i", "drill=true"], &[]);
+    assert_eq!(told.state(), "undone", "{told:?}");
+    assert_eq!((told.steps("step.failed"), told.steps("undo.done")), (vec!["verify"], vec!["copy"]));
+    assert_eq!(files(&directory, copies).len(), 1, "the copy before it is untouched");
+
+    let told = again(&directory, "backup.yaml", &["-i", "keep=1"], &["reject"]);
+    assert_eq!((told.state(), told.code), ("partially-completed", Some(5)), "{told:?}");
+    assert_eq!(files(&directory, copies).len(), 2);
+
+    let told = again(&directory, "backup.yaml", &["-i", "keep=1"], &["approve"]);
+    assert_eq!(told.state(), "completed", "{told:?}");
+    assert_eq!(files(&directory, copies).len(), 1);
+}
+
+#[test]
+fn cleanup_asks_only_about_many_files_and_a_no_brings_them_back() {
+    let (directory, told) = try_it("cleanup.yaml", &["-i", "unasked_max=2"], &["reject"]);
+    assert_eq!(told.state(), "undone", "{told:?}");
+    assert_eq!(files(&directory, "cleanup-example/reports").len(), 6);
+    assert_eq!(files(&directory, "cleanup-example"), ["reports"]);
+
+    let told = again(&directory, "cleanup.yaml", &[], &[]);
+    assert_eq!(told.state(), "completed", "{told:?}");
+    assert_eq!(files(&directory, "cleanup-example/reports"), ["5.txt", "6.txt"]);
+}
+
+#[test]
+fn incident_treats_records_and_undoes_when_it_is_not_over() {
+    let (directory, told) = try_it("incident.yaml", &[], &["approve", "approve"]);
+    assert_eq!(told.state(), "completed", "{told:?}");
+    assert_eq!(files(&directory, "incident-example/logs"), ["quiet.log", "shop.log", "shop.log.gz"]);
+    assert_eq!(read(&directory, "incident-example/logs/shop.log"), "");
+    assert!(read(&directory, "incident-example/r-1.md").contains("Severity: major."));
+
+    let (directory, told) = try_it("incident.yaml", &[], &["approve", "reject"]);
+    assert_eq!((told.state(), told.steps("undo.done")), ("undone", vec!["compress"]), "{told:?}");
+    assert_eq!(files(&directory, "incident-example/logs"), ["quiet.log", "shop.log"]);
+    assert_eq!(read(&directory, "incident-example/logs/shop.log").lines().count(), 20_000);
+}
+
+#[test]
+fn deploy_goes_live_and_goes_back_in_reverse_order() {
+    let (directory, told) = try_it("deploy.yaml", &["-i", "version=v1.0.0"], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    let current = directory.path().join("deploy-example/current");
+    assert_eq!(fs::read_link(&current).expect("a link"), Path::new("releases/v1.0.0"));
+
+    let told = again(&directory, "deploy.yaml", &["-i", "version=v1.1.0", "-i", "broken=true"], &["approve"]);
+    assert_eq!(told.state(), "undone", "{told:?}");
+    assert_eq!(told.steps("undo.done"), ["switch", "unpack", "pack"]);
+    assert!(told.steps("step.completed").contains(&"aftermath"), "it says what is live, whatever happened");
+    assert_eq!(fs::read_link(&current).expect("a link"), Path::new("releases/v1.0.0"));
+    assert_eq!(files(&directory, "deploy-example/releases"), ["v1.0.0"]);
+}
+
+/// A program of the machine; none when it is not here.
+#[expect(clippy::disallowed_methods, reason = "a checkout is made for the example")]
+fn program(directory: &Path, words: &[&str]) -> Option<String> {
+    let output = Command::new(words[0]).args(&words[1..]).current_dir(directory).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[test]
+fn release_builds_tests_and_tags_and_an_undo_takes_the_tag_away() {
+    let directory = TempDir::new().expect("a directory");
+    let at = directory.path();
+    if program(at, &["git", "init", "--quiet"]).is_none() {
+        println!("skipped: git is not here");
+        return;
+    }
+    fs::create_dir(at.join("src")).expect("a directory");
+    let lib = "/// One more.\npub fn more(it: u32) -> u32 {\n    it + 1\n}\n\n#[test]\nfn one_is_more_than_none() {\n    assert_eq!(more(0), 1);\n}\n";
+    fs::write(at.join("src/lib.rs"), lib).expect("a file");
+    let manifest = "[package]\nname = \"small\"\nversion = \"0.3.1\"\nedition = \"2021\"\n\n[workspace]\n";
+    fs::write(at.join("Cargo.toml"), manifest).expect("a file");
+    program(at, &["git", "add", "."]).expect("git add");
+    let author =
+        ["git", "-c", "user.name=ann", "-c", "user.email=ann@localhost", "commit", "-qm", "a small crate"];
+    program(at, &author).expect("git commit");
+
+    let told = again(&directory, "release.yaml", &[], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert_eq!(told.output("preflight", "tag"), "v0.3.1");
+    let commit = program(at, &["git", "rev-parse", "HEAD"]);
+    assert_eq!(program(at, &["git", "rev-parse", "v0.3.1^{commit}"]), commit);
+    assert_eq!(
+        program(at, &["git", "tag", "-n", "--list"]).as_deref(),
+        Some("v0.3.1          Release v0.3.1")
+    );
+    assert!(
+        at.join("target/release").is_dir() && at.join("target/debug").is_dir(),
+        "it was built and tested"
+    );
+
+    let told = again(&directory, "release.yaml", &[], &[]);
+    assert_eq!((told.state(), told.steps("step.failed")), ("failed", vec!["preflight"]), "{told:?}");
+
+    let undone = say(at, &["undo", "r-1", "--reason", "too early"]);
+    assert!(undone.status.success(), "{}", String::from_utf8_lossy(&undone.stderr));
+    say(at, &["logs", "r-1", "--follow"]);
+    assert_eq!(program(at, &["git", "tag", "--list"]).as_deref(), Some(""));
 }

@@ -3,13 +3,13 @@
 
 use cuelight::{
     base::{
-        DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Seq, Severity,
-        Span, StepIx, Timestamp, Value, ValueMap, sha256,
+        DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Seq,
+        Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
     },
     engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, DoubtAnswer, Event, Fact, Facts, Failure, GateEvent,
-        GateState, Outcome, Proof, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, UndoEvent, Verdict, Vote,
-        WaitReason, Why,
+        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, DoubtAnswer, Event, Fact, Facts, Failure,
+        GateEvent, GateState, Outcome, Proof, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, UndoEvent,
+        Verdict, Vote, WaitReason, Why,
     },
     plan::{EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -50,12 +50,17 @@ pub(super) fn page(source: &str) -> String {
     let mut out = TOP.to_owned();
     for (noun, title, example) in NOUNS {
         write!(out, "\n## {title}\n\n| type | what happened | `data` |\n|---|---|---|\n").expect("text");
-        let mut left: BTreeMap<String, &Event> =
-            samples.iter().filter(|it| noun_of(&it.fact) == *noun).map(|it| (variant_of(&it.fact), it)).collect();
+        let mut left: BTreeMap<String, &Event> = samples
+            .iter()
+            .filter(|it| noun_of(&it.fact) == *noun)
+            .map(|it| (variant_of(&it.fact), it))
+            .collect();
         for declared in declared(source, noun) {
             let sample = left.remove(&declared.name);
-            let sample = sample.unwrap_or_else(|| panic!("give {noun}::{} a sample in {}", declared.name, file!()));
-            writeln!(out, "| `{}` | {} | {} |", word(sample), declared.doc, fields(&declared.fields)).expect("text");
+            let sample =
+                sample.unwrap_or_else(|| panic!("give {noun}::{} a sample in {}", declared.name, file!()));
+            writeln!(out, "| `{}` | {} | {} |", word(sample), declared.doc, fields(&declared.fields))
+                .expect("text");
         }
         assert!(left.is_empty(), "{noun} has no variants {:?}", left.keys());
         let shown = samples.iter().find(|it| word(it) == *example).expect("an example of each noun");
