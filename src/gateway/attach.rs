@@ -231,6 +231,7 @@ impl Keeper {
         let closing = self.closing.clone();
         let for_ever = async {
             while self.serve(&mut line).await {
+                self.release_all();
                 let why = "the line to the engine broke; trying to reach it again".to_owned();
                 self.seen.send_modify(|seen| seen.trouble = Some(Trouble::Lost(why)));
                 line = self.call_again().await;
@@ -329,6 +330,13 @@ impl Keeper {
         }
     }
 
+    /// What was answered holds, also when the line broke before the events of it came: the engine may have gone for good.
+    fn release_all(&mut self) {
+        for (_, answer, reply) in self.held.drain(..) {
+            drop(reply.send(answer));
+        }
+    }
+
     async fn call_again(&mut self) -> Line<Tell, Ask> {
         let mut pause = RETRY_MIN;
         loop {
@@ -355,7 +363,6 @@ impl Keeper {
         {
             drop(open.reply.send(Answer::Reply(Box::new(Reply::NotRecorded(why.to_owned())))));
         }
-        // What was recorded is in the log, which the new engine has: these come out in time.
     }
 }
 

@@ -106,11 +106,12 @@ impl Seat {
                     Some(Ask::Question { number, question }) => {
                         let Ok(turn) = free.clone().acquire_owned().await else { return };
                         let (desk, outgoing) = (self.desk.clone(), self.line.outgoing.clone());
-                        self.tasks.spawn(until(gone.clone(), async move {
+                        // Not cut off when the engine goes: whoever has asked is answered, also by a no.
+                        self.tasks.spawn(async move {
                             let answer = answer(&desk, question).await;
                             drop(outgoing.send(Tell::Answer { number, answer }).await);
                             drop(turn);
-                        }));
+                        });
                     }
                 },
             }
