@@ -1,6 +1,7 @@
 //! One test binary; every module is one way we test. Text in, text out; no sleeps, no network, no order.
 
 mod architecture;
+mod console;
 mod dag;
 mod definition;
 mod docs;

@@ -1,0 +1,259 @@
+//! One afternoon of a payments team, told as commands to the real engine; the board is folded from its events. The
+//! clock stands where it is put.
+
+use cuelight::{
+    base::{AttemptId, FailureMode, RunId, Seq, Span, Timestamp, ValueMap},
+    definition::{Files, read},
+    engine::{
+        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Event, Fact, Failure, Launching, Outcome, Proof, World,
+    },
+    plan::lower,
+    projection::Board,
+};
+use std::sync::Arc;
+
+/// An engine on a stage: it does what it is told, when it is told.
+pub struct Stage {
+    pub world: World,
+    pub board: Board,
+    pub now: Timestamp,
+    running: Vec<AttemptId>,
+    seq: u64,
+}
+
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _path: &str) -> Result<String, String> {
+        Err("there is no such file".to_owned())
+    }
+}
+
+pub fn actor(name: &str) -> Actor {
+    let uid = name.bytes().map(u32::from).sum();
+    Actor { name: name.to_owned(), proof: Proof::OsUser(uid), groups: vec!["ops".to_owned()], channel: Channel::Command }
+}
+
+pub fn instant(text: &str) -> Timestamp {
+    format!("2025-06-12T{text}Z").parse().expect("an instant")
+}
+
+impl Stage {
+    pub fn at(clock: &str) -> Self {
+        Self { world: World::default(), board: Board::default(), now: instant(clock), running: Vec::new(), seq: 0 }
+    }
+
+    pub fn command(&mut self, command: Command) {
+        let mut events = Vec::new();
+        self.world.handle(command, self.now, &mut events).unwrap_or_else(|refusal| panic!("{refusal}"));
+        self.fold(&events);
+    }
+
+    fn fold(&mut self, events: &[Event]) {
+        for event in events {
+            self.seq += 1;
+            self.board.apply(Seq(self.seq), event);
+            if let Fact::Attempt(run, step, number, what) = &event.fact {
+                let attempt = AttemptId { run: *run, step: *step, number: *number };
+                match what {
+                    AttemptEvent::Started { .. } => self.running.push(attempt),
+                    AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => self.running.retain(|it| *it != attempt),
+                }
+            }
+        }
+    }
+
+    pub fn launch(&mut self, by: &str, workflow: &str) -> RunId {
+        let (read, findings) = read("main.yaml", workflow, &NoFiles);
+        let workflow = read.unwrap_or_else(|| panic!("{findings:#?}"));
+        let plan = lower(&workflow, ValueMap::new()).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let before = self.board.run_count();
+        self.command(Command::Launch(Box::new(Launching {
+            plan,
+            by: actor(by),
+            seed: 7,
+            cause: CauseOfLaunch::Asked,
+            trace: format!("t-{before}"),
+        })));
+        self.board.summaries().last().expect("just launched").id
+    }
+
+    /// Time passes; what is due happens on its way.
+    pub fn pass(&mut self, seconds: u64) {
+        let until = self.now + Span::seconds(seconds);
+        while let Some(due) = self.world.deadline().filter(|it| *it <= until) {
+            self.now = due.max(self.now);
+            self.command(Command::Wake);
+        }
+        self.now = until;
+    }
+
+    fn end(&mut self, run: RunId, step: &str, outcome: Outcome) {
+        let view = self.board.run(run).expect("known");
+        let of_step = |it: &&AttemptId| it.run == run && view.step_id(it.step) == step;
+        let attempt = *self.running.iter().find(of_step).unwrap_or_else(|| panic!("{run} {step} does not run"));
+        self.command(Command::AttemptEnded { attempt, outcome: Box::new(outcome) });
+    }
+
+    pub fn ok(&mut self, run: RunId, steps: &str) {
+        for step in steps.split_whitespace() {
+            let outcome = Outcome { exit_code: Some(0), ran_for: Span::seconds(2), output_bytes: 812, ..Outcome::default() };
+            self.end(run, step, outcome);
+        }
+    }
+
+    pub fn fail(&mut self, run: RunId, step: &str, mode: FailureMode, message: &str) {
+        let failure = Failure { mode, message: message.to_owned(), tail: String::new(), not_started: false };
+        let outcome = Outcome { failure: Some(failure), exit_code: Some(1), ..Outcome::default() };
+        self.end(run, step, outcome);
+    }
+
+    /// All that runs ends well, until nothing does, at most so many.
+    pub fn drain(&mut self, run: RunId, most: usize) {
+        for _ in 0..most {
+            let Some(attempt) = self.running.iter().find(|it| it.run == run).copied() else { break };
+            let outcome = Outcome { exit_code: Some(0), ..Outcome::default() };
+            self.command(Command::AttemptEnded { attempt, outcome: Box::new(outcome) });
+        }
+    }
+
+    pub fn board(&self) -> Arc<Board> {
+        Arc::new(self.board.clone())
+    }
+}
+
+pub const SETTLE: &str = r"
+name: payments/settle
+on-failure: compensate
+budget: {calls: 200}
+steps:
+  - {id: fetch_batch, run: fetch, undo: unlock, effect: idempotent}
+  - {id: check_fraud, needs: fetch_batch, run: score, effect: pure}
+  - {id: validate, needs: fetch_batch, run: check, matrix: {part: [1, 2, 3, 4]}, effect: pure}
+  - {id: fx_rates, needs: fetch_batch, run: rates, effect: pure}
+  - {id: build_refunds, needs: [check_fraud, validate, fx_rates], run: build, effect: idempotent}
+  - id: approve_refunds
+    needs: build_refunds
+    gate:
+      prompt: Pay 48 refunds, 48 210.00 EUR?
+      risk: irreversible
+      require: [{count: 2}]
+      timeout: 30m
+  - {id: pay_out, needs: approve_refunds, run: pay}
+  - {id: notify, needs: pay_out, run: mail, matrix: {part: [1, 2, 3, 4]}}
+  - {id: ledger_post, needs: pay_out, run: post, effect: idempotent}
+  - {id: close_batch, needs: [notify, ledger_post], run: close, effect: idempotent}
+";
+
+const ETL: &str = r#"
+name: etl/orders-daily
+max-parallel: 4
+steps:
+  - {id: plan_day, run: plan, effect: pure}
+  - {id: src_shop, needs: plan_day, run: shop, effect: pure}
+  - {id: src_app, needs: plan_day, run: app, effect: pure}
+  - {id: src_pos, needs: plan_day, run: pos, effect: pure}
+  - {id: merge_raw, needs: [src_shop, src_app, src_pos], run: merge, effect: idempotent}
+  - {id: load_partition, needs: merge_raw, run: load, matrix: {part: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40]}, effect: idempotent, on-error: continue, retry: {max-attempts: 2, delay: 30s}}
+  - {id: check_totals, needs: load_partition, run: totals, if: always(), effect: pure}
+  - {id: publish, needs: check_totals, run: publish}
+  - {id: report, needs: publish, run: report, matrix: {part: [1, 2, 3]}}
+"#;
+
+const SCORE: &str = r"
+name: ml/score-customers
+steps:
+  - {id: features, run: make, effect: pure}
+  - {id: train, needs: features, run: train, effect: pure}
+  - {id: explain, needs: train, run: explain, effect: pure}
+";
+
+const SYNC: &str = r"
+name: crm/sync-contacts
+steps:
+  - {id: login, run: login, effect: pure}
+  - {id: sync_page_7, needs: login, run: sync, effect: idempotent, retry: {max-attempts: 5, delay: 60s}}
+  - {id: finish, needs: sync_page_7, run: finish}
+";
+
+const ROTATE: &str = r"
+name: infra/rotate-keys
+steps:
+  - {id: make_keys, run: make, effect: pure}
+  - id: rotate_prod_keys
+    needs: make_keys
+    gate: {prompt: Rotate the keys of PROD?, risk: externally-reversible}
+  - {id: rotate, needs: rotate_prod_keys, run: rotate}
+";
+
+const REFUNDS: &str = r"
+name: payments/refunds
+on-failure: stop
+steps:
+  - {id: lock, run: lock, effect: idempotent}
+  - {id: call_bank, needs: lock, run: bank, effect: idempotent}
+  - {id: book, needs: call_bank, run: book}
+";
+
+const BACKUP: &str = r"
+name: infra/backup
+steps:
+  - {id: dump, run: dump, effect: pure}
+  - {id: verify, needs: dump, run: verify, effect: pure}
+";
+
+/// The afternoon: gates, retries, failures and all else that a list of runs can show. It is 12:04:31.
+pub fn afternoon() -> Stage {
+    let mut stage = Stage::at("10:04:31");
+    let backup = stage.launch("cron", BACKUP);
+    stage.pass(20);
+    stage.drain(backup, 9);
+    stage.pass(40);
+    let refunds = stage.launch("cron", REFUNDS);
+    stage.pass(5);
+    stage.ok(refunds, "lock");
+    stage.pass(60);
+    stage.fail(refunds, "call_bank", FailureMode::SystemTimeout, "the bank did not answer within 60 s");
+    stage.pass(4_900);
+    let etl = stage.launch("cron", ETL);
+    stage.pass(10);
+    stage.ok(etl, "plan_day");
+    stage.pass(100);
+    stage.ok(etl, "src_shop src_app src_pos");
+    stage.pass(60);
+    stage.ok(etl, "merge_raw");
+    let cancelled = stage.launch("jon", SCORE);
+    stage.pass(30);
+    stage.command(Command::Cancel { run: cancelled, by: actor("jon"), reason: "wrong day".to_owned(), undo: false });
+    stage.drain(cancelled, 1);
+    stage.pass(900);
+    let settle = stage.launch("bot-settle", SETTLE);
+    stage.pass(5);
+    stage.ok(settle, "fetch_batch");
+    stage.pass(10);
+    stage.ok(settle, "check_fraud fx_rates validate[1] validate[2] validate[3] validate[4]");
+    stage.pass(400);
+    stage.drain(etl, 12);
+    let score = stage.launch("cron", SCORE);
+    stage.pass(45);
+    stage.ok(score, "features");
+    stage.pass(60);
+    stage.ok(settle, "build_refunds");
+    stage.pass(100);
+    let rotate = stage.launch("mira", ROTATE);
+    stage.pass(8);
+    stage.ok(rotate, "make_keys");
+    let sync = stage.launch("api", SYNC);
+    stage.pass(3);
+    stage.ok(sync, "login");
+    stage.drain(etl, 6);
+    stage.pass(30);
+    stage.fail(etl, "load_partition[19]", FailureMode::AgentValidation, "UNIQUE order_id=77120");
+    stage.pass(9);
+    stage.fail(sync, "sync_page_7", FailureMode::PolicyRateLimit, "429 Too Many Requests");
+    stage.pass(8);
+    let fixed = instant("12:04:31");
+    let left = fixed.since(stage.now);
+    stage.pass(left.0 / 1000);
+    stage
+}

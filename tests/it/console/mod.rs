@@ -1,0 +1,92 @@
+//! Keys in, screen out: the console over boards that the real engine made. No terminal, no clock, no waiting.
+
+mod fixture;
+mod safety;
+mod screens;
+mod shapes;
+
+use cuelight::{
+    base::{Span, Timestamp},
+    console::{
+        Danger, Glyphs, Keymap, LookOfScreen, Message, Model, Seat, Theme, Wish, draw, parse_keys, to_text, update,
+    },
+    engine::{Channel, Refusal},
+};
+use fixture::{Stage, actor, afternoon};
+use ratatui::{buffer::Buffer, layout::Rect};
+use std::sync::Arc;
+
+/// A console, and the engine it looks at.
+struct Console {
+    model: Model,
+    stage: Stage,
+    at: Timestamp,
+}
+
+impl Console {
+    fn new(stage: Stage, width: u16, height: u16) -> Self {
+        let mut mira = actor("mira");
+        mira.channel = Channel::Console;
+        let seat = Seat {
+            actor: mira,
+            environment: "PROD".to_owned(),
+            danger: Danger::Production,
+            place: "local".to_owned(),
+            read_only: false,
+        };
+        let look = LookOfScreen { theme: "dark".to_owned(), glyphs: Glyphs::default() };
+        let at = stage.now;
+        let model = Model::new(seat, look, Arc::new(Keymap::default()), (width, height), at);
+        let mut console = Self { model, stage, at };
+        console.see();
+        console
+    }
+
+    fn of_afternoon(width: u16, height: u16) -> Self {
+        Self::new(afternoon(), width, height)
+    }
+
+    /// The newest board reaches the screen.
+    fn see(&mut self) -> Vec<Wish> {
+        self.send(Message::Board(self.stage.board()))
+    }
+
+    /// A message, and the answers of the engine to what it asks.
+    fn send(&mut self, message: Message) -> Vec<Wish> {
+        let wishes = update(&mut self.model, message);
+        for wish in &wishes {
+            if let Wish::Preview { request, command } = wish {
+                let outcome: Result<_, Refusal> = self.stage.world.preview((**command).clone(), self.at);
+                let more = update(&mut self.model, Message::Preview { request: *request, outcome });
+                assert!(more.is_empty(), "{more:?}");
+            }
+        }
+        wishes
+    }
+
+    /// Keys, parted by blanks, each a second after the one before and after a frame was drawn.
+    fn press(&mut self, keys: &str) -> Vec<Wish> {
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let mut all = Vec::new();
+        for press in parse_keys(keys).expect("keys") {
+            self.at = self.at + Span(1_000);
+            all.extend(self.send(Message::Drawn(self.at)));
+            self.at = self.at + Span(400);
+            all.extend(self.send(Message::Key { press, repeat: false, at: self.at }));
+        }
+        all
+    }
+
+    fn draw(&self, theme: &Theme) -> Buffer {
+        let (width, height) = self.model.size;
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+        draw(&self.model, theme, &mut buf);
+        buf
+    }
+
+    fn text(&self) -> String {
+        to_text(&self.draw(&Theme::default()))
+    }
+}
