@@ -6,7 +6,9 @@
 mod ask;
 mod dag;
 mod dialog;
+mod event_loop;
 mod field;
+mod hangup;
 mod intent;
 mod keymap;
 mod layout;
@@ -16,6 +18,7 @@ mod model;
 mod picture;
 mod query;
 mod sign;
+mod terminal;
 mod text;
 mod theme;
 mod update;
@@ -28,6 +31,7 @@ pub use dag::{
     Shown, ShownNode, Zoom, fold, layout, neighbourhood, paint, paint_map,
 };
 pub use dialog::{About, Dialog, DialogFact, DialogField, Focus, Preview, Proof, Reaction, Step};
+pub use event_loop::{ConsoleOptions, Leave, run_console};
 pub use field::Field;
 pub use intent::{Group, Intent, Level};
 pub use keymap::{Binding, Found, Hint, Keymap, KeymapError, Scope, parse_keys};

@@ -444,6 +444,21 @@ impl Model {
         self.pending.values().any(|it| it.run == Some(run))
     }
 
+    /// What the window is called: where, and what needs somebody.
+    pub fn window_title(&self) -> String {
+        let gates = self.board.open_gates().count();
+        let failed = self.rung.1;
+        let count = |sign: &str, count: u64| if count == 0 { String::new() } else { format!(" {sign}{count}") };
+        let gates = count(self.look.glyphs.pick("◆", "G"), gates as u64);
+        let failed = count(self.look.glyphs.pick("✗", "x"), u64::from(failed));
+        format!("cuelight {}{gates}{failed}", self.seat.environment)
+    }
+
+    /// Whether somebody looks at the terminal, as far as it tells.
+    pub const fn has_focus(&self) -> bool {
+        self.has_focus
+    }
+
     /// When the screen changes although nothing arrives: a visible age, a toast that goes away.
     pub fn deadline(&self) -> Option<Timestamp> {
         let toast = self.toasts.iter().map(|it| it.until).min();

@@ -52,12 +52,13 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
         Message::Preview { request, outcome } => asking::previewed(model, request, outcome),
-        Message::Sheet { .. } | Message::Output { .. } => {}
+        Message::Sheet { .. } | Message::Output { .. } => return wishes,
         Message::Ring => wishes.push(Wish::Bell),
         Message::Drawn(at) => {
             if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
                 dialog.drawn(at);
             }
+            return wishes;
         }
         Message::Tick(now) => tick(model, now),
         Message::Hangup => wishes.push(Wish::Quit),

@@ -27,7 +27,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
     let out = Output::new(cli.everywhere.color, no_color);
     let config = Config::read(&cli.everywhere)?;
     let screen = screen::Look::new(&config, &cli.everywhere, no_color);
-    let Some(command) = cli.command else { return screen::console(&config, &screen).await };
+    let Some(command) = cli.command else { return screen::bare(&config, &screen).await };
     match command {
         Command::Run(args) => screen::run(&config, out, &screen, &args).await,
         Command::Demo(args) => screen::demo(&config, out, &screen, &args).await,

@@ -9,7 +9,8 @@ use crate::{
         output::{Output, say},
         wiring::{self, Seat},
     },
-    base::RunId,
+    base::{RunId, safe_text},
+    console::{self, ConsoleOptions, Danger, Depth, Glyphs, Keymap, Leave, LookOfScreen, Theme, run_console},
     engine::Channel,
     runtime::{Desk, Source},
     store::Workspace,
@@ -21,6 +22,11 @@ use std::{fs, io::IsTerminal, path::PathBuf, process::ExitCode};
 pub(super) struct Look {
     theme: String,
     ascii: bool,
+    depth: Depth,
+    environment: String,
+    /// Where the user's own keys and pictures are.
+    keymap: Option<PathBuf>,
+    pictures: PathBuf,
     /// Why there can be no screen, if there can be none.
     no_screen: Option<&'static str>,
 }
@@ -41,13 +47,17 @@ impl Look {
         Self {
             theme: theme.unwrap_or_else(|| if no_color { "mono" } else { "terminal" }.to_owned()),
             ascii: everywhere.screen.ascii || term == "linux" || !utf8,
+            depth: depth(config, term, no_color),
+            environment: config.variable("CUELIGHT_ENVIRONMENT").unwrap_or("DEV").to_owned(),
+            keymap: config_dir(config).map(|it| it.join("keymap.toml")),
+            pictures: config.here.clone(),
             no_screen,
         }
     }
 }
 
 /// The console on this workspace.
-pub(super) async fn console(config: &Config, look: &Look) -> Outcome {
+pub(super) async fn bare(config: &Config, look: &Look) -> Outcome {
     needs_screen(look)?;
     let workspace = config.find_or_make()?;
     let seat = wiring::own_or_attach(config, &workspace, Channel::Console).await?;
@@ -147,12 +157,107 @@ fn needs_screen(look: &Look) -> Result<(), Trouble> {
     }
 }
 
-/// The screen, until it is left.
+/// The screen, until it is left. A terminal that goes away ends the screen and not the runs.
 async fn open(seat: Seat, look: &Look, run: Option<RunId>) -> Outcome {
-    let _ = (look, run, seat.place());
-    for line in run::farewell(&seat) {
-        say(&line);
+    let left = match options(look, run) {
+        Ok(options) => run_console(seat.desk.clone(), place_at(&seat, look), options).await,
+        Err(trouble) => {
+            seat.leave().await;
+            return Err(trouble);
+        }
+    };
+    match left {
+        Ok(Leave::Left | Leave::Signalled) => {
+            for line in run::farewell(&seat) {
+                say(&line);
+            }
+            seat.leave().await;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Leave::HungUp) => {
+            go_on_without_screen(&seat).await;
+            seat.leave().await;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(why) => {
+            seat.leave().await;
+            Err(Trouble::failed(format!("could not show the console: {why}")))
+        }
     }
-    seat.leave().await;
-    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs of an engine of our own go on until nothing is open; others can attach meanwhile.
+async fn go_on_without_screen(seat: &Seat) {
+    if seat.engine.is_none() {
+        return;
+    }
+    let mut boards = seat.desk.boards();
+    while boards.borrow_and_update().board.open_runs().next().is_some() {
+        if boards.changed().await.is_err() {
+            break;
+        }
+    }
+}
+
+fn place_at(seat: &Seat, look: &Look) -> console::Seat {
+    let environment = safe_text(&look.environment);
+    let lower = environment.to_lowercase();
+    let danger = if lower.contains("prod") {
+        Danger::Production
+    } else if lower.contains("stag") || lower.contains("test") {
+        Danger::Staging
+    } else {
+        Danger::Development
+    };
+    let place = seat.place().to_owned();
+    console::Seat { actor: seat.actor.clone(), environment, danger, read_only: place == "recorded", place }
+}
+
+fn options(look: &Look, run: Option<RunId>) -> Result<ConsoleOptions, Trouble> {
+    let keys = match look.keymap.as_ref().map(|it| (it, fs::read_to_string(it))) {
+        Some((path, Ok(text))) => Keymap::with_user(&text).map_err(|problems| {
+            let problems: Vec<String> = problems.iter().map(|it| format!("{}: {it}", path.display())).collect();
+            Trouble::usage(problems.join("\n"))
+        })?,
+        Some((_, Err(_))) | None => Keymap::default(),
+    };
+    let (theme, own_theme) = theme(&look.theme)?;
+    let pictures = look.pictures.clone();
+    let export = move |name: &str, content: &str| {
+        let path = pictures.join(name);
+        fs::write(&path, content).map_err(|it| format!("could not save {}: {it}", path.display()))?;
+        Ok(path.display().to_string())
+    };
+    let glyphs = Glyphs { ascii: look.ascii };
+    let look_of_screen = LookOfScreen { theme, glyphs };
+    Ok(ConsoleOptions { look: look_of_screen, own_theme, depth: look.depth, keys, run, export: Box::new(export) })
+}
+
+/// A theme by name, or from a file.
+fn theme(name: &str) -> Result<(String, Option<Theme>), Trouble> {
+    if Theme::built_in(name).is_some() {
+        return Ok((name.to_owned(), None));
+    }
+    let text = fs::read_to_string(name).map_err(|it| {
+        let known = Theme::names().collect::<Vec<_>>().join(", ");
+        Trouble::usage(format!("could not read the theme {name}: {it}; built in are {known}"))
+    })?;
+    let theme = Theme::parse(&text, None).map_err(|it| Trouble::usage(format!("{name}: {it}")))?;
+    Ok((theme.name().to_owned(), Some(theme)))
+}
+
+fn depth(config: &Config, term: &str, no_color: bool) -> Depth {
+    let truecolor = config.variable("COLORTERM").is_some_and(|it| it == "truecolor" || it == "24bit");
+    match () {
+        () if no_color => Depth::None,
+        () if truecolor => Depth::Truecolor,
+        () if term.contains("256") => Depth::Indexed256,
+        () => Depth::Ansi16,
+    }
+}
+
+fn config_dir(config: &Config) -> Option<PathBuf> {
+    let own = config.variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
+    let home = || config.variable("HOME").map(|it| PathBuf::from(it).join(".config"));
+    own.or_else(home).map(|it| it.join("cuelight"))
 }

@@ -1,0 +1,55 @@
+//! A terminal that goes away: seen by a thread of its own, because the reader of keys would spin on it.
+//!
+//! What follows from it is decided by the loop: the screen ends, the runs go on.
+
+use rustix::event::{PollFd, PollFlags, poll};
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    thread::JoinHandle,
+};
+
+/// Watches a terminal until it is dropped.
+#[derive(Debug)]
+pub(super) struct HangupWatch {
+    /// Closing this end wakes the thread.
+    wake: Option<UnixStream>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HangupWatch {
+    /// Begins to watch; calls `gone` once when the terminal has gone away.
+    pub(super) fn start(gone: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let terminal: OwnedFd = rustix::io::dup(rustix::stdio::stdin())?;
+        let (wake, woken) = UnixStream::pair()?;
+        let watch = move || {
+            let mut fds = [PollFd::new(&terminal, PollFlags::empty()), PollFd::new(&woken, PollFlags::IN)];
+            while let Err(rustix::io::Errno::INTR) = poll(&mut fds, None) {}
+            if !fds[0].revents().is_empty() && fds[1].revents().is_empty() {
+                gone();
+            }
+        };
+        let thread = std::thread::Builder::new().name("hangup".to_owned()).spawn(watch)?;
+        Ok(Self { wake: Some(wake), thread: Some(thread) })
+    }
+}
+
+impl Drop for HangupWatch {
+    fn drop(&mut self) {
+        drop(self.wake.take());
+        if let Some(thread) = self.thread.take() {
+            // It only watches; there is nothing to learn from how it ended.
+            let _ended = thread.join();
+        }
+    }
+}
+
+/// Puts nothing where the terminal was, so that no later write fails and no read spins.
+pub(super) fn let_go() -> io::Result<()> {
+    use rustix::fs::{Mode, OFlags, open};
+    let nothing = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    rustix::stdio::dup2_stdout(&nothing)?;
+    rustix::stdio::dup2_stderr(&nothing)?;
+    Ok(())
+}
