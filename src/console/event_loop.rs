@@ -7,15 +7,15 @@
 use crate::{
     base::{DecisionId, RunId, Span, Timestamp},
     console::{
-        Answer, Depth, Keymap, Link, Lookup, LookOfScreen, Message, Model, Seat, Sheet, Theme, Wish, draw,
+        Answer, Depth, Keymap, Link, LookOfScreen, Lookup, Message, Model, Seat, Sheet, Theme, Wish, draw,
         hangup::{self, HangupWatch},
         terminal::{self, SCREEN_THREAD, Terminal},
         update,
     },
     engine::Command,
     runtime::{
-        Clock as _, Desk, Entropy, InputText, LaunchRequest, OutputPart, Page, Reply, Request, Seen, Signal, Source,
-        SystemClock, Trouble, Want,
+        Clock as _, Desk, Entropy, InputText, LaunchRequest, OutputPart, Page, Reply, Request, Seen, Signal,
+        Source, SystemClock, Trouble, Want,
     },
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
@@ -268,7 +268,8 @@ impl<D: Desk> Screen<D> {
                 }
                 let asked = Request { id: self.entropy.request_id(), command: *command };
                 self.answers.push(
-                    async move { Message::Reply { request, answer: answer(desk.submit(asked).await) } }.boxed(),
+                    async move { Message::Reply { request, answer: answer(desk.submit(asked).await) } }
+                        .boxed(),
                 );
             }
             Wish::Preview { request, command } => self.answers.push(
@@ -284,7 +285,8 @@ impl<D: Desk> Screen<D> {
                     trace: None,
                 };
                 self.answers.push(
-                    async move { Message::Reply { request, answer: answer(desk.launch(launch).await) } }.boxed(),
+                    async move { Message::Reply { request, answer: answer(desk.launch(launch).await) } }
+                        .boxed(),
                 );
             }
             Wish::Read { request, want } => {

@@ -134,11 +134,20 @@ pub(super) struct DagLayout {
 pub(super) fn dag(model: &Model) -> DagLayout {
     let frame = frame(model.size);
     let (title, body) = split_down(frame.body, 1);
-    let shows_map = !model.dag.map_hidden;
-    match frame.width {
+    let places = dag_places(frame.width, model.size, title, body, !model.dag.map_hidden);
+    // Without anything out of sight a map says nothing.
+    let fits = model.dag.picture.as_ref().is_none_or(|it| {
+        let (width, height) = it.layout.size();
+        width <= i32::from(places.graph.width) && height <= i32::from(places.graph.height)
+    });
+    if fits { dag_places(frame.width, model.size, title, body, false) } else { places }
+}
+
+fn dag_places(width: Width, size: (u16, u16), title: Rect, body: Rect, shows_map: bool) -> DagLayout {
+    match width {
         Width::TooSmall => DagLayout::default(),
         Width::One => {
-            let side = if model.size.1 < 24 { 0 } else { 3 };
+            let side = if size.1 < 24 { 0 } else { 3 };
             let (graph, side) = split_down(body, body.height - side);
             let map = Rect::new(
                 graph.right().saturating_sub(18),

@@ -45,5 +45,5 @@ pub use sign::Mark;
 pub use text::{Glyphs, put, put_right, put_untrusted};
 pub use theme::{Depth, Kind, Role, Theme, ThemeError};
 pub use update::update;
-pub use view::{draw, picture_of, text_of};
+pub use view::{draw, picture_of, status_line, text_of};
 pub use widget::{PaneLook, centred, dialog, fill, gauge, meter_role, pane, sparkline};

@@ -448,7 +448,8 @@ impl Model {
     pub fn window_title(&self) -> String {
         let gates = self.board.open_gates().count();
         let failed = self.rung.1;
-        let count = |sign: &str, count: u64| if count == 0 { String::new() } else { format!(" {sign}{count}") };
+        let count =
+            |sign: &str, count: u64| if count == 0 { String::new() } else { format!(" {sign}{count}") };
         let gates = count(self.look.glyphs.pick("◆", "G"), gates as u64);
         let failed = count(self.look.glyphs.pick("✗", "x"), u64::from(failed));
         format!("cuelight {}{gates}{failed}", self.seat.environment)

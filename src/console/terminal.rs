@@ -7,7 +7,9 @@ use crate::{
     base::Timestamp,
     console::{Key, Message, Mouse, Press},
 };
-use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
+use crossterm::event::{
+    Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
+};
 use futures_util::{Stream, StreamExt as _};
 use ratatui::{
     backend::{Backend as _, CrosstermBackend},
@@ -22,8 +24,7 @@ use std::{
 /// Main screen to alternate screen, title kept, focus and bracketed paste told, keys told apart where that is known.
 const ENTER: &str = "\x1b[22;0t\x1b[?1049h\x1b[?25l\x1b[?1004h\x1b[?2004h\x1b[>3u\x1b[2J";
 /// The other way round; harmless when it is sent twice.
-pub(super) const RESTORE: &str =
-    "\x1b[?2026l\x1b[<1u\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[?1004l\x1b[0m\x1b[?25h\x1b[?1049l\x1b[23;0t";
+pub(super) const RESTORE: &str = "\x1b[?2026l\x1b[<1u\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[?1004l\x1b[0m\x1b[?25h\x1b[?1049l\x1b[23;0t";
 /// Buttons and drags, never every movement.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
@@ -51,7 +52,8 @@ impl Terminal {
         install_panic_hook();
         // Styles are the theme's matter; crossterm's own reading of NO_COLOR would take reverse and bold away.
         crossterm::style::force_color_output(true);
-        let mut terminal = Self { seen: Buffer::empty(Rect::ZERO), bytes: Vec::with_capacity(FRAME_BYTES), mouse: true };
+        let mut terminal =
+            Self { seen: Buffer::empty(Rect::ZERO), bytes: Vec::with_capacity(FRAME_BYTES), mouse: true };
         terminal.take()?;
         Ok(terminal)
     }
@@ -167,7 +169,9 @@ fn install_panic_hook() {
 pub(super) const SCREEN_THREAD: &str = "screen";
 
 /// What the terminal tells, as messages; `now` says when it arrives. Ends when the terminal is gone.
-pub(super) fn messages(now: impl Fn() -> Timestamp + Send + 'static) -> impl Stream<Item = Message> + Send + Unpin {
+pub(super) fn messages(
+    now: impl Fn() -> Timestamp + Send + 'static,
+) -> impl Stream<Item = Message> + Send + Unpin {
     let events = EventStream::new().take_while(|it| std::future::ready(it.is_ok()));
     Box::pin(events.filter_map(move |event| std::future::ready(event.ok().and_then(|it| message(it, now())))))
 }
@@ -247,7 +251,8 @@ mod tests {
     /// Read back by a terminal: main screen, cursor, no mouse, no bracketed paste.
     #[test]
     fn what_restores_undoes_what_enters() {
-        let mut terminal = vt100::Parser::new(24, 80, 0);
+        let mut terminal =
+            vt100::Parser::new(24.try_into().expect("not zero"), 80.try_into().expect("not zero"), 0);
         terminal.process(ENTER.as_bytes());
         terminal.process(MOUSE_ON.as_bytes());
         assert!(terminal.screen().alternate_screen() && terminal.screen().bracketed_paste());

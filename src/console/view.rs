@@ -49,6 +49,33 @@ pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
         None => popup::continuations(&canvas, frame.body, buf),
     }
     frame::toasts(&canvas, frame.body, buf);
+    if canvas.glyphs.ascii {
+        to_ascii(buf);
+    }
+}
+
+/// The last word for terminals without other signs: whatever is left of them, also in foreign text, becomes ASCII.
+fn to_ascii(buf: &mut Buffer) {
+    for cell in buf.content.iter_mut().filter(|it| !it.symbol().is_ascii()) {
+        let plain = match cell.symbol() {
+            "·" => ".",
+            "…" => "~",
+            "×" => "x",
+            "‹" => "<",
+            "›" | "→" => ">",
+            _ => "?",
+        };
+        cell.set_symbol(plain);
+    }
+}
+
+/// The status line alone, in so many cells: what is said where a screen is not.
+pub fn status_line(model: &Model, width: u16) -> String {
+    let theme = Theme::default();
+    let mut buf = Buffer::empty(Rect::new(0, 0, width, 1));
+    let area = buf.area;
+    status::draw(&Canvas { model, theme: &theme, glyphs: model.look.glyphs }, area, &mut buf);
+    to_text(&buf).trim_end().to_owned()
 }
 
 /// The screen as text, for the clipboard.

@@ -216,7 +216,8 @@ fn place_at(seat: &Seat, look: &Look) -> console::Seat {
 fn options(look: &Look, run: Option<RunId>) -> Result<ConsoleOptions, Trouble> {
     let keys = match look.keymap.as_ref().map(|it| (it, fs::read_to_string(it))) {
         Some((path, Ok(text))) => Keymap::with_user(&text).map_err(|problems| {
-            let problems: Vec<String> = problems.iter().map(|it| format!("{}: {it}", path.display())).collect();
+            let problems: Vec<String> =
+                problems.iter().map(|it| format!("{}: {it}", path.display())).collect();
             Trouble::usage(problems.join("\n"))
         })?,
         Some((_, Err(_))) | None => Keymap::default(),
@@ -230,7 +231,14 @@ fn options(look: &Look, run: Option<RunId>) -> Result<ConsoleOptions, Trouble> {
     };
     let glyphs = Glyphs { ascii: look.ascii };
     let look_of_screen = LookOfScreen { theme, glyphs };
-    Ok(ConsoleOptions { look: look_of_screen, own_theme, depth: look.depth, keys, run, export: Box::new(export) })
+    Ok(ConsoleOptions {
+        look: look_of_screen,
+        own_theme,
+        depth: look.depth,
+        keys,
+        run,
+        export: Box::new(export),
+    })
 }
 
 /// A theme by name, or from a file.

@@ -13,9 +13,9 @@ use crate::{
     },
     engine::{
         AttemptEvent, Command, Event, Fact, GateEvent, Purpose, Refusal, RetryFrom, RunEvent, RunState,
-        StepEvent,
+        StepEvent, StepState,
     },
-    plan::OnFailure,
+    plan::{EffectClass, OnFailure, Undo, Work},
     projection::RunView,
 };
 
@@ -126,6 +126,9 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
     let fact = |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text };
     let mut facts = vec![fact("run", format!("{run} {workflow}"))];
     facts.extend(step_id.clone().map(|id| fact("step", id)));
+    if let Some(kept) = cannot_be_undone(model, run).filter(|_| intent.level() >= Level::L3) {
+        facts.push(DialogFact { name: "not undone".to_owned(), text: kept, role: Role::Warn });
+    }
     facts.push(fact("on", format!("{} ({})", model.seat.environment, model.seat.place)));
     facts.push(fact("as", model.seat.actor.name.clone()));
     facts.push(fact("same as", command_line(model, &command)));
@@ -161,6 +164,20 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
             counts_from: None,
         },
     );
+}
+
+/// Steps that are done and cannot be taken back.
+fn cannot_be_undone(model: &Model, run: RunId) -> Option<String> {
+    let run = model.board.run(run)?;
+    let stays = run.steps().filter(|(_, plan, step)| {
+        let acts = matches!(plan.work, Work::Run { .. }) && plan.effect != EffectClass::Pure;
+        acts && step.state == StepState::Completed && !matches!(plan.undo, Undo::By(_))
+    });
+    let mut names: Vec<&str> = stays.map(|(_, plan, _)| plan.id.as_str()).collect();
+    let more = names.len().saturating_sub(NAMES_MAX);
+    names.truncate(NAMES_MAX);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!names.is_empty()).then(|| format!("{}{rest}: done, with no undo", names.join(", ")))
 }
 
 /// Puts a dialog over the view.
@@ -305,16 +322,18 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
             _ => {}
         }
     }
+    let mut lines = Vec::new();
     for (verb, names) in &mut lists {
         names.dedup();
         if !names.is_empty() {
             let rest = names.len().saturating_sub(NAMES_MAX);
             let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
             names.truncate(NAMES_MAX);
-            ends.insert(0, format!("{verb} {}{more}", names.join(", ")));
+            lines.push(format!("{verb} {}{more}", names.join(", ")));
         }
     }
-    if ends.is_empty() { vec!["nothing changes at once".to_owned()] } else { ends }
+    lines.extend(ends);
+    if lines.is_empty() { vec!["nothing changes at once".to_owned()] } else { lines }
 }
 
 /// The run and step a command is about.

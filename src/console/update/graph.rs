@@ -2,11 +2,13 @@
 //! state change costs a fold and no layout.
 
 use crate::{
-    base::RunId,
+    base::{RunId, StepIx},
     console::{
-        DagGraph, DagNode, DagView, Mark, Model, View, Width, fold, layout, marks::mark_of_step,
+        DagGraph, DagNode, DagView, Mark, Model, View, Width, Zoom, fold, layout,
+        marks::{age, mark_of_step},
         model::Picture,
     },
+    engine::WaitReason,
     projection::{Graph, RunView},
 };
 use std::sync::Arc;
@@ -32,12 +34,30 @@ fn refresh_dag(model: &mut Model) {
         model.dag.view.folds.clear();
         model.dag.view.selected = first_to_look_at(&run, model);
         model.dag.scroll = (0, 0);
+        model.dag.view.zoom = zoom_for(model, &run);
     }
     let known = u32::try_from(run.len()).unwrap_or(u32::MAX);
     if model.dag.view.selected.is_none_or(|it| it >= known) {
         model.dag.view.selected = (known > 0).then_some(0);
     }
     model.dag.picture = Some(picture(model, &run, &model.dag.view, before.as_deref()));
+}
+
+/// The nearest zoom at which all of it can be seen; large ones as a tree of lines.
+fn zoom_for(model: &Model, run: &RunView) -> Zoom {
+    const CARDS_MAX: usize = 16;
+    const COMPACT_MAX: usize = 3_000;
+    match run.len() {
+        0..=CARDS_MAX => {
+            let cards = DagView { zoom: Zoom::Cards, ..DagView::default() };
+            let (width, height) = picture(model, run, &cards, None).layout.size();
+            let area = layout::dag(model).graph;
+            let fits = width <= i32::from(area.width) && height <= i32::from(area.height);
+            if fits { Zoom::Cards } else { Zoom::Compact }
+        }
+        len if len <= COMPACT_MAX => Zoom::Compact,
+        _ => Zoom::Outline,
+    }
 }
 
 /// The small picture beside the list of runs.
@@ -87,12 +107,25 @@ fn graph_of(model: &Model, run: &RunView) -> DagGraph {
             group: it.frame.map(|it| it.0),
             copy_of: it.copy_of.map(|it| it.0),
             hot: it.hot,
-            note: it.note,
+            note: note_of(model, run, &it.note, it.step),
             critical: it.critical,
         }
     };
     DagGraph {
         edges: graph.edges.iter().map(|(from, to)| (from.0, to.0)).collect(),
         nodes: graph.nodes.into_iter().map(node).collect(),
+    }
+}
+
+/// Progress or why, in at most nine cells.
+fn note_of(model: &Model, run: &RunView, note: &str, step: StepIx) -> String {
+    let Some(view) = run.step(step) else { return String::new() };
+    match view.wait() {
+        Some(WaitReason::Person(gate)) => {
+            let votes =
+                model.board.gate(*gate).map(|it| format!(" {}/{}", it.approvals().count(), it.needed()));
+            format!("{}{}", age(model.now.since(view.since)), votes.unwrap_or_default())
+        }
+        _ => note.to_owned(),
     }
 }

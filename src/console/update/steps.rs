@@ -62,15 +62,17 @@ fn keep_in_sight(model: &mut Model) {
     let axis = |scroll: i32, at: i32, size: i32, whole: i32, seen: u16| {
         let seen = i32::from(seen);
         if whole <= seen {
-            return 0;
+            return -(seen - whole) / 2;
         }
         let last = at + size + MARGIN - seen;
         // What is too large to be seen whole is seen from its begin.
         scroll.max(last).min((at - MARGIN).max(0)).clamp(0, whole - seen)
     };
+    let (x, y) = model.dag.scroll;
+    // What fits stands in the middle, but not farther from the title than the eye looks.
     model.dag.scroll = (
-        axis(model.dag.scroll.0, place.x, place.width, width, area.width),
-        axis(model.dag.scroll.1, place.y, place.height, height, area.height),
+        axis(x, place.x, place.width, width, area.width).max(-i32::from(area.width) / 6),
+        axis(y, place.y, place.height, height, area.height).max(-i32::from(area.height) / 3),
     );
 }
 

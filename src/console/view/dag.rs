@@ -116,13 +116,7 @@ fn graph_title(canvas: &Canvas<'_>, picture: &Picture) -> String {
 }
 
 fn map(canvas: &Canvas<'_>, picture: &Picture, area: Rect, graph: Rect, buf: &mut Buffer) {
-    let (width, height) = picture.layout.size();
-    let fits = width <= i32::from(graph.width) && height <= i32::from(graph.height);
-    let over_graph = area.intersects(graph);
-    if fits && over_graph {
-        return;
-    }
-    if over_graph {
+    if area.intersects(graph) {
         fill(buf, area, canvas.theme.ground());
     }
     let key = canvas.model.keys.keys_of(canvas.model.view.scope(), Intent::Map).unwrap_or_default();

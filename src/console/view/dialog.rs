@@ -64,7 +64,10 @@ fn lines(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
         lines.push(field_line(canvas, &field.name, &field.field, focus, room));
     }
     if let Proof::Typed { ask, field, .. } = &it.proof {
-        lines.push(vec![(ask.clone(), canvas.style(Role::Warn))]);
+        if !it.fields.is_empty() {
+            lines.push(Vec::new());
+        }
+        lines.push(vec![(safe_text(ask), canvas.style(Role::Warn))]);
         lines.push(field_line(canvas, "", field, it.focus == Focus::Proof, room));
     }
     lines.push(Vec::new());
@@ -85,7 +88,7 @@ fn field_line(
     room: usize,
 ) -> Pieces {
     let cursor = if focus { canvas.glyphs.pick('▏', '_') } else { ' ' };
-    let shown = safe_text(&field.shown(room.saturating_sub(NAME), cursor));
+    let shown = safe_text(&field.shown(room.saturating_sub(NAME + 1), cursor));
     let blank = room.saturating_sub(NAME + unicode_width::UnicodeWidthStr::width(shown.as_str()));
     let style = if focus {
         canvas.style(Role::Select)
@@ -103,7 +106,9 @@ fn buttons(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Pieces {
     let back = "[ Esc  Back ]".to_owned();
     let enter = canvas.glyphs.pick("⏎", "Enter");
     let key = if it.level >= Level::L3 || it.proof != Proof::Key { enter } else { "y" };
-    let does = format!("[ {key}  {} as {} ]", it.verb, safe_text(&canvas.model.seat.actor.name));
+    let verb: String =
+        it.verb.chars().take(1).flat_map(char::to_uppercase).chain(it.verb.chars().skip(1)).collect();
+    let does = format!("[ {key}  {verb} as {} ]", safe_text(&canvas.model.seat.actor.name));
     let focused = |focus: Focus| {
         let style = canvas.style(Role::Text);
         if it.focus == focus { style.add_modifier(Modifier::REVERSED) } else { style }

@@ -43,27 +43,17 @@ const FOOT: usize = 6;
 
 fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
     let columns = columns(blocks(canvas.model), canvas.model.size.0 >= 140);
-    let each = width / columns.len().max(1);
+    let each = width.saturating_sub(1) / columns.len().max(1);
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     for row in 0..height {
         let mut line = Pieces::new();
         for column in &columns {
             let (key, what, is_head) = column.get(row).cloned().unwrap_or_default();
-            let key = ascii_keys(canvas, &key);
+            let keys = if is_head { each } else { KEYS.min(each) };
             let role = if is_head { Role::BorderFocus } else { Role::Title };
-            let used = if is_head { 0 } else { 7 };
-            let key = if is_head { key } else { format!("{:<6} ", canvas.glyphs.fit(&key, 6)) };
-            let room = each.saturating_sub(if is_head { key.len() } else { used + 1 });
-            line.push((key, canvas.style(role)));
-            line.push((
-                format!(
-                    "{:<room$} ",
-                    canvas.glyphs.fit(what, room.saturating_sub(1)),
-                    room = room.saturating_sub(1)
-                ),
-                canvas.style(Role::Text),
-            ));
+            line.push((padded(canvas, &ascii_keys(canvas, &key), keys), canvas.style(role)));
+            line.push((padded(canvas, what, each - keys), canvas.style(Role::Text)));
         }
         lines.push(line);
     }
@@ -126,6 +116,16 @@ fn short_level(level: Level) -> &'static str {
         Level::L3 => "type id or code",
         Level::L4 => "type command and environment",
     }
+}
+
+/// Cells for the keys before what they do.
+const KEYS: usize = 6;
+
+/// A text in exactly so many cells, the last one empty.
+fn padded(canvas: &Canvas<'_>, text: &str, width: usize) -> String {
+    let text = canvas.glyphs.fit(text, width.saturating_sub(1));
+    let blank = width.saturating_sub(unicode_width::UnicodeWidthStr::width(text.as_str()));
+    format!("{text}{}", " ".repeat(blank))
 }
 
 /// The keys of this view and those of all, under their heads.

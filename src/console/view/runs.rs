@@ -179,7 +179,7 @@ fn cell(canvas: &Canvas<'_>, run: &RunSummary, mark: Mark, column: Column) -> (S
         "STATE" => (state_word(canvas, run.id, run).to_owned(), look),
         "PROGRESS" => {
             let (part, whole) = (u64::from(run.counts.rested()), u64::from(run.counts.total()));
-            (gauge(canvas.glyphs, column.width, part, whole), look)
+            (gauge(canvas.glyphs, column.width, part, whole), if run.state.rests() { muted } else { look })
         }
         "STEPS" => (format!("{}/{}", run.counts.rested(), run.counts.total()), text),
         "ERR" => match run.failures() {

@@ -115,7 +115,7 @@ fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
             ("MODE", 11, false),
             ("STEP", 0, false),
             ("TRY", 5, false),
-            ("NOW", 18, false),
+            ("NOW", 13, false),
         ],
     );
     for column in &table {
@@ -152,6 +152,7 @@ fn error_cell(canvas: &Canvas<'_>, error: &ErrorView, title: &str) -> String {
         "TRY" if error.attempts_max > 0 => format!("{}/{}", error.attempt, error.attempts_max),
         "TRY" => error.attempt.to_string(),
         _ => match &error.state {
+            ErrorState::Retrying(at) if *at <= canvas.model.now => "tried again".to_owned(),
             ErrorState::Retrying(at) => format!("retries in {}", age(at.since(canvas.model.now))),
             ErrorState::Open => "waits for you".to_owned(),
             ErrorState::Resolved { fix, .. } => fix.words(),

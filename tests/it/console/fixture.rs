@@ -5,7 +5,8 @@ use cuelight::{
     base::{AttemptId, FailureMode, RunId, Seq, Span, Timestamp, ValueMap},
     definition::{Files, read},
     engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Event, Fact, Failure, Launching, Outcome, Proof, World,
+        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Event, Fact, Failure, Launching, Outcome,
+        Proof, World,
     },
     plan::lower,
     projection::Board,
@@ -13,10 +14,10 @@ use cuelight::{
 use std::sync::Arc;
 
 /// An engine on a stage: it does what it is told, when it is told.
-pub struct Stage {
-    pub world: World,
-    pub board: Board,
-    pub now: Timestamp,
+pub(super) struct Stage {
+    pub(super) world: World,
+    pub(super) board: Board,
+    pub(super) now: Timestamp,
     running: Vec<AttemptId>,
     seq: u64,
 }
@@ -29,21 +30,32 @@ impl Files for NoFiles {
     }
 }
 
-pub fn actor(name: &str) -> Actor {
+pub(super) fn actor(name: &str) -> Actor {
     let uid = name.bytes().map(u32::from).sum();
-    Actor { name: name.to_owned(), proof: Proof::OsUser(uid), groups: vec!["ops".to_owned()], channel: Channel::Command }
+    Actor {
+        name: name.to_owned(),
+        proof: Proof::OsUser(uid),
+        groups: vec!["ops".to_owned()],
+        channel: Channel::Command,
+    }
 }
 
-pub fn instant(text: &str) -> Timestamp {
+pub(super) fn instant(text: &str) -> Timestamp {
     format!("2025-06-12T{text}Z").parse().expect("an instant")
 }
 
 impl Stage {
-    pub fn at(clock: &str) -> Self {
-        Self { world: World::default(), board: Board::default(), now: instant(clock), running: Vec::new(), seq: 0 }
+    pub(super) fn at(clock: &str) -> Self {
+        Self {
+            world: World::default(),
+            board: Board::default(),
+            now: instant(clock),
+            running: Vec::new(),
+            seq: 0,
+        }
     }
 
-    pub fn command(&mut self, command: Command) {
+    pub(super) fn command(&mut self, command: Command) {
         let mut events = Vec::new();
         self.world.handle(command, self.now, &mut events).unwrap_or_else(|refusal| panic!("{refusal}"));
         self.fold(&events);
@@ -57,13 +69,15 @@ impl Stage {
                 let attempt = AttemptId { run: *run, step: *step, number: *number };
                 match what {
                     AttemptEvent::Started { .. } => self.running.push(attempt),
-                    AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => self.running.retain(|it| *it != attempt),
+                    AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => {
+                        self.running.retain(|it| *it != attempt)
+                    }
                 }
             }
         }
     }
 
-    pub fn launch(&mut self, by: &str, workflow: &str) -> RunId {
+    pub(super) fn launch(&mut self, by: &str, workflow: &str) -> RunId {
         let (read, findings) = read("main.yaml", workflow, &NoFiles);
         let workflow = read.unwrap_or_else(|| panic!("{findings:#?}"));
         let plan = lower(&workflow, ValueMap::new()).unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -79,7 +93,7 @@ impl Stage {
     }
 
     /// Time passes; what is due happens on its way.
-    pub fn pass(&mut self, seconds: u64) {
+    pub(super) fn pass(&mut self, seconds: u64) {
         let until = self.now + Span::seconds(seconds);
         while let Some(due) = self.world.deadline().filter(|it| *it <= until) {
             self.now = due.max(self.now);
@@ -91,25 +105,31 @@ impl Stage {
     fn end(&mut self, run: RunId, step: &str, outcome: Outcome) {
         let view = self.board.run(run).expect("known");
         let of_step = |it: &&AttemptId| it.run == run && view.step_id(it.step) == step;
-        let attempt = *self.running.iter().find(of_step).unwrap_or_else(|| panic!("{run} {step} does not run"));
+        let attempt =
+            *self.running.iter().find(of_step).unwrap_or_else(|| panic!("{run} {step} does not run"));
         self.command(Command::AttemptEnded { attempt, outcome: Box::new(outcome) });
     }
 
-    pub fn ok(&mut self, run: RunId, steps: &str) {
+    pub(super) fn ok(&mut self, run: RunId, steps: &str) {
         for step in steps.split_whitespace() {
-            let outcome = Outcome { exit_code: Some(0), ran_for: Span::seconds(2), output_bytes: 812, ..Outcome::default() };
+            let outcome = Outcome {
+                exit_code: Some(0),
+                ran_for: Span::seconds(2),
+                output_bytes: 812,
+                ..Outcome::default()
+            };
             self.end(run, step, outcome);
         }
     }
 
-    pub fn fail(&mut self, run: RunId, step: &str, mode: FailureMode, message: &str) {
+    pub(super) fn fail(&mut self, run: RunId, step: &str, mode: FailureMode, message: &str) {
         let failure = Failure { mode, message: message.to_owned(), tail: String::new(), not_started: false };
         let outcome = Outcome { failure: Some(failure), exit_code: Some(1), ..Outcome::default() };
         self.end(run, step, outcome);
     }
 
     /// All that runs ends well, until nothing does, at most so many.
-    pub fn drain(&mut self, run: RunId, most: usize) {
+    pub(super) fn drain(&mut self, run: RunId, most: usize) {
         for _ in 0..most {
             let Some(attempt) = self.running.iter().find(|it| it.run == run).copied() else { break };
             let outcome = Outcome { exit_code: Some(0), ..Outcome::default() };
@@ -117,12 +137,12 @@ impl Stage {
         }
     }
 
-    pub fn board(&self) -> Arc<Board> {
+    pub(super) fn board(&self) -> Arc<Board> {
         Arc::new(self.board.clone())
     }
 }
 
-pub const SETTLE: &str = r"
+pub(super) const SETTLE: &str = r"
 name: payments/settle
 on-failure: compensate
 budget: {calls: 200}
@@ -203,7 +223,7 @@ steps:
 ";
 
 /// The afternoon: gates, retries, failures and all else that a list of runs can show. It is 12:04:31.
-pub fn afternoon() -> Stage {
+pub(super) fn afternoon() -> Stage {
     let mut stage = Stage::at("10:04:31");
     let backup = stage.launch("cron", BACKUP);
     stage.pass(20);
@@ -224,7 +244,12 @@ pub fn afternoon() -> Stage {
     stage.ok(etl, "merge_raw");
     let cancelled = stage.launch("jon", SCORE);
     stage.pass(30);
-    stage.command(Command::Cancel { run: cancelled, by: actor("jon"), reason: "wrong day".to_owned(), undo: false });
+    stage.command(Command::Cancel {
+        run: cancelled,
+        by: actor("jon"),
+        reason: "wrong day".to_owned(),
+        undo: false,
+    });
     stage.drain(cancelled, 1);
     stage.pass(900);
     let settle = stage.launch("bot-settle", SETTLE);

@@ -8,7 +8,8 @@ mod shapes;
 use cuelight::{
     base::{Span, Timestamp},
     console::{
-        Danger, Glyphs, Keymap, LookOfScreen, Message, Model, Seat, Theme, Wish, draw, parse_keys, to_text, update,
+        Danger, Glyphs, Keymap, LookOfScreen, Message, Model, Seat, Theme, Wish, draw, parse_keys, to_text,
+        update,
     },
     engine::{Channel, Refusal},
 };
