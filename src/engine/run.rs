@@ -697,7 +697,7 @@ fn next(state: RunState, event: &RunEvent) -> Option<RunState> {
             | RunEvent::BudgetRaised { .. },
         ) => state,
         (S::Created | S::Running | S::Paused, RunEvent::Ended { state, .. }) if state.rests() => *state,
-        (S::Running | S::Paused, RunEvent::Compensating) => S::Running,
+        (S::Created | S::Running | S::Paused, RunEvent::Compensating) => S::Running,
         (_, RunEvent::Cancelling { undo: true, .. }) if state.rests() => state,
         (_, RunEvent::Compensating) if state.rests() => S::Running,
         _ => return None,

@@ -606,7 +606,9 @@ impl Turn<'_> {
             }
             (None, true) => {
                 let calls = form.get("calls").and_then(|it| to_text(it).parse().ok());
-                let calls = calls.unwrap_or(self.run(run).calls + 1);
+                // Never lower than somebody else has raised it meanwhile.
+                let it = self.run(run);
+                let calls = calls.unwrap_or(it.calls + 1).max(it.calls_max.unwrap_or(0));
                 let by = approvers.pop().unwrap_or_else(crate::engine::Actor::engine);
                 self.emit_run(run, RunEvent::BudgetRaised { calls, by });
                 self.call_when_free(run, step);

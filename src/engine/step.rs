@@ -157,8 +157,10 @@ pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
     use StepState as S;
     Some(match (state, event) {
         (S::Pending | S::Waiting | S::InDoubt, StepEvent::Ready) => S::Ready,
-        (S::Pending | S::Ready | S::Running | S::Waiting, StepEvent::Waiting { .. }) => S::Waiting,
-        (S::Pending | S::Ready | S::Waiting, StepEvent::FactsAsked { .. }) => S::Waiting,
+        (S::Pending | S::Ready | S::Running | S::Waiting | S::InDoubt, StepEvent::Waiting { .. }) => {
+            S::Waiting
+        }
+        (S::Pending | S::Ready | S::Waiting | S::InDoubt, StepEvent::FactsAsked { .. }) => S::Waiting,
         (S::Waiting, StepEvent::FactsKnown { .. }) => S::Pending,
         (S::Pending | S::Ready, StepEvent::Opened { .. }) => S::Running,
         (

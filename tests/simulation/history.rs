@@ -1,0 +1,776 @@
+//! One simulated history: the real engine between a journal, a clock, effects and people that are not real.
+//!
+//! The loop is the conductor's: commands are gathered, their events stored in one go, and only then is anything done
+//! or answered. A fault may strike at every one of these points. `Bug` puts mistakes into what stands around the engine
+//! or between it and its journal, to see that the checks find them.
+
+use crate::{
+    checks::{Broken, Checks},
+    tape::Tape,
+    workload,
+};
+use cuelight::{
+    base::{
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx, Timestamp, Value,
+        ValueMap,
+    },
+    engine::{
+        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, DoubtAnswer, Effect, Event,
+        Fact, Facts, Failure, GateEvent, Launching, Outcome, Proof, Purpose, RetryFrom, UndoEvent, Verdict,
+        World, react,
+    },
+    plan::Plan,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A mistake put in on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bug {
+    AnswersBeforeTheCommit,
+    ActsBeforeTheCommit,
+    StartsEveryCallTwice,
+    ForgetsToRecover,
+    ForgetsATimer,
+    LosesTheLastEvent,
+    TrustsADiskThatLies,
+    TakesAVoteForAnOldAsk,
+    CountsOnePersonTwice,
+    LetsTheRequesterVote,
+    TakesAVoteAfterItsTime,
+    AnswersDoubtsItself,
+    RunsSomethingElse,
+    TakesALateAnswerForANewCall,
+    WakesTooEarly,
+    StartsOneTooMany,
+    SpendsOneTooMany,
+    UndoesForwards,
+    IgnoresNeeds,
+    ForgetsReadySteps,
+    KeepsTheOldEpoch,
+    ResolvesTwice,
+}
+
+impl Bug {
+    pub(crate) const ALL: &[Self] = &[
+        Self::AnswersBeforeTheCommit,
+        Self::ActsBeforeTheCommit,
+        Self::StartsEveryCallTwice,
+        Self::ForgetsToRecover,
+        Self::ForgetsATimer,
+        Self::LosesTheLastEvent,
+        Self::TrustsADiskThatLies,
+        Self::TakesAVoteForAnOldAsk,
+        Self::CountsOnePersonTwice,
+        Self::LetsTheRequesterVote,
+        Self::TakesAVoteAfterItsTime,
+        Self::AnswersDoubtsItself,
+        Self::RunsSomethingElse,
+        Self::TakesALateAnswerForANewCall,
+        Self::WakesTooEarly,
+        Self::StartsOneTooMany,
+        Self::SpendsOneTooMany,
+        Self::UndoesForwards,
+        Self::IgnoresNeeds,
+        Self::ForgetsReadySteps,
+        Self::KeepsTheOldEpoch,
+        Self::ResolvesTwice,
+    ];
+}
+
+/// Which faults a history has, and how often: another mixture for every seed.
+struct Faults {
+    crash: u64,
+    fail: u64,
+    not_started: u64,
+    duplicate: u64,
+    late_after_crash: u64,
+    stale: u64,
+    meddle: u64,
+    batch: u64,
+    look_closely: bool,
+}
+
+impl Faults {
+    fn drawn(tape: &mut Tape) -> Self {
+        let mut some = |most: u64| if tape.chance(60) { tape.below(most) } else { 0 };
+        Self {
+            crash: some(8),
+            fail: some(40),
+            not_started: some(8),
+            duplicate: some(30),
+            late_after_crash: some(50),
+            stale: some(30),
+            meddle: some(20),
+            batch: some(16),
+            look_closely: some(24) == 1,
+        }
+    }
+}
+
+/// What will happen outside, in the order of time.
+enum Item {
+    Says(Box<Command>),
+    Votes { gate: GateId, epoch: Epoch, hash: Digest, who: usize },
+    Edits { gate: GateId, epoch: Epoch, who: usize },
+    Withdraws { gate: GateId, who: usize },
+    Meddles,
+}
+
+const PEOPLE: [(&str, &[&str]); 6] = [
+    ("req", &["sre"]),
+    ("ann", &["sre"]),
+    ("bob", &["sre"]),
+    ("cat", &["product"]),
+    ("dan", &["oncall"]),
+    ("eve", &["sre", "product"]),
+];
+
+fn person(who: usize) -> Actor {
+    let (name, groups) = PEOPLE[who];
+    Actor {
+        name: name.to_owned(),
+        proof: Proof::OsUser(u32::try_from(who).expect("few people")),
+        groups: groups.iter().map(|it| (*it).to_owned()).collect(),
+        channel: if who % 2 == 0 { Channel::Console } else { Channel::Command },
+    }
+}
+
+/// One history, as far as it has come.
+pub(crate) struct History<'a> {
+    tape: &'a mut Tape,
+    bug: Option<Bug>,
+    faults: Faults,
+    world: World,
+    pub(crate) journal: Vec<Arc<Event>>,
+    batch: Vec<Arc<Event>>,
+    replies: Vec<DecisionId>,
+    acknowledged: BTreeSet<DecisionId>,
+    checks: Checks,
+    now: Timestamp,
+    queue: BTreeMap<(Timestamp, u64), Item>,
+    items: u64,
+    decisions: u64,
+    /// Calls that the outside world has seen begin.
+    begun: BTreeMap<AttemptId, Digest>,
+    first_asks: BTreeMap<GateId, (Epoch, Digest)>,
+    past: Vec<(usize, String)>,
+    launched: u32,
+    calm: bool,
+    dropped_timer: bool,
+}
+
+impl<'a> History<'a> {
+    pub(crate) fn new(tape: &'a mut Tape, bug: Option<Bug>) -> Self {
+        let faults = Faults::drawn(tape);
+        Self {
+            tape,
+            bug,
+            faults,
+            world: World::default(),
+            journal: Vec::new(),
+            batch: Vec::new(),
+            replies: Vec::new(),
+            acknowledged: BTreeSet::new(),
+            checks: Checks::default(),
+            now: Timestamp(1_800_000_000_000),
+            queue: BTreeMap::new(),
+            items: 0,
+            decisions: 0,
+            begun: BTreeMap::new(),
+            first_asks: BTreeMap::new(),
+            past: Vec::new(),
+            launched: 0,
+            calm: false,
+            dropped_timer: false,
+        }
+    }
+
+    /// From the first launch until everything rests.
+    pub(crate) fn play(&mut self) -> Result<(), Broken> {
+        let most = if self.tape.chance(10) { 60 } else { 10 };
+        let runs = 1 + self.tape.below(3);
+        let first = workload::plan(self.tape, most);
+        for _ in 0..runs {
+            let plan = if self.tape.chance(50) { workload::plan(self.tape, most / 2) } else { first.clone() };
+            let delay = self.tape.below(30);
+            self.launch(plan, delay);
+        }
+        if self.faults.meddle > 0 {
+            for _ in 0..self.tape.below(6) {
+                let delay = self.tape.below(400);
+                self.later(delay, Item::Meddles);
+            }
+        }
+        for _ in 0..20 + self.tape.below(200) {
+            if !self.step()? {
+                break;
+            }
+        }
+        self.liveness()?;
+        self.at_the_end()
+    }
+
+    fn launch(&mut self, plan: Plan, delay: u64) {
+        self.launched += 1;
+        let written = plan.clone();
+        let mut plan = plan;
+        match self.bug {
+            Some(Bug::StartsOneTooMany) if plan.max_parallel > 0 => plan.max_parallel += 1,
+            Some(Bug::SpendsOneTooMany) => {
+                if let Some(calls) = plan.budget.as_mut().and_then(|it| it.calls.as_mut()) {
+                    *calls += 1;
+                }
+            }
+            Some(Bug::IgnoresNeeds) => {
+                plan.steps.iter_mut().for_each(|it| it.needs.truncate(it.needs.len().saturating_sub(1)))
+            }
+            _ => {}
+        }
+        if plan != written {
+            self.checks.given.insert(format!("t{}", self.launched), written);
+        }
+        let launching = Launching {
+            plan,
+            by: person(0),
+            seed: u64::from(self.launched),
+            cause: CauseOfLaunch::Asked,
+            trace: format!("t{}", self.launched),
+        };
+        self.later(delay, Item::Says(Box::new(Command::Launch(Box::new(launching)))));
+    }
+
+    fn later(&mut self, seconds: u64, item: Item) {
+        self.items += 1;
+        self.queue.insert((self.now + Span::seconds(seconds), self.items), item);
+    }
+
+    /// One batch: gather, decide, store, then act and answer. False when nothing more will happen.
+    fn step(&mut self) -> Result<bool, Broken> {
+        let most = if self.faults.batch == 0 { 1 } else { 1 + self.tape.below(self.faults.batch) };
+        let mut any = false;
+        for _ in 0..most {
+            if !self.next()? {
+                break;
+            }
+            any = true;
+        }
+        if !any {
+            return Ok(false);
+        }
+        if self.crashes() {
+            self.crash(0)?;
+            return Ok(true);
+        }
+        self.commit()?;
+        Ok(true)
+    }
+
+    fn crashes(&mut self) -> bool {
+        !self.calm && self.tape.chance(self.faults.crash)
+    }
+
+    /// The next thing that happens: the clock's, or somebody's.
+    fn next(&mut self) -> Result<bool, Broken> {
+        let deadline = self.world.deadline().filter(|_| {
+            let forgotten = self.bug == Some(Bug::ForgetsATimer) && self.dropped_timer;
+            !forgotten
+        });
+        let queued = self.queue.first_key_value().map(|(at, _)| at.0);
+        match (deadline, queued) {
+            (None, None) => return Ok(false),
+            (Some(at), other) if other.is_none_or(|it| at <= it) => {
+                self.now = self.now.max(at);
+                self.dropped_timer |= self.tape.chance(10);
+                let early = if self.bug == Some(Bug::WakesTooEarly) { Span::seconds(30) } else { Span(0) };
+                let now = self.now + early;
+                self.command_at(Command::Wake, now)?;
+            }
+            (_, Some(_) | None) => {
+                let ((at, _), item) = self.queue.pop_first().expect("it was just seen");
+                self.now = self.now.max(at);
+                if let Some(command) = self.command_of(item) {
+                    self.command_at(command, self.now)?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn command_of(&mut self, item: Item) -> Option<Command> {
+        Some(match item {
+            Item::Says(command) => *command,
+            Item::Votes { gate, epoch, hash, who } => self.vote(gate, epoch, hash, who),
+            Item::Edits { gate, epoch, who } => {
+                let values = ValueMap::from_iter([("n".to_owned(), Value::from(2 + self.tape.below(3)))]);
+                Command::EditForm { gate, epoch, values, reason: "better".to_owned(), by: person(who) }
+            }
+            Item::Withdraws { gate, who } => Command::Withdraw { gate, by: person(who) },
+            Item::Meddles => self.meddling()?,
+        })
+    }
+
+    fn vote(&mut self, gate: GateId, epoch: Epoch, hash: Digest, who: usize) -> Command {
+        self.decisions += 1;
+        let id = DecisionId(format!("d{}", self.decisions));
+        let mut by = person(who);
+        let name = by.name.clone();
+        self.checks.people.insert(id.clone(), (name, hash, self.now));
+        let verdict = if self.tape.chance(15) { Verdict::Reject } else { Verdict::Approve };
+        let (mut epoch, mut hash) = (epoch, hash);
+        match self.bug {
+            Some(Bug::TakesAVoteForAnOldAsk) => {
+                if let Some((_, ask, now)) = self.checks.open_gates().into_iter().find(|it| it.0 == gate) {
+                    (epoch, hash) = (ask.epoch, now);
+                }
+            }
+            Some(Bug::CountsOnePersonTwice) => {
+                by.proof = Proof::OsUser(u32::try_from(self.decisions).unwrap_or(0) + 100)
+            }
+            Some(Bug::LetsTheRequesterVote) if who == 0 => by.proof = Proof::OsUser(99),
+            _ => {}
+        }
+        Command::Decide(Box::new(Decision {
+            id,
+            gate,
+            epoch,
+            ask: hash,
+            verdict,
+            reason: "so".to_owned(),
+            by,
+            shown_for: None,
+        }))
+    }
+
+    /// Somebody does something to a run, sensible or not.
+    fn meddling(&mut self) -> Option<Command> {
+        let runs = self.checks.runs();
+        if runs.is_empty() {
+            return None;
+        }
+        let (run, _) = *self.tape.pick(&runs);
+        let step = StepIx::from_index(self.tape.index(self.checks.steps(run)));
+        let by = person(self.tape.index(PEOPLE.len()));
+        let reason = "so".to_owned();
+        Some(match self.tape.below(10) {
+            0 => Command::Pause { run, by },
+            1 | 2 => Command::Resume { run, by },
+            3 => Command::Cancel { run, by, reason, undo: self.tape.chance(50) },
+            4 => Command::Skip { run, step, reason, by },
+            5 => Command::Done {
+                run,
+                step,
+                outputs: ValueMap::from_iter([("n".to_owned(), 1.into())]),
+                reason,
+                by,
+            },
+            6 => Command::Undo { run, reason, by },
+            7 => Command::SettleUndo { run, step, again: self.tape.chance(50), reason, by },
+            8 => Command::Retry {
+                run,
+                from: *self.tape.pick(&[RetryFrom::Failed, RetryFrom::Checkpoint, RetryFrom::All]),
+                by,
+            },
+            _ => self.doubt(run, step),
+        })
+    }
+
+    fn doubt(&mut self, run: RunId, step: StepIx) -> Command {
+        let answer = match self.tape.below(3) {
+            0 => DoubtAnswer::Happened(ValueMap::from_iter([("n".to_owned(), 1.into())])),
+            1 => DoubtAnswer::NotHappened,
+            _ => DoubtAnswer::Abort,
+        };
+        if answer == DoubtAnswer::NotHappened {
+            self.checks.doubts.insert((run, step));
+        }
+        Command::AnswerDoubt { run, step, answer, reason: "looked".to_owned(), by: person(1) }
+    }
+
+    /// Hands a command to the engine, and looks closely at what it says now and then.
+    fn command_at(&mut self, command: Command, now: Timestamp) -> Result<(), Broken> {
+        let closely = (self.faults.look_closely && self.tape.chance(20))
+            .then(|| (self.world.fingerprint(), self.world.preview(command.clone(), now)));
+        let decision = match &command {
+            Command::Decide(it) => Some(it.id.clone()),
+            _ => None,
+        };
+        let told = match self.bug {
+            Some(Bug::TakesAVoteAfterItsTime) if decision.is_some() => now - Span::seconds(3600),
+            _ => now,
+        };
+        let mut events = Vec::new();
+        let said = if self.alters() {
+            self.altered(command, told, &mut events)
+        } else {
+            self.world.handle(command, told, &mut events).map_err(|it| it.to_string())
+        };
+        if let Some((before, preview)) = closely {
+            match &said {
+                Ok(()) => ensure(preview.as_ref() == Ok(&events), "I19 a preview told something else")?,
+                Err(_) => {
+                    ensure(
+                        events.is_empty() && self.world.fingerprint() == before,
+                        "I14 a refusal left a trace",
+                    )?;
+                    ensure(preview.is_err(), "I19 a preview promised what was refused")?;
+                }
+            }
+        }
+        let voted = events.iter().any(|it| matches!(it.fact, Fact::Gate(_, _, _, GateEvent::Voted(_))));
+        if let Some(id) = decision.filter(|_| voted && said.is_ok()) {
+            self.replies.push(id);
+        }
+        if self.bug == Some(Bug::ActsBeforeTheCommit) {
+            for event in &events {
+                self.act(event)?;
+            }
+        }
+        self.batch.extend(events.into_iter().map(Arc::new));
+        if self.bug == Some(Bug::AnswersBeforeTheCommit) {
+            self.acknowledged.extend(std::mem::take(&mut self.replies));
+        }
+        Ok(())
+    }
+
+    fn alters(&self) -> bool {
+        matches!(
+            self.bug,
+            Some(Bug::UndoesForwards | Bug::ForgetsReadySteps | Bug::KeepsTheOldEpoch | Bug::ResolvesTwice)
+        )
+    }
+
+    /// The engine as it would be with a mistake in its rules: its events are changed before they are applied.
+    fn altered(&mut self, command: Command, now: Timestamp, out: &mut Vec<Event>) -> Result<(), String> {
+        let mut made = Vec::new();
+        self.world.clone().handle(command, now, &mut made).map_err(|it| it.to_string())?;
+        let mut undoing: Option<(StepIx, StepIx)> = None;
+        for mut event in made {
+            let mut times = 1;
+            match (self.bug, &mut event.fact) {
+                (Some(Bug::UndoesForwards), Fact::Undo(run, step, UndoEvent::Asked)) => {
+                    let first = self.first_done(*run).unwrap_or(*step);
+                    undoing = Some((*step, first));
+                    *step = first;
+                }
+                (
+                    Some(Bug::UndoesForwards),
+                    Fact::Attempt(_, step, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }),
+                ) => {
+                    if let Some((_, first)) = undoing.filter(|it| it.0 == *step) {
+                        *step = first;
+                    }
+                }
+                (Some(Bug::ForgetsReadySteps), Fact::Attempt(_, _, 1, AttemptEvent::Started { .. }))
+                    if self.tape.chance(5) =>
+                {
+                    times = 0
+                }
+                (Some(Bug::KeepsTheOldEpoch), Fact::Gate(_, _, _, GateEvent::Asked { ask, .. })) => {
+                    ask.epoch = Epoch(1)
+                }
+                (Some(Bug::ResolvesTwice), Fact::Gate(_, _, _, GateEvent::Resolved { .. })) => times = 2,
+                _ => {}
+            }
+            for _ in 0..times {
+                self.world.apply(&event);
+                out.push(event.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn first_done(&self, of: RunId) -> Option<StepIx> {
+        use cuelight::engine::StepEvent;
+        self.journal.iter().chain(&self.batch).find_map(|it| match &it.fact {
+            Fact::Step(run, step, StepEvent::Completed { .. }) if *run == of => Some(*step),
+            _ => None,
+        })
+    }
+
+    /// The batch becomes durable; then, and only then, is anything done or answered.
+    fn commit(&mut self) -> Result<(), Broken> {
+        let mut batch = std::mem::take(&mut self.batch);
+        if self.bug == Some(Bug::LosesTheLastEvent) && self.tape.chance(5) {
+            batch.pop();
+        }
+        self.journal.extend(batch.iter().cloned());
+        for event in &batch {
+            self.checks.see(event, self.now)?;
+        }
+        if self.faults.look_closely {
+            self.checks.nothing_is_forgotten()?;
+            if self.tape.chance(10) {
+                self.past.push((self.journal.len(), self.world.fingerprint()));
+            }
+        }
+        for (at, event) in batch.iter().enumerate() {
+            if self.bug != Some(Bug::ActsBeforeTheCommit) {
+                self.act(event)?;
+            }
+            if at % 8 == 7 && self.crashes() {
+                return self.crash(0);
+            }
+        }
+        self.acknowledged.extend(std::mem::take(&mut self.replies));
+        if self.crashes() {
+            let lost = if self.bug == Some(Bug::TrustsADiskThatLies) { batch.len() } else { 0 };
+            return self.crash(lost);
+        }
+        Ok(())
+    }
+
+    /// What an event asks to be done, and what people do about it.
+    fn act(&mut self, event: &Event) -> Result<(), Broken> {
+        if let Fact::Gate(_, _, gate, GateEvent::Asked { ask, hash, .. }) = &event.fact {
+            self.first_asks.entry(*gate).or_insert((ask.epoch, *hash));
+            self.people_answer(*gate, ask, *hash);
+        }
+        match react(event) {
+            Some(Effect::Call { attempt, launch, purpose, .. }) => {
+                self.call(attempt, launch.hash(), purpose)?;
+                if self.bug == Some(Bug::StartsEveryCallTwice) && self.tape.chance(2) {
+                    self.call(attempt, launch.hash(), purpose)?;
+                }
+                Ok(())
+            }
+            Some(Effect::Look { run, step, .. }) => {
+                self.later(
+                    1,
+                    Item::Says(Box::new(Command::FactsFetched { run, step, facts: Facts::default() })),
+                );
+                Ok(())
+            }
+            Some(Effect::End { .. } | Effect::Ring { .. }) | None => Ok(()),
+        }
+    }
+
+    fn call(&mut self, id: AttemptId, launch: Digest, purpose: Purpose) -> Result<(), Broken> {
+        let mut launch = launch;
+        if self.bug == Some(Bug::RunsSomethingElse) && self.tape.chance(2) {
+            launch = Digest::default();
+        }
+        ensure(self.begun.insert(id, launch).is_none(), "I2 one attempt began twice")?;
+        let outcome = self.outcome(purpose);
+        let delay = 1 + self.tape.below(120);
+        let answer = |outcome: &Outcome, attempt| {
+            Item::Says(Box::new(Command::AttemptEnded { attempt, outcome: Box::new(outcome.clone()) }))
+        };
+        let mut reported = id;
+        if self.bug == Some(Bug::TakesALateAnswerForANewCall) && id.number > 1 {
+            reported.number -= 1;
+        }
+        self.checks.answers.insert((reported, outcome.exit_code));
+        self.later(delay, answer(&outcome, id));
+        if !self.calm && self.tape.chance(self.faults.duplicate) {
+            let again = self.outcome(purpose);
+            self.checks.answers.insert((id, again.exit_code));
+            let delay = self.tape.below(300);
+            self.later(delay, answer(&again, id));
+        }
+        Ok(())
+    }
+
+    fn outcome(&mut self, purpose: Purpose) -> Outcome {
+        let mut outcome = Outcome { exit_code: Some(0), ..Outcome::default() };
+        let fails = !self.calm && self.tape.chance(self.faults.fail);
+        if !fails {
+            for (key, value) in [("n", "7"), ("confidence", "0.9"), ("status", "partial")] {
+                let there = match key {
+                    "n" => !self.tape.chance(10) || self.calm,
+                    "confidence" => self.tape.chance(50),
+                    _ => self.tape.chance(3),
+                };
+                if there {
+                    outcome.outputs.insert(key.to_owned(), value.into());
+                }
+            }
+            return outcome;
+        }
+        let code =
+            if purpose == Purpose::Check { 1 + i32::try_from(self.tape.below(2)).expect("small") } else { 7 };
+        let not_started = self.tape.chance(self.faults.not_started);
+        let mode = *self.tape.pick(&[
+            FailureMode::AgentLogic,
+            FailureMode::SystemNetwork,
+            FailureMode::SystemOom,
+            FailureMode::UserCancelled,
+        ]);
+        outcome.exit_code = Some(code);
+        outcome.failure = Some(Failure { mode, message: "no".to_owned(), tail: String::new(), not_started });
+        outcome
+    }
+
+    fn people_answer(&mut self, gate: GateId, ask: &Ask, hash: Digest) {
+        if self.calm {
+            return;
+        }
+        for _ in 0..self.tape.below(4) {
+            let who = self.tape.index(PEOPLE.len());
+            let delay = self.tape.below(1200);
+            let stale = self.tape.chance(self.faults.stale);
+            let (epoch, hash) = if stale { self.first_asks[&gate] } else { (ask.epoch, hash) };
+            let item = match self.tape.below(12) {
+                0..9 => Item::Votes { gate, epoch, hash, who },
+                9 | 10 if !ask.form.is_empty() => Item::Edits { gate, epoch, who },
+                _ => Item::Withdraws { gate, who },
+            };
+            self.later(delay, item);
+        }
+    }
+
+    /// The process dies: what was not stored is gone, what was in flight may or may not be heard of again.
+    fn crash(&mut self, lost: usize) -> Result<(), Broken> {
+        self.batch.clear();
+        self.replies.clear();
+        self.journal.truncate(self.journal.len() - lost);
+        let stored: BTreeSet<&DecisionId> = self
+            .journal
+            .iter()
+            .filter_map(|it| match &it.fact {
+                Fact::Gate(_, _, _, GateEvent::Voted(vote)) => Some(&vote.decision),
+                _ => None,
+            })
+            .collect();
+        ensure(self.acknowledged.iter().all(|it| stored.contains(it)), "I1 what was acknowledged is gone")?;
+        self.effects_have_intents()?;
+        let keep = self.faults.late_after_crash;
+        let queue = std::mem::take(&mut self.queue);
+        for (at, item) in queue {
+            let from_outside = matches!(&item, Item::Says(it) if matches!(**it, Command::AttemptEnded { .. } | Command::FactsFetched { .. }));
+            if !from_outside || self.tape.chance(keep) {
+                self.queue.insert(at, item);
+            }
+        }
+        self.world = fold(&self.journal);
+        let away = Span::seconds(self.tape.below(600));
+        self.now = self.now + away;
+        if self.bug != Some(Bug::ForgetsToRecover) {
+            self.command_at(Command::Recover { away }, self.now)?;
+        }
+        if self.bug == Some(Bug::AnswersDoubtsItself) {
+            for (run, step) in self.checks.for_people().0 {
+                let answer = DoubtAnswer::NotHappened;
+                self.command_at(
+                    Command::AnswerDoubt { run, step, answer, reason: "sure".to_owned(), by: person(1) },
+                    self.now,
+                )?;
+            }
+        }
+        self.commit()
+    }
+
+    /// I3: whatever began outside was written down before. I4: and it was that, and nothing else.
+    fn effects_have_intents(&self) -> Result<(), Broken> {
+        let mut intents = BTreeMap::new();
+        for event in &self.journal {
+            if let Fact::Attempt(run, step, number, AttemptEvent::Started { launch_hash, .. }) = &event.fact {
+                intents.insert(AttemptId { run: *run, step: *step, number: *number }, *launch_hash);
+            }
+        }
+        for (id, launched) in &self.begun {
+            match intents.get(id) {
+                None => return Err(format!("I3 {id} began without an intent")),
+                Some(intent) => ensure(intent == launched, "I4 something else ran than was written down")?,
+            }
+        }
+        Ok(())
+    }
+
+    /// No more faults, and people answer everything: now it must come to rest, in bounded time.
+    fn liveness(&mut self) -> Result<(), Broken> {
+        self.calm = true;
+        let end = self.now + Span::seconds(30 * 24 * 3600);
+        for _ in 0..2000 {
+            while self.step()? {
+                ensure(self.now < end, "I7 it goes on for ever")?;
+                if self.checks.open_runs().is_empty() && self.queue.is_empty() {
+                    break;
+                }
+            }
+            if self.checks.open_runs().is_empty() {
+                return Ok(());
+            }
+            if !self.somebody_helps()? {
+                return Err(format!("I7 nobody can help, and it does not rest\n{}", self.checks.standing()));
+            }
+        }
+        Err(format!("I7 it does not rest\n{}", self.checks.standing()))
+    }
+
+    /// What people do who want it to end. False when there is nothing left to do.
+    fn somebody_helps(&mut self) -> Result<bool, Broken> {
+        let before = self.journal.len();
+        let (doubts, stuck) = self.checks.for_people();
+        for (run, step) in doubts {
+            let command = self.doubt(run, step);
+            self.command_at(command, self.now)?;
+        }
+        for (run, step) in stuck {
+            let again = self.tape.chance(50);
+            self.command_at(
+                Command::SettleUndo { run, step, again, reason: "so".to_owned(), by: person(1) },
+                self.now,
+            )?;
+        }
+        for (run, paused) in self.checks.open_runs() {
+            if paused {
+                self.command_at(Command::Resume { run, by: person(1) }, self.now)?;
+            }
+        }
+        self.commit()?;
+        for (gate, ask, hash) in self.checks.open_gates() {
+            for who in (0..PEOPLE.len()).rev() {
+                let command = self.vote(gate, ask.epoch, hash, who);
+                self.command_at(command, self.now)?;
+            }
+        }
+        self.commit()?;
+        if self.journal.len() == before && self.checks.flying().is_empty() {
+            // Everybody who could answer has edited, or is excluded: the run is given up.
+            for (gate, ask, _) in self.checks.open_gates() {
+                let _ = gate;
+                let command =
+                    Command::Cancel { run: ask.run, by: person(1), reason: "stuck".to_owned(), undo: false };
+                self.command_at(command, self.now)?;
+            }
+            self.commit()?;
+        }
+        Ok(self.journal.len() > before)
+    }
+
+    fn at_the_end(&mut self) -> Result<(), Broken> {
+        self.effects_have_intents()?;
+        self.checks.nothing_is_forgotten()?;
+        if !self.faults.look_closely && !self.tape.chance(12) {
+            return Ok(());
+        }
+        ensure(
+            fold(&self.journal).fingerprint() == self.world.fingerprint(),
+            "I6 the journal tells of another world",
+        )?;
+        let mut world = World::default();
+        let mut past = self.past.iter().peekable();
+        for (at, event) in self.journal.iter().enumerate() {
+            world.apply(event);
+            while let Some((_, then)) = past.next_if(|it| it.0 == at + 1) {
+                ensure(world.fingerprint() == *then, "I18 the past looks different from here")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ensure(holds: bool, say: &str) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(say.to_owned()) }
+}
+
+fn fold(journal: &[Arc<Event>]) -> World {
+    let mut world = World::default();
+    for event in journal {
+        world.apply(event);
+    }
+    world
+}

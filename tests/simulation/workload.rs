@@ -1,0 +1,248 @@
+//! What is simulated: random plans, with a bit of everything that an author can write.
+
+use crate::tape::Tape;
+use cuelight::{
+    base::{Score, Span, StepIx, Value, ValueMap},
+    plan::{
+        Budget, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind, GateRule, Need,
+        OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep, Quorum, Retry,
+        RetryKind, Scope, Undo, WaitFor, Work,
+    },
+};
+
+/// A plan of at most `steps_max` steps.
+pub(crate) fn plan(tape: &mut Tape, steps_max: u64) -> Plan {
+    let mut steps = Vec::new();
+    let count = 1 + tape.below(steps_max);
+    level(tape, &mut steps, count, None, None, "", 0);
+    let budget = tape.chance(15).then(|| Budget {
+        calls: Some(1 + tape.below(12)),
+        on_exceed: *tape.pick(&[OnExceed::Gate, OnExceed::Block, OnExceed::Warn]),
+        ..Budget::default()
+    });
+    let concurrency = tape.chance(15).then(|| Concurrency {
+        group: "one".to_owned(),
+        on_conflict: *tape.pick(&[OnConflict::Queue, OnConflict::Skip, OnConflict::CancelRunning]),
+        cancel_waiting: tape.chance(30),
+    });
+    Plan {
+        name: "w".to_owned(),
+        steps,
+        on_failure: *tape.pick(&[OnFailure::Stop, OnFailure::Continue, OnFailure::Compensate]),
+        timeout: tape.chance(10).then(|| Span::seconds(60 + tape.below(7200))),
+        max_parallel: u32::try_from(tape.below(4)).expect("small"),
+        concurrency,
+        budget,
+        ..Plan::default()
+    }
+}
+
+fn level(
+    tape: &mut Tape,
+    steps: &mut Vec<PlanStep>,
+    count: u64,
+    scope: Option<StepIx>,
+    frame: Option<StepIx>,
+    path: &str,
+    depth: u32,
+) {
+    let mut siblings: Vec<StepIx> = Vec::new();
+    for number in 0..count {
+        let needs: Vec<StepIx> = siblings.iter().copied().filter(|_| tape.chance(25)).collect();
+        let here = StepIx::from_index(steps.len());
+        siblings.push(here);
+        let local = format!("s{number}");
+        let id = format!("{path}{local}");
+        let kind = tape.below(100);
+        let work = match kind {
+            0..60 => call("x"),
+            60..72 => Work::Gate(Box::new(rule(tape))),
+            72..80 => Work::Wait(WaitFor::Duration(format!("{}s", 1 + tape.below(600)))),
+            80..86 => {
+                let scope = *tape.pick(&[Scope::Run, Scope::Global]);
+                let value = Value::from(tape.below(3));
+                Work::Set { scope, values: vec![("k".to_owned(), value)], ttl: None }
+            }
+            86..94 if depth < 2 => frame_of(FrameKind::Workflow {
+                file: "f".to_owned(),
+                inputs: vec![("i".to_owned(), Value::from("${{ vars.k }}"))],
+                defaults: ValueMap::new(),
+                outputs: Vec::new(),
+                env: Vec::new(),
+            }),
+            94..98 if depth < 2 => {
+                let mut it = frame_of(FrameKind::Matrix);
+                matrix(tape, &mut it);
+                it
+            }
+            98.. if depth < 2 => {
+                let copies: Vec<Value> = (0..tape.below(4)).map(Value::from).collect();
+                let matrix_value =
+                    Value::Object(ValueMap::from_iter([("c".to_owned(), Value::Array(copies))]));
+                let body = vec![step(tape, &format!("{id}"), "s", Some(here), scope, call("x"))];
+                let mut it = frame_of(FrameKind::Computed { matrix: matrix_value, body });
+                matrix(tape, &mut it);
+                it
+            }
+            _ => call("x"),
+        };
+        let mut made = step(tape, &id, &local, frame, scope, work);
+        made.needs = needs;
+        made.condition = condition(tape);
+        let kind = made.work.clone();
+        steps.push(made);
+        let Work::Frame(inner) = &kind else { continue };
+        match &inner.kind {
+            FrameKind::Workflow { .. } => {
+                let count = 1 + tape.below(4);
+                level(tape, steps, count, Some(here), Some(here), &format!("{id}/"), depth + 1);
+            }
+            FrameKind::Matrix => {
+                for copy in 0..tape.below(4) {
+                    let (id, local) = (format!("{id}[{copy}]"), format!("{local}[{copy}]"));
+                    let work = if tape.chance(15) { Work::Gate(Box::new(rule(tape))) } else { call("x") };
+                    let made = step(tape, &id, &local, Some(here), scope, work);
+                    steps.push(made);
+                }
+            }
+            FrameKind::Computed { .. } => {}
+        }
+    }
+}
+
+fn frame_of(kind: FrameKind) -> Work {
+    Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false }))
+}
+
+fn matrix(tape: &mut Tape, work: &mut Work) {
+    if let Work::Frame(frame) = work {
+        frame.max_parallel = u32::try_from(tape.below(3)).expect("small");
+        frame.fail_fast = tape.chance(40);
+    }
+}
+
+fn call(script: &str) -> Work {
+    // What it is called with depends on state that other steps change: approvals must notice.
+    let bindings = vec![("K".to_owned(), "vars.k".to_owned()), ("G".to_owned(), "state.global.k".to_owned())];
+    Work::Run { shell: vec!["sh".to_owned()], script: script.to_owned(), bindings }
+}
+
+fn condition(tape: &mut Tape) -> Option<String> {
+    let at = tape.below(40);
+    let words = [
+        "always()",
+        "failure()",
+        "cancelled()",
+        "!cancelled()",
+        "success()",
+        "false",
+        "vars.k == 1",
+        "fromJSON('[')",
+    ];
+    let index = usize::try_from(at.checked_sub(32)?).expect("small");
+    words.get(index).map(|it| (*it).to_owned())
+}
+
+fn step(
+    tape: &mut Tape,
+    id: &str,
+    local: &str,
+    frame: Option<StepIx>,
+    scope: Option<StepIx>,
+    work: Work,
+) -> PlanStep {
+    let is_call = matches!(work, Work::Run { .. });
+    let is_flow = matches!(&work, Work::Frame(it) if matches!(it.kind, FrameKind::Workflow { .. }));
+    let class = *tape.pick(&[
+        EffectClass::Once,
+        EffectClass::Idempotent,
+        EffectClass::Keyed,
+        EffectClass::Pure,
+        EffectClass::Queryable,
+    ]);
+    let retry = is_call && tape.chance(25);
+    PlanStep {
+        id: id.to_owned(),
+        local: local.to_owned(),
+        scope,
+        frame,
+        needs: Vec::new(),
+        condition: None,
+        env: Vec::new(),
+        dir: None,
+        timeout: (is_flow && tape.chance(20)).then(|| Span::seconds(1 + tape.below(3600))),
+        retry: retry.then(|| Retry {
+            max_attempts: 1 + u32::try_from(tape.below(3)).expect("small"),
+            kind: *tape.pick(&[RetryKind::Constant, RetryKind::Linear, RetryKind::Exponential]),
+            delay: Span::seconds(1 + tape.below(30)),
+            factor_thousandths: 2000,
+            max_delay: Span::seconds(60),
+            jitter: Score(1000),
+            on: Vec::new(),
+        }),
+        on_error: match tape.below(20) {
+            18 => OnError::Skip,
+            19 => OnError::Continue,
+            _ => OnError::Abort,
+        },
+        fallback: if is_call && tape.chance(12) { vec![call("fallback")] } else { Vec::new() },
+        undo: if is_call && tape.chance(50) { Undo::By(Box::new(call("undo"))) } else { Undo::Unset },
+        outputs: if is_call && tape.chance(5) {
+            vec![("n".to_owned(), OutputType::Integer)]
+        } else {
+            Vec::new()
+        },
+        artifacts: Vec::new(),
+        effect: class,
+        check: (is_call && class == EffectClass::Queryable).then(|| call("check")),
+        priority: i32::try_from(tape.below(3)).expect("small"),
+        category: None,
+        confidence: (is_call && tape.chance(6)).then(|| ConfidenceRule {
+            from: None,
+            min: Score(8500),
+            below: *tape.pick(&[ConfidenceBelow::Gate, ConfidenceBelow::Fail, ConfidenceBelow::Warn]),
+        }),
+        matrix: ValueMap::new(),
+        title: None,
+        work,
+    }
+}
+
+fn rule(tape: &mut Tape) -> GateRule {
+    let group = |name: &str, count| Quorum { group: Some(name.to_owned()), count };
+    let require = match tape.below(6) {
+        3 => vec![group("sre", 1)],
+        4 => vec![group("sre", 2)],
+        5 => vec![group("sre", 1), group("product", 1)],
+        _ => Vec::new(),
+    };
+    let number = Need {
+        name: "n".to_owned(),
+        kind: OutputType::Integer,
+        required: true,
+        pattern: None,
+        choices: Vec::new(),
+        default: Some(Value::from(1)),
+        description: None,
+    };
+    GateRule {
+        prompt: "go?".to_owned(),
+        require,
+        forbid: if tape.chance(25) { vec!["run.actor".to_owned()] } else { Vec::new() },
+        form: if tape.chance(30) { vec![number] } else { Vec::new() },
+        binds: if tape.chance(20) { vec!["${{ vars.k }}".to_owned()] } else { Vec::new() },
+        auto: tape.chance(8).then(|| "vars.k == 1".to_owned()),
+        remind: if tape.chance(20) { vec![Span::seconds(30), Span::seconds(300)] } else { Vec::new() },
+        escalate: tape.chance(15).then(|| (Span::seconds(1 + tape.below(600)), "group:oncall".to_owned())),
+        timeout: tape.chance(30).then(|| Span::seconds(1 + tape.below(900))),
+        on_timeout: *tape.pick(&[OnTimeout::Reject, OnTimeout::Escalate, OnTimeout::Approve]),
+        on_reject: *tape.pick(&[OnFailure::Stop, OnFailure::Continue, OnFailure::Compensate]),
+        undo_window: match tape.below(3) {
+            0 => Some(Span(0)),
+            1 => Some(Span::seconds(5)),
+            _ => None,
+        },
+        reason_required: tape.chance(10),
+        ..GateRule::default()
+    }
+}
