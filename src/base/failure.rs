@@ -8,7 +8,7 @@ macro_rules! modes {
         /// The class of a failure, by structured cause first (exit code, signal, errno, HTTP status), by text last.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum FailureMode {
-            $(#[doc = $word] #[serde(rename = $word)] $name,)*
+            $(#[doc = concat!("`", $word, "`")] #[serde(rename = $word)] $name,)*
         }
 
         impl FailureMode {

@@ -150,11 +150,12 @@ impl FromStr for Span {
         let (mut rest, mut in_time) = (iso.unwrap_or(trimmed), iso.is_none());
         let (mut total, mut any) = (0_u64, false);
         while !rest.is_empty() {
-            if iso.is_some() && !in_time {
-                if let Some(after) = rest.strip_prefix('T') {
-                    (rest, in_time) = (after, true);
-                    continue;
-                }
+            if iso.is_some()
+                && !in_time
+                && let Some(after) = rest.strip_prefix('T')
+            {
+                (rest, in_time) = (after, true);
+                continue;
             }
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(malformed)?;
             let letters = rest[digits..].find(|c: char| c.is_ascii_digit() || c == 'T');
@@ -175,7 +176,8 @@ impl FromStr for Span {
                 rest[..digits].parse().map_err(|_| too_long())?
             };
             let part = number.checked_mul(unit).ok_or_else(too_long)?;
-            total = total.checked_add(part).filter(|it| *it <= i64::MAX as u64).ok_or_else(too_long)?;
+            total =
+                total.checked_add(part).filter(|it| *it <= i64::MAX.unsigned_abs()).ok_or_else(too_long)?;
             any = true;
             rest = &rest[end..];
         }

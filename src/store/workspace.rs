@@ -78,7 +78,8 @@ impl Workspace {
     pub fn workflow_files(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.workflows()) else { return Vec::new() };
         let is_yaml = |path: &PathBuf| path.extension().is_some_and(|it| it == "yaml" || it == "yml");
-        let mut files: Vec<PathBuf> = entries.filter_map(|it| Some(it.ok()?.path())).filter(is_yaml).collect();
+        let mut files: Vec<PathBuf> =
+            entries.filter_map(|it| Some(it.ok()?.path())).filter(is_yaml).collect();
         files.sort();
         files
     }
