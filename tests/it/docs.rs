@@ -4,6 +4,7 @@
 //! With `UPDATE_DOCS=1` generated pages are written anew instead of compared.
 
 mod events;
+mod keys;
 
 use crate::architecture::ROOMS;
 use std::{
@@ -90,6 +91,11 @@ fn check_page(path: &str, text: &str) {
 #[test]
 fn the_page_of_events_is_fresh() {
     check_page("docs/EVENTS.md", &events::page(&read("src/engine/event.rs")));
+}
+
+#[test]
+fn the_page_of_keys_is_fresh() {
+    check_page("docs/KEYS.md", &keys::page(&read("src/console/keymap.toml")));
 }
 
 #[test]

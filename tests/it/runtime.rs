@@ -410,7 +410,12 @@ async fn what_a_dead_console_left_running_is_ended_first() {
 }
 
 /// A schedule `0 6 * * *` (UTC) with these runs before it, begun and last looked at these times: what is due, and when.
-fn due_at(catch_up: Option<&str>, overlap: &str, runs: &[(&str, bool)], times: (&str, &str, &str)) -> Option<String> {
+fn due_at(
+    catch_up: Option<&str>,
+    overlap: &str,
+    runs: &[(&str, bool)],
+    times: (&str, &str, &str),
+) -> Option<String> {
     use cuelight::{
         definition::read,
         engine::{CauseOfLaunch, Command, Launching, World},

@@ -1,0 +1,71 @@
+//! `docs/KEYS.md`: every key of the console, from the key table that the console itself reads.
+
+use cuelight::console::{Intent, Level};
+use std::fmt::Write as _;
+
+const TOP: &str = "\
+# Keys
+
+Every key of the console, from its own key table (`src/console/keymap.toml`). This page is written by a test; do not edit it. In the console `?` shows
+the keys of the view you are in, and `:` finds every command by name.
+
+Keys of your own stand in `$XDG_CONFIG_HOME/cuelight/keymap.toml`, in the same form; `\"ctrl-d\" = \"none\"` takes one away. The *level* says how much
+has to be said before something happens: L0 looks only, L1 can be taken back with `u`, L2 wants the key and then `y`, L3 wants a code or an id typed,
+L4 wants the command typed.
+";
+
+/// The whole page, from the text of the table.
+pub(super) fn page(table: &str) -> String {
+    let mut out = TOP.to_owned();
+    for (scope, rows) in scopes(table) {
+        let (first, rest) = scope.split_at(1);
+        write!(
+            out,
+            "\n## {}{rest}\n\n| keys | command | level | does |\n|---|---|---|---|\n",
+            first.to_uppercase()
+        )
+        .expect("text");
+        let mut seen: Vec<&str> = Vec::new();
+        for (_, command) in &rows {
+            if !seen.contains(command) {
+                seen.push(command);
+                out.push_str(&row(command, &rows));
+            }
+        }
+    }
+    out
+}
+
+/// `[keys.normal]` and the lines below it: keys, command.
+fn scopes(table: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
+    let mut out: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
+    let mut is_keys = false;
+    for line in table.lines() {
+        if line.starts_with('[') {
+            let scope = line.strip_prefix("[keys.").and_then(|it| it.strip_suffix(']'));
+            is_keys = scope.is_some();
+            out.extend(scope.map(|it| (it, Vec::new())));
+        } else if let (true, Some((keys, command)), Some((_, rows))) =
+            (is_keys, line.split_once(" = "), out.last_mut())
+        {
+            rows.push((keys.trim_matches('"'), command));
+        }
+    }
+    out
+}
+
+/// One command with all its keys.
+fn row(command: &str, rows: &[(&str, &str)]) -> String {
+    let words = command.split(['"', '[', ']', ',', ' ']).filter(|it| !it.is_empty());
+    let intents: Vec<Intent> =
+        words.map(|it| Intent::named(it).unwrap_or_else(|| panic!("{it} is no command"))).collect();
+    let keys: Vec<String> = rows.iter().filter(|it| it.1 == command).map(|it| code(it.0)).collect();
+    let names: Vec<String> = intents.iter().map(|it| code(it.name())).collect();
+    let level = intents.iter().map(|it| it.level()).max().unwrap_or(Level::L0);
+    let does: Vec<&str> = intents.iter().map(|it| it.what()).collect();
+    format!("| {} | {} | {level} | {} |\n", keys.join(" "), names.join(" "), does.join(", then "))
+}
+
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('|', "\\|"))
+}
