@@ -199,12 +199,11 @@ impl Dialog {
     /// What a key means that has been heard.
     pub fn react(&mut self, reaction: Reaction) -> Step {
         match (reaction, self.focus) {
-            (Reaction::Next, _) => self.turn(1),
+            (Reaction::Next, _) | (Reaction::Enter, Focus::Field(_)) => self.turn(1),
             (Reaction::Previous, _) => self.turn(self.stops().len() - 1),
             (Reaction::Yes, Focus::Back | Focus::Do) if self.proof == Proof::Key => return self.finish(),
             (Reaction::Enter, Focus::Back) => return Step::Closes,
             (Reaction::Enter, Focus::Proof | Focus::Do) if self.proof != Proof::Key => return self.finish(),
-            (Reaction::Enter, Focus::Field(_)) => self.turn(1),
             (Reaction::Yes | Reaction::Enter, _) => {}
         }
         Step::Stays

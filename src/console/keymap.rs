@@ -289,7 +289,7 @@ impl Reader<'_> {
             return;
         };
         let mut hints = Vec::new();
-        for item in list.iter() {
+        for item in list {
             let text = item.get_ref().as_str().unwrap_or("");
             let (names, word) = text.split_once(':').unwrap_or((text, ""));
             let intents: Vec<Intent> = names.split_whitespace().filter_map(Intent::named).collect();
@@ -349,7 +349,7 @@ impl Reader<'_> {
 
     fn line(&self, place: &Range<usize>) -> usize {
         let end = place.start.min(self.text.len());
-        self.text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() + 1
+        self.text.get(..end).map_or(0, |it| it.matches('\n').count()) + 1
     }
 }
 

@@ -143,32 +143,32 @@ pub(super) fn dag(model: &Model) -> DagLayout {
     if fits { dag_places(frame.width, model.size, title, body, false) } else { places }
 }
 
-fn dag_places(width: Width, size: (u16, u16), title: Rect, body: Rect, shows_map: bool) -> DagLayout {
-    match width {
+fn dag_places(kind: Width, size: (u16, u16), title: Rect, body: Rect, shows_map: bool) -> DagLayout {
+    match kind {
         Width::TooSmall => DagLayout::default(),
         Width::One => {
-            let side = if size.1 < 24 { 0 } else { 3 };
-            let (graph, side) = split_down(body, body.height - side);
+            let rows = if size.1 < 24 { 0 } else { 3 };
+            let (graph, below) = split_down(body, body.height - rows);
             let map = Rect::new(
                 graph.right().saturating_sub(18),
                 graph.y,
                 18.min(graph.width),
                 8.min(graph.height),
             );
-            DagLayout { title, pane: None, graph, side, map: shows_map.then_some(map), lower: None }
+            DagLayout { title, pane: None, graph, side: below, map: shows_map.then_some(map), lower: None }
         }
         Width::Two => {
             let (pane, right) = split_across(body, body.width - 36);
-            let (side, map) = beside(right, shows_map);
-            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side, map, lower: None }
+            let (facts, map) = beside(right, shows_map);
+            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side: facts, map, lower: None }
         }
         Width::Three => {
             let lower = if body.height < 32 { 0 } else { 9 };
             let (upper, lower_area) = split_down(body, body.height - lower);
             let (pane, right) = split_across(upper, upper.width - 44);
-            let (side, map) = beside(right, shows_map);
+            let (facts, map) = beside(right, shows_map);
             let lower = (lower > 0).then_some(lower_area);
-            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side, map, lower }
+            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side: facts, map, lower }
         }
     }
 }

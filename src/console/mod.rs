@@ -31,7 +31,7 @@ pub use dag::{
     Shown, ShownNode, Zoom, fold, layout, neighbourhood, paint, paint_map,
 };
 pub use dialog::{About, Dialog, DialogFact, DialogField, Focus, Preview, Proof, Reaction, Step};
-pub use event_loop::{ConsoleOptions, Leave, run_console};
+pub use event_loop::{ConsoleOptions, Leave, SavePicture, run_console};
 pub use field::Field;
 pub use intent::{Group, Intent, Level};
 pub use keymap::{Binding, Found, Hint, Keymap, KeymapError, Scope, parse_keys};

@@ -96,9 +96,12 @@ pub(super) fn launch(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
     let request = model.number();
-    let flags: String =
-        inputs.iter().map(|(key, value)| format!(" -i {}", quoted(&format!("{key}={value}")))).collect();
-    note_asked(model, request, format!("cuelight run {}{flags}", quoted(path)));
+    let mut line = format!("cuelight run {}", quoted(path));
+    for (key, value) in &inputs {
+        line.push_str(" -i ");
+        line.push_str(&quoted(&format!("{key}={value}")));
+    }
+    note_asked(model, request, line);
     let pending = Pending { run: None, words: format!("run {path}"), inverse: None };
     model.pending.insert(request, pending);
     wishes.push(Wish::Launch { request, path: path.to_owned(), words: inputs });
@@ -310,7 +313,7 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
         match &event.fact {
             Fact::Step(_, it, StepEvent::Cancelled { .. }) => lists[0].1.push(step(*it)),
             Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => {
-                lists[1].1.push(step(*it))
+                lists[1].1.push(step(*it));
             }
             Fact::Undo(_, it, _) => lists[1].1.push(step(*it)),
             Fact::Step(_, it, StepEvent::Skipped { .. }) => lists[2].1.push(step(*it)),

@@ -9,7 +9,7 @@ use crate::console::{
 /// Does it; false when the view has to know.
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
     match intent {
-        Intent::ViewRuns => go(model, View::Runs),
+        Intent::ViewRuns | Intent::CloseView => go(model, View::Runs),
         Intent::ViewDag => go(model, View::Dag),
         Intent::LastView => go(model, model.last_view),
         Intent::Backward => backward(model),
@@ -19,7 +19,6 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
                 show(model, view);
             }
         }
-        Intent::CloseView => go(model, View::Runs),
         Intent::Palette => {
             model.overlay = Some(Overlay::Palette(PaletteState::default()));
         }
@@ -89,15 +88,12 @@ pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
 }
 
 fn freeze(model: &mut Model) {
-    match model.frozen.take() {
-        Some(newest) => {
-            model.board = newest;
-            toast(model, "live again", Role::Info);
-        }
-        None => {
-            model.frozen = Some(model.board.clone());
-            toast(model, "frozen; the engine goes on, F thaws", Role::Warn);
-        }
+    if let Some(newest) = model.frozen.take() {
+        model.board = newest;
+        toast(model, "live again", Role::Info);
+    } else {
+        model.frozen = Some(model.board.clone());
+        toast(model, "frozen; the engine goes on, F thaws", Role::Warn);
     }
 }
 

@@ -159,15 +159,13 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
                 carry_out(model, row, wishes);
             }
         }
-        _ => match moving::moved(intent, palette.selected, palette.rows.len(), page, None) {
-            Some(to) => palette.selected = to,
-            None => {
+        _ => {
+            let to = moving::moved(intent, palette.selected, palette.rows.len(), page, None);
+            palette.selected = to.unwrap_or(0);
+            if to.is_none() {
                 editing::edit(model, intent);
-                if let Some(Overlay::Palette(palette)) = &mut model.overlay {
-                    palette.selected = 0;
-                }
             }
-        },
+        }
     }
 }
 

@@ -90,14 +90,15 @@ fn field_line(
     let cursor = if focus { canvas.glyphs.pick('▏', '_') } else { ' ' };
     let shown = safe_text(&field.shown(room.saturating_sub(NAME + 1), cursor));
     let blank = room.saturating_sub(NAME + unicode_width::UnicodeWidthStr::width(shown.as_str()));
-    let style = if focus {
-        canvas.style(Role::Select)
-    } else {
-        canvas.style(Role::Text).add_modifier(Modifier::UNDERLINED)
-    };
+    // The room to type in is seen also without colour.
+    let (open, close) = if focus { canvas.glyphs.pick(("▐", "▌"), ("[", "]")) } else { ("[", "]") };
+    let edge = canvas.style(if focus { Role::BorderFocus } else { Role::Border });
+    let style = canvas.style(Role::Text).patch(canvas.style(Role::Select));
     vec![
-        (format!("{name:<NAME$}"), canvas.style(Role::Muted)),
-        (format!("{shown}{}", " ".repeat(blank)), style),
+        (format!("{name:<width$}", width = NAME - 1), canvas.style(Role::Muted)),
+        (open.to_owned(), edge),
+        (format!("{shown}{}", " ".repeat(blank.saturating_sub(1))), style),
+        (close.to_owned(), edge),
     ]
 }
 

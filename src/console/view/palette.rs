@@ -32,7 +32,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, palette: &PaletteState, body: Rect, buf:
     put(buf, inside, x, inside.y, &palette.field.shown(room, cursor), canvas.style(Role::Text));
     rule(canvas, inside, 1, buf);
     let wide = inside.width >= 100;
-    let heads = if wide { 1 } else { 0 };
+    let heads = u16::from(wide);
     let table = table(inside, wide);
     if wide {
         for column in &table {
