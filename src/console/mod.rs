@@ -4,10 +4,13 @@
 //! of a model. Only `event_loop` waits, only `terminal` knows the terminal.
 
 mod ask;
+mod ask_text;
 mod dag;
 mod dialog;
+mod doubt_text;
 mod event_loop;
 mod field;
+mod gates;
 mod hangup;
 mod intent;
 mod keymap;
@@ -16,6 +19,7 @@ mod marks;
 mod message;
 mod model;
 mod picture;
+mod prose;
 mod query;
 mod sign;
 mod terminal;

@@ -11,6 +11,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
     match intent {
         Intent::ViewRuns | Intent::CloseView => go(model, View::Runs),
         Intent::ViewDag => go(model, View::Dag),
+        Intent::ViewGates => go(model, View::Gates),
         Intent::LastView => go(model, model.last_view),
         Intent::Backward => backward(model),
         Intent::Forward => {
@@ -57,6 +58,14 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
 pub(super) fn go(model: &mut Model, view: View) {
     if view == View::Dag && model.view == View::Runs {
         model.dag.run = model.runs.selected.or(model.dag.run);
+    }
+    if view == View::Dag && model.view == View::Gates {
+        let (run, step) = (model.run(), model.step());
+        model.dag.run = run.or(model.dag.run);
+        model.dag.view.selected = step.map(|it| it.0).or(model.dag.view.selected);
+    }
+    if view == View::Gates && model.view != View::Gates {
+        super::gates::enter(model);
     }
     if view != model.view {
         const BACK_MAX: usize = 64;
@@ -136,5 +145,6 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     match model.view {
         View::Runs => super::runs::click(model, row),
         View::Dag => super::steps::click(model, column, row),
+        View::Gates => super::gates::click(model, column, row),
     }
 }
