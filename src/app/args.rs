@@ -24,7 +24,7 @@ pub(super) struct Everywhere {
     /// The directory that holds (or will hold) .cuelight; found upwards from here when not given
     #[arg(long, global = true, env = "CUELIGHT_WORKSPACE", value_name = "DIR")]
     pub(super) workspace: Option<PathBuf>,
-    /// When to use colour; NO_COLOR=1 means never
+    /// When to use colour; `NO_COLOR=1` means never
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(super) color: When,
     #[command(flatten)]
@@ -474,7 +474,7 @@ pub(super) struct ImportArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ImportFormat {
-    /// Recorded executions of scientific workflows (WfCommons)
+    /// Recorded executions of scientific workflows (`WfCommons`)
     Wfformat,
 }
 

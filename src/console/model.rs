@@ -1,7 +1,6 @@
 //! All that the screen depends on. A screen can be made from this alone, so widgets remember nothing and any moment can
 //! be drawn again. Changed by `update` only; `view` reads it.
 
-use super::gates::{FormState, GatesState};
 use crate::{
     base::{RunId, StepIx, Timestamp},
     console::{
@@ -36,7 +35,6 @@ pub struct Model {
     pub(super) last_view: View,
     pub(super) runs: RunsState,
     pub(super) dag: DagState,
-    pub(super) gates: GatesState,
     pub(super) overlay: Option<Overlay>,
     pub(super) prompt: Option<Prompt>,
     pub(super) toasts: Vec<Toast>,
@@ -101,20 +99,17 @@ pub enum View {
     Runs,
     /// The graph of one run.
     Dag,
-    /// What waits for people.
-    Gates,
 }
 
 impl View {
     /// Every view of this release, in the order of the header.
-    pub const ALL: &'static [Self] = &[Self::Runs, Self::Dag, Self::Gates];
+    pub const ALL: &'static [Self] = &[Self::Runs, Self::Dag];
 
     /// Its name in the header.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Runs => "Runs",
             Self::Dag => "DAG",
-            Self::Gates => "Gates",
         }
     }
 
@@ -123,7 +118,6 @@ impl View {
         match self {
             Self::Runs => Intent::ViewRuns,
             Self::Dag => Intent::ViewDag,
-            Self::Gates => Intent::ViewGates,
         }
     }
 
@@ -132,7 +126,6 @@ impl View {
         match self {
             Self::Runs => Scope::Runs,
             Self::Dag => Scope::Dag,
-            Self::Gates => Scope::Gates,
         }
     }
 }
@@ -224,7 +217,6 @@ pub(super) enum Overlay {
     Help { top: usize },
     Menu { selected: usize },
     Text(Sheetlet),
-    Form(Box<FormState>),
 }
 
 /// The palette.
@@ -281,8 +273,6 @@ pub(super) enum PromptKind {
     Filter,
     /// A workflow to be started: file and inputs.
     Launch,
-    /// A remark at a gate.
-    Remark,
 }
 
 /// A message that goes away by itself.
@@ -377,7 +367,6 @@ impl Model {
             last_view: View::Runs,
             runs: RunsState::default(),
             dag: DagState { follow: true, ..DagState::default() },
-            gates: GatesState::default(),
             overlay: None,
             prompt: None,
             toasts: Vec::new(),
@@ -410,8 +399,7 @@ impl Model {
             (Some(Overlay::Dialog(_)), _) => Mode::Confirm,
             (Some(Overlay::Palette(_)), _) => Mode::Command,
             (Some(Overlay::Help { .. }), _) => Mode::Help,
-            (Some(Overlay::Form(_)), _) => Mode::Insert,
-            (None, Some(prompt)) if matches!(prompt.kind, PromptKind::Launch | PromptKind::Remark) => Mode::Insert,
+            (None, Some(prompt)) if prompt.kind == PromptKind::Launch => Mode::Insert,
             (None, Some(_)) => Mode::Filter,
             (Some(Overlay::Menu { .. } | Overlay::Text(_)), _) | (None, None) => Mode::Normal,
         }
@@ -423,7 +411,6 @@ impl Model {
             (Some(Overlay::Dialog(_)), _) => Scope::Dialog,
             (Some(Overlay::Palette(_)), _) | (None, Some(_)) => Scope::Text,
             (Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)), _) => Scope::Popup,
-            (Some(Overlay::Form(_)), _) => Scope::Form,
             (None, None) => self.view.scope(),
         }
     }
@@ -433,17 +420,12 @@ impl Model {
         match self.view {
             View::Runs => self.runs.selected,
             View::Dag => self.dag.run,
-            View::Gates => self.gates.selected.map(|(_, run, _)| run),
         }
     }
 
     /// The step under the cursor.
     pub fn step(&self) -> Option<StepIx> {
-        match self.view {
-            View::Runs => None,
-            View::Dag => self.dag.view.selected.map(StepIx),
-            View::Gates => self.gates.selected.map(|(_, _, step)| step),
-        }
+        (self.view == View::Dag).then_some(self.dag.view.selected.map(StepIx)).flatten()
     }
 
     /// Why nothing may be changed from here now.

@@ -60,7 +60,7 @@ impl Turn<'_> {
             EffectClass::Pure | EffectClass::Idempotent | EffectClass::Keyed => self.call_again(id, step),
             EffectClass::Queryable => self.call_check(id, step, EVIDENCE),
             EffectClass::Once => {
-                self.emit_step(id, step, StepEvent::InDoubt { evidence: EVIDENCE.to_owned() })
+                self.emit_step(id, step, StepEvent::InDoubt { evidence: EVIDENCE.to_owned() });
             }
         }
     }

@@ -85,7 +85,8 @@ impl Turn<'_> {
                     let spared = !self.run(id).plan.concurrency.as_ref().is_some_and(|it| it.cancel_waiting);
                     let waits = run.state == RunState::Created
                         || self.world.gates.values().any(|it| it.run == other && it.is_open());
-                    if !run.cancelling && !run.compensating && !(spared && waits) && !run.state.rests() {
+                    let goes_on = !run.state.rests() && !run.cancelling && !run.compensating;
+                    if goes_on && (!spared || !waits) {
                         let by = self.run(id).by.clone();
                         let reason = format!("{id} of the same concurrency group takes its place");
                         self.end_early(other, by, reason, false);

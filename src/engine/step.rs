@@ -62,7 +62,7 @@ pub(super) struct Step {
     /// Whether it was skipped in a way that does not keep its dependents from running.
     pub(super) harmless: bool,
     /// What the world has been asked for.
-    pub(super) asked: Option<Box<(Vec<String>, Vec<Vec<String>>)>>,
+    pub(super) asked: Option<Box<Asked>>,
     /// A result that was not good enough by itself; people are asked.
     pub(super) held: Option<Box<ValueMap>>,
     pub(super) expired: bool,
@@ -75,6 +75,9 @@ pub(super) struct Step {
     /// Why a child was ended from outside, of a frame.
     pub(super) cut: Option<Why>,
 }
+
+/// Files whose content is evidence, and arguments of `hashFiles`.
+pub(super) type Asked = (Vec<String>, Vec<Vec<String>>);
 
 impl Step {
     pub(super) fn state(&self) -> StepState {

@@ -87,7 +87,7 @@ impl World {
             }
             Fact::Step(_, step, it) => self.run_mut(id).apply_step(event.at, *step, it),
             Fact::Attempt(_, step, number, it) => {
-                self.run_mut(id).apply_attempt(event.at, *step, *number, it)
+                self.run_mut(id).apply_attempt(event.at, *step, *number, it);
             }
             Fact::Undo(_, step, it) => self.run_mut(id).apply_undo(*step, it),
             Fact::Gate(_, step, gate, it) => self.apply_gate(id, *step, *gate, event.at, it),

@@ -108,14 +108,14 @@ fn evidence(item: &Evidence, line: &mut dyn FnMut(String)) {
     let digest = item.digest.map_or_else(String::new, |it| format!(" sha256 {}", it.short()));
     match (&item.problem, &item.text) {
         (Some(problem), _) => {
-            line(format!("evidence    ~ {}: {}", safe_text(&item.title), safe_text(problem)))
+            line(format!("evidence    ~ {}: {}", safe_text(&item.title), safe_text(problem)));
         }
         (None, Some(text)) => {
             line(format!("evidence    {} ({} bytes{digest})", safe_text(&item.title), item.bytes));
             text.lines().for_each(|it| line(format!("              {}", safe_text(it))));
         }
         (None, None) => {
-            line(format!("evidence    file {} ({} bytes{digest})", safe_text(&item.title), item.bytes))
+            line(format!("evidence    file {} ({} bytes{digest})", safe_text(&item.title), item.bytes));
         }
     }
 }
@@ -126,7 +126,7 @@ fn who(gate: &GateView) -> String {
         return "enough have agreed".to_owned();
     }
     let words = missing.iter().map(|it| {
-        let group = it.group.as_deref().map_or_else(|| "anybody".to_owned(), |it| safe_text(it));
+        let group = it.group.as_deref().map_or_else(|| "anybody".to_owned(), safe_text);
         format!("{} of {group}", it.count)
     });
     format!("still needs {}", words.collect::<Vec<_>>().join(", "))

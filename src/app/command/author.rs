@@ -77,7 +77,7 @@ pub(super) fn check(args: &CheckArgs, out: Output) -> Outcome {
         match read_text(path) {
             Ok(text) => all.extend(definition::read(&name, &text, &Disk).1),
             Err(why) => {
-                all.push(Diagnostic::whole_file("unreadable", &name, format!("could not read {name}: {why}")))
+                all.push(Diagnostic::whole_file("unreadable", &name, format!("could not read {name}: {why}")));
             }
         }
     }
@@ -164,9 +164,9 @@ fn outlined(file: &Path, inputs: &[(String, String)], out: Output) -> Result<Pla
 pub(super) fn plan(args: &PlanArgs, out: Output) -> Outcome {
     let plan = outlined(&args.file, &args.inputs, out)?;
     if args.json {
-        out.json_pretty(&show_value(&plan))
+        out.json_pretty(&show_value(&plan));
     } else {
-        out.raw(show(&plan).as_bytes())
+        out.raw(show(&plan).as_bytes());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -23,9 +23,9 @@ use words::{inbox_row, state_word, wait_words, why_words};
 
 /// Carries out what was said on the command line.
 pub(super) async fn carry_out(cli: Cli) -> Outcome {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
-    let out = Output::new(cli.everywhere.color, no_color);
     let config = Config::read(&cli.everywhere)?;
+    let no_color = config.variable("NO_COLOR").is_some();
+    let out = Output::new(cli.everywhere.color, no_color);
     let screen = screen::Look::new(&config, &cli.everywhere, no_color);
     let Some(command) = cli.command else { return screen::bare(&config, &screen).await };
     match command {

@@ -1,6 +1,6 @@
 //! Commands that open the console: on this workspace, on a run, on the demo, at another engine.
 
-use super::run;
+use super::{run, serve};
 use crate::{
     app::{
         args::{DemoArgs, Everywhere, RunArgs},
@@ -12,6 +12,7 @@ use crate::{
     base::{RunId, safe_text},
     console::{self, ConsoleOptions, Danger, Depth, Glyphs, Keymap, Leave, LookOfScreen, Theme, run_console},
     engine::Channel,
+    projection::{Board, RunView, StepView},
     runtime::{Desk, Source},
     store::Workspace,
 };
@@ -23,7 +24,8 @@ pub(super) struct Look {
     theme: String,
     ascii: bool,
     depth: Depth,
-    environment: String,
+    /// Named by the operator, else by the workspace.
+    environment: Option<String>,
     /// Where the user's own keys and pictures are.
     keymap: Option<PathBuf>,
     pictures: PathBuf,
@@ -48,7 +50,7 @@ impl Look {
             theme: theme.unwrap_or_else(|| if no_color { "mono" } else { "terminal" }.to_owned()),
             ascii: everywhere.screen.ascii || term == "linux" || !utf8,
             depth: depth(config, term, no_color),
-            environment: config.variable("CUELIGHT_ENVIRONMENT").unwrap_or("DEV").to_owned(),
+            environment: config.variable("CUELIGHT_ENVIRONMENT").map(str::to_owned),
             keymap: config_dir(config).map(|it| it.join("keymap.toml")),
             pictures: config.here.clone(),
             no_screen,
@@ -159,23 +161,28 @@ fn needs_screen(look: &Look) -> Result<(), Trouble> {
 
 /// The screen, until it is left. A terminal that goes away ends the screen and not the runs.
 async fn open(seat: Seat, look: &Look, run: Option<RunId>) -> Outcome {
-    let left = match options(look, run) {
-        Ok(options) => run_console(seat.desk.clone(), place_at(&seat, look), options).await,
+    let left = match options(look, run).and_then(|it| Ok((it, place_at(&seat, look)?))) {
+        Ok((options, place)) => run_console(seat.desk.clone(), place, options).await,
         Err(trouble) => {
             seat.leave().await;
             return Err(trouble);
         }
     };
     match left {
-        Ok(Leave::Left | Leave::Signalled) => {
-            for line in run::farewell(&seat) {
-                say(&line);
-            }
+        Ok(Leave::Left) => {
+            let lines = run::farewell(&seat);
+            hand_over(seat).await?;
+            lines.iter().for_each(|it| say(it));
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Leave::Signalled) => {
             seat.leave().await;
             Ok(ExitCode::SUCCESS)
         }
         Ok(Leave::HungUp) => {
-            go_on_without_screen(&seat).await;
+            if seat.engine.is_some() {
+                serve::until_told(&seat, true).await?;
+            }
             seat.leave().await;
             Ok(ExitCode::SUCCESS)
         }
@@ -186,21 +193,42 @@ async fn open(seat: Seat, look: &Look, run: Option<RunId>) -> Outcome {
     }
 }
 
-/// Runs of an engine of our own go on until nothing is open; others can attach meanwhile.
-async fn go_on_without_screen(seat: &Seat) {
-    if seat.engine.is_none() {
-        return;
-    }
+/// Leaves; runs of an engine of our own go on in the background, from a moment at which no call is being made.
+async fn hand_over(seat: Seat) -> Result<(), Trouble> {
     let mut boards = seat.desk.boards();
-    while boards.borrow_and_update().board.open_runs().next().is_some() {
-        if boards.changed().await.is_err() {
-            break;
+    let is_open = boards.borrow().board.open_runs().next().is_some();
+    if seat.engine.is_none() || !is_open {
+        seat.leave().await;
+        return Ok(());
+    }
+    if calls(&boards.borrow().board) > 0 {
+        say(
+            "the runs go on in the background as soon as no step is in the middle (Ctrl-C: end those steps now)",
+        );
+        tokio::select! {
+            _ = boards.wait_for(|seen| calls(&seen.board) == 0) => {}
+            _ = tokio::signal::ctrl_c() => {}
         }
     }
+    let workspace = seat.workspace.clone();
+    seat.leave().await;
+    wiring::detach(&workspace, true).map(drop)
 }
 
-fn place_at(seat: &Seat, look: &Look) -> console::Seat {
-    let environment = safe_text(&look.environment);
+/// Calls that are being made.
+fn calls(board: &Board) -> usize {
+    let in_flight = |run: &RunView| {
+        let ended = |step: &StepView| {
+            step.attempts().last().is_none_or(|it| it.ended_at.is_some() || it.lost.is_some())
+        };
+        run.steps().filter(|(_, _, step)| !ended(step)).count()
+    };
+    board.open_runs().map(|it| in_flight(it)).sum()
+}
+
+fn place_at(seat: &Seat, look: &Look) -> Result<console::Seat, Trouble> {
+    let named = look.environment.clone().map_or_else(|| environment(&seat.workspace), Ok)?;
+    let environment = safe_text(&named);
     let lower = environment.to_lowercase();
     let danger = if lower.contains("prod") {
         Danger::Production
@@ -210,7 +238,22 @@ fn place_at(seat: &Seat, look: &Look) -> console::Seat {
         Danger::Development
     };
     let place = seat.place().to_owned();
-    console::Seat { actor: seat.actor.clone(), environment, danger, read_only: place == "recorded", place }
+    let read_only = place == "recorded";
+    Ok(console::Seat { actor: seat.actor.clone(), environment, danger, read_only, place })
+}
+
+/// What the workspace calls itself: `environment = "PROD"` in its `config.toml`.
+fn environment(workspace: &Workspace) -> Result<String, Trouble> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct File {
+        environment: String,
+    }
+    let path = workspace.config();
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let file: File = toml::from_str(&text)
+        .map_err(|it| Trouble::usage(format!("could not read {}: {it}", path.display())))?;
+    Ok(if file.environment.is_empty() { "LOCAL".to_owned() } else { file.environment })
 }
 
 fn options(look: &Look, run: Option<RunId>) -> Result<ConsoleOptions, Trouble> {

@@ -46,7 +46,7 @@ pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
     stopped
 }
 
-async fn until_told(seat: &Seat, until_idle: bool) -> Outcome {
+pub(super) async fn until_told(seat: &Seat, until_idle: bool) -> Outcome {
     let listen =
         |kind| signal(kind).map_err(|it| Trouble::failed(format!("could not listen for signals: {it}")));
     let mut signals: Vec<Signal> = Vec::new();

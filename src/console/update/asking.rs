@@ -6,8 +6,8 @@ use crate::{
     base::{RunId, StepIx, Timestamp},
     console::{
         About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview, Proof,
-        Reaction, Role, Width, Wish,
-        dialog::{Step, set_reason}, layout,
+        Reaction, Role, Wish,
+        dialog::Step,
         keymap::Found,
         model::{Asked, Overlay, Pending},
     },
@@ -80,7 +80,6 @@ pub(super) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>
     let (run, _) = run_and_step(model, &command);
     model.undo = None;
     note_asked(model, request, line);
-    super::gates::sent(model, request, &command);
     model.pending.insert(request, Pending { run, words, inverse });
     wishes.push(Wish::Submit { request, command: Box::new(command) });
 }
@@ -97,12 +96,9 @@ pub(super) fn launch(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
     let request = model.number();
-    let mut line = format!("cuelight run {}", quoted(path));
-    for (key, value) in &inputs {
-        line.push_str(" -i ");
-        line.push_str(&quoted(&format!("{key}={value}")));
-    }
-    note_asked(model, request, line);
+    let flags: String =
+        inputs.iter().map(|(key, value)| format!(" -i {}", quoted(&format!("{key}={value}")))).collect();
+    note_asked(model, request, format!("cuelight run {}{flags}", quoted(path)));
     let pending = Pending { run: None, words: format!("run {path}"), inverse: None };
     model.pending.insert(request, pending);
     wishes.push(Wish::Launch { request, path: path.to_owned(), words: inputs });
@@ -119,18 +115,10 @@ pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
-/// Asks what a command would do. Its reason is typed later, so the question has one that stands for it.
-pub(super) fn ask_preview(model: &mut Model, command: &Command, wishes: &mut Vec<Wish>) -> u64 {
-    let request = model.number();
-    let mut command = Box::new(command.clone());
-    set_reason(&mut command, "typed later");
-    wishes.push(Wish::Preview { request, command });
-    request
-}
-
 /// Opens a dialog and asks what would happen.
 fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wish>) {
-    let request = ask_preview(model, &command, wishes);
+    let request = model.number();
+    wishes.push(Wish::Preview { request, command: Box::new(command.clone()) });
     let (run, step) = run_and_step(model, &command);
     let Some(run) = run else { return };
     let workflow = model.board.summary(run).map_or_else(String::new, |it| it.workflow.to_string());
@@ -204,7 +192,6 @@ pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp
     let goes_back = model.keys.find(model.scope(), &[press]) == Found::Intents(vec![Intent::Escape]);
     match &mut model.overlay {
         Some(Overlay::Dialog(_)) if goes_back => true,
-        Some(Overlay::Dialog(_)) if layout::frame(model.size).width == Width::TooSmall => false,
         Some(Overlay::Dialog(dialog)) => dialog.hears(at) && !repeat,
         _ => true,
     }
@@ -235,7 +222,7 @@ pub(super) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
             model.overlay = None;
             match locked {
                 Some(why) => toast(model, &format!("could not do that: {why}"), Role::Warn),
-                None => super::deciding::hand_over(model, *command, wishes),
+                None => submit(model, *command, wishes),
             }
         }
     }
@@ -250,7 +237,6 @@ pub(super) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Eve
     let run = match &model.overlay {
         Some(Overlay::Dialog(dialog)) if dialog.preview == Preview::Asked(request) => match dialog.about {
             About::Run(run) => model.board.run(run).cloned(),
-            About::Step(run, _) => model.board.run(run).cloned(),
             About::Gate(gate) => model.board.gate(gate).and_then(|it| model.board.run(it.run)).cloned(),
             About::Nothing => None,
         },
@@ -271,7 +257,6 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         let now = standing(model, about);
         if stood.as_ref() != Some(&now) {
             model.overlay = None;
-            let now = super::deciding::news(model, about).unwrap_or(now);
             toast(model, &format!("closed, nothing was done: meanwhile {now}"), Role::Warn);
         }
     }
@@ -308,12 +293,8 @@ fn standing(model: &Model, about: About) -> String {
             None => format!("{run} is gone"),
         },
         About::Gate(gate) => match model.board.gate(gate) {
-            Some(it) => format!("{gate} {} {} {} {}", it.state, it.epoch(), it.hash, it.votes.len()),
+            Some(it) => format!("{gate} is {}, ask {}", it.state, it.hash.code()),
             None => format!("{gate} is gone"),
-        },
-        About::Step(run, step) => match model.board.run(run).and_then(|it| it.step(step)) {
-            Some(it) => format!("{run} {} is {}, {} calls, {:?}", step.0, it.state, it.calls, it.undo()),
-            None => format!("{run} is gone"),
         },
         About::Nothing => String::new(),
     }
