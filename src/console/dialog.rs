@@ -5,9 +5,9 @@
 //! Which command is asked for, and in what words, is said by whoever opens it; drawing is left to `view`.
 
 use crate::{
-    base::{GateId, RunId, Timestamp},
+    base::{GateId, RunId, StepIx, Timestamp, ValueMap},
     console::{Field, Level, Role, message::SETTLE},
-    engine::Command,
+    engine::{Command, DoubtAnswer},
 };
 
 /// One thing that is to be confirmed.
@@ -97,6 +97,8 @@ pub enum About {
     Run(RunId),
     /// A gate.
     Gate(GateId),
+    /// A step that waits for an answer.
+    Step(RunId, StepIx),
     /// Nothing that could change.
     Nothing,
 }
@@ -176,7 +178,8 @@ impl Dialog {
     pub fn wants_text(&self) -> bool {
         match self.focus {
             Focus::Field(_) | Focus::Proof => true,
-            Focus::Back => self.first_field().is_some(),
+            // Where a single key says yes, an optional field waits for Tab.
+            Focus::Back => self.proof != Proof::Key || self.fields.iter().any(|it| it.required),
             Focus::Do => false,
         }
     }
@@ -190,8 +193,11 @@ impl Dialog {
         if let Some(empty) = empty {
             return Some(format!("{} is missing", empty.name));
         }
+        if let Some(problem) = self.fields.iter().find_map(|it| outputs_of(it).err()) {
+            return Some(problem);
+        }
         match &self.proof {
-            Proof::Typed { wanted, field, ask } if field.text().trim() != wanted => Some(ask.clone()),
+            Proof::Typed { wanted, field, ask } if !field.text().trim().eq_ignore_ascii_case(wanted) => Some(ask.clone()),
             Proof::Typed { .. } | Proof::Key => None,
         }
     }
@@ -199,12 +205,11 @@ impl Dialog {
     /// What a key means that has been heard.
     pub fn react(&mut self, reaction: Reaction) -> Step {
         match (reaction, self.focus) {
-            (Reaction::Next, _) => self.turn(1),
+            (Reaction::Next, _) | (Reaction::Enter, Focus::Field(_)) => self.turn(1),
             (Reaction::Previous, _) => self.turn(self.stops().len() - 1),
             (Reaction::Yes, Focus::Back | Focus::Do) if self.proof == Proof::Key => return self.finish(),
             (Reaction::Enter, Focus::Back) => return Step::Closes,
             (Reaction::Enter, Focus::Proof | Focus::Do) if self.proof != Proof::Key => return self.finish(),
-            (Reaction::Enter, Focus::Field(_)) => self.turn(1),
             (Reaction::Yes | Reaction::Enter, _) => {}
         }
         Step::Stays
@@ -218,6 +223,11 @@ impl Dialog {
         for it in &self.fields {
             if it.name == "reason" || it.name == "comment" {
                 set_reason(&mut command, it.field.text().trim());
+            }
+            if let Command::AnswerDoubt { answer: DoubtAnswer::Happened(outputs), .. } = &mut *command
+                && let Ok(Some(given)) = outputs_of(it)
+            {
+                *outputs = given;
             }
         }
         Step::Does(command)
@@ -237,8 +247,18 @@ impl Dialog {
     }
 }
 
+/// What was given as outputs, where this is the field for it.
+fn outputs_of(field: &DialogField) -> Result<Option<ValueMap>, String> {
+    let text = field.field.text().trim();
+    if field.name != "outputs" || text.is_empty() {
+        return Ok(None);
+    }
+    let read = serde_json::from_str::<ValueMap>(text);
+    read.map(Some).map_err(|_| "outputs are a JSON object, as {\"id\": 7}".to_owned())
+}
+
 /// Gives a command its reason, where it has one.
-fn set_reason(command: &mut Command, text: &str) {
+pub(super) fn set_reason(command: &mut Command, text: &str) {
     match command {
         Command::Cancel { reason, .. }
         | Command::EditForm { reason, .. }

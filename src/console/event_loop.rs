@@ -32,7 +32,7 @@ const FRAME: Span = Span(33);
 const FRAME_UNFOCUSED: Span = Span(500);
 
 /// Saves a text under a name; returns where it is, or why it could not be saved.
-pub type Export = Box<dyn Fn(&str, &str) -> Result<String, String> + Send>;
+pub type SavePicture = Box<dyn Fn(&str, &str) -> Result<String, String> + Send>;
 
 /// How the console is opened.
 pub struct ConsoleOptions {
@@ -46,8 +46,8 @@ pub struct ConsoleOptions {
     pub keys: Keymap,
     /// The run that is looked at first.
     pub run: Option<RunId>,
-    /// Saves a picture under a name; returns where it is, or why it could not be saved.
-    pub export: Export,
+    /// Where pictures go.
+    pub export: SavePicture,
 }
 
 /// Why the console ended.
@@ -215,7 +215,7 @@ impl<D: Desk> Screen<D> {
         self.terminal.show(frame)?;
         let title = self.model.window_title();
         if self.titled != title {
-            self.terminal.title(&title)?;
+            terminal::title(&title)?;
             self.titled = title;
         }
         (self.is_dirty, self.is_urgent, self.drawn) = (false, false, self.clock.now());
@@ -293,12 +293,12 @@ impl<D: Desk> Screen<D> {
                 );
             }
             Wish::Read { request, want } => {
-                let want = want_of(want);
+                let want = want_of(&want);
                 self.answers.push(
                     async move { Message::Sheet { request, sheet: sheet(desk.read(want).await) } }.boxed(),
                 );
             }
-            Wish::Copy(text) => self.terminal.copy(&text)?,
+            Wish::Copy(text) => terminal::copy(&text)?,
             Wish::Export { name, content } => {
                 let answer = match (self.options.export)(&name, &content) {
                     Ok(place) => Answer::Noted(format!("saved {place}")),
@@ -308,7 +308,7 @@ impl<D: Desk> Screen<D> {
                     self.carry_out(wish)?;
                 }
             }
-            Wish::Bell => self.terminal.bell()?,
+            Wish::Bell => terminal::bell()?,
             Wish::Redraw => self.terminal.forget(),
             Wish::Mouse(on) => self.terminal.set_mouse(on)?,
             Wish::Quit => self.leave = Some(Leave::Left),
@@ -335,8 +335,8 @@ fn answer(reply: Reply) -> Answer {
     }
 }
 
-fn want_of(lookup: Lookup) -> Want {
-    match lookup {
+fn want_of(lookup: &Lookup) -> Want {
+    match *lookup {
         Lookup::Output { attempt, from } => Want::Output { attempt, part: OutputPart::From(from) },
         Lookup::Tail { attempt, lines } => Want::Output { attempt, part: OutputPart::LastLines(lines) },
         Lookup::Blob { digest, from } => Want::Blob { digest, from },

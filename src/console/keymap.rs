@@ -19,21 +19,27 @@ pub enum Scope {
     Runs,
     /// In DAG.
     Dag,
+    /// In Gates.
+    Gates,
     /// In a text field of one line, with a list under it or not.
     Text,
     /// In a dialog.
     Dialog,
     /// In help, menus and lists over the view.
     Popup,
+    /// In a form of several lines.
+    Form,
 }
 
 const SCOPES: &[(Scope, &str)] = &[
     (Scope::Normal, "normal"),
     (Scope::Runs, "runs"),
     (Scope::Dag, "dag"),
+    (Scope::Gates, "gates"),
     (Scope::Text, "text"),
     (Scope::Dialog, "dialog"),
     (Scope::Popup, "popup"),
+    (Scope::Form, "form"),
 ];
 
 impl Scope {
@@ -48,7 +54,7 @@ impl Scope {
 
     /// A view, whose keys stand before those of `normal`.
     fn is_view(self) -> bool {
-        !matches!(self, Self::Normal | Self::Text | Self::Dialog | Self::Popup)
+        !matches!(self, Self::Normal | Self::Text | Self::Dialog | Self::Popup | Self::Form)
     }
 
     /// Where keys are looked up from here, in this order.
@@ -57,9 +63,11 @@ impl Scope {
             Self::Normal => &[Self::Normal],
             Self::Runs => &[Self::Runs, Self::Normal],
             Self::Dag => &[Self::Dag, Self::Normal],
+            Self::Gates => &[Self::Gates, Self::Normal],
             Self::Text => &[Self::Text],
             Self::Dialog => &[Self::Dialog],
             Self::Popup => &[Self::Popup],
+            Self::Form => &[Self::Form],
         }
     }
 }
@@ -349,7 +357,7 @@ impl Reader<'_> {
 
     fn line(&self, place: &Range<usize>) -> usize {
         let end = place.start.min(self.text.len());
-        self.text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() + 1
+        self.text.get(..end).map_or(0, |it| it.matches('\n').count()) + 1
     }
 }
 

@@ -143,34 +143,103 @@ pub(super) fn dag(model: &Model) -> DagLayout {
     if fits { dag_places(frame.width, model.size, title, body, false) } else { places }
 }
 
-fn dag_places(width: Width, size: (u16, u16), title: Rect, body: Rect, shows_map: bool) -> DagLayout {
-    match width {
+fn dag_places(kind: Width, size: (u16, u16), title: Rect, body: Rect, shows_map: bool) -> DagLayout {
+    match kind {
         Width::TooSmall => DagLayout::default(),
         Width::One => {
-            let side = if size.1 < 24 { 0 } else { 3 };
-            let (graph, side) = split_down(body, body.height - side);
+            let rows = if size.1 < 24 { 0 } else { 3 };
+            let (graph, below) = split_down(body, body.height - rows);
             let map = Rect::new(
                 graph.right().saturating_sub(18),
                 graph.y,
                 18.min(graph.width),
                 8.min(graph.height),
             );
-            DagLayout { title, pane: None, graph, side, map: shows_map.then_some(map), lower: None }
+            DagLayout { title, pane: None, graph, side: below, map: shows_map.then_some(map), lower: None }
         }
         Width::Two => {
             let (pane, right) = split_across(body, body.width - 36);
-            let (side, map) = beside(right, shows_map);
-            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side, map, lower: None }
+            let (facts, map) = beside(right, shows_map);
+            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side: facts, map, lower: None }
         }
         Width::Three => {
             let lower = if body.height < 32 { 0 } else { 9 };
             let (upper, lower_area) = split_down(body, body.height - lower);
             let (pane, right) = split_across(upper, upper.width - 44);
-            let (side, map) = beside(right, shows_map);
+            let (facts, map) = beside(right, shows_map);
             let lower = (lower > 0).then_some(lower_area);
-            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side, map, lower }
+            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side: facts, map, lower }
         }
     }
+}
+
+/// How Gates divides its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct GatesLayout {
+    /// The list, with its border where it has one.
+    pub list: Option<Rect>,
+    /// The rows of the list.
+    pub rows: Rect,
+    /// Rows of the screen that one row of the list takes.
+    pub each: u16,
+    /// Around the text.
+    pub pane: Rect,
+    /// The text.
+    pub text: Rect,
+    /// Who has answered, what can be answered.
+    pub side: Option<Rect>,
+}
+
+pub(super) fn gates(model: &Model) -> GatesLayout {
+    const LIST: u16 = 36;
+    const SIDE: u16 = 46;
+    const CARD: u16 = 5;
+    let frame = frame(model.size);
+    let body = frame.body;
+    let text_of = |pane: Rect| inset(pane, 2, 1, 1);
+    match frame.width {
+        Width::TooSmall => GatesLayout::default(),
+        Width::One if model.gates.reading => {
+            GatesLayout { pane: body, text: text_of(body), each: 1, ..GatesLayout::default() }
+        }
+        Width::One => {
+            let shown = u16::try_from(model.gates.rows.len()).unwrap_or(u16::MAX).clamp(1, 5);
+            let (list, pane) = split_down(body, (2 + shown).min(body.height / 2));
+            GatesLayout { list: Some(list), rows: inset(list, 0, 2, 0), each: 1, pane, text: text_of(pane), side: None }
+        }
+        Width::Two => {
+            let (list, pane) = split_across(body, LIST);
+            GatesLayout { list: Some(list), rows: inset(list, 1, 1, 1), each: CARD, pane, text: text_of(pane), side: None }
+        }
+        Width::Three => {
+            let (list, rest) = split_across(body, LIST);
+            let (pane, side) = split_across(rest, rest.width - SIDE);
+            let rows = inset(list, 1, 1, 1);
+            GatesLayout { list: Some(list), rows, each: CARD, pane, text: text_of(pane), side: Some(side) }
+        }
+    }
+}
+
+/// How the form of a gate divides the body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FormLayout {
+    /// The values, with their border.
+    pub editor: Rect,
+    /// The lines of them.
+    pub text: Rect,
+    pub schema: Rect,
+    pub check: Rect,
+    pub reason: Rect,
+}
+
+pub(super) fn form(size: (u16, u16)) -> FormLayout {
+    let body = frame(size).body;
+    let inside = inset(body, 1, 1, 1);
+    let check = (inside.height / 3).clamp(5, 12);
+    let (upper, reason) = split_down(inside, inside.height.saturating_sub(3));
+    let (upper, check) = split_down(upper, upper.height.saturating_sub(check));
+    let (editor, schema) = split_across(upper, upper.width / 2);
+    FormLayout { editor, text: inset(editor, 1, 1, 1), schema, check, reason }
 }
 
 fn beside(right: Rect, shows_map: bool) -> (Rect, Option<Rect>) {
@@ -218,9 +287,10 @@ pub(super) fn tabs(model: &Model) -> Vec<Tab> {
 }
 
 /// What is counted beside a view's name.
-fn count_of(_model: &Model, view: View) -> Option<usize> {
+fn count_of(model: &Model, view: View) -> Option<usize> {
     match view {
         View::Runs | View::Dag => None,
+        View::Gates => Some(model.board.inbox_len()).filter(|it| *it > 0),
     }
 }
 

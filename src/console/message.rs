@@ -191,7 +191,7 @@ impl fmt::Display for Press {
             Key::PageUp => f.write_str("PgUp"),
             Key::PageDown => f.write_str("PgDn"),
             Key::F(number) => write!(f, "F{number}"),
-            other @ Key::Char(_) => f.write_str(&super::keymap::letter(other)),
+            letter @ Key::Char(_) => f.write_str(&super::keymap::letter(letter)),
         }
     }
 }

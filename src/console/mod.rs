@@ -4,10 +4,13 @@
 //! of a model. Only `event_loop` waits, only `terminal` knows the terminal.
 
 mod ask;
+mod ask_text;
 mod dag;
 mod dialog;
+mod doubt_text;
 mod event_loop;
 mod field;
+mod gates;
 mod hangup;
 mod intent;
 mod keymap;
@@ -16,6 +19,7 @@ mod marks;
 mod message;
 mod model;
 mod picture;
+mod prose;
 mod query;
 mod sign;
 mod terminal;
@@ -31,7 +35,7 @@ pub use dag::{
     Shown, ShownNode, Zoom, fold, layout, neighbourhood, paint, paint_map,
 };
 pub use dialog::{About, Dialog, DialogFact, DialogField, Focus, Preview, Proof, Reaction, Step};
-pub use event_loop::{ConsoleOptions, Export, Leave, run_console};
+pub use event_loop::{ConsoleOptions, Leave, SavePicture, run_console};
 pub use field::Field;
 pub use intent::{Group, Intent, Level};
 pub use keymap::{Binding, Found, Hint, Keymap, KeymapError, Scope, parse_keys};

@@ -1,6 +1,7 @@
 //! All that the screen depends on. A screen can be made from this alone, so widgets remember nothing and any moment can
 //! be drawn again. Changed by `update` only; `view` reads it.
 
+use super::gates::{FormState, GatesState};
 use crate::{
     base::{RunId, StepIx, Timestamp},
     console::{
@@ -35,6 +36,7 @@ pub struct Model {
     pub(super) last_view: View,
     pub(super) runs: RunsState,
     pub(super) dag: DagState,
+    pub(super) gates: GatesState,
     pub(super) overlay: Option<Overlay>,
     pub(super) prompt: Option<Prompt>,
     pub(super) toasts: Vec<Toast>,
@@ -99,17 +101,20 @@ pub enum View {
     Runs,
     /// The graph of one run.
     Dag,
+    /// What waits for people.
+    Gates,
 }
 
 impl View {
     /// Every view of this release, in the order of the header.
-    pub const ALL: &'static [Self] = &[Self::Runs, Self::Dag];
+    pub const ALL: &'static [Self] = &[Self::Runs, Self::Dag, Self::Gates];
 
     /// Its name in the header.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Runs => "Runs",
             Self::Dag => "DAG",
+            Self::Gates => "Gates",
         }
     }
 
@@ -118,6 +123,7 @@ impl View {
         match self {
             Self::Runs => Intent::ViewRuns,
             Self::Dag => Intent::ViewDag,
+            Self::Gates => Intent::ViewGates,
         }
     }
 
@@ -126,6 +132,7 @@ impl View {
         match self {
             Self::Runs => Scope::Runs,
             Self::Dag => Scope::Dag,
+            Self::Gates => Scope::Gates,
         }
     }
 }
@@ -217,6 +224,7 @@ pub(super) enum Overlay {
     Help { top: usize },
     Menu { selected: usize },
     Text(Sheetlet),
+    Form(Box<FormState>),
 }
 
 /// The palette.
@@ -273,6 +281,8 @@ pub(super) enum PromptKind {
     Filter,
     /// A workflow to be started: file and inputs.
     Launch,
+    /// A remark at a gate.
+    Remark,
 }
 
 /// A message that goes away by itself.
@@ -367,6 +377,7 @@ impl Model {
             last_view: View::Runs,
             runs: RunsState::default(),
             dag: DagState { follow: true, ..DagState::default() },
+            gates: GatesState::default(),
             overlay: None,
             prompt: None,
             toasts: Vec::new(),
@@ -399,7 +410,8 @@ impl Model {
             (Some(Overlay::Dialog(_)), _) => Mode::Confirm,
             (Some(Overlay::Palette(_)), _) => Mode::Command,
             (Some(Overlay::Help { .. }), _) => Mode::Help,
-            (None, Some(prompt)) if prompt.kind == PromptKind::Launch => Mode::Insert,
+            (Some(Overlay::Form(_)), _) => Mode::Insert,
+            (None, Some(prompt)) if matches!(prompt.kind, PromptKind::Launch | PromptKind::Remark) => Mode::Insert,
             (None, Some(_)) => Mode::Filter,
             (Some(Overlay::Menu { .. } | Overlay::Text(_)), _) | (None, None) => Mode::Normal,
         }
@@ -411,6 +423,7 @@ impl Model {
             (Some(Overlay::Dialog(_)), _) => Scope::Dialog,
             (Some(Overlay::Palette(_)), _) | (None, Some(_)) => Scope::Text,
             (Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)), _) => Scope::Popup,
+            (Some(Overlay::Form(_)), _) => Scope::Form,
             (None, None) => self.view.scope(),
         }
     }
@@ -420,12 +433,17 @@ impl Model {
         match self.view {
             View::Runs => self.runs.selected,
             View::Dag => self.dag.run,
+            View::Gates => self.gates.selected.map(|(_, run, _)| run),
         }
     }
 
     /// The step under the cursor.
     pub fn step(&self) -> Option<StepIx> {
-        (self.view == View::Dag).then_some(self.dag.view.selected.map(StepIx)).flatten()
+        match self.view {
+            View::Runs => None,
+            View::Dag => self.dag.view.selected.map(StepIx),
+            View::Gates => self.gates.selected.map(|(_, _, step)| step),
+        }
     }
 
     /// Why nothing may be changed from here now.

@@ -101,25 +101,6 @@ impl Terminal {
         write(if on { MOUSE_ON } else { MOUSE_OFF }.as_bytes())
     }
 
-    /// Rings.
-    pub(super) fn bell(&self) -> io::Result<()> {
-        write(b"\x07")
-    }
-
-    /// What the window is called.
-    pub(super) fn title(&self, text: &str) -> io::Result<()> {
-        let shown: String = text.chars().filter(|c| !c.is_control()).collect();
-        write(format!("\x1b]0;{shown}\x07").as_bytes())
-    }
-
-    /// Puts a text into the clipboard of the person at the other end.
-    pub(super) fn copy(&self, text: &str) -> io::Result<()> {
-        let end = text.floor_char_boundary(COPY_BYTES_MAX.min(text.len()));
-        let mut bytes = Vec::new();
-        crossterm::queue!(bytes, crossterm::clipboard::CopyToClipboard::to_clipboard_from(&text[..end]))?;
-        write(&bytes)
-    }
-
     /// Gives the terminal back, sleeps until somebody wakes the program, and takes it again.
     pub(super) fn sleep(&mut self) -> io::Result<()> {
         restore();
@@ -132,6 +113,25 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// Rings.
+pub(super) fn bell() -> io::Result<()> {
+    write(b"\x07")
+}
+
+/// What the window is called.
+pub(super) fn title(text: &str) -> io::Result<()> {
+    let shown: String = text.chars().filter(|c| !c.is_control()).collect();
+    write(format!("\x1b]0;{shown}\x07").as_bytes())
+}
+
+/// Puts a text into the clipboard of the person at the other end.
+pub(super) fn copy(text: &str) -> io::Result<()> {
+    let end = text.floor_char_boundary(COPY_BYTES_MAX.min(text.len()));
+    let mut bytes = Vec::new();
+    crossterm::queue!(bytes, crossterm::clipboard::CopyToClipboard::to_clipboard_from(&text[..end]))?;
+    write(&bytes)
 }
 
 /// Gives the terminal back; does nothing when it is not taken.

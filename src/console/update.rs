@@ -4,7 +4,10 @@
 //! One file for each thing that has the keys: views, palette, dialogs, popups, text fields.
 
 mod asking;
+mod deciding;
 mod editing;
+mod forming;
+mod gates;
 mod general;
 mod graph;
 mod moving;
@@ -19,6 +22,7 @@ use crate::{
     base::{Span, Timestamp},
     console::{
         Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, View, Wish,
+        Width, layout,
         keymap::{digit, is_interrupt, is_suspend},
         model::{Overlay, Toast, Undoable},
     },
@@ -26,6 +30,7 @@ use crate::{
 };
 use std::sync::Arc;
 
+pub(super) use deciding::{offered as offered_answers, refusal_seen as refusal_of, unseen_after};
 pub(super) use palette::rows_of_menu;
 
 /// How long a toast stays.
@@ -52,10 +57,14 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
         Message::Preview { request, outcome } => asking::previewed(model, request, outcome),
-        Message::Sheet { .. } | Message::Output { .. } => return wishes,
+        Message::Sheet { request, sheet } => gates::arrived(model, request, sheet, &mut wishes),
+        Message::Output { .. } => return wishes,
         Message::Ring => wishes.push(Wish::Bell),
         Message::Drawn(at) => {
-            if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
+            gates::drawn(model, at);
+            if let Some(Overlay::Dialog(dialog)) = &mut model.overlay
+                && layout::frame(model.size).width != Width::TooSmall
+            {
                 dialog.drawn(at);
             }
             return wishes;
@@ -72,6 +81,8 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     runs::refresh(model);
     graph::refresh(model);
     steps::refresh(model);
+    gates::refresh(model, wishes);
+    forming::refresh(model);
     palette::refresh(model);
     asking::refresh(model, wishes);
 }
@@ -131,6 +142,9 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
     {
         return;
     }
+    if forming::takes(model, press) {
+        return;
+    }
     if editing::takes(model, press) {
         editing::insert(model, press);
         return;
@@ -181,6 +195,7 @@ fn interrupt(model: &mut Model, at: Timestamp, wishes: &mut Vec<Wish>) {
 fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     match &model.overlay {
         Some(Overlay::Dialog(_)) => return asking::answer(model, intent, wishes),
+        Some(Overlay::Form(_)) => return forming::act(model, intent, wishes),
         Some(Overlay::Palette(_)) => return palette::act(model, intent, wishes),
         Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => {
             return popup::act(model, intent, count, wishes);
@@ -188,12 +203,13 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
         None if model.prompt.is_some() => return prompt::act(model, intent, wishes),
         None => {}
     }
-    if general::act(model, intent, wishes) {
+    if (model.view == View::Gates && deciding::act(model, intent, wishes)) || general::act(model, intent, wishes) {
         return;
     }
     match model.view {
         View::Runs => runs::act(model, intent, count, wishes),
         View::Dag => steps::act(model, intent, count, wishes),
+        View::Gates => gates::act(model, intent, count, wishes),
     }
 }
 
@@ -214,6 +230,7 @@ fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut
 }
 
 fn answered(model: &mut Model, request: u64, answer: Answer) {
+    gates::answered(model, request, &answer);
     let Some(pending) = model.pending.remove(&request) else {
         if let Answer::Noted(text) | Answer::NotRecorded(text) = answer {
             toast(model, &text, Role::Info);

@@ -4,7 +4,10 @@
 
 mod dag;
 mod dialog;
+mod form;
 mod frame;
+mod gates;
+mod gates_side;
 mod help;
 mod palette;
 mod pieces;
@@ -36,19 +39,28 @@ pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
     match model.view {
         View::Runs => runs::draw(&canvas, buf),
         View::Dag => dag::draw(&canvas, buf),
+        View::Gates => gates::draw(&canvas, buf),
     }
     status::draw(&canvas, frame.status, buf);
     frame::keys(&canvas, frame.keys, buf);
     frame::prompt(&canvas, frame.body, buf);
+    // A message never lies over what is being answered.
+    let answers = matches!(model.overlay, Some(Overlay::Dialog(_)));
+    if answers {
+        frame::toasts(&canvas, frame.body, buf);
+    }
     match &model.overlay {
         Some(Overlay::Dialog(it)) => dialog::draw(&canvas, it, frame.body, buf),
         Some(Overlay::Palette(it)) => palette::draw(&canvas, it, frame.body, buf),
         Some(Overlay::Help { top }) => help::draw(&canvas, *top, frame.body, buf),
         Some(Overlay::Menu { selected }) => popup::menu(&canvas, *selected, frame.body, buf),
+        Some(Overlay::Form(it)) => form::draw(&canvas, it, frame.body, buf),
         Some(Overlay::Text(it)) => popup::text(&canvas, it, frame.body, buf),
         None => popup::continuations(&canvas, frame.body, buf),
     }
-    frame::toasts(&canvas, frame.body, buf);
+    if !answers {
+        frame::toasts(&canvas, frame.body, buf);
+    }
     if canvas.glyphs.ascii {
         to_ascii(buf);
     }

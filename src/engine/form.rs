@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The whole form with these values, or what is wrong with them.
-pub(super) fn checked(fields: &[FormField], values: &ValueMap) -> Result<ValueMap, String> {
+pub fn check_form(fields: &[FormField], values: &ValueMap) -> Result<ValueMap, String> {
     if let Some(unknown) = values.keys().find(|key| fields.iter().all(|it| it.name != **key)) {
         let known: Vec<&str> = fields.iter().map(|it| it.name.as_str()).collect();
         return Err(format!("`{unknown}` is no parameter; there are: {}", known.join(", ")));

@@ -33,6 +33,7 @@ pub use event::{
     Later, Outcome, PartialResult, Purpose, RunEvent, ScopeEvent, StepEvent, UndoEvent, Vote, WaitReason,
     Why, WillRun,
 };
+pub use form::check_form;
 pub use quorum::{is_addressed, missing as missing_votes};
 pub use refusal::Refusal;
 pub use state::{GateState, RunState, Stage, StepState};

@@ -6,8 +6,8 @@ use crate::{
     base::{RunId, StepIx, Timestamp},
     console::{
         About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview, Proof,
-        Reaction, Role, Wish,
-        dialog::Step,
+        Reaction, Role, Width, Wish,
+        dialog::{Step, set_reason}, layout,
         keymap::Found,
         model::{Asked, Overlay, Pending},
     },
@@ -80,6 +80,7 @@ pub(super) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>
     let (run, _) = run_and_step(model, &command);
     model.undo = None;
     note_asked(model, request, line);
+    super::gates::sent(model, request, &command);
     model.pending.insert(request, Pending { run, words, inverse });
     wishes.push(Wish::Submit { request, command: Box::new(command) });
 }
@@ -96,9 +97,12 @@ pub(super) fn launch(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
     let request = model.number();
-    let flags: String =
-        inputs.iter().map(|(key, value)| format!(" -i {}", quoted(&format!("{key}={value}")))).collect();
-    note_asked(model, request, format!("cuelight run {}{flags}", quoted(path)));
+    let mut line = format!("cuelight run {}", quoted(path));
+    for (key, value) in &inputs {
+        line.push_str(" -i ");
+        line.push_str(&quoted(&format!("{key}={value}")));
+    }
+    note_asked(model, request, line);
     let pending = Pending { run: None, words: format!("run {path}"), inverse: None };
     model.pending.insert(request, pending);
     wishes.push(Wish::Launch { request, path: path.to_owned(), words: inputs });
@@ -115,10 +119,18 @@ pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
+/// Asks what a command would do. Its reason is typed later, so the question has one that stands for it.
+pub(super) fn ask_preview(model: &mut Model, command: &Command, wishes: &mut Vec<Wish>) -> u64 {
+    let request = model.number();
+    let mut command = Box::new(command.clone());
+    set_reason(&mut command, "typed later");
+    wishes.push(Wish::Preview { request, command });
+    request
+}
+
 /// Opens a dialog and asks what would happen.
 fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wish>) {
-    let request = model.number();
-    wishes.push(Wish::Preview { request, command: Box::new(command.clone()) });
+    let request = ask_preview(model, &command, wishes);
     let (run, step) = run_and_step(model, &command);
     let Some(run) = run else { return };
     let workflow = model.board.summary(run).map_or_else(String::new, |it| it.workflow.to_string());
@@ -192,6 +204,7 @@ pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp
     let goes_back = model.keys.find(model.scope(), &[press]) == Found::Intents(vec![Intent::Escape]);
     match &mut model.overlay {
         Some(Overlay::Dialog(_)) if goes_back => true,
+        Some(Overlay::Dialog(_)) if layout::frame(model.size).width == Width::TooSmall => false,
         Some(Overlay::Dialog(dialog)) => dialog.hears(at) && !repeat,
         _ => true,
     }
@@ -222,7 +235,7 @@ pub(super) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
             model.overlay = None;
             match locked {
                 Some(why) => toast(model, &format!("could not do that: {why}"), Role::Warn),
-                None => submit(model, *command, wishes),
+                None => super::deciding::hand_over(model, *command, wishes),
             }
         }
     }
@@ -237,6 +250,7 @@ pub(super) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Eve
     let run = match &model.overlay {
         Some(Overlay::Dialog(dialog)) if dialog.preview == Preview::Asked(request) => match dialog.about {
             About::Run(run) => model.board.run(run).cloned(),
+            About::Step(run, _) => model.board.run(run).cloned(),
             About::Gate(gate) => model.board.gate(gate).and_then(|it| model.board.run(it.run)).cloned(),
             About::Nothing => None,
         },
@@ -257,6 +271,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         let now = standing(model, about);
         if stood.as_ref() != Some(&now) {
             model.overlay = None;
+            let now = super::deciding::news(model, about).unwrap_or(now);
             toast(model, &format!("closed, nothing was done: meanwhile {now}"), Role::Warn);
         }
     }
@@ -293,8 +308,12 @@ fn standing(model: &Model, about: About) -> String {
             None => format!("{run} is gone"),
         },
         About::Gate(gate) => match model.board.gate(gate) {
-            Some(it) => format!("{gate} is {}, ask {}", it.state, it.hash.code()),
+            Some(it) => format!("{gate} {} {} {} {}", it.state, it.epoch(), it.hash, it.votes.len()),
             None => format!("{gate} is gone"),
+        },
+        About::Step(run, step) => match model.board.run(run).and_then(|it| it.step(step)) {
+            Some(it) => format!("{run} {} is {}, {} calls, {:?}", step.0, it.state, it.calls, it.undo()),
+            None => format!("{run} is gone"),
         },
         About::Nothing => String::new(),
     }

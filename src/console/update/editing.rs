@@ -14,6 +14,7 @@ pub(super) fn takes(model: &Model, press: Press) -> bool {
     let has_field = match &model.overlay {
         Some(Overlay::Dialog(dialog)) => dialog.wants_text(),
         Some(Overlay::Palette(_)) => true,
+        Some(Overlay::Form(form)) => form.in_reason,
         Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => false,
         None => model.prompt.is_some(),
     };
@@ -59,6 +60,9 @@ pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp, _wishes: &mut 
         }
         return;
     }
+    if super::forming::paste(model, text) {
+        return;
+    }
     if let Some(field) = field_mut(model) {
         field.paste(text);
     } else if model.overlay.is_none() {
@@ -67,6 +71,32 @@ pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp, _wishes: &mut 
         model.prompt = Some(Prompt { kind: PromptKind::Filter, field });
         super::toast(model, "pasted into the filter; Enter applies it, Esc drops it", Role::Info);
     }
+}
+
+/// Whether a key makes a text longer.
+pub(super) fn types(press: Press) -> bool {
+    matches!(press, Press { key: Key::Char(_) | Key::Enter, ctrl: false, .. })
+}
+
+/// A key as the editor of several lines knows it.
+pub(super) fn input_of(press: Press) -> tui_textarea::Input {
+    use tui_textarea::Key as Other;
+    let key = match press.key {
+        Key::Char(c) => Other::Char(c),
+        Key::Enter => Other::Enter,
+        Key::Backspace => Other::Backspace,
+        Key::Delete => Other::Delete,
+        Key::Up => Other::Up,
+        Key::Down => Other::Down,
+        Key::Left => Other::Left,
+        Key::Right => Other::Right,
+        Key::Home => Other::Home,
+        Key::End => Other::End,
+        Key::PageUp => Other::PageUp,
+        Key::PageDown => Other::PageDown,
+        Key::Esc | Key::Tab | Key::BackTab | Key::Insert | Key::F(_) => Other::Null,
+    };
+    tui_textarea::Input { key, ctrl: press.ctrl, alt: press.alt, shift: false }
 }
 
 fn field_mut(model: &mut Model) -> Option<&mut Field> {
@@ -80,7 +110,8 @@ fn field_mut(model: &mut Model) -> Option<&mut Field> {
             dialog.field_mut()
         }
         Some(Overlay::Palette(palette)) => Some(&mut palette.field),
-        Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => None,
+        Some(Overlay::Form(form)) if form.in_reason => Some(&mut form.reason),
+        Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_) | Overlay::Form(_)) => None,
         None => model.prompt.as_mut().map(|it| &mut it.field),
     }
 }

@@ -9,8 +9,9 @@ use crate::console::{
 /// Does it; false when the view has to know.
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
     match intent {
-        Intent::ViewRuns => go(model, View::Runs),
+        Intent::ViewRuns | Intent::CloseView => go(model, View::Runs),
         Intent::ViewDag => go(model, View::Dag),
+        Intent::ViewGates => go(model, View::Gates),
         Intent::LastView => go(model, model.last_view),
         Intent::Backward => backward(model),
         Intent::Forward => {
@@ -19,7 +20,6 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
                 show(model, view);
             }
         }
-        Intent::CloseView => go(model, View::Runs),
         Intent::Palette => {
             model.overlay = Some(Overlay::Palette(PaletteState::default()));
         }
@@ -59,6 +59,14 @@ pub(super) fn go(model: &mut Model, view: View) {
     if view == View::Dag && model.view == View::Runs {
         model.dag.run = model.runs.selected.or(model.dag.run);
     }
+    if view == View::Dag && model.view == View::Gates {
+        let (run, step) = (model.run(), model.step());
+        model.dag.run = run.or(model.dag.run);
+        model.dag.view.selected = step.map(|it| it.0).or(model.dag.view.selected);
+    }
+    if view == View::Gates && model.view != View::Gates {
+        super::gates::enter(model);
+    }
     if view != model.view {
         const BACK_MAX: usize = 64;
         if model.back.len() == BACK_MAX {
@@ -89,15 +97,12 @@ pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
 }
 
 fn freeze(model: &mut Model) {
-    match model.frozen.take() {
-        Some(newest) => {
-            model.board = newest;
-            toast(model, "live again", Role::Info);
-        }
-        None => {
-            model.frozen = Some(model.board.clone());
-            toast(model, "frozen; the engine goes on, F thaws", Role::Warn);
-        }
+    if let Some(newest) = model.frozen.take() {
+        model.board = newest;
+        toast(model, "live again", Role::Info);
+    } else {
+        model.frozen = Some(model.board.clone());
+        toast(model, "frozen; the engine goes on, F thaws", Role::Warn);
     }
 }
 
@@ -140,5 +145,6 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     match model.view {
         View::Runs => super::runs::click(model, row),
         View::Dag => super::steps::click(model, column, row),
+        View::Gates => super::gates::click(model, column, row),
     }
 }

@@ -27,11 +27,13 @@ pub(in crate::console) struct MenuRow {
 pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
     let shows = |intent: &Intent| match intent {
         Intent::Skip => model.view == View::Dag,
+        Intent::Pause | Intent::Retry | Intent::Compensate | Intent::Cancel if model.view == View::Gates => false,
         Intent::Compensate | Intent::Pause | Intent::Retry | Intent::Cancel => model.run().is_some(),
         _ => true,
     };
     let looking = [Intent::Open, Intent::Why, Intent::CopyId, Intent::CommandLog, Intent::Export];
-    let rows = looking.into_iter().chain(asking::ACTIONS).filter(shows);
+    let answers = super::deciding::offered(model);
+    let rows = answers.into_iter().chain(looking).chain(asking::ACTIONS).filter(shows);
     rows.map(|intent| {
         let key = model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();
         MenuRow { intent, key, refused: refusal(model, intent) }
@@ -40,6 +42,9 @@ pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
 }
 
 fn refusal(model: &Model, intent: Intent) -> Option<String> {
+    if super::deciding::ANSWERS.contains(&intent) {
+        return super::deciding::refusal(model, intent);
+    }
     model.previews.known.get(&intent).and_then(|it| it.clone().err())
 }
 
@@ -81,6 +86,11 @@ fn ranked(rows: Vec<PaletteRow>, query: &str) -> Vec<PaletteRow> {
 fn everything(model: &Model) -> Vec<PaletteRow> {
     let scope = model.view.scope();
     let mut rows: Vec<PaletteRow> = Vec::new();
+    for intent in super::deciding::offered(model) {
+        let gate = model.gates.gate().map_or_else(String::new, |it| it.to_string());
+        let name = format!("{} {gate}", intent.name()).trim_end().to_owned();
+        rows.push(PaletteRow { refused: refusal(model, intent), ..row_of(intent, name, &model.keys, scope) });
+    }
     for intent in asking::ACTIONS {
         let target = match (intent, model.run(), model.step()) {
             (Intent::Skip, Some(run), Some(step)) => {
@@ -94,7 +104,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         rows.push(PaletteRow { refused, ..row_of(intent, name, &model.keys, scope) });
     }
     let plain = Intent::all().filter(|it| {
-        let in_view = it.group() != Group::View || model.view == View::Dag;
+        let in_view = it.group() != Group::View || model.keys.keys_of(scope, *it).is_some();
         !matches!(it.group(), Group::Inside | Group::Move | Group::Act) && in_view && *it != Intent::Palette
     });
     rows.extend(plain.map(|intent| row_of(intent, intent.name().to_owned(), &model.keys, scope)));
@@ -159,15 +169,13 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
                 carry_out(model, row, wishes);
             }
         }
-        _ => match moving::moved(intent, palette.selected, palette.rows.len(), page, None) {
-            Some(to) => palette.selected = to,
-            None => {
+        _ => {
+            let to = moving::moved(intent, palette.selected, palette.rows.len(), page, None);
+            palette.selected = to.unwrap_or(0);
+            if to.is_none() {
                 editing::edit(model, intent);
-                if let Some(Overlay::Palette(palette)) = &mut model.overlay {
-                    palette.selected = 0;
-                }
             }
-        },
+        }
     }
 }
 

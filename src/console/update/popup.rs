@@ -48,7 +48,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
                 None => {}
             }
         }
-        Some(Overlay::Dialog(_) | Overlay::Palette(_)) | None => {}
+        Some(Overlay::Dialog(_) | Overlay::Palette(_) | Overlay::Form(_)) | None => {}
     }
 }
 

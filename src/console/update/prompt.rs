@@ -30,8 +30,10 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
             match model.view {
                 View::Runs => runs::find(model, true),
                 View::Dag => steps::find(model, true),
+                View::Gates => {}
             }
         }
+        PromptKind::Remark => super::deciding::remark(model, &text, wishes),
         PromptKind::Launch => asking::launch(model, &text, wishes),
     }
 }

@@ -104,12 +104,11 @@ pub(super) fn find(model: &mut Model, forward: bool) {
     let hit = order
         .map(|row| model.runs.rows[row])
         .find(|run| model.board.summary(*run).is_some_and(|it| fits(&query, it)));
-    match hit {
-        Some(run) => model.runs.selected = Some(run),
-        None => {
-            let text = format!("could not find {:?}; & filters, Esc clears", model.runs.find);
-            toast(model, &text, Role::Warn);
-        }
+    if hit.is_some() {
+        model.runs.selected = hit;
+    } else {
+        let text = format!("could not find {:?}; & filters, Esc clears", model.runs.find);
+        toast(model, &text, Role::Warn);
     }
 }
 

@@ -50,7 +50,8 @@ fn select(model: &mut Model, node: u32) {
 
 fn keep_in_sight(model: &mut Model) {
     let Some(picture) = &model.dag.picture else { return };
-    let area = layout::dag(model).graph;
+    let places = layout::dag(model);
+    let area = places.graph;
     let (width, height) = picture.layout.size();
     let place = model
         .dag
@@ -69,6 +70,9 @@ fn keep_in_sight(model: &mut Model) {
         scroll.max(last).min((at - MARGIN).max(0)).clamp(0, whole - seen)
     };
     let (x, y) = model.dag.scroll;
+    // The map may lie over the right of the picture; the cursor does not go under it.
+    let under = places.map.filter(|it| it.intersects(area)).map_or(0, |it| it.width);
+    let area = ratatui::layout::Rect { width: area.width.saturating_sub(under), ..area };
     // What fits stands in the middle, but not farther from the title than the eye looks.
     model.dag.scroll = (
         axis(x, place.x, place.width, width, area.width).max(-i32::from(area.width) / 6),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     base::safe_text,
-    console::{Dialog, Focus, Level, Preview, Proof, Role, centred, dialog},
+    console::{About, View, layout, Dialog, Focus, Level, Preview, Proof, Role, centred, dialog},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 
@@ -16,11 +16,21 @@ const WIDTH_MAX: u16 = 84;
 const NAME: usize = 11;
 
 pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffer) {
-    let width = WIDTH_MAX.min(body.width.saturating_sub(8)).max(40.min(body.width));
+    // An answer stands beside the ask where there is room: both are read together.
+    let beside = match it.about {
+        About::Gate(_) if canvas.model.view == View::Gates => layout::gates(canvas.model).side,
+        _ => None,
+    };
+    let body = beside.unwrap_or(body);
+    let most = if beside.is_some() { body.width } else { body.width.saturating_sub(8) };
+    let width = WIDTH_MAX.min(most).max(40.min(body.width));
     let room = usize::from(width).saturating_sub(6);
     let lines = lines(canvas, it, room);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(body.height);
-    let area = centred(body, width, height);
+    let mut area = centred(body, width, height);
+    if beside.is_some() {
+        area.y = body.bottom() - area.height;
+    }
     let inside = dialog(buf, area, &safe_text(&it.title), canvas.pane(true));
     // When rows are missing, those in the middle are: what is asked and the way out stay.
     let rows = usize::from(inside.height);
@@ -67,7 +77,8 @@ fn lines(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
         if !it.fields.is_empty() {
             lines.push(Vec::new());
         }
-        lines.push(vec![(safe_text(ask), canvas.style(Role::Warn))]);
+        let asks = wrapped(&safe_text(ask), room).into_iter();
+        lines.extend(asks.map(|it| vec![(it, canvas.style(Role::Warn))]));
         lines.push(field_line(canvas, "", field, it.focus == Focus::Proof, room));
     }
     lines.push(Vec::new());
@@ -90,14 +101,15 @@ fn field_line(
     let cursor = if focus { canvas.glyphs.pick('▏', '_') } else { ' ' };
     let shown = safe_text(&field.shown(room.saturating_sub(NAME + 1), cursor));
     let blank = room.saturating_sub(NAME + unicode_width::UnicodeWidthStr::width(shown.as_str()));
-    let style = if focus {
-        canvas.style(Role::Select)
-    } else {
-        canvas.style(Role::Text).add_modifier(Modifier::UNDERLINED)
-    };
+    // The room to type in is seen also without colour.
+    let (open, close) = if focus { canvas.glyphs.pick(("▐", "▌"), ("[", "]")) } else { ("[", "]") };
+    let edge = canvas.style(if focus { Role::BorderFocus } else { Role::Border });
+    let style = canvas.style(Role::Text).patch(canvas.style(Role::Select));
     vec![
-        (format!("{name:<NAME$}"), canvas.style(Role::Muted)),
-        (format!("{shown}{}", " ".repeat(blank)), style),
+        (format!("{name:<width$}", width = NAME - 1), canvas.style(Role::Muted)),
+        (open.to_owned(), edge),
+        (format!("{shown}{}", " ".repeat(blank.saturating_sub(1))), style),
+        (close.to_owned(), edge),
     ]
 }
 

@@ -133,6 +133,7 @@ pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
         PromptKind::Find => ("/", "find; n N go on"),
         PromptKind::Filter => ("&", "state: run: workflow: by:   ! inverts   * any text"),
         PromptKind::Launch => ("run ", "FILE key=value …"),
+        PromptKind::Remark => ("say ", "to all who look at this gate"),
     };
     let row = Rect::new(body.x, body.bottom().saturating_sub(1), body.width, 1);
     fill(buf, row, canvas.theme.ground().patch(canvas.style(Role::Select)));

@@ -33,7 +33,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, top: usize, body: Rect, buf: &mut Buffer
 
 /// How many lines the help has in this view at this size.
 pub(in crate::console) fn help_height(model: &Model) -> usize {
-    let columns = columns(blocks(model), model.size.0 >= 140);
+    let columns = columns(&blocks(model), model.size.0 >= 140);
     let keys = columns.iter().map(Vec::len).max().unwrap_or(0);
     keys + 2 + FOOT
 }
@@ -42,7 +42,7 @@ pub(in crate::console) fn help_height(model: &Model) -> usize {
 const FOOT: usize = 6;
 
 fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
-    let columns = columns(blocks(canvas.model), canvas.model.size.0 >= 140);
+    let columns = columns(&blocks(canvas.model), canvas.model.size.0 >= 140);
     let each = width.saturating_sub(1) / columns.len().max(1);
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
@@ -153,7 +153,7 @@ fn all_keys(model: &Model, scope: Scope, intent: Intent) -> Option<String> {
 type Row = (String, &'static str, bool);
 
 /// Blocks side by side: four on wide screens, else three.
-fn columns(blocks: Vec<Block>, wide: bool) -> Vec<Vec<Row>> {
+fn columns(blocks: &[Block], wide: bool) -> Vec<Vec<Row>> {
     let column = |blocks: &[&Block]| -> Vec<Row> {
         let mut rows = Vec::new();
         for block in blocks.iter().filter(|it| !it.rows.is_empty()) {
@@ -165,7 +165,7 @@ fn columns(blocks: Vec<Block>, wide: bool) -> Vec<Vec<Row>> {
         }
         rows
     };
-    match blocks.as_slice() {
+    match blocks {
         [view, moves, find, anywhere] if wide => {
             vec![column(&[view]), column(&[moves]), column(&[find]), column(&[anywhere])]
         }

@@ -14,6 +14,7 @@ use cuelight::{
 use std::sync::Arc;
 
 /// An engine on a stage: it does what it is told, when it is told.
+#[derive(Clone)]
 pub(super) struct Stage {
     pub(super) world: World,
     pub(super) board: Board,

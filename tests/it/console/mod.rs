@@ -1,6 +1,7 @@
 //! Keys in, screen out: the console over boards that the real engine made. No terminal, no clock, no waiting.
 
 mod fixture;
+mod gates;
 mod safety;
 mod screens;
 mod shapes;

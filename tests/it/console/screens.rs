@@ -4,7 +4,7 @@ use super::Console;
 use cuelight::console::{Theme, snap, to_svg};
 
 /// With `CUELIGHT_PICTURES` set to a directory, screens are also written there, to be looked at.
-fn check(name: &str, console: &Console) {
+pub(super) fn check(name: &str, console: &Console) {
     let theme = Theme::for_snapshots();
     if let Some(dir) = std::env::var_os("CUELIGHT_PICTURES") {
         let theme = Theme::built_in(&console.model.look.theme).expect("built in");

@@ -1,0 +1,420 @@
+//! The ask of a gate as text that people read before they decide: what the engine knows first, the whole call, wrapped
+//! and never cut, what follows from yes and from no, and on the last line the code.
+//!
+//! Which of its lines were on the screen is kept in `gates`; drawing is left to `view`.
+
+use super::{
+    gates::Blob,
+    marks::word_of_risk,
+    prose::{HEAD, Prose, foreign_pieces},
+};
+use crate::{
+    base::{Digest, TextPart, Timestamp, Value, shorten},
+    console::{Glyphs, Role},
+    engine::{Ask, Evidence, FormField, WillRun},
+    plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
+    projection::{AskChange, GateView, ask_diff, command_line},
+};
+use std::collections::BTreeMap;
+
+/// Lines of a file that stand in the ask; `v` shows the rest.
+const EXCERPT: usize = 12;
+/// Of a changed value this much is shown; the whole of it stands where it belongs in the ask.
+const CHANGE_MAX: usize = 160;
+
+/// All that an ask is told from.
+pub(super) struct Told<'a> {
+    pub gate: &'a GateView,
+    /// The ask that was read before this one, when it was asked anew since.
+    pub read: Option<&'a Ask>,
+    pub blobs: &'a BTreeMap<Digest, Blob>,
+    /// Whether votes and remarks stand in the text; else a pane beside it shows them.
+    pub with_votes: bool,
+    pub glyphs: Glyphs,
+}
+
+/// The whole ask in lines of this width.
+pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
+    let mut out = Prose::new(width);
+    let (gate, ask) = (told.gate, &*told.gate.ask);
+    out.begin(true);
+    out.foreign("asks", &ask.prompt, Role::Text);
+    out.row("risk", HEAD, &[(risk_words(ask.risk).to_owned(), role_of_risk(ask.risk))]);
+    if let Some(why) = &gate.asked_anew {
+        out.begin(true);
+        out.foreign("anew", &format!("asked {} times; now because {why}", ask.epoch), Role::Warn);
+    }
+    if let Some(before) = told.read.or(gate.previous.as_deref()) {
+        changes(&mut out, told, before, "changed", "nothing you would see differs");
+    }
+    out.blank();
+    will_run(&mut out, told);
+    fields(&mut out, ask);
+    if told.with_votes {
+        out.blank();
+        votes(&mut out, gate, told.glyphs);
+    }
+    if !ask.evidence.is_empty() {
+        out.blank();
+        evidence(&mut out, told);
+    }
+    if let Some(approved) = &gate.last_approved {
+        out.blank();
+        out.begin(false);
+        let by = approved.by.join(", ");
+        let (run, at) = (approved.ask.run, approved.at.clock());
+        out.foreign("last time", &format!("approved in {run} by {by}, {at}"), Role::Text);
+        changes(&mut out, told, &approved.ask, "since then", "nothing differs");
+    }
+    out.blank();
+    outcome(&mut out, ask);
+    out.blank();
+    who(&mut out, gate);
+    end(&mut out, told);
+    out
+}
+
+/// How a risk is said in the ask.
+pub(super) const fn risk_words(risk: Risk) -> &'static str {
+    match risk {
+        Risk::ReadOnly => "low: nothing changes",
+        Risk::Reversible => "low: it can be taken back",
+        Risk::ExternallyReversible => "normal: only others could take it back",
+        Risk::Irreversible => "HIGH: nobody can take it back",
+    }
+}
+
+pub(super) fn role_of_risk(risk: Risk) -> Role {
+    match risk {
+        Risk::ReadOnly | Risk::Reversible => Role::Ok,
+        Risk::ExternallyReversible => Role::Warn,
+        Risk::Irreversible => Role::Fail,
+    }
+}
+
+fn will_run(out: &mut Prose, told: &Told<'_>) {
+    let ask = &told.gate.ask;
+    if ask.will_run.is_empty() && ask.later.is_empty() {
+        out.begin(true);
+        out.said("will run", "nothing is called at once", Role::Muted);
+    }
+    for (index, call) in ask.will_run.iter().enumerate() {
+        out.begin(true);
+        if index > 0 {
+            out.blank();
+        }
+        one_call(out, call);
+    }
+    if !ask.later.is_empty() {
+        out.begin(true);
+        let later = |it: &crate::engine::Later| format!("{} ({}, template {})", it.step, it.kind, it.template.short());
+        let text = ask.later.iter().map(later).collect::<Vec<_>>().join(", ");
+        out.foreign("later", &text, Role::Text);
+        out.said("", "what they are given is not known yet", Role::Muted);
+    }
+}
+
+fn one_call(out: &mut Prose, call: &WillRun) {
+    out.foreign("will run", &call.step, Role::Title);
+    let mut pieces = vec![("$ ".to_owned(), Role::Muted)];
+    for (index, line) in command_line(&call.launch).split('\n').enumerate() {
+        if index > 0 {
+            out.row("", HEAD, &pieces);
+            pieces = vec![("  ".to_owned(), Role::Muted)];
+        }
+        pieces.extend(foreign_pieces(line, Role::Info));
+    }
+    out.row("", HEAD, &pieces);
+    for (name, parts) in &call.launch.env {
+        let mut pieces = foreign_pieces(&format!("{name}="), Role::Text);
+        for part in parts {
+            match part {
+                TextPart::Text(text) => pieces.extend(foreign_pieces(text, Role::Text)),
+                TextPart::Secret(name) => {
+                    pieces.push(("<secret ".to_owned(), Role::Gate));
+                    pieces.extend(foreign_pieces(name, Role::Gate));
+                    pieces.push((">".to_owned(), Role::Gate));
+                }
+            }
+        }
+        out.row("  with", HEAD, &pieces);
+    }
+    out.foreign("  in", call.launch.dir.as_deref().unwrap_or("the workspace"), Role::Text);
+    let effect = match call.effect {
+        EffectClass::Pure => "changes nothing outside",
+        EffectClass::Idempotent => "twice is once",
+        EffectClass::Keyed => "the other side drops a second call with the same key",
+        EffectClass::Queryable => "a check says whether it happened",
+        EffectClass::Once => "once: a crash in the middle needs a person",
+    };
+    out.said("  effect", effect, Role::Text);
+    let (undo, role) = match call.undo.as_str() {
+        "yes" => ("can be undone by the workflow", Role::Ok),
+        "no" => ("CANNOT be undone", Role::Warn),
+        _ => ("nothing is said about undoing it", Role::Warn),
+    };
+    out.said("  undo", undo, role);
+}
+
+fn fields(out: &mut Prose, ask: &Ask) {
+    if !ask.binds.is_empty() {
+        out.begin(true);
+        out.foreign("binds", &ask.binds.join(", "), Role::Text);
+    }
+    if ask.form.is_empty() {
+        return;
+    }
+    out.blank();
+    out.begin(true);
+    for (index, field) in ask.form.iter().enumerate() {
+        let head = if index == 0 { "form" } else { "" };
+        let mut pieces = foreign_pieces(&field.name, Role::Title);
+        pieces.push((" = ".to_owned(), Role::Muted));
+        let missing = field.required && field.value.is_null();
+        let value = if missing { "not filled in".to_owned() } else { field.value.to_string() };
+        pieces.extend(foreign_pieces(&value, if missing { Role::Warn } else { Role::Text }));
+        pieces.extend(foreign_pieces(&format!("   {}", rule_of(field)), Role::Muted));
+        out.row(head, HEAD, &pieces);
+        if let Some(text) = &field.description {
+            out.foreign_at("", HEAD + 2, text, Role::Muted);
+        }
+    }
+}
+
+/// What a field takes, in words: `number, required`.
+pub(super) fn rule_of(field: &FormField) -> String {
+    let mut words = vec![kind_word(field.kind).to_owned()];
+    if !field.choices.is_empty() {
+        let choices: Vec<String> = field.choices.iter().map(Value::to_string).collect();
+        words.push(format!("one of {}", choices.join(" ")));
+    }
+    if let Some(pattern) = &field.pattern {
+        words.push(format!("fits {pattern}"));
+    }
+    if field.required {
+        words.push("required".to_owned());
+    }
+    words.join(", ")
+}
+
+const fn kind_word(kind: OutputType) -> &'static str {
+    match kind {
+        OutputType::String => "text",
+        OutputType::Number => "number",
+        OutputType::Integer => "whole number",
+        OutputType::Boolean => "true or false",
+        OutputType::Object => "object",
+        OutputType::Array => "list",
+        OutputType::Any => "anything",
+    }
+}
+
+/// Who has answered, what was said.
+pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
+    out.begin(false);
+    let mut head = "votes";
+    for it in &gate.votes {
+        let yes = it.vote.verdict == crate::engine::Verdict::Approve;
+        let (sign, role) = if yes { (glyphs.pick("✓", "+"), Role::Ok) } else { (glyphs.pick("◇", "N"), Role::Warn) };
+        let mut pieces = vec![(format!("{sign} "), role)];
+        pieces.extend(foreign_pieces(&it.vote.by.name, Role::Text));
+        pieces.push((format!("  {}  ", it.at.clock()), Role::Muted));
+        if !it.vote.reason.is_empty() {
+            pieces.extend(foreign_pieces(&format!("\"{}\"  ", it.vote.reason), Role::Text));
+        }
+        pieces.push((format!("saw #{}", &it.vote.ask.code()[..4]), Role::Muted));
+        out.row(head, HEAD, &pieces);
+        head = "";
+    }
+    let missing = gate.missing();
+    if gate.is_open() && !missing.is_empty() {
+        out.foreign(head, &format!("{} still missing", people(&missing)), Role::Gate);
+    }
+    if let Some(edited) = &gate.edited {
+        out.foreign("edited", &format!("{} by {}: {}", edited.at.clock(), edited.by.name, edited.text), Role::Warn);
+    }
+    for (head, list, role) in [("said", &gate.comments, Role::Text), ("refused", &gate.refused, Role::Warn)] {
+        for it in list {
+            out.foreign(head, &format!("{} {}: {}", it.at.clock(), it.by.name, it.text), role);
+        }
+    }
+}
+
+fn evidence(out: &mut Prose, told: &Told<'_>) {
+    for item in &told.gate.ask.evidence {
+        out.begin(true);
+        let (sign, role) = match &item.problem {
+            Some(_) => ("~", Role::Warn),
+            None => (told.glyphs.pick("✓", "+"), Role::Ok),
+        };
+        let mut pieces = vec![(format!("{sign} "), role)];
+        pieces.extend(foreign_pieces(&item.title, Role::Title));
+        let digest = item.digest.map_or_else(String::new, |it| format!("  {}", it.short()));
+        pieces.push((format!("  {} bytes{digest}", item.bytes), Role::Muted));
+        out.row("evidence", HEAD, &pieces);
+        if let Some(problem) = &item.problem {
+            out.foreign("", problem, Role::Warn);
+        }
+        out.begin(item.text.is_some());
+        let lines = content(told.blobs, item);
+        let shown = if item.text.is_some() { lines.len() } else { lines.len().min(EXCERPT) };
+        framed(out, &lines[..shown], told.glyphs);
+        if shown < lines.len() {
+            out.said("", &format!("{} more lines; v shows the whole file", lines.len() - shown), Role::Muted);
+        }
+    }
+}
+
+/// What an item holds, line by line; foreign text.
+pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(String, Role)> {
+    let lines = |text: &str, role: Role| -> Vec<(String, Role)> {
+        text.trim_end_matches('\n').split('\n').map(|it| (it.trim_end_matches('\r').to_owned(), role)).collect()
+    };
+    if let Some(text) = &item.text {
+        return lines(text, Role::Text);
+    }
+    let Some(digest) = item.digest else { return Vec::new() };
+    match blobs.get(&digest) {
+        None => lines("(is being read)", Role::Muted),
+        Some(Blob { missing: Some(why), .. }) => lines(why, Role::Warn),
+        Some(blob) if blob.bytes.is_empty() && blob.asked.is_some() => lines("(is being read)", Role::Muted),
+        Some(blob) => {
+            let mut out = lines(crate::base::Untrusted::from_bytes(&blob.bytes).raw(), Role::Text);
+            if blob.is_cut() {
+                let rest = blob.total - blob.bytes.len() as u64;
+                out.push((format!("({rest} more bytes are not shown here)"), Role::Warn));
+            }
+            out
+        }
+    }
+}
+
+/// Foreign text beside a bar, so that it cannot pass for ours.
+pub(super) fn framed(out: &mut Prose, lines: &[(String, Role)], glyphs: Glyphs) {
+    let bar = glyphs.pick("│ ", "| ");
+    for (line, role) in lines {
+        let from = out.lines.len();
+        out.row("", HEAD + 2, &foreign_pieces(line, *role));
+        for line in &mut out.lines[from..] {
+            line.pieces[0] = (format!("{:HEAD$}{bar}", ""), Role::Border);
+        }
+    }
+}
+
+fn changes(out: &mut Prose, told: &Told<'_>, before: &Ask, head: &str, none: &str) {
+    out.begin(head == "changed");
+    let changes = ask_diff(before, &told.gate.ask);
+    if changes.is_empty() {
+        out.said(head, none, Role::Muted);
+    }
+    let mut head = head;
+    for AskChange { path, before, after } in &changes {
+        out.foreign(head, path, Role::Text);
+        head = "";
+        for (sign, value, role) in [("- ", before, Role::DiffDel), ("+ ", after, Role::DiffAdd)] {
+            if let Some(value) = value {
+                out.foreign_at("", HEAD + 2, &format!("{sign}{}", changed_value(value)), role);
+            }
+        }
+    }
+}
+
+/// A value that differs; of a hash the beginning says enough.
+fn changed_value(value: &Value) -> String {
+    const HASH: usize = 12;
+    match value.as_str() {
+        Some(text) if text.parse::<Digest>().is_ok() => shorten(text, HASH),
+        _ => shorten(&value.to_string(), CHANGE_MAX),
+    }
+}
+
+/// What follows from each answer.
+fn outcome(out: &mut Prose, ask: &Ask) {
+    let names = |list: &[String], none: &str| if list.is_empty() { none.to_owned() } else { list.join(", ") };
+    out.begin(true);
+    out.foreign("if yes", &format!("starts {}", names(&ask.starts, "nothing")), Role::Text);
+    out.foreign("if no", &format!("skips {}", names(&ask.skips, "nothing")), Role::Text);
+    if !ask.undoes.is_empty() {
+        out.foreign("", &format!("undoes {}", ask.undoes.join(", ")), Role::Text);
+    }
+    if !ask.cannot_undo.is_empty() {
+        out.foreign("", &format!("done already and cannot be undone: {}", ask.cannot_undo.join(", ")), Role::Warn);
+    }
+    out.said("if nobody", &if_nobody(ask), Role::Text);
+}
+
+/// What happens when nobody answers.
+pub(super) fn if_nobody(ask: &Ask) -> String {
+    let does = match ask.on_timeout {
+        OnTimeout::Reject => "rejected",
+        OnTimeout::Approve => "approved",
+        OnTimeout::Escalate => "handed on",
+    };
+    ask.expires_at.map_or_else(|| "it waits".to_owned(), |at| format!("{does} at {}", at.clock()))
+}
+
+/// `2 of sre and 1 of product`
+pub(super) fn people(list: &[Quorum]) -> String {
+    let one = |it: &Quorum| match &it.group {
+        Some(group) => format!("{} of {group}", it.count),
+        None if it.count == 1 => "1 person".to_owned(),
+        None => format!("{} people", it.count),
+    };
+    list.iter().map(one).collect::<Vec<_>>().join(" and ")
+}
+
+fn who(out: &mut Prose, gate: &GateView) {
+    let ask = &gate.ask;
+    out.begin(true);
+    out.foreign("who", &format!("{}; asked for by {}", people(&ask.require), ask.requester), Role::Text);
+    for (_, why) in &ask.excluded {
+        out.foreign("", why, Role::Muted);
+    }
+    if let Some(escalated) = &gate.escalated {
+        out.foreign("", &format!("{escalated} may decide as well by now"), Role::Warn);
+    }
+    if ask.reason_required {
+        out.said("", "an approval needs a comment", Role::Muted);
+    }
+    if ask.undo_window.0 > 0 && ask.risk < Risk::Irreversible {
+        out.said("", &format!("an approval can be taken back for {}", ask.undo_window), Role::Muted);
+    }
+}
+
+fn end(out: &mut Prose, told: &Told<'_>) {
+    out.blank();
+    out.begin(true);
+    let code = told.gate.hash.code();
+    let mut pieces =
+        vec![("END OF THE ASK   ".to_owned(), Role::Title), (code, role_of_risk(told.gate.ask.risk))];
+    if told.gate.ask.risk == Risk::Irreversible {
+        pieces.push(("   type its second group to approve".to_owned(), Role::Muted));
+    }
+    out.row("", 0, &pieces);
+}
+
+/// `HIGH  1 of 2`
+pub(super) fn quorum_words(gate: &GateView) -> String {
+    format!("{} of {}", gate.approvals().count(), gate.needed())
+}
+
+/// `reject in 26m`, `stays`
+pub(super) fn then_words(ask: &Ask, now: Timestamp) -> String {
+    let Some(end) = ask.expires_at else { return "stays".to_owned() };
+    let does = match ask.on_timeout {
+        OnTimeout::Reject => "reject",
+        OnTimeout::Approve => "approve",
+        OnTimeout::Escalate => "hand on",
+    };
+    format!("{does} in {}", super::marks::age(end.since(now)))
+}
+
+/// The first group of a code: it names an ask everywhere.
+pub(super) fn name_of(hash: Digest) -> String {
+    format!("#{}", &hash.code()[..4])
+}
+
+/// The short word for a risk.
+pub(super) fn risk_word(risk: Risk) -> &'static str {
+    word_of_risk(risk)
+}

@@ -1,0 +1,103 @@
+//! A step that nobody knows the end of, or an undo that is stuck, as text that people read before they answer.
+
+use super::{
+    ask_text::framed,
+    gates::Blob,
+    prose::{HEAD, Prose, foreign_pieces},
+};
+use crate::{
+    base::{Launch, StepIx, Timestamp, Untrusted},
+    console::{Glyphs, Role},
+    engine::Purpose,
+    projection::{RunView, StepView, UndoState, command_line},
+};
+
+/// All that is told of such a step.
+pub(super) struct Doubtful<'a> {
+    pub run: &'a RunView,
+    pub index: StepIx,
+    pub step: &'a StepView,
+    /// What its last call wrote.
+    pub tail: Option<&'a Blob>,
+    pub glyphs: Glyphs,
+}
+
+/// The text in lines of this width.
+pub(super) fn doubt_text(it: &Doubtful<'_>, width: usize) -> Prose {
+    let mut out = Prose::new(width);
+    out.begin(false);
+    let id = it.run.step_id(it.index);
+    match it.step.undo() {
+        UndoState::Stuck(record) => {
+            out.foreign("asks", &format!("{id} was to be undone, and that did not work. What now?"), Role::Text);
+            out.foreign("failed", &record.message, Role::Fail);
+        }
+        _ => {
+            out.foreign("asks", &format!("Did {id} happen? Nobody knows how its last call ended."), Role::Text);
+            out.foreign("known", it.step.doubt().unwrap_or("nothing"), Role::Warn);
+        }
+    }
+    out.said("risk", "HIGH: what happened outside is not known", Role::Fail);
+    for call in it.step.attempts().iter().rev().take(3) {
+        out.blank();
+        let what = match call.purpose {
+            Purpose::Undo => "undo",
+            Purpose::Step => "call",
+            Purpose::Fallback(_) => "fallback",
+            Purpose::Check => "check",
+        };
+        let mut line = foreign_pieces(&command_line(&Launch::of(call.argv.iter().cloned())), Role::Info);
+        line.insert(0, (format!("{}  ", call.number), Role::Muted));
+        out.row(what, HEAD, &line);
+        out.said("sent", &times(call), Role::Text);
+        if let Some(lost) = &call.lost {
+            out.foreign("lost", lost, Role::Warn);
+        }
+        if let Some(failure) = &call.failure {
+            out.foreign("failed", &failure.message, Role::Fail);
+        }
+    }
+    out.blank();
+    output(&mut out, it);
+    out.blank();
+    answers(&mut out, it);
+    out
+}
+
+fn times(call: &crate::projection::AttemptView) -> String {
+    let clock = |at: Timestamp| at.clock();
+    let end = call.ended_at.map_or_else(|| "no end is known".to_owned(), |at| format!("ended {}", clock(at)));
+    format!("began {}, {end}; wrote {} bytes", clock(call.started_at), call.output_bytes)
+}
+
+fn output(out: &mut Prose, it: &Doubtful<'_>) {
+    let lines: Vec<(String, Role)> = match it.tail {
+        None => vec![("nothing was called".to_owned(), Role::Muted)],
+        Some(Blob { missing: Some(why), .. }) => vec![(why.clone(), Role::Warn)],
+        Some(blob) if blob.asked.is_some() => vec![("(is being read)".to_owned(), Role::Muted)],
+        Some(blob) if blob.bytes.is_empty() => vec![("it wrote nothing".to_owned(), Role::Muted)],
+        Some(blob) => {
+            let text = Untrusted::from_bytes(&blob.bytes);
+            text.raw().trim_end().split('\n').map(|it| (it.trim_end_matches('\r').to_owned(), Role::Text)).collect()
+        }
+    };
+    out.said("output", "the last of it", Role::Muted);
+    framed(out, &lines, it.glyphs);
+}
+
+fn answers(out: &mut Prose, it: &Doubtful<'_>) {
+    let rows: &[(&str, &str)] = match it.step.undo() {
+        UndoState::Stuck(_) => &[
+            ("again", "the undo is tried once more"),
+            ("by hand", "somebody has undone it; the run goes on"),
+        ],
+        _ => &[
+            ("happened", "the step counts as completed, with the outputs you give"),
+            ("did not", "the call is given back and may be made again"),
+            ("give up", "whatever it did, the step counts as failed"),
+        ],
+    };
+    for (head, text) in rows {
+        out.said(head, text, Role::Text);
+    }
+}

@@ -1,0 +1,198 @@
+//! What the view of gates remembers: the order of its rows, what of an ask was on the screen and in which frame, what
+//! was read for it, and the form that is being edited. Part of the model; changed by `update` only.
+
+use super::prose::ProseLine;
+use crate::{
+    base::{AttemptId, Digest, Epoch, GateId, RunId, Seq, StepIx, Timestamp, ValueMap},
+    console::{Field, Role},
+    engine::{Ask, FormField},
+    projection::{Attention, GateView, InboxRow, RunView},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
+use tui_textarea::TextArea;
+
+/// What names a row, whatever happens around it.
+pub(super) type RowKey = (Attention, RunId, StepIx);
+
+/// What the inbox remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GatesState {
+    /// In the order of the screen: what arrives later stands under the cursor, never above it.
+    pub rows: Vec<InboxRow>,
+    /// The board they were made of.
+    pub rows_of: Option<Seq>,
+    pub selected: Option<RowKey>,
+    pub top: usize,
+    /// The first line of the text that is shown.
+    pub scroll: usize,
+    /// Whether the text has the keys, and on small screens the whole body.
+    pub reading: bool,
+    /// The text of what is under the cursor.
+    pub text: Option<Arc<Text>>,
+    /// The ask of the last frame that was drawn.
+    pub drawn: Option<Drawn>,
+    /// Which lines of each ask were on the screen.
+    pub seen: BTreeMap<GateId, Seen>,
+    /// The ask that was read to its end, of each gate, and the one that was read before that.
+    pub read: BTreeMap<GateId, (Arc<Ask>, Option<Arc<Ask>>)>,
+    /// Gates whose ask has changed under somebody's hands, until it was read again.
+    pub changed: BTreeSet<GateId>,
+    /// What is on its way to the engine.
+    pub sent: BTreeMap<u64, RowKey>,
+    /// Files of evidence.
+    pub blobs: BTreeMap<Digest, Blob>,
+    /// The last output of a step that is in doubt.
+    pub tail: Option<(AttemptId, Blob)>,
+    /// Counts what was read, so that the text is made anew.
+    pub blobs_read: u32,
+    /// The gate a remark is written for.
+    pub remark: Option<GateId>,
+}
+
+impl GatesState {
+    pub(super) fn row(&self) -> Option<&InboxRow> {
+        let selected = self.selected?;
+        self.rows.iter().find(|it| key_of(it) == selected)
+    }
+
+    /// The gate under the cursor.
+    pub(super) fn gate(&self) -> Option<GateId> {
+        match self.selected {
+            Some((Attention::Gate(gate), ..)) => Some(gate),
+            _ => None,
+        }
+    }
+
+    /// How many lines of the text under the cursor have to be seen and were not.
+    pub(super) fn unseen(&self) -> usize {
+        self.unseen_but(0..0)
+    }
+
+    /// The first line that has to be seen and was not.
+    pub(super) fn first_unseen(&self) -> Option<usize> {
+        self.unseen_lines().next()
+    }
+
+    /// How many there are without those of a range.
+    pub(super) fn unseen_but(&self, shown: Range<usize>) -> usize {
+        self.unseen_lines().filter(|row| !shown.contains(row)).count()
+    }
+
+    fn unseen_lines(&self) -> impl Iterator<Item = usize> {
+        let text = self.text.as_ref().zip(self.gate());
+        text.into_iter().flat_map(|(text, gate)| self.unseen_of(text, gate))
+    }
+
+    fn unseen_of<'a>(&'a self, text: &'a Text, gate: GateId) -> impl Iterator<Item = usize> + 'a {
+        let hash = match &text.made_of {
+            MadeOf::Gate(it) => Some(it.hash),
+            MadeOf::Run(_) => None,
+        };
+        let seen = self.seen.get(&gate).filter(|it| Some(it.hash) == hash);
+        let was_seen = move |line: &ProseLine| seen.is_some_and(|it| it.lines.contains(&line_key(line)));
+        let lines = text.lines.iter().enumerate();
+        lines.filter(move |(_, it)| it.must && !was_seen(it)).map(|(row, _)| row)
+    }
+
+    /// Whether an answer to this row is being recorded.
+    pub(super) fn is_recording(&self, key: RowKey) -> bool {
+        self.sent.values().any(|it| *it == key)
+    }
+}
+
+pub(super) fn key_of(row: &InboxRow) -> RowKey {
+    (row.what, row.run, row.step)
+}
+
+/// The text of one row, and what it was made of.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    pub lines: Vec<ProseLine>,
+    pub of: RowKey,
+    pub width: usize,
+    pub made_of: MadeOf,
+    pub blobs_read: u32,
+}
+
+/// What a text was made of; the same thing makes the same text.
+#[derive(Clone, Debug)]
+pub(super) enum MadeOf {
+    Gate(Arc<GateView>),
+    Run(Arc<RunView>),
+}
+
+impl MadeOf {
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Gate(one), Self::Gate(other)) => Arc::ptr_eq(one, other),
+            (Self::Run(one), Self::Run(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+/// An ask as it was in the last frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Drawn {
+    pub gate: GateId,
+    pub epoch: Epoch,
+    pub hash: Digest,
+    /// The first frame that showed it, without another one between.
+    pub since: Timestamp,
+}
+
+/// What was seen of an ask.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub hash: Digest,
+    pub lines: BTreeSet<LineKey>,
+}
+
+/// A line of a text: its part, its place in that, and what it says.
+pub(super) type LineKey = (u32, u32, String);
+
+pub(super) fn line_key(line: &ProseLine) -> LineKey {
+    (line.part, line.nth, line.text())
+}
+
+/// A file, as far as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Blob {
+    pub bytes: Vec<u8>,
+    pub total: u64,
+    /// The request that is on its way.
+    pub asked: Option<u64>,
+    /// Why it could not be read.
+    pub missing: Option<String>,
+}
+
+impl Blob {
+    pub(super) fn is_cut(&self) -> bool {
+        self.asked.is_none() && (self.bytes.len() as u64) < self.total
+    }
+}
+
+/// A form that is being edited, over the whole screen.
+#[derive(Clone, Debug)]
+pub(super) struct FormState {
+    pub gate: GateId,
+    pub epoch: Epoch,
+    pub hash: Digest,
+    pub fields: Vec<FormField>,
+    /// The values as JSON.
+    pub text: TextArea<'static>,
+    /// The first line of it that is shown.
+    pub top: usize,
+    pub reason: Field,
+    pub in_reason: bool,
+    /// Whether Esc was pressed while something was changed.
+    pub leaving: bool,
+    /// What is right and wrong with it now.
+    pub check: Vec<(&'static str, String, Role)>,
+    /// The values, when they can be kept.
+    pub values: Option<ValueMap>,
+}

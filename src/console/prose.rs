@@ -1,0 +1,163 @@
+//! Lines of text in roles, wrapped so that nothing of it is left out: what people read before they decide. Foreign text
+//! goes in through [`Prose::foreign`] and comes out with every odd code point shown.
+//!
+//! What is said is left to `ask_text`; where it stands on the screen, to `view`.
+
+use crate::{base::safe_pieces, console::Role};
+use unicode_width::UnicodeWidthChar;
+
+/// One line as it is drawn: texts, and what each means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ProseLine {
+    pub pieces: Vec<(String, Role)>,
+    /// Whether it has to be seen before anybody may approve.
+    pub must: bool,
+    /// The part of the text it belongs to: together with its own text this says whether it was seen.
+    pub part: u32,
+    /// Its place in that part.
+    pub nth: u32,
+}
+
+impl ProseLine {
+    /// The line without roles.
+    pub(super) fn text(&self) -> String {
+        self.pieces.iter().map(|(text, _)| text.as_str()).collect()
+    }
+}
+
+/// A text that grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Prose {
+    pub lines: Vec<ProseLine>,
+    width: usize,
+    must: bool,
+    part: u32,
+    nth: u32,
+}
+
+/// Cells of the heads at the left.
+pub(super) const HEAD: usize = 10;
+
+impl Prose {
+    /// An empty text of this width.
+    pub(super) fn new(width: usize) -> Self {
+        Self { lines: Vec::new(), width: width.max(20), must: false, part: 0, nth: 0 }
+    }
+
+    /// What follows is a part of its own, which has to be seen or not.
+    pub(super) fn begin(&mut self, must: bool) {
+        self.part += 1;
+        self.nth = 0;
+        self.must = must;
+    }
+
+    /// An empty line.
+    pub(super) fn blank(&mut self) {
+        self.push(Vec::new(), false);
+    }
+
+    /// A line of our own, wrapped, with a head before its first row.
+    pub(super) fn said(&mut self, head: &str, text: &str, role: Role) {
+        self.row(head, HEAD, &[(text.to_owned(), role)]);
+    }
+
+    /// Foreign text, line by line; what is odd in it is shown as a warning.
+    pub(super) fn foreign(&mut self, head: &str, text: &str, role: Role) {
+        self.foreign_at(head, HEAD, text, role);
+    }
+
+    /// Foreign text so many cells from the left.
+    pub(super) fn foreign_at(&mut self, head: &str, indent: usize, text: &str, role: Role) {
+        let mut head = head;
+        for line in text.split('\n') {
+            let pieces = foreign_pieces(line, role);
+            self.row(head, indent, &pieces);
+            head = "";
+        }
+    }
+
+    /// Pieces in several roles, wrapped after a head of so many cells.
+    pub(super) fn row(&mut self, head: &str, indent: usize, pieces: &[(String, Role)]) {
+        let room = self.width.saturating_sub(indent).max(8);
+        for (index, line) in folded(pieces, room).into_iter().enumerate() {
+            let head = if index == 0 { head } else { "" };
+            let mut whole = vec![(format!("{head:<indent$}"), Role::Title)];
+            whole.extend(line);
+            self.push(whole, self.must);
+        }
+    }
+
+    fn push(&mut self, pieces: Vec<(String, Role)>, must: bool) {
+        self.lines.push(ProseLine { pieces, must, part: self.part, nth: self.nth });
+        self.nth += 1;
+    }
+}
+
+/// One line of foreign text in pieces that are safe to show.
+pub(super) fn foreign_pieces(line: &str, role: Role) -> Vec<(String, Role)> {
+    let role_of = |odd: bool| if odd { Role::Warn } else { role };
+    safe_pieces(line).into_iter().map(|it| (it.text, role_of(it.odd))).collect()
+}
+
+/// Pieces in lines of at most so many cells. Every character of them is in one of the lines: broken after a blank where
+/// there is one in the second half, else anywhere.
+fn folded(pieces: &[(String, Role)], width: usize) -> Vec<Vec<(String, Role)>> {
+    let chars: Vec<(char, Role)> = pieces.iter().flat_map(|(text, role)| text.chars().map(|c| (c, *role))).collect();
+    let mut lines = Vec::new();
+    let mut from = 0;
+    while from < chars.len() || lines.is_empty() {
+        let (mut cells, mut to, mut blank) = (0, from, None);
+        while let Some((c, _)) = chars.get(to) {
+            cells += c.width().unwrap_or(0);
+            if cells > width && to > from {
+                break;
+            }
+            to += 1;
+            if *c == ' ' && cells * 2 > width {
+                blank = Some(to);
+            }
+        }
+        if to < chars.len() {
+            to = blank.unwrap_or(to);
+        }
+        lines.push(joined(&chars[from..to]));
+        from = to;
+    }
+    lines
+}
+
+fn joined(chars: &[(char, Role)]) -> Vec<(String, Role)> {
+    let mut out: Vec<(String, Role)> = Vec::new();
+    for (c, role) in chars {
+        match out.last_mut() {
+            Some((text, last)) if last == role => text.push(*c),
+            _ => out.push((c.to_string(), *role)),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, width: usize, lines: &[&str]) {
+        let folded: Vec<String> = folded(&foreign_pieces(text, Role::Text), width)
+            .iter()
+            .map(|line| line.iter().map(|(text, _)| text.as_str()).collect())
+            .collect();
+        assert_eq!(folded, lines);
+        let shown: String = safe_pieces(text).into_iter().map(|it| it.text).collect();
+        assert_eq!(folded.concat(), shown, "nothing is lost");
+    }
+
+    #[test]
+    fn folding_keeps_every_blank_and_every_character() {
+        check("rm  -rf   /var/lib/data", 10, &["rm  -rf   ", "/var/lib/d", "ata"]);
+        check("", 10, &[""]);
+        check("日本語", 4, &["日本", "語"]);
+        check("日", 1, &["日"]);
+        check("a\rb\u{202e}c", 20, &["a␍b⟨U+202E⟩c"]);
+    }
+}

@@ -1,0 +1,496 @@
+//! Answers: yes and no at a gate, taking an answer back, a remark, and what became of a step that is in doubt. Every
+//! decision carries the ask of the last frame that was drawn; why one is not possible now is said in words.
+
+use super::{asking, toast};
+use crate::{
+    base::{DecisionId, GateId},
+    console::{
+        About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
+        ask_text::{if_nobody, name_of, people, risk_words, role_of_risk},
+        gates::RowKey,
+        model::{Overlay, PromptKind, Sheetlet},
+    },
+    engine::{Ask, Command, Decision, DoubtAnswer, GateState, Verdict, is_addressed, missing_votes},
+    plan::Risk,
+    projection::{Attention, GateView, command_line},
+};
+
+/// Everything that can be answered in the inbox.
+pub(super) const ANSWERS: [Intent; 10] = [
+    Intent::Approve,
+    Intent::Reject,
+    Intent::EditForm,
+    Intent::Comment,
+    Intent::Withdraw,
+    Intent::Happened,
+    Intent::NotHappened,
+    Intent::GiveUp,
+    Intent::UndoAgain,
+    Intent::UndoByHand,
+];
+
+/// What can be answered to the row under the cursor, whether or not it is possible now.
+pub(in crate::console) fn offered(model: &Model) -> Vec<Intent> {
+    let row = (model.view == crate::console::View::Gates).then_some(model.gates.selected).flatten();
+    ANSWERS.into_iter().filter(|it| row.is_some_and(|row| fits(*it, row.0))).collect()
+}
+
+fn fits(intent: Intent, what: Attention) -> bool {
+    match intent {
+        Intent::Approve | Intent::Reject | Intent::EditForm | Intent::Comment | Intent::Withdraw => {
+            matches!(what, Attention::Gate(_))
+        }
+        Intent::Happened | Intent::NotHappened | Intent::GiveUp => what == Attention::Doubt,
+        Intent::UndoAgain | Intent::UndoByHand => what == Attention::StuckUndo,
+        _ => false,
+    }
+}
+
+/// Does what a key of this view asks for; false when others have to know.
+pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
+    match intent {
+        Intent::Who => who(model),
+        Intent::Evidence => evidence(model),
+        Intent::Withdraw if !has_own_vote(model) => return act_take_back(model, wishes),
+        _ if !ANSWERS.contains(&intent) => return false,
+        _ => match refusal(model, intent) {
+            Some(why) => toast(model, &format!("could not {}: {why}", verb(intent)), Role::Warn),
+            None => open(model, intent, wishes),
+        },
+    }
+    true
+}
+
+fn act_take_back(model: &mut Model, wishes: &mut Vec<Wish>) -> bool {
+    asking::take_back(model, wishes);
+    true
+}
+
+fn verb(intent: Intent) -> &'static str {
+    match intent {
+        Intent::EditForm => "edit",
+        Intent::Withdraw => "take it back",
+        Intent::Happened | Intent::NotHappened | Intent::GiveUp | Intent::UndoAgain | Intent::UndoByHand => "answer",
+        other => other.short(),
+    }
+}
+
+fn has_own_vote(model: &Model) -> bool {
+    let gate = model.gates.gate().and_then(|it| model.board.gate(it));
+    gate.is_some_and(|it| it.is_open() && it.has_voted(&model.seat.actor))
+}
+
+/// Why an answer to the row under the cursor is not possible now.
+pub(in crate::console) fn refusal(model: &Model, intent: Intent) -> Option<String> {
+    refusal_with(model, intent, false)
+}
+
+/// The same, as it will be when the frame that is being drawn has been seen.
+pub(in crate::console) fn refusal_seen(model: &Model, intent: Intent) -> Option<String> {
+    refusal_with(model, intent, true)
+}
+
+fn refusal_with(model: &Model, intent: Intent, seen: bool) -> Option<String> {
+    if let Some(why) = model.locked() {
+        return Some(why);
+    }
+    if model.frozen.is_some() {
+        return Some("the screen is frozen; F thaws it".to_owned());
+    }
+    let Some(key) = model.gates.selected else { return Some("nothing waits here".to_owned()) };
+    if !fits(intent, key.0) {
+        return Some(other_keys(model, key));
+    }
+    if model.gates.is_recording(key) && intent != Intent::Withdraw {
+        return Some("an answer is being recorded".to_owned());
+    }
+    let Attention::Gate(gate) = key.0 else { return None };
+    let Some(gate) = model.board.gate(gate) else { return Some("it is gone".to_owned()) };
+    let seat = &model.seat.actor;
+    match intent {
+        Intent::Approve | Intent::Reject => vote_refusal(model, gate, intent, seen),
+        Intent::EditForm if gate.ask.form.is_empty() => Some("this gate has no parameters".to_owned()),
+        Intent::EditForm if !seen && !was_drawn(model, gate) => Some(not_drawn(gate)),
+        Intent::Withdraw if !gate.has_voted(seat) => Some("you have not answered here".to_owned()),
+        _ => None,
+    }
+}
+
+fn other_keys(model: &Model, key: RowKey) -> String {
+    let offered = ANSWERS.into_iter().filter(|it| fits(*it, key.0));
+    let keys: Vec<String> = offered
+        .filter_map(|it| Some(format!("{} {}", model.keys.keys_of(crate::console::Scope::Gates, it)?, it.short())))
+        .collect();
+    format!("this asks something else: {}", keys.join(", "))
+}
+
+fn vote_refusal(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> Option<String> {
+    let seat = &model.seat.actor;
+    if gate.has_voted(seat) {
+        return Some("you have answered already; u takes it back".to_owned());
+    }
+    if gate.state == GateState::Armed && intent == Intent::Approve {
+        return Some("enough have agreed already".to_owned());
+    }
+    if let Some(why) = gate.excludes(seat) {
+        return Some(why);
+    }
+    let groups: Vec<&str> = gate.ask.require.iter().filter_map(|it| it.group.as_deref()).collect();
+    let anybody = gate.ask.require.is_empty() || gate.ask.require.iter().any(|it| it.group.is_none());
+    let escalated = gate.escalated.as_deref().is_some_and(|it| is_addressed(it, seat));
+    if !anybody && !escalated && !groups.iter().any(|group| seat.groups.iter().any(|it| it == group)) {
+        return Some(format!("{} is not in {}", seat.name, groups.join(" or ")));
+    }
+    if !seen && !was_drawn(model, gate) {
+        return Some(not_drawn(gate));
+    }
+    if intent == Intent::Reject {
+        return None;
+    }
+    if let Some(field) = gate.ask.form.iter().find(|it| it.required && it.value.is_null()) {
+        return Some(format!("`{}` is not filled in; e edits", crate::base::safe_text(&field.name)));
+    }
+    let unseen = if seen { unseen_after(model) } else { model.gates.unseen() };
+    match unseen {
+        0 => None,
+        1 => Some("1 more line, not approvable until seen".to_owned()),
+        unseen => Some(format!("{unseen} more lines, not approvable until seen")),
+    }
+}
+
+/// How many lines are still to be seen when what is on the screen now has been.
+pub(in crate::console) fn unseen_after(model: &Model) -> usize {
+    let rows = usize::from(crate::console::layout::gates(model).text.height);
+    model.gates.unseen_but(model.gates.scroll..model.gates.scroll + rows)
+}
+
+/// Whether the last frame showed this very ask.
+fn was_drawn(model: &Model, gate: &GateView) -> bool {
+    let shown = (gate.id, gate.epoch(), gate.hash);
+    model.gates.drawn.is_some_and(|it| (it.gate, it.epoch, it.hash) == shown)
+}
+
+fn not_drawn(gate: &GateView) -> String {
+    format!("ask {} of {} was not on the screen yet; look at it first", name_of(gate.hash), gate.id)
+}
+
+fn open(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+    match intent {
+        Intent::Approve => decide(model, Verdict::Approve, wishes),
+        Intent::Reject => decide(model, Verdict::Reject, wishes),
+        Intent::EditForm => super::forming::open(model),
+        Intent::Comment => {
+            model.gates.remark = model.gates.gate();
+            super::general::open_prompt(model, PromptKind::Remark);
+        }
+        Intent::Withdraw => withdraw(model, wishes),
+        _ => settle(model, intent, wishes),
+    }
+}
+
+fn fact(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
+    DialogFact { name: name.to_owned(), text: text.into(), role }
+}
+
+/// Opens the dialog for an answer to the ask that was drawn.
+fn decide(model: &mut Model, verdict: Verdict, wishes: &mut Vec<Wish>) {
+    let Some(drawn) = model.gates.drawn else { return };
+    let Some(gate) = model.board.gate(drawn.gate).cloned() else { return };
+    let by = model.seat.actor.clone();
+    let command = Command::Decide(Box::new(Decision {
+        // Drawn by the loop when it is submitted: there is no chance in here.
+        id: DecisionId(String::new()),
+        gate: drawn.gate,
+        epoch: drawn.epoch,
+        ask: drawn.hash,
+        verdict,
+        reason: String::new(),
+        by,
+        shown_for: None,
+    }));
+    let request = asking::ask_preview(model, &command, wishes);
+    let ask = &gate.ask;
+    let (verb, facts, field) = match verdict {
+        Verdict::Approve => ("Approve", approving(model, &gate), ("comment", ask.reason_required)),
+        Verdict::Reject => ("Reject", rejecting(model, &gate), ("reason", true)),
+    };
+    let high = verdict == Verdict::Approve && ask.risk == Risk::Irreversible;
+    let proof = if high {
+        let wanted = drawn.hash.code()[5..].to_owned();
+        let ask = "HIGH risk: type the second group of the code at the end of the ask".to_owned();
+        Proof::Typed { ask, wanted, field: Field::default() }
+    } else {
+        Proof::Key
+    };
+    asking::show(model, Dialog {
+        title: format!("{verb} {} {}?", gate.id, ask.step),
+        verb: verb.to_owned(),
+        facts,
+        level: if high { Level::L3 } else { Level::L2 },
+        proof,
+        fields: vec![DialogField { name: field.0.to_owned(), field: Field::default(), required: field.1 }],
+        focus: if verdict == Verdict::Reject { Focus::Field(0) } else { Focus::Back },
+        command: Box::new(command),
+        about: About::Gate(gate.id),
+        stood: None,
+        preview: Preview::Asked(request),
+        counts_from: None,
+    });
+}
+
+fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
+    const CALLS_MAX: usize = 2;
+    let ask = &gate.ask;
+    let seen = format!("what you saw: ask {} ({})", name_of(gate.hash), ask.opened_at.clock());
+    let mut facts = vec![fact("approves", seen, Role::Text)];
+    for call in ask.will_run.iter().take(CALLS_MAX) {
+        facts.push(fact("will run", command_line(&call.launch), Role::Info));
+    }
+    match ask.will_run.len() {
+        0 => facts.push(fact("will run", "nothing at once", Role::Muted)),
+        more if more > CALLS_MAX => facts.push(fact("", format!("and {} more, as read", more - CALLS_MAX), Role::Info)),
+        _ => {}
+    }
+    facts.push(fact("on", place(model, ask), Role::Text));
+    facts.push(fact("risk", risk_words(ask.risk), role_of_risk(ask.risk)));
+    facts.push(fact("votes", vote_words(model, gate), Role::Text));
+    let fixed: Vec<&str> = ask.will_run.iter().filter(|it| it.undo != "yes").map(|it| it.step.as_str()).collect();
+    if !fixed.is_empty() {
+        facts.push(fact("no undo of", fixed.join(", "), Role::Warn));
+    }
+    facts
+}
+
+fn place(model: &Model, ask: &Ask) -> String {
+    format!("{} ({}), {} {}", model.seat.environment, model.seat.place, ask.run, ask.workflow)
+}
+
+/// `this is approval 2 of 2: it starts after 5s`
+fn vote_words(model: &Model, gate: &GateView) -> String {
+    let mut voters: Vec<&crate::engine::Actor> = gate.approvals().map(|it| &it.vote.by).collect();
+    voters.push(&model.seat.actor);
+    let missing = missing_votes(&gate.ask.require, &voters);
+    let number = format!("this is approval {} of {}", voters.len(), gate.needed());
+    if missing.is_empty() {
+        let window = gate.ask.undo_window;
+        let high = gate.ask.risk == Risk::Irreversible;
+        let starts = if high || window.0 == 0 { "it starts at once".to_owned() } else { format!("it starts after {window}") };
+        format!("{number}: {starts}")
+    } else {
+        let missing: Vec<crate::plan::Quorum> =
+            missing.into_iter().map(|(group, count)| crate::plan::Quorum { group, count }).collect();
+        format!("{number}: {} still missing", people(&missing))
+    }
+}
+
+fn rejecting(model: &Model, gate: &GateView) -> Vec<DialogFact> {
+    let ask = &gate.ask;
+    let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    let mut facts = vec![
+        fact("rejects", format!("ask {} ({})", name_of(gate.hash), ask.opened_at.clock()), Role::Text),
+        fact("on", place(model, ask), Role::Text),
+        fact("skips", list(&ask.skips), Role::Text),
+        fact("undoes", list(&ask.undoes), Role::Text),
+    ];
+    if !ask.cannot_undo.is_empty() {
+        facts.push(fact("stays done", ask.cannot_undo.join(", "), Role::Warn));
+    }
+    facts.push(fact("", "one no closes the gate; it is no failure", Role::Muted));
+    facts
+}
+
+/// Takes the own answer back: at once while the approval is only armed, else after a `y`.
+fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else { return };
+    let command = Command::Withdraw { gate: gate.id, by: model.seat.actor.clone() };
+    if gate.state == GateState::Armed {
+        hand_over(model, command, wishes);
+        return;
+    }
+    let request = asking::ask_preview(model, &command, wishes);
+    let facts = vec![
+        fact("answer", format!("to ask {}", name_of(gate.hash)), Role::Text),
+        fact("on", place(model, &gate.ask), Role::Text),
+    ];
+    asking::show(model, Dialog {
+        title: format!("Take your answer to {} back?", gate.id),
+        verb: "Take back".to_owned(),
+        facts,
+        level: Level::L2,
+        proof: Proof::Key,
+        fields: Vec::new(),
+        focus: Focus::Back,
+        command: Box::new(command),
+        about: About::Gate(gate.id),
+        stood: None,
+        preview: Preview::Asked(request),
+        counts_from: None,
+    });
+}
+
+/// A remark for all who look at a gate, as it was typed.
+pub(super) fn remark(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
+    let Some(gate) = model.gates.remark.take() else { return };
+    if text.is_empty() {
+        return;
+    }
+    let command = Command::Comment { gate, text: text.to_owned(), by: model.seat.actor.clone() };
+    hand_over(model, command, wishes);
+}
+
+/// Opens the dialog that says what became of a step in doubt, or of a stuck undo.
+fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+    let Some((_, run, step)) = model.gates.selected else { return };
+    let Some(view) = model.board.run(run).cloned() else { return };
+    let (by, reason) = (model.seat.actor.clone(), String::new());
+    let doubt = |answer: DoubtAnswer| Command::AnswerDoubt { run, step, answer, reason: String::new(), by: by.clone() };
+    let id = view.step_id(step);
+    let (command, title, means) = match intent {
+        Intent::Happened => (
+            doubt(DoubtAnswer::Happened(crate::base::ValueMap::new())),
+            format!("{id} did happen?"),
+            "it counts as completed, with these outputs",
+        ),
+        Intent::NotHappened => {
+            (doubt(DoubtAnswer::NotHappened), format!("{id} did not happen?"), "the call may be made again")
+        }
+        Intent::GiveUp => (doubt(DoubtAnswer::Abort), format!("Give {id} up?"), "it counts as failed"),
+        _ => {
+            let again = intent == Intent::UndoAgain;
+            let means = if again { "the undo is tried once more" } else { "somebody has undone it; the run goes on" };
+            let title = if again { format!("Undo {id} again?") } else { format!("{id} was undone by hand?") };
+            (Command::SettleUndo { run, step, again, reason, by }, title, means)
+        }
+    };
+    let request = asking::ask_preview(model, &command, wishes);
+    let place = format!("{} ({})", model.seat.environment, model.seat.place);
+    let called = view.step(step).and_then(|it| it.attempts().last()).map(|it| {
+        command_line(&crate::base::Launch::of(it.argv.iter().cloned()))
+    });
+    let mut facts = vec![
+        fact("run", format!("{run} {}", view.summary.workflow), Role::Text),
+        fact("step", id, Role::Text),
+        fact("on", place, Role::Text),
+    ];
+    facts.extend(called.map(|it| fact("was called", it, Role::Info)));
+    facts.push(fact("means", means, Role::Warn));
+    let field = |name: &str, required: bool| DialogField { name: name.to_owned(), field: Field::default(), required };
+    let mut fields = vec![field("reason", true)];
+    if intent == Intent::Happened {
+        fields.push(field("outputs", false));
+    }
+    let wanted = run.to_string();
+    asking::show(model, Dialog {
+        title,
+        verb: intent.short().to_owned(),
+        facts,
+        level: Level::L3,
+        proof: Proof::Typed { ask: format!("type the id {wanted}"), wanted, field: Field::default() },
+        fields,
+        focus: Focus::Back,
+        command: Box::new(command),
+        about: About::Step(run, step),
+        stood: None,
+        preview: Preview::Asked(request),
+        counts_from: None,
+    });
+}
+
+/// The last look before a command leaves: a decision has to be about the ask of the last frame, and of this board.
+pub(super) fn hand_over(model: &mut Model, mut command: Command, wishes: &mut Vec<Wish>) {
+    if model.frozen.is_some() && command.gate().is_some() {
+        return toast(model, "could not do that: the screen is frozen; F thaws it", Role::Warn);
+    }
+    if let Command::Decide(decision) = &mut command {
+        let seen = (decision.gate, decision.epoch, decision.ask);
+        let drawn = model.gates.drawn.filter(|it| (it.gate, it.epoch, it.hash) == seen);
+        let now = model.board.gate(decision.gate).map(|it| (it.id, it.epoch(), it.hash));
+        let (Some(drawn), true) = (drawn, now == Some(seen)) else {
+            model.gates.changed.insert(decision.gate);
+            let text = format!("nothing was decided: {} asks something else now; read it again", decision.gate);
+            return toast(model, &text, Role::Warn);
+        };
+        decision.shown_for = Some(model.now.since(drawn.since));
+    }
+    asking::submit(model, command, wishes);
+}
+
+/// What has become of the thing a dialog speaks of, in words for people.
+pub(super) fn news(model: &mut Model, about: About) -> Option<String> {
+    let About::Gate(id) = about else { return None };
+    let Some(gate) = model.board.gate(id) else { return Some(format!("{id} is gone")) };
+    let at = gate.closed_at.map_or_else(String::new, |at| format!(", {}", at.clock()));
+    Some(match gate.state {
+        GateState::Open if model.gates.drawn.is_some_and(|it| it.gate == id && it.hash == gate.hash) => {
+            format!("{id} has other votes now")
+        }
+        GateState::Open => {
+            let why = gate.asked_anew.clone().unwrap_or_default();
+            model.gates.changed.insert(id);
+            format!("{id} asks something else now: {why}")
+        }
+        GateState::Armed => format!("enough have agreed to {id}"),
+        state => {
+            let by = gate.closers().join(", ");
+            format!("{id} was {state} by {by}{at}")
+        }
+    })
+}
+
+/// `w`: who can answer, who has, and who cannot.
+fn who(model: &mut Model) {
+    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else {
+        toast(model, "anybody can answer this; a reason is needed", Role::Info);
+        return;
+    };
+    let mut lines: Vec<(String, Role)> = Vec::new();
+    let safe = |text: String| crate::base::safe_text(&text);
+    lines.push((safe(format!("needs     {}", people(&gate.ask.require))), Role::Text));
+    for it in &gate.votes {
+        let verb = if it.vote.verdict == Verdict::Approve { "agreed" } else { "refused" };
+        lines.push((safe(format!("{verb:<9} {} at {}", it.vote.by.name, it.at.clock())), Role::Ok));
+    }
+    let missing = gate.missing();
+    if gate.is_open() && !missing.is_empty() {
+        lines.push((safe(format!("missing   {}", people(&missing))), Role::Gate));
+    }
+    for (who, why) in &gate.ask.excluded {
+        lines.push((safe(format!("not       {who}: {why}")), Role::Muted));
+    }
+    if let Some(edited) = &gate.edited {
+        lines.push((safe(format!("not       {}: edited the parameters", edited.by.name)), Role::Muted));
+    }
+    if let Some(to) = &gate.escalated {
+        lines.push((safe(format!("also      {to}, since nobody came")), Role::Warn));
+    }
+    lines.push((format!("else      {}", if_nobody(&gate.ask)), Role::Text));
+    let you = refusal(model, Intent::Approve);
+    let (text, role) = you.map_or_else(|| ("can approve now".to_owned(), Role::Ok), |why| (why, Role::Warn));
+    lines.push((safe(format!("you       {text}")), role));
+    let title = format!("who · {} {}", gate.id, crate::base::safe_text(&gate.ask.step));
+    model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
+}
+
+/// `v`: everything that is shown for this gate, whole, over the screen.
+fn evidence(model: &mut Model) {
+    let gate: Option<GateId> = model.gates.gate();
+    let Some(gate) = gate.and_then(|it| model.board.gate(it)).cloned() else {
+        return toast(model, "there is no evidence here", Role::Info);
+    };
+    if gate.ask.evidence.is_empty() {
+        return toast(model, "this ask has no evidence", Role::Info);
+    }
+    let width = usize::from(model.size.0.saturating_sub(8));
+    let mut prose = crate::console::prose::Prose::new(width);
+    for item in &gate.ask.evidence {
+        prose.foreign_at("", 0, &format!("{}   {} bytes", item.title, item.bytes), Role::Title);
+        for (line, role) in crate::console::ask_text::content(&model.gates.blobs, item) {
+            prose.foreign_at("", 2, &line, role);
+        }
+        prose.blank();
+    }
+    let role_of = |line: &crate::console::prose::ProseLine| line.pieces.last().map_or(Role::Text, |it| it.1);
+    let lines = prose.lines.iter().map(|it| (it.text(), role_of(it))).collect();
+    let title = format!("evidence · {} {}", gate.id, crate::base::safe_text(&gate.ask.step));
+    model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
+}

@@ -1,0 +1,219 @@
+//! Editing the parameters of a gate: JSON over the whole screen, checked while it is typed by the same rules as in the
+//! engine. Keeping it makes a new ask; whoever has answered is asked again, and who edits does not vote.
+
+use super::{asking, editing, toast};
+use crate::{
+    base::{REASON_BYTES_MAX, Value, ValueMap, safe_text, shorten},
+    console::{
+        Field, Found, Intent, Model, Press, Role, Scope, Wish,
+        gates::FormState,
+        layout,
+        model::Overlay,
+    },
+    engine::{Command, FormField, check_form},
+};
+use tui_textarea::TextArea;
+
+/// The longest text a form takes.
+const BYTES_MAX: usize = 64 * 1024;
+
+/// Opens the form of the gate under the cursor, with the values that were on the screen.
+pub(super) fn open(model: &mut Model) {
+    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)) else { return };
+    let fields = gate.ask.form.clone();
+    let values: ValueMap = fields.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
+    let text = serde_json::to_string_pretty(&Value::Object(values)).expect("a map of JSON is JSON");
+    let mut area = TextArea::new(ascii(&text).lines().map(ToOwned::to_owned).collect());
+    area.set_max_histories(200);
+    let form = FormState {
+        gate: gate.id,
+        epoch: gate.epoch(),
+        hash: gate.hash,
+        fields,
+        text: area,
+        top: 0,
+        reason: Field::default(),
+        in_reason: false,
+        leaving: false,
+        check: Vec::new(),
+        values: None,
+    };
+    model.overlay = Some(Overlay::Form(Box::new(form)));
+}
+
+/// JSON with everything that a terminal could swallow written as `\uXXXX`: what is edited is what is seen.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        let mut buffer = [0; 4];
+        if c == '\n' || safe_text(c.encode_utf8(&mut buffer)) == *c.encode_utf8(&mut [0; 4]) {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}
+
+/// Takes a key that the form's own table does not know; false when there is no form.
+pub(super) fn takes(model: &mut Model, press: Press) -> bool {
+    let Some(Overlay::Form(form)) = &mut model.overlay else { return false };
+    if model.keys.find(Scope::Form, &[press]) != Found::Nothing {
+        return false;
+    }
+    form.leaving = false;
+    if !form.in_reason {
+        let is_room = form.text.lines().iter().map(|it| it.len() + 1).sum::<usize>() < BYTES_MAX;
+        if is_room || !editing::types(press) {
+            form.text.input(editing::input_of(press));
+        }
+        return true;
+    }
+    if editing::takes(model, press) {
+        editing::insert(model, press);
+    } else if let Found::Intents(intents) = model.keys.find(Scope::Text, &[press]) {
+        for intent in intents {
+            editing::edit(model, intent);
+        }
+    }
+    true
+}
+
+/// Takes a paste in; false when there is no form, or its reason has the keys.
+pub(super) fn paste(model: &mut Model, text: &str) -> bool {
+    let Some(Overlay::Form(form)) = &mut model.overlay else { return false };
+    if form.in_reason {
+        return false;
+    }
+    form.leaving = false;
+    let used = form.text.lines().iter().map(|it| it.len() + 1).sum::<usize>();
+    let kept: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
+    if used + kept.len() <= BYTES_MAX {
+        form.text.insert_str(kept);
+    } else {
+        toast(model, "could not paste: that is too long for a form", Role::Warn);
+    }
+    true
+}
+
+pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+    match intent {
+        Intent::Submit => keep(model, wishes),
+        Intent::NextField => {
+            if let Some(Overlay::Form(form)) = &mut model.overlay {
+                form.in_reason = !form.in_reason;
+            }
+        }
+        Intent::Escape => leave(model),
+        _ => {}
+    }
+}
+
+/// Esc: at once when nothing was changed, else at the second time.
+fn leave(model: &mut Model) {
+    let Some(Overlay::Form(form)) = &mut model.overlay else { return };
+    let changed = form.values.as_ref().is_none_or(|it| !changes(&form.fields, it).is_empty());
+    if changed && !form.leaving {
+        form.leaving = true;
+        toast(model, "Esc again drops what you have changed", Role::Warn);
+    } else {
+        model.overlay = None;
+    }
+}
+
+/// ^S: asks the engine to ask anew with these values.
+fn keep(model: &mut Model, wishes: &mut Vec<Wish>) {
+    if let Some(why) = model.locked() {
+        return toast(model, &format!("could not keep it: {why}"), Role::Warn);
+    }
+    let Some(Overlay::Form(form)) = &model.overlay else { return };
+    let wrong = form.check.iter().find(|(_, _, role)| *role == Role::Fail).map(|(_, text, _)| text.clone());
+    let reason = form.reason.text().trim().to_owned();
+    let unchanged = form.values.as_ref().is_some_and(|it| changes(&form.fields, it).is_empty());
+    let problem = match (&form.values, wrong) {
+        (_, Some(wrong)) => Some(wrong),
+        (None, None) => Some("it is not checked yet".to_owned()),
+        (Some(_), None) if unchanged => Some("nothing is changed".to_owned()),
+        (Some(_), None) if reason.is_empty() => Some("the reason is missing; Tab goes there".to_owned()),
+        (Some(_), None) if reason.len() > REASON_BYTES_MAX => Some("the reason is too long".to_owned()),
+        (Some(_), None) => None,
+    };
+    if let Some(problem) = problem {
+        return toast(model, &format!("could not keep it: {problem}"), Role::Warn);
+    }
+    let Some(values) = form.values.clone() else { return };
+    let command =
+        Command::EditForm { gate: form.gate, epoch: form.epoch, values, reason, by: model.seat.actor.clone() };
+    model.overlay = None;
+    asking::submit(model, command, wishes);
+}
+
+/// Checks what is typed, and keeps the cursor in sight.
+pub(super) fn refresh(model: &mut Model) {
+    let Some(Overlay::Form(form)) = &model.overlay else { return };
+    let stands = model.board.gate(form.gate).filter(|it| it.is_open()).map(|it| (it.epoch(), it.hash));
+    let votes = model.board.gate(form.gate).map_or(0, |it| it.votes.len());
+    let text = form.text.lines().join("\n");
+    let (mut check, values) = checked(&form.fields, &text, votes);
+    if stands != Some((form.epoch, form.hash)) {
+        check.insert(0, ("!", "the ask has changed meanwhile: Esc, read it, edit again".to_owned(), Role::Fail));
+    }
+    let page = usize::from(layout::form(model.size).text.height).max(1);
+    if let Some(Overlay::Form(form)) = &mut model.overlay {
+        let row = form.text.cursor().0;
+        form.top = super::moving::scrolled(form.top, row, form.text.lines().len(), page);
+        form.check = check;
+        form.values = values;
+    }
+}
+
+type Check = Vec<(&'static str, String, Role)>;
+
+/// What is right and wrong with a text, and the values when all is right.
+fn checked(fields: &[FormField], text: &str, votes: usize) -> (Check, Option<ValueMap>) {
+    let mut check: Check = Vec::new();
+    let read = match serde_json::from_str::<ValueMap>(text) {
+        Ok(read) => read,
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            check.push(("!", format!("no JSON object: line {line} column {column}"), Role::Fail));
+            return (check, None);
+        }
+    };
+    check.push(("ok", "valid JSON".to_owned(), Role::Ok));
+    let values = match check_form(fields, &read) {
+        Ok(values) => values,
+        Err(problem) => {
+            check.push(("!", safe_text(&problem), Role::Fail));
+            return (check, None);
+        }
+    };
+    check.push(("ok", "fits every field".to_owned(), Role::Ok));
+    let changed = changes(fields, &values);
+    check.extend(changed.iter().map(|it| ("~", safe_text(it), Role::Warn)));
+    if !changed.is_empty() {
+        let text = match votes {
+            0 => "keeping this makes a new ask; you will not be able to approve it".to_owned(),
+            1 => "1 vote drops, and that person is asked again; you will not be able to approve".to_owned(),
+            votes => format!("{votes} votes drop, and all are asked again; you will not be able to approve"),
+        };
+        check.push(("!", text, Role::Gate));
+    }
+    (check, Some(values))
+}
+
+/// `amount: 5 → 6`
+fn changes(fields: &[FormField], values: &ValueMap) -> Vec<String> {
+    const SHOWN: usize = 60;
+    let differs = fields.iter().filter_map(|field| Some((field, values.get(&field.name)?)));
+    differs
+        .filter(|(field, value)| field.value != **value)
+        .map(|(field, value)| {
+            let (old, new) = (field.value.to_string(), value.to_string());
+            format!("{}: {} → {}", field.name, shorten(&old, SHOWN), shorten(&new, SHOWN))
+        })
+        .collect()
+}

@@ -1,0 +1,351 @@
+//! The inbox: its rows, which stay where they are when others arrive, the text of what is under the cursor, and what of
+//! it was really on the screen. Nothing here opens by itself, and nothing here decides; see `deciding`.
+
+use super::{deciding, general, moving, toast};
+use crate::{
+    base::{AttemptId, Digest},
+    console::{
+        About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
+        ask_text::{Told, ask_text},
+        doubt_text::{Doubtful, doubt_text},
+        gates::{Blob, Drawn, MadeOf, RowKey, Text, key_of, line_key},
+        layout,
+        model::Overlay,
+    },
+    base::Timestamp,
+    engine::{Command, Refusal},
+    projection::{Attention, InboxRow},
+};
+use std::{collections::BTreeMap, sync::Arc};
+use unicode_width::UnicodeWidthStr;
+
+/// So much of a file of evidence is read; the rest is counted.
+const BLOB_MAX: usize = 256 * 1024;
+/// Lines of the last output of a step in doubt.
+const TAIL: u32 = 40;
+
+/// The view is opened: its rows are sorted anew.
+pub(super) fn enter(model: &mut Model) {
+    model.gates.rows.clear();
+    model.gates.rows_of = None;
+    model.gates.reading = false;
+}
+
+/// Brings rows, text and what is read for it up to date.
+pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+    if model.view != View::Gates {
+        return;
+    }
+    if model.gates.rows_of != Some(model.board.seq) {
+        rows(model);
+    }
+    read_files(model, wishes);
+    text(model);
+    scroll(model);
+}
+
+/// Rows that were there stay in their order down to the cursor; what is new joins below it, by need.
+fn rows(model: &mut Model) {
+    let fresh = model.board.inbox(Some(&model.seat.actor));
+    let rank: BTreeMap<RowKey, usize> = fresh.iter().enumerate().map(|(rank, row)| (key_of(row), rank)).collect();
+    let mut by_key: BTreeMap<RowKey, InboxRow> = fresh.into_iter().map(|row| (key_of(&row), row)).collect();
+    let old: Vec<RowKey> = model.gates.rows.iter().map(key_of).collect();
+    let cursor = model.gates.selected.and_then(|it| old.iter().position(|row| *row == it));
+    let head = cursor.map_or(0, |it| it + 1);
+    let mut rows: Vec<InboxRow> = old[..head].iter().filter_map(|key| by_key.remove(key)).collect();
+    let mut below: Vec<InboxRow> = by_key.into_values().collect();
+    below.sort_by_key(|row| rank.get(&key_of(row)).copied());
+    let gone = model.gates.selected.filter(|it| !rank.contains_key(it));
+    let at = rows.len().saturating_sub(usize::from(gone.is_none()));
+    rows.extend(below);
+    model.gates.rows = rows;
+    model.gates.rows_of = Some(model.board.seq);
+    let last = model.gates.rows.len().saturating_sub(1);
+    let selected = model.gates.rows.get(at.min(last)).map(key_of);
+    if let Some((Attention::Gate(gate), ..)) = gone
+        && model.gates.drawn.is_some_and(|it| it.gate == gate)
+        && let Some(news) = deciding::news(model, About::Gate(gate))
+    {
+        toast(model, &news, Role::Info);
+    }
+    select(model, selected);
+    let open: Vec<RowKey> = model.gates.rows.iter().map(key_of).collect();
+    let is_open = |gate: &crate::base::GateId| open.iter().any(|it| it.0 == Attention::Gate(*gate));
+    model.gates.seen.retain(|gate, _| is_open(gate));
+    model.gates.read.retain(|gate, _| is_open(gate));
+    model.gates.changed.retain(is_open);
+}
+
+/// Moves the cursor; a text that was not under it is read from its begin.
+fn select(model: &mut Model, key: Option<RowKey>) {
+    if model.gates.selected != key {
+        model.gates.selected = key;
+        model.gates.scroll = 0;
+        model.gates.drawn = None;
+    }
+}
+
+/// Asks for the files that the text under the cursor shows, and forgets those of others.
+fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let gate = model.gates.gate().and_then(|it| model.board.gate(it)).cloned();
+    let files = gate.iter().flat_map(|it| &it.ask.evidence).filter(|it| it.text.is_none());
+    let wanted: Vec<Digest> = files.filter_map(|it| it.digest).collect();
+    model.gates.blobs.retain(|digest, _| wanted.contains(digest));
+    for digest in wanted {
+        if !model.gates.blobs.contains_key(&digest) {
+            let request = model.number();
+            model.gates.blobs.insert(digest, Blob { asked: Some(request), ..Blob::default() });
+            wishes.push(Wish::Read { request, want: Lookup::Blob { digest, from: 0 } });
+        }
+    }
+    let attempt = last_attempt(model);
+    if model.gates.tail.as_ref().map(|(it, _)| *it) != attempt {
+        model.gates.tail = attempt.map(|attempt| {
+            let request = model.number();
+            wishes.push(Wish::Read { request, want: Lookup::Tail { attempt, lines: TAIL } });
+            (attempt, Blob { asked: Some(request), ..Blob::default() })
+        });
+        model.gates.blobs_read += 1;
+    }
+}
+
+/// The last call of a step that is in doubt.
+fn last_attempt(model: &Model) -> Option<AttemptId> {
+    let (what, run, step) = model.gates.selected?;
+    if matches!(what, Attention::Gate(_)) {
+        return None;
+    }
+    let number = model.board.run(run)?.step(step)?.attempts().last()?.number;
+    Some(AttemptId { run, step, number })
+}
+
+/// Something that was asked for has been read.
+pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
+    let next = model.next_request;
+    let tail = model.gates.tail.as_mut().filter(|(_, blob)| blob.asked == Some(request));
+    let found = model.gates.blobs.iter_mut().find(|(_, blob)| blob.asked == Some(request));
+    let Some((digest, blob)) = found.map(|(digest, blob)| (Some(*digest), blob)).or(tail.map(|(_, blob)| (None, blob)))
+    else {
+        return;
+    };
+    blob.asked = None;
+    match sheet {
+        Sheet::Bytes { bytes, total, .. } => {
+            let room = BLOB_MAX - blob.bytes.len().min(BLOB_MAX);
+            let got = bytes.len();
+            blob.bytes.extend(bytes.into_iter().take(room));
+            let have = blob.bytes.len() as u64;
+            blob.total = total.max(have);
+            if let Some(digest) = digest
+                && got > 0
+                && have < total
+                && blob.bytes.len() < BLOB_MAX
+            {
+                blob.asked = Some(next);
+                model.next_request += 1;
+                let want = Lookup::Blob { digest, from: have };
+                wishes.push(Wish::Read { request: next, want });
+            }
+        }
+        Sheet::Missing(why) => blob.missing = Some(why),
+        Sheet::Events { .. } => {}
+    }
+    model.gates.blobs_read += 1;
+}
+
+/// Makes the text of what is under the cursor, when it is not the one that is there.
+fn text(model: &mut Model) {
+    let Some(of) = model.gates.selected else {
+        model.gates.text = None;
+        return;
+    };
+    let made_of = match of.0 {
+        Attention::Gate(gate) => model.board.gate(gate).cloned().map(MadeOf::Gate),
+        Attention::Doubt | Attention::StuckUndo => model.board.run(of.1).cloned().map(MadeOf::Run),
+    };
+    let Some(made_of) = made_of else {
+        model.gates.text = None;
+        return;
+    };
+    let places = layout::gates(model);
+    let (width, blobs_read) = (usize::from(places.text.width), model.gates.blobs_read);
+    let fits = |it: &Arc<Text>| {
+        it.of == of && it.width == width && it.blobs_read == blobs_read && it.made_of.is(&made_of)
+    };
+    if model.gates.text.as_ref().is_some_and(fits) {
+        return;
+    }
+    let glyphs = model.look.glyphs;
+    let prose = match &made_of {
+        MadeOf::Gate(gate) => {
+            let read = model.gates.read.get(&gate.id).and_then(|(now, before)| {
+                if now.epoch == gate.epoch() { before.as_deref() } else { Some(&**now) }
+            });
+            let told = Told { gate, read, blobs: &model.gates.blobs, with_votes: places.side.is_none(), glyphs };
+            ask_text(&told, width)
+        }
+        MadeOf::Run(run) => {
+            let Some(step) = run.step(of.2) else { return };
+            let tail = model.gates.tail.as_ref().map(|(_, blob)| blob);
+            doubt_text(&Doubtful { run, index: of.2, step, tail, glyphs }, width)
+        }
+    };
+    model.gates.text = Some(Arc::new(Text { lines: prose.lines, of, width, made_of, blobs_read }));
+}
+
+/// Keeps cursor and text inside what there is.
+fn scroll(model: &mut Model) {
+    let places = layout::gates(model);
+    let lines = model.gates.text.as_ref().map_or(0, |it| it.lines.len());
+    model.gates.scroll = model.gates.scroll.min(lines.saturating_sub(usize::from(places.text.height)));
+    let page = usize::from(places.rows.height / places.each.max(1));
+    model.gates.top = moving::scrolled(model.gates.top, cursor(model), model.gates.rows.len(), page);
+}
+
+fn cursor(model: &Model) -> usize {
+    let selected = model.gates.selected;
+    model.gates.rows.iter().position(|it| Some(key_of(it)) == selected).unwrap_or(0)
+}
+
+/// A frame was drawn: what of the ask was in it is known from now on.
+pub(super) fn drawn(model: &mut Model, at: Timestamp) {
+    if model.view != View::Gates || layout::frame(model.size).width == Width::TooSmall {
+        model.gates.drawn = None;
+        return;
+    }
+    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else {
+        model.gates.drawn = None;
+        return;
+    };
+    let is_covered = match &model.overlay {
+        None => !model.typed.is_empty(),
+        Some(Overlay::Dialog(_)) => layout::gates(model).side.is_none(),
+        Some(_) => true,
+    };
+    if is_covered {
+        return;
+    }
+    let (id, epoch, hash) = (gate.id, gate.epoch(), gate.hash);
+    let before = model.gates.drawn.filter(|it| (it.gate, it.epoch, it.hash) == (id, epoch, hash));
+    model.gates.drawn = Some(before.unwrap_or(Drawn { gate: id, epoch, hash, since: at }));
+    note_seen(model, id, hash);
+    if model.gates.unseen() == 0 {
+        model.gates.changed.remove(&id);
+        let now = Arc::clone(&gate.ask);
+        let before = model.gates.read.remove(&id);
+        let entry = match before {
+            Some((read, before)) if read.epoch == epoch => (read, before),
+            Some((read, _)) => (now, Some(read)),
+            None => (now, None),
+        };
+        model.gates.read.insert(id, entry);
+    }
+}
+
+/// Remembers the lines that were on the screen and that nothing lay over.
+fn note_seen(model: &mut Model, gate: crate::base::GateId, hash: Digest) {
+    let Some(text) = model.gates.text.clone() else { return };
+    let area = layout::gates(model).text;
+    let body = layout::frame(model.size).body;
+    let hidden_from = first_hidden_row(model, area.right(), body);
+    let rows = usize::from(hidden_from.saturating_sub(area.y).min(area.height));
+    let from = model.gates.scroll;
+    let seen = model.gates.seen.entry(gate).or_default();
+    if seen.hash != hash {
+        seen.lines.clear();
+        seen.hash = hash;
+    }
+    seen.lines.extend(text.lines.iter().skip(from).take(rows).map(line_key));
+}
+
+/// The first row of the body that a prompt or a message lies over.
+fn first_hidden_row(model: &Model, right: u16, body: ratatui::layout::Rect) -> u16 {
+    let prompt = u16::from(model.prompt.is_some());
+    let reaches = |text: &str| {
+        let width = u16::try_from(text.width() + 4).unwrap_or(u16::MAX);
+        body.right().saturating_sub(width) < right
+    };
+    let highest = model.toasts.iter().rev().enumerate().filter(|(_, it)| reaches(&it.text)).map(|(row, _)| row + 1).max();
+    let toasts = highest.and_then(|it| u16::try_from(it).ok()).unwrap_or(0);
+    body.bottom().saturating_sub(if toasts > 0 { toasts + prompt } else { prompt })
+}
+
+pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+    let places = layout::gates(model);
+    let page = usize::from(places.text.height);
+    let lines = model.gates.text.as_ref().map_or(0, |it| it.lines.len());
+    let pages = matches!(intent, Intent::HalfDown | Intent::HalfUp | Intent::PageDown | Intent::PageUp);
+    if intent == Intent::ReadOn {
+        // To what has to be seen and was not, which may be a row that a message lay over; else a page on.
+        let next = model.gates.first_unseen().unwrap_or(model.gates.scroll + page.saturating_sub(1).max(1));
+        model.gates.scroll = next.min(lines.saturating_sub(page));
+        return;
+    }
+    if model.gates.reading || pages {
+        if let Some(to) = moving::moved(intent, model.gates.scroll, lines.saturating_sub(page) + 1, page, count) {
+            model.gates.scroll = to;
+            return;
+        }
+    } else {
+        let shown = usize::from(places.rows.height / places.each.max(1));
+        if let Some(to) = moving::moved(intent, cursor(model), model.gates.rows.len(), shown, count) {
+            let key = model.gates.rows.get(to).map(key_of);
+            select(model, key);
+            return;
+        }
+    }
+    match intent {
+        Intent::Open | Intent::Right | Intent::NextPanel if !model.gates.reading => {
+            model.gates.reading = model.gates.selected.is_some();
+        }
+        Intent::Left | Intent::NextPanel => model.gates.reading = false,
+        Intent::Escape if model.gates.reading => model.gates.reading = false,
+        Intent::Escape => general::backward(model),
+        Intent::NextGate | Intent::PreviousGate => {
+            let step = if intent == Intent::NextGate { Intent::Down } else { Intent::Up };
+            if let Some(to) = moving::moved(step, cursor(model), model.gates.rows.len(), 1, count) {
+                let key = model.gates.rows.get(to).map(key_of);
+                select(model, key);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A click selects; it never decides.
+pub(super) fn click(model: &mut Model, column: u16, row: u16) {
+    let places = layout::gates(model);
+    let at = ratatui::layout::Position::new(column, row);
+    if places.text.contains(at) {
+        model.gates.reading = model.gates.selected.is_some();
+    } else if places.rows.contains(at) {
+        model.gates.reading = false;
+        let index = model.gates.top + usize::from((row - places.rows.y) / places.each.max(1));
+        if let Some(key) = model.gates.rows.get(index).map(key_of) {
+            select(model, Some(key));
+        }
+    }
+}
+
+/// A command about a row is on its way.
+pub(super) fn sent(model: &mut Model, request: u64, command: &Command) {
+    let key = match command {
+        Command::AnswerDoubt { run, step, .. } => Some((Attention::Doubt, *run, *step)),
+        Command::SettleUndo { run, step, .. } => Some((Attention::StuckUndo, *run, *step)),
+        other => other
+            .gate()
+            .and_then(|it| model.board.gate(it))
+            .map(|it| (Attention::Gate(it.id), it.run, it.step)),
+    };
+    if let Some(key) = key {
+        model.gates.sent.insert(request, key);
+    }
+}
+
+/// A command was answered.
+pub(super) fn answered(model: &mut Model, request: u64, answer: &Answer) {
+    model.gates.sent.remove(&request);
+    if let Answer::Refused(Refusal::AskChanged { gate, .. }) = answer {
+        model.gates.changed.insert(*gate);
+    }
+}

@@ -1,0 +1,134 @@
+//! Beside the ask: who has answered, what is missing, what can be answered and why not, and how long there is time.
+
+use super::{
+    Canvas,
+    gates::seconds,
+    pieces::{Pieces, put_pieces, wrapped},
+};
+use crate::{
+    base::safe_text,
+    console::{
+        Intent, Role, Scope, ask_text, layout, pane,
+        prose::{Prose, ProseLine},
+        update::{offered_answers, refusal_of, unseen_after},
+    },
+    engine::GateState,
+    projection::{Attention, GateView},
+};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let model = canvas.model;
+    let inside = layout::inset(pane(buf, area, "decision", "", canvas.pane(false)), 1, 0, 0);
+    let width = usize::from(inside.width);
+    let mut lines: Vec<Pieces> = vec![Vec::new()];
+    let gate = model.gates.gate().and_then(|it| model.board.gate(it));
+    if let Some(gate) = gate {
+        let mut prose = Prose::new(width);
+        ask_text::votes(&mut prose, gate, canvas.glyphs);
+        prose.foreign("needs", &ask_text::people(&gate.ask.require), Role::Text);
+        prose.foreign("", &format!("{} asked for the run", gate.ask.requester), Role::Muted);
+        lines.extend(prose.lines.into_iter().map(|it| styled(canvas, it)));
+        lines.push(Vec::new());
+    }
+    lines.extend(answers(canvas, width));
+    lines.push(Vec::new());
+    if let Some(gate) = gate {
+        let mut prose = Prose::new(width);
+        let waits = model.now.since(gate.ask.opened_at);
+        prose.said("time", &format!("{waits} waiting"), Role::Text);
+        prose.said("", &format!("if nobody comes: {}", ask_text::if_nobody(&gate.ask)), Role::Muted);
+        lines.extend(prose.lines.into_iter().map(|it| styled(canvas, it)));
+        lines.push(Vec::new());
+    }
+    if let Some((text, role)) = news(canvas) {
+        lines.extend(wrapped(&text, width).into_iter().map(|it| vec![(it, canvas.style(role))]));
+        lines.push(Vec::new());
+    }
+    for text in ["If the ask changes while you answer,", "nothing is decided."] {
+        lines.push(vec![(text.to_owned(), canvas.style(Role::Muted))]);
+    }
+    for (index, line) in lines.iter().take(usize::from(inside.height)).enumerate() {
+        let y = inside.y + u16::try_from(index).unwrap_or(0);
+        put_pieces(buf, inside, (inside.x, y), line, canvas.glyphs);
+    }
+}
+
+fn styled(canvas: &Canvas<'_>, line: ProseLine) -> Pieces {
+    line.pieces.into_iter().map(|(text, role)| (text, canvas.style(role))).collect()
+}
+
+/// What can be answered: key, word, level; grey with the reason when it cannot.
+fn answers(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
+    let model = canvas.model;
+    let mut lines = Vec::new();
+    for intent in offered_answers(model) {
+        let key = model.keys.keys_of(Scope::Gates, intent).unwrap_or_default();
+        let refused = refusal_of(model, intent);
+        let (key_role, role) =
+            if refused.is_some() { (Role::Muted, Role::Muted) } else { (Role::Title, Role::Text) };
+        let level = level_word(model.gates.gate().and_then(|it| model.board.gate(it)).map(|it| &**it), intent);
+        lines.push(vec![
+            (format!("{key:<4}"), canvas.style(key_role)),
+            (format!("{:<12}", intent.short()), canvas.style(role)),
+            (if refused.is_some() { String::new() } else { level }, canvas.style(Role::Muted)),
+        ]);
+        if let Some(why) = refused.filter(|_| matches!(intent, Intent::Approve | Intent::Reject)) {
+            for part in wrapped(&safe_text(&why), width.saturating_sub(4)) {
+                lines.push(vec![(format!("    {part}"), canvas.style(Role::Warn))]);
+            }
+        }
+    }
+    lines
+}
+
+fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
+    let high = gate.is_some_and(|it| it.ask.risk == crate::plan::Risk::Irreversible);
+    match intent {
+        Intent::Approve if high => "L3: the code at the end".to_owned(),
+        Intent::Approve => "L2: then y".to_owned(),
+        Intent::Reject => "L2: a reason, then y".to_owned(),
+        Intent::EditForm => match gate.map_or(0, |it| it.votes.len()) {
+            0 => "asks anew".to_owned(),
+            1 => "drops 1 vote".to_owned(),
+            votes => format!("drops {votes} votes"),
+        },
+        Intent::Comment => "for all who look".to_owned(),
+        Intent::Withdraw => "your own answer".to_owned(),
+        other => format!("{}: id and reason", other.level()),
+    }
+}
+
+/// What matters most about the row now, where no pane beside says why it cannot be approved.
+pub(super) fn notice(canvas: &Canvas<'_>) -> Option<(String, Role)> {
+    let model = canvas.model;
+    if let Some(news) = news(canvas) {
+        return Some(news);
+    }
+    let Some((Attention::Gate(_), ..)) = model.gates.selected else { return None };
+    let why = refusal_of(model, Intent::Approve)?;
+    Some((safe_text(&why), if unseen_after(model) > 0 { Role::Warn } else { Role::Muted }))
+}
+
+/// What has just become of the row, or holds everything up.
+fn news(canvas: &Canvas<'_>) -> Option<(String, Role)> {
+    let model = canvas.model;
+    let key = model.gates.selected?;
+    if let Some(why) = model.locked() {
+        return Some((safe_text(&why), Role::Warn));
+    }
+    if model.gates.is_recording(key) {
+        return Some(("recording".to_owned(), Role::Info));
+    }
+    let Attention::Gate(gate) = key.0 else { return None };
+    let gate = model.board.gate(gate)?;
+    if let Some(until) = gate.armed_until.filter(|_| gate.state == GateState::Armed) {
+        let left = seconds(until, model.now);
+        let back = if gate.has_voted(&model.seat.actor) { ", u takes it back" } else { "" };
+        return Some((format!("armed: starts in {left}{back}"), Role::Ok));
+    }
+    if model.gates.changed.contains(&gate.id) {
+        return Some(("the ask has changed: read it again".to_owned(), Role::Warn));
+    }
+    None
+}

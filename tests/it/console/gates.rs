@@ -1,0 +1,682 @@
+//! Gates: what waits for people, the whole ask, and answers that can only be given to what was on the screen.
+
+use super::{
+    Console,
+    fixture::{SETTLE, Stage, actor},
+    screens::check,
+};
+use cuelight::{
+    base::{Digest, Epoch, GateId, RunId, Span, StepIx},
+    console::{Answer, Key, Link, Lookup, Message, Press, Sheet, Wish, parse_keys, to_text},
+    engine::{Command, Decision, DoubtAnswer, Facts, FileFact, Verdict},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A release that asks before it goes out, with parameters, evidence and all that follows.
+const RELEASE: &str = r#"
+name: web/release
+on-failure: compensate
+steps:
+  - {id: build, run: "make release", effect: idempotent, undo: "rm -rf out"}
+  - id: approve
+    needs: build
+    gate:
+      prompt: Release 4.2 to all customers?
+      risk: externally-reversible
+      evidence: [plan.txt]
+      form:
+        ticket: {type: string, pattern: '^CHG-[0-9]+$', default: CHG-1042, description: the change this belongs to}
+        share: {type: integer, default: 20}
+        audience: {type: string, enum: [customers, partners], default: customers}
+      timeout: 30m
+      on-reject: compensate
+  - id: deploy
+    needs: approve
+    run: 'deploy --share "$SHARE" --to eu-west-1 --ticket "$TICKET"'
+    env: {SHARE: "${{ steps.approve.form.share }}", TICKET: "${{ steps.approve.form.ticket }}", TOKEN: "${{ secrets.DEPLOY }}"}
+    effect: keyed
+  - {id: announce, needs: deploy, run: mail}
+secrets: [DEPLOY]
+"#;
+
+/// Nothing bad can come of it.
+const CLEAN: &str = r"
+name: ops/clean
+steps:
+  - id: approve
+    gate: {prompt: Empty the cache?, risk: reversible}
+  - {id: clean, needs: approve, run: rm -rf cache, effect: idempotent, undo: none}
+";
+
+/// A call that nobody knows the end of.
+const PAY: &str = r"
+name: payments/once
+steps:
+  - {id: pay, run: pay --batch B-0612}
+";
+
+fn facts(stage: &mut Stage, run: RunId, step: u32) {
+    let file = FileFact { path: "plan.txt".to_owned(), digest: Some(Digest([9; 32])), bytes: 61, problem: None };
+    stage.command(Command::FactsFetched {
+        run,
+        step: StepIx(step),
+        facts: Facts { files: vec![file], hashes: Vec::new() },
+    });
+}
+
+fn settle(stage: &mut Stage) -> RunId {
+    let run = stage.launch("bot-settle", SETTLE);
+    stage.pass(5);
+    stage.ok(run, "fetch_batch");
+    stage.ok(run, "check_fraud fx_rates validate[1] validate[2] validate[3] validate[4]");
+    stage.ok(run, "build_refunds");
+    run
+}
+
+/// Three gates, the first of them of high risk, and a step in doubt.
+fn waiting() -> Stage {
+    let mut stage = Stage::at("12:00:00");
+    let pay = stage.launch("cron", PAY);
+    stage.pass(9);
+    stage.command(Command::Recover { away: Span::seconds(9) });
+    assert!(stage.board.run(pay).is_some());
+    stage.pass(60);
+    settle(&mut stage);
+    stage.pass(90);
+    let release = stage.launch("jon", RELEASE);
+    stage.pass(2);
+    stage.ok(release, "build");
+    facts(&mut stage, release, 1);
+    stage.pass(60);
+    stage.launch("cron", CLEAN);
+    stage.pass(40);
+    stage
+}
+
+/// One gate, nothing else.
+fn only(workflow: &str) -> Stage {
+    let mut stage = Stage::at("12:00:00");
+    let run = stage.launch("jon", workflow);
+    if workflow == RELEASE {
+        stage.ok(run, "build");
+        facts(&mut stage, run, 1);
+    }
+    stage.pass(40);
+    stage
+}
+
+fn high() -> Stage {
+    let mut stage = Stage::at("12:00:00");
+    settle(&mut stage);
+    stage.pass(40);
+    stage
+}
+
+/// The view of gates, with every file read.
+fn gates(stage: Stage, (width, height): (u16, u16)) -> Console {
+    let mut console = Console::new(stage, width, height);
+    let wishes = console.press("3");
+    feed(&mut console, &wishes);
+    console
+}
+
+/// Answers what the console wants to read.
+fn feed(console: &mut Console, wishes: &[Wish]) {
+    for wish in wishes {
+        if let Wish::Read { request, want } = wish {
+            let text: &[u8] = match want {
+                Lookup::Tail { .. } => b"POST /payments\nwaiting for the bank \x1b[31m...\n",
+                _ => b"1. stop one of three\n2. put 4.2 there\n3. look at errors\n",
+            };
+            let sheet = Sheet::Bytes { from: 0, bytes: text.to_vec(), total: text.len() as u64 };
+            let _ = console.send(Message::Sheet { request: *request, sheet });
+        }
+    }
+}
+
+/// Keys, with a frame before each; what was asked of the engine is carried out.
+fn answer(console: &mut Console, keys: &str) -> Vec<Command> {
+    let mut asked = Vec::new();
+    for key in parse_keys(keys).expect("keys") {
+        let wishes = press(console, key);
+        feed(console, &wishes);
+        asked.extend(carry_out(console, &wishes));
+    }
+    asked
+}
+
+fn press(console: &mut Console, press: Press) -> Vec<Wish> {
+    frame(console);
+    console.at = console.at + Span(400);
+    console.send(Message::Key { press, repeat: false, at: console.at })
+}
+
+fn frame(console: &mut Console) {
+    console.at = console.at + Span(100);
+    let _ = console.send(Message::Drawn(console.at));
+}
+
+/// Messages that lie over the screen go away.
+fn rest(console: &mut Console) {
+    console.at = console.at + Span(7_000);
+    let _ = console.send(Message::Tick(console.at));
+    frame(console);
+}
+
+fn carry_out(console: &mut Console, wishes: &[Wish]) -> Vec<Command> {
+    let mut asked = Vec::new();
+    for wish in wishes {
+        let Wish::Submit { request, command } = wish else { continue };
+        asked.push((**command).clone());
+        console.stage.now = console.stage.now.max(console.at);
+        console.stage.command((**command).clone());
+        let _ = console.see();
+        let _ = console.send(Message::Reply { request: *request, answer: Answer::Recorded { seq: console.stage.board.seq, run: None } });
+    }
+    asked
+}
+
+fn decision(asked: &[Command]) -> &Decision {
+    match asked {
+        [Command::Decide(decision)] => decision,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Letters as keys.
+fn typed(text: &str) -> String {
+    text.chars().map(|c| if c == ' ' { "space ".to_owned() } else { format!("{c} ") }).collect()
+}
+
+fn at_sizes(name: &str, stage: fn() -> Stage, keys: &str) {
+    for size in [(80, 24), (160, 48)] {
+        let mut console = gates(stage(), size);
+        let _ = answer(&mut console, keys);
+        frame(&mut console);
+        check(&format!("gates_{name}_{}x{}", size.0, size.1), &console);
+    }
+}
+
+#[test]
+fn the_inbox_has_the_worst_first_and_the_whole_ask_beside_it() {
+    at_sizes("inbox", waiting, "J J");
+}
+
+#[test]
+fn an_ask_is_read_to_its_end_before_it_can_be_approved() {
+    at_sizes("read", || only(RELEASE), "enter G");
+}
+
+#[test]
+fn approving_at_low_risk_is_a_key_and_then_y() {
+    at_sizes("approve_low", || only(CLEAN), "space a");
+}
+
+#[test]
+fn approving_at_high_risk_needs_the_code() {
+    at_sizes("approve_high", high, "space space space a");
+}
+
+#[test]
+fn rejecting_needs_a_reason_and_says_what_it_causes() {
+    at_sizes("reject", || only(RELEASE), &format!("r {}", typed("not on friday")));
+}
+
+#[test]
+fn parameters_are_edited_as_json_and_checked_while_they_are_typed() {
+    at_sizes("edit", || only(RELEASE), "e down down end left backspace 5");
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_told_at_once() {
+    at_sizes("edit_wrong", || only(RELEASE), "e down left left backspace X");
+}
+
+#[test]
+fn a_step_in_doubt_stands_in_the_inbox_with_its_answers() {
+    at_sizes("doubt", waiting, "J enter");
+}
+
+#[test]
+fn answering_a_step_in_doubt_needs_the_id_and_a_reason() {
+    at_sizes("doubt_answer", waiting, "J H");
+}
+
+#[test]
+fn an_empty_inbox_says_so() {
+    at_sizes("empty", || Stage::at("12:00:00"), "j");
+}
+
+#[test]
+fn who_can_answer_is_told() {
+    at_sizes("who", high, "w");
+}
+
+#[test]
+fn the_inbox_is_whole_in_ascii_and_without_colour() {
+    let mut console = gates(waiting(), (80, 24));
+    console.model.look.glyphs = cuelight::console::Glyphs { ascii: true };
+    console.model.look.theme = "mono".to_owned();
+    let _ = answer(&mut console, "J J");
+    let text = console.text();
+    assert!(text.is_ascii(), "{text}");
+    check("gates_ascii_80x24", &console);
+}
+
+#[test]
+fn an_approval_carries_what_was_on_the_screen() {
+    let mut console = gates(only(RELEASE), (80, 24));
+    let asked = answer(&mut console, "a y");
+    assert!(asked.is_empty(), "the call was not on the screen: {}", console.text());
+    rest(&mut console);
+    let asked = answer(&mut console, "space space space a y");
+    let decision = decision(&asked);
+    let gate = console.stage.board.gate(decision.gate).expect("known");
+    assert_eq!((decision.epoch, decision.ask), (Epoch(1), gate.hash));
+    assert_eq!(decision.verdict, Verdict::Approve);
+    assert!(decision.shown_for.is_some_and(|it| it > Span(350)));
+    assert!(console.text().contains("armed: starts in"), "{}", console.text());
+    let asked = answer(&mut console, "u");
+    assert!(matches!(asked.as_slice(), [Command::Withdraw { .. }]), "{asked:?}");
+}
+
+#[test]
+fn a_comment_goes_with_an_approval() {
+    let mut console = gates(only(CLEAN), (80, 24));
+    let asked = answer(&mut console, &format!("space a tab {} enter y", typed("yes, looked")));
+    assert_eq!(decision(&asked).reason, "yes, looked");
+}
+
+#[test]
+fn a_rejection_has_a_reason_or_does_not_happen() {
+    let mut console = gates(only(CLEAN), (80, 24));
+    assert!(answer(&mut console, "r tab y y enter esc").is_empty());
+    let asked = answer(&mut console, &format!("r {} enter y", typed("why now")));
+    assert_eq!((decision(&asked).verdict, decision(&asked).reason.as_str()), (Verdict::Reject, "why now"));
+}
+
+#[test]
+fn high_risk_wants_the_second_group_of_the_code() {
+    let mut console = gates(high(), (160, 48));
+    let hash = console.stage.board.gate(GateId(1)).expect("open").hash;
+    let code = hash.code();
+    assert!(answer(&mut console, "space space space a y y enter").is_empty());
+    assert!(!dialog_text(&console).contains(&code), "the code stands at the end of the ask alone");
+    let asked = answer(&mut console, &format!("esc a tab tab {} enter", typed(&code[5..])));
+    assert_eq!(decision(&asked).ask, hash);
+}
+
+/// The right side, where the dialog stands on wide screens.
+fn dialog_text(console: &Console) -> String {
+    console.text().lines().map(|line| line.chars().skip(114).collect::<String>() + "\n").collect()
+}
+
+#[test]
+fn a_code_typed_for_another_ask_does_nothing() {
+    let mut console = gates(high(), (160, 48));
+    let code = console.stage.board.gate(GateId(1)).expect("open").hash.code();
+    let other = code[5..].chars().rev().collect::<String>();
+    let other = if other == code[5..] { "0000".to_owned() } else { other };
+    assert!(answer(&mut console, &format!("space space space a tab tab {} enter enter enter", typed(&other))).is_empty());
+    assert!(answer(&mut console, &format!("esc a tab tab {} enter", typed(&code[..4]))).is_empty());
+}
+
+/// A console with the dialog of an approval open, its first frame just drawn.
+fn asked_for_approval() -> Console {
+    let mut console = gates(only(CLEAN), (80, 24));
+    assert!(answer(&mut console, "space a").is_empty());
+    frame(&mut console);
+    assert!(console.text().contains("Approve g-1 approve?"), "{}", console.text());
+    console
+}
+
+fn key_after(console: &mut Console, key: Key, milliseconds: u64, repeat: bool) -> bool {
+    console.at = console.at + Span(milliseconds);
+    let press = Press::of(key);
+    let wishes = console.send(Message::Key { press, repeat, at: console.at });
+    wishes.iter().any(|it| matches!(it, Wish::Submit { .. }))
+}
+
+#[test]
+fn a_key_349_ms_after_the_first_frame_does_nothing() {
+    let mut console = asked_for_approval();
+    assert!(!key_after(&mut console, Key::Char('y'), 349, false));
+    assert!(!key_after(&mut console, Key::Char('y'), 349, false), "a swallowed key starts the time again");
+    assert!(key_after(&mut console, Key::Char('y'), 350, false));
+}
+
+#[test]
+fn a_key_before_the_first_frame_does_nothing() {
+    let mut console = gates(only(CLEAN), (80, 24));
+    let _ = answer(&mut console, "space a");
+    for _ in 0..20 {
+        assert!(!key_after(&mut console, Key::Char('y'), 1_000, false));
+    }
+}
+
+#[test]
+fn sixteen_enters_do_nothing() {
+    for stage in [only(CLEAN), only(RELEASE), high()] {
+        let mut console = gates(stage, (160, 48));
+        let _ = answer(&mut console, "space space space a");
+        for _ in 0..16 {
+            frame(&mut console);
+            assert!(!key_after(&mut console, Key::Enter, 400, false));
+        }
+    }
+}
+
+#[test]
+fn a_paste_never_decides() {
+    let mut console = asked_for_approval();
+    for text in ["y\n", "y", "\ny\ny\n"] {
+        console.at = console.at + Span(1_000);
+        let wishes = console.send(Message::Paste { text: text.to_owned(), at: console.at });
+        assert!(wishes.is_empty(), "{wishes:?}");
+    }
+}
+
+#[test]
+fn a_held_key_never_decides() {
+    let mut console = asked_for_approval();
+    for _ in 0..100 {
+        assert!(!key_after(&mut console, Key::Char('y'), 40, true));
+    }
+    assert!(!key_after(&mut console, Key::Char('y'), 2_000, true));
+}
+
+#[test]
+fn an_ask_that_changes_between_frame_and_key_closes_the_dialog_and_nothing_is_decided() {
+    let mut console = gates(only(RELEASE), (80, 24));
+    assert!(answer(&mut console, "space space space a").is_empty());
+    frame(&mut console);
+    edit(&mut console.stage);
+    let _ = console.see();
+    assert!(!key_after(&mut console, Key::Char('y'), 1_000, false));
+    let text = console.text();
+    assert!(text.contains("g-1 asks something else now"), "{text}");
+    assert!(text.contains("changed"), "{text}");
+    assert!(answer(&mut console, "a y").is_empty(), "it has to be read again first");
+    rest(&mut console);
+    let asked = answer(&mut console, "space space space space a y");
+    assert_eq!(decision(&asked).epoch, Epoch(2));
+}
+
+/// Somebody else changes a parameter of the gate.
+fn edit(stage: &mut Stage) {
+    let gate = stage.board.gate(GateId(1)).expect("open").clone();
+    let mut values: cuelight::base::ValueMap =
+        gate.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
+    let share = values.get("share").and_then(cuelight::base::Value::as_i64).unwrap_or(0);
+    values.insert("share".to_owned(), (share + 1).into());
+    let (epoch, reason) = (gate.epoch(), "less at first".to_owned());
+    stage.command(Command::EditForm { gate: gate.id, epoch, values, reason, by: actor("ann") });
+}
+
+#[test]
+fn what_changed_since_it_was_read_is_shown() {
+    let mut console = gates(only(RELEASE), (160, 48));
+    let _ = answer(&mut console, "space space space");
+    edit(&mut console.stage);
+    let _ = console.see();
+    frame(&mut console);
+    check("gates_changed_160x48", &console);
+}
+
+#[test]
+fn a_gate_decided_elsewhere_closes_its_dialog_and_says_who_was_first() {
+    let mut console = asked_for_approval();
+    let gate = console.stage.board.gate(GateId(1)).expect("open").clone();
+    console.stage.now = console.at;
+    console.stage.command(Command::Decide(Box::new(Decision {
+        id: cuelight::base::DecisionId("other".to_owned()),
+        gate: gate.id,
+        epoch: gate.epoch(),
+        ask: gate.hash,
+        verdict: Verdict::Reject,
+        reason: "no".to_owned(),
+        by: actor("ann"),
+        shown_for: None,
+    })));
+    let _ = console.see();
+    assert!(!key_after(&mut console, Key::Char('y'), 1_000, false));
+    let text = console.text();
+    assert!(text.contains("g-1 was rejected by ann"), "{text}");
+    assert!(text.contains("nothing waits for a person"), "{text}");
+}
+
+#[test]
+fn nothing_is_decided_when_the_engine_is_lost_cannot_write_or_the_seat_may_only_look() {
+    let since = cuelight::base::Timestamp(0);
+    let links = [
+        Link::Lost { since, why: "gone".to_owned() },
+        Link::Unwritten { why: "disk full".to_owned() },
+        Link::Unowned,
+    ];
+    for link in links {
+        let mut console = gates(only(CLEAN), (80, 24));
+        let _ = answer(&mut console, "space a");
+        let _ = console.send(Message::Link(link));
+        assert!(answer(&mut console, "y y esc a y y").is_empty());
+    }
+    let mut console = gates(only(CLEAN), (80, 24));
+    console.model.seat.read_only = true;
+    assert!(answer(&mut console, "space a y y").is_empty());
+    assert!(console.text().contains("read-only"), "{}", console.text());
+}
+
+#[test]
+fn nothing_is_decided_on_a_frozen_or_a_tiny_screen() {
+    let mut console = gates(only(CLEAN), (80, 24));
+    assert!(answer(&mut console, "space F a y").is_empty());
+    let mut console = asked_for_approval();
+    let _ = console.send(Message::Resize { width: 40, height: 10 });
+    assert!(answer(&mut console, "y y").is_empty());
+}
+
+#[test]
+fn the_row_under_the_cursor_stays_when_others_arrive() {
+    let mut console = gates(waiting(), (80, 24));
+    let _ = answer(&mut console, "J");
+    let row = |console: &Console| {
+        console.text().lines().position(|it| it.starts_with('▌')).expect("a cursor")
+    };
+    let before = (row(&console), console.model.run());
+    settle(&mut console.stage);
+    settle(&mut console.stage);
+    let _ = console.see();
+    assert_eq!((row(&console), console.model.run()), before);
+}
+
+#[test]
+fn an_edit_asks_anew_and_the_editor_does_not_vote() {
+    let mut console = gates(only(RELEASE), (80, 24));
+    assert!(answer(&mut console, "e ctrl-s").is_empty(), "nothing is changed");
+    let asked = answer(&mut console, &format!("down down end left backspace 5 tab {} ctrl-s", typed("half of it")));
+    let [Command::EditForm { epoch, values, reason, .. }] = asked.as_slice() else { panic!("{asked:#?}\n{}", console.text()) };
+    assert_eq!((*epoch, values["share"].as_i64(), reason.as_str()), (Epoch(1), Some(25), "half of it"));
+    assert!(answer(&mut console, "enter g g space space space a y").is_empty());
+    assert!(console.text().contains("edited the parameters"), "{}", console.text());
+}
+
+#[test]
+fn leaving_a_form_that_was_changed_takes_two_keys() {
+    let mut console = gates(only(RELEASE), (80, 24));
+    let _ = answer(&mut console, "e x esc");
+    assert!(console.text().contains("params.json"), "{}", console.text());
+    let _ = answer(&mut console, "esc");
+    assert!(!console.text().contains("params.json"), "{}", console.text());
+}
+
+#[test]
+fn a_remark_reaches_everybody() {
+    let mut console = gates(only(CLEAN), (80, 24));
+    let asked = answer(&mut console, &format!("c {} enter", typed("who cached this?")));
+    assert!(matches!(asked.as_slice(), [Command::Comment { text, .. }] if text == "who cached this?"), "{asked:?}");
+}
+
+#[test]
+fn a_step_in_doubt_is_answered_with_its_outputs() {
+    let mut console = gates(waiting(), (80, 24));
+    let keys = format!("J H tab {} tab {} tab {} enter", typed("the bank says so"), typed("{\"id\": 7}"), typed("r-1"));
+    let asked = answer(&mut console, &keys);
+    let [Command::AnswerDoubt { answer: DoubtAnswer::Happened(outputs), reason, .. }] = asked.as_slice() else {
+        panic!("{asked:#?}\n{}", console.text())
+    };
+    assert_eq!((outputs["id"].as_i64(), reason.as_str()), (Some(7), "the bank says so"));
+}
+
+#[test]
+fn evidence_is_shown_whole_and_foreign_bytes_are_seen() {
+    let mut console = gates(only(RELEASE), (80, 24));
+    let _ = answer(&mut console, "v");
+    assert!(console.text().contains("3. look at errors"), "{}", console.text());
+    let mut console = gates(waiting(), (80, 24));
+    let _ = answer(&mut console, "J enter");
+    assert!(console.text().contains("␛[31m"), "{}", console.text());
+}
+
+/// A small source of chance, the same for the same seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % most as u64).expect("small")
+    }
+}
+
+/// What a careful witness has seen: it reads the screen, and knows nothing of the model.
+#[derive(Default)]
+struct Witness {
+    /// The end of an ask was on the screen in some frame: its code.
+    ends: BTreeSet<String>,
+    /// The name of the ask in the last frame.
+    last: String,
+    /// When the dialog was in a frame first, without a key since that came too soon.
+    dialog_since: Option<cuelight::base::Timestamp>,
+    has_dialog: bool,
+}
+
+impl Witness {
+    /// A key came: for how long the dialog has been there, without keys that came too soon.
+    fn key(&mut self, at: cuelight::base::Timestamp) -> Span {
+        let waited = self.dialog_since.map_or(Span(0), |it| at.since(it));
+        if waited < Span(350) && self.dialog_since.is_some() {
+            self.dialog_since = Some(at);
+        }
+        waited
+    }
+
+    fn look(&mut self, console: &Console) {
+        let text = to_text(&console.draw(&cuelight::console::Theme::default()));
+        self.ends.extend(text.split("END OF THE ASK   ").skip(1).filter_map(|it| it.get(..9)).map(ToOwned::to_owned));
+        if let Some(name) = text.split("ask #").nth(1).and_then(|it| it.get(..4)) {
+            name.clone_into(&mut self.last);
+        }
+        self.has_dialog = text.contains("[ Esc  Back ]");
+        if self.has_dialog {
+            self.dialog_since.get_or_insert(console.at);
+        } else {
+            self.dialog_since = None;
+        }
+    }
+}
+
+/// So many streams; `CUELIGHT_STREAMS=10000` (two minutes) and more at night.
+const STREAMS: u64 = 500;
+
+#[test]
+fn no_stream_of_keys_decides_what_was_not_on_the_screen() {
+    let stages = [only(CLEAN), only(RELEASE), high()];
+    let streams = std::env::var("CUELIGHT_STREAMS").ok().and_then(|it| it.parse().ok()).unwrap_or(STREAMS);
+    let mut decided: BTreeMap<&str, u32> = BTreeMap::new();
+    for seed in 1..=streams {
+        let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let stage = stages[chance.below(3)].clone();
+        let size = [(80, 24), (160, 48)][chance.below(2)];
+        let start = chance.0;
+        let mut word = stream(&mut chance, stage.clone(), size, seed, None);
+        if word == "decided" {
+            // The same once more, with somebody who looks at every frame.
+            word = stream(&mut Chance(start), stage, size, seed, Some(Witness::default()));
+            assert_eq!(word, "decided", "{seed}: the same keys, the same end");
+        }
+        *decided.entry(word).or_default() += 1;
+    }
+    println!("{decided:?}");
+    assert!(streams < STREAMS || decided.len() == 2, "some streams have to end in a decision: {decided:?}");
+}
+
+/// One stream: `decided` when it ended in a decision, which was right then.
+fn stream(chance: &mut Chance, stage: Stage, size: (u16, u16), seed: u64, mut witness: Option<Witness>) -> &'static str {
+    let mut console = gates(stage, size);
+    let code = console.stage.board.gate(GateId(1)).expect("open").hash.code();
+    for _ in 0..30 {
+        let key = match chance.below(16) {
+            0..3 => Key::Char('a'),
+            3..6 => Key::Char(' '),
+            6..9 => Key::Char('y'),
+            9 => Key::Enter,
+            10 => Key::Tab,
+            11 => Key::Char('G'),
+            12 => Key::Esc,
+            13 => {
+                if chance.below(4) == 0 && console.stage.board.gate(GateId(1)).is_some_and(|it| it.ask.form.len() > 1) {
+                    edit(&mut console.stage);
+                    let _ = console.see();
+                }
+                continue;
+            }
+            14 => Key::Char(code.chars().nth(5 + chance.below(4)).expect("a code")),
+            _ => {
+                console.at = console.at + Span(400);
+                let wishes = console.send(Message::Paste { text: "y\n".to_owned(), at: console.at });
+                assert!(!wishes.iter().any(|it| matches!(it, Wish::Submit { .. })), "{seed}: a paste decided");
+                continue;
+            }
+        };
+        let keys: Vec<Key> = match key {
+            // Sometimes the whole code is typed, as people do.
+            Key::Tab if chance.below(2) == 0 => [Key::Tab, Key::Tab].into_iter().chain(code[5..].chars().map(Key::Char)).chain([Key::Enter]).collect(),
+            key => vec![key],
+        };
+        for key in keys {
+            if one_key(chance, &mut console, &mut witness, key, seed) {
+                return "decided";
+            }
+        }
+    }
+    "not"
+}
+
+fn one_key(chance: &mut Chance, console: &mut Console, witness: &mut Option<Witness>, key: Key, seed: u64) -> bool {
+    if chance.below(8) > 0 {
+        console.at = console.at + Span(16);
+        if let Some(witness) = witness {
+            witness.look(console);
+        }
+        let _ = console.send(Message::Drawn(console.at));
+    }
+    console.at = console.at + Span([20, 349, 350, 900][chance.below(4)]);
+    let repeat = chance.below(10) == 0;
+    let wishes = console.send(Message::Key { press: Press::of(key), repeat, at: console.at });
+    feed(console, &wishes);
+    let waited = witness.as_mut().map_or(Span(0), |it| it.key(console.at));
+    let Some(Wish::Submit { command, .. }) = wishes.iter().find(|it| matches!(it, Wish::Submit { .. })) else {
+        return false;
+    };
+    let Command::Decide(decision) = &**command else { return false };
+    let gate = console.stage.board.gate(decision.gate).expect("known");
+    let Some(witness) = witness else { return true };
+    assert!(!repeat, "{seed}: a held key decided");
+    assert!(witness.has_dialog && waited >= Span(350), "{seed}: {waited} after the first frame");
+    assert_eq!((decision.epoch, decision.ask), (gate.epoch(), gate.hash), "{seed}: another ask");
+    assert_eq!(decision.ask.code()[..4], witness.last, "{seed}: not the ask of the last frame");
+    // A no may be said at any time; a yes only to what was read to its end.
+    let was_read = decision.verdict == Verdict::Reject || witness.ends.contains(&decision.ask.code());
+    assert!(was_read, "{seed}: its end was never on the screen:\n{}", console.text());
+    true
+}
