@@ -107,7 +107,9 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
     }
     if !ask.later.is_empty() {
         out.begin(true);
-        let later = |it: &crate::engine::Later| format!("{} ({}, template {})", it.step, it.kind, it.template.short());
+        let later = |it: &crate::engine::Later| {
+            format!("{} ({}, template {})", it.step, it.kind, it.template.short())
+        };
         let text = ask.later.iter().map(later).collect::<Vec<_>>().join(", ");
         out.foreign("later", &text, Role::Text);
         out.said("", "what they are given is not known yet", Role::Muted);
@@ -215,7 +217,8 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
     let mut head = "votes";
     for it in &gate.votes {
         let yes = it.vote.verdict == crate::engine::Verdict::Approve;
-        let (sign, role) = if yes { (glyphs.pick("✓", "+"), Role::Ok) } else { (glyphs.pick("◇", "N"), Role::Warn) };
+        let (sign, role) =
+            if yes { (glyphs.pick("✓", "+"), Role::Ok) } else { (glyphs.pick("◇", "N"), Role::Warn) };
         let mut pieces = vec![(format!("{sign} "), role)];
         pieces.extend(foreign_pieces(&it.vote.by.name, Role::Text));
         pieces.push((format!("  {}  ", it.at.clock()), Role::Muted));
@@ -231,7 +234,11 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
         out.foreign(head, &format!("{} still missing", people(&missing)), Role::Gate);
     }
     if let Some(edited) = &gate.edited {
-        out.foreign("edited", &format!("{} by {}: {}", edited.at.clock(), edited.by.name, edited.text), Role::Warn);
+        out.foreign(
+            "edited",
+            &format!("{} by {}: {}", edited.at.clock(), edited.by.name, edited.text),
+            Role::Warn,
+        );
     }
     for (head, list, role) in [("said", &gate.comments, Role::Text), ("refused", &gate.refused, Role::Warn)] {
         for it in list {
@@ -268,7 +275,10 @@ fn evidence(out: &mut Prose, told: &Told<'_>) {
 /// What an item holds, line by line; foreign text.
 pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(String, Role)> {
     let lines = |text: &str, role: Role| -> Vec<(String, Role)> {
-        text.trim_end_matches('\n').split('\n').map(|it| (it.trim_end_matches('\r').to_owned(), role)).collect()
+        text.trim_end_matches('\n')
+            .split('\n')
+            .map(|it| (it.trim_end_matches('\r').to_owned(), role))
+            .collect()
     };
     if let Some(text) = &item.text {
         return lines(text, Role::Text);
@@ -338,7 +348,11 @@ fn outcome(out: &mut Prose, ask: &Ask) {
         out.foreign("", &format!("undoes {}", ask.undoes.join(", ")), Role::Text);
     }
     if !ask.cannot_undo.is_empty() {
-        out.foreign("", &format!("done already and cannot be undone: {}", ask.cannot_undo.join(", ")), Role::Warn);
+        out.foreign(
+            "",
+            &format!("done already and cannot be undone: {}", ask.cannot_undo.join(", ")),
+            Role::Warn,
+        );
     }
     out.said("if nobody", &if_nobody(ask), Role::Text);
 }

@@ -197,7 +197,9 @@ impl Dialog {
             return Some(problem);
         }
         match &self.proof {
-            Proof::Typed { wanted, field, ask } if !field.text().trim().eq_ignore_ascii_case(wanted) => Some(ask.clone()),
+            Proof::Typed { wanted, field, ask } if !field.text().trim().eq_ignore_ascii_case(wanted) => {
+                Some(ask.clone())
+            }
             Proof::Typed { .. } | Proof::Key => None,
         }
     }

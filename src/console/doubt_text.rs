@@ -29,11 +29,19 @@ pub(super) fn doubt_text(it: &Doubtful<'_>, width: usize) -> Prose {
     let id = it.run.step_id(it.index);
     match it.step.undo() {
         UndoState::Stuck(record) => {
-            out.foreign("asks", &format!("{id} was to be undone, and that did not work. What now?"), Role::Text);
+            out.foreign(
+                "asks",
+                &format!("{id} was to be undone, and that did not work. What now?"),
+                Role::Text,
+            );
             out.foreign("failed", &record.message, Role::Fail);
         }
         _ => {
-            out.foreign("asks", &format!("Did {id} happen? Nobody knows how its last call ended."), Role::Text);
+            out.foreign(
+                "asks",
+                &format!("Did {id} happen? Nobody knows how its last call ended."),
+                Role::Text,
+            );
             out.foreign("known", it.step.doubt().unwrap_or("nothing"), Role::Warn);
         }
     }
@@ -78,7 +86,11 @@ fn output(out: &mut Prose, it: &Doubtful<'_>) {
         Some(blob) if blob.bytes.is_empty() => vec![("it wrote nothing".to_owned(), Role::Muted)],
         Some(blob) => {
             let text = Untrusted::from_bytes(&blob.bytes);
-            text.raw().trim_end().split('\n').map(|it| (it.trim_end_matches('\r').to_owned(), Role::Text)).collect()
+            text.raw()
+                .trim_end()
+                .split('\n')
+                .map(|it| (it.trim_end_matches('\r').to_owned(), Role::Text))
+                .collect()
         }
     };
     out.said("output", "the last of it", Role::Muted);

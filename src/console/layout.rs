@@ -205,11 +205,25 @@ pub(super) fn gates(model: &Model) -> GatesLayout {
         Width::One => {
             let shown = u16::try_from(model.gates.rows.len()).unwrap_or(u16::MAX).clamp(1, 5);
             let (list, pane) = split_down(body, (2 + shown).min(body.height / 2));
-            GatesLayout { list: Some(list), rows: inset(list, 0, 2, 0), each: 1, pane, text: text_of(pane), side: None }
+            GatesLayout {
+                list: Some(list),
+                rows: inset(list, 0, 2, 0),
+                each: 1,
+                pane,
+                text: text_of(pane),
+                side: None,
+            }
         }
         Width::Two => {
             let (list, pane) = split_across(body, LIST);
-            GatesLayout { list: Some(list), rows: inset(list, 1, 1, 1), each: CARD, pane, text: text_of(pane), side: None }
+            GatesLayout {
+                list: Some(list),
+                rows: inset(list, 1, 1, 1),
+                each: CARD,
+                pane,
+                text: text_of(pane),
+                side: None,
+            }
         }
         Width::Three => {
             let (list, rest) = split_across(body, LIST);

@@ -411,7 +411,9 @@ impl Model {
             (Some(Overlay::Palette(_)), _) => Mode::Command,
             (Some(Overlay::Help { .. }), _) => Mode::Help,
             (Some(Overlay::Form(_)), _) => Mode::Insert,
-            (None, Some(prompt)) if matches!(prompt.kind, PromptKind::Launch | PromptKind::Remark) => Mode::Insert,
+            (None, Some(prompt)) if matches!(prompt.kind, PromptKind::Launch | PromptKind::Remark) => {
+                Mode::Insert
+            }
             (None, Some(_)) => Mode::Filter,
             (Some(Overlay::Menu { .. } | Overlay::Text(_)), _) | (None, None) => Mode::Normal,
         }

@@ -102,7 +102,8 @@ pub(super) fn foreign_pieces(line: &str, role: Role) -> Vec<(String, Role)> {
 /// Pieces in lines of at most so many cells. Every character of them is in one of the lines: broken after a blank where
 /// there is one in the second half, else anywhere.
 fn folded(pieces: &[(String, Role)], width: usize) -> Vec<Vec<(String, Role)>> {
-    let chars: Vec<(char, Role)> = pieces.iter().flat_map(|(text, role)| text.chars().map(|c| (c, *role))).collect();
+    let chars: Vec<(char, Role)> =
+        pieces.iter().flat_map(|(text, role)| text.chars().map(|c| (c, *role))).collect();
     let mut lines = Vec::new();
     let mut from = 0;
     while from < chars.len() || lines.is_empty() {

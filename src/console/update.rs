@@ -21,9 +21,9 @@ mod why;
 use crate::{
     base::{Span, Timestamp},
     console::{
-        Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, View, Wish,
-        Width, layout,
+        Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, View, Width, Wish,
         keymap::{digit, is_interrupt, is_suspend},
+        layout,
         model::{Overlay, Toast, Undoable},
     },
     projection::Board,
@@ -203,7 +203,9 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
         None if model.prompt.is_some() => return prompt::act(model, intent, wishes),
         None => {}
     }
-    if (model.view == View::Gates && deciding::act(model, intent, wishes)) || general::act(model, intent, wishes) {
+    if (model.view == View::Gates && deciding::act(model, intent, wishes))
+        || general::act(model, intent, wishes)
+    {
         return;
     }
     match model.view {

@@ -279,8 +279,8 @@ impl Turn<'_> {
         }
         let reason = checked_reason(reason)?;
         let before = gate.form();
-        let values =
-            form::check_form(&gate.ask.form, &values).map_err(|problem| Refusal::Form { gate: id, problem })?;
+        let values = form::check_form(&gate.ask.form, &values)
+            .map_err(|problem| Refusal::Form { gate: id, problem })?;
         if values == before {
             return Err(Refusal::Form { gate: id, problem: "nothing was changed".to_owned() });
         }

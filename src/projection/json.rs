@@ -1,4 +1,4 @@
-//! Boards and events as JSON, for scripts (`product.md`, "JSON"): stable names, times RFC 3339 UTC, durations in
+//! Boards and events as JSON, for scripts (see `docs/EVENTS.md`): stable names, times RFC 3339 UTC, durations in
 //! milliseconds. Foreign text is carried as it came.
 
 use crate::{

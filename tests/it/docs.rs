@@ -125,6 +125,36 @@ fn shown(page: &Path) -> String {
     page.strip_prefix(root()).expect("below the root").display().to_string()
 }
 
+/// Comments point to pages by name and number: `semantics.md` 5. What they point to is there.
+#[test]
+fn what_comments_point_to_is_there() {
+    let mut complaints = String::new();
+    let mut open = ["src", "tests", "benches"].map(|it| root().join(it)).to_vec();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).expect("a directory").map(|it| it.expect("an entry").path()));
+            continue;
+        }
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for page in ["semantics", "reliability"] {
+            let pointer = format!("`{page}.md` ");
+            let headings = read(&format!("docs/{page}.md"));
+            for (at, _) in text.match_indices(&pointer) {
+                let rest = &text[at + pointer.len()..];
+                let number: String =
+                    rest.chars().take_while(|it| it.is_ascii_digit() || *it == '.').collect();
+                let number = number.trim_end_matches('.');
+                if number.is_empty()
+                    || !headings.lines().any(|it| it.starts_with('#') && it.contains(&format!("# {number} ")))
+                {
+                    complaints.push_str(&format!("{}: {page}.md has no section {number:?}\n", shown(&path)));
+                }
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "\n{complaints}");
+}
+
 #[test]
 fn the_table_of_rooms_is_the_one_that_is_held() {
     let text = read("docs/ARCHITECTURE.md");

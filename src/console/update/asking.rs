@@ -7,8 +7,9 @@ use crate::{
     console::{
         About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview, Proof,
         Reaction, Role, Width, Wish,
-        dialog::{Step, set_reason}, layout,
+        dialog::{Step, set_reason},
         keymap::Found,
+        layout,
         model::{Asked, Overlay, Pending},
     },
     engine::{

@@ -5,7 +5,8 @@ use super::{asking, toast};
 use crate::{
     base::{DecisionId, GateId},
     console::{
-        About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
+        About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role,
+        Wish,
         ask_text::{if_nobody, name_of, people, risk_words, role_of_risk},
         gates::RowKey,
         model::{Overlay, PromptKind, Sheetlet},
@@ -70,7 +71,9 @@ fn verb(intent: Intent) -> &'static str {
     match intent {
         Intent::EditForm => "edit",
         Intent::Withdraw => "take it back",
-        Intent::Happened | Intent::NotHappened | Intent::GiveUp | Intent::UndoAgain | Intent::UndoByHand => "answer",
+        Intent::Happened | Intent::NotHappened | Intent::GiveUp | Intent::UndoAgain | Intent::UndoByHand => {
+            "answer"
+        }
         other => other.short(),
     }
 }
@@ -119,7 +122,9 @@ fn refusal_with(model: &Model, intent: Intent, seen: bool) -> Option<String> {
 fn other_keys(model: &Model, key: RowKey) -> String {
     let offered = ANSWERS.into_iter().filter(|it| fits(*it, key.0));
     let keys: Vec<String> = offered
-        .filter_map(|it| Some(format!("{} {}", model.keys.keys_of(crate::console::Scope::Gates, it)?, it.short())))
+        .filter_map(|it| {
+            Some(format!("{} {}", model.keys.keys_of(crate::console::Scope::Gates, it)?, it.short()))
+        })
         .collect();
     format!("this asks something else: {}", keys.join(", "))
 }
@@ -222,20 +227,27 @@ fn decide(model: &mut Model, verdict: Verdict, wishes: &mut Vec<Wish>) {
     } else {
         Proof::Key
     };
-    asking::show(model, Dialog {
-        title: format!("{verb} {} {}?", gate.id, ask.step),
-        verb: verb.to_owned(),
-        facts,
-        level: if high { Level::L3 } else { Level::L2 },
-        proof,
-        fields: vec![DialogField { name: field.0.to_owned(), field: Field::default(), required: field.1 }],
-        focus: if verdict == Verdict::Reject { Focus::Field(0) } else { Focus::Back },
-        command: Box::new(command),
-        about: About::Gate(gate.id),
-        stood: None,
-        preview: Preview::Asked(request),
-        counts_from: None,
-    });
+    asking::show(
+        model,
+        Dialog {
+            title: format!("{verb} {} {}?", gate.id, ask.step),
+            verb: verb.to_owned(),
+            facts,
+            level: if high { Level::L3 } else { Level::L2 },
+            proof,
+            fields: vec![DialogField {
+                name: field.0.to_owned(),
+                field: Field::default(),
+                required: field.1,
+            }],
+            focus: if verdict == Verdict::Reject { Focus::Field(0) } else { Focus::Back },
+            command: Box::new(command),
+            about: About::Gate(gate.id),
+            stood: None,
+            preview: Preview::Asked(request),
+            counts_from: None,
+        },
+    );
 }
 
 fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
@@ -248,13 +260,16 @@ fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     }
     match ask.will_run.len() {
         0 => facts.push(fact("will run", "nothing at once", Role::Muted)),
-        more if more > CALLS_MAX => facts.push(fact("", format!("and {} more, as read", more - CALLS_MAX), Role::Info)),
+        more if more > CALLS_MAX => {
+            facts.push(fact("", format!("and {} more, as read", more - CALLS_MAX), Role::Info))
+        }
         _ => {}
     }
     facts.push(fact("on", place(model, ask), Role::Text));
     facts.push(fact("risk", risk_words(ask.risk), role_of_risk(ask.risk)));
     facts.push(fact("votes", vote_words(model, gate), Role::Text));
-    let fixed: Vec<&str> = ask.will_run.iter().filter(|it| it.undo != "yes").map(|it| it.step.as_str()).collect();
+    let fixed: Vec<&str> =
+        ask.will_run.iter().filter(|it| it.undo != "yes").map(|it| it.step.as_str()).collect();
     if !fixed.is_empty() {
         facts.push(fact("no undo of", fixed.join(", "), Role::Warn));
     }
@@ -274,7 +289,11 @@ fn vote_words(model: &Model, gate: &GateView) -> String {
     if missing.is_empty() {
         let window = gate.ask.undo_window;
         let high = gate.ask.risk == Risk::Irreversible;
-        let starts = if high || window.0 == 0 { "it starts at once".to_owned() } else { format!("it starts after {window}") };
+        let starts = if high || window.0 == 0 {
+            "it starts at once".to_owned()
+        } else {
+            format!("it starts after {window}")
+        };
         format!("{number}: {starts}")
     } else {
         let missing: Vec<crate::plan::Quorum> =
@@ -312,20 +331,23 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
         fact("answer", format!("to ask {}", name_of(gate.hash)), Role::Text),
         fact("on", place(model, &gate.ask), Role::Text),
     ];
-    asking::show(model, Dialog {
-        title: format!("Take your answer to {} back?", gate.id),
-        verb: "Take back".to_owned(),
-        facts,
-        level: Level::L2,
-        proof: Proof::Key,
-        fields: Vec::new(),
-        focus: Focus::Back,
-        command: Box::new(command),
-        about: About::Gate(gate.id),
-        stood: None,
-        preview: Preview::Asked(request),
-        counts_from: None,
-    });
+    asking::show(
+        model,
+        Dialog {
+            title: format!("Take your answer to {} back?", gate.id),
+            verb: "Take back".to_owned(),
+            facts,
+            level: Level::L2,
+            proof: Proof::Key,
+            fields: Vec::new(),
+            focus: Focus::Back,
+            command: Box::new(command),
+            about: About::Gate(gate.id),
+            stood: None,
+            preview: Preview::Asked(request),
+            counts_from: None,
+        },
+    );
 }
 
 /// A remark for all who look at a gate, as it was typed.
@@ -343,7 +365,13 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     let Some((_, run, step)) = model.gates.selected else { return };
     let Some(view) = model.board.run(run).cloned() else { return };
     let (by, reason) = (model.seat.actor.clone(), String::new());
-    let doubt = |answer: DoubtAnswer| Command::AnswerDoubt { run, step, answer, reason: String::new(), by: by.clone() };
+    let doubt = |answer: DoubtAnswer| Command::AnswerDoubt {
+        run,
+        step,
+        answer,
+        reason: String::new(),
+        by: by.clone(),
+    };
     let id = view.step_id(step);
     let (command, title, means) = match intent {
         Intent::Happened => (
@@ -357,16 +385,18 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         Intent::GiveUp => (doubt(DoubtAnswer::Abort), format!("Give {id} up?"), "it counts as failed"),
         _ => {
             let again = intent == Intent::UndoAgain;
-            let means = if again { "the undo is tried once more" } else { "somebody has undone it; the run goes on" };
+            let means =
+                if again { "the undo is tried once more" } else { "somebody has undone it; the run goes on" };
             let title = if again { format!("Undo {id} again?") } else { format!("{id} was undone by hand?") };
             (Command::SettleUndo { run, step, again, reason, by }, title, means)
         }
     };
     let request = asking::ask_preview(model, &command, wishes);
     let place = format!("{} ({})", model.seat.environment, model.seat.place);
-    let called = view.step(step).and_then(|it| it.attempts().last()).map(|it| {
-        command_line(&crate::base::Launch::of(it.argv.iter().cloned()))
-    });
+    let called = view
+        .step(step)
+        .and_then(|it| it.attempts().last())
+        .map(|it| command_line(&crate::base::Launch::of(it.argv.iter().cloned())));
     let mut facts = vec![
         fact("run", format!("{run} {}", view.summary.workflow), Role::Text),
         fact("step", id, Role::Text),
@@ -374,26 +404,30 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     ];
     facts.extend(called.map(|it| fact("was called", it, Role::Info)));
     facts.push(fact("means", means, Role::Warn));
-    let field = |name: &str, required: bool| DialogField { name: name.to_owned(), field: Field::default(), required };
+    let field =
+        |name: &str, required: bool| DialogField { name: name.to_owned(), field: Field::default(), required };
     let mut fields = vec![field("reason", true)];
     if intent == Intent::Happened {
         fields.push(field("outputs", false));
     }
     let wanted = run.to_string();
-    asking::show(model, Dialog {
-        title,
-        verb: intent.short().to_owned(),
-        facts,
-        level: Level::L3,
-        proof: Proof::Typed { ask: format!("type the id {wanted}"), wanted, field: Field::default() },
-        fields,
-        focus: Focus::Back,
-        command: Box::new(command),
-        about: About::Step(run, step),
-        stood: None,
-        preview: Preview::Asked(request),
-        counts_from: None,
-    });
+    asking::show(
+        model,
+        Dialog {
+            title,
+            verb: intent.short().to_owned(),
+            facts,
+            level: Level::L3,
+            proof: Proof::Typed { ask: format!("type the id {wanted}"), wanted, field: Field::default() },
+            fields,
+            focus: Focus::Back,
+            command: Box::new(command),
+            about: About::Step(run, step),
+            stood: None,
+            preview: Preview::Asked(request),
+            counts_from: None,
+        },
+    );
 }
 
 /// The last look before a command leaves: a decision has to be about the ask of the last frame, and of this board.
@@ -407,7 +441,8 @@ pub(super) fn hand_over(model: &mut Model, mut command: Command, wishes: &mut Ve
         let now = model.board.gate(decision.gate).map(|it| (it.id, it.epoch(), it.hash));
         let (Some(drawn), true) = (drawn, now == Some(seen)) else {
             model.gates.changed.insert(decision.gate);
-            let text = format!("nothing was decided: {} asks something else now; read it again", decision.gate);
+            let text =
+                format!("nothing was decided: {} asks something else now; read it again", decision.gate);
             return toast(model, &text, Role::Warn);
         };
         decision.shown_for = Some(model.now.since(drawn.since));

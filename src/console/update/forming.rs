@@ -5,10 +5,7 @@ use super::{asking, editing, toast};
 use crate::{
     base::{REASON_BYTES_MAX, Value, ValueMap, safe_text, shorten},
     console::{
-        Field, Found, Intent, Model, Press, Role, Scope, Wish,
-        gates::FormState,
-        layout,
-        model::Overlay,
+        Field, Found, Intent, Model, Press, Role, Scope, Wish, gates::FormState, layout, model::Overlay,
     },
     engine::{Command, FormField, check_form},
 };
@@ -145,8 +142,13 @@ fn keep(model: &mut Model, wishes: &mut Vec<Wish>) {
         return toast(model, &format!("could not keep it: {problem}"), Role::Warn);
     }
     let Some(values) = form.values.clone() else { return };
-    let command =
-        Command::EditForm { gate: form.gate, epoch: form.epoch, values, reason, by: model.seat.actor.clone() };
+    let command = Command::EditForm {
+        gate: form.gate,
+        epoch: form.epoch,
+        values,
+        reason,
+        by: model.seat.actor.clone(),
+    };
     model.overlay = None;
     asking::submit(model, command, wishes);
 }
@@ -159,7 +161,10 @@ pub(super) fn refresh(model: &mut Model) {
     let text = form.text.lines().join("\n");
     let (mut check, values) = checked(&form.fields, &text, votes);
     if stands != Some((form.epoch, form.hash)) {
-        check.insert(0, ("!", "the ask has changed meanwhile: Esc, read it, edit again".to_owned(), Role::Fail));
+        check.insert(
+            0,
+            ("!", "the ask has changed meanwhile: Esc, read it, edit again".to_owned(), Role::Fail),
+        );
     }
     let page = usize::from(layout::form(model.size).text.height).max(1);
     if let Some(Overlay::Form(form)) = &mut model.overlay {

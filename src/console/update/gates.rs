@@ -3,6 +3,7 @@
 
 use super::{deciding, general, moving, toast};
 use crate::{
+    base::Timestamp,
     base::{AttemptId, Digest},
     console::{
         About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
@@ -12,7 +13,6 @@ use crate::{
         layout,
         model::Overlay,
     },
-    base::Timestamp,
     engine::{Command, Refusal},
     projection::{Attention, InboxRow},
 };
@@ -47,7 +47,8 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 /// Rows that were there stay in their order down to the cursor; what is new joins below it, by need.
 fn rows(model: &mut Model) {
     let fresh = model.board.inbox(Some(&model.seat.actor));
-    let rank: BTreeMap<RowKey, usize> = fresh.iter().enumerate().map(|(rank, row)| (key_of(row), rank)).collect();
+    let rank: BTreeMap<RowKey, usize> =
+        fresh.iter().enumerate().map(|(rank, row)| (key_of(row), rank)).collect();
     let mut by_key: BTreeMap<RowKey, InboxRow> = fresh.into_iter().map(|row| (key_of(&row), row)).collect();
     let old: Vec<RowKey> = model.gates.rows.iter().map(key_of).collect();
     let cursor = model.gates.selected.and_then(|it| old.iter().position(|row| *row == it));
@@ -124,7 +125,8 @@ pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mu
     let next = model.next_request;
     let tail = model.gates.tail.as_mut().filter(|(_, blob)| blob.asked == Some(request));
     let found = model.gates.blobs.iter_mut().find(|(_, blob)| blob.asked == Some(request));
-    let Some((digest, blob)) = found.map(|(digest, blob)| (Some(*digest), blob)).or(tail.map(|(_, blob)| (None, blob)))
+    let Some((digest, blob)) =
+        found.map(|(digest, blob)| (Some(*digest), blob)).or(tail.map(|(_, blob)| (None, blob)))
     else {
         return;
     };
@@ -181,7 +183,8 @@ fn text(model: &mut Model) {
             let read = model.gates.read.get(&gate.id).and_then(|(now, before)| {
                 if now.epoch == gate.epoch() { before.as_deref() } else { Some(&**now) }
             });
-            let told = Told { gate, read, blobs: &model.gates.blobs, with_votes: places.side.is_none(), glyphs };
+            let told =
+                Told { gate, read, blobs: &model.gates.blobs, with_votes: places.side.is_none(), glyphs };
             ask_text(&told, width)
         }
         MadeOf::Run(run) => {
@@ -265,7 +268,14 @@ fn first_hidden_row(model: &Model, right: u16, body: ratatui::layout::Rect) -> u
         let width = u16::try_from(text.width() + 4).unwrap_or(u16::MAX);
         body.right().saturating_sub(width) < right
     };
-    let highest = model.toasts.iter().rev().enumerate().filter(|(_, it)| reaches(&it.text)).map(|(row, _)| row + 1).max();
+    let highest = model
+        .toasts
+        .iter()
+        .rev()
+        .enumerate()
+        .filter(|(_, it)| reaches(&it.text))
+        .map(|(row, _)| row + 1)
+        .max();
     let toasts = highest.and_then(|it| u16::try_from(it).ok()).unwrap_or(0);
     body.bottom().saturating_sub(if toasts > 0 { toasts + prompt } else { prompt })
 }
@@ -282,7 +292,9 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         return;
     }
     if model.gates.reading || pages {
-        if let Some(to) = moving::moved(intent, model.gates.scroll, lines.saturating_sub(page) + 1, page, count) {
+        if let Some(to) =
+            moving::moved(intent, model.gates.scroll, lines.saturating_sub(page) + 1, page, count)
+        {
             model.gates.scroll = to;
             return;
         }

@@ -27,7 +27,9 @@ pub(in crate::console) struct MenuRow {
 pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
     let shows = |intent: &Intent| match intent {
         Intent::Skip => model.view == View::Dag,
-        Intent::Pause | Intent::Retry | Intent::Compensate | Intent::Cancel if model.view == View::Gates => false,
+        Intent::Pause | Intent::Retry | Intent::Compensate | Intent::Cancel if model.view == View::Gates => {
+            false
+        }
         Intent::Compensate | Intent::Pause | Intent::Retry | Intent::Cancel => model.run().is_some(),
         _ => true,
     };

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     base::safe_text,
-    console::{About, View, layout, Dialog, Focus, Level, Preview, Proof, Role, centred, dialog},
+    console::{About, Dialog, Focus, Level, Preview, Proof, Role, View, centred, dialog, layout},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 

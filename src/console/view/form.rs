@@ -7,7 +7,11 @@ use super::{
 use crate::{
     base::{safe_text, shorten},
     console::{
-        Role, ask_text::{name_of, rule_of}, fill, gates::FormState, layout, pane, put,
+        Role,
+        ask_text::{name_of, rule_of},
+        fill,
+        gates::FormState,
+        layout, pane, put,
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -68,7 +72,10 @@ fn schema(canvas: &Canvas<'_>, form: &FormState, area: Rect, buf: &mut Buffer) {
     let mut lines: Vec<Pieces> = Vec::new();
     for field in &form.fields {
         let now = safe_text(&format!("  now {}", shorten(&field.value.to_string(), 60)));
-        lines.push(vec![(safe_text(&field.name), canvas.style(Role::Title)), (now, canvas.style(Role::Muted))]);
+        lines.push(vec![
+            (safe_text(&field.name), canvas.style(Role::Title)),
+            (now, canvas.style(Role::Muted)),
+        ]);
         for (text, role) in [(Some(rule_of(field)), Role::Text), (field.description.clone(), Role::Muted)] {
             let parts = text.map(|it| wrapped(&safe_text(&it), width.saturating_sub(2))).unwrap_or_default();
             lines.extend(parts.into_iter().map(|it| vec![(format!("  {it}"), canvas.style(role))]));
@@ -99,7 +106,12 @@ fn check(canvas: &Canvas<'_>, form: &FormState, area: Rect, buf: &mut Buffer) {
 }
 
 fn reason(canvas: &Canvas<'_>, form: &FormState, area: Rect, buf: &mut Buffer) {
-    let inside = layout::inset(pane(buf, area, "reason", "^S keeps it and asks anew", canvas.pane(form.in_reason)), 1, 0, 0);
+    let inside = layout::inset(
+        pane(buf, area, "reason", "^S keeps it and asks anew", canvas.pane(form.in_reason)),
+        1,
+        0,
+        0,
+    );
     let cursor = if form.in_reason { canvas.glyphs.pick('▏', '_') } else { ' ' };
     let shown = safe_text(&form.reason.shown(usize::from(inside.width), cursor));
     put(buf, inside, inside.x, inside.y, &shown, canvas.style(Role::Text));

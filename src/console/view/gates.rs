@@ -58,10 +58,19 @@ fn table(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
         let text = format!("{}-{last} of {}", gates.top + 1, gates.rows.len());
         put_right(buf, area, area.right().saturating_sub(1), area.y, &text, canvas.style(Role::Muted));
     }
-    let table = columns(area.x + 3, area.width.saturating_sub(4), &[
-        ("GATE", 6, false), ("RUN", 6, false), ("STEP", 0, false), ("RISK", 6, false), ("QUORUM", 6, false),
-        ("WAITS", 5, false), ("THEN", 15, false),
-    ]);
+    let table = columns(
+        area.x + 3,
+        area.width.saturating_sub(4),
+        &[
+            ("GATE", 6, false),
+            ("RUN", 6, false),
+            ("STEP", 0, false),
+            ("RISK", 6, false),
+            ("QUORUM", 6, false),
+            ("WAITS", 5, false),
+            ("THEN", 15, false),
+        ],
+    );
     for column in &table {
         put_cell(buf, area, *column, area.y + 1, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
@@ -78,7 +87,14 @@ fn table_row(canvas: &Canvas<'_>, row: &InboxRow, table: &[Column], place: Rect,
     let selected = canvas.model.gates.selected == Some(key_of(row));
     let base = select_row(canvas, place, selected, buf);
     if selected {
-        put(buf, place, place.x, place.y, canvas.glyphs.pick("▌", "|"), base.patch(canvas.style(Role::BorderFocus)));
+        put(
+            buf,
+            place,
+            place.x,
+            place.y,
+            canvas.glyphs.pick("▌", "|"),
+            base.patch(canvas.style(Role::BorderFocus)),
+        );
     }
     let mark = mark(canvas, row);
     put(buf, place, place.x + 1, place.y, mark.sign(canvas.glyphs), base.patch(mark.style(canvas.theme)));
@@ -106,14 +122,30 @@ fn cards(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
     let focus = !gates.reading;
     let footer = match gates.rows.len() {
         0 => String::new(),
-        len => format!("{} of {len}", gates.rows.iter().position(|it| Some(key_of(it)) == gates.selected).unwrap_or(0) + 1),
+        len => format!(
+            "{} of {len}",
+            gates.rows.iter().position(|it| Some(key_of(it)) == gates.selected).unwrap_or(0) + 1
+        ),
     };
     pane(buf, area, &format!("inbox  {}", words(canvas)), &footer, canvas.pane(focus));
     if gates.rows.is_empty() {
-        let lines = ["nothing waits for a person", "", "A gate never opens by itself:", "it rings, counts in the", "header and waits here."];
+        let lines = [
+            "nothing waits for a person",
+            "",
+            "A gate never opens by itself:",
+            "it rings, counts in the",
+            "header and waits here.",
+        ];
         for (index, line) in lines.iter().enumerate() {
             let y = rows.y + 1 + u16::try_from(index).unwrap_or(0);
-            put(buf, rows, rows.x + 2, y, line, canvas.style(if index == 0 { Role::Text } else { Role::Muted }));
+            put(
+                buf,
+                rows,
+                rows.x + 2,
+                y,
+                line,
+                canvas.style(if index == 0 { Role::Text } else { Role::Muted }),
+            );
         }
     }
     let each = layout::gates(canvas.model).each;
@@ -131,7 +163,14 @@ fn card(canvas: &Canvas<'_>, row: &InboxRow, place: Rect, buf: &mut Buffer) {
     let base = select_row(canvas, place, selected, buf);
     if selected {
         for y in place.y..place.bottom() {
-            put(buf, place, place.x, y, canvas.glyphs.pick("▌", "|"), base.patch(canvas.style(Role::BorderFocus)));
+            put(
+                buf,
+                place,
+                place.x,
+                y,
+                canvas.glyphs.pick("▌", "|"),
+                base.patch(canvas.style(Role::BorderFocus)),
+            );
         }
     }
     let mark = mark(canvas, row);
@@ -144,7 +183,10 @@ fn card(canvas: &Canvas<'_>, row: &InboxRow, place: Rect, buf: &mut Buffer) {
             (format!("{}  ", name(row)), style(Role::Title)),
             (safe_text(&row.step_id), style(Role::Text)),
         ],
-        vec![(format!("  {}  ", safe_text(&row.workflow)), style(Role::Muted)), (row.run.to_string(), style(Role::Muted))],
+        vec![
+            (format!("  {}  ", safe_text(&row.workflow)), style(Role::Muted)),
+            (row.run.to_string(), style(Role::Muted)),
+        ],
         vec![
             ("  risk ".to_owned(), style(Role::Muted)),
             (risk_word(row.risk).to_owned(), style(role_of_risk(row.risk))),
@@ -163,7 +205,8 @@ fn decided(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     if area.height < 6 {
         return;
     }
-    let closed: Vec<&Arc<GateView>> = canvas.model.board.gates().rev().filter(|it| !it.is_open()).take(6).collect();
+    let closed: Vec<&Arc<GateView>> =
+        canvas.model.board.gates().rev().filter(|it| !it.is_open()).take(6).collect();
     if closed.is_empty() {
         return;
     }
@@ -243,7 +286,11 @@ fn text(canvas: &Canvas<'_>, area: Rect, inside: Rect, buf: &mut Buffer) {
     let rows = usize::from(inside.height);
     let below = shown.len().saturating_sub(gates.scroll + rows);
     let unseen = unseen_after(canvas.model);
-    let key = canvas.model.keys.keys_of(crate::console::Scope::Gates, crate::console::Intent::ReadOn).unwrap_or_default();
+    let key = canvas
+        .model
+        .keys
+        .keys_of(crate::console::Scope::Gates, crate::console::Intent::ReadOn)
+        .unwrap_or_default();
     let footer = match (below, unseen) {
         _ if shown.is_empty() => String::new(),
         (0, 0) => "seen to its end".to_owned(),
@@ -255,12 +302,20 @@ fn text(canvas: &Canvas<'_>, area: Rect, inside: Rect, buf: &mut Buffer) {
     pane(buf, area, &title, &footer, canvas.pane(gates.reading || small));
     for (index, line) in shown.iter().skip(gates.scroll).take(rows).enumerate() {
         let y = inside.y + u16::try_from(index).unwrap_or(0);
-        let pieces: Pieces = line.pieces.iter().map(|(text, role)| (text.clone(), canvas.style(*role))).collect();
+        let pieces: Pieces =
+            line.pieces.iter().map(|(text, role)| (text.clone(), canvas.style(*role))).collect();
         put_pieces(buf, inside, (inside.x, y), &pieces, canvas.glyphs);
     }
     if below > 0 {
         let bar = canvas.glyphs.pick("▼", "v");
-        put(buf, area, area.right().saturating_sub(1), area.bottom().saturating_sub(2), bar, canvas.style(Role::Warn));
+        put(
+            buf,
+            area,
+            area.right().saturating_sub(1),
+            area.bottom().saturating_sub(2),
+            bar,
+            canvas.style(Role::Warn),
+        );
     }
     if small {
         notice(canvas, area, buf);

@@ -67,7 +67,8 @@ fn answers(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
         let refused = refusal_of(model, intent);
         let (key_role, role) =
             if refused.is_some() { (Role::Muted, Role::Muted) } else { (Role::Title, Role::Text) };
-        let level = level_word(model.gates.gate().and_then(|it| model.board.gate(it)).map(|it| &**it), intent);
+        let level =
+            level_word(model.gates.gate().and_then(|it| model.board.gate(it)).map(|it| &**it), intent);
         lines.push(vec![
             (format!("{key:<4}"), canvas.style(key_role)),
             (format!("{:<12}", intent.short()), canvas.style(role)),

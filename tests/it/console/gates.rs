@@ -56,7 +56,8 @@ steps:
 ";
 
 fn facts(stage: &mut Stage, run: RunId, step: u32) {
-    let file = FileFact { path: "plan.txt".to_owned(), digest: Some(Digest([9; 32])), bytes: 61, problem: None };
+    let file =
+        FileFact { path: "plan.txt".to_owned(), digest: Some(Digest([9; 32])), bytes: 61, problem: None };
     stage.command(Command::FactsFetched {
         run,
         step: StepIx(step),
@@ -171,7 +172,10 @@ fn carry_out(console: &mut Console, wishes: &[Wish]) -> Vec<Command> {
         console.stage.now = console.stage.now.max(console.at);
         console.stage.command((**command).clone());
         let _ = console.see();
-        let _ = console.send(Message::Reply { request: *request, answer: Answer::Recorded { seq: console.stage.board.seq, run: None } });
+        let _ = console.send(Message::Reply {
+            request: *request,
+            answer: Answer::Recorded { seq: console.stage.board.seq, run: None },
+        });
     }
     asked
 }
@@ -317,7 +321,10 @@ fn a_code_typed_for_another_ask_does_nothing() {
     let code = console.stage.board.gate(GateId(1)).expect("open").hash.code();
     let other = code[5..].chars().rev().collect::<String>();
     let other = if other == code[5..] { "0000".to_owned() } else { other };
-    assert!(answer(&mut console, &format!("space space space a tab tab {} enter enter enter", typed(&other))).is_empty());
+    assert!(
+        answer(&mut console, &format!("space space space a tab tab {} enter enter enter", typed(&other)))
+            .is_empty()
+    );
     assert!(answer(&mut console, &format!("esc a tab tab {} enter", typed(&code[..4]))).is_empty());
 }
 
@@ -478,9 +485,8 @@ fn nothing_is_decided_on_a_frozen_or_a_tiny_screen() {
 fn the_row_under_the_cursor_stays_when_others_arrive() {
     let mut console = gates(waiting(), (80, 24));
     let _ = answer(&mut console, "J");
-    let row = |console: &Console| {
-        console.text().lines().position(|it| it.starts_with('▌')).expect("a cursor")
-    };
+    let row =
+        |console: &Console| console.text().lines().position(|it| it.starts_with('▌')).expect("a cursor");
     let before = (row(&console), console.model.run());
     settle(&mut console.stage);
     settle(&mut console.stage);
@@ -492,8 +498,11 @@ fn the_row_under_the_cursor_stays_when_others_arrive() {
 fn an_edit_asks_anew_and_the_editor_does_not_vote() {
     let mut console = gates(only(RELEASE), (80, 24));
     assert!(answer(&mut console, "e ctrl-s").is_empty(), "nothing is changed");
-    let asked = answer(&mut console, &format!("down down end left backspace 5 tab {} ctrl-s", typed("half of it")));
-    let [Command::EditForm { epoch, values, reason, .. }] = asked.as_slice() else { panic!("{asked:#?}\n{}", console.text()) };
+    let asked =
+        answer(&mut console, &format!("down down end left backspace 5 tab {} ctrl-s", typed("half of it")));
+    let [Command::EditForm { epoch, values, reason, .. }] = asked.as_slice() else {
+        panic!("{asked:#?}\n{}", console.text())
+    };
     assert_eq!((*epoch, values["share"].as_i64(), reason.as_str()), (Epoch(1), Some(25), "half of it"));
     assert!(answer(&mut console, "enter g g space space space a y").is_empty());
     assert!(console.text().contains("edited the parameters"), "{}", console.text());
@@ -512,15 +521,24 @@ fn leaving_a_form_that_was_changed_takes_two_keys() {
 fn a_remark_reaches_everybody() {
     let mut console = gates(only(CLEAN), (80, 24));
     let asked = answer(&mut console, &format!("c {} enter", typed("who cached this?")));
-    assert!(matches!(asked.as_slice(), [Command::Comment { text, .. }] if text == "who cached this?"), "{asked:?}");
+    assert!(
+        matches!(asked.as_slice(), [Command::Comment { text, .. }] if text == "who cached this?"),
+        "{asked:?}"
+    );
 }
 
 #[test]
 fn a_step_in_doubt_is_answered_with_its_outputs() {
     let mut console = gates(waiting(), (80, 24));
-    let keys = format!("J H tab {} tab {} tab {} enter", typed("the bank says so"), typed("{\"id\": 7}"), typed("r-1"));
+    let keys = format!(
+        "J H tab {} tab {} tab {} enter",
+        typed("the bank says so"),
+        typed("{\"id\": 7}"),
+        typed("r-1")
+    );
     let asked = answer(&mut console, &keys);
-    let [Command::AnswerDoubt { answer: DoubtAnswer::Happened(outputs), reason, .. }] = asked.as_slice() else {
+    let [Command::AnswerDoubt { answer: DoubtAnswer::Happened(outputs), reason, .. }] = asked.as_slice()
+    else {
         panic!("{asked:#?}\n{}", console.text())
     };
     assert_eq!((outputs["id"].as_i64(), reason.as_str()), (Some(7), "the bank says so"));
@@ -572,7 +590,9 @@ impl Witness {
 
     fn look(&mut self, console: &Console) {
         let text = to_text(&console.draw(&cuelight::console::Theme::default()));
-        self.ends.extend(text.split("END OF THE ASK   ").skip(1).filter_map(|it| it.get(..9)).map(ToOwned::to_owned));
+        self.ends.extend(
+            text.split("END OF THE ASK   ").skip(1).filter_map(|it| it.get(..9)).map(ToOwned::to_owned),
+        );
         if let Some(name) = text.split("ask #").nth(1).and_then(|it| it.get(..4)) {
             name.clone_into(&mut self.last);
         }
@@ -611,7 +631,13 @@ fn no_stream_of_keys_decides_what_was_not_on_the_screen() {
 }
 
 /// One stream: `decided` when it ended in a decision, which was right then.
-fn stream(chance: &mut Chance, stage: Stage, size: (u16, u16), seed: u64, mut witness: Option<Witness>) -> &'static str {
+fn stream(
+    chance: &mut Chance,
+    stage: Stage,
+    size: (u16, u16),
+    seed: u64,
+    mut witness: Option<Witness>,
+) -> &'static str {
     let mut console = gates(stage, size);
     let code = console.stage.board.gate(GateId(1)).expect("open").hash.code();
     for _ in 0..30 {
@@ -624,7 +650,9 @@ fn stream(chance: &mut Chance, stage: Stage, size: (u16, u16), seed: u64, mut wi
             11 => Key::Char('G'),
             12 => Key::Esc,
             13 => {
-                if chance.below(4) == 0 && console.stage.board.gate(GateId(1)).is_some_and(|it| it.ask.form.len() > 1) {
+                if chance.below(4) == 0
+                    && console.stage.board.gate(GateId(1)).is_some_and(|it| it.ask.form.len() > 1)
+                {
                     edit(&mut console.stage);
                     let _ = console.see();
                 }
@@ -634,13 +662,20 @@ fn stream(chance: &mut Chance, stage: Stage, size: (u16, u16), seed: u64, mut wi
             _ => {
                 console.at = console.at + Span(400);
                 let wishes = console.send(Message::Paste { text: "y\n".to_owned(), at: console.at });
-                assert!(!wishes.iter().any(|it| matches!(it, Wish::Submit { .. })), "{seed}: a paste decided");
+                assert!(
+                    !wishes.iter().any(|it| matches!(it, Wish::Submit { .. })),
+                    "{seed}: a paste decided"
+                );
                 continue;
             }
         };
         let keys: Vec<Key> = match key {
             // Sometimes the whole code is typed, as people do.
-            Key::Tab if chance.below(2) == 0 => [Key::Tab, Key::Tab].into_iter().chain(code[5..].chars().map(Key::Char)).chain([Key::Enter]).collect(),
+            Key::Tab if chance.below(2) == 0 => [Key::Tab, Key::Tab]
+                .into_iter()
+                .chain(code[5..].chars().map(Key::Char))
+                .chain([Key::Enter])
+                .collect(),
             key => vec![key],
         };
         for key in keys {
@@ -652,7 +687,13 @@ fn stream(chance: &mut Chance, stage: Stage, size: (u16, u16), seed: u64, mut wi
     "not"
 }
 
-fn one_key(chance: &mut Chance, console: &mut Console, witness: &mut Option<Witness>, key: Key, seed: u64) -> bool {
+fn one_key(
+    chance: &mut Chance,
+    console: &mut Console,
+    witness: &mut Option<Witness>,
+    key: Key,
+    seed: u64,
+) -> bool {
     if chance.below(8) > 0 {
         console.at = console.at + Span(16);
         if let Some(witness) = witness {
@@ -665,7 +706,8 @@ fn one_key(chance: &mut Chance, console: &mut Console, witness: &mut Option<Witn
     let wishes = console.send(Message::Key { press: Press::of(key), repeat, at: console.at });
     feed(console, &wishes);
     let waited = witness.as_mut().map_or(Span(0), |it| it.key(console.at));
-    let Some(Wish::Submit { command, .. }) = wishes.iter().find(|it| matches!(it, Wish::Submit { .. })) else {
+    let Some(Wish::Submit { command, .. }) = wishes.iter().find(|it| matches!(it, Wish::Submit { .. }))
+    else {
         return false;
     };
     let Command::Decide(decision) = &**command else { return false };
