@@ -443,12 +443,35 @@ pub(super) fn shown(keys: &[Press]) -> String {
     keys.iter().map(ToString::to_string).collect()
 }
 
-/// The letter of a key, as it is shown.
-pub(super) fn letter(key: Key) -> String {
-    match key {
-        Key::Char(' ') => "space".to_owned(),
-        Key::Char(c) => c.to_string(),
-        _ => String::new(),
+/// As key line and help show it: `⏎ ^d Esc space`.
+impl fmt::Display for Press {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ctrl {
+            f.write_str("^")?;
+        }
+        if self.alt {
+            f.write_str("M-")?;
+        }
+        match self.key {
+            Key::Enter => f.write_str("⏎"),
+            Key::Esc => f.write_str("Esc"),
+            Key::Tab => f.write_str("Tab"),
+            Key::BackTab => f.write_str("S-Tab"),
+            Key::Backspace => f.write_str("⌫"),
+            Key::Delete => f.write_str("Del"),
+            Key::Insert => f.write_str("Ins"),
+            Key::Up => f.write_str("↑"),
+            Key::Down => f.write_str("↓"),
+            Key::Left => f.write_str("←"),
+            Key::Right => f.write_str("→"),
+            Key::Home => f.write_str("Home"),
+            Key::End => f.write_str("End"),
+            Key::PageUp => f.write_str("PgUp"),
+            Key::PageDown => f.write_str("PgDn"),
+            Key::F(number) => write!(f, "F{number}"),
+            Key::Char(' ') => f.write_str("space"),
+            Key::Char(c) => write!(f, "{c}"),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     engine::{Event, Refusal},
     projection::Board,
 };
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 /// One thing that happened to the console.
 #[derive(Clone, Debug)]
@@ -162,37 +162,6 @@ impl Press {
     /// A key alone.
     pub const fn of(key: Key) -> Self {
         Self { key, ctrl: false, alt: false }
-    }
-}
-
-/// As key line and help show it: `⏎ ^d Esc space`.
-impl fmt::Display for Press {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.ctrl {
-            f.write_str("^")?;
-        }
-        if self.alt {
-            f.write_str("M-")?;
-        }
-        match self.key {
-            Key::Enter => f.write_str("⏎"),
-            Key::Esc => f.write_str("Esc"),
-            Key::Tab => f.write_str("Tab"),
-            Key::BackTab => f.write_str("S-Tab"),
-            Key::Backspace => f.write_str("⌫"),
-            Key::Delete => f.write_str("Del"),
-            Key::Insert => f.write_str("Ins"),
-            Key::Up => f.write_str("↑"),
-            Key::Down => f.write_str("↓"),
-            Key::Left => f.write_str("←"),
-            Key::Right => f.write_str("→"),
-            Key::Home => f.write_str("Home"),
-            Key::End => f.write_str("End"),
-            Key::PageUp => f.write_str("PgUp"),
-            Key::PageDown => f.write_str("PgDn"),
-            Key::F(number) => write!(f, "F{number}"),
-            letter @ Key::Char(_) => f.write_str(&super::keymap::letter(letter)),
-        }
     }
 }
 
