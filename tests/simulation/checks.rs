@@ -69,6 +69,9 @@ pub(crate) struct Checks {
     gates: BTreeMap<GateId, Gate>,
 }
 
+/// A step of a run.
+pub(crate) type At = (RunId, StepIx);
+
 /// An invariant that does not hold, and how.
 pub(crate) type Broken = String;
 
@@ -122,7 +125,7 @@ impl Checks {
             RunEvent::Cancelling { .. } => (run.ending, run.paused) = (true, false),
             RunEvent::Stopping { .. } | RunEvent::TimedOut { .. } => run.ending = true,
             RunEvent::Compensating => {
-                (run.compensating, run.paused, run.state) = (true, false, RunState::Running)
+                (run.compensating, run.paused, run.state) = (true, false, RunState::Running);
             }
             RunEvent::BudgetRaised { calls, .. } => run.ceiling = Some(*calls),
             RunEvent::Ended { state, .. } => {
@@ -288,18 +291,15 @@ impl Checks {
         at: Timestamp,
     ) -> Result<(), Broken> {
         if let GateEvent::Asked { ask, hash, .. } = event {
-            let (editors, escalated) = match self.gates.get(&gate) {
-                Some(old) => {
-                    ensure(old.open, || format!("I4 {gate} is asked again after it was closed"))?;
-                    ensure(ask.epoch > old.ask.epoch, || {
-                        format!("I13 {gate} goes from epoch {} to {}", old.ask.epoch, ask.epoch)
-                    })?;
-                    (old.editors.clone(), old.escalated.clone())
-                }
-                None => {
-                    ensure(ask.epoch == Epoch(1), || format!("I13 {gate} begins at epoch {}", ask.epoch))?;
-                    (BTreeSet::new(), None)
-                }
+            let (editors, escalated) = if let Some(old) = self.gates.get(&gate) {
+                ensure(old.open, || format!("I4 {gate} is asked again after it was closed"))?;
+                ensure(ask.epoch > old.ask.epoch, || {
+                    format!("I13 {gate} goes from epoch {} to {}", old.ask.epoch, ask.epoch)
+                })?;
+                (old.editors.clone(), old.escalated.clone())
+            } else {
+                ensure(ask.epoch == Epoch(1), || format!("I13 {gate} begins at epoch {}", ask.epoch))?;
+                (BTreeSet::new(), None)
             };
             let made = Gate {
                 ask: (**ask).clone(),
@@ -386,7 +386,7 @@ impl Checks {
     }
 
     /// Steps that may have happened, and undos that are stuck.
-    pub(crate) fn for_people(&self) -> (Vec<(RunId, StepIx)>, Vec<(RunId, StepIx)>) {
+    pub(crate) fn for_people(&self) -> (Vec<At>, Vec<At>) {
         let (mut doubts, mut stuck) = (Vec::new(), Vec::new());
         for (id, run) in &self.runs {
             for (index, it) in run.steps.iter().enumerate() {
@@ -450,15 +450,6 @@ impl Gate {
         }
         let places: Vec<Option<&str>> =
             self.ask.require.iter().flat_map(|it| (0..it.count).map(|_| it.group.as_deref())).collect();
-        fn fill(places: &[Option<&str>], people: &[&Actor]) -> bool {
-            let Some((first, rest)) = places.split_first() else { return true };
-            (0..people.len()).any(|at| {
-                let fits = first.is_none_or(|group| people[at].groups.iter().any(|has| has == group));
-                let mut others = people.to_vec();
-                others.remove(at);
-                fits && fill(rest, &others)
-            })
-        }
         fill(&places, &self.votes.iter().collect::<Vec<_>>())
     }
 }
@@ -565,4 +556,15 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// Whether people can be set on the places so that each fits; tried in every order.
+fn fill(places: &[Option<&str>], people: &[&Actor]) -> bool {
+    let Some((first, rest)) = places.split_first() else { return true };
+    (0..people.len()).any(|at| {
+        let fits = first.is_none_or(|group| people[at].groups.iter().any(|has| has == group));
+        let mut others = people.to_vec();
+        others.remove(at);
+        fits && fill(rest, &others)
+    })
 }

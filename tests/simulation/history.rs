@@ -134,7 +134,7 @@ fn person(who: usize) -> Actor {
         name: name.to_owned(),
         proof: Proof::OsUser(u32::try_from(who).expect("few people")),
         groups: groups.iter().map(|it| (*it).to_owned()).collect(),
-        channel: if who % 2 == 0 { Channel::Console } else { Channel::Command },
+        channel: if who.is_multiple_of(2) { Channel::Console } else { Channel::Command },
     }
 }
 
@@ -225,7 +225,7 @@ impl<'a> History<'a> {
                 }
             }
             Some(Bug::IgnoresNeeds) => {
-                plan.steps.iter_mut().for_each(|it| it.needs.truncate(it.needs.len().saturating_sub(1)))
+                plan.steps.iter_mut().for_each(|it| it.needs.truncate(it.needs.len().saturating_sub(1)));
             }
             _ => {}
         }
@@ -327,7 +327,7 @@ impl<'a> History<'a> {
                 }
             }
             Some(Bug::CountsOnePersonTwice) => {
-                by.proof = Proof::OsUser(u32::try_from(self.decisions).unwrap_or(0) + 100)
+                by.proof = Proof::OsUser(u32::try_from(self.decisions).unwrap_or(0) + 100);
             }
             Some(Bug::LetsTheRequesterVote) if who == 0 => by.proof = Proof::OsUser(99),
             _ => {}
@@ -408,15 +408,14 @@ impl<'a> History<'a> {
             self.world.handle(command, told, &mut events).map_err(|it| it.to_string())
         };
         if let Some((before, preview)) = closely {
-            match &said {
-                Ok(()) => ensure(preview.as_ref() == Ok(&events), "I19 a preview told something else")?,
-                Err(_) => {
-                    ensure(
-                        events.is_empty() && self.world.fingerprint() == before,
-                        "I14 a refusal left a trace",
-                    )?;
-                    ensure(preview.is_err(), "I19 a preview promised what was refused")?;
-                }
+            if let Ok(()) = &said {
+                ensure(preview.as_ref() == Ok(&events), "I19 a preview told something else")?;
+            } else {
+                ensure(
+                    events.is_empty() && self.world.fingerprint() == before,
+                    "I14 a refusal left a trace",
+                )?;
+                ensure(preview.is_err(), "I19 a preview promised what was refused")?;
             }
         }
         let voted = events.iter().any(|it| matches!(it.fact, Fact::Gate(_, _, _, GateEvent::Voted(_))));
@@ -466,10 +465,10 @@ impl<'a> History<'a> {
                 (Some(Bug::ForgetsReadySteps), Fact::Attempt(_, _, 1, AttemptEvent::Started { .. }))
                     if self.tape.chance(5) =>
                 {
-                    times = 0
+                    times = 0;
                 }
                 (Some(Bug::KeepsTheOldEpoch), Fact::Gate(_, _, _, GateEvent::Asked { ask, .. })) => {
-                    ask.epoch = Epoch(1)
+                    ask.epoch = Epoch(1);
                 }
                 (Some(Bug::ResolvesTwice), Fact::Gate(_, _, _, GateEvent::Resolved { .. })) => times = 2,
                 _ => {}

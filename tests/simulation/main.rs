@@ -125,20 +125,16 @@ fn report(seed: u64, played: Result<usize, Failure>) -> ExitCode {
 fn bugs() -> ExitCode {
     let mut survivors = 0;
     for bug in Bug::ALL {
-        match search(0, BUG_SEEDS, Some(*bug)).0 {
-            Some(seed) => {
-                let how =
-                    history(Tape::seeded(seed), Some(*bug)).err().map(|it| it.broken).unwrap_or_default();
-                say(&format!(
-                    "{:<32} found at seed {seed:>5}: {:.90}",
-                    format!("{bug:?}"),
-                    how.replace('\n', " ")
-                ));
-            }
-            None => {
-                survivors += 1;
-                say(&format!("{:<32} NOT FOUND within {BUG_SEEDS} seeds", format!("{bug:?}")));
-            }
+        if let Some(seed) = search(0, BUG_SEEDS, Some(*bug)).0 {
+            let how = history(Tape::seeded(seed), Some(*bug)).err().map(|it| it.broken).unwrap_or_default();
+            say(&format!(
+                "{:<32} found at seed {seed:>5}: {:.90}",
+                format!("{bug:?}"),
+                how.replace('\n', " ")
+            ));
+        } else {
+            survivors += 1;
+            say(&format!("{:<32} NOT FOUND within {BUG_SEEDS} seeds", format!("{bug:?}")));
         }
     }
     if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -55,7 +55,6 @@ fn level(
         let id = format!("{path}{local}");
         let kind = tape.below(100);
         let work = match kind {
-            0..60 => call("x"),
             60..72 => Work::Gate(Box::new(rule(tape))),
             72..80 => Work::Wait(WaitFor::Duration(format!("{}s", 1 + tape.below(600)))),
             80..86 => {
@@ -79,7 +78,7 @@ fn level(
                 let copies: Vec<Value> = (0..tape.below(4)).map(Value::from).collect();
                 let matrix_value =
                     Value::Object(ValueMap::from_iter([("c".to_owned(), Value::Array(copies))]));
-                let body = vec![step(tape, &format!("{id}"), "s", Some(here), scope, call("x"))];
+                let body = vec![step(tape, &id, "s", Some(here), scope, call("x"))];
                 let mut it = frame_of(FrameKind::Computed { matrix: matrix_value, body });
                 matrix(tape, &mut it);
                 it
