@@ -15,7 +15,7 @@ use crate::{
     engine::Command,
     runtime::{
         Clock as _, Desk, Entropy, InputText, LaunchRequest, OutputPart, Page, Reply, Request, Seen, Signal,
-        Source, SystemClock, Trouble, Want,
+        Signals, Source, SystemClock, Trouble, Want,
     },
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
@@ -146,6 +146,8 @@ impl<D: Desk> Screen<D> {
         let mut boards = self.desk.boards();
         let mut signals = self.desk.signals(None);
         let mut hears_signals = true;
+        let mut listening = None;
+        let mut output = None;
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut quit = signal(SignalKind::quit())?;
@@ -157,6 +159,10 @@ impl<D: Desk> Screen<D> {
                 return Ok(leave);
             }
             let wait = self.wait();
+            if listening != self.model.listens() {
+                listening = self.model.listens();
+                output = listening.map(|run| self.desk.signals(Some(run)));
+            }
             tokio::select! {
                 message = keys.next() => match message {
                     Some(message) => self.take(message, true)?,
@@ -170,13 +176,18 @@ impl<D: Desk> Screen<D> {
                     Err(_) => self.take(Message::Link(lost("the engine has ended", clock.now())), false)?,
                 },
                 Some(message) = self.answers.next(), if !self.answers.is_empty() => self.take(message, true)?,
-                heard = signals.next(), if hears_signals => match heard.as_deref() {
+                rung = signals.next(), if hears_signals => match rung.as_deref() {
+                    Some(_) => self.take(Message::Ring, false)?,
+                    None => hears_signals = false,
+                },
+                heard = next_of(&mut output), if output.is_some() => match heard.as_deref() {
                     Some(Signal::Output { attempt, from, bytes }) => {
                         let bytes = bytes.as_slice().into();
                         self.take(Message::Output { attempt: *attempt, from: *from, bytes }, false)?;
                     }
-                    Some(Signal::Ring { .. }) => self.take(Message::Ring, false)?,
-                    None => hears_signals = false,
+                    // The bells of all runs are heard already.
+                    Some(Signal::Ring { .. }) => {}
+                    None => output = None,
                 },
                 () = tokio::time::sleep(wait.unwrap_or_default().to_std()), if wait.is_some() => {
                     self.take(Message::Tick(clock.now()), false)?;
@@ -319,6 +330,14 @@ impl<D: Desk> Screen<D> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is heard of the run whose output is shown; nothing when there will be no more.
+async fn next_of(signals: &mut Option<Signals>) -> Option<Arc<Signal>> {
+    match signals {
+        Some(signals) => signals.next().await,
+        None => None,
     }
 }
 

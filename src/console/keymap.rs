@@ -21,6 +21,8 @@ pub enum Scope {
     Dag,
     /// In Gates.
     Gates,
+    /// In Logs.
+    Logs,
     /// In a text field of one line, with a list under it or not.
     Text,
     /// In a dialog.
@@ -36,6 +38,7 @@ const SCOPES: &[(Scope, &str)] = &[
     (Scope::Runs, "runs"),
     (Scope::Dag, "dag"),
     (Scope::Gates, "gates"),
+    (Scope::Logs, "logs"),
     (Scope::Text, "text"),
     (Scope::Dialog, "dialog"),
     (Scope::Popup, "popup"),
@@ -64,6 +67,7 @@ impl Scope {
             Self::Runs => &[Self::Runs, Self::Normal],
             Self::Dag => &[Self::Dag, Self::Normal],
             Self::Gates => &[Self::Gates, Self::Normal],
+            Self::Logs => &[Self::Logs, Self::Normal],
             Self::Text => &[Self::Text],
             Self::Dialog => &[Self::Dialog],
             Self::Popup => &[Self::Popup],
@@ -523,7 +527,7 @@ mod tests {
         );
         check(
             "[keys.nowhere]\n",
-            &["1: `nowhere` has no keys of its own; known are normal, runs, dag, text, dialog, popup"],
+            &["1: `nowhere` has no keys of its own; known are normal, runs, dag, logs, text, dialog, popup"],
         );
         check(
             "[keys.normal]\n\"ctrl-nix\" = \"down\"",

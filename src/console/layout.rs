@@ -256,6 +256,36 @@ pub(super) fn form(size: (u16, u16)) -> FormLayout {
     FormLayout { editor, text: inset(editor, 1, 1, 1), schema, check, reason }
 }
 
+/// How Logs divides its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LogsLayout {
+    /// The steps of the run.
+    pub side: Option<Rect>,
+    /// Around the lines, where there is a border; else the line that says what is looked at.
+    pub pane: Rect,
+    pub boxed: bool,
+    /// The lines, with what stands before and after their text.
+    pub lines: Rect,
+    /// The line that says where in them the screen is.
+    pub note: Rect,
+}
+
+pub(super) fn logs(size: (u16, u16)) -> LogsLayout {
+    let frame = frame(size);
+    let (side, pane) = match frame.width {
+        Width::TooSmall => return LogsLayout::default(),
+        Width::One | Width::Two => (None, frame.body),
+        Width::Three => {
+            let (side, pane) = split_across(frame.body, 34);
+            (Some(side), pane)
+        }
+    };
+    let boxed = frame.width != Width::One;
+    let inside = if boxed { inset(pane, 1, 1, 1) } else { inset(pane, 0, 1, 0) };
+    let (lines, note) = split_down(inside, inside.height.saturating_sub(1));
+    LogsLayout { side, pane, boxed, lines, note }
+}
+
 fn beside(right: Rect, shows_map: bool) -> (Rect, Option<Rect>) {
     if !shows_map || right.height < 20 {
         return (right, None);
@@ -303,7 +333,7 @@ pub(super) fn tabs(model: &Model) -> Vec<Tab> {
 /// What is counted beside a view's name.
 fn count_of(model: &Model, view: View) -> Option<usize> {
     match view {
-        View::Runs | View::Dag => None,
+        View::Runs | View::Dag | View::Logs => None,
         View::Gates => Some(model.board.inbox_len()).filter(|it| *it > 0),
     }
 }

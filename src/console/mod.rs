@@ -15,6 +15,8 @@ mod hangup;
 mod intent;
 mod keymap;
 mod layout;
+mod log_lines;
+mod log_rows;
 mod marks;
 mod message;
 mod model;

@@ -1,16 +1,23 @@
 //! All that the screen depends on. A screen can be made from this alone, so widgets remember nothing and any moment can
 //! be drawn again. Changed by `update` only; `view` reads it.
 
-use super::gates::{FormState, GatesState};
+use super::{
+    gates::{FormState, GatesState},
+    log_lines::LogLines,
+    log_rows::LogRow,
+};
 use crate::{
-    base::{RunId, StepIx, Timestamp},
+    base::{AttemptId, RunId, StepIx, Timestamp},
     console::{
         DagGraph, DagView, Dialog, Field, Glyphs, Intent, Keymap, Layout, Level, Link, Press, Scope, Shown,
     },
     engine::{Actor, Command},
     projection::Board,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 /// A whole console at one moment.
 #[derive(Clone, Debug)]
@@ -37,6 +44,7 @@ pub struct Model {
     pub(super) runs: RunsState,
     pub(super) dag: DagState,
     pub(super) gates: GatesState,
+    pub(super) logs: LogsState,
     pub(super) overlay: Option<Overlay>,
     pub(super) prompt: Option<Prompt>,
     pub(super) toasts: Vec<Toast>,
@@ -103,11 +111,13 @@ pub enum View {
     Dag,
     /// What waits for people.
     Gates,
+    /// What steps wrote.
+    Logs,
 }
 
 impl View {
     /// Every view of this release, in the order of the header.
-    pub const ALL: &'static [Self] = &[Self::Runs, Self::Dag, Self::Gates];
+    pub const ALL: &'static [Self] = &[Self::Runs, Self::Dag, Self::Gates, Self::Logs];
 
     /// Its name in the header.
     pub const fn name(self) -> &'static str {
@@ -115,6 +125,7 @@ impl View {
             Self::Runs => "Runs",
             Self::Dag => "DAG",
             Self::Gates => "Gates",
+            Self::Logs => "Logs",
         }
     }
 
@@ -124,6 +135,7 @@ impl View {
             Self::Runs => Intent::ViewRuns,
             Self::Dag => Intent::ViewDag,
             Self::Gates => Intent::ViewGates,
+            Self::Logs => Intent::ViewLogs,
         }
     }
 
@@ -133,6 +145,7 @@ impl View {
             Self::Runs => Scope::Runs,
             Self::Dag => Scope::Dag,
             Self::Gates => Scope::Gates,
+            Self::Logs => Scope::Logs,
         }
     }
 }
@@ -205,6 +218,71 @@ pub(super) struct DagState {
     pub map_hidden: bool,
     /// The picture of the last board, made by `update` so that `draw` only paints.
     pub picture: Option<Arc<Picture>>,
+}
+
+/// What the view of output remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LogsState {
+    pub run: Option<RunId>,
+    /// The step or frame whose output is looked at; nothing means the whole run.
+    pub step: Option<StepIx>,
+    /// The call that is looked at; nothing means the last one.
+    pub call: Option<u32>,
+    pub lines: LogLines,
+    pub reading: Reading,
+    /// The number of the line under the cursor.
+    pub cursor: u64,
+    /// The first line that is seen, and how many of its rows are not.
+    pub top: u64,
+    pub skip: usize,
+    /// Cells scrolled out at the left.
+    pub left: usize,
+    /// Whether the newest line is kept in view.
+    pub follow: bool,
+    pub wrap: bool,
+    /// Where the lines ended when they were no longer followed.
+    pub seen: u64,
+    /// What is seen, made by `update` so that `draw` only paints.
+    pub rows: Vec<LogRow>,
+}
+
+/// What of the output was read, and what is to be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reading {
+    /// What the lines are of: run, step, call.
+    pub of: Option<(RunId, Option<StepIx>, Option<u32>)>,
+    /// Calls that were begun or wait to be.
+    pub known: BTreeSet<AttemptId>,
+    /// Calls that wait to be read, in this order.
+    pub queue: VecDeque<AttemptId>,
+    /// Calls that had ended when they were read last.
+    pub ended: BTreeSet<AttemptId>,
+    /// The question that has not been answered.
+    pub asked: Option<Question>,
+    /// When a running call was asked for more without being told that there is.
+    pub polled_at: Timestamp,
+    /// Why something could not be read.
+    pub missing: Option<String>,
+}
+
+/// What of an output was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question {
+    pub request: u64,
+    pub attempt: AttemptId,
+    pub part: LogPart,
+}
+
+/// Which part of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogPart {
+    /// Its last lines, or all from its begin on: nothing was read before.
+    Last,
+    Begin,
+    /// What stands before, from this byte on.
+    Before(u64),
+    /// What follows.
+    After,
 }
 
 /// A run's graph, folded and laid out.
@@ -378,6 +456,7 @@ impl Model {
             runs: RunsState::default(),
             dag: DagState { follow: true, ..DagState::default() },
             gates: GatesState::default(),
+            logs: LogsState { follow: true, ..LogsState::default() },
             overlay: None,
             prompt: None,
             toasts: Vec::new(),
@@ -436,6 +515,7 @@ impl Model {
             View::Runs => self.runs.selected,
             View::Dag => self.dag.run,
             View::Gates => self.gates.selected.map(|(_, run, _)| run),
+            View::Logs => self.logs.run,
         }
     }
 
@@ -445,7 +525,13 @@ impl Model {
             View::Runs => None,
             View::Dag => self.dag.view.selected.map(StepIx),
             View::Gates => self.gates.selected.map(|(_, _, step)| step),
+            View::Logs => self.logs.step,
         }
+    }
+
+    /// The run whose output is to be heard as it comes.
+    pub fn listens(&self) -> Option<RunId> {
+        self.logs.run.filter(|_| self.view == View::Logs)
     }
 
     /// Why nothing may be changed from here now.

@@ -10,6 +10,9 @@ mod forming;
 mod gates;
 mod general;
 mod graph;
+mod logs;
+mod logs_read;
+mod logs_rows;
 mod moving;
 mod palette;
 mod popup;
@@ -31,6 +34,9 @@ use crate::{
 use std::sync::Arc;
 
 pub(super) use deciding::{offered as offered_answers, refusal_seen as refusal_of, unseen_after};
+pub(super) use logs::side_top;
+pub(super) use logs_read::{alone, call_of};
+pub(super) use logs_rows::margin;
 pub(super) use palette::rows_of_menu;
 
 /// How long a toast stays.
@@ -57,8 +63,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
         Message::Preview { request, outcome } => asking::previewed(model, request, outcome),
+        Message::Sheet { request, sheet } if logs::awaits(model, request) => logs::read(model, request, sheet),
         Message::Sheet { request, sheet } => gates::arrived(model, request, sheet, &mut wishes),
-        Message::Output { .. } => return wishes,
+        Message::Output { attempt, from, bytes } => logs::hear(model, attempt, from, &bytes),
         Message::Ring => wishes.push(Wish::Bell),
         Message::Drawn(at) => {
             gates::drawn(model, at);
@@ -83,6 +90,7 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     steps::refresh(model);
     gates::refresh(model, wishes);
     forming::refresh(model);
+    logs::refresh(model, wishes);
     palette::refresh(model);
     asking::refresh(model, wishes);
 }
@@ -212,6 +220,7 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
         View::Runs => runs::act(model, intent, count, wishes),
         View::Dag => steps::act(model, intent, count, wishes),
         View::Gates => gates::act(model, intent, count, wishes),
+        View::Logs => logs::act(model, intent, count, wishes),
     }
 }
 

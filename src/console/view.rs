@@ -9,6 +9,7 @@ mod frame;
 mod gates;
 mod gates_side;
 mod help;
+mod logs;
 mod palette;
 mod pieces;
 mod popup;
@@ -40,6 +41,7 @@ pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
         View::Runs => runs::draw(&canvas, buf),
         View::Dag => dag::draw(&canvas, buf),
         View::Gates => gates::draw(&canvas, buf),
+        View::Logs => logs::draw(&canvas, buf),
     }
     status::draw(&canvas, frame.status, buf);
     frame::keys(&canvas, frame.keys, buf);

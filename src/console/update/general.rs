@@ -12,6 +12,8 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::ViewRuns | Intent::CloseView => go(model, View::Runs),
         Intent::ViewDag => go(model, View::Dag),
         Intent::ViewGates => go(model, View::Gates),
+        Intent::ViewLogs => go(model, View::Logs),
+        Intent::Logs => super::logs::open(model),
         Intent::LastView => go(model, model.last_view),
         Intent::Backward => backward(model),
         Intent::Forward => {
@@ -92,7 +94,11 @@ pub(super) fn backward(model: &mut Model) {
 }
 
 pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
-    let field = if kind == PromptKind::Filter { Field::of(&model.runs.filter) } else { Field::default() };
+    let field = match (kind, model.view) {
+        (PromptKind::Filter, View::Logs) => Field::of(&super::logs::filter(model)),
+        (PromptKind::Filter, _) => Field::of(&model.runs.filter),
+        _ => Field::default(),
+    };
     model.prompt = Some(Prompt { kind, field });
 }
 
@@ -146,5 +152,6 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
         View::Runs => super::runs::click(model, row),
         View::Dag => super::steps::click(model, column, row),
         View::Gates => super::gates::click(model, column, row),
+        View::Logs => super::logs::click(model, column, row),
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn refresh(model: &mut Model) {
     match model.view {
         View::Dag => refresh_dag(model),
         View::Runs => refresh_preview(model),
-        View::Gates => {}
+        View::Gates | View::Logs => {}
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
     let text = prompt.field.text().trim().to_owned();
     match prompt.kind {
+        PromptKind::Filter if model.view == View::Logs => super::logs::set_filter(model, &text),
         PromptKind::Filter => model.runs.filter = text,
         PromptKind::Find => {
             model.runs.find = text;
@@ -31,6 +32,7 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
                 View::Runs => runs::find(model, true),
                 View::Dag => steps::find(model, true),
                 View::Gates => {}
+                View::Logs => super::logs::find(model),
             }
         }
         PromptKind::Remark => super::deciding::remark(model, &text, wishes),

@@ -17,7 +17,7 @@ const FIELDS: &[&str] = &["state", "run", "workflow", "by"];
 /// Brings rows, cursor and scroll up to date.
 pub(super) fn refresh(model: &mut Model) {
     // A filter shows what it leaves while it is typed.
-    let typed = model.prompt.as_ref().filter(|it| it.kind == PromptKind::Filter);
+    let typed = model.prompt.as_ref().filter(|it| it.kind == PromptKind::Filter && model.view == View::Runs);
     let query = Query::parse(typed.map_or(&model.runs.filter, |it| it.field.text()), FIELDS);
     let mut rows: Vec<&RunSummary> = model.board.summaries().filter(|it| fits(&query, it)).collect();
     match model.runs.sort {

@@ -5,7 +5,7 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::console::{
-    Hint, Role, fill, layout,
+    Hint, Role, View, fill, layout,
     model::{Danger, PromptKind},
     put, put_right,
 };
@@ -131,6 +131,7 @@ pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let Some(prompt) = &canvas.model.prompt else { return };
     let (lead, hint) = match prompt.kind {
         PromptKind::Find => ("/", "find; n N go on"),
+        PromptKind::Filter if canvas.model.view == View::Logs => ("&", "only lines with this text   ! inverts"),
         PromptKind::Filter => ("&", "state: run: workflow: by:   ! inverts   * any text"),
         PromptKind::Launch => ("run ", "FILE key=value …"),
         PromptKind::Remark => ("say ", "to all who look at this gate"),

@@ -2,6 +2,9 @@
 
 mod fixture;
 mod gates;
+mod logs;
+mod outputs;
+mod pictures;
 mod safety;
 mod screens;
 mod shapes;
@@ -15,6 +18,7 @@ use cuelight::{
     engine::{Channel, Refusal},
 };
 use fixture::{Stage, actor, afternoon};
+use outputs::Outputs;
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::sync::Arc;
 
@@ -22,6 +26,7 @@ use std::sync::Arc;
 struct Console {
     model: Model,
     stage: Stage,
+    outputs: Outputs,
     at: Timestamp,
 }
 
@@ -39,7 +44,8 @@ impl Console {
         let look = LookOfScreen { theme: "dark".to_owned(), glyphs: Glyphs::default() };
         let at = stage.now;
         let model = Model::new(seat, look, Arc::new(Keymap::default()), (width, height), at);
-        let mut console = Self { model, stage, at };
+        let outputs = Outputs::of_afternoon(&stage);
+        let mut console = Self { model, stage, outputs, at };
         console.see();
         console
     }
@@ -61,6 +67,10 @@ impl Console {
                 let outcome: Result<_, Refusal> = self.stage.world.preview((**command).clone(), self.at);
                 let more = update(&mut self.model, Message::Preview { request: *request, outcome });
                 assert!(more.is_empty(), "{more:?}");
+            }
+            if let (Wish::Read { request, want }, Some(_)) = (wish, self.model.listens()) {
+                let sheet = self.outputs.read(want);
+                self.send(Message::Sheet { request: *request, sheet });
             }
         }
         wishes

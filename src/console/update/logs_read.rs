@@ -1,0 +1,222 @@
+//! Reading what steps wrote: which calls, from where, and what to do with what comes. One question at a time, so that
+//! lines of several calls stand in the order in which they were asked for; what comes as it is written goes behind.
+
+use crate::{
+    base::{AttemptId, Span, StepIx, Timestamp},
+    console::{
+        Lookup, Model, Sheet, Wish,
+        log_lines::{Feed, LogLines},
+        model::{LogPart, Question, Reading},
+    },
+    projection::{AttemptView, RunView},
+};
+
+/// Lines asked for at first of a call that is looked at alone, and of each in a whole run.
+const LAST_LINES: (u32, u32) = (20_000, 500);
+/// Calls of a whole run that are read; earlier ones have to be opened.
+const CALLS_MAX: usize = 64;
+/// Bytes asked for at once of what stands before.
+const BEFORE_BYTES: u64 = 512 * 1024;
+/// Lines from either end at which more is asked for.
+const MARGIN: u64 = 100;
+/// How often a running call is asked for more when nothing is heard of it.
+const POLL: Span = Span(1_000);
+
+/// Begins anew when something else is looked at, and finds the calls that have not been read.
+pub(super) fn refresh(model: &mut Model) {
+    let Some(run) = model.logs.run.and_then(|it| model.board.run(it)).cloned() else {
+        model.logs.reading.of = None;
+        return;
+    };
+    let calls = calls(model, &run);
+    let call =
+        model.logs.step.filter(|it| is_leaf(&run, *it)).and_then(|_| calls.first().map(|it| it.number));
+    let of = Some((run.id(), model.logs.step, call));
+    if model.logs.reading.of != of {
+        model.logs.reading = Reading { of, ..Reading::default() };
+        clear(model);
+    }
+    let reading = &mut model.logs.reading;
+    for call in calls {
+        if reading.known.insert(call) {
+            reading.queue.push_back(call);
+        }
+    }
+}
+
+/// Asks for what is missing.
+pub(super) fn go_on(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let Some(run) = model.logs.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    if model.frozen.is_none()
+        && model.logs.reading.asked.is_none()
+        && let Some((attempt, part)) = next(model, &run)
+    {
+        ask(model, attempt, part, wishes);
+    }
+}
+
+/// What is read alone, when it is one call.
+pub(in crate::console) fn alone(model: &Model) -> Option<AttemptId> {
+    let (run, step, number) = model.logs.reading.of?;
+    Some(AttemptId { run, step: step?, number: number? })
+}
+
+/// Reads the only call anew, from its begin or from its end.
+pub(super) fn begin_at(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wish>) {
+    clear(model);
+    model.logs.reading.queue.clear();
+    ask(model, attempt, part, wishes);
+}
+
+fn clear(model: &mut Model) {
+    let logs = &mut model.logs;
+    let mut lines = LogLines::default();
+    lines.set_find(logs.lines.find().clone());
+    lines.set_only(logs.lines.only().clone());
+    logs.lines = lines;
+    (logs.cursor, logs.top, logs.skip, logs.left, logs.seen) = (0, 0, 0, 0, 0);
+}
+
+/// The calls that are looked at: the chosen one of a step, else all, by the time they were started.
+fn calls(model: &Model, run: &RunView) -> Vec<AttemptId> {
+    let id = |step: StepIx, call: &AttemptView| AttemptId { run: run.id(), step, number: call.number };
+    if let Some(step) = model.logs.step.filter(|it| is_leaf(run, *it)) {
+        let calls = run.step(step).map_or(&[][..], |it| it.attempts());
+        let chosen = calls.iter().find(|it| Some(it.number) == model.logs.call).or(calls.last());
+        return chosen.map(|it| id(step, it)).into_iter().collect();
+    }
+    let within = |step: StepIx| model.logs.step.is_none_or(|frame| run.frames_of(step).any(|it| it == frame));
+    let steps = run.steps().filter(|(step, _, view)| view.calls > 0 && within(*step));
+    let mut calls: Vec<(Timestamp, AttemptId)> = steps
+        .flat_map(|(step, _, view)| view.attempts().iter().map(move |it| (it.started_at, id(step, it))))
+        .collect();
+    calls.sort_unstable();
+    let surplus = calls.len().saturating_sub(CALLS_MAX);
+    calls.into_iter().skip(surplus).map(|(_, id)| id).collect()
+}
+
+/// Whether a step holds no others.
+pub(super) fn is_leaf(run: &RunView, step: StepIx) -> bool {
+    run.step(step).is_some_and(|it| it.inside.is_none())
+}
+
+pub(in crate::console) fn call_of(run: &RunView, attempt: AttemptId) -> Option<&AttemptView> {
+    run.step(attempt.step)?.attempts().iter().find(|it| it.number == attempt.number)
+}
+
+/// The next question, the most urgent first.
+fn next(model: &Model, run: &RunView) -> Option<(AttemptId, LogPart)> {
+    let logs = &model.logs;
+    if let Some(attempt) = logs.reading.queue.front() {
+        return Some((*attempt, LogPart::Last));
+    }
+    if let Some(attempt) = alone(model)
+        && let Some(feed) = logs.lines.feed(attempt)
+        && feed.start > 0
+        && !logs.follow
+        && logs.cursor < logs.lines.first() + MARGIN
+    {
+        return Some((attempt, LogPart::Before(feed.start.saturating_sub(BEFORE_BYTES))));
+    }
+    let begun = || logs.reading.known.iter().copied().filter(|it| logs.lines.feed(*it).is_some());
+    let wants_more = logs.follow || !logs.lines.is_full() || logs.cursor + MARGIN >= logs.lines.end();
+    let behind = begun().find(|it| wants_more && logs.lines.feed(*it).is_some_and(Feed::is_behind));
+    let has_ended = |it: &AttemptId| call_of(run, *it).is_some_and(|it| !it.is_running());
+    let ended = || begun().find(|it| has_ended(it) && !logs.reading.ended.contains(it));
+    let running = || {
+        let due = wants_more && model.now.since(logs.reading.polled_at) >= POLL;
+        begun()
+            .filter(|it| due && !has_ended(it))
+            .min_by_key(|it| logs.lines.feed(*it).map(|it| it.polled_at))
+    };
+    behind.or_else(ended).or_else(running).map(|it| (it, LogPart::After))
+}
+
+fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wish>) {
+    let request = model.number();
+    let lines = if alone(model).is_some() { LAST_LINES.0 } else { LAST_LINES.1 };
+    let end = model.logs.lines.feed(attempt).map_or(0, |it| it.end);
+    let want = match part {
+        LogPart::Last => Lookup::Tail { attempt, lines },
+        LogPart::Begin => Lookup::Output { attempt, from: 0 },
+        LogPart::Before(from) => Lookup::Output { attempt, from },
+        LogPart::After => Lookup::Output { attempt, from: end },
+    };
+    let has_ended =
+        model.board.run(attempt.run).and_then(|it| call_of(it, attempt)).is_some_and(|it| !it.is_running());
+    let reading = &mut model.logs.reading;
+    if has_ended && !matches!(part, LogPart::Before(_)) {
+        reading.ended.insert(attempt);
+    }
+    reading.polled_at = model.now;
+    reading.asked = Some(Question { request, attempt, part });
+    model.logs.lines.polled(attempt, model.now);
+    wishes.push(Wish::Read { request, want });
+}
+
+/// What was asked for.
+pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
+    let Some(question) = model.logs.reading.asked.filter(|it| it.request == request) else { return };
+    let logs = &mut model.logs;
+    logs.reading.asked = None;
+    let attempt = question.attempt;
+    // What is looked at stays, unless it is the end that is.
+    let floor = if logs.follow { u64::MAX } else { logs.top.saturating_sub(MARGIN) };
+    logs.reading.queue.retain(|it| *it != attempt);
+    let lines = &mut logs.lines;
+    match (sheet, question.part) {
+        (Sheet::Bytes { from, bytes, total }, LogPart::Last | LogPart::Begin) => {
+            lines.begin(attempt, from);
+            let floor = if question.part == LogPart::Begin { 0 } else { u64::MAX };
+            lines.take(attempt, from, &bytes, floor);
+            lines.knows(attempt, total);
+            logs.seen = lines.end();
+        }
+        (Sheet::Bytes { from, bytes, total }, LogPart::After) => {
+            lines.skip_to(attempt, from);
+            lines.take(attempt, from, &bytes, floor);
+            // An empty page is the end, whatever was heard: some of it may never have reached the disk.
+            let end = lines.feed(attempt).map_or(total, |it| it.end);
+            lines.knows(attempt, if bytes.is_empty() { end } else { total });
+        }
+        (Sheet::Bytes { from, bytes, .. }, LogPart::Before(wanted)) => {
+            put_before(lines, attempt, wanted, (from, &bytes))
+        }
+        (Sheet::Missing(why), _) => {
+            lines.begin(attempt, 0);
+            logs.reading.missing = Some(why);
+        }
+        (Sheet::Events { .. }, _) => {}
+    }
+}
+
+/// Whole lines only, so that what is put before ends where a line begins.
+fn put_before(lines: &mut LogLines, attempt: AttemptId, wanted: u64, (from, bytes): (u64, &[u8])) {
+    let Some(start) = lines.feed(attempt).map(|it| it.start) else { return };
+    if from >= start || bytes.is_empty() {
+        return lines.nothing_before(attempt);
+    }
+    let before = usize::try_from(start - from).unwrap_or(usize::MAX).min(bytes.len());
+    if from + (before as u64) < start {
+        // What lies between is gone; the part that was read ends at the hole.
+        return lines.nothing_before(attempt);
+    }
+    let is_cut = from > 0 && from == wanted;
+    let first = bytes[..before].iter().position(|byte| *byte == b'\n').filter(|it| is_cut && it + 1 < before);
+    let skipped = first.map_or(0, |it| it + 1);
+    lines.put_before(attempt, from + skipped as u64, &bytes[skipped..before]);
+}
+
+/// Output as it comes.
+pub(super) fn hear(model: &mut Model, attempt: AttemptId, from: u64, bytes: &[u8]) {
+    let logs = &mut model.logs;
+    let room = logs.follow || !logs.lines.is_full();
+    if model.frozen.is_none() && room {
+        let floor = if logs.follow { u64::MAX } else { 0 };
+        logs.lines.take(attempt, from, bytes, floor);
+    } else {
+        let total = from + bytes.len() as u64;
+        let known = logs.lines.feed(attempt).map_or(0, |it| it.total);
+        logs.lines.knows(attempt, total.max(known));
+    }
+}

@@ -1,0 +1,309 @@
+//! Logs: what steps wrote. One pane of lines with a note under it; on wide screens the steps of the run beside it.
+
+use super::{
+    Canvas,
+    pieces::{Pieces, put_pieces, width_of},
+    popup::select_row,
+    status::plural,
+};
+use crate::{
+    base::{AttemptId, StepIx, safe_text},
+    console::{
+        Intent, Mark, Role, layout,
+        log_lines::LogLine,
+        log_rows::{Ink, LogRow, bytes_word},
+        marks::{mark_of_run, mark_of_step},
+        pane, put, put_right,
+        update::{alone, call_of, margin, side_top},
+    },
+    engine::{Purpose, StepState},
+    projection::{RunView, StepView, why},
+};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+    let model = canvas.model;
+    let places = layout::logs(model.size);
+    let run = model.logs.run.and_then(|it| model.board.run(it)).map(|it| &**it);
+    let (what, count) = run.map_or_else(|| ("Logs".to_owned(), String::new()), |run| titles(canvas, run));
+    if places.boxed {
+        pane(buf, places.pane, &what, &count, canvas.pane(true));
+    } else {
+        let area = places.pane;
+        let room = usize::from(area.width).saturating_sub(count.chars().count() + 4);
+        put(buf, area, area.x + 1, area.y, &canvas.glyphs.fit(&what, room), canvas.style(Role::Title));
+        put_right(buf, area, area.right().saturating_sub(1), area.y, &count, canvas.style(Role::Muted));
+    }
+    if let (Some(area), Some(run)) = (places.side, run) {
+        side(canvas, run, area, buf);
+    } else if let Some(area) = places.side {
+        pane(buf, area, "steps", "", canvas.pane(false));
+    }
+    let lines = places.lines;
+    if model.logs.rows.is_empty() {
+        nothing(canvas, run, lines, buf);
+    } else {
+        for (row, y) in model.logs.rows.iter().zip(lines.y..lines.bottom()) {
+            line(canvas, run, row, Rect { y, height: 1, ..lines }, buf);
+        }
+        scroll_bar(canvas, lines, buf);
+    }
+    note(canvas, places.note, buf);
+}
+
+/// What is looked at, and how much of it there is.
+fn titles(canvas: &Canvas<'_>, run: &RunView) -> (String, String) {
+    let (logs, glyphs) = (&canvas.model.logs, canvas.glyphs);
+    let mut what = format!("{} {}", run.id(), safe_text(&run.summary.workflow));
+    if let Some(step) = logs.step {
+        what = format!("{what}  {}", safe_text(&run.step_id(step)));
+    } else {
+        what.push_str("  all steps");
+    }
+    if let Some(attempt) = alone(canvas.model) {
+        what = format!("{what}  {}", call_words(canvas, run, attempt));
+    }
+    let (len, shown) = (logs.lines.len(), logs.lines.shown());
+    let mut count = match (len, shown) {
+        (0, _) => String::new(),
+        (len, shown) if len == shown => format!("{len} {}", plural(len, "line", "lines")),
+        (len, shown) => format!("{shown} of {len} lines"),
+    };
+    let only = logs.lines.only();
+    if !only.is_empty() {
+        count = format!("&{}  {count}", safe_text(&glyphs.fit(&only.typed(), 20)));
+    }
+    let find = logs.lines.find();
+    if !find.is_empty() {
+        let (rank, hits) = logs.lines.rank(logs.cursor);
+        let places = if hits == 0 { "not found".to_owned() } else { format!("{rank} of {hits}") };
+        count = format!("/{}/ {places}  {count}", safe_text(&glyphs.fit(&find.text, 20)));
+    }
+    (what, count)
+}
+
+/// `call 2 of 3  exit 1  ran 12s`: only what is known.
+fn call_words(canvas: &Canvas<'_>, run: &RunView, attempt: AttemptId) -> String {
+    let calls = run.step(attempt.step).map_or(0, |it| it.attempts().len());
+    let Some(call) = call_of(run, attempt) else { return String::new() };
+    let mut words = if calls > 1 { format!("call {} of {calls}  ", call.number) } else { String::new() };
+    words.push_str(match call.purpose {
+        Purpose::Step => "",
+        Purpose::Fallback(_) => "fallback  ",
+        Purpose::Check => "check  ",
+        Purpose::Undo => "undo  ",
+    });
+    words.push_str(&match (call.is_running(), call.exit_code) {
+        (true, _) => format!("since {}", call.started_at.clock()),
+        (false, Some(code)) => format!("exit {code}  ran {}", call.ran_for),
+        (false, None) if call.lost.is_some() => "nobody knows how it ended".to_owned(),
+        (false, None) => format!("ended {}", call.ended_at.unwrap_or(canvas.model.now).clock()),
+    });
+    words
+}
+
+/// Why there is nothing, in words.
+fn nothing(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buffer) {
+    let model = canvas.model;
+    let logs = &model.logs;
+    let key = |intent| model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();
+    let text = match (run, logs.run) {
+        (None, None) => format!("no run is selected; {} lists them", key(Intent::ViewRuns)),
+        (None, Some(id)) => {
+            format!("the steps of {id} are no longer in memory; `cuelight logs {id}` prints what they wrote")
+        }
+        (Some(_), _) if logs.reading.missing.is_some() => logs.reading.missing.clone().unwrap_or_default(),
+        (Some(_), _) if logs.lines.len() > 0 => {
+            format!("no line fits `{}`; {} shows all again", logs.lines.only().typed(), key(Intent::Escape))
+        }
+        (Some(_), _) if logs.reading.asked.is_some() => "reading".to_owned(),
+        (Some(run), _) => match logs.step.and_then(|it| Some((it, run.step(it)?))) {
+            Some((step, view)) => nothing_of_step(canvas, run, step, view),
+            None => "nothing written yet".to_owned(),
+        },
+    };
+    let room = usize::from(area.width.saturating_sub(2));
+    for (line, y) in super::pieces::wrapped(&safe_text(&text), room.max(1)).iter().zip(area.y..area.bottom())
+    {
+        put(buf, area, area.x + 1, y, line, canvas.style(Role::Muted));
+    }
+}
+
+fn nothing_of_step(canvas: &Canvas<'_>, run: &RunView, step: StepIx, view: &StepView) -> String {
+    let model = canvas.model;
+    let reason =
+        || why(&model.board, run, step, model.now).into_iter().next().map_or_else(String::new, |it| it.text);
+    match view.state {
+        _ if view.attempts().last().is_some_and(|it| it.is_running()) => "nothing written yet".to_owned(),
+        _ if !view.attempts().is_empty() => "it wrote nothing".to_owned(),
+        StepState::Pending | StepState::Ready | StepState::Waiting => {
+            format!("this step has not started: {}", reason())
+        }
+        _ if view.inside.is_some() => "nothing written yet".to_owned(),
+        _ => format!("this step made no call: {}", reason()),
+    }
+}
+
+fn line(canvas: &Canvas<'_>, run: Option<&RunView>, row: &LogRow, area: Rect, buf: &mut Buffer) {
+    let logs = &canvas.model.logs;
+    let Some(line) = logs.lines.line(row.line) else { return };
+    let is_cursor = row.line == logs.cursor;
+    let base = select_row(canvas, area, is_cursor, buf);
+    let margin = margin(canvas.model);
+    if is_cursor {
+        put(
+            buf,
+            area,
+            area.x,
+            area.y,
+            canvas.glyphs.pick("▌", ">"),
+            base.patch(canvas.style(Role::BorderFocus)),
+        );
+    }
+    if margin > 1 {
+        name(canvas, run, (row, line), Rect { x: area.x + 1, width: margin - 1, ..area }, base, buf);
+    }
+    let text = Rect { x: area.x + margin, width: area.width.saturating_sub(margin + 2), ..area };
+    let mut x = text.x;
+    for stroke in &row.strokes {
+        let style = match stroke.ink {
+            Ink::Plain => canvas.style(Role::Text),
+            Ink::Odd => canvas.style(Role::Warn),
+            Ink::Match => canvas.style(Role::Match),
+            Ink::Note => canvas.style(Role::Muted),
+        };
+        x = put(buf, text, x, text.y, &stroke.text, base.patch(style));
+    }
+    if row.cut {
+        let sign = canvas.glyphs.ellipsis().to_string();
+        put(buf, area, text.right(), area.y, &sign, base.patch(canvas.style(Role::Muted)));
+    }
+}
+
+/// The step that wrote a line, at the first of its rows.
+fn name(
+    canvas: &Canvas<'_>,
+    run: Option<&RunView>,
+    (row, line): (&LogRow, &LogLine),
+    area: Rect,
+    base: Style,
+    buf: &mut Buffer,
+) {
+    let muted = base.patch(canvas.style(Role::Muted));
+    if !row.begins || line.goes_on {
+        put(buf, area, area.right().saturating_sub(2), area.y, canvas.glyphs.pick("┊", ":"), muted);
+        return;
+    }
+    let Some((attempt, run)) = canvas.model.logs.lines.attempt_of(line).zip(run) else { return };
+    let mark = run
+        .step(attempt.step)
+        .map_or(Mark::Todo, |it| mark_of_step(it, &canvas.model.board, canvas.model.now));
+    let calls = run.step(attempt.step).map_or(0, |it| it.attempts().len());
+    let call = if calls > 1 { format!(" {}/{calls}", attempt.number) } else { String::new() };
+    let room = usize::from(area.width).saturating_sub(2 + call.len());
+    let id = canvas.glyphs.fit(&safe_text(&run.step_id(attempt.step)), room);
+    let pieces: Pieces = vec![(id, base.patch(canvas.style(mark.role()))), (call, muted)];
+    put_pieces(buf, area, (area.x, area.y), &pieces, canvas.glyphs);
+}
+
+/// Where in the lines the screen is.
+fn scroll_bar(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let logs = &canvas.model.logs;
+    let (Some(first), Some(last)) = (logs.rows.first(), logs.rows.last()) else { return };
+    let all = (logs.lines.end() - logs.lines.first()).max(1);
+    let height = u64::from(area.height);
+    if last.line - first.line + 1 >= all && logs.skip == 0 {
+        return;
+    }
+    let place = |line: u64| (line - logs.lines.first()) * height / all;
+    let (from, to) = (place(first.line), place(last.line));
+    for (row, y) in (0..height).zip(area.y..area.bottom()) {
+        let is_thumb = (from..=to).contains(&row);
+        let sign = if is_thumb { canvas.glyphs.pick("█", "#") } else { canvas.glyphs.pick("┆", ":") };
+        put(buf, area, area.right().saturating_sub(1), y, sign, canvas.style(Role::Border));
+    }
+}
+
+/// `─── follow ─── line 12 of 48 ───`: whether the end is kept in view, what is below, and where the cursor is.
+fn note(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let (model, logs) = (canvas.model, &canvas.model.logs);
+    let dash = canvas.glyphs.pick("─", "-");
+    for x in area.x..area.right() {
+        put(buf, area, x, area.y, dash, canvas.style(Role::Border));
+    }
+    let key = model.keys.keys_of(model.view.scope(), Intent::Follow).unwrap_or_default();
+    let new = logs.lines.end().saturating_sub(logs.seen);
+    let (text, role) = match () {
+        () if model.frozen.is_some() => ("frozen".to_owned(), Role::History),
+        () if logs.follow => ("follow".to_owned(), Role::Ok),
+        () if new > 0 => {
+            let new = usize::try_from(new).unwrap_or(usize::MAX);
+            (format!("{new} new {} below, press {key}", plural(new, "line", "lines")), Role::Warn)
+        }
+        () => (format!("follow off, {key} follows"), Role::Muted),
+    };
+    let more = alone(model).and_then(|it| logs.lines.feed(it)).filter(|it| it.is_behind());
+    let mut left: Pieces = vec![(format!(" {text} "), canvas.style(role))];
+    if let Some(feed) = more.filter(|_| !logs.follow) {
+        left.push((format!(" {} more below ", bytes_word(feed.total - feed.end)), canvas.style(Role::Muted)));
+    }
+    if logs.wrap {
+        left.push((" wrap ".to_owned(), canvas.style(Role::Muted)));
+    } else if logs.left > 0 {
+        left.push((format!(" from column {} ", logs.left + 1), canvas.style(Role::Muted)));
+    }
+    put_pieces(buf, area, (area.x + 3, area.y), &left, canvas.glyphs);
+    let right = format!(" {} ", place_words(canvas));
+    let room = usize::from(area.width).saturating_sub(width_of(&left) + 8);
+    if right.len() <= room && logs.lines.len() > 0 {
+        put_right(buf, area, area.right().saturating_sub(3), area.y, &right, canvas.style(Role::Muted));
+    }
+}
+
+/// Where the cursor is: a line when all before it is held, else a share of the bytes.
+fn place_words(canvas: &Canvas<'_>) -> String {
+    let (model, lines) = (canvas.model, &canvas.model.logs.lines);
+    let feed = alone(model).and_then(|it| lines.feed(it));
+    let from = lines.line(model.logs.cursor).map_or(0, |it| it.from);
+    let is_gap = lines.line(lines.first()).is_some_and(|it| it.gap.is_some());
+    match feed {
+        Some(feed) if feed.start > 0 || feed.is_behind() || is_gap => {
+            let share = u128::from(from) * 100 / u128::from(feed.total.max(1));
+            format!("{share}% of {}", bytes_word(feed.total))
+        }
+        _ => format!("line {} of {}", model.logs.cursor.saturating_sub(lines.first()) + 1, lines.len()),
+    }
+}
+
+/// The steps of the run with their signs; only those that are seen are looked at.
+fn side(canvas: &Canvas<'_>, run: &RunView, area: Rect, buf: &mut Buffer) {
+    let model = canvas.model;
+    let keys = [Intent::NextStep, Intent::PreviousStep];
+    let keys: Vec<String> =
+        keys.iter().filter_map(|it| model.keys.keys_of(model.view.scope(), *it)).collect();
+    let inside = pane(buf, area, "steps", &format!("{} step", keys.join(" ")), canvas.pane(false));
+    let top = side_top(model, inside.height);
+    for (place, y) in (top..=run.len()).zip(inside.y..inside.bottom()) {
+        let row = Rect { y, height: 1, ..inside };
+        let step = place.checked_sub(1).map(StepIx::from_index);
+        let base = select_row(canvas, row, step == model.logs.step, buf);
+        let (mark, depth, name, calls) =
+            match step.and_then(|it| Some((it, run.plan_step(it)?, run.step(it)?))) {
+                Some((step, plan, view)) => {
+                    let mark = mark_of_step(view, &model.board, model.now);
+                    (mark, 1 + run.frames_of(step).count().min(4), safe_text(&plan.id), view.calls)
+                }
+                None => (mark_of_run(&run.summary), 0, "all steps".to_owned(), 0),
+            };
+        let calls = if calls > 1 { format!("{calls} calls") } else { String::new() };
+        let indent = " ".repeat(depth);
+        let room = usize::from(inside.width).saturating_sub(depth + 3 + calls.len() + 1);
+        let line: Pieces = vec![
+            (indent, base),
+            (format!("{} ", mark.sign(canvas.glyphs)), base.patch(mark.style(canvas.theme))),
+            (canvas.glyphs.fit(&name, room), base.patch(canvas.style(Role::Text))),
+        ];
+        put_pieces(buf, row, (row.x, y), &line, canvas.glyphs);
+        put_right(buf, row, row.right().saturating_sub(1), y, &calls, base.patch(canvas.style(Role::Muted)));
+    }
+}
