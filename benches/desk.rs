@@ -47,7 +47,7 @@ async fn main() {
     serve_socket(&socket, engine.desk(), Arc::new(People::default()), tasks, closing.clone())
         .expect("it listens");
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
-    let far = RemoteDesk::attach(&socket, &tasks, closing.clone()).await.expect("a seat");
+    let far = RemoteDesk::attach(&socket, Channel::Command, &tasks, closing.clone()).await.expect("a seat");
     decided("through the socket", &far).await;
     wide(&near).await;
     closing.cancel();

@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{
     base::{RunId, Seq},
-    engine::{Command, Event, Refusal},
+    engine::{Channel, Command, Event, Refusal},
     projection::Board,
     runtime::{
         Boards, Desk, LaunchRequest, Page, Reply, Request, Seen, Signal, Signals, Tasks, Trouble, Want, past,
     },
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -61,18 +61,25 @@ enum Post {
 }
 
 impl RemoteDesk {
-    /// Attaches to the engine that listens at `path`, and returns when all that has happened so far can be seen.
+    /// Attaches to the engine that listens at `path`, as a console or as a command, and returns when all that has
+    /// happened so far can be seen.
     ///
     /// # Errors
     /// When nobody listens there, or we may not attach.
-    pub async fn attach(path: &Path, tasks: &Tasks, closing: CancellationToken) -> Result<Self, String> {
-        let (line, welcome) = call(path, Seq(0), tasks, &closing).await?;
+    pub async fn attach(
+        path: &Path,
+        seat: Channel,
+        tasks: &Tasks,
+        closing: CancellationToken,
+    ) -> Result<Self, String> {
+        let (line, welcome) = call(path, seat, Seq(0), tasks, &closing).await?;
         let (questions, posts) = mpsc::channel(QUESTIONS_MAX);
         let (seen, boards) = watch::channel(Seen::default());
         let (ring, _) = broadcast::channel(SIGNALS_MAX);
         let desk = Self { questions, boards, ring: ring.clone() };
         let keeper = Keeper {
             path: path.to_owned(),
+            channel: seat,
             tasks: tasks.clone(),
             closing,
             posts,
@@ -84,6 +91,8 @@ impl RemoteDesk {
             open: BTreeMap::new(),
             held: Vec::new(),
             followed: Vec::new(),
+            late: VecDeque::new(),
+            recall: None,
         };
         tasks.spawn(keeper.keep(line));
         let mut boards = desk.boards();
@@ -181,6 +190,7 @@ struct Welcome {
 /// Opens a line and greets.
 async fn call(
     path: &Path,
+    seat: Channel,
     after: Seq,
     tasks: &Tasks,
     closing: &CancellationToken,
@@ -190,7 +200,12 @@ async fn call(
     let stream = UnixStream::connect(short).await;
     let stream = stream.map_err(|error| said(format!("{error}; start an engine with `cuelight serve`")))?;
     let mut line = Line::new(stream, tasks, closing);
-    let hello = Ask::Hello { version: VERSION, program: env!("CARGO_PKG_VERSION").to_owned(), after };
+    let hello = Ask::Hello {
+        version: VERSION,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        seat: Some(seat),
+        after,
+    };
     drop(line.outgoing.send(hello).await);
     match timeout(WELCOME_MAX, line.incoming.recv()).await {
         Ok(Some(Tell::Welcome { instance, seq, .. })) => Ok((line, Welcome { instance, seq })),
@@ -206,9 +221,13 @@ struct Open {
     reply: oneshot::Sender<Answer>,
 }
 
+/// What was told makes no sense: the line is not to be trusted.
+struct Nonsense;
+
 /// The task that has the line, and folds what comes through it.
 struct Keeper {
     path: PathBuf,
+    channel: Channel,
     tasks: Tasks,
     closing: CancellationToken,
     posts: mpsc::Receiver<Post>,
@@ -221,8 +240,20 @@ struct Keeper {
     /// Answers that speak of events we have not been told yet.
     held: Vec<(Seq, Answer, oneshot::Sender<Answer>)>,
     followed: Vec<RunId>,
+    /// Told, and not folded yet: before them a run has to be taken back of which only the summary was kept.
+    late: VecDeque<(Seq, Event)>,
+    recall: Option<Recall>,
 }
 
+/// The history of one run, asked for page by page.
+struct Recall {
+    run: RunId,
+    number: u64,
+    board: Board,
+}
+
+/// Events of a run that are asked for at once.
+const RECALLED_EVENTS: u32 = 512;
 /// Runs whose output is asked for again on a new line.
 const FOLLOWED_MAX: usize = 8;
 
@@ -249,6 +280,9 @@ impl Keeper {
         for run in self.followed.clone() {
             drop(line.outgoing.send(Ask::Follow { run }).await);
         }
+        // What was told over the line before is told again.
+        self.late.clear();
+        self.recall = None;
         for (number, open) in &self.open {
             let ask = Ask::Question { number: *number, question: open.question.clone() };
             drop(line.outgoing.send(ask).await);
@@ -256,7 +290,11 @@ impl Keeper {
         loop {
             let sent = tokio::select! {
                 told = line.incoming.recv() => match told {
-                    Some(tell) => self.take(tell),
+                    Some(tell) => match self.take(tell) {
+                        Ok(None) => true,
+                        Ok(Some(ask)) => line.outgoing.send(ask).await.is_ok(),
+                        Err(Nonsense) => false,
+                    },
                     None => return true,
                 },
                 post = self.posts.recv() => match post {
@@ -294,32 +332,75 @@ impl Keeper {
         }
     }
 
-    /// Takes what was told; false when it makes no sense, and the line is not to be trusted.
-    fn take(&mut self, tell: Tell) -> bool {
+    /// Takes what was told; what has to be asked because of it comes back.
+    fn take(&mut self, tell: Tell) -> Result<Option<Ask>, Nonsense> {
         match tell {
-            Tell::Welcome { .. } | Tell::Wrong(_) => return false,
+            Tell::Welcome { .. } | Tell::Wrong(_) => return Err(Nonsense),
             Tell::Trouble(trouble) => self.seen.send_modify(|seen| seen.trouble = trouble),
             // An error means that nobody listens.
             Tell::Signal(signal) => drop(self.ring.send(Arc::new(signal))),
             Tell::Events(events) => {
-                for (seq, event) in &events {
-                    if seq.0 != self.board.seq.0 + 1 {
-                        return false;
-                    }
-                    Arc::make_mut(&mut self.board).apply(*seq, event);
-                }
-                let board = Arc::clone(&self.board);
-                self.seen.send_modify(|seen| seen.board = board);
-                self.release();
+                self.late.extend(events);
+                return self.fold();
             }
             Tell::Answer { number, answer } => {
+                if let Some(recall) = self.recall.take_if(|it| it.number == number) {
+                    return self.recalled(recall, answer);
+                }
                 if let Some(open) = self.open.remove(&number) {
                     self.held.push((recorded_at(&answer), answer, open.reply));
                     self.release();
                 }
             }
         }
-        true
+        Ok(None)
+    }
+
+    /// Folds what was told, up to an event about a run that has to be taken back first.
+    fn fold(&mut self) -> Result<Option<Ask>, Nonsense> {
+        let mut asks = None;
+        while self.recall.is_none()
+            && let Some((seq, event)) = self.late.pop_front()
+        {
+            if seq.0 != self.board.seq.0 + 1 {
+                return Err(Nonsense);
+            }
+            if let Some(run) = self.board.forgotten(&event) {
+                self.late.push_front((seq, event));
+                asks = Some(self.recall_from(run, Seq(0), Board::default()));
+            } else {
+                Arc::make_mut(&mut self.board).apply(seq, &event);
+            }
+        }
+        let board = Arc::clone(&self.board);
+        self.seen.send_modify(|seen| seen.board = board);
+        self.release();
+        Ok(asks)
+    }
+
+    fn recall_from(&mut self, run: RunId, after: Seq, board: Board) -> Ask {
+        self.number += 1;
+        self.recall = Some(Recall { run, number: self.number, board });
+        let want = Want::Events { run: Some(run), after, limit: RECALLED_EVENTS };
+        Ask::Question { number: self.number, question: Question::Read(want) }
+    }
+
+    /// One page of the history of a run; when it has come as far as we have, the run is whole again.
+    fn recalled(&mut self, recall: Recall, answer: Answer) -> Result<Option<Ask>, Nonsense> {
+        let Recall { run, mut board, .. } = recall;
+        let Answer::Page(Page::Events { events, more }) = answer else { return Err(Nonsense) };
+        let known = self.board.seq;
+        for (seq, event) in events.iter().filter(|(seq, _)| *seq <= known) {
+            board.apply(*seq, event);
+        }
+        match events.last() {
+            Some((last, _)) if more && *last < known => Ok(Some(self.recall_from(run, *last, board))),
+            _ => {
+                let whole = board.run(run).cloned().ok_or(Nonsense)?;
+                Arc::make_mut(&mut self.board).remember(whole);
+                self.fold()
+            }
+        }
     }
 
     /// An answer comes out when the board shows what it speaks of.
@@ -342,7 +423,7 @@ impl Keeper {
         loop {
             sleep(pause).await;
             pause = (pause * 2).min(RETRY_MAX);
-            match call(&self.path, self.board.seq, &self.tasks, &self.closing).await {
+            match call(&self.path, self.channel, self.board.seq, &self.tasks, &self.closing).await {
                 Err(why) => self.seen.send_modify(|seen| seen.trouble = Some(Trouble::Lost(why))),
                 Ok((line, welcome)) => {
                     if welcome.instance != self.instance {

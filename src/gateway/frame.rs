@@ -5,7 +5,7 @@
 
 use crate::{
     base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, FRAME_BYTES_MAX, RunId, Seq, is_nested_beyond},
-    engine::{Command, Event, Refusal},
+    engine::{Channel, Command, Event, Refusal},
     runtime::{LaunchRequest, Page, Reply, Request, Signal, Trouble, Want},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -25,8 +25,14 @@ const MORE: u8 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Ask {
-    /// The first word; events after this one are wanted.
-    Hello { version: u32, program: String, after: Seq },
+    /// The first word: which kind of seat this is; events after this one are wanted.
+    Hello {
+        version: u32,
+        program: String,
+        #[serde(default)]
+        seat: Option<Channel>,
+        after: Seq,
+    },
     /// Something that gets one answer with the same number.
     Question { number: u64, question: Question },
     /// Output of this run is of interest, too.

@@ -21,7 +21,7 @@ const QUEUE_MAX: usize = 64;
 /// A peer that takes nothing for so long is gone.
 const WRITE_MAX: Duration = Duration::from_secs(30);
 /// When we go, what is still to be said has so long to go out: the answer to who ended the last run, say.
-const FAREWELL_MAX: Duration = Duration::from_secs(1);
+pub(super) const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// One end of a socket: `I` comes in, `O` goes out. Both tasks end when it is dropped; what was sent goes out first.
 pub(super) struct Line<I, O> {

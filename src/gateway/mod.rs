@@ -11,4 +11,4 @@ mod socket;
 
 pub use any_desk::AnyDesk;
 pub use attach::RemoteDesk;
-pub use socket::{admit, serve_socket};
+pub use socket::{Seats, admit, serve_socket};

@@ -5,10 +5,11 @@
 
 use super::{
     frame::{Answer, Ask, Question, Tell, VERSION},
-    line::Line,
+    line::{FAREWELL_MAX, Line},
 };
 use crate::{
     base::{RunId, Seq},
+    engine::{Actor, Channel},
     runtime::{Desk, LocalDesk, Page, Signal, Signals, Tasks, Want},
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 /// The first word has to come within this time.
 const HELLO_MAX: Duration = Duration::from_secs(5);
 /// Questions of one seat that are being answered at once.
-const QUESTIONS_MAX: usize = 32;
+const QUESTIONS_MAX: u32 = 32;
 /// Runs of which one seat gets the output.
 const FOLLOWED_MAX: usize = 8;
 /// Events in one message.
@@ -49,7 +50,8 @@ impl Seat {
     /// Until the other side goes, or the engine.
     pub(super) async fn serve(mut self) {
         let hello = timeout(HELLO_MAX, self.line.incoming.recv()).await.ok().flatten();
-        let Some(Ask::Hello { version, after, .. }) = hello else { return };
+        let Some(Ask::Hello { version, seat, after, .. }) = hello else { return };
+        self.desk = self.desk.with_actor(Actor { channel: door(seat), ..self.desk.actor().clone() });
         let seq = self.desk.boards().borrow().board.seq;
         let program = env!("CARGO_PKG_VERSION").to_owned();
         let welcome = if version != VERSION {
@@ -66,32 +68,41 @@ impl Seat {
         if self.line.outgoing.send(welcome).await.is_err() || refused {
             return;
         }
-        let gone = self.closing.child_token();
-        let telling = tell_events(self.desk.clone(), self.line.outgoing.clone(), after);
+        let (gone, leaving) = (CancellationToken::new(), CancellationToken::new());
+        let telling = tell_events(self.desk.clone(), self.line.outgoing.clone(), after, leaving.clone());
         let stop = gone.clone();
-        self.tasks.spawn(async move {
+        let telling = self.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = telling => stop.cancel(),
             }
         });
-        self.listen(&gone).await;
+        let pending = self.listen(&gone).await;
+        // Whoever has asked gets the answer, and what it speaks of, before we go.
+        let farewell = async {
+            drop(pending.acquire_many(QUESTIONS_MAX).await);
+            leaving.cancel();
+            drop(telling.await);
+        };
+        drop(timeout(FAREWELL_MAX, farewell).await);
         gone.cancel();
     }
 
-    async fn listen(&mut self, gone: &CancellationToken) {
-        let free = Arc::new(Semaphore::new(QUESTIONS_MAX));
+    /// Takes what is asked until one of the two sides goes; gives back what tells that all is answered.
+    async fn listen(&mut self, gone: &CancellationToken) -> Arc<Semaphore> {
+        let free = Arc::new(Semaphore::new(QUESTIONS_MAX as usize));
         let mut rings = self.desk.signals(None);
         let mut followed: VecDeque<(RunId, CancellationToken)> = VecDeque::new();
         loop {
             tokio::select! {
-                () = gone.cancelled() => return,
+                () = gone.cancelled() => return free,
+                () = self.closing.cancelled() => return free,
                 ring = rings.next() => {
-                    let Some(ring) = ring else { return };
+                    let Some(ring) = ring else { return free };
                     drop(self.line.outgoing.try_send(Tell::Signal(Signal::clone(&ring))));
                 }
                 ask = self.line.incoming.recv() => match ask {
-                    None | Some(Ask::Hello { .. }) => return,
+                    None | Some(Ask::Hello { .. }) => return free,
                     Some(Ask::Follow { run }) => {
                         if followed.iter().all(|(it, _)| *it != run) {
                             let stop = gone.child_token();
@@ -104,7 +115,7 @@ impl Seat {
                         }
                     }
                     Some(Ask::Question { number, question }) => {
-                        let Ok(turn) = free.clone().acquire_owned().await else { return };
+                        let Ok(turn) = free.clone().acquire_owned().await else { return free };
                         let (desk, outgoing) = (self.desk.clone(), self.line.outgoing.clone());
                         // Not cut off when the engine goes: whoever has asked is answered, also by a no.
                         self.tasks.spawn(async move {
@@ -117,6 +128,12 @@ impl Seat {
             }
         }
     }
+}
+
+/// What a seat says it is, as far as it may: a window to take an approval back is for people who look at a screen. It
+/// grants nothing; who they are is known from the kernel.
+fn door(seat: Option<Channel>) -> Channel {
+    seat.filter(|it| matches!(it, Channel::Console | Channel::Command)).unwrap_or(Channel::Socket)
 }
 
 async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
@@ -138,11 +155,17 @@ async fn answer(desk: &LocalDesk, question: Question) -> Answer {
     }
 }
 
-/// Everything after `sent`, for ever; ends when the line does.
-async fn tell_events(desk: LocalDesk, outgoing: mpsc::Sender<Tell>, mut sent: Seq) {
+/// Everything after `sent`, until it is time to leave; ends when the line does.
+async fn tell_events(
+    desk: LocalDesk,
+    outgoing: mpsc::Sender<Tell>,
+    mut sent: Seq,
+    leaving: CancellationToken,
+) {
     let mut boards = desk.boards();
     let mut trouble = None;
     loop {
+        let last = leaving.is_cancelled();
         let seen = boards.borrow_and_update().clone();
         while sent < seen.board.seq {
             let want = Want::Events { run: None, after: sent, limit: PAGE_EVENTS };
@@ -159,8 +182,12 @@ async fn tell_events(desk: LocalDesk, outgoing: mpsc::Sender<Tell>, mut sent: Se
                 return;
             }
         }
-        if boards.changed().await.is_err() {
+        if last {
             return;
+        }
+        tokio::select! {
+            changed = boards.changed() => if changed.is_err() { return },
+            () = leaving.cancelled() => {}
         }
     }
 }

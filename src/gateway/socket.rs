@@ -33,6 +33,17 @@ const PATH_BYTES_MAX: usize = 100;
 /// After a failure to accept (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many are attached.
+#[derive(Clone, Debug)]
+pub struct Seats(Arc<Semaphore>);
+
+impl Seats {
+    /// Seats that are taken.
+    pub fn taken(&self) -> usize {
+        SEATS_MAX - self.0.available_permits()
+    }
+}
+
 /// Whether a peer may have a seat.
 ///
 /// # Errors
@@ -57,21 +68,23 @@ pub fn serve_socket(
     people: Arc<People>,
     tasks: &Tasks,
     closing: CancellationToken,
-) -> Result<(), String> {
+) -> Result<Seats, String> {
     let said =
         |error: io::Error| format!("could not listen at {}: {error}; see its directory", path.display());
     let listener = listen(path).map_err(said)?;
     let (path, all) = (path.to_owned(), tasks.clone());
     let instance = Entropy.request_id().0;
+    let free = Arc::new(Semaphore::new(SEATS_MAX));
+    let seats = Seats(Arc::clone(&free));
     tasks.spawn(async move {
         tokio::select! {
             () = closing.cancelled() => {}
-            () = accept_all(listener, desk, people, instance, all, closing.clone()) => {}
+            () = accept_all(listener, free, desk, people, instance, all, closing.clone()) => {}
         }
         // Somebody may have removed it already; a new owner removes it anyway.
         let _ = rustix::fs::unlink(&path);
     });
-    Ok(())
+    Ok(seats)
 }
 
 /// A path that fits: a long one is reached through its open directory.
@@ -98,13 +111,13 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 
 async fn accept_all(
     listener: UnixListener,
+    free: Arc<Semaphore>,
     desk: LocalDesk,
     people: Arc<People>,
     instance: String,
     tasks: Tasks,
     closing: CancellationToken,
 ) {
-    let free = Arc::new(Semaphore::new(SEATS_MAX));
     let owner = rustix::process::geteuid().as_raw();
     loop {
         let Ok((stream, _)) = listener.accept().await else {

@@ -175,6 +175,11 @@ impl Board {
         }
     }
 
+    /// The run at rest that an event is about and of which only the summary is kept: `remember` it first.
+    pub fn forgotten(&self, event: &Event) -> Option<RunId> {
+        event.fact.run().filter(|run| self.rested.get(u64::from(run.0)).is_some())
+    }
+
     /// Takes back a run that was forgotten, from a board that has folded its events. Do so before events reach a run
     /// at rest (an undo asked for later), so that its steps are seen again.
     pub fn remember(&mut self, whole: Arc<RunView>) {

@@ -45,8 +45,23 @@ impl Archive {
         read.unwrap_or_else(|_| Page::Missing("could not read that: a fault of cuelight".to_owned()))
     }
 
+    /// All events of one run.
+    pub(super) fn history(&self, run: RunId) -> Result<Vec<(Seq, Event)>, StoreError> {
+        let reader = Reader::open(&self.workspace)?;
+        let (mut all, mut next) = (Vec::new(), Seq(1));
+        loop {
+            let events = reader.events_of(run, next, PAGE_EVENTS_MAX as usize)?;
+            let Some((last, _)) = events.last() else { return Ok(all) };
+            next = Seq(last.0 + 1);
+            all.extend(events);
+        }
+    }
+
     /// Every event there is, in order.
-    pub(super) fn each_event(&self, mut take: impl FnMut(Seq, &Event)) -> Result<(), StoreError> {
+    pub(super) fn each_event(
+        &self,
+        mut take: impl FnMut(Seq, &Event) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let reader = Reader::open(&self.workspace)?;
         let mut next = Seq(1);
         loop {
@@ -54,7 +69,7 @@ impl Archive {
             let Some((last, _)) = events.last() else { return Ok(()) };
             next = Seq(last.0 + 1);
             for (seq, event) in &events {
-                take(*seq, event);
+                take(*seq, event)?;
             }
         }
     }

@@ -9,7 +9,8 @@
 use super::{Receipt, Reply, marks::Marks};
 use crate::{
     base::{GateId, RunId, Seq, Span, Timestamp},
-    engine::{Command, Effect, Event, Fact, Refusal, RunEvent, Verdict, World, react},
+    engine::{Command, Effect, Event, Fact, Refusal, RunEvent, ScopeEvent, Verdict, World, react},
+    plan::Scope,
     projection::Board,
     store::{Appended, Batch},
 };
@@ -80,6 +81,28 @@ impl Conductor {
         drop(self.marks.of(event));
         Arc::make_mut(&mut self.board).apply(seq, event);
         self.seq = seq;
+    }
+
+    /// The run that is to be changed, or asked about, when only its summary was kept here: `recall` it first.
+    pub fn lacks(&self, run: Option<RunId>) -> Option<RunId> {
+        let kept = |run: &RunId| self.world.knows(*run) && self.board.run(*run).is_some();
+        run.filter(|it| self.board.summary(*it).is_some() && !kept(it))
+    }
+
+    /// Takes back a run that came to rest long ago, from all its events. Values that outlive runs stay as they are now.
+    pub fn recall(&mut self, run: RunId, events: &[(Seq, Event)]) {
+        let shared = |event: &Event| matches!(&event.fact, Fact::Scope(_, ScopeEvent::Set { scope, .. }) if *scope != Scope::Run);
+        let mut past = Board::default();
+        let known = self.world.knows(run);
+        for (seq, event) in events.iter().filter(|(seq, _)| *seq <= self.seq) {
+            past.apply(*seq, event);
+            if !known && !shared(event) {
+                self.world.apply(event);
+            }
+        }
+        if let Some(whole) = past.run(run) {
+            Arc::make_mut(&mut self.board).remember(Arc::clone(whole));
+        }
     }
 
     /// The last event that is on disk, as far as is known here.

@@ -41,6 +41,8 @@ pub struct Setup {
 pub struct Engine {
     desk: LocalDesk,
     tasks: Tasks,
+    /// Of the seats.
+    seats: Tasks,
     /// Seats, then the loop, then calls: each ended before the next.
     doors: CancellationToken,
     deciding: CancellationToken,
@@ -81,7 +83,7 @@ impl Engine {
         );
         let podium = Podium {
             conductor,
-            journal: Log { journal: Arc::clone(&journal), tasks: tasks.clone() },
+            journal: Log { journal: Arc::clone(&journal), archive: archive.clone(), tasks: tasks.clone() },
             clock: SystemClock,
             hands: effects,
             inbox: arrived,
@@ -101,7 +103,8 @@ impl Engine {
         });
         let desk =
             LocalDesk { actor: Arc::new(setup.actor), inbox, boards, ring, archive, tasks: tasks.clone() };
-        Ok(Self { desk, tasks, doors, deciding, calls, looping, journal, owner })
+        let seats = Tasks::default();
+        Ok(Self { desk, tasks, seats, doors, deciding, calls, looping, journal, owner })
     }
 
     /// The desk of whoever sits here.
@@ -111,12 +114,14 @@ impl Engine {
 
     /// Where seats start their tasks, and when they have to go.
     pub fn doors(&self) -> (&Tasks, &CancellationToken) {
-        (&self.tasks, &self.doors)
+        (&self.seats, &self.doors)
     }
 
     /// Ends everything in order, and returns when nothing of it is left.
     pub async fn close(self) {
         self.doors.cancel();
+        // Who has asked something gets the answer first.
+        self.seats.join().await;
         self.deciding.cancel();
         // An error means that it panicked, which was told already.
         drop(self.looping.await);
@@ -147,8 +152,12 @@ fn open(workspace: &Workspace, tasks: &Tasks) -> Result<Opened, OwnerError> {
     let mut conductor = Conductor::new();
     let mut in_flight = BTreeSet::new();
     archive.each_event(|seq, event| {
+        if let Some(run) = conductor.lacks(event.fact.run()) {
+            conductor.recall(run, &archive.history(run)?);
+        }
         conductor.replay(seq, event);
         follow(&mut in_flight, event);
+        Ok(())
     })?;
     Ok(Opened { owner, journal, conductor, archive, in_flight })
 }

@@ -1,8 +1,9 @@
 //! Where the files of calls lie, and where evidence is kept.
 
-use super::effects::attempt_dir;
+use super::{archive::Archive, effects::attempt_dir};
 use crate::{
-    base::{AttemptId, Digest},
+    base::{AttemptId, Digest, RunId, Seq},
+    engine::Event,
     store::{AppendError, Appended, Batch, Journal, Workspace},
 };
 use std::{
@@ -48,6 +49,7 @@ impl Keep {
 /// The log as the loop sees it.
 pub(super) struct Log {
     pub(super) journal: Arc<Journal>,
+    pub(super) archive: Archive,
     pub(super) tasks: Tasks,
 }
 
@@ -56,6 +58,12 @@ impl JournalPort for Log {
         let (sender, receiver) = oneshot::channel();
         self.journal.append(batch, move |result| drop(sender.send(result)));
         receiver.await.unwrap_or_else(|_| Err(AppendError::Fatal("its writer has ended".to_owned())))
+    }
+
+    async fn history(&mut self, run: RunId) -> Result<Vec<(Seq, Event)>, String> {
+        let archive = self.archive.clone();
+        let read = self.tasks.spawn_blocking(move || archive.history(run).map_err(|it| it.to_string()));
+        read.await.unwrap_or_else(|_| Err("could not read the log: a fault of cuelight".to_owned()))
     }
 
     async fn has_room(&mut self) -> bool {

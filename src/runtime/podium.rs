@@ -9,7 +9,7 @@ use super::{
     answered::{Answered, Key},
 };
 use crate::{
-    base::{AttemptId, BATCH_COMMANDS_MAX, Seq, Span, Timestamp},
+    base::{AttemptId, BATCH_COMMANDS_MAX, RunId, Seq, Span, Timestamp},
     engine::{Command, Effect, Event, Refusal},
     store::{AppendError, Appended, Batch},
 };
@@ -31,6 +31,9 @@ const IDLE_WAKE_PAUSE: Span = Span::seconds(1);
 pub trait JournalPort: Send + 'static {
     /// Appends all or nothing, and returns when it is safe.
     fn append(&mut self, batch: Arc<Batch>) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+
+    /// All events of a run that came to rest so long ago that it is no longer in memory.
+    fn history(&mut self, run: RunId) -> impl Future<Output = Result<Vec<(Seq, Event)>, String>> + Send;
 
     /// Whether the disk takes writes again; asked between two tries.
     fn has_room(&mut self) -> impl Future<Output = bool> + Send;
@@ -101,7 +104,7 @@ impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
             }
         }
         while let Some(inbound) = at_work.next().await {
-            let commands = at_work.gather(inbound);
+            let commands = at_work.gather(inbound).await;
             if at_work.play(commands).await.is_err() {
                 return at_work.refuse_all().await;
             }
@@ -151,20 +154,42 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     }
 
     /// Everything that has arrived, up to one batch; previews are answered on the way.
-    fn gather(&mut self, first: Inbound) -> Vec<(Command, Waiting)> {
+    async fn gather(&mut self, first: Inbound) -> Vec<(Command, Waiting)> {
         let (mut commands, mut twice) = (Vec::new(), Vec::new());
         let now = self.podium.clock.now();
-        self.take(first, now, &mut commands, &mut twice);
+        if let Some(first) = self.recall_for(first).await {
+            self.take(first, now, &mut commands, &mut twice);
+        }
         while commands.len() < BATCH_COMMANDS_MAX {
             let late = self.late.pop_front();
             let Some(inbound) = late.or_else(|| self.podium.inbox.try_recv().ok()) else { break };
-            self.take(inbound, now, &mut commands, &mut twice);
+            if let Some(inbound) = self.recall_for(inbound).await {
+                self.take(inbound, now, &mut commands, &mut twice);
+            }
         }
         if !commands.is_empty() && self.podium.conductor.deadline().is_some_and(|it| it <= now) {
             commands.push((Command::Wake, None));
         }
         self.late.extend(twice);
         commands
+    }
+
+    /// Brings back the run that somebody asks about, if it rested long ago; who asks is told when it cannot be read.
+    async fn recall_for(&mut self, inbound: Inbound) -> Option<Inbound> {
+        let command = match &inbound {
+            Inbound::Asked { request, .. } => &request.command,
+            Inbound::Preview { command, .. } => command,
+            Inbound::Told(_) => return Some(inbound),
+        };
+        let Some(run) = self.podium.conductor.lacks(command.run()) else { return Some(inbound) };
+        match self.podium.journal.history(run).await {
+            Ok(events) => self.podium.conductor.recall(run, &events),
+            Err(why) => {
+                turn_away(inbound, &why);
+                return None;
+            }
+        }
+        Some(inbound)
     }
 
     fn take(

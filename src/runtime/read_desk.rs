@@ -29,7 +29,17 @@ impl ReadDesk {
     pub fn open(workspace: &Workspace, tasks: &Tasks) -> Result<Self, StoreError> {
         let archive = Archive::new(workspace.clone(), tasks.clone());
         let mut board = Board::default();
-        archive.each_event(|seq, event| board.apply(seq, event))?;
+        archive.each_event(|seq, event| {
+            if let Some(run) = board.forgotten(event) {
+                let mut past = Board::default();
+                for (at, event) in archive.history(run)?.iter().take_while(|(at, _)| *at < seq) {
+                    past.apply(*at, event);
+                }
+                past.run(run).cloned().into_iter().for_each(|whole| board.remember(whole));
+            }
+            board.apply(seq, event);
+            Ok(())
+        })?;
         let seen = Seen { board: Arc::new(board), trouble: Some(Trouble::Unowned) };
         Ok(Self { archive, seen: watch::Sender::new(seen), ring: broadcast::Sender::new(1) })
     }

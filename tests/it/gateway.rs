@@ -27,7 +27,9 @@ fn serve(engine: &Engine, dir: &Path) {
 
 async fn attached(dir: &Path) -> (RemoteDesk, Tasks, CancellationToken) {
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
-    let desk = RemoteDesk::attach(&dir.join("socket"), &tasks, closing.clone()).await.expect("a seat");
+    let desk = RemoteDesk::attach(&dir.join("socket"), Channel::Command, &tasks, closing.clone())
+        .await
+        .expect("a seat");
     (desk, tasks, closing)
 }
 
@@ -82,7 +84,7 @@ async fn both_desks_show_the_same_board() {
     assert_eq!(*there.board, *board);
     let by = &board.gate(GateId(1)).expect("a gate").votes[0].vote.by;
     let uid = rustix::process::geteuid().as_raw();
-    assert_eq!((by.name.as_str(), &by.proof, by.channel), ("me", &Proof::OsUser(uid), Channel::Socket));
+    assert_eq!((by.name.as_str(), &by.proof, by.channel), ("me", &Proof::OsUser(uid), Channel::Command));
 
     for want in [
         Want::Plan(run),
@@ -204,11 +206,21 @@ fn another_user_is_refused() {
 #[tokio::test]
 async fn without_an_engine_nobody_attaches() {
     let dir = TempDir::new().expect("a directory");
-    let attached =
-        RemoteDesk::attach(&dir.path().join("socket"), &Tasks::default(), CancellationToken::new()).await;
+    let attached = RemoteDesk::attach(
+        &dir.path().join("socket"),
+        Channel::Command,
+        &Tasks::default(),
+        CancellationToken::new(),
+    )
+    .await;
     assert!(attached.expect_err("nobody listens").contains("could not attach"));
     let long = dir.path().join("d".repeat(120));
-    let attached =
-        RemoteDesk::attach(&long.join("socket"), &Tasks::default(), CancellationToken::new()).await;
+    let attached = RemoteDesk::attach(
+        &long.join("socket"),
+        Channel::Command,
+        &Tasks::default(),
+        CancellationToken::new(),
+    )
+    .await;
     assert!(attached.expect_err("no directory").contains("No such file"));
 }
