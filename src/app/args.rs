@@ -1,6 +1,6 @@
 //! What can be said on the command line. Help, completions and the manual page are made from it.
 
-use crate::definition::Severity;
+use crate::{base::Span, definition::Severity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -452,6 +452,9 @@ pub(super) struct ServeArgs {
     /// End when no run is open and nobody is attached for a while
     #[arg(long)]
     pub(super) until_idle: bool,
+    /// How long that while is
+    #[arg(long, env = "CUELIGHT_IDLE_AFTER", default_value = "30s", value_name = "30s")]
+    pub(super) idle_after: Span,
     /// Started by another cuelight: leave its terminal at once
     #[arg(long, hide = true)]
     pub(super) background: bool,

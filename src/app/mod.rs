@@ -16,8 +16,12 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are errors to clap; a closed pipe is nothing to tell about.
-            drop(error.print());
+            if error.use_stderr() {
+                output::say(error.render().to_string().trim_end());
+            } else {
+                // Help and version; a closed pipe is nothing to tell about.
+                drop(error.print());
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE));
         }
     };

@@ -1,13 +1,15 @@
 //! What commands print. The only place that writes to standard output and standard error; a closed pipe ends quietly.
 
 use super::args::When;
-use crate::base::Value;
+use crate::base::{Value, safe_text};
 use std::io::{self, IsTerminal, Write};
 
 /// Where a command writes, and whether it may use colour there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output {
     pub(super) colour: bool,
+    /// Whether there is work to do even when nobody reads any more.
+    staying: bool,
 }
 
 impl Output {
@@ -17,7 +19,12 @@ impl Output {
             When::Never => false,
             When::Auto => !no_color && io::stdout().is_terminal(),
         };
-        Self { colour }
+        Self { colour, staying: false }
+    }
+
+    /// The same, for whoever has more to do than to print.
+    pub(super) fn staying(self) -> Self {
+        Self { staying: true, ..self }
     }
 
     /// One line.
@@ -28,7 +35,7 @@ impl Output {
     /// As it is.
     pub(super) fn raw(self, bytes: &[u8]) {
         let mut out = io::stdout().lock();
-        if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
+        if out.write_all(bytes).and_then(|()| out.flush()).is_err() && !self.staying {
             // Whoever read this has gone; there is nobody left to tell.
             std::process::exit(0);
         }
@@ -74,8 +81,9 @@ impl Output {
     }
 }
 
-/// One line for whoever looks at the terminal, not for what reads the output.
+/// A message for whoever looks at the terminal, not for what reads the output. Names and texts from outside are in it.
 pub(super) fn say(text: &str) {
+    let shown: Vec<String> = text.lines().map(safe_text).collect();
     // Nothing can be done when even this cannot be written.
-    drop(writeln!(io::stderr().lock(), "{text}"));
+    drop(writeln!(io::stderr().lock(), "{}", shown.join("\n")));
 }

@@ -1,17 +1,25 @@
 //! Builds what a command needs: an engine of our own, a seat at one that runs, or a look at what was recorded.
 
-use super::{config::Config, exit::Trouble};
+use super::{
+    config::Config,
+    exit::{NOT_RECORDED, Trouble},
+    output::say,
+};
 use crate::{
     engine::{Actor, Channel},
-    gateway::{AnyDesk, RemoteDesk, serve_socket},
+    gateway::{AnyDesk, RemoteDesk, Seats, serve_socket},
     runtime::{Desk, Engine, People, ReadDesk, Setup, SystemClock, Tasks, keep_schedules},
     store::{OwnerError, Workspace},
 };
-use std::{fs, process::Stdio, sync::Arc};
+use std::{cell::Cell, fs, process::Stdio, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How long an engine that was started in the background may take to listen.
-const START_MAX: std::time::Duration = std::time::Duration::from_secs(20);
+const START_MAX: Duration = Duration::from_secs(20);
+/// Between two tries to reach it: from …
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+/// … to.
+const PAUSE_MAX: Duration = Duration::from_millis(200);
 
 /// A place at a desk, and all that must be closed when it is left.
 pub(super) struct Seat {
@@ -19,6 +27,10 @@ pub(super) struct Seat {
     pub(super) actor: Actor,
     pub(super) workspace: Workspace,
     pub(super) engine: Option<Engine>,
+    /// Whether an engine in the background takes over what is open when this seat is left.
+    pub(super) goes_on: Cell<bool>,
+    /// Other seats at our engine.
+    seats: Option<Seats>,
     tasks: Tasks,
     closing: CancellationToken,
 }
@@ -33,14 +45,27 @@ impl Seat {
         }
     }
 
-    /// Leaves: an engine of our own ends in order, a line is closed.
+    /// How many others sit at our engine.
+    pub(super) fn attached(&self) -> usize {
+        self.seats.as_ref().map_or(0, Seats::taken)
+    }
+
+    /// Leaves: an engine of our own ends in order, a line is closed. What is open goes on elsewhere where that was said.
     pub(super) async fn leave(self) {
+        let open = self.desk.boards().borrow().board.open_runs().next().is_some();
         drop(self.desk);
         self.closing.cancel();
+        let goes_on = self.goes_on.get() && open && self.engine.is_some();
         if let Some(engine) = self.engine {
             engine.close().await;
         }
         self.tasks.join().await;
+        if goes_on {
+            match detach(&self.workspace, true) {
+                Ok(pid) => say(&format!("what is open goes on in the background (pid {pid})")),
+                Err(trouble) => say(&trouble.message),
+            }
+        }
     }
 }
 
@@ -51,7 +76,16 @@ fn seat(
     tasks: Tasks,
     closing: CancellationToken,
 ) -> Seat {
-    Seat { desk, actor, workspace: workspace.clone(), engine: None, tasks, closing }
+    Seat {
+        desk,
+        actor,
+        workspace: workspace.clone(),
+        engine: None,
+        goes_on: Cell::new(false),
+        seats: None,
+        tasks,
+        closing,
+    }
 }
 
 /// Takes the workspace, with a socket for other seats; where it is to stay, workflows also start by their schedules.
@@ -71,10 +105,10 @@ pub(super) async fn own(
     };
     let engine = match Engine::start(setup).await {
         Ok(engine) => engine,
-        Err(OwnerError::Held { .. }) => return Err(OwnTrouble::Held),
+        Err(OwnerError::Held { pid, .. }) => return Err(OwnTrouble::Held(holder(pid))),
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
-    listen(&engine, workspace, people).map_err(OwnTrouble::Other)?;
+    let seats = listen(&engine, workspace, people).map_err(OwnTrouble::Other)?;
     if schedules {
         let (tasks, doors) = engine.doors();
         let (desk, boards) = (engine.desk(), engine.desk().boards());
@@ -83,17 +117,24 @@ pub(super) async fn own(
     }
     let desk = AnyDesk::Local(engine.desk());
     let seat = seat(desk, actor, workspace, Tasks::default(), CancellationToken::new());
-    Ok(Seat { engine: Some(engine), ..seat })
+    Ok(Seat { engine: Some(engine), seats: Some(seats), ..seat })
 }
 
 /// Why the workspace could not be taken.
 pub(super) enum OwnTrouble {
-    /// Somebody else has it; attach.
-    Held,
+    /// Somebody else has it, and who; attach.
+    Held(String),
     Other(Trouble),
 }
 
-fn listen(engine: &Engine, workspace: &Workspace, people: Arc<People>) -> Result<(), Trouble> {
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(
+        || "another cuelight has it".to_owned(),
+        |pid| format!("another cuelight (pid {pid}) has it"),
+    )
+}
+
+fn listen(engine: &Engine, workspace: &Workspace, people: Arc<People>) -> Result<Seats, Trouble> {
     let (tasks, doors) = engine.doors();
     serve_socket(&workspace.socket(), engine.desk(), people, tasks, doors.clone())
         .map_err(Trouble::not_recorded)
@@ -108,7 +149,7 @@ pub(super) async fn attach(
     let people = config.people(workspace)?;
     let actor = config.actor(&people, channel);
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
-    let desk = RemoteDesk::attach(&workspace.socket(), &tasks, closing.clone())
+    let desk = RemoteDesk::attach(&workspace.socket(), channel, &tasks, closing.clone())
         .await
         .map_err(Trouble::not_recorded)?;
     Ok(seat(AnyDesk::Remote(desk), actor, workspace, tasks, closing))
@@ -120,11 +161,34 @@ pub(super) async fn own_or_attach(
     workspace: &Workspace,
     channel: Channel,
 ) -> Result<Seat, Trouble> {
-    match own(config, workspace, channel, channel == Channel::Console).await {
-        Ok(seat) => Ok(seat),
-        Err(OwnTrouble::Other(trouble)) => Err(trouble),
-        Err(OwnTrouble::Held) => attach_soon(config, workspace, channel).await,
-    }
+    take_or_attach(config, workspace, channel, channel == Channel::Console).await
+}
+
+/// The same, where it is said whether workflows start by their schedules.
+pub(super) async fn take_or_attach(
+    config: &Config,
+    workspace: &Workspace,
+    channel: Channel,
+    schedules: bool,
+) -> Result<Seat, Trouble> {
+    let tries = async {
+        let mut pause = PAUSE_MIN;
+        loop {
+            match own(config, workspace, channel, schedules).await {
+                Ok(seat) => return Ok(seat),
+                Err(OwnTrouble::Other(trouble)) => return Err(trouble),
+                // It listens in a moment, or it is about to leave.
+                Err(OwnTrouble::Held(_)) => match attach(config, workspace, channel).await {
+                    Ok(seat) => return Ok(seat),
+                    Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
+                    Err(_) => {}
+                },
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    };
+    tokio::time::timeout(START_MAX, tries).await.unwrap_or_else(|_| Err(unreachable(workspace)))
 }
 
 /// A seat to look from: at the engine that runs, else at what was recorded.
@@ -163,25 +227,23 @@ pub(super) async fn attach_soon(
     channel: Channel,
 ) -> Result<Seat, Trouble> {
     let tries = async {
-        let mut last = Trouble::not_recorded("could not reach the engine");
-        let mut pause = std::time::Duration::from_millis(5);
+        let mut pause = PAUSE_MIN;
         loop {
             match attach(config, workspace, channel).await {
                 Ok(seat) => return Ok::<Seat, Trouble>(seat),
-                Err(trouble) if trouble.code != super::exit::NOT_RECORDED => return Err(trouble),
-                Err(trouble) => last.message = trouble.message,
+                Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
+                Err(_) => {}
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(std::time::Duration::from_millis(200));
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     };
-    let late = || {
-        Trouble::not_recorded(format!(
-            "could not reach the engine of {}; `cuelight serve` there says why",
-            workspace.root().display()
-        ))
-    };
-    tokio::time::timeout(START_MAX, tries).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(START_MAX, tries).await.unwrap_or_else(|_| Err(unreachable(workspace)))
+}
+
+fn unreachable(workspace: &Workspace) -> Trouble {
+    let root = workspace.root().display();
+    Trouble::not_recorded(format!("could not reach the engine of {root}; `cuelight serve` there says why"))
 }
 
 /// Starts an engine in the background that outlives us; what it has to say goes to a file of the workspace.

@@ -8,6 +8,7 @@ mod named;
 mod run;
 mod screen;
 mod serve;
+mod signals;
 mod words;
 
 use super::{

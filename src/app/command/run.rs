@@ -1,23 +1,28 @@
 //! `run` without a screen: starts a workflow here or at the engine that has this workspace, tells what happens, and
 //! leaves with the exit code of its end.
 
-use super::{act::refused, look};
+use super::{
+    act::refused,
+    look,
+    signals::{Signals, Told},
+};
 use crate::{
     app::{
         args::RunArgs,
         config::Config,
         exit::{self, NOT_RECORDED, Outcome, Trouble},
         output::{Output, say},
-        wiring::Seat,
+        wiring::{self, Seat},
     },
     base::{RunId, Seq, safe_text},
-    engine::{Command, RunState},
+    engine::{Command, RunState, StepState},
+    projection::RunView,
     runtime::{
-        Desk, Entropy, InputText, LaunchRequest, Receipt, Reply, Request, Source, Trouble as DeskTrouble,
+        Desk, Entropy, InputText, LaunchRequest, Receipt, Reply, Request, Seen, Source,
+        Trouble as DeskTrouble,
     },
 };
-use std::{fs, path::Path};
-use tokio::signal::unix::{SignalKind, signal};
+use std::{fs, path::Path, sync::Arc};
 
 /// Asks for a run of this file; the path is told from where the engine stands.
 pub(super) async fn launch(seat: &Seat, config: &Config, args: &RunArgs) -> Result<RunId, Trouble> {
@@ -54,33 +59,43 @@ fn absolute(config: &Config, file: &Path) -> Result<String, Trouble> {
 
 /// Tells what happens to a run until it rests.
 pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> Outcome {
+    let out = out.staying();
     if json {
         out.json(&serde_json::json!({ "run": run.to_string() }));
     } else {
         out.line(&run.to_string());
     }
     let mut boards = seat.desk.boards();
-    let (mut interrupts, mut after, mut asked) = (interrupts()?, Seq(0), false);
+    let (mut signals, mut after, mut asked, mut lost) = (Signals::listen()?, Seq(0), false, false);
+    let mut told_all = false;
     loop {
         let seen = boards.borrow_and_update().clone();
-        after = tell(seat, out, run, after, json).await?;
-        let state = seen.board.summary(run).map(|it| it.state);
-        if let Some(state) = state.filter(|it| it.rests()) {
-            tell(seat, out, run, after, json).await?;
-            return Ok(exit::of_run(state));
-        }
         match &seen.trouble {
             Some(DeskTrouble::Stopped(why)) => return Err(Trouble::not_recorded(why.clone())),
             Some(DeskTrouble::Holding(why)) => say(&format!("{why}; waiting for room")),
-            Some(DeskTrouble::Lost(why)) => say(&format!("{why}; trying again")),
-            Some(DeskTrouble::Unowned) | None => {}
+            Some(DeskTrouble::Lost(why)) if !lost => {
+                lost = true;
+                say(&format!("{why}; starting an engine that goes on with {run}"));
+                wiring::detach(&seat.workspace, true)?;
+            }
+            Some(DeskTrouble::Lost(_) | DeskTrouble::Unowned) => {}
+            None => {
+                lost = false;
+                told_all = tell(seat, out, run, &mut after, json).await?;
+            }
+        }
+        let state = seen.board.summary(run).map(|it| it.state);
+        if let Some(state) = state.filter(|it| it.rests() && told_all && !lost) {
+            let told = stay_for_others(seat, run, &mut signals).await;
+            seat.goes_on.set(told.is_none());
+            return Ok(exit::of_run(state));
         }
         tokio::select! {
             changed = boards.changed() => if changed.is_err() {
-                return Err(Trouble::not_recorded("could not follow the run any further: the engine has gone"));
+                return Err(Trouble::not_recorded("could not follow the run any further: the engine has gone; see `cuelight runs`"));
             },
-            _ = interrupts.recv() => {
-                if asked {
+            told = signals.next() => {
+                if asked || told == Told::End {
                     say(&format!("leaving; {run} goes on when an engine next opens this workspace"));
                     return Ok(std::process::ExitCode::from(NOT_RECORDED));
                 }
@@ -91,9 +106,23 @@ pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> 
     }
 }
 
-fn interrupts() -> Result<tokio::signal::unix::Signal, Trouble> {
-    signal(SignalKind::interrupt())
-        .map_err(|it| Trouble::failed(format!("could not listen for Ctrl-C: {it}")))
+/// Where this process is the engine of other runs as well, it stays until no step of theirs runs: what would be cut off
+/// would be in doubt. What only waits goes on in the background. Gives back the signal that ended the waiting.
+async fn stay_for_others(seat: &Seat, run: RunId, signals: &mut Signals) -> Option<Told> {
+    seat.engine.as_ref()?;
+    let mut boards = seat.desk.boards();
+    let works = |seen: &Seen| {
+        let in_flight = [StepState::Running, StepState::Undoing];
+        let busy = |it: &&Arc<RunView>| in_flight.iter().any(|state| it.summary.counts.of(*state) > 0);
+        seen.trouble.is_none() && seen.board.open_runs().any(|it| busy(&it))
+    };
+    if works(&boards.borrow().clone()) {
+        say(&format!("{run} is over; staying as long as steps of other runs are at work"));
+    }
+    tokio::select! {
+        _ = boards.wait_for(|seen| !works(seen)) => None,
+        told = signals.next() => Some(told),
+    }
 }
 
 async fn cancel(seat: &Seat, run: RunId) {
@@ -106,18 +135,24 @@ async fn cancel(seat: &Seat, run: RunId) {
     }
 }
 
-/// Tells what has happened after an event; returns the last one that was told.
-async fn tell(seat: &Seat, out: Output, run: RunId, after: Seq, json: bool) -> Result<Seq, Trouble> {
-    let mut last = after;
+/// Tells what has happened after an event; whether that was all. A line that breaks meanwhile answers nothing any more.
+async fn tell(seat: &Seat, out: Output, run: RunId, after: &mut Seq, json: bool) -> Result<bool, Trouble> {
+    let mut boards = seat.desk.boards();
+    let is_lost = |seen: &Seen| matches!(seen.trouble, Some(DeskTrouble::Lost(_)));
     loop {
-        let (events, more) = look::events_after(seat, run, last).await?;
+        let page = tokio::select! {
+            biased;
+            _ = boards.wait_for(is_lost) => return Ok(false),
+            page = look::events_after(seat, run, *after) => page,
+        };
+        let (events, more) = page?;
         let view = seat.desk.boards().borrow().board.run(run).cloned();
         for (seq, event) in &events {
             look::print_event(out, *seq, event, view.as_deref(), json);
-            last = *seq;
+            *after = *seq;
         }
         if !more {
-            return Ok(last);
+            return Ok(true);
         }
     }
 }

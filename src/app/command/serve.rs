@@ -1,5 +1,6 @@
 //! The engine without a screen: takes the workspace, listens for seats, and goes on until it is told to end.
 
+use super::signals::{Signals, Told};
 use crate::{
     app::{
         args::ServeArgs,
@@ -8,68 +9,76 @@ use crate::{
         output::say,
         wiring::{self, OwnTrouble, Seat},
     },
+    base::Span,
     engine::Channel,
     runtime::{Desk, Trouble as DeskTrouble},
+    store::Workspace,
 };
-use std::{process::ExitCode, time::Duration};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// How long nothing may be open before an engine that was started for one command ends.
-const IDLE_MAX: Duration = Duration::from_secs(30);
+use std::process::ExitCode;
 
 pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
     let workspace = config.find_or_make()?;
+    let root = workspace.root().display();
     if args.detach {
-        let pid = wiring::detach(&workspace, args.until_idle)?;
-        let seat = wiring::attach_soon(config, &workspace, Channel::Command).await?;
-        seat.leave().await;
-        say(&format!("the engine of {} runs in the background (pid {pid})", workspace.root().display()));
-        return Ok(ExitCode::SUCCESS);
+        return detach(config, &workspace, args.until_idle).await;
     }
-    if args.background {
+    let seat = if args.background {
         // An error means that we lead a session already, which is all that is wanted.
         let _ = rustix::process::setsid();
-    }
-    let seat = match wiring::own(config, &workspace, Channel::Command, true).await {
-        Ok(seat) => seat,
-        Err(OwnTrouble::Other(trouble)) => return Err(trouble),
-        Err(OwnTrouble::Held) => {
-            let root = workspace.root().display();
-            return Err(Trouble::failed(format!(
-                "could not serve {root}: another cuelight has it; `cuelight attach` takes a seat there"
-            )));
+        wiring::take_or_attach(config, &workspace, Channel::Command, true).await?
+    } else {
+        match wiring::own(config, &workspace, Channel::Command, true).await {
+            Ok(seat) => seat,
+            Err(OwnTrouble::Other(trouble)) => return Err(trouble),
+            Err(OwnTrouble::Held(why)) => {
+                return Err(Trouble::failed(format!(
+                    "could not serve {root}: {why}; `cuelight attach` takes a seat there"
+                )));
+            }
         }
     };
-    say(&format!("serving {} (pid {}); Ctrl-C ends it", workspace.root().display(), std::process::id()));
-    let stopped = until_told(&seat, args.until_idle).await;
+    if seat.engine.is_none() {
+        // Somebody was faster; one engine is all that was wanted.
+        seat.leave().await;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&format!("serving {root} (pid {}); Ctrl-C ends it", std::process::id()));
+    let idle_after = args.until_idle.then_some(args.idle_after);
+    let stopped = until_told(&seat, idle_after).await;
     seat.leave().await;
     stopped
 }
 
-pub(super) async fn until_told(seat: &Seat, until_idle: bool) -> Outcome {
-    let listen =
-        |kind| signal(kind).map_err(|it| Trouble::failed(format!("could not listen for signals: {it}")));
-    let mut signals: Vec<Signal> = Vec::new();
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()] {
-        signals.push(listen(kind)?);
+async fn detach(config: &Config, workspace: &Workspace, until_idle: bool) -> Outcome {
+    let root = workspace.root().display();
+    if let Ok(seat) = wiring::attach(config, workspace, Channel::Command).await {
+        seat.leave().await;
+        say(&format!("an engine of {root} runs already; `cuelight attach` takes a seat there"));
+        return Ok(ExitCode::SUCCESS);
     }
-    let mut hangups = listen(SignalKind::hangup())?;
-    let [first, second, third] = &mut signals[..] else { return Ok(ExitCode::SUCCESS) };
+    let pid = wiring::detach(workspace, until_idle)?;
+    let seat = wiring::attach_soon(config, workspace, Channel::Command).await?;
+    seat.leave().await;
+    say(&format!("the engine of {root} runs in the background (pid {pid})"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Until a signal says so, nothing can be written any more, or nothing was open and nobody attached for so long.
+pub(super) async fn until_told(seat: &Seat, idle_after: Option<Span>) -> Outcome {
+    let mut signals = Signals::listen()?;
     let mut boards = seat.desk.boards();
     loop {
         let seen = boards.borrow_and_update().clone();
         if let Some(DeskTrouble::Stopped(why)) = seen.trouble {
             return Err(Trouble::not_recorded(why));
         }
-        let idle = until_idle && seen.board.open_runs().next().is_none();
+        let idle = idle_after.filter(|_| seen.board.open_runs().next().is_none());
         tokio::select! {
             changed = boards.changed() => if changed.is_err() { return Ok(ExitCode::SUCCESS) },
-            _ = first.recv() => return Ok(ExitCode::SUCCESS),
-            _ = second.recv() => return Ok(ExitCode::SUCCESS),
-            _ = third.recv() => return Ok(ExitCode::SUCCESS),
-            // The terminal it was started from has gone; nobody asked the engine to end.
-            _ = hangups.recv() => {}
-            () = tokio::time::sleep(IDLE_MAX), if idle => return Ok(ExitCode::SUCCESS),
+            Told::Interrupt | Told::End = signals.next() => return Ok(ExitCode::SUCCESS),
+            () = tokio::time::sleep(idle.unwrap_or_default().to_std()), if idle.is_some() => if seat.attached() == 0 {
+                return Ok(ExitCode::SUCCESS);
+            },
         }
     }
 }

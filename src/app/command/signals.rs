@@ -1,0 +1,48 @@
+//! What the system tells the process: that it is to end, and that its terminal has gone.
+
+use crate::app::exit::Trouble;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Ctrl-C.
+    Interrupt,
+    /// Leave in order.
+    End,
+}
+
+/// Those who wait for a signal.
+pub(super) struct Signals {
+    interrupts: Signal,
+    terminations: Signal,
+    quits: Signal,
+    hangups: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> Result<Self, Trouble> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|it| Trouble::failed(format!("could not listen for signals: {it}; start it again")))
+        };
+        Ok(Self {
+            interrupts: listen(SignalKind::interrupt())?,
+            terminations: listen(SignalKind::terminate())?,
+            quits: listen(SignalKind::quit())?,
+            hangups: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next one that matters. When the terminal goes, nobody has asked the engine to end: it goes on without.
+    pub(super) async fn next(&mut self) -> Told {
+        loop {
+            tokio::select! {
+                _ = self.interrupts.recv() => return Told::Interrupt,
+                _ = self.terminations.recv() => return Told::End,
+                _ = self.quits.recv() => return Told::End,
+                _ = self.hangups.recv() => {}
+            }
+        }
+    }
+}
