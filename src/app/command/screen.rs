@@ -9,7 +9,7 @@ use crate::{
         output::{Output, say},
         wiring::{self, Seat},
     },
-    base::{RunId, safe_text},
+    base::{RunId, Span, safe_text},
     console::{self, ConsoleOptions, Danger, Depth, Glyphs, Keymap, Leave, LookOfScreen, Theme, run_console},
     engine::Channel,
     projection::{Board, RunView, StepView},
@@ -181,7 +181,7 @@ async fn open(seat: Seat, look: &Look, run: Option<RunId>) -> Outcome {
         }
         Ok(Leave::HungUp) => {
             if seat.engine.is_some() {
-                serve::until_told(&seat, true).await?;
+                serve::until_told(&seat, Some(Span::seconds(30))).await?;
             }
             seat.leave().await;
             Ok(ExitCode::SUCCESS)

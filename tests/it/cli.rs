@@ -1,0 +1,572 @@
+//! The command line at its door: arguments in, output and exit code out; seats in several processes on one workspace.
+
+use crate::program::{Place, Said, text, until};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    process::Stdio,
+};
+
+const OK: &str = "name: fine\nsteps:\n  - id: one\n    run: echo hello; echo x=1 >> \"$CUELIGHT_OUTPUT\"\n    outputs: {x: string}\n";
+const GATED: &str = "name: gated\nsteps:\n  - id: ok\n    gate: {prompt: \"Ship it?\"}\n  - id: ship\n    needs: ok\n    run: echo shipped\n";
+const OWN: &str = "name: own\nsteps:\n  - id: ok\n    gate: {prompt: \"Ship it?\", forbid: [run.actor]}\n";
+
+/// One command in a place with one workflow: its exit code, and parts of what it says.
+#[track_caller]
+fn check(place: &Place, args: &[&str], code: i32, parts: &[&str]) -> Said {
+    let said = place.cue(args);
+    assert_eq!(said.code, code, "{args:?}: {said:?}");
+    for part in parts {
+        assert!(said.out.contains(part) || said.err.contains(part), "{args:?} says {part:?}: {said:?}");
+    }
+    assert!(!said.err.contains("panicked"), "{said:?}");
+    said
+}
+
+fn place(workflow: &str) -> Place {
+    let place = Place::new();
+    place.write("w.yaml", workflow);
+    place
+}
+
+/// A run that waits at a gate, and the engine that runs it.
+fn at_gate(workflow: &str) -> (Place, crate::program::Running) {
+    let place = place(workflow);
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    (place, console)
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let place = Place::new();
+    let help = check(&place, &["--help"], 0, &["cuelight demo"]);
+    let commands: Vec<&str> = help
+        .out
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|it| !it.is_empty()))
+        .collect();
+    assert!(commands.len() > 25, "{commands:?}");
+    for command in commands {
+        check(&place, &[command, "--help"], 0, &[&format!("Example: cuelight {command}")]);
+    }
+}
+
+#[test]
+fn a_run_leaves_with_the_code_of_its_end() {
+    let step = |run: &str, more: &str| format!("name: w\nsteps:\n  - id: a\n    run: {run}\n{more}");
+    for (workflow, code) in [
+        (OK.to_owned(), 0),
+        (step("exit 3", ""), 1),
+        (step("exit 3", "    on-error: continue\n"), 5),
+        ("name: w\nsteps: []\nsteps: []\n".to_owned(), 2),
+        ("name: w\nsteps:\n  - id: a\n    needs: b\n    run: 'true'\n".to_owned(), 2),
+    ] {
+        check(&place(&workflow), &["run", "w.yaml", "--headless"], code, &[]);
+    }
+    check(&Place::new(), &["run", "none.yaml", "--headless"], 2, &["could not read none.yaml"]);
+    for (args, code) in [(["reject", "g-1", "--reason", "no"], 3), (["cancel", "r-1", "--reason", "no"], 4)] {
+        let (place, console) = at_gate(GATED);
+        check(&place, &args, 0, &[]);
+        assert_eq!(console.end().code, code);
+    }
+    let refused = Place::new();
+    refused.write(".cuelight", "not a directory");
+    refused.write("w.yaml", OK);
+    check(
+        &refused,
+        &["run", "w.yaml", "--headless"],
+        6,
+        &["could not create", "choose another place with --workspace"],
+    );
+}
+
+#[test]
+fn an_expression_is_a_value_or_an_error_with_its_position() {
+    let place = Place::new();
+    place.write("c.json", r#"{"a": {"b": [1, "two"]}}"#);
+    for (expression, out) in [
+        ("1 == 1.0", "true\n"),
+        ("${{ a.b[1] }}", "\"two\"\n"),
+        ("contains('abc', 'b') && 1", "1\n"),
+        ("toJSON(a)", ""),
+    ] {
+        let said = check(&place, &["eval", expression, "--context", "c.json"], 0, &[]);
+        assert!(out.is_empty() || said.out == out, "{said:?}");
+    }
+    for (expression, part) in [
+        ("1 +", "position 3"),
+        ("a.b[", "Unexpected end of expression"),
+        ("nofunction(1)", "position 1"),
+        ("'open", "position 1"),
+    ] {
+        let said = check(&place, &["eval", expression], 2, &["could not evaluate", part]);
+        assert_eq!(said.out, "");
+    }
+    check(&place, &["eval", "1", "--context", "none.json"], 2, &["could not read none.json"]);
+}
+
+#[test]
+fn json_has_the_shape_that_is_promised() {
+    let place = place(OK);
+    let said = place.cue(&["run", "w.yaml", "--json"]).ok();
+    let lines: Vec<Value> =
+        said.out.lines().map(|it| serde_json::from_str(it).expect("a line of JSON")).collect();
+    assert_eq!(lines[0], json!({"run": "r-1"}), "the id comes first");
+    for line in &lines[1..] {
+        let has = |key: &str| line.get(key).is_some();
+        assert!(has("seq") && has("time") && has("run") && has("type") && has("data"), "{line}");
+        assert!(text(&line["time"]).ends_with('Z'), "{line}");
+    }
+    let last = lines.last().expect("a line");
+    assert_eq!((&last["type"], &last["state"]), (&json!("run_finished"), &json!("completed")));
+    assert_eq!(place.events("r-1")[..], lines[1..], "told live or later, it is the same");
+
+    let run = &place.runs()[0];
+    for (key, value) in [("id", "r-1"), ("workflow", "fine"), ("state", "completed")] {
+        assert_eq!(run[key], value);
+    }
+    assert_eq!(
+        (&run["steps"]["total"], &run["steps"]["completed"], &run["steps"]["failed"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    assert_eq!((&run["health"], &run["open_gates"]), (&json!(100), &json!(0)));
+    assert!(
+        text(&run["started_at"]).ends_with('Z')
+            && text(&run["ended_at"]).ends_with('Z')
+            && run["actor"].is_string()
+    );
+
+    let show = place.show("r-1");
+    let step = &show["steps"][0];
+    assert_eq!(
+        (&step["id"], &step["state"], &step["attempts"]),
+        (&json!("one"), &json!("completed"), &json!(1))
+    );
+    assert_eq!((&step["outputs"], &show["gates"]), (&json!({"x": "1"}), &json!([])));
+    assert!(step["confidence"].is_number());
+
+    place.write(
+        "bad.yaml",
+        "name: bad\nsteps:\n  - id: a\n    run: exit 4\n  - id: b\n    needs: a\n    run: 'true'\n",
+    );
+    assert_eq!(place.cue(&["run", "bad.yaml", "--headless"]).code, 1);
+    let show = place.show("r-2");
+    assert_eq!(show["partial"]["failure_mode"], "agent_logic");
+    assert_eq!(show["partial"]["completion_ratio"].to_string(), "0.000");
+    assert!(show["partial"]["suggestion"].is_string());
+    assert_eq!(show["steps"][0]["error"]["message"], "exit code 4; see its log");
+    assert!(show["steps"][1]["reason"].is_string(), "{show}");
+
+    let (place, _console) = at_gate(GATED);
+    let gate = &place.gates()[0];
+    for (key, value) in
+        [("id", "g-1"), ("run", "r-1"), ("step", "ok"), ("state", "open"), ("prompt", "Ship it?")]
+    {
+        assert_eq!(gate[key], value);
+    }
+    assert!(gate["risk"].is_string() && gate["epoch"].is_number() && gate["ask_hash"].is_string(), "{gate}");
+    assert!(
+        gate["require"].is_array() && gate["votes"].is_array() && !gate["command_line"].is_null(),
+        "{gate}"
+    );
+    assert!(text(&gate["opened_at"]).ends_with('Z'), "times are RFC 3339: {gate}");
+}
+
+#[test]
+fn somebody_in_another_process_says_yes() {
+    let (place, console) = at_gate(GATED);
+    check(&place, &["gates"], 0, &["g-1", "ok gated"]);
+    check(&place, &["gates", "--show", "g-1"], 0, &["Ship it?", "END OF THE ASK", "will run    ship"]);
+    check(&place, &["approve", "g-1"], 0, &["your approval of g-1 is recorded"]);
+    let said = console.end();
+    assert_eq!(said.code, 0);
+    assert!(said.out.contains("run.finished"), "{said:?}");
+    check(&place, &["logs", "r-1", "ship"], 0, &["shipped"]);
+    check(&place, &["approve", "g-1"], 0, &[]);
+    check(
+        &place,
+        &["reject", "g-1", "--reason", "late"],
+        1,
+        &["could not decide g-1: it was approved already"],
+    );
+}
+
+#[test]
+fn nobody_lets_their_own_run_pass_where_that_is_forbidden_whichever_way_they_come() {
+    let (place, console) = at_gate(OWN);
+    check(&place, &["approve", "g-1"], 1, &["could not decide g-1"]);
+    check(&place, &["reject", "g-1", "--reason", "mine"], 1, &["could not decide g-1"]);
+    check(&place, &["done", "r-1", "ok", "--reason", "mine"], 1, &["could not decide g-1"]);
+    check(&place, &["skip", "r-1", "ok", "--reason", "mine"], 1, &["could not decide g-1"]);
+    // A seat that says it is somebody else, over the socket itself.
+    let gate = place.gates()[0].clone();
+    let mut seat = Socket::attach(&place);
+    for (actor, channel) in [("uid 4000000", "console"), ("engine", "engine")] {
+        let proof = if actor == "engine" { json!("engine") } else { json!({"os-user": 4_000_000}) };
+        let by = json!({"name": actor, "proof": proof, "groups": ["sre"], "channel": channel});
+        let digest = text(&gate["ask_hash"]);
+        let decision = json!({"id": actor, "gate": 1, "epoch": gate["epoch"], "ask": digest, "verdict": "approve",
+            "reason": "", "by": by, "shown_for": null});
+        let answer = seat.ask(&json!({"submit": {"id": actor, "command": {"Decide": decision}}}));
+        assert!(answer.to_string().contains("NotAllowed"), "{answer}");
+    }
+    // Only the engine itself says what has ended.
+    let ended =
+        json!({"AttemptEnded": {"attempt": {"run": 1, "step": 0, "number": 1}, "outcome": {"outputs": {}}}});
+    let answer = seat.ask(&json!({"submit": {"id": "x", "command": ended}}));
+    assert!(answer.to_string().contains("only the engine itself says that"), "{answer}");
+    assert_eq!(place.gates()[0]["state"], "open");
+    let refused = place.events("r-1").into_iter().filter(|it| it["type"] == "gate.refused").count();
+    assert_eq!(refused, 6, "who tried is on record");
+    console.signal(Signal::TERM);
+    drop(console.end());
+}
+
+#[test]
+fn a_seat_says_which_kind_it_is_and_gains_nothing_else_by_it() {
+    for (kind, recorded) in
+        [("console", "console"), ("command", "command"), ("engine", "socket"), ("mcp", "socket")]
+    {
+        let (place, _console) = at_gate(GATED);
+        let mut seat = Socket::attach_as(&place, kind);
+        let comment = json!({"Comment": {"gate": 1, "text": "seen", "by": {"name": "x", "proof": "engine", "channel": "engine"}}});
+        seat.ask(&json!({"submit": {"id": "c", "command": comment}}));
+        let events = place.events("r-1");
+        let comment = events.iter().find(|it| it["type"] == "gate.commented").expect("a comment");
+        let uid = rustix::process::geteuid().as_raw();
+        assert_eq!(comment["data"]["by"]["channel"], recorded);
+        assert_eq!(comment["data"]["by"]["proof"], json!({"os-user": uid}));
+    }
+}
+
+/// The other end of the socket, by hand.
+struct Socket {
+    stream: UnixStream,
+    number: u64,
+}
+
+impl Socket {
+    fn attach(place: &Place) -> Self {
+        Self::attach_as(place, "command")
+    }
+
+    fn attach_as(place: &Place, kind: &str) -> Self {
+        let stream = UnixStream::connect(place.file(".cuelight/cuelight.sock")).expect("an engine listens");
+        let mut seat = Self { stream, number: 0 };
+        seat.send(&json!({"hello": {"version": 1, "program": "test", "seat": kind, "after": 0}}));
+        seat
+    }
+
+    fn send(&mut self, message: &Value) {
+        let bytes = message.to_string().into_bytes();
+        let length = u32::try_from(bytes.len()).expect("short");
+        self.stream.write_all(&[0]).expect("a line");
+        self.stream.write_all(&length.to_be_bytes()).expect("a line");
+        self.stream.write_all(&bytes).expect("a line");
+    }
+
+    fn receive(&mut self) -> Value {
+        let mut all = Vec::new();
+        loop {
+            let mut head = [0; 5];
+            self.stream.read_exact(&mut head).expect("a frame");
+            let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+            let mut bytes = vec![0; length];
+            self.stream.read_exact(&mut bytes).expect("a frame");
+            all.extend(bytes);
+            if head[0] == 0 {
+                return serde_json::from_slice(&all).expect("JSON");
+            }
+        }
+    }
+
+    fn ask(&mut self, question: &Value) -> Value {
+        self.number += 1;
+        let number = self.number;
+        self.send(&json!({"question": {"number": number, "question": question}}));
+        loop {
+            let told = self.receive();
+            if told["answer"]["number"] == number {
+                return told["answer"]["answer"].clone();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_vote_can_be_taken_back_while_its_time_runs() {
+    let armed = GATED.replace("Ship it?\"", "Ship it?\", undo-window: 10m");
+    let (place, console) = at_gate(&armed);
+    check(&place, &["withdraw", "g-1"], 1, &["could not withdraw from g-1"]);
+    check(&place, &["approve", "g-1"], 0, &[]);
+    assert_eq!(place.gates()[0]["state"], "armed");
+    check(&place, &["withdraw", "g-1"], 0, &["taken back"]);
+    assert_eq!((&place.gates()[0]["state"], &place.gates()[0]["votes"]), (&json!("open"), &json!([])));
+    assert_eq!(place.step("r-1", "ship")["attempts"], 0, "nothing was started");
+    check(&place, &["reject", "g-1"], 1, &["say why with --reason"]);
+    check(&place, &["reject", "g-1", "--reason", "changed my mind"], 0, &["g-1 is rejected"]);
+    assert_eq!(console.end().code, 3);
+}
+
+#[test]
+fn what_waits_for_a_verdict_fails_closed() {
+    let (place, console) = at_gate(GATED);
+    check(&place, &["wait", "g-1", "--timeout", "20ms"], 3, &["g-1 expired"]);
+    check(&place, &["wait", "g-1", "--timeout", "soon"], 2, &["could not read --timeout"]);
+    check(&place, &["wait", "g-7"], 2, &["could not find gate g-7"]);
+    let waiting = place.start(&["wait", "g-1"]);
+    check(&place, &["approve", "g-1"], 0, &[]);
+    assert_eq!(waiting.end().code, 0);
+    drop(console.end());
+    check(&place, &["wait", "g-1"], 0, &["g-1 approved"]);
+
+    let (place, console) = at_gate(GATED);
+    let waiting = place.start(&["wait", "g-1"]);
+    check(&place, &["reject", "g-1", "--reason", "no"], 0, &[]);
+    assert_eq!(waiting.end().code, 1);
+    drop(console.end());
+
+    let (place, console) = at_gate(GATED);
+    console.signal(Signal::KILL);
+    drop(console.end());
+    check(&place, &["wait", "g-1"], 6, &["could not learn the verdict of g-1"]);
+
+    let expiring = GATED.replace("Ship it?\"", "Ship it?\", timeout: 100ms, on-timeout: reject");
+    let place = self::place(&expiring);
+    check(&place, &["run", "w.yaml", "--headless"], 3, &[]);
+    check(&place, &["wait", "g-1"], 3, &["g-1 expired"]);
+}
+
+const WORK: &str = "name: work\ninputs: {go: {type: string}}\nsteps:\n  - id: work\n    effect: idempotent\n    run: echo ${{ inputs.go }} >> begun; until [ -e ${{ inputs.go }} ]; do sleep 0.01; done\n";
+
+#[test]
+fn the_same_file_run_twice_at_once_is_two_runs_at_one_engine_which_stays_for_both() {
+    let place = place(WORK);
+    let first = place.start(&["run", "w.yaml", "--headless", "-i", "go=a"]);
+    until("the first works", || place.text("begun").contains('a'));
+    let mut second = place.start(&["run", "w.yaml", "--headless", "-i", "go=b"]);
+    assert_eq!(second.line().as_deref(), Some("r-2"));
+    until("the second works", || place.text("begun").contains('b'));
+    assert_eq!(place.owner(), Some(first.pid()), "one engine");
+    place.write("a", "");
+    until("the first run is over", || place.state("r-1") == "completed");
+    place.write("b", "");
+    let (first, second) = (first.end(), second.end());
+    assert_eq!((first.code, second.code), (0, 0), "{first:?} {second:?}");
+    assert!(
+        first.err.contains("r-1 is over; staying as long as steps of other runs are at work"),
+        "{first:?}"
+    );
+    assert_eq!(place.events("r-2").iter().filter(|it| it["type"] == "attempt.started").count(), 1);
+}
+
+#[test]
+fn what_only_waits_goes_on_in_the_background_when_its_engine_leaves() {
+    let place = place(WORK);
+    place.write("gated.yaml", GATED);
+    let first = place.start(&["run", "w.yaml", "--headless", "-i", "go=a"]);
+    until("the first works", || place.text("begun").contains('a'));
+    let mut second = place.start(&["run", "gated.yaml", "--headless"]);
+    second.until("gate.asked");
+    place.write("a", "");
+    let first = first.end();
+    assert_eq!(first.code, 0);
+    assert!(first.err.contains("what is open goes on in the background"), "{first:?}");
+    check(&place, &["approve", "g-1"], 0, &[]);
+    let second = second.end();
+    assert_eq!(second.code, 0, "{second:?}");
+    until("the engine in the background has left", || place.owner().is_none());
+}
+
+#[test]
+fn a_console_whose_engine_was_killed_has_its_run_go_on() {
+    let place = place(WORK);
+    let first = place.start(&["run", "w.yaml", "--headless", "-i", "go=a"]);
+    until("the first works", || place.text("begun").contains('a'));
+    let second = place.start(&["run", "w.yaml", "--headless", "-i", "go=b"]);
+    until("the second works", || place.text("begun").contains('b'));
+    place.write("a", "");
+    place.write("b", "");
+    first.signal(Signal::KILL);
+    drop(first.end());
+    let second = second.end();
+    assert_eq!(second.code, 0, "{second:?}");
+    until("both are over", || place.runs().iter().all(|it| it["state"] == "completed"));
+}
+
+#[test]
+fn a_second_owner_is_told_who_the_first_is() {
+    let (place, console) = at_gate(GATED);
+    let pid = format!("pid {}", console.pid().as_raw_nonzero());
+    check(&place, &["serve"], 1, &["could not serve", &pid, "cuelight attach"]);
+    check(&place, &["serve", "--detach"], 0, &["runs already"]);
+    assert_eq!(place.gates().len(), 1, "nothing was disturbed");
+}
+
+#[test]
+fn who_only_looks_starts_nothing_and_who_acts_starts_an_engine_that_leaves_by_itself() {
+    let (place, console) = at_gate(GATED);
+    console.signal(Signal::KILL);
+    drop(console.end());
+    let before = std::fs::read(place.file(".cuelight/cuelight.db")).expect("a database");
+    for args in [
+        &["runs"][..],
+        &["show", "r-1"],
+        &["gates"],
+        &["logs", "r-1"],
+        &["events", "r-1"],
+        &["gates", "--show", "g-1"],
+    ] {
+        check(&place, args, 0, &[]);
+    }
+    assert!(place.owner().is_none(), "nobody was started");
+    assert_eq!(std::fs::read(place.file(".cuelight/cuelight.db")).expect("a database"), before);
+    check(&place, &["approve", "g-1"], 0, &["recorded"]);
+    until("the run is over", || place.state("r-1") == "completed");
+    until("the engine has left", || place.owner().is_none());
+    assert!(!place.file(".cuelight/cuelight.sock").exists());
+}
+
+#[test]
+fn an_engine_in_the_background_serves_until_it_is_told_to_end() {
+    let place = place(OK);
+    check(&place, &["serve", "--detach"], 0, &["created the workspace", "runs in the background (pid "]);
+    check(&place, &["run", "w.yaml", "--headless"], 0, &["r-1"]);
+    let owner = place.owner().expect("it stays");
+    rustix::process::kill_process(owner, Signal::TERM).expect("it lives");
+    until("it has left", || place.owner().is_none());
+    check(&place, &["show", "r-1"], 0, &["completed"]);
+}
+
+#[test]
+fn a_reader_that_has_gone_is_nothing_to_tell_about_and_no_reason_to_stop_working() {
+    let place = place(OK);
+    check(&place, &["run", "w.yaml", "--headless"], 0, &[]);
+    for (args, code) in [
+        (&["runs"][..], 0),
+        (&["show", "r-1", "--json"], 0),
+        (&["run", "w.yaml", "--headless"], 0),
+        (&["run", "w.yaml", "--json"], 0),
+        (&["--help"], 0),
+    ] {
+        let mut child =
+            place.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
+    }
+    assert_eq!(
+        place.runs().iter().filter(|it| it["state"] == "completed").count(),
+        3,
+        "all runs went on to their end"
+    );
+}
+
+#[test]
+fn colour_is_for_terminals_and_for_those_who_ask() {
+    let place = place(OK);
+    check(&place, &["run", "w.yaml", "--headless"], 0, &[]);
+    assert!(!check(&place, &["runs"], 0, &[]).out.contains('\u{1b}'));
+    assert!(check(&place, &["--color", "always", "runs"], 0, &[]).out.contains('\u{1b}'));
+    let place = place.with("NO_COLOR", "1");
+    assert!(!check(&place, &["runs"], 0, &[]).out.contains('\u{1b}'));
+}
+
+#[test]
+fn what_is_not_there_is_named_with_what_to_do_next() {
+    let empty = Place::new();
+    check(&empty, &["runs"], 2, &["could not find a workspace", "cuelight run FILE"]);
+    check(&empty, &["approve", "g-1"], 2, &["could not find a workspace"]);
+    let place = place(OK);
+    check(&place, &["run", "w.yaml", "--headless"], 0, &[]);
+    for (args, part) in [
+        (&["show", "r-9"][..], "could not find run r-9; `cuelight runs` lists"),
+        (&["show", "nine"], "it looks like r-7"),
+        (&["logs", "r-1", "two"], "could not find the step two in r-1; `cuelight show r-1`"),
+        (&["events", "r-9"], "could not find run r-9"),
+        (&["gates", "--show", "g-9"], "could not find gate g-9"),
+        (&["approve", "g-9"], "could not find gate g-9; `cuelight gates`"),
+        (&["approve", "r-1"], "it looks like g-7"),
+        (&["cancel", "r-9", "--reason", "x"], "could not find run r-9"),
+        (&["skip", "r-1", "nostep", "--reason", "x"], "could not find the step nostep"),
+        (&["run", "w.yaml", "--headless", "-i", "x=1"], "there is no such input"),
+        (&["run", "w.yaml", "--headless", "-i", "x"], "is not KEY=VALUE"),
+        (&["nosuch"], "unrecognized subcommand"),
+    ] {
+        check(&place, args, 2, &[part]);
+    }
+    check(&place, &["cancel", "r-1", "--reason", "x"], 1, &["could not cancel r-1: it is completed"]);
+    check(&place, &["undo", "r-1", "--reason", "x"], 1, &["has done nothing that can be undone"]);
+}
+
+#[test]
+fn what_comes_from_outside_is_shown_and_never_obeyed() {
+    let place = place(OK);
+    let odd = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}x";
+    let long = "x".repeat(100_000);
+    for args in [
+        &["show", odd][..],
+        &["approve", odd],
+        &["run", odd, "--headless"],
+        &["run", "w.yaml", "--headless", "-i", &format!("{odd}=1")],
+        &["run", "w.yaml", "--headless", "-i", odd],
+        &["check", odd],
+        &["plan", odd],
+        &["eval", odd],
+        &["import", "wfformat", odd],
+        &["wait", "g-1", "--timeout", odd],
+        &[odd],
+        &["show", &long],
+        &["eval", &long],
+    ] {
+        let said = place.cue(args);
+        assert!(said.code != 0 && said.code != 101, "{args:?}: {said:?}");
+        let shown = format!("{}{}", said.out, said.err);
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{args:?}: {shown:?}");
+    }
+    let name = "name: \"\\e[31mred\\u202e\"\nsteps:\n  - id: a\n    run: echo hi\n";
+    place.write("odd.yaml", name);
+    let said = place.cue(&["run", "odd.yaml", "--headless"]);
+    let listed = place.cue(&["check", "odd.yaml"]);
+    for said in [said, listed, place.cue(&["plan", "odd.yaml"]), place.cue(&["graph", "odd.yaml"])] {
+        let shown = format!("{}{}", said.out, said.err);
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
+    let workflow = "name: w\ninputs: {fail: {type: boolean, default: false}}\nsteps:\n  - id: a\n    run: echo did >> ledger\n    undo: echo undid >> ledger\n  - id: b\n    needs: a\n    if: inputs.fail\n    run: '[ -e healed ]'\n";
+    let place = place(workflow);
+    check(&place, &["serve", "--detach"], 0, &[]);
+    check(&place, &["run", "w.yaml", "--headless", "-i", "fail=true"], 1, &[]);
+    place.write("quick.yaml", "name: quick\nsteps:\n  - id: a\n    set: {values: {x: 1}}\n");
+    for _ in 0..70 {
+        check(&place, &["run", "quick.yaml", "--headless"], 0, &[]);
+    }
+    place.write("healed", "");
+    let attached = place.start(&["logs", "r-1", "-f"]);
+    let said = check(&place, &["retry", "r-1"], 0, &["r-72"]);
+    assert_eq!(said.run(), "r-72");
+    until("it has been tried again", || place.state("r-72") == "completed");
+    assert_eq!(place.text("ledger"), "did\n", "what was done is not done again");
+    check(&place, &["undo", "r-1", "--reason", "wrong"], 0, &["r-1 is being undone"]);
+    until("it is undone", || place.state("r-1") == "undone");
+    assert_eq!(place.text("ledger"), "did\nundid\n");
+    drop(attached.end());
+    // The same from the log alone, by who looks and by who takes it up.
+    rustix::process::kill_process(place.owner().expect("an engine"), Signal::KILL).expect("it lives");
+    until("it is gone", || place.owner().is_none());
+    let step = place.step("r-1", "a");
+    assert_eq!((place.state("r-1"), text(&step["state"])), ("undone".to_owned(), "undone".to_owned()));
+    check(&place, &["serve", "--detach"], 0, &[]);
+    assert_eq!(place.step("r-1", "a"), step);
+    check(&place, &["undo", "r-1", "--reason", "again"], 1, &["nothing that can be undone"]);
+}

@@ -1,0 +1,327 @@
+//! `kill -9` at any moment, and an outside ledger that counts what really happened: nothing that was told is lost, nothing
+//! of class `once` happens twice unasked, every effect has its record. `CUELIGHT_KILLS=200` for the long version.
+
+use crate::program::{Place, Running, pause, text, until};
+use cuelight::{
+    base::Seq,
+    store::{Reader, Workspace, verify},
+};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::{collections::BTreeMap, time::Duration};
+
+/// Steps of every class, three deep and side by side. Each writes one line into the ledger: run, step, attempt, key.
+const EFFECTS: &str = r#"name: effects
+inputs: {ledger: {type: string, required: true}}
+env: {LEDGER: "${{ inputs.ledger }}"}
+steps:
+  - {id: pay, run: 'echo "$CUELIGHT_RUN pay $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.02'}
+  - {id: mail, run: 'sleep 0.01; echo "$CUELIGHT_RUN mail $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"'}
+  - {id: upload, effect: idempotent, run: 'echo "$CUELIGHT_RUN upload $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.01'}
+  - {id: order, needs: [pay, upload], effect: keyed, run: 'echo "$CUELIGHT_RUN order $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.01'}
+  - {id: book, needs: [mail], effect: queryable, check: 'grep -q "^$CUELIGHT_RUN book " "$LEDGER"', run: 'echo "$CUELIGHT_RUN book $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.02'}
+  - {id: count, needs: [mail], effect: pure, run: 'echo "$CUELIGHT_RUN count $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"'}
+  - {id: ship, needs: [order, book, count], run: 'echo "$CUELIGHT_RUN ship $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.01'}
+"#;
+
+/// Steps whose end nobody can know after a crash.
+const ONCE: [&str; 3] = ["pay", "mail", "ship"];
+
+/// The next number of a chain that is the same every time.
+fn next(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed >> 33
+}
+
+#[test]
+fn killed_at_any_moment_nothing_told_is_lost_and_nothing_happens_twice_unasked() {
+    let kills = std::env::var("CUELIGHT_KILLS").ok().and_then(|it| it.parse().ok()).unwrap_or(20);
+    let mut drill = Drill { place: Place::new(), told: Vec::new(), answers: 0, seed: 7 };
+    drill.place.write("effects.yaml", EFFECTS);
+    for _ in 0..kills {
+        drill.strike();
+    }
+    drill.come_to_rest();
+    let runs = drill.check();
+    println!(
+        "{kills} kills, {runs} runs, {} events told, {} doubts answered",
+        drill.told.len(),
+        drill.answers
+    );
+}
+
+struct Drill {
+    place: Place,
+    /// Events that a console printed before it died.
+    told: Vec<Value>,
+    answers: usize,
+    seed: u64,
+}
+
+impl Drill {
+    fn ledger(&self) -> String {
+        self.place.text("ledger")
+    }
+
+    /// One engine, started in one of the ways there are, and killed at some moment.
+    fn strike(&mut self) {
+        match next(&mut self.seed) % 4 {
+            // A console that has just told something.
+            0 | 1 => {
+                let mut console = self.run();
+                let lines = next(&mut self.seed) % 30;
+                for _ in 0..lines {
+                    if console.line().is_none() {
+                        break;
+                    }
+                }
+                self.wait_a_little();
+                console.signal(Signal::KILL);
+                self.listen_to_the_end(console);
+            }
+            // An engine that has taken up what was left.
+            2 => {
+                let engine = self.place.start(&["serve", "--until-idle"]);
+                self.wait_a_little();
+                engine.signal(Signal::KILL);
+                drop(engine.end());
+            }
+            // An engine in the background, while doubts are answered.
+            _ => {
+                self.answer_doubts();
+                self.wait_a_little();
+                self.place.kill_owner();
+            }
+        }
+        until("the dead engine's place is free", || self.place.owner().is_none());
+    }
+
+    fn run(&self) -> Running {
+        let ledger = format!("ledger={}", self.place.file("ledger").display());
+        self.place.start(&["run", "effects.yaml", "--json", "-i", &ledger])
+    }
+
+    fn wait_a_little(&mut self) {
+        pause(Duration::from_micros(next(&mut self.seed) % 40_000));
+    }
+
+    fn listen_to_the_end(&mut self, console: Running) {
+        let said = console.end();
+        assert!([0, 137].contains(&said.code), "{said:?}");
+        // A line that was cut in two was not told.
+        let lines = said.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        self.told.extend(lines.filter(|it| it.get("seq").is_some()));
+    }
+
+    /// A person looks into the ledger and says what they see.
+    fn answer_doubts(&mut self) {
+        if !self.place.file(".cuelight/cuelight.db").exists() {
+            return;
+        }
+        for run in self.place.runs().iter().map(|it| text(&it["id"])) {
+            for step in ONCE {
+                if self.place.step(&run, step)["state"] != "in-doubt" {
+                    continue;
+                }
+                let happened = self.ledger().lines().any(|line| line.starts_with(&format!("{run} {step} ")));
+                let answer = if happened { "happened" } else { "not-happened" };
+                let said = self.place.cue(&["doubt", &run, step, answer, "--reason", "seen in the ledger"]);
+                assert_eq!(said.code, 0, "{said:?}");
+                self.answers += 1;
+            }
+        }
+    }
+
+    /// Engines and answers, until nothing is open.
+    fn come_to_rest(&mut self) {
+        until("all runs rest", || {
+            let engine = self.place.start(&["serve", "--until-idle"]);
+            self.answer_doubts();
+            let open = self.place.runs().iter().any(|it| it["ended_at"].is_null());
+            let said = if open {
+                engine.signal(Signal::TERM);
+                engine.end()
+            } else {
+                engine.end()
+            };
+            assert_eq!(said.code, 0, "{said:?}");
+            !open
+        });
+    }
+
+    /// What must hold; says how many runs there were.
+    fn check(&self) -> usize {
+        let reader = Reader::open(&Workspace::find(self.place.path()).expect("a workspace")).expect("a log");
+        verify(&reader, Seq(1)).expect("the chain holds");
+        let runs = self.place.runs();
+        let mut recorded = BTreeMap::new();
+        for run in &runs {
+            assert_eq!(run["state"], "completed", "{run}");
+            let events = self.place.events(&text(&run["id"]));
+            recorded.extend(events.into_iter().map(|it| (it["seq"].as_u64().expect("a number"), it)));
+        }
+        for told in &self.told {
+            let seq = told["seq"].as_u64().expect("a number");
+            assert_eq!(recorded.get(&seq), Some(told), "what was told is on disk, word for word");
+        }
+        self.check_ledger(&recorded);
+        runs.len()
+    }
+
+    fn check_ledger(&self, recorded: &BTreeMap<u64, Value>) {
+        let started: BTreeMap<(String, String), String> = recorded
+            .values()
+            .filter(|it| it["type"] == "attempt.started" && it["data"]["purpose"] == "step")
+            .map(|it| {
+                (
+                    (text(&it["run"]), format!("{} {}", text(&it["step"]), it["attempt"])),
+                    text(&it["data"]["effect_key"]),
+                )
+            })
+            .collect();
+        let mut seen: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for line in self.ledger().lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [run, step, attempt, key] = words[..] else { panic!("{line:?}") };
+            let number = attempt.rsplit(['.', '#', '/']).next().expect("a number");
+            let intent = started.get(&(run.to_owned(), format!("{step} {number}")));
+            assert_eq!(intent.map(String::as_str), Some(key), "no effect without its record: {line}");
+            seen.entry((run.to_owned(), step.to_owned())).or_default().push(key.to_owned());
+        }
+        for ((run, step), keys) in &seen {
+            assert!(keys.windows(2).all(|it| it[0] == it[1]), "{step} of {run} keeps its key: {keys:?}");
+            if ONCE.contains(&step.as_str()) || step == "book" {
+                assert_eq!(keys.len(), 1, "{step} of {run} happened once");
+            }
+        }
+        let runs = seen.keys().map(|(run, _)| run).collect::<std::collections::BTreeSet<_>>().len();
+        assert_eq!(seen.len(), runs * 7, "every step of every run happened");
+    }
+}
+
+const GATED: &str = r#"name: gated
+inputs: {ledger: {type: string, required: true}}
+env: {LEDGER: "${{ inputs.ledger }}"}
+on-failure: compensate
+steps:
+  - {id: lock, run: 'echo "lock $CUELIGHT_KEY" >> "$LEDGER"', undo: 'echo "unlock $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.1'}
+  - {id: copy, needs: lock, run: 'echo "copy $CUELIGHT_KEY" >> "$LEDGER"', undo: 'echo "remove $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.1'}
+  - {id: ok, needs: copy, gate: {prompt: "Go on?", undo-window: 1s}}
+  - {id: ship, needs: ok, run: 'exit 7'}
+"#;
+
+#[test]
+fn killed_while_a_gate_is_open_and_armed_and_during_undo_it_goes_on_where_it_was() {
+    let place = Place::new();
+    place.write("gated.yaml", GATED);
+    let ledger = format!("ledger={}", place.file("ledger").display());
+    let mut console = place.start(&["run", "gated.yaml", "--headless", "-i", &ledger]);
+    console.until("gate.asked");
+    let before = place.gates();
+    console.signal(Signal::KILL);
+    drop(console.end());
+
+    // Open: another engine finds the same ask.
+    let engine = place.start(&["serve"]);
+    until("the next engine listens", || place.owner().is_some() && place.cue(&["pause", "r-1"]).code == 0);
+    let after = place.gates();
+    assert_eq!((&before[0]["ask_hash"], &before[0]["epoch"]), (&after[0]["ask_hash"], &after[0]["epoch"]));
+    place.cue(&["resume", "r-1"]).ok();
+    place.cue(&["approve", "g-1"]).ok();
+    assert_eq!(place.gates()[0]["state"], "armed");
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+
+    // Armed: the vote stands, and the rest of its time runs off.
+    let engine = place.start(&["serve"]);
+    until("something is being undone", || place.text("ledger").contains("remove"));
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+
+    // In the middle of the undo.
+    let engine = place.start(&["serve", "--until-idle"]);
+    assert_eq!(engine.end().code, 0);
+    assert_eq!(place.state("r-1"), "undone", "{}", place.show("r-1"));
+    let ledger = place.text("ledger");
+    let lines =
+        |word: &str| ledger.lines().filter(|it| it.split(' ').next() == Some(word)).collect::<Vec<_>>();
+    assert_eq!((lines("lock").len(), lines("copy").len()), (1, 1));
+    for undone in ["remove", "unlock"] {
+        let lines = lines(undone);
+        assert!(
+            !lines.is_empty() && lines.iter().all(|it| *it == lines[0]),
+            "{undone} keeps its key: {lines:?}"
+        );
+    }
+    let first_unlock = ledger.find("unlock").expect("it is there");
+    assert!(!ledger[first_unlock..].contains("remove"), "last step first: {ledger}");
+    let votes = place.events("r-1").iter().filter(|it| it["type"] == "gate.voted").count();
+    assert_eq!(votes, 1);
+}
+
+/// A step that tells when it has begun, and takes long.
+const LONG: &str = "name: long\nsteps:\n  - id: work\n    run: echo begun >> began; sleep 60\n";
+
+#[test]
+fn told_to_end_it_leaves_in_order_and_the_next_engine_asks_about_what_was_cut_off() {
+    for signal in [Signal::TERM, Signal::QUIT] {
+        let place = Place::new();
+        place.write("long.yaml", LONG);
+        let console = place.start(&["run", "long.yaml", "--headless"]);
+        until("the step has begun", || !place.text("began").is_empty());
+        console.signal(signal);
+        let said = console.end();
+        assert_eq!(said.code, 6, "{said:?}");
+        assert!(said.err.contains("r-1 goes on when an engine next opens this workspace"), "{said:?}");
+        assert!(!place.file(".cuelight/cuelight.sock").exists(), "its socket is gone");
+        assert_eq!(place.state("r-1"), "running", "nothing was made up about it");
+        let said = place.cue(&["doubt", "r-1", "work", "abort", "--reason", "cut off"]).ok();
+        assert!(said.out.contains("no longer in doubt"), "{said:?}");
+        until("it has failed", || place.state("r-1") == "failed");
+    }
+}
+
+#[test]
+fn an_interrupt_cancels_the_run() {
+    let place = Place::new();
+    place.write("long.yaml", LONG);
+    let console = place.start(&["run", "long.yaml", "--headless"]);
+    until("the step has begun", || !place.text("began").is_empty());
+    console.signal(Signal::INT);
+    let said = console.end();
+    assert_eq!(said.code, 4, "{said:?}");
+    assert!(said.err.contains("cancelling r-1"), "{said:?}");
+}
+
+#[test]
+fn when_the_terminal_goes_the_run_goes_on() {
+    let place = Place::new();
+    let text = LONG.replace("sleep 60", "until [ -e go ]; do sleep 0.01; done");
+    place.write("long.yaml", &text);
+    let console = place.start(&["run", "long.yaml", "--headless"]);
+    until("the step has begun", || !place.text("began").is_empty());
+    console.signal(Signal::HUP);
+    place.write("go", "");
+    let said = console.end();
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[test]
+fn what_a_dead_console_left_running_is_ended_before_it_is_done_again() {
+    let place = Place::new();
+    let text = "name: again\nsteps:\n  - id: work\n    effect: idempotent\n    run: echo $$ >> pids; until [ -e go ]; do sleep 0.01; done\n";
+    place.write("again.yaml", text);
+    let console = place.start(&["run", "again.yaml", "--headless"]);
+    until("the step has begun", || place.text("pids").lines().count() == 1);
+    console.signal(Signal::KILL);
+    drop(console.end());
+    let orphan = place.text("pids").trim().to_owned();
+    let environment = format!("/proc/{orphan}/environ");
+    assert!(!std::fs::read(&environment).unwrap_or_default().is_empty(), "it lives on by itself");
+    let engine = place.start(&["serve", "--until-idle"]);
+    until("the step has begun again", || place.text("pids").lines().count() == 2);
+    assert!(std::fs::read(&environment).unwrap_or_default().is_empty(), "the one before is gone");
+    place.write("go", "");
+    assert_eq!(engine.end().code, 0);
+    assert_eq!(place.state("r-1"), "completed");
+}
