@@ -250,8 +250,7 @@ pub(super) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Eve
     }
     let run = match &model.overlay {
         Some(Overlay::Dialog(dialog)) if dialog.preview == Preview::Asked(request) => match dialog.about {
-            About::Run(run) => model.board.run(run).cloned(),
-            About::Step(run, _) => model.board.run(run).cloned(),
+            About::Run(run) | About::Step(run, _) => model.board.run(run).cloned(),
             About::Gate(gate) => model.board.gate(gate).and_then(|it| model.board.run(it.run)).cloned(),
             About::Nothing => None,
         },

@@ -9,6 +9,7 @@ use crate::{
     },
     engine::{Command, FormField, check_form},
 };
+use std::fmt::Write as _;
 use tui_textarea::TextArea;
 
 /// The longest text a form takes.
@@ -48,7 +49,7 @@ fn ascii(json: &str) -> String {
         } else {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                write!(out, "\\u{unit:04x}").expect("a String takes all text");
             }
         }
     }
