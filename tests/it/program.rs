@@ -126,10 +126,10 @@ impl Place {
 
     /// `kill -9` of the process that has the workspace, and of it alone; returns when it is gone.
     pub(crate) fn kill_owner(&self) {
-        if let Some(pid) = self.owner() {
-            tell(pid, Signal::KILL);
-        }
-        until("the owner is gone", || self.owner().is_none());
+        until("the owner is gone", || {
+            self.owner().into_iter().for_each(|pid| tell(pid, Signal::KILL));
+            self.owner().is_none()
+        });
     }
 
     /// Runs as `runs --json` tells of them.

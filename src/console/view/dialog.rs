@@ -104,7 +104,9 @@ fn field_line(
     // The room to type in is seen also without colour.
     let (open, close) = if focus { canvas.glyphs.pick(("▐", "▌"), ("[", "]")) } else { ("[", "]") };
     let edge = canvas.style(if focus { Role::BorderFocus } else { Role::Border });
-    let style = canvas.style(Role::Text).patch(canvas.style(Role::Select));
+    let text = canvas.style(Role::Text);
+    let style =
+        if focus { text.patch(canvas.style(Role::Select)) } else { text.add_modifier(Modifier::UNDERLINED) };
     vec![
         (format!("{name:<width$}", width = NAME - 1), canvas.style(Role::Muted)),
         (open.to_owned(), edge),
