@@ -527,7 +527,7 @@ mod tests {
         );
         check(
             "[keys.nowhere]\n",
-            &["1: `nowhere` has no keys of its own; known are normal, runs, dag, logs, text, dialog, popup"],
+            &["1: `nowhere` has no keys of its own; known are normal, runs, dag, gates, logs, text, dialog, popup, form"],
         );
         check(
             "[keys.normal]\n\"ctrl-nix\" = \"down\"",

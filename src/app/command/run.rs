@@ -57,6 +57,9 @@ fn absolute(config: &Config, file: &Path) -> Result<String, Trouble> {
     text.map_err(|_| Trouble::usage(format!("could not use {}: its path is no UTF-8", file.display())))
 }
 
+/// After a question that was not answered.
+const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// Tells what happens to a run until it rests.
 pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> Outcome {
     let out = out.staying();
@@ -81,7 +84,11 @@ pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> 
             Some(DeskTrouble::Lost(_) | DeskTrouble::Unowned) => {}
             None => {
                 lost = false;
-                told_all = tell(seat, out, run, &mut after, json).await?;
+                // Elsewhere an engine may die between the question and its answer; it is asked again.
+                told_all = match tell(seat, out, run, &mut after, json).await {
+                    Err(_) if seat.engine.is_none() => false,
+                    told => told?,
+                };
             }
         }
         let state = seen.board.summary(run).map(|it| it.state);
@@ -94,6 +101,7 @@ pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> 
             changed = boards.changed() => if changed.is_err() {
                 return Err(Trouble::not_recorded("could not follow the run any further: the engine has gone; see `cuelight runs`"));
             },
+            () = tokio::time::sleep(ASK_AGAIN), if !told_all && !lost => {}
             told = signals.next() => {
                 if asked || told == Told::End {
                     say(&format!("leaving; {run} goes on when an engine next opens this workspace"));
