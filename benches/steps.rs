@@ -24,7 +24,7 @@ use std::{
 
 fn main() {
     println!("{:<34} {:>7} {:>10} {:>10} {:>12}", "workload", "steps", "kind", "seconds", "steps/s");
-    let given: Vec<String> = std::env::args().skip(1).filter(|it| it.ends_with(".json")).collect();
+    let given: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with("--")).collect();
     for path in &given {
         let text = std::fs::read_to_string(path).expect("a readable DAG");
         let dag: serde_json::Value = serde_json::from_str(&text).expect("JSON");

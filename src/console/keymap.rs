@@ -527,7 +527,9 @@ mod tests {
         );
         check(
             "[keys.nowhere]\n",
-            &["1: `nowhere` has no keys of its own; known are normal, runs, dag, gates, logs, text, dialog, popup, form"],
+            &[
+                "1: `nowhere` has no keys of its own; known are normal, runs, dag, gates, logs, text, dialog, popup, form",
+            ],
         );
         check(
             "[keys.normal]\n\"ctrl-nix\" = \"down\"",

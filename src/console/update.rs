@@ -63,7 +63,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
         Message::Preview { request, outcome } => asking::previewed(model, request, outcome),
-        Message::Sheet { request, sheet } if logs::awaits(model, request) => logs::read(model, request, sheet),
+        Message::Sheet { request, sheet } if logs::awaits(model, request) => {
+            logs::read(model, request, sheet)
+        }
         Message::Sheet { request, sheet } => gates::arrived(model, request, sheet, &mut wishes),
         Message::Output { attempt, from, bytes } => logs::hear(model, attempt, from, &bytes),
         Message::Ring => wishes.push(Wish::Bell),

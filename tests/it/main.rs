@@ -1,5 +1,14 @@
 //! One test binary; every module is one way we test. Text in, text out; no sleeps, no network, no order.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::type_complexity,
+    clippy::zero_sized_map_values,
+    let_underscore_drop,
+    reason = "tests start programs, read what they are told to, say what they skip, and drop what they do not look at"
+)]
+
 mod architecture;
 mod badly;
 mod cli;

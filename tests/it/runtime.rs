@@ -313,7 +313,7 @@ async fn a_workflow_runs_and_all_it_left_can_be_read() {
     let run = run_of(&desk, LaunchRequest { words: vec![word], ..launch_of(ECHO) }).await;
     let board = comes_to_rest(&desk, run).await;
     assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
-    let attempt = cuelight::base::AttemptId { run, step: cuelight::base::StepIx(0), number: 1 };
+    let attempt = cuelight::base::AttemptId { run, step: StepIx(0), number: 1 };
     let output = desk.read(Want::Output { attempt, part: OutputPart::LastLines(1) }).await;
     assert_eq!(output, Page::Bytes { from: 0, bytes: b"hello you\n".to_vec(), total: 10 });
     assert!(matches!(desk.read(Want::Plan(run)).await, Page::Plan(plan) if plan.name == "greet"));

@@ -1,4 +1,4 @@
-//! Recorded executions of scientific workflows (WfCommons) are imported and run by the program: no step begins before
+//! Recorded executions of scientific workflows (`WfCommons`) are imported and run by the program: no step begins before
 //! all its parents have ended, and a run takes no less than its critical path.
 //!
 //! The recordings lie beside the checkout; without them the tests say so and are skipped.

@@ -77,7 +77,11 @@ pub(super) fn check(args: &CheckArgs, out: Output) -> Outcome {
         match read_text(path) {
             Ok(text) => all.extend(definition::read(&name, &text, &Disk).1),
             Err(why) => {
-                all.push(Diagnostic::whole_file("unreadable", &name, format!("could not read {name}: {why}")));
+                all.push(Diagnostic::whole_file(
+                    "unreadable",
+                    &name,
+                    format!("could not read {name}: {why}"),
+                ));
             }
         }
     }

@@ -131,7 +131,9 @@ pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let Some(prompt) = &canvas.model.prompt else { return };
     let (lead, hint) = match prompt.kind {
         PromptKind::Find => ("/", "find; n N go on"),
-        PromptKind::Filter if canvas.model.view == View::Logs => ("&", "only lines with this text   ! inverts"),
+        PromptKind::Filter if canvas.model.view == View::Logs => {
+            ("&", "only lines with this text   ! inverts")
+        }
         PromptKind::Filter => ("&", "state: run: workflow: by:   ! inverts   * any text"),
         PromptKind::Launch => ("run ", "FILE key=value …"),
         PromptKind::Remark => ("say ", "to all who look at this gate"),

@@ -143,7 +143,9 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
         Link::Live if canvas.model.board.seq.0 == 0 && canvas.model.board.run_count() == 0 => {
             ("LIVE".to_owned(), Role::Muted)
         }
-        Link::Live if canvas.model.view == View::Logs && canvas.model.logs.follow => ("FOLLOW".to_owned(), Role::Ok),
+        Link::Live if canvas.model.view == View::Logs && canvas.model.logs.follow => {
+            ("FOLLOW".to_owned(), Role::Ok)
+        }
         Link::Live => ("LIVE".to_owned(), Role::Ok),
         Link::Lost { since: at, .. } => (format!("LOST {}", since(*at)), Role::Fail),
         Link::Unwritten { .. } => ("DB!".to_owned(), Role::Fail),

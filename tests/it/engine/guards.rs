@@ -68,7 +68,7 @@ fn a_crash_after_any_event_is_survived() {
                     bench.drive();
                     let state = bench.world.state_of(run[4..].parse().expect("a run"));
                     assert!(
-                        state.is_some_and(|it| it.rests()),
+                        state.is_some_and(cuelight::engine::RunState::rests),
                         "cut at {cut}: {}\n{}",
                         bench.standing(),
                         bench.text()
