@@ -88,7 +88,7 @@ impl Place {
             .env("PATH", path)
             .env("HOME", self.path())
             .env("LC_ALL", "C.UTF-8")
-            .env("CUELIGHT_IDLE_AFTER", "50ms")
+            .env("CUELIGHT_IDLE_AFTER", "4s")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.path())
             .stdin(Stdio::null());

@@ -57,6 +57,9 @@ fn absolute(config: &Config, file: &Path) -> Result<String, Trouble> {
     text.map_err(|_| Trouble::usage(format!("could not use {}: its path is no UTF-8", file.display())))
 }
 
+/// Looks for an engine before another one is started.
+const LOOKS_BEFORE_ANOTHER: u32 = 3;
+
 /// After a question that was not answered.
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -70,7 +73,7 @@ pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> 
     }
     let mut boards = seat.desk.boards();
     let (mut signals, mut after, mut asked, mut lost) = (Signals::listen()?, Seq(0), false, false);
-    let mut told_all = false;
+    let (mut told_all, mut looks_in_vain) = (false, 0_u32);
     loop {
         let seen = boards.borrow_and_update().clone();
         match &seen.trouble {
@@ -81,9 +84,16 @@ pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> 
                 say(&format!("{why}; starting an engine that goes on with {run}"));
                 wiring::detach(&seat.workspace, true)?;
             }
-            Some(DeskTrouble::Lost(_) | DeskTrouble::Unowned) => {}
+            Some(DeskTrouble::Lost(_)) => {
+                // An engine with nothing left to do may have come and gone between two looks.
+                looks_in_vain += 1;
+                if looks_in_vain.is_multiple_of(LOOKS_BEFORE_ANOTHER) {
+                    wiring::detach(&seat.workspace, true)?;
+                }
+            }
+            Some(DeskTrouble::Unowned) => {}
             None => {
-                lost = false;
+                (lost, looks_in_vain) = (false, 0);
                 // Elsewhere an engine may die between the question and its answer; it is asked again.
                 told_all = match tell(seat, out, run, &mut after, json).await {
                     Err(_) if seat.engine.is_none() => false,
