@@ -83,6 +83,7 @@ async fn decided(what: &str, desk: &impl Desk) {
             reason: String::new(),
             by: Actor::engine(),
             shown_for: None,
+            break_glass: false,
         };
         let start = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
         let request = Request { id: Entropy.request_id(), command: Command::Decide(Box::new(decision)) };

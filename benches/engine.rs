@@ -9,15 +9,16 @@
     reason = "a benchmark reads the clock and prints figures"
 )]
 
+mod support;
+
 use cuelight::{
-    base::{AttemptId, Seq, StepIx, Timestamp, ValueMap},
-    engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Event, Fact, Launching, Outcome, Proof, World,
-    },
-    plan::{EffectClass, OnError, Plan, PlanStep, Undo, WaitFor, Work},
+    base::{AttemptId, Seq, Timestamp},
+    engine::{AttemptEvent, Command, Event, Fact, Outcome, World},
+    plan::{WaitFor, Work},
     projection::Board,
 };
 use std::time::{Duration, Instant};
+use support::{launching, layered};
 
 fn main() {
     println!("{:<44} {:>9} {:>12} {:>12}", "what", "events", "ns/event", "events/s");
@@ -98,60 +99,4 @@ fn waiting(world: &mut World, board: &mut Board, mut seq: u64) -> u64 {
         board.apply(Seq(seq), &event);
     }
     seq
-}
-
-fn launching(plan: Plan) -> Command {
-    let by = Actor {
-        name: "ann".to_owned(),
-        proof: Proof::OsUser(1),
-        groups: Vec::new(),
-        channel: Channel::Command,
-    };
-    Command::Launch(Box::new(Launching {
-        plan,
-        by,
-        seed: 7,
-        cause: CauseOfLaunch::Asked,
-        trace: "t".to_owned(),
-    }))
-}
-
-/// Layers of 100 steps; each step needs two of the layer before.
-fn layered(steps: u32) -> Plan {
-    let step = |index: u32| {
-        let (layer, place) = (index / 100, index % 100);
-        let above = |offset: u32| StepIx((layer - 1) * 100 + (place + offset) % 100);
-        let needs = if layer == 0 { Vec::new() } else { vec![above(0), above(7)] };
-        PlanStep {
-            id: format!("s{index}"),
-            local: format!("s{index}"),
-            scope: None,
-            frame: None,
-            needs,
-            condition: None,
-            work: Work::Run { shell: vec!["true".to_owned()], script: String::new(), bindings: Vec::new() },
-            env: Vec::new(),
-            dir: None,
-            timeout: None,
-            retry: None,
-            on_error: OnError::Abort,
-            fallback: Vec::new(),
-            undo: Undo::Unset,
-            outputs: Vec::new(),
-            artifacts: Vec::new(),
-            effect: EffectClass::Once,
-            check: None,
-            priority: 0,
-            category: None,
-            confidence: None,
-            matrix: ValueMap::new(),
-            title: None,
-        }
-    };
-    Plan {
-        name: "bench".to_owned(),
-        max_parallel: 64,
-        steps: (0..steps).map(step).collect(),
-        ..Plan::default()
-    }
 }

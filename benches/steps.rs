@@ -1,7 +1,7 @@
 //! Durable steps per second, through the whole engine: reader of commands, decisions, one synced transaction, effects.
 //!
-//! `cargo bench --bench steps [-- DAG.json …]`. Steps that do nothing outside (P1, P2) and steps that start `true` (P3), as
-//! a chain, wide and layered. A `DAG.json` of the yardstick (`{"n": …, "deps": [[…]]}`) is run as well, so that both can
+//! `cargo bench --bench steps [-- DAG.json …]`. Steps that do nothing outside (P1, P2) and steps that start `true` (P3; two
+//! at once as the yardstick does, and sixteen, as when nothing is said), as a chain, wide and layered. A `DAG.json` of the yardstick (`{"n": …, "deps": [[…]]}`) is run as well, so that both can
 //! be compared in one go.
 
 #![expect(
@@ -45,8 +45,11 @@ fn number(value: &serde_json::Value) -> usize {
 }
 
 fn both(name: &str, deps: &[Vec<usize>]) {
-    for (kind, work) in [("nothing", "set: {scope: run, values: {}}"), ("true", "run: 'true'")] {
-        let mut took: Vec<Duration> = (0..3).map(|_| run(deps, work)).collect();
+    let nothing = "set: {scope: run, values: {}}";
+    for (kind, work, at_once) in
+        [("nothing", nothing, 2), ("2 x true", "run: 'true'", 2), ("16 x true", "run: 'true'", 16)]
+    {
+        let mut took: Vec<Duration> = (0..3).map(|_| run(&workflow(deps, work, at_once))).collect();
         took.sort();
         let rate = deps.len() as u128 * 1_000_000_000 / took[1].as_nanos();
         println!("{name:<34} {:>7} {kind:>10} {:>10.3} {rate:>12}", deps.len(), took[1].as_secs_f64());
@@ -63,8 +66,8 @@ fn layered(steps: usize) -> Vec<Vec<usize>> {
     (0..steps).map(|it| if it < 50 { Vec::new() } else { above(it) }).collect()
 }
 
-fn workflow(deps: &[Vec<usize>], work: &str) -> String {
-    let mut text = "name: bench\nmax-parallel: 2\nsteps:\n".to_owned();
+fn workflow(deps: &[Vec<usize>], work: &str, at_once: usize) -> String {
+    let mut text = format!("name: bench\nmax-parallel: {at_once}\nsteps:\n");
     for (index, needs) in deps.iter().enumerate() {
         let needs: Vec<String> = needs.iter().map(|it| format!("s{it}")).collect();
         writeln!(text, "  - {{id: s{index}, needs: [{}], {work}, shell: 'true'}}", needs.join(", "))
@@ -74,7 +77,7 @@ fn workflow(deps: &[Vec<usize>], work: &str) -> String {
 }
 
 /// From the request until the end of the run can be seen.
-fn run(deps: &[Vec<usize>], work: &str) -> Duration {
+fn run(text: &str) -> Duration {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
     runtime.block_on(async {
@@ -91,7 +94,7 @@ fn run(deps: &[Vec<usize>], work: &str) -> Duration {
             .await
             .expect("starts");
         let desk = engine.desk();
-        let source = Source::Text { name: "bench.yaml".to_owned(), text: workflow(deps, work) };
+        let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };
         let request = LaunchRequest {
             id: Entropy.request_id(),
             source,

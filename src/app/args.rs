@@ -1,7 +1,11 @@
 //! What can be said on the command line. Help, completions and the manual page are made from it.
 
-use crate::{base::Span, definition::Severity};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::{
+    base::{Span, Timestamp},
+    definition::Severity,
+    store::NoteKey,
+};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use std::path::PathBuf;
 
 /// A terminal control console for workflows: runs them, shows them live, and waits at every gate for a person.
@@ -34,12 +38,15 @@ pub(super) struct Everywhere {
 /// How the console looks.
 #[derive(Debug, Args)]
 pub(super) struct ScreenArgs {
-    /// Colours of the console: terminal, dark, mono, or a file
+    /// Colours of the console: one of themes/, one of your own, or a file
     #[arg(long, global = true, env = "CUELIGHT_THEME", value_name = "NAME")]
     pub(super) theme: Option<String>,
     /// Signs and borders in ASCII
-    #[arg(long, global = true, env = "CUELIGHT_ASCII")]
+    #[arg(long, global = true, env = "CUELIGHT_ASCII", value_parser = FalseyValueParser::new())]
     pub(super) ascii: bool,
+    /// For screen readers and braille lines: words instead of boxes, signs and colours
+    #[arg(long, global = true, env = "CUELIGHT_READER", value_parser = FalseyValueParser::new())]
+    pub(super) reader: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -91,6 +98,13 @@ pub(super) enum Command {
     /// What waits for a person
     #[command(after_help = "Example: cuelight gates --json")]
     Gates(ListArgs),
+    /// What failed, what helped before, and who looks after it
+    #[command(after_help = "Example: cuelight errors --json\n\n\
+        cuelight errors show e-412, cuelight errors resolve e-412 --reason \"the proxy was restarted\"")]
+    Errors(ErrorsArgs),
+    /// How well it goes: one line, and what takes from it
+    #[command(after_help = "Example: cuelight health --json")]
+    Health(HealthArgs),
     /// Say yes at a gate
     #[command(after_help = "Example: cuelight approve g-3 --code 92qd\n\n\
         Where the risk is high, the code at the end of the ask is wanted: cuelight gates --show g-3")]
@@ -98,6 +112,15 @@ pub(super) enum Command {
     /// Say no at a gate; a reason is wanted
     #[command(after_help = "Example: cuelight reject g-3 --reason \"wrong image\"")]
     Reject(DecideArgs),
+    /// Send an ask back: what it is about is done again from the step its workflow names, and it asks anew
+    #[command(after_help = "Example: cuelight send-back g-3 --reason \"the tests ran on the wrong branch\"")]
+    SendBack(DecideArgs),
+    /// Hand one's own answer at a gate to somebody else, for a while
+    #[command(after_help = "Example: cuelight delegate g-3 --to bob --for 4h --reason \"on a train\"")]
+    Delegate(DelegateArgs),
+    /// Say something to all who look at a gate
+    #[command(after_help = "Example: cuelight comment g-3 \"waiting for the numbers\"")]
+    Comment(CommentArgs),
     /// Take one's own vote back while that is possible
     #[command(after_help = "Example: cuelight withdraw g-3")]
     Withdraw(GateArgs),
@@ -140,6 +163,22 @@ pub(super) enum Command {
         after_help = "Example: cuelight settle-undo r-7 lock --again --reason \"disk was full\""
     )]
     SettleUndo(SettleUndoArgs),
+    /// The trail: who decided what; whether it holds; for an auditor
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example: cuelight audit r-7\n         cuelight audit verify\n\n\
+        Exit codes of verify: 0 it holds, 1 it does not, 2 usage, 3 it holds but its end is not signed, 6 cannot read."
+    )]
+    Audit(AuditArgs),
+    /// One decision in a file, which proves itself elsewhere
+    #[command(after_help = "Example: cuelight receipt g-3 -o g-3.receipt.json")]
+    Receipt(ReceiptArgs),
+    /// Check a receipt, on any machine
+    #[command(after_help = "Example: cuelight verify g-3.receipt.json --key cuelight/…+1a2b3c4d+…")]
+    Verify(VerifyArgs),
+    /// The keys that sign the log
+    #[command(after_help = "Example: cuelight keys rotate")]
+    Keys(KeysArgs),
     /// The engine without a screen
     #[command(after_help = "Example: cuelight serve --detach")]
     Serve(ServeArgs),
@@ -272,6 +311,64 @@ pub(super) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct ErrorsArgs {
+    #[command(subcommand)]
+    pub(super) what: Option<OnError>,
+    #[command(flatten)]
+    pub(super) list: ErrorsListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ErrorsListArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Of one run: r-7
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Also those that are resolved
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OnError {
+    /// All that stands, the oldest first
+    List(ErrorsListArgs),
+    /// One failure: its calls, its output, what mended it before
+    Show {
+        /// The failure: e-412
+        error: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that you look after it
+    Ack(NoteArgs),
+    /// Say that it is mended
+    Resolve(NoteArgs),
+    /// Take back what was said of it
+    Reopen(NoteArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NoteArgs {
+    /// The failure: e-412
+    pub(super) error: String,
+    /// More about it
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    /// As JSON, with every number
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ShowArgs {
     /// The run: r-7
     pub(super) run: String,
@@ -331,6 +428,33 @@ pub(super) struct DecideArgs {
     /// The code at the end of the ask, or its second half; wanted where the risk is high
     #[arg(long)]
     pub(super) code: Option<String>,
+    /// In an emergency: approve alone in place of all who are wanted; for the group break-glass, with a reason of at
+    /// least 20 characters
+    #[arg(long)]
+    pub(super) break_glass: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DelegateArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+    /// Who may answer instead: a name of people.toml
+    #[arg(long, value_name = "NAME")]
+    pub(super) to: String,
+    /// For how long
+    #[arg(long = "for", value_name = "8h")]
+    pub(super) lasts: Option<Span>,
+    /// Why
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CommentArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+    /// What to say
+    pub(super) text: String,
 }
 
 #[derive(Debug, Args)]
@@ -442,6 +566,118 @@ pub(super) struct SettleUndoArgs {
     /// Try again; else it counts as done by hand
     #[arg(long)]
     pub(super) again: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<AuditCommand>,
+    /// One run (r-7), or all that belongs to a trace
+    pub(super) what: Option<String>,
+    /// Only events of this type, or of this noun: gate.voted, gate
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(super) kind: Option<String>,
+    /// Only what this person did
+    #[arg(long, value_name = "NAME")]
+    pub(super) by: Option<String>,
+    #[command(flatten)]
+    pub(super) window: Window,
+    /// Also what followed from decisions
+    #[arg(long)]
+    pub(super) all: bool,
+    /// As JSON, one event a line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A stretch of time.
+#[derive(Debug, Args)]
+pub(super) struct Window {
+    /// From this instant on
+    #[arg(long, value_name = "2026-01-31T09:00:00Z")]
+    pub(super) from: Option<Timestamp>,
+    /// Before this instant
+    #[arg(long, value_name = "2026-02-01T00:00:00Z")]
+    pub(super) to: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditExportArgs {
+    /// jsonl: the whole chain. csv: all decisions of people. html: the same as one page
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub(super) format: ExportFormat,
+    /// One run as a folder: events, receipts, keys, and how to check them
+    #[arg(long, value_name = "RUN", conflicts_with = "format")]
+    pub(super) evidence: Option<String>,
+    #[command(flatten)]
+    pub(super) window: Window,
+    /// Where to; else it is printed
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    Jsonl,
+    Csv,
+    Html,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Whether every record is as it was written, and signed
+    Verify(AuditVerifyArgs),
+    /// All of it, for somebody else
+    #[command(after_help = "Example: cuelight audit export --format html -o decisions.html")]
+    Export(AuditExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditVerifyArgs {
+    /// A signed head from elsewhere: only what came after it is looked at
+    #[arg(long, value_name = "NOTE")]
+    pub(super) from: Option<PathBuf>,
+    /// A key that is believed; else the first one of the workspace, and those it vouches for
+    #[arg(long, value_name = "KEY")]
+    pub(super) key: Vec<NoteKey>,
+    /// Signed heads that were kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(super) anchors: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReceiptArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+    /// Where to; else it is printed
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The receipt
+    pub(super) receipt: PathBuf,
+    /// A key that is believed; else what the receipt itself says
+    #[arg(long, value_name = "KEY")]
+    pub(super) key: Vec<NoteKey>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<KeysCommand>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Print them, oldest first
+    Show,
+    /// Sign with another one from now on
+    Rotate,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,44 @@ use std::{
     sync::Arc,
 };
 
+/// What the process of a step inherits: where things are, and how to speak to people. `LC_…` besides.
+const INHERITED: [&str; 16] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TERM",
+    "TZ",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+];
+
+/// What `config.toml` of a workspace says.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Settings {
+    /// What the workspace calls itself: `environment = "PROD"`.
+    pub(super) environment: String,
+    /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
+    pass_env: Vec<String>,
+}
+
+impl Settings {
+    pub(super) fn of(workspace: &Workspace) -> Result<Self, Trouble> {
+        let path = workspace.config();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        toml::from_str(&text).map_err(|it| Trouble::usage(format!("could not read {}: {it}", path.display())))
+    }
+}
+
 /// What the commands need to know of the world around them.
 #[derive(Debug)]
 pub(super) struct Config {
@@ -22,7 +60,7 @@ pub(super) struct Config {
     pub(super) here: PathBuf,
     /// Named by the operator, else found upwards, else where we stand.
     named: Option<PathBuf>,
-    /// Every variable that is valid text; what programs of steps inherit.
+    /// Every variable that is valid text.
     variables: Vec<(String, String)>,
 }
 
@@ -44,14 +82,37 @@ impl Config {
         found.map(|it| it.1.as_str()).filter(|it| !it.is_empty())
     }
 
-    /// The workspace, when there is one.
-    pub(super) fn find(&self) -> Option<Workspace> {
-        Workspace::find(self.named.as_deref().unwrap_or(&self.here))
+    /// The workspace, when there is one: in the directory that was named and nowhere else, or found upwards from here.
+    pub(super) fn find(&self) -> Result<Option<Workspace>, Trouble> {
+        let Some(dir) = &self.named else { return Ok(Workspace::find(&self.here)) };
+        let wrong = |why: String| {
+            let shown = dir.display();
+            Trouble::usage(format!("could not use {shown}: {why}, or name another with --workspace"))
+        };
+        match fs::metadata(dir) {
+            Ok(about) if about.is_dir() => Ok(Workspace::find(dir).filter(|it| it.root() == dir)),
+            Ok(_) => Err(wrong("it is no directory; remove what stands there".to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(wrong("there is no such directory; create it".to_owned()))
+            }
+            Err(error) => Err(wrong(format!("{error}; make it readable"))),
+        }
+    }
+
+    /// The workspace that has to be there.
+    pub(super) fn workspace(&self) -> Result<Workspace, Trouble> {
+        let place =
+            self.named.as_ref().map_or("here or above".to_owned(), |it| format!("in {}", it.display()));
+        self.find()?.ok_or_else(|| {
+            Trouble::usage(format!(
+                "could not find a workspace {place}; `cuelight run FILE` makes one, or name one with --workspace"
+            ))
+        })
     }
 
     /// The workspace, made when there is none; says so in one line.
     pub(super) fn find_or_make(&self) -> Result<Workspace, Trouble> {
-        if let Some(found) = self.find() {
+        if let Some(found) = self.find()? {
             return Ok(found);
         }
         let root = self.named.as_deref().unwrap_or(&self.here);
@@ -60,9 +121,19 @@ impl Config {
         Ok(made)
     }
 
-    /// What the process of a step inherits: all but what is ours.
-    pub(super) fn inherited(&self) -> Vec<(String, String)> {
-        self.variables.iter().filter(|(name, _)| !name.starts_with("CUELIGHT_")).cloned().collect()
+    /// What the process of a step inherits. Whatever else is exported here, tokens above all, reaches a step only when
+    /// its file says so (`env`, `secrets`), or when the operator lets it through by name.
+    pub(super) fn inherited(&self, workspace: &Workspace) -> Result<Vec<(String, String)>, Trouble> {
+        let more = match self.variable("CUELIGHT_PASS_ENV") {
+            Some(names) => names.split(',').map(|it| it.trim().to_owned()).collect(),
+            None => Settings::of(workspace)?.pass_env,
+        };
+        let passes = |name: &str| {
+            let is_ours = name.starts_with("CUELIGHT_");
+            let is_plain = INHERITED.contains(&name) || name.starts_with("LC_");
+            !is_ours && (is_plain || more.iter().any(|it| it == name))
+        };
+        Ok(self.variables.iter().filter(|(name, _)| passes(name)).cloned().collect())
     }
 
     /// Where secrets come from: the environment, and files of the workspace.

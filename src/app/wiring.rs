@@ -25,6 +25,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 pub(super) struct Seat {
     pub(super) desk: AnyDesk,
     pub(super) actor: Actor,
+    /// Everybody the workspace knows by name.
+    pub(super) people: Vec<String>,
     pub(super) workspace: Workspace,
     pub(super) engine: Option<Engine>,
     /// Whether an engine in the background takes over what is open when this seat is left.
@@ -72,6 +74,7 @@ impl Seat {
 fn seat(
     desk: AnyDesk,
     actor: Actor,
+    people: Vec<String>,
     workspace: &Workspace,
     tasks: Tasks,
     closing: CancellationToken,
@@ -79,6 +82,7 @@ fn seat(
     Seat {
         desk,
         actor,
+        people,
         workspace: workspace.clone(),
         engine: None,
         goes_on: Cell::new(false),
@@ -100,7 +104,7 @@ pub(super) async fn own(
     let setup = Setup {
         workspace: workspace.clone(),
         actor: actor.clone(),
-        environment: config.inherited(),
+        environment: config.inherited(workspace).map_err(OwnTrouble::Other)?,
         secrets: config.secrets(workspace),
     };
     let engine = match Engine::start(setup).await {
@@ -108,6 +112,7 @@ pub(super) async fn own(
         Err(OwnerError::Held { pid, .. }) => return Err(OwnTrouble::Held(holder(pid))),
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
+    let names = people.groups().into_keys().collect();
     let seats = listen(&engine, workspace, people).map_err(OwnTrouble::Other)?;
     if schedules {
         let (tasks, doors) = engine.doors();
@@ -116,7 +121,7 @@ pub(super) async fn own(
         drop(tasks.spawn(keep));
     }
     let desk = AnyDesk::Local(engine.desk());
-    let seat = seat(desk, actor, workspace, Tasks::default(), CancellationToken::new());
+    let seat = seat(desk, actor, names, workspace, Tasks::default(), CancellationToken::new());
     Ok(Seat { engine: Some(engine), seats: Some(seats), ..seat })
 }
 
@@ -152,7 +157,7 @@ pub(super) async fn attach(
     let desk = RemoteDesk::attach(&workspace.socket(), channel, &tasks, closing.clone())
         .await
         .map_err(Trouble::not_recorded)?;
-    Ok(seat(AnyDesk::Remote(desk), actor, workspace, tasks, closing))
+    Ok(seat(AnyDesk::Remote(desk), actor, people.groups().into_keys().collect(), workspace, tasks, closing))
 }
 
 /// A seat here: the workspace is ours, or we attach to whoever has it.
@@ -193,7 +198,7 @@ pub(super) async fn take_or_attach(
 
 /// A seat to look from: at the engine that runs, else at what was recorded.
 pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
-    let workspace = config.find().ok_or_else(no_workspace)?;
+    let workspace = config.workspace()?;
     if let Ok(seat) = attach(config, &workspace, Channel::Command).await {
         return Ok(seat);
     }
@@ -201,23 +206,18 @@ pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
     let actor = config.actor(&people, Channel::Command);
     let tasks = Tasks::default();
     let desk = ReadDesk::open(&workspace, &tasks).map_err(|it| Trouble::not_recorded(it.to_string()))?;
-    Ok(seat(AnyDesk::Reading(desk), actor, &workspace, tasks, CancellationToken::new()))
+    let names = people.groups().into_keys().collect();
+    Ok(seat(AnyDesk::Reading(desk), actor, names, &workspace, tasks, CancellationToken::new()))
 }
 
 /// A seat to act from: at the engine that runs, else at one that is started for it in the background.
 pub(super) async fn act(config: &Config) -> Result<Seat, Trouble> {
-    let workspace = config.find().ok_or_else(no_workspace)?;
+    let workspace = config.workspace()?;
     if let Ok(seat) = attach(config, &workspace, Channel::Command).await {
         return Ok(seat);
     }
     detach(&workspace, true)?;
     attach_soon(config, &workspace, Channel::Command).await
-}
-
-fn no_workspace() -> Trouble {
-    Trouble::usage(
-        "could not find a workspace here or above; `cuelight run FILE` makes one, or name one with --workspace",
-    )
 }
 
 /// An engine that has just taken the workspace listens in a moment.

@@ -1,9 +1,8 @@
-//! Content hashes, and the one byte form that is hashed.
+//! Content hashes. The one byte form that is hashed is made in `canonical`.
 
-use crate::base::Value;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sha2::{Digest as _, Sha256};
-use std::{fmt, fmt::Write as _, str::FromStr};
+use std::{fmt, str::FromStr};
 
 /// A SHA-256, shown as 64 hexadecimal digits.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,76 +79,9 @@ pub fn sha256(domain: &str, parts: &[&[u8]]) -> Digest {
     Digest(hasher.finalize().into())
 }
 
-/// Canonical JSON: keys sorted by their UTF-16 units, no blanks, strings escaped as RFC 8785 says. Numbers stay as they
-/// were written (we hash what was said, we never compute it again), which RFC 8785 would round to doubles.
-pub fn canonical_json(value: &Value) -> String {
-    let mut out = String::new();
-    write_canonical(value, &mut out);
-    out
-}
-
-fn write_canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(it) => out.push_str(if *it { "true" } else { "false" }),
-        Value::Number(it) => out.push_str(&it.to_string()),
-        Value::String(it) => write_string(it, out),
-        Value::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_canonical(item, out);
-            }
-            out.push(']');
-        }
-        Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
-            out.push('{');
-            for (index, key) in keys.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_string(key, out);
-                out.push(':');
-                write_canonical(&map[key], out);
-            }
-            out.push('}');
-        }
-    }
-}
-
-fn write_string(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => write!(out, "\\u{:04x}", c as u32).expect("a String takes all text"),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_canonical_form_does_not_depend_on_the_order_of_keys() {
-        let one: Value = serde_json::from_str(r#"{"b": [1, 2.50], "a": "x\u0001\n"}"#).expect("JSON");
-        let other: Value = serde_json::from_str(r#"{"a":"x\u0001\n","b":[1,2.50]}"#).expect("JSON");
-        assert_eq!(canonical_json(&one), canonical_json(&other));
-        assert_eq!(canonical_json(&one), r#"{"a":"x\u0001\n","b":[1,2.50]}"#);
-    }
 
     #[test]
     fn a_code_has_two_groups_of_four_and_no_letter_that_is_misread() {

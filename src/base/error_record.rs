@@ -27,6 +27,51 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All of them, in the order of the design.
+    pub const ALL: [Self; 15] = [
+        Self::DataLoadError,
+        Self::DataValidationError,
+        Self::DataTransformationError,
+        Self::AgentLifecycleError,
+        Self::TaskExecutionError,
+        Self::WorkflowExecutionError,
+        Self::NarrativeGenerationError,
+        Self::WorkerError,
+        Self::ConfigurationError,
+        Self::DatabaseError,
+        Self::VisualizationError,
+        Self::PredictionError,
+        Self::AnomalyDetectionError,
+        Self::ReportGenerationError,
+        Self::Unknown,
+    ];
+
+    /// The word used in files, journal and messages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::DataLoadError => "data_load_error",
+            Self::DataValidationError => "data_validation_error",
+            Self::DataTransformationError => "data_transformation_error",
+            Self::AgentLifecycleError => "agent_lifecycle_error",
+            Self::TaskExecutionError => "task_execution_error",
+            Self::WorkflowExecutionError => "workflow_execution_error",
+            Self::NarrativeGenerationError => "narrative_generation_error",
+            Self::WorkerError => "worker_error",
+            Self::ConfigurationError => "configuration_error",
+            Self::DatabaseError => "database_error",
+            Self::VisualizationError => "visualization_error",
+            Self::PredictionError => "prediction_error",
+            Self::AnomalyDetectionError => "anomaly_detection_error",
+            Self::ReportGenerationError => "report_generation_error",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The word without its ending, as a column shows it: `task_execution`.
+    pub fn label(self) -> &'static str {
+        self.word().trim_end_matches("_error")
+    }
+
     /// The type that a step's `category` gives to its failures.
     pub fn of_category(category: &str) -> Option<Self> {
         Some(match category {
@@ -186,6 +231,15 @@ impl ErrorRecordBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_are_15_types_and_each_is_stored_under_its_word() {
+        let words: std::collections::BTreeSet<_> = ErrorKind::ALL.iter().map(|it| it.word()).collect();
+        assert_eq!(words.len(), 15);
+        for kind in ErrorKind::ALL {
+            assert_eq!(serde_json::to_value(kind).expect("a word"), kind.word());
+        }
+    }
 
     #[test]
     fn a_record_without_its_parts_is_refused_in_order() {

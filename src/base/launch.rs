@@ -1,7 +1,7 @@
 //! What a process step is about to call, wholly resolved: the engine puts it into the event that asks for the call,
 //! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
-use crate::base::{Digest, SPOOL_BYTES_MAX, Span, Value, canonical_json, sha256};
+use crate::base::{Digest, SPOOL_BYTES_MAX, Span, canonical_json, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -56,8 +56,7 @@ impl Launch {
 
     /// What an approval and an intent are bound to: the same words have the same hash, whoever wrote them down.
     pub fn hash(&self) -> Digest {
-        let value: Value = serde_json::to_value(self).expect("a launch holds nothing but text and numbers");
-        sha256("cuelight-launch-v1", &[canonical_json(&value).as_bytes()])
+        sha256("cuelight-launch-v1", &[canonical_json(self).as_bytes()])
     }
 
     /// The names of the secrets it needs.

@@ -12,6 +12,8 @@ pub const OPEN_GATES_MAX: usize = 10_000;
 pub const EVENT_INLINE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one event, inline or not.
 pub const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes, as JSON, of what one event carries beside its own words: a plan, copies, outputs, an ask.
+pub const EVENT_CONTENT_BYTES_MAX: usize = 63 * 1024 * 1024;
 /// Nesting of one event: what a step may say (128), held by an event.
 pub const EVENT_DEPTH_MAX: usize = 256;
 /// Bytes of output kept of one attempt: its head and its tail.
@@ -46,6 +48,12 @@ pub const ATTEMPTS_DEFAULT: u32 = 3;
 pub const ATTEMPTS_MAX: u32 = 1000;
 /// How long an approval can be taken back before what it releases starts.
 pub const UNDO_WINDOW_DEFAULT: Span = Span::seconds(5);
+/// How long an answer that was handed to somebody else stays with them, when nothing is said.
+pub const DELEGATION_DEFAULT: Span = Span::seconds(8 * 3600);
+/// And at most.
+pub const DELEGATION_MAX: Span = Span::seconds(30 * 24 * 3600);
+/// Characters of the reason with which a quorum is overridden.
+pub const BREAK_GLASS_REASON_CHARS_MIN: usize = 20;
 /// Between asking a process to end and ending it.
 pub const KILL_GRACE: Span = Span::seconds(5);
 /// Commands taken into one transaction.
@@ -61,7 +69,8 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = {
     assert!(EVENT_INLINE_BYTES_MAX < EVENT_BYTES_MAX);
-    assert!(OUTPUT_BYTES_MAX < EVENT_BYTES_MAX);
+    assert!(EVENT_CONTENT_BYTES_MAX < EVENT_BYTES_MAX);
+    assert!(OUTPUT_BYTES_MAX < EVENT_CONTENT_BYTES_MAX);
     assert!(SCOPE_VALUE_BYTES_MAX <= OUTPUT_BYTES_MAX);
     assert!(REASON_BYTES_MAX < EVENT_INLINE_BYTES_MAX);
     assert!(MATRIX_COPIES_MAX < STEPS_MAX);

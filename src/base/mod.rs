@@ -2,6 +2,7 @@
 //!
 //! Knows no other room, no clock and no disk.
 
+mod canonical;
 mod cron;
 mod digest;
 mod error_record;
@@ -14,8 +15,9 @@ mod time;
 mod untrusted;
 mod value;
 
+pub use canonical::{canonical_json, json_bytes};
 pub use cron::next_scheduled;
-pub use digest::{Digest, canonical_json, sha256};
+pub use digest::{Digest, sha256};
 pub use error_record::{ErrorKind, ErrorRecord, ErrorRecordBuilder, Severity};
 pub use failure::FailureMode;
 pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
@@ -23,5 +25,5 @@ pub use launch::{LOG_FILE, Launch, TextPart};
 pub use limit::*;
 pub use score::Score;
 pub use time::{ParseSpanError, Span, Timestamp};
-pub use untrusted::{Piece, Untrusted, safe_pieces, safe_text};
+pub use untrusted::{Piece, Untrusted, is_unseen, safe_pieces, safe_text};
 pub use value::{Value, ValueMap, is_nested_beyond, shorten, type_name};

@@ -110,6 +110,11 @@ fn is_mark(c: char) -> bool {
         | 0x20D0..=0x20FF | 0x302A..=0x302D | 0x3099..=0x309A | 0xFE20..=0xFE2F)
 }
 
+/// Whether a code point cannot be seen on a screen, or moves what can be. The empty cell of a picture of dots is ours.
+pub fn is_unseen(c: char) -> bool {
+    c.is_control() || (c != '\u{2800}' && is_invisible(c))
+}
+
 /// Code points that show nothing, move what stands beside them, or look like a blank and are none.
 fn is_invisible(c: char) -> bool {
     matches!(c as u32,

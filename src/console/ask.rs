@@ -4,6 +4,7 @@
 use crate::{
     base::{AttemptId, Digest, RunId, Seq},
     engine::{Command, Event, Refusal},
+    projection::Record,
 };
 
 /// Something to be done for the console. Its number comes back with the answer.
@@ -41,6 +42,8 @@ pub enum Wish {
     },
     /// Put this into the clipboard.
     Copy(String),
+    /// Let the operator change this in an editor of their own.
+    Edit(String),
     /// Save a picture of the screen.
     Export {
         /// The name it should have, without a directory.
@@ -50,12 +53,16 @@ pub enum Wish {
     },
     /// Ring the bell.
     Bell,
+    /// Tell somebody who does not look at the terminal.
+    Notify(String),
     /// Draw every cell again.
     Redraw,
     /// Take or leave the mouse.
     Mouse(bool),
-    /// Leave the console.
+    /// Leave the console; what is open goes on.
     Quit,
+    /// Leave the console, and stop its engine.
+    Stop,
     /// Put the program to sleep, as Ctrl-Z does.
     Suspend,
 }
@@ -84,6 +91,22 @@ pub enum Lookup {
         /// The first byte wanted.
         from: u64,
     },
+    /// Which workflows there are, what one asks for, and what is wrong with what is given to it.
+    Workflow {
+        /// The file, as it was typed.
+        path: String,
+        /// `key=value`, as typed.
+        words: Vec<(String, String)>,
+    },
+    /// Events of the whole log in order, each with its links in the chain.
+    Records {
+        /// Those after this one.
+        after: Seq,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Whether the chain holds, from the first record to the last.
+    Chain,
     /// Events of a run, in order.
     Events {
         /// The run; else of all.
@@ -107,6 +130,17 @@ pub enum Sheet {
         /// How many there are in all.
         total: u64,
     },
+    /// Records in order.
+    Records(Vec<Record>),
+    /// How far the chain holds.
+    Chain {
+        /// Records that were looked at and hold.
+        records: u64,
+        /// The last of them, and its hash.
+        head: (Seq, Digest),
+        /// What is wrong with the one after, if there is something.
+        broken: Option<String>,
+    },
     /// Events in order.
     Events {
         /// With their places in the log.
@@ -114,8 +148,42 @@ pub enum Sheet {
         /// Whether there are more after them.
         more: bool,
     },
+    /// A workflow before it is started.
+    Workflow(Offered),
     /// `could not …`
     Missing(String),
+}
+
+/// A workflow before it is started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offered {
+    /// The workflows of the workspace.
+    pub files: Vec<String>,
+    /// Its name; empty when it could not be read.
+    pub name: String,
+    /// What it is for.
+    pub about: String,
+    /// What it asks for.
+    pub inputs: Vec<OfferedInput>,
+    /// Why it could not be started with what is given.
+    pub problems: Vec<String>,
+}
+
+/// One thing a workflow asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfferedInput {
+    /// Its name.
+    pub name: String,
+    /// The type: `string`, `integer` …
+    pub kind: String,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it is when nothing is given.
+    pub default: Option<String>,
+    /// The only values allowed, when not empty.
+    pub choices: Vec<String>,
+    /// What it is for.
+    pub about: String,
 }
 
 /// What became of a request.

@@ -221,6 +221,12 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
             if yes { (glyphs.pick("✓", "+"), Role::Ok) } else { (glyphs.pick("◇", "N"), Role::Warn) };
         let mut pieces = vec![(format!("{sign} "), role)];
         pieces.extend(foreign_pieces(&it.vote.by.name, Role::Text));
+        for of in &it.vote.acting_for {
+            pieces.extend(foreign_pieces(&format!(" for {}", of.name), Role::Muted));
+        }
+        if gate.glass_broken {
+            pieces.push(("  EMERGENCY".to_owned(), Role::Fail));
+        }
         pieces.push((format!("  {}  ", it.at.clock()), Role::Muted));
         if !it.vote.reason.is_empty() {
             pieces.extend(foreign_pieces(&format!("\"{}\"  ", it.vote.reason), Role::Text));
@@ -232,6 +238,10 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
     let missing = gate.missing();
     if gate.is_open() && !missing.is_empty() {
         out.foreign(head, &format!("{} still missing", people(&missing)), Role::Gate);
+    }
+    for it in &gate.delegations {
+        let text = format!("{} to {} until {}", it.by.name, it.to, it.until.clock());
+        out.foreign("handed on", &text, Role::Muted);
     }
     if let Some(edited) = &gate.edited {
         out.foreign(
@@ -299,6 +309,12 @@ pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(S
     }
 }
 
+/// Whether what an item holds is not all here yet.
+pub(super) fn is_being_read(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> bool {
+    let Some(digest) = item.digest.filter(|_| item.text.is_none()) else { return false };
+    blobs.get(&digest).is_none_or(|it| it.asked.is_some())
+}
+
 /// Foreign text beside a bar, so that it cannot pass for ours.
 pub(super) fn framed(out: &mut Prose, lines: &[(String, Role)], glyphs: Glyphs) {
     let bar = glyphs.pick("│ ", "| ");
@@ -354,6 +370,9 @@ fn outcome(out: &mut Prose, ask: &Ask) {
             Role::Warn,
         );
     }
+    if let Some(to) = &ask.send_back {
+        out.foreign("or back", &format!("does {to} and all after it again, then asks anew"), Role::Text);
+    }
     out.said("if nobody", &if_nobody(ask), Role::Text);
 }
 
@@ -398,6 +417,10 @@ fn who(out: &mut Prose, gate: &GateView) {
 fn end(out: &mut Prose, told: &Told<'_>) {
     out.blank();
     out.begin(true);
+    // The end has been seen only when all that stands above it was there.
+    if told.gate.ask.evidence.iter().any(|it| is_being_read(told.blobs, it)) {
+        return out.said("", "the evidence is being read; the end of the ask follows", Role::Muted);
+    }
     let code = told.gate.hash.code();
     let mut pieces =
         vec![("END OF THE ASK   ".to_owned(), Role::Title), (code, role_of_risk(told.gate.ask.risk))];

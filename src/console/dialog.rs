@@ -5,7 +5,7 @@
 //! Which command is asked for, and in what words, is said by whoever opens it; drawing is left to `view`.
 
 use crate::{
-    base::{GateId, RunId, StepIx, Timestamp, ValueMap},
+    base::{GateId, RunId, Span, StepIx, Timestamp, ValueMap},
     console::{Field, Level, Role, message::SETTLE},
     engine::{Command, DoubtAnswer},
 };
@@ -29,6 +29,8 @@ pub struct Dialog {
     pub focus: Focus,
     /// What is asked for; a field named `reason` becomes its reason.
     pub command: Box<Command>,
+    /// What is asked for with it, each on its own.
+    pub others: Vec<Command>,
     /// What it speaks of: it closes when that changes.
     pub about: About,
     /// How that stood when the dialog opened; nothing before the first look.
@@ -75,6 +77,36 @@ pub struct DialogField {
     pub field: Field,
     /// Whether it must not be empty.
     pub required: bool,
+    /// So many characters at least.
+    pub least: usize,
+    /// What can be said; anything where nothing stands.
+    pub among: Vec<String>,
+}
+
+impl DialogField {
+    /// An empty field.
+    pub fn new(name: &str, required: bool) -> Self {
+        Self { name: name.to_owned(), field: Field::default(), required, least: 0, among: Vec::new() }
+    }
+
+    /// What is wrong with what was typed.
+    fn problem(&self) -> Option<String> {
+        let text = self.field.text().trim();
+        let (said, name) = (text.chars().count(), &self.name);
+        if self.required && said == 0 {
+            return Some(format!("{name} is missing"));
+        }
+        if said < self.least {
+            return Some(format!("{name} has {said} characters, {} are wanted", self.least));
+        }
+        if !self.among.is_empty() && said > 0 && self.among.iter().all(|it| it != text) {
+            return Some(format!("{name} is one of {}", self.among.join(", ")));
+        }
+        if name == "for" && said > 0 && text.parse::<Span>().is_err() {
+            return Some("for is a time, as 4h or 30m".to_owned());
+        }
+        None
+    }
 }
 
 /// What has the keys in a dialog.
@@ -99,6 +131,10 @@ pub enum About {
     Gate(GateId),
     /// A step that waits for an answer.
     Step(RunId, StepIx),
+    /// All marked gates.
+    MarkedGates,
+    /// All marked runs.
+    Marked,
     /// Nothing that could change.
     Nothing,
 }
@@ -122,8 +158,8 @@ pub enum Step {
     Stays,
     /// It closes, and nothing happens.
     Closes,
-    /// It closes, and this is asked for.
-    Does(Box<Command>),
+    /// It closes, and these are asked for.
+    Does(Vec<Command>),
 }
 
 /// An answer to a dialog.
@@ -169,9 +205,11 @@ impl Dialog {
         }
     }
 
-    /// The first field to type into, when a letter is typed while none has the keys.
+    /// What a letter goes to that is typed while nothing has the keys: what must be filled in, else what proves that the
+    /// end was read. What may stay empty waits for Tab.
     pub fn first_field(&self) -> Option<Focus> {
-        self.stops().into_iter().find(|it| matches!(it, Focus::Field(_) | Focus::Proof))
+        let required = self.fields.iter().position(|it| it.required).map(Focus::Field);
+        required.or((self.proof != Proof::Key).then_some(Focus::Proof))
     }
 
     /// Whether letters go into a field, also when none has the keys yet.
@@ -189,9 +227,8 @@ impl Dialog {
         if let Preview::Refused(why) = &self.preview {
             return Some(why.clone());
         }
-        let empty = self.fields.iter().find(|it| it.required && it.field.text().trim().is_empty());
-        if let Some(empty) = empty {
-            return Some(format!("{} is missing", empty.name));
+        if let Some(problem) = self.fields.iter().find_map(DialogField::problem) {
+            return Some(problem);
         }
         if let Some(problem) = self.fields.iter().find_map(|it| outputs_of(it).err()) {
             return Some(problem);
@@ -221,10 +258,19 @@ impl Dialog {
         if self.missing().is_some() {
             return Step::Stays;
         }
-        let mut command = self.command.clone();
+        let (mut command, mut others) = (self.command.clone(), self.others.clone());
         for it in &self.fields {
+            let text = it.field.text().trim();
             if it.name == "reason" || it.name == "comment" {
-                set_reason(&mut command, it.field.text().trim());
+                set_reason(&mut command, text);
+                others.iter_mut().for_each(|other| set_reason(other, text));
+            }
+            if let Command::Delegate { to, lasts, .. } = &mut *command {
+                match it.name.as_str() {
+                    "to" => text.clone_into(to),
+                    "for" => *lasts = text.parse().ok(),
+                    _ => {}
+                }
             }
             if let Command::AnswerDoubt { answer: DoubtAnswer::Happened(outputs), .. } = &mut *command
                 && let Ok(Some(given)) = outputs_of(it)
@@ -232,7 +278,8 @@ impl Dialog {
                 *outputs = given;
             }
         }
-        Step::Does(command)
+        others.insert(0, *command);
+        Step::Does(others)
     }
 
     /// Everything that can have the keys, in the order of Tab.
@@ -268,7 +315,9 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Skip { reason, .. }
         | Command::Done { reason, .. }
         | Command::Undo { reason, .. }
-        | Command::SettleUndo { reason, .. } => text.clone_into(reason),
+        | Command::Delegate { reason, .. }
+        | Command::SettleUndo { reason, .. }
+        | Command::NoteFailure { reason, .. } => text.clone_into(reason),
         Command::Decide(decision) => text.clone_into(&mut decision.reason),
         Command::Comment { text: said, .. } => text.clone_into(said),
         Command::Launch(_)

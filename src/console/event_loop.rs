@@ -7,23 +7,28 @@
 use crate::{
     base::{DecisionId, RunId, Span, Timestamp},
     console::{
-        Answer, Depth, Keymap, Link, LookOfScreen, Lookup, Message, Model, Seat, Sheet, Theme, Wish, draw,
+        Answer, Depth, Ground, Keymap, Link, LookOfScreen, Lookup, Message, Model, Notify, Seat, Sheet,
+        Theme, Themes, Wish, cursor_of, draw,
         hangup::{self, HangupWatch},
+        keymap::is_interrupt,
         terminal::{self, SCREEN_THREAD, Terminal},
         update,
     },
     engine::Command,
     runtime::{
-        Clock as _, Desk, Entropy, InputText, LaunchRequest, OutputPart, Page, Reply, Request, Seen, Signal,
-        Signals, Source, SystemClock, Trouble, Want,
+        Clock as _, Desk, Entropy, InputText, LaunchRequest, Offer, OutputPart, Page, Reply, Request, Seen,
+        Signal, Signals, Source, SystemClock, Trouble, Want,
     },
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use ratatui::{buffer::Buffer, layout::Rect};
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
 };
 
 /// Between two frames, unless a key asks for one.
@@ -31,47 +36,156 @@ const FRAME: Span = Span(33);
 /// The same when nobody looks.
 const FRAME_UNFOCUSED: Span = Span(500);
 
+/// The screen takes at most one part in so many of its thread: a board that is dear to show is shown more seldom.
+const SHARE: u64 = 4;
+/// Keys that were typed before there was a desk, heard when it is there.
+const EARLY_MAX: usize = 64;
+
 /// Saves a text under a name; returns where it is, or why it could not be saved.
-pub type SavePicture = Box<dyn Fn(&str, &str) -> Result<String, String> + Send>;
+pub type SavePicture = Box<dyn Fn(&str, &str) -> Result<String, String> + Send + Sync>;
+
+/// Lets the operator change a text; returns what was saved, or why it could not be changed.
+pub type EditText = Box<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
+
+/// Reads the user's own themes: all that can be chosen, and what is wrong in some.
+pub type ReadThemes = Box<dyn Fn() -> (Themes, Vec<String>) + Send + Sync>;
+
+/// One theme for each ground.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThemesByGround {
+    /// On a dark ground.
+    pub dark: String,
+    /// On a light ground.
+    pub light: String,
+    /// Which ground it is when the terminal does not say.
+    pub otherwise: Ground,
+}
 
 /// How the console is opened.
 pub struct ConsoleOptions {
-    /// The name of a theme that is built in, or of `theme_file`.
+    /// The theme and the signs, to begin with.
     pub look: LookOfScreen,
-    /// A theme of the user's own, read already.
-    pub own_theme: Option<Theme>,
+    /// Themes for a dark and a light ground, where the terminal is to be asked which it has.
+    pub by_ground: Option<ThemesByGround>,
+    /// Reads the user's own themes again.
+    pub themes: ReadThemes,
     /// How many colours the terminal has.
     pub depth: Depth,
     /// The key table.
     pub keys: Keymap,
     /// The run that is looked at first.
     pub run: Option<RunId>,
+    /// What its user has to know first: what about, and the text.
+    pub note: Option<(String, String)>,
     /// Where pictures go.
     pub export: SavePicture,
+    /// Lets the operator change a text in an editor of their own; the terminal is theirs meanwhile.
+    pub edit: EditText,
+    /// Where it is written down that the screen broke down.
+    pub crashes: SavePicture,
+    /// Whether the bell is never rung.
+    pub silent: bool,
+    /// How the terminal is told to call somebody who does not look at it.
+    pub notify: Notify,
 }
 
 /// Why the console ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
-    /// Its user left.
+    /// Its user left; what is open goes on.
     Left,
+    /// Its user left, and wants the engine to stop.
+    Stopped,
     /// Its terminal went away.
     HungUp,
     /// A signal asked the program to end.
     Signalled,
 }
 
-/// Shows the console at a desk until it is left. Runs go on, whatever becomes of the screen.
+/// A screen that breaks down more often than this in a minute is not started again.
+const BREAKS_MAX: usize = 3;
+
+/// Shows the console until it is left; its first frame stands before the desk has come. When none comes it is left at once.
+/// Runs go on, whatever becomes of the screen: one that breaks down gives the terminal back, is written down, and is
+/// started again at the list of runs.
 ///
 /// # Errors
-/// When there is no terminal to show it on, or the screen broke down.
-pub async fn run_console<D: Desk>(desk: D, seat: Seat, options: ConsoleOptions) -> io::Result<Leave> {
+/// When there is no terminal to show it on, or the screen broke down too often.
+pub async fn run_console<D: Desk>(
+    desk: oneshot::Receiver<(D, Seat)>,
+    seat: Seat,
+    mut options: ConsoleOptions,
+) -> io::Result<Leave> {
+    let (mut run, mut note) = (options.run, options.note.take());
+    let (mut desk, met) = (Some(desk), Met::<D>::default());
+    let (options, clock) = (Arc::new(options), SystemClock);
+    let mut breaks: Vec<Timestamp> = Vec::new();
+    loop {
+        let there = met.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let coming = match (desk.take(), there) {
+            (Some(coming), _) => coming,
+            (None, Some(there)) => {
+                let (arrives, coming) = oneshot::channel();
+                // Its other end is in our hands.
+                drop(arrives.send(there));
+                coming
+            }
+            (None, None) => {
+                let text = "the screen broke down before its engine was there; open it again";
+                return Err(io::Error::other(text));
+            }
+        };
+        let first = First { run: run.take(), note: note.take(), met: Arc::clone(&met) };
+        let broken = match on_a_thread(coming, seat.clone(), Arc::clone(&options), first).await? {
+            Ended::Left(leave) => return Ok(leave),
+            Ended::Broke(what) => what,
+        };
+        let now = clock.now();
+        breaks.retain(|it| now.since(*it) < Span::seconds(60));
+        breaks.push(now);
+        let place = (options.crashes)(&format!("crash-{}.txt", now.0), &broken);
+        let kept = place.map_or_else(|why| why, |place| format!("it is written down in {place}"));
+        if breaks.len() > BREAKS_MAX {
+            let text = format!("the screen broke down again and again: {broken}; {kept}; the runs go on");
+            return Err(io::Error::other(text));
+        }
+        let text = format!(
+            "The screen broke down and was started again; the engine and its runs were not touched.\n\n{broken}\n\n{kept}"
+        );
+        note = Some(("the screen broke down".to_owned(), text));
+    }
+}
+
+/// The desk that has come, for the next screen when this one breaks down.
+type Met<D> = Arc<Mutex<Option<(D, Seat)>>>;
+
+/// What a screen shows first.
+struct First<D> {
+    run: Option<RunId>,
+    note: Option<(String, String)>,
+    met: Met<D>,
+}
+
+/// How a screen ended.
+enum Ended {
+    Left(Leave),
+    /// It broke down, and what was said.
+    Broke(String),
+}
+
+/// One screen, on a thread of its own.
+async fn on_a_thread<D: Desk>(
+    desk: oneshot::Receiver<(D, Seat)>,
+    seat: Seat,
+    options: Arc<ConsoleOptions>,
+    first: First<D>,
+) -> io::Result<Ended> {
     let (done, ended) = oneshot::channel();
     let screen = move || {
         let outcome = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .and_then(|runtime| runtime.block_on(Screen::run(desk, seat, options)));
+            .and_then(|runtime| runtime.block_on(Screen::run(desk, seat, options, first)));
         // Nobody waits any more when the program is ending.
         drop(done.send(outcome));
     };
@@ -79,31 +193,47 @@ pub async fn run_console<D: Desk>(desk: D, seat: Seat, options: ConsoleOptions) 
     let outcome = ended.await;
     let joined = thread.join();
     match (outcome, joined) {
-        (Ok(outcome), _) => outcome,
-        (Err(_), _) => Err(io::Error::other("the screen broke down; the runs go on, open it again")),
+        (Ok(outcome), _) => outcome.map(Ended::Left),
+        (Err(_), _) => Ok(Ended::Broke(terminal::last_panic())),
     }
 }
 
 /// Everything the loop holds.
 struct Screen<D> {
-    desk: D,
+    /// Nothing is asked of it before it is there.
+    desk: Option<D>,
+    met: Met<D>,
     model: Model,
-    options: ConsoleOptions,
+    options: Arc<ConsoleOptions>,
     theme: Theme,
-    themed: String,
+    /// What `theme` was made of.
+    themed: (String, Arc<Themes>),
+    /// What was said of the user's themes.
+    told_of_themes: Vec<String>,
     titled: String,
     terminal: Terminal,
     clock: SystemClock,
     entropy: Entropy,
     answers: FuturesUnordered<BoxFuture<'static, Message>>,
     drawn: Timestamp,
+    /// Between two frames, by what the last one cost.
+    pace: Span,
+    /// Whether there is a newer board than the one that is shown.
+    has_news: bool,
     is_dirty: bool,
     is_urgent: bool,
+    /// What waits for the operator's own editor.
+    edit: Option<String>,
     leave: Option<Leave>,
 }
 
 impl<D: Desk> Screen<D> {
-    async fn run(desk: D, seat: Seat, options: ConsoleOptions) -> io::Result<Leave> {
+    async fn run(
+        desk: oneshot::Receiver<(D, Seat)>,
+        seat: Seat,
+        options: Arc<ConsoleOptions>,
+        first: First<D>,
+    ) -> io::Result<Leave> {
         let clock = SystemClock;
         let (gone_sender, gone) = mpsc::channel(1);
         let _watch = HangupWatch::start(move || {
@@ -111,15 +241,25 @@ impl<D: Desk> Screen<D> {
         })?;
         let terminal = Terminal::enter()?;
         let keys = Arc::new(options.keys.clone());
-        let mut model = Model::new(seat, options.look.clone(), keys, Terminal::size(), clock.now());
-        if let Some(run) = options.run {
+        let mut look = options.look.clone();
+        if let Some(themes) = &options.by_ground {
+            look.theme = match terminal.ground(|| clock.now())?.unwrap_or(themes.otherwise) {
+                Ground::Dark => themes.dark.clone(),
+                Ground::Light => themes.light.clone(),
+            };
+        }
+        let mut model = Model::new(seat, look, keys, Terminal::size(), clock.now());
+        model.link = Link::Opening;
+        if let Some(run) = first.run {
             model.look_at(run);
         }
         let mut screen = Self {
-            desk,
+            desk: None,
+            met: first.met,
             model,
             theme: Theme::default(),
-            themed: String::new(),
+            themed: (String::new(), Arc::default()),
+            told_of_themes: Vec::new(),
             titled: String::new(),
             options,
             terminal,
@@ -127,11 +267,21 @@ impl<D: Desk> Screen<D> {
             entropy: Entropy,
             answers: FuturesUnordered::new(),
             drawn: Timestamp::default(),
+            pace: Span::default(),
+            has_news: true,
             is_dirty: true,
             is_urgent: true,
+            edit: None,
             leave: None,
         };
-        let leave = screen.turn(gone).await;
+        screen.read_themes()?;
+        if let Some((title, text)) = first.note {
+            screen.take(Message::Note { title, text }, true)?;
+        }
+        let leave = match screen.turn(desk, gone).await {
+            Err(why) if hangup::is_it(&why) => Ok(Leave::HungUp),
+            leave => leave,
+        };
         if matches!(leave, Ok(Leave::HungUp)) {
             drop(screen);
             hangup::let_go()?;
@@ -140,28 +290,73 @@ impl<D: Desk> Screen<D> {
     }
 
     /// One wait over everything that can happen, until somebody leaves.
-    async fn turn(&mut self, mut gone: mpsc::Receiver<()>) -> io::Result<Leave> {
+    async fn turn(
+        &mut self,
+        mut coming: oneshot::Receiver<(D, Seat)>,
+        mut gone: mpsc::Receiver<()>,
+    ) -> io::Result<Leave> {
+        self.show()?;
         let clock = self.clock;
-        let mut keys = terminal::messages(move || clock.now());
-        let mut boards = self.desk.boards();
-        let mut signals = self.desk.signals(None);
-        let mut hears_signals = true;
-        let mut listening = None;
-        let mut output = None;
+        let listen = || terminal::messages(move || clock.now());
+        let mut keys = listen();
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut quit = signal(SignalKind::quit())?;
         let mut stop = signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?;
-        boards.mark_changed();
+        let mut early = Vec::new();
+        let (desk, seat) = loop {
+            tokio::select! {
+                met = &mut coming => match met {
+                    Ok(met) => break met,
+                    Err(_) => return Ok(Leave::Left),
+                },
+                message = keys.next() => match message {
+                    Some(Message::Key { press, .. }) if is_interrupt(press) => return Ok(Leave::Left),
+                    Some(message) => early.extend(Some(message).filter(|_| early.len() < EARLY_MAX)),
+                    None => return Ok(Leave::HungUp),
+                },
+                _ = gone.recv() => return Ok(Leave::HungUp),
+                _ = hangup.recv() => return Ok(Leave::HungUp),
+                _ = terminate.recv() => return Ok(Leave::Signalled),
+                _ = quit.recv() => return Ok(Leave::Signalled),
+            }
+        };
+        let mut boards = desk.boards();
+        let mut listening = None;
+        let mut output = None;
+        self.desk = Some(desk.clone());
+        *self.met.lock().unwrap_or_else(PoisonError::into_inner) = Some((desk.clone(), seat.clone()));
+        self.model.seat = seat;
+        self.news(&mut boards)?;
+        for message in early {
+            self.take(message, true)?;
+        }
         loop {
+            let missed = output.as_mut().map_or(0, Signals::take_missed);
+            if missed > 0 {
+                self.take(Message::Behind(missed), false)?;
+            }
+            if self.has_news && self.until_frame() == Span(0) {
+                self.news(&mut boards)?;
+            }
             self.show()?;
             if let Some(leave) = self.leave {
                 return Ok(leave);
             }
+            if let Some(text) = self.edit.take() {
+                // Two readers would share what is typed.
+                drop(keys);
+                let edited = self.terminal.lend(|| (self.options.edit)(&text))?;
+                keys = listen();
+                let (width, height) = Terminal::size();
+                self.take(Message::Resize { width, height }, true)?;
+                self.take(Message::Edited(edited), true)?;
+                continue;
+            }
             let wait = self.wait();
             if listening != self.model.listens() {
                 listening = self.model.listens();
-                output = listening.map(|run| self.desk.signals(Some(run)));
+                output = listening.map(|run| desk.signals(Some(run)));
             }
             tokio::select! {
                 message = keys.next() => match message {
@@ -169,23 +364,16 @@ impl<D: Desk> Screen<D> {
                     None => return Ok(Leave::HungUp),
                 },
                 changed = boards.changed() => match changed {
-                    Ok(()) => {
-                        let seen = boards.borrow_and_update().clone();
-                        self.see(seen)?;
-                    }
+                    Ok(()) => (self.has_news, self.is_dirty) = (true, true),
                     Err(_) => self.take(Message::Link(lost("the engine has ended", clock.now())), false)?,
                 },
                 Some(message) = self.answers.next(), if !self.answers.is_empty() => self.take(message, true)?,
-                rung = signals.next(), if hears_signals => match rung.as_deref() {
-                    Some(_) => self.take(Message::Ring, false)?,
-                    None => hears_signals = false,
-                },
                 heard = next_of(&mut output), if output.is_some() => match heard.as_deref() {
                     Some(Signal::Output { attempt, from, bytes }) => {
                         let bytes = bytes.as_slice().into();
                         self.take(Message::Output { attempt: *attempt, from: *from, bytes }, false)?;
                     }
-                    // The bells of all runs are heard already.
+                    // What rings is seen on the board.
                     Some(Signal::Ring { .. }) => {}
                     None => output = None,
                 },
@@ -205,13 +393,24 @@ impl<D: Desk> Screen<D> {
     fn wait(&self) -> Option<Span> {
         let now = self.clock.now();
         let moves = self.model.deadline().map(|it| it.since(now));
-        let frame = self.is_dirty.then(|| self.until_frame());
+        let frame = (self.is_dirty || self.has_news).then(|| self.until_frame());
         [moves, frame].into_iter().flatten().min().map(|it| it.max(Span(1)))
     }
 
     fn until_frame(&self) -> Span {
         let rest = if self.model.has_focus() { FRAME } else { FRAME_UNFOCUSED };
+        let rest = rest.max(self.pace);
         Span(rest.0.saturating_sub(self.clock.now().since(self.drawn).0))
+    }
+
+    /// Takes the newest board: when it is time for a frame, so that many changes cost one look.
+    fn news(&mut self, boards: &mut watch::Receiver<Seen>) -> io::Result<()> {
+        let began = self.clock.now();
+        let seen = boards.borrow_and_update().clone();
+        self.see(seen)?;
+        self.has_news = false;
+        self.pace = Span(self.clock.now().since(began).0 * SHARE);
+        Ok(())
     }
 
     /// Draws, if something changed and it is time.
@@ -220,10 +419,10 @@ impl<D: Desk> Screen<D> {
             return Ok(());
         }
         self.choose_theme();
-        let (width, height) = self.model.size;
+        let (width, height) = self.model.screen();
         let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
         draw(&self.model, &self.theme, &mut frame);
-        self.terminal.show(frame)?;
+        self.terminal.show(frame, cursor_of(&self.model))?;
         let title = self.model.window_title();
         if self.titled != title {
             terminal::title(&title)?;
@@ -236,13 +435,24 @@ impl<D: Desk> Screen<D> {
     }
 
     fn choose_theme(&mut self) {
-        if self.themed != self.model.look.theme {
-            let name = &self.model.look.theme;
-            let own = self.options.own_theme.as_ref().filter(|it| it.name() == name).cloned();
-            let theme = own.or_else(|| Theme::built_in(name)).unwrap_or_default();
-            self.theme = theme.at_depth(self.options.depth);
-            self.themed.clone_from(name);
+        let (name, themes) = (self.model.theme_shown(), &self.model.look.themes);
+        if self.themed.0 != name || !Arc::ptr_eq(&self.themed.1, themes) {
+            self.theme = themes.find(name).unwrap_or_default().at_depth(self.options.depth);
+            self.themed = (name.to_owned(), themes.clone());
         }
+    }
+
+    /// Themes of the user's own are read again when its user comes back to the terminal: who changes one does so
+    /// elsewhere. Nothing is watched meanwhile.
+    fn read_themes(&mut self) -> io::Result<()> {
+        let (themes, problems) = (self.options.themes)();
+        let is_told = problems == self.told_of_themes;
+        if is_told && *self.model.look.themes == themes {
+            return Ok(());
+        }
+        self.told_of_themes.clone_from(&problems);
+        let problems = if is_told { Vec::new() } else { problems };
+        self.take(Message::Themes { themes: Arc::new(themes), problems }, false)
     }
 
     fn see(&mut self, seen: Seen) -> io::Result<()> {
@@ -252,7 +462,7 @@ impl<D: Desk> Screen<D> {
             Some(Trouble::Holding(why) | Trouble::Stopped(why)) => Link::Unwritten { why },
             Some(Trouble::Lost(why)) => match &self.model.link {
                 Link::Lost { since, .. } => Link::Lost { since: *since, why },
-                Link::Live | Link::Unwritten { .. } | Link::Unowned => lost(&why, now),
+                Link::Opening | Link::Live | Link::Unwritten { .. } | Link::Unowned => lost(&why, now),
             },
             Some(Trouble::Unowned) => Link::Unowned,
         };
@@ -263,8 +473,12 @@ impl<D: Desk> Screen<D> {
 
     /// One message, and all that follows from it.
     fn take(&mut self, message: Message, is_urgent: bool) -> io::Result<()> {
+        let comes_back = matches!(message, Message::Focus(true));
         for wish in update(&mut self.model, message) {
             self.carry_out(wish)?;
+        }
+        if comes_back {
+            self.read_themes()?;
         }
         self.is_dirty = true;
         self.is_urgent |= is_urgent;
@@ -273,6 +487,7 @@ impl<D: Desk> Screen<D> {
 
     fn carry_out(&mut self, wish: Wish) -> io::Result<()> {
         let desk = self.desk.clone();
+        let desk = || desk.expect("nothing is asked before the desk is there");
         match wish {
             Wish::Submit { request, mut command } => {
                 if let Command::Decide(decision) = &mut *command
@@ -281,14 +496,19 @@ impl<D: Desk> Screen<D> {
                     decision.id = DecisionId(self.entropy.decision_id().0);
                 }
                 let asked = Request { id: self.entropy.request_id(), command: *command };
+                let desk = desk();
                 self.answers.push(
                     async move { Message::Reply { request, answer: answer(desk.submit(asked).await) } }
                         .boxed(),
                 );
             }
-            Wish::Preview { request, command } => self.answers.push(
-                async move { Message::Preview { request, outcome: desk.preview(*command).await } }.boxed(),
-            ),
+            Wish::Preview { request, command } => {
+                let desk = desk();
+                self.answers.push(
+                    async move { Message::Preview { request, outcome: desk.preview(*command).await } }
+                        .boxed(),
+                );
+            }
             Wish::Launch { request, path, words } => {
                 let words = words.into_iter().map(|(name, text)| InputText { name, text }).collect();
                 let launch = LaunchRequest {
@@ -298,17 +518,19 @@ impl<D: Desk> Screen<D> {
                     values: crate::base::ValueMap::default(),
                     trace: None,
                 };
+                let desk = desk();
                 self.answers.push(
                     async move { Message::Reply { request, answer: answer(desk.launch(launch).await) } }
                         .boxed(),
                 );
             }
             Wish::Read { request, want } => {
-                let want = want_of(&want);
+                let (want, desk) = (want_of(&want), desk());
                 self.answers.push(
                     async move { Message::Sheet { request, sheet: sheet(desk.read(want).await) } }.boxed(),
                 );
             }
+            Wish::Edit(text) => self.edit = Some(text),
             Wish::Copy(text) => terminal::copy(&text)?,
             Wish::Export { name, content } => {
                 let answer = match (self.options.export)(&name, &content) {
@@ -319,10 +541,16 @@ impl<D: Desk> Screen<D> {
                     self.carry_out(wish)?;
                 }
             }
+            Wish::Bell if self.options.silent => {}
             Wish::Bell => terminal::bell()?,
-            Wish::Redraw => self.terminal.forget(),
+            Wish::Notify(text) => terminal::notify(self.options.notify, &text)?,
+            Wish::Redraw => {
+                self.terminal.forget();
+                self.read_themes()?;
+            }
             Wish::Mouse(on) => self.terminal.set_mouse(on)?,
             Wish::Quit => self.leave = Some(Leave::Left),
+            Wish::Stop => self.leave = Some(Leave::Stopped),
             Wish::Suspend => {
                 self.terminal.sleep()?;
                 let (width, height) = Terminal::size();
@@ -356,17 +584,44 @@ fn answer(reply: Reply) -> Answer {
 
 fn want_of(lookup: &Lookup) -> Want {
     match *lookup {
+        Lookup::Workflow { ref path, ref words } => {
+            let text = |(name, text): &(String, String)| InputText { name: name.clone(), text: text.clone() };
+            Want::Workflow { path: path.clone(), words: words.iter().map(text).collect() }
+        }
         Lookup::Output { attempt, from } => Want::Output { attempt, part: OutputPart::From(from) },
         Lookup::Tail { attempt, lines } => Want::Output { attempt, part: OutputPart::LastLines(lines) },
         Lookup::Blob { digest, from } => Want::Blob { digest, from },
+        Lookup::Records { after, limit } => Want::Records { after, limit },
+        Lookup::Chain => Want::Chain,
         Lookup::Events { run, after, limit } => Want::Events { run, after, limit },
+    }
+}
+
+fn offered(offer: Offer) -> crate::console::Offered {
+    let input = |it: crate::runtime::OfferedInput| crate::console::OfferedInput {
+        name: it.name,
+        kind: it.kind,
+        required: it.required,
+        default: it.default,
+        choices: it.choices,
+        about: it.about,
+    };
+    crate::console::Offered {
+        files: offer.files,
+        name: offer.name,
+        about: offer.about,
+        inputs: offer.inputs.into_iter().map(input).collect(),
+        problems: offer.problems,
     }
 }
 
 fn sheet(page: Page) -> Sheet {
     match page {
         Page::Events { events, more } => Sheet::Events { events, more },
+        Page::Records(records) => Sheet::Records(records),
+        Page::Chain { records, head, broken } => Sheet::Chain { records, head, broken },
         Page::Bytes { from, bytes, total } => Sheet::Bytes { from, bytes, total },
+        Page::Workflow(offer) => Sheet::Workflow(offered(*offer)),
         Page::Plan(_) | Page::Past(_) => Sheet::Missing("could not show that here".to_owned()),
         Page::Missing(why) => Sheet::Missing(why),
     }

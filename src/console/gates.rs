@@ -3,7 +3,7 @@
 
 use super::prose::ProseLine;
 use crate::{
-    base::{AttemptId, Digest, Epoch, GateId, RunId, Seq, StepIx, Timestamp, ValueMap},
+    base::{AttemptId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp, ValueMap},
     console::{Field, Role},
     engine::{Ask, FormField},
     projection::{Attention, GateView, InboxRow, RunView},
@@ -49,6 +49,10 @@ pub(super) struct GatesState {
     pub tail: Option<(AttemptId, Blob)>,
     /// Counts what was read, so that the text is made anew.
     pub blobs_read: u32,
+    /// Gates that are marked, with the ask that was read.
+    pub marked: BTreeMap<GateId, (Epoch, Digest)>,
+    /// The gate that was marked last: a range begins there.
+    pub marked_last: Option<GateId>,
     /// The gate a remark is written for.
     pub remark: Option<GateId>,
 }
@@ -150,6 +154,8 @@ pub(super) struct Drawn {
 pub(super) struct Seen {
     pub hash: Digest,
     pub lines: BTreeSet<LineKey>,
+    /// For how long it was on the screen before it was left.
+    pub shown: Span,
 }
 
 /// A line of a text: its part, its place in that, and what it says.

@@ -44,11 +44,23 @@ impl Drop for HangupWatch {
     }
 }
 
-/// Puts nothing where the terminal was, so that no later write fails and no read spins.
+/// Whether a failed write says that the terminal has gone away; it may know before the watch does.
+pub(super) fn is_it(why: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(why), Some(Errno::IO | Errno::PIPE | Errno::NXIO))
+}
+
+/// Puts nothing where the terminal was, so that no later write fails and no read spins. The reader of keys goes on for as
+/// long as the process does and takes an end of input for news (crossterm-rs/crossterm#793), so it is given an input that
+/// never ends and on which nothing comes.
 pub(super) fn let_go() -> io::Result<()> {
     use rustix::fs::{Mode, OFlags, open};
+    let (silence, held_open) = UnixStream::pair()?;
+    silence.set_nonblocking(true)?;
+    rustix::stdio::dup2_stdin(&silence)?;
+    // Closed by the end of the process alone.
+    std::mem::forget(held_open);
     let nothing = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::stdio::dup2_stdin(&nothing)?;
     rustix::stdio::dup2_stdout(&nothing)?;
     rustix::stdio::dup2_stderr(&nothing)?;
     Ok(())

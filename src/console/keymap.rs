@@ -23,6 +23,22 @@ pub enum Scope {
     Gates,
     /// In Logs.
     Logs,
+    /// In Errors.
+    Errors,
+    /// In Health.
+    Health,
+    /// In Time.
+    Time,
+    /// In Audit.
+    Audit,
+    /// In Agents.
+    Agents,
+    /// In Tools.
+    Tools,
+    /// In the past, over the keys of the view.
+    Travel,
+    /// The same while it plays.
+    Play,
     /// In a text field of one line, with a list under it or not.
     Text,
     /// In a dialog.
@@ -31,6 +47,8 @@ pub enum Scope {
     Popup,
     /// In a form of several lines.
     Form,
+    /// In the question on the way out.
+    Leave,
 }
 
 const SCOPES: &[(Scope, &str)] = &[
@@ -39,10 +57,19 @@ const SCOPES: &[(Scope, &str)] = &[
     (Scope::Dag, "dag"),
     (Scope::Gates, "gates"),
     (Scope::Logs, "logs"),
+    (Scope::Errors, "errors"),
+    (Scope::Health, "health"),
+    (Scope::Time, "time"),
+    (Scope::Audit, "audit"),
+    (Scope::Agents, "agents"),
+    (Scope::Tools, "tools"),
+    (Scope::Travel, "travel"),
+    (Scope::Play, "play"),
     (Scope::Text, "text"),
     (Scope::Dialog, "dialog"),
     (Scope::Popup, "popup"),
     (Scope::Form, "form"),
+    (Scope::Leave, "leave"),
 ];
 
 impl Scope {
@@ -57,7 +84,12 @@ impl Scope {
 
     /// A view, whose keys stand before those of `normal`.
     fn is_view(self) -> bool {
-        !matches!(self, Self::Normal | Self::Text | Self::Dialog | Self::Popup | Self::Form)
+        !matches!(self, Self::Normal | Self::Text | Self::Dialog | Self::Popup | Self::Form | Self::Leave)
+    }
+
+    /// Whether its keys lie over those of a view.
+    const fn is_over(self) -> bool {
+        matches!(self, Self::Travel | Self::Play)
     }
 
     /// Where keys are looked up from here, in this order.
@@ -68,10 +100,19 @@ impl Scope {
             Self::Dag => &[Self::Dag, Self::Normal],
             Self::Gates => &[Self::Gates, Self::Normal],
             Self::Logs => &[Self::Logs, Self::Normal],
+            Self::Errors => &[Self::Errors, Self::Normal],
+            Self::Health => &[Self::Health, Self::Normal],
+            Self::Time => &[Self::Time, Self::Normal],
+            Self::Audit => &[Self::Audit, Self::Normal],
+            Self::Agents => &[Self::Agents, Self::Normal],
+            Self::Tools => &[Self::Tools, Self::Normal],
+            Self::Travel => &[Self::Travel, Self::Normal],
+            Self::Play => &[Self::Play, Self::Travel, Self::Normal],
             Self::Text => &[Self::Text],
             Self::Dialog => &[Self::Dialog],
             Self::Popup => &[Self::Popup],
             Self::Form => &[Self::Form],
+            Self::Leave => &[Self::Leave],
         }
     }
 }
@@ -157,6 +198,15 @@ impl Keymap {
         if is_prefix { Found::Prefix } else { Found::Nothing }
     }
 
+    /// What a key means in the past: its own keys first, then those of the view that is seen there.
+    pub(super) fn find_over(&self, over: Scope, view: Scope, typed: &[Press]) -> Found {
+        let own = over.chain().iter().filter(|it| it.is_over()).flat_map(|it| self.bindings(*it));
+        match own.into_iter().find(|it| it.keys == typed) {
+            Some(binding) => Found::Intents(binding.intents.clone()),
+            None => self.find(view, typed),
+        }
+    }
+
     /// What can follow the keys typed so far: the rest of the keys, and the command.
     pub fn continuations(&self, scope: Scope, typed: &[Press]) -> Vec<(String, Intent)> {
         let follows =
@@ -179,11 +229,15 @@ impl Keymap {
         self.lines.get(&scope).map_or(&[], Vec::as_slice)
     }
 
-    /// All rows that count in a scope: those of a view hide those of `normal` with the same keys.
+    /// All rows that count in a scope: those of a view hide those of `normal` with the same keys, and those that begin
+    /// with them, which could not be typed any more.
     fn reach(&self, scope: Scope) -> impl Iterator<Item = &Binding> {
         let own = self.bindings(scope.chain()[0]);
         let rest = scope.chain()[1..].iter().flat_map(|it| self.bindings(*it));
-        own.iter().chain(rest.filter(move |it| !own.iter().any(|own| own.keys == it.keys)))
+        let hides = |own: &Binding, it: &Binding| {
+            own.keys == it.keys || (!own.intents.is_empty() && it.keys.starts_with(&own.keys))
+        };
+        own.iter().chain(rest.filter(move |it| !own.iter().any(|own| hides(own, it))))
     }
 
     fn overlaid(mut self, text: &str) -> Result<Self, Vec<KeymapError>> {
@@ -528,7 +582,7 @@ mod tests {
         check(
             "[keys.nowhere]\n",
             &[
-                "1: `nowhere` has no keys of its own; known are normal, runs, dag, gates, logs, text, dialog, popup, form",
+                "1: `nowhere` has no keys of its own; known are normal, runs, dag, gates, logs, errors, health, time, audit, agents, tools, travel, play, text, dialog, popup, form, leave",
             ],
         );
         check(

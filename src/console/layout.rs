@@ -1,7 +1,7 @@
 //! Rectangles from a size: where header, body and lines stand, and how a view divides its body. The only place that
 //! knows breakpoints, so that drawing, paging and clicking agree.
 
-use crate::console::{Model, View};
+use crate::console::{Model, View, Zoom};
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
@@ -127,13 +127,31 @@ pub(super) struct DagLayout {
     /// The step under the cursor.
     pub side: Rect,
     pub map: Option<Rect>,
+    /// All lines of a tree in one column, left of them.
+    pub strip: Option<Rect>,
+    /// What stands around the cursor, beside a tree of lines.
+    pub near: Option<Rect>,
     /// What is happening.
     pub lower: Option<Rect>,
 }
 
+/// From so many lines on a small screen shares its width between a tree and what stands around the cursor.
+const TREE_ROWS: i32 = 60;
+
 pub(super) fn dag(model: &Model) -> DagLayout {
     let frame = frame(model.size);
     let (title, body) = split_down(frame.body, 1);
+    if model.dag.view.zoom == Zoom::Outline {
+        let mut places = dag_places(frame.width, model.size, title, body, false);
+        let rows = model.dag.picture.as_ref().map_or(0, |it| it.layout.size().1);
+        if frame.width >= Width::Two || rows >= TREE_ROWS {
+            let (tree, near) = split_across(places.graph, places.graph.width * 45 / 100);
+            let (strip, tree) = split_across(tree, 3);
+            places =
+                DagLayout { graph: tree, strip: Some(strip), near: Some(inset(near, 1, 0, 0)), ..places };
+        }
+        return places;
+    }
     let places = dag_places(frame.width, model.size, title, body, !model.dag.map_hidden);
     // Without anything out of sight a map says nothing.
     let fits = model.dag.picture.as_ref().is_none_or(|it| {
@@ -155,20 +173,47 @@ fn dag_places(kind: Width, size: (u16, u16), title: Rect, body: Rect, shows_map:
                 18.min(graph.width),
                 8.min(graph.height),
             );
-            DagLayout { title, pane: None, graph, side: below, map: shows_map.then_some(map), lower: None }
+            DagLayout {
+                title,
+                pane: None,
+                graph,
+                side: below,
+                map: shows_map.then_some(map),
+                ..DagLayout::default()
+            }
         }
         Width::Two => {
             let (pane, right) = split_across(body, body.width - 36);
             let (facts, map) = beside(right, shows_map);
-            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side: facts, map, lower: None }
+            DagLayout {
+                title,
+                pane: Some(pane),
+                graph: inset(pane, 1, 1, 1),
+                side: facts,
+                map,
+                ..DagLayout::default()
+            }
         }
         Width::Three => {
-            let lower = if body.height < 32 { 0 } else { 9 };
+            let lower = match body.height {
+                0..32 => 0,
+                32..52 => 9,
+                _ => 13,
+            };
+            let side = if size.0 < 180 { 44 } else { 60 };
             let (upper, lower_area) = split_down(body, body.height - lower);
-            let (pane, right) = split_across(upper, upper.width - 44);
+            let (pane, right) = split_across(upper, upper.width - side);
             let (facts, map) = beside(right, shows_map);
             let lower = (lower > 0).then_some(lower_area);
-            DagLayout { title, pane: Some(pane), graph: inset(pane, 1, 1, 1), side: facts, map, lower }
+            DagLayout {
+                title,
+                pane: Some(pane),
+                graph: inset(pane, 1, 1, 1),
+                side: facts,
+                map,
+                lower,
+                ..DagLayout::default()
+            }
         }
     }
 }
@@ -286,6 +331,255 @@ pub(super) fn logs(size: (u16, u16)) -> LogsLayout {
     LogsLayout { side, pane, boxed, lines, note }
 }
 
+/// How Errors divides its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ErrorsLayout {
+    /// The list, with its border where it has one.
+    pub table: Rect,
+    /// The rows of the list.
+    pub rows: Rect,
+    /// What is counted over a day, under the rows.
+    pub day: Option<Rect>,
+    pub preview: Option<Rect>,
+    /// What can be done; calls and what came after.
+    pub lower: Option<[Rect; 2]>,
+}
+
+pub(super) fn errors(model: &Model) -> ErrorsLayout {
+    let frame = frame(model.size);
+    let (body, hidden) = (frame.body, model.errors.preview_hidden);
+    match frame.width {
+        Width::TooSmall => ErrorsLayout::default(),
+        Width::One => {
+            let preview = if hidden || model.size.1 < 24 { 0 } else { (body.height * 3 / 5).min(14) };
+            let (table, below) = split_down(body, body.height - preview);
+            let preview = (preview > 0).then_some(below);
+            ErrorsLayout { table, rows: inset(table, 0, 2, 0), preview, ..ErrorsLayout::default() }
+        }
+        Width::Two | Width::Three => {
+            let lower = if body.height < 36 || hidden { 0 } else { (body.height / 3).min(18) };
+            let (upper, under) = split_down(body, body.height - lower);
+            let share = if frame.width == Width::Two { 62 } else { 65 };
+            let (table, beside) =
+                if hidden { (upper, None) } else { split_beside(upper, upper.width * share / 100) };
+            let inside = inset(table, 1, 2, 1);
+            let counted = if inside.height < 16 { 0 } else { 6 };
+            let (rows, day) = split_down(inside, inside.height - counted);
+            let (left, right) = split_across(under, under.width / 2);
+            ErrorsLayout {
+                table,
+                rows,
+                day: (counted > 0).then_some(day),
+                preview: beside,
+                lower: (lower > 0).then_some([left, right]),
+            }
+        }
+    }
+}
+
+fn split_beside(area: Rect, width: u16) -> (Rect, Option<Rect>) {
+    let (left, right) = split_across(area, width);
+    (left, Some(right))
+}
+
+/// How Tools divides its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ToolsLayout {
+    /// The list, with its border.
+    pub table: Rect,
+    /// The rows of the list.
+    pub rows: Rect,
+    /// What is known of the one under the cursor.
+    pub preview: Rect,
+}
+
+pub(super) fn tools(model: &Model) -> ToolsLayout {
+    let frame = frame(model.size);
+    let (table, preview) = match frame.width {
+        Width::TooSmall => return ToolsLayout::default(),
+        Width::One => split_down(frame.body, frame.body.height.saturating_sub(8)),
+        Width::Two | Width::Three => split_across(frame.body, frame.body.width * 60 / 100),
+    };
+    ToolsLayout { table, rows: inset(table, 1, 2, 1), preview }
+}
+
+/// How Time divides its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TimeLayout {
+    /// Around the chart, where there is a border.
+    pub pane: Option<Rect>,
+    /// The line that says what is looked at.
+    pub title: Rect,
+    /// The heads of the columns and the axis.
+    pub head: Rect,
+    /// Names and numbers.
+    pub rows: Rect,
+    /// The bars.
+    pub chart: Rect,
+    /// Where the time went, in a few lines.
+    pub foot: Rect,
+    /// Slots, and where the time went.
+    pub lower: Option<[Rect; 2]>,
+    /// Whether there is room for the median of each step under it.
+    pub roomy: bool,
+}
+
+impl TimeLayout {
+    /// Rows of the screen that one row of the chart takes.
+    pub(super) fn each(&self, rows: usize) -> u16 {
+        if self.roomy && rows * 2 <= usize::from(self.rows.height) { 2 } else { 1 }
+    }
+}
+
+pub(super) fn time(size: (u16, u16)) -> TimeLayout {
+    const LOWER: u16 = 11;
+    let frame = frame(size);
+    let body = frame.body;
+    let names = match frame.width {
+        Width::TooSmall => return TimeLayout::default(),
+        Width::One => 21,
+        Width::Two | Width::Three => 40,
+    };
+    let lower = if frame.width == Width::Three && body.height >= 32 { LOWER } else { 0 };
+    let (upper, below) = split_down(body, body.height - lower);
+    let boxed = frame.width != Width::One;
+    let inside = if boxed { inset(upper, 1, 1, 1) } else { upper };
+    let (title, inside) = if boxed { (Rect { height: 1, ..upper }, inside) } else { split_down(inside, 1) };
+    let (head, inside) = split_down(inside, 1);
+    let foot = if lower > 0 { 0 } else { 4.min(inside.height / 3) };
+    let (rows, foot) = split_down(inside, inside.height - foot);
+    let (_, chart) = split_across(rows, names);
+    let (lanes, spent) = split_across(below, size.0 / 2);
+    TimeLayout {
+        pane: boxed.then_some(upper),
+        title,
+        head,
+        rows,
+        chart: Rect { width: chart.width.saturating_sub(1), ..chart },
+        foot,
+        lower: (lower > 0).then_some([lanes, spent]),
+        roomy: frame.width == Width::Three,
+    }
+}
+
+/// How Audit divides its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AuditLayout {
+    pub pane: Option<Rect>,
+    pub title: Rect,
+    pub head: Rect,
+    pub rows: Rect,
+    /// The record under the cursor.
+    pub detail: Rect,
+    /// How many of each kind there are, and whose they are.
+    pub chain: Option<Rect>,
+}
+
+pub(super) fn audit(size: (u16, u16)) -> AuditLayout {
+    let frame = frame(size);
+    let body = frame.body;
+    match frame.width {
+        Width::TooSmall => AuditLayout::default(),
+        Width::One => {
+            let below = if body.height < 12 { 0 } else { (body.height / 2).min(12) };
+            let (upper, detail) = split_down(body, body.height - below);
+            let (title, rest) = split_down(upper, 1);
+            let (head, rows) = split_down(rest, 1);
+            AuditLayout { pane: None, title, head, rows, detail, chain: None }
+        }
+        Width::Two | Width::Three => {
+            let lower = if frame.width == Width::Three && body.height >= 32 { 10 } else { 0 };
+            let (upper, chain) = split_down(body, body.height - lower);
+            let wide = if frame.width == Width::Two { body.width * 60 / 100 } else { body.width * 65 / 100 };
+            let (pane, detail) = split_across(upper, wide);
+            let (head, rows) = split_down(inset(pane, 1, 1, 1), 1);
+            let title = Rect { height: 1, ..pane };
+            let chain = (lower > 0).then_some(chain);
+            AuditLayout { pane: Some(pane), title, head, rows, detail, chain }
+        }
+    }
+}
+
+/// How the screen is divided while the past is seen: the view has what is left of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TravelLayout {
+    /// Columns and rows of the view with its header, its status line and its keys.
+    pub view: (u16, u16),
+    /// Where its body stands on the screen.
+    pub body: Rect,
+    /// The line that says what is seen; where rows are rare, it lies over the first one of the body.
+    pub band: Rect,
+    /// The events before, and what changed since.
+    pub around: Option<Rect>,
+    pub changes: Option<Rect>,
+    pub scrubber: Rect,
+    /// The line with the instant on it.
+    pub track: Option<Rect>,
+    pub status: Rect,
+    pub keys: Rect,
+}
+
+impl TravelLayout {
+    /// The row of the view under a row of the screen.
+    pub(super) fn row_of_view(&self, row: u16) -> Option<u16> {
+        let inside = self.body.y <= row && row < self.body.bottom();
+        (row == 0).then_some(0).or_else(|| inside.then(|| row - self.body.y + 1))
+    }
+}
+
+/// Divides the screen while the past is seen.
+pub(super) fn inside_travel((width, height): (u16, u16)) -> TravelLayout {
+    const BODY_LEAST: u16 = 14;
+    const LOWER: u16 = 9;
+    let frame = frame((width, height));
+    if frame.width == Width::TooSmall {
+        return TravelLayout { view: (width, height), ..TravelLayout::default() };
+    }
+    let band = Rect { height: 1, ..frame.body };
+    let rest = frame.body.height - 1;
+    if rest < BODY_LEAST {
+        let (view, body) = ((width, height), frame.body);
+        return TravelLayout {
+            view,
+            body,
+            band,
+            status: frame.status,
+            keys: frame.keys,
+            ..TravelLayout::default()
+        };
+    }
+    let scrubber = match rest - BODY_LEAST {
+        0 => 0,
+        spare @ 1..6 => spare.min(2),
+        6 => 6,
+        _ => 7,
+    };
+    let lower = if width >= 140 && rest >= scrubber + LOWER + 20 { LOWER } else { 0 };
+    let (_, below) = split_down(frame.body, 1);
+    let (body, below) = split_down(below, rest - scrubber - lower);
+    let (lower, scrubber) = split_down(below, lower);
+    let (around, changes) = split_across(lower, width * 65 / 100);
+    let shown = |it: Rect| (it.height > 0).then_some(it);
+    let track = match scrubber.height {
+        0 => None,
+        1 | 2 => Some(Rect { height: 1, ..inset(scrubber, 9, 0, 0) }),
+        _ => Some(Rect { y: scrubber.y + 3, height: 1, ..inset(scrubber, 9, 0, 0) }),
+    };
+    // The key line of the view is none of the rows that it was given.
+    let around_body = if body.height + 2 < 20 { 2 } else { 3 };
+    TravelLayout {
+        view: (width, body.height + around_body),
+        body,
+        band,
+        around: shown(around),
+        changes: shown(changes),
+        scrubber,
+        track,
+        status: frame.status,
+        keys: frame.keys,
+    }
+}
+
 fn beside(right: Rect, shows_map: bool) -> (Rect, Option<Rect>) {
     if !shows_map || right.height < 20 {
         return (right, None);
@@ -318,7 +612,7 @@ pub(super) fn tabs(model: &Model) -> Vec<Tab> {
     let around = if wide { 10 + model.seat.place.width() + 2 + 2 } else { 0 };
     let mut x = model.seat.environment.width() + 2 + around;
     let mut tabs = Vec::new();
-    for view in View::ALL {
+    for view in View::ALL.iter().filter(|it| it.has_tab()) {
         let key = model.keys.keys_of(view.scope(), view.intent()).unwrap_or_default();
         let count = count_of(model, *view).map_or_else(String::new, |it| format!(" {it}"));
         let name = format!("{key} {}{count}", view.name());
@@ -333,8 +627,10 @@ pub(super) fn tabs(model: &Model) -> Vec<Tab> {
 /// What is counted beside a view's name.
 fn count_of(model: &Model, view: View) -> Option<usize> {
     match view {
-        View::Runs | View::Dag | View::Logs => None,
         View::Gates => Some(model.board.inbox_len()).filter(|it| *it > 0),
+        View::Errors => Some(model.board.urgent_error_count()).filter(|it| *it > 0),
+        View::Runs | View::Dag | View::Health | View::Logs => None,
+        View::Time | View::Audit | View::Agents | View::Tools => None,
     }
 }
 

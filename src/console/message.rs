@@ -4,7 +4,7 @@
 
 use crate::{
     base::{Span, Timestamp},
-    console::{Answer, Sheet},
+    console::{Answer, Sheet, Themes},
     engine::{Event, Refusal},
     projection::Board,
 };
@@ -81,8 +81,24 @@ pub enum Message {
         /// What, exactly.
         bytes: Arc<[u8]>,
     },
-    /// Somebody is needed, or something failed.
-    Ring,
+    /// The themes of the user's own were read again; what is wrong in some, for people.
+    Themes {
+        /// All that can be chosen.
+        themes: Arc<Themes>,
+        /// What could not be read, with file and line.
+        problems: Vec<String>,
+    },
+    /// So many signals came too fast to be taken; what they told of is read again.
+    Behind(u64),
+    /// What was saved in the operator's own editor, or why nothing was.
+    Edited(Result<String, String>),
+    /// Something that its reader closes.
+    Note {
+        /// What it is about.
+        title: String,
+        /// Line by line.
+        text: String,
+    },
     /// A frame with all that came before has been drawn.
     Drawn(Timestamp),
     /// It is now.
@@ -94,6 +110,8 @@ pub enum Message {
 /// How the console and the engine stand to each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Link {
+    /// The workspace is being opened: nothing is known yet.
+    Opening,
     /// Changes arrive as they happen.
     #[default]
     Live,

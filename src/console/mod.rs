@@ -5,12 +5,17 @@
 
 mod ask;
 mod ask_text;
+mod audit_rows;
 mod dag;
 mod dialog;
 mod doubt_text;
+mod errors;
 mod event_loop;
+mod evidence;
 mod field;
+mod gantt;
 mod gates;
+mod ground;
 mod hangup;
 mod intent;
 mod keymap;
@@ -20,36 +25,43 @@ mod log_rows;
 mod marks;
 mod message;
 mod model;
+mod notify;
 mod picture;
+mod preferences;
 mod prose;
 mod query;
+mod rung;
 mod sign;
 mod terminal;
 mod text;
 mod theme;
+mod travel;
 mod update;
 mod view;
 mod widget;
 
-pub use ask::{Answer, Lookup, Sheet, Wish};
+pub use ask::{Answer, Lookup, Offered, OfferedInput, Sheet, Wish};
 pub use dag::{
-    DagGraph, DagNode, DagView, Direction, FoldKey, FoldKind, Folding, Layout, Neighbourhood, Order, Place,
-    Shown, ShownNode, Zoom, fold, layout, neighbourhood, paint, paint_map,
+    DagGraph, DagNode, DagView, Direction, Fate, Fates, FoldKey, FoldKind, Folding, Layout, Neighbourhood,
+    Notes, Order, Place, Shown, ShownNode, Zoom, fold, layout, neighbourhood, paint, paint_map, paint_with,
 };
 pub use dialog::{About, Dialog, DialogFact, DialogField, Focus, Preview, Proof, Reaction, Step};
-pub use event_loop::{ConsoleOptions, Leave, SavePicture, run_console};
+pub use event_loop::{ConsoleOptions, EditText, Leave, ReadThemes, SavePicture, ThemesByGround, run_console};
 pub use field::Field;
+pub use ground::Ground;
 pub use intent::{Group, Intent, Level};
 pub use keymap::{Binding, Found, Hint, Keymap, KeymapError, Scope, parse_keys};
 pub use layout::Width;
 pub use marks::{mark_of_gate, mark_of_run, mark_of_step};
 pub use message::{Key, Link, Message, Mouse, Press, SETTLE};
 pub use model::{Danger, LookOfScreen, Mode, Model, Seat, View};
+pub use notify::Notify;
 pub use picture::{snap, to_svg, to_text};
+pub use preferences::{Motion, Preferences, Preferred};
 pub use query::Query;
 pub use sign::Mark;
 pub use text::{Glyphs, put, put_right, put_untrusted};
-pub use theme::{Depth, Kind, Role, Theme, ThemeError};
+pub use theme::{Depth, Kind, Role, Theme, ThemeError, Themes};
 pub use update::update;
-pub use view::{draw, picture_of, status_line, text_of};
+pub use view::{cursor_of, draw, picture_of, status_line, text_of};
 pub use widget::{PaneLook, centred, dialog, fill, gauge, meter_role, pane, sparkline};

@@ -2,17 +2,22 @@
 //! be drawn again. Changed by `update` only; `view` reads it.
 
 use super::{
+    audit_rows::AuditState,
+    errors::{ErrorsState, HealthState, ToolsState},
+    gantt::TimeState,
     gates::{FormState, GatesState},
     log_lines::LogLines,
     log_rows::LogRow,
+    travel::{Comparing, IN_THE_PAST, Travel},
 };
 use crate::{
-    base::{AttemptId, RunId, StepIx, Timestamp},
+    base::{AttemptId, RunId, Seq, StepIx, Timestamp},
     console::{
-        DagGraph, DagView, Dialog, Field, Glyphs, Intent, Keymap, Layout, Level, Link, Press, Scope, Shown,
+        DagGraph, DagView, Dialog, Fates, Field, Glyphs, Intent, Keymap, Layout, Level, Link, Press, Scope,
+        Shown, Theme, Themes,
     },
     engine::{Actor, Command},
-    projection::Board,
+    projection::{Board, RunView},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -24,9 +29,11 @@ use std::{
 pub struct Model {
     /// What is known of the engine.
     pub board: Arc<Board>,
-    /// The time, as far as the screen knows.
+    /// The instant that is seen: the time, as far as the screen knows, or a moment of the past.
     pub now: Timestamp,
-    /// Columns and rows.
+    /// The time, also while the past is seen: what goes away by itself goes by this.
+    pub(super) clock: Timestamp,
+    /// Columns and rows of the view and what stands around it; while the past is seen that is less than the screen.
     pub size: (u16, u16),
     /// Who sits here, and where.
     pub seat: Seat,
@@ -38,13 +45,25 @@ pub struct Model {
     pub keys: Arc<Keymap>,
     /// What is looked at.
     pub view: View,
-    pub(super) back: Vec<View>,
-    pub(super) forward: Vec<View>,
+    pub(super) back: Vec<Place>,
+    pub(super) forward: Vec<Place>,
+    pub(super) marks: BTreeMap<char, Place>,
+    /// What the next letter names.
+    pub(super) letter: Option<Letter>,
+    /// What was chosen in the palette, the newest first.
+    pub(super) recent: VecDeque<(Timestamp, PaletteRow)>,
     pub(super) last_view: View,
     pub(super) runs: RunsState,
     pub(super) dag: DagState,
     pub(super) gates: GatesState,
     pub(super) logs: LogsState,
+    pub(super) errors: ErrorsState,
+    pub(super) health: HealthState,
+    pub(super) tools: ToolsState,
+    pub(super) time: TimeState,
+    pub(super) audit: AuditState,
+    pub(super) travel: Option<Box<Travel>>,
+    pub(super) comparing: Option<Box<Comparing>>,
     pub(super) overlay: Option<Overlay>,
     pub(super) prompt: Option<Prompt>,
     pub(super) toasts: Vec<Toast>,
@@ -61,8 +80,10 @@ pub struct Model {
     pub(super) frozen: Option<Arc<Board>>,
     pub(super) mouse: bool,
     pub(super) has_focus: bool,
+    /// Signals that came too fast to be taken: how many lately, and when that was told last.
+    pub(super) behind: Option<(u64, Timestamp)>,
     /// Open gates and failures at the last look, so that the bell rings once for each change.
-    pub(super) rung: (usize, u32),
+    pub(super) rung: super::rung::Rung,
 }
 
 /// Who sits at this console.
@@ -78,6 +99,8 @@ pub struct Seat {
     pub place: String,
     /// Whether nothing can be changed from here.
     pub read_only: bool,
+    /// Everybody the workspace knows by name.
+    pub people: Vec<String>,
 }
 
 /// How dangerous an environment is; gives the colour of its badge.
@@ -97,8 +120,34 @@ pub enum Danger {
 pub struct LookOfScreen {
     /// The theme's name.
     pub theme: String,
+    /// The themes that can be chosen.
+    pub themes: Arc<Themes>,
     /// Which signs can be shown.
     pub glyphs: Glyphs,
+    /// Whether the screen is read out: words instead of boxes and signs.
+    pub reader: bool,
+    /// Whether nothing moves by itself: the graph stays where it is until somebody moves it.
+    pub still: bool,
+}
+
+impl LookOfScreen {
+    /// What of a terminal is drawn on: who has the screen read out gets one pane, whose rows are sentences.
+    pub(super) fn size(&self, (width, height): (u16, u16)) -> (u16, u16) {
+        const ONE_PANE: u16 = 99;
+        (if self.reader { width.min(ONE_PANE) } else { width }, height)
+    }
+}
+
+impl Default for LookOfScreen {
+    fn default() -> Self {
+        Self {
+            theme: Theme::default().name().to_owned(),
+            themes: Arc::default(),
+            glyphs: Glyphs::default(),
+            reader: false,
+            still: false,
+        }
+    }
 }
 
 /// What is looked at.
@@ -111,13 +160,41 @@ pub enum View {
     Dag,
     /// What waits for people.
     Gates,
+    /// What failed, and what helped before.
+    Errors,
+    /// How well it goes.
+    Health,
     /// What steps wrote.
     Logs,
+    /// When what ran.
+    Time,
+    /// Who decided what.
+    Audit,
+    /// Who does the work.
+    Agents,
+    /// What the work is done with.
+    Tools,
 }
 
 impl View {
-    /// Every view of this release, in the order of the header.
-    pub const ALL: &'static [Self] = &[Self::Runs, Self::Dag, Self::Gates, Self::Logs];
+    /// Every view, in the order of the header; those after Audit open from the palette alone.
+    pub const ALL: &'static [Self] = &[
+        Self::Runs,
+        Self::Dag,
+        Self::Gates,
+        Self::Errors,
+        Self::Health,
+        Self::Logs,
+        Self::Time,
+        Self::Audit,
+        Self::Agents,
+        Self::Tools,
+    ];
+
+    /// Whether its name stands in the header.
+    pub const fn has_tab(self) -> bool {
+        !matches!(self, Self::Agents | Self::Tools)
+    }
 
     /// Its name in the header.
     pub const fn name(self) -> &'static str {
@@ -126,6 +203,12 @@ impl View {
             Self::Dag => "DAG",
             Self::Gates => "Gates",
             Self::Logs => "Logs",
+            Self::Errors => "Errors",
+            Self::Health => "Health",
+            Self::Time => "Time",
+            Self::Audit => "Audit",
+            Self::Agents => "Agents",
+            Self::Tools => "Tools",
         }
     }
 
@@ -136,6 +219,12 @@ impl View {
             Self::Dag => Intent::ViewDag,
             Self::Gates => Intent::ViewGates,
             Self::Logs => Intent::ViewLogs,
+            Self::Errors => Intent::ViewErrors,
+            Self::Health => Intent::ViewHealth,
+            Self::Time => Intent::ViewTime,
+            Self::Audit => Intent::ViewAudit,
+            Self::Agents => Intent::ViewAgents,
+            Self::Tools => Intent::ViewTools,
         }
     }
 
@@ -146,9 +235,38 @@ impl View {
             Self::Dag => Scope::Dag,
             Self::Gates => Scope::Gates,
             Self::Logs => Scope::Logs,
+            Self::Errors => Scope::Errors,
+            Self::Health => Scope::Health,
+            Self::Time => Scope::Time,
+            Self::Audit => Scope::Audit,
+            Self::Agents => Scope::Agents,
+            Self::Tools => Scope::Tools,
         }
     }
 }
+
+/// A view and what was selected in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub view: View,
+    pub run: Option<RunId>,
+    pub dag: (Option<RunId>, Option<u32>),
+    pub gate: Option<super::gates::RowKey>,
+    pub logs: (Option<RunId>, Option<StepIx>),
+}
+
+/// What a letter names: a mark that is set, or one to go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Letter {
+    Set,
+    Go,
+}
+
+/// What came back from the operator's own editor.
+pub(super) type Edited = Result<String, String>;
+
+/// After so long what can follow a prefix is shown.
+const WHICH_KEY: crate::base::Span = crate::base::Span(300);
 
 /// What the list of runs remembers.
 #[derive(Clone, Debug, Default)]
@@ -159,11 +277,31 @@ pub(super) struct RunsState {
     /// The first row on the screen.
     pub top: usize,
     pub sort: RunOrder,
+    /// Whether the order is turned around.
+    pub reversed: bool,
+    /// What the rows were made of: the same again gives the same rows.
+    pub rows_of: Option<RowsOf>,
+    /// Runs that were marked, and those of them that were on the screen since.
+    pub marked: BTreeSet<RunId>,
+    pub marked_seen: BTreeSet<RunId>,
+    /// The run that was marked last: a range begins there.
+    pub marked_last: Option<RunId>,
     pub filter: String,
     pub find: String,
     pub preview_hidden: bool,
     /// The graph of the run under the cursor, small.
     pub picture: Option<Arc<Picture>>,
+}
+
+/// All that the rows of the list depend on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RowsOf {
+    pub seq: Seq,
+    pub filter: String,
+    pub sort: RunOrder,
+    pub reversed: bool,
+    /// The second, where ages are asked for.
+    pub second: Option<i64>,
 }
 
 /// By what runs are sorted.
@@ -176,27 +314,46 @@ pub(super) enum RunOrder {
     Age,
     /// By name.
     Workflow,
+    /// By what they are doing.
+    State,
+    /// The farthest first.
+    Progress,
+    /// Those with most failures first.
+    Errors,
+    /// By who asked.
+    By,
     /// The worst health first.
     Health,
 }
 
 impl RunOrder {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Need => "need",
-            Self::Age => "age",
-            Self::Workflow => "workflow",
-            Self::Health => "health",
-        }
+    const ALL: [(Self, &'static str, &'static str); 8] = [
+        (Self::Need, "need", ""),
+        (Self::Age, "age", "AGE"),
+        (Self::Workflow, "workflow", "WORKFLOW"),
+        (Self::State, "state", "STATE"),
+        (Self::Progress, "progress", "PROGRESS"),
+        (Self::Errors, "errors", "ERR"),
+        (Self::By, "by", "BY"),
+        (Self::Health, "health", "HLT"),
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
     }
 
-    pub(super) const fn next(self) -> Self {
-        match self {
-            Self::Need => Self::Age,
-            Self::Age => Self::Workflow,
-            Self::Workflow => Self::Health,
-            Self::Health => Self::Need,
-        }
+    pub(super) fn next(self) -> Self {
+        Self::ALL[(self as usize + 1) % Self::ALL.len()].0
+    }
+
+    /// The order that the head of a column stands for.
+    pub(super) fn of_column(title: &str) -> Option<Self> {
+        let title = match title {
+            "RUN" => "AGE",
+            "STEPS" => "PROGRESS",
+            title => title,
+        };
+        Self::ALL.iter().find(|(_, _, column)| *column == title && !title.is_empty()).map(|it| it.0)
     }
 }
 
@@ -213,9 +370,17 @@ pub(super) struct DagState {
     pub scroll: (i32, i32),
     /// Whether what runs is kept in view.
     pub follow: bool,
+    /// The step to be selected when the picture of another run is there.
+    pub goal: Option<u32>,
     /// When follow moved last.
     pub followed_at: Timestamp,
     pub map_hidden: bool,
+    /// What was looked for last, and the steps that fit it, ascending.
+    pub find: String,
+    pub found: Vec<u32>,
+    pub what_if: WhatIf,
+    /// What stands around the cursor, beside a tree of lines.
+    pub near: Option<Arc<Near>>,
     /// The picture of the last board, made by `update` so that `draw` only paints.
     pub picture: Option<Arc<Picture>>,
 }
@@ -289,9 +454,49 @@ pub(super) enum LogPart {
 #[derive(Clone, Debug)]
 pub(super) struct Picture {
     pub run: RunId,
-    pub graph: DagGraph,
+    /// What it was made from: the same again gives the same picture.
+    pub of: Arc<RunView>,
+    pub basis: Basis,
+    pub graph: Arc<DagGraph>,
+    /// The longest way through the run, how long it took, and when it was looked for.
+    pub critical: (Arc<[u32]>, crate::base::Span, Timestamp),
     pub shown: Shown,
     pub layout: Arc<Layout>,
+}
+
+/// What stands around the cursor of a tree of lines.
+#[derive(Clone, Debug)]
+pub(super) struct Near {
+    pub selected: u32,
+    pub of: Arc<DagGraph>,
+    pub view: DagView,
+    pub shown: Shown,
+    pub layout: Arc<Layout>,
+}
+
+/// What an answer would make of the steps, before anybody has given it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WhatIf {
+    /// The step it is about, and how it stood.
+    pub of: Option<(RunId, StepIx)>,
+    /// The answer that is looked at; without one, of a gate both.
+    pub verb: Option<Intent>,
+    /// The question that is on its way.
+    pub asked: Option<u64>,
+    /// What the known fates were made of: the answer, the ask or the last event.
+    pub basis: Option<(Option<Intent>, Option<crate::base::Digest>, Seq)>,
+    pub fates: Option<Arc<Fates>>,
+    /// The same in words: which answer, and what follows from it.
+    pub lines: Vec<(&'static str, String)>,
+}
+
+/// All that a picture depends on beside its run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Basis {
+    /// The last event and the second: votes and ages. A run at rest stands still.
+    pub moment: Option<(Seq, i64)>,
+    /// Zoom and folds, and the selection if it keeps something out of a fold.
+    pub view: DagView,
 }
 
 /// What lies over the view and has the keys.
@@ -303,6 +508,43 @@ pub(super) enum Overlay {
     Menu { selected: usize },
     Text(Sheetlet),
     Form(Box<FormState>),
+    Launch(Box<LaunchForm>),
+    Leaving(Leaving),
+}
+
+/// The question on the way out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leaving {
+    /// What has been typed so that the engine stops, when that is asked.
+    pub stop: Option<Field>,
+    /// When its first frame was drawn, or the last key was swallowed after that.
+    pub counts_from: Option<Timestamp>,
+}
+
+/// A workflow that is to be started.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LaunchForm {
+    pub path: Field,
+    pub inputs: Vec<LaunchInput>,
+    /// The file of the run that was under the cursor: the first that Tab offers.
+    pub suggested: Option<String>,
+    /// What can be started, and what is known of what was named.
+    pub files: Vec<String>,
+    pub name: String,
+    pub about: String,
+    pub problems: Vec<String>,
+    /// What has the keys: the file, then each input, last the button.
+    pub focus: usize,
+    /// The question that is on its way, and what it was about.
+    pub asked: Option<u64>,
+    pub asked_of: Option<(String, Vec<(String, String)>)>,
+}
+
+/// One thing a workflow asks for, and what was typed for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LaunchInput {
+    pub offered: crate::console::OfferedInput,
+    pub field: Field,
 }
 
 /// The palette.
@@ -357,10 +599,10 @@ pub(super) struct Prompt {
 pub(super) enum PromptKind {
     Find,
     Filter,
-    /// A workflow to be started: file and inputs.
-    Launch,
     /// A remark at a gate.
     Remark,
+    /// What to compare with.
+    Compare,
 }
 
 /// A message that goes away by itself.
@@ -402,7 +644,7 @@ pub(super) struct Asked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Previews {
     /// The selection they were asked for.
-    pub of: Option<(RunId, Option<StepIx>, crate::base::Seq)>,
+    pub of: Option<(RunId, Option<StepIx>, Seq)>,
     pub asked: BTreeMap<u64, Intent>,
     pub known: BTreeMap<Intent, Result<(), String>>,
 }
@@ -422,6 +664,8 @@ pub enum Mode {
     Confirm,
     /// The help is open.
     Help,
+    /// The past is seen.
+    Travel,
 }
 
 impl Mode {
@@ -434,6 +678,7 @@ impl Mode {
             Self::Insert => "INSERT",
             Self::Confirm => "CONFIRM",
             Self::Help => "HELP",
+            Self::Travel => "TRAVEL",
         }
     }
 }
@@ -441,10 +686,12 @@ impl Mode {
 impl Model {
     /// A console that has seen nothing yet.
     pub fn new(seat: Seat, look: LookOfScreen, keys: Arc<Keymap>, size: (u16, u16), now: Timestamp) -> Self {
+        let follow = !look.still;
         Self {
             board: Arc::default(),
             now,
-            size,
+            clock: now,
+            size: look.size(size),
             seat,
             link: Link::Live,
             look,
@@ -452,11 +699,21 @@ impl Model {
             view: View::Runs,
             back: Vec::new(),
             forward: Vec::new(),
+            marks: BTreeMap::new(),
+            letter: None,
+            recent: VecDeque::new(),
             last_view: View::Runs,
             runs: RunsState::default(),
-            dag: DagState { follow: true, ..DagState::default() },
+            dag: DagState { follow, ..DagState::default() },
             gates: GatesState::default(),
             logs: LogsState { follow: true, ..LogsState::default() },
+            errors: ErrorsState::default(),
+            health: HealthState::default(),
+            tools: ToolsState::default(),
+            time: TimeState::default(),
+            audit: AuditState::default(),
+            travel: None,
+            comparing: None,
             overlay: None,
             prompt: None,
             toasts: Vec::new(),
@@ -472,7 +729,8 @@ impl Model {
             frozen: None,
             mouse: true,
             has_focus: true,
-            rung: (0, 0),
+            behind: None,
+            rung: super::rung::Rung::default(),
         }
     }
 
@@ -486,14 +744,17 @@ impl Model {
     /// What keys mean now.
     pub fn mode(&self) -> Mode {
         match (&self.overlay, &self.prompt) {
-            (Some(Overlay::Dialog(_)), _) => Mode::Confirm,
+            (Some(Overlay::Dialog(_) | Overlay::Leaving(_)), _) => Mode::Confirm,
             (Some(Overlay::Palette(_)), _) => Mode::Command,
             (Some(Overlay::Help { .. }), _) => Mode::Help,
-            (Some(Overlay::Form(_)), _) => Mode::Insert,
-            (None, Some(prompt)) if matches!(prompt.kind, PromptKind::Launch | PromptKind::Remark) => {
+            (Some(Overlay::Form(_) | Overlay::Launch(_)), _) => Mode::Insert,
+            (None, Some(prompt)) if matches!(prompt.kind, PromptKind::Remark | PromptKind::Compare) => {
                 Mode::Insert
             }
             (None, Some(_)) => Mode::Filter,
+            (Some(Overlay::Menu { .. } | Overlay::Text(_)), _) | (None, None) if self.travel.is_some() => {
+                Mode::Travel
+            }
             (Some(Overlay::Menu { .. } | Overlay::Text(_)), _) | (None, None) => Mode::Normal,
         }
     }
@@ -502,10 +763,12 @@ impl Model {
     pub fn scope(&self) -> Scope {
         match (&self.overlay, &self.prompt) {
             (Some(Overlay::Dialog(_)), _) => Scope::Dialog,
-            (Some(Overlay::Palette(_)), _) | (None, Some(_)) => Scope::Text,
+            (Some(Overlay::Leaving(Leaving { stop: Some(_), .. })), _) => Scope::Text,
+            (Some(Overlay::Leaving(_)), _) => Scope::Leave,
+            (Some(Overlay::Palette(_) | Overlay::Launch(_)), _) | (None, Some(_)) => Scope::Text,
             (Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)), _) => Scope::Popup,
             (Some(Overlay::Form(_)), _) => Scope::Form,
-            (None, None) => self.view.scope(),
+            (None, None) => self.travel.as_ref().map_or(self.view.scope(), |it| it.scope()),
         }
     }
 
@@ -516,6 +779,10 @@ impl Model {
             View::Dag => self.dag.run,
             View::Gates => self.gates.selected.map(|(_, run, _)| run),
             View::Logs => self.logs.run,
+            View::Time => self.time.run,
+            View::Errors => super::update::selected_error(self).map(|it| it.run),
+            View::Audit => self.audit.row().and_then(|it| it.run),
+            View::Health | View::Agents | View::Tools => None,
         }
     }
 
@@ -526,6 +793,10 @@ impl Model {
             View::Dag => self.dag.view.selected.map(StepIx),
             View::Gates => self.gates.selected.map(|(_, _, step)| step),
             View::Logs => self.logs.step,
+            View::Time => self.time.selected,
+            View::Audit => self.audit.row().and_then(|it| it.step),
+            View::Errors => super::update::selected_error(self).and_then(|it| it.step),
+            View::Health | View::Agents | View::Tools => None,
         }
     }
 
@@ -534,14 +805,36 @@ impl Model {
         self.logs.run.filter(|_| self.view == View::Logs)
     }
 
+    /// The newest board, also while the past is seen.
+    pub fn live(&self) -> &Arc<Board> {
+        self.travel.as_ref().map_or(&self.board, |it| &it.live)
+    }
+
+    /// Columns and rows of the whole screen.
+    pub fn screen(&self) -> (u16, u16) {
+        self.travel.as_ref().map_or(self.size, |it| it.screen)
+    }
+
     /// Why nothing may be changed from here now.
     pub fn locked(&self) -> Option<String> {
         match &self.link {
+            _ if self.travel.is_some() => Some(IN_THE_PAST.to_owned()),
             _ if self.seat.read_only => Some("this seat is read-only; attach without --read-only".to_owned()),
             Link::Live => None,
+            Link::Opening => Some("the workspace is being opened; a moment".to_owned()),
             Link::Lost { why, .. } => Some(format!("the engine cannot be reached: {why}; it is tried again")),
             Link::Unwritten { why } => Some(format!("the engine could not write: {why}; make room first")),
             Link::Unowned => Some("nobody runs this workspace; start `cuelight serve`".to_owned()),
+        }
+    }
+
+    /// The name of the theme that is shown: the chosen one, or the one under the cursor while one is being chosen.
+    pub fn theme_shown(&self) -> &str {
+        let chosen = &self.look.theme;
+        let Some(Overlay::Palette(palette)) = &self.overlay else { return chosen };
+        match palette.rows.get(palette.selected).map(|it| &it.act) {
+            Some(PaletteAct::Theme(name)) if palette.field.text().contains("theme") => name,
+            _ => chosen,
         }
     }
 
@@ -552,8 +845,8 @@ impl Model {
 
     /// What the window is called: where, and what needs somebody.
     pub fn window_title(&self) -> String {
-        let gates = self.board.open_gates().count();
-        let failed = self.rung.1;
+        let gates = self.live().open_gates().count();
+        let failed = self.rung.failed;
         let count =
             |sign: &str, count: u64| if count == 0 { String::new() } else { format!(" {sign}{count}") };
         let gates = count(self.look.glyphs.pick("◆", "G"), gates as u64);
@@ -561,18 +854,31 @@ impl Model {
         format!("cuelight {}{gates}{failed}", self.seat.environment)
     }
 
+    /// Whether a prefix was typed long enough ago that what can follow is shown.
+    pub(super) fn shows_continuations(&self) -> bool {
+        !self.typed.is_empty() && self.clock.since(self.last_key) >= WHICH_KEY
+    }
+
     /// Whether somebody looks at the terminal, as far as it tells.
     pub const fn has_focus(&self) -> bool {
         self.has_focus
+    }
+
+    /// Whether ages and clocks go on. When nothing is open no clock is shown: an idle console writes nothing, and
+    /// says nothing that time makes untrue.
+    pub fn moves(&self) -> bool {
+        self.live().open_runs().next().is_some() || matches!(self.link, Link::Lost { .. })
     }
 
     /// When the screen changes although nothing arrives: a visible age, a toast that goes away.
     pub fn deadline(&self) -> Option<Timestamp> {
         let toast = self.toasts.iter().map(|it| it.until).min();
         let undo = self.undo.as_ref().map(|it| it.until);
-        let moves = self.board.open_runs().next().is_some() || matches!(self.link, Link::Lost { .. });
-        let age = moves.then(|| Timestamp(self.now.0 - self.now.0.rem_euclid(1000) + 1000));
-        [toast, undo, age].into_iter().flatten().min()
+        let age = self.moves().then(|| Timestamp(self.clock.0 - self.clock.0.rem_euclid(1000) + 1000));
+        let which_key =
+            (!self.typed.is_empty() && !self.shows_continuations()).then(|| self.last_key + WHICH_KEY);
+        let play = self.travel.as_ref().and_then(|it| it.due());
+        [toast, undo, age, which_key, play].into_iter().flatten().min()
     }
 
     pub(super) fn number(&mut self) -> u64 {

@@ -1,5 +1,5 @@
-//! What `&` and `/` look for: words, and fields like `state:failed` or `workflow:etl*`; `!` before one inverts it.
-//! All of them must fit. What a row says of itself is the caller's matter.
+//! What `&` and `/` look for: words, fields like `state:failed` or `workflow:etl*`, and measures like `age<1h`; `!` before
+//! one inverts it, `a,b` is either. All of them must fit. What a row says of itself is the caller's matter.
 
 /// A search, read once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,22 +9,47 @@ pub struct Query {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Term {
-    field: Option<String>,
-    pattern: String,
+    wanted: Wanted,
     invert: bool,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Anywhere in the row.
+    Anywhere(String),
+    /// One of these patterns, in a field.
+    Says(String, Vec<String>),
+    /// A measure at this side of a value.
+    Measures(String, Side, u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Below,
+    AtMost,
+    Equal,
+    AtLeast,
+    Above,
+}
+
+/// The longest first, so that `<=` is not read as `<`.
+const SIDES: [(&str, Side); 5] =
+    [("<=", Side::AtMost), (">=", Side::AtLeast), ("<", Side::Below), (">", Side::Above), ("=", Side::Equal)];
+
 impl Query {
-    /// Reads a search. `known` are the fields rows can have; a colon after anything else is part of a word.
+    /// Reads a search. `known` are the fields and measures rows can have; a sign after anything else is part of a word.
     pub fn parse(text: &str, known: &[&str]) -> Self {
         let terms = text.split_whitespace().filter_map(|word| {
             let invert = word.starts_with('!') && word.len() > 1;
             let word = word.strip_prefix('!').filter(|_| invert).unwrap_or(word).to_lowercase();
-            let (field, pattern) = match word.split_once(':') {
-                Some((field, rest)) if known.contains(&field) => (Some(field.to_owned()), rest.to_owned()),
-                _ => (None, word),
+            let wanted = measure(&word, known).or_else(|| field(&word, known));
+            let wanted = match wanted {
+                Some(Wanted::Says(_, patterns)) if patterns.is_empty() => return None,
+                Some(wanted) => wanted,
+                None if word.is_empty() => return None,
+                None => Wanted::Anywhere(word),
             };
-            (!pattern.is_empty()).then_some(Term { field, pattern, invert })
+            Some(Term { wanted, invert })
         });
         Self { terms: terms.collect() }
     }
@@ -34,25 +59,88 @@ impl Query {
         self.terms.is_empty()
     }
 
+    /// Whether a measure is asked for: what fits then may change without an event.
+    pub fn measures(&self, name: &str) -> bool {
+        self.terms.iter().any(|it| matches!(&it.wanted, Wanted::Measures(field, ..) if field == name))
+    }
+
     /// Whether a row fits. `says` gives what it says in a field, `all` what is searched without one.
     pub fn fits(&self, says: impl Fn(&str) -> String, all: &str) -> bool {
-        let all =
-            if self.terms.iter().any(|it| it.field.is_none()) { all.to_lowercase() } else { String::new() };
+        self.fits_with(says, |_| None, all)
+    }
+
+    /// The same for rows that measure something: spans in milliseconds, all else as it is counted.
+    pub fn fits_with(
+        &self,
+        says: impl Fn(&str) -> String,
+        measured: impl Fn(&str) -> Option<u64>,
+        all: &str,
+    ) -> bool {
+        let free = self.terms.iter().any(|it| matches!(it.wanted, Wanted::Anywhere(_)));
+        let all = if free { all.to_lowercase() } else { String::new() };
         self.terms.iter().all(|term| {
-            let fits = match &term.field {
-                Some(field) => {
+            let fits = match &term.wanted {
+                Wanted::Says(field, patterns) => {
                     let said = says(field).to_lowercase();
-                    glob(term.pattern.as_bytes(), said.as_bytes())
-                        || said.split(' ').any(|it| it == term.pattern)
+                    patterns.iter().any(|pattern| {
+                        glob(pattern.as_bytes(), said.as_bytes()) || said.split(' ').any(|it| it == pattern)
+                    })
                 }
-                None if term.pattern.contains('*') => {
-                    all.split_whitespace().any(|word| glob(term.pattern.as_bytes(), word.as_bytes()))
+                Wanted::Measures(field, side, value) => measured(field).is_some_and(|it| match side {
+                    Side::Below => it < *value,
+                    Side::AtMost => it <= *value,
+                    Side::Equal => it == *value,
+                    Side::AtLeast => it >= *value,
+                    Side::Above => it > *value,
+                }),
+                Wanted::Anywhere(pattern) if pattern.contains('*') => {
+                    all.split_whitespace().any(|word| glob(pattern.as_bytes(), word.as_bytes()))
                 }
-                None => all.contains(&term.pattern),
+                Wanted::Anywhere(pattern) => all.contains(pattern),
             };
             fits != term.invert
         })
     }
+}
+
+/// `state:failed,rejected`
+fn field(word: &str, known: &[&str]) -> Option<Wanted> {
+    let (field, rest) = word.split_once(':').filter(|(field, _)| known.contains(field))?;
+    let patterns = rest.split(',').filter(|it| !it.is_empty()).map(ToOwned::to_owned);
+    Some(Wanted::Says(field.to_owned(), patterns.collect()))
+}
+
+/// `age<1h`
+fn measure(word: &str, known: &[&str]) -> Option<Wanted> {
+    let at = word.find(['<', '>', '='])?;
+    let (field, rest) = word.split_at(at);
+    let (sign, side) = SIDES.iter().find(|(sign, _)| rest.starts_with(sign))?;
+    let value = value(&rest[sign.len()..])?;
+    known.contains(&field).then(|| Wanted::Measures(field.to_owned(), *side, value))
+}
+
+/// `90s`, `5m`, `1h30m`, `2d` in milliseconds; a number alone as it is.
+fn value(text: &str) -> Option<u64> {
+    if let Ok(number) = text.trim_end_matches('%').parse() {
+        return Some(number);
+    }
+    let (mut sum, mut number) = (0_u64, String::new());
+    for c in text.chars() {
+        let unit = match c {
+            '0'..='9' => {
+                number.push(c);
+                continue;
+            }
+            's' => 1_000,
+            'm' => 60_000,
+            'h' => 3_600_000,
+            'd' => 86_400_000,
+            _ => return None,
+        };
+        let count: u64 = std::mem::take(&mut number).parse().ok()?;
+        sum = sum.checked_add(count.checked_mul(unit)?)?;
+    }
+    (number.is_empty() && !text.is_empty()).then_some(sum)
 }
 
 /// `*` is any text. The last star is tried again, so the cost is the product of both lengths at most.
@@ -81,9 +169,10 @@ mod tests {
 
     #[track_caller]
     fn check(query: &str, fits: bool) {
-        let query = Query::parse(query, &["state", "workflow"]);
+        let query = Query::parse(query, &["state", "workflow", "age", "errors"]);
         let says = |field: &str| if field == "state" { "failed".to_owned() } else { "ETL/orders".to_owned() };
-        assert_eq!(query.fits(says, "r-7 ETL/orders failed"), fits);
+        let measured = |field: &str| if field == "age" { Some(5_400_000) } else { Some(3) };
+        assert_eq!(query.fits_with(says, measured, "r-7 ETL/orders failed"), fits);
     }
 
     #[test]
@@ -97,6 +186,23 @@ mod tests {
         check("*orders", true);
         check("a:b", false);
         check("!", false);
+        check("state:done,failed", true);
+        check("state:done,", false);
+        check("state:", true);
+    }
+
+    #[test]
+    fn measures_are_compared() {
+        check("age<2h", true);
+        check("age<1h", false);
+        check("age>=1h30m", true);
+        check("!age>1h", false);
+        check("errors=3 age<1d", true);
+        check("errors>3", false);
+        check("errors<=3", true);
+        check("age<", false);
+        check("age<1x", false);
+        check("age<99999999999999999999d", false);
     }
 
     #[test]

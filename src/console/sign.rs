@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn every_sign_is_one_cell_and_has_no_emoji_form() {
-        const EMOJI: &str = "▶◀✔✖↩↪⏸⏹⏺☑❓❗⭕❌✅";
+        // Everything below U+10000 that Unicode gives an emoji form.
+        const EMOJI: &str = "©®‼⁉™ℹ↔↕↖↗↘↙↩↪⌚⌛⌨⏏⏩⏪⏫⏬⏭⏮⏯⏰⏱⏲⏳⏸⏹⏺Ⓜ▪▫▶◀◻◼◽◾☀☁☂☃☄☎☑☔☕☘☝☠☢☣☦☪☮☯☸☹☺♀♂♈♉♊♋♌♍♎♏♐♑♒♓♟♠♣♥♦♨♻♾♿\
+                             ⚒⚓⚔⚕⚖⚗⚙⚛⚜⚠⚡⚧⚪⚫⚰⚱⚽⚾⛄⛅⛈⛎⛏⛑⛓⛔⛩⛪⛰⛱⛲⛳⛴⛵⛷⛸⛹⛺⛽✂✅✈✉✊✋✌✍✏✒✔✖✝✡✨✳✴❄❇❌❎❓❔❕❗❣❤➕➖➗➡➰➿⤴⤵⬅⬆⬇⬛⬜⭐⭕〰〽㊗㊙";
         for row in &TABLE {
             assert_eq!(row.sign.width(), 1, "{}", row.sign);
             assert_eq!(row.sign.chars().count(), 1, "{}", row.sign);

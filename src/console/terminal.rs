@@ -4,8 +4,8 @@
 //! a signal ends it. What is drawn is decided elsewhere: a buffer comes in, its difference goes out in one write.
 
 use crate::{
-    base::Timestamp,
-    console::{Key, Message, Mouse, Press},
+    base::{Span, Timestamp},
+    console::{Ground, Key, Message, Mouse, Notify, Press, ground},
 };
 use crossterm::event::{
     Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
@@ -16,9 +16,13 @@ use ratatui::{
     buffer::Buffer,
     layout::Rect,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
     io::{self, Write as _},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Main screen to alternate screen, title kept, focus and bracketed paste told, keys told apart where that is known.
@@ -28,6 +32,11 @@ pub(super) const RESTORE: &str = "\x1b[?2026l\x1b[<1u\x1b[?1006l\x1b[?1002l\x1b[
 /// Buttons and drags, never every movement.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+/// Which ground it has (OSC 11), and what it is (DA1), which every terminal answers, after the first.
+const ASK_GROUND: &str = "\x1b]11;?\x1b\\\x1b[c";
+/// How long an answer is waited for, and the most that is read of one.
+const ANSWER_TIME: Span = Span(100);
+const ANSWER_BYTES: usize = 1024;
 const SYNC_BEGIN: &str = "\x1b[?2026h";
 const SYNC_END: &str = "\x1b[?2026l";
 /// A frame is gathered here, so that it goes out in one write.
@@ -42,6 +51,8 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub(super) struct Terminal {
     seen: Buffer,
+    /// Where the cursor is shown.
+    cursor: Option<(u16, u16)>,
     bytes: Vec<u8>,
     mouse: bool,
 }
@@ -52,8 +63,12 @@ impl Terminal {
         install_panic_hook();
         // Styles are the theme's matter; crossterm's own reading of NO_COLOR would take reverse and bold away.
         crossterm::style::force_color_output(true);
-        let mut terminal =
-            Self { seen: Buffer::empty(Rect::ZERO), bytes: Vec::with_capacity(FRAME_BYTES), mouse: true };
+        let mut terminal = Self {
+            seen: Buffer::empty(Rect::ZERO),
+            cursor: None,
+            bytes: Vec::with_capacity(FRAME_BYTES),
+            mouse: true,
+        };
         terminal.take()?;
         Ok(terminal)
     }
@@ -62,6 +77,7 @@ impl Terminal {
         crossterm::terminal::enable_raw_mode()?;
         ENTERED.store(true, Ordering::SeqCst);
         self.seen = Buffer::empty(Rect::ZERO);
+        self.cursor = None;
         write(ENTER.as_bytes())?;
         self.set_mouse(self.mouse)
     }
@@ -71,8 +87,8 @@ impl Terminal {
         crossterm::terminal::size().unwrap_or((80, 24))
     }
 
-    /// Shows a frame: what differs from the one before, in one write.
-    pub(super) fn show(&mut self, frame: Buffer) -> io::Result<()> {
+    /// Shows a frame: what differs from the one before, in one write; then the cursor, where there is to be one.
+    pub(super) fn show(&mut self, frame: Buffer, cursor: Option<(u16, u16)>) -> io::Result<()> {
         self.bytes.clear();
         self.bytes.extend_from_slice(SYNC_BEGIN.as_bytes());
         if self.seen.area != frame.area {
@@ -81,13 +97,46 @@ impl Terminal {
         }
         let changes = self.seen.diff(&frame);
         let is_new = self.bytes.len() > SYNC_BEGIN.len();
-        if changes.is_empty() && !is_new {
+        if changes.is_empty() && !is_new && cursor == self.cursor {
             return Ok(());
         }
         CrosstermBackend::new(&mut self.bytes).draw(changes.into_iter())?;
+        match cursor {
+            Some((column, row)) => {
+                let at = format!("\x1b[{};{}H\x1b[?25h", u32::from(row) + 1, u32::from(column) + 1);
+                self.bytes.extend_from_slice(at.as_bytes());
+            }
+            None if self.cursor.is_some() => self.bytes.extend_from_slice(b"\x1b[?25l"),
+            None => {}
+        }
+        self.cursor = cursor;
         self.bytes.extend_from_slice(SYNC_END.as_bytes());
         self.seen = frame;
         write(&self.bytes)
+    }
+
+    /// Asks whether the ground is dark or light; nothing when the terminal does not say so in time. What is typed
+    /// meanwhile is lost, so this comes before the first frame.
+    pub(super) fn ground(&self, now: impl Fn() -> Timestamp) -> io::Result<Option<Ground>> {
+        write(ASK_GROUND.as_bytes())?;
+        let input = rustix::stdio::stdin();
+        let asked = now();
+        let (mut answer, mut part) = (Vec::new(), [0; 64]);
+        while !ground::is_answered(&answer) && answer.len() < ANSWER_BYTES {
+            let left = Span(ANSWER_TIME.0.saturating_sub(now().since(asked).0));
+            let left = Timespec::try_from(left.to_std()).unwrap_or_default();
+            let mut fds = [PollFd::new(&input, PollFlags::IN)];
+            match poll(&mut fds, Some(&left)) {
+                Ok(0) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => match rustix::io::read(input, &mut part)? {
+                    0 => break,
+                    read => answer.extend_from_slice(&part[..read]),
+                },
+            }
+        }
+        Ok(Ground::of_answer(&answer))
     }
 
     /// The next frame is drawn whole.
@@ -99,6 +148,14 @@ impl Terminal {
     pub(super) fn set_mouse(&mut self, on: bool) -> io::Result<()> {
         self.mouse = on;
         write(if on { MOUSE_ON } else { MOUSE_OFF }.as_bytes())
+    }
+
+    /// Gives the terminal back while somebody else uses it, and takes it again.
+    pub(super) fn lend<T>(&mut self, to: impl FnOnce() -> T) -> io::Result<T> {
+        restore();
+        let out = to();
+        self.take()?;
+        Ok(out)
     }
 
     /// Gives the terminal back, sleeps until somebody wakes the program, and takes it again.
@@ -118,6 +175,12 @@ impl Drop for Terminal {
 /// Rings.
 pub(super) fn bell() -> io::Result<()> {
     write(b"\x07")
+}
+
+/// Calls somebody who does not look at the terminal, as far as it knows how.
+pub(super) fn notify(how: Notify, text: &str) -> io::Result<()> {
+    let bytes = how.bytes(text);
+    if bytes.is_empty() { Ok(()) } else { write(bytes.as_bytes()) }
 }
 
 /// What the window is called.
@@ -160,9 +223,18 @@ fn install_panic_hook() {
         // The engine's threads may panic without touching the terminal; the screen's gives it back.
         if std::thread::current().name() == Some(SCREEN_THREAD) {
             restore();
+            *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string();
         }
         before(panic);
     }));
+}
+
+/// What the screen said when it broke down last.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// Where the screen broke down last, and why.
+pub(super) fn last_panic() -> String {
+    LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// The thread that draws.
@@ -173,7 +245,42 @@ pub(super) fn messages(
     now: impl Fn() -> Timestamp + Send + 'static,
 ) -> impl Stream<Item = Message> + Send + Unpin {
     let events = EventStream::new().take_while(|it| std::future::ready(it.is_ok()));
-    Box::pin(events.filter_map(move |event| std::future::ready(event.ok().and_then(|it| message(it, now())))))
+    let mut late = LateAnswer::default();
+    let mut message_of = move |event| match message(event, now())? {
+        Message::Key { press, .. } if late.takes(press) => None,
+        message => Some(message),
+    };
+    Box::pin(events.filter_map(move |event| std::future::ready(event.ok().and_then(&mut message_of))))
+}
+
+/// Takes an answer that came too late out of what is typed: it looks like Alt-] and some letters.
+#[derive(Debug, Default)]
+pub(super) struct LateAnswer {
+    /// Keys that may still belong to it.
+    left: usize,
+}
+
+impl LateAnswer {
+    /// Whether this key is a part of such an answer.
+    pub(super) fn takes(&mut self, press: Press) -> bool {
+        const KEYS_MAX: usize = 32;
+        let alt = |c| Press { alt: true, ..Press::of(Key::Char(c)) };
+        if press == alt(']') {
+            self.left = KEYS_MAX;
+            return true;
+        }
+        if self.left == 0 {
+            return false;
+        }
+        let bell = Press { ctrl: true, ..Press::of(Key::Char('g')) };
+        let is_part = is_of_answer(press);
+        self.left = if press == bell || press == alt('\\') || !is_part { 0 } else { self.left - 1 };
+        is_part || press == bell || press == alt('\\')
+    }
+}
+
+fn is_of_answer(press: Press) -> bool {
+    "0123456789abcdefABCDEF;:/rgb".chars().any(|c| press == Press::of(Key::Char(c)))
 }
 
 /// What a terminal's event means to the console.
@@ -260,5 +367,23 @@ mod tests {
         let screen = terminal.screen();
         assert!(!screen.alternate_screen() && !screen.bracketed_paste() && !screen.hide_cursor());
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    }
+
+    #[test]
+    fn a_late_answer_is_no_typing() {
+        let heard = |keys: &[Press]| {
+            let mut late = LateAnswer::default();
+            keys.iter().filter(|press| !late.takes(**press)).count()
+        };
+        let key = |c| Press::of(Key::Char(c));
+        let alt = |c| Press { alt: true, ..key(c) };
+        let answer: Vec<Press> = [alt(']')]
+            .into_iter()
+            .chain("11;rgb:0000/ffff/0000".chars().map(key))
+            .chain([alt('\\'), key('j')])
+            .collect();
+        assert_eq!(heard(&answer), 1);
+        assert_eq!(heard(&[key('1'), key('a')]), 2);
+        assert_eq!(heard(&[alt(']'), key('y'), key('1')]), 2);
     }
 }

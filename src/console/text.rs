@@ -4,7 +4,7 @@
 //! [`put_untrusted`], which shows what a terminal would swallow.
 
 use crate::{
-    base::{Untrusted, safe_pieces},
+    base::{Untrusted, is_unseen, safe_pieces},
     console::{Role, Theme},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
@@ -93,7 +93,8 @@ pub(super) fn put_at(buf: &mut Buffer, area: Rect, x: i32, y: i32, text: &str, s
     let mut x = x;
     let mut last_cell = None;
     for c in text.chars() {
-        let c = if c.is_control() { '\u{fffd}' } else { c };
+        // What was typed or pasted comes this way too.
+        let c = if is_unseen(c) { '\u{fffd}' } else { c };
         let cells = i32::try_from(c.width().unwrap_or(0)).unwrap_or(0);
         if cells == 0 {
             append(buf, last_cell, c);
@@ -173,6 +174,7 @@ mod tests {
         check("e\u{301}x", 1, " e\u{301}x     ");
         check("\u{301}x", 1, " x      ");
         check("a\rb", 1, " a\u{fffd}b    ");
+        check("a\u{202e}b", 1, " a\u{fffd}b    ");
     }
 
     #[test]

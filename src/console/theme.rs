@@ -1,15 +1,21 @@
-//! Themes: names of meaning become styles. The only file beside `picture` that says a colour.
+//! Themes: names of meaning become styles. With `picture` the only place that says a colour.
 //!
 //! A theme is a TOML file with a palette and one line for each [`Role`]; roles it does not name come from the theme
-//! it inherits from, so no widget can be forgotten. Where themes are looked for, and when a file is read again, is
-//! left to the caller, who hands in the text.
+//! it inherits from, so no widget can be forgotten. How a file is read is in `read`, what a terminal of few colours
+//! makes of it in `depth`, which themes there are in `catalogue`. Where files are looked for is left to the caller.
 
+mod catalogue;
+mod depth;
+mod read;
+
+pub use catalogue::Themes;
+pub use depth::Depth;
+pub use read::ThemeError;
+
+pub(super) use depth::rgb_of;
+
+use depth::{nearest_of_16, nearest_of_256};
 use ratatui::style::{Color, Modifier, Style};
-use std::{collections::BTreeMap, fmt, ops::Range, str::FromStr as _};
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
 
 /// What a piece of the screen means; a theme says how that looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,20 +137,6 @@ impl Role {
     }
 }
 
-/// How many colours the terminal can show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Depth {
-    /// None: `NO_COLOR`, or a terminal without.
-    None,
-    /// The sixteen colours of the terminal's own palette.
-    Ansi16,
-    /// The xterm palette of 256.
-    Indexed256,
-    /// Red, green and blue as they are.
-    #[default]
-    Truecolor,
-}
-
 /// Whether a theme is for a dark or a light ground, or has no colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -156,28 +148,23 @@ pub enum Kind {
     Mono,
 }
 
-/// Why a theme file cannot be used; the caller adds the name of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ThemeError {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong, and what would be right.
-    pub message: String,
-}
-
-impl fmt::Display for ThemeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "could not read the theme: line {}: {}", self.line, self.message)
-    }
-}
-
-impl std::error::Error for ThemeError {}
-
 /// The themes that are always there; the first is the default.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 15] = [
     ("terminal", include_str!("../../themes/terminal.toml")),
-    ("dark", include_str!("../../themes/dark.toml")),
+    ("catppuccin-mocha", include_str!("../../themes/catppuccin-mocha.toml")),
+    ("catppuccin-latte", include_str!("../../themes/catppuccin-latte.toml")),
+    ("gruvbox-dark", include_str!("../../themes/gruvbox-dark.toml")),
+    ("gruvbox-light", include_str!("../../themes/gruvbox-light.toml")),
+    ("tokyo-night", include_str!("../../themes/tokyo-night.toml")),
+    ("nord", include_str!("../../themes/nord.toml")),
+    ("dracula", include_str!("../../themes/dracula.toml")),
+    ("solarized-dark", include_str!("../../themes/solarized-dark.toml")),
+    ("solarized-light", include_str!("../../themes/solarized-light.toml")),
+    ("high-contrast", include_str!("../../themes/high-contrast.toml")),
+    ("high-contrast-light", include_str!("../../themes/high-contrast-light.toml")),
+    ("okabe-ito", include_str!("../../themes/okabe-ito.toml")),
     ("mono", include_str!("../../themes/mono.toml")),
+    ("dark", include_str!("../../themes/dark.toml")),
 ];
 
 /// What a theme says of one role, before the depth of the terminal is known.
@@ -219,12 +206,7 @@ impl Theme {
 
     /// Reads a theme file. Roles it does not name come from the built-in theme it inherits from, else from `base`.
     pub fn parse(text: &str, base: Option<&Self>) -> Result<Self, ThemeError> {
-        let reader = Reader { text };
-        let root = DeTable::parse(text).map_err(|error| ThemeError {
-            line: reader.line(&error.span().unwrap_or(0..0)),
-            message: error.message().to_owned(),
-        })?;
-        reader.theme(root.get_ref(), base)
+        read::theme(text, base)
     }
 
     /// The same theme for a terminal of this depth.
@@ -277,6 +259,19 @@ impl Theme {
 }
 
 impl Look {
+    /// What a theme leaves open comes from the one it inherits from: the sixteen colours when its own are none of
+    /// them, and what is seen without any colour.
+    fn over(mut self, base: Option<Self>) -> Self {
+        let Some(base) = base else { return self };
+        let exact = |color: Option<Color>| matches!(color, Some(Color::Rgb(..) | Color::Indexed(_)));
+        if self.ansi16.is_none() && (exact(self.fg) || exact(self.bg)) {
+            let named = !exact(base.fg) && !exact(base.bg);
+            self.ansi16 = base.ansi16.or(named.then_some((base.fg, base.bg)));
+        }
+        self.mono = self.mono.or(Some(base.mono.unwrap_or(base.mods) | self.mods));
+        self
+    }
+
     fn style(self, depth: Depth) -> Style {
         let (fg, bg) = match depth {
             Depth::None => (None, None),
@@ -289,264 +284,6 @@ impl Look {
         let mods = if depth == Depth::None { self.mono.unwrap_or(self.mods) } else { self.mods };
         Style { fg, bg, ..Style::default() }.add_modifier(mods)
     }
-}
-
-/// Reads one file; knows its text, so that an offset can become a line.
-struct Reader<'a> {
-    text: &'a str,
-}
-
-type Palette = BTreeMap<String, Color>;
-
-impl Reader<'_> {
-    fn theme(&self, root: &DeTable<'_>, base: Option<&Theme>) -> Result<Theme, ThemeError> {
-        let mut name = None;
-        let mut kind = Kind::Dark;
-        let mut inherited = None;
-        let (mut palette, mut roles) = (Palette::new(), None);
-        for (key, value) in root {
-            match key.get_ref().as_ref() {
-                "name" => name = Some(self.string(value)?.to_owned()),
-                "version" => self.version(value)?,
-                "kind" => kind = self.kind(value)?,
-                "inherits" => inherited = Some(self.inherits(value)?),
-                "contrast" => self.contrast(value)?,
-                "palette" => palette = self.palette(value)?,
-                "roles" => roles = Some(self.table(value)?),
-                other => {
-                    let known = "name, version, kind, inherits, contrast, palette, roles";
-                    return Err(
-                        self.error(&key.span(), format!("`{other}` is not known here; known are {known}"))
-                    );
-                }
-            }
-        }
-        let name = name.ok_or_else(|| self.error(&(0..0), "a theme needs a `name`".to_owned()))?;
-        let roles = roles.ok_or_else(|| self.error(&(0..0), "a theme needs a table `[roles]`".to_owned()))?;
-        let mut looks =
-            inherited.as_ref().or(base).map_or([None; ROLES.len()], |theme| theme.looks.map(Some));
-        for (key, value) in roles {
-            looks[self.role(key)? as usize] = Some(self.look(value, &palette)?);
-        }
-        let missing = ROLES.iter().find(|(role, _)| looks[*role as usize].is_none());
-        if let Some((_, missing)) = missing {
-            let message =
-                format!("the role `{missing}` is missing; name it, or say `inherits = \"terminal\"`");
-            return Err(self.error(&(0..0), message));
-        }
-        let looks = looks.map(|look| look.expect("none is missing"));
-        Ok(Theme { name, kind, styles: looks.map(|look| look.style(Depth::Truecolor)), looks })
-    }
-
-    fn version(&self, value: &Spanned<DeValue<'_>>) -> Result<(), ThemeError> {
-        match value.get_ref().as_integer() {
-            Some(number) if number.as_str() == "1" => Ok(()),
-            _ => Err(self.error(&value.span(), "the version of a theme is 1".to_owned())),
-        }
-    }
-
-    fn kind(&self, value: &Spanned<DeValue<'_>>) -> Result<Kind, ThemeError> {
-        match self.string(value)? {
-            "dark" => Ok(Kind::Dark),
-            "light" => Ok(Kind::Light),
-            "mono" => Ok(Kind::Mono),
-            _ => Err(self.error(&value.span(), "a kind is `dark`, `light` or `mono`".to_owned())),
-        }
-    }
-
-    fn inherits(&self, value: &Spanned<DeValue<'_>>) -> Result<Theme, ThemeError> {
-        let name = self.string(value)?;
-        Theme::built_in(name).ok_or_else(|| {
-            let known = Theme::names().collect::<Vec<_>>().join(", ");
-            self.error(&value.span(), format!("there is no built-in theme `{name}`; there are {known}"))
-        })
-    }
-
-    /// What contrast a theme promises is held by the tests of the themes that ship; here only the word is read.
-    fn contrast(&self, value: &Spanned<DeValue<'_>>) -> Result<(), ThemeError> {
-        match self.string(value)? {
-            "aa" | "aaa" | "none" => Ok(()),
-            _ => Err(self.error(&value.span(), "a contrast is `aa`, `aaa` or `none`".to_owned())),
-        }
-    }
-
-    fn palette(&self, value: &Spanned<DeValue<'_>>) -> Result<Palette, ThemeError> {
-        let mut palette = Palette::new();
-        for (key, value) in self.table(value)? {
-            let color = self.color(self.string(value)?, &value.span(), &Palette::new())?;
-            palette.insert(key.get_ref().clone().into_owned(), color);
-        }
-        Ok(palette)
-    }
-
-    fn role(&self, key: &Spanned<std::borrow::Cow<'_, str>>) -> Result<Role, ThemeError> {
-        let found = ROLES.iter().find(|(_, name)| *name == key.get_ref().as_ref());
-        found.map(|(role, _)| *role).ok_or_else(|| {
-            let known = ROLES.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
-            self.error(&key.span(), format!("there is no role `{}`; there are {known}", key.get_ref()))
-        })
-    }
-
-    fn look(&self, value: &Spanned<DeValue<'_>>, palette: &Palette) -> Result<Look, ThemeError> {
-        let mut look = Look::default();
-        if let Some(short) = value.get_ref().as_str() {
-            look.fg = Some(self.color(short, &value.span(), palette)?);
-            return Ok(look);
-        }
-        for (key, value) in self.table(value)? {
-            match key.get_ref().as_ref() {
-                "fg" => look.fg = Some(self.color(self.string(value)?, &value.span(), palette)?),
-                "bg" => look.bg = Some(self.color(self.string(value)?, &value.span(), palette)?),
-                "ansi16" => look.ansi16 = Some(self.ansi16(value)?),
-                "mods" => look.mods = self.modifiers(value)?,
-                "mono" => look.mono = Some(self.modifiers(value)?),
-                other => {
-                    let message = format!("a role has no `{other}`; it has fg, bg, ansi16, mods and mono");
-                    return Err(self.error(&key.span(), message));
-                }
-            }
-        }
-        // `ansi16 = "reset"` of a role that is a ground means the ground.
-        if let (None, Some(_), Some((Some(ground), None))) = (look.fg, look.bg, look.ansi16) {
-            look.ansi16 = Some((None, Some(ground)));
-        }
-        Ok(look)
-    }
-
-    fn ansi16(&self, value: &Spanned<DeValue<'_>>) -> Result<(Option<Color>, Option<Color>), ThemeError> {
-        let text = self.string(value)?;
-        let (fg, bg) = text.split_once(" on ").map_or((text, None), |(fg, bg)| (fg, Some(bg)));
-        let named = |name: &str| {
-            let color = self.color(name, &value.span(), &Palette::new())?;
-            if matches!(color, Color::Rgb(..) | Color::Indexed(_)) {
-                let message =
-                    format!("`{name}` is not one of the sixteen names, such as `red` or `lightblue`");
-                return Err(self.error(&value.span(), message));
-            }
-            Ok(color)
-        };
-        Ok((Some(named(fg)?), bg.map(named).transpose()?))
-    }
-
-    fn modifiers(&self, value: &Spanned<DeValue<'_>>) -> Result<Modifier, ThemeError> {
-        let words = value.get_ref().as_array().ok_or_else(|| {
-            self.error(&value.span(), "modifiers are a list, such as [\"bold\"]".to_owned())
-        })?;
-        let mut modifiers = Modifier::empty();
-        for word in words {
-            modifiers |= match self.string(word)? {
-                "bold" => Modifier::BOLD,
-                "reversed" => Modifier::REVERSED,
-                "underlined" => Modifier::UNDERLINED,
-                "italic" => Modifier::ITALIC,
-                other => {
-                    let message =
-                        format!("`{other}` is no modifier; there are bold, reversed, underlined, italic");
-                    return Err(self.error(&word.span(), message));
-                }
-            };
-        }
-        Ok(modifiers)
-    }
-
-    /// A name of the palette, else `#rrggbb`, else one of the names every terminal has.
-    fn color(&self, name: &str, span: &Range<usize>, palette: &Palette) -> Result<Color, ThemeError> {
-        let known = palette.get(name).copied();
-        known.or_else(|| Color::from_str(name).ok()).ok_or_else(|| {
-            let message =
-                format!("`{name}` is no colour: a name of [palette], #rrggbb, or a name such as `lightblue`");
-            self.error(span, message)
-        })
-    }
-
-    fn string<'v>(&self, value: &'v Spanned<DeValue<'_>>) -> Result<&'v str, ThemeError> {
-        let found = value.get_ref().type_str();
-        value
-            .get_ref()
-            .as_str()
-            .ok_or_else(|| self.error(&value.span(), format!("a text belongs here, not {found}")))
-    }
-
-    fn table<'v, 'i>(&self, value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, ThemeError> {
-        let found = value.get_ref().type_str();
-        value
-            .get_ref()
-            .as_table()
-            .ok_or_else(|| self.error(&value.span(), format!("a table belongs here, not {found}")))
-    }
-
-    fn error(&self, span: &Range<usize>, message: String) -> ThemeError {
-        ThemeError { line: self.line(span), message }
-    }
-
-    fn line(&self, span: &Range<usize>) -> usize {
-        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
-        1 + before.split(|byte| *byte == b'\n').count() - 1
-    }
-}
-
-/// The sixteen names in the order of their numbers, and the values xterm gives them.
-const SIXTEEN: [(Color, [u8; 3]); 16] = [
-    (Color::Black, [0x00, 0x00, 0x00]),
-    (Color::Red, [0xcd, 0x31, 0x31]),
-    (Color::Green, [0x0d, 0xbc, 0x79]),
-    (Color::Yellow, [0xd7, 0xba, 0x3d]),
-    (Color::Blue, [0x3f, 0x84, 0xe0]),
-    (Color::Magenta, [0xbc, 0x5f, 0xbc]),
-    (Color::Cyan, [0x2b, 0xb5, 0xcf]),
-    (Color::Gray, [0xcc, 0xcc, 0xcc]),
-    (Color::DarkGray, [0x76, 0x7c, 0x88]),
-    (Color::LightRed, [0xf1, 0x6c, 0x6c]),
-    (Color::LightGreen, [0x43, 0xd8, 0x95]),
-    (Color::LightYellow, [0xf5, 0xdc, 0x5c]),
-    (Color::LightBlue, [0x6c, 0xa6, 0xf5]),
-    (Color::LightMagenta, [0xd6, 0x86, 0xd6]),
-    (Color::LightCyan, [0x49, 0xd3, 0xe8]),
-    (Color::White, [0xff, 0xff, 0xff]),
-];
-
-const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
-
-/// Red, green and blue of a colour; none for the terminal's own.
-pub(super) fn rgb_of(color: Color) -> Option<[u8; 3]> {
-    match color {
-        Color::Reset => None,
-        Color::Rgb(r, g, b) => Some([r, g, b]),
-        Color::Indexed(index) => Some(rgb_of_index(index)),
-        named => SIXTEEN.iter().find(|(name, _)| *name == named).map(|(_, rgb)| *rgb),
-    }
-}
-
-fn rgb_of_index(index: u8) -> [u8; 3] {
-    match index {
-        0..=15 => SIXTEEN[usize::from(index)].1,
-        16..=231 => {
-            let cube = index - 16;
-            [CUBE[usize::from(cube / 36)], CUBE[usize::from(cube / 6 % 6)], CUBE[usize::from(cube % 6)]]
-        }
-        grey => [8 + (grey - 232) * 10; 3],
-    }
-}
-
-fn nearest_of_16(color: Color) -> Color {
-    match color {
-        Color::Rgb(..) | Color::Indexed(_) => {
-            let wanted = rgb_of(color).expect("not the terminal's own");
-            let nearest = SIXTEEN.iter().min_by_key(|(_, rgb)| distance(wanted, *rgb));
-            nearest.expect("there are sixteen").0
-        }
-        named => named,
-    }
-}
-
-fn nearest_of_256(color: Color) -> Color {
-    let Color::Rgb(r, g, b) = color else { return color };
-    let nearest = (16..=255_u8).min_by_key(|index| distance([r, g, b], rgb_of_index(*index)));
-    Color::Indexed(nearest.expect("there are 240"))
-}
-
-fn distance(a: [u8; 3], b: [u8; 3]) -> u32 {
-    a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
 }
 
 #[cfg(test)]
@@ -610,38 +347,6 @@ mod tests {
         for theme in [mono, none] {
             assert!(Role::all().all(|role| theme.role(role).fg.is_none() && theme.role(role).bg.is_none()));
         }
-    }
-
-    #[test]
-    fn dark_can_be_read_on_its_ground_and_on_the_selection() {
-        let theme = Theme::built_in("dark").expect("shipped");
-        let color = |color: Option<Color>| color.and_then(rgb_of).expect("dark names all its colours");
-        for ground in [Role::Bg, Role::Select] {
-            let ground = color(theme.role(ground).bg);
-            for role in [Role::Text, Role::Ok, Role::Info, Role::Warn, Role::Fail, Role::Gate, Role::Link] {
-                assert!(contrast(color(theme.role(role).fg), ground) >= 4.5, "{} is too faint", role.name());
-            }
-            assert!(contrast(color(theme.role(Role::Muted).fg), ground) >= 3.0, "muted is too faint");
-        }
-        let ground = color(theme.role(Role::Bg).bg);
-        assert!(contrast(color(theme.role(Role::Border).fg), ground) >= 1.5, "borders are too faint");
-        for badge in [Role::EnvProd, Role::EnvStage, Role::EnvDev, Role::History, Role::Match] {
-            let style = theme.role(badge);
-            assert!(contrast(color(style.fg), color(style.bg)) >= 4.5, "{} is too faint", badge.name());
-        }
-    }
-
-    /// The WCAG ratio of two colours.
-    fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
-        let light = |rgb: [u8; 3]| {
-            let [r, g, b] = rgb.map(|part| {
-                let part = f64::from(part) / 255.0;
-                if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
-            });
-            0.2126 * r + 0.7152 * g + 0.0722 * b
-        };
-        let (a, b) = (light(a), light(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
     #[test]

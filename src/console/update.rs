@@ -3,37 +3,57 @@
 //!
 //! One file for each thing that has the keys: views, palette, dialogs, popups, text fields.
 
+mod agents;
 mod asking;
+mod audit;
+mod batch;
+mod bulk;
+mod copying;
 mod deciding;
 mod editing;
+mod errors;
 mod forming;
 mod gates;
 mod general;
 mod graph;
+mod health;
+mod launching;
+mod leaving;
 mod logs;
 mod logs_read;
 mod logs_rows;
 mod moving;
+mod outside;
 mod palette;
+mod places;
 mod popup;
 mod prompt;
 mod runs;
 mod steps;
+mod time;
+mod tools;
+mod travel;
+mod travel_compare;
+mod what_if;
 mod why;
 
 use crate::{
     base::{Span, Timestamp},
     console::{
-        Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, View, Width, Wish,
+        Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, View, Width, Wish,
         keymap::{digit, is_interrupt, is_suspend},
         layout,
         model::{Overlay, Toast, Undoable},
+        rung::Rung,
+        view,
     },
     projection::Board,
 };
 use std::sync::Arc;
 
-pub(super) use deciding::{offered as offered_answers, refusal_seen as refusal_of, unseen_after};
+pub(super) use deciding::{care_words, offered as offered_answers, refusal_seen as refusal_of, unseen_after};
+pub(super) use errors::{command_for as error_command, selected as selected_error};
+pub(super) use leaving::stop_words;
 pub(super) use logs::side_top;
 pub(super) use logs_read::{alone, call_of};
 pub(super) use logs_rows::margin;
@@ -43,6 +63,8 @@ pub(super) use palette::rows_of_menu;
 const TOAST: Span = Span(6_000);
 /// How long an action can be taken back with `u`.
 const TAKE_BACK: Span = Span(10_000);
+/// How long it is said that signals came too fast.
+const BEHIND: Span = Span(5_000);
 /// A count has at most this value.
 const COUNT_MAX: u32 = 9_999;
 
@@ -52,29 +74,57 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
     let mut wishes = Vec::new();
     match message {
         Message::Key { press, repeat, at } => {
-            model.now = model.now.max(at);
+            clock(model, at);
             key(model, press, repeat, at, &mut wishes);
         }
         Message::Paste { text, at } => editing::paste(model, &text, at, &mut wishes),
         Message::Mouse { what, column, row } => mouse(model, what, (column, row), &mut wishes),
-        Message::Resize { width, height } => model.size = (width, height),
+        Message::Resize { width, height } => travel::resize(model, (width, height)),
         Message::Focus(has) => model.has_focus = has,
         Message::Board(board) => see(model, board, &mut wishes),
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
         Message::Preview { request, outcome } => asking::previewed(model, request, outcome),
+        Message::Sheet { request, sheet } if launching::awaits(model, request) => {
+            launching::read(model, sheet)
+        }
         Message::Sheet { request, sheet } if logs::awaits(model, request) => {
             logs::read(model, request, sheet)
         }
+        Message::Sheet { request, sheet } if travel::awaits(model, request) => {
+            travel::read(model, request, sheet);
+        }
+        Message::Sheet { request, sheet } if travel_compare::awaits(model, request) => {
+            travel_compare::read(model, sheet);
+        }
+        Message::Sheet { request, sheet } if audit::awaits(model, request) => {
+            audit::read(model, request, sheet);
+        }
         Message::Sheet { request, sheet } => gates::arrived(model, request, sheet, &mut wishes),
         Message::Output { attempt, from, bytes } => logs::hear(model, attempt, from, &bytes),
-        Message::Ring => wishes.push(Wish::Bell),
+        Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
+        Message::Behind(missed) => {
+            let lately = behind_now(model).unwrap_or(0);
+            model.behind = Some((lately + missed, model.now));
+        }
+        Message::Edited(edited) => outside::arrived(model, edited),
+        Message::Note { title, text } => popup::show_text(model, &title, &text, Role::Warn),
         Message::Drawn(at) => {
+            // What was left out of a frame was not seen.
+            if !view::shows_all(model) {
+                model.gates.drawn = None;
+                return wishes;
+            }
             gates::drawn(model, at);
-            if let Some(Overlay::Dialog(dialog)) = &mut model.overlay
-                && layout::frame(model.size).width != Width::TooSmall
-            {
-                dialog.drawn(at);
+            bulk::drawn(model);
+            if layout::frame(model.size).width != Width::TooSmall {
+                match &mut model.overlay {
+                    Some(Overlay::Dialog(dialog)) => dialog.drawn(at),
+                    Some(Overlay::Leaving(leaving)) => {
+                        leaving.counts_from.get_or_insert(at);
+                    }
+                    _ => {}
+                }
             }
             return wishes;
         }
@@ -87,36 +137,56 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
 
 /// Brings everything up to date that follows from the rest: rows, picture, what a dialog speaks of.
 fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+    travel::refresh(model, wishes);
+    travel_compare::refresh(model, wishes);
     runs::refresh(model);
     graph::refresh(model);
     steps::refresh(model);
+    what_if::refresh(model, wishes);
     gates::refresh(model, wishes);
     forming::refresh(model);
+    launching::refresh(model, wishes);
     logs::refresh(model, wishes);
+    errors::refresh(model);
+    health::refresh(model);
+    time::refresh(model);
+    audit::refresh(model, wishes);
     palette::refresh(model);
     asking::refresh(model, wishes);
 }
 
+/// The time goes on. What is seen goes with it, unless it is the past.
+fn clock(model: &mut Model, now: Timestamp) {
+    model.clock = model.clock.max(now);
+    if model.travel.is_none() {
+        model.now = model.now.max(now);
+    }
+}
+
 fn tick(model: &mut Model, now: Timestamp) {
-    model.now = model.now.max(now);
-    model.toasts.retain(|it| it.until > model.now);
-    if model.undo.as_ref().is_some_and(|it| it.until <= model.now) {
+    clock(model, now);
+    travel::play(model);
+    model.toasts.retain(|it| it.until > model.clock);
+    if model.undo.as_ref().is_some_and(|it| it.until <= model.clock) {
         model.undo = None;
     }
 }
 
-/// A newer board. Rings once when more gates wait, or more runs have failed, than at the last look.
+/// A newer board. Rings once when something needs somebody that did not at the last look; a terminal that nobody looks at
+/// is told as well.
 fn see(model: &mut Model, board: Arc<Board>, wishes: &mut Vec<Wish>) {
-    let gates = board.open_gates().count();
-    let failed = board.summaries().filter(|it| it.state == crate::engine::RunState::Failed).count();
-    let failed = u32::try_from(failed).unwrap_or(u32::MAX);
-    let (gates_before, failed_before) = model.rung;
-    let first_look = model.board.seq == crate::base::Seq::default();
-    if !first_look && (gates > gates_before || failed > failed_before) {
+    let rung = Rung::of(&board);
+    let first_look = model.live().seq == crate::base::Seq::default();
+    if let Some(news) = rung.news_since(&model.rung, &board).filter(|_| !first_look) {
         wishes.push(Wish::Bell);
+        if !model.has_focus {
+            wishes.push(Wish::Notify(format!("cuelight {}: {news}", model.seat.environment)));
+        }
     }
-    model.rung = (gates, failed);
-    if model.frozen.is_some() {
+    model.rung = rung;
+    if let Some(travel) = &mut model.travel {
+        travel.live = board;
+    } else if model.frozen.is_some() {
         model.frozen = Some(board);
     } else {
         model.board = board;
@@ -152,6 +222,15 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
     {
         return;
     }
+    if !leaving::hears(model, press, repeat, at) {
+        return;
+    }
+    if let Some(what) = model.letter.take() {
+        return places::name(model, what, press);
+    }
+    if popup::chooses(model, press, repeat, wishes) {
+        return;
+    }
     if forming::takes(model, press) {
         return;
     }
@@ -164,12 +243,19 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
     if counts(model, press) {
         return;
     }
-    match model.keys.find(scope, &model.typed) {
+    let found = match scope {
+        Scope::Travel | Scope::Play => model.keys.find_over(scope, model.view.scope(), &model.typed),
+        scope => model.keys.find(scope, &model.typed),
+    };
+    match found {
         Found::Intents(intents) => {
-            model.typed.clear();
-            let count = model.count.take();
+            let typed = std::mem::take(&mut model.typed);
+            let count = model.count.take().or_else(|| digit(press).filter(|_| scope == Scope::Play));
             for intent in intents {
                 act(model, intent, count, wishes);
+            }
+            if model.letter.is_some() {
+                model.typed = typed;
             }
         }
         Found::Prefix => {}
@@ -184,7 +270,12 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
 fn counts(model: &mut Model, press: Press) -> bool {
     let takes_counts = model.overlay.is_none() && model.prompt.is_none() && model.typed.len() == 1;
     let Some(digit) = digit(press).filter(|_| takes_counts) else { return false };
-    if model.count.is_none() && model.keys.find(model.scope(), &[press]) != Found::Nothing {
+    let scope = model.scope();
+    let found = match scope {
+        Scope::Travel | Scope::Play => model.keys.find_over(scope, model.view.scope(), &[press]),
+        scope => model.keys.find(scope, &[press]),
+    };
+    if model.count.is_none() && found != Found::Nothing {
         return false;
     }
     model.typed.clear();
@@ -203,15 +294,23 @@ fn interrupt(model: &mut Model, at: Timestamp, wishes: &mut Vec<Wish>) {
 
 /// Does what a command says: first what lies on top, then what every view knows, then the view.
 fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+    if intent == Intent::Editor {
+        return outside::ask(model, wishes);
+    }
     match &model.overlay {
         Some(Overlay::Dialog(_)) => return asking::answer(model, intent, wishes),
         Some(Overlay::Form(_)) => return forming::act(model, intent, wishes),
+        Some(Overlay::Launch(_)) => return launching::act(model, intent, wishes),
+        Some(Overlay::Leaving(_)) => return leaving::act(model, intent, wishes),
         Some(Overlay::Palette(_)) => return palette::act(model, intent, wishes),
         Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => {
             return popup::act(model, intent, count, wishes);
         }
         None if model.prompt.is_some() => return prompt::act(model, intent, wishes),
         None => {}
+    }
+    if travel::act(model, intent, count, wishes) {
+        return;
     }
     if (model.view == View::Gates && deciding::act(model, intent, wishes))
         || general::act(model, intent, wishes)
@@ -222,11 +321,22 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
         View::Runs => runs::act(model, intent, count, wishes),
         View::Dag => steps::act(model, intent, count, wishes),
         View::Gates => gates::act(model, intent, count, wishes),
+        View::Errors => errors::act(model, intent, count, wishes),
+        View::Health => health::act(model, intent, count, wishes),
         View::Logs => logs::act(model, intent, count, wishes),
+        View::Time => time::act(model, intent, count, wishes),
+        View::Audit => audit::act(model, intent, count, wishes),
+        View::Agents => agents::act(model, intent, count, wishes),
+        View::Tools => tools::act(model, intent, count, wishes),
     }
 }
 
 fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut Vec<Wish>) {
+    // Where things stand on a screen that is read out, nobody points at.
+    if model.look.reader {
+        return;
+    }
+    let Some(row) = travel::row_of_view(model, what, (column, row)) else { return };
     if model.overlay.is_some() || model.prompt.is_some() {
         // A click opens and selects, it never decides.
         if what != Mouse::Click {
@@ -259,7 +369,7 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
             }
             let mut text = format!("{}: recorded", pending.words);
             if let Some(command) = pending.inverse {
-                let until = model.now + TAKE_BACK;
+                let until = model.clock + TAKE_BACK;
                 model.undo = Some(Undoable { command, words: pending.words.clone(), until });
                 text.push_str("   u undo 10s");
             }
@@ -281,6 +391,11 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
     toast(model, &text, role);
 }
 
+/// How many signals were not taken in the last few seconds.
+pub(super) fn behind_now(model: &Model) -> Option<u64> {
+    model.behind.filter(|(_, told)| model.now.since(*told) < BEHIND).map(|(missed, _)| missed)
+}
+
 /// Says something for a few seconds.
 pub(super) fn toast(model: &mut Model, text: &str, role: Role) {
     const TOASTS_MAX: usize = 3;
@@ -288,6 +403,6 @@ pub(super) fn toast(model: &mut Model, text: &str, role: Role) {
     if model.toasts.len() == TOASTS_MAX {
         model.toasts.remove(0);
     }
-    let until = model.now + TOAST;
+    let until = model.clock + TOAST;
     model.toasts.push(Toast { text: crate::base::safe_text(text), role, until });
 }

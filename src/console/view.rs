@@ -2,21 +2,33 @@
 //!
 //! One file for each view and each thing that lies over it. Where they stand is said by `layout`.
 
+mod agents;
+mod audit;
 mod dag;
+mod dag_side;
 mod dialog;
+mod errors;
+mod errors_side;
 mod form;
 mod frame;
 mod gates;
 mod gates_side;
+mod health;
 mod help;
+mod launching;
+mod leaving;
 mod logs;
 mod palette;
 mod pieces;
 mod popup;
 mod preview;
+mod reader;
 mod runs;
 mod runs_lower;
 mod status;
+mod time;
+mod tools;
+mod travel;
 
 use crate::console::{
     Depth, Glyphs, Model, PaneLook, Role, Theme, View, Width, fill, layout, model::Overlay, put, to_svg,
@@ -25,46 +37,96 @@ use crate::console::{
 use ratatui::{buffer::Buffer, layout::Rect};
 
 pub(super) use help::help_height;
+pub(super) use runs::heads as runs_columns;
 
 /// Draws the whole console into a buffer of any size.
 pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
+    match &model.travel {
+        Some(it) if !model.look.reader => {
+            let canvas = Canvas { model, theme, glyphs: model.look.glyphs };
+            travel::draw(&canvas, it, buf);
+        }
+        Some(_) | None => screen(model, theme, buf),
+    }
+}
+
+/// The frame, the view in it and what lies over it.
+fn screen(model: &Model, theme: &Theme, buf: &mut Buffer) {
     let area = buf.area;
     fill(buf, area, theme.ground());
     let canvas = Canvas { model, theme, glyphs: model.look.glyphs };
-    let frame = layout::frame(model.size);
-    if frame.width == Width::TooSmall {
-        too_small(&canvas, buf);
-        return;
-    }
-    frame::header(&canvas, frame.header, buf);
-    match model.view {
-        View::Runs => runs::draw(&canvas, buf),
-        View::Dag => dag::draw(&canvas, buf),
-        View::Gates => gates::draw(&canvas, buf),
-        View::Logs => logs::draw(&canvas, buf),
-    }
-    status::draw(&canvas, frame.status, buf);
-    frame::keys(&canvas, frame.keys, buf);
-    frame::prompt(&canvas, frame.body, buf);
-    // A message never lies over what is being answered.
-    let answers = matches!(model.overlay, Some(Overlay::Dialog(_)));
-    if answers {
-        frame::toasts(&canvas, frame.body, buf);
-    }
-    match &model.overlay {
-        Some(Overlay::Dialog(it)) => dialog::draw(&canvas, it, frame.body, buf),
-        Some(Overlay::Palette(it)) => palette::draw(&canvas, it, frame.body, buf),
-        Some(Overlay::Help { top }) => help::draw(&canvas, *top, frame.body, buf),
-        Some(Overlay::Menu { selected }) => popup::menu(&canvas, *selected, frame.body, buf),
-        Some(Overlay::Form(it)) => form::draw(&canvas, it, frame.body, buf),
-        Some(Overlay::Text(it)) => popup::text(&canvas, it, frame.body, buf),
-        None => popup::continuations(&canvas, frame.body, buf),
-    }
-    if !answers {
-        frame::toasts(&canvas, frame.body, buf);
+    match layout::frame(model.size).width {
+        Width::TooSmall => too_small(&canvas, buf),
+        _ if model.look.reader => reader::draw(&canvas, buf),
+        _ => scene(&canvas, true, buf),
     }
     if canvas.glyphs.ascii {
         to_ascii(buf);
+    }
+}
+
+/// Where the terminal's own cursor stands; nowhere, except for who has the screen read out.
+pub fn cursor_of(model: &Model) -> Option<(u16, u16)> {
+    let shown = model.look.reader && layout::frame(model.size).width != Width::TooSmall;
+    if shown { reader::cursor(model) } else { None }
+}
+
+/// Whether all that the view holds stands on the screen as it is drawn.
+pub(super) fn shows_all(model: &Model) -> bool {
+    !model.look.reader || reader::shows_all(model)
+}
+
+/// The view, if it is to be seen, and what lies over it.
+fn scene(canvas: &Canvas<'_>, with_view: bool, buf: &mut Buffer) {
+    let model = canvas.model;
+    let frame = layout::frame(model.size);
+    frame::header(canvas, frame.header, buf);
+    if with_view {
+        view(canvas, buf);
+    }
+    status::draw(canvas, frame.status, buf);
+    frame::keys(canvas, frame.keys, buf);
+    frame::prompt(canvas, frame.body, buf);
+    overlay(canvas, frame.body, buf);
+}
+
+fn view(canvas: &Canvas<'_>, buf: &mut Buffer) {
+    match canvas.model.view {
+        View::Runs => runs::draw(canvas, buf),
+        View::Dag => dag::draw(canvas, buf),
+        View::Gates => gates::draw(canvas, buf),
+        View::Errors => errors::draw(canvas, buf),
+        View::Health => health::draw(canvas, buf),
+        View::Logs => logs::draw(canvas, buf),
+        View::Time => time::draw(canvas, buf),
+        View::Audit => audit::draw(canvas, buf),
+        View::Agents => agents::draw(canvas, buf),
+        View::Tools => tools::draw(canvas, buf),
+    }
+}
+
+/// What lies over the view. A message never lies over what is being answered; who has the screen read out hears messages
+/// by themselves.
+fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
+    let model = canvas.model;
+    let answers = matches!(model.overlay, Some(Overlay::Dialog(_) | Overlay::Leaving(_)));
+    let says = !model.look.reader;
+    if answers && says {
+        frame::toasts(canvas, body, buf);
+    }
+    match &model.overlay {
+        Some(Overlay::Dialog(it)) => dialog::draw(canvas, it, body, buf),
+        Some(Overlay::Palette(it)) => palette::draw(canvas, it, body, buf),
+        Some(Overlay::Help { top }) => help::draw(canvas, *top, body, buf),
+        Some(Overlay::Menu { selected }) => popup::menu(canvas, *selected, body, buf),
+        Some(Overlay::Form(it)) => form::draw(canvas, it, body, buf),
+        Some(Overlay::Launch(it)) => launching::draw(canvas, it, body, buf),
+        Some(Overlay::Leaving(it)) => leaving::draw(canvas, it, body, buf),
+        Some(Overlay::Text(it)) => popup::text(canvas, it, body, buf),
+        None => popup::continuations(canvas, body, buf),
+    }
+    if !answers && says {
+        frame::toasts(canvas, body, buf);
     }
 }
 
@@ -100,12 +162,13 @@ pub fn text_of(model: &Model) -> String {
 
 /// The screen as a picture, for the key that exports.
 pub fn picture_of(model: &Model) -> String {
-    let theme = Theme::built_in(&model.look.theme).unwrap_or_default();
+    let theme = model.look.themes.find(&model.look.theme).unwrap_or_default();
     to_svg(&drawn(model, &theme), &theme)
 }
 
 fn drawn(model: &Model, theme: &Theme) -> Buffer {
-    let mut buf = Buffer::empty(Rect::new(0, 0, model.size.0, model.size.1));
+    let (width, height) = model.screen();
+    let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
     draw(model, theme, &mut buf);
     buf
 }
@@ -120,7 +183,11 @@ struct Canvas<'a> {
 
 impl<'a> Canvas<'a> {
     fn pane(&self, focus: bool) -> PaneLook<'a> {
-        PaneLook { theme: self.theme, glyphs: self.glyphs, focus }
+        PaneLook { theme: self.theme, glyphs: self.glyphs, focus, past: self.model.travel.is_some() }
+    }
+
+    fn screen(&self) -> Rect {
+        Rect::new(0, 0, self.model.size.0, self.model.size.1)
     }
 
     fn style(&self, role: Role) -> ratatui::style::Style {

@@ -373,6 +373,7 @@ pub(super) const GATE: Table = Table {
         key("timeout", Duration, "When it expires; never when absent.").also(TIMEOUTS),
         key("on-timeout", OneOf(ON_TIMEOUT), "What expiry means; reject when absent."),
         key("on-reject", OneOf(ON_FAILURE), "What a no means for the run."),
+        key("send-back", Word, "The step from which all is done again when the ask is sent back."),
         key("undo-window", Duration, "How long an approval can be taken back."),
         key("scope", OneOf(GATE_SCOPES), "Whether one approval covers all copies of a matrix."),
         key("reason", OneOf(&["optional", "required"]), "Whether an approval needs a reason too."),

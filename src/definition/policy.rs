@@ -306,6 +306,8 @@ pub struct Gate {
     pub on_reject: OnFailure,
     /// How long an approval can be taken back; absent means the default.
     pub undo_window: Option<Span>,
+    /// The step from which all is done again when the ask is sent back.
+    pub send_back: Option<Placed<String>>,
     /// Whether one approval covers all copies of a matrix.
     pub whole_matrix: bool,
     /// Whether an approval needs a reason too.

@@ -24,6 +24,8 @@ pub(super) enum Site {
     After,
     /// `matrix`: before there are copies.
     Matrix,
+    /// Whom a gate is escalated to: said once, also where one gate answers for a whole matrix.
+    Once,
     /// Anything else.
     Value,
 }
@@ -185,7 +187,7 @@ impl<'w> Walk<'_, 'w> {
                 self.text(site, &gate.prompt);
                 self.texts(site, &gate.evidence);
                 self.texts(site, &gate.binds);
-                self.texts(site, gate.escalate.as_ref().map(|it| &it.to));
+                self.texts(Site::Once, gate.escalate.as_ref().map(|it| &it.to));
                 for condition in gate.auto.iter().chain(gate.forbid.iter().filter_map(|it| match it {
                     Forbidden::Expression(it) => Some(it),
                     Forbidden::Named(_) => None,

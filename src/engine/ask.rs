@@ -2,8 +2,8 @@
 
 use crate::{
     base::{
-        Digest, Epoch, GateId, Span, StepIx, Timestamp, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json,
-        sha256,
+        Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Span, StepIx, Timestamp, UNDO_WINDOW_DEFAULT, Value,
+        ValueMap, canonical_json, json_bytes, sha256,
     },
     engine::{
         Actor, Ask, Evidence, FormField, Later, StepState, WillRun,
@@ -12,8 +12,10 @@ use crate::{
         run::Run,
         world::World,
     },
-    expression::Template,
-    plan::{EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, Quorum, Risk, Undo, Work},
+    expression::{self, Template},
+    plan::{
+        EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, Quorum, Risk, Undo, Work, matrix_copies,
+    },
 };
 use std::collections::BTreeSet;
 
@@ -45,6 +47,8 @@ pub(super) fn make(
     now: Timestamp,
 ) -> Result<Ask, Unresolved> {
     let view = View::of(world, run, step, now);
+    let copies = copies(view, rule)?;
+    let views = views(view, copies.as_deref());
     let form = form(view, &rule.form, asking.form.as_ref())?;
     let outputs =
         result("approved", &form.iter().map(|it| (it.name.clone(), it.value.clone())).collect(), &[]);
@@ -53,7 +57,7 @@ pub(super) fn make(
     let names = |steps: &mut dyn Iterator<Item = StepIx>| named(run, steps);
     let done = || run.completed.iter().rev().copied();
     let undoes = rule.on_reject == OnFailure::Compensate;
-    Ok(Ask {
+    let ask = Ask {
         run: run.id,
         gate: asking.gate,
         epoch: asking.epoch,
@@ -61,7 +65,7 @@ pub(super) fn make(
         workflow: run.plan.name.clone(),
         plan: run.plan_hash,
         definition: run.plan.definition,
-        prompt: view.text(&rule.prompt)?,
+        prompt: prompt(&views, rule)?,
         risk: rule.risk,
         will_run,
         later,
@@ -69,22 +73,93 @@ pub(super) fn make(
         skips: names(&mut reached.iter().copied().filter(|it| !run.step(*it).explicit)),
         undoes: names(&mut done().filter(|it| undoes && run.is_undoable(*it))),
         cannot_undo: names(&mut done().filter(|it| cannot_undo(run, *it))),
-        binds: rule.binds.iter().map(|it| view.text(it)).collect::<Result<_, _>>()?,
-        evidence: evidence(view, rule)?,
+        binds: binds(&views, rule)?,
+        evidence: evidence(&views, rule, copies.as_deref())?,
         form,
         require: if rule.require.is_empty() {
             vec![Quorum { group: None, count: 1 }]
         } else {
             rule.require.clone()
         },
-        excluded: excluded(view, rule)?,
+        excluded: excluded(&views, rule)?,
         requester: run.by.name.clone(),
         opened_at: asking.opened_at,
         expires_at: asking.expires_at,
         on_timeout: rule.on_timeout,
         reason_required: rule.reason_required,
         undo_window: rule.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT),
-    })
+        send_back: rule.send_back.clone(),
+    };
+    if json_bytes(&ask) > EVENT_CONTENT_BYTES_MAX { Err(too_large()) } else { Ok(ask) }
+}
+
+fn too_large() -> Unresolved {
+    Unresolved::Failed(format!(
+        "what it asks is larger than {EVENT_CONTENT_BYTES_MAX} bytes; name files as its evidence, and shorten the rest"
+    ))
+}
+
+/// The copies of the matrix that a gate answers for, each with its `matrix.*`; none for a gate that stands for itself.
+fn copies(view: View<'_>, rule: &GateRule) -> Result<Option<Vec<ValueMap>>, Unresolved> {
+    let Some(matrix) = &rule.matrix else { return Ok(None) };
+    let id = &view.run.plan_step(view.step).id;
+    matrix_copies(id, &view.deep(matrix)?).map(Some).map_err(Unresolved::Failed)
+}
+
+/// One view, or one for each copy. A matrix that turned out empty does not take the question away.
+fn views<'a>(view: View<'a>, copies: Option<&'a [ValueMap]>) -> Vec<View<'a>> {
+    let of_copy = |it| View { copy: Some(it), ..view };
+    copies.filter(|it| !it.is_empty()).map_or_else(|| vec![view], |it| it.iter().map(of_copy).collect())
+}
+
+/// What a template says in each view, without repetition.
+fn texts(views: &[View<'_>], template: &str) -> Result<Vec<String>, Unresolved> {
+    let mut seen = BTreeSet::new();
+    let mut texts = Vec::new();
+    let mut bytes = 0;
+    let views = if template.contains("${{") { views } else { &views[..1] };
+    for view in views {
+        let text = view.text(template)?;
+        bytes += text.len();
+        if bytes > EVENT_CONTENT_BYTES_MAX {
+            return Err(too_large());
+        }
+        if seen.insert(text.clone()) {
+            texts.push(text);
+        }
+    }
+    Ok(texts)
+}
+
+fn prompt(views: &[View<'_>], rule: &GateRule) -> Result<String, Unresolved> {
+    let mut texts = texts(views, &rule.prompt)?;
+    let more = texts.len().saturating_sub(NAMES_MAX);
+    texts.truncate(NAMES_MAX);
+    if more > 0 {
+        texts.push(format!("… and {more} more"));
+    }
+    Ok(texts.join("\n"))
+}
+
+fn binds(views: &[View<'_>], rule: &GateRule) -> Result<Vec<String>, Unresolved> {
+    let all = rule.binds.iter().map(|it| texts(views, it)).collect::<Result<Vec<_>, _>>()?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// Whether the workflow's policy approves; of a matrix every copy, and nothing when there is none.
+pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolved> {
+    let Some(expression) = &rule.auto else { return Ok(false) };
+    let expr = expression::parse(expression).map_err(|it| Unresolved::Failed(it.to_string()))?;
+    let copies = copies(view, rule)?;
+    if copies.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(false);
+    }
+    for view in views(view, copies.as_deref()) {
+        if !expression::evaluate_truth(&expr, &view)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The ask of a step that has used up its run's budget: shall the ceiling be raised?
@@ -92,8 +167,11 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     let used = run.calls;
     let limit = run.calls_max.unwrap_or(used);
     let more = run.plan.budget.as_ref().and_then(|it| it.calls).unwrap_or(limit).max(1);
-    let value =
-        asking.form.as_ref().and_then(|it| it.get("calls").cloned()).unwrap_or_else(|| (limit + more).into());
+    let value = asking
+        .form
+        .as_ref()
+        .and_then(|it| it.get("calls").cloned())
+        .unwrap_or_else(|| limit.saturating_add(more).into());
     let calls = FormField {
         name: "calls".to_owned(),
         kind: crate::plan::OutputType::Number,
@@ -130,13 +208,13 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         on_timeout: OnTimeout::Reject,
         reason_required: false,
         undo_window: Span(0),
+        send_back: None,
     }
 }
 
 /// The hash that a decision must carry.
 pub(super) fn hash(ask: &Ask) -> Digest {
-    let value = serde_json::to_value(ask).expect("an ask holds nothing but text, numbers and lists");
-    sha256("cuelight-ask-v1", &[canonical_json(&value).as_bytes()])
+    sha256("cuelight-ask-v1", &[canonical_json(ask).as_bytes()])
 }
 
 /// The outputs of a gate: `decision`, `form`, `approvers`.
@@ -244,8 +322,8 @@ fn cannot_undo(run: &Run, step: StepIx) -> bool {
 }
 
 /// Who does not count: named by `forbid`, and, where more than one person is asked for, who asked for the run.
-fn excluded(view: View<'_>, rule: &GateRule) -> Result<Vec<(String, String)>, Unresolved> {
-    let run = view.run;
+fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>, Unresolved> {
+    let run = views[0].run;
     let wanted: u32 = rule.require.iter().map(|it| it.count).sum();
     let mut out = Vec::new();
     let requester = rule.forbid.iter().any(|it| it == "run.actor");
@@ -254,9 +332,10 @@ fn excluded(view: View<'_>, rule: &GateRule) -> Result<Vec<(String, String)>, Un
         out.push((run.by.principal(), why));
     }
     for name in rule.forbid.iter().filter(|it| *it != "run.actor") {
-        let name = view.text(name)?;
-        let why = format!("{name} is excluded by the workflow");
-        out.push((name, why));
+        for name in texts(views, name)? {
+            let why = format!("{name} is excluded by the workflow");
+            out.push((name, why));
+        }
     }
     Ok(out)
 }
@@ -285,28 +364,43 @@ fn typed(value: Value, need: &Need) -> Result<Value, Unresolved> {
         .map_err(|what| Unresolved::Failed(format!("the default of `{}` is {what}", need.name)))
 }
 
-fn evidence(view: View<'_>, rule: &GateRule) -> Result<Vec<Evidence>, Unresolved> {
-    let facts = view.run.step(view.step).facts.as_deref();
-    let item = |source: &String| {
+/// What is shown: the copies a gate answers for, then what the file names.
+fn evidence(
+    views: &[View<'_>],
+    rule: &GateRule,
+    copies: Option<&[ValueMap]>,
+) -> Result<Vec<Evidence>, Unresolved> {
+    let facts = views[0].run.step(views[0].step).facts.as_deref();
+    let mut out = Vec::new();
+    if let Some(copies) = copies {
+        let lines: Vec<String> = copies.iter().map(|it| Value::Object(it.clone()).to_string()).collect();
+        let text = if lines.is_empty() { "no copies".to_owned() } else { lines.join("\n") };
+        out.push(evident("matrix".to_owned(), text));
+    }
+    for source in &rule.evidence {
         if !source.contains("${{") {
             let file = facts.and_then(|it| it.files.iter().find(|file| file.path == *source));
-            return Ok(Evidence {
+            out.push(Evidence {
                 title: source.clone(),
                 text: None,
                 digest: file.and_then(|it| it.digest),
                 bytes: file.map_or(0, |it| it.bytes),
                 problem: file.map_or_else(|| Some("was not looked at".to_owned()), |it| it.problem.clone()),
             });
+            continue;
         }
-        let text = view.text(source)?;
         let title = Template::parse(source)
             .ok()
             .and_then(|it| it.holes().next().map(|hole| hole.source.trim().to_owned()))
             .unwrap_or_default();
-        let digest = Some(sha256("cuelight-text-v1", &[text.as_bytes()]));
-        Ok(Evidence { title, bytes: text.len() as u64, text: Some(text), digest, problem: None })
-    };
-    rule.evidence.iter().map(item).collect()
+        out.extend(texts(views, source)?.into_iter().map(|it| evident(title.clone(), it)));
+    }
+    Ok(out)
+}
+
+fn evident(title: String, text: String) -> Evidence {
+    let digest = Some(sha256("cuelight-text-v1", &[text.as_bytes()]));
+    Evidence { title, bytes: text.len() as u64, text: Some(text), digest, problem: None }
 }
 
 /// The ask of a step whose result is below its least confidence: is it good enough?
@@ -314,14 +408,7 @@ pub(super) fn confidence(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     let rule = run.plan_step(step).confidence.as_ref();
     let least = rule.map_or_else(String::new, |it| it.min.to_string());
     let held = run.step(step).held.as_deref().map(|it| Value::Object(it.clone())).unwrap_or_default();
-    let text = held.to_string();
-    let evidence = Evidence {
-        title: "result".to_owned(),
-        digest: Some(sha256("cuelight-text-v1", &[text.as_bytes()])),
-        bytes: text.len() as u64,
-        text: Some(text),
-        problem: None,
-    };
+    let evidence = evident("result".to_owned(), held.to_string());
     Ask {
         prompt: format!("The result of {} is less certain than {least}. Accept it?", run.plan_step(step).id),
         form: Vec::new(),

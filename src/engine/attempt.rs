@@ -27,6 +27,11 @@ const UNDO_RETRY: Retry = Retry {
     on: Vec::new(),
 };
 
+/// 80 % or more; a ceiling may be as high as a number gets.
+fn is_mostly_used(calls: u64, limit: u64) -> bool {
+    u128::from(calls) * 100 >= u128::from(limit) * 80
+}
+
 impl Turn<'_> {
     /// Makes the next call of the work at hand.
     pub(super) fn call_again(&mut self, id: RunId, step: StepIx) {
@@ -110,7 +115,7 @@ impl Turn<'_> {
 
     fn warn_of_budget(&mut self, id: RunId) {
         let run = self.run(id);
-        if let Some(limit) = run.calls_max.filter(|it| !run.budget_warned && run.calls * 100 >= it * 80) {
+        if let Some(limit) = run.calls_max.filter(|it| !run.budget_warned && is_mostly_used(run.calls, *it)) {
             let calls = run.calls;
             self.emit_run(id, RunEvent::BudgetWarned { calls, limit });
         }

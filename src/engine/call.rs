@@ -2,7 +2,7 @@
 //! No value is ever pasted into the text of a script.
 
 use crate::{
-    base::{Digest, Launch, SPOOL_BYTES_MAX, StepIx, TextPart, Value, sha256},
+    base::{Digest, EVENT_CONTENT_BYTES_MAX, Launch, SPOOL_BYTES_MAX, StepIx, TextPart, sha256},
     engine::{condition::View, run::Run},
     expression::{EvalError, Part, Template},
     plan::{PlanStep, Undo, Work},
@@ -41,6 +41,12 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
     }
     let dir = step.dir.as_deref().map(|it| view.text(it)).transpose()?;
     let artifacts = step.artifacts.iter().map(|it| view.text(it)).collect::<Result<_, _>>()?;
+    let bytes: usize = env.iter().flat_map(|it: &(String, Vec<TextPart>)| &it.1).map(text_bytes).sum();
+    if bytes > EVENT_CONTENT_BYTES_MAX / 2 {
+        return Err(Unresolved::Failed(format!(
+            "its environment would have {bytes} bytes, which no program can be given; put large values into files"
+        )));
+    }
     Ok(Launch {
         argv: shell.iter().chain([script]).cloned().collect(),
         env,
@@ -68,6 +74,13 @@ fn parts(view: View<'_>, name: &str, template: &str) -> Result<Vec<TextPart>, Un
         });
     }
     Ok(out)
+}
+
+fn text_bytes(part: &TextPart) -> usize {
+    match part {
+        TextPart::Text(text) => text.len(),
+        TextPart::Secret(_) => 0,
+    }
 }
 
 /// `secrets.NAME`, alone.
@@ -113,8 +126,8 @@ pub(super) fn effect_key(run: &Run, step: StepIx, purpose: &str) -> Digest {
 
 /// Hash of a step's template, for what cannot be resolved yet.
 pub(super) fn template_hash(plan: &PlanStep) -> Digest {
-    let value = serde_json::to_value((&plan.work, &plan.env, &plan.dir)).unwrap_or(Value::Null);
-    sha256("cuelight-template-v1", &[crate::base::canonical_json(&value).as_bytes()])
+    let template = crate::base::canonical_json(&(&plan.work, &plan.env, &plan.dir));
+    sha256("cuelight-template-v1", &[template.as_bytes()])
 }
 
 /// The word for a kind of work.

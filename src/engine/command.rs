@@ -68,6 +68,19 @@ pub enum Command {
         /// Who says it.
         by: Actor,
     },
+    /// Hands one's own answer at a gate to somebody else, for a while.
+    Delegate {
+        /// The gate.
+        gate: GateId,
+        /// The name of who may answer instead.
+        to: String,
+        /// For how long; some hours when nothing is said.
+        lasts: Option<Span>,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+    },
     /// Says what became of a step that may have happened.
     AnswerDoubt {
         /// The run.
@@ -134,6 +147,21 @@ pub enum Command {
         /// Why.
         reason: String,
         /// Who asks.
+        by: Actor,
+    },
+    /// Says something of a failure that stands: seen, mended, or not after all.
+    NoteFailure {
+        /// The run.
+        run: RunId,
+        /// The step; nothing when it is the run that failed.
+        step: Option<StepIx>,
+        /// Whether it is the undo of the step that failed.
+        of_undo: bool,
+        /// What is said.
+        note: FailureNote,
+        /// More about it; may be empty.
+        reason: String,
+        /// Who says it.
         by: Actor,
     },
     /// A call has ended. From the loud half.
@@ -204,6 +232,9 @@ pub struct Decision {
     pub by: Actor,
     /// For how long the ask was on the screen, where that is known.
     pub shown_for: Option<Span>,
+    /// Whether this one approval is to stand for all that are wanted, in an emergency.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 /// What a person can answer.
@@ -213,6 +244,7 @@ pub struct Decision {
 pub enum Verdict {
     Approve,
     Reject,
+    SendBack,
 }
 
 /// What became of a step that may have happened.
@@ -225,6 +257,29 @@ pub enum DoubtAnswer {
     NotHappened,
     /// Whatever it did, it counts as failed.
     Abort,
+}
+
+/// What a person can say of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureNote {
+    /// I have seen it and look after it.
+    Acknowledge,
+    /// It is mended.
+    Resolve,
+    /// Neither, after all.
+    Reopen,
+}
+
+impl FailureNote {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledge",
+            Self::Resolve => "resolve",
+            Self::Reopen => "reopen",
+        }
+    }
 }
 
 /// Which steps a retry does again.
@@ -251,12 +306,14 @@ impl Command {
             | Self::Withdraw { by, .. }
             | Self::EditForm { by, .. }
             | Self::Comment { by, .. }
+            | Self::Delegate { by, .. }
             | Self::AnswerDoubt { by, .. }
             | Self::Retry { by, .. }
             | Self::Skip { by, .. }
             | Self::Done { by, .. }
             | Self::Undo { by, .. }
             | Self::SettleUndo { by, .. }
+            | Self::NoteFailure { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => None,
         }
@@ -273,12 +330,14 @@ impl Command {
             | Self::Withdraw { by, .. }
             | Self::EditForm { by, .. }
             | Self::Comment { by, .. }
+            | Self::Delegate { by, .. }
             | Self::AnswerDoubt { by, .. }
             | Self::Retry { by, .. }
             | Self::Skip { by, .. }
             | Self::Done { by, .. }
             | Self::Undo { by, .. }
             | Self::SettleUndo { by, .. }
+            | Self::NoteFailure { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => {
                 return;
@@ -306,6 +365,7 @@ impl Command {
             | Self::Done { run, .. }
             | Self::Undo { run, .. }
             | Self::SettleUndo { run, .. }
+            | Self::NoteFailure { run, .. }
             | Self::FactsFetched { run, .. } => Some(*run),
             Self::AttemptEnded { attempt, .. } => Some(attempt.run),
             Self::Launch(_)
@@ -313,6 +373,7 @@ impl Command {
             | Self::Withdraw { .. }
             | Self::EditForm { .. }
             | Self::Comment { .. }
+            | Self::Delegate { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -326,6 +387,7 @@ impl Command {
             Self::Withdraw { gate, .. }
             | Self::EditForm { gate, .. }
             | Self::Comment { gate, .. }
+            | Self::Delegate { gate, .. }
             | Self::NoteRefusal { gate, .. } => Some(*gate),
             Self::Launch(_)
             | Self::Pause { .. }
@@ -337,6 +399,7 @@ impl Command {
             | Self::Done { .. }
             | Self::Undo { .. }
             | Self::SettleUndo { .. }
+            | Self::NoteFailure { .. }
             | Self::AttemptEnded { .. }
             | Self::FactsFetched { .. }
             | Self::Wake

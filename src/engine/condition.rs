@@ -21,13 +21,15 @@ pub(super) struct View<'a> {
     pub(super) now: Timestamp,
     /// A gate's result as it would be, to see what an approval releases.
     pub(super) supposed: Option<(StepIx, &'a ValueMap)>,
+    /// The copy of a matrix that a gate for all of them speaks of just now.
+    pub(super) copy: Option<&'a ValueMap>,
     pub(super) env_depth: u8,
 }
 
 impl<'a> View<'a> {
     pub(super) fn of(world: &'a World, run: &'a Run, step: StepIx, now: Timestamp) -> Self {
         let scope = run.plan_step(step).scope;
-        View { world, run, step, scope, now, supposed: None, env_depth: 0 }
+        View { world, run, step, scope, now, supposed: None, copy: None, env_depth: 0 }
     }
 
     /// Whether the step's `if` holds. As at GitHub, `success()` is meant unless a status function is named.
@@ -179,7 +181,7 @@ impl Lookup for View<'_> {
         };
         match root.to_ascii_lowercase().as_str() {
             "inputs" => whole(self.run.inputs(self.scope)),
-            "matrix" => whole(&self.run.plan_step(self.step).matrix),
+            "matrix" => whole(self.copy.unwrap_or_else(|| &self.run.plan_step(self.step).matrix)),
             "steps" => self.steps(path, None),
             "needs" => self.steps(path, Some(&self.needs())),
             "env" => self.env(path),

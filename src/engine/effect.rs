@@ -72,7 +72,11 @@ pub fn react(event: &Event) -> Option<Effect> {
             run,
             _,
             gate,
-            GateEvent::Asked { .. } | GateEvent::Reminded { .. } | GateEvent::Escalated { .. },
+            GateEvent::Asked { .. }
+            | GateEvent::Reminded { .. }
+            | GateEvent::Escalated { .. }
+            | GateEvent::Delegated { .. }
+            | GateEvent::GlassBroken(_),
         ) => Some(Effect::Ring { run: *run, gate: Some(*gate) }),
         Fact::Step(run, _, StepEvent::InDoubt { .. } | StepEvent::Failed { .. })
         | Fact::Undo(run, _, UndoEvent::Stuck { .. }) => Some(Effect::Ring { run: *run, gate: None }),
@@ -82,6 +86,7 @@ pub fn react(event: &Event) -> Option<Effect> {
         | Fact::Gate(..)
         | Fact::Undo(..)
         | Fact::Scope(..)
+        | Fact::Failure(..)
         | Fact::Recovered { .. } => None,
     }
 }

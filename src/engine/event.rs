@@ -11,6 +11,7 @@ use crate::{
     plan::{EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub enum Fact {
     Undo(RunId, StepIx, UndoEvent),
     /// To a scope; who wrote it.
     Scope(RunId, ScopeEvent),
+    /// To a failure, by what people say of it.
+    Failure(RunId, FailureEvent),
     /// An engine took up this log.
     Recovered {
         /// How long nobody looked.
@@ -52,7 +55,8 @@ impl Fact {
             | Self::Attempt(run, _, _, _)
             | Self::Gate(run, _, _, _)
             | Self::Undo(run, _, _)
-            | Self::Scope(run, _) => Some(*run),
+            | Self::Scope(run, _)
+            | Self::Failure(run, _) => Some(*run),
             Self::Recovered { .. } => None,
         }
     }
@@ -64,6 +68,7 @@ impl Fact {
             | Self::Attempt(_, step, _, _)
             | Self::Gate(_, step, _, _)
             | Self::Undo(_, step, _) => Some(*step),
+            Self::Failure(_, it) => it.step(),
             Self::Run(..) | Self::Scope(..) | Self::Recovered { .. } => None,
         }
     }
@@ -92,7 +97,7 @@ pub enum RunEvent {
     /// It was asked for, and its plan is fixed.
     Created {
         /// The plan, exactly.
-        plan: Box<Plan>,
+        plan: Arc<Plan>,
         /// Its hash.
         plan_hash: Digest,
         /// Who asked.
@@ -287,6 +292,8 @@ pub enum StepEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         released: Vec<(StepIx, Digest)>,
     },
+    /// Begins anew, as if it had never run: a gate was sent back to it, or to a step before it.
+    SentBack,
     /// Completed by a person.
     DoneByHand {
         /// Who.
@@ -501,6 +508,9 @@ pub struct Ask {
     pub reason_required: bool,
     /// How long an approval can be taken back.
     pub undo_window: Span,
+    /// The step from which all is done again when the ask is sent back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_back: Option<String>,
 }
 
 /// One call that an approval releases.
@@ -584,6 +594,17 @@ pub struct Vote {
     /// For how long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_for: Option<Span>,
+    /// Those who had handed their answer to this person at that time: none of them answers as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acting_for: Vec<Actor>,
+}
+
+impl Vote {
+    /// The person who answered, with the groups they could answer for.
+    pub fn voter(&self) -> Actor {
+        let groups = self.by.groups.iter().chain(self.acting_for.iter().flat_map(|it| &it.groups));
+        Actor { groups: groups.cloned().collect(), ..self.by.clone() }
+    }
 }
 
 /// What happened to a gate.
@@ -644,11 +665,24 @@ pub enum GateEvent {
         /// The group.
         group: String,
     },
+    /// Somebody handed their own answer to somebody else.
+    Delegated {
+        /// Who.
+        by: Actor,
+        /// The name of who may answer instead.
+        to: String,
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// An emergency: one person approved in place of all that were wanted. Somebody has to look at it afterwards.
+    GlassBroken(Box<Vote>),
     /// Closed for good.
     Resolved {
         /// How.
         state: GateState,
-        /// `people`, `policy:auto`, `timeout`, `run` or `by-hand`.
+        /// `people`, `policy:auto`, `timeout`, `break-glass`, `send-back`, `run` or `by-hand`.
         by: String,
         /// The parameters at that time.
         #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
@@ -695,4 +729,71 @@ pub enum ScopeEvent {
         /// Until when it stands.
         expires_at: Option<Timestamp>,
     },
+}
+
+/// What people say of a failure. It is that of a step, of the undo of a step, or, without a step, of the run as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FailureEvent {
+    /// Somebody has seen it and looks after it.
+    Acknowledged {
+        /// The step; nothing when it is the run that failed.
+        #[serde(default)]
+        step: Option<StepIx>,
+        /// Whether it is the undo of the step that failed.
+        #[serde(default)]
+        of_undo: bool,
+        /// Who.
+        by: Actor,
+        /// What they said.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Somebody says that it is mended.
+    Resolved {
+        /// The step; nothing when it is the run that failed.
+        #[serde(default)]
+        step: Option<StepIx>,
+        /// Whether it is the undo of the step that failed.
+        #[serde(default)]
+        of_undo: bool,
+        /// Who.
+        by: Actor,
+        /// What mended it.
+        #[serde(default)]
+        reason: String,
+    },
+    /// What was said of it was taken back: it stands again.
+    Reopened {
+        /// The step; nothing when it is the run that failed.
+        #[serde(default)]
+        step: Option<StepIx>,
+        /// Whether it is the undo of the step that failed.
+        #[serde(default)]
+        of_undo: bool,
+        /// Who.
+        by: Actor,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
+}
+
+impl FailureEvent {
+    /// The step whose failure it is.
+    pub const fn step(&self) -> Option<StepIx> {
+        match self {
+            Self::Acknowledged { step, .. } | Self::Resolved { step, .. } | Self::Reopened { step, .. } => {
+                *step
+            }
+        }
+    }
+
+    /// Whose failure: the step, and whether it is of its undo.
+    pub const fn whose(&self) -> (Option<StepIx>, bool) {
+        match self {
+            Self::Acknowledged { step, of_undo, .. }
+            | Self::Resolved { step, of_undo, .. }
+            | Self::Reopened { step, of_undo, .. } => (*step, *of_undo),
+        }
+    }
 }

@@ -11,7 +11,7 @@
 //! What a verdict *causes* is not decided here; see `settle`.
 
 use crate::{
-    base::{Digest, Epoch, RunId, Span, StepIx, Timestamp, ValueMap},
+    base::{BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, RunId, Span, StepIx, Timestamp, ValueMap},
     engine::{Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote, quorum},
     plan::{GateRule, Risk},
 };
@@ -29,6 +29,8 @@ pub(super) struct Gate {
     pub(super) votes: Vec<Vote>,
     /// Principals that changed the parameters, and their names: they do not vote.
     pub(super) editors: BTreeMap<String, String>,
+    /// Answers that were handed to somebody else, the newest of each person.
+    pub(super) delegations: Vec<Delegation>,
     pub(super) opened_at: Timestamp,
     pub(super) armed_until: Option<Timestamp>,
     pub(super) reminded: u32,
@@ -37,6 +39,17 @@ pub(super) struct Gate {
     /// Asks for a higher ceiling, not for the step's own sake.
     pub(super) for_budget: bool,
 }
+
+/// An answer that somebody else may give, for a while.
+#[derive(Clone, Debug)]
+pub(super) struct Delegation {
+    pub(super) by: Actor,
+    pub(super) to: String,
+    pub(super) until: Timestamp,
+}
+
+/// The group of `people.toml` whose members may override a quorum.
+const BREAK_GLASS: &str = "break-glass";
 
 /// What time does to a gate, in the order it is asked for when several are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,10 +86,15 @@ impl Gate {
                 self.hash = *hash;
                 self.votes.clear();
             }
-            GateEvent::Voted(vote) => self.votes.push((**vote).clone()),
+            GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) => self.votes.push((**vote).clone()),
             GateEvent::Withdrawn { by } => {
                 let principal = by.principal();
                 self.votes.retain(|it| it.by.principal() != principal);
+                self.delegations.retain(|it| it.by.principal() != principal);
+            }
+            GateEvent::Delegated { by, to, until, .. } => {
+                self.delegations.retain(|it| it.by.principal() != by.principal());
+                self.delegations.push(Delegation { by: by.clone(), to: to.clone(), until: *until });
             }
             GateEvent::Edited { by, .. } => {
                 self.editors.insert(by.principal(), by.name.clone());
@@ -106,7 +124,12 @@ impl Gate {
         if self.epoch != decision.epoch || self.hash != decision.ask {
             return Err(Refusal::AskChanged { gate, now: self.hash, epoch: self.epoch });
         }
-        if let Some(why) = self.excludes(&decision.by, rule) {
+        let why = if decision.break_glass {
+            self.forbids(&decision.by).or_else(|| self.is_handed_on(&decision.by, now))
+        } else {
+            self.excludes(&decision.by, rule, now)
+        };
+        if let Some(why) = why {
             return Err(Refusal::NotAllowed { gate, why });
         }
         let principal = decision.by.principal();
@@ -119,16 +142,25 @@ impl Gate {
             Verdict::Reject if reason.is_empty() => {
                 return Err(Refusal::ReasonMissing(format!("reject {gate}")));
             }
+            Verdict::SendBack if reason.is_empty() => {
+                return Err(Refusal::ReasonMissing(format!("send {gate} back")));
+            }
+            Verdict::Approve if decision.break_glass => {
+                may_break_glass(&decision.by, reason).map_err(|why| Refusal::BreakGlass { gate, why })?;
+            }
             Verdict::Approve if reason.is_empty() && self.ask.reason_required => {
                 return Err(Refusal::ReasonMissing(format!("approve {gate}")));
             }
-            Verdict::Approve => {
-                if let Some(field) = self.ask.form.iter().find(|it| it.required && it.value.is_null()) {
-                    let problem = format!("`{}` is not filled in; edit the parameters first", field.name);
-                    return Err(Refusal::Form { gate, problem });
-                }
-            }
-            Verdict::Reject => {}
+            Verdict::Approve | Verdict::Reject | Verdict::SendBack => {}
+        }
+        if decision.break_glass && decision.verdict != Verdict::Approve {
+            let why = "only an approval overrides a quorum; leave that out".to_owned();
+            return Err(Refusal::BreakGlass { gate, why });
+        }
+        let empty = self.ask.form.iter().find(|it| it.required && it.value.is_null());
+        if let (Verdict::Approve, Some(field)) = (decision.verdict, empty) {
+            let problem = format!("`{}` is not filled in; edit the parameters first", field.name);
+            return Err(Refusal::Form { gate, problem });
         }
         Ok(Some(Vote {
             decision: decision.id.clone(),
@@ -137,20 +169,85 @@ impl Gate {
             reason: reason.to_owned(),
             ask: decision.ask,
             shown_for: decision.shown_for,
+            acting_for: self.handed_to(&decision.by, now).cloned().collect(),
         }))
     }
 
     /// Why this person's answer does not count here, if it does not.
-    pub(super) fn excludes(&self, actor: &Actor, rule: &GateRule) -> Option<String> {
+    pub(super) fn excludes(&self, actor: &Actor, rule: &GateRule, now: Timestamp) -> Option<String> {
+        let own = || self.may_not(actor, rule);
+        let acts = || self.handed_to(actor, now).any(|it| self.may_not(it, rule).is_none());
+        let why = self.forbids(actor).or_else(|| self.is_handed_on(actor, now));
+        why.or_else(|| own().filter(|_| !acts()))
+    }
+
+    /// Those who have handed their answer to this person. Who does not count cannot hand on what they do not have.
+    fn handed_to<'a>(&'a self, actor: &'a Actor, now: Timestamp) -> impl Iterator<Item = &'a Actor> {
+        let live = self.delegations.iter().filter(move |it| it.until > now && it.to == actor.name);
+        let other = live.filter(|it| it.by.principal() != actor.principal());
+        other.map(|it| &it.by).filter(|it| self.forbids(it).is_none() && !self.has_answered(it))
+    }
+
+    /// Whether an answer of this person stands, given by themselves or by somebody for them.
+    fn has_answered(&self, actor: &Actor) -> bool {
+        let principal = actor.principal();
+        let is_by = |it: &Actor| it.principal() == principal;
+        self.votes.iter().any(|it| is_by(&it.by) || it.acting_for.iter().any(is_by))
+    }
+
+    /// Why this person cannot answer any more, if somebody else has it in hand.
+    fn is_handed_on(&self, actor: &Actor, now: Timestamp) -> Option<String> {
+        let principal = actor.principal();
+        let acts = |it: &&Vote| it.acting_for.iter().any(|of| of.principal() == principal);
+        if let Some(vote) = self.votes.iter().find(acts) {
+            return Some(format!("{} has answered for {}", vote.by.name, actor.name));
+        }
+        let mine = |it: &&Delegation| it.until > now && it.by.principal() == principal;
+        let it = self.delegations.iter().find(mine)?;
+        Some(format!(
+            "{} handed their answer to {} until {}; take it back first",
+            actor.name,
+            it.to,
+            it.until.clock()
+        ))
+    }
+
+    /// Why this person cannot hand their answer to that one, if they cannot.
+    pub(super) fn keeps(&self, by: &Actor, to: &str, rule: &GateRule) -> Option<String> {
+        if let Some(why) = self.forbids(by).or_else(|| self.may_not(by, rule)) {
+            return Some(why);
+        }
+        if self.has_answered(by) {
+            return Some("it is given already; take it back first".to_owned());
+        }
+        if by.name == to || to.is_empty() {
+            return Some("name somebody else".to_owned());
+        }
+        let is_editor = self.editors.values().any(|it| it == to);
+        (is_editor || self.ask.requester == to && self.ask.excluded.iter().any(|it| it.1.starts_with(to)))
+            .then(|| format!("the answer of {to} would not count here either"))
+    }
+
+    /// Whether something of this person stands here that can be taken back: an answer, or one that was handed on.
+    pub(super) fn holds(&self, actor: &Actor) -> bool {
+        let principal = actor.principal();
+        self.votes.iter().any(|it| it.by.principal() == principal)
+            || self.delegations.iter().any(|it| it.by.principal() == principal)
+    }
+
+    /// Why no answer of this person counts, whatever groups they are in.
+    fn forbids(&self, actor: &Actor) -> Option<String> {
         if self.editors.contains_key(&actor.principal()) {
             return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
         }
         let by_rule = |(excluded, why): &(String, String)| {
             (*excluded == actor.principal() || quorum::is_addressed(excluded, actor)).then(|| why.clone())
         };
-        if let Some(why) = self.ask.excluded.iter().find_map(by_rule) {
-            return Some(why);
-        }
+        self.ask.excluded.iter().find_map(by_rule)
+    }
+
+    /// Why this person is none of those who are asked.
+    fn may_not(&self, actor: &Actor, rule: &GateRule) -> Option<String> {
         if quorum::could_fill(&rule.require, self.escalated.as_deref(), actor) {
             return None;
         }
@@ -160,11 +257,27 @@ impl Gate {
 
     /// Whether those who agreed are enough. Where it was escalated, one of that group is.
     pub(super) fn is_satisfied(&self, rule: &GateRule) -> bool {
-        let voters: Vec<&Actor> =
-            self.votes.iter().filter(|it| it.verdict == Verdict::Approve).map(|it| &it.by).collect();
-        let escalated =
-            self.escalated.as_ref().is_some_and(|to| voters.iter().any(|it| quorum::is_addressed(to, it)));
-        escalated || quorum::is_reached(&rule.require, &voters)
+        self.would_satisfy(rule, None)
+    }
+
+    /// Whether they are, with the approval of one more.
+    pub(super) fn would_satisfy(&self, rule: &GateRule, more: Option<&Actor>) -> bool {
+        let votes = || self.votes.iter().filter(|it| it.verdict == Verdict::Approve);
+        let people = votes().flat_map(|it| it.acting_for.iter().chain([&it.by])).chain(more);
+        let is_escalated = |to: &String| people.clone().any(|it| quorum::is_addressed(to, it));
+        let voters: Vec<Actor> = votes().map(Vote::voter).chain(more.cloned()).collect();
+        self.escalated.as_ref().is_some_and(is_escalated)
+            || quorum::is_reached(&rule.require, &voters.iter().collect::<Vec<_>>())
+    }
+
+    /// Why this person alone cannot close it by hand, if they cannot: it would be a way around the quorum.
+    pub(super) fn needs_more_than(&self, by: &Actor, rule: &GateRule, now: Timestamp) -> Option<String> {
+        if let Some(why) = self.excludes(by, rule, now) {
+            return Some(why);
+        }
+        let more = Some(by).filter(|_| !self.holds(by));
+        (!self.would_satisfy(rule, more))
+            .then(|| "more people have to agree; closing it by hand is no way around them".to_owned())
     }
 
     /// How long the approval that has just been completed can be taken back. Nothing for scripts, and nothing where a
@@ -206,6 +319,20 @@ impl Gate {
     }
 }
 
+/// Who may override a quorum, and with what reason.
+fn may_break_glass(by: &Actor, reason: &str) -> Result<(), String> {
+    if by.groups.iter().all(|it| it != BREAK_GLASS) {
+        return Err(format!("{} is not in the group {BREAK_GLASS} of people.toml", by.name));
+    }
+    let said = reason.chars().count();
+    if said < BREAK_GLASS_REASON_CHARS_MIN {
+        return Err(format!(
+            "the reason has {said} characters; at least {BREAK_GLASS_REASON_CHARS_MIN} are wanted"
+        ));
+    }
+    Ok(())
+}
+
 /// The state that an event leads to, or none when it may not happen in this one.
 fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
     use GateState as S;
@@ -216,6 +343,8 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
         (
             S::Open | S::Armed,
             GateEvent::Voted(_)
+            | GateEvent::GlassBroken(_)
+            | GateEvent::Delegated { .. }
             | GateEvent::Edited { .. }
             | GateEvent::Reminded { .. }
             | GateEvent::Escalated { .. },
@@ -240,11 +369,23 @@ mod tests {
             reason: String::new(),
             ask: Digest::default(),
             shown_for: None,
+            acting_for: Vec::new(),
         };
+        let broken = Box::new(vote.clone());
         let resolved = |state| GateEvent::Resolved { state, by: String::new(), form: ValueMap::new() };
         vec![
             ("asked", GateEvent::Asked { ask: Box::new(ask()), hash: Digest::default(), why: None }),
             ("voted", GateEvent::Voted(Box::new(vote))),
+            ("glass-broken", GateEvent::GlassBroken(broken)),
+            (
+                "delegated",
+                GateEvent::Delegated {
+                    by: by(),
+                    to: String::new(),
+                    until: Timestamp(0),
+                    reason: String::new(),
+                },
+            ),
             ("refused", GateEvent::Refused { by: by(), why: String::new() }),
             ("withdrawn", GateEvent::Withdrawn { by: by() }),
             ("edited", GateEvent::Edited { by: by(), values: ValueMap::new(), reason: String::new() }),
@@ -287,6 +428,7 @@ mod tests {
             on_timeout: OnTimeout::default(),
             reason_required: false,
             undo_window: Span(0),
+            send_back: None,
         }
     }
 

@@ -3,8 +3,8 @@
 
 use crate::{
     base::{
-        AttemptId, Epoch, GateId, OPEN_RUNS_MAX, REASON_BYTES_MAX, RunId, STEPS_MAX, StepIx, Timestamp,
-        ValueMap,
+        AttemptId, DELEGATION_DEFAULT, DELEGATION_MAX, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, OPEN_RUNS_MAX,
+        REASON_BYTES_MAX, RunId, STEPS_MAX, Span, StepIx, Timestamp, ValueMap, json_bytes,
     },
     engine::{
         Actor, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching, Purpose,
@@ -15,10 +15,12 @@ use crate::{
         gate::Gate,
         outcome,
         run::Run,
+        settle,
         world::World,
     },
-    plan::Work,
+    plan::{FrameKind, Work},
 };
+use std::sync::Arc;
 
 /// One command being handled.
 pub(super) struct Turn<'a> {
@@ -67,11 +69,11 @@ impl Turn<'_> {
         &self.world.runs[&run]
     }
 
-    fn find(&self, run: RunId) -> Result<&Run, Refusal> {
+    pub(super) fn find(&self, run: RunId) -> Result<&Run, Refusal> {
         self.world.runs.get(&run).ok_or(Refusal::NoRun(run))
     }
 
-    fn find_step(&self, run: RunId, step: StepIx) -> Result<&Run, Refusal> {
+    pub(super) fn find_step(&self, run: RunId, step: StepIx) -> Result<&Run, Refusal> {
         self.find(run).and_then(|it| if it.has(step) { Ok(it) } else { Err(Refusal::NoStep(run)) })
     }
 
@@ -91,6 +93,7 @@ impl Turn<'_> {
                 self.edit_form(gate, epoch, values, reason, by)
             }
             Command::Comment { gate, text, by } => self.comment(gate, text, by),
+            Command::Delegate { gate, to, lasts, reason, by } => self.delegate(gate, &to, lasts, reason, by),
             Command::AnswerDoubt { run, step, answer, reason, by } => {
                 self.answer_doubt(run, step, answer, reason, by)
             }
@@ -100,6 +103,9 @@ impl Turn<'_> {
             Command::Undo { run, reason, by } => self.undo(run, reason, by),
             Command::SettleUndo { run, step, again, reason, by } => {
                 self.settle_undo(run, step, again, &reason, by)
+            }
+            Command::NoteFailure { run, step, of_undo, note, reason, by } => {
+                self.note_failure(run, (step, of_undo), note, reason, by)
             }
             Command::AttemptEnded { attempt, outcome } => {
                 if self.is_in_flight(attempt) {
@@ -137,11 +143,17 @@ impl Turn<'_> {
         if launching.plan.steps.is_empty() {
             return Err(Refusal::Other("the plan has no steps; write at least one".to_owned()));
         }
+        let bytes = json_bytes(&launching.plan);
+        if bytes > EVENT_CONTENT_BYTES_MAX {
+            return Err(Refusal::Other(format!(
+                "the plan and its inputs have {bytes} bytes, at most {EVENT_CONTENT_BYTES_MAX} can be kept; put scripts or values into files"
+            )));
+        }
         let Launching { plan, by, seed, cause, trace } = launching;
         let plan_hash = plan.hash();
         let run = self.world.next_run_id();
         let seed = seed.to_string();
-        self.emit_run(run, RunEvent::Created { plan: Box::new(plan), plan_hash, by, seed, cause, trace });
+        self.emit_run(run, RunEvent::Created { plan: Arc::new(plan), plan_hash, by, seed, cause, trace });
         Ok(())
     }
 
@@ -212,8 +224,20 @@ impl Turn<'_> {
         let mut decision = decision;
         decision.reason = checked_reason(decision.reason)?;
         let Some(vote) = gate.answer(&rule, &decision, self.now)? else { return Ok(()) };
+        if decision.verdict == Verdict::SendBack {
+            let anew = self.anew_from(id).map_err(|why| Refusal::SendBack { gate: id, why })?;
+            self.emit_gate(id, GateEvent::Voted(Box::new(vote)));
+            self.send_back(id, anew);
+            return Ok(());
+        }
+        if decision.break_glass {
+            self.emit_gate(id, GateEvent::GlassBroken(Box::new(vote)));
+            self.resolve(id, GateState::Approved, "break-glass");
+            return Ok(());
+        }
         self.emit_gate(id, GateEvent::Voted(Box::new(vote)));
         match decision.verdict {
+            Verdict::SendBack => {}
             Verdict::Reject => self.resolve(id, GateState::Rejected, "people"),
             Verdict::Approve if self.world.gates[&id].state == GateState::Armed => {}
             Verdict::Approve => {
@@ -240,8 +264,7 @@ impl Turn<'_> {
 
     fn withdraw(&mut self, gate: GateId, by: Actor) -> Result<(), Refusal> {
         let it = self.find_gate(gate)?;
-        let principal = by.principal();
-        if !it.is_open() || it.votes.iter().all(|vote| vote.by.principal() != principal) {
+        if !it.is_open() || !it.holds(&by) {
             return Err(Refusal::NothingToWithdraw(gate));
         }
         if it.has_expired(self.now) {
@@ -273,7 +296,7 @@ impl Turn<'_> {
         }
         let rule = self.world.rule(gate);
         if !gate.editors.contains_key(&by.principal())
-            && let Some(why) = gate.excludes(&by, &rule)
+            && let Some(why) = gate.excludes(&by, &rule, self.now)
         {
             return Err(Refusal::NotAllowed { gate: id, why });
         }
@@ -323,6 +346,37 @@ impl Turn<'_> {
             Unresolved::Needs(_) => "files have to be looked at again".to_owned(),
             Unresolved::Failed(message) => message,
         })
+    }
+
+    fn delegate(
+        &mut self,
+        gate: GateId,
+        to: &str,
+        lasts: Option<Span>,
+        reason: String,
+        by: Actor,
+    ) -> Result<(), Refusal> {
+        let it = self.find_gate(gate)?;
+        if !it.is_open() {
+            return Err(Refusal::GateClosed { gate, state: it.state, by: it.resolved_by.clone() });
+        }
+        if it.has_expired(self.now) {
+            return Err(Refusal::GateExpired(gate));
+        }
+        let lasts = lasts.unwrap_or(DELEGATION_DEFAULT);
+        let to = to.trim();
+        let why = if lasts.0 == 0 || lasts > DELEGATION_MAX {
+            Some(format!("it can be with somebody for at most {DELEGATION_MAX}"))
+        } else {
+            it.keeps(&by, to, &self.world.rule(it))
+        };
+        if let Some(why) = why {
+            return Err(Refusal::Delegation { gate, why });
+        }
+        let reason = checked_reason(reason)?;
+        let until = self.now + lasts;
+        self.emit_gate(gate, GateEvent::Delegated { by, to: to.to_owned(), until, reason });
+        Ok(())
     }
 
     fn comment(&mut self, gate: GateId, text: String, by: Actor) -> Result<(), Refusal> {
@@ -389,13 +443,8 @@ impl Turn<'_> {
         if matches!(it.plan_step(step).work, Work::Frame(_)) && state == StepState::Running {
             return Err(Refusal::Other(format!("{id} is open; skip the steps in it")));
         }
-        if let Some(gate) = it.step(step).gate
-            && self.world.gates[&gate].is_open()
-            && let Some(why) =
-                self.world.gates[&gate].excludes(&by, &self.world.rule(&self.world.gates[&gate]))
-        {
-            return Err(Refusal::NotAllowed { gate, why });
-        }
+        self.has_asked(run, step, "skip")?;
+        self.may_close_by_hand(it.step(step).gate, &by)?;
         let reason = required_reason(reason, &format!("skip {id} of {run}"))?;
         self.close_gate(run, step, "by-hand");
         self.skip_tree(run, step, Why::Person { by, reason });
@@ -413,24 +462,52 @@ impl Turn<'_> {
         let it = self.find_step(run, step)?;
         let (state, plan) = (it.step(step).state(), it.plan_step(step).clone());
         let open = matches!(state, StepState::Ready | StepState::Waiting | StepState::InDoubt);
-        let may = state == StepState::Failed || open && !it.state.rests();
+        // A gate is completed by an answer; one that failed never had one.
+        let failed = state == StepState::Failed && !matches!(plan.work, Work::Gate(_));
+        let may = failed || open && !it.state.rests();
         if !may || matches!(plan.work, Work::Frame(_)) {
             let verb = "complete by hand".to_owned();
             return Err(Refusal::StepState { run, step: plan.id, state, verb });
         }
-        if let Some(gate) = it.step(step).gate
-            && self.world.gates[&gate].is_open()
-            && let Some(why) =
-                self.world.gates[&gate].excludes(&by, &self.world.rule(&self.world.gates[&gate]))
-        {
-            return Err(Refusal::NotAllowed { gate, why });
+        if open {
+            self.has_asked(run, step, "complete by hand")?;
         }
+        self.may_close_by_hand(it.step(step).gate, &by)?;
         let reason = required_reason(reason, &format!("complete {} of {run} by hand", plan.id))?;
         let judged = outcome::judge(&plan, &outputs);
         let outputs = judged.map_err(|it| Refusal::Other(format!("{} {}", plan.id, it.message)))?.outputs;
         self.close_gate(run, step, "by-hand");
         self.emit_step(run, step, StepEvent::DoneByHand { by, outputs, reason });
         Ok(())
+    }
+
+    /// Nobody gets around a gate before it has asked: who may answer is known only then, and what is answered, too.
+    fn has_asked(&self, run: RunId, step: StepIx, verb: &str) -> Result<(), Refusal> {
+        let it = self.run(run);
+        let within = std::iter::once(step).chain(settle::descendants(it, step));
+        let asks = |gate: GateId| self.world.gates.get(&gate).is_some_and(Gate::is_open);
+        let silent = |step: &StepIx| !it.step(*step).rests() && !it.step(*step).gate.is_some_and(asks);
+        let holds_gate = |step: &StepIx| match &it.plan_step(*step).work {
+            Work::Gate(_) => true,
+            Work::Frame(frame) => match &frame.kind {
+                FrameKind::Computed { body, .. } => body.iter().any(|it| matches!(it.work, Work::Gate(_))),
+                FrameKind::Matrix | FrameKind::Workflow { .. } => false,
+            },
+            Work::Run { .. } | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => false,
+        };
+        let Some(gate) = within.filter(silent).find(holds_gate) else { return Ok(()) };
+        let name = |step: StepIx| it.plan_step(step).id.clone();
+        Err(Refusal::NotAsked { run, step: name(step), gate: name(gate), verb: verb.to_owned() })
+    }
+
+    /// Whether this person may give up or complete by hand what a gate asks about.
+    fn may_close_by_hand(&self, gate: Option<GateId>, by: &Actor) -> Result<(), Refusal> {
+        let Some(id) = gate.filter(|it| self.world.gates[it].is_open()) else { return Ok(()) };
+        let gate = &self.world.gates[&id];
+        match gate.needs_more_than(by, &self.world.rule(gate), self.now) {
+            Some(why) => Err(Refusal::NotAllowed { gate: id, why }),
+            None => Ok(()),
+        }
     }
 
     fn undo(&mut self, run: RunId, reason: String, by: Actor) -> Result<(), Refusal> {
@@ -498,7 +575,7 @@ fn wrong_state(run: RunId, state: RunState, verb: &str, valid: &str) -> Refusal 
     Refusal::RunState { run, state, verb: verb.to_owned(), valid: Some(valid.to_owned()) }
 }
 
-fn checked_reason(reason: String) -> Result<String, Refusal> {
+pub(super) fn checked_reason(reason: String) -> Result<String, Refusal> {
     if reason.len() > REASON_BYTES_MAX {
         return Err(Refusal::ReasonTooLong(reason.len()));
     }

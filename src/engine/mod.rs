@@ -10,6 +10,7 @@ mod command;
 mod condition;
 mod effect;
 mod event;
+mod failure;
 mod form;
 mod gate;
 mod handle;
@@ -19,6 +20,7 @@ mod recovery;
 mod refusal;
 mod resume;
 mod retry;
+mod rewind;
 mod run;
 mod settle;
 mod state;
@@ -26,15 +28,15 @@ mod step;
 mod world;
 
 pub use actor::{Actor, Channel, Proof};
-pub use command::{Command, Decision, DoubtAnswer, Launching, RetryFrom, Verdict};
+pub use command::{Command, Decision, DoubtAnswer, FailureNote, Launching, RetryFrom, Verdict};
 pub use effect::{Effect, react};
 pub use event::{
-    Ask, AttemptEvent, CauseOfLaunch, Event, Evidence, Fact, Facts, Failure, FileFact, FormField, GateEvent,
-    Later, Outcome, PartialResult, Purpose, RunEvent, ScopeEvent, StepEvent, UndoEvent, Vote, WaitReason,
-    Why, WillRun,
+    Ask, AttemptEvent, CauseOfLaunch, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact,
+    FormField, GateEvent, Later, Outcome, PartialResult, Purpose, RunEvent, ScopeEvent, StepEvent, UndoEvent,
+    Vote, WaitReason, Why, WillRun,
 };
 pub use form::check_form;
-pub use quorum::{is_addressed, missing as missing_votes};
+pub use quorum::{could_fill, is_addressed, missing as missing_votes};
 pub use refusal::Refusal;
 pub use state::{GateState, RunState, Stage, StepState};
 pub use world::World;

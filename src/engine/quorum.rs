@@ -26,7 +26,7 @@ pub fn missing(require: &[Quorum], voters: &[&Actor]) -> Vec<(Option<String>, u3
 }
 
 /// Whether this person could fill any place at all.
-pub(super) fn could_fill(require: &[Quorum], escalated: Option<&str>, actor: &Actor) -> bool {
+pub fn could_fill(require: &[Quorum], escalated: Option<&str>, actor: &Actor) -> bool {
     require.is_empty()
         || require.iter().any(|it| fits(it, actor))
         || escalated.is_some_and(|to| is_addressed(to, actor))

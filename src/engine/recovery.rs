@@ -8,7 +8,10 @@ use crate::{
     },
     plan::Work,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The partial result of a run at rest (O4). Frames are not counted, their steps are.
 pub(super) fn partial_result(run: &Run) -> PartialResult {
@@ -66,7 +69,7 @@ impl Turn<'_> {
         steps.sort_by_key(|it| (places.get(it).copied().unwrap_or(usize::MAX), *it));
         let kept: Vec<(StepIx, StepEvent)> = steps.into_iter().map(|it| (it, result_of(run, it))).collect();
         let created = RunEvent::Created {
-            plan: Box::new((*run.plan).clone()),
+            plan: Arc::clone(&run.plan),
             plan_hash: run.plan_hash,
             by,
             seed: run.seed.to_string(),

@@ -20,6 +20,11 @@ pub enum Refusal {
     RunState { run: RunId, state: RunState, verb: String, valid: Option<String> },
     #[error("could not {verb} {step} of {run}: it is {state}")]
     StepState { run: RunId, step: String, state: StepState, verb: String },
+    /// What stands behind a gate that has not asked.
+    #[error(
+        "could not {verb} {step} of {run}: the gate {gate} has not asked yet; wait until it does, or cancel the run"
+    )]
+    NotAsked { run: RunId, step: String, gate: String, verb: String },
     /// Closed already (409).
     #[error("could not decide {gate}: it was {state} already, by {by}")]
     GateClosed { gate: GateId, state: GateState, by: String },
@@ -34,6 +39,12 @@ pub enum Refusal {
     NotAllowed { gate: GateId, why: String },
     #[error("could not decide {0}: you have answered already; take it back first (`cuelight withdraw {0}`)")]
     Voted(GateId),
+    #[error("could not override the quorum of {gate}: {why}")]
+    BreakGlass { gate: GateId, why: String },
+    #[error("could not hand your answer at {gate} to somebody else: {why}")]
+    Delegation { gate: GateId, why: String },
+    #[error("could not send {gate} back: {why}")]
+    SendBack { gate: GateId, why: String },
     #[error("could not use decision id {0}: it was used for something else")]
     DecisionUsed(String),
     #[error("could not {0}: say why with --reason")]
@@ -48,6 +59,8 @@ pub enum Refusal {
     TooManyRuns(usize),
     #[error("could not start: the plan has {0} steps, at most {max} are allowed", max = crate::base::STEPS_MAX)]
     TooManySteps(usize),
+    #[error("could not {verb} the failure of {what}: {why}")]
+    Failure { what: String, verb: String, why: String },
     #[error("could not do that here: {0}")]
     Other(String),
 }

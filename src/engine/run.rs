@@ -8,6 +8,7 @@ use crate::{
     engine::{
         Actor, AttemptEvent, DoubtAnswer, Purpose, RunEvent, RunState, StepEvent, StepState, UndoEvent,
         WaitReason, Why,
+        failure::{Noted, Whose},
         step::{self, Step},
     },
     expression,
@@ -88,6 +89,8 @@ pub(super) struct Run {
     pub(super) calls_max: Option<u64>,
     pub(super) budget_warned: bool,
     pub(super) vars: BTreeMap<String, Value>,
+    /// What people said of failures.
+    pub(super) noted: BTreeMap<Whose, Noted>,
 }
 
 /// Who waits for whom, from the plan; grows when a computed matrix opens.
@@ -128,7 +131,7 @@ impl Run {
         }
         let mut run = Self {
             id,
-            plan: Arc::new((**plan).clone()),
+            plan: Arc::clone(plan),
             plan_hash: *plan_hash,
             by: by.clone(),
             seed: seed.parse().unwrap_or(0),
@@ -157,6 +160,7 @@ impl Run {
             calls_max: plan.budget.as_ref().and_then(|it| it.calls),
             budget_warned: false,
             vars: BTreeMap::new(),
+            noted: BTreeMap::new(),
         };
         for step in &plan.steps {
             run.add_step(step);
@@ -412,6 +416,7 @@ impl Run {
                 }
             }
             StepEvent::Cancelled { .. } => {}
+            StepEvent::SentBack => return self.begin_anew(index, before),
             StepEvent::InDoubt { .. } => step.in_flight = None,
             StepEvent::DoubtAnswered { answer, .. } => {
                 if matches!(answer, DoubtAnswer::NotHappened) {
@@ -424,6 +429,60 @@ impl Run {
             self.note_unknown(index, after);
             self.note_cut(index, event);
             self.come_to_rest(index);
+        }
+    }
+
+    /// A step that was sent back is as it was before it began; only its calls are counted on, so that each has a number
+    /// of its own. What it did before is done again, and undone once.
+    fn begin_anew(&mut self, index: StepIx, before: StepState) {
+        let old = &self.steps[index.index()];
+        let fresh = Step { attempts: old.attempts, explicit: old.explicit, ..Step::default() };
+        self.steps[index.index()] = fresh;
+        self.completed.retain(|it| *it != index);
+        self.aborted = self.aborted.filter(|it| *it != index);
+        if before.rests() {
+            self.open_steps += 1;
+        }
+        let frame = self.plan_step(index).frame;
+        if let Some(frame) = frame {
+            let it = &mut self.steps[frame.index()];
+            it.failed_child = it.failed_child.filter(|child| *child != index);
+        }
+        let concerned: Vec<StepIx> =
+            self.dependents(index).iter().chain(self.children(index)).copied().chain(frame).collect();
+        for step in concerned.into_iter().chain([index]) {
+            self.count_again(step);
+        }
+    }
+
+    /// What a step waits for, from the steps it needs and the frame around it, as they are now.
+    fn count_again(&mut self, index: StepIx) {
+        let plan = self.plan_step(index);
+        let open_frame = |it: StepIx| self.step(it).state() == StepState::Running;
+        let mut open = u32::from(plan.frame.is_some_and(|it| !open_frame(it)));
+        let (mut blocked, mut failed) = (None, false);
+        for need in &plan.needs {
+            let it = self.step(*need);
+            if !it.rests() {
+                open += 1;
+                continue;
+            }
+            failed |= it.state() == StepState::Failed || it.failed_above;
+            if !it.succeeded() && blocked.is_none() {
+                blocked = Some(*need);
+            }
+        }
+        let children = self.children(index).iter().filter(|it| !self.step(**it).rests()).count();
+        let step = &mut self.steps[index.index()];
+        step.children_open = u32::try_from(children).unwrap_or(u32::MAX);
+        if step.state() != StepState::Pending {
+            return;
+        }
+        (step.open_needs, step.blocked, step.failed_above) = (open, blocked, failed);
+        if open == 0 {
+            self.touch(index);
+        } else {
+            self.touched.remove(&self.rank(index));
         }
     }
 
@@ -649,6 +708,7 @@ impl Run {
                 step.error = Some(record.clone());
             }
             UndoEvent::Again { .. } => {
+                self.noted.remove(&(Some(index), true));
                 step.undo_stuck = false;
                 step.undo_calls = 0;
             }

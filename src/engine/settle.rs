@@ -5,8 +5,8 @@
 
 use crate::{
     base::{
-        ErrorKind, ErrorRecord, FailureMode, OPEN_GATES_MAX, RunId, STEPS_MAX, Severity, Span, StepIx,
-        Timestamp, Value, ValueMap,
+        EVENT_CONTENT_BYTES_MAX, ErrorKind, ErrorRecord, FailureMode, OPEN_GATES_MAX, RunId, STEPS_MAX,
+        Severity, Span, StepIx, Timestamp, Value, ValueMap, json_bytes,
     },
     engine::{
         Fact, Failure, GateEvent, GateState, Refusal, RunEvent, RunState, ScopeEvent, StepEvent, StepState,
@@ -209,6 +209,12 @@ impl Turn<'_> {
             let message = format!("the value of `{key}` is larger than 1 MiB");
             return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
         }
+        if values.iter().map(|it| json_bytes(&it.1)).sum::<usize>() > EVENT_CONTENT_BYTES_MAX {
+            let message = format!(
+                "its values are larger than {EVENT_CONTENT_BYTES_MAX} bytes together; set fewer in one step"
+            );
+            return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+        }
         let owner = match scope {
             Scope::Run => id.to_string(),
             Scope::Session => run.by.principal(),
@@ -233,7 +239,7 @@ impl Turn<'_> {
                     all.insert(name.clone(), view.deep(value)?);
                     Ok(())
                 });
-                given.map(|()| (all, Vec::new())).map_err(Unresolved::from)
+                given.and_then(|()| bounded(all)).map(|it| (it, Vec::new())).map_err(Unresolved::from)
             }
             FrameKind::Computed { matrix, body } => {
                 self.copies(id, step, matrix, body).map(|it| (ValueMap::new(), it))
@@ -294,9 +300,15 @@ impl Turn<'_> {
         match &frame.kind {
             FrameKind::Workflow { outputs, .. } => {
                 let view = View { scope: Some(step), ..View::of(self.world, run, step, self.now) };
-                outputs.iter().map(|(name, it)| Ok((name.clone(), view.value(it)?))).collect()
+                let all = outputs.iter().map(|(name, it)| Ok((name.clone(), view.value(it)?)));
+                bounded(all.collect::<Result<_, EvalError>>()?)
             }
             FrameKind::Matrix | FrameKind::Computed { .. } => {
+                let mut left = EVENT_CONTENT_BYTES_MAX;
+                for child in run.children(step) {
+                    let bytes = json_bytes(&run.step(*child).outputs);
+                    left = left.checked_sub(bytes).ok_or(EvalError::TooLarge(EVENT_CONTENT_BYTES_MAX))?;
+                }
                 let mut lists: Vec<(String, Vec<Value>)> = Vec::new();
                 for (at, child) in run.children(step).iter().enumerate() {
                     for (key, value) in &run.step(*child).outputs {
@@ -450,15 +462,8 @@ impl Turn<'_> {
             let message = format!("{OPEN_GATES_MAX} gates are open, which is the most");
             return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
         }
-        let auto = match &rule.auto {
-            None => Ok(false),
-            Some(expression) => crate::expression::parse(expression)
-                .map_err(|it| Unresolved::Failed(it.to_string()))
-                .and_then(|expr| {
-                    let view = View::of(self.world, run, step, self.now);
-                    crate::expression::evaluate_truth(&expr, &view).map_err(Unresolved::from)
-                }),
-        };
+        let view = View::of(self.world, run, step, self.now);
+        let auto = ask::is_auto(view, &rule);
         let asking = Asking {
             gate: self.world.next_gate_id(),
             epoch: crate::base::Epoch(1),
@@ -753,7 +758,13 @@ impl Turn<'_> {
         let state = final_state(run);
         let outputs = if matches!(state, RunState::Completed | RunState::PartiallyCompleted) {
             let view = View { scope: None, ..View::of(self.world, run, StepIx(0), self.now) };
-            let value = |template: &String| view.value(template).unwrap_or(Value::Null);
+            let mut left = EVENT_CONTENT_BYTES_MAX;
+            let mut value = |template: &String| {
+                let value = view.value(template).unwrap_or(Value::Null);
+                let rest = left.checked_sub(json_bytes(&value));
+                left = rest.unwrap_or(left);
+                if rest.is_some() { value } else { Value::Null }
+            };
             run.plan.outputs.iter().map(|(name, it)| (name.clone(), value(it))).collect()
         } else {
             ValueMap::new()
@@ -783,6 +794,12 @@ impl Turn<'_> {
             }
         }
     }
+}
+
+/// Values that one event can carry.
+fn bounded(values: ValueMap) -> Result<ValueMap, EvalError> {
+    let fits = json_bytes(&values) <= EVENT_CONTENT_BYTES_MAX;
+    if fits { Ok(values) } else { Err(EvalError::TooLarge(EVENT_CONTENT_BYTES_MAX)) }
 }
 
 fn run_policy(run: &Run) -> OnFailure {

@@ -180,6 +180,17 @@ pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
         (S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Cancelled { .. }) => S::Cancelled,
         (S::Running | S::Waiting, StepEvent::InDoubt { .. }) => S::InDoubt,
         (S::InDoubt, StepEvent::DoubtAnswered { .. }) => S::InDoubt,
+        (
+            S::Ready
+            | S::Waiting
+            | S::Completed
+            | S::Partial
+            | S::Failed
+            | S::Rejected
+            | S::Skipped
+            | S::Cancelled,
+            StepEvent::SentBack,
+        ) => S::Pending,
         _ => return None,
     })
 }
@@ -227,6 +238,7 @@ mod tests {
             ("opened", StepEvent::Opened { inputs: outputs(), copies: Vec::new() }),
             ("completed", done(false)),
             ("partial", done(true)),
+            ("sent-back", StepEvent::SentBack),
             ("by-hand", StepEvent::DoneByHand { by: by(), outputs: outputs(), reason: reason() }),
             ("failed", StepEvent::Failed { record: record() }),
             ("rejected", StepEvent::Rejected { expired: false }),

@@ -99,6 +99,7 @@ impl World {
                     self.scopes.entry((*scope, owner.clone())).or_default().insert(key.clone(), stored);
                 }
             }
+            Fact::Failure(_, it) => self.run_mut(id).apply_failure(it),
             Fact::Recovered { .. } => {}
         }
     }
@@ -157,6 +158,7 @@ impl World {
                         hash: *hash,
                         votes: Vec::new(),
                         editors: BTreeMap::new(),
+                        delegations: Vec::new(),
                         opened_at: at,
                         armed_until: None,
                         reminded: 0,
@@ -169,7 +171,7 @@ impl World {
             }
             (None, event) => panic!("fault: {event:?} names {id}, which was never asked"),
         }
-        if let GateEvent::Voted(vote) = event {
+        if let GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) = event {
             self.decisions.insert(vote.decision.clone(), (id, vote.verdict, vote.by.principal()));
         }
         let gate = &self.gates[&id];

@@ -3,7 +3,7 @@
 //! Constant matrices are expanded while lowering, computed ones by the engine when their frame opens; both come here.
 
 use crate::{
-    base::{STEPS_MAX, StepIx, Value, ValueMap, shorten},
+    base::{EVENT_CONTENT_BYTES_MAX, STEPS_MAX, StepIx, Value, ValueMap, json_bytes, shorten},
     definition::Axes,
     plan::{FrameKind, Plan, PlanStep, Work},
 };
@@ -37,7 +37,20 @@ pub fn expand(
     if first.index() + cells.len() * body.len() > STEPS_MAX {
         return Err(too_many(frame_id));
     }
+    if json_bytes(body).saturating_mul(cells.len()) > EVENT_CONTENT_BYTES_MAX {
+        return Err(too_large(frame_id));
+    }
     Ok(stamp(body, first, frame, cells))
+}
+
+/// The `matrix.*` of every copy, from the value of a matrix as [`expand`] takes it.
+///
+/// # Errors
+/// When the value is no matrix.
+pub fn matrix_copies(step_id: &str, matrix: &Value) -> Result<Vec<ValueMap>, String> {
+    let cells = axes_of(matrix).and_then(|axes| cells(&axes));
+    let cells = cells.map_err(|why| format!("could not expand the matrix of `{step_id}`: {why}"))?;
+    Ok(cells.into_iter().map(|it| it.values).collect())
 }
 
 /// Why a run cannot hold the steps of this one.
@@ -45,6 +58,15 @@ pub(super) fn too_many(step: &str) -> String {
     format!(
         "could not plan: with step `{step}` there are more than {STEPS_MAX} steps, and a run holds no more; \
          make its matrix smaller, or split the workflow"
+    )
+}
+
+/// Why a run cannot hold the text of this one.
+pub(super) fn too_large(step: &str) -> String {
+    let most = EVENT_CONTENT_BYTES_MAX / (1024 * 1024);
+    format!(
+        "could not plan: with step `{step}` the plan is larger than {most} MiB, since every copy of a step has its \
+         script; move the script into a file, or make the matrix smaller"
     )
 }
 

@@ -3,13 +3,13 @@
 //! What has been checked is not checked again, but what would make a wrong plan is refused here too.
 
 use crate::{
-    base::{Digest, NESTING_MAX, STEPS_MAX, StepIx, Value, ValueMap},
+    base::{Digest, EVENT_CONTENT_BYTES_MAX, NESTING_MAX, STEPS_MAX, StepIx, Value, ValueMap, json_bytes},
     definition::{self as file, MatrixSource, Step, StepKind, Workflow},
     expression::{MapLookup, Template},
     plan::{
         Budget, Concurrency, EffectClass, Estimate, Frame, FrameKind, OnError, OutputType, Plan, PlanStep,
         Undo, Work,
-        expand::{cells, stamp, too_many},
+        expand::{cells, stamp, too_large, too_many},
         later, order,
         work::{
             action, confidence, data, effect, is_call, named, on_conflict, on_error, on_exceed, on_failure,
@@ -47,6 +47,8 @@ pub fn outline(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String
 #[derive(Default)]
 struct Lowering {
     steps: Vec<PlanStep>,
+    /// Of all steps, as JSON.
+    bytes: usize,
     secrets: Vec<String>,
     /// What this release cannot do, each once.
     later: Vec<String>,
@@ -121,9 +123,13 @@ impl Lowering {
         let id = format!("{}{}", at.path, step.id.value);
         self.refuse_later(step, &id);
         let place = StepIx::from_index(self.steps.len());
-        let Some(matrix) = &step.matrix else {
+        let asks_once = matches!(&step.kind, StepKind::Gate(gate) if gate.whole_matrix);
+        let Some(matrix) = step.matrix.as_ref().filter(|_| !asks_once) else {
             self.body(step, &id, at.scope, at)?;
             let made = &mut self.steps[place.index()];
+            if let (Work::Gate(rule), Some(matrix)) = (&mut made.work, &step.matrix) {
+                rule.matrix = Some(whole(&id, &matrix.source)?);
+            }
             made.condition = step.condition.as_ref().map(|it| it.value.clone());
             made.on_error = on_error(step.on_error);
             return Ok(());
@@ -149,11 +155,11 @@ impl Lowering {
         let body = self.steps.split_off(place.index() + 1);
         match &matrix.source {
             MatrixSource::Constant(axes) => {
-                let wrong = |why| format!("could not plan: the matrix of step `{id}`: {why}");
-                let cells = cells(axes).map_err(wrong)?;
+                let cells = cells(axes).map_err(|why| wrong_matrix(&id, &why))?;
                 if self.steps.len() + cells.len() * body.len() > STEPS_MAX {
                     return Err(too_many(&id));
                 }
+                self.weigh(json_bytes(&body).saturating_mul(cells.len()), &id)?;
                 let first = StepIx::from_index(self.steps.len());
                 self.steps.extend(stamp(&body, first, place, cells));
             }
@@ -217,8 +223,15 @@ impl Lowering {
         if self.steps.len() >= STEPS_MAX {
             return Err(too_many(&step.id));
         }
+        self.weigh(json_bytes(&step), &step.id)?;
         self.steps.push(step);
         Ok(())
+    }
+
+    /// Counts the bytes of what is added at this step, before they are made.
+    fn weigh(&mut self, bytes: usize, id: &str) -> Result<(), String> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > EVENT_CONTENT_BYTES_MAX { Err(too_large(id)) } else { Ok(()) }
     }
 
     /// Notes every word of the step that a later release brings.
@@ -248,6 +261,21 @@ impl Lowering {
         words.dedup();
         self.later.extend(words.iter().map(|word| later::refusal(id, word)));
     }
+}
+
+/// A matrix as one value: a list of its copies, or the template that yields it.
+fn whole(id: &str, source: &MatrixSource) -> Result<Value, String> {
+    match source {
+        MatrixSource::Computed(data) => Ok(data.value.clone()),
+        MatrixSource::Constant(axes) => {
+            let cells = cells(axes).map_err(|why| wrong_matrix(id, &why))?;
+            Ok(Value::Array(cells.into_iter().map(|it| Value::Object(it.values)).collect()))
+        }
+    }
+}
+
+fn wrong_matrix(id: &str, why: &str) -> String {
+    format!("could not plan: the matrix of step `{id}`: {why}")
 }
 
 /// A step with all that belongs to doing it.

@@ -16,7 +16,7 @@ mod words;
 mod work;
 
 pub use estimate::Estimate;
-pub use expand::expand;
+pub use expand::{expand, matrix_copies};
 pub use graph::{GraphFormat, graph};
 pub use lower::{lower, outline};
 pub use order::{CriticalPath, critical_path, order};

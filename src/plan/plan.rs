@@ -43,8 +43,7 @@ pub struct Plan {
 impl Plan {
     /// What the trail holds a run to: the same plan has the same hash, whoever made or stored it.
     pub fn hash(&self) -> Digest {
-        let value: Value = serde_json::to_value(self).expect("a plan holds nothing but JSON");
-        sha256("cuelight-plan-v1", &[canonical_json(&value).as_bytes()])
+        sha256("cuelight-plan-v1", &[canonical_json(self).as_bytes()])
     }
 }
 
@@ -492,6 +491,11 @@ pub struct GateRule {
     pub undo_window: Option<Span>,
     /// Whether an approval needs a reason as well.
     pub reason_required: bool,
-    /// Whether one answer covers all copies of a matrix.
-    pub scope_matrix: bool,
+    /// The step, as it is called in the same file, from which all is done again when the ask is sent back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_back: Option<String>,
+    /// The matrix whose copies are all covered by one answer: its value, the texts in it templates. The step is then one
+    /// gate and no frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<Value>,
 }

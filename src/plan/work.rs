@@ -222,7 +222,8 @@ fn gate_rule(gate: &file::Gate) -> GateRule {
         on_reject: on_failure(gate.on_reject),
         undo_window: gate.undo_window,
         reason_required: gate.reason_required,
-        scope_matrix: gate.whole_matrix,
+        send_back: gate.send_back.as_ref().map(|it| it.value.clone()),
+        matrix: None,
     }
 }
 

@@ -4,12 +4,15 @@
 //! that came to rest are kept whole for a while, then as their summary.
 
 use crate::{
-    base::{GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
-    engine::{CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent, ScopeEvent, StepEvent, StepState},
-    plan::Scope,
+    base::{ErrorKind, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
+    engine::{
+        AttemptEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent, RunState, ScopeEvent,
+        StepEvent, StepState, Why,
+    },
+    plan::{Scope, Work},
     projection::{
-        Alike, Approved, ErrorView, GateView, Health, Line, Results, RunSummary, RunView, Shelf,
-        errors::Errors,
+        Alike, Approved, ErrorView, GateView, Health, Line, RunSummary, RunView, Shelf, Vitals, Worker,
+        errors::Errors, kind_word, vitals::ResultOf,
     },
 };
 use std::{
@@ -53,7 +56,7 @@ pub struct Board {
     approved: Arc<BTreeMap<(String, String), Arc<Approved>>>,
     values: Arc<BTreeMap<ValueName, (Value, Option<Timestamp>)>>,
     errors: Errors,
-    results: Results,
+    vitals: Vitals,
     /// Runs at rest that are whole, the oldest first.
     recent: VecDeque<RunId>,
     lines: VecDeque<Arc<Line>>,
@@ -149,12 +152,32 @@ impl Board {
 
     /// How often the same failed before, and what helped.
     pub fn alike(&self, error: &ErrorView) -> Alike {
-        self.errors.alike(error)
+        self.errors.lessons().alike(error)
+    }
+
+    /// How often the worker of a failure has failed, and in which ways.
+    pub fn worker(&self, error: &ErrorView) -> Option<&Worker> {
+        self.errors.lessons().worker(error)
+    }
+
+    /// How often each type of failure was seen.
+    pub const fn error_types(&self) -> &BTreeMap<ErrorKind, u32> {
+        self.errors.lessons().types()
+    }
+
+    /// Failures that are high or critical, stand, and are looked after by nobody.
+    pub fn urgent_error_count(&self) -> usize {
+        self.errors.urgent_count()
     }
 
     /// 100 · quality of the last 100 results of all runs.
     pub fn health(&self) -> Health {
-        self.results.health()
+        self.vitals.health()
+    }
+
+    /// How well it goes, over time.
+    pub const fn vitals(&self) -> &Vitals {
+        &self.vitals
     }
 
     /// The last events of all runs in words, oldest first; at most 128.
@@ -195,17 +218,20 @@ impl Board {
     pub fn apply(&mut self, seq: Seq, event: &Event) {
         self.seq = seq;
         self.at = event.at;
+        let load = self.load(event);
         match &event.fact {
             Fact::Run(run, it) => self.apply_run(*run, event.at, it),
             Fact::Step(run, step, it) => self.apply_step(*run, *step, event.at, it),
             Fact::Attempt(run, step, number, it) => {
                 self.change(*run, |view| view.apply_attempt(event.at, *step, *number, it));
+                self.count_call(*run, *step, event.at, it);
             }
             Fact::Gate(run, step, gate, it) => self.apply_gate((*run, *step, *gate), event.at, it),
             Fact::Undo(run, step, it) => {
                 self.change(*run, |view| view.apply_undo(event.at, *step, it));
             }
             Fact::Scope(run, it) => self.apply_scope(*run, it),
+            Fact::Failure(..) => {}
             Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {
@@ -215,8 +241,40 @@ impl Board {
             let before = self.retried_by(&view);
             self.errors.apply(seq, event, &view, &before);
         }
+        self.vitals.event(event.at, load, self.load(event));
         self.write_line(seq, event);
         self.forget_the_oldest();
+    }
+
+    /// Steps that run, and steps that wait for a slot, in the run that an event is about.
+    fn load(&self, event: &Event) -> (u32, u32) {
+        let counts = event.fact.run().and_then(|it| self.run(it)).map(|it| &it.summary.counts);
+        counts.map_or((0, 0), |it| (it.of(StepState::Running), it.of(StepState::Ready)))
+    }
+
+    fn count_call(&mut self, run: RunId, step: StepIx, at: Timestamp, event: &AttemptEvent) {
+        let AttemptEvent::Ended { outcome, .. } = event else { return };
+        let Some(view) = self.runs.get(u64::from(run.0)) else { return };
+        let kind = view.plan_step(step).map_or("", |it| kind_word(&it.work));
+        let failed = outcome.failure.is_some();
+        self.vitals.call(at, kind, &view.summary.workflow, failed, outcome.ran_for);
+    }
+
+    /// The result of a step that has just come to an end.
+    fn count_result(
+        &mut self,
+        run: RunId,
+        step: StepIx,
+        at: Timestamp,
+        state: StepState,
+        mode: Option<FailureMode>,
+    ) {
+        let Some(view) = self.runs.get(u64::from(run.0)) else { return };
+        let (Some(plan), Some(seen)) = (view.plan_step(step), view.step(step)) else { return };
+        let works = matches!(plan.work, Work::Run { .. } | Work::Later(_));
+        let took = seen.elapsed(at).filter(|_| works);
+        let (workflow, kind) = (&view.summary.workflow, kind_word(&plan.work));
+        self.vitals.result(at, ResultOf { workflow, run, step: &plan.id, kind, state, mode, took });
     }
 
     /// The runs that this one does again, the nearest first.
@@ -250,6 +308,10 @@ impl Board {
                     rested.ended_at = Some(at);
                 }
                 Arc::make_mut(&mut self.open_runs).remove(&run);
+                if let Some(view) = self.runs.get(u64::from(run.0)) {
+                    let (it, failed) = (&view.summary, *state == RunState::Failed);
+                    self.vitals.run_ended(at, &it.workflow, it.age(at), it.counts.total(), failed);
+                }
                 self.rest(run);
             }
             RunEvent::Compensating => {
@@ -286,10 +348,11 @@ impl Board {
         }
         match event {
             StepEvent::Completed { partial, kept: false, .. } => {
-                self.results.push(if *partial { StepState::Partial } else { StepState::Completed });
+                let state = if *partial { StepState::Partial } else { StepState::Completed };
+                self.count_result(run, step, at, state, None);
             }
-            StepEvent::Failed { .. } | StepEvent::Skipped { why: crate::engine::Why::Failed(_) } => {
-                self.results.push(StepState::Failed);
+            StepEvent::Failed { record } | StepEvent::Skipped { why: Why::Failed(record) } => {
+                self.count_result(run, step, at, StepState::Failed, Some(record.mode));
             }
             StepEvent::Completed { kept: true, .. }
             | StepEvent::Ready
@@ -299,6 +362,7 @@ impl Board {
             | StepEvent::Opened { .. }
             | StepEvent::DoneByHand { .. }
             | StepEvent::Rejected { .. }
+            | StepEvent::SentBack
             | StepEvent::Skipped { .. }
             | StepEvent::Cancelled { .. }
             | StepEvent::InDoubt { .. }
@@ -336,6 +400,9 @@ impl Board {
         }
         let is_open = self.gates.get(key).is_some_and(|it| it.is_open());
         if was_open && !is_open {
+            if let Some(opened_at) = self.gate(gate).map(|it| it.ask.opened_at) {
+                self.vitals.gate_closed(at, at.since(opened_at));
+            }
             self.close(gate, at);
         }
         let opened = !was_open && is_open;

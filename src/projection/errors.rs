@@ -2,9 +2,12 @@
 
 use crate::{
     base::{ErrorKind, ErrorRecord, RunId, Seq, Severity, StepIx, Timestamp},
-    engine::{Actor, AttemptEvent, Event, Fact, Failure, RunEvent, StepEvent, StepState, UndoEvent, Why},
+    engine::{
+        Actor, AttemptEvent, Event, Fact, Failure, FailureEvent, RunEvent, RunState, StepEvent, StepState,
+        UndoEvent, Why,
+    },
     plan::{OnError, PlanStep},
-    projection::{RunView, Shelf},
+    projection::{RunView, Shelf, lessons::Lessons},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,6 +48,19 @@ pub struct ErrorView {
     pub record: Arc<ErrorRecord>,
     /// What became of it.
     pub state: ErrorState,
+    /// Who looks after it.
+    pub acknowledged: Option<Said>,
+}
+
+/// What somebody said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// What; foreign text, may be empty.
+    pub reason: String,
 }
 
 /// What became of a failure.
@@ -76,6 +92,13 @@ pub enum Fix {
     Run(RunId),
     /// The step's `on-error` lets the run go on.
     Allowed,
+    /// A person said that it is mended.
+    Said {
+        /// Who.
+        by: Actor,
+        /// What mended it; foreign text, may be empty.
+        reason: String,
+    },
 }
 
 impl Fix {
@@ -87,7 +110,20 @@ impl Fix {
             Self::ByHand(by) => format!("by hand, by {by}"),
             Self::Run(run) => run.to_string(),
             Self::Allowed => "on-error".to_owned(),
+            Self::Said { by, reason } if reason.is_empty() => format!("{by}'s word"),
+            Self::Said { by, reason } => format!("{by}'s word: {reason}"),
         }
+    }
+
+    /// What kind of thing helped; nothing when it was not mended but allowed.
+    pub(super) const fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Retry(_) => "trying again",
+            Self::Fallback(_) => "its fallback",
+            Self::ByHand(_) | Self::Said { .. } => "a person",
+            Self::Run(_) => "another run",
+            Self::Allowed => return None,
+        })
     }
 }
 
@@ -97,21 +133,30 @@ impl ErrorView {
         !matches!(self.state, ErrorState::Resolved { .. })
     }
 
+    /// Whether it is high or critical, stands, and nobody has said that they look after it.
+    pub fn is_urgent(&self) -> bool {
+        self.state == ErrorState::Open && self.acknowledged.is_none() && self.record.severity.is_critical()
+    }
+
+    /// `open`, `retrying`, `acknowledged` or `resolved`.
+    pub const fn state_word(&self) -> &'static str {
+        match &self.state {
+            ErrorState::Retrying(_) => "retrying",
+            ErrorState::Open if self.acknowledged.is_some() => "acknowledged",
+            ErrorState::Open => "open",
+            ErrorState::Resolved { .. } => "resolved",
+        }
+    }
+
+    /// What it is called when it is looked for: `e-412`, or 412.
+    pub fn parse_name(text: &str) -> Option<Seq> {
+        text.strip_prefix("e-").unwrap_or(text).parse().ok().map(Seq)
+    }
+
     /// Its name: `e-412`.
     pub fn name(&self) -> String {
         format!("e-{}", self.id.0)
     }
-}
-
-/// How often the same failed before, and what helped.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Alike {
-    /// How often the same step of the same workflow failed in the same way, this one too.
-    pub times: u32,
-    /// How many of them were mended.
-    pub mended: u32,
-    /// What mended the last one.
-    pub last_fix: Option<String>,
 }
 
 /// All failures that are kept.
@@ -120,6 +165,8 @@ pub(super) struct Errors {
     views: Shelf<Arc<ErrorView>>,
     newest: Arc<BTreeMap<Key, u64>>,
     open: Arc<BTreeSet<u64>>,
+    urgent: Arc<BTreeSet<u64>>,
+    lessons: Lessons,
 }
 
 /// Whose failure: run, id of the step, whether of its undo.
@@ -146,20 +193,12 @@ impl Errors {
         self.open.len()
     }
 
-    pub(super) fn alike(&self, error: &ErrorView) -> Alike {
-        let same = self.iter().filter(|it| {
-            it.workflow == error.workflow
-                && it.step_id == error.step_id
-                && it.record.mode == error.record.mode
-        });
-        same.fold(Alike::default(), |mut alike, it| {
-            alike.times += 1;
-            if let ErrorState::Resolved { fix, .. } = &it.state {
-                alike.mended += 1;
-                alike.last_fix = Some(fix.words());
-            }
-            alike
-        })
+    pub(super) fn urgent_count(&self) -> usize {
+        self.urgent.len()
+    }
+
+    pub(super) const fn lessons(&self) -> &Lessons {
+        &self.lessons
     }
 
     /// Takes in an event that the run has seen already. `before` are the runs that this one retries.
@@ -191,6 +230,12 @@ impl Errors {
                 let fix = by.clone().map_or(Fix::Retry(calls), Fix::ByHand);
                 self.resolve(&(run.id(), run.step_id(*step), true), at, fix);
             }
+            Fact::Run(_, RunEvent::Ended { state: RunState::Failed | RunState::Undone, partial, .. }) => {
+                if let Some(point) = partial.as_ref().and_then(|it| it.failure_point.as_ref()) {
+                    self.escalate(&(run.id(), point.clone(), false));
+                }
+            }
+            Fact::Failure(_, it) => self.hear(run, at, it),
             Fact::Run(_, _)
             | Fact::Scope(_, _)
             | Fact::Gate(_, _, _, _)
@@ -256,6 +301,7 @@ impl Errors {
             | StepEvent::FactsKnown { .. }
             | StepEvent::Opened { .. }
             | StepEvent::Rejected { .. }
+            | StepEvent::SentBack
             | StepEvent::Cancelled { .. }
             | StepEvent::InDoubt { .. }
             | StepEvent::DoubtAnswered { .. } => {}
@@ -270,29 +316,93 @@ impl Errors {
 
     fn resolve(&mut self, key: &Key, at: Timestamp, fix: Fix) {
         let Some(id) = self.newest.get(key).copied() else { return };
-        let Some(view) = self.views.get_mut(id).filter(|it| it.is_open()) else { return };
-        let view = Arc::make_mut(view);
-        if matches!(fix, Fix::Retry(_)) {
-            Arc::make_mut(&mut view.record).severity = Severity::Low;
+        let Some(view) = self.views.get(id).filter(|it| it.is_open()).cloned() else { return };
+        self.lessons.mended(&view, &fix);
+        self.change(id, |view| {
+            if matches!(fix, Fix::Retry(_)) {
+                Arc::make_mut(&mut view.record).severity = Severity::Low;
+            }
+            view.state = ErrorState::Resolved { at, fix };
+        });
+    }
+
+    /// A step's failure that made its run fail.
+    fn escalate(&mut self, key: &Key) {
+        let Some(id) = self.newest.get(key).copied() else { return };
+        self.change(id, |view| {
+            if view.is_open() && view.record.severity == Severity::High {
+                Arc::make_mut(&mut view.record).severity = Severity::Critical;
+            }
+        });
+    }
+
+    /// What people say of it.
+    fn hear(&mut self, run: &RunView, at: Timestamp, event: &FailureEvent) {
+        let (step, of_undo) = event.whose();
+        let key = (run.id(), step.map_or_else(String::new, |it| run.step_id(it)), of_undo);
+        let Some(id) = self.newest.get(&key).copied() else { return };
+        match event {
+            FailureEvent::Acknowledged { by, reason, .. } => self.change(id, |view| {
+                if view.is_open() {
+                    view.acknowledged = Some(Said { by: by.clone(), at, reason: reason.clone() });
+                }
+            }),
+            FailureEvent::Resolved { by, reason, .. } => {
+                self.resolve(&key, at, Fix::Said { by: by.clone(), reason: reason.clone() });
+            }
+            FailureEvent::Reopened { .. } => {
+                let Some(view) = self.views.get(id).cloned() else { return };
+                let fix = match &view.state {
+                    ErrorState::Resolved { fix: fix @ Fix::Said { .. }, .. } => Some(fix),
+                    ErrorState::Resolved { .. } => return,
+                    ErrorState::Open | ErrorState::Retrying(_) => None,
+                };
+                if let Some(fix) = fix {
+                    self.lessons.reopened(&view, fix);
+                }
+                self.change(id, |view| {
+                    view.acknowledged = None;
+                    if fix.is_some() {
+                        view.state = ErrorState::Open;
+                    }
+                });
+            }
         }
-        view.state = ErrorState::Resolved { at, fix };
-        Arc::make_mut(&mut self.open).remove(&id);
+    }
+
+    /// Changes one failure, and the sets that it is in.
+    fn change(&mut self, id: u64, change: impl FnOnce(&mut ErrorView)) {
+        let Some(view) = self.views.get_mut(id) else { return };
+        let view = Arc::make_mut(view);
+        change(view);
+        let (is_open, is_urgent) = (view.is_open(), view.is_urgent());
+        for (set, is_in) in [(&mut self.open, is_open), (&mut self.urgent, is_urgent)] {
+            if set.contains(&id) != is_in {
+                let set = Arc::make_mut(set);
+                if is_in {
+                    set.insert(id)
+                } else {
+                    set.remove(&id)
+                };
+            }
+        }
     }
 
     fn note(&mut self, seen: &Seen<'_>, record: ErrorRecord, state: ErrorState) {
         let plan = seen.step.and_then(|it| seen.run.plan_step(it));
         let step_id = plan.map_or_else(String::new, |it| it.id.clone());
         let key = (seen.run.id(), step_id.clone(), seen.of_undo);
-        let is_open = !matches!(state, ErrorState::Resolved { .. });
         let known = self.newest.get(&key).copied().filter(|it| self.open.contains(it));
-        if let Some((id, view)) = known.and_then(|id| Some((id, self.views.get_mut(id)?))) {
-            let view = Arc::make_mut(view);
+        if let Some((id, before)) = known.and_then(|id| Some((id, self.views.get(id)?.clone()))) {
             // What ends a step repeats the failure of its last call: one failing step is one failure.
-            view.times += u32::from(seen.attempt > view.attempt);
-            (view.at, view.attempt) = (seen.at, seen.attempt.max(view.attempt));
-            (view.record, view.state) = (Arc::new(record), state);
-            if !is_open {
-                Arc::make_mut(&mut self.open).remove(&id);
+            self.change(id, |view| {
+                view.times += u32::from(seen.attempt > view.attempt);
+                (view.at, view.attempt) = (seen.at, seen.attempt.max(view.attempt));
+                (view.record, view.state) = (Arc::new(record), state);
+            });
+            if let Some(after) = self.views.get(id).cloned().filter(|it| is_unlike(it, &before)) {
+                self.lessons.unlearn(&before);
+                self.lessons.learn(&after);
             }
             return;
         }
@@ -312,12 +422,12 @@ impl Errors {
             times: 1,
             record: Arc::new(record),
             state,
+            acknowledged: None,
         };
+        self.lessons.learn(&view);
         self.views.insert(id, Arc::new(view));
         Arc::make_mut(&mut self.newest).insert(key, id);
-        if is_open {
-            Arc::make_mut(&mut self.open).insert(id);
-        }
+        self.change(id, |_| {});
         self.let_go();
     }
 
@@ -331,11 +441,19 @@ impl Errors {
             if self.newest.get(&key) == Some(&gone.id.0) {
                 Arc::make_mut(&mut self.newest).remove(&key);
             }
-            if self.open.contains(&gone.id.0) {
-                Arc::make_mut(&mut self.open).remove(&gone.id.0);
+            for set in [&mut self.open, &mut self.urgent] {
+                if set.contains(&gone.id.0) {
+                    Arc::make_mut(set).remove(&gone.id.0);
+                }
             }
         }
     }
+}
+
+/// Whether two records of one failure teach different things.
+fn is_unlike(one: &ErrorView, other: &ErrorView) -> bool {
+    let of = |it: &ErrorView| (it.record.mode, it.record.error_type, it.record.source.clone());
+    of(one) != of(other)
 }
 
 /// Where and when a failure was seen.

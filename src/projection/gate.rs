@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap},
-    engine::{Actor, Ask, GateEvent, GateState, Verdict, Vote, is_addressed, missing_votes},
+    engine::{Actor, Ask, GateEvent, GateState, Verdict, Vote, could_fill, is_addressed, missing_votes},
     plan::Quorum,
 };
 use std::sync::Arc;
@@ -41,6 +41,10 @@ pub struct GateView {
     pub editors: Vec<Actor>,
     /// The person (`NAME`) or group (`group:NAME`) that may decide as well by now.
     pub escalated: Option<String>,
+    /// Answers that were handed to somebody else: by whom, to whom, until when. The newest of each person.
+    pub delegations: Vec<DelegationView>,
+    /// Whether one person approved in place of all that were wanted, in an emergency.
+    pub glass_broken: bool,
     /// How often it rang again.
     pub reminded: u32,
     /// Until when an approval can be taken back.
@@ -62,6 +66,21 @@ pub struct VoteView {
     pub at: Timestamp,
     /// The answer; its reason is foreign text.
     pub vote: Vote,
+}
+
+/// An answer that was handed to somebody else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DelegationView {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: Actor,
+    /// The name of who may answer instead.
+    pub to: String,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why; foreign text.
+    pub reason: String,
 }
 
 /// Something somebody said, or was told.
@@ -105,6 +124,8 @@ impl GateView {
             edited: None,
             editors: Vec::new(),
             escalated: None,
+            delegations: Vec::new(),
+            glass_broken: false,
             reminded: 0,
             armed_until: None,
             closed_at: None,
@@ -136,8 +157,8 @@ impl GateView {
 
     /// Who is still missing, by group. One person fills one place.
     pub fn missing(&self) -> Vec<Quorum> {
-        let voters: Vec<&Actor> = self.approvals().map(|it| &it.vote.by).collect();
-        let missing = missing_votes(&self.ask.require, &voters);
+        let voters: Vec<Actor> = self.approvals().map(|it| it.vote.voter()).collect();
+        let missing = missing_votes(&self.ask.require, &voters.iter().collect::<Vec<_>>());
         missing.into_iter().map(|(group, count)| Quorum { group, count }).collect()
     }
 
@@ -157,14 +178,38 @@ impl GateView {
         self.votes.iter().any(|it| it.vote.by.principal() == principal)
     }
 
+    /// Those who have handed their answer to this person, and whose answer would count.
+    pub fn handed_to<'a>(&'a self, actor: &'a Actor, now: Timestamp) -> impl Iterator<Item = &'a Actor> {
+        let live = self.delegations.iter().filter(move |it| it.until > now && it.to == actor.name);
+        let other = live.filter(|it| it.by.principal() != actor.principal());
+        other.map(|it| &it.by).filter(|it| self.excludes(it).is_none())
+    }
+
+    /// To whom this person has handed their answer.
+    pub fn handed_on(&self, actor: &Actor, now: Timestamp) -> Option<&DelegationView> {
+        let principal = actor.principal();
+        self.delegations.iter().find(|it| it.until > now && it.by.principal() == principal)
+    }
+
+    /// Why this person is none of those who are asked, by themselves or for somebody else.
+    pub fn is_not_asked(&self, actor: &Actor, now: Timestamp) -> Option<String> {
+        let asked = |it: &Actor| could_fill(&self.ask.require, self.escalated.as_deref(), it);
+        if asked(actor) || self.handed_to(actor, now).any(asked) {
+            return None;
+        }
+        let groups: Vec<&str> = self.ask.require.iter().filter_map(|it| it.group.as_deref()).collect();
+        Some(format!("{} is not in {}", actor.name, groups.join(" or ")))
+    }
+
     /// Whether it waits for this person: open, not answered, not excluded, of a group that is missing.
-    pub fn waits_for(&self, actor: &Actor) -> bool {
-        let is_asked = |group: &Option<String>| group.as_ref().is_none_or(|it| actor.groups.contains(it));
-        let escalated = self.escalated.as_deref().is_some_and(|it| is_addressed(it, actor));
+    pub fn waits_for(&self, actor: &Actor, now: Timestamp) -> bool {
+        let missing = self.missing();
+        let is_asked = |it: &Actor| could_fill(&missing, self.escalated.as_deref(), it);
         self.state == GateState::Open
             && !self.has_voted(actor)
             && self.excludes(actor).is_none()
-            && (escalated || self.missing().iter().any(|it| is_asked(&it.group)))
+            && self.handed_on(actor, now).is_none()
+            && (is_asked(actor) || self.handed_to(actor, now).any(is_asked))
     }
 
     pub(super) fn apply(&mut self, at: Timestamp, event: &GateEvent) {
@@ -178,10 +223,20 @@ impl GateView {
                 self.armed_until = None;
             }
             GateEvent::Voted(vote) => self.votes.push(VoteView { at, vote: (**vote).clone() }),
+            GateEvent::GlassBroken(vote) => {
+                self.votes.push(VoteView { at, vote: (**vote).clone() });
+                self.glass_broken = true;
+            }
+            GateEvent::Delegated { by, to, until, reason } => {
+                self.delegations.retain(|it| it.by.principal() != by.principal());
+                let (by, to, reason) = (by.clone(), to.clone(), reason.clone());
+                self.delegations.push(DelegationView { at, by, to, until: *until, reason });
+            }
             GateEvent::Refused { by, why } => remark(&mut self.refused, at, by, why),
             GateEvent::Withdrawn { by } => {
                 let principal = by.principal();
                 self.votes.retain(|it| it.vote.by.principal() != principal);
+                self.delegations.retain(|it| it.by.principal() != principal);
                 self.state = GateState::Open;
                 self.armed_until = None;
             }
@@ -209,11 +264,15 @@ impl GateView {
 
     /// Names of those who closed it: people, or the rule.
     pub fn closers(&self) -> Vec<String> {
-        let verdict = if self.state == GateState::Rejected { Verdict::Reject } else { Verdict::Approve };
+        let verdict = match self.closed_by.as_deref() {
+            Some("send-back") => Verdict::SendBack,
+            _ if self.state == GateState::Rejected => Verdict::Reject,
+            _ => Verdict::Approve,
+        };
         let people =
             self.votes.iter().filter(|it| it.vote.verdict == verdict).map(|it| it.vote.by.name.clone());
         match self.closed_by.as_deref() {
-            Some("people") => people.collect(),
+            Some("people" | "send-back" | "break-glass") => people.collect(),
             Some(rule) => vec![rule.to_owned()],
             None => Vec::new(),
         }

@@ -49,7 +49,7 @@ pub struct Node {
     pub hot: bool,
     /// Progress or why, in a few cells: `4m 1/2`.
     pub note: String,
-    /// Whether it lies on the longest way through the run.
+    /// Whether it lies on the longest way through the run, or holds what does.
     pub critical: bool,
 }
 
@@ -57,34 +57,50 @@ impl Graph {
     /// The graph of a run as it is now.
     pub fn of(board: &Board, run: &RunView, now: Timestamp) -> Self {
         let copies = copies(run);
-        let critical = critical_path(run, now);
+        let (critical, critical_time) = Self::critical_path(run, now);
         let mut nodes: Vec<Node> = run
             .steps()
             .zip(copies)
-            .map(|((step, plan, view), copy_of)| Node {
-                step,
-                id: plan.id.clone(),
-                local: plan.local.clone(),
-                frame: plan.frame,
-                is_frame: matches!(plan.work, Work::Frame(_)),
-                copy_of,
-                state: view.state,
-                wait: view.wait_kind(),
-                late: is_late(board, view, now),
-                timed_out: view.is_timed_out(),
-                hot: view.inside.is_none() && is_hot(view.state),
-                note: note(board, plan, view, now),
-                critical: false,
-            })
+            .map(|((step, plan, view), copy_of)| Node { copy_of, ..node(board, step, plan, view, now) })
             .collect();
         for step in &critical {
             nodes[step.index()].critical = true;
+            run.frames_of(*step).for_each(|frame| nodes[frame.index()].critical = true);
         }
         let edges = run.steps().flat_map(|(step, plan, _)| plan.needs.iter().map(move |need| (*need, step)));
         let edges = edges.filter(|(need, _)| need.index() < run.len()).collect();
-        let elapsed = |it: &StepIx| run.step(*it).and_then(|it| it.elapsed(now)).map_or(0, |it| it.0);
-        let critical_time = Span(critical.iter().map(elapsed).sum());
         Self { nodes, edges, critical, critical_time }
+    }
+
+    /// One step as it is now; whether it is a copy, or on the longest way, is a question to the whole graph.
+    pub fn node(board: &Board, run: &RunView, step: StepIx, now: Timestamp) -> Option<Node> {
+        Some(node(board, step, run.plan_step(step)?, run.step(step)?, now))
+    }
+
+    /// The longest way through a run, in the order of time, and how long it has taken.
+    pub fn critical_path(run: &RunView, now: Timestamp) -> (Vec<StepIx>, Span) {
+        let critical = critical_path(run, now);
+        let elapsed = |it: &StepIx| run.step(*it).and_then(|it| it.elapsed(now)).map_or(0, |it| it.0);
+        let time = Span(critical.iter().map(elapsed).sum());
+        (critical, time)
+    }
+}
+
+fn node(board: &Board, step: StepIx, plan: &PlanStep, view: &StepView, now: Timestamp) -> Node {
+    Node {
+        step,
+        id: plan.id.clone(),
+        local: plan.local.clone(),
+        frame: plan.frame,
+        is_frame: matches!(plan.work, Work::Frame(_)),
+        copy_of: None,
+        state: view.state,
+        wait: view.wait_kind(),
+        late: is_late(board, view, now),
+        timed_out: view.is_timed_out(),
+        hot: view.inside.is_none() && is_hot(view.state),
+        note: note(board, plan, view, now),
+        critical: false,
     }
 }
 
@@ -170,10 +186,10 @@ fn copies(run: &RunView) -> Vec<Option<StepIx>> {
 pub(super) fn critical_path(run: &RunView, now: Timestamp) -> Vec<StepIx> {
     let count = run.len();
     // Two points for each step: its beginning (2n) and its end (2n + 1).
-    let mut after: Vec<Vec<usize>> = vec![Vec::new(); 2 * count];
+    let mut links: Vec<(usize, usize)> = Vec::with_capacity(3 * count);
     let mut open = vec![0_u32; 2 * count];
     let mut link = |from: usize, to: usize| {
-        after[from].push(to);
+        links.push((from, to));
         open[to] += 1;
     };
     for (step, plan, _) in run.steps() {
@@ -185,6 +201,16 @@ pub(super) fn critical_path(run: &RunView, now: Timestamp) -> Vec<StepIx> {
             link(2 * index + 1, 2 * frame.index() + 1);
         }
     }
+    // The links of each point, one after the other in one list.
+    let mut first = vec![0_usize; 2 * count + 1];
+    links.iter().for_each(|(from, _)| first[from + 1] += 1);
+    (0..2 * count).for_each(|point| first[point + 1] += first[point]);
+    let mut after = vec![0; links.len()];
+    let mut next_of = first.clone();
+    for (from, to) in links {
+        after[next_of[from]] = to;
+        next_of[from] += 1;
+    }
     let time = |point: usize| {
         let step = run.step(StepIx::from_index(point / 2)).filter(|it| point % 2 == 1 && it.inside.is_none());
         step.map_or(0, |it| it.elapsed(now).map_or(1, |it| it.0.max(1)))
@@ -194,7 +220,7 @@ pub(super) fn critical_path(run: &RunView, now: Timestamp) -> Vec<StepIx> {
     let mut free: Vec<usize> = (0..2 * count).rev().filter(|it| open[*it] == 0).collect();
     while let Some(point) = free.pop() {
         reached[point] += time(point);
-        for &next in &after[point] {
+        for &next in &after[first[point]..first[point + 1]] {
             if through[next].is_none() || reached[point] > reached[next] {
                 (reached[next], through[next]) = (reached[point], Some(point));
             }

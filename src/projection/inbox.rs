@@ -44,7 +44,7 @@ pub enum Attention {
 
 impl Board {
     /// What needs a person: what the one who looks can answer first, then by risk, deadline and age.
-    pub fn inbox(&self, viewer: Option<&Actor>) -> Vec<InboxRow> {
+    pub fn inbox(&self, viewer: Option<(&Actor, Timestamp)>) -> Vec<InboxRow> {
         let gates = self.open_gates().map(|gate| gate_row(gate, viewer));
         let doubts = self.doubts.iter().filter_map(|it| self.step_row(*it, Attention::Doubt));
         let stuck = self.stuck.iter().filter_map(|it| self.step_row(*it, Attention::StuckUndo));
@@ -72,7 +72,7 @@ impl Board {
     }
 }
 
-fn gate_row(gate: &GateView, viewer: Option<&Actor>) -> InboxRow {
+fn gate_row(gate: &GateView, viewer: Option<(&Actor, Timestamp)>) -> InboxRow {
     InboxRow {
         what: Attention::Gate(gate.id),
         run: gate.run,
@@ -82,6 +82,6 @@ fn gate_row(gate: &GateView, viewer: Option<&Actor>) -> InboxRow {
         risk: gate.ask.risk,
         deadline: gate.ask.expires_at,
         since: gate.ask.opened_at,
-        mine: viewer.is_none_or(|it| gate.waits_for(it)),
+        mine: viewer.is_none_or(|(it, now)| gate.waits_for(it, now)),
     }
 }

@@ -186,6 +186,7 @@ fn vote_json(it: &super::VoteView) -> Value {
     let verdict = match it.vote.verdict {
         Verdict::Approve => "approve",
         Verdict::Reject => "reject",
+        Verdict::SendBack => "send-back",
     };
     json!({
         "by": it.vote.by.name,
@@ -225,11 +226,18 @@ pub fn error_json(error: &ErrorView) -> Value {
             put("state", "open".into());
             put("retry_at", time(*at));
         }
-        ErrorState::Open => put("state", "open".into()),
+        ErrorState::Open => put("state", error.state_word().into()),
         ErrorState::Resolved { at, fix } => {
             put("state", "resolved".into());
             put("resolved_at", time(*at));
             put("resolved_by", fix.words().into());
+        }
+    }
+    if let Some(said) = &error.acknowledged {
+        put("acknowledged_at", time(said.at));
+        put("acknowledged_by", said.by.name.clone().into());
+        if !said.reason.is_empty() {
+            put("acknowledged_reason", said.reason.clone().into());
         }
     }
     Value::Object(out)
@@ -253,6 +261,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Gate(..)
         | Fact::Undo(..)
         | Fact::Scope(..)
+        | Fact::Failure(..)
         | Fact::Recovered { .. } => event_words(event, run).kind,
     };
     put("type", kind.into());
@@ -276,6 +285,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Attempt(..)
         | Fact::Undo(..)
         | Fact::Scope(..)
+        | Fact::Failure(..)
         | Fact::Recovered { .. } => {}
     }
     put("data", Value::Object(data));
@@ -310,6 +320,7 @@ fn data(fact: &Fact) -> ValueMap {
         Fact::Gate(_, _, _, it) => to_value(it),
         Fact::Undo(_, _, it) => to_value(it),
         Fact::Scope(_, it) => to_value(it),
+        Fact::Failure(_, it) => to_value(it),
         Fact::Recovered { away } => json!({ "Recovered": { "away": away } }),
     };
     // A variant is stored as `{"Name": {fields}}`, or as its bare name when it has none.
@@ -374,7 +385,7 @@ fn time(at: Timestamp) -> Value {
 }
 
 /// Three decimals, as written.
-fn decimal(score: Score) -> Value {
+pub(super) fn decimal(score: Score) -> Value {
     let thousandths = (u32::from(score.0) + 5) / 10;
     let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
     serde_json::from_str(&text).expect("a number in decimals is JSON")

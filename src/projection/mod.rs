@@ -5,33 +5,49 @@
 
 mod ask_diff;
 mod board;
+mod care;
+mod checkup;
+mod compare;
 mod errors;
 mod gate;
 mod graph;
+mod history;
 mod inbox;
 mod json;
+mod lessons;
+mod medians;
 mod numbers;
 mod run;
 mod shelf;
 mod step;
 mod timeline;
+mod trail;
+mod vitals;
 mod why;
 mod words;
 
 pub use ask_diff::{AskChange, ask_diff};
 pub use board::{Board, ValueName};
-pub use errors::{Alike, ErrorState, ErrorView, Fix};
-pub use gate::{Approved, Comment, GateView, VoteView};
+pub use care::Care;
+pub use checkup::{BudgetView, Check, Grade, health_json, health_line, overall};
+pub use compare::{Side, StepDiff, run_diff};
+pub use errors::{ErrorState, ErrorView, Fix, Said};
+pub use gate::{Approved, Comment, DelegationView, GateView, VoteView};
 pub use graph::{Graph, Node};
+pub use history::{History, Moment, Notch};
 pub use inbox::{Attention, InboxRow};
 pub use json::{
     ask_diff_json, command_line, error_json, errors_json, event_line, gate_json, gates_json, risk_word,
     run_json, runs_json, show_json, why_json,
 };
+pub use lessons::{Alike, Worker};
+pub use medians::Medians;
 pub use numbers::{Counts, Health, Results, quality};
 pub use run::{Line, RunSummary, RunView};
 pub use shelf::{Rows, Shelf};
 pub use step::{AttemptView, ByHand, Phase, StepView, UndoState, WaitKind, kind_word};
-pub use timeline::{Bar, Spell, Timeline, TimelineRow};
+pub use timeline::{Bar, Spell, Stretch, Timeline, TimelineRow};
+pub use trail::{Record, TrailRow};
+pub use vitals::{Beat, Percentiles, Period, Reason, Signals, Tally, Vitals};
 pub use why::{WhyLine, why};
 pub use words::{EventWords, event_words};

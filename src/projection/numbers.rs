@@ -4,7 +4,7 @@ use crate::{base::Score, engine::StepState};
 use std::{collections::VecDeque, fmt};
 
 /// How many results a health looks back on.
-const WINDOW: usize = 100;
+pub(super) const WINDOW: usize = 100;
 
 /// Steps per state. A frame that holds others is not counted; what it holds is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

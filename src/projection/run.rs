@@ -210,7 +210,7 @@ impl RunView {
         };
         let mut run = Self {
             summary,
-            plan: Arc::new((**plan).clone()),
+            plan: Arc::clone(plan),
             outputs: ValueMap::new(),
             partial: None,
             cancelled: None,
@@ -382,7 +382,7 @@ impl RunView {
             StepEvent::Ready => (StepState::Ready, None),
             StepEvent::Waiting { reason } => (StepState::Waiting, Some(reason.clone())),
             StepEvent::FactsAsked { .. } => (StepState::Waiting, Some(WaitReason::Facts)),
-            StepEvent::FactsKnown { .. } => (StepState::Pending, None),
+            StepEvent::FactsKnown { .. } | StepEvent::SentBack => (StepState::Pending, None),
             StepEvent::Opened { .. } => (StepState::Running, None),
             StepEvent::Completed { partial: false, .. } | StepEvent::DoneByHand { .. } => {
                 (StepState::Completed, None)
@@ -433,6 +433,14 @@ impl RunView {
                 step.set_error(record);
                 if counts {
                     self.summary.results.push(state);
+                }
+            }
+            StepEvent::SentBack => {
+                let (confidence, failed_softly) = step.begin_anew();
+                if counts {
+                    self.summary.confidences.0 -= confidence.map_or(0, |it| u64::from(it.0));
+                    self.summary.confidences.1 -= u32::from(confidence.is_some());
+                    self.summary.failed_softly -= u32::from(failed_softly);
                 }
             }
             StepEvent::Rejected { expired } => step.set_expired(*expired),

@@ -307,6 +307,16 @@ impl StepView {
         self.detail().error = Some(Arc::new(record.clone()));
     }
 
+    /// What it did before is history, and its calls stay. Gives its confidence, and whether its failure counted as skipped.
+    pub(super) fn begin_anew(&mut self) -> (Option<Score>, bool) {
+        self.started_at = None;
+        let detail = self.detail();
+        let was = (detail.confidence, matches!(detail.why, Some(Why::Failed(_))));
+        let (phases, attempts) = (std::mem::take(&mut detail.phases), std::mem::take(&mut detail.attempts));
+        *detail = Detail { phases, attempts, ..Detail::default() };
+        was
+    }
+
     pub(super) fn set_expired(&mut self, expired: bool) {
         self.detail().expired = expired;
     }

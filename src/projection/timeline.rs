@@ -1,4 +1,5 @@
-//! When each step waited and ran: the rows of a Gantt chart, and where the time went.
+//! When each step waited and ran: the rows of a Gantt chart, where the time went, and the stretches in which nothing was
+//! done but waiting, which a chart may squeeze.
 
 use crate::{
     base::{Span, StepIx, Timestamp},
@@ -29,6 +30,8 @@ pub struct TimelineRow {
     pub bars: Vec<Bar>,
     /// Whether it lies on the longest way through the run.
     pub critical: bool,
+    /// Whether it holds others.
+    pub is_frame: bool,
 }
 
 /// A stretch of time.
@@ -40,6 +43,17 @@ pub struct Bar {
     pub until: Timestamp,
     /// What was going on.
     pub what: Spell,
+}
+
+/// A stretch of a run's time: something is being done in it, or everything waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Its beginning.
+    pub from: Timestamp,
+    /// Its end.
+    pub until: Timestamp,
+    /// What is waited for, when nothing is done; nothing when there is no telling.
+    pub waits: Option<Option<Spell>>,
 }
 
 /// What a step does with its time.
@@ -115,12 +129,56 @@ impl Timeline {
                     spent[bar.what as usize].1.0 += bar.until.since(bar.from).0;
                 }
             }
-            TimelineRow { step, bars, critical: critical.contains(&step) }
+            TimelineRow { step, bars, critical: critical.contains(&step), is_frame: view.inside.is_some() }
         });
         let rows = rows.collect();
         let spent = spent.into_iter().filter(|(_, span)| span.0 > 0).collect();
-        Self { from: run.summary.created_at, until, rows, spent }
+        let mut timeline = Self { from: run.summary.created_at, until, rows, spent };
+        // A clock that was set back leaves bars before the beginning.
+        let bars = || timeline.rows.iter().flat_map(|it| &it.bars);
+        let (first, last) = (bars().map(|it| it.from).min(), bars().map(|it| it.until).max());
+        timeline.from = first.map_or(timeline.from, |it| it.min(timeline.from));
+        timeline.until = last.map_or(timeline.until, |it| it.max(timeline.until)).max(timeline.from);
+        timeline
     }
+
+    /// The whole time of the run in stretches, one after the other. Where nothing is done for longer than this, it is
+    /// one of waiting.
+    pub fn stretches(&self, longest: Span) -> Vec<Stretch> {
+        let acts = |bar: &&Bar| matches!(bar.what, Spell::Work | Spell::Undo);
+        // A frame is open all the while what stands in it waits.
+        let leaves = || self.rows.iter().filter(|it| !it.is_frame).flat_map(|it| &it.bars);
+        let mut busy: Vec<(Timestamp, Timestamp)> =
+            leaves().filter(acts).map(|it| (it.from, it.until)).collect();
+        busy.sort_unstable();
+        busy.push((self.until, self.until));
+        let mut out: Vec<Stretch> = Vec::new();
+        let (mut begun, mut done) = (self.from, self.from);
+        for (from, until) in busy {
+            if from.since(done) > longest {
+                if done > begun {
+                    out.push(Stretch { from: begun, until: done, waits: None });
+                }
+                out.push(Stretch { from: done, until: from, waits: Some(waited(leaves(), done, from)) });
+                begun = from;
+            }
+            done = done.max(until);
+        }
+        if done > begun || out.is_empty() {
+            out.push(Stretch { from: begun, until: done.max(begun), waits: None });
+        }
+        out
+    }
+}
+
+/// What most of a stretch was spent on, over all steps.
+fn waited<'b>(bars: impl Iterator<Item = &'b Bar>, from: Timestamp, until: Timestamp) -> Option<Spell> {
+    let mut spent = Spell::ALL.map(|it| (Span(0), it));
+    for bar in bars {
+        spent[bar.what as usize].0.0 += bar.until.min(until).since(bar.from.max(from)).0;
+    }
+    let most = spent.into_iter().max_by_key(|(span, what)| (*span, std::cmp::Reverse(*what)));
+    most.filter(|(span, _)| span.0 > 0).map(|(_, what)| what)
 }
 
 fn bars(phases: &[Phase], until: Timestamp) -> Vec<Bar> {

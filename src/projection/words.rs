@@ -3,8 +3,8 @@
 use crate::{
     base::shorten,
     engine::{
-        AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent, Purpose, RunEvent, ScopeEvent,
-        StepEvent, UndoEvent, Verdict, WaitReason, Why,
+        AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Purpose, RunEvent,
+        ScopeEvent, StepEvent, UndoEvent, Verdict, WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -44,6 +44,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         Fact::Gate(_, _, _, it) => gate_words(it),
         Fact::Undo(_, _, it) => undo_words(it),
         Fact::Scope(_, ScopeEvent::Set { scope, .. }) => ("scope.set", scope_word(*scope).to_owned()),
+        Fact::Failure(_, it) => failure_words(it),
         Fact::Recovered { away } => ("engine.recovered", format!("nobody looked for {away}")),
     };
     EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }
@@ -137,6 +138,7 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
         }
         StepEvent::DoneByHand { by, reason, .. } => ("step.done_by_hand", format!("by {by}: {reason}")),
         StepEvent::Failed { record } => ("step.failed", record.message.clone()),
+        StepEvent::SentBack => ("step.sent_back", "begins anew".to_owned()),
         StepEvent::Rejected { expired: true } => ("step.rejected", "nobody came in time".to_owned()),
         StepEvent::Rejected { expired: false } => ("step.rejected", String::new()),
         StepEvent::Skipped { why } => ("step.skipped", why_words(why, run)),
@@ -186,9 +188,19 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
             let verdict = match vote.verdict {
                 Verdict::Approve => "yes",
                 Verdict::Reject => "no",
+                Verdict::SendBack => "sent back",
             };
             let reason = if vote.reason.is_empty() { String::new() } else { format!(": {}", vote.reason) };
-            ("gate.voted", format!("{verdict} by {}{reason}", vote.by))
+            let of: Vec<&str> = vote.acting_for.iter().map(|it| it.name.as_str()).collect();
+            let of = if of.is_empty() { String::new() } else { format!(" for {}", of.join(", ")) };
+            ("gate.voted", format!("{verdict} by {}{of}{reason}", vote.by))
+        }
+        GateEvent::GlassBroken(vote) => {
+            ("gate.glass_broken", format!("EMERGENCY: approved by {} alone: {}", vote.by, vote.reason))
+        }
+        GateEvent::Delegated { by, to, until, reason } => {
+            let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            ("gate.delegated", format!("{by} to {to} until {}{reason}", until.clock()))
         }
         GateEvent::Refused { by, why } => ("gate.refused", format!("{by}: {why}")),
         GateEvent::Withdrawn { by } => ("gate.withdrawn", format!("by {by}")),
@@ -209,4 +221,14 @@ fn undo_words(event: &UndoEvent) -> (&'static str, String) {
         UndoEvent::Stuck { record } => ("undo.stuck", record.message.clone()),
         UndoEvent::Again { by } => ("undo.again", format!("by {by}")),
     }
+}
+
+fn failure_words(event: &FailureEvent) -> (&'static str, String) {
+    let (kind, by, reason) = match event {
+        FailureEvent::Acknowledged { by, reason, .. } => ("failure.acknowledged", by, reason),
+        FailureEvent::Resolved { by, reason, .. } => ("failure.resolved", by, reason),
+        FailureEvent::Reopened { by, reason, .. } => ("failure.reopened", by, reason),
+    };
+    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    (kind, format!("by {by}{reason}"))
 }

@@ -1,11 +1,11 @@
 //! Reads what is kept: events, output, files, plans. Nothing here waits for the engine, and nothing here changes anything.
 
-use super::{OutputPart, Page, Tasks, Want, effects::attempt_dir};
+use super::{OutputPart, Page, Tasks, Want, effects::attempt_dir, launch::offer};
 use crate::{
     base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, RunId, Seq},
     engine::{Event, Fact, RunEvent},
-    projection::Board,
-    store::{Reader, SpoolReader, StoreError, Workspace},
+    projection::{Board, Record},
+    store::{Linked, Reader, SpoolReader, StoreError, Workspace, linked, verify},
     tool::read_evidence,
 };
 use std::{
@@ -77,6 +77,8 @@ impl Archive {
     fn read_now(&self, want: &Want) -> Result<Page, String> {
         match want {
             Want::Events { run, after, limit } => self.events(*run, *after, *limit),
+            Want::Records { after, limit } => self.records(*after, *limit),
+            Want::Chain => self.chain(),
             Want::Output { attempt, part } => self.output(*attempt, *part).map_err(|error| {
                 format!("could not read the output of {attempt}: {error}; see the spool of the workspace")
             }),
@@ -87,6 +89,10 @@ impl Archive {
                 Ok(stretch(&bytes, *from))
             }
             Want::Plan(run) => self.plan(*run),
+            Want::Workflow { path, words } => {
+                let files = self.workspace.workflow_files();
+                Ok(Page::Workflow(Box::new(offer(self.workspace.root(), &files, path, words))))
+            }
             Want::Past { run, until } => self.past(*run, *until),
         }
     }
@@ -108,6 +114,33 @@ impl Archive {
         more |= fitting < events.len();
         events.truncate(fitting);
         Ok(Page::Events { events, more })
+    }
+
+    fn records(&self, after: Seq, limit: u32) -> Result<Page, String> {
+        let limit = limit.min(PAGE_EVENTS_MAX) as usize;
+        let mut left = PAGE_BYTES_MAX;
+        let linked = self.with_reader(|reader| linked(reader, Seq(after.0.saturating_add(1)), limit))?;
+        let fitting = linked.into_iter().enumerate().map_while(|(index, it)| {
+            let size = size(&it.event);
+            let fits = index == 0 || size <= left;
+            left = left.saturating_sub(size);
+            let Linked { seq, event, prev, hash, holds } = it;
+            fits.then_some(Record { seq, event, prev, hash, holds })
+        });
+        Ok(Page::Records(fitting.collect()))
+    }
+
+    fn chain(&self) -> Result<Page, String> {
+        self.with_reader(|reader| {
+            Ok(match verify(reader, Seq(1)) {
+                Ok(it) => Page::Chain { records: it.records, head: it.head, broken: None },
+                Err(broken) => {
+                    let last = Seq(broken.seq.0.saturating_sub(1));
+                    let why = Some(format!("{}: {}", broken.seq, broken.kind));
+                    Page::Chain { records: last.0, head: (last, Digest::default()), broken: why }
+                }
+            })
+        })
     }
 
     fn output(&self, attempt: AttemptId, part: OutputPart) -> io::Result<Page> {

@@ -231,6 +231,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::Done { run, .. }
         | Command::Undo { run, .. }
         | Command::SettleUndo { run, .. }
+        | Command::NoteFailure { run, .. }
         | Command::FactsFetched { run, .. } => Some(*run),
         Command::AttemptEnded { attempt, .. } => Some(attempt.run),
         Command::Launch(_)
@@ -238,6 +239,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::Withdraw { .. }
         | Command::EditForm { .. }
         | Command::Comment { .. }
+        | Command::Delegate { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,
@@ -250,6 +252,7 @@ fn gate_of(command: &Command) -> Option<GateId> {
         Command::Withdraw { gate, .. }
         | Command::EditForm { gate, .. }
         | Command::Comment { gate, .. }
+        | Command::Delegate { gate, .. }
         | Command::NoteRefusal { gate, .. } => Some(*gate),
         _ => None,
     }

@@ -7,7 +7,7 @@ use crate::{
     base::{AttemptId, Digest, GateId, RunId, Seq, ValueMap},
     engine::{Actor, Command, Event, Refusal},
     plan::Plan,
-    projection::Board,
+    projection::{Board, Record},
 };
 use serde::{Deserialize, Serialize};
 use std::{future::Future, sync::Arc};
@@ -185,12 +185,13 @@ impl Signal {
 pub struct Signals {
     of: Option<RunId>,
     ring: broadcast::Receiver<Arc<Signal>>,
+    missed: u64,
 }
 
 impl Signals {
     /// Those of one run, or the bells of all.
     pub const fn new(of: Option<RunId>, ring: broadcast::Receiver<Arc<Signal>>) -> Self {
-        Self { of, ring }
+        Self { of, ring, missed: 0 }
     }
 
     /// The next one; nothing when there will be no more.
@@ -198,10 +199,16 @@ impl Signals {
         loop {
             match self.ring.recv().await {
                 Ok(signal) if self.wants(&signal) => return Some(signal),
-                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(many)) => self.missed += many,
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
+    }
+
+    /// How many were not taken in time since this was asked last.
+    pub const fn take_missed(&mut self) -> u64 {
+        std::mem::replace(&mut self.missed, 0)
     }
 
     fn wants(&self, signal: &Signal) -> bool {
@@ -225,6 +232,15 @@ pub enum Want {
         /// At most so many.
         limit: u32,
     },
+    /// Events of the whole log in order, each with its links in the chain.
+    Records {
+        /// Those after this one.
+        after: Seq,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Whether the chain holds, from the first record to the last.
+    Chain,
     /// What a call wrote.
     Output {
         /// Which call.
@@ -250,6 +266,13 @@ pub enum Want {
     },
     /// The plan of a run.
     Plan(RunId),
+    /// Which workflows there are, what one of them asks for, and what is wrong with what is given to it.
+    Workflow {
+        /// The file, as for a launch; nothing is asked of one when it is empty.
+        path: String,
+        /// What is given, as for a launch.
+        words: Vec<InputText>,
+    },
     /// A board that shows this run alone: whole, or as it was after an event.
     Past {
         /// The run; also one that came to rest long ago.
@@ -280,6 +303,17 @@ pub enum Page {
         /// Whether there are more after them.
         more: bool,
     },
+    /// Records in order.
+    Records(Vec<Record>),
+    /// How far the chain holds.
+    Chain {
+        /// Records that were looked at and hold.
+        records: u64,
+        /// The last of them, and its hash.
+        head: (Seq, Digest),
+        /// What is wrong with the one after, if there is something.
+        broken: Option<String>,
+    },
     /// A stretch of an output or of a kept file.
     Bytes {
         /// Where it begins; later than asked when what lies between was not kept.
@@ -291,12 +325,46 @@ pub enum Page {
         total: u64,
     },
     /// A plan.
-    Plan(Box<Plan>),
+    Plan(Arc<Plan>),
+    /// A workflow before it is started.
+    Workflow(Box<Offer>),
     /// The past. Never sent: a seat elsewhere reads the events and folds them itself.
     #[serde(skip)]
     Past(Arc<Board>),
     /// `could not …`
     Missing(String),
+}
+
+/// A workflow before it is started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The workflows of this workspace, as paths below it.
+    pub files: Vec<String>,
+    /// Its name; empty when it could not be read.
+    pub name: String,
+    /// What it is for.
+    pub about: String,
+    /// What it asks for.
+    pub inputs: Vec<OfferedInput>,
+    /// Why it could not be started with what is given, for people.
+    pub problems: Vec<String>,
+}
+
+/// One thing a workflow asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferedInput {
+    /// Its name.
+    pub name: String,
+    /// The type: `string`, `integer` …
+    pub kind: String,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it is when nothing is given.
+    pub default: Option<String>,
+    /// The only values allowed, when not empty.
+    pub choices: Vec<String>,
+    /// What it is for.
+    pub about: String,
 }
 
 /// Stamps a command with who is really there; those that only the engine itself may send are refused.

@@ -1,16 +1,23 @@
 //! Workflow text and inputs become a plan. It reads files; what is right is judged by `definition` and `plan`.
 
-use super::{LaunchRequest, Reply, Source};
+use super::{InputText, LaunchRequest, Offer, OfferedInput, People, Reply, Source};
 use crate::{
     base::{Digest, FILE_BYTES_MAX, Value, ValueMap, sha256},
-    definition::{Diagnostic, Files, Workflow, check_input_texts, check_inputs, read, summary},
+    definition::{
+        Diagnostic, Field, Files, Workflow, check_input_texts, check_inputs, check_people, read, summary,
+    },
     plan::{Plan, lower},
+    store::Workspace,
     tool::read_text,
 };
-use std::{cell::RefCell, path::Path};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
 
 /// Reads, checks and lowers. A reply says what is wrong.
-pub(super) fn prepare(request: &LaunchRequest, root: &Path) -> Result<Plan, Reply> {
+pub(super) fn prepare(request: &LaunchRequest, workspace: &Workspace) -> Result<Plan, Reply> {
+    let root = workspace.root();
     let files = OnDisk { root, read: RefCell::new(Vec::new()) };
     let (name, text) = match &request.source {
         Source::Text { name, text } => {
@@ -25,8 +32,64 @@ pub(super) fn prepare(request: &LaunchRequest, root: &Path) -> Result<Plan, Repl
     let (workflow, findings) = read(name, &text, &files);
     let Some(workflow) = workflow else { return Err(invalid(&findings)) };
     let inputs = inputs(&workflow, request).map_err(|problems| whole(name, &problems))?;
+    let unmet = unmet(&workflow, &text, workspace).map_err(|why| whole(name, &[why]))?;
+    if unmet.iter().any(Diagnostic::is_error) {
+        return Err(invalid(&unmet));
+    }
     let plan = lower(&workflow, inputs).map_err(|problems| whole(name, &problems))?;
     Ok(Plan { file: name.clone(), definition: files.digest(), ..plan })
+}
+
+/// What a workflow asks for, and whether it could be started with these words.
+pub(super) fn offer(root: &Path, files: &[PathBuf], path: &str, words: &[InputText]) -> Offer {
+    let below = |it: &PathBuf| it.strip_prefix(root).unwrap_or(it).to_string_lossy().into_owned();
+    let mut offer = Offer { files: files.iter().map(below).collect(), ..Offer::default() };
+    if path.is_empty() {
+        return offer;
+    }
+    let on_disk = OnDisk { root, read: RefCell::new(Vec::new()) };
+    let text = match on_disk.read(path) {
+        Ok(text) => text,
+        Err(why) => {
+            offer.problems.push(format!("could not read {path}: {why}"));
+            return offer;
+        }
+    };
+    let (workflow, findings) = read(path, &text, &on_disk);
+    let Some(workflow) = workflow else {
+        offer.problems =
+            findings.iter().map(|it| it.text(false).lines().next().unwrap_or_default().to_owned()).collect();
+        return offer;
+    };
+    let given: Vec<(String, String)> = words.iter().map(|it| (it.name.clone(), it.text.clone())).collect();
+    let lowered = check_input_texts(&workflow, &given).and_then(|inputs| lower(&workflow, inputs));
+    offer.problems = lowered.err().unwrap_or_default();
+    offer.inputs = workflow.inputs.iter().map(offered).collect();
+    offer.about = workflow.description.unwrap_or_default();
+    offer.name = workflow.name;
+    offer
+}
+
+fn offered(field: &Field) -> OfferedInput {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    OfferedInput {
+        name: field.name.value.clone(),
+        kind: field.kind.word().to_owned(),
+        required: field.required,
+        default: field.default.as_ref().map(plain),
+        choices: field.choices.iter().map(plain).collect(),
+        about: field.description.clone().unwrap_or_default(),
+    }
+}
+
+/// Gates that the people of the workspace could not satisfy, where it says who they are.
+fn unmet(workflow: &Workflow, text: &str, workspace: &Workspace) -> Result<Vec<Diagnostic>, String> {
+    let path = workspace.people();
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let people = People::read(&read_text(&path, FILE_BYTES_MAX)?)?;
+    Ok(check_people(workflow, text, &people.groups()))
 }
 
 /// Words are read as what each input wants; beside them, JSON is read as the words it would be.

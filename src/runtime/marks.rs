@@ -33,6 +33,7 @@ impl Marks {
             | Fact::Attempt(..)
             | Fact::Undo(..)
             | Fact::Scope(..)
+            | Fact::Failure(..)
             | Fact::Recovered { .. } => None,
         }
     }
@@ -48,7 +49,7 @@ impl Marks {
                 *open.withdrawn.entry(by.principal()).or_default() += 1;
                 None
             }
-            GateEvent::Voted(vote) => {
+            GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) => {
                 let open = self.gates.get(&gate)?;
                 let mut principal = vote.by.principal();
                 if let Some(times) = open.withdrawn.get(&principal) {
@@ -65,7 +66,8 @@ impl Marks {
             | GateEvent::Commented { .. }
             | GateEvent::Armed { .. }
             | GateEvent::Reminded { .. }
-            | GateEvent::Escalated { .. } => None,
+            | GateEvent::Escalated { .. }
+            | GateEvent::Delegated { .. } => None,
         }
     }
 }

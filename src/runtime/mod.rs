@@ -25,8 +25,8 @@ mod tasks;
 pub use clock::{Clock, SystemClock};
 pub use conductor::{Conductor, Released, Turn};
 pub use desk::{
-    Boards, Desk, InputText, LaunchRequest, OutputPart, Page, Receipt, Reply, Request, RequestId, Seen,
-    Signal, Signals, Source, Trouble, Want, stamped,
+    Boards, Desk, InputText, LaunchRequest, Offer, OfferedInput, OutputPart, Page, Receipt, Reply, Request,
+    RequestId, Seen, Signal, Signals, Source, Trouble, Want, stamped,
 };
 pub use effects::Effects;
 pub use engine::{Engine, Setup};

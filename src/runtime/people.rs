@@ -64,13 +64,25 @@ impl People {
         self
     }
 
-    /// The person an OS user is.
+    /// The person an OS user is. Nobody who is not in the file goes by the name of somebody who is.
     pub fn actor(&self, uid: u32, channel: Channel) -> Actor {
         let (name, groups) = match self.persons.get(&uid) {
             Some(person) => (person.name.clone(), person.groups.clone()),
-            None => (self.os_names.get(&uid).cloned().unwrap_or_else(|| format!("uid {uid}")), Vec::new()),
+            None => {
+                let own = self.os_names.get(&uid).filter(|it| !self.is_named(it));
+                (own.cloned().unwrap_or_else(|| format!("uid {uid}")), Vec::new())
+            }
         };
         Actor { name, proof: Proof::OsUser(uid), groups, channel }
+    }
+
+    /// Everybody in the file, with their groups.
+    pub fn groups(&self) -> BTreeMap<String, Vec<String>> {
+        self.persons.values().map(|it| (it.name.clone(), it.groups.clone())).collect()
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.persons.values().any(|it| it.name == name)
     }
 }
 
@@ -87,6 +99,8 @@ mod tests {
         assert_eq!((ann.name.as_str(), ann.groups.len(), ann.proof), ("ann", 2, Proof::OsUser(1000)));
         assert_eq!(people.actor(1001, Channel::Console).name, "bob");
         assert_eq!(people.actor(1002, Channel::Console).name, "uid 1002");
+        let other = people.with_os_name(1003, "ann").actor(1003, Channel::Console);
+        assert_eq!((other.name.as_str(), other.groups.len()), ("uid 1003", 0), "a name is not taken over");
     }
 
     #[test]

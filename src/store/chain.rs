@@ -7,7 +7,8 @@
 
 use crate::{
     base::{Digest, RunId, Seq, Timestamp},
-    store::{Reader, StoreError, reader::Record},
+    engine::Event,
+    store::{Reader, StoreError, codec, reader::Record},
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -146,6 +147,53 @@ fn walk(reader: &Reader, link: &mut Link) -> Result<Result<(Seq, Digest), Broken
     } else {
         Ok(head)
     })
+}
+
+/// A record with its links, as it stands in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linked {
+    /// Its place.
+    pub seq: Seq,
+    /// What happened.
+    pub event: Event,
+    /// The hash it says it follows.
+    pub prev: Digest,
+    /// Its own.
+    pub hash: Digest,
+    /// Whether both are what they should be.
+    pub holds: bool,
+}
+
+/// Records in order, beginning at `from`, at most `limit` of them, each held against the one before.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn linked(reader: &Reader, from: Seq, limit: usize) -> Result<Vec<Linked>, StoreError> {
+    let _snapshot = reader.snapshot()?;
+    let before = Seq(from.0.max(1) - 1);
+    let hash = if before.0 == 0 { Some(ROOT) } else { reader.hash_of(before)? };
+    // Where the record before is missing, none follows it.
+    let mut link = Link { seq: before, hash: hash.unwrap_or(ROOT), last_at: None };
+    let (mut out, mut failure) = (Vec::new(), None);
+    reader.each_record(Some(Seq(before.0 + 1)), &mut |record| {
+        if out.len() == limit {
+            return false;
+        }
+        let holds = link.follow(record).is_ok();
+        link = Link { seq: record.seq, hash: record.hash, last_at: None };
+        match codec::decode(record.header.version, Timestamp(record.header.at), record.payload) {
+            Ok(event) => {
+                let (seq, prev, hash) = (record.seq, record.prev, record.hash);
+                out.push(Linked { seq, event, prev, hash, holds });
+            }
+            Err(why) => failure = Some(format!("event {}: {why}", record.seq)),
+        }
+        failure.is_none()
+    })?;
+    match failure {
+        Some(why) => Err(reader.damaged(&why)),
+        None => Ok(out),
+    }
 }
 
 /// How far the chain holds.

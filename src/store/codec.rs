@@ -24,6 +24,7 @@ pub(super) fn kind_of(fact: &Fact) -> &'static str {
         Fact::Gate(..) => "gate",
         Fact::Undo(..) => "undo",
         Fact::Scope(..) => "scope",
+        Fact::Failure(..) => "failure",
         Fact::Recovered { .. } => "recovered",
     }
 }

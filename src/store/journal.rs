@@ -6,7 +6,9 @@ use crate::{
     base::{DecisionId, Digest, Epoch, GateId, INBOX_BATCHES_MAX, RunId, Seq, Span, Timestamp},
     engine::Event,
     store::{
-        AppendError, Owner, Reader, StoreError, Workspace, chain, schema,
+        AppendError, Owner, Reader, StoreError, Workspace, chain,
+        checkpoint::Notary,
+        schema,
         writer::{self, Request, Writer},
     },
 };
@@ -107,9 +109,10 @@ impl Journal {
         let created = make_private(&path).map_err(|error| StoreError::io("open", &path, &error))?;
         let connection = schema::open_to_write(&path)?;
         let (head, last_at) = examine(workspace)?;
+        let notary = notary_of(workspace, &seed, head)?;
         let epoch = take_up(&connection).map_err(|error| StoreError::sql("open", &path, &error))?;
         let closing = Arc::new(AtomicBool::new(false));
-        let writer = Writer::new(connection, workspace, epoch, head, seed, Arc::clone(&closing));
+        let writer = Writer::new(connection, workspace, epoch, head, (seed, notary), Arc::clone(&closing));
         let (inbox, requests) = sync_channel(INBOX_BATCHES_MAX);
         let thread = Builder::new()
             .name("writer".to_owned())
@@ -197,6 +200,22 @@ fn examine(workspace: &Workspace) -> Result<((Seq, Digest), Option<Timestamp>), 
         StoreError::damaged(&workspace.db(), format!("event {}: {}", broken.seq.0, broken.kind))
     })?;
     Ok((verified.head, verified.last_at))
+}
+
+/// Who signs heads from now on. A log that is shorter than what was signed is not taken up.
+fn notary_of(workspace: &Workspace, seed: &[u8; 32], head: (Seq, Digest)) -> Result<Notary, StoreError> {
+    let notary = Notary::open(workspace, seed)?;
+    if let Some((size, hash)) = notary.last()
+        && (size > head.0 || Reader::open(workspace)?.hash_of(size)? != Some(hash))
+    {
+        return Err(StoreError::refused(
+            "open",
+            &workspace.db(),
+            format!("record {size} was signed, and this log does not have it: it was cut, or is an old copy"),
+            "restore the newer copy, or move .cuelight/checkpoints away to go on from here",
+        ));
+    }
+    Ok(notary)
 }
 
 /// The next epoch. Whoever held an earlier one finds out at its next append.

@@ -3,6 +3,7 @@
 
 mod blob;
 mod chain;
+mod checkpoint;
 mod codec;
 mod error;
 mod journal;
@@ -13,10 +14,11 @@ mod spool;
 mod workspace;
 mod writer;
 
-pub use chain::{Broken, Damage, Verified, verify};
+pub use chain::{Broken, Damage, Linked, Verified, linked, verify};
+pub use checkpoint::{HeadTrouble, Heads, Note, NoteKey, check_heads, read_notes, rotate_key};
 pub use error::{AppendError, StoreError};
 pub use journal::{Appended, Batch, Journal, Mark, Opened};
 pub use owner::{Owner, OwnerError};
-pub use reader::{Reader, RunEntry};
+pub use reader::{ChainRecord, Reader, RunEntry};
 pub use spool::{SpoolReader, Stretch};
 pub use workspace::Workspace;

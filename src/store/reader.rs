@@ -10,6 +10,7 @@ use crate::{
     },
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, types::ValueRef};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 const EVENT: &str =
@@ -38,6 +39,26 @@ pub struct RunEntry {
     pub rested: Option<Seq>,
 }
 
+/// A record as it is handed to others, who can check it without us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChainRecord {
+    /// Its place.
+    pub seq: Seq,
+    /// What it says about itself: the bytes that are hashed.
+    pub header: String,
+    /// What it says: the bytes that are hashed with the salt. Nothing where only its place in the chain matters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+    /// Chance, in hexadecimal digits.
+    pub salt: String,
+    /// SHA-256("cuelight-payload-v1" ‖ salt ‖ payload).
+    pub payload_hash: Digest,
+    /// The hash of the one before.
+    pub prev: Digest,
+    /// SHA-256("cuelight-chain-v1" ‖ prev ‖ u64be(seq) ‖ header ‖ payload hash).
+    pub hash: Digest,
+}
+
 /// A row of the log as the chain sees it.
 pub(super) struct Record<'a> {
     pub(super) seq: Seq,
@@ -47,6 +68,20 @@ pub(super) struct Record<'a> {
     pub(super) payload_hash: Digest,
     pub(super) prev: Digest,
     pub(super) hash: Digest,
+}
+
+impl Record<'_> {
+    fn owned(&self) -> ChainRecord {
+        ChainRecord {
+            seq: self.seq,
+            header: serde_json::to_string(&self.header).expect("a header is text and numbers"),
+            payload: Some(String::from_utf8_lossy(self.payload).into_owned()),
+            salt: self.salt.iter().map(|it| format!("{it:02x}")).collect(),
+            payload_hash: self.payload_hash,
+            prev: self.prev,
+            hash: self.hash,
+        }
+    }
 }
 
 impl Reader {
@@ -125,6 +160,16 @@ impl Reader {
         self.one("SELECT hash FROM events WHERE seq = ?1", [number(seq.0)], |row| get(row, 0).map(Digest))
     }
 
+    /// Records of the chain in order, from `from` up to `until`, handed over one by one.
+    pub fn chain(
+        &self,
+        from: Seq,
+        until: Seq,
+        take: &mut dyn FnMut(ChainRecord) -> bool,
+    ) -> Result<(), StoreError> {
+        self.each_record(Some(from), &mut |record| record.seq <= until && take(record.owned()))
+    }
+
     /// Each record in order, until `more` says no; without `from` even those that stand before the first.
     pub(super) fn each_record(
         &self,
@@ -169,6 +214,10 @@ impl Reader {
             found.push(read(row).map_err(|what| StoreError::damaged(&self.path, what))?);
         }
         Ok(found)
+    }
+
+    pub(super) fn damaged(&self, what: &str) -> StoreError {
+        StoreError::damaged(&self.path, what)
     }
 
     fn failed(&self, error: &rusqlite::Error) -> StoreError {

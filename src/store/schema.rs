@@ -3,13 +3,18 @@
 //! What a setting is worth shows only when it is read back, so each one is.
 
 use crate::store::{StoreError, reader::number};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
+use rusqlite::{
+    Connection, Error as SqlError, ErrorCode, OpenFlags, Transaction, TransactionBehavior, config::DbConfig,
+};
 use std::path::Path;
 
 /// "cuel": tells our files from those of others.
 const APPLICATION_ID: i64 = 0x6375_656C;
 /// Older ones may lose data when two connections write and checkpoint at one moment.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// Tries to read while somebody else puts the files of the log away.
+const READ_TRIES_MAX: u32 = 2000;
 
 /// The n-th leads from schema n to n + 1. Never changed once released.
 const MIGRATIONS: &[&str] = &["
@@ -117,13 +122,34 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     }
 }
 
+/// A connection that cannot write, and whose database it sees. While the last one who wrote puts its files away, there is
+/// an instant in which nobody else can read; it is tried again.
+fn identified(path: &Path) -> Result<(Connection, (i64, i64)), StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let passes = |error: &SqlError| {
+        matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
+    };
+    let mut tries = 0;
+    loop {
+        let connection = Connection::open_with_flags(path, flags);
+        let connection = connection.map_err(|error| StoreError::sql("open", path, &error))?;
+        set(&connection, path, READER_SETTINGS)?;
+        match identity(&connection) {
+            Ok(identity) => return Ok((connection, identity)),
+            Err(error) if passes(&error) && tries < READ_TRIES_MAX => {
+                tries += 1;
+                std::thread::yield_now();
+            }
+            Err(error) => return Err(StoreError::sql("open", path, &error)),
+        }
+    }
+}
+
 /// A connection that cannot write, and the schema it sees; 0 when there is none yet.
 fn look(path: &Path) -> Result<(Connection, i64), StoreError> {
     let failed = |error| StoreError::sql("open", path, &error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    set(&connection, path, READER_SETTINGS)?;
-    match identity(&connection).map_err(failed)? {
+    let (connection, identity) = identified(path)?;
+    match identity {
         (APPLICATION_ID, found) if found > known() => {
             Err(StoreError::Newer { path: path.to_owned(), found, known: known() })
         }

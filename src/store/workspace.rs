@@ -69,6 +69,21 @@ impl Workspace {
         self.dir().join("people.toml")
     }
 
+    /// Heads of the log that were signed, oldest first.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.dir().join("checkpoints")
+    }
+
+    /// The keys they can be checked with, oldest first.
+    pub fn note_keys(&self) -> PathBuf {
+        self.dir().join("keys/public")
+    }
+
+    /// The key they are signed with.
+    pub(super) fn secret_key(&self) -> PathBuf {
+        self.dir().join("keys/console.key")
+    }
+
     /// Workflows that can be called by name.
     pub fn workflows(&self) -> PathBuf {
         self.dir().join("workflows")

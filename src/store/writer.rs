@@ -8,6 +8,7 @@ use crate::{
     store::{
         AppendError, Appended, Batch, Mark, Workspace, blob,
         chain::{self, Header, Salt},
+        checkpoint::Notary,
         codec,
         error::{Meaning, meaning},
         reader::number,
@@ -21,8 +22,9 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::Receiver,
+        mpsc::{Receiver, RecvTimeoutError},
     },
+    time::Duration,
 };
 
 /// Written and synced to see whether there is room again.
@@ -33,6 +35,10 @@ const COMMIT_WAL_BYTES: usize = 24 * 1024;
 const EVENT_WAL_BYTES: usize = 400;
 /// The write-ahead log is moved into the database when it has grown by about this.
 const CHECKPOINT_BYTES: usize = 16 * 1024 * 1024;
+/// A head is signed after so many records,
+const SIGNED_EVERY: u64 = 1_000;
+/// after so long with fewer, after each decision, and at the end.
+const SIGNED_AFTER: Duration = Duration::from_mins(1);
 
 pub(super) type Reply<T> = Box<dyn FnOnce(Result<T, AppendError>) + Send>;
 
@@ -47,6 +53,7 @@ pub(super) struct Writer {
     epoch: u64,
     head: (Seq, Digest),
     seed: [u8; 32],
+    notary: Notary,
     boot: String,
     /// Since the last checkpoint, about.
     wal_bytes: usize,
@@ -80,23 +87,65 @@ impl Writer {
         workspace: &Workspace,
         epoch: u64,
         head: (Seq, Digest),
-        seed: [u8; 32],
+        (seed, notary): ([u8; 32], Notary),
         closing: Arc<AtomicBool>,
     ) -> Self {
         let workspace = workspace.clone();
-        Self { connection, workspace, epoch, head, seed, boot: boot(), wal_bytes: 0, ended: None, closing }
+        Self {
+            connection,
+            workspace,
+            epoch,
+            head,
+            seed,
+            notary,
+            boot: boot(),
+            wal_bytes: 0,
+            ended: None,
+            closing,
+        }
     }
 
     /// Until nobody can ask any more and all who asked are answered.
     pub(super) fn run(mut self, requests: &Receiver<Request>) {
-        for request in requests {
+        while let Some(request) = self.next(requests) {
             match request {
-                Request::Append(batch, reply) => reply(self.lasting(|it| it.append(&batch))),
+                Request::Append(batch, reply) => {
+                    reply(self.lasting(|it| it.append(&batch)));
+                    let decides = batch.marks.iter().any(|it| matches!(it, Mark::Resolved { .. }));
+                    if decides || self.unsigned() >= SIGNED_EVERY {
+                        self.sign();
+                    }
+                }
                 Request::Blob(bytes, reply) => reply(self.lasting(|it| it.put_blob(&bytes))),
             }
             if self.wal_bytes >= CHECKPOINT_BYTES && self.ended.is_none() {
                 self.checkpoint();
             }
+        }
+        self.sign();
+    }
+
+    /// The next one; whoever waits for it for a minute signs what is not signed yet.
+    fn next(&mut self, requests: &Receiver<Request>) -> Option<Request> {
+        if self.unsigned() > 0 && self.ended.is_none() {
+            match requests.recv_timeout(SIGNED_AFTER) {
+                Ok(request) => return Some(request),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.sign(),
+            }
+        }
+        requests.recv().ok()
+    }
+
+    /// Records that no signed head covers.
+    fn unsigned(&self) -> u64 {
+        self.head.0.0 - self.notary.last().map_or(0, |it| it.0.0)
+    }
+
+    /// Signs the head. Where that cannot be written, the next one covers it too; the log itself does not depend on it.
+    fn sign(&mut self) {
+        if self.ended.is_none() && self.unsigned() > 0 {
+            let _left_to_the_next = self.notary.sign(self.head);
         }
     }
 
@@ -309,7 +358,8 @@ mod tests {
         drop(Journal::open(&workspace, &owner, [1; 32]).expect("a journal"));
         let connection = schema::open_to_write(&workspace.db()).expect("its database");
         let head = (Seq(0), chain::ROOT);
-        let mut writer = Writer::new(connection, &workspace, 1, head, [1; 32], Arc::default());
+        let notary = Notary::open(&workspace, &[1; 32]).expect("a key");
+        let mut writer = Writer::new(connection, &workspace, 1, head, ([1; 32], notary), Arc::default());
         let event = |number| Event { at: Timestamp(number), fact: Fact::Recovered { away: Span(7) } };
         let batch = Batch { events: (0..2000).map(event).collect(), ..Batch::default() };
         let pages = |writer: &Writer, count: u32| {

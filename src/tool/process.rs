@@ -12,7 +12,7 @@ use super::{
     oom::OomWatch,
     outputs::read_outputs,
     program::{Obstacle, directory, program},
-    scratch::Scratch,
+    scratch::{Scratch, is_untouched},
     spool::Spool,
 };
 use crate::base::{Launch, Span, TextPart, Value, ValueMap};
@@ -43,8 +43,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Bytes taken from the pipe at once.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes taken from the pipe at once: at first, since most steps say little, …
+const CHUNK_BYTES_MIN: usize = 4 * 1024;
+/// … and from one who has much to say.
+const CHUNK_BYTES_MAX: usize = 64 * 1024;
 /// After the leader has ended, a pipe that somebody else holds open is left when it has been silent so long …
 const QUIET: Duration = Duration::from_millis(200);
 /// … or has gone on for so long.
@@ -120,7 +122,7 @@ pub async fn run_process(
     let (mut leader, pipe, masker) = match prepare(host, launch, call, &output) {
         Ok(it) => it,
         Err(obstacle) => {
-            host.scratch.give_back(output);
+            host.scratch.give_back(output, true);
             return refused(obstacle);
         }
     };
@@ -141,11 +143,13 @@ pub async fn run_process(
         Some(Stop::TimedOut(after)) => Ended::TimedOut { after },
         None => ended(&status, &host.oom),
     };
-    let answer = answer(ended, intake.spool, left_behind, &masker, &output);
+    let untouched = is_untouched(&output);
+    let outputs = if untouched { Ok(ValueMap::new()) } else { read_outputs(&output) };
+    let answer = answer(ended, intake.spool, left_behind, &masker, outputs);
     if left_behind {
         host.scratch.discard(&output);
     } else {
-        host.scratch.give_back(output);
+        host.scratch.give_back(output, untouched);
     }
     answer
 }
@@ -227,9 +231,15 @@ fn ended(status: &io::Result<ExitStatus>, oom: &OomWatch) -> Ended {
     }
 }
 
-fn answer(ended: Ended, spool: Spool, left_behind: bool, masker: &Masker, output: &Path) -> Answer {
+fn answer(
+    ended: Ended,
+    spool: Spool,
+    left_behind: bool,
+    masker: &Masker,
+    outputs: Result<ValueMap, String>,
+) -> Answer {
     let spooled = spool.finish();
-    let (ended, mut outputs) = match (ended, read_outputs(output)) {
+    let (ended, mut outputs) = match (ended, outputs) {
         (ended, Ok(outputs)) => (ended, outputs),
         (Ended::Exit(0), Err(message)) => {
             (Ended::BadOutputs { message: masker.mask(&message) }, ValueMap::new())
@@ -390,12 +400,17 @@ impl Intake {
     /// Takes what is there without waiting; says whether there was anything.
     fn take_now(&mut self, progress: &mut (impl FnMut(Progress<'_>) + Send)) -> usize {
         let Some(pipe) = &self.pipe else { return 0 };
-        self.chunk.resize(CHUNK_BYTES, 0);
+        if self.chunk.is_empty() {
+            self.chunk.resize(CHUNK_BYTES_MIN, 0);
+        }
         match pipe.try_read(&mut self.chunk) {
             Ok(0) => self.close(progress),
             Ok(length) => {
                 self.mask.push(&self.chunk[..length], &mut self.clear);
                 self.keep(progress);
+                if length == self.chunk.len() {
+                    self.chunk.resize(CHUNK_BYTES_MAX, 0);
+                }
                 return length;
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}

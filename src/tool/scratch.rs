@@ -1,5 +1,5 @@
-//! Files that steps write their outputs to. A file that was left untouched is lent again: most steps have no outputs,
-//! and to make a file costs as much as to start a process (docs/decisions/0004-output-pump.md).
+//! Files that steps write their outputs to. A file that was left untouched is lent again, under another name: most steps
+//! have no outputs, and to make a file costs as much as to start a process (docs/decisions/0004-output-pump.md).
 
 use rustix::process::{Pid, test_kill_process};
 use std::{
@@ -39,7 +39,12 @@ impl Scratch {
     /// An empty file that nobody else has.
     pub(super) fn lend(&self) -> io::Result<PathBuf> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = state.free.pop() {
+        state.count += 1;
+        let path = self.dir.join(format!("output-{}", state.count));
+        // A new name: who was told the old one, and outlived the step, does not write into the next one's outputs.
+        if let Some(free) = state.free.pop()
+            && fs::rename(&free, &path).is_ok()
+        {
             return Ok(path);
         }
         if !state.is_made {
@@ -47,15 +52,12 @@ impl Scratch {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
             state.is_made = true;
         }
-        state.count += 1;
-        let path = self.dir.join(format!("output-{}", state.count));
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         Ok(path)
     }
 
     /// Takes a file back. What was written to may still be known to somebody, so it is not lent again.
-    pub(super) fn give_back(&self, path: PathBuf) {
-        let untouched = fs::symlink_metadata(&path).is_ok_and(|it| it.is_file() && it.len() == 0);
+    pub(super) fn give_back(&self, path: PathBuf, untouched: bool) {
         if untouched {
             self.state.lock().unwrap_or_else(PoisonError::into_inner).free.push(path);
         } else {
@@ -76,6 +78,11 @@ impl Drop for Scratch {
         // Files of no worth; what cannot be removed now is removed at the next start.
         drop(fs::remove_dir_all(&self.dir));
     }
+}
+
+/// Whether nothing was written to a file that was lent, and nothing stands in its place.
+pub(super) fn is_untouched(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.len() == 0)
 }
 
 /// Removes what a process left that was killed.

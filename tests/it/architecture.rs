@@ -103,7 +103,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("unbounded_channel", &[], "a bound from base::limit"),
     ("Journal", &["store/", "runtime/", "app/"], "submit a Command; only the conductor writes the journal"),
     // Meaning has one name.
-    ("Color", &["console/theme.rs", "console/picture.rs"], "a role of console::Theme"),
+    ("Color", &["console/theme.rs", "console/theme/", "console/picture.rs"], "a role of console::Theme"),
     (
         "Key::Char",
         &["console/keymap.rs", "console/terminal.rs", "console/update/editing.rs"],

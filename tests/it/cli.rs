@@ -40,6 +40,13 @@ fn at_gate(workflow: &str) -> (Place, crate::program::Running) {
 }
 
 #[test]
+fn a_slip_in_the_name_of_a_file_leaves_no_workspace_behind() {
+    let place = Place::new();
+    check(&place, &["run", "nope.yaml", "--headless"], 2, &["could not read nope.yaml"]);
+    assert!(!place.path().join(".cuelight").exists());
+}
+
+#[test]
 fn every_command_has_help_with_an_example() {
     let place = Place::new();
     let help = check(&place, &["--help"], 0, &["cuelight demo"]);
@@ -54,6 +61,14 @@ fn every_command_has_help_with_an_example() {
     assert!(commands.len() > 25, "{commands:?}");
     for command in commands {
         check(&place, &[command, "--help"], 0, &[&format!("Example: cuelight {command}")]);
+    }
+}
+
+#[test]
+fn a_switch_can_be_set_by_a_variable_as_people_write_them() {
+    for value in ["1", "0", "yes", "true"] {
+        let place = Place::new().with("CUELIGHT_ASCII", value);
+        check(&place, &["eval", "1"], 0, &[]);
     }
 }
 
@@ -300,6 +315,51 @@ impl Socket {
 }
 
 #[test]
+fn people_are_those_of_the_file_and_it_is_said_when_they_are_too_few() {
+    let two = "name: two\nsteps:\n  - id: ok\n    gate: {prompt: go?, require: [{group: sre, count: 2}]}\n";
+    let (place, _console) = at_gate(GATED);
+    place.write("two.yaml", two);
+    let people = |groups: &str| {
+        let uid = rustix::process::geteuid().as_raw();
+        let me = format!("[[person]]\nname = 'me'\nuid = {uid}\ngroups = [{groups}]\n");
+        place.write(
+            ".cuelight/people.toml",
+            &format!("{me}[[person]]\nname = 'bob'\nuid = 4000000\ngroups = ['sre']\n"),
+        );
+    };
+    check(&place, &["check", "two.yaml"], 0, &[]);
+    people("'sree'");
+    let few = "nobody can satisfy this: it needs 2 people of sre, and there are 1";
+    check(&place, &["check", "two.yaml"], 2, &[few]);
+    check(&place, &["run", "two.yaml", "--headless"], 2, &[few]);
+    people("'sre'");
+    check(&place, &["check", "two.yaml"], 0, &[]);
+    check(
+        &place,
+        &["delegate", "g-1", "--to", "nobody"],
+        2,
+        &["nobody in people.toml is called that; there are bob, me"],
+    );
+    check(&place, &["comment", "g-1", "seen"], 0, &["said"]);
+    check(
+        &place,
+        &["delegate", "g-1", "--to", "bob", "--for", "4h"],
+        0,
+        &["bob may answer at g-1 in your place"],
+    );
+    check(&place, &["approve", "g-1"], 1, &["handed their answer to bob until"]);
+    check(&place, &["withdraw", "g-1"], 0, &[]);
+    let alone = ["approve", "g-1", "--break-glass", "--reason", "the shop is down and nobody answers"];
+    check(&place, &alone, 1, &["is not in the group break-glass of people.toml"]);
+    check(&place, &["send-back", "g-1", "--reason", "x"], 1, &["its workflow names no step for that"]);
+    check(&place, &["approve", "g-1"], 0, &[]);
+    let told: Vec<String> = place.events("r-1").iter().map(|it| text(&it["type"])).collect();
+    for wanted in ["gate.commented", "gate.delegated", "gate.withdrawn", "gate.voted"] {
+        assert!(told.iter().any(|it| it == wanted), "{wanted}: {told:?}");
+    }
+}
+
+#[test]
 fn a_vote_can_be_taken_back_while_its_time_runs() {
     let armed = GATED.replace("Ship it?\"", "Ship it?\", undo-window: 10m");
     let (place, console) = at_gate(&armed);
@@ -507,6 +567,27 @@ fn what_is_not_there_is_named_with_what_to_do_next() {
 }
 
 #[test]
+fn a_workspace_that_is_named_is_that_one_and_no_other() {
+    let place = place(OK);
+    check(&place, &["run", "w.yaml", "--headless"], 0, &[]);
+    std::fs::create_dir(place.file("below")).expect("a directory");
+    let named = |dir: &'static str, rest: &[&'static str]| [&["--workspace", dir][..], rest].concat();
+    for command in [&["runs"][..], &["run", "w.yaml", "--headless"], &["approve", "g-1"], &["serve"]] {
+        check(
+            &place,
+            &named("nowhere", command),
+            2,
+            &["nowhere: there is no such directory; create it", "--workspace"],
+        );
+        check(&place, &named("w.yaml", command), 2, &["w.yaml: it is no directory", "--workspace"]);
+    }
+    check(&place, &named("below", &["runs"]), 2, &["could not find a workspace in", "below"]);
+    check(&place, &named("below", &["run", "w.yaml", "--headless"]), 0, &["created the workspace"]);
+    assert!(place.file("below/.cuelight/cuelight.db").exists() && !place.file("nowhere").exists());
+    assert_eq!(place.runs().len(), 1, "found upwards only when none is named");
+}
+
+#[test]
 fn what_comes_from_outside_is_shown_and_never_obeyed() {
     let place = place(OK);
     let odd = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}x";
@@ -542,20 +623,82 @@ fn what_comes_from_outside_is_shown_and_never_obeyed() {
 }
 
 #[test]
+fn a_failure_is_listed_shown_acknowledged_and_resolved() {
+    let place = place("name: bad\nsteps:\n  - {id: load, run: 'echo no route; exit 3', category: load}\n");
+    check(&place, &["run", "w.yaml", "--headless"], 1, &[]);
+    let listed = check(&place, &["errors", "--json"], 0, &[]);
+    let errors: Value = serde_json::from_str(&listed.out).expect("JSON");
+    let error = &errors[0];
+    assert_eq!((&error["severity"], &error["state"]), (&json!("critical"), &json!("open")));
+    assert_eq!((&error["error_type"], &error["step"]), (&json!("data_load_error"), &json!("load")));
+    let name = error["id"].as_str().expect("an id").to_owned();
+    check(&place, &["errors"], 0, &[&name, "CRITICAL", "bad/load", "open"]);
+    check(
+        &place,
+        &["errors", "show", &name],
+        0,
+        &["[CRITICAL] load:", "no route", "not failed like this before"],
+    );
+    check(&place, &["errors", "show", "e-999"], 2, &["could not find the failure e-999", "errors --all"]);
+    check(&place, &["errors", "list", "--run", "r-7"], 0, &["nothing stands"]);
+    check(&place, &["errors", "ack", &name, "--reason", "mine"], 0, &[&format!("{name} is acknowledged")]);
+    check(&place, &["errors", "show", &name], 0, &["acknowledged by", "mine"]);
+    check(&place, &["errors", "resolve", &name, "--reason", "the cable"], 0, &["is resolved"]);
+    check(&place, &["errors"], 0, &["--all shows what was mended"]);
+    check(&place, &["errors", "--all"], 0, &["resolved"]);
+    check(
+        &place,
+        &["errors", "resolve", &name],
+        2,
+        &["could not resolve", "it is resolved", "word: the cable"],
+    );
+    check(&place, &["errors", "reopen", &name], 0, &["is open again"]);
+    let told = check(&place, &["health", "--json"], 0, &[]);
+    let health: Value = serde_json::from_str(&told.out).expect("JSON");
+    assert_eq!(health["health"], json!({"score": 0, "label": "critical"}));
+    assert_eq!(health["reasons"][0]["step"], "load");
+    assert_eq!(health["errors"]["urgent"], 1);
+    check(&place, &["health"], 0, &["health 0 critical", "-100.0  bad  agent_logic x1, last load in r-1"]);
+}
+
+#[test]
 fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
     let workflow = "name: w\ninputs: {fail: {type: boolean, default: false}}\nsteps:\n  - id: a\n    run: echo did >> ledger\n    undo: echo undid >> ledger\n  - id: b\n    needs: a\n    if: inputs.fail\n    run: '[ -e healed ]'\n";
     let place = place(workflow);
     check(&place, &["serve", "--detach"], 0, &[]);
     check(&place, &["run", "w.yaml", "--headless", "-i", "fail=true"], 1, &[]);
+    let gate = "gate: {prompt: \"Ship it?\", auto: \"${{ true }}\"}";
+    place.write("gate.yaml", &format!("name: gate\nsteps:\n  - id: ok\n    {gate}\n"));
+    check(&place, &["run", "gate.yaml", "--headless"], 0, &[]);
+    let numbers: Vec<String> = (0..1001).map(|it| it.to_string()).collect();
+    let gates =
+        format!("name: gates\nsteps:\n  - id: ok\n    {gate}\n    matrix: {{n: [{}]}}\n", numbers.join(", "));
+    place.write("gates.yaml", &gates);
     place.write("quick.yaml", "name: quick\nsteps:\n  - id: a\n    set: {values: {x: 1}}\n");
     for _ in 0..70 {
         check(&place, &["run", "quick.yaml", "--headless"], 0, &[]);
     }
+    // Of its gates the engine knows nothing any more; the board, and beyond that the log, still do.
+    for more in [&["run", "gates.yaml", "--headless"][..], &["runs"]] {
+        let over = "it was approved by policy:auto";
+        check(
+            &place,
+            &["approve", "g-1"],
+            1,
+            &["could not do that at g-1", over, "its run r-2 has come to rest"],
+        );
+        check(&place, &["reject", "g-1", "--reason", "no"], 1, &[over, "`cuelight retry r-2` runs it again"]);
+        check(&place, &["withdraw", "g-1"], 1, &[over, "`cuelight gates --show g-1` shows it"]);
+        check(&place, &["wait", "g-1"], 0, &["g-1 approved"]);
+        check(&place, &["gates", "--show", "g-1"], 0, &["Ship it?"]);
+        check(&place, more, 0, &[]);
+    }
+    check(&place, &["wait", "g-9999"], 2, &["could not find gate g-9999"]);
     place.write("healed", "");
     let attached = place.start(&["logs", "r-1", "-f"]);
-    let said = check(&place, &["retry", "r-1"], 0, &["r-72"]);
-    assert_eq!(said.run(), "r-72");
-    until("it has been tried again", || place.state("r-72") == "completed");
+    let said = check(&place, &["retry", "r-1"], 0, &["r-74"]);
+    assert_eq!(said.run(), "r-74");
+    until("it has been tried again", || place.state("r-74") == "completed");
     assert_eq!(place.text("ledger"), "did\n", "what was done is not done again");
     check(&place, &["undo", "r-1", "--reason", "wrong"], 0, &["r-1 is being undone"]);
     until("it is undone", || place.state("r-1") == "undone");

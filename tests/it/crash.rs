@@ -43,9 +43,14 @@ fn killed_at_any_moment_nothing_told_is_lost_and_nothing_happens_twice_unasked()
     }
     drill.come_to_rest();
     let runs = drill.check();
+    let ledger = drill.ledger();
+    let once = ledger.lines().filter(|line| line.split(' ').nth(1).is_some_and(|it| ONCE.contains(&it)));
     println!(
-        "{kills} kills, {runs} runs, {} events told, {} doubts answered",
+        "{kills} kills, {runs} runs; {} events told, all there; {} effects, each with its record, {} of class once, each \
+         once; {} doubts answered",
         drill.told.len(),
+        ledger.lines().count(),
+        once.count(),
         drill.answers
     );
 }
@@ -119,14 +124,14 @@ impl Drill {
         if !self.place.file(".cuelight/cuelight.db").exists() {
             return;
         }
-        for run in self.place.runs().iter().map(|it| text(&it["id"])) {
-            for step in ONCE {
-                if self.place.step(&run, step)["state"] != "in-doubt" {
-                    continue;
-                }
+        let runs = self.place.runs();
+        for run in runs.iter().filter(|it| it["ended_at"].is_null()).map(|it| text(&it["id"])) {
+            let show = self.place.show(&run);
+            let steps = show["steps"].as_array().expect("steps");
+            for step in steps.iter().filter(|it| it["state"] == "in-doubt").map(|it| text(&it["id"])) {
                 let happened = self.ledger().lines().any(|line| line.starts_with(&format!("{run} {step} ")));
                 let answer = if happened { "happened" } else { "not-happened" };
-                let said = self.place.cue(&["doubt", &run, step, answer, "--reason", "seen in the ledger"]);
+                let said = self.place.cue(&["doubt", &run, &step, answer, "--reason", "seen in the ledger"]);
                 assert_eq!(said.code, 0, "{said:?}");
                 self.answers += 1;
             }

@@ -1,8 +1,9 @@
 //! The picture of a graph at the console's door: a graph as text in, a picture out; and what holds for every graph.
 
 use cuelight::console::{
-    DagGraph, DagNode, DagView, Direction, FoldKey, FoldKind, Folding, Glyphs, Layout, Mark, Place, Shown,
-    Theme, Zoom, fold, layout, neighbourhood, paint, paint_map, snap, to_text,
+    DagGraph, DagNode, DagView, Direction, Fate, Fates, FoldKey, FoldKind, Folding, Glyphs, Layout, Mark,
+    Notes, Place, Shown, Theme, Zoom, fold, layout, neighbourhood, paint, paint_map, paint_with, snap,
+    to_text,
 };
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -227,6 +228,25 @@ fn a_hundred_running_copies_are_counted_and_the_failed_one_stands_apart() {
 }
 
 #[test]
+fn a_gate_stands_in_no_fold_whatever_its_state() {
+    let chain = (0..30).map(|step| format!("s{step} -> s{};", step + 1)).collect::<Vec<_>>().concat();
+    let mut graph = graph(&format!("{chain} s30 -> ask*3; ask*3 -> last; s15=runs; s22 s30 ask*3 last=todo"));
+    let gates: Vec<u32> = (0..34).filter(|node| [8, 22, 31, 32, 33].contains(node)).collect();
+    for node in &gates {
+        graph.nodes[*node as usize].gate = true;
+    }
+    let shown = fold(&graph, &DagView::default());
+    assert!(
+        shown.nodes.iter().filter(|it| it.key.kind == FoldKind::Chain).count() >= 3,
+        "the rest is folded"
+    );
+    for node in gates {
+        let spot = shown.spot_of(node).expect("shown");
+        assert_eq!(shown.nodes[spot as usize].key, FoldKey { kind: FoldKind::Step, node });
+    }
+}
+
+#[test]
 fn done_and_far_away_is_one_node() {
     let lane = |n: u32| {
         format!(
@@ -333,6 +353,14 @@ fn any_graph() -> impl Strategy<Value = DagGraph> {
                 (node.copy_of, node.hot) =
                     (Some(u32::from(template)).filter(|it| *it < 3), hot && mark.urgency() > 4);
                 node.group = group.filter(|group| *group < index);
+                node.gate = template == 7;
+                if node.gate {
+                    node.asks = vec![
+                        "HIGH risk".to_owned(),
+                        "g-1   0 of 2 votes".to_owned(),
+                        "日本語\u{202e}".to_owned(),
+                    ];
+                }
                 node
             });
             let edges =
@@ -344,16 +372,97 @@ fn any_graph() -> impl Strategy<Value = DagGraph> {
 fn any_view() -> impl Strategy<Value = DagView> {
     let zoom = prop_oneof![Just(Zoom::Outline), Just(Zoom::Dots), Just(Zoom::Compact), Just(Zoom::Cards)];
     let folding = prop_oneof![Just(Folding::Auto), Just(Folding::All), Just(Folding::Nothing)];
-    (zoom, folding, proptest::option::of(0..40_u32)).prop_map(|(zoom, folding, selected)| DagView {
-        zoom,
-        folding,
-        selected,
-        ..DagView::default()
-    })
+    (zoom, folding, proptest::option::of(0..40_u32), any::<bool>()).prop_map(
+        |(zoom, folding, selected, wide)| DagView { zoom, folding, selected, wide, ..DagView::default() },
+    )
+}
+
+#[test]
+fn copies_that_go_on_are_a_box_and_a_gate_that_waits_is_a_heavy_one() {
+    let mut graph =
+        graph("plan -> load*260; load*260 -> ask; ask -> pay; load*260=todo; ask=gate 4m 1/2; pay=todo");
+    for node in 1..90 {
+        graph.nodes[node].mark = Mark::Done;
+    }
+    graph.nodes[77].mark = Mark::Partial;
+    graph.nodes[261].gate = true;
+    graph.nodes[261].asks =
+        ["HIGH risk", "g-31   waits 4m   1 of 2 votes", "Pay 48 refunds?"].map(str::to_owned).to_vec();
+    let of = |view: &DagView| {
+        let (_, places, _) = drawn(&graph, view, Glyphs::default(), Rect::new(0, 0, 1, 1));
+        let (width, height) = places.size();
+        let area =
+            Rect::new(0, 0, u16::try_from(width).expect("small"), u16::try_from(height).expect("small"));
+        to_text(&drawn(&graph, view, Glyphs::default(), area).2)
+    };
+    assert_snapshot!(of(&DagView { wide: true, ..DagView::default() }));
+    assert_snapshot!(of(&DagView::default()));
+    let (_, _, ascii) = drawn(
+        &graph,
+        &DagView { wide: true, ..DagView::default() },
+        Glyphs { ascii: true },
+        Rect::new(0, 0, 110, 16),
+    );
+    assert!(to_text(&ascii).is_ascii(), "{}", to_text(&ascii));
+}
+
+#[test]
+fn what_an_answer_makes_of_a_step_is_a_sign_for_each_answer_and_words_where_there_is_room() {
+    let graph = graph("build -> ask; ask -> pay; pay -> mail*9; ask=gate; pay mail*9=todo");
+    let fates = Fates {
+        first: (
+            "approve".to_owned(),
+            [(2, Fate::Starts)].into_iter().chain((3..12).map(|it| (it, Fate::Later))).collect(),
+        ),
+        second: Some((
+            "reject".to_owned(),
+            [(0, Fate::Undoes)].into_iter().chain((2..12).map(|it| (it, Fate::Skips))).collect(),
+        )),
+    };
+    for (zoom, ascii) in
+        [(Zoom::Compact, false), (Zoom::Compact, true), (Zoom::Cards, false), (Zoom::Outline, false)]
+    {
+        let view = DagView { zoom, folding: Folding::All, selected: Some(1), ..DagView::default() };
+        let shown = fold(&graph, &view);
+        let places = layout(&shown, None, view.zoom);
+        let area = Rect::new(0, 0, 78, 5);
+        let mut buf = Buffer::empty(area);
+        let notes = Notes { fates: Some(&fates), found: &[2] };
+        let theme = Theme::for_snapshots();
+        paint_with(&places, &shown, &view, notes, (&theme, Glyphs { ascii }), (0, 0), area, &mut buf);
+        assert_snapshot!(snap(&buf, &theme));
+    }
+}
+
+#[test]
+fn a_cursor_on_what_is_done_and_far_away_leaves_it_folded() {
+    let lane = |n: u32| {
+        format!(
+            "root -> a{n}; a{n} -> b{n} c{n}; b{n} c{n} -> d{n}; d{n} -> e{n} f{n}; e{n} f{n} -> g{n}; \
+             g{n} -> h{n} i{n}; h{n} i{n} -> end; e{n} f{n} g{n} h{n} i{n}=todo;"
+        )
+    };
+    let text = (0..12).map(lane).collect::<Vec<_>>().concat();
+    let graph = graph(&format!("{text} end=todo; d3=runs"));
+    let free = fold(&graph, &DagView::default());
+    for kind in [FoldKind::Settled, FoldKind::Later] {
+        let first = free.nodes.iter().find(|it| it.key.kind == kind).expect("folded").first;
+        let view = DagView { selected: Some(first), ..DagView::default() };
+        assert!(free.is_free(&view));
+        assert_eq!(fold(&graph, &view), free);
+    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_cursor_on_what_is_seen_anyway_changes_no_fold(graph in any_graph(), view in any_view()) {
+        let free = fold(&graph, &DagView { selected: None, ..view.clone() });
+        if free.is_free(&view) {
+            prop_assert_eq!(fold(&graph, &view), free);
+        }
+    }
 
     #[test]
     fn every_edge_is_drawn_from_its_source_to_its_target(graph in any_graph(), view in any_view()) {

@@ -52,8 +52,34 @@ async fn yes<D: Desk>(desk: &D, gate: GateId) -> Request {
         reason: "it looks right".to_owned(),
         by: ann(),
         shown_for: None,
+        break_glass: false,
     };
     Request { id: Entropy.request_id(), command: Command::Decide(Box::new(decision)) }
+}
+
+#[tokio::test]
+async fn records_come_with_their_links_to_both_desks() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    let near = engine.desk();
+    let run = run_of(&near, launch_of("name: a\nsteps:\n  - id: one\n    run: echo early\n")).await;
+    comes_to_rest(&near, run).await;
+    serve(&engine, dir.path());
+    let (far, tasks, closing) = attached(dir.path()).await;
+    let want = Want::Records { after: Seq(1), limit: 100 };
+    let (here, there) = (near.read(want.clone()).await, far.read(want).await);
+    assert_eq!(here, there);
+    let Page::Records(records) = there else { panic!("{there:?}") };
+    assert!(records.len() > 2 && records[0].seq == Seq(2) && records.iter().all(|it| it.holds));
+    assert!(records.windows(2).all(|it| it[1].prev == it[0].hash));
+    let chain = far.read(Want::Chain).await;
+    let Page::Chain { records: count, head, broken: None } = chain else { panic!("{chain:?}") };
+    let last = records.last().expect("some");
+    assert_eq!((count, head), (last.seq.0, (last.seq, last.hash)));
+    closing.cancel();
+    tasks.join().await;
+    drop(near);
+    engine.close().await;
 }
 
 #[tokio::test]

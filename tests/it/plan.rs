@@ -526,6 +526,21 @@ fn a_run_holds_a_hundred_thousand_steps_and_the_one_too_many_is_named() {
     check_too_many(&axes(9_991), &[]);
 }
 
+#[test]
+fn a_plan_that_no_event_can_carry_is_refused_before_it_is_made() {
+    let text = |script: usize| {
+        let copies: Vec<String> = (0..700).map(|it| it.to_string()).collect();
+        let script = "x".repeat(script);
+        format!("steps:\n  - {{id: m, run: {script}, matrix: {{n: [{}]}}}}", copies.join(", "))
+    };
+    plan(&text(50_000));
+    let refused = planned(&text(100_000), &[], &json!({})).expect_err("it is too large");
+    assert!(
+        refused[0].starts_with("could not plan: with step `m` the plan is larger than 63 MiB"),
+        "{refused:?}"
+    );
+}
+
 /// The checker says so before a plan is made.
 #[track_caller]
 fn check_too_many(text: &str, others: &[(&str, &str)]) {

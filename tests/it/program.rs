@@ -242,7 +242,7 @@ impl Drop for Running {
     }
 }
 
-fn tell(pid: Pid, signal: Signal) {
+pub(crate) fn tell(pid: Pid, signal: Signal) {
     // It may have ended by itself.
     let _ = kill_process(pid, signal);
 }

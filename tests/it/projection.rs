@@ -7,13 +7,14 @@ use cuelight::{
     },
     engine::{
         Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Effect, Event, Fact, Failure,
-        GateEvent, GateState, Launching, Outcome, Proof, Purpose, RetryFrom, RunEvent, RunState, StepEvent,
-        StepState, UndoEvent, Verdict, Vote, WaitReason, Why, World, react,
+        FailureEvent, GateEvent, GateState, Launching, Outcome, Proof, Purpose, RetryFrom, RunEvent,
+        RunState, StepEvent, StepState, UndoEvent, Verdict, Vote, WaitReason, Why, World, react,
     },
     plan::{EffectClass, Plan, PlanStep, Risk},
     projection::{
-        Attention, Board, Counts, ErrorState, Fix, Graph, RunView, Timeline, WhyLine, ask_diff, errors_json,
-        event_line, event_words, gates_json, runs_json, show_json, why,
+        Attention, Board, Counts, ErrorState, Fix, Grade, Graph, History, Notch, RunView, Timeline, WhyLine,
+        ask_diff, errors_json, event_line, event_words, gates_json, health_json, health_line, overall,
+        run_diff, runs_json, show_json, why,
     },
 };
 use serde_json::json;
@@ -39,7 +40,7 @@ impl Log {
     }
 
     fn launch(&mut self, run: RunId, plan: Plan, cause: CauseOfLaunch) {
-        let plan = Box::new(plan);
+        let plan = Arc::new(plan);
         let (plan_hash, seed, trace) = (Digest::default(), "7".to_owned(), "t-1".to_owned());
         let created = RunEvent::Created { plan, plan_hash, by: person("mira", &[]), seed, cause, trace };
         self.add(Fact::Run(run, created)).add(Fact::Run(run, RunEvent::Started));
@@ -105,7 +106,15 @@ impl Log {
 
     fn votes(&mut self, step: u32, by: Actor, verdict: Verdict) -> &mut Self {
         let (decision, ask) = (DecisionId("d".to_owned()), Digest([7; 32]));
-        let vote = Vote { decision, by, verdict, reason: "checked".to_owned(), ask, shown_for: None };
+        let vote = Vote {
+            decision,
+            by,
+            verdict,
+            reason: "checked".to_owned(),
+            ask,
+            shown_for: None,
+            acting_for: Vec::new(),
+        };
         self.gate(step, GateEvent::Voted(Box::new(vote)))
     }
 
@@ -251,7 +260,7 @@ fn events_are_one_line_each_with_dotted_words() {
 fn a_gate_waits_for_those_who_are_missing_and_nobody_else() {
     let mut log = Log::of("ok");
     let mut log = log.asks(0, &ask(1, 1, "10"), None);
-    let waits_for = |log: &Log, who: &Actor| log.board.inbox(Some(who))[0].mine;
+    let waits_for = |log: &Log, who: &Actor| log.board.inbox(Some((who, Timestamp(0))))[0].mine;
     let (ann, bob) = (person("ann", &["sre"]), person("bob", &["sre", "finance"]));
     assert!(waits_for(log, &ann) && waits_for(log, &bob));
     assert!(!waits_for(log, &person("mira", &["sre"])), "who asked for the run does not count");
@@ -375,6 +384,151 @@ fn a_failure_that_on_error_allows_is_kept_and_handled() {
     assert_eq!((log.view().summary.failures(), log.view().summary.quality()), (1, Score(0)));
 }
 
+/// One more run of `load` that fails, and what mends it: `retry`, `said` or nothing.
+fn fails_again(log: &mut Log, run: u32, fix: &str) {
+    let (run, by) = (RunId(run), person("ann", &[]));
+    log.launch(run, plan("load"), CauseOfLaunch::Asked);
+    let failure = Failure {
+        mode: FailureMode::SystemNetwork,
+        message: "no route".to_owned(),
+        tail: String::new(),
+        not_started: false,
+    };
+    let outcome = Box::new(Outcome { failure: Some(failure), ..Outcome::default() });
+    let retry_at = (fix == "retry").then(|| log.now());
+    log.add(Fact::Attempt(run, StepIx(0), 1, AttemptEvent::Ended { outcome, retry_at }));
+    match fix {
+        "retry" => drop(log.add(Fact::Step(run, StepIx(0), completed(9000))).wait(1)),
+        _ => drop(log.add(Fact::Step(run, StepIx(0), failed("no route"))).wait(1)),
+    }
+    if fix == "said" {
+        let (step, of_undo, reason) = (Some(StepIx(0)), false, "the cable was out".to_owned());
+        log.add(Fact::Failure(run, FailureEvent::Resolved { step, of_undo, by, reason }));
+    }
+}
+
+#[test]
+fn what_mended_a_failure_before_is_counted_by_what_it_was() {
+    let mut log = Log::default();
+    for (run, fix) in (1..).zip(["retry", "said", "retry", "", "retry"]) {
+        fails_again(&mut log, run, fix);
+    }
+    let last = log.board.errors().next_back().expect("it failed").clone();
+    let alike = log.board.alike(&last);
+    assert_eq!((alike.times, alike.mended, alike.last_fix.as_deref()), (5, 4, Some("call 1")));
+    assert_eq!(alike.fixes, [("trying again", 3), ("a person", 1)]);
+    let worker = log.board.worker(&last).expect("it is known");
+    assert_eq!((worker.times, worker.most_common()), (5, Some((FailureMode::SystemNetwork, 5))));
+    let types: Vec<_> = log.board.error_types().iter().map(|(kind, times)| (*kind, *times)).collect();
+    assert_eq!(types, [(ErrorKind::TaskExecutionError, 5)]);
+    // What was said was wrong: it does not count as mended.
+    let (step, of_undo, by, reason) = (Some(StepIx(0)), false, person("ann", &[]), String::new());
+    log.add(Fact::Failure(RunId(2), FailureEvent::Reopened { step, of_undo, by, reason }));
+    assert_eq!(log.board.alike(&last).fixes, [("trying again", 3)]);
+    assert_eq!(log.board.error_of(RunId(2), "load", false).map(|it| it.state_word()), Some("open"));
+}
+
+#[test]
+fn a_failure_is_urgent_until_somebody_looks_after_it() {
+    let mut log = Log::of("load");
+    log.starts(0, 1, Purpose::Step).ends(0, 1, Some("no route"), None).step(0, failed("no route"));
+    let state = |log: &Log| {
+        let error = log.board.error_of(RUN, "load", false).expect("it is kept").clone();
+        (error.state_word(), log.board.urgent_error_count(), log.board.open_error_count())
+    };
+    assert_eq!(state(&log), ("open", 1, 1));
+    let (step, of_undo, by, reason) = (Some(StepIx(0)), false, person("ann", &[]), "mine".to_owned());
+    let said = FailureEvent::Acknowledged { step, of_undo, by: by.clone(), reason: reason.clone() };
+    log.add(Fact::Failure(RUN, said));
+    assert_eq!(state(&log), ("acknowledged", 0, 1));
+    let json = errors_json(&log.board, None);
+    assert_eq!((&json[0]["state"], &json[0]["acknowledged_by"]), (&json!("acknowledged"), &json!("ann")));
+    log.add(Fact::Failure(
+        RUN,
+        FailureEvent::Reopened { step, of_undo, by: by.clone(), reason: reason.clone() },
+    ));
+    assert_eq!(state(&log), ("open", 1, 1));
+    log.add(Fact::Failure(RUN, FailureEvent::Resolved { step, of_undo, by, reason }));
+    assert_eq!(state(&log), ("resolved", 0, 0));
+    let json = errors_json(&log.board, None);
+    assert_eq!(json[0]["resolved_by"], "ann's word: mine");
+}
+
+#[test]
+fn the_failure_that_made_a_run_fail_is_critical() {
+    let mut log = Log::of("load, mail");
+    log.step(0, failed("no route")).step(1, failed("no mail"));
+    let partial = json!({"completed": 0, "failed": 2, "remaining": 0, "completion_ratio": 0,
+        "failure_mode": "system_network", "failure_point": "load", "suggestion": "retry-all"});
+    let partial = Some(Box::new(serde_json::from_value(partial).expect("a result")));
+    log.run(RunEvent::Ended { state: RunState::Failed, outputs: ValueMap::new(), partial });
+    let of = |step| log.board.error_of(RUN, step, false).expect("kept").record.severity;
+    assert_eq!((of("load"), of("mail")), (Severity::Critical, Severity::High));
+    assert_eq!(log.board.urgent_error_count(), 2);
+}
+
+#[test]
+fn a_replay_tells_the_same_numbers_and_a_report_holds_all_of_them() {
+    let mut log = Log::default();
+    for (run, fix) in (1..40).zip(["retry", "said", ""].into_iter().cycle()) {
+        fails_again(&mut log, run, fix);
+        log.wait(60);
+    }
+    let mut again = Board::default();
+    for (seq, event) in &log.events {
+        again.apply(*seq, event);
+    }
+    assert_eq!(again.vitals(), log.board.vitals());
+    assert_eq!(again, log.board);
+    let checks = log.board.checks(log.now());
+    assert_eq!(overall(&checks), Grade::Healthy);
+    let report = health_json(&log.board, &checks, log.now());
+    assert_eq!(report["health"], json!({"score": 33, "label": "critical"}));
+    assert_eq!(report["reasons"][0]["mode"], "system_network");
+    assert_eq!((&report["reasons"][0]["times"], &report["reasons"][0]["lost"]), (&json!(26), &json!(66.7)));
+    assert_eq!(report["signals"]["24h"]["calls"], 39);
+    assert_eq!(report["workflows"][0]["failed"], 26);
+    assert_eq!(report["kinds"][0]["name"], "run");
+    assert_eq!(report["overall"], "healthy");
+    let line = health_line(&log.board, &checks);
+    assert!(
+        line.starts_with("health 33 critical, checks healthy: 39 runs open, 0 gates wait, 13 "),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_budget_is_forecast_from_what_its_steps_took() {
+    let mut log = Log::default();
+    let mut budget = plan("a, b, c, d");
+    budget.budget = Some(serde_json::from_value(json!({"calls": 6})).expect("a budget"));
+    log.launch(RUN, budget, CauseOfLaunch::Asked);
+    let grade = |log: &Log| {
+        let it = log.board.budgets().into_iter().next().expect("it has one");
+        (it.calls, it.forecast, it.grade())
+    };
+    assert_eq!(grade(&log), (0, 4, Grade::Healthy));
+    log.completes(0);
+    assert_eq!(grade(&log), (1, 4, Grade::Healthy));
+    for number in 1..=3 {
+        log.starts(1, number, Purpose::Step).ends(1, number, Some("no"), Some(1));
+    }
+    log.step(1, completed(9000));
+    assert_eq!(grade(&log), (4, 8, Grade::Degraded));
+    assert_eq!(overall(&log.board.checks(log.now())), Grade::Degraded);
+    log.completes(2).completes(3);
+    assert_eq!(grade(&log), (6, 6, Grade::Unhealthy));
+}
+
+#[test]
+fn a_clock_behind_the_log_is_told() {
+    let mut log = Log::of("load");
+    log.wait(60).completes(0);
+    let check = |now| log.board.checks(now).into_iter().find(|it| it.name == "clock").expect("a check").grade;
+    assert_eq!(check(log.now()), Grade::Healthy);
+    assert_eq!(check(Timestamp(1000)), Grade::Degraded);
+}
+
 #[test]
 fn why_follows_needs_down_to_the_people_who_are_missing() {
     let mut log = Log::of("build, gate:ok < build, pay < ok, mail < pay");
@@ -404,7 +558,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
     let plan = Plan { concurrency: Some(group), ..plan("load") };
     log.launch(RunId(2), plan.clone(), CauseOfLaunch::Asked);
     let created = RunEvent::Created {
-        plan: Box::new(plan),
+        plan: Arc::new(plan),
         plan_hash: Digest::default(),
         by: person("mira", &[]),
         seed: "1".to_owned(),
@@ -465,6 +619,69 @@ fn time_is_told_apart_by_what_it_was_spent_on() {
         timeline.spent.iter().map(|(what, span)| format!("{} {span}", what.word())).collect();
     assert_eq!(spent, ["gate 20s", "work 12s", "retry 5s"]);
     assert_eq!(timeline.rows[0].bars.len(), 3);
+}
+
+#[test]
+fn time_in_which_all_waits_is_a_stretch_of_its_own() {
+    let mut log = Log::of("load, gate:ok < load");
+    log.starts(0, 1, Purpose::Step).wait(9).step(0, completed(9000)).asks(1, &ask(1, 1, "1"), None).wait(200);
+    let timeline = Timeline::of(log.view(), log.now());
+    let stretches = |longest: u64| -> Vec<String> {
+        let stretches = timeline.stretches(Span::seconds(longest));
+        assert!(stretches.windows(2).all(|it| it[0].until == it[1].from), "{stretches:?}");
+        assert_eq!(stretches.first().map(|it| it.from), Some(timeline.from));
+        assert_eq!(stretches.last().map(|it| it.until), Some(timeline.until));
+        let words = |it: Option<Option<cuelight::projection::Spell>>| match it {
+            None => "busy",
+            Some(what) => what.map_or("idle", |it| it.word()),
+        };
+        stretches.iter().map(|it| words(it.waits).to_owned()).collect()
+    };
+    assert_eq!(stretches(60), ["busy", "gate"]);
+    assert_eq!(stretches(3_600), ["busy"]);
+}
+
+#[test]
+fn a_history_leads_to_every_place_and_back() {
+    let mut log = Log::of("load, gate:ok < load, go < ok");
+    log.starts(0, 1, Purpose::Step).wait(9).ends(0, 1, Some("no route"), Some(5)).wait(4);
+    for number in 2..900 {
+        log.starts(0, number, Purpose::Step).wait(1).ends(0, number, Some("no route"), Some(5));
+    }
+    let mut history = History::of(Some(RUN));
+    for (seq, event) in &log.events {
+        history.take(*seq, event);
+        // What was taken already is not taken twice.
+        history.take(*seq, event);
+    }
+    assert_eq!(history.len(), log.events.len());
+    for place in [0, 1, 199, 200, 201, 777, history.len() - 1, history.len()] {
+        let (from, board) = history.near(place);
+        assert!(place - from < history.spacing());
+        let board = history.fold(board, &log.events[from..place]);
+        let mut then = Board::default();
+        log.events[..place].iter().for_each(|(seq, event)| then.apply(*seq, event));
+        assert_eq!(board, then, "place {place}");
+        assert_eq!(history.moment(place).map_or(Seq(0), |it| it.seq), then.seq);
+        assert_eq!(history.place_of(then.seq), place);
+    }
+    let retries = |it: &cuelight::projection::Moment| it.notch == Some(Notch::Retry);
+    let first = history.next(0, true, retries).expect("a retry");
+    let second = history.next(first, true, retries).expect("another");
+    assert_eq!(history.next(second, false, retries), Some(first));
+    assert_eq!(history.next(first, false, retries), None);
+}
+
+#[test]
+fn two_instants_of_a_run_differ_in_what_happened_between() {
+    let mut log = Log::of("load, next < load, rest < next");
+    log.starts(0, 1, Purpose::Step).wait(9);
+    let (then, at) = (log.view().clone(), log.now());
+    log.step(0, completed(9000)).starts(1, 1, Purpose::Step).wait(30);
+    let diffs = run_diff((&then, at), (log.view(), log.now()));
+    let differ: Vec<&str> = diffs.iter().filter(|it| it.differs()).map(|it| it.id.as_str()).collect();
+    assert_eq!(differ, ["load", "next"]);
+    assert!(run_diff((&then, at), (&then, at)).iter().all(|it| !it.differs()));
 }
 
 #[test]
@@ -682,7 +899,7 @@ fn what_an_engine_does_is_seen_as_it_is() {
     assert_eq!((doing(&engine, 1), engine.log.board.open_error_count()), ("gate", 0));
 
     let gate = Arc::clone(engine.log.board.open_gates().next().expect("it asks"));
-    assert!(gate.waits_for(&by));
+    assert!(gate.waits_for(&by, Timestamp(0)));
     let decision = Decision {
         id: DecisionId("d-1".to_owned()),
         gate: gate.id,
@@ -692,6 +909,7 @@ fn what_an_engine_does_is_seen_as_it_is() {
         reason: String::new(),
         by: by.clone(),
         shown_for: None,
+        break_glass: false,
     };
     engine.ask(Command::Decide(Box::new(decision)));
     assert_eq!(engine.log.board.gate(gate.id).expect("kept").closers(), ["mira"]);

@@ -336,6 +336,38 @@ async fn a_workflow_runs_and_all_it_left_can_be_read() {
 }
 
 #[tokio::test]
+async fn what_a_workflow_asks_for_is_told_before_it_is_started() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    let folder = dir.path().join(".cuelight/workflows");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("echo.yaml"), ECHO).expect("a file");
+    let desk = engine.desk();
+    let ask = async |path: &str, words: &[(&str, &str)]| {
+        let text =
+            |(name, text): &(&str, &str)| InputText { name: (*name).to_owned(), text: (*text).to_owned() };
+        let want = Want::Workflow { path: path.to_owned(), words: words.iter().map(text).collect() };
+        match desk.read(want).await {
+            Page::Workflow(offer) => *offer,
+            other => panic!("{other:?}"),
+        }
+    };
+    let offer = ask("", &[]).await;
+    assert_eq!(
+        (offer.files.as_slice(), offer.problems.len()),
+        (&[".cuelight/workflows/echo.yaml".to_owned()][..], 0)
+    );
+    let offer = ask(&offer.files[0], &[("who", "you")]).await;
+    assert_eq!(offer.problems, Vec::<String>::new());
+    assert_eq!(offer.inputs.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["who"]);
+    let offer = ask(&offer.files[0], &[("whom", "you")]).await;
+    assert!(offer.problems.iter().any(|it| it.contains("whom")), "{:?}", offer.problems);
+    let offer = ask("missing.yaml", &[]).await;
+    assert!(offer.problems[0].contains("could not read missing.yaml"), "{:?}", offer.problems);
+    assert_eq!(desk.boards().borrow().board.seq, Seq(0), "nothing was started");
+}
+
+#[tokio::test]
 async fn a_workflow_with_problems_is_reported_and_leaves_nothing() {
     let dir = TempDir::new().expect("a directory");
     let engine = engine_in(dir.path()).await;

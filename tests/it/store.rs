@@ -5,7 +5,7 @@ use cuelight::{
     engine::{Event, Fact, StepEvent},
     store::{
         AppendError, Appended, Batch, Damage, Journal, Mark, Opened, Owner, OwnerError, Reader, StoreError,
-        Workspace, verify,
+        Workspace, linked, verify,
     },
 };
 use rusqlite::Connection;
@@ -226,6 +226,24 @@ fn one_decision_one_vote_of_a_person_and_one_resolution_of_a_gate() {
     check([voted("a", 1, "ann"), voted("b", 1, "ann")], false);
     check([resolved(1), resolved(2)], true);
     check([resolved(1), resolved(1)], false);
+}
+
+#[test]
+fn a_page_of_records_says_of_each_whether_it_holds() {
+    let (_dir, workspace) = closed(50);
+    let reader = Reader::open(&workspace).expect("a reader");
+    let broken = |from: u64| -> Vec<u64> {
+        let records = linked(&reader, Seq(from), 30).expect("records");
+        assert_eq!(records.first().map(|it| it.seq), Some(Seq(from)));
+        records.iter().filter(|it| !it.holds).map(|it| it.seq.0).collect()
+    };
+    assert_eq!(broken(1), [0; 0]);
+    assert_eq!(broken(40), [0; 0]);
+    foreign(&workspace).execute("UPDATE events SET at = at + 1 WHERE seq = 12", []).expect("a foreign hand");
+    assert_eq!(broken(1), [12]);
+    assert_eq!(broken(12), [12]);
+    assert_eq!(broken(13), [0; 0]);
+    assert!(linked(&reader, Seq(60), 30).expect("nothing").is_empty());
 }
 
 #[test]

@@ -538,6 +538,14 @@ fn a_file_for_outputs_is_lent_again_only_when_nobody_wrote_to_it() {
 }
 
 #[test]
+fn who_knows_the_file_of_an_earlier_step_writes_no_outputs_of_a_later_one() {
+    let desk = Desk::new();
+    let launches = [bash("echo $CUELIGHT_OUTPUT > told"), bash("echo evil=1 >> \"$(cat told)\"")];
+    let seen = desk.run_all(&launches);
+    assert_eq!(seen.iter().map(|it| it.outputs.len()).sum::<usize>(), 0);
+}
+
+#[test]
 fn outputs_that_cannot_be_taken_fail_the_step_by_name() {
     let desk = Desk::new();
     let contract = FailureMode::AgentContract;

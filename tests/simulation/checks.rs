@@ -8,8 +8,12 @@ use cuelight::{
         RunState, StepEvent, StepState, UndoEvent, Verdict,
     },
     plan::{EffectClass, FrameKind, OnExceed, Plan, PlanStep, Undo, Work},
+    projection::Board,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What is known of a step from the journal alone.
 #[derive(Clone, Default)]
@@ -31,7 +35,7 @@ impl Step {
 }
 
 struct Run {
-    plan: Plan,
+    plan: Arc<Plan>,
     steps: Vec<Step>,
     state: RunState,
     paused: bool,
@@ -56,9 +60,7 @@ struct Gate {
 #[derive(Default)]
 pub(crate) struct Checks {
     /// The plans as their authors wrote them, by trace, where that is not what the engine was given.
-    pub(crate) given: BTreeMap<String, Plan>,
-    /// The same by run, of all.
-    written: BTreeMap<RunId, Plan>,
+    pub(crate) given: BTreeMap<String, Arc<Plan>>,
     /// Who really sent a decision, what they saw, and when.
     pub(crate) people: BTreeMap<DecisionId, (String, Digest, Timestamp)>,
     /// Doubts that a person really answered so.
@@ -67,6 +69,8 @@ pub(crate) struct Checks {
     pub(crate) answers: BTreeSet<(AttemptId, Option<i32>)>,
     runs: BTreeMap<RunId, Run>,
     gates: BTreeMap<GateId, Gate>,
+    /// Decisions that were counted.
+    counted: BTreeSet<DecisionId>,
 }
 
 /// A step of a run.
@@ -91,7 +95,7 @@ impl Checks {
             }
             Fact::Gate(id, step, gate, it) => self.gate(*id, *step, *gate, it, event.at),
             Fact::Undo(id, step, it) => self.undo(*id, *step, it),
-            Fact::Scope(..) | Fact::Recovered { .. } => Ok(()),
+            Fact::Scope(..) | Fact::Failure(..) | Fact::Recovered { .. } => Ok(()),
         }
     }
 
@@ -100,7 +104,6 @@ impl Checks {
             let plan = self.given.get(trace).unwrap_or(plan).clone();
             let steps = vec![Step::default(); plan.steps.len()];
             let ceiling = plan.budget.as_ref().and_then(|it| it.calls);
-            self.written.insert(id, plan.clone());
             self.runs.insert(
                 id,
                 Run {
@@ -147,7 +150,9 @@ impl Checks {
     fn step(&mut self, id: RunId, step: StepIx, event: &StepEvent) -> Result<(), Broken> {
         let run = self.runs.get_mut(&id).ok_or("I6 a run that was never created")?;
         if let StepEvent::Opened { copies, .. } = event {
-            run.plan.steps.extend(copies.iter().cloned());
+            if !copies.is_empty() {
+                Arc::make_mut(&mut run.plan).steps.extend(copies.iter().cloned());
+            }
             run.steps.resize(run.plan.steps.len(), Step::default());
         }
         if let StepEvent::DoubtAnswered { answer: DoubtAnswer::NotHappened, .. } = event {
@@ -179,6 +184,7 @@ impl Checks {
             StepEvent::Completed { partial: true, .. } => StepState::Partial,
             StepEvent::Completed { .. } | StepEvent::DoneByHand { .. } => StepState::Completed,
             StepEvent::Failed { .. } => StepState::Failed,
+            StepEvent::SentBack => StepState::Pending,
             StepEvent::Rejected { .. } => StepState::Rejected,
             StepEvent::Skipped { .. } => StepState::Skipped,
             StepEvent::Cancelled { .. } => StepState::Cancelled,
@@ -205,15 +211,17 @@ impl Checks {
         let may_start = run.may_start(id.step);
         let it = &mut run.steps[id.step.index()];
         match event {
-            AttemptEvent::Started { purpose, launch_hash, launch, class, .. } => {
+            AttemptEvent::Started { purpose, launch_hash, class, .. } => {
                 ensure(it.flying.is_none(), || {
                     format!("I12 {id} started while {:?} was in flight", it.flying)
                 })?;
-                ensure(launch.hash() == *launch_hash, || format!("I4 {id} is not what its hash says"))?;
                 it.flying = Some((id.number, *purpose));
                 match purpose {
                     Purpose::Undo => {
-                        return ensure(it.undo_asked, || format!("I9 {id} undoes what nobody asked to undo"));
+                        let asked = it.undo_asked && it.state() == StepState::Undoing;
+                        return ensure(asked, || {
+                            format!("I9 {id} undoes what nobody asked to undo, or again")
+                        });
                     }
                     Purpose::Check => return Ok(()),
                     Purpose::Step | Purpose::Fallback(_) => {}
@@ -313,7 +321,8 @@ impl Checks {
             self.gates.insert(gate, made);
             return Ok(());
         }
-        let written = self.written.get(&id).and_then(|it| it.steps.get(step.index())).cloned();
+        // Steps are only ever added: what the author wrote stands where it stood.
+        let written = self.runs.get(&id).and_then(|it| it.plan.steps.get(step.index())).map(|it| &it.work);
         let it = self.gates.get_mut(&gate).ok_or("I4 a gate that was never asked")?;
         let late = it.ask.expires_at.is_some_and(|end| end <= at) && !it.armed;
         match event {
@@ -323,6 +332,9 @@ impl Checks {
                 ensure(!late, || format!("I4 a vote at {gate} after its time"))?;
                 let (who, seen, said_at) =
                     self.people.get(&vote.decision).ok_or("I4 a vote that nobody gave")?;
+                ensure(self.counted.insert(vote.decision.clone()), || {
+                    format!("I8 {who}'s decision at {gate} is recorded twice")
+                })?;
                 ensure(*seen == vote.ask, || format!("I4 {who} saw another ask of {gate}"))?;
                 ensure(it.armed || it.ask.expires_at.is_none_or(|end| *said_at < end), || {
                     format!("I4 {who} voted too late at {gate}")
@@ -332,7 +344,7 @@ impl Checks {
                 })?;
                 ensure(!it.editors.contains(who), || format!("I5 {who} edited and voted at {gate}"))?;
                 let excluded = it.ask.excluded.iter().any(|(principal, _)| *principal == vote.by.principal());
-                let four_eyes = matches!(written.as_ref().map(|it| &it.work), Some(Work::Gate(rule)) if !rule.forbid.is_empty());
+                let four_eyes = matches!(written, Some(Work::Gate(rule)) if !rule.forbid.is_empty());
                 ensure(!(excluded || four_eyes && *who == it.ask.requester), || {
                     format!("I5 {who} asked for it and voted at {gate}")
                 })?;
@@ -353,13 +365,15 @@ impl Checks {
                 if *state == GateState::Approved && by == "people" {
                     ensure(it.is_enough(), || format!("I5 {gate} is approved by {} people", it.votes.len()))?;
                 }
-                let auto = by != "policy:auto"
-                    || matches!(written.as_ref().map(|it| &it.work), Some(Work::Gate(rule)) if rule.auto.is_some());
+                let auto =
+                    by != "policy:auto" || matches!(written, Some(Work::Gate(rule)) if rule.auto.is_some());
                 ensure(auto, || format!("I4 {gate} is approved by a policy nobody wrote"))?;
             }
             GateEvent::Asked { .. }
             | GateEvent::Refused { .. }
             | GateEvent::Commented { .. }
+            | GateEvent::Delegated { .. }
+            | GateEvent::GlassBroken(_)
             | GateEvent::Reminded { .. } => {}
         }
         Ok(())
@@ -400,6 +414,36 @@ impl Checks {
             }
         }
         (doubts, stuck)
+    }
+
+    /// I15: what people see is what happened, counted from scratch.
+    pub(crate) fn board_agrees(&self, board: &Board) -> Result<(), Broken> {
+        ensure(board.health().0 <= 100, || format!("I15 a health of {}", board.health()))?;
+        for (id, run) in &self.runs {
+            let view = board.run(*id).ok_or_else(|| format!("I15 {id} is not on the board"))?;
+            let shown = &view.summary;
+            ensure(shown.health().0 <= 100, || format!("I15 {id} has a health of {}", shown.health()))?;
+            ensure(shown.state == run.state || run.paused, || {
+                format!("I15 {id} is {} and shown as {}", run.state, shown.state)
+            })?;
+            let mut counts: BTreeMap<StepState, u32> = BTreeMap::new();
+            for (index, plan, step) in view.steps() {
+                let state = run.steps.get(index.index()).map(Step::state);
+                ensure(state == Some(step.state), || {
+                    format!("I15 {id} {} is {state:?} and shown as {}", plan.id, step.state)
+                })?;
+                if !run.plan.steps.iter().any(|it| it.frame == Some(index)) {
+                    *counts.entry(step.state).or_default() += 1;
+                }
+            }
+            let present: BTreeMap<StepState, u32> = shown.counts.present().collect();
+            ensure(present == counts, || format!("I15 {id} shows {present:?} and has {counts:?}"))?;
+            let open = self.gates.values().filter(|it| it.open && it.ask.run == *id).count();
+            ensure(shown.open_gates as usize == open, || {
+                format!("I15 {id} shows {} open gates and has {open}", shown.open_gates)
+            })?;
+        }
+        Ok(())
     }
 
     /// Steps in this run.

@@ -11,8 +11,8 @@ use crate::{
 };
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx, Timestamp, Value,
-        ValueMap,
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp,
+        Value, ValueMap,
     },
     engine::{
         Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, DoubtAnswer, Effect, Event,
@@ -20,6 +20,7 @@ use cuelight::{
         World, react,
     },
     plan::Plan,
+    projection::Board,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -51,6 +52,7 @@ pub(crate) enum Bug {
     ForgetsReadySteps,
     KeepsTheOldEpoch,
     ResolvesTwice,
+    ForgetsWhatItCouldNotWrite,
 }
 
 impl Bug {
@@ -77,6 +79,7 @@ impl Bug {
         Self::ForgetsReadySteps,
         Self::KeepsTheOldEpoch,
         Self::ResolvesTwice,
+        Self::ForgetsWhatItCouldNotWrite,
     ];
 }
 
@@ -90,6 +93,7 @@ struct Faults {
     stale: u64,
     meddle: u64,
     batch: u64,
+    refuse: u64,
     look_closely: bool,
 }
 
@@ -105,6 +109,7 @@ impl Faults {
             stale: some(30),
             meddle: some(20),
             batch: some(16),
+            refuse: some(6),
             look_closely: some(24) == 1,
         }
     }
@@ -215,7 +220,7 @@ impl<'a> History<'a> {
 
     fn launch(&mut self, plan: Plan, delay: u64) {
         self.launched += 1;
-        let written = plan.clone();
+        let written = self.bug.map(|_| plan.clone());
         let mut plan = plan;
         match self.bug {
             Some(Bug::StartsOneTooMany) if plan.max_parallel > 0 => plan.max_parallel += 1,
@@ -229,8 +234,8 @@ impl<'a> History<'a> {
             }
             _ => {}
         }
-        if plan != written {
-            self.checks.given.insert(format!("t{}", self.launched), written);
+        if let Some(written) = written.filter(|it| *it != plan) {
+            self.checks.given.insert(format!("t{}", self.launched), Arc::new(written));
         }
         let launching = Launching {
             plan,
@@ -341,6 +346,7 @@ impl<'a> History<'a> {
             reason: "so".to_owned(),
             by,
             shown_for: None,
+            break_glass: false,
         }))
     }
 
@@ -491,6 +497,13 @@ impl<'a> History<'a> {
 
     /// The batch becomes durable; then, and only then, is anything done or answered.
     fn commit(&mut self) -> Result<(), Broken> {
+        if !self.calm
+            && !self.batch.is_empty()
+            && self.tape.chance(self.faults.refuse)
+            && self.is_given_up()?
+        {
+            return Ok(());
+        }
         let mut batch = std::mem::take(&mut self.batch);
         if self.bug == Some(Bug::LosesTheLastEvent) && self.tape.chance(5) {
             batch.pop();
@@ -519,6 +532,38 @@ impl<'a> History<'a> {
             return self.crash(lost);
         }
         Ok(())
+    }
+
+    /// The disk refuses a batch for a while. True when it was never written; else it is written now, as it was.
+    fn is_given_up(&mut self) -> Result<bool, Broken> {
+        self.acknowledged_is_stored().map_err(|_| "I20 something was answered that could not be written")?;
+        self.effects_have_intents()
+            .map_err(|it| format!("I20 something was done that could not be written: {it}"))?;
+        let held = Span::seconds(self.tape.below(3600));
+        self.now = self.now + held;
+        if self.bug == Some(Bug::ForgetsWhatItCouldNotWrite) {
+            self.batch.clear();
+            self.replies.clear();
+            return Ok(true);
+        }
+        let dies = self.tape.chance(20);
+        if dies {
+            self.crash(0)?;
+        }
+        Ok(dies)
+    }
+
+    /// I1: what was answered is there.
+    fn acknowledged_is_stored(&self) -> Result<(), Broken> {
+        let stored: BTreeSet<&DecisionId> = self
+            .journal
+            .iter()
+            .filter_map(|it| match &it.fact {
+                Fact::Gate(_, _, _, GateEvent::Voted(vote)) => Some(&vote.decision),
+                _ => None,
+            })
+            .collect();
+        ensure(self.acknowledged.iter().all(|it| stored.contains(it)), "I1 what was acknowledged is gone")
     }
 
     /// What an event asks to be done, and what people do about it.
@@ -625,15 +670,7 @@ impl<'a> History<'a> {
         self.batch.clear();
         self.replies.clear();
         self.journal.truncate(self.journal.len() - lost);
-        let stored: BTreeSet<&DecisionId> = self
-            .journal
-            .iter()
-            .filter_map(|it| match &it.fact {
-                Fact::Gate(_, _, _, GateEvent::Voted(vote)) => Some(&vote.decision),
-                _ => None,
-            })
-            .collect();
-        ensure(self.acknowledged.iter().all(|it| stored.contains(it)), "I1 what was acknowledged is gone")?;
+        self.acknowledged_is_stored()?;
         self.effects_have_intents()?;
         let keep = self.faults.late_after_crash;
         let queue = std::mem::take(&mut self.queue);
@@ -743,13 +780,20 @@ impl<'a> History<'a> {
     fn at_the_end(&mut self) -> Result<(), Broken> {
         self.effects_have_intents()?;
         self.checks.nothing_is_forgotten()?;
-        if !self.faults.look_closely && !self.tape.chance(12) {
+        if !self.faults.look_closely && !self.tape.chance(4) {
             return Ok(());
         }
         ensure(
             fold(&self.journal).fingerprint() == self.world.fingerprint(),
             "I6 the journal tells of another world",
         )?;
+        if self.faults.look_closely {
+            let mut board = Board::default();
+            for (at, event) in self.journal.iter().enumerate() {
+                board.apply(Seq(at as u64 + 1), event);
+            }
+            self.checks.board_agrees(&board)?;
+        }
         let mut world = World::default();
         let mut past = self.past.iter().peekable();
         for (at, event) in self.journal.iter().enumerate() {

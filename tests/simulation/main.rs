@@ -80,13 +80,6 @@ fn history(mut tape: Tape, bug: Option<Bug>) -> Result<usize, Failure> {
     let mut history = History::new(&mut tape, bug);
     let played = catch_unwind(AssertUnwindSafe(|| history.play()));
     let events = history.journal.len();
-    let last = history
-        .journal
-        .iter()
-        .rev()
-        .take(20)
-        .map(|it| format!("{} {:.400}", it.at.clock(), format!("{:?}", it.fact)));
-    let last: Vec<String> = last.collect::<Vec<_>>().into_iter().rev().collect();
     let broken = match played {
         Ok(Ok(())) => return Ok(events),
         Ok(Err(broken)) => broken,
@@ -96,6 +89,8 @@ fn history(mut tape: Tape, bug: Option<Bug>) -> Result<usize, Failure> {
                 .unwrap_or_else(|| "fault".to_owned())
         }
     };
+    let last = &history.journal[events.saturating_sub(20)..];
+    let last = last.iter().map(|it| format!("{} {:.400}", it.at.clock(), format!("{:?}", it.fact))).collect();
     Err(Failure { broken, tape: tape.drawn, last, events })
 }
 

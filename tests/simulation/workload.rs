@@ -207,6 +207,15 @@ fn step(
     }
 }
 
+/// A matrix that one gate answers for: known beforehand, or made from state that other steps change.
+fn copies(tape: &mut Tape) -> Value {
+    if tape.chance(40) {
+        return Value::from("${{ fromJSON(format('[{{\"c\": {0}}}]', vars.k)) }}");
+    }
+    let copy = |it: u64| Value::Object(ValueMap::from_iter([("c".to_owned(), it.into())]));
+    Value::Array((0..tape.below(4)).map(copy).collect())
+}
+
 fn rule(tape: &mut Tape) -> GateRule {
     let group = |name: &str, count| Quorum { group: Some(name.to_owned()), count };
     let require = match tape.below(6) {
@@ -225,7 +234,8 @@ fn rule(tape: &mut Tape) -> GateRule {
         description: None,
     };
     GateRule {
-        prompt: "go?".to_owned(),
+        prompt: "go ${{ matrix.c }}?".to_owned(),
+        matrix: tape.chance(12).then(|| copies(tape)),
         require,
         forbid: if tape.chance(25) { vec!["run.actor".to_owned()] } else { Vec::new() },
         form: if tape.chance(30) { vec![number] } else { Vec::new() },

@@ -4,21 +4,21 @@ use super::named;
 use crate::{
     app::{
         args::{
-            Answer, CancelArgs, DecideArgs, DoneArgs, DoubtArgs, EditArgs, From, GateArgs, ReasonArgs,
-            RetryArgs, SettleUndoArgs, StepArgs,
+            Answer, CancelArgs, CommentArgs, DecideArgs, DelegateArgs, DoneArgs, DoubtArgs, EditArgs, From,
+            GateArgs, ReasonArgs, RetryArgs, SettleUndoArgs, StepArgs,
         },
         config::Config,
         exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
         output::Output,
         wiring::{self, Seat},
     },
-    base::{GateId, RunId, StepIx, Value, ValueMap},
+    base::{RunId, StepIx, Value, ValueMap},
     engine::{Command, Decision, DoubtAnswer, Refusal, RetryFrom, Verdict},
     plan::Risk,
     projection::GateView,
     runtime::{Desk, Entropy, Receipt, Reply, Request},
 };
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 /// What is asked about a whole run.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ pub(super) async fn settle_undo(config: &Config, out: Output, args: SettleUndoAr
 pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdict: Verdict) -> Outcome {
     let gate = named::gate(&args.gate)?;
     let seat = wiring::act(config).await?;
-    let view = match find(&seat, gate) {
+    let view = match named::gate_view(&seat, gate).await {
         Ok(view) => view,
         Err(trouble) => return left(seat, trouble).await,
     };
@@ -128,12 +128,15 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
         reason: args.reason,
         by: seat.actor.clone(),
         shown_for: None,
+        break_glass: args.break_glass,
     };
-    submit(seat, out, Command::Decide(Box::new(decision)), |_| match verdict {
+    let said = match verdict {
+        Verdict::Approve if args.break_glass => format!("{gate} is approved by you alone; this is on record"),
         Verdict::Approve => format!("your approval of {gate} is recorded"),
         Verdict::Reject => format!("{gate} is rejected"),
-    })
-    .await
+        Verdict::SendBack => format!("{gate} is sent back; it asks anew when that is done again"),
+    };
+    at_gate(seat, out, &view, Command::Decide(Box::new(decision)), &said).await
 }
 
 /// High risk: the code at the end of the ask shows that it was read to its end.
@@ -160,14 +163,57 @@ fn check_code(view: &GateView, code: Option<&str>) -> Result<(), Trouble> {
 pub(super) async fn withdraw(config: &Config, out: Output, args: GateArgs) -> Outcome {
     let gate = named::gate(&args.gate)?;
     let seat = wiring::act(config).await?;
+    let view = match named::gate_view(&seat, gate).await {
+        Ok(view) => view,
+        Err(trouble) => return left(seat, trouble).await,
+    };
     let by = seat.actor.clone();
-    submit(seat, out, Command::Withdraw { gate, by }, |_| format!("your vote on {gate} is taken back")).await
+    let said = format!("your vote on {gate} is taken back");
+    at_gate(seat, out, &view, Command::Withdraw { gate, by }, &said).await
+}
+
+pub(super) async fn delegate(config: &Config, out: Output, args: DelegateArgs) -> Outcome {
+    let gate = named::gate(&args.gate)?;
+    let seat = wiring::act(config).await?;
+    let known = match config.people(&seat.workspace) {
+        Ok(people) => people.groups(),
+        Err(trouble) => return left(seat, trouble).await,
+    };
+    if !known.is_empty() && !known.contains_key(&args.to) {
+        let names: Vec<&str> = known.keys().map(String::as_str).collect();
+        let names = names.join(", ");
+        let trouble = Trouble::usage(format!(
+            "could not hand it to {:?}: nobody in people.toml is called that; there are {names}",
+            args.to
+        ));
+        return left(seat, trouble).await;
+    }
+    let view = match named::gate_view(&seat, gate).await {
+        Ok(view) => view,
+        Err(trouble) => return left(seat, trouble).await,
+    };
+    let by = seat.actor.clone();
+    let said =
+        format!("{} may answer at {gate} in your place; `cuelight withdraw {gate}` ends that", args.to);
+    let command = Command::Delegate { gate, to: args.to, lasts: args.lasts, reason: args.reason, by };
+    at_gate(seat, out, &view, command, &said).await
+}
+
+pub(super) async fn comment(config: &Config, out: Output, args: CommentArgs) -> Outcome {
+    let gate = named::gate(&args.gate)?;
+    let seat = wiring::act(config).await?;
+    let view = match named::gate_view(&seat, gate).await {
+        Ok(view) => view,
+        Err(trouble) => return left(seat, trouble).await,
+    };
+    let by = seat.actor.clone();
+    at_gate(seat, out, &view, Command::Comment { gate, text: args.text, by }, "said").await
 }
 
 pub(super) async fn edit(config: &Config, out: Output, args: EditArgs) -> Outcome {
     let gate = named::gate(&args.gate)?;
     let seat = wiring::act(config).await?;
-    let view = match find(&seat, gate) {
+    let view = match named::gate_view(&seat, gate).await {
         Ok(view) => view,
         Err(trouble) => return left(seat, trouble).await,
     };
@@ -178,12 +224,22 @@ pub(super) async fn edit(config: &Config, out: Output, args: EditArgs) -> Outcom
     }
     let by = seat.actor.clone();
     let command = Command::EditForm { gate, epoch: view.epoch(), values, reason: args.reason, by };
-    submit(seat, out, command, |_| format!("{gate} asks anew with your parameters; all votes are void")).await
+    let said = format!("{gate} asks anew with your parameters; all votes are void");
+    at_gate(seat, out, &view, command, &said).await
 }
 
-fn find(seat: &Seat, gate: GateId) -> Result<Arc<GateView>, Trouble> {
-    let seen = seat.desk.boards().borrow().clone();
-    seen.board.gate(gate).cloned().ok_or_else(|| Trouble::usage(Refusal::NoGate(gate).to_string()))
+/// Sends what concerns a gate; the engine no longer holds one whose run rested long ago.
+async fn at_gate(seat: Seat, out: Output, view: &GateView, command: Command, said: &str) -> Outcome {
+    let reply = seat.desk.submit(Request { id: Entropy.request_id(), command }).await;
+    seat.leave().await;
+    match reply {
+        Reply::Recorded(_) => {
+            out.line(said);
+            Ok(ExitCode::SUCCESS)
+        }
+        Reply::Refused(Refusal::NoGate(_)) => Err(named::over(view)),
+        reply => Err(refused(reply)),
+    }
 }
 
 async fn at_step(config: &Config, run: &str, step: &str) -> Result<(Seat, RunId, StepIx), Trouble> {
@@ -202,13 +258,18 @@ fn texts(pairs: Vec<(String, String)>) -> ValueMap {
     pairs.into_iter().map(|(key, text)| (key, Value::String(text))).collect()
 }
 
-async fn left(seat: Seat, trouble: Trouble) -> Outcome {
+pub(super) async fn left(seat: Seat, trouble: Trouble) -> Outcome {
     seat.leave().await;
     Err(trouble)
 }
 
 /// Sends it, says what became of it, and leaves.
-async fn submit(seat: Seat, out: Output, command: Command, said: impl FnOnce(&Receipt) -> String) -> Outcome {
+pub(super) async fn submit(
+    seat: Seat,
+    out: Output,
+    command: Command,
+    said: impl FnOnce(&Receipt) -> String,
+) -> Outcome {
     let request = Request { id: Entropy.request_id(), command };
     let reply = seat.desk.submit(request).await;
     seat.leave().await;

@@ -1,4 +1,5 @@
-//! Commands for those who write workflows: eval, check, fmt, plan, graph, import, schema. They need no workspace.
+//! Commands for those who write workflows: eval, check, fmt, plan, graph, import, schema. They need no workspace; the
+//! checker looks for the people of one, where there is one.
 
 use crate::{
     app::{
@@ -6,6 +7,7 @@ use crate::{
             CheckArgs, EvalArgs, Findings, FmtArgs, Graph, GraphArgs, ImportArgs, ImportFormat, PlanArgs,
             Task,
         },
+        config::Config,
         exit::{FAILED, Outcome, Trouble, USAGE},
         output::{Output, say},
     },
@@ -17,6 +19,7 @@ use crate::{
     plan::{GraphFormat, Plan, graph as draw, outline, show, show_value},
 };
 use std::{
+    collections::BTreeMap,
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -70,12 +73,22 @@ pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn check(args: &CheckArgs, out: Output) -> Outcome {
+pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
+    let people = match config.find()? {
+        Some(workspace) => config.people(&workspace)?.groups(),
+        None => BTreeMap::new(),
+    };
     let mut all: Vec<Diagnostic> = Vec::new();
     for path in &args.files {
         let name = path.display().to_string();
         match read_text(path) {
-            Ok(text) => all.extend(definition::read(&name, &text, &Disk).1),
+            Ok(text) => {
+                let (workflow, findings) = definition::read(&name, &text, &Disk);
+                all.extend(findings);
+                if let Some(workflow) = workflow.filter(|_| !people.is_empty()) {
+                    all.extend(definition::check_people(&workflow, &text, &people));
+                }
+            }
             Err(why) => {
                 all.push(Diagnostic::whole_file(
                     "unreadable",

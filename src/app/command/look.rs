@@ -108,23 +108,27 @@ pub(super) async fn gates(config: &Config, out: Output, args: &ListArgs) -> Outc
     let seat = wiring::look(config).await?;
     let seen = seat.desk.boards().borrow().clone();
     let actor = seat.actor.clone();
-    seat.leave().await;
     if let Some(gate) = &args.show {
-        let gate = named::gate(gate)?;
-        let view = seen
-            .board
-            .gate(gate)
-            .ok_or_else(|| Trouble::usage(crate::engine::Refusal::NoGate(gate).to_string()))?;
-        out.raw(ask_text::text(view).as_bytes());
+        let view = match named::gate(gate) {
+            Ok(gate) => named::gate_view(&seat, gate).await,
+            Err(trouble) => Err(trouble),
+        };
+        seat.leave().await;
+        out.raw(ask_text::text(&*view?).as_bytes());
         return Ok(ExitCode::SUCCESS);
     }
+    seat.leave().await;
     if args.json {
         out.json_pretty(&gates_json(&seen.board, false));
         return Ok(ExitCode::SUCCESS);
     }
     let now = SystemClock.now();
-    let rows: Vec<Vec<String>> =
-        seen.board.inbox(Some(&actor)).iter().map(|row| super::inbox_row(row, &seen.board, now)).collect();
+    let rows: Vec<Vec<String>> = seen
+        .board
+        .inbox(Some((&actor, now)))
+        .iter()
+        .map(|row| super::inbox_row(row, &seen.board, now))
+        .collect();
     if rows.is_empty() {
         out.line("nothing waits for a person");
     } else {
@@ -175,7 +179,12 @@ pub(super) async fn events_after(
     match seat.desk.read(Want::Events { run: Some(run), after, limit: EVENTS_PAGE }).await {
         Page::Events { events, more } => Ok((events, more)),
         Page::Missing(why) => Err(Trouble::not_recorded(why)),
-        Page::Bytes { .. } | Page::Plan(_) | Page::Past(_) => Ok((Vec::new(), false)),
+        Page::Records(_)
+        | Page::Chain { .. }
+        | Page::Bytes { .. }
+        | Page::Plan(_)
+        | Page::Past(_)
+        | Page::Workflow(_) => Ok((Vec::new(), false)),
     }
 }
 
@@ -203,14 +212,20 @@ pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outco
             Trouble::usage(format!("could not read --timeout: {it}"))
         })?;
     let seat = wiring::look(config).await?;
+    let before = match named::gate_view(&seat, gate).await {
+        Ok(view) => Some(view.state).filter(|it| it.rests()),
+        Err(trouble) => {
+            seat.leave().await;
+            return Err(trouble);
+        }
+    };
     let mut boards = seat.desk.boards();
-    let known = boards.borrow().board.gate(gate).is_some();
     let verdict = async {
         let seen = boards.wait_for(|seen| closed(seen, gate).is_some() || is_lost(seen)).await;
         seen.ok().and_then(|seen| closed(&seen, gate))
     };
     let state = match timeout {
-        _ if !known => None,
+        _ if before.is_some() => before,
         None => verdict.await,
         Some(limit) => match tokio::time::timeout(limit.to_std(), verdict).await {
             Ok(state) => state,
@@ -223,7 +238,6 @@ pub(super) async fn wait(config: &Config, out: Output, args: &WaitArgs) -> Outco
             out.line(&format!("{gate} {state}"));
             Ok(exit::of_gate(state))
         }
-        None if !known => Err(Trouble::usage(crate::engine::Refusal::NoGate(gate).to_string())),
         None => Err(Trouble {
             code: NOT_RECORDED,
             message: format!(

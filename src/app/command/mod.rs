@@ -1,18 +1,24 @@
 //! What each command does. A command builds what it needs, does its work, and gives back an exit code or a sentence.
 
 mod act;
+mod appearance;
 mod ask_text;
+mod audit;
 mod author;
+mod errors;
+mod health;
 mod look;
 mod named;
+mod receipt;
 mod run;
 mod screen;
 mod serve;
 mod signals;
+mod trail;
 mod words;
 
 use super::{
-    args::{Cli, Command},
+    args::{AuditCommand, Cli, Command},
     config::Config,
     exit::Outcome,
     output::Output,
@@ -33,7 +39,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Run(args) => screen::run(&config, out, &screen, &args).await,
         Command::Demo(args) => screen::demo(&config, out, &screen, &args).await,
         Command::Eval(args) => author::eval(&args, out),
-        Command::Check(args) => author::check(&args, out),
+        Command::Check(args) => author::check(&config, &args, out),
         Command::Fmt(args) => author::fmt(&args, out),
         Command::Plan(args) => author::plan(&args, out),
         Command::Graph(args) => author::graph(&args, out),
@@ -42,8 +48,13 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Logs(args) => look::logs(&config, out, &args).await,
         Command::Events(args) => look::events(&config, out, &args).await,
         Command::Gates(args) => look::gates(&config, out, &args).await,
+        Command::Errors(args) => errors::errors(&config, out, args).await,
+        Command::Health(args) => health::health(&config, out, &args).await,
         Command::Approve(args) => act::decide(&config, out, args, Verdict::Approve).await,
         Command::Reject(args) => act::decide(&config, out, args, Verdict::Reject).await,
+        Command::SendBack(args) => act::decide(&config, out, args, Verdict::SendBack).await,
+        Command::Delegate(args) => act::delegate(&config, out, args).await,
+        Command::Comment(args) => act::comment(&config, out, args).await,
         Command::Withdraw(args) => act::withdraw(&config, out, args).await,
         Command::Edit(args) => act::edit(&config, out, args).await,
         Command::Wait(args) => look::wait(&config, out, &args).await,
@@ -56,6 +67,14 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Done(args) => act::done(&config, out, args).await,
         Command::Doubt(args) => act::doubt(&config, out, args).await,
         Command::SettleUndo(args) => act::settle_undo(&config, out, args).await,
+        Command::Audit(args) => match &args.command {
+            Some(AuditCommand::Verify(args)) => trail::audit_verify(&config, out, args),
+            Some(AuditCommand::Export(args)) => audit::export(&config, out, args),
+            None => audit::list(&config, out, &args),
+        },
+        Command::Receipt(args) => receipt::receipt(&config, out, &args).await,
+        Command::Verify(args) => receipt::verify(out, &args),
+        Command::Keys(args) => trail::keys(&config, out, &args),
         Command::Serve(args) => serve::serve(&config, &args).await,
         Command::Attach => screen::attach(&config, &screen).await,
         Command::Import(args) => author::import(&args, out),

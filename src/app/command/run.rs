@@ -25,8 +25,7 @@ use crate::{
 use std::{fs, path::Path, sync::Arc};
 
 /// Asks for a run of this file; the path is told from where the engine stands.
-pub(super) async fn launch(seat: &Seat, config: &Config, args: &RunArgs) -> Result<RunId, Trouble> {
-    let source = Source::Path(absolute(config, &args.file)?);
+pub(super) async fn launch(seat: &Seat, source: Source, args: &RunArgs) -> Result<RunId, Trouble> {
     let words = args.inputs.iter().map(|(name, text)| InputText { name: name.clone(), text: text.clone() });
     launch_source(seat, source, words.collect()).await
 }
@@ -49,6 +48,11 @@ pub(super) async fn launch_source(
     }
 }
 
+/// The file, if there is one: a slip in its name leaves no workspace behind.
+pub(super) fn source(config: &Config, args: &RunArgs) -> Result<Source, Trouble> {
+    absolute(config, &args.file).map(Source::Path)
+}
+
 fn absolute(config: &Config, file: &Path) -> Result<String, Trouble> {
     let path = config.here.join(file);
     let path = fs::canonicalize(&path)
@@ -64,7 +68,13 @@ const LOOKS_BEFORE_ANOTHER: u32 = 3;
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Tells what happens to a run until it rests.
-pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> Outcome {
+pub(super) async fn follow(
+    seat: &Seat,
+    out: Output,
+    run: RunId,
+    json: bool,
+    signals: &mut Signals,
+) -> Outcome {
     let out = out.staying();
     if json {
         out.json(&serde_json::json!({ "run": run.to_string() }));
@@ -72,7 +82,7 @@ pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> 
         out.line(&run.to_string());
     }
     let mut boards = seat.desk.boards();
-    let (mut signals, mut after, mut asked, mut lost) = (Signals::listen()?, Seq(0), false, false);
+    let (mut after, mut asked, mut lost) = (Seq(0), false, false);
     let (mut told_all, mut looks_in_vain) = (false, 0_u32);
     loop {
         let seen = boards.borrow_and_update().clone();
@@ -103,7 +113,7 @@ pub(super) async fn follow(seat: &Seat, out: Output, run: RunId, json: bool) -> 
         }
         let state = seen.board.summary(run).map(|it| it.state);
         if let Some(state) = state.filter(|it| it.rests() && told_all && !lost) {
-            let told = stay_for_others(seat, run, &mut signals).await;
+            let told = stay_for_others(seat, run, signals).await;
             seat.goes_on.set(told.is_none());
             return Ok(exit::of_run(state));
         }

@@ -1,33 +1,43 @@
 //! Commands that open the console: on this workspace, on a run, on the demo, at another engine.
 
-use super::{run, serve};
+use super::{
+    appearance::{self, Appearance},
+    run, serve,
+    signals::Signals,
+};
 use crate::{
     app::{
         args::{DemoArgs, Everywhere, RunArgs},
-        config::Config,
+        config::{Config, Settings},
         exit::{Outcome, Trouble},
         output::{Output, say},
         wiring::{self, Seat},
     },
     base::{RunId, Span, safe_text},
-    console::{self, ConsoleOptions, Danger, Depth, Glyphs, Keymap, Leave, LookOfScreen, Theme, run_console},
-    engine::Channel,
+    console::{self, ConsoleOptions, Danger, Keymap, Leave, run_console},
+    engine::{Actor, Channel},
     projection::{Board, RunView, StepView},
     runtime::{Desk, Source},
     store::Workspace,
 };
-use std::{fs, io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    future::Future,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use tokio::sync::oneshot;
 
-/// How the console looks, from flags and environment.
+/// How and where the console is shown.
 #[derive(Debug)]
 pub(super) struct Look {
-    theme: String,
-    ascii: bool,
-    depth: Depth,
+    appearance: Appearance,
     /// Named by the operator, else by the workspace.
     environment: Option<String>,
-    /// Where the user's own keys and pictures are.
-    keymap: Option<PathBuf>,
+    /// What the operator writes long texts with.
+    editor: String,
+    /// Where the user's pictures go.
     pictures: PathBuf,
     /// Why there can be no screen, if there can be none.
     no_screen: Option<&'static str>,
@@ -35,25 +45,16 @@ pub(super) struct Look {
 
 impl Look {
     pub(super) fn new(config: &Config, everywhere: &Everywhere, no_color: bool) -> Self {
-        let term = config.variable("TERM").unwrap_or("");
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|it| config.variable(it)).unwrap_or("");
-        let utf8 = locale.to_ascii_lowercase().replace('-', "").contains("utf8");
-        let theme = everywhere.screen.theme.clone();
-        let no_screen = if term == "dumb" {
-            Some("the terminal is dumb (TERM)")
-        } else if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-            Some("this is no terminal")
-        } else {
-            None
-        };
         Self {
-            theme: theme.unwrap_or_else(|| if no_color { "mono" } else { "terminal" }.to_owned()),
-            ascii: everywhere.screen.ascii || term == "linux" || !utf8,
-            depth: depth(config, term, no_color),
+            appearance: Appearance::new(config, everywhere, no_color),
             environment: config.variable("CUELIGHT_ENVIRONMENT").map(str::to_owned),
-            keymap: config_dir(config).map(|it| it.join("keymap.toml")),
+            editor: config
+                .variable("VISUAL")
+                .or_else(|| config.variable("EDITOR"))
+                .unwrap_or("vi")
+                .to_owned(),
             pictures: config.here.clone(),
-            no_screen,
+            no_screen: appearance::no_screen(config),
         }
     }
 }
@@ -62,29 +63,29 @@ impl Look {
 pub(super) async fn bare(config: &Config, look: &Look) -> Outcome {
     needs_screen(look)?;
     let workspace = config.find_or_make()?;
-    let seat = wiring::own_or_attach(config, &workspace, Channel::Console).await?;
-    open(seat, look, None).await
+    let signals = Signals::listen()?;
+    let coming = wiring::own_or_attach(config, &workspace, Channel::Console);
+    open_at(config, &workspace, look, signals, coming).await
 }
 
 /// A second seat; never an engine of our own.
 pub(super) async fn attach(config: &Config, look: &Look) -> Outcome {
     needs_screen(look)?;
-    let workspace = config.find().ok_or_else(|| {
-        Trouble::usage(
-            "could not find a workspace here or above; change into one, or name it with --workspace",
-        )
-    })?;
-    let seat = wiring::attach(config, &workspace, Channel::Console).await?;
-    open(seat, look, None).await
+    let workspace = config.workspace()?;
+    let signals = Signals::listen()?;
+    let coming = wiring::attach(config, &workspace, Channel::Console);
+    open_at(config, &workspace, look, signals, coming).await
 }
 
 /// A workflow, with or without a screen.
 pub(super) async fn run(config: &Config, out: Output, look: &Look, args: &RunArgs) -> Outcome {
     let headless = args.headless || args.json || look.no_screen.is_some();
+    let source = run::source(config, args)?;
     let workspace = config.find_or_make()?;
     let channel = if headless { Channel::Command } else { Channel::Console };
+    let mut signals = Signals::listen()?;
     let seat = wiring::own_or_attach(config, &workspace, channel).await?;
-    let run = match run::launch(&seat, config, args).await {
+    let run = match run::launch(&seat, source, args).await {
         Ok(run) => run,
         Err(trouble) => {
             seat.leave().await;
@@ -92,9 +93,9 @@ pub(super) async fn run(config: &Config, out: Output, look: &Look, args: &RunArg
         }
     };
     if !headless {
-        return open(seat, look, Some(run)).await;
+        return open(seat, look, Some(run), signals).await;
     }
-    let outcome = run::follow(&seat, out, run, args.json).await;
+    let outcome = run::follow(&seat, out, run, args.json, &mut signals).await;
     seat.leave().await;
     outcome
 }
@@ -117,6 +118,7 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
         .map_err(|it| Trouble::failed(format!("could not make {}: {it}", root.display())))?;
     let workspace = Workspace::create(&root).map_err(|it| Trouble::not_recorded(it.to_string()))?;
     let channel = if look.no_screen.is_some() { Channel::Command } else { Channel::Console };
+    let mut signals = Signals::listen()?;
     let seat = wiring::own_or_attach(config, &workspace, channel).await?;
     let open_run = seat.desk.boards().borrow().board.open_runs().next_back().map(|it| it.summary.id);
     let run = match open_run {
@@ -134,11 +136,11 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
     };
     if let Some(why) = look.no_screen {
         say(&format!("{why}: telling what happens in {} line by line", root.display()));
-        let outcome = run::follow(&seat, out, run, false).await;
+        let outcome = run::follow(&seat, out, run, false, &mut signals).await;
         seat.leave().await;
         return outcome;
     }
-    open(seat, look, Some(run)).await
+    open(seat, look, Some(run), signals).await
 }
 
 fn demo_dir(config: &Config) -> Result<PathBuf, Trouble> {
@@ -159,20 +161,77 @@ fn needs_screen(look: &Look) -> Result<(), Trouble> {
     }
 }
 
-/// The screen, until it is left. A terminal that goes away ends the screen and not the runs.
-async fn open(seat: Seat, look: &Look, run: Option<RunId>) -> Outcome {
-    let left = match options(look, run).and_then(|it| Ok((it, place_at(&seat, look)?))) {
-        Ok((options, place)) => run_console(seat.desk.clone(), place, options).await,
+/// The screen at a desk that is still coming: its first frame stands before the log is read.
+async fn open_at(
+    config: &Config,
+    workspace: &Workspace,
+    look: &Look,
+    signals: Signals,
+    coming: impl Future<Output = Result<Seat, Trouble>>,
+) -> Outcome {
+    let people = config.people(workspace)?;
+    let actor = config.actor(&people, Channel::Console);
+    let place = place(workspace, actor, people.groups().into_keys().collect(), "", look)?;
+    let options = options(look, workspace, &place.environment, None)?;
+    show(options, place, look, signals, coming).await
+}
+
+/// The screen at a desk that is there.
+async fn open(seat: Seat, look: &Look, run: Option<RunId>, signals: Signals) -> Outcome {
+    match place_at(&seat, look).and_then(|it| Ok((options(look, &seat.workspace, &it.environment, run)?, it)))
+    {
+        Ok((options, place)) => show(options, place, look, signals, std::future::ready(Ok(seat))).await,
         Err(trouble) => {
             seat.leave().await;
-            return Err(trouble);
+            Err(trouble)
         }
+    }
+}
+
+/// The screen, until it is left. A terminal that goes away ends the screen and not the runs.
+async fn show(
+    options: ConsoleOptions,
+    place: console::Seat,
+    look: &Look,
+    mut signals: Signals,
+    coming: impl Future<Output = Result<Seat, Trouble>>,
+) -> Outcome {
+    let (arrives, desk) = oneshot::channel();
+    let mut told = None;
+    let taken = async {
+        let seat = coming.await?;
+        told = signals.already();
+        if told.is_some() {
+            return Ok(seat);
+        }
+        match place_at(&seat, look) {
+            // An error means that the screen has been left already.
+            Ok(place) => drop(arrives.send((seat.desk.clone(), place))),
+            Err(trouble) => {
+                seat.leave().await;
+                return Err(trouble);
+            }
+        }
+        Ok(seat)
     };
+    let (left, seat) = tokio::join!(run_console(desk, place, options), taken);
+    let seat = seat?;
     match left {
+        Ok(_) if told.is_some() => {
+            seat.leave().await;
+            Ok(ExitCode::SUCCESS)
+        }
         Ok(Leave::Left) => {
             let lines = run::farewell(&seat);
             hand_over(seat).await?;
             lines.iter().for_each(|it| say(it));
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Leave::Stopped) => {
+            let lines = run::farewell(&seat);
+            seat.leave().await;
+            lines.iter().for_each(|it| say(it));
+            say("the engine is stopped; nothing goes on until somebody starts it again");
             Ok(ExitCode::SUCCESS)
         }
         Ok(Leave::Signalled) => {
@@ -181,13 +240,14 @@ async fn open(seat: Seat, look: &Look, run: Option<RunId>) -> Outcome {
         }
         Ok(Leave::HungUp) => {
             if seat.engine.is_some() {
-                serve::until_told(&seat, Some(Span::seconds(30))).await?;
+                serve::until_told(&seat, Some(Span::seconds(30)), &mut signals).await?;
             }
             seat.leave().await;
             Ok(ExitCode::SUCCESS)
         }
         Err(why) => {
-            seat.leave().await;
+            // A screen that cannot be shown ends no run.
+            hand_over(seat).await?;
             Err(Trouble::failed(format!("could not show the console: {why}")))
         }
     }
@@ -227,7 +287,17 @@ fn calls(board: &Board) -> usize {
 }
 
 fn place_at(seat: &Seat, look: &Look) -> Result<console::Seat, Trouble> {
-    let named = look.environment.clone().map_or_else(|| environment(&seat.workspace), Ok)?;
+    place(&seat.workspace, seat.actor.clone(), seat.people.clone(), seat.place(), look)
+}
+
+fn place(
+    workspace: &Workspace,
+    actor: Actor,
+    people: Vec<String>,
+    place: &str,
+    look: &Look,
+) -> Result<console::Seat, Trouble> {
+    let named = look.environment.clone().map_or_else(|| environment(workspace), Ok)?;
     let environment = safe_text(&named);
     let lower = environment.to_lowercase();
     let danger = if lower.contains("prod") {
@@ -237,78 +307,81 @@ fn place_at(seat: &Seat, look: &Look) -> Result<console::Seat, Trouble> {
     } else {
         Danger::Development
     };
-    let place = seat.place().to_owned();
     let read_only = place == "recorded";
-    Ok(console::Seat { actor: seat.actor.clone(), environment, danger, read_only, place })
+    Ok(console::Seat { actor, environment, danger, read_only, place: place.to_owned(), people })
 }
 
 /// What the workspace calls itself: `environment = "PROD"` in its `config.toml`.
 fn environment(workspace: &Workspace) -> Result<String, Trouble> {
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default)]
-    struct File {
-        environment: String,
-    }
-    let path = workspace.config();
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    let file: File = toml::from_str(&text)
-        .map_err(|it| Trouble::usage(format!("could not read {}: {it}", path.display())))?;
-    Ok(if file.environment.is_empty() { "LOCAL".to_owned() } else { file.environment })
+    let named = Settings::of(workspace)?.environment;
+    Ok(if named.is_empty() { "LOCAL".to_owned() } else { named })
 }
 
-fn options(look: &Look, run: Option<RunId>) -> Result<ConsoleOptions, Trouble> {
-    let keys = match look.keymap.as_ref().map(|it| (it, fs::read_to_string(it))) {
-        Some((path, Ok(text))) => Keymap::with_user(&text).map_err(|problems| {
-            let problems: Vec<String> =
-                problems.iter().map(|it| format!("{}: {it}", path.display())).collect();
-            Trouble::usage(problems.join("\n"))
-        })?,
-        Some((_, Err(_))) | None => Keymap::default(),
-    };
-    let (theme, own_theme) = theme(&look.theme)?;
+fn options(
+    look: &Look,
+    workspace: &Workspace,
+    environment: &str,
+    run: Option<RunId>,
+) -> Result<ConsoleOptions, Trouble> {
+    let keymap = look.appearance.own.as_ref().map(|it| it.join("keymap.toml"));
+    let (keys, note) = keys(keymap.as_deref());
     let pictures = look.pictures.clone();
-    let export = move |name: &str, content: &str| {
-        let path = pictures.join(name);
-        fs::write(&path, content).map_err(|it| format!("could not save {}: {it}", path.display()))?;
-        Ok(path.display().to_string())
-    };
-    let glyphs = Glyphs { ascii: look.ascii };
-    let look_of_screen = LookOfScreen { theme, glyphs };
+    let crashes = workspace.root().join(".cuelight");
+    let (editor, private) = (look.editor.clone(), crashes.clone());
+    let chosen = look.appearance.choose(environment)?;
     Ok(ConsoleOptions {
-        look: look_of_screen,
-        own_theme,
-        depth: look.depth,
+        look: chosen.look,
+        by_ground: chosen.by_ground,
+        themes: Box::new(look.appearance.clone().reader_of_themes()),
+        depth: look.appearance.depth,
         keys,
         run,
-        export: Box::new(export),
+        note,
+        export: Box::new(move |name: &str, content: &str| save(&pictures.join(name), content)),
+        edit: Box::new(move |text: &str| edited(&editor, &private, text)),
+        crashes: Box::new(move |name: &str, content: &str| save(&crashes.join(name), content)),
+        silent: chosen.silent,
+        notify: chosen.notify,
     })
 }
 
-/// A theme by name, or from a file.
-fn theme(name: &str) -> Result<(String, Option<Theme>), Trouble> {
-    if Theme::built_in(name).is_some() {
-        return Ok((name.to_owned(), None));
-    }
-    let text = fs::read_to_string(name).map_err(|it| {
-        let known = Theme::names().collect::<Vec<_>>().join(", ");
-        Trouble::usage(format!("could not read the theme {name}: {it}; built in are {known}"))
-    })?;
-    let theme = Theme::parse(&text, None).map_err(|it| Trouble::usage(format!("{name}: {it}")))?;
-    Ok((theme.name().to_owned(), Some(theme)))
-}
-
-fn depth(config: &Config, term: &str, no_color: bool) -> Depth {
-    let truecolor = config.variable("COLORTERM").is_some_and(|it| it == "truecolor" || it == "24bit");
-    match () {
-        () if no_color => Depth::None,
-        () if truecolor => Depth::Truecolor,
-        () if term.contains("256") => Depth::Indexed256,
-        () => Depth::Ansi16,
+/// Opens a text in the operator's editor, as a file that nobody else can read, and returns what was saved.
+#[expect(clippy::disallowed_methods, reason = "the operator's own editor, not a step, is started here")]
+fn edited(editor: &str, private: &Path, text: &str) -> Result<String, String> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = private.join(format!("edit-{}.txt", std::process::id()));
+    let failed = |what: &str, why: std::io::Error| format!("could not {what} {}: {why}", path.display());
+    let mut options = fs::OpenOptions::new();
+    let made = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+    made.and_then(|mut it| it.write_all(text.as_bytes())).map_err(|it| failed("write", it))?;
+    let shell = format!("{editor} \"$1\"");
+    let ended = std::process::Command::new("sh").args(["-c", &shell, "sh"]).arg(&path).status();
+    let read = fs::read_to_string(&path).map_err(|it| failed("read", it));
+    // What was typed is in memory; a file that stays behind is written over the next time.
+    let _removed = fs::remove_file(&path);
+    match ended {
+        Ok(status) if status.success() => read,
+        Ok(status) => Err(format!("nothing was changed: {editor} ended with {status}")),
+        Err(why) => Err(format!("could not start {editor}: {why}; set EDITOR")),
     }
 }
 
-fn config_dir(config: &Config) -> Option<PathBuf> {
-    let own = config.variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
-    let home = || config.variable("HOME").map(|it| PathBuf::from(it).join(".config"));
-    own.or_else(home).map(|it| it.join("cuelight"))
+fn save(path: &Path, content: &str) -> Result<String, String> {
+    fs::write(path, content).map_err(|it| format!("could not save {}: {it}", path.display()))?;
+    Ok(path.display().to_string())
+}
+
+/// The key table with the user's own over it. One with mistakes is told with its lines, and the built-in keys go on.
+fn keys(own: Option<&Path>) -> (Keymap, Option<(String, String)>) {
+    let Some(path) = own else { return (Keymap::default(), None) };
+    let problems = match fs::read_to_string(path) {
+        Ok(text) => match Keymap::with_user(&text) {
+            Ok(keys) => return (keys, None),
+            Err(problems) => problems.iter().map(|it| format!("{}: {it}", path.display())).collect(),
+        },
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return (Keymap::default(), None),
+        Err(why) => vec![format!("could not read {}: {why}", path.display())],
+    };
+    let text = format!("The built-in keys are used until this is mended:\n\n{}", problems.join("\n"));
+    (Keymap::default(), Some(("your own keys have mistakes".to_owned(), text)))
 }

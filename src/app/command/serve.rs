@@ -22,6 +22,7 @@ pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
     if args.detach {
         return detach(config, &workspace, args.until_idle).await;
     }
+    let mut signals = Signals::listen()?;
     let seat = if args.background {
         // An error means that we lead a session already, which is all that is wanted.
         let _ = rustix::process::setsid();
@@ -44,7 +45,7 @@ pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
     }
     say(&format!("serving {root} (pid {}); Ctrl-C ends it", std::process::id()));
     let idle_after = args.until_idle.then_some(args.idle_after);
-    let stopped = until_told(&seat, idle_after).await;
+    let stopped = until_told(&seat, idle_after, &mut signals).await;
     seat.leave().await;
     stopped
 }
@@ -64,8 +65,7 @@ async fn detach(config: &Config, workspace: &Workspace, until_idle: bool) -> Out
 }
 
 /// Until a signal says so, nothing can be written any more, or nothing was open and nobody attached for so long.
-pub(super) async fn until_told(seat: &Seat, idle_after: Option<Span>) -> Outcome {
-    let mut signals = Signals::listen()?;
+pub(super) async fn until_told(seat: &Seat, idle_after: Option<Span>, signals: &mut Signals) -> Outcome {
     let mut boards = seat.desk.boards();
     loop {
         let seen = boards.borrow_and_update().clone();

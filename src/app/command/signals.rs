@@ -21,6 +21,8 @@ pub(super) struct Signals {
 }
 
 impl Signals {
+    /// From now on no signal ends the process by itself, and none is missed. To be called before an engine is taken: with
+    /// it come steps, and what they have begun is not to be cut off because nobody listened yet.
     pub(super) fn listen() -> Result<Self, Trouble> {
         let listen = |kind| {
             signal(kind)
@@ -32,6 +34,11 @@ impl Signals {
             quits: listen(SignalKind::quit())?,
             hangups: listen(SignalKind::hangup())?,
         })
+    }
+
+    /// What was told already, without waiting for more.
+    pub(super) fn already(&mut self) -> Option<Told> {
+        futures_util::FutureExt::now_or_never(self.next())
     }
 
     /// The next one that matters. When the terminal goes, nobody has asked the engine to end: it goes on without.

@@ -3,7 +3,10 @@
 //! Whole numbers only, ties by the order they came in, so one graph is one picture. Knows sizes and edges, not what
 //! a node is; frames inside frames are arranged before, and are large nodes here.
 
-use super::tracks::{Fan, LANES, Level, Run, route};
+use super::{
+    Place,
+    tracks::{Fan, LANES, Level, Run, route},
+};
 use std::collections::BTreeMap;
 
 /// What is placed: its size, and the row in it where wires end.
@@ -14,15 +17,15 @@ pub(super) struct Block {
     pub(super) pin: i32,
     /// Where it stood in its column before; equal numbers are in the order they came.
     pub(super) rank: u32,
-    /// Cells between its right side and where its wires begin.
+    /// Cells between its right side and where its wires begin. With some, it is as wide as its column.
     pub(super) lead: i32,
 }
 
 /// Where everything went.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arranged {
-    /// Left, top and height of each block; it may have grown to leave room for a lane beside it.
-    pub(super) places: Vec<(i32, i32, i32)>,
+    /// Where each block stands; it may have grown to leave room for a lane beside it.
+    pub(super) places: Vec<Place>,
     /// The row of each block's wires.
     pub(super) pins: Vec<i32>,
     /// The column of each block, and its place in it from the top.
@@ -379,10 +382,12 @@ impl Plan {
             .collect();
         let rows = Rows::new(routed.iter().flat_map(|(runs, _)| runs));
         let mut left = vec![0; self.order.len()];
+        let mut wide = vec![1; self.order.len()];
         let mut tracks_at = Vec::new();
         for column in 0..self.order.len() {
             let widths = self.order[column].iter().filter(|item| !self.items[**item].is_bend);
             let width = widths.map(|item| blocks[*item].width).max().unwrap_or(1);
+            wide[column] = width;
             if let Some((_, tracks)) = routed.get(column) {
                 let tracks = i32::try_from(*tracks).expect("tracks are few");
                 let step = if tracks <= 3 { 2 } else { 1 };
@@ -402,9 +407,10 @@ impl Plan {
             let (top, bottom) = (self.row[item] - block.pin, self.row[item] - block.pin + block.height - 1);
             let (y, end) = (rows.y(top * LANES), rows.y(bottom * LANES));
             let x = left[self.column[item]];
-            arranged.places.push((x, y, end - y + 1));
+            let width = if block.lead > 0 { wide[self.column[item]] } else { block.width };
+            arranged.places.push(Place { x, y, width, height: end - y + 1 });
             arranged.pins.push(rows.y(self.level(item)));
-            arranged.width = arranged.width.max(x + block.width);
+            arranged.width = arranged.width.max(x + width);
             arranged.height = arranged.height.max(end + 1);
         }
         for row in &self.row {
@@ -416,8 +422,12 @@ impl Plan {
             }
         }
         let wires = Wires { plan: self, routed: &routed, rows: &rows, tracks_at: &tracks_at, left: &left };
-        arranged.ways =
-            edges.iter().map(|(from, to)| wires.way(blocks, *from as usize, *to as usize)).collect();
+        let from_to = |(from, to): &(u32, u32)| {
+            let place = arranged.places[*from as usize];
+            let start = place.x + place.width + blocks[*from as usize].lead;
+            wires.way(start, *from as usize, *to as usize)
+        };
+        arranged.ways = edges.iter().map(from_to).collect();
         arranged
     }
 }
@@ -460,12 +470,11 @@ struct Wires<'a> {
 
 impl Wires<'_> {
     /// The corners of one edge's way, through all columns between its ends.
-    fn way(&self, blocks: &[Block], from: usize, to: usize) -> Vec<(i32, i32)> {
+    fn way(&self, start: i32, from: usize, to: usize) -> Vec<(i32, i32)> {
         let plan = self.plan;
         let (first, sections) = &plan.nets[plan.net_of[from]];
         let mut way = Vec::new();
         let mut at = from;
-        let start = self.left[plan.column[from]] + blocks[from].width + blocks[from].lead;
         way.push((start, self.rows.y(plan.level(from))));
         for (gap, section) in (*first..plan.column[to]).zip(sections) {
             let next = if gap + 1 == plan.column[to] {

@@ -2,21 +2,25 @@
 //!
 //! In this order: closed groups become one box; copies of one template become `load ×200`; chains become
 //! `check ⋯3`; what is done, or not begun, and far from what goes on becomes `41 done`. What runs, waits, failed or
-//! is in doubt stays out, and so do its neighbours, except that a neighbour may be one of many copies. If more than
-//! [`APART_MAX`] copies of one template are hot, only those that want an eye stay out; the rest is counted.
+//! is in doubt stays out, and so do its neighbours, except that a neighbour may be one of many copies. A gate stays out
+//! whatever its state: it is where somebody said yes, or will. If more than [`APART_MAX`] copies of one template are
+//! hot, only those that want an eye stay out; the rest is counted.
 
-use super::{DagGraph, DagView, FoldKey, FoldKind, Folding, Shown, ShownNode, Zoom};
-use crate::{base::safe_text, console::Mark};
+use super::{
+    DagGraph, DagView, FoldKey, FoldKind, Folding, Shown, Zoom,
+    groups::{Tree, open_groups},
+    links::{Links, depths, number, topological},
+    told::{BOXES_MAX, asks, shape, shown_node},
+};
+use crate::console::Mark;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Graphs of at most so many nodes are not folded by themselves.
-const SMALL: usize = 16;
+pub(super) const SMALL: usize = 16;
 /// At most so many copies of one template stay out because they are hot.
 const APART_MAX: usize = 6;
 /// So many equal ones make a fold.
 const FOLD_MIN: usize = 3;
-/// Frames stand in frames at most so deep.
-const FRAME_DEPTH_MAX: u32 = 6;
 /// What is far from the front is folded when more than so many nodes are shown,
 const FAR_SHOWN: usize = 40;
 /// and it is so many edges away.
@@ -37,89 +41,6 @@ pub fn fold(graph: &DagGraph, view: &DagView) -> Shown {
     cells.into_shown(graph, view, &tree)
 }
 
-/// Who stands in which group. A group that stands in itself stands nowhere.
-struct Tree {
-    parent: Vec<Option<u32>>,
-    level: Vec<u32>,
-    is_group: Vec<bool>,
-    depth: Vec<u32>,
-}
-
-impl Tree {
-    fn new(graph: &DagGraph) -> Self {
-        let count = graph.nodes.len();
-        let mut parent: Vec<_> =
-            graph.nodes.iter().map(|node| node.group.filter(|it| (*it as usize) < count)).collect();
-        let mut level = vec![u32::MAX; count];
-        for node in 0..count {
-            let mut path = Vec::new();
-            let mut at = node;
-            while level[at] == u32::MAX {
-                // `u32::MAX - 1` marks the path that is being walked.
-                level[at] = u32::MAX - 1;
-                path.push(at);
-                match parent[at] {
-                    Some(up) if level[up as usize] != u32::MAX - 1 => at = up as usize,
-                    _ => break,
-                }
-            }
-            let top = path.last().copied();
-            if let Some(top) =
-                top.filter(|top| parent[*top].is_some_and(|up| level[up as usize] == u32::MAX - 1))
-            {
-                parent[top] = None;
-            }
-            for at in path.into_iter().rev() {
-                level[at] = parent[at].map_or(0, |up| level[up as usize] + 1);
-            }
-        }
-        let mut is_group = vec![false; count];
-        for up in parent.iter().flatten() {
-            is_group[*up as usize] = true;
-        }
-        let mut tree = Self { parent, level, is_group, depth: Vec::new() };
-        tree.depth = tree.depths(graph);
-        tree
-    }
-
-    /// The most edges that lead to a node. What needs a group needs all in it: a group has an entry and an exit.
-    fn depths(&self, graph: &DagGraph) -> Vec<u32> {
-        let count = graph.nodes.len();
-        let exit = |node: usize| if self.is_group[node] { count + node } else { node };
-        let mut edges = Vec::new();
-        for &(from, to) in &graph.edges {
-            if (from as usize) < count && (to as usize) < count && from != to {
-                edges.push((exit(from as usize), to as usize, 1));
-            }
-        }
-        for (node, up) in self.parent.iter().enumerate() {
-            if let Some(up) = up {
-                edges.push((*up as usize, node, 0));
-                edges.push((exit(node), count + *up as usize, 0));
-            }
-        }
-        let mut waiting = vec![0_u32; 2 * count];
-        let mut outs = vec![Vec::new(); 2 * count];
-        for (from, to, weight) in edges {
-            waiting[to] += 1;
-            outs[from].push((to, weight));
-        }
-        let mut depth = vec![0; 2 * count];
-        let mut ready: VecDeque<_> = (0..2 * count).filter(|node| waiting[*node] == 0).collect();
-        while let Some(node) = ready.pop_front() {
-            for &(to, weight) in &outs[node] {
-                depth[to] = depth[to].max(depth[node] + weight);
-                waiting[to] -= 1;
-                if waiting[to] == 0 {
-                    ready.push_back(to);
-                }
-            }
-        }
-        depth.truncate(count);
-        depth
-    }
-}
-
 /// The nodes of the picture while it is made; a fold takes several and leaves one.
 struct Cells {
     cells: Vec<Cell>,
@@ -128,17 +49,17 @@ struct Cells {
 }
 
 #[derive(Clone)]
-struct Cell {
-    key: FoldKey,
+pub(super) struct Cell {
+    pub(super) key: FoldKey,
     /// The nodes of the graph in it, ascending.
-    nodes: Vec<u32>,
-    count: u32,
+    pub(super) nodes: Vec<u32>,
+    pub(super) count: u32,
     /// The node of the frame it stands in.
-    frame: Option<u32>,
-    is_open: bool,
-    within: Option<FoldKey>,
-    first: u32,
-    hot: bool,
+    pub(super) frame: Option<u32>,
+    pub(super) is_open: bool,
+    pub(super) within: Option<FoldKey>,
+    pub(super) first: u32,
+    pub(super) hot: bool,
 }
 
 impl Cells {
@@ -212,7 +133,10 @@ impl Cells {
     /// Drops the edges that close a circle: when nothing is ready, the first that is left goes first.
     fn break_circles(&mut self) {
         let links = Links::new(self.cells.len(), &self.edges);
-        let mut waiting: Vec<usize> = links.ins.iter().map(Vec::len).collect();
+        if topological(&links).len() == self.cells.len() {
+            return;
+        }
+        let mut waiting = links.ins.counts();
         let mut ready: BTreeSet<u32> =
             (0..number(self.cells.len())).filter(|cell| waiting[*cell as usize] == 0).collect();
         let mut position = vec![usize::MAX; self.cells.len()];
@@ -234,6 +158,9 @@ impl Cells {
 
     /// Replaces cells: `into[cell]` is the new number of each, several may share one.
     fn merge(&mut self, sets: &[(Vec<u32>, Cell)]) {
+        if sets.is_empty() {
+            return;
+        }
         let mut gone: Vec<Option<usize>> = vec![None; self.cells.len()];
         for (index, (set, _)) in sets.iter().enumerate() {
             for cell in set {
@@ -287,35 +214,16 @@ impl Cells {
                 }
             }
         }
-        let nodes = self.cells.into_iter().map(|cell| shown_node(&cell, graph, tree, &frames)).collect();
-        let mut shown = Shown { nodes, edges: self.edges, spot_of, shape: 0 };
-        shown.shape = shape(&shown, view.zoom);
+        let boxes = self.cells.iter().filter(|cell| asks(cell, graph)).count() <= BOXES_MAX;
+        let nodes = self
+            .cells
+            .into_iter()
+            .map(|cell| shown_node(&cell, graph, view, tree, (&frames, boxes)))
+            .collect();
+        let mut shown = Shown { nodes, edges: self.edges, wide: view.wide, spot_of, shape: 0 };
+        shown.shape = shape(&shown, view);
         shown
     }
-}
-
-/// Which groups are open: those that were opened, and those that hold what must be seen.
-fn open_groups(graph: &DagGraph, view: &DagView, tree: &Tree) -> Vec<bool> {
-    let mut open: Vec<bool> = (0..number(graph.nodes.len()))
-        .map(|node| {
-            let small = view.folding == Folding::Auto && graph.nodes.len() <= SMALL;
-            let default = small || view.folding == Folding::Nothing || view.zoom == Zoom::Dots;
-            view.folds.get(&FoldKey { kind: FoldKind::Group, node }).copied().unwrap_or(default)
-        })
-        .collect();
-    for (index, node) in graph.nodes.iter().enumerate() {
-        if node.hot || view.selected == Some(number(index)) {
-            let mut at = tree.parent[index];
-            while let Some(up) = at {
-                open[up as usize] = true;
-                at = tree.parent[up as usize];
-            }
-        }
-    }
-    for (index, open) in open.iter_mut().enumerate() {
-        *open &= tree.is_group[index] && (tree.level[index] < FRAME_DEPTH_MAX || view.zoom == Zoom::Dots);
-    }
-    open
 }
 
 /// An edge between cells of different frames becomes one between what stands side by side.
@@ -344,23 +252,6 @@ fn lift(
     }
 }
 
-/// Edges by their ends.
-struct Links {
-    ins: Vec<Vec<u32>>,
-    outs: Vec<Vec<u32>>,
-}
-
-impl Links {
-    fn new(count: usize, edges: &[(u32, u32)]) -> Self {
-        let mut links = Self { ins: vec![Vec::new(); count], outs: vec![Vec::new(); count] };
-        for &(from, to) in edges {
-            links.outs[from as usize].push(to);
-            links.ins[to as usize].push(from);
-        }
-        links
-    }
-}
-
 /// The three folds that follow the groups.
 struct Folder<'a> {
     graph: &'a DagGraph,
@@ -380,6 +271,9 @@ impl Folder<'_> {
 
     /// Copies of one template whose neighbours are copies of one another too.
     fn copies(&self, cells: &mut Cells) {
+        if self.graph.nodes.iter().all(|it| it.copy_of.is_none()) {
+            return;
+        }
         let links = Links::new(cells.cells.len(), &cells.edges);
         let class = self.classes(cells, &links);
         let mut classes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -457,6 +351,10 @@ impl Folder<'_> {
     /// The copies that stay out: the hot ones, or of too many those that want an eye; and the selected one, unless
     /// it is the first, which stands for all.
     fn apart(&self, cells: &Cells, members: &[u32]) -> BTreeSet<u32> {
+        if members.len() <= APART_MAX && members.iter().any(|cell| self.is_gate(&cells.cells[*cell as usize]))
+        {
+            return members.iter().copied().collect();
+        }
         let mut hot: Vec<u32> =
             members.iter().copied().filter(|cell| cells.cells[*cell as usize].hot).collect();
         if hot.len() > APART_MAX {
@@ -477,6 +375,11 @@ impl Folder<'_> {
         self.view.selected.is_some_and(|selected| cell.nodes.binary_search(&selected).is_ok())
     }
 
+    /// Whether a cell is a gate, or copies of one.
+    fn is_gate(&self, cell: &Cell) -> bool {
+        self.graph.nodes[cell.first as usize].gate
+    }
+
     /// Steps in a row, each with one way in and one way out.
     fn chains(&self, cells: &mut Cells) {
         let links = Links::new(cells.cells.len(), &cells.edges);
@@ -484,7 +387,8 @@ impl Folder<'_> {
             .map(|cell| {
                 let mut beside = links.ins[cell].iter().chain(&links.outs[cell]);
                 let hot = |cell: usize| cells.cells[cell].hot;
-                cells.cells[cell].is_open || hot(cell) || beside.any(|cell| hot(*cell as usize))
+                let stays = cells.cells[cell].is_open || self.is_gate(&cells.cells[cell]);
+                stays || hot(cell) || beside.any(|cell| hot(*cell as usize))
             })
             .collect();
         let alike = |a: &Cell, b: &Cell| {
@@ -550,13 +454,45 @@ impl Folder<'_> {
                 }
             }
         }
-        let order = topological(&links);
+        let sets = self.far_sets(cells, &links, &distance, None);
+        let selected = self.view.selected.filter(|selected| {
+            // What is selected stays out, unless it is the first, which stands for all.
+            let holder = |(_, set): &(FoldKind, Vec<u32>)| {
+                set.iter().position(|cell| cells.cells[*cell as usize].nodes.binary_search(selected).is_ok())
+            };
+            sets.iter().filter_map(holder).any(|place| place > 0)
+        });
+        let sets = if selected.is_some() { self.far_sets(cells, &links, &distance, selected) } else { sets };
+        let mut merges = Vec::new();
+        for (kind, set) in sets {
+            let Some(first) = set.first() else { continue };
+            let key = FoldKey { kind, node: cells.cells[*first as usize].first };
+            if set.len() >= FOLD_MIN && self.wants(key) {
+                let mut cell = merged(cells, &set, key);
+                cell.count = set.iter().map(|cell| steps_in(&cells.cells[*cell as usize])).sum();
+                merges.push((set, cell));
+            }
+        }
+        cells.merge(&merges);
+    }
+
+    /// What is settled with all before it, and what has not begun with all after it, without the cell that holds
+    /// `selected`.
+    fn far_sets(
+        &self,
+        cells: &Cells,
+        links: &Links,
+        distance: &[u32],
+        selected: Option<u32>,
+    ) -> [(FoldKind, Vec<u32>); 2] {
+        let order = topological(links);
         let may = |cell: usize, wanted: fn(Mark) -> bool| {
             let it = &cells.cells[cell];
-            top(it)
+            it.frame.is_none()
                 && !it.is_open
+                && !self.is_gate(it)
                 && distance[cell] >= FAR
-                && !self.holds_selected(it)
+                && selected.is_none_or(|selected| it.nodes.binary_search(&selected).is_err())
                 && it.nodes.iter().all(|node| wanted(self.graph.nodes[*node as usize].mark))
         };
         let (mut settled, mut later) = (vec![false; cells.cells.len()], vec![false; cells.cells.len()]);
@@ -568,18 +504,8 @@ impl Folder<'_> {
             later[cell] =
                 may(cell, |mark| mark == Mark::Todo) && links.outs[cell].iter().all(|to| later[*to as usize]);
         }
-        let mut sets = Vec::new();
-        for (kind, set) in [(FoldKind::Settled, settled), (FoldKind::Later, later)] {
-            let set: Vec<u32> = (0..cells.cells.len()).filter(|cell| set[*cell]).map(number).collect();
-            let Some(first) = set.first() else { continue };
-            let key = FoldKey { kind, node: cells.cells[*first as usize].first };
-            if set.len() >= FOLD_MIN && self.wants(key) {
-                let mut cell = merged(cells, &set, key);
-                cell.count = set.iter().map(|cell| steps_in(&cells.cells[*cell as usize])).sum();
-                sets.push((set, cell));
-            }
-        }
-        cells.merge(&sets);
+        let set = |chosen: &[bool]| (0..chosen.len()).filter(|cell| chosen[*cell]).map(number).collect();
+        [(FoldKind::Settled, set(&settled)), (FoldKind::Later, set(&later))]
     }
 }
 
@@ -606,102 +532,4 @@ fn merged(cells: &Cells, set: &[u32], key: FoldKey) -> Cell {
         first: first.first,
         hot: members().any(|cell| cell.hot),
     }
-}
-
-fn depths(links: &Links) -> Vec<u32> {
-    let mut depth = vec![0; links.ins.len()];
-    for cell in topological(links) {
-        for to in &links.outs[cell] {
-            depth[*to as usize] = depth[*to as usize].max(depth[cell] + 1);
-        }
-    }
-    depth
-}
-
-fn topological(links: &Links) -> Vec<usize> {
-    let mut waiting: Vec<usize> = links.ins.iter().map(Vec::len).collect();
-    let mut order: Vec<usize> = (0..waiting.len()).filter(|cell| waiting[*cell] == 0).collect();
-    let mut at = 0;
-    while at < order.len() {
-        for to in &links.outs[order[at]] {
-            waiting[*to as usize] -= 1;
-            if waiting[*to as usize] == 0 {
-                order.push(*to as usize);
-            }
-        }
-        at += 1;
-    }
-    order
-}
-
-fn shown_node(cell: &Cell, graph: &DagGraph, tree: &Tree, frames: &BTreeMap<u32, u32>) -> ShownNode {
-    let nodes = || cell.nodes.iter().map(|node| &graph.nodes[*node as usize]);
-    let first = &graph.nodes[cell.first as usize];
-    let mut counts: BTreeMap<Mark, u32> = BTreeMap::new();
-    for node in &cell.nodes {
-        if !tree.is_group[*node as usize] {
-            *counts.entry(graph.nodes[*node as usize].mark).or_default() += 1;
-        }
-    }
-    let is_fold = cell.key.kind != FoldKind::Step && !cell.is_open;
-    let worst = nodes().map(|node| node.mark).max_by_key(|mark| mark.urgency()).filter(|_| is_fold);
-    let is_copies = cell.key.kind == FoldKind::Copies;
-    let label = safe_text(&if is_copies { common_label(cell, graph) } else { first.label.clone() });
-    ShownNode {
-        key: cell.key,
-        label,
-        count: cell.count,
-        parent: cell.frame.and_then(|frame| frames.get(&frame).copied()),
-        is_open: cell.is_open,
-        within: cell.within,
-        first: cell.first,
-        mark: worst.unwrap_or(first.mark),
-        counts: counts.into_iter().collect(),
-        note: if is_fold { String::new() } else { safe_text(&first.note) },
-        hot: cell.hot,
-        critical: nodes().any(|node| node.critical),
-        depth: tree.depth[cell.first as usize],
-    }
-}
-
-/// What the names of copies have in common: `load[3]` and `load[4]` are `load`.
-fn common_label(cell: &Cell, graph: &DagGraph) -> String {
-    let first = graph.nodes[cell.first as usize].label.as_str();
-    let mut end = first.len();
-    for node in &cell.nodes {
-        let node = &graph.nodes[*node as usize];
-        if node.copy_of == graph.nodes[cell.first as usize].copy_of {
-            let common = first.char_indices().zip(node.label.chars()).take_while(|((_, a), b)| a == b);
-            end = end.min(common.last().map_or(0, |((at, c), _)| at + c.len_utf8()));
-        }
-    }
-    let common = first[..end].trim_end_matches(|c: char| c.is_ascii_digit() || " [(-_.#/:".contains(c));
-    if common.is_empty() { first.to_owned() } else { common.to_owned() }
-}
-
-/// FNV-1a over all that places depend on: what is shown, its width, and its edges.
-fn shape(shown: &Shown, zoom: Zoom) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut add = |value: u64| {
-        for byte in value.to_le_bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    add(u64::from(zoom.name().0));
-    for node in &shown.nodes {
-        add(node.key.kind as u64);
-        add(u64::from(node.key.node));
-        add(u64::from(node.count) << 2 | u64::from(node.hot) << 1 | u64::from(node.is_open));
-        add(node.parent.map_or(u64::MAX, u64::from));
-        add(node.label.bytes().fold(0, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte))));
-    }
-    for (from, to) in &shown.edges {
-        add(u64::from(*from) << 32 | u64::from(*to));
-    }
-    hash
-}
-
-/// A graph has fewer than 2³² nodes: its edges could not name more.
-fn number(index: usize) -> u32 {
-    u32::try_from(index).expect("nodes are numbered with 32 bits")
 }

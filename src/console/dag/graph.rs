@@ -25,8 +25,12 @@ pub struct DagNode {
     pub copy_of: Option<u32>,
     /// Runs, waits, failed or is in doubt: never folded away.
     pub hot: bool,
+    /// A gate: what stands there is never folded into a chain, whatever its state.
+    pub gate: bool,
     /// Progress or why, in a few cells: `4m 1/2`.
     pub note: String,
+    /// Of a gate that waits: its risk, who has agreed, the question.
+    pub asks: Vec<String>,
     /// Whether the longest way through the run leads through it.
     pub critical: bool,
 }
@@ -40,7 +44,9 @@ impl DagNode {
             group: None,
             copy_of: None,
             hot: false,
+            gate: false,
             note: String::new(),
+            asks: Vec::new(),
             critical: false,
         }
     }
@@ -73,6 +79,13 @@ pub fn neighbourhood(graph: &DagGraph, selected: u32, hops: u32, max: usize) -> 
         if (from as usize) < count && (to as usize) < count {
             beside[from as usize].push(to);
             beside[to as usize].push(from);
+        }
+    }
+    // A frame is one step away from what stands in it.
+    for (node, frame) in (0_u32..).zip(&graph.nodes).filter_map(|(node, it)| Some((node, it.group?))) {
+        if (frame as usize) < count && frame != node {
+            beside[node as usize].push(frame);
+            beside[frame as usize].push(node);
         }
     }
     let mut found = BTreeSet::from([selected]);

@@ -1,7 +1,7 @@
 //! Where every node and wire stands, and the ways from one node to the next. Places only; nothing is drawn here.
 
 use super::{
-    FoldKey, Shown, Zoom,
+    FoldKey, FoldKind, Shown, Zoom,
     arrange::{Arranged, Block, arrange},
     outline::{OutlineRow, dots, outline},
 };
@@ -89,9 +89,13 @@ pub(super) struct Wire {
 
 /// Labels are cut to columns of this width.
 const COLUMN_MAX: i32 = 24;
-/// Room for a note beside the name of a hot node.
-const NOTE: i32 = 9;
+/// Room for a note beside a name, where there is much.
+const NOTE: i32 = 7;
 const CARD_MIN: i32 = 14;
+/// A gate that waits is a box so wide at most: on a small screen, on a large one.
+const GATE_MAX: (i32, i32) = (32, 44);
+/// Signs in a row of a box of copies.
+pub(super) const HEAT_ROW: usize = 25;
 
 /// Places what is shown; nodes keep the order they had, where that is no worse.
 pub fn layout(shown: &Shown, previous: Option<&Order>, zoom: Zoom) -> Layout {
@@ -134,6 +138,11 @@ impl Layout {
     pub fn hit(&self, x: i32, y: i32) -> Option<u32> {
         let hits = (0_u32..).zip(&self.places).filter(|(_, place)| place.contains(x, y));
         hits.min_by_key(|(_, place)| i64::from(place.width) * i64::from(place.height)).map(|(spot, _)| spot)
+    }
+
+    /// Whether it is a tree of lines.
+    pub fn is_tree(&self) -> bool {
+        self.zoom == Zoom::Outline
     }
 
     /// Whether these places are right for what is shown now.
@@ -289,21 +298,33 @@ impl<'a> Composer<'a> {
             let height = inner.height.max(1) + 2;
             return Block { width, height, pin: height / 2, rank, lead: 0 };
         }
+        if !node.asks.is_empty() {
+            // The note of an open gate is an age and votes.
+            let lines = i32::try_from(node.asks.len()).unwrap_or(1);
+            let width = if lines > 1 { GATE_MAX.1 } else { (title + 17).min(GATE_MAX.0) };
+            return Block { width, height: 2 + lines, pin: 1 + lines / 2, rank, lead: 0 };
+        }
+        if !node.heat.is_empty() {
+            let row = i32::try_from(HEAT_ROW).unwrap_or(i32::MAX);
+            let rows = i32::try_from(node.heat.len().div_ceil(HEAT_ROW)).unwrap_or(i32::MAX);
+            return Block { width: row + 6, height: rows + 4, pin: 2 + rows / 2, rank, lead: 0 };
+        }
         if self.zoom == Zoom::Cards {
             let width = (title + 8).clamp(CARD_MIN, COLUMN_MAX);
             return Block { width, height: 3, pin: 1, rank, lead: 0 };
         }
-        let spare = if node.hot { NOTE } else { 0 };
-        Block { width: (title + 2 + spare).min(COLUMN_MAX), height: 1, pin: 0, rank, lead: 1 }
+        // A copy that stands apart does so because it has something to say.
+        let is_copy = node.within.is_some_and(|it| it.kind == FoldKind::Copies);
+        let spare = if self.shown.wide || is_copy { NOTE } else { 0 };
+        Block { width: (title + 2).min(COLUMN_MAX) + spare, height: 1, pin: 0, rank, lead: 1 }
     }
 
     fn put_inside(&self, frame: usize, edges: &[((u32, u32), usize)], layout: &mut Layout) {
         let origin = layout.places.get(frame).map_or((0, 0), |place| (place.x + 2, place.y + 1));
         let arranged = &self.arranged[frame];
         for (local, spot) in self.inside[frame].iter().enumerate() {
-            let (x, y, height) = arranged.places[local];
-            let width = self.block(*spot).width;
-            layout.places[*spot as usize] = Place { x: origin.0 + x, y: origin.1 + y, width, height };
+            let place = arranged.places[local];
+            layout.places[*spot as usize] = Place { x: origin.0 + place.x, y: origin.1 + place.y, ..place };
             layout.pins[*spot as usize] = origin.1 + arranged.pins[local];
             layout.order.insert(self.shown.nodes[*spot as usize].key, arranged.columns[local].1);
         }

@@ -5,18 +5,24 @@
 //! state change only paints again.
 
 mod arrange;
+mod fate;
 mod fold;
 mod graph;
+mod groups;
 mod layout;
+mod links;
 mod map;
 mod outline;
 mod paint;
 mod shown;
+mod told;
 mod tracks;
 
+pub use fate::{Fate, Fates};
 pub use fold::fold;
 pub use graph::{DagGraph, DagNode, Neighbourhood, neighbourhood};
 pub use layout::{Direction, Layout, Order, Place, layout};
 pub use map::paint_map;
-pub use paint::paint;
+pub(super) use map::paint_strip;
+pub use paint::{Notes, paint, paint_with};
 pub use shown::{DagView, FoldKey, FoldKind, Folding, Shown, ShownNode, Zoom};

@@ -1,13 +1,16 @@
 //! Painting: wires as masks of four arms a cell, then nodes, all cut to the window. Reads only.
 
-use super::{DagView, FoldKind, Layout, Place, Shown, ShownNode, Zoom, layout::Wire};
+use super::{
+    DagView, Fate, Fates, FoldKind, Layout, Place, Shown, ShownNode, Zoom,
+    layout::{HEAT_ROW, Wire},
+};
 use crate::console::{Glyphs, Mark, Role, Theme, gauge, text::put_at};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
     style::{Modifier, Style},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use unicode_width::UnicodeWidthStr;
 
 /// The arms of a cell.
@@ -27,6 +30,17 @@ const HEAVY_ARMS: [char; 16] =
     [' ', '╹', '╺', '┗', '╻', '┃', '┏', '┣', '╸', '┛', '━', '┻', '┓', '┫', '┳', '╋'];
 const ASCII_ARMS: [char; 16] =
     [' ', '|', '-', '+', '|', '|', '+', '+', '-', '+', '-', '+', '+', '+', '+', '+'];
+const ASCII_HEAVY: [char; 16] =
+    [' ', '#', '=', '#', '#', '#', '#', '#', '=', '#', '=', '#', '#', '#', '#', '#'];
+
+/// What is painted over the steps themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Notes<'a> {
+    /// What an answer would make of them.
+    pub fates: Option<&'a Fates>,
+    /// Those that a search found, ascending.
+    pub found: &'a [u32],
+}
 
 /// Draws the part of the picture that begins at `offset` into `area`.
 #[expect(clippy::too_many_arguments, reason = "a picture has places, content, view, looks and a window")]
@@ -40,9 +54,40 @@ pub fn paint(
     area: Rect,
     buf: &mut Buffer,
 ) {
+    paint_with(layout, shown, view, Notes::default(), (theme, glyphs), offset, area, buf);
+}
+
+/// The same, with what stands over the steps.
+#[expect(clippy::too_many_arguments, reason = "a picture has places, content, view, looks and a window")]
+pub fn paint_with(
+    layout: &Layout,
+    shown: &Shown,
+    view: &DagView,
+    notes: Notes<'_>,
+    (theme, glyphs): (&Theme, Glyphs),
+    offset: (i32, i32),
+    area: Rect,
+    buf: &mut Buffer,
+) {
     let area = area.intersection(buf.area);
     let selected = view.selected.and_then(|node| shown.spot_of(node));
-    let mut painter = Painter { layout, shown, theme, glyphs, offset, area, buf, selected };
+    let found = notes.found.iter().filter_map(|node| shown.spot_of(*node)).collect();
+    let fates = notes.fates.map(|fates| fates.answers().map(|(_, fates)| by_spot(fates, shown)).collect());
+    let answers = notes.fates.map(|it| it.answers().map(|(name, _)| name.clone()).collect());
+    let mut painter = Painter {
+        layout,
+        shown,
+        theme,
+        glyphs,
+        offset,
+        area,
+        buf,
+        selected,
+        found,
+        fates: fates.unwrap_or_default(),
+        answers: answers.unwrap_or_default(),
+        leads: BTreeSet::new(),
+    };
     match layout.zoom {
         Zoom::Outline => painter.outline(),
         Zoom::Dots => painter.dots(),
@@ -54,6 +99,28 @@ pub fn paint(
     }
 }
 
+/// Of all steps that a node of the picture shows the gravest fate, and how many have one.
+fn by_spot(fates: &BTreeMap<u32, Fate>, shown: &Shown) -> BTreeMap<u32, (Fate, u32)> {
+    let mut spots = BTreeMap::new();
+    for (node, fate) in fates {
+        if let Some(spot) = shown.spot_of(*node) {
+            let entry = spots.entry(spot).or_insert((*fate, 0));
+            *entry = (entry.0.max(*fate), entry.1 + 1);
+        }
+    }
+    spots
+}
+
+/// What a box is drawn with.
+#[derive(Clone, Copy)]
+enum Lines {
+    Round,
+    /// Strong corners: the box under the cursor.
+    Strong,
+    /// Heavy all around: somebody is waited for.
+    Heavy,
+}
+
 struct Painter<'a> {
     layout: &'a Layout,
     shown: &'a Shown,
@@ -63,6 +130,12 @@ struct Painter<'a> {
     area: Rect,
     buf: &'a mut Buffer,
     selected: Option<u32>,
+    found: BTreeSet<u32>,
+    /// For each answer what it makes of which node, and of how many steps in it.
+    fates: Vec<BTreeMap<u32, (Fate, u32)>>,
+    answers: Vec<String>,
+    /// Nodes from which the critical path goes on.
+    leads: BTreeSet<u32>,
 }
 
 impl Painter<'_> {
@@ -89,7 +162,7 @@ impl Painter<'_> {
             let node = &self.shown.nodes[spot as usize];
             if node.is_open {
                 let role = if self.selected == Some(spot) { Role::BorderFocus } else { Role::Border };
-                self.boxed(place, self.theme.role(role), self.glyphs.pick(["╭", "╮", "╯", "╰"], ["+"; 4]));
+                self.boxed(place, self.theme.role(role), Lines::Round);
                 self.headline(node, place, spot);
                 let (done, all) = node.progress();
                 if all > 0 {
@@ -111,17 +184,50 @@ impl Painter<'_> {
         let room = usize::try_from(place.width - 8).unwrap_or(0);
         let style = self.name_style(node, spot);
         let title = self.glyphs.fit(&node.title(self.glyphs), room);
-        let sign = node.mark.sign(self.glyphs);
-        let sign_style = self.under_cursor(node.mark.style(self.theme), spot);
         self.put(place.x + 2, place.y, " ", style);
-        self.put(place.x + 3, place.y, sign, sign_style);
         self.put(place.x + 4, place.y, &format!(" {title} "), style);
+        self.sign(node, (place.x + 3, place.y), spot);
     }
 
-    fn boxed(&mut self, place: Place, style: Style, corners: [&str; 4]) {
+    /// The sign of a node; while an answer is looked at, what that would make of it instead, with a cell for each of two
+    /// answers.
+    fn sign(&mut self, node: &ShownNode, (x, y): (i32, i32), spot: u32) {
+        let fates: Vec<Option<Fate>> = self.fates.iter().map(|it| it.get(&spot).map(|it| it.0)).collect();
+        if fates.iter().all(Option::is_none) {
+            let style = self.under_cursor(node.mark.style(self.theme), spot);
+            return self.put(x, y, node.mark.sign(self.glyphs), style);
+        }
+        for (x, fate) in (x..).zip(fates) {
+            let (sign, style) = match fate {
+                Some(fate) => (fate.mark().sign(self.glyphs), self.theme.role(fate.mark().role())),
+                None => (self.glyphs.pick("·", "."), self.theme.role(Role::Muted)),
+            };
+            self.put(x, y, sign, style.add_modifier(Modifier::REVERSED));
+        }
+    }
+
+    /// What stands beside a name: what an answer would make of it, else its progress or why.
+    fn beside(&self, node: &ShownNode, spot: u32) -> String {
+        let one = |(name, fates): (&String, &BTreeMap<u32, (Fate, u32)>)| {
+            let (fate, count) = fates.get(&spot)?;
+            let count = if *count > 1 { format!(" {count}") } else { String::new() };
+            let name = if self.fates.len() > 1 { format!("{name} ") } else { String::new() };
+            Some(format!("{name}{}{count}", fate.word()))
+        };
+        let words: Vec<String> = self.answers.iter().zip(&self.fates).filter_map(one).collect();
+        if words.is_empty() { note_of(node) } else { words.join(self.glyphs.pick(" · ", ", ")) }
+    }
+
+    fn boxed(&mut self, place: Place, style: Style, lines: Lines) {
         let (right, bottom) = (place.x + place.width - 1, place.y + place.height - 1);
         let window = self.window();
-        let (across, down) = self.glyphs.pick(("─", "│"), ("-", "|"));
+        let (corners, across, down) = match (self.glyphs.ascii, lines) {
+            (true, Lines::Heavy) => (["#"; 4], "=", "#"),
+            (true, _) => (["+"; 4], "-", "|"),
+            (false, Lines::Heavy) => (["┏", "┓", "┛", "┗"], "━", "┃"),
+            (false, Lines::Strong) => (["┏", "┓", "┛", "┗"], "─", "│"),
+            (false, Lines::Round) => (["╭", "╮", "╯", "╰"], "─", "│"),
+        };
         for x in (place.x + 1).max(window.x)..right.min(window.x + window.width) {
             self.put(x, place.y, across, style);
             self.put(x, bottom, across, style);
@@ -145,6 +251,7 @@ impl Painter<'_> {
             mask.add(*wire, 0);
         }
         let critical = self.critical_parents();
+        self.leads = critical.iter().flatten().copied().collect();
         let mut marked = vec![0; self.shown.edges.len()];
         for (index, (from, to)) in self.shown.edges.iter().enumerate() {
             if self.selected.is_some_and(|selected| *from == selected || *to == selected) {
@@ -213,6 +320,8 @@ impl Painter<'_> {
             let node = &self.shown.nodes[spot as usize];
             match self.layout.zoom {
                 _ if node.is_open => {}
+                _ if !node.asks.is_empty() => self.gate(node, place, spot),
+                _ if !node.heat.is_empty() => self.heat(node, place, spot),
                 Zoom::Cards => self.card(node, place, spot),
                 _ => self.line(node, place, spot),
             }
@@ -224,13 +333,13 @@ impl Painter<'_> {
         let width = usize::try_from(place.width).unwrap_or(0);
         let style = self.name_style(node, spot);
         let title = self.glyphs.fit(&node.title(self.glyphs), width.saturating_sub(2));
-        let sign_style = self.under_cursor(node.mark.style(self.theme), spot);
-        self.put(place.x, place.y, &" ".repeat(width), style);
-        self.put(place.x, place.y, node.mark.sign(self.glyphs), sign_style);
+        self.put(place.x, place.y, &" ".repeat(width), self.under_cursor(Style::new(), spot));
         self.put(place.x + 2, place.y, &title, style);
+        self.sign(node, (place.x, place.y), spot);
         let mut used = 2 + title.width();
-        let why = note_of(node);
-        if !why.is_empty() && used + 2 < width {
+        let why = self.beside(node, spot);
+        let tells = node.hot || self.shown.wide || node.key.kind != FoldKind::Step || !self.fates.is_empty();
+        if !why.is_empty() && tells && used + 2 < width {
             let why = self.glyphs.fit(&why, width - used - 1);
             let x = place.x + i32::try_from(used + 1).unwrap_or(0);
             self.put(x, place.y, &why, self.under_cursor(self.theme.role(Role::Muted), spot));
@@ -238,11 +347,67 @@ impl Painter<'_> {
         }
         // Room that no note took is bridged to where the wires begin.
         if used < width && self.layout.has_children(spot) {
-            let bridge = self.glyphs.pick("─", "-").repeat(width - used);
-            let mark = if self.selected == Some(spot) { BOLD } else { 0 };
+            let mut mark = if self.selected == Some(spot) { BOLD } else { 0 };
+            mark |= if self.leads.contains(&spot) { HEAVY } else { 0 };
+            let bridge = match (mark & HEAVY != 0, self.glyphs.ascii) {
+                (true, true) => "=",
+                (true, false) => "━",
+                (false, true) => "-",
+                (false, false) => "─",
+            };
             let x = place.x + i32::try_from(used + 1).unwrap_or(0);
-            self.put(x, place.y, &bridge, self.wire_style(mark));
+            self.put(x, place.y, &bridge.repeat(width - used), self.wire_style(mark));
         }
+    }
+
+    /// A gate that waits: what it asks, in a heavy box.
+    fn gate(&mut self, node: &ShownNode, place: Place, spot: u32) {
+        let inner = usize::try_from(place.width - 4).unwrap_or(0);
+        self.boxed(place, self.theme.role(node.mark.role()), Lines::Heavy);
+        let speaks = node.asks.len() == 1 || self.fates.iter().any(|it| it.contains_key(&spot));
+        let right = if speaks { self.beside(node, spot) } else { node.asks[0].clone() };
+        let title = node.title(self.glyphs);
+        let right = self.glyphs.fit(&right, inner.saturating_sub(3 + title.width().min(inner / 2)));
+        let title = self.glyphs.fit(&title, inner.saturating_sub(right.width() + 3));
+        let (x, y) = (place.x + 2, place.y + 1);
+        let blank = " ".repeat(inner);
+        self.put(x, y, &blank, self.under_cursor(Style::new(), spot));
+        self.put(x + 2, y, &title, self.name_style(node, spot));
+        self.sign(node, (x, y), spot);
+        let end = x + i32::try_from(inner.saturating_sub(right.width())).unwrap_or(0);
+        self.put(end, y, &right, self.under_cursor(self.theme.role(node.mark.role()), spot));
+        for (row, text) in (1..).zip(node.asks.iter().skip(1)) {
+            self.put(x, y + row, &blank, Style::new());
+            self.put(x, y + row, &self.glyphs.fit(text, inner), self.theme.role(Role::Text));
+        }
+    }
+
+    /// Many that go on: a sign for each, how many are in which state, and how far they are.
+    fn heat(&mut self, node: &ShownNode, place: Place, spot: u32) {
+        let selected = self.selected == Some(spot);
+        let role = if selected { Role::BorderFocus } else { Role::Border };
+        self.boxed(place, self.theme.role(role), if selected { Lines::Strong } else { Lines::Round });
+        self.headline(node, place, spot);
+        let (x, mut y) = (place.x + 3, place.y + 1);
+        let blank = " ".repeat(usize::try_from(place.width - 2).unwrap_or(0));
+        for row in node.heat.chunks(HEAT_ROW) {
+            self.put(place.x + 1, y, &blank, Style::new());
+            for (x, mark) in (x..).zip(row) {
+                self.put(x, y, mark.sign(self.glyphs), mark.style(self.theme));
+            }
+            y += 1;
+        }
+        self.put(place.x + 1, y, &blank, Style::new());
+        let end = self.counts(node, (x - 1, y), place.x + place.width - 2);
+        if !self.fates.is_empty() {
+            let room = usize::try_from(place.x + place.width - 3 - end).unwrap_or(0);
+            let text = self.glyphs.fit(&self.beside(node, spot), room);
+            self.put(end + 2, y, &text, self.theme.role(Role::Muted));
+        }
+        let (done, all) = node.progress();
+        self.put(place.x + 1, y + 1, &blank, Style::new());
+        let bar = gauge(self.glyphs, u16::try_from(HEAT_ROW).unwrap_or(0), done, all);
+        self.put(x, y + 1, &bar, self.theme.role(Role::GaugeHigh));
     }
 
     /// A box of three rows: name; progress or why; counts of a fold.
@@ -252,18 +417,14 @@ impl Painter<'_> {
             mark if node.hot => self.theme.role(mark.role()),
             _ => self.theme.role(Role::Border),
         };
-        let corners = if self.selected == Some(spot) {
-            ["┏", "┓", "┛", "┗"]
-        } else {
-            ["╭", "╮", "╯", "╰"]
-        };
-        self.boxed(place, border, self.glyphs.pick(corners, ["+"; 4]));
+        let lines = if self.selected == Some(spot) { Lines::Strong } else { Lines::Round };
+        self.boxed(place, border, lines);
         self.headline(node, place, spot);
         let inner = usize::try_from(place.width - 4).unwrap_or(0);
         let (x, middle) = (place.x + 2, place.y + 1);
         if node.key.kind == FoldKind::Step {
-            let text = if node.note.is_empty() { node.mark.word() } else { &node.note };
-            let text = self.glyphs.fit(text, inner);
+            let note = self.beside(node, spot);
+            let text = self.glyphs.fit(if note.is_empty() { node.mark.word() } else { &note }, inner);
             self.put(
                 x,
                 middle,
@@ -279,30 +440,36 @@ impl Painter<'_> {
                 Role::GaugeHigh
             };
             self.put(x, middle, &gauge(self.glyphs, width, done, all), self.theme.role(role));
-            self.counts(node, place);
+            let end = place.x + place.width - 2;
+            let x = self.counts(node, (place.x + 2, place.y + 2), end);
+            self.put(x, place.y + 2, " ", Style::new());
         }
     }
 
-    /// How many are in which state, the ones that want an eye first, on the lower border.
-    fn counts(&mut self, node: &ShownNode, place: Place) {
+    /// How many are in which state, the ones that want an eye first, up to a column; returns where they end.
+    fn counts(&mut self, node: &ShownNode, (mut x, y): (i32, i32), end: i32) -> i32 {
         let mut counts = node.counts.clone();
         counts.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.urgency()));
-        let mut x = place.x + 2;
         for (mark, count) in counts {
             let text = format!(" {}{count}", mark.sign(self.glyphs));
             let width = i32::try_from(text.width()).unwrap_or(0);
-            if x + width >= place.x + place.width - 2 {
+            if x + width >= end {
                 break;
             }
-            self.put(x, place.y + 2, &text, mark.style(self.theme));
+            self.put(x, y, &text, mark.style(self.theme));
             x += width;
         }
-        self.put(x, place.y + 2, " ", Style::new());
+        x
     }
 
     fn name_style(&self, node: &ShownNode, spot: u32) -> Style {
         let quiet = matches!(node.mark, Mark::Todo | Mark::Skipped | Mark::Cancelled | Mark::Undone);
         let style = self.theme.role(if quiet { Role::Muted } else { Role::Text });
+        let style = if self.found.contains(&spot) {
+            style.patch(self.theme.role(Role::Match)).add_modifier(Modifier::UNDERLINED)
+        } else {
+            style
+        };
         self.under_cursor(if node.hot { style.add_modifier(Modifier::BOLD) } else { style }, spot)
     }
 
@@ -324,10 +491,13 @@ impl Painter<'_> {
                 continue;
             }
             let style = self.name_style(node, line.spot);
-            let sign = self.under_cursor(node.mark.style(self.theme), line.spot);
-            self.put(x, y, node.mark.sign(self.glyphs), sign);
             self.put(x + 1, y, &format!(" {title}"), style);
-            let why = note_of(node);
+            self.sign(node, (x, y), line.spot);
+            if node.critical && x > 0 {
+                let on_path = self.glyphs.pick("━", "=");
+                self.put(x - 1, y, on_path, self.theme.role(Role::Graph1));
+            }
+            let why = self.beside(node, line.spot);
             let end = x + 2 + i32::try_from(title.width()).unwrap_or(0);
             self.put(end + 2, y, &why, self.theme.role(Role::Muted));
         }
@@ -444,6 +614,7 @@ fn arms(cell: u8, glyphs: Glyphs) -> char {
     let mask = usize::from(cell & 15);
     let crosses = mask == 15 && cell & JOINT == 0;
     let table = match () {
+        () if glyphs.ascii && cell & HEAVY != 0 => &ASCII_HEAVY,
         () if glyphs.ascii => &ASCII_ARMS,
         () if cell & HEAVY != 0 => &HEAVY_ARMS,
         () => &ARMS,

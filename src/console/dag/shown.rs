@@ -98,6 +98,8 @@ pub struct DagView {
     pub folds: BTreeMap<FoldKey, bool>,
     /// The node under the cursor; a fold is selected by its first step.
     pub selected: Option<u32>,
+    /// Whether there is room for boxes of signs and for what a gate asks.
+    pub wide: bool,
 }
 
 impl DagView {
@@ -147,6 +149,8 @@ pub struct Shown {
     pub nodes: Vec<ShownNode>,
     /// Sorted, each once.
     pub edges: Vec<(u32, u32)>,
+    /// Whether there is room for notes beside names.
+    pub(super) wide: bool,
     /// For each node of the graph the node that shows it.
     pub(super) spot_of: Vec<u32>,
     /// Zoom and all that places depend on, as one number.
@@ -174,6 +178,10 @@ pub struct ShownNode {
     pub mark: Mark,
     /// How many steps inside are in which state, in the order of the table of signs.
     pub counts: Vec<(Mark, u32)>,
+    /// Of many that go on: a sign for each, or for a few of them; nothing else is shown so.
+    pub heat: Vec<Mark>,
+    /// Of a gate that waits: what it asks, line by line, as far as there is room for it.
+    pub asks: Vec<String>,
     /// Progress or why.
     pub note: String,
     /// Whether something inside goes on, waits or failed.
@@ -225,6 +233,13 @@ impl Shown {
     pub fn selected(&self, view: &DagView) -> Option<&ShownNode> {
         let spot = self.spot_of(view.selected?)?;
         self.nodes.get(spot as usize)
+    }
+
+    /// Whether what is selected is seen although nothing is kept out of a fold for it: then this fold, made without a
+    /// selection, is the fold for it too.
+    pub fn is_free(&self, view: &DagView) -> bool {
+        let Some(selected) = view.selected else { return true };
+        self.selected(view).is_some_and(|node| node.first == selected)
     }
 
     /// How many folds are closed.

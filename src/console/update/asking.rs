@@ -13,8 +13,8 @@ use crate::{
         model::{Asked, Overlay, Pending},
     },
     engine::{
-        AttemptEvent, Command, Event, Fact, GateEvent, Purpose, Refusal, RetryFrom, RunEvent, RunState,
-        StepEvent, StepState,
+        AttemptEvent, Command, Event, Fact, FailureNote, GateEvent, Purpose, Refusal, RetryFrom, RunEvent,
+        RunState, StepEvent, StepState,
     },
     plan::{EffectClass, OnFailure, Undo, Work},
     projection::RunView,
@@ -34,6 +34,9 @@ pub(super) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         toast(model, &format!("could not {}: {why}", intent.short()), Role::Warn);
         return;
     }
+    if super::bulk::concerns(model, intent) {
+        return super::bulk::ask(model, intent);
+    }
     let command = match command_for(model, intent) {
         Ok(command) => command,
         Err(why) => return toast(model, &format!("could not {}: {why}", intent.short()), Role::Warn),
@@ -47,6 +50,9 @@ pub(super) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 
 /// What an action means for the selection.
 pub(super) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
+    if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
+        return super::errors::command_for(model, intent);
+    }
     let run = model.run().ok_or("no run is selected")?;
     let summary = model.board.summary(run).ok_or("that run is not known any more")?;
     let by = model.seat.actor.clone();
@@ -54,10 +60,7 @@ pub(super) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
     Ok(match intent {
         Intent::Pause if summary.state == RunState::Paused => Command::Resume { run, by },
         Intent::Pause => Command::Pause { run, by },
-        Intent::Cancel => {
-            let undo = model.board.run(run).is_some_and(|it| it.plan.on_failure == OnFailure::Compensate);
-            Command::Cancel { run, by, reason, undo }
-        }
+        Intent::Cancel => Command::Cancel { run, by, reason, undo: undoes(model, run) },
         Intent::Retry => Command::Retry { run, from: RetryFrom::Failed, by },
         Intent::Skip => {
             let step = model.step().ok_or("no step is selected; open the graph first")?;
@@ -68,12 +71,32 @@ pub(super) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
     })
 }
 
+/// Whether what a run has done is undone when it is cancelled.
+pub(super) fn undoes(model: &Model, run: RunId) -> bool {
+    model.board.run(run).is_some_and(|it| it.plan.on_failure == OnFailure::Compensate)
+}
+
 /// Hands a command over, and remembers that it is on its way.
 pub(super) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>) {
     let request = model.number();
     let inverse = match &command {
         Command::Pause { run, by } => Some(Command::Resume { run: *run, by: by.clone() }),
         Command::Resume { run, by } => Some(Command::Pause { run: *run, by: by.clone() }),
+        Command::NoteFailure {
+            run,
+            step,
+            of_undo,
+            note: FailureNote::Acknowledge | FailureNote::Resolve,
+            by,
+            ..
+        } => Some(Command::NoteFailure {
+            run: *run,
+            step: *step,
+            of_undo: *of_undo,
+            note: FailureNote::Reopen,
+            reason: String::new(),
+            by: by.clone(),
+        }),
         _ => None,
     };
     let line = command_line(model, &command);
@@ -86,17 +109,17 @@ pub(super) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>
     wishes.push(Wish::Submit { request, command: Box::new(command) });
 }
 
-/// Starts a workflow: `file key=value …`, as it was typed.
-pub(super) fn launch(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
+/// Starts a workflow with inputs as they were typed; false when it cannot be asked for.
+pub(super) fn launch(
+    model: &mut Model,
+    path: &str,
+    inputs: Vec<(String, String)>,
+    wishes: &mut Vec<Wish>,
+) -> bool {
     if let Some(why) = model.locked() {
-        return toast(model, &format!("could not start: {why}"), Role::Warn);
+        toast(model, &format!("could not start: {why}"), Role::Warn);
+        return false;
     }
-    let mut words = text.split_whitespace();
-    let Some(path) = words.next() else { return };
-    let inputs: Vec<(String, String)> = words
-        .filter_map(|it| it.split_once('='))
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect();
     let request = model.number();
     let mut line = format!("cuelight run {}", quoted(path));
     for (key, value) in &inputs {
@@ -107,6 +130,7 @@ pub(super) fn launch(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
     let pending = Pending { run: None, words: format!("run {path}"), inverse: None };
     model.pending.insert(request, pending);
     wishes.push(Wish::Launch { request, path: path.to_owned(), words: inputs });
+    true
 }
 
 /// `u`: takes the last action back that can be.
@@ -124,7 +148,7 @@ pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
 pub(super) fn ask_preview(model: &mut Model, command: &Command, wishes: &mut Vec<Wish>) -> u64 {
     let request = model.number();
     let mut command = Box::new(command.clone());
-    set_reason(&mut command, "typed later");
+    set_reason(&mut command, "it is typed before this is sent");
     wishes.push(Wish::Preview { request, command });
     request
 }
@@ -152,11 +176,7 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
         Proof::Typed { ask: format!("type the id {wanted}"), wanted, field: Field::default() }
     };
     let reason = matches!(command, Command::Cancel { .. } | Command::Skip { .. } | Command::Undo { .. });
-    let fields = if reason {
-        vec![DialogField { name: "reason".to_owned(), field: Field::default(), required: true }]
-    } else {
-        Vec::new()
-    };
+    let fields = if reason { vec![DialogField::new("reason", true)] } else { Vec::new() };
     let what = step_id.unwrap_or_else(|| format!("{run} {workflow}"));
     let verb = intent.short();
     let title = format!("{}{} {what}?", verb[..1].to_uppercase(), &verb[1..]);
@@ -171,6 +191,7 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
             fields,
             focus: Focus::Back,
             command: Box::new(command),
+            others: Vec::new(),
             about: About::Run(run),
             stood: None,
             preview: Preview::Asked(request),
@@ -180,7 +201,7 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
 }
 
 /// Steps that are done and cannot be taken back.
-fn cannot_be_undone(model: &Model, run: RunId) -> Option<String> {
+pub(super) fn cannot_be_undone(model: &Model, run: RunId) -> Option<String> {
     let run = model.board.run(run)?;
     let stays = run.steps().filter(|(_, plan, step)| {
         let acts = matches!(plan.work, Work::Run { .. }) && plan.effect != EffectClass::Pure;
@@ -229,14 +250,20 @@ pub(super) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
     };
     let locked = model.locked();
     let Some(Overlay::Dialog(dialog)) = &mut model.overlay else { return };
+    let is_bulk = dialog.about == About::Marked;
     match dialog.react(reaction) {
         Step::Stays => {}
         Step::Closes => model.overlay = None,
-        Step::Does(command) => {
+        Step::Does(commands) => {
             model.overlay = None;
             match locked {
                 Some(why) => toast(model, &format!("could not do that: {why}"), Role::Warn),
-                None => super::deciding::hand_over(model, *command, wishes),
+                None => {
+                    if is_bulk {
+                        super::bulk::clear(model);
+                    }
+                    super::deciding::hand_over(model, commands, wishes);
+                }
             }
         }
     }
@@ -244,6 +271,9 @@ pub(super) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
 
 /// What a command would do, as it came back.
 pub(super) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Event>, Refusal>) {
+    if super::what_if::answered(model, request, &outcome) {
+        return;
+    }
     if let Some(intent) = model.previews.asked.remove(&request) {
         model.previews.known.insert(intent, outcome.map(|_| ()).map_err(|it| it.to_string()));
         return;
@@ -252,7 +282,7 @@ pub(super) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Eve
         Some(Overlay::Dialog(dialog)) if dialog.preview == Preview::Asked(request) => match dialog.about {
             About::Run(run) | About::Step(run, _) => model.board.run(run).cloned(),
             About::Gate(gate) => model.board.gate(gate).and_then(|it| model.board.run(it.run)).cloned(),
-            About::Nothing => None,
+            About::Nothing | About::Marked | About::MarkedGates => None,
         },
         _ => return,
     };
@@ -315,7 +345,9 @@ fn standing(model: &Model, about: About) -> String {
             Some(it) => format!("{run} {} is {}, {} calls, {:?}", step.0, it.state, it.calls, it.undo()),
             None => format!("{run} is gone"),
         },
+        About::MarkedGates => model.gates.marked.keys().map(|it| standing(model, About::Gate(*it))).collect(),
         About::Nothing => String::new(),
+        About::Marked => super::bulk::standing(model),
     }
 }
 
@@ -363,6 +395,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::Cancel { run, .. }
         | Command::Retry { run, .. }
         | Command::Undo { run, .. } => (Some(*run), None),
+        Command::NoteFailure { run, step, .. } => (Some(*run), *step),
         Command::Skip { run, step, .. }
         | Command::Done { run, step, .. }
         | Command::AnswerDoubt { run, step, .. }
@@ -371,6 +404,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         Command::Withdraw { gate, .. }
         | Command::EditForm { gate, .. }
         | Command::Comment { gate, .. }
+        | Command::Delegate { gate, .. }
         | Command::NoteRefusal { gate, .. } => gate_of(model, *gate),
         Command::Launch(_)
         | Command::AttemptEnded { .. }
@@ -410,14 +444,29 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         Command::Undo { run, reason, .. } => format!("undo {run}{}", why(reason)),
         Command::Done { run, step: it, reason, .. } => format!("done {run} {}{}", step(run, it), why(reason)),
         Command::Decide(it) => {
-            let verb = if it.verdict == crate::engine::Verdict::Approve { "approve" } else { "reject" };
-            format!("{verb} {}{}", it.gate, why(&it.reason))
+            let verb = match it.verdict {
+                crate::engine::Verdict::Approve => "approve",
+                crate::engine::Verdict::Reject => "reject",
+                crate::engine::Verdict::SendBack => "send-back",
+            };
+            let alone = if it.break_glass { " --break-glass" } else { "" };
+            format!("{verb} {}{alone}{}", it.gate, why(&it.reason))
+        }
+        Command::Delegate { gate, to, lasts, reason, .. } => {
+            let lasts = lasts.map_or_else(String::new, |it| format!(" --for {it}"));
+            format!("delegate {gate} --to {}{lasts}{}", quoted(to), why(reason))
         }
         Command::Withdraw { gate, .. } => format!("withdraw {gate}"),
         Command::EditForm { gate, .. } => format!("gates {gate}   # its form was edited in the console"),
-        Command::Comment { gate, .. } => format!("gates {gate}   # a comment was written in the console"),
+        Command::Comment { gate, text, .. } => format!("comment {gate} {}", quoted(text)),
         Command::AnswerDoubt { run, step: it, .. } | Command::SettleUndo { run, step: it, .. } => {
             format!("show {run} {}   # answered in the console", step(run, it))
+        }
+        Command::NoteFailure { run, step, of_undo, note, reason, .. } => {
+            let id = step.and_then(|it| Some(model.board.run(*run)?.step_id(it))).unwrap_or_default();
+            let known = model.board.error_of(*run, &id, *of_undo);
+            let verb = if *note == FailureNote::Acknowledge { "ack" } else { note.word() };
+            format!("errors {verb} {}{}", known.map_or_else(String::new, |it| it.name()), why(reason))
         }
         Command::Launch(_)
         | Command::AttemptEnded { .. }
@@ -443,11 +492,6 @@ fn note_asked(model: &mut Model, request: u64, command_line: String) {
     if model.asked.len() == ASKED_MAX {
         model.asked.remove(0);
     }
-    let asked = Asked { request, at: model.now, command_line, outcome: "recording".to_owned() };
+    let asked = Asked { request, at: model.clock, command_line, outcome: "recording".to_owned() };
     model.asked.push(asked);
-}
-
-/// Opens the line in which a workflow to be started is typed.
-pub(super) fn open_launch(model: &mut Model) {
-    super::general::open_prompt(model, crate::console::model::PromptKind::Launch);
 }

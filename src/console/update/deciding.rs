@@ -3,25 +3,28 @@
 
 use super::{asking, toast};
 use crate::{
-    base::{DecisionId, GateId},
+    base::{BREAK_GLASS_REASON_CHARS_MIN, DELEGATION_DEFAULT, DecisionId, GateId},
     console::{
         About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role,
         Wish,
-        ask_text::{if_nobody, name_of, people, risk_words, role_of_risk},
+        ask_text::{if_nobody, is_being_read, name_of, people, risk_words, role_of_risk},
         gates::RowKey,
         model::{Overlay, PromptKind, Sheetlet},
     },
-    engine::{Ask, Command, Decision, DoubtAnswer, GateState, Verdict, is_addressed, missing_votes},
+    engine::{Actor, Ask, Command, Decision, DoubtAnswer, GateState, Verdict, missing_votes},
     plan::Risk,
-    projection::{Attention, GateView, command_line},
+    projection::{Attention, Care, GateView, command_line},
 };
 
 /// Everything that can be answered in the inbox.
-pub(super) const ANSWERS: [Intent; 10] = [
+pub(super) const ANSWERS: [Intent; 13] = [
     Intent::Approve,
     Intent::Reject,
+    Intent::SendBack,
     Intent::EditForm,
     Intent::Comment,
+    Intent::Delegate,
+    Intent::BreakGlass,
     Intent::Withdraw,
     Intent::Happened,
     Intent::NotHappened,
@@ -33,14 +36,33 @@ pub(super) const ANSWERS: [Intent; 10] = [
 /// What can be answered to the row under the cursor, whether or not it is possible now.
 pub(in crate::console) fn offered(model: &Model) -> Vec<Intent> {
     let row = (model.view == crate::console::View::Gates).then_some(model.gates.selected).flatten();
-    ANSWERS.into_iter().filter(|it| row.is_some_and(|row| fits(*it, row.0))).collect()
+    let can_be = |it: &Intent| {
+        let gate = model.gates.gate().and_then(|it| model.board.gate(it));
+        match it {
+            Intent::SendBack => gate.is_some_and(|it| it.ask.send_back.is_some()),
+            Intent::BreakGlass => gate.is_some_and(|it| it.needed() > 1) && may_break_glass(model),
+            _ => true,
+        }
+    };
+    let fits = |it: &Intent| row.is_some_and(|row| fits(*it, row.0));
+    ANSWERS.into_iter().filter(|it| fits(it) && can_be(it)).collect()
+}
+
+/// Whether the one who sits here is among those who may override a quorum.
+fn may_break_glass(model: &Model) -> bool {
+    model.seat.actor.groups.iter().any(|it| it == "break-glass")
 }
 
 fn fits(intent: Intent, what: Attention) -> bool {
     match intent {
-        Intent::Approve | Intent::Reject | Intent::EditForm | Intent::Comment | Intent::Withdraw => {
-            matches!(what, Attention::Gate(_))
-        }
+        Intent::Approve
+        | Intent::Reject
+        | Intent::SendBack
+        | Intent::EditForm
+        | Intent::Comment
+        | Intent::Delegate
+        | Intent::BreakGlass
+        | Intent::Withdraw => matches!(what, Attention::Gate(_)),
         Intent::Happened | Intent::NotHappened | Intent::GiveUp => what == Attention::Doubt,
         Intent::UndoAgain | Intent::UndoByHand => what == Attention::StuckUndo,
         _ => false,
@@ -53,6 +75,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Who => who(model),
         Intent::Evidence => evidence(model),
         Intent::Withdraw if !has_own_vote(model) => return act_take_back(model, wishes),
+        Intent::Approve if super::batch::is_meant(model) => super::batch::open(model),
         _ if !ANSWERS.contains(&intent) => return false,
         _ => match refusal(model, intent) {
             Some(why) => toast(model, &format!("could not {}: {why}", verb(intent)), Role::Warn),
@@ -71,6 +94,8 @@ fn verb(intent: Intent) -> &'static str {
     match intent {
         Intent::EditForm => "edit",
         Intent::Withdraw => "take it back",
+        Intent::Delegate => "hand it on",
+        Intent::BreakGlass => "override the quorum",
         Intent::Happened | Intent::NotHappened | Intent::GiveUp | Intent::UndoAgain | Intent::UndoByHand => {
             "answer"
         }
@@ -80,7 +105,8 @@ fn verb(intent: Intent) -> &'static str {
 
 fn has_own_vote(model: &Model) -> bool {
     let gate = model.gates.gate().and_then(|it| model.board.gate(it));
-    gate.is_some_and(|it| it.is_open() && it.has_voted(&model.seat.actor))
+    let seat = &model.seat.actor;
+    gate.is_some_and(|it| it.is_open() && (it.has_voted(seat) || it.handed_on(seat, model.now).is_some()))
 }
 
 /// Why an answer to the row under the cursor is not possible now.
@@ -111,10 +137,17 @@ fn refusal_with(model: &Model, intent: Intent, seen: bool) -> Option<String> {
     let Some(gate) = model.board.gate(gate) else { return Some("it is gone".to_owned()) };
     let seat = &model.seat.actor;
     match intent {
-        Intent::Approve | Intent::Reject => vote_refusal(model, gate, intent, seen),
+        Intent::Approve | Intent::Reject | Intent::BreakGlass => vote_refusal(model, gate, intent, seen),
+        Intent::SendBack if gate.ask.send_back.is_none() => {
+            Some("its workflow names no step to go back to (send-back)".to_owned())
+        }
+        Intent::SendBack => vote_refusal(model, gate, intent, seen),
+        Intent::Delegate => may_not_answer(model, gate),
         Intent::EditForm if gate.ask.form.is_empty() => Some("this gate has no parameters".to_owned()),
         Intent::EditForm if !seen && !was_drawn(model, gate) => Some(not_drawn(gate)),
-        Intent::Withdraw if !gate.has_voted(seat) => Some("you have not answered here".to_owned()),
+        Intent::Withdraw if !gate.has_voted(seat) && gate.handed_on(seat, model.now).is_none() => {
+            Some("you have not answered here".to_owned())
+        }
         _ => None,
     }
 }
@@ -130,30 +163,30 @@ fn other_keys(model: &Model, key: RowKey) -> String {
 }
 
 fn vote_refusal(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> Option<String> {
-    let seat = &model.seat.actor;
-    if gate.has_voted(seat) {
-        return Some("you have answered already; u takes it back".to_owned());
-    }
-    if gate.state == GateState::Armed && intent == Intent::Approve {
+    if gate.state == GateState::Armed && intent != Intent::Reject {
         return Some("enough have agreed already".to_owned());
     }
-    if let Some(why) = gate.excludes(seat) {
-        return Some(why);
-    }
-    let groups: Vec<&str> = gate.ask.require.iter().filter_map(|it| it.group.as_deref()).collect();
-    let anybody = gate.ask.require.is_empty() || gate.ask.require.iter().any(|it| it.group.is_none());
-    let escalated = gate.escalated.as_deref().is_some_and(|it| is_addressed(it, seat));
-    if !anybody && !escalated && !groups.iter().any(|group| seat.groups.iter().any(|it| it == group)) {
-        return Some(format!("{} is not in {}", seat.name, groups.join(" or ")));
+    let why = match intent {
+        Intent::BreakGlass if !may_break_glass(model) => {
+            Some(format!("{} is not in the group break-glass of people.toml", model.seat.actor.name))
+        }
+        Intent::BreakGlass => gate.excludes(&model.seat.actor),
+        _ => may_not_answer(model, gate),
+    };
+    if why.is_some() {
+        return why;
     }
     if !seen && !was_drawn(model, gate) {
         return Some(not_drawn(gate));
     }
-    if intent == Intent::Reject {
+    if matches!(intent, Intent::Reject | Intent::SendBack) {
         return None;
     }
     if let Some(field) = gate.ask.form.iter().find(|it| it.required && it.value.is_null()) {
         return Some(format!("`{}` is not filled in; e edits", crate::base::safe_text(&field.name)));
+    }
+    if gate.ask.evidence.iter().any(|it| is_being_read(&model.gates.blobs, it)) {
+        return Some("its evidence is being read, not approvable until seen".to_owned());
     }
     let unseen = if seen { unseen_after(model) } else { model.gates.unseen() };
     match unseen {
@@ -161,6 +194,19 @@ fn vote_refusal(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> O
         1 => Some("1 more line, not approvable until seen".to_owned()),
         unseen => Some(format!("{unseen} more lines, not approvable until seen")),
     }
+}
+
+/// Why an answer of the one who sits here would not count, if it would not.
+pub(super) fn may_not_answer(model: &Model, gate: &GateView) -> Option<String> {
+    let seat = &model.seat.actor;
+    if gate.has_voted(seat) {
+        return Some("you have answered already; u takes it back".to_owned());
+    }
+    if let Some(it) = gate.handed_on(seat, model.now) {
+        let to = crate::base::safe_text(&it.to);
+        return Some(format!("your answer is with {to} until {}; u takes it back", it.until.clock()));
+    }
+    gate.excludes(seat).or_else(|| gate.is_not_asked(seat, model.now))
 }
 
 /// How many lines are still to be seen when what is on the screen now has been.
@@ -181,8 +227,11 @@ fn not_drawn(gate: &GateView) -> String {
 
 fn open(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     match intent {
-        Intent::Approve => decide(model, Verdict::Approve, wishes),
-        Intent::Reject => decide(model, Verdict::Reject, wishes),
+        Intent::Approve => decide(model, Verdict::Approve, false, wishes),
+        Intent::Reject => decide(model, Verdict::Reject, false, wishes),
+        Intent::SendBack => decide(model, Verdict::SendBack, false, wishes),
+        Intent::BreakGlass => decide(model, Verdict::Approve, true, wishes),
+        Intent::Delegate => delegate(model),
         Intent::EditForm => super::forming::open(model),
         Intent::Comment => {
             model.gates.remark = model.gates.gate();
@@ -193,12 +242,12 @@ fn open(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     }
 }
 
-fn fact(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
+pub(super) fn fact(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
     DialogFact { name: name.to_owned(), text: text.into(), role }
 }
 
 /// Opens the dialog for an answer to the ask that was drawn.
-fn decide(model: &mut Model, verdict: Verdict, wishes: &mut Vec<Wish>) {
+fn decide(model: &mut Model, verdict: Verdict, alone: bool, wishes: &mut Vec<Wish>) {
     let Some(drawn) = model.gates.drawn else { return };
     let Some(gate) = model.board.gate(drawn.gate).cloned() else { return };
     let by = model.seat.actor.clone();
@@ -212,18 +261,30 @@ fn decide(model: &mut Model, verdict: Verdict, wishes: &mut Vec<Wish>) {
         reason: String::new(),
         by,
         shown_for: None,
+        break_glass: alone,
     }));
     let request = asking::ask_preview(model, &command, wishes);
     let ask = &gate.ask;
     let (verb, facts, field) = match verdict {
-        Verdict::Approve => ("Approve", approving(model, &gate), ("comment", ask.reason_required)),
-        Verdict::Reject => ("Reject", rejecting(model, &gate), ("reason", true)),
+        Verdict::Approve if alone => {
+            let reason =
+                DialogField { least: BREAK_GLASS_REASON_CHARS_MIN, ..DialogField::new("reason", true) };
+            ("Override", overriding(model, &gate), reason)
+        }
+        Verdict::Approve => {
+            ("Approve", approving(model, &gate), DialogField::new("comment", ask.reason_required))
+        }
+        Verdict::Reject => ("Reject", rejecting(model, &gate), DialogField::new("reason", true)),
+        Verdict::SendBack => ("Send back", sending_back(model, &gate), DialogField::new("reason", true)),
     };
     let high = verdict == Verdict::Approve && ask.risk == Risk::Irreversible;
     let proof = if high {
         let wanted = drawn.hash.code()[5..].to_owned();
         let ask = "HIGH risk: type the second group of the code at the end of the ask".to_owned();
         Proof::Typed { ask, wanted, field: Field::default() }
+    } else if alone {
+        let wanted = gate.id.to_string();
+        Proof::Typed { ask: format!("type the id {wanted}"), wanted, field: Field::default() }
     } else {
         Proof::Key
     };
@@ -233,15 +294,12 @@ fn decide(model: &mut Model, verdict: Verdict, wishes: &mut Vec<Wish>) {
             title: format!("{verb} {} {}?", gate.id, ask.step),
             verb: verb.to_owned(),
             facts,
-            level: if high { Level::L3 } else { Level::L2 },
+            level: if high || alone { Level::L3 } else { Level::L2 },
             proof,
-            fields: vec![DialogField {
-                name: field.0.to_owned(),
-                field: Field::default(),
-                required: field.1,
-            }],
-            focus: if verdict == Verdict::Reject { Focus::Field(0) } else { Focus::Back },
+            fields: vec![field],
+            focus: if verdict == Verdict::Approve { Focus::Back } else { Focus::Field(0) },
             command: Box::new(command),
+            others: Vec::new(),
             about: About::Gate(gate.id),
             stood: None,
             preview: Preview::Asked(request),
@@ -276,15 +334,81 @@ fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     facts
 }
 
-fn place(model: &Model, ask: &Ask) -> String {
+/// What it means to approve in place of all who are wanted.
+fn overriding(model: &Model, gate: &GateView) -> Vec<DialogFact> {
+    let wanted = format!("{} agree; you would be the only one", people(&gate.ask.require));
+    let mut facts = vec![
+        fact("EMERGENCY", format!("its rule wants that {wanted}"), Role::Fail),
+        fact("on record", "as an emergency, with your name; somebody has to look at it", Role::Warn),
+    ];
+    let known = approving(model, gate);
+    facts.extend(known.into_iter().filter(|it| it.name != "votes"));
+    facts
+}
+
+/// What is done again.
+fn sending_back(model: &Model, gate: &GateView) -> Vec<DialogFact> {
+    let ask = &gate.ask;
+    let to = ask.send_back.clone().unwrap_or_default();
+    vec![
+        fact("sends back", format!("ask {} ({})", name_of(gate.hash), ask.opened_at.clock()), Role::Text),
+        fact("on", place(model, ask), Role::Text),
+        fact("does again", format!("{to} and all that comes after it"), Role::Warn),
+        fact("", "then it asks anew; it is neither a yes nor a failure", Role::Muted),
+    ]
+}
+
+/// Opens the dialog that hands the own answer to somebody else.
+fn delegate(model: &mut Model) {
+    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else { return };
+    let (by, own) = (model.seat.actor.clone(), model.seat.actor.name.clone());
+    let among: Vec<String> = model.seat.people.iter().filter(|it| **it != own).cloned().collect();
+    let mut facts = vec![
+        fact("hands on", "your answer to this ask, and to what it may become", Role::Text),
+        fact("on", place(model, &gate.ask), Role::Text),
+    ];
+    if !among.is_empty() {
+        facts.push(fact("people", among.join(", "), Role::Text));
+    }
+    facts.push(fact("for", format!("{DELEGATION_DEFAULT} when nothing is said"), Role::Muted));
+    let command =
+        Command::Delegate { gate: gate.id, to: String::new(), lasts: None, reason: String::new(), by };
+    let means = "until then they answer in your place, and you do not; u takes it back".to_owned();
+    asking::show(
+        model,
+        Dialog {
+            title: format!("Hand on {} {}?", gate.id, gate.ask.step),
+            verb: "Hand on".to_owned(),
+            facts,
+            level: Level::L2,
+            proof: Proof::Key,
+            fields: vec![
+                DialogField { among, ..DialogField::new("to", true) },
+                DialogField::new("for", false),
+                DialogField::new("reason", false),
+            ],
+            focus: Focus::Field(0),
+            command: Box::new(command),
+            others: Vec::new(),
+            about: About::Gate(gate.id),
+            stood: None,
+            preview: Preview::Known(vec![means]),
+            counts_from: None,
+        },
+    );
+}
+
+pub(super) fn place(model: &Model, ask: &Ask) -> String {
     format!("{} ({}), {} {}", model.seat.environment, model.seat.place, ask.run, ask.workflow)
 }
 
 /// `this is approval 2 of 2: it starts after 5s`
 fn vote_words(model: &Model, gate: &GateView) -> String {
-    let mut voters: Vec<&crate::engine::Actor> = gate.approvals().map(|it| &it.vote.by).collect();
-    voters.push(&model.seat.actor);
-    let missing = missing_votes(&gate.ask.require, &voters);
+    let mut voters: Vec<Actor> = gate.approvals().map(|it| it.vote.voter()).collect();
+    let of = gate.handed_to(&model.seat.actor, model.now).flat_map(|it| it.groups.clone());
+    let groups = model.seat.actor.groups.iter().cloned().chain(of).collect();
+    voters.push(Actor { groups, ..model.seat.actor.clone() });
+    let missing = missing_votes(&gate.ask.require, &voters.iter().collect::<Vec<_>>());
     let number = format!("this is approval {} of {}", voters.len(), gate.needed());
     if missing.is_empty() {
         let window = gate.ask.undo_window;
@@ -323,7 +447,7 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else { return };
     let command = Command::Withdraw { gate: gate.id, by: model.seat.actor.clone() };
     if gate.state == GateState::Armed {
-        hand_over(model, command, wishes);
+        hand_over(model, vec![command], wishes);
         return;
     }
     let request = asking::ask_preview(model, &command, wishes);
@@ -342,6 +466,7 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
             fields: Vec::new(),
             focus: Focus::Back,
             command: Box::new(command),
+            others: Vec::new(),
             about: About::Gate(gate.id),
             stood: None,
             preview: Preview::Asked(request),
@@ -357,7 +482,7 @@ pub(super) fn remark(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
         return;
     }
     let command = Command::Comment { gate, text: text.to_owned(), by: model.seat.actor.clone() };
-    hand_over(model, command, wishes);
+    hand_over(model, vec![command], wishes);
 }
 
 /// Opens the dialog that says what became of a step in doubt, or of a stuck undo.
@@ -404,11 +529,9 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     ];
     facts.extend(called.map(|it| fact("was called", it, Role::Info)));
     facts.push(fact("means", means, Role::Warn));
-    let field =
-        |name: &str, required: bool| DialogField { name: name.to_owned(), field: Field::default(), required };
-    let mut fields = vec![field("reason", true)];
+    let mut fields = vec![DialogField::new("reason", true)];
     if intent == Intent::Happened {
-        fields.push(field("outputs", false));
+        fields.push(DialogField::new("outputs", false));
     }
     let wanted = run.to_string();
     asking::show(
@@ -422,6 +545,7 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             fields,
             focus: Focus::Back,
             command: Box::new(command),
+            others: Vec::new(),
             about: About::Step(run, step),
             stood: None,
             preview: Preview::Asked(request),
@@ -431,10 +555,14 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 }
 
 /// The last look before a command leaves: a decision has to be about the ask of the last frame, and of this board.
-pub(super) fn hand_over(model: &mut Model, mut command: Command, wishes: &mut Vec<Wish>) {
-    if model.frozen.is_some() && command.gate().is_some() {
+pub(super) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &mut Vec<Wish>) {
+    if model.frozen.is_some() && commands.iter().any(|it| it.gate().is_some()) {
         return toast(model, "could not do that: the screen is frozen; F thaws it", Role::Warn);
     }
+    if commands.len() > 1 {
+        return super::batch::hand_over(model, commands, wishes);
+    }
+    let Some(mut command) = commands.pop() else { return };
     if let Command::Decide(decision) = &mut command {
         let seen = (decision.gate, decision.epoch, decision.ask);
         let drawn = model.gates.drawn.filter(|it| (it.gate, it.epoch, it.hash) == seen);
@@ -452,7 +580,11 @@ pub(super) fn hand_over(model: &mut Model, mut command: Command, wishes: &mut Ve
 
 /// What has become of the thing a dialog speaks of, in words for people.
 pub(super) fn news(model: &mut Model, about: About) -> Option<String> {
-    let About::Gate(id) = about else { return None };
+    let id = match about {
+        About::Gate(id) => id,
+        About::MarkedGates => return Some("one of the marked gates has changed".to_owned()),
+        About::Run(_) | About::Step(..) | About::Marked | About::Nothing => return None,
+    };
     let Some(gate) = model.board.gate(id) else { return Some(format!("{id} is gone")) };
     let at = gate.closed_at.map_or_else(String::new, |at| format!(", {}", at.clock()));
     Some(match gate.state {
@@ -489,6 +621,10 @@ fn who(model: &mut Model) {
     if gate.is_open() && !missing.is_empty() {
         lines.push((safe(format!("missing   {}", people(&missing))), Role::Gate));
     }
+    for it in gate.delegations.iter().filter(|it| it.until > model.now) {
+        let text = format!("handed on {} to {} until {}", it.by.name, it.to, it.until.clock());
+        lines.push((safe(text), Role::Text));
+    }
     for (who, why) in &gate.ask.excluded {
         lines.push((safe(format!("not       {who}: {why}")), Role::Muted));
     }
@@ -502,8 +638,18 @@ fn who(model: &mut Model) {
     let you = refusal(model, Intent::Approve);
     let (text, role) = you.map_or_else(|| ("can approve now".to_owned(), Role::Ok), |why| (why, Role::Warn));
     lines.push((safe(format!("you       {text}")), role));
+    let care = model.board.care(&model.seat.actor);
+    if care.answers > 0 {
+        lines.push((format!("you read  {}", care_words(&care)), Role::Muted));
+    }
     let title = format!("who · {} {}", gate.id, crate::base::safe_text(&gate.ask.step));
     model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
+}
+
+/// `each of your 12 yes 41s on the screen; 1 under 2s`
+pub(in crate::console) fn care_words(care: &Care) -> String {
+    let hasty = if care.hasty > 0 { format!("; {} under 2s", care.hasty) } else { String::new() };
+    format!("{} of your last yes, each {} on the screen{hasty}", care.answers, care.median)
 }
 
 /// `v`: everything that is shown for this gate, whole, over the screen.
@@ -516,16 +662,7 @@ fn evidence(model: &mut Model) {
         return toast(model, "this ask has no evidence", Role::Info);
     }
     let width = usize::from(model.size.0.saturating_sub(8));
-    let mut prose = crate::console::prose::Prose::new(width);
-    for item in &gate.ask.evidence {
-        prose.foreign_at("", 0, &format!("{}   {} bytes", item.title, item.bytes), Role::Title);
-        for (line, role) in crate::console::ask_text::content(&model.gates.blobs, item) {
-            prose.foreign_at("", 2, &line, role);
-        }
-        prose.blank();
-    }
-    let role_of = |line: &crate::console::prose::ProseLine| line.pieces.last().map_or(Role::Text, |it| it.1);
-    let lines = prose.lines.iter().map(|it| (it.text(), role_of(it))).collect();
+    let lines = crate::console::evidence::whole(&gate.ask, &model.gates.blobs, width, model.look.glyphs);
     let title = format!("evidence · {} {}", gate.id, crate::base::safe_text(&gate.ask.step));
     model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
 }

@@ -15,6 +15,8 @@ pub(super) fn takes(model: &Model, press: Press) -> bool {
         Some(Overlay::Dialog(dialog)) => dialog.wants_text(),
         Some(Overlay::Palette(_)) => true,
         Some(Overlay::Form(form)) => form.in_reason,
+        Some(Overlay::Leaving(leaving)) => leaving.stop.is_some(),
+        Some(Overlay::Launch(form)) => form.focus <= form.inputs.len(),
         Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => false,
         None => model.prompt.is_some(),
     };
@@ -51,7 +53,7 @@ pub(super) fn edit(model: &mut Model, intent: Intent) -> bool {
 
 /// A paste goes into text fields only. Where there is none it is offered to the filter; it never answers anything.
 pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp, _wishes: &mut Vec<Wish>) {
-    model.now = model.now.max(at);
+    super::clock(model, at);
     if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
         if dialog.hears(at)
             && let Some(field) = dialog.field_mut()
@@ -70,6 +72,14 @@ pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp, _wishes: &mut 
         field.paste(text);
         model.prompt = Some(Prompt { kind: PromptKind::Filter, field });
         super::toast(model, "pasted into the filter; Enter applies it, Esc drops it", Role::Info);
+    }
+}
+
+/// The letter of a key that names something.
+pub(super) fn letter(press: Press) -> Option<char> {
+    match press {
+        Press { key: Key::Char(c), ctrl: false, alt: false } => Some(c),
+        _ => None,
     }
 }
 
@@ -99,7 +109,7 @@ pub(super) fn input_of(press: Press) -> tui_textarea::Input {
     tui_textarea::Input { key, ctrl: press.ctrl, alt: press.alt, shift: false }
 }
 
-fn field_mut(model: &mut Model) -> Option<&mut Field> {
+pub(super) fn field_mut(model: &mut Model) -> Option<&mut Field> {
     match &mut model.overlay {
         Some(Overlay::Dialog(dialog)) => {
             if dialog.field_mut().is_none()
@@ -110,7 +120,9 @@ fn field_mut(model: &mut Model) -> Option<&mut Field> {
             dialog.field_mut()
         }
         Some(Overlay::Palette(palette)) => Some(&mut palette.field),
+        Some(Overlay::Leaving(leaving)) => leaving.stop.as_mut(),
         Some(Overlay::Form(form)) if form.in_reason => Some(&mut form.reason),
+        Some(Overlay::Launch(form)) => super::launching::field_mut(form),
         Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_) | Overlay::Form(_)) => None,
         None => model.prompt.as_mut().map(|it| &mut it.field),
     }

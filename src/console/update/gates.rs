@@ -3,8 +3,7 @@
 
 use super::{deciding, general, moving, toast};
 use crate::{
-    base::Timestamp,
-    base::{AttemptId, Digest},
+    base::{AttemptId, Digest, Span, Timestamp},
     console::{
         About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
         ask_text::{Told, ask_text},
@@ -46,7 +45,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// Rows that were there stay in their order down to the cursor; what is new joins below it, by need.
 fn rows(model: &mut Model) {
-    let fresh = model.board.inbox(Some(&model.seat.actor));
+    let fresh = model.board.inbox(Some((&model.seat.actor, model.now)));
     let rank: BTreeMap<RowKey, usize> =
         fresh.iter().enumerate().map(|(rank, row)| (key_of(row), rank)).collect();
     let mut by_key: BTreeMap<RowKey, InboxRow> = fresh.into_iter().map(|row| (key_of(&row), row)).collect();
@@ -75,11 +74,17 @@ fn rows(model: &mut Model) {
     model.gates.seen.retain(|gate, _| is_open(gate));
     model.gates.read.retain(|gate, _| is_open(gate));
     model.gates.changed.retain(is_open);
+    super::batch::forget(model);
 }
 
 /// Moves the cursor; a text that was not under it is read from its begin.
 fn select(model: &mut Model, key: Option<RowKey>) {
     if model.gates.selected != key {
+        if let Some(drawn) = model.gates.drawn
+            && let Some(seen) = model.gates.seen.get_mut(&drawn.gate)
+        {
+            seen.shown = Span(seen.shown.0 + model.now.since(drawn.since).0);
+        }
         model.gates.selected = key;
         model.gates.scroll = 0;
         model.gates.drawn = None;
@@ -150,7 +155,7 @@ pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mu
             }
         }
         Sheet::Missing(why) => blob.missing = Some(why),
-        Sheet::Events { .. } => {}
+        Sheet::Events { .. } | Sheet::Records(_) | Sheet::Chain { .. } | Sheet::Workflow(_) => {}
     }
     model.gates.blobs_read += 1;
 }
@@ -256,6 +261,7 @@ fn note_seen(model: &mut Model, gate: crate::base::GateId, hash: Digest) {
     let seen = model.gates.seen.entry(gate).or_default();
     if seen.hash != hash {
         seen.lines.clear();
+        seen.shown = Span(0);
         seen.hash = hash;
     }
     seen.lines.extend(text.lines.iter().skip(from).take(rows).map(line_key));
@@ -286,6 +292,10 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
     let lines = model.gates.text.as_ref().map_or(0, |it| it.lines.len());
     let pages = matches!(intent, Intent::HalfDown | Intent::HalfUp | Intent::PageDown | Intent::PageUp);
     if intent == Intent::ReadOn {
+        let at_end = model.gates.scroll + page >= lines;
+        if at_end && model.gates.unseen() == 0 && super::batch::toggle(model) {
+            return;
+        }
         // To what has to be seen and was not, which may be a row that a message lay over; else a page on.
         let next = model.gates.first_unseen().unwrap_or(model.gates.scroll + page.saturating_sub(1).max(1));
         model.gates.scroll = next.min(lines.saturating_sub(page));
@@ -312,7 +322,10 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         }
         Intent::Left | Intent::NextPanel => model.gates.reading = false,
         Intent::Escape if model.gates.reading => model.gates.reading = false,
-        Intent::Escape => general::backward(model),
+        Intent::Escape if model.gates.marked.is_empty() => general::backward(model),
+        Intent::MarkRange => super::batch::mark(model, true),
+        Intent::MarkAll => super::batch::mark(model, false),
+        Intent::Escape => model.gates.marked.clear(),
         Intent::NextGate | Intent::PreviousGate => {
             let step = if intent == Intent::NextGate { Intent::Down } else { Intent::Up };
             if let Some(to) = moving::moved(step, cursor(model), model.gates.rows.len(), 1, count) {

@@ -1,10 +1,11 @@
 //! Commands that mean the same in every view: views and the way back, popups, copying, leaving.
 
-use super::{popup, toast, why};
+use super::{copying, places, popup, toast, why};
 use crate::console::{
-    Field, Intent, Model, Role, View, Wish, layout,
-    model::{Overlay, PaletteState, Prompt, PromptKind},
+    Field, Intent, Model, Role, Themes, View, Wish, layout,
+    model::{Letter, Overlay, PaletteState, Prompt, PromptKind},
 };
+use std::sync::Arc;
 
 /// Does it; false when the view has to know.
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
@@ -12,16 +13,19 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::ViewRuns | Intent::CloseView => go(model, View::Runs),
         Intent::ViewDag => go(model, View::Dag),
         Intent::ViewGates => go(model, View::Gates),
+        Intent::ViewErrors => go(model, View::Errors),
+        Intent::ViewHealth => go(model, View::Health),
         Intent::ViewLogs => go(model, View::Logs),
+        Intent::ViewTime => go(model, View::Time),
+        Intent::ViewAudit => go(model, View::Audit),
+        Intent::ViewAgents => go(model, View::Agents),
+        Intent::ViewTools => go(model, View::Tools),
         Intent::Logs => super::logs::open(model),
         Intent::LastView => go(model, model.last_view),
-        Intent::Backward => backward(model),
-        Intent::Forward => {
-            if let Some(view) = model.forward.pop() {
-                model.back.push(model.view);
-                show(model, view);
-            }
-        }
+        Intent::Backward => places::backward(model),
+        Intent::Forward => places::forward(model),
+        Intent::SetMark => model.letter = Some(Letter::Set),
+        Intent::GoToMark => model.letter = Some(Letter::Go),
         Intent::Palette => {
             model.overlay = Some(Overlay::Palette(PaletteState::default()));
         }
@@ -29,12 +33,10 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Menu => model.overlay = Some(Overlay::Menu { selected: 0 }),
         Intent::Why => why::show(model),
         Intent::CommandLog => popup::show_log(model),
-        Intent::CopyId => copy_id(model, wishes),
-        Intent::CopyScreen => {
-            wishes.push(Wish::Copy(crate::console::text_of(model)));
-            toast(model, "the screen was copied as text", Role::Info);
+        Intent::CopyId | Intent::CopyRow | Intent::CopyJson | Intent::CopyLink | Intent::CopyScreen => {
+            copying::act(model, intent, wishes);
         }
-        Intent::Export => export(model, wishes),
+        Intent::Export => copying::export(model, wishes),
         Intent::Freeze => freeze(model),
         Intent::Mouse => {
             model.mouse = !model.mouse;
@@ -42,10 +44,11 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
             let text = if model.mouse { "mouse on; Shift+drag selects" } else { "mouse off" };
             toast(model, text, Role::Info);
         }
+        Intent::Travel => super::travel::begin(model),
         Intent::Redraw => wishes.push(Wish::Redraw),
         Intent::Theme => next_theme(model),
         Intent::TakeBack => super::asking::take_back(model, wishes),
-        Intent::Quit => wishes.push(Wish::Quit),
+        Intent::Quit => super::leaving::ask(model, wishes),
         Intent::Filter => open_prompt(model, PromptKind::Filter),
         Intent::Find => open_prompt(model, PromptKind::Find),
         Intent::Pause | Intent::Cancel | Intent::Retry | Intent::Skip | Intent::Compensate => {
@@ -66,16 +69,15 @@ pub(super) fn go(model: &mut Model, view: View) {
         model.dag.run = run.or(model.dag.run);
         model.dag.view.selected = step.map(|it| it.0).or(model.dag.view.selected);
     }
+    if view == View::Time && model.view != View::Time {
+        model.time.run = model.run().or(model.time.run);
+        model.time.selected = model.step().or(model.time.selected);
+    }
     if view == View::Gates && model.view != View::Gates {
         super::gates::enter(model);
     }
     if view != model.view {
-        const BACK_MAX: usize = 64;
-        if model.back.len() == BACK_MAX {
-            model.back.remove(0);
-        }
-        model.back.push(model.view);
-        model.forward.clear();
+        places::leave(model);
         show(model, view);
     }
 }
@@ -87,15 +89,14 @@ fn show(model: &mut Model, view: View) {
 
 /// One step back: what is typed, the filter, the view; never acts.
 pub(super) fn backward(model: &mut Model) {
-    if let Some(view) = model.back.pop() {
-        model.forward.push(model.view);
-        show(model, view);
-    }
+    places::backward(model);
 }
 
 pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
     let field = match (kind, model.view) {
         (PromptKind::Filter, View::Logs) => Field::of(&super::logs::filter(model)),
+        (PromptKind::Filter, View::Errors) => Field::of(&model.errors.filter),
+        (PromptKind::Filter, View::Audit) => Field::of(&model.audit.filter),
         (PromptKind::Filter, _) => Field::of(&model.runs.filter),
         _ => Field::default(),
     };
@@ -113,7 +114,8 @@ fn freeze(model: &mut Model) {
 }
 
 fn next_theme(model: &mut Model) {
-    let names: Vec<&str> = crate::console::Theme::names().collect();
+    let themes = model.look.themes.clone();
+    let names = themes.names();
     let now = names.iter().position(|it| *it == model.look.theme).unwrap_or(0);
     set_theme(model, names[(now + 1) % names.len()]);
 }
@@ -123,20 +125,12 @@ pub(super) fn set_theme(model: &mut Model, name: &str) {
     toast(model, &format!("theme {name}"), Role::Info);
 }
 
-fn copy_id(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let step = model.step().and_then(|step| Some(model.board.run(model.run()?)?.step_id(step)));
-    let Some(run) = model.run() else {
-        toast(model, "could not copy: nothing is selected", Role::Warn);
-        return;
-    };
-    let text = step.map_or_else(|| run.to_string(), |step| format!("{run} {step}"));
-    toast(model, &format!("copied {text} by OSC 52"), Role::Info);
-    wishes.push(Wish::Copy(text));
-}
-
-fn export(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let name = format!("cuelight-{}.svg", model.now.clock().replace(':', ""));
-    wishes.push(Wish::Export { name, content: crate::console::picture_of(model) });
+/// Files of themes have changed; what is wrong in them is said, and the theme that is shown goes on.
+pub(super) fn set_themes(model: &mut Model, themes: Arc<Themes>, problems: &[String]) {
+    model.look.themes = themes;
+    for problem in problems {
+        toast(model, problem, Role::Warn);
+    }
 }
 
 /// A click selects the row or node under it, or opens a view of the header.
@@ -149,9 +143,13 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
         return;
     }
     match model.view {
-        View::Runs => super::runs::click(model, row),
+        View::Runs => super::runs::click(model, column, row),
         View::Dag => super::steps::click(model, column, row),
         View::Gates => super::gates::click(model, column, row),
         View::Logs => super::logs::click(model, column, row),
+        View::Errors => super::errors::click(model, row),
+        View::Time => super::time::click(model, row),
+        View::Audit => super::audit::click(model, row),
+        View::Health | View::Agents | View::Tools => {}
     }
 }

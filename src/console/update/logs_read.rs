@@ -124,7 +124,7 @@ fn next(model: &Model, run: &RunView) -> Option<(AttemptId, LogPart)> {
     let has_ended = |it: &AttemptId| call_of(run, *it).is_some_and(|it| !it.is_running());
     let ended = || begun().find(|it| has_ended(it) && !logs.reading.ended.contains(it));
     let running = || {
-        let due = wants_more && model.now.since(logs.reading.polled_at) >= POLL;
+        let due = wants_more && model.clock.since(logs.reading.polled_at) >= POLL;
         begun()
             .filter(|it| due && !has_ended(it))
             .min_by_key(|it| logs.lines.feed(*it).map(|it| it.polled_at))
@@ -148,9 +148,9 @@ fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wi
     if has_ended && !matches!(part, LogPart::Before(_)) {
         reading.ended.insert(attempt);
     }
-    reading.polled_at = model.now;
+    reading.polled_at = model.clock;
     reading.asked = Some(Question { request, attempt, part });
-    model.logs.lines.polled(attempt, model.now);
+    model.logs.lines.polled(attempt, model.clock);
     wishes.push(Wish::Read { request, want });
 }
 
@@ -186,7 +186,7 @@ pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
             lines.begin(attempt, 0);
             logs.reading.missing = Some(why);
         }
-        (Sheet::Events { .. }, _) => {}
+        (Sheet::Events { .. } | Sheet::Records(_) | Sheet::Chain { .. } | Sheet::Workflow(_), _) => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{asking, editing, general, moving};
 use crate::console::{
-    Intent, Keymap, Level, Model, Theme, View, Wish,
+    Intent, Keymap, Level, Model, View, Wish,
     intent::Group,
     layout,
     model::{Overlay, PaletteAct, PaletteRow},
@@ -14,6 +14,9 @@ use nucleo_matcher::{
 
 /// Runs that are offered by name.
 const RUNS_MAX: usize = 500;
+
+/// Stands before what was chosen before.
+const RECENT: &str = "recent ";
 
 /// One thing that can be done with the selection.
 pub(in crate::console) struct MenuRow {
@@ -27,6 +30,7 @@ pub(in crate::console) struct MenuRow {
 pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
     let shows = |intent: &Intent| match intent {
         Intent::Skip => model.view == View::Dag,
+        Intent::Acknowledge | Intent::Resolve => model.view == View::Errors,
         Intent::Pause | Intent::Retry | Intent::Compensate | Intent::Cancel if model.view == View::Gates => {
             false
         }
@@ -35,7 +39,8 @@ pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
     };
     let looking = [Intent::Open, Intent::Why, Intent::CopyId, Intent::CommandLog, Intent::Export];
     let answers = super::deciding::offered(model);
-    let rows = answers.into_iter().chain(looking).chain(asking::ACTIONS).filter(shows);
+    let notes = [Intent::Acknowledge, Intent::Resolve];
+    let rows = answers.into_iter().chain(notes).chain(looking).chain(asking::ACTIONS).filter(shows);
     rows.map(|intent| {
         let key = model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();
         MenuRow { intent, key, refused: refusal(model, intent) }
@@ -46,6 +51,9 @@ pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
 fn refusal(model: &Model, intent: Intent) -> Option<String> {
     if super::deciding::ANSWERS.contains(&intent) {
         return super::deciding::refusal(model, intent);
+    }
+    if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
+        return model.locked().or_else(|| asking::command_for(model, intent).err());
     }
     model.previews.known.get(&intent).and_then(|it| it.clone().err())
 }
@@ -93,6 +101,12 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         let name = format!("{} {gate}", intent.name()).trim_end().to_owned();
         rows.push(PaletteRow { refused: refusal(model, intent), ..row_of(intent, name, &model.keys, scope) });
     }
+    if let Some(error) = super::errors::selected(model).filter(|_| model.view == View::Errors) {
+        for intent in [Intent::Acknowledge, Intent::Resolve] {
+            let (name, refused) = (format!("{} {}", intent.name(), error.name()), refusal(model, intent));
+            rows.push(PaletteRow { refused, ..row_of(intent, name, &model.keys, scope) });
+        }
+    }
     for intent in asking::ACTIONS {
         let target = match (intent, model.run(), model.step()) {
             (Intent::Skip, Some(run), Some(step)) => {
@@ -119,7 +133,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         refused: None,
     };
     rows.push(other("run".to_owned(), PaletteAct::Launch, "start a workflow: file and inputs", Level::L1));
-    rows.push(other("q".to_owned(), PaletteAct::Intent(Intent::Quit), "leave; runs go on", Level::L0));
+    rows.push(other("q".to_owned(), PaletteAct::Intent(Intent::Quit), "leave (asks)", Level::L0));
     for state in ["running", "gate", "failed", "done", "cancelled", "paused"] {
         let name = format!("filter state:{state}");
         rows.push(other(
@@ -129,10 +143,15 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
             Level::L0,
         ));
     }
-    for theme in Theme::names() {
+    for theme in model.look.themes.names() {
         let act = PaletteAct::Theme(theme.to_owned());
         rows.push(other(format!("theme {theme}"), act, "change the colours", Level::L0));
     }
+    rows.extend(model.recent.iter().map(|(at, row)| PaletteRow {
+        name: format!("{RECENT}{}", row.name),
+        what: format!("{} by {}", at.clock(), crate::base::safe_text(&model.seat.actor.name)),
+        ..row.clone()
+    }));
     for run in model.runs.rows.iter().take(RUNS_MAX) {
         let workflow = model.board.summary(*run).map_or("", |it| &it.workflow);
         let name = format!("open {run} {}", crate::base::safe_text(workflow));
@@ -168,6 +187,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             let chosen = palette.rows.get(palette.selected).cloned();
             if let Some(row) = chosen {
                 model.overlay = None;
+                remember(model, &row);
                 carry_out(model, row, wishes);
             }
         }
@@ -179,6 +199,16 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             }
         }
     }
+}
+
+/// Keeps what was chosen, each once, the newest first.
+fn remember(model: &mut Model, row: &PaletteRow) {
+    const RECENT_MAX: usize = 20;
+    let name = row.name.trim_start_matches(RECENT);
+    let chosen = PaletteRow { name: name.to_owned(), ..row.clone() };
+    model.recent.retain(|(_, it)| it.name != chosen.name);
+    model.recent.push_front((model.now, chosen));
+    model.recent.truncate(RECENT_MAX);
 }
 
 fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
@@ -194,6 +224,6 @@ fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
             model.runs.filter = text;
         }
         PaletteAct::Theme(name) => general::set_theme(model, &name),
-        PaletteAct::Launch => asking::open_launch(model),
+        PaletteAct::Launch => super::launching::open(model),
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{act as act_below, moving, palette};
 use crate::console::{
-    Intent, Model, Role, Wish, layout,
+    Intent, Model, Press, Role, Wish,
+    keymap::digit,
+    layout,
     model::{Overlay, Sheetlet},
     view,
 };
@@ -48,8 +50,26 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
                 None => {}
             }
         }
-        Some(Overlay::Dialog(_) | Overlay::Palette(_) | Overlay::Form(_)) | None => {}
+        Some(
+            Overlay::Dialog(_)
+            | Overlay::Palette(_)
+            | Overlay::Form(_)
+            | Overlay::Launch(_)
+            | Overlay::Leaving(_),
+        )
+        | None => {}
     }
+}
+
+/// A screen that is read out numbers the choices of a menu: the number chooses, and the level is asked as ever.
+pub(super) fn chooses(model: &mut Model, press: Press, repeat: bool, wishes: &mut Vec<Wish>) -> bool {
+    let Some(Overlay::Menu { selected }) = &mut model.overlay else { return false };
+    let Some(number) = digit(press).filter(|it| model.look.reader && *it > 0) else { return false };
+    *selected = usize::try_from(number - 1).unwrap_or(usize::MAX);
+    if !repeat {
+        act(model, Intent::Submit, None, wishes);
+    }
+    true
 }
 
 /// `@`: what this console has asked, as command lines, the newest last.

@@ -1,7 +1,7 @@
-//! The line in which a search, a filter or a workflow to be started is typed. A filter shows what it leaves while it is
+//! The line in which a search or a filter is typed. A filter shows what it leaves while it is
 //! typed; Esc leaves what stood before.
 
-use super::{asking, editing, runs, steps};
+use super::{editing, runs, steps};
 use crate::console::{
     Intent, Model, View, Wish,
     model::{Prompt, PromptKind},
@@ -25,17 +25,27 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
     let text = prompt.field.text().trim().to_owned();
     match prompt.kind {
         PromptKind::Filter if model.view == View::Logs => super::logs::set_filter(model, &text),
+        PromptKind::Filter if model.view == View::Errors => model.errors.filter = text,
+        PromptKind::Filter if model.view == View::Audit => super::audit::set_filter(model, &text),
         PromptKind::Filter => model.runs.filter = text,
+        PromptKind::Find if model.travel.is_some() => super::travel::find(model, &text),
         PromptKind::Find => {
+            if model.view == View::Errors {
+                model.errors.find.clone_from(&text);
+            }
             model.runs.find = text;
             match model.view {
                 View::Runs => runs::find(model, true),
-                View::Dag => steps::find(model, true),
+                View::Dag => steps::find(model),
                 View::Gates => {}
                 View::Logs => super::logs::find(model),
+                View::Errors => super::errors::find(model, true),
+                View::Time => super::time::find(model, true),
+                View::Audit => super::audit::find(model, true),
+                View::Health | View::Agents | View::Tools => {}
             }
         }
+        PromptKind::Compare => super::travel_compare::ask(model, &text),
         PromptKind::Remark => super::deciding::remark(model, &text, wishes),
-        PromptKind::Launch => asking::launch(model, &text, wishes),
     }
 }

@@ -1,54 +1,110 @@
 //! The list of runs: which are shown, in what order, and the cursor, which stays on its run when others come and go.
 
-use super::{general, moving, toast};
+use super::{bulk, general, moving, toast};
 use crate::{
     base::RunId,
     console::{
         Intent, Mark, Model, Query, Role, View, Wish, layout,
-        marks::{mark_of_run, word_of_run},
-        model::{PromptKind, RunOrder},
+        marks::{mark_of_run, word_of_risk, word_of_run},
+        model::{PromptKind, RowsOf, RunOrder},
     },
-    projection::RunSummary,
+    projection::{Board, RunSummary},
 };
+use std::cmp::Reverse;
 
-/// The fields a filter can name.
-const FIELDS: &[&str] = &["state", "run", "workflow", "by"];
+/// The fields and measures a filter can name.
+const FIELDS: &[&str] =
+    &["state", "run", "workflow", "by", "risk", "age", "steps", "done", "errors", "health", "calls"];
 
 /// Brings rows, cursor and scroll up to date.
 pub(super) fn refresh(model: &mut Model) {
     // A filter shows what it leaves while it is typed.
     let typed = model.prompt.as_ref().filter(|it| it.kind == PromptKind::Filter && model.view == View::Runs);
-    let query = Query::parse(typed.map_or(&model.runs.filter, |it| it.field.text()), FIELDS);
-    let mut rows: Vec<&RunSummary> = model.board.summaries().filter(|it| fits(&query, it)).collect();
-    match model.runs.sort {
-        RunOrder::Need => rows.sort_by_key(|it| (std::cmp::Reverse(need(it)), std::cmp::Reverse(it.id))),
-        RunOrder::Age => rows.sort_by_key(|it| std::cmp::Reverse(it.id)),
-        RunOrder::Workflow => rows.sort_by_key(|it| (it.workflow.clone(), std::cmp::Reverse(it.id))),
-        RunOrder::Health => rows.sort_by_key(|it| (it.health(), std::cmp::Reverse(it.id))),
-    }
-    let rows: Vec<RunId> = rows.into_iter().map(|it| it.id).collect();
-    let before = model.runs.selected.and_then(|it| model.runs.rows.iter().position(|row| *row == it));
-    let now = model.runs.selected.and_then(|it| rows.iter().position(|row| *row == it));
-    let at = now.unwrap_or_else(|| before.unwrap_or(0).min(rows.len().saturating_sub(1)));
+    let filter = typed.map_or(model.runs.filter.as_str(), |it| it.field.text()).to_owned();
+    let query = Query::parse(&filter, FIELDS);
+    let second = query.measures("age").then(|| model.now.0.div_euclid(1000));
+    let (sort, reversed) = (model.runs.sort, model.runs.reversed);
+    let of = RowsOf { seq: model.board.seq, filter, sort, reversed, second };
+    let fresh = if model.runs.rows_of.as_ref() == Some(&of) { None } else { Some(rows(model, &query)) };
+    model.runs.rows_of = Some(of);
+    let now_rows = fresh.as_ref().unwrap_or(&model.runs.rows);
+    let place = |rows: &[RunId]| model.runs.selected.and_then(|it| rows.iter().position(|row| *row == it));
+    let now = place(now_rows);
+    let before = if fresh.is_some() { place(&model.runs.rows) } else { now };
+    let len = now_rows.len();
+    let at = now.unwrap_or_else(|| before.unwrap_or(0).min(len.saturating_sub(1)));
     // What others start does not move the row under the cursor on the screen.
     if let (Some(before), Some(now)) = (before, now) {
         model.runs.top = (model.runs.top + now).saturating_sub(before);
     }
-    model.runs.selected = rows.get(at).copied();
+    if let Some(fresh) = fresh {
+        model.runs.rows = fresh;
+        bulk::forget_gone(model);
+    }
+    model.runs.selected = model.runs.rows.get(at).copied();
     let page = usize::from(layout::runs(model).rows.height);
-    model.runs.top = moving::scrolled(model.runs.top, at, rows.len(), page);
-    model.runs.rows = rows;
+    model.runs.top = moving::scrolled(model.runs.top, at, len, page);
 }
 
-fn fits(query: &Query, run: &RunSummary) -> bool {
+/// All runs that fit, in order.
+fn rows(model: &Model, query: &Query) -> Vec<RunId> {
+    let fits = |it: &&RunSummary| query.is_empty() || fits(query, it, model);
+    let mut rows: Vec<&RunSummary> = model.board.summaries().filter(fits).collect();
+    // The board gives the oldest first; what is equal stands with the newest first.
+    rows.reverse();
+    match model.runs.sort {
+        RunOrder::Need => rows.sort_by_key(|it| Reverse(need(it))),
+        RunOrder::Age => {}
+        RunOrder::Workflow => rows.sort_by(|a, b| a.workflow.cmp(&b.workflow)),
+        RunOrder::State => rows.sort_by_key(|it| (Reverse(mark_of_run(it).urgency()), word_of_run(it))),
+        RunOrder::Progress => rows.sort_by_key(|it| {
+            let (done, all) = (u64::from(it.counts.rested()), u64::from(it.counts.total().max(1)));
+            Reverse(done * 10_000 / all)
+        }),
+        RunOrder::Errors => rows.sort_by_key(|it| Reverse(it.failures())),
+        RunOrder::By => rows.sort_by(|a, b| a.by.name.cmp(&b.by.name)),
+        RunOrder::Health => rows.sort_by_key(|it| (it.results.is_empty(), it.health())),
+    }
+    if model.runs.reversed {
+        rows.reverse();
+    }
+    rows.into_iter().map(|it| it.id).collect()
+}
+
+fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
     let says = |field: &str| match field {
-        "state" => format!("{} {} {}", run.state.word(), word_of_run(run), run.doing()),
+        "state" => {
+            let goes_on = if run.state.rests() { "rested" } else { "active" };
+            format!("{} {} {} {goes_on}", run.state.word(), word_of_run(run), run.doing())
+        }
         "run" => run.id.to_string(),
         "by" => run.by.name.clone(),
-        _ => run.workflow.to_string(),
+        "risk" => risks(&model.board, run.id),
+        "workflow" => run.workflow.to_string(),
+        _ => String::new(),
     };
-    query.is_empty()
-        || query.fits(says, &format!("{} {} {} {}", run.id, run.workflow, word_of_run(run), run.by.name))
+    let measured = |name: &str| {
+        Some(match name {
+            "age" => run.age(model.now).0,
+            "steps" => u64::from(run.counts.total()),
+            "done" => u64::from(run.counts.rested()),
+            "errors" => u64::from(run.failures()),
+            "health" => u64::from(run.health().0),
+            "calls" => run.calls,
+            _ => return None,
+        })
+    };
+    query.fits_with(
+        says,
+        measured,
+        &format!("{} {} {} {}", run.id, run.workflow, word_of_run(run), run.by.name),
+    )
+}
+
+/// How risky that is which it waits for.
+fn risks(board: &Board, run: RunId) -> String {
+    let words: Vec<&str> = board.open_gates_of(run).map(|it| word_of_risk(it.ask.risk)).collect();
+    words.join(" ")
 }
 
 /// What needs somebody comes first, then what goes on, then the rest.
@@ -71,25 +127,42 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::Open | Intent::Right if model.runs.selected.is_some() => general::go(model, View::Dag),
         Intent::Preview => model.runs.preview_hidden = !model.runs.preview_hidden,
         Intent::Sort => {
-            model.runs.sort = model.runs.sort.next();
-            toast(model, &format!("sorted by {}", model.runs.sort.name()), Role::Info);
+            let next = model.runs.sort.next();
+            sort_by(model, next);
         }
-        Intent::NextMatch => find(model, true),
+        Intent::SortReverse => model.runs.reversed = !model.runs.reversed,
+        Intent::Mark => bulk::mark(model, count),
+        Intent::MarkRange => bulk::mark_range(model),
+        Intent::MarkAll => bulk::mark_all(model),
+        Intent::NewRun if model.runs.find.is_empty() => super::launching::open(model),
+        Intent::NextMatch | Intent::NewRun => find(model, true),
         Intent::PreviousMatch => find(model, false),
         Intent::Escape => escape(model),
         _ => {}
     }
 }
 
+/// Another order begins as it is meant; the same again is turned around.
+fn sort_by(model: &mut Model, sort: RunOrder) {
+    model.runs.reversed = model.runs.sort == sort && !model.runs.reversed;
+    model.runs.sort = sort;
+    let turned = if model.runs.reversed { ", turned around" } else { "" };
+    toast(model, &format!("sorted by {}{turned}", sort.name()), Role::Info);
+}
+
 fn escape(model: &mut Model) {
-    if model.runs.filter.is_empty() {
+    if !model.runs.marked.is_empty() {
+        bulk::clear(model);
+    } else if !model.runs.find.is_empty() {
+        model.runs.find.clear();
+    } else if model.runs.filter.is_empty() {
         general::backward(model);
     } else {
         model.runs.filter.clear();
     }
 }
 
-fn cursor(model: &Model) -> usize {
+pub(super) fn cursor(model: &Model) -> usize {
     model.runs.selected.and_then(|it| model.runs.rows.iter().position(|row| *row == it)).unwrap_or(0)
 }
 
@@ -103,7 +176,7 @@ pub(super) fn find(model: &mut Model, forward: bool) {
     let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
     let hit = order
         .map(|row| model.runs.rows[row])
-        .find(|run| model.board.summary(*run).is_some_and(|it| fits(&query, it)));
+        .find(|run| model.board.summary(*run).is_some_and(|it| fits(&query, it, model)));
     if hit.is_some() {
         model.runs.selected = hit;
     } else {
@@ -112,9 +185,17 @@ pub(super) fn find(model: &mut Model, forward: bool) {
     }
 }
 
-pub(super) fn click(model: &mut Model, row: u16) {
-    let rows = layout::runs(model).rows;
-    if (rows.y..rows.bottom()).contains(&row) {
+/// A click on a row selects it, one on the head of a column sorts by it.
+pub(super) fn click(model: &mut Model, column: u16, row: u16) {
+    let places = layout::runs(model);
+    let rows = places.rows;
+    if row + 1 == rows.y {
+        let columns = crate::console::view::runs_columns(places.table, layout::frame(model.size).width);
+        let hit = columns.iter().find(|it| (it.0..it.0 + it.1).contains(&column));
+        if let Some(sort) = hit.and_then(|it| RunOrder::of_column(it.2)) {
+            sort_by(model, sort);
+        }
+    } else if (rows.y..rows.bottom()).contains(&row) && (rows.x..rows.right()).contains(&column) {
         let index = model.runs.top + usize::from(row - rows.y);
         if let Some(run) = model.runs.rows.get(index) {
             model.runs.selected = Some(*run);

@@ -1,9 +1,13 @@
-//! The graph: the cursor along edges, zoom, folds, follow, and what of the picture is seen.
+//! The graph: the cursor along edges, zoom, folds, search, follow, and what of the picture is seen.
 
 use super::{general, toast};
 use crate::{
     base::Span,
-    console::{Direction, Intent, Model, Role, View, Wish, Zoom, layout, model::Picture},
+    console::{
+        Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout, marks::mark_of_step,
+        model::Picture,
+    },
+    projection::kind_word,
 };
 use std::sync::Arc;
 
@@ -11,16 +15,21 @@ use std::sync::Arc;
 const FOLLOW_REST: Span = Span(5_000);
 /// and moves at most so often.
 const FOLLOW_STEP: Span = Span(1_000);
-/// Cells of margin kept around the cursor.
+/// Rows that are seen above and below the cursor,
 const MARGIN: i32 = 2;
+/// and columns beside it, so that what it leads to is seen.
+const MARGIN_BESIDE: i32 = 16;
+/// The fields a search can name.
+const FIELDS: &[&str] = &["state", "kind", "step", "group"];
 
 /// Follows what runs, and keeps the cursor in sight.
 pub(super) fn refresh(model: &mut Model) {
     if model.view != View::Dag || model.dag.picture.is_none() {
         return;
     }
-    let rested = model.now.since(model.last_key) >= FOLLOW_REST || model.last_key.0 == 0;
-    if model.dag.follow && rested && model.now.since(model.dag.followed_at) >= FOLLOW_STEP {
+    let rested = model.clock.since(model.last_key) >= FOLLOW_REST || model.last_key.0 == 0;
+    let looks_ahead = model.dag.what_if.verb.is_some();
+    if model.dag.follow && rested && !looks_ahead && model.clock.since(model.dag.followed_at) >= FOLLOW_STEP {
         follow(model);
     }
     keep_in_sight(model);
@@ -37,7 +46,7 @@ fn follow(model: &mut Model) {
     if let Some((index, _, _)) = newest
         && model.dag.view.selected != Some(index.0)
     {
-        model.dag.followed_at = model.now;
+        model.dag.followed_at = model.clock;
         select(model, index.0);
     }
 }
@@ -60,23 +69,31 @@ fn keep_in_sight(model: &mut Model) {
         .and_then(|it| picture.shown.spot_of(it))
         .and_then(|it| picture.layout.rect_of(it));
     let Some(place) = place else { return };
-    let axis = |scroll: i32, at: i32, size: i32, whole: i32, seen: u16| {
+    let axis = |scroll: i32, at: i32, size: i32, whole: i32, seen: u16, margin: i32| {
         let seen = i32::from(seen);
+        let margin = margin.min((seen - size) / 2).max(0);
         if whole <= seen {
             return -(seen - whole) / 2;
         }
-        let last = at + size + MARGIN - seen;
+        let last = at + size + margin - seen;
         // What is too large to be seen whole is seen from its begin.
-        scroll.max(last).min((at - MARGIN).max(0)).clamp(0, whole - seen)
+        scroll.max(last).min((at - margin).max(0)).clamp(0, whole - seen)
     };
     let (x, y) = model.dag.scroll;
     // The map may lie over the right of the picture; the cursor does not go under it.
     let under = places.map.filter(|it| it.intersects(area)).map_or(0, |it| it.width);
     let area = ratatui::layout::Rect { width: area.width.saturating_sub(under), ..area };
+    if picture.layout.is_tree() {
+        // Lines begin at the left, like any text.
+        let x =
+            axis(x, place.x, place.width.min(i32::from(area.width) / 2), width, area.width, MARGIN).max(0);
+        model.dag.scroll = (x, axis(y, place.y, place.height, height, area.height, MARGIN).max(0));
+        return;
+    }
     // What fits stands in the middle, but not farther from the title than the eye looks.
     model.dag.scroll = (
-        axis(x, place.x, place.width, width, area.width).max(-i32::from(area.width) / 6),
-        axis(y, place.y, place.height, height, area.height).max(-i32::from(area.height) / 3),
+        axis(x, place.x, place.width, width, area.width, MARGIN_BESIDE).max(-i32::from(area.width) / 6),
+        axis(y, place.y, place.height, height, area.height, MARGIN).max(-i32::from(area.height) / 3),
     );
 }
 
@@ -87,6 +104,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         }
         return;
     };
+    let page = u32::from(layout::dag(model).graph.height).max(2);
     let times = count.unwrap_or(1).clamp(1, 1_000);
     match intent {
         Intent::Left => walk(model, &picture, Direction::Left, times),
@@ -95,14 +113,20 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::Down => walk(model, &picture, Direction::Down, times),
         Intent::First => jump(model, picture.shown.nodes.first().map(|it| it.first)),
         Intent::Last => jump(model, picture.shown.nodes.last().map(|it| it.first)),
-        Intent::HalfDown | Intent::PageDown => walk(model, &picture, Direction::Down, 5),
-        Intent::HalfUp | Intent::PageUp => walk(model, &picture, Direction::Up, 5),
+        Intent::HalfDown => walk(model, &picture, Direction::Down, page / 2 * times),
+        Intent::HalfUp => walk(model, &picture, Direction::Up, page / 2 * times),
+        Intent::PageDown => walk(model, &picture, Direction::Down, page * times),
+        Intent::PageUp => walk(model, &picture, Direction::Up, page * times),
         Intent::Parents => relative(model, &picture, true),
         Intent::Children => relative(model, &picture, false),
+        Intent::NextHot | Intent::PreviousHot if !model.dag.find.is_empty() => {
+            next_found(model, intent == Intent::NextHot);
+        }
         Intent::NextHot => next_hot(model, &picture, true),
         Intent::PreviousHot => next_hot(model, &picture, false),
-        Intent::NextMatch => find(model, true),
-        Intent::PreviousMatch => find(model, false),
+        Intent::NextMatch => next_found(model, true),
+        Intent::PreviousMatch => next_found(model, false),
+        Intent::WhatIf => super::what_if::next(model),
         Intent::Nearer => zoom(model, model.dag.view.zoom.nearer()),
         Intent::Farther => zoom(model, model.dag.view.zoom.farther()),
         Intent::Tree => {
@@ -113,7 +137,8 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
             }
             zoom(model, if is_tree { before.unwrap_or_default() } else { Zoom::Outline });
         }
-        Intent::FoldToggle | Intent::Open => {
+        Intent::Open => open(model, &picture),
+        Intent::FoldToggle => {
             model.dag.view.toggle_fold(&picture.shown);
         }
         Intent::FoldOpen => {
@@ -130,8 +155,40 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
             let text = if model.dag.follow { "follow on" } else { "follow off" };
             toast(model, text, Role::Info);
         }
-        Intent::Escape => general::backward(model),
+        Intent::Escape => escape(model),
         _ => {}
+    }
+}
+
+/// A fold is unfolded; a gate that asks is gone to; of a step its output is shown.
+fn open(model: &mut Model, picture: &Arc<Picture>) {
+    let Some(node) = picture.shown.selected(&model.dag.view) else { return };
+    if node.key.kind != FoldKind::Step {
+        model.dag.view.toggle_fold(&picture.shown);
+        return;
+    }
+    let step = crate::base::StepIx(node.first);
+    let rows = model.board.inbox(Some((&model.seat.actor, model.now)));
+    let asks = rows.iter().find(|row| row.run == picture.run && row.step == step);
+    match asks.map(crate::console::gates::key_of) {
+        Some(key) => {
+            general::go(model, View::Gates);
+            model.gates.selected = Some(key);
+        }
+        None => super::logs::open(model),
+    }
+}
+
+/// One step back: what an answer would do, the search, the view.
+fn escape(model: &mut Model) {
+    if super::what_if::leave(model) {
+        return;
+    }
+    if model.dag.find.is_empty() {
+        general::backward(model);
+    } else {
+        model.dag.find.clear();
+        model.dag.found.clear();
     }
 }
 
@@ -182,24 +239,62 @@ fn next_hot(model: &mut Model, picture: &Arc<Picture>, forward: bool) {
     }
 }
 
-/// To the next step whose id has the text that is looked for.
-pub(super) fn find(model: &mut Model, forward: bool) {
-    let Some(run) = model.dag.run.and_then(|it| model.board.run(it)).cloned() else { return };
-    let wanted = model.runs.find.to_lowercase();
-    let at = model.dag.view.selected.unwrap_or(0) as usize;
-    let hits: Vec<u32> = run
-        .steps()
-        .filter(|(_, plan, _)| plan.id.to_lowercase().contains(&wanted))
-        .map(|(it, _, _)| it.0)
-        .collect();
-    let next = if forward {
-        hits.iter().find(|it| **it as usize > at).or(hits.first())
-    } else {
-        hits.iter().rev().find(|it| (**it as usize) < at).or(hits.last())
+/// Looks for steps by words of their ids, or by `state:` and `kind:`, and goes to the first that fits.
+pub(super) fn find(model: &mut Model) {
+    model.dag.find = model.runs.find.clone();
+    search(model);
+    if !model.dag.find.is_empty() {
+        let at = model.dag.view.selected.unwrap_or(0);
+        match model.dag.found.iter().find(|it| **it >= at).or(model.dag.found.first()).copied() {
+            Some(node) => jump(model, Some(node)),
+            None => {
+                let text = format!("could not find {:?} among the steps; Esc clears it", model.dag.find);
+                toast(model, &text, Role::Warn);
+            }
+        }
+    }
+}
+
+/// Which steps fit what is looked for.
+fn search(model: &mut Model) {
+    let query = Query::parse(&model.dag.find, FIELDS);
+    let Some(run) = model.dag.run.and_then(|it| model.board.run(it)).filter(|_| !query.is_empty()) else {
+        model.dag.found.clear();
+        return;
     };
-    match next {
-        Some(node) if !wanted.is_empty() => jump(model, Some(*node)),
-        _ => toast(model, &format!("could not find {wanted:?} among the steps"), Role::Warn),
+    let fits = run.steps().filter(|(_, plan, step)| {
+        let says = |field: &str| match field {
+            "state" => {
+                let mark = mark_of_step(step, &model.board, model.now);
+                format!("{} {}", step.state.word(), mark.word())
+            }
+            "kind" => kind_word(&plan.work).to_owned(),
+            "group" => plan.frame.map_or_else(String::new, |it| run.step_id(it)),
+            _ => plan.id.clone(),
+        };
+        query.fits(says, &plan.id)
+    });
+    model.dag.found = fits.map(|(step, _, _)| step.0).collect();
+}
+
+/// To the next step that was found, around the end.
+fn next_found(model: &mut Model, forward: bool) {
+    // What is looked for by its state may be others by now.
+    search(model);
+    let at = model.dag.view.selected.unwrap_or(0);
+    let found = &model.dag.found;
+    let next = if forward {
+        found.iter().find(|it| **it > at).or(found.first())
+    } else {
+        found.iter().rev().find(|it| **it < at).or(found.last())
+    };
+    match next.copied() {
+        Some(node) => jump(model, Some(node)),
+        None if model.dag.find.is_empty() => toast(model, "nothing is looked for; / does", Role::Info),
+        None => {
+            let text = format!("could not find {:?} among the steps; Esc clears it", model.dag.find);
+            toast(model, &text, Role::Warn);
+        }
     }
 }
 

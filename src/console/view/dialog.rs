@@ -25,26 +25,44 @@ pub(super) fn draw(canvas: &Canvas<'_>, it: &Dialog, body: Rect, buf: &mut Buffe
     let most = if beside.is_some() { body.width } else { body.width.saturating_sub(8) };
     let width = WIDTH_MAX.min(most).max(40.min(body.width));
     let room = usize::from(width).saturating_sub(6);
-    let lines = lines(canvas, it, room);
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(body.height);
+    let (known, takes) = (known(canvas, it, room), takes(canvas, it, room));
+    let rows = known.len() + takes.len() + 2;
+    let height = u16::try_from(rows).unwrap_or(u16::MAX).min(body.height);
     let mut area = centred(body, width, height);
     if beside.is_some() {
         area.y = body.bottom() - area.height;
     }
     let inside = dialog(buf, area, &safe_text(&it.title), canvas.pane(true));
-    // When rows are missing, those in the middle are: what is asked and the way out stay.
-    let rows = usize::from(inside.height);
-    let cut = lines.len().saturating_sub(rows);
-    let keep = rows.saturating_sub(4).min(lines.len());
-    let shown =
-        lines.iter().enumerate().filter(|(index, _)| cut == 0 || *index < keep || *index >= keep + cut);
-    for (row, (_, line)) in shown.enumerate() {
+    let known = fitted(canvas, known, usize::from(inside.height).saturating_sub(takes.len()));
+    for (row, line) in known.iter().chain(&takes).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
         put_pieces(buf, inside, (inside.x + 2, y), line, canvas.glyphs);
     }
 }
 
-fn lines(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
+/// What is known, in so many rows: empty ones go first, then those in the middle, counted. What has to be typed and the way
+/// out are never what is missing.
+fn fitted(canvas: &Canvas<'_>, mut known: Vec<Pieces>, rows: usize) -> Vec<Pieces> {
+    /// Of what would happen, which stands last, so much stays.
+    const LAST: usize = 2;
+    if known.len() > rows {
+        known.retain(|it| !it.is_empty());
+    }
+    let more = known.len().saturating_sub(rows);
+    if more > 0 {
+        let last = LAST.min(rows.saturating_sub(1));
+        let first = rows.saturating_sub(last + 1);
+        let dots = canvas.glyphs.pick("…", "...");
+        let text = format!("{dots} and {} more lines", more + 1);
+        let end = known.len() - last;
+        known.splice(first..end, [vec![(text, canvas.style(Role::Muted))]]);
+        known.truncate(rows);
+    }
+    known
+}
+
+/// What it is about, and what would happen.
+fn known(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     for fact in &it.facts {
         for (index, part) in
@@ -69,6 +87,12 @@ fn lines(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
         }
     }
     lines.push(Vec::new());
+    lines
+}
+
+/// What takes keys: fields, what has to be typed, and the ways out.
+fn takes(canvas: &Canvas<'_>, it: &Dialog, room: usize) -> Vec<Pieces> {
+    let mut lines = Vec::new();
     for (index, field) in it.fields.iter().enumerate() {
         let focus = it.focus == Focus::Field(index);
         lines.push(field_line(canvas, &field.name, &field.field, focus, room));

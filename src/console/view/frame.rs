@@ -45,7 +45,8 @@ pub(super) fn header(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         put(buf, area, x, area.y, edges.1, edge_style);
     }
     if wide {
-        let date = model.now.to_utc().format("%Y-%m-%d %H:%M:%SZ").to_string();
+        let date = model.clock.to_utc().format("%Y-%m-%d %H:%M:%SZ").to_string();
+        let date = if model.moves() { date } else { String::new() };
         put_right(buf, area, area.right().saturating_sub(1), area.y, &date, canvas.style(Role::Muted));
     } else if area.width >= 100 {
         put_right(
@@ -134,8 +135,14 @@ pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
         PromptKind::Filter if canvas.model.view == View::Logs => {
             ("&", "only lines with this text   ! inverts")
         }
-        PromptKind::Filter => ("&", "state: run: workflow: by:   ! inverts   * any text"),
-        PromptKind::Launch => ("run ", "FILE key=value …"),
+        PromptKind::Filter if canvas.model.view == View::Errors => {
+            ("&", "level: state: run: type: mode: step: workflow:   ! inverts")
+        }
+        PromptKind::Filter if canvas.model.view == View::Audit => {
+            ("&", "run: by: type: verdict: channel: step:   ! inverts   * any text")
+        }
+        PromptKind::Filter => ("&", "state: run: workflow: by: risk: age<1h   ! inverts   * any text"),
+        PromptKind::Compare => ("with ", "r-7, an event's number, 11:54:09, or nothing: live"),
         PromptKind::Remark => ("say ", "to all who look at this gate"),
     };
     let row = Rect::new(body.x, body.bottom().saturating_sub(1), body.width, 1);

@@ -42,8 +42,15 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 fn words(canvas: &Canvas<'_>) -> String {
     let rows = &canvas.model.gates.rows;
     let oldest = rows.iter().map(|it| it.since).min();
+    let marked = match canvas.model.gates.marked.len() {
+        0 => String::new(),
+        marked => format!("  {marked} marked"),
+    };
     match oldest {
-        Some(since) => format!("{} waiting  oldest {}", rows.len(), age(canvas.model.now.since(since))),
+        Some(since) => {
+            let oldest = age(canvas.model.now.since(since));
+            format!("{} waiting{marked}  oldest {oldest}", rows.len())
+        }
         None => "nothing waits".to_owned(),
     }
 }
@@ -98,6 +105,7 @@ fn table_row(canvas: &Canvas<'_>, row: &InboxRow, table: &[Column], place: Rect,
     }
     let mark = mark(canvas, row);
     put(buf, place, place.x + 1, place.y, mark.sign(canvas.glyphs), base.patch(mark.style(canvas.theme)));
+    put(buf, place, place.x + 2, place.y, chosen(canvas, row), base.patch(canvas.style(Role::Title)));
     let (text, muted) = (canvas.style(Role::Text), canvas.style(Role::Muted));
     for column in table {
         let (cell, style) = match column.title {
@@ -179,7 +187,8 @@ fn card(canvas: &Canvas<'_>, row: &InboxRow, place: Rect, buf: &mut Buffer) {
     let quorum = quorum(canvas, row);
     let lines: [Pieces; 4] = [
         vec![
-            (format!("{} ", mark.sign(canvas.glyphs)), base.patch(mark.style(canvas.theme))),
+            (mark.sign(canvas.glyphs).to_owned(), base.patch(mark.style(canvas.theme))),
+            (chosen(canvas, row).to_owned(), style(Role::Title)),
             (format!("{}  ", name(row)), style(Role::Title)),
             (safe_text(&row.step_id), style(Role::Text)),
         ],
@@ -243,6 +252,16 @@ fn mark(canvas: &Canvas<'_>, row: &InboxRow) -> Mark {
             canvas.model.board.gate(gate).map_or(Mark::Gate, |it| mark_of_gate(it, canvas.model.now))
         }
         Attention::Doubt | Attention::StuckUndo => Mark::InDoubt,
+    }
+}
+
+/// The sign of a row that is marked.
+fn chosen(canvas: &Canvas<'_>, row: &InboxRow) -> &'static str {
+    match row.what {
+        Attention::Gate(gate) if canvas.model.gates.marked.contains_key(&gate) => {
+            canvas.glyphs.pick("●", "*")
+        }
+        _ => " ",
     }
 }
 

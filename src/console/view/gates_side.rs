@@ -10,12 +10,15 @@ use crate::{
     console::{
         Intent, Role, Scope, ask_text, layout, pane,
         prose::{Prose, ProseLine},
-        update::{offered_answers, refusal_of, unseen_after},
+        update::{care_words, offered_answers, refusal_of, unseen_after},
     },
     engine::GateState,
     projection::{Attention, GateView},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
+
+/// Who approves more than this within a minute hardly reads.
+const HURRY: usize = 10;
 
 pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
@@ -38,6 +41,14 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         let waits = model.now.since(gate.ask.opened_at);
         prose.said("time", &format!("{waits} waiting"), Role::Text);
         prose.said("", &format!("if nobody comes: {}", ask_text::if_nobody(&gate.ask)), Role::Muted);
+        let care = model.board.care(&model.seat.actor);
+        if care.answers > 0 {
+            prose.said("you", &care_words(&care), if care.hasty > 0 { Role::Warn } else { Role::Muted });
+        }
+        if care.in_a_minute > HURRY {
+            let text = format!("{} approvals within a minute: slow down", care.in_a_minute);
+            prose.said("", &text, Role::Warn);
+        }
         lines.extend(prose.lines.into_iter().map(|it| styled(canvas, it)));
         lines.push(Vec::new());
     }
@@ -95,6 +106,9 @@ fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
             votes => format!("drops {votes} votes"),
         },
         Intent::Comment => "for all who look".to_owned(),
+        Intent::SendBack => "L2: a reason, then y".to_owned(),
+        Intent::Delegate => "for a while".to_owned(),
+        Intent::BreakGlass => "L3: in an emergency".to_owned(),
         Intent::Withdraw => "your own answer".to_owned(),
         other => format!("{}: id and reason", other.level()),
     }

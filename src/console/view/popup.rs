@@ -82,18 +82,24 @@ pub(super) fn text(canvas: &Canvas<'_>, sheet: &Sheetlet, body: Rect, buf: &mut 
 /// What can follow a prefix key.
 pub(super) fn continuations(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let model = canvas.model;
-    if model.typed.is_empty() {
+    if !model.shows_continuations() {
         return;
     }
-    let rows = model.keys.continuations(model.scope(), &model.typed);
+    let rows = match model.letter {
+        Some(_) => model.marks.iter().map(|(name, place)| (name.to_string(), place.view.name())).collect(),
+        None => {
+            let follows = model.keys.continuations(model.scope(), &model.typed);
+            follows.into_iter().map(|(keys, intent)| (keys, intent.what())).collect::<Vec<_>>()
+        }
+    };
     let height = u16::try_from(rows.len() + 2).unwrap_or(u16::MAX).min(body.height);
     let width = 34.min(body.width);
     let area = Rect::new(body.right() - width, body.bottom().saturating_sub(height), width, height);
     fill(buf, area, canvas.theme.ground());
     let inside = pane(buf, area, &crate::console::keymap::shown(&model.typed), "", canvas.pane(true));
-    for (index, (keys, intent)) in rows.iter().take(usize::from(inside.height)).enumerate() {
+    for (index, (keys, what)) in rows.iter().take(usize::from(inside.height)).enumerate() {
         let y = inside.y + u16::try_from(index).unwrap_or(0);
         let x = put(buf, inside, inside.x + 1, y, &format!("{keys:<4}"), canvas.style(Role::Title));
-        put(buf, inside, x, y, intent.what(), canvas.style(Role::Muted));
+        put(buf, inside, x, y, what, canvas.style(Role::Muted));
     }
 }

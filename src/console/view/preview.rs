@@ -132,7 +132,7 @@ fn facts(canvas: &Canvas<'_>, summary: &RunSummary) -> Vec<Pieces> {
             lines.push(labelled(canvas, "now", gate_now(canvas, gate, run)));
             lines.push(labelled(
                 canvas,
-                "asks",
+                "why",
                 vec![(safe_text(&gate.ask.prompt), canvas.style(Role::Text))],
             ));
             lines.push(labelled(canvas, "then", vec![(gate_then(canvas, gate), canvas.style(Role::Muted))]));
@@ -142,7 +142,7 @@ fn facts(canvas: &Canvas<'_>, summary: &RunSummary) -> Vec<Pieces> {
     if let Some(next) = next_of(run) {
         lines.push(labelled(canvas, "next", vec![(next, canvas.style(Role::Text))]));
     }
-    lines.push(labelled(canvas, "used", used(canvas, summary)));
+    lines.push(labelled(canvas, "cost", used(canvas, summary)));
     lines
 }
 

@@ -8,13 +8,23 @@ use super::{
 use crate::{
     base::{RunId, safe_text},
     console::{
-        Mark, Role, Width, fill, gauge, layout,
+        Link, Mark, Role, Width, fill, gauge, layout,
         marks::{age, mark_of_run, word_of_run},
         meter_role, pane, put, put_right,
     },
     projection::RunSummary,
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+/// The longest filter in the title.
+const FILTER_MAX: usize = 36;
+
+/// Where each column of the list stands, how wide it is, and its head; for clicks on heads.
+pub(in crate::console) fn heads(table: Rect, width: Width) -> Vec<(u16, u16, &'static str)> {
+    let inside =
+        if width == Width::One { layout::inset(table, 0, 1, 0) } else { layout::inset(table, 1, 1, 1) };
+    columns_for(inside).iter().map(|it| (it.x, it.width, it.title)).collect()
+}
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::runs(canvas.model);
@@ -36,9 +46,13 @@ fn words(canvas: &Canvas<'_>, places: Rect) -> (String, String) {
     let typed =
         canvas.model.prompt.as_ref().filter(|it| it.kind == crate::console::model::PromptKind::Filter);
     let filter = typed.map_or(runs.filter.as_str(), |it| it.field.text());
-    let (left, right, down) = canvas.glyphs.pick(("‹", "›", "▼"), ("<", ">", "v"));
+    let (left, right, down, up) = canvas.glyphs.pick(("‹", "›", "▼", "▲"), ("<", ">", "v", "^"));
     let filter = if filter.is_empty() { "all".to_owned() } else { safe_text(filter) };
-    let title = format!("{left}{filter}{right}  sort {}{down}", runs.sort.name());
+    let filter = canvas.glyphs.fit(&filter, FILTER_MAX);
+    let turn = if runs.reversed { up } else { down };
+    let marked =
+        if runs.marked.is_empty() { String::new() } else { format!("  {} marked", runs.marked.len()) };
+    let title = format!("{left}{filter}{right}  sort {}{turn}{marked}", runs.sort.name());
     let shown = runs.rows.len();
     let first = runs.top + 1;
     let last = (runs.top + usize::from(places.height)).min(shown);
@@ -76,7 +90,7 @@ fn columns_for(area: Rect) -> Vec<Column> {
             &[
                 ("RUN", 6, false),
                 ("WORKFLOW", 0, false),
-                ("STATE", 8, false),
+                ("STATE", 9, false),
                 ("STEPS", 9, true),
                 ("AGE", 4, true),
             ],
@@ -118,7 +132,7 @@ fn table(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
         put_cell(buf, area, *column, area.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
     let runs = &canvas.model.runs;
-    if runs.rows.is_empty() {
+    if runs.rows.is_empty() && canvas.model.link != Link::Opening {
         empty(canvas, rows, buf);
     }
     for (row, run) in runs.rows.iter().skip(runs.top).take(usize::from(rows.height)).enumerate() {
@@ -164,6 +178,9 @@ fn draw_row(canvas: &Canvas<'_>, run: &RunSummary, columns: &[Column], row: Rect
     let mark = mark_of_run(run);
     let look = base.patch(mark.style(canvas.theme));
     put(buf, row, row.x + 1, row.y, mark.sign(canvas.glyphs), look);
+    if canvas.model.runs.marked.contains(&run.id) {
+        put(buf, row, row.x + 2, row.y, "*", base.patch(canvas.style(Role::Match)));
+    }
     for column in columns {
         let (text, style) = cell(canvas, run, mark, *column);
         put_cell(buf, row, *column, row.y, (&text, base.patch(style)), canvas.glyphs);

@@ -28,7 +28,7 @@ fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let mut open: Vec<&GateView> = model.board.open_gates().map(|it| &**it).collect();
     open.sort_by_key(|it| {
-        (!it.waits_for(&model.seat.actor), std::cmp::Reverse(it.ask.risk), it.ask.opened_at)
+        (!it.waits_for(&model.seat.actor, model.now), std::cmp::Reverse(it.ask.risk), it.ask.opened_at)
     });
     let title = match open.iter().map(|it| it.ask.opened_at).min() {
         Some(oldest) => format!("gates  {} waiting, oldest {}", open.len(), age(model.now.since(oldest))),

@@ -5,11 +5,14 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    base::Timestamp,
-    console::{Link, Mark, Role, View, marks::age, put_right},
+    base::{Span, Timestamp},
+    console::{Link, Mark, Role, View, marks::age, put_right, update::behind_now},
     engine::RunState,
 };
 use ratatui::{buffer::Buffer, layout::Rect};
+
+/// An engine at work that says nothing for so long is told.
+const STALE: Span = Span(5_000);
 
 /// One part, in its long and its short form, and how long it is kept: the highest goes last.
 struct Part {
@@ -21,10 +24,11 @@ struct Part {
 }
 
 pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
-    let clock = canvas.model.now.clock();
+    let clock = canvas.model.clock.clock();
     let who = format!("op:{}", canvas.model.seat.actor.name);
     let mut parts = parts(canvas);
     let width = usize::from(area.width);
+    let clock = if canvas.model.moves() { clock } else { String::new() };
     let (right, line) = fit(canvas, &mut parts, width, &[&clock, &who]);
     put_pieces(buf, area, (area.x, area.y), &line, canvas.glyphs);
     if let Some(right) = right {
@@ -39,7 +43,7 @@ fn fit(
     width: usize,
     right: &[&String; 2],
 ) -> (Option<String>, Pieces) {
-    let both = format!("{}  {}", right[1], right[0]);
+    let both = format!("{}  {}", right[1], right[0]).trim_end().to_owned();
     for (long, right) in [(true, Some(both)), (false, Some(right[0].clone())), (false, None)] {
         let line = line_of(canvas, parts, long);
         if width_of(&line) + right.as_ref().map_or(0, |it| it.len() + 2) <= width {
@@ -76,6 +80,7 @@ fn line_of(canvas: &Canvas<'_>, parts: &[Part], long: bool) -> Pieces {
 
 fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let model = canvas.model;
+    let board = model.live();
     let mut parts = Vec::new();
     let mut add = |block: u8, keep: u8, long: String, short: String, style| {
         parts.push(Part { keep, block, long: vec![(long, style)], short: vec![(short, style)] });
@@ -84,7 +89,11 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     add(0, 10, mode.clone(), mode, canvas.style(Role::Title));
     let (link, role) = link(canvas);
     add(1, 9, link.clone(), link, canvas.style(role));
-    let count = |state: RunState| model.board.summaries().filter(|it| it.state == state).count();
+    if let Some((long, short)) = past(canvas) {
+        add(1, 4, long, short, canvas.style(Role::Muted));
+        add(2, 6, "live now:".to_owned(), "live:".to_owned(), canvas.style(Role::Muted));
+    }
+    let count = |state: RunState| board.summaries().filter(|it| it.state == state).count();
     let sign = |mark: Mark| mark.sign(canvas.glyphs);
     let running = count(RunState::Running);
     let style = |mark: Mark, count: usize| {
@@ -93,9 +102,9 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let short = |mark: Mark, count: usize| format!("{}{count}", sign(mark));
     let words = |mark: Mark, count: usize, word: &str| format!("{} {count} {word}", sign(mark));
     add(2, 3, words(Mark::Runs, running, "running"), short(Mark::Runs, running), style(Mark::Runs, running));
-    let gates = model.board.open_gates().count();
-    let oldest = model.board.open_gates().map(|it| it.ask.opened_at).min();
-    let waits = oldest.map(|it| age(model.now.since(it)));
+    let gates = board.open_gates().count();
+    let oldest = board.open_gates().map(|it| it.ask.opened_at).min();
+    let waits = oldest.map(|it| age(model.clock.since(it)));
     let long_gates = match &waits {
         Some(waits) => {
             format!("{} {gates} {}, oldest {waits}", sign(Mark::Gate), plural(gates, "gate", "gates"))
@@ -115,29 +124,57 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     );
     let done = count(RunState::Completed);
     add(2, 1, words(Mark::Done, done, "done"), short(Mark::Done, done), style(Mark::Done, done));
-    if model.board.seq.0 > 0 {
-        let health = model.board.health();
+    if board.seq.0 > 0 {
+        let health = board.health();
         let short = match health.label() {
             "healthy" => "ok",
             "degraded" => "degr",
             _ => "crit",
         };
         let style = canvas.style(crate::console::meter_role(u64::from(health.0)));
-        add(3, 6, format!("health {health} {}", health.label()), format!("health {health} {short}"), style);
-        let ago = model.now.since(model.board.at);
-        let text =
-            if ago.0 < 10_000 { format!("{}.{}s", ago.0 / 1000, ago.0 % 1000 / 100) } else { age(ago) };
-        add(4, 5, format!("last event {text}"), format!("ev {text}"), canvas.style(Role::Muted));
+        add(3, 5, format!("health {health} {}", health.label()), format!("health {health} {short}"), style);
+        let ago = model.clock.since(board.at);
+        let text = match ago.0 {
+            _ if !model.moves() => board.at.clock(),
+            ago @ ..10_000 => format!("{}.{}s", ago / 1000, ago % 1000 / 100),
+            _ => age(ago),
+        };
+        // What is wrong with it is kept longer than how well it goes. Silence says something only while a step is at
+        // work; who waits for people may wait long.
+        let works =
+            model.board.summaries().any(|it| it.state == RunState::Running && it.doing() == "running");
+        if let Some(missed) = behind_now(model) {
+            let text = format!("BEHIND {missed}");
+            add(4, 6, text.clone(), text, warning(canvas));
+        } else if works && ago > STALE {
+            let text = format!("STALE {}", age(ago));
+            add(4, 6, text.clone(), text, warning(canvas));
+        } else {
+            add(4, 4, format!("last event {text}"), format!("ev {text}"), canvas.style(Role::Muted));
+        }
     }
-    let rights = if model.seat.read_only { "ro" } else { "rw" };
+    let rights = if model.seat.read_only || model.travel.is_some() { "ro" } else { "rw" };
     let role = if model.locked().is_some() { Role::Warn } else { Role::Muted };
     add(5, 2, rights.to_owned(), rights.to_owned(), canvas.style(role));
     parts
 }
 
+/// Reversed, so that it is seen without colour.
+fn warning(canvas: &Canvas<'_>) -> ratatui::style::Style {
+    canvas.style(Role::Warn).add_modifier(ratatui::style::Modifier::REVERSED)
+}
+
 /// How the way to the engine is; what locks every change says so here.
 fn link(canvas: &Canvas<'_>) -> (String, Role) {
-    let since = |at: Timestamp| age(canvas.model.now.since(at));
+    let since = |at: Timestamp| age(canvas.model.clock.since(at));
+    if let Some(travel) = &canvas.model.travel {
+        let behind = canvas.model.clock.since(canvas.model.now);
+        let text = match travel.shown {
+            Some(_) => format!("HISTORY {} (-{behind})", canvas.model.now.clock()),
+            None => "HISTORY".to_owned(),
+        };
+        return (text, Role::History);
+    }
     match &canvas.model.link {
         _ if canvas.model.frozen.is_some() => ("FROZEN".to_owned(), Role::History),
         Link::Live if canvas.model.board.seq.0 == 0 && canvas.model.board.run_count() == 0 => {
@@ -147,10 +184,26 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
             ("FOLLOW".to_owned(), Role::Ok)
         }
         Link::Live => ("LIVE".to_owned(), Role::Ok),
+        Link::Opening => ("OPENING".to_owned(), Role::Muted),
         Link::Lost { since: at, .. } => (format!("LOST {}", since(*at)), Role::Fail),
         Link::Unwritten { .. } => ("DB!".to_owned(), Role::Fail),
         Link::Unowned => ("NO OWNER".to_owned(), Role::Warn),
     }
+}
+
+/// Where in the past this is.
+fn past(canvas: &Canvas<'_>) -> Option<(String, String)> {
+    let travel = canvas.model.travel.as_ref()?;
+    let play = travel.play.map_or_else(String::new, |it| {
+        format!("{}{}x", canvas.glyphs.pick(if it.forward { "► " } else { "◄ " }, ">> "), travel.speed)
+    });
+    let place = format!("event {} of {}", travel.at, travel.history.len());
+    Some((format!("{place}  {play}").trim_end().to_owned(), if play.is_empty() { place } else { play }))
+}
+
+/// A number and its word.
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", plural(count, one, many))
 }
 
 pub(super) fn plural<'t>(count: usize, one: &'t str, many: &'t str) -> &'t str {

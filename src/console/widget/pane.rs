@@ -13,6 +13,8 @@ pub struct PaneLook<'a> {
     pub glyphs: Glyphs,
     /// Whether this pane takes the keys.
     pub focus: bool,
+    /// Whether what is in it is the past: its border is broken.
+    pub past: bool,
 }
 
 /// Lines of a border: horizontal, vertical, and the corners from the top left, clockwise.
@@ -23,13 +25,16 @@ struct Lines {
 }
 
 const ROUNDED: Lines = Lines { across: "─", down: "│", corners: ["╭", "╮", "╯", "╰"] };
+const BROKEN: Lines = Lines { across: "┄", down: "┆", corners: ["┌", "┐", "┘", "└"] };
 const DOUBLE: Lines = Lines { across: "═", down: "║", corners: ["╔", "╗", "╝", "╚"] };
 const ASCII: Lines = Lines { across: "-", down: "|", corners: ["+"; 4] };
+const ASCII_BROKEN: Lines = Lines { across: ".", down: ":", corners: ["."; 4] };
 const ASCII_DOUBLE: Lines = Lines { across: "=", down: "|", corners: ["#"; 4] };
 
 /// A rounded pane: `╭─ title ───╮`, `╰─── footer ─╯`. Returns the room inside.
 pub fn pane(buf: &mut Buffer, area: Rect, title: &str, footer: &str, look: PaneLook<'_>) -> Rect {
-    let lines = look.glyphs.pick(&ROUNDED, &ASCII);
+    let lines =
+        if look.past { look.glyphs.pick(&BROKEN, &ASCII_BROKEN) } else { look.glyphs.pick(&ROUNDED, &ASCII) };
     let border = look.theme.role(if look.focus { Role::BorderFocus } else { Role::Border });
     bordered(buf, area, (title, footer), lines, border, look)
 }
@@ -102,7 +107,7 @@ mod tests {
     use crate::console::to_text;
 
     fn look(theme: &Theme, ascii: bool) -> PaneLook<'_> {
-        PaneLook { theme, glyphs: Glyphs { ascii }, focus: false }
+        PaneLook { theme, glyphs: Glyphs { ascii }, focus: false, past: false }
     }
 
     #[test]

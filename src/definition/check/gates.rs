@@ -1,5 +1,6 @@
 //! Gates: can somebody satisfy them, in time, and does nobody approve by being silent.
 
+use super::graph::Graph;
 use crate::definition::{
     Diagnostic, Forbidden, Gate, OnTimeout, Risk, Source, Step, StepKind, Workflow, diagnostic::Findings,
     spelling::suggest,
@@ -13,7 +14,8 @@ fn gates(workflow: &Workflow) -> impl Iterator<Item = (&Step, &Gate)> {
     })
 }
 
-pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
+pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_>) {
+    sends_back(workflow, graph, findings);
     for (step, gate) in gates(workflow) {
         approves_itself(gate, findings);
         timing(workflow, gate, findings);
@@ -22,6 +24,29 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
             findings
                 .warning("gate", gate.place, "`scope: matrix` means nothing without a matrix")
                 .help("remove it, or give the step a `matrix:`");
+        }
+    }
+}
+
+/// What is sent back is done again from a step that the gate needs.
+fn sends_back(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_>) {
+    for (index, step) in workflow.steps.iter().enumerate() {
+        let StepKind::Gate(gate) = &step.kind else { continue };
+        let Some(back) = &gate.send_back else { continue };
+        let to = &back.value;
+        match graph.step(to) {
+            None => {
+                let found = findings.error("gate", back.place, format!("there is no step `{to}`"));
+                match graph.near(to) {
+                    Some(near) => found.label(format!("did you mean `{near}`?")).fix(back.place, near),
+                    None => found.help("`send-back` names a step before this gate"),
+                };
+            }
+            Some(first) if graph.is_in_order() && graph.not_before(&[(index, first)]) == [true] => {
+                let message = format!("`{to}` does not come before this gate, so nothing leads back from it");
+                findings.error("gate", back.place, message).help("name a step that the gate needs");
+            }
+            Some(_) => {}
         }
     }
 }
@@ -110,6 +135,80 @@ fn nobody_left(gate: &Gate, findings: &mut Findings<'_>) {
     }
 }
 
+/// Whether a person could fill a place of this group.
+fn may(gate: &Gate, group: Option<&str>, name: &str, groups: &[String]) -> bool {
+    let is_in = |group: &str| groups.iter().any(|it| it == group);
+    let is_forbidden = gate.forbid.iter().any(|it| match it {
+        Forbidden::Named(who) => match who.value.strip_prefix("group:") {
+            Some(group) => is_in(group),
+            None => who.value == name,
+        },
+        Forbidden::Expression(_) => false,
+    });
+    group.is_none_or(is_in) && !is_forbidden
+}
+
+/// One person fills one place: several groups with the same people in them may be too few together.
+fn together(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings: &mut Findings<'_>) {
+    /// More entries than this are not looked at together.
+    const TOGETHER_MAX: usize = 8;
+    let all = &gate.require[..gate.require.len().min(TOGETHER_MAX)];
+    for several in 1_u32..1 << all.len() {
+        let chosen: Vec<_> =
+            (0..all.len()).filter(|it| several & (1 << it) != 0).map(|it| &all[it]).collect();
+        let group = |it: &&crate::definition::Quorum| it.group.as_ref().map(|it| it.value.clone());
+        let could = |name: &str, groups: &[String]| {
+            chosen.iter().any(|it| may(gate, group(it).as_deref(), name, groups))
+        };
+        let alone = |it: &&crate::definition::Quorum| {
+            let fits =
+                |(name, groups): &(&String, &Vec<String>)| may(gate, group(it).as_deref(), name, groups);
+            people.iter().filter(fits).count() >= it.count as usize
+        };
+        let wanted: usize = chosen.iter().map(|it| it.count as usize).sum();
+        let there = people.iter().filter(|(name, groups)| could(name, groups)).count();
+        if chosen.len() > 1 && chosen.iter().all(alone) && there < wanted {
+            let names: Vec<String> = chosen
+                .iter()
+                .map(|it| format!("{} of {}", it.count, group(it).unwrap_or_else(|| "anybody".to_owned())))
+                .collect();
+            let message = format!(
+                "nobody can satisfy this: {} are {wanted} different people, and there are {there}",
+                names.join(" and ")
+            );
+            findings
+                .error("gate", chosen[0].place, message)
+                .help("one person fills one place; add people to the groups in people.toml");
+            return;
+        }
+    }
+}
+
+/// Whoever it escalates to has to be there.
+fn nobody_to_hand_to(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings: &mut Findings<'_>) {
+    let Some(to) = gate.escalate.as_ref().map(|it| &it.to).filter(|it| !it.value.contains("${{")) else {
+        return;
+    };
+    let (there, known): (bool, Vec<&str>) = match to.value.strip_prefix("group:") {
+        Some(group) => (
+            people.values().flatten().any(|it| it == group),
+            people.values().flatten().map(String::as_str).collect(),
+        ),
+        None => (people.contains_key(&to.value), people.keys().map(String::as_str).collect()),
+    };
+    if there {
+        return;
+    }
+    let message = format!("it escalates to {}, and nobody of people.toml is that", to.value);
+    let name = to.value.strip_prefix("group:").unwrap_or(&to.value);
+    let near = suggest(name, known);
+    let found = findings.error("gate", to.place, message);
+    match near {
+        Some(near) => found.label(format!("did you mean `{near}`?")),
+        None => found.help("add somebody to people.toml, or name somebody else"),
+    };
+}
+
 /// Whether the gates of a workflow can be satisfied by the people there are: each with the groups they are in.
 pub fn check_people(
     workflow: &Workflow,
@@ -119,20 +218,11 @@ pub fn check_people(
     let source = Source::new(text);
     let mut findings = Findings::new(&workflow.file, &source);
     for (_, gate) in gates(workflow) {
+        together(gate, people, &mut findings);
+        nobody_to_hand_to(gate, people, &mut findings);
         for quorum in &gate.require {
             let group = quorum.group.as_ref().map(|it| it.value.as_str());
-            let may = |(name, groups): &(&String, &Vec<String>)| {
-                let is_in = |group: &str| groups.iter().any(|it| it == group);
-                let is_forbidden = gate.forbid.iter().any(|it| match it {
-                    Forbidden::Named(who) => match who.value.strip_prefix("group:") {
-                        Some(group) => is_in(group),
-                        None => who.value == **name,
-                    },
-                    Forbidden::Expression(_) => false,
-                });
-                group.is_none_or(is_in) && !is_forbidden
-            };
-            let count = people.iter().filter(may).count();
+            let count = people.iter().filter(|(name, groups)| may(gate, group, name, groups)).count();
             if count >= quorum.count as usize {
                 let four_eyes = gate.forbid.iter().any(|it| matches!(it, Forbidden::Expression(_)));
                 if four_eyes && count == quorum.count as usize {

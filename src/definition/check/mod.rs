@@ -18,7 +18,7 @@ pub(super) fn workflow(workflow: &Workflow, findings: &mut Findings<'_>) -> usiz
     reads::check(workflow, &graph, findings);
     conditions::check(workflow, findings);
     secrets::check(workflow, findings);
-    gates::check(workflow, findings);
+    gates::check(workflow, &graph, findings);
     kinds::check(workflow, findings);
     costs::check(workflow, findings)
 }

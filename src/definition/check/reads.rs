@@ -145,13 +145,21 @@ impl<'w> Rules<'_, 'w, '_, '_> {
     }
 
     fn matrix(&mut self, reading: &Reading<'_>, reference: &Reference) {
-        let matrix =
-            self.step.and_then(|(_, step)| step.matrix.as_ref()).filter(|_| reading.site != Site::Matrix);
-        let Some(matrix) = matrix else {
+        let asks_once = |step: &Step| matches!(&step.kind, StepKind::Gate(gate) if gate.whole_matrix);
+        let is_known = |step: &Step| match reading.site {
+            Site::Matrix => false,
+            Site::Once => !asks_once(step),
+            Site::Condition | Site::Env | Site::Script | Site::After | Site::Value => true,
+        };
+        let step = self.step.map(|it| it.1);
+        let Some(matrix) = step.filter(|it| is_known(it)).and_then(|it| it.matrix.as_ref()) else {
             let place = self.place(reading, &reference.span);
-            self.findings
-                .error("unknown-axis", place, "there is no matrix here")
-                .help("`matrix.…` is known only in a step that has `matrix:`");
+            let found = self.findings.error("unknown-axis", place, "there is no matrix here");
+            match reading.site {
+                Site::Once if step.is_some_and(asks_once) => found
+                    .help("a gate with `scope: matrix` is escalated once, for all copies; name one group"),
+                _ => found.help("`matrix.…` is known only in a step that has `matrix:`"),
+            };
             return;
         };
         let (Some(name), MatrixSource::Constant(axes)) = (reference.path.first(), &matrix.source) else {

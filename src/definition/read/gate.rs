@@ -34,6 +34,7 @@ pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) 
         undo_window: None,
         whole_matrix: false,
         reason_required: false,
+        send_back: None,
         place,
     };
     if node.is_null() {
@@ -79,6 +80,7 @@ fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
     if let Some(node) = found.get("on-reject") {
         gate.on_reject = on_failure(reader, node, "`on-reject`").unwrap_or_default();
     }
+    gate.send_back = found.get("send-back").and_then(|it| reader.word(it, "a step"));
     gate.undo_window = found.get("undo-window").and_then(|it| reader.duration(it, "`undo-window`"));
     if let Some(node) = found.get("scope") {
         gate.whole_matrix = reader.one_of(node, "`scope`", GATE_SCOPES, &[false, true]).unwrap_or_default();

@@ -241,7 +241,12 @@ pub(super) fn value_kind(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Val
 fn triggers(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Schedule> {
     let Shape::Map(_) = node.shape else {
         for item in one_or_many(node) {
-            reader.one_of(item, "a trigger without figures", &["manual"], &[()]);
+            reader.one_of(
+                item,
+                "what starts a run is `schedule: [{cron: …}]`, with its figures, or",
+                &["manual"],
+                &[()],
+            );
         }
         return Vec::new();
     };

@@ -2,11 +2,11 @@
 //! clock stands where it is put.
 
 use cuelight::{
-    base::{AttemptId, FailureMode, RunId, Seq, Span, Timestamp, ValueMap},
+    base::{AttemptId, DecisionId, FailureMode, RunId, Seq, Span, Timestamp, ValueMap},
     definition::{Files, read},
     engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Event, Fact, Failure, Launching, Outcome,
-        Proof, World,
+        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, Failure, Launching,
+        Outcome, Proof, Verdict, World,
     },
     plan::lower,
     projection::Board,
@@ -21,6 +21,8 @@ pub(super) struct Stage {
     pub(super) now: Timestamp,
     running: Vec<AttemptId>,
     seq: u64,
+    /// All that happened, as a log keeps it.
+    pub(super) log: Vec<(Seq, Event)>,
 }
 
 struct NoFiles;
@@ -53,6 +55,7 @@ impl Stage {
             now: instant(clock),
             running: Vec::new(),
             seq: 0,
+            log: Vec::new(),
         }
     }
 
@@ -66,6 +69,7 @@ impl Stage {
         for event in events {
             self.seq += 1;
             self.board.apply(Seq(self.seq), event);
+            self.log.push((Seq(self.seq), event.clone()));
             if let Fact::Attempt(run, step, number, what) = &event.fact {
                 let attempt = AttemptId { run: *run, step: *step, number: *number };
                 match what {
@@ -127,6 +131,35 @@ impl Stage {
         let failure = Failure { mode, message: message.to_owned(), tail: String::new(), not_started: false };
         let outcome = Outcome { failure: Some(failure), exit_code: Some(1), ..Outcome::default() };
         self.end(run, step, outcome);
+    }
+
+    /// A call that fails, and what it wrote last.
+    pub(super) fn fail_with(&mut self, run: RunId, step: &str, mode: FailureMode, said: (&str, &str)) {
+        let (message, tail) = (said.0.to_owned(), said.1.to_owned());
+        let failure = Failure { mode, message, tail, not_started: false };
+        let outcome = Outcome {
+            failure: Some(failure),
+            exit_code: Some(1),
+            ran_for: Span::seconds(30),
+            ..Outcome::default()
+        };
+        self.end(run, step, outcome);
+    }
+
+    /// Somebody says yes to the gate that was opened last.
+    pub(super) fn approve(&mut self, by: &str) {
+        let gate = self.board.open_gates().last().expect("a gate waits").clone();
+        self.command(Command::Decide(Box::new(Decision {
+            id: DecisionId(format!("{by}-{}", self.seq)),
+            gate: gate.id,
+            epoch: gate.epoch(),
+            ask: gate.hash,
+            verdict: Verdict::Approve,
+            reason: "totals agree".to_owned(),
+            by: actor(by),
+            shown_for: None,
+            break_glass: false,
+        })));
     }
 
     /// All that runs ends well, until nothing does, at most so many.
@@ -280,6 +313,9 @@ pub(super) fn afternoon() -> Stage {
     stage.pass(8);
     let fixed = instant("12:04:31");
     let left = fixed.since(stage.now);
-    stage.pass(left.0 / 1000);
+    stage.pass(left.0 / 1000 - 2);
+    let gate = stage.board.open_gates().find(|it| it.run == settle).expect("it waits").id;
+    stage.command(Command::Comment { gate, text: "the totals are right".to_owned(), by: actor("jon") });
+    stage.pass(2);
     stage
 }

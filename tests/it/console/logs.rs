@@ -55,16 +55,16 @@ fn sees(console: &Console, wanted: &str) {
 
 #[test]
 fn the_output_of_a_whole_run_stands_in_the_order_of_its_calls() {
-    for (width, height) in [(80, 24), (160, 48)] {
+    screens::everywhere("logs_run", |width, height| {
         let mut console = Console::of_afternoon(width, height);
         drop(console.press("j j j j L"));
-        screens::check(&format!("logs_run_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]
 fn the_output_of_one_step_is_searched_and_marked() {
-    for (width, height) in [(80, 24), (160, 48)] {
+    screens::everywhere("logs_step", |width, height| {
         let mut console = of_step(b"", width, height);
         let text = format!(
             "{}error: UNIQUE order_id=77120\n  at copy_rows\n",
@@ -72,8 +72,8 @@ fn the_output_of_one_step_is_searched_and_marked() {
         );
         writes(&mut console, &text);
         drop(console.press("/ e r r o r enter"));
-        screens::check(&format!("logs_step_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]

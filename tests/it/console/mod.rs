@@ -1,19 +1,32 @@
 //! Keys in, screen out: the console over boards that the real engine made. No terminal, no clock, no waiting.
 
+mod audit;
+mod batch;
+mod errors;
 mod fixture;
 mod gates;
+mod graphs;
+mod health;
+mod hostile;
+mod keys;
+mod launching;
+mod leaving;
 mod logs;
 mod outputs;
+mod past;
 mod pictures;
 mod safety;
 mod screens;
 mod shapes;
+mod streams;
+mod themes;
+mod time;
+mod travel;
 
 use cuelight::{
     base::{Span, Timestamp},
     console::{
-        Danger, Glyphs, Keymap, LookOfScreen, Message, Model, Seat, Theme, Wish, draw, parse_keys, to_text,
-        update,
+        Danger, Keymap, LookOfScreen, Message, Model, Seat, Theme, Wish, draw, parse_keys, to_text, update,
     },
     engine::{Channel, Refusal},
 };
@@ -40,8 +53,9 @@ impl Console {
             danger: Danger::Production,
             place: "local".to_owned(),
             read_only: false,
+            people: ["jon", "mira", "ops-lead"].map(str::to_owned).to_vec(),
         };
-        let look = LookOfScreen { theme: "dark".to_owned(), glyphs: Glyphs::default() };
+        let look = LookOfScreen { theme: "dark".to_owned(), ..LookOfScreen::default() };
         let at = stage.now;
         let model = Model::new(seat, look, Arc::new(Keymap::default()), (width, height), at);
         let outputs = Outputs::of_afternoon(&stage);
@@ -68,7 +82,11 @@ impl Console {
                 let more = update(&mut self.model, Message::Preview { request: *request, outcome });
                 assert!(more.is_empty(), "{more:?}");
             }
-            if let (Wish::Read { request, want }, Some(_)) = (wish, self.model.listens()) {
+            if let Wish::Read { request, want } = wish
+                && let Some(sheet) = past::read(&self.stage.log, want)
+            {
+                self.send(Message::Sheet { request: *request, sheet });
+            } else if let (Wish::Read { request, want }, Some(_)) = (wish, self.model.listens()) {
                 let sheet = self.outputs.read(want);
                 self.send(Message::Sheet { request: *request, sheet });
             }
@@ -92,10 +110,16 @@ impl Console {
     }
 
     fn draw(&self, theme: &Theme) -> Buffer {
-        let (width, height) = self.model.size;
+        let (width, height) = self.model.screen();
         let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
         draw(&self.model, theme, &mut buf);
         buf
+    }
+
+    /// The step under the cursor.
+    fn step_id(&self) -> String {
+        let run = self.model.run().and_then(|it| self.model.board.run(it)).expect("a run is selected");
+        run.step_id(self.model.step().expect("a step is selected"))
     }
 
     fn text(&self) -> String {

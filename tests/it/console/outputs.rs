@@ -59,7 +59,11 @@ impl Outputs {
         let (attempt, from) = match want {
             Lookup::Output { attempt, from } => (*attempt, usize::try_from(*from).expect("small")),
             Lookup::Tail { attempt, lines } => (*attempt, self.line_back(*attempt, *lines as usize)),
-            Lookup::Blob { .. } | Lookup::Events { .. } => {
+            Lookup::Blob { .. }
+            | Lookup::Events { .. }
+            | Lookup::Records { .. }
+            | Lookup::Chain
+            | Lookup::Workflow { .. } => {
                 return Sheet::Missing("could not find that here".to_owned());
             }
         };

@@ -1,7 +1,10 @@
 //! Screens as snapshots: text and style, at the sizes of the design.
 
-use super::Console;
-use cuelight::console::{Theme, snap, to_svg};
+use super::{Console, fixture::Stage};
+use cuelight::{
+    base::Span,
+    console::{Link, Message, Theme, cursor_of, snap, to_svg},
+};
 
 /// With `CUELIGHT_PICTURES` set to a directory, screens are also written there, to be looked at.
 pub(super) fn check(name: &str, console: &Console) {
@@ -16,78 +19,125 @@ pub(super) fn check(name: &str, console: &Console) {
     });
 }
 
-fn at_sizes(name: &str, keys: &str) {
-    for (width, height) in [(80, 24), (100, 30), (160, 48)] {
-        let mut console = Console::of_afternoon(width, height);
-        drop(console.press(keys));
-        check(&format!("{name}_{width}x{height}"), &console);
+/// Every view and whatever may lie over one: its name, and the keys that lead there from the list of runs. A new view is
+/// one line.
+const SCREENS: &[(&str, &str)] = &[
+    ("runs", ""),
+    ("runs_filtered", "& s t a t e : d o n e enter"),
+    ("dag", "enter"),
+    ("dag_settle", "j enter"),
+    ("dag_etl", "j j j j enter"),
+    ("filter", "& p a y"),
+    ("launch", ": r u n space enter d e p l o y . y a m l"),
+    ("palette", ": c a n c"),
+    ("palette_all", ":"),
+    ("help", "?"),
+    ("menu", "x"),
+    ("why", "w"),
+    ("log", "P @"),
+    ("cancel", "X"),
+    ("cancel_typed", "X r - 7 tab w r o n g"),
+    ("retry", "G k R"),
+    ("undo", "G k C"),
+    ("skip", "j j j j enter S"),
+];
+
+/// A screen at every size of the design, and in every mode.
+pub(super) fn everywhere(name: &str, open: impl Fn(u16, u16) -> Console) {
+    for (width, height) in [(80, 24), (100, 30), (160, 48), (200, 60)] {
+        check(&format!("{name}_{width}x{height}"), &open(width, height));
+    }
+    let mut console = open(80, 24);
+    let theme = Theme::built_in("mono").expect("built in").at_depth(cuelight::console::Depth::None);
+    let screen = console.draw(&theme);
+    assert!(screen.content().iter().all(|it| it.fg == ratatui::style::Color::Reset));
+    keep(&format!("mono_{name}_80x24"), &snap(&screen, &theme));
+    console.model.look.glyphs.ascii = true;
+    let text = console.text();
+    assert!(text.is_ascii(), "{text}");
+    keep(&format!("ascii_{name}_80x24"), &text);
+    let text = read_out(open(80, 24));
+    assert!(!text.chars().any(is_drawing), "{text}");
+    keep(&format!("reader_{name}_80x24"), &text);
+}
+
+/// What somebody hears who has the screen read out, and where the cursor stands.
+fn read_out(mut console: Console) -> String {
+    console.model.look.reader = true;
+    drop(console.send(Message::Tick(console.at)));
+    let cursor =
+        cursor_of(&console.model).map_or_else(|| "-".to_owned(), |(x, y)| format!("{}:{}", y + 1, x + 1));
+    format!("{}cursor {cursor}\n", console.text())
+}
+
+/// Lines, blocks and braille, which a reader of screens spells out one by one.
+fn is_drawing(c: char) -> bool {
+    matches!(c, '\u{2500}'..='\u{259f}' | '\u{2800}'..='\u{28ff}')
+}
+
+fn keep(name: &str, text: &str) {
+    insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots/console", omit_expression => true }, {
+        insta::assert_snapshot!(name.to_owned(), text);
+    });
+}
+
+fn every(part: &[(&str, &str)]) {
+    for (name, keys) in part {
+        everywhere(name, |width, height| {
+            let mut console = Console::of_afternoon(width, height);
+            drop(console.press(keys));
+            console
+        });
     }
 }
 
 #[test]
-fn runs_shows_what_needs_somebody_first() {
-    at_sizes("runs", "");
+fn every_view_and_dialog_is_as_it_was_looked_at() {
+    every(&SCREENS[..SCREENS.len() / 2]);
 }
 
 #[test]
-fn the_graph_shows_the_run_under_the_cursor() {
-    at_sizes("dag", "enter");
+fn every_other_view_and_dialog_is_as_it_was_looked_at() {
+    every(&SCREENS[SCREENS.len() / 2..]);
 }
 
 #[test]
-fn the_graph_of_a_large_run_is_folded() {
-    at_sizes("dag_etl", "j j j j enter");
+fn the_smallest_screen_shows_every_view_and_a_smaller_one_says_what_it_needs() {
+    for (name, keys) in SCREENS {
+        let mut console = Console::of_afternoon(60, 16);
+        drop(console.press(keys));
+        check(&format!("{name}_60x16"), &console);
+    }
+    check("runs_59x15", &Console::of_afternoon(59, 15));
 }
 
+/// What is chosen by number goes the same way as what is chosen by a key: the dialog asks, and 350 ms count.
 #[test]
-fn the_palette_lists_what_can_be_done() {
-    at_sizes("palette", ": c a n c");
+fn a_screen_that_is_read_out_numbers_its_choices() {
+    let mut console = Console::of_afternoon(80, 24);
+    console.model.look.reader = true;
+    drop(console.press("x"));
+    let text = console.text();
+    let cancel = text.lines().find(|it| it.contains(", cancel,")).expect("it can be cancelled");
+    let number = cancel.trim_start().split('.').next().expect("a number").to_owned();
+    drop(console.press(&number));
+    assert_eq!(console.model.mode().word(), "CONFIRM", "{text}");
+    assert!(console.text().contains("Cancel r-7"), "{}", console.text());
 }
 
+/// Sentences are longer than rows: what does not fit is counted, and counts as not seen, so nobody approves it.
 #[test]
-fn the_help_prints_the_key_table() {
-    at_sizes("help", "?");
-}
-
-#[test]
-fn cancelling_asks_for_the_id_and_a_reason() {
-    at_sizes("cancel", "X");
-}
-
-#[test]
-fn the_menu_greys_what_would_be_refused() {
-    at_sizes("menu", "x");
-}
-
-#[test]
-fn why_tells_the_chain_of_causes() {
-    at_sizes("why", "w");
-}
-
-#[test]
-fn the_graph_of_a_payment_waits_at_its_gate() {
-    at_sizes("dag_settle", "j enter");
-}
-
-#[test]
-fn without_colour_and_without_unicode_everything_is_still_told() {
-    for (name, keys) in [("runs", ""), ("dag", "j enter"), ("palette", ":"), ("help", "?"), ("cancel", "X r")]
-    {
-        let mut mono = Console::of_afternoon(80, 24);
-        drop(mono.press(keys));
-        mono.model.look.theme = "mono".to_owned();
-        let theme = Theme::built_in("mono").expect("built in").at_depth(cuelight::console::Depth::None);
-        let screen = mono.draw(&theme);
-        assert!(screen.content().iter().all(|it| it.fg == ratatui::style::Color::Reset));
-        insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots/console", omit_expression => true }, {
-            insta::assert_snapshot!(format!("mono_{name}_80x24"), snap(&screen, &theme));
-        });
-        mono.model.look.glyphs.ascii = true;
-        let text = mono.text();
-        assert!(text.is_ascii(), "{text}");
-        insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots/console", omit_expression => true }, {
-            insta::assert_snapshot!(format!("ascii_{name}_80x24"), text);
-        });
+fn what_was_left_out_of_a_screen_that_is_read_out_was_not_seen() {
+    let mut console = Console::of_afternoon(60, 16);
+    console.model.look.reader = true;
+    drop(console.press("3 J enter"));
+    for _ in 0..8 {
+        let text = console.text();
+        assert!(text.lines().all(|it| it.chars().count() <= 60), "{text}");
+        let left_out = text.contains("more lines; make the window larger");
+        drop(console.press("a"));
+        assert!(!left_out || console.model.mode().word() != "CONFIRM", "{text}");
+        drop(console.press("esc space"));
     }
 }
 
@@ -107,4 +157,67 @@ fn the_status_line_keeps_what_matters_most() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn a_terminal_of_40x10_says_what_it_needs_and_how_many_wait() {
+    for keys in ["", "2", "3", "?", ":"] {
+        let mut console = Console::of_afternoon(100, 30);
+        drop(console.press(keys));
+        drop(console.send(Message::Resize { width: 40, height: 10 }));
+        let text = console.text();
+        let said: Vec<&str> = text.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
+        assert!(
+            said.len() == 1 && said[0].starts_with("needs 60x16, has 40x10") && said[0].contains("wait"),
+            "{keys:?}: {text}"
+        );
+        drop(console.send(Message::Resize { width: 100, height: 30 }));
+        assert!(!console.text().contains("needs 60x16"), "{keys:?} is there again");
+    }
+}
+
+#[test]
+fn an_idle_console_never_wakes_and_says_nothing_that_time_makes_untrue() {
+    for size in [(80, 24), (160, 48)] {
+        let mut console = Console::new(Stage::at("12:00:00"), size.0, size.1);
+        let before = console.text();
+        drop(console.send(Message::Tick(console.at + Span(7_200_000))));
+        assert_eq!(console.text(), before);
+        assert_eq!(console.model.deadline(), None);
+    }
+    assert!(Console::of_afternoon(80, 24).model.deadline().is_some(), "where something is open, ages go on");
+}
+
+fn pass(console: &mut Console, milliseconds: u64) {
+    console.at = console.at + Span(milliseconds);
+    let _ = console.send(Message::Tick(console.at));
+}
+
+/// What is wrong with the engine, or the way to it, is said at every width; that it is silent or too fast, where there is room.
+#[test]
+fn the_status_line_says_what_is_wrong_at_every_width() {
+    let mut console = Console::of_afternoon(160, 48);
+    let lines = |console: &Console| -> Vec<String> {
+        [30, 40, 50, 65, 80, 100, 160]
+            .map(|width| cuelight::console::status_line(&console.model, width))
+            .to_vec()
+    };
+    assert!(lines(&console).iter().all(|it| !it.contains("STALE")), "{:#?}", lines(&console));
+    pass(&mut console, 4_000);
+    assert!(lines(&console)[2..].iter().all(|it| it.contains("STALE")), "{:#?}", lines(&console));
+    let since = console.at;
+    pass(&mut console, 3_000);
+    for (link, word) in [
+        (Link::Lost { since, why: "it has gone".to_owned() }, "LOST 3s"),
+        (Link::Unwritten { why: "the disk is full".to_owned() }, "DB!"),
+    ] {
+        let _ = console.send(Message::Link(link));
+        assert!(lines(&console).iter().all(|it| it.contains(word)), "{:#?}", lines(&console));
+    }
+    let _ = console.send(Message::Link(Link::Live));
+    let _ = console.send(Message::Behind(300));
+    let _ = console.send(Message::Behind(40));
+    assert!(lines(&console)[2..].iter().all(|it| it.contains("BEHIND 340")), "{:#?}", lines(&console));
+    pass(&mut console, 6_000);
+    assert!(lines(&console).iter().all(|it| !it.contains("BEHIND")), "{:#?}", lines(&console));
 }

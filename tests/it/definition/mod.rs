@@ -193,6 +193,43 @@ fn gates_are_checked_against_the_people_there_are() {
 }
 
 #[test]
+fn several_groups_with_the_same_people_in_them_can_be_too_few_and_whoever_it_escalates_to_has_to_be_there() {
+    let of = |gate: &str| {
+        let text = format!("timeout: 1m\nsteps:\n  - id: a\n    gate: {gate}\n");
+        let people = BTreeMap::from([
+            ("ann".to_owned(), vec!["sre".to_owned(), "product".to_owned()]),
+            ("bob".to_owned(), vec!["legal".to_owned()]),
+        ]);
+        let found = definition::check_people(&workflow(&text), &text, &people);
+        found.iter().map(line).collect::<Vec<String>>()
+    };
+    assert_eq!(
+        of("{require: [sre, product]}"),
+        [
+            "4:22 error[gate] nobody can satisfy this: 1 of sre and 1 of product are 2 different people, and there are 1"
+        ]
+    );
+    assert_eq!(of("{require: [sre, legal]}"), [""; 0]);
+    assert_eq!(
+        of("{require: legal, escalate: {after: 1h, to: 'group:srre'}}"),
+        ["4:54 error[gate] it escalates to group:srre, and nobody of people.toml is that"]
+    );
+    assert_eq!(of("{require: legal, escalate: {after: 1h, to: ann}}"), [""; 0]);
+}
+
+#[test]
+fn what_is_sent_back_goes_to_a_step_before_the_gate() {
+    let of = |back: &str| {
+        format!(
+            "timeout: 1m\nsteps:\n  - {{id: a, run: x}}\n  - {{id: b, run: x}}\n  - {{id: g, needs: a, gate: {{prompt: ok, send-back: {back}}}}}\n"
+        )
+    };
+    check(&of("a"), &[]);
+    check(&of("c"), &["5:53 error[gate] there is no step `c`"]);
+    check(&of("b"), &["5:53 error[gate] `b` does not come before this gate, so nothing leads back from it"]);
+}
+
+#[test]
 fn the_schema_for_editors_knows_every_key_of_the_example() {
     let schema = definition::json_schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
@@ -201,4 +238,18 @@ fn the_schema_for_editors_knows_every_key_of_the_example() {
         assert!(flow.contains(&format!("\"{key}\"")), "{key}");
     }
     assert_eq!(schema["$defs"]["step"]["properties"]["depends"]["deprecated"], true);
+}
+
+#[test]
+fn a_gate_for_a_whole_matrix_is_escalated_once() {
+    let gate = |scope: &str| {
+        let escalate = "escalate: {after: 1h, to: \"group:${{ matrix.k }}\"}";
+        format!("steps:\n  - {{id: g, matrix: {{k: [a, b]}}, gate: {{prompt: ok, {scope}{escalate}}}}}\n")
+    };
+    check(&gate(""), &[]);
+    check(&gate("scope: matrix, "), &["2:105 error[unknown-axis] there is no matrix here"]);
+    check(
+        "steps:\n  - {id: g, gate: {prompt: ok, scope: matrix}}\n",
+        &["2:13 warning[gate] `scope: matrix` means nothing without a matrix"],
+    );
 }

@@ -8,13 +8,13 @@ use cuelight::{
     },
     engine::{
         Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, DoubtAnswer, Event, Fact, Facts, Failure,
-        GateEvent, GateState, Outcome, Proof, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, UndoEvent,
-        Verdict, Vote, WaitReason, Why,
+        FailureEvent, GateEvent, GateState, Outcome, Proof, Purpose, RunEvent, RunState, ScopeEvent,
+        StepEvent, UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
 };
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 const TOP: &str = "\
 # Events
@@ -35,6 +35,7 @@ const NOUNS: &[(&str, &str, &str)] = &[
     ("GateEvent", "Gates", "gate.voted"),
     ("UndoEvent", "Undo", "undo.done"),
     ("ScopeEvent", "State", "scope.set"),
+    ("FailureEvent", "Failures", "failure.resolved"),
 ];
 
 /// A variant as the source declares it.
@@ -113,6 +114,7 @@ fn noun_of(fact: &Fact) -> &'static str {
         Fact::Gate(..) => "GateEvent",
         Fact::Undo(..) => "UndoEvent",
         Fact::Scope(..) => "ScopeEvent",
+        Fact::Failure(..) => "FailureEvent",
         Fact::Recovered { .. } => "",
     }
 }
@@ -125,6 +127,7 @@ fn variant_of(fact: &Fact) -> String {
         Fact::Gate(_, _, _, it) => format!("{it:?}"),
         Fact::Undo(_, _, it) => format!("{it:?}"),
         Fact::Scope(_, it) => format!("{it:?}"),
+        Fact::Failure(_, it) => format!("{it:?}"),
         Fact::Recovered { .. } => String::new(),
     };
     shown.chars().take_while(|it| it.is_alphanumeric()).collect()
@@ -181,18 +184,19 @@ fn ask() -> Box<Ask> {
         on_timeout: OnTimeout::Reject,
         reason_required: false,
         undo_window: Span(0),
+        send_back: None,
     })
 }
 
 /// One of each.
 fn samples() -> Vec<Event> {
-    let facts = [runs(), steps(), attempts(), gates(), undos()].concat();
+    let facts = [runs(), steps(), attempts(), gates(), undos(), failures()].concat();
     facts.into_iter().map(|fact| Event { at: Timestamp(1_772_431_200_000), fact }).collect()
 }
 
 fn runs() -> Vec<Fact> {
     let created = RunEvent::Created {
-        plan: Box::new(Plan { name: "deploy".to_owned(), ..Plan::default() }),
+        plan: Arc::new(Plan { name: "deploy".to_owned(), ..Plan::default() }),
         plan_hash: digest("plan"),
         by: ann(),
         seed: "7".to_owned(),
@@ -233,6 +237,7 @@ fn steps() -> Vec<Fact> {
         completed,
         StepEvent::DoneByHand { by: ann(), outputs: outputs(), reason: "uploaded by hand".to_owned() },
         StepEvent::Failed { record: record() },
+        StepEvent::SentBack,
         StepEvent::Rejected { expired: false },
         StepEvent::Skipped { why: Why::Condition },
         StepEvent::Cancelled { why: Why::Cancelled },
@@ -278,10 +283,11 @@ fn gates() -> Vec<Fact> {
         reason: "tests are green".to_owned(),
         ask: digest("ask"),
         shown_for: Some(Span(9000)),
+        acting_for: Vec::new(),
     };
     let all = [
         GateEvent::Asked { ask: ask(), hash: digest("ask"), why: None },
-        GateEvent::Voted(Box::new(vote)),
+        GateEvent::Voted(Box::new(vote.clone())),
         GateEvent::Refused { by: ann(), why: "ann asked for this run".to_owned() },
         GateEvent::Withdrawn { by: ann() },
         GateEvent::Edited { by: ann(), values: outputs(), reason: "another image".to_owned() },
@@ -289,6 +295,13 @@ fn gates() -> Vec<Fact> {
         GateEvent::Armed { until: Timestamp(1_772_431_205_000) },
         GateEvent::Reminded { count: 1 },
         GateEvent::Escalated { group: "group:oncall".to_owned() },
+        GateEvent::Delegated {
+            by: ann(),
+            to: "bob".to_owned(),
+            until: Timestamp(1_772_460_000_000),
+            reason: "on a train".to_owned(),
+        },
+        GateEvent::GlassBroken(Box::new(vote)),
         GateEvent::Resolved { state: GateState::Approved, by: "people".to_owned(), form: ValueMap::new() },
     ];
     all.into_iter().map(|it| Fact::Gate(RunId(1), StepIx(3), GateId(1), it)).collect()
@@ -310,4 +323,19 @@ fn undos() -> Vec<Fact> {
     ];
     let undo = all.into_iter().map(|it| Fact::Undo(RunId(1), StepIx(2), it));
     undo.chain([Fact::Scope(RunId(1), set)]).collect()
+}
+
+fn failures() -> Vec<Fact> {
+    let (step, of_undo, by, reason) = (Some(StepIx(2)), false, ann(), String::new());
+    let all = [
+        FailureEvent::Acknowledged { step, of_undo, by: by.clone(), reason: reason.clone() },
+        FailureEvent::Resolved {
+            step,
+            of_undo,
+            by: by.clone(),
+            reason: "the proxy was restarted".to_owned(),
+        },
+        FailureEvent::Reopened { step, of_undo, by, reason },
+    ];
+    all.into_iter().map(|it| Fact::Failure(RunId(1), it)).collect()
 }

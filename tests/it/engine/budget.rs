@@ -19,6 +19,16 @@ fn it_warns_once_at_eighty_percent() {
 }
 
 #[test]
+fn a_ceiling_may_be_as_high_as_a_number_gets() {
+    let most = u64::MAX;
+    check(
+        &format!("budget: {{calls: {most}}}\nsteps:\n  - {{id: a, run: x}}"),
+        "launch; ended a ok",
+        "no budget\n = completed: a completed",
+    );
+}
+
+#[test]
 fn block_fails_the_step() {
     check(
         &file("block"),

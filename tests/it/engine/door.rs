@@ -11,8 +11,9 @@ use cuelight::{
     definition::{Files, read},
     engine::{
         Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, DoubtAnswer, Effect, Event,
-        Fact, Facts, Failure, FileFact, GateEvent, Launching, Outcome, Proof, Purpose, RetryFrom, RunEvent,
-        RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict, WaitReason, Why, World, react,
+        Fact, Facts, Failure, FailureEvent, FailureNote, FileFact, GateEvent, Launching, Outcome, Proof,
+        Purpose, RetryFrom, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
+        WaitReason, Why, World, react,
     },
     plan::{Plan, lower},
 };
@@ -106,6 +107,7 @@ pub(super) fn person(name: &str) -> Actor {
         "eve" => (5, &["sre", "product"]),
         // The same person as ann, under another name.
         "ann2" => (1, &["sre", "product"]),
+        "gus" => (6, &["break-glass"]),
         "req" => (9, &["sre"]),
         other => panic!("nobody is called {other}"),
     };
@@ -142,7 +144,11 @@ impl Bench {
     pub(super) fn line(&mut self, line: &str) {
         self.log.push(format!("> {line}"));
         let words: Vec<&str> = line.split_whitespace().collect();
-        if words.len() > 1 && matches!(words[1], "approves" | "rejects" | "withdraws" | "edits" | "comments")
+        if words.len() > 1
+            && matches!(
+                words[1],
+                "approves" | "rejects" | "sends-back" | "delegates" | "withdraws" | "edits" | "comments"
+            )
         {
             return self.at_gate(&words, line);
         }
@@ -200,6 +206,15 @@ impl Bench {
                     _ => DoubtAnswer::Abort,
                 };
                 Command::AnswerDoubt { run, step: self.step(words[1]), answer, reason, by }
+            }
+            "acknowledge" | "resolve" | "reopen" => {
+                let note = match words[0] {
+                    "acknowledge" => FailureNote::Acknowledge,
+                    "resolve" => FailureNote::Resolve,
+                    _ => FailureNote::Reopen,
+                };
+                let step = words.get(1).map(|it| self.step(it));
+                Command::NoteFailure { run, step, of_undo: words.get(2) == Some(&"undo"), note, reason, by }
             }
             other => panic!("no command is called {other}"),
         };
@@ -267,7 +282,7 @@ impl Bench {
         if words.contains(&"via-script") {
             by.channel = Channel::Command;
         }
-        let plain = |it: &&&str| !it.contains('=') && !["old", "via-script"].contains(it);
+        let plain = |it: &&&str| !it.contains('=') && !["old", "via-script", "breaking-glass"].contains(it);
         let named = words.iter().skip(2).find(plain);
         let gate = self.gate(named.copied());
         let field = |key: &str| words.iter().find_map(|it| it.strip_prefix(key)?.strip_prefix('='));
@@ -279,6 +294,11 @@ impl Bench {
         self.decisions += 1;
         let command = match words[1] {
             "withdraws" => Command::Withdraw { gate, by },
+            "delegates" => {
+                let lasts = field("for").map(|it| it.parse().expect("a time"));
+                let to = field("to").unwrap_or_default().to_owned();
+                Command::Delegate { gate, to, lasts, reason, by }
+            }
             "comments" => Command::Comment { gate, text: reason, by },
             "edits" => {
                 let mut values: ValueMap = form.into_iter().map(|it| (it.name, it.value)).collect();
@@ -290,10 +310,15 @@ impl Bench {
                 gate,
                 epoch,
                 ask,
-                verdict: if verdict == "approves" { Verdict::Approve } else { Verdict::Reject },
+                verdict: match verdict {
+                    "approves" => Verdict::Approve,
+                    "rejects" => Verdict::Reject,
+                    _ => Verdict::SendBack,
+                },
                 reason,
                 by,
                 shown_for: None,
+                break_glass: words.contains(&"breaking-glass"),
             })),
         };
         self.submit(command);
@@ -416,6 +441,16 @@ impl Bench {
                 let until = expires_at.map(|it| format!(" for {}", it.since(now))).unwrap_or_default();
                 format!("set {scope:?}[{owner}] {key}={value}{until}")
             }
+            Fact::Failure(run, it) => {
+                let (step, of_undo) = it.whose();
+                let whose = step.map_or_else(|| run.to_string(), |step| self.name(*run, step));
+                let what = match it {
+                    FailureEvent::Acknowledged { .. } => "acknowledged",
+                    FailureEvent::Resolved { .. } => "resolved",
+                    FailureEvent::Reopened { .. } => "reopened",
+                };
+                format!("{whose} failure{} {what}", if of_undo { " of its undo" } else { "" })
+            }
             Fact::Recovered { away } => format!("recovered after {away}"),
         }
     }
@@ -515,6 +550,7 @@ impl Bench {
                 format!("done by {by} {}", Value::Object(outputs.clone()))
             }
             StepEvent::Failed { record } => format!("failed {}: {}", record.mode.word(), record.message),
+            StepEvent::SentBack => "begins anew".to_owned(),
             StepEvent::Rejected { expired } => if *expired { "expired" } else { "rejected" }.to_owned(),
             StepEvent::Skipped { why } => format!("skipped: {}", self.why(run, why)),
             StepEvent::Cancelled { why } => format!("cancelled: {}", self.why(run, why)),
@@ -641,6 +677,7 @@ fn state_after(fact: &Fact) -> Option<StepState> {
             StepEvent::Completed { partial: true, .. } => StepState::Partial,
             StepEvent::Completed { .. } | StepEvent::DoneByHand { .. } => StepState::Completed,
             StepEvent::Failed { .. } => StepState::Failed,
+            StepEvent::SentBack => StepState::Pending,
             StepEvent::Rejected { .. } => StepState::Rejected,
             StepEvent::Skipped { .. } => StepState::Skipped,
             StepEvent::Cancelled { .. } => StepState::Cancelled,
@@ -675,10 +712,20 @@ fn gate_event(event: &GateEvent, now: Timestamp) -> String {
         GateEvent::Asked { ask, why, .. } => {
             format!("asked {}{}", ask.epoch, why.as_ref().map(|it| format!(": {it}")).unwrap_or_default())
         }
-        GateEvent::Voted(vote) => match vote.verdict {
-            Verdict::Approve => format!("{} approves", vote.by),
-            Verdict::Reject => format!("{} rejects", vote.by),
-        },
+        GateEvent::Voted(vote) => {
+            let verb = match vote.verdict {
+                Verdict::Approve => "approves",
+                Verdict::Reject => "rejects",
+                Verdict::SendBack => "sends it back",
+            };
+            let of: Vec<&str> = vote.acting_for.iter().map(|it| it.name.as_str()).collect();
+            let of = if of.is_empty() { String::new() } else { format!(" for {}", of.join(" and ")) };
+            format!("{} {verb}{of}", vote.by)
+        }
+        GateEvent::GlassBroken(vote) => format!("{} breaks the glass: {}", vote.by, vote.reason),
+        GateEvent::Delegated { by, to, until, .. } => {
+            format!("{by} hands it to {to} for {}", until.since(now))
+        }
         GateEvent::Refused { by, why } => format!("refused {by}: {why}"),
         GateEvent::Withdrawn { by } => format!("{by} withdraws"),
         GateEvent::Edited { by, .. } => format!("{by} edits"),

@@ -57,6 +57,27 @@ fn without_fail_fast_the_others_go_on_and_the_matrix_fails_at_the_end() {
 }
 
 #[test]
+fn outputs_that_no_event_can_carry_fail_the_step_and_not_the_engine() {
+    let ten_mib = format!("${{{{ format('{}', inputs.x) }}}}", "{0}".repeat(100));
+    let outputs: String = (0..7).map(|it| format!("  o{it}: \"{ten_mib}\"\n")).collect();
+    let x = "x".repeat(104_000);
+    check(
+        &format!(
+            "steps:
+               - {{id: sub, workflow: inner.yaml}}
+--- inner.yaml
+inputs: {{x: {{type: string, default: {x}}}}}
+steps:
+  - {{id: a, wait: 0s}}
+outputs:
+{outputs}"
+        ),
+        "launch",
+        "sub failed user_invalid_input: its outputs could not be gathered: The value would be larger than",
+    );
+}
+
+#[test]
 fn a_computed_matrix_opens_with_the_value_of_its_expression() {
     check(
         "steps:

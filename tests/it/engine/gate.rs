@@ -216,6 +216,73 @@ fn gates_in_copies_of_a_matrix_are_each_their_own() {
     );
 }
 
+/// A gate that answers for a whole matrix.
+fn for_all(matrix: &str, rules: &str) -> String {
+    format!(
+        "steps:
+           - {{id: a, run: x, outputs: {{list: string}}}}
+           - {{id: g, needs: a, matrix: {matrix}, gate: {{prompt: \"go ${{{{ matrix.k }}}}?\", scope: matrix{rules}}}}}
+           - {{id: z, needs: g, run: \"x ${{{{ steps.g.decision }}}}\"}}"
+    )
+}
+
+#[test]
+fn one_gate_answers_for_a_whole_matrix_where_the_file_says_so() {
+    let both = for_all("{k: [p, q]}", "");
+    check(
+        &both,
+        "launch; ended a ok list=[]; ann approves g via-script; ended z ok",
+        "g-1 asked
+         no g-2
+         g-1 approved
+         z call 1
+         = completed: a completed, g completed, z completed",
+    );
+    check(
+        &both,
+        "launch; ended a ok list=[]; ann rejects g : no",
+        "g-1 asked\n no g-2\n = rejected: a completed, g rejected, z skipped",
+    );
+    let ask = play(&both, "launch; ended a ok list=[]").ask("g");
+    assert_eq!(ask.prompt, "go p?\ngo q?");
+    let shown = &ask.evidence[0];
+    assert_eq!(
+        (shown.title.as_str(), shown.text.as_deref()),
+        ("matrix", Some("{\"k\":\"p\"}\n{\"k\":\"q\"}"))
+    );
+}
+
+#[test]
+fn a_gate_for_a_whole_matrix_speaks_of_the_copies_there_are_when_it_opens() {
+    let computed = |rules| for_all("\"${{ fromJSON(steps.a.outputs.list) }}\"", rules);
+    let open = |list: &str| format!("launch; ended a ok list={list}");
+    let two = r#"{"k":["p","q"]}"#;
+    let rules = ", binds: ['is ${{ matrix.k }}', 'all'], evidence: ['see ${{ matrix.k }}', 'see it'], forbid: ['${{ matrix.k }}']";
+    let ask = play(&computed(rules), &format!("{}; facts g x", open(two))).ask("g");
+    assert_eq!(ask.prompt, "go p?\ngo q?");
+    assert_eq!(ask.binds, ["is p", "is q", "all"]);
+    let titles: Vec<&str> = ask.evidence.iter().map(|it| it.title.as_str()).collect();
+    assert_eq!(titles, ["matrix", "matrix.k", "matrix.k", "see it"]);
+    let excluded: Vec<&str> = ask.excluded.iter().map(|it| it.0.as_str()).collect();
+    assert_eq!(excluded, ["p", "q"]);
+    let none = play(&computed(", auto: \"${{ !matrix.k }}\""), &open(r#"{"k":[]}"#));
+    assert_eq!(none.ask("g").evidence[0].text.as_deref(), Some("no copies"));
+    assert!(!none.text().contains("approved"), "no policy speaks for nothing: {}", none.text());
+    check(&computed(""), &open(r#"{"k":[]}"#), "g-1 asked\n no z call");
+    check(
+        &computed(""),
+        &open("7"),
+        "no g-1\n g failed user_invalid_input: could not expand the matrix of `g`\n = failed: a completed, g failed, z skipped",
+    );
+}
+
+#[test]
+fn a_policy_approves_a_whole_matrix_when_it_does_so_for_every_copy() {
+    let script = "launch; ended a ok list=[]";
+    check(&for_all("{k: [1, 2]}", ", auto: \"${{ matrix.k < 3 }}\""), script, "g-1 approved by policy:auto");
+    check(&for_all("{k: [1, 3]}", ", auto: \"${{ matrix.k < 3 }}\""), script, "g-1 asked\n no approved");
+}
+
 #[test]
 fn an_answer_before_the_gate_opens_is_refused() {
     check(&gate(""), "launch; ann approves", "! could not find gate g-1");
@@ -286,6 +353,55 @@ fn four_eyes_hold_on_every_way_around_the_gate() {
          ! could not decide g-1: req asked
          ! could not decide g-1: req asked
          no approved",
+    );
+}
+
+#[test]
+fn nobody_gets_around_a_gate_before_it_has_asked() {
+    let four_eyes = gate(", forbid: [run.actor]");
+    let told =
+        "! could not skip g of r-1: the gate g has not asked yet; wait until it does, or cancel the run";
+    check(&four_eyes, "launch; skip g", &format!("{told}\n no z call"));
+    check(
+        "steps:
+           - {id: a, run: x}
+           - {id: sub, needs: a, workflow: inner.yaml}
+           - {id: z, needs: sub, run: x}
+--- inner.yaml
+steps:
+  - {id: g, gate: go?}",
+        "launch; skip sub",
+        "! could not skip sub of r-1: the gate sub/g has not asked yet\n no z call",
+    );
+    check(
+        "steps:
+           - {id: a, run: x, outputs: {m: any}}
+           - {id: g, needs: a, matrix: \"${{ fromJSON(steps.a.outputs.m) }}\", gate: go?}
+           - {id: z, needs: g, run: x}",
+        "launch; skip g",
+        "! could not skip g of r-1: the gate g has not asked yet\n no z call",
+    );
+}
+
+#[test]
+fn nor_after_it_was_sent_back_and_before_it_asks_again() {
+    at(
+        ", send-back: a, forbid: [run.actor]",
+        "ann sends-back : again; skip g",
+        "g-1 rejected by send-back
+         ! could not skip g of r-1: the gate g has not asked yet
+         no z call",
+    );
+}
+
+#[test]
+fn a_gate_that_failed_was_not_answered_and_is_not_completed_by_hand() {
+    check(
+        &gate(", evidence: [\"${{ fromJSON('{') }}\"]"),
+        "launch; ended a ok safe=no; done g; retry failed",
+        "g failed
+         ! could not complete by hand g of r-1: it is failed
+         no z call",
     );
 }
 
@@ -464,4 +580,214 @@ fn a_refusal_at_the_gate_can_be_put_on_record() {
     let gate = "g-1".parse().expect("an id");
     bench.submit(Command::NoteRefusal { gate, by: person("dan"), why: "not in sre".to_owned() });
     assert!(bench.text().contains("g-1 refused dan: not in sre"));
+}
+
+#[test]
+fn who_hands_their_answer_on_does_not_answer_until_its_time_is_over() {
+    let rules = ", require: [{group: sre, count: 1}]";
+    at(
+        rules,
+        "ann delegates to=dan for=1h; ann approves; dan approves via-script",
+        "g-1 ann hands it to dan for 1h
+         ! could not decide g-1: ann handed their answer to dan until
+         g-1 dan approves for ann
+         g-1 approved by people",
+    );
+    at(
+        rules,
+        "ann delegates to=dan for=1h; later 1h; dan approves; ann approves via-script",
+        "! could not decide g-1: dan is not in sre\n g-1 ann approves\n g-1 approved by people",
+    );
+}
+
+#[test]
+fn an_answer_that_was_handed_on_can_be_taken_back_until_it_is_given() {
+    let rules = ", require: [{group: sre, count: 2}]";
+    at(
+        rules,
+        "ann delegates to=dan; ann withdraws; dan approves; ann approves",
+        "g-1 ann withdraws\n ! could not decide g-1: dan is not in sre\n g-1 ann approves",
+    );
+    at(
+        rules,
+        "ann delegates to=dan; dan approves; ann withdraws; ann approves; dan withdraws; ann approves",
+        "g-1 dan approves for ann
+         g-1 ann withdraws
+         ! could not decide g-1: dan has answered for ann
+         g-1 dan withdraws
+         g-1 ann approves",
+    );
+}
+
+#[test]
+fn one_person_with_many_answers_in_hand_still_counts_once() {
+    at(
+        ", require: [{group: sre, count: 2}]",
+        "ann delegates to=dan; bob delegates to=dan; dan approves via-script; eve approves via-script",
+        "g-1 dan approves for ann and bob\n g-1 eve approves\n g-1 approved by people",
+    );
+    at(
+        ", require: [{group: sre, count: 1}, {group: product, count: 1}]",
+        "cat delegates to=bob; bob approves via-script; wake 9s",
+        "g-1 bob approves for cat\n no approved by",
+    );
+}
+
+#[test]
+fn only_who_may_answer_can_hand_an_answer_on_and_never_a_borrowed_one() {
+    at(
+        ", require: [{group: sre, count: 1}], forbid: [run.actor]",
+        "cat delegates to=dan; req delegates to=dan; ann delegates to=ann; ann delegates to=req; ann delegates to=bob for=60d;
+         ann delegates to=dan; dan delegates to=cat; ann delegates to=cat",
+        "! could not hand your answer at g-1 to somebody else: cat is not in sre
+         ! could not hand your answer at g-1 to somebody else: req asked for this run
+         ! could not hand your answer at g-1 to somebody else: name somebody else
+         ! could not hand your answer at g-1 to somebody else: the answer of req would not count here either
+         ! could not hand your answer at g-1 to somebody else: it can be with somebody for at most 30d
+         g-1 ann hands it to dan
+         ! could not hand your answer at g-1 to somebody else: dan is not in sre
+         g-1 ann hands it to cat",
+    );
+}
+
+#[test]
+fn nobody_who_is_excluded_answers_through_somebody_else() {
+    at(
+        &format!("{FORM}, require: [{{group: sre, count: 1}}]"),
+        "ann delegates to=dan; ann edits g ticket=CHG-1; ann withdraws; ann edits g ticket=CHG-1;
+         ann delegates to=dan; bob delegates to=ann; bob approves via-script",
+        "! could not decide g-1: ann handed their answer to dan until
+         g-1 ann edits
+         ! could not hand your answer at g-1 to somebody else: ann edited the parameters
+         ! could not hand your answer at g-1 to somebody else: the answer of ann would not count here either
+         g-1 bob approves
+         g-1 approved by people",
+    );
+}
+
+#[test]
+fn an_emergency_is_one_person_of_the_group_with_a_long_reason_and_loud() {
+    let rules = ", require: [{group: sre, count: 2}]";
+    at(
+        rules,
+        "ann approves breaking-glass : the shop is down and nobody answers
+         gus approves breaking-glass : down
+         gus rejects breaking-glass : the shop is down and nobody answers
+         gus approves breaking-glass : the shop is down and nobody answers
+         gus approves breaking-glass : the shop is down and nobody answers",
+        "! could not override the quorum of g-1: ann is not in the group break-glass of people.toml
+         ! could not override the quorum of g-1: the reason has 4 characters; at least 20 are wanted
+         ! could not override the quorum of g-1: only an approval overrides a quorum
+         g-1 gus breaks the glass: the shop is down and nobody answers
+         g-1 approved by break-glass
+         z call 1",
+    );
+    let script = format!("{OPEN} gus approves breaking-glass : the shop is down and nobody answers");
+    let rings = play(&gate(rules), &script).effects().into_iter();
+    assert_eq!(rings.filter(|it| matches!(it, Effect::Ring { gate: Some(_), .. })).count(), 2);
+    at(
+        &format!("{rules}, form: {{ticket: {{type: string, required: true}}}}"),
+        "gus approves breaking-glass : the shop is down and nobody answers",
+        "! could not approve g-1: `ticket` is not filled in",
+    );
+    at(
+        ", require: [{group: sre, count: 2}], forbid: [gus]",
+        "gus approves breaking-glass : the shop is down and nobody answers",
+        "! could not decide g-1: gus is excluded by the workflow",
+    );
+}
+
+#[test]
+fn nobody_gets_around_a_quorum_by_closing_the_gate_by_hand() {
+    at(
+        ", require: [{group: sre, count: 2}]",
+        "skip g; done g; ann approves; bob approves via-script",
+        "! could not decide g-1: req asked for this run
+         ! could not decide g-1: req asked for this run
+         g-1 approved by people",
+    );
+    at(
+        ", require: [{group: sre, count: 1}, {group: product, count: 1}], forbid: [dan]",
+        "skip g",
+        "! could not decide g-1: req asked for this run",
+    );
+    at(
+        ", require: [{group: product, count: 1}], escalate: {after: 1h, to: req}",
+        "skip g; wake 1h; skip g",
+        "! could not decide g-1: req is not in product\n g-1 cancelled by by-hand",
+    );
+}
+
+/// A gate that can be sent back to the first of two steps before it; another branch uses the first one too.
+const REWIND: &str = "steps:
+   - {id: early, run: x}
+   - {id: a, needs: early, run: x, outputs: {v: string}, undo: y}
+   - {id: b, needs: a, run: x}
+   - {id: side, needs: a, run: x}
+   - {id: g, needs: b, gate: {prompt: \"go ${{ steps.a.outputs.v }}?\", send-back: a, on-reject: compensate}}
+   - {id: z, needs: g, run: x}";
+
+#[test]
+fn what_is_sent_back_is_done_again_and_asks_anew() {
+    check(
+        REWIND,
+        "launch; ended early ok; ended a ok v=1; ended b ok; ended side ok; ann sends-back; ann sends-back : wrong branch
+         ended a#2 ok v=2; ended b#2 ok; ended side#2 ok; ann approves via-script; ended z ok",
+        "g-1 asked 1
+         ! could not send g-1 back: say why
+         g-1 ann sends it back
+         g-1 rejected by send-back
+         a begins anew
+         b begins anew
+         a call 2
+         b call 2
+         g-2 asked 1
+         g-2 approved by people
+         = completed: early completed, a completed, b completed, side completed, g completed, z completed",
+    );
+    let bench = play(
+        REWIND,
+        "launch; ended early ok; ended a ok v=1; ended b ok; ended side ok; ann sends-back : no
+         ended a#2 ok v=2; ended b#2 ok; ended side#2 ok",
+    );
+    assert_eq!(bench.ask("g").prompt, "go 2?");
+}
+
+#[test]
+fn what_was_done_twice_is_undone_once() {
+    check(
+        REWIND,
+        "launch; ended early ok; ended a ok v=1; ended b ok; ended side ok; ann sends-back : no
+         ended a#2 ok v=2; ended b#2 ok; ended side#2 ok; ann rejects : no; ended a#3 ok",
+        "a undo done\n = undone: early completed, a undone, b completed, side completed, g rejected, z skipped",
+    );
+}
+
+#[test]
+fn nothing_under_way_is_taken_back_and_a_gate_without_a_way_back_says_so() {
+    check(
+        REWIND,
+        "launch; ended early ok; ended a ok v=1; ended b ok; ann sends-back : no; ended side ok; ann sends-back : no",
+        "! could not send g-1 back: side is running; wait for it\n g-1 rejected by send-back",
+    );
+    at("", "ann sends-back : no", "! could not send g-1 back: its workflow names no step for that");
+}
+
+#[test]
+fn whole_frames_begin_anew() {
+    check(
+        "steps:
+           - {id: a, run: x}
+           - {id: m, needs: a, matrix: {k: [1, 2]}, run: x}
+           - {id: g, needs: m, gate: {prompt: go?, send-back: a}}
+           - {id: z, needs: g, run: x}",
+        "launch; ended a ok; ended m[1] ok; ended m[2] ok; ann sends-back : no
+         ended a#2 ok; ended m[1]#2 ok; ended m[2]#2 ok; ann approves via-script; ended z ok",
+        "m begins anew
+         m[1] begins anew
+         a call 2
+         m[1] call 2
+         g-2 asked
+         = completed: a completed, m completed, m[1] completed, m[2] completed, g completed, z completed",
+    );
 }

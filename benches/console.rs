@@ -1,0 +1,345 @@
+//! The console as a whole process in a terminal of 200x60: from its start to the first settled frame, what it costs when
+//! nothing happens, how soon a key is seen while events pour in, and memory at 10,000 steps.
+//!
+//! `cargo bench --bench console [-- SECONDS]`, where SECONDS is how long the idle console is watched (60). Judged by P6
+//! (≤ 60 MB in the console, ≤ 40 MB headless, ≤ 15 MB idle), P8 (≤ 14 ms, with 1,000 runs ≤ 30 ms), P10 (0 bytes, < 0.1 %
+//! of a core) and P11 (p99 ≤ 16 ms; throughput within 5 % of headless).
+
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock, starts programs and prints figures"
+)]
+
+use cuelight::{
+    base::{Seq, ValueMap},
+    engine::{Actor, Channel, Proof},
+    runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
+    store::{Reader, Workspace},
+    tool::SecretStore,
+};
+use pty_process::{
+    Size,
+    blocking::{Command as InTerminal, Pty, open},
+};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    },
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cuelight");
+const COLUMNS: u16 = 200;
+const ROWS: u16 = 60;
+/// When nothing came for so long, the frame has settled.
+const SETTLED: Duration = Duration::from_millis(200);
+const STARTS: usize = 15;
+const STEPS: usize = 10_000;
+/// The end of a frame.
+const FRAME_END: &[u8] = b"\x1b[?2026l";
+const GATED: &str = "name: gated\nsteps:\n  - id: ok\n    gate:\n      prompt: Go on?\n";
+const NOTHING: &str = "name: nothing\nsteps:\n  - id: one\n    set: {scope: run, values: {}}\n";
+
+fn main() {
+    let seconds = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(60);
+    let (empty, many, gated) = (place(), place(), place());
+    runs(&many, NOTHING, 1_000);
+    runs(&gated, GATED, 1);
+    started("an empty workspace", &empty);
+    started("1,000 runs", &many);
+    idle("an empty workspace", &empty, seconds);
+    idle("1,000 runs", &many, seconds);
+    idle("a gate that waits", &gated, seconds);
+    large();
+}
+
+fn place() -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    drop(Workspace::create(dir.path()).expect("a workspace"));
+    dir
+}
+
+/// Launches a workflow so often, and leaves when each run has come to rest or waits for somebody.
+fn runs(dir: &TempDir, text: &str, count: usize) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    runtime.block_on(async {
+        let workspace = Workspace::create(dir.path()).expect("a workspace");
+        let actor = Actor {
+            name: "bench".to_owned(),
+            proof: Proof::OsUser(0),
+            groups: Vec::new(),
+            channel: Channel::Command,
+        };
+        let secrets = SecretStore::new(BTreeMap::new(), dir.path());
+        let engine = Engine::start(Setup { workspace, actor, environment: Vec::new(), secrets })
+            .await
+            .expect("starts");
+        let desk = engine.desk();
+        for _ in 0..count {
+            let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };
+            let (id, words, values) = (Entropy.request_id(), Vec::new(), ValueMap::new());
+            drop(desk.launch(LaunchRequest { id, source, words, values, trace: None }).await);
+        }
+        let rests = |seen: &cuelight::runtime::Seen| {
+            let board = &seen.board;
+            board.summaries().filter(|it| it.state.rests()).count() + board.open_gates().count() == count
+        };
+        drop(desk.boards().wait_for(rests).await);
+        drop(desk);
+        engine.close().await;
+    });
+}
+
+/// A console in a terminal of its own, and what it writes.
+struct Console {
+    child: Child,
+    pty: Arc<Pty>,
+    heard: Receiver<(Instant, Vec<u8>)>,
+    began: Instant,
+}
+
+impl Console {
+    fn start(dir: &Path, arguments: &[&str]) -> Self {
+        let (pty, pts) = open().expect("a terminal");
+        pty.resize(Size::new(ROWS, COLUMNS)).expect("it has a size");
+        let command = InTerminal::new(PROGRAM).args(arguments).current_dir(dir).env_clear();
+        let command = command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").env("HOME", dir);
+        let command = command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        let began = Instant::now();
+        let child = command.spawn(pts).expect("it starts");
+        let pty = Arc::new(pty);
+        let (sender, heard) = sync_channel(1 << 16);
+        let reader = Arc::clone(&pty);
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 64 * 1024];
+            while let Ok(count @ 1..) = (&*reader).read(&mut buffer) {
+                if sender.send((Instant::now(), buffer[..count].to_vec())).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, pty, heard, began }
+    }
+
+    /// Reads until nothing comes for a while; when the first frame was whole, when the last byte came, and how many did.
+    fn settle(&self, quiet: Duration) -> (Duration, Duration, usize) {
+        let (mut first, mut last, mut bytes) = (None, self.began, 0);
+        let mut seen = Vec::new();
+        while let Ok((at, some)) = self.heard.recv_timeout(quiet) {
+            (last, bytes) = (at, bytes + some.len());
+            if first.is_none() {
+                seen.extend(some);
+                first = seen.windows(FRAME_END.len()).any(|it| it == FRAME_END).then_some(at);
+            }
+        }
+        (first.unwrap_or(last) - self.began, last - self.began, bytes)
+    }
+
+    fn press(&self, keys: &str) {
+        (&*self.pty).write_all(keys.as_bytes()).expect("it is read");
+    }
+
+    fn status(&self, field: &str) -> u64 {
+        status(&self.child, field)
+    }
+
+    /// Nanoseconds on a processor so far, of each of its threads.
+    fn cpu(&self) -> BTreeMap<PathBuf, u64> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let of = |task: std::io::Result<fs::DirEntry>| {
+            let path = task.ok()?.path();
+            let text = fs::read_to_string(path.join("schedstat")).ok()?;
+            Some((path, text.split(' ').next()?.parse().ok()?))
+        };
+        tasks.filter_map(of).collect()
+    }
+
+    /// Nothing is open: it ends in order.
+    fn leave(mut self) {
+        self.press("ZZ");
+        while self.heard.recv_timeout(Duration::from_secs(5)).is_ok() {}
+        self.child.wait().expect("it is ours");
+    }
+
+    fn kill(mut self) {
+        self.child.kill().expect("it is ours");
+        self.child.wait().expect("it is ours");
+    }
+}
+
+fn status(child: &Child, field: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let line = text.lines().find(|it| it.starts_with(field));
+    line.and_then(|it| it.split_whitespace().nth(1)).and_then(|it| it.parse().ok()).unwrap_or(0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "megabytes")]
+fn mb(kib: u64) -> f64 {
+    kib as f64 * 1024.0 / 1e6
+}
+
+fn ms(took: &mut [Duration], percent: usize) -> f64 {
+    took.sort();
+    took[(took.len() - 1) * percent / 100].as_secs_f64() * 1e3
+}
+
+fn started(what: &str, dir: &TempDir) {
+    let (mut firsts, mut settled) = (Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        let console = Console::start(dir.path(), &[]);
+        let (first, last, _) = console.settle(SETTLED);
+        firsts.push(first);
+        settled.push(last);
+        console.leave();
+    }
+    println!(
+        "start, {what:<22} first frame {:>6.1} ms   settled, median {:>6.1} ms   slowest {:>6.1} ms",
+        ms(&mut firsts, 50),
+        ms(&mut settled, 50),
+        ms(&mut settled, 100)
+    );
+}
+
+fn idle(what: &str, dir: &TempDir, seconds: u64) {
+    let console = Console::start(dir.path(), &[]);
+    let _frame = console.settle(Duration::from_secs(2));
+    let (cpu, until) = (console.cpu(), Instant::now() + Duration::from_secs(seconds));
+    let (mut bytes, mut writes) = (0, 0);
+    while let Some(rest) = until.checked_duration_since(Instant::now()) {
+        match console.heard.recv_timeout(rest) {
+            Ok((_, some)) => (bytes, writes) = (bytes + some.len(), writes + 1),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    // A thread that has ended since did next to nothing.
+    let spent = console.cpu().into_iter().map(|(it, now)| now - cpu.get(&it).copied().unwrap_or(0)).sum();
+    let spent = Duration::from_nanos(spent).as_secs_f64();
+    println!(
+        "idle {seconds} s, {what:<20} {bytes:>7} bytes in {writes} writes   {:>7.4} % of a core   {:>5.1} MB resident",
+        spent * 100.0 / Duration::from_secs(seconds).as_secs_f64(),
+        mb(console.status("VmRSS"))
+    );
+    // An orderly end would leave an engine in the background for what is open.
+    console.kill();
+}
+
+/// Layers of 100 steps that start `true`; each needs two of the layer before.
+fn workflow() -> String {
+    let mut text = "name: bench\nmax-parallel: 2\nsteps:\n".to_owned();
+    for step in 0..STEPS {
+        let needs = |offset| format!("s{}", (step / 100).saturating_sub(1) * 100 + (step + offset) % 100);
+        let needs = if step < 100 { String::new() } else { format!("needs: [{}, {}], ", needs(0), needs(7)) };
+        writeln!(text, "  - {{id: s{step}, {needs}run: 'true', shell: /bin/true}}").expect("fits");
+    }
+    text
+}
+
+/// A run of 10,000 processes: headless, in the console, and in the console while somebody presses keys.
+fn large() {
+    let file = "bench.yaml";
+    let alone = {
+        let dir = place();
+        fs::write(dir.path().join(file), workflow()).expect("a file");
+        let (mut peak, mut child) = (0, headless(dir.path(), file));
+        while child.try_wait().expect("it is ours").is_none() {
+            peak = peak.max(status(&child, "VmHWM"));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let (took, events) = course(dir.path());
+        println!("{STEPS} steps, headless       peak {:>6.1} MB   {}", mb(peak), rate(took, events));
+        took
+    };
+    for keys in [false, true] {
+        let dir = place();
+        fs::write(dir.path().join(file), workflow()).expect("a file");
+        let console = Console::start(dir.path(), &["run", file]);
+        let mut waits = if keys { pressed(&console) } else { Vec::new() };
+        let _end = console.settle(Duration::from_secs(3));
+        let (rss, peak) = (console.status("VmRSS"), console.status("VmHWM"));
+        console.leave();
+        let (took, events) = course(dir.path());
+        println!(
+            "{STEPS} steps, in the console peak {:>6.1} MB   {}   then {:.1} MB   {:.2} x headless",
+            mb(peak),
+            rate(took, events),
+            mb(rss),
+            took.as_secs_f64() / alone.as_secs_f64()
+        );
+        if keys {
+            println!(
+                "  a key until its frame: median {:.1} ms   p99 {:.1} ms   of {}",
+                ms(&mut waits, 50),
+                ms(&mut waits, 99),
+                waits.len()
+            );
+        }
+    }
+}
+
+fn headless(dir: &Path, file: &str) -> Child {
+    let mut command = Command::new(PROGRAM);
+    command.args(["run", file, "--headless"]).current_dir(dir).env_clear().env("HOME", dir);
+    command.env("PATH", "/usr/local/bin:/usr/bin:/bin").stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+}
+
+/// Opens and closes the help while the run goes on; how long each key takes to be seen.
+fn pressed(console: &Console) -> Vec<Duration> {
+    let mut screen = vt100::Parser::new(ROWS.try_into().expect("few"), COLUMNS.try_into().expect("few"), 0);
+    let (mut waits, mut shown, mut quiet) = (Vec::new(), false, Duration::ZERO);
+    while quiet < Duration::from_secs(1) {
+        let pressed = Instant::now();
+        console.press(if shown { "\x1b" } else { "?" });
+        let mut last = pressed;
+        let seen = loop {
+            match console.heard.recv_timeout(Duration::from_millis(500)) {
+                Ok((at, bytes)) => {
+                    screen.process(&bytes);
+                    last = at;
+                    if screen.screen().contents().contains("help · ") != shown {
+                        break Some(at);
+                    }
+                }
+                Err(_) => break None,
+            }
+        };
+        if let Some(at) = seen {
+            waits.push(at - pressed);
+            shown = !shown;
+        }
+        // What comes meanwhile is drawn; when nothing comes any more, the run has ended.
+        let until = Instant::now() + Duration::from_millis(45);
+        let mut heard = 0;
+        while let Some(rest) = until.checked_duration_since(Instant::now()) {
+            let Ok((_, bytes)) = console.heard.recv_timeout(rest) else { break };
+            screen.process(&bytes);
+            heard += 1;
+        }
+        quiet = if heard == 0 { quiet + last.elapsed() } else { Duration::ZERO };
+    }
+    waits
+}
+
+/// How long the run took by its own log, and its events.
+fn course(dir: &Path) -> (Duration, u64) {
+    let workspace = Workspace::create(dir).expect("a workspace");
+    let reader = Reader::open(&workspace).expect("a reader");
+    let (last, _) = reader.head().expect("a head");
+    let at = |seq| reader.events(seq, 1).expect("events").first().map_or(0, |(_, it)| it.at.0);
+    let took = at(last) - at(Seq(1));
+    (Duration::from_millis(took.unsigned_abs()), last.0)
+}
+
+fn rate(took: Duration, events: u64) -> String {
+    let rate = u128::from(events) * 1_000 / took.as_millis().max(1);
+    format!("{:.2} s, {rate} events/s", took.as_secs_f64())
+}

@@ -1,0 +1,193 @@
+//! `errors`: what failed, one by one or as a list, and what people say of it. Looking needs no engine.
+
+use super::{act, named};
+use crate::{
+    app::{
+        args::{ErrorsArgs, ErrorsListArgs, NoteArgs, OnError},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring,
+    },
+    base::{Value, safe_text},
+    engine::{Command, FailureNote},
+    projection::{Board, ErrorState, ErrorView, error_json},
+    runtime::Desk,
+};
+use std::{process::ExitCode, sync::Arc};
+
+/// Lines of output that are shown of one failure.
+const TAIL_LINES: usize = 40;
+
+pub(super) async fn errors(config: &Config, out: Output, args: ErrorsArgs) -> Outcome {
+    match args.what {
+        None => list(config, out, &args.list).await,
+        Some(OnError::List(args)) => list(config, out, &args).await,
+        Some(OnError::Show { error, json }) => show(config, out, &error, json).await,
+        Some(OnError::Ack(args)) => note(config, out, args, FailureNote::Acknowledge).await,
+        Some(OnError::Resolve(args)) => note(config, out, args, FailureNote::Resolve).await,
+        Some(OnError::Reopen(args)) => note(config, out, args, FailureNote::Reopen).await,
+    }
+}
+
+async fn list(config: &Config, out: Output, args: &ErrorsListArgs) -> Outcome {
+    let run = args.run.as_deref().map(named::run).transpose()?;
+    let seat = wiring::look(config).await?;
+    let board = Arc::clone(&seat.desk.boards().borrow().board);
+    seat.leave().await;
+    let wanted = |it: &&Arc<ErrorView>| (args.all || it.is_open()) && run.is_none_or(|run| it.run == run);
+    let errors: Vec<&Arc<ErrorView>> = board.errors().filter(wanted).collect();
+    if args.json {
+        out.json_pretty(&errors.iter().map(|it| error_json(it)).collect::<Value>());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if errors.is_empty() {
+        let all = if args.all { "" } else { "; --all shows what was mended" };
+        out.line(&format!("nothing stands that has failed{all}"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<String>> = errors.iter().map(|it| row(it)).collect();
+    out.table(&["ERROR", "TIME", "SEVERITY", "MODE", "RUN", "STEP", "TRY", "STATE", "MESSAGE"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(error: &ErrorView) -> Vec<String> {
+    let tries = if error.attempt == 0 {
+        String::new()
+    } else {
+        format!("{}/{}", error.attempt, error.attempts_max.max(error.attempt))
+    };
+    vec![
+        error.name(),
+        error.at.clock(),
+        error.record.severity.to_string(),
+        error.record.mode.label(),
+        error.run.to_string(),
+        step_word(error),
+        tries,
+        error.state_word().to_owned(),
+        safe_text(&error.record.message),
+    ]
+}
+
+fn step_word(error: &ErrorView) -> String {
+    let undo = if error.of_undo { " (undo)" } else { "" };
+    format!("{}/{}{undo}", safe_text(&error.workflow), safe_text(&error.step_id))
+}
+
+async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let board = Arc::clone(&seat.desk.boards().borrow().board);
+    let error = find(&board, name);
+    let view = match &error {
+        Ok(error) => named::view(&seat, error.run).await.ok(),
+        Err(_) => None,
+    };
+    seat.leave().await;
+    let error = error?;
+    let alike = board.alike(&error);
+    if json {
+        let mut value = error_json(&error);
+        value["alike"] = serde_json::json!({
+            "times": alike.times,
+            "mended": alike.mended,
+            "last_fix": alike.last_fix,
+            "fixes": alike.fixes.iter().map(|(fix, times)| serde_json::json!({ "fix": fix, "times": times }))
+                .collect::<Value>(),
+        });
+        out.json_pretty(&value);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let record = &error.record;
+    out.line(&format!("{} {}", error.name(), safe_text(&record.summary())));
+    out.line(&format!(
+        "{} {}  {}  {}  {}  trace {}",
+        error.run,
+        step_word(&error),
+        error.state_word(),
+        record.mode,
+        record.error_type.word(),
+        safe_text(&error.trace)
+    ));
+    for (key, value) in &record.context {
+        out.line(&format!("{}: {}", safe_text(key), safe_text(&value.to_string())));
+    }
+    if let Some(said) = &error.acknowledged {
+        let by = safe_text(&said.by.name);
+        out.line(&format!("acknowledged by {by} at {}: {}", said.at.clock(), safe_text(&said.reason)));
+    }
+    if let ErrorState::Resolved { at, fix } = &error.state {
+        out.line(&format!("resolved at {}: {}", at.clock(), safe_text(&fix.words())));
+    }
+    let calls = error.step.and_then(|step| Some(view.as_ref()?.step(step)?.attempts().to_vec()));
+    for call in calls.unwrap_or_default() {
+        let how = call.failure.as_ref().map_or_else(|| "well".to_owned(), |it| safe_text(&it.message));
+        out.line(&format!("call {} at {} ran {}: {how}", call.number, call.started_at.clock(), call.ran_for));
+    }
+    let fixes: Vec<String> = alike.fixes.iter().map(|(fix, times)| format!("{fix} {times}")).collect();
+    let before = alike.times.saturating_sub(1);
+    out.line(&match (before, fixes.is_empty()) {
+        (0, _) => "it has not failed like this before".to_owned(),
+        (before, true) => format!("it failed like this {before} times before, and nothing mended it"),
+        (before, false) => {
+            format!("it failed like this {before} times before; mended by {}", fixes.join(", "))
+        }
+    });
+    let tail: Vec<&str> = record.tail.lines().collect();
+    for line in &tail[tail.len().saturating_sub(TAIL_LINES)..] {
+        out.line(&format!("│ {}", safe_text(line)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn note(config: &Config, out: Output, args: NoteArgs, note: FailureNote) -> Outcome {
+    let seat = wiring::act(config).await?;
+    let board = Arc::clone(&seat.desk.boards().borrow().board);
+    let error = match find(&board, &args.error).and_then(|it| may_be_said(it, note)) {
+        Ok(error) => error,
+        Err(trouble) => return act::left(seat, trouble).await,
+    };
+    let command = Command::NoteFailure {
+        run: error.run,
+        step: error.step,
+        of_undo: error.of_undo,
+        note,
+        reason: args.reason,
+        by: seat.actor.clone(),
+    };
+    let said = match note {
+        FailureNote::Acknowledge => "acknowledged",
+        FailureNote::Resolve => "resolved",
+        FailureNote::Reopen => "open again",
+    };
+    act::submit(seat, out, command, |_| format!("{} is {said}", error.name())).await
+}
+
+/// What the board knows better than the engine: that it was mended by itself.
+fn may_be_said(error: Arc<ErrorView>, note: FailureNote) -> Result<Arc<ErrorView>, Trouble> {
+    match &error.state {
+        ErrorState::Resolved { fix, .. } if note != FailureNote::Reopen => Err(Trouble::usage(format!(
+            "could not {} {}: it is resolved ({})",
+            note.word(),
+            error.name(),
+            safe_text(&fix.words())
+        ))),
+        ErrorState::Retrying(at) => Err(Trouble::usage(format!(
+            "could not {} {}: it is tried again at {}",
+            note.word(),
+            error.name(),
+            at.clock()
+        ))),
+        ErrorState::Resolved { .. } | ErrorState::Open => Ok(error),
+    }
+}
+
+fn find(board: &Board, name: &str) -> Result<Arc<ErrorView>, Trouble> {
+    let found = ErrorView::parse_name(name).and_then(|it| board.error(it)).cloned();
+    found.ok_or_else(|| {
+        Trouble::usage(format!(
+            "could not find the failure {}; `cuelight errors --all` lists what there is",
+            safe_text(name)
+        ))
+    })
+}

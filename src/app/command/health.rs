@@ -1,0 +1,54 @@
+//! `health`: how well it goes. One line for people, with what takes from it below; every number as JSON.
+
+use crate::{
+    app::{args::HealthArgs, config::Config, exit::Outcome, output::Output, wiring},
+    base::safe_text,
+    projection::{Check, Grade, health_json, health_line},
+    runtime::{Clock, Desk, SystemClock, Trouble},
+};
+use std::process::ExitCode;
+
+/// Reasons that are named.
+const REASONS_MAX: usize = 8;
+
+pub(super) async fn health(config: &Config, out: Output, args: &HealthArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let seen = seat.desk.boards().borrow().clone();
+    seat.leave().await;
+    let now = SystemClock.now();
+    let mut checks = vec![store(seen.trouble.as_ref())];
+    checks.extend(seen.board.checks(now));
+    if args.json {
+        out.json_pretty(&health_json(&seen.board, &checks, now));
+        return Ok(ExitCode::SUCCESS);
+    }
+    out.line(&health_line(&seen.board, &checks));
+    for reason in seen.board.vitals().reasons().iter().take(REASONS_MAX) {
+        let mode = reason.mode.map_or("partial", crate::base::FailureMode::word);
+        let (whole, tenth) = (reason.lost_tenths / 10, reason.lost_tenths % 10);
+        out.line(&format!(
+            "-{whole}.{tenth}  {}  {mode} x{}, last {} in {}",
+            safe_text(&reason.workflow),
+            reason.times,
+            safe_text(&reason.step),
+            reason.run
+        ));
+    }
+    for check in checks.iter().filter(|it| it.grade > Grade::Healthy) {
+        out.line(&format!("{} {}: {}", check.name, check.grade.word(), safe_text(&check.text)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether what happens can be recorded.
+fn store(trouble: Option<&Trouble>) -> Check {
+    match trouble {
+        None => Check::of("store", Grade::Healthy, "records"),
+        Some(Trouble::Unowned) => {
+            Check::of("store", Grade::Healthy, "no engine runs here; what was recorded is shown")
+        }
+        Some(Trouble::Holding(why) | Trouble::Stopped(why) | Trouble::Lost(why)) => {
+            Check::of("store", Grade::Unhealthy, why.clone())
+        }
+    }
+}

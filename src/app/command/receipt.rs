@@ -1,0 +1,280 @@
+//! Receipts: one decision in a file, with all that somebody needs to check it on another machine without us: the ask, the
+//! votes, the links of the chain up to a signed head, and the keys. What the chain is, is said by `store`.
+
+use super::named;
+use crate::{
+    app::{
+        args::{ReceiptArgs, VerifyArgs},
+        config::Config,
+        exit::{FAILED, Outcome, Trouble},
+        output::Output,
+        wiring,
+    },
+    base::{Digest, GateId, RunId, Seq, Value, safe_text, sha256},
+    store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace},
+};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use std::{fs, process::ExitCode};
+
+/// What the file says it is.
+const KIND: &str = "cuelight-receipt-v1";
+
+/// Writes the receipt of a gate that has closed.
+pub(super) async fn receipt(config: &Config, out: Output, args: &ReceiptArgs) -> Outcome {
+    let gate = named::gate(&args.gate)?;
+    let seat = wiring::look(config).await?;
+    let view = named::gate_view(&seat, gate).await;
+    let workspace = seat.workspace.clone();
+    seat.leave().await;
+    let view = view?;
+    if view.is_open() {
+        return Err(Trouble::failed(format!(
+            "could not make a receipt: {gate} is open; `cuelight wait {gate}` waits for the verdict"
+        )));
+    }
+    let receipt = make(&workspace, gate, view.run)?;
+    match &args.output {
+        None => out.json_pretty(&receipt),
+        Some(path) => {
+            let text = format!("{}\n", serde_json::to_string_pretty(&receipt).expect("a receipt is JSON"));
+            fs::write(path, text)
+                .map_err(|it| Trouble::failed(format!("could not write {}: {it}", path.display())))?;
+            out.line(&format!("{}: check it with `cuelight verify`", path.display()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The receipt of a closed gate.
+pub(super) fn make(workspace: &Workspace, gate: GateId, run: RunId) -> Result<Value, Trouble> {
+    let unreadable = |it: crate::store::StoreError| Trouble::not_recorded(it.to_string());
+    let reader = Reader::open(workspace).map_err(unreadable)?;
+    let heads = Heads::of(workspace).map_err(unreadable)?;
+    let about = places(&reader, gate, run).map_err(unreadable)?;
+    let (Some(first), Some(last)) = (about.first(), about.last()) else {
+        return Err(Trouble::failed(format!(
+            "could not find {gate} in the log; `cuelight gates` lists what there is"
+        )));
+    };
+    let note = heads.notes.iter().find(|it| it.size >= *last).ok_or_else(|| {
+        Trouble::failed(format!(
+            "could not make a receipt of {gate}: no head was signed after it yet; that is done within a minute, try again"
+        ))
+    })?;
+    let mut records = Vec::new();
+    reader
+        .chain(*first, note.size, &mut |record| {
+            let shows = is_of_gates(&record.header, &run.0.into());
+            records.push(ChainRecord { payload: record.payload.filter(|_| shows), ..record });
+            true
+        })
+        .map_err(unreadable)?;
+    Ok(json!({
+        "kind": KIND,
+        "database": note.origin,
+        "run": run.to_string(),
+        "gate": gate.to_string(),
+        "records": records,
+        "note": note.to_string(),
+        "keys": heads.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    }))
+}
+
+/// Whether a record is about a gate of this run. All of those are shown, so that none can be hidden.
+fn is_of_gates(header: &str, run: &Value) -> bool {
+    let header: Value = serde_json::from_str(header).unwrap_or_default();
+    header["kind"] == "gate" && header["run"] == *run
+}
+
+/// Where a gate's last ask and all that followed stand in the log.
+fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, crate::store::StoreError> {
+    use crate::engine::{Fact, GateEvent};
+    const PAGE: usize = 1024;
+    let (mut about, mut next) = (Vec::new(), Seq(1));
+    loop {
+        let events = reader.events_of(run, next, PAGE)?;
+        let Some((last, _)) = events.last() else { return Ok(about) };
+        next = Seq(last.0 + 1);
+        for (seq, event) in &events {
+            match &event.fact {
+                Fact::Gate(_, _, it, GateEvent::Asked { .. }) if *it == gate => about = vec![*seq],
+                Fact::Gate(_, _, it, _) if *it == gate => about.push(*seq),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Checks a receipt, here or anywhere.
+pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
+    let path = args.receipt.display();
+    let text = fs::read_to_string(&args.receipt)
+        .map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
+    let receipt: Value = serde_json::from_str(&text)
+        .map_err(|it| Trouble::usage(format!("could not read {path}: it is no JSON ({it})")))?;
+    if receipt["kind"] != KIND {
+        return Err(Trouble::usage(format!("could not read {path}: it is no receipt of cuelight")));
+    }
+    match checked(&receipt, &args.key) {
+        Ok(found) => {
+            found.lines.iter().for_each(|it| out.line(it));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(why) => {
+            Err(Trouble { code: FAILED, message: format!("could not verify {path}: {}", safe_text(&why)) })
+        }
+    }
+}
+
+/// What a receipt proves, in lines for people.
+struct Found {
+    lines: Vec<String>,
+}
+
+fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, String> {
+    let note = Note::parse(text(receipt, "note")?.trim_end_matches('\n'))?;
+    let own: Vec<NoteKey> = list(receipt, "keys")?
+        .iter()
+        .map(|it| it.as_str().unwrap_or_default().parse())
+        .collect::<Result<_, _>>()?;
+    let keys = if given.is_empty() { &own[..] } else { given };
+    if !note.is_signed_by(keys) {
+        return Err("its head is not signed by a key that is believed".to_owned());
+    }
+    let records = list(receipt, "records")?;
+    let mut link: Option<(u64, Digest)> = None;
+    let mut payloads = Vec::new();
+    for record in records {
+        let (seq, hash) = linked(record, link)?;
+        link = Some((seq, hash));
+        if let Some(payload) = record["payload"].as_str() {
+            payloads.push((
+                seq,
+                record,
+                serde_json::from_str::<Value>(payload).map_err(|it| it.to_string())?,
+            ));
+        } else if payloads.first().is_none_or(|(_, _, first)| {
+            is_of_gates(record["header"].as_str().unwrap_or_default(), &first["Gate"][0])
+        }) {
+            return Err(format!("record {seq}: what it says is not shown"));
+        }
+    }
+    if link != Some((note.size.0, note.head)) {
+        return Err(format!("its records do not lead to the signed head at record {}", note.size.0));
+    }
+    let mut lines = told(&payloads)?;
+    lines.push(format!(
+        "chain      records {} to {} hold",
+        records.first().map_or(0, |it| it["seq"].as_u64().unwrap_or(0)),
+        note.size.0
+    ));
+    lines.push(format!("signed     head {} of {}", note.size.0, safe_text(&note.origin)));
+    lines.push(match given {
+        [] => format!(
+            "key        as the receipt itself says: compare {}",
+            own.first().map_or_else(String::new, ToString::to_string)
+        ),
+        _ => "key        as given with --key".to_owned(),
+    });
+    Ok(Found { lines })
+}
+
+/// A record that follows the one before and is what it says; its place and hash.
+fn linked(record: &Value, before: Option<(u64, Digest)>) -> Result<(u64, Digest), String> {
+    let seq = record["seq"].as_u64().ok_or("a record has no place")?;
+    let at = |what: &str| format!("record {seq}: {what}");
+    let digest = |key: &str| text(record, key).and_then(|it| it.parse::<Digest>()).map_err(|it| at(&it));
+    let (prev, payload_hash, hash) = (digest("prev")?, digest("payload_hash")?, digest("hash")?);
+    if before.is_some_and(|(last, hash)| last + 1 != seq || hash != prev) {
+        return Err(at("it does not follow the one before"));
+    }
+    let sha = |parts: &[&[u8]]| {
+        Digest(parts.iter().fold(Sha256::new(), |it, part| it.chain_update(part)).finalize().into())
+    };
+    if let Some(payload) = record["payload"].as_str() {
+        let salt = hex(text(record, "salt")?).ok_or_else(|| at("its salt is not hexadecimal"))?;
+        if sha(&[b"cuelight-payload-v1", &salt, payload.as_bytes()]) != payload_hash {
+            return Err(at("its payload was changed"));
+        }
+    }
+    let header = text(record, "header")?.as_bytes();
+    let found = sha(&[b"cuelight-chain-v1", &prev.0, &seq.to_be_bytes(), header, &payload_hash.0]);
+    if found == hash { Ok((seq, hash)) } else { Err(at("what it says about itself was changed")) }
+}
+
+/// The decision in lines, from payloads that hold. The ask has to be the one whose hash was voted on.
+fn told(payloads: &[(u64, &Value, Value)]) -> Result<Vec<String>, String> {
+    let mut lines = Vec::new();
+    let mut asked = None;
+    let gate = payloads.first().map(|(_, _, it)| &it["Gate"][2]);
+    for (seq, record, payload) in payloads.iter().filter(|(_, _, it)| Some(&it["Gate"][2]) == gate) {
+        let event = &payload["Gate"][3];
+        let header: Value = serde_json::from_str(text(record, "header")?).map_err(|it| it.to_string())?;
+        let at = header["at"].as_i64().map_or_else(String::new, |it| crate::base::Timestamp(it).to_string());
+        if let Some(it) = event.get("Asked") {
+            let hash: Digest = it["hash"].as_str().unwrap_or_default().parse()?;
+            if sha256("cuelight-ask-v1", &[crate::base::canonical_json(&it["ask"]).as_bytes()]) != hash {
+                return Err(format!("record {seq}: the ask is not the one its hash says"));
+            }
+            asked = Some(hash);
+            lines.push(format!(
+                "asked      {at}  {}",
+                safe_text(it["ask"]["prompt"].as_str().unwrap_or_default())
+            ));
+            lines.push(format!("ask        {}  {hash}", hash.code()));
+        } else if let Some(it) = event.get("Voted") {
+            let hash: Digest = it["ask"].as_str().unwrap_or_default().parse()?;
+            if Some(hash) != asked {
+                return Err(format!("record {seq}: a vote on another ask"));
+            }
+            lines.push(format!(
+                "{:<10} {at}  by {}{}",
+                word(&it["verdict"]),
+                person(&it["by"]),
+                reason(&it["reason"])
+            ));
+        } else if let Some(it) = event.get("Resolved") {
+            lines.push(format!(
+                "{:<10} {at}  by {}",
+                word(&it["state"]),
+                safe_text(it["by"].as_str().unwrap_or_default())
+            ));
+        } else if let Some(name) = event.as_object().and_then(|it| it.keys().next()) {
+            lines.push(format!("{:<10} {at}", safe_text(&name.to_lowercase())));
+        }
+    }
+    if asked.is_none() {
+        return Err("it holds no ask".to_owned());
+    }
+    Ok(lines)
+}
+
+fn word(value: &Value) -> String {
+    safe_text(&value.as_str().unwrap_or_default().to_lowercase())
+}
+
+fn person(by: &Value) -> String {
+    let proof = by["proof"].to_string().replace(['{', '}', '"'], "").replace(':', " ");
+    safe_text(&format!("{} ({proof})", by["name"].as_str().unwrap_or_default()))
+}
+
+fn reason(value: &Value) -> String {
+    match value.as_str() {
+        Some(reason) if !reason.is_empty() => format!("  {}", safe_text(reason)),
+        _ => String::new(),
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
+    value[key].as_str().ok_or_else(|| format!("{key} is missing"))
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
+    value[key].as_array().ok_or_else(|| format!("{key} is missing"))
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    digits.chunks(2).map(|it| u8::from_str_radix(std::str::from_utf8(it).ok()?, 16).ok()).collect()
+}

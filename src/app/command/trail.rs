@@ -1,0 +1,148 @@
+//! The trail and its proof: whether the log holds, and the keys that sign it.
+
+use crate::{
+    app::{
+        args::{AuditVerifyArgs, KeysArgs, KeysCommand},
+        config::Config,
+        exit::{FAILED, NOT_RECORDED, Outcome, Trouble},
+        output::Output,
+    },
+    base::{Seq, Span, Timestamp},
+    runtime::{Clock as _, Entropy, SystemClock},
+    store::{
+        Heads, Note, NoteKey, Owner, Reader, StoreError, Verified, Workspace, check_heads, read_notes,
+        rotate_key, verify,
+    },
+};
+use serde_json::json;
+use std::{fs, process::ExitCode};
+
+/// The log holds, but its end is not signed.
+const NOT_ANCHORED: u8 = 3;
+/// An engine that runs signs its head at least so often.
+const SIGNED_WITHIN: Span = Span::seconds(90);
+
+fn unreadable(error: StoreError) -> Trouble {
+    Trouble::not_recorded(error.to_string())
+}
+
+pub(super) fn workspace(config: &Config) -> Result<Workspace, Trouble> {
+    config
+        .find()?
+        .ok_or_else(|| Trouble::usage("could not find a workspace here or above; name one with --workspace"))
+}
+
+/// Whether every record is as it was written, and whether the heads that were signed bear it out.
+pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs) -> Outcome {
+    let workspace = workspace(config)?;
+    let reader = Reader::open(&workspace).map_err(unreadable)?;
+    let heads = Heads::of(&workspace).map_err(|it| Trouble { code: FAILED, message: it.to_string() })?;
+    let believed = heads.believed(&args.key);
+    let anchors = anchors(args)?;
+    let from = match &args.from {
+        None => Seq(1),
+        Some(path) => begin_at(&reader, &notes_in(path)?, &believed)?,
+    };
+    let verified = match verify(&reader, from) {
+        Ok(verified) => verified,
+        Err(broken) => return Err(Trouble { code: FAILED, message: broken.to_string() }),
+    };
+    let held: Vec<Note> = heads.notes.iter().chain(&anchors).cloned().collect();
+    let signed = match check_heads(&reader, &held, &believed).map_err(unreadable)? {
+        Ok(signed) => signed,
+        Err(trouble) => {
+            return Err(Trouble { code: FAILED, message: format!("could not verify the log: {trouble}") });
+        }
+    };
+    let since = unsigned_since(&reader, signed, verified)?;
+    if args.json {
+        out.json(&json!({
+            "holds": true,
+            "records": verified.records,
+            "head": { "seq": verified.head.0.0, "hash": verified.head.1.to_string() },
+            "signed": signed.0,
+            "notes": held.len(),
+            "keys": believed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }));
+    } else {
+        told(out, verified, signed, &believed, anchors.len());
+    }
+    Ok(match since {
+        Some(since) if SystemClock.now().since(since) > SIGNED_WITHIN => {
+            crate::app::output::say(&format!(
+                "nothing after record {signed} is signed, since {since}; `cuelight serve --until-idle` signs it"
+            ));
+            ExitCode::from(NOT_ANCHORED)
+        }
+        Some(_) | None => ExitCode::SUCCESS,
+    })
+}
+
+fn told(out: Output, verified: Verified, signed: Seq, believed: &[NoteKey], anchors: usize) {
+    let (head, hash) = verified.head;
+    out.line(&format!("holds   {} records, up to {head} ({hash})", verified.records));
+    out.line(&format!("signed  up to {signed}"));
+    for key in believed {
+        out.line(&format!("key     {key}"));
+    }
+    out.line(&match anchors {
+        0 => "held against this workspace alone; what somebody holds elsewhere (--anchors FILE) proves more"
+            .to_owned(),
+        many => format!("held against {many} heads from elsewhere"),
+    });
+}
+
+/// When the first record that no head covers was written.
+fn unsigned_since(reader: &Reader, signed: Seq, verified: Verified) -> Result<Option<Timestamp>, Trouble> {
+    if signed >= verified.head.0 {
+        return Ok(None);
+    }
+    let next = reader.events(Seq(signed.0 + 1), 1).map_err(unreadable)?;
+    Ok(next.first().map(|(_, event)| event.at))
+}
+
+fn anchors(args: &AuditVerifyArgs) -> Result<Vec<Note>, Trouble> {
+    args.anchors.as_ref().map_or_else(|| Ok(Vec::new()), |path| notes_in(path))
+}
+
+fn notes_in(path: &std::path::Path) -> Result<Vec<Note>, Trouble> {
+    let failed = |why: String| Trouble::usage(format!("could not read {}: {why}", path.display()));
+    let text = fs::read_to_string(path).map_err(|it| failed(it.to_string()))?;
+    // One note alone need not end with an empty line.
+    let (notes, _) = read_notes(&format!("{}\n\n", text.trim_end_matches('\n'))).map_err(failed)?;
+    if notes.is_empty() { Err(failed("it holds no signed head".to_owned())) } else { Ok(notes) }
+}
+
+/// A head that somebody holds vouches for what is before it.
+fn begin_at(reader: &Reader, notes: &[Note], believed: &[NoteKey]) -> Result<Seq, Trouble> {
+    let checked = check_heads(reader, notes, believed).map_err(unreadable)?;
+    let signed =
+        checked.map_err(|it| Trouble { code: FAILED, message: format!("could not verify the log: {it}") })?;
+    Ok(Seq(signed.0 + 1))
+}
+
+/// The keys heads are signed with.
+pub(super) fn keys(config: &Config, out: Output, args: &KeysArgs) -> Outcome {
+    let workspace = workspace(config)?;
+    match args.command {
+        None | Some(KeysCommand::Show) => {
+            let heads = Heads::of(&workspace).map_err(unreadable)?;
+            let believed = heads.believed(&[]);
+            if heads.keys.is_empty() {
+                out.line("no key yet; the first engine of this workspace makes one");
+            }
+            for key in &heads.keys {
+                let tied = if believed.contains(key) { "" } else { "   (no key before it vouches for it)" };
+                out.line(&format!("{key}{tied}"));
+            }
+        }
+        Some(KeysCommand::Rotate) => {
+            let _owner = Owner::take(&workspace).map_err(|it| Trouble {
+                code: NOT_RECORDED,
+                message: format!("{it}; keys are changed while no engine runs"),
+            })?;
+            out.line(&rotate_key(&workspace, &Entropy.secret()).map_err(unreadable)?.to_string());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,172 @@
+//! The one byte form of data that is hashed: canonical JSON.
+
+use serde::Serialize;
+use std::{borrow::Cow, cmp::Ordering, io, ops::Range};
+
+/// Canonical JSON: keys sorted by their UTF-16 units, no blanks, strings escaped as RFC 8785 says. Numbers stay as they
+/// were written (we hash what was said, we never compute it again), which RFC 8785 would round to doubles.
+///
+/// # Panics
+/// When the data cannot be JSON: a map with keys that are neither text nor numbers.
+pub fn canonical_json<T: Serialize + ?Sized>(data: &T) -> String {
+    // Escapes, numbers and the absence of blanks are already as they must be; only members may stand in another order.
+    let text = serde_json::to_string(data).expect("what is hashed is plain data with text for keys");
+    let mut sorter = Sorter { text: &text, at: 0, out: String::with_capacity(text.len()) };
+    sorter.value();
+    sorter.out
+}
+
+/// How many bytes data has as JSON; nothing is kept of them.
+///
+/// # Panics
+/// Where [`canonical_json`] does.
+pub fn json_bytes<T: Serialize + ?Sized>(data: &T) -> usize {
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, data).expect("what is counted is plain data with text for keys");
+    counter.0
+}
+
+struct Counter(usize);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Copies JSON that has just been made, and puts the members of its objects in order.
+struct Sorter<'a> {
+    text: &'a str,
+    at: usize,
+    out: String,
+}
+
+impl<'a> Sorter<'a> {
+    fn here(&self) -> u8 {
+        self.text.as_bytes()[self.at]
+    }
+
+    fn take(&mut self, until: usize) -> &'a str {
+        let taken = &self.text[self.at..until];
+        self.out.push_str(taken);
+        self.at = until;
+        taken
+    }
+
+    fn value(&mut self) {
+        match self.here() {
+            b'{' => self.object(),
+            b'[' => self.array(),
+            b'"' => drop(self.string()),
+            _ => {
+                let rest = &self.text.as_bytes()[self.at..];
+                let length =
+                    rest.iter().position(|it| matches!(it, b',' | b']' | b'}')).unwrap_or(rest.len());
+                self.take(self.at + length);
+            }
+        }
+    }
+
+    /// Copies a string; gives what stands between its quotes.
+    fn string(&mut self) -> &'a str {
+        let bytes = self.text.as_bytes();
+        let mut end = self.at + 1;
+        while bytes[end] != b'"' {
+            end += if bytes[end] == b'\\' { 2 } else { 1 };
+        }
+        let quoted = self.take(end + 1);
+        &quoted[1..quoted.len() - 1]
+    }
+
+    fn array(&mut self) {
+        self.take(self.at + 1);
+        while self.here() != b']' {
+            self.value();
+            if self.here() == b',' {
+                self.take(self.at + 1);
+            }
+        }
+        self.take(self.at + 1);
+    }
+
+    fn object(&mut self) {
+        self.take(self.at + 1);
+        let begin = self.out.len();
+        let mut members: Vec<(&'a str, Range<usize>)> = Vec::new();
+        while self.here() != b'}' {
+            let start = self.out.len();
+            let key = self.string();
+            self.take(self.at + 1);
+            self.value();
+            members.push((key, start - begin..self.out.len() - begin));
+            if self.here() == b',' {
+                self.take(self.at + 1);
+            }
+        }
+        if !members.is_sorted_by(|a, b| by_key(a.0, b.0).is_le()) {
+            let body = self.out.split_off(begin);
+            members.sort_by(|a, b| by_key(a.0, b.0));
+            for (index, (_, range)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    self.out.push(',');
+                }
+                self.out.push_str(&body[range]);
+            }
+        }
+        self.take(self.at + 1);
+    }
+}
+
+/// The order of two keys as they stand between quotes.
+fn by_key(a: &str, b: &str) -> Ordering {
+    let is_plain = |it: &str| it.is_ascii() && !it.contains('\\');
+    if is_plain(a) && is_plain(b) {
+        return a.cmp(b);
+    }
+    plain(a).encode_utf16().cmp(plain(b).encode_utf16())
+}
+
+fn plain(key: &str) -> Cow<'_, str> {
+    if !key.contains('\\') {
+        return key.into();
+    }
+    serde_json::from_str::<String>(&format!("\"{key}\"")).map_or(Cow::Borrowed(key), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Value;
+
+    fn check(text: &str, expected: &str) {
+        let value: Value = serde_json::from_str(text).expect("JSON");
+        assert_eq!(canonical_json(&value), expected);
+    }
+
+    #[test]
+    fn the_canonical_form_does_not_depend_on_the_order_of_keys() {
+        check(r#"{"b": [1, 2.50], "a": "x\u0001\n"}"#, r#"{"a":"x\u0001\n","b":[1,2.50]}"#);
+        check(r#"{"a":"x\u0001\n","b":[1,2.50]}"#, r#"{"a":"x\u0001\n","b":[1,2.50]}"#);
+        check(
+            r#"{"z":{"y":{},"x":[{"b":null,"a":[]},-1e400]},"":true}"#,
+            r#"{"":true,"z":{"x":[{"a":[],"b":null},-1e+400],"y":{}}}"#,
+        );
+    }
+
+    #[test]
+    fn keys_are_in_the_order_of_their_units_and_not_of_their_escapes() {
+        // As RFC 8785 has it: a line end, a digit, a control, an umlaut, a Euro sign, a pair of surrogates, a letter
+        // above them.
+        let text =
+            "{\"\u{20ac}\":1,\"\\r\":2,\"\u{fb33}\":3,\"1\":4,\"\u{1f600}\":5,\"\u{80}\":6,\"\u{f6}\":7}";
+        let sorted =
+            "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}";
+        check(text, sorted);
+        check(r#"{"a\"]}":1,"a\\":"}\"{"}"#, r#"{"a\"]}":1,"a\\":"}\"{"}"#);
+    }
+}

@@ -1,0 +1,173 @@
+//! The rows of Audit: a window of the log that moves with the cursor, never all of it. Every record between its two ends
+//! that fits is a row; what lies outside is read when it is scrolled to. What is read when is said in `update/audit`.
+
+use crate::{
+    base::{Digest, Seq, Timestamp},
+    console::Role,
+    projection::{Board, Record, TrailRow},
+};
+use std::{collections::VecDeque, sync::Arc};
+
+/// Rows that are held; when more are read at one end, they go at the other.
+const ROWS_MAX: usize = 4096;
+/// Lines of a record that are made at most.
+const LINES_MAX: usize = 2_000;
+
+/// The fields a filter can name.
+pub(super) const FIELDS: &[&str] = &["run", "by", "type", "verdict", "channel", "step"];
+
+/// What the view of the trail remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AuditState {
+    pub filter: String,
+    /// Whether what only followed is shown too, not decisions alone.
+    pub everything: bool,
+    pub window: Window,
+    pub selected: Option<Seq>,
+    pub top: usize,
+    /// Whether the cursor goes to the oldest record as soon as that was read.
+    pub to_oldest: bool,
+    /// Whether what is looked for is read on for.
+    pub seeks: bool,
+    pub asked: Option<(u64, Side)>,
+    /// What was read of a page that came in pieces.
+    pub partial: Vec<Record>,
+    pub chain: ChainState,
+    pub chain_asked: Option<u64>,
+    /// The record under the cursor, whole.
+    pub record: Option<Arc<Record>>,
+    pub record_asked: Option<(u64, Seq)>,
+    pub as_json: bool,
+    /// That record in lines, made by `update` so that `draw` only paints.
+    pub detail: Vec<(String, Role)>,
+    pub detail_of: Option<(Seq, bool)>,
+    pub missing: Option<String>,
+}
+
+/// Which end of the window is read on at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Older,
+    Newer,
+}
+
+/// What is known of the chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum ChainState {
+    /// Nobody has looked.
+    #[default]
+    Unknown,
+    Holds {
+        records: u64,
+        head: (Seq, Digest),
+        at: Timestamp,
+    },
+    Broken {
+        records: u64,
+        why: String,
+        at: Timestamp,
+    },
+}
+
+/// One row, and its link.
+#[derive(Clone, Debug)]
+pub(super) struct AuditRow {
+    pub row: TrailRow,
+    pub hash: Digest,
+    pub holds: bool,
+}
+
+/// What was read of the log: all that fits from `low` to `high`, the newest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    pub rows: VecDeque<AuditRow>,
+    pub low: u64,
+    pub high: u64,
+}
+
+impl Window {
+    /// Nothing between a record and the one after it.
+    pub(super) fn at(seq: u64) -> Self {
+        Self { rows: VecDeque::new(), low: seq + 1, high: seq }
+    }
+
+    /// Records that stand before it, in their order, all of them up to `low`.
+    pub(super) fn older(&mut self, records: &[Record], board: &Board, fits: impl Fn(&TrailRow) -> bool) {
+        for record in records.iter().rev() {
+            let row = row_of(record, board);
+            if fits(&row.row) {
+                self.rows.push_back(row);
+            }
+        }
+        self.low = records.first().map_or(1, |it| it.seq.0);
+        if self.rows.len() > ROWS_MAX {
+            self.rows.drain(..self.rows.len() - ROWS_MAX);
+            self.high = self.rows.front().map_or(self.high, |it| it.row.seq.0);
+        }
+    }
+
+    /// Records that stand behind it, in their order.
+    pub(super) fn newer(&mut self, records: &[Record], board: &Board, fits: impl Fn(&TrailRow) -> bool) {
+        for record in records {
+            let row = row_of(record, board);
+            if fits(&row.row) {
+                self.rows.push_front(row);
+            }
+        }
+        self.high = records.last().map_or(self.high, |it| it.seq.0.max(self.high));
+        if self.rows.len() > ROWS_MAX {
+            self.rows.truncate(ROWS_MAX);
+            self.low = self.rows.back().map_or(self.low, |it| it.row.seq.0);
+        }
+    }
+
+    /// Leaves out what is newer than a record: in the past it had not happened.
+    pub(super) fn cut(&mut self, head: u64) {
+        if self.low > head + 1 {
+            *self = Self::at(head);
+        } else if self.high > head {
+            while self.rows.front().is_some_and(|it| it.row.seq.0 > head) {
+                self.rows.pop_front();
+            }
+            self.high = head;
+        }
+    }
+
+    pub(super) fn place_of(&self, seq: Seq) -> Option<usize> {
+        let at = self.rows.partition_point(|it| it.row.seq > seq);
+        self.rows.get(at).is_some_and(|it| it.row.seq == seq).then_some(at)
+    }
+}
+
+fn row_of(record: &Record, board: &Board) -> AuditRow {
+    let run = record.event.fact.run().and_then(|it| board.run(it));
+    AuditRow {
+        row: TrailRow::of(record.seq, &record.event, run.map(|it| &**it)),
+        hash: record.hash,
+        holds: record.holds,
+    }
+}
+
+impl AuditState {
+    /// The row under the cursor.
+    pub(super) fn at(&self) -> Option<&AuditRow> {
+        self.selected.and_then(|it| self.window.place_of(it)).and_then(|it| self.window.rows.get(it))
+    }
+
+    /// What stands in it.
+    pub(super) fn row(&self) -> Option<&TrailRow> {
+        self.at().map(|it| &it.row)
+    }
+}
+
+/// A record as JSON, line by line; it holds foreign text, so each line is made safe.
+pub(super) fn json_lines(record: &Record, board: &Board) -> Vec<String> {
+    let run = record.event.fact.run().and_then(|it| board.run(it));
+    let value = crate::projection::event_line(record.seq, &record.event, run.map(|it| &**it));
+    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    let mut lines: Vec<String> = text.lines().take(LINES_MAX).map(crate::base::safe_text).collect();
+    if text.lines().nth(LINES_MAX).is_some() {
+        lines.push(format!("… cut after {LINES_MAX} lines; `cuelight events` prints all of it"));
+    }
+    lines
+}

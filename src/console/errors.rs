@@ -1,0 +1,125 @@
+//! What the views of failures and of health remember: rows, order and filter, what a failure caused, and the period that
+//! is looked at. Part of the model; changed by `update` only.
+
+use crate::{
+    base::{FailureMode, Seq, Severity},
+    engine::StepState,
+    projection::Period,
+};
+
+/// Stretches of the trend of a day.
+pub(super) const TREND_STEPS: usize = 96;
+
+/// What the list of failures remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ErrorsState {
+    pub selected: Option<Seq>,
+    /// What is shown, in order.
+    pub rows: Vec<ErrorRow>,
+    /// The first row on the screen.
+    pub top: usize,
+    pub order: ErrorOrder,
+    pub filter: String,
+    pub find: String,
+    pub preview_hidden: bool,
+    /// What the rows were made of: board, filter, order, quarter of an hour.
+    pub made_of: Option<(Seq, String, ErrorOrder, i64)>,
+    /// All failures of the last day, counted.
+    pub day: DayOfErrors,
+    /// What the failure under the cursor caused.
+    pub aftermath: Option<Aftermath>,
+}
+
+/// One row of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ErrorRow {
+    /// The head of those with one mode: how many, and how many of them stand.
+    Head(FailureMode, usize, usize),
+    Error(Seq),
+}
+
+impl ErrorRow {
+    pub(super) const fn error(self) -> Option<Seq> {
+        match self {
+            Self::Head(..) => None,
+            Self::Error(id) => Some(id),
+        }
+    }
+}
+
+/// By what failures are sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ErrorOrder {
+    /// What nobody looks after first, the worst of it on top.
+    #[default]
+    Need,
+    /// The newest first.
+    Time,
+    /// By failure mode, under heads.
+    Mode,
+    /// By workflow and step.
+    Step,
+}
+
+impl ErrorOrder {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Need => "need",
+            Self::Time => "time",
+            Self::Mode => "mode",
+            Self::Step => "step",
+        }
+    }
+
+    pub(super) const fn next(self) -> Self {
+        match self {
+            Self::Need => Self::Time,
+            Self::Time => Self::Mode,
+            Self::Mode => Self::Step,
+            Self::Step => Self::Need,
+        }
+    }
+}
+
+/// The failures of the last 24 hours.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DayOfErrors {
+    /// By severity, the worst first.
+    pub severities: [(u32, Option<Severity>); 4],
+    /// By family of the mode, the most first.
+    pub families: Vec<(&'static str, u32)>,
+    /// By type, the most first.
+    pub types: Vec<(&'static str, u32)>,
+    /// By quarter of an hour, oldest first.
+    pub trend: Vec<u64>,
+    /// How many stand, and how many are mended.
+    pub open: usize,
+    pub handled: usize,
+}
+
+/// What came after a failure.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Aftermath {
+    /// The failure, and the board.
+    pub of: Option<(Seq, Seq)>,
+    /// Steps that never ran because of it: their names, and how many there are.
+    pub skipped: Vec<String>,
+    pub skipped_count: usize,
+    /// Steps that were undone, or are to be.
+    pub undone: Vec<(String, StepState)>,
+    pub undone_count: usize,
+}
+
+/// What the view of health remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HealthState {
+    pub period: Period,
+    /// The reason under the cursor.
+    pub reason: usize,
+}
+
+/// What the list of tools remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ToolsState {
+    pub selected: usize,
+}

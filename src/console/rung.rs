@@ -1,0 +1,53 @@
+//! What rings: everything that needs somebody, as it was at the last look, so that each change rings once.
+
+use crate::{
+    base::GateId,
+    engine::RunState,
+    projection::{Attention, Board, GateView},
+};
+use std::collections::BTreeMap;
+
+/// What needed somebody at one look.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rung {
+    /// Open gates, and how often each has called.
+    gates: BTreeMap<GateId, u64>,
+    /// Steps and undos that nobody knows the end of.
+    doubts: usize,
+    /// Runs that failed.
+    pub failed: u32,
+}
+
+impl Rung {
+    pub(super) fn of(board: &Board) -> Self {
+        let failed = board.summaries().filter(|it| it.state == RunState::Failed).count();
+        let gates: BTreeMap<GateId, u64> = board.open_gates().map(|it| (it.id, calls(it))).collect();
+        Self {
+            doubts: board.inbox_len() - gates.len(),
+            gates,
+            failed: u32::try_from(failed).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// What is new since an earlier look, in words that hold nothing but names of the workflow.
+    pub(super) fn news_since(&self, before: &Self, board: &Board) -> Option<String> {
+        let calls = |(gate, now): &(&GateId, &u64)| before.gates.get(gate).is_none_or(|was| was < *now);
+        if let Some((gate, _)) = self.gates.iter().find(calls) {
+            let step = board.gate(*gate).map(|it| crate::base::safe_text(&it.ask.step)).unwrap_or_default();
+            return Some(format!("{gate} {step} waits"));
+        }
+        if self.doubts > before.doubts {
+            let doubt = board.inbox(None).into_iter().find(|it| !matches!(it.what, Attention::Gate(_)))?;
+            return Some(format!("{} {} is in doubt", doubt.run, crate::base::safe_text(&doubt.step_id)));
+        }
+        (self.failed > before.failed).then(|| "a run has failed".to_owned())
+    }
+}
+
+/// How often a gate has called: asked, reminded, escalated, handed on.
+fn calls(gate: &GateView) -> u64 {
+    u64::from(gate.epoch().0)
+        + u64::from(gate.reminded)
+        + u64::from(gate.escalated.is_some())
+        + gate.delegations.len() as u64
+}

@@ -1,0 +1,328 @@
+//! The list of failures: which are shown, in what order, what each of them caused, and what can be said of it.
+
+use super::{asking, general, moving, popup, toast};
+use crate::{
+    base::{FailureMode, Seq, Severity, Timestamp},
+    console::{
+        Intent, Model, Query, Role, View, Wish,
+        errors::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS},
+        layout,
+        model::PromptKind,
+    },
+    engine::{Command, FailureNote, StepState, Why},
+    projection::{ErrorState, ErrorView, RunView},
+};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+
+/// The fields a filter can name.
+const FIELDS: &[&str] = &["level", "state", "run", "type", "mode", "step", "workflow"];
+/// A quarter of an hour, in milliseconds.
+const QUARTER: i64 = 900_000;
+/// Names that are kept of what came after a failure.
+const NAMES_MAX: usize = 32;
+
+/// Brings rows, cursor, scroll and what is known of the failure under the cursor up to date.
+pub(super) fn refresh(model: &mut Model) {
+    if model.view != View::Errors {
+        return;
+    }
+    let typed = model.prompt.as_ref().filter(|it| it.kind == PromptKind::Filter);
+    let filter = typed.map_or_else(|| model.errors.filter.clone(), |it| it.field.text().to_owned());
+    let quarter = model.now.0.div_euclid(QUARTER);
+    let made_of = Some((model.board.seq, filter.clone(), model.errors.order, quarter));
+    if model.errors.made_of != made_of {
+        let before = cursor(model);
+        model.errors.rows = rows(model, &filter);
+        model.errors.day = day(model, quarter);
+        model.errors.made_of = made_of;
+        let is_there = model.errors.selected.is_some_and(|it| place(model, it).is_some());
+        if !is_there {
+            let len = model.errors.rows.len();
+            let near = before.min(len.saturating_sub(1));
+            let (below, above) = (near..len, (0..near).rev());
+            let next = below.chain(above).find_map(|it| model.errors.rows[it].error());
+            model.errors.selected = next;
+        }
+    }
+    let page = usize::from(layout::errors(model).rows.height);
+    let at = cursor(model);
+    // The head over the first row comes with it.
+    let top = if at == 1 { 0 } else { model.errors.top };
+    model.errors.top = moving::scrolled(top, at, model.errors.rows.len(), page);
+    let of = model.errors.selected.map(|it| (it, model.board.seq));
+    if model.errors.aftermath.as_ref().is_none_or(|it| it.of != of) {
+        model.errors.aftermath = Some(aftermath(model, of));
+    }
+}
+
+fn rows(model: &Model, filter: &str) -> Vec<ErrorRow> {
+    let query = Query::parse(filter, FIELDS);
+    let mut found: Vec<&Arc<ErrorView>> = model.board.errors().filter(|it| fits(&query, it)).collect();
+    match model.errors.order {
+        ErrorOrder::Need => found.sort_by_key(|it| (need(it), Reverse(it.id))),
+        ErrorOrder::Time => found.sort_by_key(|it| (Reverse(it.at), Reverse(it.id))),
+        ErrorOrder::Step => {
+            found.sort_by(|a, b| {
+                let of = |it: &ErrorView| (Arc::clone(&it.workflow), it.step_id.clone(), Reverse(it.id));
+                of(a).cmp(&of(b))
+            });
+        }
+        ErrorOrder::Mode => return under_heads(&found),
+    }
+    found.iter().map(|it| ErrorRow::Error(it.id)).collect()
+}
+
+/// Under one head for each mode; modes with what stands come first.
+fn under_heads(found: &[&Arc<ErrorView>]) -> Vec<ErrorRow> {
+    let mut groups: BTreeMap<FailureMode, Vec<&Arc<ErrorView>>> = BTreeMap::new();
+    for error in found {
+        groups.entry(error.record.mode).or_default().push(error);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, it)| it.iter().map(|it| need(it)).min());
+    let mut rows = Vec::new();
+    for (mode, mut errors) in groups {
+        errors.sort_by_key(|it| (need(it), Reverse(it.id)));
+        let open = errors.iter().filter(|it| it.is_open()).count();
+        rows.push(ErrorRow::Head(mode, errors.len(), open));
+        rows.extend(errors.iter().map(|it| ErrorRow::Error(it.id)));
+    }
+    rows
+}
+
+/// What nobody looks after comes first, the worst of it on top.
+fn need(error: &ErrorView) -> (u8, Reverse<Severity>) {
+    let rank = match error.state_word() {
+        "open" => 0,
+        "acknowledged" => 1,
+        "retrying" => 2,
+        _ => 3,
+    };
+    // Of what is mended the newest is most worth a look.
+    (rank, Reverse(if rank == 3 { Severity::Low } else { error.record.severity }))
+}
+
+fn fits(query: &Query, error: &ErrorView) -> bool {
+    if query.is_empty() {
+        return true;
+    }
+    let record = &error.record;
+    let says = |field: &str| match field {
+        "level" => record.severity.to_string(),
+        "state" => error.state_word().to_owned(),
+        "run" => error.run.to_string(),
+        "type" => format!("{} {}", record.error_type.word(), record.error_type.label()),
+        "mode" => format!("{} {}", record.mode, record.mode.label()),
+        "step" => error.step_id.clone(),
+        _ => error.workflow.to_string(),
+    };
+    let all = format!(
+        "{} {} {} {} {} {} {} {}",
+        error.name(),
+        error.run,
+        error.workflow,
+        error.step_id,
+        record.severity,
+        record.mode,
+        error.state_word(),
+        record.message
+    );
+    query.fits(says, &all)
+}
+
+/// Counts what failed in the last 24 hours.
+fn day(model: &Model, quarter: i64) -> DayOfErrors {
+    let mut day = DayOfErrors { trend: vec![0; TREND_STEPS], ..DayOfErrors::default() };
+    let since = Timestamp(model.now.0.saturating_sub(QUARTER * 96));
+    let (mut severities, mut families, mut types) = ([0_u32; 4], BTreeMap::new(), BTreeMap::new());
+    for error in model.board.errors() {
+        let count = if error.is_open() { &mut day.open } else { &mut day.handled };
+        *count += 1;
+        if error.at < since {
+            continue;
+        }
+        severities[error.record.severity as usize] += 1;
+        let family = error.record.mode.word().split('_').next().unwrap_or_default();
+        *families.entry(family).or_default() += 1;
+        *types.entry(error.record.error_type.label()).or_default() += 1;
+        let back = quarter.saturating_sub(error.at.0.div_euclid(QUARTER)).max(0);
+        let step = usize::try_from(back).ok().and_then(|it| (TREND_STEPS - 1).checked_sub(it));
+        if let Some(step) = step {
+            day.trend[step] += 1;
+        }
+    }
+    let levels = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
+    day.severities = levels.map(|it| (severities[it as usize], Some(it)));
+    (day.families, day.types) = (most_first(families), most_first(types));
+    day
+}
+
+fn most_first(counts: BTreeMap<&'static str, u32>) -> Vec<(&'static str, u32)> {
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(word, count)| (Reverse(*count), *word));
+    counts
+}
+
+/// What never ran because of a failure, and what was undone after it.
+fn aftermath(model: &Model, of: Option<(Seq, Seq)>) -> Aftermath {
+    let mut after = Aftermath { of, ..Aftermath::default() };
+    let error = of.and_then(|(it, _)| model.board.error(it));
+    let known = error.and_then(|it| Some((model.board.run(it.run)?, it.step?)));
+    let Some((run, step)) = known else { return after };
+    for (_, plan, view) in run.steps().filter(|(_, _, it)| it.inside.is_none()) {
+        let because = match view.why() {
+            Some(Why::Need(it) | Why::Stopped(it) | Why::FailFast(it) | Why::Frame(it)) => Some(*it),
+            _ => None,
+        };
+        if because.is_some_and(|it| leads_to(run, it, step)) {
+            after.skipped_count += 1;
+            if after.skipped.len() < NAMES_MAX {
+                after.skipped.push(plan.id.clone());
+            }
+        }
+        if matches!(view.state, StepState::Undoing | StepState::Undone) {
+            after.undone_count += 1;
+            if after.undone.len() < NAMES_MAX {
+                after.undone.push((plan.id.clone(), view.state));
+            }
+        }
+    }
+    after
+}
+
+/// Whether what kept a step from running goes back to this one.
+fn leads_to(run: &RunView, from: crate::base::StepIx, to: crate::base::StepIx) -> bool {
+    let further = |it: &crate::base::StepIx| match run.step(*it)?.why()? {
+        Why::Need(next) | Why::Stopped(next) | Why::FailFast(next) | Why::Frame(next) => Some(*next),
+        _ => None,
+    };
+    let mut chain = std::iter::successors(Some(from), further).take(run.len());
+    chain.any(|it| it == to || run.frames_of(to).any(|frame| frame == it))
+}
+
+fn place(model: &Model, id: Seq) -> Option<usize> {
+    model.errors.rows.iter().position(|it| it.error() == Some(id))
+}
+
+fn cursor(model: &Model) -> usize {
+    model.errors.selected.and_then(|it| place(model, it)).unwrap_or(0)
+}
+
+/// The failure under the cursor.
+pub(in crate::console) fn selected(model: &Model) -> Option<&Arc<ErrorView>> {
+    model.errors.selected.and_then(|it| model.board.error(it))
+}
+
+pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+    let page = usize::from(layout::errors(model).rows.height);
+    // The cursor goes from failure to failure; heads are passed over.
+    let shown: Vec<Seq> = model.errors.rows.iter().filter_map(|it| it.error()).collect();
+    let at = model.errors.selected.and_then(|it| shown.iter().position(|row| *row == it)).unwrap_or(0);
+    if let Some(to) = moving::moved(intent, at, shown.len(), page, count) {
+        model.errors.selected = shown.get(to).copied();
+        return;
+    }
+    match intent {
+        Intent::Open | Intent::Right => open(model),
+        Intent::Preview => model.errors.preview_hidden = !model.errors.preview_hidden,
+        Intent::Sort => {
+            model.errors.order = model.errors.order.next();
+            toast(model, &format!("sorted by {}", model.errors.order.name()), Role::Info);
+        }
+        Intent::Acknowledge | Intent::Resolve => asking::ask(model, intent, wishes),
+        Intent::Evidence => show_whole(model),
+        Intent::NextMatch => find(model, true),
+        Intent::PreviousMatch => find(model, false),
+        Intent::Escape if model.errors.filter.is_empty() => general::backward(model),
+        Intent::Escape => model.errors.filter.clear(),
+        _ => {}
+    }
+}
+
+/// To its step in the graph.
+fn open(model: &mut Model) {
+    let Some((run, step)) = selected(model).map(|it| (it.run, it.step)) else { return };
+    model.dag.run = Some(run);
+    model.dag.view.selected = step.map(|it| it.0).or(model.dag.view.selected);
+    (model.dag.follow, model.runs.selected) = (false, Some(run));
+    general::go(model, View::Dag);
+}
+
+/// What is asked of the engine about the failure under the cursor.
+pub(in crate::console) fn command_for(model: &Model, intent: Intent) -> Result<Command, String> {
+    let error = selected(model).filter(|_| model.view == View::Errors).ok_or("no failure is selected")?;
+    let note = if intent == Intent::Acknowledge { FailureNote::Acknowledge } else { FailureNote::Resolve };
+    match &error.state {
+        ErrorState::Resolved { fix, .. } => {
+            return Err(format!("{} is resolved ({})", error.name(), crate::base::safe_text(&fix.words())));
+        }
+        ErrorState::Retrying(_) => return Err(format!("{} is tried again by itself", error.name())),
+        ErrorState::Open => {}
+    }
+    if let Some(said) = error.acknowledged.as_ref().filter(|_| note == FailureNote::Acknowledge) {
+        let by = crate::base::safe_text(&said.by.name);
+        return Err(format!("{} is looked after by {by} already", error.name()));
+    }
+    Ok(Command::NoteFailure {
+        run: error.run,
+        step: error.step,
+        of_undo: error.of_undo,
+        note,
+        reason: String::new(),
+        by: model.seat.actor.clone(),
+    })
+}
+
+/// All that is known of it, over the view: nothing of its output is cut.
+fn show_whole(model: &mut Model) {
+    let Some(error) = selected(model).cloned() else { return };
+    let record = &error.record;
+    let mut text = format!(
+        "{}\n\n{} {}/{}  call {}  trace {}\n{}  {}  {}\n",
+        record.summary(),
+        error.run,
+        error.workflow,
+        error.step_id,
+        error.attempt,
+        error.trace,
+        record.mode,
+        record.error_type.word(),
+        error.state_word()
+    );
+    for (key, value) in &record.context {
+        text.push_str(&format!("{key}: {value}\n"));
+    }
+    text.push('\n');
+    text.push_str(if record.tail.is_empty() { "it wrote nothing" } else { &record.tail });
+    popup::show_text(model, &error.name(), &text, Role::Text);
+}
+
+/// To the next failure that the search fits, around the end of the list.
+pub(super) fn find(model: &mut Model, forward: bool) {
+    let query = Query::parse(&model.errors.find, FIELDS);
+    let shown: Vec<Seq> = model.errors.rows.iter().filter_map(|it| it.error()).collect();
+    let len = shown.len();
+    if query.is_empty() || len == 0 {
+        return;
+    }
+    let at = model.errors.selected.and_then(|it| shown.iter().position(|row| *row == it)).unwrap_or(0);
+    let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
+    let hit =
+        order.map(|row| shown[row]).find(|id| model.board.error(*id).is_some_and(|it| fits(&query, it)));
+    if hit.is_some() {
+        model.errors.selected = hit;
+    } else {
+        let text = format!("could not find {:?}; & filters, Esc clears", model.errors.find);
+        toast(model, &text, Role::Warn);
+    }
+}
+
+pub(super) fn click(model: &mut Model, row: u16) {
+    let rows = layout::errors(model).rows;
+    if (rows.y..rows.bottom()).contains(&row) {
+        let index = model.errors.top + usize::from(row - rows.y);
+        if let Some(id) = model.errors.rows.get(index).and_then(|it| it.error()) {
+            model.errors.selected = Some(id);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Leaving. Whoever only looks leaves at once, and so does who owns nothing that is open. Who owns open runs is asked: do they
+//! go on without a screen, or does the engine stop? Back first; a key before the question was on the screen answers nothing.
+
+use super::{editing, toast};
+use crate::{
+    base::Timestamp,
+    console::{
+        Field, Found, Intent, Model, Press, Role, Width, Wish, layout,
+        message::SETTLE,
+        model::{Leaving, Overlay},
+    },
+};
+
+/// Leaves, or asks how.
+pub(super) fn ask(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let is_open = model.board.open_runs().next().is_some();
+    if model.seat.place == "local" && is_open {
+        model.overlay = Some(Overlay::Leaving(Leaving::default()));
+    } else {
+        wishes.push(Wish::Quit);
+    }
+}
+
+/// Whether a key counts: Back always, all else only when the question has been seen for a while, and never a held one.
+pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp) -> bool {
+    let goes_back = model.keys.find(model.scope(), &[press]) == Found::Intents(vec![Intent::Escape]);
+    let fits = layout::frame(model.size).width != Width::TooSmall;
+    let Some(Overlay::Leaving(leaving)) = &mut model.overlay else { return true };
+    if goes_back {
+        return true;
+    }
+    let settled = leaving.counts_from.is_some_and(|from| at.since(from) >= SETTLE);
+    if !settled && leaving.counts_from.is_some() {
+        leaving.counts_from = Some(at);
+    }
+    settled && fits && !repeat
+}
+
+pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+    let words = stop_words(model);
+    let Some(Overlay::Leaving(leaving)) = &mut model.overlay else { return };
+    match (intent, &leaving.stop) {
+        (Intent::Escape | Intent::No, None) => model.overlay = None,
+        // One step back: to the question.
+        (Intent::Escape | Intent::No, Some(_)) => *leaving = Leaving::default(),
+        (Intent::Detach, None) => wishes.push(Wish::Quit),
+        (Intent::Stop, None) if model.seat.read_only => {
+            toast(model, "could not stop the engine: this seat is read-only", Role::Warn);
+        }
+        (Intent::Stop, None) => *leaving = Leaving { stop: Some(Field::default()), counts_from: None },
+        (Intent::Submit, Some(typed)) if typed.text().trim() == words => wishes.push(Wish::Stop),
+        (_, Some(_)) => {
+            editing::edit(model, intent);
+        }
+        (_, None) => {}
+    }
+}
+
+/// What has to be typed so that the engine stops: the command, and where.
+pub(in crate::console) fn stop_words(model: &Model) -> String {
+    format!("stop {}", model.seat.environment)
+}

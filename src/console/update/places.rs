@@ -1,0 +1,86 @@
+//! Places: where the way back and the way forward lead, and marks. A place is a view and what was selected in it.
+
+use super::{editing, toast};
+use crate::console::{
+    Model, Press, Role,
+    model::{Letter, Place},
+};
+
+/// So many places are remembered.
+const WAY_MAX: usize = 64;
+
+/// Where we are.
+pub(super) fn here(model: &Model) -> Place {
+    Place {
+        view: model.view,
+        run: model.runs.selected,
+        dag: (model.dag.run, model.dag.view.selected),
+        gate: model.gates.selected,
+        logs: (model.logs.run, model.logs.step),
+    }
+}
+
+/// Remembers where we are, before the view changes.
+pub(super) fn leave(model: &mut Model) {
+    if model.back.len() == WAY_MAX {
+        model.back.remove(0);
+    }
+    let place = here(model);
+    model.back.push(place);
+    model.forward.clear();
+}
+
+/// One step back.
+pub(super) fn backward(model: &mut Model) {
+    if let Some(place) = model.back.pop() {
+        let place_now = here(model);
+        model.forward.push(place_now);
+        go_to(model, &place);
+    }
+}
+
+/// One step forward again.
+pub(super) fn forward(model: &mut Model) {
+    if let Some(place) = model.forward.pop() {
+        let place_now = here(model);
+        model.back.push(place_now);
+        go_to(model, &place);
+    }
+}
+
+fn go_to(model: &mut Model, place: &Place) {
+    model.runs.selected = place.run.or(model.runs.selected);
+    let (run, step) = place.dag;
+    if run.is_some() {
+        model.dag.goal = (model.dag.run != run).then_some(step).flatten();
+        (model.dag.run, model.dag.view.selected) = (run, step);
+    }
+    model.gates.selected = place.gate.or(model.gates.selected);
+    if place.logs.0.is_some() {
+        (model.logs.run, model.logs.step) = place.logs;
+    }
+    if model.view != place.view {
+        model.last_view = model.view;
+        model.view = place.view;
+    }
+}
+
+/// The letter after a key that sets a mark or goes to one; any other key only ends it.
+pub(super) fn name(model: &mut Model, what: Letter, press: Press) {
+    model.typed.clear();
+    let Some(letter) = editing::letter(press) else { return };
+    match what {
+        Letter::Set => {
+            let place = here(model);
+            model.marks.insert(letter, place);
+            toast(model, &format!("mark {letter} is set here"), Role::Info);
+        }
+        Letter::Go => match model.marks.get(&letter).cloned() {
+            Some(place) => {
+                leave(model);
+                go_to(model, &place);
+            }
+            None => toast(model, &format!("there is no mark {letter}; m sets one"), Role::Warn),
+        },
+    }
+}

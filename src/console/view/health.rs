@@ -1,0 +1,409 @@
+//! Health: the number and what takes from it, golden signals over a period, workflows, checks, budgets, and this screen.
+//! The projection computes; here it is only shown.
+
+use super::{
+    Canvas,
+    pieces::{Column, Pieces, columns, put_cell, put_pieces},
+    popup::select_row,
+};
+use crate::{
+    base::{Score, Span, safe_text},
+    console::{
+        Glyphs, Link, Role, Width, gauge, layout, marks::age, meter_role, pane, put, put_right, sparkline,
+    },
+    projection::{Beat, Check, Grade, Percentiles, Reason, Signals, Tally, overall},
+};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+/// An hour, for what the health was.
+const HOUR: Span = Span::seconds(3600);
+
+pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+    let frame = layout::frame(canvas.model.size);
+    let body = frame.body;
+    let (wide, halves) = match frame.width {
+        Width::TooSmall => return,
+        Width::One => (false, body.width / 2),
+        Width::Two => (false, body.width * 45 / 100),
+        Width::Three => (true, 58),
+    };
+    let rows = |share: u16| body.height * share / 100;
+    let upper = if wide { rows(36).max(14) } else { rows(43).max(8) }.min(body.height);
+    let (top, rest) = layout::split_down(body, upper);
+    let (score_area, signals_area) = layout::split_across(top, halves);
+    let lower = match body.height {
+        _ if wide => rows(30).max(8),
+        0..24 => 6,
+        _ => 9,
+    };
+    let lower = lower.min(rest.height);
+    let (middle, bottom) = layout::split_down(rest, rest.height - lower);
+    let (left, right) = layout::split_across(bottom, if wide { bottom.width / 2 } else { halves });
+    score(canvas, score_area, buf);
+    signals(canvas, signals_area, buf);
+    if wide {
+        let (list, budget) = layout::split_across(middle, middle.width * 64 / 100);
+        workflows(canvas, list, buf);
+        budgets(canvas, budget, buf);
+    } else {
+        workflows(canvas, middle, buf);
+    }
+    checks(canvas, left, buf);
+    screen(canvas, right, buf);
+}
+
+/// The number, the health of a day, and what takes most from it.
+fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let (model, vitals) = (canvas.model, canvas.model.board.vitals());
+    let inside = pane(buf, area, "score", "", canvas.pane(true));
+    let muted = canvas.style(Role::Muted);
+    let whole = vitals.health();
+    let mut head: Pieces = vec![
+        (format!(" {whole} of 100"), canvas.style(Role::Title)),
+        (format!("  {}", whole.label()), canvas.style(meter_role(u64::from(whole.0)))),
+    ];
+    let before =
+        |span: Span, word: &str| vitals.health_before(span, model.now).map(|it| format!("{it} {word}"));
+    let was: Vec<String> =
+        [before(HOUR, "an hour ago"), before(Span(HOUR.0 * 23), "a day ago")].into_iter().flatten().collect();
+    head.push((if was.is_empty() { String::new() } else { format!("   was {}", was.join(", ")) }, muted));
+    let mut lines: Vec<Pieces> = vec![head];
+    if vitals.results() == 0 {
+        lines.push(vec![(" nothing has come to an end yet".to_owned(), muted)]);
+    } else {
+        let of = format!(
+            " of the last {} results   checks {}",
+            vitals.results(),
+            overall(&all_checks(canvas)).word()
+        );
+        lines.push(vec![(of, muted)]);
+    }
+    let width = usize::from(inside.width);
+    let beats = vitals.beats(crate::projection::Period::Day, model.now);
+    let series: Vec<u64> = beats.iter().map(|it| it.health.map_or(0, |it| u64::from(it.0))).collect();
+    let spark = day_of_health(canvas.glyphs, inside.width.saturating_sub(7), &series);
+    lines.push(vec![(" 24h ".to_owned(), muted), (spark, canvas.style(Role::Graph1))]);
+    let reasons = vitals.reasons();
+    if inside.height > 6 {
+        lines.push(Vec::new());
+    }
+    let first = u16::try_from(lines.len()).unwrap_or(0);
+    for (line, y) in lines.iter().zip(inside.y..inside.bottom()) {
+        put_pieces(buf, inside, (inside.x, y), line, canvas.glyphs);
+    }
+    let list = layout::inset(inside, 0, first, 0);
+    if reasons.is_empty() {
+        put(buf, list, list.x + 1, list.y, "nothing drags it down", muted);
+    }
+    let top = model.health.reason.saturating_sub(usize::from(list.height).saturating_sub(1));
+    for ((index, reason), y) in reasons.iter().enumerate().skip(top).zip(list.y..list.bottom()) {
+        let row = Rect { y, height: 1, ..list };
+        let base = select_row(canvas, row, index == model.health.reason, buf);
+        let line: Pieces = reason_pieces(canvas, reason, width)
+            .into_iter()
+            .map(|(it, role)| (it, base.patch(canvas.style(role))))
+            .collect();
+        put_pieces(buf, row, (row.x, y), &line, canvas.glyphs);
+    }
+}
+
+/// The height of a cell is of 100, not of the highest that was.
+fn day_of_health(glyphs: Glyphs, width: u16, series: &[u64]) -> String {
+    if width == 0 || series.is_empty() {
+        return String::new();
+    }
+    // The first value sets the measure, and is not shown.
+    let shown = &series[series.len().saturating_sub(usize::from(width))..];
+    let measured: Vec<u64> = std::iter::once(100).chain(shown.iter().copied()).collect();
+    sparkline(glyphs, u16::try_from(measured.len()).unwrap_or(u16::MAX), &measured).chars().skip(1).collect()
+}
+
+fn reason_pieces(canvas: &Canvas<'_>, reason: &Reason, width: usize) -> Vec<(String, Role)> {
+    let minus = canvas.glyphs.pick("−", "-");
+    let lost = format!(" {minus}{}.{} ", reason.lost_tenths / 10, reason.lost_tenths % 10);
+    let mode = reason.mode.map_or_else(|| "PARTIAL".to_owned(), crate::base::FailureMode::label);
+    let times = canvas.glyphs.pick("×", "x");
+    let mut what = format!("{}  {mode} {times}{}", safe_text(&reason.workflow), reason.times);
+    if width > 50 {
+        what = format!("{what}  {} in {}", safe_text(&reason.step), reason.run);
+    }
+    vec![(format!("{lost:>8}"), Role::Fail), (what, Role::Text)]
+}
+
+/// Latency, traffic, errors, saturation: how it was and how it is.
+fn signals(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let model = canvas.model;
+    let period = model.health.period;
+    let key = model.keys.keys_of(model.view.scope(), crate::console::Intent::Window).unwrap_or_default();
+    let title = format!("golden signals  {}", period.word());
+    let inside = pane(buf, area, &title, &format!("{key} window"), canvas.pane(false));
+    let it = model.board.vitals().signals(period, model.now);
+    let beats = model.board.vitals().beats(period, model.now);
+    let roomy = inside.height >= 16;
+    let mut y = inside.y;
+    for (name, role, of, value) in graphs(&it) {
+        if y >= inside.bottom() {
+            return;
+        }
+        let series: Vec<u64> = beats.iter().map(of).collect();
+        let label = format!(" {name:<11}");
+        let width = inside.width.saturating_sub(12 + 18);
+        let x = put(buf, inside, inside.x, y, &label, canvas.style(Role::Muted));
+        put(buf, inside, x, y, &sparkline(canvas.glyphs, width, &series), canvas.style(role));
+        put_right(buf, inside, inside.right().saturating_sub(1), y, &value, canvas.style(Role::Text));
+        y += if roomy { 2 } else { 1 };
+    }
+    let lines = figures(&it);
+    for (line, y) in lines.iter().zip(y..inside.bottom()) {
+        let pieces: Pieces = vec![
+            (format!(" {:<11}", line.0), canvas.style(Role::Muted)),
+            (line.1.clone(), canvas.style(Role::Text)),
+        ];
+        put_pieces(buf, inside, (inside.x, y), &pieces, canvas.glyphs);
+    }
+}
+
+type Graph = (&'static str, Role, fn(&Beat) -> u64, String);
+
+fn graphs(it: &Signals) -> [Graph; 4] {
+    let latency = it.calls.as_ref().map_or_else(|| "-".to_owned(), |it| format!("p99 {}", it.p99));
+    [
+        ("latency", Role::Graph1, |it| it.calls_ms.checked_div(it.calls.into()).unwrap_or(0), latency),
+        ("traffic", Role::Graph2, |it| it.events.into(), traffic(it)),
+        ("errors", Role::Fail, |it| it.failed.into(), percent(it.errors)),
+        (
+            "saturation",
+            Role::Graph3,
+            |it| it.running.into(),
+            format!("{} run, {} wait", it.running, it.ready),
+        ),
+    ]
+}
+
+fn traffic(it: &Signals) -> String {
+    match it.events_per_minute {
+        0 => format!("{} ev", it.sum.events),
+        per_minute => format!("{per_minute} ev/min"),
+    }
+}
+
+fn figures(it: &Signals) -> Vec<(&'static str, String)> {
+    let percentiles = |of: &Option<Percentiles>| match of {
+        None => "none yet".to_owned(),
+        Some(it) => format!("p50 {}  p95 {}  p99 {}", it.p50, it.p95, it.p99),
+    };
+    vec![
+        (
+            "success",
+            format!("{} of {} results", percent(it.success), it.sum.done + it.sum.partial + it.sum.failed),
+        ),
+        ("steps", percentiles(&it.steps)),
+        ("runs", percentiles(&it.runs)),
+        ("gate wait", percentiles(&it.gates)),
+        ("calls", format!("{}, {} failed", it.sum.calls, percent(it.call_errors))),
+        (
+            "run size",
+            format!(
+                "{}.{} steps, {} runs ended, {} failed",
+                it.steps_per_run_tenths / 10,
+                it.steps_per_run_tenths % 10,
+                it.sum.runs,
+                it.sum.runs_failed
+            ),
+        ),
+    ]
+}
+
+/// One decimal: `0.6 %`.
+fn percent(score: Score) -> String {
+    format!("{}.{} %", score.0 / 100, score.0 % 100 / 10)
+}
+
+/// The workflows, the worst first.
+fn workflows(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let vitals = canvas.model.board.vitals();
+    let mut all: Vec<(&str, &Tally)> = vitals.workflows().collect();
+    all.sort_by_key(|(name, it)| (it.health(), *name));
+    let room = usize::from(area.height.saturating_sub(3));
+    let more = all.len().saturating_sub(room);
+    let footer = if more > 0 { format!("and {more} more, all better") } else { String::new() };
+    let title = format!("workflows  {} have run", all.len());
+    let inside = pane(buf, area, &title, &footer, canvas.pane(false));
+    let wide = inside.width >= 90;
+    let x = inside.x + 1;
+    let bar = if wide { 12 } else { 10 };
+    let mut wanted = vec![
+        ("WORKFLOW", 0, false),
+        ("HLT", 3, true),
+        ("", bar, false),
+        ("DONE", 5, true),
+        ("FAIL", 4, true),
+    ];
+    if wide {
+        wanted.extend([("RUNS", 5, true), ("P50", 8, true), ("P99", 8, true)]);
+    }
+    wanted.push(("LAST FAILURE", if wide { 20 } else { 15 }, false));
+    let table = columns(x, inside.width.saturating_sub(2), &wanted);
+    for column in &table {
+        put_cell(buf, inside, *column, inside.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
+    }
+    if all.is_empty() {
+        put(
+            buf,
+            inside,
+            x,
+            inside.y + 1,
+            "no step of a workflow has come to an end yet",
+            canvas.style(Role::Muted),
+        );
+    }
+    for ((name, it), y) in all.iter().zip(inside.y + 1..inside.bottom()) {
+        for column in &table {
+            let (text, role) = workflow_cell(canvas, name, it, *column);
+            put_cell(buf, inside, *column, y, (&text, canvas.style(role)), canvas.glyphs);
+        }
+    }
+}
+
+fn workflow_cell(canvas: &Canvas<'_>, name: &str, it: &Tally, column: Column) -> (String, Role) {
+    let health = u64::from(it.health().0);
+    let took = it.took();
+    match column.title {
+        "WORKFLOW" => (safe_text(name), Role::Text),
+        "HLT" => (it.health().to_string(), meter_role(health)),
+        "" => (gauge(canvas.glyphs, column.width, health, 100), meter_role(health)),
+        "DONE" => ((it.done + it.partial).to_string(), Role::Text),
+        "FAIL" => (it.failed.to_string(), if it.failed > 0 { Role::Fail } else { Role::Muted }),
+        "RUNS" => (it.ended.to_string(), Role::Text),
+        "P50" => (took.map_or_else(|| "-".to_owned(), |it| it.p50.to_string()), Role::Text),
+        "P99" => (took.map_or_else(|| "-".to_owned(), |it| it.p99.to_string()), Role::Text),
+        _ => match it.last_failure {
+            None => ("-".to_owned(), Role::Muted),
+            Some((at, mode)) => (format!("{} {}", mode.label(), age(canvas.model.now.since(at))), Role::Warn),
+        },
+    }
+}
+
+/// What every part of it says of itself; what only this seat knows comes first.
+pub(super) fn all_checks(canvas: &Canvas<'_>) -> Vec<Check> {
+    let model = canvas.model;
+    let (engine, store) = match &model.link {
+        Link::Opening => (
+            Check::of("engine", Grade::Healthy, "is being looked for"),
+            Check::of("store", Grade::Healthy, "is being opened"),
+        ),
+        Link::Live => (
+            Check::of("engine", Grade::Healthy, format!("{}, answers", model.seat.place)),
+            Check::of("store", Grade::Healthy, "records what happens"),
+        ),
+        Link::Unwritten { why } => (
+            Check::of("engine", Grade::Degraded, "decides nothing until it can write"),
+            Check::of("store", Grade::Unhealthy, why.clone()),
+        ),
+        Link::Lost { why, .. } => (
+            Check::of("engine", Grade::Unhealthy, why.clone()),
+            Check::of("store", Grade::Degraded, "what was recorded last is shown"),
+        ),
+        Link::Unowned => (
+            Check::of("engine", Grade::Degraded, "none runs here; start `cuelight serve`"),
+            Check::of("store", Grade::Healthy, "what was recorded last is shown"),
+        ),
+    };
+    let mut all = vec![engine, store];
+    all.extend(model.board.checks(model.now));
+    all
+}
+
+fn checks(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let all = all_checks(canvas);
+    let worst = overall(&all);
+    let inside = pane(buf, area, &format!("checks  {}", worst.word()), "", canvas.pane(false));
+    let room = usize::from(inside.height);
+    let mut shown: Vec<&Check> = all.iter().collect();
+    if all.len() > room {
+        // Without room for all, what is not well is told first.
+        shown.sort_by_key(|it| std::cmp::Reverse(it.grade));
+    }
+    for (check, y) in shown.iter().zip(inside.y..inside.bottom()) {
+        let (sign, role) = match check.grade {
+            Grade::Healthy => (canvas.glyphs.pick("✓", "+"), Role::Ok),
+            Grade::Degraded => ("~", Role::Warn),
+            Grade::Unhealthy => (canvas.glyphs.pick("✗", "x"), Role::Fail),
+        };
+        let line: Pieces = vec![
+            (format!(" {sign} {:<8} ", check.name), canvas.style(role)),
+            (
+                safe_text(&check.text),
+                canvas.style(if check.grade == Grade::Healthy { Role::Muted } else { Role::Text }),
+            ),
+        ];
+        put_pieces(buf, inside, (inside.x, y), &line, canvas.glyphs);
+    }
+}
+
+/// Open runs with a budget: used, limit, forecast.
+fn budgets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let all = canvas.model.board.budgets();
+    let inside = pane(buf, area, "budgets", "used, of, forecast", canvas.pane(false));
+    if all.is_empty() {
+        put(buf, inside, inside.x + 1, inside.y, "no open run has a budget", canvas.style(Role::Muted));
+    }
+    for (it, y) in all.iter().zip(inside.y..inside.bottom()) {
+        let role = match it.grade() {
+            Grade::Healthy => Role::GaugeHigh,
+            Grade::Degraded => Role::GaugeMid,
+            Grade::Unhealthy => Role::GaugeLow,
+        };
+        let numbers = format!(" {} of {}, {} at its end", it.calls, it.limit, it.forecast);
+        let name = format!(" {} {}", it.run, safe_text(&it.workflow));
+        let bar = 10;
+        let room = usize::from(inside.width).saturating_sub(numbers.len() + usize::from(bar) + 2);
+        let line: Pieces = vec![
+            (format!("{:<room$} ", canvas.glyphs.fit(&name, room)), canvas.style(Role::Text)),
+            (gauge(canvas.glyphs, bar, it.calls, it.limit), canvas.style(role)),
+            (numbers, canvas.style(Role::Text)),
+        ];
+        put_pieces(buf, inside, (inside.x, y), &line, canvas.glyphs);
+    }
+}
+
+/// What this console knows of itself.
+fn screen(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let model = canvas.model;
+    let title = format!("this console  cuelight {}", env!("CARGO_PKG_VERSION"));
+    let inside = pane(buf, area, &title, "", canvas.pane(false));
+    let (width, height) = model.size;
+    let ago = model.now.since(model.board.at);
+    let budget = model.board.budgets().into_iter().next();
+    let budget = budget.map_or_else(
+        || "no open run has one".to_owned(),
+        |it| format!("{} {} of {} calls, {} at its end", it.run, it.calls, it.limit, it.forecast),
+    );
+    let signs = if model.look.glyphs.ascii { "ascii" } else { "unicode" };
+    let lines = [
+        ("log", format!("event {}, the last {} ago", model.board.seq.0, age(ago))),
+        (
+            "memory",
+            format!("{} runs, {} failures kept", model.board.run_count(), model.board.errors().count()),
+        ),
+        ("budget", budget),
+        (
+            "seat",
+            format!(
+                "{} on {} ({})",
+                safe_text(&model.seat.actor.name),
+                model.seat.environment,
+                model.seat.place
+            ),
+        ),
+        ("screen", format!("{width}x{height}  {signs}  theme {}", model.look.theme)),
+        ("asked", format!("{} from here, {} on their way", model.asked.len(), model.pending.len())),
+    ];
+    for ((name, text), y) in lines.iter().zip(inside.y..inside.bottom()) {
+        let line: Pieces = vec![
+            (format!(" {name:<8}"), canvas.style(Role::Muted)),
+            (text.clone(), canvas.style(Role::Text)),
+        ];
+        put_pieces(buf, inside, (inside.x, y), &line, canvas.glyphs);
+    }
+}

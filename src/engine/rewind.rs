@@ -1,0 +1,76 @@
+//! Sending back: a gate answers neither yes nor no, and what it asks about is done again from an earlier step on. The
+//! gate then asks anew.
+
+use crate::{
+    base::{GateId, StepIx},
+    engine::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run},
+    plan::{FrameKind, Work},
+};
+
+impl Turn<'_> {
+    /// The steps that begin anew when this gate is sent back, or why it cannot be.
+    pub(super) fn anew_from(&self, id: GateId) -> Result<Vec<StepIx>, String> {
+        let gate = &self.world.gates[&id];
+        let Some(name) = self.world.rule(gate).send_back else {
+            return Err(
+                "its workflow names no step for that (`send-back: STEP`); reject it instead".to_owned()
+            );
+        };
+        let run = self.run(gate.run);
+        let Some(first) = run.named(run.plan_step(gate.step).scope, &name) else {
+            return Err(format!("there is no step {name}"));
+        };
+        let mut steps = run.after(first);
+        if !steps.contains(&gate.step) {
+            return Err(format!("{name} does not come before it"));
+        }
+        if run.is_ending() {
+            return Err("the run is ending".to_owned());
+        }
+        steps.insert(first);
+        for step in steps.iter().filter(|it| **it != gate.step) {
+            may_begin_anew(run, *step)?;
+        }
+        Ok(steps.into_iter().collect())
+    }
+
+    /// Closes the gate, and puts these steps back to their beginning.
+    pub(super) fn send_back(&mut self, id: GateId, steps: Vec<StepIx>) {
+        let gate = &self.world.gates[&id];
+        let (run, form) = (gate.run, gate.form());
+        let closed = GateEvent::Resolved { state: GateState::Rejected, by: "send-back".to_owned(), form };
+        self.emit_gate(id, closed);
+        for step in steps {
+            if self.run(run).step(step).state() != StepState::Pending {
+                self.emit_step(run, step, StepEvent::SentBack);
+            }
+        }
+    }
+}
+
+/// Only what rests, or has not begun, can begin anew: nobody takes back what is under way.
+fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
+    let (it, plan) = (run.step(step), run.plan_step(step));
+    let under_way = match it.state() {
+        StepState::Pending | StepState::Ready => false,
+        StepState::Waiting
+        | StepState::Running
+        | StepState::InDoubt
+        | StepState::Undoing
+        | StepState::Undone => true,
+        StepState::Completed
+        | StepState::Partial
+        | StepState::Failed
+        | StepState::Rejected
+        | StepState::Skipped
+        | StepState::Cancelled => false,
+    };
+    if under_way {
+        return Err(format!("{} is {}; wait for it", plan.id, it.state()));
+    }
+    let computed = matches!(&plan.work, Work::Frame(it) if matches!(it.kind, FrameKind::Computed { .. }));
+    if computed && !run.children(step).is_empty() {
+        return Err(format!("{} has made copies for this run, and would make others", plan.id));
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! How carefully somebody answers, from what their answers say: how long each ask was on the screen.
+
+use crate::{base::Span, engine::Actor, projection::Board};
+
+/// Answers that are looked at.
+const ANSWERS_MAX: usize = 100;
+/// Who approves faster than this has hardly read it.
+const HASTY: Span = Span(2_000);
+
+/// How somebody has approved lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Care {
+    /// Approvals that are known to have been given on a screen.
+    pub answers: usize,
+    /// For how long the ask was shown: as many were shown longer as shorter.
+    pub median: Span,
+    /// How many took less than two seconds.
+    pub hasty: usize,
+    /// The most within one minute.
+    pub in_a_minute: usize,
+}
+
+impl Board {
+    /// How this person has approved lately.
+    pub fn care(&self, actor: &Actor) -> Care {
+        let principal = actor.principal();
+        let votes = self.gates().rev().flat_map(|it| it.approvals());
+        let own = votes.filter(|it| it.vote.by.principal() == principal).take(ANSWERS_MAX);
+        let own: Vec<_> = own.filter_map(|it| Some((it.at, it.vote.shown_for?))).collect();
+        let mut shown: Vec<Span> = own.iter().map(|it| it.1).collect();
+        let mut times: Vec<_> = own.iter().map(|it| it.0).collect();
+        shown.sort_unstable();
+        times.sort_unstable();
+        let within =
+            |from: usize| times[from..].iter().take_while(|it| it.since(times[from]).0 < 60_000).count();
+        Care {
+            answers: shown.len(),
+            median: shown.get(shown.len() / 2).copied().unwrap_or_default(),
+            hasty: shown.iter().filter(|it| **it < HASTY).count(),
+            in_a_minute: (0..times.len()).map(within).max().unwrap_or(0),
+        }
+    }
+}

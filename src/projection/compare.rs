@@ -1,0 +1,108 @@
+//! Two instants of a run, or two runs, side by side: which steps differ, in state, in time and in what they yield.
+
+use crate::{
+    base::{Digest, Span, StepIx, Timestamp, canonical_json, sha256},
+    engine::StepState,
+    projection::{RunView, StepView},
+};
+use std::collections::BTreeMap;
+
+/// Below this a difference in time says nothing.
+const LEAST: Span = Span(1_000);
+
+/// What is known of a step at one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// Its state.
+    pub state: StepState,
+    /// How long it took, or has taken.
+    pub took: Option<Span>,
+    /// Hash of its outputs; nothing when it has none.
+    pub outputs: Option<Digest>,
+    /// Of a frame: steps in it that came to rest, and all of them.
+    pub inside: Option<(u32, u32)>,
+}
+
+/// One step at both sides; nothing where there is no such step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepDiff {
+    /// Its id.
+    pub id: String,
+    /// Its place in the left run, else in the right one.
+    pub step: StepIx,
+    /// Whether it holds others, or stands in one that does.
+    pub depth: usize,
+    /// At the left.
+    pub left: Option<Side>,
+    /// At the right.
+    pub right: Option<Side>,
+}
+
+impl StepDiff {
+    /// Whether it is in another state, or known at one side only.
+    pub fn other_state(&self) -> bool {
+        let state = |side: &Option<Side>| side.map(|it| (it.state, it.inside));
+        state(&self.left) != state(&self.right)
+    }
+
+    /// Whether it yields something else.
+    pub fn other_outputs(&self) -> bool {
+        let outputs = |side: &Option<Side>| side.and_then(|it| it.outputs);
+        outputs(&self.left) != outputs(&self.right)
+    }
+
+    /// Whether it took a tenth longer or less, and that is more than a second.
+    pub fn other_time(&self) -> bool {
+        let took = |side: &Option<Side>| side.and_then(|it| it.took).unwrap_or_default().0;
+        let (left, right) = (took(&self.left), took(&self.right));
+        let apart = left.abs_diff(right);
+        apart >= LEAST.0 && apart * 10 > left.max(right)
+    }
+
+    /// Whether anything differs.
+    pub fn differs(&self) -> bool {
+        self.other_state() || self.other_outputs() || self.other_time()
+    }
+}
+
+/// Every step of both, in the order of the left one; what only the right one has follows.
+pub fn run_diff(left: (&RunView, Timestamp), right: (&RunView, Timestamp)) -> Vec<StepDiff> {
+    let mut rest: BTreeMap<&str, (StepIx, &StepView)> = BTreeMap::new();
+    for (step, plan, view) in right.0.steps() {
+        rest.insert(&plan.id, (step, view));
+    }
+    let mut out: Vec<StepDiff> = left
+        .0
+        .steps()
+        .map(|(step, plan, view)| {
+            let other = rest.remove(plan.id.as_str());
+            StepDiff {
+                id: plan.id.clone(),
+                step,
+                depth: left.0.frames_of(step).count(),
+                left: Some(side(view, left.1)),
+                right: other.map(|(_, view)| side(view, right.1)),
+            }
+        })
+        .collect();
+    let mut only_right: Vec<(StepIx, &str, &StepView)> =
+        rest.into_iter().map(|(id, (step, view))| (step, id, view)).collect();
+    only_right.sort_by_key(|it| it.0);
+    out.extend(only_right.into_iter().map(|(step, id, view)| StepDiff {
+        id: id.to_owned(),
+        step,
+        depth: right.0.frames_of(step).count(),
+        left: None,
+        right: Some(side(view, right.1)),
+    }));
+    out
+}
+
+fn side(view: &StepView, now: Timestamp) -> Side {
+    let outputs = view.outputs().map(|it| {
+        let text = canonical_json(&serde_json::Value::Object(it.clone()));
+        sha256("cuelight-outputs-v1", &[text.as_bytes()])
+    });
+    let inside = view.inside.as_ref().map(|it| (it.rested(), it.total()));
+    Side { state: view.state, took: view.elapsed(now), outputs, inside }
+}

@@ -1,0 +1,282 @@
+//! The past of a log, event by event: what stands where, and folds kept on the way, so that no instant is far from one.
+//! Taken in as it is read, page by page. Reading is left to whoever has a log, and so are the events themselves: what
+//! is between two kept folds is read again.
+
+use crate::{
+    base::{RunId, Seq, StepIx, Timestamp},
+    engine::{AttemptEvent, Event, Fact, GateEvent, RunEvent, RunState, StepEvent, UndoEvent},
+    projection::Board,
+};
+use std::sync::Arc;
+
+/// Events from one kept fold to the next, at first.
+const EVERY: usize = 200;
+/// Folds that are kept; when there are more, every second one goes and they stand twice as far apart.
+const FOLDS_MAX: usize = 512;
+
+/// All that happened, as far as it was read.
+#[derive(Clone, Debug)]
+pub struct History {
+    run: Option<RunId>,
+    moments: Vec<Moment>,
+    /// How many events each has folded. The first has none.
+    kept: Vec<(usize, Arc<Board>)>,
+    every: usize,
+    tip: Board,
+}
+
+/// One event, as far as it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Its place in the log.
+    pub seq: Seq,
+    /// When, as the clock said then.
+    pub at: Timestamp,
+    /// The latest that the clock had said until then: never runs backwards.
+    pub latest: Timestamp,
+    /// What happened: `step.completed`.
+    pub kind: &'static str,
+    /// The run it is about.
+    pub run: Option<RunId>,
+    /// The step it is about.
+    pub step: Option<StepIx>,
+    /// What it is on a scrubber, when it stands out.
+    pub notch: Option<Notch>,
+}
+
+/// What stands out in a history, the most important first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Notch {
+    /// Something failed, is in doubt, or could not be undone.
+    Error,
+    /// People are asked.
+    Gate,
+    /// A person decided something.
+    Vote,
+    /// What is asked or known was changed.
+    Edit,
+    /// Something is tried again.
+    Retry,
+    /// Something is taken back.
+    Undo,
+    /// A run began.
+    Start,
+    /// A run came to rest.
+    End,
+}
+
+impl Notch {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Error, Self::Gate, Self::Vote, Self::Edit, Self::Retry, Self::Undo, Self::Start, Self::End];
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Gate => "gate",
+            Self::Vote => "vote",
+            Self::Edit => "edit",
+            Self::Retry => "retry",
+            Self::Undo => "undo",
+            Self::Start => "start",
+            Self::End => "end",
+        }
+    }
+
+    /// Whether it is one of those that are jumped to.
+    pub const fn stops(self) -> bool {
+        matches!(self, Self::Error | Self::Gate | Self::Vote | Self::Edit)
+    }
+
+    /// What an event is.
+    pub fn of(fact: &Fact) -> Option<Self> {
+        match fact {
+            Fact::Run(_, it) => Self::of_run(it),
+            Fact::Step(_, _, it) => Self::of_step(it),
+            Fact::Attempt(_, _, _, AttemptEvent::Ended { retry_at: Some(_), .. }) => Some(Self::Retry),
+            Fact::Attempt(_, _, _, AttemptEvent::Lost { .. }) | Fact::Undo(_, _, UndoEvent::Stuck { .. }) => {
+                Some(Self::Error)
+            }
+            Fact::Attempt(_, _, _, AttemptEvent::Started { .. } | AttemptEvent::Ended { .. }) => None,
+            Fact::Gate(_, _, _, it) => Self::of_gate(it),
+            Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Done { .. } | UndoEvent::Again { .. }) => {
+                Some(Self::Undo)
+            }
+            Fact::Failure(..) => Some(Self::Vote),
+            Fact::Scope(..) | Fact::Recovered { .. } => None,
+        }
+    }
+
+    const fn of_run(event: &RunEvent) -> Option<Self> {
+        match event {
+            RunEvent::Created { .. } => Some(Self::Start),
+            RunEvent::Paused { .. }
+            | RunEvent::Resumed { .. }
+            | RunEvent::Cancelling { .. }
+            | RunEvent::BudgetRaised { .. } => Some(Self::Vote),
+            RunEvent::TimedOut { .. } | RunEvent::Ended { state: RunState::Failed, .. } => Some(Self::Error),
+            RunEvent::Compensating => Some(Self::Undo),
+            RunEvent::Ended { .. } => Some(Self::End),
+            RunEvent::Started | RunEvent::Stopping { .. } | RunEvent::BudgetWarned { .. } => None,
+        }
+    }
+
+    const fn of_step(event: &StepEvent) -> Option<Self> {
+        match event {
+            StepEvent::Failed { .. }
+            | StepEvent::InDoubt { .. }
+            | StepEvent::Skipped { why: crate::engine::Why::Failed(_) } => Some(Self::Error),
+            StepEvent::Rejected { .. } => Some(Self::Gate),
+            StepEvent::SentBack => Some(Self::Retry),
+            StepEvent::DoneByHand { .. } | StepEvent::DoubtAnswered { .. } => Some(Self::Edit),
+            StepEvent::Ready
+            | StepEvent::Waiting { .. }
+            | StepEvent::FactsAsked { .. }
+            | StepEvent::FactsKnown { .. }
+            | StepEvent::Opened { .. }
+            | StepEvent::Completed { .. }
+            | StepEvent::Skipped { .. }
+            | StepEvent::Cancelled { .. } => None,
+        }
+    }
+
+    const fn of_gate(event: &GateEvent) -> Option<Self> {
+        match event {
+            GateEvent::Asked { why: None, .. } | GateEvent::Resolved { .. } | GateEvent::Escalated { .. } => {
+                Some(Self::Gate)
+            }
+            GateEvent::Asked { .. } | GateEvent::Edited { .. } => Some(Self::Edit),
+            GateEvent::Voted(_)
+            | GateEvent::GlassBroken(_)
+            | GateEvent::Delegated { .. }
+            | GateEvent::Refused { .. }
+            | GateEvent::Withdrawn { .. } => Some(Self::Vote),
+            GateEvent::Commented { .. } | GateEvent::Armed { .. } | GateEvent::Reminded { .. } => None,
+        }
+    }
+}
+
+impl History {
+    /// Of one run, or of the whole log; nothing was read yet.
+    pub fn of(run: Option<RunId>) -> Self {
+        let kept = vec![(0, Arc::default())];
+        Self { run, moments: Vec::new(), kept, every: EVERY, tip: Board::default() }
+    }
+
+    /// The run; nothing means the whole log.
+    pub const fn run(&self) -> Option<RunId> {
+        self.run
+    }
+
+    /// Every event that was read, in order.
+    pub fn moments(&self) -> &[Moment] {
+        &self.moments
+    }
+
+    /// How many events were read.
+    pub const fn len(&self) -> usize {
+        self.moments.len()
+    }
+
+    /// Whether nothing was read.
+    pub const fn is_empty(&self) -> bool {
+        self.moments.is_empty()
+    }
+
+    /// Events from one kept fold to the next.
+    pub const fn spacing(&self) -> usize {
+        self.every
+    }
+
+    /// How all that was read ends.
+    pub const fn tip(&self) -> &Board {
+        &self.tip
+    }
+
+    /// The next event of the log. One that does not follow is not taken.
+    pub fn take(&mut self, seq: Seq, event: &Event) {
+        if self.moments.last().is_some_and(|it| it.seq >= seq) {
+            return;
+        }
+        let mut tip = std::mem::take(&mut self.tip);
+        self.apply(&mut tip, seq, event);
+        self.tip = tip;
+        let latest = self.moments.last().map_or(event.at, |it| it.latest.max(event.at));
+        self.moments.push(Moment {
+            seq,
+            at: event.at,
+            latest,
+            kind: self.tip.lines().next_back().map_or("", |it| it.kind),
+            run: event.fact.run(),
+            step: event.fact.step(),
+            notch: Notch::of(&event.fact),
+        });
+        if self.moments.len().is_multiple_of(self.every) {
+            self.keep();
+        }
+    }
+
+    fn keep(&mut self) {
+        self.kept.push((self.moments.len(), Arc::new(self.tip.clone())));
+        if self.kept.len() > FOLDS_MAX {
+            self.every *= 2;
+            let every = self.every;
+            self.kept.retain(|(count, _)| count.is_multiple_of(every));
+        }
+    }
+
+    /// The kept fold before a place, and how many events it has: what lies between has to be folded.
+    pub fn near(&self, count: usize) -> (usize, &Arc<Board>) {
+        let after = self.kept.partition_point(|(it, _)| *it <= count);
+        let (count, board) = &self.kept[after.saturating_sub(1)];
+        (*count, board)
+    }
+
+    /// The place after which an event of this number stands: how many events there are up to it, itself among them.
+    pub fn place_of(&self, seq: Seq) -> usize {
+        self.moments.partition_point(|it| it.seq <= seq)
+    }
+
+    /// How many events there were at an instant. A clock that was set back is followed by what it said at the latest.
+    pub fn place_at(&self, at: Timestamp) -> usize {
+        self.moments.partition_point(|it| it.latest <= at)
+    }
+
+    /// The event that led to a place; nothing before the first.
+    pub fn moment(&self, count: usize) -> Option<&Moment> {
+        count.checked_sub(1).and_then(|it| self.moments.get(it))
+    }
+
+    /// A board that has folded some events folds those that follow.
+    #[must_use]
+    pub fn fold(&self, board: &Board, events: &[(Seq, Event)]) -> Board {
+        let mut board = board.clone();
+        for (seq, event) in events {
+            self.apply(&mut board, *seq, event);
+        }
+        board
+    }
+
+    /// Also brings back a run of which only the summary was left, from a fold in which it was whole.
+    fn apply(&self, board: &mut Board, seq: Seq, event: &Event) {
+        if let Some(run) = board.forgotten(event) {
+            let rested = board.summary(run).cloned();
+            let whole = self.kept.iter().rev().filter_map(|(_, it)| it.run(run));
+            let whole = whole.into_iter().find(|it| Some(&it.summary) == rested.as_ref()).cloned();
+            whole.into_iter().for_each(|it| board.remember(it));
+        }
+        board.apply(seq, event);
+    }
+
+    /// The next place after this one, or the one before, that fits.
+    pub fn next(&self, from: usize, forward: bool, fits: impl Fn(&Moment) -> bool) -> Option<usize> {
+        if forward {
+            let rest = self.moments.get(from..).unwrap_or(&[]);
+            rest.iter().position(fits).map(|it| from + it + 1)
+        } else {
+            let before = &self.moments[..from.saturating_sub(1).min(self.moments.len())];
+            before.iter().rposition(fits).map(|it| it + 1)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What failures teach: how often each worker and each type failed, what is most common, what mended it before and how
+//! often that worked. Kept when the failures themselves are long gone.
+
+use crate::{
+    base::{ErrorKind, FailureMode},
+    projection::{ErrorView, Fix},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Kinds of failures, and workers, that are remembered; those seen longest ago go first.
+const LESSONS_MAX: usize = 2_000;
+
+/// How often the same step of a workflow failed in the same way, this time too, and what helped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alike {
+    /// How often.
+    pub times: u32,
+    /// How many of them were mended.
+    pub mended: u32,
+    /// What mended the last one.
+    pub last_fix: Option<String>,
+    /// What mended them, and how many of them; what worked most often comes first.
+    pub fixes: Vec<(&'static str, u32)>,
+    seen: u64,
+}
+
+/// How often a worker failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Worker {
+    /// How often.
+    pub times: u32,
+    /// By type.
+    pub types: BTreeMap<ErrorKind, u32>,
+    /// By failure mode.
+    pub modes: BTreeMap<FailureMode, u32>,
+    seen: u64,
+}
+
+impl Worker {
+    /// Its most common failure, and how often that was; of equals the first in the order of the design.
+    pub fn most_common(&self) -> Option<(FailureMode, u32)> {
+        let most = self.modes.iter().max_by_key(|(mode, times)| (**times, std::cmp::Reverse(**mode)));
+        most.map(|(mode, times)| (*mode, *times))
+    }
+}
+
+/// Which failures are alike: workflow, step, mode.
+type Kind = (Arc<str>, String, FailureMode);
+
+/// Which worker: workflow, source.
+type Source = (Arc<str>, String);
+
+/// All that was learned.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Lessons {
+    kinds: Arc<BTreeMap<Kind, Arc<Alike>>>,
+    workers: Arc<BTreeMap<Source, Arc<Worker>>>,
+    types: BTreeMap<ErrorKind, u32>,
+}
+
+impl Lessons {
+    pub(super) fn alike(&self, error: &ErrorView) -> Alike {
+        self.kinds.get(&kind_of(error)).map(|it| (**it).clone()).unwrap_or_default()
+    }
+
+    pub(super) fn worker(&self, error: &ErrorView) -> Option<&Worker> {
+        self.workers.get(&worker_of(error)).map(|it| &**it)
+    }
+
+    pub(super) const fn types(&self) -> &BTreeMap<ErrorKind, u32> {
+        &self.types
+    }
+
+    /// It failed.
+    pub(super) fn learn(&mut self, error: &ErrorView) {
+        *self.types.entry(error.record.error_type).or_default() += 1;
+        let kinds = Arc::make_mut(&mut self.kinds);
+        let alike = Arc::make_mut(kinds.entry(kind_of(error)).or_default());
+        (alike.times, alike.seen) = (alike.times + 1, error.id.0);
+        if kinds.len() > LESSONS_MAX
+            && let Some(oldest) = kinds.iter().min_by_key(|(_, it)| it.seen).map(|(key, _)| key.clone())
+        {
+            kinds.remove(&oldest);
+        }
+        let workers = Arc::make_mut(&mut self.workers);
+        let worker = Arc::make_mut(workers.entry(worker_of(error)).or_default());
+        (worker.times, worker.seen) = (worker.times + 1, error.id.0);
+        *worker.types.entry(error.record.error_type).or_default() += 1;
+        *worker.modes.entry(error.record.mode).or_default() += 1;
+        if workers.len() > LESSONS_MAX
+            && let Some(oldest) = workers.iter().min_by_key(|(_, it)| it.seen).map(|(key, _)| key.clone())
+        {
+            workers.remove(&oldest);
+        }
+    }
+
+    /// What was learned of it as it was before holds no more: it failed in another way, or it stands again.
+    pub(super) fn unlearn(&mut self, error: &ErrorView) {
+        if let Some(times) = self.types.get_mut(&error.record.error_type) {
+            *times = times.saturating_sub(1);
+        }
+        if let Some(alike) = Arc::make_mut(&mut self.kinds).get_mut(&kind_of(error)) {
+            let alike = Arc::make_mut(alike);
+            alike.times = alike.times.saturating_sub(1);
+        }
+        if let Some(worker) = Arc::make_mut(&mut self.workers).get_mut(&worker_of(error)) {
+            let worker = Arc::make_mut(worker);
+            worker.times = worker.times.saturating_sub(1);
+            take_one(&mut worker.types, error.record.error_type);
+            take_one(&mut worker.modes, error.record.mode);
+        }
+    }
+
+    /// It was mended. What `on-error` allows is not.
+    pub(super) fn mended(&mut self, error: &ErrorView, fix: &Fix) {
+        let (Some(word), Some(alike)) =
+            (fix.remedy(), Arc::make_mut(&mut self.kinds).get_mut(&kind_of(error)))
+        else {
+            return;
+        };
+        let alike = Arc::make_mut(alike);
+        alike.mended += 1;
+        alike.last_fix = Some(fix.words());
+        match alike.fixes.iter_mut().find(|(it, _)| *it == word) {
+            Some((_, times)) => *times += 1,
+            None => alike.fixes.push((word, 1)),
+        }
+        alike.fixes.sort_by_key(|(word, times)| (std::cmp::Reverse(*times), *word));
+    }
+
+    /// It was not mended after all.
+    pub(super) fn reopened(&mut self, error: &ErrorView, fix: &Fix) {
+        let (Some(word), Some(alike)) =
+            (fix.remedy(), Arc::make_mut(&mut self.kinds).get_mut(&kind_of(error)))
+        else {
+            return;
+        };
+        let alike = Arc::make_mut(alike);
+        alike.mended = alike.mended.saturating_sub(1);
+        if let Some((_, times)) = alike.fixes.iter_mut().find(|(it, _)| *it == word) {
+            *times = times.saturating_sub(1);
+        }
+        alike.fixes.retain(|(_, times)| *times > 0);
+        alike.last_fix = alike.last_fix.take().filter(|it| *it != fix.words());
+    }
+}
+
+fn kind_of(error: &ErrorView) -> Kind {
+    let step = if error.of_undo { format!("undo of {}", error.step_id) } else { error.step_id.clone() };
+    (Arc::clone(&error.workflow), step, error.record.mode)
+}
+
+fn worker_of(error: &ErrorView) -> Source {
+    (Arc::clone(&error.workflow), error.record.source.clone())
+}
+
+fn take_one<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K) {
+    if let Some(times) = counts.get_mut(&key) {
+        *times = times.saturating_sub(1);
+    }
+    counts.retain(|_, times| *times > 0);
+}

@@ -1,0 +1,208 @@
+//! The trail: each event as who did what, to what, and why; and whether somebody decided it. For Audit, line by line over
+//! a log of any length.
+
+use crate::{
+    base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
+    engine::{
+        Actor, AttemptEvent, Channel, Event, Fact, FailureEvent, GateEvent, RunEvent, StepEvent, UndoEvent,
+        Verdict, Why,
+    },
+    projection::{EventWords, RunView, event_words},
+};
+use serde::{Deserialize, Serialize};
+
+/// An event with its links in the chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its place in the log.
+    pub seq: Seq,
+    /// What happened.
+    pub event: Event,
+    /// Hash of the record before it.
+    pub prev: Digest,
+    /// Its own.
+    pub hash: Digest,
+    /// Whether that is the hash of what is written here, and it follows the record before.
+    pub holds: bool,
+}
+
+/// One line of the trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrailRow {
+    /// Its place in the log.
+    pub seq: Seq,
+    /// When.
+    pub at: Timestamp,
+    /// Who: a person by name, else the part of the engine that did it; foreign text.
+    pub who: String,
+    /// By which door they came.
+    pub channel: Option<&'static str>,
+    /// What happened: `gate.voted`.
+    pub kind: &'static str,
+    /// To what: step, gate, workflow; foreign text.
+    pub on: String,
+    /// More, in a few words; foreign text.
+    pub why: String,
+    /// The run.
+    pub run: Option<RunId>,
+    /// The step.
+    pub step: Option<StepIx>,
+    /// The gate.
+    pub gate: Option<GateId>,
+    /// `approve` or `reject`, where somebody said so.
+    pub verdict: Option<&'static str>,
+    /// Whether somebody decided something, or something about it: what is not, is what followed.
+    pub is_decision: bool,
+}
+
+impl TrailRow {
+    /// The line of an event; the run, when it is known, gives names to steps.
+    pub fn of(seq: Seq, event: &Event, run: Option<&RunView>) -> Self {
+        let EventWords { kind, subject, detail } = event_words(event, run);
+        let by = by(&event.fact);
+        Self {
+            seq,
+            at: event.at,
+            who: by.map_or_else(|| part(&event.fact).to_owned(), |it| it.name.clone()),
+            channel: by.map(|it| channel_word(it.channel)),
+            kind,
+            on: subject,
+            why: detail,
+            run: event.fact.run(),
+            step: event.fact.step(),
+            gate: match &event.fact {
+                Fact::Gate(_, _, gate, _) => Some(*gate),
+                Fact::Run(..)
+                | Fact::Step(..)
+                | Fact::Attempt(..)
+                | Fact::Undo(..)
+                | Fact::Scope(..)
+                | Fact::Failure(..)
+                | Fact::Recovered { .. } => None,
+            },
+            verdict: verdict(&event.fact),
+            is_decision: is_decision(&event.fact),
+        }
+    }
+}
+
+/// The person whom an event names.
+fn by(fact: &Fact) -> Option<&Actor> {
+    match fact {
+        Fact::Run(_, it) => match it {
+            RunEvent::Created { by, .. }
+            | RunEvent::Paused { by }
+            | RunEvent::Resumed { by }
+            | RunEvent::Cancelling { by, .. }
+            | RunEvent::BudgetRaised { by, .. } => Some(by),
+            RunEvent::Started
+            | RunEvent::Stopping { .. }
+            | RunEvent::TimedOut { .. }
+            | RunEvent::Compensating
+            | RunEvent::BudgetWarned { .. }
+            | RunEvent::Ended { .. } => None,
+        },
+        Fact::Step(_, _, it) => match it {
+            StepEvent::DoneByHand { by, .. }
+            | StepEvent::DoubtAnswered { by, .. }
+            | StepEvent::Skipped { why: Why::Person { by, .. } }
+            | StepEvent::Cancelled { why: Why::Person { by, .. } } => Some(by),
+            StepEvent::Ready
+            | StepEvent::SentBack
+            | StepEvent::Waiting { .. }
+            | StepEvent::FactsAsked { .. }
+            | StepEvent::FactsKnown { .. }
+            | StepEvent::Opened { .. }
+            | StepEvent::Completed { .. }
+            | StepEvent::Failed { .. }
+            | StepEvent::Rejected { .. }
+            | StepEvent::Skipped { .. }
+            | StepEvent::Cancelled { .. }
+            | StepEvent::InDoubt { .. } => None,
+        },
+        Fact::Gate(_, _, _, it) => match it {
+            GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) => Some(&vote.by),
+            GateEvent::Refused { by, .. }
+            | GateEvent::Withdrawn { by }
+            | GateEvent::Edited { by, .. }
+            | GateEvent::Delegated { by, .. }
+            | GateEvent::Commented { by, .. } => Some(by),
+            GateEvent::Asked { .. }
+            | GateEvent::Armed { .. }
+            | GateEvent::Reminded { .. }
+            | GateEvent::Escalated { .. }
+            | GateEvent::Resolved { .. } => None,
+        },
+        Fact::Undo(_, _, UndoEvent::Done { by }) => by.as_ref(),
+        Fact::Undo(_, _, UndoEvent::Again { by }) => Some(by),
+        Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Stuck { .. })
+        | Fact::Attempt(..)
+        | Fact::Scope(..)
+        | Fact::Recovered { .. } => None,
+        Fact::Failure(
+            _,
+            FailureEvent::Acknowledged { by, .. }
+            | FailureEvent::Resolved { by, .. }
+            | FailureEvent::Reopened { by, .. },
+        ) => Some(by),
+    }
+}
+
+/// The part of the engine that does what no person did.
+const fn part(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::Gate(..) => "gate",
+        Fact::Attempt(_, _, _, AttemptEvent::Ended { retry_at: Some(_), .. }) => "retry",
+        Fact::Undo(..) | Fact::Run(_, RunEvent::Compensating) => "undo",
+        Fact::Run(_, RunEvent::BudgetWarned { .. }) => "budget",
+        Fact::Run(..)
+        | Fact::Step(..)
+        | Fact::Attempt(..)
+        | Fact::Scope(..)
+        | Fact::Failure(..)
+        | Fact::Recovered { .. } => "engine",
+    }
+}
+
+const fn verdict(fact: &Fact) -> Option<&'static str> {
+    match fact {
+        Fact::Gate(_, _, _, GateEvent::Voted(vote) | GateEvent::GlassBroken(vote)) => {
+            Some(match vote.verdict {
+                Verdict::Approve => "approve",
+                Verdict::Reject => "reject",
+                Verdict::SendBack => "send-back",
+            })
+        }
+        Fact::Gate(_, _, _, GateEvent::Resolved { state, .. }) => Some(state.word()),
+        Fact::Gate(..)
+        | Fact::Run(..)
+        | Fact::Step(..)
+        | Fact::Attempt(..)
+        | Fact::Undo(..)
+        | Fact::Scope(..)
+        | Fact::Failure(..)
+        | Fact::Recovered { .. } => None,
+    }
+}
+
+/// Who asked, what was asked of people and what they said, and what the engine chose without being asked.
+fn is_decision(fact: &Fact) -> bool {
+    match fact {
+        Fact::Gate(..) | Fact::Undo(..) | Fact::Failure(..) | Fact::Recovered { .. } => true,
+        Fact::Run(_, it) => !matches!(it, RunEvent::Started | RunEvent::Ended { .. }),
+        Fact::Attempt(_, _, _, it) => matches!(it, AttemptEvent::Ended { retry_at: Some(_), .. }),
+        Fact::Step(..) | Fact::Scope(..) => by(fact).is_some(),
+    }
+}
+
+const fn channel_word(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Console => "console",
+        Channel::Command => "command",
+        Channel::Socket => "socket",
+        Channel::Http => "http",
+        Channel::Mcp => "mcp",
+        Channel::Schedule => "schedule",
+        Channel::Engine => "engine",
+    }
+}

@@ -1,0 +1,667 @@
+//! How well it goes, over time: results with the reasons for what was lost, durations, traffic and load, by workflow and
+//! by kind of step. Kept up with every event; whole numbers only, so that a replay tells the same.
+//!
+//! What one run says of itself is in `run`; words and grades are in `checkup`.
+
+use crate::{
+    base::{FailureMode, RunId, Score, Span, Timestamp},
+    engine::StepState,
+    projection::{Health, Results, numbers::WINDOW},
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+/// Durations that are kept of each sort.
+const DURATIONS_MAX: usize = 512;
+/// The same for one workflow or one kind of step.
+const OWN_DURATIONS_MAX: usize = 128;
+/// Workflows, and kinds of steps, that are told apart; the one that ran longest ago goes first.
+const TALLIES_MAX: usize = 1_000;
+
+/// Over how long is looked back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Period {
+    /// Five minutes, in steps of 5 s.
+    Minutes,
+    /// An hour, in steps of a minute.
+    Hour,
+    /// A day, in steps of 15 minutes.
+    #[default]
+    Day,
+}
+
+impl Period {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 3] = [Self::Minutes, Self::Hour, Self::Day];
+
+    /// How long it is.
+    pub const fn span(self) -> Span {
+        Span(self.step_ms() * self.steps() as u64)
+    }
+
+    /// Its word: `5m`, `1h`, `24h`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Minutes => "5m",
+            Self::Hour => "1h",
+            Self::Day => "24h",
+        }
+    }
+
+    /// The next longer one; after the longest comes the shortest.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Minutes => Self::Hour,
+            Self::Hour => Self::Day,
+            Self::Day => Self::Minutes,
+        }
+    }
+
+    const fn step_ms(self) -> u64 {
+        match self {
+            Self::Minutes => 5_000,
+            Self::Hour => 60_000,
+            Self::Day => 900_000,
+        }
+    }
+
+    const fn steps(self) -> usize {
+        match self {
+            Self::Minutes | Self::Hour => 60,
+            Self::Day => 96,
+        }
+    }
+}
+
+/// What happened in one stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// Events.
+    pub events: u32,
+    /// Results that were good.
+    pub done: u32,
+    /// Results that were partly good.
+    pub partial: u32,
+    /// Results that were not.
+    pub failed: u32,
+    /// Calls that ended.
+    pub calls: u32,
+    /// Of these, calls that failed.
+    pub calls_failed: u32,
+    /// How long all of them ran together.
+    pub calls_ms: u64,
+    /// Runs that came to rest.
+    pub runs: u32,
+    /// Of these, runs that failed.
+    pub runs_failed: u32,
+    /// Steps of the runs that came to rest.
+    pub steps: u64,
+    /// Gates that closed.
+    pub gates: u32,
+    /// Steps that ran at once, at most.
+    pub running: u32,
+    /// Steps that could run and had no slot, at most.
+    pub ready: u32,
+    /// The health at its end; nothing before the first result.
+    pub health: Option<Health>,
+}
+
+/// The last stretches of one length. Time that goes backwards is counted where the log is: its order is what counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Beats {
+    period: Period,
+    /// The number of the last one since 1970.
+    last: i64,
+    each: VecDeque<Beat>,
+}
+
+impl Beats {
+    const fn of(period: Period) -> Self {
+        Self { period, last: 0, each: VecDeque::new() }
+    }
+
+    fn number(&self, at: Timestamp) -> i64 {
+        at.0.div_euclid(i64::try_from(self.period.step_ms()).expect("a step is short"))
+    }
+
+    fn now(&mut self, at: Timestamp) -> &mut Beat {
+        let number = self.number(at);
+        if self.each.is_empty() {
+            self.last = number;
+        }
+        let steps = self.period.steps();
+        let health = self.each.back().and_then(|it| it.health);
+        let quiet = Beat { health, ..Beat::default() };
+        let missing = usize::try_from(number.saturating_sub(self.last)).unwrap_or(0);
+        let missing = if self.each.is_empty() { 1 } else { missing.min(steps) };
+        for _ in 0..missing {
+            if self.each.len() == steps {
+                self.each.pop_front();
+            }
+            self.each.push_back(quiet);
+        }
+        self.last = self.last.max(number);
+        self.each.back_mut().expect("one was put there")
+    }
+
+    /// The stretches up to now, oldest first; those of which nothing is known are left out at the beginning.
+    fn until(&self, now: Timestamp) -> Vec<Beat> {
+        let Some(newest) = self.each.back() else { return Vec::new() };
+        let steps = self.period.steps();
+        let since = usize::try_from(self.number(now).saturating_sub(self.last)).unwrap_or(0).min(steps);
+        let quiet = Beat { health: newest.health, ..Beat::default() };
+        let all = self.each.iter().copied().chain(std::iter::repeat_n(quiet, since));
+        let skip = (self.each.len() + since).saturating_sub(steps);
+        all.skip(skip).collect()
+    }
+}
+
+/// The last durations of one sort.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Durations(VecDeque<(Timestamp, u64)>);
+
+impl Durations {
+    fn push(&mut self, at: Timestamp, span: Span, most: usize) {
+        if self.0.len() == most {
+            self.0.pop_front();
+        }
+        self.0.push_back((at, span.0));
+    }
+
+    /// Those that ended since then, as p50, p95 and p99 by nearest rank.
+    fn percentiles(&self, since: Timestamp) -> Option<Percentiles> {
+        let mut all: Vec<u64> = self.0.iter().filter(|(at, _)| *at >= since).map(|(_, ms)| *ms).collect();
+        all.sort_unstable();
+        let rank = |percent: usize| {
+            let at = (all.len() * percent).div_ceil(100).max(1) - 1;
+            all.get(at).copied().map(Span)
+        };
+        Some(Percentiles { p50: rank(50)?, p95: rank(95)?, p99: rank(99)?, count: all.len() })
+    }
+}
+
+/// How long things took: half of them at most `p50`, 95 of 100 at most `p95`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percentiles {
+    /// Half of them took at most so long.
+    pub p50: Span,
+    /// 95 of 100.
+    pub p95: Span,
+    /// 99 of 100.
+    pub p99: Span,
+    /// How many there were.
+    pub count: usize,
+}
+
+/// What is known of one workflow, or of one kind of step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Its last results.
+    pub results: Results,
+    /// Results that were good, partly good, and not.
+    pub done: u64,
+    /// See `done`.
+    pub partial: u64,
+    /// See `done`.
+    pub failed: u64,
+    /// Calls that ended.
+    pub calls: u64,
+    /// Runs of the workflow that came to rest; steps of the kind that did.
+    pub ended: u64,
+    /// When it last ran.
+    pub last_at: Timestamp,
+    /// When it last failed, and why.
+    pub last_failure: Option<(Timestamp, FailureMode)>,
+    durations: Durations,
+}
+
+impl Tally {
+    /// How long its last runs, or steps, took.
+    pub fn took(&self) -> Option<Percentiles> {
+        self.durations.percentiles(Timestamp(i64::MIN))
+    }
+
+    /// 100 · quality of its last results.
+    pub fn health(&self) -> Health {
+        self.results.health()
+    }
+
+    fn result(&mut self, at: Timestamp, state: StepState, mode: Option<FailureMode>) {
+        self.last_at = at;
+        match state {
+            StepState::Completed => self.done += 1,
+            StepState::Partial => self.partial += 1,
+            _ => {
+                self.failed += 1;
+                self.last_failure = mode.map(|it| (at, it));
+            }
+        }
+        self.results.push(state);
+    }
+}
+
+/// Tallies by name.
+type Tallies = Arc<BTreeMap<Arc<str>, Arc<Tally>>>;
+
+/// Why something was lost of the health.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The workflow.
+    pub workflow: Arc<str>,
+    /// The failure mode; nothing when it was done in part.
+    pub mode: Option<FailureMode>,
+    /// The step it happened to last; foreign text.
+    pub step: Arc<str>,
+    /// The run it happened in last.
+    pub run: RunId,
+    /// How often.
+    pub times: u32,
+    /// How much it takes from 100, in tenths.
+    pub lost_tenths: u32,
+}
+
+/// One of the last results of all runs: halves of a point, and what was lost to what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Outcome {
+    halves: u8,
+    loss: Option<Arc<Loss>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Loss {
+    workflow: Arc<str>,
+    step: Arc<str>,
+    run: RunId,
+    mode: Option<FailureMode>,
+}
+
+/// The result of one step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ResultOf<'a> {
+    pub workflow: &'a Arc<str>,
+    pub run: RunId,
+    pub step: &'a str,
+    pub kind: &'a str,
+    pub state: StepState,
+    pub mode: Option<FailureMode>,
+    /// From its start to its end; nothing for what only waited.
+    pub took: Option<Span>,
+}
+
+/// The golden signals over a period: traffic, errors, latency, saturation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signals {
+    /// Over how long.
+    pub period: Period,
+    /// All that happened in it; of running and ready steps the most.
+    pub sum: Beat,
+    /// Good results of all.
+    pub success: Score,
+    /// Failed results of all.
+    pub errors: Score,
+    /// Failed calls of all calls.
+    pub call_errors: Score,
+    /// Steps of a run, in tenths.
+    pub steps_per_run_tenths: u64,
+    /// Events a minute.
+    pub events_per_minute: u64,
+    /// How long runs took.
+    pub runs: Option<Percentiles>,
+    /// How long steps took.
+    pub steps: Option<Percentiles>,
+    /// How long calls took.
+    pub calls: Option<Percentiles>,
+    /// How long people took.
+    pub gates: Option<Percentiles>,
+    /// Steps that run now.
+    pub running: u32,
+    /// Steps that could run now and have no slot.
+    pub ready: u32,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vitals {
+    window: Arc<VecDeque<Outcome>>,
+    halves: u32,
+    beats: [Arc<Beats>; 3],
+    runs: Arc<Durations>,
+    steps: Arc<Durations>,
+    calls: Arc<Durations>,
+    gates: Arc<Durations>,
+    workflows: Tallies,
+    kinds: Tallies,
+    running: u32,
+    ready: u32,
+}
+
+impl Default for Vitals {
+    fn default() -> Self {
+        Self {
+            window: Arc::default(),
+            halves: 0,
+            beats: Period::ALL.map(|it| Arc::new(Beats::of(it))),
+            runs: Arc::default(),
+            steps: Arc::default(),
+            calls: Arc::default(),
+            gates: Arc::default(),
+            workflows: Arc::default(),
+            kinds: Arc::default(),
+            running: 0,
+            ready: 0,
+        }
+    }
+}
+
+impl Vitals {
+    /// 100 · quality of the last 100 results of all runs.
+    pub fn health(&self) -> Health {
+        Health(self.quality().percent())
+    }
+
+    /// The quality of the last 100 results.
+    pub fn quality(&self) -> Score {
+        Score::ratio(u64::from(self.halves), 2 * self.window.len() as u64)
+    }
+
+    /// How many results the health looks back on now.
+    pub fn results(&self) -> usize {
+        self.window.len()
+    }
+
+    /// The health so long ago, as far as a day back; nothing when nothing had run.
+    pub fn health_before(&self, span: Span, now: Timestamp) -> Option<Health> {
+        let beats = self.beats[2].until(now);
+        let back = usize::try_from(span.0 / Period::Day.step_ms()).ok()?;
+        beats.len().checked_sub(1 + back).and_then(|at| beats[at].health)
+    }
+
+    /// What takes most from the health, the heaviest first.
+    pub fn reasons(&self) -> Vec<Reason> {
+        let whole = self.window.len() as u64;
+        let mut found: BTreeMap<(&str, Option<FailureMode>), (u64, Reason)> = BTreeMap::new();
+        let lost = self.window.iter().filter_map(|it| Some((2 - it.halves, it.loss.as_ref()?)));
+        for (halves, loss) in lost {
+            let fresh = || {
+                let (workflow, step) = (Arc::clone(&loss.workflow), Arc::clone(&loss.step));
+                (0, Reason { workflow, mode: loss.mode, step, run: loss.run, times: 0, lost_tenths: 0 })
+            };
+            let (sum, reason) = found.entry((&loss.workflow, loss.mode)).or_insert_with(fresh);
+            *sum += u64::from(halves);
+            reason.times += 1;
+            (reason.step, reason.run) = (Arc::clone(&loss.step), loss.run);
+        }
+        let mut reasons: Vec<Reason> = found
+            .into_values()
+            .map(|(sum, mut reason)| {
+                reason.lost_tenths = u32::try_from((1_000 * sum + whole) / (2 * whole)).unwrap_or(u32::MAX);
+                reason
+            })
+            .collect();
+        reasons.sort_by(|a, b| b.lost_tenths.cmp(&a.lost_tenths).then_with(|| a.workflow.cmp(&b.workflow)));
+        reasons
+    }
+
+    /// What happened over a period up to now, stretch by stretch, oldest first.
+    pub fn beats(&self, period: Period, now: Timestamp) -> Vec<Beat> {
+        self.beats[period as usize].until(now)
+    }
+
+    /// The golden signals.
+    pub fn signals(&self, period: Period, now: Timestamp) -> Signals {
+        let mut sum = Beat::default();
+        for beat in self.beats(period, now) {
+            sum.events += beat.events;
+            sum.done += beat.done;
+            sum.partial += beat.partial;
+            sum.failed += beat.failed;
+            sum.calls += beat.calls;
+            sum.calls_failed += beat.calls_failed;
+            sum.calls_ms += beat.calls_ms;
+            sum.runs += beat.runs;
+            sum.runs_failed += beat.runs_failed;
+            sum.steps += beat.steps;
+            sum.gates += beat.gates;
+            sum.running = sum.running.max(beat.running);
+            sum.ready = sum.ready.max(beat.ready);
+            sum.health = beat.health;
+        }
+        let since = Timestamp(now.0.saturating_sub(i64::try_from(period.span().0).unwrap_or(i64::MAX)));
+        let all = u64::from(sum.done) + u64::from(sum.partial) + u64::from(sum.failed);
+        let part =
+            |part: u32, whole: u64| if whole == 0 { Score(0) } else { Score::ratio(part.into(), whole) };
+        Signals {
+            period,
+            sum,
+            success: Score::ratio(sum.done.into(), all),
+            errors: part(sum.failed, all),
+            call_errors: part(sum.calls_failed, sum.calls.into()),
+            steps_per_run_tenths: (10 * sum.steps).checked_div(sum.runs.into()).unwrap_or(0),
+            events_per_minute: u64::from(sum.events) * 60_000 / period.span().0,
+            runs: self.runs.percentiles(since),
+            steps: self.steps.percentiles(since),
+            calls: self.calls.percentiles(since),
+            gates: self.gates.percentiles(since),
+            running: self.running,
+            ready: self.ready,
+        }
+    }
+
+    /// The workflows that have run, by name; names are foreign text.
+    pub fn workflows(&self) -> impl Iterator<Item = (&str, &Tally)> {
+        self.workflows.iter().map(|(name, it)| (&**name, &**it))
+    }
+
+    /// The kinds of steps that have run, by name.
+    pub fn kinds(&self) -> impl Iterator<Item = (&str, &Tally)> {
+        self.kinds.iter().map(|(name, it)| (&**name, &**it))
+    }
+
+    fn beat(&mut self, at: Timestamp, change: impl Fn(&mut Beat)) {
+        for beats in &mut self.beats {
+            change(Arc::make_mut(beats).now(at));
+        }
+    }
+
+    /// An event, after all that follows from it was counted: who runs and who waits for a slot now, and before.
+    pub(super) fn event(&mut self, at: Timestamp, before: (u32, u32), after: (u32, u32)) {
+        self.running = (self.running + after.0).saturating_sub(before.0);
+        self.ready = (self.ready + after.1).saturating_sub(before.1);
+        let (running, ready) = (self.running, self.ready);
+        let health = (!self.window.is_empty()).then(|| self.health());
+        self.beat(at, |beat| {
+            beat.events += 1;
+            beat.running = beat.running.max(running);
+            beat.ready = beat.ready.max(ready);
+            beat.health = health;
+        });
+    }
+
+    /// A step has come to an end.
+    pub(super) fn result(&mut self, at: Timestamp, it: ResultOf<'_>) {
+        let halves = match it.state {
+            StepState::Completed => 2,
+            StepState::Partial => 1,
+            _ => 0,
+        };
+        let loss = (halves < 2).then(|| {
+            let (workflow, step) = (Arc::clone(it.workflow), it.step.into());
+            Arc::new(Loss { workflow, step, run: it.run, mode: it.mode })
+        });
+        let window = Arc::make_mut(&mut self.window);
+        if window.len() == WINDOW
+            && let Some(gone) = window.pop_front()
+        {
+            self.halves -= u32::from(gone.halves);
+        }
+        window.push_back(Outcome { halves, loss });
+        self.halves += u32::from(halves);
+        self.beat(at, |beat| match it.state {
+            StepState::Completed => beat.done += 1,
+            StepState::Partial => beat.partial += 1,
+            _ => beat.failed += 1,
+        });
+        if let Some(took) = it.took {
+            Arc::make_mut(&mut self.steps).push(at, took, DURATIONS_MAX);
+        }
+        let kind = tally(&mut self.kinds, it.kind);
+        kind.ended += 1;
+        kind.result(at, it.state, it.mode);
+        if let Some(took) = it.took {
+            kind.durations.push(at, took, OWN_DURATIONS_MAX);
+        }
+        tally(&mut self.workflows, it.workflow).result(at, it.state, it.mode);
+    }
+
+    /// A call has ended.
+    pub(super) fn call(&mut self, at: Timestamp, kind: &str, workflow: &str, failed: bool, took: Span) {
+        self.beat(at, |beat| {
+            beat.calls += 1;
+            beat.calls_failed += u32::from(failed);
+            beat.calls_ms += took.0;
+        });
+        Arc::make_mut(&mut self.calls).push(at, took, DURATIONS_MAX);
+        tally(&mut self.kinds, kind).calls += 1;
+        tally(&mut self.workflows, workflow).calls += 1;
+    }
+
+    /// A run has come to rest.
+    pub(super) fn run_ended(&mut self, at: Timestamp, workflow: &str, took: Span, steps: u32, failed: bool) {
+        self.beat(at, |beat| {
+            beat.runs += 1;
+            beat.runs_failed += u32::from(failed);
+            beat.steps += u64::from(steps);
+        });
+        Arc::make_mut(&mut self.runs).push(at, took, DURATIONS_MAX);
+        let tally = tally(&mut self.workflows, workflow);
+        (tally.ended, tally.last_at) = (tally.ended + 1, at);
+        tally.durations.push(at, took, OWN_DURATIONS_MAX);
+    }
+
+    /// A gate was closed.
+    pub(super) fn gate_closed(&mut self, at: Timestamp, waited: Span) {
+        self.beat(at, |beat| beat.gates += 1);
+        Arc::make_mut(&mut self.gates).push(at, waited, DURATIONS_MAX);
+    }
+}
+
+fn tally<'a>(tallies: &'a mut Tallies, name: &str) -> &'a mut Tally {
+    let all = Arc::make_mut(tallies);
+    if all.len() >= TALLIES_MAX
+        && !all.contains_key(name)
+        && let Some(oldest) = all.iter().min_by_key(|(_, it)| it.last_at).map(|(key, _)| Arc::clone(key))
+    {
+        all.remove(&oldest);
+    }
+    if !all.contains_key(name) {
+        all.insert(name.into(), Arc::default());
+    }
+    Arc::make_mut(all.get_mut(name).expect("just put there"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    fn fail(vitals: &mut Vitals, at: i64, workflow: &str, state: StepState, mode: Option<FailureMode>) {
+        let it = ResultOf {
+            workflow: &workflow.into(),
+            run: RunId(1),
+            step: "load",
+            kind: "run",
+            state,
+            mode,
+            took: Some(Span(7)),
+        };
+        vitals.result(Timestamp(at), it);
+        vitals.event(Timestamp(at), (0, 0), (0, 0));
+    }
+
+    #[test]
+    fn what_takes_most_from_the_health_comes_first() {
+        let mut vitals = Vitals::default();
+        assert_eq!((vitals.health(), vitals.reasons().len()), (Health(100), 0));
+        for _ in 0..6 {
+            fail(&mut vitals, 1, "etl", StepState::Completed, None);
+        }
+        fail(&mut vitals, 2, "etl", StepState::Partial, None);
+        fail(&mut vitals, 3, "pay", StepState::Failed, Some(FailureMode::SystemTimeout));
+        fail(&mut vitals, 4, "pay", StepState::Failed, Some(FailureMode::SystemTimeout));
+        fail(&mut vitals, 5, "etl", StepState::Failed, Some(FailureMode::SystemOom));
+        assert_eq!(vitals.health(), Health(65));
+        let reasons: Vec<_> =
+            vitals.reasons().iter().map(|it| (it.workflow.to_string(), it.times, it.lost_tenths)).collect();
+        let expected = [("pay".to_owned(), 2, 200), ("etl".to_owned(), 1, 100), ("etl".to_owned(), 1, 50)];
+        assert_eq!(reasons, expected);
+    }
+
+    #[test]
+    fn only_the_last_hundred_results_count() {
+        let mut vitals = Vitals::default();
+        for at in 0..300 {
+            let state = if at < 200 { StepState::Failed } else { StepState::Completed };
+            fail(&mut vitals, at, "etl", state, Some(FailureMode::AgentLogic));
+        }
+        assert_eq!((vitals.health(), vitals.results(), vitals.reasons().len()), (Health(100), 100, 0));
+        assert_eq!(vitals.workflows().next().map(|(_, it)| (it.done, it.failed)), Some((100, 200)));
+    }
+
+    #[test]
+    fn beats_are_counted_by_the_time_of_the_event_and_quiet_ones_stay() {
+        let mut vitals = Vitals::default();
+        let calls = |vitals: &Vitals, period, now| {
+            vitals.beats(period, Timestamp(now)).iter().map(|it| it.calls).collect::<Vec<_>>()
+        };
+        vitals.call(Timestamp(0), "run", "etl", false, Span(1));
+        vitals.call(Timestamp(2 * MINUTE), "run", "etl", true, Span(1));
+        assert_eq!(calls(&vitals, Period::Hour, 3 * MINUTE), [1, 0, 1, 0]);
+        assert_eq!(calls(&vitals, Period::Hour, 61 * MINUTE).iter().sum::<u32>(), 1, "an hour ago is gone");
+        assert_eq!(calls(&vitals, Period::Day, 3 * MINUTE), [2]);
+        // A clock that was put back counts where the log is.
+        vitals.call(Timestamp(MINUTE), "run", "etl", false, Span(1));
+        assert_eq!(calls(&vitals, Period::Hour, 2 * MINUTE), [1, 0, 2]);
+        // One that jumped a year ahead leaves nothing behind and does not take a year to count.
+        vitals.call(Timestamp(525_600 * MINUTE), "run", "etl", false, Span(1));
+        assert_eq!(calls(&vitals, Period::Hour, 2 * MINUTE).iter().sum::<u32>(), 1);
+    }
+
+    #[test]
+    fn percentiles_are_of_what_really_took_so_long() {
+        let mut vitals = Vitals::default();
+        for ms in 1..=100 {
+            vitals.call(Timestamp(ms), "run", "etl", ms % 10 == 0, Span(ms.unsigned_abs()));
+        }
+        let signals = vitals.signals(Period::Minutes, Timestamp(200));
+        let calls = signals.calls.expect("there were calls");
+        assert_eq!((calls.p50, calls.p95, calls.p99, calls.count), (Span(50), Span(95), Span(99), 100));
+        assert_eq!(signals.call_errors, Score(1000));
+        let later = vitals.signals(Period::Minutes, Timestamp(10 * MINUTE));
+        assert_eq!((later.calls, later.call_errors), (None, Score(0)));
+    }
+
+    #[test]
+    fn the_health_of_an_hour_ago_is_known_and_before_the_first_result_there_is_none() {
+        let mut vitals = Vitals::default();
+        let hour = 60 * MINUTE;
+        fail(&mut vitals, 0, "etl", StepState::Failed, Some(FailureMode::AgentLogic));
+        fail(&mut vitals, hour, "etl", StepState::Completed, None);
+        let before = |hours: u64| vitals.health_before(Span::seconds(3600 * hours), Timestamp(hour));
+        assert_eq!((before(0), before(1), before(2)), (Some(Health(50)), Some(Health(0)), None));
+    }
+
+    #[test]
+    fn however_many_workflows_there_are_only_so_many_are_told_apart() {
+        let mut vitals = Vitals::default();
+        for index in 0..TALLIES_MAX + 20 {
+            let at = i64::try_from(index).expect("small");
+            fail(&mut vitals, at, &format!("w{index:05}"), StepState::Completed, None);
+        }
+        assert_eq!(vitals.workflows().count(), TALLIES_MAX);
+        assert!(vitals.workflows().all(|(name, _)| name >= "w00020"), "the oldest went first");
+    }
+}

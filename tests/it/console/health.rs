@@ -1,0 +1,151 @@
+//! Health, Tools and Agents: numbers that the projection has computed, and what is said where there are none.
+
+use super::{
+    Console,
+    fixture::{Stage, afternoon},
+    screens::check,
+};
+use cuelight::{
+    base::FailureMode,
+    console::{Link, Message, View},
+};
+
+fn open(stage: Stage, width: u16, height: u16, keys: &str) -> Console {
+    let mut console = Console::new(stage, width, height);
+    drop(console.press(keys));
+    console
+}
+
+const BUDGET: &str = r"
+name: ml/train
+budget: {calls: 5}
+steps:
+  - {id: a, run: x, effect: pure}
+  - {id: b, needs: a, run: x, effect: pure, retry: {max-attempts: 4, delay: 1s, jitter: 0}}
+  - {id: c, needs: b, run: x, effect: pure}
+  - {id: d, needs: c, run: x, effect: pure}
+  - {id: e, needs: d, run: x, effect: pure}
+";
+
+/// The afternoon, and a run that will not stay within its budget.
+fn spending() -> Stage {
+    let mut stage = afternoon();
+    let run = stage.launch("mira", BUDGET);
+    stage.ok(run, "a");
+    for _ in 0..2 {
+        stage.fail(run, "b", FailureMode::ResourceApi, "503");
+        stage.pass(5);
+    }
+    stage.ok(run, "b");
+    stage
+}
+
+#[test]
+fn health_shows_the_number_and_what_takes_from_it() {
+    for (width, height) in [(80, 24), (100, 30), (160, 48), (200, 60)] {
+        check(&format!("health_{width}x{height}"), &open(spending(), width, height, "5"));
+    }
+    check("health_5m_160x48", &open(spending(), 160, 48, "5 w"));
+}
+
+#[test]
+fn tools_shows_the_kinds_of_steps_that_have_run() {
+    for (width, height) in [(80, 24), (160, 48)] {
+        let mut console = open(spending(), width, height, ": t o o l s");
+        drop(console.press("enter j"));
+        assert_eq!(console.model.view, View::Tools, "{}", console.text());
+        check(&format!("tools_{width}x{height}"), &console);
+    }
+}
+
+#[test]
+fn agents_says_what_will_stand_there() {
+    for (width, height) in [(80, 24), (160, 48)] {
+        let mut console = open(spending(), width, height, ": a g e n t s");
+        drop(console.press("enter"));
+        check(&format!("agents_{width}x{height}"), &console);
+    }
+}
+
+#[test]
+fn health_tools_and_agents_are_told_without_unicode() {
+    for (name, keys) in [("health", "5"), ("tools", ": t o o l s enter"), ("agents", ": a g e n t s enter")] {
+        let mut console = open(spending(), 80, 24, keys);
+        console.model.look.glyphs.ascii = true;
+        let text = console.text();
+        assert!(text.is_ascii(), "{text}");
+        insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots/console", omit_expression => true }, {
+            insta::assert_snapshot!(format!("ascii_{name}_80x24"), text);
+        });
+    }
+}
+
+#[test]
+fn the_window_is_five_minutes_an_hour_or_a_day() {
+    let mut console = open(spending(), 100, 30, "5");
+    for word in ["24h", "5m", "1h", "24h"] {
+        assert!(console.text().contains(&format!("golden signals  {word}")), "{}", console.text());
+        drop(console.press("w"));
+    }
+}
+
+#[test]
+fn a_reason_leads_to_the_failures_behind_it() {
+    let mut console = open(spending(), 160, 48, "5 enter");
+    assert_eq!(console.model.view, View::Errors);
+    let text = console.text();
+    assert!(text.contains("‹workflow:etl/orders-daily mode:agent_validation›"), "{text}");
+    assert!(text.contains("load_partition[19]"), "{text}");
+    drop(console.press("ctrl-o j enter"));
+    assert_eq!(console.model.view, View::Errors);
+}
+
+#[test]
+fn what_is_not_well_is_said_whatever_is_wrong() {
+    let told = |link: Link| {
+        let mut console = open(spending(), 160, 48, "5");
+        drop(console.send(Message::Link(link)));
+        console.text()
+    };
+    assert!(told(Link::Live).contains("checks  degraded"), "the budget");
+    let full = told(Link::Unwritten { why: "no space left on device".to_owned() });
+    assert!(full.contains("checks  unhealthy") && full.contains("no space left on device"), "{full}");
+    let since = afternoon().now;
+    let lost = told(Link::Lost { since, why: "the engine went away".to_owned() });
+    assert!(lost.contains("checks  unhealthy") && lost.contains("the engine went away"), "{lost}");
+    assert!(told(Link::Unowned).contains("none runs here; start `cuelight serve`"));
+}
+
+#[test]
+fn before_anything_has_run_health_tools_and_agents_say_so() {
+    for (keys, text) in [
+        ("5", "nothing has come to an end yet"),
+        (": t o o l s enter", "no step has run yet"),
+        (": a g e n t s enter", "no agent has signed in"),
+    ] {
+        let mut console = open(Stage::at("12:00:00"), 80, 24, keys);
+        assert!(console.text().contains(text), "{}", console.text());
+        for key in ["j", "k", "G", "enter", "w", "x", "esc", "y", "n"] {
+            drop(console.press(key));
+            drop(console.text());
+        }
+        assert!(console.text().contains("NORMAL"), "{}", console.text());
+    }
+}
+
+#[test]
+fn health_is_drawn_at_every_size_with_hostile_names() {
+    let workflow = "name: \"a\\u202eb\\e[31m 日本語 very long name of a workflow that nobody would write by hand\"\nsteps:\n  - {id: s, run: x}\n";
+    for (width, height) in [(1, 1), (60, 16), (61, 20), (99, 23), (100, 24), (139, 40), (140, 33), (300, 100)]
+    {
+        let mut stage = Stage::at("12:00:00");
+        let run = stage.launch("mira", workflow);
+        stage.fail(run, "s", FailureMode::SystemOom, "killed");
+        let mut console = open(stage, width, height, "5");
+        for keys in ["", "enter", "5 w", ": t o o l s enter", ": a g e n t s enter"] {
+            drop(console.press(keys));
+            let text = console.text();
+            assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
+        }
+    }
+}

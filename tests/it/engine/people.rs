@@ -1,0 +1,293 @@
+//! Whoever votes, hands on, takes back and edits in whatever order: a gate is approved exactly when enough different
+//! people who may have agreed. Held against a model that counts on its own.
+//!
+//! `CUELIGHT_PEOPLE_SETS` says how many random sets are tried; the seed of each is its number.
+
+use super::door::plan;
+use cuelight::{
+    base::{DecisionId, GateId, Span, Timestamp, ValueMap},
+    engine::{
+        Actor, Ask, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateEvent, GateState, Launching,
+        Proof, Verdict, World,
+    },
+    plan::{Plan, Quorum, Work},
+};
+
+const GROUPS: [&str; 3] = ["sre", "product", "legal"];
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut it = self.0;
+        it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (it ^ (it >> 31)) % most
+    }
+
+    fn index(&mut self, most: usize) -> usize {
+        usize::try_from(self.below(most as u64)).expect("small")
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// Somebody: several may be one person under other names.
+fn people(dice: &mut Dice) -> Vec<Actor> {
+    let count = 3 + dice.index(4);
+    (0..count)
+        .map(|index| {
+            let uid = if dice.chance(15) { 0 } else { u32::try_from(index).expect("few") };
+            Actor {
+                name: format!("p{index}"),
+                proof: Proof::OsUser(uid),
+                groups: GROUPS.iter().filter(|_| dice.chance(45)).map(|it| (*it).to_owned()).collect(),
+                channel: Channel::Command,
+            }
+        })
+        .collect()
+}
+
+/// A vote that stands, and what it may be counted as.
+struct Standing {
+    principal: String,
+    /// The groups of each whose answer it is: the voter's own, then those who had handed theirs on.
+    groups: Vec<Vec<String>>,
+    /// The principals whose answer it is.
+    uses: Vec<String>,
+}
+
+/// What the model knows.
+#[derive(Default)]
+struct Model {
+    votes: Vec<Standing>,
+    editors: Vec<String>,
+    /// By, to, until, groups.
+    handed: Vec<(String, String, Timestamp, Vec<String>)>,
+    /// Nobody who stands here may count.
+    excluded: Vec<String>,
+}
+
+impl Model {
+    /// Whether places can be given to votes, each vote to one place: tried in every way there is.
+    fn is_enough(&self, require: &[Quorum]) -> bool {
+        fn fill(places: &[&Quorum], votes: &[&Standing], used: &mut Vec<bool>) -> bool {
+            let Some((place, rest)) = places.split_first() else { return true };
+            for (index, vote) in votes.iter().enumerate() {
+                let fits = |groups: &Vec<String>| place.group.as_ref().is_none_or(|it| groups.contains(it));
+                if used[index] || !vote.groups.iter().any(fits) {
+                    continue;
+                }
+                used[index] = true;
+                if fill(rest, votes, used) {
+                    return true;
+                }
+                used[index] = false;
+            }
+            false
+        }
+        let places: Vec<&Quorum> = require.iter().flat_map(|it| (0..it.count).map(move |_| it)).collect();
+        let votes: Vec<&Standing> = self.votes.iter().collect();
+        fill(&places, &votes, &mut vec![false; votes.len()])
+    }
+
+    /// No person twice, nobody who is excluded, no answer used by two.
+    fn is_sound(&self) -> Result<(), String> {
+        let mut uses: Vec<&String> = self.votes.iter().flat_map(|it| &it.uses).collect();
+        uses.sort();
+        if uses.windows(2).any(|it| it[0] == it[1]) {
+            return Err(format!("somebody counts twice: {uses:?}"));
+        }
+        match self.votes.iter().flat_map(|it| &it.uses).find(|it| self.is_out(it)) {
+            Some(who) => Err(format!("{who} is excluded and counts")),
+            None => Ok(()),
+        }
+    }
+
+    fn is_out(&self, principal: &str) -> bool {
+        self.excluded.iter().chain(&self.editors).any(|it| it == principal)
+    }
+}
+
+/// One random gate, with random people around it.
+struct Set {
+    dice: Dice,
+    people: Vec<Actor>,
+    world: World,
+    now: Timestamp,
+    model: Model,
+    require: Vec<Quorum>,
+    seen: (GateId, Ask, cuelight::base::Digest),
+    state: GateState,
+    decisions: u32,
+}
+
+impl Set {
+    fn new(base: &Plan, seed: u64) -> Option<Self> {
+        let mut dice = Dice(seed);
+        let people = people(&mut dice);
+        let mut plan = base.clone();
+        let forbid = dice.chance(50).then(|| "run.actor".to_owned());
+        let also = dice.chance(30).then(|| people[dice.index(people.len())].name.clone());
+        let count = 1 + dice.index(3);
+        let require: Vec<Quorum> = (0..count)
+            .map(|_| Quorum {
+                group: dice.chance(85).then(|| GROUPS[dice.index(3)].to_owned()),
+                count: 1 + u32::try_from(dice.below(2)).expect("small"),
+            })
+            .collect();
+        if let Work::Gate(rule) = &mut plan.steps[0].work {
+            rule.require.clone_from(&require);
+            rule.forbid = forbid.iter().chain(&also).cloned().collect();
+        }
+        let by = people[dice.index(people.len())].clone();
+        let wanted: u32 = require.iter().map(|it| it.count).sum();
+        let mut model = Model::default();
+        if forbid.is_some() || wanted > 1 {
+            model.excluded.push(by.principal());
+        }
+        let named = people.iter().filter(|it| Some(&it.name) == also.as_ref());
+        let excluded: Vec<String> = named.map(Actor::principal).collect();
+        // A name stands for one who goes by it: under another name the same person is not found by it.
+        if people.iter().any(|it| excluded.contains(&it.principal()) && Some(&it.name) != also.as_ref()) {
+            return None;
+        }
+        model.excluded.extend(excluded);
+        let launch = Launching { plan, by, seed, cause: CauseOfLaunch::Asked, trace: String::new() };
+        let mut world = World::default();
+        let now = Timestamp(1_800_000_000_000);
+        let mut events = Vec::new();
+        world.handle(Command::Launch(Box::new(launch)), now, &mut events).expect("a run");
+        let seen = events.iter().find_map(asked).expect("a gate asks");
+        Some(Self { dice, people, world, now, model, require, seen, state: GateState::Open, decisions: 0 })
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        let by = self.people[self.dice.index(self.people.len())].clone();
+        let gate = self.seen.0;
+        self.now = self.now + Span(self.dice.below(40 * 60_000));
+        let principal = by.principal();
+        let command = match self.dice.below(10) {
+            0..5 => {
+                self.decisions += 1;
+                Command::Decide(Box::new(Decision {
+                    id: DecisionId(format!("d{}", self.decisions)),
+                    gate,
+                    epoch: self.seen.1.epoch,
+                    ask: self.seen.2,
+                    verdict: Verdict::Approve,
+                    reason: String::new(),
+                    by: by.clone(),
+                    shown_for: None,
+                    break_glass: false,
+                }))
+            }
+            5..8 => Command::Delegate {
+                gate,
+                to: self.people[self.dice.index(self.people.len())].name.clone(),
+                lasts: Some(Span(1 + self.dice.below(2 * 3_600_000))),
+                reason: String::new(),
+                by: by.clone(),
+            },
+            8 => Command::Withdraw { gate, by: by.clone() },
+            _ => {
+                let n = self.dice.below(1_000_000).into();
+                Command::EditForm {
+                    gate,
+                    epoch: self.seen.1.epoch,
+                    values: ValueMap::from_iter([("n".to_owned(), n)]),
+                    reason: String::new(),
+                    by: by.clone(),
+                }
+            }
+        };
+        let mut events = Vec::new();
+        if self.world.handle(command, self.now, &mut events).is_err() {
+            return Ok(());
+        }
+        for event in &events {
+            self.see(event, &by, &principal);
+        }
+        self.model.is_sound()?;
+        let approved = self.state == GateState::Approved;
+        if approved == self.model.is_enough(&self.require) {
+            Ok(())
+        } else {
+            Err(format!("approved {approved}, and the votes are {:?}", self.names()))
+        }
+    }
+
+    fn see(&mut self, event: &Event, by: &Actor, principal: &str) {
+        let Fact::Gate(_, _, _, it) = &event.fact else { return };
+        match it {
+            GateEvent::Asked { .. } => {
+                self.seen = asked(event).expect("it is one");
+                self.model.votes.clear();
+            }
+            GateEvent::Voted(_) => {
+                let handed = self.model.handed.iter().filter(|it| {
+                    it.1 == by.name
+                        && it.2 > self.now
+                        && it.0 != principal
+                        && !self.model.is_out(&it.0)
+                        && self.model.votes.iter().all(|vote| !vote.uses.contains(&it.0))
+                });
+                let (uses, groups): (Vec<String>, Vec<Vec<String>>) =
+                    handed.map(|it| (it.0.clone(), it.3.clone())).unzip();
+                self.model.votes.push(Standing {
+                    principal: principal.to_owned(),
+                    groups: std::iter::once(by.groups.clone()).chain(groups).collect(),
+                    uses: std::iter::once(principal.to_owned()).chain(uses).collect(),
+                });
+            }
+            GateEvent::Withdrawn { .. } => {
+                self.model.votes.retain(|it| it.principal != principal);
+                self.model.handed.retain(|it| it.0 != principal);
+            }
+            GateEvent::Edited { .. } => self.model.editors.push(principal.to_owned()),
+            GateEvent::Delegated { to, until, .. } => {
+                self.model.handed.retain(|it| it.0 != principal);
+                self.model.handed.push((principal.to_owned(), to.clone(), *until, by.groups.clone()));
+            }
+            GateEvent::Resolved { state, .. } => self.state = *state,
+            _ => {}
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.model.votes.iter().map(|it| it.principal.as_str()).collect()
+    }
+}
+
+fn asked(event: &Event) -> Option<(GateId, Ask, cuelight::base::Digest)> {
+    match &event.fact {
+        Fact::Gate(_, _, gate, GateEvent::Asked { ask, hash, .. }) => Some((*gate, (**ask).clone(), *hash)),
+        _ => None,
+    }
+}
+
+#[test]
+fn nobody_counts_twice_and_nobody_who_is_excluded_counts_whatever_people_do() {
+    let sets = std::env::var("CUELIGHT_PEOPLE_SETS").ok().and_then(|it| it.parse().ok()).unwrap_or(1_000_u64);
+    let base = plan(
+        "steps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s, form: {n: {type: integer, default: 5}}}}",
+    );
+    let (mut tried, mut approved) = (0, 0);
+    for seed in 0..sets {
+        let Some(mut set) = Set::new(&base, seed) else { continue };
+        tried += 1;
+        for _ in 0..14 {
+            if set.state != GateState::Open {
+                break;
+            }
+            if let Err(why) = set.step() {
+                panic!("set {seed}: {why}");
+            }
+        }
+        approved += u64::from(set.state == GateState::Approved);
+    }
+    assert!(approved > tried / 20 && approved < tried, "{approved} of {tried} were approved");
+}

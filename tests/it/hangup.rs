@@ -1,0 +1,81 @@
+//! A console whose terminal goes away: its runs go on, others reach it, and it costs nothing.
+
+use crate::program::{Place, tell, until};
+use pty_process::blocking::Pty;
+use rustix::process::{Pid, Signal};
+use std::{
+    fs,
+    io::Read as _,
+    process::{Child, Command},
+};
+
+/// Waits at a gate, so that nothing happens by itself.
+const WAITS: &str =
+    "name: waits\nsteps:\n  - {id: ask, gate: May it?}\n  - {id: after, needs: ask, run: echo yes > after}\n";
+
+/// The console on a terminal of its own.
+pub(crate) fn console(place: &Place, args: &[&str]) -> (Pty, Child) {
+    let (terminal, inner) = pty_process::blocking::open().expect("a terminal");
+    terminal.resize(pty_process::Size::new(24, 80)).expect("a size");
+    let as_given: Command = place.command(args);
+    let mut command = pty_process::blocking::Command::new(as_given.get_program()).env_clear();
+    for variable in as_given.get_envs() {
+        if let (name, Some(value)) = variable {
+            command = command.env(name, value);
+        }
+    }
+    let command = command.args(as_given.get_args()).env("TERM", "xterm-256color").current_dir(place.path());
+    let child = command.spawn(inner).expect("the console starts");
+    (terminal, child)
+}
+
+/// Reads what the terminal gets until it holds this.
+fn read_until(mut terminal: &Pty, part: &str) {
+    rustix::fs::fcntl_setfl(terminal, rustix::fs::OFlags::NONBLOCK)
+        .expect("a terminal that does not make us wait");
+    let cells = |many| std::num::NonZero::new(many).expect("a screen has cells");
+    let (mut screen, mut bytes) = (vt100::Parser::new(cells(24), cells(80), 0), [0; 4096]);
+    until(part, || {
+        let many = terminal.read(&mut bytes).unwrap_or(0);
+        screen.process(&bytes[..many]);
+        screen.screen().contents().contains(part)
+    });
+}
+
+/// Ticks of a hundredth of a second that a process has used.
+fn used(pid: Pid) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).expect("it lives");
+    let after_name = stat.rsplit(") ").next().expect("fields");
+    let fields: Vec<&str> = after_name.split(' ').collect();
+    fields[11..13].iter().map(|it| it.parse::<u64>().expect("ticks")).sum()
+}
+
+#[test]
+fn a_console_whose_terminal_has_gone_goes_on_without_it_and_costs_nothing() {
+    let place = Place::new().with("CUELIGHT_IDLE_AFTER", "60s");
+    place.write("waits.yaml", WAITS);
+    let (terminal, mut child) = console(&place, &["run", "waits.yaml"]);
+    read_until(&terminal, "waits for a person");
+    let owner = place.owner().expect("the console owns it");
+    drop(terminal);
+    let input = format!("/proc/{}/fd/0", owner.as_raw_nonzero());
+    until("it has let go of the terminal", || {
+        fs::read_link(&input).is_ok_and(|it| it.to_string_lossy().starts_with("socket:"))
+    });
+    // Others work with it for a while; a reader that spins would use all of that time.
+    let before = used(owner);
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        assert_eq!(place.runs().len(), 1);
+    }
+    let hundredths = begun.elapsed().as_millis() / 10;
+    let cost = u128::from(used(owner) - before);
+    assert!(cost * 2 < hundredths, "{cost} of {hundredths} hundredths of a second");
+    assert_eq!(place.owner(), Some(owner), "it went on by itself");
+    let gate = place.gates()[0]["id"].as_str().expect("a gate").to_owned();
+    place.cue(&["approve", &gate]).ok();
+    until("the run ends", || place.text("after") == "yes\n");
+    tell(owner, Signal::TERM);
+    let ended = child.wait().expect("it ends");
+    assert!(ended.success(), "{ended}");
+}

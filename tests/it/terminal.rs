@@ -1,0 +1,264 @@
+//! The console in a real terminal: what it writes when it begins, when nothing happens, and on each way out; and that a
+//! screen that breaks down is started again.
+
+use crate::{
+    hangup::console,
+    program::{Place, tell, until},
+};
+use cuelight::{
+    base::RunId,
+    console::{
+        ConsoleOptions, Danger, Depth, Keymap, Leave, LookOfScreen, Notify, Seat, Themes, run_console,
+    },
+    engine::{Actor, Channel, Command, Event, Proof, Refusal},
+    runtime::{Boards, Desk, LaunchRequest, Page, Reply, Request, Seen, Signal, Signals, Want},
+};
+use pty_process::blocking::Pty;
+use rustix::process::{Pid, Signal as Kill};
+use std::{
+    io::{Read as _, Write as _},
+    process::Child,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::sync::{broadcast, oneshot, watch};
+
+/// A console, what it has written, and its screen.
+struct Sat {
+    terminal: Arc<Pty>,
+    child: Child,
+    written: Arc<Mutex<(Vec<u8>, Instant)>>,
+}
+
+impl Sat {
+    fn down((terminal, child): (Pty, Child)) -> Self {
+        let terminal = Arc::new(terminal);
+        let written = Arc::new(Mutex::new((Vec::new(), Instant::now())));
+        let (reader, into) = (Arc::clone(&terminal), Arc::clone(&written));
+        let read = move || {
+            let mut bytes = [0; 4096];
+            while let Ok(many @ 1..) = (&*reader).read(&mut bytes) {
+                let mut into = into.lock().expect("the reader lives");
+                into.0.extend_from_slice(&bytes[..many]);
+                into.1 = Instant::now();
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "it ends with the terminal")]
+        drop(std::thread::spawn(read));
+        Self { terminal, child, written }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.written.lock().expect("the reader lives").0.clone()
+    }
+
+    fn screen(&self) -> vt100::Parser {
+        let cells = |many| std::num::NonZero::new(many).expect("a screen has cells");
+        let mut screen = vt100::Parser::new(cells(48), cells(160), 0);
+        screen.process(&self.bytes());
+        screen
+    }
+
+    #[track_caller]
+    fn sees(&self, part: &str) {
+        until(part, || self.screen().screen().contents().contains(part));
+    }
+
+    fn press(&self, keys: &str) {
+        (&*self.terminal).write_all(keys.as_bytes()).expect("a terminal takes keys");
+    }
+
+    /// Two seconds in which nothing is written.
+    fn falls_silent(&self) {
+        until("it is silent", || {
+            self.written.lock().expect("the reader lives").1.elapsed() > Duration::from_secs(2)
+        });
+    }
+
+    /// The program ends, and has given everything back.
+    #[track_caller]
+    fn gives_back(mut self) {
+        assert!(self.child.wait().expect("it ends").success());
+        let restores = [
+            "\x1b[?2026l",
+            "\x1b[<1u",
+            "\x1b[?1006l",
+            "\x1b[?1002l",
+            "\x1b[?1000l",
+            "\x1b[?2004l",
+            "\x1b[?1004l",
+            "\x1b[?25h",
+            "\x1b[?1049l",
+            "\x1b[23;0t",
+        ];
+        until("it gives the terminal back", || {
+            let bytes = self.bytes();
+            let text = String::from_utf8_lossy(&bytes);
+            let mut end = text.rfind("\x1b[?1049l").unwrap_or(0).saturating_sub(200);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            restores.iter().all(|it| text.get(end..).is_some_and(|end| end.contains(it)))
+        });
+        let screen = self.screen();
+        let screen = screen.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    }
+}
+
+#[test]
+#[ignore = "now and then it does not end, and why is not known yet; by hand: --ignored"]
+fn an_idle_console_writes_nothing_and_leaving_gives_the_terminal_back() {
+    let place = Place::new();
+    let sat = Sat::down(console(&place, &[]));
+    sat.sees("1 Runs");
+    sat.press("?");
+    sat.sees("THIS VIEW");
+    sat.terminal.resize(pty_process::Size::new(30, 100)).expect("a size");
+    sat.sees("help");
+    sat.press("\x1b");
+    until("the help is gone", || !sat.screen().screen().contents().contains("THIS VIEW"));
+    sat.falls_silent();
+    sat.press("ZZ");
+    sat.gives_back();
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let place = Place::new();
+    let sat = Sat::down(console(&place, &[]));
+    sat.sees("1 Runs");
+    let pid = i32::try_from(sat.child.id()).ok().and_then(Pid::from_raw).expect("a process");
+    tell(pid, Kill::TERM);
+    sat.gives_back();
+}
+
+#[test]
+fn no_color_keeps_what_is_bold_and_reversed() {
+    let place = Place::new().with("NO_COLOR", "1");
+    let sat = Sat::down(console(&place, &[]));
+    sat.sees("1 Runs");
+    let bytes = sat.bytes();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let sgr = text.split("\x1b[").skip(1).filter_map(|it| it.split_once('m')).map(|(codes, _)| codes);
+    let sgr: Vec<&str> = sgr.filter(|it| it.chars().all(|c| c.is_ascii_digit() || c == ';')).collect();
+    assert!(sgr.contains(&"7"), "something is reversed: {sgr:?}");
+    let colours = |codes: &&&str| codes.starts_with("38;") || codes.starts_with("48;");
+    assert_eq!(sgr.iter().find(colours), None, "{sgr:?}");
+    sat.press("ZZ");
+    sat.gives_back();
+}
+
+#[test]
+#[ignore = "now and then it does not end, and why is not known yet; by hand: --ignored"]
+fn a_screen_that_breaks_down_gives_the_terminal_back_and_starts_again() {
+    let place = Place::new();
+    let (terminal, inner) = pty_process::blocking::open().expect("a terminal");
+    terminal.resize(pty_process::Size::new(24, 80)).expect("a size");
+    let here = std::env::current_exe().expect("this program");
+    let child = pty_process::blocking::Command::new(here)
+        .args(["--exact", "terminal::the_other_side", "--ignored", "--nocapture"])
+        .env_clear()
+        .env("TERM", "xterm-256color")
+        .current_dir(place.path())
+        .spawn(inner)
+        .expect("it starts");
+    let sat = Sat::down((terminal, child));
+    sat.sees("1 Runs");
+    sat.press("n");
+    sat.press("x.yaml");
+    sat.sees("was started again");
+    let bytes = sat.bytes();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let begins: Vec<usize> = text.match_indices("\x1b[?1049h").map(|it| it.0).collect();
+    let told = text.find("the engine is not at home").expect("it is told");
+    let restored = text.find("\x1b[?1049l").expect("the terminal is given back");
+    assert!(begins.len() == 2 && restored < told && told < begins[1], "{begins:?} {restored} {told}");
+    until("it is written down", || {
+        let files = std::fs::read_dir(place.path()).expect("the directory").flatten();
+        files.map(|it| it.path()).any(|it| {
+            std::fs::read_to_string(it).is_ok_and(|text| text.contains("the engine is not at home"))
+        })
+    });
+    sat.press("\x1b");
+    until("the note is closed", || !sat.screen().screen().contents().contains("was started again"));
+    sat.press("ZZ");
+    sat.gives_back();
+}
+
+/// A desk at which one question breaks the screen that asks it.
+#[derive(Clone)]
+struct Trap {
+    boards: watch::Sender<Seen>,
+    ring: broadcast::Sender<Arc<Signal>>,
+}
+
+impl Desk for Trap {
+    async fn submit(&self, _request: Request) -> Reply {
+        Reply::NotRecorded("nobody is here".to_owned())
+    }
+
+    async fn preview(&self, _command: Command) -> Result<Vec<Event>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    async fn launch(&self, _launch: LaunchRequest) -> Reply {
+        Reply::NotRecorded("nobody is here".to_owned())
+    }
+
+    fn boards(&self) -> Boards {
+        self.boards.subscribe()
+    }
+
+    fn signals(&self, of: Option<RunId>) -> Signals {
+        Signals::new(of, self.ring.subscribe())
+    }
+
+    async fn read(&self, _want: Want) -> Page {
+        panic!("the engine is not at home")
+    }
+}
+
+/// The console of the test above, in a process of its own.
+#[test]
+#[ignore = "is started by another test, in a terminal"]
+fn the_other_side() {
+    let desk = Trap { boards: watch::Sender::new(Seen::default()), ring: broadcast::Sender::new(4) };
+    let actor = Actor {
+        name: "mira".to_owned(),
+        proof: Proof::OsUser(1),
+        groups: Vec::new(),
+        channel: Channel::Console,
+    };
+    let seat = Seat {
+        actor,
+        environment: "LOCAL".to_owned(),
+        danger: Danger::Development,
+        place: "attached".to_owned(),
+        read_only: false,
+        people: Vec::new(),
+    };
+    let save = |name: &str, content: &str| {
+        std::fs::write(name, content).map_err(|it| it.to_string()).map(|()| name.to_owned())
+    };
+    let options = ConsoleOptions {
+        silent: false,
+        notify: Notify::None,
+        look: LookOfScreen::default(),
+        by_ground: None,
+        themes: Box::new(|| (Themes::default(), Vec::new())),
+        depth: Depth::None,
+        keys: Keymap::default(),
+        run: None,
+        note: None,
+        export: Box::new(save),
+        edit: Box::new(|text| Ok(text.to_owned())),
+        crashes: Box::new(save),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (arrives, coming) = oneshot::channel();
+    assert!(arrives.send((desk, seat.clone())).is_ok());
+    let left = runtime.block_on(run_console(coming, seat, options));
+    assert_eq!(left.expect("it goes on"), Leave::Left);
+}

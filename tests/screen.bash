@@ -1,0 +1,104 @@
+# What the scripts that sit at the console share: a terminal of their own, keys in, screens out. Sourced, not run.
+#
+# A terminal is a tmux server under a socket that nobody else uses. Nothing is believed because time has passed: what is
+# waited for is looked at again and again, with a limit. The pauses are the console's and the terminal's own: a dialog
+# hears nothing in its first 350 ms, and Esc is told from Alt by what follows it at once.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/cuelight-walk.XXXXXX")
+socket="" terminals=0
+seconds_max=${WALK_SECONDS:-60}
+columns=80 rows=24 walked=0
+
+tm() { tmux -L "$socket" -f /dev/null "$@"; }
+
+# Closes the terminal, whatever is in it.
+stand_up() { [ -z "$socket" ] || tm kill-server 2> /dev/null; }
+
+closed() {
+  stand_up
+  # What the console left in the background lives in this scratch workspace alone; its lock says who it is.
+  local lock pid
+  for lock in "$scratch"/*/.cuelight/lock; do
+    [ -e "$lock" ] || continue
+    pid=$(tr -dc 0-9 < "$lock")
+    [ -n "$pid" ] && [ "$(readlink "/proc/$pid/exe")" = "$(readlink -f "$program")" ] && kill "$pid" 2> /dev/null
+  done
+  for _ in 1 2 3 4 5; do rm -rf "$scratch" 2> /dev/null && break; sleep 0.2; done
+}
+
+# The program: named by the caller, else what `cargo build` makes.
+find_program() {
+  program=${CUELIGHT:-${CARGO_TARGET_DIR:-$here/target}/debug/cuelight}
+  if [ ! -x "$program" ]; then
+    (cd "$here" && cargo build --locked --quiet) || { echo "could not build the program; try cargo build" >&2; exit 2; }
+  fi
+  command -v tmux > /dev/null || { echo "skipped: tmux is not here (apt-get install tmux)"; exit 0; }
+  trap closed EXIT
+}
+
+# A command of the program in the workspace, beside the screen.
+cue() { (cd "$workspace" && env -i PATH="$PATH" HOME="$scratch" LC_ALL=C.UTF-8 "$program" "$@"); }
+
+# Opens a terminal of this size on a command of the program: COLUMNS ROWS ARGUMENTS…
+sit_down() {
+  columns=$1 rows=$2
+  shift 2
+  local line="exec env -i PATH='$PATH' HOME='$scratch' LC_ALL=C.UTF-8 TERM=tmux-256color ${variables:-} '$program' $*"
+  stand_up
+  terminals=$(( terminals + 1 ))
+  socket="cuelight-walk-$$-$terminals"
+  tm new-session -d -s walk -x "$columns" -y "$rows" -c "$workspace" "$line" || fail "tmux could not open a terminal"
+  tm set-option -g remain-on-exit on
+  tm set-option -g status off > /dev/null
+  tm set-option -s set-clipboard on
+  tm resize-window -t walk -x "$columns" -y "$rows"
+}
+
+screen() { tm capture-pane -p -t walk 2> /dev/null; }
+pane_pid() { tm display-message -p -t walk '#{pane_pid}'; }
+# How the program ended; tmux knows it a moment after the terminal is closed.
+ended_with() {
+  local status deadline=$(( SECONDS + seconds_max ))
+  until status=$(tm display-message -p -t walk '#{pane_dead_status}'); [ -n "$status" ]; do
+    [ "$SECONDS" -lt "$deadline" ] || break
+  done
+  echo "$status"
+}
+is_over() { [ "$(tm display-message -p -t walk '#{pane_dead}' 2> /dev/null)" = 1 ]; }
+
+say() { printf '  %s\n' "$*"; walked=$(( walked + 1 )); }
+
+fail() {
+  printf '\nFAILED at %sx%s: %s\n' "$columns" "$rows" "$*"
+  screen
+  exit 1
+}
+
+# Keys as tmux names them; `literal` types a text.
+key() { tm send-keys -t walk "$@"; }
+literal() { tm send-keys -t walk -l -- "$1"; }
+
+# Esc, and the moment that parts it from what follows: a terminal tells Alt by an Esc right before a key.
+escape() { tm send-keys -t walk Escape; sleep 0.1; }
+
+# Waits until the screen has a text: a regular expression, and what is waited for in words.
+sees() {
+  local deadline=$(( SECONDS + seconds_max ))
+  until screen | grep -Eq -- "$1"; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "${2:-waited for /$1/}"
+  done
+}
+
+# Waits until a text is gone from the screen.
+sees_no() {
+  local deadline=$(( SECONDS + seconds_max ))
+  while screen | grep -Eq -- "$1"; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "${2:-waited for the end of /$1/}"
+  done
+}
+
+has() { screen | grep -Eq -- "$1"; }
+
+# The one pause: a dialog hears nothing before it has been on the screen for 350 ms.
+settled() { sleep 0.45; }
