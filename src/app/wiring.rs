@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     engine::{Actor, Channel},
-    gateway::{AnyDesk, RemoteDesk, Seats, serve_socket},
+    gateway::{AnyDesk, LookDesk, RemoteDesk, Seats, serve_socket},
     runtime::{Desk, Engine, People, ReadDesk, Setup, SystemClock, Tasks, keep_schedules},
     store::{OwnerError, Workspace},
 };
@@ -42,7 +42,7 @@ impl Seat {
     pub(super) fn place(&self) -> &'static str {
         match self.desk {
             AnyDesk::Local(_) => "local",
-            AnyDesk::Remote(_) => "attached",
+            AnyDesk::Remote(_) | AnyDesk::Looking(_) => "attached",
             AnyDesk::Reading(_) => "recorded",
         }
     }
@@ -199,7 +199,10 @@ pub(super) async fn take_or_attach(
 /// A seat to look from: at the engine that runs, else at what was recorded.
 pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
     let workspace = config.workspace()?;
-    if let Ok(seat) = attach(config, &workspace, Channel::Command).await {
+    if let Ok(mut seat) = attach(config, &workspace, Channel::Command).await {
+        if let AnyDesk::Remote(line) = seat.desk {
+            seat.desk = AnyDesk::Looking(LookDesk::new(line, workspace, seat.tasks.clone()));
+        }
         return Ok(seat);
     }
     let people = config.people(&workspace)?;

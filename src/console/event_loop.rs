@@ -240,6 +240,9 @@ impl<D: Desk> Screen<D> {
             let _told_already = gone_sender.try_send(());
         })?;
         let terminal = Terminal::enter()?;
+        if first.note.is_some() {
+            Terminal::forget_typed()?;
+        }
         let keys = Arc::new(options.keys.clone());
         let mut look = options.look.clone();
         if let Some(themes) = &options.by_ground {

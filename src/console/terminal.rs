@@ -82,6 +82,14 @@ impl Terminal {
         self.set_mouse(self.mouse)
     }
 
+    /// Forgets what was typed and not heard yet: it was meant for a screen that is gone.
+    pub(super) fn forget_typed() -> io::Result<()> {
+        while crossterm::event::poll(std::time::Duration::ZERO)? {
+            drop(crossterm::event::read()?);
+        }
+        Ok(())
+    }
+
     /// Columns and rows now.
     pub(super) fn size() -> (u16, u16) {
         crossterm::terminal::size().unwrap_or((80, 24))

@@ -1,6 +1,6 @@
 //! A desk, wherever the engine is: for whoever finds out only at start-up.
 
-use super::RemoteDesk;
+use super::{LookDesk, RemoteDesk};
 use crate::{
     base::RunId,
     engine::{Command, Event, Refusal},
@@ -14,6 +14,8 @@ pub enum AnyDesk {
     Local(LocalDesk),
     /// The engine is in another process.
     Remote(RemoteDesk),
+    /// The engine is in another process, and may go while we look.
+    Looking(LookDesk),
     /// There is no engine; one can only look.
     Reading(ReadDesk),
 }
@@ -23,6 +25,7 @@ macro_rules! each {
         match $desk {
             AnyDesk::Local($it) => $call,
             AnyDesk::Remote($it) => $call,
+            AnyDesk::Looking($it) => $call,
             AnyDesk::Reading($it) => $call,
         }
     };

@@ -98,7 +98,7 @@ impl RemoteDesk {
         let mut boards = desk.boards();
         let caught_up = boards.wait_for(|seen| seen.board.seq >= welcome.seq || seen.trouble.is_some());
         match timeout(CATCH_UP_MAX, caught_up).await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(seen)) if seen.board.seq >= welcome.seq || !seen.is_lost() => {}
             _ => {
                 return Err(
                     "could not attach: the engine did not tell what has happened; try again".to_owned()

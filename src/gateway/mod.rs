@@ -6,9 +6,11 @@ mod any_desk;
 mod attach;
 mod frame;
 mod line;
+mod look_desk;
 mod seat;
 mod socket;
 
 pub use any_desk::AnyDesk;
 pub use attach::RemoteDesk;
+pub use look_desk::LookDesk;
 pub use socket::{Seats, admit, serve_socket};

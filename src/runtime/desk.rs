@@ -130,6 +130,13 @@ pub struct Seen {
     pub trouble: Option<Trouble>,
 }
 
+impl Seen {
+    /// Whether the engine cannot be reached.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.trouble, Some(Trouble::Lost(_)))
+    }
+}
+
 /// Why what is seen may be old.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -4,8 +4,9 @@ use crate::runtime::{ann, comes_to_rest, engine_in, launch_of, run_of};
 use cuelight::{
     base::{GateId, Seq},
     engine::{Channel, Command, Decision, Proof, Refusal, RunState, Verdict},
-    gateway::{RemoteDesk, admit, serve_socket},
-    runtime::{Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Trouble, Want},
+    gateway::{LookDesk, RemoteDesk, admit, serve_socket},
+    runtime::{Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Want},
+    store::Workspace,
 };
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -167,7 +168,7 @@ async fn a_seat_survives_its_engine_and_finds_the_next() {
     let run = run_of(&far, launch_of(GATED)).await;
     shows(&far, |it| it.board.open_gates().next().is_some()).await;
     engine.close().await;
-    shows(&far, |it| matches!(it.trouble, Some(Trouble::Lost(_)))).await;
+    shows(&far, Seen::is_lost).await;
     let engine = engine_in(dir.path()).await;
     serve(&engine, dir.path());
     shows(&far, |it| it.trouble.is_none()).await;
@@ -178,6 +179,25 @@ async fn a_seat_survives_its_engine_and_finds_the_next() {
     closing.cancel();
     tasks.join().await;
     engine.close().await;
+}
+
+#[tokio::test]
+async fn who_only_looks_reads_the_log_when_the_engine_has_gone() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    let (far, tasks, closing) = attached(dir.path()).await;
+    let run = run_of(&far, launch_of("name: a\nsteps:\n  - id: one\n    run: echo early\n")).await;
+    comes_to_rest(&far, run).await;
+    let want = Want::Events { run: Some(run), after: Seq(0), limit: 10 };
+    let told = far.read(want.clone()).await;
+    let workspace = Workspace::create(dir.path()).expect("a workspace");
+    let look = LookDesk::new(far, workspace, tasks.clone());
+    assert_eq!(look.read(want.clone()).await, told, "from the engine");
+    engine.close().await;
+    assert_eq!(look.read(want).await, told, "from the log");
+    closing.cancel();
+    tasks.join().await;
 }
 
 #[tokio::test]

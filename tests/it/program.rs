@@ -249,14 +249,20 @@ pub(crate) fn tell(pid: Pid, signal: Signal) {
 
 /// Looks until it is so.
 #[track_caller]
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    until_else(what, is_so, String::new);
+}
+
+/// Looks until it is so; when it never is, tells what there is instead.
+#[track_caller]
+pub(crate) fn until_else(what: &str, mut is_so: impl FnMut() -> bool, instead: impl FnOnce() -> String) {
     for _ in 0..LOOKS_MAX {
         if is_so() {
             return;
         }
         pause(Duration::from_millis(5));
     }
-    panic!("it never came about that {what}");
+    panic!("it never came about that {what} {}", instead());
 }
 
 /// Between two looks, and before a blow; nothing may be concluded from it.

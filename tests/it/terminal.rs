@@ -3,7 +3,7 @@
 
 use crate::{
     hangup::console,
-    program::{Place, tell, until},
+    program::{Place, tell, until, until_else},
 };
 use cuelight::{
     base::RunId,
@@ -59,9 +59,20 @@ impl Sat {
         screen
     }
 
+    fn shows(&self, part: &str) -> bool {
+        self.screen().screen().contents().contains(part)
+    }
+
     #[track_caller]
     fn sees(&self, part: &str) {
-        until(part, || self.screen().screen().contents().contains(part));
+        self.until(part, |it| it.shows(part));
+    }
+
+    /// Looks until it is so; else tells what stands on the screen.
+    #[track_caller]
+    fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let written = || format!("and the screen shows\n{}", self.screen().screen().contents());
+        until_else(what, || is_so(self), written);
     }
 
     fn press(&self, keys: &str) {
@@ -70,15 +81,16 @@ impl Sat {
 
     /// Two seconds in which nothing is written.
     fn falls_silent(&self) {
-        until("it is silent", || {
-            self.written.lock().expect("the reader lives").1.elapsed() > Duration::from_secs(2)
+        self.until("it is silent", |it| {
+            it.written.lock().expect("the reader lives").1.elapsed() > Duration::from_secs(2)
         });
     }
 
     /// The program ends, and has given everything back.
     #[track_caller]
     fn gives_back(mut self) {
-        assert!(self.child.wait().expect("it ends").success());
+        until("it ends", || self.child.try_wait().expect("a child").is_some());
+        assert!(self.child.wait().expect("it has ended").success(), "{}", self.screen().screen().contents());
         let restores = [
             "\x1b[?2026l",
             "\x1b[<1u",
@@ -98,17 +110,19 @@ impl Sat {
             while !text.is_char_boundary(end) {
                 end -= 1;
             }
-            restores.iter().all(|it| text.get(end..).is_some_and(|end| end.contains(it)))
+            let are_sent = restores.iter().all(|it| text.get(end..).is_some_and(|end| end.contains(it)));
+            let screen = self.screen();
+            let screen = screen.screen();
+            let is_as_before = !screen.alternate_screen()
+                && !screen.hide_cursor()
+                && !screen.bracketed_paste()
+                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None;
+            are_sent && is_as_before
         });
-        let screen = self.screen();
-        let screen = screen.screen();
-        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
-        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     }
 }
 
 #[test]
-#[ignore = "now and then it does not end, and why is not known yet; by hand: --ignored"]
 fn an_idle_console_writes_nothing_and_leaving_gives_the_terminal_back() {
     let place = Place::new();
     let sat = Sat::down(console(&place, &[]));
@@ -116,9 +130,12 @@ fn an_idle_console_writes_nothing_and_leaving_gives_the_terminal_back() {
     sat.press("?");
     sat.sees("THIS VIEW");
     sat.terminal.resize(pty_process::Size::new(30, 100)).expect("a size");
-    sat.sees("help");
+    // A key that comes in one moment with a new size may be heard with the next key (crossterm's reader, edge-triggered).
+    sat.until("the new width is used", |it| {
+        it.screen().screen().contents().lines().any(|it| it.chars().count() > 80)
+    });
     sat.press("\x1b");
-    until("the help is gone", || !sat.screen().screen().contents().contains("THIS VIEW"));
+    sat.until("the help is gone", |it| !it.shows("THIS VIEW"));
     sat.falls_silent();
     sat.press("ZZ");
     sat.gives_back();
@@ -151,7 +168,6 @@ fn no_color_keeps_what_is_bold_and_reversed() {
 }
 
 #[test]
-#[ignore = "now and then it does not end, and why is not known yet; by hand: --ignored"]
 fn a_screen_that_breaks_down_gives_the_terminal_back_and_starts_again() {
     let place = Place::new();
     let (terminal, inner) = pty_process::blocking::open().expect("a terminal");
@@ -167,7 +183,6 @@ fn a_screen_that_breaks_down_gives_the_terminal_back_and_starts_again() {
     let sat = Sat::down((terminal, child));
     sat.sees("1 Runs");
     sat.press("n");
-    sat.press("x.yaml");
     sat.sees("was started again");
     let bytes = sat.bytes();
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -182,7 +197,7 @@ fn a_screen_that_breaks_down_gives_the_terminal_back_and_starts_again() {
         })
     });
     sat.press("\x1b");
-    until("the note is closed", || !sat.screen().screen().contents().contains("was started again"));
+    sat.until("the note is closed", |it| !it.shows("was started again"));
     sat.press("ZZ");
     sat.gives_back();
 }

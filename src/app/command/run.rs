@@ -166,11 +166,10 @@ async fn cancel(seat: &Seat, run: RunId) {
 /// Tells what has happened after an event; whether that was all. A line that breaks meanwhile answers nothing any more.
 async fn tell(seat: &Seat, out: Output, run: RunId, after: &mut Seq, json: bool) -> Result<bool, Trouble> {
     let mut boards = seat.desk.boards();
-    let is_lost = |seen: &Seen| matches!(seen.trouble, Some(DeskTrouble::Lost(_)));
     loop {
         let page = tokio::select! {
             biased;
-            _ = boards.wait_for(is_lost) => return Ok(false),
+            _ = boards.wait_for(Seen::is_lost) => return Ok(false),
             page = look::events_after(seat, run, *after) => page,
         };
         let (events, more) = page?;
