@@ -8,7 +8,10 @@
 use crate::{
     base::{Digest, RunId, Seq, Timestamp},
     engine::Event,
-    store::{Reader, StoreError, codec, reader::Record},
+    store::{
+        Reader, StoreError, codec,
+        reader::{ChainRecord, Record},
+    },
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -47,6 +50,10 @@ pub(super) fn payload_hash(salt: &Salt, payload: &[u8]) -> Digest {
 
 pub(super) fn link(prev: Digest, seq: Seq, header: &Header<'_>, payload_hash: Digest) -> Digest {
     let header = serde_json::to_vec(header).expect("a header is text and numbers");
+    link_bytes(prev, seq, &header, payload_hash)
+}
+
+fn link_bytes(prev: Digest, seq: Seq, header: &[u8], payload_hash: Digest) -> Digest {
     let hasher = Sha256::new()
         .chain_update(b"cuelight-chain-v1")
         .chain_update(prev.0)
@@ -194,6 +201,41 @@ pub fn linked(reader: &Reader, from: Seq, limit: usize) -> Result<Vec<Linked>, S
         Some(why) => Err(reader.damaged(&why)),
         None => Ok(out),
     }
+}
+
+impl ChainRecord {
+    /// Holds a record that came from elsewhere against the one before it: its place and hash. Where a piece of the chain
+    /// begins there is none. A payload that is not shown is taken at its hash.
+    pub fn follow(&self, before: Option<(Seq, Digest)>) -> Result<(Seq, Digest), Broken> {
+        let broken = |kind| Err(Broken { seq: self.seq, kind });
+        if before.is_some_and(|(seq, hash)| seq.0.checked_add(1) != Some(self.seq.0) || hash != self.prev) {
+            return broken(Damage::Unlinked);
+        }
+        if let Some(payload) = &self.payload {
+            let Some(salt) = read_salt(&self.salt) else {
+                return broken(Damage::Unreadable("its salt is not 32 hexadecimal digits".to_owned()));
+            };
+            if payload_hash(&salt, payload.as_bytes()) != self.payload_hash {
+                return broken(Damage::Payload);
+            }
+        }
+        if link_bytes(self.prev, self.seq, self.header.as_bytes(), self.payload_hash) == self.hash {
+            Ok((self.seq, self.hash))
+        } else {
+            broken(Damage::Header)
+        }
+    }
+}
+
+fn read_salt(digits: &str) -> Option<Salt> {
+    let mut salt = Salt::default();
+    if digits.len() != 2 * salt.len() || !digits.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, at) in salt.iter_mut().zip((0..digits.len()).step_by(2)) {
+        *byte = u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(salt)
 }
 
 /// How far the chain holds.

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, types::ValueRef};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 const EVENT: &str =
@@ -40,14 +40,14 @@ pub struct RunEntry {
 }
 
 /// A record as it is handed to others, who can check it without us.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainRecord {
     /// Its place.
     pub seq: Seq,
     /// What it says about itself: the bytes that are hashed.
     pub header: String,
     /// What it says: the bytes that are hashed with the salt. Nothing where only its place in the chain matters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
     /// Chance, in hexadecimal digits.
     pub salt: String,

@@ -14,7 +14,6 @@ use crate::{
     store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace},
 };
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use std::{fs, process::ExitCode};
 
 /// What the file says it is.
@@ -142,32 +141,29 @@ fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, String> {
     if !note.is_signed_by(keys) {
         return Err("its head is not signed by a key that is believed".to_owned());
     }
-    let records = list(receipt, "records")?;
-    let mut link: Option<(u64, Digest)> = None;
-    let mut payloads = Vec::new();
-    for record in records {
-        let (seq, hash) = linked(record, link)?;
-        link = Some((seq, hash));
-        if let Some(payload) = record["payload"].as_str() {
-            payloads.push((
-                seq,
-                record,
-                serde_json::from_str::<Value>(payload).map_err(|it| it.to_string())?,
-            ));
-        } else if payloads.first().is_none_or(|(_, _, first)| {
-            is_of_gates(record["header"].as_str().unwrap_or_default(), &first["Gate"][0])
-        }) {
+    let records: Vec<ChainRecord> = list(receipt, "records")?
+        .iter()
+        .map(|it| serde_json::from_value(it.clone()).map_err(|why| format!("a record is none: {why}")))
+        .collect::<Result<_, _>>()?;
+    let mut link: Option<(Seq, Digest)> = None;
+    let mut payloads: Vec<(&ChainRecord, Value)> = Vec::new();
+    for record in &records {
+        let seq = record.seq;
+        link = Some(record.follow(link).map_err(|it| format!("record {seq}: {}", it.kind))?);
+        if let Some(payload) = &record.payload {
+            payloads.push((record, serde_json::from_str(payload).map_err(|it| it.to_string())?));
+        } else if payloads.first().is_none_or(|(_, first)| is_of_gates(&record.header, &first["Gate"][0])) {
             return Err(format!("record {seq}: what it says is not shown"));
         }
     }
-    if link != Some((note.size.0, note.head)) {
+    if link != Some((note.size, note.head)) {
         return Err(format!("its records do not lead to the signed head at record {}", note.size.0));
     }
     let mut lines = told(&payloads)?;
     lines.push(format!(
         "chain      records {} to {} hold",
-        records.first().map_or(0, |it| it["seq"].as_u64().unwrap_or(0)),
-        note.size.0
+        records.first().map_or(Seq(0), |it| it.seq),
+        note.size
     ));
     lines.push(format!("signed     head {} of {}", note.size.0, safe_text(&note.origin)));
     lines.push(match given {
@@ -180,37 +176,14 @@ fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, String> {
     Ok(Found { lines })
 }
 
-/// A record that follows the one before and is what it says; its place and hash.
-fn linked(record: &Value, before: Option<(u64, Digest)>) -> Result<(u64, Digest), String> {
-    let seq = record["seq"].as_u64().ok_or("a record has no place")?;
-    let at = |what: &str| format!("record {seq}: {what}");
-    let digest = |key: &str| text(record, key).and_then(|it| it.parse::<Digest>()).map_err(|it| at(&it));
-    let (prev, payload_hash, hash) = (digest("prev")?, digest("payload_hash")?, digest("hash")?);
-    if before.is_some_and(|(last, hash)| last + 1 != seq || hash != prev) {
-        return Err(at("it does not follow the one before"));
-    }
-    let sha = |parts: &[&[u8]]| {
-        Digest(parts.iter().fold(Sha256::new(), |it, part| it.chain_update(part)).finalize().into())
-    };
-    if let Some(payload) = record["payload"].as_str() {
-        let salt = hex(text(record, "salt")?).ok_or_else(|| at("its salt is not hexadecimal"))?;
-        if sha(&[b"cuelight-payload-v1", &salt, payload.as_bytes()]) != payload_hash {
-            return Err(at("its payload was changed"));
-        }
-    }
-    let header = text(record, "header")?.as_bytes();
-    let found = sha(&[b"cuelight-chain-v1", &prev.0, &seq.to_be_bytes(), header, &payload_hash.0]);
-    if found == hash { Ok((seq, hash)) } else { Err(at("what it says about itself was changed")) }
-}
-
 /// The decision in lines, from payloads that hold. The ask has to be the one whose hash was voted on.
-fn told(payloads: &[(u64, &Value, Value)]) -> Result<Vec<String>, String> {
+fn told(payloads: &[(&ChainRecord, Value)]) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     let mut asked = None;
-    let gate = payloads.first().map(|(_, _, it)| &it["Gate"][2]);
-    for (seq, record, payload) in payloads.iter().filter(|(_, _, it)| Some(&it["Gate"][2]) == gate) {
-        let event = &payload["Gate"][3];
-        let header: Value = serde_json::from_str(text(record, "header")?).map_err(|it| it.to_string())?;
+    let gate = payloads.first().map(|(_, it)| &it["Gate"][2]);
+    for (record, payload) in payloads.iter().filter(|(_, it)| Some(&it["Gate"][2]) == gate) {
+        let (seq, event) = (record.seq, &payload["Gate"][3]);
+        let header: Value = serde_json::from_str(&record.header).map_err(|it| it.to_string())?;
         let at = header["at"].as_i64().map_or_else(String::new, |it| crate::base::Timestamp(it).to_string());
         if let Some(it) = event.get("Asked") {
             let hash: Digest = it["hash"].as_str().unwrap_or_default().parse()?;
@@ -272,9 +245,4 @@ fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
 
 fn list<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
     value[key].as_array().ok_or_else(|| format!("{key} is missing"))
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    digits.chunks(2).map(|it| u8::from_str_radix(std::str::from_utf8(it).ok()?, 16).ok()).collect()
 }
