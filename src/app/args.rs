@@ -89,6 +89,10 @@ pub(super) enum Command {
     /// One run with its steps
     #[command(after_help = "Example: cuelight show r-7")]
     Show(ShowArgs),
+    /// Two runs, or two instants of one, held against each other: plan, inputs, states, outputs, time
+    #[command(after_help = "Example: cuelight diff r-7 r-8\n         cuelight diff r-7@412 r-7\n\n\
+        Exit codes: 0 the same but for the time it took, 1 they differ, 2 usage.")]
+    Diff(DiffArgs),
     /// What the steps of a run wrote
     #[command(after_help = "Example: cuelight logs r-7 build -f")]
     Logs(LogsArgs),
@@ -140,9 +144,19 @@ pub(super) enum Command {
     /// End a run
     #[command(after_help = "Example: cuelight cancel r-7 --reason \"wrong version\" --undo")]
     Cancel(CancelArgs),
-    /// Do again what did not succeed, as a linked run
-    #[command(after_help = "Example: cuelight retry r-7 --from failed")]
+    /// Do again what did not succeed, as a linked run; inputs and steps may be corrected first
+    #[command(
+        after_help = "Example: cuelight retry r-7 --from failed\n         cuelight retry r-7 -i version=v1.2.1\n\n\
+        Where something is corrected, gates ask again before what is still to be done."
+    )]
     Retry(RetryArgs),
+    /// Make a new run from the past of another: what was done by then is taken over, the rest is done anew
+    #[command(
+        after_help = "Example: cuelight fork r-7 --at deploy\n         cuelight fork r-7 --at 412 -i region=eu\n\n\
+        The other run goes on, or rests, as if nothing were. Gates ask again before what is still to be done, and what\n\
+        was taken over is the other run's to undo."
+    )]
+    Fork(ForkArgs),
     /// Give up a step; its dependents go on without it
     #[command(after_help = "Example: cuelight skip r-7 notify --reason \"mail is down\"")]
     Skip(StepArgs),
@@ -378,6 +392,17 @@ pub(super) struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The one: r-7, or as it was after an event, r-7@412
+    pub(super) left: String,
+    /// The other
+    pub(super) right: String,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct LogsArgs {
     /// The run: r-7
     pub(super) run: String,
@@ -500,6 +525,30 @@ pub(super) struct RetryArgs {
     /// What is done again
     #[arg(long, value_enum, default_value = "failed")]
     pub(super) from: From,
+    #[command(flatten)]
+    pub(super) corrected: CorrectedArgs,
+}
+
+/// What is corrected before a run is done again.
+#[derive(Debug, Args)]
+pub(super) struct CorrectedArgs {
+    /// An input that was wrong; the others stay as they were
+    #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) inputs: Vec<(String, String)>,
+    /// Take the steps from this file as they are now; what has completed must stand in it as it did
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ForkArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// From where: after this event of the log (412), or before this step began (deploy)
+    #[arg(long, value_name = "SEQ|STEP")]
+    pub(super) at: String,
+    #[command(flatten)]
+    pub(super) corrected: CorrectedArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

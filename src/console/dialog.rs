@@ -7,7 +7,7 @@
 use crate::{
     base::{GateId, RunId, Span, StepIx, Timestamp, ValueMap},
     console::{Field, Level, Role, message::SETTLE},
-    engine::{Command, DoubtAnswer},
+    engine::{Command, Correction, DoubtAnswer, RetryFrom},
 };
 
 /// One thing that is to be confirmed.
@@ -37,6 +37,8 @@ pub struct Dialog {
     pub stood: Option<String>,
     /// The question about what would happen, and the answer in words.
     pub preview: Preview,
+    /// What that was asked of, when it is not the command as the dialog opened with it.
+    pub previewed: Option<Box<Command>>,
     /// When its first frame was drawn, or the last key was swallowed after that.
     pub counts_from: Option<Timestamp>,
 }
@@ -87,6 +89,20 @@ impl DialogField {
     /// An empty field.
     pub fn new(name: &str, required: bool) -> Self {
         Self { name: name.to_owned(), field: Field::default(), required, least: 0, among: Vec::new() }
+    }
+
+    /// Those for doing a run again: what is kept, and what is corrected first.
+    pub(super) fn of_again(command: &Command) -> Vec<Self> {
+        let corrected = || ["inputs", "file"].map(|name| Self::new(name, false));
+        match command {
+            Command::Retry { from, .. } => {
+                let among = RetryFrom::ALL.iter().map(|it| it.word().to_owned()).collect();
+                let from = Self { field: Field::of(from.word()), among, ..Self::new("from", false) };
+                [from].into_iter().chain(corrected()).collect()
+            }
+            Command::Fork { .. } => corrected().into(),
+            _ => Vec::new(),
+        }
     }
 
     /// What is wrong with what was typed.
@@ -233,6 +249,9 @@ impl Dialog {
         if let Some(problem) = self.fields.iter().find_map(|it| outputs_of(it).err()) {
             return Some(problem);
         }
+        if let Some(problem) = self.fields.iter().find_map(|it| inputs_of(it).err()) {
+            return Some(problem);
+        }
         match &self.proof {
             Proof::Typed { wanted, field, ask } if !field.text().trim().eq_ignore_ascii_case(wanted) => {
                 Some(ask.clone())
@@ -254,11 +273,22 @@ impl Dialog {
         Step::Stays
     }
 
+    /// What has to be asked of the engine anew, since what was typed makes another command of it; one question at a time.
+    pub(super) fn to_preview(&self) -> Option<Command> {
+        let asks = matches!(self.preview, Preview::Asked(_));
+        let typed = self.fields.iter().all(|it| it.problem().is_none() && inputs_of(it).is_ok());
+        let mut command = self.command.clone();
+        set_again(&mut command, &self.fields);
+        let known = self.previewed.as_ref().unwrap_or(&self.command);
+        (!asks && typed && command != *known).then(|| *command)
+    }
+
     fn finish(&self) -> Step {
         if self.missing().is_some() {
             return Step::Stays;
         }
         let (mut command, mut others) = (self.command.clone(), self.others.clone());
+        set_again(&mut command, &self.fields);
         for it in &self.fields {
             let text = it.field.text().trim();
             if it.name == "reason" || it.name == "comment" {
@@ -306,6 +336,47 @@ fn outputs_of(field: &DialogField) -> Result<Option<ValueMap>, String> {
     read.map(Some).map_err(|_| "outputs are a JSON object, as {\"id\": 7}".to_owned())
 }
 
+/// The inputs that were typed, where this is the field for them: `key=value` with blanks between, or a JSON object.
+fn inputs_of(field: &DialogField) -> Result<Vec<(String, String)>, String> {
+    let text = field.field.text().trim();
+    if field.name != "inputs" || text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wrong =
+        || "inputs are key=value key=value, or a JSON object, as {\"note\": \"two words\"}".to_owned();
+    if text.starts_with('{') {
+        let read: ValueMap = serde_json::from_str(text).map_err(|_| wrong())?;
+        let plain = |it: &serde_json::Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
+        return Ok(read.iter().map(|(name, value)| (name.clone(), plain(value))).collect());
+    }
+    let words = text.split_whitespace().map(|it| it.split_once('=').filter(|(key, _)| !key.is_empty()));
+    let pair = |it: Option<(&str, &str)>| it.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    words.map(|it| pair(it).ok_or_else(wrong)).collect()
+}
+
+/// Gives a command that does a run again what was typed: what is kept, and what is corrected.
+fn set_again(command: &mut Command, fields: &[DialogField]) {
+    let text = |name: &str| {
+        let field = fields.iter().find(|it| it.name == name);
+        field.map_or("", |it| it.field.text().trim())
+    };
+    let words = || fields.iter().filter_map(|it| inputs_of(it).ok()).flatten().collect::<Vec<_>>();
+    match command {
+        Command::Retry { from, corrected, .. } if !fields.is_empty() => {
+            let word = text("from");
+            *from = RetryFrom::ALL.iter().copied().find(|it| it.word() == word).unwrap_or(*from);
+            *corrected = correction(text("file"), words());
+        }
+        Command::Fork { corrected, .. } => *corrected = correction(text("file"), words()),
+        _ => {}
+    }
+}
+
+fn correction(file: &str, words: Vec<(String, String)>) -> Option<Box<Correction>> {
+    let file = (!file.is_empty()).then(|| file.to_owned());
+    (file.is_some() || !words.is_empty()).then(|| Box::new(Correction { file, words, plan: None }))
+}
+
 /// Gives a command its reason, where it has one.
 pub(super) fn set_reason(command: &mut Command, text: &str) {
     match command {
@@ -325,6 +396,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Resume { .. }
         | Command::Withdraw { .. }
         | Command::Retry { .. }
+        | Command::Fork { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake

@@ -196,6 +196,7 @@ intents! {
     Pause Act L1 "pause" "pause" "pause or resume",
     Cancel Act L3 "cancel" "cancel" "end the run",
     Retry Act L2 "retry" "retry" "do again what failed",
+    Fork Act L2 "fork" "fork" "a new run from here",
     Skip Act L3 "skip" "skip" "give up this step",
     Compensate Act L3 "compensate" "undo run" "undo what was done",
     Approve Act L2 "approve" "approve" "yes to what is seen",

@@ -818,7 +818,7 @@ impl Model {
     /// Why nothing may be changed from here now.
     pub fn locked(&self) -> Option<String> {
         match &self.link {
-            _ if self.travel.is_some() => Some(IN_THE_PAST.to_owned()),
+            _ if self.travel.is_some() && !self.is_forking() => Some(IN_THE_PAST.to_owned()),
             _ if self.seat.read_only => Some("this seat is read-only; attach without --read-only".to_owned()),
             Link::Live => None,
             Link::Opening => Some("the workspace is being opened; a moment".to_owned()),
@@ -826,6 +826,11 @@ impl Model {
             Link::Unwritten { why } => Some(format!("the engine could not write: {why}; make room first")),
             Link::Unowned => Some("nobody runs this workspace; start `cuelight serve`".to_owned()),
         }
+    }
+
+    /// Whether a new run is about to be made from the instant that is seen: the past itself stays as it is.
+    fn is_forking(&self) -> bool {
+        matches!(&self.overlay, Some(Overlay::Dialog(it)) if matches!(*it.command, Command::Fork { .. }))
     }
 
     /// The name of the theme that is shown: the chosen one, or the one under the cursor while one is being chosen.

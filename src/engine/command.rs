@@ -1,11 +1,12 @@
 //! All that can be asked of the engine. A command asks; whether it happens is decided in `handle`.
 
 use crate::{
-    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, ValueMap},
-    engine::{Actor, CauseOfLaunch, Outcome, event::Facts},
+    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
+    engine::{Actor, CauseOfLaunch, Event, Outcome, event::Facts},
     plan::Plan,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +103,24 @@ pub enum Command {
         from: RetryFrom,
         /// Who asks.
         by: Actor,
+        /// What is corrected first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        corrected: Option<Box<Correction>>,
+    },
+    /// Makes a new run from an instant of another one: what was done by then is taken over, all else is done anew.
+    Fork {
+        /// The other run; it goes on, or rests, as if nothing were.
+        run: RunId,
+        /// From where.
+        at: ForkAt,
+        /// Who asks.
+        by: Actor,
+        /// What is corrected first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        corrected: Option<Box<Correction>>,
+        /// What had happened by then; read by the owner of the workspace, never taken from a seat.
+        #[serde(skip)]
+        past: Option<Past>,
     },
     /// Gives up a step that has not come to rest; its dependents see it as skipped.
     Skip {
@@ -294,6 +313,53 @@ pub enum RetryFrom {
     All,
 }
 
+impl RetryFrom {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Failed, Self::Checkpoint, Self::All];
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Checkpoint => "checkpoint",
+            Self::All => "all",
+        }
+    }
+}
+
+/// What is corrected before a run is done again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Correction {
+    /// The file its steps are read from as they are now; nothing means that they stay as they were.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// Inputs as they were typed; those that are not named stay as they were.
+    #[serde(default)]
+    pub words: Vec<(String, String)>,
+    /// What will be done; made of the above by the owner of the workspace, never taken from a seat.
+    #[serde(skip)]
+    pub plan: Option<Box<Plan>>,
+}
+
+/// From where a run is forked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForkAt {
+    /// After this event of the log.
+    Seq(Seq),
+    /// Before the step with this id began.
+    Step(String),
+}
+
+/// The past of a run, up to an event of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Past {
+    /// The last of its events that counts.
+    pub seq: Seq,
+    /// Its events, from the first on.
+    pub events: Arc<Vec<Event>>,
+}
+
 impl Command {
     /// Who asks, where a person does.
     pub fn actor(&self) -> Option<&Actor> {
@@ -309,6 +375,7 @@ impl Command {
             | Self::Delegate { by, .. }
             | Self::AnswerDoubt { by, .. }
             | Self::Retry { by, .. }
+            | Self::Fork { by, .. }
             | Self::Skip { by, .. }
             | Self::Done { by, .. }
             | Self::Undo { by, .. }
@@ -333,6 +400,7 @@ impl Command {
             | Self::Delegate { by, .. }
             | Self::AnswerDoubt { by, .. }
             | Self::Retry { by, .. }
+            | Self::Fork { by, .. }
             | Self::Skip { by, .. }
             | Self::Done { by, .. }
             | Self::Undo { by, .. }
@@ -361,6 +429,7 @@ impl Command {
             | Self::Cancel { run, .. }
             | Self::AnswerDoubt { run, .. }
             | Self::Retry { run, .. }
+            | Self::Fork { run, .. }
             | Self::Skip { run, .. }
             | Self::Done { run, .. }
             | Self::Undo { run, .. }
@@ -395,6 +464,7 @@ impl Command {
             | Self::Cancel { .. }
             | Self::AnswerDoubt { .. }
             | Self::Retry { .. }
+            | Self::Fork { .. }
             | Self::Skip { .. }
             | Self::Done { .. }
             | Self::Undo { .. }

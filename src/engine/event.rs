@@ -4,7 +4,7 @@
 
 use crate::{
     base::{
-        DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Span, StepIx,
+        DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Seq, Span, StepIx,
         Timestamp, Value, ValueMap,
     },
     engine::{Actor, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
@@ -88,7 +88,98 @@ pub enum CauseOfLaunch {
         of: RunId,
         /// Which steps are done again.
         from: RetryFrom,
+        /// What is not as it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        corrected: Option<Box<Corrected>>,
     },
+    /// Goes on from an instant of another run, beside it; what that had done by then keeps its results.
+    Fork {
+        /// The other run.
+        of: RunId,
+        /// The last event of it that counts.
+        at: Seq,
+        /// What is not as it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        corrected: Option<Box<Corrected>>,
+    },
+}
+
+impl CauseOfLaunch {
+    /// The run whose results it took over.
+    pub const fn parent(&self) -> Option<RunId> {
+        match self {
+            Self::Retry { of, .. } | Self::Fork { of, .. } => Some(*of),
+            Self::Asked | Self::Schedule(_) => None,
+        }
+    }
+
+    /// What was corrected in it.
+    pub fn corrected(&self) -> Option<&Corrected> {
+        match self {
+            Self::Retry { corrected, .. } | Self::Fork { corrected, .. } => corrected.as_deref(),
+            Self::Asked | Self::Schedule(_) => None,
+        }
+    }
+}
+
+/// What a run has otherwise than the one it does again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Corrected {
+    /// Its inputs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputChange>,
+    /// Its steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepChange>,
+    /// What its workflow says of a run as a whole, by the words of the file: `env`, `timeout` …
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// Hash of the text of the workflow, as it was.
+    pub definition: Digest,
+}
+
+/// An input that is not as it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InputChange {
+    /// Its name.
+    pub name: String,
+    /// What it was; nothing when there was none.
+    #[serde(default)]
+    pub before: Option<Value>,
+    /// What it is; nothing when there is none.
+    #[serde(default)]
+    pub after: Option<Value>,
+}
+
+/// A step that is not as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepChange {
+    /// Its id.
+    pub id: String,
+    /// How.
+    pub how: Change,
+}
+
+/// How something is not as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Change {
+    Added,
+    Removed,
+    Rewritten,
+}
+
+impl Change {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Rewritten => "rewritten",
+        }
+    }
 }
 
 /// What happened to a run.
@@ -188,6 +279,9 @@ pub struct PartialResult {
     pub failure_point: Option<String>,
     /// `manual`, `retry-failed`, `retry-from-checkpoint` or `retry-all`.
     pub suggestion: String,
+    /// The step that completed last: its outputs are the last there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_done: Option<String>,
 }
 
 /// Why a step never ran, or ended early.
@@ -291,6 +385,9 @@ pub enum StepEvent {
         /// Of a gate: the calls that were approved, and the hash of each.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         released: Vec<(StepIx, Digest)>,
+        /// Where a result comes from that was taken over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Box<Origin>>,
     },
     /// Begins anew, as if it had never run: a gate was sent back to it, or to a step before it.
     SentBack,
@@ -337,6 +434,19 @@ pub enum StepEvent {
         /// How this is known.
         reason: String,
     },
+}
+
+/// Where a result comes from: the run that brought it about, and the person who gave it by hand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The run.
+    pub run: RunId,
+    /// Who completed the step by hand there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
+    /// How they knew.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]

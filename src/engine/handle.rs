@@ -18,7 +18,7 @@ use crate::{
         settle,
         world::World,
     },
-    plan::{FrameKind, Work},
+    plan::{FrameKind, Plan, Work},
 };
 use std::sync::Arc;
 
@@ -97,7 +97,8 @@ impl Turn<'_> {
             Command::AnswerDoubt { run, step, answer, reason, by } => {
                 self.answer_doubt(run, step, answer, reason, by)
             }
-            Command::Retry { run, from, by } => self.retry(run, from, by),
+            Command::Retry { run, from, by, corrected } => self.retry(run, from, by, corrected),
+            Command::Fork { run, by, corrected, past, .. } => self.fork(run, by, corrected, past),
             Command::Skip { run, step, reason, by } => self.skip(run, step, reason, by),
             Command::Done { run, step, outputs, reason, by } => self.done(run, step, outputs, reason, by),
             Command::Undo { run, reason, by } => self.undo(run, reason, by),
@@ -134,26 +135,32 @@ impl Turn<'_> {
     }
 
     fn launch(&mut self, launching: Launching) -> Result<(), Refusal> {
-        if self.world.open_runs >= OPEN_RUNS_MAX {
-            return Err(Refusal::TooManyRuns(self.world.open_runs));
-        }
-        if launching.plan.steps.len() > STEPS_MAX {
-            return Err(Refusal::TooManySteps(launching.plan.steps.len()));
-        }
-        if launching.plan.steps.is_empty() {
-            return Err(Refusal::Other("the plan has no steps; write at least one".to_owned()));
-        }
-        let bytes = json_bytes(&launching.plan);
-        if bytes > EVENT_CONTENT_BYTES_MAX {
-            return Err(Refusal::Other(format!(
-                "the plan and its inputs have {bytes} bytes, at most {EVENT_CONTENT_BYTES_MAX} can be kept; put scripts or values into files"
-            )));
-        }
+        self.has_room_for(&launching.plan)?;
         let Launching { plan, by, seed, cause, trace } = launching;
         let plan_hash = plan.hash();
         let run = self.world.next_run_id();
         let seed = seed.to_string();
         self.emit_run(run, RunEvent::Created { plan: Arc::new(plan), plan_hash, by, seed, cause, trace });
+        Ok(())
+    }
+
+    /// Whether a run of this plan can be made.
+    pub(super) fn has_room_for(&self, plan: &Plan) -> Result<(), Refusal> {
+        if self.world.open_runs >= OPEN_RUNS_MAX {
+            return Err(Refusal::TooManyRuns(self.world.open_runs));
+        }
+        if plan.steps.len() > STEPS_MAX {
+            return Err(Refusal::TooManySteps(plan.steps.len()));
+        }
+        if plan.steps.is_empty() {
+            return Err(Refusal::Other("the plan has no steps; write at least one".to_owned()));
+        }
+        let bytes = json_bytes(plan);
+        if bytes > EVENT_CONTENT_BYTES_MAX {
+            return Err(Refusal::Other(format!(
+                "the plan and its inputs have {bytes} bytes, at most {EVENT_CONTENT_BYTES_MAX} can be kept; put scripts or values into files"
+            )));
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! No clock, no disk, no waiting: `now` is told, and chance is computed from the seed of the run.
 
 mod actor;
+mod again;
 mod ask;
 mod attempt;
 mod call;
@@ -28,12 +29,15 @@ mod step;
 mod world;
 
 pub use actor::{Actor, Channel, Proof};
-pub use command::{Command, Decision, DoubtAnswer, FailureNote, Launching, RetryFrom, Verdict};
+pub use again::{plan_differences, value_differences};
+pub use command::{
+    Command, Correction, Decision, DoubtAnswer, FailureNote, ForkAt, Launching, Past, RetryFrom, Verdict,
+};
 pub use effect::{Effect, react};
 pub use event::{
-    Ask, AttemptEvent, CauseOfLaunch, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact,
-    FormField, GateEvent, Later, Outcome, PartialResult, Purpose, RunEvent, ScopeEvent, StepEvent, UndoEvent,
-    Vote, WaitReason, Why, WillRun,
+    Ask, AttemptEvent, CauseOfLaunch, Change, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent,
+    FileFact, FormField, GateEvent, InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent,
+    ScopeEvent, StepChange, StepEvent, UndoEvent, Vote, WaitReason, Why, WillRun,
 };
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};

@@ -1,12 +1,17 @@
-//! What is known of a run that did not complete, and how it can be done again.
+//! What is known of a run that did not complete, and how it can be done again, or forked from its past. What a new run
+//! takes over is decided in `again`.
 
 use crate::{
     base::{RunId, Score, StepIx},
     engine::{
-        Actor, CauseOfLaunch, PartialResult, Refusal, RetryFrom, RunEvent, StepEvent, StepState,
-        handle::Turn, run::Run, settle,
+        Actor, CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom,
+        RunEvent, ScopeEvent, StepEvent, StepState, World,
+        again::{self, TakenOver},
+        handle::Turn,
+        run::Run,
+        settle,
     },
-    plan::Work,
+    plan::{Plan, Scope, Work},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,7 +48,14 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
         failure_mode: mode,
         failure_point: first.map(|it| run.plan_step(it).id.clone()),
         suggestion: suggestion.to_owned(),
+        last_done: last_done(run),
     }
+}
+
+/// The step that completed last, of those that were not undone.
+fn last_done(run: &Run) -> Option<String> {
+    let last = run.completed.iter().rev().find(|it| is_done(run, **it));
+    last.map(|it| run.plan_step(*it).id.clone())
 }
 
 /// A plain non-zero exit: trying again is a person's choice, and may well help.
@@ -52,37 +64,99 @@ fn is_plain(mode: crate::base::FailureMode) -> bool {
 }
 
 impl Turn<'_> {
-    /// A linked run of the same plan; steps that are not done again keep their results, by identity.
-    pub(super) fn retry(&mut self, of: RunId, from: RetryFrom, by: Actor) -> Result<(), Refusal> {
+    /// A linked run; steps that are not done again keep their results, by identity.
+    pub(super) fn retry(
+        &mut self,
+        of: RunId,
+        from: RetryFrom,
+        by: Actor,
+        corrected: Option<Box<Correction>>,
+    ) -> Result<(), Refusal> {
         let run = self.world.runs.get(&of).ok_or(Refusal::NoRun(of))?;
         if !run.state.rests() {
             let valid = Some("cancel it first, or wait for its end".to_owned());
             return Err(Refusal::RunState { run: of, state: run.state, verb: "retry".to_owned(), valid });
         }
-        if self.world.open_runs >= crate::base::OPEN_RUNS_MAX {
-            return Err(Refusal::TooManyRuns(self.world.open_runs));
-        }
-        // In the order in which they were done, so that they are undone in reverse of that.
-        let mut steps: Vec<StepIx> = kept(run, from).into_iter().collect();
-        let places: BTreeMap<StepIx, usize> =
-            run.completed.iter().enumerate().map(|(at, step)| (*step, at)).collect();
-        steps.sort_by_key(|it| (places.get(it).copied().unwrap_or(usize::MAX), *it));
-        let kept: Vec<(StepIx, StepEvent)> = steps.into_iter().map(|it| (it, result_of(run, it))).collect();
-        let created = RunEvent::Created {
-            plan: Arc::clone(&run.plan),
-            plan_hash: run.plan_hash,
-            by,
-            seed: run.seed.to_string(),
-            cause: CauseOfLaunch::Retry { of, from },
-            trace: run.trace.clone(),
-        };
-        let id = self.world.next_run_id();
-        self.emit_run(id, created);
-        for (step, event) in kept {
-            self.emit_step(id, step, event);
-        }
+        let run = run.clone();
+        let verb = "retry";
+        let given = plan_of(of, verb, corrected)?;
+        let taken = again::take_over(&run, &kept(&run, from), given.as_ref(), false);
+        let taken = taken.map_err(|why| Refusal::Again { run: of, verb: verb.to_owned(), why })?;
+        self.has_room_for(&taken.plan)?;
+        self.begin_again(&run, taken, by, |corrected| CauseOfLaunch::Retry { of, from, corrected });
         Ok(())
     }
+
+    /// A run beside another one, from an instant of its past. What it takes over is the other's to undo.
+    pub(super) fn fork(
+        &mut self,
+        of: RunId,
+        by: Actor,
+        corrected: Option<Box<Correction>>,
+        past: Option<Past>,
+    ) -> Result<(), Refusal> {
+        let verb = "fork";
+        let refused = |why: &str| Refusal::Again { run: of, verb: verb.to_owned(), why: why.to_owned() };
+        let Some(Past { seq, events }) = past else {
+            return Err(refused("its past is read by the owner of the workspace; ask that one"));
+        };
+        let mut then = World::default();
+        events.iter().filter(|it| it.fact.run() == Some(of)).for_each(|it| then.apply(it));
+        let run =
+            then.runs.remove(&of).ok_or_else(|| refused("it had not begun by then; name a later event"))?;
+        let given = plan_of(of, verb, corrected)?;
+        let taken = again::take_over(&run, &kept(&run, RetryFrom::Failed), given.as_ref(), true);
+        let taken = taken.map_err(|why| refused(&why))?;
+        self.has_room_for(&taken.plan)?;
+        self.begin_again(&run, taken, by, |corrected| CauseOfLaunch::Fork { of, at: seq, corrected });
+        Ok(())
+    }
+
+    fn begin_again(
+        &mut self,
+        run: &Run,
+        taken: TakenOver,
+        by: Actor,
+        cause: impl FnOnce(Option<Box<Corrected>>) -> CauseOfLaunch,
+    ) {
+        let TakenOver { plan, steps, corrected } = taken;
+        let is_same = Arc::ptr_eq(&plan, &run.plan);
+        let here: BTreeMap<StepIx, StepIx> = steps.iter().copied().collect();
+        let place = |it: StepIx| if is_same { Some(it) } else { here.get(&it).copied() };
+        let id = self.world.next_run_id();
+        let created = RunEvent::Created {
+            plan_hash: if is_same { run.plan_hash } else { plan.hash() },
+            plan,
+            by,
+            seed: run.seed.to_string(),
+            cause: cause(corrected),
+            trace: run.trace.clone(),
+        };
+        self.emit_run(id, created);
+        for (there, step) in steps {
+            // What a kept step has set is there again for those that read it.
+            if let Work::Set { scope: Scope::Run, .. } = &run.plan_step(there).work
+                && is_done(run, there)
+            {
+                for (key, value) in run.step(there).outputs.clone() {
+                    let (scope, owner) = (Scope::Run, id.to_string());
+                    self.emit(Fact::Scope(
+                        id,
+                        ScopeEvent::Set { scope, owner, key, value, expires_at: None },
+                    ));
+                }
+            }
+            self.emit_step(id, step, result_of(run, there, &place));
+        }
+    }
+}
+
+/// The plan that was made of what is corrected; nothing when nothing is.
+fn plan_of(run: RunId, verb: &str, corrected: Option<Box<Correction>>) -> Result<Option<Plan>, Refusal> {
+    let Some(corrected) = corrected else { return Ok(None) };
+    let why = "its workflow is read by the owner of the workspace; ask that one".to_owned();
+    let plan = corrected.plan.ok_or(Refusal::Again { run, verb: verb.to_owned(), why })?;
+    Ok(Some(*plan))
 }
 
 fn is_done(run: &Run, step: StepIx) -> bool {
@@ -133,15 +207,18 @@ fn ancestors(run: &Run, step: StepIx) -> BTreeSet<StepIx> {
     found
 }
 
-fn result_of(run: &Run, step: StepIx) -> StepEvent {
+/// The result of a step, for a run that takes it over, in which steps have other places.
+fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) -> StepEvent {
     let it = run.step(step);
     if !is_done(run, step) {
         return StepEvent::Skipped { why: crate::engine::Why::Kept };
     }
-    let approved = |it: StepIx| Some((it, run.step(it).approved?));
+    let approved = |it: StepIx| Some((place(it)?, run.step(it).approved?));
     let is_gate = matches!(run.plan_step(step).work, Work::Gate(_));
     let planned = run.plan.steps.len();
     let released = run.after(step).into_iter().filter(|it| it.index() < planned).filter_map(approved);
+    let origin = it.origin.clone();
+    let origin = origin.unwrap_or_else(|| Box::new(Origin { run: run.id, by: None, reason: String::new() }));
     StepEvent::Completed {
         outputs: it.outputs.clone(),
         confidence: it.confidence,
@@ -149,5 +226,6 @@ fn result_of(run: &Run, step: StepIx) -> StepEvent {
         fallback: it.work,
         kept: true,
         released: if is_gate { released.collect() } else { Vec::new() },
+        origin: Some(origin),
     }
 }

@@ -6,8 +6,8 @@
 use crate::{
     base::{Digest, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
-        Actor, AttemptEvent, DoubtAnswer, Purpose, RunEvent, RunState, StepEvent, StepState, UndoEvent,
-        WaitReason, Why,
+        Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, StepEvent,
+        StepState, UndoEvent, WaitReason, Why,
         failure::{Noted, Whose},
         step::{self, Step},
     },
@@ -61,6 +61,8 @@ pub(super) struct Run {
     pub(super) by: Actor,
     pub(super) seed: u64,
     pub(super) trace: String,
+    /// Whether what it took over is another run's to undo.
+    is_fork: bool,
     pub(super) state: RunState,
     pub(super) started_at: Option<Timestamp>,
     pub(super) steps: Vec<Step>,
@@ -122,7 +124,7 @@ impl Links {
 impl Run {
     /// From the event that made it.
     pub(super) fn created(id: RunId, event: &RunEvent) -> Self {
-        let RunEvent::Created { plan, plan_hash, by, seed, trace, .. } = event else {
+        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause } = event else {
             panic!("fault: {id} begins with {event:?}");
         };
         let mut links = Links::default();
@@ -136,6 +138,7 @@ impl Run {
             by: by.clone(),
             seed: seed.parse().unwrap_or(0),
             trace: trace.clone(),
+            is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
             state: RunState::Created,
             started_at: None,
             steps: Vec::new(),
@@ -378,17 +381,22 @@ impl Run {
                 }
                 self.open_frame(index, copies);
             }
-            StepEvent::Completed { outputs, confidence, released, .. } => {
+            StepEvent::Completed { outputs, confidence, released, kept, origin, .. } => {
                 step.outputs.clone_from(outputs);
                 step.confidence = *confidence;
+                step.origin.clone_from(origin);
                 for (released, launch) in released {
                     self.steps[released.index()].approved = Some(*launch);
                 }
-                self.completed.push(index);
+                if !(*kept && self.is_fork) {
+                    self.completed.push(index);
+                }
             }
-            StepEvent::DoneByHand { outputs, .. } => {
+            StepEvent::DoneByHand { by, outputs, reason } => {
                 step.outputs.clone_from(outputs);
                 step.error = None;
+                let origin = Origin { run: self.id, by: Some(by.clone()), reason: reason.clone() };
+                step.origin = Some(Box::new(origin));
                 if self.aborted == Some(index) {
                     self.aborted = None;
                 }
@@ -765,7 +773,7 @@ fn next(state: RunState, event: &RunEvent) -> Option<RunState> {
 }
 
 /// Whether a condition names `failure()`, `always()` or `cancelled()`: such a step may run when others no longer may.
-fn asks_for_failures(condition: &str) -> bool {
+pub(super) fn asks_for_failures(condition: &str) -> bool {
     use expression::{Function, StatusFunction};
     let Ok(expr) = expression::parse(condition) else { return false };
     expr.functions().iter().any(|(function, _)| {

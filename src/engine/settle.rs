@@ -347,6 +347,7 @@ impl Turn<'_> {
             fallback,
             kept: false,
             released: Vec::new(),
+            origin: None,
         };
         self.emit_step(id, step, done);
     }
@@ -538,6 +539,7 @@ impl Turn<'_> {
                 fallback: 0,
                 kept: false,
                 released,
+                origin: None,
             };
             self.emit_step(run, step, done);
         } else {

@@ -12,7 +12,7 @@
 
 use crate::{
     base::{Digest, ErrorRecord, GateId, Score, StepIx, Timestamp, Value, ValueMap},
-    engine::{Facts, Purpose, StepEvent, StepState, Why},
+    engine::{Facts, Origin, Purpose, StepEvent, StepState, Why},
 };
 
 /// What is known of one step.
@@ -74,6 +74,8 @@ pub(super) struct Step {
     pub(super) exhausted: bool,
     /// Why a child was ended from outside, of a frame.
     pub(super) cut: Option<Why>,
+    /// Where its result comes from, when it did not bring it about itself.
+    pub(super) origin: Option<Box<Origin>>,
 }
 
 /// Files whose content is evidence, and arguments of `hashFiles`.
@@ -226,6 +228,7 @@ mod tests {
             fallback: 0,
             kept: false,
             released: Vec::new(),
+            origin: None,
         };
         let by = Actor::engine;
         let outputs = ValueMap::new;

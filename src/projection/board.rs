@@ -281,7 +281,10 @@ impl Board {
     fn retried_by(&self, run: &RunView) -> Vec<RunId> {
         let of = |summary: &RunSummary| match summary.cause {
             CauseOfLaunch::Retry { of, .. } if of < summary.id => Some(of),
-            CauseOfLaunch::Retry { .. } | CauseOfLaunch::Asked | CauseOfLaunch::Schedule(_) => None,
+            CauseOfLaunch::Retry { .. }
+            | CauseOfLaunch::Fork { .. }
+            | CauseOfLaunch::Asked
+            | CauseOfLaunch::Schedule(_) => None,
         };
         let back = std::iter::successors(of(&run.summary), |it| self.summary(*it).and_then(of));
         back.take(RETRIES_MAX).collect()

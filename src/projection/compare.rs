@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Digest, Span, StepIx, Timestamp, canonical_json, sha256},
-    engine::StepState,
+    engine::{Corrected, InputChange, RunState, StepState, plan_differences, value_differences},
     projection::{RunView, StepView},
 };
 use std::collections::BTreeMap;
@@ -62,6 +62,43 @@ impl StepDiff {
     /// Whether anything differs.
     pub fn differs(&self) -> bool {
         self.other_state() || self.other_outputs() || self.other_time()
+    }
+}
+
+/// Two runs as wholes: what they were to do, with what, and what came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunsDiff {
+    /// Whether both are runs of workflows of one name.
+    pub same_workflow: bool,
+    /// Inputs, steps and rules that the right one has otherwise.
+    pub plan: Corrected,
+    /// Their states.
+    pub states: (RunState, RunState),
+    /// Outputs of the runs that differ.
+    pub outputs: Vec<InputChange>,
+    /// Every step of both.
+    pub steps: Vec<StepDiff>,
+}
+
+impl RunsDiff {
+    /// Whether they differ in anything but the time they took.
+    pub fn differs(&self) -> bool {
+        let Corrected { inputs, steps, rules, .. } = &self.plan;
+        !self.same_workflow
+            || !(inputs.is_empty() && steps.is_empty() && rules.is_empty() && self.outputs.is_empty())
+            || self.states.0 != self.states.1
+            || self.steps.iter().any(|it| it.other_state() || it.other_outputs())
+    }
+}
+
+/// Two runs, each as it is at its instant.
+pub fn runs_diff(left: (&RunView, Timestamp), right: (&RunView, Timestamp)) -> RunsDiff {
+    RunsDiff {
+        same_workflow: left.0.plan.name == right.0.plan.name,
+        plan: plan_differences(&left.0.plan, &right.0.plan),
+        states: (left.0.summary.state, right.0.summary.state),
+        outputs: value_differences(&left.0.outputs, &right.0.outputs),
+        steps: run_diff(left, right),
     }
 }
 

@@ -3,11 +3,11 @@
 
 use crate::{
     base::{Launch, Score, Seq, Timestamp, Value, ValueMap},
-    engine::{Event, Fact, GateEvent, RunEvent, StepState, Verdict},
+    engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, Verdict},
     plan::{PlanStep, Risk},
     projection::{
-        AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, StepView, UndoState, WhyLine,
-        event_words, words,
+        AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side, StepView,
+        UndoState, WhyLine, event_words, words,
     },
 };
 use serde::Serialize;
@@ -33,8 +33,19 @@ pub fn run_json(run: &RunSummary) -> Value {
     put("actor", run.by.name.clone().into());
     put("trace", (*run.trace).into());
     put("plan", run.plan_hash.to_string().into());
-    if let crate::engine::CauseOfLaunch::Retry { of, .. } = &run.cause {
-        put("retry_of", of.to_string().into());
+    match &run.cause {
+        CauseOfLaunch::Retry { of, from, .. } => {
+            put("retry_of", of.to_string().into());
+            put("retry_from", from.word().into());
+        }
+        CauseOfLaunch::Fork { of, at, .. } => {
+            put("fork_of", of.to_string().into());
+            put("fork_at", at.0.into());
+        }
+        CauseOfLaunch::Asked | CauseOfLaunch::Schedule(_) => {}
+    }
+    if let Some(corrected) = run.cause.corrected() {
+        put("corrected", to_value(corrected));
     }
     put("steps", counts_json(run));
     put("health", run.health().0.into());
@@ -73,6 +84,11 @@ pub fn show_json(board: &Board, run: &RunView) -> Value {
             "failed": partial.failed,
             "remaining": partial.remaining,
         });
+        if let Some(id) = &partial.last_done {
+            let step = run.find(id).and_then(|it| run.step(it));
+            let outputs = step.and_then(StepView::outputs).cloned().unwrap_or_default();
+            out["partial"]["last_outputs"] = json!({ "step": id, "outputs": outputs });
+        }
     }
     if !run.outputs.is_empty() {
         out["outputs"] = Value::Object(run.outputs.clone());
@@ -111,6 +127,15 @@ fn step_json(run: &RunView, plan: &PlanStep, view: &StepView) -> Value {
     }
     if let Some(frame) = plan.frame {
         put("frame", run.step_id(frame).into());
+    }
+    if let Some(origin) = view.origin() {
+        put("kept_from", origin.run.to_string().into());
+        if let Some(by) = &origin.by {
+            put("by_hand", json!({ "by": by.name, "reason": origin.reason }));
+        }
+    }
+    if let Some(it) = view.by_hand() {
+        put("by_hand", json!({ "by": it.by.name, "reason": it.reason }));
     }
     if view.fallback() > 0 {
         put("fallback", view.fallback().into());
@@ -333,6 +358,33 @@ fn data(fact: &Fact) -> ValueMap {
             ValueMap::new()
         }
     }
+}
+
+/// `diff --json`: what differs between two runs; steps that are the same are counted.
+pub fn diff_json(diff: &RunsDiff, (left, right): (&RunView, &RunView)) -> Value {
+    let same = diff.steps.iter().filter(|it| !it.differs()).count();
+    let steps: Value = diff.steps.iter().filter(|it| it.differs()).map(|it| {
+        let kinds = [("state", it.other_state()), ("outputs", it.other_outputs()), ("time", it.other_time())];
+        let kinds: Vec<&str> = kinds.into_iter().filter(|(_, differs)| *differs).map(|(word, _)| word).collect();
+        json!({ "id": it.id, "differs": kinds, "left": side_json(left, &it.id, it.left), "right": side_json(right, &it.id, it.right) })
+    }).collect();
+    json!({
+        "same": !diff.differs(),
+        "left": run_json(&left.summary),
+        "right": run_json(&right.summary),
+        "inputs": to_value(&diff.plan.inputs),
+        "plan": to_value(&diff.plan.steps),
+        "rules": diff.plan.rules,
+        "outputs": to_value(&diff.outputs),
+        "steps": steps,
+        "same_steps": same,
+    })
+}
+
+fn side_json(run: &RunView, id: &str, side: Option<Side>) -> Value {
+    let Some(side) = side else { return Value::Null };
+    let outputs = run.find(id).and_then(|it| run.step(it)).and_then(StepView::outputs);
+    json!({ "state": side.state.word(), "took_ms": side.took.map(|it| it.0), "outputs": outputs })
 }
 
 /// `why --json`: the chain of causes.

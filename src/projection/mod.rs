@@ -15,6 +15,7 @@ mod history;
 mod inbox;
 mod json;
 mod lessons;
+mod lineage;
 mod medians;
 mod numbers;
 mod run;
@@ -30,17 +31,18 @@ pub use ask_diff::{AskChange, ask_diff};
 pub use board::{Board, ValueName};
 pub use care::Care;
 pub use checkup::{BudgetView, Check, Grade, health_json, health_line, overall};
-pub use compare::{Side, StepDiff, run_diff};
+pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};
 pub use errors::{ErrorState, ErrorView, Fix, Said};
 pub use gate::{Approved, Comment, DelegationView, GateView, VoteView};
 pub use graph::{Graph, Node};
 pub use history::{History, Moment, Notch};
 pub use inbox::{Attention, InboxRow};
 pub use json::{
-    ask_diff_json, command_line, error_json, errors_json, event_line, gate_json, gates_json, risk_word,
-    run_json, runs_json, show_json, why_json,
+    ask_diff_json, command_line, diff_json, error_json, errors_json, event_line, gate_json, gates_json,
+    risk_word, run_json, runs_json, show_json, why_json,
 };
 pub use lessons::{Alike, Worker};
+pub use lineage::{corrected_words, lineage_words, partial_words, suggestion};
 pub use medians::Medians;
 pub use numbers::{Counts, Health, Results, quality};
 pub use run::{Line, RunSummary, RunView};

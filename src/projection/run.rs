@@ -413,8 +413,8 @@ impl RunView {
                 reason: WaitReason::Time(_) | WaitReason::BackOff { .. } | WaitReason::Facts,
             } => {}
             StepEvent::Opened { copies, .. } => self.open(at, index, copies),
-            StepEvent::Completed { outputs, confidence, fallback, kept, .. } => {
-                step.set_result(outputs, *confidence, *fallback, *kept);
+            StepEvent::Completed { outputs, confidence, fallback, kept, origin, .. } => {
+                step.set_result(outputs, *confidence, *fallback, *kept, origin.as_deref());
                 if counts {
                     if let Some(confidence) = confidence {
                         self.summary.confidences.0 += u64::from(confidence.0);
@@ -426,7 +426,7 @@ impl RunView {
                 }
             }
             StepEvent::DoneByHand { by, outputs, reason } => {
-                step.set_result(outputs, None, 0, false);
+                step.set_result(outputs, None, 0, false, None);
                 step.set_by_hand(by, reason);
             }
             StepEvent::Failed { record } => {

@@ -3,7 +3,8 @@
 use crate::{
     base::{Digest, ErrorRecord, GateId, Score, Span, Timestamp, ValueMap},
     engine::{
-        Actor, AttemptEvent, Failure, FileFact, Outcome, Purpose, StepState, UndoEvent, WaitReason, Why,
+        Actor, AttemptEvent, Failure, FileFact, Origin, Outcome, Purpose, StepState, UndoEvent, WaitReason,
+        Why,
     },
     plan::{FrameKind, WaitFor, Work},
 };
@@ -42,6 +43,7 @@ struct Detail {
     undo: UndoState,
     fallback: u32,
     kept: bool,
+    origin: Option<Box<Origin>>,
     expired: bool,
     by_hand: Option<ByHand>,
     doubt: Option<String>,
@@ -215,6 +217,11 @@ impl StepView {
         self.detail.as_ref().is_some_and(|it| it.kept)
     }
 
+    /// Where its result was taken over from.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.detail.as_ref()?.origin.as_deref()
+    }
+
     /// Whether it ended because nobody came, or because time ran out.
     pub fn is_timed_out(&self) -> bool {
         use crate::base::FailureMode as M;
@@ -291,12 +298,14 @@ impl StepView {
         confidence: Option<Score>,
         fallback: u32,
         kept: bool,
+        origin: Option<&Origin>,
     ) {
         let detail = self.detail();
         detail.outputs.clone_from(outputs);
         detail.confidence = confidence;
         detail.fallback = fallback;
         detail.kept = kept;
+        detail.origin = origin.cloned().map(Box::new);
     }
 
     pub(super) fn set_by_hand(&mut self, by: &Actor, reason: &str) {

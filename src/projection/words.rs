@@ -66,12 +66,15 @@ fn named(run: Option<&RunView>, step: crate::base::StepIx) -> String {
 fn run_words(event: &RunEvent, run: Option<&RunView>) -> (&'static str, String) {
     match event {
         RunEvent::Created { by, cause, .. } => {
+            let created = cause;
             let cause = match cause {
                 CauseOfLaunch::Asked => String::new(),
                 CauseOfLaunch::Schedule(at) => format!(", scheduled for {at}"),
                 CauseOfLaunch::Retry { of, .. } => format!(", again after {of}"),
+                CauseOfLaunch::Fork { of, at, .. } => format!(", forked from {of} at {at}"),
             };
-            ("run.created", format!("by {by}{cause}"))
+            let corrected = created.corrected().map(|it| format!("; {}", super::corrected_words(it)));
+            ("run.created", format!("by {by}{cause}{}", corrected.unwrap_or_default()))
         }
         RunEvent::Started => ("run.started", String::new()),
         RunEvent::Paused { by } => ("run.paused", format!("by {by}")),
@@ -127,11 +130,11 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
         }
         StepEvent::Opened { copies, .. } if copies.is_empty() => ("step.opened", String::new()),
         StepEvent::Opened { copies, .. } => ("step.opened", format!("{} steps", copies.len())),
-        StepEvent::Completed { confidence, partial, fallback, kept, .. } => {
+        StepEvent::Completed { confidence, partial, fallback, kept, origin, .. } => {
             let words = [
                 partial.then(|| "partly".to_owned()),
                 (*fallback > 0).then(|| format!("by fallback {fallback}")),
-                kept.then(|| "kept".to_owned()),
+                kept.then(|| origin.as_ref().map_or("kept".to_owned(), |it| format!("kept from {}", it.run))),
                 confidence.map(|it| format!("confidence {it}")),
             ];
             ("step.completed", words.into_iter().flatten().collect::<Vec<_>>().join(", "))

@@ -4,6 +4,7 @@ use super::{OutputPart, Page, Tasks, Want, effects::attempt_dir, launch::offer};
 use crate::{
     base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, RunId, Seq},
     engine::{Event, Fact, RunEvent},
+    plan::Plan,
     projection::{Board, Record},
     store::{Linked, Reader, SpoolReader, StoreError, Workspace, linked, verify},
     tool::read_evidence,
@@ -169,9 +170,14 @@ impl Archive {
     }
 
     fn plan(&self, run: RunId) -> Result<Page, String> {
+        self.plan_of(run).map(Page::Plan)
+    }
+
+    /// The plan of a run.
+    pub(super) fn plan_of(&self, run: RunId) -> Result<Arc<Plan>, String> {
         let first = self.with_reader(|reader| reader.events_of(run, Seq(1), 1))?;
         match first.into_iter().next().map(|(_, event)| event.fact) {
-            Some(Fact::Run(_, RunEvent::Created { plan, .. })) => Ok(Page::Plan(plan)),
+            Some(Fact::Run(_, RunEvent::Created { plan, .. })) => Ok(plan),
             _ => Err(no_run(run)),
         }
     }

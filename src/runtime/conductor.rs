@@ -227,6 +227,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::Cancel { run, .. }
         | Command::AnswerDoubt { run, .. }
         | Command::Retry { run, .. }
+        | Command::Fork { run, .. }
         | Command::Skip { run, .. }
         | Command::Done { run, .. }
         | Command::Undo { run, .. }

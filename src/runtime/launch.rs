@@ -2,10 +2,11 @@
 
 use super::{InputText, LaunchRequest, Offer, OfferedInput, People, Reply, Source};
 use crate::{
-    base::{Digest, FILE_BYTES_MAX, Value, ValueMap, sha256},
+    base::{Digest, FILE_BYTES_MAX, RunId, Value, ValueMap, sha256},
     definition::{
         Diagnostic, Field, Files, Workflow, check_input_texts, check_inputs, check_people, read, summary,
     },
+    engine::Correction,
     plan::{Plan, lower},
     store::Workspace,
     tool::read_text,
@@ -17,9 +18,44 @@ use std::{
 
 /// Reads, checks and lowers. A reply says what is wrong.
 pub(super) fn prepare(request: &LaunchRequest, workspace: &Workspace) -> Result<Plan, Reply> {
+    prepare_with(&request.source, workspace, |workflow| inputs(workflow, &request.words, &request.values))
+}
+
+/// The plan of a run that is done again with something corrected: what is not said is as it was. Without another file its
+/// steps have to be as they were.
+pub(super) fn prepare_again(
+    run: RunId,
+    given: &Correction,
+    before: &Plan,
+    workspace: &Workspace,
+) -> Result<Plan, Reply> {
+    let words: Vec<InputText> =
+        given.words.iter().map(|(name, text)| InputText { name: name.clone(), text: text.clone() }).collect();
+    let path = given.file.as_ref().unwrap_or(&before.file);
+    let plan = prepare_with(&Source::Path(path.clone()), workspace, |workflow| {
+        let asked = |name: &String| workflow.inputs.iter().any(|it| it.name.value == *name);
+        let values = before.inputs.iter().filter(|(name, _)| asked(name));
+        let values: ValueMap = values.map(|(name, value)| (name.clone(), value.clone())).collect();
+        inputs(workflow, &words, &values)
+    })?;
+    if given.file.is_none() && plan.definition != before.definition {
+        let why = format!(
+            "could not do {run} again with other inputs: {path} has changed since it ran; \
+             name it with --file to take its steps as they are now"
+        );
+        return Err(whole(path, &[why]));
+    }
+    Ok(plan)
+}
+
+fn prepare_with(
+    source: &Source,
+    workspace: &Workspace,
+    inputs: impl FnOnce(&Workflow) -> Result<ValueMap, Vec<String>>,
+) -> Result<Plan, Reply> {
     let root = workspace.root();
     let files = OnDisk { root, read: RefCell::new(Vec::new()) };
-    let (name, text) = match &request.source {
+    let (name, text) = match source {
         Source::Text { name, text } => {
             files.note(name, text);
             (name, text.clone())
@@ -31,7 +67,7 @@ pub(super) fn prepare(request: &LaunchRequest, workspace: &Workspace) -> Result<
     };
     let (workflow, findings) = read(name, &text, &files);
     let Some(workflow) = workflow else { return Err(invalid(&findings)) };
-    let inputs = inputs(&workflow, request).map_err(|problems| whole(name, &problems))?;
+    let inputs = inputs(&workflow).map_err(|problems| whole(name, &problems))?;
     let unmet = unmet(&workflow, &text, workspace).map_err(|why| whole(name, &[why]))?;
     if unmet.iter().any(Diagnostic::is_error) {
         return Err(invalid(&unmet));
@@ -93,16 +129,16 @@ fn unmet(workflow: &Workflow, text: &str, workspace: &Workspace) -> Result<Vec<D
 }
 
 /// Words are read as what each input wants; beside them, JSON is read as the words it would be.
-fn inputs(workflow: &Workflow, request: &LaunchRequest) -> Result<ValueMap, Vec<String>> {
-    if request.words.is_empty() {
-        return check_inputs(workflow, &request.values);
+fn inputs(workflow: &Workflow, words: &[InputText], values: &ValueMap) -> Result<ValueMap, Vec<String>> {
+    if words.is_empty() {
+        return check_inputs(workflow, values);
     }
-    let is_word = |name: &str| request.words.iter().any(|it| it.name == name);
-    let values = request.values.iter().filter(|(name, _)| !is_word(name)).map(|(name, value)| {
+    let is_word = |name: &str| words.iter().any(|it| it.name == name);
+    let values = values.iter().filter(|(name, _)| !is_word(name)).map(|(name, value)| {
         let text = value.as_str().map_or_else(|| Value::to_string(value), str::to_owned);
         (name.clone(), text)
     });
-    let words = request.words.iter().map(|it| (it.name.clone(), it.text.clone()));
+    let words = words.iter().map(|it| (it.name.clone(), it.text.clone()));
     check_input_texts(workflow, &values.chain(words).collect::<Vec<_>>())
 }
 

@@ -1,7 +1,7 @@
 //! The desk of an engine in this process. Who asks is whoever this desk was made for.
 
 use super::{
-    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, Signal, Signals, Tasks, Want,
+    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, Signal, Signals, Tasks, Want, again,
     archive::Archive, launch::prepare, stamped,
 };
 use crate::{
@@ -53,6 +53,20 @@ impl LocalDesk {
     }
 }
 
+impl LocalDesk {
+    /// Reads what a command lacks, which only the owner of the workspace may read.
+    async fn complete(&self, command: Command) -> Result<Command, Reply> {
+        if !again::lacks_something(&command) {
+            return Ok(command);
+        }
+        let archive = self.archive.clone();
+        let work = self.tasks.spawn_blocking(move || again::complete(&archive, command));
+        let fault =
+            || Reply::NotRecorded("could not read what is done again: a fault of cuelight".to_owned());
+        work.await.unwrap_or_else(|_| Err(fault()))
+    }
+}
+
 fn gone() -> String {
     "could not record: the engine has ended; start cuelight again".to_owned()
 }
@@ -62,6 +76,10 @@ impl Desk for LocalDesk {
         let command = match stamped(request.command, &self.actor) {
             Ok(command) => command,
             Err(refusal) => return Reply::Refused(refusal),
+        };
+        let command = match self.complete(command).await {
+            Ok(command) => command,
+            Err(reply) => return reply,
         };
         let (sender, receiver) = oneshot::channel();
         let asked = Inbound::Asked { request: Request { id: request.id, command }, reply: sender };
@@ -73,6 +91,8 @@ impl Desk for LocalDesk {
 
     async fn preview(&self, command: Command) -> Result<Vec<Event>, Refusal> {
         let command = stamped(command, &self.actor)?;
+        let run = command.run();
+        let command = self.complete(command).await.map_err(|it| again::refusal(run, it))?;
         let (sender, receiver) = oneshot::channel();
         if self.inbox.send(Inbound::Preview { command, reply: sender }).await.is_err() {
             return Err(Refusal::Other(gone()));

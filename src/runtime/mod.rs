@@ -2,6 +2,7 @@
 //!
 //! It carries, it does not judge: what may happen is `engine`'s matter, what is kept `store`'s, what runs `tool`'s.
 
+mod again;
 mod answered;
 mod archive;
 mod bytes_as_text;

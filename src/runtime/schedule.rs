@@ -84,7 +84,7 @@ pub fn due<'a>(
         let runs = || board.summaries().filter(|it| *it.workflow == *item.workflow);
         let last = runs().filter_map(|it| match it.cause {
             CauseOfLaunch::Schedule(at) => Some(at),
-            CauseOfLaunch::Asked | CauseOfLaunch::Retry { .. } => None,
+            CauseOfLaunch::Asked | CauseOfLaunch::Retry { .. } | CauseOfLaunch::Fork { .. } => None,
         });
         // Before we began, only what `catch-up` reaches and a run before it vouches for was missed.
         let last = last.max();

@@ -9,6 +9,7 @@
     reason = "tests start programs, read what they are told to, say what they skip, and drop what they do not look at"
 )]
 
+mod again;
 mod architecture;
 mod badly;
 mod cli;

@@ -365,7 +365,11 @@ fn a_failed_step_is_mended_by_a_later_run_that_completes_it() {
     let mut log = Log::of("load");
     log.starts(0, 1, Purpose::Step).ends(0, 1, Some("no route"), None).step(0, failed("no route"));
     assert_eq!(log.board.open_error_count(), 1);
-    log.launch(RunId(2), plan("load"), CauseOfLaunch::Retry { of: RUN, from: RetryFrom::Failed });
+    log.launch(
+        RunId(2),
+        plan("load"),
+        CauseOfLaunch::Retry { of: RUN, from: RetryFrom::Failed, corrected: None },
+    );
     log.add(Fact::Step(RunId(2), StepIx(0), completed(9000)));
     let error = log.board.error_of(RUN, "load", false).expect("it is kept");
     assert_eq!(error.record.severity, Severity::High);
@@ -921,7 +925,7 @@ fn what_an_engine_does_is_seen_as_it_is() {
     assert_eq!((partial.completed, partial.failed), (of(StepState::Completed), of(StepState::Failed)));
     assert_eq!(engine.log.board.open_error_count(), 1);
 
-    engine.ask(Command::Retry { run: RUN, from: RetryFrom::Failed, by });
+    engine.ask(Command::Retry { run: RUN, from: RetryFrom::Failed, by, corrected: None });
     while !engine.calls.is_empty() {
         engine.end_call(None);
     }

@@ -378,6 +378,7 @@ impl<'a> History<'a> {
                 run,
                 from: *self.tape.pick(&[RetryFrom::Failed, RetryFrom::Checkpoint, RetryFrom::All]),
                 by,
+                corrected: None,
             },
             _ => self.doubt(run, step),
         })

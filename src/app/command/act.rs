@@ -1,19 +1,19 @@
 //! Commands that ask an engine for something: the one that runs, or one that is started for it.
 
-use super::named;
+use super::{named, run::absolute};
 use crate::{
     app::{
         args::{
-            Answer, CancelArgs, CommentArgs, DecideArgs, DelegateArgs, DoneArgs, DoubtArgs, EditArgs, From,
-            GateArgs, ReasonArgs, RetryArgs, SettleUndoArgs, StepArgs,
+            Answer, CancelArgs, CommentArgs, CorrectedArgs, DecideArgs, DelegateArgs, DoneArgs, DoubtArgs,
+            EditArgs, ForkArgs, From, GateArgs, ReasonArgs, RetryArgs, SettleUndoArgs, StepArgs,
         },
         config::Config,
         exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
         output::Output,
         wiring::{self, Seat},
     },
-    base::{RunId, StepIx, Value, ValueMap},
-    engine::{Command, Decision, DoubtAnswer, Refusal, RetryFrom, Verdict},
+    base::{RunId, Seq, StepIx, Value, ValueMap},
+    engine::{Command, Correction, Decision, DoubtAnswer, ForkAt, Refusal, RetryFrom, Verdict},
     plan::Risk,
     projection::GateView,
     runtime::{Desk, Entropy, Receipt, Reply, Request},
@@ -56,11 +56,39 @@ pub(super) async fn retry(config: &Config, out: Output, args: RetryArgs) -> Outc
         From::Checkpoint => RetryFrom::Checkpoint,
         From::All => RetryFrom::All,
     };
+    let corrected = match corrected(config, args.corrected) {
+        Ok(corrected) => corrected,
+        Err(trouble) => return left(seat, trouble).await,
+    };
     let by = seat.actor.clone();
-    submit(seat, out, Command::Retry { run, from, by }, |receipt| {
+    submit(seat, out, Command::Retry { run, from, by, corrected }, |receipt| {
         receipt.run.map_or_else(|| format!("{run} is tried again"), |it| it.to_string())
     })
     .await
+}
+
+pub(super) async fn fork(config: &Config, out: Output, args: ForkArgs) -> Outcome {
+    let run = named::run(&args.run)?;
+    let seat = wiring::act(config).await?;
+    let at = args.at.trim_start_matches('#').parse().map_or(ForkAt::Step(args.at), |it| ForkAt::Seq(Seq(it)));
+    let corrected = match corrected(config, args.corrected) {
+        Ok(corrected) => corrected,
+        Err(trouble) => return left(seat, trouble).await,
+    };
+    let by = seat.actor.clone();
+    submit(seat, out, Command::Fork { run, at, by, corrected, past: None }, |receipt| {
+        receipt.run.map_or_else(|| format!("{run} is forked"), |it| it.to_string())
+    })
+    .await
+}
+
+/// What is corrected first; the path is told from where the engine stands.
+fn corrected(config: &Config, args: CorrectedArgs) -> Result<Option<Box<Correction>>, Trouble> {
+    if args.file.is_none() && args.inputs.is_empty() {
+        return Ok(None);
+    }
+    let file = args.file.map(|it| absolute(config, &it)).transpose()?;
+    Ok(Some(Box::new(Correction { file, words: args.inputs, plan: None })))
 }
 
 pub(super) async fn undo(config: &Config, out: Output, args: ReasonArgs) -> Outcome {

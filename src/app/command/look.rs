@@ -11,7 +11,9 @@ use crate::{
     },
     base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, safe_text},
     engine::{Event, GateState},
-    projection::{RunView, event_line, event_words, gates_json, runs_json, show_json},
+    projection::{
+        RunView, event_line, event_words, gates_json, lineage_words, runs_json, show_json, suggestion,
+    },
     runtime::{Clock, Desk, OutputPart, Page, Seen, Signal, SystemClock, Trouble as DeskTrouble, Want},
 };
 use std::{process::ExitCode, sync::Arc};
@@ -72,17 +74,21 @@ pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outco
         safe_text(&it.by.name),
         it.age(now)
     ));
+    for line in lineage_words(it) {
+        out.line(&safe_text(&line));
+    }
     if let Some(partial) = &view.partial {
         let mode = partial.failure_mode.map_or_else(String::new, |it| format!(" ({it})"));
         let point =
             partial.failure_point.as_deref().map_or_else(String::new, |it| format!(" at {}", safe_text(it)));
         out.line(&format!(
-            "{} of {} steps completed, {} failed{point}{mode}; suggested: {}",
+            "{} of {} steps completed ({}), {} failed{point}{mode}",
             partial.completed,
             partial.completed + partial.failed + partial.remaining,
+            format_args!("{} %", partial.completion_ratio.percent()),
             partial.failed,
-            partial.suggestion
         ));
+        out.line(&format!("suggested: {}", suggestion(it.id, &partial.suggestion)));
     }
     let rows: Vec<Vec<String>> = view.steps().map(|(index, _, _)| step_row(&view, index, now)).collect();
     out.table(&["STEP", "STATE", "TRIES", "TOOK", "WHY"], &rows);
@@ -97,7 +103,7 @@ fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<String> {
         (Some(error), _, _) => safe_text(&error.message),
         (None, Some(why), _) => super::why_words(view, why),
         (None, None, Some(wait)) => super::wait_words(wait, now),
-        (None, None, None) => String::new(),
+        (None, None, None) => step.origin_words().map_or_else(String::new, |it| safe_text(&it)),
     };
     let took = step.elapsed(now).map_or_else(String::new, |it| it.to_string());
     let tries = if step.calls == 0 { String::new() } else { step.calls.to_string() };

@@ -5,6 +5,7 @@ mod appearance;
 mod ask_text;
 mod audit;
 mod author;
+mod compare;
 mod errors;
 mod health;
 mod look;
@@ -45,6 +46,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Graph(args) => author::graph(&args, out),
         Command::Runs(args) => look::runs(&config, out, &args).await,
         Command::Show(args) => look::show(&config, out, &args).await,
+        Command::Diff(args) => compare::diff(&config, out, &args).await,
         Command::Logs(args) => look::logs(&config, out, &args).await,
         Command::Events(args) => look::events(&config, out, &args).await,
         Command::Gates(args) => look::gates(&config, out, &args).await,
@@ -62,6 +64,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Resume(args) => act::on_run(&config, out, &args.run, act::OnRun::Resume).await,
         Command::Cancel(args) => act::cancel(&config, out, args).await,
         Command::Retry(args) => act::retry(&config, out, args).await,
+        Command::Fork(args) => act::fork(&config, out, args).await,
         Command::Skip(args) => act::skip(&config, out, args).await,
         Command::Undo(args) => act::undo(&config, out, args).await,
         Command::Done(args) => act::done(&config, out, args).await,

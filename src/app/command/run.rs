@@ -53,7 +53,7 @@ pub(super) fn source(config: &Config, args: &RunArgs) -> Result<Source, Trouble>
     absolute(config, &args.file).map(Source::Path)
 }
 
-fn absolute(config: &Config, file: &Path) -> Result<String, Trouble> {
+pub(super) fn absolute(config: &Config, file: &Path) -> Result<String, Trouble> {
     let path = config.here.join(file);
     let path = fs::canonicalize(&path)
         .map_err(|it| Trouble::usage(format!("could not read {}: {it}", file.display())))?;

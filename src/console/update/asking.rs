@@ -5,19 +5,19 @@ use super::toast;
 use crate::{
     base::{RunId, StepIx, Timestamp},
     console::{
-        About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview, Proof,
-        Reaction, Role, Width, Wish,
+        About, Danger, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview,
+        Proof, Reaction, Role, Width, Wish,
         dialog::{Step, set_reason},
         keymap::Found,
         layout,
         model::{Asked, Overlay, Pending},
     },
     engine::{
-        AttemptEvent, Command, Event, Fact, FailureNote, GateEvent, Purpose, Refusal, RetryFrom, RunEvent,
-        RunState, StepEvent, StepState,
+        AttemptEvent, Command, Correction, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose, Refusal,
+        RetryFrom, RunEvent, RunState, StepEvent, StepState,
     },
     plan::{EffectClass, OnFailure, Undo, Work},
-    projection::RunView,
+    projection::{RunView, partial_words},
 };
 
 /// What can be asked about a selection.
@@ -61,7 +61,7 @@ pub(super) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
         Intent::Pause if summary.state == RunState::Paused => Command::Resume { run, by },
         Intent::Pause => Command::Pause { run, by },
         Intent::Cancel => Command::Cancel { run, by, reason, undo: undoes(model, run) },
-        Intent::Retry => Command::Retry { run, from: RetryFrom::Failed, by },
+        Intent::Retry => Command::Retry { run, from: RetryFrom::Failed, by, corrected: None },
         Intent::Skip => {
             let step = model.step().ok_or("no step is selected; open the graph first")?;
             Command::Skip { run, step, reason, by }
@@ -69,6 +69,22 @@ pub(super) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
         Intent::Compensate => Command::Undo { run, reason, by },
         _ => return Err("that asks nothing of the engine".to_owned()),
     })
+}
+
+/// A new run from the instant of the past that is seen.
+pub(super) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let past = model.travel.as_ref().and_then(|it| it.history.run());
+    let run = model.run().or(past).filter(|run| model.board.run(*run).is_some());
+    let Some(run) = run else {
+        return toast(model, "could not fork: no run is selected that had begun by then", Role::Warn);
+    };
+    let (at, by) = (ForkAt::Seq(model.board.seq), model.seat.actor.clone());
+    let command = Command::Fork { run, at, by, corrected: None, past: None };
+    open(model, Intent::Fork, command, wishes);
+    if let Some(why) = model.locked() {
+        model.overlay = None;
+        toast(model, &format!("could not fork: {why}"), Role::Warn);
+    }
 }
 
 /// Whether what a run has done is undone when it is cancelled.
@@ -163,6 +179,7 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
     let fact = |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text };
     let mut facts = vec![fact("run", format!("{run} {workflow}"))];
     facts.extend(step_id.clone().map(|id| fact("step", id)));
+    facts.extend(about_again(model, run, &command).map(|(name, text)| fact(name, text)));
     if let Some(kept) = cannot_be_undone(model, run).filter(|_| intent.level() >= Level::L3) {
         facts.push(DialogFact { name: "not undone".to_owned(), text: kept, role: Role::Warn });
     }
@@ -170,13 +187,17 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
     facts.push(fact("as", model.seat.actor.name.clone()));
     facts.push(fact("same as", command_line(model, &command)));
     let wanted = run.to_string();
-    let proof = if intent.level() == Level::L2 {
+    // A new run where it counts is typed, not pressed.
+    let is_grave = intent == Intent::Fork && model.seat.danger == Danger::Production;
+    let level = if is_grave { Level::L3 } else { intent.level() };
+    let proof = if level == Level::L2 {
         Proof::Key
     } else {
         Proof::Typed { ask: format!("type the id {wanted}"), wanted, field: Field::default() }
     };
     let reason = matches!(command, Command::Cancel { .. } | Command::Skip { .. } | Command::Undo { .. });
-    let fields = if reason { vec![DialogField::new("reason", true)] } else { Vec::new() };
+    let fields =
+        if reason { vec![DialogField::new("reason", true)] } else { DialogField::of_again(&command) };
     let what = step_id.unwrap_or_else(|| format!("{run} {workflow}"));
     let verb = intent.short();
     let title = format!("{}{} {what}?", verb[..1].to_uppercase(), &verb[1..]);
@@ -186,7 +207,7 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
             title,
             verb: verb.to_owned(),
             facts,
-            level: intent.level(),
+            level,
             proof,
             fields,
             focus: Focus::Back,
@@ -195,9 +216,29 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
             about: About::Run(run),
             stood: None,
             preview: Preview::Asked(request),
+            previewed: None,
             counts_from: None,
         },
     );
+}
+
+/// What is known beside the run when it is done again.
+fn about_again(model: &Model, run: RunId, command: &Command) -> Option<(&'static str, String)> {
+    match command {
+        Command::Retry { .. } => {
+            let partial = model.board.run(run)?.partial.clone()?;
+            Some(("so far", partial_words(&partial)))
+        }
+        Command::Fork { .. } => {
+            let at = format!(
+                "event {}, {}; what it takes over stays {run}'s to undo",
+                model.board.seq,
+                model.now.clock()
+            );
+            Some(("from", at))
+        }
+        _ => None,
+    }
 }
 
 /// Steps that are done and cannot be taken back.
@@ -262,6 +303,9 @@ pub(super) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
                     if is_bulk {
                         super::bulk::clear(model);
                     }
+                    if commands.iter().any(|it| matches!(it, Command::Fork { .. })) {
+                        super::travel::end(model);
+                    }
                     super::deciding::hand_over(model, commands, wishes);
                 }
             }
@@ -305,6 +349,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
             toast(model, &format!("closed, nothing was done: meanwhile {now}"), Role::Warn);
         }
     }
+    preview_again(model, wishes);
     let is_listing = matches!(model.overlay, Some(Overlay::Menu { .. } | Overlay::Palette(_)));
     let of = model.run().map(|run| (run, model.step(), model.board.seq));
     if !is_listing || model.previews.of == of {
@@ -326,6 +371,17 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
                 model.previews.known.insert(intent, Err(why));
             }
         }
+    }
+}
+
+/// What was typed into a dialog may lead elsewhere: what would happen is asked anew.
+fn preview_again(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let Some(Overlay::Dialog(dialog)) = &model.overlay else { return };
+    let Some(command) = dialog.to_preview() else { return };
+    let request = ask_preview(model, &command, wishes);
+    if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
+        dialog.preview = Preview::Asked(request);
+        dialog.previewed = Some(Box::new(command));
     }
 }
 
@@ -353,11 +409,28 @@ fn standing(model: &Model, about: About) -> String {
 
 /// What events mean for people: a few lines, the gravest first.
 pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) -> Vec<String> {
-    let mut lists: [(&str, Vec<String>); 5] =
-        [("stops", vec![]), ("undoes", vec![]), ("skips", vec![]), ("starts", vec![]), ("closes", vec![])];
+    let mut lists: [(&str, Vec<String>); 7] = [
+        ("stops", vec![]),
+        ("undoes", vec![]),
+        ("skips", vec![]),
+        ("keeps", vec![]),
+        ("asks at", vec![]),
+        ("starts", vec![]),
+        ("closes", vec![]),
+    ];
     let mut ends = Vec::new();
+    // A run that begins has its own steps.
+    let begins = events.iter().find_map(|it| match &it.fact {
+        Fact::Run(id, RunEvent::Created { plan, .. }) => Some((*id, plan)),
+        _ => None,
+    });
     for event in events {
-        let step = |step: StepIx| run.map_or_else(|| format!("step {}", step.0), |it| it.step_id(step));
+        let new = begins.filter(|(id, _)| event.fact.run() == Some(*id));
+        let step = |step: StepIx| {
+            let planned = new.and_then(|(_, plan)| Some(plan.steps.get(step.index())?.id.clone()));
+            let known = || run.map_or_else(|| format!("step {}", step.0), |it| it.step_id(step));
+            planned.unwrap_or_else(known)
+        };
         match &event.fact {
             Fact::Step(_, it, StepEvent::Cancelled { .. }) => lists[0].1.push(step(*it)),
             Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => {
@@ -365,8 +438,10 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
             }
             Fact::Undo(_, it, _) => lists[1].1.push(step(*it)),
             Fact::Step(_, it, StepEvent::Skipped { .. }) => lists[2].1.push(step(*it)),
-            Fact::Attempt(_, it, _, AttemptEvent::Started { .. }) => lists[3].1.push(step(*it)),
-            Fact::Gate(_, _, gate, GateEvent::Resolved { .. }) => lists[4].1.push(gate.to_string()),
+            Fact::Step(_, it, StepEvent::Completed { kept: true, .. }) => lists[3].1.push(step(*it)),
+            Fact::Gate(_, it, _, GateEvent::Asked { .. }) if new.is_some() => lists[4].1.push(step(*it)),
+            Fact::Attempt(_, it, _, AttemptEvent::Started { .. }) => lists[5].1.push(step(*it)),
+            Fact::Gate(_, _, gate, GateEvent::Resolved { .. }) => lists[6].1.push(gate.to_string()),
             Fact::Run(id, RunEvent::Created { .. }) => ends.push(format!("a new run {id} begins")),
             Fact::Run(_, RunEvent::Ended { state, .. }) => ends.push(format!("the run ends: {state}")),
             Fact::Run(_, RunEvent::Cancelling { .. }) => ends.push("what runs is asked to end".to_owned()),
@@ -394,6 +469,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::Resume { run, .. }
         | Command::Cancel { run, .. }
         | Command::Retry { run, .. }
+        | Command::Fork { run, .. }
         | Command::Undo { run, .. } => (Some(*run), None),
         Command::NoteFailure { run, step, .. } => (Some(*run), *step),
         Command::Skip { run, step, .. }
@@ -432,13 +508,15 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         Command::Pause { run, .. } => format!("pause {run}"),
         Command::Resume { run, .. } => format!("resume {run}"),
         Command::Cancel { run, reason, .. } => format!("cancel {run}{}", why(reason)),
-        Command::Retry { run, from, .. } => {
-            let from = match from {
-                RetryFrom::Failed => "failed",
-                RetryFrom::Checkpoint => "checkpoint",
-                RetryFrom::All => "all",
+        Command::Retry { run, from, corrected, .. } => {
+            format!("retry {run} --from {}{}", from.word(), corrected_words(corrected.as_deref()))
+        }
+        Command::Fork { run, at, corrected, .. } => {
+            let at = match at {
+                ForkAt::Seq(seq) => seq.to_string(),
+                ForkAt::Step(step) => quoted(step),
             };
-            format!("retry {run} --from {from}")
+            format!("fork {run} --at {at}{}", corrected_words(corrected.as_deref()))
         }
         Command::Skip { run, step: it, reason, .. } => format!("skip {run} {}{}", step(run, it), why(reason)),
         Command::Undo { run, reason, .. } => format!("undo {run}{}", why(reason)),
@@ -476,6 +554,14 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         | Command::NoteRefusal { .. } => "runs".to_owned(),
     };
     format!("cuelight {rest}")
+}
+
+/// What is corrected, as it is said on the command line.
+fn corrected_words(corrected: Option<&Correction>) -> String {
+    let Some(it) = corrected else { return String::new() };
+    let file = it.file.iter().map(|file| format!(" --file {}", quoted(file)));
+    let inputs = it.words.iter().map(|(key, text)| format!(" -i {}", quoted(&format!("{key}={text}"))));
+    file.chain(inputs).collect()
 }
 
 /// A word for a shell: as it is when nothing in it is special.

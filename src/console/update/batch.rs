@@ -158,6 +158,7 @@ pub(super) fn open(model: &mut Model) {
             about: About::MarkedGates,
             stood: None,
             preview: Preview::Known(vec![means]),
+            previewed: None,
             counts_from: None,
         },
     );

@@ -161,6 +161,7 @@ fn open(
             about: About::Marked,
             stood: None,
             preview: Preview::Known(vec![format!("{verb}s each of the {runs} above, and nothing else")]),
+            previewed: None,
             counts_from: None,
         },
     );
@@ -208,7 +209,7 @@ fn command_of(model: &Model, intent: Intent, verb: &str, run: RunId) -> Result<(
         Intent::Pause if summary.state == RunState::Paused => return Err(format!("{name}: it is paused")),
         Intent::Pause => Command::Pause { run, by },
         Intent::Retry if !rests && summary.failures() == 0 => return Err(format!("{name}: nothing failed")),
-        Intent::Retry => Command::Retry { run, from: crate::engine::RetryFrom::Failed, by },
+        Intent::Retry => Command::Retry { run, from: crate::engine::RetryFrom::Failed, by, corrected: None },
         Intent::Cancel => Command::Cancel { run, by, reason, undo: asking::undoes(model, run) },
         _ => Command::Undo { run, reason, by },
     };

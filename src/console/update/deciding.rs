@@ -303,6 +303,7 @@ fn decide(model: &mut Model, verdict: Verdict, alone: bool, wishes: &mut Vec<Wis
             about: About::Gate(gate.id),
             stood: None,
             preview: Preview::Asked(request),
+            previewed: None,
             counts_from: None,
         },
     );
@@ -393,6 +394,7 @@ fn delegate(model: &mut Model) {
             about: About::Gate(gate.id),
             stood: None,
             preview: Preview::Known(vec![means]),
+            previewed: None,
             counts_from: None,
         },
     );
@@ -470,6 +472,7 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
             about: About::Gate(gate.id),
             stood: None,
             preview: Preview::Asked(request),
+            previewed: None,
             counts_from: None,
         },
     );
@@ -549,6 +552,7 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             about: About::Step(run, step),
             stood: None,
             preview: Preview::Asked(request),
+            previewed: None,
             counts_from: None,
         },
     );

@@ -123,11 +123,13 @@ pub(super) fn row_of_view(model: &mut Model, what: Mouse, (column, row): (u16, u
 }
 
 /// Keys of the past; false when the view has to know.
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) -> bool {
+pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) -> bool {
     let Some(travel) = &mut model.travel else { return false };
     let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1);
     let changes = intent.group() == Group::Act || intent == Intent::TakeBack;
     match intent {
+        // What is made is another run: the past stays as it is.
+        Intent::Fork => super::asking::fork(model, wishes),
         _ if changes => toast(model, IN_THE_PAST, Role::Warn),
         Intent::Freeze => toast(model, "the past stands still by itself; T to go live", Role::Info),
         Intent::Travel | Intent::CloseView => end(model),

@@ -14,7 +14,7 @@ use crate::{
     },
     engine::WaitReason,
     plan::{EffectClass, PlanStep, Undo, Work},
-    projection::{RunView, StepView, kind_word},
+    projection::{RunView, StepView, kind_word, partial_words},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
@@ -140,6 +140,7 @@ fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView
     let mut facts: Vec<Fact> = Vec::new();
     if let Some(error) = view.error() {
         facts.push(("error", format!("{} {}", error.mode.label(), safe_text(&error.message)), Role::Fail));
+        facts.extend(run.partial.as_ref().map(|it| ("run", safe_text(&partial_words(it)), Role::Warn)));
     }
     facts.extend(waits(canvas, view, mark));
     facts.push(("needs", needs(canvas, run, plan), Role::Text));
@@ -157,6 +158,7 @@ fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView
     if let Some(why) = view.why() {
         facts.push(("because", why_words(run, why), Role::Text));
     }
+    facts.extend(view.origin_words().map(|it| ("result", safe_text(&it), Role::Text)));
     if let Some(condition) = &plan.condition {
         facts.push(("if", safe_text(&shorten(condition, VALUE_CHARS)), Role::Text));
     }

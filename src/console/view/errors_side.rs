@@ -14,7 +14,7 @@ use crate::{
         update::{error_command, selected_error},
     },
     engine::{Purpose, StepState},
-    projection::{AttemptView, ErrorState, ErrorView, RunView},
+    projection::{AttemptView, ErrorState, ErrorView, RunView, partial_words},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
@@ -202,10 +202,9 @@ fn offers(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<(Intent, String, String
     let model = canvas.model;
     let mut all = Vec::new();
     let summary = model.board.summary(error.run);
-    let suggestion = run_of(canvas, error).and_then(|it| it.partial.as_ref()).map(|it| it.suggestion.clone());
+    let partial = run_of(canvas, error).and_then(|it| it.partial.as_ref()).map(|it| partial_words(it));
     if summary.is_some_and(|it| it.state.rests()) {
-        let hint =
-            suggestion.map_or_else(String::new, |it| format!("; the engine suggests {}", safe_text(&it)));
+        let hint = partial.map_or_else(String::new, |it| format!("; {}", safe_text(&it)));
         let what = format!("a new run does again what failed and what did not run{hint}");
         all.push((Intent::Retry, "retry".to_owned(), what));
         let done = run_of(canvas, error).map_or(0, |it| it.summary.counts.of(StepState::Completed));

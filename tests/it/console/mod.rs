@@ -1,5 +1,6 @@
 //! Keys in, screen out: the console over boards that the real engine made. No terminal, no clock, no waiting.
 
+mod again;
 mod audit;
 mod batch;
 mod errors;
@@ -78,7 +79,8 @@ impl Console {
         let wishes = update(&mut self.model, message);
         for wish in &wishes {
             if let Wish::Preview { request, command } = wish {
-                let outcome: Result<_, Refusal> = self.stage.world.preview((**command).clone(), self.at);
+                let command = past::completed(&self.stage.log, (**command).clone());
+                let outcome: Result<_, Refusal> = self.stage.world.preview(command, self.at);
                 let more = update(&mut self.model, Message::Preview { request: *request, outcome });
                 assert!(more.is_empty(), "{more:?}");
             }

@@ -3,7 +3,7 @@
 use cuelight::{
     base::{Digest, Seq, sha256},
     console::{Lookup, Sheet},
-    engine::Event,
+    engine::{Command, Event, ForkAt, Past},
     projection::Record,
 };
 
@@ -31,6 +31,15 @@ pub(super) fn read(log: &[(Seq, Event)], want: &Lookup) -> Option<Sheet> {
         }
         Lookup::Output { .. } | Lookup::Tail { .. } | Lookup::Blob { .. } | Lookup::Workflow { .. } => None,
     }
+}
+
+/// A command with the past that it lacks, as the owner of the workspace completes it.
+pub(super) fn completed(log: &[(Seq, Event)], command: Command) -> Command {
+    let Command::Fork { run, at: ForkAt::Seq(seq), by, corrected, .. } = command else { return command };
+    let of = |it: &&(Seq, Event)| it.0 <= seq && it.1.fact.run() == Some(run);
+    let events: Vec<Event> = log.iter().filter(of).map(|it| it.1.clone()).collect();
+    let past = Some(Past { seq, events: events.into() });
+    Command::Fork { run, at: ForkAt::Seq(seq), by, corrected, past }
 }
 
 fn record(seq: Seq, event: &Event) -> Record {

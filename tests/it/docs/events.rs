@@ -227,6 +227,7 @@ fn steps() -> Vec<Fact> {
         fallback: 0,
         kept: false,
         released: Vec::new(),
+        origin: None,
     };
     let all = [
         StepEvent::Ready,

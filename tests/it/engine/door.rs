@@ -5,17 +5,18 @@
 
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx, Timestamp, Value,
-        ValueMap, sha256,
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp,
+        Value, ValueMap, sha256,
     },
     definition::{Files, read},
     engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, DoubtAnswer, Effect, Event,
-        Fact, Facts, Failure, FailureEvent, FailureNote, FileFact, GateEvent, Launching, Outcome, Proof,
-        Purpose, RetryFrom, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
-        WaitReason, Why, World, react,
+        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Correction, Decision, DoubtAnswer, Effect,
+        Event, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact, ForkAt, GateEvent, Launching,
+        Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState, ScopeEvent, StepEvent, StepState,
+        UndoEvent, Verdict, WaitReason, Why, World, react,
     },
     plan::{Plan, lower},
+    projection::corrected_words,
 };
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -42,7 +43,10 @@ pub(super) fn check(workflow: &str, script: &str, expected: &str) {
 /// Plays the script.
 #[track_caller]
 pub(super) fn play(workflow: &str, script: &str) -> Bench {
-    let mut bench = Bench::new(plan(workflow));
+    let (first, corrected) =
+        workflow.split_once("=== corrected").map_or((workflow, None), |(a, b)| (a, Some(b)));
+    let mut bench = Bench::new(plan(first));
+    bench.corrected = corrected.map(plan);
     for line in script.lines().flat_map(|it| it.split(';')).map(str::trim).filter(|it| !it.is_empty()) {
         bench.line(line);
     }
@@ -90,6 +94,8 @@ pub(super) struct Bench {
     pub(super) now: Timestamp,
     pub(super) log: Vec<String>,
     plan: Plan,
+    /// The workflow as it is written later, for what is done again.
+    corrected: Option<Plan>,
     run: RunId,
     plans: BTreeMap<RunId, Vec<String>>,
     gates: BTreeMap<GateId, (Vec<Ask>, Vec<Digest>, String)>,
@@ -127,6 +133,7 @@ impl Bench {
             now: Timestamp(1_800_000_000_000),
             log: Vec::new(),
             plan,
+            corrected: None,
             run: RunId(1),
             plans: BTreeMap::new(),
             gates: BTreeMap::new(),
@@ -186,7 +193,11 @@ impl Bench {
                     "checkpoint" => RetryFrom::Checkpoint,
                     _ => RetryFrom::All,
                 };
-                Command::Retry { run, from, by }
+                Command::Retry { run, from, by, corrected: self.correction(&words, &values) }
+            }
+            "fork" => {
+                let (at, past) = self.past(words[1]);
+                Command::Fork { run, at, by, corrected: self.correction(&words, &values), past: Some(past) }
             }
             "ended" => self.ended(&words),
             "facts" => {
@@ -219,6 +230,30 @@ impl Bench {
             other => panic!("no command is called {other}"),
         };
         self.submit(command);
+    }
+
+    /// `retry failed corrected k=v`: the workflow as it is written later, else as it was, with these inputs.
+    fn correction(&self, words: &[&str], values: &dyn Fn(usize) -> ValueMap) -> Option<Box<Correction>> {
+        (words.get(2) == Some(&"corrected")).then(|| {
+            let plan = self.corrected.clone().unwrap_or_else(|| self.plan.clone());
+            let plan = Some(Box::new(Plan { inputs: values(3), ..plan }));
+            Box::new(Correction { plan, ..Correction::default() })
+        })
+    }
+
+    /// What had happened before a step began, or after so many events: `#7`.
+    #[track_caller]
+    fn past(&self, at: &str) -> (ForkAt, Past) {
+        let count = match at.strip_prefix('#') {
+            Some(count) => count.parse().expect("a number of events"),
+            None => {
+                let step = self.step(at);
+                let of = |it: &Event| it.fact.run() == Some(self.run) && it.fact.step() == Some(step);
+                self.journal.iter().position(of).expect("it has begun")
+            }
+        };
+        let events = self.journal[..count].to_vec();
+        (ForkAt::Step(at.to_owned()), Past { seq: Seq(count as u64), events: events.into() })
     }
 
     /// `ended STEP[#CALL] ok k=v`, `ended STEP fail [mode] [exit=N]`.
@@ -457,7 +492,10 @@ impl Bench {
 
     fn run_event(&self, run: RunId, event: &RunEvent) -> String {
         match event {
-            RunEvent::Created { .. } => "created".to_owned(),
+            RunEvent::Created { cause, .. } => {
+                let corrected = cause.corrected().map(corrected_words);
+                corrected.map_or("created".to_owned(), |it| format!("created, {it}"))
+            }
             RunEvent::Started => "started".to_owned(),
             RunEvent::Paused { .. } => "paused".to_owned(),
             RunEvent::Resumed { .. } => "resumed".to_owned(),
@@ -530,7 +568,7 @@ impl Bench {
                 }
                 text
             }
-            StepEvent::Completed { outputs, confidence, partial, fallback, kept, .. } => {
+            StepEvent::Completed { outputs, confidence, partial, fallback, kept, origin, .. } => {
                 let mut text = if *partial { "partly done" } else { "completed" }.to_owned();
                 if *fallback > 0 {
                     write!(text, " by fallback {fallback}").expect("a String");
@@ -543,6 +581,10 @@ impl Bench {
                 }
                 if !outputs.is_empty() {
                     write!(text, " {}", Value::Object(outputs.clone())).expect("a String");
+                }
+                if let Some(it) = origin.as_ref().filter(|it| it.run != RunId(1) || it.by.is_some()) {
+                    let by = it.by.as_ref().map_or_else(String::new, |by| format!(", where {by} gave it"));
+                    write!(text, " from {}{by}", it.run).expect("a String");
                 }
                 text
             }

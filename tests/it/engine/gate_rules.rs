@@ -254,7 +254,12 @@ fn another_definition_or_another_rule_is_another_ask() {
     // An approval that is kept in a retry is kept for what was approved alone.
     let mut bench = play(GATE, "launch; ended a ok; ann approves via-script; ended z fail");
     let by = person("req");
-    bench.submit(Command::Retry { run: "r-1".parse().expect("a run"), from: RetryFrom::All, by });
+    bench.submit(Command::Retry {
+        run: "r-1".parse().expect("a run"),
+        from: RetryFrom::All,
+        by,
+        corrected: None,
+    });
     assert!(bench.text().ends_with("r-2 a call 1"), "{}", bench.text());
 }
 

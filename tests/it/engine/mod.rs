@@ -5,6 +5,7 @@ mod budget;
 mod concurrency;
 mod door;
 mod failure;
+mod fork;
 mod frame;
 mod gate;
 mod gate_rules;

@@ -116,3 +116,175 @@ fn what_stands_in_a_kept_frame_rests_with_it_however_deep() {
          r-2 ended completed",
     );
 }
+
+const GATED: &str = "inputs: {to: {default: x}}
+    steps:
+      - {id: a, run: x}
+      - {id: g, needs: a, gate: {prompt: 'go to ${{ inputs.to }}?'}}
+      - {id: b, needs: g, run: x}
+      - {id: c, needs: b, run: 'echo ${{ inputs.to }}'}";
+const GATED_FAILED: &str = "launch to=x; ended a ok; ann approves via-script; ended b ok; ended c fail;";
+
+#[test]
+fn with_a_corrected_input_gates_ask_again_before_what_is_still_to_be_done() {
+    check(
+        GATED,
+        &format!("{GATED_FAILED} retry failed corrected to=y; ann approves via-script; ended c ok"),
+        "r-2 created, corrected: input to: \"x\" to \"y\"
+         r-2 a completed (kept)
+         r-2 b completed (kept)
+         g-2 asked 1
+         g-2 approved
+         r-2 c call 1
+         no r-2 b call
+         = completed: a completed, g completed, b completed, c completed",
+    );
+}
+
+#[test]
+fn what_is_kept_opens_no_way_around_a_gate_that_asks_again() {
+    check(
+        GATED,
+        &format!("{GATED_FAILED} retry failed corrected to=y; ann rejects : no"),
+        "g-2 asked 1
+         g-2 rejected
+         no r-2 c call
+         = rejected: a completed, g rejected, b completed, c skipped",
+    );
+}
+
+#[test]
+fn a_correction_that_changes_nothing_is_a_plain_retry() {
+    check(
+        GATED,
+        &format!("{GATED_FAILED} retry failed corrected to=x; ended c ok"),
+        "r-2 created
+         r-2 g completed (kept)
+         no created, corrected
+         no g-2
+         = completed: a completed, g completed, b completed, c completed",
+    );
+}
+
+#[test]
+fn a_step_that_did_not_complete_may_be_written_otherwise_and_others_may_come_and_go() {
+    check(
+        "steps:
+           - {id: a, run: x}
+           - {id: b, needs: a, run: x}
+           - {id: old, needs: b, run: x}
+=== corrected
+         steps:
+           - {id: first, run: x}
+           - {id: a, run: x, needs: first, undo: y}
+           - {id: b, needs: a, run: better}
+           - {id: new, needs: b, run: x}",
+        "launch; ended a ok v=1; ended b fail; retry failed corrected; ended first ok; ended b ok; ended new ok",
+        "r-2 created, corrected: a rewritten, b rewritten, old removed, first added, new added
+         r-2 a completed (kept) 0.80 {\"v\":\"1\"}
+         no r-2 a call
+         = completed: first completed, a completed, b completed, new completed",
+    );
+}
+
+#[test]
+fn what_has_completed_must_stand_as_it_did() {
+    let file = |a: &str| {
+        format!(
+            "steps:
+               - {{id: a, run: x}}
+               - {{id: b, needs: a, run: x}}
+=== corrected
+             steps:
+               {a}
+               - {{id: b, run: x}}"
+        )
+    };
+    let script = "launch; ended a ok; ended b fail; retry failed corrected";
+    check(
+        &file("- {id: a, run: y}"),
+        script,
+        "! could not retry r-1: a has completed and is written otherwise now; put it back as it was, or do it all again",
+    );
+    check(
+        &file(""),
+        script,
+        "! could not retry r-1: a has completed and is no longer in the workflow; put it back, or do it all again",
+    );
+    check(
+        &file("- {id: a, run: y}"),
+        "launch; ended a ok; ended b fail; retry all corrected",
+        "r-2 created, corrected: a rewritten\n r-2 a call 1\n no (kept)",
+    );
+}
+
+#[test]
+fn a_copy_more_opens_its_matrix_again_and_the_others_keep_their_results() {
+    check(
+        "steps:
+           - {id: t, run: x, matrix: {k: [a, b]}}
+           - {id: z, needs: t, run: x}
+=== corrected
+         steps:
+           - {id: t, run: x, matrix: {k: [a, b, c]}}
+           - {id: z, needs: t, run: x}",
+        "launch; ended t[a] ok v=1; ended t[b] ok v=2; ended z fail; retry failed corrected; ended t[c] ok v=3",
+        "r-2 t[a] completed (kept)
+         r-2 t[b] completed (kept)
+         r-2 t[c] call 1
+         r-2 t completed {\"v\":[\"1\",\"2\",\"3\"]}
+         no r-2 t[a] call
+         r-2 z call 1",
+    );
+}
+
+#[test]
+fn a_gate_in_a_workflow_asks_again_when_something_behind_that_is_still_to_be_done() {
+    check(
+        "inputs: {to: {default: x}}
+         steps:
+           - {id: s, workflow: inner.yaml}
+           - {id: z, needs: s, run: 'echo ${{ inputs.to }}'}
+--- inner.yaml
+         steps:
+           - {id: q, run: x}
+           - {id: g, needs: q, gate: {prompt: go?}}",
+        "launch to=x; ended s/q ok; ann approves via-script; ended z fail; retry failed corrected to=y",
+        "r-2 s/q completed (kept)
+         r-2 s opened
+         g-2 asked 1
+         no r-2 s completed
+         no r-2 z call
+         = running: s running, s/q completed, s/g waiting, z pending",
+    );
+}
+
+#[test]
+fn what_a_kept_step_has_set_is_there_again() {
+    check(
+        "steps:
+           - {id: s, set: {values: {k: 7}}}
+           - {id: b, needs: s, run: x, env: {K: '${{ vars.k }}'}}
+           - {id: e, needs: b, if: 'vars.k == 7', run: x}",
+        "launch; ended b fail; retry failed; ended b ok; ended e ok",
+        "r-1 ended failed
+         set Run[r-2] k=7
+         r-2 s completed (kept)
+         r-2 e call 1
+         = completed: s completed, b completed, e completed",
+    );
+}
+
+#[test]
+fn a_result_that_was_given_by_hand_says_so_in_every_run_that_keeps_it() {
+    check(
+        "on-failure: continue
+         steps:
+           - {id: a, run: x}
+           - {id: b, run: x}",
+        "launch; ended a fail; ended b fail; done a v=1; retry failed; ended b fail; retry failed",
+        "a done by
+         r-2 a completed (kept) {\"v\":1} from r-1, where req
+         r-3 a completed (kept) {\"v\":1} from r-1, where req",
+    );
+}

@@ -1,0 +1,128 @@
+//! `diff`: two runs, or two instants, held against each other. What differs is found in `projection`.
+
+use super::named;
+use crate::{
+    app::{
+        args::DiffArgs,
+        config::Config,
+        exit::{FAILED, Outcome, Trouble},
+        output::Output,
+        wiring::{self, Seat},
+    },
+    base::{Seq, Timestamp, Value, safe_text, shorten},
+    engine::InputChange,
+    projection::{RunView, RunsDiff, Side, StepDiff, StepView, diff_json, runs_diff},
+    runtime::{Clock, Desk, Page, SystemClock, Want},
+};
+use std::{process::ExitCode, sync::Arc};
+
+/// Characters of a value that are shown.
+const VALUE_CHARS: usize = 60;
+
+pub(super) async fn diff(config: &Config, out: Output, args: &DiffArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let sides = both(&seat, args).await;
+    seat.leave().await;
+    let ((left, left_at), (right, right_at)) = sides?;
+    let diff = runs_diff((&left, left_at), (&right, right_at));
+    if args.json {
+        out.json_pretty(&diff_json(&diff, (&left, &right)));
+    } else {
+        text(out, &diff, &left, &right);
+    }
+    Ok(if diff.differs() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+type At = (Arc<RunView>, Timestamp);
+
+async fn both(seat: &Seat, args: &DiffArgs) -> Result<(At, At), Trouble> {
+    Ok((one(seat, &args.left).await?, one(seat, &args.right).await?))
+}
+
+/// `r-7` as it is, `r-7@412` as it was after that event.
+async fn one(seat: &Seat, words: &str) -> Result<At, Trouble> {
+    let Some((run, seq)) = words.split_once('@') else {
+        return Ok((named::view(seat, named::run(words)?).await?, SystemClock.now()));
+    };
+    let run = named::run(run)?;
+    let seq = seq.trim_start_matches('#').parse().map_err(|_| {
+        Trouble::usage(format!(
+            "could not read {:?}; write r-7@412, with the number of an event",
+            safe_text(words)
+        ))
+    })?;
+    match seat.desk.read(Want::Past { run, until: Some(Seq(seq)) }).await {
+        Page::Past(past) => match past.run(run) {
+            Some(view) => Ok((Arc::clone(view), past.at)),
+            None => Err(Trouble::usage(format!(
+                "could not compare {run} at event {seq}: it had not begun by then"
+            ))),
+        },
+        Page::Missing(why) => Err(Trouble::usage(why)),
+        Page::Events { .. }
+        | Page::Records(_)
+        | Page::Chain { .. }
+        | Page::Bytes { .. }
+        | Page::Plan(_)
+        | Page::Workflow(_) => Err(Trouble::failed("could not compare: the past was not told")),
+    }
+}
+
+fn text(out: Output, diff: &RunsDiff, left: &RunView, right: &RunView) {
+    for (sign, view) in [("-", left), ("+", right)] {
+        let it = &view.summary;
+        let head = format!("{sign} {} {}  {}  by {}", it.id, it.workflow, it.state, it.by.name);
+        out.line(&safe_text(&head));
+    }
+    for it in &diff.plan.inputs {
+        out.line(&change("input", it));
+    }
+    for it in &diff.plan.steps {
+        out.line(&safe_text(&format!("step {}: {}", it.id, it.how.word())));
+    }
+    for it in &diff.plan.rules {
+        out.line(&format!("{it} of the workflow: not the same"));
+    }
+    for it in &diff.outputs {
+        out.line(&change("output", it));
+    }
+    let rows: Vec<Vec<String>> =
+        diff.steps.iter().filter(|it| it.differs()).map(|it| row(it, left, right)).collect();
+    let same = diff.steps.len() - rows.len();
+    if !rows.is_empty() {
+        out.table(&["STEP", "STATE", "TOOK", "OUTPUTS"], &rows);
+    }
+    out.line(&format!("{same} {} the same", if same == 1 { "step is" } else { "steps are" }));
+}
+
+fn change(what: &str, it: &InputChange) -> String {
+    let value = |it: &Option<Value>| {
+        it.as_ref().map_or_else(|| "nothing".to_owned(), |it| shorten(&it.to_string(), VALUE_CHARS))
+    };
+    safe_text(&format!("{what} {}: {} -> {}", it.name, value(&it.before), value(&it.after)))
+}
+
+fn row(it: &StepDiff, left: &RunView, right: &RunView) -> Vec<String> {
+    let both = |word: &dyn Fn(Option<Side>) -> String| {
+        let (left, right) = (word(it.left), word(it.right));
+        if left == right { left } else { format!("{left} -> {right}") }
+    };
+    let state = both(&|side| match side {
+        None => "no such step".to_owned(),
+        Some(Side { inside: Some((rested, total)), state, .. }) => format!("{state} {rested}/{total}"),
+        Some(side) => side.state.word().to_owned(),
+    });
+    let took = both(&|side| side.and_then(|it| it.took).map_or_else(|| "-".to_owned(), |it| it.to_string()));
+    let outputs = if it.other_outputs() {
+        format!("{} -> {}", outputs(left, &it.id), outputs(right, &it.id))
+    } else {
+        String::new()
+    };
+    vec![format!("{}{}", "  ".repeat(it.depth), safe_text(&it.id)), state, took, outputs]
+}
+
+fn outputs(run: &RunView, id: &str) -> String {
+    let outputs = run.find(id).and_then(|it| run.step(it)).and_then(StepView::outputs);
+    let text = outputs.map_or_else(|| "-".to_owned(), |it| Value::Object(it.clone()).to_string());
+    safe_text(&shorten(&text, VALUE_CHARS))
+}

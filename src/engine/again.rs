@@ -1,0 +1,302 @@
+//! What a run takes over from the one it does again: which results stand, which gates ask again, and what was corrected.
+//! A function of the other run and of the plan that is to be done; who may ask for it is said in `recovery`.
+
+use crate::{
+    base::{StepIx, ValueMap},
+    engine::{
+        Change, Corrected, InputChange, StepChange, StepState,
+        run::{Run, asks_for_failures},
+    },
+    plan::{Frame, FrameKind, Plan, PlanStep, Work},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// What a new run begins with.
+pub(super) struct TakenOver {
+    pub(super) plan: Arc<Plan>,
+    /// Steps that keep their results: there, and here.
+    pub(super) steps: Vec<(StepIx, StepIx)>,
+    pub(super) corrected: Option<Box<Corrected>>,
+}
+
+/// What stands of a run, of which `kept` is to be kept, when it is done again by this plan. With `asks` gates ask again
+/// before anything behind them is done.
+pub(super) fn take_over(
+    run: &Run,
+    kept: &BTreeSet<StepIx>,
+    given: Option<&Plan>,
+    asks: bool,
+) -> Result<TakenOver, String> {
+    let given = given.filter(|it| it.hash() != run.plan_hash);
+    if let Some(other) = given.filter(|it| it.name != run.plan.name) {
+        return Err(format!("{} is another workflow than {}; start it by itself", other.name, run.plan.name));
+    }
+    let corrected = given.map(|it| Box::new(plan_differences(&run.plan, it)));
+    let mut plan = given.map_or_else(|| Arc::clone(&run.plan), |it| Arc::new(it.clone()));
+    let pairs = same_steps(&run.plan, &plan);
+    let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
+    let asks = asks || given.is_some();
+    loop {
+        let before = taken.kept.len();
+        taken.reopen_frames();
+        if asks {
+            taken.ask_again();
+        }
+        if taken.kept.len() == before {
+            break;
+        }
+    }
+    let kept = taken.kept;
+    if asks {
+        let waits = behind_gates(&plan, &kept);
+        if !waits.is_empty() {
+            let plan = Arc::make_mut(&mut plan);
+            for (step, gate) in waits {
+                let needs = &mut plan.steps[step.index()].needs;
+                needs.push(gate);
+                needs.sort();
+            }
+        }
+    }
+    let mut steps: Vec<(StepIx, StepIx)> = kept.into_iter().map(|(new, old)| (old, new)).collect();
+    // In the order in which they were done, so that they are undone in reverse of that.
+    let places: BTreeMap<StepIx, usize> =
+        run.completed.iter().enumerate().map(|(at, step)| (*step, at)).collect();
+    steps.sort_by_key(|(old, _)| (places.get(old).copied().unwrap_or(usize::MAX), *old));
+    Ok(TakenOver { plan, steps, corrected })
+}
+
+/// Steps of one plan by their place in the other: the same id is the same step.
+fn same_steps(old: &Plan, new: &Plan) -> BTreeMap<StepIx, StepIx> {
+    let ids: BTreeMap<&str, StepIx> = places(new).map(|at| (new.steps[at.index()].id.as_str(), at)).collect();
+    let pair = |at: StepIx| Some((at, *ids.get(old.steps[at.index()].id.as_str())?));
+    places(old).filter_map(pair).collect()
+}
+
+fn places(plan: &Plan) -> impl DoubleEndedIterator<Item = StepIx> + use<> {
+    (0..plan.steps.len()).map(StepIx::from_index)
+}
+
+/// What is kept, by its place in the new plan. What was done stays as it was done: a step that is written otherwise now
+/// has no result yet, and its effects would be forgotten.
+fn pairs_of(
+    run: &Run,
+    plan: &Plan,
+    kept: &BTreeSet<StepIx>,
+    pairs: &BTreeMap<StepIx, StepIx>,
+) -> Result<BTreeMap<StepIx, StepIx>, String> {
+    let mut out = BTreeMap::new();
+    for old in kept {
+        let id = &run.plan_step(*old).id;
+        let found = pairs.get(old).copied();
+        if !is_done(run, *old) {
+            out.extend(found.map(|new| (new, *old)));
+            continue;
+        }
+        let Some(new) = found else {
+            return Err(format!(
+                "{id} has completed and is no longer in the workflow; put it back, or do it all again"
+            ));
+        };
+        let same = is_written_as_before(&run.plan, *old, plan, new);
+        if !same && matches!(run.plan_step(*old).work, Work::Gate(_)) {
+            continue;
+        }
+        let mut around = (*old, new, same);
+        loop {
+            if !around.2 {
+                let id = &run.plan_step(around.0).id;
+                return Err(format!(
+                    "{id} has completed and is written otherwise now; put it back as it was, or do it all again"
+                ));
+            }
+            let frames = (run.plan_step(around.0).frame, plan.steps[around.1.index()].frame);
+            match frames {
+                (None, None) => break,
+                (Some(before), Some(now)) => {
+                    around = (before, now, is_written_as_before(&run.plan, before, plan, now));
+                }
+                (None, Some(_)) | (Some(_), None) => around.2 = false,
+            }
+        }
+        out.insert(new, *old);
+    }
+    Ok(out)
+}
+
+fn is_done(run: &Run, step: StepIx) -> bool {
+    matches!(run.step(step).state(), StepState::Completed | StepState::Partial)
+}
+
+/// Whether what a result depends on is as it was: what is called, with which environment, where, and what it yields.
+fn is_written_as_before(old: &Plan, before: StepIx, new: &Plan, now: StepIx) -> bool {
+    let (was, is) = (&old.steps[before.index()], &new.steps[now.index()]);
+    work_of(was, before) == work_of(is, now)
+        && (&was.env, &was.dir, &was.outputs, &was.matrix) == (&is.env, &is.dir, &is.outputs, &is.matrix)
+}
+
+/// What a step does, without what only says how much of it is done at once, and wherever it stands.
+fn work_of(step: &PlanStep, place: StepIx) -> Work {
+    let Work::Frame(frame) = &step.work else { return step.work.clone() };
+    let kind = match &frame.kind {
+        FrameKind::Computed { matrix, body } => {
+            let near = |it: StepIx| StepIx(it.0.wrapping_sub(place.0));
+            let moved = body.iter().map(|it| PlanStep {
+                scope: it.scope.map(near),
+                frame: it.frame.map(near),
+                needs: it.needs.iter().copied().map(near).collect(),
+                ..it.clone()
+            });
+            FrameKind::Computed { matrix: matrix.clone(), body: moved.collect() }
+        }
+        FrameKind::Matrix | FrameKind::Workflow { .. } => frame.kind.clone(),
+    };
+    Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false }))
+}
+
+/// The steps that keep their results, as they become fewer: by their place here, their place there.
+struct Taking<'a> {
+    run: &'a Run,
+    plan: &'a Plan,
+    kept: BTreeMap<StepIx, StepIx>,
+}
+
+impl Taking<'_> {
+    /// A frame is kept only with all that stands in it; in one that opens anew what never ran may run.
+    fn reopen_frames(&mut self) {
+        for step in places(self.plan).rev() {
+            if let Some(frame) =
+                self.plan.steps[step.index()].frame.filter(|_| !self.kept.contains_key(&step))
+            {
+                self.kept.remove(&frame);
+            }
+        }
+        for step in places(self.plan) {
+            let Some(old) = self.kept.get(&step) else { continue };
+            let opens = self.plan.steps[step.index()].frame.is_some_and(|it| !self.kept.contains_key(&it));
+            if opens && !is_done(self.run, *old) {
+                self.kept.remove(&step);
+            }
+        }
+    }
+
+    /// A gate behind which something is still to be done asks again.
+    fn ask_again(&mut self) {
+        let mut children: BTreeMap<StepIx, Vec<StepIx>> = BTreeMap::new();
+        for step in places(self.plan) {
+            if let Some(frame) = self.plan.steps[step.index()].frame {
+                children.entry(frame).or_default().push(step);
+            }
+        }
+        let mut open: Vec<StepIx> = places(self.plan).filter(|it| !self.kept.contains_key(it)).collect();
+        let mut seen: BTreeSet<StepIx> = open.iter().copied().collect();
+        while let Some(at) = open.pop() {
+            let step = &self.plan.steps[at.index()];
+            let before = step.needs.iter().copied();
+            // What comes before a frame comes before all that stands in it; what ends in it, before what needs it.
+            let around =
+                step.frame.into_iter().flat_map(|it| self.plan.steps[it.index()].needs.iter().copied());
+            let mut found: Vec<StepIx> = before.chain(around).collect();
+            while let Some(need) = found.pop() {
+                if !seen.insert(need) {
+                    continue;
+                }
+                open.push(need);
+                found.extend(children.get(&need).into_iter().flatten());
+                if matches!(self.plan.steps[need.index()].work, Work::Gate(_)) {
+                    self.kept.remove(&need);
+                }
+            }
+        }
+    }
+}
+
+/// Steps that are to be done, and the gates that ask again before them although only kept steps stand between: each has
+/// to wait for its gate by itself.
+fn behind_gates(plan: &Plan, kept: &BTreeMap<StepIx, StepIx>) -> Vec<(StepIx, StepIx)> {
+    let mut dependents: Vec<Vec<StepIx>> = vec![Vec::new(); plan.steps.len()];
+    for step in places(plan) {
+        for need in &plan.steps[step.index()].needs {
+            dependents[need.index()].push(step);
+        }
+    }
+    let asks = |it: &StepIx| matches!(plan.steps[it.index()].work, Work::Gate(_)) && !kept.contains_key(it);
+    let passes = |it: &StepIx| {
+        let step = &plan.steps[it.index()];
+        kept.contains_key(it) && !step.condition.as_deref().is_some_and(asks_for_failures)
+    };
+    let mut out = Vec::new();
+    for gate in places(plan).filter(asks) {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<StepIx> = dependents[gate.index()].iter().copied().filter(passes).collect();
+        while let Some(at) = open.pop() {
+            if !seen.insert(at) {
+                continue;
+            }
+            for next in &dependents[at.index()] {
+                if passes(next) {
+                    open.push(*next);
+                } else if !kept.contains_key(next) && !plan.steps[next.index()].needs.contains(&gate) {
+                    out.push((*next, gate));
+                }
+            }
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// The values that are not the same in both, by name.
+pub fn value_differences(old: &ValueMap, new: &ValueMap) -> Vec<InputChange> {
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let differ = names.into_iter().filter(|it| old.get(*it) != new.get(*it));
+    let change = |name: &String| InputChange {
+        name: name.clone(),
+        before: old.get(name).cloned(),
+        after: new.get(name).cloned(),
+    };
+    differ.map(change).collect()
+}
+
+/// What the new plan has otherwise than the old one.
+pub fn plan_differences(old: &Plan, new: &Plan) -> Corrected {
+    let pairs = same_steps(old, new);
+    let known: BTreeSet<StepIx> = pairs.values().copied().collect();
+    let named = |plan: &Plan, at: StepIx, how| StepChange { id: plan.steps[at.index()].id.clone(), how };
+    let mut steps: Vec<StepChange> = places(old)
+        .filter_map(|at| match pairs.get(&at) {
+            None => Some(named(old, at, Change::Removed)),
+            Some(now) => (whole(old, at) != whole(new, *now)).then(|| named(new, *now, Change::Rewritten)),
+        })
+        .collect();
+    steps.extend(places(new).filter(|it| !known.contains(it)).map(|it| named(new, it, Change::Added)));
+    let rules = [
+        ("env", old.env == new.env),
+        ("secrets", old.secrets == new.secrets),
+        ("outputs", old.outputs == new.outputs),
+        ("on-failure", old.on_failure == new.on_failure),
+        ("timeout", old.timeout == new.timeout),
+        ("max-parallel", old.max_parallel == new.max_parallel),
+        ("concurrency", old.concurrency == new.concurrency),
+        ("budget", old.budget == new.budget),
+    ];
+    Corrected {
+        inputs: value_differences(&old.inputs, &new.inputs),
+        steps,
+        rules: rules.into_iter().filter(|(_, same)| !same).map(|(word, _)| word.to_owned()).collect(),
+        definition: old.definition,
+    }
+}
+
+/// All that is written of a step, wherever it and what it needs stand.
+fn whole(plan: &Plan, at: StepIx) -> (PlanStep, Vec<&str>) {
+    let step = &plan.steps[at.index()];
+    let needs = step.needs.iter().map(|it| plan.steps[it.index()].id.as_str()).collect();
+    let alone =
+        PlanStep { work: work_of(step, at), needs: Vec::new(), scope: None, frame: None, ..step.clone() };
+    (alone, needs)
+}

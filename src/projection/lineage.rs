@@ -1,0 +1,75 @@
+//! Where a run and its results come from, and what a run that came to rest short of completed suggests, in words.
+
+use crate::{
+    base::RunId,
+    engine::{CauseOfLaunch, Corrected, Origin, PartialResult},
+    projection::{RunSummary, StepView},
+};
+
+/// Steps and inputs named in one line.
+const NAMED: usize = 8;
+
+/// Which run it does again or was forked from, and what was corrected: a line each, foreign text in it.
+pub fn lineage_words(run: &RunSummary) -> Vec<String> {
+    let first = match &run.cause {
+        CauseOfLaunch::Asked | CauseOfLaunch::Schedule(_) => return Vec::new(),
+        CauseOfLaunch::Retry { of, from, .. } => format!("does {of} again, from {}", from.word()),
+        CauseOfLaunch::Fork { of, at, .. } => format!("forked from {of} at event {at}"),
+    };
+    let mut lines = vec![first];
+    lines.extend(run.cause.corrected().map(corrected_words));
+    lines
+}
+
+/// What was corrected, in one line.
+pub fn corrected_words(it: &Corrected) -> String {
+    let value =
+        |it: &Option<serde_json::Value>| it.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+    let inputs = it
+        .inputs
+        .iter()
+        .map(|it| format!("input {}: {} to {}", it.name, value(&it.before), value(&it.after)));
+    let steps = it.steps.iter().map(|it| format!("{} {}", it.id, it.how.word()));
+    let rules = it.rules.iter().map(|it| format!("{it} of the workflow"));
+    let mut all: Vec<String> = inputs.chain(steps).chain(rules).collect();
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("{more} more"));
+    }
+    format!("corrected: {}", all.join(", "))
+}
+
+/// How much a run that did not complete has done, and what it suggests.
+pub fn partial_words(it: &PartialResult) -> String {
+    let total = it.completed + it.failed + it.remaining;
+    let share = it.completion_ratio.percent();
+    format!("{} of {total} steps completed ({share} %), suggested: {}", it.completed, it.suggestion)
+}
+
+/// What to do about a run that did not complete: the command for it.
+pub fn suggestion(run: RunId, word: &str) -> String {
+    match word {
+        "retry-failed" => format!("cuelight retry {run} --from failed"),
+        "retry-from-checkpoint" => format!("cuelight retry {run} --from checkpoint"),
+        "retry-all" => format!("cuelight retry {run} --from all"),
+        _ => format!(
+            "trying again as it is would not help; mend it, then cuelight retry {run} with -i KEY=VALUE or --file FILE"
+        ),
+    }
+}
+
+impl StepView {
+    /// Where its result comes from when it did not bring it about itself; foreign text.
+    pub fn origin_words(&self) -> Option<String> {
+        let by_hand = |by: &crate::engine::Actor, reason: &str| format!("by hand, by {by}: {reason}");
+        match (self.by_hand(), self.origin()) {
+            (Some(it), _) => Some(by_hand(&it.by, &it.reason)),
+            (None, Some(Origin { run, by: Some(by), reason })) => {
+                Some(format!("kept from {run}, {}", by_hand(by, reason)))
+            }
+            (None, Some(Origin { run, .. })) => Some(format!("kept from {run}")),
+            (None, None) => None,
+        }
+    }
+}

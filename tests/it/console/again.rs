@@ -1,0 +1,89 @@
+//! Doing a run again from the console: what is corrected is typed into the dialog, and a fork begins at the instant of the
+//! past that is seen.
+
+use super::Console;
+use cuelight::{
+    base::{RunId, Seq},
+    console::{Danger, Wish},
+    engine::{Command, ForkAt, RetryFrom},
+};
+
+fn asked(wishes: &[Wish]) -> Vec<&Command> {
+    let submitted = wishes.iter().filter_map(|it| match it {
+        Wish::Submit { command, .. } => Some(&**command),
+        _ => None,
+    });
+    submitted.collect()
+}
+
+/// The past of the settlement, two steps back.
+fn past(danger: Danger) -> (Console, RunId, Seq) {
+    let mut console = Console::of_afternoon(100, 30);
+    console.model.seat.danger = danger;
+    drop(console.press("/ s e t t l e enter enter T H H"));
+    let run = console.model.run().expect("a run is looked at");
+    let seq = console.model.board.seq;
+    (console, run, seq)
+}
+
+#[test]
+fn b_in_the_past_makes_a_new_run_from_that_instant() {
+    let (mut console, run, seq) = past(Danger::Development);
+    drop(console.press("b"));
+    let text = console.text();
+    assert!(text.contains(&format!("Fork {run}")) && text.contains(&format!("event {seq}")), "{text}");
+    assert!(text.contains("a new run r-") && text.contains("keeps "), "{text}");
+    let wishes = console.press("y");
+    let [Command::Fork { run: of, at, corrected: None, past: None, .. }] = asked(&wishes)[..] else {
+        panic!("{wishes:?}");
+    };
+    assert_eq!((*of, at), (run, &ForkAt::Seq(seq)));
+    assert!(!console.text().contains("HISTORY"), "it goes back to what is now");
+}
+
+#[test]
+fn where_it_counts_a_fork_is_typed() {
+    let (mut console, run, _) = past(Danger::Production);
+    assert!(asked(&console.press("b y enter")).is_empty());
+    let (mut console, ..) = past(Danger::Production);
+    let typed: Vec<String> = run.to_string().chars().map(String::from).collect();
+    let wishes = console.press(&format!("b {} enter", typed.join(" ")));
+    assert!(matches!(asked(&wishes)[..], [Command::Fork { .. }]), "{}", console.text());
+}
+
+#[test]
+fn nothing_else_is_done_from_the_past() {
+    let (mut console, ..) = past(Danger::Development);
+    drop(console.press("b esc"));
+    assert!(console.text().contains("HISTORY"), "Back stays in the past");
+    assert!(asked(&console.press("R y")).is_empty());
+    assert!(console.text().contains("history: read-only"));
+}
+
+#[test]
+fn what_is_corrected_is_typed_into_the_dialog_and_looked_at_anew() {
+    let mut console = Console::of_afternoon(100, 30);
+    let wishes = console.press("G k R tab ctrl-u a l l tab t o = f a r");
+    let last = wishes.iter().rev().find_map(|it| match it {
+        Wish::Preview { command, .. } => Some(&**command),
+        _ => None,
+    });
+    let Some(Command::Retry { from: RetryFrom::All, corrected: Some(it), .. }) = last else {
+        panic!("{last:?}")
+    };
+    assert_eq!(it.words, [("to".to_owned(), "far".to_owned())]);
+}
+
+#[test]
+fn what_was_typed_goes_with_the_command() {
+    let mut console = Console::of_afternoon(100, 30);
+    let wishes = console.press("G k R tab ctrl-u c h e c k p o i n t tab tab tab y");
+    assert!(
+        matches!(asked(&wishes)[..], [Command::Retry { from: RetryFrom::Checkpoint, corrected: None, .. }]),
+        "{}",
+        console.text()
+    );
+    let mut console = Console::of_afternoon(100, 30);
+    let wishes = console.press("G k R tab ctrl-u l a t e r tab tab tab y");
+    assert!(asked(&wishes).is_empty(), "there is no such way: {}", console.text());
+}
