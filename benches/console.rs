@@ -211,7 +211,7 @@ fn started(what: &str, dir: &TempDir) {
 
 fn idle(what: &str, dir: &TempDir, seconds: u64) {
     let console = Console::start(dir.path(), &[]);
-    let _frame = console.settle(Duration::from_secs(2));
+    let _frame = console.settle(Duration::from_millis(500));
     let (cpu, until) = (console.cpu(), Instant::now() + Duration::from_secs(seconds));
     let (mut bytes, mut writes) = (0, 0);
     while let Some(rest) = until.checked_duration_since(Instant::now()) {

@@ -3,6 +3,7 @@
 
 use crate::{
     base::{AttemptId, Digest, RunId, Seq},
+    console::Scene,
     engine::{Command, Event, Refusal},
     projection::Record,
 };
@@ -39,6 +40,13 @@ pub enum Wish {
         request: u64,
         /// What.
         want: Lookup,
+    },
+    /// Make a picture of this, and meanwhile go on.
+    Arrange {
+        /// Its number.
+        request: u64,
+        /// All that it is made of.
+        scene: Box<Scene>,
     },
     /// Put this into the clipboard.
     Copy(String),

@@ -7,8 +7,10 @@
 use crate::{
     base::{DecisionId, RunId, Span, Timestamp},
     console::{
-        Answer, Depth, Ground, Keymap, Link, LookOfScreen, Lookup, Message, Model, Notify, Seat, Sheet,
-        Theme, Themes, Wish, cursor_of, draw,
+        Answer, Arranged, Depth, Ground, Keymap, Link, LookOfScreen, Lookup, Message, Model, Notify, Seat,
+        Sheet, Theme, Themes, Wish,
+        arranger::Arranger,
+        cursor_of, draw,
         hangup::{self, HangupWatch},
         keymap::is_interrupt,
         terminal::{self, SCREEN_THREAD, Terminal},
@@ -215,6 +217,10 @@ struct Screen<D> {
     clock: SystemClock,
     entropy: Entropy,
     answers: FuturesUnordered<BoxFuture<'static, Message>>,
+    /// Who makes pictures of large graphs, and where they come out; started when the first is wanted.
+    pictures: Option<(Arranger, mpsc::Receiver<(u64, Arranged)>)>,
+    /// When the last one was asked for.
+    arranging: Timestamp,
     drawn: Timestamp,
     /// Between two frames, by what the last one cost.
     pace: Span,
@@ -269,6 +275,8 @@ impl<D: Desk> Screen<D> {
             clock,
             entropy: Entropy,
             answers: FuturesUnordered::new(),
+            pictures: None,
+            arranging: Timestamp::default(),
             drawn: Timestamp::default(),
             pace: Span::default(),
             has_news: true,
@@ -371,6 +379,14 @@ impl<D: Desk> Screen<D> {
                     Err(_) => self.take(Message::Link(lost("the engine has ended", clock.now())), false)?,
                 },
                 Some(message) = self.answers.next(), if !self.answers.is_empty() => self.take(message, true)?,
+                made = next_picture(&mut self.pictures), if self.pictures.is_some() => match made {
+                    Some((request, arranged)) => {
+                        let at = clock.now();
+                        let took = at.since(self.arranging);
+                        self.take(Message::Arranged { request, arranged, took, at }, true)?;
+                    }
+                    None => drop(self.pictures.take()),
+                },
                 heard = next_of(&mut output), if output.is_some() => match heard.as_deref() {
                     Some(Signal::Output { attempt, from, bytes }) => {
                         let bytes = bytes.as_slice().into();
@@ -533,6 +549,20 @@ impl<D: Desk> Screen<D> {
                     async move { Message::Sheet { request, sheet: sheet(desk.read(want).await) } }.boxed(),
                 );
             }
+            Wish::Arrange { request, scene } => {
+                self.arranging = self.clock.now();
+                if self.pictures.is_none() {
+                    let (made, pictures) = mpsc::channel(1);
+                    let made = move |request, arranged| {
+                        // Nobody wants it any more when the screen is being left.
+                        let _left = made.blocking_send((request, arranged));
+                    };
+                    self.pictures = Some((Arranger::start(made)?, pictures));
+                }
+                if let Some((arranger, _)) = &mut self.pictures {
+                    arranger.arrange(request, scene);
+                }
+            }
             Wish::Edit(text) => self.edit = Some(text),
             Wish::Copy(text) => terminal::copy(&text)?,
             Wish::Export { name, content } => {
@@ -568,6 +598,16 @@ impl<D: Desk> Screen<D> {
 async fn next_of(signals: &mut Option<Signals>) -> Option<Arc<Signal>> {
     match signals {
         Some(signals) => signals.next().await,
+        None => None,
+    }
+}
+
+/// The next picture that was made; nothing when whoever makes them broke down.
+async fn next_picture(
+    pictures: &mut Option<(Arranger, mpsc::Receiver<(u64, Arranged)>)>,
+) -> Option<(u64, Arranged)> {
+    match pictures {
+        Some((_, made)) => made.recv().await,
         None => None,
     }
 }

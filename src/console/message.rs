@@ -4,7 +4,7 @@
 
 use crate::{
     base::{Span, Timestamp},
-    console::{Answer, Sheet, Themes},
+    console::{Answer, Arranged, Sheet, Themes},
     engine::{Event, Refusal},
     projection::Board,
 };
@@ -71,6 +71,17 @@ pub enum Message {
         request: u64,
         /// What.
         sheet: Sheet,
+    },
+    /// A picture that was asked for.
+    Arranged {
+        /// Which.
+        request: u64,
+        /// The picture.
+        arranged: Arranged,
+        /// How long it took to make.
+        took: Span,
+        /// When it came.
+        at: Timestamp,
     },
     /// Output as it comes.
     Output {

@@ -3,6 +3,7 @@
 //! Keys become commands in `keymap`, `update` changes the model and says what it wants of the world, `draw` makes cells
 //! of a model. Only `event_loop` waits, only `terminal` knows the terminal.
 
+mod arranger;
 mod ask;
 mod ask_text;
 mod audit_rows;
@@ -31,6 +32,7 @@ mod preferences;
 mod prose;
 mod query;
 mod rung;
+mod scene;
 mod sign;
 mod terminal;
 mod text;
@@ -59,6 +61,7 @@ pub use notify::Notify;
 pub use picture::{snap, to_svg, to_text};
 pub use preferences::{Motion, Preferences, Preferred};
 pub use query::Query;
+pub use scene::{Arranged, Scene};
 pub use sign::Mark;
 pub use text::{Glyphs, put, put_right, put_untrusted};
 pub use theme::{Depth, Kind, Role, Theme, ThemeError, Themes};

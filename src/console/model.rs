@@ -11,10 +11,10 @@ use super::{
     travel::{Comparing, IN_THE_PAST, Travel},
 };
 use crate::{
-    base::{AttemptId, RunId, Seq, StepIx, Timestamp},
+    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp},
     console::{
         DagGraph, DagView, Dialog, Fates, Field, Glyphs, Intent, Keymap, Layout, Level, Link, Press, Scope,
-        Shown, Theme, Themes,
+        Shown, Theme, Themes, dag::Beside,
     },
     engine::{Actor, Command},
     projection::{Board, RunView},
@@ -84,6 +84,11 @@ pub struct Model {
     pub(super) behind: Option<(u64, Timestamp)>,
     /// Open gates and failures at the last look, so that the bell rings once for each change.
     pub(super) rung: super::rung::Rung,
+    /// The picture that is being made elsewhere; one at a time.
+    pub(super) arranging: Option<Arranging>,
+    /// Before this no other is asked for, unless somebody asked to see something else; and when one is due.
+    pub(super) picture_rest: Timestamp,
+    pub(super) picture_due: Option<Timestamp>,
 }
 
 /// Who sits at this console.
@@ -266,7 +271,9 @@ pub(super) enum Letter {
 pub(super) type Edited = Result<String, String>;
 
 /// After so long what can follow a prefix is shown.
-const WHICH_KEY: crate::base::Span = crate::base::Span(300);
+const WHICH_KEY: Span = Span(300);
+/// A picture that takes longer than this to make is said to be on its way.
+const ARRANGING_TOLD: Span = Span(300);
 
 /// What the list of runs remembers.
 #[derive(Clone, Debug, Default)]
@@ -381,7 +388,9 @@ pub(super) struct DagState {
     pub what_if: WhatIf,
     /// What stands around the cursor, beside a tree of lines.
     pub near: Option<Arc<Near>>,
-    /// The picture of the last board, made by `update` so that `draw` only paints.
+    /// The run for which zoom, folds and selection were begun anew.
+    pub begun: Option<RunId>,
+    /// The newest picture there is, made before `draw`, which only paints.
     pub picture: Option<Arc<Picture>>,
 }
 
@@ -451,17 +460,28 @@ pub(super) enum LogPart {
 }
 
 /// A run's graph, folded and laid out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Picture {
     pub run: RunId,
     /// What it was made from: the same again gives the same picture.
     pub of: Arc<RunView>,
     pub basis: Basis,
     pub graph: Arc<DagGraph>,
+    /// The same by its ends.
+    pub beside: Arc<Beside>,
     /// The longest way through the run, how long it took, and when it was looked for.
-    pub critical: (Arc<[u32]>, crate::base::Span, Timestamp),
+    pub critical: (Arc<[u32]>, Span, Timestamp),
     pub shown: Shown,
     pub layout: Arc<Layout>,
+}
+
+/// A picture that is being made elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arranging {
+    pub request: u64,
+    /// The view that waits for it.
+    pub place: View,
+    pub since: Timestamp,
 }
 
 /// What stands around the cursor of a tree of lines.
@@ -731,6 +751,9 @@ impl Model {
             has_focus: true,
             behind: None,
             rung: super::rung::Rung::default(),
+            arranging: None,
+            picture_rest: Timestamp::default(),
+            picture_due: None,
         }
     }
 
@@ -883,7 +906,15 @@ impl Model {
         let which_key =
             (!self.typed.is_empty() && !self.shows_continuations()).then(|| self.last_key + WHICH_KEY);
         let play = self.travel.as_ref().and_then(|it| it.due());
-        [toast, undo, age, which_key, play].into_iter().flatten().min()
+        let slow = self.arranging.as_ref().map(|it| it.since + ARRANGING_TOLD);
+        let slow = slow.filter(|it| *it > self.clock);
+        [toast, undo, age, which_key, play, slow, self.picture_due].into_iter().flatten().min()
+    }
+
+    /// How long a picture has been waited for, when that is long enough to be told.
+    pub(super) fn arranging_for(&self) -> Option<Span> {
+        let since = self.arranging.as_ref().map(|it| self.clock.since(it.since));
+        since.filter(|it| *it >= ARRANGING_TOLD)
     }
 
     pub(super) fn number(&mut self) -> u64 {

@@ -101,6 +101,10 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             audit::read(model, request, sheet);
         }
         Message::Sheet { request, sheet } => gates::arrived(model, request, sheet, &mut wishes),
+        Message::Arranged { request, arranged, took, at } => {
+            clock(model, at);
+            graph::arrived(model, request, arranged, took);
+        }
         Message::Output { attempt, from, bytes } => logs::hear(model, attempt, from, &bytes),
         Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
         Message::Behind(missed) => {
@@ -140,8 +144,8 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     travel::refresh(model, wishes);
     travel_compare::refresh(model, wishes);
     runs::refresh(model);
-    graph::refresh(model);
-    steps::refresh(model);
+    graph::refresh(model, wishes);
+    steps::refresh(model, wishes);
     what_if::refresh(model, wishes);
     gates::refresh(model, wishes);
     forming::refresh(model);

@@ -1,5 +1,6 @@
 //! The graph as it comes in: steps in file order and what needs what. Knows nothing of folds or places.
 
+use super::links::Ends;
 use crate::console::Mark;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -68,31 +69,59 @@ impl Neighbourhood {
     }
 }
 
+/// A graph by its ends: what stands one edge away from a node. It holds as long as steps and edges are the same.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::console) struct Beside {
+    ins: Ends,
+    outs: Ends,
+    /// For each frame what stands in it.
+    inside: Ends,
+}
+
+impl Beside {
+    pub(in crate::console) fn of(graph: &DagGraph) -> Self {
+        let count = graph.nodes.len();
+        let edges =
+            graph.edges.iter().filter(|(from, to)| (*from as usize) < count && (*to as usize) < count);
+        let frames = (0_u32..).zip(&graph.nodes).filter_map(|(node, it)| Some((it.group?, node)));
+        let frames = frames.filter(|(frame, node)| (*frame as usize) < count && frame != node);
+        Self {
+            ins: Ends::new(count, edges.clone().map(|(from, to)| (*to, *from))),
+            outs: Ends::new(count, edges.copied()),
+            inside: Ends::new(count, frames),
+        }
+    }
+
+    /// Ascending. A frame is one step away from what stands in it.
+    fn around(&self, graph: &DagGraph, node: u32) -> Vec<u32> {
+        let at = node as usize;
+        let frame = graph.nodes[at].group.filter(|it| (*it as usize) < graph.nodes.len() && *it != node);
+        let lists = [&self.ins[at], &self.outs[at], &self.inside[at]];
+        let mut around: Vec<u32> = lists.into_iter().flatten().copied().chain(frame).collect();
+        around.sort_unstable();
+        around
+    }
+}
+
 /// What stands at most so many edges from a node, nearest first, and at most so many of them.
 pub fn neighbourhood(graph: &DagGraph, selected: u32, hops: u32, max: usize) -> Neighbourhood {
-    let count = graph.nodes.len();
-    if selected as usize >= count || max == 0 {
+    near(graph, &Beside::of(graph), selected, (hops, max))
+}
+
+/// The same where the ends are known already: its cost does not grow with the graph.
+pub(in crate::console) fn near(
+    graph: &DagGraph,
+    beside: &Beside,
+    selected: u32,
+    (hops, max): (u32, usize),
+) -> Neighbourhood {
+    if selected as usize >= graph.nodes.len() || max == 0 {
         return Neighbourhood::default();
-    }
-    let mut beside = vec![Vec::new(); count];
-    for &(from, to) in &graph.edges {
-        if (from as usize) < count && (to as usize) < count {
-            beside[from as usize].push(to);
-            beside[to as usize].push(from);
-        }
-    }
-    // A frame is one step away from what stands in it.
-    for (node, frame) in (0_u32..).zip(&graph.nodes).filter_map(|(node, it)| Some((node, it.group?))) {
-        if (frame as usize) < count && frame != node {
-            beside[node as usize].push(frame);
-            beside[frame as usize].push(node);
-        }
     }
     let mut found = BTreeSet::from([selected]);
     let mut waiting = VecDeque::from([(selected, 0)]);
     while let Some((node, distance)) = waiting.pop_front() {
-        beside[node as usize].sort_unstable();
-        for &next in &beside[node as usize] {
+        for next in beside.around(graph, node) {
             if distance < hops && found.len() < max && found.insert(next) {
                 waiting.push_back((next, distance + 1));
             }
@@ -104,6 +133,7 @@ pub fn neighbourhood(graph: &DagGraph, selected: u32, hops: u32, max: usize) -> 
         let node = &graph.nodes[node as usize];
         DagNode { group: node.group.and_then(number), ..node.clone() }
     });
-    let edges = graph.edges.iter().filter_map(|&(from, to)| Some((number(from)?, number(to)?)));
+    let edges = nodes.iter().flat_map(|from| beside.outs[*from as usize].iter().map(move |to| (*from, *to)));
+    let edges = edges.filter_map(|(from, to)| Some((number(from)?, number(to)?)));
     Neighbourhood { graph: DagGraph { nodes: part.collect(), edges: edges.collect() }, nodes }
 }

@@ -14,6 +14,7 @@ impl Links {
 }
 
 /// For each of many the ends of its edges, one after the other in one list.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Ends {
     first: Vec<usize>,
     ends: Vec<u32>,

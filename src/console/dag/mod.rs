@@ -20,6 +20,7 @@ mod tracks;
 
 pub use fate::{Fate, Fates};
 pub use fold::fold;
+pub(super) use graph::{Beside, near};
 pub use graph::{DagGraph, DagNode, Neighbourhood, neighbourhood};
 pub use layout::{Direction, Layout, Order, Place, layout};
 pub use map::paint_map;

@@ -364,7 +364,7 @@ fn go_there(model: &mut Model) {
     model.dag.run = Some(run);
     model.runs.selected = Some(run);
     general::go(model, View::Dag);
-    graph::refresh(model);
+    graph::begin(model);
     if let Some(step) = row.step {
         model.dag.view.selected = Some(step.0);
     }

@@ -258,7 +258,7 @@ fn to_graph(model: &mut Model) {
     model.dag.run = Some(run);
     model.runs.selected = Some(run);
     general::go(model, View::Dag);
-    graph::refresh(model);
+    graph::begin(model);
     if let Some(step) = step {
         model.dag.view.selected = Some(step.0);
     }

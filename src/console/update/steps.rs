@@ -23,20 +23,20 @@ const MARGIN_BESIDE: i32 = 16;
 const FIELDS: &[&str] = &["state", "kind", "step", "group"];
 
 /// Follows what runs, and keeps the cursor in sight.
-pub(super) fn refresh(model: &mut Model) {
+pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Dag || model.dag.picture.is_none() {
         return;
     }
     let rested = model.clock.since(model.last_key) >= FOLLOW_REST || model.last_key.0 == 0;
     let looks_ahead = model.dag.what_if.verb.is_some();
     if model.dag.follow && rested && !looks_ahead && model.clock.since(model.dag.followed_at) >= FOLLOW_STEP {
-        follow(model);
+        follow(model, wishes);
     }
     keep_in_sight(model);
 }
 
 /// To the newest step that runs, waits for somebody or has failed.
-fn follow(model: &mut Model) {
+fn follow(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(picture) = model.dag.picture.clone() else { return };
     let Some(run) = model.board.run(picture.run) else { return };
     let steps = run.steps().filter(|(_, _, step)| step.inside.is_none());
@@ -47,14 +47,14 @@ fn follow(model: &mut Model) {
         && model.dag.view.selected != Some(index.0)
     {
         model.dag.followed_at = model.clock;
-        select(model, index.0);
+        select(model, index.0, wishes);
     }
 }
 
-fn select(model: &mut Model, node: u32) {
+fn select(model: &mut Model, node: u32, wishes: &mut Vec<Wish>) {
     model.dag.view.selected = Some(node);
     // What is selected is never folded away, so the picture may change with it.
-    super::graph::refresh(model);
+    super::graph::refresh(model, wishes);
 }
 
 fn keep_in_sight(model: &mut Model) {

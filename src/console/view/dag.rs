@@ -30,7 +30,13 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
         nothing(canvas, places.title, buf);
         return;
     };
-    let Some(picture) = model.dag.picture.as_deref().filter(|it| it.run == run.id()) else { return };
+    let Some(picture) = model.dag.picture.as_deref().filter(|it| it.run == run.id()) else {
+        if model.arranging_for().is_some() {
+            let text = format!("{}: arranging {} steps", run.id(), run.len());
+            put(buf, places.title, places.title.x + 1, places.title.y, &text, canvas.style(Role::Muted));
+        }
+        return;
+    };
     title(canvas, run, picture, places.title, buf);
     if let Some(area) = places.pane {
         pane(buf, area, &graph_title(canvas, picture), "", canvas.pane(true));
@@ -125,6 +131,9 @@ fn title(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, buf:
     let searches = !model.dag.find.is_empty() || model.dag.what_if.verb.is_some();
     if picture.shown.folded() > 0 && !(narrow && searches) {
         line.push((format!("   folded {}", picture.shown.folded()), muted));
+    }
+    if model.arranging_for().is_some() {
+        line.push(("   arranging".to_owned(), canvas.style(Role::Warn)));
     }
     if !model.dag.find.is_empty() {
         line.push((format!("   {}", found(model)), canvas.style(Role::Match)));

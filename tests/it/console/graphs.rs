@@ -4,8 +4,8 @@
 use super::{Console, Stage, screens::check};
 use crate::console::fixture::{actor, afternoon};
 use cuelight::{
-    base::{FailureMode, RunId},
-    console::{Message, Wish},
+    base::{FailureMode, RunId, Span},
+    console::{Message, Scene, Wish, parse_keys, update},
     engine::Command,
 };
 
@@ -335,4 +335,66 @@ fn ten_thousand_runs_are_counted_and_only_a_page_is_drawn() {
     assert!(text.contains("of 308"), "{text}");
     drop(console.press("& w o r k f l o w : e t l * enter"));
     assert!(console.text().contains("1-1 of 1 (308)"), "{}", console.text());
+}
+
+/// What is asked for when a message comes and nobody answers.
+fn pictures_asked(console: &mut Console, message: Message) -> Vec<(u64, Box<Scene>)> {
+    let asked =
+        |wish| if let Wish::Arrange { request, scene } = wish { Some((request, scene)) } else { None };
+    update(&mut console.model, message).into_iter().filter_map(asked).collect()
+}
+
+fn key(console: &mut Console, text: &str) -> Vec<(u64, Box<Scene>)> {
+    let presses = parse_keys(text).expect("keys");
+    let pressed = presses.into_iter().flat_map(|press| {
+        console.at = console.at + Span(40);
+        let at = console.at;
+        pictures_asked(console, Message::Key { press, repeat: false, at })
+    });
+    pressed.collect()
+}
+
+#[test]
+fn a_large_graph_is_arranged_elsewhere_while_the_old_picture_stays() {
+    let mut console = long(400);
+    drop(console.press("enter"));
+    let before = console.text();
+    let asked = key(&mut console, "z R");
+    let [(request, scene)] = &asked[..] else { panic!("one picture is asked for: {asked:?}") };
+    assert_eq!(console.text(), before, "the old picture stays");
+    assert!(key(&mut console, "z M z R").is_empty(), "one at a time");
+    assert!(!console.text().contains("arranging"), "a short while is not worth a word");
+    let late = console.at + Span(300);
+    assert!(console.model.deadline().is_some_and(|it| it <= late), "somebody has to look then");
+    console.at = console.at + Span(400);
+    let now = console.at;
+    assert!(pictures_asked(&mut console, Message::Tick(now)).is_empty());
+    assert!(console.text().contains("arranging"), "{}", console.text());
+    let (request, arranged) = (*request, scene.arranged());
+    let come = Message::Arranged { request, arranged, took: Span(400), at: now };
+    assert!(pictures_asked(&mut console, come).is_empty(), "it is what was asked for last, too");
+    assert!(!console.text().contains("arranging"));
+    assert!(console.text().contains("400 nodes"), "nothing is folded any more: {}", console.text());
+}
+
+#[test]
+fn steps_that_end_have_a_large_graph_arranged_at_most_a_quarter_of_the_time() {
+    let mut console = long(400);
+    drop(console.press("enter"));
+    let end_one = |console: &mut Console| {
+        let run = console.model.run().expect("a run");
+        console.stage.drain(run, 1);
+        let board = console.stage.board();
+        pictures_asked(console, Message::Board(board))
+    };
+    console.at = console.at + Span(5_000);
+    let at = console.at;
+    let mut asked = pictures_asked(&mut console, Message::Tick(at));
+    asked.extend(end_one(&mut console));
+    let [(request, scene)] = &asked[..] else { panic!("one picture is asked for: {asked:?}") };
+    let come = Message::Arranged { request: *request, arranged: scene.arranged(), took: Span(20), at };
+    assert!(pictures_asked(&mut console, come).is_empty(), "it rests three times as long as it worked");
+    assert!(end_one(&mut console).is_empty());
+    assert_eq!(console.model.deadline(), Some(at + Span(60)), "and then goes on by itself");
+    assert_eq!(pictures_asked(&mut console, Message::Tick(at + Span(60))).len(), 1);
 }

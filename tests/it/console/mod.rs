@@ -84,6 +84,10 @@ impl Console {
                 let more = update(&mut self.model, Message::Preview { request: *request, outcome });
                 assert!(more.is_empty(), "{more:?}");
             }
+            if let Wish::Arrange { request, scene } = wish {
+                let arranged = scene.arranged();
+                self.send(Message::Arranged { request: *request, arranged, took: Span(1), at: self.at });
+            }
             if let Wish::Read { request, want } = wish
                 && let Some(sheet) = past::read(&self.stage.log, want)
             {
