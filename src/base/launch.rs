@@ -1,7 +1,7 @@
 //! What a process step is about to call, wholly resolved: the engine puts it into the event that asks for the call,
 //! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
-use crate::base::{Digest, SPOOL_BYTES_MAX, Span, canonical_json, sha256};
+use crate::base::{Digest, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 /// stretches lie beside it as `log.<offset of the first byte>`; between them may be gaps, where output was let go.
 pub const LOG_FILE: &str = "log";
 
-/// One call of a local program.
+/// One call of a local program, or of a tool that is built in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// The program and its arguments; a script is the last argument of its shell.
@@ -29,6 +29,32 @@ pub struct Launch {
     /// Bytes of output that are kept: beyond it, the head and the tail.
     #[serde(default = "output_limit_default")]
     pub output_limit: u64,
+    /// The tool of the registry that is called so, and what it is given; nothing for a script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<Box<ToolCall>>,
+}
+
+/// A tool of the registry with what it is given: part of what a gate shows and of what an approval is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// Its name: `json.query`.
+    pub name: String,
+    /// All three numbers: `1.0.0`.
+    pub version: String,
+    /// Hash of its definition: another command, schema or effect is another hash.
+    pub definition: Digest,
+    /// What it is given, checked and with defaults filled in. A program gets it as JSON on standard input.
+    pub input: ValueMap,
+    /// Whether it is done in this process, without a program; then `argv` is its name for people.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub built_in: bool,
+}
+
+impl ToolCall {
+    /// `json.query@1.0.0`
+    pub fn id(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
 }
 
 /// A stretch of a value in the environment.
@@ -51,6 +77,7 @@ impl Launch {
             artifacts: Vec::new(),
             timeout: None,
             output_limit: SPOOL_BYTES_MAX,
+            tool: None,
         }
     }
 

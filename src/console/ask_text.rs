@@ -127,6 +127,12 @@ fn one_call(out: &mut Prose, call: &WillRun) {
         pieces.extend(foreign_pieces(line, Role::Info));
     }
     out.row("", HEAD, &pieces);
+    if let Some(tool) = &call.launch.tool {
+        out.foreign("  tool", &format!("{}, definition {}", tool.id(), tool.definition.short()), Role::Text);
+        for (name, value) in &tool.input {
+            out.foreign("  given", &format!("{name} = {value}"), Role::Text);
+        }
+    }
     for (name, parts) in &call.launch.env {
         let mut pieces = foreign_pieces(&format!("{name}="), Role::Text);
         for part in parts {

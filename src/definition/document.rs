@@ -120,6 +120,7 @@ pub(super) const RISKS: &[&str] = &["read-only", "reversible", "externally-rever
 pub(super) const ON_TIMEOUT: &[&str] = &["reject", "approve", "escalate"];
 pub(super) const GATE_SCOPES: &[&str] = &["step", "matrix"];
 pub(super) const SCOPES: &[&str] = &["run", "session", "global"];
+pub(super) const RELIABILITIES: &[&str] = &["high", "medium", "low", "experimental"];
 pub(super) const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The file.
@@ -465,5 +466,28 @@ pub(super) const ACTION: Table = Table {
         key("run", Text, "A shell script."),
         key("uses", Word, "A tool."),
         key("with", Map(&Any), "Parameters of the tool."),
+    ],
+};
+
+/// A file that describes a tool.
+pub(super) const TOOL: Table = Table {
+    what: "a tool",
+    keys: &[
+        key("name", Word, "How workflows call it: deploy, image.push.").required(),
+        key("version", Word, "One to three numbers; a step asks for name@1.").required(),
+        key("description", Word, "What it does, in a sentence.").required(),
+        key("category", Word, "What it belongs to; the first word of the name when absent."),
+        key("reliability", OneOf(RELIABILITIES), "How far its results can be trusted; medium when absent."),
+        key("duration", Duration, "How long it takes, as a rule."),
+        key("cost-usd", Decimal, "What a call costs, in dollars."),
+        key("effect", OneOf(EFFECTS), "What a crash in the middle of it means; once when absent."),
+        key("risk", OneOf(RISKS), "How bad a wrong call is; externally-reversible when absent."),
+        key("preconditions", OneOrMany(&Word), "What has to be so before, for people."),
+        key("postconditions", OneOrMany(&Word), "What is so afterwards, for people."),
+        key("input", Any, "JSON Schema of what it is given."),
+        key("output", Any, "JSON Schema of what it gives."),
+        key("command", Either(&[Text, List(&Text)]), "Words, or a script; both may read ${{ input.… }}."),
+        key("shell", Word, "The program that runs the script: bash -euo pipefail -c."),
+        key("built-in", Bool, "For our own."),
     ],
 };

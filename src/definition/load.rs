@@ -3,7 +3,7 @@
 use crate::{
     base::NESTING_MAX,
     definition::{
-        Call, Diagnostic, Source, StepKind, Workflow, check,
+        Action, Call, Diagnostic, Registry, Source, Step, StepKind, Undo, Workflow, check,
         diagnostic::Findings,
         read::{self, Reader},
         yaml,
@@ -18,11 +18,17 @@ pub trait Files {
     /// # Errors
     /// When there is no such file, or it is no UTF-8.
     fn read(&self, path: &str) -> Result<String, String>;
+
+    /// The files that describe tools of this workspace: the name of each, and its text or why it could not be read.
+    fn tools(&self) -> Vec<(String, Result<String, String>)> {
+        Vec::new()
+    }
 }
 
 /// Reads and checks a workflow and the workflows it calls. There is a workflow exactly when no finding is an error.
 pub fn read(name: &str, text: &str, files: &dyn Files) -> (Option<Workflow>, Vec<Diagnostic>) {
-    let mut loader = Loader { files, open: Vec::new(), done: BTreeMap::new(), findings: Vec::new() };
+    let mut loader =
+        Loader { files, tools: None, open: Vec::new(), done: BTreeMap::new(), findings: Vec::new() };
     let workflow = loader.file(name, text);
     let has_errors = loader.findings.iter().any(Diagnostic::is_error);
     (workflow.filter(|_| !has_errors), loader.findings)
@@ -38,6 +44,8 @@ pub(super) fn shape(findings: &mut Findings<'_>) -> (Option<Workflow>, Vec<crate
 
 struct Loader<'l> {
     files: &'l dyn Files,
+    /// Read when the first step asks for a tool.
+    tools: Option<Registry>,
     /// The files that are being read, outermost first.
     open: Vec<String>,
     /// Files that were read, with how many files deep each reaches; none when it has errors.
@@ -56,6 +64,7 @@ impl Loader<'_> {
                 if let StepKind::Workflow(call) = &mut step.kind {
                     self.call(name, call, &mut findings);
                 }
+                self.find_tools(step, &mut findings);
             }
             workflow.step_count = check::workflow(workflow, &mut findings);
         }
@@ -65,6 +74,34 @@ impl Loader<'_> {
         self.findings.extend(own);
         self.open.pop();
         workflow.filter(|_| !has_errors)
+    }
+
+    /// Looks up the tools of a step: what it uses, what it falls back to, what undoes it.
+    fn find_tools<'s>(&mut self, step: &'s mut Step, findings: &mut Findings<'_>) {
+        let own = match &mut step.kind {
+            StepKind::Uses(uses) => Some(uses),
+            _ => None,
+        };
+        let of_action = |it: &'s mut Action| match it {
+            Action::Uses(uses) => Some(uses),
+            Action::Run(_) => None,
+        };
+        let fallback = step.fallback.iter_mut().map(|it| &mut it.action);
+        let undo = step.undo.iter_mut().filter_map(|it| match it {
+            Undo::By(action) => Some(action),
+            Undo::Impossible => None,
+        });
+        for uses in own.into_iter().chain(fallback.chain(undo).filter_map(of_action)) {
+            let is_first = self.tools.is_none();
+            let registry = self.tools.get_or_insert_with(|| Registry::new(&self.files.tools()));
+            if is_first {
+                self.findings.extend_from_slice(registry.problems());
+            }
+            uses.definition = registry.find(&uses.tool.value).cloned();
+            if uses.definition.is_none() && read::is_tool(&uses.tool.value) {
+                check::unknown_tool(registry, &uses.tool, findings);
+            }
+        }
     }
 
     /// Reads a called file, unless it is open already or too deep.

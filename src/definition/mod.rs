@@ -16,6 +16,7 @@ mod reference;
 mod shell;
 mod source;
 mod spelling;
+mod tool;
 mod workflow;
 mod yaml;
 
@@ -32,6 +33,7 @@ pub use policy::{
     Requires, RetryOn, RetryPolicy, Risk, Sandbox, Schedule, Undo,
 };
 pub use source::{Place, Placed, Source};
+pub use tool::{Registry, Reliability, Tool, ToolBody, Version, built_in_sources};
 pub use workflow::{
     Agent, AgentCommand, Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix,
     MatrixSource, Output, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,

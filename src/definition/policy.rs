@@ -234,6 +234,19 @@ pub enum Effect {
     Once,
 }
 
+impl Effect {
+    /// The word used in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::Idempotent => "idempotent",
+            Self::Keyed => "keyed",
+            Self::Queryable => "queryable",
+            Self::Once => "once",
+        }
+    }
+}
+
 /// What becomes of a process when the console dies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnConsoleDeath {
@@ -328,6 +341,18 @@ pub enum Risk {
     ExternallyReversible,
     /// Nobody can.
     Irreversible,
+}
+
+impl Risk {
+    /// The word used in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::Reversible => "reversible",
+            Self::ExternallyReversible => "externally-reversible",
+            Self::Irreversible => "irreversible",
+        }
+    }
 }
 
 /// So many people of a group.

@@ -6,7 +6,7 @@
 use crate::{
     base::{Span, Value, ValueMap},
     definition::{
-        Placed,
+        Placed, Tool,
         policy::{
             Action, Budget, Cache, Concurrency, Confidence, Effect, Fallback, Gate, Limits, OnConsoleDeath,
             OnError, OnFailure, Requires, RetryPolicy, Sandbox, Schedule, Undo,
@@ -169,6 +169,25 @@ pub struct Step {
     pub kind: StepKind,
 }
 
+impl Step {
+    /// The tools it uses: itself, in place of it, to take it back.
+    pub fn tools(&self) -> impl Iterator<Item = &Uses> {
+        let own = match &self.kind {
+            StepKind::Uses(uses) => Some(uses),
+            _ => None,
+        };
+        let undo = self.undo.iter().filter_map(|it| match it {
+            Undo::By(action) => Some(action),
+            Undo::Impossible => None,
+        });
+        let actions = self.fallback.iter().map(|it| &it.action).chain(undo);
+        own.into_iter().chain(actions.filter_map(|it| match it {
+            Action::Uses(uses) => Some(uses),
+            Action::Run(_) => None,
+        }))
+    }
+}
+
 /// A declared output of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
@@ -259,6 +278,8 @@ pub struct Uses {
     pub tool: Placed<String>,
     /// Its parameters.
     pub with: Vec<(String, Data)>,
+    /// The tool itself, found in the registry; absent only when it is not there, and then there is an error.
+    pub definition: Option<Arc<Tool>>,
 }
 
 /// `http:`

@@ -241,7 +241,7 @@ fn released(
         let only_this = waits_only_for(run, step, gate);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
         match &plan.work {
-            Work::Run { .. } if only_this => match call::launch(view, &plan.work) {
+            Work::Run { .. } | Work::Tool(_) if only_this => match call::launch(view, &plan.work) {
                 Ok(launch) => will_run.push(WillRun {
                     step: plan.id.clone(),
                     launch_hash: launch.hash(),
@@ -251,7 +251,7 @@ fn released(
                 }),
                 Err(_) => later.push(later_of(run, step)),
             },
-            Work::Run { .. } | Work::Later(_) => later.push(later_of(run, step)),
+            Work::Run { .. } | Work::Tool(_) | Work::Later(_) => later.push(later_of(run, step)),
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => {}
         }
     }
@@ -266,7 +266,12 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
     let frame = run.plan_step(step).frame;
     let copies = |it: &StepIx| match &run.plan_step(*it).work {
         Work::Frame(frame) => frame.kind == FrameKind::Matrix,
-        Work::Run { .. } | Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => false,
+        Work::Run { .. }
+        | Work::Tool(_)
+        | Work::Gate(_)
+        | Work::Wait(_)
+        | Work::Set { .. }
+        | Work::Later(_) => false,
     };
     run.dependents(gate).contains(&step)
         || frame.filter(copies).is_some_and(|it| waits_only_for(run, it, gate))
@@ -316,9 +321,7 @@ fn named(run: &Run, mut steps: &mut dyn Iterator<Item = StepIx>) -> Vec<String> 
 fn cannot_undo(run: &Run, step: StepIx) -> bool {
     let plan = run.plan_step(step);
     let done = matches!(run.step(step).state(), StepState::Completed | StepState::Partial);
-    done && matches!(plan.work, Work::Run { .. })
-        && !run.is_undoable(step)
-        && plan.effect != EffectClass::Pure
+    done && plan.work.is_call() && !run.is_undoable(step) && plan.effect != EffectClass::Pure
 }
 
 /// Who does not count: named by `forbid`, and, where more than one person is asked for, who asked for the run.

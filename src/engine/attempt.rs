@@ -143,7 +143,7 @@ impl Turn<'_> {
         };
         let failure = match &ended.failure {
             Some(failure) => failure.clone(),
-            None => match outcome::judge(&plan, &ended.outputs) {
+            None => match outcome::judge(&plan, call::tool_at(run, step, work), &ended.outputs) {
                 Err(failure) => failure,
                 Ok(result) => {
                     self.emit(end(ended, None));
@@ -206,7 +206,7 @@ impl Turn<'_> {
         match code {
             Some(0) => {
                 let plan = self.run(id).plan_step(step).clone();
-                match outcome::judge(&plan, &outputs) {
+                match outcome::judge(&plan, call::tool_at(self.run(id), step, 0), &outputs) {
                     Ok(result) => self.complete(id, step, result.outputs.clone(), Some(result)),
                     Err(failure) => self.fail_step(id, step, &failure),
                 }

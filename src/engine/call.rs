@@ -2,10 +2,13 @@
 //! No value is ever pasted into the text of a script.
 
 use crate::{
-    base::{Digest, EVENT_CONTENT_BYTES_MAX, Launch, SPOOL_BYTES_MAX, StepIx, TextPart, sha256},
+    base::{
+        Digest, EVENT_CONTENT_BYTES_MAX, Launch, OUTPUT_BYTES_MAX, StepIx, TextPart, ValueMap, json_bytes,
+        sha256,
+    },
     engine::{condition::View, run::Run},
     expression::{EvalError, Part, Template},
-    plan::{PlanStep, Undo, Work},
+    plan::{PlanStep, PlanTool, ToolUse, Undo, Work},
 };
 
 /// Why a call could not be made up.
@@ -27,18 +30,25 @@ impl From<EvalError> for Unresolved {
 
 /// The call that this work makes at this step, wholly resolved.
 pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> {
-    let Work::Run { shell, script, bindings } = work else {
-        return Err(Unresolved::Failed("there is nothing to call".to_owned()));
-    };
     let step: &PlanStep = view.run.plan_step(view.step);
     let mut env = Vec::new();
     for (name, template) in view.run.env_of(view.step) {
         env.push((name.clone(), parts(view, name, template)?));
     }
-    for (name, expression) in bindings {
-        let text = view.bare_text(expression)?;
-        env.push((name.clone(), vec![checked(name, text)?].into_iter().map(TextPart::Text).collect()));
-    }
+    let called = match work {
+        Work::Run { shell, script, bindings } => {
+            for (name, expression) in bindings {
+                let text = view.bare_text(expression)?;
+                env.push((name.clone(), vec![TextPart::Text(checked(name, text)?)]));
+            }
+            Launch::of(shell.iter().chain([script]))
+        }
+        Work::Tool(it) => tool(view, it)?,
+        Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) | Work::Later(_) => {
+            return Err(Unresolved::Failed("there is nothing to call".to_owned()));
+        }
+    };
+    env.extend(called.env);
     let dir = step.dir.as_deref().map(|it| view.text(it)).transpose()?;
     let artifacts = step.artifacts.iter().map(|it| view.text(it)).collect::<Result<_, _>>()?;
     let bytes: usize = env.iter().flat_map(|it: &(String, Vec<TextPart>)| &it.1).map(text_bytes).sum();
@@ -47,14 +57,39 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
             "its environment would have {bytes} bytes, which no program can be given; put large values into files"
         )));
     }
-    Ok(Launch {
-        argv: shell.iter().chain([script]).cloned().collect(),
-        env,
-        dir,
-        artifacts,
-        timeout: step.timeout,
-        output_limit: SPOOL_BYTES_MAX,
-    })
+    Ok(Launch { env, dir, artifacts, timeout: step.timeout, ..called })
+}
+
+/// The call of a tool with what this step gives it, checked against its schema.
+fn tool(view: View<'_>, it: &ToolUse) -> Result<Launch, Unresolved> {
+    let Some(tool) = view.run.plan.tool(&it.tool) else {
+        return Err(Unresolved::Failed(format!("its plan has no tool {}", it.tool)));
+    };
+    let mut input = ValueMap::new();
+    for (name, value) in &it.with {
+        input.insert(name.clone(), view.deep(value)?);
+    }
+    let bytes = json_bytes(&input);
+    if bytes > OUTPUT_BYTES_MAX {
+        let message = format!(
+            "it would be given {bytes} bytes, and a tool takes at most {OUTPUT_BYTES_MAX}; put large values into files"
+        );
+        return Err(Unresolved::Failed(message));
+    }
+    tool.call(input).map_err(Unresolved::Failed)
+}
+
+/// The tool that a step's work at hand uses, if it is one.
+pub(super) fn tool_at(run: &Run, step: StepIx, which: u32) -> Option<&PlanTool> {
+    match work_at(run.plan_step(step), which)? {
+        Work::Tool(it) => run.plan.tool(&it.tool),
+        Work::Run { .. }
+        | Work::Gate(_)
+        | Work::Wait(_)
+        | Work::Set { .. }
+        | Work::Frame(_)
+        | Work::Later(_) => None,
+    }
 }
 
 /// An environment value: text, with secrets left as names where a hole is one secret and nothing else.
@@ -134,6 +169,7 @@ pub(super) fn template_hash(plan: &PlanStep) -> Digest {
 pub(super) fn kind(work: &Work) -> &'static str {
     match work {
         Work::Run { .. } => "run",
+        Work::Tool(_) => "uses",
         Work::Gate(_) => "gate",
         Work::Wait(_) => "wait",
         Work::Set { .. } => "set",

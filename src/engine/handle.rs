@@ -10,7 +10,7 @@ use crate::{
         Actor, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching, Purpose,
         Refusal, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
         ask::{self, Asking},
-        call::Unresolved,
+        call::{self, Unresolved},
         form,
         gate::Gate,
         outcome,
@@ -417,7 +417,7 @@ impl Turn<'_> {
         let plan = it.plan_step(step).clone();
         let outputs = match &answer {
             DoubtAnswer::Happened(outputs) => {
-                let judged = outcome::judge(&plan, outputs);
+                let judged = outcome::judge(&plan, call::tool_at(it, step, 0), outputs);
                 judged.map_err(|it| Refusal::Other(format!("{id} {}", it.message)))?.outputs
             }
             DoubtAnswer::NotHappened | DoubtAnswer::Abort => ValueMap::new(),
@@ -481,7 +481,7 @@ impl Turn<'_> {
         }
         self.may_close_by_hand(it.step(step).gate, &by)?;
         let reason = required_reason(reason, &format!("complete {} of {run} by hand", plan.id))?;
-        let judged = outcome::judge(&plan, &outputs);
+        let judged = outcome::judge(&plan, call::tool_at(it, step, 0), &outputs);
         let outputs = judged.map_err(|it| Refusal::Other(format!("{} {}", plan.id, it.message)))?.outputs;
         self.close_gate(run, step, "by-hand");
         self.emit_step(run, step, StepEvent::DoneByHand { by, outputs, reason });
@@ -500,7 +500,7 @@ impl Turn<'_> {
                 FrameKind::Computed { body, .. } => body.iter().any(|it| matches!(it.work, Work::Gate(_))),
                 FrameKind::Matrix | FrameKind::Workflow { .. } => false,
             },
-            Work::Run { .. } | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => false,
+            Work::Run { .. } | Work::Tool(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => false,
         };
         let Some(gate) = within.filter(silent).find(holds_gate) else { return Ok(()) };
         let name = |step: StepIx| it.plan_step(step).id.clone();

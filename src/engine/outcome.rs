@@ -3,7 +3,7 @@
 use crate::{
     base::{ErrorKind, ErrorRecord, FailureMode, Score, Severity, Value, ValueMap, type_name},
     engine::Failure,
-    plan::{ConfidenceBelow, OutputType, PlanStep},
+    plan::{ConfidenceBelow, OutputType, PlanStep, PlanTool},
 };
 
 /// The confidence of work that says nothing of it (a tool of medium reliability, O1).
@@ -18,9 +18,17 @@ pub(super) struct Result {
     pub(super) below: Option<ConfidenceBelow>,
 }
 
-/// Types the declared outputs and reads `status` and `confidence`.
-pub(super) fn judge(plan: &PlanStep, written: &ValueMap) -> std::result::Result<Result, Failure> {
-    let mut outputs = written.clone();
+/// Checks what a tool promises, types the declared outputs and reads `status` and `confidence`.
+pub(super) fn judge(
+    plan: &PlanStep,
+    tool: Option<&PlanTool>,
+    written: &ValueMap,
+) -> std::result::Result<Result, Failure> {
+    let mut outputs = match tool {
+        Some(tool) => tool.output_of(written).map_err(contract)?,
+        None => written.clone(),
+    };
+    let written = &outputs.clone();
     for (name, kind) in &plan.outputs {
         let Some(value) = written.get(name) else {
             return Err(contract(format!(
@@ -35,7 +43,8 @@ pub(super) fn judge(plan: &PlanStep, written: &ValueMap) -> std::result::Result<
     let text = |name: &str| written.get(name).and_then(Value::as_str).unwrap_or_default();
     let source = plan.confidence.as_ref().and_then(|it| it.from.as_deref()).unwrap_or("confidence");
     let reported = written.get(source).and_then(|it| Score::parse(&crate::expression::to_text(it)));
-    let confidence = reported.unwrap_or(CONFIDENCE_DEFAULT);
+    let unsaid = tool.map_or(CONFIDENCE_DEFAULT, |it| it.reliability);
+    let confidence = reported.unwrap_or(unsaid);
     let below = plan.confidence.as_ref().filter(|it| confidence < it.min).map(|it| it.below);
     Ok(Result { outputs, confidence, partial: text("status") == "partial", below })
 }

@@ -45,7 +45,7 @@ pub(super) enum Room {
 impl Room {
     pub(super) fn of(work: &Work) -> Self {
         match work {
-            Work::Run { .. } => Self::Slot,
+            Work::Run { .. } | Work::Tool(_) => Self::Slot,
             Work::Frame(_) => Self::Place,
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => Self::Nothing,
         }
@@ -247,7 +247,12 @@ impl Run {
             Work::Frame(frame) => {
                 frame.max_parallel == 0 || self.step(index).children_running < frame.max_parallel
             }
-            Work::Run { .. } | Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => true,
+            Work::Run { .. }
+            | Work::Tool(_)
+            | Work::Gate(_)
+            | Work::Wait(_)
+            | Work::Set { .. }
+            | Work::Later(_) => true,
         })
     }
 
@@ -739,9 +744,12 @@ impl Run {
                     FrameKind::Workflow { env, .. } => (env, &around.env),
                     FrameKind::Matrix | FrameKind::Computed { .. } => (&[], &around.env),
                 },
-                Work::Run { .. } | Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => {
-                    (&[], &[])
-                }
+                Work::Run { .. }
+                | Work::Tool(_)
+                | Work::Gate(_)
+                | Work::Wait(_)
+                | Work::Set { .. }
+                | Work::Later(_) => (&[], &[]),
             },
         };
         outer.iter().chain(frame).chain(&plan.env)

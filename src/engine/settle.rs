@@ -12,7 +12,7 @@ use crate::{
         Fact, Failure, GateEvent, GateState, Refusal, RunEvent, RunState, ScopeEvent, StepEvent, StepState,
         WaitReason, Why,
         ask::{self, Asking},
-        call::Unresolved,
+        call::{self, Unresolved},
         condition::View,
         gate::{Gate, GateDue},
         handle::Turn,
@@ -145,7 +145,7 @@ impl Turn<'_> {
     fn begin(&mut self, id: RunId, step: StepIx) {
         let work = self.run(id).plan_step(step).work.clone();
         match &work {
-            Work::Run { .. } => self.call_again(id, step),
+            Work::Run { .. } | Work::Tool(_) => self.call_again(id, step),
             Work::Gate(_) => self.open_gate(id, step),
             Work::Wait(wait) => self.start_wait(id, step, wait),
             Work::Set { scope, values, ttl } => self.set(id, step, *scope, values, *ttl),
@@ -545,9 +545,12 @@ impl Turn<'_> {
         } else {
             let on_reject = match &self.run(run).plan_step(step).work {
                 Work::Gate(rule) => rule.on_reject,
-                Work::Run { .. } | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) | Work::Later(_) => {
-                    OnFailure::Stop
-                }
+                Work::Run { .. }
+                | Work::Tool(_)
+                | Work::Wait(_)
+                | Work::Set { .. }
+                | Work::Frame(_)
+                | Work::Later(_) => OnFailure::Stop,
             };
             self.emit_step(run, step, StepEvent::Rejected { expired: state == GateState::Expired });
             self.consequences(run, step, true, on_reject);
@@ -603,7 +606,11 @@ impl Turn<'_> {
         let held = self.run(run).step(step).held.clone();
         let plan = self.run(run).plan_step(step).clone();
         match (held, state == GateState::Approved) {
-            (Some(outputs), true) => match outcome::judge(&plan, &outputs) {
+            (Some(outputs), true) => match outcome::judge(
+                &plan,
+                call::tool_at(self.run(run), step, self.run(run).step(step).work),
+                &outputs,
+            ) {
                 Ok(result) => self.complete(run, step, result.outputs.clone(), Some(result)),
                 Err(failure) => self.fail_step(run, step, &failure),
             },
@@ -680,7 +687,7 @@ impl Turn<'_> {
                 let message = format!("took longer than its timeout of {after}");
                 self.fail_step(run, step, &outcome::failure(FailureMode::SystemTimeout, message));
             }
-            (StepState::Waiting, Work::Run { .. }) => self.call_when_free(run, step),
+            (StepState::Waiting, Work::Run { .. } | Work::Tool(_)) => self.call_when_free(run, step),
             _ => self.complete(run, step, ValueMap::new(), None),
         }
     }
@@ -836,7 +843,9 @@ fn reject_policy(run: &Run, mut step: StepIx) -> OnFailure {
                 Some(child) => step = child,
                 None => return run_policy(run),
             },
-            Work::Run { .. } | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => return run_policy(run),
+            Work::Run { .. } | Work::Tool(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => {
+                return run_policy(run);
+            }
         }
     }
 }

@@ -191,9 +191,12 @@ impl World {
     pub(super) fn rule(&self, gate: &Gate) -> GateRule {
         match &self.runs[&gate.run].plan_step(gate.step).work {
             Work::Gate(rule) => (**rule).clone(),
-            Work::Run { .. } | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) | Work::Later(_) => {
-                GateRule::default()
-            }
+            Work::Run { .. }
+            | Work::Tool(_)
+            | Work::Wait(_)
+            | Work::Set { .. }
+            | Work::Frame(_)
+            | Work::Later(_) => GateRule::default(),
         }
     }
 

@@ -39,7 +39,8 @@ impl Estimate {
             estimate.count(step, optional[index]);
         }
         estimate.chain = critical_path(plan, |_, _| Span(1)).steps;
-        let is_call = |step: &PlanStep| matches!(step.work, Work::Run { .. } | Work::Later(_));
+        let is_call =
+            |step: &PlanStep| matches!(step.work, Work::Run { .. } | Work::Tool(_) | Work::Later(_));
         let limited = plan.steps.iter().all(|step| !is_call(step) || step.timeout.is_some());
         if limited && estimate.computed == 0 {
             let limit = |step: &PlanStep| step.timeout.filter(|_| is_call(step)).unwrap_or_default();
@@ -64,7 +65,7 @@ impl Estimate {
 
     fn count(&mut self, step: &PlanStep, optional: bool) {
         match &step.work {
-            Work::Run { .. } | Work::Later(_) => {
+            Work::Run { .. } | Work::Tool(_) | Work::Later(_) => {
                 let attempts = step.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
                 self.calls += 1;
                 self.calls_least += u64::from(!optional);

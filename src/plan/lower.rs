@@ -8,7 +8,7 @@ use crate::{
     expression::{MapLookup, Template},
     plan::{
         Budget, Concurrency, EffectClass, Estimate, Frame, FrameKind, OnError, OutputType, Plan, PlanStep,
-        Undo, Work,
+        PlanTool, Undo, Work,
         expand::{cells, stamp, too_large, too_many},
         later, order,
         work::{
@@ -50,6 +50,8 @@ struct Lowering {
     /// Of all steps, as JSON.
     bytes: usize,
     secrets: Vec<String>,
+    /// The tools its steps use, each once.
+    tools: Vec<PlanTool>,
     /// What this release cannot do, each once.
     later: Vec<String>,
 }
@@ -88,6 +90,7 @@ impl Lowering {
             max_parallel: workflow.max_parallel.unwrap_or(0),
             concurrency: workflow.concurrency.as_ref().map(|it| concurrency(it, &inputs)).transpose()?,
             budget: workflow.budget.as_ref().map(budget),
+            tools: lowering.tools,
             inputs,
         };
         order(&plan)?;
@@ -122,6 +125,7 @@ impl Lowering {
     fn step(&mut self, step: &Step, at: Standing<'_>) -> Result<(), String> {
         let id = format!("{}{}", at.path, step.id.value);
         self.refuse_later(step, &id);
+        self.keep_tools(step, &id)?;
         let place = StepIx::from_index(self.steps.len());
         let asks_once = matches!(&step.kind, StepKind::Gate(gate) if gate.whole_matrix);
         let Some(matrix) = step.matrix.as_ref().filter(|_| !asks_once) else {
@@ -234,6 +238,22 @@ impl Lowering {
         if self.bytes > EVENT_CONTENT_BYTES_MAX { Err(too_large(id)) } else { Ok(()) }
     }
 
+    /// Keeps the definitions of the tools of a step, as they are now.
+    fn keep_tools(&mut self, step: &Step, id: &str) -> Result<(), String> {
+        for uses in step.tools() {
+            let wanted = &uses.tool.value;
+            let tool = uses.definition.as_ref().ok_or_else(|| {
+                format!("could not plan: step `{id}` uses {wanted}, which is no tool of the registry; check the file")
+            })?;
+            if !self.tools.iter().any(|it| it.name == tool.name && it.version == tool.version.to_string()) {
+                let kept = PlanTool::of(tool);
+                self.weigh(json_bytes(&kept), id)?;
+                self.tools.push(kept);
+            }
+        }
+        Ok(())
+    }
+
     /// Notes every word of the step that a later release brings.
     fn refuse_later(&mut self, step: &Step, id: &str) {
         let mut words = Vec::new();
@@ -242,11 +262,6 @@ impl Lowering {
             _ => None,
         };
         words.extend(work(&step.kind).as_ref().and_then(shown_only));
-        let tools = step.fallback.iter().map(|it| &it.action).chain(match &step.undo {
-            Some(file::Undo::By(by)) => Some(by),
-            _ => None,
-        });
-        words.extend(tools.filter(|it| matches!(it, file::Action::Uses(_))).map(|_| "uses".to_owned()));
         let is_workflow = matches!(step.kind, StepKind::Workflow(_));
         let keys = [
             ("retry", is_workflow && step.retry.is_some()),

@@ -12,6 +12,7 @@ mod order;
 mod plan;
 mod show;
 mod stage;
+mod tool;
 mod words;
 mod work;
 
@@ -27,3 +28,4 @@ pub use plan::{
 };
 pub use show::{show, show_value};
 pub use stage::stages;
+pub use tool::{PlanTool, PlanToolBody, ToolUse};

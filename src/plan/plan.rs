@@ -3,7 +3,10 @@
 //! A `Text` here is the source of a template (`${{ }}` inside text) or, where said, of one bare expression; it is
 //! evaluated by the engine when its step starts, never before.
 
-use crate::base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256};
+use crate::{
+    base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256},
+    plan::{PlanTool, ToolUse},
+};
 use serde::{Deserialize, Serialize};
 
 /// All that one run will do, in file order.
@@ -38,12 +41,21 @@ pub struct Plan {
     pub concurrency: Option<Concurrency>,
     /// What it may use up.
     pub budget: Option<Budget>,
+    /// The tools its steps use, each as it was described when the plan was made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<PlanTool>,
 }
 
 impl Plan {
     /// What the trail holds a run to: the same plan has the same hash, whoever made or stored it.
     pub fn hash(&self) -> Digest {
         sha256("cuelight-plan-v1", &[canonical_json(self).as_bytes()])
+    }
+
+    /// The tool of this id, `name@1.2.3`.
+    pub fn tool(&self, id: &str) -> Option<&PlanTool> {
+        let (name, version) = id.split_once('@')?;
+        self.tools.iter().find(|it| it.name == name && it.version == version)
     }
 }
 
@@ -132,6 +144,8 @@ pub enum Work {
         /// Variable, bare expression.
         bindings: Vec<(String, String)>,
     },
+    /// Calls a tool of the registry.
+    Tool(ToolUse),
     /// Waits for people.
     Gate(Box<GateRule>),
     /// Waits for time to pass.
@@ -149,6 +163,16 @@ pub enum Work {
     Frame(Box<Frame>),
     /// What this release can show and not do. Only an outline holds it; a plan that is to run never does.
     Later(Later),
+}
+
+impl Work {
+    /// Whether it calls something outside: only that has attempts, and can be tried again.
+    pub const fn is_call(&self) -> bool {
+        match self {
+            Self::Run { .. } | Self::Tool(_) => true,
+            Self::Gate(_) | Self::Wait(_) | Self::Set { .. } | Self::Frame(_) | Self::Later(_) => false,
+        }
+    }
 }
 
 /// Work that a later release brings.

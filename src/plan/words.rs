@@ -41,6 +41,7 @@ impl Work {
     pub fn word(&self) -> &str {
         match self {
             Self::Run { .. } => "run",
+            Self::Tool(_) => "uses",
             Self::Gate(_) => "gate",
             Self::Wait(_) => "wait",
             Self::Set { .. } => "set",
@@ -75,6 +76,7 @@ pub(super) fn kind(work: &Work, copies: usize) -> String {
             let words = format!("{} {}", it.kind, line(&it.target));
             format!("{} (comes with {release})", words.trim_end())
         }
+        Work::Tool(it) => format!("uses {}", line(&it.tool)),
         Work::Run { .. } | Work::Gate(_) => work.word().to_owned(),
     }
 }

@@ -7,7 +7,8 @@ use crate::{
     definition as file,
     plan::{
         ConfidenceBelow, ConfidenceRule, EffectClass, GateRule, Later, Need, OnConflict, OnError, OnExceed,
-        OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Scope, Undo, WaitFor, Work,
+        OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Scope, ToolUse, Undo, WaitFor,
+        Work,
     },
 };
 
@@ -36,7 +37,7 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
         }
         file::StepKind::Wait(file::Wait::Until(text)) => Work::Wait(WaitFor::Until(text.value.clone())),
         file::StepKind::Wait(file::Wait::Event { topic, .. }) => later("wait.event", &topic.value),
-        file::StepKind::Uses(uses) => later("uses", &uses.tool.value),
+        file::StepKind::Uses(uses) => tool(uses),
         file::StepKind::Http(http) => later("http", &format!("{} {}", http.method, http.url.value)),
         file::StepKind::Llm(llm) => later("llm", llm.models.first().map_or("", |it| it.value.as_str())),
         file::StepKind::Agent(agent) => later("agent", &agent.capabilities.join(", ")),
@@ -48,6 +49,14 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
 /// Work that this release can only show.
 fn later(kind: &str, target: &str) -> Work {
     Work::Later(Later { kind: kind.to_owned(), target: target.to_owned() })
+}
+
+/// A tool of the registry with what it is given; one that is not there has been refused by the checker.
+fn tool(uses: &file::Uses) -> Work {
+    match &uses.definition {
+        Some(it) => Work::Tool(ToolUse { tool: it.id(), with: data(&uses.with) }),
+        None => later("uses", &uses.tool.value),
+    }
 }
 
 /// A script behind its shell.
@@ -72,7 +81,7 @@ pub(super) fn shell_of(kind: &file::StepKind) -> Vec<String> {
 pub(super) fn action(action: &file::Action, shell: &[String]) -> Work {
     match action {
         file::Action::Run(it) => script(it, shell),
-        file::Action::Uses(uses) => later("uses", &uses.tool.value),
+        file::Action::Uses(uses) => tool(uses),
     }
 }
 
@@ -94,10 +103,19 @@ pub(super) fn is_call(kind: &file::StepKind) -> bool {
     }
 }
 
-/// What a crash in mid-step means, when the file says nothing: of a call, that nobody knows.
+/// What a crash in mid-step means, when the file says nothing: what its tool says; of any other call, that nobody knows.
 pub(super) fn effect(step: &file::Step) -> EffectClass {
-    let unsaid = if is_call(&step.kind) { file::Effect::Once } else { file::Effect::Pure };
-    match step.effect.unwrap_or(unsaid) {
+    let unsaid = match &step.kind {
+        file::StepKind::Uses(uses) => uses.definition.as_ref().map_or(file::Effect::Once, |it| it.effect),
+        kind if is_call(kind) => file::Effect::Once,
+        _ => file::Effect::Pure,
+    };
+    effect_class(step.effect.unwrap_or(unsaid))
+}
+
+/// The same word in the plan.
+pub(super) fn effect_class(effect: file::Effect) -> EffectClass {
+    match effect {
         file::Effect::Pure => EffectClass::Pure,
         file::Effect::Idempotent => EffectClass::Idempotent,
         file::Effect::Keyed => EffectClass::Keyed,
@@ -199,12 +217,7 @@ pub(super) fn data(values: &[(String, file::Data)]) -> Vec<(String, Value)> {
 fn gate_rule(gate: &file::Gate) -> GateRule {
     GateRule {
         prompt: gate.prompt.value.clone(),
-        risk: match gate.risk {
-            file::Risk::ReadOnly => Risk::ReadOnly,
-            file::Risk::Reversible => Risk::Reversible,
-            file::Risk::ExternallyReversible => Risk::ExternallyReversible,
-            file::Risk::Irreversible => Risk::Irreversible,
-        },
+        risk: risk(gate.risk),
         require: gate.require.iter().map(quorum).collect(),
         forbid: gate.forbid.iter().map(forbidden).collect(),
         evidence: texts(&gate.evidence),
@@ -224,6 +237,16 @@ fn gate_rule(gate: &file::Gate) -> GateRule {
         reason_required: gate.reason_required,
         send_back: gate.send_back.as_ref().map(|it| it.value.clone()),
         matrix: None,
+    }
+}
+
+/// The same word in the plan.
+pub(super) fn risk(it: file::Risk) -> Risk {
+    match it {
+        file::Risk::ReadOnly => Risk::ReadOnly,
+        file::Risk::Reversible => Risk::Reversible,
+        file::Risk::ExternallyReversible => Risk::ExternallyReversible,
+        file::Risk::Irreversible => Risk::Irreversible,
     }
 }
 

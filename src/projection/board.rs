@@ -271,7 +271,7 @@ impl Board {
     ) {
         let Some(view) = self.runs.get(u64::from(run.0)) else { return };
         let (Some(plan), Some(seen)) = (view.plan_step(step), view.step(step)) else { return };
-        let works = matches!(plan.work, Work::Run { .. } | Work::Later(_));
+        let works = plan.work.is_call() || matches!(plan.work, Work::Later(_));
         let took = seen.elapsed(at).filter(|_| works);
         let (workflow, kind) = (&view.summary.workflow, kind_word(&plan.work));
         self.vitals.result(at, ResultOf { workflow, run, step: &plan.id, kind, state, mode, took });

@@ -169,7 +169,14 @@ fn copies(run: &RunView) -> Vec<Option<StepIx>> {
         let Some(frame) = plan.frame else { continue };
         let is_matrix = match run.plan_step(frame).map(|it| &it.work) {
             Some(Work::Frame(it)) => matches!(it.kind, FrameKind::Matrix | FrameKind::Computed { .. }),
-            Some(Work::Run { .. } | Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_))
+            Some(
+                Work::Run { .. }
+                | Work::Tool(_)
+                | Work::Gate(_)
+                | Work::Wait(_)
+                | Work::Set { .. }
+                | Work::Later(_),
+            )
             | None => false,
         };
         let template = out.get(frame.index()).copied().flatten();

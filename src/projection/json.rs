@@ -3,7 +3,7 @@
 
 use crate::{
     base::{Launch, Score, Seq, Timestamp, Value, ValueMap},
-    engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, Verdict},
+    engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, Verdict, WillRun},
     plan::{PlanStep, Risk},
     projection::{
         AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side, StepView,
@@ -184,14 +184,7 @@ pub fn gate_json(gate: &GateView) -> Value {
         "missing": to_value(&gate.missing()),
         "votes": gate.votes.iter().map(vote_json).collect::<Value>(),
         "command_line": ask.will_run.first().map(|it| command_line(&it.launch)),
-        "will_run": ask.will_run.iter().map(|it| json!({
-            "step": it.step,
-            "command_line": command_line(&it.launch),
-            "argv": it.launch.argv,
-            "launch_hash": it.launch_hash.to_string(),
-            "effect": to_value(&it.effect),
-            "undo": it.undo,
-        })).collect::<Value>(),
+        "will_run": ask.will_run.iter().map(will_run_json).collect::<Value>(),
     });
     if let Some(at) = ask.expires_at {
         out["expires_at"] = time(at);
@@ -403,6 +396,27 @@ pub fn why_json(lines: &[WhyLine], run: &RunView) -> Value {
         out
     };
     lines.iter().map(line).collect()
+}
+
+/// A call that an approval releases.
+fn will_run_json(it: &WillRun) -> Value {
+    let mut out = json!({
+        "step": it.step,
+        "command_line": command_line(&it.launch),
+        "argv": it.launch.argv,
+        "launch_hash": it.launch_hash.to_string(),
+        "effect": to_value(&it.effect),
+        "undo": it.undo,
+    });
+    if let Some(tool) = &it.launch.tool {
+        out["tool"] = json!({
+            "name": tool.name,
+            "version": tool.version,
+            "definition": tool.definition.to_string(),
+            "input": tool.input,
+        });
+    }
+    out
 }
 
 /// What differs between two asks.

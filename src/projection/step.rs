@@ -410,6 +410,7 @@ impl AttemptView {
 pub fn kind_word(work: &Work) -> &str {
     match work {
         Work::Run { .. } => "run",
+        Work::Tool(_) => "uses",
         Work::Gate(_) => "gate",
         Work::Wait(WaitFor::Duration(_) | WaitFor::Until(_)) => "wait",
         Work::Set { .. } => "set",

@@ -92,7 +92,7 @@ impl Archive {
             Want::Plan(run) => self.plan(*run),
             Want::Workflow { path, words } => {
                 let files = self.workspace.workflow_files();
-                Ok(Page::Workflow(Box::new(offer(self.workspace.root(), &files, path, words))))
+                Ok(Page::Workflow(Box::new(offer(&self.workspace, &files, path, words))))
             }
             Want::Past { run, until } => self.past(*run, *until),
         }

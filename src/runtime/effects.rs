@@ -7,7 +7,10 @@ use super::{Clock, Hands, Inbound, Keep, Signal, Tasks};
 use crate::{
     base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, RunId, StepIx},
     engine::{Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
-    tool::{self, Answer, Call, Ended, Host, collect_artifacts, hash_files, read_evidence, run_process},
+    tool::{
+        self, Answer, Call, Ended, Host, attend_built_in, collect_artifacts, hash_files, read_evidence,
+        run_built_in, run_process,
+    },
 };
 use futures_util::FutureExt as _;
 use std::{
@@ -135,14 +138,18 @@ impl<C: Clock> Shared<C> {
             effect_key: effect_key.to_string(),
         };
         let start = self.clock.uptime();
-        let answer = run_process(&self.host, launch, &call, cancel, |progress| {
-            if self.ring.receiver_count() > 0 {
-                let from = progress.total - progress.bytes.len() as u64;
-                let output = Signal::Output { attempt, from, bytes: progress.bytes.to_vec() };
-                drop(self.ring.send(Arc::new(output)));
-            }
-        })
-        .await;
+        let answer = if launch.tool.as_ref().is_some_and(|it| it.built_in) {
+            self.built_in(launch, cancel).await
+        } else {
+            run_process(&self.host, launch, &call, cancel, |progress| {
+                if self.ring.receiver_count() > 0 {
+                    let from = progress.total - progress.bytes.len() as u64;
+                    let output = Signal::Output { attempt, from, bytes: progress.bytes.to_vec() };
+                    drop(self.ring.send(Arc::new(output)));
+                }
+            })
+            .await
+        };
         drop(turn);
         let ran_for = crate::base::Span(self.clock.uptime().0.saturating_sub(start.0));
         let mut outcome = Outcome { ran_for, ..outcome(answer) };
@@ -156,6 +163,17 @@ impl<C: Clock> Shared<C> {
             }
         }
         outcome
+    }
+
+    /// A tool of our own, on a thread of its own.
+    async fn built_in(self: &Arc<Self>, launch: &Launch, cancel: &CancellationToken) -> Answer {
+        let stop = cancel.child_token();
+        let (shared, asked, its_stop) = (Arc::clone(self), launch.clone(), stop.clone());
+        let work = self.tasks.spawn_blocking(move || {
+            let work = AssertUnwindSafe(|| run_built_in(&shared.host, &asked, &its_stop));
+            catch_unwind(work).ok()
+        });
+        attend_built_in(launch, work.map(|it| it.ok().flatten()), cancel, &stop).await
     }
 
     /// Copies what a step leaves before the next step changes it. Patterns count from its working directory.

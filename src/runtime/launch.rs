@@ -54,7 +54,7 @@ fn prepare_with(
     inputs: impl FnOnce(&Workflow) -> Result<ValueMap, Vec<String>>,
 ) -> Result<Plan, Reply> {
     let root = workspace.root();
-    let files = OnDisk { root, read: RefCell::new(Vec::new()) };
+    let files = OnDisk { root, tools: workspace.tool_files(), read: RefCell::new(Vec::new()) };
     let (name, text) = match source {
         Source::Text { name, text } => {
             files.note(name, text);
@@ -73,17 +73,18 @@ fn prepare_with(
         return Err(invalid(&unmet));
     }
     let plan = lower(&workflow, inputs).map_err(|problems| whole(name, &problems))?;
-    Ok(Plan { file: name.clone(), definition: files.digest(), ..plan })
+    Ok(Plan { file: name.clone(), definition: files.digest(&plan), ..plan })
 }
 
 /// What a workflow asks for, and whether it could be started with these words.
-pub(super) fn offer(root: &Path, files: &[PathBuf], path: &str, words: &[InputText]) -> Offer {
+pub(super) fn offer(workspace: &Workspace, files: &[PathBuf], path: &str, words: &[InputText]) -> Offer {
+    let root = workspace.root();
     let below = |it: &PathBuf| it.strip_prefix(root).unwrap_or(it).to_string_lossy().into_owned();
     let mut offer = Offer { files: files.iter().map(below).collect(), ..Offer::default() };
     if path.is_empty() {
         return offer;
     }
-    let on_disk = OnDisk { root, read: RefCell::new(Vec::new()) };
+    let on_disk = OnDisk { root, tools: workspace.tool_files(), read: RefCell::new(Vec::new()) };
     let text = match on_disk.read(path) {
         Ok(text) => text,
         Err(why) => {
@@ -157,6 +158,8 @@ fn invalid(findings: &[Diagnostic]) -> Reply {
 /// Files below the workspace, or absolute; remembers what it has read, for the hash of the definition.
 struct OnDisk<'a> {
     root: &'a Path,
+    /// The files that describe tools.
+    tools: Vec<PathBuf>,
     read: RefCell<Vec<(String, Digest)>>,
 }
 
@@ -165,11 +168,13 @@ impl OnDisk<'_> {
         self.read.borrow_mut().push((name.to_owned(), sha256("cuelight-file-v1", &[text.as_bytes()])));
     }
 
-    /// Over names and contents of all files, in the order in which they were read.
-    fn digest(&self) -> Digest {
+    /// Over names and contents of all files, in the order in which they were read, then of the tools that are used.
+    fn digest(&self, plan: &Plan) -> Digest {
         let read = self.read.borrow();
+        let files = read.iter().map(|(name, hash)| (name.as_str(), hash));
+        let tools = plan.tools.iter().map(|it| (it.name.as_str(), &it.definition));
         let parts: Vec<&[u8]> =
-            read.iter().flat_map(|(name, hash)| [name.as_bytes(), hash.0.as_slice()]).collect();
+            files.chain(tools).flat_map(|(name, hash)| [name.as_bytes(), hash.0.as_slice()]).collect();
         sha256("cuelight-definition-v1", &parts)
     }
 }
@@ -179,5 +184,11 @@ impl Files for OnDisk<'_> {
         let text = read_text(&self.root.join(path), FILE_BYTES_MAX)?;
         self.note(path, &text);
         Ok(text)
+    }
+
+    fn tools(&self) -> Vec<(String, Result<String, String>)> {
+        let named =
+            |file: &PathBuf| file.strip_prefix(self.root).unwrap_or(file).to_string_lossy().into_owned();
+        self.tools.iter().map(|file| (named(file), read_text(file, FILE_BYTES_MAX))).collect()
     }
 }

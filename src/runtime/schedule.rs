@@ -12,7 +12,7 @@ use crate::{
     store::Workspace,
     tool::read_text,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 /// How long a changed file may go unnoticed.
@@ -110,7 +110,7 @@ fn scheduled(workspace: &Workspace) -> Vec<Scheduled> {
     for path in workspace.workflow_files() {
         let Some(file) = path.to_str() else { continue };
         let Ok(text) = read_text(&path, FILE_BYTES_MAX) else { continue };
-        let (Some(workflow), _) = definition::read(file, &text, &Beside) else { continue };
+        let (Some(workflow), _) = definition::read(file, &text, &Beside { workspace }) else { continue };
         out.extend(workflow.schedule.iter().map(|it| Scheduled {
             file: file.to_owned(),
             workflow: workflow.name.clone(),
@@ -120,11 +120,18 @@ fn scheduled(workspace: &Workspace) -> Vec<Scheduled> {
     out
 }
 
-/// Files that a workflow calls.
-struct Beside;
+/// Files that a workflow calls, and the tools of its workspace.
+struct Beside<'a> {
+    workspace: &'a Workspace,
+}
 
-impl Files for Beside {
+impl Files for Beside<'_> {
     fn read(&self, path: &str) -> Result<String, String> {
         read_text(Path::new(path), FILE_BYTES_MAX)
+    }
+
+    fn tools(&self) -> Vec<(String, Result<String, String>)> {
+        let read = |file: PathBuf| (file.display().to_string(), read_text(&file, FILE_BYTES_MAX));
+        self.workspace.tool_files().into_iter().map(read).collect()
     }
 }

@@ -91,12 +91,12 @@ impl Workspace {
 
     /// The workflow files in it, by name.
     pub fn workflow_files(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.workflows()) else { return Vec::new() };
-        let is_yaml = |path: &PathBuf| path.extension().is_some_and(|it| it == "yaml" || it == "yml");
-        let mut files: Vec<PathBuf> =
-            entries.filter_map(|it| Some(it.ok()?.path())).filter(is_yaml).collect();
-        files.sort();
-        files
+        yaml_files(&self.workflows())
+    }
+
+    /// The files that describe tools, by name.
+    pub fn tool_files(&self) -> Vec<PathBuf> {
+        yaml_files(&self.dir().join("tools"))
     }
 
     /// Secrets that are not exported, a file for each.
@@ -130,6 +130,15 @@ impl Workspace {
         }
         Ok(())
     }
+}
+
+/// The files of a directory that end as YAML does, by name; none when it is not there.
+fn yaml_files(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let is_yaml = |path: &PathBuf| path.extension().is_some_and(|it| it == "yaml" || it == "yml");
+    let mut files: Vec<PathBuf> = entries.filter_map(|it| Some(it.ok()?.path())).filter(is_yaml).collect();
+    files.sort();
+    files
 }
 
 /// NFS, SMB and CIFS: their locks and syncs are not those of a disk.

@@ -56,6 +56,13 @@ pub enum Ended {
     },
     /// It ran and ended, and somebody else took its status: whoever started us ignores the end of children.
     Lost,
+    /// A tool in this process says why it could not.
+    Failed {
+        /// One of 25 classes.
+        mode: FailureMode,
+        /// What happened and what to do.
+        message: String,
+    },
     /// It ended well, but what it wrote to `$CUELIGHT_OUTPUT` cannot be taken.
     BadOutputs {
         /// Where and why.

@@ -24,6 +24,7 @@ pub(super) fn classify(ended: &Ended, tail: &str) -> Option<Failure> {
             FailureMode::SystemCrash,
             "could not learn how it ended; start cuelight where SIGCHLD is not ignored".to_owned(),
         ),
+        Ended::Failed { mode, message } => (*mode, message.clone()),
         Ended::BadOutputs { message } => (FailureMode::AgentContract, message.clone()),
     };
     Some(Failure { mode, message })

@@ -1,10 +1,11 @@
 //! What can be called, and what came of it. Knows no runs and changes no state: words in, an [`Answer`] out.
 //!
 //! This far: local programs, each in a process group of its own, with limits on what they write, time they take and
-//! secrets they may show. Who calls, and what follows from an answer, is the engine's matter.
+//! secrets they may show; and tools that are built in. Who calls, and what follows from an answer, is the engine's matter.
 
 mod answer;
 mod artifact;
+mod built_in;
 mod classify;
 mod evidence;
 mod glob;
@@ -21,6 +22,7 @@ mod text_file;
 
 pub use answer::{Answer, Ended, Failure};
 pub use artifact::{Artifact, collect_artifacts, hash_files};
+pub use built_in::{attend_built_in, built_in_names, run_built_in};
 pub use evidence::read_evidence;
 pub use mask::Masker;
 pub use orphan::end_orphans;

@@ -1,6 +1,6 @@
 //! Starts a local program and stays with it to its end. The one place of this room where processes are made.
 //!
-//! The program gets a process group of its own, nothing to read, and one pipe for both kinds of output, so that their
+//! The program gets a process group of its own, nothing to read (a tool: its input), and one pipe for both kinds of output, so that their
 //! order is kept. One future does it all: nothing is spawned beside it, and when it is dropped the group dies.
 //!
 //! The group is signalled only while its leader is not reaped, so its number cannot belong to anybody else. An outcome
@@ -22,12 +22,13 @@ use rustix::process::{
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fs,
-    io::{self, ErrorKind},
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Seek as _, Write as _},
     os::{
         fd::OwnedFd,
         unix::{
             ffi::OsStringExt as _,
+            fs::OpenOptionsExt as _,
             process::{CommandExt as _, ExitStatusExt as _},
         },
     },
@@ -76,6 +77,18 @@ impl Host {
     ) -> Self {
         let scratch = Scratch::new(&workspace_root.join(".cuelight/scratch"));
         Self { workspace_root, base_env, secrets, kill_grace, scratch, oom: OomWatch::new() }
+    }
+
+    /// The workspace.
+    pub(super) fn root(&self) -> &Path {
+        &self.workspace_root
+    }
+
+    /// What hides the secrets that a launch names.
+    pub(super) fn masker(&self, launch: &Launch) -> Result<Masker, String> {
+        let secrets = self.secrets.resolve(launch)?;
+        Masker::new(secrets.values())
+            .map_err(|error| format!("its secrets could not be masked: {error}; use shorter values"))
     }
 }
 
@@ -312,18 +325,33 @@ fn prepare(
     }
     let search = env.get(OsStr::new("PATH")).and_then(|it| it.to_str());
     let path = program(word, search, &dir)?;
+    let input = match &launch.tool {
+        Some(tool) => Some(handed_over(output, &tool.input).map_err(|error| unwritable(output, &error))?),
+        None => None,
+    };
     remove_old(&call.attempt_dir).map_err(|error| unwritable(&call.attempt_dir, &error))?;
     #[expect(clippy::disallowed_methods, reason = "this is the place where processes start")]
     let mut command = Command::new(&path);
     command.arg0(word).args(arguments).current_dir(&dir).env_clear().envs(&env).process_group(0);
-    let (leader, pipe) = start(command).map_err(|error| explain(&error, word, &path))?;
+    let (leader, pipe) = start(command, input).map_err(|error| explain(&error, word, &path))?;
     Ok((leader, pipe, masker))
 }
 
+/// What a tool is given, as JSON in a file that has no name any more.
+fn handed_over(output: &Path, input: &ValueMap) -> io::Result<File> {
+    let path = output.with_extension("input");
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    fs::remove_file(&path)?;
+    serde_json::to_writer(&mut file, input)?;
+    file.write_all(b"\n")?;
+    file.rewind()?;
+    Ok(file)
+}
+
 /// One pipe takes both kinds of output. The command is dropped with its ends of it, so that the pipe can end.
-fn start(mut command: Command) -> io::Result<(Leader, pipe::Receiver)> {
+fn start(mut command: Command, input: Option<File>) -> io::Result<(Leader, pipe::Receiver)> {
     let (reader, writer) = io::pipe()?;
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    command.stdin(input.map_or_else(Stdio::null, Stdio::from)).stdout(writer.try_clone()?).stderr(writer);
     let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
     Ok((Leader::new(command.spawn()?)?, receiver))
 }

@@ -63,6 +63,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     // One room for each crate that touches the world.
     ("rusqlite", &["store/"], "ask crate::store"),
     ("tokio", WAITING, "return an Effect"),
+    ("jsonschema", &["base/schema.rs"], "read a base::Schema"),
     ("ratatui", &["console/"], "return data, let console draw it"),
     ("crossterm", &["console/terminal.rs"], "take a console::Message"),
     ("tui_textarea", &["console/"], "return data, let console edit it"),

@@ -5,6 +5,7 @@
 
 mod events;
 mod keys;
+mod tools;
 
 use crate::architecture::ROOMS;
 use std::{
@@ -96,6 +97,11 @@ fn the_page_of_events_is_fresh() {
 #[test]
 fn the_page_of_keys_is_fresh() {
     check_page("docs/KEYS.md", &keys::page(&read("src/console/keymap.toml")));
+}
+
+#[test]
+fn the_page_of_tools_is_fresh() {
+    check_page("docs/TOOLS.md", &tools::page());
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod runtime;
 mod store;
 mod terminal;
 mod tool;
+mod tools;
 mod trail;
 mod verifier;
 mod wfinstances;

@@ -79,6 +79,16 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             call.undo
         ));
         command_line(&call.launch).lines().for_each(|it| line(format!("              {}", safe_text(it))));
+        if let Some(tool) = &call.launch.tool {
+            line(format!(
+                "              tool {}, definition {}",
+                safe_text(&tool.id()),
+                tool.definition.short()
+            ));
+            for (name, value) in &tool.input {
+                line(format!("              given {} = {}", safe_text(name), safe_text(&value.to_string())));
+            }
+        }
         if let Some(dir) = &call.launch.dir {
             line(format!("              in {}", safe_text(dir)));
         }

@@ -26,12 +26,24 @@ use std::{
     process::ExitCode,
 };
 
-/// Files as they are on the disk.
-pub(super) struct Disk;
+/// Files as they are on the disk, with the tools of the workspace around us, if there is one.
+pub(super) struct Disk {
+    tools: Vec<PathBuf>,
+}
+
+impl Disk {
+    pub(super) fn of(config: &Config) -> Result<Self, Trouble> {
+        Ok(Self { tools: config.find()?.map(|it| it.tool_files()).unwrap_or_default() })
+    }
+}
 
 impl Files for Disk {
     fn read(&self, path: &str) -> Result<String, String> {
         read_text(Path::new(path))
+    }
+
+    fn tools(&self) -> Vec<(String, Result<String, String>)> {
+        self.tools.iter().map(|it| (it.display().to_string(), read_text(it))).collect()
     }
 }
 
@@ -79,11 +91,12 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
         None => BTreeMap::new(),
     };
     let mut all: Vec<Diagnostic> = Vec::new();
+    let disk = Disk::of(config)?;
     for path in &args.files {
         let name = path.display().to_string();
         match read_text(path) {
             Ok(text) => {
-                let (workflow, findings) = definition::read(&name, &text, &Disk);
+                let (workflow, findings) = definition::read(&name, &text, &disk);
                 all.extend(findings);
                 if let Some(workflow) = workflow.filter(|_| !people.is_empty()) {
                     all.extend(definition::check_people(&workflow, &text, &people));
@@ -165,21 +178,21 @@ fn report(findings: &[Diagnostic], out: Output) -> Trouble {
     Trouble::usage(format!("could not go on: {}", summary(findings)))
 }
 
-fn workflow(path: &Path, out: Output) -> Result<Workflow, Trouble> {
+fn workflow(config: &Config, path: &Path, out: Output) -> Result<Workflow, Trouble> {
     let text = read(path)?;
-    let (workflow, findings) = definition::read(&path.display().to_string(), &text, &Disk);
+    let (workflow, findings) = definition::read(&path.display().to_string(), &text, &Disk::of(config)?);
     workflow.ok_or_else(|| report(&findings, out))
 }
 
-fn outlined(file: &Path, inputs: &[(String, String)], out: Output) -> Result<Plan, Trouble> {
-    let workflow = workflow(file, out)?;
+fn outlined(config: &Config, file: &Path, inputs: &[(String, String)], out: Output) -> Result<Plan, Trouble> {
+    let workflow = workflow(config, file, out)?;
     let several = |problems: Vec<String>| Trouble::usage(problems.join("\n"));
     let given = check_input_texts(&workflow, inputs).map_err(several)?;
     outline(&workflow, given).map_err(several)
 }
 
-pub(super) fn plan(args: &PlanArgs, out: Output) -> Outcome {
-    let plan = outlined(&args.file, &args.inputs, out)?;
+pub(super) fn plan(config: &Config, args: &PlanArgs, out: Output) -> Outcome {
+    let plan = outlined(config, &args.file, &args.inputs, out)?;
     if args.json {
         out.json_pretty(&show_value(&plan));
     } else {
@@ -188,8 +201,8 @@ pub(super) fn plan(args: &PlanArgs, out: Output) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn graph(args: &GraphArgs, out: Output) -> Outcome {
-    let plan = outlined(&args.file, &args.inputs, out)?;
+pub(super) fn graph(config: &Config, args: &GraphArgs, out: Output) -> Outcome {
+    let plan = outlined(config, &args.file, &args.inputs, out)?;
     let format = match args.format {
         Graph::Text => GraphFormat::Text,
         Graph::Mermaid => GraphFormat::Mermaid,

@@ -16,7 +16,7 @@ use crate::{
         AttemptEvent, Command, Correction, Event, Fact, FailureNote, ForkAt, GateEvent, Purpose, Refusal,
         RetryFrom, RunEvent, RunState, StepEvent, StepState,
     },
-    plan::{EffectClass, OnFailure, Undo, Work},
+    plan::{EffectClass, OnFailure, Undo},
     projection::{RunView, partial_words},
 };
 
@@ -245,7 +245,7 @@ fn about_again(model: &Model, run: RunId, command: &Command) -> Option<(&'static
 pub(super) fn cannot_be_undone(model: &Model, run: RunId) -> Option<String> {
     let run = model.board.run(run)?;
     let stays = run.steps().filter(|(_, plan, step)| {
-        let acts = matches!(plan.work, Work::Run { .. }) && plan.effect != EffectClass::Pure;
+        let acts = plan.work.is_call() && plan.effect != EffectClass::Pure;
         acts && step.state == StepState::Completed && !matches!(plan.undo, Undo::By(_))
     });
     let mut names: Vec<&str> = stays.map(|(_, plan, _)| plan.id.as_str()).collect();

@@ -13,7 +13,7 @@ use crate::{
         pane, put,
     },
     engine::WaitReason,
-    plan::{EffectClass, PlanStep, Undo, Work},
+    plan::{EffectClass, PlanStep, Undo},
     projection::{RunView, StepView, kind_word, partial_words},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -175,7 +175,7 @@ fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView
     if let Some(confidence) = view.confidence() {
         facts.push(("confidence", confidence.to_string(), Role::Text));
     }
-    if matches!(plan.work, Work::Run { .. }) {
+    if plan.work.is_call() {
         facts.push(("effect", effect_words(plan.effect).to_owned(), Role::Muted));
     }
     match &plan.undo {

@@ -3,8 +3,8 @@
 use crate::{
     base::Value,
     definition::{
-        Action, Call, Effect, OnFailure, Step, StepKind, Undo, Wait, Workflow, diagnostic::Findings,
-        inputs::misfit, spelling::suggest,
+        Call, Effect, OnFailure, Step, StepKind, Wait, Workflow, diagnostic::Findings, inputs::misfit,
+        spelling::suggest,
     },
 };
 
@@ -63,7 +63,11 @@ fn undo(step: &Step, findings: &mut Findings<'_>) {
         | StepKind::Wait(_)
         | StepKind::Set(_) => false,
     };
-    if acts && step.undo.is_none() && step.effect != Some(Effect::Pure) {
+    let of_tool = match &step.kind {
+        StepKind::Uses(uses) => uses.definition.as_ref().map(|it| it.effect),
+        _ => None,
+    };
+    if acts && step.undo.is_none() && step.effect.or(of_tool) != Some(Effect::Pure) {
         findings
             .warning(
                 "no-undo",
@@ -128,29 +132,14 @@ fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
 }
 
 fn later(step: &Step, findings: &mut Findings<'_>) {
-    let tools = step
-        .fallback
-        .iter()
-        .map(|it| &it.action)
-        .chain(step.undo.iter().filter_map(|it| match it {
-            Undo::By(action) => Some(action),
-            Undo::Impossible => None,
-        }))
-        .filter_map(|it| match it {
-            Action::Uses(uses) => Some(uses.tool.place),
-            Action::Run(_) => None,
-        });
-    for place in tools {
-        findings.note("later-release", place, "tools are checked in this release and run from release 5 on");
-    }
     let (what, release) = match &step.kind {
-        StepKind::Uses(_) => ("uses", 5),
         StepKind::Http(_) => ("http", 5),
         StepKind::Llm(_) => ("llm", 5),
         StepKind::Agent(_) => ("agent", 5),
         StepKind::Emit(_) => ("emit", 6),
         StepKind::Wait(Wait::Event { .. }) => ("wait: event", 6),
         StepKind::Run(_)
+        | StepKind::Uses(_)
         | StepKind::Gate(_)
         | StepKind::Workflow(_)
         | StepKind::Wait(_)

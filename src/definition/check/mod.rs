@@ -7,8 +7,10 @@ mod graph;
 mod kinds;
 mod reads;
 mod secrets;
+mod tools;
 
 pub use gates::check_people;
+pub(super) use tools::unknown as unknown_tool;
 
 use crate::definition::{Workflow, diagnostic::Findings};
 
@@ -20,5 +22,6 @@ pub(super) fn workflow(workflow: &Workflow, findings: &mut Findings<'_>) -> usiz
     secrets::check(workflow, findings);
     gates::check(workflow, &graph, findings);
     kinds::check(workflow, findings);
+    tools::check(workflow, findings);
     costs::check(workflow, findings)
 }

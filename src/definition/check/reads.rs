@@ -311,6 +311,10 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
             let properties = llm.json_schema.as_ref().and_then(|it| it.value.get("properties"));
             properties.and_then(Value::as_object).map(|it| it.keys().map(String::as_str).collect())
         }
-        StepKind::Uses(_) | StepKind::Http(_) | StepKind::Agent(_) | StepKind::Wait(_) => None,
+        StepKind::Uses(uses) => uses.definition.as_ref().and_then(|it| {
+            let names: Vec<&str> = it.output_names().collect();
+            (!names.is_empty()).then_some(names)
+        }),
+        StepKind::Http(_) | StepKind::Agent(_) | StepKind::Wait(_) => None,
     }
 }

@@ -67,10 +67,15 @@ fn default_prompt(step: &Object<'_>, node: &Node) -> Text {
     Placed::new(format!("Go on with {name}?"), node.place)
 }
 
+/// How bad it is when it was wrong.
+pub(super) fn risk(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Risk> {
+    let values = [Risk::ReadOnly, Risk::Reversible, Risk::ExternallyReversible, Risk::Irreversible];
+    reader.one_of(node, "`risk`", RISKS, &values)
+}
+
 fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
     if let Some(node) = found.get("risk") {
-        let values = [Risk::ReadOnly, Risk::Reversible, Risk::ExternallyReversible, Risk::Irreversible];
-        gate.risk = reader.one_of(node, "`risk`", RISKS, &values).unwrap_or_default();
+        gate.risk = risk(reader, node).unwrap_or_default();
     }
     gate.timeout = found.get("timeout").and_then(|it| reader.positive_duration(it, "a timeout"));
     if let Some(node) = found.get("on-timeout") {

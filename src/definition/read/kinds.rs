@@ -28,7 +28,7 @@ pub(super) fn kind(
         "run" => run(reader, step, node, defaults).map(StepKind::Run),
         "uses" => {
             let with = with(reader, step);
-            tool(reader, node).map(|tool| StepKind::Uses(Uses { tool, with }))
+            tool(reader, node).map(|tool| StepKind::Uses(Uses { tool, with, definition: None }))
         }
         "http" => http(reader, node).map(|it| StepKind::Http(Box::new(it))),
         "llm" => llm(reader, node).map(|it| StepKind::Llm(Box::new(it))),
@@ -65,7 +65,7 @@ fn run(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node, defaults: &D
 }
 
 /// `name@version` or `mcp:server/tool`.
-pub(super) fn is_tool(text: &str) -> bool {
+pub(in crate::definition) fn is_tool(text: &str) -> bool {
     let name = |it: &str| {
         it.starts_with(|c: char| c.is_ascii_alphanumeric())
             && it.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))

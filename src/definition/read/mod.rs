@@ -7,7 +7,10 @@ mod gate;
 mod kinds;
 mod matrix;
 mod step;
+mod tool;
 mod top;
 
 pub(super) use fields::{Reader, locate};
+pub(super) use kinds::is_tool;
+pub(super) use tool::{is_fixed, tool};
 pub(super) use top::workflow;

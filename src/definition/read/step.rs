@@ -252,7 +252,7 @@ fn on_error(reader: &mut Reader<'_, '_>, node: &Node) -> Option<OnError> {
     reader.one_of(node, "`on-error`", ON_ERROR, &[OnError::Abort, OnError::Skip, OnError::Continue])
 }
 
-fn effect(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Effect> {
+pub(super) fn effect(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Effect> {
     let values = [Effect::Pure, Effect::Idempotent, Effect::Keyed, Effect::Queryable, Effect::Once];
     reader.one_of(node, "`effect`", EFFECTS, &values)
 }
@@ -280,7 +280,7 @@ fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]
     if let Shape::Scalar(scalar) = &node.shape {
         if kinds::is_tool(&scalar.text) {
             let tool = Placed::new(scalar.text.clone(), node.place);
-            return Some(Action::Uses(Uses { tool, with: Vec::new() }));
+            return Some(Action::Uses(Uses { tool, with: Vec::new(), definition: None }));
         }
         return script(reader, node, what, shell).map(Action::Run);
     }
@@ -296,7 +296,7 @@ fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]
             let tool = kinds::tool(reader, uses)?;
             let with =
                 found.get("with").map(|it| reader.values(it, "`with` is a mapping")).unwrap_or_default();
-            Some(Action::Uses(Uses { tool, with }))
+            Some(Action::Uses(Uses { tool, with, definition: None }))
         }
         _ => {
             let place = first_line(reader.findings.source, node.place);

@@ -55,7 +55,6 @@ fn a_mistake_in_one_place_hides_none_in_another() {
             "3:52 error[unknown-key] `colour` is no key of a step",
             "4:10 error[duplicate-id] there are two steps with the id `a`",
             "4:10 note[no-timeout] `a` may run for ever",
-            "4:10 note[later-release] `uses` is checked in this release and runs from release 5 on",
             "4:19 error[tool] `x` cannot be a tool",
         ],
     );

@@ -18,6 +18,14 @@ impl Files for Shelf {
     fn read(&self, path: &str) -> Result<String, String> {
         self.0.get(path).cloned().ok_or_else(|| "there is no such file".to_owned())
     }
+
+    fn tools(&self) -> Vec<(String, Result<String, String>)> {
+        let deploy = include_str!("../../fixtures/tools/deploy.yaml");
+        let other = include_str!("../../fixtures/tools/deploy-blue-green.yaml");
+        [("tools/deploy.yaml", deploy), ("tools/other.yaml", other)]
+            .map(|it| (it.0.to_owned(), Ok(it.1.to_owned())))
+            .into()
+    }
 }
 
 fn read(text: &str) -> (Option<Workflow>, Vec<Diagnostic>) {
@@ -57,7 +65,7 @@ fn the_example_of_the_manual_reads_without_errors() {
     assert_eq!(ids, ["build", "test", "review", "approve", "deploy", "verify"]);
     let notes: Vec<String> = read(text).1.iter().map(line).collect();
     assert!(
-        notes.iter().any(|it| it.contains("`uses` is checked in this release and runs from release 5")),
+        notes.iter().any(|it| it.contains("`llm` is checked in this release and runs from release 5")),
         "{notes:?}"
     );
 }

@@ -1,0 +1,251 @@
+//! A file that describes a tool: its keys, its schemas, and what its command may read of what it is given.
+
+use super::{
+    fields::{Object, Reader, first_line, locate},
+    gate::risk,
+    kinds::is_tool,
+    step::{effect, script, shell_words},
+    top::names,
+};
+use crate::{
+    base::{Schema, Value, shorten, type_name},
+    definition::{
+        Effect, Place, Reliability, Risk, Text, Tool, ToolBody, Version,
+        document::{RELIABILITIES, TOOL},
+        shell,
+        spelling::suggest,
+        tool::properties,
+        yaml::{Node, Shape},
+    },
+    expression::{self, Expr, Function, Template},
+};
+use serde_json::json;
+
+/// One description. Where something was wrong, there is a finding.
+pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Tool> {
+    let top = reader.object(root, &TOOL)?;
+    let name = top.get("name").and_then(|it| name(reader, it));
+    let version = top.get("version").and_then(|it| version(reader, it));
+    let line = |reader: &mut Reader<'_, '_>, key: &str, what: &str| {
+        top.get(key).and_then(|it| reader.word(it, what)).map(|it| it.value)
+    };
+    let description = line(reader, "description", "a description");
+    let category = line(reader, "category", "a category");
+    let reliability = top.get("reliability").and_then(|it| {
+        let values: Vec<Reliability> = Reliability::ALL.iter().map(|it| it.1).collect();
+        reader.one_of(it, "`reliability`", RELIABILITIES, &values)
+    });
+    let duration = top.get("duration").and_then(|it| reader.duration(it, "`duration`"));
+    let cost = top.get("cost-usd").and_then(|it| reader.millionths(it, "`cost-usd`"));
+    let effect = top.get("effect").and_then(|it| effect(reader, it));
+    let risk = top.get("risk").and_then(|it| risk(reader, it));
+    let words = |reader: &mut Reader<'_, '_>, key: &str, what: &str| -> Vec<String> {
+        let found = top.get(key).map(|it| names(reader, it, what)).unwrap_or_default();
+        found.into_iter().map(|it| it.value).collect()
+    };
+    let preconditions = words(reader, "preconditions", "a condition");
+    let postconditions = words(reader, "postconditions", "a condition");
+    let input = top.get("input").map(|it| schema(reader, it, "`input`"));
+    let input = input.unwrap_or_else(|| Some(anything()));
+    let output = top.get("output").map(|it| schema(reader, it, "`output`"));
+    let output = output.unwrap_or_else(|| Some(anything()));
+    let body = body(reader, &top, input.as_ref());
+    let name = name?;
+    Some(Tool {
+        version: version?,
+        description: description?,
+        category: category.unwrap_or_else(|| name.split(['.', '/']).next().unwrap_or(&name).to_owned()),
+        reliability: reliability.unwrap_or_default(),
+        duration,
+        cost_micro_usd: cost.unwrap_or_default(),
+        effect: effect.unwrap_or(Effect::Once),
+        risk: risk.unwrap_or(Risk::ExternallyReversible),
+        preconditions,
+        postconditions,
+        input: input?,
+        output: output?,
+        body: body?,
+        origin: reader.findings.file.to_owned(),
+        name,
+    })
+}
+
+fn anything() -> Value {
+    json!({"type": "object"})
+}
+
+fn name(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
+    let name = reader.word(node, "the name of a tool")?;
+    if name.value.contains('@') || !is_tool(&format!("{}@1", name.value)) {
+        let message = format!("`{}` cannot be the name of a tool", shorten(&name.value, 60));
+        reader
+            .findings
+            .error("tool", node.place, message)
+            .help("letters, digits, `.`, `-`, `_`, such as deploy.image");
+        return None;
+    }
+    Some(name.value)
+}
+
+fn version(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Version> {
+    let version = reader.word(node, "a version")?;
+    let parsed = Version::parse(&version.value);
+    if parsed.is_none() {
+        let message = format!("`{}` is no version", shorten(&version.value, 60));
+        reader.findings.error("tool", node.place, message).help("write one to three numbers, such as 1.2.0");
+    }
+    parsed
+}
+
+/// A JSON Schema of an object.
+fn schema(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Option<Value> {
+    let schema = reader.constant(node, &format!("{what}, a JSON Schema,"))?;
+    let place = first_line(reader.findings.source, node.place);
+    if !schema.is_object() {
+        let message = format!("{what} is a JSON Schema; this is {}", type_name(&schema));
+        reader
+            .findings
+            .error("schema", place, message)
+            .help("write a mapping with `type: object` and `properties:`");
+        return None;
+    }
+    if let Err(why) = Schema::read(&schema) {
+        let message = format!("could not read {what} as JSON Schema: {why}");
+        reader
+            .findings
+            .error("schema", place, message)
+            .help("JSON Schema 2020-12; a `$ref` names a place in this schema");
+        return None;
+    }
+    if schema.get("type") != Some(&json!("object")) {
+        let message = format!("{what} describes an object: names with values");
+        reader.findings.error("schema", place, message).help("add `type: object`");
+        return None;
+    }
+    Some(schema)
+}
+
+fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<&Value>) -> Option<ToolBody> {
+    let shell_key = top.get("shell").and_then(|it| shell_words(reader, it));
+    match (top.get("command"), top.get("built-in")) {
+        (Some(command), None) => match &command.shape {
+            Shape::List(items) => {
+                if let Some(place) = top.key_place("shell") {
+                    reader
+                        .findings
+                        .error("kind", place, "`shell` means nothing beside a list of words")
+                        .help("no shell reads them; remove it, or write the command as one text");
+                }
+                let texts: Vec<Text> =
+                    items.iter().filter_map(|it| reader.text_or_empty(it, "a word of a command")).collect();
+                if texts.first().is_none_or(|it| it.value.trim().is_empty() || it.value.contains("${{")) {
+                    reader
+                        .findings
+                        .error(
+                            "tool",
+                            first_line(reader.findings.source, command.place),
+                            "a command begins with a program",
+                        )
+                        .help("write [./deploy.sh, \"${{ input.image }}\"]");
+                    return None;
+                }
+                for (at, text) in texts.iter().enumerate() {
+                    reads(reader, input, text);
+                    no_script(reader, input, &texts[..at], text);
+                }
+                Some(ToolBody::Words(texts.into_iter().map(|it| it.value).collect()))
+            }
+            _ => {
+                let shell = shell_key.unwrap_or_else(|| shell::words(""));
+                let script = script(reader, command, "`command`", &shell)?;
+                reads(reader, input, &script.source);
+                Some(ToolBody::Script { shell, script: script.script, bindings: script.bindings })
+            }
+        },
+        (None, Some(node)) if !reader.findings.file.contains('/') => {
+            reader.boolean(node, "`built-in`").map(|_| ToolBody::BuiltIn)
+        }
+        (None, Some(node)) => {
+            reader
+                .findings
+                .error("kind", node.place, "a tool in a file of yours cannot be built in")
+                .help("give it a `command:`");
+            None
+        }
+        _ => {
+            reader
+                .findings
+                .error("missing-key", first_line(reader.findings.source, top.place), "this tool does nothing")
+                .help("give it a `command:`, a list of words or a script");
+            None
+        }
+    }
+}
+
+/// Every expression in it reads `input` alone, and only what the schema names.
+fn reads(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text) {
+    let Ok(template) = Template::parse(&text.value) else { return };
+    let known: Vec<String> =
+        input.map(|it| properties(it).map(|it| it.0.to_owned()).collect()).unwrap_or_default();
+    for hole in template.holes() {
+        let mut wrong: Vec<(std::ops::Range<usize>, String, String)> = Vec::new();
+        for reference in hole.expr.references() {
+            let name = reference.path.first();
+            if !reference.root.eq_ignore_ascii_case("input") {
+                let message = format!("a tool does not see `{}`", reference.root);
+                wrong.push((reference.span, message, "it reads `input`, which the step gives it".to_owned()));
+            } else if let Some(name) = name.filter(|it| !known.is_empty() && !known.contains(it)) {
+                let near = suggest(name, known.iter().map(String::as_str));
+                let help = near
+                    .map_or_else(|| "add it to `input:`".to_owned(), |it| format!("did you mean `{it}`?"));
+                wrong.push((reference.span, format!("`input` has no property `{name}`"), help));
+            }
+        }
+        for (function, span) in asks_the_world(&hole.expr) {
+            let message = format!("`{}()` cannot be asked in a tool", function.name());
+            wrong.push((span, message, "give the tool what it needs as input".to_owned()));
+        }
+        for (span, message, help) in wrong {
+            let place = at(reader, text, hole.inner.start + span.start..hole.inner.start + span.end);
+            reader.findings.error("expression", place, message).help(help);
+        }
+    }
+}
+
+fn asks_the_world(expr: &Expr) -> Vec<(Function, std::ops::Range<usize>)> {
+    let asks = |it: Function| expression::StatusFunction::of(it).is_some() || it.name() == "hashFiles";
+    expr.functions().into_iter().filter(|(it, _)| asks(*it)).collect()
+}
+
+/// After `bash -c` a value would be a script. It may be one only where the schema says that it is written in the workflow.
+fn no_script(reader: &mut Reader<'_, '_>, input: Option<&Value>, before: &[Text], text: &Text) {
+    let words: Vec<String> = before.iter().map(|it| it.value.clone()).collect();
+    let Some(last) = words.last().filter(|_| text.value.contains("${{") && shell::is_known(&words)) else {
+        return;
+    };
+    let tells = last.starts_with('-') && !last.starts_with("--") && last.ends_with('c');
+    let Ok(template) = Template::parse(&text.value) else { return };
+    let holes: Vec<_> = template.holes().collect();
+    let fixed = |name: &str| {
+        input.is_some_and(|it| properties(it).any(|(key, about)| key == name && is_fixed(about)))
+    };
+    let is_fixed = holes.iter().all(|it| {
+        let references = it.expr.references();
+        matches!(references.as_slice(), [one] if one.path.first().is_some_and(|it| fixed(it)))
+    });
+    if tells && !is_fixed {
+        reader
+            .findings
+            .error("shell-quoting", text.place, "a value would be read as a script here")
+            .help("write the script under `command:` as one text; an expression in it becomes a variable");
+    }
+}
+
+/// Whether a property is written in the workflow as it is, never computed.
+pub(in crate::definition) fn is_fixed(about: &Value) -> bool {
+    about.get("x-fixed") == Some(&Value::Bool(true))
+}
+
+fn at(reader: &Reader<'_, '_>, text: &Text, range: std::ops::Range<usize>) -> Place {
+    locate(reader.findings, text.place, &text.value, range)
+}

@@ -1,0 +1,206 @@
+//! A tool as it is described: by a file in `tools/`, or by one of the files that are built in. Both have one shape.
+//!
+//! How a description is read is for `read`; how a tool is found is in `registry`; what is called is for `plan`.
+
+mod registry;
+
+pub use registry::{Registry, built_in_sources};
+
+use crate::{
+    base::{Digest, Score, Span, Value, canonical_json, sha256},
+    definition::{Binding, Effect, Risk},
+};
+use serde_json::json;
+use std::fmt;
+
+/// One version of one tool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// `json.query`
+    pub name: String,
+    /// Which one.
+    pub version: Version,
+    /// What it does, in a sentence.
+    pub description: String,
+    /// What it belongs to; the first word of its name when not said.
+    pub category: String,
+    /// How far its results can be trusted.
+    pub reliability: Reliability,
+    /// How long it takes, as a rule.
+    pub duration: Option<Span>,
+    /// What a call costs, in millionths of a dollar.
+    pub cost_micro_usd: u64,
+    /// What a crash in the middle of it means.
+    pub effect: Effect,
+    /// How bad a wrong call is.
+    pub risk: Risk,
+    /// What has to be so before it is called, for people.
+    pub preconditions: Vec<String>,
+    /// What is so after it succeeded, for people.
+    pub postconditions: Vec<String>,
+    /// JSON Schema of what it is given: an object. Has been read once, so it is one.
+    pub input: Value,
+    /// JSON Schema of what it gives: an object.
+    pub output: Value,
+    /// How it is done.
+    pub body: ToolBody,
+    /// The file it stands in; `built in` for ours.
+    pub origin: String,
+}
+
+/// How a tool is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolBody {
+    /// In this process.
+    BuiltIn,
+    /// A program and its arguments, each a template over `input`, handed over as it is.
+    Words(Vec<String>),
+    /// A script; its expressions have become variables.
+    Script {
+        /// The program that reads it.
+        shell: Vec<String>,
+        /// The text.
+        script: String,
+        /// The variables.
+        bindings: Vec<Binding>,
+    },
+}
+
+/// How far the results of a tool can be trusted (O1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reliability {
+    /// 0.95
+    High,
+    /// 0.80
+    #[default]
+    Medium,
+    /// 0.60
+    Low,
+    /// 0.40
+    Experimental,
+}
+
+/// Three numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub [u32; 3]);
+
+impl Tool {
+    /// `json.query@1.0.0`
+    pub fn id(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+
+    /// All that is said of it, as JSON.
+    pub fn json(&self) -> Value {
+        let body = match &self.body {
+            ToolBody::BuiltIn => json!({"kind": "built-in"}),
+            ToolBody::Words(words) => json!({"kind": "command", "command": words}),
+            ToolBody::Script { shell, script, bindings } => json!({
+                "kind": "command",
+                "shell": shell,
+                "script": script,
+                "bindings": bindings.iter().map(|it| json!([it.variable, it.expression.value])).collect::<Value>(),
+            }),
+        };
+        json!({
+            "name": self.name,
+            "version": self.version.to_string(),
+            "description": self.description,
+            "category": self.category,
+            "reliability": self.reliability.word(),
+            "confidence": self.reliability.score().to_string(),
+            "duration_ms": self.duration.map(|it| it.0),
+            "cost_micro_usd": self.cost_micro_usd,
+            "effect": self.effect.word(),
+            "risk": self.risk.word(),
+            "preconditions": self.preconditions,
+            "postconditions": self.postconditions,
+            "input": self.input,
+            "output": self.output,
+            "body": body,
+        })
+    }
+
+    /// What a plan and an approval are held to: everything that is said of it.
+    pub fn hash(&self) -> Digest {
+        sha256("cuelight-tool-v1", &[canonical_json(&self.json()).as_bytes()])
+    }
+
+    /// As models are told of it: a name they can take, what it does, what it is given.
+    pub fn for_models(&self) -> Value {
+        json!({
+            "name": self.name.replace(['.', '/'], "_"),
+            "description": self.description,
+            "input_schema": self.input,
+        })
+    }
+
+    /// Whether this is what `json.query@1`, `@1.0` or `@1.0.0` asks for.
+    pub fn answers(&self, name: &str, version: &[u32]) -> bool {
+        self.name == name && self.version.0.iter().zip(version).all(|(have, want)| have == want)
+    }
+
+    /// The names of what its results hold, as far as they are known.
+    pub fn output_names(&self) -> impl Iterator<Item = &str> {
+        properties(&self.output).map(|it| it.0)
+    }
+}
+
+/// The properties of an object by its schema, each with its own.
+pub(super) fn properties(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|it| (it.0.as_str(), it.1))
+}
+
+impl Reliability {
+    /// All of them with the word used in files.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("high", Self::High),
+        ("medium", Self::Medium),
+        ("low", Self::Low),
+        ("experimental", Self::Experimental),
+    ];
+
+    /// The word used in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+            Self::Experimental => "experimental",
+        }
+    }
+
+    /// The confidence of a result that says nothing of it.
+    pub const fn score(self) -> Score {
+        match self {
+            Self::High => Score(9500),
+            Self::Medium => Score(8000),
+            Self::Low => Score(6000),
+            Self::Experimental => Score(4000),
+        }
+    }
+}
+
+impl Version {
+    /// Reads `1`, `1.2` or `1.2.3`, with or without a `v`; what is not said is 0.
+    pub fn parse(text: &str) -> Option<Self> {
+        let parts = parts(text)?;
+        let mut out = [0; 3];
+        out[..parts.len()].copy_from_slice(&parts);
+        Some(Self(out))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [major, minor, patch] = self.0;
+        write!(out, "{major}.{minor}.{patch}")
+    }
+}
+
+/// The one to three numbers of a version, as far as they are said.
+fn parts(text: &str) -> Option<Vec<u32>> {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let parts: Option<Vec<u32>> = text.split('.').map(|it| it.parse().ok()).collect();
+    parts.filter(|it| it.len() <= 3)
+}

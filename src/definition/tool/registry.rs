@@ -1,0 +1,172 @@
+//! All tools that a workflow can use, and how one is found: by name and version, by likeness, by what is to be done.
+
+use super::{Tool, parts};
+use crate::{
+    base::FILE_BYTES_MAX,
+    definition::{
+        Diagnostic, Source,
+        diagnostic::Findings,
+        read::{Reader, tool},
+        spelling::suggest,
+        yaml,
+    },
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
+
+/// Tools that are named when a wanted one is not there.
+const SUGGESTIONS_MAX: usize = 3;
+
+/// The descriptions of the tools that are built in, by file.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("file.checksum.yaml", include_str!("built_in/file.checksum.yaml")),
+    ("file.read.yaml", include_str!("built_in/file.read.yaml")),
+    ("file.write.yaml", include_str!("built_in/file.write.yaml")),
+    ("git.status.yaml", include_str!("built_in/git.status.yaml")),
+    ("git.tag.yaml", include_str!("built_in/git.tag.yaml")),
+    ("json.validate.yaml", include_str!("built_in/json.validate.yaml")),
+    ("notify.desktop.yaml", include_str!("built_in/notify.desktop.yaml")),
+    ("shell.yaml", include_str!("built_in/shell.yaml")),
+];
+
+static OURS: LazyLock<Vec<Arc<Tool>>> = LazyLock::new(|| {
+    let read = |(file, text): &(&str, &str)| {
+        let (tool, findings) = read_tool(file, text);
+        let tool = tool.unwrap_or_else(|| panic!("fault: {file}: {findings:?}"));
+        Arc::new(Tool { origin: ORIGIN.to_owned(), ..tool })
+    };
+    BUILT_IN.iter().map(read).collect()
+});
+
+/// Where our own tools stand.
+const ORIGIN: &str = "built in";
+
+/// The files of the tools that are built in: name and text.
+pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
+    BUILT_IN
+}
+
+/// The tools of a workspace and those that are built in.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    /// By name, then the newest version first.
+    tools: Vec<Arc<Tool>>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Registry {
+    /// What is built in, and what these files describe: name and text, or why the text could not be read.
+    pub fn new(files: &[(String, Result<String, String>)]) -> Self {
+        let mut tools: BTreeMap<(String, _), Arc<Tool>> = BTreeMap::new();
+        let mut problems = Vec::new();
+        let key = |it: &Tool| (it.name.clone(), std::cmp::Reverse(it.version));
+        tools.extend(OURS.iter().map(|it| (key(it), Arc::clone(it))));
+        for (file, text) in files {
+            let (tool, findings) = match text {
+                Ok(text) => read_tool(file, text),
+                Err(why) => {
+                    let message = format!("could not read {file}: {why}");
+                    (None, vec![Diagnostic::whole_file("tool", file, message)])
+                }
+            };
+            problems.extend(findings);
+            let Some(tool) = tool else { continue };
+            if let Some(other) = tools.get(&key(&tool)) {
+                let message = format!(
+                    "{} is described twice: here and in {}; give this one another name or version",
+                    tool.id(),
+                    other.origin
+                );
+                problems.push(Diagnostic::whole_file("tool", file, message));
+            } else {
+                tools.insert(key(&tool), Arc::new(tool));
+            }
+        }
+        Self { tools: tools.into_values().collect(), problems }
+    }
+
+    /// All of them, by name, the newest version first.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Tool>> {
+        self.tools.iter()
+    }
+
+    /// What is wrong with the files; a tool with errors is not in the registry.
+    pub fn problems(&self) -> &[Diagnostic] {
+        &self.problems
+    }
+
+    /// The newest version that `name@1`, `name@1.2`, `name@1.2.3` or `name` asks for.
+    pub fn find(&self, wanted: &str) -> Option<&Arc<Tool>> {
+        let (name, version) = split(wanted)?;
+        self.tools.iter().find(|it| it.answers(name, &version))
+    }
+
+    /// At most three tools that may have been meant: nearly the same name first, then others of its category.
+    pub fn near(&self, wanted: &str) -> Vec<&Arc<Tool>> {
+        let name = wanted.split('@').next().unwrap_or(wanted);
+        let mut found: Vec<&Arc<Tool>> = Vec::new();
+        if let Some(near) = suggest(name, self.tools.iter().map(|it| it.name.as_str())) {
+            found.extend(self.tools.iter().find(|it| it.name == near));
+        }
+        let words: Vec<&str> = name.split(['.', '-', '_', '/']).filter(|it| !it.is_empty()).collect();
+        let category = found.first().map_or_else(|| words.first().copied().unwrap_or(""), |it| &it.category);
+        let mut others: Vec<(u32, &Arc<Tool>)> = Vec::new();
+        for tool in &self.tools {
+            let of_category = tool.category == category || tool.name.split('.').next() == Some(category);
+            let shared = words.iter().any(|word| word.len() > 2 && tool.name.contains(word));
+            let score = 2 * u32::from(of_category) + u32::from(shared);
+            if score > 0 {
+                others.push((score, tool));
+            }
+        }
+        others.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        for (_, tool) in others {
+            if found.len() < SUGGESTIONS_MAX && !found.iter().any(|it| it.name == tool.name) {
+                found.push(tool);
+            }
+        }
+        found
+    }
+
+    /// Tools for a task in words, the best first: a word in the name counts twice, in the description and category once.
+    pub fn for_task(&self, task: &str) -> Vec<(u32, &Arc<Tool>)> {
+        let task = task.to_lowercase();
+        let words: Vec<&str> = task.split(|c: char| !c.is_alphanumeric()).filter(|it| it.len() > 1).collect();
+        let score = |tool: &Tool| {
+            let (name, about) = (tool.name.to_lowercase(), tool.description.to_lowercase());
+            let of = |word: &&str| {
+                2 * u32::from(name.contains(*word))
+                    + u32::from(about.contains(*word))
+                    + u32::from(tool.category == *word)
+            };
+            words.iter().map(of).sum::<u32>()
+        };
+        let mut found: Vec<(u32, &Arc<Tool>)> =
+            self.tools.iter().map(|it| (score(it), it)).filter(|it| it.0 > 0).collect();
+        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        found
+    }
+}
+
+/// Name and the numbers that are said of a version.
+fn split(wanted: &str) -> Option<(&str, Vec<u32>)> {
+    match wanted.split_once('@') {
+        None => Some((wanted, Vec::new())),
+        Some((name, version)) => Some((name, parts(version)?)),
+    }
+}
+
+/// One description. There is a tool exactly when no finding is an error.
+fn read_tool(file: &str, text: &str) -> (Option<Tool>, Vec<Diagnostic>) {
+    if text.len() > FILE_BYTES_MAX {
+        let message = format!("{file} has more than {FILE_BYTES_MAX} bytes");
+        return (None, vec![Diagnostic::whole_file("too-large", file, message)]);
+    }
+    let source = Source::new(text);
+    let mut findings = Findings::new(file, &source);
+    let tool = yaml::parse(&mut findings).and_then(|root| tool(&mut Reader::new(&mut findings), &root));
+    let has_errors = findings.has_errors();
+    (tool.filter(|_| !has_errors), findings.finish())
+}

@@ -1,0 +1,229 @@
+//! Tools of a plan: the exact definition each step was planned with, what a step gives it, and the call that makes.
+//!
+//! Both ends are checked here: what goes in before anything starts, what came out before anybody reads it.
+
+use crate::{
+    base::{
+        Digest, Launch, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, TextPart, ToolCall, Value,
+        ValueMap, safe_text, type_name,
+    },
+    definition as file,
+    expression::{MapLookup, Template, evaluate_text, parse, to_text},
+    plan::{EffectClass, Risk},
+};
+use serde::{Deserialize, Serialize};
+
+/// Problems of one value that a message names.
+const PROBLEMS_SHOWN: usize = 3;
+
+/// One tool, as the registry described it when the plan was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanTool {
+    /// `json.query`
+    pub name: String,
+    /// All three numbers.
+    pub version: String,
+    /// Hash of all that is said of it.
+    pub definition: Digest,
+    /// What it does.
+    #[serde(default)]
+    pub description: String,
+    /// What it belongs to.
+    #[serde(default)]
+    pub category: String,
+    /// The confidence of a result that says nothing of it.
+    pub reliability: Score,
+    /// How long it takes, as a rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<Span>,
+    /// What a call costs, in millionths of a dollar.
+    #[serde(default)]
+    pub cost_micro_usd: u64,
+    /// What a crash in the middle of it means.
+    pub effect: EffectClass,
+    /// How bad a wrong call is.
+    pub risk: Risk,
+    /// JSON Schema of what it is given.
+    pub input: Value,
+    /// JSON Schema of what it gives.
+    pub output: Value,
+    /// How it is done.
+    pub body: PlanToolBody,
+}
+
+/// How a tool is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanToolBody {
+    /// In the process of the engine.
+    BuiltIn,
+    /// A program and its arguments, each a template over `input`.
+    Words(Vec<String>),
+    /// A script handed to a shell as its last argument.
+    Script {
+        /// Program and options.
+        shell: Vec<String>,
+        /// The script; expressions in it have become references to the variables below.
+        script: String,
+        /// Variable, bare expression over `input`.
+        bindings: Vec<(String, String)>,
+    },
+}
+
+/// What a step gives a tool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolUse {
+    /// `name@1.2.3`: one of the tools of the plan.
+    pub tool: String,
+    /// Input, value; every text in it is a template.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<(String, Value)>,
+}
+
+impl PlanTool {
+    /// The tool as the plan keeps it.
+    pub fn of(tool: &file::Tool) -> Self {
+        let body = match &tool.body {
+            file::ToolBody::BuiltIn => PlanToolBody::BuiltIn,
+            file::ToolBody::Words(words) => PlanToolBody::Words(words.clone()),
+            file::ToolBody::Script { shell, script, bindings } => PlanToolBody::Script {
+                shell: shell.clone(),
+                script: script.clone(),
+                bindings: bindings
+                    .iter()
+                    .map(|it| (it.variable.clone(), it.expression.value.clone()))
+                    .collect(),
+            },
+        };
+        Self {
+            name: tool.name.clone(),
+            version: tool.version.to_string(),
+            definition: tool.hash(),
+            description: tool.description.clone(),
+            category: tool.category.clone(),
+            reliability: tool.reliability.score(),
+            duration: tool.duration,
+            cost_micro_usd: tool.cost_micro_usd,
+            effect: super::work::effect_class(tool.effect),
+            risk: super::work::risk(tool.risk),
+            input: tool.input.clone(),
+            output: tool.output.clone(),
+            body,
+        }
+    }
+
+    /// `json.query@1.0.0`
+    pub fn id(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+
+    /// The call that it makes of this input: nothing but its words, as [`Launch::of`], and the variables of its script.
+    ///
+    /// # Errors
+    /// What is wrong with the input, with its path; or what cannot become a word of a command.
+    pub fn call(&self, given: ValueMap) -> Result<Launch, String> {
+        let input = self.input_of(given)?;
+        let contexts = ValueMap::from_iter([("input".to_owned(), Value::Object(input.clone()))]);
+        let lookup = MapLookup::new(contexts);
+        let wrong = |why: String| format!("{} could not be called: {why}", self.id());
+        let (mut argv, mut env) = (Vec::new(), Vec::new());
+        match &self.body {
+            PlanToolBody::BuiltIn => argv.push(self.id()),
+            PlanToolBody::Words(words) => {
+                for word in words {
+                    let template = Template::parse(word).map_err(|it| wrong(it.to_string()))?;
+                    match template.evaluate(&lookup).map_err(|it| wrong(it.to_string()))? {
+                        Value::Array(items) => argv.extend(items.iter().map(to_text)),
+                        other => argv.push(to_text(&other)),
+                    }
+                }
+            }
+            PlanToolBody::Script { shell, script, bindings } => {
+                argv.extend(shell.iter().chain([script]).cloned());
+                for (name, expression) in bindings {
+                    let expr = parse(expression).map_err(|it| wrong(it.to_string()))?;
+                    let text = evaluate_text(&expr, &lookup).map_err(|it| wrong(it.to_string()))?;
+                    env.push((name.clone(), vec![TextPart::Text(text)]));
+                }
+            }
+        }
+        let texts = env.iter().flat_map(|it| &it.1).filter_map(|it| match it {
+            TextPart::Text(text) => Some(text),
+            TextPart::Secret(_) => None,
+        });
+        if argv.iter().chain(texts).any(|it| it.contains('\0')) {
+            return Err(wrong("its input holds a NUL byte, which no program can be given".to_owned()));
+        }
+        let tool = ToolCall {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            definition: self.definition,
+            input,
+            built_in: self.body == PlanToolBody::BuiltIn,
+        };
+        Ok(Launch { env, tool: Some(Box::new(tool)), output_limit: SPOOL_BYTES_MAX, ..Launch::of(argv) })
+    }
+
+    /// The input with defaults filled in, when it fits.
+    fn input_of(&self, mut given: ValueMap) -> Result<ValueMap, String> {
+        for (name, about) in properties(&self.input) {
+            if let Some(default) = about.get("default").filter(|_| !given.contains_key(name)) {
+                given.insert(name.clone(), default.clone());
+            }
+        }
+        let value = Value::Object(given);
+        let problems = problems(&self.input, &value)?;
+        match value {
+            Value::Object(input) if problems.is_empty() => Ok(input),
+            _ => Err(format!("{} cannot take its input: {}", self.id(), listed(&problems))),
+        }
+    }
+
+    /// Its results, each as the type the schema names. What it wrote to `$CUELIGHT_OUTPUT` is text at first.
+    ///
+    /// # Errors
+    /// What does not fit, with its path.
+    pub fn output_of(&self, written: &ValueMap) -> Result<ValueMap, String> {
+        let mut outputs = written.clone();
+        for (name, about) in properties(&self.output) {
+            let Some(Value::String(text)) = outputs.get(name) else { continue };
+            if let Some(value) = from_text(text, about) {
+                outputs.insert(name.clone(), value);
+            }
+        }
+        let value = Value::Object(outputs);
+        let problems = problems(&self.output, &value)?;
+        match value {
+            Value::Object(outputs) if problems.is_empty() => Ok(outputs),
+            _ => Err(format!("{} gave what it does not promise: {}", self.id(), listed(&problems))),
+        }
+    }
+}
+
+fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+}
+
+fn problems(schema: &Value, value: &Value) -> Result<Vec<SchemaProblem>, String> {
+    let schema = Schema::read(schema).map_err(|why| format!("its schema could not be read: {why}"))?;
+    Ok(schema.problems(value))
+}
+
+fn listed(problems: &[SchemaProblem]) -> String {
+    let shown: Vec<String> =
+        problems.iter().take(PROBLEMS_SHOWN).map(|it| safe_text(&it.to_string())).collect();
+    let more = problems.len().saturating_sub(PROBLEMS_SHOWN);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{}{rest}", shown.join("; "))
+}
+
+/// A text as what its schema wants, when it is one of the plain types and can be read so.
+fn from_text(text: &str, about: &Value) -> Option<Value> {
+    let wanted = about.get("type").and_then(Value::as_str)?;
+    if wanted == "string" {
+        return None;
+    }
+    let read: Value = serde_json::from_str(text.trim()).ok()?;
+    let is = type_name(&read);
+    (is == wanted || wanted == "integer" && is == "number").then_some(read)
+}

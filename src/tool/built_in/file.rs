@@ -1,0 +1,183 @@
+//! Files of the workspace: read, written, counted. A path stays below the workspace, also through links, and never
+//! leads into our own directory.
+
+use super::{Done, Site, flag, invalid, text};
+use crate::{
+    base::{Digest, FailureMode, Value, ValueMap},
+    tool::Failure,
+};
+use rustix::fs::OFlags;
+use sha2::{Digest as _, Sha256};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Component, Path, PathBuf},
+};
+
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Bytes of a text when nothing is said.
+const TEXT_BYTES_MAX: u64 = 512 * 1024;
+
+pub(super) fn read(site: &Site<'_>, input: &ValueMap) -> Done {
+    let path = text(input, "path");
+    let most = input.get("max-bytes").and_then(Value::as_u64).unwrap_or(TEXT_BYTES_MAX);
+    let file = open(site.root, path)?;
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|it| trouble("read", path, &it))?;
+    if bytes.len() as u64 > most {
+        return Err(invalid(format!(
+            "could not read {path}: it has more than {most} bytes; raise max-bytes, or let a program read it"
+        )));
+    }
+    let digest = Digest(Sha256::digest(&bytes).into());
+    let length = bytes.len();
+    let text = String::from_utf8(bytes).map_err(|_| {
+        invalid(format!("could not read {path}: it is no UTF-8 text; use file.checksum, or a program"))
+    })?;
+    Ok(ValueMap::from_iter([
+        ("text".to_owned(), text.into()),
+        ("bytes".to_owned(), length.into()),
+        ("sha256".to_owned(), digest.to_string().into()),
+    ]))
+}
+
+pub(super) fn checksum(site: &Site<'_>, input: &ValueMap) -> Done {
+    let path = text(input, "path");
+    let file = open(site.root, path)?;
+    let (digest, bytes) = digest(site, file).map_err(|it| trouble("read", path, &it))?;
+    let digest = digest.to_string();
+    let expected = text(input, "expect");
+    if !expected.is_empty() && expected != digest {
+        let message =
+            format!("{path} is not what was expected: its SHA-256 is {digest}, and {expected} was asked for");
+        return Err(Failure { mode: FailureMode::AgentValidation, message });
+    }
+    Ok(ValueMap::from_iter([("sha256".to_owned(), digest.into()), ("bytes".to_owned(), bytes.into())]))
+}
+
+pub(super) fn write(site: &Site<'_>, input: &ValueMap) -> Done {
+    let (path, text) = (text(input, "path"), text(input, "text"));
+    let target = target(site, path, flag(input, "create-dirs"))?;
+    let before = fs::symlink_metadata(&target);
+    if before.as_ref().is_ok_and(|it| !it.is_file()) {
+        return Err(invalid(format!("could not write {path}: something else is there; name a plain file")));
+    }
+    if before.is_ok() && input.get("overwrite") == Some(&Value::Bool(false)) {
+        return Err(invalid(format!(
+            "could not write {path}: it is there already; set overwrite, or name another"
+        )));
+    }
+    let same = before.is_ok_and(|it| it.len() == text.len() as u64)
+        && fs::read(&target).is_ok_and(|it| it == text.as_bytes());
+    if !same {
+        replace(&target, text.as_bytes()).map_err(|it| trouble("write", path, &it))?;
+    }
+    Ok(ValueMap::from_iter([
+        ("path".to_owned(), path.into()),
+        ("bytes".to_owned(), text.len().into()),
+        ("sha256".to_owned(), Digest(Sha256::digest(text).into()).to_string().into()),
+        ("changed".to_owned(), (!same).into()),
+    ]))
+}
+
+/// A plain file below the workspace.
+fn open(root: &Path, path: &str) -> Result<File, Failure> {
+    let real = below(root, &root.join(path), path, "read")?;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let flags = i32::try_from(flags).expect("the flags of open are an int in C");
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(&real);
+    let file = file.map_err(|it| trouble("read", path, &it))?;
+    if !file.metadata().is_ok_and(|it| it.is_file()) {
+        return Err(invalid(format!("could not read {path}: it is no plain file; name one")));
+    }
+    Ok(file)
+}
+
+/// Where a file is to be written: its directory is there (or made), below the workspace, and not ours.
+fn target(site: &Site<'_>, path: &str, makes_dirs: bool) -> Result<PathBuf, Failure> {
+    let relative = Path::new(path);
+    let is_plain = relative.components().all(|it| matches!(it, Component::Normal(_) | Component::CurDir));
+    let Some(name) = relative.file_name().filter(|_| is_plain) else {
+        return Err(invalid(format!(
+            "could not write {path}: it lies outside the workspace; name a file below it"
+        )));
+    };
+    if relative.components().any(|it| it.as_os_str() == ".cuelight") {
+        return Err(ours(path, "write"));
+    }
+    let dir = site.root.join(relative.parent().unwrap_or(Path::new("")));
+    if makes_dirs {
+        // What is there already is looked at first: a link must not lead the new directories out of the workspace.
+        let mut there = dir.as_path();
+        while !there.exists() {
+            there = there.parent().unwrap_or(site.root);
+        }
+        below(site.root, there, path, "write")?;
+        fs::create_dir_all(&dir).map_err(|it| trouble("write", path, &it))?;
+    }
+    Ok(below(site.root, &dir, path, "write")?.join(name))
+}
+
+/// The real place of something that is there, when it is below the workspace and not ours.
+fn below(root: &Path, target: &Path, path: &str, verb: &str) -> Result<PathBuf, Failure> {
+    let root = root.canonicalize().map_err(|it| trouble(verb, path, &it))?;
+    let real = target.canonicalize().map_err(|it| trouble(verb, path, &it))?;
+    match real.strip_prefix(&root) {
+        Err(_) => Err(invalid(format!(
+            "could not {verb} {path}: it lies outside the workspace; name a file below it"
+        ))),
+        Ok(inside) if inside.starts_with(".cuelight") => Err(ours(path, verb)),
+        Ok(_) => Ok(real),
+    }
+}
+
+fn ours(path: &str, verb: &str) -> Failure {
+    let message = format!("could not {verb} {path}: `.cuelight` is cuelight's own; name another file");
+    Failure { mode: FailureMode::PolicySecurity, message }
+}
+
+/// The whole of it under another name first, so that nobody ever sees half.
+fn replace(target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let beside = target.with_file_name(format!(".{name}.cuelight-{}", std::process::id()));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, target)
+    })();
+    if written.is_err() {
+        drop(fs::remove_file(&beside));
+    }
+    written
+}
+
+fn digest(site: &Site<'_>, mut file: File) -> io::Result<(Digest, u64)> {
+    let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while !site.stop.is_cancelled() {
+        let length = file.read(&mut chunk)?;
+        if length == 0 {
+            break;
+        }
+        hash.update(&chunk[..length]);
+        bytes += length as u64;
+    }
+    Ok((Digest(hash.finalize().into()), bytes))
+}
+
+fn trouble(verb: &str, path: &str, error: &io::Error) -> Failure {
+    let (mode, advice) = match error.kind() {
+        io::ErrorKind::NotFound => {
+            (FailureMode::UserInvalidInput, "see the path; it counts from the workspace")
+        }
+        io::ErrorKind::PermissionDenied => (FailureMode::UserPermission, "see its permissions"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            (FailureMode::SystemDisk, "free some space")
+        }
+        _ => (FailureMode::SystemDisk, "see the path and the disk"),
+    };
+    Failure { mode, message: format!("could not {verb} {path}: {error}; {advice}") }
+}

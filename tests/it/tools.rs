@@ -1,0 +1,408 @@
+//! Tools, at three doors: what the checker says of them, what each that is built in does, and what a run makes of them.
+//!
+//! Files and programs are real, in a workspace of the test's own; nothing leaves the machine.
+
+use crate::driver::{run, say};
+use cuelight::{
+    base::{FailureMode, Span, Value, ValueMap},
+    definition::{self, Diagnostic, Files, Registry, ToolBody},
+    plan::PlanTool,
+    tool::{Call, Host, SecretStore, built_in_names, run_built_in, run_process},
+};
+use serde_json::json;
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// Files that describe tools, beside a workflow.
+struct Shelf<'a>(&'a [(&'a str, &'a str)]);
+
+impl Files for Shelf<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        Err(format!("there is no {path}"))
+    }
+
+    fn tools(&self) -> Vec<(String, Result<String, String>)> {
+        self.0.iter().map(|(name, text)| (format!("tools/{name}"), Ok((*text).to_owned()))).collect()
+    }
+}
+
+/// One line for each finding, and what is advised.
+#[track_caller]
+fn check(tools: &[(&str, &str)], text: &str, expected: &[&str]) {
+    let text = format!("timeout: 1m\nsteps:\n{text}");
+    let (_, said) = definition::read("flow.yaml", &text, &Shelf(tools));
+    let line = |it: &Diagnostic| {
+        let advice = it.help.clone().unwrap_or_else(|| it.label.clone());
+        format!("{}:{}:{} [{}] {} | {advice}", it.file, it.line, it.column, it.code, it.message)
+    };
+    let lines: Vec<String> = said.iter().map(line).collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn an_unknown_tool_names_three_that_may_have_been_meant() {
+    check(
+        &[],
+        "  - {id: a, uses: file.raed@1}\n  - {id: b, uses: json.wash@1}\n  - {id: c, uses: shell@7}\n  - {id: d, uses: zzz@1}\n",
+        &[
+            "flow.yaml:3:19 [tool] there is no tool `file.raed@1` | there are file.read@1, file.checksum@1, file.write@1; `cuelight tools list` names all",
+            "flow.yaml:4:19 [tool] there is no tool `json.wash@1` | there are json.validate@1; `cuelight tools list` names all",
+            "flow.yaml:5:19 [tool] `shell` is there in another version only | there is 1.0.0",
+            "flow.yaml:6:19 [tool] there is no tool `zzz@1` | `cuelight tools list` names all; describe one of your own in .cuelight/tools/NAME.yaml",
+        ],
+    );
+}
+
+#[test]
+fn what_a_tool_is_given_is_checked_with_its_place_and_path() {
+    check(
+        &[("t.yaml", TAKES_LINES)],
+        "  - {id: a, uses: lines@1, with: {lines: [{n: 1}, {n: x}], colour: red}}\n  - {id: b, uses: lines@1}\n  - {id: c, uses: lines@1, with: {lines: [{n: \"${{ run.id }}\"}]}}\n",
+        &[
+            "flow.yaml:3:42 [tool-input] `lines[1].n` of lines@1.0.0: \"x\" is not of type \"integer\" | What is counted",
+            "flow.yaml:3:68 [tool-input] lines@1.0.0 has no input `colour` | its inputs are lines",
+            "flow.yaml:4:19 [missing-key] lines@1.0.0 needs `lines` | add `with: {lines: …}`: What is counted",
+        ],
+    );
+    let text = "  - {id: a, uses: shell@1, with: {script: \"echo ${{ run.id }}\"}}\n";
+    check(
+        &[],
+        text,
+        &[
+            "flow.yaml:3:43 [tool-input] `script` is written as it is; no expression may stand in it | it is a program of its own; give it values through the other inputs of the tool",
+        ],
+    );
+}
+
+const TAKES_LINES: &str = "name: lines\nversion: 1\ndescription: Counts\neffect: pure\ncommand: [wc]\ninput:\n  type: object\n  required: [lines]\n  additionalProperties: false\n  properties:\n    lines:\n      type: array\n      description: What is counted\n      items: {type: object, properties: {n: {type: integer}}}\n";
+
+#[test]
+fn a_tool_file_with_mistakes_says_where() {
+    let tool = "name: bad tool\nversion: one\ndescription: x\ncolour: red\ncommand: [bash, -c, \"${{ input.x }}\"]\ninput: {type: object, properties: {x: {type: txt}}}\n";
+    check(
+        &[("t.yaml", tool)],
+        "  - {id: a, uses: shell@1, with: {script: \"true\"}}\n",
+        &[
+            "tools/t.yaml:1:7 [tool] `bad tool` cannot be the name of a tool | letters, digits, `.`, `-`, `_`, such as deploy.image",
+            "tools/t.yaml:2:10 [tool] `one` is no version | write one to three numbers, such as 1.2.0",
+            "tools/t.yaml:4:1 [unknown-key] `colour` is no key of a tool | the keys are name, version, description, category, reliability, duration, cost-usd, effect, risk, preconditions, postconditions, input, output, command, shell or built-in",
+            "tools/t.yaml:5:21 [shell-quoting] a value would be read as a script here | write the script under `command:` as one text; an expression in it becomes a variable",
+            "tools/t.yaml:6:8 [schema] could not read `input` as JSON Schema: properties.x.type: \"txt\" is not valid under any of the schemas listed in the 'anyOf' keyword | JSON Schema 2020-12; a `$ref` names a place in this schema",
+        ],
+    );
+    let reads = "name: t\nversion: 1\ndescription: x\ncommand: [echo, \"${{ secrets.X }} ${{ input.nam }}\"]\ninput: {type: object, properties: {name: {type: string}}}\n";
+    check(
+        &[("t.yaml", reads)],
+        "  - {id: a, uses: shell@1, with: {script: \"true\"}}\n",
+        &[
+            "tools/t.yaml:4:22 [expression] a tool does not see `secrets` | it reads `input`, which the step gives it",
+            "tools/t.yaml:4:39 [expression] `input` has no property `nam` | did you mean `name`?",
+        ],
+    );
+}
+
+/// The registry of a workspace without tools of its own.
+fn ours() -> Registry {
+    Registry::new(&[])
+}
+
+#[test]
+fn every_tool_that_is_built_in_can_be_done_and_says_what_it_is() {
+    let registry = ours();
+    assert!(registry.problems().is_empty(), "{:?}", registry.problems());
+    let here: Vec<&str> =
+        registry.all().filter(|it| it.body == ToolBody::BuiltIn).map(|it| it.name.as_str()).collect();
+    assert_eq!(built_in_names().collect::<Vec<_>>(), here, "a function for every description, by name");
+    for tool in registry.all() {
+        assert!(!tool.description.is_empty() && tool.duration.is_some(), "{}", tool.id());
+        for (schema, what) in [(&tool.input, "input"), (&tool.output, "output")] {
+            for (name, about) in schema["properties"].as_object().into_iter().flatten() {
+                assert!(about["description"].is_string(), "{} says nothing of its {what} {name}", tool.id());
+            }
+        }
+    }
+}
+
+/// A workspace in which tools are called outside a run.
+struct Shop {
+    dir: TempDir,
+    path: String,
+}
+
+impl Shop {
+    fn new() -> Self {
+        Self { dir: TempDir::new().expect("a directory"), path: "/usr/local/bin:/usr/bin:/bin".to_owned() }
+    }
+
+    fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.root().join(name), text).expect("written");
+    }
+
+    /// What a tool gives, checked as a run checks it; or how it failed.
+    fn call(&self, tool: &str, input: Value) -> Result<Value, (FailureMode, String)> {
+        let registry = ours();
+        let tool = PlanTool::of(registry.find(tool).unwrap_or_else(|| panic!("no {tool}")));
+        let Value::Object(input) = input else { panic!("an object") };
+        let launch = tool.call(input).map_err(|it| (FailureMode::UserInvalidInput, it))?;
+        let launch = cuelight::base::Launch { timeout: Some(Span::seconds(20)), ..launch };
+        let secrets = SecretStore::new(BTreeMap::new(), self.root());
+        let env =
+            vec![("PATH".to_owned(), self.path.clone()), ("HOME".to_owned(), "/nonexistent".to_owned())];
+        let host = Host::new(self.root().to_owned(), env, secrets, Span(300));
+        let cancel = CancellationToken::new();
+        let answer = if launch.tool.as_ref().is_some_and(|it| it.built_in) {
+            run_built_in(&host, &launch, &cancel)
+        } else {
+            let call = Call {
+                attempt_dir: self.root().join(".cuelight/spool/r-1.0.1"),
+                run: "r-1".to_owned(),
+                step: "s".to_owned(),
+                attempt: "r-1.0.1".to_owned(),
+                effect_key: "key".to_owned(),
+            };
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(run_process(&host, &launch, &call, &cancel, |_| {}))
+        };
+        if let Some(failure) = answer.failure() {
+            return Err((failure.mode, format!("{}\n{}", failure.message, answer.tail)));
+        }
+        let output: ValueMap =
+            tool.output_of(&answer.outputs).map_err(|it| (FailureMode::AgentContract, it))?;
+        Ok(Value::Object(output))
+    }
+
+    #[track_caller]
+    fn gives(&self, tool: &str, input: Value, expected: &Value) {
+        assert_eq!(self.call(tool, input).as_ref(), Ok(expected), "{tool}");
+    }
+
+    #[track_caller]
+    fn fails(&self, tool: &str, input: Value, mode: FailureMode, part: &str) {
+        let (is, said) = self.call(tool, input).expect_err("it cannot be done");
+        assert_eq!(is, mode, "{said}");
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+#[test]
+fn files_are_read_written_and_counted_below_the_workspace_alone() {
+    let shop = Shop::new();
+    shop.write("a.txt", "hello");
+    shop.gives(
+        "file.read@1",
+        json!({"path": "a.txt"}),
+        &json!({"text": "hello", "bytes": 5, "sha256": HELLO}),
+    );
+    shop.gives(
+        "file.checksum@1",
+        json!({"path": "a.txt", "expect": HELLO}),
+        &json!({"sha256": HELLO, "bytes": 5}),
+    );
+    let other = HELLO.replace('2', "3");
+    let changed = json!({"path": "a.txt", "expect": other});
+    shop.fails("file.checksum@1", changed, FailureMode::AgentValidation, "not what was expected");
+    let bad = FailureMode::UserInvalidInput;
+    shop.fails("file.read@1", json!({"path": "a.txt", "max-bytes": 4}), bad, "more than 4 bytes");
+    shop.fails("file.read@1", json!({"path": "b.txt"}), bad, "see the path; it counts from the workspace");
+    shop.fails("file.read@1", json!({"path": "/etc/passwd"}), bad, "outside the workspace");
+    shop.fails("file.read@1", json!({"path": 7}), bad, "`path`: 7 is not of type \"string\"");
+    fs::create_dir_all(shop.root().join(".cuelight/secrets")).expect("made");
+    shop.write(".cuelight/secrets/TOKEN", "s3cret");
+    let ours = FailureMode::PolicySecurity;
+    shop.fails("file.read@1", json!({"path": ".cuelight/secrets/TOKEN"}), ours, "cuelight's own");
+    shop.fails("file.write@1", json!({"path": ".cuelight/config.toml", "text": ""}), ours, "cuelight's own");
+
+    let write = |text: &str| json!({"path": "out/b.txt", "text": text, "create-dirs": true});
+    shop.gives(
+        "file.write@1",
+        write("hello"),
+        &json!({"path": "out/b.txt", "bytes": 5, "sha256": HELLO, "changed": true}),
+    );
+    assert_eq!(shop.call("file.write@1", write("hello")).expect("done")["changed"], false, "twice is once");
+    assert_eq!(fs::read_to_string(shop.root().join("out/b.txt")).expect("there"), "hello");
+    assert_eq!(fs::read_dir(shop.root().join("out")).expect("there").count(), 1, "nothing is left beside it");
+    let keep = json!({"path": "out/b.txt", "text": "x", "overwrite": false});
+    shop.fails("file.write@1", keep, bad, "it is there already");
+    shop.fails("file.write@1", json!({"path": "../x", "text": ""}), bad, "outside the workspace");
+    std::os::unix::fs::symlink("/tmp", shop.root().join("link")).expect("linked");
+    shop.fails("file.write@1", json!({"path": "link/x", "text": ""}), bad, "outside the workspace");
+    let through = json!({"path": "link/new/x", "text": "", "create-dirs": true});
+    shop.fails("file.write@1", through, bad, "outside the workspace");
+}
+
+#[test]
+fn a_value_is_held_against_a_schema() {
+    let shop = Shop::new();
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}});
+    shop.gives(
+        "json.validate@1",
+        json!({"data": {"n": 1}, "schema": schema}),
+        &json!({"valid": true, "problems": []}),
+    );
+    let wrong = json!({"data": {"n": "x"}, "schema": schema});
+    shop.fails(
+        "json.validate@1",
+        wrong,
+        FailureMode::AgentValidation,
+        "`n`: \"x\" is not of type \"integer\"",
+    );
+    let told = shop.call("json.validate@1", json!({"data": {"n": "x"}, "schema": schema, "fail": false}));
+    assert_eq!(told.expect("told")["valid"], false);
+    let none = json!({"data": 1, "schema": {"type": 5}});
+    shop.fails("json.validate@1", none, FailureMode::UserInvalidInput, "could not read `schema`");
+}
+
+#[test]
+fn a_script_gets_its_values_as_arguments_and_as_json() {
+    let shop = Shop::new();
+    let script = "read -r json; printf 'json<<E\\n%s\\nE\\nfirst=%s\\ncount=%s\\n' \"$json\" \"$1\" $# >> \"$CUELIGHT_OUTPUT\"";
+    let input = json!({"script": script, "args": ["$(id); \"x\"", "b c"]});
+    let told = shop.call("shell@1", input.clone()).expect("done");
+    assert_eq!((&told["first"], &told["count"]), (&json!("$(id); \"x\""), &json!("2")));
+    let json: Value = serde_json::from_str(told["json"].as_str().expect("text")).expect("JSON");
+    assert_eq!(json, input, "all it was given stands on its standard input");
+    shop.fails("shell@1", json!({"script": "exit 3"}), FailureMode::AgentLogic, "exit code 3");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a checkout is made as people make one")]
+fn git(shop: &Shop, words: &[&str]) {
+    let mut command = Command::new("git");
+    command.args(["-c", "user.name=t", "-c", "user.email=t@example.test", "-c", "init.defaultBranch=main"]);
+    let done = command.args(words).current_dir(shop.root()).output().expect("git is here");
+    assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn a_checkout_is_described_and_tagged_once() {
+    let shop = Shop::new();
+    git(&shop, &["init", "--quiet"]);
+    git(&shop, &["config", "user.name", "t"]);
+    git(&shop, &["config", "user.email", "t@example.test"]);
+    shop.write("a b.txt", "x");
+    let fresh = shop.call("git.status@1", json!({})).expect("described");
+    assert_eq!(
+        (&fresh["branch"], &fresh["commit"], &fresh["clean"]),
+        (&json!("main"), &json!(""), &json!(false))
+    );
+    assert_eq!(fresh["changed"], json!(["\"a b.txt\""]));
+    git(&shop, &["add", "."]);
+    git(&shop, &["commit", "--quiet", "-m", "one"]);
+    let clean = shop.call("git.status@1", json!({})).expect("described");
+    assert_eq!((&clean["clean"], &clean["changed"]), (&json!(true), &json!([])));
+    let tag = shop.call("git.tag@1", json!({"tag": "v1"})).expect("tagged");
+    assert_eq!((&tag["commit"], &tag["created"]), (&clean["commit"], &json!(true)));
+    assert_eq!(
+        shop.call("git.tag@1", json!({"tag": "v1"})).expect("there")["created"],
+        false,
+        "twice is once"
+    );
+    git(&shop, &["commit", "--quiet", "--allow-empty", "-m", "two"]);
+    shop.fails("git.tag@1", json!({"tag": "v1"}), FailureMode::AgentLogic, "is on");
+    shop.fails("git.tag@1", json!({"tag": "--force"}), FailureMode::UserInvalidInput, "`tag`");
+    shop.fails("git.status@1", json!({"directory": "-x"}), FailureMode::UserInvalidInput, "`directory`");
+}
+
+#[test]
+fn a_notification_is_shown_by_the_program_of_the_desktop() {
+    let mut shop = Shop::new();
+    fs::create_dir(shop.root().join("bin")).expect("made");
+    shop.write("bin/notify-send", "#!/bin/sh\nprintf '%s\\n' \"$@\" > told\n");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(shop.root().join("bin/notify-send"), mode).expect("made a program");
+    shop.path = format!("{}:{}", shop.root().join("bin").display(), shop.path);
+    shop.call("notify.desktop@1", json!({"title": "--help", "text": "done"})).expect("shown");
+    let told = fs::read_to_string(shop.root().join("told")).expect("told");
+    assert_eq!(told, "--app-name=cuelight\n--urgency=normal\n--\n--help\ndone\n");
+    let loud = json!({"title": "x", "urgency": "loud"});
+    shop.fails("notify.desktop@1", loud, FailureMode::UserInvalidInput, "`urgency`");
+}
+
+const SHIP: &str = "name: ship
+version: 1.2.0
+description: Ships
+effect: idempotent
+reliability: high
+input: {type: object, required: [image], properties: {image: {type: string}, count: {type: integer, default: 2}}}
+output: {type: object, required: [ticket], properties: {ticket: {type: integer}}}
+command: |
+  echo shipping ${{ input.image }}
+  echo \"ticket=${{ input.count }}1\" >> \"$CUELIGHT_OUTPUT\"
+";
+
+const FLOW: &str = "name: flow
+steps:
+  - id: look
+    uses: file.read@1
+    with: {path: image.txt}
+  - id: ok
+    needs: look
+    gate: {prompt: Ship it?, undo-window: 0s}
+  - id: ship
+    needs: ok
+    uses: ship@1
+    with: {image: \"${{ steps.look.outputs.text }}\"}
+";
+
+fn workspace() -> TempDir {
+    let dir = TempDir::new().expect("a directory");
+    fs::create_dir_all(dir.path().join(".cuelight/tools")).expect("made");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    fs::set_permissions(dir.path().join(".cuelight"), mode).expect("ours alone");
+    for (name, text) in [(".cuelight/tools/ship.yaml", SHIP), ("flow.yaml", FLOW), ("image.txt", "app:7")] {
+        fs::write(dir.path().join(name), text).expect("written");
+    }
+    dir
+}
+
+#[test]
+fn a_gate_shows_the_tool_and_what_it_is_given_and_the_run_does_exactly_that() {
+    let dir = workspace();
+    let told = run(dir.path(), Path::new("flow.yaml"), &[], &[]);
+    assert_eq!(told.state(), "completed", "{}", told.said);
+    let asked = told.events.iter().find(|it| it["type"] == "gate.asked").expect("asked");
+    let call = &asked["data"]["ask"]["will_run"][0];
+    assert_eq!(call["launch"]["tool"]["name"], "ship", "{asked}");
+    assert_eq!(call["launch"]["tool"]["version"], "1.2.0");
+    assert_eq!(
+        call["launch"]["tool"]["input"],
+        json!({"image": "app:7", "count": 2}),
+        "defaults shown are defaults used"
+    );
+    assert_eq!(call["effect"], "idempotent", "the tool says what a crash in it means");
+    let started = told.events.iter().find(|it| it["type"] == "attempt.started" && it["step"] == "ship");
+    let started = &started.expect("started")["data"];
+    assert_eq!(started["launch_hash"], call["launch_hash"], "what was approved is what ran");
+    assert_eq!(*told.output("ship", "ticket"), json!(21), "typed by its schema");
+    assert_eq!(started["launch"]["tool"], call["launch"]["tool"]);
+}
+
+#[test]
+fn what_a_tool_does_not_promise_fails_the_step() {
+    let dir = workspace();
+    let broken = SHIP.replace("{ticket: {type: integer}}", "{ticket: {type: integer, maximum: 3}}");
+    fs::write(dir.path().join(".cuelight/tools/ship.yaml"), broken).expect("written");
+    let told = run(dir.path(), Path::new("flow.yaml"), &[], &[]);
+    assert_eq!(told.state(), "failed", "{}", told.said);
+    let failed = told.events.iter().find(|it| it["type"] == "step.failed").expect("failed");
+    let record = failed["data"].to_string();
+    assert!(record.contains("ship@1.2.0 gave what it does not promise: `ticket`: 21"), "{record}");
+    assert!(record.contains("agent_contract"), "{record}");
+}
+
+#[test]
+fn a_workflow_with_an_unknown_tool_does_not_start() {
+    let dir = workspace();
+    fs::write(dir.path().join("flow.yaml"), "steps:\n  - {id: a, uses: shpi@1}\n").expect("written");
+    let done = say(dir.path(), &["run", "flow.yaml", "--headless"]);
+    assert_eq!(done.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&done.stderr) + String::from_utf8_lossy(&done.stdout);
+    assert!(said.contains("there is no tool `shpi@1`") && said.contains("ship@1"), "{said}");
+}
