@@ -94,7 +94,7 @@ pub(super) enum Command {
         Exit codes: 0 the same but for the time it took, 1 they differ, 2 usage.")]
     Diff(DiffArgs),
     /// What the steps of a run wrote
-    #[command(after_help = "Example: cuelight logs r-7 build -f")]
+    #[command(after_help = "Example: cuelight logs r-7 build -f\n\ncuelight logs r-7 --json | jq -r .text")]
     Logs(LogsArgs),
     /// The events of a run, one a line
     #[command(after_help = "Example: cuelight events r-7 --json")]
@@ -414,6 +414,9 @@ pub(super) struct LogsArgs {
     /// Bytes exactly as they were written, also control characters
     #[arg(long)]
     pub(super) raw: bool,
+    /// As JSON, one line of output a line
+    #[arg(long, conflicts_with = "raw")]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,5 @@
 //! Boards and events as JSON, for scripts (see `docs/EVENTS.md`): stable names, times RFC 3339 UTC, durations in
-//! milliseconds. Foreign text is carried as it came.
+//! milliseconds, shares decimals from 0 to 1. Foreign text is carried as it came.
 
 use crate::{
     base::{Launch, Score, Seq, Timestamp, Value, ValueMap},
@@ -332,8 +332,8 @@ fn data(fact: &Fact) -> ValueMap {
                 }
             };
         }
-        Fact::Run(_, it) => to_value(it),
-        Fact::Step(_, _, it) => to_value(it),
+        Fact::Run(_, it) => with_shares(to_value(it)),
+        Fact::Step(_, _, it) => with_shares(to_value(it)),
         Fact::Attempt(_, _, _, it) => to_value(it),
         Fact::Gate(_, _, _, it) => to_value(it),
         Fact::Undo(_, _, it) => to_value(it),
@@ -378,6 +378,29 @@ fn side_json(run: &RunView, id: &str, side: Option<Side>) -> Value {
     let Some(side) = side else { return Value::Null };
     let outputs = run.find(id).and_then(|it| run.step(it)).and_then(StepView::outputs);
     json!({ "state": side.state.word(), "took_ms": side.took.map(|it| it.0), "outputs": outputs })
+}
+
+/// Where an event of a run or step says a share of one. It is stored in ten-thousandths, and told as a decimal.
+const SHARES: [&str; 2] = ["/Completed/confidence", "/Ended/partial/completion_ratio"];
+
+/// The same in each of the copies that a computed matrix made.
+const SHARES_OF_COPIES: [&str; 2] = ["/retry/jitter", "/confidence/min"];
+
+fn with_shares(mut event: Value) -> Value {
+    let told = |holder: &mut Value, path: &str| {
+        if let Some(share) = holder.pointer_mut(path)
+            && let Some(points) = share.as_u64().and_then(|it| u16::try_from(it).ok())
+        {
+            *share = decimal(Score(points));
+        }
+    };
+    SHARES.iter().for_each(|path| told(&mut event, path));
+    if let Some(Value::Array(copies)) = event.pointer_mut("/Opened/copies") {
+        for copy in copies {
+            SHARES_OF_COPIES.iter().for_each(|path| told(copy, path));
+        }
+    }
+    event
 }
 
 /// `why --json`: the chain of causes.

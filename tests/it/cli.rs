@@ -203,6 +203,8 @@ fn somebody_in_another_process_says_yes() {
     assert_eq!(said.code, 0);
     assert!(said.out.contains("run.finished"), "{said:?}");
     check(&place, &["logs", "r-1", "ship"], 0, &["shipped"]);
+    let line = r#"{"run":"r-1","step":"ship","attempt":1,"at":0,"text":"shipped"}"#;
+    check(&place, &["logs", "r-1", "--json"], 0, &[line]);
     check(&place, &["approve", "g-1"], 0, &[]);
     check(
         &place,

@@ -9,7 +9,7 @@ use crate::{
         output::Output,
         wiring::{self, Seat},
     },
-    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, safe_text},
+    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, Value, safe_text},
     engine::{Event, GateState},
     projection::{
         RunView, event_line, event_words, gates_json, lineage_words, runs_json, show_json, suggestion,
@@ -276,7 +276,12 @@ async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &LogsArgs) -> Re
     };
     let mut signals = seat.desk.signals(Some(run));
     let mut boards = seat.desk.boards();
-    let mut printer = Printer { seat, out, run, only, raw: args.raw, done: Vec::new() };
+    let form = match args {
+        LogsArgs { raw: true, .. } => Form::Raw,
+        LogsArgs { json: true, .. } => Form::Json,
+        _ => Form::Lines,
+    };
+    let mut printer = Printer { seat, out, run, only, form, done: Vec::new() };
     loop {
         let view = named::view(seat, run).await?;
         printer.print_new(&view).await?;
@@ -293,13 +298,21 @@ async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &LogsArgs) -> Re
     }
 }
 
+/// How output is printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Raw,
+    Json,
+    Lines,
+}
+
 /// Prints what has been written since it last looked, attempt by attempt.
 struct Printer<'a> {
     seat: &'a Seat,
     out: Output,
     run: RunId,
     only: Option<StepIx>,
-    raw: bool,
+    form: Form,
     done: Vec<(AttemptId, u64)>,
 }
 
@@ -323,7 +336,7 @@ impl Printer<'_> {
         loop {
             let want = Want::Output { attempt, part: OutputPart::From(from) };
             let Page::Bytes { from: at, mut bytes, total } = self.seat.desk.read(want).await else { break };
-            if !ended && !self.raw && at + bytes.len() as u64 >= total {
+            if !ended && self.form != Form::Raw && at + bytes.len() as u64 >= total {
                 // A line that is still being written waits for its end.
                 let whole = bytes.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
                 bytes.truncate(whole);
@@ -332,12 +345,12 @@ impl Printer<'_> {
                 break;
             }
             if at > from && from > 0 {
-                self.out.line(&format!("… {} bytes were not kept …", at - from));
+                self.print_gap(at - from, (attempt, step), from);
             }
-            if self.raw {
-                self.out.raw(&bytes);
-            } else {
-                self.print_lines(&bytes, step);
+            match self.form {
+                Form::Raw => self.out.raw(&bytes),
+                Form::Json => self.print_json(&bytes, (attempt, step), at),
+                Form::Lines => self.print_lines(&bytes, step),
             }
             from = at + bytes.len() as u64;
             if from >= total {
@@ -351,6 +364,23 @@ impl Printer<'_> {
         Ok(())
     }
 
+    fn print_gap(&self, missing: u64, call: (AttemptId, &str), at: u64) {
+        match self.form {
+            Form::Json => self.out.json(&json_line(call, at, ("missing", missing.into()))),
+            Form::Raw | Form::Lines => self.out.line(&format!("… {missing} bytes were not kept …")),
+        }
+    }
+
+    /// As it was written; bytes that are no UTF-8 have the sign for that.
+    fn print_json(&self, bytes: &[u8], call: (AttemptId, &str), mut at: u64) {
+        for line in bytes.split_inclusive(|it| *it == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let text = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text));
+            self.out.json(&json_line(call, at, ("text", text.as_ref().into())));
+            at += line.len() as u64;
+        }
+    }
+
     /// Line by line through the one way that shows foreign text; a name before each when there are several steps.
     fn print_lines(&self, bytes: &[u8], step: &str) {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
@@ -362,4 +392,15 @@ impl Printer<'_> {
             }
         }
     }
+}
+
+fn json_line((attempt, step): (AttemptId, &str), at: u64, (what, value): (&str, Value)) -> Value {
+    let mut line = serde_json::json!({
+        "run": attempt.run.to_string(),
+        "step": step,
+        "attempt": attempt.number,
+        "at": at,
+    });
+    line[what] = value;
+    line
 }

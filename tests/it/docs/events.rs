@@ -23,9 +23,13 @@ What a log holds, and what `cuelight run --json` and `cuelight events RUN --json
 `src/engine/event.rs`; do not edit it.
 
 Every line has `seq` (the order, without gaps in one log), `time` (RFC 3339, UTC), `run`, `type` and `data`; `step` and `attempt` where there is
-one. Durations are milliseconds. Readers ignore fields they do not know: fields and events are only ever added. The first line of `run --json` is
-`{\"run\": \"r-1\"}`; the last one has the type `run_finished` and a `state`. Lines about gates have `data.gate`. A plan is long, so the line of
-`run.created` has in its place `workflow`, `file`, `definition`, `plan` (its hash), `inputs` and the number of `steps`.
+one. Durations are milliseconds, shares such as `confidence` decimals from 0 to 1 (a log keeps them in ten-thousandths). Readers ignore fields
+they do not know: fields and events are only ever added. The first line of `run --json` is `{\"run\": \"r-1\"}`; the last one has the type
+`run_finished` and a `state`. Lines about gates have `data.gate`. A plan is long, so the line of `run.created` has in its place
+`workflow`, `file`, `definition`, `plan` (its hash), `inputs` and the number of `steps`.
+
+What steps wrote is not in the log. `cuelight logs RUN --json` prints it, one line of output a line, with `run`, `step`, `attempt`, `at` (the byte
+at which it begins) and `text`; in the place of what was not kept stands a line with `missing` (bytes) instead of `text`.
 ";
 
 const NOUNS: &[(&str, &str, &str)] = &[
