@@ -130,6 +130,8 @@ impl Screen {
         if let Some(attempt) = self.running.pop_front() {
             self.decide(Command::AttemptEnded { attempt, outcome: Box::new(Outcome::default()) });
         }
+        // As the loop does before each board.
+        self.send(Message::Tick(self.now));
         Message::Board(Arc::clone(&self.board))
     }
 

@@ -1,4 +1,5 @@
-//! Events decided and applied per second, and the cost of one with many runs open; cold replay of the same journal.
+//! Events decided and applied per second, and the cost of one with many runs open; what it costs that a run comes to rest
+//! while others wait at gates; cold replay of the same journal.
 //!
 //! `cargo bench --bench engine`. Judged by P4 (≤ 3 µs an event with 1 open run, ≤ 5 µs with 10,000), P5 (a completion
 //! costs its out-degree: 10,000 and 100,000 steps within 1.3 × an event) and P7 (100,000 events folded in ≤ 300 ms).
@@ -14,7 +15,7 @@ mod support;
 use cuelight::{
     base::{AttemptId, Seq, Timestamp},
     engine::{AttemptEvent, Command, Event, Fact, Outcome, World},
-    plan::{WaitFor, Work},
+    plan::{Scope, WaitFor, Work},
     projection::Board,
 };
 use std::time::{Duration, Instant};
@@ -38,6 +39,28 @@ fn main() {
         let (events, took) = drive(&mut world, &mut board, 10_000, seq);
         row(&format!("the same, {open} open runs, 10000 steps"), events.len(), took);
     }
+    for gates in [1_u64, 9_000] {
+        rests(gates);
+    }
+}
+
+/// Short runs, one after the other, while so many others wait for a person.
+fn rests(gates: u64) {
+    let mut world = World::default();
+    let now = Timestamp(1_700_000_000_000);
+    let mut play = |work: Work| {
+        let (mut plan, mut out) = (layered(1), Vec::new());
+        plan.steps[0].work = work;
+        world.handle(launching(plan), now, &mut out).expect("launches");
+        out.len()
+    };
+    for _ in 0..gates {
+        play(Work::Gate(Box::default()));
+    }
+    let began = Instant::now();
+    let nothing = || Work::Set { scope: Scope::Run, values: Vec::new(), ttl: None };
+    let events = (0..2_000).map(|_| play(nothing())).sum();
+    row(&format!("runs that come to rest, {gates} open gates"), events, began.elapsed());
 }
 
 fn row(what: &str, events: usize, took: Duration) {

@@ -1,7 +1,7 @@
 //! The one byte form of data that is hashed: canonical JSON.
 
 use serde::Serialize;
-use std::{borrow::Cow, cmp::Ordering, io, ops::Range};
+use std::{borrow::Cow, cmp::Ordering, io};
 
 /// Canonical JSON: keys sorted by their UTF-16 units, no blanks, strings escaped as RFC 8785 says. Numbers stay as they
 /// were written (we hash what was said, we never compute it again), which RFC 8785 would round to doubles.
@@ -11,7 +11,8 @@ use std::{borrow::Cow, cmp::Ordering, io, ops::Range};
 pub fn canonical_json<T: Serialize + ?Sized>(data: &T) -> String {
     // Escapes, numbers and the absence of blanks are already as they must be; only members may stand in another order.
     let text = serde_json::to_string(data).expect("what is hashed is plain data with text for keys");
-    let mut sorter = Sorter { text: &text, at: 0, out: String::with_capacity(text.len()) };
+    let out = String::with_capacity(text.len());
+    let mut sorter = Sorter { text: &text, at: 0, out, members: Vec::new(), body: String::new() };
     sorter.value();
     sorter.out
 }
@@ -44,6 +45,20 @@ struct Sorter<'a> {
     text: &'a str,
     at: usize,
     out: String,
+    /// Of the object at hand and of those around it, one after the other.
+    members: Vec<Member<'a>>,
+    /// The members of an object while they are put in order.
+    body: String,
+}
+
+/// A member that was copied: its key as it stands between quotes, and where both stand in their object.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    key: &'a str,
+    /// Whether its bytes are its units.
+    is_plain: bool,
+    start: usize,
+    end: usize,
 }
 
 impl<'a> Sorter<'a> {
@@ -96,38 +111,43 @@ impl<'a> Sorter<'a> {
 
     fn object(&mut self) {
         self.take(self.at + 1);
-        let begin = self.out.len();
-        let mut members: Vec<(&'a str, Range<usize>)> = Vec::new();
+        let (begin, first) = (self.out.len(), self.members.len());
         while self.here() != b'}' {
-            let start = self.out.len();
+            let start = self.out.len() - begin;
             let key = self.string();
             self.take(self.at + 1);
             self.value();
-            members.push((key, start - begin..self.out.len() - begin));
+            let is_plain = key.bytes().all(|it| it.is_ascii() && it != b'\\');
+            self.members.push(Member { key, is_plain, start, end: self.out.len() - begin });
             if self.here() == b',' {
                 self.take(self.at + 1);
             }
         }
-        if !members.is_sorted_by(|a, b| by_key(a.0, b.0).is_le()) {
-            let body = self.out.split_off(begin);
-            members.sort_by(|a, b| by_key(a.0, b.0));
-            for (index, (_, range)) in members.into_iter().enumerate() {
+        let members = &mut self.members[first..];
+        if !members.is_sorted_by(|a, b| by_key(a, b).is_le()) {
+            self.body.clear();
+            self.body.push_str(&self.out[begin..]);
+            self.out.truncate(begin);
+            // No two have the same key.
+            members.sort_unstable_by(by_key);
+            for (index, member) in members.iter().enumerate() {
                 if index > 0 {
                     self.out.push(',');
                 }
-                self.out.push_str(&body[range]);
+                self.out.push_str(&self.body[member.start..member.end]);
             }
         }
+        self.members.truncate(first);
         self.take(self.at + 1);
     }
 }
 
-/// The order of two keys as they stand between quotes.
-fn by_key(a: &str, b: &str) -> Ordering {
-    let is_plain = |it: &str| it.is_ascii() && !it.contains('\\');
-    if is_plain(a) && is_plain(b) {
-        return a.cmp(b);
+/// The order of two keys by their units.
+fn by_key(a: &Member<'_>, b: &Member<'_>) -> Ordering {
+    if a.is_plain && b.is_plain {
+        return a.key.cmp(b.key);
     }
+    let (a, b) = (a.key, b.key);
     plain(a).encode_utf16().cmp(plain(b).encode_utf16())
 }
 

@@ -83,8 +83,7 @@ impl Turn<'_> {
                 for other in others {
                     let run = self.run(other);
                     let spared = !self.run(id).plan.concurrency.as_ref().is_some_and(|it| it.cancel_waiting);
-                    let waits = run.state == RunState::Created
-                        || self.world.gates.values().any(|it| it.run == other && it.is_open());
+                    let waits = run.state == RunState::Created || self.world.asks(other);
                     let goes_on = !run.state.rests() && !run.cancelling && !run.compensating;
                     if goes_on && (!spared || !waits) {
                         let by = self.run(id).by.clone();
@@ -143,10 +142,13 @@ impl Turn<'_> {
 
     /// Starts what a step does.
     fn begin(&mut self, id: RunId, step: StepIx) {
-        let work = self.run(id).plan_step(step).work.clone();
+        let work = match &self.run(id).plan_step(step).work {
+            Work::Run { .. } | Work::Tool(_) => return self.call_again(id, step),
+            Work::Gate(_) => return self.open_gate(id, step),
+            work => work.clone(),
+        };
         match &work {
-            Work::Run { .. } | Work::Tool(_) => self.call_again(id, step),
-            Work::Gate(_) => self.open_gate(id, step),
+            Work::Run { .. } | Work::Tool(_) | Work::Gate(_) => {}
             Work::Wait(wait) => self.start_wait(id, step, wait),
             Work::Set { scope, values, ttl } => self.set(id, step, *scope, values, *ttl),
             Work::Frame(frame) => self.open_frame(id, step, frame),

@@ -20,6 +20,9 @@ pub struct World {
     pub(super) runs: BTreeMap<RunId, Run>,
     pub(super) gates: BTreeMap<GateId, Gate>,
     pub(super) decisions: BTreeMap<DecisionId, (GateId, Verdict, String)>,
+    /// By run its gates, and by gate what was decided there: what goes when a run is forgotten.
+    gates_of: BTreeMap<RunId, Vec<GateId>>,
+    decisions_of: BTreeMap<GateId, Vec<DecisionId>>,
     pub(super) scopes: BTreeMap<(Scope, String), BTreeMap<String, Stored>>,
     /// Runs of a concurrency group that have not come to rest, oldest first.
     pub(super) groups: BTreeMap<String, BTreeSet<RunId>>,
@@ -115,7 +118,9 @@ impl World {
             members.remove(&id);
             self.dirty.extend(members.iter().copied());
         }
-        self.groups.retain(|_, members| !members.is_empty());
+        if let Some(group) = group.filter(|it| self.groups.get(it).is_some_and(BTreeSet::is_empty)) {
+            self.groups.remove(&group);
+        }
         self.rested.retain(|it| *it != id);
         self.rested.push_back(id);
         while self.rested.len() > RESTED_KEPT {
@@ -128,9 +133,12 @@ impl World {
 
     fn forget(&mut self, run: RunId) {
         self.runs.remove(&run);
-        self.gates.retain(|_, gate| gate.run != run);
-        let gates = &self.gates;
-        self.decisions.retain(|_, (gate, _, _)| gates.contains_key(gate));
+        for gate in self.gates_of.remove(&run).unwrap_or_default() {
+            self.gates.remove(&gate);
+            for decision in self.decisions_of.remove(&gate).unwrap_or_default() {
+                self.decisions.remove(&decision);
+            }
+        }
     }
 
     fn apply_gate(&mut self, run: RunId, step: StepIx, id: GateId, at: Timestamp, event: &GateEvent) {
@@ -147,6 +155,7 @@ impl World {
             (None, GateEvent::Asked { ask, hash, .. }) => {
                 let for_budget = !matches!(self.runs[&run].plan_step(step).work, Work::Gate(_));
                 self.open_gates += 1;
+                self.gates_of.entry(run).or_default().push(id);
                 self.gates.insert(
                     id,
                     Gate {
@@ -173,6 +182,7 @@ impl World {
         }
         if let GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) = event {
             self.decisions.insert(vote.decision.clone(), (id, vote.verdict, vote.by.principal()));
+            self.decisions_of.entry(id).or_default().push(vote.decision.clone());
         }
         let gate = &self.gates[&id];
         if let Some((due, _)) = gate.due(&self.rule(gate)) {
@@ -237,6 +247,12 @@ impl World {
         self.last_gate = self.last_gate.max(gate.0);
     }
 
+    /// Whether a run waits for people.
+    pub(super) fn asks(&self, run: RunId) -> bool {
+        let gates = self.gates_of.get(&run).into_iter().flatten();
+        gates.filter_map(|it| self.gates.get(it)).any(Gate::is_open)
+    }
+
     /// Whether a run is known here: open, or rested not long ago.
     pub fn knows(&self, run: RunId) -> bool {
         self.runs.contains_key(&run)
@@ -274,21 +290,22 @@ impl World {
     }
 
     fn only(&self, runs: &BTreeSet<RunId>) -> Self {
-        let gates: BTreeMap<GateId, Gate> = self
-            .gates
-            .iter()
-            .filter(|(_, it)| runs.contains(&it.run))
-            .map(|(id, it)| (*id, it.clone()))
-            .collect();
-        let mine = |gate: &GateId| gates.contains_key(gate);
+        let gates_of: BTreeMap<_, _> =
+            runs.iter().filter_map(|it| Some((*it, self.gates_of.get(it)?.clone()))).collect();
+        let ids = || gates_of.values().flatten();
+        let gates = ids().filter_map(|it| Some((*it, self.gates.get(it)?.clone()))).collect();
+        let gates_due = ids().filter_map(|it| Some((*it, *self.gates_due.get(it)?))).collect();
+        let decisions_of = ids().filter_map(|it| Some((*it, self.decisions_of.get(it)?.clone()))).collect();
         Self {
             runs: runs.iter().filter_map(|it| Some((*it, self.runs.get(it)?.clone()))).collect(),
             decisions: self.decisions.clone(),
             scopes: self.scopes.clone(),
             groups: self.groups.clone(),
             rested: VecDeque::new(),
-            due: self.due.iter().filter(|(_, it)| runs.contains(it)).copied().collect(),
-            gates_due: self.gates_due.iter().filter(|(it, _)| mine(it)).map(|(id, it)| (*id, *it)).collect(),
+            due: runs.iter().filter_map(|it| Some((self.run_due(*it)?, *it))).collect(),
+            gates_due,
+            gates_of,
+            decisions_of,
             dirty: BTreeSet::new(),
             open_runs: self.open_runs,
             open_gates: self.open_gates,
