@@ -42,6 +42,10 @@ const COLUMNS: u16 = 200;
 const ROWS: u16 = 60;
 /// When nothing came for so long, the frame has settled.
 const SETTLED: Duration = Duration::from_millis(200);
+/// A screen on which something goes on never settles; it is looked at no longer than this.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
+/// A run of 10,000 steps has ended by then, or never will.
+const RUN_MAX: Duration = Duration::from_secs(180);
 const STARTS: usize = 15;
 const STEPS: usize = 10_000;
 /// The end of a frame.
@@ -131,10 +135,13 @@ impl Console {
     }
 
     /// Reads until nothing comes for a while; when the first frame was whole, when the last byte came, and how many did.
-    fn settle(&self, quiet: Duration) -> (Duration, Duration, usize) {
+    fn settle(&self, quiet: Duration, most: Duration) -> (Duration, Duration, usize) {
         let (mut first, mut last, mut bytes) = (None, self.began, 0);
+        let until = Instant::now() + most;
         let mut seen = Vec::new();
-        while let Ok((at, some)) = self.heard.recv_timeout(quiet) {
+        while Instant::now() < until
+            && let Ok((at, some)) = self.heard.recv_timeout(quiet)
+        {
             (last, bytes) = (at, bytes + some.len());
             if first.is_none() {
                 seen.extend(some);
@@ -196,7 +203,7 @@ fn started(what: &str, dir: &TempDir) {
     let (mut firsts, mut settled) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
         let console = Console::start(dir.path(), &[]);
-        let (first, last, _) = console.settle(SETTLED);
+        let (first, last, _) = console.settle(SETTLED, SETTLE_MAX);
         firsts.push(first);
         settled.push(last);
         console.leave();
@@ -211,7 +218,7 @@ fn started(what: &str, dir: &TempDir) {
 
 fn idle(what: &str, dir: &TempDir, seconds: u64) {
     let console = Console::start(dir.path(), &[]);
-    let _frame = console.settle(Duration::from_millis(500));
+    let _frame = console.settle(Duration::from_millis(500), SETTLE_MAX);
     let (cpu, until) = (console.cpu(), Instant::now() + Duration::from_secs(seconds));
     let (mut bytes, mut writes) = (0, 0);
     while let Some(rest) = until.checked_duration_since(Instant::now()) {
@@ -263,7 +270,7 @@ fn large() {
         fs::write(dir.path().join(file), workflow()).expect("a file");
         let console = Console::start(dir.path(), &["run", file]);
         let mut waits = if keys { pressed(&console) } else { Vec::new() };
-        let _end = console.settle(Duration::from_secs(3));
+        let _end = console.settle(Duration::from_secs(3), RUN_MAX);
         let (rss, peak) = (console.status("VmRSS"), console.status("VmHWM"));
         console.leave();
         let (took, events) = course(dir.path());
@@ -296,7 +303,8 @@ fn headless(dir: &Path, file: &str) -> Child {
 fn pressed(console: &Console) -> Vec<Duration> {
     let mut screen = vt100::Parser::new(ROWS.try_into().expect("few"), COLUMNS.try_into().expect("few"), 0);
     let (mut waits, mut shown, mut quiet) = (Vec::new(), false, Duration::ZERO);
-    while quiet < Duration::from_secs(1) {
+    let until = Instant::now() + RUN_MAX;
+    while quiet < Duration::from_secs(1) && Instant::now() < until {
         let pressed = Instant::now();
         console.press(if shown { "\x1b" } else { "?" });
         let mut last = pressed;

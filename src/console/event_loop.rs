@@ -37,6 +37,8 @@ use tokio::{
 const FRAME: Span = Span(33);
 /// The same when nobody looks.
 const FRAME_UNFOCUSED: Span = Span(500);
+/// After a while without frames so many follow one another at once: what happened and what came of it are seen together.
+const FRAMES_AT_ONCE: u64 = 3;
 
 /// The screen takes at most one part in so many of its thread: a board that is dear to show is shown more seldom.
 const SHARE: u64 = 4;
@@ -222,6 +224,8 @@ struct Screen<D> {
     /// When the last one was asked for.
     arranging: Timestamp,
     drawn: Timestamp,
+    /// When the frames so far would have been drawn, one after the other.
+    paced: Timestamp,
     /// Between two frames, by what the last one cost.
     pace: Span,
     /// Whether there is a newer board than the one that is shown.
@@ -278,6 +282,7 @@ impl<D: Desk> Screen<D> {
             pictures: None,
             arranging: Timestamp::default(),
             drawn: Timestamp::default(),
+            paced: Timestamp::default(),
             pace: Span::default(),
             has_news: true,
             is_dirty: true,
@@ -417,9 +422,14 @@ impl<D: Desk> Screen<D> {
     }
 
     fn until_frame(&self) -> Span {
-        let rest = if self.model.has_focus() { FRAME } else { FRAME_UNFOCUSED };
-        let rest = rest.max(self.pace);
-        Span(rest.0.saturating_sub(self.clock.now().since(self.drawn).0))
+        let (now, frame, at_once) = (self.clock.now(), self.frame(), FRAMES_AT_ONCE - 1);
+        let spared = Span(if self.model.has_focus() { frame.0 * at_once } else { 0 });
+        let frame = Span(self.paced.since(now).0.saturating_sub(spared.0));
+        frame.max(Span(self.pace.0.saturating_sub(now.since(self.drawn).0)))
+    }
+
+    fn frame(&self) -> Span {
+        if self.model.has_focus() { FRAME } else { FRAME_UNFOCUSED }
     }
 
     /// Takes the newest board: when it is time for a frame, so that many changes cost one look.
@@ -448,6 +458,7 @@ impl<D: Desk> Screen<D> {
             self.titled = title;
         }
         (self.is_dirty, self.is_urgent, self.drawn) = (false, false, self.clock.now());
+        self.paced = self.paced.max(self.drawn) + self.frame();
         let wishes = update(&mut self.model, Message::Drawn(self.clock.now()));
         debug_assert!(wishes.is_empty(), "a drawn frame asks for nothing");
         Ok(())

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE},
     engine::{Actor, AttemptEvent, Event, Fact},
-    store::{Journal, Owner, OwnerError, Workspace},
+    store::{Journal, Owner, OwnerError, VerifiedEvents, Workspace},
     tool::{Host, SecretStore, end_orphans},
 };
 use futures_util::FutureExt as _;
@@ -147,18 +147,21 @@ struct Opened {
 
 fn open(workspace: &Workspace, tasks: &Tasks) -> Result<Opened, OwnerError> {
     let owner = Owner::take(workspace)?;
-    let (journal, _) = Journal::open(workspace, &owner, Entropy.secret())?;
     let archive = Archive::new(workspace.clone(), tasks.clone());
-    let mut conductor = Conductor::new();
-    let mut in_flight = BTreeSet::new();
-    archive.each_event(|seq, event| {
-        if let Some(run) = conductor.lacks(event.fact.run()) {
-            conductor.recall(run, &archive.history(run)?);
-        }
-        conductor.replay(seq, event);
-        follow(&mut in_flight, event);
-        Ok(())
-    })?;
+    let fold = |events: &mut VerifiedEvents| {
+        let (mut conductor, mut in_flight) = (Conductor::new(), BTreeSet::new());
+        events.each(|seq, event| {
+            if let Some(run) = conductor.lacks(event.fact.run()) {
+                conductor.recall(run, &archive.history(run)?);
+            }
+            conductor.replay(seq, event);
+            follow(&mut in_flight, event);
+            Ok(())
+        })?;
+        Ok((conductor, in_flight))
+    };
+    let (journal, _, (conductor, in_flight)) =
+        Journal::open_reading(workspace, &owner, Entropy.secret(), fold)?;
     Ok(Opened { owner, journal, conductor, archive, in_flight })
 }
 

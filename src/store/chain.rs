@@ -118,16 +118,29 @@ impl fmt::Display for Damage {
 
 /// Looks at every record from `from` on, up to the head. From 1 it covers the whole log.
 pub fn verify(reader: &Reader, from: Seq) -> Result<Verified, Broken> {
+    verify_telling(reader, from, &mut |_| {})
+}
+
+/// The same, and tells of each record that holds.
+pub(super) fn verify_telling(
+    reader: &Reader,
+    from: Seq,
+    holds: &mut dyn FnMut(Seq),
+) -> Result<Verified, Broken> {
     let mut link = Link { seq: Seq(from.0.max(1) - 1), hash: ROOT, last_at: None };
     let seen_before = link.seq.0;
-    let head = walk(reader, &mut link).unwrap_or_else(|error| {
+    let head = walk(reader, &mut link, holds).unwrap_or_else(|error| {
         Err(Broken { seq: Seq(link.seq.0 + 1), kind: Damage::Unreadable(error.to_string()) })
     })?;
     Ok(Verified { records: link.seq.0 - seen_before, head, last_at: link.last_at })
 }
 
 /// Follows the log as it stands at one instant; the owner may go on writing.
-fn walk(reader: &Reader, link: &mut Link) -> Result<Result<(Seq, Digest), Broken>, StoreError> {
+fn walk(
+    reader: &Reader,
+    link: &mut Link,
+    holds: &mut dyn FnMut(Seq),
+) -> Result<Result<(Seq, Digest), Broken>, StoreError> {
     let _snapshot = reader.snapshot()?;
     if link.seq.0 > 0 {
         match reader.hash_of(link.seq)? {
@@ -139,6 +152,9 @@ fn walk(reader: &Reader, link: &mut Link) -> Result<Result<(Seq, Digest), Broken
     let mut broken = None;
     reader.each_record(from, &mut |record| {
         broken = link.follow(record).err();
+        if broken.is_none() {
+            holds(record.seq);
+        }
         broken.is_none()
     })?;
     if let Some(broken) = broken {

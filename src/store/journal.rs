@@ -2,6 +2,7 @@
 //!
 //! Opening checks what is there and takes the next epoch; from then on one thread writes (see `writer`).
 
+use super::verified::{self, Told, Verified};
 use crate::{
     base::{DecisionId, Digest, Epoch, GateId, INBOX_BATCHES_MAX, RunId, Seq, Span, Timestamp},
     engine::Event,
@@ -101,6 +102,18 @@ pub struct Journal {
 impl Journal {
     /// Opens the log of a workspace, making or lifting it as needed. `seed` is 32 bytes that nobody can guess.
     pub fn open(workspace: &Workspace, owner: &Owner, seed: [u8; 32]) -> Result<(Self, Opened), StoreError> {
+        let (journal, opened, ()) = Self::open_reading(workspace, owner, seed, |_| Ok(()))?;
+        Ok((journal, opened))
+    }
+
+    /// The same; `read` takes in the events on a thread of its own while they are verified. It sees none that was not,
+    /// and what it made of them is worth nothing when the log is not taken up.
+    pub fn open_reading<T: Send>(
+        workspace: &Workspace,
+        owner: &Owner,
+        seed: [u8; 32],
+        read: impl FnOnce(&mut Verified) -> Result<T, StoreError> + Send,
+    ) -> Result<(Self, Opened, T), StoreError> {
         let path = workspace.db();
         if !owner.owns(workspace) {
             return Err(StoreError::refused("open", &path, "this process does not own it", "take it first"));
@@ -108,8 +121,11 @@ impl Journal {
         workspace.check()?;
         let created = make_private(&path).map_err(|error| StoreError::io("open", &path, &error))?;
         let connection = schema::open_to_write(&path)?;
-        let (head, last_at) = examine(workspace)?;
-        let notary = notary_of(workspace, &seed, head)?;
+        let reader = Reader::open(workspace)?;
+        let ((head, last_at), seen) =
+            verified::both(workspace, |told| examine(workspace, &reader, told), read)?;
+        let notary = notary_of(workspace, &seed, head, &reader)?;
+        drop(reader);
         let epoch = take_up(&connection).map_err(|error| StoreError::sql("open", &path, &error))?;
         let closing = Arc::new(AtomicBool::new(false));
         let writer = Writer::new(connection, workspace, epoch, head, (seed, notary), Arc::clone(&closing));
@@ -120,7 +136,7 @@ impl Journal {
             .map_err(|error| StoreError::io("open", &path, &error))?;
         let journal =
             Self { inbox: Some(inbox), closing, writer: Some(thread), workspace: workspace.clone() };
-        Ok((journal, Opened { created, epoch, head, last_at }))
+        Ok((journal, Opened { created, epoch, head, last_at }, seen))
     }
 
     /// Hands a batch over; `reply` is called by the writer when it is on disk, or is not. Waits only when
@@ -190,12 +206,18 @@ fn make_private(path: &Path) -> io::Result<bool> {
 }
 
 /// Looks at what is there before anything is written to it.
-fn examine(workspace: &Workspace) -> Result<((Seq, Digest), Option<Timestamp>), StoreError> {
-    let reader = Reader::open(workspace)?;
-    reader.quick_check()?;
+fn examine(
+    workspace: &Workspace,
+    reader: &Reader,
+    told: &mut Told,
+) -> Result<((Seq, Digest), Option<Timestamp>), StoreError> {
     let (head, _) = reader.head()?;
     let from = Seq(head.0.saturating_sub(VERIFIED_AT_START - 1).max(1));
-    let verified = chain::verify(&reader, from);
+    told.holds_until(Seq(from.0 - 1));
+    let verified = chain::verify_telling(reader, from, &mut |seq| told.holds_until(seq));
+    told.all();
+    // Pages that do not fit together say more than the record that could not be read from them.
+    reader.quick_check()?;
     let verified = verified.map_err(|broken| {
         StoreError::damaged(&workspace.db(), format!("event {}: {}", broken.seq.0, broken.kind))
     })?;
@@ -203,10 +225,15 @@ fn examine(workspace: &Workspace) -> Result<((Seq, Digest), Option<Timestamp>), 
 }
 
 /// Who signs heads from now on. A log that is shorter than what was signed is not taken up.
-fn notary_of(workspace: &Workspace, seed: &[u8; 32], head: (Seq, Digest)) -> Result<Notary, StoreError> {
+fn notary_of(
+    workspace: &Workspace,
+    seed: &[u8; 32],
+    head: (Seq, Digest),
+    reader: &Reader,
+) -> Result<Notary, StoreError> {
     let notary = Notary::open(workspace, seed)?;
     if let Some((size, hash)) = notary.last()
-        && (size > head.0 || Reader::open(workspace)?.hash_of(size)? != Some(hash))
+        && (size > head.0 || reader.hash_of(size)? != Some(hash))
     {
         return Err(StoreError::refused(
             "open",

@@ -11,6 +11,7 @@ mod owner;
 mod reader;
 mod schema;
 mod spool;
+mod verified;
 mod workspace;
 mod writer;
 
@@ -21,4 +22,5 @@ pub use journal::{Appended, Batch, Journal, Mark, Opened};
 pub use owner::{Owner, OwnerError};
 pub use reader::{ChainRecord, Reader, RunEntry};
 pub use spool::{SpoolReader, Stretch};
+pub use verified::Verified as VerifiedEvents;
 pub use workspace::Workspace;

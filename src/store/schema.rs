@@ -97,7 +97,8 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
         let why = format!("SQLite {} has a bug that can lose data", rusqlite::version());
         return Err(StoreError::refused("open", path, why, "build cuelight with the SQLite it brings"));
     }
-    drop(look(path)?);
+    // It stays until the other is there: the last one who leaves puts the files of the log away.
+    let _looking = look(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| StoreError::sql("open", path, &error))?;

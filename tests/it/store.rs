@@ -5,7 +5,7 @@ use cuelight::{
     engine::{Event, Fact, StepEvent},
     store::{
         AppendError, Appended, Batch, Damage, Journal, Mark, Opened, Owner, OwnerError, Reader, StoreError,
-        Workspace, linked, verify,
+        VerifiedEvents, Workspace, linked, verify,
     },
 };
 use rusqlite::Connection;
@@ -244,6 +244,29 @@ fn a_page_of_records_says_of_each_whether_it_holds() {
     assert_eq!(broken(12), [12]);
     assert_eq!(broken(13), [0; 0]);
     assert!(linked(&reader, Seq(60), 30).expect("nothing").is_empty());
+}
+
+#[test]
+fn events_are_read_while_they_are_verified_and_none_that_does_not_hold() {
+    let (_dir, workspace) = closed(1_500);
+    let read = || {
+        let mut seen = Vec::new();
+        let owner = Owner::take(&workspace).expect("nobody owns it");
+        let opened = Journal::open_reading(&workspace, &owner, [3; 32], |events: &mut VerifiedEvents| {
+            events.each(|seq, _| {
+                seen.push(seq.0);
+                Ok(())
+            })
+        });
+        let opened = opened.map(|_| ()).map_err(|it| it.to_string());
+        (opened, seen)
+    };
+    assert_eq!(read(), (Ok(()), (1..=1_500).collect()));
+    let harmless = "UPDATE events SET kind = 'run' WHERE seq = 1203";
+    foreign(&workspace).execute(harmless, []).expect("a foreign hand");
+    let (opened, seen) = read();
+    assert!(opened.expect_err("it was changed").contains("event 1203"));
+    assert_eq!(seen, (1..1_203).collect::<Vec<_>>());
 }
 
 #[test]
