@@ -99,6 +99,13 @@ pub(super) enum Command {
     /// The events of a run, one a line
     #[command(after_help = "Example: cuelight events r-7 --json")]
     Events(EventsArgs),
+    /// When each step of a run waited and ran, as bars
+    #[command(after_help = "Example: cuelight timeline r-7")]
+    Timeline(ShowArgs),
+    /// A run as it was: all its events, or where it stood after one of them
+    #[command(after_help = "Example: cuelight replay r-7 --at 1203\n\n\
+        Without --at, every event is told with what it made of the steps.")]
+    Replay(ReplayArgs),
     /// What waits for a person
     #[command(after_help = "Example: cuelight gates --json")]
     Gates(ListArgs),
@@ -199,6 +206,14 @@ pub(super) enum Command {
     /// A second seat on a running engine
     #[command(after_help = "Example: cuelight attach")]
     Attach,
+    /// A picture of the console, without a terminal
+    #[command(after_help = "Example: cuelight screenshot --view dag --size 160x48 -o dag.svg\n\n\
+        --keys presses keys before the picture is taken, as they are written in docs/KEYS.md: \"j j w\". \
+        Nothing can be decided there.")]
+    Screenshot(ScreenshotArgs),
+    /// What is wrong with this set-up, and which settings won
+    #[command(after_help = "Example: cuelight doctor\n\nExit codes: 0 all is well, 1 something is wrong.")]
+    Doctor(JsonArgs),
     /// Convert a workflow of another system
     #[command(
         after_help = "Example: cuelight import wfformat trace.json --as sleep --scale 0.001 > trace.yaml"
@@ -216,6 +231,52 @@ pub(super) enum Command {
     /// Print the manual page
     #[command(after_help = "Example: cuelight man | man -l -")]
     Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct JsonArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The run: r-7
+    pub(super) run: String,
+    /// Where it stood after this event, by its number in the log
+    #[arg(long, value_name = "SEQ")]
+    pub(super) at: Option<u64>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScreenshotArgs {
+    /// Which view
+    #[arg(long, value_name = "NAME", default_value = "runs", value_parser = ["runs", "dag", "gates", "errors", "health", "logs", "time", "audit", "agents", "tools"])]
+    pub(super) view: String,
+    /// The run that is looked at; else the newest
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Columns and rows
+    #[arg(long, value_name = "COLUMNSxROWS", default_value = "160x48", value_parser = size)]
+    pub(super) size: (u16, u16),
+    /// Keys that are pressed first
+    #[arg(long, default_value = "", value_name = "KEYS")]
+    pub(super) keys: String,
+    /// Where it goes: *.svg is a picture, else text; standard output when not given
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// `160x48`.
+fn size(text: &str) -> Result<(u16, u16), String> {
+    const MOST: u16 = 1_000;
+    let read = |it: &str| it.parse().ok().filter(|it| (1..=MOST).contains(it));
+    let parts = text.split_once('x').and_then(|(width, height)| Some((read(width)?, read(height)?)));
+    parts.ok_or_else(|| format!("it looks like 160x48, and neither is above {MOST}"))
 }
 
 #[derive(Debug, Args)]

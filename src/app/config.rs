@@ -42,7 +42,7 @@ pub(super) struct Settings {
     /// What the workspace calls itself: `environment = "PROD"`.
     pub(super) environment: String,
     /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
-    pass_env: Vec<String>,
+    pub(super) pass_env: Vec<String>,
 }
 
 impl Settings {

@@ -7,19 +7,20 @@
 use crate::{
     base::{DecisionId, RunId, Span, Timestamp},
     console::{
-        Answer, Arranged, Depth, Ground, Keymap, Link, LookOfScreen, Lookup, Message, Model, Notify, Seat,
-        Sheet, Theme, Themes, Wish,
+        Answer, Arranged, Depth, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify, Seat,
+        Theme, Themes, Wish,
         arranger::Arranger,
         cursor_of, draw,
         hangup::{self, HangupWatch},
         keymap::is_interrupt,
+        look_up,
         terminal::{self, SCREEN_THREAD, Terminal},
         update,
     },
     engine::Command,
     runtime::{
-        Clock as _, Desk, Entropy, InputText, LaunchRequest, Offer, OutputPart, Page, Reply, Request, Seen,
-        Signal, Signals, Source, SystemClock, Trouble, Want,
+        Clock as _, Desk, Entropy, InputText, LaunchRequest, Reply, Request, Seen, Signal, Signals, Source,
+        SystemClock, Trouble,
     },
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
@@ -261,7 +262,7 @@ impl<D: Desk> Screen<D> {
                 Ground::Light => themes.light.clone(),
             };
         }
-        let mut model = Model::new(seat, look, keys, Terminal::size(), clock.now());
+        let mut model = Model::new(seat, look, keys, terminal::size(), clock.now());
         model.link = Link::Opening;
         if let Some(run) = first.run {
             model.look_at(run);
@@ -364,7 +365,7 @@ impl<D: Desk> Screen<D> {
                 drop(keys);
                 let edited = self.terminal.lend(|| (self.options.edit)(&text))?;
                 keys = listen();
-                let (width, height) = Terminal::size();
+                let (width, height) = terminal::size();
                 self.take(Message::Resize { width, height }, true)?;
                 self.take(Message::Edited(edited), true)?;
                 continue;
@@ -555,9 +556,9 @@ impl<D: Desk> Screen<D> {
                 );
             }
             Wish::Read { request, want } => {
-                let (want, desk) = (want_of(&want), desk());
+                let desk = desk();
                 self.answers.push(
-                    async move { Message::Sheet { request, sheet: sheet(desk.read(want).await) } }.boxed(),
+                    async move { Message::Sheet { request, sheet: look_up(&desk, want).await } }.boxed(),
                 );
             }
             Wish::Arrange { request, scene } => {
@@ -597,7 +598,7 @@ impl<D: Desk> Screen<D> {
             Wish::Stop => self.leave = Some(Leave::Stopped),
             Wish::Suspend => {
                 self.terminal.sleep()?;
-                let (width, height) = Terminal::size();
+                let (width, height) = terminal::size();
                 self.take(Message::Resize { width, height }, true)?;
             }
         }
@@ -633,50 +634,5 @@ fn answer(reply: Reply) -> Answer {
         Reply::Refused(refusal) => Answer::Refused(refusal),
         Reply::Invalid { report, .. } => Answer::Invalid(report),
         Reply::NotRecorded(why) => Answer::NotRecorded(why),
-    }
-}
-
-fn want_of(lookup: &Lookup) -> Want {
-    match *lookup {
-        Lookup::Workflow { ref path, ref words } => {
-            let text = |(name, text): &(String, String)| InputText { name: name.clone(), text: text.clone() };
-            Want::Workflow { path: path.clone(), words: words.iter().map(text).collect() }
-        }
-        Lookup::Output { attempt, from } => Want::Output { attempt, part: OutputPart::From(from) },
-        Lookup::Tail { attempt, lines } => Want::Output { attempt, part: OutputPart::LastLines(lines) },
-        Lookup::Blob { digest, from } => Want::Blob { digest, from },
-        Lookup::Records { after, limit } => Want::Records { after, limit },
-        Lookup::Chain => Want::Chain,
-        Lookup::Events { run, after, limit } => Want::Events { run, after, limit },
-    }
-}
-
-fn offered(offer: Offer) -> crate::console::Offered {
-    let input = |it: crate::runtime::OfferedInput| crate::console::OfferedInput {
-        name: it.name,
-        kind: it.kind,
-        required: it.required,
-        default: it.default,
-        choices: it.choices,
-        about: it.about,
-    };
-    crate::console::Offered {
-        files: offer.files,
-        name: offer.name,
-        about: offer.about,
-        inputs: offer.inputs.into_iter().map(input).collect(),
-        problems: offer.problems,
-    }
-}
-
-fn sheet(page: Page) -> Sheet {
-    match page {
-        Page::Events { events, more } => Sheet::Events { events, more },
-        Page::Records(records) => Sheet::Records(records),
-        Page::Chain { records, head, broken } => Sheet::Chain { records, head, broken },
-        Page::Bytes { from, bytes, total } => Sheet::Bytes { from, bytes, total },
-        Page::Workflow(offer) => Sheet::Workflow(offered(*offer)),
-        Page::Plan(_) | Page::Past(_) => Sheet::Missing("could not show that here".to_owned()),
-        Page::Missing(why) => Sheet::Missing(why),
     }
 }

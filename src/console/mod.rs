@@ -1,7 +1,7 @@
 //! What the operator sees and presses. (room: console)
 //!
 //! Keys become commands in `keymap`, `update` changes the model and says what it wants of the world, `draw` makes cells
-//! of a model. Only `event_loop` waits, only `terminal` knows the terminal.
+//! of a model. Only `event_loop` and `look_up` wait, only `terminal` knows the terminal.
 
 mod arranger;
 mod ask;
@@ -23,6 +23,7 @@ mod keymap;
 mod layout;
 mod log_lines;
 mod log_rows;
+mod look_up;
 mod marks;
 mod message;
 mod model;
@@ -54,6 +55,7 @@ pub use ground::Ground;
 pub use intent::{Group, Intent, Level};
 pub use keymap::{Binding, Found, Hint, Keymap, KeymapError, Scope, parse_keys};
 pub use layout::Width;
+pub use look_up::look_up;
 pub use marks::{mark_of_gate, mark_of_run, mark_of_step};
 pub use message::{Key, Link, Message, Mouse, Press, SETTLE};
 pub use model::{Danger, LookOfScreen, Mode, Model, Seat, View};
@@ -63,6 +65,7 @@ pub use preferences::{Motion, Preferences, Preferred};
 pub use query::Query;
 pub use scene::{Arranged, Scene};
 pub use sign::Mark;
+pub use terminal::size as terminal_size;
 pub use text::{Glyphs, put, put_right, put_untrusted};
 pub use theme::{Depth, Kind, Role, Theme, ThemeError, Themes};
 pub use update::update;

@@ -90,11 +90,6 @@ impl Terminal {
         Ok(())
     }
 
-    /// Columns and rows now.
-    pub(super) fn size() -> (u16, u16) {
-        crossterm::terminal::size().unwrap_or((80, 24))
-    }
-
     /// Shows a frame: what differs from the one before, in one write; then the cursor, where there is to be one.
     pub(super) fn show(&mut self, frame: Buffer, cursor: Option<(u16, u16)>) -> io::Result<()> {
         self.bytes.clear();
@@ -172,6 +167,11 @@ impl Terminal {
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         self.take()
     }
+}
+
+/// Columns and rows of the terminal now.
+pub fn size() -> (u16, u16) {
+    crossterm::terminal::size().unwrap_or((80, 24))
 }
 
 impl Drop for Terminal {

@@ -30,6 +30,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("gateway", &["base", "engine", "exchange", "projection", "store", "runtime"]),
     ("console", &["base", "plan", "engine", "projection"]),
     ("console/event_loop.rs", &["base", "engine", "projection", "runtime"]),
+    ("console/look_up.rs", &["runtime"]),
     (
         "app",
         &[
@@ -54,7 +55,8 @@ const LOUD: &[&str] = &["store", "tool", "runtime", "gateway", "console", "app"]
 const HOST: &str = r#"#[cfg(feature = "host")]"#;
 
 /// The places where waiting is part of the work.
-const WAITING: &[&str] = &["tool/", "runtime/", "gateway/", "console/event_loop.rs", "app/"];
+const WAITING: &[&str] =
+    &["tool/", "runtime/", "gateway/", "console/event_loop.rs", "console/look_up.rs", "app/"];
 const WORLD: &[&str] = &["store/", "tool/", "runtime/", "gateway/", "console/", "app/"];
 
 /// A word, where it may be said (path prefixes), and what to say instead. A word with

@@ -24,6 +24,7 @@ mod examples;
 mod expression;
 mod gateway;
 mod hangup;
+mod looking;
 mod plan;
 mod program;
 mod projection;

@@ -27,6 +27,8 @@ pub(super) struct Appearance {
     no_color: bool,
     ascii: bool,
     reader: bool,
+    /// Whether flags or variables asked for the two.
+    flags: (bool, bool),
     ground: Ground,
     pub(super) depth: Depth,
     /// Where the user's own keys, themes and preferences are.
@@ -57,6 +59,7 @@ impl Appearance {
             no_color,
             ascii,
             reader: everywhere.screen.reader || preferences.reader,
+            flags: (everywhere.screen.ascii, everywhere.screen.reader),
             ground: config.variable("COLORFGBG").and_then(Ground::of_colorfgbg).unwrap_or_default(),
             depth: depth(config, term, no_color),
             own,
@@ -89,6 +92,31 @@ impl Appearance {
         };
         let (silent, notify) = (self.preferences.silent, self.notify);
         Ok(Chosen { look, by_ground, silent, notify })
+    }
+
+    /// What was chosen, and who said so.
+    pub(super) fn won(&self) -> Vec<(&'static str, String, &'static str)> {
+        const FLAG: &str = "a flag or its variable";
+        const OWN: &str = "your own config.toml";
+        let chosen = self.choose("").map_or_else(|it| it.message, |it| it.look.theme);
+        let theme = match () {
+            () if self.theme.is_some() => FLAG,
+            () if self.no_color => "the variable NO_COLOR",
+            () if self.preferences.theme("") != Preferred::Nothing => OWN,
+            () => "default",
+        };
+        let switch = |on: bool, by_flag: bool, by_own: bool| match () {
+            () if by_flag => FLAG,
+            () if by_own => OWN,
+            () if on => "the terminal",
+            () => "default",
+        };
+        let (ascii, reader) = self.flags;
+        vec![
+            ("theme", chosen, theme),
+            ("ascii", self.ascii.to_string(), switch(self.ascii, ascii, self.preferences.ascii)),
+            ("reader", self.reader.to_string(), switch(self.reader, reader, self.preferences.reader)),
+        ]
     }
 
     /// The user's own themes as they are now, and what is wrong with them and with the preferences.

@@ -64,7 +64,12 @@ pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outco
         out.json_pretty(&show_json(&seen.board, &view));
         return Ok(ExitCode::SUCCESS);
     }
-    let now = SystemClock.now();
+    print_run(out, &view, SystemClock.now());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A run and its steps as a table.
+pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
     let it = &view.summary;
     out.line(&format!(
         "{} {}  {}  by {}  {}",
@@ -90,9 +95,8 @@ pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outco
         ));
         out.line(&format!("suggested: {}", suggestion(it.id, &partial.suggestion)));
     }
-    let rows: Vec<Vec<String>> = view.steps().map(|(index, _, _)| step_row(&view, index, now)).collect();
+    let rows: Vec<Vec<String>> = view.steps().map(|(index, _, _)| step_row(view, index, now)).collect();
     out.table(&["STEP", "STATE", "TRIES", "TOOK", "WHY"], &rows);
-    Ok(ExitCode::SUCCESS)
 }
 
 fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<String> {

@@ -6,13 +6,16 @@ mod ask_text;
 mod audit;
 mod author;
 mod compare;
+mod doctor;
 mod errors;
 mod health;
 mod look;
 mod named;
+mod past;
 mod receipt;
 mod run;
 mod screen;
+mod screenshot;
 mod serve;
 mod signals;
 mod trail;
@@ -49,6 +52,8 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Diff(args) => compare::diff(&config, out, &args).await,
         Command::Logs(args) => look::logs(&config, out, &args).await,
         Command::Events(args) => look::events(&config, out, &args).await,
+        Command::Timeline(args) => past::timeline(&config, out, &args).await,
+        Command::Replay(args) => past::replay(&config, out, &args).await,
         Command::Gates(args) => look::gates(&config, out, &args).await,
         Command::Errors(args) => errors::errors(&config, out, args).await,
         Command::Health(args) => health::health(&config, out, &args).await,
@@ -80,6 +85,8 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Keys(args) => trail::keys(&config, out, &args),
         Command::Serve(args) => serve::serve(&config, &args).await,
         Command::Attach => screen::attach(&config, &screen).await,
+        Command::Screenshot(args) => screenshot::screenshot(&config, out, &screen, &args).await,
+        Command::Doctor(args) => doctor::doctor(&config, out, &screen, &args),
         Command::Import(args) => author::import(&args, out),
         Command::Schema(_) => author::schema(out),
         Command::Completions { shell } => {

@@ -32,15 +32,15 @@ use tokio::sync::oneshot;
 /// How and where the console is shown.
 #[derive(Debug)]
 pub(super) struct Look {
-    appearance: Appearance,
+    pub(super) appearance: Appearance,
     /// Named by the operator, else by the workspace.
     environment: Option<String>,
     /// What the operator writes long texts with.
-    editor: String,
+    pub(super) editor: String,
     /// Where the user's pictures go.
     pictures: PathBuf,
     /// Why there can be no screen, if there can be none.
-    no_screen: Option<&'static str>,
+    pub(super) no_screen: Option<&'static str>,
 }
 
 impl Look {
@@ -284,6 +284,17 @@ fn calls(board: &Board) -> usize {
         run.steps().filter(|(_, _, step)| !ended(step)).count()
     };
     board.open_runs().map(|it| in_flight(it)).sum()
+}
+
+/// What a screen is made with that is only looked at: nothing can be asked there.
+pub(super) fn to_look_at(
+    seat: &Seat,
+    look: &Look,
+) -> Result<(console::Seat, console::LookOfScreen, Keymap), Trouble> {
+    let place = console::Seat { read_only: true, ..place_at(seat, look)? };
+    let chosen = look.appearance.choose(&place.environment)?;
+    let own = look.appearance.own.as_ref().map(|it| it.join("keymap.toml"));
+    Ok((place, chosen.look, keys(own.as_deref()).0))
 }
 
 fn place_at(seat: &Seat, look: &Look) -> Result<console::Seat, Trouble> {

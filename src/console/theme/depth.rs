@@ -16,6 +16,18 @@ pub enum Depth {
     Truecolor,
 }
 
+impl Depth {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "no colours",
+            Self::Ansi16 => "16 colours",
+            Self::Indexed256 => "256 colours",
+            Self::Truecolor => "true colours",
+        }
+    }
+}
+
 /// The sixteen names in the order of their numbers, and the values xterm gives them.
 const SIXTEEN: [(Color, [u8; 3]); 16] = [
     (Color::Black, [0x00, 0x00, 0x00]),

@@ -12,7 +12,7 @@ use crate::{
         marks::{age, mark_of_step},
         pane, put,
     },
-    engine::WaitReason,
+    engine::{Purpose, WaitReason},
     plan::{EffectClass, PlanStep, Undo},
     projection::{RunView, StepView, kind_word, partial_words},
 };
@@ -256,8 +256,14 @@ fn calls(canvas: &Canvas<'_>, plan: &PlanStep, view: &StepView) -> Vec<Fact> {
             .retry_at
             .filter(|at| *at > canvas.model.now)
             .map_or_else(String::new, |at| format!("  again in {}", age(at.since(canvas.model.now))));
-        let text =
-            format!("{} of {most}  {}  {took}{exit}{how}{again}", attempt.number, attempt.started_at.clock());
+        let number = attempt.number;
+        let what = match attempt.purpose {
+            Purpose::Step => format!("{number} of {most}"),
+            Purpose::Fallback(which) => format!("{number}, fallback {which}"),
+            Purpose::Undo => format!("{number}, undo"),
+            Purpose::Check => format!("{number}, check"),
+        };
+        let text = format!("{what}  {}  {took}{exit}{how}{again}", attempt.started_at.clock());
         let role = if attempt.failure.is_some() { Role::Fail } else { Role::Text };
         facts.push((if facts.is_empty() { "calls" } else { "" }, text, role));
     }

@@ -1,0 +1,332 @@
+//! `doctor`: what is wrong with this set-up, and which settings won. It only looks, and mends nothing.
+
+use super::{author::Disk, screen::Look};
+use crate::{
+    app::{
+        args::JsonArgs,
+        config::{Config, Settings},
+        exit::{FAILED, Outcome},
+        output::Output,
+    },
+    base::{Timestamp, Value, safe_text},
+    console::Keymap,
+    definition::{self, Severity},
+    runtime::{Clock, SystemClock},
+    store::{Heads, Reader, Workspace},
+};
+use serde_json::json;
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// With less room than this for the log, an engine may soon have to stop and wait.
+const ROOM_MIN: u64 = 256 * 1024 * 1024;
+/// Each call of a step needs some files.
+const FILES_MIN: u64 = 1024;
+/// A file system whose locks and shared memory `SQLite` cannot rely on: NFS, SMB, CIFS, 9P (linux/magic.h).
+const REMOTE: [u64; 4] = [0x6969, 0x517b, 0xff53_4d42, 0x0102_1997];
+/// How far the log may be ahead of the clock.
+const AHEAD_MAX: crate::base::Span = crate::base::Span::seconds(5);
+
+/// How a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ok,
+    /// Worth knowing.
+    Note,
+    Wrong,
+}
+
+impl State {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Note => "note",
+            Self::Wrong => "WRONG",
+        }
+    }
+}
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    state: State,
+    text: String,
+}
+
+/// One setting, what it is, and who said so.
+struct Setting {
+    name: &'static str,
+    value: String,
+    from: String,
+}
+
+pub(super) fn doctor(config: &Config, out: Output, look: &Look, args: &JsonArgs) -> Outcome {
+    let workspace = config.find()?;
+    let mut findings = vec![program(), shell(config), files(), screen(look)];
+    findings.extend(own_files(look));
+    match &workspace {
+        Some(workspace) => findings.extend(of_workspace(config, workspace)),
+        None => {
+            findings.push(note("workspace", "none here or above; `cuelight run FILE` makes one".to_owned()))
+        }
+    }
+    let settings = settings(config, look, workspace.as_ref());
+    let is_wrong = findings.iter().any(|it| it.state == State::Wrong);
+    if args.json {
+        let finding = |it: &Finding| json!({"what": it.what, "state": it.state.word(), "text": it.text});
+        let setting = |it: &Setting| json!({"name": it.name, "value": it.value, "from": it.from});
+        out.json_pretty(&json!({
+            "findings": findings.iter().map(finding).collect::<Value>(),
+            "settings": settings.iter().map(setting).collect::<Value>(),
+        }));
+    } else {
+        let rows: Vec<Vec<String>> = findings
+            .iter()
+            .map(|it| vec![it.what.to_owned(), it.state.word().to_owned(), safe_text(&it.text)])
+            .collect();
+        out.table(&["WHAT", "STATE", ""], &rows);
+        out.line("");
+        let rows: Vec<Vec<String>> = settings
+            .iter()
+            .map(|it| vec![it.name.to_owned(), safe_text(&it.value), safe_text(&it.from)])
+            .collect();
+        out.table(&["SETTING", "VALUE", "FROM"], &rows);
+    }
+    Ok(ExitCode::from(if is_wrong { FAILED } else { 0 }))
+}
+
+fn ok(what: &'static str, text: String) -> Finding {
+    Finding { what, state: State::Ok, text }
+}
+
+fn note(what: &'static str, text: String) -> Finding {
+    Finding { what, state: State::Note, text }
+}
+
+fn wrong(what: &'static str, text: String) -> Finding {
+    Finding { what, state: State::Wrong, text }
+}
+
+fn program() -> Finding {
+    let version = env!("CARGO_PKG_VERSION");
+    ok("program", format!("cuelight {version} on {} {}", std::env::consts::OS, std::env::consts::ARCH))
+}
+
+/// What steps run in.
+fn shell(config: &Config) -> Finding {
+    let path = config.variable("PATH").unwrap_or("");
+    match std::env::split_paths(path).map(|it| it.join("bash")).find(|it| it.is_file()) {
+        Some(found) => ok("shell", found.display().to_string()),
+        None => wrong("shell", "could not find bash in PATH; steps run in it, install it".to_owned()),
+    }
+}
+
+fn files() -> Finding {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    match limit {
+        Some(most) if most < FILES_MIN => note(
+            "open files",
+            format!("at most {most}: many steps at once need more (ulimit -n {FILES_MIN})"),
+        ),
+        Some(most) => ok("open files", format!("at most {most}")),
+        None => ok("open files", "no limit".to_owned()),
+    }
+}
+
+fn screen(look: &Look) -> Finding {
+    match look.no_screen {
+        Some(why) => note("screen", format!("{why}: commands work, the console does not open")),
+        None => {
+            let (width, height) = crate::console::terminal_size();
+            ok("screen", format!("{width} columns, {height} rows, {}", look.appearance.depth.word()))
+        }
+    }
+}
+
+/// The user's own keys, themes and preferences.
+fn own_files(look: &Look) -> Vec<Finding> {
+    let (themes, problems) = look.appearance.themes();
+    let mut findings: Vec<Finding> = problems.into_iter().map(|it| wrong("own files", it)).collect();
+    if let Some(own) = &look.appearance.own {
+        let path = own.join("keymap.toml");
+        match fs::read_to_string(&path).map(|text| Keymap::with_user(&text)) {
+            Ok(Err(problems)) => findings
+                .extend(problems.iter().map(|it| wrong("own files", format!("{}: {it}", path.display())))),
+            Err(why) if why.kind() != io::ErrorKind::NotFound => {
+                findings.push(wrong("own files", format!("could not read {}: {why}", path.display())));
+            }
+            Ok(Ok(_)) | Err(_) => {}
+        }
+    }
+    if findings.is_empty() {
+        let place = look.appearance.own.as_ref().map_or("nowhere: HOME is not set".to_owned(), |it| {
+            format!("{}, {} themes to choose from", it.display(), themes.names().len())
+        });
+        findings.push(ok("own files", place));
+    }
+    findings
+}
+
+fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
+    let mut findings = vec![ok("workspace", workspace.root().join(".cuelight").display().to_string())];
+    findings.extend(private(workspace));
+    findings.push(room(workspace));
+    findings.push(people(config, workspace));
+    if let Err(trouble) = Settings::of(workspace) {
+        findings.push(wrong("config.toml", trouble.message));
+    }
+    findings.push(log(workspace));
+    findings.push(keys(workspace));
+    findings.extend(workspace.workflow_files().iter().map(|it| workflow(it)));
+    findings
+}
+
+/// Whether others can read what is ours alone.
+fn private(workspace: &Workspace) -> Vec<Finding> {
+    let me = rustix::process::geteuid().as_raw();
+    let dir = workspace.root().join(".cuelight");
+    let paths: [PathBuf; 3] = [dir.clone(), workspace.db(), dir.join("keys/console.key")];
+    let bad = paths.iter().filter_map(|path| {
+        let about = fs::metadata(path).ok()?;
+        let shown = path.display();
+        if about.mode() & 0o077 != 0 {
+            let mode = about.mode() & 0o777;
+            return Some(wrong(
+                "private",
+                format!("{shown} is open to others ({mode:o}); chmod go= {shown}"),
+            ));
+        }
+        (about.uid() != me).then(|| {
+            wrong(
+                "private",
+                format!("{shown} belongs to uid {}, and you are {me}; use it as its owner", about.uid()),
+            )
+        })
+    });
+    let bad: Vec<Finding> = bad.collect();
+    if bad.is_empty() {
+        vec![ok("private", "nobody else can read the log or the key".to_owned())]
+    } else {
+        bad
+    }
+}
+
+fn room(workspace: &Workspace) -> Finding {
+    let about = rustix::fs::statvfs(workspace.root());
+    let kind = rustix::fs::statfs(workspace.root());
+    match (about, kind) {
+        (Ok(about), Ok(kind)) => {
+            let free = about.f_bavail.saturating_mul(about.f_frsize);
+            let mib = free / (1024 * 1024);
+            let is_remote = u64::try_from(kind.f_type).is_ok_and(|it| REMOTE.contains(&it));
+            match () {
+                () if is_remote => wrong(
+                    "disk",
+                    "a file system of another machine: its locks do not hold; use one of this machine"
+                        .to_owned(),
+                ),
+                () if free < ROOM_MIN => wrong("disk", format!("only {mib} MiB are left; make room")),
+                () => ok("disk", format!("{mib} MiB are left")),
+            }
+        }
+        (Err(why), _) | (_, Err(why)) => wrong("disk", format!("could not look at it: {why}")),
+    }
+}
+
+fn people(config: &Config, workspace: &Workspace) -> Finding {
+    match config.people(workspace) {
+        Err(trouble) => wrong("people.toml", trouble.message),
+        Ok(people) => {
+            let me = config.actor(&people, crate::engine::Channel::Command);
+            let known = people.groups();
+            let groups = if me.groups.is_empty() { "no group".to_owned() } else { me.groups.join(", ") };
+            match known.len() {
+                0 => note("people.toml", format!("there is none: you are {}, as the system says", me.name)),
+                many => ok("people.toml", format!("{many} people; you are {}, in {groups}", me.name)),
+            }
+        }
+    }
+}
+
+/// Whether the log can be read, and whether it comes from the future.
+fn log(workspace: &Workspace) -> Finding {
+    if !workspace.db().exists() {
+        return note("log", "nothing has run yet".to_owned());
+    }
+    let read = || {
+        let reader = Reader::open(workspace)?;
+        let (seq, _) = reader.head()?;
+        let last = reader.events(seq, 1)?;
+        Ok::<_, crate::store::StoreError>((seq, last.last().map(|(_, it)| it.at)))
+    };
+    match read() {
+        Err(why) => wrong("log", why.to_string()),
+        Ok((seq, last)) => {
+            let now: Timestamp = SystemClock.now();
+            match last {
+                Some(at) if at > now + AHEAD_MAX => {
+                    wrong("log", format!("its last event is of {at}, and now is {now}; set the clock right"))
+                }
+                Some(_) | None => {
+                    ok("log", format!("{} records; `cuelight audit verify` looks at each", seq.0))
+                }
+            }
+        }
+    }
+}
+
+fn keys(workspace: &Workspace) -> Finding {
+    match Heads::of(workspace) {
+        Err(why) => wrong("signed heads", why.to_string()),
+        Ok(heads) if heads.keys.is_empty() => {
+            note("signed heads", "none yet; a decision makes the first".to_owned())
+        }
+        Ok(heads) => ok("signed heads", format!("{} by {} key(s)", heads.notes.len(), heads.keys.len())),
+    }
+}
+
+/// A workflow that starts by itself must be a good one.
+fn workflow(path: &Path) -> Finding {
+    let name = path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
+    let problems = match fs::read_to_string(path) {
+        Err(why) => return wrong("workflow", format!("could not read {name}: {why}")),
+        Ok(text) => definition::read(&path.display().to_string(), &text, &Disk).1,
+    };
+    match problems.iter().filter(|it| it.severity == Severity::Error).count() {
+        0 => ok("workflow", name),
+        _ => wrong("workflow", format!("{name} has errors; `cuelight check {}` tells them", path.display())),
+    }
+}
+
+fn settings(config: &Config, look: &Look, workspace: Option<&Workspace>) -> Vec<Setting> {
+    let said = workspace.and_then(|it| Settings::of(it).ok()).unwrap_or_default();
+    let environment = match (config.variable("CUELIGHT_ENVIRONMENT"), said.environment.as_str()) {
+        (Some(named), _) => (named.to_owned(), "the variable CUELIGHT_ENVIRONMENT".to_owned()),
+        (None, "") => ("LOCAL".to_owned(), "default".to_owned()),
+        (None, named) => (named.to_owned(), "config.toml of the workspace".to_owned()),
+    };
+    let pass = match config.variable("CUELIGHT_PASS_ENV") {
+        Some(names) => (names.to_owned(), "the variable CUELIGHT_PASS_ENV"),
+        None if said.pass_env.is_empty() => (String::new(), "default"),
+        None => (said.pass_env.join(", "), "config.toml of the workspace"),
+    };
+    let editor = ["VISUAL", "EDITOR"].iter().find(|it| config.variable(it).is_some());
+    let mut settings = vec![Setting { name: "environment", value: environment.0, from: environment.1 }];
+    let screen = look.appearance.won();
+    settings.extend(screen.into_iter().map(|(name, value, from)| Setting {
+        name,
+        value,
+        from: from.to_owned(),
+    }));
+    settings.push(Setting {
+        name: "editor",
+        value: look.editor.clone(),
+        from: editor.map_or_else(|| "default".to_owned(), |it| format!("the variable {it}")),
+    });
+    settings.push(Setting { name: "pass-env", value: pass.0, from: pass.1.to_owned() });
+    settings
+}

@@ -1,0 +1,175 @@
+//! `timeline` and `replay`: where the time of a run went, and how it stood at any moment. They change nothing.
+
+use super::{look, named};
+use crate::{
+    app::{
+        args::{ReplayArgs, ShowArgs},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring::{self, Seat},
+    },
+    base::{RunId, Seq, Timestamp, Value, safe_text},
+    engine::Event,
+    projection::{Board, RunView, Spell, Timeline, TimelineRow, event_line, event_words, show_json},
+    runtime::{Clock, SystemClock},
+};
+use serde_json::json;
+use std::process::ExitCode;
+
+/// Cells of a bar.
+const BAR: usize = 60;
+
+pub(super) async fn timeline(config: &Config, out: Output, args: &ShowArgs) -> Outcome {
+    let run = named::run(&args.run)?;
+    let seat = wiring::look(config).await?;
+    let view = named::view(&seat, run).await;
+    seat.leave().await;
+    let view = view?;
+    let timeline = Timeline::of(&view, SystemClock.now());
+    if args.json {
+        out.json_pretty(&timeline_json(&view, &timeline));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let whole = timeline.until.since(timeline.from);
+    let summary = &view.summary;
+    out.line(&format!(
+        "{} {}  {}  {} to {}, {whole}",
+        summary.id,
+        safe_text(&summary.workflow),
+        summary.state,
+        timeline.from.clock(),
+        timeline.until.clock()
+    ));
+    let rows: Vec<Vec<String>> = timeline.rows.iter().map(|row| bar_row(&view, &timeline, row)).collect();
+    out.table(&["STEP", "TOOK", "", "FROM FIRST TO LAST"], &rows);
+    let legend: Vec<String> = Spell::ALL.iter().map(|it| format!("{} {}", sign(*it), it.word())).collect();
+    out.line(&format!("{}   * on the longest way", legend.join("   ")));
+    let spent: Vec<String> =
+        timeline.spent.iter().map(|(what, span)| format!("{} {span}", what.word())).collect();
+    if !spent.is_empty() {
+        out.line(&format!("spent: {}", spent.join(", ")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bar_row(view: &RunView, timeline: &Timeline, row: &TimelineRow) -> Vec<String> {
+    let id = view.plan_step(row.step).map_or_else(String::new, |it| safe_text(&it.id));
+    let took = view.step(row.step).and_then(|it| it.elapsed(timeline.until));
+    let mut cells = [' '; BAR];
+    let at = |when: Timestamp| {
+        let whole = timeline.until.since(timeline.from).0.max(1);
+        let cell = when.since(timeline.from).0.saturating_mul(BAR as u64) / whole;
+        usize::try_from(cell).unwrap_or(BAR).min(BAR)
+    };
+    for bar in &row.bars {
+        // What was too short for a cell has one all the same.
+        let (from, until) = (at(bar.from).min(BAR - 1), at(bar.until));
+        cells[from..until.max(from + 1)].fill(sign(bar.what));
+    }
+    let critical = if row.critical { "*" } else { "" };
+    let took = took.map_or_else(String::new, |it| it.to_string());
+    vec![id, took, critical.to_owned(), cells.iter().collect::<String>().trim_end().to_owned()]
+}
+
+/// One cell of a bar; letters say the same on every terminal and in every mail.
+const fn sign(spell: Spell) -> char {
+    match spell {
+        Spell::Work => '=',
+        Spell::Gate => 'g',
+        Spell::Queue => '.',
+        Spell::Retry => 'r',
+        Spell::Wait => '-',
+        Spell::Doubt => '?',
+        Spell::Undo => '<',
+    }
+}
+
+fn timeline_json(view: &RunView, timeline: &Timeline) -> Value {
+    let row = |row: &TimelineRow| {
+        let bars: Value = row
+            .bars
+            .iter()
+            .map(|it| json!({"from": it.from.to_string(), "until": it.until.to_string(), "what": it.what.word()}))
+            .collect();
+        let id = view.plan_step(row.step).map_or("", |it| it.id.as_str());
+        json!({"id": id, "critical": row.critical, "bars": bars})
+    };
+    let spent: serde_json::Map<String, Value> =
+        timeline.spent.iter().map(|(what, span)| (what.word().to_owned(), span.0.into())).collect();
+    json!({
+        "run": view.id().to_string(),
+        "from": timeline.from.to_string(),
+        "until": timeline.until.to_string(),
+        "steps": timeline.rows.iter().map(row).collect::<Value>(),
+        "spent_ms": spent,
+    })
+}
+
+pub(super) async fn replay(config: &Config, out: Output, args: &ReplayArgs) -> Outcome {
+    let run = named::run(&args.run)?;
+    let seat = wiring::look(config).await?;
+    let told = played(&seat, out, run, args).await;
+    seat.leave().await;
+    let (board, last) = told?;
+    let Some(last) = last else {
+        let why = match args.at {
+            Some(at) => {
+                format!("{run} had not begun after event {at}; `cuelight replay {run}` tells its events")
+            }
+            None => format!("there is no {run}; `cuelight runs` lists what there is"),
+        };
+        return Err(Trouble::usage(format!("could not replay: {why}")));
+    };
+    if args.at.is_none() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let view =
+        board.run(run).ok_or_else(|| Trouble::failed(format!("could not fold the events of {run}")))?;
+    if args.json {
+        out.json_pretty(&show_json(&board, view));
+    } else {
+        out.line(&format!("as it was after event {} at {}", last.0, last.1));
+        look::print_run(out, view, last.1);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The run after the event that was asked for, or after all of them, each told; and the last of them with its time.
+async fn played(
+    seat: &Seat,
+    out: Output,
+    run: RunId,
+    args: &ReplayArgs,
+) -> Result<(Board, Option<(Seq, Timestamp)>), Trouble> {
+    let until = args.at.map_or(Seq(u64::MAX), Seq);
+    let (mut board, mut last, mut after) = (Board::default(), None, Seq(0));
+    loop {
+        let (events, more) = look::events_after(seat, run, after).await?;
+        for (seq, event) in events.iter().take_while(|(seq, _)| *seq <= until) {
+            board.apply(*seq, event);
+            last = Some((*seq, event.at));
+            if args.at.is_none() {
+                tell(out, *seq, event, board.run(run).map(|it| &**it), args.json);
+            }
+        }
+        match events.last() {
+            Some((seq, _)) if more && *seq < until => after = *seq,
+            Some(_) | None => return Ok((board, last)),
+        }
+    }
+}
+
+/// One event, and what it made of the steps.
+fn tell(out: Output, seq: Seq, event: &Event, run: Option<&RunView>, json: bool) {
+    if json {
+        return out.json(&event_line(seq, event, run));
+    }
+    let words = event_words(event, run);
+    let counts = run.map_or_else(String::new, |it| {
+        let present = it.summary.counts.present();
+        present.map(|(state, count)| format!("{count} {}", state.word())).collect::<Vec<_>>().join(", ")
+    });
+    let what = format!("{} {}", safe_text(&words.subject), safe_text(&words.detail));
+    out.line(&format!("{:>6}  {}  {:<18} {}  [{counts}]", seq.0, event.at.clock(), words.kind, what.trim()));
+}

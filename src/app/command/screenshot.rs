@@ -1,0 +1,118 @@
+//! `screenshot`: a picture of the console without a terminal, for reports, documents and whoever was not there.
+//!
+//! The screen is the real one, at a seat that may only look; what it wants to read is read, and all else it asks for is
+//! left undone.
+
+use super::{
+    named,
+    screen::{self, Look},
+};
+use crate::{
+    app::{
+        args::ScreenshotArgs,
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::{Output, say},
+        wiring::{self, Seat},
+    },
+    base::{RunId, Span},
+    console::{Link, Message, Model, Wish, look_up, parse_keys, picture_of, text_of, update},
+    runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble},
+};
+use std::{collections::VecDeque, fs, process::ExitCode, sync::Arc};
+
+/// What is read before a picture is taken; more than any view wants at once.
+const READS_MAX: usize = 10_000;
+
+pub(super) async fn screenshot(config: &Config, out: Output, look: &Look, args: &ScreenshotArgs) -> Outcome {
+    let keys = if args.keys.is_empty() { Ok(Vec::new()) } else { parse_keys(&args.keys) };
+    let keys = keys
+        .map_err(|why| Trouble::usage(format!("could not read --keys: {}", crate::base::safe_text(&why))))?;
+    let run = args.run.as_deref().map(named::run).transpose()?;
+    let seat = wiring::look(config).await?;
+    let taken = picture(&seat, look, args, keys, run).await;
+    seat.leave().await;
+    let model = taken?;
+    let Some(file) = &args.output else {
+        out.raw(text_of(&model).as_bytes());
+        return Ok(ExitCode::SUCCESS);
+    };
+    let is_svg = file.extension().is_some_and(|it| it.eq_ignore_ascii_case("svg"));
+    let content = if is_svg { picture_of(&model) } else { text_of(&model) };
+    let path = config.here.join(file);
+    fs::write(&path, content).map_err(|why| {
+        Trouble::failed(format!("could not save {}: {why}; name another file", path.display()))
+    })?;
+    say(&format!("saved {}", path.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The keys that open a view; those without a number are opened by name.
+fn keys_of(view: &str) -> String {
+    const NUMBERED: [&str; 8] = ["runs", "dag", "gates", "errors", "health", "logs", "time", "audit"];
+    match NUMBERED.iter().position(|it| *it == view) {
+        Some(at) => (at + 1).to_string(),
+        None => format!(": {} enter", view.chars().map(|it| it.to_string()).collect::<Vec<_>>().join(" ")),
+    }
+}
+
+/// The screen as it is when all keys were pressed and all that it wanted was read.
+async fn picture(
+    seat: &Seat,
+    look: &Look,
+    args: &ScreenshotArgs,
+    keys: Vec<crate::console::Press>,
+    run: Option<RunId>,
+) -> Result<Model, Trouble> {
+    let seen = seat.desk.boards().borrow().clone();
+    let newest = || seen.board.summaries().last().map(|it| it.id);
+    if let Some(run) = run.filter(|it| seen.board.summary(*it).is_none()) {
+        return Err(Trouble::usage(format!("could not find run {run}; `cuelight runs` lists what there is")));
+    }
+    let (place, chosen, keymap) = screen::to_look_at(seat, look)?;
+    let mut at = SystemClock.now();
+    let mut model = Model::new(place, chosen, Arc::new(keymap), args.size, at);
+    model.link = match seen.trouble {
+        None => Link::Live,
+        Some(DeskTrouble::Holding(why) | DeskTrouble::Stopped(why)) => Link::Unwritten { why },
+        Some(DeskTrouble::Lost(why)) => Link::Lost { since: at, why },
+        Some(DeskTrouble::Unowned) => Link::Unowned,
+    };
+    if let Some(run) = run.or_else(newest) {
+        model.look_at(run);
+    }
+    let mut reads = 0;
+    send(seat, &mut model, Message::Board(seen.board), &mut reads).await;
+    let opening = parse_keys(&keys_of(&args.view)).map_err(Trouble::failed)?;
+    for press in opening.into_iter().chain(keys) {
+        // As slowly as a person: what was on the screen for a moment only is not answered.
+        at = at + Span::seconds(1);
+        send(seat, &mut model, Message::Drawn(at), &mut reads).await;
+        at = at + Span::seconds(1);
+        send(seat, &mut model, Message::Key { press, repeat: false, at }, &mut reads).await;
+    }
+    send(seat, &mut model, Message::Drawn(at), &mut reads).await;
+    Ok(model)
+}
+
+/// One message, and all that is read because of it.
+async fn send(seat: &Seat, model: &mut Model, message: Message, reads: &mut usize) {
+    let mut wishes: VecDeque<Wish> = update(model, message).into();
+    while let Some(wish) = wishes.pop_front() {
+        if *reads >= READS_MAX {
+            return;
+        }
+        *reads += 1;
+        let answer = match wish {
+            Wish::Read { request, want } => {
+                Message::Sheet { request, sheet: look_up(&seat.desk, want).await }
+            }
+            Wish::Preview { request, command } => {
+                Message::Preview { request, outcome: seat.desk.preview(*command).await }
+            }
+            // A picture asks for nothing to be done.
+            _ => continue,
+        };
+        wishes.extend(update(model, answer));
+    }
+}
