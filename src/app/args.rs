@@ -138,6 +138,14 @@ pub(super) enum Command {
     /// Change the parameters of a gate; makes a new ask, and all votes are void
     #[command(after_help = "Example: cuelight edit g-3 -i ticket=CHG-7 --reason \"the ticket was missing\"")]
     Edit(EditArgs),
+    /// Ask people whether something may go on; with a command, that command runs when they say yes
+    #[command(after_help = "Examples:\n  \
+        cuelight gate --title \"Push to main?\" --evidence diff.txt && git push\n  \
+        cuelight gate --title \"Apply the plan?\" --risk irreversible --evidence plan.txt -- terraform apply plan.out\n\n\
+        The ask waits in the same inbox as those of workflows: `cuelight` opens it, `cuelight approve g-3` answers it.\n\n\
+        Exit codes: 0 approved (and the command succeeded), 1 rejected, 2 usage, 3 expired, 6 no console reachable or\n\
+        fault; of a command that was approved and failed, its own.")]
+    Gate(AskArgs),
     /// Wait for the verdict at a gate
     #[command(after_help = "Example: cuelight wait g-3 && ./deploy.sh\n\n\
         Exit codes: 0 approved, 1 rejected, 2 usage, 3 expired, 6 no console reachable or fault.")]
@@ -231,6 +239,40 @@ pub(super) enum Command {
     /// Print the manual page
     #[command(after_help = "Example: cuelight man | man -l -")]
     Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AskArgs {
+    /// What is asked
+    #[arg(long, value_name = "TEXT")]
+    pub(super) title: String,
+    /// A file that is shown to those who decide; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub(super) evidence: Vec<PathBuf>,
+    /// A value that the answer holds for; may be given again
+    #[arg(long = "bind", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) binds: Vec<(String, String)>,
+    /// How bad a wrong yes is
+    #[arg(long, value_name = "RISK", default_value = "externally-reversible", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
+    pub(super) risk: String,
+    /// When it expires, and counts as a no: 30m, 4h; never when not given
+    #[arg(long, value_name = "TIME")]
+    pub(super) timeout: Option<String>,
+    /// Who must agree: a group of people.toml, or group:2; may be given again
+    #[arg(long, value_name = "GROUP[:COUNT]")]
+    pub(super) require: Vec<String>,
+    /// Whoever asks may not answer
+    #[arg(long)]
+    pub(super) four_eyes: bool,
+    /// A variable of ours that the command gets; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(super) env: Vec<String>,
+    /// The answer as JSON, instead of what the command writes
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The command and its words, run as they are, with no shell between
+    #[arg(last = true, value_name = "CMD")]
+    pub(super) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -236,7 +236,11 @@ pub(super) const STEP: Table = Table {
         key("if", Expression, "Whether it runs; `success()` when absent.").also(&[same("when")]),
         key("matrix", Either(&[Shape::Table(&MATRIX), Text]), "Its copies."),
         key("strategy", Shape::Table(&STRATEGY), "GitHub's way to write `matrix`."),
-        key("run", Text, "A shell script."),
+        key(
+            "run",
+            Either(&[Text, List(&Text)]),
+            "A shell script; or a list: a command and its words, with no shell between.",
+        ),
         key("uses", Word, "A tool: name@version or mcp:server/tool."),
         key("http", Shape::Table(&HTTP), "One request."),
         key("llm", Shape::Table(&LLM), "One model call."),

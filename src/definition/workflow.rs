@@ -267,6 +267,8 @@ pub struct Run {
     pub script: Script,
     /// The program and its arguments before the script.
     pub shell: Vec<String>,
+    /// Whether it was given as words, of which the script is the last: no shell stands between.
+    pub is_words: bool,
     /// Where it runs.
     pub working_directory: Option<Text>,
 }

@@ -72,7 +72,7 @@ pub(super) fn script(script: &file::Script, shell: &[String]) -> Work {
 /// The shell that a step's scripts (itself, `undo`, `fallback`, `check`) are handed to.
 pub(super) fn shell_of(kind: &file::StepKind) -> Vec<String> {
     match kind {
-        file::StepKind::Run(run) => run.shell.clone(),
+        file::StepKind::Run(run) if !run.is_words => run.shell.clone(),
         _ => SHELL.map(str::to_owned).to_vec(),
     }
 }

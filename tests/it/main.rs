@@ -11,6 +11,7 @@
 
 mod again;
 mod architecture;
+mod asking;
 mod badly;
 mod cli;
 mod console;

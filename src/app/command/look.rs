@@ -273,7 +273,7 @@ pub(super) async fn logs(config: &Config, out: Output, args: &LogsArgs) -> Outco
     result.map(|()| ExitCode::SUCCESS)
 }
 
-async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &LogsArgs) -> Result<(), Trouble> {
+pub(super) async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &LogsArgs) -> Result<(), Trouble> {
     let only = match &args.step {
         Some(id) => Some(named::step(seat, run, id).await?),
         None => None,

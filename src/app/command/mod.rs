@@ -8,6 +8,7 @@ mod author;
 mod compare;
 mod doctor;
 mod errors;
+mod gate;
 mod health;
 mod look;
 mod named;
@@ -64,6 +65,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Comment(args) => act::comment(&config, out, args).await,
         Command::Withdraw(args) => act::withdraw(&config, out, args).await,
         Command::Edit(args) => act::edit(&config, out, args).await,
+        Command::Gate(args) => gate::gate(&config, out, &args).await,
         Command::Wait(args) => look::wait(&config, out, &args).await,
         Command::Pause(args) => act::on_run(&config, out, &args.run, act::OnRun::Pause).await,
         Command::Resume(args) => act::on_run(&config, out, &args.run, act::OnRun::Resume).await,

@@ -61,6 +61,23 @@ pub(super) fn absolute(config: &Config, file: &Path) -> Result<String, Trouble> 
     text.map_err(|_| Trouble::usage(format!("could not use {}: its path is no UTF-8", file.display())))
 }
 
+/// How what happens to a run is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// One line a change, for people.
+    Lines,
+    /// One event a line, as JSON.
+    Json,
+    /// Not at all.
+    Nothing,
+}
+
+impl Telling {
+    pub(super) const fn json(on: bool) -> Self {
+        if on { Self::Json } else { Self::Lines }
+    }
+}
+
 /// Looks for an engine before another one is started.
 const LOOKS_BEFORE_ANOTHER: u32 = 3;
 
@@ -72,14 +89,14 @@ pub(super) async fn follow(
     seat: &Seat,
     out: Output,
     run: RunId,
-    json: bool,
+    telling: Telling,
     signals: &mut Signals,
 ) -> Outcome {
     let out = out.staying();
-    if json {
-        out.json(&serde_json::json!({ "run": run.to_string() }));
-    } else {
-        out.line(&run.to_string());
+    match telling {
+        Telling::Lines => out.line(&run.to_string()),
+        Telling::Json => out.json(&serde_json::json!({ "run": run.to_string() })),
+        Telling::Nothing => {}
     }
     let mut boards = seat.desk.boards();
     let (mut after, mut asked, mut lost) = (Seq(0), false, false);
@@ -105,7 +122,7 @@ pub(super) async fn follow(
             None => {
                 (lost, looks_in_vain) = (false, 0);
                 // Elsewhere an engine may die between the question and its answer; it is asked again.
-                told_all = match tell(seat, out, run, &mut after, json).await {
+                told_all = match tell(seat, out, run, &mut after, telling).await {
                     Err(_) if seat.engine.is_none() => false,
                     told => told?,
                 };
@@ -164,7 +181,16 @@ async fn cancel(seat: &Seat, run: RunId) {
 }
 
 /// Tells what has happened after an event; whether that was all. A line that breaks meanwhile answers nothing any more.
-async fn tell(seat: &Seat, out: Output, run: RunId, after: &mut Seq, json: bool) -> Result<bool, Trouble> {
+async fn tell(
+    seat: &Seat,
+    out: Output,
+    run: RunId,
+    after: &mut Seq,
+    telling: Telling,
+) -> Result<bool, Trouble> {
+    if telling == Telling::Nothing {
+        return Ok(true);
+    }
     let mut boards = seat.desk.boards();
     loop {
         let page = tokio::select! {
@@ -175,7 +201,7 @@ async fn tell(seat: &Seat, out: Output, run: RunId, after: &mut Seq, json: bool)
         let (events, more) = page?;
         let view = seat.desk.boards().borrow().board.run(run).cloned();
         for (seq, event) in &events {
-            look::print_event(out, *seq, event, view.as_deref(), json);
+            look::print_event(out, *seq, event, view.as_deref(), telling == Telling::Json);
             *after = *seq;
         }
         if !more {

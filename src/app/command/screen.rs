@@ -95,7 +95,7 @@ pub(super) async fn run(config: &Config, out: Output, look: &Look, args: &RunArg
     if !headless {
         return open(seat, look, Some(run), signals).await;
     }
-    let outcome = run::follow(&seat, out, run, args.json, &mut signals).await;
+    let outcome = run::follow(&seat, out, run, run::Telling::json(args.json), &mut signals).await;
     seat.leave().await;
     outcome
 }
@@ -136,7 +136,7 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
     };
     if let Some(why) = look.no_screen {
         say(&format!("{why}: telling what happens in {} line by line", root.display()));
-        let outcome = run::follow(&seat, out, run, false, &mut signals).await;
+        let outcome = run::follow(&seat, out, run, run::Telling::Lines, &mut signals).await;
         seat.leave().await;
         return outcome;
     }

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     base::shorten,
     definition::{
-        Agent, AgentCommand, Body, Call, Data, Emit, Http, Length, Llm, Placed, Run, Scope, Set, StepKind,
-        Text, Uses, Wait,
+        Agent, AgentCommand, Body, Call, Data, Emit, Http, Length, Llm, Placed, Run, Scope, Script, Set,
+        StepKind, Text, Uses, Wait,
         document::{AGENT, EMIT, EXPECT, HTTP, LLM, METHODS, SCOPES, SET, WAIT},
         shell,
         yaml::{Node, Shape},
@@ -51,17 +51,43 @@ fn with(reader: &mut Reader<'_, '_>, step: &Object<'_>) -> Vec<(String, Data)> {
 /// The shell in which undo, fallback and check of a step run.
 pub(super) fn shell_of(kind: Option<&StepKind>, defaults: &Defaults) -> Vec<String> {
     match kind {
-        Some(StepKind::Run(run)) => run.shell.clone(),
+        Some(StepKind::Run(run)) if !run.is_words => run.shell.clone(),
         _ => defaults.shell.clone().unwrap_or_else(|| shell::words("")),
     }
 }
 
 fn run(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node, defaults: &Defaults) -> Option<Run> {
+    let directory = step.get("working-directory").and_then(|it| reader.text(it, "a directory"));
+    let working_directory = directory.or_else(|| defaults.working_directory.clone());
+    if let Shape::List(words) = &node.shape {
+        let (shell, script) = command(reader, node, words)?;
+        return Some(Run { script, shell, is_words: true, working_directory });
+    }
     let own = step.get("shell").and_then(|it| shell_words(reader, it));
     let shell = own.or_else(|| defaults.shell.clone()).unwrap_or_else(|| shell::words(""));
-    let directory = step.get("working-directory").and_then(|it| reader.text(it, "a directory"));
     let script = script(reader, node, "`run`", &shell)?;
-    Some(Run { script, shell, working_directory: directory.or_else(|| defaults.working_directory.clone()) })
+    Some(Run { script, shell, is_words: false, working_directory })
+}
+
+/// A command as words, run as they are. No expression stands in one: what reads it may be a shell of its own.
+fn command(reader: &mut Reader<'_, '_>, node: &Node, words: &[Node]) -> Option<(Vec<String>, Script)> {
+    let mut texts: Vec<Text> = words.iter().filter_map(|it| reader.text(it, "a word of `run`")).collect();
+    for word in texts.iter().filter(|it| it.value.contains("${{")) {
+        let message = "an expression may not stand in a word of a command";
+        reader
+            .findings
+            .error("shell-language", word.place, message)
+            .help("set a variable under `env:` to the expression and read that variable in the program");
+    }
+    let last = texts.pop().filter(|_| texts.len() + 1 == words.len());
+    let Some(last) = last else {
+        if words.is_empty() {
+            reader.findings.error("missing-key", node.place, "`run` is empty").help("write a command");
+        }
+        return None;
+    };
+    let script = Script { script: last.value.clone(), source: last, bindings: Vec::new() };
+    Some((texts.into_iter().map(|it| it.value).collect(), script))
 }
 
 /// `name@version` or `mcp:server/tool`.

@@ -1,0 +1,236 @@
+//! `gate`: any script asks people, in the same inbox as workflows do, and goes on with the answer.
+//!
+//! The ask is a workflow of one gate and, when there is a command, one step behind it. So all that holds of gates holds
+//! here: it is on disk before it is shown, it outlives every process, what was shown is what runs, and it has a receipt.
+
+use super::{
+    look,
+    run::{self, Telling},
+    signals::Signals,
+};
+use crate::{
+    app::{
+        args::{AskArgs, LogsArgs},
+        config::Config,
+        exit::{self, NOT_RECORDED, Outcome, Trouble},
+        output::{Output, say},
+        wiring::{self, Seat},
+    },
+    base::{RunId, Value, ValueMap, safe_text},
+    engine::{Channel, GateState},
+    projection::{GateView, gates_json},
+    runtime::{Desk, Entropy, LaunchRequest, Receipt, Reply, Source},
+    store::Workspace,
+};
+use serde_json::json;
+use std::{collections::BTreeMap, fs, path::Path, process::ExitCode, sync::Arc};
+
+/// A file from outside of the workspace is shown as text, and what is longer nobody reads.
+const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+/// The step that asks, and the one that runs the command.
+const ASKS: &str = "ask";
+const ACTS: &str = "command";
+
+pub(super) async fn gate(config: &Config, out: Output, args: &AskArgs) -> Outcome {
+    let workspace = config.find_or_make()?;
+    let (text, values) = workflow(config, &workspace, args)?;
+    let mut signals = Signals::listen()?;
+    let seat = wiring::own_or_attach(config, &workspace, Channel::Command).await?;
+    let asked = asked(&seat, out, args, (text, values), &mut signals).await;
+    seat.leave().await;
+    asked
+}
+
+async fn asked(
+    seat: &Seat,
+    out: Output,
+    args: &AskArgs,
+    (text, values): (String, ValueMap),
+    signals: &mut Signals,
+) -> Outcome {
+    let source = Source::Text { name: "gate.yaml".to_owned(), text };
+    let request = LaunchRequest { id: Entropy.request_id(), source, words: Vec::new(), values, trace: None };
+    let run = match seat.desk.launch(request).await {
+        Reply::Recorded(Receipt { run: Some(run), .. }) => run,
+        reply => return Err(super::act::refused(reply)),
+    };
+    let telling = async {
+        tell_gate(seat, run, args).await;
+        if !args.command.is_empty() && !args.json {
+            let logs =
+                LogsArgs { run: run.to_string(), step: Some(ACTS.to_owned()), follow: true, raw: true };
+            // What it wrote is in the log all the same.
+            drop(look::print_logs(seat, out, run, &logs).await);
+        }
+    };
+    let (ended, ()) = tokio::join!(run::follow(seat, out, run, Telling::Nothing, signals), telling);
+    ended?;
+    let view = super::named::view(seat, run).await?;
+    let gate = gate_of(seat, run).await.ok_or_else(|| {
+        Trouble::not_recorded(format!("could not learn what became of {run}; `cuelight show {run}` tells"))
+    })?;
+    let command = view.find(ACTS).and_then(|it| view.step(it));
+    let code = command.and_then(|it| it.attempts().last()).and_then(|it| it.exit_code);
+    let succeeded = command.is_none_or(|it| it.state == crate::engine::StepState::Completed);
+    if args.json {
+        let board = seat.desk.boards().borrow().board.clone();
+        let all = gates_json(&board, false);
+        let name = gate.id.to_string();
+        let mut told = all.as_array().and_then(|it| it.iter().find(|it| it["id"] == name.as_str()).cloned());
+        let answer = told.get_or_insert_with(|| json!({"id": name, "state": gate.state.to_string()}));
+        answer["exit_code"] = code.map_or(Value::Null, Value::from);
+        out.json_pretty(answer);
+    } else {
+        say(&format!("{} is {}{}", gate.id, gate.state, by(&gate)));
+    }
+    match gate.state {
+        GateState::Approved if !succeeded => {
+            let code = code.and_then(|it| u8::try_from(it).ok()).filter(|it| *it != 0);
+            Ok(ExitCode::from(code.unwrap_or(NOT_RECORDED)))
+        }
+        state => Ok(exit::of_gate(state)),
+    }
+}
+
+fn by(gate: &GateView) -> String {
+    gate.closed_by.as_deref().map_or_else(String::new, |it| format!(" by {}", safe_text(it)))
+}
+
+/// Says where the ask waits, as soon as it does.
+async fn tell_gate(seat: &Seat, run: RunId, args: &AskArgs) {
+    let mut boards = seat.desk.boards();
+    let is_there = |seen: &crate::runtime::Seen| {
+        let rests = seen.board.summary(run).is_some_and(|it| it.state.rests());
+        rests || seen.board.open_gates().any(|it| it.run == run)
+    };
+    let Ok(seen) = boards.wait_for(is_there).await.map(|it| it.clone()) else { return };
+    if let Some(gate) = seen.board.open_gates().find(|it| it.run == run) {
+        let id = gate.id;
+        let root = seat.workspace.root().display();
+        say(&format!(
+            "{id} waits for a person: {}\nanswer it in {root} with `cuelight approve {id}` or `cuelight reject {id}`, or open it with `cuelight`",
+            args.title
+        ));
+    }
+}
+
+async fn gate_of(seat: &Seat, run: RunId) -> Option<Arc<GateView>> {
+    let board = seat.desk.boards().borrow().board.clone();
+    let newest = board.gates().filter(|it| it.run == run).last().map(|it| it.id)?;
+    super::named::gate_view(seat, newest).await.ok()
+}
+
+/// The workflow that asks, and the values it is given. What people typed stands in no expression and in no script.
+fn workflow(config: &Config, workspace: &Workspace, args: &AskArgs) -> Result<(String, ValueMap), Trouble> {
+    let mut values = ValueMap::new();
+    values.insert("title".to_owned(), args.title.clone().into());
+    let mut evidence = Vec::new();
+    for file in &args.evidence {
+        match inside(workspace, &config.here.join(file)) {
+            Some(path) => evidence.push(path),
+            None => evidence.push(given(&mut values, &name_of(file), text_of(&config.here.join(file))?)),
+        }
+    }
+    let binds: Vec<String> =
+        args.binds.iter().map(|(key, value)| given(&mut values, key, value.clone())).collect();
+    let mut gate = json!({
+        "prompt": "${{ inputs.title }}",
+        "risk": args.risk,
+        "evidence": evidence,
+        "binds": binds,
+        "require": args.require.iter().map(|it| required(it)).collect::<Result<Value, Trouble>>()?,
+        "forbid": if args.four_eyes { vec!["run.actor"] } else { Vec::new() },
+    });
+    if let Some(timeout) = &args.timeout {
+        gate["timeout"] = timeout.clone().into();
+    }
+    let mut steps = vec![json!({"id": ASKS, "gate": gate})];
+    if !args.command.is_empty() {
+        let env: BTreeMap<&String, String> = args
+            .env
+            .iter()
+            .map(|it| Ok((it, variable(config, it, &mut values)?)))
+            .collect::<Result<_, Trouble>>()?;
+        let here = config.here.to_str().filter(|it| !it.contains("${{")).ok_or_else(|| {
+            Trouble::usage("could not name this directory in a workflow; change into another one")
+        })?;
+        steps.push(json!({
+            "id": ACTS,
+            "needs": ASKS,
+            "run": args.command,
+            "working-directory": here,
+            "env": env,
+            "effect": "once",
+        }));
+    }
+    let inputs: Value =
+        values.keys().map(|it| (it.clone(), json!("string"))).collect::<serde_json::Map<_, _>>().into();
+    Ok((json!({"name": "gate", "inputs": inputs, "steps": steps}).to_string(), values))
+}
+
+/// A value that is given as an input; what refers to it.
+fn given(values: &mut ValueMap, name: &str, value: String) -> String {
+    let plain: String = name
+        .chars()
+        .map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '_' })
+        .take(60)
+        .collect();
+    let plain =
+        if plain.starts_with(|it: char| it.is_ascii_alphabetic()) { plain } else { format!("x{plain}") };
+    let mut key = plain.clone();
+    let mut number = 1;
+    while values.contains_key(&key) {
+        number += 1;
+        key = format!("{plain}_{number}");
+    }
+    let reference = format!("${{{{ inputs.{key} }}}}");
+    values.insert(key, value.into());
+    reference
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_name().map_or_else(|| "evidence".to_owned(), |it| it.to_string_lossy().into_owned())
+}
+
+/// The path of a file below the workspace: it is looked at again when people answer.
+fn inside(workspace: &Workspace, file: &Path) -> Option<String> {
+    let root = workspace.root().canonicalize().ok()?;
+    let path = file.canonicalize().ok()?;
+    let below = path.strip_prefix(&root).ok()?.to_str()?;
+    (!below.is_empty() && !below.starts_with(".cuelight") && !below.contains("${{")).then(|| below.to_owned())
+}
+
+/// A file from elsewhere, shown as it is now.
+fn text_of(file: &Path) -> Result<String, Trouble> {
+    let shown = file.display();
+    let size =
+        fs::metadata(file).map_err(|it| Trouble::usage(format!("could not read {shown}: {it}")))?.len();
+    if size > TEXT_BYTES_MAX {
+        let why =
+            format!("could not show {shown}: it has more than {TEXT_BYTES_MAX} bytes; show an extract of it");
+        return Err(Trouble::usage(why));
+    }
+    let bytes = fs::read(file).map_err(|it| Trouble::usage(format!("could not read {shown}: {it}")))?;
+    String::from_utf8(bytes).map_err(|_| {
+        Trouble::usage(format!(
+            "could not show {shown}: it is no text; copy it into the workspace, or describe it"
+        ))
+    })
+}
+
+/// `sre`, or `sre:2`.
+fn required(text: &str) -> Result<Value, Trouble> {
+    let (group, count) = text.split_once(':').unwrap_or((text, "1"));
+    let count: u32 = count
+        .parse()
+        .map_err(|_| Trouble::usage(format!("could not read --require {text}; write sre or sre:2")))?;
+    Ok(json!({"group": group, "count": count}))
+}
+
+/// A variable of ours that the command gets.
+fn variable(config: &Config, name: &str, values: &mut ValueMap) -> Result<String, Trouble> {
+    let value = config.variable(name).ok_or_else(|| {
+        Trouble::usage(format!("could not hand on {}: it is not set here; export it", safe_text(name)))
+    })?;
+    Ok(given(values, &format!("env_{name}"), value.to_owned()))
+}

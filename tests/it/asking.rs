@@ -1,0 +1,107 @@
+//! `cuelight gate`: whatever runs outside of a workflow asks people, and does what they said and nothing else.
+
+use crate::program::{Place, Running, text};
+use std::fs;
+
+/// Asks, and returns when the ask waits in the inbox.
+fn asks(place: &Place, args: &[&str]) -> (Running, String) {
+    let mut all = vec!["gate", "--title", "Shall it?"];
+    all.extend_from_slice(args);
+    let running = place.start(&all);
+    let mut found = None;
+    crate::program::until("it asks", || {
+        let said = place.cue(&["gates", "--json"]);
+        let open = |it: &serde_json::Value| it["state"] == "open";
+        found = (said.code == 0)
+            .then(|| said.json().as_array().and_then(|it| it.iter().find(|it| open(it)).cloned()))
+            .flatten();
+        found.is_some()
+    });
+    (running, text(&found.expect("a gate")["id"]))
+}
+
+#[test]
+fn a_yes_runs_the_very_words_that_were_shown() {
+    let place = Place::new().with("TOKEN", "from outside");
+    let hostile = "two words; $(touch bad) 'and' \"quotes\"\nand a line";
+    let (running, gate) =
+        asks(&place, &["--env", "TOKEN", "--", "printf", "%s|%s|", hostile, "$TOKEN"]);
+    let shown = place.cue(&["gates", "--show", &gate]).ok().out;
+    assert!(shown.contains("touch bad") && shown.contains("printf"), "{shown}");
+    place.cue(&["approve", &gate]).ok();
+    let said = running.end();
+    assert_eq!((said.code, said.out.as_str()), (0, format!("{hostile}|$TOKEN|").as_str()), "{said:?}");
+    assert!(!place.file("bad").exists());
+    assert!(said.err.contains("waits for a person: Shall it?"), "{said:?}");
+    let (running, gate) = asks(&place, &["--env", "TOKEN", "--", "sh", "-c", "echo $TOKEN; exit 7"]);
+    place.cue(&["approve", &gate]).ok();
+    let said = running.end();
+    assert_eq!((said.code, said.out.as_str()), (7, "from outside\n"), "its own exit code: {said:?}");
+}
+
+#[test]
+fn a_no_a_time_that_is_up_and_an_interrupt_run_nothing() {
+    let place = Place::new();
+    let (running, gate) = asks(&place, &["--", "touch", "done"]);
+    place.cue(&["reject", &gate, "--reason", "not today"]).ok();
+    assert_eq!(running.end().code, 1);
+    let expired = place.cue(&["gate", "--title", "Quick?", "--timeout", "1s", "--", "touch", "done"]);
+    assert_eq!(expired.code, 3, "{expired:?}");
+    let (running, _) = asks(&place, &["--", "touch", "done"]);
+    running.signal(rustix::process::Signal::INT);
+    assert_ne!(running.end().code, 0);
+    assert!(!place.file("done").exists());
+}
+
+#[test]
+fn an_ask_outlives_whoever_asked() {
+    let place = Place::new();
+    let (running, gate) = asks(&place, &["--", "touch", "done"]);
+    place.kill_owner();
+    assert_ne!(running.end().code, 0);
+    place.cue(&["approve", &gate]).ok();
+    crate::program::until("it is done by the next engine", || place.file("done").exists());
+}
+
+#[test]
+fn what_was_typed_is_no_expression_and_evidence_may_lie_anywhere() {
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let plan = elsewhere.path().join("plan.txt");
+    fs::write(&plan, "one to add\n").expect("a file of the test");
+    let place = Place::new();
+    place.write("diff.txt", "- a\n+ b\n");
+    let plan = plan.to_str().expect("a path").to_owned();
+    let title = "Print ${{ inputs.title }} and ${{ nonsense(";
+    let arguments =
+        ["gate", "--title", title, "--evidence", &plan, "--evidence", "diff.txt", "--bind", "Plan id=${{ x }}"];
+    let running = place.start(&arguments);
+    crate::program::until("it asks", || place.cue(&["gates"]).out.contains("g-1"));
+    let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;
+    for part in [title, "one to add", "diff.txt", "${{ x }}"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    place.cue(&["approve", "g-1"]).ok();
+    assert_eq!(running.end().code, 0);
+    for (arguments, part) in [
+        (vec!["gate", "--title", "x", "--", "echo", "${{ inputs.title }}"], "an expression may not stand"),
+        (vec!["gate", "--title", "x", "--evidence", "nope.txt"], "could not read"),
+        (vec!["gate", "--title", "x", "--env", "NOPE", "--", "true"], "is not set here"),
+        (vec!["gate", "--title", "x", "--require", "sre:many"], "--require"),
+        (vec!["gate", "--title", "x", "--timeout", "soon"], "timeout"),
+    ] {
+        let said = place.cue(&arguments);
+        assert!(said.code == 2 && said.err.contains(part), "{said:?}");
+    }
+}
+
+#[test]
+fn whoever_asks_may_not_answer_where_four_eyes_are_wanted() {
+    let place = Place::new();
+    let (running, gate) = asks(&place, &["--four-eyes", "--json"]);
+    let said = place.cue(&["approve", &gate]);
+    assert_eq!(said.code, 1, "{said:?}");
+    place.cue(&["reject", &gate, "--reason", "nobody else is here"]);
+    drop(place.cue(&["cancel", "r-1", "--reason", "the test is over"]));
+    let told = running.end();
+    assert_eq!((told.code, &told.json()["id"]), (1, &gate.into()), "{told:?}");
+}
