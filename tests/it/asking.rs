@@ -25,7 +25,7 @@ fn a_yes_runs_the_very_words_that_were_shown() {
     let place = Place::new().with("TOKEN", "from outside");
     let hostile = "two words; $(touch bad) 'and' \"quotes\"\nand a line";
     let (running, gate) =
-        asks(&place, &["--env", "TOKEN", "--", "printf", "%s|%s|", hostile, "$TOKEN"]);
+        asks(&place, &["--env", "TOKEN", "--", "printf", "%s|%s|\n", hostile, "$TOKEN"]);
     let shown = place.cue(&["gates", "--show", &gate]).ok().out;
     assert!(shown.contains("touch bad") && shown.contains("printf"), "{shown}");
     place.cue(&["approve", &gate]).ok();
@@ -36,7 +36,7 @@ fn a_yes_runs_the_very_words_that_were_shown() {
     let (running, gate) = asks(&place, &["--env", "TOKEN", "--", "sh", "-c", "echo $TOKEN; exit 7"]);
     place.cue(&["approve", &gate]).ok();
     let said = running.end();
-    assert_eq!((said.code, said.out.as_str()), (7, "from outside\n"), "its own exit code: {said:?}");
+    assert_eq!((said.code, said.out.as_str()), (7, "from outside"), "its own exit code: {said:?}");
 }
 
 #[test]

@@ -57,8 +57,8 @@ fn every_view_can_be_pictured_without_a_terminal() {
         ("logs", "first"),
         ("time", "second"),
         ("audit", "run"),
-        ("agents", "Agents"),
-        ("tools", "Tools"),
+        ("agents", "no agent"),
+        ("tools", "run"),
     ] {
         let said = place.cue(&["screenshot", "--view", view, "--size", "120x40"]).ok();
         assert!(said.out.contains(part), "{view}: {}", said.out);
