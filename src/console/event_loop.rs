@@ -7,8 +7,8 @@
 use crate::{
     base::{DecisionId, RunId, Span, Timestamp},
     console::{
-        Answer, Arranged, Depth, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify, Seat,
-        Theme, Themes, Wish,
+        Answer, Arranged, Depth, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify, Seat, Theme,
+        Themes, Wish,
         arranger::Arranger,
         cursor_of, draw,
         hangup::{self, HangupWatch},

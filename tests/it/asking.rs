@@ -24,8 +24,7 @@ fn asks(place: &Place, args: &[&str]) -> (Running, String) {
 fn a_yes_runs_the_very_words_that_were_shown() {
     let place = Place::new().with("TOKEN", "from outside");
     let hostile = "two words; $(touch bad) 'and' \"quotes\"\nand a line";
-    let (running, gate) =
-        asks(&place, &["--env", "TOKEN", "--", "printf", "%s|%s|\n", hostile, "$TOKEN"]);
+    let (running, gate) = asks(&place, &["--env", "TOKEN", "--", "printf", "%s|%s|\n", hostile, "$TOKEN"]);
     let shown = place.cue(&["gates", "--show", &gate]).ok().out;
     assert!(shown.contains("touch bad") && shown.contains("printf"), "{shown}");
     place.cue(&["approve", &gate]).ok();
@@ -72,8 +71,17 @@ fn what_was_typed_is_no_expression_and_evidence_may_lie_anywhere() {
     place.write("diff.txt", "- a\n+ b\n");
     let plan = plan.to_str().expect("a path").to_owned();
     let title = "Print ${{ inputs.title }} and ${{ nonsense(";
-    let arguments =
-        ["gate", "--title", title, "--evidence", &plan, "--evidence", "diff.txt", "--bind", "Plan id=${{ x }}"];
+    let arguments = [
+        "gate",
+        "--title",
+        title,
+        "--evidence",
+        &plan,
+        "--evidence",
+        "diff.txt",
+        "--bind",
+        "Plan id=${{ x }}",
+    ];
     let running = place.start(&arguments);
     crate::program::until("it asks", || place.cue(&["gates"]).out.contains("g-1"));
     let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;

@@ -110,6 +110,10 @@ async fn send(seat: &Seat, model: &mut Model, message: Message, reads: &mut usiz
             Wish::Preview { request, command } => {
                 Message::Preview { request, outcome: seat.desk.preview(*command).await }
             }
+            Wish::Arrange { request, scene } => {
+                let arranged = scene.arranged();
+                Message::Arranged { request, arranged, took: Span(0), at: model.now }
+            }
             // A picture asks for nothing to be done.
             _ => continue,
         };
