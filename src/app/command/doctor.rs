@@ -181,7 +181,10 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
     }
     findings.push(log(workspace));
     findings.push(keys(workspace));
-    findings.extend(workspace.workflow_files().iter().map(|it| workflow(it)));
+    match Disk::of(config) {
+        Ok(disk) => findings.extend(workspace.workflow_files().iter().map(|it| workflow(it, &disk))),
+        Err(trouble) => findings.push(wrong("workflow", trouble.message)),
+    }
     findings
 }
 
@@ -290,11 +293,11 @@ fn keys(workspace: &Workspace) -> Finding {
 }
 
 /// A workflow that starts by itself must be a good one.
-fn workflow(path: &Path) -> Finding {
+fn workflow(path: &Path, disk: &Disk) -> Finding {
     let name = path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
     let problems = match fs::read_to_string(path) {
         Err(why) => return wrong("workflow", format!("could not read {name}: {why}")),
-        Ok(text) => definition::read(&path.display().to_string(), &text, &Disk).1,
+        Ok(text) => definition::read(&path.display().to_string(), &text, disk).1,
     };
     match problems.iter().filter(|it| it.severity == Severity::Error).count() {
         0 => ok("workflow", name),

@@ -57,8 +57,13 @@ async fn asked(
     let telling = async {
         tell_gate(seat, run, args).await;
         if !args.command.is_empty() && !args.json {
-            let logs =
-                LogsArgs { run: run.to_string(), step: Some(ACTS.to_owned()), follow: true, raw: true };
+            let logs = LogsArgs {
+                run: run.to_string(),
+                step: Some(ACTS.to_owned()),
+                follow: true,
+                raw: true,
+                json: false,
+            };
             // What it wrote is in the log all the same.
             drop(look::print_logs(seat, out, run, &logs).await);
         }
