@@ -3,7 +3,7 @@
 use cuelight::{
     base::{StepIx, ValueMap},
     engine::{Actor, CauseOfLaunch, Channel, Command, Launching, Proof},
-    plan::{EffectClass, OnError, Plan, PlanStep, Undo, Work},
+    plan::{Amounts, EffectClass, OnError, Plan, PlanStep, Undo, Work},
 };
 
 /// Somebody.
@@ -52,6 +52,8 @@ pub(crate) fn layered(steps: u32) -> Plan {
             confidence: None,
             matrix: ValueMap::new(),
             title: None,
+            budget: None,
+            estimate: Amounts::default(),
         }
     };
     Plan {

@@ -200,6 +200,12 @@ pub(super) const BUDGET: Table = Table {
     ],
 };
 
+/// What one call of a step is expected to use.
+pub(super) const ESTIMATE: Table = Table {
+    what: "`estimate`",
+    keys: &[key("cost-usd", Decimal, "In dollars."), key("tokens", Whole(0, u64::MAX), "Tokens of models.")],
+};
+
 pub(super) const DEFAULTS: Table = Table {
     what: "`defaults`",
     keys: &[
@@ -287,6 +293,8 @@ pub(super) const STEP: Table = Table {
         key("sandbox", OneOf(SANDBOXES), "What its process can reach."),
         key("limits", Shape::Table(&LIMITS), "What its process may use."),
         key("requires", Shape::Table(&REQUIRES), "Where it may run."),
+        key("budget", Shape::Table(&BUDGET), "What all its calls together may cost."),
+        key("estimate", Shape::Table(&ESTIMATE), "What one call is expected to cost."),
         key("category", Word, "Gives its failures their type: data-load, validate, transform …"),
         key("priority", Any, "Higher goes first among ready steps; a whole number, 0 when absent."),
     ],

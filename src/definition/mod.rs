@@ -28,9 +28,9 @@ pub use inputs::{check_fields, check_input_texts, check_inputs};
 pub use json_schema::json_schema;
 pub use load::{Files, read};
 pub use policy::{
-    Action, Backoff, Below, Budget, Cache, Concurrency, Confidence, Effect, Escalate, Fallback, Forbidden,
-    Gate, Limits, OnConflict, OnConsoleDeath, OnError, OnExceed, OnFailure, OnTimeout, Overlap, Quorum,
-    Requires, RetryOn, RetryPolicy, Risk, Sandbox, Schedule, Undo,
+    Action, Backoff, Below, Budget, Cache, Concurrency, Confidence, Effect, Escalate, Expected, Fallback,
+    Forbidden, Gate, Limits, OnConflict, OnConsoleDeath, OnError, OnExceed, OnFailure, OnTimeout, Overlap,
+    Quorum, Requires, RetryOn, RetryPolicy, Risk, Sandbox, Schedule, Undo,
 };
 pub use source::{Place, Placed, Source};
 pub use tool::{Registry, Reliability, Tool, ToolBody, Version, built_in_sources};

@@ -95,6 +95,15 @@ pub struct Budget {
     pub on_exceed: OnExceed,
 }
 
+/// What one call of a step is expected to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Millionths of a dollar.
+    pub cost_micro_usd: u64,
+    /// Tokens of models.
+    pub tokens: u64,
+}
+
 /// What happens when a budget is used up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnExceed {

@@ -8,8 +8,8 @@ use crate::{
     definition::{
         Placed, Tool,
         policy::{
-            Action, Budget, Cache, Concurrency, Confidence, Effect, Fallback, Gate, Limits, OnConsoleDeath,
-            OnError, OnFailure, Requires, RetryPolicy, Sandbox, Schedule, Undo,
+            Action, Budget, Cache, Concurrency, Confidence, Effect, Expected, Fallback, Gate, Limits,
+            OnConsoleDeath, OnError, OnFailure, Requires, RetryPolicy, Sandbox, Schedule, Undo,
         },
     },
 };
@@ -165,6 +165,10 @@ pub struct Step {
     pub limits: Limits,
     /// Where it may run.
     pub requires: Requires,
+    /// What all its calls together may use up.
+    pub budget: Option<Budget>,
+    /// What one call is expected to use.
+    pub estimate: Expected,
     /// What it does.
     pub kind: StepKind,
 }

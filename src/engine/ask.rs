@@ -14,7 +14,8 @@ use crate::{
     },
     expression::{self, Template},
     plan::{
-        EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, Quorum, Risk, Undo, Work, matrix_copies,
+        Currency, EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, Quorum, Risk, Undo, Work,
+        matrix_copies,
     },
 };
 use std::collections::BTreeSet;
@@ -164,23 +165,16 @@ pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolve
 
 /// The ask of a step that has used up its run's budget: shall the ceiling be raised?
 pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
-    let used = run.calls;
-    let limit = run.calls_max.unwrap_or(used);
-    let more = run.plan.budget.as_ref().and_then(|it| it.calls).unwrap_or(limit).max(1);
-    let value = asking
-        .form
-        .as_ref()
-        .and_then(|it| it.get("calls").cloned())
-        .unwrap_or_else(|| limit.saturating_add(more).into());
-    let calls = FormField {
-        name: "calls".to_owned(),
-        kind: crate::plan::OutputType::Number,
-        required: true,
-        pattern: None,
-        choices: Vec::new(),
-        description: Some("calls this run may make, from now on".to_owned()),
-        value,
-    };
+    let exceeded = run.exceeded(step);
+    let of_step = exceeded.as_ref().is_some_and(|it| it.of_step);
+    let now = exceeded.as_ref().map(|it| it.currencies.clone()).unwrap_or_default();
+    // What was asked for once stays in the form, also when there is room by now.
+    let asked =
+        |it: &Currency| asking.form.as_ref().map_or(now.contains(it), |form| form.contains_key(it.word()));
+    let form =
+        Currency::ALL.into_iter().filter(asked).map(|it| ceiling(run, step, of_step, it, asking)).collect();
+    let why = exceeded.as_ref().map_or_else(|| "there is room by now".to_owned(), |it| it.words(run, step));
+    let whose = if of_step { "step" } else { "run" };
     Ask {
         run: run.id,
         gate: asking.gate,
@@ -189,7 +183,7 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         workflow: run.plan.name.clone(),
         plan: run.plan_hash,
         definition: run.plan.definition,
-        prompt: format!("The budget of {limit} calls is used up. Raise it for this run?"),
+        prompt: format!("{}. Raise it for this {whose}?", capital(&why)),
         risk: Risk::Reversible,
         will_run: Vec::new(),
         later: Vec::new(),
@@ -199,7 +193,7 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         cannot_undo: Vec::new(),
         binds: Vec::new(),
         evidence: Vec::new(),
-        form: vec![calls],
+        form,
         require: vec![Quorum { group: None, count: 1 }],
         excluded: Vec::new(),
         requester: run.by.name.clone(),
@@ -210,6 +204,40 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         undo_window: Span(0),
         send_back: None,
     }
+}
+
+/// The field of a currency whose ceiling is to be raised: by as much again as the author gave it.
+fn ceiling(run: &Run, step: StepIx, of_step: bool, currency: Currency, asking: &Asking) -> FormField {
+    let it = run.spending_of(step, of_step);
+    let limit = it.ceilings.of(currency).unwrap_or_default();
+    let written = if of_step { run.plan_step(step).budget.as_ref() } else { run.plan.budget.as_ref() };
+    let more = written.and_then(|it| it.ceilings().of(currency)).unwrap_or(limit).max(1);
+    let least = it.spent.of(currency).saturating_add(run.next_charge(step).of(currency));
+    let value = asking
+        .form
+        .as_ref()
+        .and_then(|it| it.get(currency.word()).cloned())
+        .unwrap_or_else(|| currency.value(limit.saturating_add(more).max(least)));
+    let what = match currency {
+        Currency::Calls => "calls this run may make",
+        Currency::Tokens => "tokens this run may use",
+        Currency::CostUsd => "dollars this run may cost",
+    };
+    let what = if of_step { what.replace("run", "step") } else { what.to_owned() };
+    FormField {
+        name: currency.word().to_owned(),
+        kind: crate::plan::OutputType::Number,
+        required: true,
+        pattern: None,
+        choices: Vec::new(),
+        description: Some(format!("{what}, from now on")),
+        value,
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// The hash that a decision must carry.

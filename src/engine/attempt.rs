@@ -1,16 +1,16 @@
 //! A call: begun, ended, tried again, handed to a fallback. The intent is an event before anything happens.
 
 use crate::{
-    base::{AttemptId, FailureMode, RunId, Score, Severity, Span, StepIx},
+    base::{AttemptId, FailureMode, RunId, Score, Severity, Span, StepIx, ValueMap},
     engine::{
-        AttemptEvent, Fact, Outcome, Purpose, RunEvent, StepEvent, StepState, UndoEvent,
+        AttemptEvent, Fact, Failure, Outcome, Purpose, StepEvent, StepState, UndoEvent,
         call::{self, Unresolved},
         condition::View,
         handle::Turn,
         outcome, retry,
         settle::may_start,
     },
-    plan::{EffectClass, OnExceed, Retry, RetryKind},
+    plan::{Amounts, EffectClass, PlanStep, Retry, RetryKind},
 };
 
 /// How often a call that certainly did not start is made again for nothing.
@@ -26,11 +26,6 @@ const UNDO_RETRY: Retry = Retry {
     jitter: Score(1000),
     on: Vec::new(),
 };
-
-/// 80 % or more; a ceiling may be as high as a number gets.
-fn is_mostly_used(calls: u64, limit: u64) -> bool {
-    u128::from(calls) * 100 >= u128::from(limit) * 80
-}
 
 impl Turn<'_> {
     /// Makes the next call of the work at hand.
@@ -53,20 +48,11 @@ impl Turn<'_> {
     }
 
     fn call(&mut self, id: RunId, step: StepIx, purpose: Purpose) {
+        if self.is_over_budget(id, step) {
+            return;
+        }
         let run = self.run(id);
         let plan = run.plan_step(step);
-        let budget = run.plan.budget.as_ref().map(|it| it.on_exceed).unwrap_or_default();
-        if run.calls_max.is_some_and(|max| run.calls >= max) {
-            match budget {
-                OnExceed::Warn => {}
-                OnExceed::Block => {
-                    let message =
-                        format!("the budget of {} calls is used up", run.calls_max.unwrap_or_default());
-                    return self.fail_step(id, step, &outcome::failure(FailureMode::PolicyBudget, message));
-                }
-                OnExceed::Gate => return self.ask_by_the_way(id, step),
-            }
-        }
         let which = match purpose {
             Purpose::Fallback(which) => which,
             Purpose::Step | Purpose::Undo | Purpose::Check => 0,
@@ -93,11 +79,11 @@ impl Turn<'_> {
             return self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
         }
         let (number, class) = (run.step(step).attempts + 1, plan.effect);
-        let effect_key = call::effect_key(run, step, "step");
-        let started =
-            AttemptEvent::Started { purpose, launch: Box::new(launch), launch_hash, effect_key, class };
+        let (effect_key, charge) = (call::effect_key(run, step, "step"), plan.estimate);
+        let launch = Box::new(launch);
+        let started = AttemptEvent::Started { purpose, launch, launch_hash, effect_key, class, charge };
         self.emit(Fact::Attempt(id, step, number, started));
-        self.warn_of_budget(id);
+        self.warn_of_budget(id, step);
     }
 
     /// What the fallbacks of a step that has not begun want to know of files.
@@ -113,22 +99,18 @@ impl Turn<'_> {
         })
     }
 
-    fn warn_of_budget(&mut self, id: RunId) {
-        let run = self.run(id);
-        if let Some(limit) = run.calls_max.filter(|it| !run.budget_warned && is_mostly_used(run.calls, *it)) {
-            let calls = run.calls;
-            self.emit_run(id, RunEvent::BudgetWarned { calls, limit });
-        }
-    }
-
     /// A call has ended.
     pub(super) fn attempt_ended(&mut self, attempt: AttemptId, ended: Outcome) {
         let AttemptId { run, step, number } = attempt;
+        let ended = Outcome { usage: self.run(run).used(step, &ended.outputs), ..ended };
         match self.purpose(run, step) {
             Some(Purpose::Undo) => self.undo_ended(run, step, number, ended),
             Some(Purpose::Check) => self.check_ended(run, step, number, ended),
             Some(Purpose::Step | Purpose::Fallback(_)) => self.work_ended(run, step, number, ended),
             None => {}
+        }
+        if !self.run(run).state.rests() {
+            self.warn_of_budget(run, step);
         }
     }
 
@@ -143,7 +125,7 @@ impl Turn<'_> {
         };
         let failure = match &ended.failure {
             Some(failure) => failure.clone(),
-            None => match outcome::judge(&plan, call::tool_at(run, step, work), &ended.outputs) {
+            None => match self.judge_result(id, step, &plan, &ended.outputs) {
                 Err(failure) => failure,
                 Ok(result) => {
                     self.emit(end(ended, None));
@@ -176,6 +158,19 @@ impl Turn<'_> {
         self.fail_step(id, step, &failure);
     }
 
+    /// What its outputs are worth, and whether a budget can tell from them what was used.
+    fn judge_result(
+        &self,
+        id: RunId,
+        step: StepIx,
+        plan: &PlanStep,
+        outputs: &ValueMap,
+    ) -> Result<outcome::Result, Failure> {
+        let run = self.run(id);
+        let result = outcome::judge(plan, call::tool_at(run, step, run.step(step).work), outputs)?;
+        run.unreadable_use(step, outputs).map_or(Ok(result), Err)
+    }
+
     /// Asks the world whether an effect that may have happened did.
     pub(super) fn call_check(&mut self, id: RunId, step: StepIx, evidence: &str) {
         let run = self.run(id);
@@ -190,6 +185,7 @@ impl Turn<'_> {
             launch: Box::new(launch),
             effect_key: call::effect_key(run, step, "check"),
             class: EffectClass::Pure,
+            charge: Amounts::default(),
         };
         let number = run.step(step).attempts + 1;
         self.emit(Fact::Attempt(id, step, number, started));
@@ -240,6 +236,7 @@ impl Turn<'_> {
                     launch: Box::new(crate::base::Launch { artifacts: Vec::new(), ..launch }),
                     effect_key: call::effect_key(run, step, "undo"),
                     class: EffectClass::Idempotent,
+                    charge: Amounts::default(),
                 };
                 let number = run.step(step).attempts + 1;
                 self.emit(Fact::Attempt(id, step, number, started));
@@ -271,7 +268,7 @@ impl Turn<'_> {
         }
     }
 
-    fn stick(&mut self, id: RunId, step: StepIx, failure: &crate::engine::Failure) {
+    fn stick(&mut self, id: RunId, step: StepIx, failure: &Failure) {
         let mut record = outcome::record(self.run(id).plan_step(step), failure, Severity::Critical);
         record.message = format!("could not be undone: {}", record.message);
         self.emit(Fact::Undo(id, step, UndoEvent::Stuck { record }));

@@ -8,7 +8,7 @@ use crate::{
         Timestamp, Value, ValueMap,
     },
     engine::{Actor, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
-    plan::{EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
+    plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -239,17 +239,29 @@ pub enum RunEvent {
     Compensating,
     /// 80 % of a budget is used.
     BudgetWarned {
-        /// Calls so far.
+        /// Used so far: calls, tokens, or millionths of a dollar, as `currency` says.
         calls: u64,
         /// Of so many.
         limit: u64,
+        /// What is counted.
+        #[serde(default)]
+        currency: Currency,
+        /// The step whose own budget it is; nothing when it is that of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepIx>,
     },
     /// The ceiling was raised for this run.
     BudgetRaised {
-        /// Calls it may make now.
+        /// What may be used now: calls, tokens, or millionths of a dollar, as `currency` says.
         calls: u64,
         /// Who allowed it.
         by: Actor,
+        /// What is counted.
+        #[serde(default)]
+        currency: Currency,
+        /// The step whose own budget it is; nothing when it is that of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepIx>,
     },
     /// Has come to rest.
     Ended {
@@ -483,6 +495,9 @@ pub enum AttemptEvent {
         effect_key: Digest,
         /// What a crash means.
         class: EffectClass,
+        /// What it is charged with until it says what it used.
+        #[serde(default, skip_serializing_if = "Amounts::is_nothing")]
+        charge: Amounts,
     },
     /// It has ended.
     Ended {
@@ -522,6 +537,9 @@ pub struct Outcome {
     /// Files kept.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<FileFact>,
+    /// What it says it used; nothing when it is silent, and then it stays as charged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Amounts>,
 }
 
 /// Why a call did not succeed.

@@ -6,6 +6,7 @@ mod actor;
 mod again;
 mod ask;
 mod attempt;
+mod budget;
 mod call;
 mod command;
 mod condition;

@@ -8,11 +8,12 @@ use crate::{
     engine::{
         Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, StepEvent,
         StepState, UndoEvent, WaitReason, Why,
+        budget::Spending,
         failure::{Noted, Whose},
         step::{self, Step},
     },
     expression,
-    plan::{FrameKind, OnError, OnFailure, Plan, PlanStep, Undo, Work},
+    plan::{Amounts, Currency, FrameKind, OnError, OnFailure, Plan, PlanStep, Undo, Work},
 };
 use std::{
     cmp::Reverse,
@@ -87,9 +88,11 @@ pub(super) struct Run {
     pub(super) completed: Vec<StepIx>,
     pub(super) undoing: BTreeSet<StepIx>,
     pub(super) undone: u32,
-    pub(super) calls: u64,
-    pub(super) calls_max: Option<u64>,
-    pub(super) budget_warned: bool,
+    pub(super) spending: Spending,
+    /// Of steps that have a budget of their own.
+    pub(super) step_spending: BTreeMap<StepIx, Spending>,
+    /// What calls in flight were charged with beside being calls.
+    pub(super) charged: BTreeMap<StepIx, Amounts>,
     pub(super) vars: BTreeMap<String, Value>,
     /// What people said of failures.
     pub(super) noted: BTreeMap<Whose, Noted>,
@@ -159,9 +162,9 @@ impl Run {
             completed: Vec::new(),
             undoing: BTreeSet::new(),
             undone: 0,
-            calls: 0,
-            calls_max: plan.budget.as_ref().and_then(|it| it.calls),
-            budget_warned: false,
+            spending: Spending::of(plan.budget.as_ref()),
+            step_spending: BTreeMap::new(),
+            charged: BTreeMap::new(),
             vars: BTreeMap::new(),
             noted: BTreeMap::new(),
         };
@@ -182,6 +185,9 @@ impl Run {
             step.open_needs += 1;
         }
         step.children_open = u32::try_from(self.children(index).len()).unwrap_or(u32::MAX);
+        if let Some(budget) = &plan.budget {
+            self.step_spending.insert(index, Spending::of(Some(budget)));
+        }
         self.steps.push(step);
         self.open_steps += 1;
     }
@@ -316,13 +322,24 @@ impl Run {
                 self.due.retain(|(_, step)| step.is_some());
             }
             RunEvent::Compensating => self.compensating = true,
-            RunEvent::BudgetWarned { .. } => self.budget_warned = true,
-            RunEvent::BudgetRaised { calls, .. } => self.calls_max = Some(*calls),
+            RunEvent::BudgetWarned { currency, step, .. } => {
+                self.spending_mut(*step).note_warned(*currency);
+            }
+            RunEvent::BudgetRaised { calls, currency, step, .. } => {
+                self.spending_mut(*step).ceilings.set(*currency, *calls);
+            }
             RunEvent::Ended { .. } => {
                 self.due.clear();
                 self.ready.clear();
                 self.touched.clear();
             }
+        }
+    }
+
+    fn spending_mut(&mut self, step: Option<StepIx>) -> &mut Spending {
+        match step.and_then(|it| self.step_spending.get_mut(&it)) {
+            Some(own) => own,
+            None => &mut self.spending,
         }
     }
 
@@ -629,8 +646,11 @@ impl Run {
 
     pub(super) fn apply_attempt(&mut self, at: Timestamp, index: StepIx, number: u32, event: &AttemptEvent) {
         match event {
-            AttemptEvent::Started { purpose, .. } => self.attempt_started(index, number, *purpose),
+            AttemptEvent::Started { purpose, charge, .. } => {
+                self.attempt_started(index, number, *purpose, *charge);
+            }
             AttemptEvent::Ended { outcome, retry_at } => {
+                self.correct(index, outcome.usage);
                 let has_least = self.plan_step(index).confidence.is_some();
                 let step = &mut self.steps[index.index()];
                 let purpose = step.in_flight.take();
@@ -672,7 +692,7 @@ impl Run {
         }
     }
 
-    fn attempt_started(&mut self, index: StepIx, number: u32, purpose: Purpose) {
+    fn attempt_started(&mut self, index: StepIx, number: u32, purpose: Purpose, charge: Amounts) {
         self.forget_due(index);
         self.touched.remove(&self.rank(index));
         let before = self.step(index).state();
@@ -693,7 +713,7 @@ impl Run {
             Purpose::Check => {}
         }
         if purpose != Purpose::Check {
-            self.calls += 1;
+            self.charge(index, charge.with(Currency::Calls, 1));
         }
         self.leave(index, before, StepState::Running);
         self.steps[index.index()].state = Some(StepState::Running);
@@ -816,8 +836,8 @@ mod tests {
             ("stopping", RunEvent::Stopping { because: StepIx(0), rejected: false, compensate: false }),
             ("timed-out", RunEvent::TimedOut { record }),
             ("compensate", RunEvent::Compensating),
-            ("warned", RunEvent::BudgetWarned { calls: 0, limit: 0 }),
-            ("raised", RunEvent::BudgetRaised { calls: 0, by: by() }),
+            ("warned", RunEvent::BudgetWarned { calls: 0, limit: 0, currency: Currency::Calls, step: None }),
+            ("raised", RunEvent::BudgetRaised { calls: 0, by: by(), currency: Currency::Calls, step: None }),
             ("ended", RunEvent::Ended { state: RunState::Failed, outputs: ValueMap::new(), partial: None }),
         ]
     }

@@ -19,7 +19,7 @@ use crate::{
         outcome,
         run::{Rank, Room, Run},
     },
-    expression::{EvalError, to_text},
+    expression::EvalError,
     plan::{
         ConfidenceBelow, Frame, FrameKind, GateRule, OnConflict, OnError, OnFailure, OnTimeout, PlanStep,
         Scope, WaitFor, Work, expand,
@@ -622,12 +622,8 @@ impl Turn<'_> {
                 self.fail_step(run, step, &failure);
             }
             (None, true) => {
-                let calls = form.get("calls").and_then(|it| to_text(it).parse().ok());
-                // Never lower than somebody else has raised it meanwhile.
-                let it = self.run(run);
-                let calls = calls.unwrap_or(it.calls + 1).max(it.calls_max.unwrap_or(0));
                 let by = approvers.pop().unwrap_or_else(crate::engine::Actor::engine);
-                self.emit_run(run, RunEvent::BudgetRaised { calls, by });
+                self.raise_budget(run, step, form, &by);
                 self.call_when_free(run, step);
             }
             (None, false) => {

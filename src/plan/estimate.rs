@@ -1,8 +1,8 @@
-//! What a plan will take, before it starts: calls, gates, and the longest chain.
+//! What a plan will take, before it starts: calls, tokens, money, gates, and the longest chain.
 
 use crate::{
     base::{Span, StepIx},
-    plan::{Budget, FrameKind, OnExceed, Plan, PlanStep, Work, critical_path},
+    plan::{Amounts, Budget, Currency, FrameKind, OnExceed, Plan, PlanStep, Work, critical_path},
 };
 
 /// Counted from the plan alone. Steps behind an `if` may be skipped, and how many copies a computed matrix will have
@@ -11,12 +11,12 @@ use crate::{
 pub struct Estimate {
     /// Steps that do something, without frames.
     pub steps: u64,
-    /// Calls if every step runs once, and succeeds.
-    pub calls: u64,
-    /// Of these, calls that no `if` can leave out.
-    pub calls_least: u64,
-    /// Calls if everything is tried as often as allowed.
-    pub calls_most: u64,
+    /// What is used if every step runs once, and succeeds.
+    pub once: Amounts,
+    /// Of this, what no `if` can leave out.
+    pub least: Amounts,
+    /// What is used if everything is tried as often as allowed.
+    pub most: Amounts,
     /// Gates.
     pub gates: u64,
     /// Matrices whose copies are known only when they open.
@@ -52,24 +52,19 @@ impl Estimate {
     /// Whether a budget that blocks can be kept at all.
     ///
     /// # Errors
-    /// When even the calls that cannot be left out are too many.
+    /// When even what cannot be left out is too much.
     pub fn check(&self, budget: &Budget) -> Result<(), String> {
-        match budget.calls.filter(|_| budget.on_exceed == OnExceed::Block) {
-            Some(calls) if self.calls_least > calls => Err(format!(
-                "could not start: needs calls={}, has calls={calls}; raise `budget.calls` or set `on-exceed: gate`",
-                self.calls_least
-            )),
-            _ => Ok(()),
-        }
+        check("", self.least, budget)
     }
 
     fn count(&mut self, step: &PlanStep, optional: bool) {
         match &step.work {
             Work::Run { .. } | Work::Tool(_) | Work::Later(_) => {
                 let attempts = step.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
-                self.calls += 1;
-                self.calls_least += u64::from(!optional);
-                self.calls_most += attempts + step.fallback.len() as u64;
+                let needs = step.estimate.with(Currency::Calls, 1);
+                self.once = self.once.plus(needs);
+                self.least = if optional { self.least } else { self.least.plus(needs) };
+                self.most = self.most.plus(needs.times(attempts + step.fallback.len() as u64));
             }
             Work::Gate(_) => self.gates += 1,
             Work::Wait(_) | Work::Set { .. } => {}
@@ -79,5 +74,36 @@ impl Estimate {
             }
         }
         self.steps += 1;
+    }
+}
+
+/// Whether what is needed at least fits into a budget that blocks; `whose` begins the sentence.
+fn check(whose: &str, needs: Amounts, budget: &Budget) -> Result<(), String> {
+    let over: Vec<(Currency, u64)> = budget
+        .ceilings()
+        .all()
+        .filter(|(it, ceiling)| budget.on_exceed == OnExceed::Block && needs.of(*it) > *ceiling)
+        .collect();
+    if over.is_empty() {
+        return Ok(());
+    }
+    let figures = |amount: &dyn Fn(&(Currency, u64)) -> u64| {
+        let one = |it: &(Currency, u64)| format!("{}={}", it.0.word(), it.0.figure(amount(it)));
+        over.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let keys: Vec<String> = over.iter().map(|it| format!("`budget.{}`", it.0.word())).collect();
+    Err(format!(
+        "could not start: {whose}needs {}, has {}; raise {} or set `on-exceed: gate`",
+        figures(&|it| needs.of(it.0)),
+        figures(&|it| it.1),
+        keys.join(" and ")
+    ))
+}
+
+impl PlanStep {
+    /// Whether one call of it fits into its own budget.
+    pub(super) fn check_budget(&self) -> Result<(), String> {
+        let Some(budget) = &self.budget else { return Ok(()) };
+        check(&format!("step `{}` ", self.id), self.estimate.with(Currency::Calls, 1), budget)
     }
 }

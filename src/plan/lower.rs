@@ -7,8 +7,8 @@ use crate::{
     definition::{self as file, MatrixSource, Step, StepKind, Workflow},
     expression::{MapLookup, Template},
     plan::{
-        Budget, Concurrency, EffectClass, Estimate, Frame, FrameKind, OnError, OutputType, Plan, PlanStep,
-        PlanTool, Undo, Work,
+        Amounts, Budget, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError, OutputType,
+        Plan, PlanStep, PlanTool, Undo, Work,
         expand::{cells, stamp, too_large, too_many},
         later, order,
         work::{
@@ -31,6 +31,10 @@ pub fn lower(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>>
     }
     if let Some(budget) = &plan.budget {
         Estimate::of(&plan).check(budget).map_err(|it| vec![it])?;
+    }
+    let impossible: Vec<String> = plan.steps.iter().filter_map(|it| it.check_budget().err()).collect();
+    if !impossible.is_empty() {
+        return Err(impossible);
     }
     Ok(plan)
 }
@@ -76,6 +80,7 @@ impl Lowering {
         lowering.level(workflow, Standing { path: "", scope: None, depth: 0 })?;
         let mut seen = BTreeSet::new();
         lowering.secrets.retain(|it| seen.insert(it.clone()));
+        charge_tools(&mut lowering.steps, &lowering.tools);
         let plan = Plan {
             name: workflow.name.clone(),
             description: workflow.description.clone().unwrap_or_default(),
@@ -278,6 +283,22 @@ impl Lowering {
     }
 }
 
+/// A step that calls a tool and says nothing of what that costs is expected to cost what the tool says.
+fn charge_tools(steps: &mut [PlanStep], tools: &[PlanTool]) {
+    for step in steps {
+        if let Work::Frame(frame) = &mut step.work
+            && let FrameKind::Computed { body, .. } = &mut frame.kind
+        {
+            charge_tools(body, tools);
+        }
+        let Work::Tool(uses) = &step.work else { continue };
+        let cost = tools.iter().find(|it| it.id() == uses.tool).map_or(0, |it| it.cost_micro_usd);
+        if step.estimate.is_nothing() {
+            step.estimate = step.estimate.with(Currency::CostUsd, cost);
+        }
+    }
+}
+
 /// A matrix as one value: a list of its copies, or the template that yields it.
 fn whole(id: &str, source: &MatrixSource) -> Result<Value, String> {
     match source {
@@ -314,6 +335,12 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         category: step.category.clone(),
         confidence: step.confidence.as_ref().map(confidence),
         title: step.name.as_ref().map(|it| it.value.clone()),
+        budget: step.budget.as_ref().map(budget),
+        estimate: Amounts {
+            calls: 0,
+            tokens: step.estimate.tokens,
+            cost_micro_usd: step.estimate.cost_micro_usd,
+        },
         ..blank(step, id, scope, frame, work)
     }
 }
@@ -344,6 +371,8 @@ fn blank(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wo
         confidence: None,
         matrix: ValueMap::new(),
         title: None,
+        budget: None,
+        estimate: Amounts::default(),
     }
 }
 

@@ -11,6 +11,7 @@ mod order;
 #[expect(clippy::module_inception, reason = "the room is named after the one shape it makes")]
 mod plan;
 mod show;
+mod spending;
 mod stage;
 mod tool;
 mod words;
@@ -27,5 +28,6 @@ pub use plan::{
     RetryKind, Risk, Scope, Undo, WaitFor, Work,
 };
 pub use show::{show, show_value};
+pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;
 pub use tool::{PlanTool, PlanToolBody, ToolUse};

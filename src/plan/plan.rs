@@ -5,7 +5,7 @@
 
 use crate::{
     base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256},
-    plan::{PlanTool, ToolUse},
+    plan::{Amounts, Ceilings, PlanTool, ToolUse},
 };
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +129,12 @@ pub struct PlanStep {
     /// What it says it is for, shown beside its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// What all its calls together may use up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// What one call is expected to use: charged when it begins, corrected by what it says it used.
+    #[serde(default, skip_serializing_if = "Amounts::is_nothing")]
+    pub estimate: Amounts,
 }
 
 /// What a step does.
@@ -400,7 +406,7 @@ pub enum OnConflict {
     CancelRunning,
 }
 
-/// What a run may use up.
+/// What a run, or one step of it, may use up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Budget {
@@ -414,6 +420,13 @@ pub struct Budget {
     pub on_exceed: OnExceed,
 }
 
+impl Budget {
+    /// The most that may be used.
+    pub const fn ceilings(&self) -> Ceilings {
+        Ceilings::new(self.calls, self.tokens, self.cost_micro_usd)
+    }
+}
+
 /// What happens when a budget is used up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -425,6 +438,17 @@ pub enum OnExceed {
     Block,
     /// Opens a gate that can raise the ceiling for this run.
     Gate,
+}
+
+impl OnExceed {
+    /// The word of the file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Block => "block",
+            Self::Gate => "gate",
+        }
+    }
 }
 
 /// How bad it is if what a gate releases was wrong.

@@ -3,7 +3,7 @@
 use crate::{
     base::{StepIx, Value},
     plan::{
-        Estimate, Plan, PlanStep, Work,
+        Currency, Estimate, Plan, PlanStep, Work,
         expand::with_models,
         stages,
         words::{count, gate, id, kind, line, retry, undo},
@@ -52,7 +52,10 @@ pub fn show_value(plan: &Plan) -> Value {
         "inputs": plan.inputs,
         "estimate": {
             "steps": estimate.steps, "gates": estimate.gates, "computed": estimate.computed,
-            "calls": estimate.calls, "calls_least": estimate.calls_least, "calls_most": estimate.calls_most,
+            "calls": estimate.once.calls, "calls_least": estimate.least.calls, "calls_most": estimate.most.calls,
+            "tokens": estimate.once.tokens, "tokens_most": estimate.most.tokens,
+            "cost_usd": Currency::CostUsd.value(estimate.once.cost_micro_usd),
+            "cost_most_usd": Currency::CostUsd.value(estimate.most.cost_micro_usd),
             "chain": names(&estimate.chain), "time_most_ms": estimate.time_most,
         },
         "steps": steps,
@@ -136,10 +139,22 @@ fn summary(plan: &Plan) -> String {
     let estimate = Estimate::of(plan);
     let last = stages(plan).len() as u64;
     let mut words = vec![count(estimate.steps, "step"), count(last, "stage"), count(estimate.gates, "gate")];
-    words.push(match estimate.calls_most {
-        most if most == estimate.calls => count(most, "call"),
-        most => format!("{} to {}", estimate.calls, count(most, "call")),
+    words.push(match estimate.most.calls {
+        most if most == estimate.once.calls => count(most, "call"),
+        most => format!("{} to {}", estimate.once.calls, count(most, "call")),
     });
+    for currency in [Currency::Tokens, Currency::CostUsd] {
+        let (once, most) = (estimate.once.of(currency), estimate.most.of(currency));
+        if most > once {
+            words.push(format!("about {} to {}", currency.figure(once), currency.amount(most)));
+        } else if most > 0 {
+            words.push(format!("about {}", currency.amount(most)));
+        }
+    }
+    if let Some(budget) = &plan.budget {
+        let limits: Vec<String> = budget.ceilings().all().map(|(it, limit)| it.amount(limit)).collect();
+        words.push(format!("at most {} ({})", limits.join(" and "), budget.on_exceed.word()));
+    }
     if estimate.computed > 0 {
         let matrices = if estimate.computed == 1 { "1 matrix" } else { "several matrices" };
         words.push(format!("{matrices} computed in the run, shown as one copy […]"));

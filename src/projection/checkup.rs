@@ -4,6 +4,7 @@
 
 use crate::{
     base::{RunId, Score, Span, Timestamp, Value},
+    plan::{Currency, is_mostly_used},
     projection::{Board, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, json::decimal},
 };
 use serde_json::json;
@@ -55,61 +56,78 @@ impl Check {
     }
 }
 
-/// How much of its budget a run has used, and will have at its end.
+/// How much of its budget a run has used in one currency, and will have at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetView {
     /// The run.
     pub run: RunId,
     /// Its workflow; foreign text.
     pub workflow: Arc<str>,
-    /// Calls so far.
-    pub calls: u64,
-    /// Calls it may make.
+    /// What is counted.
+    pub currency: Currency,
+    /// Used so far.
+    pub used: u64,
+    /// What may be used.
     pub limit: u64,
-    /// Calls at its end, if it goes on as it did.
+    /// Used at its end, if it goes on as it did.
     pub forecast: u64,
 }
 
 impl BudgetView {
     /// `Degraded` from 80 % on, or when the forecast goes beyond it; `Unhealthy` when it is used up.
-    pub const fn grade(&self) -> Grade {
-        if self.calls >= self.limit {
+    pub fn grade(&self) -> Grade {
+        if self.used >= self.limit && (self.used > 0 || self.forecast > 0) {
             Grade::Unhealthy
-        } else if self.calls * 5 >= self.limit * 4 || self.forecast > self.limit {
+        } else if self.used > 0 && is_mostly_used(self.used, self.limit) || self.forecast > self.limit {
             Grade::Degraded
         } else {
             Grade::Healthy
         }
     }
+
+    /// `3 of 6 calls, 5 at its end`.
+    pub fn words(&self) -> String {
+        let figure = |amount| self.currency.figure(amount);
+        let (used, limit) = (figure(self.used), self.currency.amount(self.limit));
+        format!("{used} of {limit}, {} at its end", figure(self.forecast))
+    }
 }
 
 impl RunSummary {
-    /// Calls that will have been made at its end, if what is left takes as many as what is done did. Before anything is
-    /// done, one for each step.
-    pub fn forecast(&self) -> u64 {
+    /// What will have been used at its end: where steps say what they need, that; else what is left takes as much as
+    /// what is done did. Before anything is done, one call for each step that makes any.
+    pub fn forecast(&self, currency: Currency) -> u64 {
+        let (spent, expected) = (self.spent.of(currency), self.expected.of(currency));
         let (done, all) = (u64::from(self.counts.rested()), u64::from(self.counts.total()));
         let left = all.saturating_sub(done);
         if self.state.rests() {
-            self.calls
-        } else if done == 0 {
-            self.calls.max(left)
+            spent
+        } else if done == 0 || currency != Currency::Calls && expected > 0 {
+            spent.saturating_add(expected)
         } else {
-            self.calls.saturating_add(left.saturating_mul(self.calls).div_ceil(done))
+            spent.saturating_add(left.saturating_mul(spent).div_ceil(done))
         }
+    }
+
+    /// Its budget, a line for each currency that has a ceiling.
+    pub fn budgets(&self) -> Vec<BudgetView> {
+        let view = |(currency, limit)| BudgetView {
+            run: self.id,
+            workflow: Arc::clone(&self.workflow),
+            currency,
+            used: self.spent.of(currency),
+            limit,
+            forecast: self.forecast(currency),
+        };
+        self.ceilings.all().map(view).collect()
     }
 }
 
 impl Board {
-    /// Open runs that have a budget, the one that has used most of it first.
+    /// Budgets of open runs, the one that is used most first.
     pub fn budgets(&self) -> Vec<BudgetView> {
-        let view = |run: &RunSummary| {
-            let (run, workflow, calls, forecast) =
-                (run.id, Arc::clone(&run.workflow), run.calls, run.forecast());
-            move |limit| BudgetView { run, workflow, calls, limit, forecast }
-        };
-        let mut all: Vec<BudgetView> =
-            self.open_runs().filter_map(|it| it.summary.calls_max.map(view(&it.summary))).collect();
-        all.sort_by_key(|it| (std::cmp::Reverse(Score::ratio(it.calls, it.limit)), it.run));
+        let mut all: Vec<BudgetView> = self.open_runs().flat_map(|it| it.summary.budgets()).collect();
+        all.sort_by_key(|it| (std::cmp::Reverse(Score::ratio(it.used, it.limit)), it.run, it.currency));
         all
     }
 
@@ -174,11 +192,10 @@ impl Board {
         let text = match worst {
             None => "no open run has a budget".to_owned(),
             Some(it) if it.grade() == Grade::Healthy => {
-                format!("{} open runs stay within theirs", budgets.len())
+                let runs = self.open_runs().filter(|it| !it.summary.budgets().is_empty()).count();
+                format!("{runs} open runs stay within theirs")
             }
-            Some(it) => {
-                format!("{} has used {} of {} calls, forecast {}", it.run, it.calls, it.limit, it.forecast)
-            }
+            Some(it) => format!("{} has used {}", it.run, it.words()),
         };
         // One run without means does not stop the others.
         let grade = worst.map_or(Grade::Healthy, BudgetView::grade).min(Grade::Degraded);
@@ -234,20 +251,29 @@ pub fn health_json(board: &Board, checks: &[Check], now: Timestamp) -> Value {
         })).collect::<Value>(),
         "workflows": vitals.workflows().map(tally_json).collect::<Value>(),
         "kinds": vitals.kinds().map(tally_json).collect::<Value>(),
-        "budgets": board.budgets().iter().map(|it| json!({
-            "run": it.run.to_string(),
-            "workflow": *it.workflow,
-            "calls": it.calls,
-            "limit": it.limit,
-            "forecast": it.forecast,
-            "state": it.grade().word(),
-        })).collect::<Value>(),
+        "budgets": board.budgets().iter().map(|it| {
+            let mut out = budget_json(it);
+            out["run"] = it.run.to_string().into();
+            out["workflow"] = (*it.workflow).into();
+            out
+        }).collect::<Value>(),
         "errors": json!({
             "open": board.open_error_count(),
             "urgent": board.urgent_error_count(),
             "types": board.error_types().iter().map(|(kind, count)| (kind.word().to_owned(), (*count).into()))
                 .collect::<serde_json::Map<String, Value>>(),
         }),
+    })
+}
+
+/// One line of a budget; money in dollars.
+pub(super) fn budget_json(it: &BudgetView) -> Value {
+    json!({
+        "currency": it.currency.word(),
+        "used": it.currency.value(it.used),
+        "limit": it.currency.value(it.limit),
+        "forecast": it.currency.value(it.forecast),
+        "state": it.grade().word(),
     })
 }
 

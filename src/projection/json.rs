@@ -2,9 +2,9 @@
 //! milliseconds, shares decimals from 0 to 1. Foreign text is carried as it came.
 
 use crate::{
-    base::{Launch, Score, Seq, Timestamp, Value, ValueMap},
+    base::{Launch, Score, Seq, StepIx, Timestamp, Value, ValueMap},
     engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, Verdict, WillRun},
-    plan::{PlanStep, Risk},
+    plan::{Amounts, Currency, PlanStep, Risk},
     projection::{
         AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side, StepView,
         UndoState, WhyLine, event_words, words,
@@ -53,9 +53,20 @@ pub fn run_json(run: &RunSummary) -> Value {
     if let Some(confidence) = run.confidence() {
         put("confidence", decimal(confidence));
     }
-    put("calls", run.calls.into());
+    put("calls", run.spent.calls.into());
+    put("spent", spent_json(run.spent));
+    let budget: Value = run.budgets().iter().map(super::checkup::budget_json).collect();
+    if budget.as_array().is_some_and(|it| !it.is_empty()) {
+        put("budget", budget);
+    }
     put("open_gates", run.open_gates.into());
     Value::Object(out)
+}
+
+/// What was used in each currency; money in dollars.
+fn spent_json(spent: Amounts) -> Value {
+    let field = |it: Currency| (it.word().replace('-', "_"), it.value(spent.of(it)));
+    Value::Object(Currency::ALL.into_iter().map(field).collect())
 }
 
 fn counts_json(run: &RunSummary) -> Value {
@@ -70,7 +81,7 @@ fn counts_json(run: &RunSummary) -> Value {
 /// `show RUN --json`: the run, its steps, its gates, and what is known when it did not complete.
 pub fn show_json(board: &Board, run: &RunView) -> Value {
     let mut out = run_json(&run.summary);
-    let steps: Value = run.steps().map(|(_, plan, view)| step_json(run, plan, view)).collect();
+    let steps: Value = run.steps().map(|(index, plan, view)| step_json(run, index, plan, view)).collect();
     out["counts"] = out["steps"].take();
     out["steps"] = steps;
     out["gates"] = board.gates().filter(|it| it.run == run.id()).map(|it| gate_json(it)).collect();
@@ -99,7 +110,7 @@ pub fn show_json(board: &Board, run: &RunView) -> Value {
     out
 }
 
-fn step_json(run: &RunView, plan: &PlanStep, view: &StepView) -> Value {
+fn step_json(run: &RunView, index: StepIx, plan: &PlanStep, view: &StepView) -> Value {
     let mut out = ValueMap::new();
     let mut put = |key: &str, value: Value| drop(out.insert(key.to_owned(), value));
     put("id", plan.id.clone().into());
@@ -113,6 +124,13 @@ fn step_json(run: &RunView, plan: &PlanStep, view: &StepView) -> Value {
         put("reason", reason.into());
     }
     put("attempts", view.calls.into());
+    if !view.spent().with(Currency::Calls, 0).is_nothing() || plan.budget.is_some() {
+        put("spent", spent_json(view.spent()));
+    }
+    if let Some(ceilings) = run.step_ceilings.get(&index) {
+        let field = |(it, limit): (Currency, u64)| (it.word().replace('-', "_"), it.value(limit));
+        put("budget", Value::Object(ceilings.all().map(field).collect()));
+    }
     for (key, at) in [("started_at", view.started_at), ("ended_at", view.ended_at)] {
         if let Some(at) = at {
             put(key, time(at));

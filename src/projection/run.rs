@@ -6,11 +6,11 @@ use crate::{
         Actor, AttemptEvent, CauseOfLaunch, Event, GateEvent, PartialResult, Purpose, RunEvent, RunState,
         Stage, StepEvent, StepState, UndoEvent, WaitReason,
     },
-    plan::{Plan, PlanStep},
+    plan::{Amounts, Budget, Ceilings, Currency, Plan, PlanStep, Work},
     projection::{Counts, Health, Results, Rows, StepView, event_words, numbers},
 };
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -62,10 +62,12 @@ pub struct RunSummary {
     pub confidences: (u64, u32),
     /// Its last results.
     pub results: Results,
-    /// Calls so far; those of undos and checks do not count.
-    pub calls: u64,
-    /// Calls it may make.
-    pub calls_max: Option<u64>,
+    /// What was used so far; undos and checks are no calls, but what they cost counts.
+    pub spent: Amounts,
+    /// What it may use.
+    pub ceilings: Ceilings,
+    /// What steps that were not called yet are expected to use.
+    pub expected: Amounts,
 }
 
 impl RunSummary {
@@ -174,6 +176,8 @@ pub struct RunView {
     pub error: Option<Arc<ErrorRecord>>,
     /// Values its steps have set: `vars.*`; foreign text.
     pub vars: ValueMap,
+    /// What steps that have a budget of their own may use.
+    pub step_ceilings: BTreeMap<StepIx, Ceilings>,
     /// Steps that a computed matrix added to those of the plan.
     added: Rows<Arc<PlanStep>>,
     steps: Rows<StepView>,
@@ -205,8 +209,9 @@ impl RunView {
             stuck_undos: 0,
             confidences: (0, 0),
             results: Results::default(),
-            calls: 0,
-            calls_max: plan.budget.as_ref().and_then(|it| it.calls),
+            spent: Amounts::default(),
+            ceilings: plan.budget.as_ref().map(Budget::ceilings).unwrap_or_default(),
+            expected: Amounts::default(),
         };
         let mut run = Self {
             summary,
@@ -218,6 +223,7 @@ impl RunView {
             stopped: None,
             error: None,
             vars: ValueMap::new(),
+            step_ceilings: BTreeMap::new(),
             added: Rows::default(),
             steps: Rows::default(),
             lines: VecDeque::new(),
@@ -303,6 +309,10 @@ impl RunView {
             let mut view = StepView::new(at);
             view.inside = holders.contains(&step).then(Arc::default);
             self.steps.push(view);
+            let Some(plan) = self.plan_step(step) else { continue };
+            let (needs, own) = (expected(plan), plan.budget.as_ref().map(Budget::ceilings));
+            self.summary.expected = self.summary.expected.plus(needs);
+            self.step_ceilings.extend(own.map(|it| (step, it)));
         }
         for step in new.filter(|it| !holders.contains(it)) {
             self.count(step, |counts| counts.add(StepState::Pending));
@@ -323,8 +333,12 @@ impl RunView {
     fn turn(&mut self, at: Timestamp, step: StepIx, state: StepState, wait: Option<WaitReason>) {
         let Some(view) = self.steps.get_mut(step.index()) else { return };
         let (before, was_due) = (view.state, view.is_retrying());
+        let never_called = view.calls == 0 && state.rests() && !before.rests();
         view.turn(at, state, wait);
         let (is_due, counts) = (view.is_retrying(), view.inside.is_none());
+        if never_called {
+            self.no_longer_expected(step);
+        }
         if counts {
             self.summary.retrying = self.summary.retrying + u32::from(is_due) - u32::from(was_due);
             if before != state {
@@ -334,6 +348,12 @@ impl RunView {
                 });
             }
         }
+    }
+
+    /// A step is called, or never will be.
+    fn no_longer_expected(&mut self, step: StepIx) {
+        let needs = self.plan_step(step).map(expected).unwrap_or_default();
+        self.summary.expected = self.summary.expected.minus(needs);
     }
 
     pub(super) fn apply_run(&mut self, at: Timestamp, event: &RunEvent) {
@@ -366,7 +386,10 @@ impl RunView {
                 summary.ended_at = None;
             }
             RunEvent::Created { .. } | RunEvent::BudgetWarned { .. } => {}
-            RunEvent::BudgetRaised { calls, .. } => summary.calls_max = Some(*calls),
+            RunEvent::BudgetRaised { calls, currency, step, .. } => {
+                let own = step.and_then(|it| self.step_ceilings.get_mut(&it));
+                own.unwrap_or(&mut summary.ceilings).set(*currency, *calls);
+            }
             RunEvent::Ended { state, outputs, partial } => {
                 summary.state = *state;
                 summary.ended_at = Some(at);
@@ -475,10 +498,10 @@ impl RunView {
     }
 
     pub(super) fn apply_attempt(&mut self, at: Timestamp, index: StepIx, number: u32, event: &AttemptEvent) {
+        self.spend(index, number, event);
         match event {
             AttemptEvent::Started { purpose, .. } => match purpose {
                 Purpose::Step | Purpose::Fallback(_) => {
-                    self.summary.calls += 1;
                     self.turn(at, index, StepState::Running, None);
                 }
                 Purpose::Check => self.turn(at, index, StepState::Running, None),
@@ -495,6 +518,28 @@ impl RunView {
         }
         if let Some(step) = self.steps.get_mut(index.index()) {
             step.apply_attempt(at, number, event);
+        }
+    }
+
+    /// Charged when a call begins; what it says it used takes the place of that.
+    fn spend(&mut self, index: StepIx, number: u32, event: &AttemptEvent) {
+        let Some(step) = self.step(index) else { return };
+        match event {
+            AttemptEvent::Started { purpose, charge, .. } => {
+                let is_call = matches!(purpose, Purpose::Step | Purpose::Fallback(_));
+                if is_call && step.calls == 0 {
+                    self.no_longer_expected(index);
+                }
+                let charge = charge.with(Currency::Calls, u64::from(is_call));
+                self.summary.spent = self.summary.spent.plus(charge);
+            }
+            AttemptEvent::Ended { outcome, .. } => {
+                let charged = step.attempts().iter().rev().find(|it| it.number == number).map(|it| it.used);
+                if let Some(used) = outcome.usage {
+                    self.summary.spent = self.summary.spent.minus(charged.unwrap_or_default()).plus(used);
+                }
+            }
+            AttemptEvent::Lost { .. } => {}
         }
     }
 
@@ -517,5 +562,13 @@ impl RunView {
             view.apply_undo(event);
         }
         self.summary.stuck_undos = self.summary.stuck_undos + u32::from(stuck(self)) - u32::from(before);
+    }
+}
+
+/// What a step is expected to use if it is called once.
+fn expected(plan: &PlanStep) -> Amounts {
+    match plan.work {
+        Work::Run { .. } | Work::Tool(_) | Work::Later(_) => plan.estimate.with(Currency::Calls, 1),
+        Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => Amounts::default(),
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         Actor, AttemptEvent, Failure, FileFact, Origin, Outcome, Purpose, StepState, UndoEvent, WaitReason,
         Why,
     },
-    plan::{FrameKind, WaitFor, Work},
+    plan::{Amounts, Currency, FrameKind, WaitFor, Work},
 };
 use std::sync::Arc;
 
@@ -145,6 +145,8 @@ pub struct AttemptView {
     pub retry_at: Option<Timestamp>,
     /// Nobody knows how it ended; what is known.
     pub lost: Option<String>,
+    /// What it used beside being a call: as charged, until it says.
+    pub used: Amounts,
 }
 
 impl AttemptView {
@@ -185,6 +187,15 @@ impl StepView {
     /// Its calls, in order.
     pub fn attempts(&self) -> &[AttemptView] {
         self.detail.as_ref().map_or(&[], |it| &it.attempts)
+    }
+
+    /// What all its calls used; those of its undo and its check are no calls of it.
+    pub fn spent(&self) -> Amounts {
+        let counts = |it: &AttemptView| match it.purpose {
+            Purpose::Step | Purpose::Fallback(_) => it.used.with(Currency::Calls, 1),
+            Purpose::Undo | Purpose::Check => it.used,
+        };
+        self.attempts().iter().fold(Amounts::default(), |sum, it| sum.plus(counts(it)))
     }
 
     /// Its outputs; foreign text.
@@ -350,7 +361,7 @@ impl StepView {
         self.calls = self.calls.max(number);
         let detail = self.detail();
         match event {
-            AttemptEvent::Started { purpose, launch, launch_hash, .. } => {
+            AttemptEvent::Started { purpose, launch, launch_hash, charge, .. } => {
                 let before = detail.attempts.last_mut();
                 let argv = before
                     .as_ref()
@@ -377,6 +388,7 @@ impl StepView {
                     artifacts: Vec::new(),
                     retry_at: None,
                     lost: None,
+                    used: *charge,
                 });
             }
             AttemptEvent::Ended { outcome, retry_at } => {
@@ -403,6 +415,7 @@ impl AttemptView {
         self.ran_for = outcome.ran_for;
         self.artifacts.clone_from(&outcome.artifacts);
         self.retry_at = retry_at;
+        self.used = outcome.usage.unwrap_or(self.used);
     }
 }
 

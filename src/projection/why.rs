@@ -268,11 +268,9 @@ impl Chain<'_> {
                 format!("{id} starts nothing new since {} did not succeed", run.step_id(step)),
             );
         }
-        let calls = (run.summary.calls, run.summary.calls_max);
-        if let (calls, Some(max)) = calls
-            && calls >= max
-        {
-            self.say(depth, None, format!("{id} has used its budget: {calls} of {max} calls"));
+        for it in run.summary.budgets().iter().filter(|it| it.used >= it.limit) {
+            let (used, limit) = (it.currency.figure(it.used), it.currency.amount(it.limit));
+            self.say(depth, None, format!("{id} has used its budget: {used} of {limit}"));
         }
     }
 

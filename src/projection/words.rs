@@ -86,8 +86,15 @@ fn run_words(event: &RunEvent, run: Option<&RunView>) -> (&'static str, String) 
         }
         RunEvent::TimedOut { record } => ("run.timed_out", record.message.clone()),
         RunEvent::Compensating => ("run.compensating", String::new()),
-        RunEvent::BudgetWarned { calls, limit } => ("run.budget_warned", format!("{calls} of {limit} calls")),
-        RunEvent::BudgetRaised { calls, by } => ("run.budget_raised", format!("to {calls} calls by {by}")),
+        RunEvent::BudgetWarned { calls, limit, currency, step } => {
+            let whose = step.map_or_else(String::new, |it| format!("{}: ", named(run, it)));
+            let used = currency.figure(*calls);
+            ("run.budget_warned", format!("{whose}{used} of {}", currency.amount(*limit)))
+        }
+        RunEvent::BudgetRaised { calls, by, currency, step } => {
+            let whose = step.map_or_else(String::new, |it| format!(" for {}", named(run, it)));
+            ("run.budget_raised", format!("to {}{whose} by {by}", currency.amount(*calls)))
+        }
         RunEvent::Ended { state, .. } => ("run.finished", state.to_string()),
     }
 }

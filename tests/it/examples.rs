@@ -170,6 +170,24 @@ fn fanout_counts_in_two_hundred_steps() {
 }
 
 #[test]
+fn digest_asks_for_more_when_its_budget_is_too_small_for_the_next_text() {
+    let (directory, told) = try_it("digest.yaml", &[], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert_eq!(told.steps("gate.asked").len(), 1, "{told:?}");
+    let shown = String::from_utf8(say(directory.path(), &["show", "r-1"]).stdout).expect("text");
+    assert!(
+        shown.contains("\nbudget: 86 of 160 tokens, 86 at its end\nbudget: 0.043 of 0.05 USD"),
+        "{shown}"
+    );
+    let shown = say(directory.path(), &["show", "r-1", "--json"]).stdout;
+    let shown: serde_json::Value = serde_json::from_slice(&shown).expect("JSON");
+    assert_eq!(shown["spent"], serde_json::json!({"calls": 5, "tokens": 86, "cost_usd": 0.043}));
+
+    let (_directory, told) = try_it("digest.yaml", &[], &["reject"]);
+    assert_eq!((told.state(), told.code), ("failed", Some(1)), "{told:?}");
+}
+
+#[test]
 fn backup_verifies_its_copy_takes_back_a_bad_one_and_asks_before_it_deletes() {
     let copies = "backup-example/copies";
     let (directory, told) = try_it("backup.yaml", &[], &[]);

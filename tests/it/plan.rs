@@ -483,6 +483,20 @@ fn a_budget_that_cannot_be_kept_is_refused_before_the_start() {
         &[],
         &["could not start: needs calls=2, has calls=1; raise `budget.calls` or set `on-exceed: gate`"],
     );
+    check_refused(
+        "budget: {tokens: 50, cost-usd: 1.5}\nsteps:\n  - {id: a, run: x, estimate: {tokens: 40, cost-usd: 1}}\n  - {id: b, run: x, estimate: {tokens: 20, cost-usd: 0.75}}\n",
+        &[],
+        &[
+            "could not start: needs tokens=60, cost-usd=1.75, has tokens=50, cost-usd=1.50; raise `budget.tokens` and `budget.cost-usd` or set `on-exceed: gate`",
+        ],
+    );
+    check_refused(
+        "steps:\n  - {id: a, run: x, estimate: {tokens: 40}, budget: {tokens: 30}}\n",
+        &[],
+        &[
+            "could not start: step `a` needs tokens=40, has tokens=30; raise `budget.tokens` or set `on-exceed: gate`",
+        ],
+    );
 }
 
 /// So many workflows, each called by the one before.

@@ -10,7 +10,7 @@ use cuelight::{
         FailureEvent, GateEvent, GateState, Launching, Outcome, Proof, Purpose, RetryFrom, RunEvent,
         RunState, StepEvent, StepState, UndoEvent, Verdict, Vote, WaitReason, Why, World, react,
     },
-    plan::{EffectClass, Plan, PlanStep, Risk},
+    plan::{Amounts, EffectClass, Plan, PlanStep, Risk},
     projection::{
         Attention, Board, Counts, ErrorState, Fix, Grade, Graph, History, Notch, RunView, Timeline, WhyLine,
         ask_diff, errors_json, event_line, event_words, gates_json, health_json, health_line, overall,
@@ -71,8 +71,14 @@ impl Log {
     fn starts(&mut self, step: u32, number: u32, purpose: Purpose) -> &mut Self {
         let launch = Launch::of(["sh", "-c", "echo it's"]);
         let (launch_hash, effect_key, class) = (launch.hash(), Digest::default(), EffectClass::Pure);
-        let started =
-            AttemptEvent::Started { purpose, launch: Box::new(launch), launch_hash, effect_key, class };
+        let started = AttemptEvent::Started {
+            purpose,
+            launch: Box::new(launch),
+            launch_hash,
+            effect_key,
+            class,
+            charge: Amounts::default(),
+        };
         self.add(Fact::Attempt(RUN, StepIx(step), number, started))
     }
 
@@ -509,7 +515,7 @@ fn a_budget_is_forecast_from_what_its_steps_took() {
     log.launch(RUN, budget, CauseOfLaunch::Asked);
     let grade = |log: &Log| {
         let it = log.board.budgets().into_iter().next().expect("it has one");
-        (it.calls, it.forecast, it.grade())
+        (it.used, it.forecast, it.grade())
     };
     assert_eq!(grade(&log), (0, 4, Grade::Healthy));
     log.completes(0);

@@ -7,7 +7,7 @@ use cuelight::{
         Actor, Ask, AttemptEvent, DoubtAnswer, Event, Fact, GateEvent, GateState, Purpose, RunEvent,
         RunState, StepEvent, StepState, UndoEvent, Verdict,
     },
-    plan::{EffectClass, FrameKind, OnExceed, Plan, PlanStep, Undo, Work},
+    plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Undo, Work},
     projection::Board,
 };
 use std::{
@@ -42,8 +42,28 @@ struct Run {
     ending: bool,
     compensating: bool,
     done: Vec<StepIx>,
-    calls: u64,
-    ceiling: Option<u64>,
+    /// Used so far, and what may be: of the run, and of each step that has a budget of its own.
+    purses: BTreeMap<Option<StepIx>, Purse>,
+    /// What calls in flight were thought to need.
+    thought: BTreeMap<StepIx, u64>,
+}
+
+/// Calls and tokens.
+#[derive(Clone, Default)]
+struct Purse {
+    used: [u64; 2],
+    most: [Option<u64>; 2],
+    warns: bool,
+}
+
+impl Purse {
+    fn of(budget: Option<&Budget>) -> Self {
+        Self {
+            used: [0, 0],
+            most: budget.map(|it| [it.calls, it.tokens]).unwrap_or_default(),
+            warns: budget.is_none_or(|it| it.on_exceed == OnExceed::Warn),
+        }
+    }
 }
 
 struct Gate {
@@ -103,7 +123,7 @@ impl Checks {
         if let RunEvent::Created { plan, trace, .. } = event {
             let plan = self.given.get(trace).unwrap_or(plan).clone();
             let steps = vec![Step::default(); plan.steps.len()];
-            let ceiling = plan.budget.as_ref().and_then(|it| it.calls);
+            let purses = BTreeMap::from([(None, Purse::of(plan.budget.as_ref()))]);
             self.runs.insert(
                 id,
                 Run {
@@ -114,8 +134,8 @@ impl Checks {
                     ending: false,
                     compensating: false,
                     done: Vec::new(),
-                    calls: 0,
-                    ceiling,
+                    purses,
+                    thought: BTreeMap::new(),
                 },
             );
             return Ok(());
@@ -130,7 +150,11 @@ impl Checks {
             RunEvent::Compensating => {
                 (run.compensating, run.paused, run.state) = (true, false, RunState::Running);
             }
-            RunEvent::BudgetRaised { calls, .. } => run.ceiling = Some(*calls),
+            RunEvent::BudgetRaised { calls, currency, step, .. } => {
+                let purse = run.purse(*step).ok_or("I10 a budget is raised that nobody wrote")?;
+                let at = usize::from(*currency == Currency::Tokens);
+                purse.most[at] = Some(*calls);
+            }
             RunEvent::Ended { state, .. } => {
                 let open = run.steps.iter().position(|it| !it.state().rests());
                 ensure(open.is_none(), || format!("I7 {id} ended with step {open:?} open"))?;
@@ -211,7 +235,7 @@ impl Checks {
         let may_start = run.may_start(id.step);
         let it = &mut run.steps[id.step.index()];
         match event {
-            AttemptEvent::Started { purpose, launch_hash, class, .. } => {
+            AttemptEvent::Started { purpose, launch_hash, class, charge, .. } => {
                 ensure(it.flying.is_none(), || {
                     format!("I12 {id} started while {:?} was in flight", it.flying)
                 })?;
@@ -239,7 +263,10 @@ impl Checks {
                 }
                 it.calls += 1;
                 it.state = Some(StepState::Running);
-                run.calls += 1;
+                let needs = run.plan.steps[id.step.index()].estimate.tokens;
+                ensure(charge.tokens == needs, || format!("I10 {id} is charged with {charge:?}"))?;
+                run.thought.insert(id.step, needs);
+                run.pay(id, needs)?;
                 run.within_limits(id)
             }
             AttemptEvent::Ended { outcome, retry_at } => {
@@ -250,6 +277,12 @@ impl Checks {
                 ensure(purpose.is_some_and(|it| it.0 == id.number), || {
                     format!("I2 {id} ended and was not in flight")
                 })?;
+                let thought = run.thought.remove(&id.step).unwrap_or(0);
+                if let Some(text) = outcome.outputs.get("tokens") {
+                    let said: u64 = text.as_str().and_then(|it| it.parse().ok()).ok_or("I10 no number")?;
+                    run.correct(id.step, thought, said);
+                }
+                let it = &mut run.steps[id.step.index()];
                 let undo = purpose.is_some_and(|it| it.1 == Purpose::Undo);
                 if retry_at.is_some() && !undo {
                     it.state = Some(StepState::Waiting);
@@ -262,6 +295,7 @@ impl Checks {
             AttemptEvent::Lost { .. } => {
                 let purpose = it.flying.take();
                 it.unknown |= matches!(purpose, Some((_, Purpose::Step | Purpose::Fallback(_))));
+                run.thought.remove(&id.step);
                 Ok(())
             }
         }
@@ -423,6 +457,8 @@ impl Checks {
             let view = board.run(*id).ok_or_else(|| format!("I15 {id} is not on the board"))?;
             let shown = &view.summary;
             ensure(shown.health().0 <= 100, || format!("I15 {id} has a health of {}", shown.health()))?;
+            let (told, used) = ([shown.spent.calls, shown.spent.tokens], run.purses[&None].used);
+            ensure(told == used, || format!("I15 {id} shows {told:?} calls and tokens, and used {used:?}"))?;
             ensure(shown.state == run.state || run.paused, || {
                 format!("I15 {id} is {} and shown as {}", run.state, shown.state)
             })?;
@@ -529,12 +565,41 @@ impl Run {
         })
     }
 
-    /// Budget, slots and places.
+    /// One more call, of the run and of the step: there must have been room for it, and for what it is thought to need.
+    fn pay(&mut self, id: AttemptId, needs: u64) -> Result<(), Broken> {
+        for whose in [None, Some(id.step)] {
+            let Some(purse) = self.purse(whose) else { continue };
+            for (at, more) in [1, needs].into_iter().enumerate() {
+                let full = purse.most[at].is_some_and(|most| {
+                    purse.used[at] + more > most || purse.used[at] > 0 && purse.used[at] >= most
+                });
+                ensure(purse.warns || !full, || {
+                    format!("I10 {id} needs {more}, {:?} of {:?} are used", purse.used, purse.most)
+                })?;
+                purse.used[at] += more;
+            }
+        }
+        Ok(())
+    }
+
+    /// That of the run, or the step's own where it has a budget.
+    fn purse(&mut self, whose: Option<StepIx>) -> Option<&mut Purse> {
+        let own = whose.and_then(|it| self.plan.steps[it.index()].budget.as_ref());
+        if let Some(own) = own {
+            self.purses.entry(whose).or_insert_with(|| Purse::of(Some(own)));
+        }
+        self.purses.get_mut(&whose)
+    }
+
+    fn correct(&mut self, step: StepIx, thought: u64, said: u64) {
+        for whose in [None, Some(step)] {
+            let Some(purse) = self.purses.get_mut(&whose) else { continue };
+            purse.used[1] = purse.used[1] - thought + said;
+        }
+    }
+
+    /// Slots and places.
     fn within_limits(&self, id: AttemptId) -> Result<(), Broken> {
-        let warns = self.plan.budget.as_ref().is_none_or(|it| it.on_exceed == OnExceed::Warn);
-        ensure(warns || self.ceiling.is_none_or(|it| self.calls <= it), || {
-            format!("I10 {id} is call {} of {:?}", self.calls, self.ceiling)
-        })?;
         ensure(self.running() <= self.slots(), || {
             format!("I12 {id} is one of {} calls at once", self.running())
         })?;

@@ -622,10 +622,11 @@ impl<'a> History<'a> {
         let mut outcome = Outcome { exit_code: Some(0), ..Outcome::default() };
         let fails = !self.calm && self.tape.chance(self.faults.fail);
         if !fails {
-            for (key, value) in [("n", "7"), ("confidence", "0.9"), ("status", "partial")] {
+            for (key, value) in [("n", "7"), ("confidence", "0.9"), ("status", "partial"), ("tokens", "6")] {
                 let there = match key {
                     "n" => !self.tape.chance(10) || self.calm,
                     "confidence" => self.tape.chance(50),
+                    "tokens" => self.tape.chance(15),
                     _ => self.tape.chance(3),
                 };
                 if there {

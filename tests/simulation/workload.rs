@@ -4,9 +4,9 @@ use crate::tape::Tape;
 use cuelight::{
     base::{Score, Span, StepIx, Value, ValueMap},
     plan::{
-        Budget, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind, GateRule, Need,
-        OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep, Quorum, Retry,
-        RetryKind, Scope, Undo, WaitFor, Work,
+        Amounts, Budget, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind,
+        GateRule, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep,
+        Quorum, Retry, RetryKind, Scope, Undo, WaitFor, Work,
     },
 };
 
@@ -17,6 +17,7 @@ pub(crate) fn plan(tape: &mut Tape, steps_max: u64) -> Plan {
     level(tape, &mut steps, count, None, None, "", 0);
     let budget = tape.chance(15).then(|| Budget {
         calls: Some(1 + tape.below(12)),
+        tokens: tape.chance(50).then(|| 5 * tape.below(20)),
         on_exceed: *tape.pick(&[OnExceed::Gate, OnExceed::Block, OnExceed::Warn]),
         ..Budget::default()
     });
@@ -203,6 +204,16 @@ fn step(
         }),
         matrix: ValueMap::new(),
         title: None,
+        budget: (is_call && tape.chance(6)).then(|| Budget {
+            calls: Some(1 + tape.below(3)),
+            tokens: tape.chance(50).then(|| 10 + tape.below(20)),
+            on_exceed: *tape.pick(&[OnExceed::Gate, OnExceed::Block, OnExceed::Warn]),
+            ..Budget::default()
+        }),
+        estimate: Amounts {
+            tokens: if is_call && tape.chance(20) { tape.below(9) } else { 0 },
+            ..Amounts::default()
+        },
         work,
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     },
     base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, Value, safe_text},
     engine::{Event, GateState},
+    plan::Currency,
     projection::{
         RunView, event_line, event_words, gates_json, lineage_words, runs_json, show_json, suggestion,
     },
@@ -94,6 +95,18 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
             partial.failed,
         ));
         out.line(&format!("suggested: {}", suggestion(it.id, &partial.suggestion)));
+    }
+    for budget in it.budgets() {
+        out.line(&format!("budget: {}", budget.words()));
+    }
+    let unlimited = |it: &Currency| view.summary.ceilings.of(*it).is_none();
+    let told = Currency::ALL.into_iter().filter(unlimited).map(|it| (it, view.summary.spent.of(it)));
+    let told: Vec<String> = told
+        .filter(|(it, amount)| *it != Currency::Calls && *amount > 0)
+        .map(|(it, amount)| it.amount(amount))
+        .collect();
+    if !told.is_empty() {
+        out.line(&format!("used: {}", told.join(", ")));
     }
     let rows: Vec<Vec<String>> = view.steps().map(|(index, _, _)| step_row(view, index, now)).collect();
     out.table(&["STEP", "STATE", "TRIES", "TOOK", "WHY"], &rows);

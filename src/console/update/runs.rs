@@ -90,7 +90,8 @@ fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
             "done" => u64::from(run.counts.rested()),
             "errors" => u64::from(run.failures()),
             "health" => u64::from(run.health().0),
-            "calls" => run.calls,
+            "calls" => run.spent.calls,
+            "tokens" => run.spent.tokens,
             _ => return None,
         })
     };

@@ -354,13 +354,13 @@ fn budgets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
             Grade::Degraded => Role::GaugeMid,
             Grade::Unhealthy => Role::GaugeLow,
         };
-        let numbers = format!(" {} of {}, {} at its end", it.calls, it.limit, it.forecast);
+        let numbers = format!(" {}", it.words());
         let name = format!(" {} {}", it.run, safe_text(&it.workflow));
         let bar = 10;
         let room = usize::from(inside.width).saturating_sub(numbers.len() + usize::from(bar) + 2);
         let line: Pieces = vec![
             (format!("{:<room$} ", canvas.glyphs.fit(&name, room)), canvas.style(Role::Text)),
-            (gauge(canvas.glyphs, bar, it.calls, it.limit), canvas.style(role)),
+            (gauge(canvas.glyphs, bar, it.used, it.limit), canvas.style(role)),
             (numbers, canvas.style(Role::Text)),
         ];
         put_pieces(buf, inside, (inside.x, y), &line, canvas.glyphs);
@@ -375,10 +375,8 @@ fn screen(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let (width, height) = model.size;
     let ago = model.now.since(model.board.at);
     let budget = model.board.budgets().into_iter().next();
-    let budget = budget.map_or_else(
-        || "no open run has one".to_owned(),
-        |it| format!("{} {} of {} calls, {} at its end", it.run, it.calls, it.limit, it.forecast),
-    );
+    let budget =
+        budget.map_or_else(|| "no open run has one".to_owned(), |it| format!("{} {}", it.run, it.words()));
     let signs = if model.look.glyphs.ascii { "ascii" } else { "unicode" };
     let lines = [
         ("log", format!("event {}, the last {} ago", model.board.seq.0, age(ago))),

@@ -4,7 +4,6 @@
 use super::{
     Canvas,
     pieces::{Pieces, put_pieces, width_of},
-    status::plural,
 };
 use crate::{
     base::safe_text,
@@ -14,7 +13,7 @@ use crate::{
         pane,
     },
     engine::StepState,
-    plan::OnTimeout,
+    plan::{Currency, OnTimeout},
     projection::{GateView, Line, RunSummary, RunView, why},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -252,13 +251,22 @@ fn next_of(run: &RunView) -> Option<String> {
 
 fn used(canvas: &Canvas<'_>, summary: &RunSummary) -> Pieces {
     let text = canvas.style(Role::Text);
-    let mut line: Pieces = match summary.calls_max {
-        Some(most) => vec![
-            (format!("calls {} of {most}  ", summary.calls), text),
-            (gauge(canvas.glyphs, 12, summary.calls, most), canvas.style(Role::Info)),
-        ],
-        None => vec![(format!("{} {}", summary.calls, plural_calls(summary.calls)), text)],
-    };
+    let mut line: Pieces = Vec::new();
+    for it in summary.budgets() {
+        let of = format!("{} of {}", it.currency.figure(it.used), it.currency.figure(it.limit));
+        line.push((format!("{} {of}  ", it.currency.word()), text));
+        line.push((gauge(canvas.glyphs, 12, it.used, it.limit), canvas.style(Role::Info)));
+        line.push(("  ".to_owned(), text));
+    }
+    line.pop();
+    let told: Vec<String> = Currency::ALL
+        .into_iter()
+        .filter(|it| summary.ceilings.of(*it).is_none())
+        .filter(|it| summary.spent.of(*it) > 0 || line.is_empty() && *it == Currency::Calls)
+        .map(|it| spent_words(it, summary.spent.of(it)))
+        .collect();
+    let gap = if line.is_empty() || told.is_empty() { "" } else { "  " };
+    line.push((format!("{gap}{}", told.join("  ")), text));
     if !summary.results.is_empty() {
         line.push((format!("   quality {}", summary.quality()), canvas.style(Role::Muted)));
     }
@@ -268,8 +276,11 @@ fn used(canvas: &Canvas<'_>, summary: &RunSummary) -> Pieces {
     line
 }
 
-fn plural_calls(count: u64) -> &'static str {
-    plural(usize::try_from(count).unwrap_or(2), "call", "calls")
+fn spent_words(currency: Currency, amount: u64) -> String {
+    match currency {
+        Currency::Calls if amount == 1 => "1 call".to_owned(),
+        _ => currency.amount(amount),
+    }
 }
 
 fn history_line(canvas: &Canvas<'_>, line: &Line, is_first: bool) -> Pieces {

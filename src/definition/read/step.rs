@@ -3,16 +3,17 @@
 use super::{
     fields::{Object, Reader, first_line, one_or_many},
     kinds, matrix,
-    top::{check_name, names, small, value_kind},
+    top::{self, check_name, names, small, value_kind},
 };
 use crate::{
     base::{ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FailureMode, Score, Span, shorten},
     definition::{
-        Action, Backoff, Below, Cache, Confidence, Effect, Fallback, Limits, OnConsoleDeath, OnError, Output,
-        Placed, Requires, RetryOn, RetryPolicy, Sandbox, Script, Step, StepKind, Text, Undo, Uses,
+        Action, Backoff, Below, Cache, Confidence, Effect, Expected, Fallback, Limits, OnConsoleDeath,
+        OnError, Output, Placed, Requires, RetryOn, RetryPolicy, Sandbox, Script, Step, StepKind, Text, Undo,
+        Uses,
         document::{
-            ACTION, BACKOFFS, BELOW, CACHE, CONFIDENCE, DEFAULTS, EFFECTS, KINDS, LIMITS, ON_CONSOLE_DEATH,
-            ON_ERROR, REQUIRES, RETRY, SANDBOXES, STEP,
+            ACTION, BACKOFFS, BELOW, CACHE, CONFIDENCE, DEFAULTS, EFFECTS, ESTIMATE, KINDS, LIMITS,
+            ON_CONSOLE_DEATH, ON_ERROR, REQUIRES, RETRY, SANDBOXES, STEP,
         },
         shell,
         spelling::{any_of, suggest},
@@ -92,6 +93,8 @@ pub(super) fn step(
             .and_then(|it| reader.one_of(it, "`sandbox`", SANDBOXES, &[Sandbox::Strict, Sandbox::Off])),
         limits: found.get("limits").map(|it| limits(reader, it)).unwrap_or_default(),
         requires: found.get("requires").map(|it| requires(reader, it)).unwrap_or_default(),
+        budget: found.get("budget").and_then(|it| top::budget(reader, it)),
+        estimate: found.get("estimate").map(|it| expected(reader, it)).unwrap_or_default(),
         id: id.unwrap_or_else(|| Placed::new(String::new(), first_line(reader.findings.source, node.place))),
         kind: kind?,
     };
@@ -155,6 +158,7 @@ fn misplaced(reader: &mut Reader<'_, '_>, found: &Object<'_>, kind: &StepKind) {
     let runs = matches!(kind, StepKind::Run(_));
     let takes = matches!(kind, StepKind::Uses(_) | StepKind::Workflow(_) | StepKind::Agent(_));
     let waits = matches!(kind, StepKind::Gate(_) | StepKind::Wait(_) | StepKind::Set(_) | StepKind::Emit(_));
+    let calls = !waits && !matches!(kind, StepKind::Workflow(_));
     let rules: &[(&str, bool, &str)] = &[
         ("shell", runs, "`run`"),
         ("working-directory", runs, "`run`"),
@@ -162,6 +166,8 @@ fn misplaced(reader: &mut Reader<'_, '_>, found: &Object<'_>, kind: &StepKind) {
         ("retry", !waits, "a step that can fail"),
         ("fallback", !waits, "a step that can fail"),
         ("cache", !waits, "a step that has outputs"),
+        ("budget", calls, "a step that calls something, or the top of a workflow file"),
+        ("estimate", calls, "a step that calls something"),
     ];
     for (key, fits, beside) in rules {
         let Some(place) = found.key_place(key).filter(|_| !fits) else { continue };
@@ -344,6 +350,13 @@ fn cache(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Cache> {
     let found = reader.object(node, &CACHE)?;
     let ttl = found.get("ttl").and_then(|it| reader.positive_duration(it, "`ttl`"));
     Some(Cache { key: found.get("key").and_then(|it| reader.text(it, "a cache key"))?, ttl })
+}
+
+fn expected(reader: &mut Reader<'_, '_>, node: &Node) -> Expected {
+    let Some(found) = reader.object(node, &ESTIMATE) else { return Expected::default() };
+    let cost = found.get("cost-usd").and_then(|it| reader.millionths(it, "`cost-usd`"));
+    let tokens = found.get("tokens").and_then(|it| reader.whole(it, "`tokens`", 0, u64::MAX));
+    Expected { cost_micro_usd: cost.unwrap_or(0), tokens: tokens.unwrap_or(0) }
 }
 
 fn confidence(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Confidence> {

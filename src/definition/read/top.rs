@@ -321,7 +321,7 @@ fn concurrency(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Concurrency> 
     })
 }
 
-fn budget(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Budget> {
+pub(super) fn budget(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Budget> {
     let found = reader.object(node, &BUDGET)?;
     let on_exceed = found.get("on-exceed").and_then(|it| {
         reader.one_of(it, "`on-exceed`", ON_EXCEED, &[OnExceed::Warn, OnExceed::Block, OnExceed::Gate])

@@ -11,7 +11,7 @@ use cuelight::{
         FailureEvent, GateEvent, GateState, Outcome, Proof, Purpose, RunEvent, RunState, ScopeEvent,
         StepEvent, UndoEvent, Verdict, Vote, WaitReason, Why,
     },
-    plan::{EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
+    plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
 };
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
@@ -216,8 +216,8 @@ fn runs() -> Vec<Fact> {
         RunEvent::Stopping { because: StepIx(1), rejected: false, compensate: true },
         RunEvent::TimedOut { record: record() },
         RunEvent::Compensating,
-        RunEvent::BudgetWarned { calls: 40, limit: 50 },
-        RunEvent::BudgetRaised { calls: 100, by: ann() },
+        RunEvent::BudgetWarned { calls: 40, limit: 50, currency: Currency::Calls, step: None },
+        RunEvent::BudgetRaised { calls: 100, by: ann(), currency: Currency::Calls, step: None },
         RunEvent::Ended { state: RunState::Completed, outputs: outputs(), partial: None },
     ];
     all.into_iter().map(|it| Fact::Run(RunId(1), it)).collect()
@@ -273,6 +273,7 @@ fn attempts() -> Vec<Fact> {
             launch: Box::new(launch),
             effect_key: digest("key"),
             class: EffectClass::Pure,
+            charge: Amounts::default(),
         },
         AttemptEvent::Ended { outcome: Box::new(outcome), retry_at: Some(Timestamp(1_772_431_201_000)) },
         AttemptEvent::Lost { evidence: "the process that ran it died".to_owned() },

@@ -82,3 +82,159 @@ fn a_fallback_that_had_to_wait_for_the_budget_is_still_the_fallback() {
          = completed: a completed",
     );
 }
+
+/// Two steps, one after the other, with a budget for the run.
+fn two(budget: &str, first: &str) -> String {
+    format!("budget: {{{budget}}}\nsteps:\n  - {{id: a, run: x{first}}}\n  - {{id: b, run: x, needs: a}}")
+}
+
+#[test]
+fn tokens_and_money_are_what_the_step_says_it_used() {
+    check(
+        &two("tokens: 1000, cost-usd: 2, on-exceed: block", ""),
+        "launch; ended a ok tokens=1000 cost-usd=0.25",
+        "a call 1
+         a call 1 ended
+         r-1 budget: 1000 of 1000
+         b failed policy_budget: the budget of 1000 tokens is used up
+         = failed: a completed, b failed",
+    );
+    check(
+        &two("cost-usd: 2, on-exceed: block", ""),
+        "launch; ended a ok cost_usd=1.599999; ended b ok",
+        "no budget\n = completed: a completed, b completed",
+    );
+    check(
+        &two("cost-usd: 2", ""),
+        "launch; ended a ok cost-usd=1.6; ended b ok",
+        "r-1 budget: 1.60 of 2.00\n = completed: a completed, b completed",
+    );
+}
+
+#[test]
+fn a_failed_call_costs_what_it_says_as_well() {
+    check(
+        "budget: {tokens: 100}
+         steps:
+           - {id: a, run: x, on-error: continue, outputs: {n: integer}}
+           - {id: b, run: x, needs: a, if: always()}",
+        "launch; ended a ok tokens=60; ended b ok tokens=40",
+        "a failed agent_contract
+         r-1 budget: 100 of 100
+         = partially-completed: a failed, b completed",
+    );
+}
+
+#[test]
+fn a_call_is_charged_with_its_estimate_until_it_ends() {
+    let file = "budget: {tokens: 1500}
+         steps:
+           - {id: a, run: x, estimate: {tokens: 600}}
+           - {id: b, run: x, estimate: {tokens: 400}}
+           - {id: c, run: x, needs: a, estimate: {tokens: 500}}";
+    // What is in flight counts as much as it was thought to need, then as much as it did.
+    check(
+        file,
+        "launch; ended a ok tokens=700; ended b ok tokens=0",
+        "a call 1
+         b call 1
+         a completed
+         c failed policy_budget: it needs 500, and the budget of 1500 tokens has 400 left",
+    );
+    check(
+        file,
+        "launch; ended a ok tokens=600; ended b ok",
+        "r-1 budget: 1500 of 1500\n = running: a completed, b completed, c running",
+    );
+}
+
+#[test]
+fn what_a_lost_call_was_charged_with_stays_charged() {
+    check(
+        "budget: {tokens: 1000, on-exceed: gate}
+         steps:
+           - {id: a, run: x, effect: idempotent, estimate: {tokens: 600}}",
+        "launch; crash 1m",
+        "a call 1 lost
+         g-1 asked
+         a waits for g-1",
+    );
+}
+
+#[test]
+fn money_is_raised_in_dollars() {
+    check(
+        &two("cost-usd: 0.5, calls: 9, on-exceed: gate", ""),
+        "launch; ended a ok cost-usd=0.75; ann edits b cost-usd=1.25; bob approves b; ended b ok cost-usd=0.1",
+        "g-1 asked 1
+         g-1 asked 2: ann changed cost-usd
+         r-1 budget raised to 1.25 by bob, cost-usd
+         b call 1
+         no calls
+         = completed: a completed, b completed",
+    );
+}
+
+#[test]
+fn a_step_can_have_a_budget_of_its_own() {
+    let file = |on_exceed: &str| {
+        format!(
+            "steps:
+               - id: a
+                 run: x
+                 budget: {{calls: 2, on-exceed: {on_exceed}}}
+                 retry: {{max-attempts: 5, delay: 1s, factor: 1, jitter: 0}}
+               - {{id: b, run: x}}"
+        )
+    };
+    let twice = "launch; ended b ok; ended a fail; wake 1s; ended a fail; wake 1s";
+    check(
+        &file("block"),
+        twice,
+        "r-1 budget of a: 2 of 2\n a failed policy_budget: its own budget of 2 calls is used up\n = failed: a failed, b completed",
+    );
+    check(
+        &file("gate"),
+        &format!("{twice}; ann approves; ended a ok"),
+        "g-1 asked\n r-1 budget of a raised to 4 by ann\n a call 3\n = completed: a completed, b completed",
+    );
+    check(&file("warn"), &format!("{twice}; ended a ok"), "a call 3\n = completed: a completed, b completed");
+}
+
+#[test]
+fn what_nobody_can_read_fails_the_step_where_a_budget_counts_it() {
+    check(
+        &two("tokens: 10", ""),
+        "launch; ended a ok tokens=many",
+        "a failed agent_contract: wrote `tokens` as \"many\", which is no whole number; a budget counts it",
+    );
+    check(&two("cost-usd: 10", ""), "launch; ended a ok tokens=abcdef", "a completed\n b call 1");
+}
+
+#[test]
+fn a_ceiling_of_nothing_lets_pass_what_needs_nothing() {
+    check(
+        &two("tokens: 0", ""),
+        "launch; ended a ok tokens=1",
+        "a call 1\n a completed\n b failed policy_budget: the budget of 0 tokens is used up",
+    );
+}
+
+#[test]
+fn the_question_says_what_is_used_up_and_what_is_asked_for() {
+    let mut bench = super::door::play(
+        &two("tokens: 1000, cost-usd: 1, on-exceed: gate", ", estimate: {tokens: 10}"),
+        "launch; ended a ok tokens=1200 cost-usd=3.5",
+    );
+    let ask = bench.ask("b");
+    assert_eq!(
+        ask.prompt,
+        "The budget of 1000 tokens is used up; the budget of 1.00 USD is used up. Raise it for this run?"
+    );
+    let form: Vec<(String, String)> =
+        ask.form.iter().map(|it| (it.name.clone(), it.value.to_string())).collect();
+    let wanted = [("tokens", "2000"), ("cost-usd", "3.50")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(form, wanted);
+    bench.drive();
+    assert!(bench.standing().starts_with("completed"), "{}", bench.text());
+}

@@ -510,8 +510,14 @@ impl Bench {
             ),
             RunEvent::TimedOut { .. } => "timed out".to_owned(),
             RunEvent::Compensating => "compensating".to_owned(),
-            RunEvent::BudgetWarned { calls, limit } => format!("budget: {calls} of {limit}"),
-            RunEvent::BudgetRaised { calls, by } => format!("budget raised to {calls} by {by}"),
+            RunEvent::BudgetWarned { calls, limit, currency, step } => {
+                let whose = step.map_or_else(String::new, |it| format!(" of {}", self.name(run, it)));
+                format!("budget{whose}: {} of {}", currency.figure(*calls), currency.figure(*limit))
+            }
+            RunEvent::BudgetRaised { calls, by, currency, step } => {
+                let whose = step.map_or_else(String::new, |it| format!(" of {}", self.name(run, it)));
+                format!("budget{whose} raised to {} by {by}, {}", currency.figure(*calls), currency.word())
+            }
             RunEvent::Ended { state, outputs, partial } => {
                 let mut text = format!("ended {state}");
                 if !outputs.is_empty() {

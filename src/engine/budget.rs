@@ -1,0 +1,211 @@
+//! What is used up: charged when a call begins, corrected when it ends, held against the ceilings of its run and its step.
+//! What people are asked when a ceiling is reached is made in `ask`.
+
+use crate::{
+    base::{FailureMode, RunId, StepIx, ValueMap},
+    engine::{Actor, Failure, RunEvent, handle::Turn, outcome, run::Run},
+    expression::to_text,
+    plan::{Amounts, Budget, Ceilings, Currency, OnExceed, is_mostly_used},
+};
+use std::collections::BTreeSet;
+
+/// What was used of a budget, and what may be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spending {
+    pub(super) spent: Amounts,
+    pub(super) ceilings: Ceilings,
+    pub(super) on_exceed: OnExceed,
+    warned: BTreeSet<Currency>,
+}
+
+impl Spending {
+    pub(super) fn of(budget: Option<&Budget>) -> Self {
+        Self {
+            ceilings: budget.map(Budget::ceilings).unwrap_or_default(),
+            on_exceed: budget.map(|it| it.on_exceed).unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn note_warned(&mut self, currency: Currency) {
+        self.warned.insert(currency);
+    }
+
+    /// What stands in the way of one more call that needs so much. Where nothing of it was used, a ceiling of nothing
+    /// lets pass what needs nothing.
+    fn exceeded(&self, needs: Amounts) -> Vec<Currency> {
+        let is_over = |(currency, ceiling): &(Currency, u64)| {
+            let (spent, needed) = (self.spent.of(*currency), needs.of(*currency));
+            spent.saturating_add(needed) > *ceiling || spent > 0 && spent >= *ceiling
+        };
+        self.ceilings.all().filter(is_over).map(|it| it.0).collect()
+    }
+}
+
+/// A budget that has no room for one more call.
+pub(super) struct Exceeded {
+    /// Of this step alone; else of the run.
+    pub(super) of_step: bool,
+    pub(super) currencies: Vec<Currency>,
+    pub(super) on_exceed: OnExceed,
+}
+
+impl Run {
+    /// What one more call of this step is charged with when it begins.
+    pub(super) fn next_charge(&self, step: StepIx) -> Amounts {
+        self.plan_step(step).estimate.with(Currency::Calls, 1)
+    }
+
+    /// The budget that stands in the way of one more call: that of the step, then that of the run.
+    pub(super) fn exceeded(&self, step: StepIx) -> Option<Exceeded> {
+        let needs = self.next_charge(step);
+        let own = self.step_spending.get(&step).map(|it| (true, it));
+        own.into_iter().chain([(false, &self.spending)]).find_map(|(of_step, spending)| {
+            let currencies = spending.exceeded(needs);
+            let holds = spending.on_exceed != OnExceed::Warn && !currencies.is_empty();
+            holds.then_some(Exceeded { of_step, currencies, on_exceed: spending.on_exceed })
+        })
+    }
+
+    pub(super) fn spending_of(&self, step: StepIx, of_step: bool) -> &Spending {
+        self.step_spending.get(&step).filter(|_| of_step).unwrap_or(&self.spending)
+    }
+
+    /// A call begins: it is charged.
+    pub(super) fn charge(&mut self, step: StepIx, amounts: Amounts) {
+        if let Some(own) = self.step_spending.get_mut(&step) {
+            own.spent = own.spent.plus(amounts);
+        }
+        self.spending.spent = self.spending.spent.plus(amounts);
+        let kept = amounts.with(Currency::Calls, 0);
+        if !kept.is_nothing() {
+            self.charged.insert(step, kept);
+        }
+    }
+
+    /// A call has ended: what it says it used takes the place of what it was charged with.
+    pub(super) fn correct(&mut self, step: StepIx, used: Option<Amounts>) {
+        let charged = self.charged.remove(&step).unwrap_or_default();
+        let Some(used) = used else { return };
+        if let Some(own) = self.step_spending.get_mut(&step) {
+            own.spent = own.spent.minus(charged).plus(used);
+        }
+        self.spending.spent = self.spending.spent.minus(charged).plus(used);
+    }
+
+    /// What a call that has ended used, where it says so in its outputs; a currency it is silent about stays as charged.
+    pub(super) fn used(&self, step: StepIx, outputs: &ValueMap) -> Option<Amounts> {
+        let charged = self.charged.get(&step).copied().unwrap_or_default();
+        let told = |it| written(outputs, it).and_then(|text| Currency::parse(it, &text));
+        let (tokens, cost) = (told(Currency::Tokens), told(Currency::CostUsd));
+        (tokens.is_some() || cost.is_some()).then(|| Amounts {
+            calls: 0,
+            tokens: tokens.unwrap_or(charged.tokens),
+            cost_micro_usd: cost.unwrap_or(charged.cost_micro_usd),
+        })
+    }
+
+    /// A success that says what it used in a way nobody can read, where a budget has to know.
+    pub(super) fn unreadable_use(&self, step: StepIx, outputs: &ValueMap) -> Option<Failure> {
+        let counts = |it: &Currency| {
+            let own = self.step_spending.get(&step).and_then(|own| own.ceilings.of(*it));
+            own.or(self.spending.ceilings.of(*it)).is_some()
+        };
+        let wrong = |it: Currency| {
+            let text = written(outputs, it).filter(|text| it.parse(text).is_none())?;
+            let wanted =
+                if it == Currency::CostUsd { "no amount in dollars like 0.25" } else { "no whole number" };
+            let text = crate::base::shorten(&text, 40);
+            let message = format!("wrote `{}` as {text:?}, which is {wanted}; a budget counts it", it.word());
+            Some(outcome::failure(FailureMode::AgentContract, message))
+        };
+        [Currency::Tokens, Currency::CostUsd].into_iter().filter(counts).find_map(wrong)
+    }
+}
+
+/// What was written to `$CUELIGHT_OUTPUT` under the name of a currency.
+fn written(outputs: &ValueMap, currency: Currency) -> Option<String> {
+    let other = currency.word().replace('-', "_");
+    outputs.get(currency.word()).or_else(|| outputs.get(&other)).map(to_text)
+}
+
+impl Turn<'_> {
+    /// Whether a budget stands in the way of one more call; then the step has failed, or people are asked.
+    pub(super) fn is_over_budget(&mut self, id: RunId, step: StepIx) -> bool {
+        let run = self.run(id);
+        let Some(exceeded) = run.exceeded(step) else { return false };
+        match exceeded.on_exceed {
+            OnExceed::Warn => return false,
+            OnExceed::Block => {
+                let message = exceeded.words(run, step);
+                self.fail_step(id, step, &outcome::failure(FailureMode::PolicyBudget, message));
+            }
+            OnExceed::Gate => self.ask_by_the_way(id, step),
+        }
+        true
+    }
+
+    /// Says once that most of a budget is used.
+    pub(super) fn warn_of_budget(&mut self, id: RunId, step: StepIx) {
+        for of_step in [true, false] {
+            let run = self.run(id);
+            if of_step && !run.step_spending.contains_key(&step) {
+                continue;
+            }
+            let it = run.spending_of(step, of_step);
+            let used = |(currency, _): &(Currency, u64)| it.spent.of(*currency);
+            let due: Vec<(Currency, u64, u64)> = it
+                .ceilings
+                .all()
+                .filter(|due| {
+                    !it.warned.contains(&due.0) && used(due) > 0 && is_mostly_used(used(due), due.1)
+                })
+                .map(|due| (due.0, used(&due), due.1))
+                .collect();
+            for (currency, calls, limit) in due {
+                let step = of_step.then_some(step);
+                self.emit_run(id, RunEvent::BudgetWarned { calls, limit, currency, step });
+            }
+        }
+    }
+
+    /// People have raised what stood in the way: for this run, or for this step where it is its own budget.
+    pub(super) fn raise_budget(&mut self, id: RunId, step: StepIx, form: &ValueMap, by: &Actor) {
+        let run = self.run(id);
+        let of_step = run.exceeded(step).is_some_and(|it| it.of_step);
+        let it = run.spending_of(step, of_step);
+        let raised: Vec<(Currency, u64)> = Currency::ALL
+            .into_iter()
+            .filter_map(|currency| {
+                let wanted = currency.parse(&to_text(form.get(currency.word())?));
+                let wanted = wanted.unwrap_or_else(|| it.spent.of(currency).saturating_add(1));
+                // Never lower than somebody else has raised it meanwhile.
+                Some((currency, wanted.max(it.ceilings.of(currency).unwrap_or(0))))
+            })
+            .collect();
+        for (currency, calls) in raised {
+            let (by, step) = (by.clone(), of_step.then_some(step));
+            self.emit_run(id, RunEvent::BudgetRaised { calls, by, currency, step });
+        }
+    }
+}
+
+impl Exceeded {
+    /// Why there is no room, as a sentence.
+    pub(super) fn words(&self, run: &Run, step: StepIx) -> String {
+        let it = run.spending_of(step, self.of_step);
+        let needs = run.next_charge(step);
+        let whose = if self.of_step { "its own budget" } else { "the budget" };
+        let words = |currency: &Currency| {
+            let ceiling = it.ceilings.of(*currency).unwrap_or_default();
+            let (spent, needed) = (it.spent.of(*currency), needs.of(*currency));
+            let all = currency.amount(ceiling);
+            if spent >= ceiling {
+                return format!("{whose} of {all} is used up");
+            }
+            let left = currency.figure(ceiling - spent);
+            format!("it needs {}, and {whose} of {all} has {left} left", currency.figure(needed))
+        };
+        self.currencies.iter().map(words).collect::<Vec<_>>().join("; ")
+    }
+}
