@@ -208,6 +208,14 @@ pub(super) enum Command {
     /// The keys that sign the log
     #[command(after_help = "Example: cuelight keys rotate")]
     Keys(KeysArgs),
+    /// Workflows that start by themselves: when, and what keeps them from it
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example: cuelight schedules\n         \
+        cuelight schedules hold nightly --reason \"the tape library is being moved\"\n         \
+        cuelight schedules release nightly"
+    )]
+    Schedules(SchedulesArgs),
     /// The engine without a screen
     #[command(after_help = "Example: cuelight serve --detach")]
     Serve(ServeArgs),
@@ -833,6 +841,32 @@ pub(super) enum KeysCommand {
     Show,
     /// Sign with another one from now on
     Rotate,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchedulesArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<SchedulesCommand>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SchedulesCommand {
+    /// Have time start nothing of a workflow any more; what is missed meanwhile is not made up for
+    Hold {
+        /// Its name
+        workflow: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let it start again, from its next time on
+    Release {
+        /// Its name
+        workflow: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,16 @@
 //! The next time a schedule names: five fields, in a time zone, with its changes of summer time.
 
-use crate::base::Timestamp;
+use crate::base::{Span, Timestamp};
 use chrono::{DateTime, Utc};
+
+/// How far back the last time of a schedule is looked for: an hour, a day, a month, a year, a leap cycle.
+const REACHES: [Span; 5] = [
+    Span::seconds(3600),
+    Span::seconds(24 * 3600),
+    Span::seconds(32 * 24 * 3600),
+    Span::seconds(366 * 24 * 3600),
+    Span::seconds(8 * 366 * 24 * 3600),
+];
 
 /// The first instant after `after` that this schedule names; none when it names none any more.
 ///
@@ -18,6 +27,30 @@ pub fn next_scheduled(cron: &str, timezone: &str, after: Timestamp) -> Result<Op
     let from: DateTime<Utc> = after.to_utc();
     let next = schedule.find_next_occurrence(&from.with_timezone(&zone), false);
     Ok(next.ok().map(|it| Timestamp(it.timestamp_millis())))
+}
+
+/// The last instant after `after` and not after `until` that this schedule names; none when it names none.
+///
+/// # Errors
+/// When it is no schedule, or there is no such time zone; the text finishes "could not …".
+pub fn latest_scheduled(
+    cron: &str,
+    timezone: &str,
+    after: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Timestamp>, String> {
+    let next = |from: Timestamp| next_scheduled(cron, timezone, from).map(|it| it.filter(|at| *at <= until));
+    let Some(first) = next(after)? else { return Ok(None) };
+    // Near the end first: between two steps there are few times, whatever the schedule.
+    for reach in REACHES {
+        let from = after.max(until - reach);
+        let Some(mut latest) = next(from)? else { continue };
+        while let Some(later) = next(latest)? {
+            latest = later;
+        }
+        return Ok(Some(latest));
+    }
+    Ok(Some(first))
 }
 
 #[cfg(test)]
@@ -55,6 +88,74 @@ mod tests {
                 .expect("a time");
         let again = next_scheduled("30 2 * * *", "Europe/Paris", once).expect("a schedule").expect("a time");
         assert!(again.since(once).0 >= 23 * 3_600_000, "{once} {again}");
+    }
+
+    /// Every time that a schedule names on one day, in UTC, hours and minutes.
+    #[track_caller]
+    fn day(cron: &str, zone: &str, day: &str, expected: &[&str]) {
+        let begin: Timestamp = format!("{day}T00:00:00Z").parse().expect("an instant");
+        let end = begin + Span::seconds(24 * 3600);
+        let mut found = Vec::new();
+        let mut at = begin - Span(1);
+        while let Some(next) = next_scheduled(cron, zone, at).expect("a schedule").filter(|it| *it < end) {
+            found.push(next.to_string()[11..16].to_owned());
+            at = next;
+        }
+        assert_eq!(found, expected, "{cron} {zone} on {day}");
+    }
+
+    #[test]
+    fn an_hour_that_is_left_out_is_made_up_for_at_its_end_and_one_that_comes_twice_counts_once() {
+        // Berlin: 02:00 becomes 03:00 at 01:00 UTC; 03:00 becomes 02:00 at 01:00 UTC.
+        day("30 2 * * *", "Europe/Berlin", "2026-03-28", &["01:30"]);
+        day("30 2 * * *", "Europe/Berlin", "2026-03-29", &["01:00"]);
+        day("30 2 * * *", "Europe/Berlin", "2026-03-30", &["00:30"]);
+        day("30 2 * * *", "Europe/Berlin", "2026-10-25", &["00:30"]);
+        day("0 3 * * *", "Europe/Berlin", "2026-03-29", &["01:00"]);
+        day("0 3 * * *", "Europe/Berlin", "2026-10-25", &["02:00"]);
+        // New York: 02:00 becomes 03:00 at 07:00 UTC; 02:00 becomes 01:00 at 06:00 UTC.
+        day("15 2 * * *", "America/New_York", "2026-03-08", &["07:00"]);
+        day("15 1 * * *", "America/New_York", "2026-11-01", &["05:15"]);
+        day("15 2 * * *", "America/New_York", "2026-11-01", &["07:15"]);
+        // Lord Howe turns its clocks by half an hour: 02:00 becomes 02:30 at 15:30 UTC the day before; 02:00 becomes
+        // 01:30 at 15:00 UTC the day before.
+        day("10 2 * * *", "Australia/Lord_Howe", "2026-10-03", &["15:30"]);
+        day("45 2 * * *", "Australia/Lord_Howe", "2026-10-03", &["15:45"]);
+        day("45 1 * * *", "Australia/Lord_Howe", "2026-04-04", &["14:45"]);
+        day("10 2 * * *", "Australia/Lord_Howe", "2026-04-04", &["15:40"]);
+    }
+
+    #[test]
+    fn what_comes_every_so_often_goes_by_real_time() {
+        let halves = |hours: std::ops::Range<u32>| -> Vec<String> {
+            hours.flat_map(|it| [format!("{it:02}:00"), format!("{it:02}:30")]).collect()
+        };
+        let all = halves(0..24);
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        for (zone, date) in [
+            ("Europe/Berlin", "2026-03-29"),
+            ("Europe/Berlin", "2026-10-25"),
+            ("America/New_York", "2026-03-08"),
+            ("America/New_York", "2026-11-01"),
+            ("Australia/Lord_Howe", "2026-10-03"),
+            ("Australia/Lord_Howe", "2026-04-04"),
+        ] {
+            day("*/30 * * * *", zone, date, &all);
+        }
+    }
+
+    #[test]
+    fn of_all_times_that_were_missed_the_newest_is_found_however_many_there_are() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        let latest = |cron: &str, after: &str, until: &str| {
+            let found = latest_scheduled(cron, "Europe/Berlin", at(after), at(until)).expect("a schedule");
+            found.map(|it| it.to_string())
+        };
+        let newest = latest("* * * * *", "2020-01-01T00:00:00Z", "2026-11-20T05:59:30Z");
+        assert_eq!(newest.as_deref(), Some("2026-11-20T05:59:00.000Z"));
+        let newest = latest("0 6 29 2 *", "2020-01-01T00:00:00Z", "2026-11-20T05:59:30Z");
+        assert_eq!(newest.as_deref(), Some("2024-02-29T05:00:00.000Z"));
+        assert_eq!(latest("0 6 * * *", "2026-11-20T05:00:00Z", "2026-11-20T23:00:00Z"), None);
     }
 
     #[test]

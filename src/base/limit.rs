@@ -52,6 +52,10 @@ pub const UNDO_WINDOW_DEFAULT: Span = Span::seconds(5);
 pub const DELEGATION_DEFAULT: Span = Span::seconds(8 * 3600);
 /// And at most.
 pub const DELEGATION_MAX: Span = Span::seconds(30 * 24 * 3600);
+/// Workflows whose schedules are on hold.
+pub const SCHEDULES_HELD_MAX: usize = 10_000;
+/// Bytes of the name of a workflow whose schedule is held.
+pub const SCHEDULE_NAME_BYTES_MAX: usize = 1024;
 /// Characters of the reason with which a quorum is overridden.
 pub const BREAK_GLASS_REASON_CHARS_MIN: usize = 20;
 /// Between asking a process to end and ending it.

@@ -17,7 +17,7 @@ mod untrusted;
 mod value;
 
 pub use canonical::{canonical_json, json_bytes};
-pub use cron::next_scheduled;
+pub use cron::{latest_scheduled, next_scheduled};
 pub use digest::{Digest, sha256};
 pub use error_record::{ErrorKind, ErrorRecord, ErrorRecordBuilder, Severity};
 pub use failure::FailureMode;

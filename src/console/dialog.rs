@@ -388,6 +388,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Undo { reason, .. }
         | Command::Delegate { reason, .. }
         | Command::SettleUndo { reason, .. }
+        | Command::HoldSchedule { reason, .. }
         | Command::NoteFailure { reason, .. } => text.clone_into(reason),
         Command::Decide(decision) => text.clone_into(&mut decision.reason),
         Command::Comment { text: said, .. } => text.clone_into(said),
@@ -397,6 +398,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Withdraw { .. }
         | Command::Retry { .. }
         | Command::Fork { .. }
+        | Command::ReleaseSchedule { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake

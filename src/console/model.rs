@@ -598,6 +598,8 @@ pub(super) enum PaletteAct {
     Filter(String),
     Theme(String),
     Launch,
+    /// Holds the schedules of a workflow, or lets them go when they are held.
+    Hold(String, bool),
 }
 
 /// A text over the view: why something waits, what was asked.

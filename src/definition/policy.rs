@@ -55,6 +55,8 @@ pub enum Overlap {
     Skip,
     /// This one starts afterwards.
     Queue,
+    /// The one before is cancelled, unless it waits at a gate; this one starts afterwards.
+    Cancel,
     /// Both run.
     Allow,
 }

@@ -168,6 +168,22 @@ pub enum Command {
         /// Who asks.
         by: Actor,
     },
+    /// Has time start nothing of a workflow any more.
+    HoldSchedule {
+        /// The name of the workflow.
+        workflow: String,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Lets a workflow start at its times again, from the next one on.
+    ReleaseSchedule {
+        /// The name of the workflow.
+        workflow: String,
+        /// Who asks.
+        by: Actor,
+    },
     /// Says something of a failure that stands: seen, mended, or not after all.
     NoteFailure {
         /// The run.
@@ -381,6 +397,8 @@ impl Command {
             | Self::Undo { by, .. }
             | Self::SettleUndo { by, .. }
             | Self::NoteFailure { by, .. }
+            | Self::HoldSchedule { by, .. }
+            | Self::ReleaseSchedule { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => None,
         }
@@ -406,6 +424,8 @@ impl Command {
             | Self::Undo { by, .. }
             | Self::SettleUndo { by, .. }
             | Self::NoteFailure { by, .. }
+            | Self::HoldSchedule { by, .. }
+            | Self::ReleaseSchedule { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => {
                 return;
@@ -443,6 +463,8 @@ impl Command {
             | Self::EditForm { .. }
             | Self::Comment { .. }
             | Self::Delegate { .. }
+            | Self::HoldSchedule { .. }
+            | Self::ReleaseSchedule { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -470,6 +492,8 @@ impl Command {
             | Self::Undo { .. }
             | Self::SettleUndo { .. }
             | Self::NoteFailure { .. }
+            | Self::HoldSchedule { .. }
+            | Self::ReleaseSchedule { .. }
             | Self::AttemptEnded { .. }
             | Self::FactsFetched { .. }
             | Self::Wake

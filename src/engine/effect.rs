@@ -87,6 +87,7 @@ pub fn react(event: &Event) -> Option<Effect> {
         | Fact::Undo(..)
         | Fact::Scope(..)
         | Fact::Failure(..)
+        | Fact::Schedule(..)
         | Fact::Recovered { .. } => None,
     }
 }

@@ -39,6 +39,8 @@ pub enum Fact {
     Scope(RunId, ScopeEvent),
     /// To a failure, by what people say of it.
     Failure(RunId, FailureEvent),
+    /// To the schedules of a workflow, by its name.
+    Schedule(String, ScheduleEvent),
     /// An engine took up this log.
     Recovered {
         /// How long nobody looked.
@@ -57,7 +59,7 @@ impl Fact {
             | Self::Undo(run, _, _)
             | Self::Scope(run, _)
             | Self::Failure(run, _) => Some(*run),
-            Self::Recovered { .. } => None,
+            Self::Schedule(..) | Self::Recovered { .. } => None,
         }
     }
 
@@ -69,7 +71,7 @@ impl Fact {
             | Self::Gate(_, step, _, _)
             | Self::Undo(_, step, _) => Some(*step),
             Self::Failure(_, it) => it.step(),
-            Self::Run(..) | Self::Scope(..) | Self::Recovered { .. } => None,
+            Self::Run(..) | Self::Scope(..) | Self::Schedule(..) | Self::Recovered { .. } => None,
         }
     }
 }
@@ -856,6 +858,23 @@ pub enum ScopeEvent {
         value: Value,
         /// Until when it stands.
         expires_at: Option<Timestamp>,
+    },
+}
+
+/// What people say of the schedules of a workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ScheduleEvent {
+    /// Time starts it no more, until it is released.
+    Held {
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// It starts at its next time.
+    Released {
+        /// Who.
+        by: Actor,
     },
 }
 

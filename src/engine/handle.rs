@@ -105,6 +105,8 @@ impl Turn<'_> {
             Command::SettleUndo { run, step, again, reason, by } => {
                 self.settle_undo(run, step, again, &reason, by)
             }
+            Command::HoldSchedule { workflow, reason, by } => self.hold_schedule(workflow, reason, by),
+            Command::ReleaseSchedule { workflow, by } => self.release_schedule(workflow, by),
             Command::NoteFailure { run, step, of_undo, note, reason, by } => {
                 self.note_failure(run, (step, of_undo), note, reason, by)
             }
@@ -136,6 +138,7 @@ impl Turn<'_> {
 
     fn launch(&mut self, launching: Launching) -> Result<(), Refusal> {
         self.has_room_for(&launching.plan)?;
+        self.may_be_due(&launching.plan.name, &launching.cause)?;
         let Launching { plan, by, seed, cause, trace } = launching;
         let plan_hash = plan.hash();
         let run = self.world.next_run_id();

@@ -24,6 +24,7 @@ mod resume;
 mod retry;
 mod rewind;
 mod run;
+mod schedule;
 mod settle;
 mod state;
 mod step;
@@ -38,7 +39,7 @@ pub use effect::{Effect, react};
 pub use event::{
     Ask, AttemptEvent, CauseOfLaunch, Change, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent,
     FileFact, FormField, GateEvent, InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent,
-    ScopeEvent, StepChange, StepEvent, UndoEvent, Vote, WaitReason, Why, WillRun,
+    ScheduleEvent, ScopeEvent, StepChange, StepEvent, UndoEvent, Vote, WaitReason, Why, WillRun,
 };
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};

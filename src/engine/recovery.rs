@@ -2,7 +2,7 @@
 //! takes over is decided in `again`.
 
 use crate::{
-    base::{RunId, Score, StepIx},
+    base::{FailureMode, RunId, Score, StepIx},
     engine::{
         Actor, CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom,
         RunEvent, ScopeEvent, StepEvent, StepState, World,
@@ -32,6 +32,9 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
     let total = u32::try_from(leaves().count()).unwrap_or(u32::MAX);
     let first = run.aborted.or_else(|| leaves().find(|it| run.step(*it).error.is_some()));
     let mode = first.and_then(|it| run.step(it).error.as_ref()).map(|it| it.mode);
+    // What ended the run as a whole says why, where no step does.
+    let mode = mode.or(run.timed_out.then_some(FailureMode::SystemTimeout));
+    let mode = mode.or(run.cancelling.then_some(FailureMode::UserCancelled));
     let ratio = Score::ratio(u64::from(completed), u64::from(total));
     let manual = mode.is_none_or(|it| it.is_terminal() || !it.is_retryable() && !is_plain(it));
     let suggestion = match ratio.0 {
@@ -59,8 +62,8 @@ fn last_done(run: &Run) -> Option<String> {
 }
 
 /// A plain non-zero exit: trying again is a person's choice, and may well help.
-fn is_plain(mode: crate::base::FailureMode) -> bool {
-    matches!(mode, crate::base::FailureMode::AgentLogic | crate::base::FailureMode::PartialStepFailures)
+fn is_plain(mode: FailureMode) -> bool {
+    matches!(mode, FailureMode::AgentLogic | FailureMode::PartialStepFailures)
 }
 
 impl Turn<'_> {

@@ -61,6 +61,8 @@ pub enum Refusal {
     TooManySteps(usize),
     #[error("could not {verb} the failure of {what}: {why}")]
     Failure { what: String, verb: String, why: String },
+    #[error("could not {verb} the schedule of {workflow}: {why}")]
+    Schedule { workflow: String, verb: String, why: String },
     #[error("could not {verb} {run}: {why}")]
     Again { run: RunId, verb: String, why: String },
     #[error("could not do that here: {0}")]

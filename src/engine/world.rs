@@ -26,6 +26,8 @@ pub struct World {
     pub(super) scopes: BTreeMap<(Scope, String), BTreeMap<String, Stored>>,
     /// Runs of a concurrency group that have not come to rest, oldest first.
     pub(super) groups: BTreeMap<String, BTreeSet<RunId>>,
+    /// Workflows that time does not start, and who said so.
+    pub(super) held: BTreeMap<String, String>,
     rested: VecDeque<RunId>,
     due: BTreeSet<(Timestamp, RunId)>,
     gates_due: BTreeMap<GateId, (Timestamp, StepIx)>,
@@ -52,6 +54,9 @@ impl World {
     /// When an event contradicts what went before: a fault, never a matter of input.
     pub fn apply(&mut self, event: &Event) {
         self.last_at = self.last_at.max(event.at);
+        if let Fact::Schedule(workflow, it) = &event.fact {
+            self.apply_schedule(workflow, it);
+        }
         let Some(id) = event.fact.run() else { return };
         let was_due = self.run_due(id);
         self.apply_fact(id, event);
@@ -103,7 +108,7 @@ impl World {
                 }
             }
             Fact::Failure(_, it) => self.run_mut(id).apply_failure(it),
-            Fact::Recovered { .. } => {}
+            Fact::Schedule(..) | Fact::Recovered { .. } => {}
         }
     }
 
@@ -301,6 +306,7 @@ impl World {
             decisions: self.decisions.clone(),
             scopes: self.scopes.clone(),
             groups: self.groups.clone(),
+            held: self.held.clone(),
             rested: VecDeque::new(),
             due: runs.iter().filter_map(|it| Some((self.run_due(*it)?, *it))).collect(),
             gates_due,

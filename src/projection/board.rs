@@ -11,7 +11,7 @@ use crate::{
     },
     plan::{Scope, Work},
     projection::{
-        Alike, Approved, ErrorView, GateView, Health, Line, RunSummary, RunView, Shelf, Vitals, Worker,
+        Alike, Approved, ErrorView, GateView, Health, Hold, Line, RunSummary, RunView, Shelf, Vitals, Worker,
         errors::Errors, kind_word, vitals::ResultOf,
     },
 };
@@ -55,6 +55,8 @@ pub struct Board {
     /// By workflow and step, the gate that was approved last.
     approved: Arc<BTreeMap<(String, String), Arc<Approved>>>,
     values: Arc<BTreeMap<ValueName, (Value, Option<Timestamp>)>>,
+    /// Workflows whose schedules people hold, or held.
+    pub(super) holds: Arc<BTreeMap<String, Hold>>,
     errors: Errors,
     vitals: Vitals,
     /// Runs at rest that are whole, the oldest first.
@@ -232,6 +234,7 @@ impl Board {
             }
             Fact::Scope(run, it) => self.apply_scope(*run, it),
             Fact::Failure(..) => {}
+            Fact::Schedule(workflow, it) => self.apply_schedule(workflow, event.at, it),
             Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {

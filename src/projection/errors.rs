@@ -239,6 +239,7 @@ impl Errors {
             Fact::Run(_, _)
             | Fact::Scope(_, _)
             | Fact::Gate(_, _, _, _)
+            | Fact::Schedule(..)
             | Fact::Recovered { .. }
             | Fact::Attempt(_, _, _, AttemptEvent::Started { .. } | AttemptEvent::Lost { .. })
             | Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Again { .. }) => {}

@@ -103,7 +103,7 @@ impl Notch {
             Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Done { .. } | UndoEvent::Again { .. }) => {
                 Some(Self::Undo)
             }
-            Fact::Failure(..) => Some(Self::Vote),
+            Fact::Failure(..) | Fact::Schedule(..) => Some(Self::Vote),
             Fact::Scope(..) | Fact::Recovered { .. } => None,
         }
     }

@@ -298,6 +298,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Undo(..)
         | Fact::Scope(..)
         | Fact::Failure(..)
+        | Fact::Schedule(..)
         | Fact::Recovered { .. } => event_words(event, run).kind,
     };
     put("type", kind.into());
@@ -316,6 +317,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
             }
         }
         Fact::Run(_, RunEvent::Ended { state, .. }) => put("state", state.word().into()),
+        Fact::Schedule(workflow, _) => put("workflow", workflow.clone().into()),
         Fact::Run(..)
         | Fact::Step(..)
         | Fact::Attempt(..)
@@ -357,6 +359,7 @@ fn data(fact: &Fact) -> ValueMap {
         Fact::Undo(_, _, it) => to_value(it),
         Fact::Scope(_, it) => to_value(it),
         Fact::Failure(_, it) => to_value(it),
+        Fact::Schedule(_, it) => to_value(it),
         Fact::Recovered { away } => json!({ "Recovered": { "away": away } }),
     };
     // A variant is stored as `{"Name": {fields}}`, or as its bare name when it has none.

@@ -12,6 +12,7 @@ mod errors;
 mod gate;
 mod graph;
 mod history;
+mod hold;
 mod inbox;
 mod json;
 mod lessons;
@@ -36,6 +37,7 @@ pub use errors::{ErrorState, ErrorView, Fix, Said};
 pub use gate::{Approved, Comment, DelegationView, GateView, VoteView};
 pub use graph::{Graph, Node};
 pub use history::{History, Moment, Notch};
+pub use hold::Hold;
 pub use inbox::{Attention, InboxRow};
 pub use json::{
     ask_diff_json, command_line, diff_json, error_json, errors_json, event_line, gate_json, gates_json,

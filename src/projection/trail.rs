@@ -4,8 +4,8 @@
 use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
-        Actor, AttemptEvent, Channel, Event, Fact, FailureEvent, GateEvent, RunEvent, StepEvent, UndoEvent,
-        Verdict, Why,
+        Actor, AttemptEvent, Channel, Event, Fact, FailureEvent, GateEvent, RunEvent, ScheduleEvent,
+        StepEvent, UndoEvent, Verdict, Why,
     },
     projection::{EventWords, RunView, event_words},
 };
@@ -78,6 +78,7 @@ impl TrailRow {
                 | Fact::Undo(..)
                 | Fact::Scope(..)
                 | Fact::Failure(..)
+                | Fact::Schedule(..)
                 | Fact::Recovered { .. } => None,
             },
             verdict: verdict(&event.fact),
@@ -139,6 +140,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
         | Fact::Attempt(..)
         | Fact::Scope(..)
         | Fact::Recovered { .. } => None,
+        Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Failure(
             _,
             FailureEvent::Acknowledged { by, .. }
@@ -160,6 +162,7 @@ const fn part(fact: &Fact) -> &'static str {
         | Fact::Attempt(..)
         | Fact::Scope(..)
         | Fact::Failure(..)
+        | Fact::Schedule(..)
         | Fact::Recovered { .. } => "engine",
     }
 }
@@ -181,6 +184,7 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
         | Fact::Undo(..)
         | Fact::Scope(..)
         | Fact::Failure(..)
+        | Fact::Schedule(..)
         | Fact::Recovered { .. } => None,
     }
 }
@@ -188,7 +192,9 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
 /// Who asked, what was asked of people and what they said, and what the engine chose without being asked.
 fn is_decision(fact: &Fact) -> bool {
     match fact {
-        Fact::Gate(..) | Fact::Undo(..) | Fact::Failure(..) | Fact::Recovered { .. } => true,
+        Fact::Gate(..) | Fact::Undo(..) | Fact::Failure(..) | Fact::Schedule(..) | Fact::Recovered { .. } => {
+            true
+        }
         Fact::Run(_, it) => !matches!(it, RunEvent::Started | RunEvent::Ended { .. }),
         Fact::Attempt(_, _, _, it) => matches!(it, AttemptEvent::Ended { retry_at: Some(_), .. }),
         Fact::Step(..) | Fact::Scope(..) => by(fact).is_some(),

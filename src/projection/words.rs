@@ -4,7 +4,7 @@ use crate::{
     base::shorten,
     engine::{
         AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Purpose, RunEvent,
-        ScopeEvent, StepEvent, UndoEvent, Verdict, WaitReason, Why,
+        ScheduleEvent, ScopeEvent, StepEvent, UndoEvent, Verdict, WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -35,6 +35,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (_, Some(step)) => step,
         (Fact::Run(_, RunEvent::Created { plan, .. }), None) => plan.name.clone(),
         (Fact::Scope(_, ScopeEvent::Set { key, .. }), None) => key.clone(),
+        (Fact::Schedule(workflow, _), None) => workflow.clone(),
         (_, None) => run.map_or_else(String::new, |it| it.summary.workflow.to_string()),
     };
     let (kind, detail) = match &event.fact {
@@ -45,6 +46,10 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         Fact::Undo(_, _, it) => undo_words(it),
         Fact::Scope(_, ScopeEvent::Set { scope, .. }) => ("scope.set", scope_word(*scope).to_owned()),
         Fact::Failure(_, it) => failure_words(it),
+        Fact::Schedule(_, ScheduleEvent::Held { by, reason }) => {
+            ("schedule.held", format!("by {by}: {reason}"))
+        }
+        Fact::Schedule(_, ScheduleEvent::Released { by }) => ("schedule.released", format!("by {by}")),
         Fact::Recovered { away } => ("engine.recovered", format!("nobody looked for {away}")),
     };
     EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }

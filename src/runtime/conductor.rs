@@ -241,6 +241,8 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::EditForm { .. }
         | Command::Comment { .. }
         | Command::Delegate { .. }
+        | Command::HoldSchedule { .. }
+        | Command::ReleaseSchedule { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,

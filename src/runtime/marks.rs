@@ -34,6 +34,7 @@ impl Marks {
             | Fact::Undo(..)
             | Fact::Scope(..)
             | Fact::Failure(..)
+            | Fact::Schedule(..)
             | Fact::Recovered { .. } => None,
         }
     }

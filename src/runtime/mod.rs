@@ -38,5 +38,5 @@ pub use past::past;
 pub use people::People;
 pub use podium::{Hands, Inbound, JournalPort, Podium};
 pub use read_desk::ReadDesk;
-pub use schedule::{Scheduled, due, keep_schedules};
+pub use schedule::{Due, DueWhat, Scheduled, due, keep_schedules, scheduled};
 pub use tasks::Tasks;

@@ -3,12 +3,12 @@
 //! Files are looked at again every minute, so that a new or changed one needs no restart. What was missed while nobody
 //! looked is made up for once, as far back as `catch-up` says. When a run is started is decided here; what it does is not.
 
-use super::{Boards, Clock, Entropy, LaunchRequest, LocalDesk, Source, Tasks};
+use super::{Boards, Clock, Desk, Entropy, LaunchRequest, LocalDesk, Receipt, Reply, Request, Source, Tasks};
 use crate::{
-    base::{FILE_BYTES_MAX, Span, Timestamp, ValueMap, next_scheduled},
+    base::{FILE_BYTES_MAX, RunId, Span, Timestamp, ValueMap, latest_scheduled, next_scheduled},
     definition::{self, Files, Overlap, Schedule},
-    engine::{Actor, CauseOfLaunch, Channel, Proof},
-    projection::Board,
+    engine::{Actor, CauseOfLaunch, Channel, Command, Proof},
+    projection::{Board, RunSummary},
     store::Workspace,
     tool::read_text,
 };
@@ -29,12 +29,41 @@ pub struct Scheduled {
     pub schedule: Schedule,
 }
 
+impl Scheduled {
+    /// The next time it names; nothing when there is none any more.
+    pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
+        next_scheduled(&self.schedule.cron.value, &self.schedule.timezone, after).ok().flatten()
+    }
+}
+
+/// A schedule whose time has come.
+#[derive(Clone, Debug)]
+pub struct Due<'a> {
+    /// Which.
+    pub item: &'a Scheduled,
+    /// For which time; the newest of all that were missed.
+    pub at: Timestamp,
+    /// What is done about it.
+    pub what: DueWhat,
+}
+
+/// What is done about a schedule whose time has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DueWhat {
+    /// It starts.
+    Start,
+    /// It starts when these runs have come to rest.
+    Wait(Vec<RunId>),
+    /// The same, and they are cancelled first.
+    Cancel(Vec<RunId>),
+}
+
 /// Starts what is due until `closing`.
 pub async fn keep_schedules<C: Clock>(
     desk: LocalDesk,
     workspace: Workspace,
     clock: C,
-    boards: Boards,
+    mut boards: Boards,
     tasks: Tasks,
     closing: CancellationToken,
 ) {
@@ -45,67 +74,115 @@ pub async fn keep_schedules<C: Clock>(
         channel: Channel::Schedule,
     });
     let began = clock.now();
-    let mut looked = began;
+    let (mut looked, mut read_at) = (began, None);
+    let mut found: Vec<Scheduled> = Vec::new();
     loop {
-        let place = workspace.clone();
-        let found = tasks.spawn_blocking(move || scheduled(&place)).await.unwrap_or_default();
         let now = clock.now();
-        let board = boards.borrow().board.clone();
-        for (item, at) in due(&found, &board, (began, looked), now) {
-            let request = LaunchRequest {
-                id: Entropy.request_id(),
-                source: Source::Path(item.file.clone()),
-                words: Vec::new(),
-                values: ValueMap::new(),
-                trace: None,
-            };
-            // A workflow that cannot be started now says so in `cuelight check`; the next time is tried all the same.
-            drop(desk.launch_because(request, CauseOfLaunch::Schedule(at)).await);
+        if read_at.is_none_or(|at| now.since(at) >= LOOK_EVERY) {
+            let place = workspace.clone();
+            found = tasks.spawn_blocking(move || scheduled(&place)).await.unwrap_or_default();
+            read_at = Some(now);
+        }
+        let board = boards.borrow_and_update().board.clone();
+        let mut waits_for: Vec<RunId> = Vec::new();
+        for due in due(&found, &board, (began, looked), now) {
+            match due.what {
+                DueWhat::Start => start(&desk, &mut boards, due.item, due.at).await,
+                DueWhat::Wait(runs) => waits_for.extend(runs),
+                DueWhat::Cancel(runs) => {
+                    for run in &runs {
+                        cancel(&desk, *run, &due.item.workflow).await;
+                    }
+                    waits_for.extend(runs);
+                }
+            }
         }
         looked = now;
-        let next = found.iter().filter_map(|it| next_time(&it.schedule, now)).min();
+        let next = found.iter().filter_map(|it| it.next(now)).min();
         let pause = next.map_or(LOOK_EVERY, |it| it.since(now).min(LOOK_EVERY));
+        let rests = boards.wait_for(|seen| {
+            let is_over = |run: &RunId| seen.board.summary(*run).is_none_or(|it| it.state.rests());
+            !waits_for.is_empty() && waits_for.iter().any(is_over)
+        });
         tokio::select! {
             () = closing.cancelled() => return,
             () = tokio::time::sleep((pause + Span(1)).to_std()) => {}
+            _ = rests, if !waits_for.is_empty() => {}
         }
     }
 }
 
-/// What has to be started, and for which time each: at most one start of a schedule, whatever was missed.
+/// Starts a run for this time, and waits until it can be seen, so that the same time does not start another.
+async fn start(desk: &LocalDesk, boards: &mut Boards, item: &Scheduled, at: Timestamp) {
+    let request = LaunchRequest {
+        id: Entropy.request_id(),
+        source: Source::Path(item.file.clone()),
+        words: Vec::new(),
+        values: ValueMap::new(),
+        trace: None,
+    };
+    // A workflow that cannot be started now says so in `cuelight check`; the next time is tried all the same.
+    let reply = desk.launch_because(request, CauseOfLaunch::Schedule(at)).await;
+    if let Reply::Recorded(Receipt { seq, .. }) = reply {
+        drop(boards.wait_for(|seen| seen.board.seq >= seq).await);
+    }
+}
+
+async fn cancel(desk: &LocalDesk, run: RunId, workflow: &str) {
+    let reason = format!("the next time of the schedule of {workflow} has come");
+    let command = Command::Cancel { run, by: desk.actor().clone(), reason, undo: false };
+    // One that has come to rest meanwhile is what was wanted.
+    drop(desk.submit(Request { id: Entropy.request_id(), command }).await);
+}
+
+/// Whose time has come: each schedule at most once, whatever was missed. Nothing of a workflow that somebody holds, and
+/// nothing that was missed meanwhile.
 pub fn due<'a>(
     found: &'a [Scheduled],
     board: &Board,
     (began, looked): (Timestamp, Timestamp),
     now: Timestamp,
-) -> Vec<(&'a Scheduled, Timestamp)> {
+) -> Vec<Due<'a>> {
     let mut out = Vec::new();
     for item in found {
+        let hold = board.hold_of(&item.workflow);
+        if hold.is_some_and(|it| it.released_at.is_none()) {
+            continue;
+        }
         let runs = || board.summaries().filter(|it| *it.workflow == *item.workflow);
         let last = runs().filter_map(|it| match it.cause {
             CauseOfLaunch::Schedule(at) => Some(at),
             CauseOfLaunch::Asked | CauseOfLaunch::Retry { .. } | CauseOfLaunch::Fork { .. } => None,
         });
-        // Before we began, only what `catch-up` reaches and a run before it vouches for was missed.
         let last = last.max();
+        // Before we began, only what `catch-up` reaches and a run before it vouches for was missed.
         let missed_from = item.schedule.catch_up.zip(last).map(|(reach, last)| last.max(began - reach));
-        let from = if looked == began { missed_from.unwrap_or(began) } else { looked };
+        let waits = matches!(item.schedule.overlap, Overlap::Queue | Overlap::Cancel);
+        // What waits for its turn is due until it has started, however often it was looked at.
+        let from = if looked == began || waits { missed_from.unwrap_or(began) } else { looked };
         let from = last.map_or(from, |last| from.max(last));
-        let Some(at) = next_time(&item.schedule, from).filter(|at| *at <= now) else { continue };
-        let is_open = runs().any(|it| !it.state.rests());
-        if !is_open || item.schedule.overlap != Overlap::Skip {
-            out.push((item, at));
-        }
+        let from = hold.and_then(|it| it.released_at).map_or(from, |at| from.max(at));
+        let (cron, timezone) = (&item.schedule.cron.value, &item.schedule.timezone);
+        let Ok(Some(at)) = latest_scheduled(cron, timezone, from, now) else { continue };
+        let open: Vec<&RunSummary> = runs().filter(|it| !it.state.rests()).collect();
+        let ids = |runs: &[&RunSummary]| runs.iter().map(|it| it.id).collect::<Vec<_>>();
+        let what = match item.schedule.overlap {
+            Overlap::Allow => DueWhat::Start,
+            _ if open.is_empty() => DueWhat::Start,
+            Overlap::Skip => continue,
+            Overlap::Queue => DueWhat::Wait(ids(&open)),
+            // People are asked something: their answer is not cut off by the clock.
+            Overlap::Cancel if open.iter().any(|it| it.open_gates > 0) => DueWhat::Wait(ids(&open)),
+            Overlap::Cancel if open.iter().all(|it| it.cancelling) => DueWhat::Wait(ids(&open)),
+            Overlap::Cancel => DueWhat::Cancel(ids(&open)),
+        };
+        out.push(Due { item, at, what });
     }
     out
 }
 
-fn next_time(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
-    next_scheduled(&schedule.cron.value, &schedule.timezone, after).ok().flatten()
-}
-
 /// Every schedule of every workflow of the workspace that can be read.
-fn scheduled(workspace: &Workspace) -> Vec<Scheduled> {
+pub fn scheduled(workspace: &Workspace) -> Vec<Scheduled> {
     let mut out = Vec::new();
     for path in workspace.workflow_files() {
         let Some(file) = path.to_str() else { continue };

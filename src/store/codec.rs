@@ -25,6 +25,7 @@ pub(super) fn kind_of(fact: &Fact) -> &'static str {
         Fact::Undo(..) => "undo",
         Fact::Scope(..) => "scope",
         Fact::Failure(..) => "failure",
+        Fact::Schedule(..) => "schedule",
         Fact::Recovered { .. } => "recovered",
     }
 }

@@ -126,3 +126,29 @@ fn a_run_is_forked_from_its_past() {
     check(&place, &["fork", "r-9", "--at", "1"], 2, &["could not find run r-9"]);
     check(&place, &["fork", "r-2", "--at", "1"], 1, &["could not fork r-2: it begins with event"]);
 }
+
+#[test]
+fn a_schedule_is_listed_held_and_released() {
+    let place = place(GOES);
+    std::fs::create_dir_all(place.file(".cuelight/workflows")).expect("a directory");
+    std::fs::set_permissions(place.file(".cuelight"), std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .expect("ours alone");
+    let nightly = "name: nightly\non:\n  schedule: [{cron: \"0 6 * * *\", timezone: Europe/Berlin, overlap: cancel}]\nsteps:\n  - {id: a, run: echo}\n";
+    place.write(".cuelight/workflows/nightly.yaml", nightly);
+    check(&place, &["run", "w.yaml", "--headless", "-i", "to=far"], 0, &[]);
+    check(&place, &["schedules"], 0, &["nightly", "0 6 * * *", "Europe/Berlin", "cancel", "goes"]);
+    check(
+        &place,
+        &["schedules", "hold", "nightli", "--reason", "x"],
+        2,
+        &["it has no schedule; there are nightly"],
+    );
+    check(&place, &["schedules", "hold", "nightly", "--reason", "moving"], 0, &["nightly is on hold"]);
+    check(&place, &["schedules"], 0, &["on hold by", "moving"]);
+    let listed: Value = serde_json::from_str(&place.cue(&["schedules", "--json"]).out).expect("it is JSON");
+    assert_eq!((&listed[0]["held"]["reason"], &listed[0]["next"]), (&json!("moving"), &json!(null)));
+    check(&place, &["audit"], 0, &["schedule.held"]);
+    check(&place, &["schedules", "release", "nightly"], 0, &["starts at its next time again"]);
+    check(&place, &["schedules", "release", "nightly"], 1, &["it is not on hold"]);
+    assert!(place.cue(&["schedules", "--json"]).out.contains("\"held\": null"));
+}

@@ -457,7 +457,7 @@ fn due_at(
         engine::{CauseOfLaunch, Command, Launching, World},
         plan::lower,
         projection::Board,
-        runtime::{Scheduled, due},
+        runtime::{DueWhat, Scheduled, due},
     };
     struct NoFiles;
     impl cuelight::definition::Files for NoFiles {
@@ -493,7 +493,12 @@ fn due_at(
         }
     }
     let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
-    due(&found, &board, (at(times.0), at(times.1)), at(times.2)).first().map(|(_, at)| at.to_string())
+    let due = due(&found, &board, (at(times.0), at(times.1)), at(times.2));
+    due.first().map(|it| match &it.what {
+        DueWhat::Start => it.at.to_string(),
+        DueWhat::Wait(runs) => format!("{} after {runs:?}", it.at),
+        DueWhat::Cancel(runs) => format!("{} cancels {runs:?}", it.at),
+    })
 }
 
 #[test]
@@ -523,4 +528,62 @@ fn a_run_that_still_goes_on_keeps_its_schedule_from_starting_another_unless_that
     let times = ("2026-11-20T05:00:00Z", "2026-11-20T05:59:30Z", "2026-11-20T06:00:10Z");
     assert_eq!(due_at(None, "skip", open, times), None);
     assert_eq!(due_at(None, "allow", open, times), Some("2026-11-20T06:00:00.000Z".to_owned()));
+    let waits = Some("2026-11-20T06:00:00.000Z after [RunId(1)]".to_owned());
+    assert_eq!(due_at(None, "queue", open, times), waits);
+    let cancels = Some("2026-11-20T06:00:00.000Z cancels [RunId(1)]".to_owned());
+    assert_eq!(due_at(None, "cancel", open, times), cancels);
+}
+
+#[test]
+fn a_start_that_waits_for_its_turn_is_not_forgotten_and_comes_once_for_the_newest_time() {
+    // Looked at long after both times: the run before has just come to rest.
+    let rested: &[(&str, bool)] = &[("2026-11-20T06:00:00Z", true)];
+    let times = ("2026-11-20T05:00:00Z", "2026-11-22T09:00:00Z", "2026-11-22T09:00:10Z");
+    let newest = Some("2026-11-22T06:00:00.000Z".to_owned());
+    assert_eq!(due_at(None, "queue", rested, times), newest);
+    assert_eq!(due_at(None, "cancel", rested, times), newest);
+    assert_eq!(due_at(None, "skip", rested, times), None, "what was skipped does not come later");
+}
+
+#[test]
+fn a_workflow_on_hold_is_not_started_and_nothing_of_it_is_made_up_for() {
+    use cuelight::{
+        definition::read,
+        engine::{Command, World},
+        projection::Board,
+        runtime::{Scheduled, due},
+    };
+    struct NoFiles;
+    impl cuelight::definition::Files for NoFiles {
+        fn read(&self, _: &str) -> Result<String, String> {
+            Err("there are none".to_owned())
+        }
+    }
+    let text = "name: nightly\non: {schedule: [{cron: '0 6 * * *', overlap: queue, catch-up: 2d}]}\nsteps:\n  - {id: a, wait: 1h}\n";
+    let workflow = read("nightly.yaml", text, &NoFiles).0.expect("it is right");
+    let (file, schedule) = ("nightly.yaml".to_owned(), workflow.schedule[0].clone());
+    let found = vec![Scheduled { file, workflow: workflow.name, schedule }];
+    let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+    let (mut world, mut board, mut seq) = (World::default(), Board::default(), 0);
+    let mut say = |command, when: &str, board: &mut Board| {
+        let mut out = Vec::new();
+        world.handle(command, at(when), &mut out).expect("it may be");
+        for event in out {
+            seq += 1;
+            board.apply(Seq(seq), &event);
+        }
+    };
+    let (by, workflow) = (Actor::engine, "nightly".to_owned());
+    let began = at("2026-11-19T05:00:00Z");
+    let is_due = |board: &Board, now: &str| {
+        let due = due(&found, board, (began, at("2026-11-19T05:30:00Z")), at(now));
+        due.first().map(|it| it.at.to_string())
+    };
+    assert_eq!(is_due(&board, "2026-11-19T06:00:01Z").as_deref(), Some("2026-11-19T06:00:00.000Z"));
+    let hold = Command::HoldSchedule { workflow: workflow.clone(), reason: "moving".to_owned(), by: by() };
+    say(hold, "2026-11-19T05:10:00Z", &mut board);
+    assert_eq!(is_due(&board, "2026-11-19T06:00:01Z"), None);
+    say(Command::ReleaseSchedule { workflow, by: by() }, "2026-11-20T07:00:00Z", &mut board);
+    assert_eq!(is_due(&board, "2026-11-20T07:00:01Z"), None, "what was missed on hold is gone");
+    assert_eq!(is_due(&board, "2026-11-21T06:00:01Z").as_deref(), Some("2026-11-21T06:00:00.000Z"));
 }

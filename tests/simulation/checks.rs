@@ -115,7 +115,7 @@ impl Checks {
             }
             Fact::Gate(id, step, gate, it) => self.gate(*id, *step, *gate, it, event.at),
             Fact::Undo(id, step, it) => self.undo(*id, *step, it),
-            Fact::Scope(..) | Fact::Failure(..) | Fact::Recovered { .. } => Ok(()),
+            Fact::Scope(..) | Fact::Failure(..) | Fact::Schedule(..) | Fact::Recovered { .. } => Ok(()),
         }
     }
 

@@ -15,6 +15,7 @@ mod named;
 mod past;
 mod receipt;
 mod run;
+mod schedules;
 mod screen;
 mod screenshot;
 mod serve;
@@ -85,6 +86,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Receipt(args) => receipt::receipt(&config, out, &args).await,
         Command::Verify(args) => receipt::verify(out, &args),
         Command::Keys(args) => trail::keys(&config, out, &args),
+        Command::Schedules(args) => schedules::schedules(&config, out, args).await,
         Command::Serve(args) => serve::serve(&config, &args).await,
         Command::Attach => screen::attach(&config, &screen).await,
         Command::Screenshot(args) => screenshot::screenshot(&config, out, &screen, &args).await,

@@ -87,6 +87,42 @@ pub(super) fn fork(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
+/// Holds the schedules of a workflow, which asks why; or lets them go, which can be taken back.
+pub(super) fn hold(model: &mut Model, workflow: &str, is_held: bool, wishes: &mut Vec<Wish>) {
+    if let Some(why) = model.locked() {
+        return toast(model, &format!("could not change the schedule: {why}"), Role::Warn);
+    }
+    let (by, workflow) = (model.seat.actor.clone(), workflow.to_owned());
+    if is_held {
+        return submit(model, Command::ReleaseSchedule { workflow, by }, wishes);
+    }
+    let command = Command::HoldSchedule { workflow: workflow.clone(), reason: String::new(), by };
+    let request = ask_preview(model, &command, wishes);
+    let fact = |name: &str, text: String| DialogFact { name: name.to_owned(), text, role: Role::Text };
+    let facts = vec![
+        fact("workflow", workflow.clone()),
+        fact("means", "time starts it no more; what is missed meanwhile is not made up for".to_owned()),
+        fact("same as", command_line(model, &command)),
+    ];
+    let dialog = Dialog {
+        title: format!("Hold the schedule of {workflow}?"),
+        verb: "hold".to_owned(),
+        facts,
+        level: Level::L2,
+        proof: Proof::Key,
+        fields: vec![DialogField::new("reason", true)],
+        focus: Focus::Back,
+        command: Box::new(command),
+        others: Vec::new(),
+        about: About::Nothing,
+        stood: None,
+        preview: Preview::Asked(request),
+        previewed: None,
+        counts_from: None,
+    };
+    show(model, dialog);
+}
+
 /// Whether what a run has done is undone when it is cancelled.
 pub(super) fn undoes(model: &Model, run: RunId) -> bool {
     model.board.run(run).is_some_and(|it| it.plan.on_failure == OnFailure::Compensate)
@@ -483,6 +519,8 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::Delegate { gate, .. }
         | Command::NoteRefusal { gate, .. } => gate_of(model, *gate),
         Command::Launch(_)
+        | Command::HoldSchedule { .. }
+        | Command::ReleaseSchedule { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
@@ -546,6 +584,10 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
             let verb = if *note == FailureNote::Acknowledge { "ack" } else { note.word() };
             format!("errors {verb} {}{}", known.map_or_else(String::new, |it| it.name()), why(reason))
         }
+        Command::HoldSchedule { workflow, reason, .. } => {
+            format!("schedules hold {}{}", quoted(workflow), why(reason))
+        }
+        Command::ReleaseSchedule { workflow, .. } => format!("schedules release {}", quoted(workflow)),
         Command::Launch(_)
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }

@@ -134,6 +134,13 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
     };
     rows.push(other("run".to_owned(), PaletteAct::Launch, "start a workflow: file and inputs", Level::L1));
     rows.push(other("q".to_owned(), PaletteAct::Intent(Intent::Quit), "leave (asks)", Level::L0));
+    for (workflow, is_held) in model.board.scheduled() {
+        let verb = if is_held { "release" } else { "hold" };
+        let name = format!("{verb} schedule {}", crate::base::safe_text(workflow));
+        let what = if is_held { "starts at its next time again" } else { "time starts it no more" };
+        let level = if is_held { Level::L1 } else { Level::L2 };
+        rows.push(other(name, PaletteAct::Hold(workflow.to_owned(), is_held), what, level));
+    }
     for state in ["running", "gate", "failed", "done", "cancelled", "paused"] {
         let name = format!("filter state:{state}");
         rows.push(other(
@@ -225,5 +232,6 @@ fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
         }
         PaletteAct::Theme(name) => general::set_theme(model, &name),
         PaletteAct::Launch => super::launching::open(model),
+        PaletteAct::Hold(workflow, is_held) => asking::hold(model, &workflow, is_held, wishes),
     }
 }

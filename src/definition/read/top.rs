@@ -260,7 +260,12 @@ fn schedule(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Schedule> {
     let found = reader.object(node, &SCHEDULE)?;
     let timezone = found.get("timezone").and_then(|it| timezone(reader, it));
     let overlap = found.get("overlap").and_then(|it| {
-        reader.one_of(it, "`overlap`", OVERLAPS, &[Overlap::Skip, Overlap::Queue, Overlap::Allow])
+        reader.one_of(
+            it,
+            "`overlap`",
+            OVERLAPS,
+            &[Overlap::Skip, Overlap::Queue, Overlap::Cancel, Overlap::Allow],
+        )
     });
     let catch_up = found.get("catch-up").and_then(|it| reader.duration(it, "`catch-up`"));
     let cron = found.get("cron").and_then(|it| cron(reader, it))?;

@@ -52,6 +52,30 @@ fn where_it_counts_a_fork_is_typed() {
 }
 
 #[test]
+fn a_schedule_is_held_with_a_reason_from_the_palette_and_let_go_again() {
+    let mut console = Console::of_afternoon(100, 30);
+    let (by, workflow) = (super::fixture::actor("jon"), "nightly".to_owned());
+    let hold =
+        Command::HoldSchedule { workflow: workflow.clone(), reason: "moving".to_owned(), by: by.clone() };
+    console.stage.command(hold);
+    drop(console.see());
+    let wishes = console.press(": r e l e a s e space s c h e d enter");
+    let [Command::ReleaseSchedule { workflow: of, .. }] = asked(&wishes)[..] else {
+        panic!("{}", console.text())
+    };
+    assert_eq!(*of, workflow);
+    console.stage.command(Command::ReleaseSchedule { workflow, by });
+    drop(console.see());
+    assert!(asked(&console.press(": h o l d space s c h e d enter")).is_empty(), "a reason is wanted");
+    assert!(console.text().contains("Hold the schedule of nightly?"), "{}", console.text());
+    let wishes = console.press("m o v e enter y");
+    let [Command::HoldSchedule { workflow, reason, .. }] = asked(&wishes)[..] else {
+        panic!("{}", console.text())
+    };
+    assert_eq!((workflow.as_str(), reason.as_str()), ("nightly", "move"));
+}
+
+#[test]
 fn nothing_else_is_done_from_the_past() {
     let (mut console, ..) = past(Danger::Development);
     drop(console.press("b esc"));

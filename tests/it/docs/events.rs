@@ -8,8 +8,8 @@ use cuelight::{
     },
     engine::{
         Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, DoubtAnswer, Event, Fact, Facts, Failure,
-        FailureEvent, GateEvent, GateState, Outcome, Proof, Purpose, RunEvent, RunState, ScopeEvent,
-        StepEvent, UndoEvent, Verdict, Vote, WaitReason, Why,
+        FailureEvent, GateEvent, GateState, Outcome, Proof, Purpose, RunEvent, RunState, ScheduleEvent,
+        ScopeEvent, StepEvent, UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -40,6 +40,7 @@ const NOUNS: &[(&str, &str, &str)] = &[
     ("UndoEvent", "Undo", "undo.done"),
     ("ScopeEvent", "State", "scope.set"),
     ("FailureEvent", "Failures", "failure.resolved"),
+    ("ScheduleEvent", "Schedules", "schedule.held"),
 ];
 
 /// A variant as the source declares it.
@@ -119,6 +120,7 @@ fn noun_of(fact: &Fact) -> &'static str {
         Fact::Undo(..) => "UndoEvent",
         Fact::Scope(..) => "ScopeEvent",
         Fact::Failure(..) => "FailureEvent",
+        Fact::Schedule(..) => "ScheduleEvent",
         Fact::Recovered { .. } => "",
     }
 }
@@ -132,6 +134,7 @@ fn variant_of(fact: &Fact) -> String {
         Fact::Undo(_, _, it) => format!("{it:?}"),
         Fact::Scope(_, it) => format!("{it:?}"),
         Fact::Failure(_, it) => format!("{it:?}"),
+        Fact::Schedule(_, it) => format!("{it:?}"),
         Fact::Recovered { .. } => String::new(),
     };
     shown.chars().take_while(|it| it.is_alphanumeric()).collect()
@@ -194,7 +197,7 @@ fn ask() -> Box<Ask> {
 
 /// One of each.
 fn samples() -> Vec<Event> {
-    let facts = [runs(), steps(), attempts(), gates(), undos(), failures()].concat();
+    let facts = [runs(), steps(), attempts(), gates(), undos(), failures(), schedules()].concat();
     facts.into_iter().map(|fact| Event { at: Timestamp(1_772_431_200_000), fact }).collect()
 }
 
@@ -329,6 +332,12 @@ fn undos() -> Vec<Fact> {
     ];
     let undo = all.into_iter().map(|it| Fact::Undo(RunId(1), StepIx(2), it));
     undo.chain([Fact::Scope(RunId(1), set)]).collect()
+}
+
+fn schedules() -> Vec<Fact> {
+    let held = ScheduleEvent::Held { by: ann(), reason: "the tape library is being moved".to_owned() };
+    let all = [held, ScheduleEvent::Released { by: ann() }];
+    all.into_iter().map(|it| Fact::Schedule("nightly".to_owned(), it)).collect()
 }
 
 fn failures() -> Vec<Fact> {

@@ -12,8 +12,8 @@ use cuelight::{
     engine::{
         Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Correction, Decision, DoubtAnswer, Effect,
         Event, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact, ForkAt, GateEvent, Launching,
-        Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState, ScopeEvent, StepEvent, StepState,
-        UndoEvent, Verdict, WaitReason, Why, World, react,
+        Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent,
+        StepState, UndoEvent, Verdict, WaitReason, Why, World, react,
     },
     plan::{Plan, lower},
     projection::corrected_words,
@@ -218,6 +218,8 @@ impl Bench {
                 };
                 Command::AnswerDoubt { run, step: self.step(words[1]), answer, reason, by }
             }
+            "hold" => Command::HoldSchedule { workflow: words[1].to_owned(), reason, by },
+            "release" => Command::ReleaseSchedule { workflow: words[1].to_owned(), by },
             "acknowledge" | "resolve" | "reopen" => {
                 let note = match words[0] {
                     "acknowledge" => FailureNote::Acknowledge,
@@ -486,6 +488,8 @@ impl Bench {
                 };
                 format!("{whose} failure{} {what}", if of_undo { " of its undo" } else { "" })
             }
+            Fact::Schedule(workflow, ScheduleEvent::Held { .. }) => format!("{workflow} held"),
+            Fact::Schedule(workflow, ScheduleEvent::Released { .. }) => format!("{workflow} released"),
             Fact::Recovered { away } => format!("recovered after {away}"),
         }
     }
@@ -526,8 +530,9 @@ impl Bench {
                 if let Some(it) = partial {
                     write!(text, "; {}/{}/{} {}", it.completed, it.failed, it.remaining, it.suggestion)
                         .expect("a String");
-                    if let (Some(point), Some(mode)) = (&it.failure_point, it.failure_mode) {
-                        write!(text, ", {point} {}", mode.word()).expect("a String");
+                    if let Some(mode) = it.failure_mode {
+                        let point = it.failure_point.iter().map(|it| format!("{it} "));
+                        write!(text, ", {}{}", point.collect::<String>(), mode.word()).expect("a String");
                     }
                 }
                 text

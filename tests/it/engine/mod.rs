@@ -14,6 +14,8 @@ mod people;
 mod resume;
 mod retry;
 mod run;
+mod schedule;
 mod scope;
 mod step;
+mod timeout;
 mod undo;

@@ -1,0 +1,131 @@
+//! `schedules`: which workflows start by themselves, when, and what keeps them from it; holding them and letting them go.
+
+use super::act::{left, submit};
+use crate::{
+    app::{
+        args::{SchedulesArgs, SchedulesCommand},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring,
+    },
+    base::{Timestamp, Value, safe_text},
+    definition::Overlap,
+    engine::{CauseOfLaunch, Command},
+    projection::{Board, Hold},
+    runtime::{Clock, Desk, Scheduled, SystemClock, scheduled},
+    store::Workspace,
+};
+use serde_json::json;
+use std::process::ExitCode;
+
+pub(super) async fn schedules(config: &Config, out: Output, args: SchedulesArgs) -> Outcome {
+    match args.command {
+        None => list(config, out, args.json).await,
+        Some(SchedulesCommand::Hold { workflow, reason }) => {
+            let seat = wiring::act(config).await?;
+            if let Err(trouble) = known(&seat.workspace, &workflow) {
+                return left(seat, trouble).await;
+            }
+            let said = format!("{} is on hold; `cuelight schedules release` ends that", safe_text(&workflow));
+            let by = seat.actor.clone();
+            submit(seat, out, Command::HoldSchedule { workflow, reason, by }, |_| said).await
+        }
+        Some(SchedulesCommand::Release { workflow }) => {
+            let seat = wiring::act(config).await?;
+            let said = format!("{} starts at its next time again", safe_text(&workflow));
+            let by = seat.actor.clone();
+            submit(seat, out, Command::ReleaseSchedule { workflow, by }, |_| said).await
+        }
+    }
+}
+
+/// A slip in a name holds nothing.
+fn known(workspace: &Workspace, workflow: &str) -> Result<(), Trouble> {
+    let names: Vec<String> = scheduled(workspace).into_iter().map(|it| it.workflow).collect();
+    if names.iter().any(|it| it == workflow) {
+        return Ok(());
+    }
+    let name = safe_text(workflow);
+    Err(Trouble::usage(if names.is_empty() {
+        format!("could not hold {name}: no workflow in .cuelight/workflows has a schedule")
+    } else {
+        format!("could not hold {name}: it has no schedule; there are {}", safe_text(&names.join(", ")))
+    }))
+}
+
+async fn list(config: &Config, out: Output, as_json: bool) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let board = seat.desk.boards().borrow().board.clone();
+    let found = scheduled(&seat.workspace);
+    seat.leave().await;
+    let now = SystemClock.now();
+    if as_json {
+        out.json_pretty(&found.iter().map(|it| as_value(it, &board, now)).collect::<Value>());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if found.is_empty() {
+        out.line("nothing starts by itself: no workflow in .cuelight/workflows has `on: schedule`");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<String>> = found.iter().map(|it| row(it, &board, now)).collect();
+    out.table(&["WORKFLOW", "CRON", "ZONE", "NEXT", "LAST", "OVERLAP", "CATCH-UP", "STATE"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(it: &Scheduled, board: &Board, now: Timestamp) -> Vec<String> {
+    let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let hold = hold(it, board);
+    let state = hold.map_or_else(
+        || "goes".to_owned(),
+        |it| safe_text(&format!("on hold by {} since {}: {}", it.by, it.at, it.reason)),
+    );
+    vec![
+        safe_text(&it.workflow),
+        it.schedule.cron.value.clone(),
+        it.schedule.timezone.clone(),
+        when(it.next(now).filter(|_| hold.is_none())),
+        when(last(it, board)),
+        overlap_word(it.schedule.overlap).to_owned(),
+        it.schedule.catch_up.map_or_else(|| "-".to_owned(), |it| it.to_string()),
+        state,
+    ]
+}
+
+fn as_value(it: &Scheduled, board: &Board, now: Timestamp) -> Value {
+    let hold = hold(it, board);
+    json!({
+        "workflow": it.workflow,
+        "file": it.file,
+        "cron": it.schedule.cron.value,
+        "timezone": it.schedule.timezone,
+        "overlap": overlap_word(it.schedule.overlap),
+        "catch_up_ms": it.schedule.catch_up.map(|it| it.0),
+        "next": it.next(now).filter(|_| hold.is_none()),
+        "last": last(it, board),
+        "held": hold.map(|it| json!({ "by": it.by.name, "reason": it.reason, "at": it.at })),
+    })
+}
+
+fn hold<'a>(it: &Scheduled, board: &'a Board) -> Option<&'a Hold> {
+    board.hold_of(&it.workflow).filter(|it| it.released_at.is_none())
+}
+
+/// The last time for which it was started.
+fn last(it: &Scheduled, board: &Board) -> Option<Timestamp> {
+    let runs = board.summaries().filter(|run| *run.workflow == *it.workflow);
+    let times = runs.filter_map(|run| match run.cause {
+        CauseOfLaunch::Schedule(at) => Some(at),
+        CauseOfLaunch::Asked | CauseOfLaunch::Retry { .. } | CauseOfLaunch::Fork { .. } => None,
+    });
+    times.max()
+}
+
+const fn overlap_word(it: Overlap) -> &'static str {
+    match it {
+        Overlap::Skip => "skip",
+        Overlap::Queue => "queue",
+        Overlap::Cancel => "cancel",
+        Overlap::Allow => "allow",
+    }
+}

@@ -1,0 +1,54 @@
+//! Schedules that people hold, as they can be seen.
+
+use crate::{
+    base::Timestamp,
+    engine::{Actor, CauseOfLaunch, ScheduleEvent},
+    projection::Board,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// That somebody holds the schedules of a workflow, or held them last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Who.
+    pub by: Actor,
+    /// Why; foreign text.
+    pub reason: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// When they were let go, if they were: what was missed before is not made up for.
+    pub released_at: Option<Timestamp>,
+}
+
+impl Board {
+    pub(super) fn apply_schedule(&mut self, workflow: &str, at: Timestamp, event: &ScheduleEvent) {
+        let holds: &mut BTreeMap<String, Hold> = Arc::make_mut(&mut self.holds);
+        match event {
+            ScheduleEvent::Held { by, reason } => {
+                let hold = Hold { by: by.clone(), reason: reason.clone(), at, released_at: None };
+                holds.insert(workflow.to_owned(), hold);
+            }
+            ScheduleEvent::Released { .. } => {
+                if let Some(hold) = holds.get_mut(workflow) {
+                    hold.released_at = Some(at);
+                }
+            }
+        }
+    }
+
+    /// Who holds the schedules of a workflow, or held them last.
+    pub fn hold_of(&self, workflow: &str) -> Option<&Hold> {
+        self.holds.get(workflow)
+    }
+
+    /// Workflows that time has started, or that somebody holds, by name; and whether they are held now.
+    pub fn scheduled(&self) -> BTreeMap<&str, bool> {
+        let by_time = |it: &&super::RunSummary| matches!(it.cause, CauseOfLaunch::Schedule(_));
+        let started: BTreeSet<&str> = self.summaries().filter(by_time).map(|it| &*it.workflow).collect();
+        let held = self.holds.iter().map(|(name, it)| (name.as_str(), it.released_at.is_none()));
+        started.into_iter().map(|name| (name, false)).chain(held).collect()
+    }
+}
