@@ -7,6 +7,7 @@ mod diagnostic;
 mod document;
 mod format;
 mod import;
+mod inline;
 mod inputs;
 mod json_schema;
 mod load;

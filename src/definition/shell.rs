@@ -2,8 +2,10 @@
 //!
 //! `echo ${{ inputs.x }}` is run as `echo "${CUE_1}"` with `CUE_1` set to the value, so `"; rm -rf /` stays data.
 //! What a variable expands to is never read as code again, except where the shell is told to (`eval`, arithmetic,
-//! `bash -c`): there an expression is an error, and so it is where nothing would be expanded (single quotes).
+//! `bash -c`, `python -c`, `awk`): there an expression is an error, and so it is where nothing would be expanded (single
+//! quotes). Which programs read their arguments as code is told in `inline`.
 
+use super::inline::{self, Inline};
 use crate::{
     definition::{
         Binding, Placed, Script, Text,
@@ -23,6 +25,11 @@ const SHELLS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh"];
 const READ_SCRIPTS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh", "fish", "su"];
 /// Commands that read their arguments as code without being told.
 const READ_AGAIN: &[&str] = &["eval", "let", "trap", "ssh"];
+/// Commands that call another one: whatever they are given may be its name.
+const WRAPPERS: &[&str] = &[
+    "sudo", "env", "command", "exec", "time", "nohup", "xargs", "timeout", "nice", "ionice", "stdbuf",
+    "find", "watch", "parallel", "doas", "setsid", "flock", "chroot",
+];
 /// Words before which a command has not begun yet.
 const LEADING: &[&str] = &[
     "sudo", "env", "command", "builtin", "exec", "time", "nohup", "!", "{", "then", "do", "else", "elif",
@@ -108,9 +115,15 @@ struct Code {
     parens: u32,
     cases: u32,
     word: String,
+    /// Whether some of the word stood in quotes.
+    quoted: bool,
     /// Whether a command has begun.
     begun: bool,
+    /// Whether it calls another one.
+    wraps: bool,
     reads_scripts: bool,
+    /// The language that its program reads, and what the next word is to it.
+    inline: Option<Inline>,
     reads_again: bool,
     /// Where a `[[` opened.
     test: Option<usize>,
@@ -121,6 +134,8 @@ struct Here {
     is_quoted: bool,
     strips_tabs: bool,
     for_shell: bool,
+    /// What to do instead, where another language reads it.
+    help: Option<String>,
 }
 
 impl Code {
@@ -128,13 +143,27 @@ impl Code {
         Self { end: Some(end), ..Self::default() }
     }
 
+    /// Whether what stands here is read as code.
+    fn reads_this(&self) -> bool {
+        self.reads_again
+            || self.reads_scripts && is_script_flag(&self.word)
+            || self.inline.as_ref().is_some_and(|it| it.reads(&self.word))
+    }
+
+    /// Whether what comes by the standard input is.
+    fn reads_input(&self) -> bool {
+        self.reads_scripts || self.reads_again || self.inline.as_ref().is_some_and(Inline::reads_input)
+    }
+
     fn end_word(&mut self, at: usize) {
         let word = std::mem::take(&mut self.word);
+        let quoted = std::mem::take(&mut self.quoted);
         if word.is_empty() {
             return;
         }
         let name = word.rsplit('/').next().unwrap_or(&word);
         match name {
+            _ if quoted => {}
             "case" if !self.begun => self.cases += 1,
             "esac" => self.cases = self.cases.saturating_sub(1),
             "[[" => self.test = Some(at),
@@ -143,10 +172,14 @@ impl Code {
         }
         if READ_SCRIPTS.contains(&name) {
             self.reads_scripts = true;
-        } else if self.reads_scripts && word.starts_with('-') && !word.starts_with("--") && word.contains('c')
-        {
+        } else if self.reads_scripts && is_script_flag(&word) {
             self.reads_again = true;
         }
+        match &mut self.inline {
+            Some(inline) => inline.end_word(&word),
+            None => self.inline = inline::called(name, !self.begun || self.wraps),
+        }
+        self.wraps |= !self.begun && WRAPPERS.contains(&name);
         if !self.begun && !LEADING.contains(&name) && !word.contains('=') {
             self.begun = true;
             self.reads_again |= READ_AGAIN.contains(&name);
@@ -155,8 +188,14 @@ impl Code {
 
     fn end_command(&mut self, at: usize) {
         self.end_word(at);
-        (self.begun, self.reads_scripts, self.reads_again) = (false, false, false);
+        (self.begun, self.wraps, self.reads_scripts, self.reads_again) = (false, false, false, false);
+        self.inline = None;
     }
+}
+
+/// `-c`, also among others: `-euc`.
+fn is_script_flag(word: &str) -> bool {
+    word.starts_with('-') && !word.starts_with("--") && word.contains('c')
 }
 
 struct Scanner<'s, 'f, 'a> {
@@ -255,12 +294,19 @@ impl<'s> Scanner<'s, '_, '_> {
                 self.take(1);
             }
             '\\' => self.backslash(),
-            '\'' => self.open(1, Frame::Single),
-            '"' => self.open(1, Frame::Double),
+            '\'' => {
+                code.quoted = true;
+                self.open(1, Frame::Single);
+            }
+            '"' => {
+                code.quoted = true;
+                self.open(1, Frame::Double);
+            }
             '`' => self.backtick(),
             '$' => self.dollar(true),
             '<' if rest.starts_with("<<<") => {
                 code.end_word(at);
+                code.reads_again |= code.reads_input();
                 self.take(3);
             }
             '<' if rest.starts_with("<<") => self.here_document(),
@@ -296,7 +342,17 @@ impl<'s> Scanner<'s, '_, '_> {
         }
         self.take(1);
         if self.at < self.text.value.len() && self.holes.front().is_none_or(|it| it.span.start > self.at) {
+            self.spell();
             self.take_char();
+        }
+    }
+
+    /// The next character belongs to the word, however it is quoted.
+    fn spell(&mut self) {
+        let Some(c) = self.rest().chars().next().filter(|it| *it != '\n') else { return };
+        let depth = usize::from(!matches!(self.frames.last(), Some(Frame::Code(_))));
+        if let Some(Frame::Code(code)) = self.frames.iter_mut().rev().nth(depth) {
+            code.word.push(c);
         }
     }
 
@@ -336,10 +392,7 @@ impl<'s> Scanner<'s, '_, '_> {
             Some(b'`') => self.backtick(),
             Some(b'$') => self.dollar(false),
             _ => {
-                let c = self.rest().chars().next();
-                if let (Some(c), Some(Frame::Code(code))) = (c, self.frames.iter_mut().rev().nth(1)) {
-                    code.word.push(c);
-                }
+                self.spell();
                 self.take_char();
             }
         }
@@ -349,7 +402,10 @@ impl<'s> Scanner<'s, '_, '_> {
         match self.rest().as_bytes().first() {
             Some(b'\'') => self.close(1),
             Some(b'\\') if has_escapes => self.take(2),
-            _ => self.take_char(),
+            _ => {
+                self.spell();
+                self.take_char();
+            }
         }
     }
 
@@ -411,7 +467,8 @@ impl<'s> Scanner<'s, '_, '_> {
         let at = self.at;
         let code = self.code_frame();
         code.end_word(at);
-        let for_shell = code.reads_scripts || code.reads_again;
+        let for_shell = code.reads_input();
+        let help = code.inline.as_ref().map(Inline::help);
         self.take(2);
         let strips_tabs = self.rest().starts_with('-');
         if strips_tabs {
@@ -438,7 +495,7 @@ impl<'s> Scanner<'s, '_, '_> {
             self.take(length);
         }
         if !delimiter.is_empty() {
-            self.here.push_back(Here { delimiter, is_quoted, strips_tabs, for_shell });
+            self.here.push_back(Here { delimiter, is_quoted, strips_tabs, for_shell, help });
         }
     }
 
@@ -528,7 +585,7 @@ impl<'s> Scanner<'s, '_, '_> {
             }
             None => false,
         };
-        let read_again = self.frames.iter().any(|it| matches!(it, Frame::Code(code) if code.reads_again));
+        let read_again = self.frames.iter().any(|it| matches!(it, Frame::Code(code) if code.reads_this()));
         if read_again {
             self.refuse_code(&hole.span);
         }
@@ -562,11 +619,17 @@ impl<'s> Scanner<'s, '_, '_> {
     }
 
     fn refuse_code(&mut self, span: &Range<usize>) {
-        self.refuse(
-            span,
-            "this command reads its arguments as code; a value here could run commands",
-            "hand the value over as an argument or a variable of its own: bash -c '… \"$1\"' _ \"$VALUE\"",
-        );
+        let of_frame = |it: &Frame| match it {
+            Frame::Code(code) => code.inline.as_ref().map(Inline::help),
+            Frame::Here(here) => here.help.clone(),
+            _ => None,
+        };
+        let help = self.frames.iter().rev().find_map(of_frame).unwrap_or_else(|| {
+            "hand the value over as an argument or a variable of its own: bash -c '… \"$1\"' _ \"$VALUE\""
+                .to_owned()
+        });
+        let message = "this command reads its arguments as code; a value here could run commands";
+        self.refuse(span, message, &help);
     }
 
     fn refuse(&mut self, span: &Range<usize>, message: &str, help: &str) {

@@ -172,6 +172,88 @@ fn tests_and_branches_take_values_as_words() {
     );
 }
 
+/// Whether the checker refuses a script, and what it says to do instead.
+#[track_caller]
+fn refused(run: &str) -> Option<String> {
+    let indented = run.replace('\n', "\n      ");
+    let text =
+        format!("timeout: 1m\ninputs: {{x: string}}\nsteps:\n  - id: a\n    run: |\n      {indented}\n");
+    let (workflow, said) = super::read(&text);
+    let found = said.iter().find(|it| it.is_error());
+    assert_eq!(workflow.is_none(), found.is_some());
+    found.map(|it| {
+        assert_eq!(it.code, "shell-quoting", "{run}: {}", it.message);
+        assert!(it.message.starts_with("this command reads its arguments as code"), "{run}: {}", it.message);
+        it.text(false)
+    })
+}
+
+#[test]
+fn no_value_stands_in_code_of_another_language() {
+    for (run, help) in [
+        ("python3 -c \"print('${{ inputs.x }}')\"", "os.environ[\"VALUE\"]"),
+        ("python3.11 -Ic \"print('${{ inputs.x }}')\"", "os.environ"),
+        ("/usr/bin/python -c\"print('${{ inputs.x }}')\"", "os.environ"),
+        ("sudo -u www python -u -c \"print('${{ inputs.x }}')\"", "os.environ"),
+        ("'python3' '-c' \"print(${{ inputs.x }})\"", "os.environ"),
+        ("p\\ython3 -c \"print(${{ inputs.x }})\"", "os.environ"),
+        ("python3 <<EOF\nprint('${{ inputs.x }}')\nEOF", "os.environ"),
+        ("python3 - a b <<EOF\nprint('${{ inputs.x }}')\nEOF", "os.environ"),
+        ("python3 <<< \"print(${{ inputs.x }})\"", "os.environ"),
+        ("bash <<< \"echo ${{ inputs.x }}\"", "bash -c"),
+        ("xargs perl -ne \"print if /${{ inputs.x }}/\"", "$ENV{VALUE}"),
+        ("perl -E \"say '${{ inputs.x }}'\"", "$ENV{VALUE}"),
+        ("ruby -rjson -e \"puts '${{ inputs.x }}'\"", "ENV[\"VALUE\"]"),
+        ("node -e \"console.log('${{ inputs.x }}')\"", "process.env.VALUE"),
+        ("node --eval=\"console.log('${{ inputs.x }}')\"", "process.env.VALUE"),
+        ("nodejs -p ${{ inputs.x }}", "process.env.VALUE"),
+        ("deno eval \"console.log('${{ inputs.x }}')\"", "process.env.VALUE"),
+        ("php -r \"echo '${{ inputs.x }}';\"", "getenv"),
+        ("awk \"{ print \\\"${{ inputs.x }}\\\" }\" a.txt", "ENVIRON[\"VALUE\"]"),
+        ("seq 3 | gawk -F , -v n=1 \"/${{ inputs.x }}/\"", "ENVIRON"),
+        ("awk -e \"/${{ inputs.x }}/\" a.txt", "ENVIRON"),
+        ("awk ${{ inputs.x }} a.txt", "ENVIRON"),
+        ("find . -exec awk \"/${{ inputs.x }}/\" {} +", "ENVIRON"),
+        ("sed -i \"s/@@/${{ inputs.x }}/\" a.txt", "sed knows no variables"),
+        ("sed -n -e p -e \"s/a/${{ inputs.x }}/\" a.txt", "sed knows no variables"),
+    ] {
+        let said = refused(run).unwrap_or_else(|| panic!("{run} was let through"));
+        assert!(said.contains(help), "{run}: {said}");
+        assert!(said.contains("`env:`") || help == "bash -c", "{run}: {said}");
+    }
+}
+
+#[test]
+fn what_is_data_to_another_language_is_let_through_and_stays_data() {
+    for run in [
+        "python3 report.py ${{ inputs.x }}",
+        "python3 -m json.tool ${{ inputs.x }}",
+        "python3 report.py <<EOF\n${{ inputs.x }}\nEOF",
+        "perl -w -MCGI report.pl ${{ inputs.x }}",
+        "node --enable-source-maps report.js ${{ inputs.x }}",
+        "sed -f rules.sed ${{ inputs.x }}",
+        "echo awk ${{ inputs.x }}",
+        "git log --author=sed ${{ inputs.x }}",
+    ] {
+        assert_eq!(refused(run), None, "{run}");
+    }
+    check(
+        "printf 'a\\n' | awk -v n=1 '{ printf \"<%s>\", n }' && printf '<%s>' ${{ inputs.x }}",
+        "printf 'a\\n' | awk -v n=1 '{ printf \"<%s>\", n }' && printf '<%s>' \"${CUE_1}\"",
+        |it| format!("<1><{it}>"),
+    );
+    check(
+        "V=${{ inputs.x }} awk 'BEGIN { printf \"<%s>\", ENVIRON[\"V\"] }'",
+        "V=\"${CUE_1}\" awk 'BEGIN { printf \"<%s>\", ENVIRON[\"V\"] }'",
+        |it| format!("<{it}>"),
+    );
+    check(
+        "V=${{ inputs.x }} perl -e 'printf \"<%s>\", $ENV{V}'",
+        "V=\"${CUE_1}\" perl -e 'printf \"<%s>\", $ENV{V}'",
+        |it| format!("<{it}>"),
+    );
+}
+
 #[test]
 fn a_script_without_expressions_is_not_touched() {
     let text = "cat <<'EOF' | sh -c 'cat; echo \"$0\"'\n$(x) `y` \"\nEOF\necho $'a\\'b' \"$(echo ')')\"";
