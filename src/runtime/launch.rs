@@ -126,7 +126,10 @@ fn unmet(workflow: &Workflow, text: &str, workspace: &Workspace) -> Result<Vec<D
         return Ok(Vec::new());
     }
     let people = People::read(&read_text(&path, FILE_BYTES_MAX)?)?;
-    Ok(check_people(workflow, text, &people.groups()))
+    // Read once more, for the words around what is found; what was read before is what the plan is made of.
+    let files =
+        OnDisk { root: workspace.root(), tools: workspace.tool_files(), read: RefCell::new(Vec::new()) };
+    Ok(check_people(workflow, text, &people.groups(), &files))
 }
 
 /// Words are read as what each input wants; beside them, JSON is read as the words it would be.

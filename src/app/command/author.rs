@@ -99,7 +99,7 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
                 let (workflow, findings) = definition::read(&name, &text, &disk);
                 all.extend(findings);
                 if let Some(workflow) = workflow.filter(|_| !people.is_empty()) {
-                    all.extend(definition::check_people(&workflow, &text, &people));
+                    all.extend(definition::check_people(&workflow, &text, &people, &disk));
                 }
             }
             Err(why) => {

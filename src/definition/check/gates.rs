@@ -2,10 +2,10 @@
 
 use super::graph::Graph;
 use crate::definition::{
-    Diagnostic, Forbidden, Gate, OnTimeout, Risk, Source, Step, StepKind, Workflow, diagnostic::Findings,
-    spelling::suggest,
+    Diagnostic, Files, Forbidden, Gate, OnTimeout, Risk, Source, Step, StepKind, Workflow,
+    diagnostic::Findings, spelling::suggest,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn gates(workflow: &Workflow) -> impl Iterator<Item = (&Step, &Gate)> {
     workflow.steps.iter().filter_map(|step| match &step.kind {
@@ -209,12 +209,42 @@ fn nobody_to_hand_to(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findin
     };
 }
 
-/// Whether the gates of a workflow can be satisfied by the people there are: each with the groups they are in.
+/// Whether the gates of a workflow, and of those it calls, can be satisfied by the people there are: each with the groups
+/// they are in.
 pub fn check_people(
     workflow: &Workflow,
     text: &str,
     people: &BTreeMap<String, Vec<String>>,
+    files: &dyn Files,
 ) -> Vec<Diagnostic> {
+    let mut all = of_one(workflow, text, people);
+    let mut seen = BTreeSet::from([workflow.file.clone()]);
+    let mut open: Vec<&Workflow> = called(workflow).collect();
+    while let Some(body) = open.pop() {
+        if !seen.insert(body.file.clone()) {
+            continue;
+        }
+        open.extend(called(body));
+        match files.read(&body.file) {
+            Ok(text) => all.extend(of_one(body, &text, people)),
+            Err(why) => {
+                let message = format!("could not read {}: {why}", body.file);
+                all.push(Diagnostic::whole_file("gate", &body.file, message));
+            }
+        }
+    }
+    all
+}
+
+fn called(workflow: &Workflow) -> impl Iterator<Item = &Workflow> {
+    workflow.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Workflow(call) => call.body.as_deref(),
+        _ => None,
+    })
+}
+
+/// The gates of one file.
+fn of_one(workflow: &Workflow, text: &str, people: &BTreeMap<String, Vec<String>>) -> Vec<Diagnostic> {
     let source = Source::new(text);
     let mut findings = Findings::new(&workflow.file, &source);
     for (_, gate) in gates(workflow) {

@@ -189,8 +189,10 @@ fn gates_are_checked_against_the_people_there_are() {
     let groups = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
     let people =
         BTreeMap::from([("ann".to_owned(), groups(&["sre", "ops"])), ("bob".to_owned(), groups(&["sre"]))]);
-    let said: Vec<String> =
-        definition::check_people(&workflow(text), text, &people).iter().map(line).collect();
+    let said: Vec<String> = definition::check_people(&workflow(text), text, &people, &Shelf::default())
+        .iter()
+        .map(line)
+        .collect();
     assert_eq!(
         said,
         [
@@ -208,7 +210,7 @@ fn several_groups_with_the_same_people_in_them_can_be_too_few_and_whoever_it_esc
             ("ann".to_owned(), vec!["sre".to_owned(), "product".to_owned()]),
             ("bob".to_owned(), vec!["legal".to_owned()]),
         ]);
-        let found = definition::check_people(&workflow(&text), &text, &people);
+        let found = definition::check_people(&workflow(&text), &text, &people, &Shelf::default());
         found.iter().map(line).collect::<Vec<String>>()
     };
     assert_eq!(
@@ -223,6 +225,30 @@ fn several_groups_with_the_same_people_in_them_can_be_too_few_and_whoever_it_esc
         ["4:54 error[gate] it escalates to group:srre, and nobody of people.toml is that"]
     );
     assert_eq!(of("{require: legal, escalate: {after: 1h, to: ann}}"), [""; 0]);
+}
+
+#[test]
+fn gates_of_called_workflows_are_checked_against_the_people_too() {
+    let inner = "timeout: 1m\nsteps:\n  - {id: deep, workflow: ./deep.yaml}\n  - {id: a, gate: {prompt: ok, require: opps}}\n";
+    let deep = "timeout: 1m\nsteps:\n  - {id: a, gate: {prompt: ok, require: [{group: sre, count: 2}]}}\n";
+    let shelf = Shelf(BTreeMap::from([
+        ("lib/inner.yaml".to_owned(), inner.to_owned()),
+        ("lib/deep.yaml".to_owned(), deep.to_owned()),
+    ]));
+    let text = "timeout: 1m\nsteps:\n  - {id: one, workflow: lib/inner.yaml}\n  - {id: two, needs: one, workflow: lib/inner.yaml}\n";
+    let (flow, said) = definition::read("flow.yaml", text, &shelf);
+    let flow = flow.unwrap_or_else(|| panic!("{said:?}"));
+    let people = BTreeMap::from([("ann".to_owned(), vec!["sre".to_owned(), "ops".to_owned()])]);
+    let found = definition::check_people(&flow, text, &people, &shelf);
+    let lines: Vec<String> = found.iter().map(|it| format!("{} {}", it.file, line(it))).collect();
+    assert_eq!(
+        lines,
+        [
+            "lib/inner.yaml 4:41 error[gate] nobody can satisfy this: it needs 1 people of opps, and there are 0",
+            "lib/deep.yaml 3:42 error[gate] nobody can satisfy this: it needs 2 people of sre, and there are 1",
+        ]
+    );
+    assert!(found[0].text(false).contains("did you mean `ops`?"), "{}", found[0].text(false));
 }
 
 #[test]
