@@ -1,11 +1,23 @@
-//! Files that steps write their outputs to. A file that was left untouched is lent again, under another name: most steps
+//! Files that steps write their outputs to. A file that nobody opened is lent again, under another name: most steps
 //! have no outputs, and to make a file costs as much as to start a process (docs/decisions/0004-output-pump.md).
 
-use rustix::process::{Pid, test_kill_process};
+use rustix::{
+    fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags},
+    process::{Pid, test_kill_process},
+};
 use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
     fs::{self, DirBuilder, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    mem::MaybeUninit,
+    os::{
+        fd::OwnedFd,
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{DirBuilderExt as _, OpenOptionsExt as _},
+        },
+    },
     path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
@@ -27,6 +39,11 @@ struct State {
     is_made: bool,
     count: u32,
     free: Vec<PathBuf>,
+    /// Tells of every file that is opened; without it nothing is lent again.
+    watch: Option<OwnedFd>,
+    /// Names of files lent or free that somebody has opened.
+    opened: BTreeSet<OsString>,
+    lent: BTreeSet<OsString>,
 }
 
 impl Scratch {
@@ -36,41 +53,100 @@ impl Scratch {
         Self { dir: parent.join(name), state: Mutex::default() }
     }
 
-    /// An empty file that nobody else has.
+    /// An empty file that nobody else has, by name or by descriptor.
     pub(super) fn lend(&self) -> io::Result<PathBuf> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.count += 1;
         let path = self.dir.join(format!("output-{}", state.count));
-        // A new name: who was told the old one, and outlived the step, does not write into the next one's outputs.
-        if let Some(free) = state.free.pop()
-            && fs::rename(&free, &path).is_ok()
-        {
-            return Ok(path);
+        // A new name: who was told the old one, and outlived the step, does not write into the next one's outputs. Who
+        // has opened it by the old one could: after the renaming it is known whether anybody has.
+        while let Some(free) = state.free.pop() {
+            if fs::rename(&free, &path).is_err() {
+                continue;
+            }
+            state.lent.insert(name_of(&free).to_owned());
+            state.hear();
+            state.lent.remove(name_of(&free));
+            if state.watch.is_some() && !state.opened.remove(name_of(&free)) {
+                state.lent.insert(name_of(&path).to_owned());
+                return Ok(path);
+            }
+            drop(fs::remove_file(&path));
         }
         if !state.is_made {
             remove_leftovers(self.dir.parent().expect("it was joined to its parent"));
             DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+            state.watch = watch(&self.dir).ok();
             state.is_made = true;
         }
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        state.lent.insert(name_of(&path).to_owned());
+        // That was us.
+        state.hear();
+        state.opened.remove(name_of(&path));
         Ok(path)
     }
 
     /// Takes a file back. What was written to may still be known to somebody, so it is not lent again.
     pub(super) fn give_back(&self, path: PathBuf, untouched: bool) {
         if untouched {
-            self.state.lock().unwrap_or_else(PoisonError::into_inner).free.push(path);
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.lent.remove(name_of(&path));
+            state.free.push(path);
         } else {
             self.discard(&path);
         }
     }
 
     /// Takes a file back that somebody may still write to.
-    #[expect(clippy::unused_self, reason = "only the lender may take back")]
     pub(super) fn discard(&self, path: &Path) {
         // A step may have removed it, or made a directory of it; what stays goes with the whole directory.
         drop(fs::remove_file(path));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.lent.remove(name_of(path));
+        state.opened.remove(name_of(path));
     }
+}
+
+impl State {
+    /// Takes in what was opened until now.
+    fn hear(&mut self) {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let Some(watch) = &self.watch else { return };
+        let mut reader = inotify::Reader::new(watch, &mut buffer);
+        let mut is_deaf = false;
+        loop {
+            match reader.next() {
+                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => is_deaf = true,
+                Ok(event) => {
+                    let name = event.file_name().map(|it| OsStr::from_bytes(it.to_bytes()).to_owned());
+                    self.opened.extend(name);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(_) => {
+                    is_deaf = true;
+                    break;
+                }
+            }
+        }
+        let free: BTreeSet<OsString> = self.free.iter().map(|it| name_of(it).to_owned()).collect();
+        if is_deaf {
+            // Nobody can say any more which: none of them is lent again.
+            self.watch = None;
+        }
+        self.opened.retain(|it| self.lent.contains(it) || free.contains(it));
+    }
+}
+
+fn watch(dir: &Path) -> io::Result<OwnedFd> {
+    let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+    inotify::add_watch(&watch, dir, WatchFlags::OPEN)?;
+    Ok(watch)
+}
+
+fn name_of(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
 }
 
 impl Drop for Scratch {
