@@ -13,8 +13,8 @@ use cuelight::{
     base::{AttemptId, DecisionId, Seq, Span, Timestamp, ValueMap},
     definition::{Files, read},
     engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateEvent, Launching,
-        Outcome, Proof, Verdict, World,
+        Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, Facts, GateEvent,
+        Launching, Outcome, Proof, StepEvent, Verdict, World,
     },
     plan::{Plan, lower},
     projection::{Board, History},
@@ -135,6 +135,11 @@ fn answer(event: &Event, actor: &Actor, number: usize) -> Option<Command> {
             attempt: AttemptId { run: *run, step: *step, number: *number },
             outcome: Box::new(Outcome { exit_code: Some(0), ..Outcome::default() }),
         }),
+        Fact::Step(run, step, StepEvent::FactsAsked { programs, .. }) => {
+            let programs = programs.iter().map(|it| (it.clone(), Vec::new())).collect();
+            let facts = Facts { programs, ..Facts::default() };
+            Some(Command::FactsFetched { run: *run, step: *step, facts })
+        }
         Fact::Gate(_, _, gate, GateEvent::Asked { ask, hash, .. }) => {
             Some(Command::Decide(Box::new(Decision {
                 id: DecisionId(format!("d-{number}")),

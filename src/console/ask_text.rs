@@ -105,6 +105,15 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
         }
         one_call(out, call);
     }
+    if let Some(all) = &ask.all {
+        let (calls, later, hash) = (all.will_run, all.later, all.digest.short());
+        out.begin(true);
+        out.said(
+            "all",
+            &format!("{calls} calls at once and {later} later are bound, hash {hash}"),
+            Role::Warn,
+        );
+    }
     if !ask.later.is_empty() {
         out.begin(true);
         let later = |it: &crate::engine::Later| {
@@ -132,6 +141,13 @@ fn one_call(out: &mut Prose, call: &WillRun) {
         for (name, value) in &tool.input {
             out.foreign("  given", &format!("{name} = {value}"), Role::Text);
         }
+    }
+    for file in &call.files {
+        let hash = file.digest.map_or_else(
+            || file.problem.clone().unwrap_or_else(|| "was not looked at".to_owned()),
+            |it| it.short(),
+        );
+        out.foreign("executes", &format!("{} {hash}", file.path), Role::Muted);
     }
     for (name, parts) in &call.launch.env {
         let mut pieces = foreign_pieces(&format!("{name}="), Role::Text);

@@ -2,13 +2,14 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Span, StepIx, Timestamp, UNDO_WINDOW_DEFAULT, Value,
-        ValueMap, canonical_json, json_bytes, sha256,
+        Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Program, Span, StepIx, Timestamp,
+        UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
     },
     engine::{
-        Actor, Ask, Evidence, FormField, Later, StepState, WillRun,
+        Actor, AllCalls, Ask, Evidence, FormField, Later, StepState, WillRun,
         call::{self, Unresolved},
         condition::View,
+        gate::Gate,
         run::Run,
         world::World,
     },
@@ -20,7 +21,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Steps named in an ask; more are counted.
+/// Steps named in an ask; more are counted, and bound by one hash over all of them.
 const NAMES_MAX: usize = 500;
 
 /// Who and when of an ask that is being made.
@@ -53,7 +54,10 @@ pub(super) fn make(
     let form = form(view, &rule.form, asking.form.as_ref())?;
     let outputs =
         result("approved", &form.iter().map(|it| (it.name.clone(), it.value.clone())).collect(), &[]);
-    let (will_run, later) = released(world, run, step, &outputs, now);
+    let Released { will_run, later, all, unseen, .. } = released(world, run, step, &outputs, now);
+    if !unseen.is_empty() {
+        return Err(Unresolved::Programs(unseen.into_iter().collect()));
+    }
     let reached = reached(run, step);
     let names = |steps: &mut dyn Iterator<Item = StepIx>| named(run, steps);
     let done = || run.completed.iter().rev().copied();
@@ -69,6 +73,7 @@ pub(super) fn make(
         prompt: prompt(&views, rule)?,
         risk: rule.risk,
         will_run,
+        all,
         later,
         starts: names(&mut reached.iter().copied()),
         skips: names(&mut reached.iter().copied().filter(|it| !run.step(*it).explicit)),
@@ -186,6 +191,7 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         prompt: format!("{}. Raise it for this {whose}?", capital(&why)),
         risk: Risk::Reversible,
         will_run: Vec::new(),
+        all: None,
         later: Vec::new(),
         starts: named(run, &mut std::iter::once(step)),
         skips: named(run, &mut reached(run, step).into_iter()),
@@ -256,34 +262,73 @@ pub(super) fn result(decision: &str, form: &ValueMap, approvers: &[&Actor]) -> V
 }
 
 /// The calls that start first when it is approved, and those whose parameters are not known yet.
-fn released(
-    world: &World,
-    run: &Run,
-    gate: StepIx,
-    outputs: &ValueMap,
-    now: Timestamp,
-) -> (Vec<WillRun>, Vec<Later>) {
-    let (mut will_run, mut later) = (Vec::new(), Vec::new());
-    for step in reached(run, gate).into_iter().take(NAMES_MAX) {
+struct Released {
+    will_run: Vec<WillRun>,
+    later: Vec<Later>,
+    /// The steps that are called first, with the hash of each call: also those that are too many to be shown.
+    covered: Vec<(StepIx, Digest)>,
+    /// A hash over all, when some are not shown.
+    all: Option<AllCalls>,
+    /// What they execute, as far as nobody has looked at it.
+    unseen: BTreeSet<Program>,
+}
+
+fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Timestamp) -> Released {
+    let (mut will_run, mut later, mut covered) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut all, mut later_count, mut unseen) = (String::new(), 0_u64, BTreeSet::new());
+    let facts = run.step(gate).facts.as_deref();
+    let mut note = |step: &str, what: &str, hash: Digest| {
+        all.push_str(&canonical_json(&(step, what, hash)));
+        all.push('\n');
+    };
+    let reached = reached(run, gate);
+    let is_long = reached.len() > NAMES_MAX;
+    for step in reached {
         let plan = run.plan_step(step);
-        let only_this = waits_only_for(run, step, gate);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
-        match &plan.work {
-            Work::Run { .. } | Work::Tool(_) if only_this => match call::launch(view, &plan.work) {
-                Ok(launch) => will_run.push(WillRun {
-                    step: plan.id.clone(),
-                    launch_hash: launch.hash(),
-                    launch,
-                    effect: plan.effect,
-                    undo: undo_word(&plan.undo).to_owned(),
-                }),
-                Err(_) => later.push(later_of(run, step)),
-            },
-            Work::Run { .. } | Work::Tool(_) | Work::Later(_) => later.push(later_of(run, step)),
-            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => {}
+        let launch = match &plan.work {
+            Work::Run { .. } | Work::Tool(_) if waits_only_for(run, step, gate) => {
+                call::launch(view, &plan.work).ok()
+            }
+            Work::Run { .. } | Work::Tool(_) | Work::Later(_) => None,
+            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => continue,
+        };
+        let Some(launch) = launch else {
+            later_count += 1;
+            if is_long || later.len() < NAMES_MAX {
+                let it = later_of(run, step);
+                note(&it.step, "later", it.template);
+                if later.len() < NAMES_MAX {
+                    later.push(it);
+                }
+            }
+            continue;
+        };
+        let launch_hash = launch.hash();
+        note(&plan.id, "call", launch_hash);
+        covered.push((step, launch_hash));
+        let program = launch.program();
+        let files = facts.and_then(|it| it.executed(&program));
+        let is_built_in = launch.tool.as_ref().is_some_and(|it| it.built_in);
+        if files.is_none() && !is_built_in && !run.step(gate).looked_at.contains(&program) {
+            unseen.insert(program);
+        }
+        if will_run.len() < NAMES_MAX {
+            let (step, undo) = (plan.id.clone(), undo_word(&plan.undo).to_owned());
+            let files = files.cloned().unwrap_or_default();
+            will_run.push(WillRun { step, launch_hash, launch, files, effect: plan.effect, undo });
         }
     }
-    (will_run, later)
+    if let Some(facts) = facts {
+        all.push_str(&canonical_json(&facts.programs));
+    }
+    let hidden = covered.len() > will_run.len() || later_count > later.len() as u64;
+    let all = hidden.then(|| AllCalls {
+        will_run: covered.len() as u64,
+        later: later_count,
+        digest: sha256("cuelight-calls-v1", &[all.as_bytes()]),
+    });
+    Released { will_run, later, covered, all, unseen }
 }
 
 /// Whether a step starts as soon as this gate is approved: by itself, or as a copy of a matrix that does.
@@ -302,16 +347,31 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
         | Work::Later(_) => false,
     };
     run.dependents(gate).contains(&step)
+        || run.is_held(step, gate)
         || frame.filter(copies).is_some_and(|it| waits_only_for(run, it, gate))
 }
 
 /// The steps of an approved ask that are called first, with the hash of each call.
-pub(super) fn covered(run: &Run, gate: StepIx, ask: &Ask) -> Vec<(StepIx, Digest)> {
+pub(super) fn covered(
+    world: &World,
+    run: &Run,
+    step: StepIx,
+    gate: &Gate,
+    now: Timestamp,
+) -> Vec<(StepIx, Digest)> {
+    if gate.ask.all.is_some() {
+        let outputs = result("approved", &gate.form(), &[]);
+        return released(world, run, step, &outputs, now).covered;
+    }
     let of = |step: StepIx| {
         let id = &run.plan_step(step).id;
-        ask.will_run.iter().find(|it| it.step == *id).map(|it| (step, it.launch_hash))
+        gate.ask.will_run.iter().find(|it| it.step == *id).map(|it| (step, it.launch_hash))
     };
-    if ask.will_run.is_empty() { Vec::new() } else { reached(run, gate).into_iter().filter_map(of).collect() }
+    if gate.ask.will_run.is_empty() {
+        Vec::new()
+    } else {
+        reached(run, step).into_iter().filter_map(of).collect()
+    }
 }
 
 fn later_of(run: &Run, step: StepIx) -> Later {

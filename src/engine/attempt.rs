@@ -1,13 +1,15 @@
 //! A call: begun, ended, tried again, handed to a fallback. The intent is an event before anything happens.
 
 use crate::{
-    base::{AttemptId, FailureMode, RunId, Score, Severity, Span, StepIx, ValueMap},
+    base::{AttemptId, FailureMode, Launch, RunId, Score, Severity, Span, StepIx, ValueMap},
     engine::{
-        AttemptEvent, Fact, Failure, Outcome, Purpose, StepEvent, StepState, UndoEvent,
+        AttemptEvent, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState, UndoEvent,
         call::{self, Unresolved},
         condition::View,
+        facts,
         handle::Turn,
         outcome, retry,
+        run::Run,
         settle::may_start,
     },
     plan::{Amounts, EffectClass, PlanStep, Retry, RetryKind},
@@ -26,6 +28,28 @@ const UNDO_RETRY: Retry = Retry {
     jitter: Score(1000),
     on: Vec::new(),
 };
+
+/// Whether a call that did not start would not start the next moment either: a program that is missing or may not be
+/// executed. It counts, and is tried again only where the author asks for that.
+const fn has_to_be_mended(mode: FailureMode) -> bool {
+    matches!(mode, FailureMode::UserPermission | FailureMode::UserInvalidInput | FailureMode::PolicySecurity)
+}
+
+/// The files that the gates right before a step were approved with, and, of a call that they showed, those it executes.
+fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
+    let mut all = Facts::default();
+    for gate in run.gates_before(step) {
+        if let Some(facts) = &run.step(gate).facts {
+            all.extend(facts);
+        }
+    }
+    let shown = run.step(step).approved_at.and_then(|it| run.step(it).facts.as_ref());
+    if let (Purpose::Step, Some(facts)) = (purpose, shown) {
+        let program = launch.program();
+        all.programs.extend(facts.programs.iter().find(|it| it.0 == program).cloned());
+    }
+    (!all.is_empty()).then(|| Box::new(all))
+}
 
 impl Turn<'_> {
     /// Makes the next call of the work at hand.
@@ -73,17 +97,35 @@ impl Turn<'_> {
         if let Some(patterns) = self.fallback_needs(id, step, purpose) {
             return self.unresolved(id, step, Vec::new(), Unresolved::Needs(patterns));
         }
-        let launch_hash = launch.hash();
-        if purpose == Purpose::Step && run.step(step).approved.is_some_and(|it| it != launch_hash) {
-            let message = "what would run is not what was approved; nothing was started";
-            return self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
+        let (launch_hash, it) = (launch.hash(), run.step(step));
+        if let Some(gate) = it.approved_at.filter(|it| !run.step(*it).succeeded()) {
+            let why = "its gate asks again".to_owned();
+            return self.emit_step(id, step, StepEvent::Reopened { why, gates: vec![gate] });
         }
+        if purpose == Purpose::Step && it.approved.is_some_and(|it| it != launch_hash) {
+            let why = self.differs(id, step, &launch);
+            return self.reopen(id, step, &[], &why);
+        }
+        let bound = bound(run, step, purpose, &launch);
         let (number, class) = (run.step(step).attempts + 1, plan.effect);
         let (effect_key, charge) = (call::effect_key(run, step, "step"), plan.estimate);
         let launch = Box::new(launch);
-        let started = AttemptEvent::Started { purpose, launch, launch_hash, effect_key, class, charge };
+        let started =
+            AttemptEvent::Started { purpose, launch, launch_hash, effect_key, class, charge, bound };
         self.emit(Fact::Attempt(id, step, number, started));
         self.warn_of_budget(id, step);
+    }
+
+    /// How a call differs from the one that people saw.
+    fn differs(&self, id: RunId, step: StepIx, launch: &Launch) -> String {
+        let run = self.run(id);
+        let gate = run.step(step).approved_at.and_then(|it| run.step(it).gate);
+        let ask = gate.and_then(|it| self.world.gates.get(&it)).map(|it| &it.ask);
+        let id = &run.plan_step(step).id;
+        let seen = ask.and_then(|it| it.will_run.iter().find(|it| it.step == *id)).map(|it| &it.launch);
+        let parts = seen.map(|it| call::differences(it, launch)).unwrap_or_default();
+        let where_it_is = if parts.is_empty() { String::new() } else { format!(", at {}", parts.join(", ")) };
+        format!("what {id} would run is not what was approved{where_it_is}")
     }
 
     /// What the fallbacks of a step that has not begun want to know of files.
@@ -95,7 +137,7 @@ impl Turn<'_> {
         let view = View::of(self.world, run, step, self.now);
         run.plan_step(step).fallback.iter().find_map(|work| match call::launch(view, work) {
             Err(Unresolved::Needs(patterns)) => Some(patterns),
-            Ok(_) | Err(Unresolved::Failed(_)) => None,
+            Ok(_) | Err(Unresolved::Failed(_) | Unresolved::Programs(_)) => None,
         })
     }
 
@@ -136,13 +178,20 @@ impl Turn<'_> {
                 }
             },
         };
+        let free = not_started < NOT_STARTED_MAX && !has_to_be_mended(failure.mode);
+        let failure = Failure { not_started: failure.not_started && free, ..failure };
         let ended = Outcome { failure: Some(failure.clone()), ..ended };
+        if !ended.changed.is_empty() && !ending {
+            let changed = ended.changed.clone();
+            self.emit(end(ended, None));
+            return self.reopen(id, step, &changed, &facts::sentence(&changed));
+        }
         if cancelled {
             self.emit(end(ended, None));
             let why = self.run(id).why_ending();
             return self.emit_step(id, step, StepEvent::Cancelled { why });
         }
-        if failure.not_started && not_started < NOT_STARTED_MAX && !ending {
+        if failure.not_started && !ending {
             self.emit(end(ended, None));
             return self.call_again(id, step);
         }
@@ -186,6 +235,7 @@ impl Turn<'_> {
             effect_key: call::effect_key(run, step, "check"),
             class: EffectClass::Pure,
             charge: Amounts::default(),
+            bound: None,
         };
         let number = run.step(step).attempts + 1;
         self.emit(Fact::Attempt(id, step, number, started));
@@ -233,10 +283,11 @@ impl Turn<'_> {
                 let started = AttemptEvent::Started {
                     purpose: Purpose::Undo,
                     launch_hash: launch.hash(),
-                    launch: Box::new(crate::base::Launch { artifacts: Vec::new(), ..launch }),
+                    launch: Box::new(Launch { artifacts: Vec::new(), ..launch }),
                     effect_key: call::effect_key(run, step, "undo"),
                     class: EffectClass::Idempotent,
                     charge: Amounts::default(),
+                    bound: None,
                 };
                 let number = run.step(step).attempts + 1;
                 self.emit(Fact::Attempt(id, step, number, started));
@@ -244,7 +295,7 @@ impl Turn<'_> {
             Err(why) => {
                 let message = match why {
                     Unresolved::Failed(message) => message,
-                    Unresolved::Needs(_) => {
+                    Unresolved::Needs(_) | Unresolved::Programs(_) => {
                         "its undo asks for hashes of files, which is not possible".to_owned()
                     }
                 };

@@ -3,18 +3,21 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, Launch, OUTPUT_BYTES_MAX, StepIx, TextPart, ValueMap, json_bytes,
-        sha256,
+        Digest, EVENT_CONTENT_BYTES_MAX, Launch, OUTPUT_BYTES_MAX, Program, StepIx, TextPart, ValueMap,
+        json_bytes, sha256,
     },
     engine::{condition::View, run::Run},
     expression::{EvalError, Part, Template},
     plan::{PlanStep, PlanTool, ToolUse, Undo, Work},
 };
+use std::collections::BTreeSet;
 
 /// Why a call could not be made up.
 pub(super) enum Unresolved {
     /// Files have to be looked at first.
     Needs(Vec<Vec<String>>),
+    /// What would be executed has to be looked at first.
+    Programs(Vec<Program>),
     /// It cannot be: the message says why.
     Failed(String),
 }
@@ -149,6 +152,34 @@ pub(super) fn undo_work(plan: &PlanStep) -> Option<&Work> {
         Undo::By(work) => Some(work),
         Undo::Unset | Undo::Impossible => None,
     }
+}
+
+/// Where two calls differ, by name; values are not told, they may be secrets' neighbours.
+pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
+    let mut parts = Vec::new();
+    for at in 0..before.argv.len().max(now.argv.len()) {
+        if before.argv.get(at) != now.argv.get(at) {
+            parts.push(format!("argv[{at}]"));
+        }
+    }
+    let value =
+        |launch: &Launch, name: &String| launch.env.iter().rfind(|it| it.0 == *name).map(|it| it.1.clone());
+    let names: BTreeSet<&String> = before.env.iter().chain(&now.env).map(|it| &it.0).collect();
+    let differing = names.into_iter().filter(|it| value(before, it) != value(now, it));
+    parts.extend(differing.map(|it| format!("env {it}")));
+    if before.dir != now.dir {
+        parts.push("working-directory".to_owned());
+    }
+    if before.artifacts != now.artifacts {
+        parts.push("artifacts".to_owned());
+    }
+    if before.tool != now.tool {
+        parts.push("what its tool is given".to_owned());
+    }
+    if before.timeout != now.timeout {
+        parts.push("timeout".to_owned());
+    }
+    parts
 }
 
 /// The same over all retries of one effect; another one when a person says "run it again as new".

@@ -1,8 +1,8 @@
 //! All that can be to be done, and which event asks for it. A function of the event alone.
 
 use crate::{
-    base::{AttemptId, Digest, GateId, Launch, RunId, StepIx},
-    engine::{AttemptEvent, Event, Fact, GateEvent, RunEvent, StepEvent, UndoEvent, event::Purpose},
+    base::{AttemptId, Digest, GateId, Launch, Program, RunId, StepIx},
+    engine::{AttemptEvent, Event, Fact, Facts, GateEvent, RunEvent, StepEvent, UndoEvent, event::Purpose},
 };
 
 /// Something the loud half must do once the event that asks for it is on disk.
@@ -18,6 +18,8 @@ pub enum Effect {
         launch: Box<Launch>,
         /// The same for all attempts of one effect.
         effect_key: Digest,
+        /// Files that must be as they were when this was approved, or nothing is called.
+        bound: Option<Box<Facts>>,
     },
     /// End the calls of this step, or of the whole run; calls that undo go on.
     End {
@@ -36,6 +38,8 @@ pub enum Effect {
         files: Vec<String>,
         /// Arguments of `hashFiles`.
         patterns: Vec<Vec<String>>,
+        /// Calls whose files are hashed.
+        programs: Vec<Program>,
     },
     /// Ring: somebody is needed, or something failed.
     Ring {
@@ -49,16 +53,25 @@ pub enum Effect {
 /// What an event asks for.
 pub fn react(event: &Event) -> Option<Effect> {
     match &event.fact {
-        Fact::Attempt(run, step, number, AttemptEvent::Started { purpose, launch, effect_key, .. }) => {
-            Some(Effect::Call {
-                attempt: AttemptId { run: *run, step: *step, number: *number },
-                purpose: *purpose,
-                launch: launch.clone(),
-                effect_key: *effect_key,
-            })
+        Fact::Attempt(
+            run,
+            step,
+            number,
+            AttemptEvent::Started { purpose, launch, effect_key, bound, .. },
+        ) => Some(Effect::Call {
+            attempt: AttemptId { run: *run, step: *step, number: *number },
+            purpose: *purpose,
+            launch: launch.clone(),
+            effect_key: *effect_key,
+            bound: bound.clone(),
+        }),
+        Fact::Step(run, step, StepEvent::FactsAsked { files, patterns, programs }) => {
+            let (files, patterns, programs) = (files.clone(), patterns.clone(), programs.clone());
+            Some(Effect::Look { run: *run, step: *step, files, patterns, programs })
         }
-        Fact::Step(run, step, StepEvent::FactsAsked { files, patterns }) => {
-            Some(Effect::Look { run: *run, step: *step, files: files.clone(), patterns: patterns.clone() })
+        Fact::Gate(run, step, _, GateEvent::Agreed { files, patterns, .. }) => {
+            let (files, patterns) = (files.clone(), patterns.clone());
+            Some(Effect::Look { run: *run, step: *step, files, patterns, programs: Vec::new() })
         }
         Fact::Step(
             run,

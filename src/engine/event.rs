@@ -4,8 +4,8 @@
 
 use crate::{
     base::{
-        DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Seq, Span, StepIx,
-        Timestamp, Value, ValueMap,
+        DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Program, RunId, Score, Seq,
+        Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{Actor, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
@@ -364,6 +364,9 @@ pub enum StepEvent {
         files: Vec<String>,
         /// Arguments of `hashFiles`.
         patterns: Vec<Vec<String>>,
+        /// Calls whose files are to be hashed before people are asked.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        programs: Vec<Program>,
     },
     /// What was found.
     FactsKnown {
@@ -402,6 +405,17 @@ pub enum StepEvent {
         /// Where a result comes from that was taken over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         origin: Option<Box<Origin>>,
+        /// Of a gate whose approval is kept from another run: the files it was given for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bound: Option<Box<Facts>>,
+    },
+    /// What was approved has changed before it ran: the gate asks again, and what it had released waits for it.
+    Reopened {
+        /// What has changed.
+        why: String,
+        /// The gates that this step waits for once more; empty for the gate itself.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gates: Vec<StepIx>,
     },
     /// Begins anew, as if it had never run: a gate was sent back to it, or to a step before it.
     SentBack,
@@ -500,6 +514,9 @@ pub enum AttemptEvent {
         /// What it is charged with until it says what it used.
         #[serde(default, skip_serializing_if = "Amounts::is_nothing")]
         charge: Amounts,
+        /// Files as they were when this was approved: looked at once more before it begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bound: Option<Box<Facts>>,
     },
     /// It has ended.
     Ended {
@@ -542,6 +559,20 @@ pub struct Outcome {
     /// What it says it used; nothing when it is silent, and then it stays as charged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Amounts>,
+    /// What is no longer as it was approved; then nothing was started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Changed>,
+}
+
+/// Something that is not as it was when people approved it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// The file, or `hashFiles(…)`.
+    pub what: String,
+    /// Its hash when it was approved, or why there was none.
+    pub before: String,
+    /// Its hash now, or why there is none.
+    pub now: String,
 }
 
 /// Why a call did not succeed.
@@ -567,6 +598,9 @@ pub struct Facts {
     pub files: Vec<FileFact>,
     /// Arguments of `hashFiles`, and the result.
     pub hashes: Vec<(Vec<String>, String)>,
+    /// What calls execute, and the files that is: the program, and the script it reads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<(Program, Vec<FileFact>)>,
 }
 
 /// A file that was looked at or kept; its content is a blob under its digest.
@@ -606,6 +640,9 @@ pub struct Ask {
     pub risk: Risk,
     /// What is called first when it is approved, resolved.
     pub will_run: Vec<WillRun>,
+    /// Where that is more than can be shown: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<AllCalls>,
     /// Steps after that whose parameters are not known yet.
     pub later: Vec<Later>,
     /// Steps that an approval lets start, sooner or later.
@@ -643,6 +680,17 @@ pub struct Ask {
     pub send_back: Option<String>,
 }
 
+/// All calls that an approval releases, when only the first of them are shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllCalls {
+    /// How many are called first.
+    pub will_run: u64,
+    /// How many are decided later.
+    pub later: u64,
+    /// Hash over every one: its step, and the hash of its call or of its template.
+    pub digest: Digest,
+}
+
 /// One call that an approval releases.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WillRun {
@@ -652,6 +700,9 @@ pub struct WillRun {
     pub launch: Launch,
     /// Hash of that; compared with what is really launched.
     pub launch_hash: Digest,
+    /// The files that it executes, as they are now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileFact>,
     /// What a crash would mean.
     pub effect: EffectClass,
     /// `yes`, `no` (said to be impossible) or `unset`.
@@ -779,6 +830,17 @@ pub enum GateEvent {
         by: Actor,
         /// What.
         text: String,
+    },
+    /// Enough have agreed; before that counts, the files that they were shown are looked at once more.
+    Agreed {
+        /// Who decided, as in `Resolved`.
+        by: String,
+        /// The files that are evidence.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<String>,
+        /// Arguments of `hashFiles`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        patterns: Vec<Vec<String>>,
     },
     /// Approved, but can be taken back until then.
     Armed {

@@ -3,6 +3,7 @@
 //! ```text
 //! open ─▶ armed ─▶ approved    enough have agreed, and none of them is excluded; armed can be taken back
 //!   │  ◀───┘ (withdrawn, or asked anew: another epoch, all votes void)
+//!   │  ◀── approved            what was approved has changed before it ran: another epoch as well
 //!   ├────▶ rejected            one has refused
 //!   ├────▶ expired             nobody came in time
 //!   └────▶ cancelled           its run ended first, or it was done by hand
@@ -36,6 +37,8 @@ pub(super) struct Gate {
     pub(super) reminded: u32,
     pub(super) escalated: Option<String>,
     pub(super) resolved_by: String,
+    /// Enough have agreed, and what they were shown is being looked at once more: who decided.
+    pub(super) agreed: Option<String>,
     /// Asks for a higher ceiling, not for the step's own sake.
     pub(super) for_budget: bool,
 }
@@ -85,9 +88,13 @@ impl Gate {
                 self.ask.clone_from(ask);
                 self.hash = *hash;
                 self.votes.clear();
+                self.agreed = None;
+                self.resolved_by.clear();
             }
             GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) => self.votes.push((**vote).clone()),
+            GateEvent::Agreed { by, .. } => self.agreed = Some(by.clone()),
             GateEvent::Withdrawn { by } => {
+                self.agreed = None;
                 let principal = by.principal();
                 self.votes.retain(|it| it.by.principal() != principal);
                 self.delegations.retain(|it| it.by.principal() != principal);
@@ -102,7 +109,10 @@ impl Gate {
             GateEvent::Armed { until } => self.armed_until = Some(*until),
             GateEvent::Reminded { count } => self.reminded = *count,
             GateEvent::Escalated { group } => self.escalated = Some(group.clone()),
-            GateEvent::Resolved { by, .. } => self.resolved_by.clone_from(by),
+            GateEvent::Resolved { by, .. } => {
+                self.resolved_by.clone_from(by);
+                self.agreed = None;
+            }
             GateEvent::Refused { .. } | GateEvent::Commented { .. } => {}
         }
     }
@@ -294,6 +304,10 @@ impl Gate {
 
     /// What time does to it next.
     pub(super) fn due(&self, rule: &GateRule) -> Option<(Timestamp, GateDue)> {
+        // It was decided in time; what is left is not a matter of time.
+        if self.agreed.is_some() {
+            return None;
+        }
         match self.state {
             GateState::Armed => self.armed_until.map(|it| (it, GateDue::Armed)),
             GateState::Open => {
@@ -338,6 +352,7 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
     use GateState as S;
     Some(match (state, event) {
         (S::Open | S::Armed, GateEvent::Asked { .. } | GateEvent::Withdrawn { .. }) => S::Open,
+        (S::Approved, GateEvent::Asked { .. }) => S::Open,
         (S::Open, GateEvent::Armed { .. }) => S::Armed,
         (S::Open | S::Armed, GateEvent::Resolved { state, .. }) if state.rests() => *state,
         (
@@ -346,6 +361,7 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
             | GateEvent::GlassBroken(_)
             | GateEvent::Delegated { .. }
             | GateEvent::Edited { .. }
+            | GateEvent::Agreed { .. }
             | GateEvent::Reminded { .. }
             | GateEvent::Escalated { .. },
         )
@@ -390,6 +406,7 @@ mod tests {
             ("withdrawn", GateEvent::Withdrawn { by: by() }),
             ("edited", GateEvent::Edited { by: by(), values: ValueMap::new(), reason: String::new() }),
             ("commented", GateEvent::Commented { by: by(), text: String::new() }),
+            ("agreed", GateEvent::Agreed { by: String::new(), files: Vec::new(), patterns: Vec::new() }),
             ("armed", GateEvent::Armed { until: Timestamp(0) }),
             ("reminded", GateEvent::Reminded { count: 1 }),
             ("escalated", GateEvent::Escalated { group: String::new() }),
@@ -412,6 +429,7 @@ mod tests {
             prompt: String::new(),
             risk: Risk::default(),
             will_run: Vec::new(),
+            all: None,
             later: Vec::new(),
             starts: Vec::new(),
             skips: Vec::new(),

@@ -261,7 +261,7 @@ impl Turn<'_> {
     pub(super) fn count(&mut self, id: GateId) {
         let gate = &self.world.gates[&id];
         let rule = self.world.rule(gate);
-        if gate.state != GateState::Open || !gate.is_satisfied(&rule) {
+        if gate.state != GateState::Open || gate.agreed.is_some() || !gate.is_satisfied(&rule) {
             return;
         }
         let window = gate.window(&rule);
@@ -353,7 +353,7 @@ impl Turn<'_> {
         }
         let rule = self.world.rule(gate);
         ask::make(self.world, run, gate.step, &rule, asking, self.now).map_err(|it| match it {
-            Unresolved::Needs(_) => "files have to be looked at again".to_owned(),
+            Unresolved::Needs(_) | Unresolved::Programs(_) => "files have to be looked at again".to_owned(),
             Unresolved::Failed(message) => message,
         })
     }
@@ -567,11 +567,17 @@ impl Turn<'_> {
     }
 
     fn facts_fetched(&mut self, run: RunId, step: StepIx, facts: Facts) {
-        let waits = self.world.runs.get(&run).is_some_and(|it| {
-            it.has(step) && it.step(step).state() == StepState::Waiting && it.step(step).asked.is_some()
-        });
-        if waits {
-            self.emit_step(run, step, StepEvent::FactsKnown { facts });
+        let Some(it) = self.world.runs.get(&run).filter(|it| it.has(step)).map(|it| it.step(step)) else {
+            return;
+        };
+        if it.state() != StepState::Waiting {
+            return;
+        }
+        match &it.asked {
+            Some(asked) if facts.answers(asked) => self.emit_step(run, step, StepEvent::FactsKnown { facts }),
+            // An answer to a question that was asked before.
+            Some(_) => {}
+            None => self.looked_again(run, step, &facts),
         }
     }
 

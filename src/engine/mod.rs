@@ -12,6 +12,7 @@ mod command;
 mod condition;
 mod effect;
 mod event;
+mod facts;
 mod failure;
 mod form;
 mod gate;
@@ -37,9 +38,10 @@ pub use command::{
 };
 pub use effect::{Effect, react};
 pub use event::{
-    Ask, AttemptEvent, CauseOfLaunch, Change, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent,
-    FileFact, FormField, GateEvent, InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent,
-    ScheduleEvent, ScopeEvent, StepChange, StepEvent, UndoEvent, Vote, WaitReason, Why, WillRun,
+    AllCalls, Ask, AttemptEvent, CauseOfLaunch, Change, Changed, Corrected, Event, Evidence, Fact, Facts,
+    Failure, FailureEvent, FileFact, FormField, GateEvent, InputChange, Later, Origin, Outcome,
+    PartialResult, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, UndoEvent, Vote,
+    WaitReason, Why, WillRun,
 };
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};

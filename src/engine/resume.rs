@@ -39,8 +39,13 @@ impl Turn<'_> {
         } else if it.state() == StepState::Waiting
             && let Some(asked) = it.asked.clone()
         {
-            let (files, patterns) = *asked;
-            self.emit_step(id, step, StepEvent::FactsAsked { files, patterns });
+            let (files, patterns, programs) = *asked;
+            self.emit_step(id, step, StepEvent::FactsAsked { files, patterns, programs });
+        } else if it.state() == StepState::Waiting
+            && let Some(gate) = it.gate
+            && let Some(by) = self.world.gates.get(&gate).and_then(|it| it.agreed.clone())
+        {
+            self.looks_again(gate, &by);
         } else if it.state() == StepState::Undoing && !it.undo_stuck && it.due.is_none() {
             self.emit(Fact::Undo(id, step, UndoEvent::Again { by: crate::engine::Actor::engine() }));
             self.undo_call(id, step);

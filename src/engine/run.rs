@@ -87,6 +87,8 @@ pub(super) struct Run {
     /// In the order they came to be done.
     pub(super) completed: Vec<StepIx>,
     pub(super) undoing: BTreeSet<StepIx>,
+    /// By gate that has to ask again, the steps that wait for it beside those that need it.
+    holds: BTreeMap<StepIx, Vec<StepIx>>,
     pub(super) undone: u32,
     pub(super) spending: Spending,
     /// Of steps that have a budget of their own.
@@ -161,6 +163,7 @@ impl Run {
             compensating: false,
             completed: Vec::new(),
             undoing: BTreeSet::new(),
+            holds: BTreeMap::new(),
             undone: 0,
             spending: Spending::of(plan.budget.as_ref()),
             step_spending: BTreeMap::new(),
@@ -221,6 +224,26 @@ impl Run {
 
     pub(super) fn children(&self, step: StepIx) -> &[StepIx] {
         self.links.children.get(step.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a step waits for this gate because what it was approved with had changed.
+    pub(super) fn is_held(&self, step: StepIx, gate: StepIx) -> bool {
+        self.holds.get(&gate).is_some_and(|it| it.contains(&step))
+    }
+
+    /// The gates right before a step, which have let it go: those it needs, and, where it needs nothing inside the frame
+    /// around it, those which that needs.
+    pub(super) fn gates_before(&self, step: StepIx) -> Vec<StepIx> {
+        let mut gates = Vec::new();
+        let mut at = Some(step);
+        while let Some(step) = at {
+            let plan = self.plan_step(step);
+            let is_gate = |it: &StepIx| matches!(self.plan_step(*it).work, Work::Gate(_));
+            let approved = |it: &StepIx| self.step(*it).state() == StepState::Completed;
+            gates.extend(plan.needs.iter().copied().filter(|it| is_gate(it) && approved(it)));
+            at = plan.frame.filter(|_| plan.needs.is_empty());
+        }
+        gates
     }
 
     /// The step that siblings in this scope call by this name.
@@ -386,9 +409,10 @@ impl Run {
                     self.due.insert((until, Some(index)));
                 }
             }
-            StepEvent::FactsAsked { files, patterns } => {
+            StepEvent::FactsAsked { files, patterns, programs } => {
                 step.looked |= !files.is_empty();
-                step.asked = Some(Box::new((files.clone(), patterns.clone())));
+                step.looked_at.clone_from(programs);
+                step.asked = Some(Box::new((files.clone(), patterns.clone(), programs.clone())));
             }
             StepEvent::FactsKnown { facts } => {
                 step.facts = Some(Box::new(facts.clone()));
@@ -403,12 +427,16 @@ impl Run {
                 }
                 self.open_frame(index, copies);
             }
-            StepEvent::Completed { outputs, confidence, released, kept, origin, .. } => {
+            StepEvent::Completed { outputs, confidence, released, kept, origin, bound, .. } => {
                 step.outputs.clone_from(outputs);
                 step.confidence = *confidence;
                 step.origin.clone_from(origin);
+                if bound.is_some() {
+                    step.facts.clone_from(bound);
+                }
                 for (released, launch) in released {
-                    self.steps[released.index()].approved = Some(*launch);
+                    let released = &mut self.steps[released.index()];
+                    (released.approved, released.approved_at) = (Some(*launch), Some(index));
                 }
                 if !(*kept && self.is_fork) {
                     self.completed.push(index);
@@ -446,7 +474,28 @@ impl Run {
                 }
             }
             StepEvent::Cancelled { .. } => {}
-            StepEvent::SentBack => return self.begin_anew(index, before),
+            StepEvent::SentBack => {
+                let fresh = Step { attempts: step.attempts, explicit: step.explicit, ..Step::default() };
+                self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
+                return self.begin_anew(index, before, fresh);
+            }
+            StepEvent::Reopened { why, gates } => {
+                let fresh = Step {
+                    attempts: step.attempts,
+                    explicit: step.explicit,
+                    unknown: step.unknown,
+                    generation: step.generation,
+                    gate: step.gate.filter(|_| gates.is_empty()),
+                    reopened: gates.is_empty().then(|| why.clone()),
+                    held_by: gates.clone(),
+                    ..Step::default()
+                };
+                self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
+                for gate in gates {
+                    self.holds.entry(*gate).or_default().push(index);
+                }
+                return self.begin_anew(index, before, fresh);
+            }
             StepEvent::InDoubt { .. } => step.in_flight = None,
             StepEvent::DoubtAnswered { answer, .. } => {
                 if matches!(answer, DoubtAnswer::NotHappened) {
@@ -464,9 +513,7 @@ impl Run {
 
     /// A step that was sent back is as it was before it began; only its calls are counted on, so that each has a number
     /// of its own. What it did before is done again, and undone once.
-    fn begin_anew(&mut self, index: StepIx, before: StepState) {
-        let old = &self.steps[index.index()];
-        let fresh = Step { attempts: old.attempts, explicit: old.explicit, ..Step::default() };
+    fn begin_anew(&mut self, index: StepIx, before: StepState, fresh: Step) {
         self.steps[index.index()] = fresh;
         self.completed.retain(|it| *it != index);
         self.aborted = self.aborted.filter(|it| *it != index);
@@ -491,9 +538,10 @@ impl Run {
         let open_frame = |it: StepIx| self.step(it).state() == StepState::Running;
         let mut open = u32::from(plan.frame.is_some_and(|it| !open_frame(it)));
         let (mut blocked, mut failed) = (None, false);
-        for need in &plan.needs {
+        let held_by = self.step(index).held_by.iter().filter(|it| !plan.needs.contains(it));
+        for need in plan.needs.iter().chain(held_by) {
             let it = self.step(*need);
-            if !it.rests() {
+            if !it.rests() || it.waits_for_its_needs() {
                 open += 1;
                 continue;
             }
@@ -589,35 +637,64 @@ impl Run {
             self.steps[index.index()].children_open = u32::try_from(children).unwrap_or(u32::MAX);
         }
         for child in self.children(index).to_vec() {
-            self.satisfy(child);
+            if self.satisfy(child) {
+                self.pass_on(child);
+            }
         }
         if self.step(index).children_open == 0 {
             self.touch(index);
         }
     }
 
-    fn satisfy(&mut self, step: StepIx) {
+    /// A step has one thing less to wait for. True: it was skipped before, and those that need it can go on now.
+    fn satisfy(&mut self, step: StepIx) -> bool {
         let it = &mut self.steps[step.index()];
-        it.open_needs = it.open_needs.saturating_sub(1);
-        if it.open_needs == 0 && it.state() == StepState::Pending && self.state != RunState::Created {
+        if it.open_needs == 0 {
+            return false;
+        }
+        it.open_needs -= 1;
+        if it.open_needs > 0 {
+            return false;
+        }
+        let state = it.state();
+        if state == StepState::Pending && self.state != RunState::Created {
             self.touch(step);
+        }
+        state == StepState::Skipped
+    }
+
+    /// Those that need a step hear that it rests. Where it was skipped while something it needs still ran, they wait for
+    /// that as they would have done: they hear of it when its needs have come to rest.
+    fn pass_on(&mut self, index: StepIx) {
+        let mut resting = vec![index];
+        while let Some(index) = resting.pop() {
+            let step = &self.steps[index.index()];
+            if step.waits_for_its_needs() {
+                continue;
+            }
+            let failed = step.state() == StepState::Failed || step.failed_above;
+            let succeeded = step.succeeded();
+            let held = self.holds.remove(&index).unwrap_or_default();
+            let held = held.into_iter().filter(|it| !self.plan_step(*it).needs.contains(&index));
+            let all: Vec<StepIx> = held.chain(self.dependents(index).iter().copied()).collect();
+            for dependent in all {
+                let it = &mut self.steps[dependent.index()];
+                it.failed_above |= failed;
+                if !succeeded && it.blocked.is_none() {
+                    it.blocked = Some(index);
+                }
+                if self.satisfy(dependent) {
+                    resting.push(dependent);
+                }
+            }
         }
     }
 
     /// A step has come to rest: those that need it, and the frame around it, hear of it once.
     fn come_to_rest(&mut self, index: StepIx) {
         self.open_steps -= 1;
-        let step = &mut self.steps[index.index()];
-        step.in_flight = None;
-        let (succeeded, failed) = (step.succeeded(), step.state() == StepState::Failed || step.failed_above);
-        for dependent in self.dependents(index).to_vec() {
-            let it = &mut self.steps[dependent.index()];
-            it.failed_above |= failed;
-            if !succeeded && it.blocked.is_none() {
-                it.blocked = Some(index);
-            }
-            self.satisfy(dependent);
-        }
+        self.steps[index.index()].in_flight = None;
+        self.pass_on(index);
         if let Some(frame) = self.plan_step(index).frame {
             let plan = self.plan_step(index);
             let goes_on = match (self.step(index).state(), &plan.work) {

@@ -5,15 +5,16 @@
 
 use crate::{
     base::{
-        EVENT_CONTENT_BYTES_MAX, ErrorKind, ErrorRecord, FailureMode, OPEN_GATES_MAX, RunId, STEPS_MAX,
-        Severity, Span, StepIx, Timestamp, Value, ValueMap, json_bytes,
+        EVENT_CONTENT_BYTES_MAX, ErrorKind, ErrorRecord, FailureMode, OPEN_GATES_MAX, Program, RunId,
+        STEPS_MAX, Severity, Span, StepIx, Timestamp, Value, ValueMap, json_bytes,
     },
     engine::{
-        Fact, Failure, GateEvent, GateState, Refusal, RunEvent, RunState, ScopeEvent, StepEvent, StepState,
-        WaitReason, Why,
+        Changed, Fact, Facts, Failure, GateEvent, GateState, Refusal, RunEvent, RunState, ScopeEvent,
+        StepEvent, StepState, WaitReason, Why,
         ask::{self, Asking},
         call::{self, Unresolved},
         condition::View,
+        facts,
         gate::{Gate, GateDue},
         handle::Turn,
         outcome,
@@ -124,7 +125,9 @@ impl Turn<'_> {
                 let blocked = run.step(step).blocked.filter(|_| !run.step(step).explicit);
                 self.skip_tree(id, step, blocked.map_or(Why::Condition, Why::Need));
             }
-            Err(EvalError::NeedsFiles(patterns)) => self.ask_facts(id, step, Vec::new(), vec![patterns]),
+            Err(EvalError::NeedsFiles(patterns)) => {
+                self.ask_facts(id, step, Vec::new(), vec![patterns], Vec::new());
+            }
             Err(error) => {
                 let message = format!("its `if` could not be decided: {error}");
                 self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
@@ -162,20 +165,32 @@ impl Turn<'_> {
     /// What could not be resolved: files are asked for, or the step fails.
     pub(super) fn unresolved(&mut self, id: RunId, step: StepIx, files: Vec<String>, why: Unresolved) {
         match why {
-            Unresolved::Needs(patterns) => self.ask_facts(id, step, files, patterns),
+            Unresolved::Needs(patterns) => self.ask_facts(id, step, files, patterns, Vec::new()),
+            Unresolved::Programs(programs) => self.ask_facts(id, step, files, Vec::new(), programs),
             Unresolved::Failed(message) => {
+                self.close_gate(id, step, "run");
                 self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
             }
         }
     }
 
-    fn ask_facts(&mut self, id: RunId, step: StepIx, files: Vec<String>, mut patterns: Vec<Vec<String>>) {
+    fn ask_facts(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        files: Vec<String>,
+        mut patterns: Vec<Vec<String>>,
+        mut programs: Vec<Program>,
+    ) {
         if let Some(known) = &self.run(id).step(step).facts {
             patterns.extend(known.hashes.iter().map(|it| it.0.clone()));
+            programs.extend(known.programs.iter().map(|it| it.0.clone()));
         }
         patterns.sort();
         patterns.dedup();
-        self.emit_step(id, step, StepEvent::FactsAsked { files, patterns });
+        programs.sort();
+        programs.dedup();
+        self.emit_step(id, step, StepEvent::FactsAsked { files, patterns, programs });
     }
 
     fn start_wait(&mut self, id: RunId, step: StepIx, wait: &WaitFor) {
@@ -350,6 +365,7 @@ impl Turn<'_> {
             kept: false,
             released: Vec::new(),
             origin: None,
+            bound: None,
         };
         self.emit_step(id, step, done);
     }
@@ -438,6 +454,7 @@ impl Turn<'_> {
     /// Skips a step, and what can then never run inside it.
     pub(super) fn skip_tree(&mut self, id: RunId, step: StepIx, why: Why) {
         self.skip_children(id, step);
+        self.close_gate(id, step, "run");
         self.emit_step(id, step, StepEvent::Skipped { why });
     }
 
@@ -459,38 +476,61 @@ impl Turn<'_> {
             facts.is_some_and(|it| it.files.iter().any(|file| file.path == *path))
         };
         if !files.iter().all(looked_at) && !run.step(step).looked {
-            return self.ask_facts(id, step, files, Vec::new());
+            return self.ask_facts(id, step, files, Vec::new(), Vec::new());
         }
-        if self.world.open_gates >= OPEN_GATES_MAX {
+        let before = run.step(step).gate.and_then(|it| Some((it, self.world.gates.get(&it)?)));
+        if self.world.open_gates >= OPEN_GATES_MAX && before.is_none_or(|it| !it.1.is_open()) {
             let message = format!("{OPEN_GATES_MAX} gates are open, which is the most");
             return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
         }
         let view = View::of(self.world, run, step, self.now);
         let auto = ask::is_auto(view, &rule);
-        let asking = Asking {
-            gate: self.world.next_gate_id(),
-            epoch: crate::base::Epoch(1),
-            opened_at: self.now,
-            expires_at: rule.timeout.map(|it| self.now + it),
-            form: None,
+        let asking = match before {
+            Some((gate, before)) => self.asking_again(gate, before, &rule),
+            None => Asking {
+                gate: self.world.next_gate_id(),
+                epoch: crate::base::Epoch(1),
+                opened_at: self.now,
+                expires_at: rule.timeout.map(|it| self.now + it),
+                form: None,
+            },
         };
+        let why = run.step(step).reopened.clone();
         let made =
             auto.and_then(|auto| Ok((auto, ask::make(self.world, run, step, &rule, &asking, self.now)?)));
         match made {
             Err(why) => self.unresolved(id, step, files, why),
             Ok((auto, ask)) => {
-                let gate = self.ask(id, step, ask);
+                let gate = self.ask(id, step, ask, why);
                 if auto {
-                    self.resolve(gate, GateState::Approved, "policy:auto");
+                    self.close(gate, GateState::Approved, "policy:auto");
                 }
             }
         }
     }
 
+    /// The next epoch of a gate that was asked before. Nobody has seen the new ask: who has time to answer has all of it.
+    fn asking_again(&self, id: crate::base::GateId, gate: &Gate, rule: &GateRule) -> Asking {
+        let in_time = gate.is_open() && gate.ask.expires_at.is_none_or(|it| it > self.now);
+        Asking {
+            gate: id,
+            epoch: crate::base::Epoch(gate.epoch.0 + 1),
+            opened_at: if gate.is_open() { gate.ask.opened_at } else { self.now },
+            expires_at: if in_time { gate.ask.expires_at } else { rule.timeout.map(|it| self.now + it) },
+            form: Some(gate.form()),
+        }
+    }
+
     /// Puts an ask before people.
-    fn ask(&mut self, id: RunId, step: StepIx, ask: crate::engine::Ask) -> crate::base::GateId {
+    fn ask(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        ask: crate::engine::Ask,
+        why: Option<String>,
+    ) -> crate::base::GateId {
         let (gate, hash) = (ask.gate, ask::hash(&ask));
-        self.emit(Fact::Gate(id, step, gate, GateEvent::Asked { ask: Box::new(ask), hash, why: None }));
+        self.emit(Fact::Gate(id, step, gate, GateEvent::Asked { ask: Box::new(ask), hash, why }));
         self.emit_step(id, step, StepEvent::Waiting { reason: WaitReason::Person(gate) });
         gate
     }
@@ -505,7 +545,7 @@ impl Turn<'_> {
             form: None,
         };
         let ask = self.by_the_way(self.run(id), step, &asking);
-        self.ask(id, step, ask);
+        self.ask(id, step, ask, None);
     }
 
     pub(super) fn by_the_way(&self, run: &Run, step: StepIx, asking: &Asking) -> crate::engine::Ask {
@@ -516,17 +556,70 @@ impl Turn<'_> {
         }
     }
 
-    /// Closes a gate that somebody, a policy or time has decided.
+    /// Closes a gate that somebody, a policy or time has decided. A yes is for what was shown: that is made up and looked
+    /// at once more before it counts.
     pub(super) fn resolve(&mut self, id: crate::base::GateId, state: GateState, by: &str) {
-        let gate = &self.world.gates[&id];
-        let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
-        if state == GateState::Approved && self.asks_again(id) {
+        if state == GateState::Approved && (self.asks_again(id) || self.looks_again(id, by)) {
             return;
         }
+        self.close(id, state, by);
+    }
+
+    /// Whether there are files to look at first.
+    pub(super) fn looks_again(&mut self, id: crate::base::GateId, by: &str) -> bool {
         let gate = &self.world.gates[&id];
+        let facts = self.run(gate.run).step(gate.step).facts.as_ref();
+        let Some(facts) = facts.filter(|it| !gate.for_budget && it.shows_files()) else { return false };
+        let files = facts.files.iter().map(|it| it.path.clone()).collect();
+        let patterns = facts.hashes.iter().map(|it| it.0.clone()).collect();
+        self.emit_gate(id, GateEvent::Agreed { by: by.to_owned(), files, patterns });
+        true
+    }
+
+    /// They have been looked at: the yes counts, or people are asked again because of what has changed.
+    pub(super) fn looked_again(&mut self, run: RunId, step: StepIx, now: &Facts) {
+        let it = self.run(run).step(step);
+        let Some(id) = it.gate else { return };
+        let (Some(by), Some(seen)) = (self.world.gates[&id].agreed.clone(), &it.facts) else { return };
+        if !seen.is_of_the_same(now) {
+            return;
+        }
+        let changed = seen.changed_in(now);
+        if !changed.is_empty() {
+            let why = facts::sentence(&changed);
+            self.emit_step(run, step, StepEvent::Reopened { why, gates: Vec::new() });
+        } else if !self.asks_again(id) {
+            self.close(id, GateState::Approved, &by);
+        }
+    }
+
+    /// What a step was approved with is no longer as it was: nothing runs, and its gate asks again.
+    pub(super) fn reopen(&mut self, id: RunId, step: StepIx, changed: &[Changed], why: &str) {
+        let run = self.run(id);
+        let shows = |it: &StepIx| run.step(*it).facts.as_ref().is_some_and(|it| it.shows_any_of(changed));
+        let mut gates: Vec<StepIx> = run.gates_before(step).into_iter().filter(shows).collect();
+        if gates.is_empty() {
+            gates.extend(run.step(step).approved_at);
+        }
+        if gates.is_empty() {
+            let message = format!("{why}; nothing was started");
+            return self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
+        }
+        for gate in &gates {
+            if self.run(id).step(*gate).state() == StepState::Completed {
+                let event = StepEvent::Reopened { why: why.to_owned(), gates: Vec::new() };
+                self.emit_step(id, *gate, event);
+            }
+        }
+        self.emit_step(id, step, StepEvent::Reopened { why: why.to_owned(), gates });
+    }
+
+    fn close(&mut self, id: crate::base::GateId, state: GateState, by: &str) {
+        let gate = &self.world.gates[&id];
+        let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
         let form = gate.form();
         let approvers: Vec<crate::engine::Actor> = gate.votes.iter().map(|it| it.by.clone()).collect();
-        let released = ask::covered(self.run(run), step, &gate.ask);
+        let released = ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget {
             return self.by_the_way_resolved(run, step, state, &form, approvers);
@@ -542,6 +635,7 @@ impl Turn<'_> {
                 kept: false,
                 released,
                 origin: None,
+                bound: None,
             };
             self.emit_step(run, step, done);
         } else {
@@ -562,6 +656,11 @@ impl Turn<'_> {
     /// Whether what would run is no longer what people saw; then they are asked again, and nothing is approved.
     fn asks_again(&mut self, id: crate::base::GateId) -> bool {
         let gate = &self.world.gates[&id];
+        let it = self.run(gate.run).step(gate.step);
+        if it.state() != StepState::Waiting || it.asked.is_some() {
+            // Another ask is being made.
+            return true;
+        }
         let asking = Asking {
             gate: id,
             epoch: gate.epoch,
@@ -571,6 +670,7 @@ impl Turn<'_> {
         };
         let same = self.make_ask(gate, &asking).is_ok_and(|ask| {
             ask.will_run == gate.ask.will_run
+                && ask.all == gate.ask.all
                 && ask.binds == gate.ask.binds
                 && ask.evidence == gate.ask.evidence
         });
@@ -902,7 +1002,9 @@ fn final_state(run: &Run) -> RunState {
 impl From<Unresolved> for Refusal {
     fn from(why: Unresolved) -> Self {
         match why {
-            Unresolved::Needs(_) => Self::Other("files have to be looked at first".to_owned()),
+            Unresolved::Needs(_) | Unresolved::Programs(_) => {
+                Self::Other("files have to be looked at first".to_owned())
+            }
             Unresolved::Failed(message) => Self::Other(message),
         }
     }

@@ -11,7 +11,7 @@
 //! What a change *causes* is not decided here; see `settle`.
 
 use crate::{
-    base::{Digest, ErrorRecord, GateId, Score, StepIx, Timestamp, Value, ValueMap},
+    base::{Digest, ErrorRecord, GateId, Program, Score, StepIx, Timestamp, Value, ValueMap},
     engine::{Facts, Origin, Purpose, StepEvent, StepState, Why},
 };
 
@@ -54,6 +54,12 @@ pub(super) struct Step {
     pub(super) due: Option<Timestamp>,
     /// The launch that people approved.
     pub(super) approved: Option<Digest>,
+    /// The gate at which they did.
+    pub(super) approved_at: Option<StepIx>,
+    /// Of a gate that has to ask again: what has changed.
+    pub(super) reopened: Option<String>,
+    /// Gates beside its needs that it waits for once more.
+    pub(super) held_by: Vec<StepIx>,
     /// `inputs.*` of the steps in a workflow frame.
     pub(super) inputs: ValueMap,
     /// Calls of its undo that count.
@@ -68,6 +74,8 @@ pub(super) struct Step {
     pub(super) expired: bool,
     /// The files that its evidence names have been asked for.
     pub(super) looked: bool,
+    /// Calls whose files have been asked for.
+    pub(super) looked_at: Vec<Program>,
     /// A call ended and nobody knows how: it may have happened.
     pub(super) unknown: bool,
     /// The work at hand has failed for good; its fallback is next.
@@ -78,8 +86,8 @@ pub(super) struct Step {
     pub(super) origin: Option<Box<Origin>>,
 }
 
-/// Files whose content is evidence, and arguments of `hashFiles`.
-pub(super) type Asked = (Vec<String>, Vec<Vec<String>>);
+/// Files whose content is evidence, arguments of `hashFiles`, and calls whose files are hashed.
+pub(super) type Asked = (Vec<String>, Vec<Vec<String>>, Vec<Program>);
 
 impl Step {
     pub(super) fn state(&self) -> StepState {
@@ -88,6 +96,11 @@ impl Step {
 
     pub(super) fn rests(&self) -> bool {
         self.state().rests()
+    }
+
+    /// Whether it was skipped before all it needs had come to rest: what needs it waits for that.
+    pub(super) fn waits_for_its_needs(&self) -> bool {
+        self.state() == StepState::Skipped && self.open_needs > 0
     }
 
     /// Whether dependents with `success()` may start.
@@ -161,6 +174,10 @@ impl Step {
 pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
     use StepState as S;
     Some(match (state, event) {
+        (
+            S::Pending | S::Ready | S::Waiting | S::Running | S::InDoubt | S::Completed,
+            StepEvent::Reopened { .. },
+        ) => S::Pending,
         (S::Pending | S::Waiting | S::InDoubt, StepEvent::Ready) => S::Ready,
         (S::Pending | S::Ready | S::Running | S::Waiting | S::InDoubt, StepEvent::Waiting { .. }) => {
             S::Waiting
@@ -229,6 +246,7 @@ mod tests {
             kept: false,
             released: Vec::new(),
             origin: None,
+            bound: None,
         };
         let by = Actor::engine;
         let outputs = ValueMap::new;
@@ -236,12 +254,13 @@ mod tests {
         vec![
             ("ready", StepEvent::Ready),
             ("waits", StepEvent::Waiting { reason: WaitReason::Facts }),
-            ("asks", StepEvent::FactsAsked { files: Vec::new(), patterns: Vec::new() }),
+            ("asks", StepEvent::FactsAsked { files: Vec::new(), patterns: Vec::new(), programs: Vec::new() }),
             ("knows", StepEvent::FactsKnown { facts: Facts::default() }),
             ("opened", StepEvent::Opened { inputs: outputs(), copies: Vec::new() }),
             ("completed", done(false)),
             ("partial", done(true)),
             ("sent-back", StepEvent::SentBack),
+            ("reopened", StepEvent::Reopened { why: reason(), gates: Vec::new() }),
             ("by-hand", StepEvent::DoneByHand { by: by(), outputs: outputs(), reason: reason() }),
             ("failed", StepEvent::Failed { record: record() }),
             ("rejected", StepEvent::Rejected { expired: false }),

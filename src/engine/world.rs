@@ -153,8 +153,13 @@ impl World {
             (Some(gate), event) => {
                 let open = gate.is_open();
                 gate.apply(event);
-                if open && !gate.is_open() {
-                    self.open_gates -= 1;
+                match (open, gate.is_open()) {
+                    (true, false) => self.open_gates -= 1,
+                    (false, true) => {
+                        self.open_gates += 1;
+                        (gate.opened_at, gate.reminded, gate.escalated) = (at, 0, None);
+                    }
+                    (true, true) | (false, false) => {}
                 }
             }
             (None, GateEvent::Asked { ask, hash, .. }) => {
@@ -178,6 +183,7 @@ impl World {
                         reminded: 0,
                         escalated: None,
                         resolved_by: String::new(),
+                        agreed: None,
                         for_budget,
                     },
                 );

@@ -369,6 +369,7 @@ impl Board {
             | StepEvent::DoneByHand { .. }
             | StepEvent::Rejected { .. }
             | StepEvent::SentBack
+            | StepEvent::Reopened { .. }
             | StepEvent::Skipped { .. }
             | StepEvent::Cancelled { .. }
             | StepEvent::InDoubt { .. }
@@ -402,7 +403,6 @@ impl Board {
             let mut view = GateView::asked(run, step, gate, ask, *hash);
             view.last_approved = self.last_approved(&ask.workflow, &ask.step).cloned();
             self.gates.insert(key, Arc::new(view));
-            Arc::make_mut(&mut self.open_gates).insert(gate);
         }
         let is_open = self.gates.get(key).is_some_and(|it| it.is_open());
         if was_open && !is_open {
@@ -412,6 +412,10 @@ impl Board {
             self.close(gate, at);
         }
         let opened = !was_open && is_open;
+        if opened {
+            Arc::make_mut(&mut self.open_gates).insert(gate);
+            Arc::make_mut(&mut self.closed_gates).retain(|it| *it != gate);
+        }
         self.change(run, |view| {
             view.apply_gate(step, gate, event);
             let open = &mut view.summary.open_gates;

@@ -303,6 +303,7 @@ impl Errors {
             | StepEvent::Opened { .. }
             | StepEvent::Rejected { .. }
             | StepEvent::SentBack
+            | StepEvent::Reopened { .. }
             | StepEvent::Cancelled { .. }
             | StepEvent::InDoubt { .. }
             | StepEvent::DoubtAnswered { .. } => {}

@@ -220,8 +220,9 @@ impl GateView {
                 self.asked_anew.clone_from(why);
                 self.state = GateState::Open;
                 self.votes.clear();
-                self.armed_until = None;
+                (self.armed_until, self.closed_at, self.closed_by) = (None, None, None);
             }
+            GateEvent::Agreed { .. } => {}
             GateEvent::Voted(vote) => self.votes.push(VoteView { at, vote: (**vote).clone() }),
             GateEvent::GlassBroken(vote) => {
                 self.votes.push(VoteView { at, vote: (**vote).clone() });

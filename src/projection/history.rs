@@ -128,7 +128,7 @@ impl Notch {
             | StepEvent::InDoubt { .. }
             | StepEvent::Skipped { why: crate::engine::Why::Failed(_) } => Some(Self::Error),
             StepEvent::Rejected { .. } => Some(Self::Gate),
-            StepEvent::SentBack => Some(Self::Retry),
+            StepEvent::SentBack | StepEvent::Reopened { .. } => Some(Self::Retry),
             StepEvent::DoneByHand { .. } | StepEvent::DoubtAnswered { .. } => Some(Self::Edit),
             StepEvent::Ready
             | StepEvent::Waiting { .. }
@@ -152,7 +152,10 @@ impl Notch {
             | GateEvent::Delegated { .. }
             | GateEvent::Refused { .. }
             | GateEvent::Withdrawn { .. } => Some(Self::Vote),
-            GateEvent::Commented { .. } | GateEvent::Armed { .. } | GateEvent::Reminded { .. } => None,
+            GateEvent::Commented { .. }
+            | GateEvent::Agreed { .. }
+            | GateEvent::Armed { .. }
+            | GateEvent::Reminded { .. } => None,
         }
     }
 }

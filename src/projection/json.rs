@@ -204,6 +204,9 @@ pub fn gate_json(gate: &GateView) -> Value {
         "command_line": ask.will_run.first().map(|it| command_line(&it.launch)),
         "will_run": ask.will_run.iter().map(will_run_json).collect::<Value>(),
     });
+    if let Some(all) = &ask.all {
+        out["all_calls"] = to_value(all);
+    }
     if let Some(at) = ask.expires_at {
         out["expires_at"] = time(at);
         out["on_timeout"] = to_value(&ask.on_timeout);
@@ -449,6 +452,7 @@ fn will_run_json(it: &WillRun) -> Value {
         "command_line": command_line(&it.launch),
         "argv": it.launch.argv,
         "launch_hash": it.launch_hash.to_string(),
+        "files": to_value(&it.files),
         "effect": to_value(&it.effect),
         "undo": it.undo,
     });

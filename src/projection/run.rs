@@ -405,7 +405,9 @@ impl RunView {
             StepEvent::Ready => (StepState::Ready, None),
             StepEvent::Waiting { reason } => (StepState::Waiting, Some(reason.clone())),
             StepEvent::FactsAsked { .. } => (StepState::Waiting, Some(WaitReason::Facts)),
-            StepEvent::FactsKnown { .. } | StepEvent::SentBack => (StepState::Pending, None),
+            StepEvent::FactsKnown { .. } | StepEvent::SentBack | StepEvent::Reopened { .. } => {
+                (StepState::Pending, None)
+            }
             StepEvent::Opened { .. } => (StepState::Running, None),
             StepEvent::Completed { partial: false, .. } | StepEvent::DoneByHand { .. } => {
                 (StepState::Completed, None)
@@ -458,7 +460,7 @@ impl RunView {
                     self.summary.results.push(state);
                 }
             }
-            StepEvent::SentBack => {
+            StepEvent::SentBack | StepEvent::Reopened { .. } => {
                 let (confidence, failed_softly) = step.begin_anew();
                 if counts {
                     self.summary.confidences.0 -= confidence.map_or(0, |it| u64::from(it.0));

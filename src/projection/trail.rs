@@ -110,6 +110,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
             | StepEvent::Cancelled { why: Why::Person { by, .. } } => Some(by),
             StepEvent::Ready
             | StepEvent::SentBack
+            | StepEvent::Reopened { .. }
             | StepEvent::Waiting { .. }
             | StepEvent::FactsAsked { .. }
             | StepEvent::FactsKnown { .. }
@@ -129,6 +130,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
             | GateEvent::Delegated { by, .. }
             | GateEvent::Commented { by, .. } => Some(by),
             GateEvent::Asked { .. }
+            | GateEvent::Agreed { .. }
             | GateEvent::Armed { .. }
             | GateEvent::Reminded { .. }
             | GateEvent::Escalated { .. }

@@ -134,11 +134,13 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
     match event {
         StepEvent::Ready => ("step.ready", String::new()),
         StepEvent::Waiting { reason } => ("step.waiting", wait_words(reason)),
-        StepEvent::FactsAsked { files, patterns } => {
-            ("step.facts_asked", format!("{} files, {} hashes", files.len(), patterns.len()))
-        }
+        StepEvent::FactsAsked { files, patterns, programs } => (
+            "step.facts_asked",
+            format!("{} files, {} hashes, {} calls", files.len(), patterns.len(), programs.len()),
+        ),
         StepEvent::FactsKnown { facts } => {
-            ("step.facts_known", format!("{} files, {} hashes", facts.files.len(), facts.hashes.len()))
+            let (files, hashes, calls) = (facts.files.len(), facts.hashes.len(), facts.programs.len());
+            ("step.facts_known", format!("{files} files, {hashes} hashes, {calls} calls"))
         }
         StepEvent::Opened { copies, .. } if copies.is_empty() => ("step.opened", String::new()),
         StepEvent::Opened { copies, .. } => ("step.opened", format!("{} steps", copies.len())),
@@ -154,6 +156,10 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
         StepEvent::DoneByHand { by, reason, .. } => ("step.done_by_hand", format!("by {by}: {reason}")),
         StepEvent::Failed { record } => ("step.failed", record.message.clone()),
         StepEvent::SentBack => ("step.sent_back", "begins anew".to_owned()),
+        StepEvent::Reopened { why, gates } if gates.is_empty() => {
+            ("step.reopened", format!("asks again: {why}"))
+        }
+        StepEvent::Reopened { why, .. } => ("step.reopened", format!("waits for its gate again: {why}")),
         StepEvent::Rejected { expired: true } => ("step.rejected", "nobody came in time".to_owned()),
         StepEvent::Rejected { expired: false } => ("step.rejected", String::new()),
         StepEvent::Skipped { why } => ("step.skipped", why_words(why, run)),
@@ -209,6 +215,9 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
             let of: Vec<&str> = vote.acting_for.iter().map(|it| it.name.as_str()).collect();
             let of = if of.is_empty() { String::new() } else { format!(" for {}", of.join(", ")) };
             ("gate.voted", format!("{verdict} by {}{of}{reason}", vote.by))
+        }
+        GateEvent::Agreed { files, patterns, .. } => {
+            ("gate.agreed", format!("looks once more at {} files, {} hashes", files.len(), patterns.len()))
         }
         GateEvent::GlassBroken(vote) => {
             ("gate.glass_broken", format!("EMERGENCY: approved by {} alone: {}", vote.by, vote.reason))

@@ -5,11 +5,11 @@
 
 use super::{Clock, Hands, Inbound, Keep, Signal, Tasks};
 use crate::{
-    base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, RunId, StepIx},
-    engine::{Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
+    base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, Program, RunId, StepIx},
+    engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
     tool::{
-        self, Answer, Call, Ended, Host, attend_built_in, collect_artifacts, hash_files, read_evidence,
-        run_built_in, run_process,
+        self, Answer, Call, Ended, Executable, Executed, Host, attend_built_in, collect_artifacts,
+        hash_evidence, hash_files, read_evidence, run_built_in, run_process,
     },
 };
 use futures_util::FutureExt as _;
@@ -59,12 +59,20 @@ impl<C: Clock> Effects<C> {
         Self { shared: Arc::new(shared), calls: BTreeMap::new() }
     }
 
-    fn call(&mut self, attempt: AttemptId, purpose: Purpose, launch: Launch, effect_key: Digest) {
+    fn call(
+        &mut self,
+        attempt: AttemptId,
+        purpose: Purpose,
+        launch: Launch,
+        effect_key: Digest,
+        bound: Option<Box<Facts>>,
+    ) {
         let cancel = self.shared.closing.child_token();
         self.calls.insert(attempt, (purpose, cancel.clone()));
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
-            let work = AssertUnwindSafe(shared.call(attempt, &launch, effect_key, &cancel)).catch_unwind();
+            let work =
+                AssertUnwindSafe(shared.call(attempt, &launch, effect_key, bound, &cancel)).catch_unwind();
             let outcome = work.await.unwrap_or_else(|_| fault());
             // What was ended because we are going is judged by whoever takes up the log next.
             if !shared.closing.is_cancelled() {
@@ -84,13 +92,20 @@ impl<C: Clock> Effects<C> {
         }
     }
 
-    fn look(&self, run: RunId, step: StepIx, files: Vec<String>, patterns: Vec<Vec<String>>) {
+    fn look(
+        &self,
+        run: RunId,
+        step: StepIx,
+        files: Vec<String>,
+        patterns: Vec<Vec<String>>,
+        programs: Vec<Program>,
+    ) {
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
             let worker = Arc::clone(&shared);
             let work = shared.tasks.spawn_blocking(move || {
-                let look = AssertUnwindSafe(|| worker.look(files.clone(), patterns.clone()));
-                catch_unwind(look).unwrap_or_else(|_| unread(files, patterns))
+                let look = || worker.look(files.clone(), patterns.clone(), programs.clone());
+                catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| unread(files, patterns, programs))
             });
             let Ok(facts) = work.await else { return };
             drop(shared.results.send(Inbound::Told(Command::FactsFetched { run, step, facts })).await);
@@ -101,11 +116,13 @@ impl<C: Clock> Effects<C> {
 impl<C: Clock> Hands for Effects<C> {
     fn carry(&mut self, effect: Effect) {
         match effect {
-            Effect::Call { attempt, purpose, launch, effect_key } => {
-                self.call(attempt, purpose, *launch, effect_key);
+            Effect::Call { attempt, purpose, launch, effect_key, bound } => {
+                self.call(attempt, purpose, *launch, effect_key, bound);
             }
             Effect::End { run, step } => self.end(run, step),
-            Effect::Look { run, step, files, patterns } => self.look(run, step, files, patterns),
+            Effect::Look { run, step, files, patterns, programs } => {
+                self.look(run, step, files, patterns, programs);
+            }
             // An error means that nobody listens.
             Effect::Ring { run, gate } => drop(self.shared.ring.send(Arc::new(Signal::Ring { run, gate }))),
         }
@@ -122,6 +139,7 @@ impl<C: Clock> Shared<C> {
         attempt: AttemptId,
         launch: &Launch,
         effect_key: Digest,
+        bound: Option<Box<Facts>>,
         cancel: &CancellationToken,
     ) -> Outcome {
         let turn = tokio::select! {
@@ -129,6 +147,16 @@ impl<C: Clock> Shared<C> {
             () = cancel.cancelled() => return never_started(),
             turn = self.free.acquire() => turn.expect("it is never closed"),
         };
+        let mut opened = None;
+        if let Some(bound) = bound {
+            let (shared, program) = (Arc::clone(self), launch.program());
+            let look = self.tasks.spawn_blocking(move || shared.changed(&bound, &program)).await;
+            let (changed, executable) = look.unwrap_or_else(|_| (vec![fault_of_looking()], None));
+            if !changed.is_empty() {
+                return not_as_approved(changed);
+            }
+            opened = executable;
+        }
         let dir = self.keep.attempt_dir(attempt);
         let call = Call {
             attempt_dir: dir.clone(),
@@ -141,7 +169,7 @@ impl<C: Clock> Shared<C> {
         let answer = if launch.tool.as_ref().is_some_and(|it| it.built_in) {
             self.built_in(launch, cancel).await
         } else {
-            run_process(&self.host, launch, &call, cancel, |progress| {
+            run_process(&self.host, launch, opened.as_ref(), &call, cancel, |progress| {
                 if self.ring.receiver_count() > 0 {
                     let from = progress.total - progress.bytes.len() as u64;
                     let output = Signal::Output { attempt, from, bytes: progress.bytes.to_vec() };
@@ -192,13 +220,39 @@ impl<C: Clock> Shared<C> {
             .collect())
     }
 
-    fn look(&self, files: Vec<String>, patterns: Vec<Vec<String>>) -> Facts {
+    fn look(&self, files: Vec<String>, patterns: Vec<Vec<String>>, programs: Vec<Program>) -> Facts {
         let files = files.into_iter().map(|path| self.look_at(path)).collect();
         let hash = |arguments: Vec<String>| {
             let hash = hash_files(self.keep.root(), &arguments).unwrap_or_default();
             (arguments, hash)
         };
-        Facts { files, hashes: patterns.into_iter().map(hash).collect() }
+        let executed = |program: Program| {
+            let files = executed(&self.host.open(&program));
+            (program, files)
+        };
+        Facts {
+            files,
+            hashes: patterns.into_iter().map(hash).collect(),
+            programs: programs.into_iter().map(executed).collect(),
+        }
+    }
+
+    /// What is not any more as it was approved, and what is executed, open. Nothing is kept of it: it is only hashed.
+    fn changed(&self, bound: &Facts, program: &Program) -> (Vec<Changed>, Option<Executable>) {
+        let hash = |before: &FileFact| {
+            let hashed = hash_evidence(self.keep.root(), &before.path, ARTIFACT_BYTES_MAX);
+            let path = before.path.clone();
+            match hashed {
+                Ok((digest, bytes)) => FileFact { path, digest: Some(digest), bytes, problem: None },
+                Err(problem) => FileFact { path, digest: None, bytes: 0, problem: Some(problem) },
+            }
+        };
+        let files = bound.files.iter().map(hash).collect();
+        let patterns = bound.hashes.iter().map(|it| it.0.clone()).collect();
+        let executable = bound.programs.iter().any(|it| it.0 == *program).then(|| self.host.open(program));
+        let programs = executable.iter().map(|it| (program.clone(), executed(it))).collect();
+        let now = Facts { files, programs, ..self.look(Vec::new(), patterns, Vec::new()) };
+        (bound.changed_in(&now), executable)
     }
 
     fn look_at(&self, path: String) -> FileFact {
@@ -238,11 +292,40 @@ fn failed(mode: FailureMode, message: String) -> Failure {
 }
 
 /// Every file and pattern is answered, or the step would ask for ever.
-fn unread(files: Vec<String>, patterns: Vec<Vec<String>>) -> Facts {
+fn unread(files: Vec<String>, patterns: Vec<Vec<String>>, programs: Vec<Program>) -> Facts {
     let problem = Some("could not be read: a fault of cuelight".to_owned());
     let fact = |path| FileFact { path, digest: None, bytes: 0, problem: problem.clone() };
     let hash = |arguments| (arguments, String::new());
-    Facts { files: files.into_iter().map(fact).collect(), hashes: patterns.into_iter().map(hash).collect() }
+    let executed = |it: Program| (it.clone(), vec![fact(it.word)]);
+    Facts {
+        files: files.into_iter().map(fact).collect(),
+        hashes: patterns.into_iter().map(hash).collect(),
+        programs: programs.into_iter().map(executed).collect(),
+    }
+}
+
+/// The files that a call executes, as the engine knows files.
+fn executed(of: &Executable) -> Vec<FileFact> {
+    let fact = |it: &Executed| FileFact {
+        path: it.path.clone(),
+        digest: it.digest,
+        bytes: it.bytes,
+        problem: it.problem.clone(),
+    };
+    of.files().iter().map(fact).collect()
+}
+
+/// Nothing was started: it is not what people agreed to.
+fn not_as_approved(changed: Vec<Changed>) -> Outcome {
+    let message = "could not start: what was approved has changed; its gate asks again".to_owned();
+    let failure = Failure { not_started: true, ..failed(FailureMode::PolicySecurity, message) };
+    Outcome { failure: Some(failure), changed, ..Outcome::default() }
+}
+
+/// What could not be looked at counts as changed.
+fn fault_of_looking() -> Changed {
+    let text = "could not be looked at: a fault of cuelight".to_owned();
+    Changed { what: "what was approved".to_owned(), before: "as it was shown".to_owned(), now: text }
 }
 
 /// Ended while it stood in the queue.

@@ -65,6 +65,7 @@ impl Marks {
             GateEvent::Refused { .. }
             | GateEvent::Edited { .. }
             | GateEvent::Commented { .. }
+            | GateEvent::Agreed { .. }
             | GateEvent::Armed { .. }
             | GateEvent::Reminded { .. }
             | GateEvent::Escalated { .. }

@@ -1,7 +1,9 @@
 //! Reads a file that people are shown before they decide. Only plain files of the workspace, never our own directory,
 //! and nothing a link leads out to: what is shown and hashed has to be what the name says.
 
+use crate::base::Digest;
 use rustix::fs::OFlags;
+use sha2::{Digest as _, Sha256};
 use std::{fs::OpenOptions, io::Read as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 /// The bytes of a file below `root`.
@@ -34,6 +36,15 @@ pub fn read_evidence(root: &Path, path: &str, bytes_max: u64) -> Result<Vec<u8>,
         return Err(said(&format!("it has more than {bytes_max} bytes; show an extract of it")));
     }
     Ok(bytes)
+}
+
+/// The plain SHA-256 of such a file, and its length.
+///
+/// # Errors
+/// Why it could not be read, as a sentence.
+pub fn hash_evidence(root: &Path, path: &str, bytes_max: u64) -> Result<(Digest, u64), String> {
+    let bytes = read_evidence(root, path, bytes_max)?;
+    Ok((Digest(Sha256::digest(&bytes).into()), bytes.len() as u64))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 use super::{
     Answer, Ended, Masker, SecretStore,
+    executable::{self, Executable, Remembered},
     mask::MaskStream,
     oom::OomWatch,
     outputs::read_outputs,
@@ -15,7 +16,7 @@ use super::{
     scratch::{Scratch, is_untouched},
     spool::Spool,
 };
-use crate::base::{Launch, Span, TextPart, Value, ValueMap};
+use crate::base::{Launch, Program, Span, TextPart, Value, ValueMap, Word};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
@@ -65,6 +66,7 @@ pub struct Host {
     kill_grace: Span,
     scratch: Scratch,
     oom: OomWatch,
+    hashes: Remembered,
 }
 
 impl Host {
@@ -76,7 +78,14 @@ impl Host {
         kill_grace: Span,
     ) -> Self {
         let scratch = Scratch::new(&workspace_root.join(".cuelight/scratch"));
-        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom: OomWatch::new() }
+        let (oom, hashes) = (OomWatch::new(), Remembered::default());
+        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom, hashes }
+    }
+
+    /// Opens and hashes what a call executes; what is then started is what was opened. Reads files: it takes a moment.
+    pub fn open(&self, program: &Program) -> Executable {
+        let search = self.base_env.iter().rfind(|it| it.0 == "PATH").map(|it| it.1.as_str());
+        executable::open(&self.workspace_root, search, program, &self.hashes)
     }
 
     /// The workspace.
@@ -116,10 +125,12 @@ pub struct Progress<'a> {
     pub total: u64,
 }
 
-/// Calls a program and stays until it has ended, timed out, or was cancelled, and nothing of its group is left.
+/// Calls a program and stays until it has ended, timed out, or was cancelled, and nothing of its group is left. What was
+/// opened for it before is executed; else it is found by name.
 pub async fn run_process(
     host: &Host,
     launch: &Launch,
+    opened: Option<&Executable>,
     call: &Call,
     cancel: &CancellationToken,
     mut progress: impl FnMut(Progress<'_>) + Send,
@@ -132,7 +143,7 @@ pub async fn run_process(
         Ok(output) => output,
         Err(error) => return refused(unwritable(&host.workspace_root.join(".cuelight"), &error)),
     };
-    let (mut leader, pipe, masker) = match prepare(host, launch, call, &output) {
+    let (mut leader, pipe, masker) = match prepare(host, launch, opened, call, &output) {
         Ok(it) => it,
         Err(obstacle) => {
             host.scratch.give_back(output, true);
@@ -280,6 +291,7 @@ fn answer(
 fn prepare(
     host: &Host,
     launch: &Launch,
+    opened: Option<&Executable>,
     call: &Call,
     output: &Path,
 ) -> Result<(Leader, pipe::Receiver, Masker), Obstacle> {
@@ -323,18 +335,36 @@ fn prepare(
             "its command holds a NUL byte, which no command can; remove it".to_owned(),
         ));
     }
-    let search = env.get(OsStr::new("PATH")).and_then(|it| it.to_str());
-    let path = program(word, search, &dir)?;
     let input = match &launch.tool {
         Some(tool) => Some(handed_over(output, &tool.input).map_err(|error| unwritable(output, &error))?),
         None => None,
     };
     remove_old(&call.attempt_dir).map_err(|error| unwritable(&call.attempt_dir, &error))?;
-    #[expect(clippy::disallowed_methods, reason = "this is the place where processes start")]
-    let mut command = Command::new(&path);
-    command.arg0(word).args(arguments).current_dir(&dir).env_clear().envs(&env).process_group(0);
+    let mut command;
+    let path;
+    if let Some((executed, words, taken)) = opened.and_then(Executable::start) {
+        path = executed.to_owned();
+        let value = |word: Word| match word {
+            Word::Text(text) => OsString::from(text),
+            Word::Variable(name) => env.get(OsStr::new(&name)).cloned().unwrap_or_default(),
+        };
+        let rest = launch.words().into_iter().skip(taken).map(value);
+        command = new_command(&path);
+        command.arg0(&words[0]).args(&words[1..]).args(rest);
+    } else {
+        let search = env.get(OsStr::new("PATH")).and_then(|it| it.to_str());
+        path = program(word, search, &dir)?;
+        command = new_command(&path);
+        command.arg0(word).args(arguments);
+    }
+    command.current_dir(&dir).env_clear().envs(&env).process_group(0);
     let (leader, pipe) = start(command, input).map_err(|error| explain(&error, word, &path))?;
     Ok((leader, pipe, masker))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place where processes start")]
+fn new_command(path: &Path) -> Command {
+    Command::new(path)
 }
 
 /// What a tool is given, as JSON in a file that has no name any more.

@@ -1,5 +1,6 @@
 //! Events in, what can be seen out: boards, inbox, failures, causes, graph and JSON.
 
+use crate::looked::Looked;
 use cuelight::{
     base::{
         AttemptId, DecisionId, Digest, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score,
@@ -78,6 +79,7 @@ impl Log {
             effect_key,
             class,
             charge: Amounts::default(),
+            bound: None,
         };
         self.add(Fact::Attempt(RUN, StepIx(step), number, started))
     }
@@ -857,6 +859,7 @@ struct Engine {
     world: World,
     log: Log,
     calls: VecDeque<AttemptId>,
+    looked: Looked,
 }
 
 impl Engine {
@@ -864,6 +867,7 @@ impl Engine {
         let mut events = Vec::new();
         self.log.at += 1000;
         self.world.handle(command, Timestamp(self.log.at), &mut events).expect("it may be");
+        let answers = self.looked.answers(&events);
         for event in events {
             if let Some(Effect::Call { attempt, .. }) = react(&event) {
                 self.calls.push_back(attempt);
@@ -872,6 +876,7 @@ impl Engine {
             self.log.board.apply(seq, &event);
             self.log.events.push((seq, event));
         }
+        answers.into_iter().for_each(|it| self.ask(it));
     }
 
     /// Ends the oldest call that has not ended; says of which step it was.

@@ -434,7 +434,7 @@ async fn what_a_dead_console_left_running_is_ended_first() {
     };
     let (started, mut on) = mpsc::channel(1);
     let cancel = CancellationToken::new();
-    let running = run_process(&host, &launch, &call, &cancel, |_| started.try_send(()).unwrap_or(()));
+    let running = run_process(&host, &launch, None, &call, &cancel, |_| started.try_send(()).unwrap_or(()));
     let ending = async {
         on.recv().await;
         assert_eq!(end_orphans(&dir.path().join("other"), Span(50)).await, (0, 0), "another workspace");

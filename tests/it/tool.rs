@@ -87,7 +87,7 @@ impl Desk {
                     }
                 }
             };
-            let answer = runtime.block_on(run_process(&host, launch, &call, &self.cancel, progress));
+            let answer = runtime.block_on(run_process(&host, launch, None, &call, &self.cancel, progress));
             assert_eq!(total, answer.output_bytes, "progress tells of every byte");
             answer
         };
@@ -401,7 +401,7 @@ fn a_call_that_is_dropped_ends_its_process() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let ready = CancellationToken::new();
-        let call = run_process(&host, &launch, &call, &cancel, |_| ready.cancel());
+        let call = run_process(&host, &launch, None, &call, &cancel, |_| ready.cancel());
         tokio::select! {
             biased;
             () = ready.cancelled() => {}
@@ -761,4 +761,33 @@ fn lines_are_found_from_both_ends() {
     assert_eq!(seen.spool.lines_back(total, 0).expect("readable"), 18);
     assert_eq!(seen.spool.lines_back(18, 2).expect("readable"), 14);
     assert_eq!(seen.spool.lines_back(18, 100).expect("readable"), 0);
+}
+
+#[test]
+fn what_outlives_a_step_with_its_output_file_open_cannot_write_into_the_next_ones_outputs() {
+    let desk = Desk::new();
+    let first = bash(
+        "setsid sh -c 'exec 3>>\"$CUELIGHT_OUTPUT\"; : > ready; while [ ! -e go ]; do sleep 0.01; done; echo late=1 >&3; : > done' \
+           </dev/null >/dev/null 2>&1 &
+         while [ ! -e ready ]; do sleep 0.01; done",
+    );
+    let second =
+        bash("echo mine=1 >> \"$CUELIGHT_OUTPUT\"; : > go; while [ ! -e done ]; do sleep 0.01; done");
+    let untouched = bash("true");
+    let answers = desk.run_all(&[first, second, untouched.clone(), untouched]);
+    assert!(answers.iter().all(Answer::is_ok), "{answers:?}");
+    assert!(!answers[0].left_behind);
+    let outputs: Vec<String> = answers.iter().map(|it| format!("{:?}", it.outputs)).collect();
+    assert_eq!(outputs, ["{}", "{\"mine\": String(\"1\")}", "{}", "{}"]);
+}
+
+#[test]
+fn a_file_that_nobody_opened_is_lent_again() {
+    let desk = Desk::new();
+    let look = bash("stat -c %i \"$CUELIGHT_OUTPUT\" >> inodes");
+    let many = vec![look; 3];
+    assert!(desk.run_all(&many).iter().all(Answer::is_ok));
+    let text = fs::read_to_string(desk.path().join("inodes")).expect("written");
+    let inodes: Vec<&str> = text.lines().collect();
+    assert_eq!(inodes, [inodes[0]; 3]);
 }

@@ -167,7 +167,7 @@ impl Shop {
             };
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(run_process(&host, &launch, &call, &cancel, |_| {}))
+            runtime.block_on(run_process(&host, &launch, None, &call, &cancel, |_| {}))
         };
         if let Some(failure) = answer.failure() {
             return Err((failure.mode, format!("{}\n{}", failure.message, answer.tail)));

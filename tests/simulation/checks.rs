@@ -24,6 +24,14 @@ struct Step {
     unknown: bool,
     calls: u32,
     released: Option<Digest>,
+    /// Gates that it waits for once more.
+    held: Vec<StepIx>,
+    /// Skipped while something it needs had not come to rest.
+    early: bool,
+    /// It has files that people are shown.
+    looks: bool,
+    /// A gate that was closed has to ask again.
+    reopened: bool,
     undo_asked: bool,
     stuck: bool,
 }
@@ -71,6 +79,7 @@ struct Gate {
     hash: Digest,
     open: bool,
     armed: bool,
+    agreed: bool,
     votes: Vec<Actor>,
     editors: BTreeSet<String>,
     escalated: Option<String>,
@@ -208,16 +217,29 @@ impl Checks {
             StepEvent::Completed { partial: true, .. } => StepState::Partial,
             StepEvent::Completed { .. } | StepEvent::DoneByHand { .. } => StepState::Completed,
             StepEvent::Failed { .. } => StepState::Failed,
-            StepEvent::SentBack => StepState::Pending,
+            StepEvent::SentBack | StepEvent::Reopened { .. } => StepState::Pending,
             StepEvent::Rejected { .. } => StepState::Rejected,
             StepEvent::Skipped { .. } => StepState::Skipped,
             StepEvent::Cancelled { .. } => StepState::Cancelled,
             StepEvent::InDoubt { .. } | StepEvent::DoubtAnswered { .. } => StepState::InDoubt,
         };
-        ensure(!before.rests() || matches!(event, StepEvent::DoneByHand { .. }), || {
-            format!("I6 {id} {step:?} was {before} and became {state}")
-        })?;
+        let again = matches!(event, StepEvent::DoneByHand { .. } | StepEvent::Reopened { .. });
+        ensure(!before.rests() || again, || format!("I6 {id} {step:?} was {before} and became {state}"))?;
         it.state = Some(state);
+        match event {
+            StepEvent::FactsKnown { facts } => it.looks = !facts.is_empty(),
+            StepEvent::Reopened { gates, .. } => {
+                (it.released, it.flying, it.calls) = (None, None, 0);
+                (it.held, it.reopened, it.looks) = (gates.clone(), gates.is_empty(), false);
+                run.done.retain(|it| *it != step);
+            }
+            _ => {}
+        }
+        if state == StepState::Skipped {
+            run.steps[step.index()].early = !run.needs_rest(step);
+        }
+        run.let_go();
+        let it = &mut run.steps[step.index()];
         if state.rests() {
             it.flying = None;
         }
@@ -334,7 +356,9 @@ impl Checks {
     ) -> Result<(), Broken> {
         if let GateEvent::Asked { ask, hash, .. } = event {
             let (editors, escalated) = if let Some(old) = self.gates.get(&gate) {
-                ensure(old.open, || format!("I4 {gate} is asked again after it was closed"))?;
+                let it = self.runs.get_mut(&id).map(|it| &mut it.steps[step.index()]);
+                let again = it.is_some_and(|it| std::mem::take(&mut it.reopened));
+                ensure(old.open || again, || format!("I4 {gate} is asked again after it was closed"))?;
                 ensure(ask.epoch > old.ask.epoch, || {
                     format!("I13 {gate} goes from epoch {} to {}", old.ask.epoch, ask.epoch)
                 })?;
@@ -348,6 +372,7 @@ impl Checks {
                 hash: *hash,
                 open: true,
                 armed: false,
+                agreed: false,
                 votes: Vec::new(),
                 editors,
                 escalated,
@@ -388,17 +413,21 @@ impl Checks {
             }
             GateEvent::Withdrawn { by } => {
                 it.votes.retain(|it| it.principal() != by.principal());
-                it.armed = false;
+                (it.armed, it.agreed) = (false, false);
             }
             GateEvent::Edited { by, .. } => drop(it.editors.insert(by.name.clone())),
             GateEvent::Escalated { group } => it.escalated = Some(group.clone()),
             GateEvent::Armed { .. } => it.armed = true,
+            GateEvent::Agreed { .. } => it.agreed = true,
             GateEvent::Resolved { state, by, .. } => {
                 ensure(it.open, || format!("I4 {gate} is resolved a second time"))?;
                 it.open = false;
                 if *state == GateState::Approved && by == "people" {
                     ensure(it.is_enough(), || format!("I5 {gate} is approved by {} people", it.votes.len()))?;
                 }
+                let looks = self.runs.get(&id).is_some_and(|it| it.steps[step.index()].looks);
+                let looked = it.agreed || !looks || *state != GateState::Approved || by == "policy:auto";
+                ensure(looked, || format!("I4 {gate} is approved and nobody looked at its files again"))?;
                 let auto =
                     by != "policy:auto" || matches!(written, Some(Work::Gate(rule)) if rule.auto.is_some());
                 ensure(auto, || format!("I4 {gate} is approved by a policy nobody wrote"))?;
@@ -535,6 +564,31 @@ impl Gate {
 }
 
 impl Run {
+    /// Whether a step rests, and lets go what needs it: one that was skipped early does when what it needs has come to rest.
+    fn lets_go(&self, step: StepIx) -> bool {
+        let it = &self.steps[step.index()];
+        it.state().rests() && !it.early
+    }
+
+    fn needs_rest(&self, step: StepIx) -> bool {
+        let held = self.steps[step.index()].held.iter();
+        self.plan.steps[step.index()].needs.iter().chain(held).all(|it| self.lets_go(*it))
+            && self.plan.steps[step.index()].frame.is_none_or(|it| self.has_opened(it))
+    }
+
+    fn has_opened(&self, frame: StepIx) -> bool {
+        self.steps[frame.index()].state() == StepState::Running
+    }
+
+    /// What was skipped early and has nothing more to wait for.
+    fn let_go(&mut self) {
+        while let Some(at) =
+            (0..self.steps.len()).find(|it| self.steps[*it].early && self.needs_rest(StepIx::from_index(*it)))
+        {
+            self.steps[at].early = false;
+        }
+    }
+
     fn asks_for_failures(&self, mut step: StepIx) -> bool {
         loop {
             let plan = &self.plan.steps[step.index()];
@@ -552,12 +606,15 @@ impl Run {
     /// Whether the first call of a step may be made at all.
     fn may_start(&self, step: StepIx) -> Result<(), Broken> {
         let plan = &self.plan.steps[step.index()];
-        let rests = |it: &StepIx| self.steps[it.index()].state().rests();
+        let rests = |it: &StepIx| self.lets_go(*it);
         ensure(self.state == RunState::Running, || {
             format!("I4 a step starts in a run that is {}", self.state)
         })?;
         ensure(!self.paused, || "I11 a step starts in a pause".to_owned())?;
-        ensure(plan.needs.iter().all(rests), || "I4 a step starts before its needs rest".to_owned())?;
+        let held = self.steps[step.index()].held.iter();
+        ensure(plan.needs.iter().chain(held).all(rests), || {
+            "I4 a step starts before its needs rest".to_owned()
+        })?;
         let open = |it: StepIx| self.steps[it.index()].state() == StepState::Running;
         ensure(plan.frame.is_none_or(open), || "I4 a step starts in a frame that is closed".to_owned())?;
         ensure(!self.ending || self.asks_for_failures(step), || {
@@ -636,7 +693,7 @@ impl Run {
         }
         for (index, (it, plan)) in self.steps.iter().zip(&self.plan.steps).enumerate() {
             let open = plan.frame.is_none_or(|it| self.steps[it.index()].state() == StepState::Running);
-            let free = open && plan.needs.iter().all(|it| self.steps[it.index()].state().rests());
+            let free = open && plan.needs.iter().chain(&it.held).all(|it| self.lets_go(*it));
             ensure(it.state() != StepState::Pending || !free, || {
                 format!("I11 {id} {} is left pending", plan.id)
             })?;

@@ -11,13 +11,13 @@ use crate::{
 };
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp,
-        Value, ValueMap,
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx,
+        Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, DoubtAnswer, Effect, Event,
-        Fact, Facts, Failure, GateEvent, Launching, Outcome, Proof, Purpose, RetryFrom, UndoEvent, Verdict,
-        World, react,
+        Actor, Ask, AttemptEvent, CauseOfLaunch, Changed, Channel, Command, Decision, DoubtAnswer, Effect,
+        Event, Fact, Facts, Failure, FileFact, GateEvent, Launching, Outcome, Proof, Purpose, RetryFrom,
+        UndoEvent, Verdict, World, react,
     },
     plan::Plan,
     projection::Board,
@@ -92,6 +92,7 @@ struct Faults {
     late_after_crash: u64,
     stale: u64,
     meddle: u64,
+    swap: u64,
     batch: u64,
     refuse: u64,
     look_closely: bool,
@@ -108,6 +109,7 @@ impl Faults {
             late_after_crash: some(50),
             stale: some(30),
             meddle: some(20),
+            swap: some(40),
             batch: some(16),
             refuse: some(6),
             look_closely: some(24) == 1,
@@ -163,6 +165,8 @@ pub(crate) struct History<'a> {
     first_asks: BTreeMap<GateId, (Epoch, Digest)>,
     past: Vec<(usize, String)>,
     launched: u32,
+    /// What lies on the disk: another number for each time somebody wrote to it.
+    disk: u8,
     calm: bool,
     dropped_timer: bool,
 }
@@ -188,6 +192,7 @@ impl<'a> History<'a> {
             first_asks: BTreeMap::new(),
             past: Vec::new(),
             launched: 0,
+            disk: 0,
             calm: false,
             dropped_timer: false,
         }
@@ -574,18 +579,19 @@ impl<'a> History<'a> {
             self.people_answer(*gate, ask, *hash);
         }
         match react(event) {
-            Some(Effect::Call { attempt, launch, purpose, .. }) => {
+            Some(Effect::Call { attempt, launch, purpose, bound, .. }) => {
+                if let Some(changed) = bound.and_then(|it| self.changed(&it)) {
+                    return self.refuse_to_call(attempt, launch.hash(), changed);
+                }
                 self.call(attempt, launch.hash(), purpose)?;
                 if self.bug == Some(Bug::StartsEveryCallTwice) && self.tape.chance(2) {
                     self.call(attempt, launch.hash(), purpose)?;
                 }
                 Ok(())
             }
-            Some(Effect::Look { run, step, .. }) => {
-                self.later(
-                    1,
-                    Item::Says(Box::new(Command::FactsFetched { run, step, facts: Facts::default() })),
-                );
+            Some(Effect::Look { run, step, files, patterns, programs }) => {
+                let facts = self.seen(&files, &patterns, &programs);
+                self.later(1, Item::Says(Box::new(Command::FactsFetched { run, step, facts })));
                 Ok(())
             }
             Some(Effect::End { .. } | Effect::Ring { .. }) | None => Ok(()),
@@ -615,6 +621,46 @@ impl<'a> History<'a> {
             let delay = self.tape.below(300);
             self.later(delay, answer(&again, id));
         }
+        Ok(())
+    }
+
+    /// What a look at the disk finds; now and then somebody has written to it.
+    fn seen(&mut self, files: &[String], patterns: &[Vec<String>], programs: &[Program]) -> Facts {
+        if !self.calm && self.tape.chance(self.faults.swap) {
+            self.disk = self.disk.wrapping_add(1);
+        }
+        let digest = Digest([self.disk; 32]);
+        let file =
+            |path: &String| FileFact { path: path.clone(), digest: Some(digest), bytes: 1, problem: None };
+        Facts {
+            files: files.iter().map(file).collect(),
+            hashes: patterns.iter().map(|it| (it.clone(), digest.to_string())).collect(),
+            programs: programs.iter().map(|it| (it.clone(), vec![file(&it.word)])).collect(),
+        }
+    }
+
+    fn changed(&mut self, bound: &Facts) -> Option<Vec<Changed>> {
+        let files: Vec<String> = bound.files.iter().map(|it| it.path.clone()).collect();
+        let patterns: Vec<Vec<String>> = bound.hashes.iter().map(|it| it.0.clone()).collect();
+        let programs: Vec<Program> = bound.programs.iter().map(|it| it.0.clone()).collect();
+        let changed = bound.changed_in(&self.seen(&files, &patterns, &programs));
+        (!changed.is_empty()).then_some(changed)
+    }
+
+    fn refuse_to_call(&mut self, id: AttemptId, launch: Digest, changed: Vec<Changed>) -> Result<(), Broken> {
+        ensure(self.begun.insert(id, launch).is_none(), "I2 one attempt began twice")?;
+        let failure = Failure {
+            mode: FailureMode::PolicySecurity,
+            message: "changed".to_owned(),
+            tail: String::new(),
+            not_started: true,
+        };
+        let outcome = Outcome { failure: Some(failure), changed, ..Outcome::default() };
+        self.checks.answers.insert((id, None));
+        self.later(
+            1,
+            Item::Says(Box::new(Command::AttemptEnded { attempt: id, outcome: Box::new(outcome) })),
+        );
         Ok(())
     }
 

@@ -251,6 +251,7 @@ fn rule(tape: &mut Tape) -> GateRule {
         forbid: if tape.chance(25) { vec!["run.actor".to_owned()] } else { Vec::new() },
         form: if tape.chance(30) { vec![number] } else { Vec::new() },
         binds: if tape.chance(20) { vec!["${{ vars.k }}".to_owned()] } else { Vec::new() },
+        evidence: if tape.chance(25) { vec!["plan.txt".to_owned()] } else { Vec::new() },
         auto: tape.chance(8).then(|| "vars.k == 1".to_owned()),
         remind: if tape.chance(20) { vec![Span::seconds(30), Span::seconds(300)] } else { Vec::new() },
         escalate: tape.chance(15).then(|| (Span::seconds(1 + tape.below(600)), "group:oncall".to_owned())),

@@ -89,12 +89,25 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
                 line(format!("              given {} = {}", safe_text(name), safe_text(&value.to_string())));
             }
         }
+        for file in &call.files {
+            let hash = file.digest.map_or_else(
+                || file.problem.clone().unwrap_or_else(|| "was not looked at".to_owned()),
+                |it| it.to_string(),
+            );
+            line(format!("              executes {} {}", safe_text(&file.path), safe_text(&hash)));
+        }
         if let Some(dir) = &call.launch.dir {
             line(format!("              in {}", safe_text(dir)));
         }
         for (name, parts) in &call.launch.env {
             line(format!("              {}={}", safe_text(name), safe_text(&value(parts))));
         }
+    }
+    if let Some(all) = &ask.all {
+        line(format!(
+            "all         {} calls at once and {} later are bound, more than are shown here: hash {}",
+            all.will_run, all.later, all.digest
+        ));
     }
     for later in &ask.later {
         line(format!(

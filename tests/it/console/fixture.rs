@@ -1,6 +1,7 @@
 //! One afternoon of a payments team, told as commands to the real engine; the board is folded from its events. The
 //! clock stands where it is put.
 
+use crate::looked::Looked;
 use cuelight::{
     base::{AttemptId, DecisionId, FailureMode, RunId, Seq, Span, Timestamp, ValueMap},
     definition::{Files, read},
@@ -21,6 +22,7 @@ pub(super) struct Stage {
     pub(super) now: Timestamp,
     running: Vec<AttemptId>,
     seq: u64,
+    looked: Looked,
     /// All that happened, as a log keeps it.
     pub(super) log: Vec<(Seq, Event)>,
 }
@@ -55,6 +57,7 @@ impl Stage {
             now: instant(clock),
             running: Vec::new(),
             seq: 0,
+            looked: Looked::default(),
             log: Vec::new(),
         }
     }
@@ -63,6 +66,9 @@ impl Stage {
         let mut events = Vec::new();
         self.world.handle(command, self.now, &mut events).unwrap_or_else(|refusal| panic!("{refusal}"));
         self.fold(&events);
+        for answer in self.looked.answers(&events) {
+            self.command(answer);
+        }
     }
 
     fn fold(&mut self, events: &[Event]) {

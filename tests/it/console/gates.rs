@@ -61,7 +61,7 @@ fn facts(stage: &mut Stage, run: RunId, step: u32) {
     stage.command(Command::FactsFetched {
         run,
         step: StepIx(step),
-        facts: Facts { files: vec![file], hashes: Vec::new() },
+        facts: Facts { files: vec![file], ..Facts::default() },
     });
 }
 

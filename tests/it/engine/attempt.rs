@@ -140,3 +140,33 @@ fn every_attempt_of_a_step_has_the_same_effect_key() {
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1]);
 }
+
+#[test]
+fn a_program_that_is_missing_or_may_not_be_executed_is_not_tried_again_unless_that_is_asked_for() {
+    let step = |rules: &str| format!("steps:\n  - {{id: a, run: x{rules}}}");
+    for mode in ["user_permission", "user_invalid_input"] {
+        check(
+            &step(""),
+            &format!("launch; ended a not-started {mode}"),
+            &format!("a call 1 ended {mode}\n no a call 2\n a failed {mode}"),
+        );
+        check(
+            &step(", retry: {max-attempts: 3, kind: constant, delay: 1s, jitter: 0}"),
+            &format!("launch; ended a not-started {mode}"),
+            &format!("no a call 2\n a failed {mode}"),
+        );
+        check(
+            &step(&format!(
+                ", retry: {{max-attempts: 2, kind: constant, delay: 1s, jitter: 0, on: [{mode}]}}"
+            )),
+            &format!("launch; ended a not-started {mode}; wake 1s; ended a not-started {mode}"),
+            &format!("a call 2\n no a call 3\n a failed {mode}"),
+        );
+    }
+    check(
+        &step(", retry: {max-attempts: 2, kind: constant, delay: 1s, jitter: 0, on: [system_disk]}"),
+        "launch; ended a not-started system_disk; ended a not-started system_disk; ended a not-started system_disk
+         ended a not-started system_disk; wake 1s; ended a not-started system_disk",
+        "a call 4\n a call 5\n no a call 6\n a failed system_disk",
+    );
+}

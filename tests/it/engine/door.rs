@@ -5,15 +5,15 @@
 
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp,
-        Value, ValueMap, sha256,
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx,
+        Timestamp, Value, ValueMap, sha256,
     },
     definition::{Files, read},
     engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, Command, Correction, Decision, DoubtAnswer, Effect,
-        Event, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact, ForkAt, GateEvent, Launching,
-        Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent,
-        StepState, UndoEvent, Verdict, WaitReason, Why, World, react,
+        Actor, Ask, AttemptEvent, CauseOfLaunch, Changed, Channel, Command, Correction, Decision,
+        DoubtAnswer, Effect, Event, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact, ForkAt,
+        GateEvent, Launching, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent,
+        ScopeEvent, StepEvent, StepState, UndoEvent, Verdict, WaitReason, Why, World, react,
     },
     plan::{Plan, lower},
     projection::corrected_words,
@@ -99,7 +99,11 @@ pub(super) struct Bench {
     run: RunId,
     plans: BTreeMap<RunId, Vec<String>>,
     gates: BTreeMap<GateId, (Vec<Ask>, Vec<Digest>, String)>,
-    asked: BTreeMap<(RunId, StepIx), (Vec<String>, Vec<Vec<String>>)>,
+    asked: BTreeMap<(RunId, StepIx), (Vec<String>, Vec<Vec<String>>, Vec<Program>)>,
+    known: BTreeMap<(RunId, StepIx), Facts>,
+    only_programs: Vec<((RunId, StepIx), Facts)>,
+    /// Whether the second look at files is answered by the script; else nothing has changed.
+    looks_itself: bool,
     decisions: u32,
 }
 
@@ -115,8 +119,10 @@ pub(super) fn person(name: &str) -> Actor {
         "ann2" => (1, &["sre", "product"]),
         "gus" => (6, &["break-glass"]),
         "req" => (9, &["sre"]),
+        "zoe" => (77, &[]),
         other => panic!("nobody is called {other}"),
     };
+    let name = if name == "zoe" { "uid 77" } else { name };
     Actor {
         name: name.to_owned(),
         proof: Proof::OsUser(uid),
@@ -138,6 +144,9 @@ impl Bench {
             plans: BTreeMap::new(),
             gates: BTreeMap::new(),
             asked: BTreeMap::new(),
+            known: BTreeMap::new(),
+            only_programs: Vec::new(),
+            looks_itself: false,
             decisions: 0,
         }
     }
@@ -180,6 +189,10 @@ impl Bench {
             }
             "later" => {
                 self.now = self.now + words[1].parse::<Span>().expect("a time");
+                return;
+            }
+            "looking" => {
+                self.looks_itself = true;
                 return;
             }
             "crash" => return self.crash(words.get(1).map_or(Span(0), |it| it.parse().expect("a time"))),
@@ -278,6 +291,17 @@ impl Bench {
                 let texts = words.iter().skip(3).filter_map(|it| it.split_once('='));
                 outcome.outputs = texts.map(|(key, it)| (key.to_owned(), it.into())).collect();
             }
+            "changed" => {
+                let hash = |of: &str| sha256("test", &[of.as_bytes()]).to_string();
+                let (before, now) = (hash("before"), hash("now"));
+                outcome.changed = vec![Changed { what: words[3].to_owned(), before, now }];
+                outcome.failure = Some(Failure {
+                    mode: FailureMode::PolicySecurity,
+                    message: "what was approved has changed".to_owned(),
+                    tail: String::new(),
+                    not_started: true,
+                });
+            }
             word => {
                 let mode =
                     FailureMode::ALL.iter().find(|it| it.word() == *words.get(3).unwrap_or(&"agent_logic"));
@@ -298,7 +322,7 @@ impl Bench {
     }
 
     fn facts(&self, step: StepIx, content: &str) -> Facts {
-        let (files, patterns) = self.asked.get(&(self.run, step)).cloned().unwrap_or_default();
+        let (files, patterns, programs) = self.asked.get(&(self.run, step)).cloned().unwrap_or_default();
         let file = |path: String| FileFact {
             path,
             digest: Some(sha256("test", &[content.as_bytes()])),
@@ -308,6 +332,7 @@ impl Bench {
         Facts {
             files: files.into_iter().map(file).collect(),
             hashes: patterns.into_iter().map(|it| (it, content.to_owned())).collect(),
+            programs: programs.into_iter().map(executed).collect(),
         }
     }
 
@@ -402,9 +427,20 @@ impl Bench {
             let line = self.rendered(event);
             self.log.push(line);
         }
+        let looks = events.iter().find_map(|it| match &it.fact {
+            Fact::Gate(run, step, _, GateEvent::Agreed { .. }) if !self.looks_itself => Some((*run, *step)),
+            _ => None,
+        });
         self.journal.extend(events);
         let folded = fold(&self.journal);
         assert_eq!(folded.fingerprint(), self.world.fingerprint(), "the journal alone rebuilds the world");
+        if let Some((run, step)) = looks {
+            let facts = Facts { programs: Vec::new(), ..self.known[&(run, step)].clone() };
+            self.submit(Command::FactsFetched { run, step, facts });
+        }
+        for ((run, step), facts) in std::mem::take(&mut self.only_programs) {
+            self.submit(Command::FactsFetched { run, step, facts });
+        }
     }
 
     fn crash(&mut self, away: Span) {
@@ -423,8 +459,32 @@ impl Bench {
                 let names = self.plans.get_mut(run).expect("a run that was created");
                 names.extend(copies.iter().map(|it| it.id.clone()));
             }
-            Fact::Step(run, step, StepEvent::FactsAsked { files, patterns }) => {
-                self.asked.insert((*run, *step), (files.clone(), patterns.clone()));
+            Fact::Step(run, step, StepEvent::FactsAsked { files, patterns, programs }) => {
+                let at = (*run, *step);
+                self.asked.insert(at, (files.clone(), patterns.clone(), programs.clone()));
+                let known = self.known.get(&at).cloned().unwrap_or_default();
+                let knows_files = files.iter().all(|it| known.files.iter().any(|file| file.path == *it));
+                let knows_hashes = patterns.iter().all(|it| known.hashes.iter().any(|hash| hash.0 == *it));
+                // What calls execute is looked at by itself: scripts of tests answer for files.
+                if knows_files && knows_hashes && !programs.is_empty() {
+                    let files =
+                        files.iter().filter_map(|it| known.files.iter().find(|file| file.path == *it));
+                    let files = files.cloned().collect();
+                    let hashes =
+                        patterns.iter().filter_map(|it| known.hashes.iter().find(|hash| hash.0 == *it));
+                    let hashes = hashes.cloned().collect();
+                    let programs = programs.iter().cloned().map(executed).collect();
+                    self.only_programs.push((at, Facts { files, hashes, programs }));
+                }
+            }
+            Fact::Step(run, step, StepEvent::Reopened { .. } | StepEvent::SentBack) => {
+                self.known.remove(&(*run, *step));
+            }
+            Fact::Step(run, step, StepEvent::FactsKnown { facts }) => {
+                self.known.insert((*run, *step), facts.clone());
+            }
+            Fact::Gate(run, step, _, GateEvent::Agreed { files, patterns, .. }) => {
+                self.asked.insert((*run, *step), (files.clone(), patterns.clone(), Vec::new()));
             }
             Fact::Gate(_, _, gate, GateEvent::Asked { ask, hash, .. }) => {
                 let entry = self.gates.entry(*gate).or_insert_with(|| (vec![], vec![], ask.step.clone()));
@@ -565,7 +625,7 @@ impl Bench {
                 }
                 WaitReason::Facts => "waits for facts".to_owned(),
             },
-            StepEvent::FactsAsked { files, patterns } => {
+            StepEvent::FactsAsked { files, patterns, .. } => {
                 format!("asks for files {files:?} hashes {patterns:?}")
             }
             StepEvent::FactsKnown { .. } => "knows files".to_owned(),
@@ -604,6 +664,12 @@ impl Bench {
             }
             StepEvent::Failed { record } => format!("failed {}: {}", record.mode.word(), record.message),
             StepEvent::SentBack => "begins anew".to_owned(),
+            StepEvent::Reopened { why, gates } => {
+                let gates: Vec<String> = gates.iter().map(|it| self.name(run, *it)).collect();
+                let held =
+                    if gates.is_empty() { String::new() } else { format!(", waits for {}", gates.join(" ")) };
+                format!("reopened{held}: {why}")
+            }
             StepEvent::Rejected { expired } => if *expired { "expired" } else { "rejected" }.to_owned(),
             StepEvent::Skipped { why } => format!("skipped: {}", self.why(run, why)),
             StepEvent::Cancelled { why } => format!("cancelled: {}", self.why(run, why)),
@@ -699,6 +765,13 @@ impl Bench {
     }
 }
 
+/// What a call executes, as it is found on no disk.
+fn executed(program: Program) -> (Program, Vec<FileFact>) {
+    let path = program.word.clone();
+    let digest = Some(sha256("test", &[path.as_bytes()]));
+    (program, vec![FileFact { path, digest, bytes: 1, problem: None }])
+}
+
 /// The world that a journal tells of.
 pub(super) fn fold(journal: &[Event]) -> World {
     let mut world = World::default();
@@ -730,7 +803,7 @@ fn state_after(fact: &Fact) -> Option<StepState> {
             StepEvent::Completed { partial: true, .. } => StepState::Partial,
             StepEvent::Completed { .. } | StepEvent::DoneByHand { .. } => StepState::Completed,
             StepEvent::Failed { .. } => StepState::Failed,
-            StepEvent::SentBack => StepState::Pending,
+            StepEvent::SentBack | StepEvent::Reopened { .. } => StepState::Pending,
             StepEvent::Rejected { .. } => StepState::Rejected,
             StepEvent::Skipped { .. } => StepState::Skipped,
             StepEvent::Cancelled { .. } => StepState::Cancelled,
@@ -783,6 +856,7 @@ fn gate_event(event: &GateEvent, now: Timestamp) -> String {
         GateEvent::Withdrawn { by } => format!("{by} withdraws"),
         GateEvent::Edited { by, .. } => format!("{by} edits"),
         GateEvent::Commented { by, text } => format!("{by} says {text}"),
+        GateEvent::Agreed { files, patterns, .. } => format!("looks again at {files:?} {patterns:?}"),
         GateEvent::Armed { until } => format!("armed for {}", until.since(now)),
         GateEvent::Reminded { count } => format!("reminded {count}"),
         GateEvent::Escalated { group } => format!("escalated to {group}"),

@@ -243,6 +243,13 @@ fn one_gate_answers_for_a_whole_matrix_where_the_file_says_so() {
         "launch; ended a ok list=[]; ann rejects g : no",
         "g-1 asked\n no g-2\n = rejected: a completed, g rejected, z skipped",
     );
+    // And nowhere else: without a word each copy is a question of its own.
+    let apart = both.replace(", scope: matrix", "");
+    check(
+        &apart,
+        "launch; ended a ok list=[]; ann approves g[p] via-script",
+        "g-1 asked\n g-2 asked\n g-1 approved\n no z call",
+    );
     let ask = play(&both, "launch; ended a ok list=[]").ask("g");
     assert_eq!(ask.prompt, "go p?\ngo q?");
     let shown = &ask.evidence[0];
@@ -542,7 +549,10 @@ fn what_changed_after_the_approval_does_not_run() {
         "g-1 approved
          z ready
          set Global[] v=1
-         z failed policy_security: what would run is not what was approved; nothing was started",
+         g reopened: what z would run is not what was approved, at env V
+         z reopened, waits for g
+         g-1 asked 2: what z would run is not what was approved, at env V
+         no z call",
     );
 }
 

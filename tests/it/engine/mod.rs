@@ -1,8 +1,10 @@
 //! Commands in, journal out. One file per noun; the door is `door::check`.
 
 mod attempt;
+mod bad_decision;
 mod budget;
 mod concurrency;
+mod consent;
 mod door;
 mod failure;
 mod fork;

@@ -5,6 +5,7 @@
 //! `CUELIGHT_PEOPLE_SETS` says how many random sets are tried; the seed of each is its number.
 
 use super::door::plan;
+use crate::looked::Looked;
 use cuelight::{
     base::{DecisionId, GateId, Span, StepIx, Timestamp, ValueMap},
     engine::{
@@ -171,6 +172,9 @@ impl Set {
         let now = Timestamp(1_800_000_000_000);
         let mut events = Vec::new();
         world.handle(Command::Launch(Box::new(launch)), now, &mut events).expect("a run");
+        for answer in Looked::default().answers(&events) {
+            world.handle(answer, now, &mut events).expect("an answer");
+        }
         let seen = events.iter().find_map(asked).expect("a gate asks");
         Some(Self { dice, people, world, now, model, require, seen, state: GateState::Open, decisions: 0 })
     }

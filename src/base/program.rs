@@ -1,0 +1,161 @@
+//! What a call executes: which of its words name files. Read from the words alone; the files are found and opened in `tool`.
+//!
+//! A script that is one plain command, `./deploy.sh "${CUE_1}"`, is called without the shell around it, which would do nothing but
+//! start it: so what is executed can be the very file that people approved. Anything else stays with its shell.
+
+use crate::base::{Launch, TextPart};
+use serde::{Deserialize, Serialize};
+
+/// Shells that take a script as `-c SCRIPT`.
+const SHELLS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh"];
+/// Programs whose first operand is the script they read.
+const INTERPRETERS: &[&str] = &[
+    "bash", "sh", "dash", "ash", "ksh", "zsh", "python", "pypy", "perl", "ruby", "node", "nodejs", "php",
+    "lua", "Rscript",
+];
+
+/// The files that a call executes, by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Program {
+    /// The program: a path, or a name that is looked for.
+    pub word: String,
+    /// The script that it reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+    /// What reads the file of the program when that does not say so itself: the shell that would have started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    /// `PATH`, where the step sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// The working directory, as in [`Launch`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
+}
+
+/// A word of what is really executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// As it stands.
+    Text(String),
+    /// The value of this variable, as one word.
+    Variable(String),
+}
+
+impl Launch {
+    /// The words that are executed where a file of them is bound: of a plain command its own, else all.
+    pub fn words(&self) -> Vec<Word> {
+        let plain = self.plain_command();
+        plain.unwrap_or_else(|| self.argv.iter().cloned().map(Word::Text).collect())
+    }
+
+    /// The files it executes.
+    pub fn program(&self) -> Program {
+        let plain = self.plain_command();
+        let shell = plain.as_ref().and_then(|_| self.argv.first().cloned());
+        let words = plain.unwrap_or_else(|| self.argv.iter().take(2).cloned().map(Word::Text).collect());
+        let text = |at: usize| match words.get(at) {
+            Some(Word::Text(text)) => Some(text.clone()),
+            Some(Word::Variable(_)) | None => None,
+        };
+        let word = text(0).unwrap_or_default();
+        let is_flag = |it: &String| it.starts_with('-');
+        let script = text(1).filter(|it| is_interpreter(&word) && !is_flag(it) && !it.is_empty());
+        let is_text = |parts: &Vec<TextPart>| match parts.as_slice() {
+            [TextPart::Text(text)] => Some(text.clone()),
+            _ => None,
+        };
+        let search = self.env.iter().rfind(|it| it.0 == "PATH").and_then(|it| is_text(&it.1));
+        Program { word, script, shell, search, dir: self.dir.clone() }
+    }
+
+    /// The words of a script that is one command of plain words, and starts a file by its path.
+    fn plain_command(&self) -> Option<Vec<Word>> {
+        let [shell, .., flag, script] = self.argv.as_slice() else { return None };
+        let is_script = flag.starts_with('-') && !flag.starts_with("--") && flag.ends_with('c');
+        if !SHELLS.contains(&name_of(shell)) || !is_script || script.trim().contains('\n') {
+            return None;
+        }
+        let words: Option<Vec<Word>> =
+            script.split_ascii_whitespace().map(|it| self.plain_word(it)).collect();
+        let words = words?;
+        let Some(Word::Text(first)) = words.first() else { return None };
+        let second = match words.get(1) {
+            Some(Word::Text(text)) => Some(text),
+            Some(Word::Variable(_)) | None => None,
+        };
+        let reads_file = is_interpreter(first) && second.is_some_and(|it| !it.starts_with('-'));
+        (!first.contains('=') && (first.contains('/') || reads_file)).then_some(words)
+    }
+
+    /// A word that means the same with and without a shell.
+    fn plain_word(&self, word: &str) -> Option<Word> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
+        if word.chars().all(is_plain) && !word.starts_with('=') {
+            return Some(Word::Text(word.to_owned()));
+        }
+        let inner = word.strip_prefix("\"$")?.strip_suffix('"')?;
+        let name = inner.strip_prefix('{').and_then(|it| it.strip_suffix('}')).unwrap_or(inner);
+        self.env.iter().any(|it| it.0 == name).then(|| Word::Variable(name.to_owned()))
+    }
+}
+
+/// Whether a program of this name reads the file that its first operand names.
+fn is_interpreter(word: &str) -> bool {
+    INTERPRETERS.contains(&name_of(word).trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
+}
+
+fn name_of(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(script: &str) -> Launch {
+        let env = vec![("CUE_1".to_owned(), vec![TextPart::Text("a b".to_owned())])];
+        Launch { env, ..Launch::of(["bash", "-euo", "pipefail", "-c", script]) }
+    }
+
+    #[track_caller]
+    fn check(script: &str, word: &str, named: Option<&str>, direct: bool) {
+        let launch = of(script);
+        let program = launch.program();
+        assert_eq!((program.word.as_str(), program.script.as_deref()), (word, named), "{script}");
+        assert_eq!(launch.words().len() != launch.argv.len() || program.shell.is_some(), direct, "{script}");
+    }
+
+    #[test]
+    fn a_plain_command_that_starts_a_file_is_called_without_its_shell() {
+        check("./deploy.sh prod \"${CUE_1}\"\n", "./deploy.sh", None, true);
+        check("tools/deploy --to=prod", "tools/deploy", None, true);
+        check("python3 tools/report.py a", "python3", Some("tools/report.py"), true);
+        check("bash deploy.sh", "bash", Some("deploy.sh"), true);
+        assert_eq!(of("./a \"$CUE_1\"").words()[1], Word::Variable("CUE_1".to_owned()));
+    }
+
+    #[test]
+    fn whatever_a_shell_has_to_read_stays_with_it() {
+        for script in [
+            "echo hello",
+            "./a; ./b",
+            "./a\n./b",
+            "./a > out",
+            "./a *",
+            "./a $HOME",
+            "./a \"${HOME}\"",
+            "A=1 ./a",
+            "./a ~",
+            "./a 'b'",
+            "./a=b c",
+            "cd /tmp",
+            "python3 -c 'x'",
+            "",
+        ] {
+            check(script, "bash", None, false);
+        }
+        let own = Launch::of(["python3", "tools/run.py", "text"]).program();
+        assert_eq!((own.word.as_str(), own.script.as_deref()), ("python3", Some("tools/run.py")));
+    }
+}

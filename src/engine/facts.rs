@@ -1,0 +1,128 @@
+//! Whether files are still what people agreed to: what was seen then, against what is seen now.
+
+use crate::{
+    base::{Program, shorten},
+    engine::{Changed, Facts, FileFact, step::Asked},
+};
+
+/// Differences named in one sentence; more are counted.
+const NAMED_MAX: usize = 3;
+
+impl Facts {
+    /// Whether nothing of the world was asked for.
+    pub const fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.hashes.is_empty() && self.programs.is_empty()
+    }
+
+    /// Whether people were shown files, or are bound to some by name.
+    pub(super) const fn shows_files(&self) -> bool {
+        !self.files.is_empty() || !self.hashes.is_empty()
+    }
+
+    /// The files that a call executes, where they were looked at.
+    pub(super) fn executed(&self, program: &Program) -> Option<&Vec<FileFact>> {
+        self.programs.iter().find(|it| it.0 == *program).map(|it| &it.1)
+    }
+
+    /// Whether this says all that was asked.
+    pub(super) fn answers(&self, (files, patterns, programs): &Asked) -> bool {
+        self.files.iter().map(|it| &it.path).eq(files)
+            && self.hashes.iter().map(|it| &it.0).eq(patterns)
+            && self.programs.iter().map(|it| &it.0).eq(programs)
+    }
+
+    /// Whether this is about the same files and patterns.
+    pub(super) fn is_of_the_same(&self, other: &Self) -> bool {
+        self.files.iter().map(|it| &it.path).eq(other.files.iter().map(|it| &it.path))
+            && self.hashes.iter().map(|it| &it.0).eq(other.hashes.iter().map(|it| &it.0))
+    }
+
+    /// Whether any of these is among it.
+    pub(super) fn shows_any_of(&self, changed: &[Changed]) -> bool {
+        changed.iter().any(|it| {
+            self.files.iter().any(|file| file.path == it.what)
+                || self.hashes.iter().any(|(patterns, _)| named(patterns) == it.what)
+        })
+    }
+
+    /// What is not any more as it was here. What a call executes is compared where it was looked at again.
+    pub fn changed_in(&self, now: &Self) -> Vec<Changed> {
+        let mut changed = Vec::new();
+        for before in &self.files {
+            let found = now.files.iter().find(|it| it.path == before.path);
+            if found.is_none_or(|it| it.digest != before.digest) {
+                let (before_hash, now_hash) = (hash_of(Some(before)), hash_of(found));
+                changed.push(Changed { what: before.path.clone(), before: before_hash, now: now_hash });
+            }
+        }
+        for (patterns, before) in &self.hashes {
+            let found = now.hashes.iter().find(|it| it.0 == *patterns).map(|it| &it.1);
+            if found != Some(before) {
+                let what = named(patterns);
+                let said = |hash: &str| if hash.is_empty() { "no file".to_owned() } else { hash.to_owned() };
+                let now = found.map_or_else(|| "not looked at".to_owned(), |it| said(it));
+                changed.push(Changed { what, before: said(before), now });
+            }
+        }
+        for (program, before) in &self.programs {
+            let Some(now) = now.executed(program) else { continue };
+            let same = |it: &FileFact, other: &FileFact| it.path == other.path && it.digest == other.digest;
+            if before.len() == now.len() && before.iter().zip(now).all(|(it, other)| same(it, other)) {
+                continue;
+            }
+            for at in 0..before.len().max(now.len()) {
+                let (old, new) = (before.get(at), now.get(at));
+                if let (Some(old), Some(new)) = (old, new)
+                    && same(old, new)
+                {
+                    continue;
+                }
+                let path = old.or(new).map_or_else(|| program.word.clone(), |it| it.path.clone());
+                let elsewhere = |it: Option<&FileFact>| match it {
+                    Some(it) if it.path == path => hash_of(Some(it)),
+                    Some(it) => format!("{} {}", it.path, hash_of(Some(it))),
+                    None => "no such file".to_owned(),
+                };
+                let (before, now) = (elsewhere(old), elsewhere(new));
+                changed.push(Changed { what: path, before, now });
+            }
+        }
+        changed
+    }
+
+    /// Both, where the second says something that the first does not.
+    pub(super) fn extend(&mut self, more: &Self) {
+        let new = more.files.iter().filter(|it| self.files.iter().all(|mine| mine.path != it.path));
+        let files: Vec<FileFact> = new.cloned().collect();
+        self.files.extend(files);
+        let new = more.hashes.iter().filter(|it| self.hashes.iter().all(|mine| mine.0 != it.0));
+        let hashes: Vec<_> = new.cloned().collect();
+        self.hashes.extend(hashes);
+    }
+}
+
+fn named(patterns: &[String]) -> String {
+    format!("hashFiles({})", patterns.join(", "))
+}
+
+fn hash_of(file: Option<&FileFact>) -> String {
+    match file {
+        Some(FileFact { digest: Some(digest), .. }) => digest.to_string(),
+        Some(FileFact { problem: Some(problem), .. }) => problem.clone(),
+        Some(_) | None => "not looked at".to_owned(),
+    }
+}
+
+/// What has changed, as a sentence: each file with the hash it had and the hash it has.
+pub(super) fn sentence(changed: &[Changed]) -> String {
+    let named: Vec<String> = changed.iter().take(NAMED_MAX).map(one).collect();
+    let more = changed.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    format!("what was approved has changed: {}{more}", named.join(", "))
+}
+
+fn one(it: &Changed) -> String {
+    let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit());
+    let shown = |text: &str| if is_hash(text) { text[..12].to_owned() } else { shorten(text, 80) };
+    format!("{} ({} → {})", shorten(&it.what, 200), shown(&it.before), shown(&it.now))
+}

@@ -1,0 +1,306 @@
+//! What a call executes, opened once: what is hashed is what the descriptor reads, and what runs is that descriptor. A file
+//! that is put in its place afterwards, or written over, is not what runs.
+//!
+//! A script, and a program of the workspace, is copied into memory and sealed there, and the copy is hashed and run: its
+//! interpreter would open it by name, and somebody could write to it. An installed program is run by its descriptor, so that it
+//! finds its libraries beside itself. One that is found by its bare name and is itself a script (a shim) asks by which name
+//! it was called: it is hashed right before it is started by its path.
+//!
+//! What has to be the same is told by the engine; `process` starts it.
+
+use super::program::{Obstacle, directory, program};
+use crate::base::{Digest, Program};
+use rustix::fs::{MemfdFlags, OFlags, SealFlags, fcntl_add_seals, memfd_create};
+use sha2::{Digest as _, Sha256};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::{
+        fd::{AsRawFd as _, OwnedFd},
+        unix::{
+            ffi::OsStringExt as _,
+            fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+        },
+    },
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+/// A script, or a program of the workspace, may have so many bytes.
+const COPY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Scripts that name scripts as their interpreters.
+const DEPTH_MAX: usize = 4;
+/// Installed programs whose hashes are remembered.
+const REMEMBERED_MAX: usize = 256;
+/// The first line of a script is read so far (Linux reads 256 bytes).
+const FIRST_LINE_BYTES_MAX: usize = 256;
+
+/// A file that is executed, as it was when it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// Where it lies: below the workspace, or absolute.
+    pub path: String,
+    /// The plain SHA-256 of its bytes; nothing when it could not be read.
+    pub digest: Option<Digest>,
+    /// Its length.
+    pub bytes: u64,
+    /// Why it could not be read.
+    pub problem: Option<String>,
+}
+
+/// The files of a call, open.
+#[derive(Debug)]
+pub struct Executable {
+    files: Vec<Executed>,
+    start: Option<Start>,
+}
+
+/// How it is started without opening anything by name once more.
+#[derive(Debug)]
+struct Start {
+    /// The path of the descriptor that is executed, or of a shim.
+    path: PathBuf,
+    /// The words that take the place …
+    words: Vec<OsString>,
+    /// … of so many of the call.
+    taken: usize,
+    /// Descriptors that must stay open while it runs.
+    _kept: Vec<OwnedFd>,
+}
+
+impl Executable {
+    /// The files, in the order in which they read each other: the program, then the script.
+    pub fn files(&self) -> &[Executed] {
+        &self.files
+    }
+
+    /// What to execute, and the words for it, when all files could be opened: the rest are those of the call, from this one on.
+    pub(super) fn start(&self) -> Option<(&Path, &[OsString], usize)> {
+        self.start.as_ref().map(|it| (it.path.as_path(), it.words.as_slice(), it.taken))
+    }
+}
+
+/// Hashes of installed programs, by all that changes when somebody writes to one.
+#[derive(Default)]
+pub(super) struct Remembered(Mutex<BTreeMap<[i128; 5], Digest>>);
+
+/// Opens what a call executes. What cannot be opened is a problem that is told, not an error: it is compared as it is.
+pub(super) fn open(root: &Path, search: Option<&str>, of: &Program, known: &Remembered) -> Executable {
+    let mut opening = Opening { root, known, files: Vec::new(), kept: Vec::new() };
+    let start = opening.start(search, of);
+    let Opening { mut files, kept, .. } = opening;
+    match start {
+        Ok((path, words, taken)) => {
+            Executable { files, start: Some(Start { path, words, taken, _kept: kept }) }
+        }
+        Err((path, problem)) => {
+            files.push(Executed { path, digest: None, bytes: 0, problem: Some(problem) });
+            Executable { files, start: None }
+        }
+    }
+}
+
+struct Opening<'a> {
+    root: &'a Path,
+    known: &'a Remembered,
+    files: Vec<Executed>,
+    kept: Vec<OwnedFd>,
+}
+
+/// A path and why it could not be opened.
+type Problem = (String, String);
+
+/// A file that was opened and hashed.
+struct Opened {
+    /// The path by which it is executed or read.
+    path: OsString,
+    /// Its first line says who reads it.
+    reader: Option<Vec<OsString>>,
+    /// Whether it is a program of the machine.
+    is_binary: bool,
+}
+
+impl Opening<'_> {
+    fn start(
+        &mut self,
+        search: Option<&str>,
+        of: &Program,
+    ) -> Result<(PathBuf, Vec<OsString>, usize), Problem> {
+        let said = |it: Obstacle| (of.word.clone(), it.said);
+        let dir = directory(self.root, of.dir.as_deref()).map_err(said)?;
+        let search = of.search.as_deref().or(search);
+        let path = program(&of.word, search, &dir).map_err(said)?;
+        let by_name = !of.word.contains('/');
+        let found = self.open(&path, by_name)?;
+        let mut rest = Vec::new();
+        if let Some(script) = &of.script {
+            let opened = self.open(&dir.join(script), false)?;
+            rest.push(opened.path);
+        }
+        let taken = 1 + rest.len();
+        if found.is_binary {
+            let words = std::iter::once(OsString::from(&of.word)).chain(rest).collect();
+            return Ok((found.path.into(), words, taken));
+        }
+        let shell = of.shell.as_deref().unwrap_or("/bin/sh");
+        let (path, mut words) = self.reader_of(found, shell, search, &dir)?;
+        words.extend(rest);
+        Ok((path, words, taken))
+    }
+
+    /// The program that reads a script, as the kernel would find it: the words of its first line, then its path.
+    fn reader_of(
+        &mut self,
+        script: Opened,
+        shell: &str,
+        search: Option<&str>,
+        dir: &Path,
+    ) -> Result<(PathBuf, Vec<OsString>), Problem> {
+        let mut found = script;
+        let mut words: Vec<OsString> = Vec::new();
+        for _ in 0..DEPTH_MAX {
+            if found.is_binary {
+                return Ok((found.path.into(), words));
+            }
+            let mut reader = match found.reader {
+                Some(words) => words,
+                // What a shell does with a file that does not say who reads it.
+                None => vec![OsString::from(shell)],
+            };
+            let name = reader[0].to_string_lossy().into_owned();
+            let path = program(&name, search, dir).map_err(|it| (name.clone(), it.said))?;
+            reader.push(found.path);
+            reader.extend(words.into_iter().skip(1));
+            words = reader;
+            found = self.open(&path, false)?;
+        }
+        Err((self.shown(&PathBuf::from(&words[0])), "scripts that read scripts that read scripts".to_owned()))
+    }
+
+    /// Opens, hashes and notes one file.
+    fn open(&mut self, path: &Path, by_name: bool) -> Result<Opened, Problem> {
+        let failed = |shown: String, error: io::Error| (shown, format!("{error}; see the file"));
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let file = file.map_err(|it| failed(self.shown(path), it))?;
+        let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let real = real.map_err(|it| failed(self.shown(path), it))?;
+        let shown = self.shown(&real);
+        let about = file.metadata().map_err(|it| failed(shown.clone(), it))?;
+        if !about.is_file() {
+            return Err((shown, "it is no plain file; name one".to_owned()));
+        }
+        let mut head = [0; FIRST_LINE_BYTES_MAX];
+        let length = file.read_at(&mut head, 0).map_err(|it| failed(shown.clone(), it))?;
+        let head = &head[..length];
+        let is_binary = head.starts_with(b"\x7fELF");
+        let is_ours = !shown.starts_with('/');
+        if is_binary && !is_ours || by_name && !is_ours {
+            let digest = self.known.hash(&file, &about).map_err(|it| failed(shown.clone(), it))?;
+            self.note(shown, digest, about.len());
+            if !is_binary {
+                return Ok(Opened { path: real.into(), reader: None, is_binary: true });
+            }
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
+            self.kept.push(file.into());
+            return Ok(Opened { path, reader: None, is_binary });
+        }
+        let (copy, digest, bytes) = copy(file).map_err(|it| failed(shown.clone(), it))?;
+        let head = read_head(&copy).map_err(|it| failed(shown.clone(), it))?;
+        self.note(shown, digest, bytes);
+        let is_binary = head.starts_with(b"\x7fELF");
+        // Whoever reads it does so by a path that means the same in every process, and needs no descriptor of its own.
+        let path = format!("/proc/{}/fd/{}", std::process::id(), copy.as_raw_fd()).into();
+        self.kept.push(copy.into());
+        Ok(Opened { path, reader: first_line(&head), is_binary })
+    }
+
+    fn note(&mut self, path: String, digest: Digest, bytes: u64) {
+        self.files.push(Executed { path, digest: Some(digest), bytes, problem: None });
+    }
+
+    fn shown(&self, path: &Path) -> String {
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.to_owned());
+        path.strip_prefix(&root).unwrap_or(path).to_string_lossy().into_owned()
+    }
+}
+
+/// The bytes of a file in memory that nobody can write to, and their hash.
+fn copy(file: File) -> io::Result<(File, Digest, u64)> {
+    let mut bytes = Vec::new();
+    file.take(COPY_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > COPY_BYTES_MAX {
+        return Err(io::Error::other(format!("it has more than {COPY_BYTES_MAX} bytes")));
+    }
+    let mut writable = File::from(memfd_create("approved", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    writable.write_all(&bytes)?;
+    fcntl_add_seals(&writable, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    // The kernel executes nothing that somebody holds open for writing.
+    let readable = File::open(format!("/proc/self/fd/{}", writable.as_raw_fd()))?;
+    let digest = Digest(Sha256::digest(&bytes).into());
+    Ok((readable, digest, bytes.len() as u64))
+}
+
+fn read_head(file: &File) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; FIRST_LINE_BYTES_MAX];
+    let length = file.read_at(&mut head, 0)?;
+    head.truncate(length);
+    Ok(head)
+}
+
+/// `#!/usr/bin/env python3`: the program, and all the rest as one word, as Linux has it.
+fn first_line(head: &[u8]) -> Option<Vec<OsString>> {
+    let line = head.strip_prefix(b"#!")?.split(|it| *it == b'\n').next()?.trim_ascii();
+    let end = line.iter().position(|it| it.is_ascii_whitespace()).unwrap_or(line.len());
+    let (program, rest) = line.split_at(end);
+    let word = |it: &[u8]| OsString::from_vec(it.to_vec());
+    let rest = Some(rest.trim_ascii()).filter(|it| !it.is_empty()).map(word);
+    (!program.is_empty()).then(|| std::iter::once(word(program)).chain(rest).collect())
+}
+
+impl Remembered {
+    /// Read through the descriptor, unless this very file was, and nobody has written to it since. What changed a moment
+    /// ago is not remembered: clocks of file systems are coarse.
+    fn hash(&self, file: &File, about: &Metadata) -> io::Result<Digest> {
+        let time = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        let changed = time(about.ctime(), about.ctime_nsec());
+        let key = [
+            i128::from(about.dev()),
+            i128::from(about.ino()),
+            i128::from(about.size()),
+            time(about.mtime(), about.mtime_nsec()),
+            changed,
+        ];
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(digest) = lock().get(&key) {
+            return Ok(*digest);
+        }
+        let mut hasher = Sha256::new();
+        let (mut buffer, mut at) = (vec![0; 256 * 1024], 0);
+        loop {
+            let length = file.read_at(&mut buffer, at)?;
+            if length == 0 {
+                break;
+            }
+            hasher.update(&buffer[..length]);
+            at += length as u64;
+        }
+        let digest = Digest(hasher.finalize().into());
+        let is_settled = is_older_than_a_moment(changed);
+        let mut known = lock();
+        if is_settled && known.len() < REMEMBERED_MAX {
+            known.insert(key, digest);
+        }
+        Ok(digest)
+    }
+}
+
+/// Whether a time of a file lies well before that of a file made now: there is no clock here but the file system's.
+fn is_older_than_a_moment(changed: i128) -> bool {
+    const MOMENT_NANOS: i128 = 2_000_000_000;
+    let now = fs::metadata("/proc/self/stat").ok();
+    let now = now.map(|it| i128::from(it.mtime()) * 1_000_000_000 + i128::from(it.mtime_nsec()));
+    now.is_some_and(|it| it - changed > MOMENT_NANOS)
+}

@@ -1,0 +1,267 @@
+//! What people approved is exactly what runs (`reliability.md` 4), by real files and real processes: whoever puts another
+//! script in its place, or writes over it, at whatever moment, does not see it run.
+
+use crate::program::Place;
+use cuelight::{
+    base::{Launch, Span, TextPart},
+    tool::{Call, Executed, Host, SecretStore, run_process},
+};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+const APPROVED: &str = "#!/bin/sh\necho approved \"$@\" >> ran\n";
+
+fn script(path: &Path, text: &str) {
+    fs::write(path, text).expect("written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("executable");
+}
+
+/// A workspace with a script, and a host for it.
+struct Bench {
+    dir: TempDir,
+    host: Host,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = TempDir::new().expect("a directory for the test");
+        let env = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
+        let secrets = SecretStore::new(BTreeMap::new(), dir.path());
+        let host = Host::new(dir.path().to_owned(), env, secrets, Span(300));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { dir, host, runtime }
+    }
+
+    fn looked_at(&self, launch: &Launch) -> Vec<Executed> {
+        self.host.open(&launch.program()).files().to_vec()
+    }
+
+    /// As an engine does it: what was opened is compared, and then it is what runs. False: nothing was started.
+    fn launch(&self, launch: &Launch, approved: &[Executed]) -> bool {
+        let opened = self.host.open(&launch.program());
+        if opened.files() != approved {
+            return false;
+        }
+        let call = Call {
+            attempt_dir: self.dir.path().join(".cuelight/spool/a"),
+            run: "r-1".to_owned(),
+            step: "0".to_owned(),
+            attempt: "r-1.0.1".to_owned(),
+            effect_key: "key".to_owned(),
+        };
+        let cancel = CancellationToken::new();
+        let answer = run_process(&self.host, launch, Some(&opened), &call, &cancel, |_| ());
+        let answer = self.runtime.block_on(answer);
+        assert!(answer.is_ok(), "{answer:?}");
+        true
+    }
+
+    fn ran(&self) -> String {
+        fs::read_to_string(self.dir.path().join("ran")).unwrap_or_default()
+    }
+}
+
+fn bash(script: &str) -> Launch {
+    let env = vec![("CUE_1".to_owned(), vec![TextPart::Text("a  b".to_owned())])];
+    Launch { env, ..Launch::of(["bash", "-euo", "pipefail", "-c", script]) }
+}
+
+#[test]
+fn a_swap_at_any_moment_of_a_launch_does_not_run() {
+    let swaps = std::env::var("CUELIGHT_SWAPS").ok().and_then(|it| it.parse().ok()).unwrap_or(50);
+    let bench = Bench::new();
+    let (path, aside) = (bench.dir.path().join("deploy.sh"), bench.dir.path().join("aside"));
+    script(&path, APPROVED);
+    let launch = bash("./deploy.sh \"${CUE_1}\" c");
+    let approved = bench.looked_at(&launch);
+    let (done, swapped) = (AtomicBool::new(false), AtomicU32::new(0));
+    let (mut ran, mut refused) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // By renaming and by writing in place, as quickly as the disk lets it.
+            for number in 0_u32.. {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                let evil = format!("#!/bin/sh\necho evil {number} >> ran\n");
+                let text = if number % 4 < 2 { evil.as_str() } else { APPROVED };
+                if number % 2 == 0 {
+                    script(&aside, text);
+                    fs::rename(&aside, &path).expect("swapped");
+                } else {
+                    fs::write(&path, text).expect("written over");
+                }
+                swapped.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        while swapped.load(Ordering::Relaxed) < swaps || ran == 0 || refused == 0 {
+            if bench.launch(&launch, &approved) {
+                ran += 1;
+            } else {
+                refused += 1;
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let told = bench.ran();
+    assert!(!told.contains("evil"), "{told}");
+    assert_eq!(told, "approved a  b c\n".repeat(ran), "{ran} ran, {refused} refused");
+    println!("{} swaps, {ran} launches ran, {refused} were refused", swapped.into_inner());
+}
+
+#[test]
+fn what_was_opened_runs_although_another_file_stands_in_its_place() {
+    let cases: [(&str, &str, &str); 5] = [
+        ("deploy.sh", "./deploy.sh", "#!/bin/sh\necho approved >> ran\n"),
+        ("deploy.sh", "bash deploy.sh", "echo approved >> ran\n"),
+        ("deploy.sh", "./deploy.sh", "echo approved >> ran\n"),
+        ("deploy.sh", "./deploy.sh", "#!/usr/bin/env -S sh -e\necho approved >> ran\n"),
+        ("deploy.awk", "./deploy.awk", "#!/usr/bin/awk -f\nBEGIN { print \"approved\" >> \"ran\" }\n"),
+    ];
+    for (name, run, text) in cases {
+        let bench = Bench::new();
+        let path = bench.dir.path().join(name);
+        script(&path, text);
+        let launch = bash(run);
+        let opened = bench.host.open(&launch.program());
+        for swap in ["rename", "in place"] {
+            if swap == "rename" {
+                fs::remove_file(&path).expect("removed");
+            }
+            script(&path, "#!/bin/sh\necho evil >> ran\n");
+            let call = Call {
+                attempt_dir: bench.dir.path().join(".cuelight/spool/a"),
+                run: String::new(),
+                step: String::new(),
+                attempt: String::new(),
+                effect_key: String::new(),
+            };
+            let cancel = CancellationToken::new();
+            let answer = run_process(&bench.host, &launch, Some(&opened), &call, &cancel, |_| ());
+            let answer = bench.runtime.block_on(answer);
+            assert!(answer.is_ok(), "{run}, {text:?}: {answer:?}");
+        }
+        assert_eq!(bench.ran(), "approved\napproved\n", "{run}, {text:?}");
+        assert!(opened.files().iter().any(|it| it.path == name), "{:?}", opened.files());
+        assert!(opened.files().iter().all(|it| it.digest.is_some()), "{:?}", opened.files());
+    }
+}
+
+#[test]
+fn a_program_of_the_workspace_and_an_installed_one_run_by_their_descriptors() {
+    let bench = Bench::new();
+    let own = bench.dir.path().join("own");
+    fs::copy("/bin/sh", &own).expect("a program");
+    let launch = Launch::of([
+        "./own",
+        "-c",
+        "echo own $0 >> ran; test -z \"$(readlink /proc/$$/exe | grep workspace)\"",
+        "me",
+    ]);
+    let files = bench.looked_at(&launch);
+    assert_eq!((files.len(), files[0].path.as_str()), (1, "own"));
+    assert!(bench.launch(&launch, &files));
+    let launch = Launch::of(["sh", "-c", "echo installed >> ran"]);
+    let files = bench.looked_at(&launch);
+    assert!(files[0].path.starts_with('/') && files[0].digest.is_some(), "{files:?}");
+    assert!(bench.launch(&launch, &files) && bench.launch(&launch, &files));
+    assert_eq!(bench.ran(), "own me\ninstalled\ninstalled\n");
+    fs::write(&own, "#!/bin/sh\necho evil >> ran\n").expect("written over");
+    assert!(!bench.launch(&Launch::of(["./own", "-c", ":"]), &files));
+}
+
+#[test]
+fn what_is_missing_is_told_and_compared_like_anything_else() {
+    let bench = Bench::new();
+    let launch = bash("./deploy.sh");
+    let missing = bench.looked_at(&launch);
+    assert!(
+        missing[0].digest.is_none()
+            && missing[0].problem.as_ref().is_some_and(|it| it.contains("No such file"))
+    );
+    script(&bench.dir.path().join("deploy.sh"), "#!/bin/sh\necho evil >> ran\n");
+    assert!(!bench.launch(&launch, &missing), "it was not there when it was approved");
+    assert_eq!(bench.ran(), "");
+}
+
+const WORKFLOW: &str = "name: w
+steps:
+  - {id: g, gate: {prompt: go?, evidence: [plan.txt], undo-window: 0s}}
+  - {id: ship, needs: g, run: ./deploy.sh}
+";
+
+fn asked(place: &Place) -> Value {
+    place.gates().into_iter().find(|it| it["id"] == "g-1").expect("a gate")
+}
+
+fn why(place: &Place, epoch: u64) -> String {
+    let events = place.events("r-1");
+    let asked = events.iter().filter(|it| it["type"] == "gate.asked");
+    let event =
+        asked.into_iter().find(|it| it["data"]["ask"]["epoch"] == epoch || it["data"]["epoch"] == epoch);
+    event.map_or_else(|| panic!("{events:#?}"), ToString::to_string)
+}
+
+#[test]
+fn a_script_or_a_file_that_was_swapped_is_asked_about_again_and_the_old_yes_counts_for_nothing() {
+    let place = Place::new();
+    place.write("w.yaml", WORKFLOW);
+    place.write("plan.txt", "one");
+    script(&place.file("deploy.sh"), "#!/bin/sh\necho approved >> ran\n");
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;
+    assert!(shown.contains("executes deploy.sh ") && shown.contains("executes /"), "{shown}");
+
+    // A file that was shown, between the question and the yes.
+    place.write("plan.txt", "two");
+    place.cue(&["approve", "g-1"]).ok();
+    console.until("gate.asked");
+    assert_eq!(asked(&place)["epoch"], 2);
+    let said = why(&place, 2);
+    assert!(said.contains("plan.txt (7692c3ad3540 → 3fc4ccfe7458)"), "{said}");
+
+    // The script itself, between the question and the launch.
+    script(&place.file("deploy.sh"), "#!/bin/sh\necho evil >> ran\n");
+    place.cue(&["approve", "g-1"]).ok();
+    console.until("gate.asked");
+    assert_eq!(asked(&place)["epoch"], 3);
+    assert!(why(&place, 3).contains("deploy.sh ("), "{}", why(&place, 3));
+    assert_eq!(place.text("ran"), "", "nothing ran");
+    script(&place.file("deploy.sh"), "#!/bin/sh\necho approved >> ran\n");
+    place.cue(&["approve", "g-1"]).ok();
+    console.until("gate.asked");
+    place.cue(&["approve", "g-1"]).ok();
+    let said = console.end();
+    assert_eq!((said.code, place.text("ran").as_str()), (0, "approved\n"), "{said:?}");
+}
+
+#[test]
+fn a_workflow_that_is_changed_or_deleted_while_its_run_waits_changes_nothing_in_that_run() {
+    let text = "name: w\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n  - {id: ship, needs: g, run: echo approved >> ran}\n";
+    for change in ["changed", "deleted"] {
+        let place = Place::new();
+        place.write("w.yaml", text);
+        let mut console = place.start(&["run", "w.yaml", "--headless"]);
+        console.until("gate.asked");
+        let shown = asked(&place)["ask_hash"].clone();
+        if change == "changed" {
+            place.write("w.yaml", &text.replace("approved", "evil"));
+        } else {
+            fs::remove_file(place.file("w.yaml")).expect("removed");
+        }
+        assert_eq!(asked(&place)["ask_hash"], shown);
+        place.cue(&["approve", "g-1"]).ok();
+        let said = console.end();
+        assert_eq!((said.code, place.text("ran").as_str()), (0, "approved\n"), "{change}: {said:?}");
+    }
+}

@@ -1,0 +1,218 @@
+//! What a person approved is exactly what runs, or the gate opens again (`reliability.md` 4).
+
+use super::door::{check, play};
+use cuelight::engine::{AttemptEvent, Fact};
+
+/// A gate that shows a file and is bound to others, before a step.
+const PLAN: &str = "steps:
+   - {id: g, gate: {prompt: go?, evidence: [plan.txt], binds: [\"${{ hashFiles('dist/**') }}\"]}}
+   - {id: z, needs: g, run: x}";
+
+#[test]
+fn files_that_changed_before_the_yes_ask_again_and_tell_what_changed() {
+    check(
+        PLAN,
+        "launch; facts g one; facts g one; looking; ann approves via-script; facts g two; facts g two; facts g two
+         ann approves old; ann approves via-script; facts g two; ended z ok",
+        "g-1 asked 1
+         g-1 ann approves
+         g-1 looks again at [\"plan.txt\"] [[\"dist/**\"]]
+         g reopened: what was approved has changed: plan.txt (
+         g asks for files
+         g-1 asked 2: what was approved has changed: plan.txt (
+         ! could not decide g-1: what it asks has changed
+         g-1 looks again
+         g-1 approved by people
+         z call 1
+         = completed: g completed, z completed",
+    );
+    let bench = play(PLAN, "launch; facts g one; facts g one; looking; ann approves via-script; facts g two");
+    let line = bench.log.iter().find(|it| it.contains("reopened")).expect("it is told");
+    let hash = |of: &str| cuelight::base::sha256("test", &[of.as_bytes()]).to_string()[..12].to_owned();
+    assert!(line.contains(&format!("plan.txt ({} → {})", hash("one"), hash("two"))), "{line}");
+    assert!(line.contains("hashFiles(dist/**) (one → two)"), "{line}");
+}
+
+#[test]
+fn files_that_are_as_they_were_let_the_yes_count() {
+    check(
+        PLAN,
+        "launch; facts g one; facts g one; looking; ann approves; wake 5s; facts g one; ended z ok",
+        "g-1 armed for 5s
+         g-1 looks again
+         g-1 approved by people
+         z call 1",
+    );
+}
+
+#[test]
+fn a_yes_is_for_what_was_shown_whoever_gives_it() {
+    let asks = |rules: &str| {
+        format!(
+            "steps:\n   - {{id: g, gate: {{prompt: go?, evidence: [p]{rules}}}}}\n   - {{id: z, needs: g, run: x}}"
+        )
+    };
+    check(
+        &asks(", timeout: 1h, on-timeout: approve"),
+        "launch; facts g one; looking; wake 1h; facts g two",
+        "g-1 looks again\n g reopened\n no z call",
+    );
+    check(
+        &asks(", require: [{group: sre, count: 2}]"),
+        "launch; facts g one; looking; gus approves breaking-glass : the shop is down and nobody answers; facts g two",
+        "g-1 gus breaks the glass\n g-1 looks again\n g reopened\n no z call",
+    );
+}
+
+#[test]
+fn what_is_being_looked_at_can_still_be_refused_taken_back_or_survive_a_crash() {
+    let open = "launch; facts g one; facts g one; looking; ann approves via-script";
+    check(PLAN, &format!("{open}; bob rejects : no; facts g one"), "g-1 rejected by people\n no z call");
+    check(PLAN, &format!("{open}; ann withdraws; facts g one"), "g-1 ann withdraws\n no approved by");
+    check(
+        PLAN,
+        &format!("{open}; crash 1h; facts g one"),
+        "g-1 looks again\n recovered\n g-1 looks again\n g-1 approved by people\n z call 1",
+    );
+}
+
+#[test]
+fn files_that_changed_before_a_released_step_begins_open_its_gate_again() {
+    check(
+        PLAN,
+        "launch; facts g one; facts g one; ann approves via-script; ended z changed plan.txt; facts g two; facts g two
+         ann approves via-script; ended z#2 ok",
+        "z call 1
+         z call 1 ended policy_security
+         g reopened: what was approved has changed: plan.txt (
+         z reopened, waits for g
+         g-1 asked 2: what was approved has changed: plan.txt (
+         no z failed
+         g-1 approved by people
+         z call 2
+         = completed: g completed, z completed",
+    );
+    let bench = play(PLAN, "launch; facts g one; facts g one; ann approves via-script");
+    let bound = bench.journal.iter().find_map(|it| match &it.fact {
+        Fact::Attempt(_, _, _, AttemptEvent::Started { bound, .. }) => bound.clone(),
+        _ => None,
+    });
+    let bound = bound.expect("a call behind a gate is bound to what was shown");
+    assert_eq!((bound.files[0].path.as_str(), bound.hashes[0].1.as_str()), ("plan.txt", "one"));
+}
+
+#[test]
+fn a_no_at_a_gate_that_opened_again_skips_what_had_not_begun() {
+    check(
+        PLAN,
+        "launch; facts g one; facts g one; ann approves via-script; ended z changed plan.txt; facts g two; facts g two
+         ann rejects : it was swapped",
+        "z reopened\n g-1 rejected by people\n = rejected: g rejected, z skipped",
+    );
+}
+
+#[test]
+fn copies_of_a_matrix_wait_for_the_gate_that_opened_again_and_those_that_began_go_on() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, evidence: [plan.txt]}}
+           - {id: m, needs: g, matrix: {k: [1, 2, 3], max-parallel: 2}, run: x}
+           - {id: z, needs: m, run: x}",
+        "launch; facts g one; ann approves via-script; ended m[2] changed plan.txt; facts g two
+         ended m[1] ok; ann approves via-script; ended m[2]#2 ok; ended m[3] ok; ended z ok",
+        "m[1] call 1
+         m[2] call 1
+         g reopened
+         m[2] reopened, waits for g
+         m[3] reopened, waits for g: its gate asks again
+         g-1 asked 2
+         m[1] completed
+         g-1 approved
+         m[2] call 2
+         = completed: g completed, m completed, m[1] completed, m[2] completed, m[3] completed, z completed",
+    );
+}
+
+#[test]
+fn an_approval_that_is_kept_in_a_retry_is_still_for_the_same_files() {
+    check(
+        PLAN,
+        "launch; facts g one; facts g one; ann approves via-script; ended z fail; retry failed
+         ended z changed plan.txt; facts g two; facts g two; ann approves g via-script; ended z#2 ok",
+        "r-2 g completed (kept)
+         r-2 z call 1
+         r-2 g reopened
+         r-2 z reopened, waits for r-2 g
+         g-2 asked 1: what was approved has changed
+         g-2 approved
+         r-2 z call 2",
+    );
+}
+
+#[test]
+fn more_calls_than_can_be_shown_are_all_bound() {
+    let many = "steps:
+           - {id: g, gate: {prompt: go?}}
+           - {id: w, wait: 1m}
+           - {id: s, needs: w, set: {scope: global, values: {v: 1}}}
+           - {id: m, needs: g, matrix: {k: \"${{ range }}\"}, run: x, env: {V: \"${{ matrix.k == 600 && state.global.v }}\"}}";
+    let range = (1..=600).map(|it| it.to_string()).collect::<Vec<_>>().join(", ");
+    let many = many.replace("\"${{ range }}\"", &format!("[{range}]"));
+    let bench = play(&many, "launch");
+    let ask = bench.ask("g");
+    let all = ask.all.as_ref().expect("a hash over all of them");
+    assert_eq!((ask.will_run.len(), all.will_run, all.later), (500, 600, 0));
+    // Only the last of them changes: it is not among those that are shown.
+    let bench = play(&many, "launch; wake 1m; ann approves via-script");
+    assert_ne!(bench.ask("g").all, Some(all.clone()));
+    assert!(bench.text().contains("g-1 asked 2: what would run has changed since it was shown"));
+    assert!(!bench.text().contains("approved by"));
+    let bench = play(&many, "launch; ann approves via-script");
+    let covered = bench.journal.iter().find_map(|it| match &it.fact {
+        Fact::Step(_, _, cuelight::engine::StepEvent::Completed { released, .. }) => Some(released.len()),
+        _ => None,
+    });
+    assert_eq!(covered, Some(600));
+}
+
+const CHAIN: &str = "steps:
+   - {id: a, run: x}
+   - {id: b, needs: a, run: x}
+   - {id: c, needs: b, run: x}";
+
+#[test]
+fn what_needs_a_skipped_step_waits_for_what_that_one_waited_for() {
+    check(
+        CHAIN,
+        "launch; skip b; wake 1h; ended a ok; ended c ok",
+        "a call 1
+         b skipped: by req
+         a completed
+         c call 1
+         = completed: a completed, b skipped, c completed",
+    );
+    let bench = play(CHAIN, "launch; skip b");
+    assert!(!bench.text().contains("c call"), "{}", bench.text());
+    check(
+        "steps:
+           - {id: a, run: x}
+           - {id: m, needs: a, matrix: {k: [1]}, run: x}
+           - {id: b, needs: m, run: x}
+           - {id: c, needs: b, run: x}",
+        "launch; skip b; skip m; ended a ok",
+        "m skipped\n a completed\n c call 1",
+    );
+}
+
+#[test]
+fn cleaning_up_waits_for_what_still_runs() {
+    let text = "on-failure: stop
+         steps:
+           - {id: bad, run: x}
+           - {id: a, run: x}
+           - {id: b, needs: a, run: x}
+           - {id: c, needs: b, if: always(), run: x}";
+    check(text, "launch; ended bad fail; ended a ok", "b skipped: stopped by bad\n a completed\n c call 1");
+    let bench = play(text, "launch; ended bad fail");
+    assert!(!bench.text().contains("c call"), "{}", bench.text());
+}
