@@ -129,6 +129,8 @@ pub(super) enum Command {
     /// Hand one's own answer at a gate to somebody else, for a while
     #[command(after_help = "Example: cuelight delegate g-3 --to bob --for 4h --reason \"on a train\"")]
     Delegate(DelegateArgs),
+    /// Say what a look at an approval that somebody gave alone, in an emergency, has found
+    Review(ReviewArgs),
     /// Say something to all who look at a gate
     #[command(after_help = "Example: cuelight comment g-3 \"waiting for the numbers\"")]
     Comment(CommentArgs),
@@ -571,6 +573,15 @@ pub(super) struct DecideArgs {
     /// least 20 characters
     #[arg(long)]
     pub(super) break_glass: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReviewArgs {
+    /// The gate: g-3
+    pub(super) gate: String,
+    /// What was found
+    #[arg(long)]
+    pub(super) reason: String,
 }
 
 #[derive(Debug, Args)]

@@ -387,6 +387,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Done { reason, .. }
         | Command::Undo { reason, .. }
         | Command::Delegate { reason, .. }
+        | Command::ReviewGlass { reason, .. }
         | Command::SettleUndo { reason, .. }
         | Command::HoldSchedule { reason, .. }
         | Command::NoteFailure { reason, .. } => text.clone_into(reason),

@@ -71,6 +71,14 @@ impl GatesState {
         }
     }
 
+    /// The gate under the cursor, open or waiting for a review.
+    pub(super) fn shown_gate(&self) -> Option<GateId> {
+        match self.selected {
+            Some((Attention::Gate(gate) | Attention::Review(gate), ..)) => Some(gate),
+            _ => None,
+        }
+    }
+
     /// How many lines of the text under the cursor have to be seen and were not.
     pub(super) fn unseen(&self) -> usize {
         self.unseen_but(0..0)

@@ -208,6 +208,7 @@ intents! {
     Withdraw Act L2 "withdraw" "take back" "take answer back",
     SendBack Act L2 "send-back" "send back" "do it again first",
     Delegate Act L2 "delegate" "delegate" "let another answer",
+    Review Act L2 "review" "review" "look at an override",
     BreakGlass Act L3 "break-glass" "override" "approve alone, in need",
     Happened Act L3 "happened" "happened" "it did happen",
     NotHappened Act L3 "not-happened" "did not" "it did not happen",

@@ -3,7 +3,7 @@
 use crate::{
     base::GateId,
     engine::RunState,
-    projection::{Attention, Board, GateView},
+    projection::{Attention, Board, GateView, InboxRow},
 };
 use std::collections::BTreeMap;
 
@@ -14,6 +14,8 @@ pub(super) struct Rung {
     gates: BTreeMap<GateId, u64>,
     /// Steps and undos that nobody knows the end of.
     doubts: usize,
+    /// Approvals given alone, in an emergency, that nobody has looked at.
+    reviews: usize,
     /// Runs that failed.
     pub failed: u32,
 }
@@ -23,7 +25,8 @@ impl Rung {
         let failed = board.summaries().filter(|it| it.state == RunState::Failed).count();
         let gates: BTreeMap<GateId, u64> = board.open_gates().map(|it| (it.id, calls(it))).collect();
         Self {
-            doubts: board.inbox_len() - gates.len(),
+            doubts: board.inbox_len() - gates.len() - board.reviews_due().count(),
+            reviews: board.reviews_due().count(),
             gates,
             failed: u32::try_from(failed).unwrap_or(u32::MAX),
         }
@@ -36,8 +39,15 @@ impl Rung {
             let step = board.gate(*gate).map(|it| crate::base::safe_text(&it.ask.step)).unwrap_or_default();
             return Some(format!("{gate} {step} waits"));
         }
+        if self.reviews > before.reviews
+            && let Some(gate) = board.reviews_due().next_back()
+        {
+            let step = crate::base::safe_text(&gate.ask.step);
+            return Some(format!("EMERGENCY: {} {step} was approved by one alone; review it", gate.id));
+        }
         if self.doubts > before.doubts {
-            let doubt = board.inbox(None).into_iter().find(|it| !matches!(it.what, Attention::Gate(_)))?;
+            let in_doubt = |it: &InboxRow| matches!(it.what, Attention::Doubt | Attention::StuckUndo);
+            let doubt = board.inbox(None).into_iter().find(in_doubt)?;
             return Some(format!("{} {} is in doubt", doubt.run, crate::base::safe_text(&doubt.step_id)));
         }
         (self.failed > before.failed).then(|| "a run has failed".to_owned())

@@ -82,6 +82,17 @@ pub enum Command {
         /// Who asks.
         by: Actor,
     },
+    /// Says what a look at an approval that was given alone, in an emergency, has found.
+    ReviewGlass {
+        /// The run, which may have come to rest.
+        run: RunId,
+        /// The gate.
+        gate: GateId,
+        /// What was found.
+        reason: String,
+        /// Who looked: somebody else than who approved.
+        by: Actor,
+    },
     /// Says what became of a step that may have happened.
     AnswerDoubt {
         /// The run.
@@ -389,6 +400,7 @@ impl Command {
             | Self::EditForm { by, .. }
             | Self::Comment { by, .. }
             | Self::Delegate { by, .. }
+            | Self::ReviewGlass { by, .. }
             | Self::AnswerDoubt { by, .. }
             | Self::Retry { by, .. }
             | Self::Fork { by, .. }
@@ -416,6 +428,7 @@ impl Command {
             | Self::EditForm { by, .. }
             | Self::Comment { by, .. }
             | Self::Delegate { by, .. }
+            | Self::ReviewGlass { by, .. }
             | Self::AnswerDoubt { by, .. }
             | Self::Retry { by, .. }
             | Self::Fork { by, .. }
@@ -447,6 +460,7 @@ impl Command {
             Self::Pause { run, .. }
             | Self::Resume { run, .. }
             | Self::Cancel { run, .. }
+            | Self::ReviewGlass { run, .. }
             | Self::AnswerDoubt { run, .. }
             | Self::Retry { run, .. }
             | Self::Fork { run, .. }
@@ -479,6 +493,7 @@ impl Command {
             | Self::EditForm { gate, .. }
             | Self::Comment { gate, .. }
             | Self::Delegate { gate, .. }
+            | Self::ReviewGlass { gate, .. }
             | Self::NoteRefusal { gate, .. } => Some(*gate),
             Self::Launch(_)
             | Self::Pause { .. }

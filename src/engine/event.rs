@@ -870,6 +870,13 @@ pub enum GateEvent {
     },
     /// An emergency: one person approved in place of all that were wanted. Somebody has to look at it afterwards.
     GlassBroken(Box<Vote>),
+    /// Somebody else has looked afterwards at what was approved in an emergency.
+    GlassReviewed {
+        /// Who.
+        by: Actor,
+        /// What they found.
+        reason: String,
+    },
     /// Closed for good.
     Resolved {
         /// How.

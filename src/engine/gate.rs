@@ -39,6 +39,8 @@ pub(super) struct Gate {
     pub(super) resolved_by: String,
     /// Enough have agreed, and what they were shown is being looked at once more: who decided.
     pub(super) agreed: Option<String>,
+    /// Who has looked afterwards at an approval that was given in an emergency: principal and name.
+    pub(super) reviewed_by: Option<(String, String)>,
     /// Asks for a higher ceiling, not for the step's own sake.
     pub(super) for_budget: bool,
 }
@@ -113,8 +115,29 @@ impl Gate {
                 self.resolved_by.clone_from(by);
                 self.agreed = None;
             }
+            GateEvent::GlassReviewed { by, .. } => self.reviewed_by = Some((by.principal(), by.name.clone())),
             GateEvent::Refused { .. } | GateEvent::Commented { .. } => {}
         }
+    }
+
+    /// Whether this person's look at what was approved in an emergency is to be recorded: false when theirs is already.
+    /// Else why it cannot be.
+    pub(super) fn review(&self, by: &Actor, rule: &GateRule) -> Result<bool, String> {
+        if self.resolved_by != "break-glass" {
+            return Err("it was not approved in an emergency".to_owned());
+        }
+        let principal = by.principal();
+        if let Some((other, name)) = &self.reviewed_by {
+            return if *other == principal {
+                Ok(false)
+            } else {
+                Err(format!("{name} has reviewed it already"))
+            };
+        }
+        if self.votes.last().is_some_and(|it| it.by.principal() == principal) {
+            return Err(format!("{} approved it; somebody else has to look", by.name));
+        }
+        self.forbids(by).or_else(|| self.may_not(by, rule)).map_or(Ok(true), Err)
     }
 
     /// What an answer means now; changes nothing. `None`: it was given before, and counts once.
@@ -365,6 +388,7 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
             | GateEvent::Reminded { .. }
             | GateEvent::Escalated { .. },
         )
+        | (S::Approved, GateEvent::GlassReviewed { .. })
         | (_, GateEvent::Refused { .. } | GateEvent::Commented { .. }) => state,
         _ => return None,
     })
@@ -393,6 +417,7 @@ mod tests {
             ("asked", GateEvent::Asked { ask: Box::new(ask()), hash: Digest::default(), why: None }),
             ("voted", GateEvent::Voted(Box::new(vote))),
             ("glass-broken", GateEvent::GlassBroken(broken)),
+            ("glass-reviewed", GateEvent::GlassReviewed { by: by(), reason: String::new() }),
             (
                 "delegated",
                 GateEvent::Delegated {

@@ -41,6 +41,8 @@ pub enum Refusal {
     Voted(GateId),
     #[error("could not override the quorum of {gate}: {why}")]
     BreakGlass { gate: GateId, why: String },
+    #[error("could not review {gate}: {why}")]
+    Review { gate: GateId, why: String },
     #[error("could not hand your answer at {gate} to somebody else: {why}")]
     Delegation { gate: GateId, why: String },
     #[error("could not send {gate} back: {why}")]

@@ -184,6 +184,7 @@ impl World {
                         escalated: None,
                         resolved_by: String::new(),
                         agreed: None,
+                        reviewed_by: None,
                         for_budget,
                     },
                 );

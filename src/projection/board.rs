@@ -49,6 +49,8 @@ pub struct Board {
     /// Gates that have not closed.
     open_gates: Arc<BTreeSet<GateId>>,
     closed_gates: Arc<VecDeque<GateId>>,
+    /// Gates that one person approved in an emergency, and that nobody else has looked at since.
+    reviews_due: Arc<BTreeSet<GateId>>,
     /// Steps nobody knows the end of, and undos that could not be done.
     pub(super) doubts: Arc<BTreeSet<(RunId, StepIx)>>,
     pub(super) stuck: Arc<BTreeSet<(RunId, StepIx)>>,
@@ -114,6 +116,11 @@ impl Board {
     /// Gates that have not closed, oldest first.
     pub fn open_gates(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
         self.open_gates.iter().filter_map(|it| self.gate(*it))
+    }
+
+    /// Gates that one person approved alone, in an emergency, and that nobody else has looked at since; oldest first.
+    pub fn reviews_due(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
+        self.reviews_due.iter().filter_map(|it| self.gate(*it))
     }
 
     /// Gates of one run that have not closed.
@@ -404,6 +411,11 @@ impl Board {
             view.last_approved = self.last_approved(&ask.workflow, &ask.step).cloned();
             self.gates.insert(key, Arc::new(view));
         }
+        match event {
+            GateEvent::GlassBroken(_) => drop(Arc::make_mut(&mut self.reviews_due).insert(gate)),
+            GateEvent::GlassReviewed { .. } => drop(Arc::make_mut(&mut self.reviews_due).remove(&gate)),
+            _ => {}
+        }
         let is_open = self.gates.get(key).is_some_and(|it| it.is_open());
         if was_open && !is_open {
             if let Some(opened_at) = self.gate(gate).map(|it| it.ask.opened_at) {
@@ -434,7 +446,8 @@ impl Board {
             let name = (view.ask.workflow.clone(), view.ask.step.clone());
             Arc::make_mut(&mut self.approved).insert(name, Arc::new(approved));
         }
-        if let Some(gone) = gone {
+        // One that waits for a review stays until it has had it.
+        if let Some(gone) = gone.filter(|it| !self.reviews_due.contains(it)) {
             self.gates.remove(u64::from(gone.0));
         }
     }

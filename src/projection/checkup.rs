@@ -153,6 +153,15 @@ impl Board {
         };
         let (open, late) = (self.open_gates().count(), self.open_gates().filter(late).count());
         let oldest = self.open_gates().map(|it| it.ask.opened_at).min();
+        if let Some(first) = self.reviews_due().next() {
+            let (due, id) = (self.reviews_due().count(), first.id);
+            let since = now.since(first.closed_at.unwrap_or(first.ask.opened_at));
+            let them = if due == 1 { "approval" } else { "approvals" };
+            let text = format!(
+                "{due} {them} in an emergency nobody has reviewed, the oldest {id} for {since}: cuelight review {id}"
+            );
+            return Check::of("gates", Grade::Degraded, text);
+        }
         let text = match oldest {
             None => "nothing waits for a person".to_owned(),
             Some(oldest) if late == 0 => format!("{open} open, the oldest for {}", now.since(oldest)),

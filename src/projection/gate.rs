@@ -45,6 +45,8 @@ pub struct GateView {
     pub delegations: Vec<DelegationView>,
     /// Whether one person approved in place of all that were wanted, in an emergency.
     pub glass_broken: bool,
+    /// Who has looked at that afterwards, when, and what they found.
+    pub review: Option<Comment>,
     /// How often it rang again.
     pub reminded: u32,
     /// Until when an approval can be taken back.
@@ -126,6 +128,7 @@ impl GateView {
             escalated: None,
             delegations: Vec::new(),
             glass_broken: false,
+            review: None,
             reminded: 0,
             armed_until: None,
             closed_at: None,
@@ -201,6 +204,22 @@ impl GateView {
         Some(format!("{} is not in {}", actor.name, groups.join(" or ")))
     }
 
+    /// Whether somebody has yet to look at an approval that was given alone, in an emergency.
+    pub const fn awaits_review(&self) -> bool {
+        self.glass_broken && self.review.is_none()
+    }
+
+    /// Why this person cannot be the one who looks, if they cannot.
+    pub fn may_not_review(&self, actor: &Actor) -> Option<String> {
+        if self.votes.last().is_some_and(|it| it.vote.by.principal() == actor.principal()) {
+            return Some(format!("{} approved it; somebody else has to look", actor.name));
+        }
+        let is_asked = could_fill(&self.ask.require, self.escalated.as_deref(), actor);
+        let groups: Vec<&str> = self.ask.require.iter().filter_map(|it| it.group.as_deref()).collect();
+        let not_asked = || (!is_asked).then(|| format!("{} is not in {}", actor.name, groups.join(" or ")));
+        self.excludes(actor).or_else(not_asked)
+    }
+
     /// Whether it waits for this person: open, not answered, not excluded, of a group that is missing.
     pub fn waits_for(&self, actor: &Actor, now: Timestamp) -> bool {
         let missing = self.missing();
@@ -227,6 +246,9 @@ impl GateView {
             GateEvent::GlassBroken(vote) => {
                 self.votes.push(VoteView { at, vote: (**vote).clone() });
                 self.glass_broken = true;
+            }
+            GateEvent::GlassReviewed { by, reason } => {
+                self.review = Some(Comment { at, by: by.clone(), text: reason.clone() });
             }
             GateEvent::Delegated { by, to, until, reason } => {
                 self.delegations.retain(|it| it.by.principal() != by.principal());

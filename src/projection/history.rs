@@ -149,6 +149,7 @@ impl Notch {
             GateEvent::Asked { .. } | GateEvent::Edited { .. } => Some(Self::Edit),
             GateEvent::Voted(_)
             | GateEvent::GlassBroken(_)
+            | GateEvent::GlassReviewed { .. }
             | GateEvent::Delegated { .. }
             | GateEvent::Refused { .. }
             | GateEvent::Withdrawn { .. } => Some(Self::Vote),

@@ -1,4 +1,5 @@
-//! What needs a person, the most urgent first: open gates, steps nobody knows the end of, undos that are stuck.
+//! What needs a person, the most urgent first: open gates, steps nobody knows the end of, undos that are stuck, and
+//! approvals that somebody gave alone, until somebody else has looked at them.
 
 use crate::{
     base::{GateId, RunId, StepIx, Timestamp},
@@ -40,6 +41,8 @@ pub enum Attention {
     Doubt,
     /// What to do about an undo that could not be done.
     StuckUndo,
+    /// A look, by somebody else, at this gate that one person approved in an emergency.
+    Review(GateId),
 }
 
 impl Board {
@@ -48,7 +51,8 @@ impl Board {
         let gates = self.open_gates().map(|gate| gate_row(gate, viewer));
         let doubts = self.doubts.iter().filter_map(|it| self.step_row(*it, Attention::Doubt));
         let stuck = self.stuck.iter().filter_map(|it| self.step_row(*it, Attention::StuckUndo));
-        let mut rows: Vec<InboxRow> = gates.chain(doubts).chain(stuck).collect();
+        let reviews = self.reviews_due().map(|gate| review_row(gate, viewer));
+        let mut rows: Vec<InboxRow> = gates.chain(doubts).chain(stuck).chain(reviews).collect();
         rows.sort_by_key(|it| {
             let deadline = it.deadline.unwrap_or(Timestamp(i64::MAX));
             (!it.mine, Reverse(it.risk), deadline, it.since, it.run, it.step)
@@ -58,7 +62,7 @@ impl Board {
 
     /// How many things need a person.
     pub fn inbox_len(&self) -> usize {
-        self.open_gates().count() + self.doubts.len() + self.stuck.len()
+        self.open_gates().count() + self.doubts.len() + self.stuck.len() + self.reviews_due().count()
     }
 
     fn step_row(&self, (run, step): (RunId, StepIx), what: Attention) -> Option<InboxRow> {
@@ -69,6 +73,16 @@ impl Board {
         let risk = Risk::Irreversible;
         let step_id = view.step_id(step);
         Some(InboxRow { what, run, step, step_id, workflow, risk, deadline: None, since, mine: true })
+    }
+}
+
+fn review_row(gate: &GateView, viewer: Option<(&Actor, Timestamp)>) -> InboxRow {
+    InboxRow {
+        what: Attention::Review(gate.id),
+        deadline: None,
+        since: gate.closed_at.unwrap_or(gate.ask.opened_at),
+        mine: viewer.is_none_or(|(it, _)| gate.may_not_review(it).is_none()),
+        ..gate_row(gate, None)
     }
 }
 

@@ -178,7 +178,7 @@ pub fn gates_json(board: &Board, all: bool) -> Value {
     let rows = board.inbox(None).into_iter();
     let gates = rows.filter_map(|row| match row.what {
         super::Attention::Gate(gate) => board.gate(gate),
-        super::Attention::Doubt | super::Attention::StuckUndo => None,
+        super::Attention::Doubt | super::Attention::StuckUndo | super::Attention::Review(_) => None,
     });
     gates.map(|it| gate_json(it)).collect()
 }
@@ -217,6 +217,14 @@ pub fn gate_json(gate: &GateView) -> Value {
     if let (Some(at), Some(by)) = (gate.closed_at, &gate.closed_by) {
         out["closed_at"] = time(at);
         out["closed_by"] = by.as_str().into();
+    }
+    if gate.glass_broken {
+        out["emergency"] = json!({
+            "reviewed": gate.review.is_some(),
+            "by": gate.review.as_ref().map(|it| it.by.name.as_str()),
+            "at": gate.review.as_ref().map(|it| it.at),
+            "found": gate.review.as_ref().map(|it| it.text.as_str()),
+        });
     }
     out
 }

@@ -128,6 +128,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
             | GateEvent::Withdrawn { by }
             | GateEvent::Edited { by, .. }
             | GateEvent::Delegated { by, .. }
+            | GateEvent::GlassReviewed { by, .. }
             | GateEvent::Commented { by, .. } => Some(by),
             GateEvent::Asked { .. }
             | GateEvent::Agreed { .. }

@@ -233,6 +233,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::Undo { run, .. }
         | Command::SettleUndo { run, .. }
         | Command::NoteFailure { run, .. }
+        | Command::ReviewGlass { run, .. }
         | Command::FactsFetched { run, .. } => Some(*run),
         Command::AttemptEnded { attempt, .. } => Some(attempt.run),
         Command::Launch(_)
@@ -256,6 +257,7 @@ fn gate_of(command: &Command) -> Option<GateId> {
         | Command::EditForm { gate, .. }
         | Command::Comment { gate, .. }
         | Command::Delegate { gate, .. }
+        | Command::ReviewGlass { gate, .. }
         | Command::NoteRefusal { gate, .. } => Some(*gate),
         _ => None,
     }

@@ -64,6 +64,7 @@ impl Marks {
             }
             GateEvent::Refused { .. }
             | GateEvent::Edited { .. }
+            | GateEvent::GlassReviewed { .. }
             | GateEvent::Commented { .. }
             | GateEvent::Agreed { .. }
             | GateEvent::Armed { .. }

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::{
     io::{Read as _, Write as _},
-    os::unix::net::UnixStream,
+    os::unix::{fs::DirBuilderExt as _, net::UnixStream},
     process::Stdio,
 };
 
@@ -359,6 +359,28 @@ fn people_are_those_of_the_file_and_it_is_said_when_they_are_too_few() {
     for wanted in ["gate.commented", "gate.delegated", "gate.withdrawn", "gate.voted"] {
         assert!(told.iter().any(|it| it == wanted), "{wanted}: {told:?}");
     }
+}
+
+#[test]
+fn an_emergency_stands_in_the_inbox_in_health_and_in_the_trail_until_somebody_else_has_looked_at_it() {
+    let legal = GATED.replace("Ship it?\"", "Ship it?\", require: [{group: legal, count: 1}]");
+    let place = place(&legal);
+    std::fs::DirBuilder::new().mode(0o700).create(place.file(".cuelight")).expect("a workspace");
+    let uid = rustix::process::geteuid().as_raw();
+    let me = format!("[[person]]\nname = 'me'\nuid = {uid}\ngroups = ['break-glass']\n");
+    let liz = "[[person]]\nname = 'liz'\nuid = 4000000\ngroups = ['legal']\n";
+    place.write(".cuelight/people.toml", &format!("{me}{liz}"));
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    check(&place, &["approve", "g-1"], 1, &["me is not in legal"]);
+    check(&place, &["review", "g-1", "--reason", "fine"], 1, &["it was not approved in an emergency"]);
+    let alone = ["approve", "g-1", "--break-glass", "--reason", "the shop is down and nobody answers"];
+    check(&place, &alone, 0, &["approved by you alone; this is on record"]);
+    check(&place, &["gates"], 0, &["review g-1", "EMERGENCY"]);
+    check(&place, &["health"], 0, &["gates degraded: 1 approval in an emergency nobody has reviewed"]);
+    check(&place, &["audit", "--type", "gate.glass_broken"], 0, &["EMERGENCY: approved by me alone"]);
+    check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me approved it; somebody else has to look"]);
+    check(&place, &["gates", "--show", "g-1"], 0, &["one approved in place of all; nobody has reviewed it"]);
 }
 
 #[test]

@@ -437,6 +437,7 @@ impl Checks {
             | GateEvent::Commented { .. }
             | GateEvent::Delegated { .. }
             | GateEvent::GlassBroken(_)
+            | GateEvent::GlassReviewed { .. }
             | GateEvent::Reminded { .. } => {}
         }
         Ok(())

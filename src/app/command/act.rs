@@ -5,7 +5,7 @@ use crate::{
     app::{
         args::{
             Answer, CancelArgs, CommentArgs, CorrectedArgs, DecideArgs, DelegateArgs, DoneArgs, DoubtArgs,
-            EditArgs, ForkArgs, From, GateArgs, ReasonArgs, RetryArgs, SettleUndoArgs, StepArgs,
+            EditArgs, ForkArgs, From, GateArgs, ReasonArgs, RetryArgs, ReviewArgs, SettleUndoArgs, StepArgs,
         },
         config::Config,
         exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
@@ -225,6 +225,18 @@ pub(super) async fn delegate(config: &Config, out: Output, args: DelegateArgs) -
         format!("{} may answer at {gate} in your place; `cuelight withdraw {gate}` ends that", args.to);
     let command = Command::Delegate { gate, to: args.to, lasts: args.lasts, reason: args.reason, by };
     at_gate(seat, out, &view, command, &said).await
+}
+
+pub(super) async fn review(config: &Config, out: Output, args: ReviewArgs) -> Outcome {
+    let gate = named::gate(&args.gate)?;
+    let seat = wiring::act(config).await?;
+    let view = match named::gate_view(&seat, gate).await {
+        Ok(view) => view,
+        Err(trouble) => return left(seat, trouble).await,
+    };
+    let by = seat.actor.clone();
+    let command = Command::ReviewGlass { run: view.run, gate, reason: args.reason, by };
+    at_gate(seat, out, &view, command, &format!("your review of {gate} is recorded")).await
 }
 
 pub(super) async fn comment(config: &Config, out: Output, args: CommentArgs) -> Outcome {

@@ -34,6 +34,14 @@ pub(super) fn text(gate: &GateView) -> String {
     for (_, why) in &ask.excluded {
         line(format!("not         {}", safe_text(why)));
     }
+    if gate.glass_broken {
+        line(match &gate.review {
+            None => "emergency   one approved in place of all; nobody has reviewed it".to_owned(),
+            Some(it) => {
+                format!("emergency   reviewed by {}: {}", safe_text(&it.by.name), safe_text(&it.text))
+            }
+        });
+    }
     for vote in &gate.votes {
         let reason = if vote.vote.reason.is_empty() {
             String::new()

@@ -63,6 +63,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Reject(args) => act::decide(&config, out, args, Verdict::Reject).await,
         Command::SendBack(args) => act::decide(&config, out, args, Verdict::SendBack).await,
         Command::Delegate(args) => act::delegate(&config, out, args).await,
+        Command::Review(args) => act::review(&config, out, args).await,
         Command::Comment(args) => act::comment(&config, out, args).await,
         Command::Withdraw(args) => act::withdraw(&config, out, args).await,
         Command::Edit(args) => act::edit(&config, out, args).await,

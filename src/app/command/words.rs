@@ -60,6 +60,7 @@ pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<St
         }
         Attention::Doubt => ("in doubt".to_owned(), String::new(), "stays".to_owned()),
         Attention::StuckUndo => ("stuck undo".to_owned(), String::new(), "stays".to_owned()),
+        Attention::Review(gate) => (format!("review {gate}"), "EMERGENCY".to_owned(), "stays".to_owned()),
     };
     vec![
         what,

@@ -517,6 +517,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::EditForm { gate, .. }
         | Command::Comment { gate, .. }
         | Command::Delegate { gate, .. }
+        | Command::ReviewGlass { gate, .. }
         | Command::NoteRefusal { gate, .. } => gate_of(model, *gate),
         Command::Launch(_)
         | Command::HoldSchedule { .. }
@@ -572,6 +573,7 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
             let lasts = lasts.map_or_else(String::new, |it| format!(" --for {it}"));
             format!("delegate {gate} --to {}{lasts}{}", quoted(to), why(reason))
         }
+        Command::ReviewGlass { gate, reason, .. } => format!("review {gate}{}", why(reason)),
         Command::Withdraw { gate, .. } => format!("withdraw {gate}"),
         Command::EditForm { gate, .. } => format!("gates {gate}   # its form was edited in the console"),
         Command::Comment { gate, text, .. } => format!("comment {gate} {}", quoted(text)),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Everything that can be answered in the inbox.
-pub(super) const ANSWERS: [Intent; 13] = [
+pub(super) const ANSWERS: [Intent; 14] = [
     Intent::Approve,
     Intent::Reject,
     Intent::SendBack,
@@ -31,6 +31,7 @@ pub(super) const ANSWERS: [Intent; 13] = [
     Intent::GiveUp,
     Intent::UndoAgain,
     Intent::UndoByHand,
+    Intent::Review,
 ];
 
 /// What can be answered to the row under the cursor, whether or not it is possible now.
@@ -65,6 +66,7 @@ fn fits(intent: Intent, what: Attention) -> bool {
         | Intent::Withdraw => matches!(what, Attention::Gate(_)),
         Intent::Happened | Intent::NotHappened | Intent::GiveUp => what == Attention::Doubt,
         Intent::UndoAgain | Intent::UndoByHand => what == Attention::StuckUndo,
+        Intent::Review => matches!(what, Attention::Review(_)),
         _ => false,
     }
 }
@@ -132,6 +134,9 @@ fn refusal_with(model: &Model, intent: Intent, seen: bool) -> Option<String> {
     }
     if model.gates.is_recording(key) && intent != Intent::Withdraw {
         return Some("an answer is being recorded".to_owned());
+    }
+    if let Attention::Review(gate) = key.0 {
+        return model.board.gate(gate).and_then(|it| it.may_not_review(&model.seat.actor));
     }
     let Attention::Gate(gate) = key.0 else { return None };
     let Some(gate) = model.board.gate(gate) else { return Some("it is gone".to_owned()) };
@@ -238,6 +243,7 @@ fn open(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             super::general::open_prompt(model, PromptKind::Remark);
         }
         Intent::Withdraw => withdraw(model, wishes),
+        Intent::Review => review(model, wishes),
         _ => settle(model, intent, wishes),
     }
 }
@@ -470,6 +476,39 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
             command: Box::new(command),
             others: Vec::new(),
             about: About::Gate(gate.id),
+            stood: None,
+            preview: Preview::Asked(request),
+            previewed: None,
+            counts_from: None,
+        },
+    );
+}
+
+/// Asks what a look at an approval that was given alone, in an emergency, has found.
+fn review(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let Some(gate) = model.gates.shown_gate().and_then(|it| model.board.gate(it)).cloned() else { return };
+    let by = model.seat.actor.clone();
+    let command = Command::ReviewGlass { run: gate.run, gate: gate.id, reason: String::new(), by };
+    let request = asking::ask_preview(model, &command, wishes);
+    let mut facts = vec![fact("on", place(model, &gate.ask), Role::Text)];
+    if let Some(it) = gate.votes.last() {
+        let text = format!("{} alone at {}: {}", it.vote.by.name, it.at.clock(), it.vote.reason);
+        facts.push(fact("approved", text, Role::Fail));
+    }
+    facts.push(fact("means", "you have looked at what was done; it changes nothing", Role::Muted));
+    asking::show(
+        model,
+        Dialog {
+            title: format!("Review {} {}?", gate.id, gate.ask.step),
+            verb: "Review".to_owned(),
+            facts,
+            level: Level::L2,
+            proof: Proof::Key,
+            fields: vec![DialogField::new("reason", true)],
+            focus: Focus::Field(0),
+            command: Box::new(command),
+            others: Vec::new(),
+            about: About::Run(gate.run),
             stood: None,
             preview: Preview::Asked(request),
             previewed: None,

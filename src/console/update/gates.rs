@@ -93,7 +93,7 @@ fn select(model: &mut Model, key: Option<RowKey>) {
 
 /// Asks for the files that the text under the cursor shows, and forgets those of others.
 fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let gate = model.gates.gate().and_then(|it| model.board.gate(it)).cloned();
+    let gate = model.gates.shown_gate().and_then(|it| model.board.gate(it)).cloned();
     let files = gate.iter().flat_map(|it| &it.ask.evidence).filter(|it| it.text.is_none());
     let wanted: Vec<Digest> = files.filter_map(|it| it.digest).collect();
     model.gates.blobs.retain(|digest, _| wanted.contains(digest));
@@ -118,7 +118,7 @@ fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
 /// The last call of a step that is in doubt.
 fn last_attempt(model: &Model) -> Option<AttemptId> {
     let (what, run, step) = model.gates.selected?;
-    if matches!(what, Attention::Gate(_)) {
+    if matches!(what, Attention::Gate(_) | Attention::Review(_)) {
         return None;
     }
     let number = model.board.run(run)?.step(step)?.attempts().last()?.number;
@@ -167,7 +167,7 @@ fn text(model: &mut Model) {
         return;
     };
     let made_of = match of.0 {
-        Attention::Gate(gate) => model.board.gate(gate).cloned().map(MadeOf::Gate),
+        Attention::Gate(gate) | Attention::Review(gate) => model.board.gate(gate).cloned().map(MadeOf::Gate),
         Attention::Doubt | Attention::StuckUndo => model.board.run(of.1).cloned().map(MadeOf::Run),
     };
     let Some(made_of) = made_of else {
@@ -357,6 +357,9 @@ pub(super) fn sent(model: &mut Model, request: u64, command: &Command) {
     let key = match command {
         Command::AnswerDoubt { run, step, .. } => Some((Attention::Doubt, *run, *step)),
         Command::SettleUndo { run, step, .. } => Some((Attention::StuckUndo, *run, *step)),
+        Command::ReviewGlass { gate, .. } => {
+            model.board.gate(*gate).map(|it| (Attention::Review(it.id), it.run, it.step))
+        }
         other => other
             .gate()
             .and_then(|it| model.board.gate(it))

@@ -243,12 +243,13 @@ fn name(row: &InboxRow) -> String {
         Attention::Gate(gate) => gate.to_string(),
         Attention::Doubt => "doubt".to_owned(),
         Attention::StuckUndo => "undo".to_owned(),
+        Attention::Review(gate) => format!("{gate}!"),
     }
 }
 
 fn mark(canvas: &Canvas<'_>, row: &InboxRow) -> Mark {
     match row.what {
-        Attention::Gate(gate) => {
+        Attention::Gate(gate) | Attention::Review(gate) => {
             canvas.model.board.gate(gate).map_or(Mark::Gate, |it| mark_of_gate(it, canvas.model.now))
         }
         Attention::Doubt | Attention::StuckUndo => Mark::InDoubt,
@@ -267,7 +268,7 @@ fn chosen(canvas: &Canvas<'_>, row: &InboxRow) -> &'static str {
 
 fn quorum(canvas: &Canvas<'_>, row: &InboxRow) -> String {
     let gate = match row.what {
-        Attention::Gate(gate) => canvas.model.board.gate(gate),
+        Attention::Gate(gate) | Attention::Review(gate) => canvas.model.board.gate(gate),
         _ => None,
     };
     gate.map_or_else(|| "0 of 1".to_owned(), |it| quorum_words(it))
@@ -278,6 +279,9 @@ fn then(canvas: &Canvas<'_>, row: &InboxRow) -> (String, Role) {
     let model = canvas.model;
     if model.gates.is_recording(key_of(row)) {
         return ("recording".to_owned(), Role::Info);
+    }
+    if matches!(row.what, Attention::Review(_)) {
+        return ("review".to_owned(), Role::Fail);
     }
     let Attention::Gate(id) = row.what else { return ("needs an answer".to_owned(), Role::Warn) };
     let Some(gate) = model.board.gate(id) else { return (String::new(), Role::Muted) };
@@ -363,5 +367,6 @@ fn title(canvas: &Canvas<'_>, row: &InboxRow) -> String {
         }
         Attention::Doubt => format!("{step} {dot} {run} {dot} in doubt"),
         Attention::StuckUndo => format!("{step} {dot} {run} {dot} its undo is stuck"),
+        Attention::Review(id) => format!("{id} {step} {dot} {run} {dot} approved alone, review it"),
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let width = usize::from(inside.width);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     let gate = model.gates.gate().and_then(|it| model.board.gate(it));
-    if let Some(gate) = gate {
+    if let Some(gate) = model.gates.shown_gate().and_then(|it| model.board.gate(it)) {
         let mut prose = Prose::new(width);
         ask_text::votes(&mut prose, gate, canvas.glyphs);
         prose.foreign("needs", &ask_text::people(&gate.ask.require), Role::Text);
@@ -109,6 +109,7 @@ fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
         Intent::SendBack => "L2: a reason, then y".to_owned(),
         Intent::Delegate => "for a while".to_owned(),
         Intent::BreakGlass => "L3: in an emergency".to_owned(),
+        Intent::Review => "L2: what was found, then y".to_owned(),
         Intent::Withdraw => "your own answer".to_owned(),
         other => format!("{}: id and reason", other.level()),
     }

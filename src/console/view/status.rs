@@ -114,6 +114,11 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let short_gates =
         waits.map_or_else(|| short(Mark::Gate, 0), |it| format!("{} {it}", short(Mark::Gate, gates)));
     add(2, 8, long_gates, short_gates, style(Mark::Gate, gates));
+    let reviews = board.reviews_due().count();
+    if reviews > 0 {
+        let long = format!("! {reviews} to review");
+        add(2, 8, long, format!("!{reviews}"), canvas.style(Role::Fail));
+    }
     let failed = count(RunState::Failed);
     add(
         2,

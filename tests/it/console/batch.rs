@@ -232,6 +232,65 @@ fn an_emergency_wants_the_group_the_id_and_a_long_reason() {
     );
 }
 
+/// Somebody else approves alone; nobody looks at the screen.
+fn overridden(groups: &[&str], size: (u16, u16)) -> Console {
+    let mut console = seated(&[SHIP], groups, size);
+    let _ = console.send(Message::Focus(false));
+    let gate = console.stage.board.open_gates().next().expect("a gate waits").clone();
+    let mut by = actor("ops-lead");
+    by.groups.push("break-glass".to_owned());
+    console.stage.command(Command::Decide(Box::new(Decision {
+        id: DecisionId("alone".to_owned()),
+        gate: gate.id,
+        epoch: gate.epoch(),
+        ask: gate.hash,
+        verdict: Verdict::Approve,
+        reason: "the shop is down and nobody answers".to_owned(),
+        by,
+        shown_for: None,
+        break_glass: true,
+    })));
+    console
+}
+
+#[test]
+fn an_emergency_calls_at_once_and_stands_everywhere_until_somebody_else_has_looked_at_it() {
+    for size in [(80, 24), (160, 48)] {
+        let mut console = overridden(&[], size);
+        drop(console.see());
+        frame(&mut console);
+        check(&format!("gates_review_{}x{}", size.0, size.1), &console);
+    }
+    let mut console = overridden(&[], (160, 48));
+    let wishes = console.see();
+    let told =
+        Wish::Notify("cuelight PROD: EMERGENCY: g-1 ok was approved by one alone; review it".to_owned());
+    assert!(wishes.contains(&Wish::Bell) && wishes.contains(&told), "{wishes:?}");
+    frame(&mut console);
+    assert!(console.text().contains("1 to review"), "{}", console.text());
+    drop(answer(&mut console, "5"));
+    let text = console.text();
+    assert!(text.contains("1 approval in an emergency nobody has reviewed"), "{text}");
+    drop(answer(&mut console, "1"));
+    assert!(console.text().contains("1 to review"), "{}", console.text());
+    let asked = answer(&mut console, &format!("3 O {} enter y", typed("the roll-back was right")));
+    assert!(
+        matches!(&asked[..], [Command::ReviewGlass { reason, .. }] if reason == "the roll-back was right"),
+        "{asked:?}"
+    );
+    frame(&mut console);
+    assert!(!console.text().contains("to review"), "{}", console.text());
+}
+
+#[test]
+fn who_approved_alone_does_not_review_it() {
+    let mut console = seated(&[SHIP], &["break-glass"], (160, 48));
+    let reason = "the shop is down and nobody answers";
+    drop(answer(&mut console, &format!("space space ! {} tab {} enter", typed(reason), typed("g-1"))));
+    assert!(answer(&mut console, &format!("O {} enter y", typed("fine"))).is_empty());
+    assert!(console.text().contains("approved it; somebody else has to look"), "{}", console.text());
+}
+
 #[test]
 fn every_kind_of_evidence_is_shown_as_what_it_is() {
     at_sizes("evidence", &[KINDS], &[], "v");

@@ -163,7 +163,14 @@ impl Bench {
         if words.len() > 1
             && matches!(
                 words[1],
-                "approves" | "rejects" | "sends-back" | "delegates" | "withdraws" | "edits" | "comments"
+                "approves"
+                    | "rejects"
+                    | "sends-back"
+                    | "delegates"
+                    | "withdraws"
+                    | "edits"
+                    | "comments"
+                    | "reviews"
             )
         {
             return self.at_gate(&words, line);
@@ -361,6 +368,7 @@ impl Bench {
                 let to = field("to").unwrap_or_default().to_owned();
                 Command::Delegate { gate, to, lasts, reason, by }
             }
+            "reviews" => Command::ReviewGlass { run: self.run, gate, reason, by },
             "comments" => Command::Comment { gate, text: reason, by },
             "edits" => {
                 let mut values: ValueMap = form.into_iter().map(|it| (it.name, it.value)).collect();
@@ -852,6 +860,7 @@ fn gate_event(event: &GateEvent, now: Timestamp) -> String {
         GateEvent::Delegated { by, to, until, .. } => {
             format!("{by} hands it to {to} for {}", until.since(now))
         }
+        GateEvent::GlassReviewed { by, reason } => format!("{by} reviews it: {reason}"),
         GateEvent::Refused { by, why } => format!("refused {by}: {why}"),
         GateEvent::Withdrawn { by } => format!("{by} withdraws"),
         GateEvent::Edited { by, .. } => format!("{by} edits"),

@@ -708,6 +708,33 @@ fn an_emergency_is_one_person_of_the_group_with_a_long_reason_and_loud() {
 }
 
 #[test]
+fn an_emergency_is_looked_at_afterwards_by_somebody_else_who_is_asked_there() {
+    at(
+        ", require: [{group: sre, count: 2}]",
+        "ann reviews : fine
+         gus approves breaking-glass : the shop is down and nobody answers; ended z ok
+         gus reviews : fine; req reviews : fine; cat reviews : fine; ann reviews
+         ann reviews : the roll-back was right; ann reviews : again; bob reviews : fine",
+        "! could not review g-1: it was not approved in an emergency
+         g-1 gus breaks the glass
+         ended completed
+         ! could not review g-1: gus approved it; somebody else has to look
+         ! could not review g-1: req asked for this run
+         ! could not review g-1: cat is not in sre
+         ! could not review g-1: say why with --reason
+         g-1 ann reviews it: the roll-back was right
+         ! could not review g-1: ann has reviewed it already
+         no ann reviews it: again
+         = completed: a completed, g completed, z completed",
+    );
+    at(
+        ", require: [{group: sre, count: 1}]",
+        "ann approves via-script; bob reviews : fine",
+        "g-1 approved by people\n ! could not review g-1: it was not approved in an emergency",
+    );
+}
+
+#[test]
 fn nobody_gets_around_a_quorum_by_closing_the_gate_by_hand() {
     at(
         ", require: [{group: sre, count: 2}]",
