@@ -46,10 +46,10 @@ fn an_unknown_tool_names_three_that_may_have_been_meant() {
         &[],
         "  - {id: a, uses: file.raed@1}\n  - {id: b, uses: json.wash@1}\n  - {id: c, uses: shell@7}\n  - {id: d, uses: zzz@1}\n",
         &[
-            "flow.yaml:3:19 [tool] there is no tool `file.raed@1` | there are file.read@1, file.checksum@1, file.write@1; `cuelight tools list` names all",
-            "flow.yaml:4:19 [tool] there is no tool `json.wash@1` | there are json.validate@1; `cuelight tools list` names all",
+            "flow.yaml:3:19 [tool] there is no tool `file.raed@1` | there are file.read@1, file.checksum@1, file.write@1; docs/TOOLS.md names those that are built in",
+            "flow.yaml:4:19 [tool] there is no tool `json.wash@1` | there are json.validate@1; docs/TOOLS.md names those that are built in",
             "flow.yaml:5:19 [tool] `shell` is there in another version only | there is 1.0.0",
-            "flow.yaml:6:19 [tool] there is no tool `zzz@1` | `cuelight tools list` names all; describe one of your own in .cuelight/tools/NAME.yaml",
+            "flow.yaml:6:19 [tool] there is no tool `zzz@1` | docs/TOOLS.md names those that are built in; describe one of your own in .cuelight/tools/NAME.yaml",
         ],
     );
 }

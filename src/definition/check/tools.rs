@@ -41,11 +41,11 @@ pub(in crate::definition) fn unknown(
             found.help("tools of MCP servers cannot be called in this release; do it in a `run` step")
         }
         [] => found
-            .help("`cuelight tools list` names all; describe one of your own in .cuelight/tools/NAME.yaml"),
+            .help("docs/TOOLS.md names those that are built in; describe one of your own in .cuelight/tools/NAME.yaml"),
         near => {
             let names: Vec<String> =
                 near.iter().map(|it| format!("{}@{}", it.name, it.version.0[0])).collect();
-            found.help(format!("there are {}; `cuelight tools list` names all", names.join(", ")))
+            found.help(format!("there are {}; docs/TOOLS.md names those that are built in", names.join(", ")))
         }
     };
 }

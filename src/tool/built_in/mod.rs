@@ -44,8 +44,7 @@ pub fn run_built_in(host: &Host, launch: &Launch, stop: &CancellationToken) -> A
         return Answer::not_started(None, "could not start: no tool is named".to_owned());
     };
     let Some((_, work)) = TABLE.iter().find(|it| it.0 == call.name) else {
-        let message =
-            format!("could not start: this cuelight has no {}; see `cuelight tools list`", call.id());
+        let message = format!("could not start: this cuelight has no {}; see docs/TOOLS.md", call.id());
         return failed(&Failure { mode: FailureMode::ResourceTool, message });
     };
     let masker = match host.masker(launch) {
