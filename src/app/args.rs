@@ -130,6 +130,7 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight delegate g-3 --to bob --for 4h --reason \"on a train\"")]
     Delegate(DelegateArgs),
     /// Say what a look at an approval that somebody gave alone, in an emergency, has found
+    #[command(after_help = "Example: cuelight review g-3 --reason 'the roll-back was the right thing'")]
     Review(ReviewArgs),
     /// Say something to all who look at a gate
     #[command(after_help = "Example: cuelight comment g-3 \"waiting for the numbers\"")]
@@ -759,6 +760,9 @@ pub(super) struct AuditArgs {
     /// Also what followed from decisions
     #[arg(long)]
     pub(super) all: bool,
+    /// Only the last ones, the newest first
+    #[arg(long, value_name = "20")]
+    pub(super) recent: Option<usize>,
     /// As JSON, one event a line
     #[arg(long)]
     pub(super) json: bool,
@@ -785,7 +789,7 @@ pub(super) struct AuditExportArgs {
     pub(super) evidence: Option<String>,
     #[command(flatten)]
     pub(super) window: Window,
-    /// Where to; else it is printed
+    /// Where to, with a signed note beside it; else it is printed
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -833,9 +837,9 @@ pub(super) struct ReceiptArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// The receipt
-    pub(super) receipt: PathBuf,
-    /// A key that is believed; else what the receipt itself says
+    /// The receipt, or what `audit export` has written
+    pub(super) file: PathBuf,
+    /// A key that is believed; else what the file itself says
     #[arg(long, value_name = "KEY")]
     pub(super) key: Vec<NoteKey>,
 }

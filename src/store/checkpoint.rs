@@ -44,11 +44,20 @@ impl NoteKey {
         [digest[0], digest[1], digest[2], digest[3]]
     }
 
+    /// Which log it signs.
+    pub(super) fn origin(&self) -> &str {
+        &self.name
+    }
+
     fn signs(&self, note: &Note) -> bool {
+        self.has_signed(&note.text(), &note.signatures)
+    }
+
+    /// Whether one of these is its signature of that text.
+    pub(super) fn has_signed(&self, text: &str, signatures: &[NoteSignature]) -> bool {
         let is_mine = |it: &&NoteSignature| it.name == self.name && it.key == self.id();
-        let is_good =
-            |it: &NoteSignature| self.key.verify_strict(note.text().as_bytes(), &it.signature).is_ok();
-        note.signatures.iter().find(is_mine).is_some_and(is_good)
+        let is_good = |it: &NoteSignature| self.key.verify_strict(text.as_bytes(), &it.signature).is_ok();
+        signatures.iter().find(is_mine).is_some_and(is_good)
     }
 }
 
@@ -80,10 +89,18 @@ impl FromStr for NoteKey {
 
 /// A signature under a note, and whose it says it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct NoteSignature {
+pub(super) struct NoteSignature {
     name: String,
     key: [u8; 4],
     signature: Signature,
+}
+
+impl fmt::Display for NoteSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = self.key.to_vec();
+        bytes.extend_from_slice(&self.signature.to_bytes());
+        write!(f, "\u{2014} {} {}", self.name, BASE64_STANDARD.encode(bytes))
+    }
 }
 
 /// What the log was at a size.
@@ -113,7 +130,7 @@ impl Note {
         let size: u64 = size.parse().map_err(|_| format!("{size:?} is no size"))?;
         let head = BASE64_STANDARD.decode(head).ok().and_then(|it| <[u8; 32]>::try_from(it).ok());
         let head = Digest(head.ok_or("its hash is not 32 bytes in base64")?);
-        let signatures: Vec<_> = signatures.lines().filter_map(signature).collect();
+        let signatures = signatures_in(signatures);
         if signatures.is_empty() {
             return Err("a note has a signature".to_owned());
         }
@@ -129,12 +146,13 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text())?;
-        self.signatures.iter().try_for_each(|it| {
-            let mut bytes = it.key.to_vec();
-            bytes.extend_from_slice(&it.signature.to_bytes());
-            writeln!(f, "\u{2014} {} {}", it.name, BASE64_STANDARD.encode(bytes))
-        })
+        self.signatures.iter().try_for_each(|it| writeln!(f, "{it}"))
     }
+}
+
+/// The signatures below a note; what is none is passed over.
+pub(super) fn signatures_in(lines: &str) -> Vec<NoteSignature> {
+    lines.lines().filter_map(signature).collect()
 }
 
 fn signature(line: &str) -> Option<NoteSignature> {
@@ -290,25 +308,47 @@ pub fn rotate_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<NoteKey, Sto
 
 fn signed(origin: &str, (size, head): (Seq, Digest), keys: &[&SigningKey]) -> Note {
     let mut note = Note { origin: origin.to_owned(), size, head, signatures: Vec::new() };
-    let text = note.text();
-    note.signatures = keys
-        .iter()
-        .map(|key| {
-            let public = NoteKey { name: origin.to_owned(), key: key.verifying_key() };
-            NoteSignature { name: origin.to_owned(), key: public.id(), signature: key.sign(text.as_bytes()) }
-        })
-        .collect();
+    note.signatures = sign(origin, &note.text(), keys);
     note
 }
 
-/// The key in its file. One that others can read is refused; a new one is made only where none ever was.
+/// What each of these keys says to a text.
+pub(super) fn sign(origin: &str, text: &str, keys: &[&SigningKey]) -> Vec<NoteSignature> {
+    let signature = |key: &&SigningKey| {
+        let public = NoteKey { name: origin.to_owned(), key: key.verifying_key() };
+        NoteSignature { name: origin.to_owned(), key: public.id(), signature: key.sign(text.as_bytes()) }
+    };
+    keys.iter().map(signature).collect()
+}
+
+/// How it stands with the key that signs, in words for people; nothing where all is well, or nothing was signed yet.
+pub fn key_trouble(workspace: &Workspace) -> Option<String> {
+    let signed = !Heads::of(workspace).ok()?.keys.is_empty();
+    if signed { key_of(workspace).err().map(|it| it.to_string()) } else { None }
+}
+
+/// The key in its file; a new one where it is missing.
 fn secret_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<SigningKey, StoreError> {
+    let path = workspace.secret_key();
+    if path.exists() {
+        return key_of(workspace);
+    }
+    let key = SigningKey::from_bytes(&key_bytes(seed));
+    write_secret(&path, &key)?;
+    Ok(key)
+}
+
+/// The key in its file. One that others can read is refused.
+pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
     let path = workspace.secret_key();
     let about = match fs::metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = SigningKey::from_bytes(&key_bytes(seed));
-            write_secret(&path, &key)?;
-            return Ok(key);
+            return Err(StoreError::refused(
+                "use",
+                &path,
+                "it is missing",
+                "restore it; the next engine signs with another one otherwise, which no key vouches for",
+            ));
         }
         about => about.map_err(|error| StoreError::io("read", &path, &error))?,
     };

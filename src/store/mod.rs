@@ -6,6 +6,7 @@ mod chain;
 mod checkpoint;
 mod codec;
 mod error;
+mod export;
 mod journal;
 mod owner;
 mod reader;
@@ -16,8 +17,9 @@ mod workspace;
 mod writer;
 
 pub use chain::{Broken, Damage, Linked, Verified, linked, verify};
-pub use checkpoint::{HeadTrouble, Heads, Note, NoteKey, check_heads, read_notes, rotate_key};
+pub use checkpoint::{HeadTrouble, Heads, Note, NoteKey, check_heads, key_trouble, read_notes, rotate_key};
 pub use error::{AppendError, StoreError};
+pub use export::{ChainEnd, ChainHead, ExportedChain, FileNote, verify_chain};
 pub use journal::{Appended, Batch, Journal, Mark, Opened};
 pub use owner::{Owner, OwnerError};
 pub use reader::{ChainRecord, Reader, RunEntry};

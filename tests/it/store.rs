@@ -277,7 +277,7 @@ fn every_single_change_of_the_log_is_found() {
     let reader = Reader::open(&workspace).expect("a reader");
     assert_eq!(verify(&reader, Seq(1)).expect("it holds").records, 2000);
     let mut dice = Dice(1);
-    for round in 0..1000 {
+    for round in 0..mutations() {
         let (seq, other) = (1 + dice.below(2000), 1 + dice.below(2000));
         let change = change_of(&mut dice, seq, other);
         connection.execute_batch(&change).unwrap_or_else(|error| panic!("{change}: {error}"));
@@ -298,6 +298,11 @@ fn every_single_change_of_the_log_is_found() {
             .expect("undone");
     }
     assert!(verify(&reader, Seq(1)).is_ok(), "all was undone");
+}
+
+/// How many changes are tried.
+fn mutations() -> u64 {
+    std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|it| it.parse().ok()).unwrap_or(2000)
 }
 
 fn change_of(dice: &mut Dice, seq: usize, other: usize) -> String {

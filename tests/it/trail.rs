@@ -4,6 +4,7 @@ use crate::{
     program::{Place, until},
     verifier,
 };
+use cuelight::store::{NoteKey, verify_chain};
 use serde_json::Value;
 use std::fs;
 
@@ -279,7 +280,211 @@ fn all_decisions_leave_as_a_table_and_as_a_page_that_nothing_in_them_can_bend() 
     let page = place.cue(&["audit", "export", "--format", "html"]).ok().out;
     assert!(page.contains("&lt;b&gt;") && !page.contains("<b>") && !page.contains('\u{1b}'), "{page}");
     // Who asked for the run also approved it: the page says so.
-    assert!(page.contains("approved what they asked for themselves: <a href"), "{page}");
+    assert!(page.contains("approved what they asked for themselves</th><td><a href"), "{page}");
+    assert!(page.contains("yes: all ") && page.contains("heads are signed up to record"), "{page}");
+}
+
+#[test]
+fn the_page_says_what_an_auditor_asks_of_each_decision() {
+    let (place, gate) = decided();
+    let page = place.cue(&["audit", "export", "--format", "html"]).ok().out;
+    let run = place.cue(&["show", "r-1", "--json"]).ok().json();
+    for part in [
+        "<h2>The log</h2>",
+        "<h2>What stands out</h2>",
+        "<h2>All decisions</h2>",
+        "<h2>How to check this</h2>",
+        "proven uid:",
+        "by command",
+        "seen",
+        "no: asked for it",
+        "people wanted: 1",
+        "<td>completed</td>",
+        "not reviewed by somebody else within two working days",
+        &gate,
+        run["workflow"].as_str().expect("a workflow"),
+        key(&place).split('+').next().expect("an origin"),
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // Where the log does not hold, the page says so first.
+    let connection = rusqlite::Connection::open(place.file(".cuelight/cuelight.db")).expect("the database");
+    connection
+        .execute_batch("DROP TRIGGER events_stay; UPDATE events SET at = at + 1 WHERE seq = 3")
+        .expect("a foreign hand");
+    drop(connection);
+    let page = place.cue(&["audit", "export", "--format", "html"]).ok().out;
+    assert!(page.contains("NO: could not verify the log at #3"), "{page}");
+}
+
+#[test]
+fn what_was_exported_is_signed_and_checked_elsewhere() {
+    let (place, _) = decided();
+    let (other, key) = (key(&decided().0), key(&place));
+    let elsewhere = Place::new();
+    for format in ["csv", "html", "jsonl"] {
+        let said = place.cue(&["audit", "export", "--format", format, "-o", "file"]).ok();
+        assert!(said.out.contains("file.note: checked with `cuelight verify`"), "{said:?}");
+        let (file, note) = (place.text("file"), place.text("file.note"));
+        assert_eq!(verifier::verify_file(file.as_bytes(), &note, &[&key]), Ok(()));
+        assert!(verifier::verify_file(file.as_bytes(), &note, &[&other]).is_err());
+        elsewhere.write("file", &file);
+        elsewhere.write("file.note", &note);
+        let said = elsewhere.cue(&["verify", "file", "--key", &key]).ok();
+        assert!(said.out.contains("as it was taken from cuelight/"), "{said:?}");
+        let said = elsewhere.cue(&["verify", "file", "--key", &other]);
+        assert_eq!(said.code, 1, "{said:?}");
+        if format == "jsonl" {
+            assert!(elsewhere.cue(&["verify", "file"]).ok().out.contains("records hold, from the first on"));
+            assert!(verifier::verify_chain(&file, &[&key]).is_ok());
+        } else {
+            let said = elsewhere.cue(&["verify", "file"]);
+            assert!(said.code == 1 && said.err.contains("name the key with --key"), "{said:?}");
+        }
+        elsewhere.write("file", &file.replacen("seen", "sure", 1));
+        let said = elsewhere.cue(&["verify", "file", "--key", &key]);
+        assert_eq!(said.code, 1, "{format}: {said:?}");
+        assert!(verifier::verify_file(elsewhere.text("file").as_bytes(), &note, &[&key]).is_err());
+    }
+    // A head is no note about a file, and the other way round.
+    elsewhere.write("file.note", &place.text(".cuelight/checkpoints"));
+    assert_eq!(elsewhere.cue(&["verify", "file", "--key", &key]).code, 1);
+    let said = place.cue(&["audit", "verify", "--anchors", "file.note"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    elsewhere.write("other", "x");
+    assert_eq!(elsewhere.cue(&["verify", "other"]).code, 2);
+}
+
+#[test]
+fn thousands_of_changes_to_an_exported_chain_are_found_by_both_verifiers() {
+    let (place, _) = decided();
+    let key = key(&place);
+    let keys = [key.parse::<NoteKey>().expect("a key")];
+    let export = place.cue(&["audit", "export"]).ok().out;
+    let lines: Vec<Value> = export.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
+    let (end, records) = lines.split_last().expect("a last line");
+    assert!(verify_chain(&export, &keys).is_ok() && verifier::verify_chain(&export, &[&key]).is_ok());
+    let many = std::env::var("CUELIGHT_MUTATIONS").ok().and_then(|it| it.parse().ok()).unwrap_or(2_000_u64);
+    let mut dice = Dice(7);
+    for round in 0..many {
+        let (mut records, mut end) = (records.to_vec(), end.clone());
+        let what = change(&mut dice, &mut records, &mut end);
+        let text: String = records.iter().chain([&end]).map(|it| format!("{it}\n")).collect();
+        assert!(verify_chain(&text, &keys).is_err(), "round {round}: {what}: the program");
+        assert!(
+            verifier::verify_chain(&text, &[&key]).is_err(),
+            "round {round}: {what}: the second verifier"
+        );
+    }
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % most as u64).expect("it is below")
+    }
+}
+
+/// One record changed, left out, put in, moved, or the end changed, with or without its numbers made to fit.
+fn change(dice: &mut Dice, records: &mut Vec<Value>, end: &mut Value) -> String {
+    let at = dice.below(records.len());
+    let other = (at + 1 + dice.below(records.len() - 1)) % records.len();
+    let fits = dice.below(2) == 0;
+    let what = match dice.below(6) {
+        0..3 => {
+            let fields = ["header", "payload", "payload_hash", "prev", "hash", "salt"];
+            let name = fields[dice.below(fields.len())];
+            records[at][name] = turned(dice, &records[at][name]);
+            format!("{name} of {at}")
+        }
+        3 => {
+            drop(records.remove(at));
+            format!("{at} left out")
+        }
+        4 => {
+            records.insert(other, records[at].clone());
+            format!("{at} put in at {other}")
+        }
+        _ if dice.below(2) == 0 => {
+            records.swap(at, other);
+            format!("{at} and {other} exchanged")
+        }
+        _ => {
+            let name = ["count", "head", "notes"][dice.below(3)];
+            match name {
+                "count" => end["count"] = (records.len() + 1 + at).into(),
+                "head" => end["head"]["hash"] = turned(dice, &end["head"]["hash"]),
+                _ => {
+                    // The hash or size in a note, not the name of its signature line.
+                    let index = dice.below(end["notes"].as_array().expect("notes").len());
+                    let note = end["notes"][index].as_str().expect("a note").to_owned();
+                    let size = note.lines().nth(1).expect("a size").to_owned();
+                    end["notes"][index] =
+                        note.replacen(&format!("\n{size}\n"), &format!("\n1{size}\n"), 1).into();
+                }
+            }
+            return format!("{name} at the end");
+        }
+    };
+    if fits {
+        for (index, record) in records.iter_mut().enumerate() {
+            record["seq"] = (index + 1).into();
+        }
+        let last = &records[records.len() - 1];
+        end["head"] = serde_json::json!({ "seq": records.len(), "hash": last["hash"] });
+        end["count"] = records.len().into();
+    }
+    what
+}
+
+/// The text with one letter or digit that is another.
+fn turned(dice: &mut Dice, text: &Value) -> Value {
+    let mut letters: Vec<char> = text.as_str().expect("text").chars().collect();
+    let at = dice.below(letters.len());
+    letters[at] = if letters[at] == '7' { '8' } else { '7' };
+    letters.into_iter().collect::<String>().into()
+}
+
+#[test]
+fn a_trace_and_the_last_ones_can_be_asked_for() {
+    let (place, _) = decided();
+    let trace = place.cue(&["audit", "--json"]).ok().out;
+    let first: Value = serde_json::from_str(trace.lines().next().expect("a line")).expect("JSON");
+    let trace = first["data"]["trace"].as_str().expect("a trace").to_owned();
+    let seqs = |args: &[&str]| -> Vec<u64> {
+        let said = place.cue(&[&["audit", "--json"], args].concat()).ok().out;
+        let seq = |it: &str| serde_json::from_str::<Value>(it).expect("JSON")["seq"].as_u64();
+        said.lines().filter_map(seq).collect()
+    };
+    let all = seqs(&[&trace]);
+    assert!(all.len() > 3 && all.is_sorted(), "{all:?}");
+    assert_eq!(all, seqs(&["r-1"]));
+    assert!(seqs(&["another-trace"]).is_empty());
+    let last = seqs(&["--recent", "2"]);
+    assert_eq!(last, [all[all.len() - 1], all[all.len() - 2]]);
+}
+
+#[test]
+fn what_is_wrong_with_the_key_is_told_wherever_it_is_needed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (place, _) = decided();
+    let path = place.file(".cuelight/keys/console.key");
+    let told = |part: &str| {
+        for args in [&["keys"][..], &["audit", "verify"], &["audit", "export", "-o", "all.jsonl"]] {
+            let said = place.cue(args).ok();
+            assert!(said.err.contains(part), "{args:?}: {said:?}");
+        }
+        assert!(!place.file("all.jsonl.note").exists(), "nothing was signed");
+    };
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("a mode");
+    told("others can read it; run `chmod 600` on it");
+    fs::remove_file(&path).expect("it was there");
+    told("it is missing; restore it");
+    assert!(!path.exists(), "looking makes no key");
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! A second way to check a receipt, written from docs/reliability.md and not from the program: what both believe is worth
-//! more than what one says. Knows nothing of cuelight but the shape of the file.
+//! A second way to check what leaves the program, a receipt, a whole chain or a file with its note, written from
+//! docs/reliability.md and not from the program: what both believe is worth more than what one says. Knows nothing of
+//! cuelight but the shape of the files.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -8,47 +9,86 @@ use sha2::{Digest, Sha256};
 
 /// What was decided, if all of it holds.
 pub(crate) fn verify(receipt: &str, trusted: &[&str]) -> Result<String, String> {
-    let receipt: Value = serde_json::from_str(receipt).map_err(|it| it.to_string())?;
+    let receipt = json(receipt)?;
     let (size, head) = signed_head(field(&receipt, "note")?, trusted)?;
     let records = receipt["records"].as_array().filter(|it| !it.is_empty()).ok_or("no records")?;
-    let mut last: Option<(u64, String)> = None;
-    let (mut asked, mut verdict) = (None, None);
-    let first: Value = serde_json::from_str(field(&records[0], "payload")?).map_err(|it| it.to_string())?;
+    let (mut last, mut asked, mut verdict) = (None, None, None);
+    let first = json(field(&records[0], "payload")?)?;
     let (run, gate) = (&first["Gate"][0], &first["Gate"][2]);
     for record in records {
-        let seq = record["seq"].as_u64().ok_or("no place")?;
-        if let Some((before, hash)) = &last
-            && (before + 1 != seq || hash != field(record, "prev")?)
-        {
-            return Err(format!("{seq} does not follow {before}"));
-        }
-        let payload_hash = unhex(field(record, "payload_hash")?)?;
+        let (seq, hash) = link(record, last.as_ref())?;
         if let Some(payload) = record["payload"].as_str() {
-            let salt = unhex(field(record, "salt")?)?;
-            if sha(&[b"cuelight-payload-v1", &salt, payload.as_bytes()]) != payload_hash {
-                return Err(format!("payload of {seq}"));
-            }
             read(payload, gate, &mut asked, &mut verdict)?;
         } else {
-            let header: Value =
-                serde_json::from_str(field(record, "header")?).map_err(|it| it.to_string())?;
+            let header = json(field(record, "header")?)?;
             if header["kind"] == "gate" && header["run"] == *run {
                 return Err(format!("{seq} is hidden"));
             }
         }
-        let prev = unhex(field(record, "prev")?)?;
-        let header = field(record, "header")?.as_bytes();
-        let hash = sha(&[b"cuelight-chain-v1", &prev, &seq.to_be_bytes(), header, &payload_hash]);
-        if hash != unhex(field(record, "hash")?)? {
-            return Err(format!("header of {seq}"));
-        }
-        last = Some((seq, field(record, "hash")?.to_owned()));
+        last = Some((seq, hash));
     }
     match last {
         Some((seq, hash)) if seq == size && unhex(&hash)? == head => {}
         _ => return Err("does not lead to the signed head".to_owned()),
     }
     verdict.ok_or_else(|| "nothing was decided".to_owned())
+}
+
+/// Up to which record an exported chain is signed, if it holds from the first one on.
+pub(crate) fn verify_chain(export: &str, trusted: &[&str]) -> Result<u64, String> {
+    let mut lines: Vec<&str> = export.lines().collect();
+    let end = json(lines.pop().ok_or("nothing")?)?;
+    let mut hashes = vec!["0".repeat(64)];
+    for line in &lines {
+        let record = json(line)?;
+        field(&record, "payload")?;
+        let before = (hashes.len() as u64 - 1, hashes[hashes.len() - 1].clone());
+        hashes.push(link(&record, Some(&before))?.1);
+    }
+    let count = lines.len();
+    if end["count"] != count || end["head"]["seq"] != count || end["head"]["hash"] != hashes[count] {
+        return Err("does not end where it says".to_owned());
+    }
+    let mut signed = 0;
+    for note in end["notes"].as_array().ok_or("no notes")? {
+        let (size, head) = signed_head(note.as_str().ok_or("no note")?, trusted)?;
+        let hash = usize::try_from(size).ok().and_then(|it| hashes.get(it)).ok_or("it was cut")?;
+        if unhex(hash)? != head {
+            return Err(format!("{size} was another"));
+        }
+        signed = signed.max(size);
+    }
+    if signed == 0 { Err("nothing is signed".to_owned()) } else { Ok(signed) }
+}
+
+/// Whether a file is the one that a note beside it speaks of, and one of these keys signed that.
+pub(crate) fn verify_file(file: &[u8], note: &str, trusted: &[&str]) -> Result<(), String> {
+    let lines = signed_text(note, trusted)?;
+    match lines.lines().collect::<Vec<_>>()[..] {
+        ["cuelight-export-v1", _, digest, _, _] if unhex(digest)? == sha(&[file]) => Ok(()),
+        _ => Err("another file".to_owned()),
+    }
+}
+
+/// A record that follows the last one and is what its hashes say: its place and hash.
+fn link(record: &Value, last: Option<&(u64, String)>) -> Result<(u64, String), String> {
+    let seq = record["seq"].as_u64().ok_or("no place")?;
+    if let Some((before, hash)) = last
+        && (before + 1 != seq || hash != field(record, "prev")?)
+    {
+        return Err(format!("{seq} does not follow {before}"));
+    }
+    let payload_hash = unhex(field(record, "payload_hash")?)?;
+    if let Some(payload) = record["payload"].as_str() {
+        let salt = unhex(field(record, "salt")?)?;
+        if sha(&[b"cuelight-payload-v1", &salt, payload.as_bytes()]) != payload_hash {
+            return Err(format!("payload of {seq}"));
+        }
+    }
+    let (prev, header) = (unhex(field(record, "prev")?)?, field(record, "header")?.as_bytes());
+    let hash = sha(&[b"cuelight-chain-v1", &prev, &seq.to_be_bytes(), header, &payload_hash]);
+    let own = field(record, "hash")?;
+    if hash == unhex(own)? { Ok((seq, own.to_owned())) } else { Err(format!("header of {seq}")) }
 }
 
 /// Follows one event of the gate: an ask, votes on that ask, a verdict.
@@ -58,7 +98,7 @@ fn read(
     asked: &mut Option<String>,
     verdict: &mut Option<String>,
 ) -> Result<(), String> {
-    let payload: Value = serde_json::from_str(payload).map_err(|it| it.to_string())?;
+    let payload = json(payload)?;
     if payload["Gate"][2] != *gate {
         return Ok(());
     }
@@ -82,19 +122,21 @@ fn read(
     Ok(())
 }
 
-/// Size and hash of a C2SP signed note, when one of these keys signed it.
+/// Size and hash of a signed head.
 fn signed_head(note: &str, trusted: &[&str]) -> Result<(u64, Vec<u8>), String> {
+    let text = signed_text(note, trusted)?;
+    let [_, size, head] = text.lines().collect::<Vec<_>>()[..] else { return Err("not a head".to_owned()) };
+    let head = BASE64_STANDARD.decode(head).map_err(|it| it.to_string())?;
+    Ok((size.parse().map_err(|_| "no size")?, head))
+}
+
+/// The text of a C2SP signed note, when one of these keys signed it.
+fn signed_text(note: &str, trusted: &[&str]) -> Result<String, String> {
     let (text, signatures) = note.split_once("\n\n").ok_or("no signature")?;
     let text = format!("{text}\n");
     let good =
         signatures.lines().any(|line| trusted.iter().any(|key| signs(key, line, &text).unwrap_or(false)));
-    if !good {
-        return Err("not signed by a key that is trusted".to_owned());
-    }
-    let lines: Vec<&str> = text.lines().collect();
-    let [_, size, head] = lines[..] else { return Err("not a head".to_owned()) };
-    let head = BASE64_STANDARD.decode(head).map_err(|it| it.to_string())?;
-    Ok((size.parse().map_err(|_| "no size")?, head))
+    if good { Ok(text) } else { Err("not signed by a key that is trusted".to_owned()) }
 }
 
 fn signs(key: &str, line: &str, text: &str) -> Option<bool> {
@@ -124,6 +166,10 @@ fn sorted(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(sorted).collect::<Vec<_>>().join(",")),
         plain => plain.to_string(),
     }
+}
+
+fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|it| it.to_string())
 }
 
 fn sha(parts: &[&[u8]]) -> Vec<u8> {

@@ -1,21 +1,27 @@
 //! The trail for people and auditors: who decided what, as lines, a table of all decisions, one page, or a folder that proves
-//! itself. Whether the log holds is said by `trail`.
+//! itself. What stands in table and page is gathered by `population`; whether the log holds is said by `trail`.
 
-use super::{named, receipt};
+use super::{
+    named, page,
+    population::{COLUMNS, Population, population},
+    receipt,
+};
 use crate::{
     app::{
         args::{AuditArgs, AuditExportArgs, ExportFormat, Window},
         config::Config,
         exit::{Outcome, Trouble},
-        output::Output,
+        output::{Output, say},
     },
-    base::{Digest, RunId, Seq, Span, Value, safe_text},
-    engine::{Event, Fact, GateEvent, Verdict},
-    projection::{Board, RunView, TrailRow, event_line},
-    store::{Heads, Reader, StoreError, Workspace},
+    base::{Digest, RunId, Seq, Value, safe_text},
+    engine::{Event, Fact, GateEvent},
+    projection::{Board, GateView, RunView, TrailRow, event_line},
+    runtime::{Clock as _, SystemClock},
+    store::{ChainEnd, ChainHead, FileNote, Heads, Reader, StoreError, Workspace},
 };
-use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use std::{
+    collections::VecDeque,
     fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt as _,
     path::Path,
@@ -25,32 +31,37 @@ use std::{
 
 /// Events read at once.
 const PAGE: usize = 1024;
-/// An approval that was given faster is told in the report.
-const HASTY: Span = Span::seconds(2);
 
 fn unreadable(error: StoreError) -> Trouble {
     Trouble::not_recorded(error.to_string())
 }
 
 /// One line of the trail with what it came from.
-struct Entry<'a> {
-    row: TrailRow,
-    event: &'a Event,
-    run: Option<Arc<RunView>>,
+pub(super) struct Entry<'a> {
+    pub(super) row: TrailRow,
+    pub(super) event: &'a Event,
+    pub(super) run: Option<Arc<RunView>>,
+    pub(super) gate: Option<Arc<GateView>>,
 }
 
-/// Goes through the whole log in order. Names of steps and workflows come from the runs as they were then.
-fn each(reader: &Reader, take: &mut dyn FnMut(Entry<'_>)) -> Result<(Seq, Digest), Trouble> {
+/// Goes through the whole log in order. Names of steps and workflows come from the runs as they were then; what they are now
+/// is on the board that is given back.
+pub(super) fn each(
+    reader: &Reader,
+    take: &mut dyn FnMut(Entry<'_>),
+) -> Result<((Seq, Digest), Board), Trouble> {
     let (mut board, mut next) = (Board::default(), Seq(1));
     let head = reader.head().map_err(unreadable)?;
     loop {
         let events = reader.events(next, PAGE).map_err(unreadable)?;
-        let Some((last, _)) = events.last() else { return Ok(head) };
+        let Some((last, _)) = events.last() else { return Ok((head, board)) };
         next = Seq(last.0 + 1);
         for (seq, event) in events.iter().filter(|(seq, _)| *seq <= head.0) {
             board.apply(*seq, event);
             let run = event.fact.run().and_then(|it| board.run(it)).cloned();
-            take(Entry { row: TrailRow::of(*seq, event, run.as_deref()), event, run });
+            let row = TrailRow::of(*seq, event, run.as_deref());
+            let gate = row.gate.and_then(|it| board.gate(it)).cloned();
+            take(Entry { row, event, run, gate });
         }
     }
 }
@@ -60,24 +71,38 @@ pub(super) fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
     let workspace = super::trail::workspace(config)?;
     let reader = Reader::open(&workspace).map_err(unreadable)?;
     let mut shown = 0_u64;
+    let mut recent: VecDeque<String> = VecDeque::new();
     each(&reader, &mut |entry| {
         if !wanted(args, &entry) {
             return;
         }
         shown += 1;
-        if args.json {
-            return out.json(&event_line(entry.row.seq, entry.event, entry.run.as_deref()));
+        let line = if args.json {
+            event_line(entry.row.seq, entry.event, entry.run.as_deref()).to_string()
+        } else {
+            line_of(entry.row)
+        };
+        match args.recent {
+            None => out.line(&line),
+            Some(most) => {
+                recent.push_front(line);
+                recent.truncate(most);
+            }
         }
-        let TrailRow { seq, at, who, channel, kind, on, why, run, .. } = entry.row;
-        let run = run.map_or_else(String::new, |it| it.to_string());
-        let door = channel.map_or_else(String::new, |it| format!(" ({it})"));
-        let line = format!("{seq:<6} {at} {run:<6} {kind:<22} {on}  by {who}{door}  {why}");
-        out.line(safe_text(&line).trim_end());
     })?;
+    recent.iter().for_each(|it| out.line(it));
     if shown == 0 && !args.json {
         out.line("nothing in the trail fits that; `cuelight audit` shows all of it");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn line_of(row: TrailRow) -> String {
+    let TrailRow { seq, at, who, channel, kind, on, why, run, .. } = row;
+    let run = run.map_or_else(String::new, |it| it.to_string());
+    let door = channel.map_or_else(String::new, |it| format!(" ({it})"));
+    let line = format!("{seq:<6} {at} {run:<6} {kind:<22} {on}  by {who}{door}  {why}");
+    safe_text(&line).trim_end().to_owned()
 }
 
 fn wanted(args: &AuditArgs, entry: &Entry<'_>) -> bool {
@@ -92,7 +117,7 @@ fn wanted(args: &AuditArgs, entry: &Entry<'_>) -> bool {
     of_what && of_kind && of_whom && holds(&args.window, row) && (args.all || row.is_decision)
 }
 
-fn holds(window: &Window, row: &TrailRow) -> bool {
+pub(super) fn holds(window: &Window, row: &TrailRow) -> bool {
     window.from.is_none_or(|it| it <= row.at) && window.to.is_none_or(|it| row.at < it)
 }
 
@@ -106,19 +131,46 @@ pub(super) fn export(config: &Config, out: Output, args: &AuditExportArgs) -> Ou
         return evidence(&workspace, out, named::run(run)?, dir);
     }
     let reader = Reader::open(&workspace).map_err(unreadable)?;
-    let text = match args.format {
+    let now = SystemClock.now();
+    let list = || population(&reader, &args.window, now);
+    let (text, head) = match args.format {
         ExportFormat::Jsonl => chain(&workspace, &reader)?,
-        ExportFormat::Csv => population(&reader, args)?,
-        ExportFormat::Html => page(&workspace, &reader, args)?,
+        ExportFormat::Csv => list().map(|it| (table(&it), it.head))?,
+        ExportFormat::Html => {
+            let list = list()?;
+            (page::page(&workspace, &reader, &list, &args.window, now)?, list.head)
+        }
     };
     match &args.output {
         None => out.raw(text.as_bytes()),
         Some(path) => {
             write(path, &text)?;
             out.line(&path.display().to_string());
+            sign(&workspace, out, path, &text, head)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Puts a note beside a file: which log it was taken from, and where that ended, signed by the key of the workspace.
+fn sign(
+    workspace: &Workspace,
+    out: Output,
+    path: &Path,
+    text: &str,
+    head: (Seq, Digest),
+) -> Result<(), Trouble> {
+    let digest = Digest(Sha256::digest(text.as_bytes()).into());
+    match FileNote::sign(workspace, digest, head) {
+        Ok(Some(note)) => {
+            let path = super::verifying::note_beside(path);
+            write(&path, &note.to_string())?;
+            out.line(&format!("{}: checked with `cuelight verify`", path.display()));
+        }
+        Ok(None) => say("it is not signed: no engine has made a key here yet"),
+        Err(why) => say(&format!("it is not signed: {why}")),
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Trouble> {
@@ -126,7 +178,7 @@ fn write(path: &Path, text: &str) -> Result<(), Trouble> {
 }
 
 /// Every record as the chain has it, one a line; at the end how many, the head, what was signed and the keys.
-fn chain(workspace: &Workspace, reader: &Reader) -> Result<String, Trouble> {
+fn chain(workspace: &Workspace, reader: &Reader) -> Result<(String, (Seq, Digest)), Trouble> {
     let heads = Heads::of(workspace).map_err(unreadable)?;
     let (head, hash) = reader.head().map_err(unreadable)?;
     let (mut out, mut count) = (String::new(), 0_u64);
@@ -138,169 +190,34 @@ fn chain(workspace: &Workspace, reader: &Reader) -> Result<String, Trouble> {
             true
         })
         .map_err(unreadable)?;
-    let last = json!({
-        "count": count,
-        "head": { "seq": head.0, "hash": hash.to_string() },
-        "notes": heads.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "keys": heads.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
-    out.push_str(&format!("{last}\n"));
-    Ok(out)
-}
-
-/// One answer of a person at a gate, as auditors take it from a list.
-struct Decision {
-    seq: Seq,
-    fields: Vec<(&'static str, String)>,
-    by: String,
-    requester: String,
-    approves: bool,
-    hasty: bool,
-}
-
-/// Every answer at a gate, and every other thing that a person decided, in order.
-fn decisions(reader: &Reader, args: &AuditExportArgs) -> Result<(Vec<Decision>, (Seq, Digest)), Trouble> {
-    let mut found = Vec::new();
-    let head = each(reader, &mut |entry| {
-        let is_of_person = entry.row.is_decision && entry.row.channel.is_some();
-        if is_of_person && holds(&args.window, &entry.row) {
-            found.push(decision(&entry));
-        }
-    })?;
-    Ok((found, head))
-}
-
-fn decision(entry: &Entry<'_>) -> Decision {
-    let row = &entry.row;
-    let summary = entry.run.as_ref().map(|it| &it.summary);
-    let requester = summary.map_or_else(String::new, |it| it.by.principal());
-    let mut vote = None;
-    if let Fact::Gate(_, _, _, GateEvent::Voted(it) | GateEvent::GlassBroken(it)) = &entry.event.fact {
-        vote = Some(&**it);
-    }
-    let by = vote.map_or_else(String::new, |it| it.by.principal());
-    let shown = vote.and_then(|it| it.shown_for);
-    let independent = match (vote.is_some(), by == requester) {
-        (false, _) => String::new(),
-        (true, true) => "no: asked for it".to_owned(),
-        (true, false) => "yes".to_owned(),
+    let last = ChainEnd {
+        count,
+        head: ChainHead { seq: head, hash },
+        notes: heads.notes.iter().map(ToString::to_string).collect(),
+        keys: heads.keys.iter().map(ToString::to_string).collect(),
     };
-    let text = |it: Option<String>| it.unwrap_or_default();
-    let fields = vec![
-        ("seq", row.seq.to_string()),
-        ("time", row.at.to_string()),
-        ("run", text(row.run.map(|it| it.to_string()))),
-        ("workflow", text(summary.map(|it| it.workflow.to_string()))),
-        ("plan", text(summary.map(|it| it.plan_hash.to_string()))),
-        ("gate", text(row.gate.map(|it| it.to_string()))),
-        ("what", row.kind.to_owned()),
-        ("on", row.on.clone()),
-        ("verdict", text(row.verdict.map(str::to_owned))),
-        ("who", row.who.clone()),
-        ("proven", by.clone()),
-        ("groups", text(vote.map(|it| it.by.groups.join(" ")))),
-        ("channel", text(row.channel.map(str::to_owned))),
-        ("reason", vote.map_or_else(|| row.why.clone(), |it| it.reason.clone())),
-        ("ask", text(vote.map(|it| it.ask.to_string()))),
-        ("shown", text(shown.map(|it| it.to_string()))),
-        ("requested by", text(summary.map(|it| it.by.name.clone()))),
-        ("independent", independent),
-    ];
-    let approves = vote.is_some_and(|it| it.verdict == Verdict::Approve);
-    Decision {
-        seq: row.seq,
-        fields,
-        by,
-        requester,
-        approves,
-        hasty: approves && shown.is_some_and(|it| it < HASTY),
-    }
+    out.push_str(&serde_json::to_string(&last).expect("a last line is JSON"));
+    out.push('\n');
+    Ok((out, (head, hash)))
 }
 
 /// CSV by RFC 4180. The last line says how many and up to where.
-fn population(reader: &Reader, args: &AuditExportArgs) -> Result<String, Trouble> {
-    let (decisions, (head, hash)) = decisions(reader, args)?;
-    let columns = COLUMNS.join(",");
-    let mut out = format!("number,{columns}\r\n");
-    for (index, decision) in decisions.iter().enumerate() {
-        let cells: Vec<String> = decision.fields.iter().map(|(_, text)| cell(text)).collect();
+fn table(list: &Population) -> String {
+    let mut out = format!("number,{}\r\n", COLUMNS.join(","));
+    for (index, decision) in list.decisions.iter().enumerate() {
+        let cells: Vec<String> = COLUMNS.iter().map(|it| cell(decision.field(it))).collect();
         out.push_str(&format!("{},{}\r\n", index + 1, cells.join(",")));
     }
-    out.push_str(&format!("end,{} decisions,head {head},{hash}\r\n", decisions.len()));
-    Ok(out)
+    let (head, hash) = list.head;
+    out.push_str(&format!("end,{} decisions,head {head},{hash}\r\n", list.decisions.len()));
+    out
 }
-
-const COLUMNS: [&str; 18] = [
-    "seq",
-    "time",
-    "run",
-    "workflow",
-    "plan",
-    "gate",
-    "what",
-    "on",
-    "verdict",
-    "who",
-    "proven",
-    "groups",
-    "channel",
-    "reason",
-    "ask",
-    "shown",
-    "requested by",
-    "independent",
-];
 
 /// Quoted, on one line, and never a formula where somebody opens it in a spreadsheet.
 fn cell(text: &str) -> String {
     let text = safe_text(text);
     let formula = text.starts_with(['=', '+', '-', '@', '\t']);
     format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
-}
-
-/// One page that an auditor reads without us: what was decided, what stands out, and how to check it.
-fn page(workspace: &Workspace, reader: &Reader, args: &AuditExportArgs) -> Result<String, Trouble> {
-    let (decisions, (head, hash)) = decisions(reader, args)?;
-    let heads = Heads::of(workspace).map_err(unreadable)?;
-    let own = decisions.iter().filter(|it| it.approves && it.by == it.requester);
-    let hasty = decisions.iter().filter(|it| it.hasty);
-    let row = |it: &Decision| {
-        let cells: String = it.fields.iter().map(|(_, text)| format!("<td>{}</td>", html(text))).collect();
-        format!("<tr id=\"{}\">{cells}</tr>\n", it.seq.0)
-    };
-    let places = |list: &mut dyn Iterator<Item = &Decision>| {
-        let links: Vec<String> = list.map(|it| format!("<a href=\"#{0}\">{0}</a>", it.seq.0)).collect();
-        if links.is_empty() { "none".to_owned() } else { links.join(", ") }
-    };
-    let (mut own, mut hasty) = (own, hasty);
-    let heading: String = COLUMNS.iter().map(|it| format!("<th>{}</th>", html(it))).collect();
-    let rows: String = decisions.iter().map(row).collect();
-    let keys: String =
-        heads.keys.iter().map(|it| format!("<li><code>{}</code></li>", html(&it.to_string()))).collect();
-    let signed = heads.notes.last().map_or(Seq(0), |it| it.size);
-    Ok(format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Decisions</title><style>\n\
-         body{{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:110rem}}table{{border-collapse:collapse;font-size:13px}}\n\
-         th,td{{border:1px solid #999;padding:.25rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}}\n\
-         th{{position:sticky;top:0;background:#eee}}code{{font-size:12px;overflow-wrap:anywhere}}</style></head><body>\n\
-         <h1>Decisions</h1>\n\
-         <p>{many} decisions of people, in a log of {head} records. The head is <code>{hash}</code>; heads are signed up to \
-         record {signed}.</p>\n\
-         <h2>Separation</h2><ul>\n<li>approved what they asked for themselves: {own}</li>\n\
-         <li>approved within two seconds of seeing it: {hasty}</li></ul>\n\
-         <h2>All decisions</h2><table><thead><tr>{heading}</tr></thead><tbody>\n{rows}</tbody></table>\n\
-         <h2>How to check this</h2><p>On the machine of the log: <code>cuelight audit verify</code>. One decision elsewhere: \
-         <code>cuelight receipt GATE -o FILE</code>, then <code>cuelight verify FILE --key KEY</code> with a key from here:</p>\n\
-         <ul>{keys}</ul>\n</body></html>\n",
-        many = decisions.len(),
-        own = places(&mut own),
-        hasty = places(&mut hasty),
-    ))
-}
-
-fn html(text: &str) -> String {
-    let text = safe_text(text);
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// One folder about a run: its events, a receipt of each decided gate, what was signed, the keys, and how to check it.

@@ -12,6 +12,8 @@ mod gate;
 mod health;
 mod look;
 mod named;
+mod page;
+mod population;
 mod past;
 mod receipt;
 mod run;
@@ -21,6 +23,7 @@ mod screenshot;
 mod serve;
 mod signals;
 mod trail;
+mod verifying;
 mod words;
 
 use super::{
@@ -85,7 +88,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
             None => audit::list(&config, out, &args),
         },
         Command::Receipt(args) => receipt::receipt(&config, out, &args).await,
-        Command::Verify(args) => receipt::verify(out, &args),
+        Command::Verify(args) => verifying::verify(out, &args),
         Command::Keys(args) => trail::keys(&config, out, &args),
         Command::Schedules(args) => schedules::schedules(&config, out, args).await,
         Command::Serve(args) => serve::serve(&config, &args).await,

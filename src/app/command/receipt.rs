@@ -4,9 +4,9 @@
 use super::named;
 use crate::{
     app::{
-        args::{ReceiptArgs, VerifyArgs},
+        args::ReceiptArgs,
         config::Config,
-        exit::{FAILED, Outcome, Trouble},
+        exit::{Outcome, Trouble},
         output::Output,
         wiring,
     },
@@ -17,7 +17,7 @@ use serde_json::json;
 use std::{fs, process::ExitCode};
 
 /// What the file says it is.
-const KIND: &str = "cuelight-receipt-v1";
+pub(super) const KIND: &str = "cuelight-receipt-v1";
 
 /// Writes the receipt of a gate that has closed.
 pub(super) async fn receipt(config: &Config, out: Output, args: &ReceiptArgs) -> Outcome {
@@ -105,33 +105,13 @@ fn places(reader: &Reader, gate: GateId, run: RunId) -> Result<Vec<Seq>, crate::
     }
 }
 
-/// Checks a receipt, here or anywhere.
-pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
-    let path = args.receipt.display();
-    let text = fs::read_to_string(&args.receipt)
-        .map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
-    let receipt: Value = serde_json::from_str(&text)
-        .map_err(|it| Trouble::usage(format!("could not read {path}: it is no JSON ({it})")))?;
-    if receipt["kind"] != KIND {
-        return Err(Trouble::usage(format!("could not read {path}: it is no receipt of cuelight")));
-    }
-    match checked(&receipt, &args.key) {
-        Ok(found) => {
-            found.lines.iter().for_each(|it| out.line(it));
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(why) => {
-            Err(Trouble { code: FAILED, message: format!("could not verify {path}: {}", safe_text(&why)) })
-        }
-    }
-}
-
 /// What a receipt proves, in lines for people.
-struct Found {
-    lines: Vec<String>,
+pub(super) struct Found {
+    pub(super) lines: Vec<String>,
 }
 
-fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, String> {
+/// Checks a receipt, here or anywhere.
+pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, String> {
     let note = Note::parse(text(receipt, "note")?.trim_end_matches('\n'))?;
     let own: Vec<NoteKey> = list(receipt, "keys")?
         .iter()

@@ -5,13 +5,13 @@ use crate::{
         args::{AuditVerifyArgs, KeysArgs, KeysCommand},
         config::Config,
         exit::{FAILED, NOT_RECORDED, Outcome, Trouble},
-        output::Output,
+        output::{Output, say},
     },
     base::{Seq, Span, Timestamp},
     runtime::{Clock as _, Entropy, SystemClock},
     store::{
-        Heads, Note, NoteKey, Owner, Reader, StoreError, Verified, Workspace, check_heads, read_notes,
-        rotate_key, verify,
+        Heads, Note, NoteKey, Owner, Reader, StoreError, Verified, Workspace, check_heads, key_trouble,
+        read_notes, rotate_key, verify,
     },
 };
 use serde_json::json;
@@ -67,9 +67,12 @@ pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs)
     } else {
         told(out, verified, signed, &believed, anchors.len());
     }
+    if let Some(why) = key_trouble(&workspace) {
+        say(&why);
+    }
     Ok(match since {
         Some(since) if SystemClock.now().since(since) > SIGNED_WITHIN => {
-            crate::app::output::say(&format!(
+            say(&format!(
                 "nothing after record {signed} is signed, since {since}; `cuelight serve --until-idle` signs it"
             ));
             ExitCode::from(NOT_ANCHORED)
@@ -134,6 +137,9 @@ pub(super) fn keys(config: &Config, out: Output, args: &KeysArgs) -> Outcome {
             for key in &heads.keys {
                 let tied = if believed.contains(key) { "" } else { "   (no key before it vouches for it)" };
                 out.line(&format!("{key}{tied}"));
+            }
+            if let Some(why) = key_trouble(&workspace) {
+                say(&why);
             }
         }
         Some(KeysCommand::Rotate) => {

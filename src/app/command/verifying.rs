@@ -1,0 +1,110 @@
+//! Checks what somebody was given, on any machine and without a workspace: a receipt, a whole chain, or a file with its note.
+//! What makes a chain or a note hold is said by `store`; what a receipt says, by `receipt`.
+
+use super::receipt::{self, KIND};
+use crate::{
+    app::{
+        args::VerifyArgs,
+        exit::{FAILED, Outcome, Trouble},
+        output::Output,
+    },
+    base::{Digest, Value, safe_text},
+    store::{FileNote, NoteKey, verify_chain},
+};
+use sha2::{Digest as _, Sha256};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Where the note about a file lies.
+pub(super) fn note_beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".note");
+    name.into()
+}
+
+/// Checks a file, whatever of ours it is.
+pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
+    let path = args.file.display();
+    let bytes = fs::read(&args.file).map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let found = if let Some(receipt) = receipt_in(&text) {
+        receipt::checked(&receipt, &args.key).map(|it| it.lines)
+    } else {
+        let is_chain = text.lines().next().is_some_and(|it| it.starts_with("{\"seq\":"));
+        // A chain carries its own signatures; its note says more only to whoever has a key.
+        let note = fs::read_to_string(note_beside(&args.file)).ok();
+        let note = note.filter(|_| !is_chain || !args.key.is_empty());
+        let noted = note.map(|it| noted(&it, &bytes, &args.key)).transpose();
+        match (noted, is_chain) {
+            (Err(why), _) => Err(why),
+            (Ok(noted), true) => chain(&text, &args.key).map(|mut lines| {
+                lines.extend(noted.unwrap_or_default());
+                lines
+            }),
+            (Ok(Some(lines)), false) => Ok(lines),
+            (Ok(None), false) => {
+                return Err(Trouble::usage(format!(
+                    "could not read {path}: it is no receipt of cuelight and no chain, and no {} lies beside it",
+                    note_beside(&args.file).display()
+                )));
+            }
+        }
+    };
+    match found {
+        Ok(lines) => {
+            lines.iter().for_each(|it| out.line(it));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(why) => {
+            Err(Trouble { code: FAILED, message: format!("could not verify {path}: {}", safe_text(&why)) })
+        }
+    }
+}
+
+fn receipt_in(text: &str) -> Option<Value> {
+    serde_json::from_str::<Value>(text).ok().filter(|it| it["kind"] == KIND)
+}
+
+fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
+    let found = verify_chain(text, given)?;
+    Ok(vec![
+        format!("chain      {} records hold, from the first on", found.records),
+        format!("signed     up to record {}", found.signed),
+        key_line(given, &found.keys),
+    ])
+}
+
+/// A note says nothing about its own key: whoever checks has to have it from elsewhere.
+fn noted(note: &str, bytes: &[u8], given: &[NoteKey]) -> Result<Vec<String>, String> {
+    let note = FileNote::parse(note)?;
+    if note.file != Digest(Sha256::digest(bytes).into()) {
+        return Err("it is not the file that its note speaks of; it was changed".to_owned());
+    }
+    if given.is_empty() {
+        return Err(
+            "its note is worth what its key is; name the key with --key (`cuelight keys` where the log is)"
+                .to_owned(),
+        );
+    }
+    if !note.is_signed_by(given) {
+        return Err("its note is not signed by a key that is believed".to_owned());
+    }
+    Ok(vec![
+        format!("file       as it was taken from {}", safe_text(&note.origin)),
+        format!("log        ended at record {} then ({})", note.size, note.head),
+        key_line(given, given),
+    ])
+}
+
+fn key_line(given: &[NoteKey], believed: &[NoteKey]) -> String {
+    match given {
+        [] => format!(
+            "key        as the file itself says: compare {}",
+            believed.first().map_or_else(String::new, ToString::to_string)
+        ),
+        _ => "key        as given with --key".to_owned(),
+    }
+}

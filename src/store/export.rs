@@ -1,0 +1,165 @@
+//! What somebody was given out of a log, checked anywhere without it: the whole chain line by line, and any other file by a
+//! note that the key of the workspace signed about its digest. What is in those files is made elsewhere.
+
+use crate::{
+    base::{Digest, Seq},
+    store::{
+        Heads, Note, NoteKey, StoreError, Workspace,
+        chain::ROOT,
+        checkpoint::{NoteSignature, key_of, sign, signatures_in},
+        reader::ChainRecord,
+    },
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+
+/// The first line of a note about a file. It has more lines than a head, so that neither is ever taken for the other.
+const FILE_NOTE: &str = "cuelight-export-v1";
+
+/// The last line of an exported chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainEnd {
+    /// Records before this line.
+    pub count: u64,
+    /// The last of them.
+    pub head: ChainHead,
+    /// Signed heads, oldest first.
+    pub notes: Vec<String>,
+    /// Keys, oldest first.
+    pub keys: Vec<String>,
+}
+
+/// The last record of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainHead {
+    /// Its place.
+    pub seq: Seq,
+    /// Its hash.
+    pub hash: Digest,
+}
+
+/// An exported chain that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedChain {
+    /// Records in it.
+    pub records: u64,
+    /// Up to where a key that is believed has signed it.
+    pub signed: Seq,
+    /// The keys that were believed.
+    pub keys: Vec<NoteKey>,
+}
+
+/// Checks a chain as `audit export` writes it: a record a line, then how many they are, the head, signed heads and keys.
+/// Without `given` the first of its own keys is believed, and those it vouches for.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn verify_chain(text: &str, given: &[NoteKey]) -> Result<ExportedChain, String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let (last, lines) = lines.split_last().ok_or("it is empty")?;
+    let end: ChainEnd = serde_json::from_str(last)
+        .map_err(|_| "its last line does not say how many records there are; it was cut".to_owned())?;
+    let mut heads = BTreeMap::from([(Seq(0), ROOT)]);
+    let mut link = (Seq(0), ROOT);
+    for (index, line) in lines.iter().enumerate() {
+        let record: ChainRecord = serde_json::from_str(line)
+            .map_err(|why| format!("line {}: it is no record ({why})", index + 1))?;
+        if record.payload.is_none() {
+            return Err(format!("record {}: what it says is not shown", record.seq));
+        }
+        link = record.follow(Some(link)).map_err(|it| format!("record {}: {}", it.seq, it.kind))?;
+        heads.insert(link.0, link.1);
+    }
+    if end.count != lines.len() as u64 || (end.head.seq, end.head.hash) != link {
+        return Err(format!("it says that it ends at record {}, and ends at {}", end.head.seq, link.0));
+    }
+    let parse = |it: &String| Note::parse(it.trim_end_matches('\n'));
+    let notes: Vec<Note> = end.notes.iter().map(parse).collect::<Result<_, _>>()?;
+    let keys: Vec<NoteKey> = end.keys.iter().map(|it| it.parse()).collect::<Result<_, String>>()?;
+    let believed = Heads { notes: notes.clone(), keys }.believed(given);
+    let mut signed = Seq(0);
+    for note in &notes {
+        if !note.is_signed_by(&believed) {
+            return Err(format!("the head at record {} is not signed by a key that is believed", note.size));
+        }
+        if heads.get(&note.size) != Some(&note.head) {
+            return Err(format!("record {} was signed, and is not here as it was", note.size));
+        }
+        signed = signed.max(note.size);
+    }
+    if signed == Seq(0) {
+        return Err("no head of it is signed".to_owned());
+    }
+    Ok(ExportedChain { records: end.count, signed, keys: believed })
+}
+
+/// What the key of a workspace says of a file that was made from its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileNote {
+    /// Which log.
+    pub origin: String,
+    /// SHA-256 of the bytes of the file.
+    pub file: Digest,
+    /// How long the log was then.
+    pub size: Seq,
+    /// The hash of its last record.
+    pub head: Digest,
+    signatures: Vec<NoteSignature>,
+}
+
+impl FileNote {
+    fn text(&self) -> String {
+        let (file, head) = (self.file, BASE64_STANDARD.encode(self.head.0));
+        format!("{FILE_NOTE}\n{}\n{file}\n{}\n{head}\n", self.origin, self.size.0)
+    }
+
+    /// Signs a file; nothing where no engine has made a key yet.
+    ///
+    /// # Errors
+    /// When the key is missing, or others can read it: it is not replaced for this.
+    pub fn sign(
+        workspace: &Workspace,
+        file: Digest,
+        (size, head): (Seq, Digest),
+    ) -> Result<Option<Self>, StoreError> {
+        let heads = Heads::of(workspace)?;
+        let Some(first) = heads.keys.first() else { return Ok(None) };
+        let key = key_of(workspace)?;
+        let mut note = Self { origin: first.origin().to_owned(), file, size, head, signatures: Vec::new() };
+        note.signatures = sign(&note.origin, &note.text(), &[&key]);
+        Ok(Some(note))
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (body, signatures) =
+            text.split_once("\n\n").ok_or("a note has an empty line before its signatures")?;
+        let [FILE_NOTE, origin, file, size, head] = body.split('\n').collect::<Vec<_>>()[..] else {
+            return Err(format!("a note about a file begins with {FILE_NOTE} and has five lines"));
+        };
+        let head = BASE64_STANDARD.decode(head).ok().and_then(|it| <[u8; 32]>::try_from(it).ok());
+        Ok(Self {
+            origin: origin.to_owned(),
+            file: file.parse()?,
+            size: Seq(size.parse().map_err(|_| format!("{size:?} is no size"))?),
+            head: Digest(head.ok_or("its hash is not 32 bytes in base64")?),
+            signatures: signatures_in(signatures),
+        })
+    }
+
+    /// Whether one of these keys signed it.
+    pub fn is_signed_by(&self, keys: &[NoteKey]) -> bool {
+        keys.iter().any(|it| it.has_signed(&self.text(), &self.signatures))
+    }
+}
+
+impl fmt::Display for FileNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text())?;
+        self.signatures.iter().try_for_each(|it| writeln!(f, "{it}"))
+    }
+}
