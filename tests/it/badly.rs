@@ -292,6 +292,43 @@ fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
 }
 
 #[test]
+fn a_database_that_was_edited_by_hand_is_not_taken_up_and_it_is_said_where() {
+    for (edit, seq, what) in [
+        (
+            "UPDATE events SET payload = replace(payload, 'true', 'false') WHERE seq = 1",
+            1,
+            "its payload was changed",
+        ),
+        ("UPDATE events SET at = at - 86400000 WHERE seq = 3", 3, "what it says about itself was changed"),
+        ("DELETE FROM events WHERE seq = 2", 2, "it is missing"),
+        (
+            "UPDATE events SET seq = -1 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; \
+             UPDATE events SET seq = 3 WHERE seq = -1",
+            2,
+            "it does not follow the one before",
+        ),
+    ] {
+        let place = place("    run: 'true'\n");
+        place.cue(&["run", "w.yaml", "--headless"]).ok();
+        let database = rusqlite::Connection::open(place.file(".cuelight/cuelight.db")).expect("it opens");
+        let hand = format!("DROP TRIGGER events_stay; DROP TRIGGER events_last; {edit};");
+        database.execute_batch(&hand).expect("it is edited");
+        let count = || database.query_row("SELECT count(*) FROM events", [], |it| it.get::<_, i64>(0));
+        let before = count().expect("a number");
+        let said = place.cue(&["run", "w.yaml", "--headless"]);
+        assert_eq!(said.code, 6, "{edit}: {said:?}");
+        assert!(said.err.contains(&format!("event {seq}: {what}")), "{edit}: {said:?}");
+        assert_eq!(count().expect("a number"), before, "nothing was added to it");
+        let said = place.cue(&["audit", "verify"]);
+        assert_eq!(said.code, 1, "{edit}: {said:?}");
+        assert!(
+            said.err.contains(&format!("could not verify the log at #{seq}: {what}")),
+            "{edit}: {said:?}"
+        );
+    }
+}
+
+#[test]
 fn a_place_that_cannot_be_written_is_named() {
     let place = place("    run: 'true'\n");
     let said = place.cue(&["--workspace", "/proc", "run", "w.yaml", "--headless"]);

@@ -54,13 +54,17 @@ fn sends_back(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findings<'_
 fn approves_itself(gate: &Gate, findings: &mut Findings<'_>) {
     match gate.on_timeout {
         OnTimeout::Approve => {
-            let message = match gate.risk {
-                Risk::Irreversible => "this gate approves what cannot be taken back when nobody answers",
-                Risk::ReadOnly | Risk::Reversible | Risk::ExternallyReversible => {
-                    "this gate approves itself when nobody answers"
+            let found = match gate.risk {
+                Risk::Irreversible | Risk::ExternallyReversible => {
+                    let message = "this gate approves what cannot simply be taken back when nobody answers";
+                    findings.error("gate-approves-itself", gate.place, message)
+                }
+                Risk::ReadOnly | Risk::Reversible => {
+                    let message = "this gate approves itself when nobody answers";
+                    findings.warning("gate-approves-itself", gate.place, message)
                 }
             };
-            findings.warning("gate-approves-itself", gate.place, message).help(
+            found.help(
                 "silence is no consent; use `on-timeout: reject`, or `escalate` to somebody who is there",
             );
         }

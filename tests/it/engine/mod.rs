@@ -3,6 +3,7 @@
 mod attempt;
 mod bad_decision;
 mod budget;
+mod clock;
 mod concurrency;
 mod consent;
 mod door;
