@@ -3,6 +3,8 @@
 use crate::{
     base::{Span, Timestamp},
     definition::Severity,
+    engine::Expected,
+    plan::Scope,
     store::NoteKey,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
@@ -113,6 +115,13 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight errors --json\n\n\
         cuelight errors show e-412, cuelight errors resolve e-412 --reason \"the proxy was restarted\"")]
     Errors(ErrorsArgs),
+    /// Values that outlive a run: look, set, take away, watch
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example: cuelight state set region eu --ttl 2h\n         cuelight state get region --json\n\n\
+        A change that must not run over somebody else's: cuelight state set region us --if 3f0c…, with the etag that was read."
+    )]
+    State(StateArgs),
     /// How well it goes: one line, and what takes from it
     #[command(after_help = "Example: cuelight health --json")]
     Health(HealthArgs),
@@ -445,6 +454,110 @@ pub(super) struct ErrorsArgs {
     pub(super) what: Option<OnError>,
     #[command(flatten)]
     pub(super) list: ErrorsListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<StateCommand>,
+    #[command(flatten)]
+    pub(super) list: StateListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateListArgs {
+    /// Only of this scope
+    #[arg(long, value_enum)]
+    pub(super) scope: Option<StateScope>,
+    /// What the steps of one run have set for it: r-7
+    #[arg(long, value_name = "RUN", conflicts_with = "scope")]
+    pub(super) run: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Which values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum StateScope {
+    /// Of the workspace
+    Global,
+    /// One's own
+    Session,
+}
+
+impl StateScope {
+    /// As the engine calls it.
+    pub(super) const fn of(self) -> Scope {
+        match self {
+            Self::Global => Scope::Global,
+            Self::Session => Scope::Session,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StateCommand {
+    /// All that is kept
+    List(StateListArgs),
+    /// One value
+    Get {
+        /// The key
+        key: String,
+        /// Which scope
+        #[arg(long, value_enum, default_value = "global")]
+        scope: StateScope,
+        /// As JSON, with version and etag
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep a value
+    Set(StateSetArgs),
+    /// Take a value away
+    Remove {
+        /// The key
+        key: String,
+        /// Which scope
+        #[arg(long, value_enum, default_value = "global")]
+        scope: StateScope,
+        /// Only if it still has this etag
+        #[arg(long = "if", value_name = "ETAG", value_parser = expected)]
+        only_if: Option<Expected>,
+    },
+    /// A line for each change
+    Watch(StateWatchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateSetArgs {
+    /// The key
+    pub(super) key: String,
+    /// The value: JSON, or a text
+    pub(super) value: String,
+    /// Which scope
+    #[arg(long, value_enum, default_value = "global")]
+    pub(super) scope: StateScope,
+    /// How long it stands; for ever when not said
+    #[arg(long, value_name = "2h")]
+    pub(super) ttl: Option<Span>,
+    /// Only if it still has this etag; `none`: only if there is no such value
+    #[arg(long = "if", value_name = "ETAG", value_parser = expected)]
+    pub(super) only_if: Option<Expected>,
+    /// Take the value as text, also where it reads as JSON
+    #[arg(long)]
+    pub(super) text: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateWatchArgs {
+    /// Only this key
+    pub(super) key: Option<String>,
+    /// Only of this scope
+    #[arg(long, value_enum)]
+    pub(super) scope: Option<StateScope>,
+    /// As JSON, one change a line
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -940,6 +1053,12 @@ pub(super) struct SchemaArgs {
 pub(super) enum SchemaOf {
     /// Workflow files
     Workflow,
+}
+
+/// An etag, or `none`.
+#[expect(clippy::unnecessary_wraps, reason = "a value parser may fail")]
+fn expected(text: &str) -> Result<Expected, String> {
+    Ok(if text == "none" { Expected::Absent } else { Expected::Etag(text.to_owned()) })
 }
 
 /// `key=value`

@@ -40,6 +40,10 @@ pub const EXPRESSION_DEPTH_MAX: usize = 50;
 pub const REASON_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of one value of a scope.
 pub const SCOPE_VALUE_BYTES_MAX: usize = 1024 * 1024;
+/// Characters of the name of a value in a scope.
+pub const SCOPE_KEY_CHARS_MAX: usize = 200;
+/// Values of one scope that outlives runs, those that have expired included.
+pub const SCOPE_KEYS_MAX: usize = 10_000;
 /// Steps running at once when a workflow does not say.
 pub const PARALLEL_DEFAULT: usize = 16;
 /// Calls in all when `retry` is written without a figure.

@@ -400,6 +400,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Retry { .. }
         | Command::Fork { .. }
         | Command::ReleaseSchedule { .. }
+        | Command::SetValue { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake

@@ -2,7 +2,7 @@
 
 use crate::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
-    engine::{Actor, CauseOfLaunch, Event, Outcome, event::Facts},
+    engine::{Actor, CauseOfLaunch, Event, NewValue, Outcome, event::Facts},
     plan::Plan,
 };
 use serde::{Deserialize, Serialize};
@@ -210,6 +210,13 @@ pub enum Command {
         /// Who says it.
         by: Actor,
     },
+    /// Sets a value of the session or the workspace, or takes it away.
+    SetValue {
+        /// What it is to be.
+        value: Box<NewValue>,
+        /// Who asks.
+        by: Actor,
+    },
     /// A call has ended. From the loud half.
     AttemptEnded {
         /// Which.
@@ -411,6 +418,7 @@ impl Command {
             | Self::NoteFailure { by, .. }
             | Self::HoldSchedule { by, .. }
             | Self::ReleaseSchedule { by, .. }
+            | Self::SetValue { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => None,
         }
@@ -439,6 +447,7 @@ impl Command {
             | Self::NoteFailure { by, .. }
             | Self::HoldSchedule { by, .. }
             | Self::ReleaseSchedule { by, .. }
+            | Self::SetValue { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => {
                 return;
@@ -479,6 +488,7 @@ impl Command {
             | Self::Delegate { .. }
             | Self::HoldSchedule { .. }
             | Self::ReleaseSchedule { .. }
+            | Self::SetValue { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -509,6 +519,7 @@ impl Command {
             | Self::NoteFailure { .. }
             | Self::HoldSchedule { .. }
             | Self::ReleaseSchedule { .. }
+            | Self::SetValue { .. }
             | Self::AttemptEnded { .. }
             | Self::FactsFetched { .. }
             | Self::Wake

@@ -35,8 +35,8 @@ pub enum Fact {
     Gate(RunId, StepIx, GateId, GateEvent),
     /// To the undo of a step.
     Undo(RunId, StepIx, UndoEvent),
-    /// To a scope; who wrote it.
-    Scope(RunId, ScopeEvent),
+    /// To a scope; the run whose step wrote it, or nothing when a person did.
+    Scope(Option<RunId>, ScopeEvent),
     /// To a failure, by what people say of it.
     Failure(RunId, FailureEvent),
     /// To the schedules of a workflow, by its name.
@@ -57,8 +57,8 @@ impl Fact {
             | Self::Attempt(run, _, _, _)
             | Self::Gate(run, _, _, _)
             | Self::Undo(run, _, _)
-            | Self::Scope(run, _)
             | Self::Failure(run, _) => Some(*run),
+            Self::Scope(run, _) => *run,
             Self::Schedule(..) | Self::Recovered { .. } => None,
         }
     }
@@ -927,6 +927,20 @@ pub enum ScopeEvent {
         value: Value,
         /// Until when it stands.
         expires_at: Option<Timestamp>,
+        /// Who, when it was a person and not a step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
+    },
+    /// A value was taken away by a person.
+    Removed {
+        /// Which scope.
+        scope: Scope,
+        /// Whose: an actor's principal, or empty for the workspace.
+        owner: String,
+        /// The key.
+        key: String,
+        /// Who.
+        by: Actor,
     },
 }
 

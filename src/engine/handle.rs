@@ -111,6 +111,7 @@ impl Turn<'_> {
             Command::NoteFailure { run, step, of_undo, note, reason, by } => {
                 self.note_failure(run, (step, of_undo), note, reason, by)
             }
+            Command::SetValue { value, by } => self.set_value(*value, by),
             Command::AttemptEnded { attempt, outcome } => {
                 if self.is_in_flight(attempt) {
                     self.attempt_ended(attempt, *outcome);

@@ -26,6 +26,7 @@ mod retry;
 mod rewind;
 mod run;
 mod schedule;
+mod scope;
 mod settle;
 mod state;
 mod step;
@@ -46,5 +47,6 @@ pub use event::{
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};
 pub use refusal::Refusal;
+pub use scope::{Expected, NewValue, etag, owner_of};
 pub use state::{GateState, RunState, Stage, StepState};
 pub use world::World;

@@ -144,8 +144,8 @@ impl Turn<'_> {
                 for (key, value) in run.step(there).outputs.clone() {
                     let (scope, owner) = (Scope::Run, id.to_string());
                     self.emit(Fact::Scope(
-                        id,
-                        ScopeEvent::Set { scope, owner, key, value, expires_at: None },
+                        Some(id),
+                        ScopeEvent::Set { scope, owner, key, value, expires_at: None, by: None },
                     ));
                 }
             }

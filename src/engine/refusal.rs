@@ -67,6 +67,9 @@ pub enum Refusal {
     Schedule { workflow: String, verb: String, why: String },
     #[error("could not {verb} {run}: {why}")]
     Again { run: RunId, verb: String, why: String },
+    /// Another value than the one that was seen (412), or one that cannot be kept.
+    #[error("could not change {key}: {why}")]
+    State { key: String, why: String },
     #[error("could not do that here: {0}")]
     Other(String),
 }

@@ -232,6 +232,13 @@ impl Turn<'_> {
             );
             return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
         }
+        let full = values.iter().filter(|_| scope != Scope::Run).find_map(|it| {
+            let why = self.world.lacks_room_for(scope, &run.by, &it.0)?;
+            Some(format!("could not set `{}`: {why}", crate::base::shorten(&it.0, 60)))
+        });
+        if let Some(message) = full {
+            return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
+        }
         let owner = match scope {
             Scope::Run => id.to_string(),
             Scope::Session => run.by.principal(),
@@ -240,7 +247,10 @@ impl Turn<'_> {
         let expires_at = ttl.map(|it| self.now + it);
         for (key, value) in &values {
             let (owner, key, value) = (owner.clone(), key.clone(), value.clone());
-            self.emit(Fact::Scope(id, ScopeEvent::Set { scope, owner, key, value, expires_at }));
+            self.emit(Fact::Scope(
+                Some(id),
+                ScopeEvent::Set { scope, owner, key, value, expires_at, by: None },
+            ));
         }
         self.complete(id, step, values.into_iter().collect(), None);
     }

@@ -1,11 +1,12 @@
 //! All that is open: the fold over the log. Changed by `apply` alone; `handle` decides and applies in one go.
 
 use crate::{
-    base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp, Value},
+    base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Actor, Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, ScopeEvent, Verdict,
+        Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, Verdict,
         gate::{Gate, GateDue},
         run::Run,
+        scope::Stored,
     },
     plan::{GateRule, Scope, Work},
 };
@@ -40,13 +41,6 @@ pub struct World {
     last_at: Timestamp,
 }
 
-/// A value in a scope.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stored {
-    pub(super) value: Value,
-    pub(super) expires_at: Option<Timestamp>,
-}
-
 impl World {
     /// The fold. Everything that holds after an event is a function of the events up to it.
     ///
@@ -54,6 +48,9 @@ impl World {
     /// When an event contradicts what went before: a fault, never a matter of input.
     pub fn apply(&mut self, event: &Event) {
         self.last_at = self.last_at.max(event.at);
+        if let Fact::Scope(run, it) = &event.fact {
+            self.apply_scope(*run, event.at, it);
+        }
         if let Fact::Schedule(workflow, it) = &event.fact {
             self.apply_schedule(workflow, it);
         }
@@ -99,20 +96,12 @@ impl World {
             }
             Fact::Undo(_, step, it) => self.run_mut(id).apply_undo(*step, it),
             Fact::Gate(_, step, gate, it) => self.apply_gate(id, *step, *gate, event.at, it),
-            Fact::Scope(_, ScopeEvent::Set { scope, owner, key, value, expires_at }) => {
-                if *scope == Scope::Run {
-                    self.run_mut(id).vars.insert(key.clone(), value.clone());
-                } else {
-                    let stored = Stored { value: value.clone(), expires_at: *expires_at };
-                    self.scopes.entry((*scope, owner.clone())).or_default().insert(key.clone(), stored);
-                }
-            }
             Fact::Failure(_, it) => self.run_mut(id).apply_failure(it),
-            Fact::Schedule(..) | Fact::Recovered { .. } => {}
+            Fact::Scope(..) | Fact::Schedule(..) | Fact::Recovered { .. } => {}
         }
     }
 
-    fn run_mut(&mut self, id: RunId) -> &mut Run {
+    pub(super) fn run_mut(&mut self, id: RunId) -> &mut Run {
         self.runs.get_mut(&id).unwrap_or_else(|| panic!("fault: an event names {id}, which is not known"))
     }
 
@@ -327,13 +316,6 @@ impl World {
             last_at: self.last_at,
             gates,
         }
-    }
-
-    /// A value of the session or the workspace that still stands.
-    pub(super) fn stored(&self, scope: Scope, by: &Actor, key: &str, now: Timestamp) -> Option<&Value> {
-        let owner = if scope == Scope::Session { by.principal() } else { String::new() };
-        let stored = self.scopes.get(&(scope, owner))?.get(key)?;
-        stored.expires_at.is_none_or(|it| it > now).then_some(&stored.value)
     }
 
     /// A text that is the same for two worlds in the same state; for tests and for the claim that the journal alone

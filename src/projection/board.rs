@@ -7,7 +7,7 @@ use crate::{
     base::{ErrorKind, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
     engine::{
         AttemptEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent, RunState, ScopeEvent,
-        StepEvent, StepState, Why,
+        StepEvent, StepState, Why, etag,
     },
     plan::{Scope, Work},
     projection::{
@@ -31,6 +31,28 @@ const LINES_MAX: usize = 128;
 
 /// The name of a value that was set: scope, owner, key.
 pub type ValueName = (Scope, String, String);
+
+/// A value of a scope that outlives runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueView {
+    /// What it is; foreign text.
+    pub value: Value,
+    /// How often it was changed.
+    pub version: u64,
+    /// Until when it stands.
+    pub expires_at: Option<Timestamp>,
+    /// When it was set.
+    pub set_at: Timestamp,
+    /// The person who set it, or the run whose step did.
+    pub set_by: String,
+}
+
+impl ValueView {
+    /// What tells it, at this version, from every other.
+    pub fn etag(&self) -> String {
+        etag(&self.value, self.version)
+    }
+}
 
 /// The fold that screens and commands read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,7 +78,7 @@ pub struct Board {
     pub(super) stuck: Arc<BTreeSet<(RunId, StepIx)>>,
     /// By workflow and step, the gate that was approved last.
     approved: Arc<BTreeMap<(String, String), Arc<Approved>>>,
-    values: Arc<BTreeMap<ValueName, (Value, Option<Timestamp>)>>,
+    values: Arc<BTreeMap<ValueName, ValueView>>,
     /// Workflows whose schedules people hold, or held.
     pub(super) holds: Arc<BTreeMap<String, Hold>>,
     errors: Errors,
@@ -129,9 +151,8 @@ impl Board {
     }
 
     /// A value of a scope that outlives runs, unless it has expired; foreign text.
-    pub fn values(&self, now: Timestamp) -> impl Iterator<Item = (&ValueName, &Value)> {
-        let live = move |until: &Option<Timestamp>| until.is_none_or(|it| it > now);
-        self.values.iter().filter(move |(_, (_, until))| live(until)).map(|(name, (value, _))| (name, value))
+    pub fn values(&self, now: Timestamp) -> impl Iterator<Item = (&ValueName, &ValueView)> {
+        self.values.iter().filter(move |(_, it)| it.expires_at.is_none_or(|until| until > now))
     }
 
     /// Failures, oldest first.
@@ -239,7 +260,7 @@ impl Board {
             Fact::Undo(run, step, it) => {
                 self.change(*run, |view| view.apply_undo(event.at, *step, it));
             }
-            Fact::Scope(run, it) => self.apply_scope(*run, it),
+            Fact::Scope(run, it) => self.apply_scope(*run, event.at, it),
             Fact::Failure(..) => {}
             Fact::Schedule(workflow, it) => self.apply_schedule(workflow, event.at, it),
             Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
@@ -457,15 +478,27 @@ impl Board {
         self.approved.get(&(workflow.to_owned(), step.to_owned()))
     }
 
-    fn apply_scope(&mut self, run: RunId, event: &ScopeEvent) {
-        let ScopeEvent::Set { scope, owner, key, value, expires_at } = event;
-        match scope {
-            Scope::Run => self.change(run, |view| {
-                view.vars.insert(key.clone(), value.clone());
+    fn apply_scope(&mut self, run: Option<RunId>, at: Timestamp, event: &ScopeEvent) {
+        let (scope, owner, key, value, expires_at, by) = match event {
+            ScopeEvent::Set { scope, owner, key, value, expires_at, by } => {
+                (*scope, owner, key, value.clone(), *expires_at, by.as_ref())
+            }
+            ScopeEvent::Removed { scope, owner, key, by } => {
+                (*scope, owner, key, Value::Null, Some(at), Some(by))
+            }
+        };
+        match (scope, run) {
+            (Scope::Run, Some(run)) => self.change(run, |view| {
+                view.vars.insert(key.clone(), value);
             }),
-            Scope::Session | Scope::Global => {
-                let name = (*scope, owner.clone(), key.clone());
-                Arc::make_mut(&mut self.values).insert(name, (value.clone(), *expires_at));
+            (Scope::Run, None) => {}
+            (Scope::Session | Scope::Global, run) => {
+                let values = Arc::make_mut(&mut self.values);
+                let name = (scope, owner.clone(), key.clone());
+                let version = values.get(&name).map_or(0, |it| it.version) + 1;
+                let set_by = by.map(|it| it.name.clone()).or_else(|| run.map(|it| it.to_string()));
+                let set_by = set_by.unwrap_or_default();
+                values.insert(name, ValueView { value, version, expires_at, set_at: at, set_by });
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     plan::{Amounts, Currency, PlanStep, Risk},
     projection::{
         AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side, StepView,
-        UndoState, WhyLine, event_words, words,
+        UndoState, ValueName, ValueView, WhyLine, event_words, words,
     },
 };
 use serde::Serialize;
@@ -288,6 +288,26 @@ pub fn error_json(error: &ErrorView) -> Value {
         }
     }
     Value::Object(out)
+}
+
+/// A value of a scope that outlives runs, as `state --json` lists it.
+pub fn value_json((scope, owner, key): &ValueName, it: &ValueView) -> Value {
+    let mut out = json!({
+        "scope": super::scope_word(*scope),
+        "key": key,
+        "value": it.value,
+        "version": it.version,
+        "etag": it.etag(),
+        "set_at": it.set_at,
+        "set_by": it.set_by,
+    });
+    if !owner.is_empty() {
+        out["owner"] = owner.as_str().into();
+    }
+    if let Some(at) = it.expires_at {
+        out["expires_at"] = time(at);
+    }
+    out
 }
 
 /// One line of `run --json`: `{seq, time, run, type, step?, attempt?, data}`. The run, when it is known, gives names

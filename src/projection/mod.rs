@@ -29,7 +29,7 @@ mod why;
 mod words;
 
 pub use ask_diff::{AskChange, ask_diff};
-pub use board::{Board, ValueName};
+pub use board::{Board, ValueName, ValueView};
 pub use care::Care;
 pub use checkup::{BudgetView, Check, Grade, health_json, health_line, overall};
 pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};
@@ -41,7 +41,7 @@ pub use hold::Hold;
 pub use inbox::{Attention, InboxRow};
 pub use json::{
     ask_diff_json, command_line, diff_json, error_json, errors_json, event_line, gate_json, gates_json,
-    risk_word, run_json, runs_json, show_json, why_json,
+    risk_word, run_json, runs_json, show_json, value_json, why_json,
 };
 pub use lessons::{Alike, Worker};
 pub use lineage::{corrected_words, lineage_words, partial_words, suggestion};
@@ -54,4 +54,4 @@ pub use timeline::{Bar, Spell, Stretch, Timeline, TimelineRow};
 pub use trail::{Record, TrailRow};
 pub use vitals::{Beat, Percentiles, Period, Reason, Signals, Tally, Vitals};
 pub use why::{WhyLine, why};
-pub use words::{EventWords, event_words};
+pub use words::{EventWords, event_words, scope_word};

@@ -5,7 +5,7 @@ use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
         Actor, AttemptEvent, Channel, Event, Fact, FailureEvent, GateEvent, RunEvent, ScheduleEvent,
-        StepEvent, UndoEvent, Verdict, Why,
+        ScopeEvent, StepEvent, UndoEvent, Verdict, Why,
     },
     projection::{EventWords, RunView, event_words},
 };
@@ -141,9 +141,10 @@ fn by(fact: &Fact) -> Option<&Actor> {
         Fact::Undo(_, _, UndoEvent::Again { by }) => Some(by),
         Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Stuck { .. })
         | Fact::Attempt(..)
-        | Fact::Scope(..)
         | Fact::Recovered { .. } => None,
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
+        Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
+        Fact::Scope(_, ScopeEvent::Removed { by, .. }) => Some(by),
         Fact::Failure(
             _,
             FailureEvent::Acknowledged { by, .. }

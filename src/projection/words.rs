@@ -34,7 +34,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Gate(_, _, gate, _), Some(step)) => format!("{step} {gate}"),
         (_, Some(step)) => step,
         (Fact::Run(_, RunEvent::Created { plan, .. }), None) => plan.name.clone(),
-        (Fact::Scope(_, ScopeEvent::Set { key, .. }), None) => key.clone(),
+        (Fact::Scope(_, ScopeEvent::Set { key, .. } | ScopeEvent::Removed { key, .. }), None) => key.clone(),
         (Fact::Schedule(workflow, _), None) => workflow.clone(),
         (_, None) => run.map_or_else(String::new, |it| it.summary.workflow.to_string()),
     };
@@ -44,7 +44,13 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         Fact::Attempt(_, _, number, it) => attempt_words(*number, it),
         Fact::Gate(_, _, _, it) => gate_words(it),
         Fact::Undo(_, _, it) => undo_words(it),
-        Fact::Scope(_, ScopeEvent::Set { scope, .. }) => ("scope.set", scope_word(*scope).to_owned()),
+        Fact::Scope(_, ScopeEvent::Set { scope, by, .. }) => {
+            let by = by.as_ref().map_or_else(String::new, |it| format!(", by {it}"));
+            ("scope.set", format!("{}{by}", scope_word(*scope)))
+        }
+        Fact::Scope(_, ScopeEvent::Removed { scope, by, .. }) => {
+            ("scope.removed", format!("{}, by {by}", scope_word(*scope)))
+        }
         Fact::Failure(_, it) => failure_words(it),
         Fact::Schedule(_, ScheduleEvent::Held { by, reason }) => {
             ("schedule.held", format!("by {by}: {reason}"))
@@ -56,7 +62,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
 }
 
 /// The word for a scope.
-pub(super) const fn scope_word(scope: Scope) -> &'static str {
+pub const fn scope_word(scope: Scope) -> &'static str {
     match scope {
         Scope::Run => "run",
         Scope::Session => "session",

@@ -91,7 +91,10 @@ impl Conductor {
 
     /// Takes back a run that came to rest long ago, from all its events. Values that outlive runs stay as they are now.
     pub fn recall(&mut self, run: RunId, events: &[(Seq, Event)]) {
-        let shared = |event: &Event| matches!(&event.fact, Fact::Scope(_, ScopeEvent::Set { scope, .. }) if *scope != Scope::Run);
+        let outlives = |it: &ScopeEvent| match it {
+            ScopeEvent::Set { scope, .. } | ScopeEvent::Removed { scope, .. } => *scope != Scope::Run,
+        };
+        let shared = |event: &Event| matches!(&event.fact, Fact::Scope(_, it) if outlives(it));
         let mut past = Board::default();
         let known = self.world.knows(run);
         for (seq, event) in events.iter().filter(|(seq, _)| *seq <= self.seq) {
@@ -244,6 +247,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::Delegate { .. }
         | Command::HoldSchedule { .. }
         | Command::ReleaseSchedule { .. }
+        | Command::SetValue { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,

@@ -737,3 +737,66 @@ fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
     assert_eq!(place.step("r-1", "a"), step);
     check(&place, &["undo", "r-1", "--reason", "again"], 1, &["nothing that can be undone"]);
 }
+
+#[test]
+fn a_value_that_outlives_runs_is_set_read_changed_only_as_it_was_seen_and_taken_away() {
+    let place = place(
+        "name: reads\nsteps:\n  - {id: a, run: 'echo \"region=$R\"', env: {R: '${{ state.global.region }}'}}\n  - {id: b, needs: a, set: {scope: global, values: {done: true}, ttl: 2h}}\n",
+    );
+    check(&place, &["serve", "--detach"], 0, &[]);
+    check(&place, &["state"], 0, &["nothing is kept"]);
+    check(&place, &["state", "get", "region"], 1, &["could not find region in the global state"]);
+    check(&place, &["state", "set", "region", "eu", "--if", "none"], 0, &["region is set"]);
+    check(
+        &place,
+        &["state", "set", "region", "us", "--if", "none"],
+        1,
+        &["it has changed meanwhile, its etag is"],
+    );
+    check(&place, &["state", "get", "region"], 0, &["eu\n"]);
+    let seen = check(&place, &["state", "get", "region", "--json"], 0, &[]).json();
+    assert_eq!((&seen["value"], &seen["version"]), (&json!("eu"), &json!(1)));
+    let etag = seen["etag"].as_str().expect("an etag").to_owned();
+    check(&place, &["state", "set", "region", "7", "--text", "--if", &etag], 0, &[]);
+    check(
+        &place,
+        &["state", "set", "region", "8", "--if", &etag],
+        1,
+        &["could not change region", "read it again"],
+    );
+
+    check(&place, &["run", "w.yaml", "--headless"], 0, &[]);
+    check(&place, &["logs", "r-1", "a"], 0, &["region=7"]);
+    check(&place, &["state"], 0, &["VERSION", "region", "done", "r-1", "in 1h59m"]);
+    let listed = check(&place, &["state", "list", "--scope", "global", "--json"], 0, &[]).json();
+    let keys: Vec<&Value> = listed.as_array().expect("a list").iter().map(|it| &it["key"]).collect();
+    assert_eq!(keys, ["done", "region"]);
+    assert_eq!(listed[1]["value"], "7");
+
+    check(&place, &["state", "set", "mine", "{\"a\": [1]}", "--scope", "session"], 0, &[]);
+    check(&place, &["state", "get", "mine", "--scope", "session"], 0, &["{\"a\":[1]}"]);
+    check(&place, &["state", "get", "mine"], 1, &[]);
+    check(&place, &["state", "remove", "region", "--if", "0000"], 1, &["its etag is"]);
+    check(&place, &["state", "remove", "region"], 0, &["region is taken away"]);
+    check(&place, &["state", "get", "region"], 1, &[]);
+    check(&place, &["audit"], 0, &["scope.set", "scope.removed"]);
+    check(&place, &["audit", "verify"], 0, &[]);
+}
+
+#[test]
+fn who_watches_the_state_is_told_of_each_change() {
+    let place = Place::new();
+    check(&place, &["serve", "--detach"], 0, &[]);
+    let mut watching = place.start(&["state", "watch", "n"]);
+    check(&place, &["state", "set", "other", "1"], 0, &[]);
+    check(&place, &["state", "set", "n", "1"], 0, &[]);
+    watching.until("global n = 1 (version 1)");
+    check(&place, &["state", "set", "n", "2"], 0, &[]);
+    watching.until("global n = 2 (version 2)");
+    check(&place, &["state", "remove", "n"], 0, &[]);
+    watching.until("global n is gone");
+    let owner = place.owner().expect("it stays");
+    rustix::process::kill_process(owner, Signal::TERM).expect("it lives");
+    until("it has left", || place.owner().is_none());
+    check(&place, &["state", "watch"], 1, &["could not watch any longer", "cuelight serve --detach"]);
+}

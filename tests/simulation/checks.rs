@@ -2,12 +2,12 @@
 //! engine tells it. The plan that is held against it is the one the author wrote.
 
 use cuelight::{
-    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, StepIx, Timestamp},
+    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, StepIx, Timestamp, Value},
     engine::{
         Actor, Ask, AttemptEvent, DoubtAnswer, Event, Fact, GateEvent, GateState, Purpose, RunEvent,
-        RunState, StepEvent, StepState, UndoEvent, Verdict,
+        RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
     },
-    plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Undo, Work},
+    plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Scope, Undo, Work},
     projection::Board,
 };
 use std::{
@@ -98,6 +98,8 @@ pub(crate) struct Checks {
     pub(crate) answers: BTreeSet<(AttemptId, Option<i32>)>,
     runs: BTreeMap<RunId, Run>,
     gates: BTreeMap<GateId, Gate>,
+    /// Values of the workspace: each with how often it was changed, and until when it stands.
+    values: BTreeMap<String, (Value, u64, Option<Timestamp>)>,
     /// Decisions that were counted.
     counted: BTreeSet<DecisionId>,
 }
@@ -124,8 +126,30 @@ impl Checks {
             }
             Fact::Gate(id, step, gate, it) => self.gate(*id, *step, *gate, it, event.at),
             Fact::Undo(id, step, it) => self.undo(*id, *step, it),
-            Fact::Scope(..) | Fact::Failure(..) | Fact::Schedule(..) | Fact::Recovered { .. } => Ok(()),
+            Fact::Scope(_, it) => {
+                self.scope(it, event.at);
+                Ok(())
+            }
+            Fact::Failure(..) | Fact::Schedule(..) | Fact::Recovered { .. } => Ok(()),
         }
+    }
+
+    fn scope(&mut self, event: &ScopeEvent, at: Timestamp) {
+        let (key, value, until) = match event {
+            ScopeEvent::Set { scope: Scope::Global, key, value, expires_at, .. } => {
+                (key, value.clone(), *expires_at)
+            }
+            ScopeEvent::Removed { key, .. } => (key, Value::Null, Some(at)),
+            ScopeEvent::Set { .. } => return,
+        };
+        let version = self.values.get(key).map_or(0, |it| it.1) + 1;
+        self.values.insert(key.clone(), (value, version, until));
+    }
+
+    /// A value of the workspace, and how often it was changed.
+    pub(crate) fn shared(&self, key: &str, now: Timestamp) -> Option<(&Value, u64)> {
+        let (value, version, until) = self.values.get(key)?;
+        until.is_none_or(|it| it > now).then_some((value, *version))
     }
 
     fn run(&mut self, id: RunId, event: &RunEvent) -> Result<(), Broken> {
@@ -483,6 +507,14 @@ impl Checks {
     /// I15: what people see is what happened, counted from scratch.
     pub(crate) fn board_agrees(&self, board: &Board) -> Result<(), Broken> {
         ensure(board.health().0 <= 100, || format!("I15 a health of {}", board.health()))?;
+        for (key, (value, version, _)) in &self.values {
+            let name = (Scope::Global, String::new(), key.clone());
+            let shown =
+                board.values(Timestamp(0)).find(|it| *it.0 == name).map(|it| (&it.1.value, it.1.version));
+            ensure(shown == Some((value, *version)), || {
+                format!("I15 {key} is {value} {version} and shown as {shown:?}")
+            })?;
+        }
         for (id, run) in &self.runs {
             let view = board.run(*id).ok_or_else(|| format!("I15 {id} is not on the board"))?;
             let shown = &view.summary;

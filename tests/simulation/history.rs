@@ -16,10 +16,10 @@ use cuelight::{
     },
     engine::{
         Actor, Ask, AttemptEvent, CauseOfLaunch, Changed, Channel, Command, Decision, DoubtAnswer, Effect,
-        Event, Fact, Facts, Failure, FileFact, GateEvent, Launching, Outcome, Proof, Purpose, RetryFrom,
-        UndoEvent, Verdict, World, react,
+        Event, Expected, Fact, Facts, Failure, FileFact, GateEvent, Launching, NewValue, Outcome, Proof,
+        Purpose, RetryFrom, UndoEvent, Verdict, World, etag, react,
     },
-    plan::Plan,
+    plan::{Plan, Scope},
     projection::Board,
 };
 use std::{
@@ -365,7 +365,8 @@ impl<'a> History<'a> {
         let step = StepIx::from_index(self.tape.index(self.checks.steps(run)));
         let by = person(self.tape.index(PEOPLE.len()));
         let reason = "so".to_owned();
-        Some(match self.tape.below(10) {
+        Some(match self.tape.below(11) {
+            10 => self.setting(by),
             0 => Command::Pause { run, by },
             1 | 2 => Command::Resume { run, by },
             3 => Command::Cancel { run, by, reason, undo: self.tape.chance(50) },
@@ -389,6 +390,20 @@ impl<'a> History<'a> {
         })
     }
 
+    /// Somebody changes what steps read, or tries to: as it was seen on the board, or as it is thought to be.
+    fn setting(&mut self, by: Actor) -> Command {
+        let key = "k".to_owned();
+        let seen = self.checks.shared(&key, self.now).map(|(value, version)| etag(value, version));
+        let expect = match self.tape.below(3) {
+            0 => None,
+            1 => Some(seen.map_or(Expected::Absent, Expected::Etag)),
+            _ => Some(Expected::Etag("0123456789abcdef".to_owned())),
+        };
+        let value = (!self.tape.chance(20)).then(|| Value::from(self.tape.below(3)));
+        let ttl = self.tape.chance(30).then(|| Span::seconds(1 + self.tape.below(600)));
+        Command::SetValue { value: Box::new(NewValue { scope: Scope::Global, key, value, ttl, expect }), by }
+    }
+
     fn doubt(&mut self, run: RunId, step: StepIx) -> Command {
         let answer = match self.tape.below(3) {
             0 => DoubtAnswer::Happened(ValueMap::from_iter([("n".to_owned(), 1.into())])),
@@ -403,6 +418,16 @@ impl<'a> History<'a> {
 
     /// Hands a command to the engine, and looks closely at what it says now and then.
     fn command_at(&mut self, command: Command, now: Timestamp) -> Result<(), Broken> {
+        let wanted = match &command {
+            Command::SetValue { value, .. } => {
+                let now = self.checks.shared(&value.key, now).map(|(value, version)| etag(value, version));
+                Some(value.expect.as_ref().is_none_or(|it| match it {
+                    Expected::Absent => now.is_none(),
+                    Expected::Etag(seen) => now.as_ref() == Some(seen),
+                }))
+            }
+            _ => None,
+        };
         let closely = (self.faults.look_closely && self.tape.chance(20))
             .then(|| (self.world.fingerprint(), self.world.preview(command.clone(), now)));
         let decision = match &command {
@@ -419,6 +444,9 @@ impl<'a> History<'a> {
         } else {
             self.world.handle(command, told, &mut events).map_err(|it| it.to_string())
         };
+        if let (Some(wanted), Ok(())) = (wanted, &said) {
+            ensure(wanted, "I20 a value was changed over the head of somebody else")?;
+        }
         if let Some((before, preview)) = closely {
             if let Ok(()) = &said {
                 ensure(preview.as_ref() == Ok(&events), "I19 a preview told something else")?;

@@ -22,6 +22,7 @@ mod screen;
 mod screenshot;
 mod serve;
 mod signals;
+mod state;
 mod trail;
 mod verifying;
 mod words;
@@ -61,6 +62,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Replay(args) => past::replay(&config, out, &args).await,
         Command::Gates(args) => look::gates(&config, out, &args).await,
         Command::Errors(args) => errors::errors(&config, out, args).await,
+        Command::State(args) => state::state(&config, out, args).await,
         Command::Health(args) => health::health(&config, out, &args).await,
         Command::Approve(args) => act::decide(&config, out, args, Verdict::Approve).await,
         Command::Reject(args) => act::decide(&config, out, args, Verdict::Reject).await,

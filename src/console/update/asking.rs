@@ -522,6 +522,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         Command::Launch(_)
         | Command::HoldSchedule { .. }
         | Command::ReleaseSchedule { .. }
+        | Command::SetValue { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
@@ -590,6 +591,10 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
             format!("schedules hold {}{}", quoted(workflow), why(reason))
         }
         Command::ReleaseSchedule { workflow, .. } => format!("schedules release {}", quoted(workflow)),
+        Command::SetValue { value, .. } => match &value.value {
+            Some(it) => format!("state set {} {}", quoted(&value.key), quoted(&it.to_string())),
+            None => format!("state remove {}", quoted(&value.key)),
+        },
         Command::Launch(_)
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }

@@ -290,16 +290,19 @@ fn a_gate_for_a_whole_matrix_is_escalated_once() {
 
 #[test]
 fn a_budget_and_an_estimate_belong_to_what_calls_something() {
-    check("steps:\n  - {id: a, run: x, budget: {calls: 2}, estimate: {tokens: 5, cost-usd: 0.01}}\n", &[]);
+    check(
+        "steps:\n  - {id: a, run: x, timeout: 1m, budget: {calls: 2}, estimate: {tokens: 5, cost-usd: 0.01}}\n",
+        &[],
+    );
     check(
         "steps:\n  - {id: a, wait: 3s, budget: {calls: 2}, estimate: {tokens: 5}}\n",
         &[
-            "2:21 error[kind] `budget` means nothing in a `wait` step",
-            "2:41 error[kind] `estimate` means nothing in a `wait` step",
+            "2:23 error[kind] `budget` means nothing in a `wait` step",
+            "2:43 error[kind] `estimate` means nothing in a `wait` step",
         ],
     );
     check(
-        "steps:\n  - {id: a, run: x, estimate: {tokens: -1}}\n",
-        &["2:38 error[value] `tokens` is a whole number, at least 0"],
+        "steps:\n  - {id: a, run: x, estimate: {tokens: -1}, timeout: 1m}\n",
+        &["2:40 error[value] `tokens` is a whole number, at least 0"],
     );
 }

@@ -337,7 +337,10 @@ fn undos() -> Vec<Fact> {
         key: "measured".to_owned(),
         value: Value::from(7),
         expires_at: None,
+        by: None,
     };
+    let (owner, key) = (String::new(), "region".to_owned());
+    let removed = ScopeEvent::Removed { scope: Scope::Global, owner, key, by: ann() };
     let all = [
         UndoEvent::Asked,
         UndoEvent::Done { by: None },
@@ -345,7 +348,7 @@ fn undos() -> Vec<Fact> {
         UndoEvent::Again { by: ann() },
     ];
     let undo = all.into_iter().map(|it| Fact::Undo(RunId(1), StepIx(2), it));
-    undo.chain([Fact::Scope(RunId(1), set)]).collect()
+    undo.chain([Fact::Scope(Some(RunId(1)), set), Fact::Scope(None, removed)]).collect()
 }
 
 fn schedules() -> Vec<Fact> {

@@ -11,11 +11,12 @@ use cuelight::{
     definition::{Files, read},
     engine::{
         Actor, Ask, AttemptEvent, CauseOfLaunch, Changed, Channel, Command, Correction, Decision,
-        DoubtAnswer, Effect, Event, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact, ForkAt,
-        GateEvent, Launching, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent,
-        ScopeEvent, StepEvent, StepState, UndoEvent, Verdict, WaitReason, Why, World, react,
+        DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact,
+        ForkAt, GateEvent, Launching, NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState,
+        ScheduleEvent, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict, WaitReason, Why, World, etag,
+        react,
     },
-    plan::{Plan, lower},
+    plan::{Plan, Scope, lower},
     projection::corrected_words,
 };
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -175,6 +176,9 @@ impl Bench {
         {
             return self.at_gate(&words, line);
         }
+        if words.len() > 2 && matches!(words[1], "sets" | "removes") {
+            return self.state(&words);
+        }
         let by = person("req");
         let reason = "because".to_owned();
         let run = self.run;
@@ -276,6 +280,27 @@ impl Bench {
         };
         let events = self.journal[..count].to_vec();
         (ForkAt::Step(at.to_owned()), Past { seq: Seq(count as u64), events: events.into() })
+    }
+
+    /// `ann sets KEY=VALUE [session|run] [ttl=TIME] [if=none] [if=VALUE@VERSION]`, `ann removes KEY …`
+    fn state(&mut self, words: &[&str]) {
+        let (key, wanted) = value(words[2]).unwrap_or_else(|| (words[2].to_owned(), Value::Null));
+        let word = |name: &str| words.iter().skip(3).find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+        let expect = word("if").map(|it| match it.split_once('@') {
+            None => Expected::Absent,
+            Some((seen, version)) => {
+                let seen: Value = serde_json::from_str(seen).expect("JSON");
+                Expected::Etag(etag(&seen, version.parse().expect("a version")))
+            }
+        });
+        let scope = match words.get(3) {
+            Some(&"session") => Scope::Session,
+            Some(&"run") => Scope::Run,
+            _ => Scope::Global,
+        };
+        let ttl = word("ttl").map(|it| it.parse().expect("a time"));
+        let new = NewValue { scope, key, value: (words[1] == "sets").then_some(wanted), ttl, expect };
+        self.submit(Command::SetValue { value: Box::new(new), by: person(words[0]) });
     }
 
     /// `ended STEP[#CALL] ok k=v`, `ended STEP fail [mode] [exit=N]`.
@@ -542,9 +567,13 @@ impl Bench {
                 };
                 format!("{} undo {what}", self.name(*run, *step))
             }
-            Fact::Scope(_, ScopeEvent::Set { scope, owner, key, value, expires_at }) => {
+            Fact::Scope(_, ScopeEvent::Set { scope, owner, key, value, expires_at, by }) => {
                 let until = expires_at.map(|it| format!(" for {}", it.since(now))).unwrap_or_default();
-                format!("set {scope:?}[{owner}] {key}={value}{until}")
+                let by = by.as_ref().map(|it| format!(" by {it}")).unwrap_or_default();
+                format!("set {scope:?}[{owner}] {key}={value}{until}{by}")
+            }
+            Fact::Scope(_, ScopeEvent::Removed { scope, owner, key, by }) => {
+                format!("removed {scope:?}[{owner}] {key} by {by}")
             }
             Fact::Failure(run, it) => {
                 let (step, of_undo) = it.whose();

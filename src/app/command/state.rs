@@ -1,0 +1,211 @@
+//! `state`: values that outlive a run. Looking needs no engine; changing one asks the engine, and only if it is as it was
+//! seen where that is wanted.
+
+use super::{act, named};
+use crate::{
+    app::{
+        args::{StateArgs, StateCommand, StateListArgs, StateScope, StateSetArgs, StateWatchArgs},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring::{self, Seat},
+    },
+    base::{Timestamp, Value, safe_text, shorten},
+    engine::{Actor, Command, NewValue, owner_of},
+    plan::Scope,
+    projection::{Board, ValueName, ValueView, scope_word, value_json},
+    runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble},
+};
+use std::{collections::BTreeMap, process::ExitCode};
+
+/// Characters of a value in the table.
+const VALUE_CHARS: usize = 60;
+
+pub(super) async fn state(config: &Config, out: Output, args: StateArgs) -> Outcome {
+    match args.command {
+        None => list(config, out, &args.list).await,
+        Some(StateCommand::List(args)) => list(config, out, &args).await,
+        Some(StateCommand::Get { key, scope, json }) => get(config, out, &key, scope, json).await,
+        Some(StateCommand::Set(args)) => set(config, out, args).await,
+        Some(StateCommand::Remove { key, scope, only_if }) => {
+            let said = format!("{} is taken away", safe_text(&key));
+            change(
+                config,
+                out,
+                NewValue { scope: scope.of(), key, value: None, ttl: None, expect: only_if },
+                said,
+            )
+            .await
+        }
+        Some(StateCommand::Watch(args)) => watch(config, out, &args).await,
+    }
+}
+
+async fn list(config: &Config, out: Output, args: &StateListArgs) -> Outcome {
+    if let Some(run) = &args.run {
+        return of_run(config, out, run, args.json).await;
+    }
+    let seat = wiring::look(config).await?;
+    let seen = seat.desk.boards().borrow().clone();
+    let by = seat.actor.clone();
+    seat.leave().await;
+    let now = SystemClock.now();
+    let values: Vec<(&ValueName, &ValueView)> = visible(&seen.board, &by, args.scope, now).collect();
+    if args.json {
+        out.json_pretty(&values.iter().map(|(name, it)| value_json(name, it)).collect::<Value>());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if values.is_empty() {
+        out.line("nothing is kept; a step with `set:` or `cuelight state set KEY VALUE` keeps something");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<String>> = values.iter().map(|(name, it)| row(name, it, now)).collect();
+    out.table(&["SCOPE", "KEY", "VALUE", "VERSION", "ETAG", "ENDS", "BY"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the steps of one run have set for it.
+async fn of_run(config: &Config, out: Output, run: &str, json: bool) -> Outcome {
+    let run = named::run(run)?;
+    let seat = wiring::look(config).await?;
+    let view = named::view(&seat, run).await;
+    seat.leave().await;
+    let view = view?;
+    if json {
+        out.json_pretty(&Value::Object(view.vars.clone()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if view.vars.is_empty() {
+        out.line(&format!("the steps of {run} have set nothing for it"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<String>> = view.vars.iter().map(|(key, it)| vec![safe_text(key), short(it)]).collect();
+    out.table(&["KEY", "VALUE"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What this person sees: the workspace's values and their own.
+fn visible<'a>(
+    board: &'a Board,
+    by: &Actor,
+    scope: Option<StateScope>,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a ValueName, &'a ValueView)> {
+    let owners = [Scope::Global, Scope::Session].map(|it| (it, owner_of(it, by)));
+    let mine = move |name: &ValueName| owners.iter().any(|it| *it == (name.0, name.1.clone()));
+    board
+        .values(now)
+        .filter(move |(name, _)| scope.is_none_or(|it| it.of() == name.0))
+        .filter(move |(name, _)| mine(name))
+}
+
+fn row((scope, _, key): &ValueName, it: &ValueView, now: Timestamp) -> Vec<String> {
+    vec![
+        scope_word(*scope).to_owned(),
+        safe_text(key),
+        short(&it.value),
+        it.version.to_string(),
+        it.etag(),
+        it.expires_at.map_or_else(|| "never".to_owned(), |end| format!("in {}", end.since(now))),
+        safe_text(&it.set_by),
+    ]
+}
+
+fn short(value: &Value) -> String {
+    shorten(&safe_text(&plain(value)), VALUE_CHARS)
+}
+
+/// A text as it is, everything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+async fn get(config: &Config, out: Output, key: &str, scope: StateScope, json: bool) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let seen = seat.desk.boards().borrow().clone();
+    let by = seat.actor.clone();
+    seat.leave().await;
+    let now = SystemClock.now();
+    let found = visible(&seen.board, &by, Some(scope), now).find(|(name, _)| name.2 == key);
+    let Some((name, it)) = found else {
+        let (key, scope) = (safe_text(key), scope_word(scope.of()));
+        return Err(Trouble::failed(format!(
+            "could not find {key} in the {scope} state; `cuelight state list` lists what there is"
+        )));
+    };
+    if json {
+        out.json_pretty(&value_json(name, it));
+    } else {
+        out.line(&safe_text(&plain(&it.value)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn set(config: &Config, out: Output, args: StateSetArgs) -> Outcome {
+    let said = format!("{} is set", safe_text(&args.key));
+    let value = match serde_json::from_str(&args.value) {
+        Ok(value) if !args.text => value,
+        Ok(_) | Err(_) => Value::String(args.value),
+    };
+    let (scope, key) = (args.scope.of(), args.key);
+    change(
+        config,
+        out,
+        NewValue { scope, key, value: Some(value), ttl: args.ttl, expect: args.only_if },
+        said,
+    )
+    .await
+}
+
+async fn change(config: &Config, out: Output, value: NewValue, said: String) -> Outcome {
+    let seat = wiring::act(config).await?;
+    let by = seat.actor.clone();
+    act::submit(seat, out, Command::SetValue { value: Box::new(value), by }, |_| said).await
+}
+
+/// A line for each change, until the engine goes.
+async fn watch(config: &Config, out: Output, args: &StateWatchArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    follow(&seat, out, args).await;
+    seat.leave().await;
+    Err(Trouble::failed(
+        "could not watch any longer: no engine runs here; start one with `cuelight serve --detach`",
+    ))
+}
+
+async fn follow(seat: &Seat, out: Output, args: &StateWatchArgs) {
+    let mut boards = seat.desk.boards();
+    let mut known: BTreeMap<ValueName, ValueView> = BTreeMap::new();
+    loop {
+        let seen = boards.borrow_and_update().clone();
+        let now: BTreeMap<ValueName, ValueView> =
+            visible(&seen.board, &seat.actor, args.scope, SystemClock.now())
+                .filter(|(name, _)| args.key.as_ref().is_none_or(|key| name.2 == *key))
+                .map(|(name, it)| (name.clone(), it.clone()))
+                .collect();
+        for (name, it) in now.iter().filter(|(name, it)| known.get(*name) != Some(*it)) {
+            tell(out, name, Some(it), args.json);
+        }
+        for name in known.keys().filter(|it| !now.contains_key(*it)) {
+            tell(out, name, None, args.json);
+        }
+        known = now;
+        let lost = matches!(
+            seen.trouble,
+            Some(DeskTrouble::Lost(_) | DeskTrouble::Stopped(_) | DeskTrouble::Unowned)
+        );
+        if lost || boards.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn tell(out: Output, name: &ValueName, value: Option<&ValueView>, json: bool) {
+    let (scope, key) = (scope_word(name.0), safe_text(&name.2));
+    match value {
+        Some(it) if json => out.json(&value_json(name, it)),
+        None if json => out.json(&serde_json::json!({ "scope": scope, "key": name.2, "value": null })),
+        Some(it) => out.line(&format!("{scope} {key} = {} (version {})", short(&it.value), it.version)),
+        None => out.line(&format!("{scope} {key} is gone")),
+    }
+}

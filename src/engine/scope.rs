@@ -1,0 +1,159 @@
+//! Values that outlive a run: set by steps and by people. Each has a version, which grows with every change, and an etag, so
+//! that whoever read a value can change it only if nobody else has meanwhile.
+
+use crate::{
+    base::{
+        EVENT_CONTENT_BYTES_MAX, RunId, SCOPE_KEY_CHARS_MAX, SCOPE_KEYS_MAX, SCOPE_VALUE_BYTES_MAX, Span,
+        Timestamp, Value, canonical_json, json_bytes, sha256,
+    },
+    engine::{Actor, Fact, Refusal, ScopeEvent, handle::Turn, world::World},
+    plan::Scope,
+};
+use serde::{Deserialize, Serialize};
+
+const _: () = assert!(SCOPE_VALUE_BYTES_MAX < EVENT_CONTENT_BYTES_MAX);
+
+/// What somebody wants a value of the session or the workspace to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewValue {
+    /// Which scope; never that of a run.
+    pub scope: Scope,
+    /// The key.
+    pub key: String,
+    /// The value; nothing takes it away.
+    pub value: Option<Value>,
+    /// How long it stands; for ever when nothing is said.
+    #[serde(default)]
+    pub ttl: Option<Span>,
+    /// Only if it is as it was seen.
+    #[serde(default)]
+    pub expect: Option<Expected>,
+}
+
+/// What a value must be to be changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expected {
+    /// Not there.
+    Absent,
+    /// The one with this etag.
+    Etag(String),
+}
+
+/// A value in a scope.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stored {
+    pub(super) value: Value,
+    pub(super) expires_at: Option<Timestamp>,
+    version: u64,
+}
+
+impl Stored {
+    pub(super) fn is_there(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|it| it > now)
+    }
+}
+
+/// What tells this value, set for this time, from every other.
+pub fn etag(value: &Value, version: u64) -> String {
+    let text = canonical_json(value);
+    let digest = sha256("cuelight-etag-v1", &[text.as_bytes(), &version.to_be_bytes()]);
+    digest.to_string().chars().take(16).collect()
+}
+
+/// Whose values of a scope an actor sees: a session is that of whoever asks.
+pub fn owner_of(scope: Scope, by: &Actor) -> String {
+    if scope == Scope::Session { by.principal() } else { String::new() }
+}
+
+impl World {
+    /// A value was set or taken away. What was taken away or has expired is absent, and its version is counted on.
+    pub(super) fn apply_scope(&mut self, run: Option<RunId>, at: Timestamp, event: &ScopeEvent) {
+        let (scope, owner, key, value, expires_at) = match event {
+            ScopeEvent::Set { scope, owner, key, value, expires_at, .. } => {
+                (scope, owner, key, value.clone(), *expires_at)
+            }
+            ScopeEvent::Removed { scope, owner, key, .. } => (scope, owner, key, Value::Null, Some(at)),
+        };
+        if let (Scope::Run, Some(run)) = (scope, run) {
+            self.run_mut(run).vars.insert(key.clone(), value);
+            return;
+        }
+        let values = self.scopes.entry((*scope, owner.clone())).or_default();
+        let version = values.get(key).map_or(0, |it| it.version) + 1;
+        values.insert(key.clone(), Stored { value, expires_at, version });
+    }
+
+    /// A value of the session or the workspace that still stands.
+    pub(super) fn stored(&self, scope: Scope, by: &Actor, key: &str, now: Timestamp) -> Option<&Value> {
+        self.kept(scope, by, key, now).map(|it| &it.value)
+    }
+
+    fn kept(&self, scope: Scope, by: &Actor, key: &str, now: Timestamp) -> Option<&Stored> {
+        self.scopes.get(&(scope, owner_of(scope, by)))?.get(key).filter(|it| it.is_there(now))
+    }
+
+    /// Why one more key cannot be kept, if it cannot.
+    pub(super) fn lacks_room_for(&self, scope: Scope, by: &Actor, key: &str) -> Option<String> {
+        if key.is_empty() || key.chars().count() > SCOPE_KEY_CHARS_MAX || key.chars().any(char::is_control) {
+            let key = crate::base::shorten(key, 40);
+            return Some(format!(
+                "{key:?} is no key; 1 to {SCOPE_KEY_CHARS_MAX} characters, none of them a control character"
+            ));
+        }
+        let values = self.scopes.get(&(scope, owner_of(scope, by)))?;
+        let full = values.len() >= SCOPE_KEYS_MAX && !values.contains_key(key);
+        full.then(|| {
+            format!("{SCOPE_KEYS_MAX} keys are kept there, which is the most; use one of them again")
+        })
+    }
+}
+
+impl Turn<'_> {
+    /// Somebody sets a value, or takes it away.
+    pub(super) fn set_value(&mut self, wanted: NewValue, by: Actor) -> Result<(), Refusal> {
+        let NewValue { scope, key, value, ttl, expect } = wanted;
+        let cannot = |why: String| Refusal::State { key: crate::base::shorten(&key, 60), why };
+        if scope == Scope::Run {
+            return Err(cannot("what a run keeps is set by its steps; choose session or global".to_owned()));
+        }
+        let now = self.world.kept(scope, &by, &key, self.now);
+        let etag_now = now.map(|it| etag(&it.value, it.version));
+        match (&expect, &etag_now) {
+            (None, _) | (Some(Expected::Absent), None) => {}
+            (Some(Expected::Etag(seen)), Some(etag)) if seen == etag => {}
+            (Some(_), Some(etag)) => {
+                return Err(cannot(format!(
+                    "it has changed meanwhile, its etag is {etag} now; read it again and decide anew"
+                )));
+            }
+            (Some(Expected::Etag(_)), None) => {
+                return Err(cannot(
+                    "it is not there any more; read what is there and decide anew".to_owned(),
+                ));
+            }
+        }
+        let owner = owner_of(scope, &by);
+        let Some(value) = value else {
+            if etag_now.is_none() {
+                return Err(cannot("it is not there; `cuelight state list` lists what is".to_owned()));
+            }
+            self.emit(Fact::Scope(None, ScopeEvent::Removed { scope, owner, key, by }));
+            return Ok(());
+        };
+        if let Some(why) = self.world.lacks_room_for(scope, &by, &key) {
+            return Err(cannot(why));
+        }
+        if json_bytes(&value) > SCOPE_VALUE_BYTES_MAX {
+            return Err(cannot(
+                "the value is larger than 1 MiB; keep it in a file and its path here".to_owned(),
+            ));
+        }
+        if ttl == Some(Span(0)) {
+            return Err(cannot("it would be gone at once; give --ttl a time, or leave it out".to_owned()));
+        }
+        let (expires_at, by) = (ttl.map(|it| self.now + it), Some(by));
+        self.emit(Fact::Scope(None, ScopeEvent::Set { scope, owner, key, value, expires_at, by }));
+        Ok(())
+    }
+}
