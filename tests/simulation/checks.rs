@@ -251,7 +251,9 @@ impl Checks {
         ensure(!before.rests() || again, || format!("I6 {id} {step:?} was {before} and became {state}"))?;
         it.state = Some(state);
         match event {
-            StepEvent::FactsKnown { facts } => it.looks = !facts.is_empty(),
+            StepEvent::FactsKnown { facts } => {
+                it.looks = !facts.files.is_empty() || !facts.hashes.is_empty();
+            }
             StepEvent::Reopened { gates, .. } => {
                 (it.released, it.flying, it.calls) = (None, None, 0);
                 (it.held, it.reopened, it.looks) = (gates.clone(), gates.is_empty(), false);
