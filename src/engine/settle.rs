@@ -385,7 +385,11 @@ impl Turn<'_> {
         let plan = self.run(id).plan_step(step);
         let on_error = plan.on_error;
         let severity = if on_error == OnError::Abort { Severity::High } else { Severity::Medium };
-        let record = outcome::record(plan, failure, severity);
+        let mut record = outcome::record(plan, failure, severity);
+        if self.run(id).step(step).state() == StepState::InDoubt {
+            // Given up by a person who could not say what became of it either.
+            record.error_type = ErrorKind::Unknown;
+        }
         self.skip_children(id, step);
         match on_error {
             OnError::Skip => self.emit_step(id, step, StepEvent::Skipped { why: Why::Failed(record) }),

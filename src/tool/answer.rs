@@ -1,9 +1,12 @@
 //! What came of a call: facts only. What they mean is said in `classify`; what follows, in the engine.
 
-use crate::base::{Digest, FailureMode, Span, ValueMap, sha256};
+use crate::base::{Digest, FailureMode, Span, Value, ValueMap, sha256};
 
 /// Bytes of output that an answer carries with it.
 pub(super) const ANSWER_TAIL_BYTES_MAX: usize = 4096;
+
+/// The output in which a program says why it has failed.
+const FAILURE_MODE: &str = "failure-mode";
 
 /// What came of one attempt. All text in it is already masked.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,8 +107,22 @@ impl Answer {
         self.ended == Ended::Exit(0)
     }
 
-    /// Why it failed; none when it ended well.
+    /// Why it failed; none when it ended well. A program that knows better than its exit code says so.
     pub fn failure(&self) -> Option<Failure> {
-        super::classify::classify(&self.ended, &self.tail)
+        let failure = super::classify::classify(&self.ended, &self.tail)?;
+        let said = match self.ended {
+            Ended::Exit(_) => self.outputs.get(FAILURE_MODE).and_then(Value::as_str),
+            _ => None,
+        };
+        let Some(said) = said else { return Some(failure) };
+        Some(match said.trim().parse() {
+            Ok(mode) => {
+                Failure { mode, message: format!("{}; it says that this is {mode}", failure.message) }
+            }
+            Err(()) => Failure {
+                message: format!("{}; its `{FAILURE_MODE}` is none of the words there are", failure.message),
+                ..failure
+            },
+        })
     }
 }

@@ -24,6 +24,7 @@ mod driver;
 mod engine;
 mod examples;
 mod expression;
+mod failures;
 mod gateway;
 mod hangup;
 mod looked;

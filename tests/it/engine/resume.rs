@@ -1,6 +1,10 @@
 //! What a crash means: by the class of the effect (`reliability.md` 3), and for what waits.
 
-use super::door::check;
+use super::door::{check, play};
+use cuelight::{
+    base::ErrorKind,
+    engine::{Event, Fact, StepEvent},
+};
 
 fn file(effect: &str) -> String {
     format!("steps:\n  - {{id: a, run: x, effect: {effect}}}\n  - {{id: b, run: x, needs: a}}")
@@ -40,6 +44,13 @@ fn work_that_may_happen_once_is_in_doubt_and_a_person_says_what_became_of_it() {
         "a call 2\n = completed: a completed, b completed",
     );
     check(&file("once"), "launch; crash; abort a", "a failed system_crash\n = failed: a failed, b skipped");
+}
+
+#[test]
+fn what_nobody_could_say_anything_of_is_a_failure_of_unknown_type() {
+    let bench = play(&file("once"), "launch; crash; abort a");
+    let is_unknown = |it: &Event| matches!(&it.fact, Fact::Step(_, _, StepEvent::Failed { record }) if record.error_type == ErrorKind::Unknown);
+    assert!(bench.journal.iter().any(is_unknown), "{}", bench.text());
 }
 
 #[test]
