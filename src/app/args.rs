@@ -151,8 +151,8 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight edit g-3 -i ticket=CHG-7 --reason \"the ticket was missing\"")]
     Edit(EditArgs),
     /// Ask people whether something may go on; with a command, that command runs when they say yes
-    #[command(after_help = "Examples:\n  \
-        cuelight gate --title \"Push to main?\" --evidence diff.txt && git push\n  \
+    #[command(after_help = "Example: \
+        cuelight gate --title \"Push to main?\" --evidence diff.txt && git push\n         \
         cuelight gate --title \"Apply the plan?\" --risk irreversible --evidence plan.txt -- terraform apply plan.out\n\n\
         The ask waits in the same inbox as those of workflows: `cuelight` opens it, `cuelight approve g-3` answers it.\n\n\
         Exit codes: 0 approved (and the command succeeded), 1 rejected, 2 usage, 3 expired, 6 no console reachable or\n\
