@@ -45,7 +45,7 @@ const SETTLED: Duration = Duration::from_millis(200);
 /// A screen on which something goes on never settles; it is looked at no longer than this.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 /// A run of 10,000 steps has ended by then, or never will.
-const RUN_MAX: Duration = Duration::from_secs(180);
+const RUN_MAX: Duration = Duration::from_mins(3);
 const STARTS: usize = 15;
 const STEPS: usize = 10_000;
 /// The end of a frame.

@@ -280,7 +280,7 @@ impl Dialog {
         let mut command = self.command.clone();
         set_again(&mut command, &self.fields);
         let known = self.previewed.as_ref().unwrap_or(&self.command);
-        (!asks && typed && command != *known).then(|| *command)
+        (!asks && typed && command != *known).then_some(*command)
     }
 
     fn finish(&self) -> Step {

@@ -427,36 +427,8 @@ impl Run {
                 }
                 self.open_frame(index, copies);
             }
-            StepEvent::Completed { outputs, confidence, released, kept, origin, bound, .. } => {
-                step.outputs.clone_from(outputs);
-                step.confidence = *confidence;
-                step.origin.clone_from(origin);
-                if bound.is_some() {
-                    step.facts.clone_from(bound);
-                }
-                for (released, launch) in released {
-                    let released = &mut self.steps[released.index()];
-                    (released.approved, released.approved_at) = (Some(*launch), Some(index));
-                }
-                if !(*kept && self.is_fork) {
-                    self.completed.push(index);
-                }
-            }
-            StepEvent::DoneByHand { by, outputs, reason } => {
-                step.outputs.clone_from(outputs);
-                step.error = None;
-                let origin = Origin { run: self.id, by: Some(by.clone()), reason: reason.clone() };
-                step.origin = Some(Box::new(origin));
-                if self.aborted == Some(index) {
-                    self.aborted = None;
-                }
-                if let Some(frame) = self.plan_step(index).frame {
-                    let frame = &mut self.steps[frame.index()];
-                    frame.failed_child = frame.failed_child.filter(|it| *it != index);
-                }
-                self.completed.retain(|it| *it != index);
-                self.completed.push(index);
-            }
+            StepEvent::Completed { .. } => self.take_result(index, event),
+            StepEvent::DoneByHand { by, outputs, reason } => self.take_by_hand(index, by, outputs, reason),
             StepEvent::Failed { record } => {
                 step.error = Some(record.clone());
                 self.failures += 1;
@@ -479,23 +451,7 @@ impl Run {
                 self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
                 return self.begin_anew(index, before, fresh);
             }
-            StepEvent::Reopened { why, gates } => {
-                let fresh = Step {
-                    attempts: step.attempts,
-                    explicit: step.explicit,
-                    unknown: step.unknown,
-                    generation: step.generation,
-                    gate: step.gate.filter(|_| gates.is_empty()),
-                    reopened: gates.is_empty().then(|| why.clone()),
-                    held_by: gates.clone(),
-                    ..Step::default()
-                };
-                self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
-                for gate in gates {
-                    self.holds.entry(*gate).or_default().push(index);
-                }
-                return self.begin_anew(index, before, fresh);
-            }
+            StepEvent::Reopened { why, gates } => return self.reopen(index, before, why, gates),
             StepEvent::InDoubt { .. } => step.in_flight = None,
             StepEvent::DoubtAnswered { answer, .. } => {
                 if matches!(answer, DoubtAnswer::NotHappened) {
@@ -509,6 +465,65 @@ impl Run {
             self.note_cut(index, event);
             self.come_to_rest(index);
         }
+    }
+
+    /// What a step has brought, and what a gate has let go with its yes.
+    fn take_result(&mut self, index: StepIx, event: &StepEvent) {
+        let StepEvent::Completed { outputs, confidence, released, kept, origin, bound, .. } = event else {
+            return;
+        };
+        let step = &mut self.steps[index.index()];
+        step.outputs.clone_from(outputs);
+        step.confidence = *confidence;
+        step.origin.clone_from(origin);
+        if bound.is_some() {
+            step.facts.clone_from(bound);
+        }
+        for (released, launch) in released {
+            let released = &mut self.steps[released.index()];
+            (released.approved, released.approved_at) = (Some(*launch), Some(index));
+        }
+        if !(*kept && self.is_fork) {
+            self.completed.push(index);
+        }
+    }
+
+    /// A result that a person gives: the failure it replaces ends nothing any more.
+    fn take_by_hand(&mut self, index: StepIx, by: &Actor, outputs: &ValueMap, reason: &str) {
+        let origin = Origin { run: self.id, by: Some(by.clone()), reason: reason.to_owned() };
+        let step = &mut self.steps[index.index()];
+        step.outputs.clone_from(outputs);
+        step.error = None;
+        step.origin = Some(Box::new(origin));
+        if self.aborted == Some(index) {
+            self.aborted = None;
+        }
+        if let Some(frame) = self.plan_step(index).frame {
+            let frame = &mut self.steps[frame.index()];
+            frame.failed_child = frame.failed_child.filter(|it| *it != index);
+        }
+        self.completed.retain(|it| *it != index);
+        self.completed.push(index);
+    }
+
+    /// What it was let go for has changed: it waits, with its gates, to be approved again.
+    fn reopen(&mut self, index: StepIx, before: StepState, why: &str, gates: &[StepIx]) {
+        let step = &self.steps[index.index()];
+        let fresh = Step {
+            attempts: step.attempts,
+            explicit: step.explicit,
+            unknown: step.unknown,
+            generation: step.generation,
+            gate: step.gate.filter(|_| gates.is_empty()),
+            reopened: gates.is_empty().then(|| why.to_owned()),
+            held_by: gates.to_vec(),
+            ..Step::default()
+        };
+        self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
+        for gate in gates {
+            self.holds.entry(*gate).or_default().push(index);
+        }
+        self.begin_anew(index, before, fresh);
     }
 
     /// A step that was sent back is as it was before it began; only its calls are counted on, so that each has a number

@@ -84,8 +84,8 @@ impl RunsDiff {
     /// Whether they differ in anything but the time they took.
     pub fn differs(&self) -> bool {
         let Corrected { inputs, steps, rules, .. } = &self.plan;
-        !self.same_workflow
-            || !(inputs.is_empty() && steps.is_empty() && rules.is_empty() && self.outputs.is_empty())
+        let same_text = inputs.is_empty() && steps.is_empty() && rules.is_empty() && self.outputs.is_empty();
+        !(self.same_workflow && same_text)
             || self.states.0 != self.states.1
             || self.steps.iter().any(|it| it.other_state() || it.other_outputs())
     }

@@ -22,13 +22,13 @@ const PAGES_AHEAD: usize = 1024;
 pub(super) struct Told {
     reader: Option<SyncSender<Seq>>,
     seq: Seq,
-    told: Seq,
+    last: Seq,
 }
 
 impl Told {
     pub(super) fn holds_until(&mut self, seq: Seq) {
         self.seq = seq;
-        if seq.0 >= self.told.0 + PAGE {
+        if seq.0 >= self.last.0 + PAGE {
             self.tell();
         }
     }
@@ -40,7 +40,7 @@ impl Told {
     }
 
     fn tell(&mut self) {
-        self.told = self.seq;
+        self.last = self.seq;
         // Whoever read has what it wanted, or an error that it returns.
         let _ended = self.reader.as_ref().map(|it| it.send(self.seq));
     }
@@ -91,7 +91,7 @@ pub(super) fn both<V, T: Send>(
             .name("fold".to_owned())
             .spawn_scoped(threads, move || read(&mut events))
             .map_err(|error| StoreError::io("open", &workspace.db(), &error))?;
-        let mut telling = Told { reader: Some(sender), seq: Seq(0), told: Seq(0) };
+        let mut telling = Told { reader: Some(sender), seq: Seq(0), last: Seq(0) };
         let verified = verify(&mut telling);
         drop(telling);
         let read = reading.join();

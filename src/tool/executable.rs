@@ -197,7 +197,7 @@ impl Opening<'_> {
         let head = &head[..length];
         let is_binary = head.starts_with(b"\x7fELF");
         let is_ours = !shown.starts_with('/');
-        if is_binary && !is_ours || by_name && !is_ours {
+        if !is_ours && (is_binary || by_name) {
             let digest = self.known.hash(&file, &about).map_err(|it| failed(shown.clone(), it))?;
             self.note(shown, digest, about.len());
             if !is_binary {

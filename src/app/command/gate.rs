@@ -121,7 +121,7 @@ async fn tell_gate(seat: &Seat, run: RunId, args: &AskArgs) {
 
 async fn gate_of(seat: &Seat, run: RunId) -> Option<Arc<GateView>> {
     let board = seat.desk.boards().borrow().board.clone();
-    let newest = board.gates().filter(|it| it.run == run).last().map(|it| it.id)?;
+    let newest = board.gates().rfind(|it| it.run == run).map(|it| it.id)?;
     super::named::gate_view(seat, newest).await.ok()
 }
 
