@@ -35,6 +35,14 @@ pub(crate) fn cuelight(directory: &Path) -> Command {
     command
 }
 
+/// Any other program, for whoever does by hand what the program under test would.
+#[expect(clippy::disallowed_methods, reason = "the steps of an example are really done")]
+pub(crate) fn program(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.stdin(Stdio::null());
+    command
+}
+
 /// One command, to its end.
 pub(crate) fn say(directory: &Path, words: &[&str]) -> Output {
     cuelight(directory).args(words).output().expect("the program can be started")

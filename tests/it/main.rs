@@ -33,6 +33,7 @@ mod plan;
 mod program;
 mod projection;
 mod runtime;
+mod sagas;
 mod store;
 mod terminal;
 mod tool;
