@@ -3,6 +3,7 @@
 //! Knows no other room, no clock and no disk.
 
 mod canonical;
+mod count;
 mod cron;
 mod digest;
 mod error_record;
@@ -18,6 +19,7 @@ mod untrusted;
 mod value;
 
 pub use canonical::{canonical_json, json_bytes};
+pub use count::{counted, plural};
 pub use cron::{latest_scheduled, next_scheduled};
 pub use digest::{Digest, sha256};
 pub use error_record::{ErrorKind, ErrorRecord, ErrorRecordBuilder, Severity};

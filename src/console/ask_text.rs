@@ -9,7 +9,7 @@ use super::{
     prose::{HEAD, Prose, foreign_pieces},
 };
 use crate::{
-    base::{Digest, TextPart, Timestamp, Value, shorten},
+    base::{Digest, TextPart, Timestamp, Value, counted, shorten},
     console::{Glyphs, Role},
     engine::{Ask, Evidence, FormField, WillRun},
     plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
@@ -42,7 +42,11 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
     out.row("risk", HEAD, &[(risk_words(ask.risk).to_owned(), role_of_risk(ask.risk))]);
     if let Some(why) = &gate.asked_anew {
         out.begin(true);
-        out.foreign("anew", &format!("asked {} times; now because {why}", ask.epoch), Role::Warn);
+        out.foreign(
+            "anew",
+            &format!("asked {}; now because {why}", counted(ask.epoch.0, "time", "times")),
+            Role::Warn,
+        );
     }
     if let Some(before) = told.read.or(gate.previous.as_deref()) {
         changes(&mut out, told, before, "changed", "nothing you would see differs");
@@ -289,7 +293,7 @@ fn evidence(out: &mut Prose, told: &Told<'_>) {
         let mut pieces = vec![(format!("{sign} "), role)];
         pieces.extend(foreign_pieces(&item.title, Role::Title));
         let digest = item.digest.map_or_else(String::new, |it| format!("  {}", it.short()));
-        pieces.push((format!("  {} bytes{digest}", item.bytes), Role::Muted));
+        pieces.push((format!("  {}{digest}", counted(item.bytes, "byte", "bytes")), Role::Muted));
         out.row("evidence", HEAD, &pieces);
         if let Some(problem) = &item.problem {
             out.foreign("", problem, Role::Warn);
@@ -299,7 +303,14 @@ fn evidence(out: &mut Prose, told: &Told<'_>) {
         let shown = if item.text.is_some() { lines.len() } else { lines.len().min(EXCERPT) };
         framed(out, &lines[..shown], told.glyphs);
         if shown < lines.len() {
-            out.said("", &format!("{} more lines; v shows the whole file", lines.len() - shown), Role::Muted);
+            out.said(
+                "",
+                &format!(
+                    "{}; v shows the whole file",
+                    counted(lines.len() - shown, "more line", "more lines")
+                ),
+                Role::Muted,
+            );
         }
     }
 }
@@ -324,7 +335,10 @@ pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(S
             let mut out = lines(crate::base::Untrusted::from_bytes(&blob.bytes).raw(), Role::Text);
             if blob.is_cut() {
                 let rest = blob.total - blob.bytes.len() as u64;
-                out.push((format!("({rest} more bytes are not shown here)"), Role::Warn));
+                out.push((
+                    format!("({} not shown here)", counted(rest, "more byte is", "more bytes are")),
+                    Role::Warn,
+                ));
             }
             out
         }
@@ -412,8 +426,7 @@ pub(super) fn if_nobody(ask: &Ask) -> String {
 pub(super) fn people(list: &[Quorum]) -> String {
     let one = |it: &Quorum| match &it.group {
         Some(group) => format!("{} of {group}", it.count),
-        None if it.count == 1 => "1 person".to_owned(),
-        None => format!("{} people", it.count),
+        None => counted(it.count, "person", "people"),
     };
     list.iter().map(one).collect::<Vec<_>>().join(" and ")
 }

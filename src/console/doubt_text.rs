@@ -6,7 +6,7 @@ use super::{
     prose::{HEAD, Prose, foreign_pieces},
 };
 use crate::{
-    base::{Launch, StepIx, Timestamp, Untrusted},
+    base::{Launch, StepIx, Timestamp, Untrusted, counted},
     console::{Glyphs, Role},
     engine::Purpose,
     projection::{RunView, StepView, UndoState, command_line},
@@ -75,7 +75,7 @@ pub(super) fn doubt_text(it: &Doubtful<'_>, width: usize) -> Prose {
 fn times(call: &crate::projection::AttemptView) -> String {
     let clock = |at: Timestamp| at.clock();
     let end = call.ended_at.map_or_else(|| "no end is known".to_owned(), |at| format!("ended {}", clock(at)));
-    format!("began {}, {end}; wrote {} bytes", clock(call.started_at), call.output_bytes)
+    format!("began {}, {end}; wrote {}", clock(call.started_at), counted(call.output_bytes, "byte", "bytes"))
 }
 
 fn output(out: &mut Prose, it: &Doubtful<'_>) {

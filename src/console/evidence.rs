@@ -10,7 +10,7 @@ use super::{
     widget::gauge,
 };
 use crate::{
-    base::{Digest, Value},
+    base::{Digest, Value, counted},
     console::{Glyphs, Role},
     engine::Ask,
 };
@@ -61,7 +61,7 @@ pub(super) fn whole(
         let is_all_text = lines.iter().all(|it| it.1 == Role::Text);
         let text: Vec<&str> = lines.iter().map(|it| it.0.as_str()).collect();
         let kind = if is_all_text { kind_of(&item.title, &text) } else { Kind::Text };
-        let head = format!("{}   {}, {} bytes", item.title, kind.word(), item.bytes);
+        let head = format!("{}   {}, {}", item.title, kind.word(), counted(item.bytes, "byte", "bytes"));
         out.foreign_at("", 0, &head, Role::Title);
         if let Some(problem) = &item.problem {
             out.foreign_at("", 2, problem, Role::Warn);

@@ -84,6 +84,8 @@ intents! {
     PageDown Move L0 "page-down" "page down" "a page down",
     PageUp Move L0 "page-up" "page up" "a page up",
     NextPanel Move L0 "next-panel" "panel" "next panel",
+    NextSibling Move L0 "next-sibling" "next alike" "next of its kind",
+    PreviousSibling Move L0 "previous-sibling" "alike before" "the one before",
 
     Find Find L0 "find" "find" "find",
     Filter Find L0 "filter" "filter" "show only matches",
@@ -95,6 +97,8 @@ intents! {
     MarkRange Find L0 "mark-range" "mark range" "mark up to here",
     MarkAll Find L0 "mark-all" "mark all" "mark all or none",
     Preview Find L0 "preview" "preview" "preview on or off",
+    PaneSize Find L0 "pane-size" "pane size" "big, small, normal",
+    WholePane Find L0 "whole-pane" "whole" "whole, no borders",
     Why Find L0 "why" "why" "why does it wait",
 
     ViewRuns Anywhere L0 "view-runs" "runs" "all runs",

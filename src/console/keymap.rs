@@ -82,6 +82,11 @@ impl Scope {
         SCOPES.iter().find(|(_, known)| *known == name).map(|(scope, _)| *scope)
     }
 
+    /// Every one, in the order of the table.
+    pub fn all() -> impl Iterator<Item = Self> {
+        SCOPES.iter().map(|(scope, _)| *scope)
+    }
+
     /// A view, whose keys stand before those of `normal`.
     fn is_view(self) -> bool {
         !matches!(self, Self::Normal | Self::Text | Self::Dialog | Self::Popup | Self::Form | Self::Leave)
@@ -217,6 +222,11 @@ impl Keymap {
     /// The first keys that lead to a command from a scope, as they are shown; nothing when none do.
     pub fn keys_of(&self, scope: Scope, intent: Intent) -> Option<String> {
         self.reach(scope).find(|it| it.intents == [intent]).map(|it| shown(&it.keys))
+    }
+
+    /// Whether these keys lead anywhere from a scope, and are not hidden by others.
+    pub(super) fn can_be_typed(&self, scope: Scope, keys: &[Press]) -> bool {
+        self.reach(scope).any(|it| it.keys == keys)
     }
 
     /// The rows of one scope, in the order of the file.

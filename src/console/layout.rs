@@ -1,7 +1,10 @@
 //! Rectangles from a size: where header, body and lines stand, and how a view divides its body. The only place that
 //! knows breakpoints, so that drawing, paging and clicking agree.
 
-use crate::console::{Model, View, Zoom};
+use crate::{
+    base::safe_text,
+    console::{Model, View, Zoom, panes::Share},
+};
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
@@ -53,6 +56,16 @@ pub(super) fn frame((width, height): (u16, u16)) -> Frame {
     }
 }
 
+/// Whether panes have borders: not on small screens, and not where one pane has all.
+pub(super) fn is_boxed(model: &Model) -> bool {
+    frame(model.size).width > Width::One && !model.panes().whole
+}
+
+/// A pane without a border: its first row says what it is.
+fn bare(area: Rect) -> Rect {
+    inset(area, 0, 1, 0)
+}
+
 /// How Runs divides its body.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RunsLayout {
@@ -69,11 +82,14 @@ pub(super) fn runs(model: &Model) -> RunsLayout {
     let frame = frame(model.size);
     let body = frame.body;
     let hidden = model.runs.preview_hidden;
+    let panes = model.panes();
     match frame.width {
         Width::TooSmall => RunsLayout::default(),
+        _ if panes.whole => RunsLayout { table: body, rows: inset(body, 0, 2, 0), ..RunsLayout::default() },
         Width::One => {
             let preview = if hidden || model.size.1 < 24 { 0 } else { 10.min(body.height / 2) };
-            let (table, below) = split_down(body, body.height - preview);
+            let (table, below) = split_down(body, panes.share.of(body.height - preview, body.height));
+            let preview = if hidden { 0 } else { below.height };
             RunsLayout {
                 table,
                 rows: inset(table, 0, 2, 0),
@@ -85,21 +101,21 @@ pub(super) fn runs(model: &Model) -> RunsLayout {
             let (table, beside) = if hidden {
                 (body, None)
             } else {
-                let (table, beside) = split_across(body, body.width * 58 / 100);
+                let (table, beside) = split_across(body, panes.share.of(body.width * 58 / 100, body.width));
                 (table, Some(beside))
             };
             RunsLayout { table, rows: inset(table, 1, 2, 1), preview: beside, lower: None }
         }
-        Width::Three => three_panes(body, hidden),
+        Width::Three => three_panes(body, hidden, panes.share),
     }
 }
 
 /// As the large mock-up: list and preview, then gates and errors, then health and events, as far as rows allow.
-fn three_panes(body: Rect, hidden: bool) -> RunsLayout {
+fn three_panes(body: Rect, hidden: bool, share: Share) -> RunsLayout {
     let (upper, lower) = match body.height {
         0..32 => (body, None),
         height => {
-            let (upper, rest) = split_down(body, height / 2);
+            let (upper, rest) = split_down(body, share.of(height / 2, height));
             let (middle, bottom) = split_down(rest, rest.height * 11 / 23);
             let (gates, errors) = split_across(middle, middle.width / 2);
             let (health, events) = split_across(bottom, 54);
@@ -109,7 +125,7 @@ fn three_panes(body: Rect, hidden: bool) -> RunsLayout {
     let (table, preview) = if hidden {
         (upper, None)
     } else {
-        let (table, preview) = split_across(upper, upper.width * 65 / 100);
+        let (table, preview) = split_across(upper, share.of(upper.width * 65 / 100, upper.width));
         (table, Some(preview))
     };
     RunsLayout { table, rows: inset(table, 1, 2, 1), preview, lower }
@@ -141,8 +157,13 @@ const TREE_ROWS: i32 = 60;
 pub(super) fn dag(model: &Model) -> DagLayout {
     let frame = frame(model.size);
     let (title, body) = split_down(frame.body, 1);
+    let panes = model.panes();
+    if panes.whole && frame.width != Width::TooSmall {
+        return DagLayout { title, graph: body, ..DagLayout::default() };
+    }
+    let dag_places = |shows_map| dag_places(frame.width, model.size, title, body, shows_map, panes.share);
     if model.dag.view.zoom == Zoom::Outline {
-        let mut places = dag_places(frame.width, model.size, title, body, false);
+        let mut places = dag_places(false);
         let rows = model.dag.picture.as_ref().map_or(0, |it| it.layout.size().1);
         if frame.width >= Width::Two || rows >= TREE_ROWS {
             let (tree, near) = split_across(places.graph, places.graph.width * 45 / 100);
@@ -152,21 +173,28 @@ pub(super) fn dag(model: &Model) -> DagLayout {
         }
         return places;
     }
-    let places = dag_places(frame.width, model.size, title, body, !model.dag.map_hidden);
+    let places = dag_places(!model.dag.map_hidden);
     // Without anything out of sight a map says nothing.
     let fits = model.dag.picture.as_ref().is_none_or(|it| {
         let (width, height) = it.layout.size();
         width <= i32::from(places.graph.width) && height <= i32::from(places.graph.height)
     });
-    if fits { dag_places(frame.width, model.size, title, body, false) } else { places }
+    if fits { dag_places(false) } else { places }
 }
 
-fn dag_places(kind: Width, size: (u16, u16), title: Rect, body: Rect, shows_map: bool) -> DagLayout {
+fn dag_places(
+    kind: Width,
+    size: (u16, u16),
+    title: Rect,
+    body: Rect,
+    shows_map: bool,
+    share: Share,
+) -> DagLayout {
     match kind {
         Width::TooSmall => DagLayout::default(),
         Width::One => {
             let rows = if size.1 < 24 { 0 } else { 3 };
-            let (graph, below) = split_down(body, body.height - rows);
+            let (graph, below) = split_down(body, share.of(body.height - rows, body.height));
             let map = Rect::new(
                 graph.right().saturating_sub(18),
                 graph.y,
@@ -183,7 +211,7 @@ fn dag_places(kind: Width, size: (u16, u16), title: Rect, body: Rect, shows_map:
             }
         }
         Width::Two => {
-            let (pane, right) = split_across(body, body.width - 36);
+            let (pane, right) = split_across(body, share.of(body.width - 36, body.width));
             let (facts, map) = beside(right, shows_map);
             DagLayout {
                 title,
@@ -201,8 +229,8 @@ fn dag_places(kind: Width, size: (u16, u16), title: Rect, body: Rect, shows_map:
                 _ => 13,
             };
             let side = if size.0 < 180 { 44 } else { 60 };
-            let (upper, lower_area) = split_down(body, body.height - lower);
-            let (pane, right) = split_across(upper, upper.width - side);
+            let (upper, lower_area) = split_down(body, share.of(body.height - lower, body.height));
+            let (pane, right) = split_across(upper, share.of(upper.width - side, upper.width));
             let (facts, map) = beside(right, shows_map);
             let lower = (lower > 0).then_some(lower_area);
             DagLayout {
@@ -236,19 +264,33 @@ pub(super) struct GatesLayout {
 }
 
 pub(super) fn gates(model: &Model) -> GatesLayout {
-    const LIST: u16 = 36;
     const SIDE: u16 = 46;
     const CARD: u16 = 5;
     let frame = frame(model.size);
     let body = frame.body;
     let text_of = |pane: Rect| inset(pane, 2, 1, 1);
+    let panes = model.panes();
+    // The ask is what others make room for; where it is answered keeps its width.
+    let cards = match panes.share {
+        Share::Normal => 36,
+        Share::Big => 26,
+        Share::Small => 52,
+    };
     match frame.width {
         Width::TooSmall => GatesLayout::default(),
+        _ if panes.whole => {
+            GatesLayout { pane: body, text: inset(body, 0, 1, 1), each: 1, ..GatesLayout::default() }
+        }
         Width::One if model.gates.reading => {
             GatesLayout { pane: body, text: text_of(body), each: 1, ..GatesLayout::default() }
         }
         Width::One => {
-            let shown = u16::try_from(model.gates.rows.len()).unwrap_or(u16::MAX).clamp(1, 5);
+            let most = match panes.share {
+                Share::Normal => 5,
+                Share::Big => 2,
+                Share::Small => 8,
+            };
+            let shown = u16::try_from(model.gates.rows.len()).unwrap_or(u16::MAX).clamp(1, most);
             let (list, pane) = split_down(body, (2 + shown).min(body.height / 2));
             GatesLayout {
                 list: Some(list),
@@ -260,7 +302,7 @@ pub(super) fn gates(model: &Model) -> GatesLayout {
             }
         }
         Width::Two => {
-            let (list, pane) = split_across(body, LIST);
+            let (list, pane) = split_across(body, cards);
             GatesLayout {
                 list: Some(list),
                 rows: inset(list, 1, 1, 1),
@@ -271,7 +313,7 @@ pub(super) fn gates(model: &Model) -> GatesLayout {
             }
         }
         Width::Three => {
-            let (list, rest) = split_across(body, LIST);
+            let (list, rest) = split_across(body, cards);
             let (pane, side) = split_across(rest, rest.width - SIDE);
             let rows = inset(list, 1, 1, 1);
             GatesLayout { list: Some(list), rows, each: CARD, pane, text: text_of(pane), side: Some(side) }
@@ -315,18 +357,20 @@ pub(super) struct LogsLayout {
     pub note: Rect,
 }
 
-pub(super) fn logs(size: (u16, u16)) -> LogsLayout {
-    let frame = frame(size);
+pub(super) fn logs(model: &Model) -> LogsLayout {
+    let (frame, panes) = (frame(model.size), model.panes());
     let (side, pane) = match frame.width {
         Width::TooSmall => return LogsLayout::default(),
         Width::One | Width::Two => (None, frame.body),
+        Width::Three if panes.whole => (None, frame.body),
         Width::Three => {
-            let (side, pane) = split_across(frame.body, 34);
+            let all = frame.body.width;
+            let (side, pane) = split_across(frame.body, all - panes.share.of(all - 34, all));
             (Some(side), pane)
         }
     };
-    let boxed = frame.width != Width::One;
-    let inside = if boxed { inset(pane, 1, 1, 1) } else { inset(pane, 0, 1, 0) };
+    let boxed = is_boxed(model);
+    let inside = if boxed { inset(pane, 1, 1, 1) } else { bare(pane) };
     let (lines, note) = split_down(inside, inside.height.saturating_sub(1));
     LogsLayout { side, pane, boxed, lines, note }
 }
@@ -348,20 +392,25 @@ pub(super) struct ErrorsLayout {
 pub(super) fn errors(model: &Model) -> ErrorsLayout {
     let frame = frame(model.size);
     let (body, hidden) = (frame.body, model.errors.preview_hidden);
+    let panes = model.panes();
     match frame.width {
         Width::TooSmall => ErrorsLayout::default(),
+        _ if panes.whole => {
+            ErrorsLayout { table: body, rows: inset(body, 0, 2, 0), ..ErrorsLayout::default() }
+        }
         Width::One => {
             let preview = if hidden || model.size.1 < 24 { 0 } else { (body.height * 3 / 5).min(14) };
-            let (table, below) = split_down(body, body.height - preview);
-            let preview = (preview > 0).then_some(below);
+            let (table, below) = split_down(body, panes.share.of(body.height - preview, body.height));
+            let preview = (!hidden && below.height > 0).then_some(below);
             ErrorsLayout { table, rows: inset(table, 0, 2, 0), preview, ..ErrorsLayout::default() }
         }
         Width::Two | Width::Three => {
             let lower = if body.height < 36 || hidden { 0 } else { (body.height / 3).min(18) };
-            let (upper, under) = split_down(body, body.height - lower);
+            let upper = panes.share.of(body.height - lower, body.height);
+            let (upper, under) = split_down(body, if lower > 0 { upper } else { body.height });
             let share = if frame.width == Width::Two { 62 } else { 65 };
-            let (table, beside) =
-                if hidden { (upper, None) } else { split_beside(upper, upper.width * share / 100) };
+            let wide = panes.share.of(upper.width * share / 100, upper.width);
+            let (table, beside) = if hidden { (upper, None) } else { split_beside(upper, wide) };
             let inside = inset(table, 1, 2, 1);
             let counted = if inside.height < 16 { 0 } else { 6 };
             let (rows, day) = split_down(inside, inside.height - counted);
@@ -394,11 +443,15 @@ pub(super) struct ToolsLayout {
 }
 
 pub(super) fn tools(model: &Model) -> ToolsLayout {
-    let frame = frame(model.size);
+    let (frame, panes) = (frame(model.size), model.panes());
+    let body = frame.body;
     let (table, preview) = match frame.width {
         Width::TooSmall => return ToolsLayout::default(),
-        Width::One => split_down(frame.body, frame.body.height.saturating_sub(8)),
-        Width::Two | Width::Three => split_across(frame.body, frame.body.width * 60 / 100),
+        _ if panes.whole => {
+            return ToolsLayout { table: body, rows: inset(body, 1, 2, 0), ..ToolsLayout::default() };
+        }
+        Width::One => split_down(body, panes.share.of(body.height.saturating_sub(8), body.height)),
+        Width::Two | Width::Three => split_across(body, panes.share.of(body.width * 60 / 100, body.width)),
     };
     ToolsLayout { table, rows: inset(table, 1, 2, 1), preview }
 }
@@ -431,25 +484,27 @@ impl TimeLayout {
     }
 }
 
-pub(super) fn time(size: (u16, u16)) -> TimeLayout {
+pub(super) fn time(model: &Model) -> TimeLayout {
     const LOWER: u16 = 11;
-    let frame = frame(size);
+    let (frame, panes) = (frame(model.size), model.panes());
     let body = frame.body;
     let names = match frame.width {
         Width::TooSmall => return TimeLayout::default(),
         Width::One => 21,
         Width::Two | Width::Three => 40,
     };
-    let lower = if frame.width == Width::Three && body.height >= 32 { LOWER } else { 0 };
-    let (upper, below) = split_down(body, body.height - lower);
-    let boxed = frame.width != Width::One;
+    let lower = if frame.width == Width::Three && body.height >= 32 && !panes.whole { LOWER } else { 0 };
+    let upper = if lower > 0 { panes.share.of(body.height - lower, body.height) } else { body.height };
+    let (upper, below) = split_down(body, upper);
+    let boxed = is_boxed(model);
     let inside = if boxed { inset(upper, 1, 1, 1) } else { upper };
     let (title, inside) = if boxed { (Rect { height: 1, ..upper }, inside) } else { split_down(inside, 1) };
     let (head, inside) = split_down(inside, 1);
-    let foot = if lower > 0 { 0 } else { 4.min(inside.height / 3) };
-    let (rows, foot) = split_down(inside, inside.height - foot);
+    let foot = if lower > 0 || panes.whole { 0 } else { 4.min(inside.height / 3) };
+    let rows = if foot > 0 { panes.share.of(inside.height - foot, inside.height) } else { inside.height };
+    let (rows, foot) = split_down(inside, rows);
     let (_, chart) = split_across(rows, names);
-    let (lanes, spent) = split_across(below, size.0 / 2);
+    let (lanes, spent) = split_across(below, model.size.0 / 2);
     TimeLayout {
         pane: boxed.then_some(upper),
         title,
@@ -475,23 +530,30 @@ pub(super) struct AuditLayout {
     pub chain: Option<Rect>,
 }
 
-pub(super) fn audit(size: (u16, u16)) -> AuditLayout {
-    let frame = frame(size);
+pub(super) fn audit(model: &Model) -> AuditLayout {
+    let (frame, panes) = (frame(model.size), model.panes());
     let body = frame.body;
     match frame.width {
         Width::TooSmall => AuditLayout::default(),
+        _ if panes.whole => {
+            let (title, rest) = split_down(body, 1);
+            let (head, rows) = split_down(rest, 1);
+            AuditLayout { title, head, rows, ..AuditLayout::default() }
+        }
         Width::One => {
             let below = if body.height < 12 { 0 } else { (body.height / 2).min(12) };
-            let (upper, detail) = split_down(body, body.height - below);
+            let (upper, detail) = split_down(body, panes.share.of(body.height - below, body.height));
             let (title, rest) = split_down(upper, 1);
             let (head, rows) = split_down(rest, 1);
             AuditLayout { pane: None, title, head, rows, detail, chain: None }
         }
         Width::Two | Width::Three => {
             let lower = if frame.width == Width::Three && body.height >= 32 { 10 } else { 0 };
-            let (upper, chain) = split_down(body, body.height - lower);
+            let upper =
+                if lower > 0 { panes.share.of(body.height - lower, body.height) } else { body.height };
+            let (upper, chain) = split_down(body, upper);
             let wide = if frame.width == Width::Two { body.width * 60 / 100 } else { body.width * 65 / 100 };
-            let (pane, detail) = split_across(upper, wide);
+            let (pane, detail) = split_across(upper, panes.share.of(wide, upper.width));
             let (head, rows) = split_down(inset(pane, 1, 1, 1), 1);
             let title = Rect { height: 1, ..pane };
             let chain = (lower > 0).then_some(chain);
@@ -605,17 +667,61 @@ pub(super) struct Tab {
     pub text: String,
 }
 
-/// What the header shows of each view, from where on.
+/// The environment as the header shows it; what is too long for a header is cut.
+pub(super) fn badge(model: &Model) -> String {
+    const LEAST_FOR_TABS: usize = 44;
+    let most = usize::from(model.size.0).saturating_sub(LEAST_FOR_TABS);
+    format!(" {} ", model.look.glyphs.fit(&safe_text(&model.seat.environment), most))
+}
+
+/// Where the person at the console sits, as the header shows it: not at all where that would leave views out.
+pub(super) fn place(model: &Model) -> String {
+    const MOST: usize = 24;
+    model.look.glyphs.fit(&safe_text(&model.seat.place), MOST)
+}
+
+/// What the header gives up for numbers, one after the other: the words of views that count nothing, from the right; then
+/// those of views that count something. The key and the number stay, and all of the view that is looked at.
+const GIVE_UP: [View; 8] =
+    [View::Audit, View::Time, View::Logs, View::Health, View::Dag, View::Runs, View::Errors, View::Gates];
+
+/// What the header shows of each view, from where on: as many words as there is room for, all keys and all numbers.
 pub(super) fn tabs(model: &Model) -> Vec<Tab> {
     let wide = model.size.0 >= 140;
-    // The name before the badge, the place and a bar after it.
-    let around = if wide { 10 + model.seat.place.width() + 2 + 2 } else { 0 };
-    let mut x = model.seat.environment.width() + 2 + around;
+    // The name before the badge, the place and a bar after it; the date or the place at the right.
+    let (before, after) = match model.size.0 {
+        140.. => (10 + place(model).width() + 2 + 2, if model.moves() { 22 } else { 0 }),
+        100..140 => (0, place(model).width() + 2),
+        _ => (0, 0),
+    };
+    let from = badge(model).width() + before;
+    let room = usize::from(model.size.0).saturating_sub(from + after);
+    let mut tabs = Vec::new();
+    for given_up in 0..=GIVE_UP.len() {
+        tabs = tabs_without(model, from, &GIVE_UP[..given_up], wide);
+        let ends = tabs.iter().map(|it| it.text.width() + 2 + usize::from(wide)).sum::<usize>();
+        if ends <= room {
+            break;
+        }
+    }
+    tabs
+}
+
+fn tabs_without(model: &Model, from: usize, given_up: &[View], wide: bool) -> Vec<Tab> {
+    let mut x = from;
     let mut tabs = Vec::new();
     for view in View::ALL.iter().filter(|it| it.has_tab()) {
         let key = model.keys.keys_of(view.scope(), view.intent()).unwrap_or_default();
-        let count = count_of(model, *view).map_or_else(String::new, |it| format!(" {it}"));
-        let name = format!("{key} {}{count}", view.name());
+        let count = count_of(model, *view);
+        let name = match count {
+            _ if *view == model.view || !given_up.contains(view) => view.name(),
+            // A number alone would be taken for a key.
+            Some(_) => view.name().get(..1).unwrap_or_default(),
+            None => "",
+        };
+        let count = count.map(|it| it.to_string());
+        let words = [key, name.to_owned(), count.unwrap_or_default()];
+        let name = words.iter().filter(|it| !it.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ");
         let text = if wide { format!(" {name} ") } else { name };
         let width = text.width() + 2;
         tabs.push(Tab { view: *view, x: u16::try_from(x).unwrap_or(u16::MAX), text });

@@ -6,8 +6,10 @@ use super::{
     errors::{ErrorsState, HealthState, ToolsState},
     gantt::TimeState,
     gates::{FormState, GatesState},
+    help_rows::HelpState,
     log_lines::LogLines,
     log_rows::LogRow,
+    panes::Panes,
     travel::{Comparing, IN_THE_PAST, Travel},
 };
 use crate::{
@@ -45,6 +47,8 @@ pub struct Model {
     pub keys: Arc<Keymap>,
     /// What is looked at.
     pub view: View,
+    /// How each view shares the screen, where that was changed.
+    pub(super) panes: BTreeMap<View, Panes>,
     pub(super) back: Vec<Place>,
     pub(super) forward: Vec<Place>,
     pub(super) marks: BTreeMap<char, Place>,
@@ -524,7 +528,7 @@ pub(super) struct Basis {
 pub(super) enum Overlay {
     Dialog(Box<Dialog>),
     Palette(PaletteState),
-    Help { top: usize },
+    Help(HelpState),
     Menu { selected: usize },
     Text(Sheetlet),
     Form(Box<FormState>),
@@ -719,6 +723,7 @@ impl Model {
             look,
             keys,
             view: View::Runs,
+            panes: BTreeMap::new(),
             back: Vec::new(),
             forward: Vec::new(),
             marks: BTreeMap::new(),
@@ -789,12 +794,18 @@ impl Model {
         match (&self.overlay, &self.prompt) {
             (Some(Overlay::Dialog(_)), _) => Scope::Dialog,
             (Some(Overlay::Leaving(Leaving { stop: Some(_), .. })), _) => Scope::Text,
+            (Some(Overlay::Help(help)), _) if help.types => Scope::Text,
             (Some(Overlay::Leaving(_)), _) => Scope::Leave,
             (Some(Overlay::Palette(_) | Overlay::Launch(_)), _) | (None, Some(_)) => Scope::Text,
             (Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)), _) => Scope::Popup,
             (Some(Overlay::Form(_)), _) => Scope::Form,
             (None, None) => self.travel.as_ref().map_or(self.view.scope(), |it| it.scope()),
         }
+    }
+
+    /// How the view that is looked at shares the screen.
+    pub(super) fn panes(&self) -> Panes {
+        self.panes.get(&self.view).copied().unwrap_or_default()
     }
 
     /// The run under the cursor, or the one whose graph is looked at.

@@ -39,6 +39,8 @@ const ANSWER_TIME: Span = Span(100);
 const ANSWER_BYTES: usize = 1024;
 const SYNC_BEGIN: &str = "\x1b[?2026h";
 const SYNC_END: &str = "\x1b[?2026l";
+/// A wheel that turns faster is heard as often as this: what it did not say is not made up for later.
+const WHEEL: Span = Span(20);
 /// A frame is gathered here, so that it goes out in one write.
 const FRAME_BYTES: usize = 64 * 1024;
 /// The most that terminals take into the clipboard by OSC 52.
@@ -253,12 +255,38 @@ pub(super) fn messages(
     now: impl Fn() -> Timestamp + Send + 'static,
 ) -> impl Stream<Item = Message> + Send + Unpin {
     let events = EventStream::new().take_while(|it| std::future::ready(it.is_ok()));
-    let mut late = LateAnswer::default();
-    let mut message_of = move |event| match message(event, now())? {
-        Message::Key { press, .. } if late.takes(press) => None,
-        message => Some(message),
+    let (mut late, mut wheel) = (LateAnswer::default(), Wheel::default());
+    let mut message_of = move |event| {
+        let at = now();
+        match message(event, at)? {
+            Message::Key { press, .. } if late.takes(press) => None,
+            Message::Mouse { what, .. } if wheel.drops(what, at) => None,
+            message => Some(message),
+        }
     };
     Box::pin(events.filter_map(move |event| std::future::ready(event.ok().and_then(&mut message_of))))
+}
+
+/// Lets a wheel through at most once in [`WHEEL`]: touchpads send hundreds of turns, and a list would still run when the
+/// fingers rest.
+#[derive(Debug, Default)]
+struct Wheel {
+    /// When it was heard last.
+    heard: Option<Timestamp>,
+}
+
+impl Wheel {
+    fn drops(&mut self, what: Mouse, at: Timestamp) -> bool {
+        if what == Mouse::Click {
+            return false;
+        }
+        // A clock that was put back is no reason to be deaf.
+        let too_soon = self.heard.is_some_and(|it| it <= at && at.since(it) < WHEEL);
+        if !too_soon {
+            self.heard = Some(at);
+        }
+        too_soon
+    }
 }
 
 /// Takes an answer that came too late out of what is typed: it looks like Alt-] and some letters.
@@ -375,6 +403,16 @@ mod tests {
         let screen = terminal.screen();
         assert!(!screen.alternate_screen() && !screen.bracketed_paste() && !screen.hide_cursor());
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    }
+
+    #[test]
+    fn a_wheel_is_heard_once_in_20_ms_and_a_click_always() {
+        let mut wheel = Wheel::default();
+        let mut heard = |what, at| !wheel.drops(what, Timestamp(at));
+        assert!(heard(Mouse::WheelDown, 1_000));
+        assert!((1_001..1_020).all(|at| !heard(Mouse::WheelUp, at) && heard(Mouse::Click, at)));
+        assert!(heard(Mouse::WheelDown, 1_020) && !heard(Mouse::WheelDown, 1_039));
+        assert!(heard(Mouse::WheelDown, 7), "the clock was put back");
     }
 
     #[test]

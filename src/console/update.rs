@@ -17,6 +17,7 @@ mod gates;
 mod general;
 mod graph;
 mod health;
+mod help;
 mod launching;
 mod leaving;
 mod logs;
@@ -25,10 +26,12 @@ mod logs_rows;
 mod moving;
 mod outside;
 mod palette;
+mod panes;
 mod places;
 mod popup;
 mod prompt;
 mod runs;
+mod siblings;
 mod steps;
 mod time;
 mod tools;
@@ -315,6 +318,11 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
     }
     if travel::act(model, intent, count, wishes) {
         return;
+    }
+    match intent {
+        Intent::PaneSize | Intent::WholePane => return panes::act(model, intent),
+        Intent::NextSibling | Intent::PreviousSibling => return siblings::act(model, intent, count),
+        _ => {}
     }
     if (model.view == View::Gates && deciding::act(model, intent, wishes))
         || general::act(model, intent, wishes)

@@ -30,13 +30,14 @@ mod time;
 mod tools;
 mod travel;
 
+use crate::base::counted;
 use crate::console::{
-    Depth, Glyphs, Model, PaneLook, Role, Theme, View, Width, fill, layout, model::Overlay, put, to_svg,
-    to_text,
+    Depth, Glyphs, Model, PaneLook, Role, Theme, View, Width, fill, layout, model::Overlay, pane, put,
+    put_right, to_svg, to_text,
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
-pub(super) use help::help_height;
+pub(super) use help::{help_height, help_rows_seen};
 pub(super) use runs::heads as runs_columns;
 
 /// Draws the whole console into a buffer of any size.
@@ -117,7 +118,7 @@ fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     match &model.overlay {
         Some(Overlay::Dialog(it)) => dialog::draw(canvas, it, body, buf),
         Some(Overlay::Palette(it)) => palette::draw(canvas, it, body, buf),
-        Some(Overlay::Help { top }) => help::draw(canvas, *top, body, buf),
+        Some(Overlay::Help(it)) => help::draw(canvas, it, body, buf),
         Some(Overlay::Menu { selected }) => popup::menu(canvas, *selected, body, buf),
         Some(Overlay::Form(it)) => form::draw(canvas, it, body, buf),
         Some(Overlay::Launch(it)) => launching::draw(canvas, it, body, buf),
@@ -195,11 +196,26 @@ impl<'a> Canvas<'a> {
     }
 }
 
+/// The pane that has the keys; where it has all of the screen, without a border, so that what a terminal selects is text
+/// alone. Returns the room inside.
+fn main_pane(canvas: &Canvas<'_>, area: Rect, title: &str, footer: &str, buf: &mut Buffer) -> Rect {
+    if !canvas.model.panes().whole {
+        return pane(buf, area, title, footer, canvas.pane(true));
+    }
+    let x = put(buf, area, area.x + 1, area.y, title, canvas.style(Role::Title));
+    let row = Rect { x, width: area.right().saturating_sub(x), height: 1.min(area.height), ..area };
+    put_right(buf, row, row.right().saturating_sub(1), row.y, footer, canvas.style(Role::Muted));
+    layout::inset(area, 1, 1, 0)
+}
+
 fn too_small(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let (width, height) = canvas.model.size;
     let (least_width, least_height) = layout::LEAST;
     let gates = canvas.model.board.open_gates().count();
-    let text = format!("needs {least_width}x{least_height}, has {width}x{height}   {gates} gates wait");
+    let text = format!(
+        "needs {least_width}x{least_height}, has {width}x{height}   {}",
+        counted(gates, "gate waits", "gates wait")
+    );
     let area = buf.area;
     put(buf, area, 0, height / 2, &text, canvas.style(Role::Warn));
 }

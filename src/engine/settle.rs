@@ -6,7 +6,7 @@
 use crate::{
     base::{
         EVENT_CONTENT_BYTES_MAX, ErrorKind, ErrorRecord, FailureMode, OPEN_GATES_MAX, Program, RunId,
-        STEPS_MAX, Severity, Span, StepIx, Timestamp, Value, ValueMap, json_bytes,
+        STEPS_MAX, Severity, Span, StepIx, Timestamp, Value, ValueMap, counted, json_bytes,
     },
     engine::{
         Changed, Fact, Facts, Failure, GateEvent, GateState, Refusal, RunEvent, RunState, ScopeEvent,
@@ -978,7 +978,11 @@ fn frame_message(run: &Run, frame: StepIx, child: StepIx) -> String {
     let all = run.children(frame);
     let failed = all.iter().filter(|it| run.step(**it).state() == StepState::Failed).count();
     let why = run.step(child).error.as_ref().map(|it| it.message.clone()).unwrap_or_default();
-    format!("{failed} of {} steps failed, first {}: {why}", all.len(), run.plan_step(child).id)
+    format!(
+        "{failed} of {} failed, first {}: {why}",
+        counted(all.len(), "step", "steps"),
+        run.plan_step(child).id
+    )
 }
 
 /// How a run ends in which nothing is open any more.

@@ -3,7 +3,7 @@
 //! Whether disk and engine can be reached is not known here; whoever knows adds checks of their own.
 
 use crate::{
-    base::{RunId, Score, Span, Timestamp, Value},
+    base::{RunId, Score, Span, Timestamp, Value, counted, plural},
     plan::{Currency, is_mostly_used},
     projection::{Board, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, json::decimal},
 };
@@ -202,7 +202,11 @@ impl Board {
             None => "no open run has a budget".to_owned(),
             Some(it) if it.grade() == Grade::Healthy => {
                 let runs = self.open_runs().filter(|it| !it.summary.budgets().is_empty()).count();
-                format!("{runs} open runs stay within theirs")
+                format!(
+                    "{} within {}",
+                    counted(runs, "open run stays", "open runs stay"),
+                    plural(runs, "its own", "theirs")
+                )
             }
             Some(it) => format!("{} has used {}", it.run, it.words()),
         };
@@ -222,15 +226,13 @@ pub fn health_line(board: &Board, checks: &[Check]) -> String {
     let (health, grade) = (board.health(), overall(checks));
     let running = board.open_runs().count();
     let gates = board.open_gates().count();
-    let plural =
-        |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     format!(
         "health {health} {}, checks {}: {}, {}, {}",
         health.label(),
         grade.word(),
-        plural(running, "run open", "runs open"),
-        plural(gates, "gate waits", "gates wait"),
-        plural(board.urgent_error_count(), "failure to look at", "failures to look at"),
+        counted(running, "run open", "runs open"),
+        counted(gates, "gate waits", "gates wait"),
+        counted(board.urgent_error_count(), "failure to look at", "failures to look at"),
     )
 }
 

@@ -1,7 +1,7 @@
 //! "Why isn't it running?": the whole chain of causes, down to what can be done something about.
 
 use crate::{
-    base::{GateId, RunId, StepIx, Timestamp},
+    base::{GateId, RunId, StepIx, Timestamp, counted},
     engine::{GateState, RunState, StepState, WaitReason, Why},
     plan::{PlanStep, Quorum, Work},
     projection::{Board, RunView, StepView, UndoState, words},
@@ -308,6 +308,6 @@ fn quorum_words(quorum: &Quorum) -> String {
     match &quorum.group {
         Some(group) => format!("{} of {group}", quorum.count),
         None if quorum.count == 1 => "one person".to_owned(),
-        None => format!("{} people", quorum.count),
+        None => counted(quorum.count, "person", "people"),
     }
 }

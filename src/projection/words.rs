@@ -1,7 +1,7 @@
 //! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
 
 use crate::{
-    base::shorten,
+    base::{counted, shorten},
     engine::{
         AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Purpose, RunEvent,
         ScheduleEvent, ScopeEvent, StepEvent, UndoEvent, Verdict, WaitReason, Why,
@@ -68,6 +68,11 @@ pub const fn scope_word(scope: Scope) -> &'static str {
         Scope::Session => "session",
         Scope::Global => "global",
     }
+}
+
+fn facts_words(files: usize, hashes: usize, calls: usize) -> String {
+    let (files, hashes) = (counted(files, "file", "files"), counted(hashes, "hash", "hashes"));
+    format!("{files}, {hashes}, {}", counted(calls, "call", "calls"))
 }
 
 fn named(run: Option<&RunView>, step: crate::base::StepIx) -> String {
@@ -140,16 +145,15 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
     match event {
         StepEvent::Ready => ("step.ready", String::new()),
         StepEvent::Waiting { reason } => ("step.waiting", wait_words(reason)),
-        StepEvent::FactsAsked { files, patterns, programs } => (
-            "step.facts_asked",
-            format!("{} files, {} hashes, {} calls", files.len(), patterns.len(), programs.len()),
-        ),
+        StepEvent::FactsAsked { files, patterns, programs } => {
+            ("step.facts_asked", facts_words(files.len(), patterns.len(), programs.len()))
+        }
         StepEvent::FactsKnown { facts } => {
             let (files, hashes, calls) = (facts.files.len(), facts.hashes.len(), facts.programs.len());
-            ("step.facts_known", format!("{files} files, {hashes} hashes, {calls} calls"))
+            ("step.facts_known", facts_words(files, hashes, calls))
         }
         StepEvent::Opened { copies, .. } if copies.is_empty() => ("step.opened", String::new()),
-        StepEvent::Opened { copies, .. } => ("step.opened", format!("{} steps", copies.len())),
+        StepEvent::Opened { copies, .. } => ("step.opened", counted(copies.len(), "step", "steps")),
         StepEvent::Completed { confidence, partial, fallback, kept, origin, .. } => {
             let words = [
                 partial.then(|| "partly".to_owned()),

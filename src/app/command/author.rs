@@ -114,11 +114,7 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
     match args.format {
         Findings::Text => {
             all.iter().for_each(|it| out.raw(format!("{}\n", it.text(out.colour)).as_bytes()));
-            let files = if args.files.len() == 1 {
-                "1 file".to_owned()
-            } else {
-                format!("{} files", args.files.len())
-            };
+            let files = crate::base::counted(args.files.len(), "file", "files");
             let found = summary(&all);
             say(&if found.is_empty() {
                 format!("{files}: no problems")

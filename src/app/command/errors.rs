@@ -9,7 +9,7 @@ use crate::{
         output::Output,
         wiring,
     },
-    base::{Value, safe_text},
+    base::{Value, counted, safe_text},
     engine::{Command, FailureNote},
     projection::{Board, ErrorState, ErrorView, error_json},
     runtime::Desk,
@@ -128,9 +128,12 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
     let before = alike.times.saturating_sub(1);
     out.line(&match (before, fixes.is_empty()) {
         (0, _) => "it has not failed like this before".to_owned(),
-        (before, true) => format!("it failed like this {before} times before, and nothing mended it"),
+        (before, true) => {
+            format!("it failed like this {} before, and nothing mended it", counted(before, "time", "times"))
+        }
         (before, false) => {
-            format!("it failed like this {before} times before; mended by {}", fixes.join(", "))
+            let times = counted(before, "time", "times");
+            format!("it failed like this {times} before; mended by {}", fixes.join(", "))
         }
     });
     let tail: Vec<&str> = record.tail.lines().collect();

@@ -9,7 +9,7 @@ use crate::{
         output::Output,
         wiring::{self, Seat},
     },
-    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, Value, safe_text},
+    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, Value, counted, safe_text},
     engine::{Event, GateState},
     plan::Currency,
     projection::{
@@ -88,9 +88,9 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
         let point =
             partial.failure_point.as_deref().map_or_else(String::new, |it| format!(" at {}", safe_text(it)));
         out.line(&format!(
-            "{} of {} steps completed ({}), {} failed{point}{mode}",
+            "{} of {} completed ({}), {} failed{point}{mode}",
             partial.completed,
-            partial.completed + partial.failed + partial.remaining,
+            counted(partial.completed + partial.failed + partial.remaining, "step", "steps"),
             format_args!("{} %", partial.completion_ratio.percent()),
             partial.failed,
         ));

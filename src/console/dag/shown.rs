@@ -193,6 +193,11 @@ pub struct ShownNode {
 }
 
 impl ShownNode {
+    /// How many edges lead to it at most, over all of the graph.
+    pub const fn depth(&self) -> u32 {
+        self.depth
+    }
+
     /// Its name with how many it stands for.
     pub fn title(&self, glyphs: Glyphs) -> String {
         let (label, count) = (&self.label, self.count);

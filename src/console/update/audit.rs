@@ -3,7 +3,7 @@
 
 use super::{general, graph, moving, toast};
 use crate::{
-    base::{Seq, safe_text},
+    base::{Seq, counted, safe_text},
     console::{
         Intent, Lookup, Model, Query, Role, Sheet, View, Wish,
         audit_rows::{ChainState, FIELDS, Side, Window, json_lines},
@@ -44,7 +44,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         audit.selected = rows.back().map(|it| it.row.seq);
         audit.to_oldest = false;
     }
-    let page = usize::from(layout::audit(model.size).rows.height).max(1);
+    let page = usize::from(layout::audit(model).rows.height).max(1);
     let audit = &mut model.audit;
     let at = audit.selected.and_then(|it| audit.window.place_of(it)).unwrap_or(0);
     audit.top = moving::scrolled(audit.top, at, audit.window.rows.len(), page);
@@ -180,7 +180,7 @@ fn verified(model: &mut Model, sheet: Sheet) {
     match sheet {
         Sheet::Chain { records, head, broken: None } => {
             model.audit.chain = ChainState::Holds { records, head, at };
-            toast(model, &format!("the chain holds: {records} records"), Role::Ok);
+            toast(model, &format!("the chain holds: {}", counted(records, "record", "records")), Role::Ok);
         }
         Sheet::Chain { records, broken: Some(why), .. } => {
             toast(model, &format!("the chain is broken at {why}"), Role::Fail);
@@ -246,13 +246,13 @@ fn in_words(model: &Model, record: &Record) -> Vec<(String, Role)> {
 }
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+    let page = usize::from(layout::audit(model).rows.height);
     let audit = &mut model.audit;
     match intent {
         Intent::First if count.is_none() => return first(model),
         Intent::Last if count.is_none() => return last(model),
         _ => {}
     }
-    let page = usize::from(layout::audit(model.size).rows.height);
     let at = audit.selected.and_then(|it| audit.window.place_of(it)).unwrap_or(0);
     if let Some(to) = moving::moved(intent, at, audit.window.rows.len(), page, count) {
         audit.selected = audit.window.rows.get(to).map(|it| it.row.seq);
@@ -416,7 +416,7 @@ pub(super) fn find(model: &mut Model, older: bool) {
 }
 
 pub(super) fn click(model: &mut Model, row: u16) {
-    let rows = layout::audit(model.size).rows;
+    let rows = layout::audit(model).rows;
     if (rows.y..rows.bottom()).contains(&row) {
         let index = model.audit.top + usize::from(row - rows.y);
         if let Some(it) = model.audit.window.rows.get(index) {

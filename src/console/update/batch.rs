@@ -7,7 +7,7 @@ use super::{
     toast,
 };
 use crate::{
-    base::{DecisionId, GateId, Span},
+    base::{DecisionId, GateId, Span, counted},
     console::{
         About, Dialog, DialogField, Focus, Level, Model, Preview, Proof, Role, Wish, ask_text::name_of,
         layout,
@@ -140,7 +140,7 @@ pub(super) fn open(model: &mut Model) {
         facts.push(fact(&gate.id.to_string(), text, Role::Info));
     }
     let mut commands: Vec<Command> = marked.iter().map(|it| approval(model, it)).collect();
-    let title = format!("Approve {} gates of {}?", marked.len(), first.ask.workflow);
+    let title = format!("Approve {} of {}?", counted(marked.len(), "gate", "gates"), first.ask.workflow);
     let command = Box::new(commands.remove(0));
     let means = "each is approved for the ask that you read; one that changes meanwhile is not".to_owned();
     asking::show(

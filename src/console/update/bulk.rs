@@ -3,7 +3,7 @@
 
 use super::{asking, runs, toast};
 use crate::{
-    base::RunId,
+    base::{RunId, counted},
     console::{
         About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role,
         View, layout,
@@ -134,7 +134,7 @@ fn open(
     mut commands: Vec<Command>,
 ) {
     let count = commands.len();
-    let runs = if count == 1 { "1 run".to_owned() } else { format!("{count} runs") };
+    let runs = counted(count, "run", "runs");
     facts.push(fact("on", format!("{} ({})", model.seat.environment, model.seat.place), Role::Text));
     facts.push(fact("as", model.seat.actor.name.clone(), Role::Text));
     let wants_reason = matches!(commands[0], Command::Cancel { .. } | Command::Undo { .. });

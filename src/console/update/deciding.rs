@@ -3,7 +3,7 @@
 
 use super::{asking, toast};
 use crate::{
-    base::{BREAK_GLASS_REASON_CHARS_MIN, DELEGATION_DEFAULT, DecisionId, GateId},
+    base::{BREAK_GLASS_REASON_CHARS_MIN, DELEGATION_DEFAULT, DecisionId, GateId, counted},
     console::{
         About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role,
         Wish,
@@ -197,7 +197,7 @@ fn vote_refusal(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> O
     match unseen {
         0 => None,
         1 => Some("1 more line, not approvable until seen".to_owned()),
-        unseen => Some(format!("{unseen} more lines, not approvable until seen")),
+        unseen => Some(format!("{}, not approvable until seen", counted(unseen, "more line", "more lines"))),
     }
 }
 

@@ -17,7 +17,8 @@ pub(super) fn takes(model: &Model, press: Press) -> bool {
         Some(Overlay::Form(form)) => form.in_reason,
         Some(Overlay::Leaving(leaving)) => leaving.stop.is_some(),
         Some(Overlay::Launch(form)) => form.focus <= form.inputs.len(),
-        Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => false,
+        Some(Overlay::Help(help)) => help.types,
+        Some(Overlay::Menu { .. } | Overlay::Text(_)) => false,
         None => model.prompt.is_some(),
     };
     is_letter && has_field
@@ -29,6 +30,9 @@ pub(super) fn insert(model: &mut Model, press: Press) {
         && let Some(field) = field_mut(model)
     {
         field.insert(c);
+    }
+    if let Some(Overlay::Help(help)) = &mut model.overlay {
+        (help.selected, help.top) = (0, 0);
     }
 }
 
@@ -123,7 +127,8 @@ pub(super) fn field_mut(model: &mut Model) -> Option<&mut Field> {
         Some(Overlay::Leaving(leaving)) => leaving.stop.as_mut(),
         Some(Overlay::Form(form)) if form.in_reason => Some(&mut form.reason),
         Some(Overlay::Launch(form)) => super::launching::field_mut(form),
-        Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_) | Overlay::Form(_)) => None,
+        Some(Overlay::Help(help)) if help.types => Some(&mut help.find),
+        Some(Overlay::Help(_) | Overlay::Menu { .. } | Overlay::Text(_) | Overlay::Form(_)) => None,
         None => model.prompt.as_mut().map(|it| &mut it.field),
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{copying, places, popup, toast, why};
 use crate::console::{
-    Field, Intent, Model, Role, Themes, View, Wish, layout,
+    Field, Intent, Model, Role, Themes, View, Wish,
+    help_rows::HelpState,
+    layout,
     model::{Letter, Overlay, PaletteState, Prompt, PromptKind},
 };
 use std::sync::Arc;
@@ -29,7 +31,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Palette => {
             model.overlay = Some(Overlay::Palette(PaletteState::default()));
         }
-        Intent::Help => model.overlay = Some(Overlay::Help { top: 0 }),
+        Intent::Help => model.overlay = Some(Overlay::Help(HelpState::default())),
         Intent::Menu => model.overlay = Some(Overlay::Menu { selected: 0 }),
         Intent::Why => why::show(model),
         Intent::CommandLog => popup::show_log(model),

@@ -84,7 +84,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
 
 /// Moves by lines; a line that is higher than the screen is moved through by rows.
 fn scroll(model: &mut Model, intent: Intent, count: Option<u32>) {
-    let height = usize::from(layout::logs(model.size).lines.height).max(1);
+    let height = usize::from(layout::logs(model).lines.height).max(1);
     let logs = &model.logs;
     let mut seen: Vec<u64> = logs.rows.iter().map(|it| it.line).collect();
     seen.dedup();
@@ -322,7 +322,7 @@ fn copy(model: &mut Model, mut text: String, what: &str, wishes: &mut Vec<Wish>)
 
 /// A click puts the cursor on the line under it, or opens the step of the side list.
 pub(super) fn click(model: &mut Model, column: u16, row: u16) {
-    let places = layout::logs(model.size);
+    let places = layout::logs(model);
     let position = ratatui::layout::Position { x: column, y: row };
     if places.lines.contains(position) {
         if let Some(line) = model.logs.rows.get(usize::from(row - places.lines.y)).map(|it| it.line) {

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, iter::successors};
 
 /// Columns before the text: the cursor, and the name of the step where there are several.
 pub(in crate::console) fn margin(model: &Model) -> u16 {
-    let lines = layout::logs(model.size).lines;
+    let lines = layout::logs(model).lines;
     let name = if lines.width >= 100 { 22 } else { 16 };
     let is_alone = logs_read::alone(model).is_some() || lines.width < 40;
     if is_alone { 1 } else { 1 + name + 1 }
@@ -18,13 +18,13 @@ pub(in crate::console) fn margin(model: &Model) -> u16 {
 
 /// Cells of text in a row: without the margin and the scroll bar.
 fn text_width(model: &Model) -> usize {
-    let lines = layout::logs(model.size).lines;
+    let lines = layout::logs(model).lines;
     usize::from(lines.width.saturating_sub(margin(model) + 2))
 }
 
 /// Makes the rows that are seen, with the cursor among them.
 pub(super) fn refresh(model: &mut Model) {
-    let (width, height) = (text_width(model), usize::from(layout::logs(model.size).lines.height));
+    let (width, height) = (text_width(model), usize::from(layout::logs(model).lines.height));
     let glyphs = model.look.glyphs;
     let logs = &mut model.logs;
     if logs.follow {

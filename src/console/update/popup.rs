@@ -1,22 +1,23 @@
 //! Help, menus and texts over the view: moving in them, and what Enter does.
 
-use super::{act as act_below, moving, palette};
+use super::{act as act_below, help, moving, palette};
 use crate::console::{
     Intent, Model, Press, Role, Wish,
     keymap::digit,
     layout,
     model::{Overlay, Sheetlet},
-    view,
 };
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+    if let Some(Overlay::Help(_)) = model.overlay {
+        return help::act(model, intent, count, wishes);
+    }
     if intent == Intent::Escape || intent == Intent::No {
         model.overlay = None;
         return;
     }
     let rows = palette::rows_of_menu(model);
     let page = usize::from(layout::popup_rows(model.size));
-    let help = view::help_height(model);
     match &mut model.overlay {
         Some(Overlay::Menu { selected }) => {
             if let Some(to) = moving::moved(intent, *selected, rows.len(), page, count) {
@@ -27,14 +28,6 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
                 let chosen = row.intent;
                 model.overlay = None;
                 act_below(model, chosen, None, wishes);
-            }
-        }
-        Some(Overlay::Help { top }) => {
-            let last = help.saturating_sub(page);
-            match moving::moved(intent, *top, last + 1, page, count) {
-                Some(to) => *top = to,
-                None if intent == Intent::Submit => model.overlay = None,
-                None => {}
             }
         }
         Some(Overlay::Text(sheet)) => {
@@ -52,6 +45,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         }
         Some(
             Overlay::Dialog(_)
+            | Overlay::Help(_)
             | Overlay::Palette(_)
             | Overlay::Form(_)
             | Overlay::Launch(_)

@@ -191,7 +191,7 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     let places = layout::runs(model);
     let rows = places.rows;
     if row + 1 == rows.y {
-        let columns = crate::console::view::runs_columns(places.table, layout::frame(model.size).width);
+        let columns = crate::console::view::runs_columns(places.table, layout::is_boxed(model));
         let hit = columns.iter().find(|it| (it.0..it.0 + it.1).contains(&column));
         if let Some(sort) = hit.and_then(|it| RunOrder::of_column(it.2)) {
             sort_by(model, sort);

@@ -47,7 +47,7 @@ pub(super) fn refresh(model: &mut Model) {
     let at = cursor(model);
     let len = model.time.chart.as_ref().map_or(0, |it| it.rows.len());
     model.time.top = moving::scrolled(model.time.top, at, len, page(model));
-    let widest = layout::time(model.size).chart.width;
+    let widest = layout::time(model).chart.width;
     let all = usize::from(widest) << model.time.zoom;
     model.time.left = model.time.left.min(all - usize::from(widest));
 }
@@ -84,7 +84,7 @@ fn cursor(model: &Model) -> usize {
 }
 
 fn page(model: &Model) -> usize {
-    let places = layout::time(model.size);
+    let places = layout::time(model);
     let rows = model.time.chart.as_ref().map_or(0, |it| it.rows.len());
     usize::from(places.rows.height / places.each(rows))
 }
@@ -136,7 +136,7 @@ fn sideways(model: &mut Model, right: bool, count: Option<u32>) {
 
 /// The middle of what is seen stays in the middle.
 fn zoom(model: &mut Model, by: i32) {
-    let seen = usize::from(layout::time(model.size).chart.width);
+    let seen = usize::from(layout::time(model).chart.width);
     let before = model.time.zoom;
     model.time.zoom = before.saturating_add_signed(by).min(ZOOM_MAX);
     let middle = model.time.left + seen / 2;
@@ -205,7 +205,7 @@ fn to_graph(model: &mut Model) {
 }
 
 pub(super) fn click(model: &mut Model, row: u16) {
-    let places = layout::time(model.size);
+    let places = layout::time(model);
     let Some(chart) = model.time.chart.clone() else { return };
     if (places.rows.y..places.rows.bottom()).contains(&row) {
         let index = model.time.top + usize::from((row - places.rows.y) / places.each(chart.rows.len()));

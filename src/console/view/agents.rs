@@ -1,13 +1,13 @@
 //! Agents: who does the work. None can sign in before there is a door for them; until then this says what will stand here.
 
-use super::{Canvas, pieces::wrapped};
-use crate::console::{Intent, Role, layout, pane, put};
+use super::{Canvas, main_pane, pieces::wrapped};
+use crate::console::{Intent, Role, layout, put};
 use ratatui::buffer::Buffer;
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
     let body = layout::frame(model.size).body;
-    let inside = pane(buf, body, "agents  none has signed in", "", canvas.pane(true));
+    let inside = main_pane(canvas, body, "agents  none has signed in", "", buf);
     let key = |intent| model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();
     let tools = format!("{}tools", key(Intent::Palette));
     let runs = key(Intent::ViewRuns);

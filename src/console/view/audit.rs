@@ -6,7 +6,7 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::safe_text,
+    base::{counted, safe_text},
     console::{
         Role,
         audit_rows::{AuditRow, ChainState},
@@ -22,7 +22,7 @@ const NAMES: usize = 13;
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
-    let places = layout::audit(model.size);
+    let places = layout::audit(model);
     let (title, role) = title(canvas, places.title.width >= 78);
     match places.pane {
         Some(area) => drop(pane(buf, area, &title, "", canvas.pane(true))),
@@ -62,11 +62,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 /// How many records there are, which are shown, and whether they hold.
 fn title(canvas: &Canvas<'_>, wide: bool) -> (String, Role) {
     let audit = &canvas.model.audit;
-    let records = super::status::counted(
-        usize::try_from(canvas.model.board.seq.0).unwrap_or(usize::MAX),
-        "record",
-        "records",
-    );
+    let records =
+        counted(usize::try_from(canvas.model.board.seq.0).unwrap_or(usize::MAX), "record", "records");
     let shown = if audit.everything { "all" } else { "decisions" };
     let filter =
         if audit.filter.is_empty() { String::new() } else { format!(" {}", safe_text(&audit.filter)) };
@@ -190,7 +187,7 @@ fn nothing(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let text = match &audit.missing {
         Some(why) => safe_text(why),
         None if audit.asked.is_some() && audit.window.low > 1 => {
-            format!("reading the log, {} records to go", audit.window.low - 1)
+            format!("reading the log, {} to go", counted(audit.window.low - 1, "record", "records"))
         }
         None if canvas.model.board.seq.0 == 0 => {
             "nothing was decided yet; `cuelight run FILE` starts a workflow".to_owned()
@@ -212,7 +209,7 @@ fn detail(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     }
     let audit = &canvas.model.audit;
     let title = audit.row().map_or_else(|| "record".to_owned(), |it| format!("{} {}", it.seq, it.kind));
-    let inside = pane(buf, area, &title, "y copy  J json  Enter whole", canvas.pane(false));
+    let inside = pane(buf, area, &title, "yy copy  J json  Enter whole", canvas.pane(false));
     let inside = layout::inset(inside, 1, 0, 0);
     let width = usize::from(inside.width).max(1);
     let foot = if audit.as_json { 0 } else { 3.min(audit.detail.len()) };
@@ -285,14 +282,22 @@ fn chain(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     );
     let (words, role) = chain_words(canvas, true);
     put(buf, inside, inside.x, inside.y + 2, &words, canvas.style(role));
-    let counted = match &audit.chain {
-        ChainState::Holds { records, .. } => format!("{records} records, none broken"),
-        ChainState::Broken { records, .. } => format!("{records} records before it hold"),
+    let words = match &audit.chain {
+        ChainState::Holds { records, .. } => {
+            format!("{}, none broken", counted(*records, "record", "records"))
+        }
+        ChainState::Broken { records, .. } => {
+            format!("{} before it", counted(*records, "record holds", "records hold"))
+        }
         ChainState::Unknown => "each row is checked against the one before it as it is read".to_owned(),
     };
-    put(buf, inside, inside.x, inside.y + 3, &counted, canvas.style(Role::Muted));
-    let held =
-        format!("{} rows of events {} to {}", audit.window.rows.len(), audit.window.low, audit.window.high);
+    put(buf, inside, inside.x, inside.y + 3, &words, canvas.style(Role::Muted));
+    let held = format!(
+        "{} of events {} to {}",
+        counted(audit.window.rows.len(), "row", "rows"),
+        audit.window.low,
+        audit.window.high
+    );
     put(buf, inside, inside.x, inside.y + 5, &held, canvas.style(Role::Muted));
 }
 

@@ -5,7 +5,7 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    base::{StepIx, safe_text},
+    base::{StepIx, counted, safe_text},
     console::{
         Intent, Mark, Model, Notes, Place, Role, Width, dag, fill, layout,
         marks::{mark_of_run, word_of_run},
@@ -74,7 +74,7 @@ fn around(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let spot = near.view.selected.and_then(|it| near.shown.spot_of(it));
     let Some(place) = spot.and_then(|it| near.layout.rect_of(it)) else { return };
     let (width, height) = near.layout.size();
-    let text = format!("around it: {} steps, {NEAR_HOPS} edges", near.shown.nodes.len());
+    let text = format!("around it: {}, {NEAR_HOPS} edges", counted(near.shown.nodes.len(), "step", "steps"));
     put(
         buf,
         area,
@@ -123,7 +123,7 @@ fn title(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, buf:
         let text = if narrow {
             format!("   {shown} of {steps}")
         } else {
-            format!("   {steps} steps, {shown} shown")
+            format!("   {}, {shown} shown", counted(steps, "step", "steps"))
         };
         line.push((text, text_style));
     }
@@ -195,10 +195,10 @@ fn map(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, graph:
     let (done, dot) = (Mark::Done.sign(canvas.glyphs), canvas.glyphs.pick("·", "."));
     let legend = match inside.height {
         0..5 => Vec::new(),
-        _ if overlaps => vec![format!("{shown} of {all} nodes")],
+        _ if overlaps => vec![format!("{shown} of {}", counted(all, "node", "nodes"))],
         _ => vec![
             format!("{dot} a step or fold   box: what is seen"),
-            format!("{done} {percent} %   {shown} of {all} nodes"),
+            format!("{done} {percent} %   {shown} of {}", counted(all, "node", "nodes")),
         ],
     };
     let rows = u16::try_from(legend.len()).unwrap_or(0);

@@ -6,7 +6,7 @@ use super::{
     pieces::{Pieces, put_pieces, wrapped},
 };
 use crate::{
-    base::{StepIx, safe_text, shorten},
+    base::{StepIx, counted, safe_text, shorten},
     console::{
         FoldKind, Intent, Mark, Role, ShownNode, Width, fill, layout,
         marks::{age, mark_of_step},
@@ -88,7 +88,10 @@ pub(super) fn draw(
         put_pieces(buf, facts, (facts.x, y), line, canvas.glyphs);
     }
     if lines.len() > usize::from(facts.height) && !narrow {
-        let more = format!("and {} more lines", lines.len() - usize::from(facts.height) + 1);
+        let more = format!(
+            "and {}",
+            counted(lines.len() - usize::from(facts.height) + 1, "more line", "more lines")
+        );
         let y = facts.bottom().saturating_sub(1);
         fill(buf, Rect { y, height: 1, ..facts }, canvas.theme.ground());
         put(buf, facts, facts.x, y, &more, canvas.style(Role::Muted));
@@ -271,7 +274,11 @@ fn calls(canvas: &Canvas<'_>, plan: &PlanStep, view: &StepView) -> Vec<Fact> {
         facts.push(("command", safe_text(&last.argv.join(" ")), Role::Muted));
         let bytes: u64 = attempts.iter().map(|it| it.output_bytes).sum();
         let ran = crate::base::Span(attempts.iter().map(|it| it.ran_for.0).sum());
-        let text = format!("{} calls, {ran} of work, {bytes} bytes written", attempts.len());
+        let text = format!(
+            "{}, {ran} of work, {} written",
+            counted(attempts.len(), "call", "calls"),
+            counted(bytes, "byte", "bytes")
+        );
         facts.push((
             "cost",
             text.replacen("1 calls", "1 call", usize::from(attempts.len() == 1)),

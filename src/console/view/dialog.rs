@@ -5,7 +5,7 @@ use super::{
     pieces::{Pieces, put_pieces, width_of, wrapped},
 };
 use crate::{
-    base::safe_text,
+    base::{counted, safe_text},
     console::{About, Dialog, Focus, Level, Preview, Proof, Role, View, centred, dialog, layout},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
@@ -53,7 +53,7 @@ fn fitted(canvas: &Canvas<'_>, mut known: Vec<Pieces>, rows: usize) -> Vec<Piece
         let last = LAST.min(rows.saturating_sub(1));
         let first = rows.saturating_sub(last + 1);
         let dots = canvas.glyphs.pick("…", "...");
-        let text = format!("{dots} and {} more lines", more + 1);
+        let text = format!("{dots} and {}", counted(more + 1, "more line", "more lines"));
         let end = known.len() - last;
         known.splice(first..end, [vec![(text, canvas.style(Role::Muted))]]);
         known.truncate(rows);

@@ -8,8 +8,7 @@ use super::{
 use crate::{
     base::{Seq, Severity, safe_text},
     console::{
-        Mark, Role, Width, errors::ErrorRow, layout, marks::age, model::PromptKind, pane, put, put_right,
-        sparkline,
+        Mark, Role, errors::ErrorRow, layout, marks::age, model::PromptKind, pane, put, put_right, sparkline,
     },
     projection::{ErrorState, ErrorView, Fix},
 };
@@ -22,7 +21,7 @@ const NAMES_MAX: usize = 6;
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::errors(canvas.model);
     let (title, count) = words(canvas, places.rows);
-    let inside = if layout::frame(canvas.model.size).width == Width::One {
+    let inside = if !layout::is_boxed(canvas.model) {
         let area = places.table;
         let x = put(buf, area, area.x + 1, area.y, "Errors", canvas.style(Role::Title));
         put(buf, area, x + 2, area.y, &title, canvas.style(Role::Muted));

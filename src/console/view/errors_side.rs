@@ -6,7 +6,7 @@ use super::{
     pieces::{Pieces, put_pieces, wrapped},
 };
 use crate::{
-    base::safe_text,
+    base::{counted, safe_text},
     console::{
         Intent, Role, layout,
         marks::age,
@@ -187,8 +187,10 @@ fn tail(canvas: &Canvas<'_>, error: &ErrorView, room: usize) -> Vec<Pieces> {
     if shown == 0 {
         return Vec::new();
     }
-    let head =
-        format!("output, its last {}", if shown == 1 { "line".to_owned() } else { format!("{shown} lines") });
+    let head = format!(
+        "output, its last {}",
+        if shown == 1 { "line".to_owned() } else { counted(shown, "line", "lines") }
+    );
     let mut out: Vec<Pieces> = vec![vec![(head, canvas.style(Role::Muted))]];
     let bar = canvas.glyphs.pick("│ ", "| ");
     out.extend(lines[lines.len() - shown..].iter().map(|line| {
@@ -209,7 +211,10 @@ fn offers(canvas: &Canvas<'_>, error: &ErrorView) -> Vec<(Intent, String, String
         all.push((Intent::Retry, "retry".to_owned(), what));
         let done = run_of(canvas, error).map_or(0, |it| it.summary.counts.of(StepState::Completed));
         if done > 0 {
-            let what = format!("takes back what can be, of {done} steps that are done");
+            let what = format!(
+                "takes back what can be, of {} done",
+                counted(done, "step that is", "steps that are")
+            );
             all.push((Intent::Compensate, "undo the run".to_owned(), what));
         }
     } else if summary.is_some() {

@@ -24,10 +24,9 @@ pub(super) fn header(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     if wide {
         x = put(buf, area, x, area.y, " cuelight ", canvas.style(Role::Title));
     }
-    let badge = format!(" {} ", model.seat.environment);
-    x = put(buf, area, x, area.y, &badge, badge_style(canvas));
+    x = put(buf, area, x, area.y, &layout::badge(model), badge_style(canvas));
     if wide {
-        x = put(buf, area, x, area.y, &format!(" {} ", model.seat.place), canvas.style(Role::Muted));
+        x = put(buf, area, x, area.y, &format!(" {} ", layout::place(model)), canvas.style(Role::Muted));
         put(buf, area, x, area.y, canvas.glyphs.pick("│", "|"), canvas.style(Role::Border));
     }
     for tab in layout::tabs(model) {
@@ -54,7 +53,7 @@ pub(super) fn header(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
             area,
             area.right().saturating_sub(1),
             area.y,
-            &model.seat.place,
+            &layout::place(model),
             canvas.style(Role::Muted),
         );
     }

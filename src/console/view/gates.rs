@@ -1,12 +1,12 @@
 //! Gates: what waits for people, and beside or under it the whole ask of the one under the cursor.
 
 use super::{
-    Canvas, gates_side,
+    Canvas, gates_side, main_pane,
     pieces::{Column, Pieces, columns, put_cell, put_pieces, width_of},
     popup::select_row,
 };
 use crate::{
-    base::{Timestamp, safe_text},
+    base::{Timestamp, counted, safe_text},
     console::{
         Mark, Role, Width,
         ask_text::{name_of, quorum_words, risk_word, role_of_risk, then_words},
@@ -317,12 +317,20 @@ fn text(canvas: &Canvas<'_>, area: Rect, inside: Rect, buf: &mut Buffer) {
     let footer = match (below, unseen) {
         _ if shown.is_empty() => String::new(),
         (0, 0) => "seen to its end".to_owned(),
-        (0, unseen) => format!("{unseen} lines above not seen yet"),
-        (below, 0) => format!("{below} more lines"),
-        (below, unseen) => format!("{key} reads on: {below} more lines, {unseen} to be seen"),
+        (0, unseen) => format!("{} above not seen yet", counted(unseen, "line", "lines")),
+        (below, 0) => counted(below, "more line", "more lines"),
+        (below, unseen) => {
+            format!("{key} reads on: {}, {unseen} to be seen", counted(below, "more line", "more lines"))
+        }
     };
-    let small = layout::frame(canvas.model.size).width == Width::One;
-    pane(buf, area, &title, &footer, canvas.pane(gates.reading || small));
+    let small = !layout::is_boxed(canvas.model);
+    if canvas.model.panes().whole {
+        main_pane(canvas, area, &title, "", buf);
+        let last = area.bottom().saturating_sub(1);
+        put(buf, area, area.x + 1, last, &footer, canvas.style(Role::Muted));
+    } else {
+        pane(buf, area, &title, &footer, canvas.pane(gates.reading || small));
+    }
     for (index, line) in shown.iter().skip(gates.scroll).take(rows).enumerate() {
         let y = inside.y + u16::try_from(index).unwrap_or(0);
         let pieces: Pieces =

@@ -2,12 +2,12 @@
 //! The projection computes; here it is only shown.
 
 use super::{
-    Canvas,
+    Canvas, main_pane,
     pieces::{Column, Pieces, columns, put_cell, put_pieces},
     popup::select_row,
 };
 use crate::{
-    base::{Score, Span, safe_text},
+    base::{Score, Span, counted, plural, safe_text},
     console::{
         Glyphs, Link, Role, Width, gauge, layout, marks::age, meter_role, pane, put, put_right, sparkline,
     },
@@ -27,10 +27,14 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
         Width::Two => (false, body.width * 45 / 100),
         Width::Three => (true, 58),
     };
+    let panes = canvas.model.panes();
+    if panes.whole {
+        return score(canvas, body, buf);
+    }
     let rows = |share: u16| body.height * share / 100;
     let upper = if wide { rows(36).max(14) } else { rows(43).max(8) }.min(body.height);
-    let (top, rest) = layout::split_down(body, upper);
-    let (score_area, signals_area) = layout::split_across(top, halves);
+    let (top, rest) = layout::split_down(body, panes.share.of(upper, body.height));
+    let (score_area, signals_area) = layout::split_across(top, panes.share.of(halves, body.width));
     let lower = match body.height {
         _ if wide => rows(30).max(8),
         0..24 => 6,
@@ -55,7 +59,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
 /// The number, the health of a day, and what takes most from it.
 fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let (model, vitals) = (canvas.model, canvas.model.board.vitals());
-    let inside = pane(buf, area, "score", "", canvas.pane(true));
+    let inside = main_pane(canvas, area, "score", "", buf);
     let muted = canvas.style(Role::Muted);
     let whole = vitals.health();
     let mut head: Pieces = vec![
@@ -72,8 +76,8 @@ fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         lines.push(vec![(" nothing has come to an end yet".to_owned(), muted)]);
     } else {
         let of = format!(
-            " of the last {} results   checks {}",
-            vitals.results(),
+            " of the last {}   checks {}",
+            counted(vitals.results(), "result", "results"),
             overall(&all_checks(canvas)).word()
         );
         lines.push(vec![(of, muted)]);
@@ -195,7 +199,11 @@ fn figures(it: &Signals) -> Vec<(&'static str, String)> {
     vec![
         (
             "success",
-            format!("{} of {} results", percent(it.success), it.sum.done + it.sum.partial + it.sum.failed),
+            format!(
+                "{} of {}",
+                percent(it.success),
+                counted(it.sum.done + it.sum.partial + it.sum.failed, "result", "results")
+            ),
         ),
         ("steps", percentiles(&it.steps)),
         ("runs", percentiles(&it.runs)),
@@ -204,10 +212,10 @@ fn figures(it: &Signals) -> Vec<(&'static str, String)> {
         (
             "run size",
             format!(
-                "{}.{} steps, {} runs ended, {} failed",
+                "{}.{} steps, {} ended, {} failed",
                 it.steps_per_run_tenths / 10,
                 it.steps_per_run_tenths % 10,
-                it.sum.runs,
+                counted(it.sum.runs, "run", "runs"),
                 it.sum.runs_failed
             ),
         ),
@@ -226,8 +234,12 @@ fn workflows(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     all.sort_by_key(|(name, it)| (it.health(), *name));
     let room = usize::from(area.height.saturating_sub(3));
     let more = all.len().saturating_sub(room);
-    let footer = if more > 0 { format!("and {more} more, all better") } else { String::new() };
-    let title = format!("workflows  {} have run", all.len());
+    let footer = if more > 0 {
+        format!("and {more} more, {}", plural(more, "which is better", "all better"))
+    } else {
+        String::new()
+    };
+    let title = format!("workflows  {} run", counted(all.len(), "has", "have"));
     let inside = pane(buf, area, &title, &footer, canvas.pane(false));
     let wide = inside.width >= 90;
     let x = inside.x + 1;
@@ -382,7 +394,11 @@ fn screen(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         ("log", format!("event {}, the last {} ago", model.board.seq.0, age(ago))),
         (
             "memory",
-            format!("{} runs, {} failures kept", model.board.run_count(), model.board.errors().count()),
+            format!(
+                "{}, {} kept",
+                counted(model.board.run_count(), "run", "runs"),
+                counted(model.board.errors().count(), "failure", "failures")
+            ),
         ),
         ("budget", budget),
         (

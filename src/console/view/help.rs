@@ -3,9 +3,18 @@
 use super::{
     Canvas,
     frame::ascii_keys,
-    pieces::{Pieces, put_pieces},
+    pieces::{Pieces, columns, put_cell, put_pieces},
+    popup::select_row,
 };
-use crate::console::{Intent, Level, Mark, Model, Role, Scope, fill, intent::Group, layout, pane, put};
+use crate::{
+    base::counted,
+    console::{
+        Intent, Level, Mark, Model, Role, Scope, fill,
+        help_rows::{self, HelpState},
+        intent::Group,
+        layout, pane, put, put_right,
+    },
+};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// One block of the help: a head, and keys with what they do.
@@ -14,26 +23,102 @@ struct Block {
     rows: Vec<(String, &'static str)>,
 }
 
-pub(super) fn draw(canvas: &Canvas<'_>, top: usize, body: Rect, buf: &mut Buffer) {
+/// Room at both sides of the help.
+fn sides(width: u16) -> u16 {
+    if width >= 140 { 4 } else { 0 }
+}
+
+pub(super) fn draw(canvas: &Canvas<'_>, state: &HelpState, body: Rect, buf: &mut Buffer) {
     fill(buf, body, canvas.theme.ground());
-    let wide = body.width >= 140;
-    let area = layout::inset(body, if wide { 4 } else { 0 }, 0, 0);
-    let title = format!("help · {}", canvas.model.view.name());
-    let inside = pane(buf, area, &title, "Esc close", canvas.pane(true));
+    let area = layout::inset(body, sides(body.width), 0, 0);
+    let dot = canvas.glyphs.pick("·", "-");
+    if state.is_list() {
+        return list(canvas, state, area, dot, buf);
+    }
+    let top = state.top;
+    let title = format!("help {dot} {}", canvas.model.view.name());
+    let inside = pane(buf, area, &title, "/ search  Tab all views  Esc close", canvas.pane(true));
     let lines = lines(canvas, usize::from(inside.width));
     for (row, line) in lines.iter().skip(top).take(usize::from(inside.height)).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
         put_pieces(buf, inside, (inside.x + 1, y), line, canvas.glyphs);
     }
     if lines.len() > top + usize::from(inside.height) {
-        let more = format!(" {} more lines, j ", lines.len() - top - usize::from(inside.height));
+        let more = lines.len() - top - usize::from(inside.height);
+        let more = format!(" {}, j ", counted(more, "more line", "more lines"));
         put(buf, area, area.x + 3, area.bottom().saturating_sub(1), &more, canvas.style(Role::Warn));
+    }
+}
+
+/// Rows of the list that are seen at once.
+pub(in crate::console) fn help_rows_seen(model: &Model) -> usize {
+    usize::from(layout::frame(model.size).body.height.saturating_sub(2 + HEAD)).max(1)
+}
+
+/// Lines over the rows of the list: what is looked for, and the heads of the columns.
+const HEAD: u16 = 2;
+
+/// One row for each command: keys, level, what it does, and where.
+fn list(canvas: &Canvas<'_>, state: &HelpState, area: Rect, dot: &str, buf: &mut Buffer) {
+    let rows = help_rows::rows(canvas.model, state);
+    let title = if state.all {
+        format!("help {dot} all views")
+    } else {
+        format!("help {dot} {}", canvas.model.view.name())
+    };
+    let other = if state.all { "this view" } else { "all views" };
+    let enter = canvas.glyphs.pick("⏎", "Enter");
+    let footer = format!("{enter} does it  / search  Tab {other}  Esc back");
+    let inside = pane(buf, area, &title, &footer, canvas.pane(true));
+    let (muted, text) = (canvas.style(Role::Muted), canvas.style(Role::Text));
+    let found = counted(rows.len(), "command", "commands");
+    let cursor = canvas.glyphs.pick('▏', '_');
+    let find = if state.types {
+        state.find.shown(usize::from(inside.width).saturating_sub(24), cursor)
+    } else {
+        state.find.text().to_owned()
+    };
+    let x = put(buf, inside, inside.x + 1, inside.y, "/", canvas.style(Role::Title));
+    put(buf, inside, x, inside.y, &find, text);
+    put_right(buf, inside, inside.right().saturating_sub(1), inside.y, &found, muted);
+    let table = columns(
+        inside.x + 1,
+        inside.width.saturating_sub(2),
+        &[
+            ("KEYS", 18, false),
+            ("LEVEL", 5, false),
+            ("WHAT", 0, false),
+            ("COMMAND", 18, false),
+            ("WHERE", 10, false),
+        ],
+    );
+    for column in &table {
+        put_cell(buf, inside, *column, inside.y + 1, (column.title, muted), canvas.glyphs);
+    }
+    let list = layout::inset(inside, 0, HEAD, 0);
+    let shown = rows.iter().enumerate().skip(state.top);
+    for ((index, row), y) in shown.zip(list.y..list.bottom()) {
+        let base = select_row(canvas, Rect { y, height: 1, ..list }, index == state.selected, buf);
+        let place = if row.scope == Scope::Normal { "everywhere" } else { row.scope.name() };
+        let cells = [
+            (ascii_keys(canvas, &row.keys), canvas.style(Role::Title)),
+            (row.intent.level().to_string(), muted),
+            (row.intent.what().to_owned(), text),
+            (row.intent.name().to_owned(), muted),
+            (place.to_owned(), muted),
+        ];
+        for (column, (cell, style)) in table.iter().zip(cells) {
+            put_cell(buf, list, *column, y, (&cell, base.patch(style)), canvas.glyphs);
+        }
+    }
+    if rows.is_empty() {
+        put(buf, list, list.x + 1, list.y, "no key does that; : finds every command by name", muted);
     }
 }
 
 /// How many lines the help has in this view at this size.
 pub(in crate::console) fn help_height(model: &Model) -> usize {
-    let columns = columns(&blocks(model), model.size.0 >= 140);
+    let columns = side_by_side(&blocks(model), model.size.0 >= 140);
     let keys = columns.iter().map(Vec::len).max().unwrap_or(0);
     keys + 2 + FOOT
 }
@@ -42,7 +127,7 @@ pub(in crate::console) fn help_height(model: &Model) -> usize {
 const FOOT: usize = 6;
 
 fn lines(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
-    let columns = columns(&blocks(canvas.model), canvas.model.size.0 >= 140);
+    let columns = side_by_side(&blocks(canvas.model), canvas.model.size.0 >= 140);
     let each = width.saturating_sub(1) / columns.len().max(1);
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
@@ -101,7 +186,7 @@ fn foot(canvas: &Canvas<'_>, width: usize) -> Vec<Pieces> {
         "Keys typed before a dialog was drawn, held keys and pastes answer nothing.".to_owned(),
         muted,
     )]);
-    let levels: Vec<String> = [Level::L0, Level::L1, Level::L2, Level::L3]
+    let levels: Vec<String> = [Level::L0, Level::L1, Level::L2, Level::L3, Level::L4]
         .map(|level| format!("{level} {}", short_level(level)))
         .to_vec();
     rows.push(vec![(levels.join("   "), muted)]);
@@ -114,7 +199,7 @@ fn short_level(level: Level) -> &'static str {
         Level::L1 => "undo 10s",
         Level::L2 => "press y",
         Level::L3 => "type id or code",
-        Level::L4 => "type command and environment",
+        Level::L4 => "type words",
     }
 }
 
@@ -137,8 +222,16 @@ fn blocks(model: &Model) -> Vec<Block> {
     };
     let mut view = of(Group::View);
     view.extend(of(Group::Act));
+    let mut head = "THIS VIEW";
+    if model.travel.is_some() {
+        // In the past its own keys lie over those of the view, and nothing is asked of the engine.
+        let rows = help_rows::rows(model, &HelpState::default());
+        let past = rows.into_iter().filter(|it| it.scope == Scope::Travel);
+        view = past.map(|it| (it.keys, it.intent.what())).collect();
+        head = "THE PAST";
+    }
     vec![
-        Block { head: "THIS VIEW", rows: view },
+        Block { head, rows: view },
         Block { head: "MOVE", rows: of(Group::Move) },
         Block { head: "FIND AND SHOW", rows: of(Group::Find) },
         Block { head: "ANYWHERE", rows: of(Group::Anywhere) },
@@ -153,7 +246,7 @@ fn all_keys(model: &Model, scope: Scope, intent: Intent) -> Option<String> {
 type Row = (String, &'static str, bool);
 
 /// Blocks side by side: four on wide screens, else three.
-fn columns(blocks: &[Block], wide: bool) -> Vec<Vec<Row>> {
+fn side_by_side(blocks: &[Block], wide: bool) -> Vec<Vec<Row>> {
     let column = |blocks: &[&Block]| -> Vec<Row> {
         let mut rows = Vec::new();
         for block in blocks.iter().filter(|it| !it.rows.is_empty()) {

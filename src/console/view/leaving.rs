@@ -3,10 +3,9 @@
 use super::{
     Canvas,
     pieces::{Pieces, put_pieces, wrapped},
-    status::plural,
 };
 use crate::{
-    base::safe_text,
+    base::{plural, safe_text},
     console::{Intent, Role, Scope, centred, dialog, model::Leaving, update::stop_words},
 };
 use ratatui::{buffer::Buffer, layout::Rect};

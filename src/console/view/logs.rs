@@ -4,10 +4,9 @@ use super::{
     Canvas,
     pieces::{Pieces, put_pieces, width_of},
     popup::select_row,
-    status::plural,
 };
 use crate::{
-    base::{AttemptId, StepIx, safe_text},
+    base::{AttemptId, StepIx, counted, plural, safe_text},
     console::{
         Intent, Mark, Role, layout,
         log_lines::LogLine,
@@ -23,7 +22,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
-    let places = layout::logs(model.size);
+    let places = layout::logs(model);
     let run = model.logs.run.and_then(|it| model.board.run(it)).map(|it| &**it);
     let (what, count) = run.map_or_else(|| ("Logs".to_owned(), String::new()), |run| titles(canvas, run));
     if places.boxed {
@@ -66,8 +65,8 @@ fn titles(canvas: &Canvas<'_>, run: &RunView) -> (String, String) {
     let (len, shown) = (logs.lines.len(), logs.lines.shown());
     let mut count = match (len, shown) {
         (0, _) => String::new(),
-        (len, shown) if len == shown => format!("{len} {}", plural(len, "line", "lines")),
-        (len, shown) => format!("{shown} of {len} lines"),
+        (len, shown) if len == shown => counted(len, "line", "lines"),
+        (len, shown) => format!("{shown} of {}", counted(len, "line", "lines")),
     };
     let only = logs.lines.only();
     if !only.is_empty() {
@@ -295,7 +294,7 @@ fn side(canvas: &Canvas<'_>, run: &RunView, area: Rect, buf: &mut Buffer) {
                 }
                 None => (mark_of_run(&run.summary), 0, "all steps".to_owned(), 0),
             };
-        let calls = if calls > 1 { format!("{calls} calls") } else { String::new() };
+        let calls = if calls > 1 { counted(calls, "call", "calls") } else { String::new() };
         let indent = " ".repeat(depth);
         let room = usize::from(inside.width).saturating_sub(depth + 3 + calls.len() + 1);
         let line: Pieces = vec![

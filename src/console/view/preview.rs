@@ -6,7 +6,7 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    base::safe_text,
+    base::{counted, safe_text},
     console::{
         DagView, Mark, Role, dag, gauge, layout,
         marks::{age, mark_of_gate, mark_of_step, word_of_risk, word_of_run},
@@ -87,7 +87,7 @@ fn signs(canvas: &Canvas<'_>, run: &RunView, width: usize) -> Pieces {
         .filter(|(_, _, step)| step.inside.is_none())
         .map(|(_, _, step)| mark_of_step(step, &model.board, model.now))
         .collect();
-    let counts = counted(&run.summary);
+    let counts = counts_of(&run.summary);
     let room = width.saturating_sub(width_of(&vec![(counts.clone(), canvas.style(Role::Text))]) + 3).max(10);
     let mut line: Pieces = Vec::new();
     let shown = if marks.len() > room { room - 1 } else { marks.len() };
@@ -105,7 +105,7 @@ fn signs(canvas: &Canvas<'_>, run: &RunView, width: usize) -> Pieces {
 }
 
 /// `8 done · 1 waits for you · 4 pending`
-fn counted(run: &RunSummary) -> String {
+fn counts_of(run: &RunSummary) -> String {
     let word = |state: StepState| match state {
         StepState::Completed => "done",
         StepState::Pending => "to do",
@@ -121,7 +121,7 @@ fn facts(canvas: &Canvas<'_>, summary: &RunSummary) -> Vec<Pieces> {
     let Some(run) = model.board.run(summary.id) else {
         return vec![
             labelled(canvas, "state", vec![(word_of_run(summary).to_owned(), canvas.style(Role::Text))]),
-            labelled(canvas, "steps", vec![(counted(summary), canvas.style(Role::Text))]),
+            labelled(canvas, "steps", vec![(counts_of(summary), canvas.style(Role::Text))]),
         ];
     };
     let mut lines = Vec::new();
@@ -278,7 +278,7 @@ fn used(canvas: &Canvas<'_>, summary: &RunSummary) -> Pieces {
 
 fn spent_words(currency: Currency, amount: u64) -> String {
     match currency {
-        Currency::Calls if amount == 1 => "1 call".to_owned(),
+        Currency::Calls => counted(amount, "call", "calls"),
         _ => currency.amount(amount),
     }
 }

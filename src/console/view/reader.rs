@@ -5,7 +5,7 @@
 
 use super::{Canvas, pieces::wrapped, scene};
 use crate::{
-    base::safe_text,
+    base::{counted, safe_text},
     console::{
         Glyphs, Mark, Model, Role, Theme, View,
         ask_text::risk_word,
@@ -139,8 +139,7 @@ fn run_words(model: &Model, run: &RunSummary) -> String {
     };
     let failures = match run.failures() {
         0 => String::new(),
-        1 => ", 1 failure".to_owned(),
-        more => format!(", {more} failures"),
+        failures => format!(", {}", counted(failures, "failure", "failures")),
     };
     format!(
         "run {} {}, state: {state}{failures}, steps {} of {}, {}, by {}",
@@ -454,7 +453,7 @@ fn age_words(span: crate::base::Span) -> String {
         3600..86_400 => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
     };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    counted(count, unit, &format!("{unit}s"))
 }
 
 /// Lines that are too long go on in the next.
@@ -486,7 +485,7 @@ fn window(lines: Vec<Said>, room: usize) -> Vec<Said> {
     let left = lines.len() - (room - 1);
     let more = Said {
         role: Some(Role::Warn),
-        ..Said::of(format!("{left} more lines; make the window larger or move"))
+        ..Said::of(format!("{}; make the window larger or move", counted(left, "more line", "more lines")))
     };
     lines.into_iter().skip(top).take(room - 1).chain([more]).collect()
 }

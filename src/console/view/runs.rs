@@ -8,7 +8,7 @@ use super::{
 use crate::{
     base::{RunId, safe_text},
     console::{
-        Link, Mark, Role, Width, fill, gauge, layout,
+        Link, Mark, Role, fill, gauge, layout,
         marks::{age, mark_of_run, word_of_run},
         meter_role, pane, put, put_right,
     },
@@ -20,15 +20,14 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 const FILTER_MAX: usize = 36;
 
 /// Where each column of the list stands, how wide it is, and its head; for clicks on heads.
-pub(in crate::console) fn heads(table: Rect, width: Width) -> Vec<(u16, u16, &'static str)> {
-    let inside =
-        if width == Width::One { layout::inset(table, 0, 1, 0) } else { layout::inset(table, 1, 1, 1) };
+pub(in crate::console) fn heads(table: Rect, boxed: bool) -> Vec<(u16, u16, &'static str)> {
+    let inside = if boxed { layout::inset(table, 1, 1, 1) } else { layout::inset(table, 0, 1, 0) };
     columns_for(inside).iter().map(|it| (it.x, it.width, it.title)).collect()
 }
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::runs(canvas.model);
-    let boxed = layout::frame(canvas.model.size).width != Width::One;
+    let boxed = layout::is_boxed(canvas.model);
     let inside =
         if boxed { table_pane(canvas, places.table, buf) } else { table_title(canvas, places.table, buf) };
     table(canvas, inside, places.rows, buf);

@@ -5,7 +5,7 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
-    base::{Span, Timestamp},
+    base::{Span, Timestamp, counted},
     console::{Link, Mark, Role, View, marks::age, put_right, update::behind_now},
     engine::RunState,
 };
@@ -107,7 +107,7 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let waits = oldest.map(|it| age(model.clock.since(it)));
     let long_gates = match &waits {
         Some(waits) => {
-            format!("{} {gates} {}, oldest {waits}", sign(Mark::Gate), plural(gates, "gate", "gates"))
+            format!("{} {}, oldest {waits}", sign(Mark::Gate), counted(gates, "gate", "gates"))
         }
         None => words(Mark::Gate, 0, "gates"),
     };
@@ -204,13 +204,4 @@ fn past(canvas: &Canvas<'_>) -> Option<(String, String)> {
     });
     let place = format!("event {} of {}", travel.at, travel.history.len());
     Some((format!("{place}  {play}").trim_end().to_owned(), if play.is_empty() { place } else { play }))
-}
-
-/// A number and its word.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", plural(count, one, many))
-}
-
-pub(super) fn plural<'t>(count: usize, one: &'t str, many: &'t str) -> &'t str {
-    if count == 1 { one } else { many }
 }

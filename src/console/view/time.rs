@@ -7,7 +7,7 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{Span, safe_text},
+    base::{Span, counted, safe_text},
     console::{
         Glyphs, Role,
         gantt::{Chart, GanttRow, Lane, Scale},
@@ -27,7 +27,7 @@ use unicode_width::UnicodeWidthStr;
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
-    let places = layout::time(model.size);
+    let places = layout::time(model);
     let Some(chart) = &model.time.chart else { return empty(canvas, &places, buf) };
     match places.pane {
         Some(area) => {
@@ -385,7 +385,7 @@ fn foot(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
 }
 
 fn runs(count: usize) -> String {
-    super::status::counted(count, "run", "runs")
+    counted(count, "run", "runs")
 }
 
 /// What took most comes first.

@@ -1,13 +1,12 @@
 //! Tools: the kinds of steps that have run, how often, how long and how well. Registered tools will stand beside them.
 
 use super::{
-    Canvas,
+    Canvas, main_pane,
     pieces::{Column, Pieces, columns, put_cell, put_pieces},
     popup::select_row,
-    status::plural,
 };
 use crate::{
-    base::safe_text,
+    base::{plural, safe_text},
     console::{Role, gauge, layout, marks::age, meter_role, pane, put},
     projection::Tally,
 };
@@ -18,7 +17,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let kinds: Vec<(&str, &Tally)> = canvas.model.board.vitals().kinds().collect();
     let word = plural(kinds.len(), "kind of step has", "kinds of steps have");
     let title = format!("tools  {} {word} run", kinds.len());
-    let inside = pane(buf, places.table, &title, "", canvas.pane(true));
+    let inside = main_pane(canvas, places.table, &title, "", buf);
     if kinds.is_empty() {
         empty(canvas, inside, buf);
         pane(buf, places.preview, "nothing is selected", "", canvas.pane(false));

@@ -6,6 +6,7 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
     screen, status, to_ascii,
 };
+use crate::base::counted;
 use crate::console::{
     Role, Width, fill,
     layout::{self, TravelLayout},
@@ -66,7 +67,9 @@ fn band(canvas: &Canvas<'_>, travel: &Travel, area: Rect, buf: &mut Buffer) {
     };
     let total = travel.history.len();
     let words = match travel.shown {
-        None => format!(" HISTORY  {whose}: reading what happened, {total} events so far "),
+        None => {
+            format!(" HISTORY  {whose}: reading what happened, {} so far ", counted(total, "event", "events"))
+        }
         Some(at) => {
             let clock = canvas.model.now.to_utc().format(if wide { "%H:%M:%S%.3f" } else { "%H:%M:%S" });
             let more = if travel.complete { "" } else { "+" };
@@ -109,7 +112,7 @@ fn around(canvas: &Canvas<'_>, places: &TravelLayout, buf: &mut Buffer) {
 fn changes(canvas: &Canvas<'_>, travel: &Travel, places: &TravelLayout, buf: &mut Buffer) {
     let Some(area) = places.changes else { return };
     let more = travel.history.len().saturating_sub(travel.at);
-    let title = format!("from here to now  (+{more} events)");
+    let title = format!("from here to now  (+{})", counted(more, "event", "events"));
     let inside = pane(buf, area, &title, "D compares", canvas.pane(false));
     for (row, (line, role)) in travel.changes.iter().take(usize::from(inside.height)).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
@@ -125,7 +128,7 @@ fn scrubber(canvas: &Canvas<'_>, travel: &Travel, places: &TravelLayout, buf: &m
     let width = usize::from(track.width).max(2);
     if area.height > 2 {
         let each = travel.history.len().div_ceil(width).max(1);
-        let cell = format!("1 cell = {}", status::counted(each, "event", "events"));
+        let cell = format!("1 cell = {}", counted(each, "event", "events"));
         let footer = format!("{cell}   a fold every {}", travel.history.spacing());
         let inside = pane(buf, area, &title(canvas), &footer, canvas.pane(true));
         put(buf, inside, inside.x + 1, inside.y, "events", canvas.style(Role::Muted));

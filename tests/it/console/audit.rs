@@ -225,7 +225,7 @@ fn an_empty_log_says_how_to_begin_and_hostile_words_obey_nothing() {
         drop(console.press("esc J j j j"));
         let text = console.text();
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{7}', '\r']), "{text:?}");
-        let wishes = console.press("y");
+        let wishes = console.press("y y");
         assert!(wishes.iter().any(|it| matches!(it, Wish::Copy(text) if !text.contains('\u{1b}'))));
     }
 }

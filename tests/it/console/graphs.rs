@@ -170,7 +170,7 @@ fn names_of_any_kind_stay_in_their_panes() {
         stage.pass(1);
         stage.drain(run, 2);
         let mut console = Console::new(stage, width, height);
-        for keys in ["", "enter", "+", "+", "-", "-", "-", "v", "t", "m"] {
+        for keys in ["", "enter", "+", "+", "-", "-", "-", "v", "t", "o"] {
             drop(console.press(keys));
             let text = console.text();
             assert!(!text.contains(['\u{202e}', '\u{7}']), "{text}");

@@ -136,8 +136,25 @@ fn the_palette_remembers_what_was_chosen() {
 }
 
 #[test]
-fn a_key_of_a_view_hides_those_that_begin_with_it() {
+fn marks_and_copies_mean_the_same_in_every_view() {
     let keymap = Keymap::default();
+    for view in cuelight::console::View::ALL {
+        let find = |keys: &str| keymap.find(view.scope(), &parse_keys(keys).expect("keys"));
+        assert_eq!(find("m"), Found::Intents(vec![Intent::SetMark]), "{}", view.name());
+        assert_eq!(find("y"), Found::Prefix, "{}", view.name());
+        assert_eq!(find("yj"), Found::Intents(vec![Intent::CopyJson]), "{}", view.name());
+    }
+    let mut console = Console::of_afternoon(80, 24);
+    drop(console.press("enter m a 6"));
+    assert!(console.text().contains("mark a is set here"), "{}", console.text());
+    drop(console.press("' a"));
+    assert!(console.text().contains("▐2 DAG▌"), "{}", console.text());
+}
+
+#[test]
+fn a_key_of_a_view_hides_those_that_begin_with_it() {
+    let user = "[keys.logs]\n\"y\" = \"copy-line\"\n\"yy\" = \"none\"";
+    let keymap = Keymap::with_user(user).expect("correct");
     let logs = |keys: &str| keymap.find(Scope::Logs, &parse_keys(keys).expect("keys"));
     assert_eq!(logs("y"), Found::Intents(vec![Intent::CopyLine]));
     assert_eq!(

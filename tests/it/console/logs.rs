@@ -254,7 +254,7 @@ fn a_copy_is_what_is_shown_without_frames() {
             .find_map(|it| if let Wish::Copy(text) = it { Some(text) } else { None })
             .expect("a copy")
     };
-    assert_eq!(copied(&mut console, "y"), "␛]52;c;aGk=␇");
+    assert_eq!(copied(&mut console, "y y"), "␛]52;c;aGk=␇");
     assert_eq!(copied(&mut console, "Y"), "one\n␛]52;c;aGk=␇");
 }
 
@@ -366,7 +366,7 @@ fn a_line_of_a_megabyte_is_one_line_among_others() {
     drop(console.press("g g"));
     sees(&console, "first");
     let copied = console
-        .press("j y")
+        .press("j y y")
         .into_iter()
         .find_map(|it| if let Wish::Copy(text) = it { Some(text) } else { None });
     assert_eq!(copied.map(|it| it.len()), Some(74_994));

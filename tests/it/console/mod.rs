@@ -8,12 +8,14 @@ mod fixture;
 mod gates;
 mod graphs;
 mod health;
+mod help;
 mod hostile;
 mod keys;
 mod launching;
 mod leaving;
 mod logs;
 mod outputs;
+mod panes;
 mod past;
 mod pictures;
 mod safety;
@@ -23,6 +25,7 @@ mod streams;
 mod themes;
 mod time;
 mod travel;
+mod words;
 
 use cuelight::{
     base::{Span, Timestamp},

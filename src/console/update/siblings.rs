@@ -1,0 +1,117 @@
+//! From a thing to the next of its kind, in each view: runs of one workflow, steps as far from the begin, failures of one
+//! mode, records of one run.
+
+use super::{gates, toast};
+use crate::console::{Intent, Model, Role, View, gates::key_of};
+
+/// To the next one, or so many further; stays at the last.
+pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) {
+    let kin = kin(model);
+    let Some(at) = kin.iter().position(|it| it.is_here) else {
+        return toast(model, "nothing here has others of its kind", Role::Info);
+    };
+    let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1);
+    let to = if intent == Intent::NextSibling {
+        at.saturating_add(times).min(kin.len() - 1)
+    } else {
+        at.saturating_sub(times)
+    };
+    if to == at {
+        let text = if kin.len() == 1 { "there is no other of its kind" } else { "there is no further one" };
+        return toast(model, text, Role::Info);
+    }
+    go_to(model, kin[to].row);
+}
+
+/// One of a kind: its place in what the view shows.
+struct Kin {
+    row: usize,
+    is_here: bool,
+}
+
+/// All of the kind of what is under the cursor, in the order in which they are shown.
+fn kin(model: &Model) -> Vec<Kin> {
+    match model.view {
+        View::Runs => {
+            let runs = &model.runs;
+            let workflow = |run| model.board.summary(run).map(|it| &it.workflow);
+            let of = runs.selected.and_then(workflow);
+            of_kind(runs.rows.iter().map(|it| (workflow(*it) == of, runs.selected == Some(*it))))
+        }
+        View::Dag => steps(model),
+        View::Gates => {
+            let gates = &model.gates;
+            let of = gates.row().map(|it| &it.workflow);
+            let is_here = |it| gates.selected == Some(key_of(it));
+            of_kind(gates.rows.iter().map(|it| (Some(&it.workflow) == of, is_here(it))))
+        }
+        View::Errors => {
+            let errors = &model.errors;
+            let mode = |id| model.board.error(id).map(|it| it.record.mode);
+            let of = errors.selected.and_then(mode);
+            of_kind(errors.rows.iter().map(|it| {
+                let id = it.error();
+                (id.and_then(mode) == of && id.is_some(), id.is_some() && id == errors.selected)
+            }))
+        }
+        View::Time => {
+            let rows = model.time.chart.as_ref().map_or(&[][..], |it| &it.rows);
+            let here = rows.iter().position(|it| Some(it.step) == model.time.selected);
+            let depth = here.map(|it| rows[it].depth);
+            of_kind(rows.iter().enumerate().map(|(at, it)| (Some(it.depth) == depth, Some(at) == here)))
+        }
+        View::Audit => {
+            let audit = &model.audit;
+            let of = audit.row().and_then(|it| it.run);
+            let is_here = |seq| audit.selected == Some(seq);
+            of_kind(audit.window.rows.iter().map(|it| (it.row.run == of, is_here(it.row.seq))))
+        }
+        View::Logs | View::Health | View::Agents | View::Tools => Vec::new(),
+    }
+}
+
+fn of_kind(rows: impl Iterator<Item = (bool, bool)>) -> Vec<Kin> {
+    let of_kind = |(row, (fits, is_here)): (usize, (bool, bool))| fits.then_some(Kin { row, is_here });
+    rows.enumerate().filter_map(of_kind).collect()
+}
+
+/// Nodes that stand as far from the begin as the one under the cursor, from above.
+fn steps(model: &Model) -> Vec<Kin> {
+    let Some(picture) = &model.dag.picture else { return Vec::new() };
+    let here = model.dag.view.selected.and_then(|it| picture.shown.spot_of(it));
+    let here = here.and_then(|it| usize::try_from(it).ok());
+    let Some(depth) = here.and_then(|it| picture.shown.nodes.get(it)).map(|it| it.depth()) else {
+        return Vec::new();
+    };
+    let nodes = picture.shown.nodes.iter().enumerate();
+    let level = nodes.filter(|(_, it)| it.depth() == depth && !it.is_open);
+    let mut level: Vec<(i32, usize)> = level
+        .map(|(row, _)| {
+            let place = u32::try_from(row).ok().and_then(|it| picture.layout.rect_of(it));
+            (place.map_or(0, |it| it.y), row)
+        })
+        .collect();
+    level.sort_unstable();
+    level.into_iter().map(|(_, row)| Kin { row, is_here: Some(row) == here }).collect()
+}
+
+fn go_to(model: &mut Model, row: usize) {
+    match model.view {
+        View::Runs => model.runs.selected = model.runs.rows.get(row).copied(),
+        View::Dag => {
+            let node = model.dag.picture.as_ref().and_then(|it| it.shown.nodes.get(row)).map(|it| it.first);
+            model.dag.view.selected = node.or(model.dag.view.selected);
+        }
+        View::Gates => {
+            let key = model.gates.rows.get(row).map(key_of);
+            gates::select(model, key);
+        }
+        View::Errors => model.errors.selected = model.errors.rows.get(row).and_then(|it| it.error()),
+        View::Time => {
+            let rows = model.time.chart.as_ref().map_or(&[][..], |it| &it.rows);
+            model.time.selected = rows.get(row).map(|it| it.step);
+        }
+        View::Audit => model.audit.selected = model.audit.window.rows.get(row).map(|it| it.row.seq),
+        View::Logs | View::Health | View::Agents | View::Tools => {}
+    }
+}

@@ -1,0 +1,112 @@
+//! Panes: how large the one with the keys is, that it can have all of the screen without borders, and the way to the next of
+//! a kind.
+
+use super::Console;
+use cuelight::{base::Span, console::Message};
+
+const SIZES: [(u16, u16); 5] = [(60, 16), (80, 24), (100, 30), (160, 48), (200, 60)];
+/// Keys that lead to each view with panes, from the list of runs.
+const VIEWS: [&str; 9] = ["1", "enter", "3", "4", "5", "6", "7", "8", ": t o o l s enter"];
+
+/// The screen after so many keys, when all messages are gone.
+fn screen(view: &str, keys: &str, (width, height): (u16, u16)) -> String {
+    let mut console = Console::of_afternoon(width, height);
+    drop(console.press(view));
+    drop(console.press(keys));
+    console.at = console.at + Span(20_000);
+    let _ = console.send(Message::Tick(console.at));
+    // How much of an ask was seen depends on what it was seen in.
+    let text = console.text();
+    text.lines()
+        .filter(|it| !it.contains("seen") && !it.contains("not appro"))
+        .map(|it| format!("{it}\n"))
+        .collect()
+}
+
+/// Rows between the header and the status line.
+fn body(text: &str, height: u16) -> Vec<&str> {
+    let around = if height < 20 { 2 } else { 3 };
+    text.lines().skip(1).take(usize::from(height - around)).collect()
+}
+
+#[test]
+fn one_pane_has_all_of_the_screen_without_borders_and_gives_it_back() {
+    for size in SIZES {
+        for view in VIEWS {
+            let whole = screen(view, "_ ctrl-l", size);
+            let lines = body(&whole, size.1);
+            let border = lines.iter().find(|it| it.starts_with(['│', '╭', '╰']));
+            assert_eq!(border, None, "{view} at {size:?}:\n{whole}");
+            assert_eq!(screen(view, "_ _", size), screen(view, "ctrl-l ctrl-l", size), "{view} at {size:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pane_is_made_big_and_small_and_as_it_was() {
+    for size in [(100, 30), (160, 48), (200, 60)] {
+        for view in VIEWS {
+            let [plain, big, small, around] =
+                ["ctrl-l ctrl-l ctrl-l", "B ctrl-l ctrl-l", "B B ctrl-l", "B B B"]
+                    .map(|it| screen(view, it, size));
+            let has_others = view != "6" || size.0 >= 140;
+            assert!(
+                !has_others || (plain != big && big != small && small != plain),
+                "{view} at {size:?}:\n{big}"
+            );
+            assert_eq!(plain, around, "{view} at {size:?}");
+        }
+    }
+    // Each view has a size of its own.
+    assert_eq!(screen("1", "_ 4 1", (160, 48)), screen("1", "_ ctrl-l ctrl-l", (160, 48)));
+}
+
+/// What is seen to its end in a pane that has all of the screen is as seen as in any other.
+#[test]
+fn an_ask_that_has_the_whole_screen_is_read_to_its_end_before_it_is_answered() {
+    let mut console = Console::of_afternoon(160, 48);
+    drop(console.press("3 _"));
+    let (_, height) = console.model.size;
+    let _ = console.send(Message::Resize { width: 160, height: 16 });
+    drop(console.press("a"));
+    assert!(console.text().contains("not approvable until seen"), "{}", console.text());
+    let _ = console.send(Message::Resize { width: 160, height });
+    drop(console.press("ctrl-l space space"));
+    assert!(console.text().contains("seen to its end"), "{}", console.text());
+}
+
+#[test]
+fn brackets_lead_to_the_next_of_a_kind() {
+    let mut console = Console::of_afternoon(160, 48);
+    let selected = |console: &Console| console.model.run().map(|it| it.to_string()).unwrap_or_default();
+    drop(console.press(": o p e n space r - 4 enter 1"));
+    assert_eq!(selected(&console), "r-4", "{}", console.text());
+    let kin: Vec<String> = ["[ [ [ [", "]", "]"]
+        .map(|keys| {
+            drop(console.press(keys));
+            selected(&console)
+        })
+        .to_vec();
+    assert_eq!(kin, ["r-6", "r-4", "r-4"], "both runs of ml/score-customers, and no further");
+    assert!(console.text().contains("there is no further one"), "{}", console.text());
+
+    drop(console.press(": o p e n space r - 5 enter g g l"));
+    let first = console.step_id();
+    let mut level = vec![first];
+    for _ in 0..3 {
+        drop(console.press("]"));
+        level.push(console.step_id());
+    }
+    drop(console.press("9 ["));
+    level.sort();
+    level.dedup();
+    assert!(level.len() >= 2 && level.iter().all(|it| it != "fetch_batch"), "{level:?}");
+
+    drop(console.press("8 a"));
+    let run = |console: &Console| console.model.run();
+    let before = run(&console);
+    drop(console.press("] ] ]"));
+    assert_eq!(run(&console), before, "records of one run");
+    drop(console.press("5 ]"));
+    assert!(console.text().contains("nothing here has others of its kind"), "{}", console.text());
+}
