@@ -20,6 +20,12 @@ use std::path::PathBuf;
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) everywhere: Everywhere,
+    /// Without a screen: one line for each change of every open run, until none is open
+    #[arg(long)]
+    pub(super) plain: bool,
+    /// The same, one event a line as JSON
+    #[arg(long)]
+    pub(super) json: bool,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 }

@@ -45,6 +45,18 @@ pub(super) fn of_run(state: RunState) -> ExitCode {
     })
 }
 
+/// The exit code for several runs at rest: that of the one that went worst.
+pub(super) fn of_runs(states: impl IntoIterator<Item = RunState>) -> ExitCode {
+    let rank = |it: &RunState| match it {
+        RunState::Completed => 0,
+        RunState::Cancelled => 1,
+        RunState::Rejected => 2,
+        RunState::PartiallyCompleted => 3,
+        RunState::Failed | RunState::Undone | RunState::Created | RunState::Running | RunState::Paused => 4,
+    };
+    states.into_iter().max_by_key(rank).map_or(ExitCode::SUCCESS, of_run)
+}
+
 /// The exit code of `gate` and `wait` for a gate: everything but a yes fails closed.
 pub(super) fn of_gate(state: GateState) -> ExitCode {
     ExitCode::from(match state {

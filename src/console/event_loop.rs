@@ -7,13 +7,13 @@
 use crate::{
     base::{DecisionId, RunId, Span, Timestamp},
     console::{
-        Answer, Arranged, Depth, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify, Seat, Theme,
-        Themes, Wish,
+        Answer, Arranged, Depth, FrameCost, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify,
+        SPINNER, Seat, Theme, Themes, Wish,
         arranger::Arranger,
         cursor_of, draw,
         hangup::{self, HangupWatch},
         keymap::is_interrupt,
-        look_up,
+        look_up, running_cells,
         terminal::{self, SCREEN_THREAD, Terminal},
         update,
     },
@@ -40,6 +40,9 @@ const FRAME: Span = Span(33);
 const FRAME_UNFOCUSED: Span = Span(500);
 /// After a while without frames so many follow one another at once: what happened and what came of it are seen together.
 const FRAMES_AT_ONCE: u64 = 3;
+
+/// A sign that turns does so this often.
+const TURN: Span = Span(250);
 
 /// The screen takes at most one part in so many of its thread: a board that is dear to show is shown more seldom.
 const SHARE: u64 = 4;
@@ -233,6 +236,12 @@ struct Screen<D> {
     has_news: bool,
     is_dirty: bool,
     is_urgent: bool,
+    /// Where signs turn, which turn it is, and since when.
+    turning: Vec<(u16, u16)>,
+    turn: usize,
+    turned: Timestamp,
+    /// Changes since the last frame that had to wait for the next.
+    skipped: u64,
     /// What waits for the operator's own editor.
     edit: Option<String>,
     leave: Option<Leave>,
@@ -288,6 +297,10 @@ impl<D: Desk> Screen<D> {
             has_news: true,
             is_dirty: true,
             is_urgent: true,
+            turning: Vec::new(),
+            turn: 0,
+            turned: Timestamp::default(),
+            skipped: 0,
             edit: None,
             leave: None,
         };
@@ -403,7 +416,11 @@ impl<D: Desk> Screen<D> {
                     None => output = None,
                 },
                 () = tokio::time::sleep(wait.unwrap_or_default().to_std()), if wait.is_some() => {
-                    self.take(Message::Tick(clock.now()), false)?;
+                    self.turn_signs()?;
+                    let is_due = self.model.deadline().is_some_and(|it| it <= clock.now());
+                    if is_due || self.is_dirty || self.has_news {
+                        self.take(Message::Tick(clock.now()), false)?;
+                    }
                 }
                 _ = gone.recv() => return Ok(Leave::HungUp),
                 _ = hangup.recv() => return Ok(Leave::HungUp),
@@ -419,7 +436,23 @@ impl<D: Desk> Screen<D> {
         let now = self.clock.now();
         let moves = self.model.deadline().map(|it| it.since(now));
         let frame = (self.is_dirty || self.has_news).then(|| self.until_frame());
-        [moves, frame].into_iter().flatten().min().map(|it| it.max(Span(1)))
+        let turns = self.turns().then(|| Span(TURN.0.saturating_sub(now.since(self.turned).0)));
+        [moves, frame, turns].into_iter().flatten().min().map(|it| it.max(Span(1)))
+    }
+
+    /// Whether signs turn: some are on the screen, and somebody looks.
+    fn turns(&self) -> bool {
+        !self.turning.is_empty() && self.model.has_focus()
+    }
+
+    /// Turns them, when it is time; draws nothing.
+    fn turn_signs(&mut self) -> io::Result<()> {
+        let now = self.clock.now();
+        if !self.turns() || now.since(self.turned) < TURN {
+            return Ok(());
+        }
+        (self.turn, self.turned) = ((self.turn + 1) % SPINNER.len(), now);
+        self.terminal.turn(&self.turning, SPINNER[self.turn])
     }
 
     fn until_frame(&self) -> Span {
@@ -445,14 +478,20 @@ impl<D: Desk> Screen<D> {
 
     /// Draws, if something changed and it is time.
     fn show(&mut self) -> io::Result<()> {
-        if !self.is_dirty || (!self.is_urgent && self.until_frame() > Span(0)) {
+        if !self.is_dirty {
             return Ok(());
         }
+        if !self.is_urgent && self.until_frame() > Span(0) {
+            self.skipped += 1;
+            return Ok(());
+        }
+        let began = self.clock.microseconds();
         self.choose_theme();
         let (width, height) = self.model.screen();
         let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
         draw(&self.model, &self.theme, &mut frame);
-        self.terminal.show(frame, cursor_of(&self.model))?;
+        self.turning = running_cells(&self.model, &self.theme, &frame);
+        let bytes = self.terminal.show(frame, cursor_of(&self.model))?;
         let title = self.model.window_title();
         if self.titled != title {
             terminal::title(&title)?;
@@ -460,6 +499,13 @@ impl<D: Desk> Screen<D> {
         }
         (self.is_dirty, self.is_urgent, self.drawn) = (false, false, self.clock.now());
         self.paced = self.paced.max(self.drawn) + self.frame();
+        let cost = FrameCost {
+            at: self.drawn,
+            took_us: self.clock.microseconds().saturating_sub(began),
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+            skipped: std::mem::take(&mut self.skipped),
+        };
+        drop(update(&mut self.model, Message::Frame(cost)));
         let wishes = update(&mut self.model, Message::Drawn(self.clock.now()));
         debug_assert!(wishes.is_empty(), "a drawn frame asks for nothing");
         Ok(())

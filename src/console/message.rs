@@ -4,7 +4,7 @@
 
 use crate::{
     base::{Span, Timestamp},
-    console::{Answer, Arranged, Sheet, Themes},
+    console::{Answer, Arranged, FrameCost, Sheet, Themes},
     engine::{Event, Refusal},
     projection::Board,
 };
@@ -112,6 +112,8 @@ pub enum Message {
     },
     /// A frame with all that came before has been drawn.
     Drawn(Timestamp),
+    /// What the frame cost that has just been drawn.
+    Frame(FrameCost),
     /// It is now.
     Tick(Timestamp),
     /// The program is to end, or the terminal asked twice.

@@ -4,6 +4,7 @@
 use super::{
     audit_rows::AuditState,
     errors::{ErrorsState, HealthState, ToolsState},
+    frames::Frames,
     gantt::TimeState,
     gates::{FormState, GatesState},
     help_rows::HelpState,
@@ -84,6 +85,8 @@ pub struct Model {
     pub(super) frozen: Option<Arc<Board>>,
     pub(super) mouse: bool,
     pub(super) has_focus: bool,
+    /// What the last frames cost.
+    pub(super) frames: Frames,
     /// Signals that came too fast to be taken: how many lately, and when that was told last.
     pub(super) behind: Option<(u64, Timestamp)>,
     /// Open gates and failures at the last look, so that the bell rings once for each change.
@@ -756,6 +759,7 @@ impl Model {
             frozen: None,
             mouse: true,
             has_focus: true,
+            frames: Frames::default(),
             behind: None,
             rung: super::rung::Rung::default(),
             arranging: None,

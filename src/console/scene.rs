@@ -239,7 +239,7 @@ fn asks_of(scene: &Scene, step: StepIx) -> Vec<String> {
     let (has, needed) = (gate.approvals().count(), gate.needed());
     vec![
         format!("{} risk", word_of_risk(gate.ask.risk)),
-        format!("{}   waits {waits}   {has} of {needed} votes", gate.id),
+        format!("{}   waits {waits}   {has} of {}", gate.id, crate::base::counted(needed, "vote", "votes")),
         gate.ask.prompt.lines().next().unwrap_or_default().to_owned(),
     ]
 }

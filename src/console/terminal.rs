@@ -92,8 +92,9 @@ impl Terminal {
         Ok(())
     }
 
-    /// Shows a frame: what differs from the one before, in one write; then the cursor, where there is to be one.
-    pub(super) fn show(&mut self, frame: Buffer, cursor: Option<(u16, u16)>) -> io::Result<()> {
+    /// Shows a frame: what differs from the one before, in one write; then the cursor, where there is to be one. Gives back how
+    /// many bytes went out.
+    pub(super) fn show(&mut self, frame: Buffer, cursor: Option<(u16, u16)>) -> io::Result<usize> {
         self.bytes.clear();
         self.bytes.extend_from_slice(SYNC_BEGIN.as_bytes());
         if self.seen.area != frame.area {
@@ -103,7 +104,7 @@ impl Terminal {
         let changes = self.seen.diff(&frame);
         let is_new = self.bytes.len() > SYNC_BEGIN.len();
         if changes.is_empty() && !is_new && cursor == self.cursor {
-            return Ok(());
+            return Ok(0);
         }
         CrosstermBackend::new(&mut self.bytes).draw(changes.into_iter())?;
         match cursor {
@@ -117,6 +118,22 @@ impl Terminal {
         self.cursor = cursor;
         self.bytes.extend_from_slice(SYNC_END.as_bytes());
         self.seen = frame;
+        write(&self.bytes)?;
+        Ok(self.bytes.len())
+    }
+
+    /// Turns what stands in a few cells into another sign, beside all frames: what the next one draws there differs from it.
+    pub(super) fn turn(&mut self, cells: &[(u16, u16)], sign: &str) -> io::Result<()> {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(SYNC_BEGIN.as_bytes());
+        for at in cells {
+            if let Some(cell) = self.seen.cell_mut(*at) {
+                cell.set_symbol(sign);
+            }
+        }
+        let turned = cells.iter().filter_map(|at| Some((at.0, at.1, self.seen.cell(*at)?)));
+        CrosstermBackend::new(&mut self.bytes).draw(turned)?;
+        self.bytes.extend_from_slice(SYNC_END.as_bytes());
         write(&self.bytes)
     }
 

@@ -115,7 +115,11 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             model.behind = Some((lately + missed, model.now));
         }
         Message::Edited(edited) => outside::arrived(model, edited),
-        Message::Note { title, text } => popup::show_text(model, &title, &text, Role::Warn),
+        Message::Note { title, text } => popup::show_note(model, &title, &text),
+        Message::Frame(cost) => {
+            model.frames.take(cost);
+            return wishes;
+        }
         Message::Drawn(at) => {
             // What was left out of a frame was not seen.
             if !view::shows_all(model) {

@@ -35,9 +35,10 @@ use crate::console::{
     Depth, Glyphs, Model, PaneLook, Role, Theme, View, Width, fill, layout, model::Overlay, pane, put,
     put_right, to_svg, to_text,
 };
-use ratatui::{buffer::Buffer, layout::Rect};
+use ratatui::{buffer::Buffer, layout::Rect, style::Color};
 
 pub(super) use help::{help_height, help_rows_seen};
+pub(super) use pieces::wrapped;
 pub(super) use runs::heads as runs_columns;
 
 /// Draws the whole console into a buffer of any size.
@@ -104,6 +105,30 @@ fn view(canvas: &Canvas<'_>, buf: &mut Buffer) {
         View::Agents => agents::draw(canvas, buf),
         View::Tools => tools::draw(canvas, buf),
     }
+}
+
+/// What the sign of something that runs turns into, step by step; the first is the sign itself.
+pub const SPINNER: [&str; 4] = ["►", "▻", "▹", "▻"];
+
+/// The cells in which a sign of something that runs stands, at most so many: where it turns, while it may. Nothing turns in
+/// the past, on a frozen screen, without Unicode and where nothing may move.
+pub fn running_cells(model: &Model, theme: &Theme, buf: &Buffer) -> Vec<(u16, u16)> {
+    const MOST: usize = 64;
+    let stands = model.travel.is_some() || model.frozen.is_some() || model.look.still;
+    if stands || model.look.reader || model.look.glyphs.ascii {
+        return Vec::new();
+    }
+    let body = layout::frame(model.size).body;
+    let look = theme.ground().patch(theme.role(Role::Info));
+    let turns = |&(x, y): &(u16, u16)| {
+        buf.cell((x, y)).is_some_and(|it| {
+            it.symbol() == SPINNER[0]
+                && Some(it.fg) == look.fg.or(Some(Color::Reset))
+                && it.modifier.contains(look.add_modifier)
+        })
+    };
+    let cells = body.positions().map(|it| (it.x, it.y));
+    cells.filter(turns).take(MOST).collect()
 }
 
 /// What lies over the view. A message never lies over what is being answered; who has the screen read out hears messages

@@ -17,6 +17,16 @@ pub trait Clock: Clone + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+impl SystemClock {
+    /// Microseconds since some moment, never going back: for what is too short for [`Clock::uptime`]. What is drawn or decided
+    /// does not depend on it.
+    pub fn microseconds(self) -> u64 {
+        let time = clock_gettime(ClockId::Monotonic);
+        let us = time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1_000);
+        u64::try_from(us).unwrap_or(0)
+    }
+}
+
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is where time enters")]
     fn now(&self) -> Timestamp {

@@ -800,3 +800,36 @@ fn who_watches_the_state_is_told_of_each_change() {
     until("it has left", || place.owner().is_none());
     check(&place, &["state", "watch"], 1, &["could not watch any longer", "cuelight serve --detach"]);
 }
+
+#[test]
+fn without_a_screen_every_open_run_is_told_line_by_line_until_none_is_open() {
+    let empty = Place::new();
+    check(&empty, &["--plain"], 0, &["no run is open"]);
+    check(&empty, &[], 0, &["this is no terminal", "no run is open"]);
+    let (place, owner) = at_gate(GATED);
+    let mut plain = place.start(&["--plain"]);
+    let mut json = place.start(&["--json"]);
+    let first = plain.until("r-1 running gated");
+    assert!(first.starts_with(|c: char| c.is_ascii_digit()), "{first}");
+    json.until("{\"run\":\"r-1\",\"state\":\"running\"}");
+    place.cue(&["approve", "g-1"]).ok();
+    plain.until("r-1 step.completed ship");
+    let said = plain.end();
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("run.completed") && !said.out.contains('\x1b'), "{said:?}");
+    let said = json.end();
+    assert_eq!(said.code, 0, "{said:?}");
+    let events: Vec<Value> = said.out.lines().map(|it| serde_json::from_str(it).expect("an event")).collect();
+    assert!(events.len() > 3, "{events:?}");
+    assert_eq!(owner.end().code, 0);
+}
+
+#[test]
+fn without_a_screen_the_worst_end_is_the_code() {
+    let (place, owner) = at_gate(GATED);
+    let mut plain = place.start(&["--plain"]);
+    plain.until("r-1 running gated");
+    place.cue(&["reject", "g-1", "--reason", "not today"]).ok();
+    assert_eq!(plain.end().code, 3);
+    assert_eq!(owner.end().code, 3);
+}

@@ -277,3 +277,54 @@ fn the_other_side() {
     let left = runtime.block_on(run_console(coming, seat, options));
     assert_eq!(left.expect("it goes on"), Leave::Left);
 }
+
+/// A step that takes a while.
+const RUNS: &str = "name: runs\nsteps:\n  - {id: long, run: sleep 600, effect: pure}\n";
+
+#[test]
+fn what_runs_turns_its_sign_and_where_nothing_may_move_it_stands() {
+    for (motion, turns) in [("full", true), ("none", false)] {
+        let config = tempfile::TempDir::new().expect("a directory");
+        std::fs::create_dir(config.path().join("cuelight")).expect("a directory");
+        let preferences = format!("motion = \"{motion}\"\n");
+        std::fs::write(config.path().join("cuelight/config.toml"), preferences).expect("a file");
+        let place = Place::new().with("XDG_CONFIG_HOME", &config.path().to_string_lossy());
+        place.write("runs.yaml", RUNS);
+        let sat = Sat::down(console(&place, &["run", "runs.yaml"]));
+        sat.sees("► long");
+        let turned = |it: &Sat| String::from_utf8_lossy(&it.bytes()).contains('▻');
+        if turns {
+            sat.until("the sign turns", turned);
+        } else {
+            let later = ["ev 2.", "ev 3.", "ev 4.", "STALE"];
+            sat.until("some seconds have passed", |it| later.iter().any(|age| it.shows(age)));
+            assert!(!turned(&sat), "nothing may move by itself");
+        }
+        sat.press("ZZ");
+        sat.sees("Leave?");
+        drop(sat.terminal);
+    }
+}
+
+#[test]
+fn a_broken_keymap_is_told_with_its_line_and_the_built_in_keys_go_on() {
+    let config = tempfile::TempDir::new().expect("a directory");
+    std::fs::create_dir_all(config.path().join("cuelight/themes")).expect("a directory");
+    let write = |name: &str, text: &str| {
+        std::fs::write(config.path().join("cuelight").join(name), text).expect("a file");
+    };
+    write("keymap.toml", "[keys.normal]\n\"j\" = \"up\"\n\"k\" = \"nowhere\"\n");
+    write("themes/mine.toml", "name = \"mine\"\n[roles]\nok = \"grene\"\n");
+    let place = Place::new().with("XDG_CONFIG_HOME", &config.path().to_string_lossy());
+    let sat = Sat::down(console(&place, &[]));
+    sat.sees("your own keys have mistakes");
+    sat.until("the line is told", |it| it.shows("line 3:") && it.shows("`nowhere`"));
+    sat.press("\x1b");
+    sat.until("the note is closed", |it| !it.shows("have mistakes"));
+    sat.press("?");
+    sat.sees("THIS VIEW");
+    sat.press("\x1b");
+    sat.until("the help is gone", |it| !it.shows("THIS VIEW"));
+    sat.press("ZZ");
+    sat.gives_back();
+}

@@ -14,6 +14,7 @@ mod look;
 mod named;
 mod page;
 mod past;
+mod plain;
 mod population;
 mod receipt;
 mod run;
@@ -31,7 +32,7 @@ use super::{
     args::{AuditCommand, Cli, Command},
     config::Config,
     exit::Outcome,
-    output::Output,
+    output::{Output, say},
 };
 use crate::engine::Verdict;
 use clap::CommandFactory;
@@ -44,7 +45,14 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
     let no_color = config.variable("NO_COLOR").is_some();
     let out = Output::new(cli.everywhere.color, no_color);
     let screen = screen::Look::new(&config, &cli.everywhere, no_color);
-    let Some(command) = cli.command else { return screen::bare(&config, &screen).await };
+    let Some(command) = cli.command else {
+        if let Some(why) = screen::no_screen(&screen).filter(|_| !cli.plain && !cli.json) {
+            say(&format!("{why}: telling what happens line by line"));
+        } else if !cli.plain && !cli.json {
+            return screen::bare(&config, &screen).await;
+        }
+        return plain::watch(&config, out, cli.json).await;
+    };
     match command {
         Command::Run(args) => screen::run(&config, out, &screen, &args).await,
         Command::Demo(args) => screen::demo(&config, out, &screen, &args).await,

@@ -61,7 +61,6 @@ impl Look {
 
 /// The console on this workspace.
 pub(super) async fn bare(config: &Config, look: &Look) -> Outcome {
-    needs_screen(look)?;
     let workspace = config.find_or_make()?;
     let signals = Signals::listen()?;
     let coming = wiring::own_or_attach(config, &workspace, Channel::Console);
@@ -150,6 +149,11 @@ fn demo_dir(config: &Config) -> Result<PathBuf, Trouble> {
     let base = base
         .ok_or_else(|| Trouble::usage("could not tell where the demo may run: HOME is not set; use --dir"))?;
     Ok(base.join("cuelight/demo"))
+}
+
+/// Why there can be no screen here, if there can be none.
+pub(super) fn no_screen(look: &Look) -> Option<&'static str> {
+    look.no_screen
 }
 
 fn needs_screen(look: &Look) -> Result<(), Trouble> {
@@ -254,7 +258,7 @@ async fn show(
 }
 
 /// Leaves; runs of an engine of our own go on in the background, from a moment at which no call is being made.
-async fn hand_over(seat: Seat) -> Result<(), Trouble> {
+pub(super) async fn hand_over(seat: Seat) -> Result<(), Trouble> {
     let mut boards = seat.desk.boards();
     let is_open = boards.borrow().board.open_runs().next().is_some();
     if seat.engine.is_none() || !is_open {

@@ -6,6 +6,7 @@ use crate::console::{
     keymap::digit,
     layout,
     model::{Overlay, Sheetlet},
+    view,
 };
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
@@ -80,6 +81,15 @@ pub(super) fn show_log(model: &mut Model) {
     let top = lines.len().saturating_sub(page);
     model.overlay =
         Some(Overlay::Text(Sheetlet { title: "what was asked, as command lines".to_owned(), lines, top }));
+}
+
+/// What its reader has to know first, broken into lines that fit: its end may be what matters.
+pub(super) fn show_note(model: &mut Model, title: &str, text: &str) {
+    const AROUND: u16 = 8;
+    let width = usize::from(model.size.0.saturating_sub(AROUND)).max(16);
+    let lines: Vec<String> =
+        text.lines().flat_map(|it| view::wrapped(&crate::base::safe_text(it), width)).collect();
+    show_text(model, title, &lines.join("\n"), Role::Warn);
 }
 
 /// A text over the view, line by line; it may be foreign.

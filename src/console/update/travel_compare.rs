@@ -224,7 +224,8 @@ fn role(diff: &StepDiff) -> Role {
 pub(super) fn changes(model: &mut Model) {
     let Some(travel) = &model.travel else { return };
     let of = travel.shown.map(|it| (it, travel.live.seq));
-    if layout::inside_travel(travel.screen).changes.is_none() || travel.changes_of == of {
+    let is_shown = layout::inside_travel(travel.screen).changes.is_some() || model.look.reader;
+    if !is_shown || travel.changes_of == of {
         return;
     }
     let run = travel.history.run().or(model.run());

@@ -392,6 +392,7 @@ fn screen(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let signs = if model.look.glyphs.ascii { "ascii" } else { "unicode" };
     let lines = [
         ("log", format!("event {}, the last {} ago", model.board.seq.0, age(ago))),
+        ("render", model.frames.words().unwrap_or_else(|| "no frame was measured yet".to_owned())),
         (
             "memory",
             format!(

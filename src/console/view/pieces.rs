@@ -72,7 +72,7 @@ pub(super) fn put_cell(
 }
 
 /// A text in lines of at most so many cells, broken between words.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(in crate::console) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let mut word = word.to_owned();

@@ -7,7 +7,7 @@ use super::{Canvas, pieces::wrapped, scene};
 use crate::{
     base::{counted, safe_text},
     console::{
-        Glyphs, Mark, Model, Role, Theme, View,
+        Glyphs, Intent, Mark, Model, Role, Theme, View,
         ask_text::risk_word,
         gates::key_of,
         layout,
@@ -69,6 +69,7 @@ pub(super) fn shows_all(model: &Model) -> bool {
 fn page(model: &Model) -> Page {
     let (width, height) = (usize::from(model.size.0), usize::from(model.size.1));
     let mut head = vec![title(model)];
+    head.extend(instant(model));
     head.extend(drawn(model, layout::frame(model.size).status));
     let mut foot: Vec<Said> = model
         .toasts
@@ -76,6 +77,7 @@ fn page(model: &Model) -> Page {
         .map(|it| Said { role: Some(it.role), ..Said::of(format!("said: {}", it.text)) })
         .collect();
     foot.extend(drawn(model, layout::frame(model.size).keys));
+    foot.splice(0..0, since_then(model));
     let head = fold(head, width);
     let foot = fold(foot, width);
     let room = height.saturating_sub(head.len() + foot.len());
@@ -104,6 +106,47 @@ fn title(model: &Model) -> Said {
         role: Some(Role::Title),
         ..Said::of(format!("cuelight {}: {what}", safe_text(&model.seat.environment)))
     }
+}
+
+/// Of the past: which instant it is, of what, and how to leave it. What is seen is read out as ever, as it was.
+fn instant(model: &Model) -> Vec<Said> {
+    let Some(travel) = &model.travel else { return Vec::new() };
+    let whose = travel.history.run().map_or_else(|| "the whole log".to_owned(), |it| format!("run {it}"));
+    let total = travel.history.len();
+    let keys = |intent| model.keys.keys_of(model.scope(), intent).unwrap_or_default();
+    let mut lines = vec![match travel.shown {
+        None => Said::of(format!(
+            "the past of {whose}: reading what happened, {} so far",
+            counted(total, "event", "events")
+        )),
+        Some(at) => Said::of(format!(
+            "the past of {whose}, as it was at {}, event {at} of {total}; nothing can be changed here, {} goes back to now",
+            model.now.clock(),
+            keys(Intent::Travel)
+        )),
+    }];
+    if let Some(play) = travel.play {
+        let way = if play.forward { "forward" } else { "backwards" };
+        lines.push(Said::of(format!("plays {way}, {} as fast", counted(travel.speed, "time", "times"))));
+    }
+    lines.iter_mut().for_each(|it| it.role = Some(Role::History));
+    lines
+}
+
+/// What has changed from the instant that is seen until now: as much as is worth hearing each time.
+fn since_then(model: &Model) -> Vec<Said> {
+    const LINES: usize = 3;
+    let Some(travel) = model.travel.as_ref().filter(|_| model.overlay.is_none()) else { return Vec::new() };
+    let changes = travel.changes.iter().filter(|(line, _)| !line.trim().is_empty()).take(LINES);
+    let words = |(line, _): &(String, Role)| {
+        let symbols: Vec<String> = line.chars().map(String::from).collect();
+        let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+        Said {
+            role: Some(Role::Muted),
+            ..Said::of(format!("since then: {}", row_words(&symbols, false).text))
+        }
+    };
+    changes.map(words).collect()
 }
 
 /// What lies on top has the whole body; under it nothing is read out.

@@ -358,10 +358,10 @@ fn glyphs_of(
 
 /// Where the time went, in lines, where there is no room for more.
 fn foot(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
-    let total = chart.spent.iter().map(|it| it.1.0).sum::<u64>().max(1);
+    let total = chart.spent.iter().fold(0_u64, |sum, it| sum.saturating_add(it.1.0)).max(1);
     let spent: Vec<String> = by_time(chart)
         .iter()
-        .map(|(what, span)| format!("{} {} %", what.word(), span.0 * 100 / total))
+        .map(|(what, span)| format!("{} {} %", what.word(), span.0.saturating_mul(100) / total))
         .collect();
     let arrow = canvas.glyphs.pick(" → ", " > ");
     let critical: Vec<String> = chart.critical.iter().map(|it| safe_text(it)).collect();

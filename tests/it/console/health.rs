@@ -6,8 +6,8 @@ use super::{
     screens::check,
 };
 use cuelight::{
-    base::FailureMode,
-    console::{Link, Message, View},
+    base::{FailureMode, Span},
+    console::{FrameCost, Link, Message, View},
 };
 
 fn open(stage: Stage, width: u16, height: u16, keys: &str) -> Console {
@@ -148,4 +148,18 @@ fn health_is_drawn_at_every_size_with_hostile_names() {
             assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
         }
     }
+}
+
+#[test]
+fn this_screen_says_what_its_frames_cost() {
+    let mut console = Console::of_afternoon(160, 48);
+    drop(console.press("5"));
+    assert!(console.text().contains("no frame was measured yet"), "{}", console.text());
+    for frame in 0..8 {
+        let at = console.at + Span(frame * 1_000);
+        let cost = FrameCost { at, took_us: 900, bytes: 1_500, skipped: 1 };
+        drop(console.send(Message::Frame(cost)));
+    }
+    let text = console.text();
+    assert!(text.contains("render  0.8 fps  0.9 ms/frame  1.2 kB/s  skipped 8"), "{text}");
 }

@@ -142,8 +142,48 @@ fn check(console: &Console, what: &str) {
 }
 
 /// Where foreign text is shown: keys from the list of runs.
-const PLACES: &[&str] =
-    &["enter", "3", "3 enter", "4", "4 enter", "5", "6", "7", "8", "x", "w", ": o p e n", "&", "X", "L"];
+const PLACES: &[&str] = &[
+    "enter",
+    "3",
+    "3 enter",
+    "4",
+    "4 enter",
+    "5",
+    "6",
+    "7",
+    "8",
+    "x",
+    "w",
+    ": o p e n",
+    "&",
+    "X",
+    "L",
+    "4 v",
+    "8 a enter",
+    "T",
+    "enter T",
+    "7 T",
+    ": t o o l s enter",
+    ": a g e n t s enter",
+    "n",
+    "Z Z",
+    "Z Z s",
+    "space j space X",
+    "space j space P",
+    "3 * a",
+    "3 D",
+    "3 e",
+    "3 r",
+    "3 !",
+    "? /",
+    "@",
+    "_",
+    "6 /",
+    "3 c",
+    "enter S",
+    "R",
+    "C",
+];
 
 fn every(sequences: &[String]) {
     for some in sequences.chunks(16) {

@@ -2,6 +2,7 @@
 
 mod again;
 mod audit;
+mod badly;
 mod batch;
 mod errors;
 mod fixture;

@@ -3,7 +3,7 @@
 use super::{Console, fixture::Stage};
 use cuelight::{
     base::Span,
-    console::{Link, Message, Theme, cursor_of, snap, to_svg},
+    console::{Link, Message, SPINNER, Theme, cursor_of, running_cells, snap, to_svg},
 };
 
 /// With `CUELIGHT_PICTURES` set to a directory, screens are also written there, to be looked at.
@@ -220,4 +220,57 @@ fn the_status_line_says_what_is_wrong_at_every_width() {
     assert!(lines(&console)[2..].iter().all(|it| it.contains("BEHIND 340")), "{:#?}", lines(&console));
     pass(&mut console, 6_000);
     assert!(lines(&console).iter().all(|it| !it.contains("BEHIND")), "{:#?}", lines(&console));
+}
+
+/// Where a sign turns, and where nothing may.
+#[test]
+fn what_runs_turns_its_sign_in_the_body_and_nowhere_else() {
+    let theme = Theme::built_in("dark").expect("built in");
+    let mut console = Console::of_afternoon(160, 48);
+    let cells = |console: &Console| running_cells(&console.model, &theme, &console.draw(&theme));
+    let found = cells(&console);
+    let buf = console.draw(&theme);
+    assert!(
+        !found.is_empty() && found.iter().all(|it| buf[*it].symbol() == SPINNER[0] && it.1 > 0 && it.1 < 46)
+    );
+    console.model.look.still = true;
+    assert_eq!(cells(&console), [], "motion = \"none\"");
+    console.model.look.still = false;
+    drop(console.press("F"));
+    assert_eq!(cells(&console), [], "a frozen screen stands still");
+    drop(console.press("F T"));
+    assert_eq!(cells(&console), [], "the past stands still");
+    drop(console.press("esc"));
+    console.model.look.glyphs.ascii = true;
+    assert_eq!(cells(&console), []);
+    for sign in SPINNER {
+        assert_eq!(unicode_width::UnicodeWidthStr::width(sign), 1, "{sign}");
+    }
+}
+
+#[test]
+fn a_screen_that_is_read_out_says_which_instant_of_the_past_it_is() {
+    let mut console = Console::of_afternoon(80, 40);
+    console.model.look.reader = true;
+    drop(console.send(Message::Resize { width: 80, height: 40 }));
+    drop(console.press("enter T h h"));
+    let text = console.text();
+    let instant = regex::Regex::new(
+        r"the past of run r-7, as it was at \d\d:\d\d:\d\d, event \d+ of \d+; nothing can be",
+    )
+    .expect("right");
+    let joined = text.replace('\n', " ");
+    assert!(instant.is_match(&joined) && joined.contains("since then: "), "{text}");
+    assert!(text.contains("T goes back to now") || joined.contains("T goes back to now"), "{text}");
+    let frame = |c: char| matches!(c, '\u{2500}'..='\u{259f}' | '\u{2800}'..='\u{28ff}');
+    assert!(!text.contains(frame), "{text}");
+    let before = text.clone();
+    drop(console.press("h"));
+    assert_ne!(console.text(), before);
+    assert!(console.press("X").is_empty());
+    assert!(console.text().contains("said: history: read-only"), "{}", console.text());
+    drop(console.press(". "));
+    assert!(console.text().contains("plays forward, 1 time as fast"), "{}", console.text());
+    drop(console.press("T"));
+    assert!(!console.text().contains("the past of"), "{}", console.text());
 }
