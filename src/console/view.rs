@@ -35,7 +35,10 @@ use crate::console::{
     Depth, Glyphs, Model, PaneLook, Role, Theme, View, Width, fill, layout, model::Overlay, pane, put,
     put_right, to_svg, to_text,
 };
-use ratatui::{buffer::Buffer, layout::Rect, style::Color};
+use ratatui::{
+    buffer::{Buffer, Cell},
+    layout::Rect,
+};
 
 pub(super) use help::{help_height, help_rows_seen};
 pub(super) use pieces::wrapped;
@@ -119,12 +122,11 @@ pub fn running_cells(model: &Model, theme: &Theme, buf: &Buffer) -> Vec<(u16, u1
         return Vec::new();
     }
     let body = layout::frame(model.size).body;
-    let look = theme.ground().patch(theme.role(Role::Info));
+    let mut sign = Cell::default();
+    sign.set_style(theme.ground().patch(theme.role(Role::Info)));
     let turns = |&(x, y): &(u16, u16)| {
         buf.cell((x, y)).is_some_and(|it| {
-            it.symbol() == SPINNER[0]
-                && Some(it.fg) == look.fg.or(Some(Color::Reset))
-                && it.modifier.contains(look.add_modifier)
+            it.symbol() == SPINNER[0] && it.fg == sign.fg && it.modifier.contains(sign.modifier)
         })
     };
     let cells = body.positions().map(|it| (it.x, it.y));

@@ -44,7 +44,12 @@ pub fn corrected_words(it: &Corrected) -> String {
 pub fn partial_words(it: &PartialResult) -> String {
     let total = it.completed + it.failed + it.remaining;
     let share = it.completion_ratio.percent();
-    format!("{} of {total} steps completed ({share} %), suggested: {}", it.completed, it.suggestion)
+    format!(
+        "{} of {} completed ({share} %), suggested: {}",
+        it.completed,
+        crate::base::counted(total, "step", "steps"),
+        it.suggestion
+    )
 }
 
 /// What to do about a run that did not complete: the command for it.

@@ -816,7 +816,7 @@ fn without_a_screen_every_open_run_is_told_line_by_line_until_none_is_open() {
     plain.until("r-1 step.completed ship");
     let said = plain.end();
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.out.contains("run.completed") && !said.out.contains('\x1b'), "{said:?}");
+    assert!(said.out.contains("run.finished") && !said.out.contains('\x1b'), "{said:?}");
     let said = json.end();
     assert_eq!(said.code, 0, "{said:?}");
     let events: Vec<Value> = said.out.lines().map(|it| serde_json::from_str(it).expect("an event")).collect();
