@@ -416,11 +416,7 @@ impl<D: Desk> Screen<D> {
                     None => output = None,
                 },
                 () = tokio::time::sleep(wait.unwrap_or_default().to_std()), if wait.is_some() => {
-                    self.turn_signs()?;
-                    let is_due = self.model.deadline().is_some_and(|it| it <= clock.now());
-                    if is_due || self.is_dirty || self.has_news {
-                        self.take(Message::Tick(clock.now()), false)?;
-                    }
+                    self.wake()?;
                 }
                 _ = gone.recv() => return Ok(Leave::HungUp),
                 _ = hangup.recv() => return Ok(Leave::HungUp),
@@ -443,6 +439,14 @@ impl<D: Desk> Screen<D> {
     /// Whether signs turn: some are on the screen, and somebody looks.
     fn turns(&self) -> bool {
         !self.turning.is_empty() && self.model.has_focus()
+    }
+
+    /// After a wait in which nothing happened: signs turn, and what goes by the clock goes on.
+    fn wake(&mut self) -> io::Result<()> {
+        self.turn_signs()?;
+        let now = self.clock.now();
+        let is_due = self.model.deadline().is_some_and(|it| it <= now);
+        if is_due || self.is_dirty || self.has_news { self.take(Message::Tick(now), false) } else { Ok(()) }
     }
 
     /// Turns them, when it is time; draws nothing.

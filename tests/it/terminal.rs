@@ -323,7 +323,10 @@ fn a_broken_keymap_is_told_with_its_line_and_the_built_in_keys_go_on() {
         let shown = it.screen().screen().contents().replace('│', " ");
         shown.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    sat.until("the line is told", |it| words(it).contains("line 3: `nowhere` is no command"));
+    sat.until("the line is told", |it| {
+        let told = words(it);
+        told.contains("the key table: line") && told.contains("3: `nowhere` is no command")
+    });
     sat.press("\x1b");
     sat.until("the note is closed", |it| !it.shows("have mistakes"));
     sat.press("?");

@@ -21,14 +21,14 @@ const NAMES_MAX: usize = 6;
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::errors(canvas.model);
     let (title, count) = words(canvas, places.rows);
-    let inside = if !layout::is_boxed(canvas.model) {
+    let inside = if layout::is_boxed(canvas.model) {
+        pane(buf, places.table, &format!("errors  {title}"), &count, canvas.pane(true))
+    } else {
         let area = places.table;
         let x = put(buf, area, area.x + 1, area.y, "Errors", canvas.style(Role::Title));
         put(buf, area, x + 2, area.y, &title, canvas.style(Role::Muted));
         put_right(buf, area, area.right().saturating_sub(1), area.y, &count, canvas.style(Role::Muted));
         layout::inset(area, 0, 1, 0)
-    } else {
-        pane(buf, places.table, &format!("errors  {title}"), &count, canvas.pane(true))
     };
     table(canvas, inside, places.rows, buf);
     if let Some(area) = places.day {
