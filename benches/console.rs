@@ -84,9 +84,10 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
             channel: Channel::Command,
         };
         let secrets = SecretStore::new(BTreeMap::new(), dir.path());
-        let engine = Engine::start(Setup { workspace, actor, environment: Vec::new(), secrets })
-            .await
-            .expect("starts");
+        let engine =
+            Engine::start(Setup { workspace, actor, environment: Vec::new(), secrets, program: None })
+                .await
+                .expect("starts");
         let desk = engine.desk();
         for _ in 0..count {
             let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };

@@ -39,7 +39,9 @@ async fn main() {
     };
     let environment = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
     let secrets = SecretStore::new(BTreeMap::new(), dir.path());
-    let engine = Engine::start(Setup { workspace, actor, environment, secrets }).await.expect("it starts");
+    let engine = Engine::start(Setup { workspace, actor, environment, secrets, program: None })
+        .await
+        .expect("it starts");
     let near = engine.desk();
     decided("near", &near).await;
     let (tasks, closing) = engine.doors();

@@ -90,9 +90,10 @@ fn run(text: &str) -> Duration {
             groups: Vec::new(),
             channel: Channel::Command,
         };
-        let engine = Engine::start(Setup { workspace, actor, environment: Vec::new(), secrets })
-            .await
-            .expect("starts");
+        let engine =
+            Engine::start(Setup { workspace, actor, environment: Vec::new(), secrets, program: None })
+                .await
+                .expect("starts");
         let desk = engine.desk();
         let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };
         let request = LaunchRequest {

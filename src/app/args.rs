@@ -234,6 +234,16 @@ pub(super) enum Command {
         cuelight schedules release nightly"
     )]
     Schedules(SchedulesArgs),
+    /// What steps can use: list, show, try out, find
+    #[command(after_help = "Example: cuelight tools show json.query\n\n\
+        cuelight tools suggest \"checksum of a file\", cuelight tools test file.read --with path=README.md")]
+    Tools(ToolsArgs),
+    /// Does the work of a tool that is built in: input on standard input
+    #[command(hide = true)]
+    BuiltIn {
+        /// The tool
+        name: String,
+    },
     /// The engine without a screen
     #[command(after_help = "Example: cuelight serve --detach")]
     Serve(ServeArgs),
@@ -1001,6 +1011,69 @@ pub(super) enum SchedulesCommand {
         /// Its name
         workflow: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<ToolsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ToolsCommand {
+    /// All of them: built in, and described in .cuelight/tools
+    List(ToolsListArgs),
+    /// One tool: what it is given, what it gives, what it may do
+    Show {
+        /// The tool: json.query or json.query@1
+        tool: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Call a tool outside a run, and check what goes in and comes out
+    #[command(after_help = "Example: cuelight tools test file.checksum --with path=README.md")]
+    Test(ToolsTestArgs),
+    /// Tools for a task in words, the best first
+    Suggest {
+        /// The task
+        #[arg(required = true)]
+        task: Vec<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsListArgs {
+    /// Only those of a category
+    #[arg(long, value_name = "NAME")]
+    pub(super) category: Option<String>,
+    /// As JSON
+    #[arg(long, conflicts_with = "for_models")]
+    pub(super) json: bool,
+    /// As models want them: name, description, input schema, as JSON
+    #[arg(long)]
+    pub(super) for_models: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsTestArgs {
+    /// The tool: json.query or json.query@1
+    pub(super) tool: String,
+    /// An input; JSON where its schema wants no text
+    #[arg(short, long = "with", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) with: Vec<(String, String)>,
+    /// Call it although it may do what cannot simply be taken back
+    #[arg(long)]
+    pub(super) really: bool,
+    /// How long it may take
+    #[arg(long, default_value = "60s", value_name = "60s")]
+    pub(super) timeout: Span,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

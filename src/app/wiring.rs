@@ -106,6 +106,7 @@ pub(super) async fn own(
         actor: actor.clone(),
         environment: config.inherited(workspace).map_err(OwnTrouble::Other)?,
         secrets: config.secrets(workspace),
+        program: std::env::current_exe().ok(),
     };
     let engine = match Engine::start(setup).await {
         Ok(engine) => engine,

@@ -219,6 +219,9 @@ fn listed(problems: &[SchemaProblem]) -> String {
 
 /// A text as what its schema wants, when it is one of the plain types and can be read so.
 fn from_text(text: &str, about: &Value) -> Option<Value> {
+    if about.get("x-json") == Some(&Value::Bool(true)) {
+        return serde_json::from_str(text).ok();
+    }
     let wanted = about.get("type").and_then(Value::as_str)?;
     if wanted == "string" {
         return None;

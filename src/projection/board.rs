@@ -304,7 +304,12 @@ impl Board {
         let (Some(plan), Some(seen)) = (view.plan_step(step), view.step(step)) else { return };
         let works = plan.work.is_call() || matches!(plan.work, Work::Later(_));
         let took = seen.elapsed(at).filter(|_| works);
-        let (workflow, kind) = (&view.summary.workflow, kind_word(&plan.work));
+        // Each tool is a kind of its own: how well one does says nothing of another.
+        let kind = match &plan.work {
+            Work::Tool(it) => it.tool.as_str(),
+            other => kind_word(other),
+        };
+        let workflow = &view.summary.workflow;
         self.vitals.result(at, ResultOf { workflow, run, step: &plan.id, kind, state, mode, took });
     }
 

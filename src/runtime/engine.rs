@@ -15,7 +15,7 @@ use crate::{
     tool::{Host, SecretStore, end_orphans},
 };
 use futures_util::FutureExt as _;
-use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, path::PathBuf, sync::Arc};
 use tokio::{
     sync::{broadcast, mpsc, watch},
     task::JoinHandle,
@@ -35,6 +35,8 @@ pub struct Setup {
     pub environment: Vec<(String, String)>,
     /// Where the values of secrets come from.
     pub secrets: SecretStore,
+    /// This program, for the tools that it does itself in a process of their own.
+    pub program: Option<PathBuf>,
 }
 
 /// An engine in this process, and all it has started.
@@ -73,7 +75,7 @@ impl Engine {
         let root = setup.workspace.root().to_owned();
         let orphaned = root.clone();
         let effects = Effects::new(
-            Host::new(root, setup.environment, setup.secrets, KILL_GRACE),
+            Host::new(root, setup.environment, setup.secrets, KILL_GRACE).with_program(setup.program),
             Keep::new(setup.workspace, Arc::clone(&journal)),
             SystemClock,
             inbox.clone(),

@@ -58,6 +58,9 @@ const PIPE_BYTES_MAX: usize = 1024 * 1024;
 /// The names under which a step finds the file for its outputs.
 const OUTPUT_NAMES: [&str; 3] = ["CUELIGHT_OUTPUT", "GITHUB_OUTPUT", "DAGU_OUTPUT_FILE"];
 
+/// The word by which tools call this program itself.
+const OWN_NAME: &str = "cuelight";
+
 /// What all calls of one workspace have in common.
 pub struct Host {
     workspace_root: PathBuf,
@@ -67,6 +70,8 @@ pub struct Host {
     scratch: Scratch,
     oom: OomWatch,
     hashes: Remembered,
+    /// This program, for tools that it does itself in a process of their own.
+    own: Option<PathBuf>,
 }
 
 impl Host {
@@ -79,13 +84,19 @@ impl Host {
     ) -> Self {
         let scratch = Scratch::new(&workspace_root.join(".cuelight/scratch"));
         let (oom, hashes) = (OomWatch::new(), Remembered::default());
-        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom, hashes }
+        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom, hashes, own: None }
     }
 
     /// Opens and hashes what a call executes; what is then started is what was opened. Reads files: it takes a moment.
     pub fn open(&self, program: &Program) -> Executable {
         let search = self.base_env.iter().rfind(|it| it.0 == "PATH").map(|it| it.1.as_str());
         executable::open(&self.workspace_root, search, program, &self.hashes)
+    }
+
+    /// The same, with the program that a tool means by the word `cuelight`; else it is looked for on the path.
+    #[must_use]
+    pub fn with_program(self, own: Option<PathBuf>) -> Self {
+        Self { own, ..self }
     }
 
     /// The workspace.
@@ -335,6 +346,7 @@ fn prepare(
             "its command holds a NUL byte, which no command can; remove it".to_owned(),
         ));
     }
+    let own = host.own.as_ref().filter(|_| launch.tool.is_some() && word == OWN_NAME);
     let input = match &launch.tool {
         Some(tool) => Some(handed_over(output, &tool.input).map_err(|error| unwritable(output, &error))?),
         None => None,
@@ -342,7 +354,7 @@ fn prepare(
     remove_old(&call.attempt_dir).map_err(|error| unwritable(&call.attempt_dir, &error))?;
     let mut command;
     let path;
-    if let Some((executed, words, taken)) = opened.and_then(Executable::start) {
+    if let Some((executed, words, taken)) = opened.filter(|_| own.is_none()).and_then(Executable::start) {
         path = executed.to_owned();
         let value = |word: Word| match word {
             Word::Text(text) => OsString::from(text),
@@ -353,7 +365,10 @@ fn prepare(
         command.arg0(&words[0]).args(&words[1..]).args(rest);
     } else {
         let search = env.get(OsStr::new("PATH")).and_then(|it| it.to_str());
-        path = program(word, search, &dir)?;
+        path = match own {
+            Some(own) => own.clone(),
+            None => program(word, search, &dir)?,
+        };
         command = new_command(&path);
         command.arg0(word).args(arguments);
     }

@@ -296,3 +296,13 @@ fn release_builds_tests_and_tags_and_an_undo_takes_the_tag_away() {
     say(at, &["logs", "r-1", "--follow"]);
     assert_eq!(program(at, &["git", "tag", "--list"]).as_deref(), Some(""));
 }
+
+#[test]
+fn tools_ask_check_and_seal_a_report() {
+    let (directory, told) = try_it("tools.yaml", &[], &[]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert_eq!(read(&directory, "tools-example/report.txt"), "Sold in all: 42\nThe best: south\n");
+    let (_directory, told) = try_it("tools.yaml", &["-i", "least=100"], &[]);
+    assert_eq!(told.state(), "failed");
+    assert_eq!(told.steps("step.failed"), ["check"], "what does not fit stops here");
+}

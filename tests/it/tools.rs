@@ -47,7 +47,7 @@ fn an_unknown_tool_names_three_that_may_have_been_meant() {
         "  - {id: a, uses: file.raed@1}\n  - {id: b, uses: json.wash@1}\n  - {id: c, uses: shell@7}\n  - {id: d, uses: zzz@1}\n",
         &[
             "flow.yaml:3:19 [tool] there is no tool `file.raed@1` | there are file.read@1, file.checksum@1, file.write@1; docs/TOOLS.md names those that are built in",
-            "flow.yaml:4:19 [tool] there is no tool `json.wash@1` | there are json.validate@1; docs/TOOLS.md names those that are built in",
+            "flow.yaml:4:19 [tool] there is no tool `json.wash@1` | there are json.query@1, json.validate@1; docs/TOOLS.md names those that are built in",
             "flow.yaml:5:19 [tool] `shell` is there in another version only | there is 1.0.0",
             "flow.yaml:6:19 [tool] there is no tool `zzz@1` | docs/TOOLS.md names those that are built in; describe one of your own in .cuelight/tools/NAME.yaml",
         ],
@@ -382,6 +382,10 @@ fn a_gate_shows_the_tool_and_what_it_is_given_and_the_run_does_exactly_that() {
     assert_eq!(started["launch_hash"], call["launch_hash"], "what was approved is what ran");
     assert_eq!(*told.output("ship", "ticket"), json!(21), "typed by its schema");
     assert_eq!(started["launch"]["tool"], call["launch"]["tool"]);
+    let health = say(dir.path(), &["health", "--json"]);
+    let health: Value = serde_json::from_slice(&health.stdout).expect("JSON");
+    let kinds = health.to_string();
+    assert!(kinds.contains("\"ship@1.2.0\"") && kinds.contains("\"file.read@1.0.0\""), "{kinds}");
 }
 
 #[test]
@@ -405,4 +409,137 @@ fn a_workflow_with_an_unknown_tool_does_not_start() {
     assert_eq!(done.status.code(), Some(2));
     let said = String::from_utf8_lossy(&done.stderr) + String::from_utf8_lossy(&done.stdout);
     assert!(said.contains("there is no tool `shpi@1`") && said.contains("ship@1"), "{said}");
+}
+
+/// A tool called by its command, and what it printed as JSON.
+#[track_caller]
+fn tried(dir: &TempDir, tool: &str, with: &[&str]) -> Result<Value, String> {
+    let words: Vec<&str> = ["tools", "test", tool, "--json"]
+        .into_iter()
+        .chain(with.iter().flat_map(|it| ["--with", it]))
+        .collect();
+    let done = say(dir.path(), &words);
+    if done.status.success() {
+        return Ok(serde_json::from_slice(&done.stdout).expect("JSON"));
+    }
+    Err(String::from_utf8_lossy(&done.stderr).into_owned())
+}
+
+#[test]
+fn a_value_is_asked_with_jq() {
+    let dir = workspace();
+    let data = r#"data=[{"n": 1, "big": 12345678901234567890}, {"n": 3}]"#;
+    let told = tried(&dir, "json.query@1", &[data, "query=map(.n) | add, length"]).expect("answered");
+    assert_eq!(told, json!({"value": 4, "values": [4, 2], "count": 2}));
+    let big = tried(&dir, "json.query", &[data, "query=.[0].big"]).expect("answered");
+    assert_eq!(big["value"].to_string(), "12345678901234567890", "a number stays as it was written");
+    let none = tried(&dir, "json.query", &[data, "query=empty"]).expect("answered");
+    assert_eq!(none, json!({"value": null, "values": [], "count": 0}));
+    for (query, part) in [
+        ("query=.[", "is no jq program"),
+        ("query=nope", "calls a function"),
+        ("query=.a", "could not answer"),
+    ] {
+        let said = tried(&dir, "json.query", &[data, query]).expect_err("refused");
+        assert!(said.contains(part), "{query}: {said}");
+    }
+}
+
+#[test]
+fn a_query_that_never_ends_is_ended() {
+    let dir = workspace();
+    let done = say(
+        dir.path(),
+        &[
+            "tools",
+            "test",
+            "json.query",
+            "--timeout",
+            "1s",
+            "--with",
+            "data=1",
+            "--with",
+            "query=def f: f; f",
+        ],
+    );
+    assert_eq!(done.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("system_timeout") || said.contains("system_crash"), "{said}");
+}
+
+#[test]
+fn a_template_of_the_workspace_is_filled_in() {
+    let dir = workspace();
+    fs::write(dir.path().join("a.tmpl"), "Dear ${{ values.name }},\n${{ toJSON(values.list) }}\n")
+        .expect("written");
+    let told = tried(&dir, "template.render", &["path=a.tmpl", r#"values={"name": "Ada", "list": []}"#]);
+    assert_eq!(told.expect("rendered")["text"], "Dear Ada,\n[]\n");
+    fs::write(dir.path().join("b.tmpl"), "${{ values. }}").expect("written");
+    let said = tried(&dir, "template.render", &["path=b.tmpl"]).expect_err("no template");
+    assert!(said.contains("could not render b.tmpl"), "{said}");
+}
+
+#[test]
+fn a_database_is_asked_and_never_changed() {
+    let dir = workspace();
+    let path = dir.path().join("shop.db");
+    let shop = rusqlite::Connection::open(&path).expect("a database");
+    shop.execute_batch(
+        "CREATE TABLE sold (name TEXT, n INTEGER); INSERT INTO sold VALUES ('a', 1), ('b', 2)",
+    )
+    .expect("made");
+    drop(shop);
+    let ask = |sql: &str, more: &[&str]| {
+        let words: Vec<&str> = ["database=shop.db", sql].into_iter().chain(more.iter().copied()).collect();
+        tried(&dir, "sqlite.query", &words)
+    };
+    let told = ask("sql=SELECT * FROM sold WHERE n > ?", &["parameters=[1]"]).expect("answered");
+    assert_eq!(told, json!({"rows": [{"name": "b", "n": 2}], "count": 1}));
+    let said = ask("sql=DELETE FROM sold", &[]).expect_err("refused");
+    assert!(said.contains("would change it"), "{said}");
+    let said = ask("sql=SELECT * FROM sold", &["max-rows=1"]).expect_err("refused");
+    assert!(said.contains("more than 1 rows"), "{said}");
+    let said =
+        tried(&dir, "sqlite.query", &["database=.cuelight/cuelight.db", "sql=SELECT 1"]).expect_err("ours");
+    assert!(said.contains("cuelight's own") || said.contains("No such file"), "{said}");
+}
+
+#[test]
+fn tools_are_listed_shown_found_and_told_to_models() {
+    let dir = workspace();
+    let json = |words: &[&str]| -> Value {
+        let done = say(dir.path(), words);
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice(&done.stdout).expect("JSON")
+    };
+    let all = json(&["tools", "list", "--json"]);
+    let names: Vec<&str> =
+        all.as_array().expect("a list").iter().filter_map(|it| it["name"].as_str()).collect();
+    assert!(names.len() >= 13 && names.contains(&"ship") && names.is_sorted(), "{names:?}");
+    let shown = json(&["tools", "show", "ship@1", "--json"]);
+    assert_eq!(
+        (&shown["version"], &shown["origin"].as_str().map(|it| it.ends_with("ship.yaml"))),
+        (&json!("1.2.0"), &Some(true))
+    );
+    let models = json(&["tools", "list", "--for-models", "--category", "json"]);
+    assert_eq!(models[0]["name"], "json_query");
+    assert_eq!(models[0]["input_schema"]["required"], json!(["data", "query"]));
+    let fits = json(&["tools", "suggest", "checksum", "of", "a", "file", "--json"]);
+    assert_eq!(fits[0]["tool"], "file.checksum@1.0.0");
+    let text = say(dir.path(), &["tools"]);
+    assert!(String::from_utf8_lossy(&text.stdout).contains("ship@1.2.0"));
+    let unknown = say(dir.path(), &["tools", "show", "shpi"]);
+    assert!(
+        String::from_utf8_lossy(&unknown.stderr)
+            .contains("could not find the tool shpi; there are ship@1.2.0")
+    );
+    let risky = tried(&dir, "ship", &["image=x"]).expect_err("asks first");
+    assert!(risky.contains("its risk is externally-reversible; add --really"), "{risky}");
+}
+
+#[test]
+fn a_gate_of_another_run_can_be_waited_for() {
+    let dir = workspace();
+    let said = tried(&dir, "approve.wait", &["gate=g-999"]).expect_err("there is none");
+    assert!(said.contains("approve.wait@1.0.0 failed"), "{said}");
 }

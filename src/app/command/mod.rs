@@ -5,6 +5,7 @@ mod appearance;
 mod ask_text;
 mod audit;
 mod author;
+mod built_in;
 mod compare;
 mod doctor;
 mod errors;
@@ -24,6 +25,7 @@ mod screenshot;
 mod serve;
 mod signals;
 mod state;
+mod tools;
 mod trail;
 mod verifying;
 mod words;
@@ -101,6 +103,8 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Verify(args) => verifying::verify(out, &args),
         Command::Keys(args) => trail::keys(&config, out, &args),
         Command::Schedules(args) => schedules::schedules(&config, out, args).await,
+        Command::Tools(args) => tools::tools(&config, out, args).await,
+        Command::BuiltIn { name } => built_in::built_in(&config, &name),
         Command::Serve(args) => serve::serve(&config, &args).await,
         Command::Attach => screen::attach(&config, &screen).await,
         Command::Screenshot(args) => screenshot::screenshot(&config, out, &screen, &args).await,

@@ -1,4 +1,5 @@
-//! Tools: the kinds of steps that have run, how often, how long and how well. Registered tools will stand beside them.
+//! Tools: the kinds of steps that have run, each tool a kind of its own: how often, how long and how well. Which tools
+//! there are is told by `cuelight tools list`.
 
 use super::{
     Canvas, main_pane,
@@ -53,10 +54,11 @@ fn empty(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let lines = [
         "no step has run yet",
         "",
-        "here stand the kinds of steps that have run (run, gate, wait, set, workflow), with",
-        "how often, how long and how well; later also the tools that are registered",
+        "here stand the tools and the kinds of steps (run, gate, wait, set, workflow) that have",
+        "run, with how often, how long and how well",
         "",
         "cuelight run FILE     starts a workflow",
+        "cuelight tools list   names the tools that steps can use",
     ];
     for (index, (line, y)) in lines.iter().zip(area.y + 1..area.bottom()).enumerate() {
         let role = if index == 0 { Role::Text } else { Role::Muted };

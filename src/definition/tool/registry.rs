@@ -21,14 +21,18 @@ const SUGGESTIONS_MAX: usize = 3;
 
 /// The descriptions of the tools that are built in, by file.
 const BUILT_IN: &[(&str, &str)] = &[
+    ("approve.wait.yaml", include_str!("built_in/approve.wait.yaml")),
     ("file.checksum.yaml", include_str!("built_in/file.checksum.yaml")),
     ("file.read.yaml", include_str!("built_in/file.read.yaml")),
     ("file.write.yaml", include_str!("built_in/file.write.yaml")),
     ("git.status.yaml", include_str!("built_in/git.status.yaml")),
     ("git.tag.yaml", include_str!("built_in/git.tag.yaml")),
+    ("json.query.yaml", include_str!("built_in/json.query.yaml")),
     ("json.validate.yaml", include_str!("built_in/json.validate.yaml")),
     ("notify.desktop.yaml", include_str!("built_in/notify.desktop.yaml")),
     ("shell.yaml", include_str!("built_in/shell.yaml")),
+    ("sqlite.query.yaml", include_str!("built_in/sqlite.query.yaml")),
+    ("template.render.yaml", include_str!("built_in/template.render.yaml")),
 ];
 
 static OURS: LazyLock<Vec<Arc<Tool>>> = LazyLock::new(|| {

@@ -95,6 +95,14 @@ fn open(root: &Path, path: &str) -> Result<File, Failure> {
     Ok(file)
 }
 
+/// The real place of a file below the workspace that is not ours.
+///
+/// # Errors
+/// Why it could not be read, as a sentence.
+pub fn workspace_file(root: &Path, path: &str) -> Result<PathBuf, String> {
+    below(root, &root.join(path), path, "read").map_err(|it| it.message)
+}
+
 /// Where a file is to be written: its directory is there (or made), below the workspace, and not ours.
 fn target(site: &Site<'_>, path: &str, makes_dirs: bool) -> Result<PathBuf, Failure> {
     let relative = Path::new(path);

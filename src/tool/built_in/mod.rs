@@ -6,6 +6,8 @@
 mod file;
 mod json;
 
+pub use file::workspace_file;
+
 use super::{Answer, Ended, Failure, Host, Masker};
 use crate::base::{FailureMode, Launch, OUTPUT_BYTES_MAX, Value, ValueMap, json_bytes};
 use std::path::Path;

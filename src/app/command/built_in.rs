@@ -1,0 +1,140 @@
+//! The hidden command behind tools that are programs of their own, because they may work for ever or ask a database:
+//! JSON on standard input, results into `$CUELIGHT_OUTPUT`.
+
+use crate::{
+    app::{
+        config::Config,
+        exit::{Outcome, Trouble},
+    },
+    base::{Digest, Value, ValueMap},
+    expression::{MapLookup, Template},
+    store::query_database,
+    tool::{read_evidence, workspace_file},
+};
+use jaq_core::{
+    Compiler, Ctx, Vars, data,
+    load::{Arena, File, Loader},
+    unwrap_valr,
+};
+use jaq_json::{Val, read};
+use sha2::{Digest as _, Sha256};
+use std::{
+    fs::OpenOptions,
+    io::{Read as _, Write as _, stdin},
+    process::ExitCode,
+};
+
+/// Bytes of the input of a tool: what a step can give, and its line end.
+const INPUT_BYTES_MAX: u64 = crate::base::OUTPUT_BYTES_MAX as u64 + 1;
+/// Results of one query.
+const RESULTS_MAX: usize = 10_000;
+/// Bytes of a template.
+const TEMPLATE_BYTES_MAX: u64 = 512 * 1024;
+
+pub(super) fn built_in(config: &Config, name: &str) -> Outcome {
+    let failed = Trouble::failed;
+    let mut text = String::new();
+    let read = stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_string(&mut text);
+    read.map_err(|it| failed(format!("could not read the input: {it}")))?;
+    let input: ValueMap = serde_json::from_str(&text)
+        .map_err(|it| failed(format!("could not read the input as JSON: {it}")))?;
+    let outputs = match name {
+        "json.query" => query(&input),
+        "template.render" => render(config, &input),
+        "sqlite.query" => rows(config, &input),
+        _ => Err(format!("could not do {name}: there is no such tool; see `cuelight tools list`")),
+    };
+    write(config, &outputs.map_err(failed)?).map_err(failed)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a jq program makes of a value.
+fn query(input: &ValueMap) -> Result<ValueMap, String> {
+    let program = text(input, "query");
+    let wrong = |why: String| format!("could not read the query {program:?}: {why}");
+    let data = input.get("data").unwrap_or(&Value::Null).to_string();
+    let data = read::parse_single(data.as_bytes()).map_err(|it| format!("could not read `data`: {it}"))?;
+    let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+    let functions = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let arena = Arena::default();
+    let loaded = Loader::new(definitions).load(&arena, File { code: program, path: () });
+    let modules = loaded.map_err(|_| wrong("it is no jq program; see its brackets and pipes".to_owned()))?;
+    let filter = Compiler::default().with_funs(functions).compile(modules);
+    let filter =
+        filter.map_err(|_| wrong("it calls a function or names a variable that is not there".to_owned()))?;
+    let context = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new([]));
+    let mut values: Vec<Value> = Vec::new();
+    for result in filter.id.run((context, data)).map(unwrap_valr) {
+        let value = result.map_err(|it| format!("could not answer the query: {it}"))?;
+        if values.len() == RESULTS_MAX {
+            return Err(format!(
+                "could not answer the query: it has more than {RESULTS_MAX} results; collect them with [ ]"
+            ));
+        }
+        let read = serde_json::from_str(&value.to_string());
+        values.push(read.map_err(|_| format!("could not answer the query: {value} is no JSON value"))?);
+    }
+    Ok(ValueMap::from_iter([
+        ("value".to_owned(), values.first().cloned().unwrap_or(Value::Null)),
+        ("count".to_owned(), values.len().into()),
+        ("values".to_owned(), Value::Array(values)),
+    ]))
+}
+
+/// A template file with its expressions filled in.
+fn render(config: &Config, input: &ValueMap) -> Result<ValueMap, String> {
+    let path = text(input, "path");
+    let bytes = read_evidence(&config.here, path, TEMPLATE_BYTES_MAX)?;
+    let source =
+        String::from_utf8(bytes).map_err(|_| format!("could not read {path}: it is no UTF-8 text"))?;
+    let wrong = |why: String| format!("could not render {path}: {why}");
+    let template = Template::parse(&source).map_err(|it| wrong(it.to_string()))?;
+    let values = input.get("values").cloned().unwrap_or_default();
+    let lookup = MapLookup::new(ValueMap::from_iter([("values".to_owned(), values)]));
+    let text = template.evaluate_text(&lookup).map_err(|it| wrong(it.to_string()))?;
+    Ok(ValueMap::from_iter([
+        ("sha256".to_owned(), Digest(Sha256::digest(&text).into()).to_string().into()),
+        ("text".to_owned(), text.into()),
+    ]))
+}
+
+/// The rows of a statement.
+fn rows(config: &Config, input: &ValueMap) -> Result<ValueMap, String> {
+    let path = workspace_file(&config.here, text(input, "database"))?;
+    let parameters = input.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
+    let most = input.get("max-rows").and_then(Value::as_u64).unwrap_or(1000);
+    let found =
+        query_database(&path, text(input, "sql"), &parameters, usize::try_from(most).unwrap_or(usize::MAX))?;
+    Ok(ValueMap::from_iter([
+        ("count".to_owned(), found.len().into()),
+        ("rows".to_owned(), found.into_iter().map(Value::Object).collect()),
+    ]))
+}
+
+fn text<'a>(input: &'a ValueMap, name: &str) -> &'a str {
+    input.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Texts as blocks, whose end stands in none of them; everything else as JSON on a line. Without the file, on the output.
+fn write(config: &Config, outputs: &ValueMap) -> Result<(), String> {
+    let mut lines = String::new();
+    for (name, value) in outputs {
+        match value {
+            Value::String(text) => {
+                let mut end = "END".to_owned();
+                while text.contains(&end) {
+                    end.push('_');
+                }
+                lines.push_str(&format!("{name}<<{end}\n{text}\n{end}\n"));
+            }
+            other => lines.push_str(&format!("{name}={other}\n")),
+        }
+    }
+    let Some(path) = config.variable("CUELIGHT_OUTPUT") else {
+        return Err("could not give the result: this command is called by tools; use `cuelight tools test`"
+            .to_owned());
+    };
+    let mut file =
+        OpenOptions::new().append(true).open(path).map_err(|it| format!("could not write {path}: {it}"))?;
+    file.write_all(lines.as_bytes()).map_err(|it| format!("could not write {path}: {it}"))
+}

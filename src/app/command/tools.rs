@@ -1,0 +1,202 @@
+//! `tools`: what steps can use. Looks need no workspace; a test calls one tool as a step would, without a run.
+
+use crate::{
+    app::{
+        args::{ToolsArgs, ToolsCommand, ToolsListArgs, ToolsTestArgs},
+        command::author::Disk,
+        config::Config,
+        exit::{FAILED, Outcome, Trouble, USAGE},
+        output::{Output, say},
+    },
+    base::{KILL_GRACE, Launch, Value, ValueMap, safe_text, sha256},
+    definition::{Files as _, Registry, Risk, Tool},
+    plan::PlanTool,
+    runtime::Tasks,
+    tool::{Answer, Call, Host, attend_built_in, run_built_in, run_process},
+};
+use serde_json::json;
+use std::{process::ExitCode, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+pub(super) async fn tools(config: &Config, out: Output, args: ToolsArgs) -> Outcome {
+    let registry = Registry::new(&Disk::of(config)?.tools());
+    registry.problems().iter().for_each(|it| say(&it.text(false)));
+    let everything = ToolsListArgs { category: None, json: false, for_models: false };
+    match args.command.unwrap_or(ToolsCommand::List(everything)) {
+        ToolsCommand::List(args) => list(&registry, out, &args),
+        ToolsCommand::Show { tool, json } => {
+            let tool = found(&registry, &tool)?;
+            if json {
+                out.json_pretty(&tool_json(tool))
+            } else {
+                show(out, tool)
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        ToolsCommand::Suggest { task, json } => suggest(&registry, out, &task.join(" "), json),
+        ToolsCommand::Test(args) => test(config, &registry, out, &args).await,
+    }
+}
+
+fn list(registry: &Registry, out: Output, args: &ToolsListArgs) -> Outcome {
+    let fits = |it: &&Arc<Tool>| args.category.as_ref().is_none_or(|category| it.category == *category);
+    let tools: Vec<&Arc<Tool>> = registry.all().filter(fits).collect();
+    if args.for_models {
+        out.json_pretty(&tools.iter().map(|it| it.for_models()).collect());
+    } else if args.json {
+        out.json_pretty(&tools.iter().map(|it| tool_json(it)).collect());
+    } else {
+        let row = |it: &&Arc<Tool>| {
+            [&it.id(), &it.category, it.effect.word(), it.risk.word(), it.reliability.word(), &it.description]
+                .map(safe_text)
+                .to_vec()
+        };
+        let rows: Vec<Vec<String>> = tools.iter().map(row).collect();
+        out.table(&["TOOL", "CATEGORY", "EFFECT", "RISK", "RELIABILITY", "DOES"], &rows);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn suggest(registry: &Registry, out: Output, task: &str, json: bool) -> Outcome {
+    let found = registry.for_task(task);
+    if json {
+        let one = |(score, it): &(u32, &Arc<Tool>)| json!({"tool": it.id(), "score": score, "description": it.description});
+        out.json_pretty(&found.iter().map(one).collect());
+    } else if found.is_empty() {
+        say("no tool fits these words; `cuelight tools list` names all");
+    } else {
+        let row = |(score, it): &(u32, &Arc<Tool>)| {
+            vec![safe_text(&it.id()), score.to_string(), safe_text(&it.description)]
+        };
+        out.table(&["TOOL", "SCORE", "DOES"], &found.iter().map(row).collect::<Vec<_>>());
+    }
+    Ok(ExitCode::from(if found.is_empty() { FAILED } else { 0 }))
+}
+
+/// The tool of that name, or at most three that may have been meant.
+fn found<'r>(registry: &'r Registry, wanted: &str) -> Result<&'r Arc<Tool>, Trouble> {
+    registry.find(wanted).ok_or_else(|| {
+        let near: Vec<String> = registry.near(wanted).iter().map(|it| it.id()).collect();
+        let next = if near.is_empty() {
+            "`cuelight tools list` names all".to_owned()
+        } else {
+            format!("there are {}", near.join(", "))
+        };
+        Trouble::usage(format!("could not find the tool {wanted}; {next}"))
+    })
+}
+
+fn tool_json(tool: &Tool) -> Value {
+    let mut out = tool.json();
+    out["definition"] = tool.hash().to_string().into();
+    out["origin"] = tool.origin.clone().into();
+    out
+}
+
+fn show(out: Output, tool: &Tool) {
+    let line = |name: &str, text: &str| {
+        if !text.is_empty() {
+            out.line(&format!("{name:<13} {}", safe_text(text)));
+        }
+    };
+    line("tool", &tool.id());
+    line("does", &tool.description);
+    line("category", &tool.category);
+    line("reliability", &format!("{}, {}", tool.reliability.word(), tool.reliability.score()));
+    line("effect", tool.effect.word());
+    line("risk", tool.risk.word());
+    line("takes", &tool.duration.map(|it| it.to_string()).unwrap_or_default());
+    let cost = tool.cost_micro_usd;
+    line(
+        "costs",
+        &if cost > 0 { format!("{}.{:06} USD", cost / 1_000_000, cost % 1_000_000) } else { String::new() },
+    );
+    tool.preconditions.iter().for_each(|it| line("before", it));
+    tool.postconditions.iter().for_each(|it| line("afterwards", it));
+    line("stands in", &tool.origin);
+    line("definition", &tool.hash().to_string());
+    for (word, schema) in [("input", &tool.input), ("output", &tool.output)] {
+        let text = serde_json::to_string_pretty(schema).unwrap_or_default();
+        for (index, text) in text.lines().enumerate() {
+            line(if index == 0 { word } else { "" }, text);
+        }
+    }
+}
+
+/// Calls a tool as a step would: the same checks, limits and process, and no run.
+async fn test(config: &Config, registry: &Registry, out: Output, args: &ToolsTestArgs) -> Outcome {
+    let tool = found(registry, &args.tool)?;
+    if matches!(tool.risk, Risk::ExternallyReversible | Risk::Irreversible) && !args.really {
+        return Err(Trouble::usage(format!(
+            "could not test {}: its risk is {}; add --really when it is meant",
+            tool.id(),
+            tool.risk.word()
+        )));
+    }
+    let kept = PlanTool::of(tool);
+    let launch =
+        kept.call(given(tool, &args.with)).map_err(|it| Trouble::usage(format!("could not test: {it}")))?;
+    let launch = Launch { timeout: Some(args.timeout), ..launch };
+    let workspace = config.find_or_make()?;
+    let environment = config.inherited(&workspace)?;
+    let host = Host::new(workspace.root().to_owned(), environment, config.secrets(&workspace), KILL_GRACE);
+    let host = Arc::new(host.with_program(std::env::current_exe().ok()));
+    let attempt = format!("test-{}", std::process::id());
+    let dir = workspace.spool().join(&attempt);
+    let call = Call {
+        attempt_dir: dir.clone(),
+        run: "test".to_owned(),
+        step: tool.name.clone(),
+        effect_key: sha256("cuelight-tools-test-v1", &[attempt.as_bytes()]).to_string(),
+        attempt,
+    };
+    let answer = answer(&host, &launch, &call, out, args.json).await;
+    // Nobody looks for the output of a test later; a directory that stays is only in the way.
+    drop(std::fs::remove_dir_all(&dir));
+    if let Some(failure) = answer.failure() {
+        say(&format!("{} failed ({}): {}", tool.id(), failure.mode.word(), failure.message));
+        say(answer.tail.trim_end());
+        return Ok(ExitCode::from(FAILED));
+    }
+    match kept.output_of(&answer.outputs) {
+        Ok(outputs) if args.json => out.json_pretty(&Value::Object(outputs)),
+        Ok(outputs) => {
+            for (name, value) in &outputs {
+                out.line(&format!("{} = {}", safe_text(name), safe_text(&value.to_string())));
+            }
+            say(&format!("{}: done, and what it gave is what it promises", tool.id()));
+        }
+        Err(why) => {
+            say(&format!("could not take the result: {why}"));
+            return Ok(ExitCode::from(USAGE));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn answer(host: &Arc<Host>, launch: &Launch, call: &Call, out: Output, is_quiet: bool) -> Answer {
+    let cancel = CancellationToken::new();
+    if !launch.tool.as_ref().is_some_and(|it| it.built_in) {
+        return run_process(host, launch, None, call, &cancel, |progress| {
+            if !is_quiet {
+                let text = String::from_utf8_lossy(progress.bytes);
+                text.lines().for_each(|it| out.line(&safe_text(it)));
+            }
+        })
+        .await;
+    }
+    let stop = cancel.child_token();
+    let (host, asked, its_stop) = (Arc::clone(host), launch.clone(), stop.clone());
+    let work = Tasks::default().spawn_blocking(move || run_built_in(&host, &asked, &its_stop));
+    attend_built_in(launch, async { work.await.ok() }, &cancel, &stop).await
+}
+
+/// Words as what the schema wants: text where it wants text, else JSON where it is JSON.
+fn given(tool: &Tool, words: &[(String, String)]) -> ValueMap {
+    let value = |name: &str, text: &str| {
+        let is_text = tool.input["properties"][name]["type"] == "string";
+        let read = serde_json::from_str::<Value>(text).ok().filter(|_| !is_text);
+        read.unwrap_or_else(|| Value::String(text.to_owned()))
+    };
+    words.iter().map(|(name, text)| (name.clone(), value(name, text))).collect()
+}
