@@ -164,6 +164,13 @@ pub(super) enum Command {
         Exit codes: 0 approved (and the command succeeded), 1 rejected, 2 usage, 3 expired, 6 no console reachable or\n\
         fault; of a command that was approved and failed, its own.")]
     Gate(AskArgs),
+    /// Let people answer the permission prompts of a coding agent: its question on standard input, the answer on standard output
+    #[command(after_help = "Example: cuelight hook claude-code --timeout 1h < question.json\n\n\
+        In .claude/settings.json: {\"hooks\": {\"PreToolUse\": [{\"matcher\": \"Bash|Edit|Write\", \"hooks\": [\n\
+        {\"type\": \"command\", \"command\": \"cuelight hook claude-code --timeout 1h\", \"timeout\": 3900}]}]}}\n\n\
+        Everything but a yes is a no: whatever goes wrong here keeps the agent from going on.\n\n\
+        Exit codes: 0 with an answer on standard output; 2 with the reason on standard error, which agents take as a no.")]
+    Hook(HookArgs),
     /// Wait for the verdict at a gate
     #[command(after_help = "Example: cuelight wait g-3 && ./deploy.sh\n\n\
         Exit codes: 0 approved, 1 rejected, 2 usage, 3 expired, 6 no console reachable or fault.")]
@@ -309,6 +316,42 @@ pub(super) struct AskArgs {
     /// The command and its words, run as they are, with no shell between
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HookArgs {
+    /// Whose questions they are
+    #[arg(value_name = "AGENT")]
+    pub(super) agent: Agent,
+    /// When the question expires; the agent has to wait longer than this
+    #[arg(long, value_name = "TIME", default_value = "9m")]
+    pub(super) timeout: String,
+    /// What the agent is told when nobody has answered: no, or to ask at its own terminal
+    #[arg(long, value_name = "ANSWER", default_value = "deny")]
+    pub(super) on_timeout: Silence,
+    /// How bad a wrong yes is; when not given, what the agent's own tools are known for
+    #[arg(long, value_name = "RISK", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
+    pub(super) risk: Option<String>,
+    /// Who must agree: a group of people.toml, or group:2; may be given again
+    #[arg(long, value_name = "GROUP[:COUNT]")]
+    pub(super) require: Vec<String>,
+    /// Whoever runs the agent may not answer
+    #[arg(long)]
+    pub(super) four_eyes: bool,
+}
+
+/// A coding agent whose questions are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Agent {
+    ClaudeCode,
+    Codex,
+}
+
+/// What silence means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Silence {
+    Deny,
+    Ask,
 }
 
 #[derive(Debug, Args)]

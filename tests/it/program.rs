@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -107,9 +107,16 @@ impl Place {
 
     /// Starts a command whose output is read line by line.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
+        self.start_fed(args, "")
+    }
+
+    /// The same, with something on its standard input.
+    pub(crate) fn start_fed(&self, args: &[&str], input: &str) -> Running {
         let mut command = self.command(args);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        // Whoever does not read it has said all there is to say.
+        drop(child.stdin.take().expect("a pipe").write_all(input.as_bytes()));
         let lines = BufReader::new(child.stdout.take().expect("a pipe"));
         Running { child, lines, seen: Vec::new() }
     }

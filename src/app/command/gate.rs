@@ -26,19 +26,52 @@ use serde_json::json;
 use std::{collections::BTreeMap, fs, path::Path, process::ExitCode, sync::Arc};
 
 /// A file from outside of the workspace is shown as text, and what is longer nobody reads.
-const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+pub(super) const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 /// The step that asks, and the one that runs the command.
 const ASKS: &str = "ask";
 const ACTS: &str = "command";
 
+/// What became of an ask.
+pub(super) struct Answer {
+    pub(super) gate: Arc<GateView>,
+    /// Of the command behind it, when it was started.
+    code: Option<i32>,
+    /// Whether the command behind it did its work, if there is one.
+    succeeded: bool,
+    /// As `gates --json` has it.
+    json: Value,
+}
+
 pub(super) async fn gate(config: &Config, out: Output, args: &AskArgs) -> Outcome {
+    let answer = ask(config, out, args, &[]).await?;
+    if args.json {
+        out.json_pretty(&answer.json);
+    } else {
+        say(&format!("{} is {}{}", answer.gate.id, answer.gate.state, by(&answer.gate)));
+    }
+    match answer.gate.state {
+        GateState::Approved if !answer.succeeded => {
+            let code = answer.code.and_then(|it| u8::try_from(it).ok()).filter(|it| *it != 0);
+            Ok(ExitCode::from(code.unwrap_or(NOT_RECORDED)))
+        }
+        state => Ok(exit::of_gate(state)),
+    }
+}
+
+/// Asks, and waits for the answer. `texts` are names and texts that are shown as evidence besides the files.
+pub(super) async fn ask(
+    config: &Config,
+    out: Output,
+    args: &AskArgs,
+    texts: &[(String, String)],
+) -> Result<Answer, Trouble> {
     let workspace = config.find_or_make()?;
-    let (text, values) = workflow(config, &workspace, args)?;
+    let (text, values) = workflow(config, &workspace, args, texts)?;
     let mut signals = Signals::listen()?;
     let seat = wiring::own_or_attach(config, &workspace, Channel::Command).await?;
-    let asked = asked(&seat, out, args, (text, values), &mut signals).await;
+    let answer = asked(&seat, out, args, (text, values), &mut signals).await;
     seat.leave().await;
-    asked
+    answer
 }
 
 async fn asked(
@@ -47,7 +80,7 @@ async fn asked(
     args: &AskArgs,
     (text, values): (String, ValueMap),
     signals: &mut Signals,
-) -> Outcome {
+) -> Result<Answer, Trouble> {
     let source = Source::Text { name: "gate.yaml".to_owned(), text };
     let request = LaunchRequest { id: Entropy.request_id(), source, words: Vec::new(), values, trace: None };
     let run = match seat.desk.launch(request).await {
@@ -77,24 +110,13 @@ async fn asked(
     let command = view.find(ACTS).and_then(|it| view.step(it));
     let code = command.and_then(|it| it.attempts().last()).and_then(|it| it.exit_code);
     let succeeded = command.is_none_or(|it| it.state == crate::engine::StepState::Completed);
-    if args.json {
-        let board = seat.desk.boards().borrow().board.clone();
-        let all = gates_json(&board, false);
-        let name = gate.id.to_string();
-        let mut told = all.as_array().and_then(|it| it.iter().find(|it| it["id"] == name.as_str()).cloned());
-        let answer = told.get_or_insert_with(|| json!({"id": name, "state": gate.state.to_string()}));
-        answer["exit_code"] = code.map_or(Value::Null, Value::from);
-        out.json_pretty(answer);
-    } else {
-        say(&format!("{} is {}{}", gate.id, gate.state, by(&gate)));
-    }
-    match gate.state {
-        GateState::Approved if !succeeded => {
-            let code = code.and_then(|it| u8::try_from(it).ok()).filter(|it| *it != 0);
-            Ok(ExitCode::from(code.unwrap_or(NOT_RECORDED)))
-        }
-        state => Ok(exit::of_gate(state)),
-    }
+    let board = seat.desk.boards().borrow().board.clone();
+    let name = gate.id.to_string();
+    let all = gates_json(&board, false);
+    let told = all.as_array().and_then(|it| it.iter().find(|it| it["id"] == name.as_str()).cloned());
+    let mut json = told.unwrap_or_else(|| json!({"id": name, "state": gate.state.to_string()}));
+    json["exit_code"] = code.map_or(Value::Null, Value::from);
+    Ok(Answer { gate, code, succeeded, json })
 }
 
 fn by(gate: &GateView) -> String {
@@ -126,7 +148,12 @@ async fn gate_of(seat: &Seat, run: RunId) -> Option<Arc<GateView>> {
 }
 
 /// The workflow that asks, and the values it is given. What people typed stands in no expression and in no script.
-fn workflow(config: &Config, workspace: &Workspace, args: &AskArgs) -> Result<(String, ValueMap), Trouble> {
+fn workflow(
+    config: &Config,
+    workspace: &Workspace,
+    args: &AskArgs,
+    texts: &[(String, String)],
+) -> Result<(String, ValueMap), Trouble> {
     let mut values = ValueMap::new();
     values.insert("title".to_owned(), args.title.clone().into());
     let mut evidence = Vec::new();
@@ -135,6 +162,9 @@ fn workflow(config: &Config, workspace: &Workspace, args: &AskArgs) -> Result<(S
             Some(path) => evidence.push(path),
             None => evidence.push(given(&mut values, &name_of(file), text_of(&config.here.join(file))?)),
         }
+    }
+    for (name, text) in texts {
+        evidence.push(given(&mut values, name, text.clone()));
     }
     let binds: Vec<String> =
         args.binds.iter().map(|(key, value)| given(&mut values, key, value.clone())).collect();

@@ -11,6 +11,7 @@ mod doctor;
 mod errors;
 mod gate;
 mod health;
+mod hook;
 mod look;
 mod named;
 mod page;
@@ -83,6 +84,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Withdraw(args) => act::withdraw(&config, out, args).await,
         Command::Edit(args) => act::edit(&config, out, args).await,
         Command::Gate(args) => gate::gate(&config, out, &args).await,
+        Command::Hook(args) => hook::hook(&config, out, &args).await,
         Command::Wait(args) => look::wait(&config, out, &args).await,
         Command::Pause(args) => act::on_run(&config, out, &args.run, act::OnRun::Pause).await,
         Command::Resume(args) => act::on_run(&config, out, &args.run, act::OnRun::Resume).await,
