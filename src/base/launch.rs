@@ -86,6 +86,11 @@ impl Launch {
         sha256("cuelight-launch-v1", &[canonical_json(self).as_bytes()])
     }
 
+    /// The target of this call by its name: a tool with its version. A script is nobody's target.
+    pub fn target(&self) -> Option<String> {
+        self.tool.as_ref().map(|it| it.id())
+    }
+
     /// The names of the secrets it needs.
     pub fn secret_names(&self) -> BTreeSet<&str> {
         let parts = self.env.iter().flat_map(|(_, parts)| parts);

@@ -2,6 +2,7 @@
 //!
 //! Knows no other room, no clock and no disk.
 
+mod breaker;
 mod canonical;
 mod count;
 mod cron;
@@ -18,6 +19,7 @@ mod time;
 mod untrusted;
 mod value;
 
+pub use breaker::{BreakerRule, Circuit, WhenOpen};
 pub use canonical::{canonical_json, json_bytes};
 pub use count::{counted, plural};
 pub use cron::{latest_scheduled, next_scheduled};

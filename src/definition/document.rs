@@ -121,6 +121,7 @@ pub(super) const ON_TIMEOUT: &[&str] = &["reject", "approve", "escalate"];
 pub(super) const GATE_SCOPES: &[&str] = &["step", "matrix"];
 pub(super) const SCOPES: &[&str] = &["run", "session", "global"];
 pub(super) const RELIABILITIES: &[&str] = &["high", "medium", "low", "experimental"];
+pub(super) const WHEN_OPEN: &[&str] = &["wait", "fail"];
 pub(super) const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The file.
@@ -481,6 +482,17 @@ pub(super) const ACTION: Table = Table {
     ],
 };
 
+/// When the circuit of a tool opens and closes.
+pub(super) const BREAKER: Table = Table {
+    what: "`breaker`",
+    keys: &[
+        key("failures", Whole(1, 1000), "It opens after so many failed calls in a row; 5 when absent."),
+        key("open-for", Duration, "For so long nothing is called; 30s when absent."),
+        key("successes", Whole(1, 1000), "It closes after so many successes in a row; 2 when absent."),
+        key("when-open", OneOf(WHEN_OPEN), "What a call does meanwhile: wait, or fail at once."),
+    ],
+};
+
 /// A file that describes a tool.
 pub(super) const TOOL: Table = Table {
     what: "a tool",
@@ -494,6 +506,7 @@ pub(super) const TOOL: Table = Table {
         key("cost-usd", Decimal, "What a call costs, in dollars."),
         key("effect", OneOf(EFFECTS), "What a crash in the middle of it means; once when absent."),
         key("risk", OneOf(RISKS), "How bad a wrong call is; externally-reversible when absent."),
+        key("breaker", Shape::Table(&BREAKER), "When calls to it are held back because it fails."),
         key("preconditions", OneOrMany(&Word), "What has to be so before, for people."),
         key("postconditions", OneOrMany(&Word), "What is so afterwards, for people."),
         key("input", Any, "JSON Schema of what it is given."),

@@ -1,7 +1,7 @@
 //! A call: begun, ended, tried again, handed to a fallback. The intent is an event before anything happens.
 
 use crate::{
-    base::{AttemptId, FailureMode, Launch, RunId, Score, Severity, Span, StepIx, ValueMap},
+    base::{AttemptId, FailureMode, Launch, RunId, Score, Severity, Span, StepIx, Timestamp, ValueMap},
     engine::{
         AttemptEvent, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState, UndoEvent,
         call::{self, Unresolved},
@@ -71,7 +71,7 @@ impl Turn<'_> {
         }
     }
 
-    fn call(&mut self, id: RunId, step: StepIx, purpose: Purpose) {
+    pub(super) fn call(&mut self, id: RunId, step: StepIx, purpose: Purpose) {
         if self.is_over_budget(id, step) {
             return;
         }
@@ -106,6 +106,13 @@ impl Turn<'_> {
             let why = self.differs(id, step, &launch);
             return self.reopen(id, step, &[], &why);
         }
+        if let Some(target) = launch.target()
+            && self.is_held_back(id, step, which, &target)
+        {
+            return;
+        }
+        let run = self.run(id);
+        let plan = run.plan_step(step);
         let bound = bound(run, step, purpose, &launch);
         let (number, class) = (run.step(step).attempts + 1, plan.effect);
         let (effect_key, charge) = (call::effect_key(run, step, "step"), plan.estimate);
@@ -162,15 +169,12 @@ impl Turn<'_> {
         let (it, ending) = (run.step(step), run.is_ending());
         let (calls, work, not_started) = (it.calls, it.work, it.not_started);
         let (cancelled, seed) = (run.cancelling || run.timed_out, run.seed);
-        let end = |outcome: Outcome, retry_at| {
-            Fact::Attempt(id, step, number, AttemptEvent::Ended { outcome: Box::new(outcome), retry_at })
-        };
         let failure = match &ended.failure {
             Some(failure) => failure.clone(),
             None => match self.judge_result(id, step, &plan, &ended.outputs) {
                 Err(failure) => failure,
                 Ok(result) => {
-                    self.emit(end(ended, None));
+                    self.emit_ended(id, step, number, ended, None);
                     if !self.is_held(id, step, &result) {
                         self.complete(id, step, result.outputs.clone(), Some(result));
                     }
@@ -183,28 +187,46 @@ impl Turn<'_> {
         let ended = Outcome { failure: Some(failure.clone()), ..ended };
         if !ended.changed.is_empty() && !ending {
             let changed = ended.changed.clone();
-            self.emit(end(ended, None));
+            self.emit_ended(id, step, number, ended, None);
             return self.reopen(id, step, &changed, &facts::sentence(&changed));
         }
         if cancelled {
-            self.emit(end(ended, None));
+            self.emit_ended(id, step, number, ended, None);
             let why = self.run(id).why_ending();
             return self.emit_step(id, step, StepEvent::Cancelled { why });
         }
         if failure.not_started && !ending {
-            self.emit(end(ended, None));
+            self.emit_ended(id, step, number, ended, None);
             return self.call_again(id, step);
         }
         let retry = plan.retry.as_ref().filter(|_| !ending);
         if let Some(policy) = retry.filter(|it| retry::may_try_again(Some(it), calls, failure.mode)) {
             let at = self.now + retry::delay(policy, calls, seed, step);
-            return self.emit(end(ended, Some(at)));
+            return self.emit_ended(id, step, number, ended, Some(at));
         }
-        self.emit(end(ended, None));
+        self.emit_ended(id, step, number, ended, None);
         if call::work_at(&plan, work + 1).is_some() && !ending && failure.mode != FailureMode::UserCancelled {
             return self.call(id, step, Purpose::Fallback(work + 1));
         }
         self.fail_step(id, step, &failure);
+    }
+
+    /// The call is over, and what it went to hears how it went.
+    fn emit_ended(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        number: u32,
+        outcome: Outcome,
+        retry_at: Option<Timestamp>,
+    ) {
+        let target = self.world.targets.called_by((id, step));
+        let failure = outcome.failure.clone();
+        let ended = AttemptEvent::Ended { outcome: Box::new(outcome), retry_at };
+        self.emit(Fact::Attempt(id, step, number, ended));
+        if let Some(target) = target {
+            self.note_call(&target, id, step, failure.as_ref());
+        }
     }
 
     /// What its outputs are worth, and whether a budget can tell from them what was used.
@@ -243,12 +265,7 @@ impl Turn<'_> {
 
     fn check_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
         let (code, outputs, ending) = (ended.exit_code, ended.outputs.clone(), self.run(id).is_ending());
-        self.emit(Fact::Attempt(
-            id,
-            step,
-            number,
-            AttemptEvent::Ended { outcome: Box::new(ended), retry_at: None },
-        ));
+        self.emit_ended(id, step, number, ended, None);
         match code {
             Some(0) => {
                 let plan = self.run(id).plan_step(step).clone();
@@ -310,8 +327,7 @@ impl Turn<'_> {
         let failure = ended.failure.clone();
         let again = failure.as_ref().is_some_and(|_| calls < UNDO_RETRY.max_attempts);
         let retry_at = again.then(|| self.now + retry::delay(&UNDO_RETRY, calls, seed, step));
-        let ended = AttemptEvent::Ended { outcome: Box::new(ended), retry_at };
-        self.emit(Fact::Attempt(id, step, number, ended));
+        self.emit_ended(id, step, number, ended, retry_at);
         match failure {
             None => self.emit(Fact::Undo(id, step, UndoEvent::Done { by: None })),
             Some(_) if again => {}

@@ -101,6 +101,7 @@ pub fn react(event: &Event) -> Option<Effect> {
         | Fact::Scope(..)
         | Fact::Failure(..)
         | Fact::Schedule(..)
+        | Fact::Target(..)
         | Fact::Recovered { .. } => None,
     }
 }

@@ -4,8 +4,8 @@
 
 use crate::{
     base::{
-        DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Program, RunId, Score, Seq,
-        Span, StepIx, Timestamp, Value, ValueMap,
+        Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Program, RunId, Score,
+        Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{Actor, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
@@ -41,6 +41,8 @@ pub enum Fact {
     Failure(RunId, FailureEvent),
     /// To the schedules of a workflow, by its name.
     Schedule(String, ScheduleEvent),
+    /// To a target of calls, by its name: a tool with its version.
+    Target(String, TargetEvent),
     /// An engine took up this log.
     Recovered {
         /// How long nobody looked.
@@ -59,7 +61,7 @@ impl Fact {
             | Self::Undo(run, _, _)
             | Self::Failure(run, _) => Some(*run),
             Self::Scope(run, _) => *run,
-            Self::Schedule(..) | Self::Recovered { .. } => None,
+            Self::Schedule(..) | Self::Target(..) | Self::Recovered { .. } => None,
         }
     }
 
@@ -71,7 +73,11 @@ impl Fact {
             | Self::Gate(_, step, _, _)
             | Self::Undo(_, step, _) => Some(*step),
             Self::Failure(_, it) => it.step(),
-            Self::Run(..) | Self::Scope(..) | Self::Schedule(..) | Self::Recovered { .. } => None,
+            Self::Run(..)
+            | Self::Scope(..)
+            | Self::Schedule(..)
+            | Self::Target(..)
+            | Self::Recovered { .. } => None,
         }
     }
 }
@@ -346,6 +352,28 @@ pub enum WaitReason {
     },
     /// What the world is asked for: files and their hashes.
     Facts,
+    /// A target that takes no call now.
+    Target {
+        /// Its name.
+        name: String,
+        /// Why it takes none.
+        hold: TargetHold,
+        /// When it may take one, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+}
+
+/// Why a target takes no call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetHold {
+    /// Its circuit is open: too many calls in a row have failed.
+    Circuit,
+    /// It is being tried by another call, after its circuit was open.
+    Trial,
+    /// Others have waited for it longer.
+    Line,
 }
 
 /// What happened to a step.
@@ -417,6 +445,11 @@ pub enum StepEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         gates: Vec<StepIx>,
     },
+    /// One of several ways to do it was chosen.
+    Routed {
+        /// Which, and why.
+        choice: Box<Choice>,
+    },
     /// Begins anew, as if it had never run: a gate was sent back to it, or to a step before it.
     SentBack,
     /// Completed by a person.
@@ -462,6 +495,34 @@ pub enum StepEvent {
         /// How this is known.
         reason: String,
     },
+}
+
+/// A decision of the engine between several ways to do a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// By which rule: `fallback`.
+    pub policy: String,
+    /// What was chosen.
+    pub chosen: String,
+    /// Why; never empty.
+    pub reason: String,
+    /// What else there was, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+    /// How sure it is.
+    pub confidence: Score,
+}
+
+/// What was not chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// What.
+    pub name: String,
+    /// How good it would have been.
+    pub score: Score,
+    /// Why it was passed over.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// Where a result comes from: the run that brought it about, and the person who gave it by hand.
@@ -959,6 +1020,52 @@ pub enum ScheduleEvent {
         /// Who.
         by: Actor,
     },
+}
+
+/// What happened to a target of calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum TargetEvent {
+    /// So many calls in a row have failed; none after a success.
+    Counted {
+        /// How many.
+        failures: u32,
+    },
+    /// Its circuit is open: calls are held back.
+    Opened {
+        /// Until then.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+        /// The run whose call failed last.
+        run: RunId,
+        /// The step.
+        step: StepIx,
+    },
+    /// Enough time has passed: one call at a time is made.
+    HalfOpened,
+    /// Such a call has succeeded, and more of them are wanted.
+    Succeeded {
+        /// How many have, in a row.
+        successes: u32,
+    },
+    /// Its circuit is closed: calls are made as usual.
+    Closed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl TargetEvent {
+    /// Where its breaker is after this.
+    pub const fn circuit(&self) -> Circuit {
+        match self {
+            Self::Counted { failures } => Circuit::Closed { failures: *failures },
+            Self::Opened { until, .. } => Circuit::Open { until: *until },
+            Self::HalfOpened => Circuit::HalfOpen { successes: 0 },
+            Self::Succeeded { successes } => Circuit::HalfOpen { successes: *successes },
+            Self::Closed { .. } => Circuit::Closed { failures: 0 },
+        }
+    }
 }
 
 /// What people say of a failure. It is that of a step, of the undo of a step, or, without a step, of the run as a whole.

@@ -30,6 +30,7 @@ mod scope;
 mod settle;
 mod state;
 mod step;
+mod target;
 mod world;
 
 pub use actor::{Actor, Channel, Proof};
@@ -39,10 +40,10 @@ pub use command::{
 };
 pub use effect::{Effect, react};
 pub use event::{
-    AllCalls, Ask, AttemptEvent, CauseOfLaunch, Change, Changed, Corrected, Event, Evidence, Fact, Facts,
-    Failure, FailureEvent, FileFact, FormField, GateEvent, InputChange, Later, Origin, Outcome,
-    PartialResult, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, UndoEvent, Vote,
-    WaitReason, Why, WillRun,
+    AllCalls, Alternative, Ask, AttemptEvent, CauseOfLaunch, Change, Changed, Choice, Corrected, Event,
+    Evidence, Fact, Facts, Failure, FailureEvent, FileFact, FormField, GateEvent, InputChange, Later, Origin,
+    Outcome, PartialResult, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TargetEvent,
+    TargetHold, UndoEvent, Vote, WaitReason, Why, WillRun,
 };
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};

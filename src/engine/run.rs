@@ -389,6 +389,9 @@ impl Run {
                 self.id
             );
         };
+        if let StepEvent::Routed { .. } = event {
+            return;
+        }
         self.forget_due(index);
         self.touched.remove(&self.rank(index));
         self.leave(index, before, after);
@@ -403,7 +406,7 @@ impl Run {
             StepEvent::Waiting { reason } => {
                 step.due = match reason {
                     WaitReason::Time(until) | WaitReason::BackOff { until, .. } => Some(*until),
-                    WaitReason::Person(_) | WaitReason::Facts => None,
+                    WaitReason::Person(_) | WaitReason::Facts | WaitReason::Target { .. } => None,
                 };
                 if let Some(until) = step.due {
                     self.due.insert((until, Some(index)));
@@ -445,7 +448,7 @@ impl Run {
                     self.failures += 1;
                 }
             }
-            StepEvent::Cancelled { .. } => {}
+            StepEvent::Cancelled { .. } | StepEvent::Routed { .. } => {}
             StepEvent::SentBack => {
                 let fresh = Step { attempts: step.attempts, explicit: step.explicit, ..Step::default() };
                 self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));

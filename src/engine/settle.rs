@@ -30,8 +30,14 @@ use crate::{
 impl Turn<'_> {
     /// Until nothing more follows.
     pub(super) fn settle(&mut self) {
-        while let Some(run) = self.world.dirty.pop_first() {
-            self.settle_run(run);
+        loop {
+            if let Some(run) = self.world.dirty.pop_first() {
+                self.settle_run(run);
+            } else if let Some(target) = self.world.targets.touched.pop_first() {
+                self.let_through(&target);
+            } else {
+                return;
+            }
         }
     }
 
@@ -762,10 +768,16 @@ impl Turn<'_> {
 
     /// Time has passed: everything that is due happens, in order.
     pub(super) fn wake(&mut self) {
-        while let Some((run, step)) = self.world.next_due(self.now) {
-            match step {
-                None => self.time_is_up(run),
-                Some(step) => self.step_due(run, step),
+        loop {
+            if let Some((run, step)) = self.world.next_due(self.now) {
+                match step {
+                    None => self.time_is_up(run),
+                    Some(step) => self.step_due(run, step),
+                }
+            } else if let Some(target) = self.world.targets.next_due(self.now) {
+                self.target_due(target);
+            } else {
+                return;
             }
             self.settle();
         }

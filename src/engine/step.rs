@@ -199,6 +199,7 @@ pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
         (S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Cancelled { .. }) => S::Cancelled,
         (S::Running | S::Waiting, StepEvent::InDoubt { .. }) => S::InDoubt,
         (S::InDoubt, StepEvent::DoubtAnswered { .. }) => S::InDoubt,
+        (S::Pending | S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Routed { .. }) => state,
         (
             S::Ready
             | S::Waiting
@@ -226,7 +227,7 @@ pub(super) fn is_harmless(why: &Why) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Actor, DoubtAnswer, WaitReason};
+    use crate::engine::{Actor, Choice, DoubtAnswer, WaitReason};
 
     fn events() -> Vec<(&'static str, StepEvent)> {
         let record = || {
@@ -248,6 +249,13 @@ mod tests {
             origin: None,
             bound: None,
         };
+        let choice = || Choice {
+            policy: "fallback".to_owned(),
+            chosen: "b@1.0.0".to_owned(),
+            reason: "c".to_owned(),
+            alternatives: Vec::new(),
+            confidence: Score::ONE,
+        };
         let by = Actor::engine;
         let outputs = ValueMap::new;
         let reason = String::new;
@@ -259,6 +267,7 @@ mod tests {
             ("opened", StepEvent::Opened { inputs: outputs(), copies: Vec::new() }),
             ("completed", done(false)),
             ("partial", done(true)),
+            ("routed", StepEvent::Routed { choice: Box::new(choice()) }),
             ("sent-back", StepEvent::SentBack),
             ("reopened", StepEvent::Reopened { why: reason(), gates: Vec::new() }),
             ("by-hand", StepEvent::DoneByHand { by: by(), outputs: outputs(), reason: reason() }),

@@ -7,6 +7,7 @@ use crate::{
         gate::{Gate, GateDue},
         run::Run,
         scope::Stored,
+        target::Targets,
     },
     plan::{GateRule, Scope, Work},
 };
@@ -29,6 +30,8 @@ pub struct World {
     pub(super) groups: BTreeMap<String, BTreeSet<RunId>>,
     /// Workflows that time does not start, and who said so.
     pub(super) held: BTreeMap<String, String>,
+    /// What calls go to, and who waits for it.
+    pub(super) targets: Targets,
     rested: VecDeque<RunId>,
     due: BTreeSet<(Timestamp, RunId)>,
     gates_due: BTreeMap<GateId, (Timestamp, StepIx)>,
@@ -53,6 +56,9 @@ impl World {
         }
         if let Fact::Schedule(workflow, it) = &event.fact {
             self.apply_schedule(workflow, it);
+        }
+        if let Fact::Target(name, it) = &event.fact {
+            self.targets.apply(name, it);
         }
         let Some(id) = event.fact.run() else { return };
         let was_due = self.run_due(id);
@@ -90,14 +96,20 @@ impl World {
                     (false, false) | (true, true) => {}
                 }
             }
-            Fact::Step(_, step, it) => self.run_mut(id).apply_step(event.at, *step, it),
+            Fact::Step(_, step, it) => {
+                let run = self.run_mut(id);
+                run.apply_step(event.at, *step, it);
+                let priority = run.plan_step(*step).priority;
+                self.targets.apply_step((id, *step), priority, event.at, it);
+            }
             Fact::Attempt(_, step, number, it) => {
                 self.run_mut(id).apply_attempt(event.at, *step, *number, it);
+                self.targets.apply_attempt((id, *step), it);
             }
             Fact::Undo(_, step, it) => self.run_mut(id).apply_undo(*step, it),
             Fact::Gate(_, step, gate, it) => self.apply_gate(id, *step, *gate, event.at, it),
             Fact::Failure(_, it) => self.run_mut(id).apply_failure(it),
-            Fact::Scope(..) | Fact::Schedule(..) | Fact::Recovered { .. } => {}
+            Fact::Scope(..) | Fact::Schedule(..) | Fact::Target(..) | Fact::Recovered { .. } => {}
         }
     }
 
@@ -226,7 +238,8 @@ impl World {
 
     /// When it must be woken without being asked.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        let of_runs = self.due.first().map(|(at, _)| *at);
+        of_runs.into_iter().chain(self.targets.deadline()).min()
     }
 
     /// How long nobody could have looked, from what was recorded last; for `Command::Recover`.
@@ -287,7 +300,8 @@ impl World {
             _ => run.and_then(|it| it.plan.concurrency.as_ref()),
         };
         let members = group.and_then(|it| self.groups.get(&it.group)).into_iter().flatten().copied();
-        run.map(|it| it.id).into_iter().chain(members).collect()
+        let beside = run.into_iter().flat_map(|it| self.targets.wait_beside(it.id));
+        run.map(|it| it.id).into_iter().chain(members).chain(beside).collect()
     }
 
     fn only(&self, runs: &BTreeSet<RunId>) -> Self {
@@ -303,6 +317,7 @@ impl World {
             scopes: self.scopes.clone(),
             groups: self.groups.clone(),
             held: self.held.clone(),
+            targets: self.targets.only(runs),
             rested: VecDeque::new(),
             due: runs.iter().filter_map(|it| Some((self.run_due(*it)?, *it))).collect(),
             gates_due,
@@ -323,6 +338,7 @@ impl World {
     pub fn fingerprint(&self) -> String {
         let mut plain = self.clone();
         plain.dirty.clear();
+        plain.targets.touched.clear();
         format!("{plain:?}")
     }
 }

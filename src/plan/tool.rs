@@ -4,8 +4,8 @@
 
 use crate::{
     base::{
-        Digest, Launch, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, TextPart, ToolCall, Value,
-        ValueMap, safe_text, type_name,
+        BreakerRule, Digest, Launch, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, TextPart, ToolCall,
+        Value, ValueMap, safe_text, type_name,
     },
     definition as file,
     expression::{MapLookup, Template, evaluate_text, parse, to_text},
@@ -47,8 +47,15 @@ pub struct PlanTool {
     pub input: Value,
     /// JSON Schema of what it gives.
     pub output: Value,
+    /// When calls to it are held back because it fails.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub breaker: BreakerRule,
     /// How it is done.
     pub body: PlanToolBody,
+}
+
+fn is_default<T: Default + PartialEq>(it: &T) -> bool {
+    *it == T::default()
 }
 
 /// How a tool is done.
@@ -108,6 +115,7 @@ impl PlanTool {
             risk: super::work::risk(tool.risk),
             input: tool.input.clone(),
             output: tool.output.clone(),
+            breaker: tool.breaker,
             body,
         }
     }

@@ -7,12 +7,12 @@ use crate::{
     base::{ErrorKind, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
     engine::{
         AttemptEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent, RunState, ScopeEvent,
-        StepEvent, StepState, Why, etag,
+        StepEvent, StepState, WaitReason, Why, etag,
     },
     plan::{Scope, Work},
     projection::{
-        Alike, Approved, ErrorView, GateView, Health, Hold, Line, RunSummary, RunView, Shelf, Vitals, Worker,
-        errors::Errors, kind_word, vitals::ResultOf,
+        Alike, Approved, ErrorView, GateView, Health, Hold, Line, RunSummary, RunView, Shelf, TargetView,
+        Vitals, Worker, errors::Errors, kind_word, vitals::ResultOf,
     },
 };
 use std::{
@@ -81,6 +81,10 @@ pub struct Board {
     values: Arc<BTreeMap<ValueName, ValueView>>,
     /// Workflows whose schedules people hold, or held.
     pub(super) holds: Arc<BTreeMap<String, Hold>>,
+    /// What calls go to, where something is to be said of it.
+    pub(super) targets: Arc<BTreeMap<String, TargetView>>,
+    /// Steps that wait for a target.
+    pub(super) held_back: Arc<BTreeMap<(RunId, StepIx), String>>,
     errors: Errors,
     vitals: Vitals,
     /// Runs at rest that are whole, the oldest first.
@@ -263,6 +267,7 @@ impl Board {
             Fact::Scope(run, it) => self.apply_scope(*run, event.at, it),
             Fact::Failure(..) => {}
             Fact::Schedule(workflow, it) => self.apply_schedule(workflow, event.at, it),
+            Fact::Target(name, it) => self.apply_target(name, event.at, it),
             Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {
@@ -401,6 +406,7 @@ impl Board {
             | StepEvent::Opened { .. }
             | StepEvent::DoneByHand { .. }
             | StepEvent::Rejected { .. }
+            | StepEvent::Routed { .. }
             | StepEvent::SentBack
             | StepEvent::Reopened { .. }
             | StepEvent::Skipped { .. }
@@ -415,6 +421,17 @@ impl Board {
         let view = self.run(run).and_then(|it| it.step(step));
         let doubt = view.is_some_and(|it| it.state == StepState::InDoubt);
         let stuck = view.is_some_and(|it| matches!(it.undo(), super::UndoState::Stuck(_)));
+        let waits_for = view.and_then(|it| match it.wait() {
+            Some(WaitReason::Target { name, .. }) => Some(name.clone()),
+            _ => None,
+        });
+        if self.held_back.get(&(run, step)) != waits_for.as_ref() {
+            let held_back = Arc::make_mut(&mut self.held_back);
+            match waits_for {
+                Some(name) => held_back.insert((run, step), name),
+                None => held_back.remove(&(run, step)),
+            };
+        }
         for (set, is_in) in [(&mut self.doubts, doubt), (&mut self.stuck, stuck)] {
             if set.contains(&(run, step)) != is_in {
                 let set = Arc::make_mut(set);

@@ -133,7 +133,14 @@ impl Board {
 
     /// What can be checked by looking at the board alone.
     pub fn checks(&self, now: Timestamp) -> Vec<Check> {
-        vec![self.clock(now), self.people(now), self.queue(now), self.doubtful(), self.spending()]
+        vec![
+            self.clock(now),
+            self.people(now),
+            self.queue(now),
+            self.doubtful(),
+            self.spending(),
+            self.circuits(now),
+        ]
     }
 
     fn clock(&self, now: Timestamp) -> Check {
@@ -268,6 +275,7 @@ pub fn health_json(board: &Board, checks: &[Check], now: Timestamp) -> Value {
             out["workflow"] = (*it.workflow).into();
             out
         }).collect::<Value>(),
+        "targets": board.targets().map(|(name, it)| it.json(name, board.waiting_for(name).count())).collect::<Value>(),
         "errors": json!({
             "open": board.open_error_count(),
             "urgent": board.urgent_error_count(),

@@ -240,6 +240,7 @@ impl Errors {
             | Fact::Scope(_, _)
             | Fact::Gate(_, _, _, _)
             | Fact::Schedule(..)
+            | Fact::Target(..)
             | Fact::Recovered { .. }
             | Fact::Attempt(_, _, _, AttemptEvent::Started { .. } | AttemptEvent::Lost { .. })
             | Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Again { .. }) => {}
@@ -297,6 +298,7 @@ impl Errors {
                     | Why::Kept,
             }
             | StepEvent::Ready
+            | StepEvent::Routed { .. }
             | StepEvent::Waiting { .. }
             | StepEvent::FactsAsked { .. }
             | StepEvent::FactsKnown { .. }

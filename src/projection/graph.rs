@@ -145,7 +145,13 @@ fn note(board: &Board, plan: &PlanStep, view: &StepView, now: Timestamp) -> Stri
                 format!("{}/{max} {}", next.saturating_sub(1), until.since(now))
             }
             Some(crate::engine::WaitReason::Time(until)) => until.since(now).to_string(),
-            Some(crate::engine::WaitReason::Facts) | None => String::new(),
+            Some(crate::engine::WaitReason::Target { until: Some(until), .. }) => {
+                until.since(now).to_string()
+            }
+            Some(
+                crate::engine::WaitReason::Facts | crate::engine::WaitReason::Target { until: None, .. },
+            )
+            | None => String::new(),
         },
         StepState::Running if view.calls > 1 => format!("{elapsed} try {}", view.calls),
         StepState::Failed => view.error().map_or_else(String::new, |it| it.mode.label()),

@@ -104,7 +104,7 @@ impl Notch {
                 Some(Self::Undo)
             }
             Fact::Failure(..) | Fact::Schedule(..) => Some(Self::Vote),
-            Fact::Scope(..) | Fact::Recovered { .. } => None,
+            Fact::Scope(..) | Fact::Target(..) | Fact::Recovered { .. } => None,
         }
     }
 
@@ -131,6 +131,7 @@ impl Notch {
             StepEvent::SentBack | StepEvent::Reopened { .. } => Some(Self::Retry),
             StepEvent::DoneByHand { .. } | StepEvent::DoubtAnswered { .. } => Some(Self::Edit),
             StepEvent::Ready
+            | StepEvent::Routed { .. }
             | StepEvent::Waiting { .. }
             | StepEvent::FactsAsked { .. }
             | StepEvent::FactsKnown { .. }

@@ -155,6 +155,9 @@ fn step_json(run: &RunView, index: StepIx, plan: &PlanStep, view: &StepView) -> 
     if let Some(it) = view.by_hand() {
         put("by_hand", json!({ "by": it.by.name, "reason": it.reason }));
     }
+    if let Some(it) = view.choice() {
+        put("choice", to_value(it));
+    }
     if view.fallback() > 0 {
         put("fallback", view.fallback().into());
     }
@@ -330,6 +333,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Scope(..)
         | Fact::Failure(..)
         | Fact::Schedule(..)
+        | Fact::Target(..)
         | Fact::Recovered { .. } => event_words(event, run).kind,
     };
     put("type", kind.into());
@@ -356,6 +360,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Scope(..)
         | Fact::Failure(..)
         | Fact::Recovered { .. } => {}
+        Fact::Target(name, _) => put("target", name.clone().into()),
     }
     put("data", Value::Object(data));
     Value::Object(out)
@@ -391,6 +396,7 @@ fn data(fact: &Fact) -> ValueMap {
         Fact::Scope(_, it) => to_value(it),
         Fact::Failure(_, it) => to_value(it),
         Fact::Schedule(_, it) => to_value(it),
+        Fact::Target(_, it) => to_value(it),
         Fact::Recovered { away } => json!({ "Recovered": { "away": away } }),
     };
     // A variant is stored as `{"Name": {fields}}`, or as its bare name when it has none.

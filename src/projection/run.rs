@@ -3,8 +3,8 @@
 use crate::{
     base::{Digest, ErrorRecord, RunId, Score, Seq, Span, StepIx, Timestamp, ValueMap},
     engine::{
-        Actor, AttemptEvent, CauseOfLaunch, Event, GateEvent, PartialResult, Purpose, RunEvent, RunState,
-        Stage, StepEvent, StepState, UndoEvent, WaitReason,
+        Actor, AttemptEvent, CauseOfLaunch, Choice, Event, GateEvent, PartialResult, Purpose, RunEvent,
+        RunState, Stage, StepEvent, StepState, UndoEvent, WaitReason,
     },
     plan::{Amounts, Budget, Ceilings, Currency, Plan, PlanStep, Work},
     projection::{Counts, Health, Results, Rows, StepView, event_words, numbers},
@@ -419,9 +419,17 @@ impl RunView {
             StepEvent::Cancelled { .. } => (StepState::Cancelled, None),
             StepEvent::InDoubt { .. } => (StepState::InDoubt, None),
             StepEvent::DoubtAnswered { .. } => (before, None),
+            // What it waits for, if it does, is told right after.
+            StepEvent::Routed { choice } => return self.route(step, choice),
         };
         self.turn(at, step, state, wait);
         self.keep(at, step, event);
+    }
+
+    fn route(&mut self, step: StepIx, choice: &Choice) {
+        if let Some(step) = self.steps.get_mut(step.index()) {
+            step.set_choice(choice);
+        }
     }
 
     /// What else an event says of a step than its state.
@@ -432,10 +440,15 @@ impl RunView {
         match event {
             StepEvent::Waiting { reason: WaitReason::Person(gate) } => step.set_gate(*gate),
             StepEvent::Ready
+            | StepEvent::Routed { .. }
             | StepEvent::FactsAsked { .. }
             | StepEvent::FactsKnown { .. }
             | StepEvent::Waiting {
-                reason: WaitReason::Time(_) | WaitReason::BackOff { .. } | WaitReason::Facts,
+                reason:
+                    WaitReason::Time(_)
+                    | WaitReason::BackOff { .. }
+                    | WaitReason::Facts
+                    | WaitReason::Target { .. },
             } => {}
             StepEvent::Opened { copies, .. } => self.open(at, index, copies),
             StepEvent::Completed { outputs, confidence, fallback, kept, origin, .. } => {

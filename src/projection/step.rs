@@ -3,8 +3,8 @@
 use crate::{
     base::{Digest, ErrorRecord, GateId, Score, Span, Timestamp, ValueMap},
     engine::{
-        Actor, AttemptEvent, Failure, FileFact, Origin, Outcome, Purpose, StepState, UndoEvent, WaitReason,
-        Why,
+        Actor, AttemptEvent, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState, UndoEvent,
+        WaitReason, Why,
     },
     plan::{Amounts, Currency, FrameKind, WaitFor, Work},
 };
@@ -48,6 +48,7 @@ struct Detail {
     by_hand: Option<ByHand>,
     doubt: Option<String>,
     gate: Option<GateId>,
+    choice: Option<Arc<Choice>>,
 }
 
 /// A stretch of a step's life, until the next one begins.
@@ -69,6 +70,7 @@ pub enum WaitKind {
     Time,
     BackOff,
     Facts,
+    Target,
 }
 
 impl WaitKind {
@@ -79,6 +81,7 @@ impl WaitKind {
             WaitReason::Time(_) => Self::Time,
             WaitReason::BackOff { .. } => Self::BackOff,
             WaitReason::Facts => Self::Facts,
+            WaitReason::Target { .. } => Self::Target,
         }
     }
 
@@ -89,6 +92,7 @@ impl WaitKind {
             Self::Time => "time",
             Self::BackOff => "back-off",
             Self::Facts => "facts",
+            Self::Target => "target",
         }
     }
 }
@@ -223,6 +227,11 @@ impl StepView {
         self.detail.as_ref().map_or(0, |it| it.fallback)
     }
 
+    /// What was chosen for it last, where there was a choice.
+    pub fn choice(&self) -> Option<&Choice> {
+        self.detail.as_ref()?.choice.as_deref()
+    }
+
     /// Whether its result was kept from the run that this one retries.
     pub fn is_kept(&self) -> bool {
         self.detail.as_ref().is_some_and(|it| it.kept)
@@ -301,6 +310,10 @@ impl StepView {
         if let Why::Failed(record) = why {
             detail.error = Some(Arc::new((**record).clone()));
         }
+    }
+
+    pub(super) fn set_choice(&mut self, choice: &Choice) {
+        self.detail().choice = Some(Arc::new(choice.clone()));
     }
 
     pub(super) fn set_result(

@@ -5,7 +5,7 @@ use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
         Actor, AttemptEvent, Channel, Event, Fact, FailureEvent, GateEvent, RunEvent, ScheduleEvent,
-        ScopeEvent, StepEvent, UndoEvent, Verdict, Why,
+        ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict, Why,
     },
     projection::{EventWords, RunView, event_words},
 };
@@ -79,6 +79,7 @@ impl TrailRow {
                 | Fact::Scope(..)
                 | Fact::Failure(..)
                 | Fact::Schedule(..)
+                | Fact::Target(..)
                 | Fact::Recovered { .. } => None,
             },
             verdict: verdict(&event.fact),
@@ -109,6 +110,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
             | StepEvent::Skipped { why: Why::Person { by, .. } }
             | StepEvent::Cancelled { why: Why::Person { by, .. } } => Some(by),
             StepEvent::Ready
+            | StepEvent::Routed { .. }
             | StepEvent::SentBack
             | StepEvent::Reopened { .. }
             | StepEvent::Waiting { .. }
@@ -141,6 +143,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
         Fact::Undo(_, _, UndoEvent::Again { by }) => Some(by),
         Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Stuck { .. })
         | Fact::Attempt(..)
+        | Fact::Target(..)
         | Fact::Recovered { .. } => None,
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
@@ -161,6 +164,8 @@ const fn part(fact: &Fact) -> &'static str {
         Fact::Attempt(_, _, _, AttemptEvent::Ended { retry_at: Some(_), .. }) => "retry",
         Fact::Undo(..) | Fact::Run(_, RunEvent::Compensating) => "undo",
         Fact::Run(_, RunEvent::BudgetWarned { .. }) => "budget",
+        Fact::Step(_, _, StepEvent::Routed { .. }) => "router",
+        Fact::Target(..) => "policy",
         Fact::Run(..)
         | Fact::Step(..)
         | Fact::Attempt(..)
@@ -189,6 +194,7 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
         | Fact::Scope(..)
         | Fact::Failure(..)
         | Fact::Schedule(..)
+        | Fact::Target(..)
         | Fact::Recovered { .. } => None,
     }
 }
@@ -201,6 +207,10 @@ fn is_decision(fact: &Fact) -> bool {
         }
         Fact::Run(_, it) => !matches!(it, RunEvent::Started | RunEvent::Ended { .. }),
         Fact::Attempt(_, _, _, it) => matches!(it, AttemptEvent::Ended { retry_at: Some(_), .. }),
+        Fact::Target(_, it) => {
+            matches!(it, TargetEvent::Opened { .. } | TargetEvent::HalfOpened | TargetEvent::Closed { .. })
+        }
+        Fact::Step(_, _, StepEvent::Routed { .. }) => true,
         Fact::Step(..) | Fact::Scope(..) => by(fact).is_some(),
     }
 }

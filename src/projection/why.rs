@@ -170,9 +170,27 @@ impl Chain<'_> {
                     self.say(depth + 1, Some(index), format!("{}: {}", failure.mode, failure.message));
                 }
             }
+            Some(WaitReason::Target { name, hold, until }) => {
+                let when = until
+                    .map_or_else(String::new, |it| format!(", until {} ({} left)", it.clock(), left(it)));
+                let text = format!("{} waits for {name}: {}{when}", plan.id, words::hold_words(*hold));
+                self.say(depth, Some(index), text);
+                self.target(name, depth + 1);
+            }
             Some(WaitReason::Facts) | None => {
                 self.say(depth, Some(index), format!("{} waits for files to be looked at", plan.id));
             }
+        }
+    }
+
+    /// What keeps a target from taking calls, and who else waits for it.
+    fn target(&mut self, name: &str, depth: u32) {
+        if let Some(it) = self.board.target(name) {
+            self.say(depth, None, format!("{name} {}", it.words(self.now)));
+        }
+        let waiting = self.board.waiting_for(name).count();
+        if waiting > 1 {
+            self.say(depth, None, format!("{waiting} steps wait for it"));
         }
     }
 

@@ -1,10 +1,11 @@
 //! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
 
 use crate::{
-    base::{counted, shorten},
+    base::{Score, counted, shorten},
     engine::{
-        AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Purpose, RunEvent,
-        ScheduleEvent, ScopeEvent, StepEvent, UndoEvent, Verdict, WaitReason, Why,
+        AttemptEvent, CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Purpose,
+        RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, TargetHold, UndoEvent, Verdict,
+        WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -36,6 +37,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Run(_, RunEvent::Created { plan, .. }), None) => plan.name.clone(),
         (Fact::Scope(_, ScopeEvent::Set { key, .. } | ScopeEvent::Removed { key, .. }), None) => key.clone(),
         (Fact::Schedule(workflow, _), None) => workflow.clone(),
+        (Fact::Target(name, _), None) => name.clone(),
         (_, None) => run.map_or_else(String::new, |it| it.summary.workflow.to_string()),
     };
     let (kind, detail) = match &event.fact {
@@ -56,6 +58,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
             ("schedule.held", format!("by {by}: {reason}"))
         }
         Fact::Schedule(_, ScheduleEvent::Released { by }) => ("schedule.released", format!("by {by}")),
+        Fact::Target(_, it) => target_words(it),
         Fact::Recovered { away } => ("engine.recovered", format!("nobody looked for {away}")),
     };
     EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }
@@ -138,12 +141,48 @@ pub(super) fn wait_words(reason: &WaitReason) -> String {
         WaitReason::Time(until) => format!("until {until}"),
         WaitReason::BackOff { until, next } => format!("until {until} for attempt {next}"),
         WaitReason::Facts => "for files to be looked at".to_owned(),
+        WaitReason::Target { name, hold, until } => {
+            let until = until.map_or_else(String::new, |it| format!(", until {it}"));
+            format!("for {name}: {}{until}", hold_words(*hold))
+        }
     }
+}
+
+/// Why a target takes no call, in words.
+pub const fn hold_words(hold: TargetHold) -> &'static str {
+    match hold {
+        TargetHold::Circuit => "its circuit is open",
+        TargetHold::Trial => "its circuit is half open, another call tries it",
+        TargetHold::Line => "others have waited longer",
+    }
+}
+
+fn target_words(event: &TargetEvent) -> (&'static str, String) {
+    match event {
+        TargetEvent::Counted { failures: 0 } => ("target.counted", "no failure in a row".to_owned()),
+        TargetEvent::Counted { failures } => ("target.counted", format!("{failures} failed in a row")),
+        TargetEvent::Opened { until, reason, .. } => {
+            ("target.opened", format!("{reason}; nothing is called until {until}"))
+        }
+        TargetEvent::HalfOpened => ("target.half_opened", "one call at a time is made".to_owned()),
+        TargetEvent::Succeeded { successes } => {
+            ("target.succeeded", format!("{successes} succeeded in a row"))
+        }
+        TargetEvent::Closed { reason } => ("target.closed", reason.clone()),
+    }
+}
+
+/// A choice with its reason, in words.
+pub(super) fn choice_words(choice: &Choice) -> String {
+    let Choice { policy, chosen, reason, confidence, .. } = choice;
+    let sure = if *confidence == Score::ONE { String::new() } else { format!(", confidence {confidence}") };
+    format!("{chosen} by {policy}: {reason}{sure}")
 }
 
 fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String) {
     match event {
         StepEvent::Ready => ("step.ready", String::new()),
+        StepEvent::Routed { choice } => ("step.routed", choice_words(choice)),
         StepEvent::Waiting { reason } => ("step.waiting", wait_words(reason)),
         StepEvent::FactsAsked { files, patterns, programs } => {
             ("step.facts_asked", facts_words(files.len(), patterns.len(), programs.len()))

@@ -35,6 +35,7 @@ impl Marks {
             | Fact::Scope(..)
             | Fact::Failure(..)
             | Fact::Schedule(..)
+            | Fact::Target(..)
             | Fact::Recovered { .. } => None,
         }
     }

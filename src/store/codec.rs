@@ -26,6 +26,7 @@ pub(super) fn kind_of(fact: &Fact) -> &'static str {
         Fact::Scope(..) => "scope",
         Fact::Failure(..) => "failure",
         Fact::Schedule(..) => "schedule",
+        Fact::Target(..) => "target",
         Fact::Recovered { .. } => "recovered",
     }
 }

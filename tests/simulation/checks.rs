@@ -130,7 +130,7 @@ impl Checks {
                 self.scope(it, event.at);
                 Ok(())
             }
-            Fact::Failure(..) | Fact::Schedule(..) | Fact::Recovered { .. } => Ok(()),
+            Fact::Failure(..) | Fact::Schedule(..) | Fact::Target(..) | Fact::Recovered { .. } => Ok(()),
         }
     }
 
@@ -235,6 +235,7 @@ impl Checks {
         let before = it.state();
         let state = match event {
             StepEvent::Ready => StepState::Ready,
+            StepEvent::Routed { .. } => before,
             StepEvent::Waiting { .. } | StepEvent::FactsAsked { .. } => StepState::Waiting,
             StepEvent::FactsKnown { .. } => StepState::Pending,
             StepEvent::Opened { .. } => StepState::Running,

@@ -4,7 +4,7 @@ use crate::{
     base::{Timestamp, safe_text},
     engine::{RunState, WaitReason, Why},
     plan::OnTimeout,
-    projection::{Attention, Board, InboxRow, RunSummary, RunView},
+    projection::{Attention, Board, InboxRow, RunSummary, RunView, hold_words},
 };
 
 /// What a run is doing now: its state, or what it waits for.
@@ -24,6 +24,10 @@ pub(super) fn wait_words(wait: &WaitReason, now: Timestamp) -> String {
         WaitReason::Time(until) => format!("waits {}", until.since(now)),
         WaitReason::BackOff { until, next } => format!("try {next} in {}", until.since(now)),
         WaitReason::Facts => "waits for files to be looked at".to_owned(),
+        WaitReason::Target { name, hold, until } => {
+            let left = until.map_or_else(String::new, |it| format!(", {} left", it.since(now)));
+            format!("waits for {}: {}{left}", safe_text(name), hold_words(*hold))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     },
     engine::{Purpose, WaitReason},
     plan::{EffectClass, PlanStep, Undo},
-    projection::{RunView, StepView, kind_word, partial_words},
+    projection::{RunView, StepView, hold_words, kind_word, partial_words},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
@@ -161,6 +161,10 @@ fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView
     if let Some(why) = view.why() {
         facts.push(("because", why_words(run, why), Role::Text));
     }
+    if let Some(it) = view.choice() {
+        let text = format!("{}: {}", safe_text(&it.chosen), safe_text(&it.reason));
+        facts.push(("chosen", text, Role::Text));
+    }
     facts.extend(view.origin_words().map(|it| ("result", safe_text(&it), Role::Text)));
     if let Some(condition) = &plan.condition {
         facts.push(("if", safe_text(&shorten(condition, VALUE_CHARS)), Role::Text));
@@ -210,6 +214,10 @@ pub(super) fn waits(canvas: &Canvas<'_>, view: &StepView, mark: Mark) -> Option<
             Some(("again", format!("call {next} in {}", age(until.since(now))), Role::Warn))
         }
         WaitReason::Facts => Some(("waits for", "files to be looked at".to_owned(), Role::Text)),
+        WaitReason::Target { name, hold, until } => {
+            let left = until.map_or_else(String::new, |it| format!(" ({})", age(it.since(now))));
+            Some(("waits for", format!("{}: {}{left}", safe_text(name), hold_words(*hold)), Role::Warn))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{Score, Span, counted, plural, safe_text},
+    base::{Circuit, Score, Span, counted, plural, safe_text},
     console::{
         Glyphs, Link, Role, Width, gauge, layout, marks::age, meter_role, pane, put, put_right, sparkline,
     },
@@ -356,7 +356,8 @@ fn checks(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 /// Open runs with a budget: used, limit, forecast.
 fn budgets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let all = canvas.model.board.budgets();
-    let inside = pane(buf, area, "budgets", "used, of, forecast", canvas.pane(false));
+    let inside = pane(buf, area, "budgets and circuits", "used, of, forecast", canvas.pane(false));
+    let inside = circuits(canvas, inside, buf);
     if all.is_empty() {
         put(buf, inside, inside.x + 1, inside.y, "no open run has a budget", canvas.style(Role::Muted));
     }
@@ -377,6 +378,29 @@ fn budgets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         ];
         put_pieces(buf, inside, (inside.x, y), &line, canvas.glyphs);
     }
+}
+
+/// Targets that take no calls, and what is left of the place.
+fn circuits(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
+    let board = &canvas.model.board;
+    let all: Vec<_> = board.targets().filter(|(_, it)| !it.takes_calls()).collect();
+    let shown = all.len().min(usize::from(area.height / 2));
+    for ((name, it), y) in all.iter().take(shown).zip(area.y..area.bottom()) {
+        let sign = match it.circuit {
+            Circuit::HalfOpen { .. } => ("~", Role::Warn),
+            Circuit::Open { .. } | Circuit::Closed { .. } => (canvas.glyphs.pick("✗", "x"), Role::Fail),
+        };
+        let waiting = match board.waiting_for(name).count() {
+            0 => String::new(),
+            many => format!(" · {many} wait"),
+        };
+        let line: Pieces = vec![
+            (format!(" {} {} ", sign.0, safe_text(name)), canvas.style(sign.1)),
+            (format!("{}{waiting}", safe_text(&it.words(canvas.model.now))), canvas.style(Role::Text)),
+        ];
+        put_pieces(buf, area, (area.x, y), &line, canvas.glyphs);
+    }
+    layout::inset(area, 0, u16::try_from(shown).unwrap_or(0), 0)
 }
 
 /// What this console knows of itself.

@@ -8,10 +8,10 @@ use super::{
     top::names,
 };
 use crate::{
-    base::{Schema, Value, shorten, type_name},
+    base::{BreakerRule, Schema, Value, WhenOpen, shorten, type_name},
     definition::{
         Effect, Place, Reliability, Risk, Text, Tool, ToolBody, Version,
-        document::{RELIABILITIES, TOOL},
+        document::{BREAKER, RELIABILITIES, TOOL, WHEN_OPEN},
         shell,
         spelling::suggest,
         tool::properties,
@@ -49,6 +49,7 @@ pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> O
     let input = input.unwrap_or_else(|| Some(anything()));
     let output = top.get("output").map(|it| schema(reader, it, "`output`"));
     let output = output.unwrap_or_else(|| Some(anything()));
+    let breaker = top.get("breaker").and_then(|it| breaker(reader, it)).unwrap_or_default();
     let body = body(reader, &top, input.as_ref());
     let name = name?;
     Some(Tool {
@@ -64,9 +65,31 @@ pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> O
         postconditions,
         input: input?,
         output: output?,
+        breaker,
         body: body?,
         origin: reader.findings.file.to_owned(),
         name,
+    })
+}
+
+fn breaker(reader: &mut Reader<'_, '_>, node: &Node) -> Option<BreakerRule> {
+    let found = reader.object(node, &BREAKER)?;
+    let count = |reader: &mut Reader<'_, '_>, key: &str, absent: u32| {
+        let count = found.get(key).and_then(|it| reader.whole(it, &format!("`{key}`"), 1, 1000));
+        count.and_then(|it| u32::try_from(it).ok()).unwrap_or(absent)
+    };
+    let usual = BreakerRule::default();
+    Some(BreakerRule {
+        failures: count(reader, "failures", usual.failures),
+        open_for: found
+            .get("open-for")
+            .and_then(|it| reader.duration(it, "`open-for`"))
+            .unwrap_or(usual.open_for),
+        successes: count(reader, "successes", usual.successes),
+        when_open: found
+            .get("when-open")
+            .and_then(|it| reader.one_of(it, "`when-open`", WHEN_OPEN, &[WhenOpen::Wait, WhenOpen::Fail]))
+            .unwrap_or_default(),
     })
 }
 

@@ -7,7 +7,7 @@ mod registry;
 pub use registry::{Registry, built_in_sources};
 
 use crate::{
-    base::{Digest, Score, Span, Value, canonical_json, sha256},
+    base::{BreakerRule, Digest, Score, Span, Value, canonical_json, sha256},
     definition::{Binding, Effect, Risk},
 };
 use serde_json::json;
@@ -42,6 +42,8 @@ pub struct Tool {
     pub input: Value,
     /// JSON Schema of what it gives: an object.
     pub output: Value,
+    /// When calls to it are held back because it fails.
+    pub breaker: BreakerRule,
     /// How it is done.
     pub body: ToolBody,
     /// The file it stands in; `built in` for ours.
@@ -102,7 +104,7 @@ impl Tool {
                 "bindings": bindings.iter().map(|it| json!([it.variable, it.expression.value])).collect::<Value>(),
             }),
         };
-        json!({
+        let mut out = json!({
             "name": self.name,
             "version": self.version.to_string(),
             "description": self.description,
@@ -118,7 +120,11 @@ impl Tool {
             "input": self.input,
             "output": self.output,
             "body": body,
-        })
+        });
+        if self.breaker != BreakerRule::default() {
+            out["breaker"] = json!(self.breaker);
+        }
+        out
     }
 
     /// What a plan and an approval are held to: everything that is said of it.

@@ -7,9 +7,9 @@ use cuelight::{
         Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
     },
     engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, Channel, DoubtAnswer, Event, Fact, Facts, Failure,
-        FailureEvent, GateEvent, GateState, Outcome, Proof, Purpose, RunEvent, RunState, ScheduleEvent,
-        ScopeEvent, StepEvent, UndoEvent, Verdict, Vote, WaitReason, Why,
+        Actor, Alternative, Ask, AttemptEvent, CauseOfLaunch, Channel, Choice, DoubtAnswer, Event, Fact,
+        Facts, Failure, FailureEvent, GateEvent, GateState, Outcome, Proof, Purpose, RunEvent, RunState,
+        ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -41,6 +41,7 @@ const NOUNS: &[(&str, &str, &str)] = &[
     ("ScopeEvent", "State", "scope.set"),
     ("FailureEvent", "Failures", "failure.resolved"),
     ("ScheduleEvent", "Schedules", "schedule.held"),
+    ("TargetEvent", "Targets of calls", "target.opened"),
 ];
 
 /// A variant as the source declares it.
@@ -121,6 +122,7 @@ fn noun_of(fact: &Fact) -> &'static str {
         Fact::Scope(..) => "ScopeEvent",
         Fact::Failure(..) => "FailureEvent",
         Fact::Schedule(..) => "ScheduleEvent",
+        Fact::Target(..) => "TargetEvent",
         Fact::Recovered { .. } => "",
     }
 }
@@ -135,6 +137,7 @@ fn variant_of(fact: &Fact) -> String {
         Fact::Scope(_, it) => format!("{it:?}"),
         Fact::Failure(_, it) => format!("{it:?}"),
         Fact::Schedule(_, it) => format!("{it:?}"),
+        Fact::Target(_, it) => format!("{it:?}"),
         Fact::Recovered { .. } => String::new(),
     };
     shown.chars().take_while(|it| it.is_alphanumeric()).collect()
@@ -196,9 +199,22 @@ fn ask() -> Box<Ask> {
     })
 }
 
+fn targets() -> Vec<Fact> {
+    let reason = "5 calls in a row failed, the last with system_network".to_owned();
+    let until = Timestamp(1_772_431_230_000);
+    let all = [
+        TargetEvent::Counted { failures: 1 },
+        TargetEvent::Opened { until, reason, run: RunId(1), step: StepIx(2) },
+        TargetEvent::HalfOpened,
+        TargetEvent::Succeeded { successes: 1 },
+        TargetEvent::Closed { reason: "2 calls in a row succeeded".to_owned() },
+    ];
+    all.into_iter().map(|it| Fact::Target("bank@1.0.0".to_owned(), it)).collect()
+}
+
 /// One of each.
 fn samples() -> Vec<Event> {
-    let facts = [runs(), steps(), attempts(), gates(), undos(), failures(), schedules()].concat();
+    let facts = [runs(), steps(), attempts(), gates(), undos(), failures(), schedules(), targets()].concat();
     facts.into_iter().map(|fact| Event { at: Timestamp(1_772_431_200_000), fact }).collect()
 }
 
@@ -251,6 +267,19 @@ fn steps() -> Vec<Fact> {
         completed,
         StepEvent::DoneByHand { by: ann(), outputs: outputs(), reason: "uploaded by hand".to_owned() },
         StepEvent::Failed { record: record() },
+        StepEvent::Routed {
+            choice: Box::new(Choice {
+                policy: "fallback".to_owned(),
+                chosen: "deploy-blue-green@1.0.0".to_owned(),
+                reason: "the circuit of deploy@1.0.0 is open until 12:04:31".to_owned(),
+                alternatives: vec![Alternative {
+                    name: "deploy@1.0.0".to_owned(),
+                    score: Score(0),
+                    why: "the circuit of deploy@1.0.0 is open until 12:04:31".to_owned(),
+                }],
+                confidence: Score::ONE,
+            }),
+        },
         StepEvent::SentBack,
         StepEvent::Reopened { why: "plan.txt has changed".to_owned(), gates: vec![StepIx(1)] },
         StepEvent::Rejected { expired: false },

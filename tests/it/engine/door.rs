@@ -13,8 +13,8 @@ use cuelight::{
         Actor, Ask, AttemptEvent, CauseOfLaunch, Changed, Channel, Command, Correction, Decision,
         DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact,
         ForkAt, GateEvent, Launching, NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState,
-        ScheduleEvent, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict, WaitReason, Why, World, etag,
-        react,
+        ScheduleEvent, ScopeEvent, StepEvent, StepState, TargetEvent, UndoEvent, Verdict, WaitReason, Why,
+        World, etag, react,
     },
     plan::{Plan, Scope, lower},
     projection::corrected_words,
@@ -85,6 +85,12 @@ impl Files for Others<'_> {
         found
             .map(|(_, text)| format!("name: inner\n{}", dedented(text)))
             .ok_or_else(|| "there is none".to_owned())
+    }
+
+    /// Those that begin with `tools/`.
+    fn tools(&self) -> Vec<(String, Result<String, String>)> {
+        let tools = self.0.iter().filter(|it| it.0.starts_with("tools/"));
+        tools.map(|(name, text)| ((*name).to_owned(), Ok(dedented(text)))).collect()
     }
 }
 
@@ -587,6 +593,7 @@ impl Bench {
             }
             Fact::Schedule(workflow, ScheduleEvent::Held { .. }) => format!("{workflow} held"),
             Fact::Schedule(workflow, ScheduleEvent::Released { .. }) => format!("{workflow} released"),
+            Fact::Target(name, it) => format!("{name} {}", target_event(it, now)),
             Fact::Recovered { away } => format!("recovered after {away}"),
         }
     }
@@ -661,9 +668,16 @@ impl Bench {
                     format!("waits {}", at.since(now))
                 }
                 WaitReason::Facts => "waits for facts".to_owned(),
+                WaitReason::Target { name, hold, until } => {
+                    let left = until.map(|it| format!(" for {}", it.since(now))).unwrap_or_default();
+                    format!("waits at {name}{left}: {hold:?}")
+                }
             },
             StepEvent::FactsAsked { files, patterns, .. } => {
                 format!("asks for files {files:?} hashes {patterns:?}")
+            }
+            StepEvent::Routed { choice } => {
+                format!("routed to {} by {}: {}", choice.chosen, choice.policy, choice.reason)
             }
             StepEvent::FactsKnown { .. } => "knows files".to_owned(),
             StepEvent::Opened { inputs, copies } => {
@@ -845,7 +859,9 @@ fn state_after(fact: &Fact) -> Option<StepState> {
             StepEvent::Skipped { .. } => StepState::Skipped,
             StepEvent::Cancelled { .. } => StepState::Cancelled,
             StepEvent::InDoubt { .. } => StepState::InDoubt,
-            StepEvent::FactsKnown { .. } | StepEvent::DoubtAnswered { .. } => return None,
+            StepEvent::FactsKnown { .. } | StepEvent::Routed { .. } | StepEvent::DoubtAnswered { .. } => {
+                return None;
+            }
         },
         Fact::Undo(_, _, UndoEvent::Done { .. }) => StepState::Undone,
         Fact::Undo(_, _, _) => StepState::Undoing,
@@ -867,6 +883,16 @@ fn attempt_event(number: u32, event: &AttemptEvent, now: Timestamp) -> String {
             format!("call {number} ended {how}{again}")
         }
         AttemptEvent::Lost { .. } => format!("call {number} lost"),
+    }
+}
+
+fn target_event(event: &TargetEvent, now: Timestamp) -> String {
+    match event {
+        TargetEvent::Counted { failures } => format!("counts {failures}"),
+        TargetEvent::Opened { until, reason, .. } => format!("opens for {}: {reason}", until.since(now)),
+        TargetEvent::HalfOpened => "half opens".to_owned(),
+        TargetEvent::Succeeded { successes } => format!("succeeds {successes}"),
+        TargetEvent::Closed { reason } => format!("closes: {reason}"),
     }
 }
 

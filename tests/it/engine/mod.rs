@@ -20,5 +20,6 @@ mod run;
 mod schedule;
 mod scope;
 mod step;
+mod target;
 mod timeout;
 mod undo;

@@ -1,0 +1,281 @@
+//! Targets: what calls go to, by name. Each has a circuit breaker, and a line of steps that wait until it takes calls again;
+//! they hold no slot. When a circuit opens and closes is reckoned in `base`.
+
+use crate::{
+    base::{BreakerRule, Circuit, FailureMode, RunId, Score, StepIx, Timestamp, WhenOpen, shorten},
+    engine::{
+        Alternative, AttemptEvent, Choice, Fact, Failure, Purpose, StepEvent, TargetEvent, TargetHold,
+        WaitReason, call, handle::Turn, outcome, run::Run,
+    },
+    plan::Work,
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+/// A step of a run.
+type At = (RunId, StepIx);
+
+/// Where a step stands in a line: what is more urgent first, then who came first.
+type Place = (Reverse<i32>, Timestamp, At);
+
+/// All targets that are not as if nobody had ever called them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Targets {
+    known: BTreeMap<String, Target>,
+    /// Calls under way.
+    calls: BTreeMap<At, String>,
+    waits: BTreeMap<At, (String, Place)>,
+    due: BTreeSet<(Timestamp, String)>,
+    /// Targets that may take a call now.
+    pub(super) touched: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Target {
+    circuit: Circuit,
+    /// Calls under way.
+    in_flight: u32,
+    line: BTreeSet<Place>,
+}
+
+impl Targets {
+    pub(super) fn apply(&mut self, name: &str, event: &TargetEvent) {
+        self.change(name, |it| it.circuit = event.circuit());
+    }
+
+    /// A step waits for a target, or does so no longer.
+    pub(super) fn apply_step(&mut self, at: At, priority: i32, now: Timestamp, event: &StepEvent) {
+        if matches!(event, StepEvent::Routed { .. }) {
+            return;
+        }
+        self.leave_call(at);
+        let before = self.leave_line(at);
+        if let StepEvent::Waiting { reason: WaitReason::Target { name, .. } } = event {
+            // Who has waited there already keeps the place.
+            let kept = before.filter(|it| it.0 == *name).map(|it| it.1);
+            let place = kept.unwrap_or((Reverse(priority), now, at));
+            self.waits.insert(at, (name.clone(), place));
+            self.change(name, |it| {
+                it.line.insert(place);
+            });
+        }
+    }
+
+    pub(super) fn apply_attempt(&mut self, at: At, event: &AttemptEvent) {
+        match event {
+            AttemptEvent::Started { launch, .. } => {
+                self.leave_line(at);
+                if let Some(name) = launch.target() {
+                    self.change(&name, |it| it.in_flight += 1);
+                    self.calls.insert(at, name);
+                }
+            }
+            AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => self.leave_call(at),
+        }
+    }
+
+    fn leave_call(&mut self, at: At) {
+        if let Some(name) = self.calls.remove(&at) {
+            self.change(&name, |it| it.in_flight = it.in_flight.saturating_sub(1));
+        }
+    }
+
+    fn leave_line(&mut self, at: At) -> Option<(String, Place)> {
+        let (name, place) = self.waits.remove(&at)?;
+        self.change(&name, |it| {
+            it.line.remove(&place);
+        });
+        Some((name, place))
+    }
+
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut Target)) {
+        let it = self.known.entry(name.to_owned()).or_default();
+        let was_due = it.due();
+        change(it);
+        let (is_due, is_plain) = (it.due(), it.is_plain());
+        if was_due != is_due {
+            was_due.map(|it| self.due.remove(&(it, name.to_owned())));
+            is_due.map(|it| self.due.insert((it, name.to_owned())));
+        }
+        if is_plain {
+            self.known.remove(name);
+        } else {
+            self.touched.insert(name.to_owned());
+        }
+    }
+
+    /// When one of them has to be looked at without being asked.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<String> {
+        self.due.first().filter(|(at, _)| *at <= now).map(|it| it.1.clone())
+    }
+
+    /// What the call of this step that is under way goes to.
+    pub(super) fn called_by(&self, at: At) -> Option<String> {
+        self.calls.get(&at).cloned()
+    }
+
+    fn circuit(&self, name: &str) -> Circuit {
+        self.known.get(name).map(|it| it.circuit).unwrap_or_default()
+    }
+
+    /// Runs in which steps wait for what this run calls or waits for.
+    pub(super) fn wait_beside(&self, run: RunId) -> BTreeSet<RunId> {
+        let mine = (run, StepIx(0))..=(run, StepIx(u32::MAX));
+        let calls = self.calls.range(mine.clone()).map(|it| it.1);
+        let names: BTreeSet<&String> = calls.chain(self.waits.range(mine).map(|it| &it.1.0)).collect();
+        let lines = names.into_iter().filter_map(|it| self.known.get(it)).flat_map(|it| &it.line);
+        lines.map(|it| it.2.0).collect()
+    }
+
+    /// As far as it concerns these runs.
+    pub(super) fn only(&self, runs: &BTreeSet<RunId>) -> Self {
+        let mut targets = self.clone();
+        let others: Vec<At> = self.waits.keys().filter(|it| !runs.contains(&it.0)).copied().collect();
+        for at in others {
+            targets.leave_line(at);
+        }
+        targets.touched.clear();
+        targets
+    }
+
+    /// Why a call of this step has to wait, and until when, if it has to.
+    fn hold(&self, name: &str, at: At) -> Option<(TargetHold, Option<Timestamp>)> {
+        let it = self.known.get(name)?;
+        match it.circuit {
+            Circuit::Open { until } => return Some((TargetHold::Circuit, Some(until))),
+            Circuit::HalfOpen { .. } if it.in_flight > 0 => return Some((TargetHold::Trial, None)),
+            Circuit::HalfOpen { .. } | Circuit::Closed { .. } => {}
+        }
+        let first = it.line.first().filter(|first| first.2 != at);
+        first.map(|_| (TargetHold::Line, None))
+    }
+}
+
+impl Target {
+    fn due(&self) -> Option<Timestamp> {
+        match self.circuit {
+            Circuit::Open { until } => Some(until),
+            Circuit::Closed { .. } | Circuit::HalfOpen { .. } => None,
+        }
+    }
+
+    /// Whether nothing has to be remembered of it.
+    fn is_plain(&self) -> bool {
+        self.circuit == Circuit::default() && self.in_flight == 0 && self.line.is_empty()
+    }
+}
+
+impl Run {
+    /// When the circuit of a target opens and closes.
+    fn breaker_of(&self, target: &str) -> BreakerRule {
+        self.plan.tool(target).map(|it| it.breaker).unwrap_or_default()
+    }
+}
+
+impl Turn<'_> {
+    /// Whether the target of a call takes none now. Then the step waits for it; or its fallback is next, where it has one;
+    /// or it has failed, where nothing is to wait for that target.
+    pub(super) fn is_held_back(&mut self, id: RunId, step: StepIx, which: u32, target: &str) -> bool {
+        let Some((hold, until)) = self.world.targets.hold(target, (id, step)) else { return false };
+        if matches!(hold, TargetHold::Circuit | TargetHold::Trial) {
+            let run = self.run(id);
+            let message = match until {
+                Some(until) => format!("the circuit of {target} is open until {}", until.clock()),
+                None => format!("the circuit of {target} is half open, and it is being tried"),
+            };
+            let next = call::work_at(run.plan_step(step), which + 1).map(work_name);
+            if let Some(next) = next.filter(|_| !run.is_ending()) {
+                let choice = pass_over(target, next, which + 1, message);
+                self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
+                self.call(id, step, Purpose::Fallback(which + 1));
+                return true;
+            }
+            if run.breaker_of(target).when_open == WhenOpen::Fail {
+                self.fail_step(id, step, &outcome::failure(FailureMode::ResourceCircuit, message));
+                return true;
+            }
+        }
+        let reason = WaitReason::Target { name: target.to_owned(), hold, until };
+        self.emit_step(id, step, StepEvent::Waiting { reason });
+        true
+    }
+
+    /// A call has ended: the breaker of its target counts it.
+    pub(super) fn note_call(&mut self, target: &str, run: RunId, step: StepIx, failure: Option<&Failure>) {
+        if failure.is_some_and(|it| it.not_started || !it.mode.blames_target()) {
+            return;
+        }
+        let before = self.world.targets.circuit(target);
+        let rule = self.run(run).breaker_of(target);
+        let after = before.after_call(&rule, failure.is_none(), self.now);
+        if before == after {
+            return;
+        }
+        let event = match after {
+            Circuit::Open { until } => {
+                let mode = failure.map_or("", |it| it.mode.word());
+                let reason = match before {
+                    Circuit::HalfOpen { .. } => format!("it was tried and failed again with {mode}"),
+                    Circuit::Closed { .. } | Circuit::Open { .. } => {
+                        format!("{} calls in a row failed, the last with {mode}", rule.failures)
+                    }
+                };
+                TargetEvent::Opened { until, reason, run, step }
+            }
+            Circuit::HalfOpen { successes } => TargetEvent::Succeeded { successes },
+            Circuit::Closed { .. } if matches!(before, Circuit::HalfOpen { .. }) => {
+                TargetEvent::Closed { reason: format!("{} calls in a row succeeded", rule.successes) }
+            }
+            Circuit::Closed { failures } => TargetEvent::Counted { failures },
+        };
+        self.emit(Fact::Target(target.to_owned(), event));
+    }
+
+    /// Time has come for a target: after a while its circuit lets one call through.
+    pub(super) fn target_due(&mut self, target: String) {
+        self.emit(Fact::Target(target, TargetEvent::HalfOpened));
+    }
+
+    /// Those who wait for a target make their calls, one after the other, as long as it takes any.
+    pub(super) fn let_through(&mut self, target: &str) {
+        loop {
+            let targets = &self.world.targets;
+            let first = targets.known.get(target).and_then(|it| it.line.first()).copied();
+            let Some((_, _, at)) = first.filter(|it| targets.hold(target, it.2).is_none()) else { return };
+            self.call_when_free(at.0, at.1);
+            let next = self.world.targets.known.get(target).and_then(|it| it.line.first());
+            assert!(next != first.as_ref(), "fault: {at:?} still waits for {target}, which takes calls");
+        }
+    }
+}
+
+/// A fallback is taken because the target before it takes no calls.
+fn pass_over(target: &str, next: Option<String>, which: u32, reason: String) -> Choice {
+    let passed = Alternative { name: target.to_owned(), score: Score(0), why: reason.clone() };
+    Choice {
+        policy: "fallback".to_owned(),
+        chosen: next.unwrap_or_else(|| format!("fallback {which}")),
+        reason: shorten(&reason, 200),
+        alternatives: vec![passed],
+        confidence: Score::ONE,
+    }
+}
+
+/// The tool that work uses; a script has no name.
+fn work_name(work: &Work) -> Option<String> {
+    match work {
+        Work::Tool(it) => Some(it.tool.clone()),
+        Work::Run { .. }
+        | Work::Gate(_)
+        | Work::Wait(_)
+        | Work::Set { .. }
+        | Work::Frame(_)
+        | Work::Later(_) => None,
+    }
+}

@@ -1,0 +1,103 @@
+//! Targets of calls as they can be seen: where their breakers are, and who waits for them.
+
+use crate::{
+    base::{Circuit, RunId, StepIx, Timestamp, Value, counted},
+    engine::TargetEvent,
+    projection::{Board, Check, Grade},
+};
+use serde_json::json;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What calls go to: a tool with its version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetView {
+    /// Where its breaker is.
+    pub circuit: Circuit,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, in a sentence; empty while its circuit was never open.
+    pub reason: String,
+}
+
+impl TargetView {
+    /// How it stands, as what is said after its name: `has an open circuit for 12s more: 5 calls in a row failed`.
+    pub fn words(&self, now: Timestamp) -> String {
+        match self.circuit {
+            Circuit::Open { until } => {
+                format!("has an open circuit, tried again in {}: {}", until.since(now), self.reason)
+            }
+            Circuit::HalfOpen { successes } => {
+                format!("has a half open circuit, {successes} succeeded since: {}", self.reason)
+            }
+            Circuit::Closed { failures: 0 } => "takes calls".to_owned(),
+            Circuit::Closed { failures } => format!("takes calls, {failures} failed in a row"),
+        }
+    }
+
+    /// Whether calls to it are made as usual.
+    pub const fn takes_calls(&self) -> bool {
+        matches!(self.circuit, Circuit::Closed { .. })
+    }
+
+    pub(super) fn json(&self, name: &str, waiting: usize) -> Value {
+        let mut out = json!({ "name": name, "circuit": self.circuit.word(), "waiting": waiting });
+        match self.circuit {
+            Circuit::Open { until } => out["until"] = json!(until),
+            Circuit::HalfOpen { successes } => out["successes"] = successes.into(),
+            Circuit::Closed { failures } => out["failures"] = failures.into(),
+        }
+        if !self.reason.is_empty() {
+            out["reason"] = self.reason.as_str().into();
+        }
+        out
+    }
+}
+
+impl Board {
+    /// Targets of which something is to be said, by name.
+    pub fn targets(&self) -> impl Iterator<Item = (&str, &TargetView)> {
+        self.targets.iter().map(|(name, it)| (name.as_str(), it))
+    }
+
+    /// A target of which something is to be said.
+    pub fn target(&self, name: &str) -> Option<&TargetView> {
+        self.targets.get(name)
+    }
+
+    /// Steps that wait for a target.
+    pub fn waiting_for(&self, name: &str) -> impl Iterator<Item = (RunId, StepIx)> {
+        self.held_back.iter().filter(move |it| it.1 == name).map(|it| *it.0)
+    }
+
+    pub(super) fn apply_target(&mut self, name: &str, at: Timestamp, event: &TargetEvent) {
+        let targets: &mut BTreeMap<String, TargetView> = Arc::make_mut(&mut self.targets);
+        let it = targets.entry(name.to_owned()).or_default();
+        let before = it.circuit.word();
+        it.circuit = event.circuit();
+        if it.circuit.word() != before {
+            it.since = at;
+        }
+        match event {
+            TargetEvent::Opened { reason, .. } => it.reason.clone_from(reason),
+            TargetEvent::Closed { .. } => it.reason.clear(),
+            TargetEvent::Counted { .. } | TargetEvent::HalfOpened | TargetEvent::Succeeded { .. } => {}
+        }
+        if it.circuit == Circuit::default() {
+            targets.remove(name);
+        }
+    }
+
+    pub(super) fn circuits(&self, now: Timestamp) -> Check {
+        let open: Vec<_> = self.targets().filter(|(_, it)| !it.takes_calls()).collect();
+        let Some((name, first)) = open.first() else {
+            return Check::of("circuits", Grade::Healthy, "every target takes calls");
+        };
+        let waiting: usize = open.iter().map(|(name, _)| self.waiting_for(name).count()).sum();
+        let more = if open.len() > 1 { format!("; {} more", open.len() - 1) } else { String::new() };
+        let wait = match waiting {
+            0 => String::new(),
+            many => format!(", {} for it", counted(many, "step waits", "steps wait")),
+        };
+        Check::of("circuits", Grade::Degraded, format!("{name} {}{wait}{more}", first.words(now)))
+    }
+}

@@ -1,0 +1,225 @@
+//! What calls go to: circuits that open and close, and who waits meanwhile (`semantics.md` 8).
+
+use super::door::{check, play};
+use cuelight::{
+    base::{RunId, Seq},
+    projection::{Board, Grade, TrailRow, why},
+};
+
+/// A workflow whose steps call `bank`, a tool whose circuit opens after two failures and closes after two successes.
+fn file(steps: &str, breaker: &str) -> String {
+    format!(
+        "max-parallel: 4
+         steps:
+{steps}
+--- tools/bank.yaml
+name: bank
+version: 1
+description: Pays
+effect: pure
+command: [pay]
+breaker: {{failures: 2, open-for: 30s, successes: 2{breaker}}}
+--- tools/other.yaml
+name: other
+version: 1
+description: Pays elsewhere
+command: [pay]
+"
+    )
+}
+
+const THREE: &str = "           - {id: a, uses: bank@1, on-error: continue}
+           - {id: b, uses: bank@1, on-error: continue}
+           - {id: c, needs: [a, b], if: always(), uses: bank@1}
+           - {id: d, needs: [a, b], if: always(), uses: bank@1}
+           - {id: e, needs: [a, b], if: always(), uses: bank@1}";
+
+#[test]
+fn a_circuit_opens_is_tried_one_call_at_a_time_and_closes() {
+    check(
+        &file(THREE, ""),
+        "launch; ended a fail system_network; ended b fail system_network; wake 29s; wake 1s;
+         ended c ok; ended d ok; ended e ok",
+        "a call 1 ended system_network
+         bank@1.0.0 counts 1
+         b call 1 ended system_network
+         bank@1.0.0 opens for 30s: 2 calls in a row failed, the last with system_network
+         c waits at bank@1.0.0 for 30s: Circuit
+         d waits at bank@1.0.0 for 30s: Circuit
+         > wake 29s
+         > wake 1s
+         bank@1.0.0 half opens
+         c call 1
+         > ended c ok
+         bank@1.0.0 succeeds 1
+         d call 1
+         > ended d ok
+         bank@1.0.0 closes: 2 calls in a row succeeded
+         e call 1
+         = partially-completed: a failed, b failed, c completed, d completed, e completed",
+    );
+}
+
+#[test]
+fn one_that_fails_again_while_it_is_tried_keeps_the_others_waiting() {
+    check(
+        &file(THREE, ""),
+        "launch; ended a fail; ended b fail; wake 30s; ended c fail; wake 30s; ended d ok; ended e ok",
+        "bank@1.0.0 half opens
+         c call 1
+         bank@1.0.0 opens for 30s: it was tried and failed again with agent_logic
+         > wake 30s
+         bank@1.0.0 half opens
+         d call 1
+         > ended d ok
+         e call 1
+         = failed: a failed, b failed, c failed, d completed, e completed",
+    );
+}
+
+#[test]
+fn a_success_between_them_keeps_a_circuit_closed_and_some_failures_say_nothing_of_the_target() {
+    let steps = "           - {id: a, uses: bank@1, retry: {max-attempts: 9, delay: 1s, jitter: 0, on: [user_invalid_input, system_network]}}
+           - {id: b, uses: bank@1}";
+    check(
+        &file(steps, ""),
+        "launch; ended a fail system_network; ended b ok; wake 1s; ended a fail system_network; wake 2s;
+         ended a fail user_invalid_input; wake 4s; ended a ok",
+        "bank@1.0.0 counts 1
+         > ended b ok
+         bank@1.0.0 counts 0
+         bank@1.0.0 counts 1
+         a call 3 ended user_invalid_input
+         bank@1.0.0 counts 0
+         no opens
+         = completed: a completed, b completed",
+    );
+}
+
+#[test]
+fn where_nothing_is_to_wait_a_call_fails_and_where_there_is_a_fallback_it_is_taken() {
+    let steps = "           - {id: a, uses: bank@1, on-error: continue}
+           - {id: b, uses: bank@1, on-error: continue}
+           - {id: c, needs: [a, b], if: always(), uses: bank@1, on-error: continue}
+           - {id: d, needs: [a, b], if: always(), uses: bank@1, fallback: [other@1]}";
+    check(
+        &file(steps, ", when-open: fail"),
+        "launch; ended a fail; ended b fail; ended d ok",
+        "bank@1.0.0 opens
+         c failed resource_circuit: the circuit of bank@1.0.0 is open until
+         d routed to other@1.0.0 by fallback: the circuit of bank@1.0.0 is open until
+         d call 1 fallback 1
+         d completed by fallback 1
+         no c call
+         no d waits
+         = partially-completed: a failed, b failed, c failed, d completed",
+    );
+}
+
+#[test]
+fn a_circuit_survives_a_restart_and_one_that_was_tried_when_the_engine_died_is_tried_again() {
+    check(
+        &file(THREE, ""),
+        "launch; ended a fail; ended b fail; crash 10s; wake 20s; crash 1s; ended d ok; ended e ok; ended c ok",
+        "bank@1.0.0 opens
+         recovered after 10s
+         > wake 20s
+         bank@1.0.0 half opens
+         c call 1
+         recovered after 1s
+         c call 1 lost
+         c waits at bank@1.0.0: Line
+         d call 1
+         e call 1
+         c call 2
+         = partially-completed: a failed, b failed, c completed, d completed, e completed",
+    );
+}
+
+#[test]
+fn a_step_that_was_cancelled_while_it_was_tried_lets_the_next_one_try() {
+    check(
+        &file(THREE, ""),
+        "launch; ended a fail; ended b fail; wake 30s; skip c; ended d ok; ended e ok",
+        "c call 1
+         > skip c
+         c skipped
+         d call 1
+         = partially-completed: a failed, b failed, c skipped, d completed, e completed",
+    );
+}
+
+#[test]
+fn who_waits_for_a_target_holds_no_slot_and_others_go_on() {
+    let steps = "           - {id: a, uses: bank@1, on-error: continue}
+           - {id: b, needs: [a], if: always(), uses: bank@1, on-error: continue}
+           - {id: c, needs: [b], if: always(), uses: bank@1}
+           - {id: x, needs: [b], if: always(), run: x}";
+    let text = file(steps, "").replace("max-parallel: 4", "max-parallel: 1");
+    check(
+        &text,
+        "launch; ended a fail; ended b fail; pause; resume; ended x ok; wake 30s; ended c ok",
+        "c waits at bank@1.0.0
+         x call 1
+         x completed
+         bank@1.0.0 half opens
+         c call 1
+         = partially-completed: a failed, b failed, c completed, x completed",
+    );
+}
+
+#[test]
+fn a_cancelled_run_leaves_the_line_and_the_circuit_stays_for_the_next_run() {
+    let steps = "           - {id: a, uses: bank@1}
+           - {id: b, uses: bank@1, on-error: continue}";
+    check(
+        &file(steps, ""),
+        "launch; ended b fail; ended a fail; launch; cancel; launch; wake 30s; ended a ok; ended b ok",
+        "bank@1.0.0 opens
+         r-2 a waits at bank@1.0.0 for 30s: Circuit
+         r-2 a cancelled: run cancelled
+         r-3 a waits at bank@1.0.0 for 30s: Circuit
+         bank@1.0.0 half opens
+         r-3 a call 1
+         bank@1.0.0 succeeds 1
+         r-3 b call 1
+         bank@1.0.0 closes
+         = completed: a completed, b completed",
+    );
+}
+
+#[test]
+fn who_looks_is_told_why_and_the_trail_says_who_decided() {
+    let bench = play(&file(THREE, ""), "launch; ended a fail; ended b fail; wake 10s");
+    let mut board = Board::default();
+    for (place, event) in (1..).zip(&bench.journal) {
+        board.apply(Seq(place), event);
+    }
+    let run = board.run(RunId(1)).expect("it is there");
+    let lines: Vec<String> =
+        why(&board, run, bench.step("c"), bench.now).into_iter().map(|it| it.text).collect();
+    assert_eq!(
+        lines,
+        [
+            "c waits for bank@1.0.0: its circuit is open, until 08:00:30 (20s left)",
+            "bank@1.0.0 has an open circuit, tried again in 20s: 2 calls in a row failed, the last with agent_logic",
+            "3 steps wait for it",
+        ]
+    );
+    let checks = board.checks(bench.now);
+    let circuits = checks.iter().find(|it| it.name == "circuits").expect("it is checked");
+    assert_eq!(
+        (circuits.grade, circuits.text.as_str()),
+        (
+            Grade::Degraded,
+            "bank@1.0.0 has an open circuit, tried again in 20s: 2 calls in a row failed, the last with agent_logic, 3 steps wait for it"
+        )
+    );
+    let rows = (1..).zip(&bench.journal).map(|(place, it)| TrailRow::of(Seq(place), it, Some(&**run)));
+    let opened: Vec<TrailRow> = rows.filter(|it| it.kind == "target.opened").collect();
+    let [row] = opened.as_slice() else { panic!("{opened:?}") };
+    assert!(
+        row.is_decision && row.who == "policy" && row.on == "bank@1.0.0" && !row.why.is_empty(),
+        "{row:?}"
+    );
+}
