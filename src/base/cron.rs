@@ -29,6 +29,11 @@ pub fn next_scheduled(cron: &str, timezone: &str, after: Timestamp) -> Result<Op
     Ok(next.ok().map(|it| Timestamp(it.timestamp_millis())))
 }
 
+/// Whether there is such a time zone.
+pub fn is_timezone(name: &str) -> bool {
+    name.parse::<chrono_tz::Tz>().is_ok()
+}
+
 /// The last instant after `after` and not after `until` that this schedule names; none when it names none.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! Knows no other room, no clock and no disk.
 
 mod breaker;
+mod bucket;
 mod canonical;
 mod count;
 mod cron;
@@ -20,9 +21,10 @@ mod untrusted;
 mod value;
 
 pub use breaker::{BreakerRule, Circuit, WhenOpen};
+pub use bucket::{Bucket, Empty, RateRule};
 pub use canonical::{canonical_json, json_bytes};
 pub use count::{counted, plural};
-pub use cron::{latest_scheduled, next_scheduled};
+pub use cron::{is_timezone, latest_scheduled, next_scheduled};
 pub use digest::{Digest, sha256};
 pub use error_record::{ErrorKind, ErrorRecord, ErrorRecordBuilder, Severity};
 pub use failure::FailureMode;

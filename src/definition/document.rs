@@ -493,6 +493,22 @@ pub(super) const BREAKER: Table = Table {
     ],
 };
 
+/// How many calls a tool takes.
+pub(super) const RATE: Table = Table {
+    what: "`rate`",
+    keys: &[
+        key("calls", Whole(1, 4_294_967_295), "So many, in the time below."),
+        key("per", Duration, "In so long; 1s when absent."),
+        key(
+            "burst",
+            Whole(1, 4_294_967_295),
+            "So many at once after a while without any; as `calls` when absent.",
+        ),
+        key("per-day", Whole(1, u64::MAX), "So many on one day."),
+        key("timezone", Word, "Where the day begins; the zone of the workspace when absent."),
+    ],
+};
+
 /// A file that describes a tool.
 pub(super) const TOOL: Table = Table {
     what: "a tool",
@@ -507,6 +523,7 @@ pub(super) const TOOL: Table = Table {
         key("effect", OneOf(EFFECTS), "What a crash in the middle of it means; once when absent."),
         key("risk", OneOf(RISKS), "How bad a wrong call is; externally-reversible when absent."),
         key("breaker", Shape::Table(&BREAKER), "When calls to it are held back because it fails."),
+        key("rate", Shape::Table(&RATE), "How many calls it takes."),
         key("preconditions", OneOrMany(&Word), "What has to be so before, for people."),
         key("postconditions", OneOrMany(&Word), "What is so afterwards, for people."),
         key("input", Any, "JSON Schema of what it is given."),

@@ -23,6 +23,11 @@ pub trait Files {
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
         Vec::new()
     }
+
+    /// The time zone of this workspace, in which its days begin.
+    fn timezone(&self) -> String {
+        "UTC".to_owned()
+    }
 }
 
 /// Reads and checks a workflow and the workflows it calls. There is a workflow exactly when no finding is an error.
@@ -93,7 +98,9 @@ impl Loader<'_> {
         });
         for uses in own.into_iter().chain(fallback.chain(undo).filter_map(of_action)) {
             let is_first = self.tools.is_none();
-            let registry = self.tools.get_or_insert_with(|| Registry::new(&self.files.tools()));
+            let registry = self
+                .tools
+                .get_or_insert_with(|| Registry::new(&self.files.tools()).in_zone(&self.files.timezone()));
             if is_first {
                 self.findings.extend_from_slice(registry.problems());
             }

@@ -4,8 +4,8 @@
 
 use crate::{
     base::{
-        Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Program, RunId, Score,
-        Seq, Span, StepIx, Timestamp, Value, ValueMap,
+        Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Program,
+        RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{Actor, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
@@ -374,6 +374,10 @@ pub enum TargetHold {
     Trial,
     /// Others have waited for it longer.
     Line,
+    /// Calls come faster than it takes them.
+    Rate,
+    /// It takes no more calls on this day.
+    Quota,
 }
 
 /// What happened to a step.
@@ -1048,6 +1052,13 @@ pub enum TargetEvent {
         /// How many have, in a row.
         successes: u32,
     },
+    /// A call took one of the tokens that its rate allows.
+    Taken {
+        /// What was taken by now.
+        bucket: Bucket,
+        /// How many calls it takes.
+        rate: RateRule,
+    },
     /// Its circuit is closed: calls are made as usual.
     Closed {
         /// Why.
@@ -1056,15 +1067,16 @@ pub enum TargetEvent {
 }
 
 impl TargetEvent {
-    /// Where its breaker is after this.
-    pub const fn circuit(&self) -> Circuit {
-        match self {
+    /// Where its breaker is after this; nothing when it says nothing of it.
+    pub const fn circuit(&self) -> Option<Circuit> {
+        Some(match self {
             Self::Counted { failures } => Circuit::Closed { failures: *failures },
             Self::Opened { until, .. } => Circuit::Open { until: *until },
             Self::HalfOpened => Circuit::HalfOpen { successes: 0 },
             Self::Succeeded { successes } => Circuit::HalfOpen { successes: *successes },
             Self::Closed { .. } => Circuit::Closed { failures: 0 },
-        }
+            Self::Taken { .. } => return None,
+        })
     }
 }
 

@@ -775,7 +775,7 @@ impl Turn<'_> {
                     Some(step) => self.step_due(run, step),
                 }
             } else if let Some(target) = self.world.targets.next_due(self.now) {
-                self.target_due(target);
+                self.target_due(&target);
             } else {
                 return;
             }

@@ -1,8 +1,11 @@
-//! Targets: what calls go to, by name. Each has a circuit breaker, and a line of steps that wait until it takes calls again;
+//! Targets: what calls go to, by name. Each has a circuit breaker, a bucket of calls that it takes, and a line of steps that wait until it takes calls again;
 //! they hold no slot. When a circuit opens and closes is reckoned in `base`.
 
 use crate::{
-    base::{BreakerRule, Circuit, FailureMode, RunId, Score, StepIx, Timestamp, WhenOpen, shorten},
+    base::{
+        BreakerRule, Bucket, Circuit, Empty, FailureMode, RateRule, RunId, Score, Span, StepIx, Timestamp,
+        WhenOpen, shorten,
+    },
     engine::{
         Alternative, AttemptEvent, Choice, Fact, Failure, Purpose, StepEvent, TargetEvent, TargetHold,
         WaitReason, call, handle::Turn, outcome, run::Run,
@@ -19,6 +22,9 @@ type At = (RunId, StepIx);
 
 /// Where a step stands in a line: what is more urgent first, then who came first.
 type Place = (Reverse<i32>, Timestamp, At);
+
+/// Why a step waits, and until when, where that is known.
+type Said = (TargetHold, Option<Timestamp>);
 
 /// All targets that are not as if nobody had ever called them.
 #[derive(Clone, Debug, Default)]
@@ -37,12 +43,17 @@ struct Target {
     circuit: Circuit,
     /// Calls under way.
     in_flight: u32,
-    line: BTreeSet<Place>,
+    bucket: Bucket,
+    /// Who waits, and what was said to that step.
+    line: BTreeMap<Place, Said>,
 }
 
 impl Targets {
     pub(super) fn apply(&mut self, name: &str, event: &TargetEvent) {
-        self.change(name, |it| it.circuit = event.circuit());
+        self.change(name, |it| match event {
+            TargetEvent::Taken { bucket, .. } => it.bucket = bucket.clone(),
+            event => it.circuit = event.circuit().unwrap_or(it.circuit),
+        });
     }
 
     /// A step waits for a target, or does so no longer.
@@ -52,13 +63,13 @@ impl Targets {
         }
         self.leave_call(at);
         let before = self.leave_line(at);
-        if let StepEvent::Waiting { reason: WaitReason::Target { name, .. } } = event {
+        if let StepEvent::Waiting { reason: WaitReason::Target { name, hold, until } } = event {
             // Who has waited there already keeps the place.
             let kept = before.filter(|it| it.0 == *name).map(|it| it.1);
             let place = kept.unwrap_or((Reverse(priority), now, at));
             self.waits.insert(at, (name.clone(), place));
             self.change(name, |it| {
-                it.line.insert(place);
+                it.line.insert(place, (*hold, *until));
             });
         }
     }
@@ -124,12 +135,21 @@ impl Targets {
         self.known.get(name).map(|it| it.circuit).unwrap_or_default()
     }
 
+    fn bucket(&self, name: &str) -> Bucket {
+        self.known.get(name).map(|it| it.bucket.clone()).unwrap_or_default()
+    }
+
+    /// Who is next at a target, and what that one was told.
+    fn first_of(&self, name: &str) -> Option<(Place, Said)> {
+        self.known.get(name)?.line.first_key_value().map(|(place, said)| (*place, *said))
+    }
+
     /// Runs in which steps wait for what this run calls or waits for.
     pub(super) fn wait_beside(&self, run: RunId) -> BTreeSet<RunId> {
         let mine = (run, StepIx(0))..=(run, StepIx(u32::MAX));
         let calls = self.calls.range(mine.clone()).map(|it| it.1);
         let names: BTreeSet<&String> = calls.chain(self.waits.range(mine).map(|it| &it.1.0)).collect();
-        let lines = names.into_iter().filter_map(|it| self.known.get(it)).flat_map(|it| &it.line);
+        let lines = names.into_iter().filter_map(|it| self.known.get(it)).flat_map(|it| it.line.keys());
         lines.map(|it| it.2.0).collect()
     }
 
@@ -145,15 +165,30 @@ impl Targets {
     }
 
     /// Why a call of this step has to wait, and until when, if it has to.
-    fn hold(&self, name: &str, at: At) -> Option<(TargetHold, Option<Timestamp>)> {
+    fn hold(&self, name: &str, at: At, rate: Option<&RateRule>, now: Timestamp) -> Option<Said> {
         let it = self.known.get(name)?;
         match it.circuit {
             Circuit::Open { until } => return Some((TargetHold::Circuit, Some(until))),
             Circuit::HalfOpen { .. } if it.in_flight > 0 => return Some((TargetHold::Trial, None)),
             Circuit::HalfOpen { .. } | Circuit::Closed { .. } => {}
         }
-        let first = it.line.first().filter(|first| first.2 != at);
-        first.map(|_| (TargetHold::Line, None))
+        let empty = rate.and_then(|rate| it.bucket.is_empty(rate, now));
+        if let Some(Empty::Quota(until)) = empty {
+            return Some((TargetHold::Quota, Some(until)));
+        }
+        if it.line.first_key_value().is_some_and(|(first, _)| first.2 != at) {
+            // Behind so many others, each of whom takes one token.
+            let before =
+                i64::try_from(it.line.keys().take_while(|it| it.2 != at).count()).unwrap_or(i64::MAX);
+            let each = rate.map(RateRule::interval_us).unwrap_or_default();
+            let after = Span(u64::try_from(before.saturating_mul(each) / 1000).unwrap_or(0));
+            let until = empty.map(|(Empty::Rate(at) | Empty::Quota(at))| at + after);
+            return Some((TargetHold::Line, until));
+        }
+        empty.map(|it| match it {
+            Empty::Rate(at) => (TargetHold::Rate, Some(at)),
+            Empty::Quota(at) => (TargetHold::Quota, Some(at)),
+        })
     }
 }
 
@@ -161,13 +196,18 @@ impl Target {
     fn due(&self) -> Option<Timestamp> {
         match self.circuit {
             Circuit::Open { until } => Some(until),
-            Circuit::Closed { .. } | Circuit::HalfOpen { .. } => None,
+            Circuit::Closed { .. } | Circuit::HalfOpen { .. } => {
+                self.line.first_key_value().and_then(|(_, said)| said.1)
+            }
         }
     }
 
     /// Whether nothing has to be remembered of it.
     fn is_plain(&self) -> bool {
-        self.circuit == Circuit::default() && self.in_flight == 0 && self.line.is_empty()
+        self.circuit == Circuit::default()
+            && self.in_flight == 0
+            && self.line.is_empty()
+            && self.bucket == Bucket::default()
     }
 }
 
@@ -176,16 +216,30 @@ impl Run {
     fn breaker_of(&self, target: &str) -> BreakerRule {
         self.plan.tool(target).map(|it| it.breaker).unwrap_or_default()
     }
+
+    /// How many calls a target takes.
+    fn rate_of(&self, target: &str) -> Option<&RateRule> {
+        self.plan.tool(target)?.rate.as_ref()
+    }
 }
 
 impl Turn<'_> {
     /// Whether the target of a call takes none now. Then the step waits for it; or its fallback is next, where it has one;
     /// or it has failed, where nothing is to wait for that target.
     pub(super) fn is_held_back(&mut self, id: RunId, step: StepIx, which: u32, target: &str) -> bool {
-        let Some((hold, until)) = self.world.targets.hold(target, (id, step)) else { return false };
-        if matches!(hold, TargetHold::Circuit | TargetHold::Trial) {
+        let Some((hold, until)) = self.hold(target, (id, step)) else {
+            if let Some(rate) = self.run(id).rate_of(target).cloned() {
+                let bucket = self.world.targets.bucket(target).take(&rate, self.now);
+                self.emit(Fact::Target(target.to_owned(), TargetEvent::Taken { bucket, rate }));
+            }
+            return false;
+        };
+        if matches!(hold, TargetHold::Circuit | TargetHold::Trial | TargetHold::Quota) {
             let run = self.run(id);
             let message = match until {
+                Some(until) if hold == TargetHold::Quota => {
+                    format!("{target} takes no more calls on this day, until {until}")
+                }
                 Some(until) => format!("the circuit of {target} is open until {}", until.clock()),
                 None => format!("the circuit of {target} is half open, and it is being tried"),
             };
@@ -196,7 +250,7 @@ impl Turn<'_> {
                 self.call(id, step, Purpose::Fallback(which + 1));
                 return true;
             }
-            if run.breaker_of(target).when_open == WhenOpen::Fail {
+            if run.breaker_of(target).when_open == WhenOpen::Fail && hold != TargetHold::Quota {
                 self.fail_step(id, step, &outcome::failure(FailureMode::ResourceCircuit, message));
                 return true;
             }
@@ -237,20 +291,35 @@ impl Turn<'_> {
         self.emit(Fact::Target(target.to_owned(), event));
     }
 
-    /// Time has come for a target: after a while its circuit lets one call through.
-    pub(super) fn target_due(&mut self, target: String) {
-        self.emit(Fact::Target(target, TargetEvent::HalfOpened));
+    fn hold(&self, target: &str, at: At) -> Option<Said> {
+        let rate = self.run(at.0).rate_of(target);
+        self.world.targets.hold(target, at, rate, self.now)
+    }
+
+    /// Time has come for a target: after a while its circuit lets one call through, and a bucket has one more token.
+    pub(super) fn target_due(&mut self, target: &str) {
+        match self.world.targets.circuit(target) {
+            Circuit::Open { .. } => self.emit(Fact::Target(target.to_owned(), TargetEvent::HalfOpened)),
+            Circuit::Closed { .. } | Circuit::HalfOpen { .. } => self.let_through(target),
+        }
     }
 
     /// Those who wait for a target make their calls, one after the other, as long as it takes any.
     pub(super) fn let_through(&mut self, target: &str) {
         loop {
-            let targets = &self.world.targets;
-            let first = targets.known.get(target).and_then(|it| it.line.first()).copied();
-            let Some((_, _, at)) = first.filter(|it| targets.hold(target, it.2).is_none()) else { return };
+            let Some((first, said)) = self.world.targets.first_of(target) else { return };
+            let at = first.2;
+            if let Some((hold, until)) = self.hold(target, at) {
+                // Who is first now is told when its turn comes; so it is looked at again then, and not before.
+                if (hold, until) != said {
+                    let reason = WaitReason::Target { name: target.to_owned(), hold, until };
+                    self.emit_step(at.0, at.1, StepEvent::Waiting { reason });
+                }
+                return;
+            }
             self.call_when_free(at.0, at.1);
-            let next = self.world.targets.known.get(target).and_then(|it| it.line.first());
-            assert!(next != first.as_ref(), "fault: {at:?} still waits for {target}, which takes calls");
+            let next = self.world.targets.first_of(target).map(|it| it.0);
+            assert!(next != Some(first), "fault: {at:?} still waits for {target}, which takes calls");
         }
     }
 }

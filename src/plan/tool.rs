@@ -4,8 +4,8 @@
 
 use crate::{
     base::{
-        BreakerRule, Digest, Launch, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, TextPart, ToolCall,
-        Value, ValueMap, safe_text, type_name,
+        BreakerRule, Digest, Launch, RateRule, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, TextPart,
+        ToolCall, Value, ValueMap, safe_text, type_name,
     },
     definition as file,
     expression::{MapLookup, Template, evaluate_text, parse, to_text},
@@ -50,6 +50,9 @@ pub struct PlanTool {
     /// When calls to it are held back because it fails.
     #[serde(default, skip_serializing_if = "is_default")]
     pub breaker: BreakerRule,
+    /// How many calls it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateRule>,
     /// How it is done.
     pub body: PlanToolBody,
 }
@@ -116,6 +119,7 @@ impl PlanTool {
             input: tool.input.clone(),
             output: tool.output.clone(),
             breaker: tool.breaker,
+            rate: tool.rate.clone(),
             body,
         }
     }

@@ -139,7 +139,7 @@ impl Board {
             self.queue(now),
             self.doubtful(),
             self.spending(),
-            self.circuits(now),
+            self.target_check(now),
         ]
     }
 

@@ -1,7 +1,7 @@
 //! Targets of calls as they can be seen: where their breakers are, and who waits for them.
 
 use crate::{
-    base::{Circuit, RunId, StepIx, Timestamp, Value, counted},
+    base::{Bucket, Circuit, RateRule, RunId, StepIx, Timestamp, Value, counted},
     engine::TargetEvent,
     projection::{Board, Check, Grade},
 };
@@ -17,6 +17,8 @@ pub struct TargetView {
     pub since: Timestamp,
     /// Why, in a sentence; empty while its circuit was never open.
     pub reason: String,
+    /// What was taken of the calls it takes, and how many that are; nothing when it takes any number.
+    pub taken: Option<(Bucket, RateRule)>,
 }
 
 impl TargetView {
@@ -29,9 +31,20 @@ impl TargetView {
             Circuit::HalfOpen { successes } => {
                 format!("has a half open circuit, {successes} succeeded since: {}", self.reason)
             }
-            Circuit::Closed { failures: 0 } => "takes calls".to_owned(),
+            Circuit::Closed { failures: 0 } => {
+                self.taken_words(now).unwrap_or_else(|| "takes calls".to_owned())
+            }
             Circuit::Closed { failures } => format!("takes calls, {failures} failed in a row"),
         }
+    }
+
+    /// How much of its rate and its quota is left: `2 of 5 calls left for now, 71 of 100 made today`.
+    pub fn taken_words(&self, now: Timestamp) -> Option<String> {
+        let (bucket, rate) = self.taken.as_ref()?;
+        let left = format!("{} of {} calls left for now", bucket.left(rate, now), rate.burst);
+        let made = rate.per_day.map(|quota| format!("{} of {quota} made on {}", bucket.used, bucket.day));
+        let left = (rate.calls > 0).then_some(left);
+        Some(left.into_iter().chain(made).collect::<Vec<_>>().join(", "))
     }
 
     /// Whether calls to it are made as usual.
@@ -45,6 +58,10 @@ impl TargetView {
             Circuit::Open { until } => out["until"] = json!(until),
             Circuit::HalfOpen { successes } => out["successes"] = successes.into(),
             Circuit::Closed { failures } => out["failures"] = failures.into(),
+        }
+        if let Some((bucket, rate)) = &self.taken {
+            out["rate"] = json!(rate);
+            out["taken"] = json!(bucket);
         }
         if !self.reason.is_empty() {
             out["reason"] = self.reason.as_str().into();
@@ -73,24 +90,28 @@ impl Board {
         let targets: &mut BTreeMap<String, TargetView> = Arc::make_mut(&mut self.targets);
         let it = targets.entry(name.to_owned()).or_default();
         let before = it.circuit.word();
-        it.circuit = event.circuit();
+        it.circuit = event.circuit().unwrap_or(it.circuit);
         if it.circuit.word() != before {
             it.since = at;
         }
         match event {
             TargetEvent::Opened { reason, .. } => it.reason.clone_from(reason),
             TargetEvent::Closed { .. } => it.reason.clear(),
+            TargetEvent::Taken { bucket, rate } => it.taken = Some((bucket.clone(), rate.clone())),
             TargetEvent::Counted { .. } | TargetEvent::HalfOpened | TargetEvent::Succeeded { .. } => {}
         }
-        if it.circuit == Circuit::default() {
+        if it.circuit == Circuit::default() && it.taken.is_none() {
             targets.remove(name);
         }
     }
 
-    pub(super) fn circuits(&self, now: Timestamp) -> Check {
-        let open: Vec<_> = self.targets().filter(|(_, it)| !it.takes_calls()).collect();
+    pub(super) fn target_check(&self, now: Timestamp) -> Check {
+        let is_held =
+            |(name, it): &(&str, &TargetView)| !it.takes_calls() || self.waiting_for(name).next().is_some();
+        let mut open: Vec<_> = self.targets().filter(is_held).collect();
+        open.sort_by_key(|(_, it)| it.takes_calls());
         let Some((name, first)) = open.first() else {
-            return Check::of("circuits", Grade::Healthy, "every target takes calls");
+            return Check::of("targets", Grade::Healthy, "every target takes calls");
         };
         let waiting: usize = open.iter().map(|(name, _)| self.waiting_for(name).count()).sum();
         let more = if open.len() > 1 { format!("; {} more", open.len() - 1) } else { String::new() };
@@ -98,6 +119,6 @@ impl Board {
             0 => String::new(),
             many => format!(", {} for it", counted(many, "step waits", "steps wait")),
         };
-        Check::of("circuits", Grade::Degraded, format!("{name} {}{wait}{more}", first.words(now)))
+        Check::of("targets", Grade::Degraded, format!("{name} {}{wait}{more}", first.words(now)))
     }
 }

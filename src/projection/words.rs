@@ -1,7 +1,7 @@
 //! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
 
 use crate::{
-    base::{Score, counted, shorten},
+    base::{Bucket, RateRule, Score, counted, shorten},
     engine::{
         AttemptEvent, CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Purpose,
         RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, TargetHold, UndoEvent, Verdict,
@@ -154,6 +154,15 @@ pub const fn hold_words(hold: TargetHold) -> &'static str {
         TargetHold::Circuit => "its circuit is open",
         TargetHold::Trial => "its circuit is half open, another call tries it",
         TargetHold::Line => "others have waited longer",
+        TargetHold::Rate => "it takes no more calls for now",
+        TargetHold::Quota => "it takes no more calls on this day",
+    }
+}
+
+fn taken_words(bucket: &Bucket, rate: &RateRule) -> String {
+    match rate.per_day {
+        Some(quota) => format!("call {} of {quota} on {}", bucket.used, bucket.day),
+        None => format!("call {} on {}", bucket.used, bucket.day),
     }
 }
 
@@ -168,6 +177,7 @@ fn target_words(event: &TargetEvent) -> (&'static str, String) {
         TargetEvent::Succeeded { successes } => {
             ("target.succeeded", format!("{successes} succeeded in a row"))
         }
+        TargetEvent::Taken { bucket, rate } => ("target.taken", taken_words(bucket, rate)),
         TargetEvent::Closed { reason } => ("target.closed", reason.clone()),
     }
 }

@@ -53,8 +53,7 @@ fn prepare_with(
     workspace: &Workspace,
     inputs: impl FnOnce(&Workflow) -> Result<ValueMap, Vec<String>>,
 ) -> Result<Plan, Reply> {
-    let root = workspace.root();
-    let files = OnDisk { root, tools: workspace.tool_files(), read: RefCell::new(Vec::new()) };
+    let files = OnDisk::of(workspace);
     let (name, text) = match source {
         Source::Text { name, text } => {
             files.note(name, text);
@@ -84,7 +83,7 @@ pub(super) fn offer(workspace: &Workspace, files: &[PathBuf], path: &str, words:
     if path.is_empty() {
         return offer;
     }
-    let on_disk = OnDisk { root, tools: workspace.tool_files(), read: RefCell::new(Vec::new()) };
+    let on_disk = OnDisk::of(workspace);
     let text = match on_disk.read(path) {
         Ok(text) => text,
         Err(why) => {
@@ -127,8 +126,7 @@ fn unmet(workflow: &Workflow, text: &str, workspace: &Workspace) -> Result<Vec<D
     }
     let people = People::read(&read_text(&path, FILE_BYTES_MAX)?)?;
     // Read once more, for the words around what is found; what was read before is what the plan is made of.
-    let files =
-        OnDisk { root: workspace.root(), tools: workspace.tool_files(), read: RefCell::new(Vec::new()) };
+    let files = OnDisk::of(workspace);
     Ok(check_people(workflow, text, &people.groups(), &files))
 }
 
@@ -163,10 +161,16 @@ struct OnDisk<'a> {
     root: &'a Path,
     /// The files that describe tools.
     tools: Vec<PathBuf>,
+    timezone: String,
     read: RefCell<Vec<(String, Digest)>>,
 }
 
-impl OnDisk<'_> {
+impl<'a> OnDisk<'a> {
+    fn of(workspace: &'a Workspace) -> Self {
+        let (tools, timezone) = (workspace.tool_files(), workspace.timezone());
+        Self { root: workspace.root(), tools, timezone, read: RefCell::new(Vec::new()) }
+    }
+
     fn note(&self, name: &str, text: &str) {
         self.read.borrow_mut().push((name.to_owned(), sha256("cuelight-file-v1", &[text.as_bytes()])));
     }
@@ -193,5 +197,9 @@ impl Files for OnDisk<'_> {
         let named =
             |file: &PathBuf| file.strip_prefix(self.root).unwrap_or(file).to_string_lossy().into_owned();
         self.tools.iter().map(|file| (named(file), read_text(file, FILE_BYTES_MAX))).collect()
+    }
+
+    fn timezone(&self) -> String {
+        self.timezone.clone()
     }
 }

@@ -211,4 +211,8 @@ impl Files for Beside<'_> {
         let read = |file: PathBuf| (file.display().to_string(), read_text(&file, FILE_BYTES_MAX));
         self.workspace.tool_files().into_iter().map(read).collect()
     }
+
+    fn timezone(&self) -> String {
+        self.workspace.timezone()
+    }
 }

@@ -64,6 +64,14 @@ impl Workspace {
         self.dir().join("config.toml")
     }
 
+    /// The time zone in which its days begin, as `timezone` of its settings says; UTC when they say nothing.
+    pub fn timezone(&self) -> String {
+        let text = fs::read_to_string(self.config()).unwrap_or_default();
+        let settings: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let zone = settings.get("timezone").and_then(toml::Value::as_str);
+        zone.unwrap_or("UTC").to_owned()
+    }
+
     /// Who may approve.
     pub fn people(&self) -> PathBuf {
         self.dir().join("people.toml")

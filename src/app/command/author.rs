@@ -29,11 +29,14 @@ use std::{
 /// Files as they are on the disk, with the tools of the workspace around us, if there is one.
 pub(super) struct Disk {
     tools: Vec<PathBuf>,
+    timezone: Option<String>,
 }
 
 impl Disk {
     pub(super) fn of(config: &Config) -> Result<Self, Trouble> {
-        Ok(Self { tools: config.find()?.map(|it| it.tool_files()).unwrap_or_default() })
+        let workspace = config.find()?;
+        let tools = workspace.as_ref().map(|it| it.tool_files()).unwrap_or_default();
+        Ok(Self { tools, timezone: workspace.map(|it| it.timezone()) })
     }
 }
 
@@ -44,6 +47,10 @@ impl Files for Disk {
 
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
         self.tools.iter().map(|it| (it.display().to_string(), read_text(it))).collect()
+    }
+
+    fn timezone(&self) -> String {
+        self.timezone.clone().unwrap_or_else(|| "UTC".to_owned())
     }
 }
 

@@ -356,8 +356,8 @@ fn checks(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 /// Open runs with a budget: used, limit, forecast.
 fn budgets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let all = canvas.model.board.budgets();
-    let inside = pane(buf, area, "budgets and circuits", "used, of, forecast", canvas.pane(false));
-    let inside = circuits(canvas, inside, buf);
+    let inside = pane(buf, area, "budgets and targets", "used, of, forecast", canvas.pane(false));
+    let inside = targets(canvas, inside, buf);
     if all.is_empty() {
         put(buf, inside, inside.x + 1, inside.y, "no open run has a budget", canvas.style(Role::Muted));
     }
@@ -380,15 +380,17 @@ fn budgets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// Targets that take no calls, and what is left of the place.
-fn circuits(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
+/// Targets that take no calls, or only so many; and what is left of the place.
+fn targets(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
     let board = &canvas.model.board;
-    let all: Vec<_> = board.targets().filter(|(_, it)| !it.takes_calls()).collect();
+    let mut all: Vec<_> = board.targets().filter(|(_, it)| !it.takes_calls() || it.taken.is_some()).collect();
+    all.sort_by_key(|(_, it)| it.takes_calls());
     let shown = all.len().min(usize::from(area.height / 2));
     for ((name, it), y) in all.iter().take(shown).zip(area.y..area.bottom()) {
         let sign = match it.circuit {
             Circuit::HalfOpen { .. } => ("~", Role::Warn),
-            Circuit::Open { .. } | Circuit::Closed { .. } => (canvas.glyphs.pick("✗", "x"), Role::Fail),
+            Circuit::Open { .. } => (canvas.glyphs.pick("✗", "x"), Role::Fail),
+            Circuit::Closed { .. } => (canvas.glyphs.pick("✓", "+"), Role::Ok),
         };
         let waiting = match board.waiting_for(name).count() {
             0 => String::new(),

@@ -5,13 +5,13 @@ use super::{
     gate::risk,
     kinds::is_tool,
     step::{effect, script, shell_words},
-    top::names,
+    top::{names, timezone},
 };
 use crate::{
-    base::{BreakerRule, Schema, Value, WhenOpen, shorten, type_name},
+    base::{BreakerRule, RateRule, Schema, Span, Value, WhenOpen, shorten, type_name},
     definition::{
         Effect, Place, Reliability, Risk, Text, Tool, ToolBody, Version,
-        document::{BREAKER, RELIABILITIES, TOOL, WHEN_OPEN},
+        document::{BREAKER, RATE, RELIABILITIES, TOOL, WHEN_OPEN},
         shell,
         spelling::suggest,
         tool::properties,
@@ -50,6 +50,7 @@ pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> O
     let output = top.get("output").map(|it| schema(reader, it, "`output`"));
     let output = output.unwrap_or_else(|| Some(anything()));
     let breaker = top.get("breaker").and_then(|it| breaker(reader, it)).unwrap_or_default();
+    let rate = top.get("rate").and_then(|it| rate(reader, it));
     let body = body(reader, &top, input.as_ref());
     let name = name?;
     Some(Tool {
@@ -66,6 +67,7 @@ pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> O
         input: input?,
         output: output?,
         breaker,
+        rate,
         body: body?,
         origin: reader.findings.file.to_owned(),
         name,
@@ -90,6 +92,31 @@ fn breaker(reader: &mut Reader<'_, '_>, node: &Node) -> Option<BreakerRule> {
             .get("when-open")
             .and_then(|it| reader.one_of(it, "`when-open`", WHEN_OPEN, &[WhenOpen::Wait, WhenOpen::Fail]))
             .unwrap_or_default(),
+    })
+}
+
+fn rate(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RateRule> {
+    let found = reader.object(node, &RATE)?;
+    let most = u64::from(u32::MAX);
+    let mut count =
+        |key: &str, most: u64| found.get(key).and_then(|it| reader.whole(it, &format!("`{key}`"), 1, most));
+    let (calls, burst, per_day) = (count("calls", most), count("burst", most), count("per-day", u64::MAX));
+    if calls.is_none() && per_day.is_none() {
+        reader
+            .findings
+            .error("missing-key", first_line(reader.findings.source, node.place), "`rate` says no figure")
+            .help("write {calls: 10, per: 1m}, {per-day: 1000}, or both");
+        return None;
+    }
+    let number = |it: Option<u64>| it.and_then(|it| u32::try_from(it).ok());
+    let calls = number(calls).unwrap_or(0);
+    let per = found.get("per").and_then(|it| reader.duration(it, "`per`")).unwrap_or(Span::seconds(1));
+    Some(RateRule {
+        calls,
+        per,
+        burst: number(burst).unwrap_or(calls.max(1)),
+        per_day,
+        timezone: found.get("timezone").and_then(|it| timezone(reader, it)).unwrap_or_default(),
     })
 }
 

@@ -293,7 +293,7 @@ fn cron(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {
     None
 }
 
-fn timezone(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
+pub(super) fn timezone(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
     let text = reader.word(node, "a time zone")?;
     if text.value.parse::<chrono_tz::Tz>().is_ok() {
         return Some(text.value);

@@ -7,7 +7,7 @@ mod registry;
 pub use registry::{Registry, built_in_sources};
 
 use crate::{
-    base::{BreakerRule, Digest, Score, Span, Value, canonical_json, sha256},
+    base::{BreakerRule, Digest, RateRule, Score, Span, Value, canonical_json, sha256},
     definition::{Binding, Effect, Risk},
 };
 use serde_json::json;
@@ -44,6 +44,8 @@ pub struct Tool {
     pub output: Value,
     /// When calls to it are held back because it fails.
     pub breaker: BreakerRule,
+    /// How many calls it takes.
+    pub rate: Option<RateRule>,
     /// How it is done.
     pub body: ToolBody,
     /// The file it stands in; `built in` for ours.
@@ -123,6 +125,9 @@ impl Tool {
         });
         if self.breaker != BreakerRule::default() {
             out["breaker"] = json!(self.breaker);
+        }
+        if let Some(rate) = &self.rate {
+            out["rate"] = json!(rate);
         }
         out
     }

@@ -2,7 +2,7 @@
 
 use super::{Tool, parts};
 use crate::{
-    base::FILE_BYTES_MAX,
+    base::{FILE_BYTES_MAX, is_timezone},
     definition::{
         Diagnostic, Source,
         diagnostic::Findings,
@@ -89,6 +89,23 @@ impl Registry {
             }
         }
         Self { tools: tools.into_values().collect(), problems }
+    }
+
+    /// With the days of tools that name no zone beginning as they do here.
+    #[must_use]
+    pub fn in_zone(mut self, timezone: &str) -> Self {
+        if !is_timezone(timezone) {
+            let message = format!("could not find the time zone {timezone:?}; write UTC or Europe/Paris");
+            self.problems.push(Diagnostic::whole_file("tool", "config.toml", message));
+            return self;
+        }
+        for tool in &mut self.tools {
+            if tool.rate.as_ref().is_some_and(|it| it.timezone.is_empty()) {
+                let rate = Arc::make_mut(tool).rate.as_mut().expect("it was just seen");
+                timezone.clone_into(&mut rate.timezone);
+            }
+        }
+        self
     }
 
     /// All of them, by name, the newest version first.

@@ -3,8 +3,8 @@
 
 use cuelight::{
     base::{
-        DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score, Seq,
-        Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
+        Bucket, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RateRule,
+        RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
     },
     engine::{
         Actor, Alternative, Ask, AttemptEvent, CauseOfLaunch, Channel, Choice, DoubtAnswer, Event, Fact,
@@ -207,6 +207,10 @@ fn targets() -> Vec<Fact> {
         TargetEvent::Opened { until, reason, run: RunId(1), step: StepIx(2) },
         TargetEvent::HalfOpened,
         TargetEvent::Succeeded { successes: 1 },
+        TargetEvent::Taken {
+            bucket: Bucket { full_at_us: 1_772_431_200_600_000, day: "2026-03-02".to_owned(), used: 71 },
+            rate: RateRule { calls: 10, burst: 5, per_day: Some(100), ..RateRule::default() },
+        },
         TargetEvent::Closed { reason: "2 calls in a row succeeded".to_owned() },
     ];
     all.into_iter().map(|it| Fact::Target("bank@1.0.0".to_owned(), it)).collect()

@@ -892,6 +892,7 @@ fn target_event(event: &TargetEvent, now: Timestamp) -> String {
         TargetEvent::Opened { until, reason, .. } => format!("opens for {}: {reason}", until.since(now)),
         TargetEvent::HalfOpened => "half opens".to_owned(),
         TargetEvent::Succeeded { successes } => format!("succeeds {successes}"),
+        TargetEvent::Taken { bucket, .. } => format!("takes call {} of the day", bucket.used),
         TargetEvent::Closed { reason } => format!("closes: {reason}"),
     }
 }

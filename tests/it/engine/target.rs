@@ -188,6 +188,95 @@ fn a_cancelled_run_leaves_the_line_and_the_circuit_stays_for_the_next_run() {
     );
 }
 
+/// A workflow whose steps call `mail`, which takes so many calls.
+fn mailed(rate: &str, steps: &str) -> String {
+    format!(
+        "max-parallel: 1
+         steps:
+{steps}
+--- tools/mail.yaml
+name: mail
+version: 1
+description: Writes
+effect: pure
+command: [mail]
+rate: {rate}
+--- tools/pigeon.yaml
+name: pigeon
+version: 1
+description: Flies
+command: [coo]
+"
+    )
+}
+
+const LETTERS: &str = "           - {id: a, uses: mail@1}
+           - {id: b, uses: mail@1}
+           - {id: c, uses: mail@1}
+           - {id: d, uses: mail@1, priority: 5}
+           - {id: x, run: x}";
+
+#[test]
+fn calls_that_come_too_fast_wait_in_line_and_hold_no_slot() {
+    check(
+        &mailed("{calls: 1, per: 10s, burst: 2}", LETTERS),
+        "launch; ended d ok; ended a ok; ended x ok; wake 9s; wake 1s; ended b ok; wake 10s; ended c ok",
+        "mail@1.0.0 takes call 1 of the day
+         d call 1
+         > ended d ok
+         a call 1
+         > ended a ok
+         b waits at mail@1.0.0 for 10s: Rate
+         c waits at mail@1.0.0 for 20s: Line
+         x call 1
+         > wake 1s
+         mail@1.0.0 takes call 3
+         b call 1
+         c waits at mail@1.0.0 for 10s: Rate
+         > wake 10s
+         c call 1
+         = completed: a completed, b completed, c completed, d completed, x completed",
+    );
+}
+
+#[test]
+fn a_bucket_is_that_of_all_runs_and_survives_a_restart() {
+    let one = "           - {id: a, uses: mail@1}";
+    check(
+        &mailed("{calls: 1, per: 10s}", one),
+        "launch; ended a ok; launch; crash 4s; cancel; launch; wake 5s; wake 1s; ended a ok",
+        "r-2 a waits at mail@1.0.0 for 10s: Rate
+         recovered after 4s
+         r-2 a cancelled
+         r-3 a waits at mail@1.0.0 for 6s: Rate
+         > wake 5s
+         > wake 1s
+         r-3 a call 1
+         = completed: a completed",
+    );
+}
+
+#[test]
+fn a_used_up_day_waits_for_the_next_in_its_zone_and_a_fallback_does_not() {
+    // The clock of these tests begins at 08:00 UTC, which is 03:00 in New York.
+    let two = "           - {id: a, uses: mail@1}
+           - {id: b, needs: a, uses: mail@1}
+           - {id: c, needs: a, uses: mail@1, fallback: [pigeon@1]}";
+    check(
+        &mailed("{per-day: 1, timezone: America/New_York}", two),
+        "launch; ended a ok; ended c ok; crash 1h; wake 19h; wake 1h; ended b ok",
+        "mail@1.0.0 takes call 1 of the day
+         b waits at mail@1.0.0 for 21h: Quota
+         c routed to pigeon@1.0.0 by fallback: mail@1.0.0 takes no more calls on this day
+         c call 1 fallback 1
+         > wake 19h
+         > wake 1h
+         mail@1.0.0 takes call 1 of the day
+         b call 1
+         = completed: a completed, b completed, c completed",
+    );
+}
+
 #[test]
 fn who_looks_is_told_why_and_the_trail_says_who_decided() {
     let bench = play(&file(THREE, ""), "launch; ended a fail; ended b fail; wake 10s");
@@ -207,7 +296,7 @@ fn who_looks_is_told_why_and_the_trail_says_who_decided() {
         ]
     );
     let checks = board.checks(bench.now);
-    let circuits = checks.iter().find(|it| it.name == "circuits").expect("it is checked");
+    let circuits = checks.iter().find(|it| it.name == "targets").expect("it is checked");
     assert_eq!(
         (circuits.grade, circuits.text.as_str()),
         (
