@@ -26,6 +26,9 @@ impl HangupWatch {
             let mut fds = [PollFd::new(&terminal, PollFlags::empty()), PollFd::new(&woken, PollFlags::IN)];
             while let Err(rustix::io::Errno::INTR) = poll(&mut fds, None) {}
             if !fds[0].revents().is_empty() && fds[1].revents().is_empty() {
+                // From here and not from the loop: the reader of keys may spin already, and the loop, which polls it,
+                // hear nothing any more. What could not be done now is told when the loop does it again.
+                let _once = let_go();
                 gone();
             }
         };

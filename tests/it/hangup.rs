@@ -5,7 +5,7 @@ use pty_process::blocking::Pty;
 use rustix::process::{Pid, Signal};
 use std::{
     fs,
-    io::Read as _,
+    io::{Read as _, Write as _},
     process::{Child, Command},
 };
 
@@ -75,6 +75,32 @@ fn a_console_whose_terminal_has_gone_goes_on_without_it_and_costs_nothing() {
     let gate = place.gates()[0]["id"].as_str().expect("a gate").to_owned();
     place.cue(&["approve", &gate]).ok();
     until("the run ends", || place.text("after") == "yes\n");
+    tell(owner, Signal::TERM);
+    let ended = child.wait().expect("it ends");
+    assert!(ended.success(), "{ended}");
+}
+
+/// The reader of keys spins inside of its library when the screen polls it at the wrong moment; whatever the screen is busy
+/// with, the terminal is let go of. Here it waits for the operator's editor.
+#[test]
+fn a_terminal_that_goes_away_is_let_go_of_while_the_screen_hears_nothing() {
+    let editor = "trap '' HUP; mkfifo opened; cat opened; true";
+    let place = Place::new().with("CUELIGHT_IDLE_AFTER", "60s").with("EDITOR", editor);
+    place.write("waits.yaml", WAITS);
+    let (mut terminal, mut child) = console(&place, &["run", "waits.yaml"]);
+    read_until(&terminal, "waits for a person");
+    let owner = place.owner().expect("the console owns it");
+    let f4 = "\x1bOS";
+    terminal.write_all(format!("1&{f4}").as_bytes()).expect("the terminal takes keys");
+    let opened = place.path().join("opened");
+    until("the editor is open", || opened.exists());
+    drop(terminal);
+    let input = format!("/proc/{}/fd/0", owner.as_raw_nonzero());
+    until("it has let go of the terminal", || {
+        fs::read_link(&input).is_ok_and(|it| it.to_string_lossy().starts_with("socket:"))
+    });
+    fs::write(&opened, "").expect("the editor ends");
+    assert_eq!(place.runs().len(), 1, "it goes on without a terminal");
     tell(owner, Signal::TERM);
     let ended = child.wait().expect("it ends");
     assert!(ended.success(), "{ended}");
