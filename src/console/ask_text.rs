@@ -11,9 +11,9 @@ use super::{
 use crate::{
     base::{Digest, TextPart, Timestamp, Value, counted, shorten},
     console::{Glyphs, Role},
-    engine::{Ask, Evidence, FormField, WillRun},
+    engine::{Ask, Evidence, FormField, Later, WillRun},
     plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
-    projection::{AskChange, GateView, ask_diff, command_line},
+    projection::{AskChange, GateView, ask_diff, command_line, names_in_words},
 };
 use std::collections::BTreeMap;
 
@@ -120,10 +120,14 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
     }
     if !ask.later.is_empty() {
         out.begin(true);
-        let later = |it: &crate::engine::Later| {
-            format!("{} ({}, template {})", it.step, it.kind, it.template.short())
+        // Copies have one template, which is told once.
+        let like = |a: &Later, b: &Later| (&a.kind, a.template) == (&b.kind, b.template);
+        let later = |them: &[Later]| {
+            let names: Vec<String> = them.iter().map(|it| it.step.clone()).collect();
+            let one = &them[0];
+            format!("{} ({}, template {})", names_in_words(&names), one.kind, one.template.short())
         };
-        let text = ask.later.iter().map(later).collect::<Vec<_>>().join(", ");
+        let text = ask.later.chunk_by(like).map(later).collect::<Vec<_>>().join(", ");
         out.foreign("later", &text, Role::Text);
         out.said("", "what they are given is not known yet", Role::Muted);
     }
@@ -392,17 +396,19 @@ fn changed_value(value: &Value) -> String {
 
 /// What follows from each answer.
 fn outcome(out: &mut Prose, ask: &Ask) {
-    let names = |list: &[String], none: &str| if list.is_empty() { none.to_owned() } else { list.join(", ") };
+    let names = |list: &[String], none: &str| {
+        if list.is_empty() { none.to_owned() } else { names_in_words(list) }
+    };
     out.begin(true);
     out.foreign("if yes", &format!("starts {}", names(&ask.starts, "nothing")), Role::Text);
     out.foreign("if no", &format!("skips {}", names(&ask.skips, "nothing")), Role::Text);
     if !ask.undoes.is_empty() {
-        out.foreign("", &format!("undoes {}", ask.undoes.join(", ")), Role::Text);
+        out.foreign("", &format!("undoes {}", names_in_words(&ask.undoes)), Role::Text);
     }
     if !ask.cannot_undo.is_empty() {
         out.foreign(
             "",
-            &format!("done already and cannot be undone: {}", ask.cannot_undo.join(", ")),
+            &format!("done already and cannot be undone: {}", names_in_words(&ask.cannot_undo)),
             Role::Warn,
         );
     }

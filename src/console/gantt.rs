@@ -110,6 +110,8 @@ pub(super) struct Chart {
     pub spent: Vec<(Spell, Span)>,
     pub critical: Vec<String>,
     pub critical_time: Span,
+    /// What waiting on the critical path has cost, by what was waited for.
+    pub would_help: Vec<(Spell, Span)>,
     /// Steps that took longer than usual, the worst first: name, time, median.
     pub slower: Vec<(String, Span, Span)>,
     /// Runs that the medians are of.
@@ -189,6 +191,7 @@ impl Chart {
             rows.sort_by_key(|it| (it.bars.first().map(|it| it.from), it.step));
             rows
         };
+        let would_help = would_help(&critical);
         let critical_time = Span(critical.iter().filter_map(|it| it.took).map(|it| it.0).sum());
         let critical = critical.into_iter().map(|it| it.name.clone()).collect();
         let lanes = lanes(&timeline);
@@ -205,6 +208,7 @@ impl Chart {
             spent: timeline.spent,
             critical,
             critical_time,
+            would_help,
             slower,
             medians_of: medians.runs,
             lanes,
@@ -288,6 +292,16 @@ fn planned(run: &RunView, now: Timestamp, medians: &Medians) -> BTreeMap<StepIx,
     out
 }
 
+/// How much sooner the run would have come so far, if on its critical path nobody had been waited for, and no slot.
+fn would_help(critical: &[&GanttRow]) -> Vec<(Spell, Span)> {
+    let all = |what: Spell| {
+        let bars = critical.iter().flat_map(|it| &it.bars).filter(|it| it.what == what);
+        Span(bars.map(|it| it.until.since(it.from).0).sum())
+    };
+    let helps = [Spell::Gate, Spell::Queue].map(|it| (it, all(it)));
+    helps.into_iter().filter(|(_, span)| *span >= HELP_LEAST).collect()
+}
+
 fn slower(rows: &[GanttRow], run: &RunView) -> Vec<(String, Span, Span)> {
     let outer = |it: &&GanttRow| run.plan_step(it.step).is_some_and(|it| it.frame.is_none());
     let mut slower: Vec<&GanttRow> = rows.iter().filter(outer).filter(|it| it.slower().is_some()).collect();
@@ -337,6 +351,12 @@ fn lanes(timeline: &Timeline) -> Vec<Lane> {
     out
 }
 
+/// Waiting of less is not worth a word.
+const HELP_LEAST: Span = Span::seconds(1);
+
+/// Cells that the word for now takes behind its line.
+const NOW_WIDTH: usize = 3;
+
 /// Where instants stand in so many cells.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
@@ -353,7 +373,7 @@ impl Scale {
     pub(super) fn of(chart: &Chart, width: usize) -> Self {
         let mut stretches = chart.stretches.clone();
         let ahead = chart.forecast.filter(|it| *it > chart.until);
-        let ahead_width = if ahead.is_some() { (width / 6).clamp(4, 16) } else { 2 };
+        let ahead_width = if ahead.is_some() { (width / 6).clamp(4, 16) } else { NOW_WIDTH };
         let room = width.saturating_sub(if chart.open { ahead_width } else { 0 }).max(1);
         let squeezed = |it: &Stretch| if it.waits.is_some() { label(it).chars().count() + 2 } else { 0 };
         let mut fixed: usize = stretches.iter().map(squeezed).sum();
@@ -415,15 +435,21 @@ impl Scale {
         let step =
             STEPS.into_iter().find(|it| *it >= each).unwrap_or_else(|| each.next_multiple_of(86_400_000));
         let mut out: Vec<(usize, String)> = Vec::new();
+        // What is written there already: where waiting is squeezed, and now.
+        let mut taken: Vec<(usize, usize)> =
+            self.squeezed().map(|(cell, wide, _)| (cell, cell + wide)).collect();
+        taken.extend(self.now.map(|cell| (cell, cell + NOW_WIDTH + 1)));
         for (stretch, first, wide) in self.parts.iter().filter(|it| it.0.waits.is_none()) {
             let begin = stretch.from.since(self.from).0.next_multiple_of(step);
             let end = stretch.until.since(self.from).0;
             let mut at = begin;
             while at <= end && out.len() <= self.width {
-                let cell = self.cell(self.from + Span(at));
-                let free = out.last().is_none_or(|(before, text)| cell > before + text.chars().count() + 1);
+                let (cell, text) = (self.cell(self.from + Span(at)), tick(at, step));
+                let end = cell + text.chars().count();
+                let free = out.last().is_none_or(|(before, text)| cell > before + text.chars().count() + 1)
+                    && taken.iter().all(|(from, until)| end < *from || cell > *until);
                 if free && cell < first + (*wide).max(1) {
-                    out.push((cell, tick(at, step)));
+                    out.push((cell, text));
                 }
                 at += step;
             }

@@ -3,6 +3,7 @@
 //!
 //! What is asked for and when is left to `update/logs`, how a line is shown to `log_rows`.
 
+use super::log_level::LogLevel;
 use crate::base::{AttemptId, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -47,22 +48,40 @@ pub(super) struct LogLine {
 pub(super) struct Needle {
     pub text: String,
     inverted: bool,
+    /// Only lines that are at least so grave.
+    least: Option<LogLevel>,
 }
+
+/// Stands before the least level of a filter: `level:warn`.
+const LEAST: &str = "level:";
 
 impl Needle {
     /// A search.
     pub(super) fn of(text: &str) -> Self {
-        Self { text: text.to_owned(), inverted: false }
+        Self { text: text.to_owned(), ..Self::default() }
     }
 
-    /// A filter: `!` before it leaves what does not match.
+    /// A filter: `level:warn` first leaves warnings and what is worse, `!` before the text what does not match it.
     pub(super) fn filter(text: &str) -> Self {
-        text.strip_prefix('!')
-            .map_or_else(|| Self::of(text), |rest| Self { text: rest.to_owned(), inverted: true })
+        let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let least = first.strip_prefix(LEAST).and_then(LogLevel::named);
+        let text = if least.is_some() { rest } else { text };
+        let bare = text.strip_prefix('!');
+        Self { text: bare.unwrap_or(text).to_owned(), inverted: bare.is_some(), least }
+    }
+
+    /// The same filter for warnings and worse, then for errors, then for all.
+    pub(super) fn next_level(&self) -> Self {
+        let least = match self.least {
+            None | Some(LogLevel::Debug | LogLevel::Info) => Some(LogLevel::Warn),
+            Some(LogLevel::Warn) => Some(LogLevel::Error),
+            Some(LogLevel::Error) => None,
+        };
+        Self { least, ..self.clone() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.text.is_empty() && self.least.is_none()
     }
 
     /// Whether case counts.
@@ -72,12 +91,19 @@ impl Needle {
 
     /// As it was typed.
     pub(super) fn typed(&self) -> String {
-        format!("{}{}", if self.inverted { "!" } else { "" }, self.text)
+        let least = self.least.map_or_else(String::new, |it| format!("{LEAST}{} ", it.word()));
+        format!("{least}{}{}", if self.inverted { "!" } else { "" }, self.text).trim_end().to_owned()
     }
 
     fn fits(&self, line: &LogLine) -> bool {
         if self.is_empty() || line.gap.is_some() {
             return false;
+        }
+        if self.least.is_some_and(|least| LogLevel::of(&line.bytes) < least) {
+            return false;
+        }
+        if self.text.is_empty() {
+            return true;
         }
         let text = String::from_utf8_lossy(&line.bytes);
         let found = if self.is_exact() {

@@ -68,7 +68,8 @@ impl Period {
         }
     }
 
-    const fn steps(self) -> usize {
+    /// In how many steps it is counted.
+    pub const fn steps(self) -> usize {
         match self {
             Self::Minutes | Self::Hour => 60,
             Self::Day => 96,

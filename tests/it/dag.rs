@@ -126,6 +126,15 @@ fn a_fan_of_48_is_one_node_and_the_failed_one_stays_out() {
 }
 
 #[test]
+fn of_many_copies_the_whole_count_is_read() {
+    let view = DagView { wide: true, ..DagView::default() };
+    for copies in [20, 200, 1000] {
+        let text = picture(&format!("count*{copies} -> sum"), &view);
+        assert!(text.contains(&format!("{copies}/{copies} ")), "{text}");
+    }
+}
+
+#[test]
 fn a_long_chain_is_one_node() {
     let chain = (0..20).map(|step| format!("s{step} -> s{};", step + 1)).collect::<Vec<_>>().concat();
     assert_snapshot!(check(&format!("{chain} s20=runs")));

@@ -6,7 +6,7 @@ use crate::{
     engine::{Ask, Evidence},
     expression::to_text,
     plan::Risk,
-    projection::{GateView, command_line},
+    projection::{GateView, command_line, names_in_words},
 };
 use std::fmt::Write as _;
 
@@ -59,10 +59,10 @@ pub(super) fn text(gate: &GateView) -> String {
         line(format!("parameter   {} = {}", safe_text(&field.name), safe_text(&to_text(&field.value))));
     }
     ask.evidence.iter().for_each(|it| evidence(it, &mut line));
-    list("yes starts", &ask.starts, &mut line);
-    list("no skips", &ask.skips, &mut line);
-    list("no undoes", &ask.undoes, &mut line);
-    list("for good", &ask.cannot_undo, &mut line);
+    names("yes starts", &ask.starts, &mut line);
+    names("no skips", &ask.skips, &mut line);
+    names("no undoes", &ask.undoes, &mut line);
+    names("for good", &ask.cannot_undo, &mut line);
     let expires = ask
         .expires_at
         .map_or_else(|| "waits for ever".to_owned(), |it| format!("{:?} at {it}", ask.on_timeout));
@@ -161,6 +161,12 @@ fn who(gate: &GateView) -> String {
         format!("{} of {group}", it.count)
     });
     format!("still needs {}", words.collect::<Vec<_>>().join(", "))
+}
+
+fn names(title: &str, steps: &[String], line: &mut dyn FnMut(String)) {
+    if !steps.is_empty() {
+        line(format!("{title:<12}{}", safe_text(&names_in_words(steps))));
+    }
 }
 
 fn list(title: &str, items: &[String], line: &mut dyn FnMut(String)) {

@@ -315,7 +315,9 @@ impl<'a> Composer<'a> {
         }
         // A copy that stands apart does so because it has something to say.
         let is_copy = node.within.is_some_and(|it| it.kind == FoldKind::Copies);
-        let spare = if self.shown.wide || is_copy { NOTE } else { 0 };
+        // Of many it is told how many are done: `200/200`, and a blank before it.
+        let digits = i32::try_from(node.count.to_string().len()).unwrap_or(NOTE);
+        let spare = if self.shown.wide || is_copy { NOTE.max(2 * digits + 2) } else { 0 };
         Block { width: (title + 2).min(COLUMN_MAX) + spare, height: 1, pin: 0, rank, lead: 1 }
     }
 

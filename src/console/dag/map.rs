@@ -36,8 +36,9 @@ pub fn paint_map(
         .collect();
     paint_dots(&dots, theme, glyphs, (i32::from(area.x), i32::from(area.y)), area, buf);
     let (left, top) = (scale(window.x, width, wide) / 2, scale(window.y, height, high) / 4);
-    let right = scale(window.x + window.width - 1, width, wide) / 2;
-    let bottom = scale(window.y + window.height - 1, height, high) / 4;
+    // A window that is larger than the picture ends with it.
+    let right = scale((window.x + window.width).min(width) - 1, width, wide) / 2;
+    let bottom = scale((window.y + window.height).min(height) - 1, height, high) / 4;
     let (columns, rows) = (right - left + 1, bottom - top + 1);
     let is_boxed = columns >= BOXED.0 && rows >= BOXED.1;
     for y in top..=bottom {

@@ -13,7 +13,7 @@ use crate::{
     },
     engine::{Actor, Ask, Command, Decision, DoubtAnswer, GateState, Verdict, missing_votes},
     plan::Risk,
-    projection::{Attention, Care, GateView, command_line},
+    projection::{Attention, Care, GateView, command_line, names_in_words},
 };
 
 /// Everything that can be answered in the inbox.
@@ -436,7 +436,7 @@ fn vote_words(model: &Model, gate: &GateView) -> String {
 
 fn rejecting(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     let ask = &gate.ask;
-    let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names_in_words(names) };
     let mut facts = vec![
         fact("rejects", format!("ask {} ({})", name_of(gate.hash), ask.opened_at.clock()), Role::Text),
         fact("on", place(model, ask), Role::Text),
@@ -444,7 +444,7 @@ fn rejecting(model: &Model, gate: &GateView) -> Vec<DialogFact> {
         fact("undoes", list(&ask.undoes), Role::Text),
     ];
     if !ask.cannot_undo.is_empty() {
-        facts.push(fact("stays done", ask.cannot_undo.join(", "), Role::Warn));
+        facts.push(fact("stays done", names_in_words(&ask.cannot_undo), Role::Warn));
     }
     facts.push(fact("", "one no closes the gate; it is no failure", Role::Muted));
     facts

@@ -67,6 +67,10 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
         Intent::Wrap => {
             (model.logs.wrap, model.logs.left, model.logs.skip) = (!model.logs.wrap, 0, 0);
         }
+        Intent::LogLevel => {
+            let only = model.logs.lines.only().next_level();
+            model.logs.lines.set_only(only);
+        }
         Intent::NextMatch => to_match(model, true),
         Intent::PreviousMatch => to_match(model, false),
         Intent::NextStep => other_step(model, true, count),

@@ -77,13 +77,17 @@ fn ranked(rows: Vec<PaletteRow>, query: &str) -> Vec<PaletteRow> {
     let mut matcher = Matcher::new(Config::DEFAULT);
     let pattern = Pattern::parse(query, CaseMatching::Ignore, Normalization::Smart);
     let mut buffer = Vec::new();
+    let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
     let mut scored: Vec<(u32, PaletteRow)> = rows
         .into_iter()
         .filter_map(|row| {
             let exact = row.name == query.trim();
             let text = format!("{} {}", row.name, row.what);
             let by_name = pattern.score(Utf32Str::new(&row.name, &mut buffer), &mut matcher);
-            let by_all = pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher);
+            // Letters strewn over a description are no sign that it is meant; words that stand in it are.
+            let says = words.iter().all(|it| text.to_lowercase().contains(it.as_str()));
+            let by_all =
+                says.then(|| pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher)).flatten();
             let score = by_name.map(|it| it.saturating_mul(4)).max(by_all)?;
             Some((if exact { u32::MAX } else { score }, row))
         })

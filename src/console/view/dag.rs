@@ -197,7 +197,7 @@ fn map(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, graph:
         0..5 => Vec::new(),
         _ if overlaps => vec![format!("{shown} of {}", counted(all, "node", "nodes"))],
         _ => vec![
-            format!("{dot} a step or fold   box: what is seen"),
+            format!("{dot} a step or fold   marked: what is seen"),
             format!("{done} {percent} %   {shown} of {}", counted(all, "node", "nodes")),
         ],
     };

@@ -9,9 +9,9 @@ use super::{
 use crate::{
     base::{Circuit, Score, Span, counted, plural, safe_text},
     console::{
-        Glyphs, Link, Role, Width, gauge, layout, marks::age, meter_role, pane, put, put_right, sparkline,
+        Glyphs, Link, Role, Width, condensed, gauge, layout, marks::age, meter_role, pane, put, sparkline,
     },
-    projection::{Beat, Check, Grade, Percentiles, Reason, Signals, Tally, overall},
+    projection::{Beat, Check, Grade, Percentiles, Period, Reason, Signals, Tally, overall},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -83,8 +83,11 @@ fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         lines.push(vec![(of, muted)]);
     }
     let width = usize::from(inside.width);
-    let beats = vitals.beats(crate::projection::Period::Day, model.now);
-    let series: Vec<u64> = beats.iter().map(|it| it.health.map_or(0, |it| u64::from(it.0))).collect();
+    let day = Period::Day;
+    let beats = vitals.beats(day, model.now);
+    let unknown = std::iter::repeat_n(None, day.steps().saturating_sub(beats.len()));
+    let series: Vec<Option<u64>> =
+        unknown.chain(beats.iter().map(|it| it.health.map(|it| u64::from(it.0)))).collect();
     let spark = day_of_health(canvas.glyphs, inside.width.saturating_sub(7), &series);
     lines.push(vec![(" 24h ".to_owned(), muted), (spark, canvas.style(Role::Graph1))]);
     let reasons = vitals.reasons();
@@ -111,15 +114,16 @@ fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// The height of a cell is of 100, not of the highest that was.
-fn day_of_health(glyphs: Glyphs, width: u16, series: &[u64]) -> String {
-    if width == 0 || series.is_empty() {
-        return String::new();
-    }
-    // The first value sets the measure, and is not shown.
-    let shown = &series[series.len().saturating_sub(usize::from(width))..];
-    let measured: Vec<u64> = std::iter::once(100).chain(shown.iter().copied()).collect();
-    sparkline(glyphs, u16::try_from(measured.len()).unwrap_or(u16::MAX), &measured).chars().skip(1).collect()
+/// The height of a cell is of 100, not of the highest that was; of what stands in one cell the worst is shown, and
+/// nothing where nothing had come to an end.
+fn day_of_health(glyphs: Glyphs, width: u16, series: &[Option<u64>]) -> String {
+    let worst = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
+    let cell = |value: Option<u64>| match value {
+        // The first value sets the measure, and is not shown.
+        Some(value) => sparkline(glyphs, 2, &[100, value]).chars().nth(1).unwrap_or(' '),
+        None => ' ',
+    };
+    condensed(series, width, worst).into_iter().map(cell).collect()
 }
 
 fn reason_pieces(canvas: &Canvas<'_>, reason: &Reason, width: usize) -> Vec<(String, Role)> {
@@ -149,12 +153,15 @@ fn signals(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         if y >= inside.bottom() {
             return;
         }
-        let series: Vec<u64> = beats.iter().map(of).collect();
+        // Before the log began nothing happened: a period is as wide on the screen however long it is known.
+        let known = std::iter::repeat_n(0, period.steps().saturating_sub(beats.len()));
+        let series: Vec<u64> = known.chain(beats.iter().map(of)).collect();
         let label = format!(" {name:<11}");
         let width = inside.width.saturating_sub(12 + 18);
         let x = put(buf, inside, inside.x, y, &label, canvas.style(Role::Muted));
-        put(buf, inside, x, y, &sparkline(canvas.glyphs, width, &series), canvas.style(role));
-        put_right(buf, inside, inside.right().saturating_sub(1), y, &value, canvas.style(Role::Text));
+        let graph = sparkline(canvas.glyphs, width, &condensed(&series, width, u64::max));
+        let x = put(buf, inside, x, y, &graph, canvas.style(role));
+        put(buf, inside, x + 1, y, &value, canvas.style(Role::Text));
         y += if roomy { 2 } else { 1 };
     }
     let lines = figures(&it);
@@ -411,13 +418,16 @@ fn screen(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let title = format!("this console  cuelight {}", env!("CARGO_PKG_VERSION"));
     let inside = pane(buf, area, &title, "", canvas.pane(false));
     let (width, height) = model.size;
-    let ago = model.now.since(model.board.at);
+    let log = match model.board.seq.0 {
+        0 => "nothing is recorded yet".to_owned(),
+        seq => format!("event {seq}, the last {} ago", age(model.now.since(model.board.at))),
+    };
     let budget = model.board.budgets().into_iter().next();
     let budget =
         budget.map_or_else(|| "no open run has one".to_owned(), |it| format!("{} {}", it.run, it.words()));
     let signs = if model.look.glyphs.ascii { "ascii" } else { "unicode" };
     let lines = [
-        ("log", format!("event {}, the last {} ago", model.board.seq.0, age(ago))),
+        ("log", log),
         ("render", model.frames.words().unwrap_or_else(|| "no frame was measured yet".to_owned())),
         (
             "memory",

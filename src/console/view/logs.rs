@@ -9,6 +9,7 @@ use crate::{
     base::{AttemptId, StepIx, counted, plural, safe_text},
     console::{
         Intent, Mark, Role, layout,
+        log_level::LogLevel,
         log_lines::LogLine,
         log_rows::{Ink, LogRow, bytes_word},
         marks::{mark_of_run, mark_of_step},
@@ -164,9 +165,10 @@ fn line(canvas: &Canvas<'_>, run: Option<&RunView>, row: &LogRow, area: Rect, bu
     }
     let text = Rect { x: area.x + margin, width: area.width.saturating_sub(margin + 2), ..area };
     let mut x = text.x;
+    let level = LogLevel::of(&line.bytes);
     for stroke in &row.strokes {
         let style = match stroke.ink {
-            Ink::Plain => canvas.style(Role::Text),
+            Ink::Plain => canvas.style(level.role()),
             Ink::Odd => canvas.style(Role::Warn),
             Ink::Match => canvas.style(Role::Match),
             Ink::Note => canvas.style(Role::Muted),

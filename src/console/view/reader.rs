@@ -156,6 +156,8 @@ fn body(model: &Model) -> Vec<Said> {
         (Some(_), _) => drawn(model, body),
         (None, View::Runs) => runs(model),
         (None, View::Gates) if !model.gates.reading => inbox(model),
+        // The steps beside it are chosen by keys, and the title says which one is read.
+        (None, View::Logs) => drawn(model, layout::logs(model).pane),
         (None, _) => drawn(model, body),
     };
     if model.overlay.is_none() && model.prompt.is_some() && matches!(model.view, View::Runs | View::Gates) {
@@ -289,7 +291,7 @@ fn drawn(model: &Model, part: Rect) -> Vec<Said> {
     let types = model.overlay.is_some() || model.prompt.is_some();
     let mut lines: Vec<Said> = Vec::new();
     let mut was_selected = false;
-    for row in part.rows() {
+    for row in in_order(&buf, part, model.overlay.is_none()) {
         let symbols = symbols_of(&buf, row);
         let line = match how {
             How::Text => text_words(&symbols, types),
@@ -307,6 +309,35 @@ fn drawn(model: &Model, part: Rect) -> Vec<Said> {
         number(&mut lines);
     }
     lines
+}
+
+/// The rows of a part in the order in which they are read: of panes that stand beside each other first all of the one, then
+/// all of the next. A pane is known by its corners, which foreign text inside of one cannot stand in for.
+fn in_order(buf: &Buffer, part: Rect, has_panes: bool) -> Vec<Rect> {
+    let symbol = |x: u16, y: u16| buf.cell((x, y)).map_or(" ", |it| it.symbol());
+    // The last corner of one pane and the first of the next, of the present and of the past.
+    let starts = |y: u16, right: [&str; 2], left: [&str; 2]| -> Vec<u16> {
+        let meets = |x: &u16| right.contains(&symbol(x - 1, y)) && left.contains(&symbol(*x, y));
+        let begins = has_panes && left.contains(&symbol(part.x, y));
+        if begins { (part.x + 1..part.right()).filter(meets).collect() } else { Vec::new() }
+    };
+    let mut out = Vec::new();
+    let mut y = part.y;
+    while y < part.bottom() {
+        let beside = starts(y, ["╮", "┐"], ["╭", "┌"]);
+        let end = (y..part.bottom()).find(|it| *it > y && !starts(*it, ["╯", "┘"], ["╰", "└"]).is_empty());
+        let Some(end) = end.filter(|_| !beside.is_empty()) else {
+            out.push(Rect { y, height: 1, ..part });
+            y += 1;
+            continue;
+        };
+        let edges: Vec<u16> = [part.x].into_iter().chain(beside).chain([part.right()]).collect();
+        for pane in edges.windows(2) {
+            out.extend((y..=end).map(|y| Rect { x: pane[0], y, width: pane[1] - pane[0], height: 1 }));
+        }
+        y = end + 1;
+    }
+    out
 }
 
 /// The rows of a menu between its title and its end.

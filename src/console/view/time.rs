@@ -375,6 +375,7 @@ fn foot(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
     if let Some(end) = chart.forecast {
         lines.push(("about to end", format!("{} if whoever is asked answers now", end.clock())));
     }
+    lines.extend(would_help(canvas, chart).map(|it| ("would help", it)));
     let skip = u16::from(usize::from(area.height) > lines.len());
     for (row, (head, text)) in lines.into_iter().enumerate() {
         let y = area.y + skip + u16::try_from(row).unwrap_or(0);
@@ -382,6 +383,18 @@ fn foot(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
         let room = usize::from(area.right().saturating_sub(x + 1));
         put(buf, area, x, y, &canvas.glyphs.fit(&text, room), canvas.style(Role::Text));
     }
+}
+
+/// `answering at once −2m19s   more slots −3s`
+fn would_help(canvas: &Canvas<'_>, chart: &Chart) -> Option<String> {
+    let minus = canvas.glyphs.pick("−", "-");
+    let word = |what: Spell| if what == Spell::Gate { "answering at once" } else { "more slots" };
+    let parts: Vec<String> = chart
+        .would_help
+        .iter()
+        .map(|(what, span)| format!("{} {minus}{}", word(*what), age(*span)))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("   "))
 }
 
 fn runs(count: usize) -> String {
@@ -458,6 +471,7 @@ fn spent(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
         (_, false) => slower.join(",  "),
     };
     let mut lines = vec![("critical path", critical.join(arrow)), ("slower than usual", slower)];
+    lines.extend(would_help(canvas, chart).map(|it| ("would help", it)));
     if let Some(end) = chart.forecast {
         lines.push(("about to end", format!("{} if whoever is asked answers now", end.clock())));
     }

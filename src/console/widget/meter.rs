@@ -35,6 +35,13 @@ pub fn sparkline(glyphs: Glyphs, width: u16, values: &[u64]) -> String {
     shown.iter().map(|value| steps[usize::try_from(step(*value)).expect("at most seven")]).collect()
 }
 
+/// So many values in at most so many cells, for a sparkline: what stands in one cell is what `pick` takes of them.
+pub fn condensed<T: Copy>(values: &[T], width: u16, pick: impl Fn(T, T) -> T) -> Vec<T> {
+    let cells = usize::from(width).min(values.len());
+    let cell = |it: usize| &values[it * values.len() / cells..(it + 1) * values.len() / cells];
+    (0..cells).filter_map(|it| cell(it).iter().copied().reduce(&pick)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +56,18 @@ mod tests {
         check(5, 0, "░░░░");
         check(u64::MAX, u64::MAX, "████");
         assert_eq!(gauge(Glyphs { ascii: true }, 4, 2, 4), "##..");
+    }
+
+    #[test]
+    fn condensed_values_keep_their_peaks_and_their_order() {
+        let check =
+            |width, expected: &[u64]| assert_eq!(condensed(&[1, 9, 2, 3, 0], width, u64::max), expected);
+        check(9, &[1, 9, 2, 3, 0]);
+        check(5, &[1, 9, 2, 3, 0]);
+        check(2, &[9, 3]);
+        check(1, &[9]);
+        check(0, &[]);
+        assert_eq!(condensed::<u64>(&[], 4, u64::max), [0_u64; 0]);
     }
 
     #[test]

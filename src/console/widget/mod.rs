@@ -3,5 +3,5 @@
 mod meter;
 mod pane;
 
-pub use meter::{gauge, meter_role, sparkline};
+pub use meter::{condensed, gauge, meter_role, sparkline};
 pub use pane::{PaneLook, centred, dialog, fill, pane};

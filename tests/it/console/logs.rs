@@ -174,6 +174,30 @@ fn only_what_matches_is_shown_and_can_be_walked() {
 }
 
 #[test]
+fn lines_that_went_wrong_have_their_colour_and_one_key_leaves_only_them() {
+    let text = b"begin\nwarning: it is slow\nERROR orders: it broke\n12 passed; 0 failed\nDEBUG retried\n";
+    let mut console = of_step(text, 80, 24);
+    screens::check("logs_levels_80x24", &console);
+    drop(console.press("v"));
+    sees(&console, "&level:warn  2 of 5 lines");
+    assert!(shows(&console, "it is slow") && shows(&console, "it broke") && !shows(&console, "passed"));
+    drop(console.press("v"));
+    sees(&console, "&level:error  1 of 5 lines");
+    assert!(!shows(&console, "it is slow") && shows(&console, "it broke"));
+    writes(&mut console, "fine\nfatal: no more\n");
+    sees(&console, "&level:error  2 of 7 lines");
+    drop(console.press("v"));
+    sees(&console, "7 lines");
+    // It can be typed, with a text behind it, and a text alone is kept.
+    drop(console.press("& l e v e l : w a r n space ! s l o w enter"));
+    sees(&console, "&level:warn !slow  2 of 7 lines");
+    drop(console.press("v v"));
+    sees(&console, "&!slow  6 of 7 lines");
+    drop(console.press("esc"));
+    sees(&console, "7 lines");
+}
+
+#[test]
 fn search_counts_what_it_finds_and_goes_around() {
     let mut console = of_step(numbered(120).as_bytes(), 80, 24);
     drop(console.press("/ E 1 1 enter"));

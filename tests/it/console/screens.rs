@@ -125,6 +125,39 @@ fn a_screen_that_is_read_out_numbers_its_choices() {
     assert!(console.text().contains("Cancel r-7"), "{}", console.text());
 }
 
+#[test]
+fn panes_beside_each_other_are_read_out_one_after_the_other() {
+    for (keys, size, order) in [
+        (
+            "5",
+            (100, 40),
+            ["95 of 100", "of the last", "golden signals", "workflows", "checks", "this console"],
+        ),
+        (
+            "5",
+            (160, 60),
+            ["95 of 100", "of the last", "golden signals", "workflows", "checks", "this console"],
+        ),
+        (
+            "4",
+            (160, 60),
+            ["CRITICAL TIMEOUT", "type, task", "message", "what you can do", "resolve", "calls and undo"],
+        ),
+        ("j j j j L", (160, 60), ["all steps", "[19]", "UNIQUE", "check_totals", "batch 2", "follow"]),
+    ] {
+        let mut console = Console::of_afternoon(size.0, size.1);
+        console.model.look.reader = true;
+        drop(console.press(keys));
+        let text = console.text();
+        let mut rest = text.as_str();
+        for word in order {
+            let at =
+                rest.find(word).unwrap_or_else(|| panic!("{word:?} comes too early or not at all:\n{text}"));
+            rest = &rest[at + word.len()..];
+        }
+    }
+}
+
 /// Sentences are longer than rows: what does not fit is counted, and counts as not seen, so nobody approves it.
 #[test]
 fn what_was_left_out_of_a_screen_that_is_read_out_was_not_seen() {
