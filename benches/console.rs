@@ -16,7 +16,7 @@ use cuelight::{
     engine::{Actor, Channel, Proof},
     runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
     store::{Reader, Workspace},
-    tool::SecretStore,
+    tool::{HttpPolicy, SecretStore},
 };
 use pty_process::{
     Size,
@@ -84,10 +84,16 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
             channel: Channel::Command,
         };
         let secrets = SecretStore::new(BTreeMap::new(), dir.path());
-        let engine =
-            Engine::start(Setup { workspace, actor, environment: Vec::new(), secrets, program: None })
-                .await
-                .expect("starts");
+        let engine = Engine::start(Setup {
+            workspace,
+            actor,
+            environment: Vec::new(),
+            secrets,
+            program: None,
+            http: HttpPolicy::default(),
+        })
+        .await
+        .expect("starts");
         let desk = engine.desk();
         for _ in 0..count {
             let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };

@@ -12,7 +12,7 @@ use cuelight::{
         Want,
     },
     store::Workspace,
-    tool::SecretStore,
+    tool::{HttpPolicy, SecretStore},
 };
 use std::{
     collections::BTreeMap,
@@ -39,9 +39,16 @@ async fn main() {
     };
     let environment = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
     let secrets = SecretStore::new(BTreeMap::new(), dir.path());
-    let engine = Engine::start(Setup { workspace, actor, environment, secrets, program: None })
-        .await
-        .expect("it starts");
+    let engine = Engine::start(Setup {
+        workspace,
+        actor,
+        environment,
+        secrets,
+        program: None,
+        http: HttpPolicy::default(),
+    })
+    .await
+    .expect("it starts");
     let near = engine.desk();
     decided("near", &near).await;
     let (tasks, closing) = engine.doors();

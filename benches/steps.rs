@@ -14,7 +14,7 @@ use cuelight::{
     engine::{Actor, Channel, Proof},
     runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
     store::Workspace,
-    tool::SecretStore,
+    tool::{HttpPolicy, SecretStore},
 };
 use std::{
     collections::BTreeMap,
@@ -90,10 +90,16 @@ fn run(text: &str) -> Duration {
             groups: Vec::new(),
             channel: Channel::Command,
         };
-        let engine =
-            Engine::start(Setup { workspace, actor, environment: Vec::new(), secrets, program: None })
-                .await
-                .expect("starts");
+        let engine = Engine::start(Setup {
+            workspace,
+            actor,
+            environment: Vec::new(),
+            secrets,
+            program: None,
+            http: HttpPolicy::default(),
+        })
+        .await
+        .expect("starts");
         let desk = engine.desk();
         let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };
         let request = LaunchRequest {

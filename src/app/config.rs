@@ -5,7 +5,7 @@ use crate::{
     engine::{Actor, Channel},
     runtime::People,
     store::Workspace,
-    tool::{Secret, SecretStore},
+    tool::{HttpPolicy, Secret, SecretStore},
 };
 use std::{
     collections::BTreeMap,
@@ -43,6 +43,12 @@ pub(super) struct Settings {
     pub(super) environment: String,
     /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
     pub(super) pass_env: Vec<String>,
+    /// When there are any, requests go to these hosts alone: `http-hosts = ["api.example.com", "*.example.org"]`.
+    pub(super) http_hosts: Vec<String>,
+    /// Addresses that requests may go to although they are not public: `http-private = ["127.0.0.1:8080"]`.
+    pub(super) http_private: Vec<String>,
+    /// A file of certificates in PEM whose signatures count beside those of the system.
+    pub(super) http_authorities: Option<PathBuf>,
 }
 
 impl Settings {
@@ -134,6 +140,20 @@ impl Config {
             !is_ours && (is_plain || more.iter().any(|it| it == name))
         };
         Ok(self.variables.iter().filter(|(name, _)| passes(name)).cloned().collect())
+    }
+
+    /// Where requests may go: the hosts and addresses of the variables, else those of the workspace.
+    pub(super) fn http(&self, workspace: &Workspace) -> Result<HttpPolicy, Trouble> {
+        let said = Settings::of(workspace)?;
+        let list = |variable: &str, said: Vec<String>| match self.variable(variable) {
+            Some(names) => names.split(',').map(|it| it.trim().to_owned()).collect(),
+            None => said,
+        };
+        let hosts = list("CUELIGHT_HTTP_HOSTS", said.http_hosts);
+        let private = list("CUELIGHT_HTTP_PRIVATE", said.http_private);
+        let authorities = said.http_authorities.map(|it| workspace.root().join(it));
+        HttpPolicy::read(&hosts, &private, authorities)
+            .map_err(|it| Trouble::usage(format!("could not read the settings of requests: {it}")))
     }
 
     /// Where secrets come from: the environment, and files of the workspace.

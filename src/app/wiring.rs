@@ -107,6 +107,7 @@ pub(super) async fn own(
         environment: config.inherited(workspace).map_err(OwnTrouble::Other)?,
         secrets: config.secrets(workspace),
         program: std::env::current_exe().ok(),
+        http: config.http(workspace).map_err(OwnTrouble::Other)?,
     };
     let engine = match Engine::start(setup).await {
         Ok(engine) => engine,

@@ -1,7 +1,7 @@
 //! What a process step is about to call, wholly resolved: the engine puts it into the event that asks for the call,
 //! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
-use crate::base::{Digest, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json, sha256};
+use crate::base::{Digest, HttpCall, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 /// stretches lie beside it as `log.<offset of the first byte>`; between them may be gaps, where output was let go.
 pub const LOG_FILE: &str = "log";
 
-/// One call of a local program, or of a tool that is built in.
+/// One call: of a local program, of a tool that is built in, or a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// The program and its arguments; a script is the last argument of its shell.
@@ -32,6 +32,9 @@ pub struct Launch {
     /// The tool of the registry that is called so, and what it is given; nothing for a script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<Box<ToolCall>>,
+    /// The request that is sent; then no program is started, and `argv` says it for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Box<HttpCall>>,
 }
 
 /// A tool of the registry with what it is given: part of what a gate shows and of what an approval is bound to.
@@ -78,6 +81,7 @@ impl Launch {
             timeout: None,
             output_limit: SPOOL_BYTES_MAX,
             tool: None,
+            http: None,
         }
     }
 
@@ -86,14 +90,22 @@ impl Launch {
         sha256("cuelight-launch-v1", &[canonical_json(self).as_bytes()])
     }
 
-    /// The target of this call by its name: a tool with its version. A script is nobody's target.
+    /// The target of this call by its name: a tool with its version, or the host that a request goes to. A script is
+    /// nobody's target.
     pub fn target(&self) -> Option<String> {
-        self.tool.as_ref().map(|it| it.id())
+        let tool = self.tool.as_ref().map(|it| it.id());
+        tool.or_else(|| self.http.as_ref().map(|it| it.target()))
+    }
+
+    /// Whether a program is started for it.
+    pub fn is_process(&self) -> bool {
+        self.http.is_none() && !self.tool.as_ref().is_some_and(|it| it.built_in)
     }
 
     /// The names of the secrets it needs.
     pub fn secret_names(&self) -> BTreeSet<&str> {
-        let parts = self.env.iter().flat_map(|(_, parts)| parts);
+        let sent = self.http.iter().flat_map(|it| it.headers.iter().flat_map(|it| &it.1).chain(&it.url));
+        let parts = self.env.iter().flat_map(|(_, parts)| parts).chain(sent);
         parts
             .filter_map(|part| match part {
                 TextPart::Secret(name) => Some(name.as_str()),

@@ -22,6 +22,18 @@ pub const SPOOL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of one file of evidence or artifact.
 pub const ARTIFACT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes that the answer to a request may have, when its step says nothing.
+pub const HTTP_BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of an answer that become outputs; a larger one is in the log alone.
+pub const HTTP_BODY_KEPT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of an address.
+pub const HTTP_URL_BYTES_MAX: usize = 8 * 1024;
+/// Redirects that a step may ask to be followed.
+pub const HTTP_REDIRECTS_MAX: u32 = 10;
+/// How long a request may take when nothing is said.
+pub const HTTP_TIMEOUT_DEFAULT: Span = Span::seconds(60);
+/// How long another side may make us wait before the next attempt; when it asks for more, there is none.
+pub const RETRY_AFTER_MAX: Span = Span::seconds(3600);
 /// Workflows inside workflows.
 pub const NESTING_MAX: usize = 16;
 /// Bytes of a workflow file.
@@ -80,6 +92,7 @@ const _: () = {
     assert!(EVENT_CONTENT_BYTES_MAX < EVENT_BYTES_MAX);
     assert!(OUTPUT_BYTES_MAX < EVENT_CONTENT_BYTES_MAX);
     assert!(SCOPE_VALUE_BYTES_MAX <= OUTPUT_BYTES_MAX);
+    assert!(HTTP_BODY_KEPT_BYTES_MAX < OUTPUT_BYTES_MAX);
     assert!(REASON_BYTES_MAX < EVENT_INLINE_BYTES_MAX);
     assert!(MATRIX_COPIES_MAX < STEPS_MAX);
     assert!(BATCH_COMMANDS_MAX <= INBOX_COMMANDS_MAX);

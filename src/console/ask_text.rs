@@ -144,6 +144,9 @@ fn one_call(out: &mut Prose, call: &WillRun) {
         pieces.extend(foreign_pieces(line, Role::Info));
     }
     out.row("", HEAD, &pieces);
+    for line in call.launch.http.iter().flat_map(|it| it.lines()) {
+        out.foreign("  sends", &line, Role::Text);
+    }
     if let Some(tool) = &call.launch.tool {
         out.foreign("  tool", &format!("{}, definition {}", tool.id(), tool.definition.short()), Role::Text);
         for (name, value) in &tool.input {

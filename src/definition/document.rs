@@ -3,6 +3,8 @@
 //! One source for three readers: `read` knows from it which keys there are, `format` in which order they stand, and
 //! `json_schema` what an editor is told. What a value means is said in `read`.
 
+use crate::base::HTTP_REDIRECTS_MAX;
+
 /// A mapping with fixed keys.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -334,6 +336,12 @@ pub(super) const HTTP: Table = Table {
         key("body", Text, "What is sent."),
         key("json", Any, "What is sent, as JSON."),
         key("expect", Shape::Table(&EXPECT), "What counts as success."),
+        key(
+            "redirects",
+            Whole(0, HTTP_REDIRECTS_MAX as u64),
+            "Redirects that are followed; none when absent.",
+        ),
+        key("max-bytes", Size, "Bytes that the answer may have; 1GiB when absent."),
     ],
 };
 
@@ -529,6 +537,7 @@ pub(super) const TOOL: Table = Table {
         key("input", Any, "JSON Schema of what it is given."),
         key("output", Any, "JSON Schema of what it gives."),
         key("command", Either(&[Text, List(&Text)]), "Words, or a script; both may read ${{ input.… }}."),
+        key("http", Shape::Table(&HTTP), "A request, which may read ${{ input.… }}."),
         key("shell", Word, "The program that runs the script: bash -euo pipefail -c."),
         key("built-in", Bool, "For our own."),
     ],

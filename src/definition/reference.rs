@@ -18,6 +18,8 @@ pub(super) enum Site {
     Condition,
     /// A value of `env`: may be a secret.
     Env,
+    /// The address or a header field of a request: may hold secrets.
+    Request,
     /// A script: its values go to a shell, and perhaps to the log.
     Script,
     /// After the step: undo, check, whatever may read its own outputs.
@@ -159,14 +161,14 @@ impl<'w> Walk<'_, 'w> {
             }
             StepKind::Uses(uses) => self.values(site, &uses.with),
             StepKind::Http(http) => {
-                self.text(site, &http.url);
-                http.headers.iter().for_each(|(_, it)| self.text(site, it));
+                self.text(Site::Request, &http.url);
+                http.headers.iter().for_each(|(_, it)| self.text(Site::Request, it));
                 match &http.body {
                     Some(Body::Text(text)) => self.text(site, text),
                     Some(Body::Json(data)) => self.data(site, data),
                     None => {}
                 }
-                self.values(Site::After, &http.expect_json);
+                self.values(site, &http.expect_json);
             }
             StepKind::Llm(llm) => {
                 self.texts(site, &llm.models);

@@ -303,6 +303,10 @@ pub struct Http {
     pub expect_status: Vec<u16>,
     /// Paths into the JSON answer and the values they must have.
     pub expect_json: Vec<(String, Data)>,
+    /// Redirects that are followed.
+    pub redirects: u8,
+    /// Bytes that an answer may have.
+    pub bytes_max: Option<u64>,
 }
 
 /// The body of a request.

@@ -287,10 +287,10 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
         let plan = run.plan_step(step);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
         let launch = match &plan.work {
-            Work::Run { .. } | Work::Tool(_) if waits_only_for(run, step, gate) => {
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) if waits_only_for(run, step, gate) => {
                 call::launch(view, &plan.work).ok()
             }
-            Work::Run { .. } | Work::Tool(_) | Work::Later(_) => None,
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Later(_) => None,
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => continue,
         };
         let Some(launch) = launch else {
@@ -309,8 +309,7 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
         covered.push((step, launch_hash));
         let program = launch.program();
         let files = facts.and_then(|it| it.executed(&program));
-        let is_built_in = launch.tool.as_ref().is_some_and(|it| it.built_in);
-        if files.is_none() && !is_built_in && !run.step(gate).looked_at.contains(&program) {
+        if files.is_none() && launch.is_process() && !run.step(gate).looked_at.contains(&program) {
             unseen.insert(program);
         }
         if will_run.len() < NAMES_MAX {
@@ -341,6 +340,7 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
         Work::Frame(frame) => frame.kind == FrameKind::Matrix,
         Work::Run { .. }
         | Work::Tool(_)
+        | Work::Http(_)
         | Work::Gate(_)
         | Work::Wait(_)
         | Work::Set { .. }

@@ -1,7 +1,10 @@
 //! A call: begun, ended, tried again, handed to a fallback. The intent is an event before anything happens.
 
 use crate::{
-    base::{AttemptId, FailureMode, Launch, RunId, Score, Severity, Span, StepIx, Timestamp, ValueMap},
+    base::{
+        AttemptId, FailureMode, Launch, RETRY_AFTER_MAX, RunId, Score, Severity, Span, StepIx, Timestamp,
+        ValueMap,
+    },
     engine::{
         AttemptEvent, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState, UndoEvent,
         call::{self, Unresolved},
@@ -199,9 +202,20 @@ impl Turn<'_> {
             self.emit_ended(id, step, number, ended, None);
             return self.call_again(id, step);
         }
-        let retry = plan.retry.as_ref().filter(|_| !ending);
+        if ended.may_have_happened
+            && !ending
+            && matches!(plan.effect, EffectClass::Once | EffectClass::Queryable)
+        {
+            self.emit_ended(id, step, number, ended, None);
+            return match plan.effect {
+                EffectClass::Queryable => self.call_check(id, step, &failure.message),
+                _ => self.emit_step(id, step, StepEvent::InDoubt { evidence: failure.message }),
+            };
+        }
+        let asked = ended.retry_after.unwrap_or_default();
+        let retry = plan.retry.as_ref().filter(|_| !ending && asked <= RETRY_AFTER_MAX);
         if let Some(policy) = retry.filter(|it| retry::may_try_again(Some(it), calls, failure.mode)) {
-            let at = self.now + retry::delay(policy, calls, seed, step);
+            let at = self.now + retry::delay(policy, calls, seed, step).max(asked);
             return self.emit_ended(id, step, number, ended, Some(at));
         }
         self.emit_ended(id, step, number, ended, None);

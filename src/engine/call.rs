@@ -3,12 +3,15 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, Launch, OUTPUT_BYTES_MAX, Program, StepIx, TextPart, ValueMap,
-        json_bytes, sha256,
+        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, HttpCall, Launch, OUTPUT_BYTES_MAX, Program,
+        StepIx, TextPart, Value, ValueMap, json_bytes, sha256,
     },
-    engine::{condition::View, run::Run},
-    expression::{EvalError, Part, Template},
-    plan::{PlanStep, PlanTool, ToolUse, Undo, Work},
+    engine::{
+        condition::{ENV_DEPTH_MAX, View},
+        run::Run,
+    },
+    expression::{EvalError, Expr, Hole, Part, Template, evaluate_text},
+    plan::{Answers, EffectClass, FrameKind, Given, PlanStep, PlanTool, ToolUse, Undo, Work},
 };
 use std::collections::BTreeSet;
 
@@ -20,6 +23,12 @@ pub(super) enum Unresolved {
     Programs(Vec<Program>),
     /// It cannot be: the message says why.
     Failed(String),
+}
+
+impl From<String> for Unresolved {
+    fn from(message: String) -> Self {
+        Self::Failed(message)
+    }
 }
 
 impl From<EvalError> for Unresolved {
@@ -46,11 +55,20 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
             }
             Launch::of(shell.iter().chain([script]))
         }
-        Work::Tool(it) => tool(view, it)?,
+        Work::Tool(it) => tool(view, it, &env)?,
+        Work::Http(it) => {
+            let call = it.call(&OfStep(view))?;
+            let words = [call.method.clone(), call.shown_url()];
+            Launch { http: Some(Box::new(call)), ..Launch::of(words) }
+        }
         Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) | Work::Later(_) => {
             return Err(Unresolved::Failed("there is nothing to call".to_owned()));
         }
     };
+    let mut http = called.http;
+    if let Some(http) = &mut http {
+        http.keyed |= step.effect == EffectClass::Keyed;
+    }
     env.extend(called.env);
     let dir = step.dir.as_deref().map(|it| view.text(it)).transpose()?;
     let artifacts = step.artifacts.iter().map(|it| view.text(it)).collect::<Result<_, _>>()?;
@@ -60,11 +78,12 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
             "its environment would have {bytes} bytes, which no program can be given; put large values into files"
         )));
     }
-    Ok(Launch { env, dir, artifacts, timeout: step.timeout, ..called })
+    let timeout = step.timeout.or(http.as_ref().map(|_| HTTP_TIMEOUT_DEFAULT));
+    Ok(Launch { env, dir, artifacts, timeout, http, ..called })
 }
 
 /// The call of a tool with what this step gives it, checked against its schema.
-fn tool(view: View<'_>, it: &ToolUse) -> Result<Launch, Unresolved> {
+fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result<Launch, Unresolved> {
     let Some(tool) = view.run.plan.tool(&it.tool) else {
         return Err(Unresolved::Failed(format!("its plan has no tool {}", it.tool)));
     };
@@ -79,7 +98,63 @@ fn tool(view: View<'_>, it: &ToolUse) -> Result<Launch, Unresolved> {
         );
         return Err(Unresolved::Failed(message));
     }
-    tool.call(input).map_err(Unresolved::Failed)
+    let is_foreign =
+        |name: &str| it.with.iter().any(|(given, value)| given == name && is_foreign_value(view, value));
+    tool.call(input, &Given { env, is_foreign: &is_foreign }).map_err(Unresolved::Failed)
+}
+
+/// Fills the holes of a request of this step.
+struct OfStep<'a>(View<'a>);
+
+impl Answers for OfStep<'_> {
+    type Error = Unresolved;
+
+    fn text(&self, hole: &Hole) -> Result<String, Unresolved> {
+        Ok(evaluate_text(&hole.expr, &self.0)?)
+    }
+
+    fn deep(&self, value: &Value) -> Result<Value, Unresolved> {
+        Ok(self.0.deep(value)?)
+    }
+
+    fn secret(&self, hole: &Hole) -> Option<Vec<TextPart>> {
+        secret_name(&hole.source).map(|it| vec![TextPart::Secret(it)])
+    }
+
+    fn is_foreign(&self, expr: &Expr) -> bool {
+        is_foreign(self.0, expr, ENV_DEPTH_MAX)
+    }
+}
+
+/// Whether an expression reads what came from outside: results of steps, state, inputs that another workflow gave.
+fn is_foreign(view: View<'_>, expr: &Expr, depth: u8) -> bool {
+    let plan = view.run.plan_step(view.step);
+    let is_computed = |frame: StepIx| matches!(&view.run.plan_step(frame).work, Work::Frame(it) if matches!(it.kind, FrameKind::Computed { .. }));
+    expr.references().iter().any(|it| match it.root.to_ascii_lowercase().as_str() {
+        "inputs" => plan.scope.is_some(),
+        "matrix" => plan.frame.is_some_and(is_computed),
+        "env" if depth > 0 => {
+            let named = |key: &str| it.path.first().is_none_or(|name| key.eq_ignore_ascii_case(name));
+            let mut variables = view.run.env_of(view.step).filter(|(key, _)| named(key));
+            variables.any(|(_, template)| is_foreign_text(view, template, depth - 1))
+        }
+        "run" | "secrets" => false,
+        _ => true,
+    })
+}
+
+fn is_foreign_text(view: View<'_>, text: &str, depth: u8) -> bool {
+    text.contains("${{")
+        && Template::parse(text).is_ok_and(|it| it.holes().any(|hole| is_foreign(view, &hole.expr, depth)))
+}
+
+fn is_foreign_value(view: View<'_>, value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_foreign_text(view, text, ENV_DEPTH_MAX),
+        Value::Array(items) => items.iter().any(|it| is_foreign_value(view, it)),
+        Value::Object(map) => map.values().any(|it| is_foreign_value(view, it)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// The tool that a step's work at hand uses, if it is one.
@@ -87,6 +162,7 @@ pub(super) fn tool_at(run: &Run, step: StepIx, which: u32) -> Option<&PlanTool> 
     match work_at(run.plan_step(step), which)? {
         Work::Tool(it) => run.plan.tool(&it.tool),
         Work::Run { .. }
+        | Work::Http(_)
         | Work::Gate(_)
         | Work::Wait(_)
         | Work::Set { .. }
@@ -176,8 +252,30 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     if before.tool != now.tool {
         parts.push("what its tool is given".to_owned());
     }
+    parts.extend(requests_differ(before.http.as_deref(), now.http.as_deref()));
     if before.timeout != now.timeout {
         parts.push("timeout".to_owned());
+    }
+    parts
+}
+
+/// Where two requests differ; the address is `argv[1]`.
+fn requests_differ(before: Option<&HttpCall>, now: Option<&HttpCall>) -> Vec<String> {
+    let (Some(before), Some(now)) = (before, now) else {
+        return if before == now { Vec::new() } else { vec!["its request".to_owned()] };
+    };
+    let field = |it: &HttpCall, name: &str| -> Vec<Vec<TextPart>> {
+        it.headers.iter().filter(|it| it.0 == name).map(|it| it.1.clone()).collect()
+    };
+    let names: BTreeSet<&String> = before.headers.iter().chain(&now.headers).map(|it| &it.0).collect();
+    let differing = names.into_iter().filter(|it| field(before, it) != field(now, it));
+    let mut parts: Vec<String> = differing.map(|it| format!("header {it}")).collect();
+    if before.body != now.body {
+        parts.push("body".to_owned());
+    }
+    let plain = |it: &HttpCall| HttpCall { headers: Vec::new(), body: None, ..it.clone() };
+    if parts.is_empty() && plain(before) != plain(now) {
+        parts.push("what is expected of its answer".to_owned());
     }
     parts
 }
@@ -201,13 +299,14 @@ pub(super) fn kind(work: &Work) -> &'static str {
     match work {
         Work::Run { .. } => "run",
         Work::Tool(_) => "uses",
+        Work::Http(_) => "http",
         Work::Gate(_) => "gate",
         Work::Wait(_) => "wait",
         Work::Set { .. } => "set",
         Work::Later(_) => "later",
         Work::Frame(frame) => match frame.kind {
-            crate::plan::FrameKind::Matrix | crate::plan::FrameKind::Computed { .. } => "matrix",
-            crate::plan::FrameKind::Workflow { .. } => "workflow",
+            FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",
+            FrameKind::Workflow { .. } => "workflow",
         },
     }
 }

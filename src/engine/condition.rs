@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How deep `env` may refer to `env`.
-const ENV_DEPTH_MAX: u8 = 8;
+pub(super) const ENV_DEPTH_MAX: u8 = 8;
 
 /// One step's view of its run.
 #[derive(Clone, Copy)]

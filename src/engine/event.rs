@@ -624,6 +624,12 @@ pub struct Outcome {
     /// What it says it used; nothing when it is silent, and then it stays as charged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Amounts>,
+    /// It failed, and nobody can tell whether it had its effect: it was sent, and no answer came.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub may_have_happened: bool,
+    /// How long the other side asks us to wait before the next attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Span>,
     /// What is no longer as it was approved; then nothing was started.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<Changed>,

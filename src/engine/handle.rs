@@ -519,7 +519,12 @@ impl Turn<'_> {
                 FrameKind::Computed { body, .. } => body.iter().any(|it| matches!(it.work, Work::Gate(_))),
                 FrameKind::Matrix | FrameKind::Workflow { .. } => false,
             },
-            Work::Run { .. } | Work::Tool(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => false,
+            Work::Run { .. }
+            | Work::Tool(_)
+            | Work::Http(_)
+            | Work::Wait(_)
+            | Work::Set { .. }
+            | Work::Later(_) => false,
         };
         let Some(gate) = within.filter(silent).find(holds_gate) else { return Ok(()) };
         let name = |step: StepIx| it.plan_step(step).id.clone();

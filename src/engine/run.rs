@@ -46,7 +46,7 @@ pub(super) enum Room {
 impl Room {
     pub(super) fn of(work: &Work) -> Self {
         match work {
-            Work::Run { .. } | Work::Tool(_) => Self::Slot,
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) => Self::Slot,
             Work::Frame(_) => Self::Place,
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => Self::Nothing,
         }
@@ -278,6 +278,7 @@ impl Run {
             }
             Work::Run { .. }
             | Work::Tool(_)
+            | Work::Http(_)
             | Work::Gate(_)
             | Work::Wait(_)
             | Work::Set { .. }
@@ -861,6 +862,7 @@ impl Run {
                 },
                 Work::Run { .. }
                 | Work::Tool(_)
+                | Work::Http(_)
                 | Work::Gate(_)
                 | Work::Wait(_)
                 | Work::Set { .. }

@@ -152,12 +152,12 @@ impl Turn<'_> {
     /// Starts what a step does.
     fn begin(&mut self, id: RunId, step: StepIx) {
         let work = match &self.run(id).plan_step(step).work {
-            Work::Run { .. } | Work::Tool(_) => return self.call_again(id, step),
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) => return self.call_again(id, step),
             Work::Gate(_) => return self.open_gate(id, step),
             work => work.clone(),
         };
         match &work {
-            Work::Run { .. } | Work::Tool(_) | Work::Gate(_) => {}
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Gate(_) => {}
             Work::Wait(wait) => self.start_wait(id, step, wait),
             Work::Set { scope, values, ttl } => self.set(id, step, *scope, values, *ttl),
             Work::Frame(frame) => self.open_frame(id, step, frame),
@@ -663,6 +663,7 @@ impl Turn<'_> {
                 Work::Gate(rule) => rule.on_reject,
                 Work::Run { .. }
                 | Work::Tool(_)
+                | Work::Http(_)
                 | Work::Wait(_)
                 | Work::Set { .. }
                 | Work::Frame(_)
@@ -811,7 +812,9 @@ impl Turn<'_> {
                 let message = format!("took longer than its timeout of {after}");
                 self.fail_step(run, step, &outcome::failure(FailureMode::SystemTimeout, message));
             }
-            (StepState::Waiting, Work::Run { .. } | Work::Tool(_)) => self.call_when_free(run, step),
+            (StepState::Waiting, Work::Run { .. } | Work::Tool(_) | Work::Http(_)) => {
+                self.call_when_free(run, step)
+            }
             _ => self.complete(run, step, ValueMap::new(), None),
         }
     }
@@ -967,7 +970,12 @@ fn reject_policy(run: &Run, mut step: StepIx) -> OnFailure {
                 Some(child) => step = child,
                 None => return run_policy(run),
             },
-            Work::Run { .. } | Work::Tool(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => {
+            Work::Run { .. }
+            | Work::Tool(_)
+            | Work::Http(_)
+            | Work::Wait(_)
+            | Work::Set { .. }
+            | Work::Later(_) => {
                 return run_policy(run);
             }
         }

@@ -336,11 +336,12 @@ fn pass_over(target: &str, next: Option<String>, which: u32, reason: String) -> 
     }
 }
 
-/// The tool that work uses; a script has no name.
+/// The tool that work uses; a script has no name, and of a request the host is not known before it is made.
 fn work_name(work: &Work) -> Option<String> {
     match work {
         Work::Tool(it) => Some(it.tool.clone()),
         Work::Run { .. }
+        | Work::Http(_)
         | Work::Gate(_)
         | Work::Wait(_)
         | Work::Set { .. }

@@ -216,6 +216,7 @@ impl World {
             Work::Gate(rule) => (**rule).clone(),
             Work::Run { .. }
             | Work::Tool(_)
+            | Work::Http(_)
             | Work::Wait(_)
             | Work::Set { .. }
             | Work::Frame(_)

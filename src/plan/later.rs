@@ -9,7 +9,6 @@ const RELEASES: &[(&str, &str, &str)] = &[
     ("sandbox", "runs in a sandbox", "0.4"),
     ("limits", "limits what its process may use", "0.4"),
     ("requires", "says where it may run", "0.5"),
-    ("http", "sends a request", "0.5"),
     ("llm", "calls a model", "0.5"),
     ("agent", "gives work to an agent", "0.5"),
     ("emit", "publishes an event", "0.5"),

@@ -3,7 +3,10 @@
 //! What has been checked is not checked again, but what would make a wrong plan is refused here too.
 
 use crate::{
-    base::{Digest, EVENT_CONTENT_BYTES_MAX, NESTING_MAX, STEPS_MAX, StepIx, Value, ValueMap, json_bytes},
+    base::{
+        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, NESTING_MAX, STEPS_MAX, StepIx, Value,
+        ValueMap, json_bytes,
+    },
     definition::{self as file, MatrixSource, Step, StepKind, Workflow},
     expression::{MapLookup, Template},
     plan::{
@@ -324,7 +327,10 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
             StepKind::Run(run) => run.working_directory.as_ref().map(|it| it.value.clone()),
             _ => None,
         },
-        timeout: step.timeout,
+        timeout: step.timeout.or(match step.kind {
+            StepKind::Http(_) => Some(HTTP_TIMEOUT_DEFAULT),
+            _ => None,
+        }),
         retry: step.retry.as_ref().filter(|_| calls).and_then(retry),
         fallback: step.fallback.iter().map(|it| action(&it.action, &shell)).collect(),
         undo: undo(step.undo.as_ref(), &shell),

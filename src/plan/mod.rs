@@ -5,6 +5,7 @@
 mod estimate;
 mod expand;
 mod graph;
+mod http;
 mod later;
 mod lower;
 mod order;
@@ -20,6 +21,7 @@ mod work;
 pub use estimate::Estimate;
 pub use expand::{expand, matrix_copies};
 pub use graph::{GraphFormat, graph};
+pub use http::{Answers, HttpBody, HttpWork};
 pub use lower::{lower, outline};
 pub use order::{CriticalPath, critical_path, order};
 pub use plan::{
@@ -30,4 +32,4 @@ pub use plan::{
 pub use show::{show, show_value};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;
-pub use tool::{PlanTool, PlanToolBody, ToolUse};
+pub use tool::{Given, PlanTool, PlanToolBody, ToolUse};

@@ -5,7 +5,7 @@
 
 use crate::{
     base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256},
-    plan::{Amounts, Ceilings, PlanTool, ToolUse},
+    plan::{Amounts, Ceilings, HttpWork, PlanTool, ToolUse},
 };
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +152,8 @@ pub enum Work {
     },
     /// Calls a tool of the registry.
     Tool(ToolUse),
+    /// Sends a request.
+    Http(Box<HttpWork>),
     /// Waits for people.
     Gate(Box<GateRule>),
     /// Waits for time to pass.
@@ -175,7 +177,7 @@ impl Work {
     /// Whether it calls something outside: only that has attempts, and can be tried again.
     pub const fn is_call(&self) -> bool {
         match self {
-            Self::Run { .. } | Self::Tool(_) => true,
+            Self::Run { .. } | Self::Tool(_) | Self::Http(_) => true,
             Self::Gate(_) | Self::Wait(_) | Self::Set { .. } | Self::Frame(_) | Self::Later(_) => false,
         }
     }

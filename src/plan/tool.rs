@@ -4,12 +4,12 @@
 
 use crate::{
     base::{
-        BreakerRule, Digest, Launch, RateRule, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, TextPart,
-        ToolCall, Value, ValueMap, safe_text, type_name,
+        BreakerRule, Digest, HttpCall, Launch, RateRule, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span,
+        TextPart, ToolCall, Value, ValueMap, safe_text, type_name,
     },
     definition as file,
-    expression::{MapLookup, Template, evaluate_text, parse, to_text},
-    plan::{EffectClass, Risk},
+    expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text},
+    plan::{Answers, EffectClass, HttpWork, Risk},
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,8 @@ pub enum PlanToolBody {
         /// Variable, bare expression over `input`.
         bindings: Vec<(String, String)>,
     },
+    /// A request.
+    Http(Box<HttpWork>),
 }
 
 /// What a step gives a tool.
@@ -96,6 +98,7 @@ impl PlanTool {
         let body = match &tool.body {
             file::ToolBody::BuiltIn => PlanToolBody::BuiltIn,
             file::ToolBody::Words(words) => PlanToolBody::Words(words.clone()),
+            file::ToolBody::Http(it) => PlanToolBody::Http(Box::new(super::work::http(it))),
             file::ToolBody::Script { shell, script, bindings } => PlanToolBody::Script {
                 shell: shell.clone(),
                 script: script.clone(),
@@ -133,14 +136,21 @@ impl PlanTool {
     ///
     /// # Errors
     /// What is wrong with the input, with its path; or what cannot become a word of a command.
-    pub fn call(&self, given: ValueMap) -> Result<Launch, String> {
+    pub fn call(&self, given: ValueMap, beside: &Given<'_>) -> Result<Launch, String> {
         let input = self.input_of(given)?;
         let contexts = ValueMap::from_iter([("input".to_owned(), Value::Object(input.clone()))]);
         let lookup = MapLookup::new(contexts);
         let wrong = |why: String| format!("{} could not be called: {why}", self.id());
-        let (mut argv, mut env) = (Vec::new(), Vec::new());
+        let (mut argv, mut env, mut http) = (Vec::new(), Vec::new(), None);
         match &self.body {
             PlanToolBody::BuiltIn => argv.push(self.id()),
+            PlanToolBody::Http(it) => {
+                let answers = OfInput { lookup: &lookup, given: beside };
+                let call = it.call(&answers).map_err(wrong)?;
+                argv = vec![call.method.clone(), call.shown_url()];
+                let keyed = self.effect == EffectClass::Keyed;
+                http = Some(Box::new(HttpCall { keyed, ..call }));
+            }
             PlanToolBody::Words(words) => {
                 for word in words {
                     let template = Template::parse(word).map_err(|it| wrong(it.to_string()))?;
@@ -173,7 +183,13 @@ impl PlanTool {
             input,
             built_in: self.body == PlanToolBody::BuiltIn,
         };
-        Ok(Launch { env, tool: Some(Box::new(tool)), output_limit: SPOOL_BYTES_MAX, ..Launch::of(argv) })
+        Ok(Launch {
+            env,
+            tool: Some(Box::new(tool)),
+            http,
+            output_limit: SPOOL_BYTES_MAX,
+            ..Launch::of(argv)
+        })
     }
 
     /// The input with defaults filled in, when it fits.
@@ -209,6 +225,64 @@ impl PlanTool {
             Value::Object(outputs) if problems.is_empty() => Ok(outputs),
             _ => Err(format!("{} gave what it does not promise: {}", self.id(), listed(&problems))),
         }
+    }
+}
+
+/// What a call is given beside its input: the environment of the step, and which inputs another step gave.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    /// Names and values, secrets by name; the last one of a name counts.
+    pub env: &'a [(String, Vec<TextPart>)],
+    /// Whether what is given for an input comes from another step.
+    pub is_foreign: &'a dyn Fn(&str) -> bool,
+}
+
+impl Default for Given<'_> {
+    fn default() -> Self {
+        Self { env: &[], is_foreign: &|_| false }
+    }
+}
+
+/// Fills the holes of a request of a tool.
+struct OfInput<'a> {
+    lookup: &'a MapLookup,
+    given: &'a Given<'a>,
+}
+
+impl Answers for OfInput<'_> {
+    type Error = String;
+
+    fn text(&self, hole: &Hole) -> Result<String, String> {
+        evaluate_text(&hole.expr, self.lookup).map_err(|it| it.to_string())
+    }
+
+    fn deep(&self, value: &Value) -> Result<Value, String> {
+        Ok(match value {
+            Value::String(text) if text.contains("${{") => {
+                let template = Template::parse(text).map_err(|it| it.to_string())?;
+                template.evaluate(self.lookup).map_err(|it| it.to_string())?
+            }
+            Value::Array(items) => {
+                Value::Array(items.iter().map(|it| self.deep(it)).collect::<Result<_, _>>()?)
+            }
+            Value::Object(map) => {
+                let entries = map.iter().map(|(key, it)| Ok((key.clone(), self.deep(it)?)));
+                Value::Object(entries.collect::<Result<_, String>>()?)
+            }
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        })
+    }
+
+    /// `env.NAME`: as the step has it, secrets by name; nothing at all where the step has none.
+    fn secret(&self, hole: &Hole) -> Option<Vec<TextPart>> {
+        let (root, name) = hole.source.split_once('.')?;
+        let found = || self.given.env.iter().rfind(|it| it.0 == name).map(|it| it.1.clone());
+        (root == "env").then(|| found().unwrap_or_default())
+    }
+
+    fn is_foreign(&self, expr: &Expr) -> bool {
+        let is_foreign = |it: &str| (self.given.is_foreign)(it);
+        expr.references().iter().any(|it| it.path.first().is_none_or(|name| is_foreign(name)))
     }
 }
 

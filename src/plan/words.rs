@@ -42,6 +42,7 @@ impl Work {
         match self {
             Self::Run { .. } => "run",
             Self::Tool(_) => "uses",
+            Self::Http(_) => "http",
             Self::Gate(_) => "gate",
             Self::Wait(_) => "wait",
             Self::Set { .. } => "set",
@@ -77,6 +78,7 @@ pub(super) fn kind(work: &Work, copies: usize) -> String {
             format!("{} (comes with {release})", words.trim_end())
         }
         Work::Tool(it) => format!("uses {}", line(&it.tool)),
+        Work::Http(it) => format!("http {} {}", line(&it.method), line(&it.url)),
         Work::Run { .. } | Work::Gate(_) => work.word().to_owned(),
     }
 }

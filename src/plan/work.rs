@@ -3,12 +3,12 @@
 //! Where a step stands among the others is for `lower`.
 
 use crate::{
-    base::{FailureMode, Span, Value},
+    base::{FailureMode, HTTP_BODY_BYTES_MAX, HttpExpect, Span, Value},
     definition as file,
     plan::{
-        ConfidenceBelow, ConfidenceRule, EffectClass, GateRule, Later, Need, OnConflict, OnError, OnExceed,
-        OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Scope, ToolUse, Undo, WaitFor,
-        Work,
+        ConfidenceBelow, ConfidenceRule, EffectClass, GateRule, HttpBody, HttpWork, Later, Need, OnConflict,
+        OnError, OnExceed, OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Scope, ToolUse,
+        Undo, WaitFor, Work,
     },
 };
 
@@ -38,12 +38,28 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
         file::StepKind::Wait(file::Wait::Until(text)) => Work::Wait(WaitFor::Until(text.value.clone())),
         file::StepKind::Wait(file::Wait::Event { topic, .. }) => later("wait.event", &topic.value),
         file::StepKind::Uses(uses) => tool(uses),
-        file::StepKind::Http(http) => later("http", &format!("{} {}", http.method, http.url.value)),
+        file::StepKind::Http(it) => Work::Http(Box::new(http(it))),
         file::StepKind::Llm(llm) => later("llm", llm.models.first().map_or("", |it| it.value.as_str())),
         file::StepKind::Agent(agent) => later("agent", &agent.capabilities.join(", ")),
         file::StepKind::Emit(emit) => later("emit", &emit.topic.value),
         file::StepKind::Workflow(_) => return None,
     })
+}
+
+/// A request with its texts as they stand.
+pub(super) fn http(it: &file::Http) -> HttpWork {
+    HttpWork {
+        method: it.method.clone(),
+        url: it.url.value.clone(),
+        headers: named(&it.headers),
+        body: it.body.as_ref().map(|it| match it {
+            file::Body::Text(text) => HttpBody::Text(text.value.clone()),
+            file::Body::Json(value) => HttpBody::Json(value.value.clone()),
+        }),
+        expect: HttpExpect { status: it.expect_status.clone(), json: data(&it.expect_json) },
+        redirects: it.redirects,
+        bytes_max: it.bytes_max.unwrap_or(HTTP_BODY_BYTES_MAX),
+    }
 }
 
 /// Work that this release can only show.
@@ -107,10 +123,21 @@ pub(super) fn is_call(kind: &file::StepKind) -> bool {
 pub(super) fn effect(step: &file::Step) -> EffectClass {
     let unsaid = match &step.kind {
         file::StepKind::Uses(uses) => uses.definition.as_ref().map_or(file::Effect::Once, |it| it.effect),
+        file::StepKind::Http(http) => effect_of_request(http),
         kind if is_call(kind) => file::Effect::Once,
         _ => file::Effect::Pure,
     };
     effect_class(step.effect.unwrap_or(unsaid))
+}
+
+/// A question changes nothing, and a key lets the other side notice a repetition; of anything else nobody knows.
+fn effect_of_request(http: &file::Http) -> file::Effect {
+    let has_key = http.headers.iter().any(|it| it.0.eq_ignore_ascii_case("idempotency-key"));
+    match http.method.as_str() {
+        "GET" | "HEAD" | "OPTIONS" => file::Effect::Pure,
+        _ if has_key => file::Effect::Keyed,
+        _ => file::Effect::Once,
+    }
 }
 
 /// The same word in the plan.

@@ -178,6 +178,7 @@ fn copies(run: &RunView) -> Vec<Option<StepIx>> {
             Some(
                 Work::Run { .. }
                 | Work::Tool(_)
+                | Work::Http(_)
                 | Work::Gate(_)
                 | Work::Wait(_)
                 | Work::Set { .. }

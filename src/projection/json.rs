@@ -490,6 +490,16 @@ fn will_run_json(it: &WillRun) -> Value {
         "effect": to_value(&it.effect),
         "undo": it.undo,
     });
+    if let Some(http) = &it.launch.http {
+        out["http"] = json!({
+            "method": http.method,
+            "url": http.shown_url(),
+            "target": http.target(),
+            "body_sha256": http.body_digest().map(|it| it.to_string()),
+            "body_bytes": http.body.as_ref().map_or(0, String::len),
+            "sends": http.lines(),
+        });
+    }
     if let Some(tool) = &it.launch.tool {
         out["tool"] = json!({
             "name": tool.name,

@@ -437,6 +437,7 @@ pub fn kind_word(work: &Work) -> &str {
     match work {
         Work::Run { .. } => "run",
         Work::Tool(_) => "uses",
+        Work::Http(_) => "http",
         Work::Gate(_) => "gate",
         Work::Wait(WaitFor::Duration(_) | WaitFor::Until(_)) => "wait",
         Work::Set { .. } => "set",

@@ -8,8 +8,8 @@ use crate::{
     base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, Program, RunId, StepIx},
     engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
     tool::{
-        self, Answer, Call, Ended, Executable, Executed, Host, attend_built_in, collect_artifacts,
-        hash_evidence, hash_files, read_evidence, run_built_in, run_process,
+        self, Answer, Call, Ended, Executable, Executed, Host, Progress, attend_built_in, collect_artifacts,
+        hash_evidence, hash_files, read_evidence, run_built_in, run_http, run_process,
     },
 };
 use futures_util::FutureExt as _;
@@ -166,17 +166,19 @@ impl<C: Clock> Shared<C> {
             effect_key: effect_key.to_string(),
         };
         let start = self.clock.uptime();
-        let answer = if launch.tool.as_ref().is_some_and(|it| it.built_in) {
-            self.built_in(launch, cancel).await
+        let tell = |progress: Progress<'_>| {
+            if self.ring.receiver_count() > 0 {
+                let from = progress.total - progress.bytes.len() as u64;
+                let output = Signal::Output { attempt, from, bytes: progress.bytes.to_vec() };
+                drop(self.ring.send(Arc::new(output)));
+            }
+        };
+        let answer = if launch.http.is_some() {
+            run_http(&self.host, launch, &call, cancel, tell).await
+        } else if launch.is_process() {
+            run_process(&self.host, launch, opened.as_ref(), &call, cancel, tell).await
         } else {
-            run_process(&self.host, launch, opened.as_ref(), &call, cancel, |progress| {
-                if self.ring.receiver_count() > 0 {
-                    let from = progress.total - progress.bytes.len() as u64;
-                    let output = Signal::Output { attempt, from, bytes: progress.bytes.to_vec() };
-                    drop(self.ring.send(Arc::new(output)));
-                }
-            })
-            .await
+            self.built_in(launch, cancel).await
         };
         drop(turn);
         let ran_for = crate::base::Span(self.clock.uptime().0.saturating_sub(start.0));
@@ -283,6 +285,8 @@ fn outcome(answer: Answer) -> Outcome {
         outputs: answer.outputs,
         output_bytes: answer.output_bytes,
         output_digest: Some(answer.output_digest),
+        retry_after: answer.retry_after,
+        may_have_happened: answer.may_have_happened,
         ..Outcome::default()
     }
 }

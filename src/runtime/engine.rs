@@ -12,7 +12,7 @@ use crate::{
     base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE},
     engine::{Actor, AttemptEvent, Event, Fact},
     store::{Journal, Owner, OwnerError, VerifiedEvents, Workspace},
-    tool::{Host, SecretStore, end_orphans},
+    tool::{Host, HttpPolicy, SecretStore, end_orphans},
 };
 use futures_util::FutureExt as _;
 use std::{collections::BTreeSet, panic::AssertUnwindSafe, path::PathBuf, sync::Arc};
@@ -37,6 +37,8 @@ pub struct Setup {
     pub secrets: SecretStore,
     /// This program, for the tools that it does itself in a process of their own.
     pub program: Option<PathBuf>,
+    /// Where requests may go.
+    pub http: HttpPolicy,
 }
 
 /// An engine in this process, and all it has started.
@@ -75,7 +77,9 @@ impl Engine {
         let root = setup.workspace.root().to_owned();
         let orphaned = root.clone();
         let effects = Effects::new(
-            Host::new(root, setup.environment, setup.secrets, KILL_GRACE).with_program(setup.program),
+            Host::new(root, setup.environment, setup.secrets, KILL_GRACE)
+                .with_program(setup.program)
+                .with_http(setup.http),
             Keep::new(setup.workspace, Arc::clone(&journal)),
             SystemClock,
             inbox.clone(),

@@ -27,6 +27,10 @@ pub struct Answer {
     pub output_lost: Option<String>,
     /// Whether something it had started held its output open after it ended, and was ended with it.
     pub left_behind: bool,
+    /// How long the other side of a request asks us to wait before the next one.
+    pub retry_after: Option<Span>,
+    /// It failed, and nobody can tell whether it had its effect.
+    pub may_have_happened: bool,
 }
 
 /// How an attempt ended.
@@ -99,6 +103,8 @@ impl Answer {
             tail: String::new(),
             output_lost: None,
             left_behind: false,
+            retry_after: None,
+            may_have_happened: false,
         }
     }
 

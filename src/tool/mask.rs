@@ -7,6 +7,7 @@
 //! What it cannot know: a value reversed, compressed, encrypted or spelled letter by letter.
 
 use super::Secret;
+use crate::base::Value;
 use aho_corasick::{AhoCorasick, BuildError};
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
@@ -58,6 +59,16 @@ impl Masker {
         stream.push(text.as_bytes(), &mut out);
         stream.finish(&mut out);
         String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Every text in a value.
+    pub(super) fn mask_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.mask(text),
+            Value::Array(items) => items.iter_mut().for_each(|it| self.mask_value(it)),
+            Value::Object(map) => map.values_mut().for_each(|it| self.mask_value(it)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 
     pub(super) fn stream(&self) -> MaskStream {

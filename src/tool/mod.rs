@@ -1,7 +1,7 @@
 //! What can be called, and what came of it. Knows no runs and changes no state: words in, an [`Answer`] out.
 //!
 //! This far: local programs, each in a process group of its own, with limits on what they write, time they take and
-//! secrets they may show; and tools that are built in. Who calls, and what follows from an answer, is the engine's matter.
+//! secrets they may show; requests, to where the workspace allows; and tools that are built in. Who calls, and what follows from an answer, is the engine's matter.
 
 mod answer;
 mod artifact;
@@ -10,6 +10,7 @@ mod classify;
 mod evidence;
 mod executable;
 mod glob;
+mod http;
 mod mask;
 mod oom;
 mod orphan;
@@ -26,6 +27,7 @@ pub use artifact::{Artifact, collect_artifacts, hash_files};
 pub use built_in::{attend_built_in, built_in_names, run_built_in, workspace_file};
 pub use evidence::{hash_evidence, read_evidence};
 pub use executable::{Executable, Executed};
+pub use http::{HttpPolicy, run_http};
 pub use mask::Masker;
 pub use orphan::end_orphans;
 pub use outputs::parse_outputs;

@@ -7,8 +7,9 @@
 //! never waits for a pipe that a background child holds open: it gets [`QUIET`] without output, then it is ended.
 
 use super::{
-    Answer, Ended, Masker, SecretStore,
+    Answer, Ended, HttpPolicy, Masker, Secret, SecretStore,
     executable::{self, Executable, Remembered},
+    http::Door,
     mask::MaskStream,
     oom::OomWatch,
     outputs::read_outputs,
@@ -72,6 +73,7 @@ pub struct Host {
     hashes: Remembered,
     /// This program, for tools that it does itself in a process of their own.
     own: Option<PathBuf>,
+    http: Door,
 }
 
 impl Host {
@@ -84,7 +86,8 @@ impl Host {
     ) -> Self {
         let scratch = Scratch::new(&workspace_root.join(".cuelight/scratch"));
         let (oom, hashes) = (OomWatch::new(), Remembered::default());
-        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom, hashes, own: None }
+        let http = Door::default();
+        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom, hashes, own: None, http }
     }
 
     /// Opens and hashes what a call executes; what is then started is what was opened. Reads files: it takes a moment.
@@ -99,6 +102,17 @@ impl Host {
         Self { own, ..self }
     }
 
+    /// The same, with what this workspace allows of requests; else they go to public addresses alone.
+    #[must_use]
+    pub fn with_http(self, policy: HttpPolicy) -> Self {
+        Self { http: Door::new(policy), ..self }
+    }
+
+    /// Where requests leave.
+    pub(super) fn http(&self) -> &Door {
+        &self.http
+    }
+
     /// The workspace.
     pub(super) fn root(&self) -> &Path {
         &self.workspace_root
@@ -106,9 +120,15 @@ impl Host {
 
     /// What hides the secrets that a launch names.
     pub(super) fn masker(&self, launch: &Launch) -> Result<Masker, String> {
+        self.secrets_of(launch).map(|it| it.1)
+    }
+
+    /// The secrets that a launch names, and what hides them.
+    pub(super) fn secrets_of(&self, launch: &Launch) -> Result<(BTreeMap<String, Secret>, Masker), String> {
         let secrets = self.secrets.resolve(launch)?;
-        Masker::new(secrets.values())
-            .map_err(|error| format!("its secrets could not be masked: {error}; use shorter values"))
+        let masker = Masker::new(secrets.values())
+            .map_err(|error| format!("its secrets could not be masked: {error}; use shorter values"))?;
+        Ok((secrets, masker))
     }
 }
 
@@ -295,6 +315,8 @@ fn answer(
         tail: spooled.tail,
         output_lost: spooled.lost,
         left_behind,
+        retry_after: None,
+        may_have_happened: false,
     }
 }
 
@@ -306,10 +328,7 @@ fn prepare(
     call: &Call,
     output: &Path,
 ) -> Result<(Leader, pipe::Receiver, Masker), Obstacle> {
-    let secrets = host.secrets.resolve(launch).map_err(Obstacle::plain)?;
-    let masker = Masker::new(secrets.values()).map_err(|error| {
-        Obstacle::plain(format!("its secrets could not be masked: {error}; use shorter values"))
-    })?;
+    let (secrets, masker) = host.secrets_of(launch).map_err(Obstacle::plain)?;
     let mut env: BTreeMap<&OsStr, OsString> = BTreeMap::new();
     for (name, value) in &host.base_env {
         env.insert(OsStr::new(name), value.into());

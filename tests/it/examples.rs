@@ -12,6 +12,8 @@ use cuelight::{
 
 use std::{
     fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -295,6 +297,26 @@ fn release_builds_tests_and_tags_and_an_undo_takes_the_tag_away() {
     assert!(undone.status.success(), "{}", String::from_utf8_lossy(&undone.stderr));
     say(at, &["logs", "r-1", "--follow"]);
     assert_eq!(program(at, &["git", "tag", "--list"]).as_deref(), Some(""));
+}
+
+#[test]
+fn requests_ship_once_what_was_agreed_to() {
+    let directory = TempDir::new().expect("a directory");
+    if program(directory.path(), &["python3", "--version"]).is_none() {
+        println!("skipped: python3 is not here, and the example's service is written in it");
+        return;
+    }
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port");
+    let home = directory.path().join(".cuelight");
+    fs::create_dir(&home).expect("made");
+    fs::set_permissions(&home, PermissionsExt::from_mode(0o700)).expect("ours alone");
+    fs::write(home.join("config.toml"), format!("http-private = [\"{free}\"]\n")).expect("written");
+    let told = again(&directory, "requests.yaml", &["-i", &format!("port={}", free.port())], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    let tries = told.events.iter().filter(|it| it["type"] == "attempt.started" && it["step"] == "ship");
+    assert_eq!(tries.count(), 2, "the service was busy once");
+    let shipped = told.output("shipped", "json").as_array().expect("a list");
+    assert_eq!((shipped.len(), &shipped[0]["version"]), (1, &serde_json::json!("v1")), "{shipped:?}");
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod looking;
 mod plan;
 mod program;
 mod projection;
+mod requests;
 mod runtime;
 mod sagas;
 mod store;

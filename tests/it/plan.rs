@@ -424,7 +424,6 @@ fn what_a_later_release_brings_is_refused_all_at_once_and_can_be_shown() {
     let text = "
         steps:
           - {id: review, llm: {model: [gpt], prompt: x}}
-          - {id: call, http: {url: 'https://example.test'}}
           - {id: late, wait: {event: done}}
           - {id: tell, emit: {topic: done}}
           - {id: shut, run: x, sandbox: strict}
@@ -434,7 +433,6 @@ fn what_a_later_release_brings_is_refused_all_at_once_and_can_be_shown() {
         &[],
         &[
             "could not start: step `review` calls a model (`llm`), which comes with cuelight 0.5; until then, do it in a `run` step or take it out",
-            "could not start: step `call` sends a request (`http`), which comes with cuelight 0.5; until then, do it in a `run` step or take it out",
             "could not start: step `late` waits for an event (`wait.event`), which comes with cuelight 0.5; until then, wait for a time or let a gate hold it",
             "could not start: step `tell` publishes an event (`emit`), which comes with cuelight 0.5; until then, do it in a `run` step or take it out",
             "could not start: step `shut` runs in a sandbox (`sandbox`), which comes with cuelight 0.4; until then, take that key out",

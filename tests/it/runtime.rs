@@ -11,7 +11,7 @@ use cuelight::{
         Want, stamped,
     },
     store::{AppendError, Appended, Batch, Owner, OwnerError, Workspace},
-    tool::{Call, Ended, Host, SecretStore, end_orphans, run_process},
+    tool::{Call, Ended, Host, HttpPolicy, SecretStore, end_orphans, run_process},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -281,7 +281,16 @@ pub(crate) async fn engine_in(dir: &Path) -> Engine {
         let workspace = Workspace::create(dir).expect("a workspace");
         let environment = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
         let secrets = SecretStore::new(BTreeMap::new(), dir);
-        match Engine::start(Setup { workspace, actor: ann(), environment, secrets, program: None }).await {
+        match Engine::start(Setup {
+            workspace,
+            actor: ann(),
+            environment,
+            secrets,
+            program: None,
+            http: HttpPolicy::default(),
+        })
+        .await
+        {
             Ok(engine) => return engine,
             // Between its fork and its exec, a child of another test holds the lock that was given up here.
             Err(OwnerError::Held { .. }) => tokio::task::yield_now().await,

@@ -6,7 +6,7 @@ use crate::driver::{run, say};
 use cuelight::{
     base::{FailureMode, Span, Value, ValueMap},
     definition::{self, Diagnostic, Files, Registry, ToolBody},
-    plan::PlanTool,
+    plan::{Given, PlanTool},
     tool::{Call, Host, SecretStore, built_in_names, run_built_in, run_process},
 };
 use serde_json::json;
@@ -86,7 +86,7 @@ fn a_tool_file_with_mistakes_says_where() {
         &[
             "tools/t.yaml:1:7 [tool] `bad tool` cannot be the name of a tool | letters, digits, `.`, `-`, `_`, such as deploy.image",
             "tools/t.yaml:2:10 [tool] `one` is no version | write one to three numbers, such as 1.2.0",
-            "tools/t.yaml:4:1 [unknown-key] `colour` is no key of a tool | the keys are name, version, description, category, reliability, duration, cost-usd, effect, risk, breaker, rate, preconditions, postconditions, input, output, command, shell or built-in",
+            "tools/t.yaml:4:1 [unknown-key] `colour` is no key of a tool | the keys are name, version, description, category, reliability, duration, cost-usd, effect, risk, breaker, rate, preconditions, postconditions, input, output, command, http, shell or built-in",
             "tools/t.yaml:5:21 [shell-quoting] a value would be read as a script here | write the script under `command:` as one text; an expression in it becomes a variable",
             "tools/t.yaml:6:8 [schema] could not read `input` as JSON Schema: properties.x.type: \"txt\" is not valid under any of the schemas listed in the 'anyOf' keyword | JSON Schema 2020-12; a `$ref` names a place in this schema",
         ],
@@ -148,7 +148,7 @@ impl Shop {
         let registry = ours();
         let tool = PlanTool::of(registry.find(tool).unwrap_or_else(|| panic!("no {tool}")));
         let Value::Object(input) = input else { panic!("an object") };
-        let launch = tool.call(input).map_err(|it| (FailureMode::UserInvalidInput, it))?;
+        let launch = tool.call(input, &Given::default()).map_err(|it| (FailureMode::UserInvalidInput, it))?;
         let launch = cuelight::base::Launch { timeout: Some(Span::seconds(20)), ..launch };
         let secrets = SecretStore::new(BTreeMap::new(), self.root());
         let env =

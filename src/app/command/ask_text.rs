@@ -87,6 +87,9 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             call.undo
         ));
         command_line(&call.launch).lines().for_each(|it| line(format!("              {}", safe_text(it))));
+        for said in call.launch.http.iter().flat_map(|it| it.lines()) {
+            line(format!("              {}", safe_text(&said)));
+        }
         if let Some(tool) = &call.launch.tool {
             line(format!(
                 "              tool {}, definition {}",

@@ -317,6 +317,15 @@ fn settings(config: &Config, look: &Look, workspace: Option<&Workspace>) -> Vec<
         None if said.pass_env.is_empty() => (String::new(), "default"),
         None => (said.pass_env.join(", "), "config.toml of the workspace"),
     };
+    let list = |variable: &str, said: &[String]| match config.variable(variable) {
+        Some(names) => (names.to_owned(), format!("the variable {variable}")),
+        None if said.is_empty() => (String::new(), "default".to_owned()),
+        None => (said.join(", "), "config.toml of the workspace".to_owned()),
+    };
+    let requests = [
+        ("http-hosts", list("CUELIGHT_HTTP_HOSTS", &said.http_hosts)),
+        ("http-private", list("CUELIGHT_HTTP_PRIVATE", &said.http_private)),
+    ];
     let editor = ["VISUAL", "EDITOR"].iter().find(|it| config.variable(it).is_some());
     let mut settings = vec![Setting { name: "environment", value: environment.0, from: environment.1 }];
     let screen = look.appearance.won();
@@ -331,5 +340,6 @@ fn settings(config: &Config, look: &Look, workspace: Option<&Workspace>) -> Vec<
         from: editor.map_or_else(|| "default".to_owned(), |it| format!("the variable {it}")),
     });
     settings.push(Setting { name: "pass-env", value: pass.0, from: pass.1.to_owned() });
+    settings.extend(requests.map(|(name, (value, from))| Setting { name, value, from }));
     settings
 }

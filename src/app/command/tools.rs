@@ -10,9 +10,9 @@ use crate::{
     },
     base::{KILL_GRACE, Launch, Value, ValueMap, safe_text, sha256},
     definition::{Files as _, Registry, Risk, Tool},
-    plan::PlanTool,
+    plan::{Given, PlanTool},
     runtime::Tasks,
-    tool::{Answer, Call, Host, attend_built_in, run_built_in, run_process},
+    tool::{Answer, Call, Host, Progress, attend_built_in, run_built_in, run_http, run_process},
 };
 use serde_json::json;
 use std::{process::ExitCode, sync::Arc};
@@ -134,13 +134,15 @@ async fn test(config: &Config, registry: &Registry, out: Output, args: &ToolsTes
         )));
     }
     let kept = PlanTool::of(tool);
-    let launch =
-        kept.call(given(tool, &args.with)).map_err(|it| Trouble::usage(format!("could not test: {it}")))?;
+    let launch = kept
+        .call(given(tool, &args.with), &Given::default())
+        .map_err(|it| Trouble::usage(format!("could not test: {it}")))?;
     let launch = Launch { timeout: Some(args.timeout), ..launch };
     let workspace = config.find_or_make()?;
     let environment = config.inherited(&workspace)?;
     let host = Host::new(workspace.root().to_owned(), environment, config.secrets(&workspace), KILL_GRACE);
-    let host = Arc::new(host.with_program(std::env::current_exe().ok()));
+    let host = host.with_program(std::env::current_exe().ok()).with_http(config.http(&workspace)?);
+    let host = Arc::new(host);
     let attempt = format!("test-{}", std::process::id());
     let dir = workspace.spool().join(&attempt);
     let call = Call {
@@ -176,14 +178,17 @@ async fn test(config: &Config, registry: &Registry, out: Output, args: &ToolsTes
 
 async fn answer(host: &Arc<Host>, launch: &Launch, call: &Call, out: Output, is_quiet: bool) -> Answer {
     let cancel = CancellationToken::new();
-    if !launch.tool.as_ref().is_some_and(|it| it.built_in) {
-        return run_process(host, launch, None, call, &cancel, |progress| {
-            if !is_quiet {
-                let text = String::from_utf8_lossy(progress.bytes);
-                text.lines().for_each(|it| out.line(&safe_text(it)));
-            }
-        })
-        .await;
+    let show = |progress: Progress<'_>| {
+        if !is_quiet {
+            let text = String::from_utf8_lossy(progress.bytes);
+            text.lines().for_each(|it| out.line(&safe_text(it)));
+        }
+    };
+    if launch.http.is_some() {
+        return run_http(host, launch, call, &cancel, show).await;
+    }
+    if launch.is_process() {
+        return run_process(host, launch, None, call, &cancel, show).await;
     }
     let stop = cancel.child_token();
     let (host, asked, its_stop) = (Arc::clone(host), launch.clone(), stop.clone());

@@ -82,11 +82,12 @@ fn time(step: &Step, findings: &mut Findings<'_>) {
     let may_hang = match &step.kind {
         StepKind::Run(_)
         | StepKind::Uses(_)
-        | StepKind::Http(_)
         | StepKind::Llm(_)
         | StepKind::Agent(_)
         | StepKind::Wait(Wait::Event { .. }) => step.timeout.is_none(),
-        StepKind::Gate(_)
+        // A request ends by itself.
+        StepKind::Http(_)
+        | StepKind::Gate(_)
         | StepKind::Workflow(_)
         | StepKind::Wait(_)
         | StepKind::Emit(_)
@@ -133,13 +134,13 @@ fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
 
 fn later(step: &Step, findings: &mut Findings<'_>) {
     let (what, release) = match &step.kind {
-        StepKind::Http(_) => ("http", 5),
         StepKind::Llm(_) => ("llm", 5),
         StepKind::Agent(_) => ("agent", 5),
         StepKind::Emit(_) => ("emit", 6),
         StepKind::Wait(Wait::Event { .. }) => ("wait: event", 6),
         StepKind::Run(_)
         | StepKind::Uses(_)
+        | StepKind::Http(_)
         | StepKind::Gate(_)
         | StepKind::Workflow(_)
         | StepKind::Wait(_)

@@ -19,6 +19,8 @@ const CONTEXTS: &[&str] =
 const STEP_PROPERTIES: &[&str] =
     &["outputs", "result", "status", "form", "decision", "confidence", "attempts"];
 const NEED_PROPERTIES: &[&str] = &["outputs", "result"];
+/// What a request gives.
+const HTTP_OUTPUTS: &[&str] = &["status", "headers", "body", "json", "bytes", "sha256"];
 
 /// A read of another step, judged when all are known.
 struct StepRead<'w> {
@@ -149,7 +151,7 @@ impl<'w> Rules<'_, 'w, '_, '_> {
         let is_known = |step: &Step| match reading.site {
             Site::Matrix => false,
             Site::Once => !asks_once(step),
-            Site::Condition | Site::Env | Site::Script | Site::After | Site::Value => true,
+            Site::Condition | Site::Env | Site::Request | Site::Script | Site::After | Site::Value => true,
         };
         let step = self.step.map(|it| it.1);
         let Some(matrix) = step.filter(|it| is_known(it)).and_then(|it| it.matrix.as_ref()) else {
@@ -315,6 +317,7 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
             let names: Vec<&str> = it.output_names().collect();
             (!names.is_empty()).then_some(names)
         }),
-        StepKind::Http(_) | StepKind::Agent(_) | StepKind::Wait(_) => None,
+        StepKind::Http(_) => Some(HTTP_OUTPUTS.to_vec()),
+        StepKind::Agent(_) | StepKind::Wait(_) => None,
     }
 }

@@ -29,8 +29,13 @@ fn reading(workflow: &Workflow, findings: &mut Findings<'_>, reading: &Reading<'
             let range = reading.inner + reference.span.start..reading.inner + reference.span.end;
             locate(findings, reading.place, reading.text, range)
         };
-        let is_whole = reading.is_alone && reference.span == (0..reading.expr.source().len());
-        if reading.site != Site::Env || !is_whole || reference.path.len() != 1 || reference.is_open {
+        let is_hole = reference.span == (0..reading.expr.source().len());
+        let may = match reading.site {
+            Site::Env => reading.is_alone && is_hole,
+            Site::Request => is_hole,
+            _ => false,
+        };
+        if !may || reference.path.len() != 1 || reference.is_open {
             let place = place(findings);
             misplaced(findings, reading, reference, place);
         }
@@ -46,7 +51,8 @@ fn misplaced(findings: &mut Findings<'_>, reading: &Reading<'_>, reference: &Ref
     let message = match reading.site {
         Site::Script => "a secret in a script may end in the log",
         Site::Env => "a secret stands alone as a value of `env`",
-        _ => "a secret may stand in `env` only",
+        Site::Request => "a secret stands alone in its `${{ }}`",
+        _ => "a secret may stand in `env`, and in address and header fields of `http`, only",
     };
     let name = reference.path.first().map_or("NAME", String::as_str);
     findings

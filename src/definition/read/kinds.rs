@@ -7,7 +7,7 @@ use super::{
     top::{names, small},
 };
 use crate::{
-    base::shorten,
+    base::{HTTP_REDIRECTS_MAX, shorten},
     definition::{
         Agent, AgentCommand, Body, Call, Data, Emit, Http, Length, Llm, Placed, Run, Scope, Script, Set,
         StepKind, Text, Uses, Wait,
@@ -118,7 +118,23 @@ pub(super) fn tool(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<St
     Some(tool)
 }
 
-fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
+/// Header fields that follow from the request itself, or from the connection.
+const OWN_FIELDS: &[&str] = &[
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "proxy-authorization",
+    "proxy-connection",
+];
+
+/// One request, of a step or of a tool.
+pub(super) fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
     let found = reader.object(node, &HTTP)?;
     let method = found.get("method").and_then(|it| reader.one_of(it, "`method`", METHODS, METHODS));
     let url = found.get("url").and_then(|it| reader.text(it, "a url"));
@@ -134,6 +150,10 @@ fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
                 let message = format!("`{}` is no name of a header field", shorten(&entry.key, 60));
                 reader.findings.error("id", entry.place, message);
             }
+            if OWN_FIELDS.iter().any(|it| entry.key.eq_ignore_ascii_case(it)) {
+                let message = format!("`{}` is written by the request itself", shorten(&entry.key, 60));
+                reader.findings.error("value", entry.place, message).help("remove it");
+            }
             headers.extend(reader.text(&entry.value, "a header field").map(|it| (entry.key.clone(), it)));
         }
     }
@@ -148,8 +168,12 @@ fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
             expect_json = reader.values(node, "`json` is a mapping of paths to values");
         }
     }
+    let redirects =
+        found.get("redirects").and_then(|it| small(reader, it, "`redirects`", 0, HTTP_REDIRECTS_MAX));
+    let bytes_max = found.get("max-bytes").and_then(|it| reader.size(it, "`max-bytes`"));
     let method = method.unwrap_or("GET").to_owned();
-    Some(Http { method, url: url?, headers, body, expect_status, expect_json })
+    let redirects = redirects.and_then(|it| u8::try_from(it).ok()).unwrap_or_default();
+    Some(Http { method, url: url?, headers, body, expect_status, expect_json, redirects, bytes_max })
 }
 
 fn check_url(reader: &mut Reader<'_, '_>, url: &Text) {

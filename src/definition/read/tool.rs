@@ -3,14 +3,14 @@
 use super::{
     fields::{Object, Reader, first_line, locate},
     gate::risk,
-    kinds::is_tool,
+    kinds::{http, is_tool},
     step::{effect, script, shell_words},
     top::{names, timezone},
 };
 use crate::{
     base::{BreakerRule, RateRule, Schema, Span, Value, WhenOpen, shorten, type_name},
     definition::{
-        Effect, Place, Reliability, Risk, Text, Tool, ToolBody, Version,
+        Body, Data, Effect, Place, Reliability, Risk, Text, Tool, ToolBody, Version,
         document::{BREAKER, RATE, RELIABILITIES, TOOL, WHEN_OPEN},
         shell,
         spelling::suggest,
@@ -177,6 +177,9 @@ fn schema(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Option<Value>
 
 fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<&Value>) -> Option<ToolBody> {
     let shell_key = top.get("shell").and_then(|it| shell_words(reader, it));
+    if let Some(node) = top.get("http") {
+        return request(reader, top, node, input);
+    }
     match (top.get("command"), top.get("built-in")) {
         (Some(command), None) => match &command.shape {
             Shape::List(items) => {
@@ -226,14 +229,64 @@ fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<&Value>) ->
             reader
                 .findings
                 .error("missing-key", first_line(reader.findings.source, top.place), "this tool does nothing")
-                .help("give it a `command:`, a list of words or a script");
+                .help("give it a `command:`, a list of words or a script, or a request, `http:`");
             None
         }
     }
 }
 
+/// A request. Its address and header fields may read `env`, which is how secrets reach a tool.
+fn request(
+    reader: &mut Reader<'_, '_>,
+    top: &Object<'_>,
+    node: &Node,
+    input: Option<&Value>,
+) -> Option<ToolBody> {
+    let second = ["command", "shell", "built-in"].into_iter().find_map(|it| Some((it, top.key_place(it)?)));
+    if let Some((word, place)) = second {
+        let message = format!("`{word}` means nothing beside `http`");
+        reader
+            .findings
+            .error("kind", place, message)
+            .help("a tool is a command or a request; remove one of them");
+    }
+    let http = http(reader, node)?;
+    for text in http.headers.iter().map(|it| &it.1).chain([&http.url]) {
+        reads_of(reader, input, text, &["input", "env"]);
+    }
+    let values = http.expect_json.iter().map(|it| &it.1);
+    let body: Vec<&Data> = match &http.body {
+        Some(Body::Text(text)) => {
+            reads(reader, input, text);
+            values.collect()
+        }
+        Some(Body::Json(data)) => values.chain([data]).collect(),
+        None => values.collect(),
+    };
+    for data in body {
+        texts_in(&data.value).into_iter().for_each(|value| {
+            reads(reader, input, &Text { value: value.to_owned(), place: data.place });
+        });
+    }
+    Some(ToolBody::Http(Box::new(http)))
+}
+
+/// Every text in a value.
+fn texts_in(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts_in).collect(),
+        Value::Object(map) => map.values().flat_map(texts_in).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
 /// Every expression in it reads `input` alone, and only what the schema names.
 fn reads(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text) {
+    reads_of(reader, input, text, &["input"]);
+}
+
+fn reads_of(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text, roots: &[&str]) {
     let Ok(template) = Template::parse(&text.value) else { return };
     let known: Vec<String> =
         input.map(|it| properties(it).map(|it| it.0.to_owned()).collect()).unwrap_or_default();
@@ -241,10 +294,13 @@ fn reads(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text) {
         let mut wrong: Vec<(std::ops::Range<usize>, String, String)> = Vec::new();
         for reference in hole.expr.references() {
             let name = reference.path.first();
-            if !reference.root.eq_ignore_ascii_case("input") {
+            if !roots.iter().any(|it| reference.root.eq_ignore_ascii_case(it)) {
                 let message = format!("a tool does not see `{}`", reference.root);
                 wrong.push((reference.span, message, "it reads `input`, which the step gives it".to_owned()));
-            } else if let Some(name) = name.filter(|it| !known.is_empty() && !known.contains(it)) {
+            } else if let Some(name) = name
+                .filter(|_| reference.root.eq_ignore_ascii_case("input"))
+                .filter(|it| !known.is_empty() && !known.contains(it))
+            {
                 let near = suggest(name, known.iter().map(String::as_str));
                 let help = near
                     .map_or_else(|| "add it to `input:`".to_owned(), |it| format!("did you mean `{it}`?"));

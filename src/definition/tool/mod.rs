@@ -8,7 +8,7 @@ pub use registry::{Registry, built_in_sources};
 
 use crate::{
     base::{BreakerRule, Digest, RateRule, Score, Span, Value, canonical_json, sha256},
-    definition::{Binding, Effect, Risk},
+    definition::{Binding, Body, Data, Effect, Http, Risk},
 };
 use serde_json::json;
 use std::fmt;
@@ -53,7 +53,7 @@ pub struct Tool {
 }
 
 /// How a tool is done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ToolBody {
     /// In this process.
     BuiltIn,
@@ -68,6 +68,8 @@ pub enum ToolBody {
         /// The variables.
         bindings: Vec<Binding>,
     },
+    /// A request.
+    Http(Box<Http>),
 }
 
 /// How far the results of a tool can be trusted (O1).
@@ -99,6 +101,7 @@ impl Tool {
         let body = match &self.body {
             ToolBody::BuiltIn => json!({"kind": "built-in"}),
             ToolBody::Words(words) => json!({"kind": "command", "command": words}),
+            ToolBody::Http(http) => request(http),
             ToolBody::Script { shell, script, bindings } => json!({
                 "kind": "command",
                 "shell": shell,
@@ -155,6 +158,26 @@ impl Tool {
     pub fn output_names(&self) -> impl Iterator<Item = &str> {
         properties(&self.output).map(|it| it.0)
     }
+}
+
+/// All that is said of a request, as JSON.
+fn request(http: &Http) -> Value {
+    let named = |values: &[(String, Data)]| -> Value {
+        Value::Object(values.iter().map(|(name, it)| (name.clone(), it.value.clone())).collect())
+    };
+    json!({
+        "kind": "http",
+        "method": http.method,
+        "url": http.url.value,
+        "headers": http.headers.iter().map(|(name, it)| json!([name, it.value])).collect::<Value>(),
+        "body": http.body.as_ref().map(|it| match it {
+            Body::Text(text) => json!({"text": text.value}),
+            Body::Json(data) => json!({"json": data.value}),
+        }),
+        "expect": {"status": http.expect_status, "json": named(&http.expect_json)},
+        "redirects": http.redirects,
+        "max_bytes": http.bytes_max,
+    })
 }
 
 /// The properties of an object by its schema, each with its own.

@@ -92,21 +92,12 @@ fn finished(mut outputs: ValueMap, masker: &Masker) -> Answer {
         );
         return failed(&Failure { mode: FailureMode::AgentContract, message });
     }
-    outputs.values_mut().for_each(|it| mask(it, masker));
+    outputs.values_mut().for_each(|it| masker.mask_value(it));
     Answer { outputs, ..Answer::without_output(Ended::Exit(0)) }
 }
 
 fn failed(failure: &Failure) -> Answer {
     Answer::without_output(Ended::Failed { mode: failure.mode, message: failure.message.clone() })
-}
-
-fn mask(value: &mut Value, masker: &Masker) {
-    match value {
-        Value::String(text) => *text = masker.mask(text),
-        Value::Array(items) => items.iter_mut().for_each(|it| mask(it, masker)),
-        Value::Object(map) => map.values_mut().for_each(|it| mask(it, masker)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 fn invalid(message: impl Into<String>) -> Failure {

@@ -63,6 +63,29 @@ fn a_call_that_did_not_start_is_given_back() {
 }
 
 #[test]
+fn a_call_that_may_have_happened_is_not_made_again_where_twice_would_be_wrong() {
+    let step = |effect: &str| {
+        format!(
+            "steps:\n  - {{id: a, run: x, effect: {effect}, retry: {{max-attempts: 2, delay: 1s, jitter: 0}}}}"
+        )
+    };
+    let unknown = "launch; ended a unknown system_network";
+    check(&step("once"), unknown, "a in doubt\n no again in");
+    check(&step("keyed"), unknown, "again in 1s");
+    check(&step("pure"), unknown, "again in 1s");
+    check(&step("queryable, check: look"), unknown, "a call 2 check\n no again in");
+}
+
+#[test]
+fn whoever_asks_for_time_gets_it_up_to_an_hour() {
+    let step = "steps:\n  - {id: a, run: x, retry: {max-attempts: 2, delay: 1s, jitter: 0}}";
+    check(step, "launch; ended a fail policy_rate_limit after=7s", "again in 7s");
+    check(step, "launch; ended a fail policy_rate_limit after=1ms", "again in 1s");
+    check(step, "launch; ended a fail policy_rate_limit after=1h", "again in 1h");
+    check(step, "launch; ended a fail policy_rate_limit after=2h", "no again in\n = failed: a failed");
+}
+
+#[test]
 fn a_fallback_stands_under_the_failed_steps_id_with_the_fallback_named() {
     check(
         "steps:

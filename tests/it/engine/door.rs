@@ -341,6 +341,8 @@ impl Bench {
                 });
             }
             word => {
+                outcome.may_have_happened = word == "unknown";
+                outcome.retry_after = words.iter().find_map(|it| it.strip_prefix("after=")?.parse().ok());
                 let mode =
                     FailureMode::ALL.iter().find(|it| it.word() == *words.get(3).unwrap_or(&"agent_logic"));
                 outcome.exit_code =
