@@ -54,6 +54,7 @@ pub(crate) fn layered(steps: u32) -> Plan {
             title: None,
             budget: None,
             estimate: Amounts::default(),
+            cache: None,
         }
     };
     Plan {

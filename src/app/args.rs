@@ -121,6 +121,12 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight errors --json\n\n\
         cuelight errors show e-412, cuelight errors resolve e-412 --reason \"the proxy was restarted\"")]
     Errors(ErrorsArgs),
+    /// Results of steps that may stand for others: look, throw away
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example: cuelight cache list\n         cuelight cache inspect deps-4f1c --json\n         cuelight cache clear deps-4f1c"
+    )]
+    Cache(CacheArgs),
     /// Values that outlive a run: look, set, take away, watch
     #[command(
         args_conflicts_with_subcommands = true,
@@ -513,6 +519,38 @@ pub(super) struct ErrorsArgs {
     pub(super) what: Option<OnError>,
     #[command(flatten)]
     pub(super) list: ErrorsListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CacheArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<CacheCommand>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheCommand {
+    /// All results that are kept, and how large they are
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One result: where it comes from, and what it yields
+    Inspect {
+        /// The key
+        key: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Throw results away
+    Clear {
+        /// Those of this key; all when not said
+        key: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,12 @@
 
 use crate::base::Span;
 
+/// Results of steps that are kept to stand for others.
+pub const CACHE_RESULTS_MAX: usize = 2000;
+/// Bytes of all of them together.
+pub const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Characters of the key of one.
+pub const CACHE_KEY_CHARS_MAX: usize = 1000;
 /// Steps of one run, after expansion.
 pub const STEPS_MAX: usize = 100_000;
 /// Runs that have not come to rest.

@@ -401,6 +401,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Fork { .. }
         | Command::ReleaseSchedule { .. }
         | Command::SetValue { .. }
+        | Command::ClearCache { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake

@@ -75,9 +75,6 @@ impl Turn<'_> {
     }
 
     pub(super) fn call(&mut self, id: RunId, step: StepIx, purpose: Purpose) {
-        if self.is_over_budget(id, step) {
-            return;
-        }
         let run = self.run(id);
         let plan = run.plan_step(step);
         let which = match purpose {
@@ -108,6 +105,9 @@ impl Turn<'_> {
         if purpose == Purpose::Step && it.approved.is_some_and(|it| it != launch_hash) {
             let why = self.differs(id, step, &launch);
             return self.reopen(id, step, &[], &why);
+        }
+        if purpose == Purpose::Step && self.is_cached(id, step) || self.is_over_budget(id, step) {
+            return;
         }
         if let Some(target) = launch.target()
             && self.is_held_back(id, step, which, &target)
@@ -179,6 +179,7 @@ impl Turn<'_> {
                 Ok(result) => {
                     self.emit_ended(id, step, number, ended, None);
                     if !self.is_held(id, step, &result) {
+                        self.keep_result(id, step, &result);
                         self.complete(id, step, result.outputs.clone(), Some(result));
                     }
                     return;

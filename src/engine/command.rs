@@ -217,6 +217,13 @@ pub enum Command {
         /// Who asks.
         by: Actor,
     },
+    /// Throws results away that may stand for steps.
+    ClearCache {
+        /// Those of this key; nothing means all.
+        key: Option<String>,
+        /// Who asks.
+        by: Actor,
+    },
     /// A call has ended. From the loud half.
     AttemptEnded {
         /// Which.
@@ -419,6 +426,7 @@ impl Command {
             | Self::HoldSchedule { by, .. }
             | Self::ReleaseSchedule { by, .. }
             | Self::SetValue { by, .. }
+            | Self::ClearCache { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => None,
         }
@@ -448,6 +456,7 @@ impl Command {
             | Self::HoldSchedule { by, .. }
             | Self::ReleaseSchedule { by, .. }
             | Self::SetValue { by, .. }
+            | Self::ClearCache { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => {
                 return;
@@ -489,6 +498,7 @@ impl Command {
             | Self::HoldSchedule { .. }
             | Self::ReleaseSchedule { .. }
             | Self::SetValue { .. }
+            | Self::ClearCache { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -520,6 +530,7 @@ impl Command {
             | Self::HoldSchedule { .. }
             | Self::ReleaseSchedule { .. }
             | Self::SetValue { .. }
+            | Self::ClearCache { .. }
             | Self::AttemptEnded { .. }
             | Self::FactsFetched { .. }
             | Self::Wake

@@ -102,6 +102,7 @@ pub fn react(event: &Event) -> Option<Effect> {
         | Fact::Failure(..)
         | Fact::Schedule(..)
         | Fact::Target(..)
+        | Fact::Cache(..)
         | Fact::Recovered { .. } => None,
     }
 }

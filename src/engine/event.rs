@@ -43,6 +43,8 @@ pub enum Fact {
     Schedule(String, ScheduleEvent),
     /// To a target of calls, by its name: a tool with its version.
     Target(String, TargetEvent),
+    /// To the results that may stand for steps.
+    Cache(CacheEvent),
     /// An engine took up this log.
     Recovered {
         /// How long nobody looked.
@@ -61,7 +63,7 @@ impl Fact {
             | Self::Undo(run, _, _)
             | Self::Failure(run, _) => Some(*run),
             Self::Scope(run, _) => *run,
-            Self::Schedule(..) | Self::Target(..) | Self::Recovered { .. } => None,
+            Self::Schedule(..) | Self::Target(..) | Self::Cache(..) | Self::Recovered { .. } => None,
         }
     }
 
@@ -77,6 +79,7 @@ impl Fact {
             | Self::Scope(..)
             | Self::Schedule(..)
             | Self::Target(..)
+            | Self::Cache(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -440,6 +443,9 @@ pub enum StepEvent {
         /// Of a gate whose approval is kept from another run: the files it was given for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bound: Option<Box<Facts>>,
+        /// An earlier result stands for it, and nothing was called: that of which step, when, and by which key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cached: Option<Box<CachedFrom>>,
     },
     /// What was approved has changed before it ran: the gate asks again, and what it had released waits for it.
     Reopened {
@@ -527,6 +533,17 @@ pub struct Alternative {
     /// Why it was passed over.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
+}
+
+/// The earlier result that stands for a step. Its run stands in the origin beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachedFrom {
+    /// The key.
+    pub key: String,
+    /// The id of the step that brought it about.
+    pub step: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Where a result comes from: the run that brought it about, and the person who gave it by hand.
@@ -1027,6 +1044,50 @@ pub enum ScheduleEvent {
     },
     /// It starts at its next time.
     Released {
+        /// Who.
+        by: Actor,
+    },
+}
+
+/// What happened to results that may stand for steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum CacheEvent {
+    /// The result of a step is kept.
+    Stored {
+        /// What tells it from every other: its key, and the step as it is written.
+        id: Digest,
+        /// The key.
+        key: String,
+        /// What the step yielded.
+        outputs: ValueMap,
+        /// How far it can be trusted.
+        confidence: Score,
+        /// The run.
+        run: RunId,
+        /// The step's id.
+        step: String,
+        /// Until when it stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    },
+    /// It stands for a step.
+    Used {
+        /// Which result.
+        id: Digest,
+        /// Its key.
+        key: String,
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: StepIx,
+    },
+    /// Somebody threw results away.
+    Cleared {
+        /// Those of this key; nothing means all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// How many.
+        count: u32,
         /// Who.
         by: Actor,
     },

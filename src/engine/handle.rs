@@ -112,6 +112,7 @@ impl Turn<'_> {
                 self.note_failure(run, (step, of_undo), note, reason, by)
             }
             Command::SetValue { value, by } => self.set_value(*value, by),
+            Command::ClearCache { key, by } => self.clear_cache(key, by),
             Command::AttemptEnded { attempt, outcome } => {
                 if self.is_in_flight(attempt) {
                     self.attempt_ended(attempt, *outcome);

@@ -231,5 +231,6 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
         released: if is_gate { released.collect() } else { Vec::new() },
         origin: Some(origin),
         bound: it.facts.clone().filter(|_| is_gate),
+        cached: it.cached.clone(),
     }
 }

@@ -473,13 +473,15 @@ impl Run {
 
     /// What a step has brought, and what a gate has let go with its yes.
     fn take_result(&mut self, index: StepIx, event: &StepEvent) {
-        let StepEvent::Completed { outputs, confidence, released, kept, origin, bound, .. } = event else {
+        let StepEvent::Completed { outputs, confidence, released, kept, origin, bound, cached, .. } = event
+        else {
             return;
         };
         let step = &mut self.steps[index.index()];
         step.outputs.clone_from(outputs);
         step.confidence = *confidence;
         step.origin.clone_from(origin);
+        step.cached.clone_from(cached);
         if bound.is_some() {
             step.facts.clone_from(bound);
         }
@@ -487,7 +489,8 @@ impl Run {
             let released = &mut self.steps[released.index()];
             (released.approved, released.approved_at) = (Some(*launch), Some(index));
         }
-        if !(*kept && self.is_fork) {
+        // What this run has not done is not its to undo.
+        if !(*kept && self.is_fork) && cached.is_none() {
             self.completed.push(index);
         }
     }

@@ -382,6 +382,7 @@ impl Turn<'_> {
             released: Vec::new(),
             origin: None,
             bound: None,
+            cached: None,
         };
         self.emit_step(id, step, done);
     }
@@ -656,6 +657,7 @@ impl Turn<'_> {
                 released,
                 origin: None,
                 bound: None,
+                cached: None,
             };
             self.emit_step(run, step, done);
         } else {

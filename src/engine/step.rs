@@ -12,7 +12,7 @@
 
 use crate::{
     base::{Digest, ErrorRecord, GateId, Program, Score, StepIx, Timestamp, Value, ValueMap},
-    engine::{Facts, Origin, Purpose, StepEvent, StepState, Why},
+    engine::{CachedFrom, Facts, Origin, Purpose, StepEvent, StepState, Why},
 };
 
 /// What is known of one step.
@@ -84,6 +84,8 @@ pub(super) struct Step {
     pub(super) cut: Option<Why>,
     /// Where its result comes from, when it did not bring it about itself.
     pub(super) origin: Option<Box<Origin>>,
+    /// The earlier result that stands for it.
+    pub(super) cached: Option<Box<CachedFrom>>,
 }
 
 /// Files whose content is evidence, arguments of `hashFiles`, and calls whose files are hashed.
@@ -248,6 +250,7 @@ mod tests {
             released: Vec::new(),
             origin: None,
             bound: None,
+            cached: None,
         };
         let choice = || Choice {
             policy: "fallback".to_owned(),

@@ -3,7 +3,7 @@
 use crate::{
     base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, Verdict,
+        Cache, Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, Verdict,
         gate::{Gate, GateDue},
         run::Run,
         scope::Stored,
@@ -11,7 +11,10 @@ use crate::{
     },
     plan::{GateRule, Scope, Work},
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 /// Runs that rest but are kept for who asks next: a retry, an undo, a second answer.
 const RESTED_KEPT: usize = 64;
@@ -32,6 +35,8 @@ pub struct World {
     pub(super) held: BTreeMap<String, String>,
     /// What calls go to, and who waits for it.
     pub(super) targets: Targets,
+    /// Results that may stand for steps.
+    pub(super) cache: Arc<Cache>,
     rested: VecDeque<RunId>,
     due: BTreeSet<(Timestamp, RunId)>,
     gates_due: BTreeMap<GateId, (Timestamp, StepIx)>,
@@ -59,6 +64,9 @@ impl World {
         }
         if let Fact::Target(name, it) = &event.fact {
             self.targets.apply(name, it);
+        }
+        if let Fact::Cache(it) = &event.fact {
+            Arc::make_mut(&mut self.cache).apply(event.at, it);
         }
         let Some(id) = event.fact.run() else { return };
         let was_due = self.run_due(id);
@@ -109,7 +117,11 @@ impl World {
             Fact::Undo(_, step, it) => self.run_mut(id).apply_undo(*step, it),
             Fact::Gate(_, step, gate, it) => self.apply_gate(id, *step, *gate, event.at, it),
             Fact::Failure(_, it) => self.run_mut(id).apply_failure(it),
-            Fact::Scope(..) | Fact::Schedule(..) | Fact::Target(..) | Fact::Recovered { .. } => {}
+            Fact::Scope(..)
+            | Fact::Schedule(..)
+            | Fact::Target(..)
+            | Fact::Cache(..)
+            | Fact::Recovered { .. } => {}
         }
     }
 
@@ -319,6 +331,7 @@ impl World {
             groups: self.groups.clone(),
             held: self.held.clone(),
             targets: self.targets.only(runs),
+            cache: Arc::clone(&self.cache),
             rested: VecDeque::new(),
             due: runs.iter().filter_map(|it| Some((self.run_due(*it)?, *it))).collect(),
             gates_due,

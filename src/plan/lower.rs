@@ -10,8 +10,8 @@ use crate::{
     definition::{self as file, MatrixSource, Step, StepKind, Workflow},
     expression::{MapLookup, Template},
     plan::{
-        Amounts, Budget, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError, OutputType,
-        Plan, PlanStep, PlanTool, Undo, Work,
+        Amounts, Budget, CacheRule, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError,
+        OutputType, Plan, PlanStep, PlanTool, Undo, Work,
         expand::{cells, stamp, too_large, too_many},
         later, order,
         work::{
@@ -274,7 +274,6 @@ impl Lowering {
         let keys = [
             ("retry", is_workflow && step.retry.is_some()),
             ("fallback", is_workflow && !step.fallback.is_empty()),
-            ("cache", step.cache.is_some()),
             ("on-console-death", step.on_console_death == file::OnConsoleDeath::Kill),
             ("sandbox", step.sandbox == Some(file::Sandbox::Strict)),
             ("limits", step.limits != file::Limits::default()),
@@ -347,6 +346,7 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
             tokens: step.estimate.tokens,
             cost_micro_usd: step.estimate.cost_micro_usd,
         },
+        cache: step.cache.as_ref().map(|it| CacheRule { key: it.key.value.clone(), ttl: it.ttl }),
         ..blank(step, id, scope, frame, work)
     }
 }
@@ -379,6 +379,7 @@ fn blank(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wo
         title: None,
         budget: None,
         estimate: Amounts::default(),
+        cache: None,
     }
 }
 

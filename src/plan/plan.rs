@@ -59,6 +59,16 @@ impl Plan {
     }
 }
 
+/// When an earlier result may stand for a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheRule {
+    /// Same key, same result; a template.
+    pub key: String,
+    /// How long a result stands; until it is thrown away when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
+}
+
 /// One step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanStep {
@@ -135,6 +145,9 @@ pub struct PlanStep {
     /// What one call is expected to use: charged when it begins, corrected by what it says it used.
     #[serde(default, skip_serializing_if = "Amounts::is_nothing")]
     pub estimate: Amounts,
+    /// When an earlier result may stand for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheRule>,
 }
 
 /// What a step does.

@@ -6,8 +6,8 @@
 use crate::{
     base::{ErrorKind, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
     engine::{
-        AttemptEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent, RunState, ScopeEvent,
-        StepEvent, StepState, WaitReason, Why, etag,
+        AttemptEvent, Cache, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent, RunState,
+        ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
     },
     plan::{Scope, Work},
     projection::{
@@ -85,6 +85,8 @@ pub struct Board {
     pub(super) targets: Arc<BTreeMap<String, TargetView>>,
     /// Steps that wait for a target.
     pub(super) held_back: Arc<BTreeMap<(RunId, StepIx), String>>,
+    /// Results that may stand for steps.
+    cache: Arc<Cache>,
     errors: Errors,
     vitals: Vitals,
     /// Runs at rest that are whole, the oldest first.
@@ -157,6 +159,11 @@ impl Board {
     /// A value of a scope that outlives runs, unless it has expired; foreign text.
     pub fn values(&self, now: Timestamp) -> impl Iterator<Item = (&ValueName, &ValueView)> {
         self.values.iter().filter(move |(_, it)| it.expires_at.is_none_or(|until| until > now))
+    }
+
+    /// Results that may stand for steps.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// Failures, oldest first.
@@ -268,6 +275,7 @@ impl Board {
             Fact::Failure(..) => {}
             Fact::Schedule(workflow, it) => self.apply_schedule(workflow, event.at, it),
             Fact::Target(name, it) => self.apply_target(name, event.at, it),
+            Fact::Cache(it) => Arc::make_mut(&mut self.cache).apply(event.at, it),
             Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {

@@ -241,6 +241,7 @@ impl Errors {
             | Fact::Gate(_, _, _, _)
             | Fact::Schedule(..)
             | Fact::Target(..)
+            | Fact::Cache(..)
             | Fact::Recovered { .. }
             | Fact::Attempt(_, _, _, AttemptEvent::Started { .. } | AttemptEvent::Lost { .. })
             | Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Again { .. }) => {}

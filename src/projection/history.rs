@@ -104,7 +104,7 @@ impl Notch {
                 Some(Self::Undo)
             }
             Fact::Failure(..) | Fact::Schedule(..) => Some(Self::Vote),
-            Fact::Scope(..) | Fact::Target(..) | Fact::Recovered { .. } => None,
+            Fact::Scope(..) | Fact::Target(..) | Fact::Cache(..) | Fact::Recovered { .. } => None,
         }
     }
 

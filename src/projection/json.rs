@@ -146,6 +146,9 @@ fn step_json(run: &RunView, index: StepIx, plan: &PlanStep, view: &StepView) -> 
     if let Some(frame) = plan.frame {
         put("frame", run.step_id(frame).into());
     }
+    if let Some(it) = view.cached() {
+        put("cached", to_value(it));
+    }
     if let Some(origin) = view.origin() {
         put("kept_from", origin.run.to_string().into());
         if let Some(by) = &origin.by {
@@ -334,6 +337,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Failure(..)
         | Fact::Schedule(..)
         | Fact::Target(..)
+        | Fact::Cache(..)
         | Fact::Recovered { .. } => event_words(event, run).kind,
     };
     put("type", kind.into());
@@ -359,6 +363,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Undo(..)
         | Fact::Scope(..)
         | Fact::Failure(..)
+        | Fact::Cache(..)
         | Fact::Recovered { .. } => {}
         Fact::Target(name, _) => put("target", name.clone().into()),
     }
@@ -397,6 +402,7 @@ fn data(fact: &Fact) -> ValueMap {
         Fact::Failure(_, it) => to_value(it),
         Fact::Schedule(_, it) => to_value(it),
         Fact::Target(_, it) => to_value(it),
+        Fact::Cache(it) => to_value(it),
         Fact::Recovered { away } => json!({ "Recovered": { "away": away } }),
     };
     // A variant is stored as `{"Name": {fields}}`, or as its bare name when it has none.

@@ -73,7 +73,7 @@ impl StepView {
             (None, Some(Origin { run, by: Some(by), reason })) => {
                 Some(format!("kept from {run}, {}", by_hand(by, reason)))
             }
-            (None, Some(Origin { run, .. })) => Some(format!("kept from {run}")),
+            (None, origin @ Some(_)) => Some(super::words::kept_words(origin, self.cached())),
             (None, None) => None,
         }
     }

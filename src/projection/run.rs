@@ -451,8 +451,11 @@ impl RunView {
                     | WaitReason::Target { .. },
             } => {}
             StepEvent::Opened { copies, .. } => self.open(at, index, copies),
-            StepEvent::Completed { outputs, confidence, fallback, kept, origin, .. } => {
+            StepEvent::Completed { outputs, confidence, fallback, kept, origin, cached, .. } => {
                 step.set_result(outputs, *confidence, *fallback, *kept, origin.as_deref());
+                if let Some(cached) = cached {
+                    step.set_cached(cached);
+                }
                 if counts {
                     if let Some(confidence) = confidence {
                         self.summary.confidences.0 += u64::from(confidence.0);

@@ -3,8 +3,8 @@
 use crate::{
     base::{Digest, ErrorRecord, GateId, Score, Span, Timestamp, ValueMap},
     engine::{
-        Actor, AttemptEvent, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState, UndoEvent,
-        WaitReason, Why,
+        Actor, AttemptEvent, CachedFrom, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState,
+        UndoEvent, WaitReason, Why,
     },
     plan::{Amounts, Currency, FrameKind, WaitFor, Work},
 };
@@ -49,6 +49,7 @@ struct Detail {
     doubt: Option<String>,
     gate: Option<GateId>,
     choice: Option<Arc<Choice>>,
+    cached: Option<Box<CachedFrom>>,
 }
 
 /// A stretch of a step's life, until the next one begins.
@@ -227,6 +228,11 @@ impl StepView {
         self.detail.as_ref().map_or(0, |it| it.fallback)
     }
 
+    /// The earlier result that stands for it, when nothing was called.
+    pub fn cached(&self) -> Option<&CachedFrom> {
+        self.detail.as_ref()?.cached.as_deref()
+    }
+
     /// What was chosen for it last, where there was a choice.
     pub fn choice(&self) -> Option<&Choice> {
         self.detail.as_ref()?.choice.as_deref()
@@ -312,6 +318,10 @@ impl StepView {
         }
     }
 
+    pub(super) fn set_cached(&mut self, cached: &CachedFrom) {
+        self.detail().cached = Some(Box::new(cached.clone()));
+    }
+
     pub(super) fn set_choice(&mut self, choice: &Choice) {
         self.detail().choice = Some(Arc::new(choice.clone()));
     }
@@ -330,6 +340,7 @@ impl StepView {
         detail.fallback = fallback;
         detail.kept = kept;
         detail.origin = origin.cloned().map(Box::new);
+        detail.cached = None;
     }
 
     pub(super) fn set_by_hand(&mut self, by: &Actor, reason: &str) {

@@ -4,8 +4,8 @@
 use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
-        Actor, AttemptEvent, Channel, Event, Fact, FailureEvent, GateEvent, RunEvent, ScheduleEvent,
-        ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict, Why,
+        Actor, AttemptEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent, RunEvent,
+        ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict, Why,
     },
     projection::{EventWords, RunView, event_words},
 };
@@ -80,6 +80,7 @@ impl TrailRow {
                 | Fact::Failure(..)
                 | Fact::Schedule(..)
                 | Fact::Target(..)
+                | Fact::Cache(..)
                 | Fact::Recovered { .. } => None,
             },
             verdict: verdict(&event.fact),
@@ -144,7 +145,9 @@ fn by(fact: &Fact) -> Option<&Actor> {
         Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Stuck { .. })
         | Fact::Attempt(..)
         | Fact::Target(..)
+        | Fact::Cache(CacheEvent::Stored { .. } | CacheEvent::Used { .. })
         | Fact::Recovered { .. } => None,
+        Fact::Cache(CacheEvent::Cleared { by, .. }) => Some(by),
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
         Fact::Scope(_, ScopeEvent::Removed { by, .. }) => Some(by),
@@ -166,6 +169,7 @@ const fn part(fact: &Fact) -> &'static str {
         Fact::Run(_, RunEvent::BudgetWarned { .. }) => "budget",
         Fact::Step(_, _, StepEvent::Routed { .. }) => "router",
         Fact::Target(..) => "policy",
+        Fact::Cache(..) => "cache",
         Fact::Run(..)
         | Fact::Step(..)
         | Fact::Attempt(..)
@@ -195,6 +199,7 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
         | Fact::Failure(..)
         | Fact::Schedule(..)
         | Fact::Target(..)
+        | Fact::Cache(..)
         | Fact::Recovered { .. } => None,
     }
 }
@@ -211,6 +216,7 @@ fn is_decision(fact: &Fact) -> bool {
             matches!(it, TargetEvent::Opened { .. } | TargetEvent::HalfOpened | TargetEvent::Closed { .. })
         }
         Fact::Step(_, _, StepEvent::Routed { .. }) => true,
+        Fact::Cache(it) => !matches!(it, CacheEvent::Stored { .. }),
         Fact::Step(..) | Fact::Scope(..) => by(fact).is_some(),
     }
 }

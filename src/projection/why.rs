@@ -245,6 +245,7 @@ impl Chain<'_> {
         let what = match (view.why(), view.error()) {
             (Some(why), _) => words::why_words(why, Some(self.run)),
             (None, Some(record)) => record.message.clone(),
+            (None, None) if view.cached().is_some() => view.origin_words().unwrap_or_default(),
             (None, None) if view.is_kept() => "kept from the run before".to_owned(),
             (None, None) => String::new(),
         };

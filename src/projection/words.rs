@@ -3,9 +3,9 @@
 use crate::{
     base::{Bucket, RateRule, Score, counted, shorten},
     engine::{
-        AttemptEvent, CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Purpose,
-        RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, TargetHold, UndoEvent, Verdict,
-        WaitReason, Why,
+        AttemptEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent,
+        GateEvent, Origin, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, TargetHold,
+        UndoEvent, Verdict, WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -38,6 +38,10 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Scope(_, ScopeEvent::Set { key, .. } | ScopeEvent::Removed { key, .. }), None) => key.clone(),
         (Fact::Schedule(workflow, _), None) => workflow.clone(),
         (Fact::Target(name, _), None) => name.clone(),
+        (Fact::Cache(CacheEvent::Stored { key, .. } | CacheEvent::Used { key, .. }), None) => key.clone(),
+        (Fact::Cache(CacheEvent::Cleared { key, .. }), None) => {
+            key.clone().unwrap_or_else(|| "all".to_owned())
+        }
         (_, None) => run.map_or_else(String::new, |it| it.summary.workflow.to_string()),
     };
     let (kind, detail) = match &event.fact {
@@ -59,6 +63,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         }
         Fact::Schedule(_, ScheduleEvent::Released { by }) => ("schedule.released", format!("by {by}")),
         Fact::Target(_, it) => target_words(it),
+        Fact::Cache(it) => cache_words(it),
         Fact::Recovered { away } => ("engine.recovered", format!("nobody looked for {away}")),
     };
     EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }
@@ -166,6 +171,30 @@ fn taken_words(bucket: &Bucket, rate: &RateRule) -> String {
     }
 }
 
+/// Where a result comes from that a step did not bring about itself.
+pub(super) fn kept_words(origin: Option<&Origin>, cached: Option<&CachedFrom>) -> String {
+    match (origin, cached) {
+        (Some(origin), Some(it)) => {
+            format!("from the cache: {} of {} at {}, key {}", it.step, origin.run, it.at, it.key)
+        }
+        (Some(origin), None) => format!("kept from {}", origin.run),
+        (None, _) => "kept".to_owned(),
+    }
+}
+
+fn cache_words(event: &CacheEvent) -> (&'static str, String) {
+    match event {
+        CacheEvent::Stored { run, step, expires_at, .. } => {
+            let until = expires_at.map_or_else(String::new, |it| format!(", until {it}"));
+            ("cache.stored", format!("{step} of {run}{until}"))
+        }
+        CacheEvent::Used { run, .. } => ("cache.used", format!("stands for a step of {run}")),
+        CacheEvent::Cleared { count, by, .. } => {
+            ("cache.cleared", format!("{} by {by}", counted(*count as usize, "result", "results")))
+        }
+    }
+}
+
 fn target_words(event: &TargetEvent) -> (&'static str, String) {
     match event {
         TargetEvent::Counted { failures: 0 } => ("target.counted", "no failure in a row".to_owned()),
@@ -203,11 +232,11 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
         }
         StepEvent::Opened { copies, .. } if copies.is_empty() => ("step.opened", String::new()),
         StepEvent::Opened { copies, .. } => ("step.opened", counted(copies.len(), "step", "steps")),
-        StepEvent::Completed { confidence, partial, fallback, kept, origin, .. } => {
+        StepEvent::Completed { confidence, partial, fallback, kept, origin, cached, .. } => {
             let words = [
                 partial.then(|| "partly".to_owned()),
                 (*fallback > 0).then(|| format!("by fallback {fallback}")),
-                kept.then(|| origin.as_ref().map_or("kept".to_owned(), |it| format!("kept from {}", it.run))),
+                kept.then(|| kept_words(origin.as_deref(), cached.as_deref())),
                 confidence.map(|it| format!("confidence {it}")),
             ];
             ("step.completed", words.into_iter().flatten().collect::<Vec<_>>().join(", "))

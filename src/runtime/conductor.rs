@@ -248,6 +248,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::HoldSchedule { .. }
         | Command::ReleaseSchedule { .. }
         | Command::SetValue { .. }
+        | Command::ClearCache { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,

@@ -36,6 +36,7 @@ impl Marks {
             | Fact::Failure(..)
             | Fact::Schedule(..)
             | Fact::Target(..)
+            | Fact::Cache(..)
             | Fact::Recovered { .. } => None,
         }
     }

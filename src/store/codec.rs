@@ -27,6 +27,7 @@ pub(super) fn kind_of(fact: &Fact) -> &'static str {
         Fact::Failure(..) => "failure",
         Fact::Schedule(..) => "schedule",
         Fact::Target(..) => "target",
+        Fact::Cache(..) => "cache",
         Fact::Recovered { .. } => "recovered",
     }
 }

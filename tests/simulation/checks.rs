@@ -130,7 +130,11 @@ impl Checks {
                 self.scope(it, event.at);
                 Ok(())
             }
-            Fact::Failure(..) | Fact::Schedule(..) | Fact::Target(..) | Fact::Recovered { .. } => Ok(()),
+            Fact::Failure(..)
+            | Fact::Schedule(..)
+            | Fact::Target(..)
+            | Fact::Cache(..)
+            | Fact::Recovered { .. } => Ok(()),
         }
     }
 

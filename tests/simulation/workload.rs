@@ -193,6 +193,7 @@ fn step(
             Vec::new()
         },
         artifacts: Vec::new(),
+        cache: None,
         effect: class,
         check: (is_call && class == EffectClass::Queryable).then(|| call("check")),
         priority: i32::try_from(tape.below(3)).expect("small"),

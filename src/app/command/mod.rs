@@ -6,6 +6,7 @@ mod ask_text;
 mod audit;
 mod author;
 mod built_in;
+mod cache;
 mod compare;
 mod doctor;
 mod errors;
@@ -73,6 +74,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Replay(args) => past::replay(&config, out, &args).await,
         Command::Gates(args) => look::gates(&config, out, &args).await,
         Command::Errors(args) => errors::errors(&config, out, args).await,
+        Command::Cache(args) => cache::cache(&config, out, args).await,
         Command::State(args) => state::state(&config, out, args).await,
         Command::Health(args) => health::health(&config, out, &args).await,
         Command::Approve(args) => act::decide(&config, out, args, Verdict::Approve).await,

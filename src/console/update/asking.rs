@@ -523,6 +523,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::HoldSchedule { .. }
         | Command::ReleaseSchedule { .. }
         | Command::SetValue { .. }
+        | Command::ClearCache { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
@@ -595,6 +596,9 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
             Some(it) => format!("state set {} {}", quoted(&value.key), quoted(&it.to_string())),
             None => format!("state remove {}", quoted(&value.key)),
         },
+        Command::ClearCache { key, .. } => {
+            format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))
+        }
         Command::Launch(_)
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }

@@ -12,6 +12,7 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     let compensates = compensates(workflow);
     for step in &workflow.steps {
         effect(step, findings);
+        cache(step, findings);
         if compensates {
             undo(step, findings);
         }
@@ -50,6 +51,30 @@ fn effect(step: &Step, findings: &mut Findings<'_>) {
                 .warning("value", check.source.place, "`check:` is asked of a queryable step only")
                 .help("add `effect: queryable`");
         }
+    }
+}
+
+/// An earlier result may stand only for what changes nothing: then it is the same whether it is called or not.
+fn cache(step: &Step, findings: &mut Findings<'_>) {
+    let Some(cache) = &step.cache else { return };
+    let of_tool = match &step.kind {
+        StepKind::Run(_) => None,
+        StepKind::Uses(uses) => uses.definition.as_ref().map(|it| it.effect),
+        _ => return,
+    };
+    let id = &step.id.value;
+    if step.effect.or(of_tool) != Some(Effect::Pure) {
+        findings
+            .error(
+                "value",
+                cache.key.place,
+                format!("`{id}` may change something, so no earlier result can stand for it"),
+            )
+            .help("add `effect: pure` where calling it changes nothing, or remove `cache`");
+    } else if !step.artifacts.is_empty() {
+        findings
+            .error("value", cache.key.place, format!("`{id}` leaves files, and an earlier result has none"))
+            .help("remove `artifacts` or `cache`");
     }
 }
 

@@ -165,7 +165,7 @@ fn misplaced(reader: &mut Reader<'_, '_>, found: &Object<'_>, kind: &StepKind) {
         ("with", takes, "`uses`, `workflow` or `agent`"),
         ("retry", !waits, "a step that can fail"),
         ("fallback", !waits, "a step that can fail"),
-        ("cache", !waits, "a step that has outputs"),
+        ("cache", calls, "a step that calls something"),
         ("budget", calls, "a step that calls something, or the top of a workflow file"),
         ("estimate", calls, "a step that calls something"),
     ];

@@ -7,9 +7,10 @@ use cuelight::{
         RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
     },
     engine::{
-        Actor, Alternative, Ask, AttemptEvent, CauseOfLaunch, Channel, Choice, DoubtAnswer, Event, Fact,
-        Facts, Failure, FailureEvent, GateEvent, GateState, Outcome, Proof, Purpose, RunEvent, RunState,
-        ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict, Vote, WaitReason, Why,
+        Actor, Alternative, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Channel, Choice, DoubtAnswer,
+        Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState, Outcome, Proof, Purpose, RunEvent,
+        RunState, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict, Vote, WaitReason,
+        Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -42,6 +43,7 @@ const NOUNS: &[(&str, &str, &str)] = &[
     ("FailureEvent", "Failures", "failure.resolved"),
     ("ScheduleEvent", "Schedules", "schedule.held"),
     ("TargetEvent", "Targets of calls", "target.opened"),
+    ("CacheEvent", "Cache", "cache.used"),
 ];
 
 /// A variant as the source declares it.
@@ -123,6 +125,7 @@ fn noun_of(fact: &Fact) -> &'static str {
         Fact::Failure(..) => "FailureEvent",
         Fact::Schedule(..) => "ScheduleEvent",
         Fact::Target(..) => "TargetEvent",
+        Fact::Cache(..) => "CacheEvent",
         Fact::Recovered { .. } => "",
     }
 }
@@ -138,6 +141,7 @@ fn variant_of(fact: &Fact) -> String {
         Fact::Failure(_, it) => format!("{it:?}"),
         Fact::Schedule(_, it) => format!("{it:?}"),
         Fact::Target(_, it) => format!("{it:?}"),
+        Fact::Cache(it) => format!("{it:?}"),
         Fact::Recovered { .. } => String::new(),
     };
     shown.chars().take_while(|it| it.is_alphanumeric()).collect()
@@ -216,9 +220,27 @@ fn targets() -> Vec<Fact> {
     all.into_iter().map(|it| Fact::Target("bank@1.0.0".to_owned(), it)).collect()
 }
 
+fn results() -> Vec<Fact> {
+    let (id, key) = (digest("result"), "deps-4f1c".to_owned());
+    let stored = CacheEvent::Stored {
+        id,
+        key: key.clone(),
+        outputs: outputs(),
+        confidence: Score(8000),
+        run: RunId(1),
+        step: "build".to_owned(),
+        expires_at: Some(Timestamp(1_772_517_600_000)),
+    };
+    let used = CacheEvent::Used { id, key, run: RunId(2), step: StepIx(2) };
+    let all = [stored, used, CacheEvent::Cleared { key: None, count: 3, by: ann() }];
+    all.into_iter().map(Fact::Cache).collect()
+}
+
 /// One of each.
 fn samples() -> Vec<Event> {
-    let facts = [runs(), steps(), attempts(), gates(), undos(), failures(), schedules(), targets()].concat();
+    let facts =
+        [runs(), steps(), attempts(), gates(), undos(), failures(), schedules(), targets(), results()]
+            .concat();
     facts.into_iter().map(|fact| Event { at: Timestamp(1_772_431_200_000), fact }).collect()
 }
 
@@ -257,6 +279,7 @@ fn steps() -> Vec<Fact> {
         released: Vec::new(),
         origin: None,
         bound: None,
+        cached: None,
     };
     let all = [
         StepEvent::Ready,

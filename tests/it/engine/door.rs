@@ -10,7 +10,7 @@ use cuelight::{
     },
     definition::{Files, read},
     engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, Changed, Channel, Command, Correction, Decision,
+        Actor, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Command, Correction, Decision,
         DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact,
         ForkAt, GateEvent, Launching, NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState,
         ScheduleEvent, ScopeEvent, StepEvent, StepState, TargetEvent, UndoEvent, Verdict, WaitReason, Why,
@@ -249,6 +249,7 @@ impl Bench {
                 Command::AnswerDoubt { run, step: self.step(words[1]), answer, reason, by }
             }
             "hold" => Command::HoldSchedule { workflow: words[1].to_owned(), reason, by },
+            "clear" => Command::ClearCache { key: words.get(1).map(|it| (*it).to_owned()), by },
             "release" => Command::ReleaseSchedule { workflow: words[1].to_owned(), by },
             "acknowledge" | "resolve" | "reopen" => {
                 let note = match words[0] {
@@ -596,6 +597,9 @@ impl Bench {
             Fact::Schedule(workflow, ScheduleEvent::Held { .. }) => format!("{workflow} held"),
             Fact::Schedule(workflow, ScheduleEvent::Released { .. }) => format!("{workflow} released"),
             Fact::Target(name, it) => format!("{name} {}", target_event(it, now)),
+            Fact::Cache(CacheEvent::Stored { key, step, .. }) => format!("keeps {step} as {key}"),
+            Fact::Cache(CacheEvent::Used { key, .. }) => format!("uses {key}"),
+            Fact::Cache(CacheEvent::Cleared { count, by, .. }) => format!("{by} clears {count}"),
             Fact::Recovered { away } => format!("recovered after {away}"),
         }
     }
@@ -692,12 +696,14 @@ impl Bench {
                 }
                 text
             }
-            StepEvent::Completed { outputs, confidence, partial, fallback, kept, origin, .. } => {
+            StepEvent::Completed { outputs, confidence, partial, fallback, kept, origin, cached, .. } => {
                 let mut text = if *partial { "partly done" } else { "completed" }.to_owned();
                 if *fallback > 0 {
                     write!(text, " by fallback {fallback}").expect("a String");
                 }
-                if *kept {
+                if cached.is_some() {
+                    text.push_str(" (cached)");
+                } else if *kept {
                     text.push_str(" (kept)");
                 }
                 if let Some(it) = confidence {

@@ -3,6 +3,7 @@
 mod attempt;
 mod bad_decision;
 mod budget;
+mod cache;
 mod clock;
 mod concurrency;
 mod consent;

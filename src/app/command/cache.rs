@@ -1,0 +1,118 @@
+//! `cache`: results that stand for steps. Looking needs no engine; throwing some away asks the engine.
+
+use super::act;
+use crate::{
+    app::{
+        args::{CacheArgs, CacheCommand},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring,
+    },
+    base::{CACHE_BYTES_MAX, Digest, Timestamp, Value, counted, safe_text, shorten},
+    engine::{CachedResult, Command},
+    runtime::{Clock, Desk, SystemClock},
+};
+use serde_json::json;
+use std::process::ExitCode;
+
+/// Characters of a key in the table.
+const KEY_CHARS: usize = 50;
+
+pub(super) async fn cache(config: &Config, out: Output, args: CacheArgs) -> Outcome {
+    match args.command {
+        None => list(config, out, args.json).await,
+        Some(CacheCommand::List { json }) => list(config, out, json).await,
+        Some(CacheCommand::Inspect { key, json }) => inspect(config, out, &key, json).await,
+        Some(CacheCommand::Clear { key }) => {
+            let said = key.as_ref().map_or_else(
+                || "nothing is kept any more".to_owned(),
+                |key| format!("nothing is kept under {} any more", safe_text(key)),
+            );
+            let seat = wiring::act(config).await?;
+            let by = seat.actor.clone();
+            act::submit(seat, out, Command::ClearCache { key, by }, |_| said).await
+        }
+    }
+}
+
+async fn list(config: &Config, out: Output, json: bool) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let board = seat.desk.boards().borrow().board.clone();
+    seat.leave().await;
+    let now = SystemClock.now();
+    let cache = board.cache();
+    if json {
+        let results: Value = cache.all(now).map(|(id, it)| result_json(id, it)).collect();
+        out.json_pretty(
+            &json!({ "bytes": cache.bytes(), "bytes_most": CACHE_BYTES_MAX, "results": results }),
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<String>> = cache.all(now).map(|(_, it)| row(it, now)).collect();
+    if rows.is_empty() {
+        out.line("no result is kept; a step with `cache:` and `effect: pure` keeps its own");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let count = counted(rows.len(), "result", "results");
+    out.line(&format!("{count}, {} of {} bytes", cache.bytes(), CACHE_BYTES_MAX));
+    out.table(&["KEY", "STEP", "RUN", "BYTES", "KEPT", "USED", "ENDS"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(it: &CachedResult, now: Timestamp) -> Vec<String> {
+    let used = match it.uses {
+        0 => "never".to_owned(),
+        uses => format!("{}, last {} ago", counted(uses as usize, "time", "times"), now.since(it.used_at)),
+    };
+    vec![
+        shorten(&safe_text(&it.key), KEY_CHARS),
+        safe_text(&it.step),
+        it.run.to_string(),
+        it.bytes.to_string(),
+        format!("{} ago", now.since(it.at)),
+        used,
+        it.expires_at.map_or_else(|| "never".to_owned(), |end| format!("in {}", end.since(now))),
+    ]
+}
+
+async fn inspect(config: &Config, out: Output, key: &str, json: bool) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let board = seat.desk.boards().borrow().board.clone();
+    seat.leave().await;
+    let now = SystemClock.now();
+    let found: Vec<_> = board.cache().all(now).filter(|(_, it)| it.key == key).collect();
+    if found.is_empty() {
+        return Err(Trouble::failed(format!(
+            "could not find a result under {}; `cuelight cache list` lists what there is",
+            safe_text(key)
+        )));
+    }
+    if json {
+        out.json_pretty(&found.iter().map(|(id, it)| result_json(*id, it)).collect::<Value>());
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (_, it) in found {
+        let step = safe_text(&it.step);
+        out.line(&format!("{step} of {}, {}, confidence {}", it.run, it.at, it.confidence));
+        for (name, value) in &it.outputs {
+            out.line(&format!("  {} = {}", safe_text(name), safe_text(&value.to_string())));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn result_json(id: Digest, it: &CachedResult) -> Value {
+    json!({
+        "id": id.to_string(),
+        "key": it.key,
+        "run": it.run.to_string(),
+        "step": it.step,
+        "at": it.at,
+        "expires_at": it.expires_at,
+        "used_at": it.used_at,
+        "uses": it.uses,
+        "bytes": it.bytes,
+        "outputs": it.outputs,
+    })
+}

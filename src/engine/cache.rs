@@ -1,0 +1,235 @@
+//! Results that may stand for a step: those of earlier successes, by the key that the author wrote and by the step as it is
+//! written. What was used least lately goes first when there is no more room. The fold is shared with `projection`.
+
+use crate::{
+    base::{
+        CACHE_BYTES_MAX, CACHE_KEY_CHARS_MAX, CACHE_RESULTS_MAX, Digest, RunId, Score, StepIx, Timestamp,
+        ValueMap, canonical_json, json_bytes, sha256, shorten,
+    },
+    engine::{
+        Actor, CacheEvent, CachedFrom, Fact, Origin, Refusal, StepEvent, StepState,
+        call::{self, Unresolved},
+        condition::View,
+        handle::Turn,
+        outcome,
+        run::Run,
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A result that is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CachedResult {
+    /// The key, as it was evaluated; foreign text.
+    pub key: String,
+    /// What the step yielded; foreign.
+    pub outputs: ValueMap,
+    /// How far it can be trusted.
+    pub confidence: Score,
+    /// The run that brought it about.
+    pub run: RunId,
+    /// The step's id there.
+    pub step: String,
+    /// When.
+    pub at: Timestamp,
+    /// Until when it stands.
+    pub expires_at: Option<Timestamp>,
+    /// When it stood for a step last; at first when it was kept.
+    pub used_at: Timestamp,
+    /// How often it did.
+    pub uses: u32,
+    /// Its size as JSON.
+    pub bytes: usize,
+}
+
+/// All results that are kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cache {
+    results: BTreeMap<Digest, Arc<CachedResult>>,
+    /// By use, the longest unused first.
+    by_use: BTreeSet<(Timestamp, Digest)>,
+    bytes: usize,
+}
+
+impl Cache {
+    /// The fold.
+    pub fn apply(&mut self, at: Timestamp, event: &CacheEvent) {
+        match event {
+            CacheEvent::Stored { id, key, outputs, confidence, run, step, expires_at } => {
+                self.remove(*id);
+                self.insert(
+                    *id,
+                    CachedResult {
+                        key: key.clone(),
+                        outputs: outputs.clone(),
+                        confidence: *confidence,
+                        run: *run,
+                        step: step.clone(),
+                        at,
+                        expires_at: *expires_at,
+                        used_at: at,
+                        uses: 0,
+                        bytes: json_bytes(outputs) + key.len(),
+                    },
+                );
+                self.make_room();
+            }
+            CacheEvent::Used { id, .. } => {
+                if let Some(it) = self.remove(*id) {
+                    self.insert(*id, CachedResult { used_at: at, uses: it.uses + 1, ..(*it).clone() });
+                }
+            }
+            CacheEvent::Cleared { key: None, .. } => *self = Self::default(),
+            CacheEvent::Cleared { key: Some(key), .. } => {
+                let ids: Vec<Digest> = self.of_key(key).map(|it| it.0).collect();
+                for id in ids {
+                    self.remove(id);
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, id: Digest, result: CachedResult) {
+        self.by_use.insert((result.used_at, id));
+        self.bytes += result.bytes;
+        self.results.insert(id, Arc::new(result));
+    }
+
+    fn remove(&mut self, id: Digest) -> Option<Arc<CachedResult>> {
+        let result = self.results.remove(&id)?;
+        self.by_use.remove(&(result.used_at, id));
+        self.bytes -= result.bytes;
+        Some(result)
+    }
+
+    fn make_room(&mut self) {
+        while self.results.len() > CACHE_RESULTS_MAX || self.bytes > CACHE_BYTES_MAX {
+            let Some((_, oldest)) = self.by_use.first().copied() else { return };
+            self.remove(oldest);
+        }
+    }
+
+    /// A result that still stands.
+    pub fn get(&self, id: Digest, now: Timestamp) -> Option<&Arc<CachedResult>> {
+        self.results.get(&id).filter(|it| it.expires_at.is_none_or(|until| until > now))
+    }
+
+    /// All that still stand, what was used last first.
+    pub fn all(&self, now: Timestamp) -> impl Iterator<Item = (Digest, &Arc<CachedResult>)> {
+        self.by_use.iter().rev().filter_map(move |(_, id)| Some((*id, self.get(*id, now)?)))
+    }
+
+    fn of_key<'a>(&'a self, key: &'a str) -> impl Iterator<Item = (Digest, &'a Arc<CachedResult>)> {
+        self.results.iter().filter(move |it| it.1.key == key).map(|(id, it)| (*id, it))
+    }
+
+    /// How large all of it is, in bytes.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// What tells a result from every other: the key, and the step as it is written.
+fn id_of(run: &Run, step: StepIx, key: &str) -> Digest {
+    let plan = run.plan_step(step);
+    let tool = call::tool_at(run, step, 0).map(|it| it.definition).unwrap_or_default();
+    let env: Vec<&(String, String)> = run.env_of(step).collect();
+    let written = canonical_json(&(&env, &plan.outputs, &plan.matrix));
+    let template = call::template_hash(plan);
+    sha256("cuelight-cache-v1", &[key.as_bytes(), &template.0, &tool.0, written.as_bytes()])
+}
+
+impl Turn<'_> {
+    /// The key of a step as it is now; nothing when its results are not kept.
+    fn cache_key(&self, id: RunId, step: StepIx) -> Option<Result<String, Unresolved>> {
+        let run = self.run(id);
+        let rule = run.plan_step(step).cache.as_ref()?;
+        let key = View::of(self.world, run, step, self.now).text(&rule.key);
+        Some(key.map_err(Unresolved::from).and_then(|key| {
+            if key.trim().is_empty() || key.chars().count() > CACHE_KEY_CHARS_MAX {
+                let shown = shorten(&key, 40);
+                let why = format!("its cache key {shown:?} is none; 1 to {CACHE_KEY_CHARS_MAX} characters");
+                return Err(Unresolved::Failed(why));
+            }
+            Ok(key)
+        }))
+    }
+
+    /// Whether an earlier result stands for this step; or its key cannot be told, and then that is seen to.
+    pub(super) fn is_cached(&mut self, id: RunId, step: StepIx) -> bool {
+        let key = match self.cache_key(id, step) {
+            None => return false,
+            // What was not known of files when it began is not asked for in the middle of the work.
+            Some(Err(_)) if self.run(id).step(step).state() == StepState::Running => return false,
+            Some(Err(why)) => {
+                self.unresolved(id, step, Vec::new(), why);
+                return true;
+            }
+            Some(Ok(key)) => key,
+        };
+        let run = self.run(id);
+        let entry = id_of(run, step, &key);
+        let Some(result) = self.world.cache.get(entry, self.now).cloned() else { return false };
+        let judged = outcome::judge(run.plan_step(step), call::tool_at(run, step, 0), &result.outputs);
+        if !judged.is_ok_and(|it| it.below.is_none()) {
+            return false;
+        }
+        self.emit(Fact::Cache(CacheEvent::Used { id: entry, key: key.clone(), run: id, step }));
+        let origin = Origin { run: result.run, by: None, reason: String::new() };
+        let cached = CachedFrom { key, step: result.step.clone(), at: result.at };
+        let done = StepEvent::Completed {
+            outputs: result.outputs.clone(),
+            confidence: Some(result.confidence),
+            partial: false,
+            fallback: 0,
+            kept: true,
+            released: Vec::new(),
+            origin: Some(Box::new(origin)),
+            bound: None,
+            cached: Some(Box::new(cached)),
+        };
+        self.emit_step(id, step, done);
+        true
+    }
+
+    /// A success is kept, if its step says so.
+    pub(super) fn keep_result(&mut self, id: RunId, step: StepIx, result: &outcome::Result) {
+        if result.partial || self.run(id).step(step).work != 0 {
+            return;
+        }
+        let Some(Ok(key)) = self.cache_key(id, step) else { return };
+        let run = self.run(id);
+        let plan = run.plan_step(step);
+        let expires_at = plan.cache.as_ref().and_then(|it| it.ttl).map(|it| self.now + it);
+        let stored = CacheEvent::Stored {
+            id: id_of(run, step, &key),
+            key,
+            outputs: result.outputs.clone(),
+            confidence: result.confidence,
+            run: id,
+            step: plan.id.clone(),
+            expires_at,
+        };
+        self.emit(Fact::Cache(stored));
+    }
+
+    /// Somebody throws results away: those of one key, or all.
+    pub(super) fn clear_cache(&mut self, key: Option<String>, by: Actor) -> Result<(), Refusal> {
+        let count = match &key {
+            Some(key) => self.world.cache.of_key(key).count(),
+            None => self.world.cache.results.len(),
+        };
+        if count == 0 && key.is_some() {
+            let why = "no result is kept under that key; `cuelight cache list` lists what there is";
+            return Err(Refusal::Other(why.to_owned()));
+        }
+        if count > 0 {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            self.emit(Fact::Cache(CacheEvent::Cleared { key, count, by }));
+        }
+        Ok(())
+    }
+}
