@@ -37,6 +37,7 @@ mod preferences;
 mod prose;
 mod query;
 mod rung;
+mod runs_panels;
 mod scene;
 mod sign;
 mod terminal;

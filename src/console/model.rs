@@ -303,6 +303,8 @@ pub(super) struct RunsState {
     pub filter: String,
     pub find: String,
     pub preview_hidden: bool,
+    /// Which pane takes the keys.
+    pub focus: super::runs_panels::RunsFocus,
     /// The graph of the run under the cursor, small.
     pub picture: Option<Arc<Picture>>,
 }

@@ -31,6 +31,7 @@ mod places;
 mod popup;
 mod prompt;
 mod runs;
+mod runs_panels;
 mod siblings;
 mod steps;
 mod time;
@@ -327,6 +328,12 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
         Intent::PaneSize | Intent::WholePane => return panes::act(model, intent),
         Intent::NextSibling | Intent::PreviousSibling => return siblings::act(model, intent, count),
         _ => {}
+    }
+    if model.view == View::Runs && runs_panels::act(model, intent, count) {
+        return;
+    }
+    if intent == Intent::NextPanel && model.view != View::Gates {
+        return toast(model, "one pane takes keys here; 1 to 8 show the other views", Role::Info);
     }
     if (model.view == View::Gates && deciding::act(model, intent, wishes))
         || general::act(model, intent, wishes)

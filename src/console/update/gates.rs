@@ -61,7 +61,9 @@ fn rows(model: &mut Model) {
     model.gates.rows = rows;
     model.gates.rows_of = Some(model.board.seq);
     let last = model.gates.rows.len().saturating_sub(1);
-    let selected = model.gates.rows.get(at.min(last)).map(key_of);
+    // One that was chosen elsewhere, before this list was ever seen, is kept as well.
+    let kept = model.gates.selected.filter(|it| rank.contains_key(it));
+    let selected = kept.or_else(|| model.gates.rows.get(at.min(last)).map(key_of));
     if let Some((Attention::Gate(gate), ..)) = gone
         && model.gates.drawn.is_some_and(|it| it.gate == gate)
         && let Some(news) = deciding::news(model, About::Gate(gate))

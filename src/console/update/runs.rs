@@ -188,6 +188,9 @@ pub(super) fn find(model: &mut Model, forward: bool) {
 
 /// A click on a row selects it, one on the head of a column sorts by it.
 pub(super) fn click(model: &mut Model, column: u16, row: u16) {
+    if super::runs_panels::click(model, column, row) {
+        return;
+    }
     let places = layout::runs(model);
     let rows = places.rows;
     if row + 1 == rows.y {

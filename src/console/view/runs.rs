@@ -11,6 +11,7 @@ use crate::{
         Link, Mark, Role, fill, gauge, layout,
         marks::{age, mark_of_run, word_of_run},
         meter_role, pane, put, put_right,
+        runs_panels::{RunsPanel, focused},
     },
     projection::RunSummary,
 };
@@ -67,7 +68,8 @@ fn words(canvas: &Canvas<'_>, places: Rect) -> (String, String) {
 
 fn table_pane(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {
     let (title, count) = words(canvas, layout::runs(canvas.model).rows);
-    pane(buf, area, &format!("runs  {title}"), &count, canvas.pane(true))
+    let focus = focused(canvas.model) == RunsPanel::List;
+    pane(buf, area, &format!("runs  {title}"), &count, canvas.pane(focus))
 }
 
 fn table_title(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) -> Rect {

@@ -3,19 +3,21 @@
 use super::{
     Canvas,
     pieces::{Pieces, columns, put_cell, put_pieces},
+    popup::select_row,
     preview::role_of,
 };
 use crate::{
     base::safe_text,
     console::{
-        Mark, Role, gauge, layout,
+        Intent, Mark, Role, gauge, layout,
         marks::{age, mark_of_gate, word_of_risk},
         meter_role, pane, put,
+        runs_panels::{self, RunsPanel, focused},
     },
     plan::OnTimeout,
     projection::{ErrorState, ErrorView, GateView, Health},
 };
-use ratatui::{buffer::Buffer, layout::Rect};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 pub(super) fn draw(canvas: &Canvas<'_>, areas: [Rect; 4], buf: &mut Buffer) {
     gates(canvas, areas[0], buf);
@@ -26,15 +28,14 @@ pub(super) fn draw(canvas: &Canvas<'_>, areas: [Rect; 4], buf: &mut Buffer) {
 
 fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
-    let mut open: Vec<&GateView> = model.board.open_gates().map(|it| &**it).collect();
-    open.sort_by_key(|it| {
-        (!it.waits_for(&model.seat.actor, model.now), std::cmp::Reverse(it.ask.risk), it.ask.opened_at)
-    });
+    let open = runs_panels::gates(model);
+    let at = (focused(model) == RunsPanel::Gates).then(|| runs_panels::gate_row(model, &open));
     let title = match open.iter().map(|it| it.ask.opened_at).min() {
         Some(oldest) => format!("gates  {} waiting, oldest {}", open.len(), age(model.now.since(oldest))),
         None => "gates".to_owned(),
     };
-    let inside = pane(buf, area, &title, "", canvas.pane(false));
+    let inside =
+        pane(buf, area, &title, &opens(canvas, Intent::ViewGates, "inbox"), canvas.pane(at.is_some()));
     let table = columns(
         inside.x + 3,
         inside.width.saturating_sub(4),
@@ -55,10 +56,12 @@ fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     for column in &table {
         put_cell(buf, inside, *column, inside.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
-    for (row, gate) in open.iter().take(usize::from(inside.height.saturating_sub(1))).enumerate() {
-        let y = inside.y + 1 + u16::try_from(row).unwrap_or(0);
+    let top = runs_panels::top(at.unwrap_or(0), inside.height);
+    let shown = open.iter().enumerate().skip(top);
+    for ((row, gate), y) in shown.zip(inside.y + 1..inside.bottom()) {
         let mark = mark_of_gate(gate, model.now);
-        put(buf, inside, inside.x + 1, y, mark.sign(canvas.glyphs), mark.style(canvas.theme));
+        let base = cursor(canvas, Rect { y, height: 1, ..inside }, at == Some(row), buf);
+        put(buf, inside, inside.x + 1, y, mark.sign(canvas.glyphs), base.patch(mark.style(canvas.theme)));
         for column in &table {
             let role = if column.title == "RISK" && gate.ask.risk == crate::plan::Risk::Irreversible {
                 Role::Fail
@@ -70,11 +73,28 @@ fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
                 inside,
                 *column,
                 y,
-                (&gate_cell(canvas, gate, column.title), canvas.style(role)),
+                (&gate_cell(canvas, gate, column.title), base.patch(canvas.style(role))),
                 canvas.glyphs,
             );
         }
     }
+}
+
+/// `3 inbox`: the key of the view that shows all of it.
+fn opens(canvas: &Canvas<'_>, view: Intent, what: &str) -> String {
+    let model = canvas.model;
+    let key = model.keys.keys_of(model.view.scope(), view).unwrap_or_default();
+    format!("{key} {what}").trim_start().to_owned()
+}
+
+/// The ground of a row, and the sign of the cursor on it.
+fn cursor(canvas: &Canvas<'_>, row: Rect, is_here: bool, buf: &mut Buffer) -> Style {
+    let base = select_row(canvas, row, is_here, buf);
+    if is_here {
+        let style = base.patch(canvas.style(Role::BorderFocus));
+        put(buf, row, row.x, row.y, canvas.glyphs.pick("▌", "|"), style);
+    }
+    base
 }
 
 fn gate_cell(canvas: &Canvas<'_>, gate: &GateView, title: &str) -> String {
@@ -97,11 +117,12 @@ fn gate_cell(canvas: &Canvas<'_>, gate: &GateView, title: &str) -> String {
 
 fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
-    let mut all: Vec<&ErrorView> = model.board.errors().map(|it| &**it).collect();
-    all.sort_by_key(|it| (!it.is_open(), std::cmp::Reverse(it.at)));
+    let all = runs_panels::errors(model);
+    let at = (focused(model) == RunsPanel::Errors).then(|| runs_panels::error_row(model, &all));
     let open = all.iter().filter(|it| it.is_open()).count();
     let title = if all.is_empty() { "errors".to_owned() } else { format!("errors  {open} open") };
-    let inside = pane(buf, area, &title, "", canvas.pane(false));
+    let inside =
+        pane(buf, area, &title, &opens(canvas, Intent::ViewErrors, "list"), canvas.pane(at.is_some()));
     if all.is_empty() {
         put(buf, inside, inside.x + 1, inside.y, "nothing has failed", canvas.style(Role::Muted));
         return;
@@ -121,14 +142,15 @@ fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     for column in &table {
         put_cell(buf, inside, *column, inside.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
-    for (row, error) in all.iter().take(usize::from(inside.height.saturating_sub(1))).enumerate() {
-        let y = inside.y + 1 + u16::try_from(row).unwrap_or(0);
+    let top = runs_panels::top(at.unwrap_or(0), inside.height);
+    for ((row, error), y) in all.iter().enumerate().skip(top).zip(inside.y + 1..inside.bottom()) {
         let mark = match error.state {
             ErrorState::Retrying(_) => Mark::Retry,
             ErrorState::Open => Mark::Failed,
             ErrorState::Resolved { .. } => Mark::Done,
         };
-        put(buf, inside, inside.x + 1, y, mark.sign(canvas.glyphs), mark.style(canvas.theme));
+        let base = cursor(canvas, Rect { y, height: 1, ..inside }, at == Some(row), buf);
+        put(buf, inside, inside.x + 1, y, mark.sign(canvas.glyphs), base.patch(mark.style(canvas.theme)));
         for column in &table {
             let role = if column.title == "SEV" && error.is_open() { Role::Fail } else { Role::Text };
             put_cell(
@@ -136,7 +158,7 @@ fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
                 inside,
                 *column,
                 y,
-                (&error_cell(canvas, error, column.title), canvas.style(role)),
+                (&error_cell(canvas, error, column.title), base.patch(canvas.style(role))),
                 canvas.glyphs,
             );
         }
@@ -163,7 +185,8 @@ fn error_cell(canvas: &Canvas<'_>, error: &ErrorView, title: &str) -> String {
 fn health(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let board = &canvas.model.board;
     let whole = board.health();
-    let inside = pane(buf, area, &format!("health {whole} {}", whole.label()), "", canvas.pane(false));
+    let footer = opens(canvas, Intent::ViewHealth, "open");
+    let inside = pane(buf, area, &format!("health {whole} {}", whole.label()), &footer, canvas.pane(false));
     let mut rows: Vec<(String, Health)> = vec![("all runs".to_owned(), whole)];
     let mut runs: Vec<_> = board.open_runs().filter(|it| !it.summary.results.is_empty()).collect();
     runs.sort_by_key(|it| it.summary.health());
@@ -186,7 +209,12 @@ fn health(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 
 fn events(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let board = &canvas.model.board;
-    let inside = layout::inset(pane(buf, area, "events", "", canvas.pane(false)), 1, 0, 0);
+    let inside = layout::inset(
+        pane(buf, area, "events", &opens(canvas, Intent::ViewAudit, "audit"), canvas.pane(false)),
+        1,
+        0,
+        0,
+    );
     for (row, line) in board.lines().rev().take(usize::from(inside.height)).enumerate() {
         let y = inside.y + u16::try_from(row).unwrap_or(0);
         let run = line.run.map_or_else(String::new, |it| it.to_string());

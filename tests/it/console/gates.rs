@@ -768,3 +768,13 @@ fn one_key(
     assert!(was_read, "{seed}: its end was never on the screen:\n{}", console.text());
     true
 }
+
+/// Nobody shall answer another gate than the one that was opened.
+#[test]
+fn a_gate_that_is_opened_from_elsewhere_is_the_one_under_the_cursor() {
+    let mut console = Console::of_afternoon(160, 48);
+    drop(console.press("enter"));
+    assert!(console.text().contains("rotate_prod_keys"), "{}", console.text());
+    drop(console.press("enter"));
+    assert!(console.text().contains("─ g-2 rotate_prod_keys"), "{}", console.text());
+}

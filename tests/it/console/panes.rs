@@ -1,7 +1,7 @@
 //! Panes: how large the one with the keys is, that it can have all of the screen without borders, and the way to the next of
 //! a kind.
 
-use super::Console;
+use super::{Console, screens};
 use cuelight::{base::Span, console::Message};
 
 const SIZES: [(u16, u16); 5] = [(60, 16), (80, 24), (100, 30), (160, 48), (200, 60)];
@@ -109,4 +109,41 @@ fn brackets_lead_to_the_next_of_a_kind() {
     assert_eq!(run(&console), before, "records of one run");
     drop(console.press("5 ]"));
     assert!(console.text().contains("nothing here has others of its kind"), "{}", console.text());
+}
+
+#[test]
+fn tab_goes_to_the_lower_panes_of_runs_and_enter_opens_what_is_under_the_cursor() {
+    let focus = |console: &Console| {
+        let screen = console.text();
+        let row = |title: &str| screen.lines().position(|it| it.contains(title)).expect(title);
+        let lower = screen.lines().skip(row("gates  2 waiting")).take(8).collect::<Vec<_>>().join("\n");
+        (lower.find("│▌◆ g-").map(|_| "gates")).or(lower.find("││▌").map(|_| "errors")).unwrap_or("list")
+    };
+    let mut console = Console::of_afternoon(160, 48);
+    assert_eq!(focus(&console), "list");
+    drop(console.press("tab"));
+    assert_eq!(focus(&console), "gates");
+    screens::check("runs_gates_pane_160x48", &console);
+    drop(console.press("j X"));
+    assert_eq!(console.model.mode().word(), "NORMAL", "no run is under the cursor here");
+    drop(console.press("enter"));
+    assert!(
+        console.text().contains("▐ 3 Gates 2 ▌") && console.text().contains("─ g-2 rotate"),
+        "{}",
+        console.text()
+    );
+    drop(console.press("1 tab"));
+    assert_eq!(focus(&console), "errors");
+    drop(console.press("j j enter"));
+    assert!(
+        console.text().contains("▐ 4 Errors 2 ▌") && console.text().contains("payments/refunds/call_bank")
+    );
+    drop(console.press("1 esc"));
+    assert_eq!(focus(&console), "list");
+    // Where there is no such pane, the key says so.
+    let mut small = Console::of_afternoon(80, 24);
+    drop(small.press("tab"));
+    assert!(small.text().contains("the list alone takes keys"), "{}", small.text());
+    drop(small.press("5 tab"));
+    assert!(small.text().contains("one pane takes keys here"), "{}", small.text());
 }

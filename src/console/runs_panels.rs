@@ -1,0 +1,75 @@
+//! The lower panes of Runs that take keys: gates and failures of all runs, in the order in which they stand there, and the
+//! cursor in them, which stays on what it is on. What is done with it is left to `update/runs_panels`.
+
+use super::{Model, layout};
+use crate::{
+    base::{GateId, Seq},
+    projection::{ErrorView, GateView},
+};
+use std::{cmp::Reverse, sync::Arc};
+
+/// Who takes the keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum RunsPanel {
+    /// The list of runs.
+    #[default]
+    List,
+    Gates,
+    Errors,
+}
+
+/// Who takes the keys, and where the cursors of the others are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RunsFocus {
+    pub panel: RunsPanel,
+    pub gate: Option<GateId>,
+    pub error: Option<Seq>,
+}
+
+impl RunsPanel {
+    /// The next one.
+    pub(super) const fn next(self) -> Self {
+        match self {
+            Self::List => Self::Gates,
+            Self::Gates => Self::Errors,
+            Self::Errors => Self::List,
+        }
+    }
+}
+
+/// Who takes the keys now: the list, where nothing else is on the screen.
+pub(super) fn focused(model: &Model) -> RunsPanel {
+    let is_there = layout::runs(model).lower.is_some() && !model.look.reader;
+    if is_there { model.runs.focus.panel } else { RunsPanel::List }
+}
+
+/// What waits for people: own first, then by risk, then the oldest.
+pub(super) fn gates(model: &Model) -> Vec<&Arc<GateView>> {
+    let mut open: Vec<&Arc<GateView>> = model.board.open_gates().collect();
+    open.sort_by_key(|it| {
+        (!it.waits_for(&model.seat.actor, model.now), Reverse(it.ask.risk), it.ask.opened_at)
+    });
+    open
+}
+
+/// What failed: what stands open first, then the newest.
+pub(super) fn errors(model: &Model) -> Vec<&Arc<ErrorView>> {
+    let mut all: Vec<&Arc<ErrorView>> = model.board.errors().collect();
+    all.sort_by_key(|it| (!it.is_open(), Reverse(it.at)));
+    all
+}
+
+/// The row of the cursor: where what it was on is, else the first.
+pub(super) fn gate_row(model: &Model, rows: &[&Arc<GateView>]) -> usize {
+    rows.iter().position(|it| Some(it.id) == model.runs.focus.gate).unwrap_or(0)
+}
+
+/// The same among failures.
+pub(super) fn error_row(model: &Model, rows: &[&Arc<ErrorView>]) -> usize {
+    rows.iter().position(|it| Some(it.id) == model.runs.focus.error).unwrap_or(0)
+}
+
+/// The first row that is shown, so that the cursor is on the screen; the head of the table takes one.
+pub(super) fn top(at: usize, height: u16) -> usize {
+    (at + 2).saturating_sub(usize::from(height).max(2))
+}
