@@ -82,7 +82,8 @@ impl HttpCall {
     pub fn lines(&self) -> Vec<String> {
         let mut out: Vec<String> =
             self.headers.iter().map(|(name, parts)| format!("{name}: {}", shown(parts))).collect();
-        if self.keyed {
+        let has_own = self.headers.iter().any(|it| it.0.eq_ignore_ascii_case("idempotency-key"));
+        if self.keyed && !has_own {
             out.push("Idempotency-Key: the same for every attempt".to_owned());
         }
         if let (Some(body), Some(digest)) = (&self.body, self.body_digest()) {
@@ -178,5 +179,7 @@ mod tests {
         assert!(lines.starts_with("Authorization: Bearer ‹secret TOKEN›\nIdempotency-Key:"), "{lines}");
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert!(lines.ends_with(&format!("body: 3 bytes, sha256 {hash}\n| abc")), "{lines}");
+        let own = vec![("idempotency-key".to_owned(), vec![text("7")])];
+        assert_eq!(HttpCall { headers: own, body: None, ..it }.lines(), ["idempotency-key: 7"]);
     }
 }

@@ -659,6 +659,7 @@ fn the_checker_knows_requests() {
         "  - id: a\n    http: {url: https://a.test/, headers: {X: \"${{ format('{0}', secrets.TOKEN) }}\"}}\n",
         &["a secret stands alone in its"],
     );
+    finds("  - {id: a, uses: http.get@1, with: {url: https://a.test/}}\n", &[]);
     finds(
         "  - {id: a, http: {url: https://a.test/, headers: {Host: b}}}\n",
         &["`Host` is written by the request itself"],

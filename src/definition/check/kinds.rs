@@ -3,10 +3,11 @@
 use crate::{
     base::Value,
     definition::{
-        Call, Effect, OnFailure, Step, StepKind, Wait, Workflow, diagnostic::Findings, inputs::misfit,
-        spelling::suggest,
+        Call, Effect, OnFailure, Step, StepKind, Tool, ToolBody, Wait, Workflow, diagnostic::Findings,
+        inputs::misfit, spelling::suggest,
     },
 };
+use std::sync::Arc;
 
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     let compensates = compensates(workflow);
@@ -105,12 +106,14 @@ fn undo(step: &Step, findings: &mut Findings<'_>) {
 
 fn time(step: &Step, findings: &mut Findings<'_>) {
     let may_hang = match &step.kind {
-        StepKind::Run(_)
-        | StepKind::Uses(_)
-        | StepKind::Llm(_)
-        | StepKind::Agent(_)
-        | StepKind::Wait(Wait::Event { .. }) => step.timeout.is_none(),
-        // A request ends by itself.
+        // A request ends by itself, also as a tool.
+        StepKind::Uses(uses) => {
+            let is_request = |it: &Arc<Tool>| matches!(it.body, ToolBody::Http(_));
+            step.timeout.is_none() && !uses.definition.as_ref().is_some_and(is_request)
+        }
+        StepKind::Run(_) | StepKind::Llm(_) | StepKind::Agent(_) | StepKind::Wait(Wait::Event { .. }) => {
+            step.timeout.is_none()
+        }
         StepKind::Http(_)
         | StepKind::Gate(_)
         | StepKind::Workflow(_)
