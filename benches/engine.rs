@@ -58,7 +58,7 @@ fn rests(gates: u64) {
         play(Work::Gate(Box::default()));
     }
     let began = Instant::now();
-    let nothing = || Work::Set { scope: Scope::Run, values: Vec::new(), ttl: None };
+    let nothing = || Work::Set { scope: Scope::Run, values: Vec::new(), ttl: None, expect: Vec::new() };
     let events = (0..2_000).map(|_| play(nothing())).sum();
     row(&format!("runs that come to rest, {gates} open gates"), events, began.elapsed());
 }

@@ -9,7 +9,7 @@ use crate::{
     base::{Launch, StepIx, Timestamp, Untrusted, counted},
     console::{Glyphs, Role},
     engine::Purpose,
-    projection::{RunView, StepView, UndoState, command_line},
+    projection::{RunView, StepView, UndoState, command_line, doubt},
 };
 
 /// All that is told of such a step.
@@ -43,6 +43,10 @@ pub(super) fn doubt_text(it: &Doubtful<'_>, width: usize) -> Prose {
                 Role::Text,
             );
             out.foreign("known", it.step.doubt().unwrap_or("nothing"), Role::Warn);
+            if let Some(doubt) = doubt(it.run, it.index) {
+                let class = format!("{}: {}", doubt.class.word(), doubt.may_have());
+                out.said("effect", &class, Role::Warn);
+            }
         }
     }
     out.said("risk", "HIGH: what happened outside is not known", Role::Fail);
@@ -98,18 +102,13 @@ fn output(out: &mut Prose, it: &Doubtful<'_>) {
 }
 
 fn answers(out: &mut Prose, it: &Doubtful<'_>) {
-    let rows: &[(&str, &str)] = match it.step.undo() {
-        UndoState::Stuck(_) => &[
-            ("again", "the undo is tried once more"),
-            ("by hand", "somebody has undone it; the run goes on"),
-        ],
-        _ => &[
-            ("happened", "the step counts as completed, with the outputs you give"),
-            ("did not", "the call is given back and may be made again"),
-            ("give up", "whatever it did, the step counts as failed"),
-        ],
-    };
-    for (head, text) in rows {
+    if let UndoState::Stuck(_) = it.step.undo() {
+        out.said("again", "the undo is tried once more", Role::Text);
+        out.said("by hand", "somebody has undone it; the run goes on", Role::Text);
+        return;
+    }
+    let answers = doubt(it.run, it.index).map(|it| it.answers.map(|it| it.1)).unwrap_or_default();
+    for (head, text) in ["happened", "did not", "give up"].into_iter().zip(&answers) {
         out.said(head, text, Role::Text);
     }
 }

@@ -442,6 +442,11 @@ pub(super) const SET: Table = Table {
         key("scope", OneOf(SCOPES), "How long and how far it is seen; run when absent."),
         key("values", Map(&Any), "Keys and values.").required(),
         key("ttl", Duration, "When it is forgotten."),
+        key(
+            "if-etag",
+            Map(&Any),
+            "By key the etag that was read, or `none`: nothing is written if another one stands there.",
+        ),
     ],
 };
 

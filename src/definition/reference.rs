@@ -208,7 +208,10 @@ impl<'w> Walk<'_, 'w> {
                 self.text(site, &emit.topic);
                 emit.data.iter().for_each(|it| self.data(site, it));
             }
-            StepKind::Set(set) => self.values(site, &set.values),
+            StepKind::Set(set) => {
+                self.values(site, &set.values);
+                self.values(site, &set.expect);
+            }
         }
     }
 }

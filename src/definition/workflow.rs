@@ -411,6 +411,8 @@ pub struct Set {
     pub values: Vec<(String, Data)>,
     /// When it is forgotten.
     pub ttl: Option<Span>,
+    /// The etags that were read, by key; nothing is written when another one stands there.
+    pub expect: Vec<(String, Data)>,
 }
 
 /// Where state is kept.

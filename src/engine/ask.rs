@@ -415,10 +415,8 @@ fn cannot_undo(run: &Run, step: StepIx) -> bool {
 /// Who does not count: named by `forbid`, and, where more than one person is asked for, who asked for the run.
 fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>, Unresolved> {
     let run = views[0].run;
-    let wanted: u32 = rule.require.iter().map(|it| it.count).sum();
     let mut out = Vec::new();
-    let requester = rule.forbid.iter().any(|it| it == "run.actor");
-    if requester || wanted > 1 {
+    if wants_others(rule) {
         let why = format!("{} asked for this run; somebody else has to answer", run.by.name);
         out.push((run.by.principal(), why));
     }
@@ -429,6 +427,12 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
         }
     }
     Ok(out)
+}
+
+/// Whether who asked for the run does not count.
+pub(super) fn wants_others(rule: &GateRule) -> bool {
+    let wanted: u32 = rule.require.iter().map(|it| it.count).sum();
+    wanted > 1 || rule.forbid.iter().any(|it| it == "run.actor")
 }
 
 fn form(view: View<'_>, needs: &[Need], set: Option<&ValueMap>) -> Result<Vec<FormField>, Unresolved> {

@@ -15,7 +15,7 @@ use crate::{
         run::Run,
         settle::may_start,
     },
-    plan::{Amounts, EffectClass, PlanStep, Retry, RetryKind},
+    plan::{Amounts, ConfidenceBelow, EffectClass, PlanStep, Retry, RetryKind},
 };
 
 /// How often a call that certainly did not start is made again for nothing.
@@ -98,6 +98,12 @@ impl Turn<'_> {
             return self.unresolved(id, step, Vec::new(), Unresolved::Needs(patterns));
         }
         let (launch_hash, it) = (launch.hash(), run.step(step));
+        // It waited for something else when its gate had to ask again.
+        let open = run.plan_step(step).needs.iter().copied().find(|it| !run.step(*it).rests());
+        if let Some(gate) = open.filter(|_| it.calls == 0 && purpose == Purpose::Step) {
+            let why = "its gate asks again".to_owned();
+            return self.emit_step(id, step, StepEvent::Reopened { why, gates: vec![gate] });
+        }
         if let Some(gate) = it.approved_at.filter(|it| !run.step(*it).succeeded()) {
             let why = "its gate asks again".to_owned();
             return self.emit_step(id, step, StepEvent::Reopened { why, gates: vec![gate] });
@@ -178,6 +184,10 @@ impl Turn<'_> {
                 Err(failure) => failure,
                 Ok(result) => {
                     self.emit_ended(id, step, number, ended, None);
+                    let is_poor = matches!(result.below, Some(ConfidenceBelow::Gate | ConfidenceBelow::Fail));
+                    if let Some(why) = self.run(id).step(step).ending.clone().filter(|_| is_poor) {
+                        return self.ended_as(id, step, why);
+                    }
                     if !self.is_held(id, step, &result) {
                         self.keep_result(id, step, &result);
                         self.complete(id, step, result.outputs.clone(), Some(result));
@@ -187,6 +197,10 @@ impl Turn<'_> {
             },
         };
         let free = not_started < NOT_STARTED_MAX && !has_to_be_mended(failure.mode);
+        if let Some(why) = self.run(id).step(step).ending.clone() {
+            self.emit_ended(id, step, number, ended, None);
+            return self.ended_as(id, step, why);
+        }
         let failure = Failure { not_started: failure.not_started && free, ..failure };
         let ended = Outcome { failure: Some(failure.clone()), ..ended };
         if !ended.changed.is_empty() && !ending {
@@ -279,7 +293,7 @@ impl Turn<'_> {
     }
 
     fn check_ended(&mut self, id: RunId, step: StepIx, number: u32, ended: Outcome) {
-        let (code, outputs, ending) = (ended.exit_code, ended.outputs.clone(), self.run(id).is_ending());
+        let (code, outputs) = (ended.exit_code, ended.outputs.clone());
         self.emit_ended(id, step, number, ended, None);
         match code {
             Some(0) => {
@@ -289,12 +303,14 @@ impl Turn<'_> {
                     Err(failure) => self.fail_step(id, step, &failure),
                 }
             }
-            Some(1) if ending => {
-                let why = self.run(id).why_ending();
-                self.emit_step(id, step, StepEvent::Cancelled { why });
-            }
-            Some(1) => self.call_again(id, step),
+            Some(1) => match self.run(id).why_over(step) {
+                Some(why) => self.ended_as(id, step, why),
+                None => self.call_again(id, step),
+            },
             _ => {
+                if let Some(why) = self.run(id).step(step).ending.clone() {
+                    return self.ended_as(id, step, why);
+                }
                 let evidence = "it was cut off by a crash, and its check could not tell whether it happened";
                 self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });
             }

@@ -155,6 +155,16 @@ impl<'a> View<'a> {
     }
 
     fn state(&self, path: &[&str]) -> Option<Value> {
+        if let [etag, scope, key] = path
+            && etag.eq_ignore_ascii_case("etag")
+        {
+            let scope = match scope.to_ascii_lowercase().as_str() {
+                "session" => Scope::Session,
+                "global" => Scope::Global,
+                _ => return None,
+            };
+            return self.world.etag_of(scope, &self.run.by, key, self.now).map(Value::String);
+        }
         let [scope, key, rest @ ..] = path else { return None };
         let found = match scope.to_ascii_lowercase().as_str() {
             "run" => self.run.vars.get(*key),

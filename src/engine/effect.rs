@@ -76,7 +76,10 @@ pub fn react(event: &Event) -> Option<Effect> {
         Fact::Step(
             run,
             step,
-            StepEvent::Cancelled { .. } | StepEvent::Skipped { .. } | StepEvent::DoneByHand { .. },
+            StepEvent::Ending { .. }
+            | StepEvent::Cancelled { .. }
+            | StepEvent::Skipped { .. }
+            | StepEvent::DoneByHand { .. },
         ) => Some(Effect::End { run: *run, step: Some(*step) }),
         Fact::Run(run, RunEvent::Cancelling { .. } | RunEvent::TimedOut { .. }) => {
             Some(Effect::End { run: *run, step: None })

@@ -491,6 +491,11 @@ pub enum StepEvent {
         /// Why.
         why: Why,
     },
+    /// Is being ended, for what it will then rest as: its call has to come to its end first, or, of a frame, all in it.
+    Ending {
+        /// Why.
+        why: Why,
+    },
     /// May have happened; a person is asked.
     InDoubt {
         /// What is known.

@@ -269,7 +269,7 @@ impl Gate {
     }
 
     /// Why no answer of this person counts, whatever groups they are in.
-    fn forbids(&self, actor: &Actor) -> Option<String> {
+    pub(super) fn forbids(&self, actor: &Actor) -> Option<String> {
         if self.editors.contains_key(&actor.principal()) {
             return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
         }

@@ -433,6 +433,7 @@ impl Turn<'_> {
         if state != StepState::InDoubt {
             return Err(Refusal::StepState { run, step: id, state, verb: "answer for".to_owned() });
         }
+        self.may_vouch(run, step, &by)?;
         let reason = required_reason(reason, &format!("answer for {id} of {run}"))?;
         let plan = it.plan_step(step).clone();
         let outputs = match &answer {
@@ -445,11 +446,10 @@ impl Turn<'_> {
         self.emit_step(run, step, StepEvent::DoubtAnswered { by, answer: answer.clone(), reason });
         match answer {
             DoubtAnswer::Happened(_) => self.complete(run, step, outputs, None),
-            DoubtAnswer::NotHappened if self.run(run).is_ending() => {
-                let why = self.run(run).why_ending();
-                self.emit_step(run, step, StepEvent::Cancelled { why });
-            }
-            DoubtAnswer::NotHappened => self.call_when_free(run, step),
+            DoubtAnswer::NotHappened => match self.run(run).why_over(step) {
+                Some(why) => self.emit_step(run, step, StepEvent::Cancelled { why }),
+                None => self.call_when_free(run, step),
+            },
             DoubtAnswer::Abort => {
                 let failure = outcome::failure(
                     crate::base::FailureMode::SystemCrash,
@@ -472,7 +472,18 @@ impl Turn<'_> {
         }
         self.has_asked(run, step, "skip")?;
         self.may_close_by_hand(it.step(step).gate, &by)?;
+        if state == StepState::InDoubt {
+            self.may_vouch(run, step, &by)?;
+        }
+        let (is_called, is_ending) = (it.step(step).in_flight.is_some(), it.step(step).ending.is_some());
         let reason = required_reason(reason, &format!("skip {id} of {run}"))?;
+        if is_called {
+            // What needs it begins when its call has ended, not beside it.
+            if !is_ending {
+                self.emit_step(run, step, StepEvent::Ending { why: Why::Person { by, reason } });
+            }
+            return Ok(());
+        }
         self.close_gate(run, step, "by-hand");
         self.skip_tree(run, step, Why::Person { by, reason });
         Ok(())
@@ -499,7 +510,11 @@ impl Turn<'_> {
         if open {
             self.has_asked(run, step, "complete by hand")?;
         }
+        if it.unwinding.is_some() {
+            return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
+        }
         self.may_close_by_hand(it.step(step).gate, &by)?;
+        self.may_vouch(run, step, &by)?;
         let reason = required_reason(reason, &format!("complete {} of {run} by hand", plan.id))?;
         let judged = outcome::judge(&plan, call::tool_at(it, step, 0), &outputs);
         let outputs = judged.map_err(|it| Refusal::Other(format!("{} {}", plan.id, it.message)))?.outputs;
@@ -542,12 +557,36 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether this person may say what became of a step. Where a gate before it asks for somebody else than who asked for
+    /// the run or edited it, so does this: it would be a way around.
+    fn may_vouch(&self, run: RunId, step: StepIx, by: &Actor) -> Result<(), Refusal> {
+        let it = self.run(run);
+        for gate in it.gates_above(step) {
+            let why = match it.step(gate).gate.and_then(|gate| self.world.gates.get(&gate)) {
+                Some(gate) => gate.forbids(by),
+                // Its approval is kept from another run; who asks for what has changed hands since.
+                None if it.step(gate).succeeded() => match &it.plan_step(gate).work {
+                    Work::Gate(rule) if ask::wants_others(rule) && it.by.principal() == by.principal() => {
+                        Some(format!("{} asked for this run; somebody else has to answer", by.name))
+                    }
+                    _ => None,
+                },
+                None => None,
+            };
+            if let Some(why) = why {
+                let name = |it: StepIx| self.run(run).plan_step(it).id.clone();
+                return Err(Refusal::Vouch { run, step: name(step), gate: name(gate), why });
+            }
+        }
+        Ok(())
+    }
+
     fn undo(&mut self, run: RunId, reason: String, by: Actor) -> Result<(), Refusal> {
         let it = self.find(run)?;
         if !it.state.rests() {
             return Err(wrong_state(run, it.state, "undo", "cancel it with --undo, or wait for its end"));
         }
-        if !it.completed.iter().any(|step| it.is_undoable(*step)) {
+        if !it.completed.iter().any(|step| it.is_to_undo(*step)) {
             return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));
         }
         let reason = required_reason(reason, &format!("undo {run}"))?;

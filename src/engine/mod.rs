@@ -32,6 +32,7 @@ mod settle;
 mod state;
 mod step;
 mod target;
+mod unwind;
 mod world;
 
 pub use actor::{Actor, Channel, Proof};

@@ -43,6 +43,8 @@ pub enum Refusal {
     BreakGlass { gate: GateId, why: String },
     #[error("could not review {gate}: {why}")]
     Review { gate: GateId, why: String },
+    #[error("could not say what became of {step} of {run}: it stands behind {gate}, and {why}")]
+    Vouch { run: RunId, step: String, gate: String, why: String },
     #[error("could not hand your answer at {gate} to somebody else: {why}")]
     Delegation { gate: GateId, why: String },
     #[error("could not send {gate} back: {why}")]

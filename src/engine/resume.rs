@@ -33,7 +33,10 @@ impl Turn<'_> {
             self.emit(Fact::Attempt(id, step, number, lost));
             match purpose {
                 Purpose::Undo => self.undo_call(id, step),
-                Purpose::Check => self.call_check(id, step, EVIDENCE),
+                Purpose::Check => match self.run(id).step(step).ending.clone() {
+                    Some(why) => self.ended_as(id, step, why),
+                    None => self.call_check(id, step, EVIDENCE),
+                },
                 Purpose::Step | Purpose::Fallback(_) => self.judge_lost(id, step),
             }
         } else if it.state() == StepState::Waiting
@@ -57,6 +60,9 @@ impl Turn<'_> {
         let run = self.run(id);
         let class = run.plan_step(step).effect;
         let ends = run.cancelling || run.timed_out;
+        if let Some(why) = run.step(step).ending.clone() {
+            return self.ended_as(id, step, why);
+        }
         match class {
             EffectClass::Pure | EffectClass::Idempotent | EffectClass::Keyed if ends => {
                 let why = self.run(id).why_ending();

@@ -11,6 +11,7 @@ use crate::{
         budget::Spending,
         failure::{Noted, Whose},
         step::{self, Step},
+        unwind::Unwinding,
     },
     expression,
     plan::{Amounts, Currency, FrameKind, OnError, OnFailure, Plan, PlanStep, Undo, Work},
@@ -86,7 +87,12 @@ pub(super) struct Run {
     pub(super) compensating: bool,
     /// In the order they came to be done.
     pub(super) completed: Vec<StepIx>,
+    /// Being undone, and neither done with that nor stuck.
     pub(super) undoing: BTreeSet<StepIx>,
+    /// Could not be undone; people are asked.
+    pub(super) stuck: BTreeSet<StepIx>,
+    /// In which order the rest is undone.
+    pub(super) unwinding: Option<Box<Unwinding>>,
     /// By gate that has to ask again, the steps that wait for it beside those that need it.
     holds: BTreeMap<StepIx, Vec<StepIx>>,
     pub(super) undone: u32,
@@ -163,6 +169,8 @@ impl Run {
             compensating: false,
             completed: Vec::new(),
             undoing: BTreeSet::new(),
+            stuck: BTreeSet::new(),
+            unwinding: None,
             holds: BTreeMap::new(),
             undone: 0,
             spending: Spending::of(plan.budget.as_ref()),
@@ -231,6 +239,16 @@ impl Run {
         self.holds.get(&gate).is_some_and(|it| it.contains(&step))
     }
 
+    /// The steps that need this gate, could start, and have not begun.
+    pub(super) fn let_go_by(&self, gate: StepIx) -> Vec<StepIx> {
+        let not_begun = |it: &StepIx| {
+            let it = self.step(*it);
+            let looks = it.state() == StepState::Waiting && it.asked.is_some() && it.gate.is_none();
+            it.state() == StepState::Ready || looks
+        };
+        self.dependents(gate).iter().copied().filter(not_begun).collect()
+    }
+
     /// The gates right before a step, which have let it go: those it needs, and, where it needs nothing inside the frame
     /// around it, those which that needs.
     pub(super) fn gates_before(&self, step: StepIx) -> Vec<StepIx> {
@@ -244,6 +262,23 @@ impl Run {
             at = plan.frame.filter(|_| plan.needs.is_empty());
         }
         gates
+    }
+
+    /// Every gate that came before a step, by needs and by frames.
+    pub(super) fn gates_above(&self, step: StepIx) -> BTreeSet<StepIx> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![step]);
+        while let Some(at) = open.pop() {
+            let children = self.children(at).iter().filter(|_| at != step);
+            open.extend(self.plan_step(at).needs.iter().chain(children).filter(|it| seen.insert(**it)));
+            let mut frame = self.plan_step(at).frame;
+            // A frame around it came before it as a whole; what stands beside it there did not.
+            while let Some(around) = frame {
+                let plan = self.plan_step(around);
+                open.extend(plan.needs.iter().filter(|it| seen.insert(**it)));
+                frame = plan.frame;
+            }
+        }
+        seen.into_iter().filter(|it| matches!(self.plan_step(*it).work, Work::Gate(_))).collect()
     }
 
     /// The step that siblings in this scope call by this name.
@@ -301,6 +336,18 @@ impl Run {
         }
     }
 
+    /// Why nothing more is to be called for this step, if so: it, a frame around it, or the run is ending.
+    pub(super) fn why_over(&self, step: StepIx) -> Option<Why> {
+        let mut at = Some(step);
+        while let Some(index) = at {
+            if let Some(why) = &self.step(index).ending {
+                return Some(why.clone());
+            }
+            at = self.plan_step(index).frame;
+        }
+        self.is_ending().then(|| self.why_ending())
+    }
+
     /// Whether a frame around it was allowed to open although the run is ending.
     pub(super) fn in_explicit_frame(&self, step: StepIx) -> bool {
         let mut frame = self.plan_step(step).frame;
@@ -345,7 +392,10 @@ impl Run {
                 self.timed_out = true;
                 self.due.retain(|(_, step)| step.is_some());
             }
-            RunEvent::Compensating => self.compensating = true,
+            RunEvent::Compensating => {
+                self.compensating = true;
+                self.unwinding = Some(Box::new(Unwinding::of(self)));
+            }
             RunEvent::BudgetWarned { currency, step, .. } => {
                 self.spending_mut(*step).note_warned(*currency);
             }
@@ -356,6 +406,7 @@ impl Run {
                 self.due.clear();
                 self.ready.clear();
                 self.touched.clear();
+                self.unwinding = None;
             }
         }
     }
@@ -450,6 +501,7 @@ impl Run {
                 }
             }
             StepEvent::Cancelled { .. } | StepEvent::Routed { .. } => {}
+            StepEvent::Ending { why } => step.ending = Some(why.clone()),
             StepEvent::SentBack => {
                 let fresh = Step { attempts: step.attempts, explicit: step.explicit, ..Step::default() };
                 self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
@@ -754,6 +806,8 @@ impl Run {
                 let step = &mut self.steps[index.index()];
                 let purpose = step.in_flight.take();
                 let is_work = matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
+                // What ends well before it could be ended has happened, whatever it then rests as.
+                step.unknown |= is_work && step.ending.is_some() && outcome.failure.is_none();
                 match &outcome.failure {
                     Some(failure) if is_work => {
                         if failure.not_started {
@@ -825,25 +879,36 @@ impl Run {
             UndoEvent::Asked => {
                 step.state = Some(StepState::Undoing);
                 self.undoing.insert(index);
-                if let Some(at) = self.completed.iter().rposition(|it| *it == index) {
-                    self.completed.truncate(at);
-                }
+                self.unwind(|it, run| it.begin(run, index));
             }
             UndoEvent::Done { .. } => {
                 step.state = Some(StepState::Undone);
                 step.undo_stuck = false;
                 self.undoing.remove(&index);
+                self.stuck.remove(&index);
                 self.undone += 1;
+                self.unwind(|it, run| it.end(run, index));
             }
             UndoEvent::Stuck { record } => {
                 step.undo_stuck = true;
                 step.error = Some(record.clone());
+                self.undoing.remove(&index);
+                self.stuck.insert(index);
             }
             UndoEvent::Again { .. } => {
                 self.noted.remove(&(Some(index), true));
                 step.undo_stuck = false;
                 step.undo_calls = 0;
+                self.stuck.remove(&index);
+                self.undoing.insert(index);
             }
+        }
+    }
+
+    fn unwind(&mut self, change: impl FnOnce(&mut Unwinding, &Self)) {
+        if let Some(mut it) = self.unwinding.take() {
+            change(&mut it, self);
+            self.unwinding = Some(it);
         }
     }
 

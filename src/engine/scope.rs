@@ -89,6 +89,32 @@ impl World {
         self.kept(scope, by, key, now).map(|it| &it.value)
     }
 
+    /// The etag of such a value.
+    pub(super) fn etag_of(&self, scope: Scope, by: &Actor, key: &str, now: Timestamp) -> Option<String> {
+        self.kept(scope, by, key, now).map(|it| etag(&it.value, it.version))
+    }
+
+    /// Why a value is not the one that was seen, if it is not.
+    pub(super) fn differs(
+        &self,
+        scope: Scope,
+        by: &Actor,
+        key: &str,
+        seen: &Expected,
+        now: Timestamp,
+    ) -> Option<String> {
+        match (seen, self.etag_of(scope, by, key, now)) {
+            (Expected::Absent, None) => None,
+            (Expected::Etag(seen), Some(etag)) if *seen == etag => None,
+            (_, Some(etag)) => Some(format!(
+                "it has changed meanwhile, its etag is {etag} now; read it again and decide anew"
+            )),
+            (Expected::Etag(_), None) => {
+                Some("it is not there any more; read what is there and decide anew".to_owned())
+            }
+        }
+    }
+
     fn kept(&self, scope: Scope, by: &Actor, key: &str, now: Timestamp) -> Option<&Stored> {
         self.scopes.get(&(scope, owner_of(scope, by)))?.get(key).filter(|it| it.is_there(now))
     }
@@ -117,25 +143,13 @@ impl Turn<'_> {
         if scope == Scope::Run {
             return Err(cannot("what a run keeps is set by its steps; choose session or global".to_owned()));
         }
-        let now = self.world.kept(scope, &by, &key, self.now);
-        let etag_now = now.map(|it| etag(&it.value, it.version));
-        match (&expect, &etag_now) {
-            (None, _) | (Some(Expected::Absent), None) => {}
-            (Some(Expected::Etag(seen)), Some(etag)) if seen == etag => {}
-            (Some(_), Some(etag)) => {
-                return Err(cannot(format!(
-                    "it has changed meanwhile, its etag is {etag} now; read it again and decide anew"
-                )));
-            }
-            (Some(Expected::Etag(_)), None) => {
-                return Err(cannot(
-                    "it is not there any more; read what is there and decide anew".to_owned(),
-                ));
-            }
+        let differs = expect.and_then(|seen| self.world.differs(scope, &by, &key, &seen, self.now));
+        if let Some(why) = differs {
+            return Err(cannot(why));
         }
         let owner = owner_of(scope, &by);
         let Some(value) = value else {
-            if etag_now.is_none() {
+            if self.world.kept(scope, &by, &key, self.now).is_none() {
                 return Err(cannot("it is not there; `cuelight state list` lists what is".to_owned()));
             }
             self.emit(Fact::Scope(None, ScopeEvent::Removed { scope, owner, key, by }));

@@ -9,8 +9,8 @@ use crate::{
         STEPS_MAX, Severity, Span, StepIx, Timestamp, Value, ValueMap, counted, json_bytes,
     },
     engine::{
-        Changed, Fact, Facts, Failure, GateEvent, GateState, Refusal, RunEvent, RunState, ScopeEvent,
-        StepEvent, StepState, WaitReason, Why,
+        Changed, Expected, Fact, Facts, Failure, GateEvent, GateState, Refusal, RunEvent, RunState,
+        ScopeEvent, StepEvent, StepState, WaitReason, Why,
         ask::{self, Asking},
         call::{self, Unresolved},
         condition::View,
@@ -159,7 +159,7 @@ impl Turn<'_> {
         match &work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Gate(_) => {}
             Work::Wait(wait) => self.start_wait(id, step, wait),
-            Work::Set { scope, values, ttl } => self.set(id, step, *scope, values, *ttl),
+            Work::Set { scope, values, ttl, expect } => self.set(id, step, *scope, values, *ttl, expect),
             Work::Frame(frame) => self.open_frame(id, step, frame),
             Work::Later(later) => {
                 let message = format!("`{}` comes with a later release of cuelight", later.kind);
@@ -217,7 +217,15 @@ impl Turn<'_> {
         }
     }
 
-    fn set(&mut self, id: RunId, step: StepIx, scope: Scope, values: &[(String, Value)], ttl: Option<Span>) {
+    fn set(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        scope: Scope,
+        values: &[(String, Value)],
+        ttl: Option<Span>,
+        expect: &[(String, Value)],
+    ) {
         let run = self.run(id);
         let view = View::of(self.world, run, step, self.now);
         let resolved: Result<Vec<(String, Value)>, EvalError> =
@@ -244,6 +252,18 @@ impl Turn<'_> {
         });
         if let Some(message) = full {
             return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
+        }
+        let view = View::of(self.world, run, step, self.now);
+        let seen = expect.iter().map(|(key, etag)| Ok((key, expected(&view.deep(etag)?))));
+        let differs = match seen.collect::<Result<Vec<_>, EvalError>>() {
+            Ok(seen) => seen.into_iter().find_map(|(key, seen)| {
+                let why = self.world.differs(scope, &run.by, key, &seen, self.now)?;
+                Some(format!("could not set `{}`: {why}", crate::base::shorten(key, 60)))
+            }),
+            Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
+        };
+        if let Some(message) = differs {
+            return self.fail_step(id, step, &outcome::failure(FailureMode::AgentState, message));
         }
         let owner = match scope {
             Scope::Run => id.to_string(),
@@ -305,6 +325,11 @@ impl Turn<'_> {
     fn close_frame(&mut self, id: RunId, step: StepIx) {
         let run = self.run(id);
         let it = run.step(step);
+        if it.ending.is_some() {
+            let after = run.plan_step(step).timeout.unwrap_or_default();
+            let message = format!("took longer than its timeout of {after}");
+            return self.fail_step(id, step, &outcome::failure(FailureMode::SystemTimeout, message));
+        }
         if let Some(child) = it.failed_child {
             let (child_state, expired) = (run.step(child).state(), run.step(child).expired);
             if child_state == StepState::Rejected {
@@ -452,8 +477,8 @@ impl Turn<'_> {
                     self.close_gate(id, step, "run");
                     self.emit_step(id, step, StepEvent::Cancelled { why: why.clone() });
                 }
-                StepState::Running if all && it.in_flight.is_some() => {
-                    self.emit_step(id, step, StepEvent::Cancelled { why: why.clone() });
+                StepState::Running if all && it.in_flight.is_some() && it.ending.is_none() => {
+                    self.emit_step(id, step, StepEvent::Ending { why: why.clone() });
                 }
                 StepState::Pending
                 | StepState::Ready
@@ -477,6 +502,13 @@ impl Turn<'_> {
         self.skip_children(id, step);
         self.close_gate(id, step, "run");
         self.emit_step(id, step, StepEvent::Skipped { why });
+    }
+
+    /// What was being ended has ended.
+    pub(super) fn ended_as(&mut self, id: RunId, step: StepIx, why: Why) {
+        let by_hand = matches!(why, Why::Person { .. });
+        let event = if by_hand { StepEvent::Skipped { why } } else { StepEvent::Cancelled { why } };
+        self.emit_step(id, step, event);
     }
 
     fn skip_children(&mut self, id: RunId, frame: StepIx) {
@@ -630,6 +662,11 @@ impl Turn<'_> {
             if self.run(id).step(*gate).state() == StepState::Completed {
                 let event = StepEvent::Reopened { why: why.to_owned(), gates: Vec::new() };
                 self.emit_step(id, *gate, event);
+                // What it had let go, and what waits for a slot or for files, waits for it once more.
+                for held in self.run(id).let_go_by(*gate) {
+                    let event = StepEvent::Reopened { why: why.to_owned(), gates: vec![*gate] };
+                    self.emit_step(id, held, event);
+                }
             }
         }
         self.emit_step(id, step, StepEvent::Reopened { why: why.to_owned(), gates });
@@ -809,10 +846,9 @@ impl Turn<'_> {
         match (it.state(), &self.run(run).plan_step(step).work) {
             (StepState::Undoing, _) => self.undo_call(run, step),
             (StepState::Running, Work::Frame(_)) => {
-                let after = self.run(run).plan_step(step).timeout.unwrap_or_default();
-                self.close_open(run, Some(step), &Why::Frame(step), true);
-                let message = format!("took longer than its timeout of {after}");
-                self.fail_step(run, step, &outcome::failure(FailureMode::SystemTimeout, message));
+                let why = Why::Frame(step);
+                self.emit_step(run, step, StepEvent::Ending { why: why.clone() });
+                self.close_open(run, Some(step), &why, true);
             }
             (StepState::Waiting, Work::Run { .. } | Work::Tool(_) | Work::Http(_)) => {
                 self.call_when_free(run, step)
@@ -871,20 +907,16 @@ impl Turn<'_> {
         let wants_undo = run.stopping.is_some_and(|it| it.compensate)
             || run.cancel_undo
             || run.timed_out && run.plan.on_failure == OnFailure::Compensate;
-        if !run.compensating && wants_undo && run.completed.iter().any(|it| run.is_undoable(*it)) {
+        if !run.compensating && wants_undo && run.completed.iter().any(|it| run.is_to_undo(*it)) {
             self.emit_run(id, RunEvent::Compensating);
         }
         if self.run(id).compensating {
-            let run = self.run(id);
-            if run.undoing.iter().any(|it| !run.step(*it).undo_stuck) {
-                return;
-            }
-            let next = run.completed.iter().rev().copied().find(|it| run.is_undoable(*it));
-            if let Some(step) = next {
+            while let Some(step) = self.run(id).next_to_undo() {
                 self.emit(Fact::Undo(id, step, crate::engine::UndoEvent::Asked));
-                return self.undo_call(id, step);
+                self.undo_call(id, step);
             }
-            if !run.undoing.is_empty() {
+            let run = self.run(id);
+            if !run.undoing.is_empty() || !run.stuck.is_empty() {
                 return;
             }
         }
@@ -931,6 +963,16 @@ impl Turn<'_> {
                 true
             }
         }
+    }
+}
+
+/// The etag that was read; nothing, nothing between quotes and `none` say that there was no value.
+fn expected(etag: &Value) -> Expected {
+    match etag {
+        Value::Null => Expected::Absent,
+        Value::String(text) if text.is_empty() || text == "none" => Expected::Absent,
+        Value::String(text) => Expected::Etag(text.clone()),
+        other => Expected::Etag(other.to_string()),
     }
 }
 

@@ -80,6 +80,8 @@ pub(super) struct Step {
     pub(super) unknown: bool,
     /// The work at hand has failed for good; its fallback is next.
     pub(super) exhausted: bool,
+    /// Why it is being ended.
+    pub(super) ending: Option<Why>,
     /// Why a child was ended from outside, of a frame.
     pub(super) cut: Option<Why>,
     /// Where its result comes from, when it did not bring it about itself.
@@ -194,11 +196,13 @@ pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
         | (S::Failed, StepEvent::DoneByHand { .. }) => S::Completed,
         (S::Pending | S::Running | S::Waiting, StepEvent::Completed { partial: true, .. }) => S::Partial,
         (S::Pending | S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Failed { .. }) => S::Failed,
-        (S::Waiting | S::Running, StepEvent::Rejected { .. }) => S::Rejected,
+        // A gate that has to ask again may be refused while it waits for the end of a pause.
+        (S::Ready | S::Waiting | S::Running, StepEvent::Rejected { .. }) => S::Rejected,
         (S::Pending | S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Skipped { .. }) => {
             S::Skipped
         }
         (S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Cancelled { .. }) => S::Cancelled,
+        (S::Running, StepEvent::Ending { .. }) => S::Running,
         (S::Running | S::Waiting, StepEvent::InDoubt { .. }) => S::InDoubt,
         (S::InDoubt, StepEvent::DoubtAnswered { .. }) => S::InDoubt,
         (S::Pending | S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Routed { .. }) => state,
@@ -278,6 +282,7 @@ mod tests {
             ("rejected", StepEvent::Rejected { expired: false }),
             ("skipped", StepEvent::Skipped { why: Why::Condition }),
             ("cancelled", StepEvent::Cancelled { why: Why::Cancelled }),
+            ("ending", StepEvent::Ending { why: Why::Cancelled }),
             ("in-doubt", StepEvent::InDoubt { evidence: reason() }),
             ("answered", StepEvent::DoubtAnswered { by: by(), answer: DoubtAnswer::Abort, reason: reason() }),
         ]

@@ -179,6 +179,9 @@ pub enum Work {
         values: Vec<(String, Value)>,
         /// How long they stand.
         ttl: Option<Span>,
+        /// By key the etag that stands there, a template; null, empty or `none` where nothing is to stand there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        expect: Vec<(String, Value)>,
     },
     /// Holds other steps: the copies of a matrix, or another workflow.
     Frame(Box<Frame>),

@@ -28,6 +28,7 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
             },
             values: data(&set.values),
             ttl: set.ttl,
+            expect: data(&set.expect),
         },
         file::StepKind::Wait(file::Wait::For(file::Length::Fixed(span))) => {
             Work::Wait(WaitFor::Duration(span.spelled()))

@@ -419,6 +419,7 @@ impl Board {
             | StepEvent::Reopened { .. }
             | StepEvent::Skipped { .. }
             | StepEvent::Cancelled { .. }
+            | StepEvent::Ending { .. }
             | StepEvent::InDoubt { .. }
             | StepEvent::DoubtAnswered { .. } => {}
         }

@@ -308,6 +308,7 @@ impl Errors {
             | StepEvent::SentBack
             | StepEvent::Reopened { .. }
             | StepEvent::Cancelled { .. }
+            | StepEvent::Ending { .. }
             | StepEvent::InDoubt { .. }
             | StepEvent::DoubtAnswered { .. } => {}
         }

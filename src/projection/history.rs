@@ -129,7 +129,9 @@ impl Notch {
             | StepEvent::Skipped { why: crate::engine::Why::Failed(_) } => Some(Self::Error),
             StepEvent::Rejected { .. } => Some(Self::Gate),
             StepEvent::SentBack | StepEvent::Reopened { .. } => Some(Self::Retry),
-            StepEvent::DoneByHand { .. } | StepEvent::DoubtAnswered { .. } => Some(Self::Edit),
+            StepEvent::DoneByHand { .. }
+            | StepEvent::DoubtAnswered { .. }
+            | StepEvent::Ending { why: crate::engine::Why::Person { .. } } => Some(Self::Edit),
             StepEvent::Ready
             | StepEvent::Routed { .. }
             | StepEvent::Waiting { .. }
@@ -138,7 +140,8 @@ impl Notch {
             | StepEvent::Opened { .. }
             | StepEvent::Completed { .. }
             | StepEvent::Skipped { .. }
-            | StepEvent::Cancelled { .. } => None,
+            | StepEvent::Cancelled { .. }
+            | StepEvent::Ending { .. } => None,
         }
     }
 

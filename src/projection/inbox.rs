@@ -49,7 +49,13 @@ impl Board {
     /// What needs a person: what the one who looks can answer first, then by risk, deadline and age.
     pub fn inbox(&self, viewer: Option<(&Actor, Timestamp)>) -> Vec<InboxRow> {
         let gates = self.open_gates().map(|gate| gate_row(gate, viewer));
-        let doubts = self.doubts.iter().filter_map(|it| self.step_row(*it, Attention::Doubt));
+        let may = |(run, step): (RunId, StepIx)| {
+            viewer.is_none_or(|(it, _)| self.may_not_vouch(run, step, it).is_none())
+        };
+        let doubts = self
+            .doubts
+            .iter()
+            .filter_map(|it| Some(InboxRow { mine: may(*it), ..self.step_row(*it, Attention::Doubt)? }));
         let stuck = self.stuck.iter().filter_map(|it| self.step_row(*it, Attention::StuckUndo));
         let reviews = self.reviews_due().map(|gate| review_row(gate, viewer));
         let mut rows: Vec<InboxRow> = gates.chain(doubts).chain(stuck).chain(reviews).collect();

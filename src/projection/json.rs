@@ -186,7 +186,22 @@ pub fn gates_json(board: &Board, all: bool) -> Value {
         super::Attention::Gate(gate) => board.gate(gate),
         super::Attention::Doubt | super::Attention::StuckUndo | super::Attention::Review(_) => None,
     });
-    gates.map(|it| gate_json(it)).collect()
+    gates.map(|it| gate_json(it)).chain(board.doubts().map(|it| doubt_json(&it))).collect()
+}
+
+/// One step that is in doubt, as `gates --json` lists it after the gates.
+fn doubt_json(doubt: &super::DoubtView) -> Value {
+    json!({
+        "what": "doubt",
+        "run": doubt.run.to_string(),
+        "step": doubt.step_id,
+        "state": StepState::InDoubt.word(),
+        "effect": doubt.class.word(),
+        "since": doubt.since,
+        "known": doubt.evidence,
+        "may_have": doubt.may_have(),
+        "answers": doubt.answers.iter().map(|(word, does)| ((*word).to_owned(), json!(does))).collect::<ValueMap>(),
+    })
 }
 
 /// One gate, as `gates --json` lists it.

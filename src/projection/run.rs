@@ -418,7 +418,7 @@ impl RunView {
             StepEvent::Skipped { .. } => (StepState::Skipped, None),
             StepEvent::Cancelled { .. } => (StepState::Cancelled, None),
             StepEvent::InDoubt { .. } => (StepState::InDoubt, None),
-            StepEvent::DoubtAnswered { .. } => (before, None),
+            StepEvent::DoubtAnswered { .. } | StepEvent::Ending { .. } => (before, None),
             // What it waits for, if it does, is told right after.
             StepEvent::Routed { choice } => return self.route(step, choice),
         };
@@ -492,6 +492,7 @@ impl RunView {
                     self.summary.results.push(StepState::Failed);
                 }
             }
+            StepEvent::Ending { why } => step.set_why(why),
             StepEvent::InDoubt { evidence } => step.set_doubt(evidence),
             StepEvent::DoubtAnswered { by, reason, .. } => step.set_by_hand(by, reason),
         }

@@ -335,6 +335,7 @@ impl StepView {
         origin: Option<&Origin>,
     ) {
         let detail = self.detail();
+        detail.why = None;
         detail.outputs.clone_from(outputs);
         detail.confidence = confidence;
         detail.fallback = fallback;

@@ -109,7 +109,8 @@ fn by(fact: &Fact) -> Option<&Actor> {
             StepEvent::DoneByHand { by, .. }
             | StepEvent::DoubtAnswered { by, .. }
             | StepEvent::Skipped { why: Why::Person { by, .. } }
-            | StepEvent::Cancelled { why: Why::Person { by, .. } } => Some(by),
+            | StepEvent::Cancelled { why: Why::Person { by, .. } }
+            | StepEvent::Ending { why: Why::Person { by, .. } } => Some(by),
             StepEvent::Ready
             | StepEvent::Routed { .. }
             | StepEvent::SentBack
@@ -123,6 +124,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
             | StepEvent::Rejected { .. }
             | StepEvent::Skipped { .. }
             | StepEvent::Cancelled { .. }
+            | StepEvent::Ending { .. }
             | StepEvent::InDoubt { .. } => None,
         },
         Fact::Gate(_, _, _, it) => match it {

@@ -139,6 +139,14 @@ pub(super) fn why_words(why: &Why, run: Option<&RunView>) -> String {
     }
 }
 
+/// Why a step that ran is ended.
+fn why_ended(why: &Why, run: Option<&RunView>) -> String {
+    match why {
+        Why::Frame(step) => format!("the time of {} was up", named(run, *step)),
+        why => why_words(why, run),
+    }
+}
+
 /// What a step waits for, in words.
 pub(super) fn wait_words(reason: &WaitReason) -> String {
     match reason {
@@ -251,7 +259,8 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
         StepEvent::Rejected { expired: true } => ("step.rejected", "nobody came in time".to_owned()),
         StepEvent::Rejected { expired: false } => ("step.rejected", String::new()),
         StepEvent::Skipped { why } => ("step.skipped", why_words(why, run)),
-        StepEvent::Cancelled { why } => ("step.cancelled", why_words(why, run)),
+        StepEvent::Cancelled { why } => ("step.cancelled", why_ended(why, run)),
+        StepEvent::Ending { why } => ("step.ending", why_ended(why, run)),
         StepEvent::InDoubt { evidence } => ("step.in_doubt", evidence.clone()),
         StepEvent::DoubtAnswered { by, answer, reason } => {
             let answer = match answer {

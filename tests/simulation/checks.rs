@@ -2,10 +2,10 @@
 //! engine tells it. The plan that is held against it is the one the author wrote.
 
 use cuelight::{
-    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, StepIx, Timestamp, Value},
+    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
-        Actor, Ask, AttemptEvent, DoubtAnswer, Event, Fact, GateEvent, GateState, Purpose, RunEvent,
-        RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
+        Actor, Ask, AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent, GateState, Purpose,
+        RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
     },
     plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Scope, Undo, Work},
     projection::Board,
@@ -32,8 +32,14 @@ struct Step {
     looks: bool,
     /// A gate that was closed has to ask again.
     reopened: bool,
+    /// Its result was taken over.
+    kept: bool,
     undo_asked: bool,
     stuck: bool,
+    /// Its call is being ended.
+    is_ending: bool,
+    /// Its undo was stuck and is tried again.
+    again: bool,
 }
 
 impl Step {
@@ -54,6 +60,18 @@ struct Run {
     purses: BTreeMap<Option<StepIx>, Purse>,
     /// What calls in flight were thought to need.
     thought: BTreeMap<StepIx, u64>,
+    /// The run whose results it took over, and the last event of that which counted.
+    parent: Option<(RunId, Option<u64>)>,
+    /// Whether what it took over is another run's to undo.
+    is_fork: bool,
+    /// Steps it began with.
+    planned: usize,
+    /// Whether gates ask again before what is still to be done.
+    asks: bool,
+    /// By step, what it yielded, and when.
+    results: BTreeMap<String, Vec<(u64, ValueMap)>>,
+    /// Steps that a gate was sent back over, and that have not begun anew.
+    sent_back: BTreeSet<StepIx>,
 }
 
 /// Calls and tokens.
@@ -83,6 +101,10 @@ struct Gate {
     votes: Vec<Actor>,
     editors: BTreeSet<String>,
     escalated: Option<String>,
+    /// Who handed their answer on, to whom, and until when.
+    handed_on: Vec<(String, String, Timestamp)>,
+    /// Whose answers stand here, and who gave each.
+    answered: Vec<(String, String)>,
 }
 
 /// Everything that is watched, over all runs of one history.
@@ -102,6 +124,8 @@ pub(crate) struct Checks {
     values: BTreeMap<String, (Value, u64, Option<Timestamp>)>,
     /// Decisions that were counted.
     counted: BTreeSet<DecisionId>,
+    /// Events that were seen.
+    seen: u64,
 }
 
 /// A step of a run.
@@ -118,6 +142,7 @@ impl Checks {
     /// One event that has just become durable.
     pub(crate) fn see(&mut self, event: &Event, clock: Timestamp) -> Result<(), Broken> {
         ensure(event.at <= clock, || format!("I0 an event of {} at {clock}", event.at))?;
+        self.seen += 1;
         match &event.fact {
             Fact::Run(id, it) => self.run(*id, it),
             Fact::Step(id, step, it) => self.step(*id, *step, it),
@@ -157,9 +182,10 @@ impl Checks {
     }
 
     fn run(&mut self, id: RunId, event: &RunEvent) -> Result<(), Broken> {
-        if let RunEvent::Created { plan, trace, .. } = event {
+        if let RunEvent::Created { plan, trace, cause, .. } = event {
             let plan = self.given.get(trace).unwrap_or(plan).clone();
             let steps = vec![Step::default(); plan.steps.len()];
+            let planned = plan.steps.len();
             let purses = BTreeMap::from([(None, Purse::of(plan.budget.as_ref()))]);
             self.runs.insert(
                 id,
@@ -173,6 +199,16 @@ impl Checks {
                     done: Vec::new(),
                     purses,
                     thought: BTreeMap::new(),
+                    parent: match cause {
+                        CauseOfLaunch::Retry { of, .. } => Some((*of, None)),
+                        CauseOfLaunch::Fork { of, at, .. } => Some((*of, Some(at.0))),
+                        CauseOfLaunch::Asked | CauseOfLaunch::Schedule(_) => None,
+                    },
+                    planned,
+                    is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
+                    asks: matches!(cause, CauseOfLaunch::Fork { .. }) || cause.corrected().is_some(),
+                    results: BTreeMap::new(),
+                    sent_back: BTreeSet::new(),
                 },
             );
             return Ok(());
@@ -195,12 +231,12 @@ impl Checks {
             RunEvent::Ended { state, .. } => {
                 let open = run.steps.iter().position(|it| !it.state().rests());
                 ensure(open.is_none(), || format!("I7 {id} ended with step {open:?} open"))?;
-                let flying = run.steps.iter().position(|it| {
-                    it.flying.is_some()
-                        && it.state() != StepState::Cancelled
-                        && it.state() != StepState::Skipped
-                });
+                let flying = run.steps.iter().position(|it| it.flying.is_some());
                 ensure(flying.is_none(), || format!("I7 {id} ended with a call of {flying:?} in flight"))?;
+                let left = run.left_to_undo();
+                ensure(*state != RunState::Undone || left.is_empty(), || {
+                    format!("I9 {id} is undone, and {left:?} are not")
+                })?;
                 run.state = *state;
             }
             RunEvent::Created { .. } | RunEvent::BudgetWarned { .. } => {}
@@ -208,7 +244,53 @@ impl Checks {
         Ok(())
     }
 
+    /// I22: what is kept was there, at that time, and is what it was.
+    fn is_taken_over(&self, id: RunId, step: StepIx, outputs: &ValueMap) -> Result<(), Broken> {
+        let run = &self.runs[&id];
+        let name = &run.plan.steps[step.index()].id;
+        let (of, until) = run.parent.ok_or_else(|| format!("I22 {id} keeps {name} of no other run"))?;
+        let known = self.runs[&of].results.get(name);
+        let same = |it: &(u64, ValueMap)| until.is_none_or(|until| it.0 <= until) && it.1 == *outputs;
+        ensure(known.is_some_and(|it| it.iter().any(same)), || {
+            format!("I22 {id} keeps a result of {name} that {of} did not have by then")
+        })
+    }
+
+    /// I5: who does not count at a gate does not say either what became of what came after it.
+    fn may_vouch(&self, id: RunId, step: StepIx, by: &Actor) -> Result<(), Broken> {
+        let run = &self.runs[&id];
+        let out = |it: &&Gate| {
+            it.editors.contains(&by.name) || it.ask.requester == by.name && !it.ask.excluded.is_empty()
+        };
+        // One that was sent back asks again as another gate.
+        let last: BTreeMap<&str, &Gate> =
+            self.gates.values().filter(|it| it.ask.run == id).map(|it| (it.ask.step.as_str(), it)).collect();
+        for (at, plan) in run.plan.steps.iter().enumerate() {
+            let at = StepIx::from_index(at);
+            let is_out = matches!(plan.work, Work::Gate(_)) && last.get(&*plan.id).is_some_and(out);
+            let before = is_out && at != step && run.comes_after(at).contains(&step);
+            ensure(!before, || format!("I5 {} vouches for {id} {step:?} behind {}", by.name, plan.id))?;
+        }
+        Ok(())
+    }
+
+    /// I23, after a batch: everything that a gate was sent back over begins anew.
+    pub(crate) fn all_is_sent_back(&self) -> Result<(), Broken> {
+        self.runs.iter().try_for_each(|(id, run)| {
+            ensure(run.sent_back.is_empty(), || {
+                format!("I23 {id} was sent back, and {:?} stand as they were", run.sent_back)
+            })
+        })
+    }
+
     fn step(&mut self, id: RunId, step: StepIx, event: &StepEvent) -> Result<(), Broken> {
+        if let StepEvent::Completed { kept: true, outputs, .. } = event {
+            self.is_taken_over(id, step, outputs)?;
+        }
+        if let StepEvent::DoneByHand { by, .. } | StepEvent::DoubtAnswered { by, .. } = event {
+            self.may_vouch(id, step, by)?;
+        }
+        let seen = self.seen;
         let run = self.runs.get_mut(&id).ok_or("I6 a run that was never created")?;
         if let StepEvent::Opened { copies, .. } = event {
             if !copies.is_empty() {
@@ -235,7 +317,19 @@ impl Checks {
                 run.steps[covered.index()].released = Some(*hash);
             }
         }
+        if let StepEvent::Completed { outputs, .. } | StepEvent::DoneByHand { outputs, .. } = event {
+            let name = run.plan.steps[step.index()].id.clone();
+            run.results.entry(name).or_default().push((seen, outputs.clone()));
+        }
+        if matches!(event, StepEvent::SentBack) {
+            run.sent_back.remove(&step);
+            run.done.retain(|it| *it != step);
+            run.steps[step.index()] = Step { state: Some(StepState::Pending), ..Step::default() };
+            return Ok(());
+        }
+        let is_kept = matches!(event, StepEvent::Completed { kept: true, .. });
         let it = &mut run.steps[step.index()];
+        it.kept |= is_kept;
         let before = it.state();
         let state = match event {
             StepEvent::Ready => StepState::Ready,
@@ -250,6 +344,7 @@ impl Checks {
             StepEvent::Rejected { .. } => StepState::Rejected,
             StepEvent::Skipped { .. } => StepState::Skipped,
             StepEvent::Cancelled { .. } => StepState::Cancelled,
+            StepEvent::Ending { .. } => StepState::Running,
             StepEvent::InDoubt { .. } | StepEvent::DoubtAnswered { .. } => StepState::InDoubt,
         };
         let again = matches!(event, StepEvent::DoneByHand { .. } | StepEvent::Reopened { .. });
@@ -271,12 +366,14 @@ impl Checks {
         }
         run.let_go();
         let it = &mut run.steps[step.index()];
-        if state.rests() {
-            it.flying = None;
-        }
+        ensure(!state.rests() || it.flying.is_none(), || {
+            format!("I4 {id} {step:?} is {state} and {:?} is still in flight", it.flying)
+        })?;
+        it.is_ending = matches!(event, StepEvent::Ending { .. });
         let may_have =
             it.unknown && matches!(state, StepState::Failed | StepState::Cancelled | StepState::Skipped);
-        if matches!(state, StepState::Completed | StepState::Partial) || may_have {
+        let is_own = !(is_kept && run.is_fork);
+        if is_own && matches!(state, StepState::Completed | StepState::Partial) || may_have {
             run.done.retain(|it| *it != step);
             run.done.push(step);
         }
@@ -286,6 +383,7 @@ impl Checks {
     fn attempt(&mut self, id: AttemptId, event: &AttemptEvent) -> Result<(), Broken> {
         let run = self.runs.get_mut(&id.run).ok_or("I6 a run that was never created")?;
         let may_start = run.may_start(id.step);
+        let unanswered = run.unanswered(id.step);
         let it = &mut run.steps[id.step.index()];
         match event {
             AttemptEvent::Started { purpose, launch_hash, class, charge, .. } => {
@@ -308,6 +406,9 @@ impl Checks {
                 })?;
                 ensure(it.calls > 0 || may_start.is_ok(), || {
                     format!("{} ({id})", may_start.clone().err().unwrap_or_default())
+                })?;
+                ensure(it.calls > 0 || unanswered.is_none(), || {
+                    format!("I21 {id} goes around {unanswered:?}, which has not been answered")
                 })?;
                 if *purpose == Purpose::Step
                     && let Some(released) = it.released
@@ -337,6 +438,8 @@ impl Checks {
                 }
                 let it = &mut run.steps[id.step.index()];
                 let undo = purpose.is_some_and(|it| it.1 == Purpose::Undo);
+                let is_work = matches!(purpose, Some((_, Purpose::Step | Purpose::Fallback(_))));
+                it.unknown |= it.is_ending && is_work && outcome.failure.is_none();
                 if retry_at.is_some() && !undo {
                     it.state = Some(StepState::Waiting);
                 }
@@ -358,12 +461,14 @@ impl Checks {
         let run = self.runs.get_mut(&id).ok_or("I6 a run that was never created")?;
         match event {
             UndoEvent::Asked => {
-                let undoable = |it: &&StepIx| matches!(run.plan.steps[it.index()].undo, Undo::By(_));
-                let next = run.done.iter().rev().find(|it| undoable(it) && !run.steps[it.index()].undo_asked);
-                ensure(next == Some(&step), || {
-                    format!("I9 {id} undoes {step:?}; the last one done is {next:?}")
-                })?;
+                let left = run.left_to_undo();
+                let is_left = left.contains(&step) && !run.steps[step.index()].undo_asked;
+                ensure(is_left, || format!("I9 {id} undoes {step:?}, which was not done, or again"))?;
+                let after = run.comes_after(step);
+                let first = left.iter().find(|it| after.contains(it));
+                ensure(first.is_none(), || format!("I9 {id} undoes {step:?} and {first:?} came after it"))?;
                 ensure(run.compensating, || format!("I9 {id} undoes {step:?} without a reason"))?;
+                run.has_room_to_undo(step).map_err(|it| format!("I12 {id} undoes {step:?}, {it}"))?;
                 let it = &mut run.steps[step.index()];
                 (it.undo_asked, it.state) = (true, Some(StepState::Undoing));
             }
@@ -372,8 +477,48 @@ impl Checks {
                 (it.state, it.stuck) = (Some(StepState::Undone), false);
             }
             UndoEvent::Stuck { .. } => run.steps[step.index()].stuck = true,
-            UndoEvent::Again { .. } => run.steps[step.index()].stuck = false,
+            UndoEvent::Again { .. } => {
+                let it = &mut run.steps[step.index()];
+                (it.again, it.stuck) = (it.again || it.stuck, false);
+            }
         }
+        Ok(())
+    }
+
+    /// A gate asks, or asks again.
+    fn asked(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        gate: GateId,
+        ask: &Ask,
+        hash: Digest,
+    ) -> Result<(), Broken> {
+        let (editors, escalated, handed_on) = if let Some(old) = self.gates.get(&gate) {
+            let it = self.runs.get_mut(&id).map(|it| &mut it.steps[step.index()]);
+            let again = it.is_some_and(|it| std::mem::take(&mut it.reopened));
+            ensure(old.open || again, || format!("I4 {gate} is asked again after it was closed"))?;
+            ensure(ask.epoch > old.ask.epoch, || {
+                format!("I13 {gate} goes from epoch {} to {}", old.ask.epoch, ask.epoch)
+            })?;
+            (old.editors.clone(), old.escalated.clone(), old.handed_on.clone())
+        } else {
+            ensure(ask.epoch == Epoch(1), || format!("I13 {gate} begins at epoch {}", ask.epoch))?;
+            (BTreeSet::new(), None, Vec::new())
+        };
+        let made = Gate {
+            ask: ask.clone(),
+            hash,
+            open: true,
+            armed: false,
+            agreed: false,
+            votes: Vec::new(),
+            answered: Vec::new(),
+            editors,
+            escalated,
+            handed_on,
+        };
+        self.gates.insert(gate, made);
         Ok(())
     }
 
@@ -386,30 +531,7 @@ impl Checks {
         at: Timestamp,
     ) -> Result<(), Broken> {
         if let GateEvent::Asked { ask, hash, .. } = event {
-            let (editors, escalated) = if let Some(old) = self.gates.get(&gate) {
-                let it = self.runs.get_mut(&id).map(|it| &mut it.steps[step.index()]);
-                let again = it.is_some_and(|it| std::mem::take(&mut it.reopened));
-                ensure(old.open || again, || format!("I4 {gate} is asked again after it was closed"))?;
-                ensure(ask.epoch > old.ask.epoch, || {
-                    format!("I13 {gate} goes from epoch {} to {}", old.ask.epoch, ask.epoch)
-                })?;
-                (old.editors.clone(), old.escalated.clone())
-            } else {
-                ensure(ask.epoch == Epoch(1), || format!("I13 {gate} begins at epoch {}", ask.epoch))?;
-                (BTreeSet::new(), None)
-            };
-            let made = Gate {
-                ask: (**ask).clone(),
-                hash: *hash,
-                open: true,
-                armed: false,
-                agreed: false,
-                votes: Vec::new(),
-                editors,
-                escalated,
-            };
-            self.gates.insert(gate, made);
-            return Ok(());
+            return self.asked(id, step, gate, ask, *hash);
         }
         // Steps are only ever added: what the author wrote stands where it stood.
         let written = self.runs.get(&id).and_then(|it| it.plan.steps.get(step.index())).map(|it| &it.work);
@@ -438,12 +560,17 @@ impl Checks {
                 ensure(!(excluded || four_eyes && *who == it.ask.requester), || {
                     format!("I5 {who} asked for it and voted at {gate}")
                 })?;
+                it.may_answer(who, &vote.acting_for, at).map_err(|why| format!("I5 {why} at {gate}"))?;
+                let whose = vote.acting_for.iter().map(|it| it.name.clone()).chain([who.clone()]);
+                it.answered.extend(whose.map(|it| (it, who.clone())));
                 if vote.verdict == Verdict::Approve {
-                    it.votes.push(vote.by.clone());
+                    it.votes.push(vote.voter());
                 }
             }
             GateEvent::Withdrawn { by } => {
                 it.votes.retain(|it| it.principal() != by.principal());
+                it.handed_on.retain(|it| it.0 != by.name);
+                it.answered.retain(|it| it.1 != by.name);
                 (it.armed, it.agreed) = (false, false);
             }
             GateEvent::Edited { by, .. } => drop(it.editors.insert(by.name.clone())),
@@ -462,16 +589,44 @@ impl Checks {
                 let auto =
                     by != "policy:auto" || matches!(written, Some(Work::Gate(rule)) if rule.auto.is_some());
                 ensure(auto, || format!("I4 {gate} is approved by a policy nobody wrote"))?;
+                if by == "send-back"
+                    && let Some(run) = self.runs.get_mut(&id)
+                {
+                    run.sent_back = run.begins_anew(step);
+                }
+            }
+            GateEvent::Delegated { by, to, until, .. } => {
+                it.handed_on.retain(|it| it.0 != by.name);
+                it.handed_on.push((by.name.clone(), to.clone(), *until));
+            }
+            GateEvent::GlassBroken(vote) => {
+                let known = self.people.get(&vote.decision).map(|it| it.0.as_str());
+                ensure(known == Some("gus"), || format!("I5 {known:?} broke the glass of {gate}"))?;
+                ensure(vote.ask == it.hash && !late, || {
+                    format!("I4 the glass of {gate} is broken too late")
+                })?;
+                ensure(!it.editors.contains("gus"), || {
+                    format!("I5 gus edited and broke the glass of {gate}")
+                })?;
+                ensure(self.counted.insert(vote.decision.clone()), || {
+                    format!("I8 the broken glass of {gate} is recorded twice")
+                })?;
             }
             GateEvent::Asked { .. }
             | GateEvent::Refused { .. }
             | GateEvent::Commented { .. }
-            | GateEvent::Delegated { .. }
-            | GateEvent::GlassBroken(_)
             | GateEvent::GlassReviewed { .. }
             | GateEvent::Reminded { .. } => {}
         }
         Ok(())
+    }
+
+    /// The plan that a run began with, without what it added.
+    pub(crate) fn first_plan(&self, run: RunId) -> Plan {
+        let Some(run) = self.runs.get(&run) else { return Plan::default() };
+        let mut plan = Plan::clone(&run.plan);
+        plan.steps.truncate(run.planned);
+        plan
     }
 
     /// After a batch: nothing that could go on is left standing, limits are kept (I11, I12).
@@ -585,6 +740,22 @@ impl Checks {
 }
 
 impl Gate {
+    /// Whether this person may still answer, and for these others: nobody answers twice, in whatever name.
+    fn may_answer(&self, who: &str, acting_for: &[Actor], at: Timestamp) -> Result<(), Broken> {
+        let lent = |it: &(String, String, Timestamp)| it.0 == who && it.2 > at;
+        ensure(!self.handed_on.iter().any(lent), || format!("{who} answers after handing that on"))?;
+        for other in acting_for {
+            let has = |it: &(String, String, Timestamp)| it.0 == other.name && it.1 == who && it.2 > at;
+            ensure(self.handed_on.iter().any(has), || format!("{who} answers for {}", other.name))?;
+            let is_out = self.editors.contains(&other.name)
+                || self.ask.excluded.iter().any(|it| it.0 == other.principal());
+            ensure(!is_out, || format!("{} counts through {who}", other.name))?;
+        }
+        let twice = |name: &str| self.answered.iter().any(|it| it.0 == name);
+        let names = acting_for.iter().map(|it| it.name.as_str()).chain([who]);
+        names.clone().find(|it| twice(it)).map_or(Ok(()), |it| Err(format!("{it} counts twice")))
+    }
+
     /// Whether the people who agreed fill every place; tried in every order.
     fn is_enough(&self) -> bool {
         let mut names = BTreeSet::new();
@@ -639,6 +810,115 @@ impl Run {
             match plan.frame {
                 Some(frame) => step = frame,
                 None => return false,
+            }
+        }
+    }
+
+    /// A gate that has not been answered, and that only results that were taken over stand between.
+    fn unanswered(&self, step: StepIx) -> Option<StepIx> {
+        if !self.asks {
+            return None;
+        }
+        let mut open = vec![step];
+        let mut seen = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            let plan = &self.plan.steps[at.index()];
+            let around = plan.frame.map(|it| self.plan.steps[it.index()].needs.clone()).unwrap_or_default();
+            for need in plan.needs.iter().copied().chain(around).filter(|it| seen.insert(*it)) {
+                let it = &self.steps[need.index()];
+                let is_gate = matches!(self.plan.steps[need.index()].work, Work::Gate(_));
+                if is_gate && !it.state().rests() {
+                    return Some(need);
+                }
+                if it.kept && !self.asks_for_failures(need) {
+                    open.push(need);
+                }
+            }
+        }
+        None
+    }
+
+    /// Steps that were done, or may have been, and are not undone yet.
+    fn left_to_undo(&self) -> Vec<StepIx> {
+        let undoable = |it: &StepIx| matches!(self.plan.steps[it.index()].undo, Undo::By(_));
+        let left = |it: &StepIx| undoable(it) && self.steps[it.index()].state() != StepState::Undone;
+        self.done.iter().copied().filter(left).collect()
+    }
+
+    /// The frames around a step, from the inside out.
+    fn around(&self, step: StepIx) -> Vec<StepIx> {
+        std::iter::successors(self.plan.steps[step.index()].frame, |it| self.plan.steps[it.index()].frame)
+            .collect()
+    }
+
+    /// Every step that began only because this one had come to its end.
+    fn comes_after(&self, step: StepIx) -> BTreeSet<StepIx> {
+        let (mut after, mut ended) = (BTreeSet::new(), BTreeSet::from([step]));
+        loop {
+            ended.extend(after.iter().chain([&step]).flat_map(|it| self.around(*it)));
+            let follows = |at: &StepIx| {
+                let plan = &self.plan.steps[at.index()];
+                plan.needs.iter().any(|it| after.contains(it) || ended.contains(it))
+                    || plan.frame.is_some_and(|it| after.contains(&it))
+            };
+            let all = (0..self.plan.steps.len()).map(StepIx::from_index);
+            let more: Vec<StepIx> = all.filter(|it| !after.contains(it) && follows(it)).collect();
+            if more.is_empty() {
+                return after;
+            }
+            after.extend(more);
+        }
+    }
+
+    /// Whether one more may be undone at once: of the run, and in each frame around it.
+    fn has_room_to_undo(&self, step: StepIx) -> Result<(), Broken> {
+        let all = (0..self.plan.steps.len()).map(StepIx::from_index);
+        let goes_on = |it: &StepIx| {
+            let it = &self.steps[it.index()];
+            it.state() == StepState::Undoing && !it.stuck
+        };
+        let going: Vec<StepIx> = all.filter(goes_on).collect();
+        // Who says that a stuck one is tried again does not wait for the others.
+        let again = going.iter().filter(|it| self.steps[it.index()].again).count();
+        ensure(going.len() < self.slots() + again, || format!("one of {} at once", going.len() + 1))?;
+        for frame in self.around(step) {
+            let Work::Frame(rule) = &self.plan.steps[frame.index()].work else { continue };
+            let child = |it: StepIx| {
+                std::iter::once(it)
+                    .chain(self.around(it))
+                    .find(|it| self.plan.steps[it.index()].frame == Some(frame))
+            };
+            let children: BTreeSet<StepIx> =
+                going.iter().chain([&step]).filter_map(|it| child(*it)).collect();
+            ensure(rule.max_parallel == 0 || children.len() <= rule.max_parallel as usize + again, || {
+                format!("one of {} children of {frame:?} at once", children.len())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The steps that rest and have to begin anew when this gate is sent back.
+    fn begins_anew(&self, gate: StepIx) -> BTreeSet<StepIx> {
+        let Work::Gate(rule) = &self.plan.steps[gate.index()].work else { return BTreeSet::new() };
+        let scope = self.plan.steps[gate.index()].scope;
+        let name = rule.send_back.as_deref().unwrap_or_default();
+        let all = || (0..self.plan.steps.len()).map(StepIx::from_index);
+        let first = all().find(|it| {
+            let plan = &self.plan.steps[it.index()];
+            plan.scope == scope && plan.local == name
+        });
+        let mut after: BTreeSet<StepIx> = first.into_iter().collect();
+        loop {
+            let before = after.len();
+            let follows = |it: &StepIx| {
+                let plan = &self.plan.steps[it.index()];
+                plan.needs.iter().any(|need| after.contains(need))
+                    || plan.frame.is_some_and(|it| after.contains(&it))
+            };
+            let more: Vec<StepIx> = all().filter(|it| !after.contains(it) && follows(it)).collect();
+            after.extend(more);
+            if after.len() == before {
+                return after.into_iter().filter(|it| self.steps[it.index()].state().rests()).collect();
             }
         }
     }

@@ -15,9 +15,10 @@ use cuelight::{
         Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, Changed, Channel, Command, Decision, DoubtAnswer, Effect,
-        Event, Expected, Fact, Facts, Failure, FileFact, GateEvent, Launching, NewValue, Outcome, Proof,
-        Purpose, RetryFrom, UndoEvent, Verdict, World, etag, react,
+        Actor, Ask, AttemptEvent, CauseOfLaunch, Changed, Channel, Command, Correction, Decision,
+        DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FileFact, ForkAt, GateEvent, Launching,
+        NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World,
+        etag, react,
     },
     plan::{Plan, Scope},
     projection::Board,
@@ -53,6 +54,16 @@ pub(crate) enum Bug {
     KeepsTheOldEpoch,
     ResolvesTwice,
     ForgetsWhatItCouldNotWrite,
+    TakesOverWhatCameLater,
+    OpensAWayAroundAGate,
+    UndoesForTheOther,
+    ForgetsWhoHandedOn,
+    LetsAnybodyBreakTheGlass,
+    ForgetsASentBackStep,
+    LetsTheRequesterVouch,
+    ChangesAValueUnseen,
+    ShowsTooLittle,
+    AnswersWhatItCouldNotWrite,
 }
 
 impl Bug {
@@ -80,7 +91,30 @@ impl Bug {
         Self::KeepsTheOldEpoch,
         Self::ResolvesTwice,
         Self::ForgetsWhatItCouldNotWrite,
+        Self::TakesOverWhatCameLater,
+        Self::OpensAWayAroundAGate,
+        Self::UndoesForTheOther,
+        Self::ForgetsWhoHandedOn,
+        Self::LetsAnybodyBreakTheGlass,
+        Self::ForgetsASentBackStep,
+        Self::LetsTheRequesterVouch,
+        Self::ChangesAValueUnseen,
+        Self::ShowsTooLittle,
+        Self::AnswersWhatItCouldNotWrite,
     ];
+
+    /// The invariant that finds it, where another one could hide that this one never does.
+    pub(crate) const fn breaks(self) -> Option<&'static str> {
+        match self {
+            Self::SpendsOneTooMany => Some("I10"),
+            Self::ShowsTooLittle => Some("I15"),
+            Self::AnswersWhatItCouldNotWrite => Some("I20"),
+            Self::TakesOverWhatCameLater => Some("I22"),
+            Self::ForgetsASentBackStep => Some("I23"),
+            Self::ChangesAValueUnseen => Some("I24"),
+            _ => None,
+        }
+    }
 }
 
 /// Which faults a history has, and how often: another mixture for every seed.
@@ -123,16 +157,18 @@ enum Item {
     Votes { gate: GateId, epoch: Epoch, hash: Digest, who: usize },
     Edits { gate: GateId, epoch: Epoch, who: usize },
     Withdraws { gate: GateId, who: usize },
+    Delegates { gate: GateId, who: usize },
     Meddles,
 }
 
-const PEOPLE: [(&str, &[&str]); 6] = [
+const PEOPLE: [(&str, &[&str]); 7] = [
     ("req", &["sre"]),
     ("ann", &["sre"]),
     ("bob", &["sre"]),
     ("cat", &["product"]),
     ("dan", &["oncall"]),
     ("eve", &["sre", "product"]),
+    ("gus", &["break-glass"]),
 ];
 
 fn person(who: usize) -> Actor {
@@ -143,6 +179,12 @@ fn person(who: usize) -> Actor {
         groups: groups.iter().map(|it| (*it).to_owned()).collect(),
         channel: if who.is_multiple_of(2) { Channel::Console } else { Channel::Command },
     }
+}
+
+/// Somebody who has had nothing to do with anything before.
+fn helper() -> Actor {
+    let (name, proof) = ("zoe".to_owned(), Proof::OsUser(70));
+    Actor { name, proof, groups: Vec::new(), channel: Channel::Command }
 }
 
 /// One history, as far as it has come.
@@ -210,7 +252,9 @@ impl<'a> History<'a> {
         }
         if self.faults.meddle > 0 {
             for _ in 0..self.tape.below(6) {
-                let delay = self.tape.below(400);
+                // Late enough, now and then, for gates to have been answered by then.
+                let most = if self.tape.chance(40) { 3000 } else { 400 };
+                let delay = self.tape.below(most);
                 self.later(delay, Item::Meddles);
             }
         }
@@ -318,6 +362,11 @@ impl<'a> History<'a> {
                 Command::EditForm { gate, epoch, values, reason: "better".to_owned(), by: person(who) }
             }
             Item::Withdraws { gate, who } => Command::Withdraw { gate, by: person(who) },
+            Item::Delegates { gate, who } => {
+                let to = PEOPLE[self.tape.index(PEOPLE.len())].0.to_owned();
+                let lasts = Some(Span::seconds(60 + self.tape.below(3600)));
+                Command::Delegate { gate, to, lasts, reason: "away".to_owned(), by: person(who) }
+            }
             Item::Meddles => self.meddling()?,
         })
     }
@@ -328,7 +377,12 @@ impl<'a> History<'a> {
         let mut by = person(who);
         let name = by.name.clone();
         self.checks.people.insert(id.clone(), (name, hash, self.now));
-        let verdict = if self.tape.chance(15) { Verdict::Reject } else { Verdict::Approve };
+        let verdict = match self.tape.below(20) {
+            0..3 => Verdict::Reject,
+            3 | 4 if !self.calm => Verdict::SendBack,
+            _ => Verdict::Approve,
+        };
+        let break_glass = verdict == Verdict::Approve && !self.calm && self.tape.chance(6);
         let (mut epoch, mut hash) = (epoch, hash);
         match self.bug {
             Some(Bug::TakesAVoteForAnOldAsk) => {
@@ -340,6 +394,7 @@ impl<'a> History<'a> {
                 by.proof = Proof::OsUser(u32::try_from(self.decisions).unwrap_or(0) + 100);
             }
             Some(Bug::LetsTheRequesterVote) if who == 0 => by.proof = Proof::OsUser(99),
+            Some(Bug::LetsAnybodyBreakTheGlass) if break_glass => by.groups.push("break-glass".to_owned()),
             _ => {}
         }
         Command::Decide(Box::new(Decision {
@@ -348,10 +403,10 @@ impl<'a> History<'a> {
             epoch,
             ask: hash,
             verdict,
-            reason: "so".to_owned(),
+            reason: "it is as good as it gets".to_owned(),
             by,
             shown_for: None,
-            break_glass: false,
+            break_glass,
         }))
     }
 
@@ -363,10 +418,13 @@ impl<'a> History<'a> {
         }
         let (run, _) = *self.tape.pick(&runs);
         let step = StepIx::from_index(self.tape.index(self.checks.steps(run)));
-        let by = person(self.tape.index(PEOPLE.len()));
+        let mut by = person(self.tape.index(PEOPLE.len()));
+        if self.bug == Some(Bug::LetsTheRequesterVouch) && by.name == "req" {
+            by.proof = Proof::OsUser(99);
+        }
         let reason = "so".to_owned();
-        Some(match self.tape.below(11) {
-            10 => self.setting(by),
+        Some(match self.tape.below(15) {
+            14 => self.setting(by),
             0 => Command::Pause { run, by },
             1 | 2 => Command::Resume { run, by },
             3 => Command::Cancel { run, by, reason, undo: self.tape.chance(50) },
@@ -384,9 +442,10 @@ impl<'a> History<'a> {
                 run,
                 from: *self.tape.pick(&[RetryFrom::Failed, RetryFrom::Checkpoint, RetryFrom::All]),
                 by,
-                corrected: None,
+                corrected: self.correction(run),
             },
-            _ => self.doubt(run, step),
+            9..12 => self.fork(run, by),
+            _ => self.doubt(run, step, by),
         })
     }
 
@@ -404,7 +463,31 @@ impl<'a> History<'a> {
         Command::SetValue { value: Box::new(NewValue { scope: Scope::Global, key, value, ttl, expect }), by }
     }
 
-    fn doubt(&mut self, run: RunId, step: StepIx) -> Command {
+    /// Another input, which every gate before what is still to be done has to be asked about again.
+    fn correction(&mut self, run: RunId) -> Option<Box<Correction>> {
+        let may =
+            !matches!(self.bug, Some(Bug::StartsOneTooMany | Bug::SpendsOneTooMany | Bug::IgnoresNeeds));
+        (self.tape.chance(40) && may).then(|| {
+            let mut plan = self.checks.first_plan(run);
+            plan.inputs.insert("i".to_owned(), Value::from(self.tape.below(100)));
+            Box::new(Correction { plan: Some(Box::new(plan)), ..Correction::default() })
+        })
+    }
+
+    /// A run from the past of another: from any of its events on.
+    fn fork(&mut self, run: RunId, by: Actor) -> Command {
+        let mine: Vec<usize> =
+            (0..self.journal.len()).filter(|at| self.journal[*at].fact.run() == Some(run)).collect();
+        let now = self.tape.chance(40);
+        let count = if now { mine.len() } else { self.tape.index(mine.len()) + 1 };
+        let seq = Seq(mine[count - 1] as u64 + 1);
+        let told = if self.bug == Some(Bug::TakesOverWhatCameLater) { mine.len() } else { count };
+        let events: Vec<Event> = mine[..told].iter().map(|at| (*self.journal[*at]).clone()).collect();
+        let past = Some(Past { seq, events: events.into() });
+        Command::Fork { run, at: ForkAt::Seq(seq), by, corrected: self.correction(run), past }
+    }
+
+    fn doubt(&mut self, run: RunId, step: StepIx, by: Actor) -> Command {
         let answer = match self.tape.below(3) {
             0 => DoubtAnswer::Happened(ValueMap::from_iter([("n".to_owned(), 1.into())])),
             1 => DoubtAnswer::NotHappened,
@@ -413,7 +496,7 @@ impl<'a> History<'a> {
         if answer == DoubtAnswer::NotHappened {
             self.checks.doubts.insert((run, step));
         }
-        Command::AnswerDoubt { run, step, answer, reason: "looked".to_owned(), by: person(1) }
+        Command::AnswerDoubt { run, step, answer, reason: "looked".to_owned(), by }
     }
 
     /// Hands a command to the engine, and looks closely at what it says now and then.
@@ -434,6 +517,10 @@ impl<'a> History<'a> {
             Command::Decide(it) => Some(it.id.clone()),
             _ => None,
         };
+        let mut command = command;
+        if let (Some(Bug::ChangesAValueUnseen), Command::SetValue { value, .. }) = (self.bug, &mut command) {
+            value.expect = None;
+        }
         let told = match self.bug {
             Some(Bug::TakesAVoteAfterItsTime) if decision.is_some() => now - Span::seconds(3600),
             _ => now,
@@ -445,7 +532,7 @@ impl<'a> History<'a> {
             self.world.handle(command, told, &mut events).map_err(|it| it.to_string())
         };
         if let (Some(wanted), Ok(())) = (wanted, &said) {
-            ensure(wanted, "I20 a value was changed over the head of somebody else")?;
+            ensure(wanted, "I24 a value was changed over the head of somebody else")?;
         }
         if let Some((before, preview)) = closely {
             if let Ok(()) = &said {
@@ -458,7 +545,7 @@ impl<'a> History<'a> {
                 ensure(preview.is_err(), "I19 a preview promised what was refused")?;
             }
         }
-        let voted = events.iter().any(|it| matches!(it.fact, Fact::Gate(_, _, _, GateEvent::Voted(_))));
+        let voted = events.iter().any(|it| recorded(it).is_some());
         if let Some(id) = decision.filter(|_| voted && said.is_ok()) {
             self.replies.push(id);
         }
@@ -477,7 +564,16 @@ impl<'a> History<'a> {
     fn alters(&self) -> bool {
         matches!(
             self.bug,
-            Some(Bug::UndoesForwards | Bug::ForgetsReadySteps | Bug::KeepsTheOldEpoch | Bug::ResolvesTwice)
+            Some(
+                Bug::UndoesForwards
+                    | Bug::ForgetsReadySteps
+                    | Bug::KeepsTheOldEpoch
+                    | Bug::ResolvesTwice
+                    | Bug::OpensAWayAroundAGate
+                    | Bug::UndoesForTheOther
+                    | Bug::ForgetsWhoHandedOn
+                    | Bug::ForgetsASentBackStep
+            )
         )
     }
 
@@ -486,8 +582,12 @@ impl<'a> History<'a> {
         let mut made = Vec::new();
         self.world.clone().handle(command, now, &mut made).map_err(|it| it.to_string())?;
         let mut undoing: Option<(StepIx, StepIx)> = None;
+        let mut forgotten = false;
         for mut event in made {
             let mut times = 1;
+            // What the engine believes, where that is not what is written down.
+            let believed = (self.bug == Some(Bug::UndoesForTheOther)).then(|| as_a_retry(&event)).flatten();
+            let mut believes = true;
             match (self.bug, &mut event.fact) {
                 (Some(Bug::UndoesForwards), Fact::Undo(run, step, UndoEvent::Asked)) => {
                     let first = self.first_done(*run).unwrap_or(*step);
@@ -511,10 +611,26 @@ impl<'a> History<'a> {
                     ask.epoch = Epoch(1);
                 }
                 (Some(Bug::ResolvesTwice), Fact::Gate(_, _, _, GateEvent::Resolved { .. })) => times = 2,
+                (Some(Bug::OpensAWayAroundAGate), Fact::Run(_, RunEvent::Created { plan, cause, .. })) => {
+                    if let Some(of) = cause.parent() {
+                        let first = self.checks.first_plan(of);
+                        for (step, written) in Arc::make_mut(plan).steps.iter_mut().zip(&first.steps) {
+                            step.needs.clone_from(&written.needs);
+                        }
+                    }
+                }
+                (Some(Bug::ForgetsWhoHandedOn), Fact::Gate(_, _, _, GateEvent::Delegated { .. })) => {
+                    believes = false;
+                }
+                (Some(Bug::ForgetsASentBackStep), Fact::Step(_, _, StepEvent::SentBack)) if !forgotten => {
+                    (forgotten, times) = (true, 0);
+                }
                 _ => {}
             }
             for _ in 0..times {
-                self.world.apply(&event);
+                if believes {
+                    self.world.apply(believed.as_ref().unwrap_or(&event));
+                }
                 out.push(event.clone());
             }
         }
@@ -522,7 +638,6 @@ impl<'a> History<'a> {
     }
 
     fn first_done(&self, of: RunId) -> Option<StepIx> {
-        use cuelight::engine::StepEvent;
         self.journal.iter().chain(&self.batch).find_map(|it| match &it.fact {
             Fact::Step(run, step, StepEvent::Completed { .. }) if *run == of => Some(*step),
             _ => None,
@@ -546,6 +661,7 @@ impl<'a> History<'a> {
         for event in &batch {
             self.checks.see(event, self.now)?;
         }
+        self.checks.all_is_sent_back()?;
         if self.faults.look_closely {
             self.checks.nothing_is_forgotten()?;
             if self.tape.chance(10) {
@@ -570,6 +686,9 @@ impl<'a> History<'a> {
 
     /// The disk refuses a batch for a while. True when it was never written; else it is written now, as it was.
     fn is_given_up(&mut self) -> Result<bool, Broken> {
+        if self.bug == Some(Bug::AnswersWhatItCouldNotWrite) {
+            self.acknowledged.extend(self.replies.iter().cloned());
+        }
         self.acknowledged_is_stored().map_err(|_| "I20 something was answered that could not be written")?;
         self.effects_have_intents()
             .map_err(|it| format!("I20 something was done that could not be written: {it}"))?;
@@ -589,14 +708,7 @@ impl<'a> History<'a> {
 
     /// I1: what was answered is there.
     fn acknowledged_is_stored(&self) -> Result<(), Broken> {
-        let stored: BTreeSet<&DecisionId> = self
-            .journal
-            .iter()
-            .filter_map(|it| match &it.fact {
-                Fact::Gate(_, _, _, GateEvent::Voted(vote)) => Some(&vote.decision),
-                _ => None,
-            })
-            .collect();
+        let stored: BTreeSet<&DecisionId> = self.journal.iter().filter_map(|it| recorded(it)).collect();
         ensure(self.acknowledged.iter().all(|it| stored.contains(it)), "I1 what was acknowledged is gone")
     }
 
@@ -735,6 +847,7 @@ impl<'a> History<'a> {
             let item = match self.tape.below(12) {
                 0..9 => Item::Votes { gate, epoch, hash, who },
                 9 | 10 if !ask.form.is_empty() => Item::Edits { gate, epoch, who },
+                10 => Item::Delegates { gate, who },
                 _ => Item::Withdraws { gate, who },
             };
             self.later(delay, item);
@@ -817,7 +930,7 @@ impl<'a> History<'a> {
         let before = self.journal.len();
         let (doubts, stuck) = self.checks.for_people();
         for (run, step) in doubts {
-            let command = self.doubt(run, step);
+            let command = self.doubt(run, step, helper());
             self.command_at(command, self.now)?;
         }
         for (run, step) in stuck {
@@ -866,7 +979,10 @@ impl<'a> History<'a> {
         if self.faults.look_closely {
             let mut board = Board::default();
             for (at, event) in self.journal.iter().enumerate() {
-                board.apply(Seq(at as u64 + 1), event);
+                let unseen = self.bug == Some(Bug::ShowsTooLittle) && matches!(event.fact, Fact::Step(..));
+                if !unseen || !self.tape.chance(5) {
+                    board.apply(Seq(at as u64 + 1), event);
+                }
             }
             self.checks.board_agrees(&board)?;
         }
@@ -879,6 +995,29 @@ impl<'a> History<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// The decision that an event records.
+fn recorded(event: &Event) -> Option<&DecisionId> {
+    match &event.fact {
+        Fact::Gate(_, _, _, GateEvent::Voted(vote) | GateEvent::GlassBroken(vote)) => Some(&vote.decision),
+        _ => None,
+    }
+}
+
+/// A fork, told as a retry.
+fn as_a_retry(event: &Event) -> Option<Event> {
+    let mut other = event.clone();
+    match &mut other.fact {
+        Fact::Run(_, RunEvent::Created { cause, .. }) => match cause {
+            CauseOfLaunch::Fork { of, .. } => {
+                *cause = CauseOfLaunch::Retry { of: *of, from: RetryFrom::Failed, corrected: None };
+                Some(other)
+            }
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -61,7 +61,10 @@ fn level(
             80..86 => {
                 let scope = *tape.pick(&[Scope::Run, Scope::Global]);
                 let value = Value::from(tape.below(3));
-                Work::Set { scope, values: vec![("k".to_owned(), value)], ttl: None }
+                let read = Value::from("${{ state.etag.global.k }}");
+                let expect = (scope == Scope::Global && tape.chance(40)).then(|| ("k".to_owned(), read));
+                let values = vec![("k".to_owned(), value)];
+                Work::Set { scope, values, ttl: None, expect: expect.into_iter().collect() }
             }
             86..94 if depth < 2 => frame_of(FrameKind::Workflow {
                 file: "f".to_owned(),
@@ -265,6 +268,8 @@ fn rule(tape: &mut Tape) -> GateRule {
             _ => None,
         },
         reason_required: tape.chance(10),
+        // The first step beside it, if that comes before it.
+        send_back: tape.chance(15).then(|| "s0".to_owned()),
         ..GateRule::default()
     }
 }

@@ -156,6 +156,7 @@ pub(super) async fn gates(config: &Config, out: Output, args: &ListArgs) -> Outc
         out.line("nothing waits for a person");
     } else {
         out.table(&["WHAT", "RUN", "STEP", "RISK", "VOTES", "WAITS", "THEN"], &rows);
+        seen.board.doubts().for_each(|it| out.raw(super::doubt_words(&it).as_bytes()));
     }
     Ok(ExitCode::SUCCESS)
 }

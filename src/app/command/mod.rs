@@ -41,7 +41,7 @@ use super::{
 use crate::engine::Verdict;
 use clap::CommandFactory;
 use std::process::ExitCode;
-use words::{inbox_row, state_word, wait_words, why_words};
+use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
 
 /// Carries out what was said on the command line.
 pub(super) async fn carry_out(cli: Cli) -> Outcome {

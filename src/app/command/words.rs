@@ -4,7 +4,7 @@ use crate::{
     base::{Timestamp, safe_text},
     engine::{RunState, WaitReason, Why},
     plan::OnTimeout,
-    projection::{Attention, Board, InboxRow, RunSummary, RunView, hold_words},
+    projection::{Attention, Board, DoubtView, InboxRow, RunSummary, RunView, hold_words},
 };
 
 /// What a run is doing now: its state, or what it waits for.
@@ -62,7 +62,11 @@ pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<St
             };
             (gate.to_string(), votes, then)
         }
-        Attention::Doubt => ("in doubt".to_owned(), String::new(), "stays".to_owned()),
+        Attention::Doubt => {
+            let plan = board.run(row.run).and_then(|it| it.plan_step(row.step));
+            let class = plan.map_or("", |it| it.effect.word());
+            ("in doubt".to_owned(), class.to_owned(), "stays".to_owned())
+        }
         Attention::StuckUndo => ("stuck undo".to_owned(), String::new(), "stays".to_owned()),
         Attention::Review(gate) => (format!("review {gate}"), "EMERGENCY".to_owned(), "stays".to_owned()),
     };
@@ -75,4 +79,18 @@ pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<St
         now.since(row.since).to_string(),
         then,
     ]
+}
+
+/// What may have happened to a step that is in doubt, and what each answer does.
+pub(super) fn doubt_words(doubt: &DoubtView) -> String {
+    let (run, step) = (doubt.run, safe_text(&doubt.step_id));
+    let mut text = format!("\n{run} {step} is in doubt. {}: {}.\n", doubt.class.word(), doubt.may_have());
+    for (word, does) in &doubt.answers {
+        text.push_str(&format!("  {word:<13}{does}\n"));
+    }
+    text.push_str(&format!(
+        "  cuelight doubt {run} {step} {} --reason \"how you know\"\n",
+        doubt.answers.each_ref().map(|it| it.0).join("|")
+    ));
+    text
 }

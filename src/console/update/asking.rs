@@ -468,7 +468,9 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
             planned.unwrap_or_else(known)
         };
         match &event.fact {
-            Fact::Step(_, it, StepEvent::Cancelled { .. }) => lists[0].1.push(step(*it)),
+            Fact::Step(_, it, StepEvent::Cancelled { .. } | StepEvent::Ending { .. }) => {
+                lists[0].1.push(step(*it));
+            }
             Fact::Attempt(_, it, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => {
                 lists[1].1.push(step(*it));
             }

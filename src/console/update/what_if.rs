@@ -132,7 +132,9 @@ fn fates_of(events: &[Event], run: &RunView) -> BTreeMap<u32, Fate> {
     }
     for event in events.iter().filter(|it| it.fact.run() == Some(run.id())) {
         let (step, fate) = match &event.fact {
-            Fact::Step(_, step, StepEvent::Cancelled { .. }) => (step, Fate::Stops),
+            Fact::Step(_, step, StepEvent::Cancelled { .. } | StepEvent::Ending { .. }) => {
+                (step, Fate::Stops)
+            }
             Fact::Step(_, step, StepEvent::Skipped { .. }) => (step, Fate::Skips),
             Fact::Step(_, step, StepEvent::Waiting { reason: WaitReason::Person(_) }) => (step, Fate::Asks),
             Fact::Step(_, step, StepEvent::Ready) => (step, Fate::Later),

@@ -341,5 +341,22 @@ fn set(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Set> {
             .help("use `scope: session` or `scope: global`");
     }
     let values = found.get("values").map(|it| reader.values(it, "`values` is a mapping")).unwrap_or_default();
-    Some(Set { scope, values, ttl })
+    let expect =
+        found.get("if-etag").map(|it| reader.values(it, "`if-etag` is a mapping")).unwrap_or_default();
+    if let Some(place) = found.key_place("if-etag") {
+        if scope == Scope::Run {
+            reader
+                .findings
+                .error("value", place, "state of a run has no etag: nobody else changes it")
+                .help("remove `if-etag`, or use `scope: session` or `scope: global`");
+        }
+        let is_set = |key: &String| values.iter().any(|it| it.0 == *key);
+        if let Some((key, _)) = expect.iter().find(|it| !is_set(&it.0)) {
+            reader
+                .findings
+                .error("value", place, format!("`{key}` is not among the values that are set"))
+                .help("name a key of `values`");
+        }
+    }
+    Some(Set { scope, values, ttl, expect })
 }

@@ -71,6 +71,20 @@ fn the_example_of_the_manual_reads_without_errors() {
 }
 
 #[test]
+fn an_etag_is_asked_for_where_somebody_else_could_have_changed_the_value() {
+    let file = |set: &str| format!("timeout: 1m\nsteps:\n  - id: a\n    set: {{{set}}}\n");
+    check(&file("scope: global, values: {k: 1}, if-etag: {k: '${{ state.etag.global.k }}'}"), &[]);
+    check(
+        &file("values: {k: 1}, if-etag: {k: none}"),
+        &["4:27 error[value] state of a run has no etag: nobody else changes it"],
+    );
+    check(
+        &file("scope: session, values: {k: 1}, if-etag: {other: none}"),
+        &["4:43 error[value] `other` is not among the values that are set"],
+    );
+}
+
+#[test]
 fn a_finding_shows_the_line_and_a_caret() {
     let (_, said) = read("timeout: 1m\nsteps:\n  - id: ä\n    neds: x\n    run: x\n");
     assert_eq!(

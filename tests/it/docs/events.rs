@@ -312,6 +312,7 @@ fn steps() -> Vec<Fact> {
         StepEvent::Rejected { expired: false },
         StepEvent::Skipped { why: Why::Condition },
         StepEvent::Cancelled { why: Why::Cancelled },
+        StepEvent::Ending { why: Why::FailFast(StepIx(1)) },
         StepEvent::InDoubt { evidence: "cut off by a crash".to_owned() },
         StepEvent::DoubtAnswered {
             by: ann(),

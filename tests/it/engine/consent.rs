@@ -34,6 +34,26 @@ fn files_that_changed_before_the_yes_ask_again_and_tell_what_changed() {
 }
 
 #[test]
+fn what_only_waits_for_a_slot_waits_for_its_gate_when_that_asks_again() {
+    check(
+        "max-parallel: 1
+         steps:
+           - {id: g, gate: {prompt: go?, evidence: [p], undo-window: 0s}}
+           - {id: a, needs: g, run: x}
+           - {id: w, run: x}
+           - {id: b, needs: [g, w], run: x}",
+        "launch; facts g one; ann approves; ended w ok; ended a changed p",
+        "a ready
+         b ready
+         a call 1
+         g reopened
+         b reopened, waits for g
+         a reopened, waits for g
+         no b call",
+    );
+}
+
+#[test]
 fn files_that_are_as_they_were_let_the_yes_count() {
     check(
         PLAN,

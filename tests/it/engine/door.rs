@@ -185,7 +185,9 @@ impl Bench {
         if words.len() > 2 && matches!(words[1], "sets" | "removes") {
             return self.state(&words);
         }
-        let by = person("req");
+        // `… as ann`: req does it, unless it is said who does.
+        let named = words.iter().position(|it| *it == "as").and_then(|at| words.get(at + 1));
+        let by = person(named.unwrap_or(&"req"));
         let reason = "because".to_owned();
         let run = self.run;
         let values =
@@ -732,6 +734,7 @@ impl Bench {
             StepEvent::Rejected { expired } => if *expired { "expired" } else { "rejected" }.to_owned(),
             StepEvent::Skipped { why } => format!("skipped: {}", self.why(run, why)),
             StepEvent::Cancelled { why } => format!("cancelled: {}", self.why(run, why)),
+            StepEvent::Ending { why } => format!("ending: {}", self.why(run, why)),
             StepEvent::InDoubt { .. } => "in doubt".to_owned(),
             StepEvent::DoubtAnswered { answer, .. } => format!("answered {answer:?}"),
         }
@@ -866,6 +869,7 @@ fn state_after(fact: &Fact) -> Option<StepState> {
             StepEvent::Rejected { .. } => StepState::Rejected,
             StepEvent::Skipped { .. } => StepState::Skipped,
             StepEvent::Cancelled { .. } => StepState::Cancelled,
+            StepEvent::Ending { .. } => StepState::Running,
             StepEvent::InDoubt { .. } => StepState::InDoubt,
             StepEvent::FactsKnown { .. } | StepEvent::Routed { .. } | StepEvent::DoubtAnswered { .. } => {
                 return None;

@@ -36,8 +36,10 @@ fn fail_fast_ends_the_other_copies() {
         "steps:
            - {id: t, run: x, matrix: {k: [a, b]}}
            - {id: z, run: x, needs: t}",
-        "launch; ended t[a] fail; ended t[b] ok",
+        "launch; ended t[a] fail; ended t[b] fail user_cancelled",
         "t[a] failed
+         t[b] ending: fail-fast t[a]
+         t[b] call 1 ended user_cancelled
          t[b] cancelled: fail-fast t[a]
          t failed partial_step_failures: 1 of 2 steps failed, first t[a]
          = failed: t failed, t[a] failed, t[b] cancelled, z skipped",
@@ -209,12 +211,15 @@ fn a_workflow_that_takes_too_long_fails_with_all_that_is_open_in_it() {
 --- deeper.yaml
     steps:
       - {id: b, run: x}",
-        "launch; wake 1h",
-        "g-1 cancelled by run
+        "launch; wake 1h; ended sub/a fail user_cancelled; ended sub/deep/b fail user_cancelled",
+        "sub ending: frame sub
+         g-1 cancelled by run
+         sub/a ending: frame sub
+         sub/deep/b ending: frame sub
          sub/a cancelled: frame sub
          sub/deep/b cancelled: frame sub
-         sub failed system_timeout
          sub/deep cancelled: frame sub
+         sub failed system_timeout
          = failed: sub failed, sub/g cancelled, sub/a cancelled, sub/deep cancelled, sub/deep/b cancelled",
     );
 }
@@ -227,8 +232,9 @@ fn fail_fast_ends_copies_that_are_workflows() {
 --- inner.yaml
     steps:
       - {id: s, run: x}",
-        "launch; ended m[a]/s fail",
-        "m[b]/s cancelled: fail-fast
+        "launch; ended m[a]/s fail; ended m[b]/s fail user_cancelled",
+        "m[b]/s ending: fail-fast
+         m[b]/s cancelled: fail-fast
          m[b] cancelled: fail-fast
          m failed
          = failed: m failed, m[a] failed, m[a]/s failed, m[b] cancelled, m[b]/s cancelled",

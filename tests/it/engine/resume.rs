@@ -54,6 +54,33 @@ fn what_nobody_could_say_anything_of_is_a_failure_of_unknown_type() {
 }
 
 #[test]
+fn who_does_not_count_at_the_gate_before_it_cannot_say_what_became_of_a_step_either() {
+    let gated = |rule: &str| {
+        format!(
+            "steps:
+           - {{id: g, gate: {{prompt: go?, undo-window: 0s{rule}}}}}
+           - {{id: a, run: x, needs: g}}
+           - {{id: b, run: x, needs: a}}"
+        )
+    };
+    let why = "! could not say what became of b of r-1: it stands behind g, and req asked for this run; somebody else has to answer";
+    let doubtful = "launch; ann approves; ended a ok; crash";
+    check(
+        &gated(", forbid: [run.actor]"),
+        &format!("{doubtful}; happened b; not-happened b; abort b; skip b; done b; happened b as bob"),
+        &format!(
+            "b in doubt\n {why}\n {why}\n {why}\n {why}\n {why}\n b completed\n = completed: g completed, a completed, b completed"
+        ),
+    );
+    check(
+        &gated(", forbid: [run.actor]"),
+        "launch; ann approves; ended a ok; ended b fail; done b; done b as ann",
+        &format!("{why}\n b done by ann"),
+    );
+    check(&gated(""), &format!("{doubtful}; happened b"), "b completed\n no !");
+}
+
+#[test]
 fn an_answer_about_what_is_in_no_doubt_is_refused() {
     check(&file("once"), "launch; happened a", "! could not answer for a of r-1: it is running");
 }

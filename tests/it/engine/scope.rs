@@ -90,6 +90,40 @@ fn a_change_may_ask_for_what_was_seen_and_is_told_what_is_there_now() {
 }
 
 #[test]
+fn a_step_changes_only_the_value_that_was_read() {
+    let file = "steps:
+        - {id: a, run: x, outputs: {seen: string}, env: {E: \"${{ state.etag.global.n }}\"}}
+        - id: s
+          needs: a
+          set: {scope: global, values: {m: 1, n: 2}, if-etag: {n: \"${{ steps.a.outputs.seen }}\"}}";
+    let seen = etag(&1.into(), 1);
+    let bench = play(file, &format!("ann sets n=1; launch; ended a ok seen={seen}"));
+    assert_eq!(bench.launch_of("a").env[0].1, [TextPart::Text(seen.clone())]);
+    assert_eq!(bench.standing(), "completed: a completed, s completed");
+    check(
+        file,
+        &format!("ann sets n=1; launch; ann sets n=5; ended a ok seen={seen}"),
+        &format!(
+            "s failed agent_state: could not set `n`: it has changed meanwhile, its etag is {} now
+             no Global[] m
+             = failed: a completed, s failed",
+            etag(&5.into(), 2)
+        ),
+    );
+    check(file, "launch; ended a ok seen=none", "set Global[] n=2");
+    check(
+        file,
+        "launch; ann sets n=5; ended a ok seen=none",
+        "s failed agent_state: could not set `n`: it has changed",
+    );
+    check(
+        file,
+        &format!("launch; ended a ok seen={seen}"),
+        "s failed agent_state: could not set `n`: it is not there",
+    );
+}
+
+#[test]
 fn what_has_expired_is_absent_and_its_version_is_counted_on() {
     check(
         "steps:\n  - {id: a, run: x, if: state.global.n == 1}",

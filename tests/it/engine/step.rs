@@ -303,16 +303,44 @@ fn declared_outputs_are_typed_and_missing_ones_break_the_contract() {
 }
 
 #[test]
-fn skipping_by_hand_gives_up_a_step_and_ends_its_call() {
+fn skipping_by_hand_ends_the_call_first_and_what_needs_it_begins_after_that() {
+    let file = "steps:
+           - {id: a, run: x, retry: {max-attempts: 3, delay: 1s}, undo: ua}
+           - {id: b, run: x, needs: a}";
+    check(file, "launch; skip a; skip a", "a ending: by req\n no b call\n = running: a running, b pending");
     check(
-        "steps:
-           - {id: a, run: x}
-           - {id: b, run: x, needs: a}",
-        "launch; skip a; ended a ok; ended b ok",
-        "a skipped: by req
+        file,
+        "launch; skip a; ended a fail user_cancelled; ended b ok",
+        "a ending: by req
+         a call 1 ended user_cancelled
+         a skipped: by req
          b call 1
-         no a completed
+         no a call 2
          = completed: a skipped, b completed",
+    );
+    // The process that was to end it dies first.
+    check(
+        file,
+        "launch; skip a; crash; ended b ok",
+        "a call 1 lost\n a skipped: by req\n b call 1\n no doubt",
+    );
+}
+
+#[test]
+fn what_is_done_before_it_could_be_skipped_is_done() {
+    let file = "steps:
+           - {id: a, run: x, outputs: {n: integer}, undo: ua}
+           - {id: b, run: x, needs: a}";
+    check(
+        file,
+        "launch; skip a; ended a ok n=1; ended b ok",
+        "a completed\n b call 1\n = completed: a completed, b completed",
+    );
+    // It is skipped where its result is not good enough, and undone, because it has happened.
+    check(
+        file,
+        "launch; skip a; ended a ok; ended b ok; undo; ended a ok",
+        "a skipped: by req\n b call 1\n a undo done\n = undone: a undone, b completed",
     );
 }
 

@@ -11,20 +11,111 @@ const SAGA: &str = "on-failure: compensate
 const FAILED: &str = "launch; ended b ok; ended c ok; ended a ok; ended d fail;";
 
 #[test]
-fn what_was_done_is_undone_in_reverse_order_of_completion() {
+fn what_was_done_is_undone_the_newest_first_and_side_by_side_where_nothing_depends_on_it() {
     check(
         SAGA,
-        &format!("{FAILED} ended a ok; ended b ok"),
+        &format!("{FAILED} ended b ok; ended a ok"),
         "r-1 stopping because of d, compensates
          r-1 compensating
          a undo asked
          a call 2 undo
-         a undo done
          b undo asked
+         b call 2 undo
          b undo done
+         a undo done
          r-1 ended undone
          no d undo asked
          = undone: a undone, b undone, c completed, d failed",
+    );
+}
+
+#[test]
+fn what_came_after_a_step_is_undone_before_it() {
+    // By needs, also of steps that have nothing to undo themselves.
+    check(
+        "on-failure: compensate
+         steps:
+           - {id: a, run: x, undo: ua}
+           - {id: b, run: x, needs: a}
+           - {id: c, run: x, needs: b, undo: uc}
+           - {id: d, run: x, needs: c}",
+        "launch; ended a ok; ended b ok; ended c ok; ended d fail; ended c ok; ended a ok",
+        "c undo asked\n c undo done\n a undo asked\n a undo done\n r-1 ended undone",
+    );
+    // By frames: what needs a matrix came after each of its copies, and they after what the matrix needs.
+    check(
+        "steps:
+           - {id: a, run: x, undo: ua}
+           - {id: m, needs: a, run: x, undo: um, matrix: {k: [a, b]}}
+           - {id: z, needs: m, run: x, undo: uz}",
+        "launch; ended a ok; ended m[a] ok; ended m[b] ok; ended z ok; undo; ended z ok; ended m[a] ok; ended m[b] ok; ended a ok",
+        "z undo asked
+         z undo done
+         m[b] undo asked
+         m[a] undo asked
+         m[a] undo done
+         m[b] undo done
+         a undo asked
+         = undone: a undone, m completed, m[a] undone, m[b] undone, z undone",
+    );
+}
+
+#[test]
+fn what_was_completed_by_hand_late_is_undone_after_what_needed_it() {
+    check(
+        "steps:
+           - {id: a, run: x, undo: ua, on-error: continue}
+           - {id: b, run: x, undo: ub, needs: a, if: always()}",
+        "launch; ended a fail; ended b ok; done a; undo; ended b ok; ended a ok",
+        "a done by req
+         r-1 compensating
+         b undo asked
+         b undo done
+         a undo asked
+         = undone: a undone, b undone",
+    );
+}
+
+#[test]
+fn no_more_is_undone_at_once_than_may_run_at_once() {
+    check(
+        "max-parallel: 1
+         steps:
+           - {id: a, run: x, undo: ua}
+           - {id: b, run: x, undo: ub}
+           - {id: c, run: x, undo: uc, on-error: continue}",
+        "launch; ended a ok; ended b ok; ended c fail; undo; ended b ok; ended a ok",
+        "b undo asked\n b undo done\n a undo asked\n a undo done\n r-1 ended undone",
+    );
+    check(
+        "steps:\n  - {id: m, run: x, undo: um, matrix: {k: [a, b], max-parallel: 1}}",
+        "launch; ended m[a] ok; ended m[b] ok; undo; ended m[b] ok; ended m[a] ok",
+        "m[b] undo asked\n m[b] undo done\n m[a] undo asked\n m[a] undo done\n r-1 ended undone",
+    );
+}
+
+#[test]
+fn what_a_stuck_undo_needs_waits_for_it() {
+    let chain = "on-failure: compensate
+         steps:
+           - {id: a, run: x, undo: ua}
+           - {id: b, run: x, needs: a, undo: ub}
+           - {id: d, run: x, needs: b}";
+    let stuck = "launch; ended a ok; ended b ok; ended d fail; ended b fail; wake 2s; ended b fail; wake 3s; ended b fail";
+    check(chain, stuck, "b undo stuck\n no a undo\n = running: a completed, b undoing, d failed");
+    check(
+        chain,
+        &format!("{stuck}; give-up b; ended a ok"),
+        "b undo done by hand\n a undo asked\n a undo done",
+    );
+}
+
+#[test]
+fn nothing_is_completed_by_hand_while_a_run_is_undone() {
+    check(
+        SAGA,
+        &format!("{FAILED} done d"),
+        "! could not do that here: r-1 is undoing what it did; wait for that",
     );
 }
 
@@ -39,7 +130,6 @@ fn a_failing_undo_is_tried_again_then_stuck_and_the_others_still_run() {
          a call 3 undo
          a call 4 undo
          a undo stuck
-         b undo asked
          b undo done
          a undo again
          a undo done

@@ -1,0 +1,200 @@
+//! The order of undoing: whatever came after a step, by needs and by frames, is undone before it; what has nothing to do
+//! with it meanwhile, the newest first.
+//!
+//! Worked out when undoing begins and counted down from there: a step that is undone costs the steps it needed.
+
+use crate::{
+    base::StepIx,
+    engine::{StepState, run::Run},
+    plan::Work,
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+/// When a step was done, as an order in which the newest comes first.
+type Newest = (Reverse<usize>, StepIx);
+
+/// What is left to be undone of one run.
+#[derive(Clone, Debug)]
+pub(super) struct Unwinding {
+    /// By end of a step, ends of others that come after it and have not been taken back.
+    after: Vec<u32>,
+    /// Steps whose undoing has not begun, and when each was done.
+    left: BTreeMap<StepIx, usize>,
+    /// Steps that are being undone.
+    begun: BTreeSet<StepIx>,
+    /// Steps that can be undone now, by the innermost frame around each that lets only so many children go on at once.
+    free: BTreeMap<Option<StepIx>, BTreeSet<Newest>>,
+}
+
+/// One of the two ends of a step. A frame opens before its children and closes after them; any other step has one end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    First(StepIx),
+    Last(StepIx),
+}
+
+impl End {
+    fn first(step: StepIx) -> Self {
+        Self::First(step)
+    }
+
+    fn last(run: &Run, step: StepIx) -> Self {
+        if is_frame(run, step) { Self::Last(step) } else { Self::First(step) }
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::First(step) => step.index() * 2,
+            Self::Last(step) => step.index() * 2 + 1,
+        }
+    }
+}
+
+fn is_frame(run: &Run, step: StepIx) -> bool {
+    matches!(run.plan_step(step).work, Work::Frame(_))
+}
+
+impl Unwinding {
+    /// All that was done and can be undone, in a run that goes on to nothing else.
+    pub(super) fn of(run: &Run) -> Self {
+        let order = run.completed.iter().enumerate();
+        let left = order.filter(|(_, it)| run.is_to_undo(**it)).map(|(at, it)| (*it, at)).collect();
+        let mut unwinding =
+            Self { after: vec![0; run.steps.len() * 2], left, begun: BTreeSet::new(), free: BTreeMap::new() };
+        let all = || (0..run.steps.len()).map(StepIx::from_index);
+        for step in all() {
+            for end in both(run, step) {
+                for before in before(run, end) {
+                    unwinding.after[before.index()] += 1;
+                }
+            }
+        }
+        let last: Vec<End> = all().flat_map(|it| both(run, it)).collect();
+        let last = last.into_iter().filter(|it| unwinding.after[it.index()] == 0).collect();
+        unwinding.come_to(run, last);
+        unwinding
+    }
+
+    /// What is undone next, if there is room for it beside what is being undone.
+    pub(super) fn next(&self, run: &Run) -> Option<StepIx> {
+        if run.undoing.len() >= run.running_max() as usize {
+            return None;
+        }
+        let newest = self.free.values().filter_map(BTreeSet::first);
+        newest.filter(|(_, step)| has_place(run, *step)).min().map(|(_, step)| *step)
+    }
+
+    /// The undo of this step has been asked for.
+    pub(super) fn begin(&mut self, run: &Run, step: StepIx) {
+        let Some(at) = self.left.remove(&step) else { return };
+        self.begun.insert(step);
+        let key = limited(run, step);
+        if let Some(free) = self.free.get_mut(&key) {
+            free.remove(&(Reverse(at), step));
+            if free.is_empty() {
+                self.free.remove(&key);
+            }
+        }
+    }
+
+    /// It has been undone: what it needed can be, when nothing else that came after that is left.
+    pub(super) fn end(&mut self, run: &Run, step: StepIx) {
+        let first = End::first(step);
+        if self.begun.remove(&step) && self.after[first.index()] == 0 {
+            let before = self.pass(run, first);
+            self.come_to(run, before);
+        }
+    }
+
+    /// Nothing that came after these ends is left: a step that is to be undone can be, any other lets go what came before.
+    fn come_to(&mut self, run: &Run, mut ends: Vec<End>) {
+        while let Some(end) = ends.pop() {
+            match end {
+                End::First(step) if self.begun.contains(&step) => {}
+                End::First(step) if self.left.contains_key(&step) => {
+                    let at = self.left[&step];
+                    self.free.entry(limited(run, step)).or_default().insert((Reverse(at), step));
+                }
+                End::First(_) | End::Last(_) => ends.extend(self.pass(run, end)),
+            }
+        }
+    }
+
+    /// Counts this end down where it stood in the way; those that are free of it by that.
+    fn pass(&mut self, run: &Run, end: End) -> Vec<End> {
+        let mut free = Vec::new();
+        for before in before(run, end) {
+            let count = &mut self.after[before.index()];
+            *count -= 1;
+            if *count == 0 {
+                free.push(before);
+            }
+        }
+        free
+    }
+}
+
+fn both(run: &Run, step: StepIx) -> impl Iterator<Item = End> {
+    let last = is_frame(run, step).then_some(End::Last(step));
+    std::iter::once(End::First(step)).chain(last)
+}
+
+/// The ends right before this one.
+fn before(run: &Run, end: End) -> Vec<End> {
+    match end {
+        End::First(step) => {
+            let plan = run.plan_step(step);
+            let needs = plan.needs.iter().map(|it| End::last(run, *it));
+            needs.chain(plan.frame.map(End::First)).collect()
+        }
+        End::Last(frame) => {
+            let children = run.children(frame).iter().map(|it| End::last(run, *it));
+            children.chain([End::First(frame)]).collect()
+        }
+    }
+}
+
+/// How many children of this frame may go on at once, if that is limited.
+fn limit(run: &Run, frame: StepIx) -> Option<usize> {
+    let Work::Frame(it) = &run.plan_step(frame).work else { return None };
+    (it.max_parallel > 0).then_some(it.max_parallel as usize)
+}
+
+/// Every frame around a step, each with the child of it that the step is or stands in.
+fn around(run: &Run, step: StepIx) -> impl Iterator<Item = (StepIx, StepIx)> {
+    let mut at = step;
+    std::iter::from_fn(move || {
+        let frame = run.plan_step(at).frame?;
+        let child = std::mem::replace(&mut at, frame);
+        Some((frame, child))
+    })
+}
+
+fn limited(run: &Run, step: StepIx) -> Option<StepIx> {
+    around(run, step).map(|it| it.0).find(|it| limit(run, *it).is_some())
+}
+
+/// Whether every frame around it has room for one more child in which something is undone.
+fn has_place(run: &Run, step: StepIx) -> bool {
+    around(run, step).all(|(frame, child)| {
+        let Some(most) = limit(run, frame) else { return true };
+        let inside = |it: &StepIx| around(run, *it).find(|it| it.0 == frame).map(|it| it.1);
+        let going: BTreeSet<StepIx> = run.undoing.iter().filter_map(inside).collect();
+        going.contains(&child) || going.len() < most
+    })
+}
+
+impl Run {
+    /// Whether it was done and can be undone, and nobody has begun with that.
+    pub(super) fn is_to_undo(&self, step: StepIx) -> bool {
+        self.is_undoable(step) && !matches!(self.step(step).state(), StepState::Undoing | StepState::Undone)
+    }
+
+    /// What is undone next, in a run that is being undone.
+    pub(super) fn next_to_undo(&self) -> Option<StepIx> {
+        self.unwinding.as_ref()?.next(self)
+    }
+}

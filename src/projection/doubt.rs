@@ -1,0 +1,123 @@
+//! What is known of a step that nobody knows the end of: what may have happened, by the class of its effect, and what
+//! each answer does.
+
+use crate::{
+    base::{RunId, StepIx, Timestamp},
+    engine::{Actor, StepState},
+    plan::{EffectClass, OnError, Undo, Work},
+    projection::{Board, RunView},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A step that is in doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoubtView {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepIx,
+    /// Its id.
+    pub step_id: String,
+    /// What a second call would mean.
+    pub class: EffectClass,
+    /// Since when nobody knows.
+    pub since: Timestamp,
+    /// How it came to that.
+    pub evidence: String,
+    /// What each answer does, by the words of `cuelight doubt`.
+    pub answers: [(&'static str, String); 3],
+}
+
+impl DoubtView {
+    /// What may have happened.
+    pub const fn may_have(&self) -> &'static str {
+        may_have(self.class)
+    }
+}
+
+/// What may have happened to a step of this class whose last call has no known end.
+pub const fn may_have(class: EffectClass) -> &'static str {
+    match class {
+        EffectClass::Pure => "nothing happened outside; another call does no harm",
+        EffectClass::Idempotent => "it may have happened; twice is once, so another call does no harm",
+        EffectClass::Keyed => {
+            "it may have happened; the other side drops a second call with the same key, so another one does no harm"
+        }
+        EffectClass::Queryable => {
+            "it may have happened, and its check could not tell; another call could make it happen twice"
+        }
+        EffectClass::Once => "it may have happened; another call could make it happen twice",
+    }
+}
+
+/// What a step that is in doubt asks, if it is.
+pub fn doubt(run: &RunView, step: StepIx) -> Option<DoubtView> {
+    let (plan, view) = (run.plan_step(step)?, run.step(step)?);
+    if view.state != StepState::InDoubt {
+        return None;
+    }
+    let again = if plan.effect == EffectClass::Keyed { ", with the same key" } else { "" };
+    let fails = match plan.on_error {
+        OnError::Abort => "it counts as failed, with all that follows from that",
+        OnError::Skip => "it counts as failed; the run goes on as if it had been skipped",
+        OnError::Continue => "it counts as failed; the run goes on",
+    };
+    let undo = match plan.undo {
+        Undo::By(_) => "it is undone when the run is, because it may have happened",
+        Undo::Impossible | Undo::Unset => "it cannot be undone",
+    };
+    Some(DoubtView {
+        run: run.id(),
+        step,
+        step_id: plan.id.clone(),
+        class: plan.effect,
+        since: view.since,
+        evidence: view.doubt().unwrap_or_default().to_owned(),
+        answers: [
+            (
+                "happened",
+                "it counts as completed, with the outputs you give; what needs it goes on".to_owned(),
+            ),
+            (
+                "not-happened",
+                format!("the call is given back, and made again{again} unless the run is ending"),
+            ),
+            ("abort", format!("{fails}; {undo}")),
+        ],
+    })
+}
+
+impl Board {
+    /// Steps that are in doubt.
+    pub fn doubts(&self) -> impl Iterator<Item = DoubtView> {
+        self.doubts.iter().filter_map(|(run, step)| doubt(self.run(*run)?, *step))
+    }
+
+    /// Why this person cannot say what became of a step, if they cannot: their answer does not count at a gate it stands behind.
+    pub fn may_not_vouch(&self, run: RunId, step: StepIx, actor: &Actor) -> Option<String> {
+        let view = self.run(run)?;
+        let gates = gates_above(view, step).into_iter().filter_map(|it| view.step(it)?.gate());
+        gates.filter_map(|it| self.gate(it)).find_map(|it| it.excludes(actor))
+    }
+}
+
+/// Every gate that came before a step, by needs and by frames.
+fn gates_above(run: &RunView, step: StepIx) -> BTreeSet<StepIx> {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![step]);
+    let mut inside: BTreeMap<StepIx, Vec<StepIx>> = BTreeMap::new();
+    for (child, frame) in run.steps().filter_map(|(child, plan, _)| Some((child, plan.frame?))) {
+        inside.entry(frame).or_default().push(child);
+    }
+    while let Some(at) = open.pop() {
+        let Some(plan) = run.plan_step(at) else { continue };
+        let children = inside.get(&at).filter(|_| at != step).into_iter().flatten().copied();
+        let before = plan.needs.iter().copied().chain(children);
+        open.extend(before.filter(|it| seen.insert(*it)));
+        // A frame around it came before it as a whole; what stands beside it there did not.
+        let around = run.frames_of(at).filter_map(|it| run.plan_step(it).map(|it| it.needs.clone()));
+        let around: Vec<StepIx> = around.flatten().filter(|it| seen.insert(*it)).collect();
+        open.extend(around);
+    }
+    let is_gate = |it: &StepIx| run.plan_step(*it).is_some_and(|it| matches!(it.work, Work::Gate(_)));
+    seen.into_iter().filter(is_gate).collect()
+}
