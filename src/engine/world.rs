@@ -3,7 +3,7 @@
 use crate::{
     base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Cache, Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, Verdict,
+        Cache, Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, StepEvent, Verdict,
         gate::{Gate, GateDue},
         run::Run,
         scope::Stored,
@@ -108,7 +108,10 @@ impl World {
                 let run = self.run_mut(id);
                 run.apply_step(event.at, *step, it);
                 let priority = run.plan_step(*step).priority;
-                self.targets.apply_step((id, *step), priority, event.at, it);
+                // What is being ended is still being called.
+                if !matches!(it, StepEvent::Ending { .. }) {
+                    self.targets.apply_step((id, *step), priority, event.at, it);
+                }
             }
             Fact::Attempt(_, step, number, it) => {
                 self.run_mut(id).apply_attempt(event.at, *step, *number, it);

@@ -140,9 +140,10 @@ fn a_circuit_survives_a_restart_and_one_that_was_tried_when_the_engine_died_is_t
 fn a_step_that_was_cancelled_while_it_was_tried_lets_the_next_one_try() {
     check(
         &file(THREE, ""),
-        "launch; ended a fail; ended b fail; wake 30s; skip c; ended d ok; ended e ok",
+        "launch; ended a fail; ended b fail; wake 30s; skip c; ended c fail user_cancelled; ended d ok; ended e ok",
         "c call 1
          > skip c
+         c ending: by req
          c skipped
          d call 1
          = partially-completed: a failed, b failed, c skipped, d completed, e completed",
