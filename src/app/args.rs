@@ -94,6 +94,11 @@ pub(super) enum Command {
     /// The runs of this workspace
     #[command(after_help = "Example: cuelight runs --json")]
     Runs(ListArgs),
+    /// Every run and every step there was, the newest first, also those that failed
+    #[command(
+        after_help = "Example: cuelight history --failed\n         cuelight history --step build --limit 100 --json"
+    )]
+    History(HistoryArgs),
     /// One run with its steps
     #[command(after_help = "Example: cuelight show r-7")]
     Show(ShowArgs),
@@ -510,6 +515,25 @@ pub(super) struct ListArgs {
     /// All that one gate asks, with its code at the end (gates only)
     #[arg(long, value_name = "GATE")]
     pub(super) show: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// So many runs, the newest first
+    #[arg(long, value_name = "RUNS", default_value_t = 20)]
+    pub(super) limit: u32,
+    /// Only runs of this workflow
+    #[arg(long, value_name = "NAME")]
+    pub(super) workflow: Option<String>,
+    /// Only this step
+    #[arg(long, value_name = "STEP")]
+    pub(super) step: Option<String>,
+    /// Only steps that failed, were rejected or are in doubt
+    #[arg(long)]
+    pub(super) failed: bool,
+    /// As JSON, a run each as `show --json` prints it
+    #[arg(long, conflicts_with_all = ["step", "failed"])]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

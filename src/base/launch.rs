@@ -90,11 +90,15 @@ impl Launch {
         sha256("cuelight-launch-v1", &[canonical_json(self).as_bytes()])
     }
 
-    /// The target of this call by its name: a tool with its version, or the host that a request goes to. A script is
-    /// nobody's target.
+    /// The target of this call by its name: a tool with its version, the host that a request goes to, or a tool and the host
+    /// that its request goes to. A script is nobody's target.
     pub fn target(&self) -> Option<String> {
-        let tool = self.tool.as_ref().map(|it| it.id());
-        tool.or_else(|| self.http.as_ref().map(|it| it.target()))
+        match (&self.tool, &self.http) {
+            (Some(tool), None) => Some(tool.id()),
+            (None, Some(http)) => Some(http.target()),
+            (Some(tool), Some(http)) => Some(format!("{} at {}", tool.id(), http.target())),
+            (None, None) => None,
+        }
     }
 
     /// Whether a program is started for it.

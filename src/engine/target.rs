@@ -214,12 +214,12 @@ impl Target {
 impl Run {
     /// When the circuit of a target opens and closes.
     fn breaker_of(&self, target: &str) -> BreakerRule {
-        self.plan.tool(target).map(|it| it.breaker).unwrap_or_default()
+        self.plan.tool(tool_of(target)).map(|it| it.breaker).unwrap_or_default()
     }
 
     /// How many calls a target takes.
     fn rate_of(&self, target: &str) -> Option<&RateRule> {
-        self.plan.tool(target)?.rate.as_ref()
+        self.plan.tool(tool_of(target))?.rate.as_ref()
     }
 }
 
@@ -322,6 +322,11 @@ impl Turn<'_> {
             assert!(next != Some(first), "fault: {at:?} still waits for {target}, which takes calls");
         }
     }
+}
+
+/// The tool of a target whose requests go to a host.
+fn tool_of(target: &str) -> &str {
+    target.split_once(" at ").map_or(target, |it| it.0)
 }
 
 /// A fallback is taken because the target before it takes no calls.

@@ -27,6 +27,7 @@ mod expression;
 mod failures;
 mod gateway;
 mod hangup;
+mod kept;
 mod looked;
 mod looking;
 mod plan;

@@ -73,10 +73,11 @@ pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outco
 pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
     let it = &view.summary;
     out.line(&format!(
-        "{} {}  {}  by {}  {}",
+        "{} {}  {}  stage {}  by {}  {}",
         it.id,
         safe_text(&it.workflow),
         super::state_word(it),
+        it.stage(),
         safe_text(&it.by.name),
         it.age(now)
     ));
@@ -112,7 +113,7 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
     out.table(&["STEP", "STATE", "TRIES", "TOOK", "WHY"], &rows);
 }
 
-fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<String> {
+pub(super) fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<String> {
     let (Some(plan), Some(step)) = (view.plan_step(index), view.step(index)) else {
         return vec![String::new(); 5];
     };

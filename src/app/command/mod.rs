@@ -12,6 +12,7 @@ mod doctor;
 mod errors;
 mod gate;
 mod health;
+mod history;
 mod hook;
 mod look;
 mod named;
@@ -66,6 +67,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Plan(args) => author::plan(&config, &args, out),
         Command::Graph(args) => author::graph(&config, &args, out),
         Command::Runs(args) => look::runs(&config, out, &args).await,
+        Command::History(args) => history::history(&config, out, &args).await,
         Command::Show(args) => look::show(&config, out, &args).await,
         Command::Diff(args) => compare::diff(&config, out, &args).await,
         Command::Logs(args) => look::logs(&config, out, &args).await,

@@ -241,6 +241,29 @@ fn calls_that_come_too_fast_wait_in_line_and_hold_no_slot() {
 }
 
 #[test]
+fn what_is_more_urgent_goes_first_in_line_and_who_came_first_keeps_the_place() {
+    let steps = "           - {id: a, uses: mail@1}
+           - {id: b, uses: mail@1}
+           - {id: c, uses: mail@1}
+           - {id: d, uses: mail@1}
+           - {id: x, run: x}
+           - {id: p, needs: x, uses: mail@1, priority: 5}";
+    let text = mailed("{calls: 1, per: 10s}", steps).replace("max-parallel: 1", "max-parallel: 9");
+    check(
+        &text,
+        "launch; ended a ok; ended x ok; wake 10s; wake 10s; wake 10s; wake 10s; ended p ok; ended b ok; ended c ok; ended d ok",
+        "b waits at mail@1.0.0 for 10s: Rate
+         > ended x ok
+         p waits at mail@1.0.0 for 10s: Rate
+         p call 1
+         b call 1
+         c call 1
+         d call 1
+         = completed: a completed, b completed, c completed, d completed, x completed, p completed",
+    );
+}
+
+#[test]
 fn a_bucket_is_that_of_all_runs_and_survives_a_restart() {
     let one = "           - {id: a, uses: mail@1}";
     check(
@@ -275,6 +298,21 @@ fn a_used_up_day_waits_for_the_next_in_its_zone_and_a_fallback_does_not() {
          mail@1.0.0 takes call 1 of the day
          b call 1
          = completed: a completed, b completed, c completed",
+    );
+}
+
+#[test]
+fn a_host_that_is_down_holds_back_no_other() {
+    check(
+        "steps:
+           - {id: a, uses: http.get@1, with: {url: \"https://a.test/x\"}, on-error: continue, retry: {max-attempts: 5, delay: 1s, kind: constant, jitter: 0}}
+           - {id: b, needs: a, if: always(), uses: http.get@1, with: {url: \"https://b.test/x\"}}
+           - {id: c, needs: a, if: always(), uses: http.get@1, with: {url: \"https://a.test/y\"}}",
+        "launch; ended a fail resource_api; wake 1s; ended a fail resource_api; wake 1s; ended a fail resource_api; wake 1s;
+         ended a fail resource_api; wake 1s; ended a fail resource_api; ended b ok status=200",
+        "http.get@1.0.0 at https://a.test opens for 30s: 5 calls in a row failed, the last with resource_api
+         b call 1
+         c waits at http.get@1.0.0 at https://a.test for 30s: Circuit",
     );
 }
 

@@ -1,0 +1,74 @@
+//! `history`: every run and every step there was, the newest first, also those that failed; also of runs whose steps are no
+//! longer in memory.
+
+use super::{look, named};
+use crate::{
+    app::{
+        args::HistoryArgs,
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring,
+    },
+    base::{RunId, Value, counted, safe_text},
+    engine::StepState,
+    projection::{RunView, show_json},
+    runtime::{Clock, Desk, SystemClock},
+};
+use std::{process::ExitCode, sync::Arc};
+
+pub(super) async fn history(config: &Config, out: Output, args: &HistoryArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let board = seat.desk.boards().borrow().board.clone();
+    let wanted = |name: &str| args.workflow.as_ref().is_none_or(|it| it == name);
+    let mut runs: Vec<RunId> = board.summaries().filter(|it| wanted(&it.workflow)).map(|it| it.id).collect();
+    runs.reverse();
+    let (all, most) = (runs.len(), args.limit as usize);
+    runs.truncate(most);
+    let mut views: Vec<Arc<RunView>> = Vec::new();
+    let mut trouble: Option<Trouble> = None;
+    for run in runs {
+        match named::view(&seat, run).await {
+            Ok(view) => views.push(view),
+            Err(why) => trouble = trouble.or(Some(why)),
+        }
+    }
+    seat.leave().await;
+    if let Some(trouble) = trouble {
+        return Err(trouble);
+    }
+    if args.json {
+        out.json_pretty(&views.iter().map(|it| show_json(&board, it)).collect::<Value>());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<String>> = views.iter().flat_map(|it| rows(it, args)).collect();
+    if rows.is_empty() {
+        out.line("nothing of that kind has run here");
+        return Ok(ExitCode::SUCCESS);
+    }
+    out.table(&["RUN", "WORKFLOW", "STAGE", "STEP", "STATE", "TRIES", "TOOK", "ENDED", "WHY"], &rows);
+    if all > most {
+        let older = counted(all - most, "older run", "older runs");
+        out.line(&format!("{older}; --limit {all} shows all"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rows(view: &RunView, args: &HistoryArgs) -> Vec<Vec<String>> {
+    let now = SystemClock.now();
+    let summary = &view.summary;
+    let failed =
+        |state: StepState| matches!(state, StepState::Failed | StepState::Rejected | StepState::InDoubt);
+    view.steps()
+        .filter(|(_, plan, _)| args.step.as_ref().is_none_or(|it| *it == plan.id))
+        .filter(|(_, _, step)| !args.failed || failed(step.state))
+        .map(|(index, _, step)| {
+            let mut row =
+                vec![summary.id.to_string(), safe_text(&summary.workflow), summary.stage().word().to_owned()];
+            row.extend(look::step_row(view, index, now));
+            let ended = step.ended_at.map_or_else(String::new, |it| it.to_string());
+            row.insert(7, ended);
+            row
+        })
+        .collect()
+}
