@@ -30,6 +30,8 @@ struct Step {
     early: bool,
     /// It has files that people are shown.
     looks: bool,
+    /// A gate that people have answered once; what had begun by then goes on when it asks again.
+    answered: bool,
     /// A gate that was closed has to ask again.
     reopened: bool,
     /// Its result was taken over.
@@ -350,6 +352,7 @@ impl Checks {
         let again = matches!(event, StepEvent::DoneByHand { .. } | StepEvent::Reopened { .. });
         ensure(!before.rests() || again, || format!("I6 {id} {step:?} was {before} and became {state}"))?;
         it.state = Some(state);
+        it.answered |= gated && state.rests();
         match event {
             StepEvent::FactsKnown { facts } => {
                 it.looks = !facts.files.is_empty() || !facts.hashes.is_empty();
@@ -827,7 +830,7 @@ impl Run {
             for need in plan.needs.iter().copied().chain(around).filter(|it| seen.insert(*it)) {
                 let it = &self.steps[need.index()];
                 let is_gate = matches!(self.plan.steps[need.index()].work, Work::Gate(_));
-                if is_gate && !it.state().rests() {
+                if is_gate && !it.state().rests() && !it.answered {
                     return Some(need);
                 }
                 if it.kept && !self.asks_for_failures(need) {
