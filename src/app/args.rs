@@ -276,6 +276,11 @@ pub(super) enum Command {
     /// What is wrong with this set-up, and which settings won
     #[command(after_help = "Example: cuelight doctor\n\nExit codes: 0 all is well, 1 something is wrong.")]
     Doctor(JsonArgs),
+    /// Kill a shadow run on this disk, again and again, and prove that nothing was lost and nothing was repeated
+    #[command(after_help = "Example: cuelight drill --kills 20\n\n\
+        It works in a directory of its own below .cuelight and leaves this workspace alone.\n\n\
+        Exit codes: 0 every promise held, 1 one did not.")]
+    Drill(DrillArgs),
     /// Convert a workflow of another system
     #[command(
         after_help = "Example: cuelight import wfformat trace.json --as sleep --scale 0.001 > trace.yaml"
@@ -1195,6 +1200,19 @@ pub(super) struct ServeArgs {
     /// Started by another cuelight: leave its terminal at once
     #[arg(long, hide = true)]
     pub(super) background: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DrillArgs {
+    /// How often something is killed
+    #[arg(long, default_value = "5", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) kills: u32,
+    /// Leave the shadow workspace where it is
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

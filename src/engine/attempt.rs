@@ -108,6 +108,15 @@ impl Turn<'_> {
             let why = "its gate asks again".to_owned();
             return self.emit_step(id, step, StepEvent::Reopened { why, gates: vec![gate] });
         }
+        // What was ready, or was to be tried again, when a gate above it began to ask again.
+        let asking = match purpose {
+            Purpose::Step | Purpose::Fallback(_) => run.asking_above(step),
+            Purpose::Undo | Purpose::Check => Vec::new(),
+        };
+        if !asking.is_empty() {
+            let why = "a gate above it asks again".to_owned();
+            return self.emit_step(id, step, StepEvent::Reopened { why, gates: asking });
+        }
         if purpose == Purpose::Step && it.approved.is_some_and(|it| it != launch_hash) {
             let why = self.differs(id, step, &launch);
             return self.reopen(id, step, &[], &why);
@@ -160,8 +169,11 @@ impl Turn<'_> {
     /// A call has ended.
     pub(super) fn attempt_ended(&mut self, attempt: AttemptId, ended: Outcome) {
         let AttemptId { run, step, number } = attempt;
-        let ended = Outcome { usage: self.run(run).used(step, &ended.outputs), ..ended };
-        match self.purpose(run, step) {
+        let purpose = self.purpose(run, step);
+        // What a check finds out about an earlier call is no use of its own; that call stays as charged.
+        let usage = self.run(run).used(step, &ended.outputs).filter(|_| purpose != Some(Purpose::Check));
+        let ended = Outcome { usage, ..ended };
+        match purpose {
             Some(Purpose::Undo) => self.undo_ended(run, step, number, ended),
             Some(Purpose::Check) => self.check_ended(run, step, number, ended),
             Some(Purpose::Step | Purpose::Fallback(_)) => self.work_ended(run, step, number, ended),

@@ -39,6 +39,8 @@ pub(super) struct Gate {
     pub(super) resolved_by: String,
     /// Enough have agreed, and what they were shown is being looked at once more: who decided.
     pub(super) agreed: Option<String>,
+    /// What it showed has changed: until it has asked anew, nobody answers it, and no time of its own runs off.
+    pub(super) anew: bool,
     /// Who has looked afterwards at an approval that was given in an emergency: principal and name.
     pub(super) reviewed_by: Option<(String, String)>,
     /// Asks for a higher ceiling, not for the step's own sake.
@@ -90,7 +92,7 @@ impl Gate {
                 self.ask.clone_from(ask);
                 self.hash = *hash;
                 self.votes.clear();
-                self.agreed = None;
+                (self.agreed, self.anew) = (None, false);
                 self.resolved_by.clear();
             }
             GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) => self.votes.push((**vote).clone()),
@@ -113,7 +115,7 @@ impl Gate {
             GateEvent::Escalated { group } => self.escalated = Some(group.clone()),
             GateEvent::Resolved { by, .. } => {
                 self.resolved_by.clone_from(by);
-                self.agreed = None;
+                (self.agreed, self.anew) = (None, false);
             }
             GateEvent::GlassReviewed { by, .. } => self.reviewed_by = Some((by.principal(), by.name.clone())),
             GateEvent::Refused { .. } | GateEvent::Commented { .. } => {}
@@ -148,6 +150,9 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Option<Vote>, Refusal> {
         let gate = decision.gate;
+        if self.anew {
+            return Err(Refusal::AskedAnew(gate));
+        }
         if !self.is_open() {
             return Err(Refusal::GateClosed { gate, state: self.state, by: self.resolved_by.clone() });
         }
@@ -328,7 +333,7 @@ impl Gate {
     /// What time does to it next.
     pub(super) fn due(&self, rule: &GateRule) -> Option<(Timestamp, GateDue)> {
         // It was decided in time; what is left is not a matter of time.
-        if self.agreed.is_some() {
+        if self.agreed.is_some() || self.anew {
             return None;
         }
         match self.state {
@@ -375,7 +380,8 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
     use GateState as S;
     Some(match (state, event) {
         (S::Open | S::Armed, GateEvent::Asked { .. } | GateEvent::Withdrawn { .. }) => S::Open,
-        (S::Approved, GateEvent::Asked { .. }) => S::Open,
+        // Approved, or closed because a person completed the step by hand, before what it had let go changed.
+        (S::Approved | S::Cancelled, GateEvent::Asked { .. }) => S::Open,
         (S::Open, GateEvent::Armed { .. }) => S::Armed,
         (S::Open | S::Armed, GateEvent::Resolved { state, .. }) if state.rests() => *state,
         (

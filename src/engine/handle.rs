@@ -277,6 +277,9 @@ impl Turn<'_> {
 
     fn withdraw(&mut self, gate: GateId, by: Actor) -> Result<(), Refusal> {
         let it = self.find_gate(gate)?;
+        if it.anew {
+            return Err(Refusal::AskedAnew(gate));
+        }
         if !it.is_open() || !it.holds(&by) {
             return Err(Refusal::NothingToWithdraw(gate));
         }
@@ -298,6 +301,9 @@ impl Turn<'_> {
         by: Actor,
     ) -> Result<(), Refusal> {
         let gate = self.find_gate(id)?;
+        if gate.anew {
+            return Err(Refusal::AskedAnew(id));
+        }
         if !gate.is_open() {
             return Err(Refusal::GateClosed { gate: id, state: gate.state, by: gate.resolved_by.clone() });
         }
@@ -370,6 +376,9 @@ impl Turn<'_> {
         by: Actor,
     ) -> Result<(), Refusal> {
         let it = self.find_gate(gate)?;
+        if it.anew {
+            return Err(Refusal::AskedAnew(gate));
+        }
         if !it.is_open() {
             return Err(Refusal::GateClosed { gate, state: it.state, by: it.resolved_by.clone() });
         }

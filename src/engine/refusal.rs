@@ -34,6 +34,11 @@ pub enum Refusal {
     /// Another ask than the one that was seen (412).
     #[error("could not decide {gate}: what it asks has changed (now #{}, epoch {epoch}); read it again", &.now.code()[..4])]
     AskChanged { gate: GateId, now: Digest, epoch: Epoch },
+    /// There will be another ask in a moment (412).
+    #[error(
+        "could not decide {0}: what it showed has changed, and it is about to ask anew; read it again in a moment"
+    )]
+    AskedAnew(GateId),
     /// Not allowed (403); recorded by a command of its own.
     #[error("could not decide {gate}: {why}")]
     NotAllowed { gate: GateId, why: String },

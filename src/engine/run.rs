@@ -281,6 +281,12 @@ impl Run {
         seen.into_iter().filter(|it| matches!(self.plan_step(*it).work, Work::Gate(_))).collect()
     }
 
+    /// Those of them that ask again, after something that they had let go had changed.
+    pub(super) fn asking_above(&self, step: StepIx) -> Vec<StepIx> {
+        let above = if self.holds.is_empty() { BTreeSet::new() } else { self.gates_above(step) };
+        above.into_iter().filter(|it| !self.step(*it).rests()).collect()
+    }
+
     /// The step that siblings in this scope call by this name.
     pub(super) fn named(&self, scope: Option<StepIx>, name: &str) -> Option<StepIx> {
         self.links.names.get(&(scope, name.to_ascii_lowercase())).copied()
@@ -841,6 +847,7 @@ impl Run {
                 let step = &mut self.steps[index.index()];
                 let purpose = step.in_flight.take();
                 step.unknown |= matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
+                self.charged.remove(&index);
             }
         }
     }

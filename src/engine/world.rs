@@ -112,6 +112,11 @@ impl World {
                 if !matches!(it, StepEvent::Ending { .. }) {
                     self.targets.apply_step((id, *step), priority, event.at, it);
                 }
+                if let StepEvent::Reopened { gates, .. } = it
+                    && gates.is_empty()
+                {
+                    self.asks_anew(id, *step);
+                }
             }
             Fact::Attempt(_, step, number, it) => {
                 self.run_mut(id).apply_attempt(event.at, *step, *number, it);
@@ -200,6 +205,7 @@ impl World {
                         escalated: None,
                         resolved_by: String::new(),
                         agreed: None,
+                        anew: false,
                         reviewed_by: None,
                         for_budget,
                     },
@@ -216,6 +222,15 @@ impl World {
         if let Some((due, _)) = gate.due(&self.rule(gate)) {
             self.gates_due.insert(id, (due, step));
             self.run_mut(run).due.insert((due, Some(step)));
+        }
+    }
+
+    /// What the gate of this step showed has changed; it asks again as soon as that has been looked at.
+    fn asks_anew(&mut self, run: RunId, step: StepIx) {
+        let Some(id) = self.runs[&run].step(step).gate else { return };
+        self.forget_gate_due(run, id);
+        if let Some(gate) = self.gates.get_mut(&id) {
+            gate.anew = true;
         }
     }
 

@@ -331,3 +331,19 @@ fn what_a_dead_console_left_running_is_ended_before_it_is_done_again() {
     assert_eq!(engine.end().code, 0);
     assert_eq!(place.state("r-1"), "completed");
 }
+
+#[test]
+fn an_operator_repeats_the_kills_on_a_disk_of_their_own() {
+    let place = Place::new();
+    let said = place.cue(&["drill", "--kills", "2", "--json"]).ok();
+    let proof = said.json();
+    assert_eq!(
+        (&proof["holds"], &proof["broken"], &proof["runs"]),
+        (&true.into(), &serde_json::json!([]), &2.into())
+    );
+    assert!(proof["effects"].as_u64() >= Some(14) && proof["effects_once"] == 8, "{proof}");
+    assert!(said.err.contains("kill -9 of the console"), "{said:?}");
+    let left = std::fs::read_dir(place.file(".cuelight")).expect("the workspace");
+    let names = left.map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned());
+    assert_eq!(names.filter(|it| it.starts_with("drill")).count(), 0, "it tidies up");
+}

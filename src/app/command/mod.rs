@@ -9,6 +9,7 @@ mod built_in;
 mod cache;
 mod compare;
 mod doctor;
+mod drill;
 mod errors;
 mod gate;
 mod health;
@@ -115,6 +116,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Attach => screen::attach(&config, &screen).await,
         Command::Screenshot(args) => screenshot::screenshot(&config, out, &screen, &args).await,
         Command::Doctor(args) => doctor::doctor(&config, out, &screen, &args),
+        Command::Drill(args) => drill::drill(&config, out, &args).await,
         Command::Import(args) => author::import(&args, out),
         Command::Schema(_) => author::schema(out),
         Command::Completions { shell } => {

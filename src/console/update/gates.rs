@@ -375,7 +375,7 @@ pub(super) fn sent(model: &mut Model, request: u64, command: &Command) {
 /// A command was answered.
 pub(super) fn answered(model: &mut Model, request: u64, answer: &Answer) {
     model.gates.sent.remove(&request);
-    if let Answer::Refused(Refusal::AskChanged { gate, .. }) = answer {
+    if let Answer::Refused(Refusal::AskChanged { gate, .. } | Refusal::AskedAnew(gate)) = answer {
         model.gates.changed.insert(*gate);
     }
 }

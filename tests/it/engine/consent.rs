@@ -132,6 +132,71 @@ fn a_no_at_a_gate_that_opened_again_skips_what_had_not_begun() {
 }
 
 #[test]
+fn what_is_ready_when_a_gate_above_it_opens_again_waits_for_it_however_far_above() {
+    check(
+        "max-parallel: 2
+steps:
+   - {id: g, gate: {prompt: go?, evidence: [plan.txt]}}
+   - {id: a, needs: g, run: x}
+   - {id: b, needs: g, run: x}
+   - {id: w, needs: g, wait: 1s}
+   - {id: z, needs: w, run: x}",
+        "launch; facts g one; ann approves via-script; wake 1s; ended a changed plan.txt; facts g two; ended b ok
+         ann approves via-script; ended a#2 ok; ended z ok",
+        "a call 1
+         b call 1
+         z ready
+         g reopened
+         a reopened, waits for g
+         z reopened, waits for g: a gate above it asks again
+         g-1 asked 2
+         b completed
+         g-1 approved
+         z call 1
+         = completed: g completed, a completed, b completed, w completed, z completed",
+    );
+}
+
+#[test]
+fn a_gate_that_was_closed_by_hand_asks_as_well_when_what_it_let_go_has_changed() {
+    check(
+        PLAN,
+        "launch; facts g one; facts g one; done g : seen on the phone; ended z changed plan.txt; facts g two; facts g two
+         ann approves via-script; ended z#2 ok",
+        "g-1 cancelled by by-hand
+         z call 1
+         g reopened
+         z reopened, waits for g
+         g-1 asked 2
+         g-1 approved by people
+         = completed: g completed, z completed",
+    );
+}
+
+#[test]
+fn until_it_has_asked_anew_nobody_answers_it_and_its_time_does_not_run_off() {
+    let timed = PLAN.replace("go?,", "go?, timeout: 1h,");
+    let open = "launch; facts g one; facts g one; looking; ann approves; wake 5s; facts g two";
+    for answer in ["bob approves old", "bob rejects old : no", "ann withdraws", "bob delegates to=cat : ill"]
+    {
+        check(
+            &timed,
+            &format!("{open}; {answer}"),
+            "g reopened\n g asks for files\n ! could not decide g-1: what it showed has changed",
+        );
+    }
+    check(
+        &timed,
+        &format!("{open}; wake 2h; facts g two; facts g two; ann approves via-script; facts g two"),
+        "g reopened
+         no g-1 expired
+         g-1 asked 2
+         g-1 approved by people
+         z call 1",
+    );
+}
+
+#[test]
 fn copies_of_a_matrix_wait_for_the_gate_that_opened_again_and_those_that_began_go_on() {
     check(
         "steps:
