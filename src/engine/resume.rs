@@ -82,7 +82,7 @@ impl Turn<'_> {
             .world
             .gates
             .iter()
-            .filter(|(_, gate)| gate.state == GateState::Open && gate.ask.expires_at.is_some())
+            .filter(|(_, gate)| gate.state == GateState::Open && !gate.anew && gate.ask.expires_at.is_some())
             .filter(|(_, gate)| self.world.rule(gate).on_timeout == OnTimeout::Approve)
             .map(|(id, gate)| (*id, self.world.rule(gate).timeout))
             .collect();
