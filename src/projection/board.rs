@@ -300,7 +300,7 @@ impl Board {
         let AttemptEvent::Ended { outcome, .. } = event else { return };
         let Some(view) = self.runs.get(u64::from(run.0)) else { return };
         let kind = view.plan_step(step).map_or("", |it| kind_word(&it.work));
-        let failed = outcome.failure.is_some();
+        let failed = outcome.failure.as_ref().is_some_and(|it| it.mode != FailureMode::UserCancelled);
         self.vitals.call(at, kind, &view.summary.workflow, failed, outcome.ran_for);
     }
 

@@ -1,7 +1,7 @@
 //! Failures as people look at them: one for each failing step, whatever its attempts, with what became of it.
 
 use crate::{
-    base::{ErrorKind, ErrorRecord, RunId, Seq, Severity, StepIx, Timestamp},
+    base::{ErrorKind, ErrorRecord, FailureMode, RunId, Seq, Severity, StepIx, Timestamp},
     engine::{
         Actor, AttemptEvent, Event, Fact, Failure, FailureEvent, RunEvent, RunState, StepEvent, StepState,
         UndoEvent, Why,
@@ -215,6 +215,10 @@ impl Errors {
             Fact::Step(_, step, it) => self.apply_step(seq, at, run, *step, it, before),
             Fact::Attempt(_, step, number, AttemptEvent::Ended { outcome, retry_at }) => {
                 let (Some(plan), Some(failure)) = (run.plan_step(*step), &outcome.failure) else { return };
+                // It did as it was told; where the step fails of it, the step says so.
+                if failure.mode == FailureMode::UserCancelled && retry_at.is_none() {
+                    return;
+                }
                 let of_undo = run.step(*step).is_some_and(|it| it.state == StepState::Undoing);
                 let state = retry_at.map_or(ErrorState::Open, ErrorState::Retrying);
                 let seen = Seen { seq, at, run, step: Some(*step), of_undo, attempt: *number };

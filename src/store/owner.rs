@@ -16,7 +16,7 @@ use std::{
 /// Proof that this process owns a workspace. Dropping it gives it up.
 #[derive(Debug)]
 pub struct Owner {
-    _lock: File,
+    lock: File,
     workspace: Workspace,
 }
 
@@ -66,11 +66,18 @@ impl Owner {
         lock.set_len(0)
             .and_then(|()| lock.write_all(format!("{}\n", std::process::id()).as_bytes()))
             .map_err(|error| failed(&error))?;
-        Ok(Self { _lock: lock, workspace: workspace.clone() })
+        Ok(Self { lock, workspace: workspace.clone() })
     }
 
     pub(super) fn owns(&self, workspace: &Workspace) -> bool {
         self.workspace == *workspace
+    }
+}
+
+/// A process that another thread is just starting holds our files until it becomes another program; the lock goes at once.
+impl Drop for Owner {
+    fn drop(&mut self) {
+        drop(self.lock.unlock());
     }
 }
 

@@ -7,7 +7,7 @@ use cuelight::{
     definition::{Files, read},
     engine::{
         Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Event, Fact, Failure, Launching,
-        Outcome, Proof, Verdict, World,
+        Outcome, Proof, StepEvent, Verdict, World,
     },
     plan::lower,
     projection::Board,
@@ -69,6 +69,18 @@ impl Stage {
         for answer in self.looked.answers(&events) {
             self.command(answer);
         }
+        events.iter().for_each(|event| self.end_what_is_ended(event));
+    }
+
+    /// A call that is told to end does so at once.
+    fn end_what_is_ended(&mut self, event: &Event) {
+        let Fact::Step(run, step, StepEvent::Ending { .. }) = &event.fact else { return };
+        let told = |it: &&AttemptId| it.run == *run && it.step == *step;
+        let Some(attempt) = self.running.iter().find(told).copied() else { return };
+        let mode = FailureMode::UserCancelled;
+        let failure = Failure { mode, message: "ended".to_owned(), tail: String::new(), not_started: false };
+        let outcome = Outcome { failure: Some(failure), ..Outcome::default() };
+        self.command(Command::AttemptEnded { attempt, outcome: Box::new(outcome) });
     }
 
     fn fold(&mut self, events: &[Event]) {
