@@ -336,16 +336,7 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
         return false;
     }
     let frame = run.plan_step(step).frame;
-    let copies = |it: &StepIx| match &run.plan_step(*it).work {
-        Work::Frame(frame) => frame.kind == FrameKind::Matrix,
-        Work::Run { .. }
-        | Work::Tool(_)
-        | Work::Http(_)
-        | Work::Gate(_)
-        | Work::Wait(_)
-        | Work::Set { .. }
-        | Work::Later(_) => false,
-    };
+    let copies = |it: &StepIx| run.plan_step(*it).work.frame().is_some_and(|it| it.kind == FrameKind::Matrix);
     run.dependents(gate).contains(&step)
         || run.is_held(step, gate)
         || frame.filter(copies).is_some_and(|it| waits_only_for(run, it, gate))

@@ -159,16 +159,7 @@ fn is_foreign_value(view: View<'_>, value: &Value) -> bool {
 
 /// The tool that a step's work at hand uses, if it is one.
 pub(super) fn tool_at(run: &Run, step: StepIx, which: u32) -> Option<&PlanTool> {
-    match work_at(run.plan_step(step), which)? {
-        Work::Tool(it) => run.plan.tool(&it.tool),
-        Work::Run { .. }
-        | Work::Http(_)
-        | Work::Gate(_)
-        | Work::Wait(_)
-        | Work::Set { .. }
-        | Work::Frame(_)
-        | Work::Later(_) => None,
-    }
+    run.plan.tool(work_at(run.plan_step(step), which)?.tool()?)
 }
 
 /// An environment value: text, with secrets left as names where a hole is one secret and nothing else.

@@ -3,7 +3,7 @@
 //! ```text
 //! open ─▶ armed ─▶ approved    enough have agreed, and none of them is excluded; armed can be taken back
 //!   │  ◀───┘ (withdrawn, or asked anew: another epoch, all votes void)
-//!   │  ◀── approved            what was approved has changed before it ran: another epoch as well
+//!   │  ◀── approved, or done by hand: what it let go has changed before it ran; another epoch as well
 //!   ├────▶ rejected            one has refused
 //!   ├────▶ expired             nobody came in time
 //!   └────▶ cancelled           its run ended first, or it was done by hand
@@ -12,7 +12,7 @@
 //! What a verdict *causes* is not decided here; see `settle`.
 
 use crate::{
-    base::{BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, RunId, Span, StepIx, Timestamp, ValueMap},
+    base::{BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, ValueMap},
     engine::{Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote, quorum},
     plan::{GateRule, Risk},
 };
@@ -142,14 +142,8 @@ impl Gate {
         self.forbids(by).or_else(|| self.may_not(by, rule)).map_or(Ok(true), Err)
     }
 
-    /// What an answer means now; changes nothing. `None`: it was given before, and counts once.
-    pub(super) fn answer(
-        &self,
-        rule: &GateRule,
-        decision: &Decision,
-        now: Timestamp,
-    ) -> Result<Option<Vote>, Refusal> {
-        let gate = decision.gate;
+    /// Whether it still waits for people; else why nobody can do anything there any more, or not yet.
+    pub(super) fn is_asking(&self, gate: GateId, now: Timestamp) -> Result<(), Refusal> {
         if self.anew {
             return Err(Refusal::AskedAnew(gate));
         }
@@ -159,6 +153,18 @@ impl Gate {
         if self.has_expired(now) {
             return Err(Refusal::GateExpired(gate));
         }
+        Ok(())
+    }
+
+    /// What an answer means now; changes nothing. `None`: it was given before, and counts once.
+    pub(super) fn answer(
+        &self,
+        rule: &GateRule,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Result<Option<Vote>, Refusal> {
+        let gate = decision.gate;
+        self.is_asking(gate, now)?;
         if self.epoch != decision.epoch || self.hash != decision.ask {
             return Err(Refusal::AskChanged { gate, now: self.hash, epoch: self.epoch });
         }

@@ -301,15 +301,7 @@ impl Turn<'_> {
         by: Actor,
     ) -> Result<(), Refusal> {
         let gate = self.find_gate(id)?;
-        if gate.anew {
-            return Err(Refusal::AskedAnew(id));
-        }
-        if !gate.is_open() {
-            return Err(Refusal::GateClosed { gate: id, state: gate.state, by: gate.resolved_by.clone() });
-        }
-        if gate.has_expired(self.now) {
-            return Err(Refusal::GateExpired(id));
-        }
+        gate.is_asking(id, self.now)?;
         if gate.epoch != epoch {
             return Err(Refusal::AskChanged { gate: id, now: gate.hash, epoch: gate.epoch });
         }
@@ -376,15 +368,7 @@ impl Turn<'_> {
         by: Actor,
     ) -> Result<(), Refusal> {
         let it = self.find_gate(gate)?;
-        if it.anew {
-            return Err(Refusal::AskedAnew(gate));
-        }
-        if !it.is_open() {
-            return Err(Refusal::GateClosed { gate, state: it.state, by: it.resolved_by.clone() });
-        }
-        if it.has_expired(self.now) {
-            return Err(Refusal::GateExpired(gate));
-        }
+        it.is_asking(gate, self.now)?;
         let lasts = lasts.unwrap_or(DELEGATION_DEFAULT);
         let to = to.trim();
         let why = if lasts.0 == 0 || lasts > DELEGATION_MAX {

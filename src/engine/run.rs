@@ -313,17 +313,10 @@ impl Run {
     }
 
     fn has_place(&self, frame: Option<StepIx>) -> bool {
-        frame.is_none_or(|index| match &self.plan_step(index).work {
-            Work::Frame(frame) => {
+        frame.is_none_or(|index| {
+            self.plan_step(index).work.frame().is_none_or(|frame| {
                 frame.max_parallel == 0 || self.step(index).children_running < frame.max_parallel
-            }
-            Work::Run { .. }
-            | Work::Tool(_)
-            | Work::Http(_)
-            | Work::Gate(_)
-            | Work::Wait(_)
-            | Work::Set { .. }
-            | Work::Later(_) => true,
+            })
         })
     }
 
@@ -930,18 +923,10 @@ impl Run {
         let plan = self.plan_step(step);
         let (outer, frame): (&[_], &[_]) = match plan.scope.map(|it| self.plan_step(it)) {
             None => (&self.plan.env, &[]),
-            Some(around) => match &around.work {
-                Work::Frame(frame) => match &frame.kind {
-                    FrameKind::Workflow { env, .. } => (env, &around.env),
-                    FrameKind::Matrix | FrameKind::Computed { .. } => (&[], &around.env),
-                },
-                Work::Run { .. }
-                | Work::Tool(_)
-                | Work::Http(_)
-                | Work::Gate(_)
-                | Work::Wait(_)
-                | Work::Set { .. }
-                | Work::Later(_) => (&[], &[]),
+            Some(around) => match around.work.frame().map(|it| &it.kind) {
+                Some(FrameKind::Workflow { env, .. }) => (env, &around.env),
+                Some(FrameKind::Matrix | FrameKind::Computed { .. }) => (&[], &around.env),
+                None => (&[], &[]),
             },
         };
         outer.iter().chain(frame).chain(&plan.env)

@@ -698,16 +698,8 @@ impl Turn<'_> {
             };
             self.emit_step(run, step, done);
         } else {
-            let on_reject = match &self.run(run).plan_step(step).work {
-                Work::Gate(rule) => rule.on_reject,
-                Work::Run { .. }
-                | Work::Tool(_)
-                | Work::Http(_)
-                | Work::Wait(_)
-                | Work::Set { .. }
-                | Work::Frame(_)
-                | Work::Later(_) => OnFailure::Stop,
-            };
+            let rule = self.run(run).plan_step(step).work.gate();
+            let on_reject = rule.map_or(OnFailure::Stop, |it| it.on_reject);
             self.emit_step(run, step, StepEvent::Rejected { expired: state == GateState::Expired });
             self.consequences(run, step, true, on_reject);
         }

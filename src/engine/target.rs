@@ -10,7 +10,6 @@ use crate::{
         Alternative, AttemptEvent, Choice, Fact, Failure, Purpose, StepEvent, TargetEvent, TargetHold,
         WaitReason, call, handle::Turn, outcome, run::Run,
     },
-    plan::Work,
 };
 use std::{
     cmp::Reverse,
@@ -243,7 +242,7 @@ impl Turn<'_> {
                 Some(until) => format!("the circuit of {target} is open until {}", until.clock()),
                 None => format!("the circuit of {target} is half open, and it is being tried"),
             };
-            let next = call::work_at(run.plan_step(step), which + 1).map(work_name);
+            let next = call::work_at(run.plan_step(step), which + 1).map(|it| it.tool().map(str::to_owned));
             if let Some(next) = next.filter(|_| !run.is_ending()) {
                 let choice = pass_over(target, next, which + 1, message);
                 self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
@@ -338,19 +337,5 @@ fn pass_over(target: &str, next: Option<String>, which: u32, reason: String) -> 
         reason: shorten(&reason, 200),
         alternatives: vec![passed],
         confidence: Score::ONE,
-    }
-}
-
-/// The tool that work uses; a script has no name, and of a request the host is not known before it is made.
-fn work_name(work: &Work) -> Option<String> {
-    match work {
-        Work::Tool(it) => Some(it.tool.clone()),
-        Work::Run { .. }
-        | Work::Http(_)
-        | Work::Gate(_)
-        | Work::Wait(_)
-        | Work::Set { .. }
-        | Work::Frame(_)
-        | Work::Later(_) => None,
     }
 }

@@ -242,16 +242,7 @@ impl World {
 
     /// The rules a gate stands under; those of a budget gate are one person's word.
     pub(super) fn rule(&self, gate: &Gate) -> GateRule {
-        match &self.runs[&gate.run].plan_step(gate.step).work {
-            Work::Gate(rule) => (**rule).clone(),
-            Work::Run { .. }
-            | Work::Tool(_)
-            | Work::Http(_)
-            | Work::Wait(_)
-            | Work::Set { .. }
-            | Work::Frame(_)
-            | Work::Later(_) => GateRule::default(),
-        }
+        self.runs[&gate.run].plan_step(gate.step).work.gate().cloned().unwrap_or_default()
     }
 
     /// What time does to a gate now, if anything.

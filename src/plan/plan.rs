@@ -190,6 +190,48 @@ pub enum Work {
 }
 
 impl Work {
+    /// The tool that it uses, as `name@version`.
+    pub fn tool(&self) -> Option<&str> {
+        match self {
+            Self::Tool(it) => Some(&it.tool),
+            Self::Run { .. }
+            | Self::Http(_)
+            | Self::Gate(_)
+            | Self::Wait(_)
+            | Self::Set { .. }
+            | Self::Frame(_)
+            | Self::Later(_) => None,
+        }
+    }
+
+    /// The rules of the gate that it is.
+    pub fn gate(&self) -> Option<&GateRule> {
+        match self {
+            Self::Gate(it) => Some(it),
+            Self::Run { .. }
+            | Self::Tool(_)
+            | Self::Http(_)
+            | Self::Wait(_)
+            | Self::Set { .. }
+            | Self::Frame(_)
+            | Self::Later(_) => None,
+        }
+    }
+
+    /// The frame that it is.
+    pub fn frame(&self) -> Option<&Frame> {
+        match self {
+            Self::Frame(it) => Some(it),
+            Self::Run { .. }
+            | Self::Tool(_)
+            | Self::Http(_)
+            | Self::Gate(_)
+            | Self::Wait(_)
+            | Self::Set { .. }
+            | Self::Later(_) => None,
+        }
+    }
+
     /// Whether it calls something outside: only that has attempts, and can be tried again.
     pub const fn is_call(&self) -> bool {
         match self {

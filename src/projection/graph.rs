@@ -173,19 +173,9 @@ fn copies(run: &RunView) -> Vec<Option<StepIx>> {
     let mut out: Vec<Option<StepIx>> = vec![None; run.len()];
     for (step, plan, _) in run.steps() {
         let Some(frame) = plan.frame else { continue };
-        let is_matrix = match run.plan_step(frame).map(|it| &it.work) {
-            Some(Work::Frame(it)) => matches!(it.kind, FrameKind::Matrix | FrameKind::Computed { .. }),
-            Some(
-                Work::Run { .. }
-                | Work::Tool(_)
-                | Work::Http(_)
-                | Work::Gate(_)
-                | Work::Wait(_)
-                | Work::Set { .. }
-                | Work::Later(_),
-            )
-            | None => false,
-        };
+        let of = run.plan_step(frame).and_then(|it| it.work.frame());
+        let is_matrix =
+            of.is_some_and(|it| matches!(it.kind, FrameKind::Matrix | FrameKind::Computed { .. }));
         let template = out.get(frame.index()).copied().flatten();
         if is_matrix || template.is_some() {
             let name = if is_matrix { "" } else { plan.local.as_str() };

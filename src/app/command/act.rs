@@ -18,7 +18,7 @@ use crate::{
     projection::GateView,
     runtime::{Desk, Entropy, Receipt, Reply, Request},
 };
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 /// What is asked about a whole run.
 #[derive(Clone, Copy, Debug)]
@@ -135,12 +135,8 @@ pub(super) async fn settle_undo(config: &Config, out: Output, args: SettleUndoAr
 }
 
 pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdict: Verdict) -> Outcome {
-    let gate = named::gate(&args.gate)?;
-    let seat = wiring::act(config).await?;
-    let view = match named::gate_view(&seat, gate).await {
-        Ok(view) => view,
-        Err(trouble) => return left(seat, trouble).await,
-    };
+    let (seat, view) = seat_at(config, &args.gate).await?;
+    let gate = view.id;
     if verdict == Verdict::Approve
         && view.ask.risk == Risk::Irreversible
         && let Err(trouble) = check_code(&view, args.code.as_deref())
@@ -189,12 +185,8 @@ fn check_code(view: &GateView, code: Option<&str>) -> Result<(), Trouble> {
 }
 
 pub(super) async fn withdraw(config: &Config, out: Output, args: GateArgs) -> Outcome {
-    let gate = named::gate(&args.gate)?;
-    let seat = wiring::act(config).await?;
-    let view = match named::gate_view(&seat, gate).await {
-        Ok(view) => view,
-        Err(trouble) => return left(seat, trouble).await,
-    };
+    let (seat, view) = seat_at(config, &args.gate).await?;
+    let gate = view.id;
     let by = seat.actor.clone();
     let said = format!("your vote on {gate} is taken back");
     at_gate(seat, out, &view, Command::Withdraw { gate, by }, &said).await
@@ -228,35 +220,23 @@ pub(super) async fn delegate(config: &Config, out: Output, args: DelegateArgs) -
 }
 
 pub(super) async fn review(config: &Config, out: Output, args: ReviewArgs) -> Outcome {
-    let gate = named::gate(&args.gate)?;
-    let seat = wiring::act(config).await?;
-    let view = match named::gate_view(&seat, gate).await {
-        Ok(view) => view,
-        Err(trouble) => return left(seat, trouble).await,
-    };
+    let (seat, view) = seat_at(config, &args.gate).await?;
+    let gate = view.id;
     let by = seat.actor.clone();
     let command = Command::ReviewGlass { run: view.run, gate, reason: args.reason, by };
     at_gate(seat, out, &view, command, &format!("your review of {gate} is recorded")).await
 }
 
 pub(super) async fn comment(config: &Config, out: Output, args: CommentArgs) -> Outcome {
-    let gate = named::gate(&args.gate)?;
-    let seat = wiring::act(config).await?;
-    let view = match named::gate_view(&seat, gate).await {
-        Ok(view) => view,
-        Err(trouble) => return left(seat, trouble).await,
-    };
+    let (seat, view) = seat_at(config, &args.gate).await?;
+    let gate = view.id;
     let by = seat.actor.clone();
     at_gate(seat, out, &view, Command::Comment { gate, text: args.text, by }, "said").await
 }
 
 pub(super) async fn edit(config: &Config, out: Output, args: EditArgs) -> Outcome {
-    let gate = named::gate(&args.gate)?;
-    let seat = wiring::act(config).await?;
-    let view = match named::gate_view(&seat, gate).await {
-        Ok(view) => view,
-        Err(trouble) => return left(seat, trouble).await,
-    };
+    let (seat, view) = seat_at(config, &args.gate).await?;
+    let gate = view.id;
     let mut values: ValueMap = view.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
     for (key, text) in args.inputs {
         let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -266,6 +246,19 @@ pub(super) async fn edit(config: &Config, out: Output, args: EditArgs) -> Outcom
     let command = Command::EditForm { gate, epoch: view.epoch(), values, reason: args.reason, by };
     let said = format!("{gate} asks anew with your parameters; all votes are void");
     at_gate(seat, out, &view, command, &said).await
+}
+
+/// A seat, and the gate that is named there.
+async fn seat_at(config: &Config, gate: &str) -> Result<(Seat, Arc<GateView>), Trouble> {
+    let gate = named::gate(gate)?;
+    let seat = wiring::act(config).await?;
+    match named::gate_view(&seat, gate).await {
+        Ok(view) => Ok((seat, view)),
+        Err(trouble) => {
+            seat.leave().await;
+            Err(trouble)
+        }
+    }
 }
 
 /// Sends what concerns a gate; the engine no longer holds one whose run rested long ago.
