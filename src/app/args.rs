@@ -256,6 +256,10 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight tools show json.query\n\n\
         cuelight tools suggest \"checksum of a file\", cuelight tools test file.read --with path=README.md")]
     Tools(ToolsArgs),
+    /// What steps can ask: list, show
+    #[command(after_help = "Example: cuelight models show claude-sonnet\n\n\
+        A model of your own, a local server or a price: .cuelight/models/NAME.yaml, see docs/workflow.md.")]
+    Models(ModelsArgs),
     /// Does the work of a tool that is built in: input on standard input
     #[command(hide = true)]
     BuiltIn {
@@ -1149,6 +1153,30 @@ pub(super) enum ToolsCommand {
         /// The task
         #[arg(required = true)]
         task: Vec<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<ModelsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// All of them: built in, and described in .cuelight/models
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One model: who answers, what it costs, how often it may be asked
+    Show {
+        /// Its name
+        model: String,
         /// As JSON
         #[arg(long)]
         json: bool,

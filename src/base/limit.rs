@@ -38,6 +38,16 @@ pub const HTTP_URL_BYTES_MAX: usize = 8 * 1024;
 pub const HTTP_REDIRECTS_MAX: u32 = 10;
 /// How long a request may take when nothing is said.
 pub const HTTP_TIMEOUT_DEFAULT: Span = Span::seconds(60);
+/// How long a model may take to answer when nothing is said.
+pub const MODEL_TIMEOUT_DEFAULT: Span = Span::seconds(600);
+/// Tokens that an answer of a model may have when nothing is said.
+pub const MODEL_TOKENS_DEFAULT: u32 = 4096;
+/// Bytes that a provider may send for one answer.
+pub const MODEL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of an answer that become outputs; a larger one is in the log alone.
+pub const MODEL_TEXT_KEPT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one event of a provider's stream, and of what it says of a refusal.
+pub const MODEL_EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// How long another side may make us wait before the next attempt; when it asks for more, there is none.
 pub const RETRY_AFTER_MAX: Span = Span::seconds(3600);
 /// Workflows inside workflows.
@@ -99,6 +109,8 @@ const _: () = {
     assert!(OUTPUT_BYTES_MAX < EVENT_CONTENT_BYTES_MAX);
     assert!(SCOPE_VALUE_BYTES_MAX <= OUTPUT_BYTES_MAX);
     assert!(HTTP_BODY_KEPT_BYTES_MAX < OUTPUT_BYTES_MAX);
+    // The text stands beside what was read from it.
+    assert!(MODEL_TEXT_KEPT_BYTES_MAX * 3 < OUTPUT_BYTES_MAX);
     assert!(REASON_BYTES_MAX < EVENT_INLINE_BYTES_MAX);
     assert!(MATRIX_COPIES_MAX < STEPS_MAX);
     assert!(BATCH_COMMANDS_MAX <= INBOX_COMMANDS_MAX);

@@ -14,6 +14,7 @@ mod http;
 mod id;
 mod launch;
 mod limit;
+mod model;
 mod program;
 mod schema;
 mod score;
@@ -33,6 +34,9 @@ pub use http::{HttpCall, HttpExpect, past_host};
 pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
 pub use launch::{LOG_FILE, Launch, TextPart, ToolCall};
 pub use limit::*;
+pub use model::{
+    Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, spread as spread_answer, tokens_of,
+};
 pub use program::{Program, Word};
 pub use schema::{Schema, SchemaProblem};
 pub use score::Score;

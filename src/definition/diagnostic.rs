@@ -105,6 +105,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("duration", "a length of time without unit, or none at all"),
     ("id", "an id or a name that cannot be one"),
     ("duplicate-id", "two steps have one id"),
+    ("model", "a model is not there, is described wrongly, or has no price that a budget could count"),
     ("kind", "a step does nothing, or more than one thing"),
     ("unknown-need", "a step waits for a step that is not there"),
     ("duplicate-need", "a step waits for the same step twice"),

@@ -123,6 +123,8 @@ pub(super) const ON_TIMEOUT: &[&str] = &["reject", "approve", "escalate"];
 pub(super) const GATE_SCOPES: &[&str] = &["step", "matrix"];
 pub(super) const SCOPES: &[&str] = &["run", "session", "global"];
 pub(super) const RELIABILITIES: &[&str] = &["high", "medium", "low", "experimental"];
+pub(super) const PROVIDERS: &[&str] = &["openai", "anthropic", "gemini", "stand-in"];
+pub(super) const GRADES: &[&str] = &["low", "medium", "high"];
 pub(super) const WHEN_OPEN: &[&str] = &["wait", "fail"];
 pub(super) const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -360,10 +362,15 @@ pub(super) const EXPECT: Table = Table {
 pub(super) const LLM: Table = Table {
     what: "`llm`",
     keys: &[
-        key("model", OneOrMany(&Text), "The model, then those tried when it fails.").required(),
+        key(
+            "model",
+            OneOrMany(&Word),
+            "The model, then those tried when it fails; auto or absent: the best for `hints`.",
+        ),
+        key("hints", Shape::Table(&HINTS), "What is wanted of the model when none is named."),
         key("system", Text, "The system prompt."),
         key("prompt", Text, "What is asked.").required(),
-        key("json-schema", Any, "What the answer must fit."),
+        key("json-schema", Any, "JSON Schema that the answer must fit; its parts become outputs."),
         key("temperature", Decimal, "0 to 2."),
         key("max-tokens", Whole(1, 10_000_000), "Tokens of the answer."),
     ],
@@ -519,6 +526,56 @@ pub(super) const RATE: Table = Table {
         ),
         key("per-day", Whole(1, u64::MAX), "So many on one day."),
         key("timezone", Word, "Where the day begins; the zone of the workspace when absent."),
+    ],
+};
+
+/// What a model is, or what is wanted of one.
+pub(super) const HINTS: Table = Table {
+    what: "`hints`",
+    keys: &[
+        key("complexity", OneOf(GRADES), "How hard the work is; counts first."),
+        key("cost", OneOf(GRADES), "What it may cost; counts second."),
+        key("speed", OneOf(GRADES), "How fast it has to be; counts last."),
+    ],
+};
+
+/// What tokens of a model cost.
+pub(super) const PRICE: Table = Table {
+    what: "`price`",
+    keys: &[
+        key("input-usd", Decimal, "A million tokens of what is asked, in dollars.").required(),
+        key("output-usd", Decimal, "A million tokens of what is answered, in dollars.").required(),
+    ],
+};
+
+/// A file that describes a model.
+pub(super) const MODEL: Table = Table {
+    what: "a model",
+    keys: &[
+        key("name", Word, "How workflows call it: claude-sonnet.").required(),
+        key("description", Word, "What it is, in a sentence."),
+        key("provider", OneOf(PROVIDERS), "Whose format it speaks; local servers mostly speak openai.")
+            .required(),
+        key("model", Word, "What its provider calls it.").required(),
+        key(
+            "url",
+            Word,
+            "Where it is, up to the version: http://127.0.0.1:11434/v1; the provider's own when absent.",
+        ),
+        key(
+            "key",
+            Word,
+            "The secret that is its key; the provider's usual one when `url` is absent, else none.",
+        ),
+        key("price", Shape::Table(&PRICE), "What a million tokens cost; nobody knows when absent."),
+        key(
+            "max-tokens",
+            Whole(1, 10_000_000),
+            "Tokens of an answer where a step says nothing; 4096 when absent.",
+        ),
+        key("hints", Shape::Table(&HINTS), "What it is good for; medium when absent."),
+        key("breaker", Shape::Table(&BREAKER), "When calls to it are held back because it fails."),
+        key("rate", Shape::Table(&RATE), "How many calls it takes."),
     ],
 };
 

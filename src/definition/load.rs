@@ -3,7 +3,7 @@
 use crate::{
     base::NESTING_MAX,
     definition::{
-        Action, Call, Diagnostic, Registry, Source, Step, StepKind, Undo, Workflow, check,
+        Action, Call, Diagnostic, ModelRegistry, Registry, Source, Step, StepKind, Undo, Workflow, check,
         diagnostic::Findings,
         read::{self, Reader},
         yaml,
@@ -24,6 +24,11 @@ pub trait Files {
         Vec::new()
     }
 
+    /// The files that describe models of this workspace, likewise.
+    fn models(&self) -> Vec<(String, Result<String, String>)> {
+        Vec::new()
+    }
+
     /// The time zone of this workspace, in which its days begin.
     fn timezone(&self) -> String {
         "UTC".to_owned()
@@ -32,8 +37,14 @@ pub trait Files {
 
 /// Reads and checks a workflow and the workflows it calls. There is a workflow exactly when no finding is an error.
 pub fn read(name: &str, text: &str, files: &dyn Files) -> (Option<Workflow>, Vec<Diagnostic>) {
-    let mut loader =
-        Loader { files, tools: None, open: Vec::new(), done: BTreeMap::new(), findings: Vec::new() };
+    let mut loader = Loader {
+        files,
+        tools: None,
+        models: None,
+        open: Vec::new(),
+        done: BTreeMap::new(),
+        findings: Vec::new(),
+    };
     let workflow = loader.file(name, text);
     let has_errors = loader.findings.iter().any(Diagnostic::is_error);
     (workflow.filter(|_| !has_errors), loader.findings)
@@ -51,6 +62,8 @@ struct Loader<'l> {
     files: &'l dyn Files,
     /// Read when the first step asks for a tool.
     tools: Option<Registry>,
+    /// Read when the first step asks a model.
+    models: Option<ModelRegistry>,
     /// The files that are being read, outermost first.
     open: Vec<String>,
     /// Files that were read, with how many files deep each reaches; none when it has errors.
@@ -70,6 +83,7 @@ impl Loader<'_> {
                     self.call(name, call, &mut findings);
                 }
                 self.find_tools(step, &mut findings);
+                self.find_models(step, &mut findings);
             }
             workflow.step_count = check::workflow(workflow, &mut findings);
         }
@@ -107,6 +121,27 @@ impl Loader<'_> {
             uses.definition = registry.find(&uses.tool.value).cloned();
             if uses.definition.is_none() && read::is_tool(&uses.tool.value) {
                 check::unknown_tool(registry, &uses.tool, findings);
+            }
+        }
+    }
+
+    /// Looks up the models that a step names, or finds the best for it.
+    fn find_models(&mut self, step: &mut Step, findings: &mut Findings<'_>) {
+        let StepKind::Llm(llm) = &mut step.kind else { return };
+        let is_first = self.models.is_none();
+        let registry = self
+            .models
+            .get_or_insert_with(|| ModelRegistry::new(&self.files.models()).in_zone(&self.files.timezone()));
+        if is_first {
+            self.findings.extend_from_slice(registry.problems());
+        }
+        if llm.models.is_empty() {
+            llm.candidates = registry.for_hints(llm.hints);
+        }
+        for wanted in &llm.models {
+            match registry.find(&wanted.value) {
+                Some(model) => llm.candidates.push(Arc::clone(model)),
+                None => check::unknown_model(registry, wanted, findings),
             }
         }
     }

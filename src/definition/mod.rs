@@ -11,6 +11,7 @@ mod inline;
 mod inputs;
 mod json_schema;
 mod load;
+mod model;
 mod policy;
 mod read;
 mod reference;
@@ -28,6 +29,7 @@ pub use import::{ImportAs, import_wfformat};
 pub use inputs::{check_fields, check_input_texts, check_inputs};
 pub use json_schema::json_schema;
 pub use load::{Files, read};
+pub use model::{Model, ModelRegistry};
 pub use policy::{
     Action, Backoff, Below, Budget, Cache, Concurrency, Confidence, Effect, Escalate, Expected, Fallback,
     Forbidden, Gate, Limits, OnConflict, OnConsoleDeath, OnError, OnExceed, OnFailure, OnTimeout, Overlap,

@@ -171,10 +171,8 @@ impl<'w> Walk<'_, 'w> {
                 self.values(site, &http.expect_json);
             }
             StepKind::Llm(llm) => {
-                self.texts(site, &llm.models);
                 self.texts(site, llm.system.as_ref());
                 self.text(site, &llm.prompt);
-                llm.json_schema.iter().for_each(|it| self.data(site, it));
             }
             StepKind::Agent(agent) => {
                 match &agent.command {

@@ -4,9 +4,9 @@
 //! for `plan`.
 
 use crate::{
-    base::{Span, Value, ValueMap},
+    base::{Hints, Span, Value, ValueMap},
     definition::{
-        Placed, Tool,
+        Model, Placed, Tool,
         policy::{
             Action, Budget, Cache, Concurrency, Confidence, Effect, Expected, Fallback, Gate, Limits,
             OnConsoleDeath, OnError, OnFailure, Requires, RetryPolicy, Sandbox, Schedule, Undo,
@@ -321,14 +321,18 @@ pub enum Body {
 /// `llm:`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Llm {
-    /// The model, then those tried when it fails.
+    /// The models that are named, the first to be asked first; none means the best for the hints.
     pub models: Vec<Text>,
+    /// What is wanted of the model when none is named.
+    pub hints: Hints,
+    /// The models themselves, found in the registry; shorter only when one is not there, and then there is an error.
+    pub candidates: Vec<Arc<Model>>,
     /// The system prompt.
     pub system: Option<Text>,
     /// What is asked.
     pub prompt: Text,
-    /// What the answer must fit.
-    pub json_schema: Option<Data>,
+    /// JSON Schema that the answer must fit. Has been read once, so it is one.
+    pub json_schema: Option<Value>,
     /// As written, between 0 and 2.
     pub temperature: Option<String>,
     /// Tokens of the answer.

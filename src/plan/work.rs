@@ -40,7 +40,7 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
         file::StepKind::Wait(file::Wait::Event { topic, .. }) => later("wait.event", &topic.value),
         file::StepKind::Uses(uses) => tool(uses),
         file::StepKind::Http(it) => Work::Http(Box::new(http(it))),
-        file::StepKind::Llm(llm) => later("llm", llm.models.first().map_or("", |it| it.value.as_str())),
+        file::StepKind::Llm(llm) => later("llm", llm.candidates.first().map_or("", |it| it.name.as_str())),
         file::StepKind::Agent(agent) => later("agent", &agent.capabilities.join(", ")),
         file::StepKind::Emit(emit) => later("emit", &emit.topic.value),
         file::StepKind::Workflow(_) => return None,

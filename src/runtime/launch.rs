@@ -161,14 +161,23 @@ struct OnDisk<'a> {
     root: &'a Path,
     /// The files that describe tools.
     tools: Vec<PathBuf>,
+    /// The files that describe models.
+    models: Vec<PathBuf>,
     timezone: String,
     read: RefCell<Vec<(String, Digest)>>,
 }
 
 impl<'a> OnDisk<'a> {
     fn of(workspace: &'a Workspace) -> Self {
-        let (tools, timezone) = (workspace.tool_files(), workspace.timezone());
-        Self { root: workspace.root(), tools, timezone, read: RefCell::new(Vec::new()) }
+        let (tools, models) = (workspace.tool_files(), workspace.model_files());
+        let timezone = workspace.timezone();
+        Self { root: workspace.root(), tools, models, timezone, read: RefCell::new(Vec::new()) }
+    }
+
+    fn descriptions(&self, files: &[PathBuf]) -> Vec<(String, Result<String, String>)> {
+        let named =
+            |file: &PathBuf| file.strip_prefix(self.root).unwrap_or(file).to_string_lossy().into_owned();
+        files.iter().map(|file| (named(file), read_text(file, FILE_BYTES_MAX))).collect()
     }
 
     fn note(&self, name: &str, text: &str) {
@@ -194,9 +203,11 @@ impl Files for OnDisk<'_> {
     }
 
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
-        let named =
-            |file: &PathBuf| file.strip_prefix(self.root).unwrap_or(file).to_string_lossy().into_owned();
-        self.tools.iter().map(|file| (named(file), read_text(file, FILE_BYTES_MAX))).collect()
+        self.descriptions(&self.tools)
+    }
+
+    fn models(&self) -> Vec<(String, Result<String, String>)> {
+        self.descriptions(&self.models)
     }
 
     fn timezone(&self) -> String {

@@ -212,6 +212,11 @@ impl Files for Beside<'_> {
         self.workspace.tool_files().into_iter().map(read).collect()
     }
 
+    fn models(&self) -> Vec<(String, Result<String, String>)> {
+        let read = |file: PathBuf| (file.display().to_string(), read_text(&file, FILE_BYTES_MAX));
+        self.workspace.model_files().into_iter().map(read).collect()
+    }
+
     fn timezone(&self) -> String {
         self.workspace.timezone()
     }

@@ -107,6 +107,11 @@ impl Workspace {
         yaml_files(&self.dir().join("tools"))
     }
 
+    /// The files that describe models, by name.
+    pub fn model_files(&self) -> Vec<PathBuf> {
+        yaml_files(&self.dir().join("models"))
+    }
+
     /// Secrets that are not exported, a file for each.
     pub fn secrets(&self) -> PathBuf {
         self.dir().join("secrets")

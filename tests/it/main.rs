@@ -30,6 +30,7 @@ mod hangup;
 mod kept;
 mod looked;
 mod looking;
+mod models;
 mod plan;
 mod program;
 mod projection;

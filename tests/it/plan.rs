@@ -667,7 +667,7 @@ fn foreign_text_cannot_leave_its_label() {
     let text = r#"
         name: "a\"]; x\e[2J"
         steps:
-          - {id: w, llm: {model: ["\"] --> y\\"], prompt: x}}
+          - {id: w, agent: {capability: ["\"] --> y\\"]}}
     "#;
     let plan = outline(&workflow(text, &[]), ValueMap::new()).expect("it can be shown");
     for format in [GraphFormat::Text, GraphFormat::Mermaid, GraphFormat::Dot] {

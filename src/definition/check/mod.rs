@@ -5,11 +5,13 @@ mod costs;
 mod gates;
 mod graph;
 mod kinds;
+mod models;
 mod reads;
 mod secrets;
 mod tools;
 
 pub use gates::check_people;
+pub(super) use models::unknown as unknown_model;
 pub(super) use tools::unknown as unknown_tool;
 
 use crate::definition::{Workflow, diagnostic::Findings};
@@ -23,5 +25,6 @@ pub(super) fn workflow(workflow: &Workflow, findings: &mut Findings<'_>) -> usiz
     gates::check(workflow, &graph, findings);
     kinds::check(workflow, findings);
     tools::check(workflow, findings);
+    models::check(workflow, findings);
     costs::check(workflow, findings)
 }

@@ -2,7 +2,7 @@
 
 use super::graph::Graph;
 use crate::{
-    base::Value,
+    base::{MODEL_OUTPUTS, Value},
     definition::{
         MatrixSource, Place, Step, StepKind, Workflow,
         diagnostic::Findings,
@@ -310,8 +310,18 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
             call.body.as_ref().map(|it| it.outputs.iter().map(|(key, _)| key.as_str()).collect())
         }
         StepKind::Llm(llm) => {
-            let properties = llm.json_schema.as_ref().and_then(|it| it.value.get("properties"));
-            properties.and_then(Value::as_object).map(|it| it.keys().map(String::as_str).collect())
+            let properties = llm.json_schema.as_ref().and_then(|it| it.get("properties"));
+            let answered =
+                properties.and_then(Value::as_object).into_iter().flatten().map(|it| it.0.as_str());
+            // An answer of any shape has parts that nobody knows before.
+            let is_open = llm.json_schema.is_some() && properties.is_none();
+            (!is_open).then(|| {
+                MODEL_OUTPUTS
+                    .iter()
+                    .copied()
+                    .chain(answered.filter(|it| !MODEL_OUTPUTS.contains(it)))
+                    .collect()
+            })
         }
         StepKind::Uses(uses) => uses.definition.as_ref().and_then(|it| {
             let names: Vec<&str> = it.output_names().collect();

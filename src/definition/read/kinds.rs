@@ -3,11 +3,12 @@
 use super::{
     fields::{Object, Reader, first_line, one_or_many},
     gate,
+    model::hints,
     step::{Defaults, script, shell_words, texts},
     top::{names, small},
 };
 use crate::{
-    base::{HTTP_REDIRECTS_MAX, shorten},
+    base::{HTTP_REDIRECTS_MAX, Schema, Value, shorten},
     definition::{
         Agent, AgentCommand, Body, Call, Data, Emit, Http, Length, Llm, Placed, Run, Scope, Script, Set,
         StepKind, Text, Uses, Wait,
@@ -212,7 +213,8 @@ fn body(reader: &mut Reader<'_, '_>, found: &Object<'_>, method: &str) -> Option
 
 fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
     let found = reader.object(node, &LLM)?;
-    let models = found.get("model").map(|it| texts(reader, it, "a model")).unwrap_or_default();
+    let models = found.get("model").map(|it| model_names(reader, it)).unwrap_or_default();
+    let hints = found.get("hints").map(|it| hints(reader, it)).unwrap_or_default();
     let prompt = found.get("prompt").and_then(|it| reader.text(it, "a prompt"));
     let temperature = found.get("temperature").and_then(|it| {
         let value = reader.millionths(it, "`temperature`")?;
@@ -224,20 +226,66 @@ fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
             _ => None,
         }
     });
-    let json_schema = found.get("json-schema").map(|it| {
-        if !matches!(it.shape, Shape::Map(_) | Shape::Scalar(_)) {
-            reader.wrong_type(it, "`json-schema` is a mapping");
-        }
-        reader.data(it)
-    });
+    let json_schema = found.get("json-schema").and_then(|it| answer_schema(reader, it));
     Some(Llm {
         models,
+        hints,
+        candidates: Vec::new(),
         system: found.get("system").and_then(|it| reader.text(it, "a system prompt")),
         prompt: prompt?,
         json_schema,
         temperature,
         max_tokens: found.get("max-tokens").and_then(|it| small(reader, it, "`max-tokens`", 1, 10_000_000)),
     })
+}
+
+/// Models as they are named, each once: a chain without circles. `auto` names none.
+fn model_names(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Placed<String>> {
+    let mut out: Vec<Placed<String>> = Vec::new();
+    let items = one_or_many(node);
+    for item in items {
+        let Some(name) = reader.word(item, "the name of a model") else { continue };
+        if name.value == "auto" {
+            if items.len() > 1 {
+                reader
+                    .findings
+                    .error(
+                        "model",
+                        item.place,
+                        "`auto` stands alone: it is every model there is, the best first",
+                    )
+                    .help("name the models, or write `model: auto` and `hints:`");
+            }
+        } else if out.iter().any(|it| it.value == name.value) {
+            let message = format!("`{}` stands twice in its chain", shorten(&name.value, 60));
+            reader
+                .findings
+                .error("model", item.place, message)
+                .help("a model that has failed is not asked again; remove one");
+        } else {
+            out.push(name);
+        }
+    }
+    out
+}
+
+/// A JSON Schema of an answer, of whatever type.
+fn answer_schema(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Value> {
+    let schema = reader.constant(node, "`json-schema`")?;
+    let place = first_line(reader.findings.source, node.place);
+    if !schema.is_object() {
+        reader.wrong_type(node, "`json-schema` is a mapping");
+        return None;
+    }
+    if let Err(why) = Schema::read(&schema) {
+        let message = format!("could not read `json-schema` as JSON Schema: {why}");
+        reader
+            .findings
+            .error("schema", place, message)
+            .help("JSON Schema 2020-12; a `$ref` names a place in this schema");
+        return None;
+    }
+    Some(schema)
 }
 
 fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<Agent> {

@@ -6,11 +6,13 @@ mod fields;
 mod gate;
 mod kinds;
 mod matrix;
+mod model;
 mod step;
 mod tool;
 mod top;
 
 pub(super) use fields::{Reader, locate};
 pub(super) use kinds::is_tool;
+pub(super) use model::model;
 pub(super) use tool::{is_fixed, tool};
 pub(super) use top::workflow;

@@ -74,7 +74,7 @@ pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> O
     })
 }
 
-fn breaker(reader: &mut Reader<'_, '_>, node: &Node) -> Option<BreakerRule> {
+pub(super) fn breaker(reader: &mut Reader<'_, '_>, node: &Node) -> Option<BreakerRule> {
     let found = reader.object(node, &BREAKER)?;
     let count = |reader: &mut Reader<'_, '_>, key: &str, absent: u32| {
         let count = found.get(key).and_then(|it| reader.whole(it, &format!("`{key}`"), 1, 1000));
@@ -95,7 +95,7 @@ fn breaker(reader: &mut Reader<'_, '_>, node: &Node) -> Option<BreakerRule> {
     })
 }
 
-fn rate(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RateRule> {
+pub(super) fn rate(reader: &mut Reader<'_, '_>, node: &Node) -> Option<RateRule> {
     let found = reader.object(node, &RATE)?;
     let most = u64::from(u32::MAX);
     let mut count =

@@ -1,0 +1,326 @@
+//! A call of a model, wholly resolved: part of its launch, so that what people approve is what is asked. Its key stands
+//! in it by name.
+//!
+//! How a provider is spoken to is for `tool`; which model is taken, for `plan` and `engine`.
+
+use crate::base::{Digest, Value, ValueMap, canonical_json, safe_text, sha256, shorten};
+use serde::{Deserialize, Serialize};
+
+/// Lines of a text that people see, …
+const LINES_SHOWN: usize = 20;
+/// … and characters of each.
+const LINE_CHARS_SHOWN: usize = 500;
+/// Bytes of text that one token stands for, as a rule.
+const BYTES_PER_TOKEN: u64 = 4;
+/// A price is for so many tokens.
+const TOKENS_PRICED: u128 = 1_000_000;
+
+/// Whose format is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provider {
+    /// Chat completions, as `OpenAI` and many local servers have them.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// Messages, as Anthropic has them.
+    Anthropic,
+    /// Generated content, as Gemini has it.
+    Gemini,
+    /// Nobody: an answer made up here, always the same, for demonstrations and tests.
+    StandIn,
+}
+
+impl Provider {
+    /// All of them with the word used in files.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("openai", Self::OpenAi),
+        ("anthropic", Self::Anthropic),
+        ("gemini", Self::Gemini),
+        ("stand-in", Self::StandIn),
+    ];
+
+    /// The word used in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::StandIn => "stand-in",
+        }
+    }
+
+    /// Where it is, when a description says nothing; nowhere for the stand-in.
+    pub const fn url(self) -> &'static str {
+        match self {
+            Self::OpenAi => "https://api.openai.com/v1",
+            Self::Anthropic => "https://api.anthropic.com/v1",
+            Self::Gemini => "https://generativelanguage.googleapis.com/v1beta",
+            Self::StandIn => "",
+        }
+    }
+
+    /// The secret that holds the key for that place.
+    pub const fn key(self) -> Option<&'static str> {
+        match self {
+            Self::OpenAi => Some("OPENAI_API_KEY"),
+            Self::Anthropic => Some("ANTHROPIC_API_KEY"),
+            Self::Gemini => Some("GEMINI_API_KEY"),
+            Self::StandIn => None,
+        }
+    }
+}
+
+/// How much of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grade {
+    /// Little.
+    Low,
+    /// Neither little nor much.
+    Medium,
+    /// Much.
+    High,
+}
+
+impl Grade {
+    /// All of them with the word used in files.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("low", Self::Low), ("medium", Self::Medium), ("high", Self::High)];
+
+    /// The word used in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// What a step wants of a model, or what a model is: how hard its work is, what it costs, how fast it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hints {
+    /// How hard the work is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complexity: Option<Grade>,
+    /// What it costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Grade>,
+    /// How fast it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Grade>,
+}
+
+impl Hints {
+    /// How badly a model fits what is wanted; less is better, and complexity counts before cost before speed. What is not
+    /// wanted counts nothing, and a model that says nothing of itself is medium.
+    pub fn distance(self, model: Self) -> [u8; 3] {
+        let is = |it: Option<Grade>| it.unwrap_or(Grade::Medium) as u8;
+        // Better than wanted is a little waste; worse than wanted is no fit.
+        let at_least = |wanted: Option<Grade>, has: Option<Grade>| match wanted.map(|it| it as u8) {
+            None => 0,
+            Some(wanted) if is(has) >= wanted => is(has) - wanted,
+            Some(wanted) => 10 + wanted - is(has),
+        };
+        let at_most = |wanted: Option<Grade>, has: Option<Grade>| match wanted.map(|it| it as u8) {
+            None => 0,
+            Some(wanted) => is(has).saturating_sub(wanted),
+        };
+        [
+            at_least(self.complexity, model.complexity),
+            at_most(self.cost, model.cost),
+            at_least(self.speed, model.speed),
+        ]
+    }
+
+    /// `complexity high, cost low`; empty when nothing is said.
+    pub fn words(self) -> String {
+        let said = [("complexity", self.complexity), ("cost", self.cost), ("speed", self.speed)];
+        let words: Vec<String> =
+            said.iter().filter_map(|(name, grade)| Some(format!("{name} {}", (*grade)?.word()))).collect();
+        words.join(", ")
+    }
+}
+
+/// What a million tokens cost, in millionths of a dollar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// Of what is asked.
+    pub input_micro_usd: u64,
+    /// Of what is answered.
+    pub output_micro_usd: u64,
+}
+
+impl Price {
+    /// What so many tokens cost, in millionths of a dollar; what is smaller than one is one.
+    pub fn cost(self, input_tokens: u64, output_tokens: u64) -> u64 {
+        let of = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
+        let all =
+            of(input_tokens, self.input_micro_usd).saturating_add(of(output_tokens, self.output_micro_usd));
+        u64::try_from(all.div_ceil(TOKENS_PRICED)).unwrap_or(u64::MAX)
+    }
+}
+
+/// One question to one model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelCall {
+    /// Its name in the registry.
+    pub name: String,
+    /// Whose format is spoken.
+    pub provider: Provider,
+    /// Where the provider is, up to its version: `https://api.openai.com/v1`.
+    #[serde(default)]
+    pub url: String,
+    /// What the provider calls it.
+    pub model: String,
+    /// The secret that is its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Hash of its description: another address, key or price is another hash.
+    pub definition: Digest,
+    /// What it is told to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// What it is asked.
+    pub prompt: String,
+    /// JSON Schema that its answer must fit; without one, any text is an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// Between 0 and 2, as written; the provider's own when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<String>,
+    /// Tokens that the answer may have.
+    pub max_tokens: u32,
+    /// What tokens cost; none where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+}
+
+impl ModelCall {
+    /// What breakers and buckets count it by: `model claude-sonnet`.
+    pub fn target(&self) -> String {
+        format!("{MODEL_TARGET}{}", self.name)
+    }
+
+    /// Tokens that it is expected to use at most: those of what is asked, by its length, and all of the answer.
+    pub fn expected_tokens(&self) -> (u64, u64) {
+        let schema = self.schema.as_ref().map_or(0, |it| it.to_string().len());
+        let bytes = self.prompt.len() + self.system.as_ref().map_or(0, String::len) + schema;
+        (tokens_of(bytes), u64::from(self.max_tokens))
+    }
+
+    /// All that is asked, for people.
+    pub fn lines(&self) -> Vec<String> {
+        let mut out = vec![format!(
+            "model: {} ({}, {}){}",
+            safe_text(&self.name),
+            self.provider.word(),
+            safe_text(&self.model),
+            if self.url.is_empty() { String::new() } else { format!(" at {}", safe_text(&self.url)) },
+        )];
+        if let Some(key) = &self.key {
+            out.push(format!("key: ‹secret {}›", safe_text(key)));
+        }
+        let temperature = self.temperature.iter().map(|it| format!("temperature {}", safe_text(it)));
+        let limits: Vec<String> =
+            temperature.chain([format!("at most {} tokens of an answer", self.max_tokens)]).collect();
+        out.push(format!("asked with: {}", limits.join(", ")));
+        let texts = [("system", self.system.as_deref()), ("prompt", Some(self.prompt.as_str()))];
+        for (what, text) in texts.into_iter().filter_map(|(what, text)| Some((what, text?))) {
+            let digest = sha256("", &[text.as_bytes()]);
+            out.push(format!("{what}: {} bytes, sha256 {digest}", text.len()));
+            let head: Vec<&str> = text.lines().take(LINES_SHOWN).collect();
+            out.extend(head.iter().map(|it| format!("| {}", safe_text(&shorten(it, LINE_CHARS_SHOWN)))));
+            if text.lines().count() > head.len()
+                || head.iter().any(|it| it.chars().count() > LINE_CHARS_SHOWN)
+            {
+                out.push("| … and more, which the hash stands for".to_owned());
+            }
+        }
+        if let Some(schema) = &self.schema {
+            let digest = sha256("", &[canonical_json(schema).as_bytes()]);
+            out.push(format!("answers: JSON of a schema, sha256 {digest}"));
+        }
+        out
+    }
+}
+
+/// What the names of targets that are models begin with.
+pub const MODEL_TARGET: &str = "model ";
+
+/// Tokens that a text of so many bytes is expected to have.
+pub fn tokens_of(bytes: usize) -> u64 {
+    (bytes as u64).div_ceil(BYTES_PER_TOKEN)
+}
+
+/// The names under which every call of a model leaves results; what an answer says under them is under `result` alone.
+pub const MODEL_OUTPUTS: &[&str] = &[
+    "text",
+    "result",
+    "model",
+    "answered-by",
+    "finish",
+    "repaired",
+    "tokens",
+    "input-tokens",
+    "output-tokens",
+    "cost-usd",
+];
+
+/// What a step can read of an answer in JSON: its parts by name, but for those that are ours.
+pub fn spread(answer: &Value) -> ValueMap {
+    let parts = answer.as_object().into_iter().flatten();
+    parts
+        // A budget reads either spelling.
+        .filter(|(name, _)| !MODEL_OUTPUTS.contains(&name.replace('_', "-").as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_price_is_counted_to_the_millionth_and_never_down() {
+        let price = Price { input_micro_usd: 3_000_000, output_micro_usd: 15_000_000 };
+        assert_eq!(price.cost(1_000_000, 0), 3_000_000);
+        assert_eq!(price.cost(1000, 100), 4500);
+        assert_eq!(Price { input_micro_usd: 1, output_micro_usd: 0 }.cost(1, 0), 1);
+        assert_eq!(
+            Price { input_micro_usd: u64::MAX, output_micro_usd: u64::MAX }.cost(u64::MAX, 1),
+            u64::MAX
+        );
+    }
+
+    #[test]
+    fn complexity_counts_before_cost_before_speed() {
+        use Grade::{High, Low, Medium};
+        let of = |complexity, cost, speed| Hints {
+            complexity: Some(complexity),
+            cost: Some(cost),
+            speed: Some(speed),
+        };
+        let (large, middle, small) = (of(High, High, Low), of(Medium, Medium, Medium), of(Low, Low, High));
+        let first = |wanted: Hints| {
+            let models = [("large", large), ("middle", middle), ("small", small)];
+            models.into_iter().min_by_key(|it| wanted.distance(it.1)).map(|it| it.0)
+        };
+        assert_eq!(first(of(High, Low, High)), Some("large"));
+        assert_eq!(first(of(Medium, Low, High)), Some("middle"));
+        assert_eq!(first(of(Low, Low, High)), Some("small"));
+        assert_eq!(first(Hints { cost: Some(Low), ..Hints::default() }), Some("small"));
+        assert_eq!(first(Hints { speed: Some(Medium), ..Hints::default() }), Some("middle"));
+        assert_eq!(Hints::default().distance(large), [0, 0, 0]);
+    }
+
+    /// Or an answer could say that it has cost nothing.
+    #[test]
+    fn what_is_counted_is_never_what_the_answer_says() {
+        let spread =
+            spread(&json!({"tokens": 0, "cost-usd": "0", "cost_usd": 0, "model": "other", "score": 1}));
+        assert_eq!(Value::Object(spread), json!({"score": 1}));
+    }
+}

@@ -1,0 +1,194 @@
+//! Models, at three doors: what the checker says of them, what one call sends and takes, and what a run makes of it.
+
+use crate::driver::say;
+use cuelight::definition::{self, Diagnostic, Files, ModelRegistry};
+use std::{fs, path::Path};
+use tempfile::TempDir;
+
+/// Files that describe models, beside a workflow.
+struct Shelf<'a>(&'a [(&'a str, &'a str)]);
+
+impl Files for Shelf<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        Err(format!("there is no {path}"))
+    }
+
+    fn models(&self) -> Vec<(String, Result<String, String>)> {
+        described(self.0)
+    }
+}
+
+fn described(models: &[(&str, &str)]) -> Vec<(String, Result<String, String>)> {
+    models.iter().map(|(name, text)| (format!("models/{name}"), Ok((*text).to_owned()))).collect()
+}
+
+fn line(it: &Diagnostic) -> String {
+    let advice = it.help.clone().unwrap_or_else(|| it.label.clone());
+    format!("{}:{}:{} [{}] {} | {advice}", it.file, it.line, it.column, it.code, it.message)
+}
+
+/// One line for each finding, and what is advised.
+#[track_caller]
+fn check(models: &[(&str, &str)], text: &str, expected: &[&str]) {
+    let text = format!("timeout: 1m\n{text}");
+    let (_, said) = definition::read("flow.yaml", &text, &Shelf(models));
+    let lines: Vec<String> = said.iter().filter(|it| it.code != "later-release").map(line).collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_model_that_is_not_there_or_stands_twice_is_told_at_its_place() {
+    check(
+        &[],
+        "steps:\n  - {id: a, llm: {model: claude-sonet, prompt: x}}\n  - {id: b, llm: {model: [gpt, gpt], prompt: x}}\n  - {id: c, llm: {model: zzz, prompt: x}}\n",
+        &[
+            "flow.yaml:3:26 [model] there is no model `claude-sonet` | did you mean `claude-sonnet`?",
+            "flow.yaml:4:32 [model] `gpt` stands twice in its chain | a model that has failed is not asked again; remove one",
+            "flow.yaml:5:26 [model] there is no model `zzz` | `cuelight models` names those there are; describe one of your own in .cuelight/models/NAME.yaml",
+        ],
+    );
+}
+
+#[test]
+fn who_is_asked_is_written_in_the_file_and_never_computed() {
+    check(
+        &[],
+        "inputs: {m: {type: string, default: gpt}}\nsteps:\n  - {id: a, llm: {model: \"${{ inputs.m }}\", prompt: x}}\n  - {id: b, llm: {model: [auto, gpt], prompt: x}}\n",
+        &[
+            "flow.yaml:4:26 [expression] the name of a model is fixed; no expression may stand here | it must be known before the run starts",
+            "flow.yaml:5:27 [model] `auto` stands alone: it is every model there is, the best first | name the models, or write `model: auto` and `hints:`",
+        ],
+    );
+}
+
+#[test]
+fn a_budget_of_dollars_asks_for_prices() {
+    let priced = "name: own\nprovider: openai\nmodel: m\nurl: http://127.0.0.1:1/v1\nprice: {input-usd: 0.5, output-usd: 1.25}\n";
+    check(
+        &[("own.yaml", priced)],
+        "budget: {cost-usd: 1}\nsteps:\n  - {id: a, llm: {model: [own, gpt], prompt: x}}\n",
+        &[
+            "flow.yaml:4:32 [model] no price is known of `gpt`, so a budget in dollars does not count it | write its price to .cuelight/models/gpt.yaml, price: {input-usd: …, output-usd: …} for a million tokens each, or count tokens",
+        ],
+    );
+}
+
+#[test]
+fn an_answer_has_the_parts_of_its_schema_and_ours_keep_their_names() {
+    check(
+        &[],
+        "steps:\n  - id: a\n    llm: {model: stand-in, prompt: x, json-schema: {type: object, properties: {score: {type: number}, tokens: {type: integer}}}}\n  - {id: b, needs: a, run: 'echo ${{ steps.a.outputs.score }} ${{ steps.a.outputs.cost-usd }} ${{ steps.a.outputs.other }}'}\n",
+        &[
+            "flow.yaml:3:9 [model] `tokens` is an output of every model, so that of the answer is not one | read steps.a.outputs.result.tokens, or give it another name",
+            "flow.yaml:5:99 [unknown-output] `a` declares no output `other` | it declares text, result, model, answered-by, finish, repaired, tokens, input-tokens, output-tokens, cost-usd or score",
+        ],
+    );
+    check(
+        &[],
+        "steps:\n  - {id: a, llm: {model: stand-in, prompt: x, json-schema: {type: txt}}}\n",
+        &[
+            "flow.yaml:3:60 [schema] could not read `json-schema` as JSON Schema: type: \"txt\" is not valid under any of the schemas listed in the 'anyOf' keyword | JSON Schema 2020-12; a `$ref` names a place in this schema",
+        ],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_description_is_told_with_its_place() {
+    let models = [
+        ("a.yaml", "name: auto\nprovider: openai\nmodel: m\n"),
+        (
+            "b.yaml",
+            "name: b\nprovider: openai\nmodel: ../m\nurl: http://user@host/v1\nkey: sk-abcdefghijklmnopqrstuvwxyz0123456789\n",
+        ),
+        ("c.yaml", "name: c\nprovider: stand-in\nmodel: m\nkey: KEY\nextra: 1\n"),
+        ("d.yaml", "name: d\nprovider: openai\nmodel: m\nurl: http://far.example/v1\nkey: KEY\n"),
+        ("e.yaml", "name: d\nprovider: openai\nmodel: m\n"),
+    ];
+    let registry = ModelRegistry::new(&described(&models));
+    let lines: Vec<String> = registry.problems().iter().map(line).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_description_of_the_workspace_takes_the_place_of_ours() {
+    let own = "name: gpt\nprovider: openai\nmodel: gpt-x\nprice: {input-usd: 1.25, output-usd: 10}\nrate: {calls: 5, per: 1m, per-day: 100}\n";
+    let registry = ModelRegistry::new(&described(&[("gpt.yaml", own)])).in_zone("Europe/Paris");
+    assert_eq!(registry.problems(), []);
+    let found = registry.find("gpt").expect("it is there");
+    assert_eq!((found.model.as_str(), found.key.as_deref()), ("gpt-x", Some("OPENAI_API_KEY")));
+    assert_eq!(
+        found.price.map(|it| (it.input_micro_usd, it.output_micro_usd)),
+        Some((1_250_000, 10_000_000))
+    );
+    assert_eq!(found.rate.as_ref().map(|it| it.timezone.as_str()), Some("Europe/Paris"));
+}
+
+/// A key goes only where it was made for, or where somebody says so.
+#[test]
+fn a_key_is_never_sent_to_another_address_unsaid() {
+    let own = |key: &str| {
+        format!("name: own\nprovider: openai\nmodel: m\nurl: https://elsewhere.example/v1\n{key}")
+    };
+    let key = |text: &str| {
+        let registry = ModelRegistry::new(&described(&[("own.yaml", text)]));
+        registry.find("own").and_then(|it| it.key.clone())
+    };
+    assert_eq!(key(&own("")), None);
+    assert_eq!(key(&own("key: OPENAI_API_KEY\n")).as_deref(), Some("OPENAI_API_KEY"));
+}
+
+/// Whoever asks for no model by name never gets one that only pretends.
+#[test]
+fn hints_order_the_models_of_the_workspace_and_never_choose_a_stand_in() {
+    let model =
+        |name: &str, hints: &str| format!("name: {name}\nprovider: openai\nmodel: m\nhints: {hints}\n");
+    let (large, small) = (
+        model("large", "{complexity: high, cost: high, speed: low}"),
+        model("small", "{complexity: low, cost: low, speed: high}"),
+    );
+    let fake =
+        "name: fake\nprovider: stand-in\nmodel: m\nhints: {complexity: high, cost: low, speed: high}\n";
+    let registry = ModelRegistry::new(&described(&[
+        ("fake.yaml", fake),
+        ("large.yaml", large.as_str()),
+        ("small.yaml", small.as_str()),
+    ]));
+    let names = |hints: &str| {
+        let text = format!("timeout: 1m\nsteps:\n  - {{id: a, llm: {{prompt: x, hints: {hints}}}}}\n");
+        let files = [("fake.yaml", fake), ("large.yaml", large.as_str()), ("small.yaml", small.as_str())];
+        let (workflow, _) = definition::read("flow.yaml", &text, &Shelf(&files));
+        let workflow = workflow.expect("it is right");
+        let definition::StepKind::Llm(llm) = &workflow.steps[0].kind else { return Vec::new() };
+        llm.candidates.iter().map(|it| it.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("{complexity: high, cost: low}"), ["large", "small"]);
+    assert_eq!(names("{cost: low}"), ["small", "large"]);
+    assert!(registry.find("fake").is_some(), "it answers where it is named");
+    let ours = ModelRegistry::new(&[]).for_hints(cuelight::base::Hints::default());
+    assert!(!ours.is_empty() && ours.iter().all(|it| it.is_real()));
+}
+
+/// What a command says, and what it leaves with.
+fn says(dir: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let output = say(dir, words);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn models_are_listed_and_shown_with_what_nobody_knows_said_so() {
+    let dir = TempDir::new().expect("a directory");
+    fs::create_dir_all(dir.path().join(".cuelight/models")).expect("a folder");
+    let own = "name: local\nprovider: openai\nmodel: llama3.1:8b\nurl: http://127.0.0.1:11434/v1/\nprice: {input-usd: 0, output-usd: 0}\nrate: {calls: 2, per: 1s, per-day: 9}\n";
+    fs::write(dir.path().join(".cuelight/models/local.yaml"), own).expect("a file");
+    let (code, list) = says(dir.path(), &["models"]);
+    assert_eq!(code, Some(0), "{list}");
+    let row = |name: &str| list.lines().find(|it| it.starts_with(name)).unwrap_or_default().to_owned();
+    assert!(row("gpt ").contains("OPENAI_API_KEY") && row("gpt ").contains("no price known"), "{list}");
+    assert!(row("local").contains("0.00 USD asked, 0.00 USD answered"), "{list}");
+    let (_, shown) = says(dir.path(), &["models", "show", "local"]);
+    assert!(shown.contains("address       http://127.0.0.1:11434/v1\nkey           none\n"), "{shown}");
+    assert!(shown.contains("takes         2 calls in 1s, 2 at once; 9 on one day"), "{shown}");
+    let (code, said) = says(dir.path(), &["models", "show", "locl"]);
+    assert_eq!((code, said.trim()), (Some(2), "could not find the model locl; did you mean local?"));
+}
