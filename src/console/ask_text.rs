@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{Digest, TextPart, Timestamp, Value, counted, shorten},
     console::{Glyphs, Role},
-    engine::{Ask, Evidence, FormField, Later, WillRun},
+    engine::{Ask, Evidence, FileFact, FormField, Later, WillRun},
     plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
     projection::{AskChange, GateView, ask_diff, command_line, names_in_words},
 };
@@ -130,6 +130,9 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
         let text = ask.later.chunk_by(like).map(later).collect::<Vec<_>>().join(", ");
         out.foreign("later", &text, Role::Text);
         out.said("", "what they are given is not known yet", Role::Muted);
+        let mut files: Vec<&FileFact> = ask.later.iter().flat_map(|it| &it.files).collect();
+        files.dedup_by(|a, b| (&a.path, a.digest) == (&b.path, b.digest));
+        files.into_iter().for_each(|it| executes(out, it));
     }
 }
 
@@ -153,13 +156,7 @@ fn one_call(out: &mut Prose, call: &WillRun) {
             out.foreign("  given", &format!("{name} = {value}"), Role::Text);
         }
     }
-    for file in &call.files {
-        let hash = file.digest.map_or_else(
-            || file.problem.clone().unwrap_or_else(|| "was not looked at".to_owned()),
-            |it| it.short(),
-        );
-        out.foreign("executes", &format!("{} {hash}", file.path), Role::Muted);
-    }
+    call.files.iter().for_each(|it| executes(out, it));
     for (name, parts) in &call.launch.env {
         let mut pieces = foreign_pieces(&format!("{name}="), Role::Text);
         for part in parts {
@@ -189,6 +186,26 @@ fn one_call(out: &mut Prose, call: &WillRun) {
         _ => ("nothing is said about undoing it", Role::Warn),
     };
     out.said("  undo", undo, role);
+    for other in &call.fallback {
+        let lines = command_line(&other.launch);
+        for (index, line) in lines.split('\n').enumerate() {
+            let mut pieces = vec![(if index == 0 { "$ " } else { "  " }.to_owned(), Role::Muted)];
+            pieces.extend(foreign_pieces(line, Role::Info));
+            out.row(if index == 0 { "if it fails" } else { "" }, HEAD, &pieces);
+        }
+        for line in other.launch.http.iter().flat_map(|it| it.lines()) {
+            out.foreign("  sends", &line, Role::Text);
+        }
+        other.files.iter().for_each(|it| executes(out, it));
+    }
+}
+
+fn executes(out: &mut Prose, file: &FileFact) {
+    let hash = file.digest.map_or_else(
+        || file.problem.clone().unwrap_or_else(|| "was not looked at".to_owned()),
+        |it| it.short(),
+    );
+    out.foreign("executes", &format!("{} {hash}", file.path), Role::Muted);
 }
 
 fn fields(out: &mut Prose, ask: &Ask) {

@@ -6,7 +6,7 @@ use crate::{
         UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
     },
     engine::{
-        Actor, AllCalls, Ask, Evidence, FormField, Later, StepState, WillRun,
+        Actor, AllCalls, Ask, Evidence, FormField, Later, StepState, WillFallBack, WillRun,
         call::{self, Unresolved},
         condition::View,
         gate::Gate,
@@ -266,17 +266,31 @@ struct Released {
     will_run: Vec<WillRun>,
     later: Vec<Later>,
     /// The steps that are called first, with the hash of each call: also those that are too many to be shown.
-    covered: Vec<(StepIx, Digest)>,
+    covered: Covered,
     /// A hash over all, when some are not shown.
     all: Option<AllCalls>,
     /// What they execute, as far as nobody has looked at it.
     unseen: BTreeSet<Program>,
 }
 
+/// What an approval covers: calls, and fallbacks by number.
+#[derive(Default)]
+pub(super) struct Covered {
+    pub(super) calls: Vec<(StepIx, Digest)>,
+    pub(super) fallbacks: Vec<(StepIx, u32, Digest)>,
+}
+
 fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Timestamp) -> Released {
-    let (mut will_run, mut later, mut covered) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut will_run, mut later, mut covered) = (Vec::new(), Vec::<Later>::new(), Covered::default());
     let (mut all, mut later_count, mut unseen) = (String::new(), 0_u64, BTreeSet::new());
     let facts = run.step(gate).facts.as_deref();
+    let mut seen = |program: Program| {
+        let files = facts.and_then(|it| it.executed(&program)).cloned();
+        if files.is_none() && !run.step(gate).looked_at.contains(&program) {
+            unseen.insert(program);
+        }
+        files.unwrap_or_default()
+    };
     let mut note = |step: &str, what: &str, hash: Digest| {
         all.push_str(&canonical_json(&(step, what, hash)));
         all.push('\n');
@@ -299,31 +313,46 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
                 let it = later_of(run, step);
                 note(&it.step, "later", it.template);
                 if later.len() < NAMES_MAX {
-                    later.push(it);
+                    let files = call::known_program(run, step).map(&mut seen).unwrap_or_default();
+                    later.push(Later { files, ..it });
                 }
             }
             continue;
         };
         let launch_hash = launch.hash();
         note(&plan.id, "call", launch_hash);
-        covered.push((step, launch_hash));
-        let program = launch.program();
-        let files = facts.and_then(|it| it.executed(&program));
-        if files.is_none() && launch.is_process() && !run.step(gate).looked_at.contains(&program) {
-            unseen.insert(program);
+        covered.calls.push((step, launch_hash));
+        let mut fallback = Vec::new();
+        for (number, work) in (1..).zip(&plan.fallback) {
+            let name = format!("{} (fallback {number})", plan.id);
+            if let Ok(launch) = call::launch(view, work) {
+                let launch_hash = launch.hash();
+                note(&name, "call", launch_hash);
+                covered.fallbacks.push((step, number, launch_hash));
+                let files = if launch.is_process() { seen(launch.program()) } else { Vec::new() };
+                fallback.push(WillFallBack { number, launch, launch_hash, files });
+            } else {
+                later_count += 1;
+                let it = Later { step: name, kind: call::kind(work).to_owned(), ..later_of(run, step) };
+                note(&it.step, "later", it.template);
+                if later.len() < NAMES_MAX {
+                    later.push(it);
+                }
+            }
         }
+        let files = if launch.is_process() { seen(launch.program()) } else { Vec::new() };
         if will_run.len() < NAMES_MAX {
             let (step, undo) = (plan.id.clone(), undo_word(&plan.undo).to_owned());
-            let files = files.cloned().unwrap_or_default();
-            will_run.push(WillRun { step, launch_hash, launch, files, effect: plan.effect, undo });
+            let effect = plan.effect;
+            will_run.push(WillRun { step, launch_hash, launch, files, effect, undo, fallback });
         }
     }
     if let Some(facts) = facts {
         all.push_str(&canonical_json(&facts.programs));
     }
-    let hidden = covered.len() > will_run.len() || later_count > later.len() as u64;
+    let hidden = covered.calls.len() > will_run.len() || later_count > later.len() as u64;
     let all = hidden.then(|| AllCalls {
-        will_run: covered.len() as u64,
+        will_run: covered.calls.len() as u64,
         later: later_count,
         digest: sha256("cuelight-calls-v1", &[all.as_bytes()]),
     });
@@ -338,31 +367,28 @@ fn waits_only_for(run: &Run, step: StepIx, gate: StepIx) -> bool {
     let frame = run.plan_step(step).frame;
     let copies = |it: &StepIx| run.plan_step(*it).work.frame().is_some_and(|it| it.kind == FrameKind::Matrix);
     run.dependents(gate).contains(&step)
+        || run.matrices_of(gate).iter().any(|it| run.dependents(*it).contains(&step))
         || run.is_held(step, gate)
         || frame.filter(copies).is_some_and(|it| waits_only_for(run, it, gate))
 }
 
 /// The steps of an approved ask that are called first, with the hash of each call.
-pub(super) fn covered(
-    world: &World,
-    run: &Run,
-    step: StepIx,
-    gate: &Gate,
-    now: Timestamp,
-) -> Vec<(StepIx, Digest)> {
+pub(super) fn covered(world: &World, run: &Run, step: StepIx, gate: &Gate, now: Timestamp) -> Covered {
     if gate.ask.all.is_some() {
         let outputs = result("approved", &gate.form(), &[]);
         return released(world, run, step, &outputs, now).covered;
     }
-    let of = |step: StepIx| {
-        let id = &run.plan_step(step).id;
-        gate.ask.will_run.iter().find(|it| it.step == *id).map(|it| (step, it.launch_hash))
-    };
+    let mut covered = Covered::default();
     if gate.ask.will_run.is_empty() {
-        Vec::new()
-    } else {
-        reached(run, step).into_iter().filter_map(of).collect()
+        return covered;
     }
+    for step in reached(run, step) {
+        let id = &run.plan_step(step).id;
+        let Some(shown) = gate.ask.will_run.iter().find(|it| it.step == *id) else { continue };
+        covered.calls.push((step, shown.launch_hash));
+        covered.fallbacks.extend(shown.fallback.iter().map(|it| (step, it.number, it.launch_hash)));
+    }
+    covered
 }
 
 fn later_of(run: &Run, step: StepIx) -> Later {
@@ -371,6 +397,7 @@ fn later_of(run: &Run, step: StepIx) -> Later {
         step: plan.id.clone(),
         kind: call::kind(&plan.work).to_owned(),
         template: call::template_hash(plan),
+        files: Vec::new(),
     }
 }
 
@@ -384,7 +411,7 @@ fn undo_word(undo: &Undo) -> &'static str {
 
 /// Every step that cannot start before this one, and could after it, in file order.
 fn reached(run: &Run, from: StepIx) -> BTreeSet<StepIx> {
-    run.after(from).into_iter().filter(|it| !run.step(*it).rests()).collect()
+    run.beyond(from).into_iter().filter(|it| !run.step(*it).rests()).collect()
 }
 
 fn named(run: &Run, mut steps: &mut dyn Iterator<Item = StepIx>) -> Vec<String> {

@@ -38,7 +38,7 @@ const fn has_to_be_mended(mode: FailureMode) -> bool {
     matches!(mode, FailureMode::UserPermission | FailureMode::UserInvalidInput | FailureMode::PolicySecurity)
 }
 
-/// The files that the gates right before a step were approved with, and, of a call that they showed, those it executes.
+/// The files that the gates right before a step were approved with, and those it executes, where a gate has shown them.
 fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
     let mut all = Facts::default();
     for gate in run.gates_before(step) {
@@ -46,10 +46,17 @@ fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<B
             all.extend(facts);
         }
     }
-    let shown = run.step(step).approved_at.and_then(|it| run.step(it).facts.as_ref());
-    if let (Purpose::Step, Some(facts)) = (purpose, shown) {
-        let program = launch.program();
-        all.programs.extend(facts.programs.iter().find(|it| it.0 == program).cloned());
+    let program = launch.program();
+    for approval in run.step(step).approvals.iter().filter(|it| it.shows(purpose)) {
+        let facts = run.step(approval.gate).facts.as_ref();
+        let Some(shown) = facts.and_then(|it| it.programs.iter().find(|it| it.0 == program)) else {
+            continue;
+        };
+        // What a step in between has yet to write was not there to be approved.
+        let is_there = shown.1.iter().all(|it| it.digest.is_some());
+        if (approval.of(purpose).is_some() || is_there) && !all.programs.contains(shown) {
+            all.programs.push(shown.clone());
+        }
     }
     (!all.is_empty()).then(|| Box::new(all))
 }
@@ -104,22 +111,26 @@ impl Turn<'_> {
             let why = "its gate asks again".to_owned();
             return self.emit_step(id, step, StepEvent::Reopened { why, gates: vec![gate] });
         }
-        if let Some(gate) = it.approved_at.filter(|it| !run.step(*it).succeeded()) {
+        let gates = it.approvals.iter().map(|it| it.gate);
+        let asking: Vec<StepIx> = gates.filter(|it| !run.step(*it).succeeded()).collect();
+        if !asking.is_empty() {
             let why = "its gate asks again".to_owned();
-            return self.emit_step(id, step, StepEvent::Reopened { why, gates: vec![gate] });
+            return self.emit_step(id, step, StepEvent::Reopened { why, gates: asking });
         }
         // What was ready, or was to be tried again, when a gate above it began to ask again.
-        let asking = match purpose {
+        let above = match purpose {
             Purpose::Step | Purpose::Fallback(_) => run.asking_above(step),
             Purpose::Undo | Purpose::Check => Vec::new(),
         };
-        if !asking.is_empty() {
+        if !above.is_empty() {
             let why = "a gate above it asks again".to_owned();
-            return self.emit_step(id, step, StepEvent::Reopened { why, gates: asking });
+            return self.emit_step(id, step, StepEvent::Reopened { why, gates: above });
         }
-        if purpose == Purpose::Step && it.approved.is_some_and(|it| it != launch_hash) {
-            let why = self.differs(id, step, &launch);
-            return self.reopen(id, step, &[], &why);
+        let differs = it.approvals.iter().filter(|it| it.of(purpose).is_some_and(|it| it != launch_hash));
+        let differs: Vec<StepIx> = differs.map(|it| it.gate).collect();
+        if let Some(gate) = differs.first() {
+            let why = self.differs(id, step, *gate, purpose, &launch);
+            return self.reopen_at(id, step, &differs, &why);
         }
         if purpose == Purpose::Step && self.is_cached(id, step) || self.is_over_budget(id, step) {
             return;
@@ -142,12 +153,18 @@ impl Turn<'_> {
     }
 
     /// How a call differs from the one that people saw.
-    fn differs(&self, id: RunId, step: StepIx, launch: &Launch) -> String {
+    fn differs(&self, id: RunId, step: StepIx, gate: StepIx, purpose: Purpose, launch: &Launch) -> String {
         let run = self.run(id);
-        let gate = run.step(step).approved_at.and_then(|it| run.step(it).gate);
+        let gate = run.step(gate).gate;
         let ask = gate.and_then(|it| self.world.gates.get(&it)).map(|it| &it.ask);
         let id = &run.plan_step(step).id;
-        let seen = ask.and_then(|it| it.will_run.iter().find(|it| it.step == *id)).map(|it| &it.launch);
+        let shown = ask.and_then(|it| it.will_run.iter().find(|it| it.step == *id));
+        let seen = match purpose {
+            Purpose::Fallback(which) => {
+                shown.and_then(|it| it.fallback.iter().find(|it| it.number == which)).map(|it| &it.launch)
+            }
+            Purpose::Step | Purpose::Undo | Purpose::Check => shown.map(|it| &it.launch),
+        };
         let parts = seen.map(|it| call::differences(it, launch)).unwrap_or_default();
         let where_it_is = if parts.is_empty() { String::new() } else { format!(", at {}", parts.join(", ")) };
         format!("what {id} would run is not what was approved{where_it_is}")

@@ -187,6 +187,7 @@ impl Turn<'_> {
             fallback: 0,
             kept: true,
             released: Vec::new(),
+            released_fallbacks: Vec::new(),
             origin: Some(Box::new(origin)),
             bound: None,
             cached: Some(Box::new(cached)),

@@ -82,6 +82,22 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
     Ok(Launch { env, dir, artifacts, timeout, http, ..called })
 }
 
+/// The script or program that a step names, where that is known before anything else about its call is.
+pub(super) fn known_program(run: &Run, step: StepIx) -> Option<Program> {
+    let plan = run.plan_step(step);
+    let Work::Run { shell, script, .. } = &plan.work else { return None };
+    let is_known = |it: &String| !it.contains("${{");
+    let dir = plan.dir.clone();
+    let search = run.env_of(step).rev().find(|it| it.0 == "PATH");
+    if !dir.iter().chain(search.map(|it| &it.1)).all(is_known) {
+        return None;
+    }
+    let env = search.map(|it| (it.0.clone(), vec![TextPart::Text(it.1.clone())])).into_iter().collect();
+    let launch = Launch { env, dir, ..Launch::of(shell.iter().chain([script])) };
+    let program = launch.program();
+    (program.shell.is_some() || program.script.is_some()).then_some(program)
+}
+
 /// The call of a tool with what this step gives it, checked against its schema.
 fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result<Launch, Unresolved> {
     let Some(tool) = view.run.plan.tool(&it.tool) else {

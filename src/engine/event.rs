@@ -437,6 +437,9 @@ pub enum StepEvent {
         /// Of a gate: the calls that were approved, and the hash of each.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         released: Vec<(StepIx, Digest)>,
+        /// Of a gate: the fallbacks of those calls that were approved, by number, and the hash of each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        released_fallbacks: Vec<(StepIx, u32, Digest)>,
         /// Where a result comes from that was taken over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         origin: Option<Box<Origin>>,
@@ -800,6 +803,23 @@ pub struct WillRun {
     pub effect: EffectClass,
     /// `yes`, `no` (said to be impossible) or `unset`.
     pub undo: String,
+    /// What is called in its place when it has failed, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<WillFallBack>,
+}
+
+/// A call that takes the place of one that has failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WillFallBack {
+    /// Which, counted from 1.
+    pub number: u32,
+    /// What is called.
+    pub launch: Launch,
+    /// Hash of that; compared with what is really launched.
+    pub launch_hash: Digest,
+    /// The files that it executes, as they are now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileFact>,
 }
 
 /// A step whose parameters are not known yet.
@@ -811,6 +831,9 @@ pub struct Later {
     pub kind: String,
     /// Hash of its template.
     pub template: Digest,
+    /// The script or program it names, as it is now; one that is not there yet is not bound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileFact>,
 }
 
 /// One thing that is shown to those who decide.

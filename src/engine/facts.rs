@@ -45,6 +45,12 @@ impl Facts {
         })
     }
 
+    /// Whether something that changed is a file that a call executes.
+    pub(super) fn executes_any_of(&self, changed: &[Changed]) -> bool {
+        let files = || self.programs.iter().flat_map(|it| &it.1);
+        changed.iter().any(|it| files().any(|file| file.path == it.what))
+    }
+
     /// What is not any more as it was here. What a call executes is compared where it was looked at again.
     pub fn changed_in(&self, now: &Self) -> Vec<Changed> {
         let mut changed = Vec::new();

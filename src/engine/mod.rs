@@ -46,7 +46,7 @@ pub use event::{
     AllCalls, Alternative, Ask, AttemptEvent, CacheEvent, CachedFrom, CauseOfLaunch, Change, Changed, Choice,
     Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact, FormField, GateEvent,
     InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent, ScheduleEvent, ScopeEvent,
-    StepChange, StepEvent, TargetEvent, TargetHold, UndoEvent, Vote, WaitReason, Why, WillRun,
+    StepChange, StepEvent, TargetEvent, TargetHold, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};

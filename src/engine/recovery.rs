@@ -216,10 +216,18 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
     if !is_done(run, step) {
         return StepEvent::Skipped { why: crate::engine::Why::Kept };
     }
-    let approved = |it: StepIx| Some((place(it)?, run.step(it).approved?));
     let is_gate = matches!(run.plan_step(step).work, Work::Gate(_));
     let planned = run.plan.steps.len();
-    let released = run.after(step).into_iter().filter(|it| it.index() < planned).filter_map(approved);
+    let (mut released, mut released_fallbacks) = (Vec::new(), Vec::new());
+    for other in run.beyond(step).into_iter().filter(|it| is_gate && it.index() < planned) {
+        let approval = run.step(other).approvals.iter().find(|it| it.gate == step);
+        if let (Some(at), Some((approval, call))) =
+            (place(other), approval.and_then(|it| Some((it, it.call?))))
+        {
+            released.push((at, call));
+            released_fallbacks.extend(approval.fallbacks.iter().map(|(which, hash)| (at, *which, *hash)));
+        }
+    }
     let origin = it.origin.clone();
     let origin = origin.unwrap_or_else(|| Box::new(Origin { run: run.id, by: None, reason: String::new() }));
     StepEvent::Completed {
@@ -228,7 +236,8 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
         partial: it.state() == StepState::Partial,
         fallback: it.work,
         kept: true,
-        released: if is_gate { released.collect() } else { Vec::new() },
+        released,
+        released_fallbacks,
         origin: Some(origin),
         bound: it.facts.clone().filter(|_| is_gate),
         cached: it.cached.clone(),

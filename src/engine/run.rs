@@ -9,8 +9,9 @@ use crate::{
         Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, StepEvent,
         StepState, UndoEvent, WaitReason, Why,
         budget::Spending,
+        call,
         failure::{Noted, Whose},
-        step::{self, Step},
+        step::{self, Approval, Step},
         unwind::Unwinding,
     },
     expression,
@@ -230,6 +231,33 @@ impl Run {
         found
     }
 
+    /// Every step that an approval of this gate lets go. A gate that is a copy of a matrix lets go what needs the matrix.
+    pub(super) fn beyond(&self, gate: StepIx) -> BTreeSet<StepIx> {
+        let mut found = self.after(gate);
+        for need in self.matrices_of(gate) {
+            for dependent in self.dependents(need).to_vec() {
+                if found.insert(dependent) {
+                    found.extend(self.after(dependent));
+                }
+            }
+        }
+        found
+    }
+
+    /// The matrices that a step is a copy of, from the inside out.
+    pub(super) fn matrices_of(&self, step: StepIx) -> Vec<StepIx> {
+        let around = std::iter::successors(self.plan_step(step).frame, |it| self.plan_step(*it).frame);
+        around.take_while(|it| self.is_matrix(*it)).collect()
+    }
+
+    pub(super) fn is_matrix(&self, step: StepIx) -> bool {
+        let Work::Frame(frame) = &self.plan_step(step).work else { return false };
+        match frame.kind {
+            FrameKind::Matrix | FrameKind::Computed { .. } => true,
+            FrameKind::Workflow { .. } => false,
+        }
+    }
+
     pub(super) fn children(&self, step: StepIx) -> &[StepIx] {
         self.links.children.get(step.index()).map_or(&[], Vec::as_slice)
     }
@@ -246,11 +274,12 @@ impl Run {
             let looks = it.state() == StepState::Waiting && it.asked.is_some() && it.gate.is_none();
             it.state() == StepState::Ready || looks
         };
-        self.dependents(gate).iter().copied().filter(not_begun).collect()
+        let lets_go = std::iter::once(gate).chain(self.matrices_of(gate));
+        lets_go.flat_map(|it| self.dependents(it)).copied().filter(not_begun).collect()
     }
 
-    /// The gates right before a step, which have let it go: those it needs, and, where it needs nothing inside the frame
-    /// around it, those which that needs.
+    /// The gates right before a step, which have let it go: those it needs, alone or as copies of a matrix, and, where it
+    /// needs nothing inside the frame around it, those which that needs.
     pub(super) fn gates_before(&self, step: StepIx) -> Vec<StepIx> {
         let mut gates = Vec::new();
         let mut at = Some(step);
@@ -258,7 +287,14 @@ impl Run {
             let plan = self.plan_step(step);
             let is_gate = |it: &StepIx| matches!(self.plan_step(*it).work, Work::Gate(_));
             let approved = |it: &StepIx| self.step(*it).state() == StepState::Completed;
-            gates.extend(plan.needs.iter().copied().filter(|it| is_gate(it) && approved(it)));
+            let mut needs = plan.needs.clone();
+            while let Some(need) = needs.pop() {
+                if self.is_matrix(need) {
+                    needs.extend(self.children(need));
+                } else if is_gate(&need) && approved(&need) {
+                    gates.push(need);
+                }
+            }
             at = plan.frame.filter(|_| plan.needs.is_empty());
         }
         gates
@@ -524,7 +560,17 @@ impl Run {
 
     /// What a step has brought, and what a gate has let go with its yes.
     fn take_result(&mut self, index: StepIx, event: &StepEvent) {
-        let StepEvent::Completed { outputs, confidence, released, kept, origin, bound, cached, .. } = event
+        let StepEvent::Completed {
+            outputs,
+            confidence,
+            released,
+            released_fallbacks,
+            kept,
+            origin,
+            bound,
+            cached,
+            ..
+        } = event
         else {
             return;
         };
@@ -536,13 +582,35 @@ impl Run {
         if bound.is_some() {
             step.facts.clone_from(bound);
         }
-        for (released, launch) in released {
-            let released = &mut self.steps[released.index()];
-            (released.approved, released.approved_at) = (Some(*launch), Some(index));
+        if matches!(self.plan_step(index).work, Work::Gate(_)) {
+            self.approve(index, released, released_fallbacks);
         }
         // What this run has not done is not its to undo.
         if !(*kept && self.is_fork) && cached.is_none() {
             self.completed.push(index);
+        }
+    }
+
+    /// What a gate has approved of the steps behind it.
+    fn approve(&mut self, gate: StepIx, calls: &[(StepIx, Digest)], fallbacks: &[(StepIx, u32, Digest)]) {
+        let mut approvals: BTreeMap<StepIx, Approval> = BTreeMap::new();
+        for (step, hash) in calls {
+            let fallbacks = fallbacks.iter().filter(|it| it.0 == *step).map(|it| (it.1, it.2)).collect();
+            approvals.insert(*step, Approval { gate, call: Some(*hash), fallbacks });
+        }
+        if let Some(facts) = self.step(gate).facts.as_ref().filter(|it| !it.programs.is_empty()) {
+            for step in self.beyond(gate).into_iter().filter(|it| !self.step(*it).rests()) {
+                let program = call::known_program(self, step);
+                if program.is_some_and(|it| facts.executed(&it).is_some()) {
+                    let later = Approval { gate, call: None, fallbacks: Vec::new() };
+                    approvals.entry(step).or_insert(later);
+                }
+            }
+        }
+        for (step, approval) in approvals {
+            let all = &mut self.steps[step.index()].approvals;
+            all.retain(|it| it.gate != gate);
+            all.push(approval);
         }
     }
 
@@ -575,6 +643,8 @@ impl Run {
             gate: step.gate.filter(|_| gates.is_empty()),
             reopened: gates.is_empty().then(|| why.to_owned()),
             held_by: gates.to_vec(),
+            // What the other gates have approved stands.
+            approvals: step.approvals.iter().filter(|it| !gates.contains(&it.gate)).cloned().collect(),
             ..Step::default()
         };
         self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));

@@ -26,6 +26,7 @@ use crate::{
         Scope, WaitFor, Work, expand,
     },
 };
+use std::collections::BTreeSet;
 
 impl Turn<'_> {
     /// Until nothing more follows.
@@ -405,6 +406,7 @@ impl Turn<'_> {
             fallback,
             kept: false,
             released: Vec::new(),
+            released_fallbacks: Vec::new(),
             origin: None,
             bound: None,
             cached: None,
@@ -646,30 +648,56 @@ impl Turn<'_> {
         }
     }
 
-    /// What a step was approved with is no longer as it was: nothing runs, and its gate asks again.
+    /// What a step was approved with is no longer as it was: nothing runs, and the gates that showed it ask again.
     pub(super) fn reopen(&mut self, id: RunId, step: StepIx, changed: &[Changed], why: &str) {
         let run = self.run(id);
         let shows = |it: &StepIx| run.step(*it).facts.as_ref().is_some_and(|it| it.shows_any_of(changed));
-        let mut gates: Vec<StepIx> = run.gates_before(step).into_iter().filter(shows).collect();
+        let executes =
+            |it: &StepIx| run.step(*it).facts.as_ref().is_some_and(|it| it.executes_any_of(changed));
+        let approved = || run.step(step).approvals.iter().map(|it| it.gate);
+        let mut gates: BTreeSet<StepIx> = run.gates_before(step).into_iter().filter(shows).collect();
+        gates.extend(approved().filter(executes));
         if gates.is_empty() {
-            gates.extend(run.step(step).approved_at);
+            gates.extend(approved());
         }
-        if gates.is_empty() {
+        self.reopen_at(id, step, &gates.into_iter().collect::<Vec<_>>(), why);
+    }
+
+    /// The same where it is known which gates showed something else.
+    pub(super) fn reopen_at(&mut self, id: RunId, step: StepIx, gates: &[StepIx], why: &str) {
+        let run = self.run(id);
+        // A matrix that has failed, or whose copies were made during the run, is not opened again for one of them.
+        let is_gone = |it: &StepIx| {
+            run.matrices_of(*it).into_iter().any(|it| {
+                let made = matches!(&run.plan_step(it).work, Work::Frame(frame) if matches!(frame.kind, FrameKind::Computed { .. }));
+                match run.step(it).state() {
+                    StepState::Running => false,
+                    state => made || state != StepState::Completed,
+                }
+            })
+        };
+        if gates.is_empty() || gates.iter().any(is_gone) {
             let message = format!("{why}; nothing was started");
             return self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
         }
-        for gate in &gates {
-            if self.run(id).step(*gate).state() == StepState::Completed {
-                let event = StepEvent::Reopened { why: why.to_owned(), gates: Vec::new() };
-                self.emit_step(id, *gate, event);
-                // What it had let go, and what waits for a slot or for files, waits for it once more.
-                for held in self.run(id).let_go_by(*gate) {
-                    let event = StepEvent::Reopened { why: why.to_owned(), gates: vec![*gate] };
-                    self.emit_step(id, held, event);
+        for gate in gates {
+            if self.run(id).step(*gate).state() != StepState::Completed {
+                continue;
+            }
+            let event = || StepEvent::Reopened { why: why.to_owned(), gates: Vec::new() };
+            self.emit_step(id, *gate, event());
+            for matrix in self.run(id).matrices_of(*gate) {
+                if self.run(id).step(matrix).rests() {
+                    self.emit_step(id, matrix, event());
                 }
             }
+            // What it had let go, and what waits for a slot or for files, waits for it once more.
+            for held in self.run(id).let_go_by(*gate) {
+                let event = StepEvent::Reopened { why: why.to_owned(), gates: vec![*gate] };
+                self.emit_step(id, held, event);
+            }
         }
-        self.emit_step(id, step, StepEvent::Reopened { why: why.to_owned(), gates });
+        self.emit_step(id, step, StepEvent::Reopened { why: why.to_owned(), gates: gates.to_vec() });
     }
 
     fn close(&mut self, id: crate::base::GateId, state: GateState, by: &str) {
@@ -677,7 +705,7 @@ impl Turn<'_> {
         let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
         let form = gate.form();
         let approvers: Vec<crate::engine::Actor> = gate.votes.iter().map(|it| it.by.clone()).collect();
-        let released = ask::covered(self.world, self.run(run), step, gate, self.now);
+        let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
         if for_budget {
             return self.by_the_way_resolved(run, step, state, &form, approvers);
@@ -691,7 +719,8 @@ impl Turn<'_> {
                 partial: false,
                 fallback: 0,
                 kept: false,
-                released,
+                released: calls,
+                released_fallbacks: fallbacks,
                 origin: None,
                 bound: None,
                 cached: None,

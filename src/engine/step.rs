@@ -52,10 +52,8 @@ pub(super) struct Step {
     pub(super) gate: Option<GateId>,
     /// When it goes on by itself.
     pub(super) due: Option<Timestamp>,
-    /// The launch that people approved.
-    pub(super) approved: Option<Digest>,
-    /// The gate at which they did.
-    pub(super) approved_at: Option<StepIx>,
+    /// What people approved of it, by gate.
+    pub(super) approvals: Vec<Approval>,
     /// Of a gate that has to ask again: what has changed.
     pub(super) reopened: Option<String>,
     /// Gates beside its needs that it waits for once more.
@@ -88,6 +86,36 @@ pub(super) struct Step {
     pub(super) origin: Option<Box<Origin>>,
     /// The earlier result that stands for it.
     pub(super) cached: Option<Box<CachedFrom>>,
+}
+
+/// What people approved of a step at one gate.
+#[derive(Clone, Debug)]
+pub(super) struct Approval {
+    pub(super) gate: StepIx,
+    /// The call; nothing when it was not known yet, and only what it executes was shown.
+    pub(super) call: Option<Digest>,
+    /// Its fallbacks, by number.
+    pub(super) fallbacks: Vec<(u32, Digest)>,
+}
+
+impl Approval {
+    /// Whether this call was shown, or what it executes.
+    pub(super) fn shows(&self, purpose: Purpose) -> bool {
+        match purpose {
+            Purpose::Step => true,
+            Purpose::Fallback(_) => self.of(purpose).is_some(),
+            Purpose::Undo | Purpose::Check => false,
+        }
+    }
+
+    /// The hash of the call that was shown.
+    pub(super) fn of(&self, purpose: Purpose) -> Option<Digest> {
+        match purpose {
+            Purpose::Step => self.call,
+            Purpose::Fallback(which) => self.fallbacks.iter().find(|it| it.0 == which).map(|it| it.1),
+            Purpose::Undo | Purpose::Check => None,
+        }
+    }
 }
 
 /// Files whose content is evidence, arguments of `hashFiles`, and calls whose files are hashed.
@@ -252,6 +280,7 @@ mod tests {
             fallback: 0,
             kept: false,
             released: Vec::new(),
+            released_fallbacks: Vec::new(),
             origin: None,
             bound: None,
             cached: None,

@@ -3,7 +3,7 @@
 
 use crate::{
     base::{Launch, Score, Seq, StepIx, Timestamp, Value, ValueMap},
-    engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, Verdict, WillRun},
+    engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, Verdict, WillFallBack, WillRun},
     plan::{Amounts, Currency, PlanStep, Risk},
     projection::{
         AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side, StepView,
@@ -520,6 +520,18 @@ fn will_run_json(it: &WillRun) -> Value {
             "body_bytes": http.body.as_ref().map_or(0, String::len),
             "sends": http.lines(),
         });
+    }
+    if !it.fallback.is_empty() {
+        let of = |it: &WillFallBack| {
+            json!({
+                "number": it.number,
+                "command_line": command_line(&it.launch),
+                "argv": it.launch.argv,
+                "launch_hash": it.launch_hash.to_string(),
+                "files": to_value(&it.files),
+            })
+        };
+        out["fallback"] = it.fallback.iter().map(of).collect();
     }
     if let Some(tool) = &it.launch.tool {
         out["tool"] = json!({

@@ -288,6 +288,27 @@ fn told_to_end_it_leaves_in_order_and_the_next_engine_asks_about_what_was_cut_of
 }
 
 #[test]
+fn what_nobody_knows_the_end_of_is_listed_with_what_each_answer_does() {
+    let place = Place::new();
+    place.write("long.yaml", LONG);
+    let console = place.start(&["run", "long.yaml", "--headless"]);
+    until("the step has begun", || !place.text("began").is_empty());
+    console.signal(Signal::KILL);
+    drop(console.end());
+    let engine = place.start(&["serve", "--until-idle"]);
+    until("it is in doubt", || place.cue(&["gates"]).ok().out.contains("is in doubt"));
+    let said = place.cue(&["gates"]).ok();
+    let told = "r-1 work is in doubt. once: it may have happened; another call could make it happen twice.";
+    assert!(said.out.contains(told), "{said:?}");
+    assert!(said.out.contains("  abort        it counts as failed"), "{said:?}");
+    let said = place.cue(&["gates", "--json"]).ok();
+    assert!(said.out.contains("\"effect\": \"once\""), "{said:?}");
+    drop(place.cue(&["doubt", "r-1", "work", "abort", "--reason", "cut off"]).ok());
+    assert_eq!(engine.end().code, 0);
+    assert_eq!(place.state("r-1"), "failed");
+}
+
+#[test]
 fn an_interrupt_cancels_the_run() {
     let place = Place::new();
     place.write("long.yaml", LONG);

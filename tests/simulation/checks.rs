@@ -24,6 +24,7 @@ struct Step {
     unknown: bool,
     calls: u32,
     released: Option<Digest>,
+    released_fallbacks: Vec<(u32, Digest)>,
     /// Gates that it waits for once more.
     held: Vec<StepIx>,
     /// Skipped while something it needs had not come to rest.
@@ -306,7 +307,7 @@ impl Checks {
             run.steps[step.index()].unknown = false;
         }
         let gated = matches!(run.plan.steps[step.index()].work, Work::Gate(_));
-        if let StepEvent::Completed { released, kept: false, .. } = event {
+        if let StepEvent::Completed { released, released_fallbacks, kept: false, .. } = event {
             ensure(
                 !gated
                     || self
@@ -316,7 +317,11 @@ impl Checks {
                 || format!("I4 {id} {step:?} completed with its gate open"),
             )?;
             for (covered, hash) in released {
-                run.steps[covered.index()].released = Some(*hash);
+                let it = &mut run.steps[covered.index()];
+                (it.released, it.released_fallbacks) = (Some(*hash), Vec::new());
+            }
+            for (covered, which, hash) in released_fallbacks {
+                run.steps[covered.index()].released_fallbacks.push((*which, *hash));
             }
         }
         if let StepEvent::Completed { outputs, .. } | StepEvent::DoneByHand { outputs, .. } = event {
@@ -359,6 +364,7 @@ impl Checks {
             }
             StepEvent::Reopened { gates, .. } => {
                 (it.released, it.flying, it.calls) = (None, None, 0);
+                it.released_fallbacks.clear();
                 (it.held, it.reopened, it.looks) = (gates.clone(), gates.is_empty(), false);
                 run.done.retain(|it| *it != step);
             }
@@ -417,6 +423,11 @@ impl Checks {
                     && let Some(released) = it.released
                 {
                     ensure(released == *launch_hash, || format!("I4 {id} is not what was approved"))?;
+                }
+                if let Purpose::Fallback(which) = purpose {
+                    let other =
+                        it.released_fallbacks.iter().find(|it| it.0 == *which && it.1 != *launch_hash);
+                    ensure(other.is_none(), || format!("I4 {id}, a fallback, is not what was approved"))?;
                 }
                 it.calls += 1;
                 it.state = Some(StepState::Running);

@@ -64,6 +64,7 @@ pub(crate) enum Bug {
     ChangesAValueUnseen,
     ShowsTooLittle,
     AnswersWhatItCouldNotWrite,
+    ForgetsWhichFallback,
 }
 
 impl Bug {
@@ -101,6 +102,7 @@ impl Bug {
         Self::ChangesAValueUnseen,
         Self::ShowsTooLittle,
         Self::AnswersWhatItCouldNotWrite,
+        Self::ForgetsWhichFallback,
     ];
 
     /// The invariant that finds it, where another one could hide that this one never does.
@@ -573,6 +575,7 @@ impl<'a> History<'a> {
                     | Bug::UndoesForTheOther
                     | Bug::ForgetsWhoHandedOn
                     | Bug::ForgetsASentBackStep
+                    | Bug::ForgetsWhichFallback
             )
         )
     }
@@ -586,7 +589,11 @@ impl<'a> History<'a> {
         for mut event in made {
             let mut times = 1;
             // What the engine believes, where that is not what is written down.
-            let believed = (self.bug == Some(Bug::UndoesForTheOther)).then(|| as_a_retry(&event)).flatten();
+            let believed = match self.bug {
+                Some(Bug::UndoesForTheOther) => as_a_retry(&event),
+                Some(Bug::ForgetsWhichFallback) => without_fallbacks(&event),
+                _ => None,
+            };
             let mut believes = true;
             match (self.bug, &mut event.fact) {
                 (Some(Bug::UndoesForwards), Fact::Undo(run, step, UndoEvent::Asked)) => {
@@ -1002,6 +1009,20 @@ impl<'a> History<'a> {
 fn recorded(event: &Event) -> Option<&DecisionId> {
     match &event.fact {
         Fact::Gate(_, _, _, GateEvent::Voted(vote) | GateEvent::GlassBroken(vote)) => Some(&vote.decision),
+        _ => None,
+    }
+}
+
+/// A gate that has let go calls, and says nothing of their fallbacks.
+fn without_fallbacks(event: &Event) -> Option<Event> {
+    let mut other = event.clone();
+    match &mut other.fact {
+        Fact::Step(_, _, StepEvent::Completed { released_fallbacks, .. })
+            if !released_fallbacks.is_empty() =>
+        {
+            released_fallbacks.clear();
+            Some(other)
+        }
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     base::{TextPart, safe_text},
-    engine::{Ask, Evidence},
+    engine::{Ask, Evidence, FileFact},
     expression::to_text,
     plan::Risk,
     projection::{GateView, command_line, names_in_words},
@@ -100,18 +100,22 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
                 line(format!("              given {} = {}", safe_text(name), safe_text(&value.to_string())));
             }
         }
-        for file in &call.files {
-            let hash = file.digest.map_or_else(
-                || file.problem.clone().unwrap_or_else(|| "was not looked at".to_owned()),
-                |it| it.to_string(),
-            );
-            line(format!("              executes {} {}", safe_text(&file.path), safe_text(&hash)));
-        }
+        call.files.iter().for_each(|it| executes(it, line));
         if let Some(dir) = &call.launch.dir {
             line(format!("              in {}", safe_text(dir)));
         }
         for (name, parts) in &call.launch.env {
             line(format!("              {}={}", safe_text(name), safe_text(&value(parts))));
+        }
+        for other in &call.fallback {
+            line(format!("              if that fails, fallback {}:", other.number));
+            command_line(&other.launch)
+                .lines()
+                .for_each(|it| line(format!("                {}", safe_text(it))));
+            for said in other.launch.http.iter().flat_map(|it| it.lines()) {
+                line(format!("                {}", safe_text(&said)));
+            }
+            other.files.iter().for_each(|it| executes(it, line));
         }
     }
     if let Some(all) = &ask.all {
@@ -126,7 +130,16 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             safe_text(&later.step),
             later.kind
         ));
+        later.files.iter().for_each(|it| executes(it, line));
     }
+}
+
+fn executes(file: &FileFact, line: &mut dyn FnMut(String)) {
+    let hash = file.digest.map_or_else(
+        || file.problem.clone().unwrap_or_else(|| "was not looked at".to_owned()),
+        |it| it.to_string(),
+    );
+    line(format!("              executes {} {}", safe_text(&file.path), safe_text(&hash)));
 }
 
 /// An environment value with its secrets as names.

@@ -277,6 +277,7 @@ fn steps() -> Vec<Fact> {
         fallback: 0,
         kept: false,
         released: Vec::new(),
+        released_fallbacks: Vec::new(),
         origin: None,
         bound: None,
         cached: None,

@@ -301,3 +301,85 @@ fn cleaning_up_waits_for_what_still_runs() {
     let bench = play(text, "launch; ended bad fail");
     assert!(!bench.text().contains("c call"), "{}", bench.text());
 }
+
+#[test]
+fn a_fallback_is_shown_and_is_what_runs_when_the_call_has_failed() {
+    let file = "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: z, needs: g, run: x, fallback: [./rescue.sh], env: {V: \"${{ state.global.v }}\"}}";
+    let bench = play(file, "ann sets v=1; launch");
+    let ask = bench.ask("g");
+    let fallback = &ask.will_run[0].fallback[0];
+    assert_eq!((fallback.number, fallback.files[0].path.as_str()), (1, "./rescue.sh"));
+    check(
+        file,
+        "ann sets v=1; launch; ann approves; ended z fail; ended z ok",
+        "z call 2 fallback 1\n = completed: g completed, z completed",
+    );
+    check(
+        file,
+        "ann sets v=1; launch; ann approves; ann sets v=2; ended z fail; ann approves; ended z ok",
+        "z call 1 ended agent_logic
+         g reopened: what z would run is not what was approved, at env V
+         z reopened, waits for g
+         g-1 asked 2
+         g-1 approved by people
+         z call 2
+         no fallback
+         = completed: g completed, z completed",
+    );
+    // What it executes is looked at once more as well.
+    let bench = play(file, "ann sets v=1; launch; ann approves; ended z fail");
+    assert_eq!(bench.bound_of("z"), ["./rescue.sh"]);
+}
+
+#[test]
+fn the_script_of_a_step_further_on_is_shown_and_is_what_runs_then() {
+    let file = "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: a, needs: g, run: x}
+           - {id: z, needs: a, run: ./ship.sh, env: {V: \"${{ steps.a.result }}\"}}";
+    let bench = play(file, "launch");
+    let later = &bench.ask("g").later[0];
+    assert_eq!((later.step.as_str(), later.files[0].path.as_str()), ("z", "./ship.sh"));
+    check(
+        file,
+        "launch; ann approves; ended a ok; ended z changed ./ship.sh; ann approves; ended z ok",
+        "z call 1
+         g reopened: what was approved has changed: ./ship.sh
+         z reopened, waits for g
+         g-1 asked 2
+         z call 2
+         no a call 2
+         = completed: g completed, a completed, z completed",
+    );
+    let bench = play(file, "launch; ann approves; ended a ok");
+    assert_eq!(bench.bound_of("z"), ["./ship.sh"]);
+}
+
+#[test]
+fn what_the_gates_of_a_matrix_have_shown_is_looked_at_again_behind_it() {
+    let file = "steps:
+           - {id: g, matrix: {k: [a, b]}, gate: {prompt: \"go ${{ matrix.k }}?\", evidence: [p], undo-window: 0s}}
+           - {id: z, needs: g, run: x}";
+    let approved = "launch; facts g[a] one; facts g[b] one; ann approves g[a]; ann approves g[b]";
+    let bench = play(file, approved);
+    assert_eq!(bench.ask("g[b]").will_run[0].step, "z");
+    assert_eq!(bench.bound_of("z"), ["p", "bash"]);
+    check(
+        file,
+        &format!(
+            "{approved}; ended z changed p; facts g[a] two; facts g[b] two; ann approves g[a]; ann approves g[b]; ended z ok"
+        ),
+        "g completed
+         z call 1
+         g[a] reopened: what was approved has changed: p
+         g reopened
+         g[b] reopened
+         z reopened, waits for g[a] g[b]
+         g opened
+         g completed
+         z call 2
+         = completed: g completed, g[a] completed, g[b] completed, z completed",
+    );
+}

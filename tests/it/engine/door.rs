@@ -821,6 +821,18 @@ impl Bench {
         found.unwrap_or_else(|| panic!("{step} was never called\n{}", self.text()))
     }
 
+    /// The files that have to be as they were when the last call of a step was approved.
+    pub(super) fn bound_of(&self, step: &str) -> Vec<String> {
+        let wanted = self.step(step);
+        let found = self.effects().into_iter().rev().find_map(|it| match it {
+            Effect::Call { attempt, bound, .. } if attempt.step == wanted && attempt.run == self.run => bound,
+            _ => None,
+        });
+        let facts = found.unwrap_or_default();
+        let executed = facts.programs.iter().flat_map(|it| &it.1);
+        facts.files.iter().chain(executed).map(|it| it.path.clone()).collect()
+    }
+
     /// The last ask of a gate.
     pub(super) fn ask(&self, step: &str) -> Ask {
         self.gates[&self.gate(Some(step))].0.last().expect("a gate was asked").clone()
