@@ -117,14 +117,9 @@ impl Turn<'_> {
             let why = "its gate asks again".to_owned();
             return self.emit_step(id, step, StepEvent::Reopened { why, gates: asking });
         }
-        // What was ready, or was to be tried again, when a gate above it began to ask again.
-        let above = match purpose {
-            Purpose::Step | Purpose::Fallback(_) => run.asking_above(step),
-            Purpose::Undo | Purpose::Check => Vec::new(),
-        };
-        if !above.is_empty() {
-            let why = "a gate above it asks again".to_owned();
-            return self.emit_step(id, step, StepEvent::Reopened { why, gates: above });
+        let of_step = matches!(purpose, Purpose::Step | Purpose::Fallback(_));
+        if let Some(event) = held_above(run, step).filter(|_| of_step) {
+            return self.emit_step(id, step, event);
         }
         let differs = it.approvals.iter().filter(|it| it.of(purpose).is_some_and(|it| it != launch_hash));
         let differs: Vec<StepIx> = differs.map(|it| it.gate).collect();
@@ -400,4 +395,13 @@ impl Turn<'_> {
         record.message = format!("could not be undone: {}", record.message);
         self.emit(Fact::Undo(id, step, UndoEvent::Stuck { record }));
     }
+}
+
+/// What was ready, or was to be tried again, or came to its turn, after a gate above it began to ask again: it waits for
+/// that gate, or is skipped as it would have been behind one that was refused from the start.
+pub(super) fn held_above(run: &Run, step: StepIx) -> Option<StepEvent> {
+    let gates = run.unapproved_above(step);
+    let asks = gates.iter().any(|it| !run.step(*it).rests());
+    let why = if asks { "a gate above it asks again" } else { "a gate above it was refused" };
+    (!gates.is_empty()).then(|| StepEvent::Reopened { why: why.to_owned(), gates })
 }

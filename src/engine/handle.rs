@@ -554,7 +554,7 @@ impl Turn<'_> {
     /// the run or edited it, so does this: it would be a way around.
     fn may_vouch(&self, run: RunId, step: StepIx, by: &Actor) -> Result<(), Refusal> {
         let it = self.run(run);
-        for gate in it.gates_above(step) {
+        for gate in it.gates_above(step, |_| true) {
             let why = match it.step(gate).gate.and_then(|gate| self.world.gates.get(&gate)) {
                 Some(gate) => gate.forbids(by),
                 // Its approval is kept from another run; who asks for what has changed hands since.

@@ -96,6 +96,8 @@ pub(super) struct Run {
     pub(super) unwinding: Option<Box<Unwinding>>,
     /// By gate that has to ask again, the steps that wait for it beside those that need it.
     holds: BTreeMap<StepIx, Vec<StepIx>>,
+    /// Gates that had let go what is behind them, asked again, and have not been approved since.
+    asked_anew: BTreeSet<StepIx>,
     pub(super) undone: u32,
     pub(super) spending: Spending,
     /// Of steps that have a budget of their own.
@@ -173,6 +175,7 @@ impl Run {
             stuck: BTreeSet::new(),
             unwinding: None,
             holds: BTreeMap::new(),
+            asked_anew: BTreeSet::new(),
             undone: 0,
             spending: Spending::of(plan.budget.as_ref()),
             step_spending: BTreeMap::new(),
@@ -300,10 +303,13 @@ impl Run {
         gates
     }
 
-    /// Every gate that came before a step, by needs and by frames.
-    pub(super) fn gates_above(&self, step: StepIx) -> BTreeSet<StepIx> {
+    /// Every gate that came before a step, by needs and by frames, as far up as steps let through.
+    pub(super) fn gates_above(&self, step: StepIx, through: impl Fn(StepIx) -> bool) -> BTreeSet<StepIx> {
         let (mut seen, mut open) = (BTreeSet::new(), vec![step]);
         while let Some(at) = open.pop() {
+            if at != step && !through(at) {
+                continue;
+            }
             let children = self.children(at).iter().filter(|_| at != step);
             open.extend(self.plan_step(at).needs.iter().chain(children).filter(|it| seen.insert(**it)));
             let mut frame = self.plan_step(at).frame;
@@ -317,10 +323,22 @@ impl Run {
         seen.into_iter().filter(|it| matches!(self.plan_step(*it).work, Work::Gate(_))).collect()
     }
 
-    /// Those of them that ask again, after something that they had let go had changed.
-    pub(super) fn asking_above(&self, step: StepIx) -> Vec<StepIx> {
-        let above = if self.holds.is_empty() { BTreeSet::new() } else { self.gates_above(step) };
-        above.into_iter().filter(|it| !self.step(*it).rests()).collect()
+    /// Gates above a step that had been approved, asked again, and have not been approved since. Those that still ask hold
+    /// back all that is behind them. Those that were refused hold back what had not begun by then, up to a step that
+    /// decides by itself what a refusal means to it, and all that this one releases.
+    pub(super) fn unapproved_above(&self, step: StepIx) -> Vec<StepIx> {
+        if self.asked_anew.is_empty() {
+            return Vec::new();
+        }
+        let asking = |it: &StepIx| !self.step(*it).rests();
+        let mut gates: Vec<StepIx> = self.gates_above(step, |_| true).into_iter().filter(asking).collect();
+        if gates.is_empty() && !self.step(step).explicit {
+            let above = self.gates_above(step, |it| !self.step(it).explicit);
+            gates.extend(
+                above.intersection(&self.asked_anew).filter(|it| !self.step(step).held_by.contains(it)),
+            );
+        }
+        gates
     }
 
     /// The step that siblings in this scope call by this name.
@@ -530,6 +548,10 @@ impl Run {
             StepEvent::Rejected { expired } => step.expired = *expired,
             StepEvent::Skipped { why } => {
                 step.harmless = step::is_harmless(why);
+                // In a frame that never opens there is nothing to wait for.
+                if matches!(why, Why::Frame(_)) {
+                    step.open_needs = 0;
+                }
                 if let Why::Failed(record) = why {
                     step.error = Some(record.clone());
                     self.failures += 1;
@@ -540,6 +562,7 @@ impl Run {
             StepEvent::SentBack => {
                 let fresh = Step { attempts: step.attempts, explicit: step.explicit, ..Step::default() };
                 self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
+                self.asked_anew.remove(&index);
                 return self.begin_anew(index, before, fresh);
             }
             StepEvent::Reopened { why, gates } => return self.reopen(index, before, why, gates),
@@ -634,6 +657,9 @@ impl Run {
 
     /// What it was let go for has changed: it waits, with its gates, to be approved again.
     fn reopen(&mut self, index: StepIx, before: StepState, why: &str, gates: &[StepIx]) {
+        if gates.is_empty() && before == StepState::Completed {
+            self.asked_anew.insert(index);
+        }
         let step = &self.steps[index.index()];
         let fresh = Step {
             attempts: step.attempts,
@@ -837,6 +863,9 @@ impl Run {
     fn come_to_rest(&mut self, index: StepIx) {
         self.open_steps -= 1;
         self.steps[index.index()].in_flight = None;
+        if self.step(index).succeeded() {
+            self.asked_anew.remove(&index);
+        }
         self.pass_on(index);
         if let Some(frame) = self.plan_step(index).frame {
             let plan = self.plan_step(index);

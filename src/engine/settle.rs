@@ -12,6 +12,7 @@ use crate::{
         Changed, Expected, Fact, Facts, Failure, GateEvent, GateState, Refusal, RunEvent, RunState,
         ScopeEvent, StepEvent, StepState, WaitReason, Why,
         ask::{self, Asking},
+        attempt,
         call::{self, Unresolved},
         condition::View,
         facts,
@@ -157,6 +158,9 @@ impl Turn<'_> {
             Work::Gate(_) => return self.open_gate(id, step),
             work => work.clone(),
         };
+        if let Some(event) = attempt::held_above(self.run(id), step) {
+            return self.emit_step(id, step, event);
+        }
         match &work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Gate(_) => {}
             Work::Wait(wait) => self.start_wait(id, step, wait),

@@ -139,7 +139,8 @@ impl Step {
     pub(super) fn succeeded(&self) -> bool {
         match self.state() {
             StepState::Completed | StepState::Partial => true,
-            StepState::Skipped => self.harmless,
+            // Who skips a step opens no way around what was in its way, a gate above all.
+            StepState::Skipped => self.harmless && (self.explicit || self.blocked.is_none()),
             StepState::Pending
             | StepState::Ready
             | StepState::Waiting

@@ -392,7 +392,7 @@ impl Checks {
     fn attempt(&mut self, id: AttemptId, event: &AttemptEvent) -> Result<(), Broken> {
         let run = self.runs.get_mut(&id.run).ok_or("I6 a run that was never created")?;
         let may_start = run.may_start(id.step);
-        let unanswered = run.unanswered(id.step);
+        let (unanswered, refused) = (run.unanswered(id.step), run.refused(id.step));
         let it = &mut run.steps[id.step.index()];
         match event {
             AttemptEvent::Started { purpose, launch_hash, class, charge, .. } => {
@@ -415,6 +415,9 @@ impl Checks {
                 })?;
                 ensure(it.calls > 0 || may_start.is_ok(), || {
                     format!("{} ({id})", may_start.clone().err().unwrap_or_default())
+                })?;
+                ensure(it.calls > 0 || refused.is_none(), || {
+                    format!("I21 {id} starts behind {refused:?}, which was refused or asks again")
                 })?;
                 ensure(it.calls > 0 || unanswered.is_none(), || {
                     format!("I21 {id} goes around {unanswered:?}, which has not been answered")
@@ -797,9 +800,12 @@ impl Run {
     }
 
     fn needs_rest(&self, step: StepIx) -> bool {
+        let plan = &self.plan.steps[step.index()];
         let held = self.steps[step.index()].held.iter();
-        self.plan.steps[step.index()].needs.iter().chain(held).all(|it| self.lets_go(*it))
-            && self.plan.steps[step.index()].frame.is_none_or(|it| self.has_opened(it))
+        let rest = || plan.needs.iter().chain(held).all(|it| self.lets_go(*it));
+        // In a frame that is over, nothing is waited for.
+        let over = |it: StepIx| self.steps[it.index()].state().rests();
+        plan.frame.is_some_and(over) || rest() && plan.frame.is_none_or(|it| self.has_opened(it))
     }
 
     fn has_opened(&self, frame: StepIx) -> bool {
@@ -848,6 +854,26 @@ impl Run {
                 if it.kept && !self.asks_for_failures(need) {
                     open.push(need);
                 }
+            }
+        }
+        None
+    }
+
+    /// A gate that was refused, or asks once more, and before which nothing stands that decides by itself what that means.
+    fn refused(&self, step: StepIx) -> Option<StepIx> {
+        let mut open = vec![step];
+        let mut seen = BTreeSet::new();
+        while let Some(at) = open.pop().filter(|it| !self.asks_for_failures(*it)) {
+            let around = self.around(at).into_iter().flat_map(|it| self.plan.steps[it.index()].needs.clone());
+            let needs = self.plan.steps[at.index()].needs.iter().copied();
+            for need in needs.chain(around).filter(|it| seen.insert(*it)) {
+                let it = &self.steps[need.index()];
+                if matches!(self.plan.steps[need.index()].work, Work::Gate(_))
+                    && (it.state() == StepState::Rejected || it.answered && !it.state().rests())
+                {
+                    return Some(need);
+                }
+                open.push(need);
             }
         }
         None

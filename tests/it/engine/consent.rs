@@ -158,6 +158,60 @@ steps:
 }
 
 #[test]
+fn a_no_at_a_gate_that_opened_again_skips_what_is_further_behind_it_whether_it_was_ready_or_came_to_its_turn_later()
+ {
+    let steps = "max-parallel: 2
+steps:
+   - {id: g, gate: {prompt: go?, evidence: [plan.txt], on-reject: continue}}
+   - {id: a, needs: g, run: x}
+   - {id: b, needs: g, run: x}
+   - {id: w, needs: g, wait: 1s}
+   - {id: ready, needs: w, run: x}
+   - {id: later, needs: b, run: x}
+   - {id: noted, needs: b, set: {values: {n: 1}}}
+   - {id: tidy, needs: later, if: always(), run: x}
+   - {id: after, needs: tidy, run: x}";
+    check(
+        steps,
+        "launch; facts g one; ann approves via-script; wake 1s; ended a changed plan.txt; facts g two
+         ann rejects : it was swapped; ended b ok; ended tidy ok; ended after ok",
+        "a call 1
+         b call 1
+         ready ready
+         g reopened
+         a reopened, waits for g
+         g-1 rejected
+         b completed
+         no ready call 1
+         no later call 1
+         no noted completed
+         tidy call 1
+         after call 1
+         = partially-completed: g rejected, a skipped, b completed, w completed, ready skipped, later skipped, noted skipped, tidy completed, after completed",
+    );
+}
+
+#[test]
+fn who_skips_a_step_opens_no_way_around_the_gate_before_it() {
+    let steps = "steps:
+   - {id: g, gate: {prompt: go?, on-reject: continue}}
+   - {id: a, needs: g, run: x}
+   - {id: b, needs: a, run: x}
+   - {id: c, needs: b, run: x}";
+    check(
+        steps,
+        "launch; skip b : later; ann rejects : no",
+        "= partially-completed: g rejected, a skipped, b skipped, c skipped",
+    );
+    check(
+        steps,
+        "launch; skip b : later; ann approves via-script; ended a ok; ended c ok",
+        "c call 1
+         = completed: g completed, a completed, b skipped, c completed",
+    );
+}
+
+#[test]
 fn a_gate_that_was_closed_by_hand_asks_as_well_when_what_it_let_go_has_changed() {
     check(
         PLAN,
