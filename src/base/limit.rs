@@ -58,6 +58,12 @@ pub const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const FILE_DEPTH_MAX: usize = 64;
 /// Bytes that aliases may grow to.
 pub const ALIAS_BYTES_MAX: usize = 1024 * 1024;
+/// Tools of which one is chosen for a step.
+pub const ROUTE_CANDIDATES_MAX: usize = 50;
+/// Calls of a tool that are remembered, to choose by.
+pub const ROUTE_CALLS_MAX: usize = 100;
+/// Tools of which calls are remembered.
+pub const ROUTE_TOOLS_MAX: usize = 1000;
 /// Copies that one matrix may have.
 pub const MATRIX_COPIES_MAX: usize = 10_000;
 /// Characters of an expression.

@@ -16,6 +16,7 @@ mod launch;
 mod limit;
 mod model;
 mod program;
+mod route;
 mod schema;
 mod score;
 mod time;
@@ -38,6 +39,7 @@ pub use model::{
     Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, spread as spread_answer, tokens_of,
 };
 pub use program::{Program, Word};
+pub use route::RoutePolicy;
 pub use schema::{Schema, SchemaProblem};
 pub use score::Score;
 pub use time::{ParseSpanError, Span, Timestamp};

@@ -125,7 +125,11 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
         let later = |them: &[Later]| {
             let names: Vec<String> = them.iter().map(|it| it.step.clone()).collect();
             let one = &them[0];
-            format!("{} ({}, template {})", names_in_words(&names), one.kind, one.template.short())
+            let of = match one.candidates.as_slice() {
+                [how, tools @ ..] => format!(", one of {}, {how}", tools.join(" ")),
+                [] => String::new(),
+            };
+            format!("{} ({}, template {}{of})", names_in_words(&names), one.kind, one.template.short())
         };
         let text = ask.later.chunk_by(like).map(later).collect::<Vec<_>>().join(", ");
         out.foreign("later", &text, Role::Text);
@@ -138,6 +142,9 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
 
 fn one_call(out: &mut Prose, call: &WillRun) {
     out.foreign("will run", &call.step, Role::Title);
+    if !call.choice.is_empty() {
+        out.said("  chosen", &call.choice, Role::Warn);
+    }
     let mut pieces = vec![("$ ".to_owned(), Role::Muted)];
     for (index, line) in command_line(&call.launch).split('\n').enumerate() {
         if index > 0 {

@@ -53,7 +53,13 @@ pub fn mark_of_step(step: &StepView, board: &Board, now: Timestamp) -> Mark {
                 board.gate(*gate).map_or(Mark::Gate, |it| mark_of_gate(it, now))
             }
             Some(WaitReason::BackOff { .. }) => Mark::Retry,
-            Some(WaitReason::Time(_) | WaitReason::Facts | WaitReason::Target { .. }) | None => Mark::Waits,
+            Some(
+                WaitReason::Time(_)
+                | WaitReason::Facts
+                | WaitReason::Candidates { .. }
+                | WaitReason::Target { .. },
+            )
+            | None => Mark::Waits,
         },
         StepState::Running => Mark::Runs,
         StepState::Completed if step.is_kept() => Mark::Cache,

@@ -126,6 +126,8 @@ pub(super) const RELIABILITIES: &[&str] = &["high", "medium", "low", "experiment
 pub(super) const PROVIDERS: &[&str] = &["openai", "anthropic", "gemini", "stand-in"];
 pub(super) const GRADES: &[&str] = &["low", "medium", "high"];
 pub(super) const WHEN_OPEN: &[&str] = &["wait", "fail"];
+pub(super) const ROUTES: &[&str] =
+    &["round-robin", "capability", "least-loaded", "priority", "manual", "learned"];
 pub(super) const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The file.
@@ -252,7 +254,11 @@ pub(super) const STEP: Table = Table {
             Either(&[Text, List(&Text)]),
             "A shell script; or a list: a command and its words, with no shell between.",
         ),
-        key("uses", Word, "A tool: name@version or mcp:server/tool."),
+        key(
+            "uses",
+            Either(&[Word, Shape::Table(&ROUTE)]),
+            "A tool: name@version or mcp:server/tool; or several, of which one is chosen.",
+        ),
         key("http", Shape::Table(&HTTP), "One request."),
         key("llm", Shape::Table(&LLM), "One model call."),
         key("agent", Either(&[Shape::Table(&AGENT), Word]), "Work for an agent."),
@@ -492,6 +498,20 @@ pub(super) const REQUIRES: Table = Table {
     ],
 };
 
+/// Several tools, of which one is chosen when the step begins.
+pub(super) const ROUTE: Table = Table {
+    what: "`uses`",
+    keys: &[
+        key(
+            "any",
+            OneOrMany(&Word),
+            "The candidates, name@version; absent: every tool with these capabilities.",
+        ),
+        key("capabilities", OneOrMany(&Word), "What the tool has to be able to do."),
+        key("route", OneOf(ROUTES), "How one of them is chosen; capability when absent."),
+    ],
+};
+
 /// What a fallback or an undo does.
 pub(super) const ACTION: Table = Table {
     what: "this",
@@ -594,6 +614,12 @@ pub(super) const TOOL: Table = Table {
         key("risk", OneOf(RISKS), "How bad a wrong call is; externally-reversible when absent."),
         key("breaker", Shape::Table(&BREAKER), "When calls to it are held back because it fails."),
         key("rate", Shape::Table(&RATE), "How many calls it takes."),
+        key("capabilities", OneOrMany(&Word), "What it can do, in words that steps ask for."),
+        key(
+            "priority",
+            Whole(0, 1000),
+            "Where one is chosen by priority: the higher, the sooner; 0 when absent.",
+        ),
         key("preconditions", OneOrMany(&Word), "What has to be so before, for people."),
         key("postconditions", OneOrMany(&Word), "What is so afterwards, for people."),
         key("input", Any, "JSON Schema of what it is given."),

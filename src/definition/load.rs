@@ -111,12 +111,17 @@ impl Loader<'_> {
             Undo::Impossible => None,
         });
         for uses in own.into_iter().chain(fallback.chain(undo).filter_map(of_action)) {
+            let is_routed = uses.route.is_some();
             let is_first = self.tools.is_none();
             let registry = self
                 .tools
                 .get_or_insert_with(|| Registry::new(&self.files.tools()).in_zone(&self.files.timezone()));
             if is_first {
                 self.findings.extend_from_slice(registry.problems());
+            }
+            if is_routed {
+                check::find_candidates(registry, uses, findings);
+                continue;
             }
             uses.definition = registry.find(&uses.tool.value).cloned();
             if uses.definition.is_none() && read::is_tool(&uses.tool.value) {

@@ -39,5 +39,6 @@ pub use source::{Place, Placed, Source};
 pub use tool::{Registry, Reliability, Tool, ToolBody, Version, built_in_sources};
 pub use workflow::{
     Agent, AgentCommand, Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix,
-    MatrixSource, Output, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,
+    MatrixSource, Output, Route, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait,
+    Workflow,
 };

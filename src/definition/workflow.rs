@@ -4,9 +4,9 @@
 //! for `plan`.
 
 use crate::{
-    base::{Hints, Span, Value, ValueMap},
+    base::{Hints, RoutePolicy, Span, Value, ValueMap},
     definition::{
-        Model, Placed, Tool,
+        Model, Place, Placed, Tool,
         policy::{
             Action, Budget, Cache, Concurrency, Confidence, Effect, Expected, Fallback, Gate, Limits,
             OnConsoleDeath, OnError, OnFailure, Requires, RetryPolicy, Sandbox, Schedule, Undo,
@@ -185,7 +185,7 @@ impl Step {
             Undo::Impossible => None,
         });
         let actions = self.fallback.iter().map(|it| &it.action).chain(undo);
-        own.into_iter().chain(actions.filter_map(|it| match it {
+        own.into_iter().flat_map(Uses::all).chain(actions.filter_map(|it| match it {
             Action::Uses(uses) => Some(uses),
             Action::Run(_) => None,
         }))
@@ -286,6 +286,35 @@ pub struct Uses {
     pub with: Vec<(String, Data)>,
     /// The tool itself, found in the registry; absent only when it is not there, and then there is an error.
     pub definition: Option<Arc<Tool>>,
+    /// The tools of which one is chosen when the step begins; then the tool above is the first of them.
+    pub route: Option<Box<Route>>,
+}
+
+/// Several tools, of which one is chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// How.
+    pub policy: RoutePolicy,
+    /// What it has to be able to do.
+    pub wants: Vec<Placed<String>>,
+    /// Whether the candidates are named; else they are all tools that can do that.
+    pub is_named: bool,
+    /// The candidates, each with what it is given.
+    pub candidates: Vec<Uses>,
+    /// Where all this stands.
+    pub place: Place,
+}
+
+impl Uses {
+    /// The tools that may be called: itself, or its candidates.
+    pub fn all(&self) -> &[Self] {
+        self.route.as_ref().map_or(std::slice::from_ref(self), |it| &it.candidates)
+    }
+
+    /// What a crash in the middle of it means: the worst that any of its tools says.
+    pub fn effect(&self) -> Option<Effect> {
+        self.all().iter().filter_map(|it| it.definition.as_ref()).map(|it| it.effect).max()
+    }
 }
 
 /// `http:`
@@ -441,7 +470,7 @@ pub struct Matrix {
     /// Whether one failed copy stops the others; so when not said.
     pub fail_fast: bool,
     /// Where it stands.
-    pub place: crate::definition::Place,
+    pub place: Place,
 }
 
 /// Where the copies of a step come from.

@@ -2,11 +2,11 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Program, Span, StepIx, Timestamp,
+        Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Launch, Program, Score, Span, StepIx, Timestamp,
         UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
     },
     engine::{
-        Actor, AllCalls, Ask, Evidence, FormField, Later, StepState, WillFallBack, WillRun,
+        Actor, AllCalls, Ask, Choice, Evidence, FormField, Later, StepState, WillFallBack, WillRun,
         call::{self, Unresolved},
         condition::View,
         gate::Gate,
@@ -15,11 +15,14 @@ use crate::{
     },
     expression::{self, Template},
     plan::{
-        Currency, EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, Quorum, Risk, Undo, Work,
-        matrix_copies,
+        Currency, EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, PlanTool, Quorum, Risk,
+        Route, Undo, Work, matrix_copies,
     },
 };
 use std::collections::BTreeSet;
+
+/// The field of a gate at which a tool is chosen.
+pub(super) const CHOICE_FIELD: &str = "tool";
 
 /// Steps named in an ask; more are counted, and bound by one hash over all of them.
 const NAMES_MAX: usize = 500;
@@ -95,6 +98,7 @@ pub(super) fn make(
         reason_required: rule.reason_required,
         undo_window: rule.undo_window.unwrap_or(UNDO_WINDOW_DEFAULT),
         send_back: rule.send_back.clone(),
+        is_choice: false,
     };
     if json_bytes(&ask) > EVENT_CONTENT_BYTES_MAX { Err(too_large()) } else { Ok(ask) }
 }
@@ -209,6 +213,7 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         reason_required: false,
         undo_window: Span(0),
         send_back: None,
+        is_choice: false,
     }
 }
 
@@ -300,14 +305,20 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
     for step in reached {
         let plan = run.plan_step(step);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
-        let launch = match &plan.work {
+        let launches: Vec<Launch> = match &plan.work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) if waits_only_for(run, step, gate) => {
-                call::launch(view, &plan.work).ok()
+                match plan.work.route() {
+                    Some(it) => {
+                        let of = |tool: &String| call::launch_of(view, &plan.work, tool).ok();
+                        it.candidates.iter().filter_map(of).collect()
+                    }
+                    None => call::launch(view, &plan.work).into_iter().collect(),
+                }
             }
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Later(_) => None,
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Later(_) => Vec::new(),
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => continue,
         };
-        let Some(launch) = launch else {
+        if launches.is_empty() {
             later_count += 1;
             if is_long || later.len() < NAMES_MAX {
                 let it = later_of(run, step);
@@ -318,10 +329,7 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
                 }
             }
             continue;
-        };
-        let launch_hash = launch.hash();
-        note(&plan.id, "call", launch_hash);
-        covered.calls.push((step, launch_hash));
+        }
         let mut fallback = Vec::new();
         for (number, work) in (1..).zip(&plan.fallback) {
             let name = format!("{} (fallback {number})", plan.id);
@@ -333,18 +341,30 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
                 fallback.push(WillFallBack { number, launch, launch_hash, files });
             } else {
                 later_count += 1;
-                let it = Later { step: name, kind: call::kind(work).to_owned(), ..later_of(run, step) };
+                let kind = call::kind(work).to_owned();
+                let it = Later { step: name, kind, candidates: Vec::new(), ..later_of(run, step) };
                 note(&it.step, "later", it.template);
                 if later.len() < NAMES_MAX {
                     later.push(it);
                 }
             }
         }
-        let files = if launch.is_process() { seen(launch.program()) } else { Vec::new() };
-        if will_run.len() < NAMES_MAX {
-            let (step, undo) = (plan.id.clone(), undo_word(&plan.undo).to_owned());
-            let effect = plan.effect;
-            will_run.push(WillRun { step, launch_hash, launch, files, effect, undo, fallback });
+        let choice = plan
+            .work
+            .route()
+            .map_or_else(String::new, |it| format!("one of {}, by {}", launches.len(), it.policy.word()));
+        for launch in launches {
+            let launch_hash = launch.hash();
+            note(&plan.id, "call", launch_hash);
+            covered.calls.push((step, launch_hash));
+            let files = if launch.is_process() { seen(launch.program()) } else { Vec::new() };
+            if will_run.len() < NAMES_MAX {
+                let (step, undo) = (plan.id.clone(), undo_word(&plan.undo).to_owned());
+                let (effect, choice) = (plan.effect, choice.clone());
+                // Whichever of several is chosen, what takes its place is the same, and stands with the first.
+                let fallback = std::mem::take(&mut fallback);
+                will_run.push(WillRun { step, launch_hash, launch, files, effect, undo, fallback, choice });
+            }
         }
     }
     if let Some(facts) = facts {
@@ -384,9 +404,10 @@ pub(super) fn covered(world: &World, run: &Run, step: StepIx, gate: &Gate, now: 
     }
     for step in reached(run, step) {
         let id = &run.plan_step(step).id;
-        let Some(shown) = gate.ask.will_run.iter().find(|it| it.step == *id) else { continue };
-        covered.calls.push((step, shown.launch_hash));
-        covered.fallbacks.extend(shown.fallback.iter().map(|it| (step, it.number, it.launch_hash)));
+        for shown in gate.ask.will_run.iter().filter(|it| it.step == *id) {
+            covered.calls.push((step, shown.launch_hash));
+            covered.fallbacks.extend(shown.fallback.iter().map(|it| (step, it.number, it.launch_hash)));
+        }
     }
     covered
 }
@@ -398,7 +419,14 @@ fn later_of(run: &Run, step: StepIx) -> Later {
         kind: call::kind(&plan.work).to_owned(),
         template: call::template_hash(plan),
         files: Vec::new(),
+        candidates: plan.work.route().map(named_candidates).unwrap_or_default(),
     }
+}
+
+/// How one is chosen, and of which.
+fn named_candidates(route: &Route) -> Vec<String> {
+    let how = format!("by {}", route.policy.word());
+    std::iter::once(how).chain(route.candidates.iter().cloned()).collect()
 }
 
 fn undo_word(undo: &Undo) -> &'static str {
@@ -527,6 +555,46 @@ pub(super) fn confidence(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         form: Vec::new(),
         evidence: vec![evidence],
         starts: named(run, &mut reached(run, step).into_iter()),
+        ..budget(run, step, asking)
+    }
+}
+
+/// The ask of a step whose tool a person chooses: which one? What is chosen in the form is the answer.
+pub(super) fn choice(run: &Run, step: StepIx, asking: &Asking, proposed: &Choice) -> Ask {
+    let candidates = run.plan_step(step).work.route().map(|it| it.candidates.clone()).unwrap_or_default();
+    let about = |id: &String| {
+        let it = run.plan.tool(id);
+        let said = |it: &PlanTool| {
+            let (effect, risk) = (it.effect.word(), it.risk.word());
+            format!("{} (effect {effect}, risk {risk}, definition {})", it.description, it.definition.short())
+        };
+        evident(id.clone(), it.map(said).unwrap_or_default())
+    };
+    let tools = candidates.iter().filter_map(|it| run.plan.tool(it));
+    let not_now: Vec<String> = proposed
+        .alternatives
+        .iter()
+        .filter(|it| it.score == Score(0))
+        .map(|it| format!("{}: {}", it.name, it.why))
+        .collect();
+    let note = if not_now.is_empty() { String::new() } else { format!("; not now: {}", not_now.join(", ")) };
+    let given = asking.form.as_ref().and_then(|it| it.get(CHOICE_FIELD).cloned());
+    let field = FormField {
+        name: CHOICE_FIELD.to_owned(),
+        kind: crate::plan::OutputType::String,
+        required: true,
+        pattern: None,
+        choices: candidates.iter().map(|it| it.as_str().into()).collect(),
+        description: Some(format!("what {} calls{note}", run.plan_step(step).id)),
+        value: given.unwrap_or_else(|| proposed.chosen.as_str().into()),
+    };
+    Ask {
+        prompt: format!("Which tool is {} to call?", run.plan_step(step).id),
+        risk: tools.map(|it| it.risk).max().unwrap_or(Risk::Reversible),
+        evidence: candidates.iter().map(about).collect(),
+        form: vec![field],
+        starts: named(run, &mut std::iter::once(step)),
+        is_choice: true,
         ..budget(run, step, asking)
     }
 }

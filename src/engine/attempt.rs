@@ -6,7 +6,7 @@ use crate::{
         ValueMap,
     },
     engine::{
-        AttemptEvent, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState, UndoEvent,
+        AttemptEvent, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState, UndoEvent, WillRun,
         call::{self, Unresolved},
         condition::View,
         facts,
@@ -54,7 +54,7 @@ fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<B
         };
         // What a step in between has yet to write was not there to be approved.
         let is_there = shown.1.iter().all(|it| it.digest.is_some());
-        if (approval.of(purpose).is_some() || is_there) && !all.programs.contains(shown) {
+        if (approval.knows(purpose) || is_there) && !all.programs.contains(shown) {
             all.programs.push(shown.clone());
         }
     }
@@ -82,6 +82,9 @@ impl Turn<'_> {
     }
 
     pub(super) fn call(&mut self, id: RunId, step: StepIx, purpose: Purpose) {
+        if purpose == Purpose::Step && !self.is_routed(id, step) {
+            return;
+        }
         let run = self.run(id);
         let plan = run.plan_step(step);
         let which = match purpose {
@@ -121,7 +124,7 @@ impl Turn<'_> {
         if let Some(event) = held_above(run, step).filter(|_| of_step) {
             return self.emit_step(id, step, event);
         }
-        let differs = it.approvals.iter().filter(|it| it.of(purpose).is_some_and(|it| it != launch_hash));
+        let differs = it.approvals.iter().filter(|it| it.differs(purpose, launch_hash));
         let differs: Vec<StepIx> = differs.map(|it| it.gate).collect();
         if let Some(gate) = differs.first() {
             let why = self.differs(id, step, *gate, purpose, &launch);
@@ -153,7 +156,15 @@ impl Turn<'_> {
         let gate = run.step(gate).gate;
         let ask = gate.and_then(|it| self.world.gates.get(&it)).map(|it| &it.ask);
         let id = &run.plan_step(step).id;
-        let shown = ask.and_then(|it| it.will_run.iter().find(|it| it.step == *id));
+        let tool = |it: &Launch| it.tool.as_ref().map(|it| it.id());
+        let is_it = |it: &&WillRun| {
+            it.step == *id
+                && match purpose {
+                    Purpose::Fallback(_) => !it.fallback.is_empty(),
+                    _ => it.choice.is_empty() || tool(&it.launch) == tool(launch),
+                }
+        };
+        let shown = ask.and_then(|it| it.will_run.iter().find(is_it));
         let seen = match purpose {
             Purpose::Fallback(which) => {
                 shown.and_then(|it| it.fallback.iter().find(|it| it.number == which)).map(|it| &it.launch)

@@ -98,9 +98,16 @@ pub(super) fn known_program(run: &Run, step: StepIx) -> Option<Program> {
     (program.shell.is_some() || program.script.is_some()).then_some(program)
 }
 
+/// The call that one of several tools would make at this step.
+pub(super) fn launch_of(view: View<'_>, work: &Work, tool: &str) -> Result<Launch, Unresolved> {
+    let Work::Tool(it) = work else { return launch(view, work) };
+    launch(view, &Work::Tool(ToolUse { tool: tool.to_owned(), with: it.with.clone(), route: None }))
+}
+
 /// The call of a tool with what this step gives it, checked against its schema.
 fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result<Launch, Unresolved> {
-    let Some(tool) = view.run.plan.tool(&it.tool) else {
+    let chosen = it.route.as_ref().and_then(|_| view.run.step(view.step).chosen.as_ref());
+    let Some(tool) = view.run.plan.tool(chosen.unwrap_or(&it.tool)) else {
         return Err(Unresolved::Failed(format!("its plan has no tool {}", it.tool)));
     };
     let mut input = ValueMap::new();
@@ -175,7 +182,9 @@ fn is_foreign_value(view: View<'_>, value: &Value) -> bool {
 
 /// The tool that a step's work at hand uses, if it is one.
 pub(super) fn tool_at(run: &Run, step: StepIx, which: u32) -> Option<&PlanTool> {
-    run.plan.tool(work_at(run.plan_step(step), which)?.tool()?)
+    let work = work_at(run.plan_step(step), which)?;
+    let chosen = run.step(step).chosen.as_deref().filter(|_| work.route().is_some());
+    run.plan.tool(chosen.or(work.tool())?)
 }
 
 /// An environment value: text, with secrets left as names where a hole is one secret and nothing else.

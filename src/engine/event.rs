@@ -365,6 +365,17 @@ pub enum WaitReason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
+    /// None of the candidates of a choice takes a call now.
+    Candidates {
+        /// The targets, each with why it takes none.
+        names: Vec<(String, String)>,
+        /// When one of them may take one, where that is known and nothing else tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// When the step fails because of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fails_at: Option<Timestamp>,
+    },
 }
 
 /// Why a target takes no call.
@@ -518,7 +529,7 @@ pub enum StepEvent {
 /// A decision of the engine between several ways to do a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// By which rule: `fallback`.
+    /// By which rule: `fallback`, or a policy: `learned`.
     pub policy: String,
     /// What was chosen.
     pub chosen: String,
@@ -774,6 +785,9 @@ pub struct Ask {
     /// The step from which all is done again when the ask is sent back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_back: Option<String>,
+    /// Whether what is chosen in the form is the answer: then who chooses counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_choice: bool,
 }
 
 /// All calls that an approval releases, when only the first of them are shown.
@@ -806,6 +820,9 @@ pub struct WillRun {
     /// What is called in its place when it has failed, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback: Vec<WillFallBack>,
+    /// Where one of several is chosen when the step begins: how, and of how many.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub choice: String,
 }
 
 /// A call that takes the place of one that has failed.
@@ -834,6 +851,9 @@ pub struct Later {
     /// The script or program it names, as it is now; one that is not there yet is not bound.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileFact>,
+    /// The tools of which one is chosen, when it is such a choice; how is the first word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<String>,
 }
 
 /// One thing that is shown to those who decide.

@@ -281,7 +281,7 @@ impl Gate {
 
     /// Why no answer of this person counts, whatever groups they are in.
     pub(super) fn forbids(&self, actor: &Actor) -> Option<String> {
-        if self.editors.contains_key(&actor.principal()) {
+        if self.editors.contains_key(&actor.principal()) && !self.ask.is_choice {
             return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
         }
         let by_rule = |(excluded, why): &(String, String)| {
@@ -484,6 +484,7 @@ mod tests {
             reason_required: false,
             undo_window: Span(0),
             send_back: None,
+            is_choice: false,
         }
     }
 

@@ -25,6 +25,7 @@ mod refusal;
 mod resume;
 mod retry;
 mod rewind;
+mod route;
 mod run;
 mod schedule;
 mod scope;

@@ -220,11 +220,9 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
     let planned = run.plan.steps.len();
     let (mut released, mut released_fallbacks) = (Vec::new(), Vec::new());
     for other in run.beyond(step).into_iter().filter(|it| is_gate && it.index() < planned) {
-        let approval = run.step(other).approvals.iter().find(|it| it.gate == step);
-        if let (Some(at), Some((approval, call))) =
-            (place(other), approval.and_then(|it| Some((it, it.call?))))
-        {
-            released.push((at, call));
+        let approval = run.step(other).approvals.iter().find(|it| it.gate == step && !it.calls.is_empty());
+        if let (Some(at), Some(approval)) = (place(other), approval) {
+            released.extend(approval.calls.iter().map(|call| (at, *call)));
             released_fallbacks.extend(approval.fallbacks.iter().map(|(which, hash)| (at, *which, *hash)));
         }
     }

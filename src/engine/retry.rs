@@ -43,7 +43,7 @@ pub(super) fn delay(retry: &Retry, failed: u32, seed: u64, step: StepIx) -> Span
 }
 
 /// A number that looks random and is the same on every machine and in every replay.
-fn chance(seed: u64, step: StepIx, what: u32) -> u64 {
+pub(super) fn chance(seed: u64, step: StepIx, what: u32) -> u64 {
     let digest =
         sha256("cuelight-chance-v1", &[&seed.to_be_bytes(), &step.0.to_be_bytes(), &what.to_be_bytes()]);
     digest.0[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))

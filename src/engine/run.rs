@@ -4,7 +4,7 @@
 //! and due. One completion costs its out-degree; nothing scans all steps.
 
 use crate::{
-    base::{Digest, RunId, StepIx, Timestamp, Value, ValueMap},
+    base::{Digest, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
         Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, StepEvent,
         StepState, UndoEvent, WaitReason, Why,
@@ -494,7 +494,10 @@ impl Run {
                 self.id
             );
         };
-        if let StepEvent::Routed { .. } = event {
+        if let StepEvent::Routed { choice } = event {
+            if RoutePolicy::ALL.iter().any(|it| it.word() == choice.policy) {
+                self.steps[index.index()].chosen = Some(choice.chosen.clone());
+            }
             return;
         }
         self.forget_due(index);
@@ -511,6 +514,10 @@ impl Run {
             StepEvent::Waiting { reason } => {
                 step.due = match reason {
                     WaitReason::Time(until) | WaitReason::BackOff { until, .. } => Some(*until),
+                    WaitReason::Candidates { until, fails_at, .. } => {
+                        step.fails_at = *fails_at;
+                        until.iter().chain(fails_at).min().copied()
+                    }
                     WaitReason::Person(_) | WaitReason::Facts | WaitReason::Target { .. } => None,
                 };
                 if let Some(until) = step.due {
@@ -619,13 +626,14 @@ impl Run {
         let mut approvals: BTreeMap<StepIx, Approval> = BTreeMap::new();
         for (step, hash) in calls {
             let fallbacks = fallbacks.iter().filter(|it| it.0 == *step).map(|it| (it.1, it.2)).collect();
-            approvals.insert(*step, Approval { gate, call: Some(*hash), fallbacks });
+            let first = Approval { gate, calls: Vec::new(), fallbacks };
+            approvals.entry(*step).or_insert(first).calls.push(*hash);
         }
         if let Some(facts) = self.step(gate).facts.as_ref().filter(|it| !it.programs.is_empty()) {
             for step in self.beyond(gate).into_iter().filter(|it| !self.step(*it).rests()) {
                 let program = call::known_program(self, step);
                 if program.is_some_and(|it| facts.executed(&it).is_some()) {
-                    let later = Approval { gate, call: None, fallbacks: Vec::new() };
+                    let later = Approval { gate, calls: Vec::new(), fallbacks: Vec::new() };
                     approvals.entry(step).or_insert(later);
                 }
             }
@@ -952,6 +960,7 @@ impl Run {
         step.attempts = number;
         step.in_flight = Some(purpose);
         step.exhausted = false;
+        step.fails_at = None;
         match purpose {
             Purpose::Undo => {
                 step.undo_calls += 1;

@@ -608,8 +608,11 @@ impl Turn<'_> {
     }
 
     pub(super) fn by_the_way(&self, run: &Run, step: StepIx, asking: &Asking) -> crate::engine::Ask {
+        let to_choose = || self.proposed(run, step).filter(|_| run.is_to_be_chosen(step));
         if run.step(step).held.is_some() {
             ask::confidence(run, step, asking)
+        } else if let Some(proposed) = to_choose() {
+            ask::choice(run, step, asking, &proposed)
         } else {
             ask::budget(run, step, asking)
         }
@@ -711,6 +714,9 @@ impl Turn<'_> {
         let approvers: Vec<crate::engine::Actor> = gate.votes.iter().map(|it| it.by.clone()).collect();
         let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
         self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
+        if for_budget && self.run(run).is_to_be_chosen(step) {
+            return self.choice_resolved(run, step, id, state, form, &approvers);
+        }
         if for_budget {
             return self.by_the_way_resolved(run, step, state, &form, approvers);
         }
@@ -780,6 +786,31 @@ impl Turn<'_> {
             }
         }
         true
+    }
+
+    /// People have chosen which tool a step calls, or would not.
+    fn choice_resolved(
+        &mut self,
+        run: RunId,
+        step: StepIx,
+        gate: crate::base::GateId,
+        state: GateState,
+        form: ValueMap,
+        approvers: &[crate::engine::Actor],
+    ) {
+        if state != GateState::Approved {
+            let failure = outcome::failure(FailureMode::UserCancelled, "none of its candidates was chosen");
+            return self.fail_step(run, step, &failure);
+        }
+        let asked = Asking {
+            gate,
+            epoch: crate::base::Epoch(1),
+            opened_at: self.now,
+            expires_at: None,
+            form: Some(form),
+        };
+        let by = approvers.last().map_or_else(|| "the engine".to_owned(), |it| it.name.clone());
+        self.chosen_by_hand(run, step, &asked, &by);
     }
 
     fn by_the_way_resolved(
@@ -874,6 +905,13 @@ impl Turn<'_> {
                 let why = Why::Frame(step);
                 self.emit_step(run, step, StepEvent::Ending { why: why.clone() });
                 self.close_open(run, Some(step), &why, true);
+            }
+            (StepState::Waiting, Work::Tool(_))
+                if it.fails_at.is_some_and(|it| it <= self.now)
+                    && self.world.targets.waits_for_any((run, step)) =>
+            {
+                // Looked at once more, it fails if there is still nobody.
+                self.call_again(run, step);
             }
             (StepState::Waiting, Work::Run { .. } | Work::Tool(_) | Work::Http(_)) => {
                 self.call_when_free(run, step)

@@ -41,6 +41,10 @@ pub(super) struct Step {
     pub(super) calls: u32,
     /// Which work is at hand: 0 is the step itself, then its fallbacks.
     pub(super) work: u32,
+    /// The tool that was chosen, of several.
+    pub(super) chosen: Option<String>,
+    /// When it fails, if none of several can be called until then.
+    pub(super) fails_at: Option<Timestamp>,
     /// Raised when a person says "run it again as new".
     pub(super) generation: u32,
     /// Calls that certainly did not start.
@@ -92,8 +96,8 @@ pub(super) struct Step {
 #[derive(Clone, Debug)]
 pub(super) struct Approval {
     pub(super) gate: StepIx,
-    /// The call; nothing when it was not known yet, and only what it executes was shown.
-    pub(super) call: Option<Digest>,
+    /// The call, or one for each tool that may be chosen; none when it was not known yet, and only what it executes was shown.
+    pub(super) calls: Vec<Digest>,
     /// Its fallbacks, by number.
     pub(super) fallbacks: Vec<(u32, Digest)>,
 }
@@ -103,17 +107,26 @@ impl Approval {
     pub(super) fn shows(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Step => true,
-            Purpose::Fallback(_) => self.of(purpose).is_some(),
+            Purpose::Fallback(which) => self.fallbacks.iter().any(|it| it.0 == which),
             Purpose::Undo | Purpose::Check => false,
         }
     }
 
-    /// The hash of the call that was shown.
-    pub(super) fn of(&self, purpose: Purpose) -> Option<Digest> {
+    /// Whether the call itself was shown.
+    pub(super) fn knows(&self, purpose: Purpose) -> bool {
         match purpose {
-            Purpose::Step => self.call,
-            Purpose::Fallback(which) => self.fallbacks.iter().find(|it| it.0 == which).map(|it| it.1),
-            Purpose::Undo | Purpose::Check => None,
+            Purpose::Step => !self.calls.is_empty(),
+            Purpose::Fallback(_) => self.shows(purpose),
+            Purpose::Undo | Purpose::Check => false,
+        }
+    }
+
+    /// Whether another call was shown than this one.
+    pub(super) fn differs(&self, purpose: Purpose, hash: Digest) -> bool {
+        match purpose {
+            Purpose::Step => !self.calls.is_empty() && !self.calls.contains(&hash),
+            Purpose::Fallback(which) => self.fallbacks.iter().any(|it| it.0 == which && it.1 != hash),
+            Purpose::Undo | Purpose::Check => false,
         }
     }
 }

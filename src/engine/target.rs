@@ -3,17 +3,18 @@
 
 use crate::{
     base::{
-        BreakerRule, Bucket, Circuit, Empty, FailureMode, RateRule, RunId, Score, Span, StepIx, Timestamp,
-        WhenOpen, shorten,
+        BreakerRule, Bucket, Circuit, Empty, FailureMode, ROUTE_CALLS_MAX, ROUTE_TOOLS_MAX, RateRule,
+        RoutePolicy, RunId, Score, Span, StepIx, Timestamp, WhenOpen, shorten,
     },
     engine::{
         Alternative, AttemptEvent, Choice, Fact, Failure, Purpose, StepEvent, TargetEvent, TargetHold,
-        WaitReason, call, handle::Turn, outcome, run::Run,
+        WaitReason, call, handle::Turn, outcome, route::Past, run::Run,
     },
 };
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
 };
 
 /// A step of a run.
@@ -35,6 +36,23 @@ pub(super) struct Targets {
     due: BTreeSet<(Timestamp, String)>,
     /// Targets that may take a call now.
     pub(super) touched: BTreeSet<String>,
+    /// Steps that wait for any of several targets, and by target the same.
+    wants: BTreeMap<At, Vec<String>>,
+    wanted: BTreeMap<String, BTreeSet<At>>,
+    /// By tool, what is remembered of its calls, to choose by.
+    calls_of: Arc<BTreeMap<String, Arc<Calls>>>,
+    /// Choices made so far.
+    turns: u64,
+}
+
+/// The last calls of a tool.
+#[derive(Clone, Debug, Default)]
+struct Calls {
+    /// Whether each succeeded, and how many milliseconds it took.
+    last: VecDeque<(bool, u64)>,
+    /// When one of several was chosen and it was this, counted over all choices.
+    turn: u64,
+    at: Timestamp,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -57,10 +75,23 @@ impl Targets {
 
     /// A step waits for a target, or does so no longer.
     pub(super) fn apply_step(&mut self, at: At, priority: i32, now: Timestamp, event: &StepEvent) {
-        if matches!(event, StepEvent::Routed { .. }) {
+        if let StepEvent::Routed { choice } = event {
+            if RoutePolicy::ALL.iter().any(|it| it.word() == choice.policy) {
+                self.turns += 1;
+                let turn = self.turns;
+                self.remember(&choice.chosen, now, |it| it.turn = turn);
+            }
             return;
         }
         self.leave_call(at);
+        self.leave_candidates(at);
+        if let StepEvent::Waiting { reason: WaitReason::Candidates { names, .. } } = event {
+            let names: Vec<String> = names.iter().map(|it| it.0.clone()).collect();
+            for name in &names {
+                self.wanted.entry(name.clone()).or_default().insert(at);
+            }
+            self.wants.insert(at, names);
+        }
         let before = self.leave_line(at);
         if let StepEvent::Waiting { reason: WaitReason::Target { name, hold, until } } = event {
             // Who has waited there already keeps the place.
@@ -73,10 +104,24 @@ impl Targets {
         }
     }
 
-    pub(super) fn apply_attempt(&mut self, at: At, event: &AttemptEvent) {
+    pub(super) fn apply_attempt(&mut self, at: At, now: Timestamp, event: &AttemptEvent) {
+        if let AttemptEvent::Ended { outcome, .. } = event
+            && let Some(tool) = self.calls.get(&at).map(|it| tool_of(it).to_owned())
+            && outcome.failure.as_ref().is_none_or(|it| !it.not_started && it.mode.blames_target())
+            && tool.contains('@')
+        {
+            let call = (outcome.failure.is_none(), outcome.ran_for.0);
+            self.remember(&tool, now, |it| {
+                it.last.push_back(call);
+                if it.last.len() > ROUTE_CALLS_MAX {
+                    it.last.pop_front();
+                }
+            });
+        }
         match event {
             AttemptEvent::Started { launch, .. } => {
                 self.leave_line(at);
+                self.leave_candidates(at);
                 if let Some(name) = launch.target() {
                     self.change(&name, |it| it.in_flight += 1);
                     self.calls.insert(at, name);
@@ -90,6 +135,54 @@ impl Targets {
         if let Some(name) = self.calls.remove(&at) {
             self.change(&name, |it| it.in_flight = it.in_flight.saturating_sub(1));
         }
+    }
+
+    fn leave_candidates(&mut self, at: At) {
+        for name in self.wants.remove(&at).unwrap_or_default() {
+            if let Some(steps) = self.wanted.get_mut(&name) {
+                steps.remove(&at);
+                if steps.is_empty() {
+                    self.wanted.remove(&name);
+                }
+            }
+        }
+    }
+
+    /// Changes what is remembered of a tool; of the one that was called the longest ago nothing is, when there are too many.
+    fn remember(&mut self, tool: &str, now: Timestamp, change: impl FnOnce(&mut Calls)) {
+        let all = Arc::make_mut(&mut self.calls_of);
+        if all.len() >= ROUTE_TOOLS_MAX && !all.contains_key(tool) {
+            let oldest = all.iter().min_by_key(|it| it.1.at).map(|it| it.0.clone());
+            oldest.map(|it| all.remove(&it));
+        }
+        let it = Arc::make_mut(all.entry(tool.to_owned()).or_default());
+        it.at = now;
+        change(it);
+    }
+
+    /// What is remembered of the calls of a tool.
+    pub(super) fn past_of(&self, tool: &str) -> Past {
+        let Some(it) = self.calls_of.get(tool) else { return Past::default() };
+        let done = || it.last.iter().filter(|it| it.0);
+        let succeeded = done().count() as u64;
+        let total = done().fold(0_u64, |sum, it| sum.saturating_add(it.1));
+        let mean_ms = total.checked_div(succeeded).unwrap_or(0);
+        Past { calls: it.last.len() as u64, succeeded, mean_ms }
+    }
+
+    /// When a tool was chosen last, counted over all choices; 0 for never.
+    pub(super) fn turn_of(&self, tool: &str) -> u64 {
+        self.calls_of.get(tool).map_or(0, |it| it.turn)
+    }
+
+    /// Calls under way to a target, and steps that wait in its line.
+    pub(super) fn under_way(&self, name: &str) -> u64 {
+        self.known.get(name).map_or(0, |it| u64::from(it.in_flight) + it.line.len() as u64)
+    }
+
+    /// Whether a step waits for any of several targets.
+    pub(super) fn waits_for_any(&self, at: At) -> bool {
+        self.wants.contains_key(&at)
     }
 
     fn leave_line(&mut self, at: At) -> Option<(String, Place)> {
@@ -111,7 +204,8 @@ impl Targets {
         }
         if is_plain {
             self.known.remove(name);
-        } else {
+        }
+        if !is_plain || self.wanted.contains_key(name) {
             self.touched.insert(name.to_owned());
         }
     }
@@ -148,8 +242,9 @@ impl Targets {
         let mine = (run, StepIx(0))..=(run, StepIx(u32::MAX));
         let calls = self.calls.range(mine.clone()).map(|it| it.1);
         let names: BTreeSet<&String> = calls.chain(self.waits.range(mine).map(|it| &it.1.0)).collect();
-        let lines = names.into_iter().filter_map(|it| self.known.get(it)).flat_map(|it| it.line.keys());
-        lines.map(|it| it.2.0).collect()
+        let any = names.iter().filter_map(|it| self.wanted.get(*it)).flatten().map(|it| it.0);
+        let lines = names.iter().filter_map(|it| self.known.get(*it)).flat_map(|it| it.line.keys());
+        lines.map(|it| it.2.0).chain(any).collect()
     }
 
     /// As far as it concerns these runs.
@@ -158,6 +253,10 @@ impl Targets {
         let others: Vec<At> = self.waits.keys().filter(|it| !runs.contains(&it.0)).copied().collect();
         for at in others {
             targets.leave_line(at);
+        }
+        let others: Vec<At> = self.wants.keys().filter(|it| !runs.contains(&it.0)).copied().collect();
+        for at in others {
+            targets.leave_candidates(at);
         }
         targets.touched.clear();
         targets
@@ -235,13 +334,7 @@ impl Turn<'_> {
         };
         if matches!(hold, TargetHold::Circuit | TargetHold::Trial | TargetHold::Quota) {
             let run = self.run(id);
-            let message = match until {
-                Some(until) if hold == TargetHold::Quota => {
-                    format!("{target} takes no more calls on this day, until {until}")
-                }
-                Some(until) => format!("the circuit of {target} is open until {}", until.clock()),
-                None => format!("the circuit of {target} is half open, and it is being tried"),
-            };
+            let message = held_words(target, hold, until);
             let next = call::work_at(run.plan_step(step), which + 1).map(|it| it.tool().map(str::to_owned));
             if let Some(next) = next.filter(|_| !run.is_ending()) {
                 let choice = pass_over(target, next, which + 1, message);
@@ -290,6 +383,18 @@ impl Turn<'_> {
         self.emit(Fact::Target(target.to_owned(), event));
     }
 
+    /// Why a target is no candidate now, if it is none.
+    pub(super) fn not_now(&self, target: &str, at: At) -> Option<String> {
+        let (hold, until) = self.hold(target, at)?;
+        matches!(hold, TargetHold::Circuit | TargetHold::Trial | TargetHold::Quota)
+            .then(|| held_words(target, hold, until))
+    }
+
+    /// When the day is over whose quota a target has used up.
+    pub(super) fn quota_until(&self, target: &str, at: At) -> Option<Timestamp> {
+        self.hold(target, at).filter(|it| it.0 == TargetHold::Quota)?.1
+    }
+
     fn hold(&self, target: &str, at: At) -> Option<Said> {
         let rate = self.run(at.0).rate_of(target);
         self.world.targets.hold(target, at, rate, self.now)
@@ -305,6 +410,16 @@ impl Turn<'_> {
 
     /// Those who wait for a target make their calls, one after the other, as long as it takes any.
     pub(super) fn let_through(&mut self, target: &str) {
+        self.let_line_through(target);
+        let any: Vec<At> = self.world.targets.wanted.get(target).into_iter().flatten().copied().collect();
+        for at in any {
+            if self.not_now(target, at).is_none() {
+                self.call_when_free(at.0, at.1);
+            }
+        }
+    }
+
+    fn let_line_through(&mut self, target: &str) {
         loop {
             let Some((first, said)) = self.world.targets.first_of(target) else { return };
             let at = first.2;
@@ -326,6 +441,17 @@ impl Turn<'_> {
 /// The tool of a target whose requests go to a host.
 fn tool_of(target: &str) -> &str {
     target.split_once(" at ").map_or(target, |it| it.0)
+}
+
+/// Why a target takes no call, as a sentence.
+fn held_words(target: &str, hold: TargetHold, until: Option<Timestamp>) -> String {
+    match until {
+        Some(until) if hold == TargetHold::Quota => {
+            format!("{target} takes no more calls on this day, until {until}")
+        }
+        Some(until) => format!("the circuit of {target} is open until {}", until.clock()),
+        None => format!("the circuit of {target} is half open, and it is being tried"),
+    }
 }
 
 /// A fallback is taken because the target before it takes no calls.

@@ -294,7 +294,11 @@ fn charge_tools(steps: &mut [PlanStep], tools: &[PlanTool]) {
             charge_tools(body, tools);
         }
         let Work::Tool(uses) = &step.work else { continue };
-        let cost = tools.iter().find(|it| it.id() == uses.tool).map_or(0, |it| it.cost_micro_usd);
+        // Of several tools nobody knows yet which one is called: what the dearest of them costs.
+        let is_meant = |it: &&PlanTool| {
+            it.id() == uses.tool || uses.route.iter().any(|route| route.candidates.contains(&it.id()))
+        };
+        let cost = tools.iter().filter(is_meant).map(|it| it.cost_micro_usd).max().unwrap_or(0);
         if step.estimate.is_nothing() {
             step.estimate = step.estimate.with(Currency::CostUsd, cost);
         }

@@ -5,7 +5,7 @@
 
 use crate::{
     base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256},
-    plan::{Amounts, Ceilings, HttpWork, PlanTool, ToolUse},
+    plan::{Amounts, Ceilings, HttpWork, PlanTool, Route, ToolUse},
 };
 use serde::{Deserialize, Serialize};
 
@@ -194,6 +194,20 @@ impl Work {
     pub fn tool(&self) -> Option<&str> {
         match self {
             Self::Tool(it) => Some(&it.tool),
+            Self::Run { .. }
+            | Self::Http(_)
+            | Self::Gate(_)
+            | Self::Wait(_)
+            | Self::Set { .. }
+            | Self::Frame(_)
+            | Self::Later(_) => None,
+        }
+    }
+
+    /// The tools of which one is chosen, when it is such a choice.
+    pub fn route(&self) -> Option<&Route> {
+        match self {
+            Self::Tool(it) => it.route.as_deref(),
             Self::Run { .. }
             | Self::Http(_)
             | Self::Gate(_)

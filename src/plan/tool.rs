@@ -4,8 +4,8 @@
 
 use crate::{
     base::{
-        BreakerRule, Digest, HttpCall, Launch, RateRule, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span,
-        TextPart, ToolCall, Value, ValueMap, safe_text, type_name,
+        BreakerRule, Digest, HttpCall, Launch, RateRule, RoutePolicy, SPOOL_BYTES_MAX, Schema, SchemaProblem,
+        Score, Span, TextPart, ToolCall, Value, ValueMap, safe_text, type_name,
     },
     definition as file,
     expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text},
@@ -53,6 +53,12 @@ pub struct PlanTool {
     /// How many calls it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateRule>,
+    /// What it can do, in words that steps ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+    /// Where one of several is chosen by priority: the higher, the sooner.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub priority: i32,
     /// How it is done.
     pub body: PlanToolBody,
 }
@@ -90,6 +96,22 @@ pub struct ToolUse {
     /// Input, value; every text in it is a template.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<(String, Value)>,
+    /// The tools of which one is chosen when the step begins; then the tool above is the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Box<Route>>,
+}
+
+/// Several tools, of which one is chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Route {
+    /// How.
+    pub policy: RoutePolicy,
+    /// `name@1.2.3`: tools of the plan, in the order of the file.
+    pub candidates: Vec<String>,
+    /// What the tool has to be able to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wants: Vec<String>,
 }
 
 impl PlanTool {
@@ -123,6 +145,8 @@ impl PlanTool {
             output: tool.output.clone(),
             breaker: tool.breaker,
             rate: tool.rate.clone(),
+            capabilities: tool.capabilities.clone(),
+            priority: tool.priority,
             body,
         }
     }

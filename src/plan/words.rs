@@ -77,7 +77,12 @@ pub(super) fn kind(work: &Work, copies: usize) -> String {
             let words = format!("{} {}", it.kind, line(&it.target));
             format!("{} (comes with {release})", words.trim_end())
         }
-        Work::Tool(it) => format!("uses {}", line(&it.tool)),
+        Work::Tool(it) => match &it.route {
+            Some(route) => {
+                format!("uses one of {}, by {}", line(&route.candidates.join(", ")), route.policy.word())
+            }
+            None => format!("uses {}", line(&it.tool)),
+        },
         Work::Http(it) => format!("http {} {}", line(&it.method), line(&it.url)),
         Work::Run { .. } | Work::Gate(_) => work.word().to_owned(),
     }

@@ -7,8 +7,8 @@ use crate::{
     definition as file,
     plan::{
         ConfidenceBelow, ConfidenceRule, EffectClass, GateRule, HttpBody, HttpWork, Later, Need, OnConflict,
-        OnError, OnExceed, OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Scope, ToolUse,
-        Undo, WaitFor, Work,
+        OnError, OnExceed, OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Route, Scope,
+        ToolUse, Undo, WaitFor, Work,
     },
 };
 
@@ -71,8 +71,21 @@ fn later(kind: &str, target: &str) -> Work {
 /// A tool of the registry with what it is given; one that is not there has been refused by the checker.
 fn tool(uses: &file::Uses) -> Work {
     match &uses.definition {
-        Some(it) => Work::Tool(ToolUse { tool: it.id(), with: data(&uses.with) }),
+        Some(it) => Work::Tool(ToolUse {
+            tool: it.id(),
+            with: data(&uses.with),
+            route: uses.route.as_deref().map(|it| Box::new(route(it))),
+        }),
         None => later("uses", &uses.tool.value),
+    }
+}
+
+fn route(it: &file::Route) -> Route {
+    let ids = it.candidates.iter().filter_map(|it| it.definition.as_ref()).map(|it| it.id());
+    Route {
+        policy: it.policy,
+        candidates: ids.collect(),
+        wants: it.wants.iter().map(|it| it.value.clone()).collect(),
     }
 }
 
@@ -123,7 +136,7 @@ pub(super) fn is_call(kind: &file::StepKind) -> bool {
 /// What a crash in mid-step means, when the file says nothing: what its tool says; of any other call, that nobody knows.
 pub(super) fn effect(step: &file::Step) -> EffectClass {
     let unsaid = match &step.kind {
-        file::StepKind::Uses(uses) => uses.definition.as_ref().map_or(file::Effect::Once, |it| it.effect),
+        file::StepKind::Uses(uses) => uses.effect().unwrap_or(file::Effect::Once),
         file::StepKind::Http(http) => effect_of_request(http),
         kind if is_call(kind) => file::Effect::Once,
         _ => file::Effect::Pure,

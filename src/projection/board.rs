@@ -319,7 +319,11 @@ impl Board {
         let took = seen.elapsed(at).filter(|_| works);
         // Each tool is a kind of its own: how well one does says nothing of another.
         let kind = match &plan.work {
-            Work::Tool(it) => it.tool.as_str(),
+            Work::Tool(it) => it
+                .route
+                .as_ref()
+                .and_then(|_| seen.choice())
+                .map_or(it.tool.as_str(), |it| it.chosen.as_str()),
             other => kind_word(other),
         };
         let workflow = &view.summary.workflow;

@@ -168,7 +168,7 @@ impl GateView {
     /// Why this person's answer would not count, if it would not.
     pub fn excludes(&self, actor: &Actor) -> Option<String> {
         let principal = actor.principal();
-        if self.editors.iter().any(|it| it.principal() == principal) {
+        if self.editors.iter().any(|it| it.principal() == principal) && !self.ask.is_choice {
             return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
         }
         let is_meant = |it: &str| it == principal || is_addressed(it, actor);

@@ -148,8 +148,13 @@ fn note(board: &Board, plan: &PlanStep, view: &StepView, now: Timestamp) -> Stri
             Some(crate::engine::WaitReason::Target { until: Some(until), .. }) => {
                 until.since(now).to_string()
             }
+            Some(crate::engine::WaitReason::Candidates { fails_at: Some(until), .. }) => {
+                until.since(now).to_string()
+            }
             Some(
-                crate::engine::WaitReason::Facts | crate::engine::WaitReason::Target { until: None, .. },
+                crate::engine::WaitReason::Facts
+                | crate::engine::WaitReason::Candidates { fails_at: None, .. }
+                | crate::engine::WaitReason::Target { until: None, .. },
             )
             | None => String::new(),
         },

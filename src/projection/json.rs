@@ -511,6 +511,9 @@ fn will_run_json(it: &WillRun) -> Value {
         "effect": to_value(&it.effect),
         "undo": it.undo,
     });
+    if !it.choice.is_empty() {
+        out["choice"] = it.choice.clone().into();
+    }
     if let Some(http) = &it.launch.http {
         out["http"] = json!({
             "method": http.method,

@@ -60,4 +60,6 @@ pub use timeline::{Bar, Spell, Stretch, Timeline, TimelineRow};
 pub use trail::{Record, TrailRow};
 pub use vitals::{Beat, Percentiles, Period, Reason, Signals, Tally, Vitals};
 pub use why::{WhyLine, why};
-pub use words::{EventWords, event_words, hold_words, scope_word};
+pub use words::{
+    EventWords, alternative_words, candidate_words, choice_words, event_words, hold_words, scope_word,
+};

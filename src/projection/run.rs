@@ -448,6 +448,7 @@ impl RunView {
                     WaitReason::Time(_)
                     | WaitReason::BackOff { .. }
                     | WaitReason::Facts
+                    | WaitReason::Candidates { .. }
                     | WaitReason::Target { .. },
             } => {}
             StepEvent::Opened { copies, .. } => self.open(at, index, copies),

@@ -82,7 +82,7 @@ impl WaitKind {
             WaitReason::Time(_) => Self::Time,
             WaitReason::BackOff { .. } => Self::BackOff,
             WaitReason::Facts => Self::Facts,
-            WaitReason::Target { .. } => Self::Target,
+            WaitReason::Target { .. } | WaitReason::Candidates { .. } => Self::Target,
         }
     }
 

@@ -177,6 +177,17 @@ impl Chain<'_> {
                 self.say(depth, Some(index), text);
                 self.target(name, depth + 1);
             }
+            Some(WaitReason::Candidates { names, fails_at, .. }) => {
+                let when = fails_at.map_or_else(String::new, |it| {
+                    format!("; it fails at {} ({} left)", it.clock(), left(it))
+                });
+                let one_of = if names.len() == 1 { "its candidate" } else { "any of its candidates" };
+                self.say(depth, Some(index), format!("{} waits for {one_of}{when}", plan.id));
+                for (name, why) in names.clone() {
+                    self.say(depth + 1, None, why);
+                    self.target(&name, depth + 2);
+                }
+            }
             Some(WaitReason::Facts) | None => {
                 self.say(depth, Some(index), format!("{} waits for files to be looked at", plan.id));
             }

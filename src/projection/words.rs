@@ -3,9 +3,9 @@
 use crate::{
     base::{Bucket, RateRule, Score, counted, shorten},
     engine::{
-        AttemptEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice, DoubtAnswer, Event, Fact, FailureEvent,
-        GateEvent, Origin, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, TargetHold,
-        UndoEvent, Verdict, WaitReason, Why,
+        Alternative, AttemptEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice, DoubtAnswer, Event, Fact,
+        FailureEvent, GateEvent, Origin, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent,
+        TargetEvent, TargetHold, UndoEvent, Verdict, WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -158,7 +158,16 @@ pub(super) fn wait_words(reason: &WaitReason) -> String {
             let until = until.map_or_else(String::new, |it| format!(", until {it}"));
             format!("for {name}: {}{until}", hold_words(*hold))
         }
+        WaitReason::Candidates { names, fails_at, .. } => {
+            let until = fails_at.map_or_else(String::new, |it| format!(", until {it}"));
+            format!("for any of {}{until}", candidate_words(names))
+        }
     }
+}
+
+/// Candidates that take no call, each with why.
+pub fn candidate_words(names: &[(String, String)]) -> String {
+    names.iter().map(|(name, why)| format!("{name} ({why})")).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a target takes no call, in words.
@@ -220,10 +229,15 @@ fn target_words(event: &TargetEvent) -> (&'static str, String) {
 }
 
 /// A choice with its reason, in words.
-pub(super) fn choice_words(choice: &Choice) -> String {
+pub fn choice_words(choice: &Choice) -> String {
     let Choice { policy, chosen, reason, confidence, .. } = choice;
     let sure = if *confidence == Score::ONE { String::new() } else { format!(", confidence {confidence}") };
     format!("{chosen} by {policy}: {reason}{sure}")
+}
+
+/// What was not chosen, with its score and why.
+pub fn alternative_words(it: &Alternative) -> String {
+    format!("{} {}: {}", it.name, it.score, it.why)
 }
 
 fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String) {

@@ -86,6 +86,9 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             call.effect.word(),
             call.undo
         ));
+        if !call.choice.is_empty() {
+            line(format!("              {}", call.choice));
+        }
         command_line(&call.launch).lines().for_each(|it| line(format!("              {}", safe_text(it))));
         for said in call.launch.http.iter().flat_map(|it| it.lines()) {
             line(format!("              {}", safe_text(&said)));
@@ -131,6 +134,9 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             later.kind
         ));
         later.files.iter().for_each(|it| executes(it, line));
+        if let [how, tools @ ..] = later.candidates.as_slice() {
+            line(format!("              one of {}, {how}", safe_text(&tools.join(", "))));
+        }
     }
 }
 

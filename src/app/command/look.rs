@@ -13,7 +13,8 @@ use crate::{
     engine::{Event, GateState},
     plan::Currency,
     projection::{
-        RunView, event_line, event_words, gates_json, lineage_words, runs_json, show_json, suggestion,
+        RunView, choice_words, event_line, event_words, gates_json, lineage_words, runs_json, show_json,
+        suggestion,
     },
     runtime::{Clock, Desk, OutputPart, Page, Seen, Signal, SystemClock, Trouble as DeskTrouble, Want},
 };
@@ -121,7 +122,10 @@ pub(super) fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<Str
         (Some(error), _, _) => safe_text(&error.message),
         (None, Some(why), _) => super::why_words(view, why),
         (None, None, Some(wait)) => super::wait_words(wait, now),
-        (None, None, None) => step.origin_words().map_or_else(String::new, |it| safe_text(&it)),
+        (None, None, None) => {
+            let chosen = || step.choice().map(choice_words);
+            step.origin_words().or_else(chosen).map_or_else(String::new, |it| safe_text(&it))
+        }
     };
     let took = step.elapsed(now).map_or_else(String::new, |it| it.to_string());
     let tries = if step.calls == 0 { String::new() } else { step.calls.to_string() };

@@ -4,7 +4,7 @@ use crate::{
     base::{Timestamp, safe_text},
     engine::{RunState, WaitReason, Why},
     plan::OnTimeout,
-    projection::{Attention, Board, DoubtView, InboxRow, RunSummary, RunView, hold_words},
+    projection::{Attention, Board, DoubtView, InboxRow, RunSummary, RunView, candidate_words, hold_words},
 };
 
 /// What a run is doing now: its state, or what it waits for.
@@ -27,6 +27,10 @@ pub(super) fn wait_words(wait: &WaitReason, now: Timestamp) -> String {
         WaitReason::Target { name, hold, until } => {
             let left = until.map_or_else(String::new, |it| format!(", {} left", it.since(now)));
             format!("waits for {}: {}{left}", safe_text(name), hold_words(*hold))
+        }
+        WaitReason::Candidates { names, fails_at, .. } => {
+            let left = fails_at.map_or_else(String::new, |it| format!(", {} left", it.since(now)));
+            format!("waits for any of {}{left}", safe_text(&candidate_words(names)))
         }
     }
 }

@@ -14,7 +14,10 @@ use crate::{
     },
     engine::{Purpose, WaitReason},
     plan::{EffectClass, PlanStep, Undo},
-    projection::{RunView, StepView, hold_words, kind_word, partial_words},
+    projection::{
+        RunView, StepView, alternative_words, candidate_words, choice_words, hold_words, kind_word,
+        partial_words,
+    },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
@@ -162,8 +165,10 @@ fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView
         facts.push(("because", why_words(run, why), Role::Text));
     }
     if let Some(it) = view.choice() {
-        let text = format!("{}: {}", safe_text(&it.chosen), safe_text(&it.reason));
-        facts.push(("chosen", text, Role::Text));
+        facts.push(("chosen", safe_text(&choice_words(it)), Role::Text));
+        for other in it.alternatives.iter().take(LISTED) {
+            facts.push(("not", safe_text(&alternative_words(other)), Role::Muted));
+        }
     }
     facts.extend(view.origin_words().map(|it| ("result", safe_text(&it), Role::Text)));
     if let Some(condition) = &plan.condition {
@@ -217,6 +222,11 @@ pub(super) fn waits(canvas: &Canvas<'_>, view: &StepView, mark: Mark) -> Option<
         WaitReason::Target { name, hold, until } => {
             let left = until.map_or_else(String::new, |it| format!(" ({})", age(it.since(now))));
             Some(("waits for", format!("{}: {}{left}", safe_text(name), hold_words(*hold)), Role::Warn))
+        }
+        WaitReason::Candidates { names, fails_at, .. } => {
+            let left = fails_at.map_or_else(String::new, |it| format!(" ({})", age(it.since(now))));
+            let text = format!("any of {}{left}", safe_text(&candidate_words(names)));
+            Some(("waits for", text, Role::Warn))
         }
     }
 }

@@ -60,7 +60,7 @@ fn cache(step: &Step, findings: &mut Findings<'_>) {
     let Some(cache) = &step.cache else { return };
     let of_tool = match &step.kind {
         StepKind::Run(_) => None,
-        StepKind::Uses(uses) => uses.definition.as_ref().map(|it| it.effect),
+        StepKind::Uses(uses) => uses.effect(),
         _ => return,
     };
     let id = &step.id.value;
@@ -90,7 +90,7 @@ fn undo(step: &Step, findings: &mut Findings<'_>) {
         | StepKind::Set(_) => false,
     };
     let of_tool = match &step.kind {
-        StepKind::Uses(uses) => uses.definition.as_ref().map(|it| it.effect),
+        StepKind::Uses(uses) => uses.effect(),
         _ => None,
     };
     if acts && step.undo.is_none() && step.effect.or(of_tool) != Some(Effect::Pure) {
@@ -109,7 +109,8 @@ fn time(step: &Step, findings: &mut Findings<'_>) {
         // A request ends by itself, also as a tool.
         StepKind::Uses(uses) => {
             let is_request = |it: &Arc<Tool>| matches!(it.body, ToolBody::Http(_));
-            step.timeout.is_none() && !uses.definition.as_ref().is_some_and(is_request)
+            let all_are = uses.all().iter().all(|it| it.definition.as_ref().is_some_and(is_request));
+            step.timeout.is_none() && !all_are
         }
         StepKind::Run(_) | StepKind::Llm(_) | StepKind::Agent(_) | StepKind::Wait(Wait::Event { .. }) => {
             step.timeout.is_none()

@@ -12,7 +12,7 @@ mod tools;
 
 pub use gates::check_people;
 pub(super) use models::unknown as unknown_model;
-pub(super) use tools::unknown as unknown_tool;
+pub(super) use tools::{find_candidates, unknown as unknown_tool};
 
 use crate::definition::{Workflow, diagnostic::Findings};
 

@@ -323,10 +323,16 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
                     .collect()
             })
         }
-        StepKind::Uses(uses) => uses.definition.as_ref().and_then(|it| {
-            let names: Vec<&str> = it.output_names().collect();
-            (!names.is_empty()).then_some(names)
-        }),
+        // Of several tools only what all of them give can be relied on.
+        StepKind::Uses(uses) => {
+            let mut all = uses.all().iter().map(|it| it.definition.as_ref());
+            let first: Vec<&str> = all.next().flatten()?.output_names().collect();
+            let shared = all.try_fold(first, |shared, it| {
+                let names: Vec<&str> = it?.output_names().collect();
+                (!names.is_empty()).then(|| shared.into_iter().filter(|it| names.contains(it)).collect())
+            })?;
+            (!shared.is_empty()).then_some(shared)
+        }
         StepKind::Http(_) => Some(HTTP_OUTPUTS.to_vec()),
         StepKind::Agent(_) | StepKind::Wait(_) => None,
     }

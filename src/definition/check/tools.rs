@@ -1,12 +1,16 @@
 //! Tools: whether there is one of that name, and whether it can take what it is given.
 
 use crate::{
-    base::{Schema, Value, safe_text},
+    base::{ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, safe_text},
     definition::{
-        Data, Placed, Registry, Tool, Uses, Workflow, diagnostic::Findings, read::is_fixed,
-        spelling::suggest, tool::properties,
+        Data, Placed, Registry, Tool, Uses, Workflow,
+        diagnostic::Findings,
+        read::{is_fixed, is_tool},
+        spelling::suggest,
+        tool::properties,
     },
 };
+use std::sync::Arc;
 
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     for step in &workflow.steps {
@@ -48,6 +52,66 @@ pub(in crate::definition) fn unknown(
             found.help(format!("there are {}; docs/TOOLS.md names those that are built in", names.join(", ")))
         }
     };
+}
+
+/// The candidates of a step: each by its name, or every tool that can do what is asked for.
+pub(in crate::definition) fn find_candidates(
+    registry: &Registry,
+    uses: &mut Uses,
+    findings: &mut Findings<'_>,
+) {
+    let Some(route) = &mut uses.route else { return };
+    if !route.is_named {
+        let wants: Vec<&str> = route.wants.iter().map(|it| it.value.as_str()).collect();
+        let able = registry.able(&wants);
+        if able.is_empty() {
+            let known = registry.capabilities().into_iter().collect::<Vec<_>>().join(", ");
+            let help = if known.is_empty() {
+                "no tool says what it can do; add `capabilities:` to its file in .cuelight/tools".to_owned()
+            } else {
+                format!("tools here can do: {}", safe_text(&known))
+            };
+            let message = format!("no tool can do {}", safe_text(&wants.join(" and ")));
+            findings.error("tool", route.place, message).help(help);
+        }
+        let of = |tool: &Arc<Tool>| Uses {
+            tool: Placed { value: tool.id(), place: route.place },
+            with: uses.with.clone(),
+            definition: Some(Arc::clone(tool)),
+            route: None,
+        };
+        route.candidates = able.into_iter().take(ROUTE_CANDIDATES_MAX).map(of).collect();
+    }
+    for at in 0..route.candidates.len() {
+        let found = registry.find(&route.candidates[at].tool.value).cloned();
+        let wanted = &route.candidates[at].tool;
+        match &found {
+            None if is_tool(&wanted.value) => unknown(registry, wanted, findings),
+            Some(tool) => {
+                let before = route.candidates[..at].iter().filter_map(|it| it.definition.as_ref());
+                if before.into_iter().any(|it| it.id() == tool.id()) {
+                    let message = format!("{} stands twice among the candidates", tool.id());
+                    findings.error("tool", wanted.place, message).help("name each tool once");
+                }
+            }
+            None => {}
+        }
+        let lacks = |tool: &&Arc<Tool>| {
+            let lacked = route.wants.iter().find(|it| !tool.capabilities.contains(&it.value));
+            lacked.filter(|_| route.policy != RoutePolicy::Capability).map(|it| it.value.clone())
+        };
+        if let Some(lacked) = found.as_ref().as_ref().and_then(lacks) {
+            let message = format!("{} cannot do {}", safe_text(&wanted.value), safe_text(&lacked));
+            findings.error("tool", wanted.place, message).help(
+                "remove it, add the word to `capabilities:` of the tool, or write `route: capability`, which takes the best",
+            );
+        }
+        route.candidates[at].definition = found;
+    }
+    if let Some(first) = route.candidates.first() {
+        uses.tool = first.tool.clone();
+        uses.definition.clone_from(&first.definition);
+    }
 }
 
 /// What a tool is given, against its schema. A value with `${{ }}` in it is checked when it is known.

@@ -8,11 +8,11 @@ use super::{
     top::{names, small},
 };
 use crate::{
-    base::{HTTP_REDIRECTS_MAX, Schema, Value, shorten},
+    base::{HTTP_REDIRECTS_MAX, ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, shorten},
     definition::{
-        Agent, AgentCommand, Body, Call, Data, Emit, Http, Length, Llm, Placed, Run, Scope, Script, Set,
-        StepKind, Text, Uses, Wait,
-        document::{AGENT, EMIT, EXPECT, HTTP, LLM, METHODS, SCOPES, SET, WAIT},
+        Agent, AgentCommand, Body, Call, Data, Emit, Http, Length, Llm, Placed, Route, Run, Scope, Script,
+        Set, StepKind, Text, Uses, Wait,
+        document::{AGENT, EMIT, EXPECT, HTTP, LLM, METHODS, ROUTE, ROUTES, SCOPES, SET, WAIT},
         shell,
         yaml::{Node, Shape},
     },
@@ -29,7 +29,7 @@ pub(super) fn kind(
         "run" => run(reader, step, node, defaults).map(StepKind::Run),
         "uses" => {
             let with = with(reader, step);
-            tool(reader, node).map(|tool| StepKind::Uses(Uses { tool, with, definition: None }))
+            uses(reader, node, with).map(StepKind::Uses)
         }
         "http" => http(reader, node).map(|it| StepKind::Http(Box::new(it))),
         "llm" => llm(reader, node).map(|it| StepKind::Llm(Box::new(it))),
@@ -43,6 +43,38 @@ pub(super) fn kind(
         "emit" => emit(reader, node).map(StepKind::Emit),
         _ => set(reader, node).map(StepKind::Set),
     }
+}
+
+/// One tool, or several of which one is chosen.
+fn uses(reader: &mut Reader<'_, '_>, node: &Node, with: Vec<(String, Data)>) -> Option<Uses> {
+    let one = |tool, with| Uses { tool, with, definition: None, route: None };
+    if !matches!(node.shape, Shape::Map(_)) {
+        return tool(reader, node).map(|it| one(it, with));
+    }
+    let place = first_line(reader.findings.source, node.place);
+    let found = reader.object(node, &ROUTE)?;
+    let wants = found.get("capabilities").map(|it| names(reader, it, "a capability")).unwrap_or_default();
+    let named = found.get("any").map(one_or_many).unwrap_or_default();
+    let candidates: Vec<Uses> =
+        named.iter().filter_map(|it| tool(reader, it)).map(|it| one(it, with.clone())).collect();
+    let policy = found.get("route").and_then(|it| reader.one_of(it, "`route`", ROUTES, &RoutePolicy::ALL));
+    if named.is_empty() && wants.is_empty() {
+        reader
+            .findings
+            .error("missing-key", place, "`uses` names no tool and no capability")
+            .help("write {any: [ship-a@1, ship-b@1]}, or {capabilities: [image]} for every tool that has it");
+        return None;
+    }
+    if candidates.len() > ROUTE_CANDIDATES_MAX {
+        let message = format!("`any` names more than {ROUTE_CANDIDATES_MAX} tools");
+        reader.findings.error("value", place, message).help("name fewer of them");
+        return None;
+    }
+    let first = candidates.first().map(|it| it.tool.clone());
+    let tool = first.unwrap_or_else(|| Placed { value: String::new(), place });
+    let is_named = !named.is_empty();
+    let route = Route { policy: policy.unwrap_or_default(), wants, is_named, candidates, place };
+    Some(Uses { route: Some(Box::new(route)), ..one(tool, with) })
 }
 
 fn with(reader: &mut Reader<'_, '_>, step: &Object<'_>) -> Vec<(String, Data)> {

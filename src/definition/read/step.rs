@@ -286,7 +286,7 @@ fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]
     if let Shape::Scalar(scalar) = &node.shape {
         if kinds::is_tool(&scalar.text) {
             let tool = Placed::new(scalar.text.clone(), node.place);
-            return Some(Action::Uses(Uses { tool, with: Vec::new(), definition: None }));
+            return Some(Action::Uses(Uses { tool, with: Vec::new(), definition: None, route: None }));
         }
         return script(reader, node, what, shell).map(Action::Run);
     }
@@ -302,7 +302,7 @@ fn action(reader: &mut Reader<'_, '_>, node: &Node, what: &str, shell: &[String]
             let tool = kinds::tool(reader, uses)?;
             let with =
                 found.get("with").map(|it| reader.values(it, "`with` is a mapping")).unwrap_or_default();
-            Some(Action::Uses(Uses { tool, with, definition: None }))
+            Some(Action::Uses(Uses { tool, with, definition: None, route: None }))
         }
         _ => {
             let place = first_line(reader.findings.source, node.place);

@@ -45,6 +45,8 @@ pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> O
     };
     let preconditions = words(reader, "preconditions", "a condition");
     let postconditions = words(reader, "postconditions", "a condition");
+    let capabilities = words(reader, "capabilities", "a capability");
+    let priority = top.get("priority").and_then(|it| reader.whole(it, "`priority`", 0, 1000));
     let input = top.get("input").map(|it| schema(reader, it, "`input`"));
     let input = input.unwrap_or_else(|| Some(anything()));
     let output = top.get("output").map(|it| schema(reader, it, "`output`"));
@@ -68,6 +70,8 @@ pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> O
         output: output?,
         breaker,
         rate,
+        capabilities,
+        priority: priority.and_then(|it| i32::try_from(it).ok()).unwrap_or_default(),
         body: body?,
         origin: reader.findings.file.to_owned(),
         name,

@@ -46,6 +46,10 @@ pub struct Tool {
     pub breaker: BreakerRule,
     /// How many calls it takes.
     pub rate: Option<RateRule>,
+    /// What it can do, in words that steps ask for.
+    pub capabilities: Vec<String>,
+    /// Where one of several is chosen by priority: the higher, the sooner.
+    pub priority: i32,
     /// How it is done.
     pub body: ToolBody,
     /// The file it stands in; `built in` for ours.
@@ -131,6 +135,12 @@ impl Tool {
         }
         if let Some(rate) = &self.rate {
             out["rate"] = json!(rate);
+        }
+        if !self.capabilities.is_empty() {
+            out["capabilities"] = json!(self.capabilities);
+        }
+        if self.priority != 0 {
+            out["priority"] = json!(self.priority);
         }
         out
     }

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
 };
 
@@ -125,6 +125,19 @@ impl Registry {
     pub fn find(&self, wanted: &str) -> Option<&Arc<Tool>> {
         let (name, version) = split(wanted)?;
         self.tools.iter().find(|it| it.answers(name, &version))
+    }
+
+    /// The newest version of every tool that can do all of this, by name.
+    pub fn able(&self, wants: &[&str]) -> Vec<&Arc<Tool>> {
+        let can = |it: &Arc<Tool>| wants.iter().all(|word| it.capabilities.iter().any(|has| has == word));
+        let mut able: Vec<&Arc<Tool>> = self.tools.iter().filter(|it| can(it)).collect();
+        able.dedup_by(|later, first| later.name == first.name);
+        able
+    }
+
+    /// All that any tool says it can do.
+    pub fn capabilities(&self) -> BTreeSet<&str> {
+        self.tools.iter().flat_map(|it| &it.capabilities).map(String::as_str).collect()
     }
 
     /// At most three tools that may have been meant: nearly the same name first, then others of its category.

@@ -320,3 +320,49 @@ fn a_budget_and_an_estimate_belong_to_what_calls_something() {
         &["2:40 error[value] `tokens` is a whole number, at least 0"],
     );
 }
+
+#[test]
+fn what_is_wrong_with_a_choice_of_tools_is_said_with_what_to_do() {
+    let file = |uses: &str| {
+        format!(
+            "timeout: 1h\nsteps:\n  - id: a\n    uses: {uses}\n    with: {{image: x, ticket: CHG-1}}\n    undo: none\n"
+        )
+    };
+    check(&file("{any: [deploy@1, deploy-blue-green@1], route: least-loaded}"), &[]);
+    check(&file("{any: []}"), &["4:11 error[missing-key] `uses` names no tool and no capability"]);
+    check(
+        &file("{any: [deploy@1], route: learnt}"),
+        &["4:36 error[value] `route` is round-robin, capability, least-loaded, priority, manual or learned"],
+    );
+    check(&file("{any: [deploy@1, deplyo@1]}"), &["4:28 error[tool] there is no tool `deplyo@1`"]);
+    check(
+        &file("{any: [deploy@1, deploy@1.0.0]}"),
+        &["4:28 error[tool] deploy@1.0.0 stands twice among the candidates"],
+    );
+    check(&file("{capabilities: [fly, swim]}"), &["4:11 error[tool] no tool can do fly and swim"]);
+    check(
+        &file("{any: [deploy@1], capabilities: [fly], route: priority}"),
+        &["4:18 error[tool] deploy@1 cannot do fly"],
+    );
+    check(
+        &file("{any: [deploy@1, json.query@1]}"),
+        &[
+            "4:28 error[missing-key] json.query@1.0.0 needs `data`",
+            "4:28 error[missing-key] json.query@1.0.0 needs `query`",
+            "5:19 error[tool-input] json.query@1.0.0 has no input `image`",
+            "5:30 error[tool-input] json.query@1.0.0 has no input `ticket`",
+        ],
+    );
+    check(
+        &file("{all: [deploy@1]}"),
+        &[
+            "4:11 error[missing-key] `uses` names no tool and no capability",
+            "4:12 error[unknown-key] `all` is no key of `uses`",
+        ],
+    );
+    let many: Vec<String> = (0..51).map(|it| format!("t{it}@1")).collect();
+    check(
+        &file(&format!("{{any: [{}]}}", many.join(", "))),
+        &["4:11 error[value] `any` names more than 50 tools"],
+    );
+}

@@ -200,6 +200,7 @@ fn ask() -> Box<Ask> {
         reason_required: false,
         undo_window: Span(0),
         send_back: None,
+        is_choice: false,
     })
 }
 

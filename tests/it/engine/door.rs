@@ -325,11 +325,13 @@ impl Bench {
             _ => None,
         });
         let number = number.map_or_else(|| last.unwrap_or(1), |it| it.parse().expect("a number"));
-        let mut outcome = Outcome::default();
+        let took = words.iter().find_map(|it| it.strip_prefix("took=")?.parse().ok());
+        let mut outcome = Outcome { ran_for: took.unwrap_or_default(), ..Outcome::default() };
         match words[2] {
             "ok" => {
                 outcome.exit_code = Some(0);
                 let texts = words.iter().skip(3).filter_map(|it| it.split_once('='));
+                let texts = texts.filter(|it| it.0 != "took");
                 outcome.outputs = texts.map(|(key, it)| (key.to_owned(), it.into())).collect();
             }
             "changed" => {
@@ -679,6 +681,14 @@ impl Bench {
                 WaitReason::Target { name, hold, until } => {
                     let left = until.map(|it| format!(" for {}", it.since(now))).unwrap_or_default();
                     format!("waits at {name}{left}: {hold:?}")
+                }
+                WaitReason::Candidates { names, until, fails_at } => {
+                    let left = |it: &Option<Timestamp>, word: &str| {
+                        it.map(|it| format!(" {word} {}", it.since(now))).unwrap_or_default()
+                    };
+                    let names: Vec<&str> = names.iter().map(|it| it.0.as_str()).collect();
+                    let (looks, fails) = (left(until, "looks in"), left(fails_at, "fails in"));
+                    format!("waits for any of {}{looks}{fails}", names.join(" "))
                 }
             },
             StepEvent::FactsAsked { files, patterns, .. } => {

@@ -17,6 +17,7 @@ mod guards;
 mod people;
 mod resume;
 mod retry;
+mod route;
 mod run;
 mod schedule;
 mod scope;

@@ -1,0 +1,401 @@
+//! Routing: which of several candidates does a piece of work. `choose` is a pure function of what is known of them, so that
+//! tools today, and whatever else can do work later, are chosen in the same way and with the same reasons.
+//!
+//! Around it: what is known of the tools of a step, what becomes of the step when none of them takes a call, and how a
+//! person chooses. Whole numbers only, and chance comes from the seed of the run.
+
+use crate::{
+    base::{FailureMode, RoutePolicy, RunId, Score, StepIx, counted, shorten},
+    engine::{
+        Alternative, Choice, Purpose, StepEvent, StepState, WaitReason,
+        ask::{Asking, CHOICE_FIELD},
+        call::{self, Unresolved},
+        condition::View,
+        handle::Turn,
+        outcome, retry,
+        run::Run,
+    },
+    plan::Route,
+};
+
+/// Who or what may do it, as far as a choice asks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Candidate {
+    /// `ship@1.2.0`
+    pub(super) name: String,
+    /// What its call goes to.
+    target: Option<String>,
+    /// Why it cannot do it now, if it cannot.
+    pub(super) unavailable: Option<String>,
+    /// How many of the capabilities that are asked for it has.
+    pub(super) matches: usize,
+    /// Calls under way to it, and waiting for it.
+    pub(super) under_way: u64,
+    /// The higher, the sooner.
+    pub(super) priority: i32,
+    /// When it was chosen last, counted over all choices; 0 for never.
+    pub(super) turn: u64,
+    /// What is remembered of its last calls.
+    pub(super) past: Past,
+}
+
+/// The last calls of a candidate, in whole numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Past {
+    /// How many are remembered.
+    pub(super) calls: u64,
+    /// How many of them succeeded.
+    pub(super) succeeded: u64,
+    /// How long those took on average, in milliseconds.
+    pub(super) mean_ms: u64,
+}
+
+/// Chooses one of those that are available; nothing when none is. `wants` is how many capabilities are asked for, `drawn` a
+/// number that only `learned` looks at. Of equals the first is chosen.
+pub(super) fn choose(
+    policy: RoutePolicy,
+    wants: usize,
+    candidates: &[Candidate],
+    drawn: u64,
+) -> Option<Choice> {
+    let fastest = candidates.iter().filter(|it| it.past.succeeded > 0).map(|it| it.past.mean_ms.max(1)).min();
+    let score = |it: &Candidate| match &it.unavailable {
+        Some(_) => Score(0),
+        None => score(policy, wants, it, candidates, fastest.unwrap_or(1)),
+    };
+    let available: Vec<&Candidate> = candidates.iter().filter(|it| it.unavailable.is_none()).collect();
+    let best = match policy {
+        RoutePolicy::RoundRobin => available.iter().min_by_key(|it| it.turn),
+        RoutePolicy::Capability
+        | RoutePolicy::LeastLoaded
+        | RoutePolicy::Priority
+        | RoutePolicy::Manual
+        | RoutePolicy::Learned => {
+            let is_new = |it: &Candidate| policy == RoutePolicy::Learned && it.past.calls == 0;
+            available.iter().rev().max_by_key(|it| (score(it), is_new(it)))
+        }
+    }?;
+    let others: Vec<&&Candidate> = available.iter().filter(|it| it.name != best.name).collect();
+    let explores =
+        policy == RoutePolicy::Learned && drawn.is_multiple_of(EXPLORES_ONE_IN) && !others.is_empty();
+    let chosen = if explores {
+        let at = (drawn / EXPLORES_ONE_IN) % others.len() as u64;
+        others[usize::try_from(at).unwrap_or(0)]
+    } else {
+        best
+    };
+    let mut alternatives: Vec<Alternative> = candidates
+        .iter()
+        .filter(|it| it.name != chosen.name)
+        .map(|it| Alternative {
+            name: it.name.clone(),
+            score: score(it),
+            why: it.unavailable.clone().unwrap_or_else(|| about(policy, wants, it)),
+        })
+        .collect();
+    alternatives.sort_by_key(|it| std::cmp::Reverse(it.score));
+    let reason = about(policy, wants, chosen);
+    let reason = if explores { format!("one choice in ten is for finding out; {reason}") } else { reason };
+    let confidence = match policy {
+        RoutePolicy::RoundRobin | RoutePolicy::Priority | RoutePolicy::Manual => Score::ONE,
+        RoutePolicy::Capability | RoutePolicy::LeastLoaded | RoutePolicy::Learned => score(chosen),
+    };
+    Some(Choice {
+        policy: policy.word().to_owned(),
+        chosen: chosen.name.clone(),
+        reason,
+        alternatives,
+        confidence,
+    })
+}
+
+/// How often `learned` chooses another one than the best, to learn of it.
+const EXPLORES_ONE_IN: u64 = 10;
+
+/// How good a candidate that is available would be.
+fn score(policy: RoutePolicy, wants: usize, it: &Candidate, all: &[Candidate], fastest: u64) -> Score {
+    match policy {
+        RoutePolicy::RoundRobin | RoutePolicy::Manual => Score::ONE,
+        RoutePolicy::Capability if wants == 0 => Score(5000),
+        RoutePolicy::Capability => Score::ratio(it.matches as u64, wants as u64),
+        RoutePolicy::LeastLoaded => Score::ratio(1, it.under_way.saturating_add(1)),
+        RoutePolicy::Priority => {
+            let not_above = all.iter().filter(|other| other.priority <= it.priority).count();
+            Score::ratio(not_above as u64, all.len() as u64)
+        }
+        // One more success than there were: a single failure settles nothing, and what was never called is tried.
+        RoutePolicy::Learned => {
+            let succeeds = Score::ratio(it.past.succeeded + 1, it.past.calls + 1);
+            let speed = match it.past.succeeded {
+                0 => Score::ONE,
+                _ => Score::ratio(fastest, it.past.mean_ms.max(1)),
+            };
+            Score((9 * (succeeds.0 / 10)) + speed.0 / 10)
+        }
+    }
+}
+
+/// What speaks for a candidate that is available, or against it.
+fn about(policy: RoutePolicy, wants: usize, it: &Candidate) -> String {
+    match policy {
+        RoutePolicy::RoundRobin if it.turn == 0 => "its turn has not come before".to_owned(),
+        RoutePolicy::RoundRobin => "its turn was before, and comes again after the others".to_owned(),
+        RoutePolicy::Manual => "it can be called now".to_owned(),
+        RoutePolicy::Capability if wants == 0 => {
+            "nothing special is asked for; the first is taken".to_owned()
+        }
+        RoutePolicy::Capability => {
+            format!("it has {} of {}", it.matches, counted(wants, "capability", "capabilities"))
+        }
+        RoutePolicy::LeastLoaded => {
+            let calls = usize::try_from(it.under_way).unwrap_or(usize::MAX);
+            format!("{} under way to it", counted(calls, "call", "calls"))
+        }
+        RoutePolicy::Priority => format!("its priority is {}", it.priority),
+        RoutePolicy::Learned if it.past.calls == 0 => "it was not called before".to_owned(),
+        RoutePolicy::Learned => {
+            let Past { calls, succeeded, mean_ms } = it.past;
+            let took = if succeeded > 0 { format!(", {mean_ms} ms on average") } else { String::new() };
+            let calls = usize::try_from(calls).unwrap_or(usize::MAX);
+            format!("{succeeded} of its last {} succeeded{took}", counted(calls, "call", "calls"))
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Whether it is known which tool this step calls. Otherwise it waits, people are asked, or it goes on without.
+    pub(super) fn is_routed(&mut self, id: RunId, step: StepIx) -> bool {
+        let run = self.run(id);
+        let Some(route) = run.plan_step(step).work.route() else { return true };
+        let it = run.step(step);
+        // A choice stands for all calls of the step: another tool would not know what the first may have done.
+        let stands = it.calls > 0 || it.state() == StepState::Running || route.policy == RoutePolicy::Manual;
+        if it.chosen.is_some() && stands {
+            return true;
+        }
+        let candidates = match self.candidates(run, step, route) {
+            Ok(candidates) => candidates,
+            Err(why) => {
+                self.unresolved(id, step, Vec::new(), why);
+                return false;
+            }
+        };
+        let chosen = it.chosen.as_ref();
+        if candidates.iter().any(|it| Some(&it.name) == chosen && it.unavailable.is_none()) {
+            return true;
+        }
+        let drawn = retry::chance(run.seed, step, ROUTING | (it.attempts + 1));
+        match choose(route.policy, route.wants.len(), &candidates, drawn) {
+            None => {
+                self.has_no_candidate(id, step, &candidates);
+                false
+            }
+            Some(_) if route.policy == RoutePolicy::Manual => {
+                self.ask_by_the_way(id, step);
+                false
+            }
+            Some(choice) => {
+                self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
+                true
+            }
+        }
+    }
+
+    /// What is known of the tools of which one is chosen.
+    fn candidates(&self, run: &Run, step: StepIx, route: &Route) -> Result<Vec<Candidate>, Unresolved> {
+        let view = View::of(self.world, run, step, self.now);
+        let work = &run.plan_step(step).work;
+        let mut all = Vec::new();
+        for name in &route.candidates {
+            let (target, unavailable) = match call::launch_of(view, work, name) {
+                Ok(launch) => {
+                    let target = launch.target().unwrap_or_else(|| name.clone());
+                    let why = self.not_now(&target, (run.id, step));
+                    (Some(target), why)
+                }
+                Err(Unresolved::Failed(why)) => (None, Some(shorten(&why, 200))),
+                Err(why) => return Err(why),
+            };
+            let has = run.plan.tool(name).map(|it| it.capabilities.as_slice()).unwrap_or_default();
+            all.push(Candidate {
+                matches: route.wants.iter().filter(|it| has.contains(it)).count(),
+                under_way: target.as_ref().map_or(0, |it| self.world.targets.under_way(it)),
+                priority: run.plan.tool(name).map_or(0, |it| it.priority),
+                turn: self.world.targets.turn_of(name),
+                past: self.world.targets.past_of(name),
+                name: name.clone(),
+                target,
+                unavailable,
+            });
+        }
+        // Where none of them can take what it would be given, waiting helps nobody.
+        let nobody = all.iter().all(|it| it.target.is_none());
+        match all.first().and_then(|it| it.unavailable.clone()).filter(|_| nobody) {
+            Some(why) => Err(Unresolved::Failed(why)),
+            None => Ok(all),
+        }
+    }
+
+    /// None of them takes a call: the fallback is next, where there is one; else the step waits, for its timeout at most.
+    fn has_no_candidate(&mut self, id: RunId, step: StepIx, candidates: &[Candidate]) {
+        let why = |it: &Candidate| it.unavailable.clone().unwrap_or_default();
+        let run = self.run(id);
+        let plan = run.plan_step(step);
+        let message = format!(
+            "none of its candidates takes a call: {}",
+            candidates.iter().map(|it| format!("{}: {}", it.name, why(it))).collect::<Vec<_>>().join("; ")
+        );
+        if let Some(next) = call::work_at(plan, 1).filter(|_| !run.is_ending()) {
+            let chosen = next.tool().map_or_else(|| "fallback 1".to_owned(), str::to_owned);
+            let passed =
+                |it: &Candidate| Alternative { name: it.name.clone(), score: Score(0), why: why(it) };
+            let choice = Choice {
+                policy: "fallback".to_owned(),
+                chosen,
+                reason: shorten(&message, 200),
+                alternatives: candidates.iter().map(passed).collect(),
+                confidence: Score::ONE,
+            };
+            self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
+            return self.call(id, step, Purpose::Fallback(1));
+        }
+        let fails_at = run.step(step).fails_at.or(plan.timeout.map(|it| self.now + it));
+        if fails_at.is_some_and(|it| it <= self.now) {
+            return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceTool, message));
+        }
+        let targets = candidates.iter().filter_map(|it| Some((it.target.clone()?, why(it))));
+        let names: Vec<(String, String)> = targets.collect();
+        // A circuit tells by itself when it can be tried; a day that is over does not.
+        let days = names.iter().filter_map(|it| self.quota_until(&it.0, (id, step)));
+        let reason = WaitReason::Candidates { until: days.min(), fails_at, names };
+        self.emit_step(id, step, StepEvent::Waiting { reason });
+    }
+
+    /// What is proposed to people who choose: the first that can be called now.
+    pub(super) fn proposed(&self, run: &Run, step: StepIx) -> Option<Choice> {
+        let route = run.plan_step(step).work.route()?;
+        let candidates = self.candidates(run, step, route).ok()?;
+        choose(route.policy, route.wants.len(), &candidates, 1).or_else(|| {
+            let nothing = Candidate { name: route.candidates.first()?.clone(), ..Candidate::default() };
+            choose(route.policy, route.wants.len(), &[nothing], 1)
+        })
+    }
+
+    /// Somebody has chosen at a gate.
+    pub(super) fn chosen_by_hand(&mut self, id: RunId, step: StepIx, asked: &Asking, by: &str) {
+        let chosen = asked.form.as_ref().and_then(|it| it.get(CHOICE_FIELD)).and_then(|it| it.as_str());
+        let run = self.run(id);
+        let proposed = self.proposed(run, step);
+        let (Some(chosen), Some(proposed)) = (chosen.map(str::to_owned), proposed) else {
+            let message = "nothing was chosen";
+            return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+        };
+        let passed = Alternative {
+            name: proposed.chosen.clone(),
+            score: Score::ONE,
+            why: "it was proposed".to_owned(),
+        };
+        let others = std::iter::once(passed).chain(proposed.alternatives);
+        let choice = Choice {
+            policy: RoutePolicy::Manual.word().to_owned(),
+            reason: format!("{by} chose it at {}", asked.gate),
+            alternatives: others.filter(|it| it.name != chosen).collect(),
+            confidence: Score::ONE,
+            chosen,
+        };
+        self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
+        self.call_when_free(id, step);
+    }
+}
+
+/// Tells a draw for a choice from those for delays.
+const ROUTING: u32 = 1 << 31;
+
+impl Run {
+    /// Whether a person is to choose the tool of this step, and has not.
+    pub(super) fn is_to_be_chosen(&self, step: StepIx) -> bool {
+        let by_hand = |it: &Route| it.policy == RoutePolicy::Manual;
+        self.step(step).chosen.is_none() && self.plan_step(step).work.route().is_some_and(by_hand)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `a b2 c!`: names; then what is known: `m` capabilities it has, `u` calls under way, `p` priority, `t` turn,
+    /// `l` last calls, succeeded, milliseconds; `!` not available.
+    fn candidates(text: &str) -> Vec<Candidate> {
+        let one = |text: &str| {
+            let mut words = text.split(',');
+            let mut it =
+                Candidate { name: words.next().unwrap_or_default().to_owned(), ..Candidate::default() };
+            for word in words {
+                let (what, number) = word.split_at(1);
+                let parts: Vec<u64> = number.split('/').map(|it| it.parse().unwrap_or_default()).collect();
+                match what {
+                    "m" => it.matches = usize::try_from(parts[0]).expect("small"),
+                    "u" => it.under_way = parts[0],
+                    "p" => it.priority = i32::try_from(parts[0]).expect("small"),
+                    "t" => it.turn = parts[0],
+                    "l" => it.past = Past { calls: parts[0], succeeded: parts[1], mean_ms: parts[2] },
+                    _ => it.unavailable = Some("its circuit is open".to_owned()),
+                }
+            }
+            it
+        };
+        text.split_whitespace().map(one).collect()
+    }
+
+    /// Policy, what is asked for, candidates, the draw; then what is chosen, how sure, and the others with their scores.
+    const CASES: &[(RoutePolicy, usize, &str, u64, &str)] = &[
+        (RoutePolicy::RoundRobin, 0, "a b c", 1, "a 1.00 of b=1.00 c=1.00"),
+        (RoutePolicy::RoundRobin, 0, "a,t3 b,t1 c,t2", 1, "b 1.00 of a=1.00 c=1.00"),
+        (RoutePolicy::RoundRobin, 0, "a,t3 b,t1,! c,t2", 1, "c 1.00 of a=1.00 b=0.00"),
+        (RoutePolicy::Capability, 0, "a b", 1, "a 0.50 of b=0.50"),
+        (RoutePolicy::Capability, 2, "a,m1 b,m2 c,m0", 1, "b 1.00 of a=0.50 c=0.00"),
+        (RoutePolicy::Capability, 2, "a,m1 b,m1", 1, "a 0.50 of b=0.50"),
+        (RoutePolicy::Capability, 3, "a,m1 b,m3,! c,m2", 1, "c 0.67 of a=0.33 b=0.00"),
+        (RoutePolicy::LeastLoaded, 0, "a,u3 b,u1 c,u2", 1, "b 0.50 of c=0.33 a=0.25"),
+        (RoutePolicy::LeastLoaded, 0, "a b", 1, "a 1.00 of b=1.00"),
+        (RoutePolicy::Priority, 0, "a,p1 b,p9 c,p5", 1, "b 1.00 of c=0.67 a=0.33"),
+        (RoutePolicy::Priority, 0, "a,p1 b,p9,! c,p5", 1, "c 1.00 of a=0.33 b=0.00"),
+        (RoutePolicy::Manual, 0, "a,! b c", 1, "b 1.00 of c=1.00 a=0.00"),
+        (RoutePolicy::Learned, 0, "a,l100/50/10 b,l100/100/10", 1, "b 1.00 of a=0.55"),
+        // Twice as slow costs less than failing every second time.
+        (RoutePolicy::Learned, 0, "a,l100/50/10 b,l100/100/20", 1, "b 0.95 of a=0.55"),
+        (RoutePolicy::Learned, 0, "a,l100/100/20 b,l100/100/10", 1, "b 1.00 of a=0.95"),
+        // Who was never called is tried; a single failure settles nothing.
+        (RoutePolicy::Learned, 0, "a,l100/99/10 b", 1, "b 1.00 of a=0.99"),
+        (RoutePolicy::Learned, 0, "a,l100/100/10 b", 1, "b 1.00 of a=1.00"),
+        (RoutePolicy::Learned, 0, "a,l100/30/10 b,l1/0/0", 1, "b 0.55 of a=0.38"),
+        // One choice in ten is for finding out.
+        (RoutePolicy::Learned, 0, "a,l100/100/10 b,l100/0/0 c,l9/0/0", 10, "c 0.19 of a=1.00 b=0.10"),
+        (RoutePolicy::Learned, 0, "a,l100/100/10 b,l100/0/0 c,l9/0/0", 20, "b 0.10 of a=1.00 c=0.19"),
+        (RoutePolicy::Learned, 0, "a,l100/100/10 b,l100/0/0,!", 10, "a 1.00 of b=0.00"),
+        (RoutePolicy::Learned, 0, "a,! b,!", 1, "nobody"),
+        (RoutePolicy::RoundRobin, 0, "", 1, "nobody"),
+    ];
+
+    #[test]
+    fn every_policy_chooses_as_its_table_says_with_a_reason_and_all_alternatives() {
+        for (policy, wants, text, drawn, expected) in CASES {
+            let candidates = candidates(text);
+            let found = choose(*policy, *wants, &candidates, *drawn);
+            let words = found.as_ref().map_or_else(
+                || "nobody".to_owned(),
+                |it| {
+                    let others: Vec<String> =
+                        it.alternatives.iter().map(|it| format!("{}={}", it.name, it.score)).collect();
+                    format!("{} {} of {}", it.chosen, it.confidence, others.join(" "))
+                },
+            );
+            assert_eq!(words, *expected, "{policy:?} of {text} with {drawn}");
+            if let Some(it) = found {
+                assert_eq!(it.alternatives.len() + 1, candidates.len());
+                let reasons = it.alternatives.iter().map(|it| &it.why).chain([&it.reason]);
+                assert!(reasons.into_iter().all(|it| !it.is_empty()), "{it:?}");
+            }
+        }
+    }
+}
