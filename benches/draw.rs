@@ -14,7 +14,7 @@
 mod support;
 
 use cuelight::{
-    base::{AttemptId, Seq, Span, Timestamp},
+    base::{Arrivals, AttemptId, Seq, Span, Timestamp},
     console::{
         DagGraph, DagNode, DagView, Danger, Keymap, LookOfScreen, Lookup, Mark, Message, Model, Scene, Seat,
         Sheet, Theme, Wish, Zoom, draw, fold, layout, parse_keys, update,
@@ -59,7 +59,8 @@ fn main() {
     screen.press("G");
     screen.measured("100,000 lines of output, ten more", |screen, _| {
         let text = screen.lines(10);
-        Message::Output { attempt: call, from: screen.written - text.len() as u64, bytes: text.into() }
+        let from = screen.written - text.len() as u64;
+        Message::Output { attempt: call, from, bytes: text.into(), came: Some(screen.now) }
     });
     laid_out();
 }
@@ -174,7 +175,12 @@ impl Screen {
             if let Wish::Arrange { request, scene } = wish {
                 self.asked.push((request, scene));
             } else if let Wish::Read { request, want: Lookup::Tail { .. } | Lookup::Output { .. } } = wish {
-                let sheet = Sheet::Bytes { from: self.written, bytes: Vec::new(), total: self.written };
+                let sheet = Sheet::Bytes {
+                    from: self.written,
+                    bytes: Vec::new(),
+                    total: self.written,
+                    times: Arrivals::default(),
+                };
                 self.send(Message::Sheet { request, sheet });
             }
         }
@@ -190,7 +196,7 @@ impl Screen {
     fn output(&mut self, attempt: AttemptId, lines: usize) {
         for _ in 0..lines / 100 {
             let (from, bytes) = (self.written, self.lines(100).into());
-            self.send(Message::Output { attempt, from, bytes });
+            self.send(Message::Output { attempt, from, bytes, came: Some(self.now) });
         }
     }
 

@@ -107,7 +107,9 @@ pub(super) enum Command {
         Exit codes: 0 the same but for the time it took, 1 they differ, 2 usage.")]
     Diff(DiffArgs),
     /// What the steps of a run wrote
-    #[command(after_help = "Example: cuelight logs r-7 build -f\n\ncuelight logs r-7 --json | jq -r .text")]
+    #[command(
+        after_help = "Example: cuelight logs r-7 build -f\n         cuelight logs r-7 --timestamps | grep -i error\n\ncuelight logs r-7 --json | jq -r .text"
+    )]
     Logs(LogsArgs),
     /// The events of a run, one a line
     #[command(after_help = "Example: cuelight events r-7 --json")]
@@ -774,6 +776,9 @@ pub(super) struct LogsArgs {
     /// As JSON, one line of output a line
     #[arg(long, conflicts_with = "raw")]
     pub(super) json: bool,
+    /// When each line came, before it; `-` where that was not kept
+    #[arg(short, long, conflicts_with_all = ["raw", "json"])]
+    pub(super) timestamps: bool,
 }
 
 #[derive(Debug, Args)]

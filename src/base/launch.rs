@@ -9,6 +9,10 @@ use std::collections::BTreeSet;
 /// stretches lie beside it as `log.<offset of the first byte>`; between them may be gaps, where output was let go.
 pub const LOG_FILE: &str = "log";
 
+/// Beside each of those files the index of when which of its bytes came (see [`crate::base::Arrivals`]), with the same ending:
+/// `times`, `times.<offset>`. What has none is read as well, and shown without times.
+pub const TIMES_FILE: &str = "times";
+
 /// One call: of a local program, of a tool that is built in, or a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {

@@ -2,6 +2,7 @@
 //!
 //! Knows no other room, no clock and no disk.
 
+mod arrivals;
 mod breaker;
 mod bucket;
 mod canonical;
@@ -23,6 +24,7 @@ mod time;
 mod untrusted;
 mod value;
 
+pub use arrivals::{ARRIVALS_BYTES_MAX, Arrivals, ArrivalsPen};
 pub use breaker::{BreakerRule, Circuit, WhenOpen};
 pub use bucket::{Bucket, Empty, RateRule};
 pub use canonical::{canonical_json, json_bytes};
@@ -33,7 +35,7 @@ pub use error_record::{ErrorKind, ErrorRecord, ErrorRecordBuilder, Severity};
 pub use failure::FailureMode;
 pub use http::{HttpCall, HttpExpect, past_host};
 pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
-pub use launch::{LOG_FILE, Launch, TextPart, ToolCall};
+pub use launch::{LOG_FILE, Launch, TIMES_FILE, TextPart, ToolCall};
 pub use limit::*;
 pub use model::{
     Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, spread as spread_answer, tokens_of,

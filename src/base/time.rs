@@ -23,6 +23,11 @@ impl Timestamp {
         self.to_utc().format("%H:%M:%S").to_string()
     }
 
+    /// `12:04:31.118`, in UTC.
+    pub fn clock_ms(self) -> String {
+        self.to_utc().format("%H:%M:%S%.3f").to_string()
+    }
+
     /// Time passed since an earlier instant; zero when the clock was set back.
     #[must_use]
     pub fn since(self, earlier: Self) -> Span {

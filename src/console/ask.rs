@@ -2,7 +2,7 @@
 //! is left to `event_loop`.
 
 use crate::{
-    base::{AttemptId, Digest, RunId, Seq},
+    base::{Arrivals, AttemptId, Digest, RunId, Seq},
     console::Scene,
     engine::{Command, Event, Refusal},
     projection::Record,
@@ -137,6 +137,8 @@ pub enum Sheet {
         bytes: Vec<u8>,
         /// How many there are in all.
         total: u64,
+        /// When they came, as far as that is known.
+        times: Arrivals,
     },
     /// Records in order.
     Records(Vec<Record>),

@@ -407,9 +407,9 @@ impl<D: Desk> Screen<D> {
                     None => drop(self.pictures.take()),
                 },
                 heard = next_of(&mut output), if output.is_some() => match heard.as_deref() {
-                    Some(Signal::Output { attempt, from, bytes }) => {
-                        let bytes = bytes.as_slice().into();
-                        self.take(Message::Output { attempt: *attempt, from: *from, bytes }, false)?;
+                    Some(Signal::Output { attempt, from, bytes, at }) => {
+                        let (bytes, came) = (bytes.as_slice().into(), *at);
+                        self.take(Message::Output { attempt: *attempt, from: *from, bytes, came }, false)?;
                     }
                     // What rings is seen on the board.
                     Some(Signal::Ring { .. }) => {}

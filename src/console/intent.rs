@@ -188,6 +188,7 @@ intents! {
     SameUser View L0 "same-user" "same user" "this user only",
 
     Wrap View L0 "wrap" "wrap" "wrap or cut lines",
+    LogColumns View L0 "log-columns" "columns" "time, level and name, or text alone",
     LogLevel View L0 "log-level" "level" "warnings, errors, all",
     NextStep View L0 "next-step" "next step" "the next step",
     PreviousStep View L0 "previous-step" "step before" "the step before",

@@ -355,6 +355,8 @@ pub(super) struct LogsLayout {
     pub lines: Rect,
     /// The line that says where in them the screen is.
     pub note: Rect,
+    /// All of the line under the cursor, where there is room.
+    pub detail: Option<Rect>,
 }
 
 pub(super) fn logs(model: &Model) -> LogsLayout {
@@ -369,10 +371,17 @@ pub(super) fn logs(model: &Model) -> LogsLayout {
             (Some(side), pane)
         }
     };
+    let (pane, detail) = match pane.height {
+        height @ 36.. if side.is_some() => {
+            let (pane, detail) = split_down(pane, height - 9);
+            (pane, Some(detail))
+        }
+        _ => (pane, None),
+    };
     let boxed = is_boxed(model);
     let inside = if boxed { inset(pane, 1, 1, 1) } else { bare(pane) };
     let (lines, note) = split_down(inside, inside.height.saturating_sub(1));
-    LogsLayout { side, pane, boxed, lines, note }
+    LogsLayout { side, pane, boxed, lines, note, detail }
 }
 
 /// How Errors divides its body.

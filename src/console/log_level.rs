@@ -4,9 +4,10 @@
 use super::Role;
 
 /// From what is told in passing to what went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LogLevel {
     Debug,
+    #[default]
     Info,
     Warn,
     Error,
@@ -58,6 +59,19 @@ impl LogLevel {
             "error" | "err" | "fatal" | "critical" | "crit" | "severe" | "emerg" | "panic" => Self::Error,
             _ => return None,
         })
+    }
+
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
+
+    /// Its letter before a line.
+    pub(super) const fn letter(self) -> &'static str {
+        match self {
+            Self::Debug => "D",
+            Self::Info => "I",
+            Self::Warn => "W",
+            Self::Error => "E",
+        }
     }
 
     /// Its word in a filter.

@@ -1,10 +1,10 @@
-//! What steps wrote, as lines: a stretch of it, bounded in lines and bytes, that grows at both ends. Bytes stay as they
+//! What steps wrote and what was told beside them, as lines: a stretch of it, bounded in lines and bytes, that grows at both ends. Bytes stay as they
 //! came; a carriage return keeps the last state of a line, and how often it was overwritten is counted.
 //!
 //! What is asked for and when is left to `update/logs`, how a line is shown to `log_rows`.
 
-use super::log_level::LogLevel;
-use crate::base::{AttemptId, Timestamp};
+use super::{log_level::LogLevel, needle::Needle};
+use crate::base::{Arrivals, AttemptId, Seq, StepIx, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Lines held at once.
@@ -41,84 +41,59 @@ pub(super) struct LogLine {
     pub fits: bool,
     /// A carriage return was read, and nothing after it.
     pub returned: bool,
+    /// When its first byte came.
+    pub at: Option<Timestamp>,
+    /// How grave it says it is.
+    pub level: LogLevel,
+    /// The step that it is about, when no step wrote it.
+    pub step: Option<StepIx>,
 }
 
-/// What is looked for: any case when it is written small.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Needle {
+/// Who speaks beside the steps, in words made of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Voice {
+    Engine,
+    Gates,
+}
+
+impl Voice {
+    /// All of them.
+    pub(super) const ALL: [Self; 2] = [Self::Engine, Self::Gates];
+
+    /// The word for it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Gates => "gates",
+        }
+    }
+}
+
+/// Whose a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Call(AttemptId),
+    Voice(Voice),
+}
+
+/// Something that was told beside the steps.
+#[derive(Clone, Debug)]
+pub(super) struct Telling {
+    pub voice: Voice,
+    /// Its place among the events.
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub level: LogLevel,
+    pub step: Option<StepIx>,
     pub text: String,
-    inverted: bool,
-    /// Only lines that are at least so grave.
-    least: Option<LogLevel>,
-}
-
-/// Stands before the least level of a filter: `level:warn`.
-const LEAST: &str = "level:";
-
-impl Needle {
-    /// A search.
-    pub(super) fn of(text: &str) -> Self {
-        Self { text: text.to_owned(), ..Self::default() }
-    }
-
-    /// A filter: `level:warn` first leaves warnings and what is worse, `!` before the text what does not match it.
-    pub(super) fn filter(text: &str) -> Self {
-        let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let least = first.strip_prefix(LEAST).and_then(LogLevel::named);
-        let text = if least.is_some() { rest } else { text };
-        let bare = text.strip_prefix('!');
-        Self { text: bare.unwrap_or(text).to_owned(), inverted: bare.is_some(), least }
-    }
-
-    /// The same filter for warnings and worse, then for errors, then for all.
-    pub(super) fn next_level(&self) -> Self {
-        let least = match self.least {
-            None | Some(LogLevel::Debug | LogLevel::Info) => Some(LogLevel::Warn),
-            Some(LogLevel::Warn) => Some(LogLevel::Error),
-            Some(LogLevel::Error) => None,
-        };
-        Self { least, ..self.clone() }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.least.is_none()
-    }
-
-    /// Whether case counts.
-    pub(super) fn is_exact(&self) -> bool {
-        self.text.chars().any(char::is_uppercase)
-    }
-
-    /// As it was typed.
-    pub(super) fn typed(&self) -> String {
-        let least = self.least.map_or_else(String::new, |it| format!("{LEAST}{} ", it.word()));
-        format!("{least}{}{}", if self.inverted { "!" } else { "" }, self.text).trim_end().to_owned()
-    }
-
-    fn fits(&self, line: &LogLine) -> bool {
-        if self.is_empty() || line.gap.is_some() {
-            return false;
-        }
-        if self.least.is_some_and(|least| LogLevel::of(&line.bytes) < least) {
-            return false;
-        }
-        if self.text.is_empty() {
-            return true;
-        }
-        let text = String::from_utf8_lossy(&line.bytes);
-        let found = if self.is_exact() {
-            text.contains(&self.text)
-        } else {
-            text.to_lowercase().contains(&self.text)
-        };
-        found != self.inverted
-    }
 }
 
 /// What is known of the output of one attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Feed {
     source: u32,
+    /// When its call began: it stands there among others as long as nobody knows better.
+    since: Timestamp,
     /// What was taken in: from here …
     pub start: u64,
     /// … to here.
@@ -145,8 +120,11 @@ pub(super) struct LogLines {
     /// The number of the first line.
     base: u64,
     cost: usize,
-    sources: Vec<AttemptId>,
+    sources: Vec<Source>,
     feeds: BTreeMap<AttemptId, Feed>,
+    /// How many are held, by level.
+    levels: [usize; 4],
+    has_times: bool,
     find: Needle,
     only: Needle,
 }
@@ -159,6 +137,8 @@ impl Default for LogLines {
             cost: 0,
             sources: Vec::new(),
             feeds: BTreeMap::new(),
+            levels: [0; 4],
+            has_times: false,
             find: Needle::default(),
             only: Needle::default(),
         }
@@ -185,7 +165,33 @@ impl LogLines {
     }
 
     pub(super) fn attempt_of(&self, line: &LogLine) -> Option<AttemptId> {
-        self.sources.get(line.source as usize).copied()
+        match self.sources.get(line.source as usize)? {
+            Source::Call(attempt) => Some(*attempt),
+            Source::Voice(_) => None,
+        }
+    }
+
+    /// Who told a line that no step wrote.
+    pub(super) fn voice_of(&self, line: &LogLine) -> Option<Voice> {
+        match self.sources.get(line.source as usize)? {
+            Source::Call(_) => None,
+            Source::Voice(voice) => Some(*voice),
+        }
+    }
+
+    /// How many lines of a level are held.
+    pub(super) const fn count_of(&self, level: LogLevel) -> usize {
+        self.levels[level as usize]
+    }
+
+    /// Whether it is known of any line when it came.
+    pub(super) const fn has_times(&self) -> bool {
+        self.has_times
+    }
+
+    /// All of them, the oldest first.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &LogLine> {
+        self.lines.iter()
     }
 
     pub(super) fn feed(&self, attempt: AttemptId) -> Option<&Feed> {
@@ -209,7 +215,7 @@ impl LogLines {
     pub(super) fn set_find(&mut self, find: Needle) {
         self.find = find;
         for line in &mut self.lines {
-            line.hit = self.find.fits(line);
+            line.hit = self.find.fits(line, voice(&self.sources, line.source));
         }
     }
 
@@ -217,7 +223,7 @@ impl LogLines {
     pub(super) fn set_only(&mut self, only: Needle) {
         self.only = only;
         for line in &mut self.lines {
-            line.fits = self.only.fits(line);
+            line.fits = self.only.fits(line, voice(&self.sources, line.source));
         }
     }
 
@@ -273,20 +279,90 @@ impl LogLines {
         (number..self.end()).find(shown).or_else(|| (self.base..number).rev().find(shown))
     }
 
-    /// Makes an attempt known that begins to be read at a byte.
-    pub(super) fn begin(&mut self, attempt: AttemptId, at: u64) {
-        let source = u32::try_from(self.sources.len()).expect("sources are read one after the other");
-        let source = match self.feeds.get(&attempt) {
-            Some(feed) => feed.source,
-            None => {
-                self.sources.push(attempt);
-                source
-            }
-        };
+    /// Makes an attempt known that began at an instant and begins to be read at a byte.
+    pub(super) fn begin(&mut self, attempt: AttemptId, since: Timestamp, at: u64) {
+        let source = self.source(Source::Call(attempt));
         self.feeds.insert(
             attempt,
-            Feed { source, start: at, end: at, total: at, polled_at: Timestamp::default(), open: None },
+            Feed {
+                source,
+                since,
+                start: at,
+                end: at,
+                total: at,
+                polled_at: Timestamp::default(),
+                open: None,
+            },
         );
+    }
+
+    fn source(&mut self, wanted: Source) -> u32 {
+        let known = self.sources.iter().position(|it| *it == wanted);
+        let place = known.unwrap_or(self.sources.len());
+        if known.is_none() {
+            self.sources.push(wanted);
+        }
+        u32::try_from(place).expect("sources are read one after the other")
+    }
+
+    /// Takes in what was told beside the steps; when there is no room, lines before `floor` are let go of.
+    pub(super) fn tell(&mut self, telling: Telling, floor: u64) {
+        if self.is_full() && self.base >= floor {
+            return;
+        }
+        let source = self.source(Source::Voice(telling.voice));
+        self.has_times = true;
+        self.push(LogLine {
+            source,
+            from: telling.seq.0,
+            to: telling.seq.0,
+            bytes: telling.text.into_bytes(),
+            ended: true,
+            at: Some(telling.at),
+            level: telling.level,
+            step: telling.step,
+            ..LogLine::default()
+        });
+        self.let_go_of_first(floor);
+    }
+
+    /// Puts lines of several sources into the order in which they came; the pieces of a line and the lines of a source keep
+    /// theirs. Numbers of lines that are given follow their lines.
+    pub(super) fn settle(&mut self, numbers: &mut [u64]) {
+        let mut latest: Vec<i64> = vec![i64::MIN; self.sources.len()];
+        for feed in self.feeds.values() {
+            latest[feed.source as usize] = feed.since.0;
+        }
+        let key = |line: &LogLine| {
+            let latest = &mut latest[line.source as usize];
+            if let Some(at) = line.at.filter(|_| !line.goes_on) {
+                *latest = at.0.max(*latest);
+            }
+            *latest
+        };
+        let keys: Vec<i64> = self.lines.iter().map(key).collect();
+        if keys.is_sorted() {
+            return;
+        }
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_by_key(|it| keys[*it]);
+        let mut places = vec![0_u64; keys.len()];
+        let mut old: Vec<Option<LogLine>> = self.lines.drain(..).map(Some).collect();
+        for (place, from) in (0_u64..).zip(&order) {
+            places[*from] = place;
+            self.lines.extend(old[*from].take());
+        }
+        let base = self.base;
+        let place = |number: u64| {
+            let index = usize::try_from(number.checked_sub(base)?).ok()?;
+            places.get(index).map(|it| base + it)
+        };
+        for feed in self.feeds.values_mut() {
+            feed.open = feed.open.and_then(place);
+        }
+        for number in numbers {
+            *number = place(*number).unwrap_or(*number);
+        }
     }
 
     /// An attempt was asked for.
@@ -305,7 +381,13 @@ impl LogLines {
 
     /// Takes in what follows. What is known already is skipped; what leaves a hole is not taken, and false is returned.
     /// When there is no room, lines before `floor` are let go of; when there are none, the rest is left for later.
-    pub(super) fn take(&mut self, attempt: AttemptId, from: u64, bytes: &[u8], floor: u64) -> bool {
+    pub(super) fn take(
+        &mut self,
+        attempt: AttemptId,
+        (from, bytes): (u64, &[u8]),
+        times: &Arrivals,
+        floor: u64,
+    ) -> bool {
         let Some(feed) = self.feeds.get_mut(&attempt) else { return true };
         feed.total = feed.total.max(from + bytes.len() as u64);
         if from > feed.end {
@@ -318,7 +400,7 @@ impl LogLines {
             if self.is_full() && self.base >= floor {
                 break;
             }
-            self.append(&mut feed, piece);
+            self.append(&mut feed, piece, times);
             self.let_go_of_first(floor);
         }
         feed.start = feed.start.max(self.feeds.get(&attempt).map_or(0, |it| it.start));
@@ -343,12 +425,13 @@ impl LogLines {
     }
 
     /// Puts what stood before in front of the only attempt that is read. `from` and `bytes` end where it begins.
-    pub(super) fn put_before(&mut self, attempt: AttemptId, from: u64, bytes: &[u8]) {
+    pub(super) fn put_before(&mut self, attempt: AttemptId, (from, bytes): (u64, &[u8]), times: &Arrivals) {
         let Some(start) = self.feeds.get(&attempt).map(|it| it.start) else { return };
         let whole = usize::try_from(start.saturating_sub(from)).unwrap_or(0).min(bytes.len());
         let mut older = Self::default();
-        older.begin(attempt, from);
-        older.take(attempt, from, &bytes[..whole], u64::MAX);
+        older.begin(attempt, Timestamp::default(), from);
+        older.take(attempt, (from, &bytes[..whole]), times, u64::MAX);
+        self.has_times |= older.has_times;
         if older.lines.back().is_some_and(|it| !it.ended)
             && let Some(first) = self.lines.front_mut()
         {
@@ -359,6 +442,7 @@ impl LogLines {
             line.source = source;
             line.ended = true;
             self.judge(&mut line);
+            self.levels[line.level as usize] += 1;
             self.cost += cost(&line);
             self.base -= 1;
             self.lines.push_front(line);
@@ -380,12 +464,14 @@ impl LogLines {
             ..LogLine::default()
         };
         feed.start = 0;
+        self.levels[line.level as usize] += 1;
         self.cost += cost(&line);
         self.base -= 1;
         self.lines.push_front(line);
     }
 
-    fn append(&mut self, feed: &mut Feed, piece: &[u8]) {
+    fn append(&mut self, feed: &mut Feed, piece: &[u8], times: &Arrivals) {
+        let at = |from: u64| times.at(from);
         let ends = piece.last() == Some(&b'\n');
         let mut rest = if ends { &piece[..piece.len() - 1] } else { piece };
         loop {
@@ -395,13 +481,14 @@ impl LogLines {
                     source: feed.source,
                     from: feed.end,
                     to: feed.end,
+                    at: at(feed.end),
                     ..LogLine::default()
                 }),
             };
             feed.open = Some(number);
             let index = self.index(number).expect("it was just found or made");
             let line = &mut self.lines[index];
-            let before = cost(line);
+            let (before, level) = (cost(line), line.level);
             let taken = line.take(rest);
             rest = &rest[taken..];
             feed.end += taken as u64;
@@ -414,6 +501,9 @@ impl LogLines {
             self.cost = self.cost + cost(line) - before;
             let mut judged = std::mem::take(line);
             self.judge(&mut judged);
+            self.levels[level as usize] -= 1;
+            self.levels[judged.level as usize] += 1;
+            self.has_times |= judged.at.is_some();
             self.lines[index] = judged;
             if !full {
                 if ends {
@@ -425,6 +515,7 @@ impl LogLines {
                 source: feed.source,
                 from: feed.end,
                 to: feed.end,
+                at: at(feed.end),
                 goes_on: true,
                 ..LogLine::default()
             };
@@ -434,14 +525,19 @@ impl LogLines {
 
     fn push(&mut self, mut line: LogLine) -> u64 {
         self.judge(&mut line);
+        self.levels[line.level as usize] += 1;
         self.cost += cost(&line);
         self.lines.push_back(line);
         self.end() - 1
     }
 
     fn judge(&self, line: &mut LogLine) {
-        line.hit = self.find.fits(line);
-        line.fits = self.only.fits(line);
+        let voice = voice(&self.sources, line.source);
+        if voice.is_none() && line.gap.is_none() {
+            line.level = LogLevel::of(&line.bytes);
+        }
+        line.hit = self.find.fits(line, voice);
+        line.fits = self.only.fits(line, voice);
     }
 
     fn let_go_of_first(&mut self, floor: u64) {
@@ -449,8 +545,8 @@ impl LogLines {
             let Some(line) = self.lines.pop_front() else { return };
             self.base += 1;
             self.cost -= cost(&line);
-            let attempt = self.sources.get(line.source as usize);
-            if let Some(feed) = attempt.and_then(|it| self.feeds.get_mut(it)) {
+            self.levels[line.level as usize] -= 1;
+            if let Some(feed) = self.attempt_of(&line).and_then(|it| self.feeds.get_mut(&it)) {
                 feed.start = feed.start.max(line.to);
             }
         }
@@ -461,6 +557,7 @@ impl LogLines {
         while self.lines.len() > LINES_MAX || self.cost > BYTES_MAX {
             let Some(line) = self.lines.pop_back() else { return };
             self.cost -= cost(&line);
+            self.levels[line.level as usize] -= 1;
             feed.end = line.from;
             feed.open = None;
         }
@@ -509,6 +606,13 @@ fn whole_characters(text: &[u8], room: usize, is_first: bool) -> usize {
     if whole == 0 && is_first { room } else { whole }
 }
 
+fn voice(sources: &[Source], source: u32) -> Option<Voice> {
+    match sources.get(source as usize) {
+        Some(Source::Voice(voice)) => Some(*voice),
+        Some(Source::Call(_)) | None => None,
+    }
+}
+
 fn cost(line: &LogLine) -> usize {
     line.bytes.len() + LINE_COST
 }
@@ -516,7 +620,7 @@ fn cost(line: &LogLine) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{RunId, StepIx};
+    use crate::base::RunId;
 
     const A: AttemptId = AttemptId { run: RunId(1), step: StepIx(0), number: 1 };
     const B: AttemptId = AttemptId { run: RunId(1), step: StepIx(1), number: 1 };
@@ -527,8 +631,8 @@ mod tests {
 
     fn begun(start: u64) -> LogLines {
         let mut lines = LogLines::default();
-        lines.begin(A, start);
-        lines.begin(B, 0);
+        lines.begin(A, Timestamp(10), start);
+        lines.begin(B, Timestamp(20), 0);
         lines
     }
 
@@ -537,7 +641,7 @@ mod tests {
         let mut lines = begun(0);
         let mut at = 0;
         for chunk in chunks {
-            assert!(lines.take(A, at, chunk.as_bytes(), u64::MAX));
+            assert!(lines.take(A, (at, chunk.as_bytes()), &Arrivals::default(), u64::MAX));
             at += chunk.len() as u64;
         }
         assert_eq!(lines_of(&lines), expected);
@@ -557,7 +661,7 @@ mod tests {
     #[test]
     fn what_was_overwritten_is_counted() {
         let mut lines = begun(0);
-        lines.take(A, 0, b"rm -rf /\rls\r\n", u64::MAX);
+        lines.take(A, (0, b"rm -rf /\rls\r\n"), &Arrivals::default(), u64::MAX);
         assert_eq!((lines.lines[0].overwritten, lines.lines[0].to), (1, 13));
     }
 
@@ -565,33 +669,33 @@ mod tests {
     fn a_long_line_goes_on_in_pieces_and_no_character_is_cut() {
         let text = "日".repeat(PIECE_BYTES_MAX);
         let mut lines = begun(0);
-        lines.take(A, 0, text.as_bytes(), u64::MAX);
-        lines.take(A, text.len() as u64, b"!\nnext\n", u64::MAX);
+        lines.take(A, (0, text.as_bytes()), &Arrivals::default(), u64::MAX);
+        lines.take(A, (text.len() as u64, b"!\nnext\n"), &Arrivals::default(), u64::MAX);
         assert_eq!(lines_of(&lines).concat(), format!("{text}!next"));
         assert!(lines.lines.iter().all(|it| it.bytes.len() <= PIECE_BYTES_MAX && it.ended));
         assert_eq!(lines.lines.iter().filter(|it| !it.goes_on).count(), 2);
         let broken = vec![0x80_u8; 3 * PIECE_BYTES_MAX];
-        lines.take(B, 0, &broken, u64::MAX);
+        lines.take(B, (0, &broken), &Arrivals::default(), u64::MAX);
         assert_eq!(lines.feeds[&B].end, broken.len() as u64);
     }
 
     #[test]
     fn calls_that_write_at_once_do_not_mix_their_lines() {
         let mut lines = begun(0);
-        lines.take(A, 0, b"a1 ", u64::MAX);
-        lines.take(B, 0, b"b1\nb2", u64::MAX);
-        lines.take(A, 3, b"a2\na3\n", u64::MAX);
+        lines.take(A, (0, b"a1 "), &Arrivals::default(), u64::MAX);
+        lines.take(B, (0, b"b1\nb2"), &Arrivals::default(), u64::MAX);
+        lines.take(A, (3, b"a2\na3\n"), &Arrivals::default(), u64::MAX);
         assert_eq!(lines_of(&lines), ["a1 a2", "b1", "b2", "a3"]);
     }
 
     #[test]
     fn a_hole_is_not_taken_and_a_repetition_is_skipped() {
         let mut lines = begun(0);
-        assert!(lines.take(A, 0, b"abc\n", u64::MAX));
-        assert!(!lines.take(A, 9, b"x\n", u64::MAX));
+        assert!(lines.take(A, (0, b"abc\n"), &Arrivals::default(), u64::MAX));
+        assert!(!lines.take(A, (9, b"x\n"), &Arrivals::default(), u64::MAX));
         assert!(lines.feeds[&A].is_behind());
-        assert!(lines.take(A, 2, b"c\nd\n", u64::MAX));
-        assert!(lines.take(A, 0, b"ab", u64::MAX));
+        assert!(lines.take(A, (2, b"c\nd\n"), &Arrivals::default(), u64::MAX));
+        assert!(lines.take(A, (0, b"ab"), &Arrivals::default(), u64::MAX));
         assert_eq!(lines_of(&lines), ["abc", "d"]);
         lines.skip_to(A, 1006);
         assert_eq!(lines.lines[2].gap, Some(Some(1000)));
@@ -600,11 +704,11 @@ mod tests {
     #[test]
     fn the_stretch_has_a_limit_and_slides() {
         let mut lines = LogLines::default();
-        lines.begin(A, 0);
+        lines.begin(A, Timestamp::default(), 0);
         let text = "x\n".repeat(LINES_MAX + 10);
-        lines.take(A, 0, text.as_bytes(), u64::MAX);
+        lines.take(A, (0, text.as_bytes()), &Arrivals::default(), u64::MAX);
         assert_eq!((lines.len(), lines.feeds[&A].start, lines.first()), (LINES_MAX, 20, FIRST + 10));
-        lines.put_before(A, 0, &text.as_bytes()[..1000]);
+        lines.put_before(A, (0, &text.as_bytes()[..1000]), &Arrivals::default());
         assert_eq!((lines.len(), lines.feeds[&A].start, lines.first()), (LINES_MAX, 0, FIRST));
         assert!(lines.feeds[&A].is_behind());
         assert_eq!(lines.feeds[&A].end, 2 * LINES_MAX as u64);
@@ -613,14 +717,56 @@ mod tests {
     #[test]
     fn search_is_small_for_any_case_and_goes_around() {
         let mut lines = begun(0);
-        lines.set_find(Needle::of("err"));
-        lines.take(A, 0, b"ERR 1\nok\nerr 2\n", u64::MAX);
+        lines.set_find(Needle::of("err").expect("a word"));
+        lines.take(A, (0, b"ERR 1\nok\nerr 2\n"), &Arrivals::default(), u64::MAX);
         assert_eq!(lines.rank(FIRST + 1), (1, 2));
         assert_eq!(lines.next_hit(FIRST + 2, true), Some(FIRST));
         assert_eq!(lines.next_hit(FIRST, false), Some(FIRST + 2));
-        lines.set_find(Needle::of("ERR"));
+        lines.set_find(Needle::of("ERR").expect("a word"));
         assert_eq!(lines.rank(FIRST + 2), (1, 1));
-        lines.set_only(Needle::filter("!err"));
+        lines.set_only(Needle::filter("!err").expect("a word"));
         assert_eq!((lines.shown(), lines.away(FIRST, 5, true)), (1, Some(FIRST + 1)));
+    }
+
+    fn came(from: u64, at: i64) -> Arrivals {
+        Arrivals::since(from, Some(Timestamp(at)))
+    }
+
+    fn told(at: i64) -> Telling {
+        let text = format!("told {at}");
+        let (voice, level) = (Voice::Engine, LogLevel::Warn);
+        Telling { voice, seq: Seq(at.unsigned_abs()), at: Timestamp(at), level, step: None, text }
+    }
+
+    #[test]
+    fn lines_of_several_stand_in_the_order_in_which_they_came() {
+        let mut lines = begun(0);
+        lines.take(A, (0, b"a1\na2\nopen"), &came(0, 30), u64::MAX);
+        lines.take(B, (0, b"old\n"), &Arrivals::default(), u64::MAX);
+        lines.tell(told(25), u64::MAX);
+        lines.tell(told(40), u64::MAX);
+        let mut cursor = [FIRST + 1, FIRST + 99];
+        lines.settle(&mut cursor);
+        assert_eq!(lines_of(&lines), ["old", "told 25", "a1", "a2", "open", "told 40"]);
+        assert_eq!(cursor, [FIRST + 3, FIRST + 99], "the cursor stays on its line");
+        lines.take(A, (10, b" end\n"), &came(10, 50), u64::MAX);
+        assert_eq!(lines_of(&lines)[4], "open end", "a line that had not ended goes on where it stands");
+        assert_eq!(lines.lines[4].at, Some(Timestamp(30)));
+        assert_eq!((lines.count_of(LogLevel::Warn), lines.count_of(LogLevel::Info)), (2, 4));
+        assert!(
+            lines.voice_of(&lines.lines[1]) == Some(Voice::Engine)
+                && lines.attempt_of(&lines.lines[1]).is_none()
+        );
+    }
+
+    #[test]
+    fn a_line_has_the_time_of_its_first_byte() {
+        let mut lines = begun(0);
+        let mut times = came(0, 5);
+        times.push(4, Some(Timestamp(9)));
+        lines.take(A, (0, b"one\ntwo\n"), &times, u64::MAX);
+        let at: Vec<_> = lines.lines.iter().map(|it| it.at.map(|it| it.0)).collect();
+        assert_eq!(at, [Some(5), Some(9)]);
+        assert!(lines.has_times() && !begun(0).has_times());
     }
 }

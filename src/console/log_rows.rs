@@ -1,7 +1,7 @@
 //! One line of foreign output as rows of cells: what is odd is shown and marked, what is found is marked, long lines are
 //! wrapped or cut. Nothing in it can move the cursor, hide what stands beside it, or colour anything.
 
-use super::log_lines::{LogLine, Needle};
+use super::{log_lines::LogLine, needle::Needle, pattern::Pattern};
 use crate::{base::safe_pieces, console::Glyphs};
 use unicode_width::UnicodeWidthChar;
 
@@ -149,6 +149,9 @@ fn odd(out: &mut Vec<Glyph>, signs: &str, look: Glyphs) {
 }
 
 fn mark_matches(glyphs: &mut [Glyph], find: &Needle) {
+    if let Some(pattern) = find.pattern() {
+        return mark_pattern(glyphs, pattern);
+    }
     let small = |c: char| if find.is_exact() { c } else { c.to_lowercase().next().unwrap_or(c) };
     let needle: Vec<char> = find.text.chars().collect();
     if needle.is_empty() {
@@ -161,6 +164,17 @@ fn mark_matches(glyphs: &mut [Glyph], find: &Needle) {
             at += needle.len();
         } else {
             at += 1;
+        }
+    }
+}
+
+fn mark_pattern(glyphs: &mut [Glyph], pattern: &Pattern) {
+    let text: String = glyphs.iter().map(|it| it.c).collect();
+    let mut glyphs = text.char_indices().map(|it| it.0).zip(glyphs).peekable();
+    for (from, to) in pattern.places(&text) {
+        while glyphs.next_if(|(at, _)| *at < from).is_some() {}
+        while let Some((_, glyph)) = glyphs.next_if(|(at, _)| *at < to) {
+            glyph.ink = Ink::Match;
         }
     }
 }
@@ -261,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_is_found_is_marked_also_around_odd_signs() {
-        let find = Needle::of("err");
+        let find = Needle::of("err").expect("a word");
         let rows = rows_of(0, &line(b"x ERR\x1b err"), look(&find, 80, false));
         let marked: Vec<(&str, Ink)> = rows[0].strokes.iter().map(|it| (it.text.as_str(), it.ink)).collect();
         assert_eq!(
@@ -274,6 +288,15 @@ mod tests {
                 ("err", Ink::Match)
             ]
         );
+    }
+
+    #[test]
+    fn a_pattern_is_marked_where_it_is_found() {
+        let find = Needle::of("~[0-9]+ ms").expect("a pattern");
+        let rows = rows_of(0, &line("é 12 ms, 日 7 ms".as_bytes()), look(&find, 80, false));
+        let marked: Vec<&str> =
+            rows[0].strokes.iter().filter(|it| it.ink == Ink::Match).map(|it| it.text.as_str()).collect();
+        assert_eq!(marked, ["12 ms", "7 ms"]);
     }
 
     #[test]

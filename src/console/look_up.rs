@@ -48,7 +48,7 @@ fn sheet(page: Page) -> Sheet {
         Page::Events { events, more } => Sheet::Events { events, more },
         Page::Records(records) => Sheet::Records(records),
         Page::Chain { records, head, broken } => Sheet::Chain { records, head, broken },
-        Page::Bytes { from, bytes, total } => Sheet::Bytes { from, bytes, total },
+        Page::Bytes { from, bytes, total, times } => Sheet::Bytes { from, bytes, total, times },
         Page::Workflow(offer) => Sheet::Workflow(offered(*offer)),
         Page::Plan(_) | Page::Past(_) => Sheet::Missing("could not show that here".to_owned()),
         Page::Missing(why) => Sheet::Missing(why),

@@ -91,6 +91,8 @@ pub enum Message {
         from: u64,
         /// What, exactly.
         bytes: Arc<[u8]>,
+        /// When it came.
+        came: Option<Timestamp>,
     },
     /// The themes of the user's own were read again; what is wrong in some, for people.
     Themes {

@@ -8,7 +8,7 @@ use super::{
     gantt::TimeState,
     gates::{FormState, GatesState},
     help_rows::HelpState,
-    log_lines::LogLines,
+    log_lines::{LogLines, Voice},
     log_rows::LogRow,
     panes::Panes,
     travel::{Comparing, IN_THE_PAST, Travel},
@@ -411,6 +411,8 @@ pub(super) struct LogsState {
     pub step: Option<StepIx>,
     /// The call that is looked at; nothing means the last one.
     pub call: Option<u32>,
+    /// Who is listened to alone beside the steps; then there is no step.
+    pub voice: Option<Voice>,
     pub lines: LogLines,
     pub reading: Reading,
     /// The number of the line under the cursor.
@@ -423,10 +425,15 @@ pub(super) struct LogsState {
     /// Whether the newest line is kept in view.
     pub follow: bool,
     pub wrap: bool,
+    /// Whether lines stand alone, without time, level and name.
+    pub bare: bool,
     /// Where the lines ended when they were no longer followed.
     pub seen: u64,
     /// What is seen, made by `update` so that `draw` only paints.
     pub rows: Vec<LogRow>,
+    /// Lines in each of the last minutes, and of which lines that was counted.
+    pub minutes: Vec<u64>,
+    pub minutes_of: (u64, u64),
 }
 
 /// What of the output was read, and what is to be.
@@ -434,6 +441,11 @@ pub(super) struct LogsState {
 pub(super) struct Reading {
     /// What the lines are of: run, step, call.
     pub of: Option<(RunId, Option<StepIx>, Option<u32>)>,
+    /// The voice they are of, when it is one alone.
+    pub voice: Option<Voice>,
+    /// The last event that was told, and the question that is on its way for more.
+    pub told: Seq,
+    pub telling: Option<u64>,
     /// Calls that were begun or wait to be.
     pub known: BTreeSet<AttemptId>,
     /// Calls that wait to be read, in this order.

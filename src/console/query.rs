@@ -1,5 +1,7 @@
 //! What `&` and `/` look for: words, fields like `state:failed` or `workflow:etl*`, and measures like `age<1h`; `!` before
-//! one inverts it, `a,b` is either. All of them must fit. What a row says of itself is the caller's matter.
+//! one inverts it, `a,b` is either, `~fail.*[0-9]` is a regular expression. All of them must fit. What a row says of itself is the caller's matter.
+
+use super::pattern::{PATTERN_SIGN, Pattern};
 
 /// A search, read once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,8 @@ enum Wanted {
     Anywhere(String),
     /// One of these patterns, in a field.
     Says(String, Vec<String>),
+    /// A regular expression: in a field, or anywhere in the row.
+    Like(Option<String>, Pattern),
     /// A measure at this side of a value.
     Measures(String, Side, u64),
 }
@@ -41,7 +45,13 @@ impl Query {
     pub fn parse(text: &str, known: &[&str]) -> Self {
         let terms = text.split_whitespace().filter_map(|word| {
             let invert = word.starts_with('!') && word.len() > 1;
-            let word = word.strip_prefix('!').filter(|_| invert).unwrap_or(word).to_lowercase();
+            let word = word.strip_prefix('!').filter(|_| invert).unwrap_or(word);
+            if let Some((field, pattern)) = pattern_of(word, known) {
+                // What is no pattern is told where it is typed, and filters nothing.
+                let wanted = Wanted::Like(field, Pattern::parse(pattern).ok()?);
+                return Some(Term { wanted, invert });
+            }
+            let word = word.to_lowercase();
             let wanted = measure(&word, known).or_else(|| field(&word, known));
             let wanted = match wanted {
                 Some(Wanted::Says(_, patterns)) if patterns.is_empty() => return None,
@@ -52,6 +62,15 @@ impl Query {
             Some(Term { wanted, invert })
         });
         Self { terms: terms.collect() }
+    }
+
+    /// What is wrong with the first pattern that is none.
+    pub fn problem(text: &str, known: &[&str]) -> Option<String> {
+        let patterns = text.split_whitespace().filter_map(|word| {
+            let word = word.strip_prefix('!').unwrap_or(word);
+            pattern_of(word, known).and_then(|(_, pattern)| Pattern::parse(pattern).err())
+        });
+        patterns.into_iter().next()
     }
 
     /// Whether everything fits.
@@ -77,7 +96,7 @@ impl Query {
         all: &str,
     ) -> bool {
         let free = self.terms.iter().any(|it| matches!(it.wanted, Wanted::Anywhere(_)));
-        let all = if free { all.to_lowercase() } else { String::new() };
+        let (all, written) = (if free { all.to_lowercase() } else { String::new() }, all);
         self.terms.iter().all(|term| {
             let fits = match &term.wanted {
                 Wanted::Says(field, patterns) => {
@@ -86,6 +105,8 @@ impl Query {
                         glob(pattern.as_bytes(), said.as_bytes()) || said.split(' ').any(|it| it == pattern)
                     })
                 }
+                Wanted::Like(Some(field), pattern) => pattern.is_in(&says(field)),
+                Wanted::Like(None, pattern) => pattern.is_in(written),
                 Wanted::Measures(field, side, value) => measured(field).is_some_and(|it| match side {
                     Side::Below => it < *value,
                     Side::AtMost => it <= *value,
@@ -101,6 +122,18 @@ impl Query {
             fits != term.invert
         })
     }
+}
+
+/// `~etl/.*` or `workflow:~^etl/`
+fn pattern_of<'a>(word: &'a str, known: &[&str]) -> Option<(Option<String>, &'a str)> {
+    let sign = |it: &'a str| it.strip_prefix(PATTERN_SIGN).filter(|it| !it.is_empty());
+    if let Some(pattern) = sign(word) {
+        return Some((None, pattern));
+    }
+    let (field, rest) = word.split_once(':')?;
+    let field = field.to_lowercase();
+    known.contains(&field.as_str()).then_some(())?;
+    sign(rest).map(|it| (Some(field), it))
 }
 
 /// `state:failed,rejected`
@@ -203,6 +236,28 @@ mod tests {
         check("age<", false);
         check("age<1x", false);
         check("age<99999999999999999999d", false);
+    }
+
+    #[test]
+    fn a_regular_expression_is_looked_for_in_the_row_or_in_a_field() {
+        check(r"~r-\d+\s+etl", true);
+        check("workflow:~^etl/", true);
+        check("workflow:~^ETL/ state:~fail|done", true);
+        check("workflow:~^Etl", false);
+        check("!~orders$", true);
+        check("!workflow:~^etl", false);
+        check("~", false);
+    }
+
+    #[test]
+    fn a_broken_pattern_says_why_and_filters_nothing() {
+        check("~(", true);
+        check("workflow:~[ failed", true);
+        assert_eq!(
+            Query::problem("x !workflow:~[a", &["workflow"]).as_deref(),
+            Some("unclosed character class")
+        );
+        assert_eq!(Query::problem("x ~a+ workflow:etl", &["workflow"]), None);
     }
 
     #[test]

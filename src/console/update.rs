@@ -23,6 +23,7 @@ mod leaving;
 mod logs;
 mod logs_read;
 mod logs_rows;
+mod logs_told;
 mod moving;
 mod outside;
 mod palette;
@@ -58,10 +59,11 @@ use std::sync::Arc;
 pub(super) use deciding::{care_words, offered as offered_answers, refusal_seen as refusal_of, unseen_after};
 pub(super) use errors::{command_for as error_command, selected as selected_error};
 pub(super) use leaving::stop_words;
-pub(super) use logs::side_top;
+pub(super) use logs::{Listed, STEPS_FROM, side_place, side_rows, side_top};
 pub(super) use logs_read::{alone, call_of};
-pub(super) use logs_rows::margin;
+pub(super) use logs_rows::{Columns, columns};
 pub(super) use palette::rows_of_menu;
+pub(super) use prompt::problem;
 
 /// How long a toast stays.
 const TOAST: Span = Span(6_000);
@@ -109,7 +111,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             clock(model, at);
             graph::arrived(model, request, arranged, took);
         }
-        Message::Output { attempt, from, bytes } => logs::hear(model, attempt, from, &bytes),
+        Message::Output { attempt, from, bytes, came } => logs::hear(model, attempt, (from, &bytes), came),
         Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
         Message::Behind(missed) => {
             let lately = behind_now(model).unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use super::{OutputPart, Page, Tasks, Want, effects::attempt_dir, launch::offer};
 use crate::{
-    base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, RunId, Seq},
+    base::{ARTIFACT_BYTES_MAX, Arrivals, AttemptId, Digest, RunId, Seq},
     engine::{Event, Fact, RunEvent},
     plan::Plan,
     projection::{Board, Record},
@@ -159,7 +159,9 @@ impl Archive {
                 }
             }
         };
-        Ok(Page::Bytes { from: stretch.offset, total: total.max(stretch.end()), bytes: stretch.bytes })
+        let (from, end) = (stretch.offset, stretch.end());
+        let times = spool.arrivals(from, end)?;
+        Ok(Page::Bytes { from, total: total.max(end), bytes: stretch.bytes, times })
     }
 
     fn blob(&self, digest: Digest, from: u64) -> Result<Page, String> {
@@ -222,7 +224,8 @@ fn no_run(run: RunId) -> String {
 fn stretch(bytes: &[u8], from: u64) -> Page {
     let start = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
     let end = bytes.len().min(start + PAGE_BYTES_MAX);
-    Page::Bytes { from: start as u64, bytes: bytes[start..end].to_vec(), total: bytes.len() as u64 }
+    let (total, times) = (bytes.len() as u64, Arrivals::default());
+    Page::Bytes { from: start as u64, bytes: bytes[start..end].to_vec(), total, times }
 }
 
 /// Bytes of an event as JSON.

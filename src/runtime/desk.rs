@@ -4,7 +4,7 @@
 //! desk, never taken from what was handed in. Says nothing about how it is done.
 
 use crate::{
-    base::{AttemptId, Digest, GateId, RunId, Seq, ValueMap},
+    base::{Arrivals, AttemptId, Digest, GateId, RunId, Seq, Timestamp, ValueMap},
     engine::{Actor, Command, Event, Refusal},
     plan::Plan,
     projection::{Board, Record},
@@ -167,6 +167,9 @@ pub enum Signal {
         /// The bytes.
         #[serde(with = "super::bytes_as_text")]
         bytes: Vec<u8>,
+        /// When they came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// Somebody is needed, or something failed.
     Ring {
@@ -330,6 +333,9 @@ pub enum Page {
         bytes: Vec<u8>,
         /// How many there are in all, this far.
         total: u64,
+        /// When they came, as far as that was kept.
+        #[serde(default, skip_serializing_if = "Arrivals::is_empty")]
+        times: Arrivals,
     },
     /// A plan.
     Plan(Arc<Plan>),

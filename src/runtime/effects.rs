@@ -169,7 +169,8 @@ impl<C: Clock> Shared<C> {
         let tell = |progress: Progress<'_>| {
             if self.ring.receiver_count() > 0 {
                 let from = progress.total - progress.bytes.len() as u64;
-                let output = Signal::Output { attempt, from, bytes: progress.bytes.to_vec() };
+                let (bytes, at) = (progress.bytes.to_vec(), progress.at);
+                let output = Signal::Output { attempt, from, bytes, at };
                 drop(self.ring.send(Arc::new(output)));
             }
         };

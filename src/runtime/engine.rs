@@ -5,7 +5,7 @@
 //! workspace is given up. What was in flight is judged at the next start, as after a crash.
 
 use super::{
-    Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
+    Clock, Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
     archive::Archive, keep::Log,
 };
 use crate::{
@@ -78,6 +78,7 @@ impl Engine {
         let orphaned = root.clone();
         let effects = Effects::new(
             Host::new(root, setup.environment, setup.secrets, KILL_GRACE)
+                .with_clock(Arc::new(|| Clock::now(&SystemClock)))
                 .with_program(setup.program)
                 .with_http(setup.http),
             Keep::new(setup.workspace, Arc::clone(&journal)),

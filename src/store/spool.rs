@@ -1,9 +1,11 @@
 //! Reads what a step wrote, while it writes or long after. `tool` writes it: a head, then stretches named by the offset
 //! of their first byte (see `base::LOG_FILE`); what lies between them was let go, and a reader is told so.
 //!
+//! Beside each file may stand an index of when its bytes came (see `base::TIMES_FILE`).
+//!
 //! Bytes come as they were written. Nothing is held between two calls, so a file that grows is simply longer next time.
 
-use crate::base::LOG_FILE;
+use crate::base::{ARRIVALS_BYTES_MAX, Arrivals, LOG_FILE, TIMES_FILE};
 use std::{
     fs::{self, File},
     io::{self, Read as _, Seek as _, SeekFrom},
@@ -72,6 +74,18 @@ impl SpoolReader {
             read_part(&part.path, inside, left.min(part.length - inside), &mut out.bytes)?;
         }
         Ok(out)
+    }
+
+    /// When the bytes from `from` to before `to` came, as far as that was kept: what is damaged or missing tells no time.
+    pub fn arrivals(&self, from: u64, to: u64) -> io::Result<Arrivals> {
+        let mut all = Arrivals::default();
+        for part in self.parts()?.iter().filter(|it| it.offset < to && it.offset + it.length > from) {
+            let mut index = Vec::new();
+            // Output can be read without its times, so nothing that is wrong with them is an error.
+            drop(read_part(&times_of(part), 0, 2 * ARRIVALS_BYTES_MAX as u64, &mut index));
+            all.read_index(part.offset, &index);
+        }
+        Ok(all.within(from, to))
     }
 
     /// The last bytes without a gap, at most `length` of them.
@@ -173,6 +187,12 @@ impl Stretch {
     pub fn end(&self) -> u64 {
         self.offset + self.bytes.len() as u64
     }
+}
+
+/// The index that lies beside a file of output.
+fn times_of(part: &Part) -> PathBuf {
+    let name = part.path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+    part.path.with_file_name(format!("{TIMES_FILE}{}", name.strip_prefix(LOG_FILE).unwrap_or_default()))
 }
 
 fn read_part(path: &Path, inside: u64, length: u64, out: &mut Vec<u8>) -> io::Result<()> {

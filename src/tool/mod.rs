@@ -33,4 +33,5 @@ pub use orphan::end_orphans;
 pub use outputs::parse_outputs;
 pub use process::{Call, Host, Progress, run_process};
 pub use secret::{Secret, SecretStore};
+pub use spool::Now;
 pub use text_file::read_text;

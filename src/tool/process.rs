@@ -15,9 +15,9 @@ use super::{
     outputs::read_outputs,
     program::{Obstacle, directory, program},
     scratch::{Scratch, is_untouched},
-    spool::Spool,
+    spool::{Now, Spool},
 };
-use crate::base::{Launch, Program, Span, TextPart, Value, ValueMap, Word};
+use crate::base::{Launch, Program, Span, TextPart, Timestamp, Value, ValueMap, Word};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
@@ -74,6 +74,7 @@ pub struct Host {
     /// This program, for tools that it does itself in a process of their own.
     own: Option<PathBuf>,
     http: Door,
+    now: Option<Now>,
 }
 
 impl Host {
@@ -87,7 +88,19 @@ impl Host {
         let scratch = Scratch::new(&workspace_root.join(".cuelight/scratch"));
         let (oom, hashes) = (OomWatch::new(), Remembered::default());
         let http = Door::default();
-        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom, hashes, own: None, http }
+        let (own, now) = (None, None);
+        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom, hashes, own, http, now }
+    }
+
+    /// Told what time it is, it remembers when output came.
+    #[must_use]
+    pub fn with_clock(self, now: Now) -> Self {
+        Self { now: Some(now), ..self }
+    }
+
+    /// Where the output of a call goes.
+    pub(super) fn spool(&self, launch: &Launch, call: &Call) -> Spool {
+        Spool::new(call.attempt_dir.clone(), launch.output_limit, self.now.clone())
     }
 
     /// Opens and hashes what a call executes; what is then started is what was opened. Reads files: it takes a moment.
@@ -154,6 +167,8 @@ pub struct Progress<'a> {
     pub bytes: &'a [u8],
     /// Bytes of output so far.
     pub total: u64,
+    /// When that stretch came, as far as there is a clock.
+    pub at: Option<Timestamp>,
 }
 
 /// Calls a program and stays until it has ended, timed out, or was cancelled, and nothing of its group is left. What was
@@ -186,7 +201,7 @@ pub async fn run_process(
         chunk: Vec::new(),
         mask: masker.stream(),
         clear: Vec::new(),
-        spool: Spool::new(call.attempt_dir.clone(), launch.output_limit),
+        spool: host.spool(launch, call),
     };
     let stop = attend(&mut leader, &mut intake, launch.timeout, host.kill_grace, cancel, &mut progress).await;
     let left_behind = intake.pipe.is_some();
@@ -533,7 +548,7 @@ impl Intake {
     fn keep(&mut self, progress: &mut (impl FnMut(Progress<'_>) + Send)) {
         if !self.clear.is_empty() {
             self.spool.take(&self.clear);
-            progress(Progress { bytes: &self.clear, total: self.spool.total() });
+            progress(Progress { bytes: &self.clear, total: self.spool.total(), at: self.spool.heard_at() });
             self.clear.clear();
         }
     }

@@ -1,11 +1,14 @@
 //! Where the output of an attempt goes: to disk as it comes, bounded, counted and hashed whole. `store` reads it.
 //!
+//! Beside each file stands the index of when its bytes came: a few bytes for each stretch that is read at another
+//! millisecond. It is written before what it is about, and let go of when it cannot be.
+//!
 //! The head (half of the limit) is the file `log`. What follows goes to stretches of a quarter each, named by the
 //! offset of their first byte; the two newest are kept. So up to the limit nothing is missing, beyond it the middle is,
 //! and no index is needed: a reader that looks while we write sees a true, shorter past.
 
 use super::answer::ANSWER_TAIL_BYTES_MAX;
-use crate::base::{Digest, LOG_FILE, Untrusted};
+use crate::base::{ArrivalsPen, Digest, LOG_FILE, TIMES_FILE, Timestamp, Untrusted};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::VecDeque,
@@ -13,14 +16,30 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::PathBuf,
+    sync::Arc,
 };
 
 /// Stretches kept beside the head.
 const STRETCHES_KEPT: usize = 2;
 
+/// What time it is, as whoever owns the clock tells it.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The index of the file that is being written.
+#[derive(Default)]
+struct Times {
+    file: Option<File>,
+    path: PathBuf,
+    begin: u64,
+    pen: ArrivalsPen,
+}
+
 /// Takes output, keeps what fits.
 pub(super) struct Spool {
     dir: PathBuf,
+    now: Option<Now>,
+    heard_at: Option<Timestamp>,
+    times: Times,
     head_max: u64,
     stretch_max: u64,
     file: Option<File>,
@@ -44,10 +63,13 @@ pub(super) struct Spooled {
 
 impl Spool {
     /// Files appear with the first byte: most steps say nothing.
-    pub(super) fn new(dir: PathBuf, limit: u64) -> Self {
+    pub(super) fn new(dir: PathBuf, limit: u64, now: Option<Now>) -> Self {
         let stretch_max = (limit / 4).max(1);
         Self {
             dir,
+            now,
+            heard_at: None,
+            times: Times::default(),
             head_max: limit.saturating_sub(stretch_max * 2).max(1),
             stretch_max,
             file: None,
@@ -68,6 +90,7 @@ impl Spool {
         self.keep_tail(bytes);
         let start = self.total;
         self.total += bytes.len() as u64;
+        self.heard_at = self.now.as_ref().map(|now| now());
         if self.lost.is_some() {
             return;
         }
@@ -78,6 +101,11 @@ impl Spool {
             ));
             self.file = None;
         }
+    }
+
+    /// When bytes were taken last, as far as there is a clock.
+    pub(super) fn heard_at(&self) -> Option<Timestamp> {
+        self.heard_at
     }
 
     /// Bytes taken so far.
@@ -103,6 +131,9 @@ impl Spool {
             if self.file_left == 0 {
                 self.begin_file(at)?;
             }
+            if let Some(now) = self.heard_at {
+                self.times.mark(at, now);
+            }
             let fits = usize::try_from(self.file_left).map_or(bytes.len(), |left| left.min(bytes.len()));
             let file = self.file.as_mut().expect("a file was begun");
             file.write_all(&bytes[..fits])?;
@@ -120,6 +151,10 @@ impl Spool {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         }
         self.file = Some(options.open(self.dir.join(name))?);
+        if self.now.is_some() {
+            let ending = if at == 0 { String::new() } else { format!(".{at}") };
+            self.times = Times::begin(self.dir.join(format!("{TIMES_FILE}{ending}")), at, &options);
+        }
         self.file_left = if at == 0 { self.head_max } else { self.stretch_max };
         if at > 0 {
             self.stretches.push_back(at);
@@ -127,6 +162,7 @@ impl Spool {
         if self.stretches.len() > STRETCHES_KEPT {
             let oldest = self.stretches.pop_front().expect("there are more than are kept");
             remove_file(self.dir.join(format!("{LOG_FILE}.{oldest}")))?;
+            drop(remove_file(self.dir.join(format!("{TIMES_FILE}.{oldest}"))));
         }
         Ok(())
     }
@@ -136,5 +172,23 @@ impl Spool {
         let surplus = (self.tail.len() + fresh.len()).saturating_sub(ANSWER_TAIL_BYTES_MAX);
         self.tail.drain(..surplus);
         self.tail.extend_from_slice(fresh);
+    }
+}
+
+impl Times {
+    /// A disk that has no room for it costs the times, not the output.
+    fn begin(path: PathBuf, begin: u64, options: &OpenOptions) -> Self {
+        Self { file: options.open(&path).ok(), path, begin, pen: ArrivalsPen::default() }
+    }
+
+    /// What stands from here on in the output came now.
+    fn mark(&mut self, at: u64, now: Timestamp) {
+        let Some(file) = &mut self.file else { return };
+        let Some(entry) = self.pen.entry(at - self.begin, now) else { return };
+        if file.write_all(&entry).is_err() {
+            // What follows would have the time of what came before.
+            self.file = None;
+            drop(remove_file(&self.path));
+        }
     }
 }

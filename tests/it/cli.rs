@@ -203,8 +203,13 @@ fn somebody_in_another_process_says_yes() {
     assert_eq!(said.code, 0);
     assert!(said.out.contains("run.finished"), "{said:?}");
     check(&place, &["logs", "r-1", "ship"], 0, &["shipped"]);
-    let line = r#"{"run":"r-1","step":"ship","attempt":1,"at":0,"text":"shipped"}"#;
+    let line = r#"{"run":"r-1","step":"ship","attempt":1,"at":0,"text":"shipped","time":"20"#;
     check(&place, &["logs", "r-1", "--json"], 0, &[line]);
+    check(&place, &["logs", "r-1", "--timestamps"], 0, &["Z ship │ shipped"]);
+    let index = place.file(".cuelight/spool/r-1");
+    let attempts = std::fs::read_dir(index).expect("there is output");
+    attempts.for_each(|it| drop(std::fs::remove_file(it.expect("readable").path().join("times"))));
+    check(&place, &["logs", "r-1", "-t"], 0, &["-                        ship │ shipped"]);
     check(&place, &["approve", "g-1"], 0, &[]);
     check(
         &place,

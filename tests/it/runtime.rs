@@ -324,7 +324,11 @@ async fn a_workflow_runs_and_all_it_left_can_be_read() {
     assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
     let attempt = cuelight::base::AttemptId { run, step: StepIx(0), number: 1 };
     let output = desk.read(Want::Output { attempt, part: OutputPart::LastLines(1) }).await;
-    assert_eq!(output, Page::Bytes { from: 0, bytes: b"hello you\n".to_vec(), total: 10 });
+    let Page::Bytes { from: 0, bytes, total: 10, times } = output else { panic!("{output:?}") };
+    assert_eq!(bytes, b"hello you\n");
+    let call = board.run(run).and_then(|it| it.step(StepIx(0))).expect("it ran").attempts()[0].clone();
+    let came = times.at(0).expect("when it came was kept");
+    assert!(call.started_at <= came && came <= call.ended_at.expect("it ended"), "{came} {call:?}");
     assert!(matches!(desk.read(Want::Plan(run)).await, Page::Plan(plan) if plan.name == "greet"));
     let Page::Past(past) = desk.read(Want::Past { run, until: Some(Seq(1)) }).await else {
         panic!("no past")

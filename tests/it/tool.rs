@@ -2,10 +2,10 @@
 //! sleeps, at most a child does, and it is ended.
 
 use cuelight::{
-    base::{Digest, FailureMode, Launch, Span, TextPart, ValueMap},
+    base::{Digest, FailureMode, Launch, Span, TextPart, Timestamp, ValueMap},
     store::SpoolReader,
     tool::{
-        Answer, Call, Ended, Host, Masker, Progress, Secret, SecretStore, collect_artifacts, hash_files,
+        Answer, Call, Ended, Host, Masker, Now, Progress, Secret, SecretStore, collect_artifacts, hash_files,
         run_process,
     },
 };
@@ -15,6 +15,10 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +71,8 @@ impl Desk {
     fn run_all(&self, launches: &[Launch]) -> Vec<Answer> {
         let base_env = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
         let secrets = SecretStore::new(self.secrets.clone(), self.path());
-        let host = Host::new(self.path().to_owned(), base_env, secrets, self.kill_grace);
+        let host =
+            Host::new(self.path().to_owned(), base_env, secrets, self.kill_grace).with_clock(ticking());
         let call = Call {
             attempt_dir: self.attempt_dir(),
             run: "r-1".to_owned(),
@@ -118,6 +123,12 @@ impl Seen {
         assert_eq!(self.answer.ended, Ended::Exit(0), "{:?}", self.answer);
         self
     }
+}
+
+/// A clock that is a second later whenever it is looked at.
+fn ticking() -> Now {
+    let seconds = AtomicI64::new(1_750_000_000);
+    Arc::new(move || Timestamp(1_000 * seconds.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn bash(script: &str) -> Launch {
@@ -321,10 +332,14 @@ fn endless_output_is_cut_and_ended_by_its_time_limit() {
     let desk = Desk::new();
     let seen = desk.run(&launch);
     assert_eq!(seen.answer.ended, Ended::TimedOut { after: Span(300) });
-    let kept: u64 = fs::read_dir(desk.attempt_dir())
-        .expect("there")
-        .map(|entry| entry.expect("there").metadata().expect("there").len())
-        .sum();
+    let sizes = fs::read_dir(desk.attempt_dir()).expect("there").map(|entry| {
+        let entry = entry.expect("there");
+        let is_index = entry.file_name().to_str().is_some_and(|it| it.starts_with("times"));
+        (is_index, entry.metadata().expect("there").len())
+    });
+    let (index, output): (Vec<_>, Vec<_>) = sizes.partition(|it| it.0);
+    let [index, kept] = [index, output].map(|it| it.iter().map(|it| it.1).sum::<u64>());
+    assert!(index <= 4096, "an index of {index} bytes");
     assert!(kept <= 4096 && seen.answer.output_bytes > 4096, "{kept} of {}", seen.answer.output_bytes);
     let failure = seen.answer.failure().expect("a failure");
     assert_eq!(failure.mode, FailureMode::SystemTimeout);
@@ -790,4 +805,39 @@ fn a_file_that_nobody_opened_is_lent_again() {
     let text = fs::read_to_string(desk.path().join("inodes")).expect("written");
     let inodes: Vec<&str> = text.lines().collect();
     assert_eq!(inodes, [inodes[0]; 3]);
+}
+
+#[test]
+fn when_output_came_is_kept_beside_it_and_lost_without_harm() {
+    let desk = Desk::new();
+    let limit = 1 << 20;
+    let launch = Launch { output_limit: limit, ..bash("head -c 5000000 /dev/zero") };
+    let seen = desk.run(&launch).ok();
+    let files = |prefix: &str| {
+        let names = fs::read_dir(desk.attempt_dir()).expect("it wrote something");
+        let names = names.map(|it| it.expect("readable").file_name().into_string().expect("UTF-8"));
+        names.filter(|it| it == prefix || it.starts_with(&format!("{prefix}."))).count()
+    };
+    assert_eq!((files("log"), files("times")), (3, 3), "an index goes with its stretch");
+    let times = seen.spool.arrivals(0, u64::MAX).expect("readable");
+    let came = |byte: u64| times.at(byte).map(|it| it.0);
+    let (gone, back) = seen.spool.gap().expect("readable").expect("the middle is gone");
+    let bytes = [0, 1, 70_000, gone - 1, back, back + 100_000, 4_999_999];
+    let known: Vec<i64> = bytes.iter().map(|it| came(*it).expect("it was kept")).collect();
+    assert!(known.is_sorted() && known[0] < known[3] && known[4] < known[6], "{known:?}");
+    // Damaged, short, missing: what was written is read as ever, and no time is told that is not its own.
+    let index = desk.attempt_dir().join("times");
+    let whole = fs::read(&index).expect("it is there");
+    for damaged in [&whole[..whole.len() - 1], &whole[..2], b"no index at all", b""] {
+        fs::write(&index, damaged).expect("writable");
+        let read = seen.spool.arrivals(0, u64::MAX).expect("readable");
+        for byte in (0..gone).step_by(4_096) {
+            let (was, is) = (came(byte), read.at(byte).map(|it| it.0));
+            assert!(is.is_none() || is == was, "byte {byte}: {is:?}, and was {was:?}");
+        }
+        assert_eq!(read.at(back).map(|it| it.0), came(back), "the stretches after it have their own");
+    }
+    fs::remove_file(&index).expect("removable");
+    assert_eq!(seen.spool.arrivals(0, 10).expect("readable").at(5), None);
+    assert_eq!(seen.spool.read(0, 3).expect("readable").bytes, [0, 0, 0]);
 }

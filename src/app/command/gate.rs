@@ -96,6 +96,7 @@ async fn asked(
                 follow: true,
                 raw: true,
                 json: false,
+                timestamps: false,
             };
             // What it wrote is in the log all the same.
             drop(look::print_logs(seat, out, run, &logs).await);

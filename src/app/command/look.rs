@@ -9,7 +9,7 @@ use crate::{
         output::Output,
         wiring::{self, Seat},
     },
-    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, Value, counted, safe_text},
+    base::{Arrivals, AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, Value, counted, safe_text},
     engine::{Event, GateState},
     plan::Currency,
     projection::{
@@ -302,6 +302,7 @@ pub(super) async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &Logs
     let form = match args {
         LogsArgs { raw: true, .. } => Form::Raw,
         LogsArgs { json: true, .. } => Form::Json,
+        LogsArgs { timestamps: true, .. } => Form::Timed,
         _ => Form::Lines,
     };
     let mut printer = Printer { seat, out, run, only, form, done: Vec::new() };
@@ -321,12 +322,17 @@ pub(super) async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &Logs
     }
 }
 
+/// Cells of an instant: `2025-06-12T12:04:31.118Z`.
+const TIME_WIDTH: usize = 24;
+
 /// How output is printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Raw,
     Json,
     Lines,
+    /// Lines, each with when it came.
+    Timed,
 }
 
 /// Prints what has been written since it last looked, attempt by attempt.
@@ -358,7 +364,8 @@ impl Printer<'_> {
         let mut from = known.map_or(0, |at| self.done[at].1);
         loop {
             let want = Want::Output { attempt, part: OutputPart::From(from) };
-            let Page::Bytes { from: at, mut bytes, total } = self.seat.desk.read(want).await else { break };
+            let page = self.seat.desk.read(want).await;
+            let Page::Bytes { from: at, mut bytes, total, times } = page else { break };
             if !ended && self.form != Form::Raw && at + bytes.len() as u64 >= total {
                 // A line that is still being written waits for its end.
                 let whole = bytes.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
@@ -372,8 +379,8 @@ impl Printer<'_> {
             }
             match self.form {
                 Form::Raw => self.out.raw(&bytes),
-                Form::Json => self.print_json(&bytes, (attempt, step), at),
-                Form::Lines => self.print_lines(&bytes, step),
+                Form::Json => self.print_json((at, &bytes), &times, (attempt, step)),
+                Form::Lines | Form::Timed => self.print_lines((at, &bytes), &times, step),
             }
             from = at + bytes.len() as u64;
             if from >= total {
@@ -390,29 +397,43 @@ impl Printer<'_> {
     fn print_gap(&self, missing: u64, call: (AttemptId, &str), at: u64) {
         match self.form {
             Form::Json => self.out.json(&json_line(call, at, ("missing", missing.into()))),
-            Form::Raw | Form::Lines => self.out.line(&format!("… {missing} bytes were not kept …")),
+            Form::Raw | Form::Lines | Form::Timed => {
+                self.out.line(&format!("… {missing} bytes were not kept …"))
+            }
         }
     }
 
     /// As it was written; bytes that are no UTF-8 have the sign for that.
-    fn print_json(&self, bytes: &[u8], call: (AttemptId, &str), mut at: u64) {
+    fn print_json(&self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, call: (AttemptId, &str)) {
         for line in bytes.split_inclusive(|it| *it == b'\n') {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
             let text = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text));
-            self.out.json(&json_line(call, at, ("text", text.as_ref().into())));
+            let mut said = json_line(call, at, ("text", text.as_ref().into()));
+            if let Some(came) = times.at(at) {
+                said["time"] = came.to_string().into();
+            }
+            self.out.json(&said);
             at += line.len() as u64;
         }
     }
 
     /// Line by line through the one way that shows foreign text; a name before each when there are several steps.
-    fn print_lines(&self, bytes: &[u8], step: &str) {
+    fn print_lines(&self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, step: &str) {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         for line in bytes.split(|it| *it == b'\n') {
             let shown = Untrusted::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)).shown();
+            let came = match self.form {
+                Form::Timed => {
+                    let came = times.at(at).map_or_else(|| "-".to_owned(), |it| it.to_string());
+                    format!("{came:<TIME_WIDTH$} ")
+                }
+                Form::Raw | Form::Json | Form::Lines => String::new(),
+            };
             match self.only {
-                Some(_) => self.out.line(&shown),
-                None => self.out.line(&format!("{} │ {shown}", safe_text(step))),
+                Some(_) => self.out.line(&format!("{came}{shown}")),
+                None => self.out.line(&format!("{came}{} │ {shown}", safe_text(step))),
             }
+            at += line.len() as u64 + 1;
         }
     }
 }

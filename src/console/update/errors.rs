@@ -15,7 +15,7 @@ use crate::{
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 /// The fields a filter can name.
-const FIELDS: &[&str] = &["level", "state", "run", "type", "mode", "step", "workflow"];
+pub(super) const FIELDS: &[&str] = &["level", "state", "run", "type", "mode", "step", "workflow"];
 /// A quarter of an hour, in milliseconds.
 const QUARTER: i64 = 900_000;
 /// Names that are kept of what came after a failure.

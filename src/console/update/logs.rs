@@ -3,9 +3,10 @@
 
 use super::{general, graph, logs_read, logs_rows, moving, toast};
 use crate::{
-    base::{AttemptId, StepIx},
+    base::{AttemptId, StepIx, Timestamp},
     console::{
-        Intent, Model, Role, Sheet, View, Wish, layout, log_lines::Needle, log_rows::text_of, model::LogPart,
+        Intent, Model, Role, Sheet, View, Wish, layout, log_lines::Voice, log_rows::text_of, model::LogPart,
+        needle::Needle,
     },
 };
 
@@ -30,15 +31,16 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// Whether an answer is to a question about output.
 pub(super) fn awaits(model: &Model, request: u64) -> bool {
-    model.logs.reading.asked.is_some_and(|it| it.request == request)
+    let reading = &model.logs.reading;
+    reading.asked.is_some_and(|it| it.request == request) || reading.telling == Some(request)
 }
 
 pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     logs_read::read(model, request, sheet);
 }
 
-pub(super) fn hear(model: &mut Model, attempt: AttemptId, from: u64, bytes: &[u8]) {
-    logs_read::hear(model, attempt, from, bytes);
+pub(super) fn hear(model: &mut Model, attempt: AttemptId, part: (u64, &[u8]), came: Option<Timestamp>) {
+    logs_read::hear(model, attempt, part, came);
 }
 
 /// The output of the selection: of a step, or of a whole run.
@@ -53,7 +55,7 @@ pub(super) fn open(model: &mut Model) {
 }
 
 fn look_at(model: &mut Model, step: Option<StepIx>) {
-    (model.logs.step, model.logs.call) = (step, None);
+    (model.logs.step, model.logs.call, model.logs.voice) = (step, None, None);
     model.logs.follow = true;
 }
 
@@ -71,6 +73,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
             let only = model.logs.lines.only().next_level();
             model.logs.lines.set_only(only);
         }
+        Intent::LogColumns => model.logs.bare = !model.logs.bare,
         Intent::NextMatch => to_match(model, true),
         Intent::PreviousMatch => to_match(model, false),
         Intent::NextStep => other_step(model, true, count),
@@ -196,7 +199,10 @@ fn to_match(model: &mut Model, forward: bool) {
 /// Looks for what was typed, from the cursor backwards: the newest is what is wanted most.
 pub(super) fn find(model: &mut Model) {
     let text = model.runs.find.clone();
-    model.logs.lines.set_find(Needle::of(&text));
+    match Needle::of(&text) {
+        Ok(needle) => model.logs.lines.set_find(needle),
+        Err(why) => return toast(model, &format!("could not look for {text}: {why}"), Role::Warn),
+    }
     if !text.is_empty() {
         to_match(model, !model.logs.follow);
     }
@@ -208,24 +214,29 @@ pub(super) fn filter(model: &Model) -> String {
 }
 
 pub(super) fn set_filter(model: &mut Model, text: &str) {
-    model.logs.lines.set_only(Needle::filter(text));
+    match Needle::filter(text) {
+        Ok(needle) => model.logs.lines.set_only(needle),
+        Err(why) => toast(model, &format!("could not filter by {text}: {why}"), Role::Warn),
+    }
 }
 
-/// To the next step that holds no others; before the first one stands the whole run.
+/// To the next step that holds no others; before the first one stand the whole run and its voices.
 fn other_step(model: &mut Model, forward: bool, count: Option<u32>) {
     let Some(run) = model.logs.run.and_then(|it| model.board.run(it)).cloned() else { return };
     let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1) - 1;
-    let at = model.logs.step.map_or(0, |it| it.index() + 1);
-    let leaf = |place: &usize| *place == 0 || logs_read::is_leaf(&run, StepIx::from_index(*place - 1));
+    let at = side_place(model);
+    let leaf = |place: &usize| match Listed::at(*place) {
+        Listed::Step(step) => logs_read::is_leaf(&run, step),
+        Listed::All | Listed::Voice(_) => true,
+    };
     let to = if forward {
-        let mut places = (at + 1..=run.len()).filter(leaf);
+        let mut places = (at + 1..STEPS_FROM + run.len()).filter(leaf);
         places.nth(times)
     } else {
         (0..at).rev().filter(leaf).nth(times)
     };
     match to {
-        Some(0) => look_at(model, None),
-        Some(place) => look_at(model, Some(StepIx::from_index(place - 1))),
+        Some(place) => look_at_place(model, place),
         None => {
             toast(model, if forward { "this is the last step" } else { "this is the whole run" }, Role::Info)
         }
@@ -256,7 +267,8 @@ fn other_call(model: &mut Model, forward: bool) {
 /// The graph, with the step of this line under the cursor.
 fn to_graph(model: &mut Model) {
     let logs = &model.logs;
-    let of_line = logs.lines.line(logs.cursor).and_then(|it| logs.lines.attempt_of(it)).map(|it| it.step);
+    let line = logs.lines.line(logs.cursor);
+    let of_line = line.and_then(|it| logs.lines.attempt_of(it).map(|it| it.step).or(it.step));
     let Some(run) = logs.run else { return };
     let step = logs.step.or(of_line);
     model.dag.run = Some(run);
@@ -336,17 +348,68 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     } else if let Some(side) =
         places.side.map(|it| layout::inset(it, 1, 1, 1)).filter(|it| it.contains(position))
     {
-        let place = side_top(model, side.height) + usize::from(row - side.y);
+        let place = side_top(model, side_rows(side.height)) + usize::from(row - side.y);
         let known = model.logs.run.and_then(|it| model.board.run(it)).map_or(0, |it| it.len());
-        if place <= known {
-            look_at(model, place.checked_sub(1).map(StepIx::from_index));
+        if place < STEPS_FROM + known && row < side.y + side_rows(side.height) {
+            look_at_place(model, place);
         }
     }
 }
 
-/// The first row of the side list: the whole run, then every step, with the one that is looked at in the middle.
+/// A row of the side list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::console) enum Listed {
+    /// The whole run: its steps and its voices.
+    All,
+    Voice(Voice),
+    Step(StepIx),
+}
+
+/// The row of the first step: before it stand the whole run and its voices.
+pub(in crate::console) const STEPS_FROM: usize = 1 + Voice::ALL.len();
+
+impl Listed {
+    /// What stands in a row, whether or not there are so many steps.
+    pub(in crate::console) fn at(row: usize) -> Self {
+        match row.checked_sub(STEPS_FROM) {
+            Some(step) => Self::Step(StepIx::from_index(step)),
+            None => row.checked_sub(1).map_or(Self::All, |it| Self::Voice(Voice::ALL[it])),
+        }
+    }
+}
+
+fn look_at_place(model: &mut Model, row: usize) {
+    match Listed::at(row) {
+        Listed::All => look_at(model, None),
+        Listed::Step(step) => look_at(model, Some(step)),
+        Listed::Voice(voice) => {
+            look_at(model, None);
+            model.logs.voice = Some(voice);
+        }
+    }
+}
+
+/// The row of what is looked at.
+pub(in crate::console) fn side_place(model: &Model) -> usize {
+    let voice = model.logs.voice.and_then(|it| Voice::ALL.iter().position(|voice| *voice == it));
+    match (model.logs.step, voice) {
+        (Some(step), _) => STEPS_FROM + step.index(),
+        (None, Some(voice)) => 1 + voice,
+        (None, None) => 0,
+    }
+}
+
+/// Rows of the side list; under it, where there is room, stands what is counted.
+pub(in crate::console) const fn side_rows(height: u16) -> u16 {
+    if height < 2 * COUNTED_ROWS { height } else { height - COUNTED_ROWS }
+}
+
+/// Levels, hits and lines per minute, with what parts them from the list.
+const COUNTED_ROWS: u16 = 10;
+
+/// The first row of the side list: the whole run, its voices, then every step, with what is looked at in the middle.
 pub(in crate::console) fn side_top(model: &Model, height: u16) -> usize {
-    let rows = model.logs.run.and_then(|it| model.board.run(it)).map_or(0, |it| it.len()) + 1;
-    let (at, height) = (model.logs.step.map_or(0, |it| it.index() + 1), usize::from(height));
+    let rows = model.logs.run.and_then(|it| model.board.run(it)).map_or(0, |it| it.len()) + STEPS_FROM;
+    let (at, height) = (side_place(model), usize::from(height));
     at.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }

@@ -1,8 +1,9 @@
 //! Reading what steps wrote: which calls, from where, and what to do with what comes. One question at a time, so that
 //! lines of several calls stand in the order in which they were asked for; what comes as it is written goes behind.
 
+use super::logs_told;
 use crate::{
-    base::{AttemptId, Span, StepIx, Timestamp},
+    base::{Arrivals, AttemptId, Span, StepIx, Timestamp},
     console::{
         Lookup, Model, Sheet, Wish,
         log_lines::{Feed, LogLines},
@@ -32,8 +33,9 @@ pub(super) fn refresh(model: &mut Model) {
     let call =
         model.logs.step.filter(|it| is_leaf(&run, *it)).and_then(|_| calls.first().map(|it| it.number));
     let of = Some((run.id(), model.logs.step, call));
-    if model.logs.reading.of != of {
-        model.logs.reading = Reading { of, ..Reading::default() };
+    let voice = model.logs.voice;
+    if (model.logs.reading.of, model.logs.reading.voice) != (of, voice) {
+        model.logs.reading = Reading { of, voice, ..Reading::default() };
         clear(model);
     }
     let reading = &mut model.logs.reading;
@@ -52,6 +54,25 @@ pub(super) fn go_on(model: &mut Model, wishes: &mut Vec<Wish>) {
         && let Some((attempt, part)) = next(model, &run)
     {
         ask(model, attempt, part, wishes);
+    }
+    if model.frozen.is_none() {
+        logs_told::go_on(model, &run, wishes);
+    }
+}
+
+/// What is looked at stays, unless it is the end that is.
+pub(super) fn floor(model: &Model) -> u64 {
+    let logs = &model.logs;
+    if logs.follow { u64::MAX } else { logs.top.saturating_sub(MARGIN) }
+}
+
+/// Lines of a whole run stand in the order in which they came; the cursor and what is seen stay on theirs.
+pub(super) fn settle(model: &mut Model) {
+    let logs = &mut model.logs;
+    if logs.step.is_none() && logs.reading.queue.is_empty() {
+        let mut numbers = [logs.cursor, logs.top];
+        logs.lines.settle(&mut numbers);
+        [logs.cursor, logs.top] = numbers;
     }
 }
 
@@ -79,6 +100,9 @@ fn clear(model: &mut Model) {
 
 /// The calls that are looked at: the chosen one of a step, else all, by the time they were started.
 fn calls(model: &Model, run: &RunView) -> Vec<AttemptId> {
+    if model.logs.voice.is_some() {
+        return Vec::new();
+    }
     let id = |step: StepIx, call: &AttemptView| AttemptId { run: run.id(), step, number: call.number };
     if let Some(step) = model.logs.step.filter(|it| is_leaf(run, *it)) {
         let calls = run.step(step).map_or(&[][..], |it| it.attempts());
@@ -156,42 +180,56 @@ fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wi
 
 /// What was asked for.
 pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
+    if model.logs.reading.telling == Some(request) {
+        model.logs.reading.telling = None;
+        if let Sheet::Events { events, .. } = sheet {
+            logs_told::read(model, &events);
+        }
+        return;
+    }
     let Some(question) = model.logs.reading.asked.filter(|it| it.request == request) else { return };
+    let (floor, attempt) = (floor(model), question.attempt);
+    let run = model.board.run(attempt.run);
+    let since = run.and_then(|it| call_of(it, attempt)).map_or(model.now, |it| it.started_at);
     let logs = &mut model.logs;
     logs.reading.asked = None;
-    let attempt = question.attempt;
-    // What is looked at stays, unless it is the end that is.
-    let floor = if logs.follow { u64::MAX } else { logs.top.saturating_sub(MARGIN) };
     logs.reading.queue.retain(|it| *it != attempt);
     let lines = &mut logs.lines;
     match (sheet, question.part) {
-        (Sheet::Bytes { from, bytes, total }, LogPart::Last | LogPart::Begin) => {
-            lines.begin(attempt, from);
+        (Sheet::Bytes { from, bytes, total, times }, LogPart::Last | LogPart::Begin) => {
+            lines.begin(attempt, since, from);
             let floor = if question.part == LogPart::Begin { 0 } else { u64::MAX };
-            lines.take(attempt, from, &bytes, floor);
+            lines.take(attempt, (from, &bytes), &times, floor);
             lines.knows(attempt, total);
             logs.seen = lines.end();
         }
-        (Sheet::Bytes { from, bytes, total }, LogPart::After) => {
+        (Sheet::Bytes { from, bytes, total, times }, LogPart::After) => {
             lines.skip_to(attempt, from);
-            lines.take(attempt, from, &bytes, floor);
+            lines.take(attempt, (from, &bytes), &times, floor);
             // An empty page is the end, whatever was heard: some of it may never have reached the disk.
             let end = lines.feed(attempt).map_or(total, |it| it.end);
             lines.knows(attempt, if bytes.is_empty() { end } else { total });
         }
-        (Sheet::Bytes { from, bytes, .. }, LogPart::Before(wanted)) => {
-            put_before(lines, attempt, wanted, (from, &bytes))
+        (Sheet::Bytes { from, bytes, times, .. }, LogPart::Before(wanted)) => {
+            put_before(lines, attempt, wanted, (from, &bytes), &times)
         }
         (Sheet::Missing(why), _) => {
-            lines.begin(attempt, 0);
+            lines.begin(attempt, since, 0);
             logs.reading.missing = Some(why);
         }
         (Sheet::Events { .. } | Sheet::Records(_) | Sheet::Chain { .. } | Sheet::Workflow(_), _) => {}
     }
+    settle(model);
 }
 
 /// Whole lines only, so that what is put before ends where a line begins.
-fn put_before(lines: &mut LogLines, attempt: AttemptId, wanted: u64, (from, bytes): (u64, &[u8])) {
+fn put_before(
+    lines: &mut LogLines,
+    attempt: AttemptId,
+    wanted: u64,
+    (from, bytes): (u64, &[u8]),
+    times: &Arrivals,
+) {
     let Some(start) = lines.feed(attempt).map(|it| it.start) else { return };
     if from >= start || bytes.is_empty() {
         return lines.nothing_before(attempt);
@@ -204,16 +242,21 @@ fn put_before(lines: &mut LogLines, attempt: AttemptId, wanted: u64, (from, byte
     let is_cut = from > 0 && from == wanted;
     let first = bytes[..before].iter().position(|byte| *byte == b'\n').filter(|it| is_cut && it + 1 < before);
     let skipped = first.map_or(0, |it| it + 1);
-    lines.put_before(attempt, from + skipped as u64, &bytes[skipped..before]);
+    lines.put_before(attempt, (from + skipped as u64, &bytes[skipped..before]), times);
 }
 
 /// Output as it comes.
-pub(super) fn hear(model: &mut Model, attempt: AttemptId, from: u64, bytes: &[u8]) {
+pub(super) fn hear(
+    model: &mut Model,
+    attempt: AttemptId,
+    (from, bytes): (u64, &[u8]),
+    came: Option<Timestamp>,
+) {
     let logs = &mut model.logs;
     let room = logs.follow || !logs.lines.is_full();
     if model.frozen.is_none() && room {
         let floor = if logs.follow { u64::MAX } else { 0 };
-        logs.lines.take(attempt, from, bytes, floor);
+        logs.lines.take(attempt, (from, bytes), &Arrivals::since(from, came), floor);
     } else {
         let total = from + bytes.len() as u64;
         let known = logs.lines.feed(attempt).map_or(0, |it| it.total);

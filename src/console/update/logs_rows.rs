@@ -1,6 +1,7 @@
 //! Which rows of the output are seen: only those are made of lines, so that a log of any length scrolls alike.
 
 use super::logs_read;
+use crate::base::Timestamp;
 use crate::console::{
     Model, layout,
     log_rows::{LogRow, RowLook, rows_of},
@@ -8,25 +9,75 @@ use crate::console::{
 };
 use std::{collections::BTreeMap, iter::successors};
 
-/// Columns before the text: the cursor, and the name of the step where there are several.
-pub(in crate::console) fn margin(model: &Model) -> u16 {
-    let lines = layout::logs(model).lines;
-    let name = if lines.width >= 100 { 22 } else { 16 };
-    let is_alone = logs_read::alone(model).is_some() || lines.width < 40;
-    if is_alone { 1 } else { 1 + name + 1 }
+/// What stands before the text of a line, in cells with the blank behind it; nothing where there is no room or no need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::console) struct Columns {
+    /// `12:04:12.118 `
+    pub time: u16,
+    /// `E `
+    pub level: u16,
+    /// Who wrote it, where there are several.
+    pub name: u16,
+}
+
+impl Columns {
+    /// All of them, with the mark of the cursor.
+    pub(in crate::console) const fn width(self) -> u16 {
+        1 + self.time + self.level + self.name
+    }
+}
+
+pub(in crate::console) fn columns(model: &Model) -> Columns {
+    let (width, logs) = (layout::logs(model).lines.width, &model.logs);
+    if logs.bare || width < 40 {
+        return Columns::default();
+    }
+    let is_alone = logs_read::alone(model).is_some() || logs.voice.is_some();
+    Columns {
+        time: if logs.lines.has_times() && width >= 60 { 13 } else { 0 },
+        level: if width >= 60 { 2 } else { 0 },
+        name: match width {
+            _ if is_alone => 0,
+            0..100 => 17,
+            _ => 23,
+        },
+    }
+}
+
+/// Minutes of the graph beside the lines.
+const MINUTES: usize = 30;
+
+/// How many lines came in each of the minutes up to the newest one.
+fn per_minute(logs: &LogsState) -> Vec<u64> {
+    let minute = |at: Timestamp| at.0.div_euclid(60_000);
+    let newest = logs.lines.iter().filter_map(|it| it.at).max();
+    let Some(newest) = newest.map(minute) else { return Vec::new() };
+    let mut counts = vec![0_u64; MINUTES];
+    for at in logs.lines.iter().filter(|it| !it.goes_on).filter_map(|it| it.at) {
+        let back = usize::try_from(newest - minute(at)).unwrap_or(usize::MAX);
+        if let Some(place) = (MINUTES - 1).checked_sub(back) {
+            counts[place] += 1;
+        }
+    }
+    counts
 }
 
 /// Cells of text in a row: without the margin and the scroll bar.
 fn text_width(model: &Model) -> usize {
     let lines = layout::logs(model).lines;
-    usize::from(lines.width.saturating_sub(margin(model) + 2))
+    usize::from(lines.width.saturating_sub(columns(model).width() + 2))
 }
 
 /// Makes the rows that are seen, with the cursor among them.
 pub(super) fn refresh(model: &mut Model) {
-    let (width, height) = (text_width(model), usize::from(layout::logs(model).lines.height));
+    let places = layout::logs(model);
+    let (width, height) = (text_width(model), usize::from(places.lines.height));
     let glyphs = model.look.glyphs;
     let logs = &mut model.logs;
+    let held = (logs.lines.first(), logs.lines.end());
+    if places.side.is_some() && logs.minutes_of != held {
+        (logs.minutes, logs.minutes_of) = (per_minute(logs), held);
+    }
     if logs.follow {
         logs.cursor = logs.lines.end().saturating_sub(1);
         logs.seen = logs.lines.end();
@@ -121,7 +172,7 @@ fn see(logs: &LogsState, height: usize, mut make: impl FnMut(u64) -> Vec<LogRow>
 mod tests {
     use super::*;
     use crate::{
-        base::{AttemptId, RunId, StepIx},
+        base::{Arrivals, AttemptId, RunId, StepIx},
         console::Glyphs,
     };
 
@@ -131,11 +182,11 @@ mod tests {
     fn check(lines: usize, cursor: usize, top: usize, wrap: bool, follow: bool) -> Seen {
         let attempt = AttemptId { run: RunId(1), step: StepIx(0), number: 1 };
         let mut logs = LogsState { wrap, follow, ..LogsState::default() };
-        logs.lines.begin(attempt, 0);
+        logs.lines.begin(attempt, Timestamp::default(), 0);
         let text: String = (0..lines)
             .map(|it| format!("line {it} {}\n", "x".repeat(if it % 7 == 0 { 300 } else { 3 })))
             .collect();
-        logs.lines.take(attempt, 0, text.as_bytes(), u64::MAX);
+        logs.lines.take(attempt, (0, text.as_bytes()), &Arrivals::default(), u64::MAX);
         let number = |at: usize| logs.lines.first() + at as u64;
         (logs.cursor, logs.top) = (number(cursor), number(top));
         let mut made = 0;

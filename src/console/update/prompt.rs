@@ -1,22 +1,53 @@
 //! The line in which a search or a filter is typed. A filter shows what it leaves while it is
 //! typed; Esc leaves what stood before.
 
-use super::{editing, runs, steps};
+use super::{editing, runs, steps, toast};
 use crate::console::{
-    Intent, Model, View, Wish,
+    Intent, Model, Query, Role, View, Wish,
     model::{Prompt, PromptKind},
+    needle::Needle,
+    pattern::Sought,
 };
 
 pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     let Some(prompt) = model.prompt.clone() else { return };
     match intent {
         Intent::Submit => {
+            if let Some(why) = problem(model, &prompt) {
+                let text = format!("could not look for {}: {why}", prompt.field.text().trim());
+                return toast(model, &text, Role::Warn);
+            }
             model.prompt = None;
             submit(model, &prompt, wishes);
         }
         Intent::Escape => model.prompt = None,
         _ => {
             editing::edit(model, intent);
+        }
+    }
+}
+
+/// Why what is typed cannot be looked for: a pattern that is none. What is shown meanwhile is not filtered by it.
+pub(in crate::console) fn problem(model: &Model, prompt: &Prompt) -> Option<String> {
+    let text = prompt.field.text().trim();
+    match (prompt.kind, model.view) {
+        (PromptKind::Remark | PromptKind::Compare, _) => None,
+        (PromptKind::Find, _) if model.travel.is_some() => Sought::parse(text).err(),
+        (PromptKind::Find, View::Time) => Sought::parse(text).err(),
+        (PromptKind::Find, View::Logs) => Needle::of(text).err(),
+        (PromptKind::Filter, View::Logs) => Needle::filter(text).err(),
+        (PromptKind::Find | PromptKind::Filter, _) => Query::problem(text, fields_of(model.view)),
+    }
+}
+
+/// The fields that a search in a view may name.
+const fn fields_of(view: View) -> &'static [&'static str] {
+    match view {
+        View::Audit => crate::console::audit_rows::FIELDS,
+        View::Errors => super::errors::FIELDS,
+        View::Dag => steps::FIELDS,
+        View::Runs | View::Gates | View::Health | View::Logs | View::Time | View::Agents | View::Tools => {
+            runs::FIELDS
         }
     }
 }

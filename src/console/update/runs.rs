@@ -13,7 +13,7 @@ use crate::{
 use std::cmp::Reverse;
 
 /// The fields and measures a filter can name.
-const FIELDS: &[&str] =
+pub(super) const FIELDS: &[&str] =
     &["state", "run", "workflow", "by", "risk", "age", "steps", "done", "errors", "health", "calls"];
 
 /// Brings rows, cursor and scroll up to date.

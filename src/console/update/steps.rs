@@ -5,7 +5,7 @@ use crate::{
     base::Span,
     console::{
         Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout, marks::mark_of_step,
-        model::Picture,
+        model::Picture, pattern::Sought,
     },
     projection::kind_word,
 };
@@ -20,7 +20,7 @@ const MARGIN: i32 = 2;
 /// and columns beside it, so that what it leads to is seen.
 const MARGIN_BESIDE: i32 = 16;
 /// The fields a search can name.
-const FIELDS: &[&str] = &["state", "kind", "step", "group"];
+pub(super) const FIELDS: &[&str] = &["state", "kind", "step", "group"];
 
 /// Follows what runs, and keeps the cursor in sight.
 pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
@@ -275,6 +275,13 @@ fn search(model: &mut Model) {
         query.fits(says, &plan.id)
     });
     model.dag.found = fits.map(|(step, _, _)| step.0).collect();
+    // Nothing is called so: names that have its letters in their order may be meant.
+    if let Ok(sought) = Sought::parse(&model.dag.find)
+        && model.dag.found.is_empty()
+    {
+        let near = run.steps().filter(|(_, plan, _)| sought.is_near(&plan.id));
+        model.dag.found = near.map(|(step, _, _)| step.0).collect();
+    }
 }
 
 /// To the next step that was found, around the end.

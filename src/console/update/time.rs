@@ -7,6 +7,7 @@ use crate::{
         Intent, Model, Role, View, Wish,
         gantt::{Chart, ChartOf},
         layout,
+        pattern::Sought,
     },
     projection::Medians,
 };
@@ -171,13 +172,16 @@ fn open_all(model: &mut Model) {
 /// To the next step whose id has the text that is looked for; what hides it is opened.
 pub(super) fn find(model: &mut Model, forward: bool) {
     let Some(run) = model.time.run.and_then(|it| model.board.run(it)).cloned() else { return };
-    let wanted = model.runs.find.to_lowercase();
+    let wanted = model.runs.find.clone();
+    let Ok(sought) = Sought::parse(&wanted) else { return };
     let at = model.time.selected;
-    let hits: Vec<StepIx> = run
-        .steps()
-        .filter(|(_, plan, _)| plan.id.to_lowercase().contains(&wanted))
-        .map(|(step, _, _)| step)
-        .collect();
+    let fitting = |fits: &dyn Fn(&str) -> bool| -> Vec<StepIx> {
+        run.steps().filter(|(_, plan, _)| fits(&plan.id)).map(|(step, _, _)| step).collect()
+    };
+    let mut hits = fitting(&|id| sought.is_in(id));
+    if hits.is_empty() {
+        hits = fitting(&|id| sought.is_near(id));
+    }
     let next = if forward {
         hits.iter().find(|it| Some(**it) > at).or(hits.first())
     } else {

@@ -8,6 +8,7 @@ use crate::{
         Intent, Lookup, Model, Mouse, Role, Sheet, View, Wish,
         intent::Group,
         layout,
+        pattern::Sought,
         travel::{Before, IN_THE_PAST, PAUSE_MAX, Part, Play, SPEEDS, Seek, Travel},
     },
     projection::{History, Moment, Notch},
@@ -220,7 +221,7 @@ fn second(travel: &mut Travel, forward: bool, times: usize) {
 /// Looks for events: by their kind, their run, or the id of their step.
 pub(super) fn find(model: &mut Model, text: &str) {
     if let Some(travel) = &mut model.travel {
-        travel.find = text.to_lowercase();
+        text.clone_into(&mut travel.find);
     }
     to_match(model, true);
 }
@@ -231,13 +232,16 @@ fn to_match(model: &mut Model, forward: bool) {
     if wanted.is_empty() {
         return toast(model, "nothing is looked for; / begins a search", Role::Info);
     }
+    let Ok(sought) = Sought::parse(&wanted) else { return };
     let tip = travel.history.tip().clone();
     let fits = |it: &Moment| {
-        it.kind.contains(&wanted)
-            || it.run.is_some_and(|run| run.to_string() == wanted)
-            || it.run.and_then(|run| tip.run(run)).zip(it.step).is_some_and(|(run, step)| {
-                run.plan_step(step).is_some_and(|it| it.id.to_lowercase().contains(&wanted))
-            })
+        sought.is_in(it.kind)
+            || it.run.is_some_and(|run| run.to_string() == wanted.to_lowercase())
+            || it
+                .run
+                .and_then(|run| tip.run(run))
+                .zip(it.step)
+                .is_some_and(|(run, step)| run.plan_step(step).is_some_and(|it| sought.is_in(&it.id)))
     };
     jump(model, forward, 1, &format!("event with {wanted:?}"), fits);
 }

@@ -8,6 +8,7 @@ use crate::console::{
     Hint, Role, View, fill, layout,
     model::{Danger, PromptKind},
     put, put_right,
+    update::problem,
 };
 use ratatui::{
     buffer::Buffer,
@@ -130,17 +131,17 @@ pub(super) fn ascii_keys(canvas: &Canvas<'_>, keys: &str) -> String {
 pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let Some(prompt) = &canvas.model.prompt else { return };
     let (lead, hint) = match prompt.kind {
-        PromptKind::Find => ("/", "find; n N go on"),
+        PromptKind::Find => ("/", "text or ~pattern; n N go on"),
         PromptKind::Filter if canvas.model.view == View::Logs => {
-            ("&", "only lines with this text   ! inverts")
+            ("&", "level:warn source:engine   text or ~pattern   ! inverts")
         }
         PromptKind::Filter if canvas.model.view == View::Errors => {
-            ("&", "level: state: run: type: mode: step: workflow:   ! inverts")
+            ("&", "level: state: run: type: mode: step: workflow:   ! inverts   ~pattern")
         }
         PromptKind::Filter if canvas.model.view == View::Audit => {
-            ("&", "run: by: type: verdict: channel: step:   ! inverts   * any text")
+            ("&", "run: by: type: verdict: channel: step:   ! inverts   * any   ~pattern")
         }
-        PromptKind::Filter => ("&", "state: run: workflow: by: risk: age<1h   ! inverts   * any text"),
+        PromptKind::Filter => ("&", "state: run: workflow: by: risk: age<1h   ! inverts   * any   ~pattern"),
         PromptKind::Compare => ("with ", "r-7, an event's number, 11:54:09, or nothing: live"),
         PromptKind::Remark => ("say ", "to all who look at this gate"),
     };
@@ -150,8 +151,10 @@ pub(super) fn prompt(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let cursor = canvas.glyphs.pick('▏', '_');
     let room = usize::from(row.right().saturating_sub(x));
     let x = put(buf, row, x, row.y, &prompt.field.shown(room, cursor), canvas.style(Role::Text));
-    if usize::from(row.right().saturating_sub(x)) > hint.width() + 2 {
-        put_right(buf, row, row.right().saturating_sub(1), row.y, hint, canvas.style(Role::Muted));
+    let problem = problem(canvas.model, prompt);
+    let (hint, role) = problem.as_deref().map_or((hint, Role::Muted), |why| (why, Role::Fail));
+    if problem.is_some() || usize::from(row.right().saturating_sub(x)) > hint.width() + 2 {
+        put_right(buf, row, row.right().saturating_sub(1), row.y, hint, canvas.style(role));
     }
 }
 

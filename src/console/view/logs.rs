@@ -8,13 +8,13 @@ use super::{
 use crate::{
     base::{AttemptId, StepIx, counted, plural, safe_text},
     console::{
-        Intent, Mark, Role, layout,
+        Intent, Mark, Role, condensed, layout,
         log_level::LogLevel,
-        log_lines::LogLine,
-        log_rows::{Ink, LogRow, bytes_word},
+        log_lines::{LogLine, Voice},
+        log_rows::{Ink, LogRow, bytes_word, text_of},
         marks::{mark_of_run, mark_of_step},
-        pane, put, put_right,
-        update::{alone, call_of, margin, side_top},
+        pane, put, put_right, sparkline,
+        update::{Columns, Listed, STEPS_FROM, alone, call_of, columns, side_place, side_rows, side_top},
     },
     engine::{Purpose, StepState},
     projection::{RunView, StepView, why},
@@ -37,7 +37,10 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     if let (Some(area), Some(run)) = (places.side, run) {
         side(canvas, run, area, buf);
     } else if let Some(area) = places.side {
-        pane(buf, area, "steps", "", canvas.pane(false));
+        pane(buf, area, "sources", "", canvas.pane(false));
+    }
+    if let Some(area) = places.detail {
+        detail(canvas, run, area, buf);
     }
     let lines = places.lines;
     if model.logs.rows.is_empty() {
@@ -58,7 +61,9 @@ fn titles(canvas: &Canvas<'_>, run: &RunView) -> (String, String) {
     if let Some(step) = logs.step {
         what = format!("{what}  {}", safe_text(&run.step_id(step)));
     } else {
-        what.push_str("  all steps");
+        what.push_str(
+            logs.voice.map_or("  all", |it| if it == Voice::Engine { "  engine" } else { "  gates" }),
+        );
     }
     if let Some(attempt) = alone(canvas.model) {
         what = format!("{what}  {}", call_words(canvas, run, attempt));
@@ -119,6 +124,7 @@ fn nothing(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buf
         (Some(_), _) if logs.reading.asked.is_some() => "reading".to_owned(),
         (Some(run), _) => match logs.step.and_then(|it| Some((it, run.step(it)?))) {
             Some((step, view)) => nothing_of_step(canvas, run, step, view),
+            None if logs.voice.is_some() => "nothing has been told yet".to_owned(),
             None => "nothing written yet".to_owned(),
         },
     };
@@ -149,7 +155,8 @@ fn line(canvas: &Canvas<'_>, run: Option<&RunView>, row: &LogRow, area: Rect, bu
     let Some(line) = logs.lines.line(row.line) else { return };
     let is_cursor = row.line == logs.cursor;
     let base = select_row(canvas, area, is_cursor, buf);
-    let margin = margin(canvas.model);
+    let columns = columns(canvas.model);
+    let margin = columns.width();
     if is_cursor {
         put(
             buf,
@@ -160,12 +167,14 @@ fn line(canvas: &Canvas<'_>, run: Option<&RunView>, row: &LogRow, area: Rect, bu
             base.patch(canvas.style(Role::BorderFocus)),
         );
     }
-    if margin > 1 {
-        name(canvas, run, (row, line), Rect { x: area.x + 1, width: margin - 1, ..area }, base, buf);
+    let level = line.level;
+    came(canvas, (row, line), columns, area, base, buf);
+    if columns.name > 0 {
+        let x = area.x + margin - columns.name;
+        name(canvas, run, (row, line), Rect { x, width: columns.name, ..area }, base, buf);
     }
     let text = Rect { x: area.x + margin, width: area.width.saturating_sub(margin + 2), ..area };
     let mut x = text.x;
-    let level = LogLevel::of(&line.bytes);
     for stroke in &row.strokes {
         let style = match stroke.ink {
             Ink::Plain => canvas.style(level.role()),
@@ -181,7 +190,29 @@ fn line(canvas: &Canvas<'_>, run: Option<&RunView>, row: &LogRow, area: Rect, bu
     }
 }
 
-/// The step that wrote a line, at the first of its rows.
+/// When a line came and how grave it is, at the first of its rows.
+fn came(
+    canvas: &Canvas<'_>,
+    (row, line): (&LogRow, &LogLine),
+    columns: Columns,
+    area: Rect,
+    base: Style,
+    buf: &mut Buffer,
+) {
+    if !row.begins || line.goes_on {
+        return;
+    }
+    let x = area.x + 1;
+    if let Some(at) = line.at.filter(|_| columns.time > 0) {
+        put(buf, area, x, area.y, &at.clock_ms(), base.patch(canvas.style(Role::Muted)));
+    }
+    if columns.level > 0 && line.gap.is_none() {
+        let style = base.patch(canvas.style(line.level.role()));
+        put(buf, area, x + columns.time, area.y, line.level.letter(), style);
+    }
+}
+
+/// The step that wrote a line or the voice that told it, at the first of its rows.
 fn name(
     canvas: &Canvas<'_>,
     run: Option<&RunView>,
@@ -195,7 +226,12 @@ fn name(
         put(buf, area, area.right().saturating_sub(2), area.y, canvas.glyphs.pick("┊", ":"), muted);
         return;
     }
-    let Some((attempt, run)) = canvas.model.logs.lines.attempt_of(line).zip(run) else { return };
+    let lines = &canvas.model.logs.lines;
+    if let Some(voice) = lines.voice_of(line) {
+        put(buf, area, area.x, area.y, voice.word(), base.patch(canvas.style(Role::Title)));
+        return;
+    }
+    let Some((attempt, run)) = lines.attempt_of(line).zip(run) else { return };
     let mark = run
         .step(attempt.step)
         .map_or(Mark::Todo, |it| mark_of_step(it, &canvas.model.board, canvas.model.now));
@@ -276,25 +312,35 @@ fn place_words(canvas: &Canvas<'_>) -> String {
     }
 }
 
-/// The steps of the run with their signs; only those that are seen are looked at.
+/// The whole run, its voices, and its steps with their signs; only those that are seen are looked at.
 fn side(canvas: &Canvas<'_>, run: &RunView, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let keys = [Intent::NextStep, Intent::PreviousStep];
     let keys: Vec<String> =
         keys.iter().filter_map(|it| model.keys.keys_of(model.view.scope(), *it)).collect();
-    let inside = pane(buf, area, "steps", &format!("{} step", keys.join(" ")), canvas.pane(false));
+    let inside = pane(buf, area, "sources", &format!("{} other", keys.join(" ")), canvas.pane(false));
+    let rows = side_rows(inside.height);
+    counted_lines(canvas, Rect { y: inside.y + rows, height: inside.height - rows, ..inside }, buf);
+    let inside = Rect { height: rows, ..inside };
     let top = side_top(model, inside.height);
-    for (place, y) in (top..=run.len()).zip(inside.y..inside.bottom()) {
+    for (place, y) in (top..STEPS_FROM + run.len()).zip(inside.y..inside.bottom()) {
         let row = Rect { y, height: 1, ..inside };
-        let step = place.checked_sub(1).map(StepIx::from_index);
-        let base = select_row(canvas, row, step == model.logs.step, buf);
+        let step = match Listed::at(place) {
+            Listed::Step(step) => Some(step),
+            Listed::All | Listed::Voice(_) => None,
+        };
+        let base = select_row(canvas, row, place == side_place(model), buf);
+        if let Listed::Voice(voice) = Listed::at(place) {
+            put(buf, row, row.x + 3, y, voice.word(), base.patch(canvas.style(Role::Title)));
+            continue;
+        }
         let (mark, depth, name, calls) =
             match step.and_then(|it| Some((it, run.plan_step(it)?, run.step(it)?))) {
                 Some((step, plan, view)) => {
                     let mark = mark_of_step(view, &model.board, model.now);
                     (mark, 1 + run.frames_of(step).count().min(4), safe_text(&plan.id), view.calls)
                 }
-                None => (mark_of_run(&run.summary), 0, "all steps".to_owned(), 0),
+                None => (mark_of_run(&run.summary), 0, "all".to_owned(), 0),
             };
         let calls = if calls > 1 { counted(calls, "call", "calls") } else { String::new() };
         let indent = " ".repeat(depth);
@@ -307,4 +353,75 @@ fn side(canvas: &Canvas<'_>, run: &RunView, area: Rect, buf: &mut Buffer) {
         put_pieces(buf, row, (row.x, y), &line, canvas.glyphs);
         put_right(buf, row, row.right().saturating_sub(1), y, &calls, base.patch(canvas.style(Role::Muted)));
     }
+}
+
+/// How many lines of each level are held, and how many came in each of the last minutes.
+fn counted_lines(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+    let logs = &canvas.model.logs;
+    let (muted, x) = (canvas.style(Role::Muted), area.x + 1);
+    let mut rows = area.y + 1..area.bottom();
+    let mut next = || rows.next();
+    let Some(y) = next() else { return };
+    put(buf, area, x, y, "held, by level", muted);
+    for level in LogLevel::ALL {
+        let Some(y) = next() else { return };
+        let count = logs.lines.count_of(level);
+        let role = if count == 0 { Role::Muted } else { level.role() };
+        let text = format!("{} {:<6}{count:>9}", level.letter(), level.word());
+        put(buf, area, x + 1, y, &text, canvas.style(role));
+    }
+    let newest = logs.lines.iter().rev().find_map(|it| it.at);
+    if let (Some(_), Some(y), Some(under), Some(newest)) = (next(), next(), next(), newest) {
+        let width = area.width.saturating_sub(2);
+        put(buf, area, x, y, &format!("a minute, up to {}", &newest.clock()[..5]), muted);
+        let graph = sparkline(canvas.glyphs, width, &condensed(&logs.minutes, width, u64::max));
+        put(buf, area, x, under, &graph, canvas.style(Role::Info));
+    }
+}
+
+/// All of the line under the cursor: whose it is and when it came, then the text, as fields where it is JSON.
+fn detail(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buffer) {
+    let model = canvas.model;
+    let logs = &model.logs;
+    let key = model.keys.keys_of(model.view.scope(), Intent::Open).unwrap_or_default();
+    let inside = pane(buf, area, "line", &format!("{key} to step"), canvas.pane(false));
+    let Some((line, run)) = logs.lines.line(logs.cursor).filter(|it| it.gap.is_none()).zip(run) else {
+        return;
+    };
+    let voice = logs.lines.voice_of(line);
+    let attempt = logs.lines.attempt_of(line);
+    let mut facts = vec![("level", line.level.word().to_owned()), ("run", run.id().to_string())];
+    if let Some(at) = line.at {
+        facts.insert(0, ("time", at.to_string()));
+    }
+    if let Some(step) = attempt.map(|it| it.step).or(line.step) {
+        facts.push(("step", safe_text(&run.step_id(step))));
+    }
+    match (voice, attempt) {
+        (Some(voice), _) => facts.push(("source", format!("{}, event {}", voice.word(), line.from))),
+        (None, Some(attempt)) => facts.push(("call", attempt.number.to_string())),
+        (None, None) => {}
+    }
+    let mut pieces: Pieces = Vec::new();
+    for (name, value) in facts {
+        pieces.push((format!("{name} "), canvas.style(Role::Muted)));
+        pieces.push((format!("{value}   "), canvas.style(Role::Text)));
+    }
+    put_pieces(buf, inside, (inside.x + 1, inside.y), &pieces, canvas.glyphs);
+    let room = usize::from(inside.width.saturating_sub(2)).max(1);
+    let text = text_of(line, canvas.glyphs);
+    let fields = fields_of(&line.bytes).unwrap_or(text);
+    for (text, y) in super::pieces::wrapped(&fields, room).iter().zip(inside.y + 2..inside.bottom()) {
+        put(buf, inside, inside.x + 1, y, text, canvas.style(Role::Text));
+    }
+}
+
+/// `type=VALIDATION  code=1555 …` of a line that is one object of JSON.
+fn fields_of(bytes: &[u8]) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).ok()?;
+    let field = |(name, value): (&String, &serde_json::Value)| match value.as_str() {
+        Some(text) => format!("{}={}", safe_text(name), safe_text(text)),
+        None => format!("{}={}", safe_text(name), safe_text(&value.to_string())),
+    };
+    Some(object.iter().map(field).collect::<Vec<_>>().join("   "))
 }

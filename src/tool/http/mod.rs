@@ -50,7 +50,7 @@ pub async fn run_http(
     let mut log = Log {
         mask: masker.stream(),
         clear: Vec::new(),
-        spool: Spool::new(call.attempt_dir.clone(), launch.output_limit),
+        spool: host.spool(launch, call),
         progress: &mut progress,
     };
     let mut talk = Talk { door: host.http(), http, secrets: &secrets, key: &call.effect_key, is_sent: false };
@@ -421,7 +421,11 @@ impl<P: FnMut(Progress<'_>) + Send> Log<'_, P> {
     fn keep(&mut self) {
         if !self.clear.is_empty() {
             self.spool.take(&self.clear);
-            (self.progress)(Progress { bytes: &self.clear, total: self.spool.total() });
+            (self.progress)(Progress {
+                bytes: &self.clear,
+                total: self.spool.total(),
+                at: self.spool.heard_at(),
+            });
             self.clear.clear();
         }
     }

@@ -6,7 +6,7 @@ use super::{
     screens::{check, everywhere},
 };
 use cuelight::{
-    base::{Digest, Epoch, GateId, RunId, Span, StepIx},
+    base::{Arrivals, Digest, Epoch, GateId, RunId, Span, StepIx},
     console::{Answer, Key, Link, Lookup, Message, Press, Sheet, Wish, parse_keys, to_text},
     engine::{Command, Decision, DoubtAnswer, Facts, FileFact, Verdict},
 };
@@ -129,7 +129,12 @@ fn feed(console: &mut Console, wishes: &[Wish]) {
                 Lookup::Tail { .. } => b"POST /payments\nwaiting for the bank \x1b[31m...\n",
                 _ => b"1. stop one of three\n2. put 4.2 there\n3. look at errors\n",
             };
-            let sheet = Sheet::Bytes { from: 0, bytes: text.to_vec(), total: text.len() as u64 };
+            let sheet = Sheet::Bytes {
+                from: 0,
+                bytes: text.to_vec(),
+                total: text.len() as u64,
+                times: Arrivals::default(),
+            };
             let _ = console.send(Message::Sheet { request: *request, sheet });
         }
     }
@@ -343,7 +348,12 @@ fn the_end_of_an_ask_has_not_been_seen_before_its_evidence_came() {
         "what is to be done, and it takes more than a line of the screen to say so: look here\n".repeat(12);
     for wish in &wishes {
         if let Wish::Read { request, want: Lookup::Blob { .. } } = wish {
-            let sheet = Sheet::Bytes { from: 0, bytes: long.clone().into_bytes(), total: long.len() as u64 };
+            let sheet = Sheet::Bytes {
+                from: 0,
+                bytes: long.clone().into_bytes(),
+                total: long.len() as u64,
+                times: Arrivals::default(),
+            };
             let _ = console.send(Message::Sheet { request: *request, sheet });
         }
     }

@@ -3,12 +3,14 @@
 
 use super::{
     Console,
+    fixture::actor,
     outputs::{Outputs, call},
     screens,
 };
 use cuelight::{
     base::{AttemptId, RunId, Span, StepIx},
     console::{Glyphs, Lookup, Message, Theme, Wish, snap},
+    engine::Command,
 };
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr as _;
@@ -37,7 +39,7 @@ fn writes(console: &mut Console, text: &str) {
     let attempt = attempt(console);
     let from = console.outputs.len(attempt);
     console.outputs.add(attempt, text.as_bytes());
-    console.send(Message::Output { attempt, from, bytes: text.as_bytes().into() });
+    console.send(Message::Output { attempt, from, bytes: text.as_bytes().into(), came: Some(console.at) });
 }
 
 fn numbered(lines: usize) -> String {
@@ -96,7 +98,8 @@ fn nothing_to_show_is_said_in_words() {
         drop(console.press(keys));
         sees(&console, words);
     };
-    check("6", "nothing written yet");
+    check("6", "run.created");
+    check("j j j L J J", "nothing has been told yet");
     check("j j j j enter / p u b l i s h enter L", "this step has not started: publish needs check_totals");
     check("j j j j enter / p l a n _ d enter L", "it wrote nothing");
     check("j j j j enter / n [ 2 3 enter L", "load_partition[19] failed");
@@ -139,7 +142,7 @@ fn what_was_not_heard_is_read() {
     let attempt = attempt(&console);
     console.outputs.add(attempt, b"missed\nheard\n");
     let from = console.outputs.len(attempt) - 6;
-    console.send(Message::Output { attempt, from, bytes: b"heard\n"[..].into() });
+    console.send(Message::Output { attempt, from, bytes: b"heard\n"[..].into(), came: None });
     sees(&console, "missed");
     console.outputs.add(attempt, b"not told\n");
     console.at = console.at + Span(3_000);
@@ -239,10 +242,10 @@ fn a_line_higher_than_the_screen_is_moved_through() {
 #[test]
 fn steps_and_calls_are_switched_by_keys() {
     let mut console = Console::of_afternoon(160, 48);
-    drop(console.press("j j j j L J J"));
+    drop(console.press("j j j j L J J J J"));
     sees(&console, "src_shop  exit 0");
-    drop(console.press("K K"));
-    sees(&console, "all steps");
+    drop(console.press("K K K K"));
+    sees(&console, "etl/orders-daily  all");
     let mut console = Console::of_afternoon(100, 30);
     let sync = RunId(8);
     let page = call(&console.stage, 8, "sync_page_7", 1);
@@ -376,7 +379,7 @@ proptest! {
         if width >= 100 && height >= 20 {
             for y in 2..height - 3 {
                 let right = full[(width - 1, y)].symbol();
-                prop_assert!(right == "│", "row {y}: {right:?}");
+                prop_assert!("│╮╯".contains(right), "row {y}: {right:?}");
             }
         }
     }
@@ -400,9 +403,105 @@ fn a_line_of_a_megabyte_is_one_line_among_others() {
 fn steps_that_do_not_exist_are_not_listened_to() {
     let mut console = of_step(b"x\n", 80, 24);
     let stranger = AttemptId { run: RunId(99), step: StepIx(7), number: 3 };
-    console.send(Message::Output { attempt: stranger, from: 0, bytes: b"intruder\n"[..].into() });
+    console.send(Message::Output { attempt: stranger, from: 0, bytes: b"intruder\n"[..].into(), came: None });
     assert!(!shows(&console, "intruder"), "{}", console.text());
     assert_eq!(console.model.listens(), Some(RunId(SCORE)));
     drop(console.press("1"));
     assert_eq!(console.model.listens(), None);
+}
+
+/// Every line has the time at which it came, its level and its name; `c` leaves the text alone, and what has no time shows none.
+#[test]
+fn lines_have_the_time_at_which_they_came() {
+    let mut console = of_step(b"before\n", 80, 24);
+    assert!(!console.text().contains(":03"), "nobody knows when this came: {}", console.text());
+    let came = console.at;
+    writes(&mut console, "error: it broke\n");
+    let time = came.clock_ms();
+    sees(&console, &format!("{time} E error: it broke"));
+    sees(&console, &format!("{:12} I before", ""));
+    drop(console.press("c"));
+    assert!(!shows(&console, &time) && shows(&console, "error: it broke"), "{}", console.text());
+    drop(console.press("c"));
+    sees(&console, &time);
+}
+
+/// What the engine and the gates did stands among what the steps wrote, in its time, and can be looked at alone.
+#[test]
+fn the_engine_and_the_gates_are_sources_beside_the_steps() {
+    for (width, height) in [(80, 24), (160, 48)] {
+        let mut console = Console::of_afternoon(width, height);
+        drop(console.press("j j j j L"));
+        let order = |text: &str| -> Vec<String> {
+            let is_time = |it: &&str| it.len() == 12 && it.as_bytes()[8] == b'.';
+            text.lines().filter_map(|it| it.split_whitespace().find(is_time)).map(str::to_owned).collect()
+        };
+        let text = console.text();
+        assert!(text.contains("engine") && text.contains("step.failed"), "{text}");
+        let times = order(&text);
+        assert!(times.len() > 8 && times.is_sorted(), "{times:?}\n{text}");
+        drop(console.press("& s o u r c e : s t e p s enter"));
+        assert!(!shows(&console, "step.failed") && shows(&console, "batch"), "{}", console.text());
+        drop(console.press("esc & l e v e l : e r r o r space s o u r c e : e n g i n e enter"));
+        sees(&console, "step.failed");
+        assert!(!shows(&console, "error: UNIQUE"), "{}", console.text());
+        drop(console.press("esc / s t e p . f a i l e d enter"));
+        sees(&console, "/step.failed/");
+        drop(console.press("esc J"));
+        sees(&console, "  engine");
+        sees(&console, "step.cancelled");
+        assert!(!shows(&console, "batch"), "{}", console.text());
+        let mut console = Console::of_afternoon(width, height);
+        drop(console.press("L"));
+        sees(&console, "gate.asked");
+        sees(&console, "run.created");
+        drop(console.press("J J"));
+        sees(&console, "gate.asked");
+        assert!(!shows(&console, "run.created") && !shows(&console, "start make_keys"), "{}", console.text());
+        drop(console.press("enter"));
+        assert_eq!(console.step_id(), "rotate_prod_keys");
+    }
+}
+
+#[test]
+fn the_engine_alone_is_as_it_was_looked_at() {
+    screens::everywhere("logs_engine", |width, height| {
+        let mut console = Console::of_afternoon(width, height);
+        drop(console.press("j j j j L J"));
+        console
+    });
+}
+
+/// While more happens, more is told: without asking twice for what is known.
+#[test]
+fn what_happens_while_it_is_looked_at_is_told_once() {
+    let mut console = Console::of_afternoon(100, 30);
+    drop(console.press("j j j j L J"));
+    let paused = |console: &Console| console.text().matches("run.paused").count();
+    assert_eq!(paused(&console), 0);
+    console.stage.command(Command::Pause { run: RunId(ETL), by: actor("jon") });
+    console.see();
+    console.see();
+    assert_eq!(paused(&console), 1, "{}", console.text());
+    console.send(Message::Tick(console.at + Span(5_000)));
+    assert_eq!(paused(&console), 1, "{}", console.text());
+}
+
+#[test]
+fn a_pattern_is_looked_for_and_one_that_is_none_says_why_while_it_is_typed() {
+    let mut console = of_step(numbered(30).as_bytes(), 100, 30);
+    drop(console.press("& ~ l i n e space [ 0 - 9"));
+    sees(&console, "unclosed character class");
+    drop(console.press("enter"));
+    assert_eq!(console.model.mode().word(), "FILTER", "it is not taken: {}", console.text());
+    sees(&console, "line 30");
+    drop(console.press("] $ enter"));
+    console.at = console.at + Span(10_000);
+    console.send(Message::Tick(console.at));
+    sees(&console, "9 of 30 lines");
+    assert!(!shows(&console, "line 30"), "{}", console.text());
+    drop(console.press("esc / ~ 1 + $ enter"));
+    sees(&console, "/~1+$/ 3 of 3");
+    drop(console.press("esc & s o u r c e : n o b o d y"));
+    sees(&console, "there is no source");
 }

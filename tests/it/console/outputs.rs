@@ -3,7 +3,7 @@
 
 use super::fixture::Stage;
 use cuelight::{
-    base::{AttemptId, RunId},
+    base::{Arrivals, AttemptId, RunId, Span, Timestamp},
     console::{Lookup, Sheet},
 };
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -15,6 +15,8 @@ const PAGE: usize = 1024 * 1024;
 pub(super) struct Outputs {
     texts: BTreeMap<AttemptId, Vec<u8>>,
     holes: BTreeMap<AttemptId, (usize, usize)>,
+    /// When a call began to write; then a line every 217 ms.
+    begun: BTreeMap<AttemptId, Timestamp>,
     pub(super) asked: Vec<Lookup>,
 }
 
@@ -27,6 +29,7 @@ impl Outputs {
             for (step, plan, view) in run.steps() {
                 for call in view.attempts() {
                     let attempt = AttemptId { run: summary.id, step, number: call.number };
+                    outputs.begun.insert(attempt, call.started_at);
                     outputs.set(
                         attempt,
                         text_of(&plan.id, call.is_running(), call.failure.is_some()).as_bytes(),
@@ -72,7 +75,19 @@ impl Outputs {
         let from = if (hole..end).contains(&from) { end } else { from.min(text.len()) };
         let limit = if from < hole { hole } else { text.len() };
         let bytes = text[from..limit.min(from + PAGE)].to_vec();
-        Sheet::Bytes { from: from as u64, bytes, total: text.len() as u64 }
+        let times = self.times(attempt);
+        Sheet::Bytes { from: from as u64, bytes, total: text.len() as u64, times }
+    }
+
+    fn times(&self, attempt: AttemptId) -> Arrivals {
+        let (mut times, mut at) = (Arrivals::default(), 0);
+        let Some(begun) = self.begun.get(&attempt) else { return times };
+        let text = self.texts.get(&attempt).map_or(&[][..], Vec::as_slice);
+        for (line, number) in text.split_inclusive(|it| *it == b'\n').zip(0..) {
+            times.push(at, Some(*begun + Span(217 * number)));
+            at += line.len() as u64;
+        }
+        times
     }
 
     fn line_back(&self, attempt: AttemptId, lines: usize) -> usize {

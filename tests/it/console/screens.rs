@@ -143,7 +143,7 @@ fn panes_beside_each_other_are_read_out_one_after_the_other() {
             (160, 60),
             ["CRITICAL TIMEOUT", "type, task", "message", "what you can do", "resolve", "calls and undo"],
         ),
-        ("j j j j L", (160, 60), ["all steps", "[19]", "UNIQUE", "check_totals", "batch 2", "follow"]),
+        ("j j j j L", (160, 60), ["all", "[19]", "UNIQUE", "step.failed", "batch 2", "follow"]),
     ] {
         let mut console = Console::of_afternoon(size.0, size.1);
         console.model.look.reader = true;
