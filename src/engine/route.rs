@@ -126,9 +126,10 @@ fn score(policy: RoutePolicy, wants: usize, it: &Candidate, all: &[Candidate], f
         // One more success than there were: a single failure settles nothing, and what was never called is tried.
         RoutePolicy::Learned => {
             let succeeds = Score::ratio(it.past.succeeded + 1, it.past.calls + 1);
-            let speed = match it.past.succeeded {
-                0 => Score::ONE,
-                _ => Score::ratio(fastest, it.past.mean_ms.max(1)),
+            let speed = match it.past {
+                Past { calls: 0, .. } => Score::ONE,
+                Past { succeeded: 0, .. } => Score(0),
+                Past { mean_ms, .. } => Score::ratio(fastest, mean_ms.max(1)),
             };
             Score((9 * (succeeds.0 / 10)) + speed.0 / 10)
         }
@@ -368,10 +369,10 @@ mod tests {
         // Who was never called is tried; a single failure settles nothing.
         (RoutePolicy::Learned, 0, "a,l100/99/10 b", 1, "b 1.00 of a=0.99"),
         (RoutePolicy::Learned, 0, "a,l100/100/10 b", 1, "b 1.00 of a=1.00"),
-        (RoutePolicy::Learned, 0, "a,l100/30/10 b,l1/0/0", 1, "b 0.55 of a=0.38"),
+        (RoutePolicy::Learned, 0, "a,l100/30/10 b,l1/0/0", 1, "b 0.45 of a=0.38"),
         // One choice in ten is for finding out.
-        (RoutePolicy::Learned, 0, "a,l100/100/10 b,l100/0/0 c,l9/0/0", 10, "c 0.19 of a=1.00 b=0.10"),
-        (RoutePolicy::Learned, 0, "a,l100/100/10 b,l100/0/0 c,l9/0/0", 20, "b 0.10 of a=1.00 c=0.19"),
+        (RoutePolicy::Learned, 0, "a,l100/100/10 b,l100/0/0 c,l9/0/0", 10, "c 0.09 of a=1.00 b=0.01"),
+        (RoutePolicy::Learned, 0, "a,l100/100/10 b,l100/0/0 c,l9/0/0", 20, "b 0.01 of a=1.00 c=0.09"),
         (RoutePolicy::Learned, 0, "a,l100/100/10 b,l100/0/0,!", 10, "a 1.00 of b=0.00"),
         (RoutePolicy::Learned, 0, "a,! b,!", 1, "nobody"),
         (RoutePolicy::RoundRobin, 0, "", 1, "nobody"),

@@ -6,8 +6,8 @@
 use crate::{
     base::{Digest, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
-        Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, StepEvent,
-        StepState, UndoEvent, WaitReason, Why,
+        Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, Stage,
+        StepEvent, StepState, UndoEvent, WaitReason, Why,
         budget::Spending,
         call,
         failure::{Noted, Whose},
@@ -417,11 +417,21 @@ impl Run {
         matches!(self.plan_step(step).undo, Undo::By(_))
     }
 
+    /// Where it is in its life.
+    fn stage(&self) -> Stage {
+        stage_of(self.state, self.compensating)
+    }
+
     pub(super) fn apply(&mut self, at: Timestamp, event: &RunEvent) {
         let Some(after) = next(self.state, event) else {
             panic!("fault: {} is {} and cannot take {event:?}", self.id, self.state);
         };
+        let before = self.stage();
         self.state = after;
+        let compensating = self.compensating || matches!(event, RunEvent::Compensating);
+        if let Err(why) = before.move_to(stage_of(after, compensating)) {
+            panic!("fault: {} {why}", self.id);
+        }
         match event {
             RunEvent::Created { .. } | RunEvent::Paused { .. } | RunEvent::Resumed { .. } => {}
             RunEvent::Started => {
@@ -1039,6 +1049,11 @@ impl Run {
         };
         outer.iter().chain(frame).chain(&plan.env)
     }
+}
+
+/// Where a run in this state is in its life: what undoes is no longer executing.
+const fn stage_of(state: RunState, compensating: bool) -> Stage {
+    if compensating && !state.rests() { Stage::Aggregate } else { state.stage() }
 }
 
 /// The state that an event leads to, or none when it may not happen in this one. A run at rest is only ever taken up to

@@ -128,6 +128,33 @@ words! {
     }
 }
 
+impl Stage {
+    /// The stages that can follow this one. What rests is only ever taken up to be undone, and that is aggregating.
+    pub const fn next(self) -> &'static [Self] {
+        match self {
+            Self::Initialize => &[Self::Plan, Self::Cancelled],
+            Self::Plan => &[Self::Route, Self::Cancelled],
+            Self::Route => &[Self::Execute, Self::Cancelled],
+            Self::Execute | Self::Aggregate => {
+                &[Self::Aggregate, Self::Complete, Self::Failed, Self::Cancelled]
+            }
+            Self::Complete | Self::Failed | Self::Cancelled => &[Self::Aggregate],
+        }
+    }
+
+    /// Whether that stage can follow this one, or is this one still.
+    ///
+    /// # Errors
+    /// Which stages can, as a sentence.
+    pub fn move_to(self, to: Self) -> Result<(), String> {
+        if self == to || self.next().contains(&to) {
+            return Ok(());
+        }
+        let valid: Vec<&str> = self.next().iter().map(|it| it.word()).collect();
+        Err(format!("could not go from {self} to {to}; from {self} it goes to {}", valid.join(", ")))
+    }
+}
+
 impl RunState {
     /// The stage of the lifecycle this state is in.
     pub const fn stage(self) -> Stage {
@@ -168,4 +195,47 @@ pub(super) fn grid(cells: &[(&str, &str, Option<&str>)]) -> String {
         out.push(line(event, &mut states.iter().map(after)));
     }
     out.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_goes_from_stage_to_stage_as_the_table_says_and_a_refusal_names_what_is_valid() {
+        let path = [Stage::Initialize, Stage::Plan, Stage::Route, Stage::Execute, Stage::Aggregate];
+        assert!(path.windows(2).all(|it| it[0].move_to(it[1]).is_ok()));
+        for end in [Stage::Complete, Stage::Failed, Stage::Cancelled] {
+            assert!(Stage::Execute.move_to(end).is_ok() && Stage::Aggregate.move_to(end).is_ok());
+        }
+        let begun = [Stage::Initialize, Stage::Plan, Stage::Route];
+        assert!(begun.iter().all(|it| it.move_to(Stage::Cancelled).is_ok()));
+        for (from, to, why) in [
+            (
+                Stage::Plan,
+                Stage::Execute,
+                "could not go from plan to execute; from plan it goes to route, cancelled",
+            ),
+            (
+                Stage::Route,
+                Stage::Complete,
+                "could not go from route to complete; from route it goes to execute, cancelled",
+            ),
+            (
+                Stage::Execute,
+                Stage::Route,
+                "could not go from execute to route; from execute it goes to aggregate, complete, failed, cancelled",
+            ),
+            (
+                Stage::Complete,
+                Stage::Execute,
+                "could not go from complete to execute; from complete it goes to aggregate",
+            ),
+        ] {
+            assert_eq!(from.move_to(to), Err(why.to_owned()));
+        }
+        let forth = Stage::ALL.iter().flat_map(|from| Stage::ALL.iter().map(move |to| (from, to)));
+        let allowed = forth.filter(|(from, to)| from != to && from.move_to(**to).is_ok()).count();
+        assert_eq!(allowed, 16, "no pair is let through that the table does not name");
+    }
 }

@@ -356,6 +356,9 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Recovered { .. } => event_words(event, run).kind,
     };
     put("type", kind.into());
+    if let Some(stage) = super::trail::stage(&event.fact) {
+        put("stage", stage.word().into());
+    }
     if let Some(step) = event.fact.step() {
         put("step", run.map_or_else(|| step.0.to_string(), |it| it.step_id(step)).into());
     }

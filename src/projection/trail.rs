@@ -4,8 +4,8 @@
 use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
-        Actor, AttemptEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent, RunEvent,
-        ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict, Why,
+        Actor, AttemptEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent, Purpose, RunEvent,
+        ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, UndoEvent, Verdict, Why,
     },
     projection::{EventWords, RunView, event_words},
 };
@@ -51,6 +51,8 @@ pub struct TrailRow {
     pub gate: Option<GateId>,
     /// `approve` or `reject`, where somebody said so.
     pub verdict: Option<&'static str>,
+    /// Where in the life of its run it belongs.
+    pub stage: Option<Stage>,
     /// Whether somebody decided something, or something about it: what is not, is what followed.
     pub is_decision: bool,
 }
@@ -84,6 +86,7 @@ impl TrailRow {
                 | Fact::Recovered { .. } => None,
             },
             verdict: verdict(&event.fact),
+            stage: stage(&event.fact),
             is_decision: is_decision(&event.fact),
         }
     }
@@ -204,6 +207,25 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
         | Fact::Cache(..)
         | Fact::Recovered { .. } => None,
     }
+}
+
+/// Where in the life of its run an event belongs; nothing for what is about no run.
+pub(super) const fn stage(fact: &Fact) -> Option<Stage> {
+    Some(match fact {
+        Fact::Run(_, RunEvent::Created { .. }) => Stage::Plan,
+        Fact::Run(_, RunEvent::Ended { state, .. }) => state.stage(),
+        Fact::Step(_, _, StepEvent::Routed { .. }) => Stage::Route,
+        Fact::Run(_, RunEvent::Compensating)
+        | Fact::Undo(..)
+        | Fact::Attempt(_, _, _, AttemptEvent::Started { purpose: Purpose::Undo, .. }) => Stage::Aggregate,
+        Fact::Run(..) | Fact::Step(..) | Fact::Attempt(..) | Fact::Gate(..) => Stage::Execute,
+        Fact::Scope(..)
+        | Fact::Failure(..)
+        | Fact::Schedule(..)
+        | Fact::Target(..)
+        | Fact::Cache(..)
+        | Fact::Recovered { .. } => return None,
+    })
 }
 
 /// Who asked, what was asked of people and what they said, and what the engine chose without being asked.

@@ -14,7 +14,7 @@ use crate::{
         output::{Output, say},
     },
     base::{Digest, RunId, Seq, Value, safe_text},
-    engine::{Event, Fact, GateEvent},
+    engine::{Event, Fact, GateEvent, Stage},
     projection::{Board, GateView, RunView, TrailRow, event_line},
     runtime::{Clock as _, SystemClock},
     store::{ChainEnd, ChainHead, FileNote, Heads, Reader, StoreError, Workspace},
@@ -98,10 +98,11 @@ pub(super) fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
 }
 
 fn line_of(row: TrailRow) -> String {
-    let TrailRow { seq, at, who, channel, kind, on, why, run, .. } = row;
+    let TrailRow { seq, at, who, channel, kind, on, why, run, stage, .. } = row;
+    let stage = stage.map_or("-", Stage::word);
     let run = run.map_or_else(String::new, |it| it.to_string());
     let door = channel.map_or_else(String::new, |it| format!(" ({it})"));
-    let line = format!("{seq:<6} {at} {run:<6} {kind:<22} {on}  by {who}{door}  {why}");
+    let line = format!("{seq:<6} {at} {run:<6} {stage:<9} {kind:<22} {on}  by {who}{door}  {why}");
     safe_text(&line).trim_end().to_owned()
 }
 

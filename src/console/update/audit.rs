@@ -222,6 +222,7 @@ fn in_words(model: &Model, record: &Record) -> Vec<(String, Role)> {
         line("what", row.kind),
         line("on", &format!("{run}{}", row.on)),
     ];
+    lines.extend(row.stage.map(|it| line("stage", it.word())));
     if !row.why.is_empty() {
         lines.push(line("why", &row.why));
     }

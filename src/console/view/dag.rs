@@ -117,6 +117,9 @@ fn title(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, buf:
     ];
     if !narrow {
         line.push((format!("   {}", word_of_run(&run.summary)), canvas.style(mark.role())));
+        if !run.summary.state.rests() {
+            line.push((format!(" · {}", run.summary.stage()), muted));
+        }
     }
     let (steps, shown) = (run.summary.counts.total() as usize, picture.shown.nodes.len());
     if shown < steps {

@@ -4,7 +4,7 @@
 use super::door::{check, play};
 use cuelight::{
     base::{RunId, Seq},
-    engine::{Event, Fact, StepEvent},
+    engine::{Event, Fact, Stage, StepEvent},
     projection::{Board, TrailRow, why},
 };
 use std::fmt::Write as _;
@@ -296,6 +296,7 @@ fn a_choice_is_a_decision_of_the_trail_and_w_says_why_none_was_made() {
     let routed: Vec<TrailRow> = rows.filter(|it| it.kind == "step.routed").collect();
     let [row] = routed.as_slice() else { panic!("{routed:?}") };
     assert!(row.is_decision && row.who == "router" && !row.why.is_empty(), "{row:?}");
+    assert_eq!(row.stage, Some(Stage::Route));
     let lines: Vec<String> =
         why(&board, run, bench.step("x"), bench.now).into_iter().map(|it| it.text).collect();
     assert_eq!(
