@@ -1,7 +1,7 @@
 //! What a process step is about to call, wholly resolved: the engine puts it into the event that asks for the call,
 //! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
-use crate::base::{Digest, HttpCall, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json, sha256};
+use crate::base::{Digest, HttpCall, ModelCall, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub const LOG_FILE: &str = "log";
 /// `times`, `times.<offset>`. What has none is read as well, and shown without times.
 pub const TIMES_FILE: &str = "times";
 
-/// One call: of a local program, of a tool that is built in, or a request.
+/// One call: of a local program, of a tool that is built in, a request, or a question to a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// The program and its arguments; a script is the last argument of its shell.
@@ -39,6 +39,9 @@ pub struct Launch {
     /// The request that is sent; then no program is started, and `argv` says it for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Box<HttpCall>>,
+    /// The model that is asked; then no program is started, and `argv` names it for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Box<ModelCall>>,
 }
 
 /// A tool of the registry with what it is given: part of what a gate shows and of what an approval is bound to.
@@ -86,6 +89,7 @@ impl Launch {
             output_limit: SPOOL_BYTES_MAX,
             tool: None,
             http: None,
+            model: None,
         }
     }
 
@@ -94,9 +98,12 @@ impl Launch {
         sha256("cuelight-launch-v1", &[canonical_json(self).as_bytes()])
     }
 
-    /// The target of this call by its name: a tool with its version, the host that a request goes to, or a tool and the host
+    /// The target of this call by its name: a tool with its version, the host that a request goes to, a model, or a tool and the host
     /// that its request goes to. A script is nobody's target.
     pub fn target(&self) -> Option<String> {
+        if let Some(model) = &self.model {
+            return Some(model.target());
+        }
         match (&self.tool, &self.http) {
             (Some(tool), None) => Some(tool.id()),
             (None, Some(http)) => Some(http.target()),
@@ -107,19 +114,18 @@ impl Launch {
 
     /// Whether a program is started for it.
     pub fn is_process(&self) -> bool {
-        self.http.is_none() && !self.tool.as_ref().is_some_and(|it| it.built_in)
+        self.http.is_none() && self.model.is_none() && !self.tool.as_ref().is_some_and(|it| it.built_in)
     }
 
     /// The names of the secrets it needs.
     pub fn secret_names(&self) -> BTreeSet<&str> {
         let sent = self.http.iter().flat_map(|it| it.headers.iter().flat_map(|it| &it.1).chain(&it.url));
         let parts = self.env.iter().flat_map(|(_, parts)| parts).chain(sent);
-        parts
-            .filter_map(|part| match part {
-                TextPart::Secret(name) => Some(name.as_str()),
-                TextPart::Text(_) => None,
-            })
-            .collect()
+        let named = parts.filter_map(|part| match part {
+            TextPart::Secret(name) => Some(name.as_str()),
+            TextPart::Text(_) => None,
+        });
+        named.chain(self.model.iter().filter_map(|it| it.key.as_deref())).collect()
     }
 }
 

@@ -38,7 +38,8 @@ pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
 pub use launch::{LOG_FILE, Launch, TIMES_FILE, TextPart, ToolCall};
 pub use limit::*;
 pub use model::{
-    Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, spread as spread_answer, tokens_of,
+    Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, dollars, spread as spread_answer,
+    tokens_of,
 };
 pub use program::{Program, Word};
 pub use route::RoutePolicy;

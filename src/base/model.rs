@@ -210,8 +210,8 @@ impl ModelCall {
         (tokens_of(bytes), u64::from(self.max_tokens))
     }
 
-    /// All that is asked, for people.
-    pub fn lines(&self) -> Vec<String> {
+    /// Who is asked, for people.
+    pub fn who(&self) -> Vec<String> {
         let mut out = vec![format!(
             "model: {} ({}, {}){}",
             safe_text(&self.name),
@@ -219,9 +219,13 @@ impl ModelCall {
             safe_text(&self.model),
             if self.url.is_empty() { String::new() } else { format!(" at {}", safe_text(&self.url)) },
         )];
-        if let Some(key) = &self.key {
-            out.push(format!("key: ‹secret {}›", safe_text(key)));
-        }
+        out.extend(self.key.iter().map(|it| format!("key: ‹secret {}›", safe_text(it))));
+        out
+    }
+
+    /// All that is asked, for people.
+    pub fn lines(&self) -> Vec<String> {
+        let mut out = self.who();
         let temperature = self.temperature.iter().map(|it| format!("temperature {}", safe_text(it)));
         let limits: Vec<String> =
             temperature.chain([format!("at most {} tokens of an answer", self.max_tokens)]).collect();
@@ -244,6 +248,13 @@ impl ModelCall {
         }
         out
     }
+}
+
+/// Millionths of a dollar as dollars: `0.84`, never fewer than two decimals.
+pub fn dollars(amount: u64) -> String {
+    let text = format!("{}.{:06}", amount / 1_000_000, amount % 1_000_000);
+    let kept = text.trim_end_matches('0').len().max(text.len() - 4);
+    text[..kept].to_owned()
 }
 
 /// What the names of targets that are models begin with.

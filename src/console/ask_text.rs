@@ -157,6 +157,9 @@ fn one_call(out: &mut Prose, call: &WillRun) {
     for line in call.launch.http.iter().flat_map(|it| it.lines()) {
         out.foreign("  sends", &line, Role::Text);
     }
+    for line in call.launch.model.iter().flat_map(|it| it.lines()) {
+        out.foreign("  asks", &line, Role::Text);
+    }
     if let Some(tool) = &call.launch.tool {
         out.foreign("  tool", &format!("{}, definition {}", tool.id(), tool.definition.short()), Role::Text);
         for (name, value) in &tool.input {
@@ -202,6 +205,9 @@ fn one_call(out: &mut Prose, call: &WillRun) {
         }
         for line in other.launch.http.iter().flat_map(|it| it.lines()) {
             out.foreign("  sends", &line, Role::Text);
+        }
+        for line in other.launch.model.iter().flat_map(|it| it.who()) {
+            out.foreign("  asks", &line, Role::Text);
         }
         other.files.iter().for_each(|it| executes(out, it));
     }

@@ -306,7 +306,9 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
         let plan = run.plan_step(step);
         let view = View { supposed: Some((gate, outputs)), ..View::of(world, run, step, now) };
         let launches: Vec<Launch> = match &plan.work {
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) if waits_only_for(run, step, gate) => {
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_)
+                if waits_only_for(run, step, gate) =>
+            {
                 match plan.work.route() {
                     Some(it) => {
                         let of = |tool: &String| call::launch_of(view, &plan.work, tool).ok();
@@ -315,7 +317,7 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
                     None => call::launch(view, &plan.work).into_iter().collect(),
                 }
             }
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Later(_) => Vec::new(),
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => Vec::new(),
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => continue,
         };
         if launches.is_empty() {

@@ -3,10 +3,11 @@
 use crate::{
     base::{
         AttemptId, FailureMode, Launch, RETRY_AFTER_MAX, RunId, Score, Severity, Span, StepIx, Timestamp,
-        ValueMap,
+        ValueMap, shorten,
     },
     engine::{
-        AttemptEvent, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState, UndoEvent, WillRun,
+        Alternative, AttemptEvent, Choice, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState,
+        UndoEvent, WillRun,
         call::{self, Unresolved},
         condition::View,
         facts,
@@ -15,7 +16,7 @@ use crate::{
         run::Run,
         settle::may_start,
     },
-    plan::{Amounts, ConfidenceBelow, EffectClass, PlanStep, Retry, RetryKind},
+    plan::{Amounts, ConfidenceBelow, EffectClass, PlanStep, Retry, RetryKind, Work},
 };
 
 /// How often a call that certainly did not start is made again for nothing.
@@ -59,6 +60,46 @@ fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<B
         }
     }
     (!all.is_empty()).then(|| Box::new(all))
+}
+
+/// The model that is asked when this work fails, if the next work asks one.
+fn next_model(plan: &PlanStep, work: u32) -> Option<&str> {
+    call::work_at(plan, work)?.model()?;
+    call::work_at(plan, work + 1)?.model()
+}
+
+/// Which model is asked first, where there are several.
+fn chosen(plan: &PlanStep) -> Option<Choice> {
+    let Work::Model(first) = &plan.work else { return None };
+    next_model(plan, 0)?;
+    let others = plan.fallback.iter().filter_map(Work::model);
+    let others = others.map(|it| Alternative {
+        name: it.to_owned(),
+        score: Score(0),
+        why: "asked when those before it fail".to_owned(),
+    });
+    Some(Choice {
+        policy: "model".to_owned(),
+        chosen: first.model.clone(),
+        reason: first.why.clone(),
+        alternatives: others.collect(),
+        confidence: Score::ONE,
+    })
+}
+
+/// Which model is asked when this one has failed.
+fn passed_on(plan: &PlanStep, work: u32, failure: &Failure) -> Option<Choice> {
+    let next = next_model(plan, work)?;
+    let before = call::work_at(plan, work)?.model()?;
+    let why = shorten(&format!("{before} failed with {}: {}", failure.mode, failure.message), 200);
+    let passed = Alternative { name: before.to_owned(), score: Score(0), why: why.clone() };
+    Some(Choice {
+        policy: "model".to_owned(),
+        chosen: next.to_owned(),
+        reason: why,
+        alternatives: vec![passed],
+        confidence: Score::ONE,
+    })
 }
 
 impl Turn<'_> {
@@ -142,7 +183,11 @@ impl Turn<'_> {
         let plan = run.plan_step(step);
         let bound = bound(run, step, purpose, &launch);
         let (number, class) = (run.step(step).attempts + 1, plan.effect);
-        let (effect_key, charge) = (call::effect_key(run, step, "step"), plan.estimate);
+        let (effect_key, charge) = (call::effect_key(run, step, "step"), call::charge(run, step, &launch));
+        let first = run.step(step).attempts == 0 && purpose == Purpose::Step;
+        if let Some(choice) = chosen(plan).filter(|_| first) {
+            self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
+        }
         let launch = Box::new(launch);
         let started =
             AttemptEvent::Started { purpose, launch, launch_hash, effect_key, class, charge, bound };
@@ -263,13 +308,18 @@ impl Turn<'_> {
             };
         }
         let asked = ended.retry_after.unwrap_or_default();
-        let retry = plan.retry.as_ref().filter(|_| !ending && asked <= RETRY_AFTER_MAX);
+        // A model that has no time now hands over to the next one at once.
+        let hands_over = failure.mode == FailureMode::PolicyRateLimit && next_model(&plan, work).is_some();
+        let retry = plan.retry.as_ref().filter(|_| !ending && !hands_over && asked <= RETRY_AFTER_MAX);
         if let Some(policy) = retry.filter(|it| retry::may_try_again(Some(it), calls, failure.mode)) {
             let at = self.now + retry::delay(policy, calls, seed, step).max(asked);
             return self.emit_ended(id, step, number, ended, Some(at));
         }
         self.emit_ended(id, step, number, ended, None);
         if call::work_at(&plan, work + 1).is_some() && !ending && failure.mode != FailureMode::UserCancelled {
+            if let Some(choice) = passed_on(&plan, work, &failure) {
+                self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
+            }
             return self.call(id, step, Purpose::Fallback(work + 1));
         }
         self.fail_step(id, step, &failure);

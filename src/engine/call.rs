@@ -3,15 +3,18 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, HttpCall, Launch, OUTPUT_BYTES_MAX, Program,
-        StepIx, TextPart, Value, ValueMap, json_bytes, sha256,
+        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, HttpCall, Launch, MODEL_TIMEOUT_DEFAULT,
+        OUTPUT_BYTES_MAX, Program, StepIx, TextPart, Value, ValueMap, json_bytes, sha256,
     },
     engine::{
         condition::{ENV_DEPTH_MAX, View},
         run::Run,
     },
     expression::{EvalError, Expr, Hole, Part, Template, evaluate_text},
-    plan::{Answers, EffectClass, FrameKind, Given, PlanStep, PlanTool, ToolUse, Undo, Work},
+    plan::{
+        Amounts, Answers, Currency, EffectClass, FrameKind, Given, ModelWork, PlanStep, PlanTool, ToolUse,
+        Undo, Work, expected_of,
+    },
 };
 use std::collections::BTreeSet;
 
@@ -61,6 +64,7 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
             let words = [call.method.clone(), call.shown_url()];
             Launch { http: Some(Box::new(call)), ..Launch::of(words) }
         }
+        Work::Model(it) => model(view, it)?,
         Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) | Work::Later(_) => {
             return Err(Unresolved::Failed("there is nothing to call".to_owned()));
         }
@@ -78,7 +82,8 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
             "its environment would have {bytes} bytes, which no program can be given; put large values into files"
         )));
     }
-    let timeout = step.timeout.or(http.as_ref().map(|_| HTTP_TIMEOUT_DEFAULT));
+    let usual = called.model.as_ref().map(|_| MODEL_TIMEOUT_DEFAULT);
+    let timeout = step.timeout.or(http.as_ref().map(|_| HTTP_TIMEOUT_DEFAULT)).or(usual);
     Ok(Launch { env, dir, artifacts, timeout, http, ..called })
 }
 
@@ -124,6 +129,29 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
     let is_foreign =
         |name: &str| it.with.iter().any(|(given, value)| given == name && is_foreign_value(view, value));
     tool.call(input, &Given { env, is_foreign: &is_foreign }).map_err(Unresolved::Failed)
+}
+
+/// The question that is put to a model.
+fn model(view: View<'_>, it: &ModelWork) -> Result<Launch, Unresolved> {
+    let Some(model) = view.run.plan.model(&it.model) else {
+        return Err(Unresolved::Failed(format!("its plan has no model {}", it.model)));
+    };
+    let system = it.system.as_ref().map(|it| view.text(it)).transpose()?;
+    let call = model.call(it, system, view.text(&it.prompt)?).map_err(Unresolved::Failed)?;
+    let words = ["ask".to_owned(), call.name.clone()];
+    Ok(Launch { model: Some(Box::new(call)), ..Launch::of(words) })
+}
+
+/// What a call is charged with when it begins: what its step says; of a model, where it says nothing, what the question as
+/// it is now and all of the answer may use.
+pub(super) fn charge(run: &Run, step: StepIx, launch: &Launch) -> Amounts {
+    let plan = run.plan_step(step);
+    let (Some(asked), Work::Model(work)) = (&launch.model, &plan.work) else { return plan.estimate };
+    let unsaid = run.plan.model(&work.model).map(|it| it.estimate(work)).unwrap_or_default();
+    let whole = expected_of(asked);
+    [Currency::Tokens, Currency::CostUsd].into_iter().fold(plan.estimate, |sum, it| {
+        if sum.of(it) == unsaid.of(it) { sum.with(it, whole.of(it)) } else { sum }
+    })
 }
 
 /// Fills the holes of a request of this step.
@@ -268,6 +296,9 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     if before.tool != now.tool {
         parts.push("what its tool is given".to_owned());
     }
+    if before.model != now.model {
+        parts.push("what its model is asked".to_owned());
+    }
     parts.extend(requests_differ(before.http.as_deref(), now.http.as_deref()));
     if before.timeout != now.timeout {
         parts.push("timeout".to_owned());
@@ -316,6 +347,7 @@ pub(super) fn kind(work: &Work) -> &'static str {
         Work::Run { .. } => "run",
         Work::Tool(_) => "uses",
         Work::Http(_) => "http",
+        Work::Model(_) => "llm",
         Work::Gate(_) => "gate",
         Work::Wait(_) => "wait",
         Work::Set { .. } => "set",

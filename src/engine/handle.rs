@@ -531,6 +531,7 @@ impl Turn<'_> {
             Work::Run { .. }
             | Work::Tool(_)
             | Work::Http(_)
+            | Work::Model(_)
             | Work::Wait(_)
             | Work::Set { .. }
             | Work::Later(_) => false,

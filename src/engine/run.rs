@@ -48,7 +48,7 @@ pub(super) enum Room {
 impl Room {
     pub(super) fn of(work: &Work) -> Self {
         match work {
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) => Self::Slot,
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) => Self::Slot,
             Work::Frame(_) => Self::Place,
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => Self::Nothing,
         }

@@ -154,7 +154,9 @@ impl Turn<'_> {
     /// Starts what a step does.
     fn begin(&mut self, id: RunId, step: StepIx) {
         let work = match &self.run(id).plan_step(step).work {
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) => return self.call_again(id, step),
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) => {
+                return self.call_again(id, step);
+            }
             Work::Gate(_) => return self.open_gate(id, step),
             work => work.clone(),
         };
@@ -162,7 +164,7 @@ impl Turn<'_> {
             return self.emit_step(id, step, event);
         }
         match &work {
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Gate(_) => {}
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Gate(_) => {}
             Work::Wait(wait) => self.start_wait(id, step, wait),
             Work::Set { scope, values, ttl, expect } => self.set(id, step, *scope, values, *ttl, expect),
             Work::Frame(frame) => self.open_frame(id, step, frame),
@@ -913,7 +915,7 @@ impl Turn<'_> {
                 // Looked at once more, it fails if there is still nobody.
                 self.call_again(run, step);
             }
-            (StepState::Waiting, Work::Run { .. } | Work::Tool(_) | Work::Http(_)) => {
+            (StepState::Waiting, Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_)) => {
                 self.call_when_free(run, step)
             }
             _ => self.complete(run, step, ValueMap::new(), None),
@@ -1080,6 +1082,7 @@ fn reject_policy(run: &Run, mut step: StepIx) -> OnFailure {
             Work::Run { .. }
             | Work::Tool(_)
             | Work::Http(_)
+            | Work::Model(_)
             | Work::Wait(_)
             | Work::Set { .. }
             | Work::Later(_) => {

@@ -312,12 +312,16 @@ impl Target {
 impl Run {
     /// When the circuit of a target opens and closes.
     fn breaker_of(&self, target: &str) -> BreakerRule {
-        self.plan.tool(tool_of(target)).map(|it| it.breaker).unwrap_or_default()
+        let of_model = self.plan.model_of_target(target).map(|it| it.breaker);
+        of_model.or_else(|| self.plan.tool(tool_of(target)).map(|it| it.breaker)).unwrap_or_default()
     }
 
     /// How many calls a target takes.
     fn rate_of(&self, target: &str) -> Option<&RateRule> {
-        self.plan.tool(tool_of(target))?.rate.as_ref()
+        match self.plan.model_of_target(target) {
+            Some(model) => model.rate.as_ref(),
+            None => self.plan.tool(tool_of(target))?.rate.as_ref(),
+        }
     }
 }
 
@@ -335,7 +339,8 @@ impl Turn<'_> {
         if matches!(hold, TargetHold::Circuit | TargetHold::Trial | TargetHold::Quota) {
             let run = self.run(id);
             let message = held_words(target, hold, until);
-            let next = call::work_at(run.plan_step(step), which + 1).map(|it| it.tool().map(str::to_owned));
+            let next = call::work_at(run.plan_step(step), which + 1)
+                .map(|it| it.tool().or(it.model()).map(str::to_owned));
             if let Some(next) = next.filter(|_| !run.is_ending()) {
                 let choice = pass_over(target, next, which + 1, message);
                 self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });

@@ -40,7 +40,10 @@ impl Estimate {
         }
         estimate.chain = critical_path(plan, |_, _| Span(1)).steps;
         let is_call = |step: &PlanStep| {
-            matches!(step.work, Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Later(_))
+            matches!(
+                step.work,
+                Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_)
+            )
         };
         let limited = plan.steps.iter().all(|step| !is_call(step) || step.timeout.is_some());
         if limited && estimate.computed == 0 {
@@ -60,7 +63,7 @@ impl Estimate {
 
     fn count(&mut self, step: &PlanStep, optional: bool) {
         match &step.work {
-            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Later(_) => {
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => {
                 let attempts = step.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
                 let needs = step.estimate.with(Currency::Calls, 1);
                 self.once = self.once.plus(needs);

@@ -4,16 +4,16 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, NESTING_MAX, STEPS_MAX, StepIx, Value,
-        ValueMap, json_bytes,
+        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, MODEL_TIMEOUT_DEFAULT, NESTING_MAX, STEPS_MAX,
+        StepIx, Value, ValueMap, json_bytes,
     },
     definition::{self as file, MatrixSource, Step, StepKind, Workflow},
     expression::{MapLookup, Template},
     plan::{
         Amounts, Budget, CacheRule, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError,
-        OutputType, Plan, PlanStep, PlanTool, Undo, Work,
+        OutputType, Plan, PlanModel, PlanStep, PlanTool, Undo, Work,
         expand::{cells, stamp, too_large, too_many},
-        later, order,
+        later, model, order,
         work::{
             action, confidence, data, effect, is_call, named, on_conflict, on_error, on_exceed, on_failure,
             output_type, retry, script, shell_of, texts, undo, work,
@@ -59,6 +59,8 @@ struct Lowering {
     secrets: Vec<String>,
     /// The tools its steps use, each once.
     tools: Vec<PlanTool>,
+    /// The models they ask, likewise.
+    models: Vec<PlanModel>,
     /// What this release cannot do, each once.
     later: Vec<String>,
 }
@@ -84,6 +86,7 @@ impl Lowering {
         let mut seen = BTreeSet::new();
         lowering.secrets.retain(|it| seen.insert(it.clone()));
         charge_tools(&mut lowering.steps, &lowering.tools);
+        model::charge(&mut lowering.steps, &lowering.models);
         let plan = Plan {
             name: workflow.name.clone(),
             description: workflow.description.clone().unwrap_or_default(),
@@ -99,6 +102,7 @@ impl Lowering {
             concurrency: workflow.concurrency.as_ref().map(|it| concurrency(it, &inputs)).transpose()?,
             budget: workflow.budget.as_ref().map(budget),
             tools: lowering.tools,
+            models: lowering.models,
             inputs,
         };
         order(&plan)?;
@@ -134,6 +138,7 @@ impl Lowering {
         let id = format!("{}{}", at.path, step.id.value);
         self.refuse_later(step, &id);
         self.keep_tools(step, &id)?;
+        self.keep_models(step, &id)?;
         let place = StepIx::from_index(self.steps.len());
         let asks_once = matches!(&step.kind, StepKind::Gate(gate) if gate.whole_matrix);
         let Some(matrix) = step.matrix.as_ref().filter(|_| !asks_once) else {
@@ -262,6 +267,22 @@ impl Lowering {
         Ok(())
     }
 
+    /// Keeps the descriptions of the models of a step, as they are now.
+    fn keep_models(&mut self, step: &Step, id: &str) -> Result<(), String> {
+        let StepKind::Llm(llm) = &step.kind else { return Ok(()) };
+        if llm.candidates.is_empty() {
+            return Err(format!("could not plan: step `{id}` asks no model of the registry; check the file"));
+        }
+        for model in &llm.candidates {
+            if !self.models.iter().any(|it| it.name == model.name) {
+                let kept = PlanModel::of(model);
+                self.weigh(json_bytes(&kept), id)?;
+                self.models.push(kept);
+            }
+        }
+        Ok(())
+    }
+
     /// Notes every word of the step that a later release brings.
     fn refuse_later(&mut self, step: &Step, id: &str) {
         let mut words = Vec::new();
@@ -324,6 +345,12 @@ fn wrong_matrix(id: &str, why: &str) -> String {
 fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, work: Work) -> PlanStep {
     let shell = shell_of(&step.kind);
     let calls = is_call(&step.kind);
+    // When one model fails, the next is asked the same.
+    let (asked_next, retry_unsaid) = match &step.kind {
+        StepKind::Llm(llm) => (model::works(llm).split_off(1), Some(model::retry())),
+        _ => (Vec::new(), None),
+    };
+    let fallback = step.fallback.iter().map(|it| action(&it.action, &shell));
     PlanStep {
         env: named(&step.env),
         dir: match &step.kind {
@@ -332,10 +359,14 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         },
         timeout: step.timeout.or(match step.kind {
             StepKind::Http(_) => Some(HTTP_TIMEOUT_DEFAULT),
+            StepKind::Llm(_) => Some(MODEL_TIMEOUT_DEFAULT),
             _ => None,
         }),
-        retry: step.retry.as_ref().filter(|_| calls).and_then(retry),
-        fallback: step.fallback.iter().map(|it| action(&it.action, &shell)).collect(),
+        retry: match &step.retry {
+            Some(policy) => retry(policy).filter(|_| calls),
+            None => retry_unsaid,
+        },
+        fallback: asked_next.into_iter().chain(fallback).collect(),
         undo: undo(step.undo.as_ref(), &shell),
         outputs: step.outputs.iter().map(|it| (it.name.value.clone(), output_type(it.kind))).collect(),
         artifacts: texts(&step.artifacts),

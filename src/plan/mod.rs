@@ -8,6 +8,7 @@ mod graph;
 mod http;
 mod later;
 mod lower;
+mod model;
 mod order;
 #[expect(clippy::module_inception, reason = "the room is named after the one shape it makes")]
 mod plan;
@@ -23,6 +24,7 @@ pub use expand::{expand, matrix_copies};
 pub use graph::{GraphFormat, graph};
 pub use http::{Answers, HttpBody, HttpWork};
 pub use lower::{lower, outline};
+pub use model::{ModelWork, PlanModel, expected_of};
 pub use order::{CriticalPath, critical_path, order};
 pub use plan::{
     Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind, GateRule,

@@ -5,7 +5,7 @@
 
 use crate::{
     base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256},
-    plan::{Amounts, Ceilings, HttpWork, PlanTool, Route, ToolUse},
+    plan::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Route, ToolUse},
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,9 @@ pub struct Plan {
     /// The tools its steps use, each as it was described when the plan was made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<PlanTool>,
+    /// The models its steps ask, each as it was described when the plan was made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<PlanModel>,
 }
 
 impl Plan {
@@ -167,6 +170,8 @@ pub enum Work {
     Tool(ToolUse),
     /// Sends a request.
     Http(Box<HttpWork>),
+    /// Asks a model.
+    Model(Box<ModelWork>),
     /// Waits for people.
     Gate(Box<GateRule>),
     /// Waits for time to pass.
@@ -196,6 +201,22 @@ impl Work {
             Self::Tool(it) => Some(&it.tool),
             Self::Run { .. }
             | Self::Http(_)
+            | Self::Model(_)
+            | Self::Gate(_)
+            | Self::Wait(_)
+            | Self::Set { .. }
+            | Self::Frame(_)
+            | Self::Later(_) => None,
+        }
+    }
+
+    /// The model that it asks.
+    pub fn model(&self) -> Option<&str> {
+        match self {
+            Self::Model(it) => Some(&it.model),
+            Self::Run { .. }
+            | Self::Tool(_)
+            | Self::Http(_)
             | Self::Gate(_)
             | Self::Wait(_)
             | Self::Set { .. }
@@ -210,6 +231,7 @@ impl Work {
             Self::Tool(it) => it.route.as_deref(),
             Self::Run { .. }
             | Self::Http(_)
+            | Self::Model(_)
             | Self::Gate(_)
             | Self::Wait(_)
             | Self::Set { .. }
@@ -225,6 +247,7 @@ impl Work {
             Self::Run { .. }
             | Self::Tool(_)
             | Self::Http(_)
+            | Self::Model(_)
             | Self::Wait(_)
             | Self::Set { .. }
             | Self::Frame(_)
@@ -239,6 +262,7 @@ impl Work {
             Self::Run { .. }
             | Self::Tool(_)
             | Self::Http(_)
+            | Self::Model(_)
             | Self::Gate(_)
             | Self::Wait(_)
             | Self::Set { .. }
@@ -249,7 +273,7 @@ impl Work {
     /// Whether it calls something outside: only that has attempts, and can be tried again.
     pub const fn is_call(&self) -> bool {
         match self {
-            Self::Run { .. } | Self::Tool(_) | Self::Http(_) => true,
+            Self::Run { .. } | Self::Tool(_) | Self::Http(_) | Self::Model(_) => true,
             Self::Gate(_) | Self::Wait(_) | Self::Set { .. } | Self::Frame(_) | Self::Later(_) => false,
         }
     }

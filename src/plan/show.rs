@@ -85,7 +85,10 @@ impl Row<'_> {
     }
 
     fn is_call(&self) -> bool {
-        matches!(self.step.work, Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Later(_))
+        matches!(
+            self.step.work,
+            Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_)
+        )
     }
 
     fn rule(&self) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What a budget counts: calls, tokens and money; how much of each was used, and how much may be. Whole numbers only:
 //! money is counted in millionths of a dollar.
 
-use crate::base::Value;
+use crate::base::{Value, dollars};
 use serde::{Deserialize, Serialize};
 
 /// What is counted.
@@ -34,11 +34,7 @@ impl Currency {
     pub fn figure(self, amount: u64) -> String {
         match self {
             Self::Calls | Self::Tokens => amount.to_string(),
-            Self::CostUsd => {
-                let text = format!("{}.{:06}", amount / 1_000_000, amount % 1_000_000);
-                let kept = text.trim_end_matches('0').len().max(text.len() - 4);
-                text[..kept].to_owned()
-            }
+            Self::CostUsd => dollars(amount),
         }
     }
 

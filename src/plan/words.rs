@@ -43,6 +43,7 @@ impl Work {
             Self::Run { .. } => "run",
             Self::Tool(_) => "uses",
             Self::Http(_) => "http",
+            Self::Model(_) => "llm",
             Self::Gate(_) => "gate",
             Self::Wait(_) => "wait",
             Self::Set { .. } => "set",
@@ -83,6 +84,7 @@ pub(super) fn kind(work: &Work, copies: usize) -> String {
             }
             None => format!("uses {}", line(&it.tool)),
         },
+        Work::Model(it) => format!("llm {}", line(&it.model)),
         Work::Http(it) => format!("http {} {}", line(&it.method), line(&it.url)),
         Work::Run { .. } | Work::Gate(_) => work.word().to_owned(),
     }

@@ -8,7 +8,7 @@ use crate::{
     plan::{
         ConfidenceBelow, ConfidenceRule, EffectClass, GateRule, HttpBody, HttpWork, Later, Need, OnConflict,
         OnError, OnExceed, OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Route, Scope,
-        ToolUse, Undo, WaitFor, Work,
+        ToolUse, Undo, WaitFor, Work, model,
     },
 };
 
@@ -40,7 +40,7 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
         file::StepKind::Wait(file::Wait::Event { topic, .. }) => later("wait.event", &topic.value),
         file::StepKind::Uses(uses) => tool(uses),
         file::StepKind::Http(it) => Work::Http(Box::new(http(it))),
-        file::StepKind::Llm(llm) => later("llm", llm.candidates.first().map_or("", |it| it.name.as_str())),
+        file::StepKind::Llm(llm) => model::works(llm).into_iter().next()?,
         file::StepKind::Agent(agent) => later("agent", &agent.capabilities.join(", ")),
         file::StepKind::Emit(emit) => later("emit", &emit.topic.value),
         file::StepKind::Workflow(_) => return None,
@@ -137,6 +137,8 @@ pub(super) fn is_call(kind: &file::StepKind) -> bool {
 pub(super) fn effect(step: &file::Step) -> EffectClass {
     let unsaid = match &step.kind {
         file::StepKind::Uses(uses) => uses.effect().unwrap_or(file::Effect::Once),
+        // A question changes nothing; asked again it costs again.
+        file::StepKind::Llm(_) => file::Effect::Pure,
         file::StepKind::Http(http) => effect_of_request(http),
         kind if is_call(kind) => file::Effect::Once,
         _ => file::Effect::Pure,

@@ -317,13 +317,14 @@ impl Board {
         let (Some(plan), Some(seen)) = (view.plan_step(step), view.step(step)) else { return };
         let works = plan.work.is_call() || matches!(plan.work, Work::Later(_));
         let took = seen.elapsed(at).filter(|_| works);
-        // Each tool is a kind of its own: how well one does says nothing of another.
+        // Each tool and each model is a kind of its own: how well one does says nothing of another.
         let kind = match &plan.work {
             Work::Tool(it) => it
                 .route
                 .as_ref()
                 .and_then(|_| seen.choice())
                 .map_or(it.tool.as_str(), |it| it.chosen.as_str()),
+            Work::Model(it) => it.model.as_str(),
             other => kind_word(other),
         };
         let workflow = &view.summary.workflow;

@@ -539,6 +539,16 @@ fn will_run_json(it: &WillRun) -> Value {
         };
         out["fallback"] = it.fallback.iter().map(of).collect();
     }
+    if let Some(model) = &it.launch.model {
+        out["model"] = json!({
+            "name": model.name,
+            "provider": model.provider,
+            "model": model.model,
+            "url": model.url,
+            "definition": model.definition.to_string(),
+            "asks": model.lines(),
+        });
+    }
     if let Some(tool) = &it.launch.tool {
         out["tool"] = json!({
             "name": tool.name,

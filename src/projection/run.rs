@@ -588,7 +588,7 @@ impl RunView {
 /// What a step is expected to use if it is called once.
 fn expected(plan: &PlanStep) -> Amounts {
     match plan.work {
-        Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Later(_) => {
+        Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => {
             plan.estimate.with(Currency::Calls, 1)
         }
         Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => Amounts::default(),

@@ -450,6 +450,7 @@ pub fn kind_word(work: &Work) -> &str {
         Work::Run { .. } => "run",
         Work::Tool(_) => "uses",
         Work::Http(_) => "http",
+        Work::Model(_) => "llm",
         Work::Gate(_) => "gate",
         Work::Wait(WaitFor::Duration(_) | WaitFor::Until(_)) => "wait",
         Work::Set { .. } => "set",

@@ -50,7 +50,7 @@ fn correct(archive: &Archive, run: RunId, given: Correction) -> Result<Option<Bo
         return Ok(None);
     }
     let before: Arc<Plan> = archive.plan_of(run).map_err(|_| Reply::Refused(Refusal::NoRun(run)))?;
-    let plan = prepare_again(run, &given, &before, archive.workspace())?;
+    let plan = prepare_again(run, &given, &before, archive.workspace(), archive.secrets())?;
     Ok(Some(Box::new(Correction { plan: Some(Box::new(plan)), ..given })))
 }
 

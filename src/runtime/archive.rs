@@ -7,9 +7,10 @@ use crate::{
     plan::Plan,
     projection::{Board, Record},
     store::{Linked, Reader, SpoolReader, StoreError, Workspace, linked, verify},
-    tool::read_evidence,
+    tool::{SecretStore, read_evidence},
 };
 use std::{
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -27,11 +28,23 @@ pub(super) struct Archive {
     workspace: Workspace,
     readers: Arc<Mutex<Vec<Reader>>>,
     tasks: Tasks,
+    secrets: Arc<SecretStore>,
 }
 
 impl Archive {
     pub(super) fn new(workspace: Workspace, tasks: Tasks) -> Self {
-        Self { workspace, readers: Arc::default(), tasks }
+        let secrets = Arc::new(SecretStore::new(BTreeMap::new(), workspace.root()));
+        Self { workspace, readers: Arc::default(), tasks, secrets }
+    }
+
+    /// The same for who may start runs: which secrets there are decides whether a run can begin.
+    #[must_use]
+    pub(super) fn with_secrets(self, secrets: Arc<SecretStore>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    pub(super) fn secrets(&self) -> &SecretStore {
+        &self.secrets
     }
 
     pub(super) fn workspace(&self) -> &Workspace {

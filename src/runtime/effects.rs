@@ -9,7 +9,7 @@ use crate::{
     engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
     tool::{
         self, Answer, Call, Ended, Executable, Executed, Host, Progress, attend_built_in, collect_artifacts,
-        hash_evidence, hash_files, read_evidence, run_built_in, run_http, run_process,
+        hash_evidence, hash_files, read_evidence, run_built_in, run_http, run_model, run_process,
     },
 };
 use futures_util::FutureExt as _;
@@ -176,6 +176,8 @@ impl<C: Clock> Shared<C> {
         };
         let answer = if launch.http.is_some() {
             run_http(&self.host, launch, &call, cancel, tell).await
+        } else if launch.model.is_some() {
+            run_model(&self.host, launch, &call, cancel, tell).await
         } else if launch.is_process() {
             run_process(&self.host, launch, opened.as_ref(), &call, cancel, tell).await
         } else {

@@ -69,6 +69,8 @@ impl Engine {
         let Opened { owner, journal, conductor, archive, in_flight } =
             opened.expect("opening does not panic")?;
         let journal = Arc::new(journal);
+        let secrets = Arc::new(setup.secrets);
+        let archive = archive.with_secrets(Arc::clone(&secrets));
         let (inbox, arrived) = mpsc::channel(INBOX_COMMANDS_MAX);
         let (seen, boards) = watch::channel(Seen { board: conductor.board(), trouble: None });
         let (ring, _) = broadcast::channel(SIGNALS_MAX);
@@ -77,7 +79,7 @@ impl Engine {
         let root = setup.workspace.root().to_owned();
         let orphaned = root.clone();
         let effects = Effects::new(
-            Host::new(root, setup.environment, setup.secrets, KILL_GRACE)
+            Host::new(root, setup.environment, secrets, KILL_GRACE)
                 .with_clock(Arc::new(|| Clock::now(&SystemClock)))
                 .with_program(setup.program)
                 .with_http(setup.http),

@@ -9,7 +9,7 @@ use crate::{
     engine::Correction,
     plan::{Plan, lower},
     store::Workspace,
-    tool::read_text,
+    tool::{SecretStore, read_text},
 };
 use std::{
     cell::RefCell,
@@ -17,8 +17,14 @@ use std::{
 };
 
 /// Reads, checks and lowers. A reply says what is wrong.
-pub(super) fn prepare(request: &LaunchRequest, workspace: &Workspace) -> Result<Plan, Reply> {
-    prepare_with(&request.source, workspace, |workflow| inputs(workflow, &request.words, &request.values))
+pub(super) fn prepare(
+    request: &LaunchRequest,
+    workspace: &Workspace,
+    secrets: &SecretStore,
+) -> Result<Plan, Reply> {
+    prepare_with(&request.source, workspace, secrets, |workflow| {
+        inputs(workflow, &request.words, &request.values)
+    })
 }
 
 /// The plan of a run that is done again with something corrected: what is not said is as it was. Without another file its
@@ -28,11 +34,12 @@ pub(super) fn prepare_again(
     given: &Correction,
     before: &Plan,
     workspace: &Workspace,
+    secrets: &SecretStore,
 ) -> Result<Plan, Reply> {
     let words: Vec<InputText> =
         given.words.iter().map(|(name, text)| InputText { name: name.clone(), text: text.clone() }).collect();
     let path = given.file.as_ref().unwrap_or(&before.file);
-    let plan = prepare_with(&Source::Path(path.clone()), workspace, |workflow| {
+    let plan = prepare_with(&Source::Path(path.clone()), workspace, secrets, |workflow| {
         let asked = |name: &String| workflow.inputs.iter().any(|it| it.name.value == *name);
         let values = before.inputs.iter().filter(|(name, _)| asked(name));
         let values: ValueMap = values.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -51,6 +58,7 @@ pub(super) fn prepare_again(
 fn prepare_with(
     source: &Source,
     workspace: &Workspace,
+    secrets: &SecretStore,
     inputs: impl FnOnce(&Workflow) -> Result<ValueMap, Vec<String>>,
 ) -> Result<Plan, Reply> {
     let files = OnDisk::of(workspace);
@@ -72,6 +80,10 @@ fn prepare_with(
         return Err(invalid(&unmet));
     }
     let plan = lower(&workflow, inputs).map_err(|problems| whole(name, &problems))?;
+    let unasked = plan.without_key(&|it| secrets.has(it));
+    if !unasked.is_empty() {
+        return Err(whole(name, &unasked));
+    }
     Ok(Plan { file: name.clone(), definition: files.digest(&plan), ..plan })
 }
 
@@ -184,13 +196,17 @@ impl<'a> OnDisk<'a> {
         self.read.borrow_mut().push((name.to_owned(), sha256("cuelight-file-v1", &[text.as_bytes()])));
     }
 
-    /// Over names and contents of all files, in the order in which they were read, then of the tools that are used.
+    /// Over names and contents of all files, in the order in which they were read, then of the tools that are used and the models that are asked.
     fn digest(&self, plan: &Plan) -> Digest {
         let read = self.read.borrow();
         let files = read.iter().map(|(name, hash)| (name.as_str(), hash));
         let tools = plan.tools.iter().map(|it| (it.name.as_str(), &it.definition));
-        let parts: Vec<&[u8]> =
-            files.chain(tools).flat_map(|(name, hash)| [name.as_bytes(), hash.0.as_slice()]).collect();
+        let models = plan.models.iter().map(|it| (it.name.as_str(), &it.definition));
+        let parts: Vec<&[u8]> = files
+            .chain(tools)
+            .chain(models)
+            .flat_map(|(name, hash)| [name.as_bytes(), hash.0.as_slice()])
+            .collect();
         sha256("cuelight-definition-v1", &parts)
     }
 }

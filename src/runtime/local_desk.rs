@@ -39,7 +39,8 @@ impl LocalDesk {
         let id = launch.id.clone();
         let trace = launch.trace.take().unwrap_or_else(|| Entropy.request_id().0);
         let archive = self.archive.clone();
-        let work = self.tasks.spawn_blocking(move || prepare(&launch, archive.workspace()));
+        let work =
+            self.tasks.spawn_blocking(move || prepare(&launch, archive.workspace(), archive.secrets()));
         let plan = match work.await {
             Ok(Ok(plan)) => plan,
             Ok(Err(reply)) => return reply,

@@ -1,7 +1,7 @@
 //! What can be called, and what came of it. Knows no runs and changes no state: words in, an [`Answer`] out.
 //!
 //! This far: local programs, each in a process group of its own, with limits on what they write, time they take and
-//! secrets they may show; requests, to where the workspace allows; and tools that are built in. Who calls, and what follows from an answer, is the engine's matter.
+//! secrets they may show; requests, to where the workspace allows; questions to models, likewise; and tools that are built in. Who calls, and what follows from an answer, is the engine's matter.
 
 mod answer;
 mod artifact;
@@ -11,7 +11,9 @@ mod evidence;
 mod executable;
 mod glob;
 mod http;
+mod log;
 mod mask;
+mod model;
 mod oom;
 mod orphan;
 mod outputs;
@@ -29,6 +31,7 @@ pub use evidence::{hash_evidence, read_evidence};
 pub use executable::{Executable, Executed};
 pub use http::{HttpPolicy, run_http};
 pub use mask::Masker;
+pub use model::run_model;
 pub use orphan::end_orphans;
 pub use outputs::parse_outputs;
 pub use process::{Call, Host, Progress, run_process};

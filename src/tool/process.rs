@@ -36,6 +36,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -66,7 +67,7 @@ const OWN_NAME: &str = "cuelight";
 pub struct Host {
     workspace_root: PathBuf,
     base_env: Vec<(String, String)>,
-    secrets: SecretStore,
+    secrets: Arc<SecretStore>,
     kill_grace: Span,
     scratch: Scratch,
     oom: OomWatch,
@@ -82,9 +83,10 @@ impl Host {
     pub fn new(
         workspace_root: PathBuf,
         base_env: Vec<(String, String)>,
-        secrets: SecretStore,
+        secrets: impl Into<Arc<SecretStore>>,
         kill_grace: Span,
     ) -> Self {
+        let secrets = secrets.into();
         let scratch = Scratch::new(&workspace_root.join(".cuelight/scratch"));
         let (oom, hashes) = (OomWatch::new(), Remembered::default());
         let http = Door::default();

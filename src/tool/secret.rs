@@ -5,6 +5,7 @@ use crate::base::Launch;
 use rustix::fs::OFlags;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     fs::OpenOptions,
     io::{self, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
@@ -44,10 +45,21 @@ pub struct SecretStore {
     dir: PathBuf,
 }
 
+impl fmt::Debug for SecretStore {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("SecretStore")
+    }
+}
+
 impl SecretStore {
     /// `exported` is what the operator's environment holds; files lie in `.cuelight/secrets` below the workspace.
     pub fn new(exported: BTreeMap<String, Secret>, workspace_root: &Path) -> Self {
         Self { exported, dir: workspace_root.join(".cuelight/secrets") }
+    }
+
+    /// Whether a value can be had by this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.find(name).is_ok_and(|it| it.is_some())
     }
 
     /// All that a launch names, or one sentence that names every one that cannot be had.

@@ -423,7 +423,7 @@ fn what_the_file_says_of_a_step_reaches_every_copy() {
 fn what_a_later_release_brings_is_refused_all_at_once_and_can_be_shown() {
     let text = "
         steps:
-          - {id: review, llm: {model: [gpt], prompt: x}}
+          - {id: review, agent: {capability: reviewer}}
           - {id: late, wait: {event: done}}
           - {id: tell, emit: {topic: done}}
           - {id: shut, run: x, sandbox: strict}
@@ -432,14 +432,14 @@ fn what_a_later_release_brings_is_refused_all_at_once_and_can_be_shown() {
         text,
         &[],
         &[
-            "could not start: step `review` calls a model (`llm`), which comes with cuelight 0.5; until then, do it in a `run` step or take it out",
+            "could not start: step `review` gives work to an agent (`agent`), which comes with cuelight 0.5; until then, do it in a `run` step or take it out",
             "could not start: step `late` waits for an event (`wait.event`), which comes with cuelight 0.5; until then, wait for a time or let a gate hold it",
             "could not start: step `tell` publishes an event (`emit`), which comes with cuelight 0.5; until then, do it in a `run` step or take it out",
             "could not start: step `shut` runs in a sandbox (`sandbox`), which comes with cuelight 0.4; until then, take that key out",
         ],
     );
     let shown = outline(&workflow(text, &[]), ValueMap::new()).expect("it can be shown");
-    assert!(show(&shown).contains("llm gpt (comes with 0.5)"), "{}", show(&shown));
+    assert!(show(&shown).contains("agent reviewer (comes with 0.5)"), "{}", show(&shown));
 }
 
 /// What the checker refuses is refused again here, because a workflow need not come from a file.

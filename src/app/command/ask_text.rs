@@ -90,7 +90,8 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             line(format!("              {}", call.choice));
         }
         command_line(&call.launch).lines().for_each(|it| line(format!("              {}", safe_text(it))));
-        for said in call.launch.http.iter().flat_map(|it| it.lines()) {
+        let sent = call.launch.http.iter().flat_map(|it| it.lines());
+        for said in sent.chain(call.launch.model.iter().flat_map(|it| it.lines())) {
             line(format!("              {}", safe_text(&said)));
         }
         if let Some(tool) = &call.launch.tool {
@@ -115,7 +116,9 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             command_line(&other.launch)
                 .lines()
                 .for_each(|it| line(format!("                {}", safe_text(it))));
-            for said in other.launch.http.iter().flat_map(|it| it.lines()) {
+            // It is asked the same.
+            let asked = other.launch.model.iter().flat_map(|it| it.who());
+            for said in other.launch.http.iter().flat_map(|it| it.lines()).chain(asked) {
                 line(format!("                {}", safe_text(&said)));
             }
             other.files.iter().for_each(|it| executes(it, line));

@@ -112,10 +112,9 @@ fn time(step: &Step, findings: &mut Findings<'_>) {
             let all_are = uses.all().iter().all(|it| it.definition.as_ref().is_some_and(is_request));
             step.timeout.is_none() && !all_are
         }
-        StepKind::Run(_) | StepKind::Llm(_) | StepKind::Agent(_) | StepKind::Wait(Wait::Event { .. }) => {
-            step.timeout.is_none()
-        }
+        StepKind::Run(_) | StepKind::Agent(_) | StepKind::Wait(Wait::Event { .. }) => step.timeout.is_none(),
         StepKind::Http(_)
+        | StepKind::Llm(_)
         | StepKind::Gate(_)
         | StepKind::Workflow(_)
         | StepKind::Wait(_)
@@ -163,13 +162,13 @@ fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
 
 fn later(step: &Step, findings: &mut Findings<'_>) {
     let (what, release) = match &step.kind {
-        StepKind::Llm(_) => ("llm", 5),
         StepKind::Agent(_) => ("agent", 5),
         StepKind::Emit(_) => ("emit", 6),
         StepKind::Wait(Wait::Event { .. }) => ("wait: event", 6),
         StepKind::Run(_)
         | StepKind::Uses(_)
         | StepKind::Http(_)
+        | StepKind::Llm(_)
         | StepKind::Gate(_)
         | StepKind::Workflow(_)
         | StepKind::Wait(_)

@@ -6,15 +6,17 @@
 
 mod address;
 mod connection;
+mod exchange;
 mod policy;
 mod verdict;
 
 pub use policy::HttpPolicy;
 
 pub(super) use connection::Door;
+pub(super) use exchange::{Exchange, Post};
 
 use self::{address::Address, connection::Line};
-use super::{Answer, Call, Ended, Failure, Host, Masker, Progress, Secret, mask::MaskStream, spool::Spool};
+use super::{Answer, Call, Ended, Failure, Host, Masker, Progress, Secret, log::Log};
 use crate::base::{
     FailureMode, HTTP_BODY_KEPT_BYTES_MAX, HttpCall, Launch, OUTPUT_BYTES_MAX, Span, TextPart, Value,
     ValueMap, json_bytes, safe_text, shorten,
@@ -47,12 +49,7 @@ pub async fn run_http(
         Ok(it) => it,
         Err(why) => return refused(why),
     };
-    let mut log = Log {
-        mask: masker.stream(),
-        clear: Vec::new(),
-        spool: host.spool(launch, call),
-        progress: &mut progress,
-    };
+    let mut log = Log::new(&masker, host.spool(launch, call), &mut progress);
     let mut talk = Talk { door: host.http(), http, secrets: &secrets, key: &call.effect_key, is_sent: false };
     let timer = sleep(launch.timeout.unwrap_or_default().to_std());
     let done = {
@@ -398,46 +395,4 @@ fn broken(to: &Address, error: &hyper::Error) -> Failure {
     };
     let message = format!("{origin} {what}; see the network and the other side");
     Failure { mode: FailureMode::SystemNetwork, message }
-}
-
-/// Where the answer goes as it comes.
-struct Log<'a, P> {
-    mask: MaskStream,
-    clear: Vec<u8>,
-    spool: Spool,
-    progress: &'a mut P,
-}
-
-impl<P: FnMut(Progress<'_>) + Send> Log<'_, P> {
-    fn say(&mut self, line: &str) {
-        self.take(safe_line(line).as_bytes());
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        self.mask.push(bytes, &mut self.clear);
-        self.keep();
-    }
-
-    fn keep(&mut self) {
-        if !self.clear.is_empty() {
-            self.spool.take(&self.clear);
-            (self.progress)(Progress {
-                bytes: &self.clear,
-                total: self.spool.total(),
-                at: self.spool.heard_at(),
-            });
-            self.clear.clear();
-        }
-    }
-
-    fn finish(mut self) -> super::spool::Spooled {
-        self.mask.finish(&mut self.clear);
-        self.keep();
-        self.spool.finish()
-    }
-}
-
-/// Ours, with foreign words in it: one line, whatever they hold.
-fn safe_line(line: &str) -> String {
-    format!("{}\n", safe_text(line.trim_end_matches('\n')))
 }

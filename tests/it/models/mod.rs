@@ -1,5 +1,9 @@
 //! Models, at three doors: what the checker says of them, what one call sends and takes, and what a run makes of it.
 
+mod calls;
+mod provider;
+mod runs;
+
 use crate::driver::say;
 use cuelight::definition::{self, Diagnostic, Files, ModelRegistry};
 use std::{fs, path::Path};
@@ -106,7 +110,9 @@ fn what_is_wrong_with_a_description_is_told_with_its_place() {
     ];
     let registry = ModelRegistry::new(&described(&models));
     let lines: Vec<String> = registry.problems().iter().map(line).collect();
-    insta::assert_snapshot!(lines.join("\n"));
+    insta::with_settings!({snapshot_path => "../snapshots"}, {
+        insta::assert_snapshot!(lines.join("\n"));
+    });
 }
 
 #[test]

@@ -1,0 +1,249 @@
+//! Models of a plan: the exact description each step was planned with, what a step asks, and the call that makes.
+
+use crate::{
+    base::{
+        BreakerRule, Digest, FailureMode, MODEL_TARGET, ModelCall, OUTPUT_BYTES_MAX, Price, Provider,
+        RateRule, Score, Span, Value, counted, tokens_of,
+    },
+    definition as file,
+    plan::{Amounts, Currency, FrameKind, Plan, PlanStep, Retry, RetryKind, Work},
+};
+use serde::{Deserialize, Serialize};
+
+/// One model, as the registry described it when the plan was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanModel {
+    /// `claude-sonnet`
+    pub name: String,
+    /// Hash of all that is said of it.
+    pub definition: Digest,
+    /// Whose format it speaks.
+    pub provider: Provider,
+    /// What its provider calls it.
+    pub model: String,
+    /// Where it is.
+    #[serde(default)]
+    pub url: String,
+    /// The secret that is its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What tokens cost; none where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Tokens of an answer, where a step says nothing.
+    pub max_tokens: u32,
+    /// When calls to it are held back because it fails.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub breaker: BreakerRule,
+    /// How many calls it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateRule>,
+}
+
+fn is_default<T: Default + PartialEq>(it: &T) -> bool {
+    *it == T::default()
+}
+
+/// What a step asks of one model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelWork {
+    /// One of the models of the plan.
+    pub model: String,
+    /// Why this one, where there are others.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// What it is told to be; a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// What it is asked; a template.
+    pub prompt: String,
+    /// JSON Schema that its answer must fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// As written, between 0 and 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<String>,
+    /// Tokens of the answer; the model's own limit when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+}
+
+impl PlanModel {
+    /// The model as the plan keeps it.
+    pub fn of(model: &file::Model) -> Self {
+        Self {
+            name: model.name.clone(),
+            definition: model.hash(),
+            provider: model.provider,
+            model: model.model.clone(),
+            url: model.url.clone(),
+            key: model.key.clone(),
+            price: model.price,
+            max_tokens: model.max_tokens,
+            breaker: model.breaker,
+            rate: model.rate.clone(),
+        }
+    }
+
+    /// The call that this work makes, its templates filled.
+    ///
+    /// # Errors
+    /// When the question is larger than a call may be.
+    pub fn call(
+        &self,
+        work: &ModelWork,
+        system: Option<String>,
+        prompt: String,
+    ) -> Result<ModelCall, String> {
+        let bytes = prompt.len() + system.as_ref().map_or(0, String::len);
+        if bytes > OUTPUT_BYTES_MAX {
+            return Err(format!(
+                "its question has {bytes} bytes, and a model is asked at most {OUTPUT_BYTES_MAX}; shorten it in a step before"
+            ));
+        }
+        Ok(ModelCall {
+            name: self.name.clone(),
+            provider: self.provider,
+            url: self.url.clone(),
+            model: self.model.clone(),
+            key: self.key.clone(),
+            definition: self.definition,
+            system,
+            prompt,
+            schema: work.schema.clone(),
+            temperature: work.temperature.clone(),
+            max_tokens: work.max_tokens.unwrap_or(self.max_tokens),
+            price: self.price,
+        })
+    }
+
+    /// What one call is expected to use at most, from its texts as they stand in the file.
+    pub fn estimate(&self, work: &ModelWork) -> Amounts {
+        let schema = work.schema.as_ref().map_or(0, |it| it.to_string().len());
+        let bytes = work.prompt.len() + work.system.as_ref().map_or(0, String::len) + schema;
+        let output = u64::from(work.max_tokens.unwrap_or(self.max_tokens));
+        expected(self.price, tokens_of(bytes), output)
+    }
+}
+
+/// What a call that is made up is expected to use at most.
+pub fn expected_of(call: &ModelCall) -> Amounts {
+    let (input, output) = call.expected_tokens();
+    expected(call.price, input, output)
+}
+
+fn expected(price: Option<Price>, input: u64, output: u64) -> Amounts {
+    let tokens = input.saturating_add(output);
+    Amounts { calls: 0, tokens, cost_micro_usd: price.map_or(0, |it| it.cost(input, output)) }
+}
+
+/// What a step asks, of each of its models in turn.
+pub(super) fn works(llm: &file::Llm) -> Vec<Work> {
+    let names: Vec<&str> = llm.candidates.iter().map(|it| it.name.as_str()).collect();
+    let why = match names.as_slice() {
+        [] | [_] => String::new(),
+        _ if llm.models.is_empty() && llm.hints.words().is_empty() => {
+            format!("none is named; the first of {}", counted(names.len(), "model", "models"))
+        }
+        _ if llm.models.is_empty() => {
+            let count = counted(names.len(), "model", "models");
+            format!("none is named; of {count} the best for {}", llm.hints.words())
+        }
+        [first, rest @ ..] => format!("{first} stands first, before {}", rest.join(", ")),
+    };
+    let one = |name: &&str| {
+        Work::Model(Box::new(ModelWork {
+            model: (*name).to_owned(),
+            why: why.clone(),
+            system: llm.system.as_ref().map(|it| it.value.clone()),
+            prompt: llm.prompt.value.clone(),
+            schema: llm.json_schema.clone(),
+            temperature: llm.temperature.clone(),
+            max_tokens: llm.max_tokens,
+        }))
+    };
+    names.iter().map(one).collect()
+}
+
+/// How a call of a model is tried again when nothing is said (O5): twice, after 200 and 400 ms, where the line or the other
+/// side was at fault. A wrong key stays wrong.
+pub(super) fn retry() -> Retry {
+    Retry {
+        max_attempts: 3,
+        kind: RetryKind::Exponential,
+        delay: Span(200),
+        factor_thousandths: 2000,
+        max_delay: Span(400),
+        jitter: Score(0),
+        on: vec![FailureMode::SystemNetwork, FailureMode::ResourceApi, FailureMode::PolicyRateLimit],
+    }
+}
+
+/// A step that asks a model and says nothing of what that uses is expected to use what its first model may: the question as
+/// it stands in the file, and all of the answer.
+pub(super) fn charge(steps: &mut [PlanStep], models: &[PlanModel]) {
+    for step in steps {
+        if let Work::Frame(frame) = &mut step.work
+            && let FrameKind::Computed { body, .. } = &mut frame.kind
+        {
+            charge(body, models);
+        }
+        let Work::Model(work) = &step.work else { continue };
+        let Some(model) = models.iter().find(|it| it.name == work.model) else { continue };
+        let whole = model.estimate(work);
+        for currency in [Currency::Tokens, Currency::CostUsd] {
+            if step.estimate.of(currency) == 0 {
+                step.estimate = step.estimate.with(currency, whole.of(currency));
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// The model of this name.
+    pub fn model(&self, name: &str) -> Option<&PlanModel> {
+        self.models.iter().find(|it| it.name == name)
+    }
+
+    /// The model that a target is.
+    pub fn model_of_target(&self, target: &str) -> Option<&PlanModel> {
+        self.model(target.strip_prefix(MODEL_TARGET)?)
+    }
+
+    /// Steps that certainly ask a model and could ask none, because no key is there: each a whole sentence. `has` says
+    /// whether there is a secret of that name.
+    pub fn without_key(&self, has: &dyn Fn(&str) -> bool) -> Vec<String> {
+        self.steps
+            .iter()
+            .filter(|it| it.condition.is_none())
+            .filter_map(|it| self.lacks_key(it, has))
+            .collect()
+    }
+
+    fn lacks_key(&self, step: &PlanStep, has: &dyn Fn(&str) -> bool) -> Option<String> {
+        let mut keys = Vec::new();
+        for work in std::iter::once(&step.work).chain(&step.fallback) {
+            let Work::Model(it) = work else { return None };
+            let key = self.model(&it.model)?.key.as_deref()?;
+            if has(key) {
+                return None;
+            }
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        let asks = step.work.model().unwrap_or_default();
+        let (are, each) = match keys.as_slice() {
+            [key] => (
+                format!("the secret {key} is not set"),
+                format!("export it, or write it to .cuelight/secrets/{key}"),
+            ),
+            keys => (
+                format!("none of the secrets {} is set", keys.join(", ")),
+                "export one, or write it to .cuelight/secrets/NAME".to_owned(),
+            ),
+        };
+        let id = &step.id;
+        Some(format!("could not start: step `{id}` asks {asks}, and {are}; {each}"))
+    }
+}

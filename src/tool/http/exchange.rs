@@ -1,0 +1,127 @@
+//! One question by POST and its answer, for those in this room who speak a format of their own over it: the same judgement
+//! of where it goes, the same encryption, no redirects.
+
+use super::{
+    address::Address,
+    broken,
+    connection::{Door, Line},
+    invalid, verdict,
+};
+use crate::{
+    base::Span,
+    tool::{Failure, Secret},
+};
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
+};
+
+/// What is sent.
+pub(in crate::tool) struct Post<'a> {
+    pub(in crate::tool) url: &'a str,
+    pub(in crate::tool) fields: &'a [(&'static str, &'static str)],
+    /// Name of a field, what stands before the secret in it, the secret.
+    pub(in crate::tool) private: Option<(&'static str, &'static str, &'a Secret)>,
+    /// Which kind of answer is wanted.
+    pub(in crate::tool) accept: &'static str,
+    pub(in crate::tool) json: Vec<u8>,
+}
+
+/// A question that was sent, and an answer whose head has come.
+pub(in crate::tool) struct Exchange {
+    to: Address,
+    line: Line,
+    status: StatusCode,
+    kind: String,
+    retry_after: Option<Span>,
+    body: Incoming,
+}
+
+impl Exchange {
+    /// Looks where it goes, connects and sends. `is_sent` is set when a byte of it may have reached somebody.
+    pub(in crate::tool) async fn begin(
+        door: &Door,
+        post: Post<'_>,
+        is_sent: &mut bool,
+    ) -> Result<Self, Failure> {
+        let to = Address::parse(post.url).map_err(invalid)?;
+        door.policy.check_host(&to, false)?;
+        let request = post.request(&to)?;
+        let addresses = door.addresses(&to).await?;
+        let mut line = door.connect(&to, &addresses).await?;
+        *is_sent = true;
+        let response: Response<Incoming> = line.send(request).await.map_err(|error| broken(&to, &error))?;
+        let (head, body) = response.into_parts();
+        let kind = head.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let retry_after = verdict::retry_after(head.status, &head.headers);
+        Ok(Self { to, line, status: head.status, kind, retry_after, body })
+    }
+
+    /// `https://api.example.com`
+    pub(in crate::tool) fn origin(&self) -> String {
+        self.to.origin()
+    }
+
+    pub(in crate::tool) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// `text/event-stream`; empty when nothing is said.
+    pub(in crate::tool) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// How long it asks us to wait.
+    pub(in crate::tool) fn retry_after(&self) -> Option<Span> {
+        self.retry_after
+    }
+
+    /// Which failure its status is by itself, and what to do about it; none when it is a success.
+    pub(in crate::tool) fn refusal(&self) -> Option<Failure> {
+        verdict::of_status(
+            &super::Head { status: self.status, location: None },
+            &crate::base::HttpExpect::default(),
+        )
+        .err()
+    }
+
+    /// Whether nobody can say if the question had its effect.
+    pub(in crate::tool) fn is_unknown(&self) -> bool {
+        verdict::is_unknown(self.status)
+    }
+
+    /// The next stretch of the answer; none at its end.
+    pub(in crate::tool) async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
+        let next = self.line.next(&mut self.body).await?;
+        Some(next.map_err(|error| broken(&self.to, &error)))
+    }
+}
+
+impl Post<'_> {
+    fn request(&self, to: &Address) -> Result<Request<Full<Bytes>>, Failure> {
+        let mut request = Request::new(Full::new(Bytes::from(self.json.clone())));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = to.path.parse().map_err(|_| invalid("its path cannot be sent"))?;
+        let fields = request.headers_mut();
+        let host = HeaderValue::from_str(&to.authority()).map_err(|_| invalid("its host cannot be sent"))?;
+        fields.insert(HOST, host);
+        fields.insert(ACCEPT, HeaderValue::from_static(self.accept));
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        fields.insert(USER_AGENT, HeaderValue::from_static(concat!("cuelight/", env!("CARGO_PKG_VERSION"))));
+        for (name, value) in self.fields {
+            fields.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        if let Some((name, before, secret)) = self.private {
+            let value = [before.as_bytes(), secret.reveal()].concat();
+            let mut value = HeaderValue::from_bytes(&value).map_err(|_| {
+                invalid("its key holds what no header field can; write it again, without line breaks")
+            })?;
+            value.set_sensitive(true);
+            fields.insert(HeaderName::from_static(name), value);
+        }
+        Ok(request)
+    }
+}

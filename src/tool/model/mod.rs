@@ -1,0 +1,438 @@
+//! Asks one model one question and stays with it to the last word of the answer, which goes through the mask into the
+//! spool as it comes; memory holds no more than an event of the stream and what becomes an output.
+//!
+//! Where it goes is judged in `http`, as for any request. Which model is asked when this one fails, and whether it is
+//! asked again, is the engine's matter. No answer is ever done: it is text, and stays text.
+
+mod anthropic;
+mod fit;
+mod gemini;
+mod openai;
+mod refusal;
+mod stand_in;
+mod stream;
+
+use self::{fit::Fit, stream::Events};
+use super::{
+    Answer, Call, Ended, Failure, Host, Progress, Secret,
+    http::{Exchange, Post},
+    log::Log,
+};
+use crate::base::{
+    FailureMode, Launch, MODEL_BYTES_MAX, MODEL_EVENT_BYTES_MAX, MODEL_TEXT_KEPT_BYTES_MAX, ModelCall,
+    OUTPUT_BYTES_MAX, Provider, Span, Value, ValueMap, dollars, json_bytes, shorten, spread_answer,
+    tokens_of,
+};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// Asks what a launch asks, and reads the answer until its end, its time, or somebody's wish.
+pub async fn run_model(
+    host: &Host,
+    launch: &Launch,
+    call: &Call,
+    cancel: &CancellationToken,
+    mut progress: impl FnMut(Progress<'_>) + Send,
+) -> Answer {
+    let refused = |why: String| Answer::not_started(None, format!("could not start: {why}"));
+    let Some(model) = &launch.model else { return refused("no model is named".to_owned()) };
+    let (secrets, masker) = match host.secrets_of(launch) {
+        Ok(it) => it,
+        Err(why) => return refused(why),
+    };
+    let mut log = Log::new(&masker, host.spool(launch, call), &mut progress);
+    let key = model.key.as_ref().and_then(|it| secrets.get(it));
+    let mut talk =
+        Talk { host, model, key, is_sent: false, is_known: false, retry_after: None, used: Used::default() };
+    let timer = sleep(launch.timeout.unwrap_or_default().to_std());
+    let done = {
+        let work = Box::pin(talk.perform(&mut log));
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Ended::Cancelled),
+            done = work => Ok(done),
+            () = timer, if launch.timeout.is_some() => {
+                Err(Ended::TimedOut { after: launch.timeout.unwrap_or_default() })
+            }
+        }
+    };
+    let Talk { is_sent, is_known, retry_after, used, .. } = talk;
+    if let Ok(Ok(_) | Err(_)) = &done
+        && let Some(words) = used.words(model)
+    {
+        log.say(&words);
+    }
+    let spooled = log.finish();
+    let (ended, mut outputs) = match done {
+        Ok(Ok(outputs)) => (Ended::Exit(0), outputs),
+        Ok(Err(it)) => (Ended::Failed { mode: it.mode, message: masker.mask(&it.message) }, ValueMap::new()),
+        Err(ended) => (ended, ValueMap::new()),
+    };
+    outputs.values_mut().for_each(|it| masker.mask_value(it));
+    // What was used is counted whatever came of it, but for what was cut off: of that nobody knows.
+    if !matches!(ended, Ended::Cancelled | Ended::TimedOut { .. }) {
+        used.tell(model, &mut outputs);
+    }
+    let may_have_happened = ended != Ended::Exit(0) && is_sent && !is_known;
+    Answer {
+        ended,
+        outputs,
+        output_bytes: spooled.bytes,
+        output_lines: spooled.lines,
+        output_digest: spooled.digest,
+        tail: spooled.tail,
+        output_lost: spooled.lost,
+        left_behind: false,
+        retry_after,
+        may_have_happened,
+    }
+}
+
+/// One side of what was said so far.
+enum Said {
+    /// Ours.
+    Asked(String),
+    /// The model's.
+    Answered(String),
+}
+
+/// What a provider's format makes of a question.
+struct Question {
+    /// Behind the address of the provider.
+    path: String,
+    fields: &'static [(&'static str, &'static str)],
+    /// The field of the key, and what stands before the key in it.
+    key: (&'static str, &'static str),
+    body: Value,
+}
+
+/// What has been heard of an answer.
+#[derive(Default)]
+struct Heard {
+    /// Text of the event at hand.
+    text: String,
+    /// What calls itself the one who answered.
+    answered_by: Option<String>,
+    /// Tokens of the question, and of the answer.
+    input: Option<u64>,
+    output: Option<u64>,
+    stop: Option<Stop>,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stop {
+    /// It was at its end.
+    Whole,
+    /// It had as many tokens as it may.
+    Length,
+    /// The provider or the model will not answer; its word for why.
+    Refused(String),
+    /// The model wants something done that nobody offered.
+    Tool(String),
+}
+
+/// Tokens, as far as the provider has told.
+#[derive(Clone, Copy, Default)]
+struct Used {
+    input: u64,
+    output: u64,
+    is_told: bool,
+}
+
+/// An answer, whole.
+struct Whole {
+    /// None when it is larger than what is kept.
+    text: Option<String>,
+    answered_by: Option<String>,
+    stop: Stop,
+}
+
+struct Talk<'a> {
+    host: &'a Host,
+    model: &'a ModelCall,
+    key: Option<&'a Secret>,
+    /// Whether a byte of the question may have reached somebody.
+    is_sent: bool,
+    /// Whether the other side has said what came of it.
+    is_known: bool,
+    retry_after: Option<Span>,
+    used: Used,
+}
+
+impl Talk<'_> {
+    async fn perform<P: FnMut(Progress<'_>) + Send>(
+        &mut self,
+        log: &mut Log<'_, P>,
+    ) -> Result<ValueMap, Failure> {
+        let fit = self
+            .model
+            .schema
+            .as_ref()
+            .map(|it| Fit::read(it, self.model.provider, &self.model.url))
+            .transpose()?;
+        let mut said = vec![Said::Asked(self.model.prompt.clone())];
+        let first = self.ask(&said, fit.as_ref(), log).await?;
+        let Some(fit) = &fit else { return outputs(self.model, first, None, false) };
+        let wrong = match fit.value(&first) {
+            Ok(value) => return outputs(self.model, first, Some(value), false),
+            Err(wrong) => wrong,
+        };
+        if !wrong.can_be_mended {
+            return Err(validation(&wrong.message));
+        }
+        log.say(&format!("— {}; it is asked once more —", wrong.message));
+        said.push(Said::Answered(first.text.unwrap_or_default()));
+        said.push(Said::Asked(fit.repair(&wrong.message)));
+        let second = self.ask(&said, Some(fit), log).await?;
+        match fit.value(&second) {
+            Ok(value) => outputs(self.model, second, Some(value), true),
+            Err(wrong) => Err(validation(&format!("{}, also when asked once more", wrong.message))),
+        }
+    }
+
+    /// One question, one answer.
+    async fn ask<P: FnMut(Progress<'_>) + Send>(
+        &mut self,
+        said: &[Said],
+        fit: Option<&Fit>,
+        log: &mut Log<'_, P>,
+    ) -> Result<Whole, Failure> {
+        let whole = match self.model.provider {
+            Provider::StandIn => self.pretend(said, fit, log)?,
+            Provider::OpenAi | Provider::Anthropic | Provider::Gemini => self.send(said, fit, log).await?,
+        };
+        log.say("");
+        match &whole.stop {
+            Stop::Refused(why) => {
+                let message = format!("{} will not answer that ({})", self.model.name, shorten(why, 80));
+                Err(Failure { mode: FailureMode::AgentContract, message })
+            }
+            Stop::Tool(name) => {
+                let message = format!(
+                    "{} asks for the tool `{}`, and a step offers none; nothing was done",
+                    self.model.name,
+                    shorten(name, 80)
+                );
+                Err(Failure { mode: FailureMode::AgentContract, message })
+            }
+            Stop::Whole | Stop::Length if whole.text.as_deref().is_some_and(|it| it.trim().is_empty()) => {
+                Err(validation(&format!("{} answers nothing", self.model.name)))
+            }
+            Stop::Whole | Stop::Length => Ok(whole),
+        }
+    }
+
+    /// An answer of nobody.
+    fn pretend<P: FnMut(Progress<'_>) + Send>(
+        &mut self,
+        said: &[Said],
+        fit: Option<&Fit>,
+        log: &mut Log<'_, P>,
+    ) -> Result<Whole, Failure> {
+        let text = stand_in::answer(said, fit.map(Fit::schema)).map_err(|why| validation(&why))?;
+        log.say("stand-in: no model is asked, the answer is made up here");
+        text.split_inclusive(' ').for_each(|word| log.take(word.as_bytes()));
+        let (input, output) = self.model.expected_tokens();
+        self.used.add(Some(input), Some(tokens_of(text.len()).min(output)));
+        self.is_known = true;
+        Ok(Whole { text: Some(text), answered_by: Some("stand-in".to_owned()), stop: Stop::Whole })
+    }
+
+    /// Sends a question and reads the stream of its answer.
+    async fn send<P: FnMut(Progress<'_>) + Send>(
+        &mut self,
+        said: &[Said],
+        fit: Option<&Fit>,
+        log: &mut Log<'_, P>,
+    ) -> Result<Whole, Failure> {
+        let question = match self.model.provider {
+            Provider::Anthropic => anthropic::question(self.model, said, fit),
+            Provider::Gemini => gemini::question(self.model, said, fit),
+            Provider::OpenAi | Provider::StandIn => openai::question(self.model, said, fit),
+        };
+        let url = format!("{}{}", self.model.url, question.path);
+        let post = Post {
+            url: &url,
+            fields: question.fields,
+            private: self.key.map(|it| (question.key.0, question.key.1, it)),
+            accept: "text/event-stream",
+            json: question.body.to_string().into_bytes(),
+        };
+        self.is_known = false;
+        let mut exchange = Exchange::begin(self.host.http(), post, &mut self.is_sent).await?;
+        let status = exchange.status();
+        let reason = status.canonical_reason().map_or(String::new(), |it| format!(" {it}"));
+        log.say(&format!("{} at {}: {}{reason}", self.model.name, exchange.origin(), status.as_u16()));
+        if let Some(plain) = exchange.refusal() {
+            return Err(self.refused(&mut exchange, plain, log).await);
+        }
+        if exchange.kind() != "text/event-stream" {
+            self.is_known = true;
+            let kind = shorten(exchange.kind(), 60);
+            let message = format!(
+                "{} answers with {kind:?}, where a stream of events was expected; see whether its address is right",
+                exchange.origin()
+            );
+            return Err(Failure { mode: FailureMode::ResourceApi, message });
+        }
+        self.hear(&mut exchange, log).await
+    }
+
+    /// Reads the events of an answer to their end.
+    async fn hear<P: FnMut(Progress<'_>) + Send>(
+        &mut self,
+        exchange: &mut Exchange,
+        log: &mut Log<'_, P>,
+    ) -> Result<Whole, Failure> {
+        let (mut events, mut heard, mut bytes) = (Events::default(), Heard::default(), 0_u64);
+        let mut text = Some(String::new());
+        let provider = self.model.provider;
+        let mut take = |data: &str, heard: &mut Heard| -> Result<bool, Failure> {
+            if data == "[DONE]" {
+                return Ok(true);
+            }
+            let event: Value = serde_json::from_str(data).map_err(|_| {
+                let message =
+                    format!("sends an event that is no JSON: {}; see the other side", shorten(data, 80));
+                Failure { mode: FailureMode::ResourceApi, message }
+            })?;
+            match provider {
+                Provider::Anthropic => anthropic::hear(&event, heard)?,
+                Provider::Gemini => gemini::hear(&event, heard)?,
+                Provider::OpenAi | Provider::StandIn => openai::hear(&event, heard)?,
+            }
+            if !heard.text.is_empty() {
+                log.take(heard.text.as_bytes());
+                text = text.take().filter(|it| it.len() + heard.text.len() <= MODEL_TEXT_KEPT_BYTES_MAX);
+                if let Some(text) = &mut text {
+                    text.push_str(&heard.text);
+                }
+                heard.text.clear();
+            }
+            Ok(false)
+        };
+        let mut done = Ok(false);
+        while let (Ok(false), Some(stretch)) = (&done, exchange.next().await) {
+            done = match stretch {
+                Err(failure) => Err(failure),
+                Ok(stretch) => {
+                    bytes += stretch.len() as u64;
+                    if bytes > MODEL_BYTES_MAX {
+                        let message = format!("its answer has more than {MODEL_BYTES_MAX} bytes");
+                        Err(Failure { mode: FailureMode::ResourceQuota, message })
+                    } else {
+                        events.take(&stretch, |data| take(data, &mut heard))
+                    }
+                }
+            };
+        }
+        if matches!(done, Ok(false)) {
+            done = events.finish(|data| take(data, &mut heard));
+        }
+        self.used.add(heard.input, heard.output);
+        done?;
+        let Some(stop) = heard.stop else {
+            let message = format!(
+                "{} ended the stream before the answer was at its end; see the network and the other side",
+                exchange.origin()
+            );
+            return Err(Failure { mode: FailureMode::SystemNetwork, message });
+        };
+        self.is_known = true;
+        Ok(Whole { text, answered_by: heard.answered_by, stop })
+    }
+
+    /// Why it was refused, by what the provider says before what its status says.
+    async fn refused<P: FnMut(Progress<'_>) + Send>(
+        &mut self,
+        exchange: &mut Exchange,
+        plain: Failure,
+        log: &mut Log<'_, P>,
+    ) -> Failure {
+        let mut body = Vec::new();
+        while let Some(Ok(stretch)) = exchange.next().await {
+            let left = MODEL_EVENT_BYTES_MAX - body.len();
+            body.extend_from_slice(&stretch[..stretch.len().min(left)]);
+            if body.len() == MODEL_EVENT_BYTES_MAX {
+                break;
+            }
+        }
+        log.take(&body);
+        self.is_known = !exchange.is_unknown();
+        let said = refusal::of(&body);
+        self.retry_after = exchange.retry_after().or(said.retry_after);
+        let message = match &said.message {
+            Some(message) => format!("{} {}: {}", self.model.name, plain.message, shorten(message, 300)),
+            None => format!("{} {}", self.model.name, plain.message),
+        };
+        Failure { mode: said.mode.unwrap_or(plain.mode), message }
+    }
+}
+
+impl Used {
+    /// What one answer has used. A provider that is silent about one of them says nothing that counts.
+    fn add(&mut self, input: Option<u64>, output: Option<u64>) {
+        if input.is_none() && output.is_none() {
+            return;
+        }
+        self.is_told = true;
+        self.input = self.input.saturating_add(input.unwrap_or(0));
+        self.output = self.output.saturating_add(output.unwrap_or(0));
+    }
+
+    /// As outputs, where a budget reads them.
+    fn tell(self, model: &ModelCall, outputs: &mut ValueMap) {
+        if !self.is_told {
+            return;
+        }
+        outputs.insert("tokens".to_owned(), self.input.saturating_add(self.output).into());
+        outputs.insert("input-tokens".to_owned(), self.input.into());
+        outputs.insert("output-tokens".to_owned(), self.output.into());
+        if let Some(price) = model.price {
+            outputs.insert("cost-usd".to_owned(), dollars(price.cost(self.input, self.output)).into());
+        }
+    }
+
+    /// For people, at the end of the log.
+    fn words(self, model: &ModelCall) -> Option<String> {
+        let cost = model.price.map_or_else(
+            || "no price known".to_owned(),
+            |it| format!("{} USD", dollars(it.cost(self.input, self.output))),
+        );
+        self.is_told.then(|| format!("— {} tokens asked, {} answered, {cost} —", self.input, self.output))
+    }
+}
+
+/// What a step can read of an answer.
+fn outputs(
+    model: &ModelCall,
+    whole: Whole,
+    value: Option<Value>,
+    repaired: bool,
+) -> Result<ValueMap, Failure> {
+    let mut out = value.as_ref().map(spread_answer).unwrap_or_default();
+    let finish = if whole.stop == Stop::Length { "length" } else { "stop" };
+    let text = whole.text.map_or(Value::Null, Value::String);
+    let ours = [
+        ("text", text),
+        ("result", value.unwrap_or(Value::Null)),
+        ("model", model.name.clone().into()),
+        ("answered-by", whole.answered_by.map_or(Value::Null, |it| shorten(&it, 200).into())),
+        ("finish", finish.into()),
+        ("repaired", repaired.into()),
+    ];
+    out.extend(ours.map(|(name, value)| (name.to_owned(), value)));
+    // Escapes make a text longer than it was.
+    if json_bytes(&out) > OUTPUT_BYTES_MAX {
+        out.insert("text".to_owned(), Value::Null);
+    }
+    if json_bytes(&out) > OUTPUT_BYTES_MAX {
+        return Err(validation("its answer is too large for what other steps could read; see it in the log"));
+    }
+    Ok(out)
+}
+
+fn validation(message: &str) -> Failure {
+    Failure { mode: FailureMode::AgentValidation, message: message.to_owned() }
+}

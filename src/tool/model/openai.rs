@@ -1,0 +1,73 @@
+//! Chat completions: what is sent to `OpenAI` and to the many servers that speak as it does, and what comes back.
+
+use super::{Fit, Heard, Question, Said, Stop, fit::number, refusal};
+use crate::{
+    base::{ModelCall, Provider, Value},
+    tool::Failure,
+};
+use serde_json::json;
+
+pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Question {
+    let system = super::fit::system(model, fit);
+    let system = system.map(|it| json!({"role": "system", "content": it}));
+    let turn = |it: &Said| match it {
+        Said::Asked(text) => json!({"role": "user", "content": text}),
+        Said::Answered(text) => json!({"role": "assistant", "content": text}),
+    };
+    let messages: Vec<Value> = system.into_iter().chain(said.iter().map(turn)).collect();
+    let mut body = json!({
+        "model": model.model,
+        "messages": messages,
+        "stream": true,
+        "stream_options": {"include_usage": true},
+    });
+    // The word that OpenAI wants now is unknown to servers that speak as it did.
+    let is_openai = model.url == Provider::OpenAi.url();
+    body[if is_openai { "max_completion_tokens" } else { "max_tokens" }] = model.max_tokens.into();
+    if let Some(temperature) = model.temperature.as_deref().and_then(number) {
+        body["temperature"] = temperature;
+    }
+    // It takes objects only.
+    if let Some(fit) = fit.filter(|it| it.schema()["type"] == "object") {
+        let schema = fit.native().unwrap_or(fit.schema());
+        body["response_format"] = json!({
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": fit.native().is_some(), "schema": schema},
+        });
+    }
+    Question { path: "/chat/completions".to_owned(), fields: &[], key: ("authorization", "Bearer "), body }
+}
+
+pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
+    if event.get("error").is_some_and(|it| !it.is_null()) {
+        return Err(refusal::in_stream(event));
+    }
+    if let Some(model) = event["model"].as_str().filter(|_| heard.answered_by.is_none()) {
+        heard.answered_by = Some(model.to_owned());
+    }
+    let usage = &event["usage"];
+    heard.input = usage["prompt_tokens"].as_u64().or(heard.input);
+    heard.output = usage["completion_tokens"].as_u64().or(heard.output);
+    let choice = &event["choices"][0];
+    let delta = &choice["delta"];
+    if let Some(text) = delta["content"].as_str() {
+        heard.text.push_str(text);
+    }
+    if let Some(name) = delta["tool_calls"][0]["function"]["name"].as_str() {
+        heard.stop = Some(Stop::Tool(name.to_owned()));
+    }
+    if let Some(why) = delta["refusal"].as_str().filter(|it| !it.is_empty()) {
+        // It comes in pieces; the first says enough.
+        heard.stop.get_or_insert_with(|| Stop::Refused(why.to_owned()));
+    }
+    if let Some(reason) = choice["finish_reason"].as_str() {
+        let stop = match reason {
+            "length" => Stop::Length,
+            "content_filter" => Stop::Refused(reason.to_owned()),
+            "tool_calls" | "function_call" => Stop::Tool("unnamed".to_owned()),
+            _ => Stop::Whole,
+        };
+        heard.stop.get_or_insert(stop);
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! What a provider says when it refuses, by its own words for it; its status alone would hide that no money is left, or
+//! that a key is wrong.
+
+use crate::{
+    base::{FailureMode, Span, Value, shorten},
+    tool::Failure,
+};
+
+/// The words of the three formats, and what each means.
+const WORDS: &[(&str, FailureMode)] = &[
+    // OpenAI, `code` and `type`.
+    ("insufficient_quota", FailureMode::ResourceQuota),
+    ("invalid_api_key", FailureMode::UserPermission),
+    ("rate_limit_exceeded", FailureMode::PolicyRateLimit),
+    ("context_length_exceeded", FailureMode::UserInvalidInput),
+    ("model_not_found", FailureMode::UserInvalidInput),
+    ("content_policy_violation", FailureMode::AgentContract),
+    ("server_error", FailureMode::ResourceApi),
+    // Anthropic, `type`.
+    ("authentication_error", FailureMode::UserPermission),
+    ("permission_error", FailureMode::UserPermission),
+    ("billing_error", FailureMode::ResourceQuota),
+    ("rate_limit_error", FailureMode::PolicyRateLimit),
+    ("overloaded_error", FailureMode::ResourceApi),
+    ("api_error", FailureMode::ResourceApi),
+    ("timeout_error", FailureMode::SystemTimeout),
+    ("not_found_error", FailureMode::UserInvalidInput),
+    ("request_too_large", FailureMode::UserInvalidInput),
+    ("invalid_request_error", FailureMode::UserInvalidInput),
+    // Gemini, `reason` of its details and `status`.
+    ("API_KEY_INVALID", FailureMode::UserPermission),
+    ("API_KEY_SERVICE_BLOCKED", FailureMode::UserPermission),
+    ("UNAUTHENTICATED", FailureMode::UserPermission),
+    ("PERMISSION_DENIED", FailureMode::UserPermission),
+    ("RESOURCE_EXHAUSTED", FailureMode::PolicyRateLimit),
+    ("UNAVAILABLE", FailureMode::ResourceApi),
+    ("INTERNAL", FailureMode::ResourceApi),
+    ("DEADLINE_EXCEEDED", FailureMode::SystemTimeout),
+    ("NOT_FOUND", FailureMode::UserInvalidInput),
+    ("FAILED_PRECONDITION", FailureMode::UserInvalidInput),
+    ("INVALID_ARGUMENT", FailureMode::UserInvalidInput),
+];
+
+/// What could be read of a refusal.
+#[derive(Default)]
+pub(super) struct Refusal {
+    pub(super) mode: Option<FailureMode>,
+    pub(super) message: Option<String>,
+    pub(super) retry_after: Option<Span>,
+}
+
+/// Reads the body of a refusal.
+pub(super) fn of(body: &[u8]) -> Refusal {
+    serde_json::from_slice(body).map(|it| read(&it)).unwrap_or_default()
+}
+
+/// A refusal in the middle of an answer.
+pub(super) fn in_stream(event: &Value) -> Failure {
+    let said = read(event);
+    let message = said.message.map_or_else(String::new, |it| format!(": {}", shorten(&it, 300)));
+    Failure {
+        mode: said.mode.unwrap_or(FailureMode::ResourceApi),
+        message: format!("broke its answer off{message}; see the other side"),
+    }
+}
+
+fn read(said: &Value) -> Refusal {
+    // One of Gemini's doors wraps what it says in a list.
+    let error = &said.get(0).unwrap_or(said)["error"];
+    let details = || error["details"].as_array().into_iter().flatten();
+    // The narrower word first: a wrong key is an invalid request, too.
+    let words = details()
+        .filter_map(|it| it["reason"].as_str())
+        .chain(["code", "type", "status"].into_iter().filter_map(|it| error[it].as_str()));
+    let mode = words.filter_map(|word| WORDS.iter().find(|it| it.0 == word)).map(|it| it.1).next();
+    let retry_after = details().find_map(|it| seconds(it["retryDelay"].as_str()?));
+    let message = error["message"].as_str().or(error.as_str()).map(str::to_owned);
+    Refusal { mode, message, retry_after }
+}
+
+/// `27s`, `27.5s`
+fn seconds(text: &str) -> Option<Span> {
+    let (whole, rest) = text.strip_suffix('s')?.split_once('.').unwrap_or((text.strip_suffix('s')?, "0"));
+    let up = u64::from(rest.bytes().any(|it| it != b'0'));
+    Some(Span(whole.parse::<u64>().ok()?.saturating_add(up).saturating_mul(1000)))
+}
