@@ -258,8 +258,9 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight tools show json.query\n\n\
         cuelight tools suggest \"checksum of a file\", cuelight tools test file.read --with path=README.md")]
     Tools(ToolsArgs),
-    /// What steps can ask: list, show
+    /// What steps can ask: list, show, try out
     #[command(after_help = "Example: cuelight models show claude-sonnet\n\n\
+        cuelight models test stand-in\n\n\
         A model of your own, a local server or a price: .cuelight/models/NAME.yaml, see docs/workflow.md.")]
     Models(ModelsArgs),
     /// Does the work of a tool that is built in: input on standard input
@@ -1186,6 +1187,27 @@ pub(super) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Ask it something outside a run: is the key right, does it answer, what does that cost
+    #[command(after_help = "Example: cuelight models test claude-haiku --prompt \"Are you there?\"")]
+    Test(ModelsTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ModelsTestArgs {
+    /// Its name
+    pub(super) model: String,
+    /// What it is asked
+    #[arg(long, default_value = "Answer with the one word: ready", value_name = "TEXT")]
+    pub(super) prompt: String,
+    /// Tokens of the answer
+    #[arg(long, default_value_t = 500, value_name = "COUNT")]
+    pub(super) max_tokens: u32,
+    /// How long it may take
+    #[arg(long, default_value = "60s", value_name = "60s")]
+    pub(super) timeout: Span,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

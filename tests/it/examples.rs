@@ -3,7 +3,7 @@
 
 use crate::{
     docs::is_updating,
-    driver::{Told, run, say},
+    driver::{Told, cuelight, run, say},
 };
 use cuelight::{
     definition::{self, Files},
@@ -317,6 +317,35 @@ fn requests_ship_once_what_was_agreed_to() {
     assert_eq!(tries.count(), 2, "the service was busy once");
     let shipped = told.output("shipped", "json").as_array().expect("a list");
     assert_eq!((shipped.len(), &shipped[0]["version"]), (1, &serde_json::json!("v1")), "{shipped:?}");
+}
+
+#[test]
+fn review_asks_a_person_only_where_the_model_is_not_sure() {
+    let (directory, told) = try_it("review.yaml", &[], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert_eq!(told.steps("gate.asked"), ["review"], "it is not sure enough");
+    assert_eq!(told.output("review", "answered-by"), "stand-in");
+    assert!(read(&directory, "review.txt").contains("\nScore 0.6 by stand-in: Sound as far"));
+    let (directory, told) = try_it("review.yaml", &[], &["reject"]);
+    assert_eq!(told.steps("step.completed"), [""; 0], "{told:?}");
+    assert_eq!(files(&directory, ""), [".cuelight"]);
+}
+
+#[test]
+fn second_opinion_says_before_it_starts_that_it_needs_a_key() {
+    let directory = TempDir::new().expect("a directory");
+    let mut command = cuelight(directory.path());
+    for name in ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"] {
+        command.env_remove(name);
+    }
+    let output = command.arg("run").arg(root().join("examples/second-opinion.yaml")).output();
+    let output = output.expect("it can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("none of the secrets ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY is set"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -112,7 +112,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Keys(args) => trail::keys(&config, out, &args),
         Command::Schedules(args) => schedules::schedules(&config, out, args).await,
         Command::Tools(args) => tools::tools(&config, out, args).await,
-        Command::Models(args) => models::models(&config, out, args),
+        Command::Models(args) => models::models(&config, out, args).await,
         Command::BuiltIn { name } => built_in::built_in(&config, &name),
         Command::Serve(args) => serve::serve(&config, &args).await,
         Command::Attach => screen::attach(&config, &screen).await,

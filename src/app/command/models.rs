@@ -1,28 +1,74 @@
-//! `models`: what steps can ask. Looks need no workspace.
+//! `models`: what steps can ask. Looks need no workspace; a test asks one model as a step would, without a run.
 
 use crate::{
     app::{
-        args::{ModelsArgs, ModelsCommand},
-        command::author::Disk,
+        args::{ModelsArgs, ModelsCommand, ModelsTestArgs},
+        command::{author::Disk, tools::outside},
         config::Config,
-        exit::{Outcome, Trouble},
+        exit::{FAILED, Outcome, Trouble},
         output::{Output, say},
     },
-    base::{Price, Value, safe_text},
+    base::{Launch, Price, Value, safe_text},
     definition::{Files as _, Model, ModelRegistry},
-    plan::Currency,
+    plan::{Currency, ModelWork, PlanModel},
+    tool::{Progress, run_model},
 };
 use std::{process::ExitCode, sync::Arc};
+use tokio_util::sync::CancellationToken;
 
-pub(super) fn models(config: &Config, out: Output, args: ModelsArgs) -> Outcome {
+pub(super) async fn models(config: &Config, out: Output, args: ModelsArgs) -> Outcome {
     let registry = ModelRegistry::new(&Disk::of(config)?.models());
     registry.problems().iter().for_each(|it| say(&it.text(false)));
     match args.command.unwrap_or(ModelsCommand::List { json: false }) {
         ModelsCommand::List { json } => list(&registry, out, json),
+        ModelsCommand::Test(args) => return test(config, &registry, out, &args).await,
         ModelsCommand::Show { model, json } => {
             let model = found(&registry, &model)?;
             if json { out.json_pretty(&model_json(model)) } else { show(out, model) }
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks one model as a step would: the same address, key, checks and limits, and no run.
+async fn test(config: &Config, registry: &ModelRegistry, out: Output, args: &ModelsTestArgs) -> Outcome {
+    let model = found(registry, &args.model)?;
+    let work = ModelWork {
+        model: model.name.clone(),
+        why: String::new(),
+        system: None,
+        prompt: args.prompt.clone(),
+        schema: None,
+        temperature: None,
+        max_tokens: Some(args.max_tokens.max(1)),
+    };
+    let asked = PlanModel::of(model)
+        .call(&work, None, args.prompt.clone())
+        .map_err(|it| Trouble::usage(format!("could not test: {it}")))?;
+    let launch = Launch {
+        timeout: Some(args.timeout),
+        model: Some(Box::new(asked)),
+        ..Launch::of(["ask", model.name.as_str()])
+    };
+    let (host, call) = outside(config, &model.name)?;
+    let show = |progress: Progress<'_>| {
+        if !args.json {
+            let text = String::from_utf8_lossy(progress.bytes);
+            let lines: Vec<String> = text.split('\n').map(safe_text).collect();
+            out.raw(lines.join("\n").as_bytes());
+        }
+    };
+    let answer = run_model(&host, &launch, &call, &CancellationToken::new(), show).await;
+    // Nobody looks for the output of a test later; a directory that stays is only in the way.
+    drop(std::fs::remove_dir_all(&call.attempt_dir));
+    if let Some(failure) = answer.failure() {
+        say(&format!("{} failed ({}): {}", model.name, failure.mode.word(), failure.message));
+        return Ok(ExitCode::from(FAILED));
+    }
+    if args.json {
+        out.json_pretty(&Value::Object(answer.outputs));
+    } else {
+        say(&format!("{} answers", model.name));
     }
     Ok(ExitCode::SUCCESS)
 }

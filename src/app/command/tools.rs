@@ -138,23 +138,10 @@ async fn test(config: &Config, registry: &Registry, out: Output, args: &ToolsTes
         .call(given(tool, &args.with), &Given::default())
         .map_err(|it| Trouble::usage(format!("could not test: {it}")))?;
     let launch = Launch { timeout: Some(args.timeout), ..launch };
-    let workspace = config.find_or_make()?;
-    let environment = config.inherited(&workspace)?;
-    let host = Host::new(workspace.root().to_owned(), environment, config.secrets(&workspace), KILL_GRACE);
-    let host = host.with_program(std::env::current_exe().ok()).with_http(config.http(&workspace)?);
-    let host = Arc::new(host);
-    let attempt = format!("test-{}", std::process::id());
-    let dir = workspace.spool().join(&attempt);
-    let call = Call {
-        attempt_dir: dir.clone(),
-        run: "test".to_owned(),
-        step: tool.name.clone(),
-        effect_key: sha256("cuelight-tools-test-v1", &[attempt.as_bytes()]).to_string(),
-        attempt,
-    };
-    let answer = answer(&host, &launch, &call, out, args.json).await;
+    let (host, call) = outside(config, &tool.name)?;
+    let answer = answer(&Arc::new(host), &launch, &call, out, args.json).await;
     // Nobody looks for the output of a test later; a directory that stays is only in the way.
-    drop(std::fs::remove_dir_all(&dir));
+    drop(std::fs::remove_dir_all(&call.attempt_dir));
     if let Some(failure) = answer.failure() {
         say(&format!("{} failed ({}): {}", tool.id(), failure.mode.word(), failure.message));
         say(answer.tail.trim_end());
@@ -174,6 +161,23 @@ async fn test(config: &Config, registry: &Registry, out: Output, args: &ToolsTes
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a call outside a run needs: the host of this workspace, and a directory that is to be removed after it.
+pub(super) fn outside(config: &Config, what: &str) -> Result<(Host, Call), Trouble> {
+    let workspace = config.find_or_make()?;
+    let environment = config.inherited(&workspace)?;
+    let host = Host::new(workspace.root().to_owned(), environment, config.secrets(&workspace), KILL_GRACE);
+    let host = host.with_program(std::env::current_exe().ok()).with_http(config.http(&workspace)?);
+    let attempt = format!("test-{}", std::process::id());
+    let call = Call {
+        attempt_dir: workspace.spool().join(&attempt),
+        run: "test".to_owned(),
+        step: what.to_owned(),
+        effect_key: sha256("cuelight-tools-test-v1", &[attempt.as_bytes()]).to_string(),
+        attempt,
+    };
+    Ok((host, call))
 }
 
 async fn answer(host: &Arc<Host>, launch: &Launch, call: &Call, out: Output, is_quiet: bool) -> Answer {

@@ -4,7 +4,7 @@ mod calls;
 mod provider;
 mod runs;
 
-use crate::driver::say;
+use crate::driver::{cuelight, say};
 use cuelight::definition::{self, Diagnostic, Files, ModelRegistry};
 use std::{fs, path::Path};
 use tempfile::TempDir;
@@ -179,6 +179,24 @@ fn says(dir: &Path, words: &[&str]) -> (Option<i32>, String) {
     let output = say(dir, words);
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn a_model_is_tried_out_without_a_run() {
+    let dir = TempDir::new().expect("a directory");
+    let (code, said) = says(dir.path(), &["models", "test", "stand-in", "--prompt", "Are you there?"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("no model is asked") && said.contains("that begins: Are you there?"), "{said}");
+    let (_, said) = says(dir.path(), &["models", "test", "stand-in", "--json"]);
+    let outputs: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((&outputs["model"], &outputs["cost-usd"]), (&"stand-in".into(), &"0.00".into()));
+    let mut command = cuelight(dir.path());
+    let told =
+        command.env_remove("OPENAI_API_KEY").args(["models", "test", "gpt"]).output().expect("it starts");
+    let said = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.status.code() == Some(1) && said.contains("secret OPENAI_API_KEY is not set"), "{said}");
+    let (_, runs) = says(dir.path(), &["history"]);
+    assert!(!runs.contains("r-1"), "{runs}");
 }
 
 #[test]
