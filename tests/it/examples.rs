@@ -133,6 +133,7 @@ fn the_demo_shows_a_retry_a_fallback_a_skip_and_two_gates() {
     let scan = told.events.iter().find(|it| it["type"] == "step.completed" && it["step"] == "scan");
     assert_eq!(scan.expect("the scan")["data"]["fallback"], 1);
     assert_eq!(told.steps("gate.asked"), ["try-it", "release"]);
+    assert_eq!(told.output("review", "answered-by"), "stand-in");
     assert_eq!(files(&directory, "live"), ["asia.txt", "eu.txt", "us.txt"]);
     assert!(read(&directory, "news.txt").contains("v1.4.0 is out, dear customers (see CHG-1042)"));
 }

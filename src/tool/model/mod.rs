@@ -20,7 +20,7 @@ use super::{
 };
 use crate::base::{
     FailureMode, Launch, MODEL_BYTES_MAX, MODEL_EVENT_BYTES_MAX, MODEL_TEXT_KEPT_BYTES_MAX, ModelCall,
-    OUTPUT_BYTES_MAX, Provider, Span, Value, ValueMap, dollars, json_bytes, shorten, spread_answer,
+    OUTPUT_BYTES_MAX, Provider, Span, Value, ValueMap, counted, dollars, json_bytes, shorten, spread_answer,
     tokens_of,
 };
 use tokio::time::sleep;
@@ -400,7 +400,8 @@ impl Used {
             || "no price known".to_owned(),
             |it| format!("{} USD", dollars(it.cost(self.input, self.output))),
         );
-        self.is_told.then(|| format!("— {} tokens asked, {} answered, {cost} —", self.input, self.output))
+        let asked = counted(self.input, "token", "tokens");
+        self.is_told.then(|| format!("— {asked} asked, {} answered, {cost} —", self.output))
     }
 }
 

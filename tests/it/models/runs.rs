@@ -131,6 +131,58 @@ fn a_run_that_could_ask_nobody_is_refused_with_the_name_of_the_key() {
 }
 
 #[test]
+fn where_no_model_is_named_the_best_that_has_a_key_answers() {
+    let (locked, open) = (Provider::play(vec![says("no", 1, 1)]), Provider::play(vec![says("fine", 5, 1)]));
+    let room = Room::new(&[
+        ("large", &locked, "key: NO_SUCH_KEY\nhints: {complexity: high}\n"),
+        ("small", &open, "hints: {complexity: low}\n"),
+    ]);
+    let told = room.run("steps:\n  - {id: a, llm: {prompt: x, hints: {complexity: high}}}\n");
+    assert_eq!(told.state(), "completed", "{}", told.said);
+    assert_eq!(told.output("a", "model"), "small");
+    let choices = choices(&told);
+    assert_eq!(
+        choices[0],
+        ("large".to_owned(), "none is named; of 2 models the best for complexity high".to_owned())
+    );
+    assert!(choices[1].1.contains("secret NO_SUCH_KEY is not set"), "{choices:?}");
+    assert_eq!(locked.asked(), 0);
+}
+
+/// One that fails again and again is left alone, and the next is asked at once.
+#[test]
+fn a_model_whose_circuit_is_open_is_passed_over() {
+    let broken = Provider::play((0..2).map(|_| refusal("500 Internal Server Error", "{}")).collect());
+    let well = Provider::play((0..2).map(|_| says("fine", 5, 1)).collect());
+    let breaker = "breaker: {failures: 1, open-for: 1h}\n";
+    let room = Room::new(&[("broken", &broken, breaker), ("well", &well, "")]);
+    let step = "llm: {model: [broken, well], prompt: x}, retry: {max-attempts: 1}";
+    let told = room.run(&format!("steps:\n  - {{id: a, {step}}}\n  - {{id: b, needs: a, {step}}}\n"));
+    assert_eq!(told.state(), "completed", "{}", told.said);
+    assert_eq!((broken.asked(), well.asked()), (1, 2));
+    let passed = choices(&told).into_iter().find(|it| it.1.contains("circuit")).expect("it says why");
+    assert!(
+        passed.0 == "well" && passed.1.starts_with("the circuit of model broken is open until"),
+        "{passed:?}"
+    );
+}
+
+#[test]
+fn a_plan_whose_answers_cannot_fit_its_budget_is_refused_before_it_asks() {
+    let provider = Provider::play(vec![says("fine", 5, 1)]);
+    let room = Room::new(&[("own", &provider, "price: {input-usd: 3, output-usd: 15}\n")]);
+    let budget = "budget: {cost-usd: 0.01, tokens: 100, on-exceed: block}";
+    let file =
+        |more: &str| format!("{budget}\nsteps:\n  - {{id: a, llm: {{model: own, prompt: x{more}}}}}\n");
+    fs::write(room.path().join("flow.yaml"), file("")).expect("a file");
+    let refused = say(room.path(), &["run", "flow.yaml"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("needs tokens=4097, cost-usd=0.061443, has tokens=100, cost-usd=0.01"), "{said}");
+    assert_eq!(room.run(&file(", max-tokens: 50")).state(), "completed");
+    assert_eq!(provider.asked(), 1);
+}
+
+#[test]
 fn a_model_takes_no_more_questions_than_its_rate() {
     let provider = Provider::play((0..2).map(|_| says("fine", 5, 1)).collect());
     let room = Room::new(&[("own", &provider, "rate: {calls: 10, per: 1s, burst: 1}\n")]);
