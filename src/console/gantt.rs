@@ -6,6 +6,7 @@ use crate::{
     console::{
         Mark,
         marks::{age, mark_of_step},
+        moments::Moments,
     },
     engine::StepState,
     projection::{Bar, Board, Medians, RunView, Spell, Stretch, Timeline},
@@ -39,6 +40,8 @@ pub(super) struct TimeState {
     pub chart_of: Option<ChartOf>,
     pub medians: Arc<Medians>,
     pub medians_of: Option<(RunId, usize, usize)>,
+    /// What happened when, for the rows under the chart.
+    pub moments: Moments,
 }
 
 /// Which rows there are, and in what order.

@@ -478,6 +478,8 @@ pub(super) struct TimeLayout {
     pub rows: Rect,
     /// The bars.
     pub chart: Rect,
+    /// What happened when, under the bars: how much, what stood out, and what the signs mean.
+    pub marks: Option<Rect>,
     /// Where the time went, in a few lines.
     pub foot: Rect,
     /// Slots, and where the time went.
@@ -512,6 +514,13 @@ pub(super) fn time(model: &Model) -> TimeLayout {
     let foot = if lower > 0 || panes.whole { 0 } else { 4.min(inside.height / 3) };
     let rows = if foot > 0 { panes.share.of(inside.height - foot, inside.height) } else { inside.height };
     let (rows, foot) = split_down(inside, rows);
+    let (rows, marks) = match rows.height {
+        height @ 16.. if boxed => {
+            let (rows, marks) = split_down(rows, height - 4);
+            (rows, Some(marks))
+        }
+        _ => (rows, None),
+    };
     let (_, chart) = split_across(rows, names);
     let (lanes, spent) = split_across(below, model.size.0 / 2);
     TimeLayout {
@@ -520,6 +529,7 @@ pub(super) fn time(model: &Model) -> TimeLayout {
         head,
         rows,
         chart: Rect { width: chart.width.saturating_sub(1), ..chart },
+        marks,
         foot,
         lower: (lower > 0).then_some([lanes, spent]),
         roomy: frame.width == Width::Three,

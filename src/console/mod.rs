@@ -30,6 +30,7 @@ mod look_up;
 mod marks;
 mod message;
 mod model;
+mod moments;
 mod needle;
 mod notify;
 mod panes;

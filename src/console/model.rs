@@ -397,6 +397,8 @@ pub(super) struct DagState {
     pub what_if: WhatIf,
     /// What stands around the cursor, beside a tree of lines.
     pub near: Option<Arc<Near>>,
+    /// The zoom that the operator chose: it stays from run to run.
+    pub chosen: Option<crate::console::Zoom>,
     /// The run for which zoom, folds and selection were begun anew.
     pub begun: Option<RunId>,
     /// The newest picture there is, made before `draw`, which only paints.

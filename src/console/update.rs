@@ -36,6 +36,7 @@ mod runs_panels;
 mod siblings;
 mod steps;
 mod time;
+mod time_marks;
 mod tools;
 mod travel;
 mod travel_compare;
@@ -96,6 +97,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         }
         Message::Sheet { request, sheet } if logs::awaits(model, request) => {
             logs::read(model, request, sheet)
+        }
+        Message::Sheet { request, sheet } if time_marks::awaits(model, request) => {
+            time_marks::read(model, sheet)
         }
         Message::Sheet { request, sheet } if travel::awaits(model, request) => {
             travel::read(model, request, sheet);
@@ -164,6 +168,7 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     errors::refresh(model);
     health::refresh(model);
     time::refresh(model);
+    time_marks::refresh(model, wishes);
     audit::refresh(model, wishes);
     palette::refresh(model);
     asking::refresh(model, wishes);

@@ -185,8 +185,15 @@ impl Painter<'_> {
         let style = self.name_style(node, spot);
         let title = self.glyphs.fit(&node.title(self.glyphs), room);
         self.put(place.x + 2, place.y, " ", style);
-        self.put(place.x + 4, place.y, &format!(" {title} "), style);
+        let gap = self.gap(spot, title.width() + 1, room);
+        self.put(place.x + 4 + gap, place.y, &format!(" {title} "), style);
         self.sign(node, (place.x + 3, place.y), spot);
+    }
+
+    /// A cell between the signs of two answers and the name, where there is one to spare.
+    fn gap(&self, spot: u32, used: usize, room: usize) -> i32 {
+        let has_two = self.fates.len() > 1 && self.fates.iter().any(|it| it.contains_key(&spot));
+        i32::from(has_two && used <= room)
     }
 
     /// The sign of a node; while an answer is looked at, what that would make of it instead, with a cell for each of two
@@ -334,9 +341,10 @@ impl Painter<'_> {
         let style = self.name_style(node, spot);
         let title = self.glyphs.fit(&node.title(self.glyphs), width.saturating_sub(2));
         self.put(place.x, place.y, &" ".repeat(width), self.under_cursor(Style::new(), spot));
-        self.put(place.x + 2, place.y, &title, style);
+        let gap = self.gap(spot, title.width() + 3, width);
+        self.put(place.x + 2 + gap, place.y, &title, style);
         self.sign(node, (place.x, place.y), spot);
-        let mut used = 2 + title.width();
+        let mut used = 2 + title.width() + usize::from(gap > 0);
         let why = self.beside(node, spot);
         let tells = node.hot || self.shown.wide || node.key.kind != FoldKind::Step || !self.fates.is_empty();
         if !why.is_empty() && tells && used + 2 < width {

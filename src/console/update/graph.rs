@@ -65,7 +65,11 @@ pub(super) fn begin(model: &mut Model) {
     model.dag.view.selected = model.dag.goal.take().or_else(|| first_to_look_at(&run, model));
     model.dag.scroll = (0, 0);
     model.dag.found.clear();
-    model.dag.view.zoom = zoom_for(model, &run);
+    // What was chosen stays chosen, except that very large runs are not drawn whole.
+    model.dag.view.zoom = match model.dag.chosen {
+        Some(zoom) if run.len() <= COMPACT_MAX => zoom,
+        _ => zoom_for(model, &run),
+    };
 }
 
 fn is_wide(model: &Model) -> bool {
@@ -116,10 +120,13 @@ fn refresh_near(model: &mut Model) {
     model.dag.near = Some(Arc::new(Near { selected, of, view, shown, layout: places }));
 }
 
+/// Steps that are tried as cards at first.
+const CARDS_MAX: usize = 200;
+/// Steps that are drawn whole at first.
+const COMPACT_MAX: usize = 3_000;
+
 /// The nearest zoom at which all of it can be seen; large ones as a tree of lines.
 fn zoom_for(model: &Model, run: &Arc<RunView>) -> Zoom {
-    const CARDS_MAX: usize = 16;
-    const COMPACT_MAX: usize = 3_000;
     match run.len() {
         0..=CARDS_MAX => {
             let cards = DagView { zoom: Zoom::Cards, wide: model.dag.view.wide, ..DagView::default() };

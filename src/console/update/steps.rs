@@ -194,6 +194,7 @@ fn escape(model: &mut Model) {
 
 fn zoom(model: &mut Model, zoom: Zoom) {
     model.dag.view.zoom = zoom;
+    model.dag.chosen = Some(zoom);
 }
 
 fn walk(model: &mut Model, picture: &Arc<Picture>, direction: Direction, times: u32) {

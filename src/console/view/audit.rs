@@ -209,7 +209,13 @@ fn detail(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     }
     let audit = &canvas.model.audit;
     let title = audit.row().map_or_else(|| "record".to_owned(), |it| format!("{} {}", it.seq, it.kind));
-    let inside = pane(buf, area, &title, "yy copy  J json  Enter whole", canvas.pane(false));
+    let inside = pane(
+        buf,
+        area,
+        &title,
+        canvas.glyphs.pick("yy copy  J json  ⏎ whole", "yy copy  J json  Enter whole"),
+        canvas.pane(false),
+    );
     let inside = layout::inset(inside, 1, 0, 0);
     let width = usize::from(inside.width).max(1);
     let foot = if audit.as_json { 0 } else { 3.min(audit.detail.len()) };

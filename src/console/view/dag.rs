@@ -194,14 +194,14 @@ fn map(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, graph:
     let window = Place { x, y, width: i32::from(graph.width), height: i32::from(graph.height) };
     let counts = &run.summary.counts;
     let percent = u64::from(counts.rested()) * 100 / u64::from(counts.total().max(1));
-    let (shown, all) = (picture.shown.nodes.len(), run.len());
+    let shown = picture.shown.nodes.len();
     let (done, dot) = (Mark::Done.sign(canvas.glyphs), canvas.glyphs.pick("·", "."));
     let legend = match inside.height {
         0..5 => Vec::new(),
-        _ if overlaps => vec![format!("{shown} of {}", counted(all, "node", "nodes"))],
+        _ if overlaps => vec![format!("{shown} shown")],
         _ => vec![
             format!("{dot} a step or fold   marked: what is seen"),
-            format!("{done} {percent} %   {shown} of {}", counted(all, "node", "nodes")),
+            format!("{done} {percent} %   {shown} shown"),
         ],
     };
     let rows = u16::try_from(legend.len()).unwrap_or(0);

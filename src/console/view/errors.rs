@@ -51,12 +51,21 @@ fn words(canvas: &Canvas<'_>, rows: Rect) -> (String, String) {
     let (left, right, down) = canvas.glyphs.pick(("‹", "›", "▼"), ("<", ">", "v"));
     let filter = if filter.is_empty() { "all".to_owned() } else { safe_text(filter) };
     let (open, handled) = (errors.day.open, errors.day.handled);
+    let open = open_words(canvas, open);
     let title =
-        format!("{open} open, {handled} handled  {left}{filter}{right}  sort {}{down}", errors.order.name());
+        format!("{open}, {handled} handled  {left}{filter}{right}  sort {}{down}", errors.order.name());
     let shown = errors.rows.len();
     let last = (errors.top + usize::from(rows.height)).min(shown);
     let count = if shown == 0 { String::new() } else { format!("{}-{last} of {shown}", errors.top + 1) };
     (title, count)
+}
+
+/// `3 open, 2 urgent`: the header counts those that are urgent.
+pub(super) fn open_words(canvas: &Canvas<'_>, open: usize) -> String {
+    match canvas.model.board.urgent_error_count() {
+        urgent if urgent == open || urgent == 0 => format!("{open} open"),
+        urgent => format!("{open} open, {urgent} urgent"),
+    }
 }
 
 /// The columns that a table of this width has room for.
@@ -176,8 +185,12 @@ pub(super) fn mark_of(error: &ErrorView) -> Mark {
 
 /// The role of a severity; of what is handled it does not stand out.
 pub(super) fn severity_role(error: &ErrorView) -> Role {
-    match error.record.severity {
-        _ if !error.is_open() => Role::Muted,
+    if error.is_open() { role_of(error.record.severity) } else { Role::Muted }
+}
+
+/// One colour for one severity, wherever it stands.
+const fn role_of(severity: Severity) -> Role {
+    match severity {
         Severity::Critical | Severity::High => Role::Fail,
         Severity::Medium => Role::Warn,
         Severity::Low => Role::Text,
@@ -251,12 +264,7 @@ fn day(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let mut severities: Pieces = vec![(" 24h    ".to_owned(), muted)];
     for (count, severity) in day.severities {
         let Some(severity) = severity else { continue };
-        let role = match severity {
-            _ if count == 0 => Role::Muted,
-            Severity::Critical | Severity::High => Role::Fail,
-            Severity::Medium => Role::Warn,
-            Severity::Low => Role::Text,
-        };
+        let role = if count == 0 { Role::Muted } else { role_of(severity) };
         severities.push((format!("{severity} {count}   "), canvas.style(role)));
     }
     let counts = |name: &str, counts: &[(&'static str, u32)]| -> Pieces {

@@ -340,7 +340,7 @@ fn side(canvas: &Canvas<'_>, run: &RunView, area: Rect, buf: &mut Buffer) {
                     let mark = mark_of_step(view, &model.board, model.now);
                     (mark, 1 + run.frames_of(step).count().min(4), safe_text(&plan.id), view.calls)
                 }
-                None => (mark_of_run(&run.summary), 0, "all".to_owned(), 0),
+                None => (mark_of_run(&run.summary), 1, "all".to_owned(), 0),
             };
         let calls = if calls > 1 { counted(calls, "call", "calls") } else { String::new() };
         let indent = " ".repeat(depth);

@@ -69,7 +69,13 @@ fn table(inside: Rect, wide: bool) -> Vec<Column> {
         columns(
             x,
             width,
-            &[("COMMAND", 34, false), ("KEY", 5, false), ("WHAT", 0, false), ("LEVEL", 6, false)],
+            &[
+                ("COMMAND", 34, false),
+                ("KEY", 5, false),
+                ("WHAT", 0, false),
+                ("LEVEL", 6, false),
+                ("HERE", 34, false),
+            ],
         )
     } else {
         columns(
@@ -120,7 +126,29 @@ fn cell(canvas: &Canvas<'_>, row: &PaletteRow, title: &str) -> (String, Role) {
         "COMMAND" => (row.name.clone(), if off { Role::Muted } else { Role::Text }),
         "KEY" => (ascii_keys(canvas, &row.key), Role::Title),
         "WHAT" => (row.what.clone(), Role::Muted),
+        "HERE" => match &row.refused {
+            Some(why) => (crate::base::safe_text(reason(why)), Role::Warn),
+            None if row.level == Level::L0 => (String::new(), Role::Muted),
+            None => ("yes".to_owned(), Role::Ok),
+        },
+        // Where there is no room for the reason, a sign says that there is one.
+        _ if off && !canvas_is_wide(canvas) => {
+            (format!("{}{}", canvas.glyphs.pick("✗", "x"), row.level), Role::Muted)
+        }
         _ => (row.level.to_string(), if row.level >= Level::L2 { Role::Warn } else { Role::Muted }),
+    }
+}
+
+/// Whether a column says what can be done here.
+fn canvas_is_wide(canvas: &Canvas<'_>) -> bool {
+    canvas.model.size.0 >= 140
+}
+
+/// Why not, without what: `could not pause r-2: it has ended` is `it has ended`.
+fn reason(why: &str) -> &str {
+    match why.strip_prefix("could not ").and_then(|it| it.split_once(": ")) {
+        Some((_, reason)) => reason,
+        None => why,
     }
 }
 

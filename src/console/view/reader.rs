@@ -411,6 +411,11 @@ fn text_words(symbols: &[&str], types: bool) -> Said {
             said.text.push_str("> ");
             rest = after;
         }
+        // A gauge of ours: the figures stand beside it.
+        row if row.iter().filter(|it| is_gauge(it)).count() >= GAUGE_MIN => {
+            let spoken: Vec<&str> = row.iter().filter(|it| !is_gauge(it)).copied().collect();
+            return row_words(&spoken, types);
+        }
         [sign, " ", after @ ..] if word_of(sign).is_some_and(|(_, apart)| apart) => {
             said.text.push_str(word_of(sign).map_or("", |it| it.0));
             said.text.push(' ');
@@ -435,6 +440,13 @@ fn text_words(symbols: &[&str], types: bool) -> Said {
         }
     }
     said
+}
+
+/// So many cells of a gauge beside each other are one.
+const GAUGE_MIN: usize = 8;
+
+fn is_gauge(symbol: &str) -> bool {
+    matches!(symbol, "▆" | "▁")
 }
 
 /// A row of a table in words: frames, bars and braille are pauses, signs are words.

@@ -2,6 +2,7 @@
 
 use super::{
     Canvas,
+    errors::{open_words, severity_role},
     pieces::{Pieces, columns, put_cell, put_pieces},
     popup::select_row,
     preview::role_of,
@@ -120,7 +121,8 @@ fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let all = runs_panels::errors(model);
     let at = (focused(model) == RunsPanel::Errors).then(|| runs_panels::error_row(model, &all));
     let open = all.iter().filter(|it| it.is_open()).count();
-    let title = if all.is_empty() { "errors".to_owned() } else { format!("errors  {open} open") };
+    let title =
+        if all.is_empty() { "errors".to_owned() } else { format!("errors  {}", open_words(canvas, open)) };
     let inside =
         pane(buf, area, &title, &opens(canvas, Intent::ViewErrors, "list"), canvas.pane(at.is_some()));
     if all.is_empty() {
@@ -152,7 +154,7 @@ fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         let base = cursor(canvas, Rect { y, height: 1, ..inside }, at == Some(row), buf);
         put(buf, inside, inside.x + 1, y, mark.sign(canvas.glyphs), base.patch(mark.style(canvas.theme)));
         for column in &table {
-            let role = if column.title == "SEV" && error.is_open() { Role::Fail } else { Role::Text };
+            let role = if column.title == "SEV" { severity_role(error) } else { Role::Text };
             put_cell(
                 buf,
                 inside,

@@ -14,9 +14,10 @@ use crate::{
         gauge,
         layout::{self, TimeLayout},
         marks::age,
-        pane, put, put_right,
+        pane, put, put_right, sparkline,
+        travel::{role_of as role_of_notch, sign_of as sign_of_notch},
     },
-    projection::{Bar, Spell},
+    projection::{Bar, Notch, Spell},
 };
 use ratatui::{
     buffer::Buffer,
@@ -64,6 +65,9 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
             canvas.style(Role::Muted),
         );
     }
+    if let Some(area) = places.marks {
+        marks(canvas, &plot, area, buf);
+    }
     match places.lower {
         Some([left, right]) => {
             lanes(canvas, chart, left, buf);
@@ -71,6 +75,42 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
         }
         None => foot(canvas, chart, places.foot, buf),
     }
+}
+
+/// How much happened when, what stood out, and what the signs of that mean.
+fn marks(canvas: &Canvas<'_>, plot: &Plot<'_>, area: Rect, buf: &mut Buffer) {
+    let (y, muted) = (area.y + 1, canvas.style(Role::Muted));
+    let cells = plot.left..plot.left + usize::from(plot.area.width);
+    let mut happened = vec![0_u64; cells.len()];
+    let mut notches: Vec<Option<Notch>> = vec![None; cells.len()];
+    for beat in canvas.model.time.moments.beats().iter().filter(|it| it.at <= canvas.model.now) {
+        let cell = plot.scale.cell(beat.at);
+        if cells.contains(&cell) {
+            happened[cell - cells.start] += beat.count;
+            let notch = &mut notches[cell - cells.start];
+            *notch = beat.notch.map_or(*notch, |it| Some(notch.map_or(it, |other| other.min(it))));
+        }
+    }
+    // Behind now nothing can have happened.
+    let until = plot.scale.now.map_or(cells.end, |it| it + 1).clamp(cells.start, cells.end);
+    happened.truncate(until - cells.start);
+    put(buf, area, area.x + 1, y, "events", muted);
+    put(buf, area, area.x + 1, y + 1, "marks", muted);
+    let graph = sparkline(canvas.glyphs, plot.area.width, &happened);
+    put(buf, area, plot.area.x, y, &graph, canvas.style(Role::Graph1));
+    for (x, notch) in (plot.area.x..).zip(&notches) {
+        if let Some(notch) = notch {
+            let style = canvas.style(role_of_notch(*notch));
+            put(buf, area, x, y + 1, &sign_of_notch(*notch, canvas.glyphs).to_string(), style);
+        }
+    }
+    let seen = |it: &Notch| notches.contains(&Some(*it));
+    let mut legend = Pieces::new();
+    for notch in Notch::ALL.into_iter().filter(seen) {
+        legend.push((sign_of_notch(notch, canvas.glyphs).to_string(), canvas.style(role_of_notch(notch))));
+        legend.push((format!(" {}  ", notch.word()), muted));
+    }
+    put_pieces(buf, area, (plot.area.x, y + 2), &legend, canvas.glyphs);
 }
 
 /// Without a chart: why, and what to do.
@@ -426,7 +466,7 @@ fn lanes(canvas: &Canvas<'_>, chart: &Chart, area: Rect, buf: &mut Buffer) {
 }
 
 fn put_lane(canvas: &Canvas<'_>, lane: &Lane, scale: &Scale, area: Rect, buf: &mut Buffer) {
-    let (idle, work, waits) = canvas.glyphs.pick(("░", "█", "▒"), (".", "#", ":"));
+    let (idle, work, waits) = canvas.glyphs.pick(("▁", "▆", "▒"), (".", "#", ":"));
     put(buf, area, area.x, area.y, &idle.repeat(usize::from(area.width)), canvas.style(Role::Border));
     for bar in &lane.bars {
         let (from, until) = (scale.cell(bar.from), scale.cell(bar.until).max(scale.cell(bar.from) + 1));

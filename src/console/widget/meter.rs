@@ -2,7 +2,8 @@
 
 use crate::console::{Glyphs, Role};
 
-/// How much of a whole, in so many cells: `████░░░░`. A beginning is seen, and full is only what is complete.
+/// How much of a whole, in so many cells: `▆▆▆▆▁▁▁▁`, lower than a row so that those of rows under each other stay apart. A
+/// beginning is seen, and full is only what is complete.
 pub fn gauge(glyphs: Glyphs, width: u16, part: u64, whole: u64) -> String {
     let width = u64::from(width);
     let part = part.min(whole);
@@ -12,7 +13,7 @@ pub fn gauge(glyphs: Glyphs, width: u16, part: u64, whole: u64) -> String {
         u64::try_from(u128::from(part) * u128::from(width) / u128::from(whole)).unwrap_or(width)
     };
     let filled = if part > 0 { exact.max(1).min(width) } else { 0 };
-    let (full, empty) = glyphs.pick(("█", "░"), ("#", "."));
+    let (full, empty) = glyphs.pick(("▆", "▁"), ("#", "."));
     (0..width).map(|cell| if cell < filled { full } else { empty }).collect()
 }
 
@@ -49,12 +50,12 @@ mod tests {
     #[test]
     fn a_gauge_shows_a_beginning_and_is_full_only_when_complete() {
         let check = |part, whole, expected| assert_eq!(gauge(Glyphs::default(), 4, part, whole), expected);
-        check(0, 10, "░░░░");
-        check(1, 1000, "█░░░");
-        check(999, 1000, "███░");
-        check(1000, 1000, "████");
-        check(5, 0, "░░░░");
-        check(u64::MAX, u64::MAX, "████");
+        check(0, 10, "▁▁▁▁");
+        check(1, 1000, "▆▁▁▁");
+        check(999, 1000, "▆▆▆▁");
+        check(1000, 1000, "▆▆▆▆");
+        check(5, 0, "▁▁▁▁");
+        check(u64::MAX, u64::MAX, "▆▆▆▆");
         assert_eq!(gauge(Glyphs { ascii: true }, 4, 2, 4), "##..");
     }
 

@@ -42,6 +42,15 @@ fn b_in_the_past_makes_a_new_run_from_that_instant() {
 }
 
 #[test]
+fn the_dialog_of_a_fork_is_as_it_was_looked_at() {
+    super::screens::everywhere("fork", |width, height| {
+        let mut console = Console::of_afternoon(width, height);
+        drop(console.press("/ s e t t l e enter enter T H H b"));
+        console
+    });
+}
+
+#[test]
 fn where_it_counts_a_fork_is_typed() {
     let (mut console, run, _) = past(Danger::Production);
     assert!(asked(&console.press("b y enter")).is_empty());

@@ -27,20 +27,20 @@ fn decided() -> Stage {
 
 #[test]
 fn the_trail_says_who_decided_what() {
-    for (width, height) in SIZES {
+    screens::everywhere("audit", |width, height| {
         let mut console = Console::new(decided(), width, height);
         drop(console.press("8 V j j"));
-        screens::check(&format!("audit_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]
 fn every_event_can_be_seen_and_as_json() {
-    for (width, height) in [(80, 24), (160, 48)] {
+    screens::everywhere("audit_all_json", |width, height| {
         let mut console = Console::new(decided(), width, height);
         drop(console.press("8 a J j"));
-        screens::check(&format!("audit_all_json_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{
     Console,
     fixture::{Stage, actor},
     gates::{answer, carry_out, decision, frame, gates, press, typed},
-    screens::check,
+    screens,
 };
 use cuelight::{
     base::{DecisionId, Span},
@@ -66,12 +66,12 @@ fn stage(workflows: &[&str]) -> Stage {
 }
 
 fn at_sizes(name: &str, workflows: &[&str], groups: &[&str], keys: &str) {
-    for size in [(80, 24), (160, 48)] {
-        let mut console = seated(workflows, groups, size);
+    screens::everywhere(&format!("gates_{name}"), |width, height| {
+        let mut console = seated(workflows, groups, (width, height));
         drop(answer(&mut console, keys));
         frame(&mut console);
-        check(&format!("gates_{name}_{}x{}", size.0, size.1), &console);
-    }
+        console
+    });
 }
 
 /// Somebody with these groups sits here.
@@ -255,12 +255,12 @@ fn overridden(groups: &[&str], size: (u16, u16)) -> Console {
 
 #[test]
 fn an_emergency_calls_at_once_and_stands_everywhere_until_somebody_else_has_looked_at_it() {
-    for size in [(80, 24), (160, 48)] {
-        let mut console = overridden(&[], size);
+    screens::everywhere("gates_review", |width, height| {
+        let mut console = overridden(&[], (width, height));
         drop(console.see());
         frame(&mut console);
-        check(&format!("gates_review_{}x{}", size.0, size.1), &console);
-    }
+        console
+    });
     let mut console = overridden(&[], (160, 48));
     let wishes = console.see();
     let told =

@@ -3,7 +3,7 @@
 use super::{
     Console,
     fixture::{Stage, actor, afternoon},
-    screens::check,
+    screens,
 };
 use cuelight::{
     base::{FailureMode, RunId, Seq},
@@ -82,11 +82,8 @@ fn errors(width: u16, height: u16, keys: &str) -> Console {
 
 #[test]
 fn errors_shows_what_nobody_looks_after_first() {
-    for (width, height) in [(80, 24), (100, 30), (160, 48), (200, 60)] {
-        check(&format!("errors_{width}x{height}"), &errors(width, height, ""));
-    }
-    check("errors_by_mode_160x48", &errors(160, 48, "s s"));
-    check("errors_by_mode_80x24", &errors(80, 24, "s s p"));
+    screens::everywhere("errors", |width, height| errors(width, height, ""));
+    screens::everywhere("errors_by_mode", |width, height| errors(width, height, "s s"));
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use super::{
     Console,
     fixture::{SETTLE, Stage, actor},
-    screens::{check, everywhere},
+    screens::everywhere,
 };
 use cuelight::{
-    base::{Arrivals, Digest, Epoch, GateId, RunId, Span, StepIx},
+    base::{Arrivals, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx},
     console::{Answer, Key, Link, Lookup, Message, Press, Sheet, Wish, parse_keys, to_text},
     engine::{Command, Decision, DoubtAnswer, Facts, FileFact, Verdict},
 };
@@ -210,6 +210,39 @@ fn at_sizes(name: &str, stage: fn() -> Stage, keys: &str) {
     });
 }
 
+/// A step that was done, and whose undo failed to the end.
+fn stuck() -> Stage {
+    let mut stage = Stage::at("12:00:00");
+    let saga = "name: infra/lock\nsteps:\n  - {id: lock, run: lock, effect: idempotent, undo: unlock}\n  \
+                - {id: work, run: work, effect: pure, needs: lock}\n";
+    let run = stage.launch("mira", saga);
+    stage.ok(run, "lock");
+    stage.command(Command::Cancel { run, by: actor("mira"), reason: "enough".to_owned(), undo: true });
+    stage.ok(run, "work");
+    for wait in [10, 20, 40] {
+        stage.fail(run, "lock", FailureMode::SystemNetwork, "the lock server is not there");
+        stage.pass(wait);
+    }
+    stage
+}
+
+#[test]
+fn an_undo_that_failed_to_the_end_stands_in_the_inbox_with_its_answers() {
+    at_sizes("stuck", stuck, "enter");
+    at_sizes("undo_again", stuck, "R");
+    at_sizes("undo_by_hand", stuck, "U");
+}
+
+#[test]
+fn taking_ones_own_answer_back_asks_first() {
+    let stage = || {
+        let mut stage = high();
+        stage.approve("mira");
+        stage
+    };
+    at_sizes("withdraw", stage, "u");
+}
+
 #[test]
 fn the_inbox_has_the_worst_first_and_the_whole_ask_beside_it() {
     at_sizes("inbox", waiting, "J J");
@@ -253,6 +286,8 @@ fn a_step_in_doubt_stands_in_the_inbox_with_its_answers() {
 #[test]
 fn answering_a_step_in_doubt_needs_the_id_and_a_reason() {
     at_sizes("doubt_answer", waiting, "J H");
+    at_sizes("doubt_not_happened", waiting, "J N");
+    at_sizes("doubt_give_up", waiting, "J A");
 }
 
 #[test]
@@ -477,12 +512,14 @@ fn edit(stage: &mut Stage) {
 
 #[test]
 fn what_changed_since_it_was_read_is_shown() {
-    let mut console = gates(only(RELEASE), (160, 48));
-    let _ = answer(&mut console, "space space space");
-    edit(&mut console.stage);
-    let _ = console.see();
-    frame(&mut console);
-    check("gates_changed_160x48", &console);
+    everywhere("gates_changed", |width, height| {
+        let mut console = gates(only(RELEASE), (width, height));
+        let _ = answer(&mut console, "space space space");
+        edit(&mut console.stage);
+        let _ = console.see();
+        frame(&mut console);
+        console
+    });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The graph of a run as it is pressed and seen: what an answer would do, search, trees of lines, boxes of copies, and
 //! what is left when a run is gone.
 
-use super::{Console, Stage, screens::check};
+use super::{Console, Stage, screens};
 use crate::console::fixture::{actor, afternoon};
 use cuelight::{
     base::{FailureMode, RunId, Span},
@@ -58,22 +58,22 @@ fn long(steps: usize) -> Console {
 
 #[test]
 fn copies_that_go_on_are_a_box_of_signs_where_there_is_room() {
-    for (width, height) in [(80, 24), (100, 30), (160, 48), (200, 60)] {
+    screens::everywhere("dag_fan", |width, height| {
         let mut console = fan();
         drop(console.send(Message::Resize { width, height }));
         drop(console.press("enter"));
-        check(&format!("dag_fan_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]
 fn a_long_run_is_a_tree_of_lines_and_what_stands_around_the_cursor() {
-    for (width, height) in [(80, 24), (160, 48)] {
+    screens::everywhere("dag_tree", |width, height| {
         let mut console = long(400);
         drop(console.send(Message::Resize { width, height }));
         drop(console.press("enter t"));
-        check(&format!("dag_tree_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]
@@ -87,10 +87,14 @@ fn what_yes_and_no_lead_to_is_seen_before_anything_is_pressed() {
         assert!(text.contains("reject") && text.contains("skips pay_out"), "{text}");
         drop(console.press("v v"));
         assert!(console.text().contains("what if: reject"), "{}", console.text());
-        check(&format!("dag_what_if_reject_{width}x{height}"), &console);
         drop(console.press("esc"));
         assert!(!console.text().contains("what if: "), "{}", console.text());
     }
+    screens::everywhere("dag_what_if_reject", |width, height| {
+        let mut console = Console::of_afternoon(width, height);
+        drop(console.press("j enter v v"));
+        console
+    });
 }
 
 #[test]
@@ -206,7 +210,11 @@ fn marked_runs_are_asked_for_together_in_one_dialog_that_lists_them() {
     drop(console.press("space space"));
     assert!(console.text().contains("2 marked"), "{}", console.text());
     drop(console.press("P"));
-    check("bulk_pause_160x48", &console);
+    screens::everywhere("bulk_pause", |width, height| {
+        let mut console = Console::of_afternoon(width, height);
+        drop(console.press("space space P"));
+        console
+    });
     let text = console.text();
     assert!(text.contains("Pause 2 runs?") && text.contains("r-7 ") && text.contains("r-5 "), "{text}");
     let wishes = console.press("y");
@@ -228,7 +236,11 @@ fn what_cannot_be_taken_back_is_left_out_of_a_bulk_and_the_rest_wants_its_count(
     let text = console.text();
     assert!(text.contains("left out") && text.contains("not of low risk"), "{text}");
     assert!(text.contains("it is done already") || text.contains("completed already"), "{text}");
-    check("bulk_cancel_160x48", &console);
+    screens::everywhere("bulk_cancel", |width, height| {
+        let mut console = Console::of_afternoon(width, height);
+        drop(console.press("* X"));
+        console
+    });
     let wishes = console.press("t i r e d enter c a n c e l");
     assert!(!wishes.iter().any(|it| matches!(it, Wish::Submit { .. })));
     drop(console.press("enter"));
@@ -282,7 +294,7 @@ fn a_filter_takes_words_measures_and_their_opposite() {
             .filter_map(|line| {
                 line.split_whitespace()
                     .find(|it| it.starts_with("r-"))
-                    .filter(|_| line.contains('░') || line.contains('█'))
+                    .filter(|_| line.contains('▆') || line.contains('▁'))
             })
             .map(ToOwned::to_owned)
             .take(runs.split(' ').filter(|it| !it.is_empty()).count().max(1))
@@ -374,7 +386,7 @@ fn a_large_graph_is_arranged_elsewhere_while_the_old_picture_stays() {
     let come = Message::Arranged { request, arranged, took: Span(400), at: now };
     assert!(pictures_asked(&mut console, come).is_empty(), "it is what was asked for last, too");
     assert!(!console.text().contains("arranging"));
-    assert!(console.text().contains("400 nodes"), "nothing is folded any more: {}", console.text());
+    assert!(console.text().contains("400 shown"), "nothing is folded any more: {}", console.text());
 }
 
 #[test]
@@ -397,4 +409,18 @@ fn steps_that_end_have_a_large_graph_arranged_at_most_a_quarter_of_the_time() {
     assert!(end_one(&mut console).is_empty());
     assert_eq!(console.model.deadline(), Some(at + Span(60)), "and then goes on by itself");
     assert_eq!(pictures_asked(&mut console, Message::Tick(at + Span(60))).len(), 1);
+}
+
+/// A small graph fills its pane as cards; the zoom that somebody chose stays from run to run.
+#[test]
+fn the_largest_zoom_that_fits_is_first_and_a_chosen_one_stays() {
+    let mut console = Console::of_afternoon(160, 48);
+    drop(console.press("enter"));
+    assert!(console.text().contains("zoom 3/3"), "{}", console.text());
+    drop(console.press("1 j j j j enter"));
+    assert!(console.text().contains("zoom 2/3"), "it does not fit as cards: {}", console.text());
+    drop(console.press("1 g g enter -"));
+    assert!(console.text().contains("zoom 2/3"), "{}", console.text());
+    drop(console.press("- 1 j j enter"));
+    assert!(console.text().contains("zoom 1/3"), "{}", console.text());
 }

@@ -3,7 +3,7 @@
 use super::{
     Console,
     fixture::{Stage, afternoon},
-    screens::check,
+    screens,
 };
 use cuelight::{
     base::{FailureMode, Span},
@@ -42,29 +42,27 @@ fn spending() -> Stage {
 
 #[test]
 fn health_shows_the_number_and_what_takes_from_it() {
-    for (width, height) in [(80, 24), (100, 30), (160, 48), (200, 60)] {
-        check(&format!("health_{width}x{height}"), &open(spending(), width, height, "5"));
-    }
-    check("health_5m_160x48", &open(spending(), 160, 48, "5 w"));
+    screens::everywhere("health", |width, height| open(spending(), width, height, "5"));
+    screens::everywhere("health_5m", |width, height| open(spending(), width, height, "5 w"));
 }
 
 #[test]
 fn tools_shows_the_kinds_of_steps_that_have_run() {
-    for (width, height) in [(80, 24), (160, 48)] {
+    screens::everywhere("tools", |width, height| {
         let mut console = open(spending(), width, height, ": t o o l s");
         drop(console.press("enter j"));
         assert_eq!(console.model.view, View::Tools, "{}", console.text());
-        check(&format!("tools_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]
 fn agents_says_what_will_stand_there() {
-    for (width, height) in [(80, 24), (160, 48)] {
+    screens::everywhere("agents", |width, height| {
         let mut console = open(spending(), width, height, ": a g e n t s");
         drop(console.press("enter"));
-        check(&format!("agents_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]

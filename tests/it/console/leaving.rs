@@ -3,7 +3,7 @@
 use super::{
     Console,
     fixture::{Stage, instant},
-    screens::check,
+    screens,
 };
 use cuelight::{
     base::Span,
@@ -36,7 +36,6 @@ fn who_owns_open_runs_is_asked_what_becomes_of_them() {
     for (width, height) in [(80, 24), (160, 48)] {
         let mut console = Console::of_afternoon(width, height);
         assert!(leaves(&console.press("Z Z")).is_empty());
-        check(&format!("leave_{width}x{height}"), &console);
         assert!(leaves(&console.press("esc")).is_empty());
         assert!(!console.text().contains("Leave?"), "{}", console.text());
         assert_eq!(leaves(&console.press(": q enter d")), [&Wish::Quit]);
@@ -47,7 +46,13 @@ fn who_owns_open_runs_is_asked_what_becomes_of_them() {
 fn the_engine_stops_only_when_command_and_environment_were_typed() {
     let mut console = Console::of_afternoon(80, 24);
     assert!(leaves(&console.press("Z Z s enter")).is_empty());
-    check("leave_stop_80x24", &console);
+    for (name, keys) in [("leave", "Z Z"), ("leave_stop", "Z Z s enter")] {
+        screens::everywhere(name, |width, height| {
+            let mut console = Console::of_afternoon(width, height);
+            drop(console.press(keys));
+            console
+        });
+    }
     assert!(leaves(&console.press(&format!("{} enter", typed("stop LOCAL")))).is_empty());
     assert_eq!(leaves(&console.press(&format!("ctrl-u {} enter", typed("stop PROD")))), [&Wish::Stop]);
     let mut console = Console::of_afternoon(80, 24);

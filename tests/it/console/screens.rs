@@ -3,7 +3,11 @@
 use super::{Console, fixture::Stage};
 use cuelight::{
     base::Span,
-    console::{Link, Message, SPINNER, Theme, cursor_of, running_cells, snap, to_svg},
+    console::{Intent, Level, Link, Message, SPINNER, Theme, View, cursor_of, running_cells, snap, to_svg},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
 };
 
 /// With `CUELIGHT_PICTURES` set to a directory, screens are also written there, to be looked at.
@@ -11,7 +15,7 @@ pub(super) fn check(name: &str, console: &Console) {
     let theme = Theme::for_snapshots();
     if let Some(dir) = std::env::var_os("CUELIGHT_PICTURES") {
         let theme = Theme::built_in(&console.model.look.theme).expect("built in");
-        let path = std::path::Path::new(&dir).join(format!("{name}.svg"));
+        let path = Path::new(&dir).join(format!("{name}.svg"));
         std::fs::write(path, to_svg(&console.draw(&theme), &theme)).expect("a directory to write to");
     }
     insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots/console", omit_expression => true }, {
@@ -306,4 +310,97 @@ fn a_screen_that_is_read_out_says_which_instant_of_the_past_it_is() {
     assert!(console.text().contains("plays forward, 1 time as fast"), "{}", console.text());
     drop(console.press("T"));
     assert!(!console.text().contains("the past of"), "{}", console.text());
+}
+
+/// Where each screen is kept: `gates_read` at `80x24`, and in `mono`.
+fn kept() -> BTreeMap<String, BTreeSet<String>> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/console");
+    let mut kept: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).expect("screens are kept") {
+        let name = entry.expect("readable").file_name().into_string().expect("UTF-8");
+        let Some((base, size)) = name.strip_suffix(".snap").and_then(|it| it.rsplit_once('_')) else {
+            continue;
+        };
+        let look = |it: &'static str| base.strip_prefix(it).map(|base| (base, it.trim_end_matches('_')));
+        let looks = ["mono_", "ascii_", "reader_"].into_iter().find_map(look);
+        let (base, how) = looks.unwrap_or((base, size));
+        kept.entry(base.to_owned()).or_default().insert(how.to_owned());
+    }
+    kept
+}
+
+/// What is kept once, because it is about one size or one look.
+const ONCE: [&str; 6] = [
+    "status",
+    "audit_mono_ascii",
+    "logs_mono_ascii",
+    "time_mono_ascii",
+    "travel_mono_ascii",
+    "runs_gates_pane",
+];
+
+#[test]
+fn every_screen_is_kept_at_every_size_and_in_every_mode() {
+    let wanted = ["80x24", "100x30", "160x48", "200x60", "mono", "ascii", "reader"];
+    let mut missing = Vec::new();
+    for (base, have) in kept().iter().filter(|(base, _)| !ONCE.contains(&base.as_str())) {
+        missing.extend(wanted.iter().filter(|it| !have.contains(**it)).map(|it| format!("{base} {it}")));
+    }
+    assert!(missing.is_empty(), "open these with `everywhere`: {missing:#?}");
+}
+
+/// Whatever asks before it acts, and where it is kept.
+const DIALOGS: &[(Intent, &str)] = &[
+    (Intent::Cancel, "cancel"),
+    (Intent::Retry, "retry"),
+    (Intent::Fork, "fork"),
+    (Intent::Skip, "skip"),
+    (Intent::Compensate, "undo"),
+    (Intent::Approve, "gates_approve_high"),
+    (Intent::Reject, "gates_reject"),
+    (Intent::EditForm, "gates_edit"),
+    (Intent::Withdraw, "gates_withdraw"),
+    (Intent::SendBack, "gates_send_back"),
+    (Intent::Delegate, "gates_delegate"),
+    (Intent::Review, "gates_review"),
+    (Intent::BreakGlass, "gates_break_glass"),
+    (Intent::Happened, "gates_doubt_answer"),
+    (Intent::NotHappened, "gates_doubt_not_happened"),
+    (Intent::GiveUp, "gates_doubt_give_up"),
+    (Intent::UndoAgain, "gates_undo_again"),
+    (Intent::UndoByHand, "gates_undo_by_hand"),
+    (Intent::Stop, "leave_stop"),
+];
+
+/// What lies over a view without being a question to the engine, and the past.
+const OVERLAYS: [&str; 11] = [
+    "palette",
+    "help",
+    "menu",
+    "why",
+    "log",
+    "launch",
+    "leave",
+    "filter",
+    "gates_who",
+    "gates_evidence",
+    "travel_dag",
+];
+
+#[test]
+fn every_view_and_every_dialog_is_kept() {
+    let kept = kept();
+    let is_kept = |name: &str| kept.keys().any(|it| it == name || it.starts_with(&format!("{name}_")));
+    for view in View::ALL {
+        assert!(is_kept(&view.name().to_lowercase()), "no screen of {} is kept", view.name());
+    }
+    for intent in Intent::all().filter(|it| it.level() >= Level::L2) {
+        let found = DIALOGS.iter().find(|it| it.0 == intent);
+        let (_, name) =
+            found.unwrap_or_else(|| panic!("{} asks; say here where that is kept", intent.name()));
+        assert!(kept.contains_key(*name), "the dialog of {} is kept nowhere", intent.name());
+    }
+    for name in OVERLAYS {
+        assert!(kept.contains_key(name), "{name} is kept nowhere");
+    }
 }

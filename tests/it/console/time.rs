@@ -49,20 +49,20 @@ fn twice() -> Stage {
 
 #[test]
 fn when_what_ran_is_seen_with_waiting_squeezed() {
-    for (width, height) in SIZES {
+    screens::everywhere("time", |width, height| {
         let mut console = Console::new(twice(), width, height);
         drop(console.press("enter 7"));
-        screens::check(&format!("time_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]
 fn a_large_run_and_its_retries_are_seen() {
-    for (width, height) in [(80, 24), (160, 48)] {
+    screens::everywhere("time_etl", |width, height| {
         let mut console = Console::of_afternoon(width, height);
         drop(console.press("j j j j enter 7"));
-        screens::check(&format!("time_etl_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]
@@ -183,4 +183,32 @@ fn names_from_outside_obey_nothing() {
         let text = console.text();
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{text:?}");
     }
+}
+
+/// Under the chart stands how much happened when, and what stood out; what follows is added to it.
+#[test]
+fn events_and_marks_stand_under_the_chart() {
+    let mut console = Console::new(twice(), 160, 48);
+    drop(console.press("enter 7"));
+    let row = |console: &Console, name: &str| {
+        let text = console.text();
+        text.lines()
+            .find(|it| it.contains(&format!("│ {name}  ")))
+            .unwrap_or_else(|| panic!("{text}"))
+            .to_owned()
+    };
+    let marks = row(&console, "marks");
+    assert!(row(&console, "events").contains('█') && marks.contains('s'), "{marks}");
+    assert!(console.text().contains("s start"), "{}", console.text());
+    assert!(!marks.contains('v'), "{marks}");
+    let run = console.model.run().expect("a run is looked at");
+    console.stage.command(cuelight::engine::Command::Pause { run, by: super::fixture::actor("jon") });
+    drop(console.see());
+    assert!(row(&console, "marks").contains('v'), "{}", console.text());
+    let mut small = Console::new(twice(), 80, 24);
+    let wishes = small.press("enter 7");
+    assert!(
+        !wishes.iter().any(|it| matches!(it, cuelight::console::Wish::Read { .. })),
+        "nothing is read for nothing"
+    );
 }

@@ -11,8 +11,6 @@ use cuelight::{
     projection::Board,
 };
 
-const SIZES: [(u16, u16); 4] = [(80, 24), (100, 30), (160, 48), (200, 60)];
-
 #[track_caller]
 fn sees(console: &Console, wanted: &str) {
     assert!(console.text().contains(wanted), "{wanted:?} is not on the screen:\n{}", console.text());
@@ -27,20 +25,20 @@ fn settlement(width: u16, height: u16) -> Console {
 
 #[test]
 fn the_past_is_seen_under_a_band_over_a_scrubber() {
-    for (width, height) in SIZES {
+    screens::everywhere("travel_dag", |width, height| {
         let mut console = settlement(width, height);
         drop(console.press("T H H"));
-        screens::check(&format!("travel_dag_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]
 fn the_whole_log_is_seen_as_it_was() {
-    for (width, height) in [(80, 24), (160, 48)] {
+    screens::everywhere("travel_runs", |width, height| {
         let mut console = Console::of_afternoon(width, height);
         drop(console.press("T { { {"));
-        screens::check(&format!("travel_runs_{width}x{height}"), &console);
-    }
+        console
+    });
 }
 
 #[test]
@@ -192,10 +190,18 @@ fn it_plays_as_fast_as_is_said_and_waits_never_long() {
 fn two_instants_and_two_runs_are_compared() {
     let mut console = settlement(160, 48);
     drop(console.press("T 0 } D enter"));
-    screens::check("travel_compare_160x48", &console);
+    screens::everywhere("travel_compare", |width, height| {
+        let mut console = settlement(width, height);
+        drop(console.press("T 0 } D enter"));
+        console
+    });
     let mut console = settlement(80, 24);
     drop(console.press("T 0 H H D r - 6 enter"));
-    screens::check("travel_compare_runs_80x24", &console);
+    screens::everywhere("travel_compare_runs", |width, height| {
+        let mut console = settlement(width, height);
+        drop(console.press("T 0 H H D r - 6 enter"));
+        console
+    });
     drop(console.press("esc D 1 1 : 5 9 : 0 0 enter"));
     sees(&console, "differ");
     drop(console.press("esc D n o enter"));

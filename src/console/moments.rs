@@ -1,0 +1,84 @@
+//! When much happened in a run, and what stood out: its events, counted in stretches, for the rows under the chart of Time. Bounded:
+//! where there are many, neighbours become one. Reading them is left to `update/time_marks`.
+
+use crate::{
+    base::{RunId, Seq, Timestamp},
+    engine::Event,
+    projection::Notch,
+};
+
+/// Stretches that are kept.
+const BEATS_MAX: usize = 4_096;
+
+/// The events of one run, as far as they were read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moments {
+    pub run: Option<RunId>,
+    /// The last event that was taken in.
+    pub told: Seq,
+    /// The question that is on its way.
+    pub asked: Option<u64>,
+    beats: Vec<Beat>,
+}
+
+/// Some events, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beat {
+    /// When the first of them happened.
+    pub at: Timestamp,
+    pub count: u64,
+    /// The most important of what stands out among them.
+    pub notch: Option<Notch>,
+}
+
+impl Moments {
+    /// Of a run of which nothing was read.
+    pub(super) fn of(run: RunId) -> Self {
+        Self { run: Some(run), ..Self::default() }
+    }
+
+    /// The oldest first.
+    pub(super) fn beats(&self) -> &[Beat] {
+        &self.beats
+    }
+
+    /// The next event of the run.
+    pub(super) fn take(&mut self, seq: Seq, event: &Event) {
+        if seq <= self.told {
+            return;
+        }
+        self.told = seq;
+        self.beats.push(Beat { at: event.at, count: 1, notch: Notch::of(&event.fact) });
+        if self.beats.len() > BEATS_MAX {
+            self.beats = self.beats.chunks(2).map(together).collect();
+        }
+    }
+}
+
+fn together(beats: &[Beat]) -> Beat {
+    let notch = beats.iter().filter_map(|it| it.notch).min();
+    Beat { at: beats[0].at, count: beats.iter().map(|it| it.count).sum(), notch }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Fact, RunEvent};
+
+    #[test]
+    fn however_many_there_are_all_are_counted_in_few_stretches_and_what_stands_out_stays() {
+        let mut moments = Moments::of(RunId(1));
+        let event = |at: i64, it| Event { at: Timestamp(at), fact: Fact::Run(RunId(1), it) };
+        for seq in 1..=20_000_u64 {
+            let it = if seq == 7_777 { RunEvent::Compensating } else { RunEvent::Started };
+            moments.take(Seq(seq), &event(seq.cast_signed(), it));
+        }
+        moments.take(Seq(20_000), &event(1, RunEvent::Started));
+        assert!(moments.beats().len() <= BEATS_MAX + 1);
+        assert_eq!(moments.beats().iter().map(|it| it.count).sum::<u64>(), 20_000);
+        let notches: Vec<&Beat> = moments.beats().iter().filter(|it| it.notch.is_some()).collect();
+        assert!(
+            matches!(notches[..], [it] if it.notch == Some(Notch::Undo) && (7_760..=7_777).contains(&it.at.0))
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! The events of the run whose times are looked at, read page by page for the rows under its chart.
+
+use crate::{
+    console::{Lookup, Model, Sheet, View, Wish, layout, moments::Moments},
+    projection::RunView,
+};
+
+/// Events asked for at once.
+const PAGE: u32 = 1_024;
+
+/// Asks for what was not read yet, where there is room for it on the screen.
+pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+    if model.view != View::Time || layout::time(model).marks.is_none() {
+        return;
+    }
+    let Some(run) = model.time.run.and_then(|it| model.board.run(it)).cloned() else { return };
+    if model.time.moments.run != Some(run.id()) {
+        model.time.moments = Moments::of(run.id());
+    }
+    let moments = &model.time.moments;
+    if moments.asked.is_some() || newest(&run).is_none_or(|it| it <= moments.told) {
+        return;
+    }
+    let after = moments.told;
+    let request = model.number();
+    model.time.moments.asked = Some(request);
+    wishes.push(Wish::Read { request, want: Lookup::Events { run: Some(run.id()), after, limit: PAGE } });
+}
+
+fn newest(run: &RunView) -> Option<crate::base::Seq> {
+    run.lines().next_back().map(|it| it.seq)
+}
+
+/// Whether an answer is to a question asked here.
+pub(super) fn awaits(model: &Model, request: u64) -> bool {
+    model.time.moments.asked == Some(request)
+}
+
+/// A page of events.
+pub(super) fn read(model: &mut Model, sheet: Sheet) {
+    let newest = model.time.moments.run.and_then(|it| model.board.run(it)).and_then(|it| newest(it));
+    let moments = &mut model.time.moments;
+    moments.asked = None;
+    match sheet {
+        Sheet::Events { events, .. } if !events.is_empty() => {
+            events.iter().for_each(|(seq, event)| moments.take(*seq, event));
+        }
+        // What cannot be read is not asked for again and again.
+        _ => moments.told = newest.unwrap_or(moments.told).max(moments.told),
+    }
+}
