@@ -1,9 +1,11 @@
 //! The console as a whole process in a terminal of 200x60: from its start to the first settled frame, what it costs when
-//! nothing happens, how soon a key is seen while events pour in, and memory at 10,000 steps.
+//! nothing happens, how soon a key is seen while events pour in, what a slow or stalled terminal costs the engine, and memory
+//! at 10,000 steps.
 //!
 //! `cargo bench --bench console [-- SECONDS]`, where SECONDS is how long the idle console is watched (60). Judged by P6
 //! (≤ 60 MB in the console, ≤ 40 MB headless, ≤ 15 MB idle), P8 (≤ 14 ms, with 1,000 runs ≤ 30 ms), P10 (0 bytes, < 0.1 %
-//! of a core) and P11 (p99 ≤ 16 ms; throughput within 5 % of headless).
+//! of a core) and P11 (p99 ≤ 16 ms while ≥ 5,000 events/s arrive; throughput within 5 % of headless, also with a terminal that
+//! takes 1 KB/s, and with one that takes nothing).
 
 #![expect(
     clippy::print_stdout,
@@ -63,7 +65,9 @@ fn main() {
     idle("an empty workspace", &empty, seconds);
     idle("1,000 runs", &many, seconds);
     idle("a gate that waits", &gated, seconds);
-    large();
+    large("processes", &workflow("run: 'true', shell: /bin/true"), Duration::from_millis(45));
+    // No process is started for a value: as many events as the log takes.
+    large("values", &workflow("set: {scope: run, values: {}}"), Duration::from_millis(10));
 }
 
 fn place() -> TempDir {
@@ -110,6 +114,27 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
     });
 }
 
+/// How much a terminal takes of what is written to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// All of it, at once.
+    Free,
+    /// A kilobyte a second.
+    Slow,
+    /// Nothing, as long as the run goes on.
+    Stalled,
+}
+
+impl Pace {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Free => "",
+            Self::Slow => ", a terminal of 1 KB/s",
+            Self::Stalled => ", a terminal that takes nothing",
+        }
+    }
+}
+
 /// A console in a terminal of its own, and what it writes.
 struct Console {
     child: Child,
@@ -120,6 +145,10 @@ struct Console {
 
 impl Console {
     fn start(dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_at(dir, arguments, Pace::Free)
+    }
+
+    fn start_at(dir: &Path, arguments: &[&str], pace: Pace) -> Self {
         let (pty, pts) = open().expect("a terminal");
         pty.resize(Size::new(ROWS, COLUMNS)).expect("it has a size");
         let command = InTerminal::new(PROGRAM).args(arguments).current_dir(dir).env_clear();
@@ -131,8 +160,14 @@ impl Console {
         let (sender, heard) = sync_channel(1 << 16);
         let reader = Arc::clone(&pty);
         std::thread::spawn(move || {
-            let mut buffer = vec![0; 64 * 1024];
+            let mut buffer = vec![0; if pace == Pace::Free { 64 * 1024 } else { 100 }];
+            if pace == Pace::Stalled {
+                std::thread::park();
+            }
             while let Ok(count @ 1..) = (&*reader).read(&mut buffer) {
+                if pace == Pace::Slow {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
                 if sender.send((Instant::now(), buffer[..count].to_vec())).is_err() {
                     break;
                 }
@@ -246,43 +281,44 @@ fn idle(what: &str, dir: &TempDir, seconds: u64) {
     console.kill();
 }
 
-/// Layers of 100 steps that start `true`; each needs two of the layer before.
-fn workflow() -> String {
+/// Layers of 100 steps that do this; each needs two of the layer before.
+fn workflow(does: &str) -> String {
     let mut text = "name: bench\nmax-parallel: 2\nsteps:\n".to_owned();
     for step in 0..STEPS {
         let needs = |offset| format!("s{}", (step / 100).saturating_sub(1) * 100 + (step + offset) % 100);
         let needs = if step < 100 { String::new() } else { format!("needs: [{}, {}], ", needs(0), needs(7)) };
-        writeln!(text, "  - {{id: s{step}, {needs}run: 'true', shell: /bin/true}}").expect("fits");
+        writeln!(text, "  - {{id: s{step}, {needs}{does}}}").expect("fits");
     }
     text
 }
 
-/// A run of 10,000 processes: headless, in the console, and in the console while somebody presses keys.
-fn large() {
+/// A run of 10,000 steps: headless, in the console, in the console while somebody presses keys, and on terminals that take
+/// little or nothing.
+fn large(what: &str, text: &str, pause: Duration) {
     let file = "bench.yaml";
     let alone = {
         let dir = place();
-        fs::write(dir.path().join(file), workflow()).expect("a file");
+        fs::write(dir.path().join(file), text).expect("a file");
         let (mut peak, mut child) = (0, headless(dir.path(), file));
         while child.try_wait().expect("it is ours").is_none() {
             peak = peak.max(status(&child, "VmHWM"));
             std::thread::sleep(Duration::from_millis(10));
         }
         let (took, events) = course(dir.path());
-        println!("{STEPS} steps, headless       peak {:>6.1} MB   {}", mb(peak), rate(took, events));
+        println!("{STEPS} {what}, headless       peak {:>6.1} MB   {}", mb(peak), rate(took, events));
         took
     };
     for keys in [false, true] {
         let dir = place();
-        fs::write(dir.path().join(file), workflow()).expect("a file");
+        fs::write(dir.path().join(file), text).expect("a file");
         let console = Console::start(dir.path(), &["run", file]);
-        let mut waits = if keys { pressed(&console) } else { Vec::new() };
+        let mut waits = if keys { pressed(&console, pause) } else { Vec::new() };
         let _end = console.settle(Duration::from_secs(3), RUN_MAX);
         let (rss, peak) = (console.status("VmRSS"), console.status("VmHWM"));
         console.leave();
         let (took, events) = course(dir.path());
         println!(
-            "{STEPS} steps, in the console peak {:>6.1} MB   {}   then {:.1} MB   {:.2} x headless",
+            "{STEPS} {what}, in the console peak {:>6.1} MB   {}   then {:.1} MB   {:.2} x headless",
             mb(peak),
             rate(took, events),
             mb(rss),
@@ -297,6 +333,39 @@ fn large() {
             );
         }
     }
+    unread(what, text, alone);
+}
+
+/// The engine's pace while its screen can write little or nothing: from the first event of the run to the last.
+fn unread(what: &str, text: &str, alone: Duration) {
+    for pace in [Pace::Slow, Pace::Stalled] {
+        let (file, dir) = ("bench.yaml", place());
+        fs::write(dir.path().join(file), text).expect("a file");
+        let console = Console::start_at(dir.path(), &["run", file], pace);
+        rested(dir.path());
+        console.kill();
+        let (took, events) = course(dir.path());
+        println!(
+            "{STEPS} {what}{}   {}   {:.2} x headless",
+            pace.word(),
+            rate(took, events),
+            took.as_secs_f64() / alone.as_secs_f64()
+        );
+    }
+}
+
+/// Waits until the log has not grown for a while.
+fn rested(dir: &Path) {
+    let until = Instant::now() + RUN_MAX;
+    let (mut head, mut quiet) = (Seq(0), Instant::now());
+    while Instant::now() < until && (head == Seq(0) || quiet.elapsed() < Duration::from_secs(3)) {
+        std::thread::sleep(Duration::from_millis(250));
+        let workspace = Workspace::create(dir).expect("a workspace");
+        let now = Reader::open(&workspace).and_then(|it| it.head()).map_or(head, |it| it.0);
+        if now != head {
+            (head, quiet) = (now, Instant::now());
+        }
+    }
 }
 
 fn headless(dir: &Path, file: &str) -> Child {
@@ -306,8 +375,8 @@ fn headless(dir: &Path, file: &str) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
 }
 
-/// Opens and closes the help while the run goes on; how long each key takes to be seen.
-fn pressed(console: &Console) -> Vec<Duration> {
+/// Opens and closes the help while the run goes on, with a pause between; how long each key takes to be seen.
+fn pressed(console: &Console, pause: Duration) -> Vec<Duration> {
     let mut screen = vt100::Parser::new(ROWS.try_into().expect("few"), COLUMNS.try_into().expect("few"), 0);
     let (mut waits, mut shown, mut quiet) = (Vec::new(), false, Duration::ZERO);
     let until = Instant::now() + RUN_MAX;
@@ -332,7 +401,7 @@ fn pressed(console: &Console) -> Vec<Duration> {
             shown = !shown;
         }
         // What comes meanwhile is drawn; when nothing comes any more, the run has ended.
-        let until = Instant::now() + Duration::from_millis(45);
+        let until = Instant::now() + pause;
         let mut heard = 0;
         while let Some(rest) = until.checked_duration_since(Instant::now()) {
             let Ok((_, bytes)) = console.heard.recv_timeout(rest) else { break };

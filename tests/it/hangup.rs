@@ -105,3 +105,32 @@ fn a_terminal_that_goes_away_is_let_go_of_while_the_screen_hears_nothing() {
     let ended = child.wait().expect("it ends");
     assert!(ended.success(), "{ended}");
 }
+
+/// As long as a terminal takes nothing, the screen stands still and nothing else does: what is written to a terminal waits on a
+/// thread that the engine never waits for.
+#[test]
+fn a_terminal_that_takes_nothing_holds_no_run_up() {
+    let place = Place::new();
+    let steps: String = (0..200)
+        .map(|it| format!("  - {{id: s{it}, set: {{scope: run, values: {{at: {it}}}}}}}\n"))
+        .collect();
+    place.write("many.yaml", &format!("name: many\nmax-parallel: 1\nsteps:\n{steps}"));
+    let (mut terminal, mut child) = console(&place, &["run", "many.yaml"]);
+    let ended = |run: &serde_json::Value| run["state"].as_str() == Some("completed");
+    // Nothing is read: a terminal holds 4 KB, and a frame of this screen is not much smaller.
+    until("the run has ended without anybody seeing it", || {
+        let said = place.cue(&["runs", "--json"]);
+        said.code == 0 && place.owner().is_some() && said.out.contains("\"completed\"")
+    });
+    // More is drawn than a terminal holds while keys come, and others are answered all the same.
+    for _ in 0..40 {
+        terminal.write_all(b"81").expect("keys are taken");
+    }
+    place.cue(&["run", "many.yaml"]).ok();
+    assert!(place.runs().len() == 2 && place.runs().iter().all(ended));
+    // As soon as somebody reads, all of it is there.
+    read_until(&terminal, "r-2");
+    tell(place.owner().expect("it goes on"), Signal::TERM);
+    let ended = child.wait().expect("it ends");
+    assert!(ended.success(), "{ended}");
+}
