@@ -144,6 +144,13 @@ pub(super) enum Command {
     /// How well it goes: one line, and what takes from it
     #[command(after_help = "Example: cuelight health --json")]
     Health(HealthArgs),
+    /// Clear results that are kept and lists of what has rested; the log and all figures stay
+    #[command(after_help = "Example: cuelight reset --environment LOCAL --reason 'a new quarter'")]
+    Reset(ResetArgs),
+    /// Stop the engine of this workspace in order, and tell how well it went
+    #[command(after_help = "Example: cuelight shutdown\n\n\
+        Open runs stand still until an engine is started again; nothing of them is lost.")]
+    Shutdown(ShutdownArgs),
     /// Say yes at a gate
     #[command(after_help = "Example: cuelight approve g-3 --code 92qd\n\n\
         Where the risk is high, the code at the end of the ask is wanted: cuelight gates --show g-3")]
@@ -530,10 +537,30 @@ pub(super) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ResetArgs {
+    /// The environment of this workspace, as its header names it
+    #[arg(long, value_name = "NAME")]
+    pub(super) environment: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShutdownArgs {
+    /// The final health as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
     /// So many runs, the newest first
     #[arg(long, value_name = "RUNS", default_value_t = 20)]
     pub(super) limit: u32,
+    /// Also what had come to rest before the last reset
+    #[arg(long)]
+    pub(super) all: bool,
     /// Only runs of this workflow
     #[arg(long, value_name = "NAME")]
     pub(super) workflow: Option<String>,

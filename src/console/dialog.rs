@@ -390,6 +390,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::ReviewGlass { reason, .. }
         | Command::SettleUndo { reason, .. }
         | Command::HoldSchedule { reason, .. }
+        | Command::Reset { reason, .. }
         | Command::NoteFailure { reason, .. } => text.clone_into(reason),
         Command::Decide(decision) => text.clone_into(&mut decision.reason),
         Command::Comment { text: said, .. } => text.clone_into(said),

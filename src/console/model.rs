@@ -623,6 +623,10 @@ pub(super) enum PaletteAct {
     Launch,
     /// Holds the schedules of a workflow, or lets them go when they are held.
     Hold(String, bool),
+    /// Clears the workspace, which asks.
+    Reset,
+    /// Stops the engine, which asks.
+    ShutDown,
 }
 
 /// A text over the view: why something waits, what was asked.

@@ -10,7 +10,7 @@ use crate::{
         Actor, CacheEvent, CachedFrom, Fact, Origin, Refusal, StepEvent, StepState,
         call::{self, Unresolved},
         condition::View,
-        handle::Turn,
+        handle::{Turn, required_reason},
         outcome,
         run::Run,
     },
@@ -82,7 +82,7 @@ impl Cache {
                     self.insert(*id, CachedResult { used_at: at, uses: it.uses + 1, ..(*it).clone() });
                 }
             }
-            CacheEvent::Cleared { key: None, .. } => *self = Self::default(),
+            CacheEvent::Cleared { key: None, .. } | CacheEvent::Reset { .. } => *self = Self::default(),
             CacheEvent::Cleared { key: Some(key), .. } => {
                 let ids: Vec<Digest> = self.of_key(key).map(|it| it.0).collect();
                 for id in ids {
@@ -215,6 +215,14 @@ impl Turn<'_> {
             expires_at,
         };
         self.emit(Fact::Cache(stored));
+    }
+
+    /// Somebody clears the workspace. What runs goes on, and the log keeps everything.
+    pub(super) fn reset(&mut self, reason: String, by: Actor) -> Result<(), Refusal> {
+        let reason = required_reason(reason, "reset")?;
+        let count = u32::try_from(self.world.cache.results.len()).unwrap_or(u32::MAX);
+        self.emit(Fact::Cache(CacheEvent::Reset { count, reason, by }));
+        Ok(())
     }
 
     /// Somebody throws results away: those of one key, or all.

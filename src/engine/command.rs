@@ -224,6 +224,13 @@ pub enum Command {
         /// Who asks.
         by: Actor,
     },
+    /// Throws all results away that may stand for steps, and clears the lists of what has come to rest.
+    Reset {
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+    },
     /// A call has ended. From the loud half.
     AttemptEnded {
         /// Which.
@@ -427,6 +434,7 @@ impl Command {
             | Self::ReleaseSchedule { by, .. }
             | Self::SetValue { by, .. }
             | Self::ClearCache { by, .. }
+            | Self::Reset { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => None,
         }
@@ -457,6 +465,7 @@ impl Command {
             | Self::ReleaseSchedule { by, .. }
             | Self::SetValue { by, .. }
             | Self::ClearCache { by, .. }
+            | Self::Reset { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => {
                 return;
@@ -499,6 +508,7 @@ impl Command {
             | Self::ReleaseSchedule { .. }
             | Self::SetValue { .. }
             | Self::ClearCache { .. }
+            | Self::Reset { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -531,6 +541,7 @@ impl Command {
             | Self::ReleaseSchedule { .. }
             | Self::SetValue { .. }
             | Self::ClearCache { .. }
+            | Self::Reset { .. }
             | Self::AttemptEnded { .. }
             | Self::FactsFetched { .. }
             | Self::Wake

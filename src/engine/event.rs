@@ -1139,6 +1139,16 @@ pub enum CacheEvent {
         /// Who.
         by: Actor,
     },
+    /// Somebody has cleared the workspace: no result is kept any more, and lists show no run that rested until now. The log
+    /// keeps all of it.
+    Reset {
+        /// How many results.
+        count: u32,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: Actor,
+    },
 }
 
 /// What happened to a target of calls.

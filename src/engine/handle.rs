@@ -113,6 +113,7 @@ impl Turn<'_> {
             }
             Command::SetValue { value, by } => self.set_value(*value, by),
             Command::ClearCache { key, by } => self.clear_cache(key, by),
+            Command::Reset { reason, by } => self.reset(reason, by),
             Command::AttemptEnded { attempt, outcome } => {
                 if self.is_in_flight(attempt) {
                     self.attempt_ended(attempt, *outcome);

@@ -6,8 +6,8 @@
 use crate::{
     base::{ErrorKind, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
     engine::{
-        AttemptEvent, Cache, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent, RunState,
-        ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
+        AttemptEvent, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent,
+        RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
     },
     plan::{Scope, Work},
     projection::{
@@ -87,6 +87,8 @@ pub struct Board {
     pub(super) held_back: Arc<BTreeMap<(RunId, StepIx), String>>,
     /// Results that may stand for steps.
     cache: Arc<Cache>,
+    /// When somebody cleared the lists of what had rested.
+    cleared_at: Option<Timestamp>,
     errors: Errors,
     vitals: Vitals,
     /// Runs at rest that are whole, the oldest first.
@@ -119,6 +121,19 @@ impl Board {
             let next = if take_whole { whole.next() } else { rested.next() };
             next.map(|(_, it)| it)
         })
+    }
+
+    /// Those that lists show, oldest first: not what had come to rest when somebody cleared them.
+    pub fn listed(&self) -> impl Iterator<Item = &RunSummary> {
+        let is_cleared = |it: &RunSummary| {
+            it.state.rests() && self.cleared_at.is_some_and(|at| it.ended_at.is_some_and(|ended| ended <= at))
+        };
+        self.summaries().filter(move |it| !is_cleared(it))
+    }
+
+    /// When somebody cleared the lists of what had rested.
+    pub const fn cleared_at(&self) -> Option<Timestamp> {
+        self.cleared_at
     }
 
     /// How many runs are known.
@@ -275,7 +290,12 @@ impl Board {
             Fact::Failure(..) => {}
             Fact::Schedule(workflow, it) => self.apply_schedule(workflow, event.at, it),
             Fact::Target(name, it) => self.apply_target(name, event.at, it),
-            Fact::Cache(it) => Arc::make_mut(&mut self.cache).apply(event.at, it),
+            Fact::Cache(it) => {
+                Arc::make_mut(&mut self.cache).apply(event.at, it);
+                if matches!(it, CacheEvent::Reset { .. }) {
+                    self.cleared_at = Some(event.at);
+                }
+            }
             Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {

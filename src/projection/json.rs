@@ -15,7 +15,7 @@ use serde_json::json;
 
 /// `runs --json`: all runs that are known, oldest first.
 pub fn runs_json(board: &Board) -> Value {
-    board.summaries().map(run_json).collect()
+    board.listed().map(run_json).collect()
 }
 
 /// One run, as `runs --json` lists it.

@@ -152,7 +152,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
         | Fact::Target(..)
         | Fact::Cache(CacheEvent::Stored { .. } | CacheEvent::Used { .. })
         | Fact::Recovered { .. } => None,
-        Fact::Cache(CacheEvent::Cleared { by, .. }) => Some(by),
+        Fact::Cache(CacheEvent::Cleared { by, .. } | CacheEvent::Reset { by, .. }) => Some(by),
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
         Fact::Scope(_, ScopeEvent::Removed { by, .. }) => Some(by),

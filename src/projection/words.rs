@@ -39,6 +39,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Schedule(workflow, _), None) => workflow.clone(),
         (Fact::Target(name, _), None) => name.clone(),
         (Fact::Cache(CacheEvent::Stored { key, .. } | CacheEvent::Used { key, .. }), None) => key.clone(),
+        (Fact::Cache(CacheEvent::Reset { .. }), None) => "workspace".to_owned(),
         (Fact::Cache(CacheEvent::Cleared { key, .. }), None) => {
             key.clone().unwrap_or_else(|| "all".to_owned())
         }
@@ -206,6 +207,10 @@ fn cache_words(event: &CacheEvent) -> (&'static str, String) {
             ("cache.stored", format!("{step} of {run}{until}"))
         }
         CacheEvent::Used { run, .. } => ("cache.used", format!("stands for a step of {run}")),
+        CacheEvent::Reset { count, reason, by } => {
+            let results = counted(*count as usize, "result", "results");
+            ("workspace.reset", format!("{results} and the lists, by {by}: {reason}"))
+        }
         CacheEvent::Cleared { count, by, .. } => {
             ("cache.cleared", format!("{} by {by}", counted(*count as usize, "result", "results")))
         }

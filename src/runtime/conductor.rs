@@ -249,6 +249,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::ReleaseSchedule { .. }
         | Command::SetValue { .. }
         | Command::ClearCache { .. }
+        | Command::Reset { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,

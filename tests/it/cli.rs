@@ -534,6 +534,53 @@ fn an_engine_in_the_background_serves_until_it_is_told_to_end() {
 }
 
 #[test]
+fn a_shutdown_ends_the_engine_in_order_and_tells_how_well_it_went() {
+    let place = place(
+        "name: w\ntimeout: 1h\nsteps:\n  - {id: a, run: echo a}\n  - {id: g, needs: a, gate: May it?}\n",
+    );
+    check(&place, &["serve", "--detach"], 0, &[]);
+    let mut follows = place.start(&["run", "w.yaml", "--headless", "--json"]);
+    follows.until("gate.asked");
+    follows.signal(Signal::KILL);
+    let said = check(&place, &["shutdown"], 0, &["the engine is stopped", "1 run stands still", "health"]);
+    assert!(place.owner().is_none(), "{said:?}");
+    check(&place, &["shutdown"], 0, &["no engine ran here", "health"]);
+    let json = check(&place, &["shutdown", "--json"], 0, &[]).json();
+    assert_eq!(json["checks"][0]["name"], "store", "{json}");
+    check(&place, &["approve", "g-1"], 0, &["recorded"]);
+    until("the run is over", || place.state("r-1") == "completed");
+}
+
+#[test]
+fn a_reset_clears_results_and_lists_and_never_the_log() {
+    let place = place(
+        "name: w\ntimeout: 1h\nsteps:\n  - {id: a, run: echo a, effect: pure, cache: {key: k}}\n  - {id: b, run: exit 3}\n",
+    );
+    check(&place, &["run", "w.yaml", "--headless"], 1, &[]);
+    let health = check(&place, &["health"], 0, &[]).out;
+    check(&place, &["reset", "--environment", "PROD", "--reason", "new"], 2, &["this is LOCAL, not PROD"]);
+    check(&place, &["reset", "--environment", "LOCAL", "--reason", " "], 1, &["--reason"]);
+    check(&place, &["history"], 0, &["r-1"]);
+    check(&place, &["reset", "--environment", "LOCAL", "--reason", "new"], 0, &["cleared"]);
+    check(&place, &["cache", "list"], 0, &["no result is kept"]);
+    check(&place, &["history"], 0, &["1 run from before the last reset"]);
+    check(&place, &["runs"], 0, &["no runs since the last reset"]);
+    assert_eq!(place.runs().len(), 0);
+    check(&place, &["history", "--all"], 0, &["r-1"]);
+    check(&place, &["show", "r-1"], 0, &["failed"]);
+    assert_eq!(check(&place, &["health"], 0, &[]).out, health, "its figures stay");
+    check(
+        &place,
+        &["audit", "--type", "workspace"],
+        0,
+        &["workspace.reset", "1 result and the lists", "new"],
+    );
+    check(&place, &["audit", "verify"], 0, &["holds"]);
+    check(&place, &["run", "w.yaml", "--headless"], 1, &[]);
+    check(&place, &["runs"], 0, &["r-2"]);
+}
+
+#[test]
 fn a_reader_that_has_gone_is_nothing_to_tell_about_and_no_reason_to_stop_working() {
     let place = place(OK);
     check(&place, &["run", "w.yaml", "--headless"], 0, &[]);

@@ -4,7 +4,7 @@ use crate::{
     app::{args::HealthArgs, config::Config, exit::Outcome, output::Output, wiring},
     base::safe_text,
     projection::{Check, Grade, health_json, health_line},
-    runtime::{Clock, Desk, SystemClock, Trouble},
+    runtime::{Clock, Desk, Seen, SystemClock, Trouble},
 };
 use std::process::ExitCode;
 
@@ -15,12 +15,17 @@ pub(super) async fn health(config: &Config, out: Output, args: &HealthArgs) -> O
     let seat = wiring::look(config).await?;
     let seen = seat.desk.boards().borrow().clone();
     seat.leave().await;
+    Ok(tell(out, &seen, args.json))
+}
+
+/// One line, and what takes from it; or every number.
+pub(super) fn tell(out: Output, seen: &Seen, as_json: bool) -> ExitCode {
     let now = SystemClock.now();
     let mut checks = vec![store(seen.trouble.as_ref())];
     checks.extend(seen.board.checks(now));
-    if args.json {
+    if as_json {
         out.json_pretty(&health_json(&seen.board, &checks, now));
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
     out.line(&health_line(&seen.board, &checks));
     for reason in seen.board.vitals().reasons().iter().take(REASONS_MAX) {
@@ -37,7 +42,7 @@ pub(super) async fn health(config: &Config, out: Output, args: &HealthArgs) -> O
     for check in checks.iter().filter(|it| it.grade > Grade::Healthy) {
         out.line(&format!("{} {}: {}", check.name, check.grade.word(), safe_text(&check.text)));
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 /// Whether what happens can be recorded.

@@ -12,7 +12,7 @@ use crate::{
     },
     base::{RunId, Value, counted, safe_text},
     engine::StepState,
-    projection::{RunView, show_json},
+    projection::{RunSummary, RunView, show_json},
     runtime::{Clock, Desk, SystemClock},
 };
 use std::{process::ExitCode, sync::Arc};
@@ -21,7 +21,10 @@ pub(super) async fn history(config: &Config, out: Output, args: &HistoryArgs) ->
     let seat = wiring::look(config).await?;
     let board = seat.desk.boards().borrow().board.clone();
     let wanted = |name: &str| args.workflow.as_ref().is_none_or(|it| it == name);
-    let mut runs: Vec<RunId> = board.summaries().filter(|it| wanted(&it.workflow)).map(|it| it.id).collect();
+    let known: Vec<&RunSummary> =
+        if args.all { board.summaries().collect() } else { board.listed().collect() };
+    let cleared = board.summaries().count() - known.len();
+    let mut runs: Vec<RunId> = known.iter().filter(|it| wanted(&it.workflow)).map(|it| it.id).collect();
     runs.reverse();
     let (all, most) = (runs.len(), args.limit as usize);
     runs.truncate(most);
@@ -44,6 +47,7 @@ pub(super) async fn history(config: &Config, out: Output, args: &HistoryArgs) ->
     let rows: Vec<Vec<String>> = views.iter().flat_map(|it| rows(it, args)).collect();
     if rows.is_empty() {
         out.line("nothing of that kind has run here");
+        tell_cleared(out, cleared);
         return Ok(ExitCode::SUCCESS);
     }
     out.table(&["RUN", "WORKFLOW", "STAGE", "STEP", "STATE", "TRIES", "TOOK", "ENDED", "WHY"], &rows);
@@ -51,7 +55,16 @@ pub(super) async fn history(config: &Config, out: Output, args: &HistoryArgs) ->
         let older = counted(all - most, "older run", "older runs");
         out.line(&format!("{older}; --limit {all} shows all"));
     }
+    tell_cleared(out, cleared);
     Ok(ExitCode::SUCCESS)
+}
+
+/// That there is more than a list shows.
+fn tell_cleared(out: Output, cleared: usize) {
+    if cleared > 0 {
+        let runs = counted(cleared, "run", "runs");
+        out.line(&format!("{runs} from before the last reset; --all shows them as well"));
+    }
 }
 
 fn rows(view: &RunView, args: &HistoryArgs) -> Vec<Vec<String>> {

@@ -34,7 +34,7 @@ pub(super) async fn runs(config: &Config, out: Output, args: &ListArgs) -> Outco
     let now = SystemClock.now();
     let rows: Vec<Vec<String>> = seen
         .board
-        .summaries()
+        .listed()
         .map(|run| {
             let counts = &run.counts;
             vec![
@@ -48,7 +48,10 @@ pub(super) async fn runs(config: &Config, out: Output, args: &ListArgs) -> Outco
         })
         .collect();
     if rows.is_empty() {
-        out.line("no runs yet; `cuelight run FILE` starts one");
+        out.line(match seen.board.cleared_at() {
+            None => "no runs yet; `cuelight run FILE` starts one",
+            Some(_) => "no runs since the last reset; `cuelight history --all` tells of those before",
+        });
     } else {
         out.table(&["RUN", "WORKFLOW", "STATE", "STEPS", "AGE", "BY"], &rows);
     }

@@ -28,6 +28,7 @@ mod schedules;
 mod screen;
 mod screenshot;
 mod serve;
+mod shutdown;
 mod signals;
 mod state;
 mod tools;
@@ -81,6 +82,8 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Cache(args) => cache::cache(&config, out, args).await,
         Command::State(args) => state::state(&config, out, args).await,
         Command::Health(args) => health::health(&config, out, &args).await,
+        Command::Reset(args) => shutdown::reset(&config, out, args).await,
+        Command::Shutdown(args) => shutdown::shutdown(&config, out, &args).await,
         Command::Approve(args) => act::decide(&config, out, args, Verdict::Approve).await,
         Command::Reject(args) => act::decide(&config, out, args, Verdict::Reject).await,
         Command::SendBack(args) => act::decide(&config, out, args, Verdict::SendBack).await,

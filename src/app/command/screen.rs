@@ -2,7 +2,7 @@
 
 use super::{
     appearance::{self, Appearance},
-    run, serve,
+    run, serve, shutdown,
     signals::Signals,
 };
 use crate::{
@@ -16,8 +16,8 @@ use crate::{
     base::{RunId, Span, safe_text},
     console::{self, ConsoleOptions, Danger, Keymap, Leave, run_console},
     engine::{Actor, Channel},
-    projection::{Board, RunView, StepView},
-    runtime::{Desk, Source},
+    projection::{Board, RunView, StepView, health_line},
+    runtime::{Clock as _, Desk, Source, SystemClock},
     store::Workspace,
 };
 use std::{
@@ -233,9 +233,14 @@ async fn show(
         }
         Ok(Leave::Stopped) => {
             let lines = run::farewell(&seat);
+            let workspace = seat.workspace.clone();
+            let seen = seat.desk.boards();
             seat.leave().await;
             lines.iter().for_each(|it| say(it));
+            shutdown::stop(&workspace).await?;
             say("the engine is stopped; nothing goes on until somebody starts it again");
+            let seen = seen.borrow().clone();
+            say(&health_line(&seen.board, &seen.board.checks(SystemClock.now())));
             Ok(ExitCode::SUCCESS)
         }
         Ok(Leave::Signalled) => {
@@ -327,7 +332,7 @@ fn place(
 }
 
 /// What the workspace calls itself: `environment = "PROD"` in its `config.toml`.
-fn environment(workspace: &Workspace) -> Result<String, Trouble> {
+pub(super) fn environment(workspace: &Workspace) -> Result<String, Trouble> {
     let named = Settings::of(workspace)?.environment;
     Ok(if named.is_empty() { "LOCAL".to_owned() } else { named })
 }

@@ -3,7 +3,7 @@
 
 use super::toast;
 use crate::{
-    base::{RunId, StepIx, Timestamp},
+    base::{RunId, StepIx, Timestamp, counted},
     console::{
         About, Danger, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview,
         Proof, Reaction, Role, Width, Wish,
@@ -110,6 +110,44 @@ pub(super) fn hold(model: &mut Model, workflow: &str, is_held: bool, wishes: &mu
         facts,
         level: Level::L2,
         proof: Proof::Key,
+        fields: vec![DialogField::new("reason", true)],
+        focus: Focus::Back,
+        command: Box::new(command),
+        others: Vec::new(),
+        about: About::Nothing,
+        stood: None,
+        preview: Preview::Asked(request),
+        previewed: None,
+        counts_from: None,
+    };
+    show(model, dialog);
+}
+
+/// Clears results that are kept and the lists of what has rested; the command and the environment are typed.
+pub(super) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
+    if let Some(why) = model.locked() {
+        return toast(model, &format!("could not reset: {why}"), Role::Warn);
+    }
+    let command = Command::Reset { reason: String::new(), by: model.seat.actor.clone() };
+    let request = ask_preview(model, &command, wishes);
+    let fact = |name: &str, text: String, role: Role| DialogFact { name: name.to_owned(), text, role };
+    let kept = model.board.cache().all(model.now).count();
+    let results = format!("{} that may stand for steps", counted(kept, "result", "results"));
+    let rested = model.board.listed().filter(|it| it.state.rests()).count();
+    let runs = format!("{} that rested, in lists", counted(rested, "run", "runs"));
+    let facts = vec![
+        fact("clears", results, Role::Warn),
+        fact("", runs, Role::Warn),
+        fact("keeps", "what runs, values, tools and their figures, and the whole log".to_owned(), Role::Text),
+        fact("same as", command_line(model, &command), Role::Text),
+    ];
+    let wanted = format!("reset {}", model.seat.environment);
+    let dialog = Dialog {
+        title: format!("Reset {}?", model.seat.environment),
+        verb: "reset".to_owned(),
+        facts,
+        level: Level::L4,
+        proof: Proof::Typed { ask: format!("type  {wanted}"), wanted, field: Field::default() },
         fields: vec![DialogField::new("reason", true)],
         focus: Focus::Back,
         command: Box::new(command),
@@ -526,6 +564,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::ReleaseSchedule { .. }
         | Command::SetValue { .. }
         | Command::ClearCache { .. }
+        | Command::Reset { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
@@ -598,6 +637,10 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
             Some(it) => format!("state set {} {}", quoted(&value.key), quoted(&it.to_string())),
             None => format!("state remove {}", quoted(&value.key)),
         },
+        Command::Reset { reason, .. } => {
+            let environment = quoted(&model.seat.environment);
+            format!("reset --environment {environment}{}", why(reason))
+        }
         Command::ClearCache { key, .. } => {
             format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))
         }

@@ -21,6 +21,14 @@ pub(super) fn ask(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
 }
 
+/// Asks at once for the words that stop the engine.
+pub(super) fn shut_down(model: &mut Model) {
+    if model.seat.read_only {
+        return toast(model, "could not stop the engine: this seat is read-only", Role::Warn);
+    }
+    model.overlay = Some(Overlay::Leaving(Leaving { stop: Some(Field::default()), counts_from: None }));
+}
+
 /// Whether a key counts: Back always, all else only when the question has been seen for a while, and never a held one.
 pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp) -> bool {
     let goes_back = model.keys.find(model.scope(), &[press]) == Found::Intents(vec![Intent::Escape]);

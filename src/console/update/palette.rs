@@ -138,6 +138,10 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
     };
     rows.push(other("run".to_owned(), PaletteAct::Launch, "start a workflow: file and inputs", Level::L1));
     rows.push(other("q".to_owned(), PaletteAct::Intent(Intent::Quit), "leave (asks)", Level::L0));
+    let what = "clear results that are kept and what has rested; the log stays";
+    rows.push(other("reset".to_owned(), PaletteAct::Reset, what, Level::L4));
+    let what = "stop the engine in order, and tell how well it went";
+    rows.push(other("shutdown".to_owned(), PaletteAct::ShutDown, what, Level::L4));
     for (workflow, is_held) in model.board.scheduled() {
         let verb = if is_held { "release" } else { "hold" };
         let name = format!("{verb} schedule {}", crate::base::safe_text(workflow));
@@ -237,5 +241,7 @@ fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) {
         PaletteAct::Theme(name) => general::set_theme(model, &name),
         PaletteAct::Launch => super::launching::open(model),
         PaletteAct::Hold(workflow, is_held) => asking::hold(model, &workflow, is_held, wishes),
+        PaletteAct::Reset => asking::reset(model, wishes),
+        PaletteAct::ShutDown => super::leaving::shut_down(model),
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn refresh(model: &mut Model) {
 /// All runs that fit, in order.
 fn rows(model: &Model, query: &Query) -> Vec<RunId> {
     let fits = |it: &&RunSummary| query.is_empty() || fits(query, it, model);
-    let mut rows: Vec<&RunSummary> = model.board.summaries().filter(fits).collect();
+    let mut rows: Vec<&RunSummary> = model.board.listed().filter(fits).collect();
     // The board gives the oldest first; what is equal stands with the newest first.
     rows.reverse();
     match model.runs.sort {

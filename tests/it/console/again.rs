@@ -85,6 +85,27 @@ fn a_schedule_is_held_with_a_reason_from_the_palette_and_let_go_again() {
 }
 
 #[test]
+fn a_reset_from_the_palette_wants_a_reason_and_the_command_with_the_environment() {
+    let reset = ": r e s e t enter n e w enter ";
+    let mut console = Console::of_afternoon(100, 30);
+    assert!(asked(&console.press(&format!("{reset} y enter"))).is_empty(), "a key is not enough");
+    assert!(console.text().contains("Reset PROD?"), "{}", console.text());
+    let mut console = Console::of_afternoon(100, 30);
+    assert!(asked(&console.press(&format!("{reset} r e s e t space L O C A L enter"))).is_empty());
+    let mut console = Console::of_afternoon(100, 30);
+    let wishes = console.press(&format!("{reset} r e s e t space P R O D enter"));
+    let [Command::Reset { reason, .. }] = asked(&wishes)[..] else { panic!("{}", console.text()) };
+    assert_eq!(reason, "new");
+    let rested = |console: &Console| console.model.board.listed().filter(|it| it.state.rests()).count();
+    assert!(rested(&console) > 0);
+    let by = super::fixture::actor("jon");
+    console.stage.command(Command::Reset { reason: "new".to_owned(), by });
+    drop(console.see());
+    assert_eq!(rested(&console), 0, "what rested is in no list any more");
+    assert!(console.model.board.open_runs().count() > 0, "what is open is");
+}
+
+#[test]
 fn nothing_else_is_done_from_the_past() {
     let (mut console, ..) = past(Danger::Development);
     drop(console.press("b esc"));

@@ -61,6 +61,16 @@ fn the_engine_stops_only_when_command_and_environment_were_typed() {
 }
 
 #[test]
+fn a_shutdown_from_the_palette_asks_for_the_same_words_also_at_an_attached_seat() {
+    for place in ["local", "attached"] {
+        let mut console = Console::of_afternoon(80, 24);
+        console.model.seat.place = place.to_owned();
+        assert!(leaves(&console.press(": s h u t d o w n enter enter")).is_empty(), "nothing was typed");
+        assert_eq!(leaves(&console.press(&format!("{} enter", typed("stop PROD")))), [&Wish::Stop]);
+    }
+}
+
+#[test]
 fn a_key_before_the_question_was_seen_answers_nothing() {
     let press = |key: &str| parse_keys(key).expect("a key")[0];
     for (waits, does) in [(349, false), (350, true)] {

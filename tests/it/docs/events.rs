@@ -233,7 +233,12 @@ fn results() -> Vec<Fact> {
         expires_at: Some(Timestamp(1_772_517_600_000)),
     };
     let used = CacheEvent::Used { id, key, run: RunId(2), step: StepIx(2) };
-    let all = [stored, used, CacheEvent::Cleared { key: None, count: 3, by: ann() }];
+    let all = [
+        stored,
+        used,
+        CacheEvent::Cleared { key: None, count: 3, by: ann() },
+        CacheEvent::Reset { count: 3, reason: "a new quarter".to_owned(), by: ann() },
+    ];
     all.into_iter().map(Fact::Cache).collect()
 }
 

@@ -183,3 +183,17 @@ fn what_was_used_least_lately_goes_first_when_there_is_no_room() {
     assert!(cache.bytes() <= 64 * 1024 * 1024);
     assert_eq!(cache.all(at(9001)).count(), 0, "what has expired is absent");
 }
+
+#[test]
+fn a_reset_throws_all_results_away_and_says_why() {
+    check(
+        KEPT,
+        "launch v=1; ended a ok n=7; ended b ok; reset; reset quarter; launch v=1; ended a ok n=9; ended b ok",
+        "keeps a as deps-1
+         ! could not reset: say why with --reason
+         req resets, 1 results
+         r-2 a call 1
+         no uses deps-1
+         = completed: a completed, b completed",
+    );
+}

@@ -251,6 +251,7 @@ impl Bench {
                 Command::AnswerDoubt { run, step: self.step(words[1]), answer, reason, by }
             }
             "hold" => Command::HoldSchedule { workflow: words[1].to_owned(), reason, by },
+            "reset" => Command::Reset { reason: words.get(1).map_or("", |it| it).to_owned(), by },
             "clear" => Command::ClearCache { key: words.get(1).map(|it| (*it).to_owned()), by },
             "release" => Command::ReleaseSchedule { workflow: words[1].to_owned(), by },
             "acknowledge" | "resolve" | "reopen" => {
@@ -603,6 +604,7 @@ impl Bench {
             Fact::Target(name, it) => format!("{name} {}", target_event(it, now)),
             Fact::Cache(CacheEvent::Stored { key, step, .. }) => format!("keeps {step} as {key}"),
             Fact::Cache(CacheEvent::Used { key, .. }) => format!("uses {key}"),
+            Fact::Cache(CacheEvent::Reset { count, by, .. }) => format!("{by} resets, {count} results"),
             Fact::Cache(CacheEvent::Cleared { count, by, .. }) => format!("{by} clears {count}"),
             Fact::Recovered { away } => format!("recovered after {away}"),
         }

@@ -1,0 +1,92 @@
+//! `reset` and `shutdown`: to clear what is kept and listed, and to end the engine of a workspace in order, wherever it runs.
+
+use super::{act, health, screen};
+use crate::{
+    app::{
+        args::{ResetArgs, ShutdownArgs},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::{Output, say},
+        wiring,
+    },
+    base::{counted, plural, safe_text},
+    engine::Command,
+    runtime::Desk,
+    store::{Owner, OwnerError, Workspace},
+};
+use rustix::process::{Pid, Signal, kill_process};
+use std::time::Duration;
+
+/// Between two looks at whether an engine has ended.
+const LOOK: Duration = Duration::from_millis(50);
+/// So many looks, one minute: it ends its calls, and writes what is left.
+const LOOKS_MAX: u32 = 1200;
+
+pub(super) async fn reset(config: &Config, out: Output, args: ResetArgs) -> Outcome {
+    let workspace = config.workspace()?;
+    let here = screen::environment(&workspace)?;
+    if args.environment != here {
+        return Err(Trouble::usage(format!(
+            "could not reset: this is {}, not {}; name it with --environment {0}",
+            safe_text(&here),
+            safe_text(&args.environment)
+        )));
+    }
+    let seat = wiring::act(config).await?;
+    let by = seat.actor.clone();
+    let said = "results that were kept and lists are cleared; the log and all figures stay".to_owned();
+    act::submit(seat, out, Command::Reset { reason: args.reason, by }, |_| said).await
+}
+
+pub(super) async fn shutdown(config: &Config, out: Output, args: &ShutdownArgs) -> Outcome {
+    let workspace = config.workspace()?;
+    say(if stop(&workspace).await? { "the engine is stopped" } else { "no engine ran here" });
+    let seat = wiring::look(config).await?;
+    let seen = seat.desk.boards().borrow().clone();
+    seat.leave().await;
+    let open = seen.board.open_runs().count();
+    if open > 0 {
+        let (runs, stand) = (counted(open, "run", "runs"), plural(open, "stands", "stand"));
+        say(&format!("{runs} {stand} still; `cuelight serve` takes them up again"));
+    }
+    Ok(health::tell(out, &seen, args.json))
+}
+
+/// Tells the process that owns a workspace to end in order, and waits until it has. False: none did.
+pub(super) async fn stop(workspace: &Workspace) -> Result<bool, Trouble> {
+    let mut told: Option<Pid> = None;
+    for _ in 0..LOOKS_MAX {
+        let (path, owner) = match Owner::take(workspace) {
+            Ok(_) => return Ok(told.is_some()),
+            Err(OwnerError::Held { path, pid, .. }) => (path, pid),
+            Err(OwnerError::Store(why)) => return Err(Trouble::not_recorded(why.to_string())),
+        };
+        let owner = owner.and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw);
+        let path = path.display();
+        match (told, owner) {
+            (Some(before), Some(now)) if before != now => {
+                return Err(Trouble::failed(format!(
+                    "could not keep {path} stopped: process {} has ended, and process {} has taken it up for a command that follows a \
+                     run there; end that command first",
+                    before.as_raw_nonzero(),
+                    now.as_raw_nonzero()
+                )));
+            }
+            (None, Some(pid)) => {
+                kill_process(pid, Signal::TERM).map_err(|why| {
+                    Trouble::failed(format!(
+                        "could not stop the engine of {path}, process {}: {why}; whoever started it can",
+                        pid.as_raw_nonzero()
+                    ))
+                })?;
+                told = Some(pid);
+            }
+            (_, None) | (Some(_), Some(_)) => {}
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Err(Trouble::failed(format!(
+        "could not wait any longer for the engine of {}: it is still ending its calls; look again with `cuelight shutdown`",
+        workspace.root().display()
+    )))
+}
