@@ -57,13 +57,15 @@ use crate::{
 };
 use std::sync::Arc;
 
-pub(super) use deciding::{care_words, offered as offered_answers, refusal_seen as refusal_of, unseen_after};
+pub(super) use deciding::{
+    ANSWERS, care_words, offered as offered_answers, refusal_seen as refusal_of, unseen_after,
+};
 pub(super) use errors::{command_for as error_command, selected as selected_error};
 pub(super) use leaving::stop_words;
 pub(super) use logs::{Listed, STEPS_FROM, side_place, side_rows, side_top};
 pub(super) use logs_read::{alone, call_of};
 pub(super) use logs_rows::{Columns, columns};
-pub(super) use palette::rows_of_menu;
+pub(super) use palette::{refusal, rows_of_menu};
 pub(super) use prompt::problem;
 
 /// How long a toast stays.

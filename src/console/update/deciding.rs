@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Everything that can be answered in the inbox.
-pub(super) const ANSWERS: [Intent; 14] = [
+pub(in crate::console) const ANSWERS: [Intent; 14] = [
     Intent::Approve,
     Intent::Reject,
     Intent::SendBack,

@@ -48,7 +48,7 @@ pub(in crate::console) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
     .collect()
 }
 
-fn refusal(model: &Model, intent: Intent) -> Option<String> {
+pub(in crate::console) fn refusal(model: &Model, intent: Intent) -> Option<String> {
     if super::deciding::ANSWERS.contains(&intent) {
         return super::deciding::refusal(model, intent);
     }

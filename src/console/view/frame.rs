@@ -5,10 +5,10 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::console::{
-    Hint, Role, View, fill, layout,
+    Hint, Intent, Model, Role, View, fill, layout,
     model::{Danger, PromptKind},
     put, put_right,
-    update::problem,
+    update::{ANSWERS, offered_answers, problem, refusal, refusal_of},
 };
 use ratatui::{
     buffer::Buffer,
@@ -82,17 +82,36 @@ pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         line.push((format!("{count}{typed}… "), canvas.style(Role::Warn)));
     }
     for hint in model.keys.line(model.scope()) {
+        if !hint.intents.iter().any(|it| can_be_meant(model, *it)) {
+            continue;
+        }
         let keys = keys_of_hint(canvas, hint);
         let word = if wide { long_word(hint) } else { hint.word.clone() };
         let room = usize::from(area.width).saturating_sub(width_of(&line));
         if keys.width() + word.width() + 2 > room {
             break;
         }
-        line.push((keys, canvas.style(Role::Title)));
+        // What would be refused stands there without its light; the menu says why.
+        let off = hint.intents.iter().all(|it| is_refused(model, *it));
+        line.push((keys, canvas.style(if off { Role::Muted } else { Role::Title })));
         line.push((format!(" {word}"), canvas.style(Role::Muted)));
         line.push((if wide { "   " } else { "  " }.to_owned(), canvas.style(Role::Muted)));
     }
     put_pieces(buf, area, (area.x, area.y), &line, canvas.glyphs);
+}
+
+/// Whether a key makes sense for what is under the cursor: an answer that belongs to another kind of question does not.
+fn can_be_meant(model: &Model, intent: Intent) -> bool {
+    model.view != View::Gates || !ANSWERS.contains(&intent) || offered_answers(model).contains(&intent)
+}
+
+/// Whether it would be refused, as far as that is known.
+fn is_refused(model: &Model, intent: Intent) -> bool {
+    if ANSWERS.contains(&intent) {
+        refusal_of(model, intent).is_some()
+    } else {
+        refusal(model, intent).is_some()
+    }
 }
 
 fn long_word(hint: &Hint) -> String {

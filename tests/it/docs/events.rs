@@ -30,7 +30,7 @@ they do not know: fields and events are only ever added. The first line of `run 
 `workflow`, `file`, `definition`, `plan` (its hash), `inputs` and the number of `steps`.
 
 What steps wrote is not in the log. `cuelight logs RUN --json` prints it, one line of output a line, with `run`, `step`, `attempt`, `at` (the byte
-at which it begins) and `text`; in the place of what was not kept stands a line with `missing` (bytes) instead of `text`.
+at which it begins), `text` and, where that was kept, `time`, when it came; in the place of what was not kept stands a line with `missing` (bytes) instead of `text`.
 ";
 
 const NOUNS: &[(&str, &str, &str)] = &[

@@ -12,6 +12,16 @@ the keys of the view you are in, and `:` finds every command by name.
 Keys of your own stand in `$XDG_CONFIG_HOME/cuelight/keymap.toml`, in the same form; `\"ctrl-d\" = \"none\"` takes one away. The *level* says how much
 has to be said before something happens: L0 looks only, L1 can be taken back with `u`, L2 wants the key and then `y`, L3 wants a code or an id typed,
 L4 wants the command typed.
+
+## What is looked for
+
+`/` finds, `&` shows only what fits; `n` and `N` go on. Words must all fit, in any case when they are written small; `!` before one inverts it. In lists a word
+can name a field (`state:failed,rejected`, `workflow:etl*`, `run:` `by:` `risk:` `level:` `type:` `step:` …, the line in which it is typed says which) or a measure
+(`age<1h`, `errors>=3`). In Logs `level:warn` leaves warnings and worse, `source:engine`, `source:gates` and `source:steps` what was told or written by
+these; what follows is one text, blanks and all.
+
+`~` begins a regular expression, alone or in a field: `~shard_\\d+`, `!~^ok`, `workflow:~^(etl|crm)/`. A blank in one is `\\s`, except in Logs. One that is none says
+why while it is typed and filters nothing. Where no step has a word in its name, DAG and Time go to names with its letters in their order: `chkfrd`.
 ";
 
 /// The whole page, from the text of the table.
