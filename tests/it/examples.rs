@@ -123,8 +123,8 @@ fn hello_waits_for_its_answer() {
 }
 
 #[test]
-fn the_demo_shows_a_retry_a_fallback_a_skip_and_two_gates() {
-    let (directory, told) = try_it("demo.yaml", &[], &["approve", "approve"]);
+fn the_demo_shows_a_retry_a_fallback_a_skip_a_model_that_is_not_sure_and_two_gates() {
+    let (directory, told) = try_it("demo.yaml", &[], &["approve", "approve", "approve"]);
     assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
     assert_eq!(told.steps("step.skipped"), ["migrate"]);
     let tries =
@@ -132,7 +132,7 @@ fn the_demo_shows_a_retry_a_fallback_a_skip_and_two_gates() {
     assert_eq!(tries.count(), 2);
     let scan = told.events.iter().find(|it| it["type"] == "step.completed" && it["step"] == "scan");
     assert_eq!(scan.expect("the scan")["data"]["fallback"], 1);
-    assert_eq!(told.steps("gate.asked"), ["try-it", "release"]);
+    assert_eq!(told.steps("gate.asked"), ["review", "try-it", "release"]);
     assert_eq!(told.output("review", "answered-by"), "stand-in");
     assert_eq!(files(&directory, "live"), ["asia.txt", "eu.txt", "us.txt"]);
     assert!(read(&directory, "news.txt").contains("v1.4.0 is out, dear customers (see CHG-1042)"));
@@ -140,7 +140,7 @@ fn the_demo_shows_a_retry_a_fallback_a_skip_and_two_gates() {
 
 #[test]
 fn a_no_at_the_last_gate_of_the_demo_takes_everything_back() {
-    let (directory, told) = try_it("demo.yaml", &[], &["approve", "reject"]);
+    let (directory, told) = try_it("demo.yaml", &[], &["approve", "approve", "reject"]);
     assert_eq!(told.state(), "undone", "{told:?}");
     let undone = told.steps("undo.done");
     assert_eq!((undone.first(), undone.last()), (Some(&"canary"), Some(&"checkout")));

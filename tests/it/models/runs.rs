@@ -43,10 +43,9 @@ fn choices(told: &Told) -> Vec<(String, String)> {
 fn a_step_asks_and_others_read_what_was_answered() {
     let provider = Provider::play(vec![says(r#"{"score": 0.9, "summary": "It is sound"}"#, 1000, 100)]);
     let room = Room::new(&[("own", &provider, "price: {input-usd: 3, output-usd: 15}\n")]);
-    let told = room.run(
-        r#"
+    let file = r#"
 budget: {cost-usd: 1, tokens: 20000}
-inputs: {what: {type: string, default: "a change"}}
+inputs: {what: {type: string, default: "a change LONG"}}
 steps:
   - id: review
     llm:
@@ -55,8 +54,9 @@ steps:
       json-schema: {type: object, required: [score], properties: {score: {type: number}, summary: {type: string}}}
     confidence: {from: score, min: 0.7, below: fail}
   - {id: say, needs: review, run: 'echo ${{ steps.review.outputs.summary }} ${{ steps.review.outputs.cost-usd }}'}
-"#,
-    );
+"#;
+    let long = "x".repeat(4000);
+    let told = room.run(&file.replace("LONG", &long));
     assert_eq!(told.state(), "completed", "{}", told.said);
     assert_eq!(told.output("review", "summary"), "It is sound");
     assert_eq!(told.output("review", "cost-usd"), "0.0045");
@@ -64,7 +64,7 @@ steps:
         provider.heard().body["messages"],
         json!([
             {"role": "system", "content": "Answer with one JSON value and nothing else. It has to fit this JSON Schema:\n{\"type\":\"object\",\"required\":[\"score\"],\"properties\":{\"score\":{\"type\":\"number\"},\"summary\":{\"type\":\"string\"}}}"},
-            {"role": "user", "content": "Review a change"}
+            {"role": "user", "content": format!("Review a change {long}")}
         ])
     );
     // Charged with what it may use, corrected to what it has used.
@@ -76,7 +76,8 @@ steps:
     };
     let charge = of("attempt.started").expect("it was called")["charge"].clone();
     assert!(
-        charge["tokens"].as_u64() > Some(4096) && charge["cost_micro_usd"].as_u64() > Some(61_440),
+        charge["tokens"].as_u64() > Some(4096 + 1000)
+            && charge["cost_micro_usd"].as_u64() > Some(61_440 + 3000),
         "{charge}"
     );
     let usage = of("attempt.ended").expect("it has ended")["outcome"]["usage"].clone();
