@@ -1,7 +1,7 @@
 //! What can be said on the command line. Help, completions and the manual page are made from it.
 
 use crate::{
-    base::{Span, Timestamp},
+    base::{MessageKind, Span, Timestamp},
     definition::Severity,
     engine::Expected,
     plan::Scope,
@@ -134,6 +134,16 @@ pub(super) enum Command {
         after_help = "Example: cuelight cache list\n         cuelight cache inspect deps-4f1c --json\n         cuelight cache clear deps-4f1c"
     )]
     Cache(CacheArgs),
+    /// Say something to the steps that wait for it, in this run and in others
+    #[command(after_help = "Example: cuelight emit deploy/done --data image=web:7 --correlation CHG-12\n\n\
+        A step goes on with it: wait: {event: deploy/done, filter: {image: \"web:7\"}}. The same --id again is the same message, so a call \
+        that may have been heard can be made again.")]
+    Emit(EmitArgs),
+    /// What was said, who took it, and what nobody took
+    #[command(
+        after_help = "Example: cuelight messages --topic deploy/done\n         cuelight messages --dead --json"
+    )]
+    Messages(MessagesArgs),
     /// Values that outlive a run: look, set, take away, watch
     #[command(
         args_conflicts_with_subcommands = true,
@@ -614,6 +624,46 @@ pub(super) enum CacheCommand {
         /// Those of this key; all when not said
         key: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EmitArgs {
+    /// What it is about: letters, digits, `.`, `-`, `_` and `/`
+    pub(super) topic: String,
+    /// What is said: KEY=VALUE, again for more, or one JSON value
+    #[arg(long, short = 'd', value_name = "KEY=VALUE|JSON")]
+    pub(super) data: Vec<String>,
+    /// What it is: event, task, tool-call, debate-proposal, debate-critique, debate-decision, control, error
+    #[arg(long = "type", value_name = "WORD", value_parser = message_kind, default_value = "event")]
+    pub(super) kind: MessageKind,
+    /// To whom, when it is not for all
+    #[arg(long)]
+    pub(super) to: Option<String>,
+    /// What it belongs to or answers
+    #[arg(long)]
+    pub(super) correlation: Option<String>,
+    /// How long it can be taken; 24h when not said
+    #[arg(long)]
+    pub(super) ttl: Option<Span>,
+    /// The same id again is the same message
+    #[arg(long)]
+    pub(super) id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MessagesArgs {
+    /// Only about this
+    #[arg(long)]
+    pub(super) topic: Option<String>,
+    /// Only those that nobody took in time
+    #[arg(long)]
+    pub(super) dead: bool,
+    /// At most so many, the newest first
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: usize,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -1343,6 +1393,13 @@ pub(super) enum SchemaOf {
 #[expect(clippy::unnecessary_wraps, reason = "a value parser may fail")]
 fn expected(text: &str) -> Result<Expected, String> {
     Ok(if text == "none" { Expected::Absent } else { Expected::Etag(text.to_owned()) })
+}
+
+fn message_kind(text: &str) -> Result<MessageKind, String> {
+    MessageKind::of(text).ok_or_else(|| {
+        let words: Vec<&str> = MessageKind::ALL.iter().map(|it| it.0).collect();
+        format!("it is one of {}", words.join(", "))
+    })
 }
 
 /// `key=value`

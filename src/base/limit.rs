@@ -106,6 +106,14 @@ pub const INBOX_BATCHES_MAX: usize = 64;
 pub const INBOX_COMMANDS_MAX: usize = 8192;
 /// Bytes of output shown of a running step without reading its file.
 pub const TAIL_BYTES_MAX: usize = 64 * 1024;
+/// Messages that a step may still take, and …
+pub const MESSAGES_KEPT: usize = 10_000;
+/// … bytes of what they say.
+pub const BUS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Messages that one step may wait for.
+pub const MESSAGES_AT_ONCE_MAX: u32 = 1000;
+/// How long a message can be taken when nothing is said: O3's default.
+pub const MESSAGE_TTL: Span = Span::seconds(24 * 3600);
 /// Bytes of one frame on the socket.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 

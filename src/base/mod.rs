@@ -15,6 +15,7 @@ mod http;
 mod id;
 mod launch;
 mod limit;
+mod message;
 mod model;
 mod program;
 mod route;
@@ -37,6 +38,7 @@ pub use http::{HttpCall, HttpExpect, past_host};
 pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
 pub use launch::{LOG_FILE, Launch, TIMES_FILE, TextPart, ToolCall};
 pub use limit::*;
+pub use message::{MESSAGE_WORD_CHARS_MAX, Message, MessageKind, is_topic};
 pub use model::{
     Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, dollars, spread as spread_answer,
     tokens_of,

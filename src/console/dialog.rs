@@ -403,6 +403,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::ReleaseSchedule { .. }
         | Command::SetValue { .. }
         | Command::ClearCache { .. }
+        | Command::Publish { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake

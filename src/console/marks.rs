@@ -57,7 +57,8 @@ pub fn mark_of_step(step: &StepView, board: &Board, now: Timestamp) -> Mark {
                 WaitReason::Time(_)
                 | WaitReason::Facts
                 | WaitReason::Candidates { .. }
-                | WaitReason::Target { .. },
+                | WaitReason::Target { .. }
+                | WaitReason::Message { .. },
             )
             | None => Mark::Waits,
         },

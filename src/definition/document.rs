@@ -431,13 +431,29 @@ pub(super) const ESCALATE: Table = Table {
     ],
 };
 
+pub(super) const MESSAGE_KINDS: &[&str] = &[
+    "event",
+    "task",
+    "tool-call",
+    "debate-proposal",
+    "debate-critique",
+    "debate-decision",
+    "control",
+    "error",
+];
+
 pub(super) const WAIT: Table = Table {
     what: "`wait`",
     keys: &[
         key("for", Duration, "So long."),
         key("until", Text, "An instant, RFC 3339."),
-        key("event", Text, "A topic on the bus."),
-        key("filter", Map(&Any), "Fields that the event must have."),
+        key("event", Text, "A message about this topic.").also(&[same("topic")]),
+        key(
+            "filter",
+            Map(&Any),
+            "What the message must have: type, from, to, correlation, or a field of its data.",
+        ),
+        key("count", Whole(1, 1000), "How many messages; 1 when absent."),
     ],
 };
 
@@ -445,7 +461,12 @@ pub(super) const EMIT: Table = Table {
     what: "`emit`",
     keys: &[
         key("event", Text, "The topic.").also(&[same("topic")]).required(),
+        key("type", OneOf(MESSAGE_KINDS), "What it is; event when absent."),
+        key("id", Text, "The same id again is the same message."),
+        key("to", Text, "To whom, when it is not for all."),
+        key("correlation", Text, "What it belongs to or answers."),
         key("data", Any, "What is said."),
+        key("ttl", Duration, "How long it can be taken; 24h when absent."),
     ],
 };
 

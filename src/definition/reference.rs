@@ -198,12 +198,13 @@ impl<'w> Walk<'_, 'w> {
             StepKind::Workflow(call) => self.values(site, &call.inputs),
             StepKind::Wait(Wait::For(Length::Computed(text)) | Wait::Until(text)) => self.text(site, text),
             StepKind::Wait(Wait::For(Length::Fixed(_))) => {}
-            StepKind::Wait(Wait::Event { topic, filter }) => {
+            StepKind::Wait(Wait::Event { topic, filter, .. }) => {
                 self.text(site, topic);
                 self.values(site, filter);
             }
             StepKind::Emit(emit) => {
-                self.text(site, &emit.topic);
+                let words = [&emit.id, &emit.to, &emit.correlation].into_iter().flatten();
+                words.chain([&emit.topic]).for_each(|it| self.text(site, it));
                 emit.data.iter().for_each(|it| self.data(site, it));
             }
             StepKind::Set(set) => {

@@ -4,7 +4,7 @@
 //! for `plan`.
 
 use crate::{
-    base::{Hints, RoutePolicy, Span, Value, ValueMap},
+    base::{Hints, MessageKind, RoutePolicy, Span, Value, ValueMap},
     definition::{
         Model, Place, Placed, Tool,
         policy::{
@@ -414,6 +414,8 @@ pub enum Wait {
         topic: Text,
         /// Fields the event must have.
         filter: Vec<(String, Data)>,
+        /// How many of them.
+        count: u32,
     },
 }
 
@@ -431,8 +433,18 @@ pub enum Length {
 pub struct Emit {
     /// The topic.
     pub topic: Text,
+    /// What it is.
+    pub kind: MessageKind,
+    /// The same id again is the same message.
+    pub id: Option<Text>,
+    /// To whom, when it is not for all.
+    pub to: Option<Text>,
+    /// What it belongs to or answers.
+    pub correlation: Option<Text>,
     /// What is said.
     pub data: Option<Data>,
+    /// How long it can be taken.
+    pub ttl: Option<Span>,
 }
 
 /// `set:`

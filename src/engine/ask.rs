@@ -318,7 +318,7 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
                 }
             }
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => Vec::new(),
-            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => continue,
+            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) | Work::Frame(_) => continue,
         };
         if launches.is_empty() {
             later_count += 1;

@@ -65,7 +65,12 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
             Launch { http: Some(Box::new(call)), ..Launch::of(words) }
         }
         Work::Model(it) => model(view, it)?,
-        Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) | Work::Later(_) => {
+        Work::Gate(_)
+        | Work::Wait(_)
+        | Work::Set { .. }
+        | Work::Emit(_)
+        | Work::Frame(_)
+        | Work::Later(_) => {
             return Err(Unresolved::Failed("there is nothing to call".to_owned()));
         }
     };
@@ -351,6 +356,7 @@ pub(super) fn kind(work: &Work) -> &'static str {
         Work::Gate(_) => "gate",
         Work::Wait(_) => "wait",
         Work::Set { .. } => "set",
+        Work::Emit(_) => "emit",
         Work::Later(_) => "later",
         Work::Frame(frame) => match frame.kind {
             FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",

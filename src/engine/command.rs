@@ -2,7 +2,7 @@
 
 use crate::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
-    engine::{Actor, CauseOfLaunch, Event, NewValue, Outcome, event::Facts},
+    engine::{Actor, CauseOfLaunch, Event, NewMessage, NewValue, Outcome, event::Facts},
     plan::Plan,
 };
 use serde::{Deserialize, Serialize};
@@ -215,6 +215,13 @@ pub enum Command {
         /// What it is to be.
         value: Box<NewValue>,
         /// Who asks.
+        by: Actor,
+    },
+    /// Says something to the steps that wait for it.
+    Publish {
+        /// What.
+        message: Box<NewMessage>,
+        /// Who says it.
         by: Actor,
     },
     /// Throws results away that may stand for steps.
@@ -435,6 +442,7 @@ impl Command {
             | Self::SetValue { by, .. }
             | Self::ClearCache { by, .. }
             | Self::Reset { by, .. }
+            | Self::Publish { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => None,
         }
@@ -466,6 +474,7 @@ impl Command {
             | Self::SetValue { by, .. }
             | Self::ClearCache { by, .. }
             | Self::Reset { by, .. }
+            | Self::Publish { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => {
                 return;
@@ -509,6 +518,7 @@ impl Command {
             | Self::SetValue { .. }
             | Self::ClearCache { .. }
             | Self::Reset { .. }
+            | Self::Publish { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -542,6 +552,7 @@ impl Command {
             | Self::SetValue { .. }
             | Self::ClearCache { .. }
             | Self::Reset { .. }
+            | Self::Publish { .. }
             | Self::AttemptEnded { .. }
             | Self::FactsFetched { .. }
             | Self::Wake

@@ -106,6 +106,7 @@ pub fn react(event: &Event) -> Option<Effect> {
         | Fact::Schedule(..)
         | Fact::Target(..)
         | Fact::Cache(..)
+        | Fact::Bus(..)
         | Fact::Recovered { .. } => None,
     }
 }

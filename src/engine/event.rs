@@ -4,8 +4,8 @@
 
 use crate::{
     base::{
-        Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Program,
-        RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
+        Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Message,
+        Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{Actor, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
@@ -45,6 +45,8 @@ pub enum Fact {
     Target(String, TargetEvent),
     /// To the results that may stand for steps.
     Cache(CacheEvent),
+    /// To what is said between steps, programs and people.
+    Bus(BusEvent),
     /// An engine took up this log.
     Recovered {
         /// How long nobody looked.
@@ -63,7 +65,11 @@ impl Fact {
             | Self::Undo(run, _, _)
             | Self::Failure(run, _) => Some(*run),
             Self::Scope(run, _) => *run,
-            Self::Schedule(..) | Self::Target(..) | Self::Cache(..) | Self::Recovered { .. } => None,
+            Self::Schedule(..)
+            | Self::Target(..)
+            | Self::Cache(..)
+            | Self::Bus(..)
+            | Self::Recovered { .. } => None,
         }
     }
 
@@ -80,6 +86,7 @@ impl Fact {
             | Self::Schedule(..)
             | Self::Target(..)
             | Self::Cache(..)
+            | Self::Bus(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -375,6 +382,19 @@ pub enum WaitReason {
         /// When the step fails because of it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fails_at: Option<Timestamp>,
+    },
+    /// Messages.
+    Message {
+        /// What about.
+        topic: String,
+        /// What they must have.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        filter: Vec<(String, Value)>,
+        /// How many.
+        count: u32,
+        /// Until when.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
 }
 
@@ -1045,6 +1065,26 @@ pub enum UndoEvent {
     Again {
         /// Who said so.
         by: Actor,
+    },
+}
+
+/// What happened on the bus.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum BusEvent {
+    /// Something was said.
+    Said {
+        /// The message.
+        message: Box<Message>,
+        /// Who, when it was a person and not a step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
+    },
+    /// A step went on with it.
+    Taken {
+        /// The step with its run: `r-1/go`.
+        by: String,
+        /// The messages.
+        ids: Vec<String>,
     },
 }
 

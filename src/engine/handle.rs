@@ -114,6 +114,7 @@ impl Turn<'_> {
             Command::SetValue { value, by } => self.set_value(*value, by),
             Command::ClearCache { key, by } => self.clear_cache(key, by),
             Command::Reset { reason, by } => self.reset(reason, by),
+            Command::Publish { message, by } => self.publish(*message, by),
             Command::AttemptEnded { attempt, outcome } => {
                 if self.is_in_flight(attempt) {
                     self.attempt_ended(attempt, *outcome);
@@ -535,6 +536,7 @@ impl Turn<'_> {
             | Work::Model(_)
             | Work::Wait(_)
             | Work::Set { .. }
+            | Work::Emit(_)
             | Work::Later(_) => false,
         };
         let Some(gate) = within.filter(silent).find(holds_gate) else { return Ok(()) };

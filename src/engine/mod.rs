@@ -7,6 +7,7 @@ mod again;
 mod ask;
 mod attempt;
 mod budget;
+mod bus;
 mod cache;
 mod call;
 mod command;
@@ -38,16 +39,18 @@ mod world;
 
 pub use actor::{Actor, Channel, Proof};
 pub use again::{plan_differences, value_differences};
+pub use bus::{Bus, NewMessage, Said};
 pub use cache::{Cache, CachedResult};
 pub use command::{
     Command, Correction, Decision, DoubtAnswer, FailureNote, ForkAt, Launching, Past, RetryFrom, Verdict,
 };
 pub use effect::{Effect, react};
 pub use event::{
-    AllCalls, Alternative, Ask, AttemptEvent, CacheEvent, CachedFrom, CauseOfLaunch, Change, Changed, Choice,
-    Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact, FormField, GateEvent,
-    InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent, ScheduleEvent, ScopeEvent,
-    StepChange, StepEvent, TargetEvent, TargetHold, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
+    AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch, Change,
+    Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact, FormField,
+    GateEvent, InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent, ScheduleEvent,
+    ScopeEvent, StepChange, StepEvent, TargetEvent, TargetHold, UndoEvent, Vote, WaitReason, Why,
+    WillFallBack, WillRun,
 };
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};

@@ -50,7 +50,9 @@ impl Room {
         match work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) => Self::Slot,
             Work::Frame(_) => Self::Place,
-            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Later(_) => Self::Nothing,
+            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) | Work::Later(_) => {
+                Self::Nothing
+            }
         }
     }
 }
@@ -521,19 +523,7 @@ impl Run {
                 let (key, priority) = ((plan.frame, Room::of(&plan.work)), plan.priority);
                 self.ready.entry(key).or_default().insert((Reverse(priority), index));
             }
-            StepEvent::Waiting { reason } => {
-                step.due = match reason {
-                    WaitReason::Time(until) | WaitReason::BackOff { until, .. } => Some(*until),
-                    WaitReason::Candidates { until, fails_at, .. } => {
-                        step.fails_at = *fails_at;
-                        until.iter().chain(fails_at).min().copied()
-                    }
-                    WaitReason::Person(_) | WaitReason::Facts | WaitReason::Target { .. } => None,
-                };
-                if let Some(until) = step.due {
-                    self.due.insert((until, Some(index)));
-                }
-            }
+            StepEvent::Waiting { reason } => self.wait_for(index, reason),
             StepEvent::FactsAsked { files, patterns, programs } => {
                 step.looked |= !files.is_empty();
                 step.looked_at.clone_from(programs);
@@ -696,6 +686,23 @@ impl Run {
             self.holds.entry(*gate).or_default().push(index);
         }
         self.begin_anew(index, before, fresh);
+    }
+
+    fn wait_for(&mut self, index: StepIx, reason: &WaitReason) {
+        let step = &mut self.steps[index.index()];
+        step.due = match reason {
+            WaitReason::Time(until) | WaitReason::BackOff { until, .. } => Some(*until),
+            WaitReason::Candidates { until, fails_at, .. } => {
+                step.fails_at = *fails_at;
+                until.iter().chain(fails_at).min().copied()
+            }
+            WaitReason::Message { until, .. } => *until,
+            WaitReason::Person(_) | WaitReason::Facts | WaitReason::Target { .. } => None,
+        };
+        step.listens = matches!(reason, WaitReason::Message { .. }).then(|| Box::new(reason.clone()));
+        if let Some(until) = step.due {
+            self.due.insert((until, Some(index)));
+        }
     }
 
     /// A step that was sent back is as it was before it began; only its calls are counted on, so that each has a number

@@ -165,7 +165,11 @@ impl Turn<'_> {
         }
         match &work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Gate(_) => {}
+            Work::Wait(WaitFor::Message { topic, filter, count }) => {
+                self.listen(id, step, topic, filter, *count)
+            }
             Work::Wait(wait) => self.start_wait(id, step, wait),
+            Work::Emit(it) => self.emit_message(id, step, it),
             Work::Set { scope, values, ttl, expect } => self.set(id, step, *scope, values, *ttl, expect),
             Work::Frame(frame) => self.open_frame(id, step, frame),
             Work::Later(later) => {
@@ -213,6 +217,7 @@ impl Turn<'_> {
                 .text(template)
                 .map(|text| text.parse::<Span>().map(|it| self.now + it).map_err(|it| it.to_string())),
             WaitFor::Until(template) => view.text(template).map(|text| text.parse::<Timestamp>()),
+            WaitFor::Message { .. } => return,
         };
         match until {
             Ok(Ok(until)) if until <= self.now => self.complete(id, step, ValueMap::new(), None),
@@ -918,6 +923,7 @@ impl Turn<'_> {
             (StepState::Waiting, Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_)) => {
                 self.call_when_free(run, step)
             }
+            (StepState::Waiting, Work::Wait(WaitFor::Message { .. })) => self.heard_nothing(run, step),
             _ => self.complete(run, step, ValueMap::new(), None),
         }
     }
@@ -1085,6 +1091,7 @@ fn reject_policy(run: &Run, mut step: StepIx) -> OnFailure {
             | Work::Model(_)
             | Work::Wait(_)
             | Work::Set { .. }
+            | Work::Emit(_)
             | Work::Later(_) => {
                 return run_policy(run);
             }

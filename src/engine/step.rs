@@ -12,7 +12,7 @@
 
 use crate::{
     base::{Digest, ErrorRecord, GateId, Program, Score, StepIx, Timestamp, Value, ValueMap},
-    engine::{CachedFrom, Facts, Origin, Purpose, StepEvent, StepState, Why},
+    engine::{CachedFrom, Facts, Origin, Purpose, StepEvent, StepState, WaitReason, Why},
 };
 
 /// What is known of one step.
@@ -82,6 +82,8 @@ pub(super) struct Step {
     pub(super) unknown: bool,
     /// The work at hand has failed for good; its fallback is next.
     pub(super) exhausted: bool,
+    /// The messages that it waits for, or waited for.
+    pub(super) listens: Option<Box<WaitReason>>,
     /// Why it is being ended.
     pub(super) ending: Option<Why>,
     /// Why a child was ended from outside, of a frame.

@@ -3,7 +3,8 @@
 use crate::{
     base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Cache, Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, StepEvent, Verdict,
+        Bus, Cache, Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, StepEvent, Verdict,
+        WaitReason,
         gate::{Gate, GateDue},
         run::Run,
         scope::Stored,
@@ -37,6 +38,10 @@ pub struct World {
     pub(super) targets: Targets,
     /// Results that may stand for steps.
     pub(super) cache: Arc<Cache>,
+    /// What was said, for whoever waits for it.
+    pub(super) bus: Arc<Bus>,
+    /// Steps that wait for messages, with the topic.
+    pub(super) listening: BTreeMap<(RunId, StepIx), String>,
     rested: VecDeque<RunId>,
     due: BTreeSet<(Timestamp, RunId)>,
     gates_due: BTreeMap<GateId, (Timestamp, StepIx)>,
@@ -67,6 +72,9 @@ impl World {
         }
         if let Fact::Cache(it) = &event.fact {
             Arc::make_mut(&mut self.cache).apply(event.at, it);
+        }
+        if let Fact::Bus(it) = &event.fact {
+            Arc::make_mut(&mut self.bus).apply(event.at, it);
         }
         let Some(id) = event.fact.run() else { return };
         let was_due = self.run_due(id);
@@ -108,6 +116,12 @@ impl World {
                 let run = self.run_mut(id);
                 run.apply_step(event.at, *step, it);
                 let priority = run.plan_step(*step).priority;
+                match it {
+                    StepEvent::Waiting { reason: WaitReason::Message { topic, .. } } => {
+                        self.listening.insert((id, *step), topic.clone());
+                    }
+                    _ => drop(self.listening.remove(&(id, *step))),
+                }
                 // What is being ended is still being called.
                 if !matches!(it, StepEvent::Ending { .. }) {
                     self.targets.apply_step((id, *step), priority, event.at, it);
@@ -129,6 +143,7 @@ impl World {
             | Fact::Schedule(..)
             | Fact::Target(..)
             | Fact::Cache(..)
+            | Fact::Bus(..)
             | Fact::Recovered { .. } => {}
         }
     }
@@ -322,8 +337,13 @@ impl World {
             _ => run.and_then(|it| it.plan.concurrency.as_ref()),
         };
         let members = group.and_then(|it| self.groups.get(&it.group)).into_iter().flatten().copied();
+        let topic = match command {
+            Command::Publish { message, .. } => Some(&message.topic),
+            _ => None,
+        };
+        let listening = self.listening.iter().filter(|it| Some(it.1) == topic).map(|it| it.0.0);
         let beside = run.into_iter().flat_map(|it| self.targets.wait_beside(it.id));
-        run.map(|it| it.id).into_iter().chain(members).chain(beside).collect()
+        run.map(|it| it.id).into_iter().chain(members).chain(beside).chain(listening).collect()
     }
 
     fn only(&self, runs: &BTreeSet<RunId>) -> Self {
@@ -341,6 +361,13 @@ impl World {
             held: self.held.clone(),
             targets: self.targets.only(runs),
             cache: Arc::clone(&self.cache),
+            bus: Arc::clone(&self.bus),
+            listening: self
+                .listening
+                .iter()
+                .filter(|it| runs.contains(&it.0.0))
+                .map(|it| (*it.0, it.1.clone()))
+                .collect(),
             rested: VecDeque::new(),
             due: runs.iter().filter_map(|it| Some((self.run_due(*it)?, *it))).collect(),
             gates_due,

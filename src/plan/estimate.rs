@@ -71,7 +71,7 @@ impl Estimate {
                 self.most = self.most.plus(needs.times(attempts + step.fallback.len() as u64));
             }
             Work::Gate(_) => self.gates += 1,
-            Work::Wait(_) | Work::Set { .. } => {}
+            Work::Wait(_) | Work::Set { .. } | Work::Emit(_) => {}
             Work::Frame(frame) => {
                 self.computed += u64::from(matches!(frame.kind, FrameKind::Computed { .. }));
                 return;

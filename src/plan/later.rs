@@ -9,8 +9,6 @@ const RELEASES: &[(&str, &str, &str)] = &[
     ("limits", "limits what its process may use", "0.4"),
     ("requires", "says where it may run", "0.5"),
     ("agent", "gives work to an agent", "0.5"),
-    ("emit", "publishes an event", "0.5"),
-    ("wait.event", "waits for an event", "0.5"),
 ];
 
 /// The release that brings a word.
@@ -28,7 +26,6 @@ pub(super) fn refusal(step: &str, word: &str) -> String {
     let instead = match word {
         "on-console-death" | "sandbox" | "limits" | "requires" => "until then, take that key out",
         "retry" | "fallback" => "until then, say it of the steps in that workflow",
-        "wait.event" => "until then, wait for a time or let a gate hold it",
         _ => "until then, do it in a `run` step or take it out",
     };
     format!(

@@ -27,9 +27,9 @@ pub use lower::{lower, outline};
 pub use model::{ModelWork, PlanModel, expected_of};
 pub use order::{CriticalPath, critical_path, order};
 pub use plan::{
-    Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind, GateRule,
-    Later, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep, Quorum,
-    Retry, RetryKind, Risk, Scope, Undo, WaitFor, Work,
+    Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission, Frame, FrameKind,
+    GateRule, Later, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep,
+    Quorum, Retry, RetryKind, Risk, Scope, Undo, WaitFor, Work,
 };
 pub use show::{show, show_value};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};

@@ -4,7 +4,7 @@
 //! evaluated by the engine when its step starts, never before.
 
 use crate::{
-    base::{Digest, FailureMode, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256},
+    base::{Digest, FailureMode, MessageKind, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256},
     plan::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Route, ToolUse},
 };
 use serde::{Deserialize, Serialize};
@@ -188,6 +188,8 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         expect: Vec<(String, Value)>,
     },
+    /// Says something to whoever waits for it.
+    Emit(Box<Emission>),
     /// Holds other steps: the copies of a matrix, or another workflow.
     Frame(Box<Frame>),
     /// What this release can show and not do. Only an outline holds it; a plan that is to run never does.
@@ -205,6 +207,7 @@ impl Work {
             | Self::Gate(_)
             | Self::Wait(_)
             | Self::Set { .. }
+            | Self::Emit(_)
             | Self::Frame(_)
             | Self::Later(_) => None,
         }
@@ -220,6 +223,7 @@ impl Work {
             | Self::Gate(_)
             | Self::Wait(_)
             | Self::Set { .. }
+            | Self::Emit(_)
             | Self::Frame(_)
             | Self::Later(_) => None,
         }
@@ -235,6 +239,7 @@ impl Work {
             | Self::Gate(_)
             | Self::Wait(_)
             | Self::Set { .. }
+            | Self::Emit(_)
             | Self::Frame(_)
             | Self::Later(_) => None,
         }
@@ -250,6 +255,7 @@ impl Work {
             | Self::Model(_)
             | Self::Wait(_)
             | Self::Set { .. }
+            | Self::Emit(_)
             | Self::Frame(_)
             | Self::Later(_) => None,
         }
@@ -266,6 +272,7 @@ impl Work {
             | Self::Gate(_)
             | Self::Wait(_)
             | Self::Set { .. }
+            | Self::Emit(_)
             | Self::Later(_) => None,
         }
     }
@@ -274,7 +281,12 @@ impl Work {
     pub const fn is_call(&self) -> bool {
         match self {
             Self::Run { .. } | Self::Tool(_) | Self::Http(_) | Self::Model(_) => true,
-            Self::Gate(_) | Self::Wait(_) | Self::Set { .. } | Self::Frame(_) | Self::Later(_) => false,
+            Self::Gate(_)
+            | Self::Wait(_)
+            | Self::Set { .. }
+            | Self::Emit(_)
+            | Self::Frame(_)
+            | Self::Later(_) => false,
         }
     }
 }
@@ -340,6 +352,39 @@ pub enum WaitFor {
     Duration(String),
     /// An instant: a template that yields RFC 3339.
     Until(String),
+    /// Messages that somebody says.
+    Message {
+        /// What about: a template.
+        topic: String,
+        /// What they must have; every text in it is a template.
+        filter: Vec<(String, Value)>,
+        /// How many.
+        count: u32,
+    },
+}
+
+/// What an `emit` step says. Every text is a template.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Emission {
+    /// What about.
+    pub topic: String,
+    /// What it is.
+    #[serde(default)]
+    pub kind: MessageKind,
+    /// The same id again is the same message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// To whom, when it is not for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// What it belongs to or answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
+    /// What it says.
+    pub data: Value,
+    /// How long it can be taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
 }
 
 /// How failed attempts are tried again. `max_attempts` counts all calls.

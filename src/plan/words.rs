@@ -47,6 +47,7 @@ impl Work {
             Self::Gate(_) => "gate",
             Self::Wait(_) => "wait",
             Self::Set { .. } => "set",
+            Self::Emit(_) => "emit",
             Self::Frame(frame) => match frame.kind {
                 FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",
                 FrameKind::Workflow { .. } => "workflow",
@@ -71,6 +72,9 @@ pub(super) fn kind(work: &Work, copies: usize) -> String {
     match work {
         Work::Wait(WaitFor::Duration(length)) => format!("wait {}", line(length)),
         Work::Wait(WaitFor::Until(instant)) => format!("wait until {}", line(instant)),
+        Work::Wait(WaitFor::Message { topic, count: 1, .. }) => format!("wait for {}", line(topic)),
+        Work::Wait(WaitFor::Message { topic, count, .. }) => format!("wait for {count} × {}", line(topic)),
+        Work::Emit(it) => format!("emit {}", line(&it.topic)),
         Work::Set { scope, .. } => format!("set {}", scope_word(*scope)),
         Work::Frame(frame) => frame_words(frame, copies),
         Work::Later(it) => {

@@ -6,9 +6,9 @@ use crate::{
     base::{FailureMode, HTTP_BODY_BYTES_MAX, HttpExpect, Span, Value},
     definition as file,
     plan::{
-        ConfidenceBelow, ConfidenceRule, EffectClass, GateRule, HttpBody, HttpWork, Later, Need, OnConflict,
-        OnError, OnExceed, OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk, Route, Scope,
-        ToolUse, Undo, WaitFor, Work, model,
+        ConfidenceBelow, ConfidenceRule, EffectClass, Emission, GateRule, HttpBody, HttpWork, Later, Need,
+        OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Quorum, Retry, RetryKind, Risk,
+        Route, Scope, ToolUse, Undo, WaitFor, Work, model,
     },
 };
 
@@ -37,12 +37,14 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
             Work::Wait(WaitFor::Duration(text.value.clone()))
         }
         file::StepKind::Wait(file::Wait::Until(text)) => Work::Wait(WaitFor::Until(text.value.clone())),
-        file::StepKind::Wait(file::Wait::Event { topic, .. }) => later("wait.event", &topic.value),
+        file::StepKind::Wait(file::Wait::Event { topic, filter, count }) => {
+            Work::Wait(WaitFor::Message { topic: topic.value.clone(), filter: data(filter), count: *count })
+        }
         file::StepKind::Uses(uses) => tool(uses),
         file::StepKind::Http(it) => Work::Http(Box::new(http(it))),
         file::StepKind::Llm(llm) => model::works(llm).into_iter().next()?,
         file::StepKind::Agent(agent) => later("agent", &agent.capabilities.join(", ")),
-        file::StepKind::Emit(emit) => later("emit", &emit.topic.value),
+        file::StepKind::Emit(emit) => Work::Emit(Box::new(emission(emit))),
         file::StepKind::Workflow(_) => return None,
     })
 }
@@ -60,6 +62,19 @@ pub(super) fn http(it: &file::Http) -> HttpWork {
         expect: HttpExpect { status: it.expect_status.clone(), json: data(&it.expect_json) },
         redirects: it.redirects,
         bytes_max: it.bytes_max.unwrap_or(HTTP_BODY_BYTES_MAX),
+    }
+}
+
+fn emission(it: &file::Emit) -> Emission {
+    let text = |it: &Option<file::Text>| it.as_ref().map(|it| it.value.clone());
+    Emission {
+        topic: it.topic.value.clone(),
+        kind: it.kind,
+        id: text(&it.id),
+        to: text(&it.to),
+        correlation: text(&it.correlation),
+        data: it.data.as_ref().map_or(Value::Null, |it| it.value.clone()),
+        ttl: it.ttl,
     }
 }
 

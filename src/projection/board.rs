@@ -6,7 +6,7 @@
 use crate::{
     base::{ErrorKind, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
     engine::{
-        AttemptEvent, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent,
+        AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent,
         RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
     },
     plan::{Scope, Work},
@@ -89,6 +89,7 @@ pub struct Board {
     cache: Arc<Cache>,
     /// When somebody cleared the lists of what had rested.
     cleared_at: Option<Timestamp>,
+    bus: Arc<Bus>,
     errors: Errors,
     vitals: Vitals,
     /// Runs at rest that are whole, the oldest first.
@@ -174,6 +175,11 @@ impl Board {
     /// A value of a scope that outlives runs, unless it has expired; foreign text.
     pub fn values(&self, now: Timestamp) -> impl Iterator<Item = (&ValueName, &ValueView)> {
         self.values.iter().filter(move |(_, it)| it.expires_at.is_none_or(|until| until > now))
+    }
+
+    /// What was said last.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
     }
 
     /// Results that may stand for steps.
@@ -296,6 +302,7 @@ impl Board {
                     self.cleared_at = Some(event.at);
                 }
             }
+            Fact::Bus(it) => Arc::make_mut(&mut self.bus).apply(event.at, it),
             Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {

@@ -246,6 +246,7 @@ impl Errors {
             | Fact::Schedule(..)
             | Fact::Target(..)
             | Fact::Cache(..)
+            | Fact::Bus(..)
             | Fact::Recovered { .. }
             | Fact::Attempt(_, _, _, AttemptEvent::Started { .. } | AttemptEvent::Lost { .. })
             | Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Again { .. }) => {}

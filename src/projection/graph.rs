@@ -145,16 +145,16 @@ fn note(board: &Board, plan: &PlanStep, view: &StepView, now: Timestamp) -> Stri
                 format!("{}/{max} {}", next.saturating_sub(1), until.since(now))
             }
             Some(crate::engine::WaitReason::Time(until)) => until.since(now).to_string(),
-            Some(crate::engine::WaitReason::Target { until: Some(until), .. }) => {
-                until.since(now).to_string()
-            }
-            Some(crate::engine::WaitReason::Candidates { fails_at: Some(until), .. }) => {
-                until.since(now).to_string()
-            }
+            Some(
+                crate::engine::WaitReason::Target { until: Some(until), .. }
+                | crate::engine::WaitReason::Candidates { fails_at: Some(until), .. }
+                | crate::engine::WaitReason::Message { until: Some(until), .. },
+            ) => until.since(now).to_string(),
             Some(
                 crate::engine::WaitReason::Facts
                 | crate::engine::WaitReason::Candidates { fails_at: None, .. }
-                | crate::engine::WaitReason::Target { until: None, .. },
+                | crate::engine::WaitReason::Target { until: None, .. }
+                | crate::engine::WaitReason::Message { until: None, .. },
             )
             | None => String::new(),
         },

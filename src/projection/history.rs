@@ -104,7 +104,9 @@ impl Notch {
                 Some(Self::Undo)
             }
             Fact::Failure(..) | Fact::Schedule(..) => Some(Self::Vote),
-            Fact::Scope(..) | Fact::Target(..) | Fact::Cache(..) | Fact::Recovered { .. } => None,
+            Fact::Scope(..) | Fact::Target(..) | Fact::Cache(..) | Fact::Bus(..) | Fact::Recovered { .. } => {
+                None
+            }
         }
     }
 

@@ -353,6 +353,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Schedule(..)
         | Fact::Target(..)
         | Fact::Cache(..)
+        | Fact::Bus(..)
         | Fact::Recovered { .. } => event_words(event, run).kind,
     };
     put("type", kind.into());
@@ -382,6 +383,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Scope(..)
         | Fact::Failure(..)
         | Fact::Cache(..)
+        | Fact::Bus(..)
         | Fact::Recovered { .. } => {}
         Fact::Target(name, _) => put("target", name.clone().into()),
     }
@@ -421,6 +423,7 @@ fn data(fact: &Fact) -> ValueMap {
         Fact::Schedule(_, it) => to_value(it),
         Fact::Target(_, it) => to_value(it),
         Fact::Cache(it) => to_value(it),
+        Fact::Bus(it) => to_value(it),
         Fact::Recovered { away } => json!({ "Recovered": { "away": away } }),
     };
     // A variant is stored as `{"Name": {fields}}`, or as its bare name when it has none.

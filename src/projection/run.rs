@@ -449,7 +449,8 @@ impl RunView {
                     | WaitReason::BackOff { .. }
                     | WaitReason::Facts
                     | WaitReason::Candidates { .. }
-                    | WaitReason::Target { .. },
+                    | WaitReason::Target { .. }
+                    | WaitReason::Message { .. },
             } => {}
             StepEvent::Opened { copies, .. } => self.open(at, index, copies),
             StepEvent::Completed { outputs, confidence, fallback, kept, origin, cached, .. } => {
@@ -591,6 +592,8 @@ fn expected(plan: &PlanStep) -> Amounts {
         Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => {
             plan.estimate.with(Currency::Calls, 1)
         }
-        Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Frame(_) => Amounts::default(),
+        Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) | Work::Frame(_) => {
+            Amounts::default()
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         Actor, AttemptEvent, CachedFrom, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState,
         UndoEvent, WaitReason, Why,
     },
-    plan::{Amounts, Currency, FrameKind, WaitFor, Work},
+    plan::{Amounts, Currency, FrameKind, Work},
 };
 use std::sync::Arc;
 
@@ -72,6 +72,7 @@ pub enum WaitKind {
     BackOff,
     Facts,
     Target,
+    Message,
 }
 
 impl WaitKind {
@@ -83,6 +84,7 @@ impl WaitKind {
             WaitReason::BackOff { .. } => Self::BackOff,
             WaitReason::Facts => Self::Facts,
             WaitReason::Target { .. } | WaitReason::Candidates { .. } => Self::Target,
+            WaitReason::Message { .. } => Self::Message,
         }
     }
 
@@ -94,6 +96,7 @@ impl WaitKind {
             Self::BackOff => "back-off",
             Self::Facts => "facts",
             Self::Target => "target",
+            Self::Message => "message",
         }
     }
 }
@@ -452,7 +455,8 @@ pub fn kind_word(work: &Work) -> &str {
         Work::Http(_) => "http",
         Work::Model(_) => "llm",
         Work::Gate(_) => "gate",
-        Work::Wait(WaitFor::Duration(_) | WaitFor::Until(_)) => "wait",
+        Work::Wait(_) => "wait",
+        Work::Emit(_) => "emit",
         Work::Set { .. } => "set",
         Work::Frame(frame) => match &frame.kind {
             FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",

@@ -4,8 +4,8 @@
 use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
-        Actor, AttemptEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent, Purpose, RunEvent,
-        ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, UndoEvent, Verdict, Why,
+        Actor, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent, Purpose,
+        RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, UndoEvent, Verdict, Why,
     },
     projection::{EventWords, RunView, event_words},
 };
@@ -83,6 +83,7 @@ impl TrailRow {
                 | Fact::Schedule(..)
                 | Fact::Target(..)
                 | Fact::Cache(..)
+                | Fact::Bus(..)
                 | Fact::Recovered { .. } => None,
             },
             verdict: verdict(&event.fact),
@@ -151,8 +152,10 @@ fn by(fact: &Fact) -> Option<&Actor> {
         | Fact::Attempt(..)
         | Fact::Target(..)
         | Fact::Cache(CacheEvent::Stored { .. } | CacheEvent::Used { .. })
+        | Fact::Bus(BusEvent::Taken { .. })
         | Fact::Recovered { .. } => None,
         Fact::Cache(CacheEvent::Cleared { by, .. } | CacheEvent::Reset { by, .. }) => Some(by),
+        Fact::Bus(BusEvent::Said { by, .. }) => by.as_ref(),
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
         Fact::Scope(_, ScopeEvent::Removed { by, .. }) => Some(by),
@@ -175,6 +178,7 @@ const fn part(fact: &Fact) -> &'static str {
         Fact::Step(_, _, StepEvent::Routed { .. }) => "router",
         Fact::Target(..) => "policy",
         Fact::Cache(..) => "cache",
+        Fact::Bus(..) => "bus",
         Fact::Run(..)
         | Fact::Step(..)
         | Fact::Attempt(..)
@@ -205,6 +209,7 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
         | Fact::Schedule(..)
         | Fact::Target(..)
         | Fact::Cache(..)
+        | Fact::Bus(..)
         | Fact::Recovered { .. } => None,
     }
 }
@@ -224,6 +229,7 @@ pub(super) const fn stage(fact: &Fact) -> Option<Stage> {
         | Fact::Schedule(..)
         | Fact::Target(..)
         | Fact::Cache(..)
+        | Fact::Bus(..)
         | Fact::Recovered { .. } => return None,
     })
 }
@@ -241,7 +247,7 @@ fn is_decision(fact: &Fact) -> bool {
         }
         Fact::Step(_, _, StepEvent::Routed { .. }) => true,
         Fact::Cache(it) => !matches!(it, CacheEvent::Stored { .. }),
-        Fact::Step(..) | Fact::Scope(..) => by(fact).is_some(),
+        Fact::Step(..) | Fact::Scope(..) | Fact::Bus(..) => by(fact).is_some(),
     }
 }
 

@@ -188,6 +188,17 @@ impl Chain<'_> {
                     self.target(&name, depth + 2);
                 }
             }
+            Some(reason @ WaitReason::Message { topic, until, .. }) => {
+                let when = until
+                    .map_or_else(String::new, |it| format!(", until {} ({} left)", it.clock(), left(it)));
+                let text = format!("{} waits for {}{when}", plan.id, words::message_words(reason));
+                self.say(depth, Some(index), text);
+                self.say(
+                    depth + 1,
+                    Some(index),
+                    format!("`cuelight emit {topic}` says one; `cuelight messages` lists what was said"),
+                );
+            }
             Some(WaitReason::Facts) | None => {
                 self.say(depth, Some(index), format!("{} waits for files to be looked at", plan.id));
             }

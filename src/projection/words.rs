@@ -1,11 +1,11 @@
 //! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
 
 use crate::{
-    base::{Bucket, RateRule, Score, counted, shorten},
+    base::{Bucket, MessageKind, RateRule, Score, counted, shorten},
     engine::{
-        Alternative, AttemptEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice, DoubtAnswer, Event, Fact,
-        FailureEvent, GateEvent, Origin, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent,
-        TargetEvent, TargetHold, UndoEvent, Verdict, WaitReason, Why,
+        Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice, DoubtAnswer,
+        Event, Fact, FailureEvent, GateEvent, Origin, Purpose, RunEvent, ScheduleEvent, ScopeEvent,
+        StepEvent, TargetEvent, TargetHold, UndoEvent, Verdict, WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -38,6 +38,8 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Scope(_, ScopeEvent::Set { key, .. } | ScopeEvent::Removed { key, .. }), None) => key.clone(),
         (Fact::Schedule(workflow, _), None) => workflow.clone(),
         (Fact::Target(name, _), None) => name.clone(),
+        (Fact::Bus(BusEvent::Said { message, .. }), None) => message.topic.clone(),
+        (Fact::Bus(BusEvent::Taken { by, .. }), None) => by.clone(),
         (Fact::Cache(CacheEvent::Stored { key, .. } | CacheEvent::Used { key, .. }), None) => key.clone(),
         (Fact::Cache(CacheEvent::Reset { .. }), None) => "workspace".to_owned(),
         (Fact::Cache(CacheEvent::Cleared { key, .. }), None) => {
@@ -65,6 +67,12 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         Fact::Schedule(_, ScheduleEvent::Released { by }) => ("schedule.released", format!("by {by}")),
         Fact::Target(_, it) => target_words(it),
         Fact::Cache(it) => cache_words(it),
+        Fact::Bus(BusEvent::Said { message, .. }) => {
+            let kind =
+                if message.kind == MessageKind::Event { String::new() } else { format!(" {}", message.kind) };
+            ("bus.said", format!("{}{kind} by {}", message.id, message.from))
+        }
+        Fact::Bus(BusEvent::Taken { ids, .. }) => ("bus.taken", ids.join(", ")),
         Fact::Recovered { away } => ("engine.recovered", format!("nobody looked for {away}")),
     };
     EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }
@@ -155,6 +163,7 @@ pub(super) fn wait_words(reason: &WaitReason) -> String {
         WaitReason::Time(until) => format!("until {until}"),
         WaitReason::BackOff { until, next } => format!("until {until} for attempt {next}"),
         WaitReason::Facts => "for files to be looked at".to_owned(),
+        WaitReason::Message { .. } => format!("for {}", message_words(reason)),
         WaitReason::Target { name, hold, until } => {
             let until = until.map_or_else(String::new, |it| format!(", until {it}"));
             format!("for {name}: {}{until}", hold_words(*hold))
@@ -169,6 +178,19 @@ pub(super) fn wait_words(reason: &WaitReason) -> String {
 /// Candidates that take no call, each with why.
 pub fn candidate_words(names: &[(String, String)]) -> String {
     names.iter().map(|(name, why)| format!("{name} ({why})")).collect::<Vec<_>>().join(", ")
+}
+
+/// The messages that a step waits for: `2 messages about deploy with env=prod`.
+pub fn message_words(reason: &WaitReason) -> String {
+    let WaitReason::Message { topic, filter, count, .. } = reason else { return String::new() };
+    let with: Vec<String> = filter
+        .iter()
+        .map(|(name, value)| {
+            format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        })
+        .collect();
+    let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
+    format!("{} about {topic}{with}", counted(*count as usize, "message", "messages"))
 }
 
 /// Why a target takes no call, in words.

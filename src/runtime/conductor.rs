@@ -250,6 +250,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::SetValue { .. }
         | Command::ClearCache { .. }
         | Command::Reset { .. }
+        | Command::Publish { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,

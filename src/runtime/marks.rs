@@ -37,6 +37,7 @@ impl Marks {
             | Fact::Schedule(..)
             | Fact::Target(..)
             | Fact::Cache(..)
+            | Fact::Bus(..)
             | Fact::Recovered { .. } => None,
         }
     }

@@ -28,6 +28,7 @@ pub(super) fn kind_of(fact: &Fact) -> &'static str {
         Fact::Schedule(..) => "schedule",
         Fact::Target(..) => "target",
         Fact::Cache(..) => "cache",
+        Fact::Bus(..) => "bus",
         Fact::Recovered { .. } => "recovered",
     }
 }

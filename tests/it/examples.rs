@@ -358,3 +358,11 @@ fn tools_ask_check_and_seal_a_report() {
     assert_eq!(told.state(), "failed");
     assert_eq!(told.steps("step.failed"), ["check"], "what does not fit stops here");
 }
+
+#[test]
+fn debate_weighs_what_was_proposed_and_asks_about_the_best() {
+    let (_directory, told) = try_it("debate.yaml", &[], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert!(format!("{told:?}").contains("Do it? roll out to one region first"), "{told:?}");
+    assert_eq!(told.steps("step.completed").last(), Some(&"done"));
+}

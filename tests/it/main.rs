@@ -30,6 +30,7 @@ mod hangup;
 mod kept;
 mod looked;
 mod looking;
+mod messages;
 mod models;
 mod plan;
 mod program;

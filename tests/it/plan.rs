@@ -424,8 +424,6 @@ fn what_a_later_release_brings_is_refused_all_at_once_and_can_be_shown() {
     let text = "
         steps:
           - {id: review, agent: {capability: reviewer}}
-          - {id: late, wait: {event: done}}
-          - {id: tell, emit: {topic: done}}
           - {id: shut, run: x, sandbox: strict}
     ";
     check_refused(
@@ -433,8 +431,6 @@ fn what_a_later_release_brings_is_refused_all_at_once_and_can_be_shown() {
         &[],
         &[
             "could not start: step `review` gives work to an agent (`agent`), which comes with cuelight 0.5; until then, do it in a `run` step or take it out",
-            "could not start: step `late` waits for an event (`wait.event`), which comes with cuelight 0.5; until then, wait for a time or let a gate hold it",
-            "could not start: step `tell` publishes an event (`emit`), which comes with cuelight 0.5; until then, do it in a `run` step or take it out",
             "could not start: step `shut` runs in a sandbox (`sandbox`), which comes with cuelight 0.4; until then, take that key out",
         ],
     );

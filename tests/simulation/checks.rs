@@ -162,6 +162,7 @@ impl Checks {
             | Fact::Schedule(..)
             | Fact::Target(..)
             | Fact::Cache(..)
+            | Fact::Bus(..)
             | Fact::Recovered { .. } => Ok(()),
         }
     }

@@ -16,6 +16,7 @@ mod health;
 mod history;
 mod hook;
 mod look;
+mod message;
 mod models;
 mod named;
 mod page;
@@ -80,6 +81,8 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Gates(args) => look::gates(&config, out, &args).await,
         Command::Errors(args) => errors::errors(&config, out, args).await,
         Command::Cache(args) => cache::cache(&config, out, args).await,
+        Command::Emit(args) => message::emit(&config, out, args).await,
+        Command::Messages(args) => message::messages(&config, out, &args).await,
         Command::State(args) => state::state(&config, out, args).await,
         Command::Health(args) => health::health(&config, out, &args).await,
         Command::Reset(args) => shutdown::reset(&config, out, args).await,

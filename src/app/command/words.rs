@@ -4,7 +4,10 @@ use crate::{
     base::{Timestamp, safe_text},
     engine::{RunState, WaitReason, Why},
     plan::OnTimeout,
-    projection::{Attention, Board, DoubtView, InboxRow, RunSummary, RunView, candidate_words, hold_words},
+    projection::{
+        Attention, Board, DoubtView, InboxRow, RunSummary, RunView, candidate_words, hold_words,
+        message_words,
+    },
 };
 
 /// What a run is doing now: its state, or what it waits for.
@@ -24,6 +27,7 @@ pub(super) fn wait_words(wait: &WaitReason, now: Timestamp) -> String {
         WaitReason::Time(until) => format!("waits {}", until.since(now)),
         WaitReason::BackOff { until, next } => format!("try {next} in {}", until.since(now)),
         WaitReason::Facts => "waits for files to be looked at".to_owned(),
+        WaitReason::Message { .. } => format!("waits for {}", safe_text(&message_words(wait))),
         WaitReason::Target { name, hold, until } => {
             let left = until.map_or_else(String::new, |it| format!(", {} left", it.since(now)));
             format!("waits for {}: {}{left}", safe_text(name), hold_words(*hold))

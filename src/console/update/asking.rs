@@ -565,6 +565,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::SetValue { .. }
         | Command::ClearCache { .. }
         | Command::Reset { .. }
+        | Command::Publish { .. }
         | Command::AttemptEnded { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
@@ -640,6 +641,9 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         Command::Reset { reason, .. } => {
             let environment = quoted(&model.seat.environment);
             format!("reset --environment {environment}{}", why(reason))
+        }
+        Command::Publish { message, .. } => {
+            format!("emit {} --data {}", quoted(&message.topic), quoted(&message.data.to_string()))
         }
         Command::ClearCache { key, .. } => {
             format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))

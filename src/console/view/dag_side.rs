@@ -16,7 +16,7 @@ use crate::{
     plan::{EffectClass, PlanStep, Undo},
     projection::{
         RunView, StepView, alternative_words, candidate_words, choice_words, hold_words, kind_word,
-        partial_words,
+        message_words, partial_words,
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -219,6 +219,9 @@ pub(super) fn waits(canvas: &Canvas<'_>, view: &StepView, mark: Mark) -> Option<
             Some(("again", format!("call {next} in {}", age(until.since(now))), Role::Warn))
         }
         WaitReason::Facts => Some(("waits for", "files to be looked at".to_owned(), Role::Text)),
+        reason @ WaitReason::Message { .. } => {
+            Some(("waits for", safe_text(&message_words(reason)), Role::Text))
+        }
         WaitReason::Target { name, hold, until } => {
             let left = until.map_or_else(String::new, |it| format!(" ({})", age(it.since(now))));
             Some(("waits for", format!("{}: {}{left}", safe_text(name), hold_words(*hold)), Role::Warn))

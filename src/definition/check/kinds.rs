@@ -163,8 +163,6 @@ fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
 fn later(step: &Step, findings: &mut Findings<'_>) {
     let (what, release) = match &step.kind {
         StepKind::Agent(_) => ("agent", 5),
-        StepKind::Emit(_) => ("emit", 6),
-        StepKind::Wait(Wait::Event { .. }) => ("wait: event", 6),
         StepKind::Run(_)
         | StepKind::Uses(_)
         | StepKind::Http(_)
@@ -172,6 +170,7 @@ fn later(step: &Step, findings: &mut Findings<'_>) {
         | StepKind::Gate(_)
         | StepKind::Workflow(_)
         | StepKind::Wait(_)
+        | StepKind::Emit(_)
         | StepKind::Set(_) => return,
     };
     findings.note(

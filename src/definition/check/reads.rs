@@ -4,7 +4,7 @@ use super::graph::Graph;
 use crate::{
     base::{MODEL_OUTPUTS, Value},
     definition::{
-        MatrixSource, Place, Step, StepKind, Workflow,
+        MatrixSource, Place, Step, StepKind, Wait, Workflow,
         diagnostic::Findings,
         read::locate,
         reference::{Reading, Site, Top, readings, top_readings},
@@ -304,7 +304,12 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
         return Some(declared);
     }
     match &step.kind {
-        StepKind::Run(_) | StepKind::Gate(_) | StepKind::Emit(_) => Some(declared),
+        StepKind::Run(_) | StepKind::Gate(_) => Some(declared),
+        StepKind::Emit(_) => Some(vec!["id", "topic"]),
+        StepKind::Wait(Wait::Event { count: 1, .. }) => {
+            Some(vec!["id", "topic", "type", "from", "data", "correlation", "score"])
+        }
+        StepKind::Wait(Wait::Event { .. }) => Some(vec!["messages", "best"]),
         StepKind::Set(set) => Some(set.values.iter().map(|(key, _)| key.as_str()).collect()),
         StepKind::Workflow(call) => {
             call.body.as_ref().map(|it| it.outputs.iter().map(|(key, _)| key.as_str()).collect())

@@ -8,11 +8,16 @@ use super::{
     top::{names, small},
 };
 use crate::{
-    base::{HTTP_REDIRECTS_MAX, ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, shorten},
+    base::{
+        HTTP_REDIRECTS_MAX, MESSAGES_AT_ONCE_MAX, MessageKind, ROUTE_CANDIDATES_MAX, RoutePolicy, Schema,
+        Value, is_topic, shorten,
+    },
     definition::{
         Agent, AgentCommand, Body, Call, Data, Emit, Http, Length, Llm, Placed, Route, Run, Scope, Script,
         Set, StepKind, Text, Uses, Wait,
-        document::{AGENT, EMIT, EXPECT, HTTP, LLM, METHODS, ROUTE, ROUTES, SCOPES, SET, WAIT},
+        document::{
+            AGENT, EMIT, EXPECT, HTTP, LLM, MESSAGE_KINDS, METHODS, ROUTE, ROUTES, SCOPES, SET, WAIT,
+        },
         shell,
         yaml::{Node, Shape},
     },
@@ -391,7 +396,10 @@ fn wait(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Wait> {
     }
     let filter = found.get("filter").map(|it| reader.values(it, "`filter` is a mapping")).unwrap_or_default();
     let topic = found.get("event").and_then(|it| reader.text(it, "an event"))?;
-    Some(Wait::Event { topic, filter })
+    let count =
+        found.get("count").and_then(|it| small(reader, it, "`count`", 1, MESSAGES_AT_ONCE_MAX)).unwrap_or(1);
+    topic_is_fit(reader, &topic);
+    Some(Wait::Event { topic, filter, count })
 }
 
 fn length(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Length> {
@@ -401,10 +409,32 @@ fn length(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Length> {
     }
 }
 
+fn topic_is_fit(reader: &mut Reader<'_, '_>, topic: &Text) {
+    if !topic.value.contains("${{") && !is_topic(&topic.value) {
+        reader
+            .findings
+            .error("value", topic.place, format!("`{}` cannot be a topic", shorten(&topic.value, 60)))
+            .help("letters, digits, `.`, `-`, `_` and `/`, such as deploy/done");
+    }
+}
+
 fn emit(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Emit> {
     let found = reader.object(node, &EMIT)?;
-    let data = found.get("data").map(|it| reader.data(it));
-    Some(Emit { topic: found.get("event").and_then(|it| reader.text(it, "an event"))?, data })
+    let mut word = |key: &str| found.get(key).and_then(|it| reader.text(it, &format!("`{key}`")));
+    let (id, to, correlation) = (word("id"), word("to"), word("correlation"));
+    let kinds: Vec<MessageKind> = MessageKind::ALL.iter().map(|it| it.1).collect();
+    let kind = found.get("type").and_then(|it| reader.one_of(it, "`type`", MESSAGE_KINDS, &kinds));
+    let topic = found.get("event").and_then(|it| reader.text(it, "an event"))?;
+    topic_is_fit(reader, &topic);
+    Some(Emit {
+        topic,
+        kind: kind.unwrap_or_default(),
+        id,
+        to,
+        correlation,
+        data: found.get("data").map(|it| reader.data(it)),
+        ttl: found.get("ttl").and_then(|it| reader.duration(it, "`ttl`")),
+    })
 }
 
 fn set(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Set> {

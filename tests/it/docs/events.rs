@@ -3,14 +3,14 @@
 
 use cuelight::{
     base::{
-        Bucket, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RateRule,
-        RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
+        Bucket, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, Message,
+        MessageKind, RateRule, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
     },
     engine::{
-        Actor, Alternative, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Channel, Choice, DoubtAnswer,
-        Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState, Outcome, Proof, Purpose, RunEvent,
-        RunState, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict, Vote, WaitReason,
-        Why,
+        Actor, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Channel, Choice,
+        DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState, Outcome, Proof,
+        Purpose, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict,
+        Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -44,6 +44,7 @@ const NOUNS: &[(&str, &str, &str)] = &[
     ("ScheduleEvent", "Schedules", "schedule.held"),
     ("TargetEvent", "Targets of calls", "target.opened"),
     ("CacheEvent", "Cache", "cache.used"),
+    ("BusEvent", "Bus", "bus.said"),
 ];
 
 /// A variant as the source declares it.
@@ -126,6 +127,7 @@ fn noun_of(fact: &Fact) -> &'static str {
         Fact::Schedule(..) => "ScheduleEvent",
         Fact::Target(..) => "TargetEvent",
         Fact::Cache(..) => "CacheEvent",
+        Fact::Bus(..) => "BusEvent",
         Fact::Recovered { .. } => "",
     }
 }
@@ -142,6 +144,7 @@ fn variant_of(fact: &Fact) -> String {
         Fact::Schedule(_, it) => format!("{it:?}"),
         Fact::Target(_, it) => format!("{it:?}"),
         Fact::Cache(it) => format!("{it:?}"),
+        Fact::Bus(it) => format!("{it:?}"),
         Fact::Recovered { .. } => String::new(),
     };
     shown.chars().take_while(|it| it.is_alphanumeric()).collect()
@@ -242,11 +245,37 @@ fn results() -> Vec<Fact> {
     all.into_iter().map(Fact::Cache).collect()
 }
 
+fn messages() -> Vec<Fact> {
+    let message = Message {
+        id: "m-1".to_owned(),
+        topic: "deploy/done".to_owned(),
+        kind: MessageKind::Event,
+        from: "ann".to_owned(),
+        to: None,
+        correlation: Some("CHG-12".to_owned()),
+        data: Value::Object(outputs()),
+        expires_at: Timestamp(1_772_517_600_000),
+    };
+    let said = BusEvent::Said { message: Box::new(message), by: Some(ann()) };
+    let taken = BusEvent::Taken { by: "r-1/verify".to_owned(), ids: vec!["m-1".to_owned()] };
+    [said, taken].into_iter().map(Fact::Bus).collect()
+}
+
 /// One of each.
 fn samples() -> Vec<Event> {
-    let facts =
-        [runs(), steps(), attempts(), gates(), undos(), failures(), schedules(), targets(), results()]
-            .concat();
+    let facts = [
+        runs(),
+        steps(),
+        attempts(),
+        gates(),
+        undos(),
+        failures(),
+        schedules(),
+        targets(),
+        results(),
+        messages(),
+    ]
+    .concat();
     facts.into_iter().map(|fact| Event { at: Timestamp(1_772_431_200_000), fact }).collect()
 }
 

@@ -5,19 +5,19 @@
 
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx,
-        Timestamp, Value, ValueMap, sha256,
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, MessageKind, Program, RunId, Seq, Span,
+        StepIx, Timestamp, Value, ValueMap, sha256,
     },
     definition::{Files, read},
     engine::{
-        Actor, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Command, Correction, Decision,
-        DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent, FailureNote, FileFact,
-        ForkAt, GateEvent, Launching, NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState,
-        ScheduleEvent, ScopeEvent, StepEvent, StepState, TargetEvent, UndoEvent, Verdict, WaitReason, Why,
-        World, etag, react,
+        Actor, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Command, Correction,
+        Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent, FailureNote,
+        FileFact, ForkAt, GateEvent, Launching, NewMessage, NewValue, Outcome, Past, Proof, Purpose,
+        RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, StepState, TargetEvent,
+        UndoEvent, Verdict, WaitReason, Why, World, etag, react,
     },
     plan::{Plan, Scope, lower},
-    projection::corrected_words,
+    projection::{corrected_words, message_words},
 };
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -112,6 +112,7 @@ pub(super) struct Bench {
     /// Whether the second look at files is answered by the script; else nothing has changed.
     looks_itself: bool,
     decisions: u32,
+    said: u32,
 }
 
 /// Somebody by name; the number of the OS user and the groups are fixed.
@@ -155,6 +156,7 @@ impl Bench {
             only_programs: Vec::new(),
             looks_itself: false,
             decisions: 0,
+            said: 0,
         }
     }
 
@@ -182,8 +184,8 @@ impl Bench {
         {
             return self.at_gate(&words, line);
         }
-        if words.len() > 2 && matches!(words[1], "sets" | "removes") {
-            return self.state(&words);
+        if words.len() > 2 && matches!(words[1], "sets" | "removes" | "says") {
+            return if words[1] == "says" { self.say(&words) } else { self.state(&words) };
         }
         // `… as ann`: req does it, unless it is said who does.
         let named = words.iter().position(|it| *it == "as").and_then(|at| words.get(at + 1));
@@ -290,6 +292,23 @@ impl Bench {
         };
         let events = self.journal[..count].to_vec();
         (ForkAt::Step(at.to_owned()), Past { seq: Seq(count as u64), events: events.into() })
+    }
+
+    /// `ann says TOPIC [id=NAME] [KEY=VALUE …]`; without an id it is x-1, x-2 …
+    fn say(&mut self, words: &[&str]) {
+        let mut data: ValueMap = words.iter().skip(3).filter_map(|it| value(it)).collect();
+        self.said += 1;
+        let given = data.remove("id").and_then(|it| it.as_str().map(str::to_owned));
+        let message = NewMessage {
+            id: Some(given.unwrap_or_else(|| format!("x-{}", self.said))),
+            topic: words[2].to_owned(),
+            kind: MessageKind::Event,
+            to: None,
+            correlation: None,
+            data: Value::Object(data),
+            ttl: None,
+        };
+        self.submit(Command::Publish { message: Box::new(message), by: person(words[0]) });
     }
 
     /// `ann sets KEY=VALUE [session|run] [ttl=TIME] [if=none] [if=VALUE@VERSION]`, `ann removes KEY …`
@@ -602,6 +621,11 @@ impl Bench {
             Fact::Schedule(workflow, ScheduleEvent::Held { .. }) => format!("{workflow} held"),
             Fact::Schedule(workflow, ScheduleEvent::Released { .. }) => format!("{workflow} released"),
             Fact::Target(name, it) => format!("{name} {}", target_event(it, now)),
+            Fact::Bus(BusEvent::Said { message, by }) => {
+                let by = by.as_ref().map_or_else(|| message.from.clone(), |it| it.name.clone());
+                format!("said {} {} by {by}", message.id, message.topic)
+            }
+            Fact::Bus(BusEvent::Taken { by, ids }) => format!("taken by {by}: {}", ids.join(", ")),
             Fact::Cache(CacheEvent::Stored { key, step, .. }) => format!("keeps {step} as {key}"),
             Fact::Cache(CacheEvent::Used { key, .. }) => format!("uses {key}"),
             Fact::Cache(CacheEvent::Reset { count, by, .. }) => format!("{by} resets, {count} results"),
@@ -680,6 +704,7 @@ impl Bench {
                     format!("waits {}", at.since(now))
                 }
                 WaitReason::Facts => "waits for facts".to_owned(),
+                WaitReason::Message { .. } => format!("waits for {}", message_words(reason)),
                 WaitReason::Target { name, hold, until } => {
                     let left = until.map(|it| format!(" for {}", it.since(now))).unwrap_or_default();
                     format!("waits at {name}{left}: {hold:?}")

@@ -3,6 +3,7 @@
 mod attempt;
 mod bad_decision;
 mod budget;
+mod bus;
 mod cache;
 mod clock;
 mod concurrency;

@@ -1,0 +1,112 @@
+//! `emit` and `messages`: saying something to the steps that wait for it, and seeing what was said.
+
+use super::act;
+use crate::{
+    app::{
+        args::{EmitArgs, MessagesArgs},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring,
+    },
+    base::{Value, ValueMap, safe_text, shorten},
+    engine::{Command, NewMessage, Said},
+    runtime::{Clock, Desk, Entropy, SystemClock},
+};
+use serde_json::json;
+use std::process::ExitCode;
+
+/// Characters of what a message says, in the table.
+const DATA_CHARS: usize = 60;
+
+pub(super) async fn emit(config: &Config, out: Output, args: EmitArgs) -> Outcome {
+    let data = data(&args.data).map_err(Trouble::usage)?;
+    let id = args.id.unwrap_or_else(|| Entropy.request_id().0);
+    let said = format!("{} is said about {}", safe_text(&id), safe_text(&args.topic));
+    let message = NewMessage {
+        id: Some(id),
+        topic: args.topic,
+        kind: args.kind,
+        to: args.to,
+        correlation: args.correlation,
+        data,
+        ttl: args.ttl,
+    };
+    let seat = wiring::act(config).await?;
+    let by = seat.actor.clone();
+    act::submit(seat, out, Command::Publish { message: Box::new(message), by }, |_| said).await
+}
+
+/// `KEY=VALUE` as fields of an object, or one JSON value.
+fn data(words: &[String]) -> Result<Value, String> {
+    if let [one] = words
+        && let Ok(value) = serde_json::from_str(one)
+    {
+        return Ok(value);
+    }
+    let mut fields = ValueMap::new();
+    for word in words {
+        let (key, text) = word.split_once('=').filter(|it| !it.0.is_empty()).ok_or_else(|| {
+            format!("could not read {:?}; write KEY=VALUE, or one JSON value", safe_text(&shorten(word, 60)))
+        })?;
+        let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+        fields.insert(key.to_owned(), value);
+    }
+    Ok(Value::Object(fields))
+}
+
+pub(super) async fn messages(config: &Config, out: Output, args: &MessagesArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let board = seat.desk.boards().borrow().board.clone();
+    seat.leave().await;
+    let now = SystemClock.now();
+    let of_topic = |it: &&Said| args.topic.as_ref().is_none_or(|topic| it.message.topic == *topic);
+    let found: Vec<&Said> = board
+        .bus()
+        .newest()
+        .filter(of_topic)
+        .filter(|it| !args.dead || it.is_dead(now))
+        .take(args.limit)
+        .collect();
+    let state = |it: &Said| match (it.taken_by.first(), it.is_dead(now)) {
+        (Some(first), _) if it.taken_by.len() > 1 => format!("{first} and {} more", it.taken_by.len() - 1),
+        (Some(first), _) => first.clone(),
+        (None, true) => "nobody; its time is up".to_owned(),
+        (None, false) => "nobody yet".to_owned(),
+    };
+    if args.json {
+        let all: Value = found
+            .iter()
+            .map(|it| {
+                let mut fields = it.message.outputs();
+                fields.insert("at".to_owned(), json!(it.at));
+                fields.insert("to".to_owned(), json!(it.message.to));
+                fields.insert("expires_at".to_owned(), json!(it.message.expires_at));
+                fields.insert("taken_by".to_owned(), json!(it.taken_by));
+                fields.insert("dead".to_owned(), it.is_dead(now).into());
+                Value::Object(fields)
+            })
+            .collect();
+        out.json_pretty(&all);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if found.is_empty() {
+        out.line("nothing was said; `cuelight emit TOPIC` says something, and so does an `emit` step");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|it| {
+            vec![
+                format!("{} ago", now.since(it.at)),
+                safe_text(&it.message.topic),
+                it.message.kind.to_string(),
+                safe_text(&it.message.from),
+                safe_text(&shorten(&it.message.data.to_string(), DATA_CHARS)),
+                safe_text(&state(it)),
+            ]
+        })
+        .collect();
+    out.table(&["SAID", "TOPIC", "TYPE", "BY", "DATA", "TAKEN BY"], &rows);
+    Ok(ExitCode::SUCCESS)
+}

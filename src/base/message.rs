@@ -1,0 +1,206 @@
+//! What steps, programs and people tell each other: a message under a topic. The words are those of O3's and O5's buses.
+//!
+//! Who waits for a message, and what follows when it comes, is for the engine.
+
+use crate::base::{Score, Timestamp, Value, ValueMap};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Characters of a topic, an id, a name in a message.
+pub const MESSAGE_WORD_CHARS_MAX: usize = 100;
+
+/// A message, as everybody sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Tells it from every other; the same id again is the same message.
+    pub id: String,
+    /// What it is about: `deploy`, `review/api`.
+    pub topic: String,
+    /// What it is.
+    #[serde(default)]
+    pub kind: MessageKind,
+    /// Who says it: a step with its run, or a person.
+    pub from: String,
+    /// To whom, when it is not for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// What it belongs to or answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
+    /// What it says; foreign.
+    pub data: Value,
+    /// From then on nobody takes it any more.
+    pub expires_at: Timestamp,
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are those of the origins")]
+pub enum MessageKind {
+    #[default]
+    Event,
+    Task,
+    ToolCall,
+    DebateProposal,
+    DebateCritique,
+    DebateDecision,
+    Control,
+    Error,
+}
+
+impl MessageKind {
+    /// All of them with their words.
+    pub const ALL: [(&'static str, Self); 8] = [
+        ("event", Self::Event),
+        ("task", Self::Task),
+        ("tool-call", Self::ToolCall),
+        ("debate-proposal", Self::DebateProposal),
+        ("debate-critique", Self::DebateCritique),
+        ("debate-decision", Self::DebateDecision),
+        ("control", Self::Control),
+        ("error", Self::Error),
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|it| it.1 == self).map_or("event", |it| it.0)
+    }
+
+    /// The kind that a word means.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|it| it.0 == word).map(|it| it.1)
+    }
+}
+
+impl fmt::Display for MessageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Whether a text can be a topic: letters, digits, `.`, `-`, `_` and `/`, first a letter or digit.
+pub fn is_topic(text: &str) -> bool {
+    text.len() <= MESSAGE_WORD_CHARS_MAX
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'-' | b'_' | b'/'))
+}
+
+impl Message {
+    /// Whether it has all of this: `type`, `from`, `to` and `correlation` of the message itself, else a field of what it
+    /// says, by a path of names. Values are compared as they are written: `3` is `"3"`.
+    pub fn has(&self, filter: &[(String, Value)]) -> bool {
+        filter.iter().all(|(name, wanted)| self.field(name).is_some_and(|it| text(&it) == text(wanted)))
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "type" => Some(self.kind.word().into()),
+            "from" => Some(self.from.clone().into()),
+            "to" => self.to.clone().map(Value::from),
+            "correlation" => self.correlation.clone().map(Value::from),
+            path => path.split('.').try_fold(&self.data, |at, name| at.get(name)).cloned(),
+        }
+    }
+
+    /// How good what it proposes is, by O5's measure: 0.4 evidence, 0.25 confidence, 0.15 and 0.2 for what it does not cost
+    /// and risk. Nothing where it does not say evidence and confidence.
+    pub fn debate_score(&self) -> Option<Score> {
+        let share = |name: &str| self.data.get(name).and_then(share);
+        let left = |name: &str| 10_000 - share(name).unwrap_or(0);
+        let sum = 4000 * share("evidence")?
+            + 2500 * share("confidence")?
+            + 1500 * left("cost")
+            + 2000 * left("risk");
+        u16::try_from((sum + 5000) / 10_000).ok().map(Score)
+    }
+
+    /// As a step that waited for it sees it.
+    pub fn outputs(&self) -> ValueMap {
+        let mut out = ValueMap::new();
+        let mut put = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
+        put("id", self.id.clone().into());
+        put("topic", self.topic.clone().into());
+        put("type", self.kind.word().into());
+        put("from", self.from.clone().into());
+        put("data", self.data.clone());
+        if let Some(correlation) = &self.correlation {
+            put("correlation", correlation.clone().into());
+        }
+        if let Some(score) = self.debate_score() {
+            put("score", score.to_string().into());
+        }
+        out
+    }
+}
+
+/// A number from 0 to 1 in ten-thousandths; what is more counts as 1.
+fn share(value: &Value) -> Option<u32> {
+    let text = text(value);
+    let whole = text.split('.').next().unwrap_or_default();
+    let is_more = !whole.is_empty()
+        && whole.bytes().all(|it| it.is_ascii_digit())
+        && !whole.trim_start_matches('0').is_empty();
+    Score::parse(&text).map(|it| u32::from(it.0)).or_else(|| is_more.then_some(10_000))
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn message(data: Value) -> Message {
+        Message {
+            id: "m-1".to_owned(),
+            topic: "review".to_owned(),
+            kind: MessageKind::DebateProposal,
+            from: "ann".to_owned(),
+            to: None,
+            correlation: Some("c1".to_owned()),
+            data,
+            expires_at: Timestamp::default(),
+        }
+    }
+
+    #[test]
+    fn a_filter_sees_the_envelope_and_what_is_said() {
+        let it = message(json!({"env": "prod", "change": {"id": 7}}));
+        let has = |name: &str, value: Value| it.has(&[(name.to_owned(), value)]);
+        assert!(has("env", json!("prod")) && has("change.id", json!("7")) && has("change.id", json!(7)));
+        assert!(
+            has("type", json!("debate-proposal"))
+                && has("from", json!("ann"))
+                && has("correlation", json!("c1"))
+        );
+        assert!(!has("env", json!("dev")) && !has("change.no", json!(7)) && !has("to", json!("bob")));
+    }
+
+    #[test]
+    fn a_proposal_is_weighed_as_the_origin_does() {
+        let score = |data| message(data).debate_score().map(|it| it.0);
+        assert_eq!(score(json!({"evidence": 1, "confidence": 1})), Some(10_000));
+        assert_eq!(score(json!({"evidence": 0.5, "confidence": 0.8, "cost": 0.2, "risk": 0.5})), Some(6_200));
+        assert_eq!(score(json!({"evidence": 0, "confidence": 0, "cost": 12.5, "risk": 1})), Some(0));
+        assert_eq!(score(json!({"confidence": 1})), None);
+        assert_eq!(score(json!({"evidence": -1, "confidence": 1})), None);
+    }
+
+    #[test]
+    fn topics_are_plain_words() {
+        assert!(
+            is_topic("deploy")
+                && is_topic("review/api.v2")
+                && !is_topic("")
+                && !is_topic("a b")
+                && !is_topic("/a")
+        );
+        assert!(!is_topic(&"x".repeat(MESSAGE_WORD_CHARS_MAX + 1)));
+    }
+}

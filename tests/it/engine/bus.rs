@@ -1,0 +1,121 @@
+//! What is said and waited for: steps that emit, steps that wait for messages, and people who say something.
+
+use super::door::{check, play};
+
+const PAIR: &str = "inputs: {env: string}
+steps:
+   - {id: ask, emit: {event: review/asked, data: {change: 7, env: '${{ inputs.env }}'}}}
+   - {id: heard, wait: {event: review/done, filter: {change: 7}}}
+   - {id: go, needs: heard, run: x}";
+
+#[test]
+fn a_step_waits_until_somebody_says_what_it_waits_for() {
+    check(
+        PAIR,
+        "launch env=prod; ann says review/done change=8; ann says review/done change=7; ended go ok",
+        "said m-1 review/asked by r-1/ask
+         ask completed
+         heard waits for 1 message about review/done with change=7
+         said x-1 review/done by ann
+         said x-2 review/done by ann
+         taken by r-1/heard: x-2
+         heard completed
+         go call 1
+         = completed: ask completed, heard completed, go completed",
+    );
+}
+
+#[test]
+fn what_was_said_since_the_run_began_is_heard_by_who_listens_later_and_what_was_said_before_is_not() {
+    let late = "steps:
+   - {id: first, emit: {event: ready, data: {n: 1}}}
+   - {id: pause, needs: first, wait: 1m}
+   - {id: heard, needs: pause, wait: {event: ready}}";
+    check(
+        late,
+        "launch; wake 1m",
+        "said m-1 ready by r-1/first
+         pause waits
+         taken by r-1/heard: m-1
+         = completed: first completed, pause completed, heard completed",
+    );
+    check(
+        "steps: [{id: heard, wait: {event: ready}}]",
+        "ann says ready; wake 1s; launch; ann says ready",
+        "said x-1
+         heard waits for 1 message about ready
+         said x-2
+         taken by r-1/heard: x-2
+         = completed: heard completed",
+    );
+}
+
+#[test]
+fn a_message_whose_time_is_up_is_taken_by_nobody() {
+    check(
+        "steps:
+   - {id: first, emit: {event: ready, ttl: 30s}}
+   - {id: pause, needs: first, wait: 1m}
+   - {id: heard, needs: pause, timeout: 10s, wait: {event: ready}}",
+        "launch; wake 1m; wake 10s",
+        "said m-1 ready by r-1/first
+         heard waits for 1 message about ready
+         no taken
+         heard failed agent_timeout: nothing that it waits for was said about ready within 10s
+         = failed: first completed, pause completed, heard failed",
+    );
+}
+
+#[test]
+fn several_proposals_are_waited_for_and_the_best_one_is_known() {
+    let debate = "steps:
+   - {id: a, emit: {event: plan, type: debate-proposal, data: {plan: slow, evidence: 0.9, confidence: 0.5, cost: 0.9}}}
+   - {id: b, emit: {event: plan, type: debate-proposal, data: {plan: fast, evidence: 0.8, confidence: 0.9, cost: 0.1}}}
+   - {id: chosen, wait: {event: plan, filter: {type: debate-proposal}, count: 2}}
+   - {id: go, needs: chosen, run: 'echo ${{ steps.chosen.outputs.best.data.plan }}'}";
+    let bench = play(debate, "launch");
+    let text = bench.text();
+    assert!(text.contains("taken by r-1/chosen: m-1, m-2"), "{text}");
+    let launch =
+        format!("{:?}", bench.journal.iter().rev().find(|it| format!("{it:?}").contains("Started {")));
+    assert!(launch.contains("fast") && !launch.contains("slow"), "{launch}");
+}
+
+#[test]
+fn the_same_id_is_the_same_message_and_another_message_under_it_is_refused() {
+    check(
+        "steps: [{id: heard, wait: {event: ready, count: 2}}]",
+        "launch; ann says ready n=1 id=k; ann says ready n=1 id=k; bob says ready n=2 id=k",
+        "said k ready by ann
+         no taken
+         ! could not do that here: ann has said something else under the id k; take another id",
+    );
+}
+
+#[test]
+fn a_topic_is_a_plain_word_wherever_it_comes_from() {
+    check(
+        "inputs: {topic: string}
+steps: [{id: ask, emit: {event: '${{ inputs.topic }}'}}]",
+        "launch topic=a%b",
+        "ask failed user_invalid_input: could not say it: \"a%b\" is no topic
+         = failed: ask failed",
+    );
+    check(
+        "steps: [{id: heard, wait: {event: x}}]",
+        "launch; ann says ?!",
+        "! could not do that here: \"?!\" is no topic",
+    );
+}
+
+#[test]
+fn who_waits_for_a_message_is_cancelled_with_the_run_and_hears_nothing_more() {
+    check(
+        "steps: [{id: heard, wait: {event: ready}}]",
+        "launch; cancel; ann says ready",
+        "heard cancelled
+         said x-1
+         no taken
+         = cancelled: heard cancelled",
+    );
+}
