@@ -124,6 +124,8 @@ pub(super) struct LogLines {
     feeds: BTreeMap<AttemptId, Feed>,
     /// How many are held, by level.
     levels: [usize; 4],
+    /// How many lines came in each minute.
+    minutes: BTreeMap<i64, u64>,
     has_times: bool,
     find: Needle,
     only: Needle,
@@ -138,6 +140,7 @@ impl Default for LogLines {
             sources: Vec::new(),
             feeds: BTreeMap::new(),
             levels: [0; 4],
+            minutes: BTreeMap::new(),
             has_times: false,
             find: Needle::default(),
             only: Needle::default(),
@@ -189,9 +192,11 @@ impl LogLines {
         self.has_times
     }
 
-    /// All of them, the oldest first.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &LogLine> {
-        self.lines.iter()
+    /// How many lines came in each of so many minutes, up to the newest one in which any did, and when that was.
+    pub(super) fn per_minute(&self, minutes: u16) -> Option<(Timestamp, Vec<u64>)> {
+        let (newest, _) = self.minutes.last_key_value()?;
+        let of = |back: u16| self.minutes.get(&(newest - i64::from(back))).copied().unwrap_or(0);
+        Some((Timestamp(newest * 60_000), (0..minutes).rev().map(of).collect()))
     }
 
     pub(super) fn feed(&self, attempt: AttemptId) -> Option<&Feed> {
@@ -442,7 +447,7 @@ impl LogLines {
             line.source = source;
             line.ended = true;
             self.judge(&mut line);
-            self.levels[line.level as usize] += 1;
+            self.counted(&line);
             self.cost += cost(&line);
             self.base -= 1;
             self.lines.push_front(line);
@@ -464,7 +469,7 @@ impl LogLines {
             ..LogLine::default()
         };
         feed.start = 0;
-        self.levels[line.level as usize] += 1;
+        self.counted(&line);
         self.cost += cost(&line);
         self.base -= 1;
         self.lines.push_front(line);
@@ -525,10 +530,27 @@ impl LogLines {
 
     fn push(&mut self, mut line: LogLine) -> u64 {
         self.judge(&mut line);
-        self.levels[line.level as usize] += 1;
+        self.counted(&line);
         self.cost += cost(&line);
         self.lines.push_back(line);
         self.end() - 1
+    }
+
+    fn counted(&mut self, line: &LogLine) {
+        self.levels[line.level as usize] += 1;
+        if let Some(minute) = minute_of(line) {
+            *self.minutes.entry(minute).or_default() += 1;
+        }
+    }
+
+    fn forgotten(&mut self, line: &LogLine) {
+        self.levels[line.level as usize] -= 1;
+        if let Some((minute, count)) = minute_of(line).and_then(|it| Some((it, self.minutes.get_mut(&it)?))) {
+            *count -= 1;
+            if *count == 0 {
+                self.minutes.remove(&minute);
+            }
+        }
     }
 
     fn judge(&self, line: &mut LogLine) {
@@ -545,7 +567,7 @@ impl LogLines {
             let Some(line) = self.lines.pop_front() else { return };
             self.base += 1;
             self.cost -= cost(&line);
-            self.levels[line.level as usize] -= 1;
+            self.forgotten(&line);
             if let Some(feed) = self.attempt_of(&line).and_then(|it| self.feeds.get_mut(&it)) {
                 feed.start = feed.start.max(line.to);
             }
@@ -553,13 +575,14 @@ impl LogLines {
     }
 
     fn let_go_of_last(&mut self, attempt: AttemptId) {
-        let Some(feed) = self.feeds.get_mut(&attempt) else { return };
         while self.lines.len() > LINES_MAX || self.cost > BYTES_MAX {
             let Some(line) = self.lines.pop_back() else { return };
             self.cost -= cost(&line);
-            self.levels[line.level as usize] -= 1;
-            feed.end = line.from;
-            feed.open = None;
+            self.forgotten(&line);
+            if let Some(feed) = self.feeds.get_mut(&attempt) {
+                feed.end = line.from;
+                feed.open = None;
+            }
         }
     }
 
@@ -604,6 +627,11 @@ fn whole_characters(text: &[u8], room: usize, is_first: bool) -> usize {
         (0..4).find(|back| room >= *back && text.get(room - back).is_none_or(|byte| byte & 0xc0 != 0x80));
     let whole = room - back.unwrap_or(0);
     if whole == 0 && is_first { room } else { whole }
+}
+
+/// The minute in which a line came, once for each line.
+fn minute_of(line: &LogLine) -> Option<i64> {
+    line.at.filter(|_| !line.goes_on).map(|it| it.0.div_euclid(60_000))
 }
 
 fn voice(sources: &[Source], source: u32) -> Option<Voice> {
@@ -768,5 +796,8 @@ mod tests {
         let at: Vec<_> = lines.lines.iter().map(|it| it.at.map(|it| it.0)).collect();
         assert_eq!(at, [Some(5), Some(9)]);
         assert!(lines.has_times() && !begun(0).has_times());
+        assert_eq!((lines.per_minute(2), begun(0).per_minute(2)), (Some((Timestamp(0), vec![0, 2])), None));
+        lines.tell(told(120_000), u64::MAX);
+        assert_eq!(lines.per_minute(3), Some((Timestamp(120_000), vec![2, 0, 1])));
     }
 }

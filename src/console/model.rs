@@ -433,9 +433,6 @@ pub(super) struct LogsState {
     pub seen: u64,
     /// What is seen, made by `update` so that `draw` only paints.
     pub rows: Vec<LogRow>,
-    /// Lines in each of the last minutes, and of which lines that was counted.
-    pub minutes: Vec<u64>,
-    pub minutes_of: (u64, u64),
 }
 
 /// What of the output was read, and what is to be.

@@ -1,7 +1,6 @@
 //! Which rows of the output are seen: only those are made of lines, so that a log of any length scrolls alike.
 
 use super::logs_read;
-use crate::base::Timestamp;
 use crate::console::{
     Model, layout,
     log_rows::{LogRow, RowLook, rows_of},
@@ -44,24 +43,6 @@ pub(in crate::console) fn columns(model: &Model) -> Columns {
     }
 }
 
-/// Minutes of the graph beside the lines.
-const MINUTES: usize = 30;
-
-/// How many lines came in each of the minutes up to the newest one.
-fn per_minute(logs: &LogsState) -> Vec<u64> {
-    let minute = |at: Timestamp| at.0.div_euclid(60_000);
-    let newest = logs.lines.iter().filter_map(|it| it.at).max();
-    let Some(newest) = newest.map(minute) else { return Vec::new() };
-    let mut counts = vec![0_u64; MINUTES];
-    for at in logs.lines.iter().filter(|it| !it.goes_on).filter_map(|it| it.at) {
-        let back = usize::try_from(newest - minute(at)).unwrap_or(usize::MAX);
-        if let Some(place) = (MINUTES - 1).checked_sub(back) {
-            counts[place] += 1;
-        }
-    }
-    counts
-}
-
 /// Cells of text in a row: without the margin and the scroll bar.
 fn text_width(model: &Model) -> usize {
     let lines = layout::logs(model).lines;
@@ -74,10 +55,6 @@ pub(super) fn refresh(model: &mut Model) {
     let (width, height) = (text_width(model), usize::from(places.lines.height));
     let glyphs = model.look.glyphs;
     let logs = &mut model.logs;
-    let held = (logs.lines.first(), logs.lines.end());
-    if places.side.is_some() && logs.minutes_of != held {
-        (logs.minutes, logs.minutes_of) = (per_minute(logs), held);
-    }
     if logs.follow {
         logs.cursor = logs.lines.end().saturating_sub(1);
         logs.seen = logs.lines.end();
@@ -172,7 +149,7 @@ fn see(logs: &LogsState, height: usize, mut make: impl FnMut(u64) -> Vec<LogRow>
 mod tests {
     use super::*;
     use crate::{
-        base::{Arrivals, AttemptId, RunId, StepIx},
+        base::{Arrivals, AttemptId, RunId, StepIx, Timestamp},
         console::Glyphs,
     };
 

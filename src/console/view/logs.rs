@@ -8,7 +8,7 @@ use super::{
 use crate::{
     base::{AttemptId, StepIx, counted, plural, safe_text},
     console::{
-        Intent, Mark, Role, condensed, layout,
+        Intent, Mark, Role, layout,
         log_level::LogLevel,
         log_lines::{LogLine, Voice},
         log_rows::{Ink, LogRow, bytes_word, text_of},
@@ -370,12 +370,11 @@ fn counted_lines(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         let text = format!("{} {:<6}{count:>9}", level.letter(), level.word());
         put(buf, area, x + 1, y, &text, canvas.style(role));
     }
-    let newest = logs.lines.iter().rev().find_map(|it| it.at);
-    if let (Some(_), Some(y), Some(under), Some(newest)) = (next(), next(), next(), newest) {
-        let width = area.width.saturating_sub(2);
+    let width = area.width.saturating_sub(2);
+    let graph = logs.lines.per_minute(width);
+    if let (Some(_), Some(y), Some(under), Some((newest, counts))) = (next(), next(), next(), graph) {
         put(buf, area, x, y, &format!("a minute, up to {}", &newest.clock()[..5]), muted);
-        let graph = sparkline(canvas.glyphs, width, &condensed(&logs.minutes, width, u64::max));
-        put(buf, area, x, under, &graph, canvas.style(Role::Info));
+        put(buf, area, x, under, &sparkline(canvas.glyphs, width, &counts), canvas.style(Role::Info));
     }
 }
 
