@@ -7,7 +7,7 @@ use cuelight::{
         Actor, Ask, AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent, GateState, Purpose,
         RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
     },
-    plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Scope, Undo, Work},
+    plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Route, Scope, Undo, Work},
     projection::Board,
 };
 use std::{
@@ -23,7 +23,9 @@ struct Step {
     /// A call was lost, and nobody said since that it did not happen.
     unknown: bool,
     calls: u32,
-    released: Option<Digest>,
+    released: Vec<Digest>,
+    /// The tool that was chosen, of several.
+    chosen: Option<String>,
     released_fallbacks: Vec<(u32, Digest)>,
     /// Gates that it waits for once more.
     held: Vec<StepIx>,
@@ -46,6 +48,18 @@ struct Step {
 }
 
 impl Step {
+    /// I25: one of the candidates, all others named, and why.
+    fn choose(&mut self, event: &StepEvent, route: Option<&Route>) -> Result<(), String> {
+        let (StepEvent::Routed { choice }, Some(route)) = (event, route) else { return Ok(()) };
+        if choice.policy == "fallback" {
+            return Ok(());
+        }
+        let known = route.candidates.contains(&choice.chosen);
+        let all = choice.alternatives.len() + 1 == route.candidates.len();
+        self.chosen = Some(choice.chosen.clone());
+        if known && all && !choice.reason.is_empty() { Ok(()) } else { Err(format!("chooses {choice:?}")) }
+    }
+
     fn state(&self) -> StepState {
         self.state.unwrap_or(StepState::Pending)
     }
@@ -260,6 +274,22 @@ impl Checks {
         })
     }
 
+    /// I22: a result that a step did not bring about itself.
+    fn stands_for_it(&self, id: RunId, step: StepIx, event: &StepEvent) -> Result<(), Broken> {
+        match event {
+            StepEvent::Completed { kept: true, outputs, cached: Some(from), origin, .. } => {
+                let of = origin.as_ref().map(|it| it.run).ok_or("I22 a cached result of no run")?;
+                let known = self.runs.get(&of).and_then(|it| it.results.get(&from.step));
+                ensure(known.is_some_and(|it| it.iter().any(|it| it.1 == *outputs)), || {
+                    format!("I22 {id} {step:?} has a result of {} that {of} never had", from.step)
+                })?;
+            }
+            StepEvent::Completed { kept: true, outputs, .. } => self.is_taken_over(id, step, outputs)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// I5: who does not count at a gate does not say either what became of what came after it.
     fn may_vouch(&self, id: RunId, step: StepIx, by: &Actor) -> Result<(), Broken> {
         let run = &self.runs[&id];
@@ -288,9 +318,7 @@ impl Checks {
     }
 
     fn step(&mut self, id: RunId, step: StepIx, event: &StepEvent) -> Result<(), Broken> {
-        if let StepEvent::Completed { kept: true, outputs, .. } = event {
-            self.is_taken_over(id, step, outputs)?;
-        }
+        self.stands_for_it(id, step, event)?;
         if let StepEvent::DoneByHand { by, .. } | StepEvent::DoubtAnswered { by, .. } = event {
             self.may_vouch(id, step, by)?;
         }
@@ -317,10 +345,7 @@ impl Checks {
                         .any(|it| it.ask.step == run.plan.steps[step.index()].id && !it.open),
                 || format!("I4 {id} {step:?} completed with its gate open"),
             )?;
-            for (covered, hash) in released {
-                let it = &mut run.steps[covered.index()];
-                (it.released, it.released_fallbacks) = (Some(*hash), Vec::new());
-            }
+            run.release(released);
             for (covered, which, hash) in released_fallbacks {
                 run.steps[covered.index()].released_fallbacks.push((*which, *hash));
             }
@@ -336,7 +361,9 @@ impl Checks {
             return Ok(());
         }
         let is_kept = matches!(event, StepEvent::Completed { kept: true, .. });
+        let route = run.plan.steps[step.index()].work.route().cloned();
         let it = &mut run.steps[step.index()];
+        it.choose(event, route.as_ref()).map_err(|it| format!("I25 {id} {step:?} {it}"))?;
         it.kept |= is_kept;
         let before = it.state();
         let state = match event {
@@ -364,7 +391,8 @@ impl Checks {
                 it.looks = !facts.files.is_empty() || !facts.hashes.is_empty();
             }
             StepEvent::Reopened { gates, .. } => {
-                (it.released, it.flying, it.calls) = (None, None, 0);
+                (it.flying, it.calls) = (None, 0);
+                it.released.clear();
                 it.released_fallbacks.clear();
                 (it.held, it.reopened, it.looks) = (gates.clone(), gates.is_empty(), false);
                 run.done.retain(|it| *it != step);
@@ -382,7 +410,8 @@ impl Checks {
         it.is_ending = matches!(event, StepEvent::Ending { .. });
         let may_have =
             it.unknown && matches!(state, StepState::Failed | StepState::Cancelled | StepState::Skipped);
-        let is_own = !(is_kept && run.is_fork);
+        let is_cached = matches!(event, StepEvent::Completed { cached: Some(_), .. });
+        let is_own = !(is_cached || is_kept && run.is_fork);
         if is_own && matches!(state, StepState::Completed | StepState::Partial) || may_have {
             run.done.retain(|it| *it != step);
             run.done.push(step);
@@ -396,7 +425,10 @@ impl Checks {
         let (unanswered, refused) = (run.unanswered(id.step), run.refused(id.step));
         let it = &mut run.steps[id.step.index()];
         match event {
-            AttemptEvent::Started { purpose, launch_hash, class, charge, .. } => {
+            AttemptEvent::Started { purpose, launch, launch_hash, class, charge, .. } => {
+                let called = launch.tool.as_ref().map(|it| it.id());
+                let is_chosen = *purpose != Purpose::Step || it.chosen.is_none() || it.chosen == called;
+                ensure(is_chosen, || format!("I25 {id} calls {called:?}, and {:?} was chosen", it.chosen))?;
                 ensure(it.flying.is_none(), || {
                     format!("I12 {id} started while {:?} was in flight", it.flying)
                 })?;
@@ -423,10 +455,10 @@ impl Checks {
                 ensure(it.calls > 0 || unanswered.is_none(), || {
                     format!("I21 {id} goes around {unanswered:?}, which has not been answered")
                 })?;
-                if *purpose == Purpose::Step
-                    && let Some(released) = it.released
-                {
-                    ensure(released == *launch_hash, || format!("I4 {id} is not what was approved"))?;
+                if *purpose == Purpose::Step && !it.released.is_empty() {
+                    ensure(it.released.contains(launch_hash), || {
+                        format!("I4 {id} is not what was approved")
+                    })?;
                 }
                 if let Purpose::Fallback(which) = purpose {
                     let other =
@@ -794,6 +826,17 @@ impl Gate {
 }
 
 impl Run {
+    /// What an approval covers: one call of a step, or one for each tool that may be chosen.
+    fn release(&mut self, calls: &[(StepIx, Digest)]) {
+        for (covered, _) in calls {
+            let it = &mut self.steps[covered.index()];
+            (it.released, it.released_fallbacks) = (Vec::new(), Vec::new());
+        }
+        for (covered, hash) in calls {
+            self.steps[covered.index()].released.push(*hash);
+        }
+    }
+
     /// Whether a step rests, and lets go what needs it: one that was skipped early does when what it needs has come to rest.
     fn lets_go(&self, step: StepIx) -> bool {
         let it = &self.steps[step.index()];
@@ -1031,7 +1074,7 @@ impl Run {
     }
 
     fn running(&self) -> usize {
-        let is_call = |it: &PlanStep| matches!(it.work, Work::Run { .. });
+        let is_call = |it: &PlanStep| it.work.is_call();
         self.steps
             .iter()
             .zip(&self.plan.steps)
@@ -1044,7 +1087,7 @@ impl Run {
         let inside = self.steps.iter().zip(&self.plan.steps).filter(|(it, plan)| {
             plan.frame == Some(frame)
                 && it.state() == StepState::Running
-                && matches!(plan.work, Work::Run { .. } | Work::Frame(_))
+                && (plan.work.is_call() || matches!(plan.work, Work::Frame(_)))
         });
         rule.max_parallel == 0 || inside.count() + more <= rule.max_parallel as usize
     }
@@ -1059,7 +1102,7 @@ impl Run {
             ensure(it.state() != StepState::Pending || !free, || {
                 format!("I11 {id} {} is left pending", plan.id)
             })?;
-            let is_call = matches!(plan.work, Work::Run { .. });
+            let is_call = plan.work.is_call();
             let roomy = (!is_call || self.running() < self.slots())
                 && plan.frame.is_none_or(|it| self.has_place_after(it, 1));
             ensure(it.state() != StepState::Ready || self.paused || !roomy, || {

@@ -2,13 +2,15 @@
 
 use crate::tape::Tape;
 use cuelight::{
-    base::{Score, Span, StepIx, Value, ValueMap},
+    base::{BreakerRule, Digest, RateRule, RoutePolicy, Score, Span, StepIx, Value, ValueMap, WhenOpen},
     plan::{
-        Amounts, Budget, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame, FrameKind,
-        GateRule, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep,
-        Quorum, Retry, RetryKind, Scope, Undo, WaitFor, Work,
+        Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame,
+        FrameKind, GateRule, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan,
+        PlanStep, PlanTool, PlanToolBody, Quorum, Retry, RetryKind, Risk, Route, Scope, ToolUse, Undo,
+        WaitFor, Work,
     },
 };
+use serde_json::json;
 
 /// A plan of at most `steps_max` steps.
 pub(crate) fn plan(tape: &mut Tape, steps_max: u64) -> Plan {
@@ -28,6 +30,7 @@ pub(crate) fn plan(tape: &mut Tape, steps_max: u64) -> Plan {
     });
     Plan {
         name: "w".to_owned(),
+        tools: tools(),
         steps,
         on_failure: *tape.pick(&[OnFailure::Stop, OnFailure::Continue, OnFailure::Compensate]),
         timeout: tape.chance(10).then(|| Span::seconds(60 + tape.below(7200))),
@@ -87,6 +90,7 @@ fn level(
                 matrix(tape, &mut it);
                 it
             }
+            _ if tape.chance(10) => tool(tape),
             _ => call("x"),
         };
         let mut made = step(tape, &id, &local, frame, scope, work);
@@ -130,6 +134,50 @@ fn call(script: &str) -> Work {
     Work::Run { shell: vec!["sh".to_owned()], script: script.to_owned(), bindings }
 }
 
+/// A tool whose circuit opens soon, one with few calls a day, and one that takes all that comes.
+fn tools() -> Vec<PlanTool> {
+    let named = |name: &str| PlanTool {
+        name: name.to_owned(),
+        version: "1.0.0".to_owned(),
+        definition: Digest::default(),
+        description: String::new(),
+        category: String::new(),
+        reliability: Score(8000),
+        duration: None,
+        cost_micro_usd: 0,
+        effect: EffectClass::Once,
+        risk: Risk::Reversible,
+        input: json!({"type": "object"}),
+        output: json!({"type": "object"}),
+        breaker: BreakerRule::default(),
+        rate: None,
+        capabilities: vec![name.to_owned()],
+        priority: 0,
+        body: PlanToolBody::Words(vec![name.to_owned()]),
+    };
+    let fragile = BreakerRule { failures: 2, successes: 1, ..BreakerRule::default() };
+    let scarce = RateRule { calls: 1, burst: 2, per_day: Some(3), ..RateRule::default() };
+    vec![
+        PlanTool { breaker: fragile, ..named("a") },
+        PlanTool { rate: Some(scarce), priority: 2, ..named("b") },
+        PlanTool { breaker: BreakerRule { failures: 1, when_open: WhenOpen::Fail, ..fragile }, ..named("c") },
+    ]
+}
+
+/// The call of one tool, or of one of several.
+fn tool(tape: &mut Tape) -> Work {
+    let all = ["a@1.0.0", "b@1.0.0", "c@1.0.0"];
+    let first = tape.index(all.len());
+    let route = tape.chance(60).then(|| {
+        let policy = *tape.pick(&RoutePolicy::ALL);
+        let candidates = all.iter().cycle().skip(first).take(1 + tape.index(3));
+        let candidates = candidates.map(|it| (*it).to_owned()).collect();
+        Box::new(Route { policy, candidates, wants: vec!["b".to_owned()] })
+    });
+    let with = vec![("k".to_owned(), Value::from("${{ state.global.k }}"))];
+    Work::Tool(ToolUse { tool: all[first].to_owned(), with, route })
+}
+
 fn condition(tape: &mut Tape) -> Option<String> {
     let at = tape.below(40);
     let words = [
@@ -154,7 +202,8 @@ fn step(
     scope: Option<StepIx>,
     work: Work,
 ) -> PlanStep {
-    let is_call = matches!(work, Work::Run { .. });
+    let is_call = work.is_call();
+    let is_tool = matches!(work, Work::Tool(_));
     let is_flow = matches!(&work, Work::Frame(it) if matches!(it.kind, FrameKind::Workflow { .. }));
     let class = *tape.pick(&[
         EffectClass::Once,
@@ -173,7 +222,7 @@ fn step(
         condition: None,
         env: Vec::new(),
         dir: None,
-        timeout: (is_flow && tape.chance(20)).then(|| Span::seconds(1 + tape.below(3600))),
+        timeout: ((is_flow || is_tool) && tape.chance(20)).then(|| Span::seconds(1 + tape.below(3600))),
         retry: retry.then(|| Retry {
             max_attempts: 1 + u32::try_from(tape.below(3)).expect("small"),
             kind: *tape.pick(&[RetryKind::Constant, RetryKind::Linear, RetryKind::Exponential]),
@@ -196,7 +245,8 @@ fn step(
             Vec::new()
         },
         artifacts: Vec::new(),
-        cache: None,
+        cache: (class == EffectClass::Pure && is_call && tape.chance(10))
+            .then(|| CacheRule { key: "k${{ state.global.k }}".to_owned(), ttl: Some(Span::seconds(600)) }),
         effect: class,
         check: (is_call && class == EffectClass::Queryable).then(|| call("check")),
         priority: i32::try_from(tape.below(3)).expect("small"),
