@@ -19,6 +19,8 @@ pub(super) struct Moments {
     /// The question that is on its way.
     pub asked: Option<u64>,
     beats: Vec<Beat>,
+    /// How often neighbours became one: a stretch holds two to the power of it.
+    halved: u32,
 }
 
 /// Some events, one after the other.
@@ -48,9 +50,14 @@ impl Moments {
             return;
         }
         self.told = seq;
-        self.beats.push(Beat { at: event.at, count: 1, notch: Notch::of(&event.fact) });
+        let one = Beat { at: event.at, count: 1, notch: Notch::of(&event.fact) };
+        match self.beats.last_mut().filter(|it| it.count < 1 << self.halved) {
+            Some(last) => *last = together(&[*last, one]),
+            None => self.beats.push(one),
+        }
         if self.beats.len() > BEATS_MAX {
             self.beats = self.beats.chunks(2).map(together).collect();
+            self.halved += 1;
         }
     }
 }
@@ -74,11 +81,13 @@ mod tests {
             moments.take(Seq(seq), &event(seq.cast_signed(), it));
         }
         moments.take(Seq(20_000), &event(1, RunEvent::Started));
-        assert!(moments.beats().len() <= BEATS_MAX + 1);
+        assert!((BEATS_MAX / 2..=BEATS_MAX).contains(&moments.beats().len()));
+        let longest = moments.beats().iter().map(|it| it.count).max();
+        assert_eq!(longest, Some(8), "the oldest are seen as closely as the newest");
         assert_eq!(moments.beats().iter().map(|it| it.count).sum::<u64>(), 20_000);
         let notches: Vec<&Beat> = moments.beats().iter().filter(|it| it.notch.is_some()).collect();
         assert!(
-            matches!(notches[..], [it] if it.notch == Some(Notch::Undo) && (7_760..=7_777).contains(&it.at.0))
+            matches!(notches[..], [it] if it.notch == Some(Notch::Undo) && (7_770..=7_777).contains(&it.at.0))
         );
     }
 }
