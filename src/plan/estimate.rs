@@ -68,7 +68,7 @@ impl Estimate {
                 let needs = step.estimate.with(Currency::Calls, 1);
                 self.once = self.once.plus(needs);
                 self.least = if optional { self.least } else { self.least.plus(needs) };
-                self.most = self.most.plus(needs.times(attempts + step.fallback.len() as u64));
+                self.most = self.most.plus(needs.times(attempts * (1 + step.fallback.len() as u64)));
             }
             Work::Gate(_) => self.gates += 1,
             Work::Wait(_) | Work::Set { .. } | Work::Emit(_) => {}
