@@ -87,17 +87,6 @@ fn errors_shows_what_nobody_looks_after_first() {
 }
 
 #[test]
-fn errors_is_told_without_unicode() {
-    let mut console = errors(80, 24, "");
-    console.model.look.glyphs.ascii = true;
-    let text = console.text();
-    assert!(text.is_ascii(), "{text}");
-    insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots/console", omit_expression => true }, {
-        insta::assert_snapshot!("ascii_errors_80x24", text);
-    });
-}
-
-#[test]
 fn the_header_counts_what_is_grave_and_looked_after_by_nobody() {
     let mut console = errors(80, 24, "");
     assert!(console.text().contains("4 Errors 1▌"), "{}", console.text());

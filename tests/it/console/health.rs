@@ -66,19 +66,6 @@ fn agents_says_what_will_stand_there() {
 }
 
 #[test]
-fn health_tools_and_agents_are_told_without_unicode() {
-    for (name, keys) in [("health", "5"), ("tools", ": t o o l s enter"), ("agents", ": a g e n t s enter")] {
-        let mut console = open(spending(), 80, 24, keys);
-        console.model.look.glyphs.ascii = true;
-        let text = console.text();
-        assert!(text.is_ascii(), "{text}");
-        insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../snapshots/console", omit_expression => true }, {
-            insta::assert_snapshot!(format!("ascii_{name}_80x24"), text);
-        });
-    }
-}
-
-#[test]
 fn the_window_is_five_minutes_an_hour_or_a_day() {
     let mut console = open(spending(), 100, 30, "5");
     for word in ["24h", "5m", "1h", "24h"] {
