@@ -336,6 +336,8 @@ pub(super) enum RunOrder {
     Progress,
     /// Those with most failures first.
     Errors,
+    /// Those that have cost most first.
+    Cost,
     /// By who asked.
     By,
     /// The worst health first.
@@ -343,13 +345,14 @@ pub(super) enum RunOrder {
 }
 
 impl RunOrder {
-    const ALL: [(Self, &'static str, &'static str); 8] = [
+    const ALL: [(Self, &'static str, &'static str); 9] = [
         (Self::Need, "need", ""),
         (Self::Age, "age", "AGE"),
         (Self::Workflow, "workflow", "WORKFLOW"),
         (Self::State, "state", "STATE"),
         (Self::Progress, "progress", "PROGRESS"),
         (Self::Errors, "errors", "ERR"),
+        (Self::Cost, "cost", "COST"),
         (Self::By, "by", "BY"),
         (Self::Health, "health", "HLT"),
     ];

@@ -62,6 +62,7 @@ fn rows(model: &Model, query: &Query) -> Vec<RunId> {
             Reverse(done * 10_000 / all)
         }),
         RunOrder::Errors => rows.sort_by_key(|it| Reverse(it.failures())),
+        RunOrder::Cost => rows.sort_by_key(|it| Reverse(it.spent.cost_micro_usd)),
         RunOrder::By => rows.sort_by(|a, b| a.by.name.cmp(&b.by.name)),
         RunOrder::Health => rows.sort_by_key(|it| (it.results.is_empty(), it.health())),
     }

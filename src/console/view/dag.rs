@@ -264,7 +264,7 @@ fn happening(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, 
 fn offers(canvas: &Canvas<'_>, mark: Mark) -> Pieces {
     let wanted: &[Intent] = match mark {
         Mark::Gate | Mark::GateLate | Mark::InDoubt => &[Intent::Open],
-        Mark::Failed | Mark::TimedOut => &[Intent::Retry, Intent::Skip],
+        Mark::Failed | Mark::TimedOut => &[Intent::Retry],
         _ => &[Intent::Logs],
     };
     let scope = canvas.model.view.scope();

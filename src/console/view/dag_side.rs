@@ -398,7 +398,7 @@ fn keys(canvas: &Canvas<'_>, mark: Mark, is_fold: bool, width: usize) -> Vec<Pie
     let first: &[Intent] = match mark {
         _ if is_fold => &[Intent::FoldToggle, Intent::FoldNone],
         Mark::Gate | Mark::GateLate | Mark::InDoubt => &[Intent::Open, Intent::WhatIf, Intent::Skip],
-        Mark::Failed | Mark::TimedOut => &[Intent::Retry, Intent::Skip, Intent::WhatIf],
+        Mark::Failed | Mark::TimedOut => &[Intent::Retry, Intent::WhatIf],
         _ => &[Intent::WhatIf],
     };
     let offered = first.iter().chain(&[Intent::Logs, Intent::Why, Intent::Menu, Intent::CopyId]);

@@ -120,6 +120,7 @@ fn columns_for(area: Rect) -> Vec<Column> {
                 ("STEPS", 11, true),
                 ("ERR", 4, true),
                 ("AGE", 5, true),
+                ("COST", 6, true),
                 ("BY", 8, false),
                 ("HLT", 4, true),
             ],
@@ -205,9 +206,25 @@ fn cell(canvas: &Canvas<'_>, run: &RunSummary, mark: Mark, column: Column) -> (S
             failures => (failures.to_string(), canvas.style(Role::Fail)),
         },
         "AGE" => (age(run.age(canvas.model.now)), muted),
+        "COST" => match run.spent.cost_micro_usd {
+            0 => (canvas.glyphs.pick("·", ".").to_owned(), muted),
+            micro => (dollars(micro), text),
+        },
         "BY" => (safe_text(&run.by.name), muted),
         _ if run.results.is_empty() => ("-".to_owned(), muted),
         _ => (run.health().to_string(), canvas.style(meter_role(u64::from(run.health().0)))),
+    }
+}
+
+/// What six cells can hold: `0.04`, `120.50`, `12.3k`; less than a cent is `<0.01`.
+fn dollars(micro: u64) -> String {
+    let cents = micro / 10_000;
+    match cents {
+        0 => "<0.01".to_owned(),
+        1..=99_999 => format!("{}.{:02}", cents / 100, cents % 100),
+        100_000..=9_999_999 => format!("{}.{}k", cents / 100_000, cents % 100_000 / 10_000),
+        10_000_000..=99_999_999 => format!("{}k", cents / 100_000),
+        _ => format!("{}M", cents / 100_000_000),
     }
 }
 

@@ -26,7 +26,7 @@ const PICTURES: &[(&str, &str)] = &[
     ("why", "w"),
     ("dialog-cancel", "X"),
     ("dialog-retry", "G k R"),
-    ("dialog-skip", "j j j j enter S"),
+    ("dialog-skip", "enter S"),
     ("dialog-undo", "G k C"),
     ("dialog-reject", "3 r"),
     ("command-log", "P @"),
