@@ -640,6 +640,11 @@ impl Run {
         }
         for (step, approval) in approvals {
             let all = &mut self.steps[step.index()].approvals;
+            // Who has agreed to a call is not taken to have agreed to any: one that waits for something else meanwhile,
+            // and is shown by its template alone when the gate asks again, keeps what was approved of it.
+            if approval.calls.is_empty() && all.iter().any(|it| it.gate == gate && !it.calls.is_empty()) {
+                continue;
+            }
             all.retain(|it| it.gate != gate);
             all.push(approval);
         }

@@ -192,6 +192,25 @@ steps:
 }
 
 #[test]
+fn what_was_agreed_to_of_a_step_holds_while_it_waits_for_money_and_its_gate_is_asked_about_others() {
+    check(
+        "budget: {calls: 1, on-exceed: gate}
+steps:
+   - {id: g, gate: {prompt: go?, evidence: [plan.txt]}}
+   - {id: a, needs: g, run: x}
+   - {id: b, needs: g, env: {K: '${{ state.global.k }}'}, run: ./ship.sh}",
+        "ann sets k=1; launch; facts g one; facts g one; ann approves via-script; ended a changed plan.txt; facts g two; facts g two
+         ann sets k=2; ann approves via-script g-1; ann approves via-script g-2",
+        "a call 1
+         b waits for g-2
+         g reopened
+         g-1 approved
+         b reopened, waits for g: what b would run is not what was approved
+         no b call 1",
+    );
+}
+
+#[test]
 fn who_skips_a_step_opens_no_way_around_the_gate_before_it() {
     let steps = "steps:
    - {id: g, gate: {prompt: go?, on-reject: continue}}
