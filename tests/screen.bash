@@ -44,7 +44,9 @@ cue() { (cd "$workspace" && env -i PATH="$PATH" HOME="$scratch" LC_ALL=C.UTF-8 "
 sit_down() {
   columns=$1 rows=$2
   shift 2
-  local line="exec env -i PATH='$PATH' HOME='$scratch' LC_ALL=C.UTF-8 TERM=tmux-256color ${variables:-} '$program' $*"
+  # The shell stays and notes how the program ended: what tmux says of that is now and then empty.
+  local line="env -i PATH='$PATH' HOME='$scratch' LC_ALL=C.UTF-8 TERM=tmux-256color ${variables:-} '$program' $*; echo \$? > '$scratch/ended'"
+  rm -f "$scratch/ended"
   stand_up
   terminals=$(( terminals + 1 ))
   socket="cuelight-walk-$$-$terminals"
@@ -56,15 +58,15 @@ sit_down() {
 }
 
 screen() { tm capture-pane -p -t walk 2> /dev/null; }
-pane_pid() { tm display-message -p -t walk '#{pane_pid}'; }
-# How the program ended; tmux knows it a moment after the terminal is closed.
-ended_with() {
-  local status deadline=$(( SECONDS + seconds_max ))
-  until status=$(tm display-message -p -t walk '#{pane_dead_status}'); [ -n "$status" ]; do
-    [ "$SECONDS" -lt "$deadline" ] || break
-  done
-  echo "$status"
+# The program, a child of the shell in the terminal.
+pane_pid() {
+  local shell pid
+  shell=$(tm display-message -p -t walk '#{pane_pid}')
+  read -r pid _ < "/proc/$shell/task/$shell/children"
+  echo "$pid"
 }
+# How the program ended, as its shell says.
+ended_with() { cat "$scratch/ended" 2> /dev/null; }
 is_over() { [ "$(tm display-message -p -t walk '#{pane_dead}' 2> /dev/null)" = 1 ]; }
 
 say() { printf '  %s\n' "$*"; walked=$(( walked + 1 )); }
