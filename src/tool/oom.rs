@@ -1,15 +1,24 @@
-//! Whether the kernel ended a process because memory ran out: it says so in our control group, nowhere else.
+//! What happens when memory runs out: the kernel ends a step before it ends us, and says in our control group, nowhere
+//! else, that it did.
 
+use rustix::process::Pid;
 use std::{
     fs,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
+/// How much more readily than us the kernel ends a step, of 1000.
+const STEPS_GO_FIRST: u32 = 500;
+/// The most there is: it goes before everything else.
+const SCORE_MAX: u32 = 1000;
+
 /// Counts of the kernel's kills, looked at when a step was killed and never before.
 pub(super) struct OomWatch {
     events: Option<PathBuf>,
     seen: AtomicU64,
+    /// What the score of a step is moved by: more than ours.
+    score_of_steps: Option<String>,
 }
 
 impl OomWatch {
@@ -19,7 +28,18 @@ impl OomWatch {
         let path = own.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("0::/")));
         let events = path.map(|it| Path::new("/sys/fs/cgroup").join(it).join("memory.events"));
         let seen = events.as_deref().and_then(count).unwrap_or(0);
-        Self { events, seen: AtomicU64::new(seen) }
+        let ours = fs::read_to_string("/proc/self/oom_score_adj").ok().and_then(|it| it.trim().parse().ok());
+        // A negative one was given to us by somebody who may, and is no measure for steps.
+        let ours = ours.map(|it: i32| u32::try_from(it).unwrap_or(0));
+        let score_of_steps = ours.map(|it| (it + STEPS_GO_FIRST).min(SCORE_MAX).to_string());
+        Self { events, seen: AtomicU64::new(seen), score_of_steps }
+    }
+
+    /// A step, and all that it starts from now on, is ended before we are. Where the kernel has no such score, nothing is done.
+    pub(super) fn goes_first(&self, step: Pid) {
+        if let Some(score) = &self.score_of_steps {
+            drop(fs::write(format!("/proc/{}/oom_score_adj", step.as_raw_nonzero()), score));
+        }
     }
 
     /// Whether the kernel killed something since this was last asked.

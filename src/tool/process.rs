@@ -410,6 +410,7 @@ fn prepare(
     }
     command.current_dir(&dir).env_clear().envs(&env).process_group(0);
     let (leader, pipe) = start(command, input).map_err(|error| explain(&error, word, &path))?;
+    host.oom.goes_first(leader.pid);
     Ok((leader, pipe, masker))
 }
 

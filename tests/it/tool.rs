@@ -186,6 +186,18 @@ fn a_step_that_says_nothing_leaves_no_log() {
 }
 
 #[test]
+fn when_memory_runs_out_a_step_goes_before_us() {
+    let desk = Desk::new();
+    // Its shell may have begun before it was marked; what it starts a moment later was not.
+    let ours = fs::read_to_string("/proc/self/oom_score_adj").expect("Linux").trim().to_owned();
+    let script = "until [ \"$(cat /proc/self/oom_score_adj)\" != \"$OURS\" ]; do :; done; cat /proc/self/oom_score_adj";
+    let seen = desk.run(&with_env(bash(script), "OURS", text(&ours)));
+    let ours: i32 = ours.parse().expect("a number");
+    let theirs: i32 = String::from_utf8(seen.ok().log()).expect("text").trim().parse().expect("a number");
+    assert_eq!(theirs, (ours.max(0) + 500).min(1000));
+}
+
+#[test]
 fn a_process_gets_our_words_and_nothing_else() {
     let desk = Desk::new();
     fs::create_dir(desk.path().join("sub")).expect("made");
