@@ -336,7 +336,7 @@ fn people_are_those_of_the_file_and_it_is_said_when_they_are_too_few() {
     };
     check(&place, &["check", "two.yaml"], 0, &[]);
     people("'sree'");
-    let few = "nobody can satisfy this: it needs 2 people of sre, and there are 1";
+    let few = "nobody can satisfy this: it needs 2 people of sre, and there is 1";
     check(&place, &["check", "two.yaml"], 2, &[few]);
     check(&place, &["run", "two.yaml", "--headless"], 2, &[few]);
     people("'sre'");

@@ -251,6 +251,38 @@ fn another_user_is_refused() {
 }
 
 #[tokio::test]
+async fn somebody_else_who_gets_as_far_as_the_socket_is_sent_away() {
+    use rustix::{process::Uid, thread::set_thread_res_uid};
+    use std::{fs, io::Read as _, os::unix::fs::PermissionsExt as _};
+    if !rustix::process::geteuid().is_root() {
+        // Nobody but root can be somebody else.
+        return;
+    }
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    // As if its directory had been opened to all by mistake.
+    let path = dir.path().join("socket");
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("a mode");
+    let knocks = move || {
+        let nobody = Uid::from_raw(65_534);
+        set_thread_res_uid(nobody, nobody, nobody).expect("a thread of somebody else");
+        let mut line = std::os::unix::net::UnixStream::connect(&path).expect("a line");
+        line.set_read_timeout(Some(Duration::from_secs(5))).expect("a limit");
+        let mut said = Vec::new();
+        drop(line.read_to_end(&mut said));
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    // On a thread that ends with it: who it is stays with the thread.
+    let said =
+        tokio::task::spawn_blocking(|| std::thread::scope(|it| it.spawn(knocks).join().expect("it knocks")));
+    let said = said.await.expect("it was told");
+    assert!(said.contains("this engine belongs to uid 0, you are uid 65534"), "{said}");
+    engine.close().await;
+}
+
+#[tokio::test]
 async fn without_an_engine_nobody_attaches() {
     let dir = TempDir::new().expect("a directory");
     let attached = RemoteDesk::attach(

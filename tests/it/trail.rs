@@ -270,6 +270,27 @@ fn the_trail_shows_who_decided_what_and_can_be_narrowed() {
 }
 
 #[test]
+fn a_stretch_of_time_can_be_asked_for_from_its_first_instant_to_before_its_last() {
+    let (place, _) = decided();
+    let records = |args: &[&str]| -> Vec<(u64, String)> {
+        let said = place.cue(&[&["audit", "--all", "--json"], args].concat()).ok().out;
+        let record = |line: &str| {
+            let it: Value = serde_json::from_str(line).expect("JSON");
+            (it["seq"].as_u64().expect("a place"), it["time"].as_str().expect("an instant").to_owned())
+        };
+        said.lines().map(record).collect()
+    };
+    let all = records(&[]);
+    let middle = all.iter().find(|it| it.1 > all[0].1).expect("a later one").1.clone();
+    let (early, late): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|it| it.1 < middle);
+    assert!(!early.is_empty() && !late.is_empty(), "{all:?}");
+    assert_eq!(records(&["--to", &middle]), early);
+    assert_eq!(records(&["--from", &middle]), late);
+    let both = records(&["--from", &early[0].1, "--to", &middle, "--type", "run"]);
+    assert!(!both.is_empty() && both.iter().all(|it| early.contains(it)), "{both:?}");
+}
+
+#[test]
 fn all_decisions_leave_as_a_table_and_as_a_page_that_nothing_in_them_can_bend() {
     let (place, _) = bent();
     let csv = place.cue(&["audit", "export", "--format", "csv"]).ok().out;

@@ -1,9 +1,12 @@
 //! Gates: can somebody satisfy them, in time, and does nobody approve by being silent.
 
 use super::graph::Graph;
-use crate::definition::{
-    Diagnostic, Files, Forbidden, Gate, OnTimeout, Risk, Source, Step, StepKind, Workflow,
-    diagnostic::Findings, spelling::suggest,
+use crate::{
+    base::counted,
+    definition::{
+        Diagnostic, Files, Forbidden, Gate, OnTimeout, Risk, Source, Step, StepKind, Workflow,
+        diagnostic::Findings, spelling::suggest,
+    },
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -177,8 +180,9 @@ fn together(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings: &mut 
                 .map(|it| format!("{} of {}", it.count, group(it).unwrap_or_else(|| "anybody".to_owned())))
                 .collect();
             let message = format!(
-                "nobody can satisfy this: {} are {wanted} different people, and there are {there}",
-                names.join(" and ")
+                "nobody can satisfy this: {} are {wanted} different people, and {}",
+                names.join(" and "),
+                there_are(there)
             );
             findings
                 .error("gate", chosen[0].place, message)
@@ -186,6 +190,12 @@ fn together(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findings: &mut 
             return;
         }
     }
+}
+
+fn there_are(count: usize) -> String {
+    let are = if count == 1 { "is" } else { "are" };
+    let people = if count == 0 { "none".to_owned() } else { count.to_string() };
+    format!("there {are} {people}")
 }
 
 /// Whoever it escalates to has to be there.
@@ -265,9 +275,9 @@ fn of_one(workflow: &Workflow, text: &str, people: &BTreeMap<String, Vec<String>
                 }
                 continue;
             }
-            let of = group.map_or("people".to_owned(), |it| format!("people of {it}"));
-            let message =
-                format!("nobody can satisfy this: it needs {} {of}, and there are {count}", quorum.count);
+            let of = group.map_or_else(String::new, |it| format!(" of {it}"));
+            let wanted = counted(quorum.count as usize, "person", "people");
+            let message = format!("nobody can satisfy this: it needs {wanted}{of}, and {}", there_are(count));
             let known = people.values().flatten().map(String::as_str);
             let near = group.filter(|_| count == 0).and_then(|it| suggest(it, known));
             let found = findings.error("gate", quorum.place, message);

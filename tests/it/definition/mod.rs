@@ -207,8 +207,8 @@ fn gates_are_checked_against_the_people_there_are() {
     assert_eq!(
         said,
         [
-            "4:22 error[gate] nobody can satisfy this: it needs 2 people of sre, and there are 1",
-            "4:46 error[gate] nobody can satisfy this: it needs 1 people of opps, and there are 0",
+            "4:22 error[gate] nobody can satisfy this: it needs 2 people of sre, and there is 1",
+            "4:46 error[gate] nobody can satisfy this: it needs 1 person of opps, and there are none",
         ]
     );
 }
@@ -227,7 +227,7 @@ fn several_groups_with_the_same_people_in_them_can_be_too_few_and_whoever_it_esc
     assert_eq!(
         of("{require: [sre, product]}"),
         [
-            "4:22 error[gate] nobody can satisfy this: 1 of sre and 1 of product are 2 different people, and there are 1"
+            "4:22 error[gate] nobody can satisfy this: 1 of sre and 1 of product are 2 different people, and there is 1"
         ]
     );
     assert_eq!(of("{require: [sre, legal]}"), [""; 0]);
@@ -255,8 +255,8 @@ fn gates_of_called_workflows_are_checked_against_the_people_too() {
     assert_eq!(
         lines,
         [
-            "lib/inner.yaml 4:41 error[gate] nobody can satisfy this: it needs 1 people of opps, and there are 0",
-            "lib/deep.yaml 3:42 error[gate] nobody can satisfy this: it needs 2 people of sre, and there are 1",
+            "lib/inner.yaml 4:41 error[gate] nobody can satisfy this: it needs 1 person of opps, and there are none",
+            "lib/deep.yaml 3:42 error[gate] nobody can satisfy this: it needs 2 people of sre, and there is 1",
         ]
     );
     assert!(found[0].text(false).contains("did you mean `ops`?"), "{}", found[0].text(false));

@@ -96,7 +96,10 @@ fn somebody_nobody_knows_and_a_group_of_none_decide_nothing() {
         "launch; ann approves; eve approves; wake 1h",
         "! could not decide g-1: ann is not in nobody\n ! could not decide g-1: eve is not in nobody\n g-1 expired\n no z call",
     );
-    // More people are wanted than there are, and the same ones again do not make more of them.
+}
+
+#[test]
+fn a_quorum_above_the_size_of_its_group_is_not_reached_by_the_same_people_again() {
     check(
         "steps:\n   - {id: g, gate: {prompt: go?, require: [{group: product, count: 4}]}}",
         "launch; cat approves via-script; eve approves via-script; ann2 approves via-script; cat approves via-script",

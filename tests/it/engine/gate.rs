@@ -72,6 +72,7 @@ fn the_same_answer_again_is_the_same_and_another_one_a_conflict() {
          ! could not use decision id k: it was used for something else",
     );
     at("", "ann approves via-script id=k; ann approves via-script id=k", "no !");
+    at("", "ann approves via-script; ann approves", "g-1 approved by people\n no !");
     at(
         "",
         "ann approves via-script; ann approves; bob approves",
@@ -198,6 +199,22 @@ fn two_parallel_gates_resolve_apart_and_other_branches_go_on() {
          y skipped: need g
          h completed
          = partially-completed: g rejected, h completed, a completed, y skipped, z completed",
+    );
+    // Whichever is answered first, and whichever was asked first.
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?}}
+           - {id: h, gate: {prompt: go?}}
+           - {id: y, needs: g, run: x}
+           - {id: z, needs: h, run: x}",
+        "launch; ann approves h via-script; ended z ok",
+        "g-2 ann approves
+         g-2 approved
+         h completed
+         z call 1
+         no g-1 approved
+         no y call
+         = running: g waiting, h completed, y pending, z completed",
     );
 }
 

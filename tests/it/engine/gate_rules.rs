@@ -3,7 +3,7 @@
 
 use super::door::{check, person, play};
 use cuelight::{
-    engine::{Command, Effect, RetryFrom},
+    engine::{Ask, Command, Effect, Fact, GateEvent, RetryFrom},
     projection::Board,
 };
 
@@ -76,7 +76,7 @@ const RULES: [(u8, &str, &str, &str); 34] = [
         "who_is_not_asked_cannot_end_anything_through_the_gate",
     ),
     (22, "every door asks who", "gateway", "another_user_is_refused"),
-    (23, "bound to the hash", "engine/gate", "an_answer_to_an_older_ask_is_refused"),
+    (23, "bound to the hash", "engine/bad_decision", "an_answer_for_another_gate_epoch_or_ask_is_refused"),
     (24, "checked when it runs", "engine/gate", "what_changed_after_the_approval_does_not_run"),
     (
         25,
@@ -237,6 +237,27 @@ fn who_is_not_asked_cannot_end_anything_through_the_gate() {
          no rejected
          g-1 approved",
     );
+}
+
+#[test]
+fn the_hash_is_over_what_runs_and_not_over_the_words_alone() {
+    let text = "steps:
+       - {id: a, run: x, outputs: {v: string}}
+       - {id: g, needs: a, gate: {prompt: go?}}
+       - {id: z, needs: g, run: x, env: {V: '${{ steps.a.outputs.v }}'}}";
+    let asked = |value: &str| {
+        let bench = play(text, &format!("launch; ended a ok v={value}"));
+        let hash = bench.journal.iter().rev().find_map(|it| match &it.fact {
+            Fact::Gate(_, _, _, GateEvent::Asked { hash, .. }) => Some(*hash),
+            _ => None,
+        });
+        (bench.ask("g"), hash.expect("it was asked"))
+    };
+    let (one, same, other) = (asked("1"), asked("1"), asked("2"));
+    assert_eq!(one, same);
+    assert_ne!(one.1, other.1);
+    let words = |ask: &Ask| Ask { will_run: Vec::new(), ..ask.clone() };
+    assert_eq!(words(&one.0), words(&other.0), "only what runs is another");
 }
 
 #[test]

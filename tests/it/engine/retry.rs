@@ -154,6 +154,30 @@ fn what_is_kept_opens_no_way_around_a_gate_that_asks_again() {
 }
 
 #[test]
+fn a_gate_that_is_written_otherwise_asks_again_and_what_was_done_before_it_stands() {
+    check(
+        "steps:
+           - {id: a, run: x}
+           - {id: g, needs: a, gate: {prompt: go?}}
+           - {id: z, needs: g, run: x}
+=== corrected
+         steps:
+           - {id: a, run: x}
+           - {id: g, needs: a, gate: {prompt: go?, require: sre}}
+           - {id: z, needs: g, run: x}",
+        "launch; ended a ok; cat approves via-script; ended z fail; retry failed corrected; cat approves; ann approves via-script; ended z ok",
+        "r-2 created, corrected: g rewritten
+         r-2 a completed (kept)
+         g-2 asked 1
+         no r-2 a call
+         ! could not decide g-2: cat is not in sre
+         g-2 approved
+         r-2 z call 1
+         = completed: a completed, g completed, z completed",
+    );
+}
+
+#[test]
 fn a_correction_that_changes_nothing_is_a_plain_retry() {
     check(
         GATED,
