@@ -15,9 +15,9 @@ use crate::{
 };
 use rusqlite::Connection;
 use std::{
-    fs::{self, OpenOptions, Permissions},
+    fs::{self, Permissions},
     io,
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{
         Arc,
@@ -119,7 +119,12 @@ impl Journal {
             return Err(StoreError::refused("open", &path, "this process does not own it", "take it first"));
         }
         workspace.check()?;
-        let created = make_private(&path).map_err(|error| StoreError::io("open", &path, &error))?;
+        let created = is_nothing(&path);
+        if created {
+            schema::create(&path)?;
+        } else {
+            make_private(&path).map_err(|error| StoreError::io("open", &path, &error))?;
+        }
         let connection = schema::open_to_write(&path)?;
         let reader = Reader::open(workspace)?;
         let ((head, last_at), seen) =
@@ -186,23 +191,20 @@ impl Drop for Journal {
     }
 }
 
-/// Makes the file before the database does, so that no umask is asked; its -wal and -shm take its mode.
-fn make_private(path: &Path) -> io::Result<bool> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            for suffix in ["", "-wal", "-shm"] {
-                let mut name = path.as_os_str().to_owned();
-                name.push(suffix);
-                match fs::set_permissions(&name, Permissions::from_mode(0o600)) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    set => set?,
-                }
-            }
-            Ok(false)
+/// There is no database yet: no file, or one without a byte.
+fn is_nothing(path: &Path) -> bool {
+    fs::metadata(path).map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |file| file.len() == 0)
+}
+
+/// The database and what lies beside it are for their user alone.
+fn make_private(path: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        match fs::set_permissions(schema::beside(path, suffix), Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            set => set?,
         }
-        Err(error) => Err(error),
     }
+    Ok(())
 }
 
 /// Looks at what is there before anything is written to it.

@@ -6,7 +6,12 @@ use crate::store::{StoreError, reader::number};
 use rusqlite::{
     Connection, Error as SqlError, ErrorCode, OpenFlags, Transaction, TransactionBehavior, config::DbConfig,
 };
-use std::path::Path;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 /// "cuel": tells our files from those of others.
 const APPLICATION_ID: i64 = 0x6375_656C;
@@ -90,6 +95,45 @@ const READER_SETTINGS: &[(&str, &str)] = &[
     ("cell_size_check", "1"),
     ("mmap_size", "0"),
 ];
+
+/// Settings of a database that nobody sees before it is whole: what is half made is made again.
+const NEW_SETTINGS: &[(&str, &str)] = &[("journal_mode", "off"), ("synchronous", "0")];
+
+/// Makes a database beside its place and puts it there when it is whole, so that whoever dies meanwhile leaves nothing
+/// that has to be undone. For its user alone, whatever the umask.
+pub(super) fn create(path: &Path) -> Result<(), StoreError> {
+    let failed = |error| StoreError::io("create", path, &error);
+    let new = beside(path, "-new");
+    // Of one who died here, and of a database that is no more: they would be taken for parts of this one.
+    for left in [new.clone(), beside(&new, "-journal"), beside(path, "-journal"), beside(path, "-wal")] {
+        match fs::remove_file(left) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sql = |error| StoreError::sql("create", path, &error);
+    let mut connection = Connection::open_with_flags(&new, flags).map_err(sql)?;
+    set(&connection, path, NEW_SETTINGS)?;
+    migrate(&mut connection, path, MIGRATIONS)?;
+    set(&connection, path, &[("journal_mode", "wal")])?;
+    connection.close().map_err(|(_, error)| sql(error))?;
+    file.sync_all().and_then(|()| put(&new, path)).map_err(failed)
+}
+
+/// Gives a whole and synced file its name, for good.
+fn put(file: &Path, name: &Path) -> io::Result<()> {
+    fs::rename(file, name)?;
+    File::open(name.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// The path of what lies beside a database under its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
 
 /// The one connection that writes. Refuses, without a write, what is not ours or newer than we are.
 pub(super) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
@@ -217,7 +261,7 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
     if done > 0 {
         let copy = path.with_extension(format!("db.schema-{done}"));
         if !copy.exists() {
-            connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).map_err(failed)?;
+            keep(connection, path, &copy)?;
         }
     }
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate).map_err(failed)?;
@@ -227,6 +271,21 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     transaction.pragma_update(None, "user_version", number(migrations.len())).map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+/// Copies a database whole: half a copy never has the name of one.
+fn keep(connection: &Connection, path: &Path, copy: &Path) -> Result<(), StoreError> {
+    let half = beside(copy, "-new");
+    match fs::remove_file(&half) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(StoreError::io("copy", path, &error));
+        }
+        _ => {}
+    }
+    let into = half.to_string_lossy();
+    connection.execute("VACUUM INTO ?1", [into]).map_err(|error| StoreError::sql("copy", path, &error))?;
+    let whole = File::open(&half).and_then(|file| file.sync_all()).and_then(|()| put(&half, copy));
+    whole.map_err(|error| StoreError::io("copy", path, &error))
 }
 
 #[cfg(test)]

@@ -1,31 +1,12 @@
 //! `kill -9` at any moment, and an outside ledger that counts what really happened: nothing that was told is lost, nothing
 //! of class `once` happens twice unasked, every effect has its record. `CUELIGHT_KILLS=200` for the long version.
 
-use crate::program::{Place, Running, pause, text, until};
-use cuelight::{
-    base::Seq,
-    store::{Reader, Workspace, verify},
+use crate::{
+    ledger::{Drill, ONCE},
+    program::{Place, pause, until},
 };
 use rustix::process::Signal;
-use serde_json::Value;
-use std::{collections::BTreeMap, time::Duration};
-
-/// Steps of every class, three deep and side by side. Each writes one line into the ledger: run, step, attempt, key.
-const EFFECTS: &str = r#"name: effects
-inputs: {ledger: {type: string, required: true}}
-env: {LEDGER: "${{ inputs.ledger }}"}
-steps:
-  - {id: pay, run: 'echo "$CUELIGHT_RUN pay $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.02'}
-  - {id: mail, run: 'sleep 0.01; echo "$CUELIGHT_RUN mail $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"'}
-  - {id: upload, effect: idempotent, run: 'echo "$CUELIGHT_RUN upload $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.01'}
-  - {id: order, needs: [pay, upload], effect: keyed, run: 'echo "$CUELIGHT_RUN order $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.01'}
-  - {id: book, needs: [mail], effect: queryable, check: 'grep -q "^$CUELIGHT_RUN book " "$LEDGER"', run: 'echo "$CUELIGHT_RUN book $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.02'}
-  - {id: count, needs: [mail], effect: pure, run: 'echo "$CUELIGHT_RUN count $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"'}
-  - {id: ship, needs: [order, book, count], run: 'echo "$CUELIGHT_RUN ship $CUELIGHT_ATTEMPT $CUELIGHT_KEY" >> "$LEDGER"; sleep 0.01'}
-"#;
-
-/// Steps whose end nobody can know after a crash.
-const ONCE: [&str; 3] = ["pay", "mail", "ship"];
+use std::time::Duration;
 
 /// The next number of a chain that is the same every time.
 fn next(seed: &mut u64) -> u64 {
@@ -36,10 +17,10 @@ fn next(seed: &mut u64) -> u64 {
 #[test]
 fn killed_at_any_moment_nothing_told_is_lost_and_nothing_happens_twice_unasked() {
     let kills = std::env::var("CUELIGHT_KILLS").ok().and_then(|it| it.parse().ok()).unwrap_or(20);
-    let mut drill = Drill { place: Place::new(), told: Vec::new(), answers: 0, seed: 7 };
-    drill.place.write("effects.yaml", EFFECTS);
+    let mut drill = Drill::new();
+    let mut seed = 7;
     for _ in 0..kills {
-        drill.strike();
+        strike(&mut drill, &mut seed);
     }
     drill.come_to_rest();
     let runs = drill.check();
@@ -55,154 +36,43 @@ fn killed_at_any_moment_nothing_told_is_lost_and_nothing_happens_twice_unasked()
     );
 }
 
-struct Drill {
-    place: Place,
-    /// Events that a console printed before it died.
-    told: Vec<Value>,
-    answers: usize,
-    seed: u64,
+/// One engine, started in one of the ways there are, and killed at some moment.
+fn strike(drill: &mut Drill, seed: &mut u64) {
+    match next(seed) % 4 {
+        // A console that has just told something.
+        0 | 1 => {
+            let mut console = drill.run_under(&[]);
+            let lines = next(seed) % 30;
+            for _ in 0..lines {
+                if console.line().is_none() {
+                    break;
+                }
+            }
+            wait_a_little(seed);
+            console.signal(Signal::KILL);
+            let said = drill.listen_to_the_end(console);
+            assert!([0, 137].contains(&said.code), "{said:?}");
+        }
+        // An engine that has taken up what was left.
+        2 => {
+            let engine = drill.place.start(&["serve", "--until-idle"]);
+            wait_a_little(seed);
+            engine.signal(Signal::KILL);
+            drop(engine.end());
+        }
+        // An engine in the background, while doubts are answered.
+        _ => {
+            drill.answer_doubts();
+            wait_a_little(seed);
+            drill.place.kill_owner();
+        }
+    }
+    // An engine in the background may have been faster than the console; it is struck as well.
+    drill.place.kill_owner();
 }
 
-impl Drill {
-    fn ledger(&self) -> String {
-        self.place.text("ledger")
-    }
-
-    /// One engine, started in one of the ways there are, and killed at some moment.
-    fn strike(&mut self) {
-        match next(&mut self.seed) % 4 {
-            // A console that has just told something.
-            0 | 1 => {
-                let mut console = self.run();
-                let lines = next(&mut self.seed) % 30;
-                for _ in 0..lines {
-                    if console.line().is_none() {
-                        break;
-                    }
-                }
-                self.wait_a_little();
-                console.signal(Signal::KILL);
-                self.listen_to_the_end(console);
-            }
-            // An engine that has taken up what was left.
-            2 => {
-                let engine = self.place.start(&["serve", "--until-idle"]);
-                self.wait_a_little();
-                engine.signal(Signal::KILL);
-                drop(engine.end());
-            }
-            // An engine in the background, while doubts are answered.
-            _ => {
-                self.answer_doubts();
-                self.wait_a_little();
-                self.place.kill_owner();
-            }
-        }
-        // An engine in the background may have been faster than the console; it is struck as well.
-        self.place.kill_owner();
-    }
-
-    fn run(&self) -> Running {
-        let ledger = format!("ledger={}", self.place.file("ledger").display());
-        self.place.start(&["run", "effects.yaml", "--json", "-i", &ledger])
-    }
-
-    fn wait_a_little(&mut self) {
-        pause(Duration::from_micros(next(&mut self.seed) % 40_000));
-    }
-
-    fn listen_to_the_end(&mut self, console: Running) {
-        let said = console.end();
-        assert!([0, 137].contains(&said.code), "{said:?}");
-        // A line that was cut in two was not told.
-        let lines = said.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        self.told.extend(lines.filter(|it| it.get("seq").is_some()));
-    }
-
-    /// A person looks into the ledger and says what they see.
-    fn answer_doubts(&mut self) {
-        if !self.place.file(".cuelight/cuelight.db").exists() {
-            return;
-        }
-        let runs = self.place.runs();
-        for run in runs.iter().filter(|it| it["ended_at"].is_null()).map(|it| text(&it["id"])) {
-            let show = self.place.show(&run);
-            let steps = show["steps"].as_array().expect("steps");
-            for step in steps.iter().filter(|it| it["state"] == "in-doubt").map(|it| text(&it["id"])) {
-                let happened = self.ledger().lines().any(|line| line.starts_with(&format!("{run} {step} ")));
-                let answer = if happened { "happened" } else { "not-happened" };
-                let said = self.place.cue(&["doubt", &run, &step, answer, "--reason", "seen in the ledger"]);
-                assert_eq!(said.code, 0, "{said:?}");
-                self.answers += 1;
-            }
-        }
-    }
-
-    /// Engines and answers, until nothing is open.
-    fn come_to_rest(&mut self) {
-        until("all runs rest", || {
-            let engine = self.place.start(&["serve", "--until-idle"]);
-            self.answer_doubts();
-            let open = self.place.runs().iter().any(|it| it["ended_at"].is_null());
-            let said = if open {
-                engine.signal(Signal::TERM);
-                engine.end()
-            } else {
-                engine.end()
-            };
-            assert_eq!(said.code, 0, "{said:?}");
-            !open
-        });
-    }
-
-    /// What must hold; says how many runs there were.
-    fn check(&self) -> usize {
-        let reader = Reader::open(&Workspace::find(self.place.path()).expect("a workspace")).expect("a log");
-        verify(&reader, Seq(1)).expect("the chain holds");
-        let runs = self.place.runs();
-        let mut recorded = BTreeMap::new();
-        for run in &runs {
-            assert_eq!(run["state"], "completed", "{run}");
-            let events = self.place.events(&text(&run["id"]));
-            recorded.extend(events.into_iter().map(|it| (it["seq"].as_u64().expect("a number"), it)));
-        }
-        for told in &self.told {
-            let seq = told["seq"].as_u64().expect("a number");
-            assert_eq!(recorded.get(&seq), Some(told), "what was told is on disk, word for word");
-        }
-        self.check_ledger(&recorded);
-        runs.len()
-    }
-
-    fn check_ledger(&self, recorded: &BTreeMap<u64, Value>) {
-        let started: BTreeMap<(String, String), String> = recorded
-            .values()
-            .filter(|it| it["type"] == "attempt.started" && it["data"]["purpose"] == "step")
-            .map(|it| {
-                (
-                    (text(&it["run"]), format!("{} {}", text(&it["step"]), it["attempt"])),
-                    text(&it["data"]["effect_key"]),
-                )
-            })
-            .collect();
-        let mut seen: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-        for line in self.ledger().lines() {
-            let words: Vec<&str> = line.split(' ').collect();
-            let [run, step, attempt, key] = words[..] else { panic!("{line:?}") };
-            let number = attempt.rsplit(['.', '#', '/']).next().expect("a number");
-            let intent = started.get(&(run.to_owned(), format!("{step} {number}")));
-            assert_eq!(intent.map(String::as_str), Some(key), "no effect without its record: {line}");
-            seen.entry((run.to_owned(), step.to_owned())).or_default().push(key.to_owned());
-        }
-        for ((run, step), keys) in &seen {
-            assert!(keys.windows(2).all(|it| it[0] == it[1]), "{step} of {run} keeps its key: {keys:?}");
-            if ONCE.contains(&step.as_str()) || step == "book" {
-                assert_eq!(keys.len(), 1, "{step} of {run} happened once");
-            }
-        }
-        let runs = seen.keys().map(|(run, _)| run).collect::<std::collections::BTreeSet<_>>().len();
-        assert_eq!(seen.len(), runs * 7, "every step of every run happened");
-    }
+fn wait_a_little(seed: &mut u64) {
+    pause(Duration::from_micros(next(seed) % 40_000));
 }
 
 const GATED: &str = r#"name: gated

@@ -78,9 +78,16 @@ impl Place {
     }
 
     /// The program with nothing in its environment but what it needs.
-    #[expect(clippy::disallowed_methods, reason = "the program itself is what is tested")]
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cuelight"));
+        self.command_under(&[], args)
+    }
+
+    /// The same, started by another program: its name and arguments stand in front.
+    #[expect(clippy::disallowed_methods, reason = "the program itself is what is tested")]
+    fn command_under(&self, wrapper: &[&str], args: &[&str]) -> Command {
+        let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_cuelight")]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
         command
             .args(args)
@@ -112,7 +119,15 @@ impl Place {
 
     /// The same, with something on its standard input.
     pub(crate) fn start_fed(&self, args: &[&str], input: &str) -> Running {
-        let mut command = self.command(args);
+        Self::begin(self.command(args), input)
+    }
+
+    /// The same, started by another program.
+    pub(crate) fn start_under(&self, wrapper: &[&str], args: &[&str]) -> Running {
+        Self::begin(self.command_under(wrapper, args), "")
+    }
+
+    fn begin(mut command: Command, input: &str) -> Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         // Whoever does not read it has said all there is to say.
