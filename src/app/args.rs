@@ -275,6 +275,11 @@ pub(super) enum Command {
     #[command(after_help = "Example: cuelight tools show json.query\n\n\
         cuelight tools suggest \"checksum of a file\", cuelight tools test file.read --with path=README.md")]
     Tools(ToolsArgs),
+    /// Who steps can give work to: list, show, try out, find
+    #[command(after_help = "Example: cuelight agents show reviewer\n\n\
+        cuelight agents test reviewer --task \"Review the last commit\" --really\n\n\
+        An agent is a command of yours that is described in .cuelight/agents/NAME.yaml, see docs/workflow.md.")]
+    Agents(AgentsArgs),
     /// What steps can ask: list, show, try out
     #[command(after_help = "Example: cuelight models show claude-sonnet\n\n\
         cuelight models test stand-in\n\n\
@@ -1240,6 +1245,74 @@ pub(super) enum ToolsCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AgentsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<AgentsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AgentsCommand {
+    /// All of them, as described in .cuelight/agents
+    List(AgentsListArgs),
+    /// One agent: what it can do, what it is given, what it answers, what it may do
+    Show {
+        /// The agent: reviewer or reviewer@1
+        agent: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give an agent work outside a run, and check what goes in and comes out
+    #[command(
+        after_help = "Example: cuelight agents test reviewer --task \"Review the last commit\" --really"
+    )]
+    Test(AgentsTestArgs),
+    /// Agents for a task in words, the best first
+    Suggest {
+        /// The task
+        #[arg(required = true)]
+        task: Vec<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AgentsListArgs {
+    /// Only those that can do this
+    #[arg(long, value_name = "WORD")]
+    pub(super) capability: Option<String>,
+    /// As JSON
+    #[arg(long, conflicts_with = "for_models")]
+    pub(super) json: bool,
+    /// As models want them: name, description, input schema, as JSON
+    #[arg(long)]
+    pub(super) for_models: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AgentsTestArgs {
+    /// The agent: reviewer or reviewer@1
+    pub(super) agent: String,
+    /// What it is to do
+    #[arg(long, value_name = "TEXT")]
+    pub(super) task: Option<String>,
+    /// An input; JSON where its schema wants no text
+    #[arg(short, long = "with", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) with: Vec<(String, String)>,
+    /// Start it although it may do what cannot simply be taken back
+    #[arg(long)]
+    pub(super) really: bool,
+    /// How long it may take
+    #[arg(long, default_value = "10m", value_name = "10m")]
+    pub(super) timeout: Span,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,9 @@
 //! What a process step is about to call, wholly resolved: the engine puts it into the event that asks for the call,
 //! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
-use crate::base::{Digest, HttpCall, ModelCall, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json, sha256};
+use crate::base::{
+    AgentCall, Digest, HttpCall, ModelCall, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json, sha256,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -13,7 +15,7 @@ pub const LOG_FILE: &str = "log";
 /// `times`, `times.<offset>`. What has none is read as well, and shown without times.
 pub const TIMES_FILE: &str = "times";
 
-/// One call: of a local program, of a tool that is built in, a request, or a question to a model.
+/// One call: of a local program, of a tool that is built in, of an agent, a request, or a question to a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// The program and its arguments; a script is the last argument of its shell.
@@ -58,6 +60,9 @@ pub struct ToolCall {
     /// Whether it is done in this process, without a program; then `argv` is its name for people.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub built_in: bool,
+    /// What makes it a call of an agent: its answer is read from what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentCall>,
 }
 
 impl ToolCall {

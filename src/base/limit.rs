@@ -48,6 +48,11 @@ pub const MODEL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub const MODEL_TEXT_KEPT_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of one event of a provider's stream, and of what it says of a refusal.
 pub const MODEL_EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes at the end of what an agent says in which its answer is looked for: an answer has at most as many.
+pub const AGENT_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a task that are also handed over in the environment, where no program takes much more; a longer one is on
+/// standard input alone.
+pub const AGENT_TASK_VARIABLE_BYTES_MAX: usize = 96 * 1024;
 /// How long another side may make us wait before the next attempt; when it asks for more, there is none.
 pub const RETRY_AFTER_MAX: Span = Span::seconds(3600);
 /// Workflows inside workflows.
@@ -125,6 +130,8 @@ const _: () = {
     assert!(HTTP_BODY_KEPT_BYTES_MAX < OUTPUT_BYTES_MAX);
     // The text stands beside what was read from it.
     assert!(MODEL_TEXT_KEPT_BYTES_MAX * 3 < OUTPUT_BYTES_MAX);
+    assert!(AGENT_ANSWER_BYTES_MAX <= OUTPUT_BYTES_MAX);
+    assert!(AGENT_TASK_VARIABLE_BYTES_MAX < AGENT_ANSWER_BYTES_MAX);
     assert!(REASON_BYTES_MAX < EVENT_INLINE_BYTES_MAX);
     assert!(MATRIX_COPIES_MAX < STEPS_MAX);
     assert!(BATCH_COMMANDS_MAX <= INBOX_COMMANDS_MAX);

@@ -2,6 +2,7 @@
 //!
 //! Knows no other room, no clock and no disk.
 
+mod agent;
 mod arrivals;
 mod breaker;
 mod bucket;
@@ -25,6 +26,10 @@ mod time;
 mod untrusted;
 mod value;
 
+pub use agent::{
+    AGENT_LATE_AFTER, AGENT_LOST_AFTER, AGENT_OUTPUTS, AGENT_PREFIX, AGENT_TASK, AGENT_TASK_VARIABLE,
+    AGENT_VARIABLE, AgentCall, agent_name,
+};
 pub use arrivals::{ARRIVALS_BYTES_MAX, Arrivals, ArrivalsPen};
 pub use breaker::{BreakerRule, Circuit, WhenOpen};
 pub use bucket::{Bucket, Empty, RateRule};

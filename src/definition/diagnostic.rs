@@ -134,7 +134,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("tool", "a tool that is not there, or a name or version that cannot be one"),
     ("tool-input", "what a tool is given does not fit its schema"),
     ("schema", "a JSON Schema that cannot be read"),
-    ("later-release", "a kind of step that this release checks but does not run"),
+    ("agent", "an agent that is unknown, described wrongly, or that cannot be asked so"),
     ("pattern", "a regular expression that cannot be read"),
     ("schedule", "a schedule or time zone that cannot be read"),
     ("too-many-findings", "the rest of the findings is left out"),

@@ -385,9 +385,25 @@ pub(super) const LLM: Table = Table {
 pub(super) const AGENT: Table = Table {
     what: "`agent`",
     keys: &[
-        key("capability", OneOrMany(&Word), "What the agent must be able to do.")
-            .also(&[same("capabilities")]),
-        key("command", Either(&[Text, List(&Text)]), "A command that is started as an agent."),
+        key("name", OneOrMany(&Word), "The agent, or several of which one is chosen: reviewer, reviewer@1."),
+        key(
+            "capability",
+            OneOrMany(&Word),
+            "What the agent must be able to do; without `name`: any that can.",
+        )
+        .also(&[same("capabilities")]),
+        key("route", OneOf(ROUTES), "How one of several is chosen; capability when absent."),
+        key(
+            "command",
+            Either(&[Text, List(&Text)]),
+            "In place of those: words, or a script, started as an agent; both may read ${{ input.… }}.",
+        ),
+        key("shell", Word, "The program that runs the script: bash -euo pipefail -c."),
+        key(
+            "heartbeat",
+            Duration,
+            "How often the command gives a sign of life; it may be silent when absent.",
+        ),
         key("task", Text, "What it is to do.").also(&[same("prompt")]),
     ],
 };
@@ -617,6 +633,38 @@ pub(super) const MODEL: Table = Table {
         key("hints", Shape::Table(&HINTS), "What it is good for; medium when absent."),
         key("breaker", Shape::Table(&BREAKER), "When calls to it are held back because it fails."),
         key("rate", Shape::Table(&RATE), "How many calls it takes."),
+    ],
+};
+
+/// A file that describes an agent.
+pub(super) const AGENT_FILE: Table = Table {
+    what: "an agent",
+    keys: &[
+        key("name", Word, "How workflows call it: reviewer.").required(),
+        key("version", Word, "One to three numbers; a step may ask for name@1.").required(),
+        key("description", Word, "What it does, in a sentence.").required(),
+        key("capabilities", OneOrMany(&Word), "What it can do, in words that steps ask for."),
+        key("command", Either(&[Text, List(&Text)]), "Words, or a script; both may read ${{ input.… }}.")
+            .required(),
+        key("shell", Word, "The program that runs the script: bash -euo pipefail -c."),
+        key("env", Map(&Text), "What it finds in its environment; may read ${{ input.… }}."),
+        key("heartbeat", Duration, "How often it gives a sign of life; it may be silent when absent."),
+        key("reliability", OneOf(RELIABILITIES), "How far its results can be trusted; medium when absent."),
+        key("duration", Duration, "How long it takes, as a rule."),
+        key("cost-usd", Decimal, "What a call costs, in dollars."),
+        key("effect", OneOf(EFFECTS), "What a crash in the middle of it means; once when absent."),
+        key("risk", OneOf(RISKS), "How bad a wrong call is; externally-reversible when absent."),
+        key("breaker", Shape::Table(&BREAKER), "When calls to it are held back because it fails."),
+        key("rate", Shape::Table(&RATE), "How many calls it takes."),
+        key(
+            "priority",
+            Whole(0, 1000),
+            "Where one is chosen by priority: the higher, the sooner; 0 when absent.",
+        ),
+        key("preconditions", OneOrMany(&Word), "What has to be so before, for people."),
+        key("postconditions", OneOrMany(&Word), "What is so afterwards, for people."),
+        key("input", Any, "JSON Schema of what it is given; its `task` is always part of it."),
+        key("output", Any, "JSON Schema of its answer."),
     ],
 };
 

@@ -24,6 +24,11 @@ pub trait Files {
         Vec::new()
     }
 
+    /// The files that describe agents of this workspace, likewise.
+    fn agents(&self) -> Vec<(String, Result<String, String>)> {
+        Vec::new()
+    }
+
     /// The files that describe models of this workspace, likewise.
     fn models(&self) -> Vec<(String, Result<String, String>)> {
         Vec::new()
@@ -40,6 +45,7 @@ pub fn read(name: &str, text: &str, files: &dyn Files) -> (Option<Workflow>, Vec
     let mut loader = Loader {
         files,
         tools: None,
+        agents: None,
         models: None,
         open: Vec::new(),
         done: BTreeMap::new(),
@@ -62,6 +68,8 @@ struct Loader<'l> {
     files: &'l dyn Files,
     /// Read when the first step asks for a tool.
     tools: Option<Registry>,
+    /// Read when the first step gives work to an agent that it does not describe itself.
+    agents: Option<Registry>,
     /// Read when the first step asks a model.
     models: Option<ModelRegistry>,
     /// The files that are being read, outermost first.
@@ -83,6 +91,7 @@ impl Loader<'_> {
                     self.call(name, call, &mut findings);
                 }
                 self.find_tools(step, &mut findings);
+                self.find_agents(step, &mut findings);
                 self.find_models(step, &mut findings);
             }
             workflow.step_count = check::workflow(workflow, &mut findings);
@@ -127,6 +136,29 @@ impl Loader<'_> {
             if uses.definition.is_none() && read::is_tool(&uses.tool.value) {
                 check::unknown_tool(registry, &uses.tool, findings);
             }
+        }
+    }
+
+    /// Looks up the agent of a step, or those of which one is chosen.
+    fn find_agents(&mut self, step: &mut Step, findings: &mut Findings<'_>) {
+        let StepKind::Agent(uses) = &mut step.kind else { return };
+        if uses.definition.is_some() {
+            return;
+        }
+        let is_first = self.agents.is_none();
+        let registry = self
+            .agents
+            .get_or_insert_with(|| Registry::of_agents(&self.files.agents()).in_zone(&self.files.timezone()));
+        if is_first {
+            self.findings.extend_from_slice(registry.problems());
+        }
+        if uses.route.is_some() {
+            check::find_candidates(registry, uses, findings);
+            return;
+        }
+        uses.definition = registry.find(&uses.tool.value).cloned();
+        if uses.definition.is_none() {
+            check::unknown_tool(registry, &uses.tool, findings);
         }
     }
 

@@ -5,8 +5,8 @@
 use crate::{
     base::Value,
     definition::{
-        Action, AgentCommand, Body, Data, Forbidden, Length, MatrixSource, Place, Script, Step, StepKind,
-        Text, Undo, Wait, Workflow,
+        Action, Body, Data, Forbidden, Length, MatrixSource, Place, Script, Step, StepKind, Text, Undo, Wait,
+        Workflow,
     },
     expression::{self, Expr, Template},
 };
@@ -159,7 +159,7 @@ impl<'w> Walk<'_, 'w> {
                 self.script(Site::Script, &run.script);
                 self.texts(site, run.working_directory.as_ref());
             }
-            StepKind::Uses(uses) => self.values(site, &uses.with),
+            StepKind::Uses(uses) | StepKind::Agent(uses) => self.values(site, &uses.with),
             StepKind::Http(http) => {
                 self.text(Site::Request, &http.url);
                 http.headers.iter().for_each(|(_, it)| self.text(Site::Request, it));
@@ -173,15 +173,6 @@ impl<'w> Walk<'_, 'w> {
             StepKind::Llm(llm) => {
                 self.texts(site, llm.system.as_ref());
                 self.text(site, &llm.prompt);
-            }
-            StepKind::Agent(agent) => {
-                match &agent.command {
-                    Some(AgentCommand::Script(script)) => self.script(Site::Script, script),
-                    Some(AgentCommand::Words(words)) => self.texts(site, words),
-                    None => {}
-                }
-                self.texts(site, agent.task.as_ref());
-                self.values(site, &agent.with);
             }
             StepKind::Gate(gate) => {
                 self.text(site, &gate.prompt);

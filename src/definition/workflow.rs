@@ -177,7 +177,7 @@ impl Step {
     /// The tools it uses: itself, in place of it, to take it back.
     pub fn tools(&self) -> impl Iterator<Item = &Uses> {
         let own = match &self.kind {
-            StepKind::Uses(uses) => Some(uses),
+            StepKind::Uses(uses) | StepKind::Agent(uses) => Some(uses),
             _ => None,
         };
         let undo = self.undo.iter().filter_map(|it| match it {
@@ -212,8 +212,8 @@ pub enum StepKind {
     Http(Box<Http>),
     /// One model call.
     Llm(Box<Llm>),
-    /// Work for an agent.
-    Agent(Box<Agent>),
+    /// Work for an agent: a tool of the agents there are, or one that this step describes.
+    Agent(Uses),
     /// Waits for a decision.
     Gate(Box<Gate>),
     /// Another workflow file.
@@ -366,28 +366,6 @@ pub struct Llm {
     pub temperature: Option<String>,
     /// Tokens of the answer.
     pub max_tokens: Option<u32>,
-}
-
-/// `agent:`; by capability or by command.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Agent {
-    /// What it must be able to do.
-    pub capabilities: Vec<String>,
-    /// A command that is started as an agent.
-    pub command: Option<AgentCommand>,
-    /// What it is to do.
-    pub task: Option<Text>,
-    /// What it is given.
-    pub with: Vec<(String, Data)>,
-}
-
-/// How an agent is started.
-#[derive(Clone, Debug, PartialEq)]
-pub enum AgentCommand {
-    /// By a shell.
-    Script(Script),
-    /// A program and its arguments, each handed over as it is.
-    Words(Vec<Text>),
 }
 
 /// `workflow:` and its inputs.

@@ -299,7 +299,8 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
         parts.push("artifacts".to_owned());
     }
     if before.tool != now.tool {
-        parts.push("what its tool is given".to_owned());
+        let is_agent = now.tool.as_ref().is_some_and(|it| it.agent.is_some());
+        parts.push(format!("what its {} is given", if is_agent { "agent" } else { "tool" }));
     }
     if before.model != now.model {
         parts.push("what its model is asked".to_owned());
@@ -350,6 +351,7 @@ pub(super) fn template_hash(plan: &PlanStep) -> Digest {
 pub(super) fn kind(work: &Work) -> &'static str {
     match work {
         Work::Run { .. } => "run",
+        Work::Tool(it) if it.is_agent() => "agent",
         Work::Tool(_) => "uses",
         Work::Http(_) => "http",
         Work::Model(_) => "llm",

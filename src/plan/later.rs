@@ -8,7 +8,6 @@ const RELEASES: &[(&str, &str, &str)] = &[
     ("sandbox", "runs in a sandbox", "0.4"),
     ("limits", "limits what its process may use", "0.4"),
     ("requires", "says where it may run", "0.5"),
-    ("agent", "gives work to an agent", "0.5"),
 ];
 
 /// The release that brings a word.

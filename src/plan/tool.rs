@@ -4,8 +4,9 @@
 
 use crate::{
     base::{
+        AGENT_TASK, AGENT_TASK_VARIABLE, AGENT_TASK_VARIABLE_BYTES_MAX, AGENT_VARIABLE, AgentCall,
         BreakerRule, Digest, HttpCall, Launch, RateRule, RoutePolicy, SPOOL_BYTES_MAX, Schema, SchemaProblem,
-        Score, Span, TextPart, ToolCall, Value, ValueMap, safe_text, type_name,
+        Score, Span, TextPart, ToolCall, Value, ValueMap, agent_name, safe_text, type_name,
     },
     definition as file,
     expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text},
@@ -59,8 +60,23 @@ pub struct PlanTool {
     /// Where one of several is chosen by priority: the higher, the sooner.
     #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
+    /// What makes an agent of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<PlanAgent>,
     /// How it is done.
     pub body: PlanToolBody,
+}
+
+/// What an agent has beside what every tool has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PlanAgent {
+    /// How often it gives a sign of life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Span>,
+    /// What it finds in its environment, each a template over `input`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, String)>,
 }
 
 fn is_default<T: Default + PartialEq>(it: &T) -> bool {
@@ -114,6 +130,13 @@ pub struct Route {
     pub wants: Vec<String>,
 }
 
+impl ToolUse {
+    /// Whether it is an agent that is given work.
+    pub fn is_agent(&self) -> bool {
+        agent_name(&self.tool).is_some()
+    }
+}
+
 impl PlanTool {
     /// The tool as the plan keeps it.
     pub fn of(tool: &file::Tool) -> Self {
@@ -147,6 +170,10 @@ impl PlanTool {
             rate: tool.rate.clone(),
             capabilities: tool.capabilities.clone(),
             priority: tool.priority,
+            agent: tool.agent.as_ref().map(|it| PlanAgent {
+                heartbeat: it.heartbeat,
+                env: it.env.iter().map(|it| (it.0.clone(), it.1.value.clone())).collect(),
+            }),
             body,
         }
     }
@@ -193,6 +220,9 @@ impl PlanTool {
                 }
             }
         }
+        if let Some(agent) = &self.agent {
+            env.extend(self.environment(agent, &input, &lookup, beside).map_err(wrong)?);
+        }
         let texts = env.iter().flat_map(|it| &it.1).filter_map(|it| match it {
             TextPart::Text(text) => Some(text),
             TextPart::Secret(_) => None,
@@ -206,6 +236,7 @@ impl PlanTool {
             definition: self.definition,
             input,
             built_in: self.body == PlanToolBody::BuiltIn,
+            agent: self.agent.as_ref().map(|it| AgentCall { heartbeat: it.heartbeat }),
         };
         Ok(Launch {
             env,
@@ -214,6 +245,27 @@ impl PlanTool {
             output_limit: SPOOL_BYTES_MAX,
             ..Launch::of(argv)
         })
+    }
+
+    /// What an agent finds in its environment: what its file says and its step does not, its name, and its task.
+    fn environment(
+        &self,
+        agent: &PlanAgent,
+        input: &ValueMap,
+        lookup: &MapLookup,
+        beside: &Given<'_>,
+    ) -> Result<Vec<(String, Vec<TextPart>)>, String> {
+        let mut env = Vec::new();
+        for (name, text) in agent.env.iter().filter(|it| !beside.env.iter().any(|given| given.0 == it.0)) {
+            let template = Template::parse(text).map_err(|it| it.to_string())?;
+            env.push((name.clone(), template.evaluate_text(lookup).map_err(|it| it.to_string())?));
+        }
+        env.push((AGENT_VARIABLE.to_owned(), agent_name(&self.name).unwrap_or_default().to_owned()));
+        let task = input.get(AGENT_TASK).map(to_text);
+        if let Some(task) = task.filter(|it| it.len() <= AGENT_TASK_VARIABLE_BYTES_MAX) {
+            env.push((AGENT_TASK_VARIABLE.to_owned(), task));
+        }
+        Ok(env.into_iter().map(|(name, text)| (name, vec![TextPart::Text(text)])).collect())
     }
 
     /// The input with defaults filled in, when it fits.

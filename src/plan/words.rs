@@ -1,7 +1,7 @@
 //! A plan in words: kinds, rules and rhythms as people say them. Foreign text comes out safe to show, on one line.
 
 use crate::{
-    base::{Span, safe_text, shorten},
+    base::{AGENT_PREFIX, Span, safe_text, shorten},
     plan::{
         EffectClass, Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Undo,
         WaitFor, Work, later,
@@ -41,6 +41,7 @@ impl Work {
     pub fn word(&self) -> &str {
         match self {
             Self::Run { .. } => "run",
+            Self::Tool(it) if it.is_agent() => "agent",
             Self::Tool(_) => "uses",
             Self::Http(_) => "http",
             Self::Model(_) => "llm",
@@ -55,6 +56,11 @@ impl Work {
             Self::Later(it) => &it.kind,
         }
     }
+}
+
+/// A tool or an agent as the file calls it.
+fn called(id: &str) -> &str {
+    id.strip_prefix(AGENT_PREFIX).unwrap_or(id)
 }
 
 /// One foreign text, short and safe.
@@ -84,9 +90,10 @@ pub(super) fn kind(work: &Work, copies: usize) -> String {
         }
         Work::Tool(it) => match &it.route {
             Some(route) => {
-                format!("uses one of {}, by {}", line(&route.candidates.join(", ")), route.policy.word())
+                let names: Vec<&str> = route.candidates.iter().map(|it| called(it)).collect();
+                format!("{} one of {}, by {}", work.word(), line(&names.join(", ")), route.policy.word())
             }
-            None => format!("uses {}", line(&it.tool)),
+            None => format!("{} {}", work.word(), line(called(&it.tool))),
         },
         Work::Model(it) => format!("llm {}", line(&it.model)),
         Work::Http(it) => format!("http {} {}", line(&it.method), line(&it.url)),

@@ -40,10 +40,9 @@ pub(super) fn work(kind: &file::StepKind) -> Option<Work> {
         file::StepKind::Wait(file::Wait::Event { topic, filter, count }) => {
             Work::Wait(WaitFor::Message { topic: topic.value.clone(), filter: data(filter), count: *count })
         }
-        file::StepKind::Uses(uses) => tool(uses),
+        file::StepKind::Uses(uses) | file::StepKind::Agent(uses) => tool(uses),
         file::StepKind::Http(it) => Work::Http(Box::new(http(it))),
         file::StepKind::Llm(llm) => model::works(llm).into_iter().next()?,
-        file::StepKind::Agent(agent) => later("agent", &agent.capabilities.join(", ")),
         file::StepKind::Emit(emit) => Work::Emit(Box::new(emission(emit))),
         file::StepKind::Workflow(_) => return None,
     })
@@ -151,7 +150,9 @@ pub(super) fn is_call(kind: &file::StepKind) -> bool {
 /// What a crash in mid-step means, when the file says nothing: what its tool says; of any other call, that nobody knows.
 pub(super) fn effect(step: &file::Step) -> EffectClass {
     let unsaid = match &step.kind {
-        file::StepKind::Uses(uses) => uses.effect().unwrap_or(file::Effect::Once),
+        file::StepKind::Uses(uses) | file::StepKind::Agent(uses) => {
+            uses.effect().unwrap_or(file::Effect::Once)
+        }
         // A question changes nothing; asked again it costs again.
         file::StepKind::Llm(_) => file::Effect::Pure,
         file::StepKind::Http(http) => effect_of_request(http),

@@ -451,6 +451,7 @@ impl AttemptView {
 pub fn kind_word(work: &Work) -> &str {
     match work {
         Work::Run { .. } => "run",
+        Work::Tool(it) if it.is_agent() => "agent",
         Work::Tool(_) => "uses",
         Work::Http(_) => "http",
         Work::Model(_) => "llm",

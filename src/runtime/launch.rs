@@ -173,6 +173,8 @@ struct OnDisk<'a> {
     root: &'a Path,
     /// The files that describe tools.
     tools: Vec<PathBuf>,
+    /// The files that describe agents.
+    agents: Vec<PathBuf>,
     /// The files that describe models.
     models: Vec<PathBuf>,
     timezone: String,
@@ -182,8 +184,8 @@ struct OnDisk<'a> {
 impl<'a> OnDisk<'a> {
     fn of(workspace: &'a Workspace) -> Self {
         let (tools, models) = (workspace.tool_files(), workspace.model_files());
-        let timezone = workspace.timezone();
-        Self { root: workspace.root(), tools, models, timezone, read: RefCell::new(Vec::new()) }
+        let (agents, timezone) = (workspace.agent_files(), workspace.timezone());
+        Self { root: workspace.root(), tools, agents, models, timezone, read: RefCell::new(Vec::new()) }
     }
 
     fn descriptions(&self, files: &[PathBuf]) -> Vec<(String, Result<String, String>)> {
@@ -220,6 +222,10 @@ impl Files for OnDisk<'_> {
 
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
         self.descriptions(&self.tools)
+    }
+
+    fn agents(&self) -> Vec<(String, Result<String, String>)> {
+        self.descriptions(&self.agents)
     }
 
     fn models(&self) -> Vec<(String, Result<String, String>)> {

@@ -107,6 +107,11 @@ impl Workspace {
         yaml_files(&self.dir().join("tools"))
     }
 
+    /// The files that describe agents, by name.
+    pub fn agent_files(&self) -> Vec<PathBuf> {
+        yaml_files(&self.dir().join("agents"))
+    }
+
     /// The files that describe models, by name.
     pub fn model_files(&self) -> Vec<PathBuf> {
         yaml_files(&self.dir().join("models"))

@@ -52,6 +52,13 @@ pub enum Ended {
         /// How long it was allowed to run.
         after: Span,
     },
+    /// By us: an agent that gave no sign of life for so long.
+    Silent {
+        /// How long it said nothing.
+        after: Span,
+        /// How often it should have.
+        heartbeat: Span,
+    },
     /// By us: somebody asked for it.
     Cancelled,
     /// It never ran: a thing it needs is missing or refused.

@@ -18,6 +18,12 @@ pub(super) fn classify(ended: &Ended, tail: &str) -> Option<Failure> {
             FailureMode::SystemTimeout,
             format!("ran longer than {after}; raise `timeout` or see where it waits"),
         ),
+        Ended::Silent { after, heartbeat } => (
+            FailureMode::AgentTimeout,
+            format!(
+                "gave no sign of life for {after} and counts as lost; it should say something every {heartbeat}, or `heartbeat` be longer"
+            ),
+        ),
         Ended::Cancelled => (FailureMode::UserCancelled, "was cancelled".to_owned()),
         Ended::NotStarted { errno, message } => (by_errno(*errno), message.clone()),
         Ended::Lost => (

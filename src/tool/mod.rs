@@ -1,8 +1,9 @@
 //! What can be called, and what came of it. Knows no runs and changes no state: words in, an [`Answer`] out.
 //!
-//! This far: local programs, each in a process group of its own, with limits on what they write, time they take and
+//! This far: local programs, some of them agents, each in a process group of its own, with limits on what they write, time they take and
 //! secrets they may show; requests, to where the workspace allows; questions to models, likewise; and tools that are built in. Who calls, and what follows from an answer, is the engine's matter.
 
+mod agent;
 mod answer;
 mod artifact;
 mod built_in;
@@ -19,6 +20,7 @@ mod orphan;
 mod outputs;
 mod process;
 mod program;
+mod pulse;
 mod scratch;
 mod secret;
 mod spool;

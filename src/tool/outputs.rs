@@ -73,7 +73,8 @@ pub fn parse_outputs(bytes: &[u8]) -> Result<ValueMap, String> {
     Ok(outputs)
 }
 
-fn is_key(key: &str) -> bool {
+/// Whether this can be the name of an output.
+pub(super) fn is_key(key: &str) -> bool {
     let mut chars = key.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')

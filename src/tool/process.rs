@@ -8,16 +8,18 @@
 
 use super::{
     Answer, Ended, HttpPolicy, Masker, Secret, SecretStore,
+    agent::{Heard, understood},
     executable::{self, Executable, Remembered},
     http::Door,
     mask::MaskStream,
     oom::OomWatch,
     outputs::read_outputs,
     program::{Obstacle, directory, program},
+    pulse::Pulse,
     scratch::{Scratch, is_untouched},
     spool::{Now, Spool},
 };
-use crate::base::{Launch, Program, Span, TextPart, Timestamp, Value, ValueMap, Word};
+use crate::base::{AGENT_LOST_AFTER, Launch, Program, Span, TextPart, Timestamp, Value, ValueMap, Word};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
@@ -191,6 +193,7 @@ pub async fn run_process(
         Ok(output) => output,
         Err(error) => return refused(unwritable(&host.workspace_root.join(".cuelight"), &error)),
     };
+    let agent = launch.tool.as_ref().and_then(|it| it.agent.as_ref());
     let (mut leader, pipe, masker) = match prepare(host, launch, opened, call, &output) {
         Ok(it) => it,
         Err(obstacle) => {
@@ -204,8 +207,15 @@ pub async fn run_process(
         mask: masker.stream(),
         clear: Vec::new(),
         spool: host.spool(launch, call),
+        heard: agent.map(|_| Heard::default()),
     };
-    let stop = attend(&mut leader, &mut intake, launch.timeout, host.kill_grace, cancel, &mut progress).await;
+    let limits = Limits {
+        timeout: launch.timeout,
+        grace: host.kill_grace,
+        heartbeat: agent.and_then(|it| it.heartbeat),
+        output: &output,
+    };
+    let stop = attend(&mut leader, &mut intake, &limits, cancel, &mut progress).await;
     let left_behind = intake.pipe.is_some();
     leader.signal(Signal::KILL);
     intake.take_rest(&mut progress);
@@ -213,11 +223,17 @@ pub async fn run_process(
     let ended = match stop {
         Some(Stop::Cancelled) => Ended::Cancelled,
         Some(Stop::TimedOut(after)) => Ended::TimedOut { after },
+        Some(Stop::Silent { after, heartbeat }) => Ended::Silent { after, heartbeat },
         None => ended(&status, &host.oom),
     };
     let untouched = is_untouched(&output);
     let outputs = if untouched { Ok(ValueMap::new()) } else { read_outputs(&output) };
+    let heard = intake.heard.take();
     let answer = answer(ended, intake.spool, left_behind, &masker, outputs);
+    let answer = match &heard {
+        Some(heard) => understood(heard, answer, &masker),
+        None => answer,
+    };
     if left_behind {
         host.scratch.discard(&output);
     } else {
@@ -231,42 +247,74 @@ pub async fn run_process(
 enum Stop {
     Cancelled,
     TimedOut(Span),
+    Silent { after: Span, heartbeat: Span },
+}
+
+/// How long a process may go on, and how it shows that it does.
+struct Limits<'a> {
+    timeout: Option<Span>,
+    grace: Span,
+    heartbeat: Option<Span>,
+    /// The file for its outputs: touching it is a sign of life.
+    output: &'a Path,
 }
 
 /// Stays with a process until its leader is dead and its pipe is closed or given up.
 async fn attend(
     leader: &mut Leader,
     intake: &mut Intake,
-    timeout: Option<Span>,
-    grace: Span,
+    limits: &Limits<'_>,
     cancel: &CancellationToken,
     progress: &mut (impl FnMut(Progress<'_>) + Send),
 ) -> Option<Stop> {
     let mut stop = None;
     let mut killed = false;
-    let timer = sleep(timeout.unwrap_or_default().to_std());
-    tokio::pin!(timer);
+    let timer = sleep(limits.timeout.unwrap_or_default().to_std());
+    let beat = sleep(limits.heartbeat.unwrap_or_default().to_std());
+    let mut pulse = Pulse::of(limits.output);
+    tokio::pin!(timer, beat);
     loop {
-        let armed = stop.is_some() && !killed || stop.is_none() && timeout.is_some();
+        let armed = stop.is_some() && !killed || stop.is_none() && limits.timeout.is_some();
+        let beats = stop.is_none() && limits.heartbeat.is_some();
         tokio::select! {
             biased;
             () = leader.exited() => break,
             () = cancel.cancelled(), if stop.is_none() => {
                 stop = Some(Stop::Cancelled);
                 leader.ask_to_end();
-                timer.set(sleep(grace.to_std()));
+                timer.set(sleep(limits.grace.to_std()));
             }
             () = &mut timer, if armed => {
                 if stop.is_some() {
                     leader.signal(Signal::KILL);
                     killed = true;
                 } else {
-                    stop = timeout.map(Stop::TimedOut);
+                    stop = limits.timeout.map(Stop::TimedOut);
                     leader.ask_to_end();
-                    timer.set(sleep(grace.to_std()));
+                    timer.set(sleep(limits.grace.to_std()));
                 }
             }
-            () = intake.take(progress), if intake.pipe.is_some() => {}
+            () = intake.take(progress), if intake.pipe.is_some() => {
+                if let Some(heartbeat) = limits.heartbeat.filter(|_| beats) {
+                    pulse.heard();
+                    beat.set(sleep(heartbeat.to_std()));
+                }
+            }
+            () = &mut beat, if beats => {
+                let heartbeat = limits.heartbeat.unwrap_or_default();
+                let after = pulse.missed(heartbeat);
+                if pulse.is_late() {
+                    let lost = Span(heartbeat.0.saturating_mul(AGENT_LOST_AFTER));
+                    intake.remark(&format!("— late: nothing heard for {after}; after {lost} it counts as lost —"), progress);
+                }
+                if pulse.is_lost() {
+                    stop = Some(Stop::Silent { after, heartbeat });
+                    leader.ask_to_end();
+                    timer.set(sleep(limits.grace.to_std()));
+                } else {
+                    beat.set(sleep(heartbeat.to_std()));
+                }
+            }
         }
     }
     // Whoever was asked to end keeps the rest of the grace for its children; else silence decides.
@@ -494,9 +542,21 @@ struct Intake {
     mask: MaskStream,
     clear: Vec<u8>,
     spool: Spool,
+    /// What an agent said, for its answer.
+    heard: Option<Heard>,
 }
 
 impl Intake {
+    /// A line of ours, between those of an agent.
+    fn remark(&mut self, line: &str, progress: &mut (impl FnMut(Progress<'_>) + Send)) {
+        if self.heard.as_ref().is_some_and(|it| !it.is_at_line_start()) {
+            self.clear.push(b'\n');
+        }
+        self.clear.extend_from_slice(line.as_bytes());
+        self.clear.push(b'\n');
+        self.keep(progress);
+    }
+
     /// Waits for output and takes one chunk of it.
     async fn take(&mut self, progress: &mut (impl FnMut(Progress<'_>) + Send)) {
         let Some(pipe) = &self.pipe else { return };
@@ -551,6 +611,9 @@ impl Intake {
     fn keep(&mut self, progress: &mut (impl FnMut(Progress<'_>) + Send)) {
         if !self.clear.is_empty() {
             self.spool.take(&self.clear);
+            if let Some(heard) = &mut self.heard {
+                heard.take(&self.clear);
+            }
             progress(Progress { bytes: &self.clear, total: self.spool.total(), at: self.spool.heard_at() });
             self.clear.clear();
         }

@@ -10,6 +10,7 @@
 )]
 
 mod again;
+mod agents;
 mod architecture;
 mod asking;
 mod badly;

@@ -423,19 +423,19 @@ fn what_the_file_says_of_a_step_reaches_every_copy() {
 fn what_a_later_release_brings_is_refused_all_at_once_and_can_be_shown() {
     let text = "
         steps:
-          - {id: review, agent: {capability: reviewer}}
+          - {id: small, run: x, limits: {memory: 1MiB}}
           - {id: shut, run: x, sandbox: strict}
     ";
     check_refused(
         text,
         &[],
         &[
-            "could not start: step `review` gives work to an agent (`agent`), which comes with cuelight 0.5; until then, do it in a `run` step or take it out",
+            "could not start: step `small` limits what its process may use (`limits`), which comes with cuelight 0.4; until then, take that key out",
             "could not start: step `shut` runs in a sandbox (`sandbox`), which comes with cuelight 0.4; until then, take that key out",
         ],
     );
     let shown = outline(&workflow(text, &[]), ValueMap::new()).expect("it can be shown");
-    assert!(show(&shown).contains("agent reviewer (comes with 0.5)"), "{}", show(&shown));
+    assert!(show(&shown).contains("shut"), "{}", show(&shown));
 }
 
 /// What the checker refuses is refused again here, because a workflow need not come from a file.
@@ -663,7 +663,7 @@ fn foreign_text_cannot_leave_its_label() {
     let text = r#"
         name: "a\"]; x\e[2J"
         steps:
-          - {id: w, agent: {capability: ["\"] --> y\\"]}}
+          - {id: w, http: {url: "https://h/\"] --> y\\"}}
     "#;
     let plan = outline(&workflow(text, &[]), ValueMap::new()).expect("it can be shown");
     for format in [GraphFormat::Text, GraphFormat::Mermaid, GraphFormat::Dot] {

@@ -153,6 +153,7 @@ fn tools() -> Vec<PlanTool> {
         rate: None,
         capabilities: vec![name.to_owned()],
         priority: 0,
+        agent: None,
         body: PlanToolBody::Words(vec![name.to_owned()]),
     };
     let fragile = BreakerRule { failures: 2, successes: 1, ..BreakerRule::default() };

@@ -26,9 +26,10 @@ use std::{
     process::ExitCode,
 };
 
-/// Files as they are on the disk, with the tools and models of the workspace around us, if there is one.
+/// Files as they are on the disk, with the tools, agents and models of the workspace around us, if there is one.
 pub(super) struct Disk {
     tools: Vec<PathBuf>,
+    agents: Vec<PathBuf>,
     models: Vec<PathBuf>,
     timezone: Option<String>,
 }
@@ -37,8 +38,9 @@ impl Disk {
     pub(super) fn of(config: &Config) -> Result<Self, Trouble> {
         let workspace = config.find()?;
         let tools = workspace.as_ref().map(|it| it.tool_files()).unwrap_or_default();
+        let agents = workspace.as_ref().map(|it| it.agent_files()).unwrap_or_default();
         let models = workspace.as_ref().map(|it| it.model_files()).unwrap_or_default();
-        Ok(Self { tools, models, timezone: workspace.map(|it| it.timezone()) })
+        Ok(Self { tools, agents, models, timezone: workspace.map(|it| it.timezone()) })
     }
 }
 
@@ -49,6 +51,10 @@ impl Files for Disk {
 
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
         self.tools.iter().map(|it| (it.display().to_string(), read_text(it))).collect()
+    }
+
+    fn agents(&self) -> Vec<(String, Result<String, String>)> {
+        self.agents.iter().map(|it| (it.display().to_string(), read_text(it))).collect()
     }
 
     fn models(&self) -> Vec<(String, Result<String, String>)> {

@@ -1,6 +1,7 @@
 //! What each command does. A command builds what it needs, does its work, and gives back an exit code or a sentence.
 
 mod act;
+mod agents;
 mod appearance;
 mod ask_text;
 mod audit;
@@ -118,6 +119,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Keys(args) => trail::keys(&config, out, &args),
         Command::Schedules(args) => schedules::schedules(&config, out, args).await,
         Command::Tools(args) => tools::tools(&config, out, args).await,
+        Command::Agents(args) => agents::agents(&config, out, args).await,
         Command::Models(args) => models::models(&config, out, args).await,
         Command::BuiltIn { name } => built_in::built_in(&config, &name),
         Command::Serve(args) => serve::serve(&config, &args).await,

@@ -33,8 +33,8 @@ pub(super) async fn tools(config: &Config, out: Output, args: ToolsArgs) -> Outc
             }
             Ok(ExitCode::SUCCESS)
         }
-        ToolsCommand::Suggest { task, json } => suggest(&registry, out, &task.join(" "), json),
-        ToolsCommand::Test(args) => test(config, &registry, out, &args).await,
+        ToolsCommand::Suggest { task, json } => suggest(&registry, out, "tool", &task.join(" "), json),
+        ToolsCommand::Test(args) => test(config, found(&registry, &args.tool)?, out, &args).await,
     }
 }
 
@@ -57,18 +57,19 @@ fn list(registry: &Registry, out: Output, args: &ToolsListArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn suggest(registry: &Registry, out: Output, task: &str, json: bool) -> Outcome {
+/// Those that fit a task in words; `word` is what they are.
+pub(super) fn suggest(registry: &Registry, out: Output, word: &str, task: &str, json: bool) -> Outcome {
     let found = registry.for_task(task);
     if json {
-        let one = |(score, it): &(u32, &Arc<Tool>)| json!({"tool": it.id(), "score": score, "description": it.description});
+        let one = |(score, it): &(u32, &Arc<Tool>)| json!({word: it.called(), "score": score, "description": it.description});
         out.json_pretty(&found.iter().map(one).collect());
     } else if found.is_empty() {
-        say("no tool fits these words; `cuelight tools list` names all");
+        say(&format!("no {word} fits these words; `cuelight {word}s list` names all"));
     } else {
         let row = |(score, it): &(u32, &Arc<Tool>)| {
-            vec![safe_text(&it.id()), score.to_string(), safe_text(&it.description)]
+            vec![safe_text(&it.called()), score.to_string(), safe_text(&it.description)]
         };
-        out.table(&["TOOL", "SCORE", "DOES"], &found.iter().map(row).collect::<Vec<_>>());
+        out.table(&[&word.to_uppercase(), "SCORE", "DOES"], &found.iter().map(row).collect::<Vec<_>>());
     }
     Ok(ExitCode::from(if found.is_empty() { FAILED } else { 0 }))
 }
@@ -86,21 +87,26 @@ fn found<'r>(registry: &'r Registry, wanted: &str) -> Result<&'r Arc<Tool>, Trou
     })
 }
 
-fn tool_json(tool: &Tool) -> Value {
+pub(super) fn tool_json(tool: &Tool) -> Value {
     let mut out = tool.json();
     out["definition"] = tool.hash().to_string().into();
     out["origin"] = tool.origin.clone().into();
     out
 }
 
-fn show(out: Output, tool: &Tool) {
+pub(super) fn show(out: Output, tool: &Tool) {
     let line = |name: &str, text: &str| {
         if !text.is_empty() {
             out.line(&format!("{name:<13} {}", safe_text(text)));
         }
     };
-    line("tool", &tool.id());
+    line(if tool.agent.is_some() { "agent" } else { "tool" }, &tool.called());
     line("does", &tool.description);
+    line("can do", &tool.capabilities.join(", "));
+    line(
+        "gives a sign",
+        &tool.agent.iter().filter_map(|it| it.heartbeat).map(|it| format!("every {it}")).collect::<String>(),
+    );
     line("category", &tool.category);
     line("reliability", &format!("{}, {}", tool.reliability.word(), tool.reliability.score()));
     line("effect", tool.effect.word());
@@ -123,13 +129,13 @@ fn show(out: Output, tool: &Tool) {
     }
 }
 
-/// Calls a tool as a step would: the same checks, limits and process, and no run.
-async fn test(config: &Config, registry: &Registry, out: Output, args: &ToolsTestArgs) -> Outcome {
-    let tool = found(registry, &args.tool)?;
+/// Calls a tool, or an agent, as a step would: the same checks, limits and process, and no run.
+pub(super) async fn test(config: &Config, tool: &Tool, out: Output, args: &ToolsTestArgs) -> Outcome {
+    let name = tool.called();
     if matches!(tool.risk, Risk::ExternallyReversible | Risk::Irreversible) && !args.really {
         return Err(Trouble::usage(format!(
             "could not test {}: its risk is {}; add --really when it is meant",
-            tool.id(),
+            name,
             tool.risk.word()
         )));
     }
@@ -143,7 +149,7 @@ async fn test(config: &Config, registry: &Registry, out: Output, args: &ToolsTes
     // Nobody looks for the output of a test later; a directory that stays is only in the way.
     drop(std::fs::remove_dir_all(&call.attempt_dir));
     if let Some(failure) = answer.failure() {
-        say(&format!("{} failed ({}): {}", tool.id(), failure.mode.word(), failure.message));
+        say(&format!("{} failed ({}): {}", name, failure.mode.word(), failure.message));
         say(answer.tail.trim_end());
         return Ok(ExitCode::from(FAILED));
     }
@@ -153,7 +159,7 @@ async fn test(config: &Config, registry: &Registry, out: Output, args: &ToolsTes
             for (name, value) in &outputs {
                 out.line(&format!("{} = {}", safe_text(name), safe_text(&value.to_string())));
             }
-            say(&format!("{}: done, and what it gave is what it promises", tool.id()));
+            say(&format!("{name}: done, and what it gave is what it promises"));
         }
         Err(why) => {
             say(&format!("could not take the result: {why}"));

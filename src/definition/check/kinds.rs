@@ -1,4 +1,4 @@
-//! What belongs to what a step does: effects, undo, time, calls of other workflows, kinds that come later.
+//! What belongs to what a step does: effects, undo, time, calls of other workflows.
 
 use crate::{
     base::Value,
@@ -23,7 +23,6 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
         if let StepKind::Workflow(call) = &step.kind {
             given(step, call, findings);
         }
-        later(step, findings);
     }
 }
 
@@ -60,7 +59,7 @@ fn cache(step: &Step, findings: &mut Findings<'_>) {
     let Some(cache) = &step.cache else { return };
     let of_tool = match &step.kind {
         StepKind::Run(_) => None,
-        StepKind::Uses(uses) => uses.effect(),
+        StepKind::Uses(uses) | StepKind::Agent(uses) => uses.effect(),
         _ => return,
     };
     let id = &step.id.value;
@@ -90,7 +89,7 @@ fn undo(step: &Step, findings: &mut Findings<'_>) {
         | StepKind::Set(_) => false,
     };
     let of_tool = match &step.kind {
-        StepKind::Uses(uses) => uses.effect(),
+        StepKind::Uses(uses) | StepKind::Agent(uses) => uses.effect(),
         _ => None,
     };
     if acts && step.undo.is_none() && step.effect.or(of_tool) != Some(Effect::Pure) {
@@ -158,24 +157,4 @@ fn given(step: &Step, call: &Call, findings: &mut Findings<'_>) {
                 .help(format!("add `with: {{{name}: …}}` to `{}`", step.id.value));
         }
     }
-}
-
-fn later(step: &Step, findings: &mut Findings<'_>) {
-    let (what, release) = match &step.kind {
-        StepKind::Agent(_) => ("agent", 5),
-        StepKind::Run(_)
-        | StepKind::Uses(_)
-        | StepKind::Http(_)
-        | StepKind::Llm(_)
-        | StepKind::Gate(_)
-        | StepKind::Workflow(_)
-        | StepKind::Wait(_)
-        | StepKind::Emit(_)
-        | StepKind::Set(_) => return,
-    };
-    findings.note(
-        "later-release",
-        step.id.place,
-        format!("`{what}` is checked in this release and runs from release {release} on"),
-    );
 }

@@ -2,9 +2,9 @@
 
 use super::graph::Graph;
 use crate::{
-    base::{MODEL_OUTPUTS, Value},
+    base::{AGENT_OUTPUTS, MODEL_OUTPUTS, Value},
     definition::{
-        MatrixSource, Place, Step, StepKind, Wait, Workflow,
+        MatrixSource, Place, Step, StepKind, Uses, Wait, Workflow,
         diagnostic::Findings,
         read::locate,
         reference::{Reading, Site, Top, readings, top_readings},
@@ -328,17 +328,24 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
                     .collect()
             })
         }
-        // Of several tools only what all of them give can be relied on.
-        StepKind::Uses(uses) => {
-            let mut all = uses.all().iter().map(|it| it.definition.as_ref());
-            let first: Vec<&str> = all.next().flatten()?.output_names().collect();
-            let shared = all.try_fold(first, |shared, it| {
-                let names: Vec<&str> = it?.output_names().collect();
-                (!names.is_empty()).then(|| shared.into_iter().filter(|it| names.contains(it)).collect())
-            })?;
-            (!shared.is_empty()).then_some(shared)
-        }
+        StepKind::Uses(uses) => shared_outputs(uses),
+        // What every answer has, beside what is promised of this one.
+        StepKind::Agent(uses) => shared_outputs(uses).map(|mut names| {
+            names.extend(AGENT_OUTPUTS.iter().filter(|it| !names.contains(it)).collect::<Vec<_>>());
+            names
+        }),
         StepKind::Http(_) => Some(HTTP_OUTPUTS.to_vec()),
-        StepKind::Agent(_) | StepKind::Wait(_) => None,
+        StepKind::Wait(_) => None,
     }
+}
+
+/// Of several tools only what all of them give can be relied on; nothing where one of them does not say what it gives.
+fn shared_outputs(uses: &Uses) -> Option<Vec<&str>> {
+    let mut all = uses.all().iter().map(|it| it.definition.as_ref());
+    let first: Vec<&str> = all.next().flatten()?.output_names().collect();
+    let shared = all.try_fold(first, |shared, it| {
+        let names: Vec<&str> = it?.output_names().collect();
+        (!names.is_empty()).then(|| shared.into_iter().filter(|it| names.contains(it)).collect())
+    })?;
+    (!shared.is_empty()).then_some(shared)
 }

@@ -1,4 +1,4 @@
-//! Tools: whether there is one of that name, and whether it can take what it is given.
+//! Tools and agents: whether there is one of that name, and whether it can take what it is given.
 
 use crate::{
     base::{ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, safe_text},
@@ -7,7 +7,7 @@ use crate::{
         diagnostic::Findings,
         read::{is_fixed, is_tool},
         spelling::suggest,
-        tool::properties,
+        tool::{Shelf, properties},
     },
 };
 use std::sync::Arc;
@@ -29,18 +29,26 @@ pub(in crate::definition) fn unknown(
     findings: &mut Findings<'_>,
 ) {
     let name = wanted.value.split('@').next().unwrap_or_default();
+    let (shelf, rule) = (registry.shelf(), registry.shelf().word());
     let versions: Vec<String> =
         registry.all().filter(|it| it.name == name).map(|it| it.version.to_string()).collect();
     if !versions.is_empty() {
-        let message = format!("`{}` is there in another version only", safe_text(name));
-        findings.error("tool", wanted.place, message).help(format!("there is {}", versions.join(", ")));
+        let message = format!("`{}` is there in another version only", safe_text(shelf.called(name)));
+        findings.error(rule, wanted.place, message).help(format!("there is {}", versions.join(", ")));
         return;
     }
     let is_mcp = wanted.value.starts_with("mcp:");
     let near = registry.near(&wanted.value);
-    let found =
-        findings.error("tool", wanted.place, format!("there is no tool `{}`", safe_text(&wanted.value)));
+    let called = safe_text(shelf.called(&wanted.value));
+    let found = findings.error(rule, wanted.place, format!("there is no {rule} `{called}`"));
     match near.as_slice() {
+        [] if shelf == Shelf::Agents => {
+            found.help("describe it in .cuelight/agents/NAME.yaml, or start a command as an agent: agent: {command: …}")
+        }
+        near if shelf == Shelf::Agents => {
+            let names: Vec<String> = near.iter().map(|it| shelf.called(&it.name).to_owned()).collect();
+            found.help(format!("there are {}; `cuelight agents` says what they do", names.join(", ")))
+        }
         _ if is_mcp => {
             found.help("tools of MCP servers cannot be called in this release; do it in a `run` step")
         }
@@ -65,14 +73,20 @@ pub(in crate::definition) fn find_candidates(
         let wants: Vec<&str> = route.wants.iter().map(|it| it.value.as_str()).collect();
         let able = registry.able(&wants);
         if able.is_empty() {
+            let rule = registry.shelf().word();
             let known = registry.capabilities().into_iter().collect::<Vec<_>>().join(", ");
             let help = if known.is_empty() {
-                "no tool says what it can do; add `capabilities:` to its file in .cuelight/tools".to_owned()
+                format!("no {rule} says what it can do; add `capabilities:` to its file in .cuelight/{rule}s")
             } else {
-                format!("tools here can do: {}", safe_text(&known))
+                format!("{rule}s here can do: {}", safe_text(&known))
             };
-            let message = format!("no tool can do {}", safe_text(&wants.join(" and ")));
-            findings.error("tool", route.place, message).help(help);
+            let near = wants.iter().find_map(|it| suggest(it, registry.capabilities()));
+            let message = format!("no {rule} can do {}", safe_text(&wants.join(" and ")));
+            let named = route.wants.first().filter(|_| registry.shelf() == Shelf::Agents);
+            let found = findings.error(rule, named.map_or(route.place, |it| it.place), message).help(help);
+            if let (Some(near), Some(_)) = (near, named) {
+                found.label(format!("did you mean `{}`?", safe_text(near)));
+            }
         }
         let of = |tool: &Arc<Tool>| Uses {
             tool: Placed { value: tool.id(), place: route.place },
@@ -82,16 +96,19 @@ pub(in crate::definition) fn find_candidates(
         };
         route.candidates = able.into_iter().take(ROUTE_CANDIDATES_MAX).map(of).collect();
     }
+    let rule = registry.shelf().word();
     for at in 0..route.candidates.len() {
         let found = registry.find(&route.candidates[at].tool.value).cloned();
         let wanted = &route.candidates[at].tool;
         match &found {
-            None if is_tool(&wanted.value) => unknown(registry, wanted, findings),
+            None if registry.shelf() == Shelf::Agents || is_tool(&wanted.value) => {
+                unknown(registry, wanted, findings);
+            }
             Some(tool) => {
                 let before = route.candidates[..at].iter().filter_map(|it| it.definition.as_ref());
                 if before.into_iter().any(|it| it.id() == tool.id()) {
-                    let message = format!("{} stands twice among the candidates", tool.id());
-                    findings.error("tool", wanted.place, message).help("name each tool once");
+                    let message = format!("{} stands twice among the candidates", tool.called());
+                    findings.error(rule, wanted.place, message).help(format!("name each {rule} once"));
                 }
             }
             None => {}
@@ -101,10 +118,11 @@ pub(in crate::definition) fn find_candidates(
             lacked.filter(|_| route.policy != RoutePolicy::Capability).map(|it| it.value.clone())
         };
         if let Some(lacked) = found.as_ref().as_ref().and_then(lacks) {
-            let message = format!("{} cannot do {}", safe_text(&wanted.value), safe_text(&lacked));
-            findings.error("tool", wanted.place, message).help(
-                "remove it, add the word to `capabilities:` of the tool, or write `route: capability`, which takes the best",
-            );
+            let name = registry.shelf().called(&wanted.value);
+            let message = format!("{} cannot do {}", safe_text(name), safe_text(&lacked));
+            findings.error(rule, wanted.place, message).help(format!(
+                "remove it, add the word to `capabilities:` of the {rule}, or write `route: capability`, which takes the best",
+            ));
         }
         route.candidates[at].definition = found;
     }
@@ -144,7 +162,7 @@ fn given(uses: &Uses, tool: &Tool, findings: &mut Findings<'_>) {
             let message = format!(
                 "`{name}{separator}{}` of {}: {}",
                 problem.path,
-                tool.id(),
+                tool.called(),
                 safe_text(&problem.message)
             );
             findings.error("tool-input", data.place, message).help(help(about));
@@ -157,7 +175,7 @@ fn given(uses: &Uses, tool: &Tool, findings: &mut Findings<'_>) {
         if !has_default && !uses.with.iter().any(|(given, _)| given == name) {
             let about =
                 properties(&tool.input).find(|it| it.0 == name).map(|it| help(it.1)).unwrap_or_default();
-            let message = format!("{} needs `{name}`", tool.id());
+            let message = format!("{} needs `{name}`", tool.called());
             let about = if about.is_empty() { String::new() } else { format!(": {about}") };
             findings
                 .error("missing-key", uses.tool.place, message)
@@ -174,7 +192,7 @@ fn unknown_input(
     is_open: bool,
     findings: &mut Findings<'_>,
 ) {
-    let message = format!("{} has no input `{name}`", tool.id());
+    let message = format!("{} has no input `{name}`", tool.called());
     let near = suggest(name, known.iter().copied());
     let found = if is_open {
         findings.warning("tool-input", data.place, message)

@@ -4,17 +4,18 @@ use super::{
     fields::{Object, Reader, first_line, one_or_many},
     gate,
     model::hints,
-    step::{Defaults, script, shell_words, texts},
+    step::{Defaults, script, shell_words},
+    tool::agent_in_place,
     top::{names, small},
 };
 use crate::{
     base::{
-        HTTP_REDIRECTS_MAX, MESSAGES_AT_ONCE_MAX, MessageKind, ROUTE_CANDIDATES_MAX, RoutePolicy, Schema,
-        Value, is_topic, shorten,
+        AGENT_PREFIX, AGENT_TASK, HTTP_REDIRECTS_MAX, MESSAGES_AT_ONCE_MAX, MessageKind,
+        ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, is_topic, shorten,
     },
     definition::{
-        Agent, AgentCommand, Body, Call, Data, Emit, Http, Length, Llm, Placed, Route, Run, Scope, Script,
-        Set, StepKind, Text, Uses, Wait,
+        Body, Call, Data, Emit, Http, Length, Llm, Placed, Route, Run, Scope, Script, Set, StepKind, Text,
+        Uses, Wait,
         document::{
             AGENT, EMIT, EXPECT, HTTP, LLM, MESSAGE_KINDS, METHODS, ROUTE, ROUTES, SCOPES, SET, WAIT,
         },
@@ -22,6 +23,7 @@ use crate::{
         yaml::{Node, Shape},
     },
 };
+use std::sync::Arc;
 
 pub(super) fn kind(
     reader: &mut Reader<'_, '_>,
@@ -38,7 +40,7 @@ pub(super) fn kind(
         }
         "http" => http(reader, node).map(|it| StepKind::Http(Box::new(it))),
         "llm" => llm(reader, node).map(|it| StepKind::Llm(Box::new(it))),
-        "agent" => agent(reader, step, node).map(|it| StepKind::Agent(Box::new(it))),
+        "agent" => agent(reader, step, node).map(StepKind::Agent),
         "gate" => gate::gate(reader, step, node).map(|it| StepKind::Gate(Box::new(it))),
         "workflow" => {
             let inputs = with(reader, step);
@@ -325,33 +327,106 @@ fn answer_schema(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Value> {
     Some(schema)
 }
 
-fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<Agent> {
-    let given = with(reader, step);
+/// Work for an agent: one by its name, one of several, any with a capability, or a command of the step's own.
+fn agent(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<Uses> {
+    let mut given = with(reader, step);
+    let place = first_line(reader.findings.source, node.place);
+    let any = |wants: Vec<Placed<String>>, policy, with| {
+        let route = Route { policy, wants, is_named: false, candidates: Vec::new(), place };
+        let tool = Placed { value: String::new(), place };
+        Uses { tool, with, definition: None, route: Some(Box::new(route)) }
+    };
     if let Shape::Scalar(_) = node.shape {
         let capability = reader.word(node, "a capability")?;
-        return Some(Agent { capabilities: vec![capability.value], command: None, task: None, with: given });
+        return Some(any(vec![capability], RoutePolicy::default(), given));
     }
     let found = reader.object(node, &AGENT)?;
-    let capabilities: Vec<String> = found
-        .get("capability")
-        .map(|it| names(reader, it, "a capability"))
-        .unwrap_or_default()
-        .into_iter()
-        .map(|it| it.value)
-        .collect();
-    let command = found.get("command").and_then(|it| match &it.shape {
-        Shape::List(_) => Some(AgentCommand::Words(texts(reader, it, "a word of a command"))),
-        _ => script(reader, it, "`command`", &shell::words("")).map(AgentCommand::Script),
-    });
-    if capabilities.is_empty() && found.get("command").is_none() {
-        let place = first_line(reader.findings.source, node.place);
+    if let Some(task) = found.get("task").and_then(|it| reader.text(it, "a task")) {
+        if let Some((_, other)) = given.iter().find(|it| it.0 == AGENT_TASK) {
+            reader
+                .findings
+                .error("kind", other.place, "the task stands twice: here and in `agent`")
+                .help("remove one of the two");
+        } else {
+            let task = Data { value: Value::String(task.value), place: task.place };
+            given.insert(0, (AGENT_TASK.to_owned(), task));
+        }
+    }
+    let policy = found.get("route").and_then(|it| reader.one_of(it, "`route`", ROUTES, &RoutePolicy::ALL));
+    let wants = found.get("capability").map(|it| names(reader, it, "a capability")).unwrap_or_default();
+    let named = found.get("name").map(one_or_many).unwrap_or_default();
+    if found.get("command").is_some() {
+        for word in ["name", "capability", "route"] {
+            if let Some(place) = found.key_place(word) {
+                let message = format!("`{word}` means nothing beside `command`");
+                reader
+                    .findings
+                    .error("kind", place, message)
+                    .help("a step names an agent, or starts a command as one; remove one of them");
+            }
+        }
+        let id = step.get("id").and_then(|it| reader.word(it, "an id")).map(|it| it.value);
+        let tool = agent_in_place(reader, &found, &id.unwrap_or_default(), &given)?;
+        let name = Placed { value: tool.id(), place };
+        return Some(Uses { tool: name, with: given, definition: Some(Arc::new(tool)), route: None });
+    }
+    for word in ["shell", "heartbeat"] {
+        if let Some(place) = found.key_place(word) {
+            reader
+                .findings
+                .error("kind", place, format!("`{word}` means nothing without `command`"))
+                .help("an agent that is named says this in its own file");
+        }
+    }
+    let candidates: Vec<Placed<String>> = named.iter().filter_map(|it| agent_id(reader, it)).collect();
+    if candidates.len() > ROUTE_CANDIDATES_MAX {
+        let message = format!("`name` names more than {ROUTE_CANDIDATES_MAX} agents");
+        reader.findings.error("value", place, message).help("name fewer of them");
+        return None;
+    }
+    if named.is_empty() && wants.is_empty() {
         reader
             .findings
-            .error("missing-key", place, "`agent` needs `capability:` or `command:`")
-            .help("a capability picks a registered agent; a command is started as one");
+            .error("missing-key", place, "`agent` needs `capability:`, `name:` or `command:`")
+            .help("a capability picks an agent that has it, a name picks one; a command is started as one");
+        return None;
     }
-    let task = found.get("task").and_then(|it| reader.text(it, "a task"));
-    Some(Agent { capabilities, command, task, with: given })
+    let one = |tool: Placed<String>| Uses { tool, with: given.clone(), definition: None, route: None };
+    match candidates.as_slice() {
+        [] if !named.is_empty() => None,
+        [] => Some(any(wants, policy.unwrap_or_default(), given)),
+        [only] if wants.is_empty() => {
+            if let Some(place) = found.key_place("route") {
+                reader
+                    .findings
+                    .warning("value", place, "one agent is named, so there is nothing to choose")
+                    .help("remove `route`, or name more of them");
+            }
+            Some(one(only.clone()))
+        }
+        [first, ..] => {
+            let tool = first.clone();
+            let candidates = candidates.iter().cloned().map(one).collect();
+            let policy = policy.unwrap_or_default();
+            let route = Route { policy, wants, is_named: true, candidates, place };
+            Some(Uses { tool, with: given, definition: None, route: Some(Box::new(route)) })
+        }
+    }
+}
+
+/// `reviewer` or `reviewer@1`, as the registry calls it.
+fn agent_id(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {
+    let name = reader.word(node, "the name of an agent")?;
+    let versioned = if name.value.contains('@') { name.value.clone() } else { format!("{}@1", name.value) };
+    if !is_tool(&versioned) || versioned.starts_with("mcp:") {
+        let message = format!("`{}` cannot be an agent", shorten(&name.value, 60));
+        reader
+            .findings
+            .error("agent", node.place, message)
+            .help("write the `name` of its file in .cuelight/agents, such as reviewer or reviewer@1");
+        return None;
+    }
+    Some(Placed { value: format!("{AGENT_PREFIX}{}", name.value), place: name.place })
 }
 
 fn path(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Placed<String>> {

@@ -14,5 +14,5 @@ mod top;
 pub(super) use fields::{Reader, locate};
 pub(super) use kinds::is_tool;
 pub(super) use model::model;
-pub(super) use tool::{is_fixed, tool};
+pub(super) use tool::{agent, is_fixed, tool};
 pub(super) use top::workflow;

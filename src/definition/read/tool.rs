@@ -1,4 +1,5 @@
-//! A file that describes a tool: its keys, its schemas, and what its command may read of what it is given.
+//! A file that describes a tool or an agent: its keys, its schemas, and what its command may read of what it is given. And the agent
+//! that a step describes itself.
 
 use super::{
     fields::{Object, Reader, first_line, locate},
@@ -8,10 +9,12 @@ use super::{
     top::{names, timezone},
 };
 use crate::{
-    base::{BreakerRule, RateRule, Schema, Span, Value, WhenOpen, shorten, type_name},
+    base::{
+        AGENT_PREFIX, AGENT_TASK, BreakerRule, RateRule, Schema, Span, Value, WhenOpen, shorten, type_name,
+    },
     definition::{
-        Body, Data, Effect, Place, Reliability, Risk, Text, Tool, ToolBody, Version,
-        document::{BREAKER, RATE, RELIABILITIES, TOOL, WHEN_OPEN},
+        AgentTraits, Body, Data, Effect, Place, Reliability, Risk, Text, Tool, ToolBody, Version,
+        document::{AGENT_FILE, BREAKER, RATE, RELIABILITIES, TOOL, WHEN_OPEN},
         shell,
         spelling::suggest,
         tool::properties,
@@ -21,11 +24,85 @@ use crate::{
 };
 use serde_json::json;
 
-/// One description. Where something was wrong, there is a finding.
+/// One description of a tool. Where something was wrong, there is a finding.
 pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Tool> {
     let top = reader.object(root, &TOOL)?;
-    let name = top.get("name").and_then(|it| name(reader, it));
-    let version = top.get("version").and_then(|it| version(reader, it));
+    described(reader, &top, "tool")
+}
+
+/// One description of an agent: a tool whose answer is read from what it says, and that has a task.
+pub(in crate::definition) fn agent(reader: &mut Reader<'_, '_>, root: &Node) -> Option<Tool> {
+    let top = reader.object(root, &AGENT_FILE)?;
+    let tool = described(reader, &top, "agent");
+    let env = top.get("env").map(|it| reader.env(it)).unwrap_or_default();
+    for (_, text) in &env {
+        reads(reader, tool.as_ref().map(|it| &it.input), text);
+    }
+    let heartbeat = top.get("heartbeat").and_then(|it| reader.positive_duration(it, "`heartbeat`"));
+    let tool = tool?;
+    Some(Tool {
+        name: format!("{AGENT_PREFIX}{}", tool.name),
+        category: AGENT_CATEGORY.to_owned(),
+        agent: Some(AgentTraits { heartbeat, env }),
+        ..tool
+    })
+}
+
+/// The agent that a step describes itself: a command, which reads what the step gives it.
+pub(super) fn agent_in_place(
+    reader: &mut Reader<'_, '_>,
+    found: &Object<'_>,
+    step: &str,
+    with: &[(String, Data)],
+) -> Option<Tool> {
+    let names = with.iter().map(|(name, _)| (name.clone(), json!({})));
+    let given: Value = json!({"type": "object", "properties": names.collect::<Value>()});
+    let body = body(reader, found, Some(&given))?;
+    let heartbeat = found.get("heartbeat").and_then(|it| reader.positive_duration(it, "`heartbeat`"));
+    let tool = Tool {
+        name: format!("{AGENT_PREFIX}{step}"),
+        version: Version::default(),
+        description: format!("The command of step {step}"),
+        category: AGENT_CATEGORY.to_owned(),
+        reliability: Reliability::default(),
+        duration: None,
+        cost_micro_usd: 0,
+        effect: Effect::Once,
+        risk: Risk::ExternallyReversible,
+        preconditions: Vec::new(),
+        postconditions: Vec::new(),
+        input: anything(),
+        output: anything(),
+        breaker: BreakerRule::default(),
+        rate: None,
+        capabilities: Vec::new(),
+        priority: 0,
+        agent: Some(AgentTraits { heartbeat, env: Vec::new() }),
+        body,
+        origin: reader.findings.file.to_owned(),
+    };
+    // Steps of other files may be called the same; what is not the same command is another agent.
+    let mark: String = tool.hash().to_string().chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    Some(Tool { name: format!("{}.{mark}", tool.name), ..tool })
+}
+
+/// What agents belong to.
+const AGENT_CATEGORY: &str = "agent";
+
+/// With the task among what may be given, whatever else the schema names.
+fn with_task(mut input: Value) -> Value {
+    let is_named = properties(&input).any(|it| it.0 == AGENT_TASK);
+    if let (Some(map), false) = (input.as_object_mut(), is_named) {
+        let properties = map.entry("properties").or_insert_with(|| json!({}));
+        properties[AGENT_TASK] = json!({"type": "string", "description": "What it is to do"});
+    }
+    input
+}
+
+/// What tools and agents say in the same words.
+fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) -> Option<Tool> {
+    let name = top.get("name").and_then(|it| name(reader, it, what));
+    let version = top.get("version").and_then(|it| version(reader, it, what));
     let line = |reader: &mut Reader<'_, '_>, key: &str, what: &str| {
         top.get(key).and_then(|it| reader.word(it, what)).map(|it| it.value)
     };
@@ -49,11 +126,14 @@ pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> O
     let priority = top.get("priority").and_then(|it| reader.whole(it, "`priority`", 0, 1000));
     let input = top.get("input").map(|it| schema(reader, it, "`input`"));
     let input = input.unwrap_or_else(|| Some(anything()));
+    let input = if what == "agent" { input.map(with_task) } else { input };
     let output = top.get("output").map(|it| schema(reader, it, "`output`"));
     let output = output.unwrap_or_else(|| Some(anything()));
     let breaker = top.get("breaker").and_then(|it| breaker(reader, it)).unwrap_or_default();
     let rate = top.get("rate").and_then(|it| rate(reader, it));
-    let body = body(reader, &top, input.as_ref());
+    // That an agent has a command is said by its table already.
+    let has_body = what != "agent" || top.get("command").is_some();
+    let body = has_body.then(|| body(reader, top, input.as_ref())).flatten();
     let name = name?;
     Some(Tool {
         version: version?,
@@ -72,6 +152,7 @@ pub(in crate::definition) fn tool(reader: &mut Reader<'_, '_>, root: &Node) -> O
         rate,
         capabilities,
         priority: priority.and_then(|it| i32::try_from(it).ok()).unwrap_or_default(),
+        agent: None,
         body: body?,
         origin: reader.findings.file.to_owned(),
         name,
@@ -128,25 +209,27 @@ fn anything() -> Value {
     json!({"type": "object"})
 }
 
-fn name(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
-    let name = reader.word(node, "the name of a tool")?;
+fn name(reader: &mut Reader<'_, '_>, node: &Node, what: &'static str) -> Option<String> {
+    let name = reader.word(node, &format!("the name of the {what}"))?;
     if name.value.contains('@') || !is_tool(&format!("{}@1", name.value)) {
-        let message = format!("`{}` cannot be the name of a tool", shorten(&name.value, 60));
+        let one = if what == "agent" { "an agent" } else { "a tool" };
+        let message = format!("`{}` cannot be the name of {one}", shorten(&name.value, 60));
+        let such = if what == "agent" { "reviewer" } else { "deploy.image" };
         reader
             .findings
-            .error("tool", node.place, message)
-            .help("letters, digits, `.`, `-`, `_`, such as deploy.image");
+            .error(what, node.place, message)
+            .help(format!("letters, digits, `.`, `-`, `_`, such as {such}"));
         return None;
     }
     Some(name.value)
 }
 
-fn version(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Version> {
+fn version(reader: &mut Reader<'_, '_>, node: &Node, what: &'static str) -> Option<Version> {
     let version = reader.word(node, "a version")?;
     let parsed = Version::parse(&version.value);
     if parsed.is_none() {
         let message = format!("`{}` is no version", shorten(&version.value, 60));
-        reader.findings.error("tool", node.place, message).help("write one to three numbers, such as 1.2.0");
+        reader.findings.error(what, node.place, message).help("write one to three numbers, such as 1.2.0");
     }
     parsed
 }
@@ -306,8 +389,13 @@ fn reads_of(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text, roo
                 .filter(|it| !known.is_empty() && !known.contains(it))
             {
                 let near = suggest(name, known.iter().map(String::as_str));
-                let help = near
-                    .map_or_else(|| "add it to `input:`".to_owned(), |it| format!("did you mean `{it}`?"));
+                let help = near.map_or_else(
+                    || {
+                        "name it under `input:` of its file, or under `with:` of the step that describes it"
+                            .to_owned()
+                    },
+                    |it| format!("did you mean `{it}`?"),
+                );
                 wrong.push((reference.span, format!("`input` has no property `{name}`"), help));
             }
         }

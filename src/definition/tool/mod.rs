@@ -1,14 +1,16 @@
-//! A tool as it is described: by a file in `tools/`, or by one of the files that are built in. Both have one shape.
+//! A tool as it is described: by a file in `tools/`, or by one of the files that are built in. Both have one shape. An agent is a
+//! tool that is described in `agents/`, or in the step that starts it, and that is asked with a task.
 //!
 //! How a description is read is for `read`; how a tool is found is in `registry`; what is called is for `plan`.
 
 mod registry;
 
+pub(super) use registry::Shelf;
 pub use registry::{Registry, built_in_sources};
 
 use crate::{
-    base::{BreakerRule, Digest, RateRule, Score, Span, Value, canonical_json, sha256},
-    definition::{Binding, Body, Data, Effect, Http, Risk},
+    base::{AGENT_PREFIX, BreakerRule, Digest, RateRule, Score, Span, Value, canonical_json, sha256},
+    definition::{Binding, Body, Data, Effect, Http, Risk, Text},
 };
 use serde_json::json;
 use std::fmt;
@@ -50,10 +52,21 @@ pub struct Tool {
     pub capabilities: Vec<String>,
     /// Where one of several is chosen by priority: the higher, the sooner.
     pub priority: i32,
+    /// What makes an agent of it; nothing for a tool.
+    pub agent: Option<AgentTraits>,
     /// How it is done.
     pub body: ToolBody,
     /// The file it stands in; `built in` for ours.
     pub origin: String,
+}
+
+/// What an agent has beside what every tool has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentTraits {
+    /// How often it gives a sign of life; nothing when it may be silent to its end.
+    pub heartbeat: Option<Span>,
+    /// What it finds in its environment, each a template over `input`; what a step says under the same name comes before it.
+    pub env: Vec<(String, Text)>,
 }
 
 /// How a tool is done.
@@ -100,6 +113,12 @@ impl Tool {
         format!("{}@{}", self.name, self.version)
     }
 
+    /// The same as files and people write it: `reviewer@1.0.0` of an agent.
+    pub fn called(&self) -> String {
+        let id = self.id();
+        id.strip_prefix(AGENT_PREFIX).map_or_else(|| id.clone(), str::to_owned)
+    }
+
     /// All that is said of it, as JSON.
     pub fn json(&self) -> Value {
         let body = match &self.body {
@@ -142,6 +161,10 @@ impl Tool {
         if self.priority != 0 {
             out["priority"] = json!(self.priority);
         }
+        if let Some(agent) = &self.agent {
+            let env: Vec<(&String, &String)> = agent.env.iter().map(|it| (&it.0, &it.1.value)).collect();
+            out["agent"] = json!({"heartbeat_ms": agent.heartbeat.map(|it| it.0), "env": env});
+        }
         out
     }
 
@@ -153,7 +176,7 @@ impl Tool {
     /// As models are told of it: a name they can take, what it does, what it is given.
     pub fn for_models(&self) -> Value {
         json!({
-            "name": self.name.replace(['.', '/'], "_"),
+            "name": self.name.replace(['.', '/', ':'], "_"),
             "description": self.description,
             "input_schema": self.input,
         })

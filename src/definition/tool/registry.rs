@@ -1,12 +1,13 @@
-//! All tools that a workflow can use, and how one is found: by name and version, by likeness, by what is to be done.
+//! All tools that a workflow can use, or all agents it can give work to, and how one is found: by name and version, by likeness, by
+//! what is to be done. Tools and agents are never on one shelf: no tool takes a task, and no agent is used unasked.
 
 use super::{Tool, parts};
 use crate::{
-    base::{FILE_BYTES_MAX, is_timezone},
+    base::{AGENT_PREFIX, FILE_BYTES_MAX, is_timezone},
     definition::{
         Diagnostic, Source,
         diagnostic::Findings,
-        read::{Reader, tool},
+        read::{Reader, agent, tool},
         spelling::suggest,
         yaml,
     },
@@ -40,7 +41,7 @@ const BUILT_IN: &[(&str, &str)] = &[
 
 static OURS: LazyLock<Vec<Arc<Tool>>> = LazyLock::new(|| {
     let read = |(file, text): &(&str, &str)| {
-        let (tool, findings) = read_tool(file, text);
+        let (tool, findings) = read_one(Shelf::Tools, file, text);
         let tool = tool.unwrap_or_else(|| panic!("fault: {file}: {findings:?}"));
         Arc::new(Tool { origin: ORIGIN.to_owned(), ..tool })
     };
@@ -55,9 +56,36 @@ pub fn built_in_sources() -> &'static [(&'static str, &'static str)] {
     BUILT_IN
 }
 
-/// The tools of a workspace and those that are built in.
+/// What stands in a registry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::definition) enum Shelf {
+    #[default]
+    Tools,
+    Agents,
+}
+
+impl Shelf {
+    /// The word for one of them; also the rule that is broken where one is not as it should be.
+    pub(in crate::definition) const fn word(self) -> &'static str {
+        match self {
+            Self::Tools => "tool",
+            Self::Agents => "agent",
+        }
+    }
+
+    /// A name as files write it.
+    pub(in crate::definition) fn called(self, name: &str) -> &str {
+        match self {
+            Self::Tools => name,
+            Self::Agents => name.strip_prefix(AGENT_PREFIX).unwrap_or(name),
+        }
+    }
+}
+
+/// The tools of a workspace and those that are built in; or its agents.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
+    shelf: Shelf,
     /// By name, then the newest version first.
     tools: Vec<Arc<Tool>>,
     problems: Vec<Diagnostic>,
@@ -66,16 +94,25 @@ pub struct Registry {
 impl Registry {
     /// What is built in, and what these files describe: name and text, or why the text could not be read.
     pub fn new(files: &[(String, Result<String, String>)]) -> Self {
+        Self::of(Shelf::Tools, &OURS, files)
+    }
+
+    /// The agents that these files describe. None is built in.
+    pub fn of_agents(files: &[(String, Result<String, String>)]) -> Self {
+        Self::of(Shelf::Agents, &[], files)
+    }
+
+    fn of(shelf: Shelf, ours: &[Arc<Tool>], files: &[(String, Result<String, String>)]) -> Self {
         let mut tools: BTreeMap<(String, _), Arc<Tool>> = BTreeMap::new();
         let mut problems = Vec::new();
         let key = |it: &Tool| (it.name.clone(), std::cmp::Reverse(it.version));
-        tools.extend(OURS.iter().map(|it| (key(it), Arc::clone(it))));
+        tools.extend(ours.iter().map(|it| (key(it), Arc::clone(it))));
         for (file, text) in files {
             let (tool, findings) = match text {
-                Ok(text) => read_tool(file, text),
+                Ok(text) => read_one(shelf, file, text),
                 Err(why) => {
                     let message = format!("could not read {file}: {why}");
-                    (None, vec![Diagnostic::whole_file("tool", file, message)])
+                    (None, vec![Diagnostic::whole_file(shelf.word(), file, message)])
                 }
             };
             problems.extend(findings);
@@ -86,12 +123,17 @@ impl Registry {
                     tool.id(),
                     other.origin
                 );
-                problems.push(Diagnostic::whole_file("tool", file, message));
+                problems.push(Diagnostic::whole_file(shelf.word(), file, message));
             } else {
                 tools.insert(key(&tool), Arc::new(tool));
             }
         }
-        Self { tools: tools.into_values().collect(), problems }
+        Self { shelf, tools: tools.into_values().collect(), problems }
+    }
+
+    /// What stands here.
+    pub(in crate::definition) const fn shelf(&self) -> Shelf {
+        self.shelf
     }
 
     /// With the days of tools that name no zone beginning as they do here.
@@ -99,7 +141,7 @@ impl Registry {
     pub fn in_zone(mut self, timezone: &str) -> Self {
         if !is_timezone(timezone) {
             let message = format!("could not find the time zone {timezone:?}; write UTC or Europe/Paris");
-            self.problems.push(Diagnostic::whole_file("tool", "config.toml", message));
+            self.problems.push(Diagnostic::whole_file(self.shelf.word(), "config.toml", message));
             return self;
         }
         for tool in &mut self.tools {
@@ -196,14 +238,20 @@ fn split(wanted: &str) -> Option<(&str, Vec<u32>)> {
 }
 
 /// One description. There is a tool exactly when no finding is an error.
-fn read_tool(file: &str, text: &str) -> (Option<Tool>, Vec<Diagnostic>) {
+fn read_one(shelf: Shelf, file: &str, text: &str) -> (Option<Tool>, Vec<Diagnostic>) {
     if text.len() > FILE_BYTES_MAX {
         let message = format!("{file} has more than {FILE_BYTES_MAX} bytes");
         return (None, vec![Diagnostic::whole_file("too-large", file, message)]);
     }
     let source = Source::new(text);
     let mut findings = Findings::new(file, &source);
-    let tool = yaml::parse(&mut findings).and_then(|root| tool(&mut Reader::new(&mut findings), &root));
+    let tool = yaml::parse(&mut findings).and_then(|root| {
+        let reader = &mut Reader::new(&mut findings);
+        match shelf {
+            Shelf::Tools => tool(reader, &root),
+            Shelf::Agents => agent(reader, &root),
+        }
+    });
     let has_errors = findings.has_errors();
     (tool.filter(|_| !has_errors), findings.finish())
 }
