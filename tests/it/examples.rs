@@ -41,6 +41,32 @@ impl Files for Beside {
     fn read(&self, path: &str) -> Result<String, String> {
         fs::read_to_string(path).map_err(|it| it.to_string())
     }
+
+    fn tools(&self) -> Vec<(String, Result<String, String>)> {
+        tools().iter().map(|it| (name(it), fs::read_to_string(it).map_err(|it| it.to_string()))).collect()
+    }
+}
+
+/// The tools that examples use and that are not built in, each in a file of its own.
+fn tools() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(root().join("examples/tools"))
+        .expect("the directory of their tools")
+        .map(|it| it.expect("an entry of it").path())
+        .collect();
+    found.sort();
+    found
+}
+
+/// A directory whose workspace has those tools.
+fn with_tools() -> TempDir {
+    let directory = TempDir::new().expect("a directory");
+    let home = directory.path().join(".cuelight");
+    fs::create_dir_all(home.join("tools")).expect("made");
+    fs::set_permissions(&home, PermissionsExt::from_mode(0o700)).expect("ours alone");
+    for tool in tools() {
+        fs::copy(&tool, home.join("tools").join(tool.file_name().expect("a name"))).expect("copied");
+    }
+    directory
 }
 
 fn name(path: &Path) -> String {
@@ -365,4 +391,45 @@ fn debate_weighs_what_was_proposed_and_asks_about_the_best() {
     assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
     assert!(format!("{told:?}").contains("Do it? roll out to one region first"), "{told:?}");
     assert_eq!(told.steps("step.completed").last(), Some(&"done"));
+}
+
+#[test]
+fn mirrors_leaves_alone_who_does_not_answer_and_asks_nobody_more_often_than_agreed() {
+    let directory = with_tools();
+    let told = again(&directory, "mirrors.yaml", &[], &[]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    let chosen: Vec<&str> = told
+        .events
+        .iter()
+        .filter(|it| it["type"] == "step.routed")
+        .filter_map(|it| it["data"]["choice"]["chosen"].as_str())
+        .collect();
+    let (berlin, lisbon, oslo) = ("fetch-berlin@1.0.0", "fetch-lisbon@1.0.0", "fetch-oslo@1.0.0");
+    assert_eq!(chosen, [berlin, berlin, lisbon, lisbon, oslo, oslo]);
+    let from = told.output("get", "from");
+    assert_eq!(*from, serde_json::json!(["Oslo", "Oslo", "Lisbon", "Lisbon", "Oslo", "Oslo"]));
+    assert_eq!(files(&directory, "mirrors-example/got").len(), 6);
+    // Each choice says why nobody better was taken.
+    let why = |at: usize| {
+        let routed = told.events.iter().filter(|it| it["type"] == "step.routed").nth(at).expect("a choice");
+        routed["data"]["choice"]["alternatives"].to_string()
+    };
+    assert!(why(2).contains("the circuit of fetch-berlin@1.0.0 is open until"), "{}", why(2));
+    assert!(why(4).contains("fetch-lisbon@1.0.0 takes no more calls on this day"), "{}", why(4));
+}
+
+#[test]
+fn rates_are_asked_for_once_and_stand_for_the_day() {
+    let directory = with_tools();
+    for run in 0..2 {
+        let told = again(&directory, "rates.yaml", &["-i", "base=USD"], &[]);
+        assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+        let called = |it: &&serde_json::Value| it["type"] == "attempt.started" && it["step"] == "ask";
+        assert_eq!(told.events.iter().filter(called).count(), 1 - run, "{told:?}");
+        let rates = serde_json::json!({"CHF": 0.81, "JPY": 147.6, "SEK": 9.51});
+        assert_eq!(*told.output("ask", "rates"), rates);
+    }
+    assert_eq!(read(&directory, "rates-example/asked.txt"), "asked for USD\n");
+    let kept = String::from_utf8(say(directory.path(), &["cache", "list"]).stdout).expect("text");
+    assert!(kept.contains("rates-USD"), "{kept}");
 }
