@@ -237,14 +237,9 @@ impl Targets {
         self.known.get(name)?.line.first_key_value().map(|(place, said)| (*place, *said))
     }
 
-    /// Runs in which steps wait for what this run calls or waits for.
-    pub(super) fn wait_beside(&self, run: RunId) -> BTreeSet<RunId> {
-        let mine = (run, StepIx(0))..=(run, StepIx(u32::MAX));
-        let calls = self.calls.range(mine.clone()).map(|it| it.1);
-        let names: BTreeSet<&String> = calls.chain(self.waits.range(mine).map(|it| &it.1.0)).collect();
-        let any = names.iter().filter_map(|it| self.wanted.get(*it)).flatten().map(|it| it.0);
-        let lines = names.iter().filter_map(|it| self.known.get(*it)).flat_map(|it| it.line.keys());
-        lines.map(|it| it.2.0).chain(any).collect()
+    /// Runs in which steps wait for a target, or for any of several.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = RunId> {
+        self.waits.keys().chain(self.wants.keys()).map(|it| it.0)
     }
 
     /// As far as it concerns these runs.

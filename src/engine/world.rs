@@ -326,8 +326,8 @@ impl World {
         Ok(events)
     }
 
-    /// The runs that a command may change: the one it is about, and those that wait for its place, or hold the one it
-    /// wants. Time and a restart concern all.
+    /// The runs that a command may change: the one it is about, those that wait for its place, or hold the one it wants, and all
+    /// that wait for a target or a message: what goes on now may call that one, or say it. Time and a restart concern all.
     fn concerned(&self, command: &Command) -> BTreeSet<RunId> {
         let of_gate = || command.gate().and_then(|it| Some(self.gates.get(&it)?.run));
         let run = command.run().or_else(of_gate).and_then(|it| self.runs.get(&it));
@@ -337,13 +337,9 @@ impl World {
             _ => run.and_then(|it| it.plan.concurrency.as_ref()),
         };
         let members = group.and_then(|it| self.groups.get(&it.group)).into_iter().flatten().copied();
-        let topic = match command {
-            Command::Publish { message, .. } => Some(&message.topic),
-            _ => None,
-        };
-        let listening = self.listening.iter().filter(|it| Some(it.1) == topic).map(|it| it.0.0);
-        let beside = run.into_iter().flat_map(|it| self.targets.wait_beside(it.id));
-        run.map(|it| it.id).into_iter().chain(members).chain(beside).chain(listening).collect()
+        let listening = self.listening.iter().map(|it| it.0.0);
+        let waiting = self.targets.waiting();
+        run.map(|it| it.id).into_iter().chain(members).chain(waiting).chain(listening).collect()
     }
 
     fn only(&self, runs: &BTreeSet<RunId>) -> Self {

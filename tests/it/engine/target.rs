@@ -241,6 +241,22 @@ fn calls_that_come_too_fast_wait_in_line_and_hold_no_slot() {
 }
 
 #[test]
+fn what_will_stand_in_line_behind_other_runs_is_foretold_so() {
+    // Every command is previewed by the bench, and must do what was foretold.
+    let steps = "           - {id: a, run: x}
+           - {id: m, needs: a, uses: mail@1}";
+    check(
+        &mailed("{calls: 1, per: 10s}", steps),
+        "launch; launch; launch; run r-1; ended a ok; run r-2; ended a ok; run r-3; ended a ok; wake 10s",
+        "m call 1
+         r-2 m waits at mail@1.0.0 for 10s: Rate
+         r-3 m waits at mail@1.0.0 for 20s: Line
+         r-2 m call 1
+         r-3 m waits at mail@1.0.0 for 10s: Rate",
+    );
+}
+
+#[test]
 fn what_is_more_urgent_goes_first_in_line_and_who_came_first_keeps_the_place() {
     let steps = "           - {id: a, uses: mail@1}
            - {id: b, uses: mail@1}
