@@ -171,7 +171,12 @@ impl Turn<'_> {
             let why = self.differs(id, step, *gate, purpose, &launch);
             return self.reopen_at(id, step, &differs, &why);
         }
-        if purpose == Purpose::Step && self.is_cached(id, step) || self.is_over_budget(id, step) {
+        let cache_key = match self.cache_key_of(id, step, purpose) {
+            Ok(key) => key,
+            Err(why) => return self.unresolved(id, step, Vec::new(), why),
+        };
+        if cache_key.as_ref().is_some_and(|it| self.is_cached(id, step, it)) || self.is_over_budget(id, step)
+        {
             return;
         }
         if let Some(target) = launch.target()
@@ -189,8 +194,16 @@ impl Turn<'_> {
             self.emit_step(id, step, StepEvent::Routed { choice: Box::new(choice) });
         }
         let launch = Box::new(launch);
-        let started =
-            AttemptEvent::Started { purpose, launch, launch_hash, effect_key, class, charge, bound };
+        let started = AttemptEvent::Started {
+            purpose,
+            launch,
+            launch_hash,
+            effect_key,
+            class,
+            charge,
+            bound,
+            cache_key,
+        };
         self.emit(Fact::Attempt(id, step, number, started));
         self.warn_of_budget(id, step);
     }
@@ -372,6 +385,7 @@ impl Turn<'_> {
             class: EffectClass::Pure,
             charge: Amounts::default(),
             bound: None,
+            cache_key: None,
         };
         let number = run.step(step).attempts + 1;
         self.emit(Fact::Attempt(id, step, number, started));
@@ -421,6 +435,7 @@ impl Turn<'_> {
                     class: EffectClass::Idempotent,
                     charge: Amounts::default(),
                     bound: None,
+                    cache_key: None,
                 };
                 let number = run.step(step).attempts + 1;
                 self.emit(Fact::Attempt(id, step, number, started));

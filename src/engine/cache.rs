@@ -7,7 +7,7 @@ use crate::{
         ValueMap, canonical_json, json_bytes, sha256, shorten,
     },
     engine::{
-        Actor, CacheEvent, CachedFrom, Fact, Origin, Refusal, StepEvent, StepState,
+        Actor, CacheEvent, CachedFrom, Fact, Origin, Purpose, Refusal, StepEvent, StepState,
         call::{self, Unresolved},
         condition::View,
         handle::{Turn, required_reason},
@@ -158,18 +158,24 @@ impl Turn<'_> {
         }))
     }
 
-    /// Whether an earlier result stands for this step; or its key cannot be told, and then that is seen to.
-    pub(super) fn is_cached(&mut self, id: RunId, step: StepIx) -> bool {
-        let key = match self.cache_key(id, step) {
-            None => return false,
+    /// The key of a call that is about to be made; nothing when its result is not kept.
+    pub(super) fn cache_key_of(
+        &self,
+        id: RunId,
+        step: StepIx,
+        purpose: Purpose,
+    ) -> Result<Option<String>, Unresolved> {
+        match self.cache_key(id, step).filter(|_| purpose == Purpose::Step) {
+            None => Ok(None),
             // What was not known of files when it began is not asked for in the middle of the work.
-            Some(Err(_)) if self.run(id).step(step).state() == StepState::Running => return false,
-            Some(Err(why)) => {
-                self.unresolved(id, step, Vec::new(), why);
-                return true;
-            }
-            Some(Ok(key)) => key,
-        };
+            Some(Err(_)) if self.run(id).step(step).state() == StepState::Running => Ok(None),
+            Some(key) => key.map(Some),
+        }
+    }
+
+    /// Whether an earlier result of this key stands for this step.
+    pub(super) fn is_cached(&mut self, id: RunId, step: StepIx, key: &str) -> bool {
+        let key = key.to_owned();
         let run = self.run(id);
         let entry = id_of(run, step, &key);
         let Some(result) = self.world.cache.get(entry, self.now).cloned() else { return false };
@@ -201,8 +207,8 @@ impl Turn<'_> {
         if result.partial || self.run(id).step(step).work != 0 {
             return;
         }
-        let Some(Ok(key)) = self.cache_key(id, step) else { return };
         let run = self.run(id);
+        let Some(key) = run.step(step).cache_key.clone() else { return };
         let plan = run.plan_step(step);
         let expires_at = plan.cache.as_ref().and_then(|it| it.ttl).map(|it| self.now + it);
         let stored = CacheEvent::Stored {

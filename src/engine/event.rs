@@ -638,6 +638,9 @@ pub enum AttemptEvent {
         /// Files as they were when this was approved: looked at once more before it begins.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bound: Option<Box<Facts>>,
+        /// The key under which its result is kept for other steps, as it is now: what the key names may have changed by its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cache_key: Option<String>,
     },
     /// It has ended.
     Ended {

@@ -925,8 +925,9 @@ impl Run {
 
     pub(super) fn apply_attempt(&mut self, at: Timestamp, index: StepIx, number: u32, event: &AttemptEvent) {
         match event {
-            AttemptEvent::Started { purpose, charge, .. } => {
+            AttemptEvent::Started { purpose, charge, cache_key, .. } => {
                 self.attempt_started(index, number, *purpose, *charge);
+                self.steps[index.index()].cache_key.clone_from(cache_key);
             }
             AttemptEvent::Ended { outcome, retry_at } => {
                 self.correct(index, outcome.usage);

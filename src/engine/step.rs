@@ -43,6 +43,8 @@ pub(super) struct Step {
     pub(super) work: u32,
     /// The tool that was chosen, of several.
     pub(super) chosen: Option<String>,
+    /// The key under which the result of its call is kept, as it was when that began.
+    pub(super) cache_key: Option<String>,
     /// When it fails, if none of several can be called until then.
     pub(super) fails_at: Option<Timestamp>,
     /// Raised when a person says "run it again as new".

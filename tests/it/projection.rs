@@ -80,6 +80,7 @@ impl Log {
             class,
             charge: Amounts::default(),
             bound: None,
+            cache_key: None,
         };
         self.add(Fact::Attempt(RUN, StepIx(step), number, started))
     }

@@ -378,6 +378,7 @@ fn attempts() -> Vec<Fact> {
             class: EffectClass::Pure,
             charge: Amounts::default(),
             bound: None,
+            cache_key: None,
         },
         AttemptEvent::Ended { outcome: Box::new(outcome), retry_at: Some(Timestamp(1_772_431_201_000)) },
         AttemptEvent::Lost { evidence: "the process that ran it died".to_owned() },

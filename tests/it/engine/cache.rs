@@ -37,6 +37,25 @@ fn a_result_of_the_same_key_stands_for_the_step_until_its_time_is_over() {
 }
 
 #[test]
+fn what_a_key_names_may_change_while_its_call_runs_and_its_result_is_kept_as_it_was_asked_for() {
+    check(
+        "steps:
+           - {id: a, run: x, effect: pure, cache: {key: 'of-${{ state.global.v }}'}, env: {V: '${{ state.global.v }}'}, outputs: {n: string}}
+           - {id: s, set: {scope: global, values: {v: 2}}}
+           - {id: b, needs: [a, s], run: z}",
+        "launch; ended a ok n=old; ended b ok; launch; ended a ok n=new; ended b ok; launch; ended b ok",
+        "set Global[] v=2
+         keeps a as of-
+         a completed 0.80 {\"n\":\"old\"}
+         r-2 a call 1
+         keeps a as of-2
+         uses of-2
+         r-3 a completed (cached) 0.80 {\"n\":\"new\"}
+         = completed: a completed, s completed, b completed",
+    );
+}
+
+#[test]
 fn a_gate_before_it_still_holds_and_what_was_not_done_is_not_undone() {
     check(
         "steps:
