@@ -1,6 +1,7 @@
 //! What must hold (`reliability.md` 6.3), told from the journal and from the world outside, in another way than the
 //! engine tells it. The plan that is held against it is the one the author wrote.
 
+use crate::targets::{Kept, Target};
 use cuelight::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
@@ -17,7 +18,7 @@ use std::{
 
 /// What is known of a step from the journal alone.
 #[derive(Clone, Default)]
-struct Step {
+pub(crate) struct Step {
     state: Option<StepState>,
     flying: Option<(u32, Purpose)>,
     /// A call was lost, and nobody said since that it did not happen.
@@ -45,6 +46,8 @@ struct Step {
     is_ending: bool,
     /// Its undo was stuck and is tried again.
     again: bool,
+    /// Under which key its result is to be kept: what that was when its call began.
+    pub(crate) key: Option<String>,
 }
 
 impl Step {
@@ -65,9 +68,9 @@ impl Step {
     }
 }
 
-struct Run {
-    plan: Arc<Plan>,
-    steps: Vec<Step>,
+pub(crate) struct Run {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) steps: Vec<Step>,
     state: RunState,
     paused: bool,
     ending: bool,
@@ -135,10 +138,15 @@ pub(crate) struct Checks {
     pub(crate) doubts: BTreeSet<(RunId, StepIx)>,
     /// Answers that the world really gave.
     pub(crate) answers: BTreeSet<(AttemptId, Option<i32>)>,
-    runs: BTreeMap<RunId, Run>,
+    pub(crate) runs: BTreeMap<RunId, Run>,
     gates: BTreeMap<GateId, Gate>,
     /// Values of the workspace: each with how often it was changed, and until when it stands.
     values: BTreeMap<String, (Value, u64, Option<Timestamp>)>,
+    /// Tools that were called, and by which steps they are now.
+    pub(crate) targets: BTreeMap<String, Target>,
+    pub(crate) calls: BTreeMap<At, String>,
+    /// Results that may stand for a step.
+    pub(crate) cache: BTreeMap<Digest, Kept>,
     /// Decisions that were counted.
     counted: BTreeSet<DecisionId>,
     /// Events that were seen.
@@ -151,7 +159,7 @@ pub(crate) type At = (RunId, StepIx);
 /// An invariant that does not hold, and how.
 pub(crate) type Broken = String;
 
-fn ensure(holds: bool, say: impl FnOnce() -> Broken) -> Result<(), Broken> {
+pub(crate) fn ensure(holds: bool, say: impl FnOnce() -> Broken) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(say()) }
 }
 
@@ -162,22 +170,23 @@ impl Checks {
         self.seen += 1;
         match &event.fact {
             Fact::Run(id, it) => self.run(*id, it),
-            Fact::Step(id, step, it) => self.step(*id, *step, it),
+            Fact::Step(id, step, it) => {
+                self.routed(*id, *step, it)?;
+                self.step(*id, *step, it)
+            }
             Fact::Attempt(id, step, number, it) => {
+                self.called((*id, *step), it, event.at)?;
                 self.attempt(AttemptId { run: *id, step: *step, number: *number }, it)
             }
+            Fact::Target(name, it) => self.target(name, it, event.at),
+            Fact::Cache(it) => self.cached(it, event.at),
             Fact::Gate(id, step, gate, it) => self.gate(*id, *step, *gate, it, event.at),
             Fact::Undo(id, step, it) => self.undo(*id, *step, it),
             Fact::Scope(_, it) => {
                 self.scope(it, event.at);
                 Ok(())
             }
-            Fact::Failure(..)
-            | Fact::Schedule(..)
-            | Fact::Target(..)
-            | Fact::Cache(..)
-            | Fact::Bus(..)
-            | Fact::Recovered { .. } => Ok(()),
+            Fact::Failure(..) | Fact::Schedule(..) | Fact::Bus(..) | Fact::Recovered { .. } => Ok(()),
         }
     }
 

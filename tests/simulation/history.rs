@@ -11,14 +11,14 @@ use crate::{
 };
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx,
-        Timestamp, Value, ValueMap,
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, MessageKind, Program, RunId, Seq, Span,
+        StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, Changed, Channel, Command, Correction, Decision,
-        DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FileFact, ForkAt, GateEvent, Launching,
-        NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World,
-        etag, react,
+        Actor, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Choice, Command, Correction,
+        Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FileFact, ForkAt, GateEvent,
+        Launching, NewMessage, NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, StepEvent,
+        UndoEvent, Verdict, World, etag, react,
     },
     plan::{Plan, Scope},
     projection::Board,
@@ -65,6 +65,12 @@ pub(crate) enum Bug {
     ShowsTooLittle,
     AnswersWhatItCouldNotWrite,
     ForgetsWhichFallback,
+    TakesTheLastForTheFirst,
+    SaysItChoseAnother,
+    TriesOnceTooOften,
+    TakesOneCallTooMany,
+    KeepsAResultTooLong,
+    ForgetsToClear,
 }
 
 impl Bug {
@@ -103,6 +109,12 @@ impl Bug {
         Self::ShowsTooLittle,
         Self::AnswersWhatItCouldNotWrite,
         Self::ForgetsWhichFallback,
+        Self::TakesTheLastForTheFirst,
+        Self::SaysItChoseAnother,
+        Self::TriesOnceTooOften,
+        Self::TakesOneCallTooMany,
+        Self::KeepsAResultTooLong,
+        Self::ForgetsToClear,
     ];
 
     /// The invariant that finds it, where another one could hide that this one never does.
@@ -114,8 +126,26 @@ impl Bug {
             Self::TakesOverWhatCameLater => Some("I22"),
             Self::ForgetsASentBackStep => Some("I23"),
             Self::ChangesAValueUnseen => Some("I24"),
+            Self::TakesTheLastForTheFirst | Self::SaysItChoseAnother => Some("I25"),
+            Self::TriesOnceTooOften => Some("I26"),
+            Self::TakesOneCallTooMany => Some("I27"),
+            Self::KeepsAResultTooLong | Self::ForgetsToClear => Some("I28"),
             _ => None,
         }
+    }
+
+    /// Whether the engine is given another plan than the author wrote.
+    const fn is_in_the_plan(self) -> bool {
+        matches!(
+            self,
+            Self::StartsOneTooMany
+                | Self::SpendsOneTooMany
+                | Self::IgnoresNeeds
+                | Self::TakesTheLastForTheFirst
+                | Self::TriesOnceTooOften
+                | Self::TakesOneCallTooMany
+                | Self::KeepsAResultTooLong
+        )
     }
 }
 
@@ -283,6 +313,21 @@ impl<'a> History<'a> {
             Some(Bug::IgnoresNeeds) => {
                 plan.steps.iter_mut().for_each(|it| it.needs.truncate(it.needs.len().saturating_sub(1)));
             }
+            Some(Bug::TakesTheLastForTheFirst) => {
+                plan.tools.iter_mut().for_each(|it| it.priority = -it.priority);
+            }
+            Some(Bug::TriesOnceTooOften) => plan.tools.iter_mut().for_each(|it| it.breaker.failures += 1),
+            Some(Bug::TakesOneCallTooMany) => {
+                for rate in plan.tools.iter_mut().filter_map(|it| it.rate.as_mut()) {
+                    rate.burst += 1;
+                    rate.per_day = rate.per_day.map(|it| it + 1);
+                }
+            }
+            Some(Bug::KeepsAResultTooLong) => {
+                for rule in plan.steps.iter_mut().filter_map(|it| it.cache.as_mut()) {
+                    rule.ttl = None;
+                }
+            }
             _ => {}
         }
         if let Some(written) = written.filter(|it| *it != plan) {
@@ -418,15 +463,21 @@ impl<'a> History<'a> {
         if runs.is_empty() {
             return None;
         }
-        let (run, _) = *self.tape.pick(&runs);
+        // What did not come to its end is done again, more often than anything else is done to it.
+        let short: Vec<RunId> = runs.iter().filter(|it| it.1).map(|it| it.0).collect();
+        let again = !short.is_empty() && self.tape.chance(35);
+        let run = if again { *self.tape.pick(&short) } else { self.tape.pick(&runs).0 };
         let step = StepIx::from_index(self.tape.index(self.checks.steps(run)));
         let mut by = person(self.tape.index(PEOPLE.len()));
         if self.bug == Some(Bug::LetsTheRequesterVouch) && by.name == "req" {
             by.proof = Proof::OsUser(99);
         }
         let reason = "so".to_owned();
-        Some(match self.tape.below(15) {
+        let what = if again { 8 + self.tape.below(2) } else { self.tape.below(20) };
+        Some(match what {
             14 => self.setting(by),
+            15..18 => Command::ClearCache { key: None, by },
+            18 | 19 => Command::Publish { message: Box::new(self.message()), by },
             0 => Command::Pause { run, by },
             1 | 2 => Command::Resume { run, by },
             3 => Command::Cancel { run, by, reason, undo: self.tape.chance(50) },
@@ -465,10 +516,22 @@ impl<'a> History<'a> {
         Command::SetValue { value: Box::new(NewValue { scope: Scope::Global, key, value, ttl, expect }), by }
     }
 
+    /// What a step may wait for.
+    fn message(&mut self) -> NewMessage {
+        NewMessage {
+            id: self.tape.chance(30).then(|| "m".to_owned()),
+            topic: workload::TOPIC.to_owned(),
+            kind: MessageKind::Event,
+            to: None,
+            correlation: None,
+            data: Value::from(self.tape.below(3)),
+            ttl: self.tape.chance(50).then(|| Span::seconds(1 + self.tape.below(600))),
+        }
+    }
+
     /// Another input, which every gate before what is still to be done has to be asked about again.
     fn correction(&mut self, run: RunId) -> Option<Box<Correction>> {
-        let may =
-            !matches!(self.bug, Some(Bug::StartsOneTooMany | Bug::SpendsOneTooMany | Bug::IgnoresNeeds));
+        let may = !self.bug.is_some_and(Bug::is_in_the_plan);
         (self.tape.chance(40) && may).then(|| {
             let mut plan = self.checks.first_plan(run);
             plan.inputs.insert("i".to_owned(), Value::from(self.tape.below(100)));
@@ -576,6 +639,8 @@ impl<'a> History<'a> {
                     | Bug::ForgetsWhoHandedOn
                     | Bug::ForgetsASentBackStep
                     | Bug::ForgetsWhichFallback
+                    | Bug::SaysItChoseAnother
+                    | Bug::ForgetsToClear
             )
         )
     }
@@ -592,6 +657,7 @@ impl<'a> History<'a> {
             let believed = match self.bug {
                 Some(Bug::UndoesForTheOther) => as_a_retry(&event),
                 Some(Bug::ForgetsWhichFallback) => without_fallbacks(&event),
+                Some(Bug::SaysItChoseAnother) => Some(event.clone()),
                 _ => None,
             };
             let mut believes = true;
@@ -626,8 +692,15 @@ impl<'a> History<'a> {
                         }
                     }
                 }
-                (Some(Bug::ForgetsWhoHandedOn), Fact::Gate(_, _, _, GateEvent::Delegated { .. })) => {
+                (Some(Bug::ForgetsWhoHandedOn), Fact::Gate(_, _, _, GateEvent::Delegated { .. }))
+                | (Some(Bug::ForgetsToClear), Fact::Cache(CacheEvent::Cleared { .. })) => {
                     believes = false;
+                }
+                (Some(Bug::SaysItChoseAnother), Fact::Step(_, _, StepEvent::Routed { choice })) => {
+                    let Choice { chosen, alternatives, .. } = &mut **choice;
+                    if let Some(other) = alternatives.first_mut() {
+                        std::mem::swap(chosen, &mut other.name);
+                    }
                 }
                 (Some(Bug::ForgetsASentBackStep), Fact::Step(_, _, StepEvent::SentBack)) if !forgotten => {
                     (forgotten, times) = (true, 0);

@@ -2,15 +2,21 @@
 
 use crate::tape::Tape;
 use cuelight::{
-    base::{BreakerRule, Digest, RateRule, RoutePolicy, Score, Span, StepIx, Value, ValueMap, WhenOpen},
+    base::{
+        BreakerRule, Digest, MessageKind, RateRule, RoutePolicy, Score, Span, StepIx, Value, ValueMap,
+        WhenOpen,
+    },
     plan::{
-        Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Frame,
-        FrameKind, GateRule, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan,
-        PlanStep, PlanTool, PlanToolBody, Quorum, Retry, RetryKind, Risk, Route, Scope, ToolUse, Undo,
+        Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission,
+        Frame, FrameKind, GateRule, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType,
+        Plan, PlanStep, PlanTool, PlanToolBody, Quorum, Retry, RetryKind, Risk, Route, Scope, ToolUse, Undo,
         WaitFor, Work,
     },
 };
 use serde_json::json;
+
+/// What is said, and waited for.
+pub(crate) const TOPIC: &str = "news";
 
 /// A plan of at most `steps_max` steps.
 pub(crate) fn plan(tape: &mut Tape, steps_max: u64) -> Plan {
@@ -51,8 +57,12 @@ fn level(
     depth: u32,
 ) {
     let mut siblings: Vec<StepIx> = Vec::new();
+    // One after the other, so that much stands behind a gate; or side by side.
+    let is_chain = tape.chance(25);
     for number in 0..count {
-        let needs: Vec<StepIx> = siblings.iter().copied().filter(|_| tape.chance(25)).collect();
+        let last = siblings.last().copied().filter(|_| is_chain);
+        let needs: Vec<StepIx> =
+            siblings.iter().copied().filter(|it| Some(*it) == last || tape.chance(25)).collect();
         let here = StepIx::from_index(steps.len());
         siblings.push(here);
         let local = format!("s{number}");
@@ -60,7 +70,13 @@ fn level(
         let kind = tape.below(100);
         let work = match kind {
             60..72 => Work::Gate(Box::new(rule(tape))),
-            72..80 => Work::Wait(WaitFor::Duration(format!("{}s", 1 + tape.below(600)))),
+            72..78 => Work::Wait(WaitFor::Duration(format!("{}s", 1 + tape.below(600)))),
+            78 => Work::Emit(Box::new(emission(tape))),
+            79 => Work::Wait(WaitFor::Message {
+                topic: TOPIC.to_owned(),
+                filter: Vec::new(),
+                count: 1 + u32::try_from(tape.below(2)).expect("small"),
+            }),
             80..86 => {
                 let scope = *tape.pick(&[Scope::Run, Scope::Global]);
                 let value = Value::from(tape.below(3));
@@ -90,7 +106,7 @@ fn level(
                 matrix(tape, &mut it);
                 it
             }
-            _ if tape.chance(10) => tool(tape),
+            _ if tape.chance(20) => tool(tape),
             _ => call("x"),
         };
         let mut made = step(tape, &id, &local, frame, scope, work);
@@ -114,6 +130,19 @@ fn level(
             }
             FrameKind::Computed { .. } => {}
         }
+    }
+}
+
+/// What a step says; now and then it is what another one has said.
+fn emission(tape: &mut Tape) -> Emission {
+    Emission {
+        topic: TOPIC.to_owned(),
+        kind: MessageKind::Event,
+        id: tape.chance(30).then(|| "m".to_owned()),
+        to: None,
+        correlation: None,
+        data: Value::from("${{ state.global.k }}"),
+        ttl: tape.chance(50).then(|| Span::seconds(1 + tape.below(600))),
     }
 }
 
@@ -157,7 +186,8 @@ fn tools() -> Vec<PlanTool> {
         body: PlanToolBody::Words(vec![name.to_owned()]),
     };
     let fragile = BreakerRule { failures: 2, successes: 1, ..BreakerRule::default() };
-    let scarce = RateRule { calls: 1, burst: 2, per_day: Some(3), ..RateRule::default() };
+    let scarce =
+        RateRule { calls: 1, per: Span::seconds(120), burst: 2, per_day: Some(4), ..RateRule::default() };
     vec![
         PlanTool { breaker: fragile, ..named("a") },
         PlanTool { rate: Some(scarce), priority: 2, ..named("b") },
@@ -205,6 +235,7 @@ fn step(
 ) -> PlanStep {
     let is_call = work.is_call();
     let is_tool = matches!(work, Work::Tool(_));
+    let listens = matches!(work, Work::Wait(WaitFor::Message { .. }));
     let is_flow = matches!(&work, Work::Frame(it) if matches!(it.kind, FrameKind::Workflow { .. }));
     let class = *tape.pick(&[
         EffectClass::Once,
@@ -223,7 +254,8 @@ fn step(
         condition: None,
         env: Vec::new(),
         dir: None,
-        timeout: ((is_flow || is_tool) && tape.chance(20)).then(|| Span::seconds(1 + tape.below(3600))),
+        timeout: (listens || (is_flow || is_tool) && tape.chance(20))
+            .then(|| Span::seconds(1 + tape.below(3600))),
         retry: retry.then(|| Retry {
             max_attempts: 1 + u32::try_from(tape.below(3)).expect("small"),
             kind: *tape.pick(&[RetryKind::Constant, RetryKind::Linear, RetryKind::Exponential]),
@@ -246,8 +278,10 @@ fn step(
             Vec::new()
         },
         artifacts: Vec::new(),
-        cache: (class == EffectClass::Pure && is_call && tape.chance(10))
-            .then(|| CacheRule { key: "k${{ state.global.k }}".to_owned(), ttl: Some(Span::seconds(600)) }),
+        cache: (class == EffectClass::Pure && is_call && tape.chance(40)).then(|| CacheRule {
+            key: "k${{ state.global.k }}".to_owned(),
+            ttl: Some(Span::seconds(if tape.chance(50) { 60 } else { 900 })),
+        }),
         effect: class,
         check: (is_call && class == EffectClass::Queryable).then(|| call("check")),
         priority: i32::try_from(tape.below(3)).expect("small"),
