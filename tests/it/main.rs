@@ -35,6 +35,7 @@ mod looking;
 mod messages;
 mod models;
 mod plan;
+mod power;
 mod program;
 mod projection;
 mod requests;

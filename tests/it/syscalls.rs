@@ -77,7 +77,7 @@ fn most_of_a_thread(calls: &str, trace: &str) -> BTreeMap<String, usize> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "another program is asked for")]
-fn may_trace() -> bool {
+pub(crate) fn may_trace() -> bool {
     let said = Command::new(STRACE[0]).args(&STRACE[1..]).args(["-o", "/dev/null", "true"]).output();
     said.is_ok_and(|it| it.status.success())
 }
