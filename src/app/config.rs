@@ -177,6 +177,12 @@ impl Config {
         Ok(Arc::new(names.into_iter().fold(people, |people, (uid, name)| people.with_os_name(uid, &name))))
     }
 
+    /// Who sits here, at the engine of this workspace: not a person where one of its steps has started us.
+    pub(super) fn actor_at(&self, people: &People, channel: Channel, workspace: &Workspace) -> Actor {
+        let (uid, pid) = (rustix::process::geteuid().as_raw(), std::process::id());
+        people.actor_of(uid, Some(pid), channel, workspace.root())
+    }
+
     /// Who sits here.
     pub(super) fn actor(&self, people: &People, channel: Channel) -> Actor {
         people.actor(rustix::process::geteuid().as_raw(), channel)

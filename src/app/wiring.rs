@@ -100,7 +100,7 @@ pub(super) async fn own(
     schedules: bool,
 ) -> Result<Seat, OwnTrouble> {
     let people = config.people(workspace).map_err(OwnTrouble::Other)?;
-    let actor = config.actor(&people, channel);
+    let actor = config.actor_at(&people, channel, workspace);
     let setup = Setup {
         workspace: workspace.clone(),
         actor: actor.clone(),
@@ -154,7 +154,7 @@ pub(super) async fn attach(
     channel: Channel,
 ) -> Result<Seat, Trouble> {
     let people = config.people(workspace)?;
-    let actor = config.actor(&people, channel);
+    let actor = config.actor_at(&people, channel, workspace);
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
     let desk = RemoteDesk::attach(&workspace.socket(), channel, &tasks, closing.clone())
         .await

@@ -66,4 +66,6 @@ pub enum Channel {
     Mcp,
     Schedule,
     Engine,
+    /// The socket, from a program that a step has started: it may ask and tell, and decides nothing.
+    Step,
 }

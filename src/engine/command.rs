@@ -490,6 +490,22 @@ impl Command {
 }
 
 impl Command {
+    /// Whether it stands for a person's judgement: an answer at a gate, or a word about what became of something.
+    pub fn is_judgement(&self) -> bool {
+        matches!(
+            self,
+            Self::Decide(_)
+                | Self::Withdraw { .. }
+                | Self::EditForm { .. }
+                | Self::Delegate { .. }
+                | Self::ReviewGlass { .. }
+                | Self::AnswerDoubt { .. }
+                | Self::Skip { .. }
+                | Self::Done { .. }
+                | Self::SettleUndo { .. }
+        )
+    }
+
     /// The run it is about, where it names one.
     pub fn run(&self) -> Option<RunId> {
         match self {

@@ -7,8 +7,8 @@ use crate::{
         REASON_BYTES_MAX, RunId, STEPS_MAX, Span, StepIx, Timestamp, ValueMap, json_bytes,
     },
     engine::{
-        Actor, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching, Purpose,
-        Refusal, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
+        Actor, Channel, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching,
+        Purpose, Refusal, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
         ask::{self, Asking},
         call::{self, Unresolved},
         form,
@@ -82,6 +82,15 @@ impl Turn<'_> {
     }
 
     fn command(&mut self, command: Command) -> Result<(), Refusal> {
+        let is_of_a_step = command.actor().is_some_and(|it| it.channel == Channel::Step);
+        if is_of_a_step && command.is_judgement() {
+            let why = "a program that a step has started decides nothing; answer from a terminal of your own"
+                .to_owned();
+            return Err(match &command {
+                Command::Decide(it) => Refusal::NotAllowed { gate: it.gate, why },
+                _ => Refusal::Other(format!("could not do that: {why}")),
+            });
+        }
         match command {
             Command::Launch(launching) => self.launch(*launching),
             Command::Pause { run, by } => self.pause(run, by),

@@ -51,7 +51,9 @@ impl Seat {
     pub(super) async fn serve(mut self) {
         let hello = timeout(HELLO_MAX, self.line.incoming.recv()).await.ok().flatten();
         let Some(Ask::Hello { version, seat, after, .. }) = hello else { return };
-        self.desk = self.desk.with_actor(Actor { channel: door(seat), ..self.desk.actor().clone() });
+        let known = self.desk.actor().clone();
+        let channel = if known.channel == Channel::Step { Channel::Step } else { door(seat) };
+        self.desk = self.desk.with_actor(Actor { channel, ..known });
         let seq = self.desk.boards().borrow().board.seq;
         let program = env!("CARGO_PKG_VERSION").to_owned();
         let welcome = if version != VERSION {

@@ -72,6 +72,8 @@ pub fn serve_socket(
     let said =
         |error: io::Error| format!("could not listen at {}: {error}; see its directory", path.display());
     let listener = listen(path).map_err(said)?;
+    // It lies in `.cuelight`, which lies in the workspace.
+    let root = path.parent().and_then(Path::parent).unwrap_or(path).to_owned();
     let (path, all) = (path.to_owned(), tasks.clone());
     let instance = Entropy.request_id().0;
     let free = Arc::new(Semaphore::new(SEATS_MAX));
@@ -79,7 +81,7 @@ pub fn serve_socket(
     tasks.spawn(async move {
         tokio::select! {
             () = closing.cancelled() => {}
-            () = accept_all(listener, free, desk, people, instance, all, closing.clone()) => {}
+            () = accept_all(listener, free, desk, (people, root), instance, all, closing.clone()) => {}
         }
         // Somebody may have removed it already; a new owner removes it anyway.
         let _ = rustix::fs::unlink(&path);
@@ -113,7 +115,7 @@ async fn accept_all(
     listener: UnixListener,
     free: Arc<Semaphore>,
     desk: LocalDesk,
-    people: Arc<People>,
+    (people, root): (Arc<People>, PathBuf),
     instance: String,
     tasks: Tasks,
     closing: CancellationToken,
@@ -135,7 +137,8 @@ async fn accept_all(
         match seat {
             Err(why) => drop(line.outgoing.try_send(Tell::Wrong(why))),
             Ok((peer, taken)) => {
-                let desk = desk.with_actor(people.actor(peer, Channel::Socket));
+                let (uid, pid) = peer;
+                let desk = desk.with_actor(people.actor_of(uid, pid, Channel::Socket, &root));
                 let seat = Seat::new(line, desk, instance.clone(), tasks.clone(), closing.clone());
                 tasks.spawn(async move {
                     seat.serve().await;
@@ -146,7 +149,9 @@ async fn accept_all(
     }
 }
 
-fn who(stream: &UnixStream, owner: u32) -> Result<u32, String> {
-    let peer = stream.peer_cred().map_err(|error| format!("could not attach: who is there? {error}"))?.uid();
-    admit(peer, owner).map(|()| peer)
+/// The user and the process at the other end, as the kernel says.
+fn who(stream: &UnixStream, owner: u32) -> Result<(u32, Option<u32>), String> {
+    let peer = stream.peer_cred().map_err(|error| format!("could not attach: who is there? {error}"))?;
+    let pid = peer.pid().and_then(|it| u32::try_from(it).ok());
+    admit(peer.uid(), owner).map(|()| (peer.uid(), pid))
 }

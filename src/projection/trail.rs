@@ -260,5 +260,6 @@ const fn channel_word(channel: Channel) -> &'static str {
         Channel::Mcp => "mcp",
         Channel::Schedule => "schedule",
         Channel::Engine => "engine",
+        Channel::Step => "step",
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! It only turns a proof into a name. Whether somebody may decide is judged by the engine.
 
-use crate::engine::{Actor, Channel, Proof};
+use crate::{
+    engine::{Actor, Channel, Proof},
+    tool::is_of_a_step,
+};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 /// The people of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +77,13 @@ impl People {
             }
         };
         Actor { name, proof: Proof::OsUser(uid), groups, channel }
+    }
+
+    /// Who this process is, or one at the other end of a socket: where a step of this workspace has started it, its door is
+    /// that of steps, whatever it says.
+    pub fn actor_of(&self, uid: u32, pid: Option<u32>, channel: Channel, root: &Path) -> Actor {
+        let of_a_step = pid.is_some_and(|it| is_of_a_step(root, it));
+        self.actor(uid, if of_a_step { Channel::Step } else { channel })
     }
 
     /// Everybody in the file, with their groups.

@@ -34,7 +34,7 @@ pub use executable::{Executable, Executed};
 pub use http::{HttpPolicy, run_http};
 pub use mask::Masker;
 pub use model::run_model;
-pub use orphan::end_orphans;
+pub use orphan::{end_orphans, is_of_a_step};
 pub use outputs::parse_outputs;
 pub use process::{Call, Host, Progress, run_process};
 pub use secret::{Secret, SecretStore};
