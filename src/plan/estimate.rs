@@ -1,7 +1,7 @@
 //! What a plan will take, before it starts: calls, tokens, money, gates, and the longest chain.
 
 use crate::{
-    base::{Span, StepIx},
+    base::{Span, StepIx, counted},
     plan::{Amounts, Budget, Currency, FrameKind, OnExceed, Plan, PlanStep, Work, critical_path},
 };
 
@@ -51,6 +51,32 @@ impl Estimate {
             estimate.time_most = Some(critical_path(plan, |_, step| limit(step)).length);
         }
         estimate
+    }
+
+    /// In words, for the record of what was planned: how much of what, and what it is expected to use.
+    pub fn words(&self) -> String {
+        let many = |count: u64, one: &str, more: &str| {
+            counted(usize::try_from(count).unwrap_or(usize::MAX), one, more)
+        };
+        let stages = counted(self.chain.len(), "stage", "stages");
+        let mut parts = vec![format!("{} in {stages}", many(self.steps, "step", "steps"))];
+        if self.computed > 0 {
+            let matrices = many(self.computed, "matrix makes", "matrices make");
+            parts.push(format!("and as many as {matrices}"));
+        }
+        parts.push(if self.gates == 0 { "no gate".to_owned() } else { many(self.gates, "gate", "gates") });
+        let calls = many(self.once.of(Currency::Calls), "call", "calls");
+        let most = self.most.of(Currency::Calls);
+        let tried =
+            if most > self.once.of(Currency::Calls) { format!(", at most {most}") } else { String::new() };
+        parts.push(format!("{calls}{tried}"));
+        for currency in [Currency::Tokens, Currency::CostUsd] {
+            let amount = self.once.of(currency);
+            if amount > 0 {
+                parts.push(format!("{} {}", currency.figure(amount), currency.unit()));
+            }
+        }
+        parts.join(", ")
     }
 
     /// Whether a budget that blocks can be kept at all.

@@ -7,6 +7,7 @@ use crate::{
         Actor, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent, Purpose,
         RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, UndoEvent, Verdict, Why,
     },
+    plan::Estimate,
     projection::{EventWords, RunView, event_words},
 };
 use serde::{Deserialize, Serialize};
@@ -60,7 +61,12 @@ pub struct TrailRow {
 impl TrailRow {
     /// The line of an event; the run, when it is known, gives names to steps.
     pub fn of(seq: Seq, event: &Event, run: Option<&RunView>) -> Self {
-        let EventWords { kind, subject, detail } = event_words(event, run);
+        let EventWords { kind, subject, mut detail } = event_words(event, run);
+        if let Fact::Run(_, RunEvent::Created { plan, by, .. }) = &event.fact {
+            // The record of what was planned, instead of who asked once more; the plan itself is in the event.
+            let rest = detail.strip_prefix(&format!("by {by}")).unwrap_or(&detail);
+            detail = format!("{}{rest}", Estimate::of(plan).words());
+        }
         let by = by(&event.fact);
         Self {
             seq,

@@ -4,8 +4,8 @@ use cuelight::{
     base::{MATRIX_COPIES_MAX, STEPS_MAX, Span, StepIx, Value, ValueMap},
     definition::{Files, Place, Placed, StepKind, Workflow, read},
     plan::{
-        FrameKind, GraphFormat, Plan, PlanStep, Undo, Work, critical_path, expand, graph, lower, order,
-        outline, show, show_value, stages,
+        Estimate, FrameKind, GraphFormat, Plan, PlanStep, Undo, Work, critical_path, expand, graph, lower,
+        order, outline, show, show_value, stages,
     },
 };
 use serde_json::json;
@@ -629,6 +629,7 @@ fn a_plan_is_shown_stage_by_stage() {
     assert_eq!(value["estimate"]["calls_most"], 9);
     assert_eq!(value["estimate"]["calls_least"], 4);
     assert_eq!(value["estimate"]["time_most_ms"], 35 * 60_000);
+    assert_eq!(Estimate::of(&plan).words(), "6 steps in 4 stages, 1 gate, 5 calls, at most 9");
     assert_eq!(value["steps"][5]["stage"], 3);
 }
 
