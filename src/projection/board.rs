@@ -4,7 +4,7 @@
 //! that came to rest are kept whole for a while, then as their summary.
 
 use crate::{
-    base::{ErrorKind, FailureMode, GateId, RunId, Seq, Span, StepIx, Timestamp, Value},
+    base::{ErrorKind, FailureMode, GateId, RoutePolicy, RunId, Seq, Span, StepIx, Timestamp, Value},
     engine::{
         AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent,
         RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
@@ -404,8 +404,12 @@ impl Board {
                     self.recent.retain(|it| *it != run);
                 }
             }
+            RunEvent::Started => {
+                if let Some(view) = self.runs.get(u64::from(run.0)) {
+                    self.vitals.run_let_start(at, at.since(view.summary.created_at));
+                }
+            }
             RunEvent::Created { .. }
-            | RunEvent::Started
             | RunEvent::Paused { .. }
             | RunEvent::Resumed { .. }
             | RunEvent::Cancelling { .. }
@@ -426,6 +430,13 @@ impl Board {
     fn apply_step(&mut self, run: RunId, step: StepIx, at: Timestamp, event: &StepEvent) {
         let holds =
             |board: &Self| board.run(run).and_then(|it| it.step(step)).is_some_and(|it| it.inside.is_some());
+        if let StepEvent::Routed { choice } = event
+            && RoutePolicy::ALL.iter().any(|it| it.word() == choice.policy)
+        {
+            let view = self.run(run).and_then(|it| it.step(step));
+            let waits = view.filter(|it| it.state == StepState::Waiting);
+            self.vitals.chosen(at, waits.map_or(Span(0), |it| at.since(it.since)));
+        }
         self.change(run, |view| view.apply_step(at, step, event));
         if holds(self) {
             return;

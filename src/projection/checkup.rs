@@ -326,6 +326,8 @@ fn signals_json(it: &Signals) -> Value {
         "step_ms": it.steps.as_ref().map(percentiles_json),
         "call_ms": it.calls.as_ref().map(percentiles_json),
         "gate_wait_ms": it.gates.as_ref().map(percentiles_json),
+        "planning_ms": it.planning.as_ref().map(percentiles_json),
+        "routing_ms": it.routing.as_ref().map(percentiles_json),
         "running": it.running,
         "running_most": it.sum.running,
         "ready": it.ready,

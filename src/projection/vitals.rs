@@ -317,6 +317,10 @@ pub struct Signals {
     pub calls: Option<Percentiles>,
     /// How long people took.
     pub gates: Option<Percentiles>,
+    /// From being planned to being let start: how long runs waited for their place.
+    pub planning: Option<Percentiles>,
+    /// How long steps waited until it was chosen who does their work; 0 where somebody took calls at once.
+    pub routing: Option<Percentiles>,
     /// Steps that run now.
     pub running: u32,
     /// Steps that could run now and have no slot.
@@ -333,6 +337,8 @@ pub struct Vitals {
     steps: Arc<Durations>,
     calls: Arc<Durations>,
     gates: Arc<Durations>,
+    planning: Arc<Durations>,
+    routing: Arc<Durations>,
     workflows: Tallies,
     kinds: Tallies,
     running: u32,
@@ -349,6 +355,8 @@ impl Default for Vitals {
             steps: Arc::default(),
             calls: Arc::default(),
             gates: Arc::default(),
+            planning: Arc::default(),
+            routing: Arc::default(),
             workflows: Arc::default(),
             kinds: Arc::default(),
             running: 0,
@@ -446,6 +454,8 @@ impl Vitals {
             steps: self.steps.percentiles(since),
             calls: self.calls.percentiles(since),
             gates: self.gates.percentiles(since),
+            planning: self.planning.percentiles(since),
+            routing: self.routing.percentiles(since),
             running: self.running,
             ready: self.ready,
         }
@@ -546,6 +556,16 @@ impl Vitals {
     pub(super) fn gate_closed(&mut self, at: Timestamp, waited: Span) {
         self.beat(at, |beat| beat.gates += 1);
         Arc::make_mut(&mut self.gates).push(at, waited, DURATIONS_MAX);
+    }
+
+    /// A run that was planned may start.
+    pub(super) fn run_let_start(&mut self, at: Timestamp, waited: Span) {
+        Arc::make_mut(&mut self.planning).push(at, waited, DURATIONS_MAX);
+    }
+
+    /// Who does the work of a step was chosen.
+    pub(super) fn chosen(&mut self, at: Timestamp, waited: Span) {
+        Arc::make_mut(&mut self.routing).push(at, waited, DURATIONS_MAX);
     }
 }
 

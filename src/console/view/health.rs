@@ -203,7 +203,7 @@ fn figures(it: &Signals) -> Vec<(&'static str, String)> {
         None => "none yet".to_owned(),
         Some(it) => format!("p50 {}  p95 {}  p99 {}", it.p50, it.p95, it.p99),
     };
-    vec![
+    let mut lines = vec![
         (
             "success",
             format!(
@@ -226,7 +226,12 @@ fn figures(it: &Signals) -> Vec<(&'static str, String)> {
                 it.sum.runs_failed
             ),
         ),
-    ]
+    ];
+    // Where nothing had to wait for its place or for a choice, neither says anything.
+    let waited = [("start", &it.planning), ("choice", &it.routing)];
+    let waited = waited.into_iter().filter(|(_, it)| it.is_some_and(|it| it.p99 > Span(0)));
+    lines.extend(waited.map(|(name, it)| (name, percentiles(it))));
+    lines
 }
 
 /// One decimal: `0.6 %`.

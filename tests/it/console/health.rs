@@ -47,6 +47,19 @@ fn health_shows_the_number_and_what_takes_from_it() {
 }
 
 #[test]
+fn health_tells_how_long_runs_waited_for_their_place_where_one_did() {
+    const ONE: &str = "name: one\nconcurrency: {group: prod}\nsteps:\n  - {id: a, run: x}\n";
+    let mut stage = Stage::at("12:00:00");
+    let first = stage.launch("mira", ONE);
+    assert!(!open(Stage::at("12:00:00"), 160, 48, "5").text().contains(" start  "), "nobody waited");
+    stage.launch("mira", ONE);
+    stage.pass(40);
+    stage.ok(first, "a");
+    let text = open(stage, 160, 48, "5").text();
+    assert!(text.contains("start      p50 0s  p95 40s  p99 40s"), "{text}");
+}
+
+#[test]
 fn tools_shows_the_kinds_of_steps_that_have_run() {
     screens::everywhere("tools", |width, height| {
         let mut console = open(spending(), width, height, ": t o o l s");

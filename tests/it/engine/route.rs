@@ -3,9 +3,9 @@
 
 use super::door::{check, play};
 use cuelight::{
-    base::{RunId, Seq},
+    base::{RunId, Seq, Span},
     engine::{Event, Fact, Stage, StepEvent},
-    projection::{Board, TrailRow, why},
+    projection::{Board, Percentiles, Period, TrailRow, why},
 };
 use std::fmt::Write as _;
 
@@ -276,6 +276,23 @@ fn what_a_candidate_would_be_called_with_is_bound_and_a_change_asks_again() {
          what x would run is not what was approved
          no x call",
     );
+}
+
+#[test]
+fn how_long_runs_wait_for_their_start_and_steps_for_a_choice_is_told() {
+    let steps = "           - {id: p, uses: {any: [a@1, b@1]}, on-error: continue}
+           - {id: x, needs: p, if: always(), uses: {any: [a@1]}}";
+    let file = format!("concurrency: {{group: one}}\n{}", file(steps));
+    let bench =
+        play(&file, "launch; later 9s; launch; run r-1; ended p fail system_network; wake 30s; ended x ok");
+    let mut board = Board::default();
+    for (place, event) in (1..).zip(&bench.journal) {
+        board.apply(Seq(place), event);
+    }
+    let told = board.vitals().signals(Period::Day, bench.now);
+    let figures = |it: Option<Percentiles>| it.map(|it| (it.p50, it.p99, it.count));
+    assert_eq!(figures(told.routing), Some((Span(0), Span::seconds(30), 3)));
+    assert_eq!(figures(told.planning), Some((Span(0), Span::seconds(30), 2)));
 }
 
 #[test]
