@@ -95,7 +95,12 @@ impl Gate {
                 (self.agreed, self.anew) = (None, false);
                 self.resolved_by.clear();
             }
-            GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) => self.votes.push((**vote).clone()),
+            GateEvent::Voted(vote) => self.votes.push((**vote).clone()),
+            GateEvent::GlassBroken(vote) => {
+                // It takes the place of the ordinary answer of the same person.
+                self.votes.retain(|it| it.by.principal() != vote.by.principal());
+                self.votes.push((**vote).clone());
+            }
             GateEvent::Agreed { by, .. } => self.agreed = Some(by.clone()),
             GateEvent::Withdrawn { by } => {
                 self.agreed = None;
@@ -177,7 +182,10 @@ impl Gate {
             return Err(Refusal::NotAllowed { gate, why });
         }
         let principal = decision.by.principal();
-        if let Some(vote) = self.votes.iter().find(|it| it.by.principal() == principal) {
+        // Who has agreed already and sees that nobody else comes can still do without them.
+        let is_more = |it: &Vote| decision.break_glass && it.verdict == Verdict::Approve;
+        let vote = self.votes.iter().find(|it| it.by.principal() == principal);
+        if let Some(vote) = vote.filter(|it| !is_more(it)) {
             let same = vote.verdict == decision.verdict;
             return if same { Ok(None) } else { Err(Refusal::Voted(gate)) };
         }

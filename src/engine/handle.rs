@@ -241,6 +241,7 @@ impl Turn<'_> {
         if let Some(vote) = gate.votes.iter().find(|it| it.by.principal() == principal)
             && !gate.is_open()
             && vote.verdict == decision.verdict
+            && (!decision.break_glass || gate.resolved_by == "break-glass")
         {
             return Ok(());
         }

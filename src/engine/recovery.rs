@@ -183,8 +183,8 @@ fn kept(run: &Run, from: RetryFrom) -> BTreeSet<StepIx> {
                     Some(so_far) => so_far.intersection(&above).copied().collect(),
                 });
             }
-            let common = common.unwrap_or_default();
-            done.intersection(&common).copied().collect()
+            // Where all is done by now, by hand for instance, all of it stands.
+            common.map_or(done.clone(), |it| done.intersection(&it).copied().collect())
         }
     };
     // A step in a computed matrix or an undone, reopened frame has no place in the new plan until that opens.

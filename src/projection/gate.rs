@@ -244,6 +244,7 @@ impl GateView {
             GateEvent::Agreed { .. } => {}
             GateEvent::Voted(vote) => self.votes.push(VoteView { at, vote: (**vote).clone() }),
             GateEvent::GlassBroken(vote) => {
+                self.votes.retain(|it| it.vote.by.principal() != vote.by.principal());
                 self.votes.push(VoteView { at, vote: (**vote).clone() });
                 self.glass_broken = true;
             }

@@ -59,6 +59,9 @@ impl Marks {
                 if let Some(times) = open.withdrawn.get(&principal) {
                     principal = format!("{principal} after {times} withdrawn");
                 }
+                if matches!(event, GateEvent::GlassBroken(_)) {
+                    principal.push_str(" in an emergency");
+                }
                 Some(Mark::Voted { decision: vote.decision.clone(), gate, epoch: open.epoch, principal })
             }
             GateEvent::Resolved { .. } => {

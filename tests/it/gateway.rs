@@ -3,7 +3,7 @@
 use crate::runtime::{ann, comes_to_rest, engine_in, launch_of, run_of};
 use cuelight::{
     base::{GateId, Seq},
-    engine::{Channel, Command, Decision, Proof, Refusal, RunState, Verdict},
+    engine::{Actor, Channel, Command, Decision, Proof, Refusal, RunState, Verdict},
     gateway::{LookDesk, RemoteDesk, admit, serve_socket},
     runtime::{Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Want},
     store::Workspace,
@@ -157,6 +157,36 @@ async fn whoever_asked_for_a_run_cannot_approve_it_through_another_door() {
     closing.cancel();
     tasks.join().await;
     drop(near);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn who_has_voted_and_then_does_without_the_others_is_written_down_as_both() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    let near = engine.desk();
+    let two = GATED.replace("      prompt:", "      require: [{group: sre, count: 2}]\n      prompt:");
+    let run = run_of(&near, launch_of(&two)).await;
+    let groups = vec!["sre".to_owned(), "break-glass".to_owned()];
+    let gil = engine.desk().with_actor(Actor {
+        name: "gil".to_owned(),
+        proof: Proof::OsUser(4711),
+        groups,
+        ..ann()
+    });
+    let request = yes(&gil, GateId(1)).await;
+    assert!(matches!(gil.submit(request).await, Reply::Recorded(_)));
+    let mut request = yes(&gil, GateId(1)).await;
+    if let Command::Decide(it) = &mut request.command {
+        (it.break_glass, it.reason) = (true, "the shop is down and nobody answers".to_owned());
+    }
+    let reply = gil.submit(request).await;
+    assert!(matches!(reply, Reply::Recorded(_)), "{reply:?}");
+    let board = comes_to_rest(&near, run).await;
+    let gate = board.gate(GateId(1)).expect("a gate");
+    assert_eq!((gate.closed_by.as_deref(), gate.votes.len()), (Some("break-glass"), 1));
+    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    drop((near, gil));
     engine.close().await;
 }
 

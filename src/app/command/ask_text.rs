@@ -5,7 +5,7 @@ use crate::{
     base::{TextPart, safe_text},
     engine::{Ask, Evidence, FileFact},
     expression::to_text,
-    plan::Risk,
+    plan::{OnTimeout, Risk},
     projection::{GateView, command_line, names_in_words},
 };
 use std::fmt::Write as _;
@@ -63,10 +63,13 @@ pub(super) fn text(gate: &GateView) -> String {
     names("no skips", &ask.skips, &mut line);
     names("no undoes", &ask.undoes, &mut line);
     names("for good", &ask.cannot_undo, &mut line);
-    let expires = ask
-        .expires_at
-        .map_or_else(|| "waits for ever".to_owned(), |it| format!("{:?} at {it}", ask.on_timeout));
-    line(format!("if nobody   {}", expires.to_lowercase()));
+    let then = match ask.on_timeout {
+        OnTimeout::Reject => "rejected",
+        OnTimeout::Approve => "approved",
+        OnTimeout::Escalate => "escalated",
+    };
+    let expires = ask.expires_at.map_or_else(|| "it waits".to_owned(), |it| format!("{then} at {it}"));
+    line(format!("if nobody   {expires}"));
     line(String::new());
     let code = gate.hash.code();
     line(match ask.risk {

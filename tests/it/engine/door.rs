@@ -126,6 +126,7 @@ pub(super) fn person(name: &str) -> Actor {
         // The same person as ann, under another name.
         "ann2" => (1, &["sre", "product"]),
         "gus" => (6, &["break-glass"]),
+        "gil" => (7, &["sre", "break-glass"]),
         "req" => (9, &["sre"]),
         "zoe" => (77, &[]),
         other => panic!("nobody is called {other}"),

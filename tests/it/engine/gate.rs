@@ -725,6 +725,30 @@ fn an_emergency_is_one_person_of_the_group_with_a_long_reason_and_loud() {
 }
 
 #[test]
+fn who_has_agreed_already_can_still_do_without_the_others_and_counts_once() {
+    let reason = "the shop is down and nobody answers";
+    at(
+        ", require: [{group: sre, count: 2}]",
+        &format!(
+            "gil approves; gil approves breaking-glass : down; gil approves breaking-glass : {reason}; gil approves breaking-glass : {reason}"
+        ),
+        "g-1 gil approves
+         ! could not override the quorum of g-1: the reason has 4 characters
+         g-1 gil breaks the glass
+         g-1 approved by break-glass
+         g completed {\"decision\":\"approved\",\"form\":{},\"approvers\":[\"gil\"]}
+         z call 1
+         no ! could not decide",
+    );
+    // What was approved as usual is not told to have been an emergency.
+    at(
+        ", require: [{group: sre, count: 1}]",
+        &format!("gil approves via-script; gil approves breaking-glass : {reason}"),
+        "g-1 approved by people\n ! could not decide g-1: it was approved already, by people\n no breaks the glass",
+    );
+}
+
+#[test]
 fn an_emergency_is_looked_at_afterwards_by_somebody_else_who_is_asked_there() {
     at(
         ", require: [{group: sre, count: 2}]",

@@ -38,6 +38,21 @@ fn from_the_checkpoint_keeps_what_everything_open_depends_on() {
 }
 
 #[test]
+fn from_the_checkpoint_keeps_everything_where_a_person_has_completed_what_was_missing() {
+    check(
+        "steps:
+           - {id: a, run: x}
+           - {id: b, needs: a, run: x}",
+        "launch; ended a ok; ended b fail; done b; retry checkpoint",
+        "b done by req
+         r-2 a completed (kept)
+         r-2 b completed (kept)
+         no r-2 a call
+         = completed: a completed, b completed",
+    );
+}
+
+#[test]
 fn from_all_does_everything_again() {
     check(
         FILE,
