@@ -1,7 +1,8 @@
 //! Durable steps per second, through the whole engine: reader of commands, decisions, one synced transaction, effects.
 //!
 //! `cargo bench --bench steps [-- DAG.json …]`. Steps that do nothing outside (P1, P2) and steps that start `true` (P3; two
-//! at once as the yardstick does, and sixteen, as when nothing is said), as a chain, wide and layered. A `DAG.json` of the yardstick (`{"n": …, "deps": [[…]]}`) is run as well, so that both can
+//! at once as the yardstick does, and sixteen, as when nothing is said), as a chain, wide and layered. Programs run directly below the engine,
+//! under a guard, and under one with `on-console-death: kill`, round by round in one go; the last column is how they compare. A `DAG.json` of the yardstick (`{"n": …, "deps": [[…]]}`) is run as well, so that both can
 //! be compared in one go.
 
 #![expect(
@@ -23,7 +24,10 @@ use std::{
 };
 
 fn main() {
-    println!("{:<34} {:>7} {:>10} {:>10} {:>12}", "workload", "steps", "kind", "seconds", "steps/s");
+    println!(
+        "{:<34} {:>7} {:>10} {:>8} {:>10} {:>12} {:>8}",
+        "workload", "steps", "kind", "under", "seconds", "steps/s", "direct"
+    );
     let given: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with("--")).collect();
     for path in &given {
         let text = std::fs::read_to_string(path).expect("a readable DAG");
@@ -49,12 +53,34 @@ fn both(name: &str, deps: &[Vec<usize>]) {
     for (kind, work, at_once) in
         [("nothing", nothing, 2), ("2 x true", "run: 'true'", 2), ("16 x true", "run: 'true'", 16)]
     {
-        let mut took: Vec<Duration> = (0..3).map(|_| run(&workflow(deps, work, at_once))).collect();
-        took.sort();
-        let rate = deps.len() as u128 * 1_000_000_000 / took[1].as_nanos();
-        println!("{name:<34} {:>7} {kind:>10} {:>10.3} {rate:>12}", deps.len(), took[1].as_secs_f64());
+        let kill = format!("{work}, on-console-death: kill");
+        let mut ways = vec![("-", work, false)];
+        if work != nothing {
+            ways = vec![("direct", work, false), ("guard", work, true), ("kill", kill.as_str(), true)];
+        }
+        let mut took: Vec<Vec<Duration>> = vec![Vec::new(); ways.len()];
+        for _ in 0..ROUNDS {
+            for (way, took) in ways.iter().zip(&mut took) {
+                took.push(run(&workflow(deps, way.1, at_once), way.2));
+            }
+        }
+        took.iter_mut().for_each(|it| it.sort());
+        for (way, took_here) in ways.iter().zip(&took) {
+            let median = took_here[ROUNDS / 2];
+            let rate = deps.len() as u128 * 1_000_000_000 / median.as_nanos();
+            let ratio = median.as_secs_f64() / took[0][ROUNDS / 2].as_secs_f64();
+            println!(
+                "{name:<34} {:>7} {kind:>10} {:>8} {:>10.3} {rate:>12} {ratio:>8.2}",
+                deps.len(),
+                way.0,
+                median.as_secs_f64()
+            );
+        }
     }
 }
+
+/// The median of so many.
+const ROUNDS: usize = 5;
 
 fn chain(steps: usize) -> Vec<Vec<usize>> {
     (0..steps).map(|it| it.checked_sub(1).into_iter().collect()).collect()
@@ -77,7 +103,7 @@ fn workflow(deps: &[Vec<usize>], work: &str, at_once: usize) -> String {
 }
 
 /// From the request until the end of the run can be seen.
-fn run(text: &str) -> Duration {
+fn run(text: &str, guarded: bool) -> Duration {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
     runtime.block_on(async {
@@ -97,6 +123,7 @@ fn run(text: &str) -> Duration {
             secrets,
             program: None,
             http: HttpPolicy::default(),
+            guard: guarded.then(|| env!("CARGO_BIN_EXE_cuelight").into()),
         })
         .await
         .expect("starts");

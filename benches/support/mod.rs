@@ -46,6 +46,7 @@ pub(crate) fn layered(steps: u32) -> Plan {
             outputs: Vec::new(),
             artifacts: Vec::new(),
             effect: EffectClass::Once,
+            ends_with_console: false,
             check: None,
             priority: 0,
             category: None,

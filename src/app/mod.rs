@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod config;
 mod exit;
+mod guard;
 mod output;
 mod wiring;
 
@@ -13,6 +14,9 @@ use std::process::ExitCode;
 
 /// The program: reads the command line, carries it out, and says in one sentence why it could not.
 pub fn run() -> ExitCode {
+    if let Some(code) = guard::not_a_command() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -11,7 +11,7 @@ use crate::{
     runtime::{Desk, Engine, People, ReadDesk, Setup, SystemClock, Tasks, keep_schedules},
     store::{OwnerError, Workspace},
 };
-use std::{cell::Cell, fs, process::Stdio, sync::Arc, time::Duration};
+use std::{cell::Cell, fs, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How long an engine that was started in the background may take to listen.
@@ -58,8 +58,10 @@ impl Seat {
         drop(self.desk);
         self.closing.cancel();
         let goes_on = self.goes_on.get() && open && self.engine.is_some();
-        if let Some(engine) = self.engine {
-            engine.close().await;
+        match self.engine {
+            Some(engine) if goes_on => engine.hand_over().await,
+            Some(engine) => engine.close().await,
+            None => {}
         }
         self.tasks.join().await;
         if goes_on {
@@ -108,6 +110,7 @@ pub(super) async fn own(
         secrets: config.secrets(workspace),
         program: std::env::current_exe().ok(),
         http: config.http(workspace).map_err(OwnTrouble::Other)?,
+        guard: guard_program(),
     };
     let engine = match Engine::start(setup).await {
         Ok(engine) => engine,
@@ -125,6 +128,11 @@ pub(super) async fn own(
     let desk = AnyDesk::Local(engine.desk());
     let seat = seat(desk, actor, names, workspace, Tasks::default(), CancellationToken::new());
     Ok(Seat { engine: Some(engine), seats: Some(seats), ..seat })
+}
+
+/// This program, also when its file was replaced while it runs; where there is no child subreaper there is no guard.
+fn guard_program() -> Option<PathBuf> {
+    cfg!(target_os = "linux").then(|| PathBuf::from("/proc/self/exe"))
 }
 
 /// Why the workspace could not be taken.

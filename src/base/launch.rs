@@ -35,6 +35,9 @@ pub struct Launch {
     /// Bytes of output that are kept: beyond it, the head and the tail.
     #[serde(default = "output_limit_default")]
     pub output_limit: u64,
+    /// Whether its process ends when the engine that started it dies, rather than going on under its guard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends_with_console: bool,
     /// The tool of the registry that is called so, and what it is given; nothing for a script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<Box<ToolCall>>,
@@ -92,6 +95,7 @@ impl Launch {
             artifacts: Vec::new(),
             timeout: None,
             output_limit: SPOOL_BYTES_MAX,
+            ends_with_console: false,
             tool: None,
             http: None,
             model: None,

@@ -405,6 +405,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::ClearCache { .. }
         | Command::Publish { .. }
         | Command::AttemptEnded { .. }
+        | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
         | Command::Recover { .. }

@@ -430,7 +430,7 @@ impl Turn<'_> {
                 let started = AttemptEvent::Started {
                     purpose: Purpose::Undo,
                     launch_hash: launch.hash(),
-                    launch: Box::new(Launch { artifacts: Vec::new(), ..launch }),
+                    launch: Box::new(Launch { artifacts: Vec::new(), ends_with_console: false, ..launch }),
                     effect_key: call::effect_key(run, step, "undo"),
                     class: EffectClass::Idempotent,
                     charge: Amounts::default(),

@@ -74,6 +74,7 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
             return Err(Unresolved::Failed("there is nothing to call".to_owned()));
         }
     };
+    let ends_with_console = step.ends_with_console && called.is_process();
     let mut http = called.http;
     if let Some(http) = &mut http {
         http.keyed |= step.effect == EffectClass::Keyed;
@@ -89,7 +90,7 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
     }
     let usual = called.model.as_ref().map(|_| MODEL_TIMEOUT_DEFAULT);
     let timeout = step.timeout.or(http.as_ref().map(|_| HTTP_TIMEOUT_DEFAULT)).or(usual);
-    Ok(Launch { env, dir, artifacts, timeout, http, ..called })
+    Ok(Launch { env, dir, artifacts, timeout, http, ends_with_console, ..called })
 }
 
 /// The script or program that a step names, where that is known before anything else about its call is.
@@ -308,6 +309,9 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     parts.extend(requests_differ(before.http.as_deref(), now.http.as_deref()));
     if before.timeout != now.timeout {
         parts.push("timeout".to_owned());
+    }
+    if before.ends_with_console != now.ends_with_console {
+        parts.push("on-console-death".to_owned());
     }
     parts
 }

@@ -245,6 +245,13 @@ pub enum Command {
         /// How.
         outcome: Box<Outcome>,
     },
+    /// Nobody will ever know how a call ended. From the loud half.
+    AttemptLost {
+        /// Which.
+        attempt: AttemptId,
+        /// What is known.
+        evidence: String,
+    },
     /// What a step asked of the world. From the loud half.
     FactsFetched {
         /// The run.
@@ -260,6 +267,8 @@ pub enum Command {
     Recover {
         /// How long nobody looked.
         away: Span,
+        /// What was found out about calls in flight; of all others nothing is known.
+        found: Vec<(AttemptId, Found)>,
     },
     /// A request was refused at the door and must be on record.
     NoteRefusal {
@@ -396,6 +405,20 @@ pub struct Correction {
     pub plan: Option<Box<Plan>>,
 }
 
+/// What whoever takes up a log has found out about a call in flight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// It still runs, and its end will be told.
+    Running,
+    /// It ended while nobody listened.
+    Ended(Box<Outcome>),
+    /// It certainly never ran.
+    NotStarted,
+    /// Nobody will ever know how it ended; what is known.
+    Unknown(String),
+}
+
 /// From where a run is forked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -444,7 +467,11 @@ impl Command {
             | Self::Reset { by, .. }
             | Self::Publish { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
-            Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => None,
+            Self::AttemptEnded { .. }
+            | Self::AttemptLost { .. }
+            | Self::FactsFetched { .. }
+            | Self::Wake
+            | Self::Recover { .. } => None,
         }
     }
 
@@ -476,9 +503,11 @@ impl Command {
             | Self::Reset { by, .. }
             | Self::Publish { by, .. }
             | Self::NoteRefusal { by, .. } => by,
-            Self::AttemptEnded { .. } | Self::FactsFetched { .. } | Self::Wake | Self::Recover { .. } => {
-                return;
-            }
+            Self::AttemptEnded { .. }
+            | Self::AttemptLost { .. }
+            | Self::FactsFetched { .. }
+            | Self::Wake
+            | Self::Recover { .. } => return,
         };
         *by = actor.clone();
     }
@@ -522,7 +551,7 @@ impl Command {
             | Self::SettleUndo { run, .. }
             | Self::NoteFailure { run, .. }
             | Self::FactsFetched { run, .. } => Some(*run),
-            Self::AttemptEnded { attempt, .. } => Some(attempt.run),
+            Self::AttemptEnded { attempt, .. } | Self::AttemptLost { attempt, .. } => Some(attempt.run),
             Self::Launch(_)
             | Self::Decide(_)
             | Self::Withdraw { .. }
@@ -570,6 +599,7 @@ impl Command {
             | Self::Reset { .. }
             | Self::Publish { .. }
             | Self::AttemptEnded { .. }
+            | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
             | Self::Wake
             | Self::Recover { .. } => None,

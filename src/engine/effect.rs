@@ -2,7 +2,9 @@
 
 use crate::{
     base::{AttemptId, Digest, GateId, Launch, Program, RunId, StepIx},
-    engine::{AttemptEvent, Event, Fact, Facts, GateEvent, RunEvent, StepEvent, UndoEvent, event::Purpose},
+    engine::{
+        Adoption, AttemptEvent, Event, Fact, Facts, GateEvent, RunEvent, StepEvent, UndoEvent, event::Purpose,
+    },
 };
 
 /// Something the loud half must do once the event that asks for it is on disk.
@@ -20,6 +22,15 @@ pub enum Effect {
         effect_key: Digest,
         /// Files that must be as they were when this was approved, or nothing is called.
         bound: Option<Box<Facts>>,
+    },
+    /// Listen to a call that is being made already; its end comes back as a command.
+    Attach {
+        /// Which.
+        attempt: AttemptId,
+        /// What it is for.
+        purpose: Purpose,
+        /// Whether to end it at once.
+        ends: bool,
     },
     /// End the calls of this step, or of the whole run; calls that undo go on.
     End {
@@ -64,6 +75,16 @@ pub fn react(event: &Event) -> Option<Effect> {
             launch: launch.clone(),
             effect_key: *effect_key,
             bound: bound.clone(),
+        }),
+        Fact::Attempt(
+            run,
+            step,
+            number,
+            AttemptEvent::Adopted { purpose, how: Adoption::Attached, ends },
+        ) => Some(Effect::Attach {
+            attempt: AttemptId { run: *run, step: *step, number: *number },
+            purpose: *purpose,
+            ends: *ends,
         }),
         Fact::Step(run, step, StepEvent::FactsAsked { files, patterns, programs }) => {
             let (files, patterns, programs) = (files.clone(), patterns.clone(), programs.clone());

@@ -655,6 +655,26 @@ pub enum AttemptEvent {
         /// What is known.
         evidence: String,
     },
+    /// It went on without the engine that had started it (`on-console-death: keep`), and the next one has found it.
+    Adopted {
+        /// What it is for.
+        purpose: Purpose,
+        /// How it was found.
+        how: Adoption,
+        /// Whether it is to be ended: that was asked for, and may not have been heard.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ends: bool,
+    },
+}
+
+/// How a call was found that went on without its engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Adoption {
+    /// It still runs under its guard; its end will be told.
+    Attached,
+    /// It had ended, and its guard had kept a record of how.
+    Recorded,
 }
 
 /// How a call ended.

@@ -130,6 +130,12 @@ impl Turn<'_> {
                 }
                 Ok(())
             }
+            Command::AttemptLost { attempt, evidence } => {
+                if self.is_in_flight(attempt) {
+                    self.lose(attempt, &evidence);
+                }
+                Ok(())
+            }
             Command::FactsFetched { run, step, facts } => {
                 self.facts_fetched(run, step, facts);
                 Ok(())
@@ -138,8 +144,8 @@ impl Turn<'_> {
                 self.wake();
                 Ok(())
             }
-            Command::Recover { away } => {
-                self.recover(away);
+            Command::Recover { away, found } => {
+                self.recover(away, found);
                 Ok(())
             }
             Command::NoteRefusal { gate, by, why } => {

@@ -42,15 +42,16 @@ pub use again::{plan_differences, value_differences};
 pub use bus::{Bus, NewMessage, Said};
 pub use cache::{Cache, CachedResult};
 pub use command::{
-    Command, Correction, Decision, DoubtAnswer, FailureNote, ForkAt, Launching, Past, RetryFrom, Verdict,
+    Command, Correction, Decision, DoubtAnswer, FailureNote, ForkAt, Found, Launching, Past, RetryFrom,
+    Verdict,
 };
 pub use effect::{Effect, react};
 pub use event::{
-    AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch, Change,
-    Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact, FormField,
-    GateEvent, InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent, ScheduleEvent,
-    ScopeEvent, StepChange, StepEvent, TargetEvent, TargetHold, UndoEvent, Vote, WaitReason, Why,
-    WillFallBack, WillRun,
+    Adoption, AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
+    Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact,
+    FormField, GateEvent, InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent,
+    ScheduleEvent, ScopeEvent, StepChange, StepEvent, TargetEvent, TargetHold, UndoEvent, Vote, WaitReason,
+    Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};

@@ -1,44 +1,41 @@
 //! What a crash means: an engine has taken up the log again, and what was in flight is judged, as events.
 
 use crate::{
-    base::{RunId, Span, StepIx},
+    base::{AttemptId, FailureMode, RunId, Span, StepIx},
     engine::{
-        AttemptEvent, Fact, GateEvent, GateState, Purpose, StepEvent, StepState, UndoEvent, ask, handle::Turn,
+        Adoption, AttemptEvent, Fact, Failure, Found, GateEvent, GateState, Outcome, Purpose, StepEvent,
+        StepState, UndoEvent, ask, handle::Turn, outcome,
     },
     plan::{EffectClass, OnTimeout},
 };
+use std::collections::BTreeMap;
 
 const EVIDENCE: &str = "the process that ran it died before its end was recorded";
+const NEVER_RAN: &str =
+    "could not start: its console died before it began; there is no start record, so it never ran";
 
 impl Turn<'_> {
-    pub(super) fn recover(&mut self, away: Span) {
+    pub(super) fn recover(&mut self, away: Span, found: Vec<(AttemptId, Found)>) {
         self.emit(Fact::Recovered { away });
+        let mut found: BTreeMap<AttemptId, Found> = found.into_iter().collect();
         let runs: Vec<RunId> = self.world.open_runs().collect();
         for run in runs {
             let steps = self.run(run).steps.len();
             for step in (0..steps).map(StepIx::from_index) {
-                self.recover_step(run, step);
+                self.recover_step(run, step, &mut found);
             }
             self.world.dirty.insert(run);
         }
         self.restart_timers();
     }
 
-    fn recover_step(&mut self, id: RunId, step: StepIx) {
+    fn recover_step(&mut self, id: RunId, step: StepIx, found: &mut BTreeMap<AttemptId, Found>) {
         let run = self.run(id);
         let it = run.step(step);
         if let Some(purpose) = it.in_flight {
-            let number = it.attempts;
-            let lost = AttemptEvent::Lost { evidence: EVIDENCE.to_owned() };
-            self.emit(Fact::Attempt(id, step, number, lost));
-            match purpose {
-                Purpose::Undo => self.undo_call(id, step),
-                Purpose::Check => match self.run(id).step(step).ending.clone() {
-                    Some(why) => self.ended_as(id, step, why),
-                    None => self.call_check(id, step, EVIDENCE),
-                },
-                Purpose::Step | Purpose::Fallback(_) => self.judge_lost(id, step),
-            }
+            let attempt = AttemptId { run: id, step, number: it.attempts };
+            let unknown = || Found::Unknown(EVIDENCE.to_owned());
+            self.recover_call(attempt, purpose, found.remove(&attempt).unwrap_or_else(unknown));
         } else if it.state() == StepState::Waiting
             && let Some(asked) = it.asked.clone()
         {
@@ -55,8 +52,48 @@ impl Turn<'_> {
         }
     }
 
+    fn recover_call(&mut self, attempt: AttemptId, purpose: Purpose, found: Found) {
+        let AttemptId { run: id, step, number } = attempt;
+        let adopted =
+            |how, ends| Fact::Attempt(id, step, number, AttemptEvent::Adopted { purpose, how, ends });
+        let is_work = matches!(purpose, Purpose::Step | Purpose::Fallback(_));
+        match found {
+            Found::Running => {
+                let run = self.run(id);
+                let over = run.step(step).ending.is_some() || run.cancelling || run.timed_out;
+                self.emit(adopted(Adoption::Attached, over && purpose != Purpose::Undo));
+            }
+            Found::Ended(outcome) => {
+                self.emit(adopted(Adoption::Recorded, false));
+                self.attempt_ended(attempt, *outcome);
+            }
+            Found::NotStarted if is_work => {
+                let failure = outcome::failure(FailureMode::SystemCrash, NEVER_RAN);
+                let failure = Some(Failure { not_started: true, ..failure });
+                self.attempt_ended(attempt, Outcome { failure, ..Outcome::default() });
+            }
+            Found::NotStarted => self.lose(attempt, NEVER_RAN),
+            Found::Unknown(evidence) => self.lose(attempt, &evidence),
+        }
+    }
+
+    /// A call in flight of which nobody will ever know how it ended.
+    pub(super) fn lose(&mut self, attempt: AttemptId, evidence: &str) {
+        let AttemptId { run: id, step, number } = attempt;
+        let Some(purpose) = self.purpose(id, step) else { return };
+        self.emit(Fact::Attempt(id, step, number, AttemptEvent::Lost { evidence: evidence.to_owned() }));
+        match purpose {
+            Purpose::Undo => self.undo_call(id, step),
+            Purpose::Check => match self.run(id).step(step).ending.clone() {
+                Some(why) => self.ended_as(id, step, why),
+                None => self.call_check(id, step, evidence),
+            },
+            Purpose::Step | Purpose::Fallback(_) => self.judge_lost(id, step, evidence),
+        }
+    }
+
     /// The class of its effect says what to do with work whose end nobody knows.
-    fn judge_lost(&mut self, id: RunId, step: StepIx) {
+    fn judge_lost(&mut self, id: RunId, step: StepIx, evidence: &str) {
         let run = self.run(id);
         let class = run.plan_step(step).effect;
         let ends = run.cancelling || run.timed_out;
@@ -69,9 +106,9 @@ impl Turn<'_> {
                 self.emit_step(id, step, StepEvent::Cancelled { why });
             }
             EffectClass::Pure | EffectClass::Idempotent | EffectClass::Keyed => self.call_again(id, step),
-            EffectClass::Queryable => self.call_check(id, step, EVIDENCE),
+            EffectClass::Queryable => self.call_check(id, step, evidence),
             EffectClass::Once => {
-                self.emit_step(id, step, StepEvent::InDoubt { evidence: EVIDENCE.to_owned() });
+                self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });
             }
         }
     }

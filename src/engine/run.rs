@@ -966,6 +966,8 @@ impl Run {
                     );
                 }
             }
+            // It is in flight as before.
+            AttemptEvent::Adopted { .. } => {}
             AttemptEvent::Lost { .. } => {
                 let step = &mut self.steps[index.index()];
                 let purpose = step.in_flight.take();

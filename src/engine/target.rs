@@ -128,6 +128,7 @@ impl Targets {
                 }
             }
             AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => self.leave_call(at),
+            AttemptEvent::Adopted { .. } => {}
         }
     }
 

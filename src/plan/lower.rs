@@ -295,7 +295,6 @@ impl Lowering {
         let keys = [
             ("retry", is_workflow && step.retry.is_some()),
             ("fallback", is_workflow && !step.fallback.is_empty()),
-            ("on-console-death", step.on_console_death == file::OnConsoleDeath::Kill),
             ("sandbox", step.sandbox == Some(file::Sandbox::Strict)),
             ("limits", step.limits != file::Limits::default()),
             ("requires", step.requires != file::Requires::default()),
@@ -371,6 +370,7 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         outputs: step.outputs.iter().map(|it| (it.name.value.clone(), output_type(it.kind))).collect(),
         artifacts: texts(&step.artifacts),
         effect: effect(step),
+        ends_with_console: step.on_console_death == file::OnConsoleDeath::Kill,
         check: step.check.as_ref().map(|it| script(it, &shell)),
         category: step.category.clone(),
         confidence: step.confidence.as_ref().map(confidence),
@@ -406,6 +406,7 @@ fn blank(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wo
         outputs: Vec::new(),
         artifacts: Vec::new(),
         effect: EffectClass::Pure,
+        ends_with_console: false,
         check: None,
         priority: step.priority,
         category: None,

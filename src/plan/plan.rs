@@ -124,6 +124,9 @@ pub struct PlanStep {
     /// What a crash in mid-step means.
     #[serde(default)]
     pub effect: EffectClass,
+    /// Whether its process ends when the engine that started it dies; else it goes on, and its end is taken up later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends_with_console: bool,
     /// Answers whether an effect of class `queryable` happened: exit 0 yes, 1 no, else unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Work>,

@@ -248,7 +248,12 @@ impl Errors {
             | Fact::Cache(..)
             | Fact::Bus(..)
             | Fact::Recovered { .. }
-            | Fact::Attempt(_, _, _, AttemptEvent::Started { .. } | AttemptEvent::Lost { .. })
+            | Fact::Attempt(
+                _,
+                _,
+                _,
+                AttemptEvent::Started { .. } | AttemptEvent::Lost { .. } | AttemptEvent::Adopted { .. },
+            )
             | Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Again { .. }) => {}
         }
     }

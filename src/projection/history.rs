@@ -98,7 +98,12 @@ impl Notch {
             Fact::Attempt(_, _, _, AttemptEvent::Lost { .. }) | Fact::Undo(_, _, UndoEvent::Stuck { .. }) => {
                 Some(Self::Error)
             }
-            Fact::Attempt(_, _, _, AttemptEvent::Started { .. } | AttemptEvent::Ended { .. }) => None,
+            Fact::Attempt(
+                _,
+                _,
+                _,
+                AttemptEvent::Started { .. } | AttemptEvent::Ended { .. } | AttemptEvent::Adopted { .. },
+            ) => None,
             Fact::Gate(_, _, _, it) => Self::of_gate(it),
             Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Done { .. } | UndoEvent::Again { .. }) => {
                 Some(Self::Undo)

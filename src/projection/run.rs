@@ -535,7 +535,9 @@ impl RunView {
                     self.turn(at, index, StepState::Waiting, Some(wait));
                 }
             }
-            AttemptEvent::Ended { retry_at: None, .. } | AttemptEvent::Lost { .. } => {}
+            AttemptEvent::Ended { retry_at: None, .. }
+            | AttemptEvent::Lost { .. }
+            | AttemptEvent::Adopted { .. } => {}
         }
         if let Some(step) = self.steps.get_mut(index.index()) {
             step.apply_attempt(at, number, event);
@@ -560,7 +562,7 @@ impl RunView {
                     self.summary.spent = self.summary.spent.minus(charged.unwrap_or_default()).plus(used);
                 }
             }
-            AttemptEvent::Lost { .. } => {}
+            AttemptEvent::Lost { .. } | AttemptEvent::Adopted { .. } => {}
         }
     }
 

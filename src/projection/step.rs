@@ -424,6 +424,7 @@ impl StepView {
                     attempt.end(at, outcome, *retry_at);
                 }
             }
+            AttemptEvent::Adopted { .. } => {}
             AttemptEvent::Lost { evidence } => {
                 if let Some(attempt) = detail.attempts.iter_mut().rev().find(|it| it.number == number) {
                     attempt.ended_at = Some(at);

@@ -3,9 +3,9 @@
 use crate::{
     base::{Bucket, MessageKind, RateRule, Score, counted, shorten},
     engine::{
-        Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice, DoubtAnswer,
-        Event, Fact, FailureEvent, GateEvent, Origin, Purpose, RunEvent, ScheduleEvent, ScopeEvent,
-        StepEvent, TargetEvent, TargetHold, UndoEvent, Verdict, WaitReason, Why,
+        Adoption, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice,
+        DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Origin, Purpose, RunEvent, ScheduleEvent,
+        ScopeEvent, StepEvent, TargetEvent, TargetHold, UndoEvent, Verdict, WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -336,6 +336,14 @@ fn attempt_words(number: u32, event: &AttemptEvent) -> (&'static str, String) {
             ("attempt.ended", format!("call {number} {how}"))
         }
         AttemptEvent::Lost { evidence } => ("attempt.lost", format!("call {number}: {evidence}")),
+        AttemptEvent::Adopted { how, ends, .. } => {
+            let how = match how {
+                Adoption::Attached => "still runs under its guard; attached again",
+                Adoption::Recorded => "had ended under its guard; its exit record is taken",
+            };
+            let ends = if *ends { ", and is ended now" } else { "" };
+            ("attempt.adopted", format!("call {number} went on (on-console-death: keep): {how}{ends}"))
+        }
     }
 }
 

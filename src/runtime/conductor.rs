@@ -238,7 +238,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::NoteFailure { run, .. }
         | Command::ReviewGlass { run, .. }
         | Command::FactsFetched { run, .. } => Some(*run),
-        Command::AttemptEnded { attempt, .. } => Some(attempt.run),
+        Command::AttemptEnded { attempt, .. } | Command::AttemptLost { attempt, .. } => Some(attempt.run),
         Command::Launch(_)
         | Command::Decide(_)
         | Command::Withdraw { .. }

@@ -5,11 +5,12 @@
 
 use super::{Clock, Hands, Inbound, Keep, Signal, Tasks};
 use crate::{
-    base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, Program, RunId, StepIx},
+    base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, Program, RunId, Span, StepIx},
     engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
     tool::{
-        self, Answer, Call, Ended, Executable, Executed, Host, Progress, attend_built_in, collect_artifacts,
-        hash_evidence, hash_files, read_evidence, run_built_in, run_http, run_model, run_process,
+        self, Answer, Call, Ended, Executable, Executed, Guarded, Guards, Host, Progress, attend_built_in,
+        collect_artifacts, hash_evidence, hash_files, read_evidence, run_built_in, run_http, run_model,
+        run_process,
     },
 };
 use futures_util::FutureExt as _;
@@ -17,7 +18,7 @@ use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -32,9 +33,13 @@ pub struct Effects<C> {
 }
 
 /// What every call needs.
-struct Shared<C> {
+pub(super) struct Shared<C> {
     host: Host,
     keep: Keep,
+    /// Under which local programs run; without them they run below this process.
+    pub(super) guards: Option<Arc<Guards>>,
+    /// What was called by an engine before us, and still runs.
+    adopted: Mutex<BTreeMap<AttemptId, Box<Launch>>>,
     clock: C,
     results: mpsc::Sender<Inbound>,
     ring: broadcast::Sender<Arc<Signal>>,
@@ -43,20 +48,23 @@ struct Shared<C> {
     closing: CancellationToken,
 }
 
+/// What came of a call, for the engine.
+enum Came {
+    Ended(Box<Outcome>),
+    Lost(String),
+    /// It goes on for whoever takes the workspace next.
+    HandedOver,
+}
+
+impl Came {
+    fn ended(outcome: Outcome) -> Self {
+        Self::Ended(Box::new(outcome))
+    }
+}
+
 impl<C: Clock> Effects<C> {
-    /// Results go to `results`; whoever listens to `ring` hears what happens meanwhile. `closing` ends all calls.
-    pub fn new(
-        host: Host,
-        keep: Keep,
-        clock: C,
-        results: mpsc::Sender<Inbound>,
-        ring: broadcast::Sender<Arc<Signal>>,
-        tasks: Tasks,
-        closing: CancellationToken,
-    ) -> Self {
-        let free = Semaphore::new(PROCESSES_MAX);
-        let shared = Shared { host, keep, clock, results, ring, tasks, free, closing };
-        Self { shared: Arc::new(shared), calls: BTreeMap::new() }
+    pub(super) const fn new(shared: Arc<Shared<C>>) -> Self {
+        Self { shared, calls: BTreeMap::new() }
     }
 
     fn call(
@@ -73,12 +81,23 @@ impl<C: Clock> Effects<C> {
         self.shared.tasks.spawn(async move {
             let work =
                 AssertUnwindSafe(shared.call(attempt, &launch, effect_key, bound, &cancel)).catch_unwind();
-            let outcome = work.await.unwrap_or_else(|_| fault());
-            // What was ended because we are going is judged by whoever takes up the log next.
-            if !shared.closing.is_cancelled() {
-                let command = Command::AttemptEnded { attempt, outcome: Box::new(outcome) };
-                drop(shared.results.send(Inbound::Told(command)).await);
-            }
+            let came = work.await.unwrap_or_else(|_| Came::ended(fault()));
+            shared.tell(attempt, came).await;
+        });
+    }
+
+    /// Listens to a call that an engine before us has made.
+    fn attach(&mut self, attempt: AttemptId, purpose: Purpose, ends: bool) {
+        let cancel = self.shared.closing.child_token();
+        self.calls.insert(attempt, (purpose, cancel.clone()));
+        if ends {
+            cancel.cancel();
+        }
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks.spawn(async move {
+            let work = AssertUnwindSafe(shared.attach(attempt, &cancel)).catch_unwind();
+            let came = work.await.unwrap_or_else(|_| Came::ended(fault()));
+            shared.tell(attempt, came).await;
         });
     }
 
@@ -119,6 +138,7 @@ impl<C: Clock> Hands for Effects<C> {
             Effect::Call { attempt, purpose, launch, effect_key, bound } => {
                 self.call(attempt, purpose, *launch, effect_key, bound);
             }
+            Effect::Attach { attempt, purpose, ends } => self.attach(attempt, purpose, ends),
             Effect::End { run, step } => self.end(run, step),
             Effect::Look { run, step, files, patterns, programs } => {
                 self.look(run, step, files, patterns, programs);
@@ -131,9 +151,77 @@ impl<C: Clock> Hands for Effects<C> {
     fn ended(&mut self, attempt: AttemptId) {
         self.calls.remove(&attempt);
     }
+
+    fn recorded(&mut self, attempt: AttemptId) {
+        if let Some(guards) = &self.shared.guards {
+            guards.forget(attempt.to_string());
+        }
+    }
 }
 
 impl<C: Clock> Shared<C> {
+    /// Results go to `results`; whoever listens to `ring` hears what happens meanwhile. `closing` ends all calls.
+    #[expect(clippy::too_many_arguments, reason = "all that a call can need, put together once")]
+    pub(super) fn new(
+        host: Host,
+        keep: Keep,
+        guards: Option<Arc<Guards>>,
+        clock: C,
+        results: mpsc::Sender<Inbound>,
+        ring: broadcast::Sender<Arc<Signal>>,
+        tasks: Tasks,
+        closing: CancellationToken,
+    ) -> Self {
+        let (free, adopted) = (Semaphore::new(PROCESSES_MAX), Mutex::default());
+        Self { host, keep, guards, adopted, clock, results, ring, tasks, free, closing }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        self.keep.root()
+    }
+
+    /// It was called by an engine before us, and will be listened to.
+    pub(super) fn remember(&self, attempt: AttemptId, launch: Box<Launch>) {
+        self.adopted.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt, launch);
+    }
+
+    async fn tell(&self, attempt: AttemptId, came: Came) {
+        // What was ended because we are going is judged by whoever takes up the log next.
+        if self.closing.is_cancelled() {
+            return;
+        }
+        let command = match came {
+            Came::Ended(outcome) => Command::AttemptEnded { attempt, outcome },
+            Came::Lost(evidence) => Command::AttemptLost { attempt, evidence },
+            Came::HandedOver => return,
+        };
+        drop(self.results.send(Inbound::Told(command)).await);
+    }
+
+    fn show(&self, attempt: AttemptId, progress: Progress<'_>) {
+        if self.ring.receiver_count() > 0 {
+            let from = progress.total - progress.bytes.len() as u64;
+            let (bytes, at) = (progress.bytes.to_vec(), progress.at);
+            drop(self.ring.send(Arc::new(Signal::Output { attempt, from, bytes, at })));
+        }
+    }
+
+    async fn attach(self: &Arc<Self>, attempt: AttemptId, cancel: &CancellationToken) -> Came {
+        let launch = self.adopted.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt);
+        let (Some(guards), Some(launch)) = (&self.guards, launch) else {
+            return Came::Lost("nobody remembers it: a fault of cuelight".to_owned());
+        };
+        let guarded = guards.attach(&attempt.to_string(), cancel, |it| self.show(attempt, it)).await;
+        match guarded {
+            Guarded::Ended(answer, ran_for) => {
+                Came::ended(self.outcome(attempt, &launch, *answer, ran_for.unwrap_or_default()).await)
+            }
+            Guarded::Changed(_) => Came::ended(not_as_approved(vec![fault_of_looking()])),
+            Guarded::Lost(evidence) => Came::Lost(evidence),
+            Guarded::HandedOver => Came::HandedOver,
+        }
+    }
+
     async fn call(
         self: &Arc<Self>,
         attempt: AttemptId,
@@ -141,53 +229,72 @@ impl<C: Clock> Shared<C> {
         effect_key: Digest,
         bound: Option<Box<Facts>>,
         cancel: &CancellationToken,
-    ) -> Outcome {
+    ) -> Came {
         let turn = tokio::select! {
             biased;
-            () = cancel.cancelled() => return never_started(),
+            () = cancel.cancelled() => return Came::ended(never_started()),
             turn = self.free.acquire() => turn.expect("it is never closed"),
         };
         let mut opened = None;
-        if let Some(bound) = bound {
+        if let Some(bound) = bound.clone() {
             let (shared, program) = (Arc::clone(self), launch.program());
             let look = self.tasks.spawn_blocking(move || shared.changed(&bound, &program)).await;
             let (changed, executable) = look.unwrap_or_else(|_| (vec![fault_of_looking()], None));
             if !changed.is_empty() {
-                return not_as_approved(changed);
+                return Came::ended(not_as_approved(changed));
             }
             opened = executable;
         }
-        let dir = self.keep.attempt_dir(attempt);
         let call = Call {
-            attempt_dir: dir.clone(),
+            attempt_dir: self.keep.attempt_dir(attempt),
             run: attempt.run.to_string(),
             step: attempt.step.0.to_string(),
             attempt: attempt.to_string(),
             effect_key: effect_key.to_string(),
         };
         let start = self.clock.uptime();
-        let tell = |progress: Progress<'_>| {
-            if self.ring.receiver_count() > 0 {
-                let from = progress.total - progress.bytes.len() as u64;
-                let (bytes, at) = (progress.bytes.to_vec(), progress.at);
-                let output = Signal::Output { attempt, from, bytes, at };
-                drop(self.ring.send(Arc::new(output)));
-            }
-        };
+        let tell = |progress: Progress<'_>| self.show(attempt, progress);
         let answer = if launch.http.is_some() {
             run_http(&self.host, launch, &call, cancel, tell).await
         } else if launch.model.is_some() {
             run_model(&self.host, launch, &call, cancel, tell).await
+        } else if let Some(guards) = self.guards.as_ref().filter(|_| launch.is_process()) {
+            let executes = opened.as_ref().map(|it| (launch.program(), it.files().to_vec()));
+            match guards.run(&self.host, launch, executes, &call, cancel, tell).await {
+                Guarded::Ended(answer, _) => *answer,
+                // Between our look and the guard's somebody has written to it: what is bound says what it was.
+                Guarded::Changed(files) => {
+                    let programs = vec![(launch.program(), files.iter().map(fact).collect())];
+                    let now = Facts { programs, ..bound.map(|it| *it).unwrap_or_default() };
+                    let approved = opened.map(|it| executed(&it)).unwrap_or_default();
+                    let before = Facts { programs: vec![(launch.program(), approved)], ..now.clone() };
+                    return Came::ended(not_as_approved(before.changed_in(&now)));
+                }
+                Guarded::Lost(evidence) => return Came::Lost(evidence),
+                Guarded::HandedOver => return Came::HandedOver,
+            }
         } else if launch.is_process() {
             run_process(&self.host, launch, opened.as_ref(), &call, cancel, tell).await
         } else {
             self.built_in(launch, cancel).await
         };
         drop(turn);
-        let ran_for = crate::base::Span(self.clock.uptime().0.saturating_sub(start.0));
+        let ran_for = Span(self.clock.uptime().0.saturating_sub(start.0));
+        Came::ended(self.outcome(attempt, launch, answer, ran_for).await)
+    }
+
+    /// What the engine is told, with the files that were to be kept.
+    pub(super) async fn outcome(
+        self: &Arc<Self>,
+        attempt: AttemptId,
+        launch: &Launch,
+        answer: Answer,
+        ran_for: Span,
+    ) -> Outcome {
         let mut outcome = Outcome { ran_for, ..outcome(answer) };
         if outcome.failure.is_none() && !launch.artifacts.is_empty() {
             let (shared, launch) = (Arc::clone(self), launch.clone());
+            let dir = self.keep.attempt_dir(attempt);
             let kept = self.tasks.spawn_blocking(move || shared.keep_artifacts(&launch, &dir)).await;
             match kept.unwrap_or_else(|_| Err("could not keep its artifacts: a fault of cuelight".to_owned()))
             {
@@ -313,13 +420,11 @@ fn unread(files: Vec<String>, patterns: Vec<Vec<String>>, programs: Vec<Program>
 
 /// The files that a call executes, as the engine knows files.
 fn executed(of: &Executable) -> Vec<FileFact> {
-    let fact = |it: &Executed| FileFact {
-        path: it.path.clone(),
-        digest: it.digest,
-        bytes: it.bytes,
-        problem: it.problem.clone(),
-    };
     of.files().iter().map(fact).collect()
+}
+
+fn fact(it: &Executed) -> FileFact {
+    FileFact { path: it.path.clone(), digest: it.digest, bytes: it.bytes, problem: it.problem.clone() }
 }
 
 /// Nothing was started: it is not what people agreed to.

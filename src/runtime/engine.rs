@@ -1,21 +1,22 @@
-//! Start and end of an engine: the log is opened and folded, what a dead console left running is ended, then the loop
-//! takes it up. Crash recovery is this same path, always.
+//! Start and end of an engine: the log is opened and folded, what guards have to tell of calls in flight is found out, then the
+//! loop takes it up. Crash recovery is this same path, always.
 //!
 //! It closes in this order: nobody is let in, nothing more is decided, calls are ended, the writer finishes, the
-//! workspace is given up. What was in flight is judged at the next start, as after a crash.
+//! workspace is given up. What was in flight is judged at the next start, as after a crash. An engine that hands over leaves
+//! its calls to their guard instead.
 
 use super::{
     Clock, Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
-    archive::Archive, keep::Log,
+    archive::Archive, effects::Shared, keep::Log,
 };
 use crate::{
-    base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE},
-    engine::{Actor, AttemptEvent, Event, Fact},
-    store::{Journal, Owner, OwnerError, VerifiedEvents, Workspace},
-    tool::{Host, HttpPolicy, SecretStore, end_orphans},
+    base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch},
+    engine::{Actor, AttemptEvent, Event, Fact, Found},
+    store::{Journal, Owner, OwnerError, StoreError, VerifiedEvents, Workspace},
+    tool::{FoundCall, GuardSetup, Guards, Host, HttpPolicy, Past, SecretStore, end_orphans},
 };
 use futures_util::FutureExt as _;
-use std::{collections::BTreeSet, panic::AssertUnwindSafe, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, path::PathBuf, sync::Arc};
 use tokio::{
     sync::{broadcast, mpsc, watch},
     task::JoinHandle,
@@ -39,6 +40,8 @@ pub struct Setup {
     pub program: Option<PathBuf>,
     /// Where requests may go.
     pub http: HttpPolicy,
+    /// The program that becomes the guard of all local programs; without it they run below this process, and die with it.
+    pub guard: Option<PathBuf>,
 }
 
 /// An engine in this process, and all it has started.
@@ -53,6 +56,7 @@ pub struct Engine {
     calls: CancellationToken,
     looping: JoinHandle<()>,
     journal: Arc<Journal>,
+    guards: Option<Arc<Guards>>,
     owner: Owner,
 }
 
@@ -66,7 +70,7 @@ impl Engine {
         let worker = tasks.clone();
         let workspace = setup.workspace.clone();
         let opened = tasks.spawn_blocking(move || open(&workspace, &worker)).await;
-        let Opened { owner, journal, conductor, archive, in_flight } =
+        let Opened { owner, journal, epoch, conductor, archive, in_flight } =
             opened.expect("opening does not panic")?;
         let journal = Arc::new(journal);
         let secrets = Arc::new(setup.secrets);
@@ -77,33 +81,49 @@ impl Engine {
         let (doors, deciding, calls) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let root = setup.workspace.root().to_owned();
-        let orphaned = root.clone();
-        let effects = Effects::new(
+        let (guards, past) = match setup.guard {
+            Some(program) => {
+                let spawner = tasks.clone();
+                let guards = Guards::new(GuardSetup {
+                    program,
+                    root: root.clone(),
+                    epoch,
+                    environment: setup.environment.clone(),
+                    closing: calls.clone(),
+                    spawn: Arc::new(move |work| drop(spawner.spawn(work))),
+                });
+                let failed = |it| StoreError::io("use", &root.join(".cuelight/guard"), &it);
+                let (guards, past) = guards.map_err(failed)?;
+                (Some(Arc::new(guards)), Some(past))
+            }
+            None => (None, None),
+        };
+        let shared = Arc::new(Shared::new(
             Host::new(root, setup.environment, secrets, KILL_GRACE)
                 .with_clock(Arc::new(|| Clock::now(&SystemClock)))
                 .with_program(setup.program)
                 .with_http(setup.http),
             Keep::new(setup.workspace, Arc::clone(&journal)),
+            guards.clone(),
             SystemClock,
             inbox.clone(),
             ring.clone(),
             tasks.clone(),
             calls.clone(),
-        );
-        let podium = Podium {
+        ));
+        let mut podium = Podium {
             conductor,
             journal: Log { journal: Arc::clone(&journal), archive: archive.clone(), tasks: tasks.clone() },
             clock: SystemClock,
-            hands: effects,
+            hands: Effects::new(Arc::clone(&shared)),
             inbox: arrived,
             seen: seen.clone(),
             closing: deciding.clone(),
+            found: Vec::new(),
         };
         let looping = tasks.spawn(async move {
-            if !in_flight.is_empty() {
-                // What cannot be ended belongs to another user by now; the engine asks a person where it matters.
-                let _ = end_orphans(&orphaned, KILL_GRACE).await;
-            }
+            podium.found = found(&shared, past, in_flight).await;
+            drop(shared);
             if AssertUnwindSafe(podium.run()).catch_unwind().await.is_err() {
                 let why = "could not go on: a fault of cuelight; nothing recorded is lost, start it again"
                     .to_owned();
@@ -113,7 +133,7 @@ impl Engine {
         let desk =
             LocalDesk { actor: Arc::new(setup.actor), inbox, boards, ring, archive, tasks: tasks.clone() };
         let seats = Tasks::default();
-        Ok(Self { desk, tasks, seats, doors, deciding, calls, looping, journal, owner })
+        Ok(Self { desk, tasks, seats, doors, deciding, calls, looping, journal, guards, owner })
     }
 
     /// The desk of whoever sits here.
@@ -126,6 +146,14 @@ impl Engine {
         (&self.seats, &self.doors)
     }
 
+    /// Ends in order, and leaves programs that run to their guard: whoever takes the workspace next goes on with them.
+    pub async fn hand_over(self) {
+        if let Some(guards) = &self.guards {
+            guards.hand_over();
+        }
+        self.close().await;
+    }
+
     /// Ends everything in order, and returns when nothing of it is left.
     pub async fn close(self) {
         self.doors.cancel();
@@ -136,6 +164,7 @@ impl Engine {
         drop(self.looping.await);
         self.calls.cancel();
         drop(self.desk);
+        drop(self.guards);
         self.tasks.join().await;
         // The last one who holds the journal waits for its writer.
         let journal = self.journal;
@@ -148,17 +177,56 @@ impl Engine {
 struct Opened {
     owner: Owner,
     journal: Journal,
+    /// How often the workspace has been taken.
+    epoch: u64,
     conductor: Conductor,
     archive: Archive,
-    /// Calls that had begun and not ended.
-    in_flight: BTreeSet<AttemptId>,
+    in_flight: InFlight,
+}
+
+/// Calls that had begun and not ended.
+type InFlight = BTreeMap<AttemptId, Box<Launch>>;
+
+/// What became of calls in flight: their guards are asked, and what runs under none any more is ended.
+async fn found(
+    shared: &Arc<Shared<SystemClock>>,
+    past: Option<Past>,
+    in_flight: InFlight,
+) -> Vec<(AttemptId, Found)> {
+    let processes = in_flight.iter().filter(|it| it.1.is_process());
+    let names: BTreeMap<String, AttemptId> = processes.map(|it| (it.0.to_string(), *it.0)).collect();
+    let (Some(guards), Some(past)) = (&shared.guards, past) else {
+        if !in_flight.is_empty() {
+            // What cannot be ended belongs to another user by now; the engine asks a person where it matters.
+            let _ = end_orphans(shared.root(), KILL_GRACE, |_| true).await;
+        }
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for (name, what) in guards.take_up(past, &names.keys().cloned().collect()).await {
+        let Some(attempt) = names.get(&name) else { continue };
+        let launch = &in_flight[attempt];
+        let found = match what {
+            FoundCall::Running => {
+                shared.remember(*attempt, launch.clone());
+                Found::Running
+            }
+            FoundCall::Ended(answer, ran_for) => {
+                Found::Ended(Box::new(shared.outcome(*attempt, launch, *answer, ran_for).await))
+            }
+            FoundCall::NeverBegan => Found::NotStarted,
+            FoundCall::Unknown(evidence) => Found::Unknown(evidence),
+        };
+        all.push((*attempt, found));
+    }
+    all
 }
 
 fn open(workspace: &Workspace, tasks: &Tasks) -> Result<Opened, OwnerError> {
     let owner = Owner::take(workspace)?;
     let archive = Archive::new(workspace.clone(), tasks.clone());
     let fold = |events: &mut VerifiedEvents| {
-        let (mut conductor, mut in_flight) = (Conductor::new(), BTreeSet::new());
+        let (mut conductor, mut in_flight) = (Conductor::new(), InFlight::new());
         events.each(|seq, event| {
             if let Some(run) = conductor.lacks(event.fact.run()) {
                 conductor.recall(run, &archive.history(run)?);
@@ -169,16 +237,17 @@ fn open(workspace: &Workspace, tasks: &Tasks) -> Result<Opened, OwnerError> {
         })?;
         Ok((conductor, in_flight))
     };
-    let (journal, _, (conductor, in_flight)) =
+    let (journal, about, (conductor, in_flight)) =
         Journal::open_reading(workspace, &owner, Entropy.secret(), fold)?;
-    Ok(Opened { owner, journal, conductor, archive, in_flight })
+    Ok(Opened { owner, journal, epoch: about.epoch, conductor, archive, in_flight })
 }
 
-fn follow(in_flight: &mut BTreeSet<AttemptId>, event: &Event) {
+fn follow(in_flight: &mut InFlight, event: &Event) {
     let Fact::Attempt(run, step, number, it) = &event.fact else { return };
     let attempt = AttemptId { run: *run, step: *step, number: *number };
     match it {
-        AttemptEvent::Started { .. } => drop(in_flight.insert(attempt)),
+        AttemptEvent::Started { launch, .. } => drop(in_flight.insert(attempt, launch.clone())),
+        AttemptEvent::Adopted { .. } => {}
         AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => drop(in_flight.remove(&attempt)),
     }
 }

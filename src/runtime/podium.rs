@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::{AttemptId, BATCH_COMMANDS_MAX, RunId, Seq, Span, Timestamp},
-    engine::{Command, Effect, Event, Refusal},
+    engine::{Command, Effect, Event, Found, Refusal},
     store::{AppendError, Appended, Batch},
 };
 use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
@@ -46,6 +46,11 @@ pub trait Hands: Send + 'static {
 
     /// The result of this call has arrived.
     fn ended(&mut self, attempt: AttemptId);
+
+    /// That result is on disk: what was kept of it elsewhere is not needed any more.
+    fn recorded(&mut self, attempt: AttemptId) {
+        let _ = attempt;
+    }
 }
 
 /// What can arrive.
@@ -88,6 +93,8 @@ pub struct Podium<J, C, H> {
     pub seen: watch::Sender<Seen>,
     /// When to stop.
     pub closing: CancellationToken,
+    /// What was found out about the calls that were in flight when the log was left.
+    pub found: Vec<(AttemptId, Found)>,
 }
 
 impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
@@ -98,7 +105,8 @@ impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
         let (seq, now) = (at_work.podium.conductor.seq(), at_work.podium.clock.now());
         if seq > Seq(0) {
             let away = at_work.podium.conductor.world().away(now);
-            let recover = vec![(Command::Recover { away }, None)];
+            let found = std::mem::take(&mut at_work.podium.found);
+            let recover = vec![(Command::Recover { away, found }, None)];
             if at_work.play(recover).await.is_err() {
                 return at_work.refuse_all().await;
             }
@@ -204,7 +212,8 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                 drop(reply.send(self.podium.conductor.preview(command, now)));
             }
             Inbound::Told(command) => {
-                if let Command::AttemptEnded { attempt, .. } = &command {
+                if let Command::AttemptEnded { attempt, .. } | Command::AttemptLost { attempt, .. } = &command
+                {
                     self.podium.hands.ended(*attempt);
                 }
                 commands.push((command, None));
@@ -228,6 +237,7 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     /// Decides, appends and releases one batch.
     async fn play(&mut self, commands: Vec<(Command, Waiting)>) -> Result<(), Over> {
         let woken = commands.iter().any(|(command, _)| *command == Command::Wake);
+        let ended: Vec<AttemptId> = commands.iter().filter_map(|(command, _)| ended(command)).collect();
         let (now, uptime) = (self.podium.clock.now(), self.podium.clock.uptime());
         let turn = self.podium.conductor.turn(commands, now, uptime);
         let changed = !turn.is_empty();
@@ -246,6 +256,7 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
         for effect in released.effects {
             self.podium.hands.carry(effect);
         }
+        ended.into_iter().for_each(|it| self.podium.hands.recorded(it));
         if changed {
             self.podium.seen.send_modify(|seen| seen.board = released.board);
         }
@@ -332,6 +343,14 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                 },
             }
         }
+    }
+}
+
+/// The call whose end is told.
+const fn ended(command: &Command) -> Option<AttemptId> {
+    match command {
+        Command::AttemptEnded { attempt, .. } | Command::AttemptLost { attempt, .. } => Some(*attempt),
+        _ => None,
     }
 }
 

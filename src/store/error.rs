@@ -63,7 +63,8 @@ impl StoreError {
         Self::Damaged { path: path.to_owned(), what: what.into() }
     }
 
-    pub(super) fn io(doing: &'static str, path: &Path, error: &io::Error) -> Self {
+    /// What the system said, and what to do about it: `could not DOING PATH: …`.
+    pub fn io(doing: &'static str, path: &Path, error: &io::Error) -> Self {
         let next = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

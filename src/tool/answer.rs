@@ -1,6 +1,7 @@
 //! What came of a call: facts only. What they mean is said in `classify`; what follows, in the engine.
 
 use crate::base::{Digest, FailureMode, Span, Value, ValueMap, sha256};
+use serde::{Deserialize, Serialize};
 
 /// Bytes of output that an answer carries with it.
 pub(super) const ANSWER_TAIL_BYTES_MAX: usize = 4096;
@@ -9,7 +10,7 @@ pub(super) const ANSWER_TAIL_BYTES_MAX: usize = 4096;
 const FAILURE_MODE: &str = "failure-mode";
 
 /// What came of one attempt. All text in it is already masked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// How it ended.
     pub ended: Ended,
@@ -34,7 +35,8 @@ pub struct Answer {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// By itself, with this code.
     Exit(i32),

@@ -11,6 +11,7 @@
 use super::program::{Obstacle, directory, program};
 use crate::base::{Digest, Program};
 use rustix::fs::{MemfdFlags, OFlags, SealFlags, fcntl_add_seals, memfd_create};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
@@ -38,7 +39,7 @@ const REMEMBERED_MAX: usize = 256;
 const FIRST_LINE_BYTES_MAX: usize = 256;
 
 /// A file that is executed, as it was when it was opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executed {
     /// Where it lies: below the workspace, or absolute.
     pub path: String,

@@ -11,6 +11,7 @@ mod classify;
 mod evidence;
 mod executable;
 mod glob;
+mod guard;
 mod http;
 mod log;
 mod mask;
@@ -31,6 +32,10 @@ pub use artifact::{Artifact, collect_artifacts, hash_files};
 pub use built_in::{attend_built_in, built_in_names, run_built_in, workspace_file};
 pub use evidence::{hash_evidence, read_evidence};
 pub use executable::{Executable, Executed};
+pub use guard::{
+    FoundCall, GUARD_WORD, GuardProcess, GuardSetup, Guarded, Guards, LivingGuard, Past, Spawn,
+    guard_weaknesses, launch_stage, living_guards, serve_guard,
+};
 pub use http::{HttpPolicy, run_http};
 pub use mask::Masker;
 pub use model::run_model;

@@ -1,5 +1,7 @@
 //! Finds and ends what a dead console left running, before anything is run again; and tells who was started by a step.
 //!
+//! Under a guard nothing is left by a dead console; this is for a guard that died, and for what ran under none.
+//!
 //! Every process of a step carries a path below `.cuelight` of its workspace in its environment (`CUELIGHT_OUTPUT`), and
 //! whoever asks here owns that workspace: what carries such a path was started by a console that is no more. Where there is no `/proc`, nothing is found (`docs/decisions/0005-orphans.md`).
 
@@ -15,24 +17,24 @@ const ANCESTORS_MAX: u32 = 1024;
 /// How long we look after the last resort.
 const LOOKS_AFTER_KILL: u32 = 50;
 
-/// Asks all that is left to end, waits, and ends what has not. Returns how many processes there were, and how many could
+/// Asks all that is left of these calls to end, waits, and ends what has not. Returns how many processes there were, and how many could
 /// not be ended.
-pub async fn end_orphans(root: &Path, grace: Span) -> (usize, usize) {
+pub async fn end_orphans(root: &Path, grace: Span, which: impl Fn(&str) -> bool + Sync) -> (usize, usize) {
     let ours = root.join(".cuelight");
-    let found = signal_all(&ours, Signal::TERM);
+    let found = signal_all(&ours, &which, Signal::TERM);
     if found == 0 {
         return (0, 0);
     }
     let pause = u64::try_from(LOOK_PAUSE.as_millis()).unwrap_or(1);
     for _ in 0..grace.0.div_ceil(pause) {
         sleep(LOOK_PAUSE).await;
-        if orphans(&ours).is_empty() {
+        if orphans(&ours, &which).is_empty() {
             return (found, 0);
         }
     }
     let mut left = 0;
     for _ in 0..LOOKS_AFTER_KILL {
-        left = signal_all(&ours, Signal::KILL);
+        left = signal_all(&ours, &which, Signal::KILL);
         if left == 0 {
             break;
         }
@@ -42,12 +44,12 @@ pub async fn end_orphans(root: &Path, grace: Span) -> (usize, usize) {
 }
 
 /// To every one of them and to its group; says how many there were.
-fn signal_all(ours: &Path, signal: Signal) -> usize {
-    let found = orphans(ours);
+fn signal_all(ours: &Path, which: &impl Fn(&str) -> bool, signal: Signal) -> usize {
+    let found = orphans(ours, which);
     for pid in &found {
         // What has ended meanwhile needs no signal, and what belongs to another user does not take ours.
         if let Ok(descriptor) = pidfd_open(*pid, PidfdFlags::empty())
-            && is_orphan(*pid, ours)
+            && is_orphan(*pid, ours, which)
         {
             let _ = pidfd_send_signal(&descriptor, signal);
             if let Ok(group) = getpgid(Some(*pid)) {
@@ -59,11 +61,11 @@ fn signal_all(ours: &Path, signal: Signal) -> usize {
     found.len()
 }
 
-fn orphans(ours: &Path) -> Vec<Pid> {
+fn orphans(ours: &Path, which: &impl Fn(&str) -> bool) -> Vec<Pid> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let names = entries.flatten().map(|entry| entry.file_name());
     let numbers = names.filter_map(|name| name.to_str()?.parse().ok());
-    numbers.filter_map(Pid::from_raw).filter(|pid| is_orphan(*pid, ours)).collect()
+    numbers.filter_map(Pid::from_raw).filter(|pid| is_orphan(*pid, ours, which)).collect()
 }
 
 /// Whether a process was started by a step of this workspace: it or one of those it comes from carries the mark. One that has
@@ -90,17 +92,24 @@ fn parent(pid: Pid) -> Option<Pid> {
 }
 
 /// Whether it carries the mark; never one of our own group.
-fn is_orphan(pid: Pid, ours: &Path) -> bool {
-    carries_mark(pid, ours)
+fn is_orphan(pid: Pid, ours: &Path, which: &impl Fn(&str) -> bool) -> bool {
+    is_of(pid, ours, which)
         && matches!((getpgid(Some(pid)), getpgid(None)), (Ok(theirs), Ok(own)) if theirs != own)
 }
 
 fn carries_mark(pid: Pid, ours: &Path) -> bool {
+    is_of(pid, ours, &|_| true)
+}
+
+/// Whether it carries the mark of one of these calls.
+fn is_of(pid: Pid, ours: &Path, which: &impl Fn(&str) -> bool) -> bool {
     let Ok(environment) = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())) else { return false };
-    environment.split(|byte| *byte == 0).any(|variable| {
+    let carries = environment.split(|byte| *byte == 0).any(|variable| {
         variable
             .strip_prefix(b"CUELIGHT_OUTPUT=")
             .and_then(|path| path.strip_prefix(ours.as_os_str().as_bytes()))
             .is_some_and(|rest| rest.starts_with(b"/"))
-    })
+    });
+    let attempt = environment.split(|byte| *byte == 0).find_map(|it| it.strip_prefix(b"CUELIGHT_ATTEMPT="));
+    carries && attempt.is_none_or(|it| which(&String::from_utf8_lossy(it)))
 }

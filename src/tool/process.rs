@@ -10,6 +10,7 @@ use super::{
     Answer, Ended, HttpPolicy, Masker, Secret, SecretStore,
     agent::{Heard, understood},
     executable::{self, Executable, Remembered},
+    guard::{Kin, Staged},
     http::Door,
     mask::MaskStream,
     oom::OomWatch,
@@ -23,6 +24,7 @@ use crate::base::{AGENT_LOST_AFTER, Launch, Program, Span, TextPart, Timestamp, 
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -59,6 +61,10 @@ const QUIET: Duration = Duration::from_millis(200);
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 /// What a pipe may still hold when all writers we can reach are dead.
 const PIPE_BYTES_MAX: usize = 1024 * 1024;
+/// Between two looks at what is left of a step that is ended, …
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
+/// … and how many there are after the last resort.
+const LOOKS_AFTER_KILL: u32 = 500;
 /// The names under which a step finds the file for its outputs.
 const OUTPUT_NAMES: [&str; 3] = ["CUELIGHT_OUTPUT", "GITHUB_OUTPUT", "DAGU_OUTPUT_FILE"];
 
@@ -78,6 +84,8 @@ pub struct Host {
     own: Option<PathBuf>,
     http: Door,
     now: Option<Now>,
+    /// In a guard: whose each process below it is.
+    kin: Option<Arc<Kin>>,
 }
 
 impl Host {
@@ -92,14 +100,20 @@ impl Host {
         let scratch = Scratch::new(&workspace_root.join(".cuelight/scratch"));
         let (oom, hashes) = (OomWatch::new(), Remembered::default());
         let http = Door::default();
-        let (own, now) = (None, None);
-        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom, hashes, own, http, now }
+        let (own, now, kin) = (None, None, None);
+        Self { workspace_root, base_env, secrets, kill_grace, scratch, oom, hashes, own, http, now, kin }
     }
 
     /// Told what time it is, it remembers when output came.
     #[must_use]
     pub fn with_clock(self, now: Now) -> Self {
         Self { now: Some(now), ..self }
+    }
+
+    /// The same in a guard, below which every process of a step stays.
+    #[must_use]
+    pub(super) fn with_kin(self, kin: Arc<Kin>) -> Self {
+        Self { kin: Some(kin), ..self }
     }
 
     /// Where the output of a call goes.
@@ -143,14 +157,18 @@ impl Host {
     /// The secrets that a launch names, and what hides them.
     pub(super) fn secrets_of(&self, launch: &Launch) -> Result<(BTreeMap<String, Secret>, Masker), String> {
         let secrets = self.secrets.resolve(launch)?;
-        let masker = Masker::new(secrets.values())
-            .map_err(|error| format!("its secrets could not be masked: {error}; use shorter values"))?;
+        let masker = masker_of(&secrets)?;
         Ok((secrets, masker))
     }
 }
 
+fn masker_of(secrets: &BTreeMap<String, Secret>) -> Result<Masker, String> {
+    Masker::new(secrets.values())
+        .map_err(|error| format!("its secrets could not be masked: {error}; use shorter values"))
+}
+
 /// Which call this is: told to the process, and where its files go.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
     /// A directory of this attempt alone; made here, 0700, when there is something to keep.
     pub attempt_dir: PathBuf,
@@ -183,6 +201,23 @@ pub async fn run_process(
     opened: Option<&Executable>,
     call: &Call,
     cancel: &CancellationToken,
+    progress: impl FnMut(Progress<'_>) + Send,
+) -> Answer {
+    match host.secrets.resolve(launch) {
+        Ok(secrets) => run_with(host, launch, secrets, opened, call, cancel, progress).await,
+        Err(_) if cancel.is_cancelled() => Answer::without_output(Ended::Cancelled),
+        Err(said) => Answer::not_started(None, format!("could not start: {said}")),
+    }
+}
+
+/// The same, with the values of the secrets that the launch names.
+pub(super) async fn run_with(
+    host: &Host,
+    launch: &Launch,
+    secrets: BTreeMap<String, Secret>,
+    opened: Option<&Executable>,
+    call: &Call,
+    cancel: &CancellationToken,
     mut progress: impl FnMut(Progress<'_>) + Send,
 ) -> Answer {
     if cancel.is_cancelled() {
@@ -194,13 +229,21 @@ pub async fn run_process(
         Err(error) => return refused(unwritable(&host.workspace_root.join(".cuelight"), &error)),
     };
     let agent = launch.tool.as_ref().and_then(|it| it.agent.as_ref());
-    let (mut leader, pipe, masker) = match prepare(host, launch, opened, call, &output) {
+    let (mut leader, pipe, masker) = match prepare(host, launch, &secrets, opened, call, &output) {
         Ok(it) => it,
         Err(obstacle) => {
             host.scratch.give_back(output, true);
             return refused(obstacle);
         }
     };
+    if let Some((staged, explain)) = leader.staged.take()
+        && let Err(error) = staged.release().await
+    {
+        leader.signal(Signal::KILL);
+        drop(leader.reap());
+        host.scratch.give_back(output, true);
+        return refused(explain(&error));
+    }
     let mut intake = Intake {
         pipe: Some(pipe),
         chunk: Vec::new(),
@@ -330,6 +373,18 @@ async fn attend(
             () = sleep(QUIET), if !asked => break,
         }
     }
+    if stop.is_some() {
+        // What has left its group was asked to end as well, and has as long.
+        while asked && !timer.is_elapsed() && leader.has_left() {
+            sleep(LOOK_PAUSE).await;
+        }
+        for _ in 0..LOOKS_AFTER_KILL {
+            if leader.signal_kin(Signal::KILL) == 0 {
+                break;
+            }
+            sleep(LOOK_PAUSE).await;
+        }
+    }
     stop
 }
 
@@ -389,11 +444,12 @@ fn answer(
 fn prepare(
     host: &Host,
     launch: &Launch,
+    secrets: &BTreeMap<String, Secret>,
     opened: Option<&Executable>,
     call: &Call,
     output: &Path,
 ) -> Result<(Leader, pipe::Receiver, Masker), Obstacle> {
-    let (secrets, masker) = host.secrets_of(launch).map_err(Obstacle::plain)?;
+    let masker = masker_of(secrets).map_err(Obstacle::plain)?;
     let mut env: BTreeMap<&OsStr, OsString> = BTreeMap::new();
     for (name, value) in &host.base_env {
         env.insert(OsStr::new(name), value.into());
@@ -436,29 +492,47 @@ fn prepare(
         None => None,
     };
     remove_old(&call.attempt_dir).map_err(|error| unwritable(&call.attempt_dir, &error))?;
-    let mut command;
-    let path;
-    if let Some((executed, words, taken)) = opened.filter(|_| own.is_none()).and_then(Executable::start) {
-        path = executed.to_owned();
-        let value = |word: Word| match word {
-            Word::Text(text) => OsString::from(text),
-            Word::Variable(name) => env.get(OsStr::new(&name)).cloned().unwrap_or_default(),
-        };
-        let rest = launch.words().into_iter().skip(taken).map(value);
-        command = new_command(&path);
-        command.arg0(&words[0]).args(&words[1..]).args(rest);
-    } else {
-        let search = env.get(OsStr::new("PATH")).and_then(|it| it.to_str());
-        path = match own {
-            Some(own) => own.clone(),
-            None => program(word, search, &dir)?,
-        };
-        command = new_command(&path);
-        command.arg0(word).args(arguments);
-    }
-    command.current_dir(&dir).env_clear().envs(&env).process_group(0);
-    let (leader, pipe) = start(command, input).map_err(|error| explain(&error, word, &path))?;
+    let (path, name, words) = match opened.filter(|_| own.is_none()).and_then(Executable::start) {
+        Some((executed, words, taken)) => {
+            let value = |word: Word| match word {
+                Word::Text(text) => OsString::from(text),
+                Word::Variable(name) => env.get(OsStr::new(&name)).cloned().unwrap_or_default(),
+            };
+            let rest = launch.words().into_iter().skip(taken).map(value);
+            (executed.to_owned(), words[0].clone(), words[1..].iter().cloned().chain(rest).collect())
+        }
+        None => {
+            let search = env.get(OsStr::new("PATH")).and_then(|it| it.to_str());
+            let path = match own {
+                Some(own) => own.clone(),
+                None => program(word, search, &dir)?,
+            };
+            (path, OsString::from(word), arguments.iter().map(OsString::from).collect::<Vec<_>>())
+        }
+    };
+    let (word, shown) = (word.clone(), path.clone());
+    let explain = move |error: &io::Error| explain(error, &word, &shown);
+    // Where there is a guard to die, what is to end with it takes a way that tells the kernel so.
+    let (mut command, staged, input) = match &host.kin {
+        Some(_) if launch.ends_with_console => {
+            let (command, staged) =
+                Staged::command(&path, &name, &words, input).map_err(|it| explain(&it))?;
+            (command, Some(staged), None)
+        }
+        _ => {
+            let mut command = new_command(&path);
+            command.arg0(name).args(words).process_group(0);
+            (command, None, Some(input.map_or_else(Stdio::null, Stdio::from)))
+        }
+    };
+    command.current_dir(&dir).env_clear().envs(&env);
+    let (mut leader, pipe) = start(command, input).map_err(|it| explain(&it))?;
     host.oom.goes_first(leader.pid);
+    if let Some(kin) = &host.kin {
+        kin.began(&call.attempt, leader.pid);
+        leader.kin = Some((Arc::clone(kin), call.attempt.clone()));
+    }
+    leader.staged = staged.map(|it| (it, Box::new(explain) as Explain));
     Ok((leader, pipe, masker))
 }
 
@@ -479,9 +553,12 @@ fn handed_over(output: &Path, input: &ValueMap) -> io::Result<File> {
 }
 
 /// One pipe takes both kinds of output. The command is dropped with its ends of it, so that the pipe can end.
-fn start(mut command: Command, input: Option<File>) -> io::Result<(Leader, pipe::Receiver)> {
+fn start(mut command: Command, input: Option<Stdio>) -> io::Result<(Leader, pipe::Receiver)> {
     let (reader, writer) = io::pipe()?;
-    command.stdin(input.map_or_else(Stdio::null, Stdio::from)).stdout(writer.try_clone()?).stderr(writer);
+    command.stdout(writer.try_clone()?).stderr(writer);
+    if let Some(input) = input {
+        command.stdin(input);
+    }
     let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
     Ok((Leader::new(command.spawn()?)?, receiver))
 }
@@ -626,7 +703,14 @@ struct Leader {
     pid: Pid,
     watch: Watch,
     reaped: bool,
+    /// In a guard: where all that it starts is known, and by which name.
+    kin: Option<(Arc<Kin>, String)>,
+    /// What lets it go, when it waits, and what to say when it cannot.
+    staged: Option<(Staged, Explain)>,
 }
+
+/// What to tell people about an error of starting it.
+type Explain = Box<dyn Fn(&io::Error) -> Obstacle + Send>;
 
 /// How we hear of its end.
 enum Watch {
@@ -656,7 +740,7 @@ impl Leader {
             let _ = kill_process_group(pid, Signal::KILL);
             drop(child.wait());
         })?;
-        Ok(Self { child, pid, watch, reaped: false })
+        Ok(Self { child, pid, watch, reaped: false, kin: None, staged: None })
     }
 
     /// Waits until it is dead; does not reap it.
@@ -672,10 +756,22 @@ impl Leader {
         }
     }
 
-    /// TERM to the whole group, and CONT, since a stopped process would not hear it.
+    /// TERM to the whole group, in a guard to all that is the step's, and CONT, since a stopped process would not hear it.
     fn ask_to_end(&self) {
-        self.signal(Signal::TERM);
-        self.signal(Signal::CONT);
+        for signal in [Signal::TERM, Signal::CONT] {
+            self.signal(signal);
+            self.signal_kin(signal);
+        }
+    }
+
+    /// To all that is the step's, wherever it went; says how much there is.
+    fn signal_kin(&self, signal: Signal) -> usize {
+        self.kin.as_ref().map_or(0, |(kin, attempt)| kin.signal(attempt, signal))
+    }
+
+    /// Whether anything of the step lives.
+    fn has_left(&self) -> bool {
+        self.kin.as_ref().is_some_and(|(kin, attempt)| !kin.of(attempt).is_empty())
     }
 
     /// To the whole group, which exists as long as its leader is not reaped.
@@ -690,6 +786,9 @@ impl Leader {
     fn reap(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait();
         self.reaped = true;
+        if let Some((kin, _)) = &self.kin {
+            kin.ended(self.pid);
+        }
         status
     }
 }
@@ -698,7 +797,7 @@ impl Drop for Leader {
     fn drop(&mut self) {
         if !self.reaped {
             self.signal(Signal::KILL);
-            drop(self.child.wait());
+            drop(self.reap());
         }
     }
 }

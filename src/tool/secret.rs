@@ -57,6 +57,11 @@ impl SecretStore {
         Self { exported, dir: workspace_root.join(".cuelight/secrets") }
     }
 
+    /// No secrets at all.
+    pub(super) const fn nothing() -> Self {
+        Self { exported: BTreeMap::new(), dir: PathBuf::new() }
+    }
+
     /// Whether a value can be had by this name.
     pub fn has(&self, name: &str) -> bool {
         self.find(name).is_ok_and(|it| it.is_some())

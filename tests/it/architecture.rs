@@ -83,7 +83,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("tokio::fs", &["store/", "tool/", "gateway/project.rs", "app/"], "take the bytes"),
     ("process::Command", &["tool/process.rs", "tool/guard/", "app/"], "return an Effect"),
     ("TcpListener", &["gateway/"], "ports are opened by crate::gateway"),
-    ("UnixListener", &["gateway/"], "sockets are opened by crate::gateway"),
+    ("UnixListener", &["gateway/", "tool/guard/"], "sockets are opened by crate::gateway"),
     ("TcpStream", &["tool/http/"], "connections are made where addresses are judged"),
     ("lookup_host", &["tool/http/"], "names are looked up where addresses are judged"),
     ("hyper", &["tool/http/"], "ask crate::tool::run_http"),

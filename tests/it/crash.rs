@@ -165,6 +165,7 @@ fn what_nobody_knows_the_end_of_is_listed_with_what_each_answer_does() {
     until("the step has begun", || !place.text("began").is_empty());
     console.signal(Signal::KILL);
     drop(console.end());
+    place.kill_guards();
     let engine = place.start(&["serve", "--until-idle"]);
     until("it is in doubt", || place.cue(&["gates"]).ok().out.contains("is in doubt"));
     let said = place.cue(&["gates"]).ok();
@@ -204,7 +205,7 @@ fn when_the_terminal_goes_the_run_goes_on() {
 }
 
 #[test]
-fn what_a_dead_console_left_running_is_ended_before_it_is_done_again() {
+fn what_a_dead_guard_left_running_is_ended_before_it_is_done_again() {
     let place = Place::new();
     let text = "name: again\nsteps:\n  - id: work\n    effect: idempotent\n    run: echo $$ >> pids; until [ -e go ]; do sleep 0.01; done\n";
     place.write("again.yaml", text);
@@ -212,6 +213,7 @@ fn what_a_dead_console_left_running_is_ended_before_it_is_done_again() {
     until("the step has begun", || place.text("pids").lines().count() == 1);
     console.signal(Signal::KILL);
     drop(console.end());
+    place.kill_guards();
     let orphan = place.text("pids").trim().to_owned();
     let environment = format!("/proc/{orphan}/environ");
     assert!(!std::fs::read(&environment).unwrap_or_default().is_empty(), "it lives on by itself");

@@ -27,6 +27,7 @@ mod examples;
 mod expression;
 mod failures;
 mod gateway;
+mod guard;
 mod hangup;
 mod kept;
 mod ledger;

@@ -154,6 +154,30 @@ impl Place {
         });
     }
 
+    /// The guards that live, as they wrote themselves down.
+    pub(crate) fn guards(&self) -> Vec<Pid> {
+        let Ok(entries) = fs::read_dir(self.file(".cuelight/guard")) else { return Vec::new() };
+        let logs =
+            entries.flatten().map(|it| it.path()).filter(|it| it.extension().is_some_and(|it| it == "log"));
+        let heads = logs.filter_map(|it| Some(fs::read_to_string(it).ok()?.lines().next()?.to_owned()));
+        let heads = heads.filter_map(|it| serde_json::from_str::<Value>(it.split_once(' ')?.1).ok());
+        let pids = heads.filter_map(|it| i32::try_from(it["guard"]["pid"].as_i64()?).ok());
+        // What is dead and was not asked for its end yet has no command line.
+        let lives = |pid: &i32| {
+            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            words.split(|it| *it == 0).any(|it| it == b"guard-serve")
+        };
+        pids.filter(lives).filter_map(Pid::from_raw).collect()
+    }
+
+    /// `kill -9` of all guards, and of them alone; returns when they are gone.
+    pub(crate) fn kill_guards(&self) {
+        until("the guards are gone", || {
+            self.guards().into_iter().for_each(|pid| tell(pid, Signal::KILL));
+            self.guards().is_empty()
+        });
+    }
+
     /// Runs as `runs --json` tells of them.
     pub(crate) fn runs(&self) -> Vec<Value> {
         match self.cue(&["runs", "--json"]).ok().json() {
@@ -197,6 +221,9 @@ impl Drop for Place {
             tell(pid, Signal::TERM);
             until("the last engine has left", || self.owner().is_none());
         }
+        // What was left to them on purpose is of no use to anybody now.
+        self.guards().into_iter().for_each(|pid| tell(pid, Signal::TERM));
+        until("the last guard has left", || self.guards().is_empty());
     }
 }
 

@@ -132,6 +132,7 @@ impl Room {
             inbox: arrived,
             seen: sender,
             closing: CancellationToken::new(),
+            found: Vec::new(),
         };
         let running = Tasks::default();
         drop(running.spawn(podium.run()));
@@ -269,7 +270,7 @@ fn a_seat_says_only_what_people_may_say_and_in_its_own_name() {
     let forged = Actor { name: "root".to_owned(), proof: Proof::Engine, ..ann() };
     let pause = |by| Command::Pause { run: RunId(1), by };
     assert_eq!(stamped(pause(forged), &ann()), Ok(pause(ann())));
-    for command in [Command::Wake, Command::Recover { away: Span(1) }] {
+    for command in [Command::Wake, Command::Recover { away: Span(1), found: Vec::new() }] {
         assert!(stamped(command, &ann()).is_err());
     }
 }
@@ -288,6 +289,7 @@ pub(crate) async fn engine_in(dir: &Path) -> Engine {
             secrets,
             program: None,
             http: HttpPolicy::default(),
+            guard: None,
         })
         .await
         {
@@ -450,8 +452,12 @@ async fn what_a_dead_console_left_running_is_ended_first() {
     let running = run_process(&host, &launch, None, &call, &cancel, |_| started.try_send(()).unwrap_or(()));
     let ending = async {
         on.recv().await;
-        assert_eq!(end_orphans(&dir.path().join("other"), Span(50)).await, (0, 0), "another workspace");
-        end_orphans(dir.path(), Span(50)).await
+        assert_eq!(
+            end_orphans(&dir.path().join("other"), Span(50), |_| true).await,
+            (0, 0),
+            "another workspace"
+        );
+        end_orphans(dir.path(), Span(50), |_| true).await
     };
     let (answer, (found, left)) = tokio::join!(running, ending);
     assert!(matches!(answer.ended, Ended::Signal { number: 9, .. }), "{:?}", answer.ended);

@@ -257,7 +257,7 @@ impl Saga {
                 };
                 self.queue.retain(goes_on);
             }
-            Effect::End { step: None, .. } | Effect::Ring { .. } => {}
+            Effect::Attach { .. } | Effect::End { step: None, .. } | Effect::Ring { .. } => {}
         }
     }
 
@@ -296,7 +296,7 @@ impl Saga {
         self.journal.iter().for_each(|it| self.world.apply(it));
         self.queue.clear();
         let before = self.journal.len();
-        self.submit(Command::Recover { away: Span(0) });
+        self.submit(Command::Recover { away: Span(0), found: Vec::new() });
         let doubts: Vec<StepIx> = self.journal[before..]
             .iter()
             .filter_map(|it| match &it.fact {

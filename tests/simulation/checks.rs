@@ -508,6 +508,9 @@ impl Checks {
                 }
                 Ok(())
             }
+            AttemptEvent::Adopted { purpose, .. } => ensure(it.flying == Some((id.number, *purpose)), || {
+                format!("I2 {id} was adopted and was not in flight")
+            }),
             AttemptEvent::Lost { .. } => {
                 let purpose = it.flying.take();
                 it.unknown |= matches!(purpose, Some((_, Purpose::Step | Purpose::Fallback(_))));

@@ -16,9 +16,9 @@ use cuelight::{
     },
     engine::{
         Actor, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Choice, Command, Correction,
-        Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FileFact, ForkAt, GateEvent,
-        Launching, NewMessage, NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, StepEvent,
-        UndoEvent, Verdict, World, etag, react,
+        Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FileFact, ForkAt, Found,
+        GateEvent, Launching, NewMessage, NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent,
+        StepEvent, UndoEvent, Verdict, World, etag, react,
     },
     plan::{Plan, Scope},
     projection::Board,
@@ -71,6 +71,8 @@ pub(crate) enum Bug {
     TakesOneCallTooMany,
     KeepsAResultTooLong,
     ForgetsToClear,
+    TakesALostGuardForNeverStarted,
+    AdoptsTwice,
 }
 
 impl Bug {
@@ -115,6 +117,8 @@ impl Bug {
         Self::TakesOneCallTooMany,
         Self::KeepsAResultTooLong,
         Self::ForgetsToClear,
+        Self::TakesALostGuardForNeverStarted,
+        Self::AdoptsTwice,
     ];
 
     /// The invariant that finds it, where another one could hide that this one never does.
@@ -156,6 +160,7 @@ struct Faults {
     not_started: u64,
     duplicate: u64,
     late_after_crash: u64,
+    adopt: u64,
     stale: u64,
     meddle: u64,
     swap: u64,
@@ -179,6 +184,7 @@ impl Faults {
             batch: some(16),
             refuse: some(6),
             look_closely: some(24) == 1,
+            adopt: some(100),
         }
     }
 }
@@ -641,6 +647,7 @@ impl<'a> History<'a> {
                     | Bug::ForgetsWhichFallback
                     | Bug::SaysItChoseAnother
                     | Bug::ForgetsToClear
+                    | Bug::AdoptsTwice
             )
         )
     }
@@ -650,7 +657,7 @@ impl<'a> History<'a> {
         let mut made = Vec::new();
         self.world.clone().handle(command, now, &mut made).map_err(|it| it.to_string())?;
         let mut undoing: Option<(StepIx, StepIx)> = None;
-        let mut forgotten = false;
+        let (mut forgotten, mut adopted) = (false, false);
         for mut event in made {
             let mut times = 1;
             // What the engine believes, where that is not what is written down.
@@ -682,6 +689,10 @@ impl<'a> History<'a> {
                 }
                 (Some(Bug::KeepsTheOldEpoch), Fact::Gate(_, _, _, GateEvent::Asked { ask, .. })) => {
                     ask.epoch = Epoch(1);
+                }
+                (Some(Bug::AdoptsTwice), Fact::Attempt(_, _, _, it)) => {
+                    times = if adopted && matches!(it, AttemptEvent::Ended { .. }) { 2 } else { 1 };
+                    adopted = matches!(it, AttemptEvent::Adopted { .. });
                 }
                 (Some(Bug::ResolvesTwice), Fact::Gate(_, _, _, GateEvent::Resolved { .. })) => times = 2,
                 (Some(Bug::OpensAWayAroundAGate), Fact::Run(_, RunEvent::Created { plan, cause, .. })) => {
@@ -814,7 +825,8 @@ impl<'a> History<'a> {
                 self.later(1, Item::Says(Box::new(Command::FactsFetched { run, step, facts })));
                 Ok(())
             }
-            Some(Effect::End { .. } | Effect::Ring { .. }) | None => Ok(()),
+            // Its answer is on its way.
+            Some(Effect::Attach { .. } | Effect::End { .. } | Effect::Ring { .. }) | None => Ok(()),
         }
     }
 
@@ -941,11 +953,13 @@ impl<'a> History<'a> {
         self.journal.truncate(self.journal.len() - lost);
         self.acknowledged_is_stored()?;
         self.effects_have_intents()?;
+        let found = self.found();
         let keep = self.faults.late_after_crash;
         let queue = std::mem::take(&mut self.queue);
         for (at, item) in queue {
             let from_outside = matches!(&item, Item::Says(it) if matches!(**it, Command::AttemptEnded { .. } | Command::FactsFetched { .. }));
-            if !from_outside || self.tape.chance(keep) {
+            let is_told = matches!(&item, Item::Says(it) if matches!(&**it, Command::AttemptEnded { attempt, .. } if found.contains(&(*attempt, Found::Running))));
+            if !from_outside || is_told || self.tape.chance(keep) {
                 self.queue.insert(at, item);
             }
         }
@@ -953,7 +967,7 @@ impl<'a> History<'a> {
         let away = Span::seconds(self.tape.below(600));
         self.now = self.now + away;
         if self.bug != Some(Bug::ForgetsToRecover) {
-            self.command_at(Command::Recover { away }, self.now)?;
+            self.command_at(Command::Recover { away, found }, self.now)?;
         }
         if self.bug == Some(Bug::AnswersDoubtsItself) {
             for (run, step) in self.checks.for_people().0 {
@@ -965,6 +979,45 @@ impl<'a> History<'a> {
             }
         }
         self.commit()
+    }
+
+    /// What a guard has to tell of calls in flight: which still run, how others ended, which never began. Of those whose
+    /// guard was lost nothing is known.
+    fn found(&mut self) -> Vec<(AttemptId, Found)> {
+        let mut found = Vec::new();
+        if self.calm || self.faults.adopt == 0 {
+            return found;
+        }
+        for id in self.checks.flying() {
+            let is_lost = !self.tape.chance(self.faults.adopt);
+            if is_lost && self.bug != Some(Bug::TakesALostGuardForNeverStarted) {
+                continue;
+            }
+            if is_lost || !self.begun.contains_key(&id) {
+                found.push((id, Found::NotStarted));
+                if !is_lost {
+                    self.checks.answers.insert((id, None));
+                }
+                continue;
+            }
+            let told = self.queue.iter().find_map(|(at, item)| match item {
+                Item::Says(it) => match &**it {
+                    Command::AttemptEnded { attempt, outcome } if *attempt == id => {
+                        Some((*at, outcome.clone()))
+                    }
+                    _ => None,
+                },
+                _ => None,
+            });
+            let Some((at, outcome)) = told else { continue };
+            if self.tape.chance(50) {
+                found.push((id, Found::Running));
+            } else {
+                self.queue.remove(&at);
+                found.push((id, Found::Ended(outcome)));
+            }
+        }
+        found
     }
 
     /// I3: whatever began outside was written down before. I4: and it was that, and nothing else.

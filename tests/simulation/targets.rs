@@ -119,6 +119,7 @@ impl Checks {
     /// A call begins, or has ended.
     pub(crate) fn called(&mut self, at: At, event: &AttemptEvent, now: Timestamp) -> Result<(), Broken> {
         match event {
+            AttemptEvent::Adopted { .. } => {}
             AttemptEvent::Started { launch, purpose, .. } => {
                 let key = (*purpose == Purpose::Step).then(|| self.key_now(at, now)).flatten();
                 let run = self.runs.get_mut(&at.0).ok_or("I6 a run that was never created")?;

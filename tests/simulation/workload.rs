@@ -283,6 +283,7 @@ fn step(
             ttl: Some(Span::seconds(if tape.chance(50) { 60 } else { 900 })),
         }),
         effect: class,
+        ends_with_console: false,
         check: (is_call && class == EffectClass::Queryable).then(|| call("check")),
         priority: i32::try_from(tape.below(3)).expect("small"),
         category: None,

@@ -8,11 +8,12 @@ use crate::{
         exit::{FAILED, Outcome},
         output::Output,
     },
-    base::{Timestamp, Value, safe_text},
+    base::{Timestamp, Value, counted, safe_text},
     console::Keymap,
     definition::{self, Severity},
     runtime::{Clock, SystemClock},
     store::{Heads, Reader, Workspace},
+    tool::{LivingGuard, guard_weaknesses, living_guards},
 };
 use serde_json::json;
 use std::{
@@ -66,7 +67,7 @@ struct Setting {
 
 pub(super) fn doctor(config: &Config, out: Output, look: &Look, args: &JsonArgs) -> Outcome {
     let workspace = config.find()?;
-    let mut findings = vec![program(), shell(config), files(), screen(look)];
+    let mut findings = vec![program(), shell(config), files(), guard(), screen(look)];
     findings.extend(own_files(look));
     match &workspace {
         Some(workspace) => findings.extend(of_workspace(config, workspace)),
@@ -137,6 +138,30 @@ fn files() -> Finding {
     }
 }
 
+/// What a guard could not promise here.
+fn guard() -> Finding {
+    let weak = guard_weaknesses();
+    if weak.is_empty() {
+        let text = "`kill -9` of an engine ends no program that may go on, loses no exit status, leaves nobody behind";
+        return ok("guard", text.to_owned());
+    }
+    note("guard", weak.join("; "))
+}
+
+/// The guards that live in a workspace.
+fn guards(workspace: &Workspace) -> Finding {
+    let all = living_guards(workspace.root());
+    if all.is_empty() {
+        return ok("guards", "none: no program of a step runs, or it runs without one".to_owned());
+    }
+    let said = |it: &LivingGuard| {
+        let other =
+            if it.is_ours { "" } else { ", of another version: it ends what it has, and gets nothing new" };
+        format!("pid {} with {}{other}", it.pid, counted(it.running, "program", "programs"))
+    };
+    ok("guards", all.iter().map(said).collect::<Vec<_>>().join("; "))
+}
+
 fn screen(look: &Look) -> Finding {
     match look.no_screen {
         Some(why) => note("screen", format!("{why}: commands work, the console does not open")),
@@ -180,6 +205,7 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
         findings.push(wrong("config.toml", trouble.message));
     }
     findings.push(log(workspace));
+    findings.push(guards(workspace));
     findings.push(keys(workspace));
     match Disk::of(config) {
         Ok(disk) => findings.extend(workspace.workflow_files().iter().map(|it| workflow(it, &disk))),

@@ -567,6 +567,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::Reset { .. }
         | Command::Publish { .. }
         | Command::AttemptEnded { .. }
+        | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
         | Command::Recover { .. } => (None, None),
@@ -650,6 +651,7 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         }
         Command::Launch(_)
         | Command::AttemptEnded { .. }
+        | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
         | Command::Wake
         | Command::Recover { .. }

@@ -92,6 +92,7 @@ impl Stage {
                 let attempt = AttemptId { run: *run, step: *step, number: *number };
                 match what {
                     AttemptEvent::Started { .. } => self.running.push(attempt),
+                    AttemptEvent::Adopted { .. } => {}
                     AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => {
                         self.running.retain(|it| *it != attempt)
                     }

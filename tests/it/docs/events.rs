@@ -7,8 +7,8 @@ use cuelight::{
         MessageKind, RateRule, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
     },
     engine::{
-        Actor, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Channel, Choice,
-        DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState, Outcome, Proof,
+        Actor, Adoption, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Channel,
+        Choice, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState, Outcome, Proof,
         Purpose, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict,
         Vote, WaitReason, Why,
     },
@@ -382,6 +382,7 @@ fn attempts() -> Vec<Fact> {
         },
         AttemptEvent::Ended { outcome: Box::new(outcome), retry_at: Some(Timestamp(1_772_431_201_000)) },
         AttemptEvent::Lost { evidence: "the process that ran it died".to_owned() },
+        AttemptEvent::Adopted { purpose: Purpose::Step, how: Adoption::Attached, ends: true },
     ];
     all.into_iter().map(|it| Fact::Attempt(RunId(1), StepIx(2), 1, it)).collect()
 }

@@ -10,11 +10,11 @@ use cuelight::{
     },
     definition::{Files, read},
     engine::{
-        Actor, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Command, Correction,
-        Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent, FailureNote,
-        FileFact, ForkAt, GateEvent, Launching, NewMessage, NewValue, Outcome, Past, Proof, Purpose,
-        RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, StepState, TargetEvent,
-        UndoEvent, Verdict, WaitReason, Why, World, etag, react,
+        Actor, Adoption, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Command,
+        Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent,
+        FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, NewMessage, NewValue, Outcome, Past,
+        Proof, Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, StepState,
+        TargetEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, react,
     },
     plan::{Plan, Scope, lower},
     projection::{corrected_words, message_words},
@@ -213,11 +213,9 @@ impl Bench {
                 self.now = self.now + words[1].parse::<Span>().expect("a time");
                 return;
             }
-            "looking" => {
-                self.looks_itself = true;
-                return;
-            }
-            "crash" => return self.crash(words.get(1).map_or(Span(0), |it| it.parse().expect("a time"))),
+            "looking" => return self.looks_itself = true,
+            "crash" => return self.crash(&words),
+            "lost" => self.lost(&words),
             "pause" => Command::Pause { run, by },
             "resume" => Command::Resume { run, by },
             "cancel" => Command::Cancel { run, by, reason, undo: words.get(1) == Some(&"undo") },
@@ -510,10 +508,47 @@ impl Bench {
         }
     }
 
-    fn crash(&mut self, away: Span) {
+    /// `a=running`, `a=never`, `a=ok`, `a=fail`: what becomes known of a call after a crash.
+    fn found(&self, word: &str) -> (AttemptId, Found) {
+        let (step, what) = word.split_once('=').expect("a step and what was found");
+        let failure = Failure {
+            mode: FailureMode::AgentLogic,
+            message: "no".to_owned(),
+            tail: String::new(),
+            not_started: false,
+        };
+        let found = match what {
+            "running" => Found::Running,
+            "never" => Found::NotStarted,
+            "ok" => Found::Ended(Box::new(Outcome { exit_code: Some(0), ..Outcome::default() })),
+            "fail" => Found::Ended(Box::new(Outcome { failure: Some(failure), ..Outcome::default() })),
+            other => panic!("nothing is found as {other}"),
+        };
+        (self.attempt(step), found)
+    }
+
+    /// The newest call of a step.
+    fn attempt(&self, step: &str) -> AttemptId {
+        let (run, step) = (self.run, self.step(step));
+        let number = self.journal.iter().rev().find_map(|it| match &it.fact {
+            Fact::Attempt(of, at, number, _) if (*of, *at) == (run, step) => Some(*number),
+            _ => None,
+        });
+        AttemptId { run, step, number: number.expect("it was called") }
+    }
+
+    /// `lost a`: the guard of its newest call has died.
+    fn lost(&self, words: &[&str]) -> Command {
+        Command::AttemptLost { attempt: self.attempt(words[1]), evidence: "its guard died".to_owned() }
+    }
+
+    /// `crash [TIME [STEP=WHAT …]]`
+    fn crash(&mut self, words: &[&str]) {
+        let away = words.get(1).map_or(Span(0), |it| it.parse().expect("a time"));
+        let found = words.iter().skip(2).map(|it| self.found(it)).collect();
         self.world = fold(&self.journal);
         self.now = self.now + away;
-        self.submit(Command::Recover { away });
+        self.submit(Command::Recover { away, found });
     }
 
     fn note(&mut self, event: &Event) {
@@ -945,6 +980,10 @@ fn attempt_event(number: u32, event: &AttemptEvent, now: Timestamp) -> String {
             format!("call {number} ended {how}{again}")
         }
         AttemptEvent::Lost { .. } => format!("call {number} lost"),
+        AttemptEvent::Adopted { how, ends, .. } => {
+            let how = if *how == Adoption::Attached { "still runs" } else { "had ended" };
+            format!("call {number} {how}{}", if *ends { ", to be ended" } else { "" })
+        }
     }
 }
 

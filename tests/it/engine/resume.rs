@@ -25,6 +25,94 @@ fn pure_idempotent_and_keyed_work_runs_again() {
 }
 
 #[test]
+fn what_went_on_without_its_engine_is_adopted_and_nobody_is_asked() {
+    for class in ["once", "idempotent"] {
+        check(
+            &file(class),
+            "launch; crash 5s a=running; ended a ok v=1; ended b ok",
+            "a call 1 still runs
+             no call 2
+             a completed 0.80 {\"v\":\"1\"}
+             = completed: a completed, b completed",
+        );
+        check(
+            &file(class),
+            "launch; crash 5s a=ok; ended a ok; ended b ok",
+            "a call 1 had ended
+             a call 1 ended ok
+             no call 2
+             = completed: a completed, b completed",
+        );
+        check(
+            &file(class),
+            "launch; crash 5s a=fail",
+            "a call 1 had ended
+             a call 1 ended agent_logic
+             = failed: a failed, b skipped",
+        );
+    }
+}
+
+#[test]
+fn what_certainly_never_ran_is_called_again_and_does_not_count() {
+    check(
+        &file("once"),
+        "launch; crash 5s a=never; ended a ok; ended b ok",
+        "a call 1 ended system_crash
+         a call 2
+         no in doubt
+         = completed: a completed, b completed",
+    );
+}
+
+#[test]
+fn what_was_to_be_ended_when_its_engine_died_is_ended_by_the_next_one() {
+    check(
+        &file("once"),
+        "launch; cancel; crash 5s a=running; ended a fail user_cancelled",
+        "a call 1 still runs, to be ended
+         no call 2
+         = cancelled: a cancelled, b skipped",
+    );
+    check(
+        &file("pure"),
+        "launch; cancel; crash 5s a=never",
+        "no call 2\n = cancelled: a cancelled, b skipped",
+    );
+}
+
+#[test]
+fn a_call_whose_guard_died_is_judged_by_its_class_at_once() {
+    check(&file("once"), "launch; lost a", "a call 1 lost\n a in doubt\n = running: a in-doubt, b pending");
+    check(
+        &file("keyed"),
+        "launch; lost a; ended a ok; lost a; ended b ok",
+        "a call 1 lost\n a call 2\n = completed: a completed, b completed",
+    );
+}
+
+#[test]
+fn undos_and_checks_that_went_on_are_adopted_as_well() {
+    let undo = "on-failure: compensate\nsteps:\n  - {id: a, run: x, undo: u}\n  - {id: b, run: x, needs: a}";
+    check(
+        undo,
+        "launch; ended a ok; ended b fail; crash 5s a=running; ended a ok",
+        "a call 2 still runs\n no call 3\n = undone: a undone, b failed",
+    );
+    check(
+        undo,
+        "launch; ended a ok; ended b fail; crash 5s a=never; ended a ok",
+        "a call 2 lost\n a call 3 undo\n = undone: a undone, b failed",
+    );
+    let queryable = "steps:\n  - {id: a, run: x, effect: queryable, check: c}\n  - {id: b, run: x, needs: a}";
+    check(
+        queryable,
+        "launch; crash; crash 5s a=ok; ended b ok",
+        "a call 2 had ended\n no call 3\n = completed: a completed, b completed",
+    );
+}
+
+#[test]
 fn work_that_may_happen_once_is_in_doubt_and_a_person_says_what_became_of_it() {
     check(
         &file("once"),

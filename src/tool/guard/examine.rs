@@ -1,0 +1,64 @@
+//! What can be said of guards from outside: whether this machine lets one keep its promises, and which ones live. It only
+//! looks, for whoever asks what is wrong with a set-up.
+
+use super::{
+    PROGRAM, PROTOCOL,
+    client::{guard_lives, names},
+    record::Log,
+};
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use std::{fs, path::Path};
+
+/// A guard that lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LivingGuard {
+    /// Its process.
+    pub pid: i32,
+    /// Programs that it has started and that have not ended.
+    pub running: usize,
+    /// Whether it is of this version of the program.
+    pub is_ours: bool,
+}
+
+/// What does not hold on this machine, each as a sentence with its reason.
+pub fn guard_weaknesses() -> Vec<String> {
+    let mut weak = Vec::new();
+    if cfg!(not(target_os = "linux")) {
+        weak.push(
+            "no child subreaper here: programs run below the engine, and `kill -9` of it makes them in doubt"
+                .to_owned(),
+        );
+        return weak;
+    }
+    if fs::read("/proc/self/environ").is_err() {
+        weak.push(
+            "no readable /proc: what leaves the group of its step is not found when it is ended".to_owned(),
+        );
+    }
+    if fs::read_to_string("/proc/thread-self/children").is_err() {
+        weak.push(
+            "the kernel does not list children (CONFIG_PROC_CHILDREN): the guard looks at every process instead".to_owned(),
+        );
+    }
+    if pidfd_open(getpid(), PidfdFlags::empty()).is_err() {
+        weak.push("no pidfd (Linux before 5.3): what has left its step's group is not signalled".to_owned());
+    }
+    if super::boot_id().is_empty() {
+        weak.push("no boot id: a call without a start record counts as one that may have run".to_owned());
+    }
+    weak
+}
+
+/// The guards of a workspace that live.
+pub fn living_guards(root: &Path) -> Vec<LivingGuard> {
+    let dir = root.join(".cuelight/guard");
+    let logs = names(&dir).into_iter().map(|name| dir.join(format!("{name}.log")));
+    let living = logs.filter(|it| guard_lives(it)).filter_map(|it| Log::read(&it).ok());
+    let about = |log: Log| {
+        let head = log.head?;
+        let running = log.begun.keys().filter(|it| !log.ended.contains_key(*it)).count();
+        let is_ours = head.protocol == PROTOCOL && head.program == PROGRAM;
+        Some(LivingGuard { pid: head.pid, running, is_ours })
+    };
+    living.filter_map(about).collect()
+}

@@ -1,0 +1,238 @@
+//! What both ends of a lifeline say, and how it is cut into frames: one byte for its kind, four for its length, then it
+//! comes. What a peer says of lengths is believed up to a limit.
+//!
+//! Reading and writing can be left in the middle and taken up again, so that one loop serves all.
+
+use super::record::EndRecord;
+use crate::{
+    base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Launch, Program, Timestamp, is_nested_beyond},
+    tool::{Call, Executed},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::{self, ErrorKind},
+};
+use tokio::net::UnixStream;
+
+/// Bytes of one frame: a launch is part of an event.
+const FRAME_BYTES_MAX: usize = EVENT_BYTES_MAX;
+/// Bytes taken at once.
+const READ_BYTES: usize = 64 * 1024;
+/// How deep a launch stands in a message.
+const FRAME_DEPTH: usize = 16;
+const HEAD_BYTES: usize = 5;
+const JSON: u8 = b'j';
+const OUTPUT: u8 = b'o';
+
+/// From an engine to its guard.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Ask {
+    /// The first word.
+    Hello {
+        protocol: u32,
+        program: String,
+        /// How often the workspace has been taken: a later owner ends the line of an earlier one.
+        epoch: u64,
+        /// All that a process inherits.
+        environment: Vec<(String, String)>,
+    },
+    /// Make this call.
+    Launch(Box<Asked>),
+    /// End it; when the engine is closing, nobody wants to know how it ends.
+    End { attempt: String, closing: bool },
+    /// Its end is in the log.
+    Forget { attempt: String },
+}
+
+/// A call.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub(super) call: Call,
+    pub(super) launch: Launch,
+    /// In memory only, here and there.
+    pub(super) secrets: BTreeMap<String, Vec<u8>>,
+    /// What it executes, where that has to be as it was approved.
+    pub(super) executes: Option<(Program, Vec<Executed>)>,
+}
+
+/// From a guard to its engine.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Tell {
+    /// The first word: what runs.
+    Welcome { running: Vec<String> },
+    /// You may not stay, and here is why.
+    Wrong(String),
+    /// A call has ended.
+    Ended(Box<EndRecord>),
+    /// Nothing was started: what it would execute is this.
+    Changed { attempt: String, files: Vec<Executed> },
+}
+
+/// A stretch of output.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Output {
+    pub(super) attempt: String,
+    /// Bytes so far, with these.
+    pub(super) total: u64,
+    pub(super) at: Option<Timestamp>,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What has come.
+pub(super) enum Frame<T> {
+    Message(T),
+    Output(Output),
+}
+
+/// A message as a frame.
+pub(super) fn message<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
+    let mut frame = vec![JSON, 0, 0, 0, 0];
+    serde_json::to_writer(&mut frame, message)?;
+    finish(frame)
+}
+
+/// A stretch of output as a frame.
+pub(super) fn output(attempt: &str, total: u64, at: Option<Timestamp>, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let name = u8::try_from(attempt.len()).map_err(|_| too_long())?;
+    let mut frame = vec![OUTPUT, 0, 0, 0, 0, name];
+    frame.extend_from_slice(attempt.as_bytes());
+    frame.extend_from_slice(&total.to_be_bytes());
+    frame.extend_from_slice(&at.map_or(i64::MIN, |it| it.0).to_be_bytes());
+    frame.extend_from_slice(bytes);
+    finish(frame)
+}
+
+fn finish(mut frame: Vec<u8>) -> io::Result<Vec<u8>> {
+    let length = frame.len() - HEAD_BYTES;
+    let length = u32::try_from(length).ok().filter(|_| length <= FRAME_BYTES_MAX).ok_or_else(too_long)?;
+    frame[1..HEAD_BYTES].copy_from_slice(&length.to_be_bytes());
+    Ok(frame)
+}
+
+/// What arrives, until it is a whole frame.
+#[derive(Default)]
+pub(super) struct Incoming {
+    bytes: Vec<u8>,
+    /// Those that were taken already.
+    taken: usize,
+}
+
+impl Incoming {
+    /// The next frame; nothing when the other end has gone. May be dropped and called again.
+    pub(super) async fn next<T: DeserializeOwned>(
+        &mut self,
+        from: &UnixStream,
+    ) -> io::Result<Option<Frame<T>>> {
+        loop {
+            if let Some(frame) = self.whole()? {
+                return Ok(Some(frame));
+            }
+            from.readable().await?;
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+            let before = self.bytes.len();
+            self.bytes.resize(before + READ_BYTES, 0);
+            let read = from.try_read(&mut self.bytes[before..]);
+            self.bytes.truncate(before + *read.as_ref().unwrap_or(&0));
+            match read {
+                Ok(0) => return Ok(None),
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn whole<T: DeserializeOwned>(&mut self) -> io::Result<Option<Frame<T>>> {
+        let rest = &self.bytes[self.taken..];
+        let Some((head, rest)) = rest.split_first_chunk::<HEAD_BYTES>() else { return Ok(None) };
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        if length > FRAME_BYTES_MAX || !matches!(head[0], JSON | OUTPUT) {
+            return Err(too_long());
+        }
+        let Some(body) = rest.get(..length) else { return Ok(None) };
+        let frame =
+            if head[0] == JSON { Frame::Message(parse(body)?) } else { Frame::Output(parse_output(body)?) };
+        self.taken += HEAD_BYTES + length;
+        Ok(Some(frame))
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
+    if is_nested_beyond(bytes, EVENT_DEPTH_MAX + FRAME_DEPTH) {
+        return Err(io::Error::new(
+            ErrorKind::InvalidData,
+            "could not take a message: it is nested too deep",
+        ));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    deserializer.disable_recursion_limit();
+    let message = T::deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(message)
+}
+
+fn parse_output(body: &[u8]) -> io::Result<Output> {
+    let cut = || io::Error::new(ErrorKind::InvalidData, "could not take output: it is cut off");
+    let (name, rest) = body.split_first().ok_or_else(cut)?;
+    let (attempt, rest) = rest.split_at_checked(usize::from(*name)).ok_or_else(cut)?;
+    let (total, rest) = rest.split_first_chunk().ok_or_else(cut)?;
+    let (at, bytes) = rest.split_first_chunk().ok_or_else(cut)?;
+    let attempt = String::from_utf8(attempt.to_vec()).map_err(|_| cut())?;
+    let at = Some(i64::from_be_bytes(*at)).filter(|it| *it != i64::MIN).map(Timestamp);
+    Ok(Output { attempt, total: u64::from_be_bytes(*total), at, bytes: bytes.to_vec() })
+}
+
+/// What waits to be sent.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    frames: VecDeque<Vec<u8>>,
+    bytes: usize,
+    /// Bytes of the first one that have gone.
+    sent: usize,
+}
+
+impl Outgoing {
+    pub(super) fn push(&mut self, frame: Vec<u8>) {
+        self.bytes += frame.len();
+        self.frames.push_back(frame);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// How much waits.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Sends some of it. May be dropped and called again.
+    pub(super) async fn send_some(&mut self, to: &UnixStream) -> io::Result<()> {
+        while let Some(first) = self.frames.front() {
+            to.writable().await?;
+            match to.try_write(&first[self.sent..]) {
+                Ok(length) => self.sent += length,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error),
+            }
+            if self.sent == first.len() {
+                self.bytes -= first.len();
+                self.sent = 0;
+                // A launch may hold secrets.
+                if let Some(mut sent) = self.frames.pop_front() {
+                    sent.fill(0);
+                    std::hint::black_box(&mut sent);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, "could not take a message: it is longer than any that is sent")
+}

@@ -1,0 +1,47 @@
+//! Which guards the last owner of a workspace had, and in which start of the machine: only where all of them have told is
+//! a call without a start record one that never ran. Guards themselves look here whether their owner is still the newest.
+
+use super::{boot_id, record};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+const FILE: &str = "owner";
+
+/// The newest owner, as it wrote itself down before it started anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ledger {
+    pub(super) epoch: u64,
+    pub(super) boot: String,
+    /// The names of the guards it has used.
+    pub(super) guards: Vec<String>,
+}
+
+impl Ledger {
+    pub(super) fn new(epoch: u64) -> Self {
+        Self { epoch, boot: boot_id(), guards: Vec::new() }
+    }
+
+    /// Nothing when there is none, or it was damaged.
+    pub(super) fn read(dir: &Path) -> Option<Self> {
+        record::read_line(&fs::read(dir.join(FILE)).ok()?)
+    }
+
+    /// In one step: whoever reads it meanwhile reads the one before.
+    pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
+        let fresh = dir.join(format!("{FILE}.new"));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        file.write_all(record::line(self)?.as_bytes())?;
+        fs::rename(fresh, dir.join(FILE))
+    }
+
+    /// Whether a call that no guard has a start record of cannot have been started by this owner: it was the one before
+    /// `epoch`, in this start of the machine.
+    pub(super) fn is_of_the_last(&self, epoch: u64) -> bool {
+        self.epoch + 1 == epoch && self.boot == boot_id() && !self.boot.is_empty()
+    }
+}

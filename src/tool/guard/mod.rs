@@ -1,0 +1,36 @@
+//! The guard: one small process beside an engine, under which all programs of steps run, so that the engine's death loses
+//! no exit status and leaves nobody behind. `docs/reliability.md` 3.5 says what it promises, decision 15 why it is so.
+//!
+//! `serve` is the guard, `client` the engine's end of its lifeline, `record` what it writes down, `ledger` which guards an
+//! owner had, `kin` whose each process is, `stage` what happens between fork and exec of a step that ends with its console.
+//! What a step is, and what its end means, is for others.
+
+mod client;
+mod examine;
+mod frame;
+mod kin;
+mod ledger;
+mod record;
+mod serve;
+mod stage;
+
+pub use client::{FoundCall, GuardSetup, Guarded, Guards, Past, Spawn};
+pub use examine::{LivingGuard, guard_weaknesses, living_guards};
+pub(super) use kin::Kin;
+pub use serve::{GuardProcess, serve_guard};
+pub(super) use stage::Staged;
+pub use stage::launch_stage;
+
+/// What both ends of a lifeline must have in common, and what a record file is written in.
+const PROTOCOL: u32 = 1;
+/// The version of the program: an older guard might not know a part of a launch.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
+/// The word by which this program knows that it is a guard: `guard-serve ROOT NAME EPOCH`, on a descriptor 0 that is the lifeline.
+pub const GUARD_WORD: &str = "guard-serve";
+
+/// Names this start of the machine: what was not synced is believed within it alone.
+fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}

@@ -1,0 +1,137 @@
+//! Between fork and exec of a step that ends with its console: this very program, for a moment, in the child. It makes a
+//! session of its own, asks the kernel to be killed when its guard dies, looks whether the guard has died already, waits
+//! until its record is written, and becomes the program of the step.
+//!
+//! The standard library has no safe way to do that in a child it forks, so the child is ourselves. It reads nothing but its
+//! words: `guard-launch GUARD INPUT PROGRAM NAME WORDS…`, on a descriptor 0 that is a line to the guard.
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
+        unix::{ffi::OsStrExt as _, net::UnixStream, process::CommandExt as _},
+    },
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// The word by which the child knows what it is.
+pub(super) const WORD: &str = "guard-launch";
+/// The program that runs, also when its file was replaced.
+const OURSELVES: &str = "/proc/self/exe";
+/// What the guard says when the record is written.
+const GO: u8 = 1;
+
+/// A child that waits for its record.
+pub(in crate::tool) struct Staged {
+    line: tokio::net::UnixStream,
+    /// What it reads is opened by it through us.
+    _input: Option<File>,
+}
+
+impl Staged {
+    /// The command that becomes another one: `program` called `name` with `words`. Environment, directory and output are for
+    /// the caller to set.
+    pub(in crate::tool) fn command(
+        program: &Path,
+        name: &OsStr,
+        words: &[OsString],
+        input: Option<File>,
+    ) -> io::Result<(Command, Self)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let us = std::process::id();
+        let read = input.as_ref().map(|it| format!("/proc/{us}/fd/{}", it.as_raw_fd())).unwrap_or_default();
+        let mut command = new_command();
+        command.arg(WORD).arg(us.to_string()).arg(read).arg(ours_in_other_words(program)).arg(name);
+        command.args(words).stdin(Stdio::from(OwnedFd::from(theirs)));
+        let line = tokio::net::UnixStream::from_std(ours)?;
+        Ok((command, Self { line, _input: input }))
+    }
+
+    /// Lets it go, and waits until it is what it was to become, or says why it is not.
+    pub(in crate::tool) async fn release(mut self) -> io::Result<()> {
+        self.line.write_all(&[GO]).await?;
+        let mut said = Vec::new();
+        self.line.read_to_end(&mut said).await?;
+        match said.as_slice() {
+            [] => Ok(()),
+            said => match said.first_chunk() {
+                Some(code) => Err(io::Error::from_raw_os_error(i32::from_be_bytes(*code))),
+                None => Err(io::Error::other("its launch was cut off")),
+            },
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a step is started in two moves; this is the first")]
+fn new_command() -> Command {
+    let mut command = Command::new(OURSELVES);
+    command.arg0("cuelight");
+    command
+}
+
+/// A descriptor of ours is not one of the child's any more when it has become our program.
+fn ours_in_other_words(program: &Path) -> OsString {
+    match program.as_os_str().as_bytes().strip_prefix(b"/proc/self/fd/") {
+        Some(number) => {
+            let number = OsStr::from_bytes(number).to_string_lossy();
+            format!("/proc/{}/fd/{number}", std::process::id()).into()
+        }
+        None => program.into(),
+    }
+}
+
+/// In the child: when the words begin as those of a launch do, this does not come back but with its failure.
+pub fn launch_stage(words: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let mut words = words.skip(1);
+    if words.next()? != WORD {
+        return None;
+    }
+    let line = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
+    let failed = match line {
+        Ok(mut line) => {
+            let error = become_it(&mut line, words);
+            let code = error.raw_os_error().unwrap_or(0);
+            // The guard may have died; then nobody asks.
+            drop(line.write_all(&code.to_be_bytes()));
+            127
+        }
+        Err(_) => 127,
+    };
+    Some(ExitCode::from(failed))
+}
+
+fn become_it(line: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io::Error {
+    let invalid = || io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error());
+    let guard = words.next().and_then(|it| it.to_str()?.parse::<i32>().ok());
+    let (Some(guard), Some(input), Some(program), Some(name)) =
+        (guard, words.next(), words.next(), words.next())
+    else {
+        return invalid();
+    };
+    let mut prepare = || -> io::Result<Stdio> {
+        setsid()?;
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have died before it was to tell us: then nobody ever would.
+        if getppid().map(|it| it.as_raw_nonzero().get()) != Some(guard) {
+            return Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error()));
+        }
+        let mut said = [0];
+        line.read_exact(&mut said)?;
+        if input.is_empty() { Ok(Stdio::null()) } else { File::open(&input).map(Stdio::from) }
+    };
+    match prepare() {
+        Err(error) => error,
+        Ok(input) => of(&program).arg0(name).args(words).stdin(input).exec(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this process becomes it")]
+fn of(program: &OsStr) -> Command {
+    Command::new(program)
+}
