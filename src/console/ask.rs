@@ -5,7 +5,7 @@ use crate::{
     base::{Arrivals, AttemptId, Digest, RunId, Seq},
     console::Scene,
     engine::{Command, Event, Refusal},
-    projection::Record,
+    projection::{AgentsAbout, Record},
 };
 
 /// Something to be done for the console. Its number comes back with the answer.
@@ -115,6 +115,8 @@ pub enum Lookup {
     },
     /// Whether the chain holds, from the first record to the last.
     Chain,
+    /// The agents that are described, and what is wrong with the files that describe none.
+    Agents,
     /// Events of a run, in order.
     Events {
         /// The run; else of all.
@@ -160,6 +162,8 @@ pub enum Sheet {
     },
     /// A workflow before it is started.
     Workflow(Offered),
+    /// Agents.
+    Agents(Box<AgentsAbout>),
     /// `could not …`
     Missing(String),
 }

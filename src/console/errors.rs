@@ -123,3 +123,15 @@ pub(super) struct HealthState {
 pub(super) struct ToolsState {
     pub selected: usize,
 }
+
+/// What Agents remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AgentsState {
+    pub selected: usize,
+    /// What the files describe, as far as they were read.
+    pub known: crate::projection::AgentsAbout,
+    /// When they were last asked for.
+    pub read_at: Option<crate::base::Timestamp>,
+    /// The question that is under way.
+    pub asked: Option<u64>,
+}

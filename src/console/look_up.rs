@@ -21,6 +21,7 @@ fn want_of(lookup: Lookup) -> Want {
         Lookup::Blob { digest, from } => Want::Blob { digest, from },
         Lookup::Records { after, limit } => Want::Records { after, limit },
         Lookup::Chain => Want::Chain,
+        Lookup::Agents => Want::Agents,
         Lookup::Events { run, after, limit } => Want::Events { run, after, limit },
     }
 }
@@ -49,6 +50,7 @@ fn sheet(page: Page) -> Sheet {
         Page::Records(records) => Sheet::Records(records),
         Page::Chain { records, head, broken } => Sheet::Chain { records, head, broken },
         Page::Bytes { from, bytes, total, times } => Sheet::Bytes { from, bytes, total, times },
+        Page::Agents(it) => Sheet::Agents(it),
         Page::Workflow(offer) => Sheet::Workflow(offered(*offer)),
         Page::Plan(_) | Page::Past(_) => Sheet::Missing("could not show that here".to_owned()),
         Page::Missing(why) => Sheet::Missing(why),

@@ -3,7 +3,7 @@
 
 use super::{
     audit_rows::AuditState,
-    errors::{ErrorsState, HealthState, ToolsState},
+    errors::{AgentsState, ErrorsState, HealthState, ToolsState},
     frames::Frames,
     gantt::TimeState,
     gates::{FormState, GatesState},
@@ -65,6 +65,7 @@ pub struct Model {
     pub(super) errors: ErrorsState,
     pub(super) health: HealthState,
     pub(super) tools: ToolsState,
+    pub(super) agents: AgentsState,
     pub(super) time: TimeState,
     pub(super) audit: AuditState,
     pub(super) travel: Option<Box<Travel>>,
@@ -760,6 +761,7 @@ impl Model {
             errors: ErrorsState::default(),
             health: HealthState::default(),
             tools: ToolsState::default(),
+            agents: AgentsState::default(),
             time: TimeState::default(),
             audit: AuditState::default(),
             travel: None,

@@ -97,6 +97,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Sheet { request, sheet } if launching::awaits(model, request) => {
             launching::read(model, sheet)
         }
+        Message::Sheet { request, sheet } if agents::awaits(model, request) => agents::read(model, sheet),
         Message::Sheet { request, sheet } if logs::awaits(model, request) => {
             logs::read(model, request, sheet)
         }
@@ -169,6 +170,7 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     logs::refresh(model, wishes);
     errors::refresh(model);
     health::refresh(model);
+    agents::refresh(model, wishes);
     time::refresh(model);
     time_marks::refresh(model, wishes);
     audit::refresh(model, wishes);

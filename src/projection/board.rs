@@ -4,15 +4,22 @@
 //! that came to rest are kept whole for a while, then as their summary.
 
 use crate::{
-    base::{ErrorKind, FailureMode, GateId, RoutePolicy, RunId, Seq, Span, StepIx, Timestamp, Value},
-    engine::{
-        AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, RunEvent,
-        RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
+    base::{
+        ErrorKind, FailureMode, GateId, RoutePolicy, RunId, Score, Seq, Span, StepIx, Timestamp, Value,
+        agent_name,
     },
-    plan::{Scope, Work},
+    engine::{
+        AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, Purpose,
+        RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
+    },
+    plan::{PlanStep, Scope, Work},
     projection::{
-        Alike, Approved, ErrorView, GateView, Health, Hold, Line, RunSummary, RunView, Shelf, TargetView,
-        Vitals, Worker, errors::Errors, kind_word, vitals::ResultOf,
+        Alike, Approved, ErrorView, GateView, Health, Hold, Line, RunSummary, RunView, Shelf, StepView,
+        TargetView, Vitals, Worker,
+        agents::{self, AtWork},
+        errors::Errors,
+        kind_word,
+        vitals::ResultOf,
     },
 };
 use std::{
@@ -54,6 +61,25 @@ impl ValueView {
     }
 }
 
+/// Who does the work of a step. Each tool, each agent and each model is a kind of its own: how well one does says nothing of
+/// another.
+fn performer<'a>(plan: &'a PlanStep, seen: &'a StepView) -> &'a str {
+    match &plan.work {
+        Work::Tool(it) => {
+            let chosen = it.route.as_ref().and_then(|_| seen.choice());
+            chosen.map_or(it.tool.as_str(), |it| it.chosen.as_str())
+        }
+        Work::Model(it) => it.model.as_str(),
+        other => kind_word(other),
+    }
+}
+
+/// Who does it when that has failed.
+fn performer_instead(plan: &PlanStep, which: u32) -> &str {
+    let work = plan.fallback.get(which as usize - 1);
+    work.map_or("run", |it| it.tool().or(it.model()).unwrap_or_else(|| kind_word(it)))
+}
+
 /// The fold that screens and commands read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Board {
@@ -92,6 +118,8 @@ pub struct Board {
     bus: Arc<Bus>,
     errors: Errors,
     vitals: Vitals,
+    /// Steps that agents work on.
+    pub(super) at_work: AtWork,
     /// Runs at rest that are whole, the oldest first.
     recent: VecDeque<RunId>,
     lines: VecDeque<Arc<Line>>,
@@ -286,6 +314,7 @@ impl Board {
             Fact::Step(run, step, it) => self.apply_step(*run, *step, event.at, it),
             Fact::Attempt(run, step, number, it) => {
                 self.change(*run, |view| view.apply_attempt(event.at, *step, *number, it));
+                agents::keep_up(&mut self.at_work, (*run, *step), it);
                 self.count_call(*run, *step, event.at, it);
             }
             Fact::Gate(run, step, gate, it) => self.apply_gate((*run, *step, *gate), event.at, it),
@@ -326,9 +355,16 @@ impl Board {
     fn count_call(&mut self, run: RunId, step: StepIx, at: Timestamp, event: &AttemptEvent) {
         let AttemptEvent::Ended { outcome, .. } = event else { return };
         let Some(view) = self.runs.get(u64::from(run.0)) else { return };
-        let kind = view.plan_step(step).map_or("", |it| kind_word(&it.work));
+        let seen = view.step(step);
+        let purpose = seen.and_then(|it| it.attempts().last()).map(|it| it.purpose);
+        let kind = view.plan_step(step).zip(seen).map_or("", |(plan, seen)| match purpose {
+            Some(Purpose::Fallback(which)) => performer_instead(plan, which),
+            Some(Purpose::Undo | Purpose::Check) => "run",
+            Some(Purpose::Step) | None => performer(plan, seen),
+        });
         let failed = outcome.failure.as_ref().is_some_and(|it| it.mode != FailureMode::UserCancelled);
-        self.vitals.call(at, kind, &view.summary.workflow, failed, outcome.ran_for);
+        let cost = outcome.usage.map_or(0, |it| it.cost_micro_usd);
+        self.vitals.call(at, (kind, &view.summary.workflow), failed, outcome.ran_for, cost);
     }
 
     /// The result of a step that has just come to an end.
@@ -344,18 +380,29 @@ impl Board {
         let (Some(plan), Some(seen)) = (view.plan_step(step), view.step(step)) else { return };
         let works = plan.work.is_call() || matches!(plan.work, Work::Later(_));
         let took = seen.elapsed(at).filter(|_| works);
-        // Each tool and each model is a kind of its own: how well one does says nothing of another.
-        let kind = match &plan.work {
-            Work::Tool(it) => it
-                .route
-                .as_ref()
-                .and_then(|_| seen.choice())
-                .map_or(it.tool.as_str(), |it| it.chosen.as_str()),
-            Work::Model(it) => it.model.as_str(),
-            other => kind_word(other),
-        };
+        let first = performer(plan, seen);
+        let which = seen.fallback();
+        let kind = if which > 0 { performer_instead(plan, which) } else { first };
+        // Where none of several could be called, none has failed.
+        let called = seen.attempts().iter().rfind(|it| it.purpose == Purpose::Step);
+        let called = called.filter(|_| which > 0 && plan.work.tool().is_some());
+        let instead_of = called.map(|it| (first, it.failure.as_ref().map(|it| it.mode)));
+        let said = seen.outputs().filter(|_| agent_name(kind).is_some()).and_then(|it| it.get("quality"));
         let workflow = &view.summary.workflow;
-        self.vitals.result(at, ResultOf { workflow, run, step: &plan.id, kind, state, mode, took });
+        let result = ResultOf {
+            workflow,
+            run,
+            step: &plan.id,
+            kind,
+            state,
+            mode,
+            took,
+            confidence: seen.confidence().filter(|_| works),
+            said: said
+                .and_then(|it| Score::parse(&it.as_str().map_or_else(|| it.to_string(), str::to_owned))),
+            instead_of,
+        };
+        self.vitals.result(at, result);
     }
 
     /// The runs that this one does again, the nearest first.

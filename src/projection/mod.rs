@@ -3,6 +3,7 @@
 //! Texts in it that came from outside (outputs, prompts, messages, tails, comments) are kept as they came. A console
 //! shows them through `base::safe_pieces`; JSON carries them raw.
 
+mod agents;
 mod ask_diff;
 mod board;
 mod care;
@@ -31,6 +32,7 @@ mod vitals;
 mod why;
 mod words;
 
+pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout};
 pub use ask_diff::{AskChange, ask_diff};
 pub use board::{Board, ValueName, ValueView};
 pub use care::Care;

@@ -4,7 +4,7 @@
 //! What one run says of itself is in `run`; words and grades are in `checkup`.
 
 use crate::{
-    base::{FailureMode, RunId, Score, Span, Timestamp},
+    base::{FailureMode, RunId, Score, Span, Timestamp, agent_name},
     engine::StepState,
     projection::{Health, Results, numbers::WINDOW},
 };
@@ -216,10 +216,31 @@ pub struct Tally {
     pub last_at: Timestamp,
     /// When it last failed, and why.
     pub last_failure: Option<(Timestamp, FailureMode)>,
+    /// Millionths of a dollar that its calls say they have cost.
+    pub spent_micro_usd: u64,
+    /// Confidences of its results: their sum, and how many.
+    confidences: (u64, u64),
+    /// What it says of the quality of its own work, likewise.
+    said: (u64, u64),
     durations: Durations,
 }
 
+/// The mean of scores that are kept as their sum and number.
+fn mean((sum, count): (u64, u64)) -> Option<Score> {
+    (count > 0).then(|| Score(u16::try_from(sum / count).unwrap_or(u16::MAX)))
+}
+
 impl Tally {
+    /// How sure it was of its results, on average.
+    pub fn confidence(&self) -> Option<Score> {
+        mean(self.confidences)
+    }
+
+    /// What it says of the quality of its own work, on average; nothing when it says nothing.
+    pub fn said(&self) -> Option<Score> {
+        mean(self.said)
+    }
+
     /// How long its last runs, or steps, took.
     pub fn took(&self) -> Option<Percentiles> {
         self.durations.percentiles(Timestamp(i64::MIN))
@@ -290,6 +311,12 @@ pub(super) struct ResultOf<'a> {
     pub mode: Option<FailureMode>,
     /// From its start to its end; nothing for what only waited.
     pub took: Option<Span>,
+    /// How sure it was.
+    pub confidence: Option<Score>,
+    /// What it says of its own quality.
+    pub said: Option<Score>,
+    /// The tool that failed before its fallback did this, and how.
+    pub instead_of: Option<(&'a str, Option<FailureMode>)>,
 }
 
 /// The golden signals over a period: traffic, errors, latency, saturation.
@@ -471,6 +498,11 @@ impl Vitals {
         self.kinds.iter().map(|(name, it)| (&**name, &**it))
     }
 
+    /// The same without agents, which are seen for themselves.
+    pub fn tools(&self) -> impl Iterator<Item = (&str, &Tally)> {
+        self.kinds().filter(|it| agent_name(it.0).is_none())
+    }
+
     fn beat(&mut self, at: Timestamp, change: impl Fn(&mut Beat)) {
         for beats in &mut self.beats {
             change(Arc::make_mut(beats).now(at));
@@ -521,21 +553,42 @@ impl Vitals {
         let kind = tally(&mut self.kinds, it.kind);
         kind.ended += 1;
         kind.result(at, it.state, it.mode);
+        let add = |sums: &mut (u64, u64), score: Option<Score>| {
+            if let Some(score) = score {
+                *sums = (sums.0 + u64::from(score.0), sums.1 + 1);
+            }
+        };
+        add(&mut kind.confidences, it.confidence);
+        add(&mut kind.said, it.said);
         if let Some(took) = it.took {
             kind.durations.push(at, took, OWN_DURATIONS_MAX);
+        }
+        if let Some((failed, mode)) = it.instead_of {
+            let failed = tally(&mut self.kinds, failed);
+            failed.ended += 1;
+            failed.result(at, StepState::Failed, mode);
         }
         tally(&mut self.workflows, it.workflow).result(at, it.state, it.mode);
     }
 
     /// A call has ended.
-    pub(super) fn call(&mut self, at: Timestamp, kind: &str, workflow: &str, failed: bool, took: Span) {
+    pub(super) fn call(
+        &mut self,
+        at: Timestamp,
+        (kind, workflow): (&str, &str),
+        failed: bool,
+        took: Span,
+        cost_micro_usd: u64,
+    ) {
         self.beat(at, |beat| {
             beat.calls += 1;
             beat.calls_failed += u32::from(failed);
             beat.calls_ms += took.0;
         });
         Arc::make_mut(&mut self.calls).push(at, took, DURATIONS_MAX);
-        tally(&mut self.kinds, kind).calls += 1;
+        let kind = tally(&mut self.kinds, kind);
+        (kind.calls, kind.spent_micro_usd) =
+            (kind.calls + 1, kind.spent_micro_usd.saturating_add(cost_micro_usd));
         tally(&mut self.workflows, workflow).calls += 1;
     }
 
@@ -598,6 +651,9 @@ mod tests {
             state,
             mode,
             took: Some(Span(7)),
+            confidence: None,
+            said: None,
+            instead_of: None,
         };
         vitals.result(Timestamp(at), it);
         vitals.event(Timestamp(at), (0, 0), (0, 0));
@@ -638,16 +694,16 @@ mod tests {
         let calls = |vitals: &Vitals, period, now| {
             vitals.beats(period, Timestamp(now)).iter().map(|it| it.calls).collect::<Vec<_>>()
         };
-        vitals.call(Timestamp(0), "run", "etl", false, Span(1));
-        vitals.call(Timestamp(2 * MINUTE), "run", "etl", true, Span(1));
+        vitals.call(Timestamp(0), ("run", "etl"), false, Span(1), 0);
+        vitals.call(Timestamp(2 * MINUTE), ("run", "etl"), true, Span(1), 0);
         assert_eq!(calls(&vitals, Period::Hour, 3 * MINUTE), [1, 0, 1, 0]);
         assert_eq!(calls(&vitals, Period::Hour, 61 * MINUTE).iter().sum::<u32>(), 1, "an hour ago is gone");
         assert_eq!(calls(&vitals, Period::Day, 3 * MINUTE), [2]);
         // A clock that was put back counts where the log is.
-        vitals.call(Timestamp(MINUTE), "run", "etl", false, Span(1));
+        vitals.call(Timestamp(MINUTE), ("run", "etl"), false, Span(1), 0);
         assert_eq!(calls(&vitals, Period::Hour, 2 * MINUTE), [1, 0, 2]);
         // One that jumped a year ahead leaves nothing behind and does not take a year to count.
-        vitals.call(Timestamp(525_600 * MINUTE), "run", "etl", false, Span(1));
+        vitals.call(Timestamp(525_600 * MINUTE), ("run", "etl"), false, Span(1), 0);
         assert_eq!(calls(&vitals, Period::Hour, 2 * MINUTE).iter().sum::<u32>(), 1);
     }
 
@@ -655,7 +711,7 @@ mod tests {
     fn percentiles_are_of_what_really_took_so_long() {
         let mut vitals = Vitals::default();
         for ms in 1..=100 {
-            vitals.call(Timestamp(ms), "run", "etl", ms % 10 == 0, Span(ms.unsigned_abs()));
+            vitals.call(Timestamp(ms), ("run", "etl"), ms % 10 == 0, Span(ms.unsigned_abs()), 0);
         }
         let signals = vitals.signals(Period::Minutes, Timestamp(200));
         let calls = signals.calls.expect("there were calls");

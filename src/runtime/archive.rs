@@ -1,6 +1,10 @@
 //! Reads what is kept: events, output, files, plans. Nothing here waits for the engine, and nothing here changes anything.
 
-use super::{OutputPart, Page, Tasks, Want, effects::attempt_dir, launch::offer};
+use super::{
+    OutputPart, Page, Tasks, Want,
+    effects::attempt_dir,
+    launch::{agents, offer},
+};
 use crate::{
     base::{ARTIFACT_BYTES_MAX, Arrivals, AttemptId, Digest, RunId, Seq},
     engine::{Event, Fact, RunEvent},
@@ -107,6 +111,7 @@ impl Archive {
                 let files = self.workspace.workflow_files();
                 Ok(Page::Workflow(Box::new(offer(&self.workspace, &files, path, words))))
             }
+            Want::Agents => Ok(Page::Agents(Box::new(agents(&self.workspace)))),
             Want::Past { run, until } => self.past(*run, *until),
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     base::{Arrivals, AttemptId, Digest, GateId, RunId, Seq, Timestamp, ValueMap},
     engine::{Actor, Command, Event, Refusal},
     plan::Plan,
-    projection::{Board, Record},
+    projection::{AgentsAbout, Board, Record},
 };
 use serde::{Deserialize, Serialize};
 use std::{future::Future, sync::Arc};
@@ -283,6 +283,8 @@ pub enum Want {
         /// What is given, as for a launch.
         words: Vec<InputText>,
     },
+    /// The agents that the files of the workspace describe.
+    Agents,
     /// A board that shows this run alone: whole, or as it was after an event.
     Past {
         /// The run; also one that came to rest long ago.
@@ -341,6 +343,8 @@ pub enum Page {
     Plan(Arc<Plan>),
     /// A workflow before it is started.
     Workflow(Box<Offer>),
+    /// Agents, and what is wrong with the files that describe none.
+    Agents(Box<AgentsAbout>),
     /// The past. Never sent: a seat elsewhere reads the events and folds them itself.
     #[serde(skip)]
     Past(Arc<Board>),

@@ -4,16 +4,19 @@ use super::{InputText, LaunchRequest, Offer, OfferedInput, People, Reply, Source
 use crate::{
     base::{Digest, FILE_BYTES_MAX, RunId, Value, ValueMap, sha256},
     definition::{
-        Diagnostic, Field, Files, Workflow, check_input_texts, check_inputs, check_people, read, summary,
+        Diagnostic, Field, Files, Registry, Tool, Workflow, check_input_texts, check_inputs, check_people,
+        read, summary,
     },
     engine::Correction,
     plan::{Plan, lower},
+    projection::{AgentAbout, AgentsAbout},
     store::Workspace,
     tool::{SecretStore, read_text},
 };
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Reads, checks and lowers. A reply says what is wrong.
@@ -116,6 +119,25 @@ pub(super) fn offer(workspace: &Workspace, files: &[PathBuf], path: &str, words:
     offer.about = workflow.description.unwrap_or_default();
     offer.name = workflow.name;
     offer
+}
+
+/// The agents that the files of a workspace describe, each version.
+pub(super) fn agents(workspace: &Workspace) -> AgentsAbout {
+    let files = OnDisk::of(workspace);
+    let registry = Registry::of_agents(&files.agents());
+    let about = |it: &Arc<Tool>| AgentAbout {
+        id: it.id(),
+        description: it.description.clone(),
+        capabilities: it.capabilities.clone(),
+        heartbeat: it.agent.as_ref().and_then(|it| it.heartbeat),
+        effect: it.effect.word().to_owned(),
+        risk: it.risk.word().to_owned(),
+        cost_micro_usd: it.cost_micro_usd,
+        origin: it.origin.clone(),
+    };
+    let wrong = registry.problems().iter().filter(|it| it.is_error());
+    let wrong = wrong.map(|it| (it.file.clone(), format!("{}:{} {}", it.line, it.column, it.message)));
+    AgentsAbout { agents: registry.all().map(about).collect(), problems: wrong.collect() }
 }
 
 fn offered(field: &Field) -> OfferedInput {

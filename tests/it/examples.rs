@@ -45,6 +45,13 @@ impl Files for Beside {
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
         tools().iter().map(|it| (name(it), fs::read_to_string(it).map_err(|it| it.to_string()))).collect()
     }
+
+    fn agents(&self) -> Vec<(String, Result<String, String>)> {
+        let files = fs::read_dir(root().join("examples/agents")).expect("the agents of the examples");
+        let mut files: Vec<PathBuf> = files.map(|it| it.expect("an entry").path()).collect();
+        files.sort();
+        files.iter().map(|it| (name(it), self.read(&it.display().to_string()))).collect()
+    }
 }
 
 /// The tools that examples use and that are not built in, each in a file of its own.
@@ -383,6 +390,33 @@ fn tools_ask_check_and_seal_a_report() {
     let (_directory, told) = try_it("tools.yaml", &["-i", "least=100"], &[]);
     assert_eq!(told.state(), "failed");
     assert_eq!(told.steps("step.failed"), ["check"], "what does not fit stops here");
+}
+
+#[test]
+fn agents_are_chosen_ask_where_they_are_not_sure_and_have_a_fallback() {
+    let agents = || {
+        let directory = TempDir::new().expect("a directory");
+        let home = directory.path().join(".cuelight");
+        fs::create_dir_all(home.join("agents")).expect("made");
+        fs::set_permissions(&home, PermissionsExt::from_mode(0o700)).expect("ours alone");
+        for (file, text) in Beside.agents() {
+            let file = Path::new(&file).file_name().expect("a name").to_owned();
+            fs::write(home.join("agents").join(file), text.expect("text")).expect("written");
+        }
+        directory
+    };
+    let long = agents();
+    let told = again(&long, "agents.yaml", &[], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert_eq!(told.steps("gate.asked"), ["review"], "it is not sure enough");
+    let chosen = told.events.iter().find(|it| it["type"] == "step.routed").expect("chosen");
+    assert_eq!(chosen["data"]["choice"]["chosen"], "agent:skimmer@1.0.0");
+    assert_eq!(told.output("second", "result"), "1 words stand twice");
+    let told = again(&long, "agents.yaml", &["-i", "text=A short note"], &[]);
+    assert_eq!((told.state(), told.steps("gate.asked").len()), ("completed", 0), "{told:?}");
+    let told = again(&long, "agents.yaml", &["-i", "text="], &[]);
+    assert_eq!(told.state(), "completed", "{told:?}");
+    assert_eq!(told.output("review", "result"), "nobody has read it");
 }
 
 #[test]

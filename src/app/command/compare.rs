@@ -64,7 +64,8 @@ async fn one(seat: &Seat, words: &str) -> Result<At, Trouble> {
         | Page::Chain { .. }
         | Page::Bytes { .. }
         | Page::Plan(_)
-        | Page::Workflow(_) => Err(Trouble::failed("could not compare: the past was not told")),
+        | Page::Workflow(_)
+        | Page::Agents(_) => Err(Trouble::failed("could not compare: the past was not told")),
     }
 }
 

@@ -216,7 +216,8 @@ pub(super) async fn events_after(
         | Page::Bytes { .. }
         | Page::Plan(_)
         | Page::Past(_)
-        | Page::Workflow(_) => Ok((Vec::new(), false)),
+        | Page::Workflow(_)
+        | Page::Agents(_) => Ok((Vec::new(), false)),
     }
 }
 

@@ -35,7 +35,8 @@ pub(super) async fn view(seat: &Seat, run: RunId) -> Result<Arc<RunView>, Troubl
         | Page::Chain { .. }
         | Page::Bytes { .. }
         | Page::Plan(_)
-        | Page::Workflow(_) => Err(none()),
+        | Page::Workflow(_)
+        | Page::Agents(_) => Err(none()),
     }
 }
 
@@ -58,7 +59,8 @@ pub(super) async fn gate_view(seat: &Seat, gate: GateId) -> Result<Arc<GateView>
         | Page::Chain { .. }
         | Page::Bytes { .. }
         | Page::Plan(_)
-        | Page::Workflow(_) => Err(none()),
+        | Page::Workflow(_)
+        | Page::Agents(_) => Err(none()),
     }
 }
 

@@ -1,10 +1,72 @@
-//! Agents: there is nothing to choose from before one can sign in, only the way back.
+//! Agents: which are described is read when the view is opened and while it is looked at; the cursor in the list; the way to what one
+//! works on.
 
-use super::general;
-use crate::console::{Intent, Model, Wish};
+use super::{general, moving, toast};
+use crate::{
+    base::Span,
+    console::{Intent, Lookup, Model, Role, Sheet, View, Wish, layout},
+    projection::AgentsAbout,
+};
 
-pub(super) fn act(model: &mut Model, intent: Intent, _count: Option<u32>, _wishes: &mut Vec<Wish>) {
-    if intent == Intent::Escape {
-        general::backward(model);
+/// So long the files are believed to be as they were read.
+const FRESH: Span = Span(5_000);
+
+/// Asks for the files, one question at a time.
+pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let is_old = model.agents.read_at.is_none_or(|it| model.clock.since(it) >= FRESH);
+    if model.view != View::Agents || model.agents.asked.is_some() || !is_old {
+        return;
+    }
+    let request = model.number();
+    model.agents.asked = Some(request);
+    model.agents.read_at = Some(model.clock);
+    wishes.push(Wish::Read { request, want: Lookup::Agents });
+}
+
+/// Whether this view waits for that answer.
+pub(super) fn awaits(model: &Model, request: u64) -> bool {
+    model.agents.asked == Some(request)
+}
+
+/// Takes what the files describe.
+pub(super) fn read(model: &mut Model, sheet: Sheet) {
+    model.agents.asked = None;
+    model.agents.known = match sheet {
+        Sheet::Agents(known) => *known,
+        Sheet::Missing(why) => {
+            AgentsAbout { agents: Vec::new(), problems: vec![(".cuelight/agents".to_owned(), why)] }
+        }
+        _ => return,
+    };
+    let last = rows(model).saturating_sub(1);
+    model.agents.selected = model.agents.selected.min(last);
+}
+
+fn rows(model: &Model) -> usize {
+    model.board.agents(&model.agents.known).len()
+}
+
+pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+    let page = usize::from(layout::tools(model).rows.height);
+    if let Some(to) = moving::moved(intent, model.agents.selected, rows(model), page, count) {
+        model.agents.selected = to;
+        return;
+    }
+    match intent {
+        Intent::Escape => general::backward(model),
+        Intent::Open => {
+            let all = model.board.agents(&model.agents.known);
+            let step = all.get(model.agents.selected).and_then(|it| it.steps.first().copied());
+            match step {
+                Some((run, step)) => {
+                    model.dag.run = Some(run);
+                    model.dag.view.selected = Some(step.0);
+                    (model.dag.follow, model.runs.selected) = (false, Some(run));
+                    general::go(model, View::Dag);
+                }
+                None => toast(model, "it works on nothing now", Role::Info),
+            }
+        }
+        _ => {}
     }
 }

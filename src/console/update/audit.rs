@@ -118,7 +118,11 @@ pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
             toast(model, &why, Role::Warn);
             model.audit.missing = Some(why);
         }
-        Sheet::Bytes { .. } | Sheet::Events { .. } | Sheet::Chain { .. } | Sheet::Workflow(_) => {}
+        Sheet::Bytes { .. }
+        | Sheet::Events { .. }
+        | Sheet::Chain { .. }
+        | Sheet::Workflow(_)
+        | Sheet::Agents(_) => {}
     }
 }
 
@@ -187,7 +191,11 @@ fn verified(model: &mut Model, sheet: Sheet) {
             model.audit.chain = ChainState::Broken { records, why, at };
         }
         Sheet::Missing(why) => toast(model, &why, Role::Warn),
-        Sheet::Bytes { .. } | Sheet::Events { .. } | Sheet::Records(_) | Sheet::Workflow(_) => {}
+        Sheet::Bytes { .. }
+        | Sheet::Events { .. }
+        | Sheet::Records(_)
+        | Sheet::Workflow(_)
+        | Sheet::Agents(_) => {}
     }
 }
 

@@ -157,7 +157,11 @@ pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mu
             }
         }
         Sheet::Missing(why) => blob.missing = Some(why),
-        Sheet::Events { .. } | Sheet::Records(_) | Sheet::Chain { .. } | Sheet::Workflow(_) => {}
+        Sheet::Events { .. }
+        | Sheet::Records(_)
+        | Sheet::Chain { .. }
+        | Sheet::Workflow(_)
+        | Sheet::Agents(_) => {}
     }
     model.gates.blobs_read += 1;
 }

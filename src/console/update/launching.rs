@@ -50,7 +50,11 @@ pub(super) fn read(model: &mut Model, sheet: Sheet) {
     let offered = match sheet {
         Sheet::Workflow(offered) => offered,
         Sheet::Missing(why) => Offered { problems: vec![why], ..Offered::default() },
-        Sheet::Bytes { .. } | Sheet::Events { .. } | Sheet::Records(_) | Sheet::Chain { .. } => return,
+        Sheet::Bytes { .. }
+        | Sheet::Events { .. }
+        | Sheet::Records(_)
+        | Sheet::Chain { .. }
+        | Sheet::Agents(_) => return,
     };
     let mut before = std::mem::take(&mut form.inputs);
     form.inputs = offered

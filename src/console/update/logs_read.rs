@@ -217,7 +217,14 @@ pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
             lines.begin(attempt, since, 0);
             logs.reading.missing = Some(why);
         }
-        (Sheet::Events { .. } | Sheet::Records(_) | Sheet::Chain { .. } | Sheet::Workflow(_), _) => {}
+        (
+            Sheet::Events { .. }
+            | Sheet::Records(_)
+            | Sheet::Chain { .. }
+            | Sheet::Workflow(_)
+            | Sheet::Agents(_),
+            _,
+        ) => {}
     }
     settle(model);
 }

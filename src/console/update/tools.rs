@@ -4,7 +4,7 @@ use super::{general, moving};
 use crate::console::{Intent, Model, Wish, layout};
 
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
-    let len = model.board.vitals().kinds().count();
+    let len = model.board.vitals().tools().count();
     let page = usize::from(layout::tools(model).rows.height);
     if let Some(to) = moving::moved(intent, model.tools.selected, len, page, count) {
         model.tools.selected = to;

@@ -306,7 +306,11 @@ pub(super) fn read(model: &mut Model, _request: u64, sheet: Sheet) {
     let (events, more) = match sheet {
         Sheet::Events { events, more } => (events, more),
         Sheet::Missing(why) => return lost(model, &why),
-        Sheet::Bytes { .. } | Sheet::Records(_) | Sheet::Chain { .. } | Sheet::Workflow(_) => return,
+        Sheet::Bytes { .. }
+        | Sheet::Records(_)
+        | Sheet::Chain { .. }
+        | Sheet::Workflow(_)
+        | Sheet::Agents(_) => return,
     };
     match part {
         Part::Again(from) => travel.reel = (from, events),

@@ -118,7 +118,11 @@ pub(super) fn read(model: &mut Model, sheet: Sheet) {
             comparing.failed = Some(why);
             return;
         }
-        Sheet::Bytes { .. } | Sheet::Records(_) | Sheet::Chain { .. } | Sheet::Workflow(_) => return,
+        Sheet::Bytes { .. }
+        | Sheet::Records(_)
+        | Sheet::Chain { .. }
+        | Sheet::Workflow(_)
+        | Sheet::Agents(_) => return,
     };
     let until = comparing.until;
     let counts = |seq: Seq, at: Timestamp| match until {

@@ -1,34 +1,184 @@
-//! Agents: who does the work. None can sign in before there is a door for them; until then this says what will stand here.
+//! Agents: who can be given work, who works now, how well each did, the best first; and which files describe none, and why not.
 
-use super::{Canvas, main_pane, pieces::wrapped};
-use crate::console::{Intent, Role, layout, put};
-use ratatui::buffer::Buffer;
+use super::{
+    Canvas, main_pane,
+    pieces::{Column, Pieces, columns, put_cell, put_pieces, wrapped},
+    popup::select_row,
+};
+use crate::{
+    base::{Score, counted, dollars, safe_text},
+    console::{Role, gauge, layout, marks::age, meter_role, pane, put},
+    projection::{AgentRow, AgentState},
+};
+use ratatui::{buffer::Buffer, layout::Rect};
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
-    let body = layout::frame(model.size).body;
-    let inside = main_pane(canvas, body, "agents  none has signed in", "", buf);
-    let key = |intent| model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();
-    let tools = format!("{}tools", key(Intent::Palette));
-    let runs = key(Intent::ViewRuns);
+    let places = layout::tools(model);
+    let known = &model.agents.known;
+    let rows = model.board.agents(known);
+    let at_work = model.board.agents_at_work();
+    let title = format!("agents  {} described, {at_work} at work", known.agents.len());
+    let inside = main_pane(canvas, places.table, &title, "", buf);
+    if rows.is_empty() {
+        empty(canvas, inside, buf);
+        pane(buf, places.preview, "nothing is selected", "", canvas.pane(false));
+        return;
+    }
+    let mut wanted = vec![("#", 2, true), ("AGENT", 0, false), ("STATE", 12, false), ("HLT", 3, true)];
+    for (column, least) in
+        [(("", 8, false), 84), (("CALLS", 5, true), 56), (("FAIL", 4, true), 56), (("CONF", 4, true), 66)]
+    {
+        if inside.width >= least {
+            wanted.push(column);
+        }
+    }
+    if inside.width >= 100 {
+        wanted.extend([("P50", 7, true), ("COST", 8, true), ("SEEN", 7, true)]);
+    }
+    let table = columns(inside.x + 2, inside.width.saturating_sub(3), &wanted);
+    for column in &table {
+        put_cell(buf, inside, *column, inside.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
+    }
+    let selected = model.agents.selected.min(rows.len() - 1);
+    let area = places.rows;
+    let top = (selected + 1).saturating_sub(usize::from(area.height));
+    for ((index, it), y) in rows.iter().enumerate().skip(top).zip(area.y..area.bottom()) {
+        let row = Rect { y, height: 1, ..area };
+        let base = select_row(canvas, row, index == selected, buf);
+        for column in &table {
+            let (text, role) = cell(canvas, it, *column);
+            put_cell(buf, row, *column, y, (&text, base.patch(canvas.style(role))), canvas.glyphs);
+        }
+    }
+    preview(canvas, &rows[selected], places.preview, buf);
+}
+
+fn empty(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let told = [
-        "no agent has signed in",
-        "an agent is a program that takes steps over: it signs in with a name and what it can do, tells every \
-         few seconds that it is there, and is given work that fits.",
-        "here will stand: its name and kind, what it does now, its slots, when it was last heard of, what it has \
-         done and how well, and which of its steps went to others when it was lost.",
-        "until then every step runs on this machine:",
+        "no agent is described, and none has worked",
+        "an agent is a program of yours that is given a task and answers with what came of it. Describe one in \
+         .cuelight/agents/NAME.yaml, or start a command as one in a step: agent: {command: …, task: …}",
+        "here will stand: what it can do, what it does now, how often it was called, how well it did, how sure it was, what \
+         it cost, and what is wrong with a file that describes none.",
+        "cuelight agents   lists them, tries one out, finds one for a task",
     ];
-    let width = usize::from(inside.width.saturating_sub(6)).max(8);
+    let width = usize::from(area.width.saturating_sub(6)).max(8);
     let mut lines: Vec<String> = Vec::new();
     for text in told {
         lines.extend(wrapped(text, width));
         lines.push(String::new());
     }
-    lines.push(format!("{tools:<8} the kinds of steps that have run, how long and how well"));
-    lines.push(format!("{runs:<8} the runs"));
-    for (index, (line, y)) in lines.iter().zip(inside.y + 1..inside.bottom()).enumerate() {
+    for (index, (line, y)) in lines.iter().zip(area.y + 1..area.bottom()).enumerate() {
         let role = if index == 0 { Role::Text } else { Role::Muted };
-        put(buf, inside, inside.x + 3, y, &canvas.glyphs.fit(line, width), canvas.style(role));
+        put(buf, area, area.x + 3, y, &canvas.glyphs.fit(line, width), canvas.style(role));
     }
+}
+
+fn cell(canvas: &Canvas<'_>, it: &AgentRow<'_>, column: Column) -> (String, Role) {
+    let none = || ("-".to_owned(), Role::Muted);
+    let done = it.done.filter(|it| it.ended > 0);
+    match column.title {
+        "#" => it.rank.map_or_else(|| (String::new(), Role::Muted), |it| (it.to_string(), Role::Muted)),
+        "AGENT" => (safe_text(&it.name), Role::Text),
+        "STATE" => (it.state.words(), state_role(&it.state)),
+        "HLT" => done.map_or_else(none, |it| (it.health().to_string(), meter_role(u64::from(it.health().0)))),
+        "" => done.map_or_else(
+            || (String::new(), Role::Muted),
+            |it| {
+                let health = u64::from(it.health().0);
+                (gauge(canvas.glyphs, column.width, health, 100), meter_role(health))
+            },
+        ),
+        "CALLS" => it.done.map_or_else(none, |it| (it.calls.to_string(), Role::Text)),
+        "FAIL" => done.map_or_else(none, |it| {
+            (it.failed.to_string(), if it.failed > 0 { Role::Fail } else { Role::Muted })
+        }),
+        "CONF" => it.done.and_then(|it| it.confidence()).map_or_else(none, |it| (it.to_string(), Role::Text)),
+        "P50" => it.done.and_then(|it| it.took()).map_or_else(none, |it| (it.p50.to_string(), Role::Text)),
+        "COST" => it
+            .done
+            .filter(|it| it.spent_micro_usd > 0)
+            .map_or_else(none, |it| (dollars(it.spent_micro_usd), Role::Text)),
+        _ => it.last_seen(canvas.model.now).map_or_else(none, |at| {
+            let since = canvas.model.now.since(at);
+            (if it.steps.is_empty() { age(since) } else { "now".to_owned() }, Role::Text)
+        }),
+    }
+}
+
+const fn state_role(state: &AgentState) -> Role {
+    match state {
+        AgentState::Works(_) => Role::Ok,
+        AgentState::Waits(_) => Role::Warn,
+        AgentState::Open | AgentState::Broken(_) => Role::Fail,
+        AgentState::Idle | AgentState::Unlisted => Role::Muted,
+    }
+}
+
+fn preview(canvas: &Canvas<'_>, it: &AgentRow<'_>, area: Rect, buf: &mut Buffer) {
+    let inside = layout::inset(pane(buf, area, &safe_text(&it.name), "", canvas.pane(false)), 1, 0, 0);
+    let width = usize::from(inside.width.saturating_sub(11)).max(8);
+    let mut y = inside.y;
+    for (name, text) in facts(canvas, it) {
+        for (index, line) in wrapped(&text, width).into_iter().enumerate() {
+            if y >= inside.bottom() {
+                return;
+            }
+            let head = if index == 0 { name } else { "" };
+            let line: Pieces =
+                vec![(format!("{head:<11}"), canvas.style(Role::Muted)), (line, canvas.style(Role::Text))];
+            put_pieces(buf, inside, (inside.x, y), &line, canvas.glyphs);
+            y += 1;
+        }
+    }
+}
+
+/// What is known of it, the most pressing first; foreign text made safe.
+fn facts(canvas: &Canvas<'_>, it: &AgentRow<'_>) -> Vec<(&'static str, String)> {
+    let now = canvas.model.now;
+    let mut out: Vec<(&'static str, String)> = Vec::new();
+    if let AgentState::Broken(why) = &it.state {
+        out.push(("broken", safe_text(why)));
+        return out;
+    }
+    let board = &canvas.model.board;
+    for (run, step) in &it.steps {
+        let id = board.run(*run).map_or_else(String::new, |it| it.step_id(*step));
+        out.push(("works on", format!("{run} {}", safe_text(&id))));
+    }
+    if let Some(about) = it.about {
+        out.push(("does", safe_text(&about.description)));
+        out.push(("can do", safe_text(&about.capabilities.join(", "))));
+        let beat = about.heartbeat.map_or_else(|| "may be silent".to_owned(), |it| format!("every {it}"));
+        out.push(("sign", beat));
+        out.push(("effect", format!("{}, {}", safe_text(&about.effect), safe_text(&about.risk))));
+    }
+    if let Some(done) = it.done {
+        let share = it.success().unwrap_or(Score::ONE);
+        let results = format!("{} done, {} in part, {} failed", done.done, done.partial, done.failed);
+        out.push(("health", format!("{} {}", done.health(), done.health().label())));
+        out.push(("results", format!("{results}: {} % good", share.percent())));
+        out.push(("calls", counted(usize::try_from(done.calls).unwrap_or(usize::MAX), "call", "calls")));
+        let sure =
+            done.confidence().map_or_else(|| "nothing yet".to_owned(), |it| format!("{it} on average"));
+        out.push(("confidence", sure));
+        let said =
+            done.said().map_or_else(|| "it says nothing".to_owned(), |it| format!("{it}, as it says itself"));
+        out.push(("quality", said));
+        if let Some(took) = done.took() {
+            out.push(("took", format!("p50 {}  p99 {}  of {}", took.p50, took.p99, took.count)));
+        }
+        out.push(("cost", format!("{} USD", dollars(done.spent_micro_usd))));
+        if let Some((at, mode)) = done.last_failure {
+            out.push(("failed", format!("{} {} ago", mode.label(), age(now.since(at)))));
+        }
+    } else {
+        out.push(("results", "it was not called yet".to_owned()));
+    }
+    if let Some(about) = it.about {
+        out.push(("file", safe_text(&about.origin)));
+    }
+    out.retain(|it| !it.1.is_empty());
+    out
 }

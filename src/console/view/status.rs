@@ -114,6 +114,11 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let short_gates =
         waits.map_or_else(|| short(Mark::Gate, 0), |it| format!("{} {it}", short(Mark::Gate, gates)));
     add(2, 8, long_gates, short_gates, style(Mark::Gate, gates));
+    let agents = board.agents_at_work();
+    if agents > 0 {
+        let long = format!("{} {} at work", sign(Mark::Runs), counted(agents, "agent", "agents"));
+        add(2, 2, long, format!("{agents} ag"), canvas.style(Role::Ok));
+    }
     let reviews = board.reviews_due().count();
     if reviews > 0 {
         let long = format!("! {reviews} to review");

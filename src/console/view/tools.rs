@@ -15,7 +15,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::tools(canvas.model);
-    let kinds: Vec<(&str, &Tally)> = canvas.model.board.vitals().kinds().collect();
+    let kinds: Vec<(&str, &Tally)> = canvas.model.board.vitals().tools().collect();
     let word = plural(kinds.len(), "kind of step has", "kinds of steps have");
     let title = format!("tools  {} {word} run", kinds.len());
     let inside = main_pane(canvas, places.table, &title, "", buf);

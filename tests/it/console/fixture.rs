@@ -33,6 +33,16 @@ impl Files for NoFiles {
     fn read(&self, _path: &str) -> Result<String, String> {
         Err("there is no such file".to_owned())
     }
+
+    fn agents(&self) -> Vec<(String, Result<String, String>)> {
+        let file = |name: &str| {
+            let text = format!(
+                "name: {name}\nversion: 1\ndescription: Reads a change and says what it thinks of it\ncapabilities: [review]\neffect: pure\nheartbeat: 30s\ncommand: [./{name}]\n"
+            );
+            (format!(".cuelight/agents/{name}.yaml"), Ok(text))
+        };
+        vec![file("reviewer"), file("skimmer")]
+    }
 }
 
 pub(super) fn actor(name: &str) -> Actor {
@@ -144,6 +154,19 @@ impl Stage {
             };
             self.end(run, step, outcome);
         }
+    }
+
+    /// An agent answers: how sure it is, what it says of its own quality, and what it has cost in dollars.
+    pub(super) fn answers(&mut self, run: RunId, step: &str, (sure, quality, cost): (&str, &str, &str)) {
+        let said = [("result", "done"), ("confidence", sure), ("quality", quality), ("cost-usd", cost)];
+        let outputs = said.into_iter().filter(|it| !it.1.is_empty());
+        let outcome = Outcome {
+            exit_code: Some(0),
+            ran_for: Span::seconds(40),
+            outputs: outputs.map(|(name, text)| (name.to_owned(), text.into())).collect(),
+            ..Outcome::default()
+        };
+        self.end(run, step, outcome);
     }
 
     pub(super) fn fail(&mut self, run: RunId, step: &str, mode: FailureMode, message: &str) {

@@ -7,7 +7,8 @@ use super::{
 };
 use cuelight::{
     base::{FailureMode, Span},
-    console::{FrameCost, Link, Message, View},
+    console::{FrameCost, Link, Lookup, Message, Sheet, View, Wish},
+    projection::{AgentAbout, AgentsAbout},
 };
 
 fn open(stage: Stage, width: u16, height: u16, keys: &str) -> Console {
@@ -69,13 +70,86 @@ fn tools_shows_the_kinds_of_steps_that_have_run() {
     });
 }
 
-#[test]
-fn agents_says_what_will_stand_there() {
-    screens::everywhere("agents", |width, height| {
-        let mut console = open(spending(), width, height, ": a g e n t s");
-        drop(console.press("enter"));
-        console
+const AGENTS: &str = r"
+name: review/changes
+steps:
+  - {id: one, agent: {name: reviewer, task: Read it}}
+  - {id: two, agent: {name: skimmer, task: Read it}, fallback: [{run: cat}]}
+  - {id: three, needs: one, agent: {name: reviewer, task: Read it again}}
+  - {id: four, agent: {command: [./tidy], task: Sort it}}
+";
+
+/// A morning of agents: one does well and is at it again, one has failed and was stood in for, one is a command of its step.
+fn reviewing() -> Stage {
+    let mut stage = afternoon();
+    let run = stage.launch("mira", AGENTS);
+    stage.pass(40);
+    stage.answers(run, "one", ("0.9", "0.8", "0.0123"));
+    stage.fail(run, "two", FailureMode::AgentTimeout, "gave no sign of life for 1m30s and counts as lost");
+    stage.ok(run, "two four");
+    stage
+}
+
+/// The view, with what the files describe: two agents, one more that was never called, and a file that describes none.
+fn agents(width: u16, height: u16) -> Console {
+    let mut console = open(reviewing(), width, height, ": a g e n t s");
+    let asked = console.press("enter").into_iter().find_map(|it| match it {
+        Wish::Read { request, want: Lookup::Agents } => Some(request),
+        _ => None,
     });
+    let about = |name: &str, file: &str| AgentAbout {
+        id: format!("agent:{name}@1.0.0"),
+        description: "Reads a change and says what it thinks of it".to_owned(),
+        capabilities: vec!["review".to_owned()],
+        heartbeat: Some(Span::seconds(30)),
+        effect: "pure".to_owned(),
+        risk: "read-only".to_owned(),
+        cost_micro_usd: 0,
+        origin: format!(".cuelight/agents/{file}.yaml"),
+    };
+    let known = AgentsAbout {
+        agents: vec![about("reviewer", "reviewer"), about("skimmer", "skimmer"), about("idle-one", "idle")],
+        problems: vec![(
+            ".cuelight/agents/\u{1b}[2Jbroken.yaml".to_owned(),
+            "1:1 an agent needs `command:`".to_owned(),
+        )],
+    };
+    let request = asked.expect("the files are asked for when the view is opened");
+    drop(console.send(Message::Sheet { request, sheet: Sheet::Agents(Box::new(known)) }));
+    console
+}
+
+#[test]
+fn agents_are_ranked_by_what_they_did_and_broken_files_say_why() {
+    screens::everywhere("agents", agents);
+    let mut console = agents(200, 60);
+    let text = console.text();
+    let at = |name: &str| text.find(name).unwrap_or_else(|| panic!("{name}: {text}"));
+    assert!(
+        at("reviewer@1.0.0") < at("skimmer@1.0.0") && at("skimmer@1.0.0") < at("idle-one@1.0.0"),
+        "{text}"
+    );
+    assert!(text.contains("agents  3 described, 1 at work") && text.contains("works 1"), "{text}");
+    assert!(text.contains("1 agent at work"), "the status line counts them: {text}");
+    drop(console.press("j"));
+    for words in ["0.90 on average", "0.80, as it says itself", "0.0123 USD", "works on", "three"] {
+        assert!(console.text().contains(words), "{words}: {}", console.text());
+    }
+    // A lost agent has failed, also where its fallback did the work.
+    drop(console.press("j"));
+    let text = console.text();
+    assert!(text.contains("0 done, 0 in part, 1 failed") && text.contains("TIMEOUT"), "{text}");
+    drop(console.press("G"));
+    assert!(console.text().contains("an agent needs `command:`"), "{}", console.text());
+    // Enter leads to what it works on.
+    drop(console.press("g g j enter"));
+    assert_eq!(console.model.view, View::Dag, "{}", console.text());
+}
+
+#[test]
+fn tools_does_not_count_agents() {
+    let console = open(reviewing(), 100, 30, ": t o o l s enter");
+    assert!(!console.text().contains("reviewer"), "{}", console.text());
 }
 
 #[test]
@@ -119,7 +193,7 @@ fn before_anything_has_run_health_tools_and_agents_say_so() {
     for (keys, text) in [
         ("5", "nothing has come to an end yet"),
         (": t o o l s enter", "no step has run yet"),
-        (": a g e n t s enter", "no agent has signed in"),
+        (": a g e n t s enter", "no agent is described, and none has worked"),
     ] {
         let mut console = open(Stage::at("12:00:00"), 80, 24, keys);
         assert!(console.text().contains(text), "{}", console.text());

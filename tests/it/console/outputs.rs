@@ -66,6 +66,7 @@ impl Outputs {
             | Lookup::Events { .. }
             | Lookup::Records { .. }
             | Lookup::Chain
+            | Lookup::Agents
             | Lookup::Workflow { .. } => {
                 return Sheet::Missing("could not find that here".to_owned());
             }

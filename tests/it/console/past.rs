@@ -29,7 +29,11 @@ pub(super) fn read(log: &[(Seq, Event)], want: &Lookup) -> Option<Sheet> {
             let head = log.last().map_or((Seq(0), Digest::default()), |it| (it.0, hash(it.0)));
             Some(Sheet::Chain { records: log.len() as u64, head, broken: None })
         }
-        Lookup::Output { .. } | Lookup::Tail { .. } | Lookup::Blob { .. } | Lookup::Workflow { .. } => None,
+        Lookup::Output { .. }
+        | Lookup::Tail { .. }
+        | Lookup::Blob { .. }
+        | Lookup::Agents
+        | Lookup::Workflow { .. } => None,
     }
 }
 

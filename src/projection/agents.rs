@@ -1,0 +1,188 @@
+//! Agents as they can be seen: those that are described, put together with what the log tells of each. Ranked, the best first.
+//!
+//! What is described stands in files, which a board does not know; whoever reads them hands it in.
+
+use crate::{
+    base::{Circuit, RunId, Score, Span, StepIx, Timestamp, agent_name},
+    engine::AttemptEvent,
+    projection::{Board, Tally},
+};
+use serde::{Deserialize, Serialize};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+
+/// An agent as its file describes it; foreign text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentAbout {
+    /// `agent:reviewer@1.0.0`
+    pub id: String,
+    /// What it does.
+    pub description: String,
+    /// What it can do, in words that steps ask for.
+    pub capabilities: Vec<String>,
+    /// How often it gives a sign of life.
+    pub heartbeat: Option<Span>,
+    /// What a crash in the middle of it means.
+    pub effect: String,
+    /// How bad a wrong call is.
+    pub risk: String,
+    /// What a call costs as a rule, in millionths of a dollar.
+    pub cost_micro_usd: u64,
+    /// The file it stands in.
+    pub origin: String,
+}
+
+/// All agents that are described, and what is wrong with the files that describe none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentsAbout {
+    /// By name.
+    pub agents: Vec<AgentAbout>,
+    /// File, and what is wrong with it.
+    pub problems: Vec<(String, String)>,
+}
+
+/// How an agent stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentState {
+    /// It has work.
+    Works(usize),
+    /// Calls wait for it, and none is made.
+    Waits(usize),
+    /// Its circuit is open: it takes no calls.
+    Open,
+    /// It could be called.
+    Idle,
+    /// No file describes it (any more): a command of a step, or one of the past.
+    Unlisted,
+    /// Its file cannot be read as an agent.
+    Broken(String),
+}
+
+impl AgentState {
+    /// The word for it, and how many where something is counted.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Works(calls) => format!("works {calls}"),
+            Self::Waits(steps) => format!("waits {steps}"),
+            Self::Open => "circuit open".to_owned(),
+            Self::Idle => "idle".to_owned(),
+            Self::Unlisted => "in a step".to_owned(),
+            Self::Broken(_) => "broken".to_owned(),
+        }
+    }
+}
+
+/// One agent, or one file that should describe one.
+#[derive(Clone, Debug)]
+pub struct AgentRow<'a> {
+    /// `reviewer@1.0.0`, or the file.
+    pub name: String,
+    /// Among those that have done something, by health and how much it did; nothing for others.
+    pub rank: Option<usize>,
+    /// How it stands.
+    pub state: AgentState,
+    /// What it is, where a file describes it.
+    pub about: Option<&'a AgentAbout>,
+    /// What it has done.
+    pub done: Option<&'a Tally>,
+    /// What it does now.
+    pub steps: Vec<(RunId, StepIx)>,
+}
+
+/// Steps that an agent works on, each with the agent.
+pub(super) type AtWork = Arc<BTreeMap<(RunId, StepIx), Arc<str>>>;
+
+/// Keeps up who works: a call of an agent has begun, or a call has ended.
+pub(super) fn keep_up(at_work: &mut AtWork, step: (RunId, StepIx), event: &AttemptEvent) {
+    match event {
+        AttemptEvent::Started { launch, .. } => {
+            let tool = launch.tool.as_ref().filter(|it| it.agent.is_some());
+            if let Some(tool) = tool {
+                Arc::make_mut(at_work).insert(step, tool.id().into());
+            }
+        }
+        AttemptEvent::Adopted { .. } => {}
+        AttemptEvent::Ended { .. } | AttemptEvent::Lost { .. } => {
+            if at_work.contains_key(&step) {
+                Arc::make_mut(at_work).remove(&step);
+            }
+        }
+    }
+}
+
+impl Board {
+    /// Steps that agents work on now.
+    pub fn agents_at_work(&self) -> usize {
+        self.at_work.len()
+    }
+
+    /// All agents that are described or were called, the best first, then the files that describe none.
+    pub fn agents<'a>(&'a self, known: &'a AgentsAbout) -> Vec<AgentRow<'a>> {
+        let mut ids: BTreeMap<&str, (Option<&AgentAbout>, Option<&Tally>)> =
+            known.agents.iter().map(|it| (it.id.as_str(), (Some(it), None))).collect();
+        for (kind, tally) in self.vitals().kinds().filter(|it| agent_name(it.0).is_some()) {
+            ids.entry(kind).or_default().1 = Some(tally);
+        }
+        for id in self.at_work.values() {
+            ids.entry(id).or_default();
+        }
+        let mut rows: Vec<AgentRow<'a>> = ids
+            .into_iter()
+            .map(|(id, (about, done))| {
+                let steps: Vec<_> = self.at_work.iter().filter(|it| **it.1 == *id).map(|it| *it.0).collect();
+                let state = self.agent_state(id, steps.len(), about.is_some());
+                AgentRow { name: called(id), rank: None, state, about, done, steps }
+            })
+            .collect();
+        let ended = |it: &AgentRow<'_>| it.done.map_or(0, |it| it.ended);
+        let health = |it: &AgentRow<'_>| it.done.filter(|it| it.ended > 0).map(Tally::health);
+        rows.sort_by(|a, b| {
+            let key = |it: &AgentRow<'_>| (Reverse(health(it)), Reverse(ended(it)));
+            key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name))
+        });
+        for (index, row) in rows.iter_mut().enumerate() {
+            row.rank = health(row).map(|_| index + 1);
+        }
+        rows.extend(known.problems.iter().map(|(file, why)| AgentRow {
+            name: file.clone(),
+            rank: None,
+            state: AgentState::Broken(why.clone()),
+            about: None,
+            done: None,
+            steps: Vec::new(),
+        }));
+        rows
+    }
+
+    fn agent_state(&self, id: &str, works: usize, is_listed: bool) -> AgentState {
+        let waits = self.waiting_for(id).count();
+        let is_open = self.target(id).is_some_and(|it| matches!(it.circuit, Circuit::Open { .. }));
+        match () {
+            () if works > 0 => AgentState::Works(works),
+            () if is_open => AgentState::Open,
+            () if waits > 0 => AgentState::Waits(waits),
+            () if is_listed => AgentState::Idle,
+            () => AgentState::Unlisted,
+        }
+    }
+}
+
+fn called(id: &str) -> String {
+    id.strip_prefix(crate::base::AGENT_PREFIX).unwrap_or(id).to_owned()
+}
+
+impl AgentRow<'_> {
+    /// When something was heard of it last, as far as the log knows; now while it works.
+    pub fn last_seen(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.steps.is_empty() {
+            self.done.filter(|it| it.ended > 0).map(|it| it.last_at)
+        } else {
+            Some(now)
+        }
+    }
+
+    /// How many of its results were good, of all.
+    pub fn success(&self) -> Option<Score> {
+        let done = self.done.filter(|it| it.ended > 0)?;
+        Some(Score::ratio(done.done, done.done + done.partial + done.failed))
+    }
+}
