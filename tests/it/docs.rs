@@ -195,13 +195,26 @@ fn the_readme_has_its_two_commands_and_they_are_there() {
     let help =
         Command::new(env!("CARGO_BIN_EXE_cuelight")).args(["demo", "--help"]).output().expect("the program");
     assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
-    for script in ["tests/all", ".ci/run"] {
+    for script in ["tests/all", "tests/night", ".ci/run"] {
         let about = fs::metadata(root().join(script)).expect("a script");
         assert!(about.permissions().mode() & 0o111 != 0, "{script} can be executed");
         let checked = Command::new("bash").arg("-n").arg(root().join(script)).status().expect("bash");
         assert!(checked.success(), "{script} is a script");
     }
     assert!(read(".ci/run").contains("tests/all"), "CI has no check of its own");
+}
+
+#[test]
+fn each_test_that_a_promise_names_is_there() {
+    let text = read("docs/promises.md");
+    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|it| it.contains("::")).collect();
+    assert!(named.len() > 15, "the page names its tests");
+    for name in named {
+        let (path, test) = name.rsplit_once("::").expect("a module");
+        let file = format!("tests/it/{}.rs", path.replace("::", "/"));
+        assert!(root().join(&file).exists(), "{name}: there is no {file}");
+        assert!(test.is_empty() || read(&file).contains(&format!("fn {test}()")), "there is no test {name}");
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ mod requests;
 mod runtime;
 mod sagas;
 mod store;
+mod supply;
 mod syscalls;
 mod terminal;
 mod tool;

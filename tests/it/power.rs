@@ -349,7 +349,7 @@ fn read_call(call: &str, root: &Path) -> Vec<Op> {
             .map(|it| it.display().to_string())
     };
     let texts: Vec<Vec<u8>> = arguments.split('"').skip(1).step_by(2).map(unhex).collect();
-    let last = arguments.rsplit(", ").next().and_then(|it| it.parse::<usize>().ok());
+    let last = arguments.rsplit(", ").next().and_then(|it| it.trim().parse::<usize>().ok());
     let Some(one) = (match name {
         "rename" => {
             let (Some(from), Some(to)) = (texts.first().cloned(), texts.get(1).cloned()) else {
@@ -391,7 +391,10 @@ fn read_call(call: &str, root: &Path) -> Vec<Op> {
     let Some(file) = inside(&full) else { return Vec::new() };
     match name {
         "write" => vec![Op::Write { file, at: None, bytes: written }],
-        "pwrite64" => vec![Op::Write { file, at: last, bytes: written }],
+        "pwrite64" => {
+            assert!(last.is_some(), "an offset ends {}", said.rsplit('"').next().unwrap_or_default());
+            vec![Op::Write { file, at: last, bytes: written }]
+        }
         "ftruncate" => vec![Op::Cut { file, len: last.unwrap_or_default() }],
         "fsync" | "fdatasync" if full.is_dir() => vec![Op::SyncDir { dir: file }],
         "fsync" | "fdatasync" => vec![Op::Sync { file }],

@@ -1,0 +1,117 @@
+//! What cuelight is made of: every package comes from the registry with its checksum, under terms that somebody has read, and
+//! there are not too many. What is known against a package is asked at night (`cargo deny`), since that needs the network.
+
+use serde_json::Value;
+use std::{collections::BTreeSet, fs, process::Command};
+
+/// The registry that all packages come from.
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
+/// How many packages may be part of the program, those that only build or test it not counted.
+const PACKAGES_MAX: usize = 300;
+
+/// Terms that do not ask more than to be named, alone or where others may be chosen instead. MPL-2.0 asks that changes to the
+/// package itself are shown, and we make none.
+const TERMS: &[&str] = &[
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-1-Clause",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Unicode-DFS-2016",
+    "Unlicense",
+    "WTFPL",
+    "Zlib",
+];
+
+#[expect(clippy::disallowed_methods, reason = "cargo knows what we are made of")]
+fn cargo(args: &[&str]) -> String {
+    let told = Command::new(env!("CARGO")).args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let told = told.expect("cargo, which runs this, is there");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    String::from_utf8(told.stdout).expect("it prints text")
+}
+
+/// Whether an expression of terms is fulfilled by those of the list: each part of an AND, one part of an OR.
+fn is_fine(terms: &str) -> bool {
+    let terms = terms.trim();
+    let (mut depth, mut any, mut all) = (0, Vec::new(), Vec::new());
+    let (mut from_any, mut from_all) = (0, 0);
+    let words = terms.replace('/', " OR ");
+    for (at, c) in words.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ' ' if depth == 0 && words[at..].starts_with(" OR ") => {
+                any.push(&words[from_any..at]);
+                from_any = at + 4;
+            }
+            ' ' if depth == 0 && words[at..].starts_with(" AND ") => {
+                all.push(&words[from_all..at]);
+                from_all = at + 5;
+            }
+            _ => {}
+        }
+    }
+    if !any.is_empty() {
+        any.push(&words[from_any..]);
+        return any.into_iter().any(is_fine);
+    }
+    if !all.is_empty() {
+        all.push(&words[from_all..]);
+        return all.into_iter().all(is_fine);
+    }
+    match words.strip_prefix('(').and_then(|it| it.strip_suffix(')')) {
+        Some(inner) => is_fine(inner),
+        None => TERMS.contains(&words.trim()),
+    }
+}
+
+#[test]
+fn terms_are_read_as_they_are_written() {
+    for fine in [
+        "MIT",
+        "MIT/GPL-3.0",
+        "(Apache-2.0 OR GPL-3.0) AND ISC",
+        "GPL-2.0 OR (MIT AND Zlib)",
+        "Apache-2.0 / MIT",
+    ] {
+        assert!(is_fine(fine), "{fine}");
+    }
+    for not in ["GPL-3.0", "MIT AND GPL-3.0", "(GPL-2.0 OR AGPL-3.0) AND MIT", "", "MIT WITH something"] {
+        assert!(!is_fine(not), "{not}");
+    }
+}
+
+#[test]
+fn every_package_is_locked_known_and_free() {
+    let told: Value =
+        serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--locked", "--offline"]))
+            .expect("cargo says JSON");
+    let packages = told["packages"].as_array().expect("packages");
+    let others = packages.iter().filter(|it| it["name"] != "cuelight");
+    for package in others {
+        let name = &package["name"];
+        assert_eq!(package["source"], REGISTRY, "{name} comes from elsewhere");
+        let terms = package["license"].as_str().unwrap_or_default();
+        assert!(
+            is_fine(terms),
+            "{name} is under {terms:?}; read it, then add it to the list or leave it out"
+        );
+    }
+    let lock = fs::read_to_string(format!("{}/Cargo.lock", env!("CARGO_MANIFEST_DIR"))).expect("Cargo.lock");
+    for package in lock.split("[[package]]").skip(1).filter(|it| !it.contains("name = \"cuelight\"")) {
+        assert!(package.contains("checksum = "), "without a checksum: {package}");
+    }
+    let tree =
+        cargo(&["tree", "--locked", "--offline", "-e", "normal", "--prefix", "none", "--format", "{p}"]);
+    let parts: BTreeSet<&str> = tree.lines().map(|it| it.trim_end_matches(" (*)")).collect();
+    println!("{} packages are part of the program", parts.len());
+    assert!(parts.len() <= PACKAGES_MAX, "{} packages are too many", parts.len());
+}
