@@ -1,10 +1,21 @@
 //! The guard, as an operator meets it: the console is killed, the guard is killed, steps get away and are ended, records are
 //! damaged, strangers knock. What a step did and how it ended is counted outside.
 
-use crate::program::{Place, Running, tell, text, until, until_else};
+use crate::{
+    program::{Place, Running, tell, text, until, until_else},
+    runtime::{ann, comes_to_rest, run_of},
+};
+use cuelight::{
+    base::ValueMap,
+    engine::RunState,
+    runtime::{Desk, Engine, Entropy, LaunchRequest, Seen, Setup, Source},
+    store::{OwnerError, Workspace},
+    tool::{HttpPolicy, SecretStore},
+};
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
@@ -282,6 +293,106 @@ fn what_certainly_never_began_is_begun_by_the_next_engine_and_nobody_is_asked() 
         engine.signal(Signal::TERM);
         assert_eq!(engine.end().code, 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_hands_over_leaves_its_programs_to_the_next_one() {
+    let place = Place::new();
+    let engine = engine_under_guard(&place).await;
+    let launch = || LaunchRequest {
+        id: Entropy.request_id(),
+        source: Source::Text { name: "one.yaml".to_owned(), text: ONE.to_owned() },
+        words: Vec::new(),
+        values: ValueMap::new(),
+        trace: None,
+    };
+    let run = run_of(&engine.desk(), launch()).await;
+    until("the step has begun", || begun(&place) == 1);
+    engine.hand_over().await;
+    let engine = engine_under_guard(&place).await;
+    place.write("go", "");
+    let board = comes_to_rest(&engine.desk(), run).await;
+    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    assert_eq!((place.text("ledger"), adopted(&place).len()), ("done\n".to_owned(), 1));
+    // One that closes in order ends what it runs, and nobody takes that for an end of its own.
+    fs::remove_file(place.file("go")).expect("it was there");
+    let run = run_of(&engine.desk(), launch()).await;
+    until("the step has begun", || begun(&place) == 2);
+    engine.close().await;
+    until("its guard leaves with it", || place.guards().is_empty());
+    let engine = engine_under_guard(&place).await;
+    let in_doubt = |seen: &Seen| seen.board.doubts().next().is_some();
+    let mut boards = engine.desk().boards();
+    let seen = boards.wait_for(in_doubt).await.expect("the engine lives").clone();
+    let doubt = seen.board.doubts().next().expect("one");
+    assert_eq!(
+        (doubt.run, doubt.evidence.as_str()),
+        (run, "its engine was closed while it ran, and it was ended")
+    );
+    engine.close().await;
+}
+
+async fn engine_under_guard(place: &Place) -> Engine {
+    let setup = || Setup {
+        workspace: Workspace::create(place.path()).expect("a workspace"),
+        actor: ann(),
+        environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
+        secrets: SecretStore::new(BTreeMap::new(), place.path()),
+        program: None,
+        http: HttpPolicy::default(),
+        guard: Some(env!("CARGO_BIN_EXE_cuelight").into()),
+    };
+    loop {
+        match Engine::start(setup()).await {
+            Ok(engine) => return engine,
+            // Between its fork and its exec, a child of another test holds the lock that was given up here.
+            Err(OwnerError::Held { .. }) => tokio::task::yield_now().await,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// What takes two moves to start is what it would have been in one.
+#[test]
+fn a_step_that_ends_with_its_console_is_started_as_all_others_are() {
+    let place = Place::new();
+    let script = |name: &str, text: &str| {
+        place.write(name, text);
+        fs::set_permissions(place.file(name), fs::Permissions::from_mode(0o755)).expect("executable");
+    };
+    script("good.sh", "#!/bin/sh\necho \"$0 $*\" >> told\nexit 7\n");
+    script("bad.sh", "#!/no/such/reader\n");
+    place.write(
+        "w.yaml",
+        "name: w\nsteps:\n  \
+         - {id: words, on-error: continue, on-console-death: kill, run: [./good.sh, 'a b', c]}\n  \
+         - {id: bad, on-error: continue, on-console-death: kill, run: [./bad.sh]}\n  \
+         - id: shell\n    on-console-death: kill\n    outputs: {own: string}\n    run: |\n      \
+           cat\n      cut -d' ' -f6 /proc/$$/stat > session; echo $$ > pid\n      \
+           echo own=$CUELIGHT_STEP >> \"$CUELIGHT_OUTPUT\"\n  \
+         - {id: tool, on-console-death: kill, uses: json.query@1, with: {data: {n: 42}, query: .n}}\n  \
+         - {id: ok, gate: {prompt: Go on?}}\n  \
+         - {id: approved, needs: ok, on-error: continue, on-console-death: kill, run: [./good.sh, approved]}\n",
+    );
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    place.cue(&["approve", "g-1"]).ok();
+    assert_eq!(console.end().code, 5);
+    let told = place.text("told");
+    assert!(told.contains("./good.sh a b c\n"), "{told}");
+    assert!(told.contains(" approved\n") && told.contains("/proc/"), "the sealed copy is what ran: {told}");
+    assert_eq!(place.text("session"), place.text("pid"), "it leads a session of its own");
+    let exit = |step: &str| {
+        let mut events = place.events("r-1").into_iter();
+        let ended = events.find(|it| it["type"] == "attempt.ended" && it["step"] == step);
+        ended.expect("it ended")["data"]["outcome"].clone()
+    };
+    assert_eq!(exit("words")["exit_code"], 7);
+    assert_eq!(exit("approved")["exit_code"], 7);
+    let why = text(&exit("bad")["failure"]["message"]);
+    assert!(why.contains("the interpreter in its first line is missing"), "{why}");
+    assert_eq!(place.step("r-1", "tool")["outputs"]["value"], 42);
+    assert_eq!(place.step("r-1", "shell")["state"], "completed");
 }
 
 /// A message as a frame of the lifeline.
