@@ -38,5 +38,5 @@ pub use past::past;
 pub use people::People;
 pub use podium::{Hands, Inbound, JournalPort, Podium};
 pub use read_desk::ReadDesk;
-pub use schedule::{Due, DueWhat, Scheduled, due, keep_schedules, scheduled};
+pub use schedule::{Due, DueWhat, Scheduled, due, keep_schedules, scheduled, unreadable};
 pub use tasks::Tasks;

@@ -6,7 +6,7 @@
 use super::{Boards, Clock, Desk, Entropy, LaunchRequest, LocalDesk, Receipt, Reply, Request, Source, Tasks};
 use crate::{
     base::{FILE_BYTES_MAX, RunId, Span, Timestamp, ValueMap, latest_scheduled, next_scheduled},
-    definition::{self, Files, Overlap, Schedule},
+    definition::{self, Files, Overlap, Schedule, Workflow},
     engine::{Actor, CauseOfLaunch, Channel, Command, Proof},
     projection::{Board, RunSummary},
     store::Workspace,
@@ -186,8 +186,7 @@ pub fn scheduled(workspace: &Workspace) -> Vec<Scheduled> {
     let mut out = Vec::new();
     for path in workspace.workflow_files() {
         let Some(file) = path.to_str() else { continue };
-        let Ok(text) = read_text(&path, FILE_BYTES_MAX) else { continue };
-        let (Some(workflow), _) = definition::read(file, &text, &Beside { workspace }) else { continue };
+        let Ok(workflow) = readable(workspace, &path) else { continue };
         out.extend(workflow.schedule.iter().map(|it| Scheduled {
             file: file.to_owned(),
             workflow: workflow.name.clone(),
@@ -195,6 +194,19 @@ pub fn scheduled(workspace: &Workspace) -> Vec<Scheduled> {
         }));
     }
     out
+}
+
+/// The workflows of the workspace that cannot be read, each with why: whatever they say, nothing of it starts by itself.
+pub fn unreadable(workspace: &Workspace) -> Vec<(String, String)> {
+    let files = workspace.workflow_files().into_iter();
+    files.filter_map(|it| Some((it.display().to_string(), readable(workspace, &it).err()?))).collect()
+}
+
+fn readable(workspace: &Workspace, path: &Path) -> Result<Workflow, String> {
+    let file = path.to_str().ok_or("its name is no text; rename it")?;
+    let text = read_text(path, FILE_BYTES_MAX)?;
+    let (workflow, findings) = definition::read(file, &text, &Beside { workspace });
+    workflow.ok_or_else(|| format!("it has {}", definition::summary(&findings)))
 }
 
 /// Files that a workflow calls, and the tools of its workspace.

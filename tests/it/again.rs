@@ -151,4 +151,11 @@ fn a_schedule_is_listed_held_and_released() {
     check(&place, &["schedules", "release", "nightly"], 0, &["starts at its next time again"]);
     check(&place, &["schedules", "release", "nightly"], 1, &["it is not on hold"]);
     assert!(place.cue(&["schedules", "--json"]).out.contains("\"held\": null"));
+    // One that cannot be read would never start, and nobody would know why.
+    place.write(
+        ".cuelight/workflows/weekly.yaml",
+        &nightly.replace("nightly", "weekly").replace("overlap", "overlaps"),
+    );
+    let said = check(&place, &["schedules"], 0, &["nightly"]);
+    assert!(said.err.contains("weekly.yaml: it has 1 error, 1 note; `cuelight check "), "{said:?}");
 }

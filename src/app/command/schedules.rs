@@ -6,14 +6,14 @@ use crate::{
         args::{SchedulesArgs, SchedulesCommand},
         config::Config,
         exit::{Outcome, Trouble},
-        output::Output,
+        output::{Output, say},
         wiring,
     },
     base::{Timestamp, Value, safe_text},
     definition::Overlap,
     engine::{CauseOfLaunch, Command},
     projection::{Board, Hold},
-    runtime::{Clock, Desk, Scheduled, SystemClock, scheduled},
+    runtime::{Clock, Desk, Scheduled, SystemClock, scheduled, unreadable},
     store::Workspace,
 };
 use serde_json::json;
@@ -58,6 +58,13 @@ async fn list(config: &Config, out: Output, as_json: bool) -> Outcome {
     let seat = wiring::look(config).await?;
     let board = seat.desk.boards().borrow().board.clone();
     let found = scheduled(&seat.workspace);
+    for (file, why) in unreadable(&seat.workspace) {
+        let file = safe_text(&file);
+        say(&format!(
+            "could not look for a schedule in {file}: {}; `cuelight check {file}` says more",
+            safe_text(&why)
+        ));
+    }
     seat.leave().await;
     let now = SystemClock.now();
     if as_json {
