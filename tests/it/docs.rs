@@ -195,7 +195,7 @@ fn the_readme_has_its_two_commands_and_they_are_there() {
     let help =
         Command::new(env!("CARGO_BIN_EXE_cuelight")).args(["demo", "--help"]).output().expect("the program");
     assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
-    for script in ["tests/all", "tests/night", ".ci/run"] {
+    for script in ["tests/all", "tests/night", "fuzz/run", ".ci/run"] {
         let about = fs::metadata(root().join(script)).expect("a script");
         assert!(about.permissions().mode() & 0o111 != 0, "{script} can be executed");
         let checked = Command::new("bash").arg("-n").arg(root().join(script)).status().expect("bash");

@@ -26,6 +26,7 @@ mod engine;
 mod examples;
 mod expression;
 mod failures;
+mod fuzz;
 mod gateway;
 mod guard;
 mod hangup;

@@ -1,0 +1,256 @@
+//! One function for each door through which foreign bytes come in, and what must hold for any of them. That it returns at all is
+//! most of it; what else is asked stands with each. `targets/` holds one small program for each, which libFuzzer drives.
+
+use cuelight::{
+    base::{
+        Schema, Seq, Span, StepIx, Timestamp, Untrusted, Value, ValueMap, is_unseen, next_scheduled,
+        safe_pieces, safe_text as safe,
+    },
+    console::{
+        Danger, Key, Keymap, LookOfScreen, Message, Model, Press, Query, Seat, Theme, draw, parse_keys,
+        put_untrusted, to_text, update,
+    },
+    definition::{Files, ImportAs, fmt, import_wfformat, read},
+    engine::{Actor, CauseOfLaunch, Channel, Command, Event, Launching, Proof, World},
+    expression::{MapLookup, Template, evaluate, parse},
+    plan::{GraphFormat, graph, lower},
+    projection::Board,
+    store::{FileNote, Note, read_notes, verify_chain},
+    tool::parse_outputs,
+};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use std::{
+    str::from_utf8,
+    sync::{Arc, OnceLock},
+};
+
+/// The moment at which everything happens here.
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+/// A workspace with nothing in it.
+struct Nothing;
+
+impl Files for Nothing {
+    fn read(&self, _path: &str) -> Result<String, String> {
+        Err("there is no such file".to_owned())
+    }
+}
+
+/// A workflow file is read, checked and planned. What is refused is refused for a reason that stands in the text.
+pub fn workflow(bytes: &[u8]) {
+    let Ok(text) = from_utf8(bytes) else { return };
+    let (workflow, findings) = read("fuzz.yaml", text, &Nothing);
+    for finding in &findings {
+        assert!(!finding.message.is_empty() && finding.line >= 1 && finding.column >= 1, "{finding:?}");
+    }
+    let Some(workflow) = workflow else {
+        assert!(!findings.is_empty(), "it was refused, and nobody says why");
+        return;
+    };
+    if let Ok(plan) = lower(&workflow, ValueMap::default()) {
+        for (index, step) in plan.steps.iter().enumerate() {
+            let own = StepIx(u32::try_from(index).expect("a plan has a limit"));
+            assert!(!step.needs.contains(&own), "a step needs itself: {}", step.id);
+        }
+        let _drawn = graph(&plan, GraphFormat::Mermaid);
+    }
+}
+
+/// What has been brought into canonical form is in canonical form.
+pub fn format(bytes: &[u8]) {
+    let Some(once) = from_utf8(bytes).ok().and_then(|it| fmt(it).ok()) else { return };
+    let twice = fmt(&once).unwrap_or_else(|why| panic!("its own form cannot be read: {why:?}\n{once}"));
+    assert_eq!(once, twice, "once is enough");
+}
+
+/// An expression, and a text with holes.
+pub fn expression(bytes: &[u8]) {
+    let Ok(text) = from_utf8(bytes) else { return };
+    if let Ok(read) = parse(text) {
+        let _value = evaluate(&read, &MapLookup::default());
+    }
+    let _template = Template::parse(text);
+}
+
+/// Nothing that is drawn moves a cursor, or hides or turns what stands beside it; nothing is dropped in silence.
+pub fn safe_text(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for line in text.lines() {
+        let shown = safe(line);
+        assert!(!shown.chars().any(is_unseen), "{shown:?} would reach the screen");
+        assert_eq!(shown.is_empty(), line.is_empty(), "something was dropped in silence");
+        let pieces: String = safe_pieces(line).into_iter().map(|it| it.text).collect();
+        assert_eq!(pieces, shown, "both say the same");
+        let area = Rect::new(0, 0, 40, 2);
+        let mut buf = Buffer::empty(area);
+        put_untrusted(&mut buf, area, (3, 1), &Untrusted::new(line), Style::new(), &Theme::default());
+        let cells = buf.content.iter().flat_map(|it| it.symbol().chars());
+        assert!(!cells.into_iter().any(char::is_control), "a control character stands in a cell");
+    }
+}
+
+/// Events as they stand in a log: what can be read is written the same again.
+pub fn event(bytes: &[u8]) {
+    let Ok(event) = serde_json::from_slice::<Event>(bytes) else { return };
+    let written = serde_json::to_vec(&event).expect("it was read");
+    let again: Event = serde_json::from_slice(&written).expect("what was written can be read");
+    assert_eq!(event, again);
+}
+
+/// Signed heads, as a file that may be cut anywhere, one alone, and the note beside an export.
+pub fn heads(bytes: &[u8]) {
+    let Ok(text) = from_utf8(bytes) else { return };
+    if let Ok((_, whole)) = read_notes(text) {
+        assert!(
+            whole <= text.len() && read_notes(&text[..whole]).is_ok(),
+            "the whole part can be read alone"
+        );
+    }
+    let _note = Note::parse(text);
+    let _file = FileNote::parse(text);
+}
+
+/// An exported chain: without its keys nothing is believed.
+pub fn chain(bytes: &[u8]) {
+    let Ok(text) = from_utf8(bytes) else { return };
+    let _verdict = verify_chain(text, &[]);
+}
+
+/// The language of filters, and its mistakes.
+pub fn query(bytes: &[u8]) {
+    const KNOWN: [&str; 4] = ["state", "workflow", "risk", "age"];
+    let Ok(text) = from_utf8(bytes) else { return };
+    let query = Query::parse(text, &KNOWN);
+    let _problem = Query::problem(text, &KNOWN);
+    let fits = query.fits(|name| format!("{name} of it"), "some words of a row");
+    assert!(fits || !query.is_empty(), "what asks for nothing fits everything");
+}
+
+/// A keymap of an operator.
+pub fn keymap(bytes: &[u8]) {
+    let Ok(text) = from_utf8(bytes) else { return };
+    let _keymap = Keymap::with_user(text);
+    let _keys = parse_keys(text);
+}
+
+/// A theme of an operator.
+pub fn theme(bytes: &[u8]) {
+    let Ok(text) = from_utf8(bytes) else { return };
+    let _theme = Theme::parse(text, Some(&Theme::default()));
+}
+
+/// A JSON schema of a tool, and a value held against it: the first line and the rest.
+pub fn schema(bytes: &[u8]) {
+    let Some((schema, value)) = from_utf8(bytes).ok().and_then(|it| it.split_once('\n')) else { return };
+    let Ok(schema) = serde_json::from_str::<Value>(schema) else { return };
+    let Ok(schema) = Schema::read(&schema) else { return };
+    if let Ok(value) = serde_json::from_str::<Value>(value) {
+        let _problems = schema.problems(&value);
+    }
+}
+
+/// What a step wrote into the file of its outputs.
+pub fn outputs(bytes: &[u8]) {
+    let _outputs = parse_outputs(bytes);
+}
+
+/// A workflow of the workflow community, brought into a form of ours that can be read.
+pub fn wfformat(bytes: &[u8]) {
+    let Some(made) = from_utf8(bytes).ok().and_then(|it| import_wfformat(it, ImportAs::Noop).ok()) else {
+        return;
+    };
+    let (_, findings) = read("imported.yaml", &made, &Nothing);
+    let unread = findings.iter().find(|it| it.code == "yaml-syntax");
+    assert!(unread.is_none(), "{unread:?} in\n{made}");
+}
+
+/// A schedule, a time zone: the first line and the rest.
+pub fn cron(bytes: &[u8]) {
+    let Ok(text) = from_utf8(bytes) else { return };
+    let (cron, zone) = text.split_once('\n').unwrap_or((text, "UTC"));
+    if let Ok(Some(next)) = next_scheduled(cron, zone, NOW) {
+        assert!(next > NOW, "the next time lies ahead");
+    }
+    let _span: Result<Span, _> = cron.parse();
+}
+
+/// Any keys in any order, a frame drawn after each: nothing that cannot be seen reaches a cell.
+pub fn keys(bytes: &[u8]) {
+    static BOARD: OnceLock<Arc<Board>> = OnceLock::new();
+    let board = BOARD.get_or_init(|| Arc::new(waiting()));
+    let seat = Seat {
+        actor: person(Channel::Console),
+        environment: "PROD".to_owned(),
+        danger: Danger::Production,
+        place: "local".to_owned(),
+        read_only: false,
+        people: Vec::new(),
+    };
+    let size = (30 + u16::from(bytes.first().copied().unwrap_or(50)), 20);
+    let mut model = Model::new(seat, LookOfScreen::default(), Arc::new(Keymap::default()), size, NOW);
+    let mut now = NOW;
+    let _asked = update(&mut model, Message::Board(Arc::clone(board)));
+    for byte in bytes.iter().skip(1).take(40) {
+        now = now + Span(100);
+        let _asked = update(&mut model, Message::Key { press: press(*byte), repeat: byte % 7 == 0, at: now });
+        let _asked = update(&mut model, Message::Drawn(now));
+        let mut buf = Buffer::empty(Rect::new(0, 0, size.0, size.1));
+        draw(&model, &Theme::default(), &mut buf);
+        assert!(
+            !to_text(&buf).chars().any(|it| it.is_control() && it != '\n'),
+            "a control character on the screen"
+        );
+    }
+}
+
+/// A byte as a key: letters are themselves, the rest are the keys beside them.
+fn press(byte: u8) -> Press {
+    const NAMED: [Key; 13] = [
+        Key::Enter,
+        Key::Esc,
+        Key::Tab,
+        Key::BackTab,
+        Key::Backspace,
+        Key::Delete,
+        Key::Up,
+        Key::Down,
+        Key::Left,
+        Key::Right,
+        Key::Home,
+        Key::End,
+        Key::PageDown,
+    ];
+    match byte {
+        b' '..=b'~' => Press::of(Key::Char(char::from(byte))),
+        128..=140 => Press::of(NAMED[usize::from(byte - 128)]),
+        141..=153 => Press::of(Key::F(byte - 140)),
+        154..=179 => Press { ctrl: true, ..Press::of(Key::Char(char::from(b'a' + (byte - 154)))) },
+        other => Press::of(Key::Char(char::from(other))),
+    }
+}
+
+fn person(channel: Channel) -> Actor {
+    Actor { name: "ann".to_owned(), proof: Proof::OsUser(1), groups: Vec::new(), channel }
+}
+
+/// A run that has come to a gate.
+fn waiting() -> Board {
+    const TEXT: &str = "name: fuzz\nsteps:\n  - {id: build, run: make}\n  - {id: go, gate: {prompt: Ship it?}}\n  - {id: ship, needs: go, run: ./ship}\n";
+    let (workflow, findings) = read("fuzz.yaml", TEXT, &Nothing);
+    let workflow = workflow.unwrap_or_else(|| panic!("{findings:?}"));
+    let plan = lower(&workflow, ValueMap::default()).expect("it can be planned");
+    let launching = Launching {
+        plan,
+        by: person(Channel::Command),
+        seed: 7,
+        cause: CauseOfLaunch::Asked,
+        trace: "t".to_owned(),
+    };
+    let (mut world, mut events) = (World::default(), Vec::new());
+    world.handle(Command::Launch(Box::new(launching)), NOW, &mut events).expect("it is taken");
+    let mut board = Board::default();
+    for (index, event) in events.iter().enumerate() {
+        board.apply(Seq(index as u64 + 1), event);
+    }
+    board
+}
