@@ -135,9 +135,15 @@ pub(super) fn agents(workspace: &Workspace) -> AgentsAbout {
         cost_micro_usd: it.cost_micro_usd,
         origin: it.origin.clone(),
     };
-    let wrong = registry.problems().iter().filter(|it| it.is_error());
-    let wrong = wrong.map(|it| (it.file.clone(), format!("{}:{} {}", it.line, it.column, it.message)));
-    AgentsAbout { agents: registry.all().map(about).collect(), problems: wrong.collect() }
+    let mut problems: Vec<(String, String)> = Vec::new();
+    for it in registry.problems().iter().filter(|it| it.is_error()) {
+        let said = format!("{}:{} {}", it.line, it.column, it.message);
+        match problems.last_mut().filter(|last| last.0 == it.file) {
+            Some((_, all)) => *all = format!("{all}; {said}"),
+            None => problems.push((it.file.clone(), said)),
+        }
+    }
+    AgentsAbout { agents: registry.all().map(about).collect(), problems }
 }
 
 fn offered(field: &Field) -> OfferedInput {

@@ -410,6 +410,8 @@ fn its_environment_holds_no_secret_that_was_not_given() {
 #[test]
 fn agents_are_listed_shown_found_and_tried_out() {
     let room = Room::new(&[("reader", "capabilities: [review]\nheartbeat: 30s\nrisk: read-only", ANSWERS)]);
+    let told = room.run("steps:\n  - {id: a, agent: {capability: review, task: Look}}\n", &[]);
+    assert_eq!(told.state(), "completed", "{}", told.said);
     fs::write(room.path().join(".cuelight/agents/broken.yaml"), "name: x\n").expect("written");
     let out = |words: &[&str]| {
         let it = say(room.path(), words);
@@ -431,4 +433,17 @@ fn agents_are_listed_shown_found_and_tried_out() {
     let (code, tried, said) = out(&["agents", "test", "reader", "--task", "Look", "--json"]);
     let tried: Value = serde_json::from_str(&tried).unwrap_or_else(|it| panic!("{it}: {tried} {said}"));
     assert_eq!((code, &tried["result"]["fit"]), (Some(0), &json!(true)));
+    let picture = room.path().join("agents.txt");
+    drop(out(&["screenshot", "--view", "agents", "--size", "160x48", "-o", &picture.display().to_string()]));
+    let picture = fs::read_to_string(&picture).expect("a picture");
+    assert!(picture.contains("agents  1 described, 0 at work"), "{picture}");
+    assert!(
+        picture.contains("1 done, 0 in part, 0 failed") && picture.contains("0.90 on average"),
+        "{picture}"
+    );
+    assert_eq!(
+        picture.matches("broken.yaml").count(),
+        1,
+        "one row for a file, whatever is wrong with it: {picture}"
+    );
 }

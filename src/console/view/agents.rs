@@ -6,7 +6,7 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{Score, counted, dollars, safe_text},
+    base::{counted, dollars, safe_text},
     console::{Role, gauge, layout, marks::age, meter_role, pane, put},
     projection::{AgentRow, AgentState},
 };
@@ -155,10 +155,14 @@ fn facts(canvas: &Canvas<'_>, it: &AgentRow<'_>) -> Vec<(&'static str, String)> 
         out.push(("effect", format!("{}, {}", safe_text(&about.effect), safe_text(&about.risk))));
     }
     if let Some(done) = it.done {
-        let share = it.success().unwrap_or(Score::ONE);
         let results = format!("{} done, {} in part, {} failed", done.done, done.partial, done.failed);
-        out.push(("health", format!("{} {}", done.health(), done.health().label())));
-        out.push(("results", format!("{results}: {} % good", share.percent())));
+        match it.success() {
+            Some(share) => {
+                out.push(("health", format!("{} {}", done.health(), done.health().label())));
+                out.push(("results", format!("{results}: {} % good", share.percent())));
+            }
+            None => out.push(("results", "none yet".to_owned())),
+        }
         out.push(("calls", counted(usize::try_from(done.calls).unwrap_or(usize::MAX), "call", "calls")));
         let sure =
             done.confidence().map_or_else(|| "nothing yet".to_owned(), |it| format!("{it} on average"));
