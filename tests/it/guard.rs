@@ -395,6 +395,19 @@ fn a_step_that_ends_with_its_console_is_started_as_all_others_are() {
     assert_eq!(place.step("r-1", "shell")["state"], "completed");
 }
 
+#[test]
+fn a_guard_whose_workspace_was_removed_leaves_after_its_last_step() {
+    let place = Place::new();
+    strike(one(&place));
+    let guard = place.guards()[0].as_raw_nonzero();
+    let words = || fs::read(format!("/proc/{guard}/cmdline")).unwrap_or_default();
+    assert!(!words().is_empty());
+    fs::remove_dir_all(place.file(".cuelight")).expect("removed");
+    place.write("go", "");
+    until("the guard has left", || words().is_empty());
+    assert_eq!(place.text("ledger"), "done\n", "its step has gone on to its end");
+}
+
 /// A message as a frame of the lifeline.
 fn frame(value: &Value) -> Vec<u8> {
     let body = value.to_string();

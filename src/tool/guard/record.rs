@@ -137,6 +137,11 @@ impl Records {
         self.path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     }
 
+    /// Whether the file still has its name: of a workspace that was removed nobody will read anything.
+    pub(super) fn is_wanted(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok()
+    }
+
     /// The end of this call is in the log: nobody will ask for it again.
     pub(super) fn forget(&mut self, attempt: &str) -> io::Result<()> {
         self.needed.remove(attempt);

@@ -327,7 +327,7 @@ impl Guard {
     fn record(&mut self, end: EndRecord) {
         let written = self.records.write(&Record::Ended(Box::new(end.clone())));
         let kept = written.and_then(|()| if self.line.is_none() { self.records.sync() } else { Ok(()) });
-        if kept.is_err() {
+        if kept.is_err() && self.records.is_wanted() {
             self.unwritten.push_back(end);
         }
     }
