@@ -5,8 +5,8 @@ use super::{
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::console::{
-    Hint, Intent, Model, Role, View, fill, layout,
-    model::{Danger, PromptKind},
+    Hint, Intent, Model, Proof, Role, View, fill, layout,
+    model::{Danger, Overlay, PromptKind},
     put, put_right,
     update::{ANSWERS, offered_answers, problem, refusal, refusal_of},
 };
@@ -102,6 +102,14 @@ pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 
 /// Whether a key makes sense for what is under the cursor: an answer that belongs to another kind of question does not.
 fn can_be_meant(model: &Model, intent: Intent) -> bool {
+    if let Some(Overlay::Dialog(dialog)) = &model.overlay {
+        // What is not typed is done by the key for yes; Enter alone never does it.
+        return match intent {
+            Intent::Yes => dialog.proof == Proof::Key,
+            Intent::Submit => dialog.proof != Proof::Key,
+            _ => true,
+        };
+    }
     model.view != View::Gates || !ANSWERS.contains(&intent) || offered_answers(model).contains(&intent)
 }
 
