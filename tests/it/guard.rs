@@ -171,13 +171,17 @@ fn a_killed_guard_is_noticed_at_once_and_another_one_takes_what_comes() {
 }
 
 /// What a step does to get away, with `MARK` standing for a number of seconds that only its own sleepers sleep.
-const SHAPES: [(&str, &str); 6] = [
+const SHAPES: [(&str, &str); 8] = [
     ("plain", "sleep MARK"),
     ("session", "setsid sleep MARK & sleep MARK"),
     ("double", "(setsid sh -c 'sleep MARK & wait' &) ; sleep MARK"),
     ("deaf", "trap '' TERM; sleep MARK & wait; wait"),
     ("stopped", "sleep MARK & kill -STOP $!; wait"),
     ("unmarked", "env -i setsid sh -c 'sleep 1; exec sleep MARK' & sleep MARK"),
+    // Nothing that is left when it is ended says whose it is: it was seen before.
+    ("orphan", "(env -i setsid sleep MARK & sleep 2) & sleep MARK"),
+    // A group of its own within the session of its step, and no parent: its step is one that leads a session.
+    ("jobs", "set -m; (env -i sleep MARK &); sleep MARK"),
 ];
 
 #[test]
@@ -187,8 +191,10 @@ fn all_that_a_step_has_started_goes_when_it_is_ended_and_its_neighbour_stays() {
     let mut text = "name: shapes\nmax-parallel: 20\nsteps:\n".to_owned();
     for (at, (name, script)) in SHAPES.iter().enumerate() {
         let script = script.replace("MARK", &number(at));
-        text +=
-            &format!("  - id: {name}\n    on-error: continue\n    timeout: 4s\n    run: |\n      {script}\n");
+        let death = if *name == "jobs" { "kill" } else { "keep" };
+        text += &format!(
+            "  - id: {name}\n    on-error: continue\n    timeout: 4s\n    on-console-death: {death}\n    run: |\n      {script}\n"
+        );
     }
     text += &format!(
         "  - {{id: neighbour, run: 'setsid sleep {} & until [ -e go ]; do sleep 0.05; done'}}\n",
@@ -219,6 +225,35 @@ fn one(place: &Place) -> Running {
     console
 }
 
+#[test]
+fn a_step_that_ends_with_its_console_ends_even_when_nobody_is_left_to_end_it_and_is_not_begun_again() {
+    let place = Place::new();
+    let number = format!("{}", 800_000_000 + std::process::id());
+    place.write(
+        "w.yaml",
+        &format!("name: w\nsteps:\n  - {{id: work, on-console-death: kill, run: [sleep, '{number}']}}\n"),
+    );
+    let console = place.start(&["run", "w.yaml", "--headless"]);
+    // Not what it is between fork and exec: that has the same words.
+    let runs = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|it| it == "sleep\n");
+    until("it runs", || with(&number).iter().any(runs));
+    // A guard that hears nothing does nothing when its engine dies.
+    tell(place.guards()[0], Signal::STOP);
+    strike(console);
+    assert!(with(&number).iter().any(runs), "nobody has ended it");
+    place.kill_guards();
+    until("the kernel has ended it", || with(&number).is_empty());
+    let engine = place.start(&["serve"]);
+    until_else(
+        "it is in doubt",
+        || place.runs().len() == 1 && place.step("r-1", "work")["state"] == "in-doubt",
+        || place.show("r-1").to_string(),
+    );
+    assert!(with(&number).is_empty(), "it was not begun again");
+    engine.signal(Signal::TERM);
+    assert_eq!(engine.end().code, 0);
+}
+
 /// The one file in the directory of guards that ends so.
 fn file(place: &Place, ending: &str) -> PathBuf {
     let entries = fs::read_dir(place.file(".cuelight/guard")).expect("a directory").flatten();
@@ -231,8 +266,8 @@ fn file(place: &Place, ending: &str) -> PathBuf {
 #[test]
 fn a_record_that_was_cut_or_changed_is_not_believed() {
     let flip = |bytes: &mut Vec<u8>| {
-        // Within the last record: how it ended.
-        let at = bytes.len() - 20;
+        // Within the last record, another number: all can be read as well as before.
+        let at = bytes.iter().rposition(u8::is_ascii_digit).expect("how long it ran");
         bytes[at] ^= 1;
     };
     let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 1);
@@ -446,11 +481,12 @@ fn strangers_older_owners_and_other_versions_get_nothing() {
         let body = "[".repeat(100_000);
         [b"j".as_slice(), &100_000_u32.to_be_bytes(), body.as_bytes()].concat()
     };
-    let refused: [(&str, Vec<u8>); 8] = [
+    let refused: [(&str, Vec<u8>); 9] = [
         ("the same epoch", frame(&hello(1, version, 1))),
         ("another version", frame(&hello(1, "0.0.1", 99))),
         ("another protocol", frame(&hello(7, version, 99))),
-        ("no hello", frame(&launch)),
+        ("no hello", frame(&json!({"forget": {"attempt": "r-1.0.1"}}))),
+        ("no message", frame(&launch)),
         ("no JSON", [b"j".as_slice(), &5_u32.to_be_bytes(), b"\xff\xfe{{{"].concat()),
         ("too long", long),
         ("too deep", deep),

@@ -236,3 +236,39 @@ impl Outgoing {
 fn too_long() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "could not take a message: it is longer than any that is sent")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt as _;
+
+    /// What is heard of these bytes when no more come.
+    async fn heard(bytes: &[u8]) -> io::Result<Option<Frame<serde_json::Value>>> {
+        let (mut theirs, ours) = UnixStream::pair().expect("a pair");
+        theirs.write_all(bytes).await.expect("written");
+        drop(theirs);
+        Incoming::default().next(&ours).await
+    }
+
+    fn framed(length: usize, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(length).expect("it fits").to_be_bytes();
+        [&[JSON], &length[..], body].concat()
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_is_longer_than_any_is_refused_before_it_has_come() {
+        assert!(heard(&framed(FRAME_BYTES_MAX + 1, b"[")).await.is_err());
+        // One of a length that may be is waited for.
+        assert!(heard(&framed(FRAME_BYTES_MAX, b"[")).await.is_ok_and(|it| it.is_none()));
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_nested_deeper_than_any_is_refused_before_it_is_read() {
+        for (depth, is_heard) in
+            [(EVENT_DEPTH_MAX + FRAME_DEPTH, true), (EVENT_DEPTH_MAX + FRAME_DEPTH + 1, false)]
+        {
+            let body = "[".repeat(depth) + &"]".repeat(depth);
+            assert_eq!(heard(&framed(body.len(), body.as_bytes())).await.is_ok(), is_heard, "{depth}");
+        }
+    }
+}
