@@ -905,6 +905,18 @@ pub(super) struct DecideArgs {
     /// least 20 characters
     #[arg(long)]
     pub(super) break_glass: bool,
+    /// Answer as somebody of people.toml who proves it with a key of ssh, whoever sits here
+    #[arg(long = "as", value_name = "NAME", conflicts_with = "signed")]
+    pub(super) signer: Option<String>,
+    /// The key that signs; its .pub file where an agent holds it; else the `id_ed25519` in `~/.ssh`
+    #[arg(long, value_name = "FILE", requires = "signer")]
+    pub(super) key: Option<PathBuf>,
+    /// Answer nothing yet: write what is to be signed, to be taken to where the key is
+    #[arg(long, value_name = "FILE", requires = "signer", conflicts_with = "key")]
+    pub(super) statement: Option<PathBuf>,
+    /// Hand in what was signed elsewhere: the file, and beside it FILE.sig
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reason", "break_glass"])]
+    pub(super) signed: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

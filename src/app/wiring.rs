@@ -8,7 +8,7 @@ use super::{
 use crate::{
     engine::{Actor, Channel},
     gateway::{AnyDesk, LookDesk, RemoteDesk, Seats, serve_socket},
-    runtime::{Desk, Engine, People, ReadDesk, Setup, SystemClock, Tasks, keep_schedules},
+    runtime::{Desk, Engine, LocalDesk, People, ReadDesk, Setup, SystemClock, Tasks, keep_schedules},
     store::{OwnerError, Workspace},
 };
 use std::{cell::Cell, fs, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
@@ -118,15 +118,16 @@ pub(super) async fn own(
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
     let names = people.groups().into_keys().collect();
-    let seats = listen(&engine, workspace, people).map_err(OwnTrouble::Other)?;
+    let desk = engine.desk().with_people(Arc::clone(&people));
+    let seats = listen(&engine, desk.clone(), workspace, people).map_err(OwnTrouble::Other)?;
     if schedules {
         let (tasks, doors) = engine.doors();
         let (desk, boards) = (engine.desk(), engine.desk().boards());
         let keep = keep_schedules(desk, workspace.clone(), SystemClock, boards, tasks.clone(), doors.clone());
         drop(tasks.spawn(keep));
     }
-    let desk = AnyDesk::Local(engine.desk());
-    let seat = seat(desk, actor, names, workspace, Tasks::default(), CancellationToken::new());
+    let seat =
+        seat(AnyDesk::Local(desk), actor, names, workspace, Tasks::default(), CancellationToken::new());
     Ok(Seat { engine: Some(engine), seats: Some(seats), ..seat })
 }
 
@@ -149,10 +150,14 @@ fn holder(pid: Option<u32>) -> String {
     )
 }
 
-fn listen(engine: &Engine, workspace: &Workspace, people: Arc<People>) -> Result<Seats, Trouble> {
+fn listen(
+    engine: &Engine,
+    desk: LocalDesk,
+    workspace: &Workspace,
+    people: Arc<People>,
+) -> Result<Seats, Trouble> {
     let (tasks, doors) = engine.doors();
-    serve_socket(&workspace.socket(), engine.desk(), people, tasks, doors.clone())
-        .map_err(Trouble::not_recorded)
+    serve_socket(&workspace.socket(), desk, people, tasks, doors.clone()).map_err(Trouble::not_recorded)
 }
 
 /// A seat at an engine that runs.

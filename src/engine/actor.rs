@@ -24,6 +24,7 @@ impl Actor {
             Proof::OsUser(uid) => format!("uid:{uid}"),
             Proof::Token(subject) => format!("token:{subject}"),
             Proof::Key(key) => format!("key:{key}"),
+            Proof::Signature(it) => it.person.clone(),
             Proof::Engine => "engine".to_owned(),
         }
     }
@@ -50,8 +51,23 @@ pub enum Proof {
     Token(String),
     /// The fingerprint of a key.
     Key(String),
+    /// A signature over the answer itself, made wherever the key is.
+    Signature(Box<Signature>),
     /// Nobody: rules and time.
     Engine,
+}
+
+/// What somebody has signed with a key of their own, kept so that an auditor can check it without us.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Signature {
+    /// What counts as one person, whichever of their keys they use, or none.
+    pub person: String,
+    /// The fingerprint of the key.
+    pub key: String,
+    /// What was signed: [`crate::engine::statement`].
+    pub statement: String,
+    /// The signature, as `ssh-keygen -Y sign` writes it.
+    pub armored: String,
 }
 
 /// The door a request came through.

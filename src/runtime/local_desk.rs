@@ -1,12 +1,12 @@
 //! The desk of an engine in this process. Who asks is whoever this desk was made for.
 
 use super::{
-    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, Signal, Signals, Tasks, Want, again,
-    archive::Archive, launch::prepare, stamped,
+    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, People, Reply, Request, Signal, Signals, Tasks,
+    Want, again, archive::Archive, launch::prepare, stamped,
 };
 use crate::{
     base::RunId,
-    engine::{Actor, CauseOfLaunch, Command, Event, Launching, Refusal},
+    engine::{Actor, CauseOfLaunch, Command, Event, Launching, Proof, Refusal},
 };
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -15,6 +15,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 #[derive(Clone, Debug)]
 pub struct LocalDesk {
     pub(super) actor: Arc<Actor>,
+    /// Those whose signatures are known.
+    pub(super) people: Arc<People>,
     pub(super) inbox: mpsc::Sender<Inbound>,
     pub(super) boards: Boards,
     pub(super) ring: broadcast::Sender<Arc<Signal>>,
@@ -27,6 +29,12 @@ impl LocalDesk {
     #[must_use]
     pub fn with_actor(&self, actor: Actor) -> Self {
         Self { actor: Arc::new(actor), ..self.clone() }
+    }
+
+    /// The same desk, which knows whose signatures count.
+    #[must_use]
+    pub fn with_people(self, people: Arc<People>) -> Self {
+        Self { people, ..self }
     }
 
     /// Who asks here.
@@ -55,6 +63,20 @@ impl LocalDesk {
 }
 
 impl LocalDesk {
+    /// A command with who has really given it: whoever signed it, else whoever came through this door.
+    fn stamped(&self, mut command: Command) -> Result<Command, Refusal> {
+        if let Command::Decide(decision) = &mut command
+            && matches!(decision.by.proof, Proof::Signature(_))
+        {
+            let board = Arc::clone(&self.boards.borrow().board);
+            let run = board.gate(decision.gate).and_then(|it| board.run(it.run));
+            let trace = run.map(|it| it.summary.trace.to_string()).unwrap_or_default();
+            decision.by = self.people.signer(decision, &trace, self.actor.channel)?;
+            return Ok(command);
+        }
+        stamped(command, &self.actor)
+    }
+
     /// Reads what a command lacks, which only the owner of the workspace may read.
     async fn complete(&self, command: Command) -> Result<Command, Reply> {
         if !again::lacks_something(&command) {
@@ -74,7 +96,7 @@ fn gone() -> String {
 
 impl Desk for LocalDesk {
     async fn submit(&self, request: Request) -> Reply {
-        let command = match stamped(request.command, &self.actor) {
+        let command = match self.stamped(request.command) {
             Ok(command) => command,
             Err(refusal) => return Reply::Refused(refusal),
         };
@@ -91,7 +113,7 @@ impl Desk for LocalDesk {
     }
 
     async fn preview(&self, command: Command) -> Result<Vec<Event>, Refusal> {
-        let command = stamped(command, &self.actor)?;
+        let command = self.stamped(command)?;
         let run = command.run();
         let command = self.complete(command).await.map_err(|it| again::refusal(run, it))?;
         let (sender, receiver) = oneshot::channel();

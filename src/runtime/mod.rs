@@ -21,6 +21,7 @@ mod people;
 mod podium;
 mod read_desk;
 mod schedule;
+mod ssh_key;
 mod tasks;
 
 pub use clock::{Clock, SystemClock};

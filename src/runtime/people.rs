@@ -1,40 +1,62 @@
-//! Who is who: `people.toml` names the people of a workspace, the OS user that proves each, and their groups.
+//! Who is who: `people.toml` names the people of a workspace, what proves each (an OS user, or keys of ssh), and their groups.
 //!
 //! It only turns a proof into a name. Whether somebody may decide is judged by the engine.
 
+use super::ssh_key::SshKey;
 use crate::{
-    engine::{Actor, Channel, Proof},
+    engine::{Actor, Channel, Decision, Proof, Refusal, STATEMENT_NAMESPACE, Signature, statement},
     tool::is_of_a_step,
 };
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
 
+/// A signature of the one kind that is known has a tenth of it.
+const SIGNATURE_BYTES_MAX: usize = 4096;
+
 /// The people of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct People {
-    persons: BTreeMap<u32, Person>,
+    persons: Vec<Person>,
     os_names: BTreeMap<u32, String>,
 }
 
 /// Somebody.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Person {
     name: String,
-    uid: u32,
-    #[serde(default)]
+    uid: Option<u32>,
+    keys: Vec<SshKey>,
     groups: Vec<String>,
+}
+
+impl Person {
+    /// What counts as one person, by whatever they prove themselves.
+    fn principal(&self) -> String {
+        self.uid.map_or_else(|| format!("person:{}", self.name), |uid| format!("uid:{uid}"))
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    person: Vec<Person>,
+    person: Vec<Entry>,
+}
+
+/// Somebody, as the file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    uid: Option<u32>,
+    #[serde(default)]
+    keys: Vec<String>,
+    #[serde(default)]
+    groups: Vec<String>,
 }
 
 impl People {
-    /// Reads `people.toml`: `[[person]]` with `name`, `uid` and `groups`.
+    /// Reads `people.toml`: `[[person]]` with `name`, `uid` or `keys` or both, and `groups`.
     ///
     /// # Errors
     /// What is wrong with it, and where.
@@ -42,22 +64,33 @@ impl People {
         let said = |why: String| format!("could not read people.toml: {why}");
         let file: File = toml::from_str(text).map_err(|error| said(error.to_string()))?;
         let mut people = Self::default();
-        for person in file.person {
-            let name = person.name.trim().to_owned();
-            if name.is_empty() || people.persons.values().any(|it| it.name == name) {
-                return Err(said(format!(
-                    "two people are called {name:?}; every name stands once, and is not empty"
-                )));
-            }
-            let uid = person.uid;
-            if let Some(other) = people.persons.insert(uid, Person { name, ..person }) {
-                return Err(said(format!(
-                    "uid {uid} proves {} and another; one user is one person",
-                    other.name
-                )));
-            }
+        for entry in file.person {
+            people.add(entry).map_err(said)?;
         }
         Ok(people)
+    }
+
+    fn add(&mut self, entry: Entry) -> Result<(), String> {
+        let name = entry.name.trim().to_owned();
+        if name.is_empty() || self.is_named(&name) {
+            return Err(format!("two people are called {name:?}; every name stands once, and is not empty"));
+        }
+        if entry.uid.is_none() && entry.keys.is_empty() {
+            return Err(format!(
+                "nothing proves {name}; give a `uid`, or `keys` as they stand in their .pub files"
+            ));
+        }
+        if let Some(other) = self.persons.iter().find(|it| entry.uid.is_some() && it.uid == entry.uid) {
+            let uid = entry.uid.unwrap_or_default();
+            return Err(format!("uid {uid} proves {} and another; one user is one person", other.name));
+        }
+        let keys = entry.keys.iter().map(|it| SshKey::parse(it)).collect::<Result<Vec<_>, _>>();
+        let keys = keys.map_err(|why| format!("the keys of {name}: {why}"))?;
+        if let Some(other) = self.persons.iter().find(|it| it.keys.iter().any(|key| keys.contains(key))) {
+            return Err(format!("one key proves {} and {name}; one key is one person", other.name));
+        }
+        self.persons.push(Person { name, uid: entry.uid, keys, groups: entry.groups });
+        Ok(())
     }
 
     /// What the system calls a user who is not in the file.
@@ -69,7 +102,7 @@ impl People {
 
     /// The person an OS user is. Nobody who is not in the file goes by the name of somebody who is.
     pub fn actor(&self, uid: u32, channel: Channel) -> Actor {
-        let (name, groups) = match self.persons.get(&uid) {
+        let (name, groups) = match self.persons.iter().find(|it| it.uid == Some(uid)) {
             Some(person) => (person.name.clone(), person.groups.clone()),
             None => {
                 let own = self.os_names.get(&uid).filter(|it| !self.is_named(it));
@@ -77,6 +110,43 @@ impl People {
             }
         };
         Actor { name, proof: Proof::OsUser(uid), groups, channel }
+    }
+
+    /// Who has signed an answer: the person of that name, when one of their keys has signed just this answer to just this ask.
+    /// It came through a door, which stays what it was.
+    ///
+    /// # Errors
+    /// When nobody of that name has, with what to do.
+    pub fn signer(&self, decision: &Decision, trace: &str, channel: Channel) -> Result<Actor, Refusal> {
+        let name = &decision.by.name;
+        let refused = |why: String| Err(Refusal::Other(why));
+        let Proof::Signature(given) = &decision.by.proof else {
+            return refused(format!("{name} has signed nothing"));
+        };
+        let Some(person) = self.persons.iter().find(|it| it.name == *name && !it.keys.is_empty()) else {
+            return refused(format!(
+                "people.toml has no keys of {name:?}; add the line of their .pub file under `keys`"
+            ));
+        };
+        let text = statement(decision, trace);
+        if given.armored.len() > SIGNATURE_BYTES_MAX {
+            return refused(format!("what {name} has handed in is too long for a signature"));
+        }
+        if given.statement != text {
+            return refused(format!(
+                "what {name} has signed is another answer, or the ask has changed; have it signed anew"
+            ));
+        }
+        let key = person.keys.iter().find(|it| it.has_signed(&given.armored, STATEMENT_NAMESPACE, &text));
+        let Some(key) = key else {
+            return refused(format!(
+                "none of the keys that people.toml has of {name} has made this signature"
+            ));
+        };
+        let signature =
+            Signature { person: person.principal(), key: key.fingerprint(), ..Signature::clone(given) };
+        let proof = Proof::Signature(Box::new(signature));
+        Ok(Actor { name: name.clone(), proof, groups: person.groups.clone(), channel })
     }
 
     /// Who this process is, or one at the other end of a socket: where a step of this workspace has started it, its door is
@@ -88,11 +158,11 @@ impl People {
 
     /// Everybody in the file, with their groups.
     pub fn groups(&self) -> BTreeMap<String, Vec<String>> {
-        self.persons.values().map(|it| (it.name.clone(), it.groups.clone())).collect()
+        self.persons.iter().map(|it| (it.name.clone(), it.groups.clone())).collect()
     }
 
     fn is_named(&self, name: &str) -> bool {
-        self.persons.values().any(|it| it.name == name)
+        self.persons.iter().any(|it| it.name == name)
     }
 }
 
@@ -121,6 +191,8 @@ mod tests {
             ("[[person]]\nname='a'\nuid=1\nroles=['x']", "roles"),
             ("[[people]]\nname='a'", "people"),
             ("[[person]]\nname='a'\nuid='root'", "uid"),
+            ("[[person]]\nname='a'", "nothing proves a"),
+            ("[[person]]\nname='a'\nkeys=['ssh-rsa AAAA']", "ssh-keygen -t ed25519"),
         ] {
             let error = People::read(text).expect_err("wrong");
             assert!(error.starts_with("could not read people.toml") && error.contains(part), "{error}");

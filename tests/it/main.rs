@@ -43,6 +43,7 @@ mod projection;
 mod requests;
 mod runtime;
 mod sagas;
+mod signing;
 mod store;
 mod supply;
 mod syscalls;

@@ -1,6 +1,10 @@
 //! Commands that ask an engine for something: the one that runs, or one that is started for it.
 
-use super::{named, run::absolute};
+use super::{
+    named,
+    run::absolute,
+    signing::{self, Signed},
+};
 use crate::{
     app::{
         args::{
@@ -9,7 +13,7 @@ use crate::{
         },
         config::Config,
         exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
-        output::Output,
+        output::{Output, say},
         wiring::{self, Seat},
     },
     base::{RunId, Seq, StepIx, Value, ValueMap},
@@ -143,20 +147,38 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
     {
         return left(seat, trouble).await;
     }
-    let decision = Decision {
+    let mut decision = Decision {
         id: Entropy.decision_id(),
         gate,
         epoch: view.epoch(),
         ask: view.hash,
         verdict,
-        reason: args.reason,
+        reason: args.reason.clone(),
         by: seat.actor.clone(),
         shown_for: None,
         break_glass: args.break_glass,
     };
+    let board = seat.desk.boards().borrow().board.clone();
+    let trace = board.run(view.run).map(|it| it.summary.trace.to_string()).unwrap_or_default();
+    match signing::sign(&mut decision, &trace, &args) {
+        Ok(Signed::Given) => {}
+        Ok(Signed::Written(what)) => {
+            seat.leave().await;
+            say(&what);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(trouble) => return left(seat, trouble).await,
+    }
+    let whose = if args.signer.is_some() || args.signed.is_some() {
+        format!("the approval of {gate} by {}", decision.by.name)
+    } else {
+        format!("your approval of {gate}")
+    };
     let said = match verdict {
-        Verdict::Approve if args.break_glass => format!("{gate} is approved by you alone; this is on record"),
-        Verdict::Approve => format!("your approval of {gate} is recorded"),
+        Verdict::Approve if decision.break_glass => {
+            format!("{gate} is approved by you alone; this is on record")
+        }
+        Verdict::Approve => format!("{whose} is recorded"),
         Verdict::Reject => format!("{gate} is rejected"),
         Verdict::SendBack => format!("{gate} is sent back; it asks anew when that is done again"),
     };

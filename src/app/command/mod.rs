@@ -32,6 +32,7 @@ mod screenshot;
 mod serve;
 mod shutdown;
 mod signals;
+mod signing;
 mod state;
 mod tools;
 mod trail;

@@ -208,6 +208,9 @@ fn word(value: &Value) -> String {
 }
 
 fn person(by: &Value) -> String {
+    if let Some(key) = by["proof"]["signature"]["key"].as_str() {
+        return safe_text(&format!("{} (signed with {key})", by["name"].as_str().unwrap_or_default()));
+    }
     let proof = by["proof"].to_string().replace(['{', '}', '"'], "").replace(':', " ");
     safe_text(&format!("{} ({proof})", by["name"].as_str().unwrap_or_default()))
 }
