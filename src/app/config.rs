@@ -10,7 +10,8 @@ use crate::{
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::ErrorKind,
+    io::{self, ErrorKind, Read as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -165,11 +166,13 @@ impl Config {
 
     /// Who is who in this workspace.
     pub(super) fn people(&self, workspace: &Workspace) -> Result<Arc<People>, Trouble> {
-        let people = match fs::read_to_string(workspace.people()) {
-            Ok(text) => People::read(&text).map_err(Trouble::usage)?,
+        let path = workspace.people();
+        let people = match read_with_owner(&path) {
+            Ok((text, is_roots_alone)) => {
+                People::read(&text).map_err(Trouble::usage)?.with_keys_that_count(is_roots_alone)
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => People::default(),
             Err(error) => {
-                let path = workspace.people();
                 return Err(Trouble::usage(format!("could not read {}: {error}", path.display())));
             }
         };
@@ -187,6 +190,15 @@ impl Config {
     pub(super) fn actor(&self, people: &People, channel: Channel) -> Actor {
         people.actor(rustix::process::geteuid().as_raw(), channel)
     }
+}
+
+/// A file, and whether nobody but root can have written what it says: of the very file that was read.
+fn read_with_owner(path: &Path) -> io::Result<(String, bool)> {
+    let mut file = fs::File::open(path)?;
+    let about = file.metadata()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok((text, about.uid() == 0 && about.mode() & 0o022 == 0))
 }
 
 /// What the system calls its users.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 /// What the signature is for, as `ssh-keygen -Y sign -n` wants it: one for something else counts for nothing here.
 pub const STATEMENT_NAMESPACE: &str = "cuelight-decision";
 
-/// What somebody signs to give this answer: a line for each thing. `trace` is that of the run, which no other run has.
+/// What somebody signs to give this answer: a line for each thing. `trace` is that of the run.
 pub fn statement(decision: &Decision, trace: &str) -> String {
     let answer = match decision.verdict {
         Verdict::Approve if decision.break_glass => "approve-alone",

@@ -18,6 +18,8 @@ const SIGNATURE_BYTES_MAX: usize = 4096;
 pub struct People {
     persons: Vec<Person>,
     os_names: BTreeMap<u32, String>,
+    /// Whether the file can be written by nobody whose answers it says the worth of.
+    keys_count: bool,
 }
 
 /// Somebody.
@@ -100,6 +102,17 @@ impl People {
         self
     }
 
+    /// Lets keys count: only when nobody who could profit can have written whose they are.
+    #[must_use]
+    pub fn with_keys_that_count(self, keys_count: bool) -> Self {
+        Self { keys_count, ..self }
+    }
+
+    /// Somebody is to be known by a key that does not count.
+    pub fn has_keys_that_do_not_count(&self) -> bool {
+        !self.keys_count && self.persons.iter().any(|it| !it.keys.is_empty())
+    }
+
     /// The person an OS user is. Nobody who is not in the file goes by the name of somebody who is.
     pub fn actor(&self, uid: u32, channel: Channel) -> Actor {
         let (name, groups) = match self.persons.iter().find(|it| it.uid == Some(uid)) {
@@ -125,9 +138,16 @@ impl People {
         };
         let Some(person) = self.persons.iter().find(|it| it.name == *name && !it.keys.is_empty()) else {
             return refused(format!(
-                "people.toml has no keys of {name:?}; add the line of their .pub file under `keys`"
+                "people.toml has no keys of {name:?}; add the line of their .pub file under `keys` and start the engine anew"
             ));
         };
+        if !self.keys_count {
+            return refused(
+                "whose key is whose counts only when nobody but root can write people.toml, else whoever sits here could be \
+                 anybody; `sudo chown root` and `sudo chmod 644` it, then start the engine anew"
+                    .to_owned(),
+            );
+        }
         let text = statement(decision, trace);
         if given.armored.len() > SIGNATURE_BYTES_MAX {
             return refused(format!("what {name} has handed in is too long for a signature"));

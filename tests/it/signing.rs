@@ -2,7 +2,11 @@
 
 use crate::program::{Place, Running, Said, text};
 use serde_json::Value;
-use std::{fs, process::Command};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    process::Command,
+};
 
 const WORKFLOW: &str = "name: ship\nsteps:\n  - {id: go, gate: {prompt: \"Ship it?\", require: [{group: sre, count: 2}]}}\n  - {id: ship, needs: go, run: echo shipped}\n";
 
@@ -22,7 +26,7 @@ fn system(place: &Place, name: &str, args: &[&str], input: &str) -> std::io::Res
 }
 
 /// A gate that wants two, a person who sits here, and others who have keys. Nothing where there is no `ssh-keygen`.
-fn place() -> Option<(Place, Running)> {
+fn place(mode: u32) -> Option<(Place, Running)> {
     let place = Place::new();
     for name in ["ann", "bob", "own"] {
         match system(&place, "ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "c", "-f", name], "") {
@@ -48,6 +52,12 @@ fn place() -> Option<(Place, Running)> {
             key("bob"),
         ),
     );
+    fs::set_permissions(place.file(".cuelight/people.toml"), Permissions::from_mode(mode))
+        .expect("it is ours");
+    if uid != 0 {
+        println!("skipped: could not make a file that root alone can write; run as root");
+        return None;
+    }
     let mut console = place.start(&["run", "ship.yaml", "--headless"]);
     console.until("gate.asked");
     Some((place, console))
@@ -64,7 +74,7 @@ fn votes(place: &Place) -> Vec<Value> {
 
 #[test]
 fn a_second_person_signs_at_the_same_terminal_and_an_auditor_can_check_it_without_us() {
-    let Some((place, console)) = place() else { return };
+    let Some((place, console)) = place(0o644) else { return };
     // Whoever sits here has asked for it, and is the same person with a key.
     refused(&place.cue(&["approve", "g-1"]), "mira asked for this run");
     refused(&place.cue(&["approve", "g-1", "--as", "mira", "--key", "own"]), "mira asked for this run");
@@ -95,12 +105,12 @@ fn a_second_person_signs_at_the_same_terminal_and_an_auditor_can_check_it_withou
     assert!(!system(&place, "ssh-keygen", &check, &statement.replace("approve", "reject")).expect("it runs"));
     let receipt = place.cue(&["receipt", "g-1", "-o", "receipt"]).ok();
     let told = place.cue(&["verify", "receipt"]);
-    assert!(told.out.contains("ann (signed with SHA256:"), "{receipt:?} {told:?}");
+    assert!(told.out.contains("ann (by a signature of SHA256:"), "{receipt:?} {told:?}");
 }
 
 #[test]
 fn what_was_signed_elsewhere_counts_once_for_this_ask_alone() {
-    let Some((place, console)) = place() else { return };
+    let Some((place, console)) = place(0o644) else { return };
     let said =
         place.cue(&["approve", "g-1", "--as", "ann", "--statement", "answer", "--reason", "looked"]).ok();
     assert!(
@@ -124,10 +134,25 @@ fn what_was_signed_elsewhere_counts_once_for_this_ask_alone() {
     other.until("gate.asked");
     refused(&place.cue(&["approve", "g-2", "--signed", "answer"]), "have it signed anew");
     assert_eq!(votes(&place).len(), 0, "nothing was taken");
+    place.cue(&["cancel", "r-2", "--reason", "seen enough"]).ok();
+    assert_ne!(other.end().code, 0, "it was cancelled");
 
     place.cue(&["approve", "g-1", "--signed", "answer"]).ok();
     drop(place.cue(&["approve", "g-1", "--signed", "answer"]));
     assert_eq!(votes(&place).len(), 1, "it counts once");
     place.cue(&["approve", "g-1", "--as", "bob", "--key", "bob"]).ok();
     assert_eq!(console.end().code, 0, "it has shipped");
+}
+
+#[test]
+fn no_key_counts_where_whoever_sits_here_can_say_whose_it_is() {
+    for mode in [0o666, 0o664] {
+        let Some((place, _console)) = place(mode) else { return };
+        refused(
+            &place.cue(&["approve", "g-1", "--as", "ann", "--key", "ann"]),
+            "nobody but root can write people.toml",
+        );
+        assert_eq!(votes(&place).len(), 0);
+        assert!(place.cue(&["doctor"]).out.contains("its keys do not count"));
+    }
 }

@@ -143,6 +143,7 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
     let gate = view.id;
     if verdict == Verdict::Approve
         && view.ask.risk == Risk::Irreversible
+        && args.signed.is_none()
         && let Err(trouble) = check_code(&view, args.code.as_deref())
     {
         return left(seat, trouble).await;
@@ -169,14 +170,14 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
         }
         Err(trouble) => return left(seat, trouble).await,
     }
-    let whose = if args.signer.is_some() || args.signed.is_some() {
-        format!("the approval of {gate} by {}", decision.by.name)
+    let (whose, who) = if args.signer.is_some() || args.signed.is_some() {
+        (format!("the approval of {gate} by {}", decision.by.name), decision.by.name.clone())
     } else {
-        format!("your approval of {gate}")
+        (format!("your approval of {gate}"), "you".to_owned())
     };
     let said = match verdict {
         Verdict::Approve if decision.break_glass => {
-            format!("{gate} is approved by you alone; this is on record")
+            format!("{gate} is approved by {who} alone; this is on record")
         }
         Verdict::Approve => format!("{whose} is recorded"),
         Verdict::Reject => format!("{gate} is rejected"),

@@ -273,6 +273,14 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
             let me = config.actor(&people, crate::engine::Channel::Command);
             let known = people.groups();
             let groups = if me.groups.is_empty() { "no group".to_owned() } else { me.groups.join(", ") };
+            if people.has_keys_that_do_not_count() {
+                let path = workspace.people();
+                let path = path.display();
+                let why = format!(
+                    "its keys do not count, since others than root can write it; `sudo chown root {path}; sudo chmod 644 {path}`"
+                );
+                return wrong("people.toml", why);
+            }
             match known.len() {
                 0 => note("people.toml", format!("there is none: you are {}, as the system says", me.name)),
                 many => ok("people.toml", format!("{many} people; you are {}, in {groups}", me.name)),

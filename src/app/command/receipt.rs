@@ -209,7 +209,8 @@ fn word(value: &Value) -> String {
 
 fn person(by: &Value) -> String {
     if let Some(key) = by["proof"]["signature"]["key"].as_str() {
-        return safe_text(&format!("{} (signed with {key})", by["name"].as_str().unwrap_or_default()));
+        let name = by["name"].as_str().unwrap_or_default();
+        return safe_text(&format!("{name} (by a signature of {key}, which `ssh-keygen -Y verify` checks)"));
     }
     let proof = by["proof"].to_string().replace(['{', '}', '"'], "").replace(':', " ");
     safe_text(&format!("{} ({proof})", by["name"].as_str().unwrap_or_default()))
