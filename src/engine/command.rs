@@ -330,6 +330,17 @@ pub enum Verdict {
     SendBack,
 }
 
+impl Verdict {
+    /// The word for it, which is also that of the command.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::SendBack => "send-back",
+        }
+    }
+}
+
 /// What became of a step that may have happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -9,19 +9,14 @@ pub const STATEMENT_NAMESPACE: &str = "cuelight-decision";
 
 /// What somebody signs to give this answer: a line for each thing. `trace` is that of the run.
 pub fn statement(decision: &Decision, trace: &str) -> String {
-    let answer = match decision.verdict {
-        Verdict::Approve if decision.break_glass => "approve-alone",
-        Verdict::Approve => "approve",
-        Verdict::Reject => "reject",
-        Verdict::SendBack => "send-back",
-    };
+    let alone = if decision.verdict == Verdict::Approve && decision.break_glass { "-alone" } else { "" };
     let mut out = String::new();
     let lines = [
         ("gate", decision.gate.to_string()),
         ("epoch", decision.epoch.0.to_string()),
         ("trace", one_line(trace)),
         ("ask", decision.ask.to_string()),
-        ("answer", answer.to_owned()),
+        ("answer", format!("{}{alone}", decision.verdict.word())),
         ("by", one_line(&decision.by.name)),
         ("id", one_line(&decision.id.0)),
         ("reason", one_line(&decision.reason)),

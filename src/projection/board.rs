@@ -180,6 +180,11 @@ impl Board {
         self.gates.get(u64::from(gate.0))
     }
 
+    /// The trace of the run that a gate belongs to, with which an answer to it is signed.
+    pub fn trace_of(&self, gate: GateId) -> Option<&str> {
+        Some(&self.run(self.gate(gate)?.run)?.summary.trace)
+    }
+
     /// All gates that are known, oldest first.
     pub fn gates(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
         self.gates.iter().map(|(_, it)| it)

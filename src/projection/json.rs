@@ -3,7 +3,7 @@
 
 use crate::{
     base::{Launch, Score, Seq, StepIx, Timestamp, Value, ValueMap},
-    engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, Verdict, WillFallBack, WillRun},
+    engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, WillFallBack, WillRun},
     plan::{Amounts, Currency, PlanStep, Risk},
     projection::{
         AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side, StepView,
@@ -251,15 +251,10 @@ pub fn gate_json(gate: &GateView) -> Value {
 }
 
 fn vote_json(it: &super::VoteView) -> Value {
-    let verdict = match it.vote.verdict {
-        Verdict::Approve => "approve",
-        Verdict::Reject => "reject",
-        Verdict::SendBack => "send-back",
-    };
     json!({
         "by": it.vote.by.name,
         "principal": it.vote.by.principal(),
-        "verdict": verdict,
+        "verdict": it.vote.verdict.word(),
         "reason": it.vote.reason,
         "at": it.at,
         "ask_hash": it.vote.ask.to_string(),

@@ -5,7 +5,7 @@ use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
         Actor, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent, Purpose,
-        RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, UndoEvent, Verdict, Why,
+        RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, UndoEvent, Why,
     },
     plan::Estimate,
     projection::{EventWords, RunView, event_words},
@@ -198,11 +198,7 @@ const fn part(fact: &Fact) -> &'static str {
 const fn verdict(fact: &Fact) -> Option<&'static str> {
     match fact {
         Fact::Gate(_, _, _, GateEvent::Voted(vote) | GateEvent::GlassBroken(vote)) => {
-            Some(match vote.verdict {
-                Verdict::Approve => "approve",
-                Verdict::Reject => "reject",
-                Verdict::SendBack => "send-back",
-            })
+            Some(vote.verdict.word())
         }
         Fact::Gate(_, _, _, GateEvent::Resolved { state, .. }) => Some(state.word()),
         Fact::Gate(..)

@@ -69,11 +69,10 @@ impl LocalDesk {
             && matches!(decision.by.proof, Proof::Signature(_))
         {
             let board = Arc::clone(&self.boards.borrow().board);
-            let Some(gate) = board.gate(decision.gate) else { return Err(Refusal::NoGate(decision.gate)) };
-            let trace = board.run(gate.run).map(|it| it.summary.trace.to_string()).unwrap_or_default();
+            let trace = board.trace_of(decision.gate).ok_or(Refusal::NoGate(decision.gate))?;
             // How long it was on the screen here says nothing of who signed it elsewhere.
             decision.shown_for = None;
-            decision.by = self.people.signer(decision, &trace, self.actor.channel)?;
+            decision.by = self.people.signer(decision, trace, self.actor.channel)?;
             return Ok(command);
         }
         stamped(command, &self.actor)

@@ -106,10 +106,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     let new = beside(path, "-new");
     // Of one who died here, and of a database that is no more: they would be taken for parts of this one.
     for left in [new.clone(), beside(&new, "-journal"), beside(path, "-journal"), beside(path, "-wal")] {
-        match fs::remove_file(left) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
+        remove(&left).map_err(failed)?;
     }
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -120,6 +117,14 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     set(&connection, path, &[("journal_mode", "wal")])?;
     connection.close().map_err(|(_, error)| sql(error))?;
     file.sync_all().and_then(|()| put(&new, path)).map_err(failed)
+}
+
+/// Removes a file, if it is there.
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Gives a whole and synced file its name, for good.
@@ -276,12 +281,7 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
 /// Copies a database whole: half a copy never has the name of one.
 fn keep(connection: &Connection, path: &Path, copy: &Path) -> Result<(), StoreError> {
     let half = beside(copy, "-new");
-    match fs::remove_file(&half) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(StoreError::io("copy", path, &error));
-        }
-        _ => {}
-    }
+    remove(&half).map_err(|error| StoreError::io("copy", path, &error))?;
     let into = half.to_string_lossy();
     connection.execute("VACUUM INTO ?1", [into]).map_err(|error| StoreError::sql("copy", path, &error))?;
     let whole = File::open(&half).and_then(|file| file.sync_all()).and_then(|()| put(&half, copy));

@@ -159,8 +159,7 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
         shown_for: None,
         break_glass: args.break_glass,
     };
-    let board = seat.desk.boards().borrow().board.clone();
-    let trace = board.run(view.run).map(|it| it.summary.trace.to_string()).unwrap_or_default();
+    let trace = seat.desk.boards().borrow().board.trace_of(gate).unwrap_or_default().to_owned();
     match signing::sign(&mut decision, &trace, &args) {
         Ok(Signed::Given) => {}
         Ok(Signed::Written(what)) => {

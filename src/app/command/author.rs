@@ -1,6 +1,7 @@
 //! Commands for those who write workflows: eval, check, fmt, plan, graph, import, schema. They need no workspace; the
 //! checker looks for the people of one, where there is one.
 
+use super::beside;
 use crate::{
     app::{
         args::{
@@ -179,9 +180,7 @@ pub(super) fn fmt(args: &FmtArgs, out: Output) -> Outcome {
 
 /// Writes beside the file and renames: a full disk leaves the old text as it was.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".cuelight-fmt");
-    let beside = PathBuf::from(beside);
+    let beside = beside(path, ".cuelight-fmt");
     fs::write(&beside, text)?;
     fs::set_permissions(&beside, fs::metadata(path)?.permissions())?;
     fs::rename(&beside, path)

@@ -47,7 +47,10 @@ use super::{
 };
 use crate::engine::Verdict;
 use clap::CommandFactory;
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
 
 /// Carries out what was said on the command line.
@@ -144,4 +147,11 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// What lies beside a file, under its name with something after it.
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }

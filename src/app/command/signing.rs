@@ -1,15 +1,16 @@
 //! An answer that somebody signs with a key of ssh, here or wherever the key is. `ssh-keygen` signs; whether the signature counts
 //! is judged by the engine.
 
+use super::beside;
 use crate::{
     app::{args::DecideArgs, exit::Trouble},
-    engine::{Actor, Decision, Proof, STATEMENT_NAMESPACE, Signature, Verdict, statement},
+    engine::{Actor, Decision, Proof, STATEMENT_NAMESPACE, Signature, statement},
 };
 use serde_json::Value;
 use std::{
     fs,
     io::Write as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -33,7 +34,7 @@ pub(super) fn sign(decision: &mut Decision, trace: &str, args: &DecideArgs) -> R
     if let Some(path) = &args.statement {
         let failed = |why| Trouble::not_recorded(format!("could not write {}: {why}", path.display()));
         fs::write(path, &text).map_err(failed)?;
-        let (file, word) = (path.display(), word(decision.verdict));
+        let (file, word) = (path.display(), decision.verdict.word());
         return Ok(Signed::Written(format!(
             "{file} is to be signed by {name}: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f ~/.ssh/id_ed25519 {file}\n\
              then, here, with {file}.sig beside it: cuelight {word} {} --signed {file}",
@@ -95,9 +96,7 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
             ))
         })
     };
-    let mut signature = path.as_os_str().to_owned();
-    signature.push(".sig");
-    let (text, armored) = (read(path)?, read(&PathBuf::from(signature))?);
+    let (text, armored) = (read(path)?, read(&beside(path, ".sig"))?);
     let line =
         |name: &str| -> Option<&str> { text.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' ')) };
     let words = |name: &str| serde_json::from_str::<Value>(line(name)?).ok()?.as_str().map(str::to_owned);
@@ -109,7 +108,7 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
             path.display()
         )));
     };
-    let asked = word(decision.verdict);
+    let asked = decision.verdict.word();
     if answer.strip_suffix("-alone").unwrap_or(answer) != asked {
         let why = format!("could not {asked}: what {by} has signed is {answer}");
         return Err(Trouble::usage(why));
@@ -119,12 +118,4 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
     decision.reason = reason;
     decision.by = signing(&by, text.clone(), armored, &decision.by);
     Ok(())
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Approve => "approve",
-        Verdict::Reject => "reject",
-        Verdict::SendBack => "send-back",
-    }
 }

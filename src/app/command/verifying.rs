@@ -1,7 +1,10 @@
 //! Checks what somebody was given, on any machine and without a workspace: a receipt, a whole chain, or a file with its note.
 //! What makes a chain or a note hold is said by `store`; what a receipt says, by `receipt`.
 
-use super::receipt::{self, KIND};
+use super::{
+    beside,
+    receipt::{self, KIND},
+};
 use crate::{
     app::{
         args::VerifyArgs,
@@ -20,9 +23,7 @@ use std::{
 
 /// Where the note about a file lies.
 pub(super) fn note_beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".note");
-    name.into()
+    beside(path, ".note")
 }
 
 /// Checks a file, whatever of ours it is.

@@ -606,11 +606,7 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         Command::Undo { run, reason, .. } => format!("undo {run}{}", why(reason)),
         Command::Done { run, step: it, reason, .. } => format!("done {run} {}{}", step(run, it), why(reason)),
         Command::Decide(it) => {
-            let verb = match it.verdict {
-                crate::engine::Verdict::Approve => "approve",
-                crate::engine::Verdict::Reject => "reject",
-                crate::engine::Verdict::SendBack => "send-back",
-            };
+            let verb = it.verdict.word();
             let alone = if it.break_glass { " --break-glass" } else { "" };
             format!("{verb} {}{alone}{}", it.gate, why(&it.reason))
         }
