@@ -8,8 +8,8 @@ use cuelight::{
     engine::{Actor, Channel, Command, Decision, Proof, Verdict},
     gateway::{RemoteDesk, serve_socket},
     runtime::{
-        Desk, Engine, Entropy, LaunchRequest, OutputPart, Page, People, Reply, Request, Setup, Source, Tasks,
-        Want,
+        Desk, Engine, Entropy, LaunchRequest, OutputPart, Page, Reply, Request, Setup, Source, Tasks, Want,
+        WhoIsWho,
     },
     store::Workspace,
     tool::{HttpPolicy, SecretStore},
@@ -54,8 +54,8 @@ async fn main() {
     decided("near", &near).await;
     let (tasks, closing) = engine.doors();
     let socket = dir.path().join("socket");
-    serve_socket(&socket, engine.desk(), Arc::new(People::default()), tasks, closing.clone())
-        .expect("it listens");
+    let nobody = WhoIsWho::new(|| Ok(Arc::default()));
+    serve_socket(&socket, engine.desk(), nobody, tasks, closing.clone()).expect("it listens");
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
     let far = RemoteDesk::attach(&socket, Channel::Command, &tasks, closing.clone()).await.expect("a seat");
     decided("through the socket", &far).await;

@@ -3,7 +3,7 @@
 use super::{args::Everywhere, exit::Trouble};
 use crate::{
     engine::{Actor, Channel},
-    runtime::People,
+    runtime::{People, WhoIsWho},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore},
 };
@@ -13,7 +13,7 @@ use std::{
     io::{self, ErrorKind, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// What the process of a step inherits: where things are, and how to speak to people. `LC_…` besides.
@@ -166,18 +166,21 @@ impl Config {
 
     /// Who is who in this workspace.
     pub(super) fn people(&self, workspace: &Workspace) -> Result<Arc<People>, Trouble> {
-        let path = workspace.people();
-        let people = match read_with_owner(&path) {
-            Ok((text, is_roots_alone)) => {
-                People::read(&text).map_err(Trouble::usage)?.with_keys_that_count(is_roots_alone)
+        people_of(workspace).map_err(Trouble::usage)
+    }
+
+    /// The same, for whoever asks again and again: the file is read when it has changed.
+    pub(super) fn who_is_who(&self, workspace: &Workspace) -> WhoIsWho {
+        let workspace = workspace.clone();
+        let last: Mutex<Option<Read>> = Mutex::default();
+        WhoIsWho::new(move || {
+            let stamp = fs::metadata(workspace.people()).ok().map(|it| stamp(&it));
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*last {
+                Some((known, people)) if *known == stamp => people.clone(),
+                _ => last.insert((stamp, people_of(&workspace))).1.clone(),
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => People::default(),
-            Err(error) => {
-                return Err(Trouble::usage(format!("could not read {}: {error}", path.display())));
-            }
-        };
-        let names = os_names(Path::new("/etc/passwd"));
-        Ok(Arc::new(names.into_iter().fold(people, |people, (uid, name)| people.with_os_name(uid, &name))))
+        })
     }
 
     /// Who sits here, at the engine of this workspace: not a person where one of its steps has started us.
@@ -190,6 +193,29 @@ impl Config {
     pub(super) fn actor(&self, people: &People, channel: Channel) -> Actor {
         people.actor(rustix::process::geteuid().as_raw(), channel)
     }
+}
+
+fn people_of(workspace: &Workspace) -> Result<Arc<People>, String> {
+    let path = workspace.people();
+    let people = match read_with_owner(&path) {
+        Ok((text, is_roots_alone)) => People::read(&text)?.with_keys_that_count(is_roots_alone),
+        Err(error) if error.kind() == ErrorKind::NotFound => People::default(),
+        Err(error) => {
+            return Err(format!("could not read {}: {error}; make it readable", path.display()));
+        }
+    };
+    let names = os_names(Path::new("/etc/passwd"));
+    Ok(Arc::new(names.into_iter().fold(people, |people, (uid, name)| people.with_os_name(uid, &name))))
+}
+
+/// By which a file that was changed, exchanged, or opened to others is told from what it was: also its change time, which nobody sets.
+type Stamp = (u64, u64, i64, i64, u64);
+
+/// What the file was, and what was read.
+type Read = (Option<Stamp>, Result<Arc<People>, String>);
+
+fn stamp(it: &fs::Metadata) -> Stamp {
+    (it.dev(), it.ino(), it.ctime(), it.ctime_nsec(), it.len())
 }
 
 /// A file, and whether nobody but root can have written what it says: of the very file that was read.

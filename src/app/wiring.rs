@@ -8,10 +8,10 @@ use super::{
 use crate::{
     engine::{Actor, Channel},
     gateway::{AnyDesk, LookDesk, RemoteDesk, Seats, serve_socket},
-    runtime::{Desk, Engine, LocalDesk, People, ReadDesk, Setup, SystemClock, Tasks, keep_schedules},
+    runtime::{Desk, Engine, LocalDesk, ReadDesk, Setup, SystemClock, Tasks, WhoIsWho, keep_schedules},
     store::{OwnerError, Workspace},
 };
-use std::{cell::Cell, fs, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{cell::Cell, fs, path::PathBuf, process::Stdio, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How long an engine that was started in the background may take to listen.
@@ -118,8 +118,9 @@ pub(super) async fn own(
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
     let names = people.groups().into_keys().collect();
-    let desk = engine.desk().with_people(Arc::clone(&people));
-    let seats = listen(&engine, desk.clone(), workspace, people).map_err(OwnTrouble::Other)?;
+    let who = config.who_is_who(workspace);
+    let desk = engine.desk().with_people(who.clone());
+    let seats = listen(&engine, desk.clone(), workspace, who).map_err(OwnTrouble::Other)?;
     if schedules {
         let (tasks, doors) = engine.doors();
         let (desk, boards) = (engine.desk(), engine.desk().boards());
@@ -150,14 +151,9 @@ fn holder(pid: Option<u32>) -> String {
     )
 }
 
-fn listen(
-    engine: &Engine,
-    desk: LocalDesk,
-    workspace: &Workspace,
-    people: Arc<People>,
-) -> Result<Seats, Trouble> {
+fn listen(engine: &Engine, desk: LocalDesk, workspace: &Workspace, who: WhoIsWho) -> Result<Seats, Trouble> {
     let (tasks, doors) = engine.doors();
-    serve_socket(&workspace.socket(), desk, people, tasks, doors.clone()).map_err(Trouble::not_recorded)
+    serve_socket(&workspace.socket(), desk, who, tasks, doors.clone()).map_err(Trouble::not_recorded)
 }
 
 /// A seat at an engine that runs.

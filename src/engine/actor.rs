@@ -64,7 +64,7 @@ pub struct Signature {
     pub person: String,
     /// The fingerprint of the key.
     pub key: String,
-    /// What was signed: [`crate::engine::statement()`].
+    /// What was signed: a [`crate::engine::Statement`].
     pub statement: String,
     /// The signature, as `ssh-keygen -Y sign` writes it.
     pub armored: String,

@@ -252,7 +252,7 @@ fn capital(text: &str) -> String {
 }
 
 /// The hash that a decision must carry.
-pub(super) fn hash(ask: &Ask) -> Digest {
+pub fn hash(ask: &Ask) -> Digest {
     sha256("cuelight-ask-v1", &[canonical_json(ask).as_bytes()])
 }
 

@@ -241,7 +241,17 @@ impl Turn<'_> {
         let principal = decision.by.principal();
         if let Some((gate, verdict, by)) = self.world.decisions.get(&decision.id) {
             let same = *gate == id && *verdict == decision.verdict && *by == principal;
-            return if same { Ok(()) } else { Err(Refusal::DecisionUsed(decision.id.0)) };
+            let gate = self.find_gate(*gate)?;
+            // What was taken back, or given to an ask that is no more, is not given by saying it again.
+            let stands = gate.votes.iter().any(|it| it.decision == decision.id);
+            return match () {
+                () if !same => Err(Refusal::DecisionUsed(decision.id.0)),
+                () if stands || !gate.is_open() || decision.verdict == Verdict::SendBack => Ok(()),
+                () if gate.epoch != decision.epoch || gate.hash != decision.ask => {
+                    Err(Refusal::AskChanged { gate: id, now: gate.hash, epoch: gate.epoch })
+                }
+                () => Err(Refusal::TakenBack(id)),
+            };
         }
         let gate = self.find_gate(id)?;
         if let Some(vote) = gate.votes.iter().find(|it| it.by.principal() == principal)

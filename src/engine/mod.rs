@@ -40,6 +40,7 @@ mod world;
 
 pub use actor::{Actor, Channel, Proof, Signature};
 pub use again::{plan_differences, value_differences};
+pub use ask::hash as ask_hash;
 pub use bus::{Bus, NewMessage, Said};
 pub use cache::{Cache, CachedResult};
 pub use command::{
@@ -59,5 +60,5 @@ pub use quorum::{could_fill, is_addressed, missing as missing_votes};
 pub use refusal::Refusal;
 pub use scope::{Expected, NewValue, etag, owner_of};
 pub use state::{GateState, RunState, Stage, StepState};
-pub use statement::{STATEMENT_NAMESPACE, statement};
+pub use statement::{STATEMENT_NAMESPACE, Statement};
 pub use world::World;

@@ -54,6 +54,8 @@ pub enum Refusal {
     Delegation { gate: GateId, why: String },
     #[error("could not send {gate} back: {why}")]
     SendBack { gate: GateId, why: String },
+    #[error("could not use that answer at {0} again: it was taken back; give another one")]
+    TakenBack(GateId),
     #[error("could not use decision id {0}: it was used for something else")]
     DecisionUsed(String),
     #[error("could not {0}: say why with --reason")]

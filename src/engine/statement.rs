@@ -1,78 +1,147 @@
 //! An answer as a text that its author signs with a key of their own. It names all that makes it this answer to this ask, so that
 //! the signature is worth nothing for any other. Making and checking signatures is for those who have keys.
 
-use crate::engine::{Decision, Verdict};
-use std::fmt::Write as _;
+use crate::{
+    base::{Digest, GateId, Value},
+    engine::{Decision, Verdict},
+};
+use std::fmt;
 
 /// What the signature is for, as `ssh-keygen -Y sign -n` wants it: one for something else counts for nothing here.
 pub const STATEMENT_NAMESPACE: &str = "cuelight-decision";
 
-/// What somebody signs to give this answer: a line for each thing. `trace` is that of the run.
-pub fn statement(decision: &Decision, trace: &str) -> String {
-    let alone = if decision.verdict == Verdict::Approve && decision.break_glass { "-alone" } else { "" };
-    let mut out = String::new();
-    let lines = [
-        ("gate", decision.gate.to_string()),
-        ("epoch", decision.epoch.0.to_string()),
-        ("trace", one_line(trace)),
-        ("ask", decision.ask.to_string()),
-        ("answer", format!("{}{alone}", decision.verdict.word())),
-        ("by", one_line(&decision.by.name)),
-        ("id", one_line(&decision.id.0)),
-        ("reason", one_line(&decision.reason)),
-    ];
-    out.push_str("cuelight-decision-v1\n");
-    for (name, value) in lines {
-        writeln!(out, "{name} {value}").expect("a text takes all");
+const FIRST_LINE: &str = "cuelight-decision-v1";
+const ALONE: &str = "-alone";
+
+/// What somebody signs to give an answer: a line for each thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Which log it goes into, as its heads name it.
+    pub log: String,
+    /// The gate.
+    pub gate: GateId,
+    /// The epoch of its ask.
+    pub epoch: u32,
+    /// The trace of its run.
+    pub trace: String,
+    /// The hash of its ask.
+    pub ask: Digest,
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// Alone, in place of all who are wanted.
+    pub break_glass: bool,
+    /// Who answers, as `people.toml` calls them.
+    pub by: String,
+    /// The id of the decision, which counts once.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Statement {
+    /// What is signed to give this answer at a gate of a run with this trace, in this log.
+    pub fn of(decision: &Decision, trace: &str, log: &str) -> Self {
+        Self {
+            log: log.to_owned(),
+            gate: decision.gate,
+            epoch: decision.epoch.0,
+            trace: trace.to_owned(),
+            ask: decision.ask,
+            verdict: decision.verdict,
+            break_glass: decision.break_glass,
+            by: decision.by.name.clone(),
+            id: decision.id.0.clone(),
+            reason: decision.reason.clone(),
+        }
     }
-    out
+
+    /// Reads one. Nothing when it is not, to the byte, as one is written.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut lines = text.lines().skip(1);
+        let mut line = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
+        let quoted = |text: String| serde_json::from_str::<String>(&text).ok();
+        let (log, gate, epoch) = (quoted(line("log")?)?, line("gate")?, line("epoch")?);
+        let (trace, ask, answer) = (quoted(line("trace")?)?, line("ask")?, line("answer")?);
+        let (by, id, reason) = (quoted(line("by")?)?, quoted(line("id")?)?, quoted(line("reason")?)?);
+        let word = answer.strip_suffix(ALONE);
+        let verdicts = [Verdict::Approve, Verdict::Reject, Verdict::SendBack];
+        let verdict = verdicts.into_iter().find(|it| it.word() == word.unwrap_or(&answer))?;
+        let read = Self {
+            log,
+            gate: gate.parse().ok()?,
+            epoch: epoch.parse().ok()?,
+            trace,
+            ask: ask.parse().ok()?,
+            verdict,
+            break_glass: word.is_some(),
+            by,
+            id,
+            reason,
+        };
+        (read.to_string() == text).then_some(read)
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{FIRST_LINE}")?;
+        writeln!(f, "log {}", one_line(&self.log))?;
+        writeln!(f, "gate {}", self.gate)?;
+        writeln!(f, "epoch {}", self.epoch)?;
+        writeln!(f, "trace {}", one_line(&self.trace))?;
+        writeln!(f, "ask {}", self.ask)?;
+        writeln!(f, "answer {}{}", self.verdict.word(), if self.break_glass { ALONE } else { "" })?;
+        writeln!(f, "by {}", one_line(&self.by))?;
+        writeln!(f, "id {}", one_line(&self.id))?;
+        writeln!(f, "reason {}", one_line(&self.reason))
+    }
 }
 
 /// A text as JSON has it, so that it ends where its line ends.
 fn one_line(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    Value::from(text).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        base::{DecisionId, Digest, Epoch, GateId},
-        engine::Actor,
-    };
 
     #[test]
-    fn no_two_answers_are_the_same_text() {
-        let decision = Decision {
-            id: DecisionId("d1".to_owned()),
+    fn no_two_answers_are_the_same_text_and_each_is_read_back() {
+        let one = Statement {
+            log: "cuelight/1".to_owned(),
             gate: GateId(2),
-            epoch: Epoch(3),
+            epoch: 3,
+            trace: "t1".to_owned(),
             ask: Digest([7; 32]),
             verdict: Verdict::Approve,
-            reason: "line\nanswer reject".to_owned(),
-            by: Actor::engine(),
-            shown_for: None,
             break_glass: false,
+            by: "ann".to_owned(),
+            id: "d1".to_owned(),
+            reason: "line\nanswer reject".to_owned(),
         };
-        let text = statement(&decision, "t1");
-        assert_eq!(text.lines().count(), 9, "a reason cannot write a line: {text}");
-        let others = [
-            statement(&decision, "t2"),
-            statement(&Decision { id: DecisionId("d2".to_owned()), ..decision.clone() }, "t1"),
-            statement(&Decision { gate: GateId(1), ..decision.clone() }, "t1"),
-            statement(&Decision { epoch: Epoch(4), ..decision.clone() }, "t1"),
-            statement(&Decision { ask: Digest([8; 32]), ..decision.clone() }, "t1"),
-            statement(&Decision { verdict: Verdict::Reject, ..decision.clone() }, "t1"),
-            statement(&Decision { verdict: Verdict::SendBack, ..decision.clone() }, "t1"),
-            statement(&Decision { break_glass: true, ..decision.clone() }, "t1"),
-            statement(&Decision { reason: "line".to_owned(), ..decision.clone() }, "t1"),
-            statement(
-                &Decision { by: Actor { name: "ann".to_owned(), ..Actor::engine() }, ..decision.clone() },
-                "t1",
-            ),
+        let text = one.to_string();
+        assert_eq!(text.lines().count(), 10, "a reason cannot write a line: {text}");
+        let all = [
+            one.clone(),
+            Statement { log: "cuelight/2".to_owned(), ..one.clone() },
+            Statement { gate: GateId(1), ..one.clone() },
+            Statement { epoch: 4, ..one.clone() },
+            Statement { trace: "t2".to_owned(), ..one.clone() },
+            Statement { ask: Digest([8; 32]), ..one.clone() },
+            Statement { verdict: Verdict::Reject, ..one.clone() },
+            Statement { verdict: Verdict::SendBack, ..one.clone() },
+            Statement { break_glass: true, ..one.clone() },
+            Statement { by: "bob".to_owned(), ..one.clone() },
+            Statement { id: "d2".to_owned(), ..one.clone() },
+            Statement { reason: "line".to_owned(), ..one },
         ];
-        for other in others {
-            assert_ne!(other, text);
+        for (place, it) in all.iter().enumerate() {
+            assert_eq!(Statement::read(&it.to_string()).as_ref(), Some(it));
+            assert!(all[..place].iter().all(|other| other.to_string() != it.to_string()), "{it}");
+        }
+        for bent in [text.replace("v1", "v2"), format!("{text}more\n"), text.replace("epoch 3", "epoch 03")] {
+            assert_eq!(Statement::read(&bent), None, "{bent}");
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::{frame::Tell, line::Line, seat::Seat};
 use crate::{
     engine::Channel,
-    runtime::{Entropy, LocalDesk, People, Tasks},
+    runtime::{Entropy, LocalDesk, Tasks, WhoIsWho},
 };
 use rustix::{
     fs::{Mode, OFlags},
@@ -65,7 +65,7 @@ pub fn admit(peer: u32, owner: u32) -> Result<(), String> {
 pub fn serve_socket(
     path: &Path,
     desk: LocalDesk,
-    people: Arc<People>,
+    people: WhoIsWho,
     tasks: &Tasks,
     closing: CancellationToken,
 ) -> Result<Seats, String> {
@@ -115,7 +115,7 @@ async fn accept_all(
     listener: UnixListener,
     free: Arc<Semaphore>,
     desk: LocalDesk,
-    (people, root): (Arc<People>, PathBuf),
+    (people, root): (WhoIsWho, PathBuf),
     instance: String,
     tasks: Tasks,
     closing: CancellationToken,
@@ -138,6 +138,8 @@ async fn accept_all(
             Err(why) => drop(line.outgoing.try_send(Tell::Wrong(why))),
             Ok((peer, taken)) => {
                 let (uid, pid) = peer;
+                // Whoever cannot be named now is named with each command.
+                let people = people.now().unwrap_or_default();
                 let desk = desk.with_actor(people.actor_of(uid, pid, Channel::Socket, &root));
                 let seat = Seat::new(line, desk, instance.clone(), tasks.clone(), closing.clone());
                 tasks.spawn(async move {

@@ -130,8 +130,8 @@ impl Engine {
                 seen.send_modify(|seen| seen.trouble = Some(Trouble::Stopped(why)));
             }
         });
-        let (actor, people) = (Arc::new(setup.actor), Arc::default());
-        let desk = LocalDesk { actor, people, inbox, boards, ring, archive, tasks: tasks.clone() };
+        let actor = Arc::new(setup.actor);
+        let desk = LocalDesk { actor, who: None, inbox, boards, ring, archive, tasks: tasks.clone() };
         let seats = Tasks::default();
         Ok(Self { desk, tasks, seats, doors, deciding, calls, looping, journal, guards, owner })
     }

@@ -1,12 +1,13 @@
 //! The desk of an engine in this process. Who asks is whoever this desk was made for.
 
 use super::{
-    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, People, Reply, Request, Signal, Signals, Tasks,
-    Want, again, archive::Archive, launch::prepare, stamped,
+    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, Signal, Signals, Tasks, Want,
+    WhoIsWho, again, archive::Archive, launch::prepare, stamped,
 };
 use crate::{
-    base::RunId,
+    base::{GateId, RunId},
     engine::{Actor, CauseOfLaunch, Command, Event, Launching, Proof, Refusal},
+    store::log_name,
 };
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -15,8 +16,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 #[derive(Clone, Debug)]
 pub struct LocalDesk {
     pub(super) actor: Arc<Actor>,
-    /// Those whose signatures are known.
-    pub(super) people: Arc<People>,
+    /// Says who that is now, and whose signatures count; without it whoever it was made for stays who they were.
+    pub(super) who: Option<WhoIsWho>,
     pub(super) inbox: mpsc::Sender<Inbound>,
     pub(super) boards: Boards,
     pub(super) ring: broadcast::Sender<Arc<Signal>>,
@@ -31,10 +32,10 @@ impl LocalDesk {
         Self { actor: Arc::new(actor), ..self.clone() }
     }
 
-    /// The same desk, which knows whose signatures count.
+    /// The same desk, which asks each time who is who.
     #[must_use]
-    pub fn with_people(self, people: Arc<People>) -> Self {
-        Self { people, ..self }
+    pub fn with_people(self, who: WhoIsWho) -> Self {
+        Self { who: Some(who), ..self }
     }
 
     /// Who asks here.
@@ -65,17 +66,49 @@ impl LocalDesk {
 impl LocalDesk {
     /// A command with who has really given it: whoever signed it, else whoever came through this door.
     fn stamped(&self, mut command: Command) -> Result<Command, Refusal> {
+        let now = self.who.as_ref().map(WhoIsWho::now).transpose();
         if let Command::Decide(decision) = &mut command
             && matches!(decision.by.proof, Proof::Signature(_))
         {
+            let gate = decision.gate;
             let board = Arc::clone(&self.boards.borrow().board);
-            let trace = board.trace_of(decision.gate).ok_or(Refusal::NoGate(decision.gate))?;
+            let trace = board.trace_of(gate).ok_or(Refusal::NoGate(gate))?;
+            let log = log_name(self.archive.workspace()).map_err(|it| Refusal::Other(it.to_string()))?;
             // How long it was on the screen here says nothing of who signed it elsewhere.
             decision.shown_for = None;
-            decision.by = self.people.signer(decision, trace, self.actor.channel)?;
+            let signer = now.and_then(|it| {
+                let people = it.ok_or_else(|| "nobody says here whose key is whose".to_owned())?;
+                people.signer(decision, (trace, &log), &self.actor)
+            });
+            decision.by = signer.map_err(|why| Refusal::NotAllowed { gate, why })?;
             return Ok(command);
         }
-        stamped(command, &self.actor)
+        let by = match (now, &self.actor.proof) {
+            (Ok(Some(people)), Proof::OsUser(uid)) => &people.actor(*uid, self.actor.channel),
+            // Whatever else goes on: a run is cancelled while somebody mends the file.
+            (Err(why), _) if asks_who(&command) => return Err(Refusal::Other(why)),
+            _ => &*self.actor,
+        };
+        stamped(command, by)
+    }
+
+    /// Puts an answer on record that counts for nobody, in the name of whoever handed it in.
+    async fn note_refusal(&self, gate: GateId, why: String) -> Reply {
+        let by = Actor::clone(&self.actor);
+        let refused = Reply::Refused(Refusal::NotAllowed { gate, why: why.clone() });
+        let note = Request { id: Entropy.request_id(), command: Command::NoteRefusal { gate, by, why } };
+        match self.ask(note).await {
+            Reply::Recorded(_) => refused,
+            other => other,
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Reply {
+        let (sender, receiver) = oneshot::channel();
+        if self.inbox.send(Inbound::Asked { request, reply: sender }).await.is_err() {
+            return Reply::NotRecorded(gone());
+        }
+        receiver.await.unwrap_or_else(|_| Reply::NotRecorded(gone()))
     }
 
     /// Reads what a command lacks, which only the owner of the workspace may read.
@@ -91,6 +124,13 @@ impl LocalDesk {
     }
 }
 
+/// Whether what becomes of a command depends on the groups of whoever gives it.
+fn asks_who(command: &Command) -> bool {
+    let closes_gates =
+        matches!(command, Command::AnswerDoubt { .. } | Command::Done { .. } | Command::Skip { .. });
+    command.gate().is_some() || closes_gates
+}
+
 fn gone() -> String {
     "could not record: the engine has ended; start cuelight again".to_owned()
 }
@@ -99,18 +139,14 @@ impl Desk for LocalDesk {
     async fn submit(&self, request: Request) -> Reply {
         let command = match self.stamped(request.command) {
             Ok(command) => command,
+            Err(Refusal::NotAllowed { gate, why }) => return self.note_refusal(gate, why).await,
             Err(refusal) => return Reply::Refused(refusal),
         };
         let command = match self.complete(command).await {
             Ok(command) => command,
             Err(reply) => return reply,
         };
-        let (sender, receiver) = oneshot::channel();
-        let asked = Inbound::Asked { request: Request { id: request.id, command }, reply: sender };
-        if self.inbox.send(asked).await.is_err() {
-            return Reply::NotRecorded(gone());
-        }
-        receiver.await.unwrap_or_else(|_| Reply::NotRecorded(gone()))
+        self.ask(Request { id: request.id, command }).await
     }
 
     async fn preview(&self, command: Command) -> Result<Vec<Event>, Refusal> {

@@ -4,14 +4,39 @@
 
 use super::ssh_key::SshKey;
 use crate::{
-    engine::{Actor, Channel, Decision, Proof, Refusal, STATEMENT_NAMESPACE, Signature, statement},
+    engine::{Actor, Channel, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement},
     tool::is_of_a_step,
 };
 use serde::Deserialize;
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 /// A signature of the one kind that is known has a tenth of it.
 const SIGNATURE_BYTES_MAX: usize = 4096;
+
+/// Who is who whenever it is asked, so that whoever leaves `people.toml` counts no more from then on.
+#[derive(Clone)]
+pub struct WhoIsWho(Arc<dyn Fn() -> Result<Arc<People>, String> + Send + Sync>);
+
+impl WhoIsWho {
+    /// By what is asked each time: it reads the file, when that has changed.
+    pub fn new(ask: impl Fn() -> Result<Arc<People>, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    /// The people of now.
+    ///
+    /// # Errors
+    /// Why the file cannot be read, and where it is wrong.
+    pub fn now(&self) -> Result<Arc<People>, String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for WhoIsWho {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WhoIsWho").field(&self.now()).finish()
+    }
+}
 
 /// The people of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,9 +133,22 @@ impl People {
         Self { keys_count, ..self }
     }
 
-    /// Somebody is to be known by a key that does not count.
-    pub fn has_keys_that_do_not_count(&self) -> bool {
-        !self.keys_count && self.persons.iter().any(|it| !it.keys.is_empty())
+    /// Why the keys in the file do not count for whoever hands answers in as this OS user, and what to do; nothing where they do,
+    /// or there are none.
+    pub fn keys_do_not_count(&self, uid: u32) -> Option<String> {
+        let has_keys = self.persons.iter().any(|it| !it.keys.is_empty());
+        match () {
+            () if !has_keys => None,
+            () if !self.keys_count => Some(
+                "keys count only when nobody but root can write people.toml, else whoever sits here could say that a key of \
+                 theirs is somebody else's; `sudo chown root` and `sudo chmod 644` it"
+                    .to_owned(),
+            ),
+            () if self.persons.iter().all(|it| it.uid != Some(uid)) => Some(format!(
+                "keys count only when people.toml says who sits here, else they could answer twice; give that person `uid = {uid}`"
+            )),
+            () => None,
+        }
     }
 
     /// The person an OS user is. Nobody who is not in the file goes by the name of somebody who is.
@@ -125,48 +163,48 @@ impl People {
         Actor { name, proof: Proof::OsUser(uid), groups, channel }
     }
 
-    /// Who has signed an answer: the person of that name, when one of their keys has signed just this answer to just this ask.
-    /// It came through a door, which stays what it was.
+    /// Who has signed an answer: the person of that name, when one of their keys has signed just this answer to just this ask. It
+    /// came through the door of somebody, which stays what it was.
     ///
     /// # Errors
-    /// When nobody of that name has, with what to do.
-    pub fn signer(&self, decision: &Decision, trace: &str, channel: Channel) -> Result<Actor, Refusal> {
+    /// Why nobody of that name has, and what to do.
+    pub fn signer(
+        &self,
+        decision: &Decision,
+        (trace, log): (&str, &str),
+        door: &Actor,
+    ) -> Result<Actor, String> {
         let name = &decision.by.name;
-        let refused = |why: String| Err(Refusal::Other(why));
         let Proof::Signature(given) = &decision.by.proof else {
-            return refused(format!("{name} has signed nothing"));
+            return Err(format!("{name} has signed nothing"));
         };
-        let Some(person) = self.persons.iter().find(|it| it.name == *name && !it.keys.is_empty()) else {
-            return refused(format!(
-                "people.toml has no keys of {name:?}; add the line of their .pub file under `keys` and start the engine anew"
-            ));
+        let person = self.persons.iter().find(|it| it.name == *name && !it.keys.is_empty());
+        let person = person.ok_or_else(|| {
+            format!("people.toml has no keys of {name:?}; add the line of their .pub file under `keys`")
+        })?;
+        let Proof::OsUser(uid) = door.proof else {
+            return Err("signed answers are handed in by a user of this machine".to_owned());
         };
-        if !self.keys_count {
-            return refused(
-                "whose key is whose counts only when nobody but root can write people.toml, else whoever sits here could be \
-                 anybody; `sudo chown root` and `sudo chmod 644` it, then start the engine anew"
-                    .to_owned(),
-            );
+        if let Some(why) = self.keys_do_not_count(uid) {
+            return Err(why);
         }
-        let text = statement(decision, trace);
+        let text = Statement::of(decision, trace, log).to_string();
         if given.armored.len() > SIGNATURE_BYTES_MAX {
-            return refused(format!("what {name} has handed in is too long for a signature"));
+            return Err(format!("what was handed in for {name} is too long for a signature"));
         }
         if given.statement != text {
-            return refused(format!(
+            return Err(format!(
                 "what {name} has signed is another answer, or the ask has changed; have it signed anew"
             ));
         }
         let key = person.keys.iter().find(|it| it.has_signed(&given.armored, STATEMENT_NAMESPACE, &text));
-        let Some(key) = key else {
-            return refused(format!(
-                "none of the keys that people.toml has of {name} has made this signature"
-            ));
-        };
+        let key = key.ok_or_else(|| {
+            format!("none of the keys that people.toml has of {name} has made this signature")
+        })?;
         let signature =
             Signature { person: person.principal(), key: key.fingerprint(), ..Signature::clone(given) };
         let proof = Proof::Signature(Box::new(signature));
-        Ok(Actor { name: name.clone(), proof, groups: person.groups.clone(), channel })
+        Ok(Actor { name: name.clone(), proof, groups: person.groups.clone(), channel: door.channel })
     }
 
     /// Who this process is, or one at the other end of a socket: where a step of this workspace has started it, its door is
@@ -213,6 +251,11 @@ mod tests {
             ("[[person]]\nname='a'\nuid='root'", "uid"),
             ("[[person]]\nname='a'", "nothing proves a"),
             ("[[person]]\nname='a'\nkeys=['ssh-rsa AAAA']", "ssh-keygen -t ed25519"),
+            (
+                "[[person]]\nname='a'\nkeys=['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID8V9bjaEJX8QvSGyPILheCRaW/9X+eOWIqzWwJ+5eaL']\n\
+                 [[person]]\nname='b'\nkeys=['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID8V9bjaEJX8QvSGyPILheCRaW/9X+eOWIqzWwJ+5eaL x']",
+                "one key proves a and b",
+            ),
         ] {
             let error = People::read(text).expect_err("wrong");
             assert!(error.starts_with("could not read people.toml") && error.contains(part), "{error}");

@@ -52,9 +52,7 @@ impl SshKey {
     }
 
     fn check(&self, armored: &str, namespace: &str, text: &str) -> Option<()> {
-        let inner = armored.trim().strip_prefix(BEGIN)?.strip_suffix(END)?;
-        let packed: String = inner.split_whitespace().collect();
-        let bytes = BASE64_STANDARD.decode(packed).ok()?;
+        let bytes = unpacked(armored)?;
         let mut rest = bytes.strip_prefix(MAGIC)?;
         let version = rest.split_off(..4)?;
         let (blob, space) = (string(&mut rest)?, string(&mut rest)?);
@@ -80,6 +78,21 @@ impl SshKey {
         }
         self.key.verify_strict(&signed, &signature).ok()
     }
+}
+
+/// The fingerprint of the key that has signed a text for a purpose, as the signature itself names it; nothing when it is not good.
+/// Whose key that is, it does not say.
+pub fn signing_key(armored: &str, namespace: &str, text: &str) -> Option<String> {
+    let bytes = unpacked(armored)?;
+    let mut rest = bytes.strip_prefix(MAGIC)?.get(4..)?;
+    let key = SshKey::of_blob(string(&mut rest)?.to_vec())?;
+    key.has_signed(armored, namespace, text).then(|| key.fingerprint())
+}
+
+fn unpacked(armored: &str) -> Option<Vec<u8>> {
+    let inner = armored.trim().strip_prefix(BEGIN)?.strip_suffix(END)?;
+    let packed: String = inner.split_whitespace().collect();
+    BASE64_STANDARD.decode(packed).ok()
 }
 
 /// A string as `OpenSSH` packs it: its length in four bytes, then it.
@@ -108,6 +121,9 @@ mod tests {
         let key = SshKey::parse(KEY).expect("a key");
         assert_eq!(key.fingerprint(), FINGERPRINT);
         assert!(key.has_signed(ARMORED, "cuelight-decision", "ship it\n"));
+        let named = signing_key(ARMORED, "cuelight-decision", "ship it\n");
+        assert_eq!(named.as_deref(), Some(FINGERPRINT));
+        assert_eq!(signing_key(ARMORED, "cuelight-decision", "ship\n"), None);
         assert!(!key.has_signed(ARMORED, "cuelight-decision", "ship it"), "another text");
         assert!(!key.has_signed(ARMORED, "file", "ship it\n"), "another purpose");
         let inner = ARMORED.trim().trim_start_matches(BEGIN).trim_end_matches(END);
@@ -118,6 +134,7 @@ mod tests {
             bent[at] ^= 1;
             let bent = format!("{BEGIN}\n{}\n{END}", BASE64_STANDARD.encode(&bent));
             assert!(!key.has_signed(&bent, "cuelight-decision", "ship it\n"), "byte {at}");
+            assert_ne!(signing_key(&bent, "cuelight-decision", "ship it\n"), named, "byte {at}");
             let cut = format!("{BEGIN}\n{}\n{END}", BASE64_STANDARD.encode(&bytes[..at]));
             assert!(!key.has_signed(&cut, "cuelight-decision", "ship it\n"), "cut at {at}");
         }

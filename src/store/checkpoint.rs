@@ -191,9 +191,7 @@ impl Heads {
     pub fn of(workspace: &Workspace) -> Result<Self, StoreError> {
         let (path, text) = (workspace.checkpoints(), read_or_nothing(&workspace.checkpoints())?);
         let (notes, _) = read_notes(&text).map_err(|why| StoreError::damaged(&path, why))?;
-        let (path, text) = (workspace.note_keys(), read_or_nothing(&workspace.note_keys())?);
-        let keys: Result<_, _> = text.lines().filter(|it| !it.is_empty()).map(str::parse).collect();
-        Ok(Self { notes, keys: keys.map_err(|why: String| StoreError::damaged(&path, why))? })
+        Ok(Self { notes, keys: keys_of(workspace)? })
     }
 
     /// The keys that are believed: those given, and each that a note ties to one before it.
@@ -208,6 +206,17 @@ impl Heads {
         }
         believed
     }
+}
+
+fn keys_of(workspace: &Workspace) -> Result<Vec<NoteKey>, StoreError> {
+    let (path, text) = (workspace.note_keys(), read_or_nothing(&workspace.note_keys())?);
+    let keys: Result<_, _> = text.lines().filter(|it| !it.is_empty()).map(str::parse).collect();
+    keys.map_err(|why: String| StoreError::damaged(&path, why))
+}
+
+/// The name of the log of a workspace, as its heads have it; nothing before an engine has opened it.
+pub fn log_name(workspace: &Workspace) -> Result<String, StoreError> {
+    Ok(keys_of(workspace)?.into_iter().next().map_or_else(String::new, |it| it.name))
 }
 
 /// A signed head that the log does not bear out.

@@ -18,7 +18,9 @@ mod workspace;
 mod writer;
 
 pub use chain::{Broken, Damage, Linked, Verified, linked, verify};
-pub use checkpoint::{HeadTrouble, Heads, Note, NoteKey, check_heads, key_trouble, read_notes, rotate_key};
+pub use checkpoint::{
+    HeadTrouble, Heads, Note, NoteKey, check_heads, key_trouble, log_name, read_notes, rotate_key,
+};
 pub use error::{AppendError, StoreError};
 pub use export::{ChainEnd, ChainHead, ExportedChain, FileNote, verify_chain};
 pub use journal::{Appended, Batch, Journal, Mark, Opened};

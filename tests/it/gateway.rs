@@ -5,7 +5,7 @@ use cuelight::{
     base::{GateId, Seq},
     engine::{Actor, Channel, Command, Decision, Proof, Refusal, RunState, Verdict},
     gateway::{LookDesk, RemoteDesk, admit, serve_socket},
-    runtime::{Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Want},
+    runtime::{Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Want, WhoIsWho},
     store::Workspace,
 };
 use std::{path::Path, sync::Arc, time::Duration};
@@ -23,6 +23,7 @@ fn serve(engine: &Engine, dir: &Path) {
     let people = People::read("[[person]]\nname = 'bob'\nuid = 4000000000\n").expect("people");
     let uid = rustix::process::geteuid().as_raw();
     let people = Arc::new(people.with_os_name(uid, "me"));
+    let people = WhoIsWho::new(move || Ok(Arc::clone(&people)));
     serve_socket(&dir.join("socket"), engine.desk(), people, tasks, closing.clone()).expect("it listens");
 }
 
@@ -249,9 +250,9 @@ async fn nonsense_on_the_line_ends_the_line_and_nothing_else() {
         (frame("{\"question\":{\"number\":1,\"question\":{\"read\":{\"plan\":1}}}}"), ""),
         (
             frame("{\"hello\":{\"version\":99,\"program\":\"x\",\"after\":0}}"),
-            "speaks version 1, you speak 99",
+            "speaks version 2, you speak 99",
         ),
-        (frame("{\"hello\":{\"version\":1,\"program\":\"x\",\"after\":7}}"), "another log"),
+        (frame("{\"hello\":{\"version\":2,\"program\":\"x\",\"after\":7}}"), "another log"),
     ] {
         let mut stream = UnixStream::connect(dir.path().join("socket")).await.expect("a line");
         // The other end may hang up before it has read everything.

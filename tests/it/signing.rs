@@ -105,7 +105,16 @@ fn a_second_person_signs_at_the_same_terminal_and_an_auditor_can_check_it_withou
     assert!(!system(&place, "ssh-keygen", &check, &statement.replace("approve", "reject")).expect("it runs"));
     let receipt = place.cue(&["receipt", "g-1", "-o", "receipt"]).ok();
     let told = place.cue(&["verify", "receipt"]);
-    assert!(told.out.contains("ann (by a signature of SHA256:"), "{receipt:?} {told:?}");
+    assert!(told.out.contains("ann (signed with SHA256:"), "{receipt:?} {told:?}");
+    let exported = place.cue(&["audit", "export", "-o", "chain"]).ok();
+    let told = place.cue(&["verify", "chain"]);
+    assert!(told.out.contains("2 signed, each by the key that it names"), "{exported:?} {told:?}");
+    // Whoever tried with another key is on record, in the name of whoever sat here.
+    let refused: Vec<Value> = place.events("r-1");
+    let refused =
+        refused.iter().filter(|it| it["type"] == "gate.refused" && it["data"]["by"]["name"] == "mira");
+    let why: Vec<String> = refused.map(|it| text(&it["data"]["why"])).collect();
+    assert!(why.iter().any(|it| it.contains("none of the keys that people.toml has of ann")), "{why:?}");
 }
 
 #[test]
@@ -118,14 +127,37 @@ fn what_was_signed_elsewhere_counts_once_for_this_ask_alone() {
         "{said:?}"
     );
     refused(&place.cue(&["approve", "g-1", "--signed", "answer"]), "could not read answer.sig");
+    // Ann reads what she is to sign, wherever she is.
+    let elsewhere = Place::new();
+    for file in ["answer", "answer.ask"] {
+        elsewhere.write(file, &place.text(file));
+    }
+    let read = elsewhere.cue(&["verify", "answer"]).ok().out;
+    for part in [
+        "approve, by ann",
+        "because    looked",
+        "Ship it?",
+        "yes starts  ship",
+        "not yet: answer.sig is missing",
+    ] {
+        assert!(read.contains(part), "{part}: {read}");
+    }
+    elsewhere.write("answer.ask", &place.text("answer.ask").replace("Ship it?", "Look at it?"));
+    refused(&elsewhere.cue(&["verify", "answer"]), "not the one that it answers; do not sign it");
     let sign = ["-Y", "sign", "-q", "-n", "cuelight-decision", "-f", "ann", "answer"];
     assert!(system(&place, "ssh-keygen", &sign, "").expect("it runs"));
     refused(&place.cue(&["reject", "g-1", "--signed", "answer"]), "what ann has signed is approve");
 
+    let read = place.cue(&["verify", "answer"]).ok().out;
+    assert!(read.contains("signed     by SHA256:"), "{read}");
     let (statement, signature) = (place.text("answer"), place.text("answer.sig"));
-    for (from, to) in
-        [("looked", "no"), ("\"ann\"", "\"bob\""), ("gate g-1", "gate g-2"), ("epoch 1", "epoch 2")]
-    {
+    for (from, to) in [
+        ("looked", "no"),
+        ("\"ann\"", "\"bob\""),
+        ("gate g-1", "gate g-2"),
+        ("epoch 1", "epoch 2"),
+        ("log \"cuelight/", "log \"cuelight/0"),
+    ] {
         place.write("bent", &statement.replace(from, to));
         place.write("bent.sig", &signature);
         refused(&place.cue(&["approve", "g-1", "--signed", "bent"]), "could not");
@@ -153,6 +185,54 @@ fn no_key_counts_where_whoever_sits_here_can_say_whose_it_is() {
             "nobody but root can write people.toml",
         );
         assert_eq!(votes(&place).len(), 0);
-        assert!(place.cue(&["doctor"]).out.contains("its keys do not count"));
+        assert!(place.cue(&["doctor"]).out.contains("keys count only when nobody but root"));
     }
+}
+
+#[test]
+fn whoever_leaves_the_file_counts_no_more_from_then_on_and_two_keys_are_one_person() {
+    let Some((place, console)) = place(0o644) else { return };
+    let whole = place.text(".cuelight/people.toml");
+    let put = |text: &str| {
+        place.write(".cuelight/new", text);
+        fs::rename(place.file(".cuelight/new"), place.file(".cuelight/people.toml"))
+            .expect("it takes its place");
+    };
+    let approve = |name: &str, key: &str| place.cue(&["approve", "g-1", "--as", name, "--key", key]);
+
+    put(&whole.replace("'ann'", "'anna'"));
+    refused(&approve("ann", "ann"), "no keys of \"ann\"");
+    put(&whole.replace("uid = ", "uid = 9"));
+    refused(&approve("ann", "ann"), "only when people.toml says who sits here");
+    put(&format!("{whole}[[person]]\nname = 'ann'\n"));
+    refused(&approve("ann", "ann"), "two people are called \"ann\"");
+    put(&whole);
+    assert_eq!(votes(&place).len(), 0, "nobody has answered");
+
+    // One more key for Ann instead of Bob: what she says with it, she has said already.
+    let (ann, bob) = (place.text("ann.pub"), place.text("bob.pub"));
+    let without_bob = &whole[..whole.rfind("[[person]]").expect("bob")];
+    put(&without_bob.replace(ann.trim(), &format!("{}', '{}", ann.trim(), bob.trim())));
+    approve("ann", "ann").ok();
+    drop(approve("ann", "bob"));
+    assert_eq!(votes(&place).len(), 1, "two keys are one person");
+    put(&whole);
+    approve("bob", "bob").ok();
+    assert_eq!(console.end().code, 0, "it has shipped");
+}
+
+#[test]
+fn a_step_can_hand_in_nothing_that_somebody_has_signed() {
+    let Some((place, console)) = place(0o644) else { return };
+    place.cue(&["approve", "g-1", "--as", "ann", "--statement", "answer"]).ok();
+    let sign = ["-Y", "sign", "-q", "-n", "cuelight-decision", "-f", "ann", "answer"];
+    assert!(system(&place, "ssh-keygen", &sign, "").expect("it runs"));
+    let program = env!("CARGO_BIN_EXE_cuelight");
+    place.write("sneak.yaml", &format!("steps:\n  - id: sneak\n    run: |\n      {program} approve g-1 --signed answer 2> said.txt && exit 9\n      exit 0\n"));
+    place.cue(&["run", "sneak.yaml", "--headless"]).ok();
+    assert!(place.text("said.txt").contains("a program that a step has started decides nothing"));
+    assert_eq!(votes(&place).len(), 0, "nobody has answered");
+    place.cue(&["approve", "g-1", "--signed", "answer"]).ok();
+    assert_eq!(votes(&place).len(), 1, "a person can");
+    drop(console);
 }

@@ -21,6 +21,7 @@ use crate::{
     plan::Risk,
     projection::GateView,
     runtime::{Desk, Entropy, Receipt, Reply, Request},
+    store::log_name,
 };
 use std::{process::ExitCode, sync::Arc};
 
@@ -160,7 +161,8 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
         break_glass: args.break_glass,
     };
     let trace = seat.desk.boards().borrow().board.trace_of(gate).unwrap_or_default().to_owned();
-    match signing::sign(&mut decision, &trace, &args) {
+    let log = log_name(&seat.workspace).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    match signing::sign(&mut decision, &view, (&trace, &log), &args) {
         Ok(Signed::Given) => {}
         Ok(Signed::Written(what)) => {
             seat.leave().await;

@@ -53,6 +53,31 @@ pub(super) fn text(gate: &GateView) -> String {
     if let Some(why) = &gate.asked_anew {
         line(format!("asked anew  {}", safe_text(why)));
     }
+    body(ask, &mut line);
+    line(String::new());
+    let code = gate.hash.code();
+    line(match ask.risk {
+        Risk::Irreversible => {
+            format!("END OF THE ASK   {code}   high risk: approve with --code {}", &code[5..])
+        }
+        Risk::ReadOnly | Risk::Reversible | Risk::ExternallyReversible => format!("END OF THE ASK   {code}"),
+    });
+    out
+}
+
+/// What is asked, without its gate: for whoever is to sign an answer elsewhere.
+pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
+    let mut out = vec![
+        format!("{} of {} {}", safe_text(&ask.step), ask.run, safe_text(&ask.workflow)),
+        format!("risk        {}", ask.risk.word()),
+        format!("asked by    {}", safe_text(&ask.requester)),
+    ];
+    out.splice(1..1, ask.prompt.lines().map(|it| format!("  {}", safe_text(it))));
+    body(ask, &mut |text| out.push(text));
+    out
+}
+
+fn body(ask: &Ask, mut line: &mut dyn FnMut(String)) {
     calls(ask, &mut line);
     list("binds", &ask.binds, &mut line);
     for field in &ask.form {
@@ -70,15 +95,6 @@ pub(super) fn text(gate: &GateView) -> String {
     };
     let expires = ask.expires_at.map_or_else(|| "it waits".to_owned(), |it| format!("{then} at {it}"));
     line(format!("if nobody   {expires}"));
-    line(String::new());
-    let code = gate.hash.code();
-    line(match ask.risk {
-        Risk::Irreversible => {
-            format!("END OF THE ASK   {code}   high risk: approve with --code {}", &code[5..])
-        }
-        Risk::ReadOnly | Risk::Reversible | Risk::ExternallyReversible => format!("END OF THE ASK   {code}"),
-    });
-    out
 }
 
 fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {

@@ -273,12 +273,7 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
             let me = config.actor(&people, crate::engine::Channel::Command);
             let known = people.groups();
             let groups = if me.groups.is_empty() { "no group".to_owned() } else { me.groups.join(", ") };
-            if people.has_keys_that_do_not_count() {
-                let path = workspace.people();
-                let path = path.display();
-                let why = format!(
-                    "its keys do not count, since others than root can write it; `sudo chown root {path}; sudo chmod 644 {path}`"
-                );
+            if let Some(why) = people.keys_do_not_count(rustix::process::geteuid().as_raw()) {
                 return wrong("people.toml", why);
             }
             match known.len() {

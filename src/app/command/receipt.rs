@@ -11,6 +11,8 @@ use crate::{
         wiring,
     },
     base::{Digest, GateId, RunId, Seq, Value, safe_text, sha256},
+    engine::{STATEMENT_NAMESPACE, Statement},
+    runtime::signing_key,
     store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace},
 };
 use serde_json::json;
@@ -176,17 +178,13 @@ fn told(payloads: &[(&ChainRecord, Value)]) -> Result<Vec<String>, String> {
                 safe_text(it["ask"]["prompt"].as_str().unwrap_or_default())
             ));
             lines.push(format!("ask        {}  {hash}", hash.code()));
-        } else if let Some(it) = event.get("Voted") {
+        } else if let Some(it) = event.get("Voted").or_else(|| event.get("GlassBroken")) {
             let hash: Digest = it["ask"].as_str().unwrap_or_default().parse()?;
             if Some(hash) != asked {
                 return Err(format!("record {seq}: a vote on another ask"));
             }
-            lines.push(format!(
-                "{:<10} {at}  by {}{}",
-                word(&it["verdict"]),
-                person(&it["by"]),
-                reason(&it["reason"])
-            ));
+            let said = signed_by(payload, it).map_err(|why| format!("record {seq}: {why}"))?;
+            lines.push(format!("{:<10} {at}  by {said}{}", word(&it["verdict"]), reason(&it["reason"])));
         } else if let Some(it) = event.get("Resolved") {
             lines.push(format!(
                 "{:<10} {at}  by {}",
@@ -207,13 +205,31 @@ fn word(value: &Value) -> String {
     safe_text(&value.as_str().unwrap_or_default().to_lowercase())
 }
 
-fn person(by: &Value) -> String {
-    if let Some(key) = by["proof"]["signature"]["key"].as_str() {
-        let name = by["name"].as_str().unwrap_or_default();
-        return safe_text(&format!("{name} (by a signature of {key}, which `ssh-keygen -Y verify` checks)"));
+/// Who has answered. A signature has to be one over this very answer, and names its key.
+pub(super) fn signed_by(payload: &Value, vote: &Value) -> Result<String, String> {
+    let by = &vote["by"];
+    let name = safe_text(by["name"].as_str().unwrap_or_default());
+    let signature = &by["proof"]["signature"];
+    if signature.is_null() {
+        let proof = by["proof"].to_string().replace(['{', '}', '"'], "").replace(':', " ");
+        return Ok(format!("{name} ({})", safe_text(&proof)));
     }
-    let proof = by["proof"].to_string().replace(['{', '}', '"'], "").replace(':', " ");
-    safe_text(&format!("{} ({proof})", by["name"].as_str().unwrap_or_default()))
+    let statement = text(signature, "statement")?;
+    let signed = Statement::read(statement).ok_or_else(|| format!("what {name} has signed is no answer"))?;
+    let is_it = payload["Gate"][2] == signed.gate.0
+        && vote["ask"] == signed.ask.to_string()
+        && vote["verdict"] == serde_json::to_value(signed.verdict).unwrap_or_default()
+        && vote["decision"] == signed.id
+        && vote["reason"] == signed.reason.trim()
+        && by["name"] == signed.by
+        && payload["Gate"][3].get("GlassBroken").is_some() == signed.break_glass;
+    if !is_it {
+        return Err(format!("what {name} has signed is another answer"));
+    }
+    match signing_key(text(signature, "armored")?, STATEMENT_NAMESPACE, statement) {
+        Some(key) if signature["key"] == key => Ok(format!("{name} (signed with {key})")),
+        _ => Err(format!("the signature of {name} is not good")),
+    }
 }
 
 fn reason(value: &Value) -> String {
@@ -229,4 +245,63 @@ fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
 
 fn list<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
     value[key].as_array().ok_or_else(|| format!("{key} is missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATEMENT: &str = "cuelight-decision-v1\nlog \"cuelight/1\"\ngate g-2\nepoch 3\ntrace \"t1\"\n\
+        ask 0707070707070707070707070707070707070707070707070707070707070707\nanswer approve\nby \"ann\"\nid \"d1\"\n\
+        reason \"seen \\\"it\\\"\"\n";
+    // Made of it by `ssh-keygen -Y sign -n cuelight-decision` of OpenSSH 9.2.
+    const ARMORED: &str = "-----BEGIN SSH SIGNATURE-----\n\
+        U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgGH9ViBr2SLi60k97w7tCmTUF3f\n\
+        fkZWcUj4oQ7pDDWEgAAAARY3VlbGlnaHQtZGVjaXNpb24AAAAAAAAABnNoYTUxMgAAAFMA\n\
+        AAALc3NoLWVkMjU1MTkAAABAxLCS1bslguX1d6jkMx8NdB4//9fDT8ncbTHogYAVq84R0/\n\
+        gSWs7TJSgX5zsrz+md9N5Ac5rrLRIllBgk13P/Aw==\n\
+        -----END SSH SIGNATURE-----";
+    const KEY: &str = "SHA256:ZaLCfNEfPHBrSrrh/EsDrCpWK16l4BUp2pRHvjKfZWc";
+
+    /// What a log says of that answer.
+    fn payload(kind: &str, bend: impl FnOnce(&mut Value)) -> Value {
+        let signature =
+            json!({ "person": "person:ann", "key": KEY, "statement": STATEMENT, "armored": ARMORED });
+        let by = json!({ "name": "ann", "proof": { "signature": signature }, "channel": "command" });
+        let mut vote = json!({
+            "decision": "d1", "by": by, "verdict": "approve", "reason": "seen \"it\"", "ask": "07".repeat(32),
+        });
+        bend(&mut vote);
+        json!({ "Gate": [1, 4, 2, { kind: vote }] })
+    }
+
+    fn said(payload: &Value, kind: &str) -> Result<String, String> {
+        signed_by(payload, &payload["Gate"][3][kind])
+    }
+
+    #[test]
+    fn a_signed_answer_is_believed_when_it_is_the_one_that_was_signed_by_the_key_it_names() {
+        let good = payload("Voted", |_| ());
+        assert_eq!(said(&good, "Voted"), Ok(format!("ann (signed with {KEY})")));
+        type Bend = fn(&mut Value);
+        let bends: &[(&str, Bend, &str)] = &[
+            ("decision", |it| it["decision"] = "d2".into(), "another answer"),
+            ("name", |it| it["by"]["name"] = "bob".into(), "another answer"),
+            ("verdict", |it| it["verdict"] = "reject".into(), "another answer"),
+            ("reason", |it| it["reason"] = "seen".into(), "another answer"),
+            ("ask", |it| it["ask"] = "08".repeat(32).into(), "another answer"),
+            ("key", |it| it["by"]["proof"]["signature"]["key"] = "SHA256:other".into(), "is not good"),
+            ("signature", |it| it["by"]["proof"]["signature"]["armored"] = "none".into(), "is not good"),
+            ("statement", |it| it["by"]["proof"]["signature"]["statement"] = "yes".into(), "is no answer"),
+        ];
+        for (what, bend, part) in bends {
+            let why = said(&payload("Voted", bend), "Voted").expect_err(what);
+            assert!(why.contains(part), "{what}: {why}");
+        }
+        let alone = said(&payload("GlassBroken", |_| ()), "GlassBroken");
+        assert!(alone.is_err_and(|it| it.contains("another answer")), "it was not given alone");
+        let mut elsewhere = good;
+        elsewhere["Gate"][2] = 3.into();
+        assert!(said(&elsewhere, "Voted").is_err(), "another gate");
+    }
 }

@@ -1,18 +1,24 @@
 //! An answer that somebody signs with a key of ssh, here or wherever the key is. `ssh-keygen` signs; whether the signature counts
 //! is judged by the engine.
 
-use super::beside;
+use super::{ask_text, beside};
 use crate::{
     app::{args::DecideArgs, exit::Trouble},
-    engine::{Actor, Decision, Proof, STATEMENT_NAMESPACE, Signature, statement},
+    base::{DecisionId, Value, canonical_json, safe_text},
+    engine::{Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash},
+    projection::GateView,
+    runtime::signing_key,
 };
-use serde_json::Value;
 use std::{
     fs,
     io::Write as _,
     path::Path,
     process::{Command, Stdio},
 };
+
+/// Beside an answer: what it answers, and its signature.
+const ASK: &str = ".ask";
+const SIGNATURE: &str = ".sig";
 
 /// What becomes of an answer.
 pub(super) enum Signed {
@@ -22,21 +28,29 @@ pub(super) enum Signed {
     Written(String),
 }
 
-/// Gives an answer its author, where that is not whoever sits here.
-pub(super) fn sign(decision: &mut Decision, trace: &str, args: &DecideArgs) -> Result<Signed, Trouble> {
+/// Gives an answer its author, where that is not whoever sits here: at a gate of a run with a trace, in a log with a name.
+pub(super) fn sign(
+    decision: &mut Decision,
+    gate: &GateView,
+    (trace, log): (&str, &str),
+    args: &DecideArgs,
+) -> Result<Signed, Trouble> {
     if let Some(path) = &args.signed {
         take_in(decision, path)?;
         return Ok(Signed::Given);
     }
     let Some(name) = &args.signer else { return Ok(Signed::Given) };
     decision.by = signing(name, String::new(), String::new(), &decision.by);
-    let text = statement(decision, trace);
+    let text = Statement::of(decision, trace, log).to_string();
     if let Some(path) = &args.statement {
-        let failed = |why| Trouble::not_recorded(format!("could not write {}: {why}", path.display()));
-        fs::write(path, &text).map_err(failed)?;
+        for (path, text) in [(path, &text), (&beside(path, ASK), &canonical_json(&gate.ask))] {
+            fs::write(path, text)
+                .map_err(|why| Trouble::not_recorded(format!("could not write {}: {why}", path.display())))?;
+        }
         let (file, word) = (path.display(), decision.verdict.word());
         return Ok(Signed::Written(format!(
-            "{file} is to be signed by {name}: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f ~/.ssh/id_ed25519 {file}\n\
+            "{file} and {file}{ASK} are for {name}, who reads what is asked: cuelight verify {file}\n\
+             and signs: ssh-keygen -Y sign -n {STATEMENT_NAMESPACE} -f ~/.ssh/id_ed25519 {file}\n\
              then, here, with {file}.sig beside it: cuelight {word} {} --signed {file}",
             decision.gate
         )));
@@ -81,7 +95,7 @@ fn ask_to_sign(key: &Path, text: &str) -> Result<String, Trouble> {
     let done = child.wait_with_output().map_err(|why| failed(why.to_string()))?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr);
-        return Err(failed(crate::base::safe_text(said.lines().last().unwrap_or("it does not say why"))));
+        return Err(failed(safe_text(said.lines().last().unwrap_or("it does not say why"))));
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
@@ -96,26 +110,76 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
             ))
         })
     };
-    let (text, armored) = (read(path)?, read(&beside(path, ".sig"))?);
-    let line =
-        |name: &str| -> Option<&str> { text.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' ')) };
-    let words = |name: &str| serde_json::from_str::<Value>(line(name)?).ok()?.as_str().map(str::to_owned);
-    let (Some(by), Some(id), Some(reason), Some(answer)) =
-        (words("by"), words("id"), words("reason"), line("answer"))
-    else {
+    let (text, armored) = (read(path)?, read(&beside(path, SIGNATURE))?);
+    let Some(signed) = Statement::read(&text) else {
         return Err(Trouble::usage(format!(
             "could not take {}: it is no answer of cuelight",
             path.display()
         )));
     };
-    let asked = decision.verdict.word();
-    if answer.strip_suffix("-alone").unwrap_or(answer) != asked {
-        let why = format!("could not {asked}: what {by} has signed is {answer}");
+    if signed.verdict != decision.verdict {
+        let (asked, by) = (decision.verdict.word(), safe_text(&signed.by));
+        let why = format!("could not {asked}: what {by} has signed is {}", signed.verdict.word());
         return Err(Trouble::usage(why));
     }
-    decision.break_glass = answer.ends_with("-alone");
-    decision.id = crate::base::DecisionId(id);
-    decision.reason = reason;
-    decision.by = signing(&by, text.clone(), armored, &decision.by);
+    decision.break_glass = signed.break_glass;
+    decision.id = DecisionId(signed.id);
+    decision.reason = signed.reason;
+    decision.by = signing(&signed.by, text, armored, &decision.by);
     Ok(())
+}
+
+/// Whether a text is an answer that somebody is to sign, or has.
+pub(super) fn is_statement(text: &str) -> bool {
+    Statement::read(text).is_some()
+}
+
+/// What an answer says and what it answers, where the ask lies beside it; and which key has signed it, where a signature does.
+pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> {
+    let it = Statement::read(text).ok_or("it is no answer of cuelight")?;
+    let alone = if it.break_glass { " alone, in place of all who are wanted" } else { "" };
+    let by = safe_text(&it.by);
+    let mut lines = vec![format!("answer     {}{alone}, by {by}", it.verdict.word())];
+    if !it.reason.is_empty() {
+        lines.push(format!("because    {}", safe_text(&it.reason)));
+    }
+    lines.push(format!("at         {} epoch {}, of the log {}", it.gate, it.epoch, safe_text(&it.log)));
+    lines.push(format!("ask        {}  {}", it.ask.code(), it.ask));
+    match fs::read_to_string(beside(path, ASK)) {
+        Ok(asked) => {
+            lines.push(String::new());
+            lines.extend(ask_text::of_ask(&ask_in(&asked, &it)?));
+            lines.push(String::new());
+        }
+        Err(_) => lines.push(format!("           what is asked is not here: {} is missing", name(path, ASK))),
+    }
+    lines.push(match fs::read_to_string(beside(path, SIGNATURE)) {
+        Err(_) => format!("signed     not yet: {} is missing", name(path, SIGNATURE)),
+        Ok(armored) => match signing_key(&armored, STATEMENT_NAMESPACE, text) {
+            Some(key) => format!("signed     by {key}; that this key is of {by} stands in people.toml"),
+            None => return Err(format!("{} is no signature over it", name(path, SIGNATURE))),
+        },
+    });
+    Ok(lines)
+}
+
+/// The ask whose hash was signed; shown whole, or not at all.
+fn ask_in(text: &str, signed: &Statement) -> Result<Ask, String> {
+    let ask: Ask = serde_json::from_str(text).map_err(|it| format!("the ask beside it is none: {it}"))?;
+    let is_whole =
+        serde_json::from_str::<Value>(text).is_ok_and(|it| canonical_json(&it) == canonical_json(&ask));
+    match () {
+        () if !is_whole => {
+            Err("the ask beside it says more than this cuelight can show; use the one it comes from"
+                .to_owned())
+        }
+        () if ask_hash(&ask) != signed.ask => {
+            Err("the ask beside it is not the one that it answers; do not sign it".to_owned())
+        }
+        () => Ok(ask),
+    }
+}
+
+fn name(path: &Path, suffix: &str) -> String {
+    safe_text(&beside(path, suffix).to_string_lossy())
 }

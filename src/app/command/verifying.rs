@@ -4,6 +4,7 @@
 use super::{
     beside,
     receipt::{self, KIND},
+    signing,
 };
 use crate::{
     app::{
@@ -12,7 +13,7 @@ use crate::{
         output::Output,
     },
     base::{Digest, Value, safe_text},
-    store::{FileNote, NoteKey, verify_chain},
+    store::{ChainRecord, FileNote, NoteKey, verify_chain},
 };
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -31,7 +32,9 @@ pub(super) fn verify(out: Output, args: &VerifyArgs) -> Outcome {
     let path = args.file.display();
     let bytes = fs::read(&args.file).map_err(|it| Trouble::usage(format!("could not read {path}: {it}")))?;
     let text = String::from_utf8_lossy(&bytes);
-    let found = if let Some(receipt) = receipt_in(&text) {
+    let found = if signing::is_statement(&text) {
+        signing::looked_at(&args.file, &text)
+    } else if let Some(receipt) = receipt_in(&text) {
         receipt::checked(&receipt, &args.key).map(|it| it.lines)
     } else {
         let is_chain = text.lines().next().is_some_and(|it| it.starts_with("{\"seq\":"));
@@ -71,11 +74,34 @@ fn receipt_in(text: &str) -> Option<Value> {
 
 fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
     let found = verify_chain(text, given)?;
-    Ok(vec![
+    let mut lines = vec![
         format!("chain      {} records hold, from the first on", found.records),
         format!("signed     up to record {}", found.signed),
-        key_line(given, &found.keys),
-    ])
+    ];
+    let answers = answers(text)?;
+    if answers > 0 {
+        lines.push(format!("answers    {answers} signed, each by the key that it names"));
+    }
+    lines.push(key_line(given, &found.keys));
+    Ok(lines)
+}
+
+/// How many answers in a chain that holds are signed; each signature has to be good.
+fn answers(text: &str) -> Result<usize, String> {
+    let mut count = 0;
+    for line in text.lines().filter(|it| it.contains("SSH SIGNATURE")) {
+        let Ok(record) = serde_json::from_str::<ChainRecord>(line) else { continue };
+        let payload = record.payload.as_deref().unwrap_or_default();
+        let payload: Value = serde_json::from_str(payload).map_err(|it| it.to_string())?;
+        let event = &payload["Gate"][3];
+        if let Some(vote) = event.get("Voted").or_else(|| event.get("GlassBroken"))
+            && !vote["by"]["proof"]["signature"].is_null()
+        {
+            receipt::signed_by(&payload, vote).map_err(|why| format!("record {}: {why}", record.seq))?;
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 /// A note says nothing about its own key: whoever checks has to have it from elsewhere.

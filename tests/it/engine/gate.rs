@@ -50,6 +50,18 @@ fn an_armed_approval_can_be_taken_back() {
 }
 
 #[test]
+fn an_answer_that_was_taken_back_is_not_given_by_handing_it_in_again() {
+    at(
+        ", require: [{group: sre, count: 2}]",
+        "ann approves id=k; ann withdraws; ann approves id=k; bob approves",
+        "g-1 ann withdraws
+         ! could not use that answer at g-1 again: it was taken back; give another one
+         g-1 bob approves
+         no g-1 approved",
+    );
+}
+
+#[test]
 fn who_agreed_while_it_was_armed_still_counts_when_the_other_takes_it_back() {
     at(
         "",
