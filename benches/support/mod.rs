@@ -1,7 +1,7 @@
 //! What several benches begin with: a plan of any size, and the command that launches it.
 
 use cuelight::{
-    base::{StepIx, ValueMap},
+    base::{ProcessLimits, StepIx, ValueMap},
     engine::{Actor, CauseOfLaunch, Channel, Command, Launching, Proof},
     plan::{Amounts, EffectClass, OnError, Plan, PlanStep, Undo, Work},
 };
@@ -47,6 +47,8 @@ pub(crate) fn layered(steps: u32) -> Plan {
             artifacts: Vec::new(),
             effect: EffectClass::Once,
             ends_with_console: false,
+            limits: ProcessLimits::default(),
+            output_limit: None,
             check: None,
             priority: 0,
             category: None,

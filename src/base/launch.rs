@@ -2,7 +2,8 @@
 //! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
 use crate::base::{
-    AgentCall, Digest, HttpCall, ModelCall, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json, sha256,
+    AgentCall, Digest, HttpCall, ModelCall, ProcessLimits, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json,
+    sha256,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -38,6 +39,9 @@ pub struct Launch {
     /// Whether its process ends when the engine that started it dies, rather than going on under its guard.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ends_with_console: bool,
+    /// What each of its processes may use.
+    #[serde(default, skip_serializing_if = "ProcessLimits::is_none")]
+    pub limits: ProcessLimits,
     /// The tool of the registry that is called so, and what it is given; nothing for a script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<Box<ToolCall>>,
@@ -96,6 +100,7 @@ impl Launch {
             timeout: None,
             output_limit: SPOOL_BYTES_MAX,
             ends_with_console: false,
+            limits: ProcessLimits::default(),
             tool: None,
             http: None,
             model: None,
@@ -124,6 +129,12 @@ impl Launch {
     /// Whether a program is started for it.
     pub fn is_process(&self) -> bool {
         self.http.is_none() && self.model.is_none() && !self.tool.as_ref().is_some_and(|it| it.built_in)
+    }
+
+    /// What its processes may use, and how much of its output is kept, for people; nothing when it is as ever.
+    pub fn bounds(&self) -> Option<String> {
+        let is_usual = self.output_limit == SPOOL_BYTES_MAX || !self.is_process();
+        self.limits.words((!is_usual).then_some(self.output_limit))
     }
 
     /// The names of the secrets it needs.

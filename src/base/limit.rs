@@ -24,6 +24,14 @@ pub const EVENT_CONTENT_BYTES_MAX: usize = 63 * 1024 * 1024;
 pub const EVENT_DEPTH_MAX: usize = 256;
 /// Bytes of output kept of one attempt: its head and its tail.
 pub const SPOOL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// The fewest that a step may say are kept of it.
+pub const SPOOL_BYTES_LEAST: u64 = 4096;
+/// The least memory a process can be held to: with less, none starts.
+pub const PROCESS_MEMORY_BYTES_LEAST: u64 = 4 * 1024 * 1024;
+/// The fewest open files it can be held to, likewise.
+pub const PROCESS_FILES_LEAST: u64 = 8;
+/// The most open files that can be said.
+pub const PROCESS_FILES_MOST: u64 = 1_000_000;
 /// Bytes of `$CUELIGHT_OUTPUT` of one step.
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of one file of evidence or artifact.
@@ -124,6 +132,8 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = {
     assert!(EVENT_INLINE_BYTES_MAX < EVENT_BYTES_MAX);
+    assert!(SPOOL_BYTES_LEAST <= SPOOL_BYTES_MAX);
+    assert!(PROCESS_FILES_LEAST < PROCESS_FILES_MOST);
     assert!(EVENT_CONTENT_BYTES_MAX < EVENT_BYTES_MAX);
     assert!(OUTPUT_BYTES_MAX < EVENT_CONTENT_BYTES_MAX);
     assert!(SCOPE_VALUE_BYTES_MAX <= OUTPUT_BYTES_MAX);

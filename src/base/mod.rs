@@ -18,6 +18,7 @@ mod launch;
 mod limit;
 mod message;
 mod model;
+mod process_limits;
 mod program;
 mod route;
 mod schema;
@@ -48,6 +49,7 @@ pub use model::{
     Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, dollars, spread as spread_answer,
     tokens_of,
 };
+pub use process_limits::{ProcessLimits, size_word};
 pub use program::{Program, Word};
 pub use route::RoutePolicy;
 pub use schema::{Schema, SchemaProblem};

@@ -182,6 +182,9 @@ fn one_call(out: &mut Prose, call: &WillRun) {
         out.row("  with", HEAD, &pieces);
     }
     out.foreign("  in", call.launch.dir.as_deref().unwrap_or("the workspace"), Role::Text);
+    if let Some(limits) = call.launch.bounds() {
+        out.said("  limits", &limits, Role::Text);
+    }
     let effect = match call.effect {
         EffectClass::Pure => "changes nothing outside",
         EffectClass::Idempotent => "twice is once",

@@ -3,7 +3,7 @@
 //! One source for three readers: `read` knows from it which keys there are, `format` in which order they stand, and
 //! `json_schema` what an editor is told. What a value means is said in `read`.
 
-use crate::base::HTTP_REDIRECTS_MAX;
+use crate::base::{HTTP_REDIRECTS_MAX, PROCESS_FILES_LEAST, PROCESS_FILES_MOST};
 
 /// A mapping with fixed keys.
 #[derive(Debug)]
@@ -302,7 +302,7 @@ pub(super) const STEP: Table = Table {
             "What becomes of its process when the console dies.",
         ),
         key("sandbox", OneOf(SANDBOXES), "What its process can reach."),
-        key("limits", Shape::Table(&LIMITS), "What its process may use."),
+        key("limits", Shape::Table(&LIMITS), "What its processes may use."),
         key("requires", Shape::Table(&REQUIRES), "Where it may run."),
         key("budget", Shape::Table(&BUDGET), "What all its calls together may cost."),
         key("estimate", Shape::Table(&ESTIMATE), "What one call is expected to cost."),
@@ -520,9 +520,14 @@ pub(super) const CONFIDENCE: Table = Table {
 pub(super) const LIMITS: Table = Table {
     what: "`limits`",
     keys: &[
-        key("memory", Size, "Bytes of memory: 512MiB."),
-        key("files", Whole(1, 1_000_000), "Open files."),
-        key("cpu", Duration, "Processor time."),
+        key("memory", Size, "Bytes of memory of each process: 512MiB."),
+        key(
+            "files",
+            Whole(PROCESS_FILES_LEAST, PROCESS_FILES_MOST),
+            "Files that each process may have open.",
+        ),
+        key("cpu", Duration, "Processor time of each process, in whole seconds."),
+        key("file-size", Size, "Bytes of each file that is written."),
         key("output", Size, "Bytes of output kept."),
     ],
 };

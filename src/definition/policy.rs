@@ -286,6 +286,8 @@ pub struct Limits {
     pub files: Option<u64>,
     /// Processor time.
     pub cpu: Option<Span>,
+    /// Bytes of any file that it writes.
+    pub file_bytes: Option<u64>,
     /// Bytes of output kept.
     pub output_bytes: Option<u64>,
 }

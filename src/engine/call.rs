@@ -75,6 +75,11 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
         }
     };
     let ends_with_console = step.ends_with_console && called.is_process();
+    let is_limited = !step.limits.is_none() || step.output_limit.is_some();
+    if is_limited && !called.is_process() {
+        return Err(Unresolved::Failed(not_a_process(&called, "limits")));
+    }
+    let output_limit = step.output_limit.unwrap_or(called.output_limit);
     let mut http = called.http;
     if let Some(http) = &mut http {
         http.keyed |= step.effect == EffectClass::Keyed;
@@ -90,7 +95,16 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
     }
     let usual = called.model.as_ref().map(|_| MODEL_TIMEOUT_DEFAULT);
     let timeout = step.timeout.or(http.as_ref().map(|_| HTTP_TIMEOUT_DEFAULT)).or(usual);
-    Ok(Launch { env, dir, artifacts, timeout, http, ends_with_console, ..called })
+    let limits = step.limits;
+    Ok(Launch { env, dir, artifacts, timeout, http, ends_with_console, limits, output_limit, ..called })
+}
+
+/// Why a step cannot be held to what it says under this key.
+fn not_a_process(called: &Launch, key: &str) -> String {
+    let what = called.target().unwrap_or_default();
+    format!(
+        "{what} is done by cuelight itself and no process is started for it, so nothing can hold it to `{key}`; take that key out"
+    )
 }
 
 /// The script or program that a step names, where that is known before anything else about its call is.
@@ -312,6 +326,9 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     }
     if before.ends_with_console != now.ends_with_console {
         parts.push("on-console-death".to_owned());
+    }
+    if (before.limits, before.output_limit) != (now.limits, now.output_limit) {
+        parts.push("limits".to_owned());
     }
     parts
 }

@@ -4,8 +4,8 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, MODEL_TIMEOUT_DEFAULT, NESTING_MAX, STEPS_MAX,
-        StepIx, Value, ValueMap, json_bytes,
+        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, MODEL_TIMEOUT_DEFAULT, NESTING_MAX,
+        ProcessLimits, STEPS_MAX, StepIx, Value, ValueMap, json_bytes,
     },
     definition::{self as file, MatrixSource, Step, StepKind, Workflow},
     expression::{MapLookup, Template},
@@ -296,7 +296,6 @@ impl Lowering {
             ("retry", is_workflow && step.retry.is_some()),
             ("fallback", is_workflow && !step.fallback.is_empty()),
             ("sandbox", step.sandbox == Some(file::Sandbox::Strict)),
-            ("limits", step.limits != file::Limits::default()),
             ("requires", step.requires != file::Requires::default()),
         ];
         words.extend(keys.into_iter().filter(|(_, written)| *written).map(|(word, _)| word.to_owned()));
@@ -371,6 +370,8 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         artifacts: texts(&step.artifacts),
         effect: effect(step),
         ends_with_console: step.on_console_death == file::OnConsoleDeath::Kill,
+        limits: limits(&step.limits),
+        output_limit: step.limits.output_bytes,
         check: step.check.as_ref().map(|it| script(it, &shell)),
         category: step.category.clone(),
         confidence: step.confidence.as_ref().map(confidence),
@@ -407,6 +408,8 @@ fn blank(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wo
         artifacts: Vec::new(),
         effect: EffectClass::Pure,
         ends_with_console: false,
+        limits: ProcessLimits::default(),
+        output_limit: None,
         check: None,
         priority: step.priority,
         category: None,
@@ -435,6 +438,10 @@ fn concurrency(rule: &file::Concurrency, inputs: &ValueMap) -> Result<Concurrenc
     let group = template.evaluate_text(&MapLookup::new(contexts)).map_err(|it| wrong(it.to_string()))?;
     let (on_conflict, cancel_waiting) = (on_conflict(rule.on_conflict), rule.cancel_waiting);
     Ok(Concurrency { group, on_conflict, cancel_waiting })
+}
+
+fn limits(it: &file::Limits) -> ProcessLimits {
+    ProcessLimits { memory_bytes: it.memory_bytes, files: it.files, cpu: it.cpu, file_bytes: it.file_bytes }
 }
 
 fn budget(it: &file::Budget) -> Budget {

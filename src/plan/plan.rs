@@ -4,7 +4,10 @@
 //! evaluated by the engine when its step starts, never before.
 
 use crate::{
-    base::{Digest, FailureMode, MessageKind, Score, Span, StepIx, Value, ValueMap, canonical_json, sha256},
+    base::{
+        Digest, FailureMode, MessageKind, ProcessLimits, Score, Span, StepIx, Value, ValueMap,
+        canonical_json, sha256,
+    },
     plan::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Route, ToolUse},
 };
 use serde::{Deserialize, Serialize};
@@ -127,6 +130,12 @@ pub struct PlanStep {
     /// Whether its process ends when the engine that started it dies; else it goes on, and its end is taken up later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ends_with_console: bool,
+    /// What each of its processes may use.
+    #[serde(default, skip_serializing_if = "ProcessLimits::is_none")]
+    pub limits: ProcessLimits,
+    /// Bytes of output that are kept of each call; as many as ever when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_limit: Option<u64>,
     /// Answers whether an effect of class `queryable` happened: exit 0 yes, 1 no, else unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Work>,

@@ -6,18 +6,19 @@ use crate::{
         Currency, Estimate, Plan, PlanStep, Work,
         expand::with_models,
         stages,
-        words::{count, gate, id, kind, line, retry, undo},
+        words::{count, gate, id, kind, limits, line, retry, undo},
     },
 };
 use serde_json::json;
 use std::fmt::Write as _;
 
-const HEAD: [&str; 9] = ["stage", "step", "kind", "needs", "timeout", "retry", "undo", "effect", "rule"];
+const HEAD: [&str; 10] =
+    ["stage", "step", "kind", "needs", "timeout", "retry", "undo", "effect", "limits", "rule"];
 
 /// The table, for people; a column is as wide as its widest cell, and one that says nothing is left out.
 pub fn show(plan: &Plan) -> String {
     let plan = with_models(plan);
-    let rows: Vec<[String; 9]> = rows(&plan).map(|row| row.cells(&plan)).collect();
+    let rows: Vec<[String; 10]> = rows(&plan).map(|row| row.cells(&plan)).collect();
     let width = |column: usize| rows.iter().map(|it| it[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<(usize, usize)> = (0..HEAD.len())
         .map(|column| (column, width(column)))
@@ -25,7 +26,7 @@ pub fn show(plan: &Plan) -> String {
         .map(|(column, width)| (column, width.max(HEAD[column].len())))
         .collect();
     let mut out = summary(&plan);
-    let mut put = |cells: [&str; 9]| {
+    let mut put = |cells: [&str; 10]| {
         let cell = |(column, width): &(usize, usize)| format!("{:width$}", cells[*column], width = *width);
         let text = widths.iter().map(cell).collect::<Vec<_>>().join("  ");
         writeln!(out, "{}", text.trim_end()).expect("a String takes all text");
@@ -98,7 +99,7 @@ impl Row<'_> {
         }
     }
 
-    fn cells(&self, plan: &Plan) -> [String; 9] {
+    fn cells(&self, plan: &Plan) -> [String; 10] {
         let step = self.step;
         let condition = step.condition.as_ref().map(|it| format!("if {}", line(it)));
         let rule: Vec<String> = condition.into_iter().chain(self.rule()).collect();
@@ -112,6 +113,7 @@ impl Row<'_> {
             retry(step).unwrap_or_default(),
             undo(&step.undo).unwrap_or_default().to_owned(),
             if self.is_call() { step.effect.word().to_owned() } else { String::new() },
+            limits(step).unwrap_or_default(),
             rule.join("; "),
         ]
     }
@@ -132,6 +134,7 @@ impl Row<'_> {
             "fallbacks": step.fallback.len(),
             "undo": undo(&step.undo),
             "effect": step.effect.word(),
+            "limits": limits(step),
             "gate": self.rule(),
         })
     }

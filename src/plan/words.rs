@@ -134,6 +134,11 @@ pub(super) fn retry(step: &PlanStep) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
+/// What its processes may use, and how much of its output is kept; nothing when it is as ever.
+pub(super) fn limits(step: &PlanStep) -> Option<String> {
+    step.limits.words(step.output_limit)
+}
+
 /// Whether it can be taken back; nothing when the file does not say.
 pub(super) const fn undo(undo: &Undo) -> Option<&'static str> {
     match undo {

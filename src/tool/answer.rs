@@ -1,6 +1,6 @@
 //! What came of a call: facts only. What they mean is said in `classify`; what follows, in the engine.
 
-use crate::base::{Digest, FailureMode, Span, Value, ValueMap, sha256};
+use crate::base::{Digest, FailureMode, ProcessLimits, Span, Value, ValueMap, sha256};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of output that an answer carries with it.
@@ -32,6 +32,9 @@ pub struct Answer {
     pub retry_after: Option<Span>,
     /// It failed, and nobody can tell whether it had its effect.
     pub may_have_happened: bool,
+    /// What each of its processes was allowed to use.
+    #[serde(default, skip_serializing_if = "ProcessLimits::is_none")]
+    pub limits: ProcessLimits,
 }
 
 /// How an attempt ended.
@@ -114,6 +117,7 @@ impl Answer {
             left_behind: false,
             retry_after: None,
             may_have_happened: false,
+            limits: ProcessLimits::default(),
         }
     }
 
@@ -124,7 +128,7 @@ impl Answer {
 
     /// Why it failed; none when it ended well. A program that knows better than its exit code says so.
     pub fn failure(&self) -> Option<Failure> {
-        let failure = super::classify::classify(&self.ended, &self.tail)?;
+        let failure = super::classify::classify(&self.ended, &self.tail, &self.limits)?;
         let said = match self.ended {
             Ended::Exit(_) => self.outputs.get(FAILURE_MODE).and_then(Value::as_str),
             _ => None,

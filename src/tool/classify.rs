@@ -2,14 +2,17 @@
 //! the text a program left is looked at last, and only its last lines.
 
 use super::{Ended, Failure};
-use crate::base::{FailureMode, safe_text, shorten};
+use crate::base::{FailureMode, ProcessLimits, safe_text, shorten, size_word};
 use rustix::io::Errno;
 
 /// So much of a line that a program wrote goes into a message.
 const LINE_CHARS_MAX: usize = 200;
 
 /// What an ending means; none when it ended well.
-pub(super) fn classify(ended: &Ended, tail: &str) -> Option<Failure> {
+pub(super) fn classify(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<Failure> {
+    if let Some((mode, message)) = by_limit(ended, tail, limits) {
+        return Some(Failure { mode, message });
+    }
     let (mode, message) = match ended {
         Ended::Exit(0) => return None,
         Ended::Exit(code) => by_exit_code(*code, tail),
@@ -34,6 +37,62 @@ pub(super) fn classify(ended: &Ended, tail: &str) -> Option<Failure> {
         Ended::BadOutputs { message } => (FailureMode::AgentContract, message.clone()),
     };
     Some(Failure { mode, message })
+}
+
+/// Words that systems and languages print when there is no more memory for a process.
+const MEMORY_TEXTS: [&str; 8] = [
+    "Cannot allocate memory",
+    "cannot allocate",
+    "MemoryError",
+    "memory allocation of",
+    "memory exhausted",
+    "ut of memory",
+    "OutOfMemory",
+    "bad_alloc",
+];
+
+/// What a limit that its step set explains: by the signal that only this limit sends, or by what was said last.
+fn by_limit(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<(FailureMode, String)> {
+    let (signal, how) = match ended {
+        Ended::Signal { number, .. } => (Some(*number), format!("killed by {}", spell(*number))),
+        Ended::Exit(code) if *code != 0 => {
+            (Some(code - 128).filter(|it| signal_name(*it).is_some()), format!("exit code {code}"))
+        }
+        _ => return None,
+    };
+    let says = |words: &[&str]| last_lines(tail).any(|line| words.iter().any(|it| line.contains(it)));
+    let quota = FailureMode::ResourceQuota;
+    if let Some(cpu) = limits.cpu.filter(|_| signal == Some(24)) {
+        let said = format!("ran out of processor time: limit {cpu} ({how}); raise `cpu` under `limits`");
+        return Some((quota, said));
+    }
+    if let Some(bytes) = limits.file_bytes.filter(|_| signal == Some(25) || says(&["File too large"])) {
+        let most = size_word(bytes);
+        let said =
+            format!("wrote too much to one file: limit {most} ({how}); raise `file-size` under `limits`");
+        return Some((quota, said));
+    }
+    if let Some(files) = limits.files.filter(|_| says(&["Too many open files"])) {
+        let said = format!("opened too many files: limit {files} ({how}); raise `files` under `limits`");
+        return Some((quota, said));
+    }
+    if let Some(bytes) = limits.memory_bytes {
+        let most = size_word(bytes);
+        if says(&MEMORY_TEXTS) {
+            let said = format!("ran out of memory: limit {most} ({how}); raise `memory` under `limits`");
+            return Some((FailureMode::ResourceMemory, said));
+        }
+        // Whoever does not look whether it got memory dies of it.
+        if signal.is_some_and(|it| matches!(it, 6 | 7 | 11)) {
+            let said = format!("{how}, perhaps for want of memory: limit {most}; see its log");
+            return Some((FailureMode::SystemCrash, said));
+        }
+    }
+    // The kernel says no more when a program goes on after it was asked to end.
+    limits.cpu.filter(|_| signal == Some(9)).map(|cpu| {
+        let said = format!("{how}, perhaps for want of processor time: limit {cpu}; see its log");
+        (FailureMode::SystemCrash, said)
+    })
 }
 
 fn by_exit_code(code: i32, tail: &str) -> (FailureMode, String) {
@@ -186,10 +245,11 @@ fn signal_name(number: i32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Span;
 
     #[track_caller]
     fn check(ended: &Ended, tail: &str, mode: FailureMode, begin: &str) {
-        let failure = classify(ended, tail).expect("a failure");
+        let failure = classify(ended, tail, &ProcessLimits::default()).expect("a failure");
         assert_eq!(failure.mode, mode, "{failure:?}");
         assert!(failure.message.starts_with(begin), "{failure:?}");
     }
@@ -200,7 +260,7 @@ mod tests {
 
     #[test]
     fn an_exit_code_says_what_it_can() {
-        assert_eq!(classify(&Ended::Exit(0), "No space left on device"), None);
+        assert_eq!(classify(&Ended::Exit(0), "No space left on device", &ProcessLimits::default()), None);
         check(&Ended::Exit(1), "assertion failed", FailureMode::AgentLogic, "exit code 1; see its log");
         check(
             &Ended::Exit(1),
@@ -227,6 +287,54 @@ mod tests {
             "exit code 141: a command in it was killed by signal 13 (SIGPIPE)",
         );
         check(&Ended::Exit(255), "", FailureMode::AgentLogic, "exit code 255");
+    }
+
+    #[test]
+    fn a_limit_is_blamed_where_it_was_set_and_nowhere_else() {
+        let limits = ProcessLimits {
+            memory_bytes: Some(512 << 20),
+            files: Some(64),
+            cpu: Some(Span::seconds(2)),
+            file_bytes: Some(1 << 20),
+        };
+        let exit = |code| Ended::Exit(code);
+        for (ended, tail, mode, begin) in [
+            (
+                signal(24, false),
+                "",
+                FailureMode::ResourceQuota,
+                "ran out of processor time: limit 2s (killed",
+            ),
+            (
+                exit(152),
+                "",
+                FailureMode::ResourceQuota,
+                "ran out of processor time: limit 2s (exit code 152)",
+            ),
+            (signal(25, false), "", FailureMode::ResourceQuota, "wrote too much to one file: limit 1 MiB"),
+            (exit(1), "OSError: File too large", FailureMode::ResourceQuota, "wrote too much to one file"),
+            (
+                exit(1),
+                "x: Too many open files",
+                FailureMode::ResourceQuota,
+                "opened too many files: limit 64",
+            ),
+            (exit(1), "MemoryError", FailureMode::ResourceMemory, "ran out of memory: limit 512 MiB (exit"),
+            (exit(139), "", FailureMode::SystemCrash, "exit code 139, perhaps for want of memory"),
+            (
+                signal(9, false),
+                "",
+                FailureMode::SystemCrash,
+                "killed by signal 9 (SIGKILL), perhaps for want of p",
+            ),
+        ] {
+            let with = classify(&ended, tail, &limits).expect("a failure");
+            assert!(with.mode == mode && with.message.starts_with(begin), "{with:?}");
+            let without = classify(&ended, tail, &ProcessLimits::default()).expect("a failure");
+            assert_ne!(without.message, with.message, "{without:?}");
+        }
+        assert_eq!(classify(&exit(0), "MemoryError", &limits), None, "it has coped");
+        check(&exit(3), "", FailureMode::AgentLogic, "exit code 3; see its log");
     }
 
     #[test]

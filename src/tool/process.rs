@@ -10,7 +10,7 @@ use super::{
     Answer, Ended, HttpPolicy, Masker, Secret, SecretStore,
     agent::{Heard, understood},
     executable::{self, Executable, Remembered},
-    guard::{Kin, Staged},
+    guard::{Conditions, Kin, Staged},
     http::Door,
     mask::MaskStream,
     oom::OomWatch,
@@ -20,7 +20,9 @@ use super::{
     scratch::{Scratch, is_untouched},
     spool::{Now, Spool},
 };
-use crate::base::{AGENT_LOST_AFTER, Launch, Program, Span, TextPart, Timestamp, Value, ValueMap, Word};
+use crate::base::{
+    AGENT_LOST_AFTER, Launch, ProcessLimits, Program, Span, TextPart, Timestamp, Value, ValueMap, Word,
+};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
@@ -272,7 +274,7 @@ pub(super) async fn run_with(
     let untouched = is_untouched(&output);
     let outputs = if untouched { Ok(ValueMap::new()) } else { read_outputs(&output) };
     let heard = intake.heard.take();
-    let answer = answer(ended, intake.spool, left_behind, &masker, outputs);
+    let answer = answer(ended, intake.spool, left_behind, &masker, outputs, launch.limits);
     let answer = match &heard {
         Some(heard) => understood(heard, answer, &masker),
         None => answer,
@@ -412,6 +414,7 @@ fn answer(
     left_behind: bool,
     masker: &Masker,
     outputs: Result<ValueMap, String>,
+    limits: ProcessLimits,
 ) -> Answer {
     let spooled = spool.finish();
     let (ended, mut outputs) = match (ended, outputs) {
@@ -437,6 +440,7 @@ fn answer(
         left_behind,
         retry_after: None,
         may_have_happened: false,
+        limits,
     }
 }
 
@@ -512,11 +516,18 @@ fn prepare(
     };
     let (word, shown) = (word.clone(), path.clone());
     let explain = move |error: &io::Error| explain(error, &word, &shown);
-    // Where there is a guard to die, what is to end with it takes a way that tells the kernel so.
-    let (mut command, staged, input) = match &host.kin {
-        Some(_) if launch.ends_with_console => {
+    // Where there is a guard to die, what is to end with it takes a way that tells the kernel so, and so does what is limited.
+    let conditions =
+        Conditions { dies_with_guard: launch.ends_with_console && host.kin.is_some(), limits: launch.limits };
+    if !conditions.limits.is_none() && host.kin.is_none() {
+        return Err(Obstacle::plain(
+            "its `limits` are set by a guard, which this system has none of; take that key out".to_owned(),
+        ));
+    }
+    let (mut command, staged, input) = match &conditions {
+        it if it.are_any() => {
             let (command, staged) =
-                Staged::command(&path, &name, &words, input).map_err(|it| explain(&it))?;
+                Staged::command(it, &path, &name, &words, input).map_err(|it| explain(&it))?;
             (command, Some(staged), None)
         }
         _ => {

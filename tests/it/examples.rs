@@ -245,6 +245,19 @@ fn backup_verifies_its_copy_takes_back_a_bad_one_and_asks_before_it_deletes() {
 }
 
 #[test]
+fn an_untrusted_script_is_held_to_little() {
+    let (directory, told) = try_it("untrusted.yaml", &[], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert!(read(&directory, "untrusted-example/result").contains("2 to\n"), "it counts words");
+
+    let (_directory, told) = try_it("untrusted.yaml", &["-i", "script=head -c 2000000 /dev/zero"], &[]);
+    assert_eq!((told.state(), told.code), ("failed", Some(1)), "{told:?}");
+    let ended = told.events.iter().rfind(|it| it["type"] == "attempt.ended").expect("it ended");
+    let why = ended["data"]["outcome"]["failure"]["message"].as_str().expect("a message");
+    assert!(why.starts_with("wrote too much to one file: limit 1 MiB"), "{why}");
+}
+
+#[test]
 fn cleanup_asks_only_about_many_files_and_a_no_brings_them_back() {
     let (directory, told) = try_it("cleanup.yaml", &["-i", "unasked_max=2"], &["reject"]);
     assert_eq!(told.state(), "undone", "{told:?}");

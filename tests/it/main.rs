@@ -15,6 +15,7 @@ mod architecture;
 mod asking;
 mod badly;
 mod cli;
+mod confined;
 mod consent;
 mod console;
 mod crash;

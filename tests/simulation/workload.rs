@@ -3,8 +3,8 @@
 use crate::tape::Tape;
 use cuelight::{
     base::{
-        BreakerRule, Digest, MessageKind, RateRule, RoutePolicy, Score, Span, StepIx, Value, ValueMap,
-        WhenOpen,
+        BreakerRule, Digest, MessageKind, ProcessLimits, RateRule, RoutePolicy, Score, Span, StepIx, Value,
+        ValueMap, WhenOpen,
     },
     plan::{
         Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission,
@@ -284,6 +284,8 @@ fn step(
         }),
         effect: class,
         ends_with_console: false,
+        limits: ProcessLimits::default(),
+        output_limit: None,
         check: (is_call && class == EffectClass::Queryable).then(|| call("check")),
         priority: i32::try_from(tape.below(3)).expect("small"),
         category: None,

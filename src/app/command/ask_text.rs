@@ -127,6 +127,9 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
         if let Some(dir) = &call.launch.dir {
             line(format!("              in {}", safe_text(dir)));
         }
+        if let Some(limits) = call.launch.bounds() {
+            line(format!("              limits: {limits}"));
+        }
         for (name, parts) in &call.launch.env {
             line(format!("              {}={}", safe_text(name), safe_text(&value(parts))));
         }

@@ -328,6 +328,9 @@ fn given(plan: &PlanStep) -> Vec<Fact> {
     if let Some(timeout) = plan.timeout {
         facts.push(("timeout", timeout.to_string(), Role::Muted));
     }
+    if let Some(limits) = plan.limits.words(plan.output_limit) {
+        facts.push(("limits", limits, Role::Muted));
+    }
     if let Some(first) = plan.fallback.first() {
         let text = format!("{} ({})", plan.fallback.len(), kind_word(first));
         facts.push(("fallback", text, Role::Muted));

@@ -1,7 +1,7 @@
 //! Single values: each reader takes a node and gives its value, or says why not and gives nothing.
 
 use crate::{
-    base::{ParseSpanError, Score, Span, Value, shorten},
+    base::{ParseSpanError, Score, Span, Value, shorten, size_word},
     definition::{
         Condition, Data, Edit, Place, Placed, Source, Text,
         diagnostic::Findings,
@@ -297,6 +297,17 @@ impl<'f, 'a> Reader<'f, 'a> {
             self.findings.error("value", node.place, format!("{what} is a size such as 512MiB or 2GiB"));
         }
         size
+    }
+
+    /// The same, and not less than that.
+    pub(super) fn size_from(&mut self, node: &Node, what: &str, least: u64) -> Option<u64> {
+        let size = self.size(node, what)?;
+        if size < least {
+            let message = format!("{what} is at least {}", size_word(least));
+            self.findings.error("value", node.place, message);
+            return None;
+        }
+        Some(size)
     }
 
     /// One of a list of words, as its place in the list.

@@ -6,7 +6,10 @@ use super::{
     top::{self, check_name, names, small, value_kind},
 };
 use crate::{
-    base::{ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FailureMode, Score, Span, shorten},
+    base::{
+        ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FailureMode, PROCESS_FILES_LEAST, PROCESS_FILES_MOST,
+        PROCESS_MEMORY_BYTES_LEAST, SPOOL_BYTES_LEAST, Score, Span, shorten,
+    },
     definition::{
         Action, Backoff, Below, Cache, Confidence, Effect, Expected, Fallback, Limits, OnConsoleDeath,
         OnError, Output, Placed, Requires, RetryOn, RetryPolicy, Sandbox, Script, Step, StepKind, Text, Undo,
@@ -158,6 +161,7 @@ fn misplaced(reader: &mut Reader<'_, '_>, found: &Object<'_>, kind: &StepKind) {
     let runs = matches!(kind, StepKind::Run(_));
     let takes = matches!(kind, StepKind::Uses(_) | StepKind::Workflow(_) | StepKind::Agent(_));
     let waits = matches!(kind, StepKind::Gate(_) | StepKind::Wait(_) | StepKind::Set(_) | StepKind::Emit(_));
+    let starts = matches!(kind, StepKind::Run(_) | StepKind::Uses(_) | StepKind::Agent(_));
     let calls = !waits && !matches!(kind, StepKind::Workflow(_));
     let rules: &[(&str, bool, &str)] = &[
         ("shell", runs, "`run`"),
@@ -168,6 +172,7 @@ fn misplaced(reader: &mut Reader<'_, '_>, found: &Object<'_>, kind: &StepKind) {
         ("cache", calls, "a step that calls something"),
         ("budget", calls, "a step that calls something, or the top of a workflow file"),
         ("estimate", calls, "a step that calls something"),
+        ("limits", starts, "a step that starts programs: `run`, `uses`, `agent`"),
     ];
     for (key, fits, beside) in rules {
         let Some(place) = found.key_place(key).filter(|_| !fits) else { continue };
@@ -383,10 +388,15 @@ fn priority(reader: &mut Reader<'_, '_>, node: &Node) -> Option<i32> {
 fn limits(reader: &mut Reader<'_, '_>, node: &Node) -> Limits {
     let Some(found) = reader.object(node, &LIMITS) else { return Limits::default() };
     Limits {
-        memory_bytes: found.get("memory").and_then(|it| reader.size(it, "`memory`")),
-        files: found.get("files").and_then(|it| reader.whole(it, "`files`", 1, 1_000_000)),
+        memory_bytes: found
+            .get("memory")
+            .and_then(|it| reader.size_from(it, "`memory`", PROCESS_MEMORY_BYTES_LEAST)),
+        files: found
+            .get("files")
+            .and_then(|it| reader.whole(it, "`files`", PROCESS_FILES_LEAST, PROCESS_FILES_MOST)),
         cpu: found.get("cpu").and_then(|it| reader.positive_duration(it, "`cpu`")),
-        output_bytes: found.get("output").and_then(|it| reader.size(it, "`output`")),
+        file_bytes: found.get("file-size").and_then(|it| reader.size_from(it, "`file-size`", 1)),
+        output_bytes: found.get("output").and_then(|it| reader.size_from(it, "`output`", SPOOL_BYTES_LEAST)),
     }
 }
 

@@ -2,7 +2,7 @@
 //! no exit status and leaves nobody behind. `docs/reliability.md` 3.5 says what it promises, decision 15 why it is so.
 //!
 //! `serve` is the guard, `client` the engine's end of its lifeline, `record` what it writes down, `ledger` which guards an
-//! owner had, `kin` whose each process is, `stage` what happens between fork and exec of a step that ends with its console.
+//! owner had, `kin` whose each process is, `stage` what happens between fork and exec of a step that ends with its console or is limited.
 //! What a step is, and what its end means, is for others.
 
 mod client;
@@ -18,8 +18,8 @@ pub use client::{FoundCall, GuardSetup, Guarded, Guards, Past, Spawn};
 pub use examine::{LivingGuard, guard_weaknesses, living_guards};
 pub(super) use kin::Kin;
 pub use serve::{GuardProcess, serve_guard};
-pub(super) use stage::Staged;
 pub use stage::launch_stage;
+pub(super) use stage::{Conditions, Staged};
 
 /// What both ends of a lifeline must have in common, and what a record file is written in.
 const PROTOCOL: u32 = 1;

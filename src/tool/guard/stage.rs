@@ -1,11 +1,15 @@
-//! Between fork and exec of a step that ends with its console: this very program, for a moment, in the child. It makes a
-//! session of its own, asks the kernel to be killed when its guard dies, looks whether the guard has died already, waits
-//! until its record is written, and becomes the program of the step.
+//! Between fork and exec of a step that ends with its console or is limited: this very program, for a moment, in the child.
+//! It makes a session of its own and asks the kernel to be killed when its guard dies (where that is wanted), looks whether
+//! the guard has died already, waits until its record is written, limits itself, and becomes the program of the step.
 //!
 //! The standard library has no safe way to do that in a child it forks, so the child is ourselves. It reads nothing but its
-//! words: `guard-launch GUARD INPUT PROGRAM NAME WORDS…`, on a descriptor 0 that is a line to the guard.
+//! words: `guard-launch GUARD CONDITIONS INPUT PROGRAM NAME WORDS…`, on a descriptor 0 that is a line to the guard.
 
-use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
+use crate::base::{KILL_GRACE, ProcessLimits};
+use rustix::process::{
+    Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit, setsid,
+};
+use serde::{Deserialize, Serialize};
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
@@ -26,6 +30,22 @@ const OURSELVES: &str = "/proc/self/exe";
 /// What the guard says when the record is written.
 const GO: u8 = 1;
 
+/// What a child does to itself before it becomes the program of the step.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(in crate::tool) struct Conditions {
+    /// The kernel kills it when its guard dies.
+    pub(in crate::tool) dies_with_guard: bool,
+    /// What it may use, and all that it starts.
+    pub(in crate::tool) limits: ProcessLimits,
+}
+
+impl Conditions {
+    /// Whether there is anything to do.
+    pub(in crate::tool) const fn are_any(&self) -> bool {
+        self.dies_with_guard || !self.limits.is_none()
+    }
+}
+
 /// A child that waits for its record.
 pub(in crate::tool) struct Staged {
     line: tokio::net::UnixStream,
@@ -37,6 +57,7 @@ impl Staged {
     /// The command that becomes another one: `program` called `name` with `words`. Environment, directory and output are for
     /// the caller to set.
     pub(in crate::tool) fn command(
+        conditions: &Conditions,
         program: &Path,
         name: &OsStr,
         words: &[OsString],
@@ -47,7 +68,18 @@ impl Staged {
         let us = std::process::id();
         let read = input.as_ref().map(|it| format!("/proc/{us}/fd/{}", it.as_raw_fd())).unwrap_or_default();
         let mut command = new_command();
-        command.arg(WORD).arg(us.to_string()).arg(read).arg(ours_in_other_words(program)).arg(name);
+        if !conditions.dies_with_guard {
+            // Else a session of its own makes a group, too.
+            command.process_group(0);
+        }
+        let conditions = serde_json::to_string(conditions)?;
+        command
+            .arg(WORD)
+            .arg(us.to_string())
+            .arg(conditions)
+            .arg(read)
+            .arg(ours_in_other_words(program))
+            .arg(name);
         command.args(words).stdin(Stdio::from(OwnedFd::from(theirs)));
         let line = tokio::net::UnixStream::from_std(ours)?;
         Ok((command, Self { line, _input: input }))
@@ -109,26 +141,57 @@ pub fn launch_stage(words: impl Iterator<Item = OsString>) -> Option<ExitCode> {
 fn become_it(line: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io::Error {
     let invalid = || io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error());
     let guard = words.next().and_then(|it| it.to_str()?.parse::<i32>().ok());
-    let (Some(guard), Some(input), Some(program), Some(name)) =
-        (guard, words.next(), words.next(), words.next())
+    let conditions = words.next().and_then(|it| serde_json::from_slice::<Conditions>(it.as_bytes()).ok());
+    let (Some(guard), Some(conditions), Some(input), Some(program), Some(name)) =
+        (guard, conditions, words.next(), words.next(), words.next())
     else {
         return invalid();
     };
     let mut prepare = || -> io::Result<Stdio> {
-        setsid()?;
-        set_parent_process_death_signal(Some(Signal::KILL))?;
+        if conditions.dies_with_guard {
+            setsid()?;
+            set_parent_process_death_signal(Some(Signal::KILL))?;
+        }
         // It may have died before it was to tell us: then nobody ever would.
         if getppid().map(|it| it.as_raw_nonzero().get()) != Some(guard) {
             return Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error()));
         }
         let mut said = [0];
         line.read_exact(&mut said)?;
-        if input.is_empty() { Ok(Stdio::null()) } else { File::open(&input).map(Stdio::from) }
+        let input = if input.is_empty() { Stdio::null() } else { File::open(&input).map(Stdio::from)? };
+        limit(&conditions.limits)?;
+        Ok(input)
     };
     match prepare() {
         Err(error) => error,
         Ok(input) => of(&program).arg0(name).args(words).stdin(input).exec(),
     }
+}
+
+/// Takes from this process what it may not have. A limit that is narrower already stays.
+fn limit(limits: &ProcessLimits) -> io::Result<()> {
+    let to = |resource: Resource, soft: u64, hard: u64| -> io::Result<()> {
+        let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        let (current, maximum) = (Some(soft.min(most)), Some(hard.min(most)));
+        Ok(setrlimit(resource, Rlimit { current, maximum })?)
+    };
+    if let Some(cpu) = limits.cpu {
+        // Asked first, as everywhere: whoever goes on after that is ended.
+        let cpu = cpu.to_std();
+        let soft = (cpu.as_secs() + u64::from(cpu.subsec_nanos() > 0)).max(1);
+        to(Resource::Cpu, soft, soft + KILL_GRACE.to_std().as_secs())?;
+    }
+    for (resource, most) in [
+        (Resource::Fsize, limits.file_bytes),
+        (Resource::Nofile, limits.files),
+        // Last, since whatever we still do needs some. Not the address space: many reserve more of it than they ever use.
+        (Resource::Data, limits.memory_bytes),
+    ] {
+        if let Some(most) = most {
+            to(resource, most, most)?;
+        }
+    }
+    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this process becomes it")]

@@ -18,8 +18,8 @@ pub(super) use exchange::{Exchange, Post};
 use self::{address::Address, connection::Line};
 use super::{Answer, Call, Ended, Failure, Host, Masker, Progress, Secret, log::Log};
 use crate::base::{
-    FailureMode, HTTP_BODY_KEPT_BYTES_MAX, HttpCall, Launch, OUTPUT_BYTES_MAX, Span, TextPart, Value,
-    ValueMap, json_bytes, safe_text, shorten,
+    FailureMode, HTTP_BODY_KEPT_BYTES_MAX, HttpCall, Launch, OUTPUT_BYTES_MAX, ProcessLimits, Span, TextPart,
+    Value, ValueMap, json_bytes, safe_text, shorten,
 };
 use http_body_util::Full;
 use hyper::{
@@ -84,6 +84,7 @@ pub async fn run_http(
         left_behind: false,
         retry_after,
         may_have_happened,
+        limits: ProcessLimits::default(),
     }
 }
 

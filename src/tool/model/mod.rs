@@ -20,8 +20,8 @@ use super::{
 };
 use crate::base::{
     FailureMode, Launch, MODEL_BYTES_MAX, MODEL_EVENT_BYTES_MAX, MODEL_TEXT_KEPT_BYTES_MAX, ModelCall,
-    OUTPUT_BYTES_MAX, Provider, Span, Value, ValueMap, counted, dollars, json_bytes, shorten, spread_answer,
-    tokens_of,
+    OUTPUT_BYTES_MAX, ProcessLimits, Provider, Span, Value, ValueMap, counted, dollars, json_bytes, shorten,
+    spread_answer, tokens_of,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -85,6 +85,7 @@ pub async fn run_model(
         left_behind: false,
         retry_after,
         may_have_happened,
+        limits: ProcessLimits::default(),
     }
 }
 

@@ -1,0 +1,91 @@
+//! What one process of a step may use: part of its call, so that an approval holds for it. How the kernel is told is for
+//! `tool`, what a process means that ran into one for its `classify`.
+
+use crate::base::Span;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Limits of every single process that a call starts; what is nothing is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessLimits {
+    /// Bytes of memory of its own (heap, stacks, private mappings).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Files that are open at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
+    /// Processor time; the kernel counts whole seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Span>,
+    /// Bytes of any file that it writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<u64>,
+}
+
+impl ProcessLimits {
+    /// Whether nothing is limited.
+    pub const fn is_none(&self) -> bool {
+        self.memory_bytes.is_none() && self.files.is_none() && self.cpu.is_none() && self.file_bytes.is_none()
+    }
+
+    /// The same with how much output is kept, for people; nothing when all is as ever.
+    pub fn words(&self, output_bytes: Option<u64>) -> Option<String> {
+        let used = (!self.is_none()).then(|| self.to_string());
+        let kept = output_bytes.map(|it| format!("{} of output", size_word(it)));
+        let words: Vec<String> = used.into_iter().chain(kept).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+/// `memory 512 MiB, 64 open files, 30s of processor time, files of 1 GiB`
+impl fmt::Display for ProcessLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = [
+            self.memory_bytes.map(|it| format!("memory {}", size_word(it))),
+            self.files.map(|it| format!("{it} open files")),
+            self.cpu.map(|it| format!("{it} of processor time")),
+            self.file_bytes.map(|it| format!("files of {}", size_word(it))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        f.write_str(&words.join(", "))
+    }
+}
+
+/// A size as an author writes it, exact: `512 MiB`, `2 GB`, `4097 B`.
+pub fn size_word(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 8] = [
+        (1 << 40, "TiB"),
+        (1_000_000_000_000, "TB"),
+        (1 << 30, "GiB"),
+        (1_000_000_000, "GB"),
+        (1 << 20, "MiB"),
+        (1_000_000, "MB"),
+        (1 << 10, "KiB"),
+        (1_000, "kB"),
+    ];
+    match UNITS.iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{} {name}", bytes / unit),
+        None => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_said_as_it_was_meant() {
+        for (bytes, said) in [
+            (0, "0 B"),
+            (512 << 20, "512 MiB"),
+            (1536 << 20, "1536 MiB"),
+            (2 << 30, "2 GiB"),
+            (512_000_000, "512 MB"),
+            (4097, "4097 B"),
+        ] {
+            assert_eq!(size_word(bytes), said);
+        }
+    }
+}
