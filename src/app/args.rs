@@ -4,6 +4,7 @@ use crate::{
     base::{MessageKind, Span, Timestamp},
     definition::Severity,
     engine::Expected,
+    gateway::{AgentType, Permission},
     plan::Scope,
     store::NoteKey,
 };
@@ -263,6 +264,16 @@ pub(super) enum Command {
     /// The keys that sign the log
     #[command(after_help = "Example: cuelight keys rotate")]
     Keys(KeysArgs),
+    /// Make a token for an agent or a person, take one back, and keep the keys that sign them
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example: cuelight token --agent reviewer-1 --type qa --project shop\n         \
+        cuelight token --person ann --key ~/.ssh/token\n         \
+        cuelight token revoke 9f2c51d0a7b34e68 --reason \"the laptop was stolen\"\n         \
+        cuelight token keys rotate\n\n\
+        The token alone is printed, once; whoever has it can use it. See docs/sidecar.md."
+    )]
+    Token(TokenArgs),
     /// Workflows that start by themselves: when, and what keeps them from it
     #[command(
         args_conflicts_with_subcommands = true,
@@ -1199,6 +1210,89 @@ pub(super) enum KeysCommand {
     Show,
     /// Sign with another one from now on
     Rotate,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<TokenCommand>,
+    /// For an agent of this name; it decides at no gate
+    #[arg(long, value_name = "NAME", conflicts_with = "person", required_unless_present = "person")]
+    pub(super) agent: Option<String>,
+    /// What kind of agent that is: coding, qa
+    #[arg(long = "type", value_name = "TYPE", requires = "agent", required_unless_present = "person")]
+    pub(super) agent_type: Option<AgentType>,
+    /// For a person of people.toml, signed with a key of theirs
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub(super) person: Option<String>,
+    /// The private key, as `ssh-keygen -t ed25519 -N ''` writes it
+    #[arg(long, value_name = "FILE", requires = "person")]
+    pub(super) key: Option<PathBuf>,
+    /// What its token-key is called in people.toml, where that cannot be read from here
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub(super) kid: Option<String>,
+    /// The workspace it is for, where that is another one; `cuelight token keys list` there prints it
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub(super) audience: Option<String>,
+    /// The project it is for; the workspace's own when not said
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+    /// What may be asked with it, with commas between; see docs/sidecar.md
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    pub(super) permissions: Vec<Permission>,
+    /// How long it is good, at most a day
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(super) expires: Span,
+    /// As JSON, with its id
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Take one back before its time, for good
+    Revoke {
+        /// Its id, or the token itself
+        token: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// The keys that sign tokens of agents
+    Keys {
+        #[command(subcommand)]
+        command: Option<TokenKeysCommand>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenKeysCommand {
+    /// Print them, never the secrets
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a secret, which signs from now on; those before it count as they did
+    New,
+    /// Make a secret, and let those before it count for 24 hours more
+    Rotate,
+    /// Let one count no longer, from now on
+    Revoke {
+        /// Its name
+        kid: String,
+    },
+    /// Take in the public key of whoever issues tokens for agents elsewhere
+    Add {
+        /// The line of its .pub file: ssh-ed25519 AAAA…
+        key: String,
+        /// How tokens name it
+        #[arg(long, value_name = "NAME")]
+        kid: String,
+        /// Who issues with it, as tokens say; the same as --kid when not said
+        #[arg(long, value_name = "NAME")]
+        issuer: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use super::{args::Everywhere, exit::Trouble};
 use crate::{
     engine::{Actor, Channel},
+    gateway::is_name,
     runtime::{People, WhoIsWho},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore},
@@ -42,6 +43,8 @@ const INHERITED: [&str; 16] = [
 pub(super) struct Settings {
     /// What the workspace calls itself: `environment = "PROD"`.
     pub(super) environment: String,
+    /// The project that its things belong to: `project = "shop"`; the name of its directory when nothing is said.
+    pub(super) project: Option<String>,
     /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
     pub(super) pass_env: Vec<String>,
     /// When there are any, requests go to these hosts alone: `http-hosts = ["api.example.com", "*.example.org"]`.
@@ -155,6 +158,24 @@ impl Config {
         let authorities = said.http_authorities.map(|it| workspace.root().join(it));
         HttpPolicy::read(&hosts, &private, authorities)
             .map_err(|it| Trouble::usage(format!("could not read the settings of requests: {it}")))
+    }
+
+    /// The project a workspace is for: as its settings say, else its directory's name as far as that can be one.
+    pub(super) fn project(&self, workspace: &Workspace) -> Result<String, Trouble> {
+        if let Some(said) = Settings::of(workspace)?.project {
+            let wrong = || {
+                let path = workspace.config();
+                Trouble::usage(format!(
+                    "could not use the project of {}: a name has letters, digits and `_.:-`, 128 at most; rename it",
+                    path.display()
+                ))
+            };
+            return if is_name(&said) { Ok(said) } else { Err(wrong()) };
+        }
+        let root = workspace.root().canonicalize().ok();
+        let name =
+            root.as_deref().and_then(Path::file_name).and_then(|it| it.to_str()).filter(|it| is_name(it));
+        Ok(name.unwrap_or("workspace").to_owned())
     }
 
     /// Where secrets come from: the environment, and files of the workspace.

@@ -127,6 +127,10 @@ pub const BUS_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const MESSAGES_AT_ONCE_MAX: u32 = 1000;
 /// How long a message can be taken when nothing is said: O3's default.
 pub const MESSAGE_TTL: Span = Span::seconds(24 * 3600);
+/// Tokens that were revoked and have not expired.
+pub const REVOKED_TOKENS_MAX: usize = 10_000;
+/// Characters of the id and of the subject of a token.
+pub const TOKEN_NAME_CHARS_MAX: usize = 128;
 /// Bytes of one frame on the socket.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -391,6 +391,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::SettleUndo { reason, .. }
         | Command::HoldSchedule { reason, .. }
         | Command::Reset { reason, .. }
+        | Command::RevokeToken { reason, .. }
         | Command::NoteFailure { reason, .. } => text.clone_into(reason),
         Command::Decide(decision) => text.clone_into(&mut decision.reason),
         Command::Comment { text: said, .. } => text.clone_into(said),

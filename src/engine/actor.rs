@@ -22,10 +22,31 @@ impl Actor {
     pub fn principal(&self) -> String {
         match &self.proof {
             Proof::OsUser(uid) => format!("uid:{uid}"),
-            Proof::Token(subject) => format!("token:{subject}"),
+            Proof::Token(it) => it.principal(),
             Proof::Key(key) => format!("key:{key}"),
             Proof::Signature(it) => it.person.clone(),
             Proof::Engine => "engine".to_owned(),
+        }
+    }
+
+    /// The project that what is made belongs to, where that is not the workspace's own.
+    pub fn project(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::Token(it) => it.project.as_deref(),
+            Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => None,
+        }
+    }
+
+    /// Why nothing that this one says is a person's judgement, if it is none.
+    pub(super) fn decides_nothing(&self) -> Option<&'static str> {
+        match &self.proof {
+            _ if self.channel == Channel::Step => {
+                Some("a program that a step has started decides nothing; answer from a terminal of your own")
+            }
+            Proof::Token(it) if it.person.is_none() => {
+                Some("the token of an agent decides nothing; a person answers, in their own name")
+            }
+            Proof::Token(_) | Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => None,
         }
     }
 
@@ -47,14 +68,38 @@ impl fmt::Display for Actor {
 pub enum Proof {
     /// The kernel said which OS user is at the other end of the socket, or owns this process.
     OsUser(u32),
-    /// The subject of a token.
-    Token(String),
+    /// A token, signed by a key that is known.
+    Token(Box<Token>),
     /// The fingerprint of a key.
     Key(String),
     /// A signature over the answer itself, made wherever the key is.
     Signature(Box<Signature>),
     /// Nobody: rules and time.
     Engine,
+}
+
+/// What a token says of whoever holds it, as far as it is believed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Token {
+    /// Its own id (`jti`), by which it can be revoked.
+    pub id: String,
+    /// Its subject (`sub`).
+    pub subject: String,
+    /// The key that signed it (`kid`).
+    pub key: String,
+    /// What counts as one person, where `people.toml` says whom it stands for; nothing for an agent, who decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// The project it is for, where that is not the workspace's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+}
+
+impl Token {
+    fn principal(&self) -> String {
+        let project = self.project.as_deref().unwrap_or_default();
+        self.person.clone().unwrap_or_else(|| format!("token:{project}/{}", self.subject))
+    }
 }
 
 /// What somebody has signed with a key of their own, kept so that an auditor can check it without us.

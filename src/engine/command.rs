@@ -2,7 +2,7 @@
 
 use crate::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
-    engine::{Actor, CauseOfLaunch, Event, NewMessage, NewValue, Outcome, event::Facts},
+    engine::{Actor, CauseOfLaunch, Event, NewMessage, NewValue, Outcome, TokenName, event::Facts},
     plan::Plan,
 };
 use serde::{Deserialize, Serialize};
@@ -222,6 +222,15 @@ pub enum Command {
         /// What.
         message: Box<NewMessage>,
         /// Who says it.
+        by: Actor,
+    },
+    /// Takes a token back before its time.
+    RevokeToken {
+        /// Which.
+        token: TokenName,
+        /// Why.
+        reason: String,
+        /// Who asks.
         by: Actor,
     },
     /// Throws results away that may stand for steps.
@@ -477,6 +486,7 @@ impl Command {
             | Self::ClearCache { by, .. }
             | Self::Reset { by, .. }
             | Self::Publish { by, .. }
+            | Self::RevokeToken { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
@@ -513,6 +523,7 @@ impl Command {
             | Self::ClearCache { by, .. }
             | Self::Reset { by, .. }
             | Self::Publish { by, .. }
+            | Self::RevokeToken { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
@@ -575,6 +586,7 @@ impl Command {
             | Self::ClearCache { .. }
             | Self::Reset { .. }
             | Self::Publish { .. }
+            | Self::RevokeToken { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -609,6 +621,7 @@ impl Command {
             | Self::ClearCache { .. }
             | Self::Reset { .. }
             | Self::Publish { .. }
+            | Self::RevokeToken { .. }
             | Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }

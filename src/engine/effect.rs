@@ -128,6 +128,7 @@ pub fn react(event: &Event) -> Option<Effect> {
         | Fact::Target(..)
         | Fact::Cache(..)
         | Fact::Bus(..)
+        | Fact::Token(..)
         | Fact::Recovered { .. } => None,
     }
 }

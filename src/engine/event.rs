@@ -47,6 +47,8 @@ pub enum Fact {
     Cache(CacheEvent),
     /// To what is said between steps, programs and people.
     Bus(BusEvent),
+    /// To a token that somebody holds.
+    Token(TokenEvent),
     /// An engine took up this log.
     Recovered {
         /// How long nobody looked.
@@ -69,6 +71,7 @@ impl Fact {
             | Self::Target(..)
             | Self::Cache(..)
             | Self::Bus(..)
+            | Self::Token(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -87,6 +90,7 @@ impl Fact {
             | Self::Target(..)
             | Self::Cache(..)
             | Self::Bus(..)
+            | Self::Token(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -1108,6 +1112,24 @@ pub enum BusEvent {
         by: String,
         /// The messages.
         ids: Vec<String>,
+    },
+}
+
+/// What happened to a token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum TokenEvent {
+    /// It is good no longer.
+    Revoked {
+        /// Its id (`jti`).
+        id: String,
+        /// Whose it was.
+        subject: String,
+        /// After this it would not be good any more anyway, and is forgotten here.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: Actor,
     },
 }
 

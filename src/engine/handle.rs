@@ -7,8 +7,8 @@ use crate::{
         REASON_BYTES_MAX, RunId, STEPS_MAX, Span, StepIx, Timestamp, ValueMap, json_bytes,
     },
     engine::{
-        Actor, Channel, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching,
-        Purpose, Refusal, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
+        Actor, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching, Purpose,
+        Refusal, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
         ask::{self, Asking},
         call::{self, Unresolved},
         form,
@@ -82,10 +82,10 @@ impl Turn<'_> {
     }
 
     fn command(&mut self, command: Command) -> Result<(), Refusal> {
-        let is_of_a_step = command.actor().is_some_and(|it| it.channel == Channel::Step);
-        if is_of_a_step && command.is_judgement() {
-            let why = "a program that a step has started decides nothing; answer from a terminal of your own"
-                .to_owned();
+        if let Some(why) = command.actor().and_then(Actor::decides_nothing)
+            && command.is_judgement()
+        {
+            let why = why.to_owned();
             return Err(match &command {
                 Command::Decide(it) => Refusal::NotAllowed { gate: it.gate, why },
                 _ => Refusal::Other(format!("could not do that: {why}")),
@@ -124,6 +124,7 @@ impl Turn<'_> {
             Command::ClearCache { key, by } => self.clear_cache(key, by),
             Command::Reset { reason, by } => self.reset(reason, by),
             Command::Publish { message, by } => self.publish(*message, by),
+            Command::RevokeToken { token, reason, by } => self.revoke_token(token, reason, by),
             Command::AttemptEnded { attempt, outcome } => {
                 if self.is_in_flight(attempt) {
                     self.attempt_ended(attempt, *outcome);

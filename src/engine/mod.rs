@@ -35,10 +35,11 @@ mod state;
 mod statement;
 mod step;
 mod target;
+mod token;
 mod unwind;
 mod world;
 
-pub use actor::{Actor, Channel, Proof, Signature};
+pub use actor::{Actor, Channel, Proof, Signature, Token};
 pub use again::{plan_differences, value_differences};
 pub use ask::hash as ask_hash;
 pub use bus::{Bus, NewMessage, Said};
@@ -52,8 +53,8 @@ pub use event::{
     Adoption, AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
     Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact,
     FormField, GateEvent, InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent,
-    ScheduleEvent, ScopeEvent, StepChange, StepEvent, TargetEvent, TargetHold, UndoEvent, Vote, WaitReason,
-    Why, WillFallBack, WillRun,
+    ScheduleEvent, ScopeEvent, StepChange, StepEvent, TargetEvent, TargetHold, TokenEvent, UndoEvent, Vote,
+    WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};
@@ -61,4 +62,5 @@ pub use refusal::Refusal;
 pub use scope::{Expected, NewValue, etag, owner_of};
 pub use state::{GateState, RunState, Stage, StepState};
 pub use statement::{STATEMENT_NAMESPACE, Statement};
+pub use token::{Revoked, TokenName};
 pub use world::World;

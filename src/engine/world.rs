@@ -3,8 +3,8 @@
 use crate::{
     base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Bus, Cache, Command, Event, Fact, GateEvent, Refusal, RunEvent, RunState, StepEvent, Verdict,
-        WaitReason,
+        Bus, Cache, Command, Event, Fact, GateEvent, Refusal, Revoked, RunEvent, RunState, StepEvent,
+        Verdict, WaitReason,
         gate::{Gate, GateDue},
         run::Run,
         scope::Stored,
@@ -40,6 +40,8 @@ pub struct World {
     pub(super) cache: Arc<Cache>,
     /// What was said, for whoever waits for it.
     pub(super) bus: Arc<Bus>,
+    /// Tokens that were taken back.
+    pub(super) revoked: Arc<Revoked>,
     /// Steps that wait for messages, with the topic.
     pub(super) listening: BTreeMap<(RunId, StepIx), String>,
     rested: VecDeque<RunId>,
@@ -75,6 +77,9 @@ impl World {
         }
         if let Fact::Bus(it) = &event.fact {
             Arc::make_mut(&mut self.bus).apply(event.at, it);
+        }
+        if let Fact::Token(it) = &event.fact {
+            Arc::make_mut(&mut self.revoked).apply(event.at, it);
         }
         let Some(id) = event.fact.run() else { return };
         let was_due = self.run_due(id);
@@ -144,6 +149,7 @@ impl World {
             | Fact::Target(..)
             | Fact::Cache(..)
             | Fact::Bus(..)
+            | Fact::Token(..)
             | Fact::Recovered { .. } => {}
         }
     }
@@ -358,6 +364,7 @@ impl World {
             targets: self.targets.only(runs),
             cache: Arc::clone(&self.cache),
             bus: Arc::clone(&self.bus),
+            revoked: Arc::clone(&self.revoked),
             listening: self
                 .listening
                 .iter()

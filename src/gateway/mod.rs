@@ -9,8 +9,13 @@ mod line;
 mod look_desk;
 mod seat;
 mod socket;
+mod token;
 
 pub use any_desk::AnyDesk;
 pub use attach::RemoteDesk;
 pub use look_desk::LookDesk;
 pub use socket::{Seats, admit, serve_socket};
+pub use token::{
+    AgentType, Bearer, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, TokenTrouble,
+    is_name, peek, private_key, sign,
+};

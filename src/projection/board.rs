@@ -10,7 +10,7 @@ use crate::{
     },
     engine::{
         AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, Purpose,
-        RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
+        Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
     },
     plan::{PlanStep, Scope, Work},
     projection::{
@@ -116,6 +116,7 @@ pub struct Board {
     /// When somebody cleared the lists of what had rested.
     cleared_at: Option<Timestamp>,
     bus: Arc<Bus>,
+    revoked: Arc<Revoked>,
     errors: Errors,
     vitals: Vitals,
     /// Steps that agents work on.
@@ -213,6 +214,11 @@ impl Board {
     /// What was said last.
     pub fn bus(&self) -> &Bus {
         &self.bus
+    }
+
+    /// Tokens that were taken back before their time.
+    pub fn revoked(&self) -> &Revoked {
+        &self.revoked
     }
 
     /// Results that may stand for steps.
@@ -337,6 +343,7 @@ impl Board {
                 }
             }
             Fact::Bus(it) => Arc::make_mut(&mut self.bus).apply(event.at, it),
+            Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
             Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {

@@ -247,6 +247,7 @@ impl Errors {
             | Fact::Target(..)
             | Fact::Cache(..)
             | Fact::Bus(..)
+            | Fact::Token(..)
             | Fact::Recovered { .. }
             | Fact::Attempt(
                 _,

@@ -109,9 +109,12 @@ impl Notch {
                 Some(Self::Undo)
             }
             Fact::Failure(..) | Fact::Schedule(..) => Some(Self::Vote),
-            Fact::Scope(..) | Fact::Target(..) | Fact::Cache(..) | Fact::Bus(..) | Fact::Recovered { .. } => {
-                None
-            }
+            Fact::Scope(..)
+            | Fact::Target(..)
+            | Fact::Cache(..)
+            | Fact::Bus(..)
+            | Fact::Token(..)
+            | Fact::Recovered { .. } => None,
         }
     }
 

@@ -349,6 +349,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Target(..)
         | Fact::Cache(..)
         | Fact::Bus(..)
+        | Fact::Token(..)
         | Fact::Recovered { .. } => event_words(event, run).kind,
     };
     put("type", kind.into());
@@ -379,6 +380,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Failure(..)
         | Fact::Cache(..)
         | Fact::Bus(..)
+        | Fact::Token(..)
         | Fact::Recovered { .. } => {}
         Fact::Target(name, _) => put("target", name.clone().into()),
     }
@@ -419,6 +421,7 @@ fn data(fact: &Fact) -> ValueMap {
         Fact::Target(_, it) => to_value(it),
         Fact::Cache(it) => to_value(it),
         Fact::Bus(it) => to_value(it),
+        Fact::Token(it) => to_value(it),
         Fact::Recovered { away } => json!({ "Recovered": { "away": away } }),
     };
     // A variant is stored as `{"Name": {fields}}`, or as its bare name when it has none.

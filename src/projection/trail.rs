@@ -5,7 +5,7 @@ use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
         Actor, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent, Purpose,
-        RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, UndoEvent, Why,
+        RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, TokenEvent, UndoEvent, Why,
     },
     plan::Estimate,
     projection::{EventWords, RunView, event_words},
@@ -90,6 +90,7 @@ impl TrailRow {
                 | Fact::Target(..)
                 | Fact::Cache(..)
                 | Fact::Bus(..)
+                | Fact::Token(..)
                 | Fact::Recovered { .. } => None,
             },
             verdict: verdict(&event.fact),
@@ -162,6 +163,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
         | Fact::Recovered { .. } => None,
         Fact::Cache(CacheEvent::Cleared { by, .. } | CacheEvent::Reset { by, .. }) => Some(by),
         Fact::Bus(BusEvent::Said { by, .. }) => by.as_ref(),
+        Fact::Token(TokenEvent::Revoked { by, .. }) => Some(by),
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
         Fact::Scope(_, ScopeEvent::Removed { by, .. }) => Some(by),
@@ -185,6 +187,7 @@ const fn part(fact: &Fact) -> &'static str {
         Fact::Target(..) => "policy",
         Fact::Cache(..) => "cache",
         Fact::Bus(..) => "bus",
+        Fact::Token(..) => "gateway",
         Fact::Run(..)
         | Fact::Step(..)
         | Fact::Attempt(..)
@@ -212,6 +215,7 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
         | Fact::Target(..)
         | Fact::Cache(..)
         | Fact::Bus(..)
+        | Fact::Token(..)
         | Fact::Recovered { .. } => None,
     }
 }
@@ -232,6 +236,7 @@ pub(super) const fn stage(fact: &Fact) -> Option<Stage> {
         | Fact::Target(..)
         | Fact::Cache(..)
         | Fact::Bus(..)
+        | Fact::Token(..)
         | Fact::Recovered { .. } => return None,
     })
 }
@@ -239,9 +244,12 @@ pub(super) const fn stage(fact: &Fact) -> Option<Stage> {
 /// Who asked, what was asked of people and what they said, and what the engine chose without being asked.
 fn is_decision(fact: &Fact) -> bool {
     match fact {
-        Fact::Gate(..) | Fact::Undo(..) | Fact::Failure(..) | Fact::Schedule(..) | Fact::Recovered { .. } => {
-            true
-        }
+        Fact::Gate(..)
+        | Fact::Undo(..)
+        | Fact::Failure(..)
+        | Fact::Schedule(..)
+        | Fact::Token(..)
+        | Fact::Recovered { .. } => true,
         Fact::Run(_, it) => !matches!(it, RunEvent::Started | RunEvent::Ended { .. }),
         Fact::Attempt(_, _, _, it) => matches!(it, AttemptEvent::Ended { retry_at: Some(_), .. }),
         Fact::Target(_, it) => {

@@ -5,7 +5,7 @@ use crate::{
     engine::{
         Adoption, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice,
         DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Origin, Purpose, RunEvent, ScheduleEvent,
-        ScopeEvent, StepEvent, TargetEvent, TargetHold, UndoEvent, Verdict, WaitReason, Why,
+        ScopeEvent, StepEvent, TargetEvent, TargetHold, TokenEvent, UndoEvent, Verdict, WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -40,6 +40,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Target(name, _), None) => name.clone(),
         (Fact::Bus(BusEvent::Said { message, .. }), None) => message.topic.clone(),
         (Fact::Bus(BusEvent::Taken { by, .. }), None) => by.clone(),
+        (Fact::Token(TokenEvent::Revoked { id, .. }), None) => id.clone(),
         (Fact::Cache(CacheEvent::Stored { key, .. } | CacheEvent::Used { key, .. }), None) => key.clone(),
         (Fact::Cache(CacheEvent::Reset { .. }), None) => "workspace".to_owned(),
         (Fact::Cache(CacheEvent::Cleared { key, .. }), None) => {
@@ -73,6 +74,9 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
             ("bus.said", format!("{}{kind} by {}", message.id, message.from))
         }
         Fact::Bus(BusEvent::Taken { ids, .. }) => ("bus.taken", ids.join(", ")),
+        Fact::Token(TokenEvent::Revoked { subject, reason, by, .. }) => {
+            ("token.revoked", format!("of {subject}, by {by}: {reason}"))
+        }
         Fact::Recovered { away } => ("engine.recovered", format!("nobody looked for {away}")),
     };
     EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }

@@ -251,6 +251,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::ClearCache { .. }
         | Command::Reset { .. }
         | Command::Publish { .. }
+        | Command::RevokeToken { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,

@@ -38,6 +38,7 @@ impl Marks {
             | Fact::Target(..)
             | Fact::Cache(..)
             | Fact::Bus(..)
+            | Fact::Token(..)
             | Fact::Recovered { .. } => None,
         }
     }

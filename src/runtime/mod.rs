@@ -40,5 +40,5 @@ pub use people::{People, WhoIsWho};
 pub use podium::{Hands, Inbound, JournalPort, Podium};
 pub use read_desk::ReadDesk;
 pub use schedule::{Due, DueWhat, Scheduled, due, keep_schedules, scheduled, unreadable};
-pub use ssh_key::signing_key;
+pub use ssh_key::{public_key, signing_key};
 pub use tasks::Tasks;

@@ -1,10 +1,11 @@
-//! Who is who: `people.toml` names the people of a workspace, what proves each (an OS user, or keys of ssh), and their groups.
+//! Who is who: `people.toml` names the people of a workspace, what proves each (an OS user, keys of ssh, tokens), and their groups.
 //!
 //! It only turns a proof into a name. Whether somebody may decide is judged by the engine.
 
 use super::ssh_key::SshKey;
 use crate::{
-    engine::{Actor, Channel, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement},
+    base::TOKEN_NAME_CHARS_MAX,
+    engine::{Actor, Channel, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, Token},
     tool::is_of_a_step,
 };
 use serde::Deserialize;
@@ -42,6 +43,7 @@ impl fmt::Debug for WhoIsWho {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct People {
     persons: Vec<Person>,
+    token_keys: Vec<TokenKey>,
     os_names: BTreeMap<u32, String>,
     /// Whether the file can be written by nobody whose answers it says the worth of.
     keys_count: bool,
@@ -53,7 +55,21 @@ struct Person {
     name: String,
     uid: Option<u32>,
     keys: Vec<SshKey>,
+    /// The subject of their tokens.
+    token: Option<String>,
     groups: Vec<String>,
+}
+
+/// A key that signs tokens of people; its other half is with them, or with whoever knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TokenKey {
+    /// How a token names it.
+    kid: String,
+    /// Who issues with it, as its tokens say.
+    issuer: String,
+    key: SshKey,
+    /// For whom it speaks; for all when it is empty.
+    people: Vec<String>,
 }
 
 impl Person {
@@ -68,6 +84,19 @@ impl Person {
 struct File {
     #[serde(default)]
     person: Vec<Entry>,
+    #[serde(default, rename = "token-key")]
+    token_keys: Vec<KeyEntry>,
+}
+
+/// A key for tokens, as the file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyEntry {
+    kid: String,
+    key: String,
+    issuer: Option<String>,
+    #[serde(default)]
+    people: Vec<String>,
 }
 
 /// Somebody, as the file has it.
@@ -78,12 +107,14 @@ struct Entry {
     uid: Option<u32>,
     #[serde(default)]
     keys: Vec<String>,
+    token: Option<String>,
     #[serde(default)]
     groups: Vec<String>,
 }
 
 impl People {
-    /// Reads `people.toml`: `[[person]]` with `name`, `uid` or `keys` or both, and `groups`.
+    /// Reads `people.toml`: `[[person]]` with `name`, at least one of `uid`, `keys` and `token`, and `groups`; `[[token-key]]` with
+    /// `kid`, `key`, `issuer` and `people`.
     ///
     /// # Errors
     /// What is wrong with it, and where.
@@ -94,6 +125,9 @@ impl People {
         for entry in file.person {
             people.add(entry).map_err(said)?;
         }
+        for entry in file.token_keys {
+            people.add_token_key(entry).map_err(said)?;
+        }
         Ok(people)
     }
 
@@ -102,10 +136,13 @@ impl People {
         if name.is_empty() || self.is_named(&name) {
             return Err(format!("two people are called {name:?}; every name stands once, and is not empty"));
         }
-        if entry.uid.is_none() && entry.keys.is_empty() {
+        if entry.uid.is_none() && entry.keys.is_empty() && entry.token.is_none() {
             return Err(format!(
-                "nothing proves {name}; give a `uid`, or `keys` as they stand in their .pub files"
+                "nothing proves {name}; give a `uid`, `keys` as they stand in their .pub files, or the subject of their tokens (`token`)"
             ));
+        }
+        if let Some(other) = self.persons.iter().find(|it| entry.token.is_some() && it.token == entry.token) {
+            return Err(format!("one token proves {} and {name}; one subject is one person", other.name));
         }
         if let Some(other) = self.persons.iter().find(|it| entry.uid.is_some() && it.uid == entry.uid) {
             let uid = entry.uid.unwrap_or_default();
@@ -116,7 +153,33 @@ impl People {
         if let Some(other) = self.persons.iter().find(|it| it.keys.iter().any(|key| keys.contains(key))) {
             return Err(format!("one key proves {} and {name}; one key is one person", other.name));
         }
-        self.persons.push(Person { name, uid: entry.uid, keys, groups: entry.groups });
+        let token = entry.token;
+        if token.as_ref().is_some_and(|it| it.is_empty() || it.chars().count() > TOKEN_NAME_CHARS_MAX) {
+            return Err(format!(
+                "the `token` of {name} is no subject; 1 to {TOKEN_NAME_CHARS_MAX} characters"
+            ));
+        }
+        self.persons.push(Person { name, uid: entry.uid, keys, token, groups: entry.groups });
+        Ok(())
+    }
+
+    fn add_token_key(&mut self, entry: KeyEntry) -> Result<(), String> {
+        let KeyEntry { kid, key, issuer, people } = entry;
+        if kid.is_empty()
+            || kid.chars().count() > TOKEN_NAME_CHARS_MAX
+            || self.token_keys.iter().any(|it| it.kid == kid)
+        {
+            return Err(format!(
+                "two keys for tokens are called {kid:?}; every `kid` stands once, and is not empty"
+            ));
+        }
+        let key = SshKey::parse(&key).map_err(|why| format!("the token-key {kid}: {why}"))?;
+        if let Some(stranger) = people.iter().find(|it| !self.is_named(it)) {
+            return Err(format!(
+                "the token-key {kid} speaks for {stranger:?}, who is not in the file; add them"
+            ));
+        }
+        self.token_keys.push(TokenKey { issuer: issuer.unwrap_or_else(|| kid.clone()), kid, key, people });
         Ok(())
     }
 
@@ -136,7 +199,7 @@ impl People {
     /// Why the keys in the file do not count for whoever hands answers in as this OS user, and what to do; nothing where they do,
     /// or there are none.
     pub fn keys_do_not_count(&self, uid: u32) -> Option<String> {
-        let has_keys = self.persons.iter().any(|it| !it.keys.is_empty());
+        let has_keys = !self.token_keys.is_empty() || self.persons.iter().any(|it| !it.keys.is_empty());
         match () {
             () if !has_keys => None,
             () if !self.keys_count => Some(
@@ -149,6 +212,46 @@ impl People {
             )),
             () => None,
         }
+    }
+
+    /// The key that a token of a person names, and who issues with it.
+    pub fn token_key(&self, kid: &str) -> Option<([u8; 32], &str)> {
+        self.token_keys.iter().find(|it| it.kid == kid).map(|it| (it.key.bytes(), it.issuer.as_str()))
+    }
+
+    /// The subject of somebody's tokens.
+    pub fn token_of(&self, name: &str) -> Option<&str> {
+        self.persons.iter().find(|it| it.name == name)?.token.as_deref()
+    }
+
+    /// What a key for tokens is called, and who issues with it.
+    pub fn token_key_named(&self, key: &[u8; 32]) -> Option<(&str, &str)> {
+        let found = self.token_keys.iter().find(|it| it.key.bytes() == *key);
+        found.map(|it| (it.kid.as_str(), it.issuer.as_str()))
+    }
+
+    /// The person a token stands for that is good and was signed by a key of this file, shown to the engine of this OS user.
+    ///
+    /// # Errors
+    /// When it stands for nobody, with what to do.
+    pub fn bearer(&self, token: Token, (engine, channel): (u32, Channel)) -> Result<Actor, String> {
+        if let Some(why) = self.keys_do_not_count(engine) {
+            return Err(why);
+        }
+        let subject = crate::base::safe_text(&token.subject);
+        let person = self.persons.iter().find(|it| it.token.as_ref() == Some(&token.subject));
+        let person = person.ok_or_else(|| {
+            format!("people.toml has nobody whose token is {subject:?}; add `token` to the person")
+        })?;
+        let key = self.token_keys.iter().find(|it| it.kid == token.key);
+        if !key.is_some_and(|it| it.people.is_empty() || it.people.contains(&person.name)) {
+            return Err(format!(
+                "the key that signed it does not speak for {}; see `people` of its token-key",
+                person.name
+            ));
+        }
+        let proof = Proof::Token(Box::new(Token { person: Some(person.principal()), ..token }));
+        Ok(Actor { name: person.name.clone(), proof, groups: person.groups.clone(), channel })
     }
 
     /// The person an OS user is. Nobody who is not in the file goes by the name of somebody who is.
@@ -256,6 +359,10 @@ mod tests {
                  [[person]]\nname='b'\nkeys=['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID8V9bjaEJX8QvSGyPILheCRaW/9X+eOWIqzWwJ+5eaL x']",
                 "one key proves a and b",
             ),
+            ("[[person]]\nname='a'\ntoken='x'\n[[person]]\nname='b'\ntoken='x'", "one subject is one person"),
+            ("[[person]]\nname='a'\ntoken=''", "no subject"),
+            ("[[token-key]]\nkid='k'\nkey='ssh-rsa AAAA'", "the token-key k"),
+            ("[[token-key]]\nkid=''\nkey='x'", "two keys for tokens"),
         ] {
             let error = People::read(text).expect_err("wrong");
             assert!(error.starts_with("could not read people.toml") && error.contains(part), "{error}");

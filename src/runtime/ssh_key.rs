@@ -11,6 +11,14 @@ const MAGIC: &[u8] = b"SSHSIG";
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
 const END: &str = "-----END SSH SIGNATURE-----";
 
+/// The Ed25519 key in a line of an `.pub` file.
+///
+/// # Errors
+/// Why there is none, and what to do.
+pub fn public_key(line: &str) -> Result<[u8; 32], String> {
+    SshKey::parse(line).map(|it| it.bytes())
+}
+
 /// A public key of somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SshKey {
@@ -39,6 +47,11 @@ impl SshKey {
         let (kind, bytes) = (string(&mut rest)?, string(&mut rest)?);
         let key = VerifyingKey::from_bytes(bytes.try_into().ok()?).ok()?;
         (kind == KIND.as_bytes() && rest.is_empty()).then_some(Self { blob, key })
+    }
+
+    /// The key itself.
+    pub(super) fn bytes(&self) -> [u8; 32] {
+        self.key.to_bytes()
     }
 
     /// As `ssh-keygen -l` prints it.

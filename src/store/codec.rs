@@ -29,6 +29,7 @@ pub(super) fn kind_of(fact: &Fact) -> &'static str {
         Fact::Target(..) => "target",
         Fact::Cache(..) => "cache",
         Fact::Bus(..) => "bus",
+        Fact::Token(..) => "token",
         Fact::Recovered { .. } => "recovered",
     }
 }

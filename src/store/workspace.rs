@@ -87,6 +87,11 @@ impl Workspace {
         self.dir().join("keys/public")
     }
 
+    /// The keys that tokens of agents are signed with.
+    pub(super) fn token_keys(&self) -> PathBuf {
+        self.dir().join("keys/tokens.json")
+    }
+
     /// The key they are signed with.
     pub(super) fn secret_key(&self) -> PathBuf {
         self.dir().join("keys/console.key")

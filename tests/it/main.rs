@@ -49,6 +49,7 @@ mod store;
 mod supply;
 mod syscalls;
 mod terminal;
+mod tokens;
 mod tool;
 mod tools;
 mod trail;

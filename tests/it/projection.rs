@@ -144,7 +144,7 @@ impl Log {
 
 fn person(name: &str, groups: &[&str]) -> Actor {
     let groups = groups.iter().map(|it| (*it).to_owned()).collect();
-    Actor { name: name.to_owned(), proof: Proof::Token(name.to_owned()), groups, channel: Channel::Console }
+    Actor { name: name.to_owned(), proof: Proof::Key(name.to_owned()), groups, channel: Channel::Console }
 }
 
 fn completed(confidence: u16) -> StepEvent {

@@ -186,7 +186,11 @@ impl Checks {
                 self.scope(it, event.at);
                 Ok(())
             }
-            Fact::Failure(..) | Fact::Schedule(..) | Fact::Bus(..) | Fact::Recovered { .. } => Ok(()),
+            Fact::Failure(..)
+            | Fact::Schedule(..)
+            | Fact::Bus(..)
+            | Fact::Token(..)
+            | Fact::Recovered { .. } => Ok(()),
         }
     }
 

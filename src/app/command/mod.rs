@@ -34,6 +34,7 @@ mod shutdown;
 mod signals;
 mod signing;
 mod state;
+mod token;
 mod tools;
 mod trail;
 mod verifying;
@@ -121,6 +122,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Receipt(args) => receipt::receipt(&config, out, &args).await,
         Command::Verify(args) => verifying::verify(out, &args),
         Command::Keys(args) => trail::keys(&config, out, &args),
+        Command::Token(args) => token::token(&config, out, args).await,
         Command::Schedules(args) => schedules::schedules(&config, out, args).await,
         Command::Tools(args) => tools::tools(&config, out, args).await,
         Command::Agents(args) => agents::agents(&config, out, args).await,

@@ -210,6 +210,9 @@ pub(super) fn signed_by(payload: &Value, vote: &Value) -> Result<String, String>
     let by = &vote["by"];
     let name = safe_text(by["name"].as_str().unwrap_or_default());
     let signature = &by["proof"]["signature"];
+    if let Some(key) = by["proof"]["token"]["key"].as_str() {
+        return Ok(format!("{name} (by a token that the key {} signed)", safe_text(key)));
+    }
     if signature.is_null() {
         let proof = by["proof"].to_string().replace(['{', '}', '"'], "").replace(':', " ");
         return Ok(format!("{name} ({})", safe_text(&proof)));

@@ -566,6 +566,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::ClearCache { .. }
         | Command::Reset { .. }
         | Command::Publish { .. }
+        | Command::RevokeToken { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
@@ -641,6 +642,9 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         }
         Command::Publish { message, .. } => {
             format!("emit {} --data {}", quoted(&message.topic), quoted(&message.data.to_string()))
+        }
+        Command::RevokeToken { token, reason, .. } => {
+            format!("token revoke {}{}", quoted(&token.id), why(reason))
         }
         Command::ClearCache { key, .. } => {
             format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))

@@ -9,8 +9,8 @@ use cuelight::{
     engine::{
         Actor, Adoption, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Channel,
         Choice, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState, Outcome, Proof,
-        Purpose, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, UndoEvent, Verdict,
-        Vote, WaitReason, Why,
+        Purpose, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, TokenEvent,
+        UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -48,6 +48,7 @@ const NOUNS: &[(&str, &str, &str)] = &[
     ("TargetEvent", "Targets of calls", "target.opened"),
     ("CacheEvent", "Cache", "cache.used"),
     ("BusEvent", "Bus", "bus.said"),
+    ("TokenEvent", "Tokens", "token.revoked"),
 ];
 
 /// A variant as the source declares it.
@@ -131,6 +132,7 @@ fn noun_of(fact: &Fact) -> &'static str {
         Fact::Target(..) => "TargetEvent",
         Fact::Cache(..) => "CacheEvent",
         Fact::Bus(..) => "BusEvent",
+        Fact::Token(..) => "TokenEvent",
         Fact::Recovered { .. } => "",
     }
 }
@@ -148,6 +150,7 @@ fn variant_of(fact: &Fact) -> String {
         Fact::Target(_, it) => format!("{it:?}"),
         Fact::Cache(it) => format!("{it:?}"),
         Fact::Bus(it) => format!("{it:?}"),
+        Fact::Token(it) => format!("{it:?}"),
         Fact::Recovered { .. } => String::new(),
     };
     shown.chars().take_while(|it| it.is_alphanumeric()).collect()
@@ -261,7 +264,14 @@ fn messages() -> Vec<Fact> {
     };
     let said = BusEvent::Said { message: Box::new(message), by: Some(ann()) };
     let taken = BusEvent::Taken { by: "r-1/verify".to_owned(), ids: vec!["m-1".to_owned()] };
-    [said, taken].into_iter().map(Fact::Bus).collect()
+    let revoked = TokenEvent::Revoked {
+        id: "9f2c51d0a7b34e68".to_owned(),
+        subject: "reviewer-1".to_owned(),
+        until: Timestamp(1_772_524_800_000),
+        reason: "the laptop was stolen".to_owned(),
+        by: ann(),
+    };
+    [said, taken].into_iter().map(Fact::Bus).chain([Fact::Token(revoked)]).collect()
 }
 
 /// One of each.

@@ -14,7 +14,7 @@ use cuelight::{
         Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent,
         FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, NewMessage, NewValue, Outcome, Past,
         Proof, Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, StepState,
-        TargetEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, react,
+        TargetEvent, TokenEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, react,
     },
     plan::{Plan, Scope, lower},
     projection::{corrected_words, message_words},
@@ -666,6 +666,7 @@ impl Bench {
             Fact::Cache(CacheEvent::Used { key, .. }) => format!("uses {key}"),
             Fact::Cache(CacheEvent::Reset { count, by, .. }) => format!("{by} resets, {count} results"),
             Fact::Cache(CacheEvent::Cleared { count, by, .. }) => format!("{by} clears {count}"),
+            Fact::Token(TokenEvent::Revoked { id, .. }) => format!("token {id} revoked"),
             Fact::Recovered { away } => format!("recovered after {away}"),
         }
     }

@@ -10,7 +10,7 @@ use cuelight::{
     base::{DecisionId, GateId, Span, StepIx, Timestamp, ValueMap},
     engine::{
         Actor, Ask, CauseOfLaunch, Channel, Command, Decision, Event, Fact, GateEvent, GateState, Launching,
-        Proof, Verdict, World,
+        Proof, Token, Verdict, World,
     },
     plan::{Plan, Quorum, Work},
 };
@@ -47,7 +47,13 @@ fn people(dice: &mut Dice) -> Vec<Actor> {
             let id = if dice.chance(15) { 0 } else { u32::try_from(index).expect("few") };
             let proof = match id % 3 {
                 0 => Proof::OsUser(id),
-                1 => Proof::Token(format!("p{id}")),
+                1 => Proof::Token(Box::new(Token {
+                    id: format!("t{index}"),
+                    subject: format!("s{index}"),
+                    key: "k".to_owned(),
+                    person: Some(format!("p{id}")),
+                    project: None,
+                })),
                 _ => Proof::Key(format!("p{id}")),
             };
             let mut groups: Vec<String> =

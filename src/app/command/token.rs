@@ -1,0 +1,283 @@
+//! `token`: makes tokens, takes them back, and keeps the keys that sign those of agents. What a token is worth is for `gateway`.
+
+use super::{act, trail};
+use crate::{
+    app::{
+        args::{TokenArgs, TokenCommand, TokenKeysCommand},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::{Output, say},
+        wiring,
+    },
+    base::{Span, Timestamp, Value, safe_text},
+    engine::{Command, TokenName},
+    gateway::{Claims, Permission, Signer, TOKEN_LIFE_MAX, is_name, peek, private_key, sign},
+    runtime::{Clock as _, Entropy, SystemClock, public_key},
+    store::{KeyKind, StoreError, TokenKey, TokenKeys, Workspace},
+};
+use serde_json::json;
+use std::{fs, path::Path, process::ExitCode};
+
+pub(super) async fn token(config: &Config, out: Output, args: TokenArgs) -> Outcome {
+    match args.command {
+        Some(TokenCommand::Revoke { token, reason }) => revoke(config, out, &token, reason).await,
+        Some(TokenCommand::Keys { command }) => {
+            keys(config, out, command.unwrap_or(TokenKeysCommand::List { json: false }))
+        }
+        None => make(config, out, &args),
+    }
+}
+
+fn unusable(error: StoreError) -> Trouble {
+    Trouble::not_recorded(error.to_string())
+}
+
+fn make(config: &Config, out: Output, args: &TokenArgs) -> Outcome {
+    let now = SystemClock.now();
+    let workspace = config.find()?;
+    let (claims, token) = match (&args.person, &args.key) {
+        (Some(name), Some(file)) => {
+            of_person(config, args, workspace.as_ref(), (name, &config.here.join(file)), now)?
+        }
+        _ => of_agent(config, args, &trail::workspace(config)?, now)?,
+    };
+    if args.json {
+        let expires_at = Timestamp(claims.exp.saturating_mul(1000));
+        out.json_pretty(
+            &json!({"token": token, "id": claims.jti, "subject": claims.sub, "expires_at": expires_at}),
+        );
+    } else {
+        out.line(&token);
+        say(&format!("token {} of {} is good for {}", claims.jti, safe_text(&claims.sub), claims.life()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn of_agent(
+    config: &Config,
+    args: &TokenArgs,
+    workspace: &Workspace,
+    now: Timestamp,
+) -> Result<(Claims, String), Trouble> {
+    let name = args.agent.as_deref().unwrap_or_default();
+    if args.permissions.contains(&Permission::DecideGates) {
+        return Err(Trouble::usage(
+            "could not make the token: an agent decides at no gate; a person does, see --person",
+        ));
+    }
+    if !is_name(name) {
+        return Err(Trouble::usage(
+            "could not make the token: the name of an agent has letters, digits and `_.:-`, 128 at most; choose another",
+        ));
+    }
+    if TokenKeys::of(workspace).map_err(unusable)?.is_none_or(|it| it.signing().is_none()) {
+        let made =
+            TokenKeys::change(workspace, now, Entropy.secret(), |keys| keys.make(now, Entropy.secret()));
+        say(&format!("made the key {} for tokens", made.map_err(unusable)?));
+    }
+    let keys = TokenKeys::of(workspace).map_err(unusable)?;
+    let key = keys.as_ref().and_then(|it| Some((it, it.signing()?)));
+    let Some((keys, key)) = key else {
+        return Err(Trouble::failed(
+            "could not make the token: no key signs; `cuelight token keys new` makes one",
+        ));
+    };
+    let KeyKind::Secret(secret) = &key.kind else {
+        return Err(Trouble::failed(
+            "could not make the token: its key is public; `cuelight token keys new` makes one",
+        ));
+    };
+    let claims = Claims {
+        iss: key.issuer.clone(),
+        aud: keys.audience.clone(),
+        sub: name.to_owned(),
+        agent_type: args.agent_type.as_ref().map(|it| it.as_str().to_owned()),
+        permissions: said(args, Permission::OF_AGENTS),
+        ..claims(config, args, Some(workspace), now)?
+    };
+    let token = sign(&claims, &key.kid, &Signer::Secret(secret));
+    Ok((claims, token))
+}
+
+fn of_person(
+    config: &Config,
+    args: &TokenArgs,
+    workspace: Option<&Workspace>,
+    (name, file): (&str, &Path),
+    now: Timestamp,
+) -> Result<(Claims, String), Trouble> {
+    let failed = |why: String| Trouble::usage(format!("could not use the key {}: {why}", file.display()));
+    let text = fs::read_to_string(file).map_err(|it| failed(format!("{it}; give another with --key")))?;
+    let key = private_key(&text).map_err(failed)?;
+    let people = match workspace {
+        Some(workspace) => config.people(workspace)?,
+        None => std::sync::Arc::default(),
+    };
+    let known = people.token_key_named(&key.verifying_key().to_bytes());
+    let (kid, issuer) = match (&args.kid, known) {
+        (Some(kid), _) => (kid.clone(), kid.clone()),
+        (None, Some((kid, issuer))) => (kid.to_owned(), issuer.to_owned()),
+        (None, None) => {
+            return Err(failed(
+                "people.toml has no [[token-key]] with it; add one with its .pub line, or say its name with --kid".to_owned(),
+            ));
+        }
+    };
+    let audience = match (&args.audience, workspace) {
+        (Some(audience), _) => audience.clone(),
+        (None, Some(workspace)) => audience(workspace, now)?,
+        (None, None) => {
+            return Err(Trouble::usage(
+                "could not tell which workspace the token is for; say --audience, or go there",
+            ));
+        }
+    };
+    let claims = Claims {
+        iss: issuer,
+        aud: audience,
+        sub: people.token_of(name).unwrap_or(name).to_owned(),
+        agent_type: None,
+        permissions: said(args, Permission::OF_PEOPLE),
+        ..claims(config, args, workspace, now)?
+    };
+    let token = sign(&claims, &kid, &Signer::Key(&key));
+    Ok((claims, token))
+}
+
+fn said(args: &TokenArgs, else_: &[Permission]) -> Vec<Permission> {
+    if args.permissions.is_empty() { else_.to_vec() } else { args.permissions.clone() }
+}
+
+/// What both kinds have in common; the rest is to be filled in.
+fn claims(
+    config: &Config,
+    args: &TokenArgs,
+    workspace: Option<&Workspace>,
+    now: Timestamp,
+) -> Result<Claims, Trouble> {
+    if args.expires == Span(0) || args.expires > TOKEN_LIFE_MAX {
+        return Err(Trouble::usage(
+            "could not make the token: it is good for a second at least and a day at most; see --expires",
+        ));
+    }
+    let project_id = match (&args.project, workspace) {
+        (Some(project), _) if is_name(project) => project.clone(),
+        (Some(_), _) => {
+            return Err(Trouble::usage(
+                "could not make the token: the name of a project has letters, digits and `_.:-`, 128 at most; choose another",
+            ));
+        }
+        (None, Some(workspace)) => config.project(workspace)?,
+        (None, None) => {
+            return Err(Trouble::usage("could not tell which project the token is for; say --project"));
+        }
+    };
+    let iat = now.0.div_euclid(1000);
+    let life = i64::try_from(args.expires.0.div_ceil(1000)).unwrap_or(i64::MAX);
+    Ok(Claims {
+        iss: String::new(),
+        aud: String::new(),
+        sub: String::new(),
+        agent_type: None,
+        project_id,
+        permissions: Vec::new(),
+        exp: iat.saturating_add(life),
+        nbf: Some(iat),
+        iat,
+        jti: Entropy.request_id().0,
+        renewed: 0,
+    })
+}
+
+/// The name under which tokens mean this workspace; it gets one when it has none.
+fn audience(workspace: &Workspace, now: Timestamp) -> Result<String, Trouble> {
+    if let Some(keys) = TokenKeys::of(workspace).map_err(unusable)? {
+        return Ok(keys.audience);
+    }
+    let made = TokenKeys::change(workspace, now, Entropy.secret(), |keys| Ok(keys.audience.clone()));
+    made.map_err(unusable)
+}
+
+async fn revoke(config: &Config, out: Output, token: &str, reason: String) -> Outcome {
+    // Nothing of it is believed: it only names itself.
+    let name = match peek(token) {
+        Some(claims) => TokenName { until: claims.until(), id: claims.jti, subject: claims.sub },
+        None => TokenName {
+            id: token.to_owned(),
+            subject: "unknown".to_owned(),
+            until: SystemClock.now() + TOKEN_LIFE_MAX + Span::seconds(3600),
+        },
+    };
+    let said = format!("{} opens nothing any more", safe_text(&name.id));
+    let seat = wiring::act(config).await?;
+    let by = seat.actor.clone();
+    act::submit(seat, out, Command::RevokeToken { token: name, reason, by }, |_| said).await
+}
+
+fn keys(config: &Config, out: Output, command: TokenKeysCommand) -> Outcome {
+    let workspace = trail::workspace(config)?;
+    let now = SystemClock.now();
+    let change = |change: &dyn Fn(&mut TokenKeys) -> Result<String, String>| {
+        TokenKeys::change(&workspace, now, Entropy.secret(), change).map_err(unusable)
+    };
+    let told = match command {
+        TokenKeysCommand::List { json } => {
+            audience(&workspace, now)?;
+            let keys = TokenKeys::of(&workspace).map_err(unusable)?;
+            keys.into_iter().for_each(|it| list(out, &it, json, now));
+            return Ok(ExitCode::SUCCESS);
+        }
+        TokenKeysCommand::New => change(&|keys| keys.make(now, Entropy.secret()))?,
+        TokenKeysCommand::Rotate => change(&|keys| keys.rotate(now, Entropy.secret()))?,
+        TokenKeysCommand::Revoke { kid } => {
+            change(&|keys| keys.revoke(&kid).map(|()| format!("{} counts no longer", safe_text(&kid))))?
+        }
+        TokenKeysCommand::Add { key, kid, issuer } => {
+            let public = public_key(&key)
+                .map_err(|why| Trouble::usage(format!("could not take in the key: {why}")))?;
+            if !is_name(&kid) {
+                return Err(Trouble::usage(
+                    "could not take in the key: its name has letters, digits and `_.:-`, 128 at most; choose another",
+                ));
+            }
+            let issuer = issuer.unwrap_or_else(|| kid.clone());
+            let key = TokenKey {
+                kid: kid.clone(),
+                issuer,
+                made_at: now,
+                until: None,
+                kind: KeyKind::Public(public),
+            };
+            change(&|keys| keys.add(key.clone()).map(|()| kid.clone()))?
+        }
+    };
+    out.line(&told);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(out: Output, keys: &TokenKeys, as_json: bool, now: Timestamp) {
+    let live = || keys.keys.iter().filter(|it| it.is_live(now));
+    if as_json {
+        let rows: Value = live()
+            .map(|it| {
+                let (algorithm, made_at) = (it.kind.algorithm(), it.made_at);
+                json!({"kid": it.kid, "algorithm": algorithm, "issuer": it.issuer, "made_at": made_at, "until": it.until})
+            })
+            .collect();
+        out.json_pretty(&json!({"audience": keys.audience, "keys": rows}));
+        return;
+    }
+    out.line(&format!("audience {}", keys.audience));
+    let rows: Vec<Vec<String>> = live()
+        .map(|it| {
+            let until = it.until.map_or_else(|| "revoked".to_owned(), |it| it.to_string());
+            let made = it.made_at.to_string();
+            vec![it.kid.clone(), it.kind.algorithm().to_owned(), safe_text(&it.issuer), made, until]
+        })
+        .collect();
+    if rows.is_empty() {
+        out.line("no key yet; the first `cuelight token --agent` makes one");
+    } else {
+        out.table(&["KEY", "ALGORITHM", "ISSUER", "MADE", "COUNTS UNTIL"], &rows);
+    }
+}

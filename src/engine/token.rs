@@ -1,0 +1,86 @@
+//! Tokens that were taken back before their time. The fold is shared with `projection`, where whoever lets tokens in looks; what
+//! a token is worth otherwise is for `gateway`.
+
+use crate::{
+    base::{REVOKED_TOKENS_MAX, TOKEN_NAME_CHARS_MAX, Timestamp},
+    engine::{
+        Actor, Fact, Proof, Refusal, TokenEvent,
+        handle::{Turn, required_reason},
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A token, by what tells it from every other; never the token itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenName {
+    /// Its id (`jti`).
+    pub id: String,
+    /// Whose it is.
+    pub subject: String,
+    /// After this it is not good any more anyway.
+    pub until: Timestamp,
+}
+
+/// The tokens that were taken back and would still be good.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Revoked {
+    ids: BTreeMap<String, Timestamp>,
+    ends: BTreeSet<(Timestamp, String)>,
+}
+
+impl Revoked {
+    /// The fold. What has expired is forgotten, since it opens no door any more.
+    pub fn apply(&mut self, at: Timestamp, event: &TokenEvent) {
+        let TokenEvent::Revoked { id, until, .. } = event;
+        while let Some((end, _)) = self.ends.first()
+            && *end < at
+        {
+            let Some((_, id)) = self.ends.pop_first() else { return };
+            self.ids.remove(&id);
+        }
+        self.ids.insert(id.clone(), *until);
+        self.ends.insert((*until, id.clone()));
+    }
+
+    /// Whether this token was taken back.
+    pub fn has(&self, id: &str) -> bool {
+        self.ids.contains_key(id)
+    }
+
+    fn is_full(&self, now: Timestamp) -> bool {
+        self.ends.range((now, String::new())..).count() >= REVOKED_TOKENS_MAX
+    }
+}
+
+impl Turn<'_> {
+    /// Somebody takes a token back: a person any, an agent its own.
+    pub(super) fn revoke_token(
+        &mut self,
+        token: TokenName,
+        reason: String,
+        by: Actor,
+    ) -> Result<(), Refusal> {
+        let refused = |why: &str| Err(Refusal::Other(format!("the token stays: {why}")));
+        let reason = required_reason(reason, "revoke")?;
+        let is_own = matches!(&by.proof, Proof::Token(it) if it.id == token.id);
+        if by.decides_nothing().is_some() && !is_own {
+            return refused("whoever decides nothing takes back no token but its own; ask a person");
+        }
+        let is_name = |it: &str| {
+            !it.is_empty() && it.chars().count() <= TOKEN_NAME_CHARS_MAX && !it.contains(char::is_control)
+        };
+        if !is_name(&token.id) || !is_name(&token.subject) {
+            return refused("that is no id of a token; `cuelight token` prints it when it makes one");
+        }
+        if self.world.revoked.has(&token.id) {
+            return Ok(());
+        }
+        if self.world.revoked.is_full(self.now) {
+            return refused("too many are taken back already; revoke the key that signed them");
+        }
+        let TokenName { id, subject, until } = token;
+        self.emit(Fact::Token(TokenEvent::Revoked { id, subject, until, reason, by }));
+        Ok(())
+    }
+}

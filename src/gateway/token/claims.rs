@@ -1,0 +1,196 @@
+//! What a token says. All of it is checked, and nothing of it is believed before its signature is.
+
+use crate::base::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// How long a token is good when nothing is said, …
+pub const TOKEN_LIFE_DEFAULT: Span = Span::seconds(3600);
+/// … and at most.
+pub const TOKEN_LIFE_MAX: Span = Span::seconds(24 * 3600);
+/// Clocks differ by so much.
+const LEEWAY_SECONDS: i64 = 60;
+/// Characters of names.
+const NAME_CHARS_MAX: usize = 128;
+/// Characters of the type of an agent.
+const TYPE_CHARS_MAX: usize = 64;
+
+/// What somebody with a token may ask.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Permission {
+    ReadContext,
+    WriteResults,
+    PublishEvents,
+    SpawnAgents,
+    ReadGates,
+    DecideGates,
+    ViewMetrics,
+    ManageAgents,
+    ClearCache,
+}
+
+impl Permission {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::ReadContext,
+        Self::WriteResults,
+        Self::PublishEvents,
+        Self::SpawnAgents,
+        Self::ReadGates,
+        Self::DecideGates,
+        Self::ViewMetrics,
+        Self::ManageAgents,
+        Self::ClearCache,
+    ];
+    /// What an agent may ask when nothing is said.
+    pub const OF_AGENTS: &'static [Self] =
+        &[Self::ReadContext, Self::WriteResults, Self::PublishEvents, Self::ReadGates];
+    /// What a person may ask when nothing is said.
+    pub const OF_PEOPLE: &'static [Self] =
+        &[Self::ReadContext, Self::ReadGates, Self::DecideGates, Self::ViewMetrics];
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ReadContext => "read_context",
+            Self::WriteResults => "write_results",
+            Self::PublishEvents => "publish_events",
+            Self::SpawnAgents => "spawn_agents",
+            Self::ReadGates => "read_gates",
+            Self::DecideGates => "decide_gates",
+            Self::ViewMetrics => "view_metrics",
+            Self::ManageAgents => "manage_agents",
+            Self::ClearCache => "clear_cache",
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.word())
+    }
+}
+
+impl FromStr for Permission {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words = || Self::ALL.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ");
+        let found = Self::ALL.iter().find(|it| it.word() == text);
+        found.copied().ok_or_else(|| format!("there is no such permission; there are {}", words()))
+    }
+}
+
+/// What kind of agent one is: `coding`, `qa`. Rates and capabilities go by it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AgentType(String);
+
+impl AgentType {
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AgentType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = text.starts_with(|it: char| it.is_ascii_lowercase())
+            && text.len() <= TYPE_CHARS_MAX
+            && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-');
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "a type is a lower-case letter and then letters, digits and `-`, {TYPE_CHARS_MAX} at most"
+            ))
+        }
+    }
+}
+
+/// Whether a text is a name of an agent, a project, or a token: `^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$`.
+pub fn is_name(text: &str) -> bool {
+    text.starts_with(|it: char| it.is_ascii_alphanumeric())
+        && text.len() <= NAME_CHARS_MAX
+        && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.:-".contains(&it))
+}
+
+/// The claims of a token. Instants are whole seconds since 1970. Others than these say nothing to us; the same one twice is
+/// refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who issued it.
+    pub iss: String,
+    /// For which workspace.
+    pub aud: String,
+    /// Whose it is.
+    pub sub: String,
+    /// What kind of agent that is; nothing for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_type: Option<String>,
+    /// For which project.
+    pub project_id: String,
+    /// What may be asked with it.
+    pub permissions: Vec<Permission>,
+    /// Not good from here on.
+    pub exp: i64,
+    /// Not good before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
+    /// When it was made.
+    pub iat: i64,
+    /// Its id.
+    pub jti: String,
+    /// How often it was renewed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub renewed: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// Where in its life a token is.
+pub(super) enum Age {
+    Good,
+    Expired,
+    /// The end of a sentence.
+    Wrong(&'static str),
+}
+
+impl Claims {
+    /// When it is certainly not good any more, whatever a clock says.
+    pub fn until(&self) -> Timestamp {
+        let hour = Span::seconds(3600);
+        Timestamp(self.exp.saturating_mul(1000)) + hour
+    }
+
+    /// How long it was made for.
+    pub fn life(&self) -> Span {
+        Span::seconds(u64::try_from(self.exp.saturating_sub(self.iat)).unwrap_or(0))
+    }
+
+    pub(super) fn age(&self, now: Timestamp) -> Age {
+        let now = now.0.div_euclid(1000);
+        let limit = i64::try_from(TOKEN_LIFE_MAX.0 / 1000).unwrap_or(i64::MAX);
+        if self.exp <= self.iat || self.iat < 0 {
+            return Age::Wrong("it ends before it begins");
+        }
+        if self.exp.saturating_sub(self.iat) > limit {
+            return Age::Wrong("it is good for more than a day");
+        }
+        if self.iat.saturating_sub(LEEWAY_SECONDS) > now {
+            return Age::Wrong("it was made in the future; set the clocks");
+        }
+        if self.nbf.is_some_and(|it| it.saturating_sub(LEEWAY_SECONDS) > now) {
+            return Age::Wrong("it is not good yet");
+        }
+        if self.exp.saturating_add(LEEWAY_SECONDS) <= now { Age::Expired } else { Age::Good }
+    }
+}

@@ -1,0 +1,15 @@
+//! Tokens: signed claims that say who is at the other end of a request, what they may ask, and for which project.
+//!
+//! Two kinds, told apart by the key alone. A key of the workspace signs for agents, who decide nothing: whoever can read it could
+//! speak in anybody's name. A key of `people.toml` signs for people, and its other half is not here. What a token opens is for
+//! whoever asks.
+
+mod claims;
+mod jws;
+mod ring;
+mod secret;
+
+pub use claims::{AgentType, Claims, Permission, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, is_name};
+pub use jws::{Signer, peek, sign};
+pub use ring::{Bearer, KeyRing, TokenTrouble};
+pub use secret::private_key;

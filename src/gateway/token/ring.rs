@@ -1,0 +1,185 @@
+//! The keys that count, and what a token is worth that one of them signed.
+
+use super::{
+    AgentType, Claims, Permission, Signer,
+    claims::Age,
+    is_name,
+    jws::{Unchecked, sign},
+};
+use crate::{
+    base::{Span, TOKEN_NAME_CHARS_MAX, Timestamp},
+    engine::{Actor, Channel, Proof, Revoked, Token},
+    runtime::People,
+    store::{KeyKind, TokenKeys},
+};
+use std::sync::Arc;
+
+/// A token can be renewed so often, …
+const RENEWALS_MAX: u32 = 3;
+/// … in the last of its minutes.
+const RENEWED_WITHIN: Span = Span::seconds(5 * 60);
+
+/// Why a token opens nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenTrouble {
+    /// It is none of ours, or says what it may not.
+    #[error("could not accept the token: {0}")]
+    Invalid(String),
+    /// Its time is over.
+    #[error("could not accept the token: it has expired; get another one")]
+    Expired,
+    /// Somebody took it back.
+    #[error("could not accept the token: it was revoked; get another one")]
+    Revoked,
+}
+
+/// Whoever holds a token that is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bearer {
+    /// What it says.
+    pub claims: Claims,
+    /// What kind of agent it is; nothing for a person.
+    pub agent_type: Option<AgentType>,
+    /// Who asks, for an engine.
+    pub actor: Actor,
+    /// Whether it was made here, so that it can be renewed here.
+    renewable: bool,
+}
+
+impl Bearer {
+    /// Whether this may be asked with it.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.claims.permissions.contains(&permission)
+    }
+
+    /// The project it is for.
+    pub fn project(&self) -> &str {
+        &self.claims.project_id
+    }
+}
+
+/// The keys of a workspace, those of its people, and the project the workspace is for.
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    /// Those of the workspace.
+    pub keys: TokenKeys,
+    /// Those of its people.
+    pub people: Arc<People>,
+    /// The OS user whose engine this is.
+    pub engine: u32,
+    /// The project that everything belongs to that was not asked for with a token of another one.
+    pub project: String,
+}
+
+impl KeyRing {
+    /// Who holds this token.
+    ///
+    /// # Errors
+    /// When it opens nothing.
+    pub fn check(&self, token: &str, now: Timestamp, revoked: &Revoked) -> Result<Bearer, TokenTrouble> {
+        let invalid = |why: &str| TokenTrouble::Invalid(why.to_owned());
+        let unchecked = Unchecked::read(token)
+            .ok_or_else(|| invalid("it is no signed token of a form that is known here"))?;
+        let of_people = self.people.token_key(unchecked.kid());
+        let of_agents = self.keys.keys.iter().find(|it| it.kid == unchecked.kid() && it.is_live(now));
+        let (kind, issuer) = match (of_people, of_agents) {
+            (Some((key, issuer)), None) => (KeyKind::Public(key), issuer),
+            (None, Some(key)) => (key.kind.clone(), key.issuer.as_str()),
+            // Nobody knows which of the two it means.
+            (Some(_), Some(_)) => {
+                return Err(invalid("its key is one of people and one of agents; rename one of them"));
+            }
+            (None, None) => return Err(invalid("its key is not known here")),
+        };
+        let claims =
+            unchecked.claims(&kind).ok_or_else(|| invalid("its signature or what it says does not hold"))?;
+        if claims.iss != issuer {
+            return Err(invalid("another issuer signs with that key"));
+        }
+        if claims.aud != self.keys.audience {
+            return Err(invalid("it is for another workspace; see `audience` in `cuelight token keys list`"));
+        }
+        let is_subject = |it: &str| {
+            !it.is_empty() && it.chars().count() <= TOKEN_NAME_CHARS_MAX && !it.contains(char::is_control)
+        };
+        if !is_name(&claims.jti) || !is_name(&claims.project_id) || !is_subject(&claims.sub) {
+            return Err(invalid("an id in it is none"));
+        }
+        match claims.age(now) {
+            Age::Good => {}
+            Age::Expired => return Err(TokenTrouble::Expired),
+            Age::Wrong(why) => return Err(invalid(why)),
+        }
+        if revoked.has(&claims.jti) {
+            return Err(TokenTrouble::Revoked);
+        }
+        let project = (claims.project_id != self.project).then(|| claims.project_id.clone());
+        let (id, subject, key) = (claims.jti.clone(), claims.sub.clone(), unchecked.kid().to_owned());
+        let proof = Token { id, subject, key, person: None, project };
+        if of_people.is_some() { self.person(claims, proof) } else { self.agent(claims, proof, &kind) }
+    }
+
+    fn person(&self, claims: Claims, proof: Token) -> Result<Bearer, TokenTrouble> {
+        if claims.agent_type.is_some() {
+            return Err(TokenTrouble::Invalid("a key of people signs for no agent".to_owned()));
+        }
+        let actor = self.people.bearer(proof, (self.engine, Channel::Http)).map_err(TokenTrouble::Invalid)?;
+        Ok(Bearer { claims, agent_type: None, actor, renewable: false })
+    }
+
+    fn agent(&self, claims: Claims, proof: Token, kind: &KeyKind) -> Result<Bearer, TokenTrouble> {
+        let invalid = |why: String| TokenTrouble::Invalid(why);
+        if claims.permissions.contains(&Permission::DecideGates) {
+            return Err(invalid(
+                "an agent decides no gate; a person does, with a token of their own key".to_owned(),
+            ));
+        }
+        if !is_name(&claims.sub) {
+            return Err(invalid("the name of an agent has letters, digits and `_.:-`".to_owned()));
+        }
+        let agent_type =
+            claims.agent_type.as_deref().unwrap_or_default().parse::<AgentType>().map_err(invalid)?;
+        // Nobody goes by the name of a person by asking for a token.
+        let name = format!("agent:{}", claims.sub);
+        let actor =
+            Actor { name, proof: Proof::Token(Box::new(proof)), groups: Vec::new(), channel: Channel::Http };
+        let renewable = matches!(kind, KeyKind::Secret(_));
+        Ok(Bearer { claims, agent_type: Some(agent_type), actor, renewable })
+    }
+
+    /// The token that follows on one that is about to expire. The old one is to be revoked before this one is handed out.
+    ///
+    /// # Errors
+    /// When it cannot be renewed: the end of a sentence.
+    pub fn renewed(&self, bearer: &Bearer, now: Timestamp, id: String) -> Result<(String, Claims), String> {
+        let refused = |why: &str| Err(why.to_owned());
+        if !bearer.renewable {
+            return refused("it was made elsewhere; get another one there");
+        }
+        if bearer.claims.renewed >= RENEWALS_MAX {
+            return Err(format!("it was renewed {RENEWALS_MAX} times; get another one"));
+        }
+        let now_s = now.0.div_euclid(1000);
+        let left = bearer.claims.exp.saturating_sub(now_s);
+        if left > i64::try_from(RENEWED_WITHIN.0 / 1000).unwrap_or(0) {
+            return refused("it is good for more than five minutes still; ask again later");
+        }
+        let Some(key) = self.keys.signing() else {
+            return refused("no key signs any more; ask whoever keeps this workspace");
+        };
+        let KeyKind::Secret(secret) = &key.kind else {
+            return refused("no key signs any more; ask whoever keeps this workspace");
+        };
+        let life = i64::try_from(bearer.claims.life().0 / 1000).unwrap_or(0);
+        let claims = Claims {
+            iss: key.issuer.clone(),
+            exp: now_s.saturating_add(life),
+            nbf: Some(now_s),
+            iat: now_s,
+            jti: id,
+            renewed: bearer.claims.renewed + 1,
+            ..bearer.claims.clone()
+        };
+        Ok((sign(&claims, &key.kid, &Signer::Secret(secret)), claims))
+    }
+}

@@ -1,0 +1,264 @@
+//! The keys that tokens of agents are signed with: a file of the workspace that its owner alone can read. Keys of people are not
+//! here but in `people.toml`, since whoever can read a secret can speak in anybody's name with it.
+//!
+//! What a token is, and when one is good, is for `gateway`.
+
+use crate::{
+    base::{Span, Timestamp},
+    store::{StoreError, Workspace},
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+/// Keys that are good at the same time.
+const LIVE_KEYS_MAX: usize = 4;
+/// How long a key that another one has replaced still counts.
+const GRACE: Span = Span::seconds(24 * 3600);
+/// Bytes of a secret.
+const SECRET_BYTES: usize = 32;
+/// Bytes of the file; four keys have a thousand.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// The keys of a workspace, and the name under which it is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenKeys {
+    /// The audience of every token: no other workspace has it.
+    pub audience: String,
+    /// Oldest first.
+    pub keys: Vec<TokenKey>,
+}
+
+/// One key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenKey {
+    /// How a token names it.
+    pub kid: String,
+    /// Who issues with it.
+    pub issuer: String,
+    /// When it was made or taken in.
+    pub made_at: Timestamp,
+    /// Until when it counts, when another one has replaced it.
+    pub until: Option<Timestamp>,
+    /// The key.
+    pub kind: KeyKind,
+}
+
+/// The one algorithm of a key.
+#[derive(Clone, PartialEq, Eq)]
+pub enum KeyKind {
+    /// HS256: whoever checks with it can also make tokens.
+    Secret([u8; 32]),
+    /// Ed25519: the other half is elsewhere.
+    Public([u8; 32]),
+}
+
+impl KeyKind {
+    /// Its name in the header of a token.
+    pub const fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "HS256",
+            Self::Public(_) => "EdDSA",
+        }
+    }
+}
+
+/// Never the secret.
+impl fmt::Debug for KeyKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.algorithm())
+    }
+}
+
+impl TokenKey {
+    /// Whether tokens that it signed are still good.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|it| it > now)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    audience: String,
+    keys: Vec<Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    kid: String,
+    issuer: String,
+    made_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    public: Option<String>,
+}
+
+impl TokenKeys {
+    /// What lies in a workspace; nothing where no key was made yet.
+    ///
+    /// # Errors
+    /// When others could read it, or it is not what was written.
+    pub fn of(workspace: &Workspace) -> Result<Option<Self>, StoreError> {
+        let path = workspace.token_keys();
+        let failed = |error: io::Error| StoreError::io("read", &path, &error);
+        let about = match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            about => about.map_err(failed)?,
+        };
+        if !about.is_file() || about.mode() & 0o077 != 0 {
+            let next = "run `chmod 600` on it, and then `cuelight token keys rotate`";
+            return Err(StoreError::refused("use", &path, "others may read it", next));
+        }
+        if about.len() > FILE_BYTES_MAX {
+            return Err(StoreError::damaged(&path, "it is too large"));
+        }
+        let text = fs::read_to_string(&path).map_err(failed)?;
+        let file: File =
+            serde_json::from_str(&text).map_err(|it| StoreError::damaged(&path, it.to_string()))?;
+        let keys = file.keys.into_iter().map(key).collect::<Option<Vec<_>>>();
+        let keys = keys.ok_or_else(|| StoreError::damaged(&path, "a key is not 32 bytes"))?;
+        Ok(Some(Self { audience: file.audience, keys }))
+    }
+
+    /// What tells that the file was changed since; nothing where there is none.
+    pub fn stamp(workspace: &Workspace) -> Option<(u64, i64, i64)> {
+        let about = fs::symlink_metadata(workspace.token_keys()).ok()?;
+        Some((about.ino(), about.mtime(), about.mtime_nsec()))
+    }
+
+    /// Changes the keys: one change after the other, each whole or not at all. Keys whose grace is over go.
+    ///
+    /// # Errors
+    /// What the change says, or why it could not be written.
+    pub fn change<T>(
+        workspace: &Workspace,
+        now: Timestamp,
+        chance: [u8; 32],
+        change: impl FnOnce(&mut Self) -> Result<T, String>,
+    ) -> Result<T, StoreError> {
+        let path = workspace.token_keys();
+        let failed = |error: io::Error| StoreError::io("write", &path, &error);
+        let dir = path.parent().unwrap_or(&path);
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        // Let go of when it is closed, whatever happens.
+        let lock = rustix::fs::open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let lock = lock.map_err(|it| failed(it.into()))?;
+        flock(&lock, FlockOperation::LockExclusive).map_err(|it| failed(it.into()))?;
+        let name: String = chance[..8].iter().map(|it| format!("{it:02x}")).collect();
+        let mut keys = Self::of(workspace)?
+            .unwrap_or_else(|| Self { audience: format!("cuelight/{name}"), keys: Vec::new() });
+        keys.keys.retain(|it| it.is_live(now));
+        let answer = change(&mut keys)
+            .map_err(|why| StoreError::refused("change", &path, why, "see `cuelight token keys list`"))?;
+        keys.write(&path).map_err(failed)?;
+        Ok(answer)
+    }
+
+    /// A new secret, which signs from now on.
+    ///
+    /// # Errors
+    /// When there are as many keys as may be.
+    pub fn make(&mut self, now: Timestamp, secret: [u8; SECRET_BYTES]) -> Result<String, String> {
+        let kid = self.next_kid(&secret);
+        let issuer = self.audience.clone();
+        self.add(TokenKey {
+            kid: kid.clone(),
+            issuer,
+            made_at: now,
+            until: None,
+            kind: KeyKind::Secret(secret),
+        })?;
+        Ok(kid)
+    }
+
+    /// A key whose other half is elsewhere.
+    ///
+    /// # Errors
+    /// When there are as many keys as may be, or one of that name.
+    pub fn add(&mut self, key: TokenKey) -> Result<(), String> {
+        if self.keys.len() >= LIVE_KEYS_MAX {
+            return Err(format!(
+                "{LIVE_KEYS_MAX} keys are good already, which is the most; revoke one first"
+            ));
+        }
+        if self.keys.iter().any(|it| it.kid == key.kid) {
+            return Err(format!("a key is called {} already; choose another --kid", key.kid));
+        }
+        self.keys.push(key);
+        Ok(())
+    }
+
+    /// A new secret; those before it count for a day more.
+    ///
+    /// # Errors
+    /// When there are as many keys as may be.
+    pub fn rotate(&mut self, now: Timestamp, secret: [u8; SECRET_BYTES]) -> Result<String, String> {
+        for key in self.keys.iter_mut().filter(|it| matches!(it.kind, KeyKind::Secret(_))) {
+            key.until = Some(key.until.map_or(now + GRACE, |it| it.min(now + GRACE)));
+        }
+        self.make(now, secret)
+    }
+
+    /// A key that counts no longer, from this moment on.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn revoke(&mut self, kid: &str) -> Result<(), String> {
+        let before = self.keys.len();
+        self.keys.retain(|it| it.kid != kid);
+        if self.keys.len() == before { Err("no key has that name".to_owned()) } else { Ok(()) }
+    }
+
+    /// The secret that signs: the newest one that nothing has replaced.
+    pub fn signing(&self) -> Option<&TokenKey> {
+        self.keys.iter().rfind(|it| it.until.is_none() && matches!(it.kind, KeyKind::Secret(_)))
+    }
+
+    /// A name that says nothing of the secret.
+    fn next_kid(&self, secret: &[u8; SECRET_BYTES]) -> String {
+        let digest = crate::base::sha256("cuelight-token-kid-v1", &[self.audience.as_bytes(), secret]);
+        digest.to_string().chars().take(16).collect()
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let entry = |it: &TokenKey| {
+            let (secret, public) = match &it.kind {
+                KeyKind::Secret(bytes) => (Some(BASE64_URL_SAFE_NO_PAD.encode(bytes)), None),
+                KeyKind::Public(bytes) => (None, Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))),
+            };
+            let (kid, issuer) = (it.kid.clone(), it.issuer.clone());
+            Entry { kid, issuer, made_at: it.made_at, until: it.until, secret, public }
+        };
+        let file = File { audience: self.audience.clone(), keys: self.keys.iter().map(entry).collect() };
+        let new = path.with_extension("new");
+        let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        serde_json::to_writer(&mut out, &file)?;
+        out.write_all(b"\n")?;
+        out.sync_all()?;
+        fs::rename(&new, path)?;
+        fs::File::open(path.parent().unwrap_or(path))?.sync_all()
+    }
+}
+
+fn key(entry: Entry) -> Option<TokenKey> {
+    let bytes = |text: &String| <[u8; 32]>::try_from(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok();
+    let kind = match (&entry.secret, &entry.public) {
+        (Some(secret), None) => KeyKind::Secret(bytes(secret)?),
+        (None, Some(public)) => KeyKind::Public(bytes(public)?),
+        (Some(_), Some(_)) | (None, None) => return None,
+    };
+    let Entry { kid, issuer, made_at, until, .. } = entry;
+    Some(TokenKey { kid, issuer, made_at, until, kind })
+}

@@ -1,0 +1,591 @@
+//! Tokens at their door: which open something, whose they are, and for how long. The vectors of Wycheproof for the two algorithms
+//! stand beside the code.
+
+use crate::{
+    program::Place,
+    runtime::{comes_to_rest, engine_in, launch_of, run_of},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
+use cuelight::{
+    base::{GateId, RunId, Span, Timestamp},
+    engine::{
+        Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, TokenEvent, TokenName, Verdict,
+    },
+    gateway::{Bearer, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, sign},
+    runtime::{Desk, Entropy, LocalDesk, People, Reply, Request, public_key},
+    store::{KeyKind, TokenKey, TokenKeys, Workspace},
+};
+use ed25519_dalek::SigningKey;
+use serde_json::{Value, json};
+use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc};
+use tempfile::TempDir;
+
+const NOW: i64 = 1_790_000_000;
+const SECRET: [u8; 32] = [7; 32];
+
+fn now() -> Timestamp {
+    Timestamp(NOW * 1000)
+}
+
+/// A key of a person, and the line of its `.pub` file.
+fn key_of(seed: u8) -> (SigningKey, String) {
+    let key = SigningKey::from_bytes(&[seed; 32]);
+    let mut blob = Vec::new();
+    for part in [&b"ssh-ed25519"[..], key.verifying_key().as_bytes()] {
+        blob.extend(u32::try_from(part.len()).expect("short").to_be_bytes());
+        blob.extend(part);
+    }
+    let line = format!("ssh-ed25519 {}", BASE64_STANDARD.encode(blob));
+    (key, line)
+}
+
+/// Ann is an OS user and has a token, bob has a token alone, and a third key speaks for all.
+fn people() -> People {
+    let text = format!(
+        "[[person]]\nname = 'ann'\nuid = 1000\ntoken = 'ann@example.org'\ngroups = ['sre']\n\
+         [[person]]\nname = 'bob'\ntoken = 'bob@example.org'\ngroups = ['sre']\n\
+         [[token-key]]\nkid = 'ann'\nkey = '{}'\npeople = ['ann']\n\
+         [[token-key]]\nkid = 'bob'\nkey = '{}'\npeople = ['bob']\n\
+         [[token-key]]\nkid = 'sso'\nkey = '{}'\nissuer = 'https://sso.example.org'\n",
+        key_of(1).1,
+        key_of(2).1,
+        key_of(3).1
+    );
+    People::read(&text).expect("people").with_keys_that_count(true)
+}
+
+fn ring() -> KeyRing {
+    let key = |kid: &str, issuer: &str, kind| TokenKey {
+        kid: kid.to_owned(),
+        issuer: issuer.to_owned(),
+        made_at: now(),
+        until: None,
+        kind,
+    };
+    let keys = vec![
+        key("one", "cuelight/1", KeyKind::Secret(SECRET)),
+        key("ci", "https://ci.example.org", KeyKind::Public(key_of(9).0.verifying_key().to_bytes())),
+    ];
+    let keys = TokenKeys { audience: "cuelight/1".to_owned(), keys };
+    KeyRing { keys, people: Arc::new(people()), project: "shop".to_owned(), engine: 1000 }
+}
+
+/// Claims that are right for an agent.
+fn claims() -> Value {
+    json!({
+        "iss": "cuelight/1", "aud": "cuelight/1", "sub": "reviewer-1", "agent_type": "qa", "project_id": "shop",
+        "permissions": ["read_gates"], "exp": NOW + 600, "nbf": NOW, "iat": NOW, "jti": "t1",
+    })
+}
+
+fn with(changes: Value) -> Value {
+    let mut claims = claims();
+    for (name, value) in changes.as_object().expect("an object") {
+        if value.is_null() {
+            claims.as_object_mut().expect("an object").remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+    claims
+}
+
+fn part(text: impl AsRef<[u8]>) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(text)
+}
+
+/// Signed as it stands, with whatever header.
+fn raw(header: &str, claims: &str) -> String {
+    use hmac::{KeyInit as _, Mac as _};
+    let signed = format!("{}.{}", part(header), part(claims));
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&SECRET).expect("any key");
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", part(mac.finalize().into_bytes()))
+}
+
+const HEADER: &str = r#"{"alg":"HS256","kid":"one","typ":"JWT"}"#;
+
+fn signed(claims: &Value) -> String {
+    raw(HEADER, &claims.to_string())
+}
+
+fn of_person(kid: &str, seed: u8, changes: Value) -> String {
+    let iss = if kid == "sso" { "https://sso.example.org" } else { kid };
+    let mut all =
+        json!({"iss": iss, "sub": "bob@example.org", "agent_type": null, "permissions": ["decide_gates"]});
+    for (name, value) in changes.as_object().expect("an object") {
+        all[name] = value.clone();
+    }
+    let claims: Claims = serde_json::from_value(with(all)).expect("claims");
+    sign(&claims, kid, &Signer::Key(&key_of(seed).0))
+}
+
+fn check(token: &str) -> Result<Bearer, TokenTrouble> {
+    ring().check(token, now(), &Revoked::default())
+}
+
+#[test]
+fn an_agent_is_who_its_token_says_and_speaks_for_nobody() {
+    let bearer = check(&signed(&claims())).expect("it is good");
+    assert_eq!((bearer.project(), bearer.agent_type.as_ref().map(|it| it.as_str())), ("shop", Some("qa")));
+    assert!(bearer.may(Permission::ReadGates) && !bearer.may(Permission::DecideGates));
+    let Proof::Token(proof) = &bearer.actor.proof else { panic!("{bearer:?}") };
+    assert_eq!((&proof.person, &proof.project, bearer.actor.channel), (&None, &None, Channel::Http));
+    // Who calls himself like a person is none.
+    let other = check(&signed(&with(json!({"sub": "ann", "project_id": "bank"})))).expect("it is good");
+    assert_eq!(
+        (other.actor.name.as_str(), other.actor.principal()),
+        ("agent:ann", "token:bank/ann".to_owned())
+    );
+    assert_eq!(other.actor.project(), Some("bank"));
+    // From elsewhere, by a public key.
+    let elsewhere = with(json!({"iss": "https://ci.example.org"}));
+    let elsewhere: Claims = serde_json::from_value(elsewhere).expect("claims");
+    check(&sign(&elsewhere, "ci", &Signer::Key(&key_of(9).0))).expect("it is good");
+    // A minute is how far clocks differ.
+    for changes in
+        [json!({"exp": NOW - 59, "iat": NOW - 600}), json!({"iat": NOW + 60}), json!({"nbf": NOW + 60})]
+    {
+        check(&signed(&with(changes))).expect("it is good");
+    }
+}
+
+/// What no claim may be.
+fn wrong_claims() -> Vec<Value> {
+    vec![
+        json!({"exp": null}),
+        json!({"exp": (NOW + 600).to_string()}),
+        json!({"exp": -1}),
+        json!({"exp": 0}),
+        json!({"exp": NOW - 61, "iat": NOW - 600}),
+        json!({"exp": NOW + 600, "iat": NOW + 601}),
+        json!({"exp": NOW + 86_401}),
+        json!({"iat": null}),
+        json!({"iat": NOW + 61}),
+        json!({"iat": -5}),
+        json!({"nbf": NOW + 61}),
+        json!({"nbf": "now"}),
+        json!({"iss": null}),
+        json!({"iss": "cuelight/2"}),
+        json!({"iss": "https://ci.example.org"}),
+        json!({"aud": null}),
+        json!({"aud": "cuelight/2"}),
+        json!({"aud": ["cuelight/1", "cuelight/2"]}),
+        json!({"sub": null}),
+        json!({"sub": ""}),
+        json!({"sub": 7}),
+        json!({"sub": "a b"}),
+        json!({"sub": "../ann"}),
+        json!({"agent_type": null}),
+        json!({"agent_type": "QA"}),
+        json!({"agent_type": "q/a"}),
+        json!({"project_id": null}),
+        json!({"project_id": "../shop"}),
+        json!({"project_id": ""}),
+        json!({"permissions": null}),
+        json!({"permissions": "read_gates"}),
+        json!({"permissions": ["everything"]}),
+        json!({"permissions": ["decide_gates"]}),
+        json!({"jti": null}),
+        json!({"jti": ""}),
+        json!({"jti": "a/b"}),
+    ]
+}
+
+#[test]
+fn a_token_that_is_not_quite_right_opens_nothing() {
+    let good = signed(&claims());
+    check(&good).expect("the pattern is good");
+    let text = claims().to_string();
+    let head = |changes: &str| raw(&format!(r#"{{"alg":"HS256","kid":"one"{changes}}}"#), &text);
+    let (signed_part, code) = good.rsplit_once('.').expect("three parts");
+    let mut bad: Vec<(&str, String)> = vec![
+        ("nothing", String::new()),
+        ("dots alone", "..".to_owned()),
+        ("no signature", signed_part.to_owned()),
+        ("an empty signature", format!("{signed_part}.")),
+        ("a part more", format!("{good}.{code}")),
+        ("padding", format!("{good}=")),
+        ("a blank before", format!(" {good}")),
+        ("a line after", format!("{good}\n")),
+        ("a byte order mark", format!("\u{feff}{good}")),
+        ("another key", sign(&peek(&good).expect("claims"), "one", &Signer::Secret(&[8; 32]))),
+        ("too long", signed(&with(json!({"sub": "a".repeat(9000)})))),
+        ("more headers than are known", head(r#","crit":["b64"]"#)),
+        ("a payload that is no base64", head(r#","b64":false"#)),
+        ("a key from elsewhere", head(r#","jku":"https://evil.example/keys""#)),
+        ("a certificate from elsewhere", head(r#","x5u":"https://evil.example/cert""#)),
+        ("a key in the token", head(r#","jwk":{"kty":"oct","k":"AAAA"}"#)),
+        ("compressed", head(r#","zip":"DEF""#)),
+        ("nested", head(r#","cty":"JWT""#)),
+        ("another type", head(r#","typ":"secevent+jwt""#)),
+        ("a header twice", head(r#","alg":"HS256""#)),
+        ("no header", raw("", &text)),
+        ("a header that is a list", raw("[]", &text)),
+        ("no claims", raw(HEADER, "")),
+        ("claims in another coding", {
+            let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            raw(HEADER, &String::from_utf8_lossy(&wide))
+        }),
+        ("the subject twice", raw(HEADER, &text.replacen('{', r#"{"sub":"ann","#, 1))),
+        ("claims with a byte order mark", raw(HEADER, &format!("\u{feff}{text}"))),
+        // The public key of somebody is no secret of ours.
+        ("a public key as a secret", {
+            let key = key_of(9).0.verifying_key().to_bytes();
+            let claims: Claims =
+                serde_json::from_value(with(json!({"iss": "https://ci.example.org"}))).expect("claims");
+            sign(&claims, "ci", &Signer::Secret(&key))
+        }),
+        (
+            "a secret as a key",
+            sign(&peek(&good).expect("claims"), "one", &Signer::Key(&SigningKey::from_bytes(&SECRET))),
+        ),
+        (
+            "a key of a person for an agent",
+            of_person("bob", 2, json!({"sub": "reviewer-1", "agent_type": "qa"})),
+        ),
+    ];
+    for alg in ["none", "None", "nOnE", "NONE", "hs256", "HS512", "RS256", "EdDSA", ""] {
+        bad.push(("an algorithm", raw(&format!(r#"{{"alg":"{alg}","kid":"one"}}"#), &text)));
+        bad.push(("an algorithm without code", {
+            format!("{}.{}.", part(format!(r#"{{"alg":"{alg}","kid":"one"}}"#)), part(&text))
+        }));
+    }
+    for kid in ["", "two", "../../dev/null", "' OR 1=1 --", "one\\u0000", &"k".repeat(5000)] {
+        bad.push(("a key that is not there", raw(&format!(r#"{{"alg":"HS256","kid":"{kid}"}}"#), &text)));
+    }
+    bad.push(("no name of a key", raw(r#"{"alg":"HS256"}"#, &text)));
+    for changes in wrong_claims() {
+        bad.push(("claims", signed(&with(changes))));
+    }
+    for exp in ["1e400", "9223372036854775808", "1790000600.5", "1.79e9"] {
+        bad.push(("an instant", raw(HEADER, &text.replace(&(NOW + 600).to_string(), exp))));
+    }
+    let count = bad.len();
+    for (what, token) in bad {
+        assert!(check(&token).is_err(), "{what}: {token}");
+    }
+    assert!(count >= 60, "{count}");
+    // Any other bit makes another token, also one in the last letter that says nothing.
+    for at in 0..good.len() {
+        let mut bytes = good.clone().into_bytes();
+        bytes[at] ^= 1;
+        let Ok(bent) = String::from_utf8(bytes) else { continue };
+        assert!(check(&bent).is_err(), "letter {at}: {bent}");
+    }
+    assert_eq!(check(&signed(&with(json!({"exp": NOW - 61, "iat": NOW - 600})))), Err(TokenTrouble::Expired));
+}
+
+#[test]
+fn a_person_is_known_by_a_key_that_people_toml_lets_speak_for_them() {
+    let bob = check(&of_person("bob", 2, json!({}))).expect("it is good");
+    assert_eq!((bob.actor.name.as_str(), bob.actor.principal()), ("bob", "person:bob".to_owned()));
+    assert!(bob.may(Permission::DecideGates) && bob.agent_type.is_none() && bob.actor.groups == ["sre"]);
+    let ann = check(&of_person("sso", 3, json!({"sub": "ann@example.org"}))).expect("it is good");
+    assert_eq!(ann.actor.principal(), people().actor(1000, Channel::Console).principal(), "one person");
+    for (why, token) in [
+        ("does not speak for ann", of_person("bob", 2, json!({"sub": "ann@example.org"}))),
+        ("nobody whose token is", of_person("sso", 3, json!({"sub": "eve@example.org"}))),
+        ("another issuer", of_person("sso", 3, json!({"iss": "https://evil.example"}))),
+        ("signature", of_person("bob", 1, json!({}))),
+        ("for another workspace", of_person("bob", 2, json!({"aud": "cuelight/2"}))),
+    ] {
+        let said = check(&token).expect_err(why).to_string();
+        assert!(said.contains(why), "{said}");
+    }
+    // Whoever could write the file could let anybody speak for anybody.
+    let people = Arc::new(people().with_keys_that_count(false));
+    let said =
+        KeyRing { people, ..ring() }.check(&of_person("bob", 2, json!({})), now(), &Revoked::default());
+    assert!(said.expect_err("it does not count").to_string().contains("nobody but root"));
+    // Whoever runs the engine could be anybody of the file, and answer twice.
+    let said =
+        KeyRing { engine: 4000, ..ring() }.check(&of_person("bob", 2, json!({})), now(), &Revoked::default());
+    assert!(said.expect_err("it does not count").to_string().contains("who sits here"));
+    // A key that is both says nothing.
+    let mut both = ring();
+    both.keys.keys[0].kid = "bob".to_owned();
+    assert!(both.check(&of_person("bob", 2, json!({})), now(), &Revoked::default()).is_err());
+}
+
+#[test]
+fn keys_follow_one_another_and_the_old_one_counts_for_a_day() {
+    let dir = TempDir::new().expect("a directory");
+    let workspace = Workspace::create(dir.path()).expect("a workspace");
+    let day = Span::seconds(24 * 3600);
+    let change = |at: Timestamp, secret: u8, new: bool| {
+        TokenKeys::change(&workspace, at, [5; 32], |keys| {
+            if new { keys.make(at, [secret; 32]) } else { keys.rotate(at, [secret; 32]) }
+        })
+    };
+    let first = change(now(), 1, true).expect("a key");
+    let second = change(now(), 2, false).expect("a key");
+    assert_ne!(first, second);
+    let keys = || TokenKeys::of(&workspace).expect("readable").expect("some");
+    assert_eq!(keys().signing().map(|it| it.kid.clone()), Some(second.clone()));
+    let token = {
+        let keys = keys();
+        let text = with(json!({"iss": keys.audience, "aud": keys.audience, "exp": NOW + 86_400}));
+        sign(&serde_json::from_value(text).expect("claims"), &first, &Signer::Secret(&[1; 32]))
+    };
+    let ring = |keys| KeyRing { keys, ..ring() };
+    let good = |keys, at| ring(keys).check(&token, at, &Revoked::default()).is_ok();
+    assert!(good(keys(), now()) && good(keys(), now() + Span(day.0 - 1)) && !good(keys(), now() + day));
+    for secret in 3..=4 {
+        change(now(), secret, true).expect("a key");
+    }
+    let why = change(now(), 5, true).expect_err("four are enough").to_string();
+    assert!(why.contains("4 keys are good already"), "{why}");
+    TokenKeys::change(&workspace, now(), [5; 32], |keys| keys.revoke(&first)).expect("it goes");
+    assert!(!good(keys(), now()), "at once");
+    let path = dir.path().join(".cuelight/keys/tokens.json");
+    assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("it is ours");
+    let why = TokenKeys::of(&workspace).expect_err("others may read it").to_string();
+    assert!(why.contains("others may read it") && why.contains("chmod 600"), "{why}");
+    assert!(!format!("{:?}", self::ring().keys).contains("7, 7"), "a secret is not shown");
+}
+
+#[test]
+fn a_token_is_renewed_at_its_end_and_three_times() {
+    let (ring, none) = (ring(), Revoked::default());
+    let young = ring.check(&signed(&claims()), now(), &none).expect("it is good");
+    assert!(ring.renewed(&young, now(), "t2".to_owned()).expect_err("too early").contains("five minutes"));
+    let mut token = signed(&with(json!({"iat": NOW - 300, "exp": NOW + 300, "nbf": NOW - 300})));
+    let mut at = now();
+    for count in 1..=3 {
+        let bearer = ring.check(&token, at, &none).expect("it is good");
+        let (next, claims) = ring.renewed(&bearer, at, format!("t{}", count + 1)).expect("another one");
+        let seconds = at.0 / 1000;
+        assert_eq!((claims.renewed, claims.exp, claims.iat), (count, seconds + 600, seconds));
+        assert_eq!((&claims.sub, &claims.permissions), (&bearer.claims.sub, &bearer.claims.permissions));
+        (token, at) = (next, at + Span::seconds(400));
+    }
+    let last = ring.check(&token, at, &none).expect("it is good");
+    assert!(ring.renewed(&last, at, "t9".to_owned()).expect_err("enough").contains("3 times"));
+    let elsewhere: Claims =
+        serde_json::from_value(with(json!({"iss": "https://ci.example.org", "exp": NOW + 60})))
+            .expect("claims");
+    let elsewhere = sign(&elsewhere, "ci", &Signer::Key(&key_of(9).0));
+    let bearer = ring.check(&elsewhere, now(), &none).expect("it is good");
+    assert!(ring.renewed(&bearer, now(), "t2".to_owned()).expect_err("not ours").contains("made elsewhere"));
+}
+
+async fn ask(desk: &LocalDesk, command: Command) -> Reply {
+    desk.submit(Request { id: Entropy.request_id(), command }).await
+}
+
+#[tokio::test]
+async fn a_revoked_token_opens_nothing_also_after_a_restart() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    let desk = engine.desk();
+    let (ring, token) = (ring(), signed(&claims()));
+    let bearer = ring.check(&token, now(), &Revoked::default()).expect("it is good");
+    let name = |id: &str| TokenName {
+        id: id.to_owned(),
+        subject: "reviewer-1".to_owned(),
+        until: Timestamp(i64::from(u32::MAX) * 1000),
+    };
+    let revoke = |id: &str| Command::RevokeToken {
+        token: name(id),
+        reason: "lost".to_owned(),
+        by: crate::runtime::ann(),
+    };
+    // An agent gives up its own token, and no other.
+    let of_agent = desk.with_actor(bearer.actor.clone());
+    assert!(matches!(ask(&of_agent, revoke("t7")).await, Reply::Refused(_)));
+    assert!(matches!(ask(&of_agent, revoke("t1")).await, Reply::Recorded(_)));
+    assert!(matches!(ask(&desk, revoke("t7")).await, Reply::Recorded(_)));
+    drop((desk, of_agent));
+    engine.close().await;
+    let engine = engine_in(dir.path()).await;
+    let board = engine.desk().boards().borrow().board.clone();
+    assert!(board.revoked().has("t1") && board.revoked().has("t7") && !board.revoked().has("t2"));
+    assert_eq!(ring.check(&token, now(), board.revoked()), Err(TokenTrouble::Revoked));
+    engine.close().await;
+}
+
+#[test]
+fn what_was_revoked_is_forgotten_only_after_it_has_expired() {
+    let mut revoked = Revoked::default();
+    let event = |id: &str, until: i64| TokenEvent::Revoked {
+        id: id.to_owned(),
+        subject: "a".to_owned(),
+        until: Timestamp(until),
+        reason: "lost".to_owned(),
+        by: crate::runtime::ann(),
+    };
+    revoked.apply(Timestamp(0), &event("a", 10));
+    revoked.apply(Timestamp(10), &event("b", 30));
+    assert!(revoked.has("a") && revoked.has("b"));
+    revoked.apply(Timestamp(11), &event("c", 40));
+    assert!(!revoked.has("a") && revoked.has("b") && revoked.has("c"));
+}
+
+const TWO: &str = "name: ship\nsteps:\n  - {id: go, gate: {prompt: \"Ship it?\", require: [{group: sre, count: 2}], undo-window: 0s}}\n  - {id: ship, needs: go, run: echo shipped}\n";
+
+async fn decide(desk: &LocalDesk, by: &Actor, verdict: Verdict) -> Reply {
+    let mut boards = desk.boards();
+    let seen = boards.wait_for(|it| it.board.gate(GateId(1)).is_some()).await.expect("a gate").clone();
+    let view = seen.board.gate(GateId(1)).expect("a gate").clone();
+    let decision = Decision {
+        id: Entropy.decision_id(),
+        gate: view.id,
+        epoch: view.ask.epoch,
+        ask: view.hash,
+        verdict,
+        reason: "it looks right".to_owned(),
+        // Whatever is said of who it is, the door knows better.
+        by: crate::runtime::ann(),
+        shown_for: None,
+        break_glass: false,
+    };
+    ask(&desk.with_actor(by.clone()), Command::Decide(Box::new(decision))).await
+}
+
+async fn asked(dir: &TempDir, text: &str, by: &Actor) -> (cuelight::runtime::Engine, LocalDesk, RunId) {
+    let engine = engine_in(dir.path()).await;
+    let desk = engine.desk().with_actor(by.clone());
+    let run = run_of(&desk, launch_of(text)).await;
+    (engine, desk, run)
+}
+
+fn not_allowed(reply: &Reply) -> bool {
+    matches!(reply, Reply::Refused(Refusal::NotAllowed { .. } | Refusal::Voted(_)))
+}
+
+#[tokio::test]
+async fn two_people_are_two_by_uid_and_token_and_one_is_one_by_both() {
+    let dir = TempDir::new().expect("a directory");
+    let people = people();
+    let ann = people.actor(1000, Channel::Console);
+    let ann_by_token = check(&of_person("ann", 1, json!({"sub": "ann@example.org"}))).expect("good").actor;
+    let bob = check(&of_person("bob", 2, json!({}))).expect("good").actor;
+    let agent = check(&signed(&claims())).expect("good").actor;
+    let (engine, desk, run) = asked(&dir, TWO, &agent).await;
+    assert!(not_allowed(&decide(&desk, &agent, Verdict::Approve).await), "an agent decides nothing");
+    assert!(matches!(decide(&desk, &ann, Verdict::Approve).await, Reply::Recorded(_)));
+    // The same person has said the same already: nothing more counts.
+    drop(decide(&desk, &ann_by_token, Verdict::Approve).await);
+    assert!(not_allowed(&decide(&desk, &ann_by_token, Verdict::Reject).await), "she has answered");
+    let board = desk.boards().borrow().board.clone();
+    assert_eq!(board.gate(GateId(1)).map(|it| it.votes.len()), Some(1));
+    assert!(matches!(decide(&desk, &bob, Verdict::Approve).await, Reply::Recorded(_)));
+    let board = comes_to_rest(&desk, run).await;
+    assert_eq!(board.summary(run).map(|it| it.state), Some(RunState::Completed));
+    let votes = &board.gate(GateId(1)).expect("a gate").votes;
+    let Proof::Token(proof) = &votes[1].vote.by.proof else { panic!("{votes:?}") };
+    assert_eq!(
+        (proof.key.as_str(), proof.id.as_str(), proof.person.as_deref()),
+        ("bob", "t1", Some("person:bob"))
+    );
+    drop(desk);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn whoever_asked_does_not_answer_by_a_token_either() {
+    let dir = TempDir::new().expect("a directory");
+    let people = people();
+    let ann = people.actor(1000, Channel::Console);
+    let ann_by_token = check(&of_person("sso", 3, json!({"sub": "ann@example.org"}))).expect("good").actor;
+    let bob = check(&of_person("sso", 3, json!({}))).expect("good").actor;
+    let four_eyes =
+        "name: a\nsteps:\n  - {id: go, gate: {prompt: Go?, forbid: [run.actor], undo-window: 0s}}\n";
+    let (engine, desk, run) = asked(&dir, four_eyes, &ann).await;
+    let own = decide(&desk, &ann_by_token, Verdict::Approve).await;
+    assert!(not_allowed(&own), "she asked for it: {own:?}");
+    assert!(matches!(decide(&desk, &bob, Verdict::Approve).await, Reply::Recorded(_)));
+    comes_to_rest(&desk, run).await;
+    drop(desk);
+    engine.close().await;
+    // And the other way round: asked for with a token, answered at the console.
+    let dir = TempDir::new().expect("a directory");
+    let (engine, desk, _) = asked(&dir, four_eyes, &ann_by_token).await;
+    assert!(not_allowed(&decide(&desk, &ann, Verdict::Approve).await), "she asked for it");
+    assert!(matches!(decide(&desk, &bob, Verdict::Reject).await, Reply::Recorded(_)));
+    drop(desk);
+    engine.close().await;
+}
+
+#[test]
+fn tokens_and_keys_are_made_at_the_command_line_and_no_secret_is_printed() {
+    let place = Place::new();
+    fs::create_dir(place.file(".cuelight")).expect("a directory");
+    fs::set_permissions(place.file(".cuelight"), fs::Permissions::from_mode(0o700)).expect("it is ours");
+    place.write(".cuelight/config.toml", "project = 'shop'\n");
+    let made = place.cue(&["token", "--agent", "reviewer-1", "--type", "qa", "--expires", "10m"]).ok();
+    let claims = peek(made.out.trim()).expect("a token");
+    assert_eq!(
+        (claims.sub.as_str(), claims.project_id.as_str(), claims.life()),
+        ("reviewer-1", "shop", Span::seconds(600))
+    );
+    let listed = place.cue(&["token", "keys", "list", "--json"]).ok().json();
+    assert_eq!(listed["audience"], claims.aud.as_str());
+    let secret: Value = serde_json::from_str(&place.text(".cuelight/keys/tokens.json")).expect("JSON");
+    let secret = secret["keys"][0]["secret"].as_str().expect("a secret").to_owned();
+    let all = [
+        place.cue(&["token", "keys"]).ok(),
+        place.cue(&["token", "keys", "new"]).ok(),
+        place.cue(&["token", "keys", "rotate"]).ok(),
+        place.cue(&["token", "keys", "add", &key_of(9).1, "--kid", "ci"]).ok(),
+        place.cue(&["token", "keys"]).ok(),
+        made,
+    ];
+    assert!(all.iter().all(|it| !it.out.contains(&secret) && !it.err.contains(&secret)), "{all:?}");
+    let many = place.cue(&["token", "keys", "new"]);
+    assert!(many.code != 0 && many.err.contains("4 keys are good already"), "{many:?}");
+    for (args, part) in [
+        (
+            &["token", "--agent", "a", "--type", "qa", "--permissions", "decide_gates"][..],
+            "an agent decides at no gate",
+        ),
+        (&["token", "--agent", "a b", "--type", "qa"], "letters, digits"),
+        (&["token", "--agent", "a", "--type", "QA"], "lower-case"),
+        (&["token", "--agent", "a", "--type", "qa", "--expires", "25h"], "a day at most"),
+        (&["token", "--agent", "a", "--type", "qa", "--project", "../x"], "letters, digits"),
+        (&["token", "--person", "ann", "--key", "nowhere"], "could not use the key"),
+        (&["token", "keys", "revoke", "nobody"], "no key has that name"),
+        (&["token", "keys", "add", "ssh-rsa AAAA", "--kid", "x"], "ssh-keygen -t ed25519"),
+    ] {
+        let said = place.cue(args);
+        assert!(said.code != 0 && said.err.contains(part), "{args:?}: {said:?}");
+    }
+    place.cue(&["token", "revoke", &claims.jti, "--reason", "lost"]).ok();
+    let events = place.cue(&["audit", "--json"]).ok();
+    assert!(events.out.contains("token.revoked") && events.out.contains(&claims.jti), "{events:?}");
+}
+
+#[test]
+fn a_person_makes_a_token_with_a_key_of_their_own() {
+    let place = Place::new();
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "c", "-f", "token"])
+        .current_dir(place.path())
+        .status();
+    if !made.is_ok_and(|it| it.success()) {
+        println!("skipped: could not find ssh-keygen; install it (apt-get install openssh-client)");
+        return;
+    }
+    fs::create_dir(place.file(".cuelight")).expect("a directory");
+    let line = place.text("token.pub");
+    place.write(
+        ".cuelight/people.toml",
+        &format!(
+            "[[person]]\nname = 'ann'\nuid = 1000\n[[person]]\nname = 'bob'\ntoken = 'bob@example.org'\n[[token-key]]\nkid = 'laptop'\nkey = '{}'\npeople = ['bob']\n",
+            line.trim()
+        ),
+    );
+    let said = place.cue(&["token", "--person", "bob", "--key", "token", "--project", "shop"]).ok();
+    let people =
+        People::read(&place.text(".cuelight/people.toml")).expect("people").with_keys_that_count(true);
+    let workspace = Workspace::create(place.path()).expect("a workspace");
+    let keys = TokenKeys::of(&workspace).expect("readable").expect("an audience");
+    let ring = KeyRing { keys, people: Arc::new(people), project: "shop".to_owned(), engine: 1000 };
+    let claims = peek(said.out.trim()).expect("claims");
+    let bob =
+        ring.check(said.out.trim(), Timestamp(claims.iat * 1000), &Revoked::default()).expect("it is good");
+    assert_eq!((bob.actor.name.as_str(), claims.sub.as_str()), ("bob", "bob@example.org"));
+    assert!(public_key(&line).is_ok());
+}
