@@ -305,6 +305,11 @@ pub(super) enum Command {
     /// The engine without a screen
     #[command(after_help = "Example: cuelight serve --detach")]
     Serve(ServeArgs),
+    /// Put an engine in the place of one that hangs: it writes nothing any more, even when it wakes up
+    #[command(after_help = "Example: cuelight take-over --reason \"its machine was suspended\"\n\n\
+        What it was doing goes on where its guard has it, and is judged as after a crash where not. To end an engine \
+        that answers: cuelight shutdown.")]
+    TakeOver(TakeOverArgs),
     /// A second seat on a running engine
     #[command(after_help = "Example: cuelight attach")]
     Attach,
@@ -1511,6 +1516,19 @@ pub(super) struct ServeArgs {
     /// Started by another cuelight: leave its terminal at once
     #[arg(long, hide = true)]
     pub(super) background: bool,
+    /// Take the workspace from a process that has it, and why
+    #[arg(long, hide = true, value_name = "WHY")]
+    pub(super) taking_over: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TakeOverArgs {
+    /// Why: it stands in the log
+    #[arg(long)]
+    pub(super) reason: String,
+    /// Also from an engine that answers
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -94,12 +94,14 @@ fn seat(
     }
 }
 
-/// Takes the workspace, with a socket for other seats; where it is to stay, workflows also start by their schedules.
+/// Takes the workspace, with a socket for other seats; where it is to stay, workflows also start by their schedules. With a reason it
+/// is taken from a process that has it.
 pub(super) async fn own(
     config: &Config,
     workspace: &Workspace,
     channel: Channel,
     schedules: bool,
+    taking_over: Option<&str>,
 ) -> Result<Seat, OwnTrouble> {
     let people = config.people(workspace).map_err(OwnTrouble::Other)?;
     let actor = config.actor_at(&people, channel, workspace);
@@ -112,7 +114,11 @@ pub(super) async fn own(
         http: config.http(workspace).map_err(OwnTrouble::Other)?,
         guard: guard_program(),
     };
-    let engine = match Engine::start(setup).await {
+    let started = match taking_over {
+        Some(reason) => Engine::take_over(setup, reason).await,
+        None => Engine::start(setup).await,
+    };
+    let engine = match started {
         Ok(engine) => engine,
         Err(OwnerError::Held { pid, .. }) => return Err(OwnTrouble::Held(holder(pid))),
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
@@ -190,7 +196,7 @@ pub(super) async fn take_or_attach(
     let tries = async {
         let mut pause = PAUSE_MIN;
         loop {
-            match own(config, workspace, channel, schedules).await {
+            match own(config, workspace, channel, schedules, None).await {
                 Ok(seat) => return Ok(seat),
                 Err(OwnTrouble::Other(trouble)) => return Err(trouble),
                 // It listens in a moment, or it is about to leave.
@@ -257,12 +263,24 @@ pub(super) async fn attach_soon(
 
 fn unreachable(workspace: &Workspace) -> Trouble {
     let root = workspace.root().display();
-    Trouble::not_recorded(format!("could not reach the engine of {root}; `cuelight serve` there says why"))
+    Trouble::not_recorded(format!(
+        "could not reach the engine of {root}; `cuelight serve` there says why, and where it hangs `cuelight take-over` takes its place"
+    ))
 }
 
 /// Starts an engine in the background that outlives us; what it has to say goes to a file of the workspace.
-#[expect(clippy::disallowed_methods, reason = "the engine itself, not a step, is started here")]
 pub(super) fn detach(workspace: &Workspace, until_idle: bool) -> Result<u32, Trouble> {
+    in_background(workspace, until_idle.then_some("--until-idle".to_owned()))
+}
+
+/// The same, in the place of one that does not answer any more.
+pub(super) fn detach_in_place(workspace: &Workspace, reason: &str) -> Result<u32, Trouble> {
+    // One word, so that a reason is never taken for something else.
+    in_background(workspace, Some(format!("--taking-over={reason}")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the engine itself, not a step, is started here")]
+fn in_background(workspace: &Workspace, more: Option<String>) -> Result<u32, Trouble> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |it: std::io::Error| {
         Trouble::not_recorded(format!(
@@ -274,10 +292,7 @@ pub(super) fn detach(workspace: &Workspace, until_idle: bool) -> Result<u32, Tro
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = std::process::Command::new(program);
     command.arg("serve").arg("--workspace").arg(workspace.root());
-    command.arg("--background");
-    if until_idle {
-        command.arg("--until-idle");
-    }
+    command.arg("--background").args(more);
     let child = command
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(failed)?)

@@ -540,7 +540,9 @@ impl<D: Desk> Screen<D> {
         let now = self.clock.now();
         let link = match seen.trouble {
             None => Link::Live,
-            Some(Trouble::Holding(why) | Trouble::Stopped(why)) => Link::Unwritten { why },
+            Some(Trouble::Holding(why) | Trouble::Stopped(why) | Trouble::TakenOver(why)) => {
+                Link::Unwritten { why }
+            }
             Some(Trouble::Lost(why)) => match &self.model.link {
                 Link::Lost { since, .. } => Link::Lost { since: *since, why },
                 Link::Opening | Link::Live | Link::Unwritten { .. } | Link::Unowned => lost(&why, now),

@@ -2,7 +2,7 @@
 
 use crate::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
-    engine::{Actor, CauseOfLaunch, Event, NewMessage, NewValue, Outcome, TokenName, event::Facts},
+    engine::{Actor, CauseOfLaunch, Event, NewMessage, NewValue, Outcome, TakeOver, TokenName, event::Facts},
     plan::Plan,
 };
 use serde::{Deserialize, Serialize};
@@ -278,6 +278,8 @@ pub enum Command {
         away: Span,
         /// What was found out about calls in flight; of all others nothing is known.
         found: Vec<(AttemptId, Found)>,
+        /// When the log was taken from an engine that did not answer any more.
+        taken: Option<Box<TakeOver>>,
     },
     /// A request was refused at the door and must be on record.
     NoteRefusal {

@@ -53,7 +53,22 @@ pub enum Fact {
     Recovered {
         /// How long nobody looked.
         away: Span,
+        /// When it was taken from an engine that did not answer any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        taken: Option<Box<TakeOver>>,
     },
+}
+
+/// A workspace was taken from an engine that did not answer any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TakeOver {
+    /// Who took it.
+    pub by: Actor,
+    /// Why.
+    pub reason: String,
+    /// The process that had it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u32>,
 }
 
 impl Fact {

@@ -145,8 +145,8 @@ impl Turn<'_> {
                 self.wake();
                 Ok(())
             }
-            Command::Recover { away, found } => {
-                self.recover(away, found);
+            Command::Recover { away, found, taken } => {
+                self.recover(away, found, taken);
                 Ok(())
             }
             Command::NoteRefusal { gate, by, why } => {

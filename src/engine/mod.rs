@@ -53,8 +53,8 @@ pub use event::{
     Adoption, AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
     Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact,
     FormField, GateEvent, InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent,
-    ScheduleEvent, ScopeEvent, StepChange, StepEvent, TargetEvent, TargetHold, TokenEvent, UndoEvent, Vote,
-    WaitReason, Why, WillFallBack, WillRun,
+    ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TargetEvent, TargetHold, TokenEvent,
+    UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};

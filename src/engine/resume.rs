@@ -4,7 +4,7 @@ use crate::{
     base::{AttemptId, FailureMode, RunId, Span, StepIx},
     engine::{
         Adoption, AttemptEvent, Fact, Failure, Found, GateEvent, GateState, Outcome, Purpose, StepEvent,
-        StepState, UndoEvent, ask, handle::Turn, outcome,
+        StepState, TakeOver, UndoEvent, ask, handle::Turn, outcome,
     },
     plan::{EffectClass, OnTimeout},
 };
@@ -15,8 +15,13 @@ const NEVER_RAN: &str =
     "could not start: its console died before it began; there is no start record, so it never ran";
 
 impl Turn<'_> {
-    pub(super) fn recover(&mut self, away: Span, found: Vec<(AttemptId, Found)>) {
-        self.emit(Fact::Recovered { away });
+    pub(super) fn recover(
+        &mut self,
+        away: Span,
+        found: Vec<(AttemptId, Found)>,
+        taken: Option<Box<TakeOver>>,
+    ) {
+        self.emit(Fact::Recovered { away, taken });
         let mut found: BTreeMap<AttemptId, Found> = found.into_iter().collect();
         let runs: Vec<RunId> = self.world.open_runs().collect();
         for run in runs {

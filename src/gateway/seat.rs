@@ -10,7 +10,7 @@ use super::{
 use crate::{
     base::{RunId, Seq},
     engine::{Actor, Channel},
-    runtime::{Desk, LocalDesk, Page, Signal, Signals, Tasks, Want},
+    runtime::{Desk, LocalDesk, Page, Signal, Signals, Tasks, Trouble, Want},
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
@@ -177,6 +177,10 @@ async fn tell_events(
             if outgoing.send(Tell::Events(events)).await.is_err() {
                 return;
             }
+        }
+        if matches!(seen.trouble, Some(Trouble::TakenOver(_))) {
+            // Whoever sits here finds the other engine where this one listened.
+            return;
         }
         if seen.trouble != trouble {
             trouble.clone_from(&seen.trouble);

@@ -75,6 +75,7 @@ pub fn serve_socket(
     // It lies in `.cuelight`, which lies in the workspace.
     let root = path.parent().and_then(Path::parent).unwrap_or(path).to_owned();
     let (path, all) = (path.to_owned(), tasks.clone());
+    let ours = place_of(&path);
     let instance = Entropy.request_id().0;
     let free = Arc::new(Semaphore::new(SEATS_MAX));
     let seats = Seats(Arc::clone(&free));
@@ -83,10 +84,18 @@ pub fn serve_socket(
             () = closing.cancelled() => {}
             () = accept_all(listener, free, desk, (people, root), instance, all, closing.clone()) => {}
         }
-        // Somebody may have removed it already; a new owner removes it anyway.
-        let _ = rustix::fs::unlink(&path);
+        // Whoever has taken the workspace over listens there by now.
+        if place_of(&path) == ours {
+            let _ = rustix::fs::unlink(&path);
+        }
     });
     Ok(seats)
+}
+
+/// Which file stands there.
+fn place_of(path: &Path) -> Option<(u64, u64)> {
+    let about = rustix::fs::lstat(path).ok()?;
+    Some((about.st_dev, about.st_ino))
 }
 
 /// A path that fits: a long one is reached through its open directory.

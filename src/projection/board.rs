@@ -344,7 +344,7 @@ impl Board {
             }
             Fact::Bus(it) => Arc::make_mut(&mut self.bus).apply(event.at, it),
             Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
-            Fact::Recovered { away } => self.recovered = Some((event.at, *away)),
+            Fact::Recovered { away, .. } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {
             self.watch(run, step);

@@ -422,7 +422,8 @@ fn data(fact: &Fact) -> ValueMap {
         Fact::Cache(it) => to_value(it),
         Fact::Bus(it) => to_value(it),
         Fact::Token(it) => to_value(it),
-        Fact::Recovered { away } => json!({ "Recovered": { "away": away } }),
+        Fact::Recovered { away, taken: None } => json!({ "Recovered": { "away": away } }),
+        Fact::Recovered { away, taken } => json!({ "Recovered": { "away": away, "taken": to_value(taken) } }),
     };
     // A variant is stored as `{"Name": {fields}}`, or as its bare name when it has none.
     match value {

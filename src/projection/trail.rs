@@ -159,8 +159,8 @@ fn by(fact: &Fact) -> Option<&Actor> {
         | Fact::Attempt(..)
         | Fact::Target(..)
         | Fact::Cache(CacheEvent::Stored { .. } | CacheEvent::Used { .. })
-        | Fact::Bus(BusEvent::Taken { .. })
-        | Fact::Recovered { .. } => None,
+        | Fact::Bus(BusEvent::Taken { .. }) => None,
+        Fact::Recovered { taken, .. } => taken.as_ref().map(|it| &it.by),
         Fact::Cache(CacheEvent::Cleared { by, .. } | CacheEvent::Reset { by, .. }) => Some(by),
         Fact::Bus(BusEvent::Said { by, .. }) => by.as_ref(),
         Fact::Token(TokenEvent::Revoked { by, .. }) => Some(by),

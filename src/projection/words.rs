@@ -77,7 +77,15 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         Fact::Token(TokenEvent::Revoked { subject, reason, by, .. }) => {
             ("token.revoked", format!("of {subject}, by {by}: {reason}"))
         }
-        Fact::Recovered { away } => ("engine.recovered", format!("nobody looked for {away}")),
+        Fact::Recovered { away, taken: None } => ("engine.recovered", format!("nobody looked for {away}")),
+        Fact::Recovered { away, taken: Some(it) } => {
+            let from = it.from.map_or_else(|| "an engine".to_owned(), |pid| format!("process {pid}"));
+            let by = &it.by;
+            (
+                "engine.taken_over",
+                format!("by {by}, from {from} that did not answer for {away}: {}", it.reason),
+            )
+        }
     };
     EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }
 }

@@ -145,6 +145,8 @@ pub enum Trouble {
     Holding(String),
     /// The engine could not write and has stopped for good.
     Stopped(String),
+    /// Another engine has taken the workspace over, and this one decides nothing any more.
+    TakenOver(String),
     /// The engine cannot be reached; it is tried again.
     Lost(String),
     /// There is no engine: this is what was recorded last.

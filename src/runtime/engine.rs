@@ -11,20 +11,23 @@ use super::{
 };
 use crate::{
     base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch},
-    engine::{Actor, AttemptEvent, Event, Fact, Found},
-    store::{Journal, Owner, OwnerError, StoreError, VerifiedEvents, Workspace},
+    engine::{Actor, AttemptEvent, Event, Fact, Found, TakeOver},
+    store::{AppendError, Journal, Owner, OwnerError, StoreError, VerifiedEvents, Workspace},
     tool::{FoundCall, GuardSetup, Guards, Host, HttpPolicy, Past, SecretStore, end_orphans},
 };
 use futures_util::FutureExt as _;
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{broadcast, mpsc, watch},
     task::JoinHandle,
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
 /// Signals kept for who is slow.
 const SIGNALS_MAX: usize = 1024;
+/// Between two looks at whether the workspace is still ours.
+const OWNER_LOOK: Duration = Duration::from_secs(1);
 
 /// What an engine is started with.
 pub struct Setup {
@@ -57,7 +60,7 @@ pub struct Engine {
     looping: JoinHandle<()>,
     journal: Arc<Journal>,
     guards: Option<Arc<Guards>>,
-    owner: Owner,
+    owner: Arc<Owner>,
 }
 
 impl Engine {
@@ -66,12 +69,27 @@ impl Engine {
     /// # Errors
     /// When somebody else owns it, or it cannot be used.
     pub async fn start(setup: Setup) -> Result<Self, OwnerError> {
+        Self::begin(setup, None).await
+    }
+
+    /// The same with a workspace that another process has and does not answer for any more. Whoever sits at this desk takes it.
+    ///
+    /// # Errors
+    /// When that process stands in the middle of a write, or the workspace cannot be used.
+    pub async fn take_over(setup: Setup, reason: &str) -> Result<Self, OwnerError> {
+        Self::begin(setup, Some(reason.to_owned())).await
+    }
+
+    async fn begin(setup: Setup, reason: Option<String>) -> Result<Self, OwnerError> {
         let tasks = Tasks::default();
         let worker = tasks.clone();
         let workspace = setup.workspace.clone();
-        let opened = tasks.spawn_blocking(move || open(&workspace, &worker)).await;
-        let Opened { owner, journal, epoch, conductor, archive, in_flight } =
+        let takes = reason.is_some();
+        let opened = tasks.spawn_blocking(move || open(&workspace, &worker, takes)).await;
+        let Opened { owner, from, journal, epoch, conductor, archive, in_flight } =
             opened.expect("opening does not panic")?;
+        let by = setup.actor.clone();
+        let taken = reason.map(|reason| Box::new(TakeOver { by, reason, from }));
         let journal = Arc::new(journal);
         let secrets = Arc::new(setup.secrets);
         let archive = archive.with_secrets(Arc::clone(&secrets));
@@ -120,7 +138,11 @@ impl Engine {
             seen: seen.clone(),
             closing: deciding.clone(),
             found: Vec::new(),
+            taken,
         };
+        let (owner, told) = (Arc::new(owner), seen.clone());
+        let watch = look_whether_it_is_ours(Arc::clone(&owner), told, doors.clone(), deciding.clone());
+        drop(tasks.spawn(watch));
         let looping = tasks.spawn(async move {
             podium.found = found(&shared, past, in_flight).await;
             drop(shared);
@@ -174,8 +196,29 @@ impl Engine {
     }
 }
 
+/// Until the workspace is taken over: then nothing is decided here any more, and whoever sits here is to find the other engine.
+async fn look_whether_it_is_ours(
+    owner: Arc<Owner>,
+    seen: watch::Sender<Seen>,
+    doors: CancellationToken,
+    deciding: CancellationToken,
+) {
+    while owner.is_owner() {
+        tokio::select! {
+            () = deciding.cancelled() => return,
+            () = sleep(OWNER_LOOK) => {}
+        }
+    }
+    let why = AppendError::Fenced.to_string();
+    seen.send_modify(|seen| seen.trouble = Some(Trouble::TakenOver(why)));
+    doors.cancel();
+    deciding.cancel();
+}
+
 struct Opened {
     owner: Owner,
+    /// Who had it, when it was taken over.
+    from: Option<u32>,
     journal: Journal,
     /// How often the workspace has been taken.
     epoch: u64,
@@ -222,8 +265,8 @@ async fn found(
     all
 }
 
-fn open(workspace: &Workspace, tasks: &Tasks) -> Result<Opened, OwnerError> {
-    let owner = Owner::take(workspace)?;
+fn open(workspace: &Workspace, tasks: &Tasks, takes: bool) -> Result<Opened, OwnerError> {
+    let (owner, from) = if takes { Owner::take_over(workspace)? } else { (Owner::take(workspace)?, None) };
     let archive = Archive::new(workspace.clone(), tasks.clone());
     let fold = |events: &mut VerifiedEvents| {
         let (mut conductor, mut in_flight) = (Conductor::new(), InFlight::new());
@@ -239,7 +282,7 @@ fn open(workspace: &Workspace, tasks: &Tasks) -> Result<Opened, OwnerError> {
     };
     let (journal, about, (conductor, in_flight)) =
         Journal::open_reading(workspace, &owner, Entropy.secret(), fold)?;
-    Ok(Opened { owner, journal, epoch: about.epoch, conductor, archive, in_flight })
+    Ok(Opened { owner, from, journal, epoch: about.epoch, conductor, archive, in_flight })
 }
 
 fn follow(in_flight: &mut InFlight, event: &Event) {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::{AttemptId, BATCH_COMMANDS_MAX, RunId, Seq, Span, Timestamp},
-    engine::{Command, Effect, Event, Found, Refusal},
+    engine::{Command, Effect, Event, Found, Refusal, TakeOver},
     store::{AppendError, Appended, Batch},
 };
 use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
@@ -95,6 +95,8 @@ pub struct Podium<J, C, H> {
     pub closing: CancellationToken,
     /// What was found out about the calls that were in flight when the log was left.
     pub found: Vec<(AttemptId, Found)>,
+    /// When the log was not left but taken.
+    pub taken: Option<Box<TakeOver>>,
 }
 
 impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
@@ -106,7 +108,8 @@ impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
         if seq > Seq(0) {
             let away = at_work.podium.conductor.world().away(now);
             let found = std::mem::take(&mut at_work.podium.found);
-            let recover = vec![(Command::Recover { away, found }, None)];
+            let taken = at_work.podium.taken.take();
+            let recover = vec![(Command::Recover { away, found, taken }, None)];
             if at_work.play(recover).await.is_err() {
                 return at_work.refuse_all().await;
             }
@@ -277,7 +280,9 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                 }
                 Err(error @ (AppendError::Fenced | AppendError::Fatal(_))) => {
                     let why = error.to_string();
-                    self.podium.seen.send_modify(|seen| seen.trouble = Some(Trouble::Stopped(why.clone())));
+                    let is_taken = error == AppendError::Fenced;
+                    let trouble = if is_taken { Trouble::TakenOver } else { Trouble::Stopped };
+                    self.podium.seen.send_modify(|seen| seen.trouble = Some(trouble(why.clone())));
                     return Err(why);
                 }
                 Err(error @ AppendError::NoSpace) => {
@@ -327,7 +332,7 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     /// Nothing is decided any more: whoever asks is told why, until the program ends.
     async fn refuse_all(mut self) {
         let why = match &self.podium.seen.borrow().trouble {
-            Some(Trouble::Stopped(why) | Trouble::Holding(why)) => why.clone(),
+            Some(Trouble::Stopped(why) | Trouble::TakenOver(why) | Trouble::Holding(why)) => why.clone(),
             Some(Trouble::Lost(_) | Trouble::Unowned) | None => "could not record: it is closing".to_owned(),
         };
         for inbound in self.late.drain(..) {

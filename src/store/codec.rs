@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn an_event_of_a_newer_version_is_refused_with_a_clear_word() {
-        let text = encode(&Fact::Recovered { away: Span(7) }).expect("it is small");
+        let text = encode(&Fact::Recovered { away: Span(7), taken: None }).expect("it is small");
         assert!(decode(EVENT_VERSION, Timestamp(1), text.as_bytes()).is_ok());
         let error = decode(EVENT_VERSION + 1, Timestamp(1), text.as_bytes()).expect_err("it is newer");
         assert!(error.contains("use a newer one"), "{error}");

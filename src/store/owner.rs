@@ -4,10 +4,10 @@
 
 use crate::{
     base::Timestamp,
-    store::{StoreError, Workspace},
+    store::{StoreError, Workspace, schema},
 };
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -48,25 +48,59 @@ impl Owner {
         workspace.check()?;
         let path = workspace.dir().join("lock");
         let failed = |error: &io::Error| OwnerError::Store(StoreError::io("take", &path, error));
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| failed(&error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(held_by(workspace.root(), lock).map_err(|it| failed(&it))?);
+        loop {
+            let lock = open(&path).map_err(|error| failed(&error))?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(held_by(workspace.root(), lock).map_err(|it| failed(&it))?);
+                }
+                Err(TryLockError::Error(error)) => return Err(failed(&error)),
             }
-            Err(TryLockError::Error(error)) => return Err(failed(&error)),
+            // Whoever takes it over puts another file in the place of this one.
+            if is_at(&lock, &path) {
+                return Self::written(lock, workspace).map_err(|error| failed(&error));
+            }
         }
-        lock.set_len(0)
-            .and_then(|()| lock.write_all(format!("{}\n", std::process::id()).as_bytes()))
-            .map_err(|error| failed(&error))?;
+    }
+
+    /// Takes the workspace from a process that has it and does not answer any more, with a lock of its own in the place of theirs. The
+    /// epoch of the log keeps that process out when it wakes up. Returns its number, where it is known.
+    ///
+    /// # Errors
+    /// When it stands in the middle of a write, which nobody but itself can finish or give up.
+    pub fn take_over(workspace: &Workspace) -> Result<(Self, Option<u32>), OwnerError> {
+        workspace.check()?;
+        let path = workspace.dir().join("lock");
+        let failed = |error: &io::Error| OwnerError::Store(StoreError::io("take over", &path, error));
+        let before = fs::read_to_string(&path).ok().and_then(|it| it.trim().parse().ok());
+        if schema::is_being_written(&workspace.db())? {
+            let who = before.map_or_else(|| "PID".to_owned(), |pid: u32| pid.to_string());
+            let why =
+                format!("process {who} stands in the middle of a write, and what it has told is on disk");
+            let next = "end that process with `kill -9`, then start cuelight here";
+            return Err(StoreError::refused("take over", &path, why, next).into());
+        }
+        let new = workspace.dir().join(format!("lock-{}", std::process::id()));
+        let take = || {
+            let lock = open(&new)?;
+            lock.lock()?;
+            let owner = Self::written(lock, workspace)?;
+            fs::rename(&new, &path)?;
+            Ok(owner)
+        };
+        Ok((take().map_err(|error| failed(&error))?, before))
+    }
+
+    fn written(mut lock: File, workspace: &Workspace) -> io::Result<Self> {
+        lock.set_len(0)?;
+        lock.write_all(format!("{}\n", std::process::id()).as_bytes())?;
         Ok(Self { lock, workspace: workspace.clone() })
+    }
+
+    /// Whether nobody has taken the workspace over. Who cannot tell goes on: the epoch of the log has the last word.
+    pub fn is_owner(&self) -> bool {
+        is_at(&self.lock, &self.workspace.dir().join("lock"))
     }
 
     pub(super) fn owns(&self, workspace: &Workspace) -> bool {
@@ -79,6 +113,16 @@ impl Drop for Owner {
     fn drop(&mut self) {
         drop(self.lock.unlock());
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// Whether a file is the one that has this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let (Ok(file), Ok(named)) = (file.metadata(), fs::metadata(path)) else { return true };
+    (file.dev(), file.ino()) == (named.dev(), named.ino())
 }
 
 fn held_by(root: &Path, mut lock: File) -> io::Result<OwnerError> {

@@ -11,9 +11,12 @@ use std::{
     io::{self, ErrorKind},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// "cuel": tells our files from those of others.
+/// A write that takes longer stands still.
+const WRITE_MAX: Duration = Duration::from_secs(2);
 const APPLICATION_ID: i64 = 0x6375_656C;
 /// Older ones may lose data when two connections write and checkpoint at one moment.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -154,6 +157,22 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
     set(&connection, path, WRITER_SETTINGS)?;
     migrate(&mut connection, path, MIGRATIONS)?;
     Ok(connection)
+}
+
+/// Whether another process is in the middle of a write, for longer than a write takes.
+pub(super) fn is_being_written(path: &Path) -> Result<bool, StoreError> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    let failed = |error| StoreError::sql("open", path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(WRITE_MAX).map_err(failed)?;
+    match connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
+        Ok(()) => Ok(false),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(true),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// A connection that cannot write, to a database of our schema.

@@ -360,7 +360,8 @@ mod tests {
         let head = (Seq(0), chain::ROOT);
         let notary = Notary::open(&workspace, &[1; 32]).expect("a key");
         let mut writer = Writer::new(connection, &workspace, 1, head, ([1; 32], notary), Arc::default());
-        let event = |number| Event { at: Timestamp(number), fact: Fact::Recovered { away: Span(7) } };
+        let event =
+            |number| Event { at: Timestamp(number), fact: Fact::Recovered { away: Span(7), taken: None } };
         let batch = Batch { events: (0..2000).map(event).collect(), ..Batch::default() };
         let pages = |writer: &Writer, count: u32| {
             let set = |_: &rusqlite::Row<'_>| Ok(());

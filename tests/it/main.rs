@@ -48,6 +48,7 @@ mod signing;
 mod store;
 mod supply;
 mod syscalls;
+mod takeover;
 mod terminal;
 mod tokens;
 mod tool;

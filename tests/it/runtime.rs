@@ -133,6 +133,7 @@ impl Room {
             seen: sender,
             closing: CancellationToken::new(),
             found: Vec::new(),
+            taken: None,
         };
         let running = Tasks::default();
         drop(running.spawn(podium.run()));
@@ -270,7 +271,7 @@ fn a_seat_says_only_what_people_may_say_and_in_its_own_name() {
     let forged = Actor { name: "root".to_owned(), proof: Proof::Engine, ..ann() };
     let pause = |by| Command::Pause { run: RunId(1), by };
     assert_eq!(stamped(pause(forged), &ann()), Ok(pause(ann())));
-    for command in [Command::Wake, Command::Recover { away: Span(1), found: Vec::new() }] {
+    for command in [Command::Wake, Command::Recover { away: Span(1), found: Vec::new(), taken: None }] {
         assert!(stamped(command, &ann()).is_err());
     }
 }

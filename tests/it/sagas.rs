@@ -296,7 +296,7 @@ impl Saga {
         self.journal.iter().for_each(|it| self.world.apply(it));
         self.queue.clear();
         let before = self.journal.len();
-        self.submit(Command::Recover { away: Span(0), found: Vec::new() });
+        self.submit(Command::Recover { away: Span(0), found: Vec::new(), taken: None });
         let doubts: Vec<StepIx> = self.journal[before..]
             .iter()
             .filter_map(|it| match &it.fact {

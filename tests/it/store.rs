@@ -60,7 +60,7 @@ fn opened(value: &Value) -> StepEvent {
 }
 
 fn global(away: u64) -> Event {
-    Event { at: Timestamp(0), fact: Fact::Recovered { away: Span(away) } }
+    Event { at: Timestamp(0), fact: Fact::Recovered { away: Span(away), taken: None } }
 }
 
 fn append(journal: &Journal, events: Vec<Event>) -> Result<Appended, AppendError> {

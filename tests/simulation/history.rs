@@ -967,7 +967,7 @@ impl<'a> History<'a> {
         let away = Span::seconds(self.tape.below(600));
         self.now = self.now + away;
         if self.bug != Some(Bug::ForgetsToRecover) {
-            self.command_at(Command::Recover { away, found }, self.now)?;
+            self.command_at(Command::Recover { away, found, taken: None }, self.now)?;
         }
         if self.bug == Some(Bug::AnswersDoubtsItself) {
             for (run, step) in self.checks.for_people().0 {

@@ -52,8 +52,8 @@ fn store(trouble: Option<&Trouble>) -> Check {
         Some(Trouble::Unowned) => {
             Check::of("store", Grade::Healthy, "no engine runs here; what was recorded is shown")
         }
-        Some(Trouble::Holding(why) | Trouble::Stopped(why) | Trouble::Lost(why)) => {
-            Check::of("store", Grade::Unhealthy, why.clone())
-        }
+        Some(
+            Trouble::Holding(why) | Trouble::Stopped(why) | Trouble::TakenOver(why) | Trouble::Lost(why),
+        ) => Check::of("store", Grade::Unhealthy, why.clone()),
     }
 }

@@ -285,7 +285,12 @@ fn closed(seen: &Seen, gate: crate::base::GateId) -> Option<GateState> {
 }
 
 fn is_lost(seen: &Seen) -> bool {
-    matches!(seen.trouble, Some(DeskTrouble::Lost(_) | DeskTrouble::Stopped(_) | DeskTrouble::Unowned))
+    matches!(
+        seen.trouble,
+        Some(
+            DeskTrouble::Lost(_) | DeskTrouble::Stopped(_) | DeskTrouble::TakenOver(_) | DeskTrouble::Unowned
+        )
+    )
 }
 
 pub(super) async fn logs(config: &Config, out: Output, args: &LogsArgs) -> Outcome {

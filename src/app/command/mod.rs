@@ -92,6 +92,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::State(args) => state::state(&config, out, args).await,
         Command::Health(args) => health::health(&config, out, &args).await,
         Command::Reset(args) => shutdown::reset(&config, out, args).await,
+        Command::TakeOver(args) => shutdown::take_over(&config, &args).await,
         Command::Shutdown(args) => shutdown::shutdown(&config, out, &args).await,
         Command::Approve(args) => act::decide(&config, out, args, Verdict::Approve).await,
         Command::Reject(args) => act::decide(&config, out, args, Verdict::Reject).await,

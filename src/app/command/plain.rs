@@ -57,7 +57,7 @@ async fn until_none_is_open(
     loop {
         let seen = boards.borrow_and_update().clone();
         match &seen.trouble {
-            Some(DeskTrouble::Stopped(why)) => return Some(Err(gone(why))),
+            Some(DeskTrouble::Stopped(why) | DeskTrouble::TakenOver(why)) => return Some(Err(gone(why))),
             Some(DeskTrouble::Lost(_)) => return None,
             Some(DeskTrouble::Holding(why)) => say(&format!("{why}; waiting for room")),
             Some(DeskTrouble::Unowned) | None => {}

@@ -104,7 +104,9 @@ pub(super) async fn follow(
     loop {
         let seen = boards.borrow_and_update().clone();
         match &seen.trouble {
-            Some(DeskTrouble::Stopped(why)) => return Err(Trouble::not_recorded(why.clone())),
+            Some(DeskTrouble::Stopped(why) | DeskTrouble::TakenOver(why)) => {
+                return Err(Trouble::not_recorded(why.clone()));
+            }
             Some(DeskTrouble::Holding(why)) => say(&format!("{why}; waiting for room")),
             Some(DeskTrouble::Lost(why)) if !lost => {
                 lost = true;

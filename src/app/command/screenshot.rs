@@ -74,7 +74,9 @@ async fn picture(
     let mut model = Model::new(place, chosen, Arc::new(keymap), args.size, at);
     model.link = match seen.trouble {
         None => Link::Live,
-        Some(DeskTrouble::Holding(why) | DeskTrouble::Stopped(why)) => Link::Unwritten { why },
+        Some(DeskTrouble::Holding(why) | DeskTrouble::Stopped(why) | DeskTrouble::TakenOver(why)) => {
+            Link::Unwritten { why }
+        }
         Some(DeskTrouble::Lost(why)) => Link::Lost { since: at, why },
         Some(DeskTrouble::Unowned) => Link::Unowned,
     };

@@ -23,12 +23,14 @@ pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
         return detach(config, &workspace, args.until_idle).await;
     }
     let mut signals = Signals::listen()?;
-    let seat = if args.background {
+    if args.background {
         // An error means that we lead a session already, which is all that is wanted.
         let _ = rustix::process::setsid();
+    }
+    let seat = if args.background && args.taking_over.is_none() {
         wiring::take_or_attach(config, &workspace, Channel::Command, true).await?
     } else {
-        match wiring::own(config, &workspace, Channel::Command, true).await {
+        match wiring::own(config, &workspace, Channel::Command, true, args.taking_over.as_deref()).await {
             Ok(seat) => seat,
             Err(OwnTrouble::Other(trouble)) => return Err(trouble),
             Err(OwnTrouble::Held(why)) => {
@@ -69,7 +71,7 @@ pub(super) async fn until_told(seat: &Seat, idle_after: Option<Span>, signals: &
     let mut boards = seat.desk.boards();
     loop {
         let seen = boards.borrow_and_update().clone();
-        if let Some(DeskTrouble::Stopped(why)) = seen.trouble {
+        if let Some(DeskTrouble::Stopped(why) | DeskTrouble::TakenOver(why)) = seen.trouble {
             return Err(Trouble::not_recorded(why));
         }
         let idle = idle_after.filter(|_| seen.board.open_runs().next().is_none());

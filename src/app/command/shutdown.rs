@@ -1,24 +1,27 @@
-//! `reset` and `shutdown`: to clear what is kept and listed, and to end the engine of a workspace in order, wherever it runs.
+//! `reset`, `shutdown` and `take-over`: to clear what is kept and listed, to end the engine of a workspace in order, wherever it runs,
+//! and to put another in the place of one that hangs.
 
 use super::{act, health, screen};
 use crate::{
     app::{
-        args::{ResetArgs, ShutdownArgs},
+        args::{ResetArgs, ShutdownArgs, TakeOverArgs},
         config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
         wiring,
     },
     base::{counted, plural, safe_text},
-    engine::Command,
+    engine::{Channel, Command},
     runtime::Desk,
     store::{Owner, OwnerError, Workspace},
 };
 use rustix::process::{Pid, Signal, kill_process};
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 /// Between two looks at whether an engine has ended.
 const LOOK: Duration = Duration::from_millis(50);
+/// So many looks until an engine that was started has the workspace.
+const START_LOOKS_MAX: u32 = 400;
 /// So many looks, one minute: it ends its calls, and writes what is left.
 const LOOKS_MAX: u32 = 1200;
 
@@ -50,6 +53,51 @@ pub(super) async fn shutdown(config: &Config, out: Output, args: &ShutdownArgs) 
         say(&format!("{runs} {stand} still; `cuelight serve` takes them up again"));
     }
     Ok(health::tell(out, &seen, args.json))
+}
+
+pub(super) async fn take_over(config: &Config, args: &TakeOverArgs) -> Outcome {
+    let workspace = config.workspace()?;
+    let root = workspace.root().display();
+    let refused = |why: String| Err(Trouble::failed(format!("could not take over {root}: {why}")));
+    let people = config.people(&workspace)?;
+    if config.actor_at(&people, Channel::Command, &workspace).channel == Channel::Step {
+        return refused("a program that a step has started decides nothing".to_owned());
+    }
+    if args.reason.trim().is_empty() {
+        return Err(Trouble::usage(format!("could not take over {root}: say why with --reason")));
+    }
+    let who = match Owner::take(&workspace) {
+        Ok(_) => return refused("nobody has it; `cuelight serve` starts an engine there".to_owned()),
+        Err(OwnerError::Held { pid, .. }) => {
+            pid.map_or_else(|| "it".to_owned(), |pid| format!("process {pid}"))
+        }
+        Err(OwnerError::Store(why)) => return Err(Trouble::not_recorded(why.to_string())),
+    };
+    if !args.force
+        && let Ok(seat) = wiring::attach(config, &workspace, Channel::Command).await
+    {
+        seat.leave().await;
+        return refused(format!(
+            "{who} answers; `cuelight attach` takes a seat there, `cuelight shutdown` ends it, --force takes it over all the same"
+        ));
+    }
+    let pid = wiring::detach_in_place(&workspace, args.reason.trim())?;
+    for _ in 0..START_LOOKS_MAX {
+        let owner = match Owner::take(&workspace) {
+            Err(OwnerError::Held { pid, .. }) => pid,
+            Ok(_) | Err(OwnerError::Store(_)) => None,
+        };
+        if owner == Some(pid) {
+            wiring::attach_soon(config, &workspace, Channel::Command).await?.leave().await;
+            say(&format!(
+                "process {pid} has taken over {root} from {who}, which writes nothing there any more"
+            ));
+            say("`cuelight inbox` shows what was in the middle of something and may have happened");
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    refused("the engine that was to do it says why in .cuelight/serve.log".to_owned())
 }
 
 /// Tells the process that owns a workspace to end in order, and waits until it has. False: none did.

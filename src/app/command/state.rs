@@ -192,7 +192,12 @@ async fn follow(seat: &Seat, out: Output, args: &StateWatchArgs) {
         known = now;
         let lost = matches!(
             seen.trouble,
-            Some(DeskTrouble::Lost(_) | DeskTrouble::Stopped(_) | DeskTrouble::Unowned)
+            Some(
+                DeskTrouble::Lost(_)
+                    | DeskTrouble::Stopped(_)
+                    | DeskTrouble::TakenOver(_)
+                    | DeskTrouble::Unowned
+            )
         );
         if lost || boards.changed().await.is_err() {
             return;

@@ -79,7 +79,7 @@ fn waiting() -> Stage {
     let mut stage = Stage::at("12:00:00");
     let pay = stage.launch("cron", PAY);
     stage.pass(9);
-    stage.command(Command::Recover { away: Span::seconds(9), found: Vec::new() });
+    stage.command(Command::Recover { away: Span::seconds(9), found: Vec::new(), taken: None });
     assert!(stage.board.run(pay).is_some());
     stage.pass(60);
     settle(&mut stage);

@@ -80,7 +80,7 @@ pub(super) fn page(source: &str) -> String {
         let shown = samples.iter().find(|it| word(it) == *example).expect("an example of each noun");
         writeln!(out, "\n```json\n{}\n```", line(shown)).expect("text");
     }
-    out.push_str("\n`engine.recovered` belongs to no run: an engine took up the log; `data.away` says how long nobody looked.\n");
+    out.push_str("\n`engine.recovered` belongs to no run: an engine took up the log; `data.away` says how long nobody looked. `engine.taken_over` is the same where it took it from one that did not answer: `data.taken` has `by`, `reason` and `from`, the number of that process.\n");
     out
 }
 

@@ -548,7 +548,7 @@ impl Bench {
         let found = words.iter().skip(2).map(|it| self.found(it)).collect();
         self.world = fold(&self.journal);
         self.now = self.now + away;
-        self.submit(Command::Recover { away, found });
+        self.submit(Command::Recover { away, found, taken: None });
     }
 
     fn note(&mut self, event: &Event) {
@@ -667,7 +667,7 @@ impl Bench {
             Fact::Cache(CacheEvent::Reset { count, by, .. }) => format!("{by} resets, {count} results"),
             Fact::Cache(CacheEvent::Cleared { count, by, .. }) => format!("{by} clears {count}"),
             Fact::Token(TokenEvent::Revoked { id, .. }) => format!("token {id} revoked"),
-            Fact::Recovered { away } => format!("recovered after {away}"),
+            Fact::Recovered { away, .. } => format!("recovered after {away}"),
         }
     }
 
