@@ -202,6 +202,13 @@ pub(super) enum Command {
         Everything but a yes is a no: whatever goes wrong here keeps the agent from going on.\n\n\
         Exit codes: 0 with an answer on standard output; 2 with the reason on standard error, which agents take as a no.")]
     Hook(HookArgs),
+    /// Let agents ask over MCP, on standard input and output: open gates and wait, look at runs, start them
+    #[command(after_help = "Example: cuelight mcp --workspace /srv/deploy\n\n\
+        As a server of Claude Code: claude mcp add cuelight -- cuelight mcp --workspace /srv/deploy\n\n\
+        Permission prompts of Claude Code become gates: claude -p … --permission-prompt-tool mcp__cuelight__permission_prompt\n\n\
+        Its tools are open_gate, permission_prompt, list_runs, read_run and start_run. None answers a gate: that is for people.\n\
+        A gate whose asker goes away is closed. A client that gives up early needs a longer time of its own: MCP_TOOL_TIMEOUT.")]
+    Mcp(McpArgs),
     /// Wait for the verdict at a gate
     #[command(after_help = "Example: cuelight wait g-3 && ./deploy.sh\n\n\
         Exit codes: 0 approved, 1 rejected, 2 usage, 3 expired, 6 no console reachable or fault.")]
@@ -284,7 +291,8 @@ pub(super) enum Command {
     Schedules(SchedulesArgs),
     /// What steps can use: list, show, try out, find
     #[command(after_help = "Example: cuelight tools show json.query\n\n\
-        cuelight tools suggest \"checksum of a file\", cuelight tools test file.read --with path=README.md")]
+        cuelight tools suggest \"checksum of a file\", cuelight tools test file.read --with path=README.md\n\n\
+        cuelight tools add files --tool read_text_file -- npx -y @modelcontextprotocol/server-filesystem .")]
     Tools(ToolsArgs),
     /// Who steps can give work to: list, show, try out, find
     #[command(after_help = "Example: cuelight agents show reviewer\n\n\
@@ -302,6 +310,9 @@ pub(super) enum Command {
         /// The tool
         name: String,
     },
+    /// Calls a tool of an MCP server that is a program: an errand on standard input
+    #[command(hide = true)]
+    McpCall(McpCallArgs),
     /// The engine without a screen
     #[command(after_help = "Example: cuelight serve --detach")]
     Serve(ServeArgs),
@@ -394,6 +405,22 @@ pub(super) struct HookArgs {
     #[arg(long, value_name = "RISK", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
     pub(super) risk: Option<String>,
     /// Who must agree: a group of people.toml, or group:2; may be given again
+    #[arg(long, value_name = "GROUP[:COUNT]")]
+    pub(super) require: Vec<String>,
+    /// Whoever runs the agent may not answer
+    #[arg(long)]
+    pub(super) four_eyes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct McpArgs {
+    /// When a permission prompt expires, and counts as a no
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(super) timeout: String,
+    /// How bad a wrong yes to a permission prompt is; when not given, what the agents' own tools are known for
+    #[arg(long, value_name = "RISK", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
+    pub(super) risk: Option<String>,
+    /// Who must agree to a permission prompt: a group of people.toml, or group:2; may be given again
     #[arg(long, value_name = "GROUP[:COUNT]")]
     pub(super) require: Vec<String>,
     /// Whoever runs the agent may not answer
@@ -1347,6 +1374,16 @@ pub(super) enum ToolsCommand {
     /// Call a tool outside a run, and check what goes in and comes out
     #[command(after_help = "Example: cuelight tools test file.checksum --with path=README.md")]
     Test(ToolsTestArgs),
+    /// Take up tools of an MCP server: each becomes a file in .cuelight/tools that holds what the server said of it
+    #[command(
+        after_help = "Example: cuelight tools add files --tool read_text_file -- npx -y @modelcontextprotocol/server-filesystem .\n\n\
+        cuelight tools add tracker --url https://mcp.example.com/mcp --header 'Authorization=${{ env.TRACKER_AUTH }}' --all\n\n\
+        Without --tool or --all it lists what the server offers and writes nothing."
+    )]
+    Add(ToolsAddArgs),
+    /// See what an MCP server says otherwise of a tool than was accepted, and accept it
+    #[command(after_help = "Example: cuelight tools accept files.read_text_file --yes")]
+    Accept(ToolsAcceptArgs),
     /// Tools for a task in words, the best first
     Suggest {
         /// The task
@@ -1356,6 +1393,53 @@ pub(super) enum ToolsCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsAddArgs {
+    /// What the server is called here; its tools become NAME.TOOL
+    #[arg(value_parser = server_name)]
+    pub(super) name: String,
+    /// A tool to take up; may be said more than once
+    #[arg(long = "tool", value_name = "TOOL", conflicts_with = "all")]
+    pub(super) tools: Vec<String>,
+    /// Take up all that it offers
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Where the server is, when it is no program
+    #[arg(long, conflicts_with = "command")]
+    pub(super) url: Option<String>,
+    /// A header field for that address; may read ${{ env.NAME }} of the step
+    #[arg(long = "header", value_name = "KEY=VALUE", value_parser = key_value, requires = "url")]
+    pub(super) headers: Vec<(String, String)>,
+    /// The program that is the server, and its words
+    #[arg(last = true)]
+    pub(super) command: Vec<String>,
+}
+
+/// The beginning of the name of a tool.
+fn server_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let is_name = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(fits);
+    if is_name { Ok(text.to_owned()) } else { Err("letters, digits, _ and -, such as files".to_owned()) }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ToolsAcceptArgs {
+    /// The tool: files.search
+    pub(super) tool: String,
+    /// Write it down; else it is only shown
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct McpCallArgs {
+    /// What the server calls the tool
+    pub(super) tool: String,
+    /// The server
+    #[arg(last = true, required = true)]
+    pub(super) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

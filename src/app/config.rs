@@ -92,6 +92,11 @@ impl Config {
         found.map(|it| it.1.as_str()).filter(|it| !it.is_empty())
     }
 
+    /// All variables that are valid text.
+    pub(super) fn all_variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|it| (it.0.as_str(), it.1.as_str()))
+    }
+
     /// The workspace, when there is one: in the directory that was named and nowhere else, or found upwards from here.
     pub(super) fn find(&self) -> Result<Option<Workspace>, Trouble> {
         let Some(dir) = &self.named else { return Ok(Workspace::find(&self.here)) };

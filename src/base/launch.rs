@@ -2,8 +2,8 @@
 //! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
 use crate::base::{
-    AgentCall, Digest, HttpCall, ModelCall, ProcessLimits, SPOOL_BYTES_MAX, Span, ValueMap, canonical_json,
-    sha256,
+    AgentCall, Digest, HttpCall, McpCall, ModelCall, ProcessLimits, SPOOL_BYTES_MAX, Span, ValueMap,
+    canonical_json, sha256,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -70,6 +70,9 @@ pub struct ToolCall {
     /// What makes it a call of an agent: its answer is read from what it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentCall>,
+    /// What makes it a call of a tool of an MCP server: what that has to say of the tool before it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<Box<McpCall>>,
 }
 
 impl ToolCall {

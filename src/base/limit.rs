@@ -61,6 +61,18 @@ pub const AGENT_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a task that are also handed over in the environment, where no program takes much more; a longer one is on
 /// standard input alone.
 pub const AGENT_TASK_VARIABLE_BYTES_MAX: usize = 96 * 1024;
+/// Bytes of one message of an MCP server.
+pub const MCP_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Messages that an MCP server may send while one call is made.
+pub const MCP_MESSAGES_MAX: usize = 10_000;
+/// Bytes of all of them.
+pub const MCP_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Tools that an MCP server may offer.
+pub const MCP_TOOLS_MAX: usize = 2_000;
+/// Bytes of what an MCP server may say of one tool.
+pub const MCP_SAYS_BYTES_MAX: usize = 64 * 1024;
+/// How long a call of a tool of an MCP server may take when nothing is said.
+pub const MCP_TIMEOUT_DEFAULT: Span = Span::seconds(60);
 /// How long another side may make us wait before the next attempt; when it asks for more, there is none.
 pub const RETRY_AFTER_MAX: Span = Span::seconds(3600);
 /// Workflows inside workflows.
@@ -145,6 +157,8 @@ const _: () = {
     // The text stands beside what was read from it.
     assert!(MODEL_TEXT_KEPT_BYTES_MAX * 3 < OUTPUT_BYTES_MAX);
     assert!(AGENT_ANSWER_BYTES_MAX <= OUTPUT_BYTES_MAX);
+    assert!(OUTPUT_BYTES_MAX < MCP_MESSAGE_BYTES_MAX && MCP_MESSAGE_BYTES_MAX < MCP_BYTES_MAX);
+    assert!(MCP_SAYS_BYTES_MAX <= EVENT_INLINE_BYTES_MAX);
     assert!(AGENT_TASK_VARIABLE_BYTES_MAX < AGENT_ANSWER_BYTES_MAX);
     assert!(REASON_BYTES_MAX < EVENT_INLINE_BYTES_MAX);
     assert!(MATRIX_COPIES_MAX < STEPS_MAX);

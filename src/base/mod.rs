@@ -16,6 +16,7 @@ mod http;
 mod id;
 mod launch;
 mod limit;
+mod mcp;
 mod message;
 mod model;
 mod process_limits;
@@ -44,6 +45,7 @@ pub use http::{HttpCall, HttpExpect, past_host};
 pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
 pub use launch::{LOG_FILE, Launch, TIMES_FILE, TextPart, ToolCall};
 pub use limit::*;
+pub use mcp::{MCP_CALL_WORD, MCP_REVISIONS, McpCall, mcp_held, mcp_pin};
 pub use message::{MESSAGE_WORD_CHARS_MAX, Message, MessageKind, is_topic};
 pub use model::{
     Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, dollars, spread as spread_answer,

@@ -53,7 +53,8 @@ impl Launch {
     pub fn program(&self) -> Program {
         let plain = self.plain_command();
         let shell = plain.as_ref().and_then(|_| self.argv.first().cloned());
-        let words = plain.unwrap_or_else(|| self.argv.iter().take(2).cloned().map(Word::Text).collect());
+        let words =
+            plain.unwrap_or_else(|| self.own_words().iter().take(2).cloned().map(Word::Text).collect());
         let text = |at: usize| match words.get(at) {
             Some(Word::Text(text)) => Some(text.clone()),
             Some(Word::Variable(_)) | None => None,
@@ -67,6 +68,13 @@ impl Launch {
         };
         let search = self.env.iter().rfind(|it| it.0 == "PATH").and_then(|it| is_text(&it.1));
         Program { word, script, shell, search, dir: self.dir.clone() }
+    }
+
+    /// The words that say what is done: behind those that call this program, when it starts an MCP server.
+    fn own_words(&self) -> &[String] {
+        let is_of_server = self.tool.as_ref().is_some_and(|it| it.mcp.is_some());
+        let gap = self.argv.iter().position(|it| it == "--").filter(|_| is_of_server);
+        gap.map_or(&self.argv, |it| &self.argv[it + 1..])
     }
 
     /// The words of a script that is one command of plain words, and starts a file by its path.

@@ -673,6 +673,23 @@ pub(super) const AGENT_FILE: Table = Table {
     ],
 };
 
+/// A tool of an MCP server.
+pub(super) const MCP: Table = Table {
+    what: "`mcp`",
+    keys: &[
+        key("command", List(&Word), "The program that is the server, and its words; started for each call."),
+        key("url", Word, "Where the server is."),
+        key("headers", Map(&Text), "Header fields for that address; may read ${{ env.… }} of the step."),
+        key("tool", Word, "What the server calls it.").required(),
+        key(
+            "says",
+            Any,
+            "What the server said of it when it was accepted; a call is refused when it says otherwise.",
+        )
+        .required(),
+    ],
+};
+
 /// A file that describes a tool.
 pub(super) const TOOL: Table = Table {
     what: "a tool",
@@ -700,6 +717,7 @@ pub(super) const TOOL: Table = Table {
         key("output", Any, "JSON Schema of what it gives."),
         key("command", Either(&[Text, List(&Text)]), "Words, or a script; both may read ${{ input.… }}."),
         key("http", Shape::Table(&HTTP), "A request, which may read ${{ input.… }}."),
+        key("mcp", Shape::Table(&MCP), "A tool of an MCP server; `cuelight tools add` writes it."),
         key("shell", Word, "The program that runs the script: bash -euo pipefail -c."),
         key("built-in", Bool, "For our own."),
     ],

@@ -36,7 +36,9 @@ pub use policy::{
     Quorum, Requires, RetryOn, RetryPolicy, Risk, Sandbox, Schedule, Undo,
 };
 pub use source::{Place, Placed, Source};
-pub use tool::{AgentTraits, Registry, Reliability, Tool, ToolBody, Version, built_in_sources};
+pub use tool::{
+    AgentTraits, Mcp, McpServer, Registry, Reliability, Tool, ToolBody, Version, built_in_sources,
+};
 pub use workflow::{
     Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix, MatrixSource, Output,
     Route, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,

@@ -3,8 +3,9 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, HttpCall, Launch, MODEL_TIMEOUT_DEFAULT,
-        OUTPUT_BYTES_MAX, Program, StepIx, TextPart, Value, ValueMap, json_bytes, sha256,
+        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, HttpCall, Launch, MCP_TIMEOUT_DEFAULT,
+        MODEL_TIMEOUT_DEFAULT, OUTPUT_BYTES_MAX, Program, StepIx, TextPart, Value, ValueMap, json_bytes,
+        sha256,
     },
     engine::{
         condition::{ENV_DEPTH_MAX, View},
@@ -94,7 +95,8 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
         )));
     }
     let usual = called.model.as_ref().map(|_| MODEL_TIMEOUT_DEFAULT);
-    let timeout = step.timeout.or(http.as_ref().map(|_| HTTP_TIMEOUT_DEFAULT)).or(usual);
+    let of_server = called.tool.as_ref().and_then(|it| it.mcp.as_ref()).map(|_| MCP_TIMEOUT_DEFAULT);
+    let timeout = step.timeout.or(of_server).or(http.as_ref().map(|_| HTTP_TIMEOUT_DEFAULT)).or(usual);
     let limits = step.limits;
     Ok(Launch { env, dir, artifacts, timeout, http, ends_with_console, limits, output_limit, ..called })
 }

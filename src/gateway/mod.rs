@@ -1,4 +1,4 @@
-//! What another process may ask: the unix socket of an engine, who is at it, and the other end of it.
+//! What another process may ask: the unix socket of an engine, who is at it, and the other end of it; and what an agent may ask over MCP.
 //!
 //! It reads boards and submits commands through a desk, and touches nothing else.
 
@@ -7,6 +7,7 @@ mod attach;
 mod frame;
 mod line;
 mod look_desk;
+mod mcp;
 mod seat;
 mod socket;
 mod token;
@@ -14,6 +15,7 @@ mod token;
 pub use any_desk::AnyDesk;
 pub use attach::RemoteDesk;
 pub use look_desk::LookDesk;
+pub use mcp::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long, mcp_tools};
 pub use socket::{Seats, admit, serve_socket};
 pub use token::{
     AgentType, Bearer, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, TokenTrouble,

@@ -34,4 +34,4 @@ pub use plan::{
 pub use show::{show, show_value};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;
-pub use tool::{Given, PlanAgent, PlanTool, PlanToolBody, Route, ToolUse};
+pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, Route, ToolUse};

@@ -5,8 +5,9 @@
 use crate::{
     base::{
         AGENT_TASK, AGENT_TASK_VARIABLE, AGENT_TASK_VARIABLE_BYTES_MAX, AGENT_VARIABLE, AgentCall,
-        BreakerRule, Digest, HttpCall, Launch, RateRule, RoutePolicy, SPOOL_BYTES_MAX, Schema, SchemaProblem,
-        Score, Span, TextPart, ToolCall, Value, ValueMap, agent_name, safe_text, type_name,
+        BreakerRule, Digest, HttpCall, Launch, MCP_CALL_WORD, McpCall, RateRule, RoutePolicy,
+        SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, TextPart, ToolCall, Value, ValueMap, agent_name,
+        safe_text, type_name,
     },
     definition as file,
     expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text},
@@ -102,6 +103,21 @@ pub enum PlanToolBody {
     },
     /// A request.
     Http(Box<HttpWork>),
+    /// A tool of an MCP server.
+    Mcp(Box<McpWork>),
+}
+
+/// A tool of an MCP server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct McpWork {
+    /// The program that is started and spoken to; empty where the server has an address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Where the server is, when it is no program of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Box<HttpWork>>,
+    /// What it has to say of the tool.
+    pub held: McpCall,
 }
 
 /// What a step gives a tool.
@@ -144,6 +160,14 @@ impl PlanTool {
             file::ToolBody::BuiltIn => PlanToolBody::BuiltIn,
             file::ToolBody::Words(words) => PlanToolBody::Words(words.clone()),
             file::ToolBody::Http(it) => PlanToolBody::Http(Box::new(super::work::http(it))),
+            file::ToolBody::Mcp(it) => {
+                let held = McpCall::of(&it.tool, &it.says);
+                let (command, http) = match &it.server {
+                    file::McpServer::Command(words) => (words.clone(), None),
+                    file::McpServer::Url(http) => (Vec::new(), Some(Box::new(super::work::http(http)))),
+                };
+                PlanToolBody::Mcp(Box::new(McpWork { command, http, held }))
+            }
             file::ToolBody::Script { shell, script, bindings } => PlanToolBody::Script {
                 shell: shell.clone(),
                 script: script.clone(),
@@ -192,7 +216,7 @@ impl PlanTool {
         let contexts = ValueMap::from_iter([("input".to_owned(), Value::Object(input.clone()))]);
         let lookup = MapLookup::new(contexts);
         let wrong = |why: String| format!("{} could not be called: {why}", self.id());
-        let (mut argv, mut env, mut http) = (Vec::new(), Vec::new(), None);
+        let (mut argv, mut env, mut http, mut mcp) = (Vec::new(), Vec::new(), None, None);
         match &self.body {
             PlanToolBody::BuiltIn => argv.push(self.id()),
             PlanToolBody::Http(it) => {
@@ -201,6 +225,21 @@ impl PlanTool {
                 argv = vec![call.method.clone(), call.shown_url()];
                 let keyed = self.effect == EffectClass::Keyed;
                 http = Some(Box::new(HttpCall { keyed, ..call }));
+            }
+            PlanToolBody::Mcp(it) => {
+                match &it.http {
+                    None => {
+                        let own = ["cuelight", MCP_CALL_WORD, &it.held.tool, "--"].map(str::to_owned);
+                        argv.extend(own.into_iter().chain(it.command.iter().cloned()));
+                    }
+                    Some(work) => {
+                        let answers = OfInput { lookup: &lookup, given: beside };
+                        let call = work.call(&answers).map_err(wrong)?;
+                        argv = vec![call.method.clone(), call.shown_url(), it.held.tool.clone()];
+                        http = Some(Box::new(call));
+                    }
+                }
+                mcp = Some(Box::new(it.held.clone()));
             }
             PlanToolBody::Words(words) => {
                 for word in words {
@@ -237,6 +276,7 @@ impl PlanTool {
             input,
             built_in: self.body == PlanToolBody::BuiltIn,
             agent: self.agent.as_ref().map(|it| AgentCall { heartbeat: it.heartbeat }),
+            mcp,
         };
         Ok(Launch {
             env,

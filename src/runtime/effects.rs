@@ -9,8 +9,8 @@ use crate::{
     engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
     tool::{
         self, Answer, Call, Ended, Executable, Executed, Guarded, Guards, Host, Progress, attend_built_in,
-        collect_artifacts, hash_evidence, hash_files, read_evidence, run_built_in, run_http, run_model,
-        run_process,
+        collect_artifacts, hash_evidence, hash_files, read_evidence, run_built_in, run_http, run_mcp,
+        run_model, run_process,
     },
 };
 use futures_util::FutureExt as _;
@@ -254,7 +254,9 @@ impl<C: Clock> Shared<C> {
         };
         let start = self.clock.uptime();
         let tell = |progress: Progress<'_>| self.show(attempt, progress);
-        let answer = if launch.http.is_some() {
+        let answer = if launch.http.is_some() && launch.tool.as_ref().is_some_and(|it| it.mcp.is_some()) {
+            run_mcp(&self.host, launch, &call, cancel, tell).await
+        } else if launch.http.is_some() {
             run_http(&self.host, launch, &call, cancel, tell).await
         } else if launch.model.is_some() {
             run_model(&self.host, launch, &call, cancel, tell).await

@@ -1,7 +1,7 @@
 //! What can be called, and what came of it. Knows no runs and changes no state: words in, an [`Answer`] out.
 //!
 //! This far: local programs, some of them agents, each in a process group of its own, with limits on what they write, time they take and
-//! secrets they may show; requests, to where the workspace allows; questions to models, likewise; and tools that are built in. Who calls, and what follows from an answer, is the engine's matter.
+//! secrets they may show; requests, to where the workspace allows; questions to models, likewise; tools of MCP servers; and tools that are built in. Who calls, and what follows from an answer, is the engine's matter.
 
 mod agent;
 mod answer;
@@ -15,6 +15,7 @@ mod guard;
 mod http;
 mod log;
 mod mask;
+mod mcp;
 mod model;
 mod oom;
 mod orphan;
@@ -38,6 +39,7 @@ pub use guard::{
 };
 pub use http::{HttpPolicy, run_http};
 pub use mask::Masker;
+pub use mcp::{Errand, Errands, mcp_ends, mcp_leaves, run_errand, run_mcp, tools_at, tools_of_program};
 pub use model::run_model;
 pub use orphan::{end_orphans, is_of_a_step};
 pub use outputs::parse_outputs;

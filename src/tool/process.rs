@@ -13,6 +13,7 @@ use super::{
     guard::{Conditions, Kin, Staged},
     http::Door,
     mask::MaskStream,
+    mcp::{self, Errand},
     oom::OomWatch,
     outputs::read_outputs,
     program::{Obstacle, directory, program},
@@ -21,7 +22,8 @@ use super::{
     spool::{Now, Spool},
 };
 use crate::base::{
-    AGENT_LOST_AFTER, Launch, ProcessLimits, Program, Span, TextPart, Timestamp, Value, ValueMap, Word,
+    AGENT_LOST_AFTER, Launch, ProcessLimits, Program, Span, TextPart, Timestamp, ToolCall, Value, ValueMap,
+    Word,
 };
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
@@ -274,9 +276,11 @@ pub(super) async fn run_with(
     let untouched = is_untouched(&output);
     let outputs = if untouched { Ok(ValueMap::new()) } else { read_outputs(&output) };
     let heard = intake.heard.take();
+    let is_torn = outputs.is_err();
     let answer = answer(ended, intake.spool, left_behind, &masker, outputs, launch.limits);
     let answer = match &heard {
         Some(heard) => understood(heard, answer, &masker),
+        None if launch.tool.as_ref().is_some_and(|it| it.mcp.is_some()) => mcp::told(answer, is_torn),
         None => answer,
     };
     if left_behind {
@@ -492,7 +496,7 @@ fn prepare(
     }
     let own = host.own.as_ref().filter(|_| launch.tool.is_some() && word == OWN_NAME);
     let input = match &launch.tool {
-        Some(tool) => Some(handed_over(output, &tool.input).map_err(|error| unwritable(output, &error))?),
+        Some(tool) => Some(handed_over(output, tool).map_err(|error| unwritable(output, &error))?),
         None => None,
     };
     remove_old(&call.attempt_dir).map_err(|error| unwritable(&call.attempt_dir, &error))?;
@@ -552,12 +556,17 @@ fn new_command(path: &Path) -> Command {
     Command::new(path)
 }
 
-/// What a tool is given, as JSON in a file that has no name any more.
-fn handed_over(output: &Path, input: &ValueMap) -> io::Result<File> {
+/// What a tool is given, as JSON in a file that has no name any more; of a tool of an MCP server also what that has to say of it.
+fn handed_over(output: &Path, tool: &ToolCall) -> io::Result<File> {
     let path = output.with_extension("input");
     let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
     fs::remove_file(&path)?;
-    serde_json::to_writer(&mut file, input)?;
+    match &tool.mcp {
+        Some(held) => {
+            serde_json::to_writer(&mut file, &Errand { held: (**held).clone(), input: tool.input.clone() })?
+        }
+        None => serde_json::to_writer(&mut file, &tool.input)?,
+    }
     file.write_all(b"\n")?;
     file.rewind()?;
     Ok(file)

@@ -116,7 +116,7 @@ fn text<'a>(input: &'a ValueMap, name: &str) -> &'a str {
 }
 
 /// Texts as blocks, whose end stands in none of them; everything else as JSON on a line. Without the file, on the output.
-fn write(config: &Config, outputs: &ValueMap) -> Result<(), String> {
+pub(super) fn write(config: &Config, outputs: &ValueMap) -> Result<(), String> {
     let mut lines = String::new();
     for (name, value) in outputs {
         match value {

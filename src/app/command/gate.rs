@@ -39,7 +39,7 @@ pub(super) struct Answer {
     /// Whether the command behind it did its work, if there is one.
     succeeded: bool,
     /// As `gates --json` has it.
-    json: Value,
+    pub(super) json: Value,
 }
 
 pub(super) async fn gate(config: &Config, out: Output, args: &AskArgs) -> Outcome {
@@ -78,15 +78,31 @@ async fn asked(
     seat: &Seat,
     out: Output,
     args: &AskArgs,
-    (text, values): (String, ValueMap),
+    ask: (String, ValueMap),
     signals: &mut Signals,
 ) -> Result<Answer, Trouble> {
+    let run = begin(seat, ask).await?;
+    answered(seat, out, args, run, signals).await
+}
+
+/// Opens the gate.
+pub(super) async fn begin(seat: &Seat, (text, values): (String, ValueMap)) -> Result<RunId, Trouble> {
     let source = Source::Text { name: "gate.yaml".to_owned(), text };
     let request = LaunchRequest { id: Entropy.request_id(), source, words: Vec::new(), values, trace: None };
-    let run = match seat.desk.launch(request).await {
-        Reply::Recorded(Receipt { run: Some(run), .. }) => run,
-        reply => return Err(super::act::refused(reply)),
-    };
+    match seat.desk.launch(request).await {
+        Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(run),
+        reply => Err(super::act::refused(reply)),
+    }
+}
+
+/// Waits at the gate that was opened.
+pub(super) async fn answered(
+    seat: &Seat,
+    out: Output,
+    args: &AskArgs,
+    run: RunId,
+    signals: &mut Signals,
+) -> Result<Answer, Trouble> {
     let telling = async {
         tell_gate(seat, run, args).await;
         if !args.command.is_empty() && !args.json {
@@ -149,7 +165,7 @@ async fn gate_of(seat: &Seat, run: RunId) -> Option<Arc<GateView>> {
 }
 
 /// The workflow that asks, and the values it is given. What people typed stands in no expression and in no script.
-fn workflow(
+pub(super) fn workflow(
     config: &Config,
     workspace: &Workspace,
     args: &AskArgs,

@@ -35,7 +35,7 @@ const AT_THE_PROMPT: &str = "PermissionRequest";
 
 /// What both agents say; the rest is theirs.
 #[derive(Debug, Deserialize)]
-struct Question {
+pub(super) struct Question {
     hook_event_name: String,
     #[serde(default)]
     session_id: String,
@@ -47,9 +47,22 @@ struct Question {
     tool_input: Value,
 }
 
+impl Question {
+    /// Of an agent that says no more than what it wants to use.
+    pub(super) fn of(tool: String, input: Value, here: String) -> Self {
+        Self {
+            hook_event_name: AT_THE_PROMPT.to_owned(),
+            session_id: String::new(),
+            cwd: here,
+            tool_name: tool,
+            tool_input: input,
+        }
+    }
+}
+
 /// What the agent is told.
 #[derive(Debug, PartialEq, Eq)]
-enum Told {
+pub(super) enum Told {
     Yes(String),
     No(String),
     /// It asks at its own terminal.
@@ -60,7 +73,8 @@ pub(super) async fn hook(config: &Config, out: Output, args: &HookArgs) -> Outco
     // Every trouble leaves with the one code that agents take as a no.
     let fail_closed = |it: Trouble| Trouble { code: USAGE, message: it.message };
     let question = read(std::io::stdin().lock()).map_err(fail_closed)?;
-    let (ask, evidence) = asked(args, &question);
+    let agent = args.agent.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
+    let (ask, evidence) = asked(args, &agent, &question);
     let told = match gate::ask(config, out, &ask, &[evidence]).await {
         Ok(answer) => told(&answer.gate, args),
         Err(trouble) => return Err(fail_closed(trouble)),
@@ -99,9 +113,8 @@ fn read(input: impl std::io::Read) -> Result<Question, Trouble> {
 }
 
 /// The gate, and the evidence at it: everything the agent will do, as people read it.
-fn asked(args: &HookArgs, question: &Question) -> (AskArgs, (String, String)) {
+pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> (AskArgs, (String, String)) {
     let tool = &question.tool_name;
-    let agent = args.agent.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
     let exact = question.tool_input.to_string();
     let bound = if exact.chars().count() <= BOUND_CHARS_MAX {
         exact
@@ -111,7 +124,7 @@ fn asked(args: &HookArgs, question: &Question) -> (AskArgs, (String, String)) {
     let binds =
         [("tool", tool), ("input", &bound), ("directory", &question.cwd), ("session", &question.session_id)];
     let ask = AskArgs {
-        title: title(&agent, question),
+        title: title(agent, question),
         evidence: Vec::new(),
         binds: binds.map(|(key, value)| (key.to_owned(), value.clone())).to_vec(),
         risk: args.risk.clone().unwrap_or_else(|| risk(tool).to_owned()),
@@ -161,7 +174,7 @@ fn risk(tool: &str) -> &'static str {
     }
 }
 
-fn told(gate: &GateView, args: &HookArgs) -> Told {
+pub(super) fn told(gate: &GateView, args: &HookArgs) -> Told {
     let id = gate.id;
     let who = gate.closed_by.as_deref().unwrap_or("nobody");
     let words = |verdict: Verdict| {

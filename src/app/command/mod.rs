@@ -17,6 +17,8 @@ mod health;
 mod history;
 mod hook;
 mod look;
+mod mcp;
+mod mcp_client;
 mod message;
 mod models;
 mod named;
@@ -104,6 +106,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Edit(args) => act::edit(&config, out, args).await,
         Command::Gate(args) => gate::gate(&config, out, &args).await,
         Command::Hook(args) => hook::hook(&config, out, &args).await,
+        Command::Mcp(args) => mcp::mcp(&config, out, &args).await,
         Command::Wait(args) => look::wait(&config, out, &args).await,
         Command::Pause(args) => act::on_run(&config, out, &args.run, act::OnRun::Pause).await,
         Command::Resume(args) => act::on_run(&config, out, &args.run, act::OnRun::Resume).await,
@@ -128,6 +131,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Tools(args) => tools::tools(&config, out, args).await,
         Command::Agents(args) => agents::agents(&config, out, args).await,
         Command::Models(args) => models::models(&config, out, args).await,
+        Command::McpCall(args) => mcp_client::call(&config, &args).await,
         Command::BuiltIn { name } => built_in::built_in(&config, &name),
         Command::Serve(args) => serve::serve(&config, &args).await,
         Command::Attach => screen::attach(&config, &screen).await,

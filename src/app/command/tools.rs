@@ -3,16 +3,16 @@
 use crate::{
     app::{
         args::{ToolsArgs, ToolsCommand, ToolsListArgs, ToolsTestArgs},
-        command::author::Disk,
+        command::{author::Disk, mcp_client},
         config::Config,
         exit::{FAILED, Outcome, Trouble, USAGE},
         output::{Output, say},
     },
-    base::{KILL_GRACE, Launch, Value, ValueMap, safe_text, sha256},
-    definition::{Files as _, Registry, Risk, Tool},
+    base::{KILL_GRACE, Launch, Value, ValueMap, mcp_held, mcp_pin, safe_text, sha256},
+    definition::{Files as _, McpServer, Registry, Risk, Tool, ToolBody},
     plan::{Given, PlanTool},
     runtime::Tasks,
-    tool::{Answer, Call, Host, Progress, attend_built_in, run_built_in, run_http, run_process},
+    tool::{Answer, Call, Host, Progress, attend_built_in, run_built_in, run_http, run_mcp, run_process},
 };
 use serde_json::json;
 use std::{process::ExitCode, sync::Arc};
@@ -34,6 +34,10 @@ pub(super) async fn tools(config: &Config, out: Output, args: ToolsArgs) -> Outc
             Ok(ExitCode::SUCCESS)
         }
         ToolsCommand::Suggest { task, json } => suggest(&registry, out, "tool", &task.join(" "), json),
+        ToolsCommand::Add(args) => mcp_client::add(config, out, &args).await,
+        ToolsCommand::Accept(args) => {
+            mcp_client::accept(config, out, found(&registry, &args.tool)?, &args).await
+        }
         ToolsCommand::Test(args) => test(config, found(&registry, &args.tool)?, out, &args).await,
     }
 }
@@ -119,6 +123,16 @@ pub(super) fn show(out: Output, tool: &Tool) {
     );
     tool.preconditions.iter().for_each(|it| line("before", it));
     tool.postconditions.iter().for_each(|it| line("afterwards", it));
+    if let ToolBody::Mcp(mcp) = &tool.body {
+        let server = match &mcp.server {
+            McpServer::Command(words) => words.join(" "),
+            McpServer::Url(http) => http.url.value.clone(),
+        };
+        line("MCP server", &server);
+        line("calls it", &mcp.tool);
+        line("says of it", mcp.says["description"].as_str().unwrap_or_default());
+        line("pin", &mcp_pin(&mcp_held(&mcp.says)).to_string());
+    }
     line("stands in", &tool.origin);
     line("definition", &tool.hash().to_string());
     for (word, schema) in [("input", &tool.input), ("output", &tool.output)] {
@@ -194,6 +208,9 @@ async fn answer(host: &Arc<Host>, launch: &Launch, call: &Call, out: Output, is_
             text.lines().for_each(|it| out.line(&safe_text(it)));
         }
     };
+    if launch.http.is_some() && launch.tool.as_ref().is_some_and(|it| it.mcp.is_some()) {
+        return run_mcp(host, launch, call, &cancel, show).await;
+    }
     if launch.http.is_some() {
         return run_http(host, launch, call, &cancel, show).await;
     }

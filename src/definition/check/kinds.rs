@@ -107,7 +107,7 @@ fn time(step: &Step, findings: &mut Findings<'_>) {
     let may_hang = match &step.kind {
         // A request ends by itself, also as a tool.
         StepKind::Uses(uses) => {
-            let is_request = |it: &Arc<Tool>| matches!(it.body, ToolBody::Http(_));
+            let is_request = |it: &Arc<Tool>| matches!(it.body, ToolBody::Http(_) | ToolBody::Mcp(_));
             let all_are = uses.all().iter().all(|it| it.definition.as_ref().is_some_and(is_request));
             step.timeout.is_none() && !all_are
         }

@@ -177,6 +177,43 @@ const OWN_FIELDS: &[&str] = &[
 pub(super) fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
     let found = reader.object(node, &HTTP)?;
     let method = found.get("method").and_then(|it| reader.one_of(it, "`method`", METHODS, METHODS));
+    let (url, headers) = address(reader, &found);
+    let body = body(reader, &found, method.unwrap_or("GET"));
+    let (mut expect_status, mut expect_json) = (Vec::new(), Vec::new());
+    if let Some(expect) = found.get("expect").and_then(|it| reader.object(it, &EXPECT)) {
+        for item in expect.get("status").map(one_or_many).unwrap_or_default() {
+            let code = reader.whole(item, "a status", 100, 599).and_then(|it| u16::try_from(it).ok());
+            expect_status.extend(code);
+        }
+        if let Some(node) = expect.get("json") {
+            expect_json = reader.values(node, "`json` is a mapping of paths to values");
+        }
+    }
+    let redirects =
+        found.get("redirects").and_then(|it| small(reader, it, "`redirects`", 0, HTTP_REDIRECTS_MAX));
+    let bytes_max = found.get("max-bytes").and_then(|it| reader.size(it, "`max-bytes`"));
+    let method = method.unwrap_or("GET").to_owned();
+    let redirects = redirects.and_then(|it| u8::try_from(it).ok()).unwrap_or_default();
+    Some(Http { method, url: url?, headers, body, expect_status, expect_json, redirects, bytes_max })
+}
+
+/// Where requests to an MCP server go: nothing but an address and header fields.
+pub(super) fn server_address(reader: &mut Reader<'_, '_>, found: &Object<'_>) -> Option<Http> {
+    let (url, headers) = address(reader, found);
+    Some(Http {
+        method: "POST".to_owned(),
+        url: url?,
+        headers,
+        body: None,
+        expect_status: Vec::new(),
+        expect_json: Vec::new(),
+        redirects: 0,
+        bytes_max: None,
+    })
+}
+
+/// Where a request goes, and the header fields that are written for it.
+fn address(reader: &mut Reader<'_, '_>, found: &Object<'_>) -> (Option<Text>, Vec<(String, Text)>) {
     let url = found.get("url").and_then(|it| reader.text(it, "a url"));
     if let Some(url) = &url {
         check_url(reader, url);
@@ -197,23 +234,7 @@ pub(super) fn http(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Http> {
             headers.extend(reader.text(&entry.value, "a header field").map(|it| (entry.key.clone(), it)));
         }
     }
-    let body = body(reader, &found, method.unwrap_or("GET"));
-    let (mut expect_status, mut expect_json) = (Vec::new(), Vec::new());
-    if let Some(expect) = found.get("expect").and_then(|it| reader.object(it, &EXPECT)) {
-        for item in expect.get("status").map(one_or_many).unwrap_or_default() {
-            let code = reader.whole(item, "a status", 100, 599).and_then(|it| u16::try_from(it).ok());
-            expect_status.extend(code);
-        }
-        if let Some(node) = expect.get("json") {
-            expect_json = reader.values(node, "`json` is a mapping of paths to values");
-        }
-    }
-    let redirects =
-        found.get("redirects").and_then(|it| small(reader, it, "`redirects`", 0, HTTP_REDIRECTS_MAX));
-    let bytes_max = found.get("max-bytes").and_then(|it| reader.size(it, "`max-bytes`"));
-    let method = method.unwrap_or("GET").to_owned();
-    let redirects = redirects.and_then(|it| u8::try_from(it).ok()).unwrap_or_default();
-    Some(Http { method, url: url?, headers, body, expect_status, expect_json, redirects, bytes_max })
+    (url, headers)
 }
 
 fn check_url(reader: &mut Reader<'_, '_>, url: &Text) {

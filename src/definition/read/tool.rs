@@ -4,17 +4,19 @@
 use super::{
     fields::{Object, Reader, first_line, locate},
     gate::risk,
-    kinds::{http, is_tool},
+    kinds::{http, is_tool, server_address},
     step::{effect, script, shell_words},
     top::{names, timezone},
 };
 use crate::{
     base::{
-        AGENT_PREFIX, AGENT_TASK, BreakerRule, RateRule, Schema, Span, Value, WhenOpen, shorten, type_name,
+        AGENT_PREFIX, AGENT_TASK, BreakerRule, MCP_SAYS_BYTES_MAX, RateRule, Schema, Span, Value, WhenOpen,
+        mcp_held, shorten, type_name,
     },
     definition::{
-        AgentTraits, Body, Data, Effect, Place, Reliability, Risk, Text, Tool, ToolBody, Version,
-        document::{AGENT_FILE, BREAKER, RATE, RELIABILITIES, TOOL, WHEN_OPEN},
+        AgentTraits, Body, Data, Effect, Mcp, McpServer, Place, Reliability, Risk, Text, Tool, ToolBody,
+        Version,
+        document::{AGENT_FILE, BREAKER, MCP, RATE, RELIABILITIES, TOOL, WHEN_OPEN},
         shell,
         spelling::suggest,
         tool::properties,
@@ -124,16 +126,23 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
     let postconditions = words(reader, "postconditions", "a condition");
     let capabilities = words(reader, "capabilities", "a capability");
     let priority = top.get("priority").and_then(|it| reader.whole(it, "`priority`", 0, 1000));
+    let has_body = what != "agent" || top.get("command").is_some();
     let input = top.get("input").map(|it| schema(reader, it, "`input`"));
-    let input = input.unwrap_or_else(|| Some(anything()));
+    let of_server = if top.get("mcp").is_some() { body(reader, top, None) } else { None };
+    let said = match &of_server {
+        Some(ToolBody::Mcp(mcp)) => Some(mcp.says["inputSchema"].clone()),
+        _ => None,
+    };
+    let input = input.unwrap_or_else(|| Some(said.unwrap_or_else(anything)));
     let input = if what == "agent" { input.map(with_task) } else { input };
     let output = top.get("output").map(|it| schema(reader, it, "`output`"));
-    let output = output.unwrap_or_else(|| Some(anything()));
+    let output =
+        output.unwrap_or_else(|| Some(if of_server.is_some() { given_by_server() } else { anything() }));
     let breaker = top.get("breaker").and_then(|it| breaker(reader, it)).unwrap_or_default();
     let rate = top.get("rate").and_then(|it| rate(reader, it));
-    // That an agent has a command is said by its table already.
-    let has_body = what != "agent" || top.get("command").is_some();
-    let body = has_body.then(|| body(reader, top, input.as_ref())).flatten();
+    // That an agent has a command is said by its table already; what a server said was read for its schema.
+    let is_unread = has_body && top.get("mcp").is_none();
+    let body = if is_unread { body(reader, top, input.as_ref()) } else { of_server };
     let name = name?;
     Some(Tool {
         version: version?,
@@ -238,15 +247,20 @@ fn version(reader: &mut Reader<'_, '_>, node: &Node, what: &'static str) -> Opti
 fn schema(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Option<Value> {
     let schema = reader.constant(node, &format!("{what}, a JSON Schema,"))?;
     let place = first_line(reader.findings.source, node.place);
+    schema_of(reader, &schema, place, what)?;
+    Some(schema)
+}
+
+fn schema_of(reader: &mut Reader<'_, '_>, schema: &Value, place: Place, what: &str) -> Option<()> {
     if !schema.is_object() {
-        let message = format!("{what} is a JSON Schema; this is {}", type_name(&schema));
+        let message = format!("{what} is a JSON Schema; this is {}", type_name(schema));
         reader
             .findings
             .error("schema", place, message)
             .help("write a mapping with `type: object` and `properties:`");
         return None;
     }
-    if let Err(why) = Schema::read(&schema) {
+    if let Err(why) = Schema::read(schema) {
         let message = format!("could not read {what} as JSON Schema: {why}");
         reader
             .findings
@@ -259,13 +273,16 @@ fn schema(reader: &mut Reader<'_, '_>, node: &Node, what: &str) -> Option<Value>
         reader.findings.error("schema", place, message).help("add `type: object`");
         return None;
     }
-    Some(schema)
+    Some(())
 }
 
 fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<&Value>) -> Option<ToolBody> {
     let shell_key = top.get("shell").and_then(|it| shell_words(reader, it));
     if let Some(node) = top.get("http") {
         return request(reader, top, node, input);
+    }
+    if let Some(node) = top.get("mcp") {
+        return mcp(reader, top, node);
     }
     match (top.get("command"), top.get("built-in")) {
         (Some(command), None) => match &command.shape {
@@ -316,7 +333,7 @@ fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<&Value>) ->
             reader
                 .findings
                 .error("missing-key", first_line(reader.findings.source, top.place), "this tool does nothing")
-                .help("give it a `command:`, a list of words or a script, or a request, `http:`");
+                .help("give it a `command:`, a list of words or a script, a request, `http:`, or a tool of an MCP server, `mcp:`");
             None
         }
     }
@@ -329,14 +346,7 @@ fn request(
     node: &Node,
     input: Option<&Value>,
 ) -> Option<ToolBody> {
-    let second = ["command", "shell", "built-in"].into_iter().find_map(|it| Some((it, top.key_place(it)?)));
-    if let Some((word, place)) = second {
-        let message = format!("`{word}` means nothing beside `http`");
-        reader
-            .findings
-            .error("kind", place, message)
-            .help("a tool is a command or a request; remove one of them");
-    }
+    stands_alone(reader, top, "http", &["command", "shell", "built-in", "mcp"]);
     let http = http(reader, node)?;
     for text in http.headers.iter().map(|it| &it.1).chain([&http.url]) {
         reads_of(reader, input, text, &["input", "env"]);
@@ -356,6 +366,91 @@ fn request(
         });
     }
     Some(ToolBody::Http(Box::new(http)))
+}
+
+/// A tool is one thing.
+fn stands_alone(reader: &mut Reader<'_, '_>, top: &Object<'_>, word: &str, others: &[&str]) {
+    if let Some((other, place)) = others.iter().find_map(|it| Some((it, top.key_place(it)?))) {
+        reader
+            .findings
+            .error("kind", place, format!("`{other}` means nothing beside `{word}`"))
+            .help("a tool is a command, a request or a tool of an MCP server; remove one of them");
+    }
+}
+
+/// A tool of an MCP server. What the server said of it stands there as it came, and is never read as a template.
+fn mcp(reader: &mut Reader<'_, '_>, top: &Object<'_>, node: &Node) -> Option<ToolBody> {
+    stands_alone(reader, top, "mcp", &["command", "shell", "built-in"]);
+    let found = reader.object(node, &MCP)?;
+    let place = first_line(reader.findings.source, node.place);
+    let tool = found.get("tool").and_then(|it| reader.word(it, "the name of a tool"));
+    let says = found.get("says").and_then(|it| said(reader, it, tool.as_ref().map(|it| it.value.as_str())));
+    let server = match (found.get("command"), found.get("url")) {
+        (Some(command), None) => {
+            if let Some(place) = found.key_place("headers") {
+                let help = "a program is given what it needs under `env:` of the step";
+                reader.findings.error("kind", place, "`headers` means nothing beside `command`").help(help);
+            }
+            let nodes = reader.list(command, "`command` is a list of words");
+            let words: Vec<String> = nodes
+                .iter()
+                .filter_map(|it| reader.text_or_empty(it, "a word of a command"))
+                .map(|it| it.value)
+                .collect();
+            if words.first().is_none_or(|it| it.trim().is_empty())
+                || words.iter().any(|it| it.contains("${{"))
+            {
+                let message = "the command of a server is a program and its words, without expressions";
+                reader.findings.error("tool", place, message).help("write [npx, -y, some-server]");
+                return None;
+            }
+            McpServer::Command(words)
+        }
+        (None, Some(_)) => {
+            let http = server_address(reader, &found)?;
+            for text in http.headers.iter().map(|it| &it.1).chain([&http.url]) {
+                reads_of(reader, None, text, &["env"]);
+            }
+            McpServer::Url(Box::new(http))
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            let message = "a server is a `command:` or has a `url:`";
+            reader.findings.error("kind", place, message).help("write one of them");
+            return None;
+        }
+    };
+    let says_place = found.get("says").map(|it| it.place)?;
+    Some(ToolBody::Mcp(Box::new(Mcp { server, tool: tool?.value, says: says?, says_place })))
+}
+
+/// What a server said of a tool: JSON as it came, with a schema of what the tool is given.
+fn said(reader: &mut Reader<'_, '_>, node: &Node, tool: Option<&str>) -> Option<Value> {
+    let says = node.to_value();
+    let place = first_line(reader.findings.source, node.place);
+    let mut wrong = |message: String| {
+        reader.findings.error("tool", place, message).help("`cuelight tools accept` writes it anew");
+        None
+    };
+    if says.to_string().len() > MCP_SAYS_BYTES_MAX {
+        return wrong(format!("`says` has more than {MCP_SAYS_BYTES_MAX} bytes"));
+    }
+    if says.get("name").and_then(Value::as_str) != tool || says != mcp_held(&says) {
+        return wrong("`says` is not what a server says of this tool".to_owned());
+    }
+    schema_of(reader, &says["inputSchema"], place, "`says.inputSchema`")?;
+    if let Some(output) = says.get("outputSchema") {
+        schema_of(reader, output, place, "`says.outputSchema`")?;
+    }
+    Some(says)
+}
+
+/// What a tool of an MCP server gives, unless its file says more of it.
+fn given_by_server() -> Value {
+    json!({"type": "object", "properties": {
+        "text": {"type": "string", "description": "All text of the result"},
+        "structured": {"x-json": true, "description": "The result as data, where the tool gives data"},
+        "content": {"type": "array", "description": "The parts of the result, as the server gave them"},
+    }})
 }
 
 /// Every text in a value.

@@ -9,8 +9,11 @@ pub(super) use registry::Shelf;
 pub use registry::{Registry, built_in_sources};
 
 use crate::{
-    base::{AGENT_PREFIX, BreakerRule, Digest, RateRule, Score, Span, Value, canonical_json, sha256},
-    definition::{Binding, Body, Data, Effect, Http, Risk, Text},
+    base::{
+        AGENT_PREFIX, BreakerRule, Digest, RateRule, Score, Span, Value, canonical_json, mcp_held, mcp_pin,
+        sha256,
+    },
+    definition::{Binding, Body, Data, Effect, Http, Place, Risk, Text},
 };
 use serde_json::json;
 use std::fmt;
@@ -87,6 +90,30 @@ pub enum ToolBody {
     },
     /// A request.
     Http(Box<Http>),
+    /// A tool of an MCP server.
+    Mcp(Box<Mcp>),
+}
+
+/// A tool of an MCP server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mcp {
+    /// Where it is.
+    pub server: McpServer,
+    /// What the server calls it.
+    pub tool: String,
+    /// What the server said of it when it was accepted.
+    pub says: Value,
+    /// Where that stands in the file.
+    pub says_place: Place,
+}
+
+/// Where an MCP server is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum McpServer {
+    /// A program that is started for each call and spoken to on its standard input and output.
+    Command(Vec<String>),
+    /// An address; its header fields may read `env`.
+    Url(Box<Http>),
 }
 
 /// How far the results of a tool can be trusted (O1).
@@ -125,6 +152,19 @@ impl Tool {
             ToolBody::BuiltIn => json!({"kind": "built-in"}),
             ToolBody::Words(words) => json!({"kind": "command", "command": words}),
             ToolBody::Http(http) => request(http),
+            ToolBody::Mcp(mcp) => json!({
+                "kind": "mcp",
+                "server": match &mcp.server {
+                    McpServer::Command(words) => json!({"command": words}),
+                    McpServer::Url(http) => {
+                        let headers: Value = http.headers.iter().map(|(name, it)| json!([name, it.value])).collect();
+                        json!({"url": http.url.value, "headers": headers})
+                    }
+                },
+                "tool": mcp.tool,
+                "pin": mcp_pin(&mcp_held(&mcp.says)),
+                "says": mcp.says,
+            }),
             ToolBody::Script { shell, script, bindings } => json!({
                 "kind": "command",
                 "shell": shell,

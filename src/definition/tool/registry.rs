@@ -163,9 +163,10 @@ impl Registry {
         &self.problems
     }
 
-    /// The newest version that `name@1`, `name@1.2`, `name@1.2.3` or `name` asks for.
+    /// The newest version that `name@1`, `name@1.2`, `name@1.2.3` or `name` asks for; `mcp:files/read` is the tool `files.read`.
     pub fn find(&self, wanted: &str) -> Option<&Arc<Tool>> {
-        let (name, version) = split(wanted)?;
+        let of_server = wanted.strip_prefix("mcp:").map(|it| it.replacen('/', ".", 1));
+        let (name, version) = split(of_server.as_deref().unwrap_or(wanted))?;
         self.tools.iter().find(|it| it.answers(name, &version))
     }
 

@@ -1,4 +1,4 @@
-//! One question by POST and its answer, for those in this room who speak a format of their own over it: the same judgement
+//! One question and its answer, for those in this room who speak a format of their own over it: the same judgement
 //! of where it goes, the same encryption, no redirects.
 
 use super::{
@@ -8,20 +8,24 @@ use super::{
     invalid, verdict,
 };
 use crate::{
-    base::Span,
+    base::{Span, shorten},
     tool::{Failure, Secret},
 };
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
     header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
 };
 
 /// What is sent.
 pub(in crate::tool) struct Post<'a> {
+    /// `POST`
+    pub(in crate::tool) method: &'static str,
     pub(in crate::tool) url: &'a str,
     pub(in crate::tool) fields: &'a [(&'static str, &'static str)],
+    /// Fields whose values are known only now; any may be a secret.
+    pub(in crate::tool) own: &'a [(String, Vec<u8>)],
     /// Name of a field, what stands before the secret in it, the secret.
     pub(in crate::tool) private: Option<(&'static str, &'static str, &'a Secret)>,
     /// Which kind of answer is wanted.
@@ -35,6 +39,7 @@ pub(in crate::tool) struct Exchange {
     line: Line,
     status: StatusCode,
     kind: String,
+    headers: HeaderMap,
     retry_after: Option<Span>,
     body: Incoming,
 }
@@ -57,7 +62,7 @@ impl Exchange {
         let kind = head.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let retry_after = verdict::retry_after(head.status, &head.headers);
-        Ok(Self { to, line, status: head.status, kind, retry_after, body })
+        Ok(Self { to, line, status: head.status, kind, headers: head.headers, retry_after, body })
     }
 
     /// `https://api.example.com`
@@ -72,6 +77,11 @@ impl Exchange {
     /// `text/event-stream`; empty when nothing is said.
     pub(in crate::tool) fn kind(&self) -> &str {
         &self.kind
+    }
+
+    /// A field of its head, where that is text.
+    pub(in crate::tool) fn field(&self, name: &str) -> Option<String> {
+        self.headers.get(name).and_then(|it| it.to_str().ok()).map(str::to_owned)
     }
 
     /// How long it asks us to wait.
@@ -103,7 +113,8 @@ impl Exchange {
 impl Post<'_> {
     fn request(&self, to: &Address) -> Result<Request<Full<Bytes>>, Failure> {
         let mut request = Request::new(Full::new(Bytes::from(self.json.clone())));
-        *request.method_mut() = Method::POST;
+        *request.method_mut() =
+            Method::from_bytes(self.method.as_bytes()).map_err(|_| invalid("its method cannot be sent"))?;
         *request.uri_mut() = to.path.parse().map_err(|_| invalid("its path cannot be sent"))?;
         let fields = request.headers_mut();
         let host = HeaderValue::from_str(&to.authority()).map_err(|_| invalid("its host cannot be sent"))?;
@@ -113,6 +124,14 @@ impl Post<'_> {
         fields.insert(USER_AGENT, HeaderValue::from_static(concat!("cuelight/", env!("CARGO_PKG_VERSION"))));
         for (name, value) in self.fields {
             fields.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        for (name, value) in self.own {
+            let named = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| invalid(format!("{:?} is no name of a header field", shorten(name, 60))))?;
+            let mut value = HeaderValue::from_bytes(value)
+                .map_err(|_| invalid(format!("the header field {named} holds what no field can")))?;
+            value.set_sensitive(true);
+            fields.insert(named, value);
         }
         if let Some((name, before, secret)) = self.private {
             let value = [before.as_bytes(), secret.reveal()].concat();

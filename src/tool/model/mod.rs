@@ -12,7 +12,9 @@ mod refusal;
 mod stand_in;
 mod stream;
 
-use self::{fit::Fit, stream::Events};
+pub(super) use stream::Events;
+
+use self::fit::Fit;
 use super::{
     Answer, Call, Ended, Failure, Host, Progress, Secret,
     http::{Exchange, Post},
@@ -254,8 +256,10 @@ impl Talk<'_> {
         };
         let url = format!("{}{}", self.model.url, question.path);
         let post = Post {
+            method: "POST",
             url: &url,
             fields: question.fields,
+            own: &[],
             private: self.key.map(|it| (question.key.0, question.key.1, it)),
             accept: "text/event-stream",
             json: question.body.to_string().into_bytes(),

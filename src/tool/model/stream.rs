@@ -7,7 +7,7 @@ use crate::{
 
 /// What has come and is no whole event yet.
 #[derive(Default)]
-pub(super) struct Events {
+pub(in crate::tool) struct Events {
     line: Vec<u8>,
     data: Vec<u8>,
     /// The last byte was a carriage return: a line feed after it is part of the same end.
@@ -16,7 +16,7 @@ pub(super) struct Events {
 
 impl Events {
     /// Takes a stretch; `each` is given the data of every event that is whole, and says whether that was the last one.
-    pub(super) fn take(
+    pub(in crate::tool) fn take(
         &mut self,
         stretch: &[u8],
         mut each: impl FnMut(&str) -> Result<bool, Failure>,
@@ -46,7 +46,7 @@ impl Events {
     }
 
     /// Nothing more comes: an event whose lines are whole counts, half a line is nothing.
-    pub(super) fn finish(
+    pub(in crate::tool) fn finish(
         &mut self,
         mut each: impl FnMut(&str) -> Result<bool, Failure>,
     ) -> Result<bool, Failure> {

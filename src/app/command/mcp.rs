@@ -1,0 +1,348 @@
+//! `mcp`: agents ask over MCP, on standard input and output. Opens gates and waits, looks at runs, starts them. It has a seat at an
+//! engine, which goes on without it; what agents can ask is read in `gateway`, and no verdict is among it.
+
+use super::{
+    act::refused,
+    gate,
+    hook::{self, Question, Told},
+    named,
+    signals::Signals,
+};
+use crate::{
+    app::{
+        args::{Agent, AskArgs, HookArgs, McpArgs, Silence},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::{Output, say},
+        wiring::{self, Seat},
+    },
+    base::{MCP_MESSAGE_BYTES_MAX, RunId, Value, ValueMap, counted},
+    engine::{Command, GateState},
+    gateway::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long},
+    projection::{runs_json, show_json},
+    runtime::{Desk, Entropy, LaunchRequest, Receipt, Reply, Request, Source},
+};
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::BorrowedFd,
+};
+use serde_json::json;
+use std::{
+    cell::Cell,
+    path::{Component, Path},
+    process::ExitCode,
+    rc::Rc,
+    time::Duration,
+};
+use tokio::io::{Interest, unix::AsyncFd};
+
+/// Questions at once.
+const QUESTIONS_MAX: usize = 100;
+/// Between two signs that a question is still waited for.
+const SIGN_EVERY: Duration = Duration::from_secs(10);
+
+/// How long what was asked by somebody who has gone may take to be closed.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
+
+/// A question that is being worked at.
+struct Open {
+    id: Value,
+    waiter: Rc<Waiter>,
+}
+
+/// Who waits for an answer.
+#[derive(Default)]
+struct Waiter {
+    /// The run of the gate that was opened for it.
+    run: Cell<Option<RunId>>,
+    /// Nobody does any more.
+    has_gone: Cell<bool>,
+}
+
+pub(super) async fn mcp(config: &Config, out: Output, args: &McpArgs) -> Outcome {
+    let mut signals = Signals::listen()?;
+    config.find_or_make()?;
+    let seat = wiring::act(config).await?;
+    let told = serve(config, &seat, out, args, &mut signals).await;
+    seat.leave().await;
+    told
+}
+
+async fn serve(config: &Config, seat: &Seat, out: Output, args: &McpArgs, signals: &mut Signals) -> Outcome {
+    say(&format!("agents may ask for people at {}", seat.workspace.root().display()));
+    let mut lines = Lines::new()?;
+    let (mut open, mut work): (Vec<Open>, _) = (Vec::new(), FuturesUnordered::new());
+    loop {
+        tokio::select! {
+            biased;
+            Some((id, told)) = work.next() => {
+                if let Some(at) = open.iter().position(|it| it.id == id)
+                    && !open.remove(at).waiter.has_gone.get()
+                {
+                    out.json(&mcp_answer(&id, told));
+                }
+            }
+            _ = signals.next() => break,
+            read = lines.next() => match read {
+                Read::End => break,
+                Read::TooLong => out.json(&mcp_too_long()),
+                Read::Line(line) => match mcp_heard(&line) {
+                    McpHeard::Nothing => {}
+                    McpHeard::Reply(reply) => out.json(&reply),
+                    McpHeard::Cancelled(id) => {
+                        for it in open.iter().filter(|it| it.id == id) {
+                            leave(seat, &it.waiter).await;
+                        }
+                    }
+                    McpHeard::Asked { id, .. }
+                        if open.len() >= QUESTIONS_MAX || open.iter().any(|it| it.id == id) =>
+                    {
+                        let waiting = counted(open.len(), "question", "questions");
+                        let why = format!("could not take this: {waiting} open already, or one of this id");
+                        out.json(&mcp_answer(&id, McpTold::Failed(why)));
+                    }
+                    McpHeard::Asked { id, ask, progress } => {
+                        let waiter = Rc::new(Waiter::default());
+                        open.push(Open { id: id.clone(), waiter: Rc::clone(&waiter) });
+                        let doing = done(config, seat, out, args, (ask, progress), waiter);
+                        work.push(doing.map(move |told| (id, told)).boxed_local());
+                    }
+                },
+            },
+        }
+    }
+    // Whoever asked has gone: a verdict would reach nobody.
+    for it in &open {
+        leave(seat, &it.waiter).await;
+    }
+    let rest = async { while work.next().await.is_some() {} };
+    drop(tokio::time::timeout(CLOSE_MAX, rest).await);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What comes in, cut off anywhere and gone on with.
+struct Lines {
+    input: AsyncFd<BorrowedFd<'static>>,
+    /// What has come, and where in it is no end of a line.
+    came: Vec<u8>,
+    seen: usize,
+    /// The line is too long; what is left of it is let go.
+    skips: bool,
+}
+
+/// What a line is.
+enum Read {
+    Line(Vec<u8>),
+    TooLong,
+    End,
+}
+
+impl Lines {
+    #[expect(
+        deprecated,
+        reason = "standard input keeps its number while we run, all that the unsafe form asks"
+    )]
+    fn new() -> Result<Self, Trouble> {
+        let input = AsyncFd::with_interest(rustix::stdio::stdin(), Interest::READABLE).map_err(|it| {
+            Trouble::usage(format!(
+                "could not listen: standard input is no pipe ({it}); agents start this command"
+            ))
+        })?;
+        Ok(Self { input, came: Vec::new(), seen: 0, skips: false })
+    }
+
+    async fn next(&mut self) -> Read {
+        loop {
+            if let Some(at) = self.came[self.seen..].iter().position(|it| *it == b'\n') {
+                let end = self.seen + at;
+                let line: Vec<u8> = self.came.drain(..=end).take(end).collect();
+                self.seen = 0;
+                if std::mem::take(&mut self.skips) || line.len() > MCP_MESSAGE_BYTES_MAX {
+                    return Read::TooLong;
+                }
+                if !line.trim_ascii().is_empty() {
+                    return Read::Line(line);
+                }
+                continue;
+            }
+            self.seen = self.came.len();
+            if self.seen > MCP_MESSAGE_BYTES_MAX {
+                self.skips = true;
+                self.came.clear();
+                self.seen = 0;
+            }
+            if !self.take().await {
+                return Read::End;
+            }
+        }
+    }
+
+    /// Waits for more; whether there can be any. The other end may share it with others, so it stays as it is: it is only read
+    /// where reading does not wait.
+    async fn take(&mut self) -> bool {
+        let Ok(mut ready) = self.input.readable().await else { return false };
+        let input = rustix::stdio::stdin();
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if let Ok(0) = poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&at_once)) {
+            ready.clear_ready();
+            return true;
+        }
+        let mut stretch = [0; 16 * 1024];
+        match rustix::io::read(input, &mut stretch) {
+            Ok(many) => {
+                self.came.extend_from_slice(&stretch[..many]);
+                many > 0
+            }
+            Err(error) => matches!(error, rustix::io::Errno::AGAIN | rustix::io::Errno::INTR),
+        }
+    }
+}
+
+/// Does what was asked, with signs of life where they are wanted.
+async fn done(
+    config: &Config,
+    seat: &Seat,
+    out: Output,
+    args: &McpArgs,
+    (ask, progress): (Box<McpAsk>, Option<Value>),
+    waiter: Rc<Waiter>,
+) -> McpTold {
+    let work = carry_out(config, seat, out, args, *ask, &waiter);
+    tokio::pin!(work);
+    let mut count = 0;
+    loop {
+        tokio::select! {
+            biased;
+            told = &mut work => return told.unwrap_or_else(|it| McpTold::Failed(it.message)),
+            () = tokio::time::sleep(SIGN_EVERY), if progress.is_some() => {
+                count += 1;
+                let what = waiter.run.get().map_or_else(|| "at work".to_owned(), |it| format!("{it} waits for a person"));
+                out.json(&mcp_progress(progress.as_ref().unwrap_or(&Value::Null), count, &what));
+            }
+        }
+    }
+}
+
+/// The one thing that was asked. No arm of this decides anything at a gate.
+async fn carry_out(
+    config: &Config,
+    seat: &Seat,
+    out: Output,
+    args: &McpArgs,
+    ask: McpAsk,
+    waiter: &Waiter,
+) -> Result<McpTold, Trouble> {
+    match ask {
+        McpAsk::Gate { title, evidence, binds, risk, timeout, require } => {
+            let ask = AskArgs {
+                title,
+                evidence: Vec::new(),
+                binds,
+                risk,
+                timeout,
+                require,
+                four_eyes: args.four_eyes,
+                env: Vec::new(),
+                json: true,
+                command: Vec::new(),
+            };
+            let answer = at_a_gate(config, seat, out, &ask, &evidence, waiter).await?;
+            let reason = answer.gate.votes.last().map(|it| it.vote.reason.clone()).unwrap_or_default();
+            Ok(McpTold::Data(json!({
+                "gate": answer.gate.id.to_string(),
+                "state": answer.gate.state.to_string(),
+                "approved": answer.gate.state == GateState::Approved,
+                "by": answer.gate.closed_by,
+                "reason": reason,
+            })))
+        }
+        McpAsk::Permission { tool, input } => {
+            let of_hook = HookArgs {
+                agent: Agent::ClaudeCode,
+                timeout: args.timeout.clone(),
+                on_timeout: Silence::Deny,
+                risk: args.risk.clone(),
+                require: args.require.clone(),
+                four_eyes: args.four_eyes,
+            };
+            let question = Question::of(tool, input.clone(), config.here.display().to_string());
+            let (ask, evidence) = hook::asked(&of_hook, "an agent", &question);
+            let answer = at_a_gate(config, seat, out, &ask, &[evidence], waiter).await;
+            // Whatever goes wrong is a no, in the words that the agent reads.
+            let told = answer.map_or_else(|it| Told::No(it.message), |it| hook::told(&it.gate, &of_hook));
+            Ok(McpTold::Text(match told {
+                Told::Yes(_) => json!({"behavior": "allow", "updatedInput": input}).to_string(),
+                Told::No(why) | Told::Yours(why) => json!({"behavior": "deny", "message": why}).to_string(),
+            }))
+        }
+        McpAsk::Runs => {
+            let seen = seat.desk.boards().borrow().clone();
+            Ok(McpTold::Data(json!({"runs": runs_json(&seen.board)})))
+        }
+        McpAsk::Run(id) => {
+            let view = named::view(seat, named::run(&id)?).await?;
+            let seen = seat.desk.boards().borrow().clone();
+            Ok(McpTold::Data(show_json(&seen.board, &view)))
+        }
+        McpAsk::Start { file, inputs } => started(seat, &file, inputs).await,
+    }
+}
+
+/// Asks people, and waits.
+async fn at_a_gate(
+    config: &Config,
+    seat: &Seat,
+    out: Output,
+    ask: &AskArgs,
+    evidence: &[(String, String)],
+    waiter: &Waiter,
+) -> Result<gate::Answer, Trouble> {
+    let workflow = gate::workflow(config, &seat.workspace, ask, evidence)?;
+    let begun = gate::begin(seat, workflow).await?;
+    waiter.run.set(Some(begun));
+    if waiter.has_gone.get() {
+        leave(seat, waiter).await;
+    }
+    let mut signals = Signals::listen()?;
+    let answer = gate::answered(seat, out, ask, begun, &mut signals).await;
+    waiter.run.set(None);
+    answer
+}
+
+/// A run of a workflow file, which has to lie in the workspace.
+async fn started(seat: &Seat, file: &str, values: ValueMap) -> Result<McpTold, Trouble> {
+    let path = Path::new(file);
+    let is_below = path.components().all(|it| matches!(it, Component::Normal(_) | Component::CurDir));
+    let root = seat.workspace.root();
+    let found = root
+        .join(path)
+        .canonicalize()
+        .ok()
+        .filter(|it| root.canonicalize().is_ok_and(|root| it.starts_with(root)));
+    if !is_below || found.is_none() {
+        let why = format!(
+            "could not start {file}: there is no such file in the workspace; name one from {}",
+            root.display()
+        );
+        return Err(Trouble::usage(why));
+    }
+    let source = Source::Path(file.to_owned());
+    let request = LaunchRequest { id: Entropy.request_id(), source, words: Vec::new(), values, trace: None };
+    match seat.desk.launch(request).await {
+        Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(McpTold::Data(json!({"run": run.to_string()}))),
+        reply => Err(refused(reply)),
+    }
+}
+
+/// Nobody waits for this any more: its gate is closed.
+async fn leave(seat: &Seat, waiter: &Waiter) {
+    waiter.has_gone.set(true);
+    let Some(run) = waiter.run.get() else { return };
+    let reason = "whoever asked waits no more".to_owned();
+    let command = Command::Cancel { run, by: seat.actor.clone(), reason, undo: false };
+    let reply = seat.desk.submit(Request { id: Entropy.request_id(), command }).await;
+    if !matches!(reply, Reply::Recorded(_)) {
+        say(&refused(reply).message);
+    }
+}

@@ -1,0 +1,378 @@
+//! Tools of MCP servers, at the command line: taking them up, accepting what a server says anew, and the hidden command behind a call
+//! of one whose server is a program. The talk itself is for `tool`.
+
+use crate::{
+    app::{
+        args::{McpCallArgs, ToolsAcceptArgs, ToolsAddArgs},
+        command::{built_in, tools::outside},
+        config::Config,
+        exit::{FAILED, Outcome, Trouble},
+        output::{Output, say},
+    },
+    base::{FailureMode, HttpCall, McpCall, TextPart, Value, mcp_held, mcp_pin, safe_text, shorten},
+    definition::{McpServer, Registry, Tool, ToolBody},
+    plan::{Given, PlanTool},
+    tool::{Errand, Errands, Failure, mcp_ends, mcp_leaves, run_errand, tools_at, tools_of_program},
+};
+use serde_json::json;
+use std::{
+    fs::{self, OpenOptions},
+    io::{Read as _, Write as _},
+    path::Path,
+    process::{ExitCode, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    process::{Child, ChildStdin, ChildStdout},
+    time::timeout,
+};
+
+/// Bytes of an errand: what a tool can be given, and what its server has to say of it.
+const ERRAND_BYTES_MAX: u64 = 2 * crate::base::OUTPUT_BYTES_MAX as u64;
+/// How long a server may take to list its tools, …
+const LIST_MAX: Duration = Duration::from_mins(1);
+/// … and to end when nobody speaks to it any more.
+const END_MAX: Duration = Duration::from_secs(1);
+/// The files for outputs, which are ours to write.
+const OUTPUT_NAMES: [&str; 3] = ["CUELIGHT_OUTPUT", "GITHUB_OUTPUT", "DAGU_OUTPUT_FILE"];
+/// Characters of what is shown of a value, and of a description.
+const VALUE_CHARS_SHOWN: usize = 2000;
+const DESCRIPTION_CHARS_MAX: usize = 200;
+
+/// Starts the server, calls the tool, and writes what came of it where outputs go: also what is needed to judge a call that is cut off.
+pub(super) async fn call(config: &Config, args: &McpCallArgs) -> Outcome {
+    let failed = Trouble::failed;
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(ERRAND_BYTES_MAX).read_to_string(&mut text);
+    read.map_err(|it| failed(format!("could not read the errand: {it}")))?;
+    let errand: Errand = serde_json::from_str(&text)
+        .map_err(|it| failed(format!("could not read the errand as JSON: {it}")))?;
+    if errand.held.tool != args.tool {
+        return Err(failed("could not call it: the errand is for another tool".to_owned()));
+    }
+    let errands = match start(&args.command, None) {
+        Err(why) => {
+            let message = format!("could not start its MCP server: {why}");
+            let result = Err(Failure { mode: FailureMode::UserInvalidInput, message });
+            Errands { result, is_known: false }
+        }
+        Ok((child, input, output)) => {
+            let mut leaves = || built_in::write(config, &mcp_leaves());
+            let mut tell =
+                |bytes: &[u8]| Output::new(crate::app::args::When::Never, true).staying().raw(bytes);
+            let errands = run_errand(output, input, &errand, &mut leaves, &mut tell).await;
+            end(child).await;
+            errands
+        }
+    };
+    built_in::write(config, &mcp_ends(&errands)).map_err(failed)?;
+    match errands.result {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(failure) => {
+            say(&failure.message);
+            Ok(ExitCode::from(FAILED))
+        }
+    }
+}
+
+/// Lists what a server offers, and takes up what is named.
+pub(super) async fn add(config: &Config, out: Output, args: &ToolsAddArgs) -> Outcome {
+    let server = server_json(args)?;
+    let offered = match &args.url {
+        Some(url) => at(config, &http_of(config, &args.name, url, &args.headers)?).await?,
+        None => of_program(config, &args.command).await?,
+    };
+    let is_wanted = |it: &&Value| args.all || args.tools.iter().any(|name| it["name"] == name.as_str());
+    if !args.all && args.tools.is_empty() {
+        let row = |it: &Value| {
+            let held = mcp_held(it);
+            [name_of(it), &mcp_pin(&held).short(), &first_line(it)].map(safe_text).to_vec()
+        };
+        out.table(&["TOOL", "PIN", "SAYS OF ITSELF"], &offered.iter().map(row).collect::<Vec<_>>());
+        say("nothing was written; name what you want with --tool NAME, or take all with --all");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(missing) =
+        args.tools.iter().find(|name| offered.iter().all(|it| name_of(it) != name.as_str()))
+    {
+        let names: Vec<&str> = offered.iter().map(name_of).take(20).collect();
+        let why = format!("could not find {missing} there; the server offers {}", names.join(", "));
+        return Err(Trouble::usage(safe_text(&why)));
+    }
+    let dir = config.find_or_make()?.root().join(".cuelight/tools");
+    let unwritten = |path: &Path, it: std::io::Error| {
+        Trouble::failed(format!("could not write {}: {it}", path.display()))
+    };
+    fs::create_dir_all(&dir).map_err(|it| unwritten(&dir, it))?;
+    for says in offered.iter().filter(is_wanted) {
+        let name = format!("{}.{}", args.name, plain(name_of(says)));
+        let path = dir.join(format!("{name}.yaml"));
+        let text = file_of(&name, &args.name, &server, says).map_err(Trouble::failed)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).open(&path).map_err(|it| unwritten(&path, it))?;
+        file.write_all(text.as_bytes()).map_err(|it| unwritten(&path, it))?;
+        out.line(&format!("{name}@1  {}", safe_text(&path.display().to_string())));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what a server says otherwise, and writes it down when that is meant.
+pub(super) async fn accept(config: &Config, out: Output, tool: &Tool, args: &ToolsAcceptArgs) -> Outcome {
+    let ToolBody::Mcp(mcp) = &tool.body else {
+        return Err(Trouble::usage(format!("could not ask a server of {}: it is no tool of one", tool.id())));
+    };
+    let offered = match &mcp.server {
+        McpServer::Command(words) => of_program(config, words).await?,
+        McpServer::Url(_) => at(config, &resolved(config, tool)?).await?,
+    };
+    let mut named = offered.iter().filter(|it| name_of(it) == mcp.tool);
+    let (Some(says), None) = (named.next(), named.next()) else {
+        let why = format!("could not accept {}: its server does not offer it, or more than once", tool.id());
+        return Err(Trouble::failed(why));
+    };
+    let Some(changed) = McpCall::of(&mcp.tool, &mcp.says).changed(says) else {
+        say(&format!("{}: its server says what was accepted", tool.id()));
+        return Ok(ExitCode::SUCCESS);
+    };
+    out.line(&format!("{}: its server says something else now: {changed}", tool.id()));
+    for (path, before, now) in differences("", Some(&mcp.says), Some(&mcp_held(says))) {
+        let text = |it: Option<Value>| {
+            it.map_or_else(
+                || "(nothing)".to_owned(),
+                |it| safe_text(&shorten(&it.to_string(), VALUE_CHARS_SHOWN)),
+            )
+        };
+        out.line(&format!("  {}\n    was {}\n    now {}", safe_text(&path), text(before), text(now)));
+    }
+    if !args.yes {
+        say(&format!("nothing was written; `cuelight tools accept {} --yes` accepts it", tool.name));
+        return Ok(ExitCode::from(FAILED));
+    }
+    let failed = |why: String| Trouble::failed(format!("could not write {}: {why}", tool.origin));
+    let text = fs::read_to_string(&tool.origin).map_err(|it| failed(it.to_string()))?;
+    let (start, end) = (mcp.says_place.start as usize, mcp.says_place.end as usize);
+    let (Some(before), Some(after)) = (text.get(..start), text.get(end..)) else {
+        return Err(failed("it was changed meanwhile".to_owned()));
+    };
+    let gap = if after.starts_with(['\n', '\r']) || after.is_empty() { "" } else { "\n" };
+    let text = format!("{before}{}{gap}{after}", as_yaml(&mcp_held(says)));
+    reads_as(&tool.origin, &text, says).map_err(failed)?;
+    fs::write(&tool.origin, text).map_err(|it| failed(it.to_string()))?;
+    say(&format!(
+        "{}: accepted; runs that were planned before stay with what they were planned with",
+        tool.id()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every place where two values differ, by path.
+fn differences(
+    at: &str,
+    before: Option<&Value>,
+    now: Option<&Value>,
+) -> Vec<(String, Option<Value>, Option<Value>)> {
+    match (before, now) {
+        (Some(Value::Object(before)), Some(Value::Object(now))) => {
+            let names = before.keys().chain(now.keys().filter(|it| !before.contains_key(*it)));
+            let below = |name: &String| {
+                let gap = if at.is_empty() { "" } else { "." };
+                differences(&format!("{at}{gap}{name}"), before.get(name), now.get(name))
+            };
+            names.flat_map(below).collect()
+        }
+        (before, now) if before == now => Vec::new(),
+        (before, now) => vec![(at.to_owned(), before.cloned(), now.cloned())],
+    }
+}
+
+/// The tools of a server that is a program, in the environment that steps have.
+async fn of_program(config: &Config, words: &[String]) -> Result<Vec<Value>, Trouble> {
+    let environment = config.inherited(&config.find_or_make()?)?;
+    let (child, input, output) = start(words, Some(&environment))
+        .map_err(|why| Trouble::failed(format!("could not start the MCP server: {why}")))?;
+    let mut tell = |bytes: &[u8]| say(&String::from_utf8_lossy(bytes));
+    let listed = timeout(LIST_MAX, tools_of_program(output, input, &mut tell)).await;
+    end(child).await;
+    listed_in_time(listed)
+}
+
+async fn at(config: &Config, http: &HttpCall) -> Result<Vec<Value>, Trouble> {
+    let (host, _) = outside(config, "mcp")?;
+    let mut tell = |bytes: &[u8]| say(&String::from_utf8_lossy(bytes));
+    listed_in_time(timeout(LIST_MAX, Box::pin(tools_at(&host, http, &mut tell))).await)
+}
+
+fn listed_in_time<E>(listed: Result<Result<Vec<Value>, String>, E>) -> Result<Vec<Value>, Trouble> {
+    match listed {
+        Ok(Ok(tools)) => Ok(tools),
+        Ok(Err(why)) => Err(Trouble::failed(format!("could not learn what the server offers: {why}"))),
+        Err(_) => Err(Trouble::failed(format!(
+            "could not learn what the server offers: it has not answered within {} s",
+            LIST_MAX.as_secs()
+        ))),
+    }
+}
+
+/// The request that a call of this tool would be, with the variables of here in place of those of a step.
+fn resolved(config: &Config, tool: &Tool) -> Result<HttpCall, Trouble> {
+    let plan = PlanTool { input: json!({"type": "object"}), ..PlanTool::of(tool) };
+    let env =
+        config.all_variables().map(|(name, value)| (name.to_owned(), vec![TextPart::Text(value.to_owned())]));
+    let env: Vec<_> = env.collect();
+    let launch = plan.call(crate::base::ValueMap::new(), &Given { env: &env, ..Given::default() });
+    let http = launch.map_err(Trouble::usage)?.http;
+    http.map(|it| *it).ok_or_else(|| Trouble::usage("could not tell where its server is"))
+}
+
+/// The same for a server that no file describes yet.
+fn http_of(
+    config: &Config,
+    name: &str,
+    url: &str,
+    headers: &[(String, String)],
+) -> Result<HttpCall, Trouble> {
+    let says = json!({"name": "x", "inputSchema": {"type": "object"}});
+    let headers: serde_json::Map<String, Value> =
+        headers.iter().map(|it| (it.0.clone(), it.1.clone().into())).collect();
+    let text = text_of(&format!("{name}.x"), name, "", &json!({"url": url, "headers": headers}), &says);
+    let registry = Registry::new(&[(format!("{name}/x.yaml"), Ok(text))]);
+    let tool = registry.find(&format!("{name}.x")).ok_or_else(|| {
+        let why = registry.problems().iter().map(|it| it.message.clone()).collect::<Vec<_>>().join("; ");
+        Trouble::usage(format!("could not use that server: {why}"))
+    })?;
+    resolved(config, &Arc::clone(tool))
+}
+
+/// Where the server is, as its file says it.
+fn server_json(args: &ToolsAddArgs) -> Result<Value, Trouble> {
+    match (&args.url, args.command.is_empty()) {
+        (Some(url), true) => {
+            let headers: serde_json::Map<String, Value> =
+                args.headers.iter().map(|it| (it.0.clone(), it.1.clone().into())).collect();
+            Ok(json!({"url": url, "headers": headers}))
+        }
+        (None, false) => Ok(json!({"command": args.command})),
+        _ => {
+            Err(Trouble::usage("could not tell where the server is; name its command after --, or its --url"))
+        }
+    }
+}
+
+/// The file that describes one tool of a server; only when it is read again as what the server said.
+fn file_of(name: &str, category: &str, server: &Value, says: &Value) -> Result<String, String> {
+    let text = text_of(name, category, &first_line(says), server, &mcp_held(says));
+    reads_as(&format!("tools/{name}.yaml"), &text, says)
+        .map_err(|why| format!("could not take up {}: {why}", safe_text(name_of(says))))?;
+    Ok(text)
+}
+
+/// Whether a file is read again as what the server said.
+fn reads_as(path: &str, text: &str, says: &Value) -> Result<(), String> {
+    let registry = Registry::new(&[(path.to_owned(), Ok(text.to_owned()))]);
+    if let Some(problem) = registry.problems().first() {
+        return Err(safe_text(&problem.message));
+    }
+    let found = registry.all().find_map(|it| match &it.body {
+        ToolBody::Mcp(mcp) if it.origin == path => Some(mcp_pin(&mcp_held(&mcp.says))),
+        _ => None,
+    });
+    if found == Some(mcp_pin(&mcp_held(says))) {
+        return Ok(());
+    }
+    Err("what its server says cannot be written so that it is read as the same".to_owned())
+}
+
+fn text_of(name: &str, category: &str, description: &str, server: &Value, says: &Value) -> String {
+    let description =
+        if description.is_empty() { format!("A tool of {category}") } else { description.to_owned() };
+    let mut place = String::new();
+    for (key, value) in server.as_object().into_iter().flatten() {
+        if value.as_object().is_none_or(|it| !it.is_empty()) {
+            place.push_str(&format!("  {key}: {}\n", as_yaml(value)));
+        }
+    }
+    format!(
+        "# A tool of an MCP server, taken up by `cuelight tools add`. Under `says` stands what the server said of it; a call is refused when it\n\
+         # says something else, and `cuelight tools accept {name}` shows what. Its word about its effects is not taken: `effect` and\n\
+         # `risk` are yours to say.\n\
+         name: {name}\n\
+         version: 1\n\
+         description: {}\n\
+         category: {category}\n\
+         effect: once\n\
+         risk: externally-reversible\n\
+         mcp:\n{place}  tool: {}\n  says: {}\n",
+        as_yaml(&description.into()),
+        as_yaml(&says["name"]),
+        as_yaml(says),
+    )
+}
+
+/// JSON is YAML, but for some characters that YAML wants spelled.
+fn as_yaml(value: &Value) -> String {
+    let spelled = |c: char| match c {
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+            format!("\\u{:04x}", c as u32)
+        }
+        c => c.to_string(),
+    };
+    value.to_string().chars().map(spelled).collect()
+}
+
+fn name_of(says: &Value) -> &str {
+    says["name"].as_str().unwrap_or_default()
+}
+
+/// What may stand in the name of a tool.
+fn plain(name: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    name.chars().map(|c| if fits(c) { c } else { '-' }).take(100).collect()
+}
+
+/// What it says of itself, as one line that is only shown.
+fn first_line(says: &Value) -> String {
+    let text = says["description"].as_str().or(says["title"].as_str()).unwrap_or_default();
+    let line = text.trim().lines().next().unwrap_or_default();
+    safe_text(&shorten(line, DESCRIPTION_CHARS_MAX)).replace("${{", "{{")
+}
+
+/// A server that is a program; in this environment, or in ours but for the files of outputs.
+fn start(
+    words: &[String],
+    environment: Option<&[(String, String)]>,
+) -> Result<(Child, ChildStdin, ChildStdout), String> {
+    let (program, rest) = words.split_first().ok_or_else(|| "no command is given".to_owned())?;
+    let mut command = new_command(program);
+    command.args(rest).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    match environment {
+        Some(environment) => {
+            command.env_clear().envs(environment.iter().map(|it| (&it.0, &it.1)));
+        }
+        None => {
+            for name in OUTPUT_NAMES {
+                command.env_remove(name);
+            }
+        }
+    }
+    let mut child = command
+        .spawn()
+        .map_err(|it| format!("{}: {it}; install it or put it on PATH", safe_text(program)))?;
+    match (child.stdin.take(), child.stdout.take()) {
+        (Some(input), Some(output)) => Ok((child, input, output)),
+        _ => Err("its input and output could not be opened".to_owned()),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a server that an operator or a step names is started here")]
+fn new_command(program: &str) -> tokio::process::Command {
+    tokio::process::Command::new(program)
+}
+
+/// Its input is closed; it has a moment to go by itself.
+async fn end(mut child: Child) {
+    if timeout(END_MAX, child.wait()).await.is_err() {
+        // It may have gone at this very moment.
+        drop(child.kill().await);
+    }
+}

@@ -1,0 +1,370 @@
+//! What an agent may ask over MCP: the messages of the protocol, read and answered, and the tools that are offered.
+//!
+//! Nothing here does what is asked; whoever has a seat does. What can be asked is a closed list without a verdict in it: there is no
+//! message that approves, rejects or withdraws, and so none that could be forged.
+
+use crate::base::{MCP_REVISIONS, Schema, Value, ValueMap, safe_text, shorten};
+use serde_json::json;
+
+/// Something an agent asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum McpAsk {
+    /// Whether something may go on: a gate, and its verdict when there is one.
+    Gate {
+        /// What people are asked.
+        title: String,
+        /// Names and texts that they are shown.
+        evidence: Vec<(String, String)>,
+        /// Names and values that their answer holds for.
+        binds: Vec<(String, String)>,
+        /// How bad a wrong yes is.
+        risk: String,
+        /// When it expires, and counts as a no.
+        timeout: Option<String>,
+        /// Groups that must agree: `sre`, or `sre:2`.
+        require: Vec<String>,
+    },
+    /// Whether a tool of the agent's own may be used.
+    Permission {
+        /// Its name.
+        tool: String,
+        /// What it would be given.
+        input: Value,
+    },
+    /// The runs there are.
+    Runs,
+    /// One run, with its steps and what they gave.
+    Run(String),
+    /// A run of a workflow file of the workspace.
+    Start {
+        /// Where the file is, from the workspace.
+        file: String,
+        /// Its inputs.
+        inputs: ValueMap,
+    },
+}
+
+/// What a message comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum McpHeard {
+    /// This is to be sent.
+    Reply(Value),
+    /// This is to be done, and then answered under this id.
+    Asked {
+        /// What the other side calls its question.
+        id: Value,
+        /// What is asked.
+        ask: Box<McpAsk>,
+        /// By which it wants to hear that we are still at it.
+        progress: Option<Value>,
+    },
+    /// Nobody waits any more for the answer to this.
+    Cancelled(Value),
+    /// Nothing is to be done.
+    Nothing,
+}
+
+/// What a question came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum McpTold {
+    /// Data, which is also told as text.
+    Data(Value),
+    /// Text alone, in a form the other side reads.
+    Text(String),
+    /// It could not be done, and why.
+    Failed(String),
+}
+
+/// Characters of a name in a message.
+const NAME_CHARS_SHOWN: usize = 60;
+/// Groups, values and pieces of evidence of one question.
+const ITEMS_MAX: usize = 50;
+
+/// One message of the other side, as it stands on its line.
+pub fn mcp_heard(line: &[u8]) -> McpHeard {
+    let Ok(message) = serde_json::from_slice::<Value>(line) else {
+        return McpHeard::Reply(refusal(&Value::Null, -32700, "this line is no JSON"));
+    };
+    let id = message.get("id").cloned();
+    let (Some(method), true) = (message["method"].as_str(), message["jsonrpc"] == "2.0") else {
+        // An answer to what was never asked needs none.
+        let is_answer = message.get("result").is_some() || message.get("error").is_some();
+        return if is_answer && message.is_object() {
+            McpHeard::Nothing
+        } else {
+            McpHeard::Reply(refusal(&id.unwrap_or_default(), -32600, "this is no message of JSON-RPC 2.0"))
+        };
+    };
+    let params = &message["params"];
+    let Some(id) = id else {
+        let is_cancelled = method == "notifications/cancelled";
+        let of = params.get("requestId").filter(|_| is_cancelled);
+        return of.map_or(McpHeard::Nothing, |it| McpHeard::Cancelled(it.clone()));
+    };
+    if !id.is_string() && !id.is_number() {
+        return McpHeard::Reply(refusal(&Value::Null, -32600, "an id is a text or a number"));
+    }
+    match method {
+        "initialize" => McpHeard::Reply(reply(&id, hello(params))),
+        "ping" => McpHeard::Reply(reply(&id, json!({}))),
+        "tools/list" => McpHeard::Reply(reply(&id, json!({"tools": mcp_tools()}))),
+        "tools/call" => called(id, params),
+        other => {
+            let message = format!("{} is not offered here", shown(other));
+            McpHeard::Reply(refusal(&id, -32601, &message))
+        }
+    }
+}
+
+/// The answer to a question.
+pub fn mcp_answer(id: &Value, told: McpTold) -> Value {
+    let part = |text: &str| json!([{"type": "text", "text": text}]);
+    reply(
+        id,
+        match told {
+            McpTold::Data(data) => {
+                let data = harmless(data);
+                json!({"content": part(&format!("{data:#}")), "structuredContent": data})
+            }
+            McpTold::Text(text) => json!({"content": part(&text)}),
+            McpTold::Failed(why) => json!({"content": part(&lines(&why)), "isError": true}),
+        },
+    )
+}
+
+/// That we are still at it.
+pub fn mcp_progress(token: &Value, count: u64, waits_for: &str) -> Value {
+    let params = json!({"progressToken": token, "progress": count, "message": lines(waits_for)});
+    json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+}
+
+/// A line that was longer than a message may be.
+pub fn mcp_too_long() -> Value {
+    refusal(&Value::Null, -32600, "this message is too long; say it in smaller ones")
+}
+
+fn hello(params: &Value) -> Value {
+    let wanted = params["protocolVersion"].as_str().unwrap_or_default();
+    let revision = MCP_REVISIONS.iter().find(|it| **it == wanted).unwrap_or(&MCP_REVISIONS[0]);
+    json!({
+        "protocolVersion": revision,
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "cuelight", "title": "cuelight", "version": env!("CARGO_PKG_VERSION")},
+        "instructions": "Gates are answered by people, in their own console. Nothing here can answer one: open it, and wait.",
+    })
+}
+
+fn called(id: Value, params: &Value) -> McpHeard {
+    let name = params["name"].as_str().unwrap_or_default();
+    let Some(tool) = mcp_tools().into_iter().find(|it| it["name"] == name) else {
+        let message = format!("there is no tool {}; tools/list names all", shown(name));
+        return McpHeard::Reply(refusal(&id, -32602, &message));
+    };
+    let nothing = json!({});
+    let given = params.get("arguments").filter(|it| !it.is_null()).unwrap_or(&nothing);
+    let schema = Schema::read(&tool["inputSchema"]).expect("our own schemas are some");
+    if let Some(problem) = schema.problems(given).first() {
+        let why = format!("could not take what {name} was given: {problem}");
+        return McpHeard::Reply(mcp_answer(&id, McpTold::Failed(why)));
+    }
+    let text = |key: &str| given[key].as_str().unwrap_or_default().to_owned();
+    let pairs = |key: &str| -> Vec<(String, String)> {
+        let fields = given[key].as_object().into_iter().flatten();
+        fields.map(|(name, it)| (name.clone(), it.as_str().unwrap_or_default().to_owned())).collect()
+    };
+    let ask = match name {
+        "open_gate" => McpAsk::Gate {
+            title: text("title"),
+            evidence: pairs("evidence"),
+            binds: pairs("binds"),
+            risk: given["risk"].as_str().unwrap_or("externally-reversible").to_owned(),
+            timeout: given["timeout"].as_str().map(str::to_owned),
+            require: given["require"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|it| it.as_str().map(str::to_owned))
+                .collect(),
+        },
+        "permission_prompt" => McpAsk::Permission { tool: text("tool_name"), input: given["input"].clone() },
+        "list_runs" => McpAsk::Runs,
+        "read_run" => McpAsk::Run(text("run")),
+        _ => McpAsk::Start {
+            file: text("file"),
+            inputs: given["inputs"].as_object().cloned().unwrap_or_default(),
+        },
+    };
+    McpHeard::Asked { id, ask: Box::new(ask), progress: params["_meta"].get("progressToken").cloned() }
+}
+
+/// All that is offered.
+pub fn mcp_tools() -> Vec<Value> {
+    let texts =
+        json!({"type": "object", "maxProperties": ITEMS_MAX, "additionalProperties": {"type": "string"}});
+    let object = |required: &[&str], properties: Value| json!({"type": "object", "required": required, "additionalProperties": false, "properties": properties});
+    let line = json!({"type": "string", "minLength": 1});
+    let looks = json!({"readOnlyHint": true});
+    let asks = json!({"readOnlyHint": true, "openWorldHint": true});
+    vec![
+        json!({
+            "name": "open_gate",
+            "title": "Ask people, and wait",
+            "description": "Asks people whether something may go on, and waits for their verdict. They see the title, the evidence and the values, and answer in \
+                            their own console. Go on only when `approved` is true.",
+            "inputSchema": object(&["title"], json!({
+                "title": {"type": "string", "minLength": 1, "maxLength": 500, "description": "The question, in one line"},
+                "evidence": merged(&texts, "Texts that people are shown, by name: a diff, a plan"),
+                "binds": merged(&texts, "Values that the answer holds for, by name"),
+                "risk": {"enum": ["read-only", "reversible", "externally-reversible", "irreversible"],
+                    "description": "How bad a wrong yes is; externally-reversible when absent"},
+                "timeout": merged(&line, "When it expires and counts as a no: 30m, 4h; never when absent"),
+                "require": {"type": "array", "maxItems": ITEMS_MAX, "items": line,
+                    "description": "Groups that must agree: sre, or sre:2"},
+            })),
+            "annotations": asks,
+        }),
+        json!({
+            "name": "permission_prompt",
+            "title": "Let people answer a permission prompt",
+            "description": "For --permission-prompt-tool: people decide whether a tool may be used, and the answer is the JSON that the agent expects.",
+            "inputSchema": {"type": "object", "required": ["tool_name", "input"], "properties": {
+                "tool_name": merged(&line, "The tool"),
+                "input": {"type": "object", "description": "What it would be given"},
+                "tool_use_id": {"type": "string", "description": "What the agent calls this use"},
+            }},
+            "annotations": asks,
+        }),
+        json!({
+            "name": "list_runs",
+            "title": "List runs",
+            "description": "The runs of this workspace, the newest first: id, workflow, state, counts of steps, open gates.",
+            "inputSchema": object(&[], json!({})),
+            "annotations": looks,
+        }),
+        json!({
+            "name": "read_run",
+            "title": "Read a run",
+            "description": "One run: its state, its steps with their outputs and errors, its gates.",
+            "inputSchema": object(&["run"], json!({"run": merged(&line, "Its id: r-7")})),
+            "annotations": looks,
+        }),
+        json!({
+            "name": "start_run",
+            "title": "Start a run",
+            "description": "Starts a run of a workflow file of this workspace and gives back its id at once. Its gates wait for people, whoever has started it.",
+            "inputSchema": object(&["file"], json!({
+                "file": merged(&line, "The workflow file, from the workspace"),
+                "inputs": {"type": "object", "description": "Its inputs, by name"},
+            })),
+            "annotations": {"readOnlyHint": false, "destructiveHint": true},
+        }),
+    ]
+}
+
+/// A schema with what it is for.
+fn merged(schema: &Value, description: &str) -> Value {
+    let mut out = schema.clone();
+    out["description"] = description.into();
+    out
+}
+
+fn reply(id: &Value, result: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "result": result})
+}
+
+fn refusal(id: &Value, code: i64, message: &str) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
+}
+
+fn shown(text: &str) -> String {
+    safe_text(&shorten(text, NAME_CHARS_SHOWN))
+}
+
+/// Text that a terminal may be given, line by line.
+fn lines(text: &str) -> String {
+    text.split('\n').map(safe_text).collect::<Vec<_>>().join("\n")
+}
+
+/// Every text in it as one that a terminal may be given.
+fn harmless(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(lines(&text)),
+        Value::Array(items) => items.into_iter().map(harmless).collect(),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(name, it)| (lines(&name), harmless(it))).collect())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(message: Value, expected: &str) {
+        let heard = match mcp_heard(message.to_string().as_bytes()) {
+            McpHeard::Reply(it) => it.to_string(),
+            other => format!("{other:?}"),
+        };
+        assert!(heard.contains(expected), "{message}: {heard}");
+    }
+
+    fn call(name: &str, given: Value) -> Value {
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": given}})
+    }
+
+    #[test]
+    fn whatever_is_no_question_is_answered_with_why() {
+        check(json!([]), "-32600");
+        check(json!({"jsonrpc": "1.0", "id": 1, "method": "ping"}), "-32600");
+        check(json!({"jsonrpc": "2.0", "id": {}, "method": "ping"}), "an id is a text or a number");
+        check(json!({"jsonrpc": "2.0", "id": 1, "method": "resources/list"}), "-32601");
+        check(
+            json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2024-11-05"}}),
+            "2024-11-05",
+        );
+        check(
+            json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "1999-01-01"}}),
+            "2025-11-25",
+        );
+        check(json!({"jsonrpc": "2.0", "id": 7, "result": {}}), "Nothing");
+        check(
+            json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}),
+            "Cancelled(Number(7))",
+        );
+        let McpHeard::Reply(told) = mcp_heard(b"{\"jsonrpc\"") else { panic!("it is answered") };
+        assert_eq!(told["error"]["code"], -32700);
+    }
+
+    #[test]
+    fn what_a_tool_is_given_is_checked_with_its_path() {
+        check(call("open_gate", json!({"title": ""})), "`title`");
+        check(call("open_gate", json!({"title": "x", "binds": {"a": 1}})), "`binds.a`");
+        check(call("open_gate", json!({"title": "x", "verdict": "approve"})), "verdict");
+        check(
+            call("permission_prompt", json!({"tool_name": "Bash"})),
+            "\\\"input\\\" is a required property",
+        );
+        check(call("approve", json!({"gate": "g-1"})), "there is no tool approve");
+    }
+
+    #[test]
+    fn no_tool_answers_a_gate() {
+        let tools = mcp_tools();
+        let names: Vec<&str> = tools.iter().filter_map(|it| it["name"].as_str()).collect();
+        assert_eq!(names, ["open_gate", "permission_prompt", "list_runs", "read_run", "start_run"]);
+        // Whoever adds something that can be asked has to say here that it is no answer to a gate.
+        let decides = |it: &McpAsk| match it {
+            McpAsk::Gate { .. } | McpAsk::Permission { .. } => false,
+            McpAsk::Runs | McpAsk::Run(_) | McpAsk::Start { .. } => false,
+        };
+        assert!(!decides(&McpAsk::Runs));
+    }
+
+    #[test]
+    fn nothing_that_is_told_moves_a_terminal() {
+        let told = mcp_answer(&json!(1), McpTold::Data(json!({"a\u{1b}": ["b\u{1b}[2J\nc\u{202e}"]})));
+        assert!(!told.to_string().contains("u001b") && !told.to_string().contains('\u{202e}'), "{told}");
+    }
+}

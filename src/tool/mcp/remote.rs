@@ -1,0 +1,234 @@
+//! A server with an address, over the streamable HTTP of MCP: every message of ours is a request, and what the server has to say comes
+//! in its answer, as JSON or as a stream of events. Where it goes is judged in `http`, as for any request; no redirect is followed.
+
+use super::local::Line;
+use crate::{
+    base::{FailureMode, HttpCall, MCP_MESSAGE_BYTES_MAX, Span, TextPart, Value},
+    tool::{
+        Failure, Secret,
+        http::{Door, Exchange, Post},
+        model::Events,
+    },
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// The field by which a server that remembers us knows us again.
+const SESSION: &str = "mcp-session-id";
+/// Bytes of what it calls us.
+const SESSION_BYTES_MAX: usize = 1024;
+/// How long we take to say that we go.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
+
+/// The talk with it.
+pub(super) struct Remote<'a> {
+    door: &'a Door,
+    url: String,
+    headers: Vec<(String, Vec<u8>)>,
+    session: Option<String>,
+    revision: Option<String>,
+    answer: Option<Answering>,
+    retry_after: Option<Span>,
+    /// A byte of the last message may have reached somebody.
+    is_sent: bool,
+    /// The last message was refused by whoever it was sent to.
+    is_refused: bool,
+}
+
+/// An answer that is being read.
+struct Answering {
+    exchange: Exchange,
+    events: Events,
+    is_stream: bool,
+    /// Of an answer that is no stream.
+    bytes: Vec<u8>,
+    /// Messages that are whole.
+    ready: VecDeque<Vec<u8>>,
+    is_over: bool,
+}
+
+impl<'a> Remote<'a> {
+    pub(super) fn new(
+        door: &'a Door,
+        http: &HttpCall,
+        secrets: &BTreeMap<String, Secret>,
+    ) -> Result<Self, Failure> {
+        let url = String::from_utf8(revealed(&http.url, secrets)?)
+            .map_err(|_| invalid("a secret in the address of the server is no text"))?;
+        let header = |(name, parts): &(String, Vec<TextPart>)| {
+            Ok((name.to_ascii_lowercase(), revealed(parts, secrets)?))
+        };
+        let headers = http.headers.iter().map(header).collect::<Result<_, Failure>>()?;
+        Ok(Self {
+            door,
+            url,
+            headers,
+            session: None,
+            revision: None,
+            answer: None,
+            retry_after: None,
+            is_sent: false,
+            is_refused: false,
+        })
+    }
+
+    /// What both have agreed to speak.
+    pub(super) fn speaks(&mut self, revision: &str) {
+        self.revision = Some(revision.to_owned());
+    }
+
+    pub(super) const fn retry_after(&self) -> Option<Span> {
+        self.retry_after
+    }
+
+    pub(super) const fn is_sent(&self) -> bool {
+        self.is_sent
+    }
+
+    pub(super) const fn is_refused(&self) -> bool {
+        self.is_refused
+    }
+
+    pub(super) async fn send(&mut self, message: &Value) -> Result<(), Failure> {
+        let exchange = self.exchange("POST", message.to_string().into_bytes()).await?;
+        let is_question = message.get("method").is_some() && message.get("id").is_some();
+        if let Some(mut failure) = exchange.refusal() {
+            self.retry_after = exchange.retry_after();
+            self.is_refused = !exchange.is_unknown();
+            if exchange.status() == 404 && self.session.is_some() {
+                "its MCP server does not know us any more; call it again".clone_into(&mut failure.message);
+            }
+            return Err(failure);
+        }
+        if let Some(session) = exchange.field(SESSION) {
+            let is_plain =
+                session.len() <= SESSION_BYTES_MAX && session.bytes().all(|it| it.is_ascii_graphic());
+            if !is_plain {
+                return Err(invalid("its MCP server calls us what no header field can hold; see the server"));
+            }
+            self.session = Some(session);
+        }
+        // Whatever is said to what is no question says nothing.
+        if is_question {
+            let is_stream = exchange.kind() == "text/event-stream";
+            if !is_stream && exchange.kind() != "application/json" {
+                let message = format!(
+                    "its MCP server answers as {}, not as JSON or events; see whether it speaks MCP there",
+                    super::shown(exchange.kind())
+                );
+                return Err(Failure { mode: FailureMode::ResourceApi, message });
+            }
+            self.answer = Some(Answering {
+                exchange,
+                events: Events::default(),
+                is_stream,
+                bytes: Vec::new(),
+                ready: VecDeque::new(),
+                is_over: false,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) async fn next(&mut self) -> Result<(Line, usize), Failure> {
+        let ended = || {
+            let message = "its MCP server has ended its answer before it answered; see the server".to_owned();
+            Failure { mode: FailureMode::ResourceApi, message }
+        };
+        let answer = self.answer.as_mut().ok_or_else(ended)?;
+        loop {
+            if let Some(bytes) = answer.ready.pop_front() {
+                let count = bytes.len();
+                let line = serde_json::from_slice(&bytes).map_or_else(|_| Line::Talk(bytes), Line::Message);
+                return Ok((line, count));
+            }
+            if answer.is_over {
+                return Err(ended());
+            }
+            answer.read().await?;
+        }
+    }
+
+    /// Says that we go; nothing depends on it.
+    pub(super) async fn leave(&mut self) {
+        if self.session.is_some() {
+            drop(timeout(LEAVE_MAX, Box::pin(self.exchange("DELETE", Vec::new()))).await);
+        }
+    }
+
+    async fn exchange(&mut self, method: &'static str, json: Vec<u8>) -> Result<Exchange, Failure> {
+        let mut own = self.headers.clone();
+        let agreed = [(SESSION, &self.session), ("mcp-protocol-version", &self.revision)];
+        let agreed =
+            agreed.into_iter().filter_map(|(name, it)| Some((name.to_owned(), it.clone()?.into_bytes())));
+        own.extend(agreed);
+        let post = Post {
+            method,
+            url: &self.url,
+            fields: &[],
+            own: &own,
+            private: None,
+            accept: "application/json, text/event-stream",
+            json,
+        };
+        (self.is_sent, self.is_refused) = (false, false);
+        Exchange::begin(self.door, post, &mut self.is_sent).await
+    }
+}
+
+impl Answering {
+    /// Takes what comes next.
+    async fn read(&mut self) -> Result<(), Failure> {
+        let ready = &mut self.ready;
+        let each = |data: &str| {
+            ready.push_back(data.as_bytes().to_vec());
+            Ok(false)
+        };
+        match self.exchange.next().await {
+            Some(stretch) if self.is_stream => {
+                self.events.take(&stretch?, each)?;
+            }
+            Some(stretch) => {
+                self.bytes.extend_from_slice(&stretch?);
+                if self.bytes.len() > MCP_MESSAGE_BYTES_MAX {
+                    let message = format!(
+                        "its MCP server sends a message of more than {MCP_MESSAGE_BYTES_MAX} bytes; ask it for less"
+                    );
+                    return Err(Failure { mode: FailureMode::ResourceQuota, message });
+                }
+            }
+            None => {
+                self.is_over = true;
+                if self.is_stream {
+                    self.events.finish(each)?;
+                } else {
+                    self.ready.push_back(std::mem::take(&mut self.bytes));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A text with the values of its secrets.
+fn revealed(parts: &[TextPart], secrets: &BTreeMap<String, Secret>) -> Result<Vec<u8>, Failure> {
+    let mut out = Vec::new();
+    for part in parts {
+        match part {
+            TextPart::Text(text) => out.extend_from_slice(text.as_bytes()),
+            TextPart::Secret(name) => {
+                let secret =
+                    secrets.get(name).ok_or_else(|| invalid("a secret of its server is not there"))?;
+                out.extend_from_slice(secret.reveal());
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn invalid(message: &str) -> Failure {
+    Failure { mode: FailureMode::UserInvalidInput, message: message.to_owned() }
+}

@@ -1,0 +1,375 @@
+//! The talk with one MCP server: hands are shaken, its tools are listed and the wanted one compared with what was accepted, and only
+//! then it is called. Everything it says has a bound; what it asks of us is declined.
+
+use super::{
+    local::{Line, Local},
+    remote::Remote,
+    shown,
+};
+use crate::{
+    base::{
+        FailureMode, MCP_BYTES_MAX, MCP_MESSAGES_MAX, MCP_REVISIONS, MCP_TOOLS_MAX, McpCall,
+        OUTPUT_BYTES_MAX, Schema, Span, Value, ValueMap, json_bytes, mcp_held, type_name,
+    },
+    tool::Failure,
+};
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// How often the tools are listed again because the server says that they have changed meanwhile.
+const LISTS_MAX: usize = 3;
+/// Bytes that results may have: what stands beside them in the file of outputs has to fit as well.
+const RESULT_BYTES_MAX: usize = OUTPUT_BYTES_MAX - 16 * 1024;
+
+/// Over which way.
+enum Wire<'a> {
+    Local(Local<'a>),
+    Remote(Box<Remote<'a>>),
+}
+
+/// The talk so far.
+pub(super) struct Session<'a> {
+    wire: Wire<'a>,
+    tell: &'a mut (dyn FnMut(&[u8]) + Send),
+    asked: u64,
+    messages: usize,
+    bytes: usize,
+    /// It has said that its tools are others now.
+    has_changed: bool,
+    /// The call may have reached it.
+    has_left: bool,
+    /// It has answered the call.
+    is_known: bool,
+}
+
+/// Why a question has no result.
+enum Unanswered {
+    /// It says so itself.
+    Refused { code: i64, message: String },
+    /// There is no answer.
+    Failed(Failure),
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn local(
+        output: impl AsyncRead + Send + Unpin + 'a,
+        input: impl AsyncWrite + Send + Unpin + 'a,
+        tell: &'a mut (dyn FnMut(&[u8]) + Send),
+    ) -> Self {
+        Self::over(Wire::Local(Local::new(output, input)), tell)
+    }
+
+    pub(super) fn remote(remote: Remote<'a>, tell: &'a mut (dyn FnMut(&[u8]) + Send)) -> Self {
+        Self::over(Wire::Remote(Box::new(remote)), tell)
+    }
+
+    fn over(wire: Wire<'a>, tell: &'a mut (dyn FnMut(&[u8]) + Send)) -> Self {
+        Self {
+            wire,
+            tell,
+            asked: 0,
+            messages: 0,
+            bytes: 0,
+            has_changed: false,
+            has_left: false,
+            is_known: false,
+        }
+    }
+
+    /// Whether the call may have reached the server.
+    pub(super) fn has_left(&self) -> bool {
+        let is_sent = match &self.wire {
+            Wire::Local(_) => true,
+            Wire::Remote(remote) => remote.is_sent(),
+        };
+        self.has_left && is_sent
+    }
+
+    /// Whether the server has answered the call.
+    pub(super) const fn is_known(&self) -> bool {
+        self.is_known
+    }
+
+    /// How long it asks us to wait.
+    pub(super) fn retry_after(&self) -> Option<Span> {
+        match &self.wire {
+            Wire::Local(_) => None,
+            Wire::Remote(remote) => remote.retry_after(),
+        }
+    }
+
+    /// All that it offers.
+    pub(super) async fn all(&mut self) -> Result<Vec<Value>, Failure> {
+        self.open().await?;
+        self.tools().await
+    }
+
+    /// Calls the tool, if it is still the one that was accepted. `leaves` is told before the call leaves.
+    pub(super) async fn call(
+        &mut self,
+        held: &McpCall,
+        input: &ValueMap,
+        leaves: &mut (dyn FnMut() -> Result<(), String> + Send),
+    ) -> Result<ValueMap, Failure> {
+        self.open().await?;
+        let says = self.accepted(held).await?;
+        let given = Value::Object(input.clone());
+        fits(
+            &says["inputSchema"],
+            &given,
+            "could not call it: its input does not fit",
+            FailureMode::UserInvalidInput,
+        )?;
+        leaves().map_err(|why| Failure {
+            mode: FailureMode::SystemDisk,
+            message: format!("could not call it: {why}"),
+        })?;
+        self.has_left = true;
+        let answer = self.ask("tools/call", json!({"name": held.tool, "arguments": given})).await;
+        let result = match answer {
+            Ok(result) => result,
+            Err(Unanswered::Failed(failure)) => {
+                self.is_known = matches!(&self.wire, Wire::Remote(remote) if remote.is_refused());
+                return Err(failure);
+            }
+            Err(Unanswered::Refused { code, message }) => {
+                self.is_known = true;
+                let mode =
+                    if code == -32602 { FailureMode::UserInvalidInput } else { FailureMode::AgentLogic };
+                let message =
+                    format!("its MCP server refuses the call ({code}): {}; see its log", shown(&message));
+                return Err(Failure { mode, message });
+            }
+        };
+        self.is_known = true;
+        self.outputs(&says, &result)
+    }
+
+    /// Says that we go, where the server remembers us.
+    pub(super) async fn leave(&mut self) {
+        if let Wire::Remote(remote) = &mut self.wire {
+            remote.leave().await;
+        }
+    }
+
+    /// Both sides say what they speak.
+    async fn open(&mut self) -> Result<(), Failure> {
+        let us = json!({"name": "cuelight", "version": env!("CARGO_PKG_VERSION")});
+        let hello = json!({"protocolVersion": MCP_REVISIONS[0], "capabilities": {}, "clientInfo": us});
+        let result = self.ask("initialize", hello).await.map_err(|it| refused("does not begin", it))?;
+        let revision = result["protocolVersion"].as_str().unwrap_or_default();
+        if !MCP_REVISIONS.contains(&revision) {
+            return Err(wrong(format!(
+                "speaks the revision {} of MCP; known here are {}",
+                shown(revision),
+                MCP_REVISIONS.join(", ")
+            )));
+        }
+        if let Wire::Remote(remote) = &mut self.wire {
+            remote.speaks(revision);
+        }
+        self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await
+    }
+
+    /// What the server says of a tool, when it is what was accepted.
+    async fn accepted(&mut self, held: &McpCall) -> Result<Value, Failure> {
+        for _ in 0..LISTS_MAX {
+            self.has_changed = false;
+            let tools = self.tools().await?;
+            let mut named = tools.iter().filter(|it| it["name"].as_str() == Some(&held.tool));
+            let (first, second) = (named.next(), named.next());
+            let Some(says) = first.filter(|_| second.is_none()) else {
+                let why =
+                    if second.is_some() { "offers it more than once" } else { "does not offer it any more" };
+                let message = format!(
+                    "could not call {}: its MCP server {why}; `cuelight tools add` lists what it offers",
+                    shown(&held.tool)
+                );
+                return Err(Failure { mode: FailureMode::PolicySecurity, message });
+            };
+            if let Some(changed) = held.changed(says) {
+                let message = format!(
+                    "could not call {}: its MCP server says of it something else than was accepted: {changed}; look with `cuelight tools \
+                     accept` and accept it there, or stay with what it was",
+                    shown(&held.tool)
+                );
+                return Err(Failure { mode: FailureMode::PolicySecurity, message });
+            }
+            if !self.has_changed {
+                return Ok(mcp_held(says));
+            }
+        }
+        Err(wrong("changes its tools faster than they can be looked at".to_owned()))
+    }
+
+    /// All pages of its tools.
+    async fn tools(&mut self) -> Result<Vec<Value>, Failure> {
+        let (mut all, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let asked = cursor.as_ref().map_or_else(|| json!({}), |it| json!({"cursor": it}));
+            let page =
+                self.ask("tools/list", asked).await.map_err(|it| refused("does not list its tools", it))?;
+            let Some(tools) = page["tools"].as_array() else {
+                return Err(wrong(format!("lists its tools as {}", type_name(&page["tools"]))));
+            };
+            all.extend(tools.iter().cloned());
+            if all.len() > MCP_TOOLS_MAX {
+                return Err(wrong(format!("offers more than {MCP_TOOLS_MAX} tools")));
+            }
+            match page["nextCursor"].as_str() {
+                Some(next) if cursor.as_deref() != Some(next) => cursor = Some(next.to_owned()),
+                Some(_) => return Err(wrong("lists the same page again and again".to_owned())),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Asks one thing and waits for its answer; whatever comes in between is attended to.
+    async fn ask(&mut self, method: &str, params: Value) -> Result<Value, Unanswered> {
+        self.asked += 1;
+        let id = self.asked;
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await?;
+        loop {
+            let message = self.next().await?;
+            let is_answer = message.get("method").is_none();
+            match (is_answer, message.get("id")) {
+                (true, Some(its)) if *its == json!(id) => {
+                    if let Some(error) = message.get("error").filter(|it| !it.is_null()) {
+                        let code = error["code"].as_i64().unwrap_or_default();
+                        let text = error["message"].as_str().unwrap_or("it does not say why");
+                        return Err(Unanswered::Refused { code, message: text.to_owned() });
+                    }
+                    return match message.get("result") {
+                        Some(result) if result.is_object() => Ok(result.clone()),
+                        _ => Err(wrong(format!("answers {method} with what is no answer")).into()),
+                    };
+                }
+                // An answer that nobody waits for.
+                (true, _) => self.say("— the server answers what was not asked —"),
+                (false, Some(its)) => self.decline(&its.clone(), &message).await?,
+                (false, None) => self.hear(&message),
+            }
+        }
+    }
+
+    /// It asks something of us: whether we live is answered, everything else is declined.
+    async fn decline(&mut self, id: &Value, message: &Value) -> Result<(), Failure> {
+        let method = message["method"].as_str().unwrap_or_default();
+        let answer = if method == "ping" {
+            json!({"jsonrpc": "2.0", "id": id, "result": {}})
+        } else {
+            self.say(&format!("— the server asks for {}: declined —", shown(method)));
+            json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "not offered here"}})
+        };
+        self.send(&answer).await
+    }
+
+    /// It tells something.
+    fn hear(&mut self, message: &Value) {
+        match message["method"].as_str().unwrap_or_default() {
+            "notifications/tools/list_changed" => self.has_changed = true,
+            "notifications/message" => {
+                let data = &message["params"]["data"];
+                let text = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
+                self.say(&text);
+            }
+            _ => {}
+        }
+    }
+
+    async fn send(&mut self, message: &Value) -> Result<(), Failure> {
+        match &mut self.wire {
+            Wire::Local(local) => local.send(message).await,
+            Wire::Remote(remote) => remote.send(message).await,
+        }
+    }
+
+    /// The next message, counted.
+    async fn next(&mut self) -> Result<Value, Failure> {
+        loop {
+            let (line, bytes) = match &mut self.wire {
+                Wire::Local(local) => local.next().await?,
+                Wire::Remote(remote) => remote.next().await?,
+            };
+            self.messages += 1;
+            self.bytes += bytes;
+            if self.messages > MCP_MESSAGES_MAX || self.bytes > MCP_BYTES_MAX {
+                let message = format!(
+                    "its MCP server sends more than {MCP_MESSAGES_MAX} messages or {MCP_BYTES_MAX} bytes and does not answer; see its log"
+                );
+                return Err(Failure { mode: FailureMode::ResourceQuota, message });
+            }
+            match line {
+                Line::Message(message) if message.is_object() => return Ok(message),
+                Line::Message(_) => return Err(wrong("sends what is no message of MCP".to_owned())),
+                Line::Talk(bytes) => {
+                    (self.tell)(&bytes);
+                    (self.tell)(b"\n");
+                }
+            }
+        }
+    }
+
+    /// A line of ours for the log.
+    fn say(&mut self, text: &str) {
+        (self.tell)(format!("{}\n", shown(text)).as_bytes());
+    }
+
+    /// What a step can read of a result.
+    fn outputs(&mut self, says: &Value, result: &Value) -> Result<ValueMap, Failure> {
+        let parts = result["content"].as_array().cloned().unwrap_or_default();
+        let texts: Vec<&str> = parts.iter().filter_map(|it| it["text"].as_str()).collect();
+        let text = texts.join("\n");
+        if !text.is_empty() {
+            (self.tell)(text.as_bytes());
+            (self.tell)(b"\n");
+        }
+        if result["isError"] == Value::Bool(true) {
+            let message = format!("says that it failed: {}; see its log", shown(&text));
+            return Err(Failure { mode: FailureMode::AgentLogic, message });
+        }
+        let structured = result.get("structuredContent").filter(|it| !it.is_null());
+        if let Some(schema) = says.get("outputSchema") {
+            let given = structured.unwrap_or(&Value::Null);
+            fits(schema, given, "gave what it does not promise", FailureMode::AgentContract)?;
+        }
+        let mut out = ValueMap::from_iter([("text".to_owned(), Value::String(text))]);
+        out.extend(structured.map(|it| ("structured".to_owned(), it.clone())));
+        out.insert("content".to_owned(), Value::Array(parts));
+        if json_bytes(&out) > RESULT_BYTES_MAX {
+            out.shift_remove("content");
+        }
+        if json_bytes(&out) > RESULT_BYTES_MAX {
+            let message = format!("its result has more than {RESULT_BYTES_MAX} bytes; ask it for less");
+            return Err(Failure { mode: FailureMode::ResourceQuota, message });
+        }
+        Ok(out)
+    }
+}
+
+/// Holds a value against a schema of the server.
+fn fits(schema: &Value, value: &Value, what: &str, mode: FailureMode) -> Result<(), Failure> {
+    let read =
+        Schema::read(schema).map_err(|why| wrong(format!("says a schema that is none: {}", shown(&why))))?;
+    match read.problems(value).first() {
+        None => Ok(()),
+        Some(problem) => Err(Failure { mode, message: format!("{what}: {}", shown(&problem.to_string())) }),
+    }
+}
+
+fn wrong(what: String) -> Failure {
+    Failure { mode: FailureMode::AgentContract, message: format!("its MCP server {what}; see the server") }
+}
+
+fn refused(what: &str, unanswered: Unanswered) -> Failure {
+    match unanswered {
+        Unanswered::Refused { code, message } => wrong(format!("{what} ({code}: {})", shown(&message))),
+        Unanswered::Failed(failure) => failure,
+    }
+}
