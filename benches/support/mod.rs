@@ -49,6 +49,7 @@ pub(crate) fn layered(steps: u32) -> Plan {
             ends_with_console: false,
             limits: ProcessLimits::default(),
             output_limit: None,
+            sandboxed: false,
             check: None,
             priority: 0,
             category: None,

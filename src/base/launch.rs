@@ -42,6 +42,9 @@ pub struct Launch {
     /// What each of its processes may use.
     #[serde(default, skip_serializing_if = "ProcessLimits::is_none")]
     pub limits: ProcessLimits,
+    /// Whether it reaches no more than it was given (`sandbox: strict`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sandboxed: bool,
     /// The tool of the registry that is called so, and what it is given; nothing for a script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<Box<ToolCall>>,
@@ -104,6 +107,7 @@ impl Launch {
             output_limit: SPOOL_BYTES_MAX,
             ends_with_console: false,
             limits: ProcessLimits::default(),
+            sandboxed: false,
             tool: None,
             http: None,
             model: None,
@@ -137,7 +141,7 @@ impl Launch {
     /// What its processes may use, and how much of its output is kept, for people; nothing when it is as ever.
     pub fn bounds(&self) -> Option<String> {
         let is_usual = self.output_limit == SPOOL_BYTES_MAX || !self.is_process();
-        self.limits.words((!is_usual).then_some(self.output_limit))
+        self.limits.words((!is_usual).then_some(self.output_limit), self.sandboxed)
     }
 
     /// The names of the secrets it needs.

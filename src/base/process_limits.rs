@@ -28,11 +28,13 @@ impl ProcessLimits {
         self.memory_bytes.is_none() && self.files.is_none() && self.cpu.is_none() && self.file_bytes.is_none()
     }
 
-    /// The same with how much output is kept, for people; nothing when all is as ever.
-    pub fn words(&self, output_bytes: Option<u64>) -> Option<String> {
+    /// The same with what else a call is held to, for people: how much of its output is kept, and whether it is in a sandbox.
+    /// Nothing when all is as ever.
+    pub fn words(&self, output_bytes: Option<u64>, sandboxed: bool) -> Option<String> {
+        let shut = sandboxed.then(|| "sandbox: strict".to_owned());
         let used = (!self.is_none()).then(|| self.to_string());
         let kept = output_bytes.map(|it| format!("{} of output", size_word(it)));
-        let words: Vec<String> = used.into_iter().chain(kept).collect();
+        let words: Vec<String> = [used, kept, shut].into_iter().flatten().collect();
         (!words.is_empty()).then(|| words.join(", "))
     }
 }

@@ -77,8 +77,10 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
     };
     let ends_with_console = step.ends_with_console && called.is_process();
     let is_limited = !step.limits.is_none() || step.output_limit.is_some();
-    if is_limited && !called.is_process() {
-        return Err(Unresolved::Failed(not_a_process(&called, "limits")));
+    for (key, is_said) in [("limits", is_limited), ("sandbox", step.sandboxed)] {
+        if is_said && !called.is_process() {
+            return Err(Unresolved::Failed(not_a_process(&called, key)));
+        }
     }
     let output_limit = step.output_limit.unwrap_or(called.output_limit);
     let mut http = called.http;
@@ -97,8 +99,19 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
     let usual = called.model.as_ref().map(|_| MODEL_TIMEOUT_DEFAULT);
     let of_server = called.tool.as_ref().and_then(|it| it.mcp.as_ref()).map(|_| MCP_TIMEOUT_DEFAULT);
     let timeout = step.timeout.or(of_server).or(http.as_ref().map(|_| HTTP_TIMEOUT_DEFAULT)).or(usual);
-    let limits = step.limits;
-    Ok(Launch { env, dir, artifacts, timeout, http, ends_with_console, limits, output_limit, ..called })
+    let (limits, sandboxed) = (step.limits, step.sandboxed);
+    Ok(Launch {
+        env,
+        dir,
+        artifacts,
+        timeout,
+        http,
+        ends_with_console,
+        limits,
+        sandboxed,
+        output_limit,
+        ..called
+    })
 }
 
 /// Why a step cannot be held to what it says under this key.
@@ -331,6 +344,9 @@ pub(super) fn differences(before: &Launch, now: &Launch) -> Vec<String> {
     }
     if (before.limits, before.output_limit) != (now.limits, now.output_limit) {
         parts.push("limits".to_owned());
+    }
+    if before.sandboxed != now.sandboxed {
+        parts.push("sandbox".to_owned());
     }
     parts
 }

@@ -4,7 +4,6 @@
 const RELEASES: &[(&str, &str, &str)] = &[
     ("retry", "tries a whole workflow again", "0.3"),
     ("fallback", "does something else when a workflow fails", "0.3"),
-    ("sandbox", "runs in a sandbox", "0.4"),
     ("requires", "says where it may run", "0.5"),
 ];
 
@@ -21,7 +20,7 @@ pub(super) fn refusal(step: &str, word: &str) -> String {
     let entry = RELEASES.iter().find(|(it, ..)| *it == word);
     let (_, does, release) = entry.expect("every word that waits for a release stands in the table");
     let instead = match word {
-        "sandbox" | "requires" => "until then, take that key out",
+        "requires" => "until then, take that key out",
         "retry" | "fallback" => "until then, say it of the steps in that workflow",
         _ => "until then, do it in a `run` step or take it out",
     };

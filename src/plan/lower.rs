@@ -295,7 +295,6 @@ impl Lowering {
         let keys = [
             ("retry", is_workflow && step.retry.is_some()),
             ("fallback", is_workflow && !step.fallback.is_empty()),
-            ("sandbox", step.sandbox == Some(file::Sandbox::Strict)),
             ("requires", step.requires != file::Requires::default()),
         ];
         words.extend(keys.into_iter().filter(|(_, written)| *written).map(|(word, _)| word.to_owned()));
@@ -372,6 +371,7 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         ends_with_console: step.on_console_death == file::OnConsoleDeath::Kill,
         limits: limits(&step.limits),
         output_limit: step.limits.output_bytes,
+        sandboxed: step.sandbox == Some(file::Sandbox::Strict),
         check: step.check.as_ref().map(|it| script(it, &shell)),
         category: step.category.clone(),
         confidence: step.confidence.as_ref().map(confidence),
@@ -410,6 +410,7 @@ fn blank(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wo
         ends_with_console: false,
         limits: ProcessLimits::default(),
         output_limit: None,
+        sandboxed: false,
         check: None,
         priority: step.priority,
         category: None,

@@ -136,6 +136,9 @@ pub struct PlanStep {
     /// Bytes of output that are kept of each call; as many as ever when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_limit: Option<u64>,
+    /// Whether its processes reach no more than they were given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sandboxed: bool,
     /// Answers whether an effect of class `queryable` happened: exit 0 yes, 1 no, else unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Work>,

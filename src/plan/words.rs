@@ -136,7 +136,7 @@ pub(super) fn retry(step: &PlanStep) -> Option<String> {
 
 /// What its processes may use, and how much of its output is kept; nothing when it is as ever.
 pub(super) fn limits(step: &PlanStep) -> Option<String> {
-    step.limits.words(step.output_limit)
+    step.limits.words(step.output_limit, step.sandboxed)
 }
 
 /// Whether it can be taken back; nothing when the file does not say.

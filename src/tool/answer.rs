@@ -35,6 +35,9 @@ pub struct Answer {
     /// What each of its processes was allowed to use.
     #[serde(default, skip_serializing_if = "ProcessLimits::is_none")]
     pub limits: ProcessLimits,
+    /// Whether it was in a sandbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sandboxed: bool,
 }
 
 /// How an attempt ended.
@@ -118,6 +121,7 @@ impl Answer {
             retry_after: None,
             may_have_happened: false,
             limits: ProcessLimits::default(),
+            sandboxed: false,
         }
     }
 
@@ -129,6 +133,7 @@ impl Answer {
     /// Why it failed; none when it ended well. A program that knows better than its exit code says so.
     pub fn failure(&self) -> Option<Failure> {
         let failure = super::classify::classify(&self.ended, &self.tail, &self.limits)?;
+        let failure = if self.sandboxed { super::classify::in_sandbox(failure, &self.tail) } else { failure };
         let said = match self.ended {
             Ended::Exit(_) => self.outputs.get(FAILURE_MODE).and_then(Value::as_str),
             _ => None,

@@ -95,6 +95,23 @@ fn by_limit(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<(Failur
     })
 }
 
+/// The same failure of a step in a sandbox, where what it said last is what a sandbox makes programs say.
+pub(super) fn in_sandbox(failure: Failure, tail: &str) -> Failure {
+    const TEXTS: [&str; 4] =
+        ["Permission denied", "Operation not permitted", "PermissionError", "failure in name resolution"];
+    if !last_lines(tail).any(|line| TEXTS.iter().any(|it| line.contains(it))) {
+        return failure;
+    }
+    Failure {
+        mode: FailureMode::UserPermission,
+        message: format!(
+            "{}; its sandbox may have kept it from something: `sandbox: strict` reads the workspace and the system, writes below \
+             its `working-directory`, in $HOME and $TMPDIR, and has no network",
+            failure.message
+        ),
+    }
+}
+
 fn by_exit_code(code: i32, tail: &str) -> (FailureMode, String) {
     match code {
         126 => (

@@ -35,7 +35,7 @@ pub use evidence::{hash_evidence, read_evidence};
 pub use executable::{Executable, Executed};
 pub use guard::{
     FoundCall, GUARD_WORD, GuardProcess, GuardSetup, Guarded, Guards, LivingGuard, Past, Spawn,
-    guard_weaknesses, launch_stage, living_guards, serve_guard,
+    guard_weaknesses, launch_stage, living_guards, sandbox_weaknesses, serve_guard,
 };
 pub use http::{HttpPolicy, run_http};
 pub use mask::Masker;

@@ -10,7 +10,7 @@ use super::{
     Answer, Ended, HttpPolicy, Masker, Secret, SecretStore,
     agent::{Heard, understood},
     executable::{self, Executable, Remembered},
-    guard::{Conditions, Kin, Staged},
+    guard::{Conditions, Kin, Reach, Staged, VARIABLES},
     http::Door,
     mask::MaskStream,
     mcp::{self, Errand},
@@ -18,12 +18,11 @@ use super::{
     outputs::read_outputs,
     program::{Obstacle, directory, program},
     pulse::Pulse,
-    scratch::{Scratch, is_untouched},
+    scratch::{self, Scratch, is_untouched},
     spool::{Now, Spool},
 };
 use crate::base::{
-    AGENT_LOST_AFTER, Launch, ProcessLimits, Program, Span, TextPart, Timestamp, ToolCall, Value, ValueMap,
-    Word,
+    AGENT_LOST_AFTER, Launch, Program, Span, TextPart, Timestamp, ToolCall, Value, ValueMap, Word,
 };
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
@@ -32,13 +31,13 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Seek as _, Write as _},
     os::{
         fd::OwnedFd,
         unix::{
             ffi::OsStringExt as _,
-            fs::OpenOptionsExt as _,
+            fs::{DirBuilderExt as _, OpenOptionsExt as _},
             process::{CommandExt as _, ExitStatusExt as _},
         },
     },
@@ -233,10 +232,14 @@ pub(super) async fn run_with(
         Err(error) => return refused(unwritable(&host.workspace_root.join(".cuelight"), &error)),
     };
     let agent = launch.tool.as_ref().and_then(|it| it.agent.as_ref());
-    let (mut leader, pipe, masker) = match prepare(host, launch, &secrets, opened, call, &output) {
+    // Of a step in a sandbox: the place it has to itself.
+    let home = launch.sandboxed.then(|| output.with_extension("home"));
+    let prepared = prepare(host, launch, &secrets, opened, call, &output, home.as_deref());
+    let (mut leader, pipe, masker) = match prepared {
         Ok(it) => it,
         Err(obstacle) => {
             host.scratch.give_back(output, true);
+            scratch::sweep(home).await;
             return refused(obstacle);
         }
     };
@@ -246,6 +249,7 @@ pub(super) async fn run_with(
         leader.signal(Signal::KILL);
         drop(leader.reap());
         host.scratch.give_back(output, true);
+        scratch::sweep(home).await;
         return refused(explain(&error));
     }
     let mut intake = Intake {
@@ -277,12 +281,13 @@ pub(super) async fn run_with(
     let outputs = if untouched { Ok(ValueMap::new()) } else { read_outputs(&output) };
     let heard = intake.heard.take();
     let is_torn = outputs.is_err();
-    let answer = answer(ended, intake.spool, left_behind, &masker, outputs, launch.limits);
+    let answer = answer(ended, intake.spool, left_behind, &masker, outputs, launch);
     let answer = match &heard {
         Some(heard) => understood(heard, answer, &masker),
         None if launch.tool.as_ref().is_some_and(|it| it.mcp.is_some()) => mcp::told(answer, is_torn),
         None => answer,
     };
+    scratch::sweep(home).await;
     if left_behind {
         host.scratch.discard(&output);
     } else {
@@ -418,7 +423,7 @@ fn answer(
     left_behind: bool,
     masker: &Masker,
     outputs: Result<ValueMap, String>,
-    limits: ProcessLimits,
+    launch: &Launch,
 ) -> Answer {
     let spooled = spool.finish();
     let (ended, mut outputs) = match (ended, outputs) {
@@ -444,7 +449,8 @@ fn answer(
         left_behind,
         retry_after: None,
         may_have_happened: false,
-        limits,
+        limits: launch.limits,
+        sandboxed: launch.sandboxed,
     }
 }
 
@@ -456,35 +462,14 @@ fn prepare(
     opened: Option<&Executable>,
     call: &Call,
     output: &Path,
+    home: Option<&Path>,
 ) -> Result<(Leader, pipe::Receiver, Masker), Obstacle> {
     let masker = masker_of(secrets).map_err(Obstacle::plain)?;
-    let mut env: BTreeMap<&OsStr, OsString> = BTreeMap::new();
-    for (name, value) in &host.base_env {
-        env.insert(OsStr::new(name), value.into());
-    }
-    for (name, parts) in &launch.env {
-        let mut value = Vec::new();
-        for part in parts {
-            match part {
-                TextPart::Text(text) => value.extend_from_slice(text.as_bytes()),
-                TextPart::Secret(name) => value.extend_from_slice(secrets[name].reveal()),
-            }
-        }
-        check_variable(name, &value)?;
-        env.insert(OsStr::new(name), OsString::from_vec(value));
-    }
-    for name in OUTPUT_NAMES {
-        env.insert(OsStr::new(name), output.into());
-    }
-    for (name, value) in [
-        ("CUELIGHT_RUN", &call.run),
-        ("CUELIGHT_STEP", &call.step),
-        ("CUELIGHT_ATTEMPT", &call.attempt),
-        ("CUELIGHT_KEY", &call.effect_key),
-    ] {
-        env.insert(OsStr::new(name), value.into());
-    }
+    let env = environment(host, launch, secrets, call, output, home)?;
     let dir = directory(&host.workspace_root, launch.dir.as_deref())?;
+    if let Some(home) = home {
+        DirBuilder::new().mode(0o700).create(home).map_err(|error| unwritable(home, &error))?;
+    }
     let (word, arguments) = launch
         .argv
         .split_first()
@@ -521,11 +506,16 @@ fn prepare(
     let (word, shown) = (word.clone(), path.clone());
     let explain = move |error: &io::Error| explain(error, &word, &shown);
     // Where there is a guard to die, what is to end with it takes a way that tells the kernel so, and so does what is limited.
-    let conditions =
-        Conditions { dies_with_guard: launch.ends_with_console && host.kin.is_some(), limits: launch.limits };
-    if !conditions.limits.is_none() && host.kin.is_none() {
+    let sandbox = home.map(|it| Reach::of(&host.workspace_root, &dir, it, output)).transpose();
+    let conditions = Conditions {
+        dies_with_guard: launch.ends_with_console && host.kin.is_some(),
+        limits: launch.limits,
+        sandbox: sandbox.map_err(Obstacle::plain)?,
+    };
+    if conditions.is_held() && host.kin.is_none() {
         return Err(Obstacle::plain(
-            "its `limits` are set by a guard, which this system has none of; take that key out".to_owned(),
+            "its `limits` and its `sandbox` are set by a guard, which this system has none of; take those keys out"
+                .to_owned(),
         ));
     }
     let (mut command, staged, input) = match &conditions {
@@ -549,6 +539,50 @@ fn prepare(
     }
     leader.staged = staged.map(|it| (it, Box::new(explain) as Explain));
     Ok((leader, pipe, masker))
+}
+
+/// All variables of a process: what it inherits, what its step says, and what tells it which call it is.
+fn environment<'a>(
+    host: &'a Host,
+    launch: &'a Launch,
+    secrets: &BTreeMap<String, Secret>,
+    call: &Call,
+    output: &Path,
+    home: Option<&Path>,
+) -> Result<BTreeMap<&'a OsStr, OsString>, Obstacle> {
+    let mut env: BTreeMap<&OsStr, OsString> = BTreeMap::new();
+    for (name, value) in &host.base_env {
+        let is_plain = || VARIABLES.contains(&name.as_str()) || name.starts_with("LC_");
+        if !launch.sandboxed || is_plain() {
+            env.insert(OsStr::new(name), value.into());
+        }
+    }
+    for name in home.iter().flat_map(|_| ["HOME", "TMPDIR"]) {
+        env.insert(OsStr::new(name), home.map(OsString::from).unwrap_or_default());
+    }
+    for (name, parts) in &launch.env {
+        let mut value = Vec::new();
+        for part in parts {
+            match part {
+                TextPart::Text(text) => value.extend_from_slice(text.as_bytes()),
+                TextPart::Secret(name) => value.extend_from_slice(secrets[name].reveal()),
+            }
+        }
+        check_variable(name, &value)?;
+        env.insert(OsStr::new(name), OsString::from_vec(value));
+    }
+    for name in OUTPUT_NAMES {
+        env.insert(OsStr::new(name), output.into());
+    }
+    for (name, value) in [
+        ("CUELIGHT_RUN", &call.run),
+        ("CUELIGHT_STEP", &call.step),
+        ("CUELIGHT_ATTEMPT", &call.attempt),
+        ("CUELIGHT_KEY", &call.effect_key),
+    ] {
+        env.insert(OsStr::new(name), value.into());
+    }
+    Ok(env)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place where processes start")]
@@ -584,6 +618,10 @@ fn start(mut command: Command, input: Option<Stdio>) -> io::Result<(Leader, pipe
 }
 
 fn explain(error: &io::Error, word: &str, path: &Path) -> Obstacle {
+    if error.raw_os_error().is_none() {
+        // It says all there is to say.
+        return Obstacle::plain(error.to_string());
+    }
     let advice = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
         Some(rustix::io::Errno::NOENT) => {
             "the interpreter in its first line is missing; install it or change the line"

@@ -23,7 +23,9 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    thread,
 };
+use tokio::sync::oneshot;
 
 /// Counts the hosts of this process, so that each has a directory of its own.
 static HOSTS: AtomicU32 = AtomicU32::new(0);
@@ -159,6 +161,20 @@ impl Drop for Scratch {
 /// Whether nothing was written to a file that was lent, and nothing stands in its place.
 pub(super) fn is_untouched(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.len() == 0)
+}
+
+/// Removes the directory that a step in a sandbox had to itself, which may hold much: others go on meanwhile.
+pub(super) async fn sweep(home: Option<PathBuf>) {
+    let Some(home) = home else { return };
+    let (sender, done) = oneshot::channel();
+    let thread = thread::Builder::new().name("sweep".to_owned()).spawn(move || {
+        // What cannot be removed now goes with the whole directory.
+        drop(fs::remove_dir_all(home));
+        // Nobody waits when the guard is leaving.
+        let _ = sender.send(());
+    });
+    drop(done.await);
+    drop(thread.map(thread::JoinHandle::join));
 }
 
 /// Removes what a process left that was killed.

@@ -46,6 +46,7 @@ mod projection;
 mod requests;
 mod runtime;
 mod sagas;
+mod sandbox;
 mod signing;
 mod store;
 mod supply;

@@ -424,14 +424,14 @@ fn what_a_later_release_brings_is_refused_all_at_once_and_can_be_shown() {
     let text = "
         steps:
           - {id: small, run: x, requires: {labels: gpu}}
-          - {id: shut, run: x, sandbox: strict}
+          - {id: shut, run: x, requires: {capabilities: gpu}}
     ";
     check_refused(
         text,
         &[],
         &[
             "could not start: step `small` says where it may run (`requires`), which comes with cuelight 0.5; until then, take that key out",
-            "could not start: step `shut` runs in a sandbox (`sandbox`), which comes with cuelight 0.4; until then, take that key out",
+            "could not start: step `shut` says where it may run (`requires`), which comes with cuelight 0.5; until then, take that key out",
         ],
     );
     let shown = outline(&workflow(text, &[]), ValueMap::new()).expect("it can be shown");

@@ -286,6 +286,7 @@ fn step(
         ends_with_console: false,
         limits: ProcessLimits::default(),
         output_limit: None,
+        sandboxed: false,
         check: (is_call && class == EffectClass::Queryable).then(|| call("check")),
         priority: i32::try_from(tape.below(3)).expect("small"),
         category: None,

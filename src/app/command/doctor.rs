@@ -13,7 +13,7 @@ use crate::{
     definition::{self, Severity},
     runtime::{Clock, SystemClock},
     store::{Heads, Reader, Workspace},
-    tool::{LivingGuard, guard_weaknesses, living_guards},
+    tool::{LivingGuard, guard_weaknesses, living_guards, sandbox_weaknesses},
 };
 use serde_json::json;
 use std::{
@@ -67,7 +67,7 @@ struct Setting {
 
 pub(super) fn doctor(config: &Config, out: Output, look: &Look, args: &JsonArgs) -> Outcome {
     let workspace = config.find()?;
-    let mut findings = vec![program(), shell(config), files(), guard(), screen(look)];
+    let mut findings = vec![program(), shell(config), files(), guard(), sandbox(), screen(look)];
     findings.extend(own_files(look));
     match &workspace {
         Some(workspace) => findings.extend(of_workspace(config, workspace)),
@@ -146,6 +146,17 @@ fn guard() -> Finding {
         return ok("guard", text.to_owned());
     }
     note("guard", weak.join("; "))
+}
+
+/// Whether steps can be shut in here.
+fn sandbox() -> Finding {
+    match sandbox_weaknesses() {
+        Ok(weak) if weak.is_empty() => {
+            ok("sandbox", "steps with `sandbox: strict` reach no more than they were given".to_owned())
+        }
+        Ok(weak) => note("sandbox", weak.join("; ")),
+        Err(why) => note("sandbox", format!("steps with `sandbox: strict` are refused: {why}")),
+    }
 }
 
 /// The guards that live in a workspace.

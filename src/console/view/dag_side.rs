@@ -328,7 +328,7 @@ fn given(plan: &PlanStep) -> Vec<Fact> {
     if let Some(timeout) = plan.timeout {
         facts.push(("timeout", timeout.to_string(), Role::Muted));
     }
-    if let Some(limits) = plan.limits.words(plan.output_limit) {
+    if let Some(limits) = plan.limits.words(plan.output_limit, plan.sandboxed) {
         facts.push(("limits", limits, Role::Muted));
     }
     if let Some(first) = plan.fallback.first() {

@@ -173,6 +173,7 @@ fn misplaced(reader: &mut Reader<'_, '_>, found: &Object<'_>, kind: &StepKind) {
         ("budget", calls, "a step that calls something, or the top of a workflow file"),
         ("estimate", calls, "a step that calls something"),
         ("limits", starts, "a step that starts programs: `run`, `uses`, `agent`"),
+        ("sandbox", starts, "a step that starts programs: `run`, `uses`, `agent`"),
     ];
     for (key, fits, beside) in rules {
         let Some(place) = found.key_place(key).filter(|_| !fits) else { continue };

@@ -2,7 +2,8 @@
 //! no exit status and leaves nobody behind. `docs/reliability.md` 3.5 says what it promises, decision 15 why it is so.
 //!
 //! `serve` is the guard, `client` the engine's end of its lifeline, `record` what it writes down, `ledger` which guards an
-//! owner had, `kin` whose each process is, `stage` what happens between fork and exec of a step that ends with its console or is limited.
+//! owner had, `kin` whose each process is, `stage` what happens between fork and exec of a step that ends with its console or
+//! is held to something, `sandbox` what one of those can reach.
 //! What a step is, and what its end means, is for others.
 
 mod client;
@@ -11,12 +12,15 @@ mod frame;
 mod kin;
 mod ledger;
 mod record;
+mod sandbox;
 mod serve;
 mod stage;
 
 pub use client::{FoundCall, GuardSetup, Guarded, Guards, Past, Spawn};
 pub use examine::{LivingGuard, guard_weaknesses, living_guards};
 pub(super) use kin::Kin;
+pub use sandbox::sandbox_weaknesses;
+pub(super) use sandbox::{Reach, VARIABLES};
 pub use serve::{GuardProcess, serve_guard};
 pub use stage::launch_stage;
 pub(super) use stage::{Conditions, Staged};

@@ -1,13 +1,17 @@
-//! Between fork and exec of a step that ends with its console or is limited: this very program, for a moment, in the child.
+//! Between fork and exec of a step that ends with its console, is limited or in a sandbox: this very program, for a moment, in the child.
 //! It makes a session of its own and asks the kernel to be killed when its guard dies (where that is wanted), looks whether
 //! the guard has died already, waits until its record is written, limits itself, and becomes the program of the step.
 //!
 //! The standard library has no safe way to do that in a child it forks, so the child is ourselves. It reads nothing but its
 //! words: `guard-launch GUARD CONDITIONS INPUT PROGRAM NAME WORDS…`, on a descriptor 0 that is a line to the guard.
 
+use super::Reach;
 use crate::base::{KILL_GRACE, ProcessLimits};
-use rustix::process::{
-    Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit, setsid,
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{
+        Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit, setsid,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -15,7 +19,7 @@ use std::{
     fs::File,
     io::{self, Read as _, Write as _},
     os::{
-        fd::{AsFd as _, AsRawFd as _, OwnedFd},
+        fd::{AsFd as _, AsRawFd as _, IntoRawFd as _, OwnedFd},
         unix::{ffi::OsStrExt as _, net::UnixStream, process::CommandExt as _},
     },
     path::Path,
@@ -31,18 +35,25 @@ const OURSELVES: &str = "/proc/self/exe";
 const GO: u8 = 1;
 
 /// What a child does to itself before it becomes the program of the step.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::tool) struct Conditions {
     /// The kernel kills it when its guard dies.
     pub(in crate::tool) dies_with_guard: bool,
     /// What it may use, and all that it starts.
     pub(in crate::tool) limits: ProcessLimits,
+    /// What it can reach, where that is not everything.
+    pub(in crate::tool) sandbox: Option<Reach>,
 }
 
 impl Conditions {
     /// Whether there is anything to do.
     pub(in crate::tool) const fn are_any(&self) -> bool {
-        self.dies_with_guard || !self.limits.is_none()
+        self.dies_with_guard || self.is_held()
+    }
+
+    /// Whether anything is kept from it.
+    pub(in crate::tool) const fn is_held(&self) -> bool {
+        !self.limits.is_none() || self.sandbox.is_some()
     }
 }
 
@@ -92,9 +103,10 @@ impl Staged {
         self.line.read_to_end(&mut said).await?;
         match said.as_slice() {
             [] => Ok(()),
-            said => match said.first_chunk() {
-                Some(code) => Err(io::Error::from_raw_os_error(i32::from_be_bytes(*code))),
-                None => Err(io::Error::other("its launch was cut off")),
+            said => match said.split_first_chunk() {
+                Some((code, [])) => Err(io::Error::from_raw_os_error(i32::from_be_bytes(*code))),
+                Some((_, words)) => Err(io::Error::other(String::from_utf8_lossy(words).into_owned())),
+                None => Err(io::Error::other("its launch was cut off; see the system's log")),
             },
         }
     }
@@ -128,9 +140,12 @@ pub fn launch_stage(words: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let failed = match line {
         Ok(mut line) => {
             let error = become_it(&mut line, words);
-            let code = error.raw_os_error().unwrap_or(0);
+            let said = match error.raw_os_error() {
+                Some(code) => code.to_be_bytes().to_vec(),
+                None => [&0_i32.to_be_bytes(), error.to_string().as_bytes()].concat(),
+            };
             // The guard may have died; then nobody asks.
-            drop(line.write_all(&code.to_be_bytes()));
+            drop(line.write_all(&said));
             127
         }
         Err(_) => 127,
@@ -147,7 +162,7 @@ fn become_it(line: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -
     else {
         return invalid();
     };
-    let mut prepare = || -> io::Result<Stdio> {
+    let mut prepare = || -> io::Result<(OsString, Vec<OsString>, Stdio)> {
         if conditions.dies_with_guard {
             setsid()?;
             set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -159,13 +174,37 @@ fn become_it(line: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -
         let mut said = [0];
         line.read_exact(&mut said)?;
         let input = if input.is_empty() { Stdio::null() } else { File::open(&input).map(Stdio::from)? };
+        let (program, words) = match &conditions.sandbox {
+            None => (program.clone(), words.by_ref().collect()),
+            Some(reach) => {
+                let kept = (
+                    inside(program.clone(), guard)?,
+                    words.by_ref().map(|it| inside(it, guard)).collect::<io::Result<_>>()?,
+                );
+                reach.enter(Path::new(&kept.0))?;
+                kept
+            }
+        };
         limit(&conditions.limits)?;
-        Ok(input)
+        Ok((program, words, input))
     };
     match prepare() {
         Err(error) => error,
-        Ok(input) => of(&program).arg0(name).args(words).stdin(input).exec(),
+        Ok((program, words, input)) => {
+            of(&program).arg0(name).args::<Vec<OsString>, _>(words).stdin(input).exec()
+        }
     }
+}
+
+/// What its guard holds open for it, it holds open itself: from inside a sandbox nobody sees the descriptors of others.
+fn inside(word: OsString, guard: i32) -> io::Result<OsString> {
+    let theirs = format!("/proc/{guard}/fd/");
+    if !word.as_bytes().starts_with(theirs.as_bytes()) {
+        return Ok(word);
+    }
+    // It is the program of the step that reads it, so it stays open.
+    let file = rustix::fs::open(word.as_os_str(), OFlags::RDONLY, Mode::empty())?;
+    Ok(format!("/proc/self/fd/{}", file.into_raw_fd()).into())
 }
 
 /// Takes from this process what it may not have. A limit that is narrower already stays.

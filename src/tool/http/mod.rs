@@ -85,6 +85,7 @@ pub async fn run_http(
         retry_after,
         may_have_happened,
         limits: ProcessLimits::default(),
+        sandboxed: false,
     }
 }
 

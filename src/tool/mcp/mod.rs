@@ -185,6 +185,7 @@ pub async fn run_mcp(
         output_lost: spooled.lost,
         left_behind: false,
         limits: ProcessLimits::default(),
+        sandboxed: false,
         retry_after,
     }
 }

@@ -88,6 +88,7 @@ pub async fn run_model(
         retry_after,
         may_have_happened,
         limits: ProcessLimits::default(),
+        sandboxed: false,
     }
 }
 
