@@ -55,7 +55,8 @@ async fn main() {
     let (tasks, closing) = engine.doors();
     let socket = dir.path().join("socket");
     let nobody = WhoIsWho::new(|| Ok(Arc::default()));
-    serve_socket(&socket, engine.desk(), nobody, tasks, closing.clone()).expect("it listens");
+    serve_socket(&socket, engine.desk(), (nobody, String::new()), tasks, closing.clone())
+        .expect("it listens");
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
     let far = RemoteDesk::attach(&socket, Channel::Command, &tasks, closing.clone()).await.expect("a seat");
     decided("through the socket", &far).await;

@@ -322,8 +322,15 @@ pub(super) enum Command {
         that answers: cuelight shutdown.")]
     TakeOver(TakeOverArgs),
     /// A second seat on a running engine
-    #[command(after_help = "Example: cuelight attach")]
-    Attach,
+    #[command(
+        after_help = "Examples:\n  cuelight attach\n  cuelight attach /srv/shop\n  cuelight attach ssh://ops@build.example/srv/shop\n\n\
+        Over ssh, by the system's own ssh with its keys, agent and configuration: cuelight has to be on the path there, and an \
+        engine has to run (cuelight serve --detach). Who you are is the user of that machine."
+    )]
+    Attach(AttachArgs),
+    /// Joins standard input and output to the engine here, for a console on another machine
+    #[command(hide = true)]
+    Relay,
     /// A picture of the console, without a terminal
     #[command(after_help = "Example: cuelight screenshot --view dag --size 160x48 -o dag.svg\n\n\
         --keys presses keys before the picture is taken, as they are written in docs/KEYS.md: \"j j w\". \
@@ -1603,6 +1610,16 @@ pub(super) struct ServeArgs {
     /// Take the workspace from a process that has it, and why
     #[arg(long, hide = true, value_name = "WHY")]
     pub(super) taking_over: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AttachArgs {
+    /// Where: a directory, its socket, or ssh://[USER@]HOST[:PORT]/DIRECTORY (`/~/…` from the home directory); else here
+    #[arg(value_name = "PLACE")]
+    pub(super) place: Option<String>,
+    /// What cuelight is called on that machine
+    #[arg(long, value_name = "PATH", default_value = "cuelight")]
+    pub(super) program: String,
 }
 
 #[derive(Debug, Args)]

@@ -86,6 +86,14 @@ impl Config {
         Ok(Self { here, named, variables })
     }
 
+    /// The same somewhere else: in a directory, or where a socket is that was named.
+    pub(super) fn at(self, place: &Path) -> Self {
+        let place = self.here.join(place);
+        let is_ours = |it: &&Path| it.file_name().is_some_and(|it| it == ".cuelight");
+        let root = place.parent().filter(is_ours).and_then(Path::parent).map(Path::to_owned);
+        Self { named: Some(root.unwrap_or(place)), ..self }
+    }
+
     /// A variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         let found = self.variables.iter().find(|(key, _)| key == name);

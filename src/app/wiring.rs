@@ -1,17 +1,17 @@
 //! Builds what a command needs: an engine of our own, a seat at one that runs, or a look at what was recorded.
 
 use super::{
-    config::Config,
+    config::{Config, Settings},
     exit::{NOT_RECORDED, Trouble},
     output::say,
 };
 use crate::{
     engine::{Actor, Channel},
-    gateway::{AnyDesk, LookDesk, RemoteDesk, Seats, serve_socket},
+    gateway::{About, AnyDesk, FarLine, LookDesk, RemoteDesk, Seats, Way, serve_socket},
     runtime::{Desk, Engine, LocalDesk, ReadDesk, Setup, SystemClock, Tasks, WhoIsWho, keep_schedules},
     store::{OwnerError, Workspace},
 };
-use std::{cell::Cell, fs, path::PathBuf, process::Stdio, time::Duration};
+use std::{cell::Cell, fs, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How long an engine that was started in the background may take to listen.
@@ -29,6 +29,8 @@ pub(super) struct Seat {
     pub(super) people: Vec<String>,
     pub(super) workspace: Workspace,
     pub(super) engine: Option<Engine>,
+    /// Where that is, when it is on another machine.
+    pub(super) far: Option<Far>,
     /// Whether an engine in the background takes over what is open when this seat is left.
     pub(super) goes_on: Cell<bool>,
     /// Other seats at our engine.
@@ -37,9 +39,20 @@ pub(super) struct Seat {
     closing: CancellationToken,
 }
 
+/// An engine on another machine.
+pub(super) struct Far {
+    /// The word in the header: its machine.
+    pub(super) host: String,
+    /// What its workspace calls itself.
+    pub(super) environment: String,
+}
+
 impl Seat {
     /// The word in the header: where the engine is.
-    pub(super) fn place(&self) -> &'static str {
+    pub(super) fn place(&self) -> &str {
+        if let Some(far) = &self.far {
+            return &far.host;
+        }
         match self.desk {
             AnyDesk::Local(_) => "local",
             AnyDesk::Remote(_) | AnyDesk::Looking(_) => "attached",
@@ -87,6 +100,7 @@ fn seat(
         people,
         workspace: workspace.clone(),
         engine: None,
+        far: None,
         goes_on: Cell::new(false),
         seats: None,
         tasks,
@@ -126,7 +140,8 @@ pub(super) async fn own(
     let names = people.groups().into_keys().collect();
     let who = config.who_is_who(workspace);
     let desk = engine.desk().with_people(who.clone());
-    let seats = listen(&engine, desk.clone(), workspace, who).map_err(OwnTrouble::Other)?;
+    let environment = Settings::of(workspace).map_err(OwnTrouble::Other)?.environment;
+    let seats = listen(&engine, desk.clone(), workspace, (who, environment)).map_err(OwnTrouble::Other)?;
     if schedules {
         let (tasks, doors) = engine.doors();
         let (desk, boards) = (engine.desk(), engine.desk().boards());
@@ -157,9 +172,14 @@ fn holder(pid: Option<u32>) -> String {
     )
 }
 
-fn listen(engine: &Engine, desk: LocalDesk, workspace: &Workspace, who: WhoIsWho) -> Result<Seats, Trouble> {
+fn listen(
+    engine: &Engine,
+    desk: LocalDesk,
+    workspace: &Workspace,
+    people: (WhoIsWho, String),
+) -> Result<Seats, Trouble> {
     let (tasks, doors) = engine.doors();
-    serve_socket(&workspace.socket(), desk, who, tasks, doors.clone()).map_err(Trouble::not_recorded)
+    serve_socket(&workspace.socket(), desk, people, tasks, doors.clone()).map_err(Trouble::not_recorded)
 }
 
 /// A seat at an engine that runs.
@@ -175,6 +195,22 @@ pub(super) async fn attach(
         .await
         .map_err(Trouble::not_recorded)?;
     Ok(seat(AnyDesk::Remote(desk), actor, people.groups().into_keys().collect(), workspace, tasks, closing))
+}
+
+/// A seat at an engine on another machine. What this console keeps for itself goes to a workspace in which nothing runs.
+pub(super) async fn attach_far(
+    host: &str,
+    open: impl Fn(bool, &Tasks) -> Result<FarLine, String> + Send + Sync + 'static,
+    scratch: &Workspace,
+) -> Result<Seat, Trouble> {
+    let (tasks, closing) = (Tasks::default(), CancellationToken::new());
+    let workers = tasks.clone();
+    let way = Way::Line(Arc::new(move |again| open(again, &workers)));
+    let desk = RemoteDesk::attach_by(way, Channel::Console, &tasks, closing.clone()).await;
+    let desk = desk.map_err(Trouble::not_recorded)?;
+    let About { actor, people, environment } = desk.about().clone();
+    let far = Some(Far { host: host.to_owned(), environment });
+    Ok(Seat { far, ..seat(AnyDesk::Remote(desk), actor, people, scratch, tasks, closing) })
 }
 
 /// A seat here: the workspace is ours, or we attach to whoever has it.

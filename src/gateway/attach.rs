@@ -5,7 +5,7 @@
 //! way is sent again only to the same engine, which remembers what it answered.
 
 use super::{
-    frame::{Answer, Ask, Question, Tell, VERSION},
+    frame::{About, Answer, Ask, Question, Tell, VERSION},
     line::Line,
     socket::short_path,
 };
@@ -45,9 +45,45 @@ const RETRY_MIN: Duration = Duration::from_millis(100);
 /// … to.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
+/// How long a line from elsewhere may take to be opened: somebody may have to type a passphrase.
+const OPENED_MAX: Duration = Duration::from_mins(2);
+/// How long a line that broke at once may take to say why.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(2);
+
+/// How an engine is reached.
+#[derive(Clone)]
+pub enum Way {
+    /// By its socket on this machine.
+    Socket(PathBuf),
+    /// Over a line that somebody else opens, to another machine say. Asked with whether it is opened once more: then there is nobody who
+    /// could be asked for anything.
+    Line(Arc<dyn Fn(bool) -> Result<FarLine, String> + Send + Sync>),
+}
+
+/// A line to the socket of an engine elsewhere.
+#[derive(Debug)]
+pub struct FarLine {
+    /// What goes in here comes out there.
+    pub stream: UnixStream,
+    /// What it had to say when it ended.
+    pub last_words: oneshot::Receiver<String>,
+}
+
+/// Opens the socket of an engine on this machine.
+///
+/// # Errors
+/// When nobody listens there.
+pub async fn open_socket(path: &Path) -> Result<UnixStream, String> {
+    let said = |why: String| format!("could not attach to {}: {why}", path.display());
+    let (short, _open) = short_path(path).map_err(|error| said(format!("{error}; see the path")))?;
+    let stream = UnixStream::connect(short).await;
+    stream.map_err(|error| said(format!("{error}; start an engine with `cuelight serve`")))
+}
+
 /// The other end of the socket.
 #[derive(Clone, Debug)]
 pub struct RemoteDesk {
+    about: Arc<About>,
     questions: mpsc::Sender<Post>,
     boards: Boards,
     ring: broadcast::Sender<Arc<Signal>>,
@@ -72,13 +108,26 @@ impl RemoteDesk {
         tasks: &Tasks,
         closing: CancellationToken,
     ) -> Result<Self, String> {
-        let (line, welcome) = call(path, seat, Seq(0), tasks, &closing).await?;
+        Self::attach_by(Way::Socket(path.to_owned()), seat, tasks, closing).await
+    }
+
+    /// The same, whichever way leads there.
+    ///
+    /// # Errors
+    /// When it leads to no engine, or we may not attach.
+    pub async fn attach_by(
+        way: Way,
+        seat: Channel,
+        tasks: &Tasks,
+        closing: CancellationToken,
+    ) -> Result<Self, String> {
+        let (line, welcome) = call(&way, (seat, Seq(0)), false, tasks, &closing).await?;
         let (questions, posts) = mpsc::channel(QUESTIONS_MAX);
         let (seen, boards) = watch::channel(Seen::default());
         let (ring, _) = broadcast::channel(SIGNALS_MAX);
-        let desk = Self { questions, boards, ring: ring.clone() };
+        let desk = Self { about: Arc::new(*welcome.about), questions, boards, ring: ring.clone() };
         let keeper = Keeper {
-            path: path.to_owned(),
+            way,
             channel: seat,
             tasks: tasks.clone(),
             closing,
@@ -106,6 +155,11 @@ impl RemoteDesk {
             }
         }
         Ok(desk)
+    }
+
+    /// Who sits here, as the engine says.
+    pub fn about(&self) -> &About {
+        &self.about
     }
 
     async fn ask(&self, question: Question) -> Result<Answer, String> {
@@ -185,20 +239,25 @@ fn mixed_up() -> String {
 struct Welcome {
     instance: String,
     seq: Seq,
+    about: Box<About>,
 }
 
-/// Opens a line and greets.
+/// Opens a line, for the first time or again, and greets as who sits there and knows all up to an event.
 async fn call(
-    path: &Path,
-    seat: Channel,
-    after: Seq,
+    way: &Way,
+    (seat, after): (Channel, Seq),
+    again: bool,
     tasks: &Tasks,
     closing: &CancellationToken,
 ) -> Result<(Line<Tell, Ask>, Welcome), String> {
-    let said = |why: String| format!("could not attach to {}: {why}", path.display());
-    let (short, _open) = short_path(path).map_err(|error| said(format!("{error}; see the path")))?;
-    let stream = UnixStream::connect(short).await;
-    let stream = stream.map_err(|error| said(format!("{error}; start an engine with `cuelight serve`")))?;
+    let (stream, last_words) = match way {
+        Way::Socket(path) => (open_socket(path).await?, None),
+        Way::Line(open) => {
+            let FarLine { stream, last_words } = open(again)?;
+            (stream, Some(last_words))
+        }
+    };
+    let patience = if last_words.is_some() { OPENED_MAX } else { WELCOME_MAX };
     let mut line = Line::new(stream, tasks, closing);
     let hello = Ask::Hello {
         version: VERSION,
@@ -207,11 +266,19 @@ async fn call(
         after,
     };
     drop(line.outgoing.send(hello).await);
-    match timeout(WELCOME_MAX, line.incoming.recv()).await {
-        Ok(Some(Tell::Welcome { instance, seq, .. })) => Ok((line, Welcome { instance, seq })),
-        Ok(Some(Tell::Wrong(why))) => Err(why),
-        Ok(_) => Err(said("it speaks another language; use the same cuelight".to_owned())),
-        Err(_) => Err(said("it does not answer; see whether it still runs".to_owned())),
+    let said = |why: &str| format!("could not attach: {why}");
+    match (timeout(patience, line.incoming.recv()).await, last_words) {
+        (Ok(Some(Tell::Welcome { instance, seq, about, .. })), _) => {
+            Ok((line, Welcome { instance, seq, about }))
+        }
+        (Ok(Some(Tell::Wrong(why))), _) => Err(why),
+        (Ok(None), Some(last_words)) => {
+            let why = timeout(LAST_WORDS_MAX, last_words).await;
+            let why = why.ok().and_then(Result::ok).filter(|it| !it.is_empty());
+            Err(why.unwrap_or_else(|| said("the line ended, and nobody says why; try it with ssh alone")))
+        }
+        (Ok(_), _) => Err(said("it speaks another language; use the same cuelight")),
+        (Err(_), _) => Err(said("it does not answer; see whether it still runs")),
     }
 }
 
@@ -226,7 +293,7 @@ struct Nonsense;
 
 /// The task that has the line, and folds what comes through it.
 struct Keeper {
-    path: PathBuf,
+    way: Way,
     channel: Channel,
     tasks: Tasks,
     closing: CancellationToken,
@@ -423,7 +490,8 @@ impl Keeper {
         loop {
             sleep(pause).await;
             pause = (pause * 2).min(RETRY_MAX);
-            match call(&self.path, self.channel, self.board.seq, &self.tasks, &self.closing).await {
+            let from = (self.channel, self.board.seq);
+            match call(&self.way, from, true, &self.tasks, &self.closing).await {
                 Err(why) => self.seen.send_modify(|seen| seen.trouble = Some(Trouble::Lost(why))),
                 Ok((line, welcome)) => {
                     if welcome.instance != self.instance {

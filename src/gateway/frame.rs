@@ -5,7 +5,7 @@
 
 use crate::{
     base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, FRAME_BYTES_MAX, RunId, Seq, is_nested_beyond},
-    engine::{Channel, Command, Event, Refusal},
+    engine::{Actor, Channel, Command, Event, Refusal},
     runtime::{LaunchRequest, Page, Reply, Request, Signal, Trouble, Want},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -49,12 +49,23 @@ pub(super) enum Question {
     Read(Want),
 }
 
+/// Who sits there, as the engine knows them, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Whoever came through this door.
+    pub actor: Actor,
+    /// Everybody the workspace knows by name.
+    pub people: Vec<String>,
+    /// What the workspace calls itself; nothing where it does not say.
+    pub environment: String,
+}
+
 /// From the engine to a seat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Tell {
     /// The first word: which engine this is, and how far its log has come.
-    Welcome { version: u32, program: String, instance: String, seq: Seq },
+    Welcome { version: u32, program: String, instance: String, seq: Seq, about: Box<About> },
     /// You may not stay, and here is why.
     Wrong(String),
     /// What has happened since, in order and without gaps.

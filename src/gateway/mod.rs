@@ -13,7 +13,8 @@ mod socket;
 mod token;
 
 pub use any_desk::AnyDesk;
-pub use attach::RemoteDesk;
+pub use attach::{FarLine, RemoteDesk, Way, open_socket};
+pub use frame::About;
 pub use look_desk::LookDesk;
 pub use mcp::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long, mcp_tools};
 pub use socket::{Seats, admit, serve_socket};

@@ -4,7 +4,7 @@
 //! at once. Signals that find its queue full are dropped.
 
 use super::{
-    frame::{Answer, Ask, Question, Tell, VERSION},
+    frame::{About, Answer, Ask, Question, Tell, VERSION},
     line::{FAREWELL_MAX, Line},
 };
 use crate::{
@@ -32,6 +32,7 @@ pub(super) struct Seat {
     line: Line<Ask, Tell>,
     desk: LocalDesk,
     instance: String,
+    about: About,
     tasks: Tasks,
     closing: CancellationToken,
 }
@@ -40,11 +41,11 @@ impl Seat {
     pub(super) fn new(
         line: Line<Ask, Tell>,
         desk: LocalDesk,
-        instance: String,
+        (instance, about): (String, About),
         tasks: Tasks,
         closing: CancellationToken,
     ) -> Self {
-        Self { line, desk, instance, tasks, closing }
+        Self { line, desk, instance, about, tasks, closing }
     }
 
     /// Until the other side goes, or the engine.
@@ -64,7 +65,8 @@ impl Seat {
         } else if after > seq {
             Tell::Wrong("could not attach: this engine has another log; start cuelight again".to_owned())
         } else {
-            Tell::Welcome { version: VERSION, program, instance: self.instance.clone(), seq }
+            let about = Box::new(About { actor: self.desk.actor().clone(), ..self.about.clone() });
+            Tell::Welcome { version: VERSION, program, instance: self.instance.clone(), seq, about }
         };
         let refused = matches!(welcome, Tell::Wrong(_));
         if self.line.outgoing.send(welcome).await.is_err() || refused {

@@ -3,7 +3,11 @@
 //! It asks the kernel who is there and gives each peer a seat of its own. The owner of the workspace alone listens, so a
 //! socket that is found belongs to nobody and is removed.
 
-use super::{frame::Tell, line::Line, seat::Seat};
+use super::{
+    frame::{About, Tell},
+    line::Line,
+    seat::Seat,
+};
 use crate::{
     engine::Channel,
     runtime::{Entropy, LocalDesk, Tasks, WhoIsWho},
@@ -58,14 +62,15 @@ pub fn admit(peer: u32, owner: u32) -> Result<(), String> {
     }
 }
 
-/// Listens at `path` until `closing`, then removes it. Every peer gets a desk stamped with who the kernel says it is.
+/// Listens at `path` until `closing`, then removes it. Every peer gets a desk stamped with who the kernel says it is, and is told
+/// what the workspace calls itself.
 ///
 /// # Errors
 /// When the socket cannot be made.
 pub fn serve_socket(
     path: &Path,
     desk: LocalDesk,
-    people: WhoIsWho,
+    (people, environment): (WhoIsWho, String),
     tasks: &Tasks,
     closing: CancellationToken,
 ) -> Result<Seats, String> {
@@ -82,7 +87,7 @@ pub fn serve_socket(
     tasks.spawn(async move {
         tokio::select! {
             () = closing.cancelled() => {}
-            () = accept_all(listener, free, desk, (people, root), instance, all, closing.clone()) => {}
+            () = accept_all(listener, free, desk, (people, environment, root), instance, all, closing.clone()) => {}
         }
         // Whoever has taken the workspace over listens there by now.
         if place_of(&path) == ours {
@@ -124,7 +129,7 @@ async fn accept_all(
     listener: UnixListener,
     free: Arc<Semaphore>,
     desk: LocalDesk,
-    (people, root): (WhoIsWho, PathBuf),
+    (people, environment, root): (WhoIsWho, String, PathBuf),
     instance: String,
     tasks: Tasks,
     closing: CancellationToken,
@@ -149,8 +154,12 @@ async fn accept_all(
                 let (uid, pid) = peer;
                 // Whoever cannot be named now is named with each command.
                 let people = people.now().unwrap_or_default();
-                let desk = desk.with_actor(people.actor_of(uid, pid, Channel::Socket, &root));
-                let seat = Seat::new(line, desk, instance.clone(), tasks.clone(), closing.clone());
+                let actor = people.actor_of(uid, pid, Channel::Socket, &root);
+                let names = people.groups().into_keys().collect();
+                let about = About { actor: actor.clone(), people: names, environment: environment.clone() };
+                let desk = desk.with_actor(actor);
+                let greets = (instance.clone(), about);
+                let seat = Seat::new(line, desk, greets, tasks.clone(), closing.clone());
                 tasks.spawn(async move {
                     seat.serve().await;
                     drop(taken);

@@ -24,7 +24,8 @@ fn serve(engine: &Engine, dir: &Path) {
     let uid = rustix::process::geteuid().as_raw();
     let people = Arc::new(people.with_os_name(uid, "me"));
     let people = WhoIsWho::new(move || Ok(Arc::clone(&people)));
-    serve_socket(&dir.join("socket"), engine.desk(), people, tasks, closing.clone()).expect("it listens");
+    serve_socket(&dir.join("socket"), engine.desk(), (people, String::new()), tasks, closing.clone())
+        .expect("it listens");
 }
 
 async fn attached(dir: &Path) -> (RemoteDesk, Tasks, CancellationToken) {

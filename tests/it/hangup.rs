@@ -30,7 +30,8 @@ pub(crate) fn console(place: &Place, args: &[&str]) -> (Pty, Child) {
 }
 
 /// Reads what the terminal gets until it holds this.
-fn read_until(mut terminal: &Pty, part: &str) {
+#[track_caller]
+pub(crate) fn read_until(mut terminal: &Pty, part: &str) {
     rustix::fs::fcntl_setfl(terminal, rustix::fs::OFlags::NONBLOCK)
         .expect("a terminal that does not make us wait");
     let cells = |many| std::num::NonZero::new(many).expect("a screen has cells");

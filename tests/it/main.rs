@@ -28,6 +28,7 @@ mod engine;
 mod examples;
 mod expression;
 mod failures;
+mod far;
 mod fuzz;
 mod gateway;
 mod guard;

@@ -12,6 +12,7 @@ mod compare;
 mod doctor;
 mod drill;
 mod errors;
+mod far;
 mod gate;
 mod health;
 mod history;
@@ -134,7 +135,8 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::McpCall(args) => mcp_client::call(&config, &args).await,
         Command::BuiltIn { name } => built_in::built_in(&config, &name),
         Command::Serve(args) => serve::serve(&config, &args).await,
-        Command::Attach => screen::attach(&config, &screen).await,
+        Command::Attach(args) => screen::attach(config, &screen, &args).await,
+        Command::Relay => far::relay(&config).await,
         Command::Screenshot(args) => screenshot::screenshot(&config, out, &screen, &args).await,
         Command::Doctor(args) => doctor::doctor(&config, out, &screen, &args),
         Command::Drill(args) => drill::drill(&config, out, &args).await,

@@ -2,12 +2,12 @@
 
 use super::{
     appearance::{self, Appearance},
-    run, serve, shutdown,
+    far, run, serve, shutdown,
     signals::Signals,
 };
 use crate::{
     app::{
-        args::{DemoArgs, Everywhere, RunArgs},
+        args::{AttachArgs, DemoArgs, Everywhere, RunArgs},
         config::{Config, Settings},
         exit::{Outcome, Trouble},
         output::{Output, say},
@@ -68,12 +68,21 @@ pub(super) async fn bare(config: &Config, look: &Look) -> Outcome {
 }
 
 /// A second seat; never an engine of our own.
-pub(super) async fn attach(config: &Config, look: &Look) -> Outcome {
+pub(super) async fn attach(config: Config, look: &Look, args: &AttachArgs) -> Outcome {
     needs_screen(look)?;
+    let config = match args.place.as_deref() {
+        Some(url) if url.starts_with(far::SCHEME) => {
+            let signals = Signals::listen()?;
+            let seat = far::attach(&config, url, &args.program).await?;
+            return open(seat, look, None, signals).await;
+        }
+        Some(path) => config.at(Path::new(path)),
+        None => config,
+    };
     let workspace = config.workspace()?;
     let signals = Signals::listen()?;
-    let coming = wiring::attach(config, &workspace, Channel::Console);
-    open_at(config, &workspace, look, signals, coming).await
+    let coming = wiring::attach(&config, &workspace, Channel::Console);
+    open_at(&config, &workspace, look, signals, coming).await
 }
 
 /// A workflow, with or without a screen.
@@ -307,7 +316,11 @@ pub(super) fn to_look_at(
 }
 
 fn place_at(seat: &Seat, look: &Look) -> Result<console::Seat, Trouble> {
-    place(&seat.workspace, seat.actor.clone(), seat.people.clone(), seat.place(), look)
+    let place = place(&seat.workspace, seat.actor.clone(), seat.people.clone(), seat.place(), look)?;
+    // Nothing said here makes another machine look less dangerous than it says it is.
+    let Some(far) = seat.far.as_ref().filter(|it| !it.environment.is_empty()) else { return Ok(place) };
+    let environment = safe_text(&far.environment);
+    Ok(console::Seat { danger: danger(&environment), environment, ..place })
 }
 
 fn place(
@@ -319,16 +332,20 @@ fn place(
 ) -> Result<console::Seat, Trouble> {
     let named = look.environment.clone().map_or_else(|| environment(workspace), Ok)?;
     let environment = safe_text(&named);
+    let (danger, read_only) = (danger(&environment), place == "recorded");
+    Ok(console::Seat { actor, environment, danger, read_only, place: place.to_owned(), people })
+}
+
+/// How careful one has to be, by what a workspace calls itself.
+fn danger(environment: &str) -> Danger {
     let lower = environment.to_lowercase();
-    let danger = if lower.contains("prod") {
+    if lower.contains("prod") {
         Danger::Production
     } else if lower.contains("stag") || lower.contains("test") {
         Danger::Staging
     } else {
         Danger::Development
-    };
-    let read_only = place == "recorded";
-    Ok(console::Seat { actor, environment, danger, read_only, place: place.to_owned(), people })
+    }
 }
 
 /// What the workspace calls itself: `environment = "PROD"` in its `config.toml`.
