@@ -109,7 +109,7 @@ impl Archive {
             Want::Plan(run) => self.plan(*run),
             Want::Workflow { path, words } => {
                 let files = self.workspace.workflow_files();
-                Ok(Page::Workflow(Box::new(offer(&self.workspace, &files, path, words))))
+                Ok(Page::Workflow(Box::new(offer(&self.workspace, self.secrets(), &files, path, words))))
             }
             Want::Agents => Ok(Page::Agents(Box::new(agents(&self.workspace)))),
             Want::Past { run, until } => self.past(*run, *until),

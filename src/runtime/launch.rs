@@ -91,7 +91,13 @@ fn prepare_with(
 }
 
 /// What a workflow asks for, and whether it could be started with these words.
-pub(super) fn offer(workspace: &Workspace, files: &[PathBuf], path: &str, words: &[InputText]) -> Offer {
+pub(super) fn offer(
+    workspace: &Workspace,
+    secrets: &SecretStore,
+    files: &[PathBuf],
+    path: &str,
+    words: &[InputText],
+) -> Offer {
     let root = workspace.root();
     let below = |it: &PathBuf| it.strip_prefix(root).unwrap_or(it).to_string_lossy().into_owned();
     let mut offer = Offer { files: files.iter().map(below).collect(), ..Offer::default() };
@@ -114,7 +120,14 @@ pub(super) fn offer(workspace: &Workspace, files: &[PathBuf], path: &str, words:
     };
     let given: Vec<(String, String)> = words.iter().map(|it| (it.name.clone(), it.text.clone())).collect();
     let lowered = check_input_texts(&workflow, &given).and_then(|inputs| lower(&workflow, inputs));
-    offer.problems = lowered.err().unwrap_or_default();
+    offer.problems = match lowered {
+        // The form says itself that it could not be started.
+        Ok(plan) => {
+            let unasked = plan.without_key(&|it| secrets.has(it));
+            unasked.iter().map(|it| it.strip_prefix("could not start: ").unwrap_or(it).to_owned()).collect()
+        }
+        Err(problems) => problems,
+    };
     offer.inputs = workflow.inputs.iter().map(offered).collect();
     offer.about = workflow.description.unwrap_or_default();
     offer.name = workflow.name;

@@ -380,6 +380,18 @@ async fn what_a_workflow_asks_for_is_told_before_it_is_started() {
     assert!(offer.problems.iter().any(|it| it.contains("whom")), "{:?}", offer.problems);
     let offer = ask("missing.yaml", &[]).await;
     assert!(offer.problems[0].contains("could not read missing.yaml"), "{:?}", offer.problems);
+    // What would be refused for want of a key is told as well, and no longer when the key is there.
+    let asks = "steps:\n  - {id: review, llm: {model: claude-sonnet, prompt: Is it well?}}\n";
+    std::fs::write(folder.join("review.yaml"), asks).expect("a file");
+    let offer = ask(".cuelight/workflows/review.yaml", &[]).await;
+    let said = "step `review` asks claude-sonnet, and the secret ANTHROPIC_API_KEY is not set";
+    assert!(offer.problems.iter().any(|it| it.starts_with(said)), "{:?}", offer.problems);
+    std::fs::create_dir_all(dir.path().join(".cuelight/secrets")).expect("a folder");
+    let key = dir.path().join(".cuelight/secrets/ANTHROPIC_API_KEY");
+    std::fs::write(&key, "sk-test-of-the-form").expect("a secret");
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("ours alone");
+    let offer = ask(".cuelight/workflows/review.yaml", &[]).await;
+    assert_eq!(offer.problems, Vec::<String>::new());
     assert_eq!(desk.boards().borrow().board.seq, Seq(0), "nothing was started");
 }
 
