@@ -3,7 +3,7 @@
 
 use cuelight::{
     base::{
-        Schema, Seq, Span, StepIx, Timestamp, Untrusted, Value, ValueMap, is_unseen, next_scheduled,
+        McpCall, Schema, Seq, Span, StepIx, Timestamp, Untrusted, Value, ValueMap, is_unseen, next_scheduled,
         safe_pieces, safe_text as safe,
     },
     console::{
@@ -13,6 +13,7 @@ use cuelight::{
     definition::{Files, ImportAs, fmt, import_wfformat, read},
     engine::{Actor, CauseOfLaunch, Channel, Command, Event, Launching, Proof, World},
     expression::{MapLookup, Template, evaluate, parse},
+    gateway::{McpHeard, mcp_heard},
     plan::{GraphFormat, graph, lower},
     projection::Board,
     store::{FileNote, Note, read_notes, verify_chain},
@@ -146,6 +147,16 @@ pub fn schema(bytes: &[u8]) {
     let Ok(schema) = Schema::read(&schema) else { return };
     if let Ok(value) = serde_json::from_str::<Value>(value) {
         let _problems = schema.problems(&value);
+    }
+}
+
+/// What an agent says over MCP, and what a server says of a tool: it is answered, and says the same as itself.
+pub fn mcp(bytes: &[u8]) {
+    if let McpHeard::Reply(reply) = mcp_heard(bytes) {
+        assert_eq!(reply["jsonrpc"], "2.0");
+    }
+    if let Ok(says) = serde_json::from_slice::<Value>(bytes) {
+        assert_eq!(McpCall::of("tool", &says).changed(&says), None);
     }
 }
 

@@ -19,7 +19,7 @@ const BYTES_MAX: usize = 4_000;
 
 #[test]
 fn no_door_breaks_at_what_was_made_from_its_seeds_by_chance() {
-    let doors: [(&str, &str, fn(&[u8])); 15] = [
+    let doors: [(&str, &str, fn(&[u8])); 16] = [
         ("chain", "fuzz/seeds/chain", doors::chain),
         ("cron", "fuzz/seeds/cron", doors::cron),
         ("event", "fuzz/seeds/event", doors::event),
@@ -28,6 +28,7 @@ fn no_door_breaks_at_what_was_made_from_its_seeds_by_chance() {
         ("heads", "fuzz/seeds/heads", doors::heads),
         ("keymap", "fuzz/seeds/keymap", doors::keymap),
         ("keys", "fuzz/seeds/keys", doors::keys),
+        ("mcp", "fuzz/seeds/mcp", doors::mcp),
         ("outputs", "fuzz/seeds/outputs", doors::outputs),
         ("query", "fuzz/seeds/query", doors::query),
         ("safe_text", "fuzz/seeds/safe_text", doors::safe_text),

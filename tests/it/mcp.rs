@@ -493,6 +493,71 @@ fn the_server_of_the_protocols_own_makers_is_understood() {
     assert!(told.output("c", "structured")["temperature"].is_number(), "{told:?}");
 }
 
+/// The same over HTTP, where its answers are streams of events.
+#[test]
+fn the_server_of_the_protocols_own_makers_is_understood_at_an_address() {
+    let Some(server) = everything() else {
+        println!("skipped: no @modelcontextprotocol/server-everything; tests/all installs it where npm is");
+        return;
+    };
+    let room = Room::empty();
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let mut command = program("timeout");
+    let command =
+        command.args(["300", "node"]).arg(&server).arg("streamableHttp").env("PORT", port.to_string());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it can be started");
+    crate::program::until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let ours = |words: &[&str]| {
+        let mut command = cuelight(room.path());
+        command.args(words).env("CUELIGHT_HTTP_PRIVATE", "127.0.0.1").output().expect("it can be started")
+    };
+    let url = format!("http://127.0.0.1:{port}/mcp");
+    let added =
+        ours(&["tools", "add", "far", "--tool", "echo", "--tool", "get-structured-content", "--url", &url]);
+    let echoed = ours(&["tools", "test", "far.echo", "--with", "message=hello", "--really"]);
+    let known =
+        ours(&["tools", "test", "far.get-structured-content", "--with", "location=Chicago", "--really"]);
+    let refused = room.say(&["tools", "test", "far.echo", "--with", "message=hello", "--really"]);
+    child.kill().expect("ended");
+    child.wait().expect("gone");
+    said(&added, 0, &["far.echo@1"]);
+    said(&echoed, 0, &["text = \"Echo: hello\""]);
+    said(&known, 0, &["temperature"]);
+    said(&refused, 1, &["127.0.0.1"]);
+}
+
+/// What the makers of the protocol hold clients to; where it may be had, and node is new enough for it.
+#[test]
+fn the_scenarios_that_clients_are_held_to_pass() {
+    let scenarios = npm("@modelcontextprotocol/conformance/dist/index.js");
+    let starts =
+        |it: &PathBuf| program("node").arg(it).arg("--help").output().is_ok_and(|it| it.status.success());
+    let Some(scenarios) = scenarios.filter(starts) else {
+        println!(
+            "skipped: no @modelcontextprotocol/conformance that starts here; tests/all installs it, and it wants node 22"
+        );
+        return;
+    };
+    let room = Room::empty();
+    let client = format!(
+        "#!/bin/bash\nexport CUELIGHT_HTTP_PRIVATE=127.0.0.1,::1\n{0} tools add conf --all --url \"$1\" || exit 1\n[ ! -e .cuelight/tools/conf.add_numbers.yaml ] || {0} tools test conf.add_numbers --with a=5 --with b=3 --really\n",
+        env!("CARGO_BIN_EXE_cuelight")
+    );
+    fs::write(room.path().join("client.sh"), client).expect("written");
+    for scenario in ["initialize", "tools_call"] {
+        let mut command = program("timeout");
+        command.args(["120", "node"]).arg(&scenarios).args([
+            "client",
+            "--command",
+            "bash client.sh",
+            "--scenario",
+            scenario,
+        ]);
+        let output = command.current_dir(room.path()).output().expect("it can be started");
+        said(&output, 0, &["PASSED"]);
+    }
+}
+
 /// Where `tests/all` puts what comes from npm, or where `CUELIGHT_NPM` says.
 pub(crate) fn npm(path: &str) -> Option<PathBuf> {
     let named = std::env::var("CUELIGHT_NPM").ok().map(PathBuf::from);
