@@ -54,17 +54,19 @@ pub(super) struct LogLine {
 pub(super) enum Voice {
     Engine,
     Gates,
+    Agents,
 }
 
 impl Voice {
     /// All of them.
-    pub(super) const ALL: [Self; 2] = [Self::Engine, Self::Gates];
+    pub(super) const ALL: [Self; 3] = [Self::Engine, Self::Gates, Self::Agents];
 
     /// The word for it.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Engine => "engine",
             Self::Gates => "gates",
+            Self::Agents => "agents",
         }
     }
 }

@@ -129,7 +129,7 @@ fn known_sources(names: &str) -> Result<(), String> {
     let known = |it: &str| it == STEPS || Voice::ALL.iter().any(|voice| voice.word() == it);
     match names.trim_start_matches('!').split(',').find(|it| !it.is_empty() && !known(it)) {
         None => Ok(()),
-        Some(name) => Err(format!("there is no source {name:?}; there are engine, gates and steps")),
+        Some(name) => Err(format!("there is no source {name:?}; there are engine, gates, agents and steps")),
     }
 }
 

@@ -1,15 +1,16 @@
-//! What is told beside the output of a run: its events in words, by the engine and by its gates, read from the log. The newest
+//! What is told beside the output of a run: its events in words, by the engine, its gates and its agents, read from the log. The newest
 //! stretch of them, and what happens from then on; the whole trail is Audit's matter.
 
 use super::logs_read;
 use crate::{
-    base::Seq,
+    base::{Seq, StepIx},
     console::{
         Lookup, Model, Wish,
         log_level::LogLevel,
         log_lines::{Telling, Voice},
     },
     engine::{Event, Fact, StepEvent, Why},
+    plan::Work,
     projection::{EventWords, Notch, RunView, event_words},
 };
 
@@ -65,12 +66,27 @@ fn telling(seq: Seq, event: &Event, run: &RunView) -> Telling {
     let EventWords { kind, subject, detail } = event_words(event, Some(run));
     let words = [kind, &subject, &detail];
     Telling {
-        voice: if matches!(event.fact, Fact::Gate(..)) { Voice::Gates } else { Voice::Engine },
+        voice: voice_of(&event.fact, run),
         seq,
         at: event.at,
         level: level_of(&event.fact, kind),
         step: event.fact.step(),
         text: words.iter().filter(|it| !it.is_empty()).copied().collect::<Vec<_>>().join("  "),
+    }
+}
+
+/// Whose it is to tell: of a gate, of the work that an agent is given, else of the engine.
+fn voice_of(fact: &Fact, run: &RunView) -> Voice {
+    let is_of_agent = |step: &StepIx| {
+        let plan = run.plan_step(*step);
+        plan.is_some_and(|it| matches!(&it.work, Work::Tool(tool) if tool.is_agent()))
+    };
+    match fact {
+        Fact::Gate(..) => Voice::Gates,
+        Fact::Attempt(_, step, ..) | Fact::Step(_, step, StepEvent::Routed { .. }) if is_of_agent(step) => {
+            Voice::Agents
+        }
+        _ => Voice::Engine,
     }
 }
 

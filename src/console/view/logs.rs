@@ -61,9 +61,7 @@ fn titles(canvas: &Canvas<'_>, run: &RunView) -> (String, String) {
     if let Some(step) = logs.step {
         what = format!("{what}  {}", safe_text(&run.step_id(step)));
     } else {
-        what.push_str(
-            logs.voice.map_or("  all", |it| if it == Voice::Engine { "  engine" } else { "  gates" }),
-        );
+        what = format!("{what}  {}", logs.voice.map_or("all", Voice::word));
     }
     if let Some(attempt) = alone(canvas.model) {
         what = format!("{what}  {}", call_words(canvas, run, attempt));

@@ -235,3 +235,21 @@ fn this_screen_says_what_its_frames_cost() {
     let text = console.text();
     assert!(text.contains("render  0.8 fps  0.9 ms/frame  1.2 kB/s  skipped 8"), "{text}");
 }
+
+/// What agents were given and what came of it stands among what the steps wrote, and is looked at alone.
+#[test]
+fn agents_are_a_source_in_the_logs() {
+    let mut console = Console::new(reviewing(), 160, 48);
+    let newest = console.stage.board().summaries().map(|it| it.id).max().expect("the run of the agents");
+    console.model.look_at(newest);
+    drop(console.press("L J J J"));
+    let text = console.text();
+    assert!(
+        text.contains("  agents") && text.contains("attempt.started") && text.contains("attempt.ended"),
+        "{text}"
+    );
+    assert!(!text.contains("run.created") && !text.contains("step.ready"), "{text}");
+    drop(console.press("K K K & s o u r c e : a g e n t s enter"));
+    let text = console.text();
+    assert!(text.contains("attempt.started  one") && !text.contains("batch 1"), "{text}");
+}

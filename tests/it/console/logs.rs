@@ -242,9 +242,9 @@ fn a_line_higher_than_the_screen_is_moved_through() {
 #[test]
 fn steps_and_calls_are_switched_by_keys() {
     let mut console = Console::of_afternoon(160, 48);
-    drop(console.press("j j j j L J J J J"));
+    drop(console.press("j j j j L J J J J J"));
     sees(&console, "src_shop  exit 0");
-    drop(console.press("K K K K"));
+    drop(console.press("K K K K K"));
     sees(&console, "etl/orders-daily  all");
     let mut console = Console::of_afternoon(100, 30);
     let sync = RunId(8);
