@@ -11,7 +11,7 @@ use std::{
     process::Child,
 };
 
-const SSH: &str = "#!/bin/sh\necho \"$*\" >> said\n[ -e cut ] && { echo 'ssh: connect to host far.example port 22: No route to host' >&2; exit 255; }\nfor last; do :; done\necho $$ > pid\nexec sh -c \"$last\"\n";
+const SSH: &str = "#!/bin/sh\necho \"$*\" >> said\n[ -e cut ] && { echo 'ssh: connect to host far.example port 22: No route to host' >&2; exit 255; }\nfor last; do :; done\necho $$ > pid\nexec sh -c \"exec $last\"\n";
 const WAITS: &str = "name: far\nsteps:\n  - {id: ask, gate: Is anybody there?}\n";
 
 /// A place from which one attaches, with an ssh of its own.
