@@ -11,7 +11,7 @@ use crate::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, IoSlice},
 };
 use tokio::net::UnixStream;
 
@@ -21,6 +21,8 @@ const FRAME_BYTES_MAX: usize = EVENT_BYTES_MAX;
 const READ_BYTES: usize = 64 * 1024;
 /// How deep a launch stands in a message.
 const FRAME_DEPTH: usize = 16;
+/// Frames that are written in one go.
+const FRAMES_AT_ONCE: usize = 64;
 const HEAD_BYTES: usize = 5;
 const JSON: u8 = b'j';
 const OUTPUT: u8 = b'o';
@@ -212,21 +214,23 @@ impl Outgoing {
 
     /// Sends some of it. May be dropped and called again.
     pub(super) async fn send_some(&mut self, to: &UnixStream) -> io::Result<()> {
-        while let Some(first) = self.frames.front() {
+        while !self.frames.is_empty() {
             to.writable().await?;
-            match to.try_write(&first[self.sent..]) {
+            // Many at once: a call to the kernel costs more than most frames.
+            let skipped = |at: usize| if at == 0 { self.sent } else { 0 };
+            let first = self.frames.iter().take(FRAMES_AT_ONCE).enumerate();
+            let parts: Vec<IoSlice<'_>> = first.map(|(at, it)| IoSlice::new(&it[skipped(at)..])).collect();
+            match to.try_write_vectored(&parts) {
                 Ok(length) => self.sent += length,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
             }
-            if self.sent == first.len() {
-                self.bytes -= first.len();
-                self.sent = 0;
+            while let Some(mut sent) = self.frames.pop_front_if(|it| it.len() <= self.sent) {
+                self.sent -= sent.len();
+                self.bytes -= sent.len();
                 // A launch may hold secrets.
-                if let Some(mut sent) = self.frames.pop_front() {
-                    sent.fill(0);
-                    std::hint::black_box(&mut sent);
-                }
+                sent.fill(0);
+                std::hint::black_box(&mut sent);
             }
         }
         Ok(())

@@ -24,7 +24,7 @@ struct Known {
     leaders: BTreeMap<i32, String>,
     /// A process and when it was born, and whose it is.
     owners: BTreeMap<(i32, u64), String>,
-    /// Begun since somebody asked.
+    /// First processes of calls that were seen since somebody asked.
     fresh: Vec<(String, i32, u64)>,
 }
 
@@ -35,15 +35,13 @@ struct Process {
     session: i32,
     born: u64,
     is_dead: bool,
+    is_stopped: bool,
 }
 
 impl Kin {
     /// A call has begun with this process.
     pub(in crate::tool) fn began(&self, attempt: &str, leader: Pid) {
-        let pid = leader.as_raw_nonzero().get();
-        let mut known = self.lock();
-        known.leaders.insert(pid, attempt.to_owned());
-        known.fresh.push((attempt.to_owned(), pid, born(pid).unwrap_or_default()));
+        self.lock().leaders.insert(leader.as_raw_nonzero().get(), attempt.to_owned());
     }
 
     /// Its first process is buried; its number may be given out again.
@@ -51,7 +49,7 @@ impl Kin {
         self.lock().leaders.remove(&leader.as_raw_nonzero().get());
     }
 
-    /// Calls that began since this was last asked, each with its process.
+    /// Calls that were seen to run since this was last asked, each with its first process. Most end before anybody looks.
     pub(super) fn fresh(&self) -> Vec<(String, i32, u64)> {
         std::mem::take(&mut self.lock().fresh)
     }
@@ -115,6 +113,9 @@ impl Known {
                 self.owners.get(&(it.parent, parent.born)).cloned()
             };
             if let Some(owner) = by_group().or_else(|| mark(*pid)).or_else(by_parent) {
+                if self.leaders.contains_key(pid) {
+                    self.fresh.push((owner.clone(), *pid, it.born));
+                }
                 self.owners.insert((*pid, it.born), owner);
             }
         }
@@ -137,6 +138,11 @@ pub(super) fn born(pid: i32) -> Option<u64> {
     process(pid).filter(|it| !it.is_dead).map(|it| it.born)
 }
 
+/// Whether a process is held up (SIGSTOP, a debugger): it lives and does nothing.
+pub(super) fn is_stopped(pid: i32) -> bool {
+    process(pid).is_some_and(|it| it.is_stopped)
+}
+
 fn own_pid() -> i32 {
     i32::try_from(std::process::id()).unwrap_or_default()
 }
@@ -153,6 +159,7 @@ fn process(pid: i32) -> Option<Process> {
         session: number(3)?,
         born: words.get(19)?.parse().ok()?,
         is_dead: matches!(words.first(), Some(&("Z" | "X"))),
+        is_stopped: matches!(words.first(), Some(&("T" | "t"))),
     })
 }
 

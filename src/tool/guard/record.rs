@@ -107,6 +107,8 @@ pub(super) struct Records {
     bytes: usize,
     /// The lines of calls whose end is not in the log of the engine.
     needed: BTreeMap<String, Vec<String>>,
+    /// Bytes of these lines: they are not counted anew at each end.
+    needed_bytes: usize,
 }
 
 impl Records {
@@ -116,7 +118,8 @@ impl Records {
         let born = kin::born(pid).unwrap_or_default();
         let head = Head { protocol: PROTOCOL, program: PROGRAM.to_owned(), boot: boot_id(), pid, born };
         let head = line(&Record::Guard(head))?;
-        let mut records = Self { file, path, head: head.clone(), bytes: 0, needed: BTreeMap::new() };
+        let mut records =
+            Self { file, path, head: head.clone(), bytes: 0, needed: BTreeMap::new(), needed_bytes: 0 };
         records.append(&head)?;
         Ok(records)
     }
@@ -126,6 +129,7 @@ impl Records {
         let line = line(record)?;
         self.append(&line)?;
         if let Some(attempt) = record.attempt() {
+            self.needed_bytes += line.len();
             self.needed.entry(attempt.to_owned()).or_default().push(line);
         }
         Ok(())
@@ -144,9 +148,9 @@ impl Records {
 
     /// The end of this call is in the log: nobody will ask for it again.
     pub(super) fn forget(&mut self, attempt: &str) -> io::Result<()> {
-        self.needed.remove(attempt);
-        let needed: usize = self.needed.values().flatten().map(String::len).sum();
-        if self.bytes < FILE_BYTES_MIN.max(FILE_WASTE * (needed + self.head.len())) {
+        let forgotten = self.needed.remove(attempt).unwrap_or_default();
+        self.needed_bytes -= forgotten.iter().map(String::len).sum::<usize>();
+        if self.bytes < FILE_BYTES_MIN.max(FILE_WASTE * (self.needed_bytes + self.head.len())) {
             return Ok(());
         }
         let fresh = self.path.with_extension("new");

@@ -184,7 +184,8 @@ impl Guard {
                 }
                 came = listen_and_send(self.line.as_mut()), if self.line.is_some() => match came {
                     Ok(Some(ask)) => {
-                        if self.hear(ask) {
+                        // Never put off: with something new every moment nobody would look at all.
+                        if self.hear(ask) && (pause > LOOK_PAUSE_MIN || look.is_elapsed()) {
                             pause = LOOK_PAUSE_MIN;
                             look.set(sleep(pause));
                         }
