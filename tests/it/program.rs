@@ -8,12 +8,14 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
 /// How often something is looked at before a test gives up: some two minutes.
 const LOOKS_MAX: u32 = 24_000;
+/// The same, where a look takes long.
+const LOOKING_MAX: Duration = Duration::from_mins(3);
 
 /// A workspace that nobody else uses. What still runs in it when the test is over is ended.
 pub(crate) struct Place {
@@ -305,9 +307,14 @@ pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
 /// Looks until it is so; when it never is, tells what there is instead.
 #[track_caller]
 pub(crate) fn until_else(what: &str, mut is_so: impl FnMut() -> bool, instead: impl FnOnce() -> String) {
+    let began = Instant::now();
     for _ in 0..LOOKS_MAX {
         if is_so() {
             return;
+        }
+        // A look that asks the program takes a while itself.
+        if began.elapsed() > LOOKING_MAX {
+            break;
         }
         pause(Duration::from_millis(5));
     }
