@@ -543,9 +543,14 @@ impl<D: Desk> Screen<D> {
             Some(Trouble::Holding(why) | Trouble::Stopped(why) | Trouble::TakenOver(why)) => {
                 Link::Unwritten { why }
             }
+            Some(Trouble::Unheard(why)) => Link::Unheard { why },
             Some(Trouble::Lost(why)) => match &self.model.link {
                 Link::Lost { since, .. } => Link::Lost { since: *since, why },
-                Link::Opening | Link::Live | Link::Unwritten { .. } | Link::Unowned => lost(&why, now),
+                Link::Opening
+                | Link::Live
+                | Link::Unwritten { .. }
+                | Link::Unheard { .. }
+                | Link::Unowned => lost(&why, now),
             },
             Some(Trouble::Unowned) => Link::Unowned,
         };

@@ -142,6 +142,11 @@ pub enum Link {
         /// Why, for people.
         why: String,
     },
+    /// The guard is held up: nothing is heard of what runs.
+    Unheard {
+        /// Why, and what to do, for people.
+        why: String,
+    },
     /// Nobody runs this workspace: what was recorded last is shown.
     Unowned,
 }

@@ -143,6 +143,8 @@ impl Seen {
 pub enum Trouble {
     /// The engine could not write and does not decide; it goes on by itself when there is room.
     Holding(String),
+    /// The guard is held up: programs go on, and nothing is heard of them. It goes on by itself when the guard does.
+    Unheard(String),
     /// The engine could not write and has stopped for good.
     Stopped(String),
     /// Another engine has taken the workspace over, and this one decides nothing any more.

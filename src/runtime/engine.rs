@@ -99,6 +99,7 @@ impl Engine {
         let (doors, deciding, calls) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let root = setup.workspace.root().to_owned();
+        let (held_up, is_held_up) = watch::channel(None);
         let (guards, past) = match setup.guard {
             Some(program) => {
                 let spawner = tasks.clone();
@@ -109,6 +110,7 @@ impl Engine {
                     environment: setup.environment.clone(),
                     closing: calls.clone(),
                     spawn: Arc::new(move |work| drop(spawner.spawn(work))),
+                    held_up: held_up.clone(),
                 });
                 let failed = |it| StoreError::io("use", &root.join(".cuelight/guard"), &it);
                 let (guards, past) = guards.map_err(failed)?;
@@ -143,6 +145,7 @@ impl Engine {
         let (owner, told) = (Arc::new(owner), seen.clone());
         let watch = look_whether_it_is_ours(Arc::clone(&owner), told, doors.clone(), deciding.clone());
         drop(tasks.spawn(watch));
+        drop(tasks.spawn(say_what_is_held_up(is_held_up, seen.clone(), deciding.clone())));
         let looping = tasks.spawn(async move {
             podium.found = found(&shared, past, in_flight).await;
             drop(shared);
@@ -213,6 +216,34 @@ async fn look_whether_it_is_ours(
     seen.send_modify(|seen| seen.trouble = Some(Trouble::TakenOver(why)));
     doors.cancel();
     deciding.cancel();
+}
+
+/// Says of a guard that is held up what that means and what to do, as long as it is.
+async fn say_what_is_held_up(
+    mut held_up: watch::Receiver<Option<i32>>,
+    seen: watch::Sender<Seen>,
+    deciding: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = deciding.cancelled() => return,
+            changed = held_up.changed() => if changed.is_err() { return },
+        }
+        let told = *held_up.borrow_and_update();
+        seen.send_if_modified(|seen| {
+            // What is worse stays.
+            let is_ours = matches!(seen.trouble, None | Some(Trouble::Unheard(_)));
+            if is_ours {
+                seen.trouble = told.map(|pid| {
+                    Trouble::Unheard(format!(
+                        "the guard (process {pid}) is stopped: programs of steps go on, and nothing is heard of them; \
+                         `kill -CONT {pid}` lets it go on"
+                    ))
+                });
+            }
+            is_ours
+        });
+    }
 }
 
 struct Opened {

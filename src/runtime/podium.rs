@@ -333,7 +333,9 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     async fn refuse_all(mut self) {
         let why = match &self.podium.seen.borrow().trouble {
             Some(Trouble::Stopped(why) | Trouble::TakenOver(why) | Trouble::Holding(why)) => why.clone(),
-            Some(Trouble::Lost(_) | Trouble::Unowned) | None => "could not record: it is closing".to_owned(),
+            Some(Trouble::Lost(_) | Trouble::Unowned | Trouble::Unheard(_)) | None => {
+                "could not record: it is closing".to_owned()
+            }
         };
         for inbound in self.late.drain(..) {
             turn_away(inbound, &why);

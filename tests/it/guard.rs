@@ -562,6 +562,24 @@ fn a_secret_is_masked_by_the_guard_and_lies_in_no_file() {
 }
 
 #[test]
+fn a_guard_that_is_stopped_is_told_of_with_what_to_do_and_nothing_is_lost_when_it_goes_on() {
+    let place = Place::new();
+    let console = one(&place);
+    let guard = place.guards()[0];
+    tell(guard, Signal::STOP);
+    let said = || place.cue(&["health"]).out;
+    let advice = format!("`kill -CONT {}` lets it go on", guard.as_raw_nonzero());
+    until_else("it is told of", || said().contains(&advice), said);
+    // Its step goes on, and ends, unheard.
+    place.write("go", "");
+    until("its step has ended", || place.text("ledger") == "done\n");
+    assert_eq!(place.state("r-1"), "running", "nothing is made up of a guard that says nothing");
+    tell(guard, Signal::CONT);
+    until("all is heard", || place.state("r-1") == "completed");
+    assert_eq!(console.end().code, 0);
+}
+
+#[test]
 fn a_run_that_is_cancelled_after_its_console_died_ends_what_went_on() {
     let place = Place::new();
     strike(one(&place));

@@ -77,6 +77,7 @@ async fn picture(
         Some(DeskTrouble::Holding(why) | DeskTrouble::Stopped(why) | DeskTrouble::TakenOver(why)) => {
             Link::Unwritten { why }
         }
+        Some(DeskTrouble::Unheard(why)) => Link::Unheard { why },
         Some(DeskTrouble::Lost(why)) => Link::Lost { since: at, why },
         Some(DeskTrouble::Unowned) => Link::Unowned,
     };

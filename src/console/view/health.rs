@@ -320,6 +320,10 @@ pub(super) fn all_checks(canvas: &Canvas<'_>) -> Vec<Check> {
             Check::of("engine", Grade::Healthy, format!("{}, answers", model.seat.place)),
             Check::of("store", Grade::Healthy, "records what happens"),
         ),
+        Link::Unheard { why } => (
+            Check::of("engine", Grade::Degraded, why.clone()),
+            Check::of("store", Grade::Healthy, "records what happens"),
+        ),
         Link::Unwritten { why } => (
             Check::of("engine", Grade::Degraded, "decides nothing until it can write"),
             Check::of("store", Grade::Unhealthy, why.clone()),

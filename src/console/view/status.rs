@@ -196,6 +196,7 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
         Link::Live => ("LIVE".to_owned(), Role::Ok),
         Link::Opening => ("OPENING".to_owned(), Role::Muted),
         Link::Lost { since: at, .. } => (format!("LOST {}", since(*at)), Role::Fail),
+        Link::Unheard { .. } => ("GUARD!".to_owned(), Role::Warn),
         Link::Unwritten { .. } => ("DB!".to_owned(), Role::Fail),
         Link::Unowned => ("NO OWNER".to_owned(), Role::Warn),
     }

@@ -35,7 +35,7 @@ use std::{
 };
 use tokio::{
     net::UnixStream,
-    sync::{Mutex, mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot, watch},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -50,6 +50,8 @@ const STRETCHES_MAX: usize = 64;
 const DYING_PAUSE: Duration = Duration::from_millis(10);
 /// … and how many there are.
 const DYING_LOOKS_MAX: u32 = 100;
+/// Between two looks whether a guard is held up, while calls run under it.
+const HELD_UP_PAUSE: Duration = Duration::from_secs(2);
 /// Between two looks into the records of a guard that does not talk to us.
 const WATCH_PAUSE: Duration = Duration::from_millis(200);
 
@@ -70,6 +72,8 @@ pub struct GuardSetup {
     pub closing: CancellationToken,
     /// Where the work behind a lifeline goes.
     pub spawn: Spawn,
+    /// Told the guard that is held up while calls run under it, and when it goes on.
+    pub held_up: watch::Sender<Option<i32>>,
 }
 
 /// What is known of a call that was in flight when its engine died.
@@ -468,6 +472,8 @@ impl Guards {
             ears: BTreeMap::new(),
             early: BTreeMap::new(),
             requests: arrived,
+            guard: self.pid(name),
+            held_up: self.setup.held_up.clone(),
         };
         let (root, log) = (self.setup.root.clone(), self.log(name));
         (self.setup.spawn)(Box::pin(async move {
@@ -490,6 +496,10 @@ impl Guards {
             drop(ears);
         }));
         Line(requests)
+    }
+
+    fn pid(&self, name: &str) -> Option<i32> {
+        Log::read(&self.log(name)).ok()?.head.map(|it| it.pid)
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -526,14 +536,25 @@ struct AtWork {
     /// What was told before anybody listened: calls that ended between the welcome and their adoption.
     early: BTreeMap<String, Told>,
     requests: mpsc::Receiver<Request>,
+    /// The process at the other end.
+    guard: Option<i32>,
+    held_up: watch::Sender<Option<i32>>,
 }
 
 impl AtWork {
     /// Returns who still waits when the guard has gone.
     async fn run(mut self) -> BTreeMap<String, Ear> {
+        let look = sleep(HELD_UP_PAUSE);
+        tokio::pin!(look);
         loop {
             let waits = !self.outgoing.is_empty();
+            // Whoever waits for nothing is woken by nothing.
+            let expects = !self.ears.is_empty() || waits;
             tokio::select! {
+                () = &mut look, if expects => {
+                    self.look();
+                    look.set(sleep(HELD_UP_PAUSE));
+                }
                 came = self.incoming.next::<Tell>(&self.stream) => match came {
                     Ok(Some(frame)) => self.hear(frame),
                     Ok(None) | Err(_) => return self.ears,
@@ -542,12 +563,31 @@ impl AtWork {
                     return self.ears;
                 },
                 request = self.requests.recv() => match request {
-                    Some(request) => self.take(request),
+                    Some(request) => {
+                        self.take(request);
+                        // What came with it goes with it.
+                        for _ in 0..REQUESTS_MAX {
+                            let Ok(request) = self.requests.try_recv() else { break };
+                            self.take(request);
+                        }
+                    }
                     // Nobody is left who could ask: the line is closed in order.
                     None => return BTreeMap::new(),
                 },
             }
         }
+    }
+
+    /// A guard that is held up is no dead one: its line stays open, and nothing comes.
+    fn look(&self) {
+        let held_up = self.guard.filter(|it| kin::is_stopped(*it));
+        self.held_up.send_if_modified(|told| {
+            let is_new = *told != held_up && (held_up.is_some() || *told == self.guard);
+            if is_new {
+                *told = held_up;
+            }
+            is_new
+        });
     }
 
     fn hear(&mut self, frame: Frame<Tell>) {
