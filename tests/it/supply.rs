@@ -1,8 +1,12 @@
 //! What cuelight is made of: every package comes from the registry with its checksum, under terms that somebody has read, and
 //! there are not too many. What is known against a package is asked at night (`cargo deny`), since that needs the network.
 
-use serde_json::Value;
-use std::{collections::BTreeSet, fs, process::Command};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    process::Command,
+};
 
 /// The registry that all packages come from.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
@@ -89,12 +93,80 @@ fn terms_are_read_as_they_are_written() {
     }
 }
 
+/// What cargo knows of every package.
+fn metadata() -> Vec<Value> {
+    let told = cargo(&["metadata", "--format-version", "1", "--locked", "--offline"]);
+    let mut told: Value = serde_json::from_str(&told).expect("cargo says JSON");
+    serde_json::from_value(told["packages"].take()).expect("packages")
+}
+
+/// Name and version of every package that is part of the program.
+fn parts() -> BTreeSet<String> {
+    let tree =
+        cargo(&["tree", "--locked", "--offline", "-e", "normal", "--prefix", "none", "--format", "{p}"]);
+    let word = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    tree.lines().map(word).collect()
+}
+
+/// The sums of the lock file, by name and version.
+fn sums() -> BTreeMap<String, String> {
+    let lock = fs::read_to_string(format!("{}/Cargo.lock", env!("CARGO_MANIFEST_DIR"))).expect("Cargo.lock");
+    let lock: toml::Table = lock.parse().expect("Cargo.lock is TOML");
+    let text = |it: &toml::Value, key: &str| it.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let packages = lock["package"].as_array().expect("packages");
+    let sum = |it: &toml::Value| {
+        let name = format!("{} v{}", text(it, "name")?, text(it, "version")?);
+        Some((name, text(it, "checksum")?))
+    };
+    packages.iter().filter_map(sum).collect()
+}
+
+/// The list of parts that goes with a release (`CycloneDX` 1.6, cyclonedx.org): what the program is made of, with sums and terms.
+#[test]
+fn the_list_of_parts_names_each_with_its_sum_and_its_terms() {
+    let (parts, sums) = (parts(), sums());
+    let components: Vec<Value> = metadata()
+        .iter()
+        .filter_map(|it| {
+            let (name, version) = (it["name"].as_str()?, it["version"].as_str()?);
+            let part = format!("{name} v{version}");
+            if name == "cuelight" || !parts.contains(&part) {
+                return None;
+            }
+            let sum = sums.get(&part).unwrap_or_else(|| panic!("{part} has no sum"));
+            Some(json!({
+                "type": "library",
+                "bom-ref": format!("pkg:cargo/{name}@{version}"),
+                "name": name,
+                "version": version,
+                "hashes": [{ "alg": "SHA-256", "content": sum }],
+                "licenses": [{ "expression": it["license"].as_str()?.replace('/', " OR ") }],
+                "purl": format!("pkg:cargo/{name}@{version}"),
+            }))
+        })
+        .collect();
+    // All but the program itself, which cargo counts as well.
+    assert_eq!(components.len() + 1, parts.len(), "each part stands in the list");
+    let list = json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": { "component": {
+            "type": "application",
+            "name": "cuelight",
+            "version": env!("CARGO_PKG_VERSION"),
+            "purl": concat!("pkg:cargo/cuelight@", env!("CARGO_PKG_VERSION")),
+        } },
+        "components": components,
+    });
+    let Ok(path) = std::env::var("CUELIGHT_PARTS") else { return };
+    let text = serde_json::to_string_pretty(&list).expect("a list is JSON");
+    fs::write(&path, text + "\n").unwrap_or_else(|why| panic!("{path}: {why}"));
+}
+
 #[test]
 fn every_package_is_locked_known_and_free() {
-    let told: Value =
-        serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--locked", "--offline"]))
-            .expect("cargo says JSON");
-    let packages = told["packages"].as_array().expect("packages");
+    let packages = metadata();
     let others = packages.iter().filter(|it| it["name"] != "cuelight");
     for package in others {
         let name = &package["name"];
@@ -109,9 +181,7 @@ fn every_package_is_locked_known_and_free() {
     for package in lock.split("[[package]]").skip(1).filter(|it| !it.contains("name = \"cuelight\"")) {
         assert!(package.contains("checksum = "), "without a checksum: {package}");
     }
-    let tree =
-        cargo(&["tree", "--locked", "--offline", "-e", "normal", "--prefix", "none", "--format", "{p}"]);
-    let parts: BTreeSet<&str> = tree.lines().map(|it| it.trim_end_matches(" (*)")).collect();
+    let parts = parts();
     println!("{} packages are part of the program", parts.len());
     assert!(parts.len() <= PACKAGES_MAX, "{} packages are too many", parts.len());
 }
