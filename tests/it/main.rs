@@ -29,6 +29,7 @@ mod examples;
 mod expression;
 mod failures;
 mod far;
+mod flips;
 mod fuzz;
 mod gateway;
 mod guard;
