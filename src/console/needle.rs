@@ -161,6 +161,6 @@ mod tests {
     fn what_cannot_be_looked_for_is_told() {
         assert_eq!(Needle::of("~(").expect_err("no pattern"), "unclosed group");
         let why = Needle::filter("source:gate").expect_err("no source");
-        assert!(why.contains("engine, gates and steps"), "{why}");
+        assert!(why.contains("engine, gates, agents and steps"), "{why}");
     }
 }
