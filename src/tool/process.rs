@@ -234,7 +234,7 @@ pub(super) async fn run_with(
     let agent = launch.tool.as_ref().and_then(|it| it.agent.as_ref());
     // Of a step in a sandbox: the place it has to itself.
     let home = launch.sandboxed.then(|| output.with_extension("home"));
-    let prepared = prepare(host, launch, &secrets, opened, call, &output, home.as_deref());
+    let prepared = prepare(host, launch, &secrets, opened, call, &output, home.as_deref()).await;
     let (mut leader, pipe, masker) = match prepared {
         Ok(it) => it,
         Err(obstacle) => {
@@ -455,7 +455,7 @@ fn answer(
 }
 
 /// All that can go wrong before anything runs, then the process itself.
-fn prepare(
+async fn prepare(
     host: &Host,
     launch: &Launch,
     secrets: &BTreeMap<String, Secret>,
@@ -531,7 +531,8 @@ fn prepare(
         }
     };
     command.current_dir(&dir).env_clear().envs(&env);
-    let (mut leader, pipe) = start(command, input).map_err(|it| explain(&it))?;
+    let (mut leader, pipe) =
+        start(command, input, host.kin.as_deref(), staged.is_some()).await.map_err(|it| explain(&it))?;
     host.oom.goes_first(leader.pid);
     if let Some(kin) = &host.kin {
         kin.began(&call.attempt, leader.pid);
@@ -607,14 +608,24 @@ fn handed_over(output: &Path, tool: &ToolCall) -> io::Result<File> {
 }
 
 /// One pipe takes both kinds of output. The command is dropped with its ends of it, so that the pipe can end.
-fn start(mut command: Command, input: Option<Stdio>) -> io::Result<(Leader, pipe::Receiver)> {
+async fn start(
+    mut command: Command,
+    input: Option<Stdio>,
+    kin: Option<&Kin>,
+    waits: bool,
+) -> io::Result<(Leader, pipe::Receiver)> {
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     if let Some(input) = input {
         command.stdin(input);
     }
     let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-    Ok((Leader::new(command.spawn()?)?, receiver))
+    let Some(kin) = kin else { return Ok((Leader::new(command.spawn()?)?, receiver)) };
+    let leader = kin.start(command, waits).await.and_then(Leader::new);
+    if leader.is_err() {
+        kin.never_began();
+    }
+    Ok((leader?, receiver))
 }
 
 fn explain(error: &io::Error, word: &str, path: &Path) -> Obstacle {

@@ -219,6 +219,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What has failed already may never leave when it is asked to.
+            self.kill_owner();
+            self.kill_guards();
+            return;
+        }
         if let Some(pid) = self.owner() {
             tell(pid, Signal::TERM);
             until("the last engine has left", || self.owner().is_none());

@@ -4,11 +4,13 @@
 //! A guard is the parent of everything whose parent died, so nothing that a step starts gets away unseen, unless it hides its
 //! environment and leaves its group between two looks.
 
+use super::hands::Hands;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    sync::{Mutex, MutexGuard, PoisonError},
+    fs, io,
+    process::{Child, Command},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 /// The mark in the environment of all that a call has started.
@@ -16,12 +18,14 @@ const MARK: &[u8] = b"CUELIGHT_ATTEMPT=";
 
 /// What the guard knows of the processes below it.
 #[derive(Default)]
-pub(in crate::tool) struct Kin(Mutex<Known>);
+pub(in crate::tool) struct Kin(Mutex<Known>, OnceLock<Hands>);
 
 #[derive(Default)]
 struct Known {
     /// The first process of each call that runs: also the number of its group.
     leaders: BTreeMap<i32, String>,
+    /// Programs that are being started: their numbers are not known yet.
+    starting: usize,
     /// A process and when it was born, and whose it is.
     owners: BTreeMap<(i32, u64), String>,
     /// First processes of calls that were seen since somebody asked.
@@ -39,9 +43,27 @@ struct Process {
 }
 
 impl Kin {
-    /// A call has begun with this process.
+    /// Starts a program: on another thread where others run beside it, but for one that dies with the thread that started it.
+    /// From now on nobody is buried, until it is told that it [began](Kin::began) or [did not](Kin::never_began).
+    pub(in crate::tool) async fn start(&self, mut command: Command, dies: bool) -> io::Result<Child> {
+        let is_alone = {
+            let mut known = self.lock();
+            known.starting += 1;
+            known.starting == 1 && known.leaders.is_empty()
+        };
+        if dies || is_alone { command.spawn() } else { self.1.get_or_init(Hands::new).spawn(command).await }
+    }
+
+    /// What was to be started was not.
+    pub(in crate::tool) fn never_began(&self) {
+        self.lock().starting -= 1;
+    }
+
+    /// A call has begun with this process, which was [started](Kin::start) here.
     pub(in crate::tool) fn began(&self, attempt: &str, leader: Pid) {
-        self.lock().leaders.insert(leader.as_raw_nonzero().get(), attempt.to_owned());
+        let mut known = self.lock();
+        known.starting -= 1;
+        known.leaders.insert(leader.as_raw_nonzero().get(), attempt.to_owned());
     }
 
     /// Its first process is buried; its number may be given out again.
@@ -62,7 +84,7 @@ impl Kin {
         let before: BTreeSet<(i32, u64)> = known.owners.keys().copied().collect();
         known.sort(&table);
         let is_new = known.owners.keys().any(|it| !before.contains(it));
-        for (pid, it) in &table {
+        for (pid, it) in table.iter().filter(|_| known.starting == 0) {
             if it.is_dead && it.parent == own_pid() && !known.leaders.contains_key(pid) {
                 // Gone already, or not ours after all: either way nothing is left to do.
                 let _ = waitpid(Pid::from_raw(*pid), WaitOptions::NOHANG);

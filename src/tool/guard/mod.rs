@@ -2,13 +2,14 @@
 //! no exit status and leaves nobody behind. `docs/reliability.md` 3.5 says what it promises, decision 15 why it is so.
 //!
 //! `serve` is the guard, `client` the engine's end of its lifeline, `record` what it writes down, `ledger` which guards an
-//! owner had, `kin` whose each process is, `stage` what happens between fork and exec of a step that ends with its console or
+//! owner had, `kin` whose each process is, `hands` the threads that start programs, `stage` what happens between fork and exec of a step that ends with its console or
 //! is held to something, `sandbox` what one of those can reach.
 //! What a step is, and what its end means, is for others.
 
 mod client;
 mod examine;
 mod frame;
+mod hands;
 mod kin;
 mod ledger;
 mod record;

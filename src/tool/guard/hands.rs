@@ -1,0 +1,84 @@
+//! Threads that start programs for a guard. The kernel holds up whoever starts a program until that has begun, and a guard has
+//! one thread for all else: with several programs to start, these do it side by side.
+//!
+//! Not for what ends with its guard: a death signal is that of the thread that started it (decision 15).
+
+use std::{
+    io,
+    process::{Child, Command},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+use tokio::sync::oneshot;
+
+/// More than a machine can start at once is of no use.
+const HANDS_MAX: usize = 4;
+/// Programs that wait for a hand.
+const WAITING_MAX: usize = 64;
+
+struct Job {
+    command: Command,
+    begun: oneshot::Sender<io::Result<Child>>,
+}
+
+/// The threads; they are joined when this is dropped.
+pub(in crate::tool) struct Hands {
+    jobs: Option<SyncSender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Hands {
+    /// As many as this machine can use; none where threads cannot be had, and then nothing is handed over.
+    pub(super) fn new() -> Self {
+        let (jobs, waiting) = sync_channel(WAITING_MAX);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let count = thread::available_parallelism().map_or(1, usize::from).min(HANDS_MAX);
+        let work = |_| {
+            let waiting = Arc::clone(&waiting);
+            thread::Builder::new().name("hand".to_owned()).spawn(move || serve(&waiting)).ok()
+        };
+        let threads: Vec<_> = (0..count).filter_map(work).collect();
+        Self { jobs: (!threads.is_empty()).then_some(jobs), threads }
+    }
+
+    /// Starts a program on another thread, or on this one where all are busy.
+    pub(in crate::tool) async fn spawn(&self, mut command: Command) -> io::Result<Child> {
+        let Some(jobs) = &self.jobs else { return command.spawn() };
+        let (begun, child) = oneshot::channel();
+        match jobs.try_send(Job { command, begun }) {
+            Ok(()) => child.await.map_err(|_| io::Error::other("a fault of cuelight"))?,
+            Err(full) => {
+                let (std::sync::mpsc::TrySendError::Full(mut job)
+                | std::sync::mpsc::TrySendError::Disconnected(mut job)) = full;
+                job.command.spawn()
+            }
+        }
+    }
+}
+
+fn serve(waiting: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { mut command, begun }) = job else { return };
+        let child = command.spawn();
+        // With our end of its pipe: else that would not end with the program.
+        drop(command);
+        if let Err(Ok(mut child)) = begun.send(child) {
+            // Whoever asked has gone, and nobody else would end it.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+impl Drop for Hands {
+    fn drop(&mut self) {
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
+    }
+}
