@@ -323,7 +323,7 @@ pub(super) enum Command {
     TakeOver(TakeOverArgs),
     /// A second seat on a running engine
     #[command(
-        after_help = "Examples:\n  cuelight attach\n  cuelight attach /srv/shop\n  cuelight attach ssh://ops@build.example/srv/shop\n\n\
+        after_help = "Example: cuelight attach\n\n  cuelight attach /srv/shop\n  cuelight attach ssh://ops@build.example/srv/shop\n\n\
         Over ssh, by the system's own ssh with its keys, agent and configuration: cuelight has to be on the path there, and an \
         engine has to run (cuelight serve --detach). Who you are is the user of that machine."
     )]
