@@ -29,6 +29,19 @@ impl Actor {
         }
     }
 
+    /// Whether a principal is this one, or may stand behind it.
+    pub(super) fn is_or_may_be(&self, principal: &str) -> bool {
+        self.principal() == principal || self.maker() == Some(principal)
+    }
+
+    /// Who may stand behind it besides: whoever has a secret can make an agent's token, and let it ask.
+    pub(super) fn maker(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::Token(it) => it.maker.as_deref(),
+            Proof::OsUser(_) | Proof::Key(_) | Proof::Signature(_) | Proof::Engine => None,
+        }
+    }
+
     /// The project that what is made belongs to, where that is not the workspace's own.
     pub fn project(&self) -> Option<&str> {
         match &self.proof {
@@ -90,6 +103,9 @@ pub struct Token {
     /// What counts as one person, where `people.toml` says whom it stands for; nothing for an agent, who decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// Who could have made it: the principal that can read the secret it was signed with, where that is one of this workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maker: Option<String>,
     /// The project it is for, where that is not the workspace's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,

@@ -467,6 +467,13 @@ fn excluded(views: &[View<'_>], rule: &GateRule) -> Result<Vec<(String, String)>
     if wants_others(rule) {
         let why = format!("{} asked for this run; somebody else has to answer", run.by.name);
         out.push((run.by.principal(), why));
+        if let Some(maker) = run.by.maker() {
+            let why = format!(
+                "{} asked for this run with a token that you can make; somebody else has to answer",
+                run.by.name
+            );
+            out.push((maker.to_owned(), why));
+        }
     }
     for name in rule.forbid.iter().filter(|it| *it != "run.actor") {
         for name in texts(views, name)? {

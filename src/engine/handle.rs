@@ -590,7 +590,7 @@ impl Turn<'_> {
                 Some(gate) => gate.forbids(by),
                 // Its approval is kept from another run; who asks for what has changed hands since.
                 None if it.step(gate).succeeded() => match &it.plan_step(gate).work {
-                    Work::Gate(rule) if ask::wants_others(rule) && it.by.principal() == by.principal() => {
+                    Work::Gate(rule) if ask::wants_others(rule) && it.by.is_or_may_be(&by.principal()) => {
                         Some(format!("{} asked for this run; somebody else has to answer", by.name))
                     }
                     _ => None,

@@ -2,7 +2,7 @@
 //! a token is worth otherwise is for `gateway`.
 
 use crate::{
-    base::{REVOKED_TOKENS_MAX, TOKEN_NAME_CHARS_MAX, Timestamp},
+    base::{REVOKED_TOKENS_MAX, Span, TOKEN_NAME_CHARS_MAX, Timestamp},
     engine::{
         Actor, Fact, Proof, Refusal, TokenEvent,
         handle::{Turn, required_reason},
@@ -10,6 +10,11 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How long a token that was taken back is remembered after its end.
+const KEPT: Span = Span::seconds(30 * 24 * 3600);
+/// No token is good for longer, and clocks differ.
+const GOOD_MAX: Span = Span::seconds(25 * 3600);
 
 /// A token, by what tells it from every other; never the token itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,11 +35,12 @@ pub struct Revoked {
 }
 
 impl Revoked {
-    /// The fold. What has expired is forgotten, since it opens no door any more.
+    /// The fold. What expired long ago is forgotten, since it opens no door any more; not sooner, or a clock that stood ahead for a
+    /// while would let in what was taken back.
     pub fn apply(&mut self, at: Timestamp, event: &TokenEvent) {
         let TokenEvent::Revoked { id, until, .. } = event;
         while let Some((end, _)) = self.ends.first()
-            && *end < at
+            && *end + KEPT < at
         {
             let Some((_, id)) = self.ends.pop_first() else { return };
             self.ids.remove(&id);
@@ -80,6 +86,8 @@ impl Turn<'_> {
             return refused("too many are taken back already; revoke the key that signed them");
         }
         let TokenName { id, subject, until } = token;
+        // What a token says of its own end is believed only where it makes it last longer.
+        let until = until.max(self.now + GOOD_MAX);
         self.emit(Fact::Token(TokenEvent::Revoked { id, subject, until, reason, by }));
         Ok(())
     }

@@ -118,7 +118,7 @@ impl TokenKeys {
             about => about.map_err(failed)?,
         };
         if !about.is_file() || about.mode() & 0o077 != 0 {
-            let next = "run `chmod 600` on it, and then `cuelight token keys rotate`";
+            let next = "run `chmod 600` on it, make another with `cuelight token keys new`, and `cuelight token keys revoke` each of those before";
             return Err(StoreError::refused("use", &path, "others may read it", next));
         }
         if about.len() > FILE_BYTES_MAX {

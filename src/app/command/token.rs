@@ -10,8 +10,8 @@ use crate::{
         wiring,
     },
     base::{Span, Timestamp, Value, safe_text},
-    engine::{Command, TokenName},
-    gateway::{Claims, Permission, Signer, TOKEN_LIFE_MAX, is_name, peek, private_key, sign},
+    engine::{Command, Revoked, TokenName},
+    gateway::{Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, is_name, peek, private_key, sign},
     runtime::{Clock as _, Entropy, SystemClock, public_key},
     store::{KeyKind, StoreError, TokenKey, TokenKeys, Workspace},
 };
@@ -199,19 +199,35 @@ fn audience(workspace: &Workspace, now: Timestamp) -> Result<String, Trouble> {
 }
 
 async fn revoke(config: &Config, out: Output, token: &str, reason: String) -> Outcome {
-    // Nothing of it is believed: it only names itself.
     let name = match peek(token) {
-        Some(claims) => TokenName { until: claims.until(), id: claims.jti, subject: claims.sub },
-        None => TokenName {
-            id: token.to_owned(),
-            subject: "unknown".to_owned(),
-            until: SystemClock.now() + TOKEN_LIFE_MAX + Span::seconds(3600),
-        },
+        Some(claims) => {
+            opens_something(config, token)?;
+            TokenName { until: claims.until(), id: claims.jti, subject: claims.sub }
+        }
+        None => TokenName { id: token.to_owned(), subject: "unknown".to_owned(), until: SystemClock.now() },
     };
-    let said = format!("{} opens nothing any more", safe_text(&name.id));
+    let said = format!("whatever token has the id {} opens nothing any more", safe_text(&name.id));
     let seat = wiring::act(config).await?;
     let by = seat.actor.clone();
     act::submit(seat, out, Command::RevokeToken { token: name, reason, by }, |_| said).await
+}
+
+/// Whoever takes back a token in which somebody has changed the id would take back nothing.
+fn opens_something(config: &Config, token: &str) -> Result<(), Trouble> {
+    let workspace = trail::workspace(config)?;
+    let Some(keys) = TokenKeys::of(&workspace).map_err(unusable)? else {
+        return Err(Trouble::failed("could not take it back: no key signs tokens here, so it opens nothing"));
+    };
+    let (people, project) = (config.people(&workspace)?, config.project(&workspace)?);
+    let ring = KeyRing { keys, people, engine: rustix::process::geteuid().as_raw(), project };
+    match ring.check(token, SystemClock.now(), &Revoked::default()) {
+        Ok(_) => Ok(()),
+        Err(why) => {
+            let why = why.to_string();
+            let why = why.trim_start_matches("could not accept the token: ");
+            Err(Trouble::failed(format!("could not take it back: it opens nothing as it is: {why}")))
+        }
+    }
 }
 
 fn keys(config: &Config, out: Output, command: TokenKeysCommand) -> Outcome {
@@ -270,7 +286,7 @@ fn list(out: Output, keys: &TokenKeys, as_json: bool, now: Timestamp) {
     out.line(&format!("audience {}", keys.audience));
     let rows: Vec<Vec<String>> = live()
         .map(|it| {
-            let until = it.until.map_or_else(|| "revoked".to_owned(), |it| it.to_string());
+            let until = it.until.map_or_else(|| "replaced or revoked".to_owned(), |it| it.to_string());
             let made = it.made_at.to_string();
             vec![it.kid.clone(), it.kind.algorithm().to_owned(), safe_text(&it.issuer), made, until]
         })

@@ -165,7 +165,7 @@ pub(super) enum Age {
 }
 
 impl Claims {
-    /// When it is certainly not good any more, whatever a clock says.
+    /// When it is not good any more, also where a clock is late by less than an hour.
     pub fn until(&self) -> Timestamp {
         let hour = Span::seconds(3600);
         Timestamp(self.exp.saturating_mul(1000)) + hour

@@ -115,7 +115,7 @@ impl KeyRing {
         }
         let project = (claims.project_id != self.project).then(|| claims.project_id.clone());
         let (id, subject, key) = (claims.jti.clone(), claims.sub.clone(), unchecked.kid().to_owned());
-        let proof = Token { id, subject, key, person: None, project };
+        let proof = Token { id, subject, key, person: None, maker: None, project };
         if of_people.is_some() { self.person(claims, proof) } else { self.agent(claims, proof, &kind) }
     }
 
@@ -141,6 +141,9 @@ impl KeyRing {
             claims.agent_type.as_deref().unwrap_or_default().parse::<AgentType>().map_err(invalid)?;
         // Nobody goes by the name of a person by asking for a token.
         let name = format!("agent:{}", claims.sub);
+        // The secrets of a workspace are the user's whose engine it is.
+        let maker = matches!(kind, KeyKind::Secret(_)).then(|| format!("uid:{}", self.engine));
+        let proof = Token { maker, ..proof };
         let actor =
             Actor { name, proof: Proof::Token(Box::new(proof)), groups: Vec::new(), channel: Channel::Http };
         let renewable = matches!(kind, KeyKind::Secret(_));
@@ -167,6 +170,10 @@ impl KeyRing {
         let Some(key) = self.keys.signing() else {
             return refused("no key signs any more; ask whoever keeps this workspace");
         };
+        // A key that was replaced may have been stolen: what it has signed does not outlive it.
+        if !matches!(&bearer.actor.proof, Proof::Token(it) if it.key == key.kid) {
+            return refused("its key was replaced; get another one");
+        }
         let KeyKind::Secret(secret) = &key.kind else {
             return refused("no key signs any more; ask whoever keeps this workspace");
         };

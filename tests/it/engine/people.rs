@@ -52,6 +52,7 @@ fn people(dice: &mut Dice) -> Vec<Actor> {
                     subject: format!("s{index}"),
                     key: "k".to_owned(),
                     person: Some(format!("p{id}")),
+                    maker: None,
                     project: None,
                 })),
                 _ => Proof::Key(format!("p{id}")),
