@@ -9,7 +9,7 @@ use crate::{
     store::NoteKey,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 /// A terminal control console for workflows: runs them, shows them live, and waits at every gate for a person.
 #[derive(Debug, Parser)]
@@ -27,8 +27,21 @@ pub(super) struct Cli {
     /// The same, one event a line as JSON
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) listen: ListenArgs,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+}
+
+/// Whether programs elsewhere may ask over HTTP.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct ListenArgs {
+    /// Answer over HTTP at this address as well: 127.0.0.1:3001; see docs/sidecar.md
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<SocketAddr>,
+    /// Also where other machines reach it, though nothing is encrypted and whoever listens on the way has the tokens
+    #[arg(long, requires = "listen")]
+    pub(super) insecure: bool,
 }
 
 /// What holds for every command.
@@ -314,7 +327,9 @@ pub(super) enum Command {
     #[command(hide = true)]
     McpCall(McpCallArgs),
     /// The engine without a screen
-    #[command(after_help = "Example: cuelight serve --detach")]
+    #[command(
+        after_help = "Example: cuelight serve --detach\n         cuelight serve --listen 127.0.0.1:3001"
+    )]
     Serve(ServeArgs),
     /// Put an engine in the place of one that hangs: it writes nothing any more, even when it wakes up
     #[command(after_help = "Example: cuelight take-over --reason \"its machine was suspended\"\n\n\
@@ -1604,6 +1619,8 @@ pub(super) struct ServeArgs {
     /// How long that while is
     #[arg(long, env = "CUELIGHT_IDLE_AFTER", default_value = "30s", value_name = "30s")]
     pub(super) idle_after: Span,
+    #[command(flatten)]
+    pub(super) listen: ListenArgs,
     /// Started by another cuelight: leave its terminal at once
     #[arg(long, hide = true)]
     pub(super) background: bool,

@@ -1,9 +1,12 @@
 //! The environment enters here, once: variables, the user, the workspace and its files.
 
-use super::{args::Everywhere, exit::Trouble};
+use super::{
+    args::{Everywhere, ListenArgs},
+    exit::Trouble,
+};
 use crate::{
     engine::{Actor, Channel},
-    gateway::is_name,
+    gateway::{HttpSetup, Rate, Rates, is_loopback, is_name},
     runtime::{People, WhoIsWho},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore},
@@ -12,6 +15,7 @@ use std::{
     collections::BTreeMap,
     env, fs,
     io::{self, ErrorKind, Read as _},
+    net::SocketAddr,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -45,6 +49,10 @@ pub(super) struct Settings {
     pub(super) environment: String,
     /// The project that its things belong to: `project = "shop"`; the name of its directory when nothing is said.
     pub(super) project: Option<String>,
+    /// Whether `/status` and `/metrics` are shown to whoever asks; where this machine alone can ask when nothing is said.
+    pub(super) open_status: Option<bool>,
+    /// Requests of each type of agent, in a minute and at once: `rates = {qa = "60/10", architect = "unlimited"}`.
+    pub(super) rates: BTreeMap<String, String>,
     /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
     pub(super) pass_env: Vec<String>,
     /// When there are any, requests go to these hosts alone: `http-hosts = ["api.example.com", "*.example.org"]`.
@@ -72,6 +80,8 @@ pub(super) struct Config {
     named: Option<PathBuf>,
     /// Every variable that is valid text.
     variables: Vec<(String, String)>,
+    /// Where our engine answers over HTTP.
+    pub(super) listen: Option<SocketAddr>,
 }
 
 impl Config {
@@ -83,7 +93,45 @@ impl Config {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let named = everywhere.workspace.as_ref().map(|it| here.join(it));
-        Ok(Self { here, named, variables })
+        Ok(Self { here, named, variables, listen: None })
+    }
+
+    /// The same, with an engine that answers over HTTP where it was said.
+    pub(super) fn listening(self, args: ListenArgs) -> Result<Self, Trouble> {
+        match args.listen {
+            Some(address) if !is_loopback(address) && !args.insecure => Err(Trouble::usage(format!(
+                "could not listen at {address}: other machines reach it, and nothing is encrypted; listen at 127.0.0.1 behind \
+                 something that encrypts, or say --insecure"
+            ))),
+            listen => Ok(Self { listen, ..self }),
+        }
+    }
+
+    /// What the API of an engine needs to know.
+    pub(super) fn http_setup(
+        &self,
+        workspace: &Workspace,
+        address: SocketAddr,
+    ) -> Result<HttpSetup, Trouble> {
+        let settings = Settings::of(workspace)?;
+        let mut rates = Rates::default();
+        for (kind, said) in &settings.rates {
+            let rate = rate(said).ok_or_else(|| {
+                let path = workspace.config();
+                Trouble::usage(format!(
+                    "could not read the rate of {kind:?} in {}: write 60/10 (a minute, at once) or unlimited",
+                    path.display()
+                ))
+            })?;
+            rates.said.insert(kind.clone(), rate);
+        }
+        Ok(HttpSetup {
+            workspace: workspace.clone(),
+            who: self.who_is_who(workspace),
+            project: self.project(workspace)?,
+            open_status: settings.open_status.unwrap_or_else(|| is_loopback(address)),
+            rates,
+        })
     }
 
     /// The same somewhere else: in a directory, or where a socket is that was named.
@@ -250,6 +298,16 @@ type Read = (Option<Stamp>, Result<Arc<People>, String>);
 
 fn stamp(it: &fs::Metadata) -> Stamp {
     (it.dev(), it.ino(), it.ctime(), it.ctime_nsec(), it.len())
+}
+
+/// `60/10`, or `unlimited`, which is nothing.
+fn rate(text: &str) -> Option<Option<Rate>> {
+    if text == "unlimited" {
+        return Some(None);
+    }
+    let (minute, burst) = text.split_once('/')?;
+    let (per_minute, burst) = (minute.trim().parse().ok()?, burst.trim().parse().ok()?);
+    (per_minute > 0 && burst > 0).then_some(Some(Rate { per_minute, burst }))
 }
 
 /// A file, and whether nobody but root can have written what it says: of the very file that was read.

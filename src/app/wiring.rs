@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{
     engine::{Actor, Channel},
-    gateway::{About, AnyDesk, FarLine, LookDesk, RemoteDesk, Seats, Way, serve_socket},
+    gateway::{About, AnyDesk, FarLine, LookDesk, RemoteDesk, Seats, Way, serve_http, serve_socket},
     runtime::{Desk, Engine, LocalDesk, ReadDesk, Setup, SystemClock, Tasks, WhoIsWho, keep_schedules},
     store::{OwnerError, Workspace},
 };
-use std::{cell::Cell, fs, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{cell::Cell, fs, net::SocketAddr, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How long an engine that was started in the background may take to listen.
@@ -78,7 +78,7 @@ impl Seat {
         }
         self.tasks.join().await;
         if goes_on {
-            match detach(&self.workspace, true) {
+            match detach(&self.workspace, true, None) {
                 Ok(pid) => say(&format!("what is open goes on in the background (pid {pid})")),
                 Err(trouble) => say(&trouble.message),
             }
@@ -142,6 +142,13 @@ pub(super) async fn own(
     let desk = engine.desk().with_people(who.clone());
     let environment = Settings::of(workspace).map_err(OwnTrouble::Other)?.environment;
     let seats = listen(&engine, desk.clone(), workspace, (who, environment)).map_err(OwnTrouble::Other)?;
+    if let Some(address) = config.listen {
+        let setup = config.http_setup(workspace, address).map_err(OwnTrouble::Other)?;
+        let (tasks, doors) = engine.doors();
+        let at = serve_http(address, setup, desk.clone(), tasks, doors.clone()).await;
+        let at = at.map_err(|why| OwnTrouble::Other(Trouble::not_recorded(why)))?;
+        say(&format!("answering at http://{at}, described at http://{at}/openapi.json"));
+    }
     if schedules {
         let (tasks, doors) = engine.doors();
         let (desk, boards) = (engine.desk(), engine.desk().boards());
@@ -236,6 +243,11 @@ pub(super) async fn take_or_attach(
                 Ok(seat) => return Ok(seat),
                 Err(OwnTrouble::Other(trouble)) => return Err(trouble),
                 // It listens in a moment, or it is about to leave.
+                Err(OwnTrouble::Held(why)) if config.listen.is_some() => {
+                    return Err(Trouble::failed(format!(
+                        "could not listen: {why}, and the engine listens; end it with `cuelight shutdown`, or go without --listen"
+                    )));
+                }
                 Err(OwnTrouble::Held(_)) => match attach(config, workspace, channel).await {
                     Ok(seat) => return Ok(seat),
                     Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
@@ -272,7 +284,7 @@ pub(super) async fn act(config: &Config) -> Result<Seat, Trouble> {
     if let Ok(seat) = attach(config, &workspace, Channel::Command).await {
         return Ok(seat);
     }
-    detach(&workspace, true)?;
+    detach(&workspace, true, None)?;
     attach_soon(config, &workspace, Channel::Command).await
 }
 
@@ -305,18 +317,25 @@ fn unreachable(workspace: &Workspace) -> Trouble {
 }
 
 /// Starts an engine in the background that outlives us; what it has to say goes to a file of the workspace.
-pub(super) fn detach(workspace: &Workspace, until_idle: bool) -> Result<u32, Trouble> {
-    in_background(workspace, until_idle.then_some("--until-idle".to_owned()))
+pub(super) fn detach(
+    workspace: &Workspace,
+    until_idle: bool,
+    listen: Option<SocketAddr>,
+) -> Result<u32, Trouble> {
+    let idle = until_idle.then_some("--until-idle".to_owned());
+    // Where it listens was judged here.
+    let http = listen.map(|it| [format!("--listen={it}"), "--insecure".to_owned()]);
+    in_background(workspace, idle.into_iter().chain(http.into_iter().flatten()).collect())
 }
 
 /// The same, in the place of one that does not answer any more.
 pub(super) fn detach_in_place(workspace: &Workspace, reason: &str) -> Result<u32, Trouble> {
     // One word, so that a reason is never taken for something else.
-    in_background(workspace, Some(format!("--taking-over={reason}")))
+    in_background(workspace, vec![format!("--taking-over={reason}")])
 }
 
 #[expect(clippy::disallowed_methods, reason = "the engine itself, not a step, is started here")]
-fn in_background(workspace: &Workspace, more: Option<String>) -> Result<u32, Trouble> {
+fn in_background(workspace: &Workspace, more: Vec<String>) -> Result<u32, Trouble> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |it: std::io::Error| {
         Trouble::not_recorded(format!(

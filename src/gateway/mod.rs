@@ -1,10 +1,12 @@
-//! What another process may ask: the unix socket of an engine, who is at it, and the other end of it; and what an agent may ask over MCP.
+//! What another process may ask: the unix socket of an engine, who is at it, and the other end of it; the same over HTTP; and what an
+//! agent may ask over MCP.
 //!
 //! It reads boards and submits commands through a desk, and touches nothing else.
 
 mod any_desk;
 mod attach;
 mod frame;
+mod http;
 mod line;
 mod look_desk;
 mod mcp;
@@ -15,6 +17,7 @@ mod token;
 pub use any_desk::AnyDesk;
 pub use attach::{FarLine, RemoteDesk, Way, open_socket};
 pub use frame::About;
+pub use http::{HttpSetup, Rate, Rates, is_loopback, openapi, serve_http};
 pub use look_desk::LookDesk;
 pub use mcp::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long, mcp_tools};
 pub use socket::{Seats, admit, serve_socket};

@@ -181,6 +181,26 @@ impl Board {
         self.gates.get(u64::from(gate.0))
     }
 
+    /// The project that a run belongs to, where that is not the workspace's own: that of whoever asked for it, else of the run that it
+    /// does again.
+    pub fn project_of(&self, run: RunId) -> Option<&str> {
+        let mut at = self.summary(run)?;
+        loop {
+            let before = match at.cause {
+                CauseOfLaunch::Retry { of, .. } | CauseOfLaunch::Fork { of, .. } if of < at.id => Some(of),
+                CauseOfLaunch::Retry { .. }
+                | CauseOfLaunch::Fork { .. }
+                | CauseOfLaunch::Asked
+                | CauseOfLaunch::Schedule(_) => None,
+            };
+            match (at.by.project(), before.and_then(|it| self.summary(it))) {
+                (Some(project), _) => return Some(project),
+                (None, Some(before)) => at = before,
+                (None, None) => return None,
+            }
+        }
+    }
+
     /// The trace of the run that a gate belongs to, with which an answer to it is signed.
     pub fn trace_of(&self, gate: GateId) -> Option<&str> {
         Some(&self.run(self.gate(gate)?.run)?.summary.trace)

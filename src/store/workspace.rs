@@ -8,7 +8,7 @@ use std::{
     fs::{self, DirBuilder},
     io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 const DIRECTORY: &str = ".cuelight";
@@ -105,6 +105,16 @@ impl Workspace {
     /// The workflow files in it, by name.
     pub fn workflow_files(&self) -> Vec<PathBuf> {
         yaml_files(&self.workflows())
+    }
+
+    /// Whether a path names a workflow file below the workspace: no way leads up, and no link out of it.
+    pub fn has_workflow(&self, path: &Path) -> bool {
+        let is_below = path.components().all(|it| matches!(it, Component::Normal(_)));
+        let is_named = path.extension().is_some_and(|it| it == "yaml" || it == "yml");
+        let (Ok(root), Ok(real)) = (self.root.canonicalize(), self.root.join(path).canonicalize()) else {
+            return false;
+        };
+        is_below && is_named && real.starts_with(&root) && real.is_file()
     }
 
     /// The files that describe tools, by name.

@@ -49,6 +49,7 @@ mod requests;
 mod runtime;
 mod sagas;
 mod sandbox;
+mod sidecar;
 mod signing;
 mod store;
 mod supply;

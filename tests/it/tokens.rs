@@ -28,7 +28,7 @@ fn now() -> Timestamp {
 }
 
 /// A key of a person, and the line of its `.pub` file.
-fn key_of(seed: u8) -> (SigningKey, String) {
+pub(crate) fn key_of(seed: u8) -> (SigningKey, String) {
     let key = SigningKey::from_bytes(&[seed; 32]);
     let mut blob = Vec::new();
     for part in [&b"ssh-ed25519"[..], key.verifying_key().as_bytes()] {
@@ -40,9 +40,9 @@ fn key_of(seed: u8) -> (SigningKey, String) {
 }
 
 /// Ann is an OS user and has a token, bob has a token alone, and a third key speaks for all.
-fn people() -> People {
+pub(crate) fn people(uid: u32) -> People {
     let text = format!(
-        "[[person]]\nname = 'ann'\nuid = 1000\ntoken = 'ann@example.org'\ngroups = ['sre']\n\
+        "[[person]]\nname = 'ann'\nuid = {uid}\ntoken = 'ann@example.org'\ngroups = ['sre']\n\
          [[person]]\nname = 'bob'\ntoken = 'bob@example.org'\ngroups = ['sre']\n\
          [[token-key]]\nkid = 'ann'\nkey = '{}'\npeople = ['ann']\n\
          [[token-key]]\nkid = 'bob'\nkey = '{}'\npeople = ['bob']\n\
@@ -67,18 +67,18 @@ fn ring() -> KeyRing {
         key("ci", "https://ci.example.org", KeyKind::Public(key_of(9).0.verifying_key().to_bytes())),
     ];
     let keys = TokenKeys { audience: "cuelight/1".to_owned(), keys };
-    KeyRing { keys, people: Arc::new(people()), project: "shop".to_owned(), engine: 1000 }
+    KeyRing { keys, people: Arc::new(people(1000)), project: "shop".to_owned(), engine: 1000 }
 }
 
 /// Claims that are right for an agent.
-fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({
         "iss": "cuelight/1", "aud": "cuelight/1", "sub": "reviewer-1", "agent_type": "qa", "project_id": "shop",
         "permissions": ["read_gates"], "exp": NOW + 600, "nbf": NOW, "iat": NOW, "jti": "t1",
     })
 }
 
-fn with(changes: Value) -> Value {
+pub(crate) fn with(changes: Value) -> Value {
     let mut claims = claims();
     for (name, value) in changes.as_object().expect("an object") {
         if value.is_null() {
@@ -109,7 +109,7 @@ fn signed(claims: &Value) -> String {
     raw(HEADER, &claims.to_string())
 }
 
-fn of_person(kid: &str, seed: u8, changes: Value) -> String {
+pub(crate) fn of_person(kid: &str, seed: u8, changes: Value) -> String {
     let iss = if kid == "sso" { "https://sso.example.org" } else { kid };
     let mut all =
         json!({"iss": iss, "sub": "bob@example.org", "agent_type": null, "permissions": ["decide_gates"]});
@@ -282,7 +282,7 @@ fn a_person_is_known_by_a_key_that_people_toml_lets_speak_for_them() {
     assert_eq!((bob.actor.name.as_str(), bob.actor.principal()), ("bob", "person:bob".to_owned()));
     assert!(bob.may(Permission::DecideGates) && bob.agent_type.is_none() && bob.actor.groups == ["sre"]);
     let ann = check(&of_person("sso", 3, json!({"sub": "ann@example.org"}))).expect("it is good");
-    assert_eq!(ann.actor.principal(), people().actor(1000, Channel::Console).principal(), "one person");
+    assert_eq!(ann.actor.principal(), people(1000).actor(1000, Channel::Console).principal(), "one person");
     for (why, token) in [
         ("does not speak for ann", of_person("bob", 2, json!({"sub": "ann@example.org"}))),
         ("nobody whose token is", of_person("sso", 3, json!({"sub": "eve@example.org"}))),
@@ -294,7 +294,7 @@ fn a_person_is_known_by_a_key_that_people_toml_lets_speak_for_them() {
         assert!(said.contains(why), "{said}");
     }
     // Whoever could write the file could let anybody speak for anybody.
-    let people = Arc::new(people().with_keys_that_count(false));
+    let people = Arc::new(people(1000).with_keys_that_count(false));
     let said =
         KeyRing { people, ..ring() }.check(&of_person("bob", 2, json!({})), now(), &Revoked::default());
     assert!(said.expect_err("it does not count").to_string().contains("nobody but root"));
@@ -470,7 +470,7 @@ fn not_allowed(reply: &Reply) -> bool {
 #[tokio::test]
 async fn two_people_are_two_by_uid_and_token_and_one_is_one_by_both() {
     let dir = TempDir::new().expect("a directory");
-    let people = people();
+    let people = people(1000);
     let ann = people.actor(1000, Channel::Console);
     let ann_by_token = check(&of_person("ann", 1, json!({"sub": "ann@example.org"}))).expect("good").actor;
     let bob = check(&of_person("bob", 2, json!({}))).expect("good").actor;
@@ -502,7 +502,7 @@ async fn two_people_are_two_by_uid_and_token_and_one_is_one_by_both() {
 #[tokio::test]
 async fn whoever_asked_does_not_answer_by_a_token_either() {
     let dir = TempDir::new().expect("a directory");
-    let people = people();
+    let people = people(1000);
     let ann = people.actor(1000, Channel::Console);
     let ann_by_token = check(&of_person("sso", 3, json!({"sub": "ann@example.org"}))).expect("good").actor;
     let bob = check(&of_person("sso", 3, json!({}))).expect("good").actor;

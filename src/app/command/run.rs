@@ -112,13 +112,13 @@ pub(super) async fn follow(
             Some(DeskTrouble::Lost(why)) if !lost => {
                 lost = true;
                 say(&format!("{why}; starting an engine that goes on with {run}"));
-                wiring::detach(&seat.workspace, true)?;
+                wiring::detach(&seat.workspace, true, None)?;
             }
             Some(DeskTrouble::Lost(_)) => {
                 // An engine with nothing left to do may have come and gone between two looks.
                 looks_in_vain += 1;
                 if looks_in_vain.is_multiple_of(LOOKS_BEFORE_ANOTHER) {
-                    wiring::detach(&seat.workspace, true)?;
+                    wiring::detach(&seat.workspace, true, None)?;
                 }
             }
             Some(DeskTrouble::Unowned) => {}

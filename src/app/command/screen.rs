@@ -290,7 +290,7 @@ pub(super) async fn hand_over(seat: Seat) -> Result<(), Trouble> {
     }
     let workspace = seat.workspace.clone();
     seat.leave().await;
-    wiring::detach(&workspace, true).map(drop)
+    wiring::detach(&workspace, true, None).map(drop)
 }
 
 /// Calls that are being made.

@@ -56,10 +56,15 @@ async fn detach(config: &Config, workspace: &Workspace, until_idle: bool) -> Out
     let root = workspace.root().display();
     if let Ok(seat) = wiring::attach(config, workspace, Channel::Command).await {
         seat.leave().await;
+        if config.listen.is_some() {
+            return Err(Trouble::failed(format!(
+                "could not listen: an engine of {root} runs already; end it with `cuelight shutdown` first"
+            )));
+        }
         say(&format!("an engine of {root} runs already; `cuelight attach` takes a seat there"));
         return Ok(ExitCode::SUCCESS);
     }
-    let pid = wiring::detach(workspace, until_idle)?;
+    let pid = wiring::detach(workspace, until_idle, config.listen)?;
     let seat = wiring::attach_soon(config, workspace, Channel::Command).await?;
     seat.leave().await;
     say(&format!("the engine of {root} runs in the background (pid {pid})"));

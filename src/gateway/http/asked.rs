@@ -1,0 +1,316 @@
+//! A request as far as it was let in: who asks, what is named in its path, and a body that has the shape it should.
+
+use super::{
+    door::Door,
+    limits::Left,
+    listen::Peer,
+    problem::Problem,
+    routes::{Need, Parameter, Route, Shape},
+};
+use crate::{
+    base::{Schema, Timestamp, Value},
+    engine::Actor,
+    gateway::{Bearer, is_name},
+    runtime::{Desk as _, Entropy, LocalDesk, RequestId},
+};
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::{str::FromStr, time::Duration};
+use tokio::time::timeout;
+
+/// Bytes of a body.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of the line of a request.
+const URL_BYTES_MAX: usize = 8 * 1024;
+/// How long a body may take to be sent.
+const BODY_MAX: Duration = Duration::from_secs(30);
+
+/// What is asked.
+pub(super) struct Asked {
+    /// Ties the request to what came of it.
+    pub(super) request_id: String,
+    pub(super) now: Timestamp,
+    /// Nothing where nobody has to say who they are.
+    pub(super) bearer: Option<Bearer>,
+    pub(super) headers: HeaderMap,
+    params: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+    body: Value,
+}
+
+/// The name of a request: what its sender calls it, or one that nobody has.
+pub(super) fn request_id(headers: &HeaderMap) -> String {
+    let said = headers.get("x-request-id").and_then(|it| it.to_str().ok()).filter(|it| is_name(it));
+    said.map_or_else(|| Entropy.request_id().0, str::to_owned)
+}
+
+impl Asked {
+    /// Lets a request in, or says why not; `left` is what whoever asks has left to ask, also then.
+    pub(super) async fn read(
+        door: &Door,
+        route: &Route,
+        params: Vec<(String, String)>,
+        request: Request,
+        request_id: String,
+        left: &mut Option<Left>,
+    ) -> Result<Self, Problem> {
+        let now = door.now();
+        let (parts, body) = request.into_parts();
+        let peer = parts.extensions.get::<Peer>().copied();
+        if let Some(Peer(address)) = peer {
+            door.limits.admit(address, now).map_err(|at| too_many(at, "this address"))?;
+        }
+        let stranger = || peer.into_iter().for_each(|Peer(address)| door.limits.stranger(address, now));
+        let bearer = check_place(door, &parts).and_then(|()| who(door, route, &parts.headers, now));
+        let bearer = match bearer {
+            Ok(Some(bearer)) => Some(bearer),
+            Ok(None) => {
+                stranger();
+                None
+            }
+            Err(problem) => {
+                stranger();
+                return Err(problem);
+            }
+        };
+        if let Some(bearer) = &bearer {
+            *left = count(door, bearer, now, left)?;
+        }
+        let query = query(route.query, parts.uri.query().unwrap_or_default())?;
+        let body = match &route.body {
+            Some(shape) => checked(shape, read_body(&parts.headers, body).await?)?,
+            None => Value::Null,
+        };
+        let headers = parts.headers;
+        Ok(Self { request_id, now, bearer, headers, params, query, body })
+    }
+
+    /// The desk, for whoever asks.
+    pub(super) fn desk(&self, door: &Door) -> LocalDesk {
+        match &self.bearer {
+            Some(bearer) => door.desk.with_actor(bearer.actor.clone()),
+            None => door.desk.clone(),
+        }
+    }
+
+    /// The project that can be seen.
+    pub(super) fn project(&self) -> Option<&str> {
+        self.bearer.as_ref().and_then(|it| it.actor.project())
+    }
+
+    /// Who asks, where somebody has to.
+    pub(super) fn actor(&self, door: &Door) -> Actor {
+        self.bearer.as_ref().map_or_else(|| door.desk.actor().clone(), |it| it.actor.clone())
+    }
+
+    /// What the path names; nothing that is none can be found.
+    pub(super) fn id<T: FromStr>(&self, code: &'static str, what: &str) -> Result<T, Problem> {
+        let text = self.params.iter().find(|it| it.0 == "id").map(|it| it.1.as_str()).unwrap_or_default();
+        text.parse().map_err(|_| Problem::missing(code, what))
+    }
+
+    /// A parameter behind the question mark.
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
+    }
+
+    /// A number behind the question mark, within bounds.
+    pub(super) fn number(&self, name: &str, (least, most): (u64, u64), else_: u64) -> Result<u64, Problem> {
+        let Some(text) = self.query(name) else { return Ok(else_) };
+        let number = text.parse().ok().filter(|it| (least..=most).contains(it));
+        number.ok_or_else(|| {
+            Problem::bad(format!("could not read `{name}`: it is a whole number from {least} to {most}"))
+                .with(json!([{"path": name, "message": "out of range"}]))
+        })
+    }
+
+    /// The body, which has the shape it should.
+    pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_value(self.body.clone())
+            .map_err(|it| Problem::bad(format!("could not read the body: {it}; see /openapi.json")))
+    }
+
+    /// The name under which an engine knows the request: the same again where its sender says so.
+    pub(super) fn request(&self) -> RequestId {
+        let said =
+            self.headers.get("idempotency-key").and_then(|it| it.to_str().ok()).filter(|it| is_name(it));
+        match (said, &self.bearer) {
+            (Some(key), Some(bearer)) => RequestId(format!("http/{}/{key}", bearer.actor.principal())),
+            _ => Entropy.request_id(),
+        }
+    }
+}
+
+/// A browser that was led here by a page elsewhere says where it thinks it is, and whose page that was. Both are refused.
+fn check_place(door: &Door, parts: &Parts) -> Result<(), Problem> {
+    if parts.uri.path_and_query().is_some_and(|it| it.as_str().len() > URL_BYTES_MAX) {
+        let why = format!("could not read the address: it has more than {URL_BYTES_MAX} bytes; shorten it");
+        return Err(Problem::new(StatusCode::URI_TOO_LONG, "REQ_003", why));
+    }
+    let refused = |why: &str| Problem::new(StatusCode::FORBIDDEN, "AUTH_004", why);
+    if parts.headers.contains_key(header::ORIGIN) {
+        return Err(refused("could not answer a page of a browser; ask from a program of your own"));
+    }
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if hosts.next().is_some() || door.is_local && !is_this_machine(host) {
+        return Err(refused("could not answer under that name; ask 127.0.0.1 or localhost"));
+    }
+    Ok(())
+}
+
+/// `localhost`, `127.0.0.1` and `[::1]`, with or without a port.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or(rest, |it| it.0),
+        None => host.split_once(':').map_or(host, |it| it.0),
+    };
+    let is_loopback = name.parse::<std::net::IpAddr>().is_ok_and(|it| it.to_canonical().is_loopback());
+    is_loopback || name.eq_ignore_ascii_case("localhost")
+}
+
+/// Who asks, and whether they may.
+fn who(door: &Door, route: &Route, headers: &HeaderMap, now: Timestamp) -> Result<Option<Bearer>, Problem> {
+    let permission = match route.need {
+        Need::Nothing => return Ok(None),
+        Need::OpenOr(_) if door.setup.open_status && !headers.contains_key(header::AUTHORIZATION) => {
+            return Ok(None);
+        }
+        Need::OpenOr(permission) | Need::May(permission) => Some(permission),
+        Need::Token => None,
+    };
+    let invalid = |why: &str| Problem::new(StatusCode::UNAUTHORIZED, "AUTH_001", why);
+    let mut said = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(said), None) = (said.next(), said.next()) else {
+        return Err(invalid("could not tell who asks: send one header `Authorization: Bearer TOKEN`"));
+    };
+    let token =
+        said.to_str().ok().and_then(|it| it.split_once(' ')).filter(|it| it.0.eq_ignore_ascii_case("bearer"));
+    let Some((_, token)) = token else {
+        return Err(invalid("could not tell who asks: send `Authorization: Bearer TOKEN`"));
+    };
+    let ring = door.ring().map_err(|why| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "AUTH_005", format!("could not check the token: {why}"))
+    })?;
+    let board = door.desk.boards().borrow().board.clone();
+    let bearer = ring.check(token, now, board.revoked())?;
+    if let Some(permission) = permission.filter(|it| !bearer.may(*it)) {
+        let why = format!("could not do that: the token lacks `{permission}`; ask for one that has it");
+        return Err(
+            Problem::new(StatusCode::FORBIDDEN, "AUTH_003", why).with(json!({"permission": permission}))
+        );
+    }
+    Ok(Some(bearer))
+}
+
+fn count(
+    door: &Door,
+    bearer: &Bearer,
+    now: Timestamp,
+    left: &mut Option<Left>,
+) -> Result<Option<Left>, Problem> {
+    let kind = bearer.agent_type.as_ref().map_or("person", |it| it.as_str());
+    door.limits.take(&door.setup.rates, (bearer.project(), kind), now).map_err(|(at, has)| {
+        *left = Some(has);
+        too_many(at, &format!("agents of the type {kind} in this project"))
+    })
+}
+
+fn too_many(at: Timestamp, who: &str) -> Problem {
+    let why = format!("could not answer: {who} asked too often; try again later");
+    Problem { again_at: Some(at), ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_001", why) }
+}
+
+fn query(known: &[Parameter], text: &str) -> Result<Vec<(String, String)>, Problem> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for part in text.split('&').filter(|it| !it.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let (Some(name), Some(value)) = (decoded(name), decoded(value)) else {
+            return Err(Problem::bad(
+                "could not read what stands behind the `?`: it is not UTF-8; encode it",
+            ));
+        };
+        if known.iter().all(|it| it.0 != name) || found.iter().any(|it| it.0 == name) {
+            let name = crate::base::shorten(&crate::base::safe_text(&name), 60);
+            let why = format!(
+                "could not read the parameter `{name}`: it is not known here, or stands twice; see /openapi.json"
+            );
+            return Err(Problem::bad(why).with(json!([{"path": name, "message": "not known, or twice"}])));
+        }
+        found.push((name, value));
+    }
+    Ok(found)
+}
+
+/// `a%20b` and `a+b` are `a b`.
+fn decoded(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|it| it != "identity");
+    if !kind.eq_ignore_ascii_case("application/json") || encoded {
+        let why = "could not read the body: send JSON as it is, with `Content-Type: application/json`";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "REQ_004", why));
+    }
+    let collected = timeout(BODY_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let Ok(collected) = collected else {
+        let why = "could not read the body: it did not come in time; send it faster";
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "REQ_005", why));
+    };
+    let bytes = collected.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            let why = format!("could not read the body: it has more than {BODY_BYTES_MAX} bytes; send less");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "REQ_006", why)
+        } else {
+            Problem::bad("could not read the body: it was cut off; send it again")
+        }
+    })?;
+    serde_json::from_slice(&bytes.to_bytes()).map_err(|it| {
+        Problem::bad(format!("could not read the body: it is no JSON ({it}); see /openapi.json"))
+    })
+}
+
+/// Holds a body against the schema of its type, so that the schema is true.
+fn checked(shape: &Shape, body: Value) -> Result<Value, Problem> {
+    let Shape::Json { alone, .. } = shape else { return Ok(body) };
+    let schema = Schema::read(alone().as_value());
+    let schema = schema.map_err(|why| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "REQ_007",
+            format!("could not read a schema of our own: {why}; tell us"),
+        )
+    })?;
+    let wrong = schema.problems(&body);
+    if wrong.is_empty() {
+        return Ok(body);
+    }
+    let details: Value = wrong.iter().map(|it| json!({"path": it.path, "message": it.message})).collect();
+    let first = wrong.first().map(ToString::to_string).unwrap_or_default();
+    Err(Problem::bad(format!(
+        "could not take the body: {}; see /openapi.json",
+        crate::base::safe_text(&first)
+    ))
+    .with(details))
+}

@@ -1,0 +1,140 @@
+//! What all requests have in common: the desk, the keys, the limits, and what was counted.
+
+use super::limits::Limits;
+use crate::{
+    base::{Span, Timestamp},
+    gateway::KeyRing,
+    runtime::{Clock as _, LocalDesk, SystemClock, WhoIsWho},
+    store::{TokenKeys, Workspace},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+use tokio_util::sync::CancellationToken;
+
+/// What the API needs of the world.
+#[derive(Clone, Debug)]
+pub struct HttpSetup {
+    /// Where its keys are.
+    pub workspace: Workspace,
+    /// Says who is who.
+    pub who: WhoIsWho,
+    /// The project that everything belongs to that was not asked for with a token of another one.
+    pub project: String,
+    /// Whether counts are shown to whoever asks.
+    pub open_status: bool,
+    /// How much each kind of agent may ask.
+    pub rates: Rates,
+}
+
+/// Requests of one kind of agent of one project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// In a minute.
+    pub per_minute: u32,
+    /// At once, when none was made for a while.
+    pub burst: u32,
+}
+
+/// Rates by the type of an agent; people are of the type `person`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// What a workspace says, before what is built in; nothing is no limit.
+    pub said: BTreeMap<String, Option<Rate>>,
+}
+
+impl Rates {
+    /// The rate of a type; nothing where there is no limit.
+    pub fn of(&self, kind: &str) -> Option<Rate> {
+        if let Some(said) = self.said.get(kind) {
+            return *said;
+        }
+        match kind {
+            "architect" => None,
+            "documentation" | "support" => Some(Rate { per_minute: 30, burst: 5 }),
+            _ => self.said.get("other").copied().unwrap_or(Some(Rate { per_minute: 60, burst: 10 })),
+        }
+    }
+}
+
+/// Counted since the engine began to listen: by route and status, how often and how long in all.
+pub(super) type Counts = BTreeMap<(&'static str, &'static str, u16), (u64, u64)>;
+
+/// The keys as they were read, and what tells that the file was changed.
+type KnownKeys = Option<((u64, i64, i64), TokenKeys)>;
+
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) desk: LocalDesk,
+    pub(super) setup: HttpSetup,
+    pub(super) limits: Limits,
+    pub(super) closing: CancellationToken,
+    /// Whether it listens where this machine alone can reach it.
+    pub(super) is_local: bool,
+    pub(super) engine: u32,
+    since: Span,
+    keys: Mutex<KnownKeys>,
+    counts: Mutex<Counts>,
+}
+
+impl Door {
+    pub(super) fn new(desk: LocalDesk, setup: HttpSetup, is_local: bool, closing: CancellationToken) -> Self {
+        Self {
+            desk,
+            setup,
+            limits: Limits::default(),
+            closing,
+            is_local,
+            engine: rustix::process::geteuid().as_raw(),
+            since: SystemClock.uptime(),
+            keys: Mutex::default(),
+            counts: Mutex::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    pub(super) fn uptime(&self) -> Span {
+        Span(SystemClock.uptime().0.saturating_sub(self.since.0))
+    }
+
+    /// The keys that count at this moment.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn ring(&self) -> Result<KeyRing, String> {
+        let people = self.setup.who.now()?;
+        let (project, engine) = (self.setup.project.clone(), self.engine);
+        Ok(KeyRing { keys: self.keys()?, people, engine, project })
+    }
+
+    fn keys(&self) -> Result<TokenKeys, String> {
+        let mut known = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = TokenKeys::stamp(&self.setup.workspace);
+        if let (Some((before, keys)), Some(stamp)) = (&*known, stamp)
+            && *before == stamp
+        {
+            return Ok(keys.clone());
+        }
+        let keys = TokenKeys::of(&self.setup.workspace).map_err(|it| it.to_string())?;
+        let keys = keys.ok_or_else(|| {
+            "no key for tokens was made yet; `cuelight token --agent NAME --type TYPE` makes one".to_owned()
+        })?;
+        *known = stamp.map(|stamp| (stamp, keys.clone()));
+        Ok(keys)
+    }
+
+    /// One request that was answered.
+    pub(super) fn count(&self, route: (&'static str, &'static str), status: u16, microseconds: u64) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry((route.0, route.1, status)).or_default();
+        *count = (count.0 + 1, count.1.saturating_add(microseconds));
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,189 @@
+//! Gates over HTTP: asked from outside, looked at, waited for, answered. What is asked from outside is a workflow of one gate, so all that
+//! holds of gates holds of it.
+
+use super::{
+    answer::json,
+    asked::Asked,
+    door::Door,
+    problem::{Problem, of_reply},
+    shapes::{Decide, OpenGate, VerdictWord},
+};
+use crate::{
+    base::{DecisionId, Digest, Epoch, GateId, RunId, Value, ValueMap},
+    engine::{Command, Decision, GateState, Refusal, Verdict},
+    projection::{Board, GateView, gate_json},
+    runtime::{Desk as _, LaunchRequest, Receipt, Reply, Request, Source},
+};
+use axum::{http::StatusCode, response::Response};
+use serde_json::{Map, json as value};
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// How long a gate may take to ask, once its run is on disk.
+const ASKED_MAX: Duration = Duration::from_secs(10);
+/// How long somebody may wait for a gate to close.
+const WAIT_MS_MAX: u64 = 60_000;
+/// Values that an answer may be bound to.
+const BINDS_MAX: usize = 20;
+
+fn missing() -> Problem {
+    Problem::missing("GATE_001", "that gate")
+}
+
+fn told(status: StatusCode, gate: &GateView) -> Response {
+    json(status, &gate_json(gate))
+}
+
+/// A gate that whoever asks may see.
+fn find(board: &Board, asked: &Asked, gate: GateId) -> Result<Arc<GateView>, Problem> {
+    let view = board.gate(gate).filter(|it| board.project_of(it.run) == asked.project());
+    view.cloned().ok_or_else(missing)
+}
+
+pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let (text, values) = workflow(asked.body()?)?;
+    let desk = asked.desk(door);
+    let source = Source::Text { name: "gate.yaml".to_owned(), text };
+    let trace = Some(asked.request_id.clone());
+    let launch = LaunchRequest { id: asked.request(), source, words: Vec::new(), values, trace };
+    let run = match desk.launch(launch).await {
+        Reply::Recorded(Receipt { run: Some(run), .. }) => run,
+        other => return Err(of_reply(other)),
+    };
+    let mut boards = desk.boards();
+    let of_run = |board: &Board| board.gates().rfind(|it| it.run == run).cloned();
+    let rests = |board: &Board| board.summary(run).is_some_and(|it| it.state.rests());
+    let asks = boards.wait_for(|seen| of_run(&seen.board).is_some() || rests(&seen.board));
+    let gate = match timeout(ASKED_MAX, asks).await {
+        Ok(Ok(seen)) => of_run(&seen.board),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    let gate = gate.ok_or_else(|| {
+        let why = format!("could not tell which gate asks: {run} is on record; look at it");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_001", why)
+    })?;
+    Ok(told(StatusCode::CREATED, &gate))
+}
+
+pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let state = match asked.query("state") {
+        None => None,
+        Some(word) => Some(GateState::ALL.iter().find(|it| it.word() == word).ok_or_else(|| {
+            let words = GateState::ALL.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ");
+            Problem::bad(format!("could not read `state`: it is one of {words}"))
+        })?),
+    };
+    let board = door.desk.boards().borrow().board.clone();
+    let seen = board.gates().filter(|it| state.is_none_or(|state| *state == it.state));
+    let mine = seen.filter(|it| board.project_of(it.run) == asked.project());
+    let gates: Value = mine.map(|it| gate_json(it)).collect();
+    Ok(json(StatusCode::OK, &value!({"gates": gates})))
+}
+
+pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let gate: GateId = asked.id("GATE_001", "that gate")?;
+    let wait = asked.number("wait", (0, WAIT_MS_MAX), 0)?;
+    let mut boards = door.desk.boards();
+    let board = boards.borrow_and_update().board.clone();
+    let mut view = find(&board, asked, gate)?;
+    if wait > 0 && !view.state.rests() {
+        let closed = boards.wait_for(|seen| seen.board.gate(gate).is_none_or(|it| it.state.rests()));
+        tokio::select! {
+            // Whoever waited in vain sees how it is now.
+            waited = timeout(Duration::from_millis(wait), closed) => drop(waited),
+            () = door.closing.cancelled() => {}
+        }
+        let board = door.desk.boards().borrow().board.clone();
+        view = find(&board, asked, gate)?;
+    }
+    Ok(told(StatusCode::OK, &view))
+}
+
+pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let gate: GateId = asked.id("GATE_001", "that gate")?;
+    let given: Decide = asked.body()?;
+    let board = door.desk.boards().borrow().board.clone();
+    let seen = find(&board, asked, gate)?;
+    let ask: Digest = given.ask_hash.parse().map_err(Problem::bad)?;
+    let verdict = match given.verdict {
+        VerdictWord::Approve => Verdict::Approve,
+        VerdictWord::Reject => Verdict::Reject,
+        VerdictWord::SendBack => Verdict::SendBack,
+    };
+    let decision = Decision {
+        // What one person calls a decision says nothing of what another calls so.
+        id: DecisionId(format!("http/{}/{}", asked.actor(door).principal(), given.decision_id)),
+        gate,
+        epoch: Epoch(given.gate_epoch),
+        ask,
+        verdict,
+        reason: given.reason,
+        by: asked.actor(door),
+        shown_for: None,
+        break_glass: false,
+    };
+    let command = Command::Decide(Box::new(decision));
+    let reply = asked.desk(door).submit(Request { id: asked.request(), command }).await;
+    match reply {
+        Reply::Recorded(_) => {
+            let board = door.desk.boards().borrow().board.clone();
+            Ok(told(StatusCode::OK, &*find(&board, asked, gate)?))
+        }
+        // Its run has come to rest, and the engine knows it no more; we saw it.
+        Reply::Refused(Refusal::NoGate(_)) if seen.state == GateState::Expired => {
+            Err(Refusal::GateExpired(gate).into())
+        }
+        Reply::Refused(Refusal::NoGate(_)) if seen.state.rests() => {
+            let by = seen.closed_by.clone().unwrap_or_default();
+            Err(Refusal::GateClosed { gate, state: seen.state, by }.into())
+        }
+        other => Err(of_reply(other)),
+    }
+}
+
+/// The workflow that asks, and the values it is given. What was sent stands in no expression.
+fn workflow(open: OpenGate) -> Result<(String, ValueMap), Problem> {
+    if open.binds.len() > BINDS_MAX {
+        return Err(Problem::bad(format!(
+            "could not bind so many values: {BINDS_MAX} at most; bind their hash"
+        )));
+    }
+    let mut values = ValueMap::new();
+    values.insert("title".to_owned(), open.title.into());
+    let evidence: Vec<String> =
+        open.evidence.into_iter().map(|it| given(&mut values, &it.name, it.text)).collect();
+    let binds: Vec<String> =
+        open.binds.into_iter().map(|(name, value)| given(&mut values, &name, value)).collect();
+    let require: Value =
+        open.require.iter().map(|it| value!({"group": it.group, "count": it.count})).collect();
+    let mut gate = value!({
+        "prompt": "${{ inputs.title }}",
+        "risk": open.risk.word(),
+        "evidence": evidence,
+        "binds": binds,
+        "require": require,
+        "forbid": if open.four_eyes { vec!["run.actor"] } else { Vec::new() },
+    });
+    if let Some(timeout) = open.timeout {
+        gate["timeout"] = timeout.into();
+    }
+    let inputs: Map<String, Value> = values.keys().map(|it| (it.clone(), value!("string"))).collect();
+    let steps = value!([{"id": "ask", "gate": gate}]);
+    Ok((value!({"name": "gate", "inputs": inputs, "steps": steps}).to_string(), values))
+}
+
+/// A value that is given as an input; what refers to it.
+fn given(values: &mut ValueMap, name: &str, text: String) -> String {
+    let plain = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '_' };
+    let plain: String = "x_".chars().chain(name.chars().map(plain).take(60)).collect();
+    let names = std::iter::once(plain.clone()).chain((2..).map(|it| format!("{plain}_{it}")));
+    let key = names.into_iter().find(|it| !values.contains_key(it)).unwrap_or(plain);
+    let reference = format!("${{{{ inputs.{key} }}}}");
+    values.insert(key, text.into());
+    reference
+}
+
+/// The run of a gate, for whoever follows it.
+pub(super) fn is_visible(board: &Board, asked: &Asked, run: RunId) -> bool {
+    board.summary(run).is_some() && board.project_of(run) == asked.project()
+}

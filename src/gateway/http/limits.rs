@@ -1,0 +1,102 @@
+//! How much at once: for each kind of agent of a project, and for each address that shows no token that is good. Kept in memory; a
+//! new engine begins with full buckets.
+
+use super::door::{Rate, Rates};
+use crate::base::{Bucket, Empty, RateRule, Span, Timestamp};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+
+/// Buckets that are kept; one that is full again is forgotten first.
+const BUCKETS_MAX: usize = 10_000;
+/// Requests of one address in a second that no token stands behind.
+const STRANGERS_PER_SECOND: u32 = 100;
+
+/// The buckets of all who ask.
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    agents: Mutex<BTreeMap<(String, String), Bucket>>,
+    addresses: Mutex<BTreeMap<IpAddr, Bucket>>,
+}
+
+/// What somebody has left, for the headers of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) limit: u32,
+    pub(super) remaining: u32,
+    /// When the bucket is full again.
+    pub(super) reset: Timestamp,
+}
+
+impl Limits {
+    /// One request of an agent; nothing is counted where there is no limit.
+    ///
+    /// # Errors
+    /// When it may ask again, and what it has.
+    pub(super) fn take(
+        &self,
+        rates: &Rates,
+        (project, kind): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Option<Left>, (Timestamp, Left)> {
+        let Some(rate) = rates.of(kind) else { return Ok(None) };
+        let key = (project.to_owned(), kind.to_owned());
+        taken(&self.agents, key, &rule(rate), now).map(Some)
+    }
+
+    /// Whether this address may be looked at, before anything of it is.
+    ///
+    /// # Errors
+    /// When it may ask again.
+    pub(super) fn admit(&self, address: IpAddr, now: Timestamp) -> Result<(), Timestamp> {
+        let buckets = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets.get(&address);
+        match bucket.and_then(|it| it.is_empty(&strangers(), now)) {
+            Some(Empty::Rate(at) | Empty::Quota(at)) => Err(at),
+            None => Ok(()),
+        }
+    }
+
+    /// One request of this address that no token stood behind.
+    pub(super) fn stranger(&self, address: IpAddr, now: Timestamp) {
+        // Whoever has none left was not admitted.
+        let _ = taken(&self.addresses, address, &strangers(), now);
+    }
+}
+
+fn strangers() -> RateRule {
+    RateRule { calls: STRANGERS_PER_SECOND, burst: STRANGERS_PER_SECOND, ..RateRule::default() }
+}
+
+fn rule(rate: Rate) -> RateRule {
+    RateRule { calls: rate.per_minute, per: Span::seconds(60), burst: rate.burst, ..RateRule::default() }
+}
+
+fn taken<K: Ord>(
+    buckets: &Mutex<BTreeMap<K, Bucket>>,
+    key: K,
+    rule: &RateRule,
+    now: Timestamp,
+) -> Result<Left, (Timestamp, Left)> {
+    let mut buckets = buckets.lock().unwrap_or_else(PoisonError::into_inner);
+    if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&key) {
+        buckets.retain(|_, it| it.left(rule, now) < rule.burst);
+    }
+    let bucket = buckets.get(&key).cloned().unwrap_or_default();
+    let left = |it: &Bucket| Left {
+        limit: rule.calls,
+        remaining: it.left(rule, now),
+        reset: Timestamp(it.full_at_us.div_euclid(1000).max(now.0)),
+    };
+    if let Some(Empty::Rate(at) | Empty::Quota(at)) = bucket.is_empty(rule, now) {
+        return Err((at, left(&bucket)));
+    }
+    let bucket = bucket.take(rule, now);
+    let left = left(&bucket);
+    if buckets.len() < BUCKETS_MAX || buckets.contains_key(&key) {
+        buckets.insert(key, bucket);
+    }
+    Ok(left)
+}

@@ -1,0 +1,21 @@
+//! The HTTP API: one port, one table of routes, and a desk behind it for whoever shows a token.
+//!
+//! It reads boards and submits commands, and judges nothing but who asks and how much at once. The table of routes makes the router and
+//! the OpenAPI document alike.
+
+mod answer;
+mod asked;
+mod door;
+mod gates;
+mod limits;
+mod listen;
+mod openapi;
+mod probes;
+mod problem;
+mod routes;
+mod runs;
+mod shapes;
+
+pub use door::{HttpSetup, Rate, Rates};
+pub use listen::{is_loopback, serve_http};
+pub use openapi::openapi;

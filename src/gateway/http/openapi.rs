@@ -1,0 +1,122 @@
+//! The OpenAPI document, made of the table of routes and the types of what is sent.
+
+use super::routes::{Need, PROBLEM, ROUTES, Route, Shape};
+use crate::base::Value;
+use schemars::{SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, json};
+
+/// OpenAPI 3.1 of the whole API.
+pub fn openapi() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|it| {
+        it.definitions_path = "/components/schemas".into();
+        it.meta_schema = None;
+    });
+    let mut schemas = settings.into_generator();
+    let mut paths = Map::new();
+    for route in ROUTES {
+        let operation = operation(route, &mut schemas);
+        let path = paths.entry(route.path.to_owned()).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_ascii_lowercase()] = operation;
+    }
+    let schemas = schemas.take_definitions(true);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "cuelight",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "What agents and scripts may ask of an engine; see docs/sidecar.md.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    })
+}
+
+fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
+    let mut answers = Map::new();
+    let (status, shape) = &route.done;
+    answers.insert(status.to_string(), json!({"description": "Done", "content": content(shape, schemas)}));
+    for status in route.all_problems() {
+        // A probe tells how it is also when it is not well.
+        let shape = if route.need == Need::Nothing && status == 503 { shape } else { &PROBLEM };
+        let about = axum::http::StatusCode::from_u16(status).ok().and_then(|it| it.canonical_reason());
+        let about = about.unwrap_or("Problem");
+        answers.insert(status.to_string(), json!({"description": about, "content": content(shape, schemas)}));
+    }
+    let named = route.path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
+    let named =
+        named.map(|it| json!({"name": it, "in": "path", "required": true, "schema": {"type": "string"}}));
+    let asked = route.query.iter().map(|(name, kind, about)| {
+        json!({"name": name, "in": "query", "description": about, "schema": {"type": kind}})
+    });
+    let mut out = json!({
+        "operationId": format!("{:?}", route.call),
+        "summary": route.about,
+        "parameters": named.chain(asked).collect::<Vec<_>>(),
+        "responses": answers,
+        "security": match route.need {
+            Need::Nothing => json!([]),
+            Need::OpenOr(_) => json!([{}, {"token": []}]),
+            Need::Token | Need::May(_) => json!([{"token": []}]),
+        },
+    });
+    if let Need::May(permission) | Need::OpenOr(permission) = route.need {
+        out["description"] = format!("Needs `{permission}`.").into();
+    }
+    if let Some(shape) = &route.body {
+        out["requestBody"] = json!({"required": true, "content": content(shape, schemas)});
+    }
+    out
+}
+
+fn content(shape: &Shape, schemas: &mut SchemaGenerator) -> Value {
+    match shape {
+        Shape::Json { within, .. } => json!({"application/json": {"schema": within(schemas)}}),
+        Shape::Text(kind) => json!({*kind: {"schema": {"type": "string"}}}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_call_has_one_route_and_every_route_one_place_in_the_document() {
+        let document = openapi();
+        let calls: BTreeSet<_> = ROUTES.iter().map(|it| it.call).collect();
+        assert_eq!(calls.len(), ROUTES.len(), "no call twice");
+        let mut count = 0;
+        for route in ROUTES {
+            let told = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
+            assert_eq!(told["operationId"], format!("{:?}", route.call), "{}", route.path);
+            let statuses: BTreeSet<u16> = told["responses"]
+                .as_object()
+                .expect("answers")
+                .keys()
+                .filter_map(|it| it.parse().ok())
+                .collect();
+            let mut known: BTreeSet<u16> = route.all_problems().into_iter().collect();
+            known.insert(route.done.0);
+            assert_eq!(statuses, known, "{}", route.path);
+            assert_eq!(told["requestBody"].is_null(), route.body.is_none(), "{}", route.path);
+            count += 1;
+        }
+        let all: usize = document["paths"]
+            .as_object()
+            .expect("paths")
+            .values()
+            .map(|it| it.as_object().map_or(0, Map::len))
+            .sum();
+        assert_eq!(all, count, "and nothing else is in it");
+        let text = document.to_string();
+        for part in text.split("#/components/schemas/").skip(1) {
+            let name: String = part.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect();
+            assert!(document["components"]["schemas"][&name].is_object(), "{name} is defined");
+        }
+    }
+}

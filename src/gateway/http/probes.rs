@@ -1,0 +1,144 @@
+//! How it is with the engine, for whoever watches over it.
+
+use super::{
+    answer::{json, text_of},
+    door::Door,
+    shapes::{AgentCounts, EventCounts, Health, Performance, Status, StorageCounts},
+};
+use crate::{
+    projection::Board,
+    runtime::{Desk as _, Trouble},
+};
+use axum::{http::StatusCode, response::Response};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+
+/// Well as long as it does not stop for good; what holds it up for a while is told.
+pub(super) fn health(door: &Door) -> Response {
+    let trouble = door.desk.boards().borrow().trouble.clone();
+    let (status, word) = match trouble {
+        None => (StatusCode::OK, "healthy"),
+        Some(Trouble::Holding(_) | Trouble::Unheard(_)) => (StatusCode::OK, "degraded"),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
+    };
+    json(status, &told(door, word, trouble))
+}
+
+/// Whether what is asked now can be recorded.
+pub(super) fn ready(door: &Door) -> Response {
+    let trouble = door.desk.boards().borrow().trouble.clone();
+    let (status, word) = if trouble.is_none() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
+    };
+    json(status, &told(door, word, trouble))
+}
+
+fn told(door: &Door, status: &'static str, trouble: Option<Trouble>) -> Health {
+    let store = match trouble {
+        None => "ok".to_owned(),
+        Some(
+            Trouble::Holding(why)
+            | Trouble::Stopped(why)
+            | Trouble::TakenOver(why)
+            | Trouble::Unheard(why)
+            | Trouble::Lost(why),
+        ) => why,
+        Some(Trouble::Unowned) => "no engine runs here".to_owned(),
+    };
+    let keys = door.ring().err().unwrap_or_else(|| "ok".to_owned());
+    Health {
+        status,
+        service: "orchestration-sidecar",
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: door.uptime().0 / 1000,
+        checks: BTreeMap::from([("store", store), ("tokens", keys)]),
+    }
+}
+
+struct Numbers {
+    board: Arc<Board>,
+    at_work: u64,
+    open_runs: u64,
+    open_gates: u64,
+    kept: u64,
+}
+
+fn numbers(door: &Door) -> Numbers {
+    let board = door.desk.boards().borrow().board.clone();
+    let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
+    let now = door.now();
+    let (open_runs, open_gates) = (count(board.open_runs().count()), count(board.open_gates().count()));
+    let kept = count(board.bus().newest().filter(|it| it.message.expires_at > now).count());
+    let at_work = count(board.agents_at_work());
+    Numbers { at_work, open_runs, open_gates, kept, board }
+}
+
+/// Counts, and no names.
+pub(super) fn status(door: &Door) -> Response {
+    let it = numbers(door);
+    let counts = door.counts();
+    let requests: u64 = counts.values().map(|it| it.0).sum();
+    let failed = counts.iter().filter(|it| it.0.2 >= 500).map(|it| it.1.0).sum();
+    let spent: u64 = counts.values().map(|it| it.1).sum();
+    let told = Status {
+        uptime_seconds: door.uptime().0 / 1000,
+        agents: AgentCounts { at_work: it.at_work },
+        storage: StorageCounts {
+            records: it.board.seq.0,
+            runs: u64::try_from(it.board.run_count()).unwrap_or(u64::MAX),
+            open_runs: it.open_runs,
+            open_gates: it.open_gates,
+        },
+        events: EventCounts { kept: it.kept },
+        performance: Performance {
+            requests,
+            failed,
+            mean_microseconds: spent.checked_div(requests).unwrap_or(0),
+        },
+    };
+    json(StatusCode::OK, &told)
+}
+
+/// The same for Prometheus: names and labels come from us alone.
+pub(super) fn metrics(door: &Door) -> Response {
+    let it = numbers(door);
+    let is_well = u64::from(door.desk.boards().borrow().trouble.is_none());
+    let mut out = String::new();
+    let gauges = [
+        ("cuelight_ready", "gauge", "Whether what is asked can be recorded.", is_well),
+        ("cuelight_uptime_seconds", "gauge", "Since the engine began to listen.", door.uptime().0 / 1000),
+        ("cuelight_log_records_total", "counter", "Records of the log.", it.board.seq.0),
+        ("cuelight_runs_open", "gauge", "Runs that have not come to rest.", it.open_runs),
+        ("cuelight_gates_open", "gauge", "Gates that have not closed.", it.open_gates),
+        ("cuelight_agents_at_work", "gauge", "Calls of agents that run.", it.at_work),
+        ("cuelight_messages_kept", "gauge", "Messages that can be taken.", it.kept),
+    ];
+    for (name, kind, about, value) in gauges {
+        // Writing to a text cannot fail.
+        let _ = write!(out, "# HELP {name} {about}\n# TYPE {name} {kind}\n{name} {value}\n");
+    }
+    let counts = door.counts();
+    let _ = write!(
+        out,
+        "# HELP cuelight_http_requests_total Requests that were answered.\n# TYPE cuelight_http_requests_total counter\n"
+    );
+    for ((method, path, status), (count, _)) in &counts {
+        let _ = writeln!(
+            out,
+            "cuelight_http_requests_total{{method=\"{method}\",path=\"{path}\",status=\"{status}\"}} {count}"
+        );
+    }
+    let _ = write!(
+        out,
+        "# HELP cuelight_http_request_seconds_total Time that answers took.\n# TYPE cuelight_http_request_seconds_total counter\n"
+    );
+    for ((method, path, status), (_, spent)) in &counts {
+        let (whole, part) = (spent / 1_000_000, spent % 1_000_000);
+        let _ = writeln!(
+            out,
+            "cuelight_http_request_seconds_total{{method=\"{method}\",path=\"{path}\",status=\"{status}\"}} {whole}.{part:06}"
+        );
+    }
+    text_of(StatusCode::OK, "text/plain; version=0.0.4", out)
+}

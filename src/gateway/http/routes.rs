@@ -1,0 +1,336 @@
+//! The table of routes: what can be asked, what is needed for it, what is sent and what may be answered. The router and the OpenAPI
+//! document are both made of it.
+
+use super::{
+    answer::{lost, respond},
+    door::Door,
+    shapes::{
+        Because, Decide, Gate, Gates, Health, OpenGate, ProblemShape, Renewed, Run, Runs, StartRun, Status,
+    },
+};
+use crate::gateway::Permission;
+use axum::{
+    Router,
+    extract::{RawPathParams, Request},
+    http::{Method, StatusCode},
+    routing::{MethodFilter, MethodRouter},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What is done for a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Call {
+    Health,
+    Ready,
+    Document,
+    Status,
+    Metrics,
+    RenewToken,
+    OpenGate,
+    ListGates,
+    ShowGate,
+    Decide,
+    StartRun,
+    ListRuns,
+    ShowRun,
+    FollowRun,
+    PauseRun,
+    ResumeRun,
+    CancelRun,
+}
+
+/// What one needs to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing.
+    Nothing,
+    /// Nothing where counts are shown to everybody, else this.
+    OpenOr(Permission),
+    /// A token.
+    Token,
+    /// A token that lets one do this.
+    May(Permission),
+}
+
+/// What is sent or answered.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// JSON of a type.
+    Json { within: fn(&mut SchemaGenerator) -> Schema, alone: fn() -> Schema },
+    /// Text of a media type.
+    Text(&'static str),
+}
+
+const fn json<T: JsonSchema>() -> Shape {
+    Shape::Json { within: SchemaGenerator::subschema_for::<T>, alone: alone::<T> }
+}
+
+fn alone<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
+}
+
+/// A parameter behind the question mark: its name, its type, what it is for.
+pub(super) type Parameter = (&'static str, &'static str, &'static str);
+
+/// One way in.
+pub(super) struct Route {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) call: Call,
+    pub(super) about: &'static str,
+    pub(super) need: Need,
+    pub(super) query: &'static [Parameter],
+    pub(super) body: Option<Shape>,
+    /// The answer when it is done, …
+    pub(super) done: (u16, Shape),
+    /// … and the problems that are its own.
+    pub(super) problems: &'static [u16],
+}
+
+impl Route {
+    /// Every status it may answer with besides the one when it is done.
+    pub(super) fn all_problems(&self) -> Vec<u16> {
+        let mut all = vec![400, 403, 414, 429];
+        if self.need != Need::Nothing {
+            all.extend([401, 503]);
+        }
+        if self.body.is_some() {
+            all.extend([408, 413, 415]);
+        }
+        all.extend(self.problems);
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+const WAIT: Parameter = ("wait", "integer", "Milliseconds, 60,000 at most, to wait until the gate closes");
+const LIMIT: Parameter = ("limit", "integer", "At most so many, 1 to 1,000; 100 when not given");
+
+/// All of them.
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        method: Method::GET,
+        path: "/health",
+        call: Call::Health,
+        about: "How it is with the engine",
+        need: Need::Nothing,
+        query: &[],
+        body: None,
+        done: (200, json::<Health>()),
+        problems: &[503],
+    },
+    Route {
+        method: Method::GET,
+        path: "/health/ready",
+        call: Call::Ready,
+        about: "Whether what is asked now can be recorded",
+        need: Need::Nothing,
+        query: &[],
+        body: None,
+        done: (200, json::<Health>()),
+        problems: &[503],
+    },
+    Route {
+        method: Method::GET,
+        path: "/openapi.json",
+        call: Call::Document,
+        about: "This document",
+        need: Need::Nothing,
+        query: &[],
+        body: None,
+        done: (200, json::<BTreeMap<String, serde_json::Value>>()),
+        problems: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/status",
+        call: Call::Status,
+        about: "Counts, and no names",
+        need: Need::OpenOr(Permission::ViewMetrics),
+        query: &[],
+        body: None,
+        done: (200, json::<Status>()),
+        problems: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/metrics",
+        call: Call::Metrics,
+        about: "The same for Prometheus",
+        need: Need::OpenOr(Permission::ViewMetrics),
+        query: &[],
+        body: None,
+        done: (200, Shape::Text("text/plain; version=0.0.4")),
+        problems: &[],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/token/refresh",
+        call: Call::RenewToken,
+        about: "A token in place of the one that asks, in its last five minutes, three times; the old one is revoked",
+        need: Need::Token,
+        query: &[],
+        body: None,
+        done: (200, json::<Renewed>()),
+        problems: &[409],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/gates",
+        call: Call::OpenGate,
+        about: "Asks people",
+        need: Need::May(Permission::PublishEvents),
+        query: &[],
+        body: Some(json::<OpenGate>()),
+        done: (201, json::<Gate>()),
+        problems: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/gates",
+        call: Call::ListGates,
+        about: "Gates of this project, the oldest first",
+        need: Need::May(Permission::ReadGates),
+        query: &[(
+            "state",
+            "string",
+            "open, armed, approved, rejected, expired or cancelled; all when not given",
+        )],
+        body: None,
+        done: (200, json::<Gates>()),
+        problems: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/gates/{id}",
+        call: Call::ShowGate,
+        about: "One gate; with wait, as soon as it has closed",
+        need: Need::May(Permission::ReadGates),
+        query: &[WAIT],
+        body: None,
+        done: (200, json::<Gate>()),
+        problems: &[404],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/gates/{id}/decision",
+        call: Call::Decide,
+        about: "Answers at a gate, in the name of the person of the token",
+        need: Need::May(Permission::DecideGates),
+        query: &[],
+        body: Some(json::<Decide>()),
+        done: (200, json::<Gate>()),
+        problems: &[404, 409, 410, 412],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/runs",
+        call: Call::StartRun,
+        about: "Runs a workflow of the workspace",
+        need: Need::May(Permission::SpawnAgents),
+        query: &[],
+        body: Some(json::<StartRun>()),
+        done: (201, json::<Run>()),
+        problems: &[404, 409],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/runs",
+        call: Call::ListRuns,
+        about: "Runs of this project, the newest first",
+        need: Need::May(Permission::ReadContext),
+        query: &[
+            ("state", "string", "created, running, paused, completed, …; all when not given"),
+            LIMIT,
+            ("before", "string", "Only those before this run: the last one of the page before"),
+        ],
+        body: None,
+        done: (200, json::<Runs>()),
+        problems: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/runs/{id}",
+        call: Call::ShowRun,
+        about: "One run with its steps",
+        need: Need::May(Permission::ReadContext),
+        query: &[],
+        body: None,
+        done: (200, json::<Run>()),
+        problems: &[404],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/runs/{id}/events",
+        call: Call::FollowRun,
+        about: "Its events as they come, until it rests; `Last-Event-ID` goes on after one",
+        need: Need::May(Permission::ReadContext),
+        query: &[("since", "integer", "Only those after the event of this number")],
+        body: None,
+        done: (200, Shape::Text("text/event-stream")),
+        problems: &[404],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/runs/{id}/pause",
+        call: Call::PauseRun,
+        about: "Starts nothing new in it",
+        need: Need::May(Permission::ManageAgents),
+        query: &[],
+        body: None,
+        done: (200, json::<Run>()),
+        problems: &[404, 409],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/runs/{id}/resume",
+        call: Call::ResumeRun,
+        about: "Goes on with it",
+        need: Need::May(Permission::ManageAgents),
+        query: &[],
+        body: None,
+        done: (200, json::<Run>()),
+        problems: &[404, 409],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/runs/{id}/cancel",
+        call: Call::CancelRun,
+        about: "Ends it, and what runs in it",
+        need: Need::May(Permission::ManageAgents),
+        query: &[],
+        body: Some(json::<Because>()),
+        done: (200, json::<Run>()),
+        problems: &[404, 409],
+    },
+];
+
+/// The shape of every problem.
+pub(super) const PROBLEM: Shape = json::<ProblemShape>();
+
+/// The router that the table makes.
+pub(super) fn router(door: &Arc<Door>) -> Router {
+    let mut paths: BTreeMap<&'static str, MethodRouter> = BTreeMap::new();
+    for route in ROUTES {
+        let filter = MethodFilter::try_from(route.method.clone()).expect("a method of the standard");
+        let door = Arc::clone(door);
+        let answer = move |params: RawPathParams, request: Request| {
+            let door = Arc::clone(&door);
+            async move {
+                let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                respond(&door, route, params, request).await
+            }
+        };
+        let before = paths.remove(route.path).unwrap_or_default();
+        paths.insert(route.path, before.on(filter, answer));
+    }
+    let router = paths.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    let (no_path, no_method) = (Arc::clone(door), Arc::clone(door));
+    router
+        .method_not_allowed_fallback(move |request: Request| async move {
+            lost(&no_method, &request, StatusCode::METHOD_NOT_ALLOWED)
+        })
+        .fallback(move |request: Request| async move { lost(&no_path, &request, StatusCode::NOT_FOUND) })
+}

@@ -1,0 +1,189 @@
+//! Runs over HTTP: started from files of the workspace, looked at, followed, held, ended.
+
+use super::{
+    answer::json,
+    asked::Asked,
+    door::Door,
+    gates::is_visible,
+    problem::{Problem, of_reply},
+    routes::Call,
+    shapes::{Because, StartRun},
+};
+use crate::{
+    base::{RunId, Seq},
+    engine::{Command, Event, RunState},
+    projection::{event_line, run_json, show_json},
+    runtime::{Boards, Desk as _, LaunchRequest, LocalDesk, Page, Receipt, Reply, Request, Source, Want},
+};
+use axum::{
+    http::StatusCode,
+    response::{
+        IntoResponse as _, Response, Sse,
+        sse::{self, KeepAlive},
+    },
+};
+use futures_util::stream;
+use serde_json::json as value;
+use std::{collections::VecDeque, convert::Infallible, path::Path};
+use tokio_util::sync::CancellationToken;
+
+/// Runs of one page.
+const PAGE_MAX: u64 = 1000;
+const PAGE_DEFAULT: u64 = 100;
+/// Events read at once.
+const EVENTS_PAGE: u32 = 256;
+
+fn missing() -> Problem {
+    Problem::missing("RUN_001", "that run")
+}
+
+/// A run that whoever asks may see.
+fn find(door: &Door, asked: &Asked) -> Result<RunId, Problem> {
+    let run: RunId = asked.id("RUN_001", "that run")?;
+    let board = door.desk.boards().borrow().board.clone();
+    if is_visible(&board, asked, run) { Ok(run) } else { Err(missing()) }
+}
+
+fn told(door: &Door, status: StatusCode, run: RunId) -> Result<Response, Problem> {
+    let board = door.desk.boards().borrow().board.clone();
+    let summary = board.summary(run).ok_or_else(missing)?;
+    Ok(json(status, &run_json(summary)))
+}
+
+pub(super) async fn start(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let given: StartRun = asked.body()?;
+    if !door.setup.workspace.has_workflow(Path::new(&given.workflow)) {
+        let why = "could not find that workflow: name a .yaml file below the workspace";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "RUN_005", why));
+    }
+    let launch = LaunchRequest {
+        id: asked.request(),
+        source: Source::Path(given.workflow),
+        words: Vec::new(),
+        values: given.inputs.into_iter().collect(),
+        trace: Some(asked.request_id.clone()),
+    };
+    match asked.desk(door).launch(launch).await {
+        Reply::Recorded(Receipt { run: Some(run), .. }) => told(door, StatusCode::CREATED, run),
+        other => Err(of_reply(other)),
+    }
+}
+
+pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let state = match asked.query("state") {
+        None => None,
+        Some(word) => Some(RunState::ALL.iter().find(|it| it.word() == word).ok_or_else(|| {
+            let words = RunState::ALL.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ");
+            Problem::bad(format!("could not read `state`: it is one of {words}"))
+        })?),
+    };
+    let limit = usize::try_from(asked.number("limit", (1, PAGE_MAX), PAGE_DEFAULT)?).unwrap_or(1);
+    let before: Option<RunId> = match asked.query("before") {
+        None => None,
+        Some(text) => Some(text.parse().map_err(Problem::bad)?),
+    };
+    let board = door.desk.boards().borrow().board.clone();
+    let wanted = board.listed().filter(|it| state.is_none_or(|state| *state == it.state));
+    let wanted = wanted.filter(|it| before.is_none_or(|before| it.id < before));
+    let mut mine: Vec<_> = wanted.filter(|it| is_visible(&board, asked, it.id)).collect();
+    mine.reverse();
+    let more = mine.len() > limit;
+    let runs: serde_json::Value = mine.into_iter().take(limit).map(run_json).collect();
+    Ok(json(StatusCode::OK, &value!({"runs": runs, "more": more})))
+}
+
+pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let run = find(door, asked)?;
+    let board = door.desk.boards().borrow().board.clone();
+    if let Some(view) = board.run(run) {
+        return Ok(json(StatusCode::OK, &show_json(&board, view)));
+    }
+    // It rested long ago, and the board keeps its summary alone.
+    match door.desk.read(Want::Past { run, until: None }).await {
+        Page::Past(past) => {
+            let view = past.run(run).ok_or_else(missing)?;
+            Ok(json(StatusCode::OK, &show_json(&past, view)))
+        }
+        _ => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "STR_002",
+            "could not read that run; try again",
+        )),
+    }
+}
+
+pub(super) async fn act(door: &Door, asked: &Asked, call: Call) -> Result<Response, Problem> {
+    let run = find(door, asked)?;
+    let by = asked.actor(door);
+    let command = match call {
+        Call::PauseRun => Command::Pause { run, by },
+        Call::ResumeRun => Command::Resume { run, by },
+        _ => {
+            let Because { reason, undo } = asked.body()?;
+            Command::Cancel { run, by, reason, undo }
+        }
+    };
+    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+        Reply::Recorded(_) => told(door, StatusCode::OK, run),
+        other => Err(of_reply(other)),
+    }
+}
+
+/// What is to be told to whoever follows a run: read from the log in pages, so that a slow reader holds up nobody and misses nothing.
+struct Following {
+    desk: LocalDesk,
+    boards: Boards,
+    run: RunId,
+    after: Seq,
+    late: VecDeque<(Seq, Event)>,
+    closing: CancellationToken,
+}
+
+pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let run = find(door, asked)?;
+    let since = asked.number("since", (0, u64::MAX), 0)?;
+    let last = asked.headers.get("last-event-id").and_then(|it| it.to_str().ok());
+    let after = last.and_then(|it| it.parse().ok()).unwrap_or(since);
+    let desk = door.desk.clone();
+    let boards = desk.boards();
+    let closing = door.closing.clone();
+    let following = Following { desk, boards, run, after: Seq(after), late: VecDeque::new(), closing };
+    let events = stream::unfold(following, |mut it| async move {
+        let event = it.next().await?;
+        Some((Ok::<_, Infallible>(event), it))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+impl Following {
+    /// The next event; nothing when there will be no more.
+    async fn next(&mut self) -> Option<sse::Event> {
+        loop {
+            if let Some((seq, event)) = self.late.pop_front() {
+                self.after = seq;
+                let board = self.boards.borrow().board.clone();
+                let line = event_line(seq, &event, board.run(self.run).map(|it| &**it));
+                let kind = line["type"].as_str().unwrap_or("event").to_owned();
+                return Some(sse::Event::default().id(seq.0.to_string()).event(kind).data(line.to_string()));
+            }
+            // Seen before it is read: what comes in between wakes us again.
+            let rests = {
+                let seen = self.boards.borrow_and_update();
+                seen.board.summary(self.run).is_none_or(|it| it.state.rests())
+            };
+            let want = Want::Events { run: Some(self.run), after: self.after, limit: EVENTS_PAGE };
+            let Page::Events { events, .. } = self.desk.read(want).await else { return None };
+            if !events.is_empty() {
+                self.late.extend(events);
+                continue;
+            }
+            if rests {
+                return None;
+            }
+            tokio::select! {
+                changed = self.boards.changed() => if changed.is_err() { return None },
+                () = self.closing.cancelled() => return None,
+            }
+        }
+    }
+}

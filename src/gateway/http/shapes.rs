@@ -1,0 +1,260 @@
+//! What is sent and answered over HTTP. The schemas of OpenAPI are made from these types, and what is sent is held against them.
+
+use crate::{base::Value, gateway::Permission};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is wrong.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemShape {
+    /// The status in words.
+    error: String,
+    /// What could not be done, and what to do about it.
+    message: String,
+    /// Stable, for programs: `AUTH_001`.
+    code: String,
+    /// More, where there is more.
+    details: Value,
+    timestamp: String,
+    request_id: String,
+    /// When it is worth trying again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+}
+
+/// How it is with the engine.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Health {
+    pub(super) status: &'static str,
+    pub(super) service: &'static str,
+    pub(super) version: &'static str,
+    pub(super) uptime_seconds: u64,
+    /// Each part, and `ok` or what is wrong with it.
+    pub(super) checks: BTreeMap<&'static str, String>,
+}
+
+/// Counts, and no names.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Status {
+    pub(super) uptime_seconds: u64,
+    pub(super) agents: AgentCounts,
+    pub(super) storage: StorageCounts,
+    pub(super) events: EventCounts,
+    pub(super) performance: Performance,
+}
+
+/// Who works.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct AgentCounts {
+    /// Calls of agents that run now.
+    pub(super) at_work: u64,
+}
+
+/// What is kept.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StorageCounts {
+    /// Records of the log.
+    pub(super) records: u64,
+    pub(super) runs: u64,
+    pub(super) open_runs: u64,
+    pub(super) open_gates: u64,
+}
+
+/// What was said.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct EventCounts {
+    /// Messages that can still be taken.
+    pub(super) kept: u64,
+}
+
+/// How requests were answered.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Performance {
+    pub(super) requests: u64,
+    /// Those that the server failed.
+    pub(super) failed: u64,
+    pub(super) mean_microseconds: u64,
+}
+
+/// A token in place of one that is about to expire.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Renewed {
+    pub(super) token: String,
+    pub(super) id: String,
+    pub(super) expires_at: String,
+    pub(super) permissions: Vec<Permission>,
+}
+
+/// A question to people, from outside.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OpenGate {
+    /// What is asked.
+    #[schemars(length(min = 1, max = 500))]
+    pub(super) title: String,
+    /// Texts that are shown to those who decide.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    pub(super) evidence: Vec<EvidenceText>,
+    /// Values that the answer holds for.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    pub(super) binds: BTreeMap<String, String>,
+    /// How bad a wrong yes is.
+    #[serde(default)]
+    pub(super) risk: RiskWord,
+    /// Who must agree, group by group; anybody when it is empty.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
+    pub(super) require: Vec<Required>,
+    /// Whoever asks may not answer.
+    #[serde(default)]
+    pub(super) four_eyes: bool,
+    /// When it expires, and counts as a no: `30m`, `4h`; never when not given.
+    #[serde(default)]
+    #[schemars(length(min = 2, max = 20))]
+    pub(super) timeout: Option<String>,
+}
+
+/// A text that is shown.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EvidenceText {
+    #[schemars(length(min = 1, max = 100))]
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+/// So many of a group.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Required {
+    #[schemars(length(min = 1, max = 100))]
+    pub(super) group: String,
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub(super) count: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// How bad a wrong yes is.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RiskWord {
+    ReadOnly,
+    Reversible,
+    #[default]
+    ExternallyReversible,
+    Irreversible,
+}
+
+impl RiskWord {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::Reversible => "reversible",
+            Self::ExternallyReversible => "externally-reversible",
+            Self::Irreversible => "irreversible",
+        }
+    }
+}
+
+/// An answer at a gate, for this ask and no other.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decide {
+    /// Chosen by whoever decides; the same id again is the same answer.
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
+    pub(super) decision_id: String,
+    /// The `epoch` that was seen.
+    pub(super) gate_epoch: u32,
+    /// The `ask_hash` that was seen.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub(super) ask_hash: String,
+    pub(super) verdict: VerdictWord,
+    /// Why; a no always says so.
+    #[serde(default)]
+    pub(super) reason: String,
+}
+
+/// What can be answered.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum VerdictWord {
+    Approve,
+    Reject,
+    SendBack,
+}
+
+/// A gate, as `cuelight gates --json` lists it; more fields are told there.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
+pub(super) struct Gate {
+    id: String,
+    run: String,
+    step: String,
+    workflow: String,
+    state: String,
+    prompt: String,
+    risk: String,
+    ask_hash: String,
+    epoch: u32,
+    opened_at: String,
+    require: Vec<Value>,
+    votes: Vec<Value>,
+}
+
+/// All of them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone")]
+pub(super) struct Gates {
+    gates: Vec<Gate>,
+}
+
+/// A workflow to be run.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StartRun {
+    /// A file below the workspace: `deploy.yaml`, `.cuelight/workflows/nightly.yaml`.
+    #[schemars(length(min = 1, max = 500))]
+    pub(super) workflow: String,
+    /// Its inputs.
+    #[serde(default)]
+    pub(super) inputs: BTreeMap<String, Value>,
+}
+
+/// Why.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Because {
+    #[serde(default)]
+    pub(super) reason: String,
+    /// Whether what was done is undone.
+    #[serde(default)]
+    pub(super) undo: bool,
+}
+
+/// A run, as `cuelight runs --json` lists it; more fields are told there.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
+pub(super) struct Run {
+    id: String,
+    workflow: String,
+    state: String,
+    started_at: String,
+    actor: String,
+    trace: String,
+}
+
+/// A page of them, the newest first.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone")]
+pub(super) struct Runs {
+    runs: Vec<Run>,
+    more: bool,
+}

@@ -1,0 +1,344 @@
+//! The door: who is let in, what is too much, and what every answer carries.
+
+use super::{MOST, Sidecar, later, rate, said};
+use crate::program::{Place, until};
+use cuelight::{
+    base::{Schema, Value},
+    gateway::{Claims, Permission, Rates, openapi},
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_learns_how_it_is_without_a_token_and_no_names() {
+    let it = Sidecar::start().await;
+    let health = it.send("GET", "/health", None, None, &[]).await.is(200);
+    assert_eq!((&health["status"], &health["service"]), (&json!("healthy"), &json!("orchestration-sidecar")));
+    assert_eq!(health["checks"], json!({"store": "ok", "tokens": "ok"}));
+    assert_eq!(it.send("GET", "/health/ready", None, None, &[]).await.is(200)["status"], "ready");
+    it.post("/api/gates", &it.agent("shop"), super::question("secret plans")).await.is(201);
+    let status = it.send("GET", "/status", None, None, &[]).await.is(200);
+    assert_eq!(status["storage"]["open_gates"], 1);
+    let metrics = it.send("GET", "/metrics", None, None, &[]).await;
+    assert!(metrics.field("content-type").starts_with("text/plain"), "{metrics:?}");
+    for part in [
+        "# TYPE cuelight_gates_open gauge\ncuelight_gates_open 1\n",
+        "path=\"/api/gates\",status=\"201\"} 1\n",
+    ] {
+        assert!(metrics.text.contains(part), "{part} in {}", metrics.text);
+    }
+    for text in [&status.to_string(), &metrics.text] {
+        assert!(!text.contains("secret plans") && !text.contains("reviewer-1"), "{text}");
+    }
+    // Every line is a comment or a name with a whole or decimal number.
+    for line in metrics.text.lines().filter(|it| !it.starts_with('#')) {
+        let (name, value) = line.rsplit_once(' ').expect("a value");
+        assert!(name.starts_with("cuelight_") && value.parse::<f64>().is_ok(), "{line}");
+    }
+    it.end().await;
+    let it = Sidecar::open(TempDir::new().expect("a directory"), Rates::default(), false).await;
+    it.send("GET", "/status", None, None, &[]).await.refused(401, "AUTH_001");
+    let blind = it.sign(&it.claims("a", "shop", &[Permission::ReadGates]));
+    it.get("/metrics", &blind).await.refused(403, "AUTH_003");
+    let watcher = it.sign(&it.claims("a", "shop", &[Permission::ViewMetrics]));
+    it.get("/status", &watcher).await.is(200);
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_shows_no_good_token_learns_nothing() {
+    let it = Sidecar::start().await;
+    let told = it.send("GET", "/api/gates", None, None, &[]).await;
+    assert_eq!(told.field("www-authenticate"), "Bearer");
+    told.refused(401, "AUTH_001");
+    let good = it.agent("shop");
+    it.get("/api/gates", &good).await.is(200);
+    it.get("/api/gates", &format!("{good}x")).await.refused(401, "AUTH_001");
+    let iat = later(0).0 / 1000 - 700;
+    let old = Claims { iat, exp: iat + 600, ..it.claims("a", "shop", &[Permission::ReadGates]) };
+    it.get("/api/gates", &it.sign(&old)).await.refused(401, "AUTH_002");
+    it.get("/api/gates", &it.sign(&it.claims("a", "shop", &[]))).await.refused(403, "AUTH_003");
+    // The word before the token in whatever case, once, and nowhere else.
+    let own = |value: &str| [("Authorization", value.to_owned())];
+    for (value, status) in
+        [(format!("bearer {good}"), 200), (format!("Basic {good}"), 401), (good.clone(), 401)]
+    {
+        let fields = own(&value);
+        let fields = [(fields[0].0, fields[0].1.as_str())];
+        assert_eq!(it.send("GET", "/api/gates", None, None, &fields).await.status, status, "{value}");
+    }
+    let twice = format!("Bearer {good}");
+    it.send("GET", "/api/gates", Some(&good), None, &[("Authorization", &twice)])
+        .await
+        .refused(401, "AUTH_001");
+    it.send("GET", &format!("/api/gates?token={good}"), None, None, &[]).await.refused(401, "AUTH_001");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_a_browser_is_refused_wherever_it_says_it_is() {
+    let it = Sidecar::start().await;
+    let port = it.at.port();
+    for (host, status) in [
+        (format!("127.0.0.1:{port}"), 200),
+        (format!("localhost:{port}"), 200),
+        (format!("[::1]:{port}"), 200),
+        ("LOCALHOST".to_owned(), 200),
+        ("evil.example".to_owned(), 403),
+        (format!("localhost.evil.example:{port}"), 403),
+        ("127.0.0.1.evil.example".to_owned(), 403),
+        (format!("10.0.0.7:{port}"), 403),
+        (String::new(), 403),
+    ] {
+        let asked = format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(it.raw(asked.as_bytes()).await.status, status, "{host}");
+    }
+    for origin in ["http://evil.example", "http://127.0.0.1", "null"] {
+        let told = it.send("GET", "/health", None, None, &[("Origin", origin)]).await;
+        assert_eq!(told.field("access-control-allow-origin"), "");
+        told.refused(403, "AUTH_004");
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_wrongly_is_told_with_its_place() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    for (body, path) in [
+        (json!({}), ""),
+        (json!({"title": 7}), "title"),
+        (json!({"title": ""}), "title"),
+        (json!({"title": "a".repeat(501)}), "title"),
+        (json!({"title": "a", "colour": "red"}), ""),
+        (json!({"title": "a", "risk": "huge"}), "risk"),
+        (json!({"title": "a", "evidence": [{"name": "a", "text": 7}]}), "evidence[0].text"),
+        (json!({"title": "a", "require": [{"group": "sre", "count": -1}]}), "require[0].count"),
+        (json!([]), ""),
+        (json!(null), ""),
+    ] {
+        let told = it.post("/api/gates", &token, body.clone()).await.refused(400, "REQ_001");
+        assert_eq!(told["details"][0]["path"], path, "{body}: {told}");
+    }
+    let own = |kind: &str, body: &[u8]| {
+        let head = format!(
+            "POST /api/gates HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n{kind}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), body].concat()
+    };
+    let json_kind = "Content-Type: application/json\r\n";
+    it.raw(&own(json_kind, b"{")).await.refused(400, "REQ_001");
+    it.raw(&own(json_kind, b"{\"title\": \"\xff\"}")).await.refused(400, "REQ_001");
+    it.raw(&own(json_kind, "[".repeat(100_000).as_bytes())).await.refused(400, "REQ_001");
+    it.raw(&own(json_kind, b"")).await.refused(400, "REQ_001");
+    it.raw(&own("", b"{\"title\": \"a\"}")).await.refused(415, "REQ_004");
+    it.raw(&own("Content-Type: text/plain\r\n", b"{\"title\": \"a\"}")).await.refused(415, "REQ_004");
+    let packed = "Content-Type: application/json\r\nContent-Encoding: gzip\r\n";
+    it.raw(&own(packed, b"\x1f\x8b")).await.refused(415, "REQ_004");
+    let large = format!("{{\"title\": \"{}\"}}", "a".repeat(1024 * 1024));
+    it.raw(&own(json_kind, large.as_bytes())).await.refused(413, "REQ_006");
+    let long = format!("/api/gates?state={}", "a".repeat(9000));
+    it.get(&long, &token).await.refused(414, "REQ_003");
+    assert_eq!(it.get(&format!("/{}", "a".repeat(20_000)), &token).await.status, 431);
+    for path in [
+        "/api/gates?stat=open",
+        "/api/gates?state=open&state=open",
+        "/api/gates?state=ajar",
+        "/api/gates?state=%ff",
+    ] {
+        it.get(path, &token).await.refused(400, "REQ_001");
+    }
+    for path in [
+        "/api/gates/../../etc/passwd",
+        "/api/gates/%2e%2e%2fx",
+        "/api/gates/g-1%00",
+        "/api/gates/g-99999999999",
+    ] {
+        assert_eq!(it.get(path, &token).await.status, 404, "{path}");
+    }
+    it.get("/nowhere", &token).await.refused(404, "REQ_008");
+    let told = it.send("DELETE", "/api/gates", Some(&token), None, &[]).await;
+    assert!(told.field("allow").contains("POST"), "{told:?}");
+    told.refused(405, "REQ_008");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_keeps_the_name_it_was_given_and_gets_one_when_it_has_none() {
+    let it = Sidecar::start().await;
+    let told = it.send("GET", "/health", None, None, &[("X-Request-Id", "ci-42")]).await;
+    assert_eq!(told.field("x-request-id"), "ci-42");
+    for bad in ["a b", "<script>", &"a".repeat(200)] {
+        let told = it.send("GET", "/nowhere", None, None, &[("X-Request-Id", bad)]).await;
+        assert_ne!(told.field("x-request-id"), bad);
+        assert_eq!(told.json()["request_id"], told.field("x-request-id"));
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_kind_of_agent_of_a_project_has_a_bucket_of_its_own() {
+    let said = BTreeMap::from([("qa".to_owned(), rate(2, 3)), ("architect".to_owned(), None)]);
+    let it = Sidecar::with_rates(Rates { said }).await;
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    for left in [2, 1, 0] {
+        let told = it.get("/api/gates", &shop).await;
+        assert_eq!(
+            (told.field("x-ratelimit-limit"), told.field("x-ratelimit-remaining")),
+            ("2", left.to_string().as_str())
+        );
+        told.is(200);
+    }
+    let told = it.get("/api/gates", &shop).await;
+    let seconds: u64 = told.field("retry-after").parse().expect("seconds");
+    assert!((1..=30).contains(&seconds) && told.field("x-ratelimit-remaining") == "0", "{told:?}");
+    assert_eq!(told.refused(429, "RATE_001")["retry_after_seconds"], seconds);
+    it.get("/api/gates", &bank).await.is(200);
+    let other =
+        Claims { agent_type: Some("coding".to_owned()), ..it.claims("c", "shop", &[Permission::ReadGates]) };
+    assert_eq!(it.get("/api/gates", &it.sign(&other)).await.field("x-ratelimit-limit"), "60");
+    let free = Claims { agent_type: Some("architect".to_owned()), ..other };
+    assert_eq!(it.get("/api/gates", &it.sign(&free)).await.field("x-ratelimit-limit"), "");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_without_a_token_is_held_up_before_anything_of_it_is_read() {
+    let it = Sidecar::start().await;
+    // All on one line, so that a second has no time to pass.
+    let mut line = TcpStream::connect(it.at).await.expect("it listens");
+    let one = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let last = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    line.write_all(format!("{}{last}", one.repeat(3000)).as_bytes()).await.expect("sent");
+    let mut heard = Vec::new();
+    timeout(MOST, line.read_to_end(&mut heard)).await.expect("in time").expect("an answer");
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(heard.contains("HTTP/1.1 200") && heard.contains("HTTP/1.1 429"), "a hundred are let in");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_renewed_and_the_old_one_opens_nothing_any_more() {
+    let it = Sidecar::start().await;
+    let iat = later(0).0 / 1000 - 500;
+    let old = Claims { iat, exp: iat + 600, ..it.claims("a", "shop", &[Permission::ReadGates]) };
+    let token = it.sign(&old);
+    it.get("/api/gates", &token).await.is(200);
+    let told = it.send("POST", "/api/token/refresh", Some(&token), None, &[]).await.is(200);
+    let new = told["token"].as_str().expect("a token");
+    it.get("/api/gates", new).await.is(200);
+    it.get("/api/gates", &token).await.refused(401, "AUTH_001");
+    it.send("POST", "/api/token/refresh", Some(new), None, &[]).await.refused(409, "AUTH_006");
+    // Also for the next engine.
+    let dir = it.end().await;
+    let it = Sidecar::open(dir, Rates::default(), true).await;
+    it.get("/api/gates", &token).await.refused(401, "AUTH_001");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_answered_has_the_shape_that_the_document_says() {
+    let it = Sidecar::start().await;
+    let told = it.send("GET", "/openapi.json", None, None, &[]).await.is(200);
+    assert_eq!(told, openapi());
+    let (token, gates) = (it.agent("shop"), "/api/gates");
+    let gate = it.post(gates, &token, super::question("Go?")).await.is(201);
+    std::fs::write(it.dir.path().join("a.yaml"), "name: a\nsteps: [{id: x, run: echo x}]\n").expect("a file");
+    let run = it.post("/api/runs", &token, json!({"workflow": "a.yaml"})).await.is(201);
+    for (path, method, status, body) in [
+        ("/health", "get", "200", it.send("GET", "/health", None, None, &[]).await.json()),
+        ("/status", "get", "200", it.send("GET", "/status", None, None, &[]).await.json()),
+        (gates, "post", "201", gate.clone()),
+        (gates, "get", "200", it.get(gates, &token).await.json()),
+        ("/api/gates/{id}", "get", "200", it.get("/api/gates/g-1", &token).await.json()),
+        ("/api/gates/{id}", "get", "404", it.get("/api/gates/g-9", &token).await.json()),
+        ("/api/runs", "post", "201", run),
+        ("/api/runs", "get", "200", it.get("/api/runs", &token).await.json()),
+        ("/api/runs/{id}", "get", "200", it.get("/api/runs/r-1", &token).await.json()),
+        (gates, "get", "401", it.get(gates, "x").await.json()),
+    ] {
+        let mut schema =
+            told["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"].clone();
+        assert!(schema.is_object(), "{method} {path} {status}");
+        schema["components"] = told["components"].clone();
+        let wrong = Schema::read(&schema).expect("a schema").problems(&body);
+        assert!(wrong.is_empty(), "{method} {path} {status}: {wrong:?} in {body}");
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nonsense_on_the_line_ends_the_line_and_nothing_else() {
+    let it = Sidecar::start().await;
+    for bytes in
+        [&b"\xff\xfe\x00\x01\r\n\r\n"[..], b"GET /health HTTP/9.9\r\n\r\n", b"\r\n\r\n\r\n", b"G", b""]
+    {
+        let mut line = TcpStream::connect(it.at).await.expect("it listens");
+        drop(line.write_all(bytes).await);
+        drop(line.shutdown().await);
+        let mut heard = Vec::new();
+        drop(timeout(MOST, line.read_to_end(&mut heard)).await.expect("in time"));
+        let status = said(&String::from_utf8_lossy(&heard)).status;
+        assert!(status == 0 || status == 400, "{status} for {bytes:?}");
+    }
+    // Two lengths, two hosts: nobody has to guess which is meant.
+    let two =
+        "POST /api/gates HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}";
+    assert_eq!(it.raw(two.as_bytes()).await.status, 400);
+    let hosts = "GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(it.raw(hosts.as_bytes()).await.status, 403);
+    let health: Value = it.send("GET", "/health", None, None, &[]).await.is(200);
+    assert_eq!(health["status"], "healthy");
+    it.end().await;
+}
+
+/// The commands of the page, as a reader would type them.
+#[test]
+fn what_the_page_shows_can_be_typed() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sidecar.md")).expect("the page");
+    let shown = page.split("```sh\n").nth(1).and_then(|it| it.split("```").next()).expect("an example");
+    if std::process::Command::new("curl").arg("--version").output().is_err() {
+        println!("skipped: could not find curl; install it (apt-get install curl)");
+        return;
+    }
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let place = Place::new();
+    let _engine = place.start(&["serve", "--listen", &free.to_string()]);
+    until("it listens", || std::net::TcpStream::connect(free).is_ok());
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_cuelight"))
+        .parent()
+        .expect("a directory")
+        .display()
+        .to_string();
+    let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
+    let typed = shown.replace("127.0.0.1:3001", &free.to_string());
+    let told = std::process::Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &typed])
+        .env("PATH", path)
+        .current_dir(place.path())
+        .output()
+        .expect("bash");
+    let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.success(), "{out}\n{err}");
+    for part in [
+        "\"status\":\"healthy\"",
+        "\"prompt\":\"Deploy web:7?\"",
+        "\"state\":\"open\"",
+        "event: gate.voted",
+        "event: run_finished",
+    ] {
+        assert!(out.contains(part), "{part} in {out}");
+    }
+    let other = place.cue(&["serve", "--listen", "0.0.0.0:0"]);
+    assert!(other.code == 2 && other.err.contains("--insecure"), "{other:?}");
+    let taken = place.cue(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(taken.code != 0 && taken.err.contains("could not"), "{taken:?}");
+}

@@ -1,0 +1,154 @@
+//! Gates over HTTP: asked, waited for, answered by people and by nobody else.
+
+use super::{Sidecar, question};
+use crate::runtime::{ann, launch_of, run_of};
+use cuelight::{
+    base::Value,
+    engine::{Channel, Command, Verdict},
+    gateway::{Claims, Permission, Signer, sign},
+    runtime::{Desk as _, Entropy, Reply, Request},
+};
+use serde_json::json;
+
+fn answer(gate: &Value, id: &str, verdict: &str) -> Value {
+    json!({
+        "decision_id": id,
+        "gate_epoch": gate["epoch"],
+        "ask_hash": gate["ask_hash"],
+        "verdict": verdict,
+        "reason": "it looks right",
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_asks_and_waits_and_a_person_answers() {
+    let it = Sidecar::start().await;
+    let (agent, bob) = (it.agent("shop"), it.person("bob", 2, "bob@example.org"));
+    let gate = it.post("/api/gates", &agent, question("Ship ${{ secrets.x }}?")).await.is(201);
+    assert_eq!((&gate["id"], &gate["state"]), (&json!("g-1"), &json!("open")));
+    assert_eq!(gate["prompt"], "Ship ${{ secrets.x }}?", "what was sent is no expression");
+    let path = "/api/gates/g-1/decision";
+    it.post(path, &agent, answer(&gate, "d1", "approve")).await.refused(403, "AUTH_003");
+    let waits = it.send("GET", "/api/gates/g-1?wait=60000", Some(&agent), None, &[]);
+    let answers = async {
+        for (changes, status, code) in [
+            (json!({"ask_hash": "0".repeat(64)}), 412, "GATE_006"),
+            (json!({"gate_epoch": 9}), 412, "GATE_006"),
+            (json!({"reason": "a".repeat(20_000)}), 400, "GATE_007"),
+            (json!({"verdict": "reject", "reason": ""}), 400, "GATE_007"),
+            (json!({"ask_hash": "x"}), 400, "REQ_001"),
+            (json!({"decision_id": "../x"}), 400, "REQ_001"),
+            (json!({"by": {"name": "ann"}}), 400, "REQ_001"),
+        ] {
+            let mut body = answer(&gate, "d1", "approve");
+            body.as_object_mut().expect("an object").extend(changes.as_object().expect("changes").clone());
+            it.post(path, &bob, body).await.refused(status, code);
+        }
+        it.post("/api/gates/g-2/decision", &bob, answer(&gate, "d1", "approve"))
+            .await
+            .refused(404, "GATE_001");
+        it.post(path, &bob, answer(&gate, "d1", "approve")).await.is(200)
+    };
+    let (waited, answered) = tokio::join!(waits, answers);
+    assert_eq!(answered["votes"][0]["by"], "bob");
+    assert_eq!(answered["votes"][0]["principal"], "person:bob");
+    assert_eq!(waited.is(200)["state"], "approved");
+    // The same answer again is the same answer, and another one comes too late.
+    let late = it.post(path, &bob, answer(&gate, "d2", "reject")).await;
+    late.refused(409, "GATE_003");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_eyes_are_two_people_whatever_their_doors() {
+    let it = Sidecar::start().await;
+    let agent = it.agent("shop");
+    let asked = json!({"title": "Go?", "require": [{"group": "sre", "count": 2}]});
+    let gate = it.post("/api/gates", &agent, asked).await.is(201);
+    let (ann, bob) = (it.person("ann", 1, "ann@example.org"), it.person("bob", 2, "bob@example.org"));
+    let path = "/api/gates/g-1/decision";
+    let told = it.post(path, &ann, answer(&gate, "a", "approve")).await.is(200);
+    assert_eq!((&told["state"], told["votes"].as_array().map(Vec::len)), (&json!("open"), Some(1)));
+    // Herself at her own terminal is nobody else.
+    let uid = rustix::process::geteuid().as_raw();
+    let seen =
+        it.engine().desk().boards().borrow().board.gate(cuelight::base::GateId(1)).expect("a gate").clone();
+    let decision = cuelight::engine::Decision {
+        id: Entropy.decision_id(),
+        gate: seen.id,
+        epoch: seen.ask.epoch,
+        ask: seen.hash,
+        verdict: Verdict::Approve,
+        reason: "again".to_owned(),
+        by: crate::runtime::ann(),
+        shown_for: None,
+        break_glass: false,
+    };
+    let here = it.engine().desk().with_actor(crate::tokens::people(uid).actor(uid, Channel::Console));
+    let command = Command::Decide(Box::new(decision));
+    let reply = here.submit(Request { id: Entropy.request_id(), command }).await;
+    assert!(matches!(reply, Reply::Recorded(_) | Reply::Refused(_)), "{reply:?}");
+    let told = it.get("/api/gates/g-1", &ann).await.is(200);
+    assert_eq!((&told["state"], told["votes"].as_array().map(Vec::len)), (&json!("open"), Some(1)));
+    let told = it.post(path, &bob, answer(&gate, "a", "approve")).await.is(200);
+    assert_eq!(
+        told["votes"].as_array().map(Vec::len),
+        Some(2),
+        "what one calls a decision is not what another calls so"
+    );
+    drop(here);
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asked_with_a_token_does_not_answer_with_it() {
+    let it = Sidecar::start().await;
+    let all = [Permission::ReadGates, Permission::DecideGates, Permission::PublishEvents];
+    let claims =
+        Claims { iss: "bob".to_owned(), agent_type: None, ..it.claims("bob@example.org", "shop", &all) };
+    let bob = sign(&claims, "bob", &Signer::Key(&crate::tokens::key_of(2).0));
+    let gate = it.post("/api/gates", &bob, json!({"title": "Go?", "four_eyes": true})).await.is(201);
+    it.post("/api/gates/g-1/decision", &bob, answer(&gate, "d", "approve")).await.refused(403, "GATE_002");
+    let ann = it.person("ann", 1, "ann@example.org");
+    it.post("/api/gates/g-1/decision", &ann, answer(&gate, "d", "reject")).await.is(200);
+    let told = it.get("/api/gates?state=rejected", &ann).await.is(200);
+    assert_eq!(told["gates"][0]["id"], "g-1");
+    assert_eq!(it.get("/api/gates?state=open", &ann).await.is(200)["gates"], json!([]));
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_project_asked_is_not_there() {
+    let it = Sidecar::start().await;
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    let gate = it.post("/api/gates", &bank, question("Pay?")).await.is(201);
+    let of_house = it.engine().desk().with_actor(ann());
+    run_of(&of_house, launch_of("name: own\nsteps: [{id: go, gate: Go?}]\n")).await;
+    let mut boards = of_house.boards();
+    boards.wait_for(|it| it.board.open_gates().count() == 2).await.expect("two gates");
+    let ids = |told: Value| {
+        told["gates"].as_array().expect("gates").iter().map(|it| it["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(it.get("/api/gates", &bank).await.is(200)), ["g-1"]);
+    assert_eq!(
+        ids(it.get("/api/gates", &shop).await.is(200)),
+        ["g-2"],
+        "the workspace's own things are the shop's"
+    );
+    it.get("/api/gates/g-1", &shop).await.refused(404, "GATE_001");
+    it.get("/api/gates/g-2", &bank).await.refused(404, "GATE_001");
+    let bob = it.person("bob", 2, "bob@example.org");
+    it.post("/api/gates/g-1/decision", &bob, answer(&gate, "d", "approve")).await.refused(404, "GATE_001");
+    for (method, path) in [
+        ("GET", "/api/runs/r-1"),
+        ("GET", "/api/runs/r-1/events"),
+        ("POST", "/api/runs/r-1/pause"),
+        ("POST", "/api/runs/r-1/resume"),
+        ("POST", "/api/runs/r-1/cancel"),
+    ] {
+        let body = path.ends_with("cancel").then(|| json!({}));
+        it.send(method, path, Some(&shop), body, &[]).await.refused(404, "RUN_001");
+    }
+    drop((of_house, boards));
+    it.end().await;
+}

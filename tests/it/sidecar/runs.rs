@@ -1,0 +1,127 @@
+//! Runs over HTTP: started, followed, held and ended.
+
+use super::Sidecar;
+use cuelight::base::Value;
+use serde_json::json;
+use std::fs;
+
+const GATED: &str = "name: ship\ninputs: {to: {type: string, default: here}}\nsteps:\n  - {id: one, run: \"echo ${{ inputs.to }}\"}\n  - {id: go, needs: one, gate: Go?}\n";
+
+async fn with_file() -> Sidecar {
+    let it = Sidecar::start().await;
+    fs::write(it.dir.path().join("ship.yaml"), GATED).expect("a file");
+    it
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_started_followed_and_ended() {
+    let it = with_file().await;
+    let token = it.agent("shop");
+    let started = json!({"workflow": "ship.yaml", "inputs": {"to": "there"}});
+    let run = it
+        .send(
+            "POST",
+            "/api/runs",
+            Some(&token),
+            Some(started.clone()),
+            &[("Idempotency-Key", "k1"), ("X-Request-Id", "ci-7")],
+        )
+        .await
+        .is(201);
+    assert_eq!(
+        (&run["id"], &run["trace"], &run["actor"]),
+        (&json!("r-1"), &json!("ci-7"), &json!("agent:reviewer-1"))
+    );
+    // The same request again starts nothing more.
+    let again =
+        it.send("POST", "/api/runs", Some(&token), Some(started), &[("Idempotency-Key", "k1")]).await.is(201);
+    assert_eq!(again["id"], "r-1");
+    let events = it.send("GET", "/api/runs/r-1/events", Some(&token), None, &[]);
+    let acts = async {
+        let paused = it.send("POST", "/api/runs/r-1/pause", Some(&token), None, &[]).await;
+        assert!(paused.status == 200 || paused.status == 409, "{paused:?}");
+        drop(it.send("POST", "/api/runs/r-1/resume", Some(&token), None, &[]).await);
+        it.post("/api/runs/r-1/cancel", &token, json!({"reason": "seen enough"})).await.is(200)
+    };
+    let (followed, _) = tokio::join!(events, acts);
+    assert_eq!((followed.status, followed.field("content-type")), (200, "text/event-stream"));
+    let told: Vec<(u64, Value)> = followed
+        .text
+        .split("\n\n")
+        .filter_map(|it| {
+            let id = it.lines().find_map(|it| it.strip_prefix("id: "))?.parse().ok()?;
+            let data = it.lines().find_map(|it| it.strip_prefix("data: "))?;
+            Some((id, serde_json::from_str(data).expect("JSON")))
+        })
+        .collect();
+    assert_eq!(told.first().map(|it| it.1["type"].clone()), Some(json!("run.created")));
+    assert_eq!(
+        told.last().map(|it| it.1["type"].clone()),
+        Some(json!("run_finished")),
+        "it ends with the run"
+    );
+    assert!(told.windows(2).all(|it| it[0].0 < it[1].0), "in order");
+    // Whoever lost the line goes on where it was.
+    let middle = told[told.len() / 2].0;
+    let rest = it
+        .send("GET", "/api/runs/r-1/events", Some(&token), None, &[("Last-Event-ID", &middle.to_string())])
+        .await;
+    let rest = rest.text.lines().filter(|it| it.starts_with("id: ")).count();
+    assert_eq!(rest, told.iter().filter(|it| it.0 > middle).count());
+    assert_eq!(it.get("/api/runs/r-1", &token).await.is(200)["state"], "cancelled");
+    it.post("/api/runs/r-1/cancel", &token, json!({})).await.refused(409, "RUN_003");
+    it.get("/api/runs/r-9", &token).await.refused(404, "RUN_001");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_are_listed_page_by_page_and_by_state() {
+    let it = with_file().await;
+    let token = it.agent("shop");
+    for _ in 0..3 {
+        it.post("/api/runs", &token, json!({"workflow": "ship.yaml"})).await.is(201);
+    }
+    let ids = |told: &Value| {
+        told["runs"].as_array().expect("runs").iter().map(|it| it["id"].clone()).collect::<Vec<_>>()
+    };
+    let page = it.get("/api/runs?limit=2", &token).await.is(200);
+    assert_eq!((ids(&page), &page["more"]), (vec![json!("r-3"), json!("r-2")], &json!(true)));
+    let page = it.get("/api/runs?limit=2&before=r-2", &token).await.is(200);
+    assert_eq!((ids(&page), &page["more"]), (vec![json!("r-1")], &json!(false)));
+    assert_eq!(ids(&it.get("/api/runs?state=completed", &token).await.is(200)), Vec::<Value>::new());
+    for path in [
+        "/api/runs?limit=0",
+        "/api/runs?limit=1001",
+        "/api/runs?limit=x",
+        "/api/runs?before=x",
+        "/api/runs?state=x",
+    ] {
+        it.get(path, &token).await.refused(400, "REQ_001");
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_workflows_of_the_workspace_are_run() {
+    let it = with_file().await;
+    let token = it.agent("shop");
+    fs::write(it.dir.path().join("notes.txt"), GATED).expect("a file");
+    let outside = tempfile::TempDir::new().expect("a directory");
+    fs::write(outside.path().join("evil.yaml"), GATED).expect("a file");
+    std::os::unix::fs::symlink(outside.path().join("evil.yaml"), it.dir.path().join("link.yaml"))
+        .expect("a link");
+    let absolute = outside.path().join("evil.yaml").display().to_string();
+    for path in ["nowhere.yaml", "notes.txt", "../evil.yaml", "link.yaml", ".", "a/../ship.yaml", &absolute] {
+        it.post("/api/runs", &token, json!({"workflow": path})).await.refused(404, "RUN_005");
+    }
+    fs::write(it.dir.path().join("wrong.yaml"), "name: a\nsteps: [{id: x}]\n").expect("a file");
+    let told = it.post("/api/runs", &token, json!({"workflow": "wrong.yaml"})).await.refused(400, "RUN_002");
+    assert!(
+        told["details"]["report"].as_str().is_some_and(|it| it.contains("this step does nothing")),
+        "{told}"
+    );
+    it.post("/api/runs", &token, json!({"workflow": "ship.yaml", "inputs": {"too": "x"}}))
+        .await
+        .refused(400, "RUN_002");
+    it.end().await;
+}
