@@ -33,6 +33,16 @@ pub(super) struct Cli {
     pub(super) command: Option<Command>,
 }
 
+impl Cli {
+    /// Where its engine answers over HTTP.
+    pub(super) fn where_to_listen(&self) -> ListenArgs {
+        match &self.command {
+            Some(Command::Serve(args)) => args.listen,
+            _ => self.listen,
+        }
+    }
+}
+
 /// Whether programs elsewhere may ask over HTTP.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct ListenArgs {

@@ -61,9 +61,10 @@ pub fn etag(value: &Value, version: u64) -> String {
     digest.to_string().chars().take(16).collect()
 }
 
-/// Whose values of a scope an actor sees: a session is that of whoever asks.
+/// Whose values of a scope an actor sees: a session is that of whoever asks, and each project has its own of both.
 pub fn owner_of(scope: Scope, by: &Actor) -> String {
-    if scope == Scope::Session { by.principal() } else { String::new() }
+    let whose = if scope == Scope::Session { by.principal() } else { String::new() };
+    by.project().map_or(whose.clone(), |project| format!("project:{project}/{whose}"))
 }
 
 impl World {

@@ -27,7 +27,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["base", "engine", "exchange"]),
     ("tool", &["base"]),
     ("runtime", &["base", "definition", "plan", "engine", "exchange", "projection", "store", "tool"]),
-    ("gateway", &["base", "engine", "exchange", "projection", "store", "runtime"]),
+    ("gateway", &["base", "plan", "engine", "exchange", "projection", "store", "runtime"]),
     ("console", &["base", "plan", "engine", "projection"]),
     ("console/event_loop.rs", &["base", "engine", "projection", "runtime"]),
     ("console/look_up.rs", &["runtime"]),

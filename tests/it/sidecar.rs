@@ -3,6 +3,7 @@
 mod door;
 mod gates;
 mod runs;
+mod state;
 
 use crate::{runtime::engine_in, tokens::people};
 use cuelight::{
@@ -21,7 +22,7 @@ use tokio::{
 };
 
 /// How long anything may take before a test gives up.
-const MOST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_mins(1);
 const SECRET: [u8; 32] = [9; 32];
 
 /// An engine that answers over HTTP.

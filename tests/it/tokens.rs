@@ -353,7 +353,7 @@ fn what_was_taken_back_stays_so_whatever_the_clock_and_the_token_say() {
         subject: "a".to_owned(),
         until,
         reason: "lost".to_owned(),
-        by: people().actor(1000, Channel::Console),
+        by: people(1000).actor(1000, Channel::Console),
     };
     let day = Span::seconds(24 * 3600);
     let mut all = Revoked::default();

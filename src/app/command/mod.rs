@@ -59,11 +59,7 @@ use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
 
 /// Carries out what was said on the command line.
 pub(super) async fn carry_out(cli: Cli) -> Outcome {
-    let listen = match &cli.command {
-        Some(Command::Serve(args)) => args.listen,
-        _ => cli.listen,
-    };
-    let config = Config::read(&cli.everywhere)?.listening(listen)?;
+    let config = Config::read(&cli.everywhere)?.listening(cli.where_to_listen())?;
     let no_color = config.variable("NO_COLOR").is_some();
     let out = Output::new(cli.everywhere.color, no_color);
     let screen = screen::Look::new(&config, &cli.everywhere, no_color);

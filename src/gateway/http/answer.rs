@@ -11,6 +11,7 @@ use super::{
     routes::{Call, Route},
     runs,
     shapes::Renewed,
+    state,
 };
 use crate::{
     base::{Timestamp, Value},
@@ -89,6 +90,9 @@ async fn call(door: &Arc<Door>, call: Call, asked: &Asked) -> Result<Response, P
         Call::ListRuns => runs::list(door, asked),
         Call::ShowRun => runs::show(door, asked).await,
         Call::FollowRun => runs::follow(door, asked),
+        Call::ReadValue => state::read(door, asked),
+        Call::SetValue => state::set(door, asked).await,
+        Call::RemoveValue => state::remove(door, asked).await,
         Call::PauseRun | Call::ResumeRun | Call::CancelRun => runs::act(door, asked, call).await,
     }
 }

@@ -109,10 +109,14 @@ impl Asked {
         self.bearer.as_ref().map_or_else(|| door.desk.actor().clone(), |it| it.actor.clone())
     }
 
+    /// What the path has in this place.
+    pub(super) fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|it| it.0 == name).map(|it| it.1.as_str()).unwrap_or_default()
+    }
+
     /// What the path names; nothing that is none can be found.
     pub(super) fn id<T: FromStr>(&self, code: &'static str, what: &str) -> Result<T, Problem> {
-        let text = self.params.iter().find(|it| it.0 == "id").map(|it| it.1.as_str()).unwrap_or_default();
-        text.parse().map_err(|_| Problem::missing(code, what))
+        self.param("id").parse().map_err(|_| Problem::missing(code, what))
     }
 
     /// A parameter behind the question mark.

@@ -1,7 +1,7 @@
 //! The HTTP API: one port, one table of routes, and a desk behind it for whoever shows a token.
 //!
 //! It reads boards and submits commands, and judges nothing but who asks and how much at once. The table of routes makes the router and
-//! the OpenAPI document alike.
+//! the `OpenAPI` document alike.
 
 mod answer;
 mod asked;
@@ -15,6 +15,7 @@ mod problem;
 mod routes;
 mod runs;
 mod shapes;
+mod state;
 
 pub use door::{HttpSetup, Rate, Rates};
 pub use listen::{is_loopback, serve_http};

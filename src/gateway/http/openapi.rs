@@ -1,11 +1,11 @@
-//! The OpenAPI document, made of the table of routes and the types of what is sent.
+//! The `OpenAPI` document, made of the table of routes and the types of what is sent.
 
 use super::routes::{Need, PROBLEM, ROUTES, Route, Shape};
 use crate::base::Value;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, json};
 
-/// OpenAPI 3.1 of the whole API.
+/// `OpenAPI` 3.1 of the whole API.
 pub fn openapi() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|it| {
         it.definitions_path = "/components/schemas".into();

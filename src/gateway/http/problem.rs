@@ -15,14 +15,14 @@ pub(super) struct Problem {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     pub(super) message: String,
-    pub(super) details: Value,
+    pub(super) details: Box<Value>,
     /// When it is worth trying again.
     pub(super) again_at: Option<Timestamp>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Value::Null, again_at: None }
+        Self { status, code, message: message.into(), details: Box::default(), again_at: None }
     }
 
     pub(super) fn bad(message: impl Into<String>) -> Self {
@@ -35,7 +35,7 @@ impl Problem {
     }
 
     pub(super) fn with(self, details: Value) -> Self {
-        Self { details, ..self }
+        Self { details: Box::new(details), ..self }
     }
 
     pub(super) fn body(&self, now: Timestamp, request_id: &str) -> Value {

@@ -1,11 +1,12 @@
-//! The table of routes: what can be asked, what is needed for it, what is sent and what may be answered. The router and the OpenAPI
+//! The table of routes: what can be asked, what is needed for it, what is sent and what may be answered. The router and the `OpenAPI`
 //! document are both made of it.
 
 use super::{
     answer::{lost, respond},
     door::Door,
     shapes::{
-        Because, Decide, Gate, Gates, Health, OpenGate, ProblemShape, Renewed, Run, Runs, StartRun, Status,
+        Because, Decide, Gate, Gates, Health, OpenGate, ProblemShape, PutValue, Renewed, Run, Runs, StartRun,
+        StateValue, Status,
     },
 };
 use crate::gateway::Permission;
@@ -38,6 +39,9 @@ pub(super) enum Call {
     PauseRun,
     ResumeRun,
     CancelRun,
+    ReadValue,
+    SetValue,
+    RemoveValue,
 }
 
 /// What one needs to ask.
@@ -304,6 +308,39 @@ pub(super) const ROUTES: &[Route] = &[
         body: Some(json::<Because>()),
         done: (200, json::<Run>()),
         problems: &[404, 409],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/state/{scope}/{key}",
+        call: Call::ReadValue,
+        about: "A value of the session of whoever asks, or of the whole project (`global`), with its etag",
+        need: Need::May(Permission::ReadContext),
+        query: &[],
+        body: None,
+        done: (200, json::<StateValue>()),
+        problems: &[404],
+    },
+    Route {
+        method: Method::PUT,
+        path: "/api/state/{scope}/{key}",
+        call: Call::SetValue,
+        about: "Sets it; with If-Match only if it is as it was read, with If-None-Match: * only if it is not there",
+        need: Need::May(Permission::WriteResults),
+        query: &[],
+        body: Some(json::<PutValue>()),
+        done: (200, json::<StateValue>()),
+        problems: &[404, 409, 412],
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/api/state/{scope}/{key}",
+        call: Call::RemoveValue,
+        about: "Takes it away, and says what it was; with If-Match only if it is as it was read",
+        need: Need::May(Permission::WriteResults),
+        query: &[],
+        body: None,
+        done: (200, json::<StateValue>()),
+        problems: &[404, 409, 412],
     },
 ];
 

@@ -1,4 +1,4 @@
-//! What is sent and answered over HTTP. The schemas of OpenAPI are made from these types, and what is sent is held against them.
+//! What is sent and answered over HTTP. The schemas of `OpenAPI` are made from these types, and what is sent is held against them.
 
 use crate::{base::Value, gateway::Permission};
 use schemars::JsonSchema;
@@ -257,4 +257,28 @@ pub(super) struct Run {
 pub(super) struct Runs {
     runs: Vec<Run>,
     more: bool,
+}
+
+/// What a value is to be.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PutValue {
+    pub(super) value: Value,
+    /// How long it stands; for ever when not given.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 315_360_000))]
+    pub(super) ttl_seconds: Option<u64>,
+}
+
+/// A value, as `cuelight state --json` lists it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
+pub(super) struct StateValue {
+    scope: String,
+    key: String,
+    value: Value,
+    version: u64,
+    etag: String,
+    set_at: String,
+    set_by: String,
 }

@@ -1,0 +1,129 @@
+//! Values that outlive runs, over HTTP: read with their etag, and changed only as they were read where that is wanted. Each project has
+//! its own.
+
+use super::{
+    answer::{json, put},
+    asked::Asked,
+    door::Door,
+    problem::{Problem, of_reply},
+    shapes::PutValue,
+};
+use crate::{
+    base::{SCOPE_KEY_CHARS_MAX, Span, Value},
+    engine::{Command, Expected, NewValue, Refusal, owner_of},
+    plan::Scope,
+    projection::{ValueName, ValueView, value_json},
+    runtime::{Desk as _, Reply, Request},
+};
+use axum::{
+    http::{HeaderName, StatusCode, header},
+    response::Response,
+};
+
+fn missing() -> Problem {
+    Problem::missing("STR_004", "that value")
+}
+
+/// Where a value is kept, for whoever asks.
+fn name(door: &Door, asked: &Asked) -> Result<ValueName, Problem> {
+    let scope = match asked.param("scope") {
+        "session" => Scope::Session,
+        "global" => Scope::Global,
+        _ => return Err(missing()),
+    };
+    let key = asked.param("key");
+    if key.is_empty() || key.chars().count() > SCOPE_KEY_CHARS_MAX || key.contains(char::is_control) {
+        return Err(Problem::bad(format!(
+            "could not use that key: it has 1 to {SCOPE_KEY_CHARS_MAX} characters, none of them a control character"
+        )));
+    }
+    Ok((scope, owner_of(scope, &asked.actor(door)), key.to_owned()))
+}
+
+fn find(door: &Door, asked: &Asked, name: &ValueName) -> Option<ValueView> {
+    let board = door.desk.boards().borrow().board.clone();
+    board.values(asked.now).find(|it| it.0 == name).map(|it| it.1.clone())
+}
+
+/// Whose it is is known to whoever asks, and is of no use to them.
+fn told(name: &ValueName, value: &ValueView) -> Response {
+    let (scope, _, key) = name;
+    let shown: Value = value_json(&(*scope, String::new(), key.clone()), value);
+    let mut answer = json(StatusCode::OK, &shown);
+    put(&mut answer, header::ETAG, &format!("\"{}\"", value.etag()));
+    answer
+}
+
+pub(super) fn read(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let name = name(door, asked)?;
+    find(door, asked, &name).map(|it| told(&name, &it)).ok_or_else(missing)
+}
+
+pub(super) async fn set(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let name = name(door, asked)?;
+    let PutValue { value, ttl_seconds } = asked.body()?;
+    let expect = expected(asked, find(door, asked, &name).as_ref())?;
+    let ttl = ttl_seconds.map(Span::seconds);
+    change(
+        door,
+        asked,
+        &name,
+        NewValue { scope: name.0, key: name.2.clone(), value: Some(value), ttl, expect },
+    )
+    .await?;
+    // Somebody may have taken it away already.
+    find(door, asked, &name).map(|it| told(&name, &it)).ok_or_else(missing)
+}
+
+pub(super) async fn remove(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let name = name(door, asked)?;
+    let before = find(door, asked, &name).ok_or_else(missing)?;
+    let expect = expected(asked, Some(&before))?;
+    change(
+        door,
+        asked,
+        &name,
+        NewValue { scope: name.0, key: name.2.clone(), value: None, ttl: None, expect },
+    )
+    .await?;
+    Ok(told(&name, &before))
+}
+
+async fn change(door: &Door, asked: &Asked, name: &ValueName, value: NewValue) -> Result<(), Problem> {
+    let was_conditional = value.expect.is_some();
+    let takes_away = value.value.is_none();
+    let command = Command::SetValue { value: Box::new(value), by: asked.actor(door) };
+    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+        Reply::Recorded(_) => Ok(()),
+        Reply::Refused(refusal @ Refusal::State { .. }) if !was_conditional => {
+            if takes_away && find(door, asked, name).is_none() {
+                return Err(missing());
+            }
+            Err(Problem { status: StatusCode::CONFLICT, code: "STR_005", ..refusal.into() })
+        }
+        other => Err(of_reply(other)),
+    }
+}
+
+/// What the value must be to be changed, as the fields of the request say.
+fn expected(asked: &Asked, now: Option<&ValueView>) -> Result<Option<Expected>, Problem> {
+    let field = |name: HeaderName| {
+        asked.headers.get(name).map(|it| it.to_str().unwrap_or_default().trim().to_owned())
+    };
+    match (field(header::IF_MATCH), field(header::IF_NONE_MATCH)) {
+        (None, None) => Ok(None),
+        (None, Some(any)) if any == "*" => Ok(Some(Expected::Absent)),
+        (Some(any), None) if any == "*" => match now {
+            Some(now) => Ok(Some(Expected::Etag(now.etag()))),
+            None => Err(Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "STR_003",
+                "could not change it: it is not there; read what is there and decide anew",
+            )),
+        },
+        (Some(etag), None) => Ok(Some(Expected::Etag(etag.trim_matches('"').to_owned()))),
+        (_, Some(_)) => Err(Problem::bad(
+            "could not read the condition: send `If-Match: \"ETAG\"` or `If-None-Match: *`, and not both",
+        )),
+    }
+}

@@ -1,0 +1,61 @@
+//! Values over HTTP: changed only as they were read, and each project's own.
+
+use super::Sidecar;
+use serde_json::json;
+
+const PATH: &str = "/api/state/global/release";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_is_changed_only_as_it_was_read() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    let send =
+        |method: &'static str, body: Option<serde_json::Value>, field: Option<(&'static str, String)>| {
+            let (it, token) = (&it, &token);
+            async move {
+                let fields: Vec<_> = field.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                it.send(method, PATH, Some(token), body, &fields).await
+            }
+        };
+    let value = |it: u32| Some(json!({"value": {"version": it}}));
+    it.get(PATH, &token).await.refused(404, "STR_004");
+    let first = send("PUT", value(1), Some(("If-None-Match", "*".to_owned()))).await;
+    let etag = first.field("etag").to_owned();
+    assert_eq!(first.is(200)["value"], json!({"version": 1}));
+    send("PUT", value(2), Some(("If-None-Match", "*".to_owned()))).await.refused(412, "STR_003");
+    send("PUT", value(2), Some(("If-Match", etag.clone()))).await.is(200);
+    send("PUT", value(3), Some(("If-Match", etag.clone()))).await.refused(412, "STR_003");
+    send("DELETE", None, Some(("If-Match", etag))).await.refused(412, "STR_003");
+    let read = it.get(PATH, &token).await;
+    let etag = read.field("etag").to_owned();
+    let told = read.is(200);
+    assert_eq!((&told["value"], &told["set_by"]), (&json!({"version": 2}), &json!("agent:reviewer-1")));
+    assert_eq!(format!("\"{}\"", told["etag"].as_str().expect("an etag")), etag);
+    send("DELETE", None, Some(("If-Match", etag))).await.is(200);
+    send("DELETE", None, None).await.refused(404, "STR_004");
+    send("PUT", value(4), Some(("If-Match", "*".to_owned()))).await.refused(412, "STR_003");
+    send("PUT", Some(json!({"value": 1, "ttl_seconds": 0})), None).await.refused(400, "REQ_001");
+    send("PUT", Some(json!({})), None).await.refused(400, "REQ_001");
+    it.send("PUT", "/api/state/run/x", Some(&token), value(1), &[]).await.refused(404, "STR_004");
+    let long = format!("/api/state/global/{}", "k".repeat(201));
+    it.send("PUT", &long, Some(&token), value(1), &[]).await.refused(400, "REQ_001");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_project_and_each_session_has_values_of_its_own() {
+    let it = Sidecar::start().await;
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    for (token, path, value) in
+        [(&shop, PATH, "s"), (&bank, PATH, "b"), (&bank, "/api/state/session/me", "mine")]
+    {
+        it.send("PUT", path, Some(token), Some(json!({"value": value})), &[]).await.is(200);
+    }
+    assert_eq!(it.get(PATH, &shop).await.is(200)["value"], "s");
+    assert_eq!(it.get(PATH, &bank).await.is(200)["value"], "b");
+    assert_eq!(it.get("/api/state/session/me", &bank).await.is(200)["value"], "mine");
+    it.get("/api/state/session/me", &shop).await.refused(404, "STR_004");
+    it.send("DELETE", PATH, Some(&bank), None, &[]).await.is(200);
+    assert_eq!(it.get(PATH, &shop).await.is(200)["value"], "s", "another project's value stays");
+    it.end().await;
+}
