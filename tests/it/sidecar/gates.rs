@@ -62,10 +62,14 @@ async fn an_agent_asks_and_waits_and_a_person_answers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_eyes_are_two_people_whatever_their_doors() {
     let it = Sidecar::start().await;
-    let agent = it.agent("shop");
-    let asked = json!({"title": "Go?", "require": [{"group": "sre", "count": 2}]});
-    let gate = it.post("/api/gates", &agent, asked).await.is(201);
+    // Whoever could have made the token of an agent counts as who asked: so somebody else asks here.
+    let other = cuelight::engine::Actor { proof: cuelight::engine::Proof::OsUser(4_000_000), ..ann() };
+    let text = "name: own\nsteps: [{id: go, gate: {prompt: Go?, require: [{group: sre, count: 2}]}}]\n";
+    run_of(&it.engine().desk().with_actor(other), launch_of(text)).await;
+    let mut boards = it.engine().desk().boards();
+    boards.wait_for(|it| it.board.open_gates().next().is_some()).await.expect("a gate");
     let (ann, bob) = (it.person("ann", 1, "ann@example.org"), it.person("bob", 2, "bob@example.org"));
+    let gate = it.get("/api/gates/g-1", &bob).await.is(200);
     let path = "/api/gates/g-1/decision";
     let told = it.post(path, &ann, answer(&gate, "a", "approve")).await.is(200);
     assert_eq!((&told["state"], told["votes"].as_array().map(Vec::len)), (&json!("open"), Some(1)));
@@ -96,7 +100,7 @@ async fn four_eyes_are_two_people_whatever_their_doors() {
         Some(2),
         "what one calls a decision is not what another calls so"
     );
-    drop(here);
+    drop((here, boards));
     it.end().await;
 }
 
