@@ -8,7 +8,7 @@ use std::fmt;
 /// Limits of every single process that a call starts; what is nothing is not limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessLimits {
-    /// Bytes of memory of its own (heap, stacks, private mappings).
+    /// Bytes of memory of its own (heap, stacks of its threads, private mappings); not its first stack, and nothing shared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// Files that are open at once.

@@ -133,7 +133,11 @@ impl Answer {
     /// Why it failed; none when it ended well. A program that knows better than its exit code says so.
     pub fn failure(&self) -> Option<Failure> {
         let failure = super::classify::classify(&self.ended, &self.tail, &self.limits)?;
-        let failure = if self.sandboxed { super::classify::in_sandbox(failure, &self.tail) } else { failure };
+        let failure = if self.sandboxed {
+            super::classify::in_sandbox(failure, &self.ended, &self.tail)
+        } else {
+            failure
+        };
         let said = match self.ended {
             Ended::Exit(_) => self.outputs.get(FAILURE_MODE).and_then(Value::as_str),
             _ => None,

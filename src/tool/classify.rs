@@ -88,18 +88,25 @@ fn by_limit(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<(Failur
             return Some((FailureMode::SystemCrash, said));
         }
     }
-    // The kernel says no more when a program goes on after it was asked to end.
-    limits.cpu.filter(|_| signal == Some(9)).map(|cpu| {
+    // The kernel says no more when a program goes on after it was asked to end, but it says when memory was the reason.
+    let is_oom = matches!(ended, Ended::Signal { out_of_memory: true, .. });
+    limits.cpu.filter(|_| signal == Some(9) && !is_oom).map(|cpu| {
         let said = format!("{how}, perhaps for want of processor time: limit {cpu}; see its log");
         (FailureMode::SystemCrash, said)
     })
 }
 
-/// The same failure of a step in a sandbox, where what it said last is what a sandbox makes programs say.
-pub(super) fn in_sandbox(failure: Failure, tail: &str) -> Failure {
+/// The same failure of a step in a sandbox, where what it said last is what a sandbox makes programs say. Only where the program
+/// itself gave up and nothing better is known: who was ended, or ran into a limit, did not fail of its sandbox.
+pub(super) fn in_sandbox(failure: Failure, ended: &Ended, tail: &str) -> Failure {
     const TEXTS: [&str; 4] =
         ["Permission denied", "Operation not permitted", "PermissionError", "failure in name resolution"];
-    if !last_lines(tail).any(|line| TEXTS.iter().any(|it| line.contains(it))) {
+    let is_open = matches!(ended, Ended::Exit(_))
+        && matches!(
+            failure.mode,
+            FailureMode::AgentLogic | FailureMode::SystemNetwork | FailureMode::UserPermission
+        );
+    if !is_open || !last_lines(tail).any(|line| TEXTS.iter().any(|it| line.contains(it))) {
         return failure;
     }
     Failure {
@@ -351,7 +358,31 @@ mod tests {
             assert_ne!(without.message, with.message, "{without:?}");
         }
         assert_eq!(classify(&exit(0), "MemoryError", &limits), None, "it has coped");
+        let out_of_memory = classify(&signal(9, true), "", &limits).expect("a failure");
+        assert_eq!(out_of_memory.mode, FailureMode::SystemOom, "{out_of_memory:?}");
         check(&exit(3), "", FailureMode::AgentLogic, "exit code 3; see its log");
+    }
+
+    #[test]
+    fn a_sandbox_is_blamed_only_where_the_program_gave_up_and_nothing_better_is_known() {
+        let tail = "cp: x: Permission denied\n";
+        let limits = ProcessLimits { files: Some(64), ..ProcessLimits::default() };
+        let quota = "x: Too many open files\nx: Permission denied\n";
+        for (ended, tail, mode, blamed) in [
+            (Ended::Exit(1), tail, FailureMode::UserPermission, true),
+            (Ended::Exit(126), tail, FailureMode::UserPermission, true),
+            (Ended::Exit(6), "curl: Temporary failure in name resolution", FailureMode::UserPermission, true),
+            (Ended::Exit(1), "assertion failed", FailureMode::AgentLogic, false),
+            (Ended::Exit(1), quota, FailureMode::ResourceQuota, false),
+            (Ended::TimedOut { after: Span::seconds(1) }, tail, FailureMode::SystemTimeout, false),
+            (Ended::Cancelled, tail, FailureMode::UserCancelled, false),
+            (signal(11, false), tail, FailureMode::SystemCrash, false),
+        ] {
+            let failure = classify(&ended, tail, &limits).expect("a failure");
+            let failure = in_sandbox(failure, &ended, tail);
+            assert_eq!(failure.mode, mode, "{failure:?}");
+            assert_eq!(failure.message.contains("its sandbox may have"), blamed, "{failure:?}");
+        }
     }
 
     #[test]

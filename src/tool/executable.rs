@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Read as _, Write as _},
     os::{
-        fd::{AsRawFd as _, OwnedFd},
+        fd::{AsRawFd, OwnedFd},
         unix::{
             ffi::OsStringExt as _,
             fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
@@ -68,7 +68,7 @@ struct Start {
     /// … of so many of the call.
     taken: usize,
     /// Descriptors that must stay open while it runs.
-    _kept: Vec<OwnedFd>,
+    kept: Vec<OwnedFd>,
 }
 
 impl Executable {
@@ -80,6 +80,13 @@ impl Executable {
     /// What to execute, and the words for it, when all files could be opened: the rest are those of the call, from this one on.
     pub(super) fn start(&self) -> Option<(&Path, &[OsString], usize)> {
         self.start.as_ref().map(|it| (it.path.as_path(), it.words.as_slice(), it.taken))
+    }
+
+    /// Whether this path is that of a descriptor which is open here for it.
+    pub(super) fn holds(&self, path: &OsStr) -> bool {
+        let mut kept = self.start.iter().flat_map(|it| &it.kept).map(AsRawFd::as_raw_fd);
+        let us = std::process::id().to_string();
+        kept.any(|it| ["self", &us].iter().any(|us| path == OsStr::new(&format!("/proc/{us}/fd/{it}"))))
     }
 }
 
@@ -93,9 +100,7 @@ pub(super) fn open(root: &Path, search: Option<&str>, of: &Program, known: &Reme
     let start = opening.start(search, of);
     let Opening { mut files, kept, .. } = opening;
     match start {
-        Ok((path, words, taken)) => {
-            Executable { files, start: Some(Start { path, words, taken, _kept: kept }) }
-        }
+        Ok((path, words, taken)) => Executable { files, start: Some(Start { path, words, taken, kept }) },
         Err((path, problem)) => {
             files.push(Executed { path, digest: None, bytes: 0, problem: Some(problem) });
             Executable { files, start: None }

@@ -34,7 +34,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Seek as _, Write as _},
     os::{
-        fd::OwnedFd,
+        fd::{AsRawFd as _, OwnedFd},
         unix::{
             ffi::OsStringExt as _,
             fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -244,13 +244,16 @@ pub(super) async fn run_with(
         }
     };
     if let Some((staged, explain)) = leader.staged.take()
-        && let Err(error) = staged.release().await
+        && let Err(why) = released(staged.release(), launch.timeout, cancel).await
     {
         leader.signal(Signal::KILL);
         drop(leader.reap());
         host.scratch.give_back(output, true);
         scratch::sweep(home).await;
-        return refused(explain(&error));
+        return match why {
+            Unreleased::Failed(error) => refused(explain(&error)),
+            Unreleased::Cut(ended) => Answer::without_output(ended),
+        };
     }
     let mut intake = Intake {
         pipe: Some(pipe),
@@ -294,6 +297,36 @@ pub(super) async fn run_with(
         host.scratch.give_back(output, untouched);
     }
     answer
+}
+
+/// Why a child did not become the program of its step.
+#[derive(Debug)]
+enum Unreleased {
+    Failed(io::Error),
+    Cut(Ended),
+}
+
+/// Waits until it did, but no longer than its step may run, and not when that is cancelled.
+async fn released(
+    release: impl Future<Output = io::Result<()>>,
+    timeout: Option<Span>,
+    cancel: &CancellationToken,
+) -> Result<(), Unreleased> {
+    let late = async {
+        match timeout {
+            Some(after) => {
+                sleep(after.to_std()).await;
+                after
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        done = release => done.map_err(Unreleased::Failed),
+        () = cancel.cancelled() => Err(Unreleased::Cut(Ended::Cancelled)),
+        after = late => Err(Unreleased::Cut(Ended::TimedOut { after })),
+    }
 }
 
 /// Why we ended it.
@@ -485,13 +518,20 @@ async fn prepare(
         None => None,
     };
     remove_old(&call.attempt_dir).map_err(|error| unwritable(&call.attempt_dir, &error))?;
-    let (path, name, words) = match opened.filter(|_| own.is_none()).and_then(Executable::start) {
+    let opened = opened.filter(|_| own.is_none());
+    let mut held = Vec::new();
+    let (path, name, words) = match opened.and_then(Executable::start) {
         Some((executed, words, taken)) => {
             let value = |word: Word| match word {
                 Word::Text(text) => OsString::from(text),
                 Word::Variable(name) => env.get(OsStr::new(&name)).cloned().unwrap_or_default(),
             };
             let rest = launch.words().into_iter().skip(taken).map(value);
+            let ours =
+                std::iter::once(executed.as_os_str()).chain(words[1..].iter().map(OsString::as_os_str));
+            held.extend(
+                ours.enumerate().filter(|it| opened.is_some_and(|all| all.holds(it.1))).map(|it| it.0),
+            );
             (executed.to_owned(), words[0].clone(), words[1..].iter().cloned().chain(rest).collect())
         }
         None => {
@@ -507,10 +547,12 @@ async fn prepare(
     let explain = move |error: &io::Error| explain(error, &word, &shown);
     // Where there is a guard to die, what is to end with it takes a way that tells the kernel so, and so does what is limited.
     let sandbox = home.map(|it| Reach::of(&host.workspace_root, &dir, it, output)).transpose();
+    let (sandbox, place) = sandbox.map_err(Obstacle::plain)?.unzip();
     let conditions = Conditions {
         dies_with_guard: launch.ends_with_console && host.kin.is_some(),
         limits: launch.limits,
-        sandbox: sandbox.map_err(Obstacle::plain)?,
+        sandbox,
+        held,
     };
     if conditions.is_held() && host.kin.is_none() {
         return Err(Obstacle::plain(
@@ -521,16 +563,18 @@ async fn prepare(
     let (mut command, staged, input) = match &conditions {
         it if it.are_any() => {
             let (command, staged) =
-                Staged::command(it, &path, &name, &words, input).map_err(|it| explain(&it))?;
+                Staged::command(it, &path, &name, &words, input, &env).map_err(|it| explain(&it))?;
             (command, Some(staged), None)
         }
         _ => {
             let mut command = new_command(&path);
-            command.arg0(name).args(words).process_group(0);
+            command.arg0(name).args(words).env_clear().envs(&env).process_group(0);
             (command, None, Some(input.map_or_else(Stdio::null, Stdio::from)))
         }
     };
-    command.current_dir(&dir).env_clear().envs(&env);
+    // Of a sandbox the very directory that was judged, whatever its name means by now.
+    let judged = place.as_ref().map(|it| PathBuf::from(format!("/proc/self/fd/{}", it.as_raw_fd())));
+    command.current_dir(judged.as_ref().unwrap_or(&dir));
     let (mut leader, pipe) =
         start(command, input, host.kin.as_deref(), staged.is_some()).await.map_err(|it| explain(&it))?;
     host.oom.goes_first(leader.pid);
@@ -868,5 +912,25 @@ impl Drop for Leader {
             self.signal(Signal::KILL);
             drop(self.reap());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_launch_that_never_becomes_its_program_ends_as_the_step_would() {
+        let never = std::future::pending;
+        let cancel = CancellationToken::new();
+        let late = released(never(), Some(Span::seconds(5)), &cancel).await.expect_err("it never does");
+        assert!(
+            matches!(late, Unreleased::Cut(Ended::TimedOut { after }) if after == Span::seconds(5)),
+            "{late:?}"
+        );
+        cancel.cancel();
+        let cut = released(never(), None, &cancel).await.expect_err("it never does");
+        assert!(matches!(cut, Unreleased::Cut(Ended::Cancelled)), "{cut:?}");
+        released(async { Ok(()) }, None, &cancel).await.expect("it has become its program");
     }
 }

@@ -85,6 +85,19 @@ fn limits_hold_for_all_that_a_step_starts_for_its_fallback_and_its_undo_and_for_
 }
 
 #[test]
+fn a_limit_never_gives_more_than_there_was_without_it() {
+    let place = Place::new();
+    place.write(
+        "w.yaml",
+        "name: w\nsteps:\n  - {id: s, limits: {files: 100000}, run: ulimit -n > soft; ulimit -Hn > hard}\n",
+    );
+    // Whoever starts it may have open 200 files, and could raise that to 400.
+    let fewer = "ulimit -Sn 200; ulimit -Hn 400; exec \"$@\"";
+    place.start_under(&["bash", "-c", fewer, "bash"], &["run", "w.yaml", "--headless"]).end().ok();
+    assert_eq!((place.text("soft"), place.text("hard")), ("200\n".to_owned(), "400\n".to_owned()));
+}
+
+#[test]
 fn of_what_a_step_says_as_much_is_kept_as_its_limit_allows() {
     let place = Place::new();
     let outcome = ended(&place, "{id: s, limits: {output: 8KiB}, run: 'seq 1 20000'}");

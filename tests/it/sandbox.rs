@@ -35,6 +35,10 @@ enum By {
     Probe(&'static str),
     /// A bare system call, which has led out unless it answers EPERM.
     Call(i64),
+    /// The same with arguments, for perl; `$v` is the number of the victim.
+    With(i64, &'static str),
+    /// The same, which has led out unless it is unknown.
+    Unknown(i64),
 }
 
 /// Whether it leads out where there is no sandbox.
@@ -46,7 +50,7 @@ enum Free {
     Untried,
 }
 
-use By::{Call, Probe, Shell};
+use By::{Call, Probe, Shell, Unknown, With};
 use Free::{Everybody, Root, Untried};
 
 /// `$OUT` lies elsewhere and holds a secret, `$ROOT` is the workspace, `$VICTIM` a process of the same user, `$PPID` the guard.
@@ -141,6 +145,43 @@ const WAYS: &[(&str, By, Free)] = &[
     ("change the root", Call(libc::SYS_chroot), Root),
     ("mount by the newer calls", Call(libc::SYS_fsopen), Root),
     ("move a mount", Call(libc::SYS_move_mount), Root),
+    ("limit a process, which can end it", With(libc::SYS_prlimit64, "$v, 0, 0, 0"), Everybody),
+    ("put a process last", With(libc::SYS_setpriority, "0, $v, 0"), Everybody),
+    ("put a group last", With(libc::SYS_setpriority, "1, 0, 0"), Everybody),
+    ("put the disk of a process last", With(libc::SYS_ioprio_set, "1, $v, 16391"), Everybody),
+    ("put the disk of a group last", With(libc::SYS_ioprio_set, "2, 0, 16391"), Everybody),
+    ("bind a process to a processor", With(libc::SYS_sched_setaffinity, "$v, 0, 0"), Everybody),
+    ("schedule a process", With(libc::SYS_sched_setscheduler, "$v, 0, 0"), Everybody),
+    ("schedule a process by its parameters", With(libc::SYS_sched_setparam, "$v, 0"), Everybody),
+    ("schedule a process by its attributes", With(libc::SYS_sched_setattr, "$v, 0, 0"), Everybody),
+    // CLONE_FS, or for the last CLONE_SIGHAND alone, is refused by any kernel beside it: nothing is made.
+    ("have a user namespace by a new process", With(libc::SYS_clone, "0x10000200, 0, 0, 0, 0"), Everybody),
+    ("have a mount namespace by a new process", With(libc::SYS_clone, "0x00020200, 0, 0, 0, 0"), Everybody),
+    ("have a network by a new process", With(libc::SYS_clone, "0x40000800, 0, 0, 0, 0"), Everybody),
+    ("have a namespace by the newer call", Unknown(libc::SYS_clone3), Everybody),
+    ("find shared memory", With(libc::SYS_shmget, "1, 0, 0"), Everybody),
+    ("use shared memory of others", With(libc::SYS_shmat, "-1, 0, 0"), Everybody),
+    ("look at shared memory of others", With(libc::SYS_shmctl, "-1, 2, 0"), Everybody),
+    ("find semaphores", With(libc::SYS_semget, "1, 0, 0"), Everybody),
+    ("wait for semaphores", With(libc::SYS_semop, "-1, 0, 0"), Everybody),
+    ("wait for semaphores for a time", With(libc::SYS_semtimedop, "-1, 0, 0, 0"), Everybody),
+    ("look at semaphores", With(libc::SYS_semctl, "-1, 0, 2, 0"), Everybody),
+    ("find a queue of messages", With(libc::SYS_msgget, "1, 0"), Everybody),
+    ("send a message", With(libc::SYS_msgsnd, "-1, 0, 0, 0"), Everybody),
+    ("take a message", With(libc::SYS_msgrcv, "-1, 0, 0, 0, 0"), Everybody),
+    ("look at a queue of messages", With(libc::SYS_msgctl, "-1, 2, 0"), Everybody),
+    ("open a queue by name", Call(libc::SYS_mq_open), Untried),
+    ("remove a queue by name", Call(libc::SYS_mq_unlink), Untried),
+    ("watch a directory", Call(libc::SYS_inotify_add_watch), Everybody),
+    ("watch a file system", Call(libc::SYS_fanotify_init), Untried),
+    ("set an attribute", Call(libc::SYS_setxattr), Everybody),
+    ("set an attribute of a link", Call(libc::SYS_lsetxattr), Everybody),
+    ("set an attribute of what is open", Call(libc::SYS_fsetxattr), Everybody),
+    ("remove an attribute", Call(libc::SYS_removexattr), Everybody),
+    ("remove an attribute of a link", Call(libc::SYS_lremovexattr), Everybody),
+    ("remove an attribute of what is open", Call(libc::SYS_fremovexattr), Everybody),
+    ("call by the numbers of another system", Call(0x4000_0000 + 39), Untried),
+    ("call by a number that only it has", Call(0x4000_0000 + 520), Untried),
 ];
 
 /// What is around the steps.
@@ -223,12 +264,9 @@ impl Around {
                         .to_string(),
                     *name,
                 ),
-                Call(number) => {
-                    let perl = format!(
-                        "perl -MErrno=EPERM -e 'my $n = {number}; syscall($n, 0, 0, 0, 0, 0, 0); exit($! == EPERM ? 1 : 0)'"
-                    );
-                    (json(&perl), "")
-                }
+                Call(number) => (json(&by_perl(*number, "0, 0, 0, 0, 0, 0", "EPERM")), ""),
+                With(number, arguments) => (json(&by_perl(*number, arguments, "EPERM")), ""),
+                Unknown(number) => (json(&by_perl(*number, "0, 0, 0, 0, 0, 0", "ENOSYS")), ""),
             };
             text += &format!(
                 "  - {{id: s{at}, on-error: continue, timeout: 1m, sandbox: {sandbox}, working-directory: {work}, \
@@ -245,6 +283,21 @@ impl Drop for Around {
         drop(self.victim.kill());
         drop(self.victim.wait());
     }
+}
+
+/// A bare system call, in a shell: it ends with 1 when the answer is this one.
+fn by_perl(number: i64, arguments: &str, answer: &str) -> String {
+    format!(
+        "perl -MErrno={answer} -e 'my ($n, $v) = ({number}, $ENV{{VICTIM}} + 0); $! = 0; syscall($n, {arguments}); \
+         exit($! == {answer} ? 1 : 0)'"
+    )
+}
+
+/// Says that a test tries nothing here; where `tests/all` has seen that all it needs is here, that is a failure.
+fn skipped(why: &str) {
+    let is_needed = env::var_os("CUELIGHT_TESTS_NEED_SANDBOX").is_some_and(|it| !it.is_empty());
+    assert!(!is_needed, "this was to be tried here, and {why}");
+    println!("skipped: {why}");
 }
 
 /// Which of them led out, by their numbers.
@@ -272,9 +325,9 @@ fn is_there(program: &str) -> bool {
 
 #[test]
 fn of_all_ways_out_of_a_sandbox_none_leads_out_and_each_does_where_there_is_none() {
-    assert!(WAYS.len() >= 40);
+    assert!(WAYS.len() >= 118);
     if cuelight::tool::sandbox_weaknesses() != Ok(Vec::new()) || !is_there("perl") {
-        println!("skipped: this kernel has not all of Landlock, or perl is not here");
+        skipped("this kernel has not all of Landlock, or perl is not here");
         return;
     }
     let (place, around) = (Place::new(), Around::new());
@@ -335,6 +388,8 @@ fn probe() {
             let victim = pidfd_open(victim, PidfdFlags::empty()).expect("opened");
             pidfd_send_signal(victim, Signal::CONT).expect("signalled");
         }
+        // It runs in a thread, which is all there is to try.
+        "thread" => return,
         other => panic!("there is no {other:?}"),
     }
     drop(TcpStream::connect(("127.0.0.1", 1)));
@@ -343,7 +398,7 @@ fn probe() {
 #[test]
 fn a_step_in_a_sandbox_does_its_work() {
     if cuelight::tool::sandbox_weaknesses().is_err() {
-        println!("skipped: this kernel has no Landlock");
+        skipped("this kernel has no Landlock");
         return;
     }
     let place = Place::new().with("TOKEN_OF_SOMEBODY", "s3cret").with("LANG", "C.UTF-8");
@@ -351,9 +406,11 @@ fn a_step_in_a_sandbox_does_its_work() {
     place.write("data", "one\ntwo\n");
     place.write("ship.sh", "#!/bin/sh\necho \"shipped $1\"\n");
     fs::set_permissions(place.file("ship.sh"), fs::Permissions::from_mode(0o755)).expect("executable");
+    let us = env::current_exe().expect("this test").display().to_string();
+    let probe = serde_json::json!([us, "--exact", "sandbox::probe", "--ignored", "--nocapture"]);
     place.write(
         "w.yaml",
-        "name: w\nsteps:\n  \
+        &"name: w\nsteps:\n  \
          - id: work\n    sandbox: strict\n    working-directory: work\n    limits: {files: 99}\n    outputs: {lines: integer, token: string, home: string}\n    \
            env: {GIVEN: here}\n    artifacts: kept\n    run: |\n      \
              echo lines=$(wc -l < ../data) >> \"$CUELIGHT_OUTPUT\"\n      \
@@ -361,14 +418,16 @@ fn a_step_in_a_sandbox_does_its_work() {
              echo x > \"$HOME/x\"; cat <<< words > \"$TMPDIR/y\"; mktemp > /dev/null\n      \
              diff <(sort ../data) <(sort -r ../data | sort) > /dev/stderr\n      \
              (sleep 100 & kill $!); [ \"$(ulimit -n)\" = 99 ]; [ \"$GIVEN\" = here ]\n      \
-             getent passwd root; date; head -c 4 /dev/urandom | od; ../ship.sh by-path\n      \
+             getent passwd root; nice -n 1 true; date; head -c 4 /dev/urandom | od; ../ship.sh by-path\n      \
              echo token=${TOKEN_OF_SOMEBODY:-none} >> \"$CUELIGHT_OUTPUT\"\n      \
              echo home=$HOME >> \"$CUELIGHT_OUTPUT\"\n  \
+         - {id: threads, sandbox: strict, env: {OUT: none, TRIED: thread}, run: PROBE}\n  \
          - {id: tool, sandbox: strict, uses: json.query@1, with: {data: {n: 42}, query: .n}}\n  \
          - {id: dying, sandbox: strict, on-console-death: kill, run: [./ship.sh, words]}\n  \
          - {id: ok, gate: {prompt: Go on?}}\n  \
          - {id: approved, needs: ok, sandbox: strict, run: [./ship.sh, approved]}\n  \
-         - {id: script, needs: ok, sandbox: strict, run: ./ship.sh scripted}\n",
+         - {id: script, needs: ok, sandbox: strict, run: ./ship.sh scripted}\n"
+            .replace("PROBE", &probe.to_string()),
     );
     let mut console = place.start(&["run", "w.yaml", "--headless"]);
     console.until("gate.asked");
@@ -376,7 +435,7 @@ fn a_step_in_a_sandbox_does_its_work() {
     assert!(ask.contains("limits: sandbox: strict"), "{ask}");
     place.cue(&["approve", "g-1"]).ok();
     let code = console.end().code;
-    for step in ["work", "tool", "dying", "approved", "script"] {
+    for step in ["work", "threads", "tool", "dying", "approved", "script"] {
         let it = place.step("r-1", step);
         let log = place.cue(&["logs", "r-1", step]).out;
         assert_eq!(it["state"], "completed", "{it:#} {log}");
@@ -393,18 +452,24 @@ fn a_step_in_a_sandbox_does_its_work() {
 #[test]
 fn where_a_working_directory_would_let_it_write_what_it_must_not_it_does_not_start() {
     if cuelight::tool::sandbox_weaknesses().is_err() {
-        println!("skipped: this kernel has no Landlock");
+        skipped("this kernel has no Landlock");
         return;
     }
     let place = Place::new();
     let elsewhere = TempDir::new().expect("a directory");
     std::os::unix::fs::symlink(elsewhere.path(), place.file("link")).expect("a link");
+    // As another step may have made it, which writes in `build`.
+    fs::create_dir_all(place.file("build")).expect("made");
+    fs::create_dir_all(place.file("kept/below")).expect("made");
+    std::os::unix::fs::symlink("../kept", place.file("build/out")).expect("a link");
     for (dir, why) in [
         (".cuelight", "holds what is cuelight's own"),
         ("..", "holds what is cuelight's own"),
         ("/", "holds what is cuelight's own"),
         ("/usr", "lies outside of the workspace"),
         ("link", "lies outside of the workspace"),
+        ("build/out", "goes by a symbolic link, which another step could turn"),
+        ("build/out/below", "goes by a symbolic link, which another step could turn"),
     ] {
         place.write(
             "w.yaml",
@@ -422,9 +487,93 @@ fn where_a_working_directory_would_let_it_write_what_it_must_not_it_does_not_sta
 }
 
 #[test]
+fn what_a_step_says_to_the_loader_of_programs_is_obeyed_by_its_own_program_alone() {
+    if cuelight::tool::sandbox_weaknesses().is_err() {
+        skipped("this kernel has no Landlock");
+        return;
+    }
+    for held in ["sandbox: strict", "limits: {files: 99}", "on-console-death: kill"] {
+        let place = Place::new();
+        fs::create_dir_all(place.file("build")).expect("made");
+        let elsewhere = TempDir::new().expect("a directory");
+        // The loader of whatever is started writes there what it does, and the first of them is not yet shut in.
+        let told = serde_json::Value::from(elsewhere.path().join("told").display().to_string()).to_string();
+        place.write(
+            "w.yaml",
+            &format!(
+                "name: w\nsteps:\n  \
+                 - {{id: a, sandbox: strict, working-directory: build, run: mkdir lib; echo none > lib/libgcc_s.so.1}}\n  \
+                 - {{id: b, needs: a, {held}, working-directory: build, env: {{LD_LIBRARY_PATH: lib, X: 'a=b'}}, run: '[ $X = a=b ]'}}\n  \
+                 - {{id: c, {held}, working-directory: build, env: {{LD_DEBUG: libs, LD_DEBUG_OUTPUT: {told}}}, run: [/bin/true]}}\n"
+            ),
+        );
+        let run = place.cue(&["run", "w.yaml", "--headless"]).run();
+        for step in ["a", "b", "c"] {
+            let it = place.step(&run, step);
+            assert_eq!(it["state"], "completed", "{held}: {it:#}");
+        }
+        let told = fs::read_dir(elsewhere.path()).expect("listed").count();
+        assert_eq!(told, usize::from(held != "sandbox: strict"), "{held}: that of the program, where it may");
+    }
+}
+
+#[test]
+fn a_word_that_looks_like_a_descriptor_of_the_guard_is_a_word() {
+    if cuelight::tool::sandbox_weaknesses().is_err() {
+        skipped("this kernel has no Landlock");
+        return;
+    }
+    let place = Place::new();
+    let elsewhere = TempDir::new().expect("a directory");
+    fs::write(elsewhere.path().join("secret"), "kept\n").expect("written");
+    let secret = elsewhere.path().join("secret").display().to_string();
+    fs::create_dir_all(place.file(".cuelight/tools")).expect("made");
+    place.write(
+        ".cuelight/tools/show.yaml",
+        "name: show\nversion: 1.0.0\ndescription: Shows a file\neffect: pure\nreliability: high\n\
+         input: {type: object, required: [path], properties: {path: {type: string}}}\noutput: {type: object}\n\
+         command: [cat, '${{ input.path }}']\n",
+    );
+    place.write(
+        "w.yaml",
+        &format!(
+            "name: w\nsteps:\n  \
+             - {{id: a, sandbox: strict, outputs: {{path: string}}, run: 'echo path=/proc/$PPID/fd/../../..{secret} >> \"$CUELIGHT_OUTPUT\"'}}\n  \
+             - {{id: b, needs: a, sandbox: strict, uses: show@1, with: {{path: '${{{{ steps.a.outputs.path }}}}'}}}}\n"
+        ),
+    );
+    let run = place.cue(&["run", "w.yaml", "--headless"]).run();
+    assert_eq!(place.step(&run, "a")["state"], "completed");
+    let said = place.cue(&["logs", &run, "b"]).out;
+    assert_eq!(place.step(&run, "b")["state"], "failed", "{said}");
+    assert!(said.contains("Permission denied") && !said.contains("kept"), "{said}");
+}
+
+#[test]
+fn a_program_of_the_workspace_that_is_a_link_to_elsewhere_is_not_read_for_that() {
+    if cuelight::tool::sandbox_weaknesses().is_err() {
+        skipped("this kernel has no Landlock");
+        return;
+    }
+    let (place, elsewhere) = (Place::new(), TempDir::new().expect("a directory"));
+    let tool = elsewhere.path().join("tool");
+    fs::write(&tool, "#!/bin/sh\necho kept\n").expect("written");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).expect("executable");
+    fs::create_dir_all(place.file("build")).expect("made");
+    std::os::unix::fs::symlink(&tool, place.file("build/tool")).expect("a link");
+    place.write(
+        "w.yaml",
+        "name: w\nsteps:\n  - {id: s, sandbox: strict, working-directory: build, run: [./tool]}\n",
+    );
+    let run = place.cue(&["run", "w.yaml", "--headless"]).run();
+    let it = place.step(&run, "s");
+    assert!(it["state"] == "failed" && text(&it["error"]["message"]).contains("Permission denied"), "{it:#}");
+}
+
+#[test]
 fn a_step_that_its_sandbox_has_kept_from_something_says_so() {
     if cuelight::tool::sandbox_weaknesses().is_err() {
-        println!("skipped: this kernel has no Landlock");
+        skipped("this kernel has no Landlock");
         return;
     }
     let place = Place::new();
@@ -442,11 +591,17 @@ fn where_the_kernel_cannot_enforce_a_sandbox_nothing_runs_and_the_doctor_says_so
         "w.yaml",
         "name: w\nsteps:\n  - {id: s, sandbox: strict, run: touch \"$TMPDIR/ran\" || touch ran}\n",
     );
-    let place = &place;
+    for call in [libc::SYS_landlock_create_ruleset, libc::SYS_seccomp] {
+        nothing_runs_without(&place, call);
+    }
+}
+
+/// Nor does the doctor say that it would.
+fn nothing_runs_without(place: &Place, call: i64) {
     thread::scope(|scope| {
         let without = scope.spawn(move || {
-            // This thread, and all that it starts, has a kernel that has never heard of Landlock.
-            let calls = BTreeMap::from([(libc::SYS_landlock_create_ruleset, Vec::new())]);
+            // This thread, and all that it starts, has a kernel that has never heard of it.
+            let calls = BTreeMap::from([(call, Vec::new())]);
             let missing = SeccompAction::Errno(38);
             let arch = env::consts::ARCH.try_into().expect("an architecture with filters");
             let filter = SeccompFilter::new(calls, SeccompAction::Allow, missing, arch).expect("a filter");
@@ -456,7 +611,7 @@ fn where_the_kernel_cannot_enforce_a_sandbox_nothing_runs_and_the_doctor_says_so
         });
         let (run, doctor) = without.join().expect("it has told");
         assert_eq!(run.code, 1, "{run:?}");
-        let why = text(&place.step("r-1", "s")["error"]["message"]);
+        let why = text(&place.step(&run.run(), "s")["error"]["message"]);
         assert!(why.starts_with("could not start: this system cannot enforce `sandbox: strict`"), "{why}");
         assert!(why.contains("it takes Linux 6.2 or later") && !place.file("ran").exists(), "{why}");
         assert!(doctor.out.contains("steps with `sandbox: strict` are refused"), "{}", doctor.out);

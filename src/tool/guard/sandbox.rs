@@ -9,11 +9,14 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use rustix::{
-    fs::{FileType, Mode, OFlags, fstat, open},
+    fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2},
     io::Errno,
     process::{Resource, Rlimit, setrlimit},
 };
-use seccompiler::{SeccompAction, SeccompFilter, TargetArch, apply_filter};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter, sock_filter,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -21,6 +24,7 @@ use std::{
     fs, io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    thread,
 };
 
 /// The directory of a workspace that is cuelight's own.
@@ -110,7 +114,8 @@ pub(in crate::tool) const VARIABLES: &[&str] =
     &["PATH", "LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "SHELL"];
 
 /// System calls that answer EPERM: whatever leads to another program by a socket, of any kind; to files by other ways than their
-/// names; into the kernel; and to the clock, the mounts and the names of the machine.
+/// names; to memory and messages that all of a user's programs share; to what happens to files elsewhere; to attributes of files; into
+/// the kernel; and to the clock, the mounts and the names of the machine.
 const CALLS: &[libc::c_long] = &[
     libc::SYS_socket,
     libc::SYS_io_uring_setup,
@@ -120,6 +125,30 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_add_key,
     libc::SYS_request_key,
     libc::SYS_keyctl,
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+    libc::SYS_inotify_add_watch,
+    libc::SYS_fanotify_init,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    // By numbers, which are the same on every processor: setxattrat, removexattrat.
+    463,
+    466,
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
@@ -143,11 +172,17 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_iopl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_ioperm,
     libc::SYS_reboot,
     libc::SYS_swapon,
     libc::SYS_swapoff,
     libc::SYS_acct,
     libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
     libc::SYS_syslog,
     libc::SYS_settimeofday,
     libc::SYS_clock_settime,
@@ -156,16 +191,47 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
 ];
-/// The same calls by their other numbers on x86-64 (x32).
-const OTHER_NUMBERS: libc::c_long = 0x4000_0000;
+
+/// System calls that answer EPERM unless an argument, by its number, is this one: a process may do so to itself alone, since
+/// to any other process of the same user it could do as much.
+const CALLS_UNLESS: &[(libc::c_long, u8, u64)] = &[
+    (libc::SYS_prlimit64, 0, ITSELF),
+    (libc::SYS_sched_setaffinity, 0, ITSELF),
+    (libc::SYS_sched_setscheduler, 0, ITSELF),
+    (libc::SYS_sched_setparam, 0, ITSELF),
+    (libc::SYS_sched_setattr, 0, ITSELF),
+    // Not a group, which others may be in, nor all that a user has.
+    (libc::SYS_setpriority, 0, PRIO_PROCESS),
+    (libc::SYS_setpriority, 1, ITSELF),
+    (libc::SYS_ioprio_set, 0, IOPRIO_WHO_PROCESS),
+    (libc::SYS_ioprio_set, 1, ITSELF),
+];
+const ITSELF: u64 = 0;
+const PRIO_PROCESS: u64 = 0;
+const IOPRIO_WHO_PROCESS: u64 = 1;
+
+/// With one of these a new process would have a namespace of its own: another way to be root in one, and to mount.
+const NAMESPACES: &[libc::c_int] = &[
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+];
+/// From here on are the calls of another way to use x86-64 (x32), some of which have numbers of their own.
+const OTHER_NUMBERS: u32 = 0x4000_0000;
 
 /// What one call may reach beside the system: all paths absolute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::tool) struct Reach {
     /// The workspace: read, but for what is cuelight's own.
     root: PathBuf,
-    /// Its working directory, where that is one below the workspace: written.
-    dir: Option<PathBuf>,
+    /// The same as others name it.
+    named: PathBuf,
+    /// Whether it writes in the directory where it stands when it is shut in: not where that is the workspace itself.
+    works: bool,
     /// A directory of its own, removed when it has ended: written.
     home: PathBuf,
     /// The file for its outputs: written.
@@ -173,12 +239,19 @@ pub(in crate::tool) struct Reach {
 }
 
 impl Reach {
-    /// What a call in this directory may reach.
+    /// What a call in this directory may reach, and that directory: there it has to be started, since its name may mean another one
+    /// by then.
     ///
     /// # Errors
     /// Why it cannot be shut in there, with what to do.
-    pub(in crate::tool) fn of(root: &Path, dir: &Path, home: &Path, output: &Path) -> Result<Self, String> {
+    pub(in crate::tool) fn of(
+        root: &Path,
+        dir: &Path,
+        home: &Path,
+        output: &Path,
+    ) -> Result<(Self, OwnedFd), String> {
         let real = |path: &Path| fs::canonicalize(path).map_err(|it| format!("{}: {it}", path.display()));
+        let (named, place) = (root, dir);
         let (root, dir) = (real(root)?, real(dir)?);
         let own = root.join(OWN);
         if dir.starts_with(&own) || own.starts_with(&dir) && dir != root {
@@ -193,8 +266,19 @@ impl Reach {
                 dir.display()
             ));
         }
-        let dir = (dir != root).then_some(dir);
-        Ok(Self { root, dir, home: home.to_owned(), output: output.to_owned() })
+        let below = place.strip_prefix(named).or_else(|_| place.strip_prefix(&root));
+        let opened = below.map_err(|_| Errno::LOOP).and_then(|it| open_below(&root, it));
+        let opened = opened.map_err(|errno| match errno {
+            Errno::LOOP | Errno::XDEV => format!(
+                "its working directory {} goes by a symbolic link, which another step could turn; name {} itself",
+                place.display(),
+                dir.display()
+            ),
+            _ => format!("its working directory {}: {errno}; see its permissions", place.display()),
+        })?;
+        let works = dir != root;
+        let (named, home, output) = (named.to_owned(), home.to_owned(), output.to_owned());
+        Ok((Self { root, named, works, home, output }, opened))
     }
 
     /// Shuts this process in, which is about to execute `program`. There is no way back.
@@ -219,6 +303,9 @@ impl Reach {
         let write = AccessFs::from_all(ABI_KNOWN) & !(AccessFs::MakeChar | AccessFs::MakeBlock);
         // What is held in memory has no place that could be shut.
         let is_file = !fs::read_link(program).is_ok_and(|it| it.to_string_lossy().starts_with("/memfd:"));
+        // Nor does one of the workspace need any: it is read there, and by a link it would be what another step has chosen.
+        let is_ours = |root: &Path| program.starts_with(root) && !program.starts_with(root.join(OWN));
+        let is_file = is_file && !is_ours(&self.root) && !is_ours(&self.named);
         for path in SYSTEM.iter().chain(SETTINGS).map(Path::new).chain(is_file.then_some(program)) {
             rules = allow(rules, open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok(), read)?;
         }
@@ -233,12 +320,23 @@ impl Reach {
                 rules = allow(rules, plain(&entry.path()), read)?;
             }
         }
-        for path in [Some(&self.home), self.dir.as_ref(), Some(&self.output)].into_iter().flatten() {
+        let here = self.works.then_some(Path::new("."));
+        for path in [Some(self.home.as_path()), here, Some(&self.output)].into_iter().flatten() {
             let opened = plain(path).ok_or_else(|| format!("{} cannot be opened", path.display()))?;
             rules = allow(rules, Some(opened), write)?;
         }
         Ok(rules)
     }
+}
+
+/// Opens a directory below this one, by nothing that leads elsewhere.
+fn open_below(root: &Path, dir: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = open(root, flags, Mode::empty())?;
+    if dir.as_os_str().is_empty() {
+        return Ok(root);
+    }
+    openat2(root, dir, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)
 }
 
 /// Opens what stands here itself.
@@ -271,13 +369,45 @@ fn handled() -> Result<Ruleset, Box<dyn Error>> {
 }
 
 fn shut_calls() -> Result<(), Box<dyn Error>> {
-    let is_x86 = cfg!(target_arch = "x86_64");
-    let numbers = CALLS.iter().flat_map(|it| [Some(*it), is_x86.then_some(it | OTHER_NUMBERS)]).flatten();
-    let rules: BTreeMap<i64, Vec<_>> = numbers.map(|it| (it, Vec::new())).collect();
+    // A call with no rules is refused whatever its arguments are.
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = CALLS.iter().map(|it| (*it, Vec::new())).collect();
+    let when = |argument, how, value| {
+        SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value)?])
+    };
+    for (call, argument, value) in CALLS_UNLESS {
+        rules.entry(*call).or_default().push(when(*argument, SeccompCmpOp::Ne, *value)?);
+    }
+    for flag in NAMESPACES {
+        let flag = u64::from(flag.cast_unsigned());
+        rules.entry(libc::SYS_clone).or_default().push(when(0, SeccompCmpOp::MaskedEq(flag), flag)?);
+    }
     let refused = SeccompAction::Errno(u32::try_from(Errno::PERM.raw_os_error())?);
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, architecture()?)?;
-    let program: seccompiler::BpfProgram = filter.try_into()?;
-    Ok(apply_filter(&program)?)
+    let program: BpfProgram = filter.try_into()?;
+    apply_filter(&program)?;
+    Ok(apply_filter(&by_number()?)?)
+}
+
+/// What the other filter cannot say: every number from one on is refused, and a call is unknown. What `clone3` is asked for lies in
+/// memory, where no filter sees it; who hears that the kernel does not know it takes `clone`.
+fn by_number() -> Result<[sock_filter; 6], Box<dyn Error>> {
+    const LOAD_WORD: u16 = 0x20;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const JUMP_IF_GREATER_OR_EQUAL: u16 = 0x35;
+    const RETURN: u16 = 0x06;
+    /// Where the number of the call stands.
+    const NUMBER: u32 = 0;
+    let line = |code, jt, k| sock_filter { code, jt, jf: 0, k };
+    let error =
+        |it: Errno| Ok::<_, Box<dyn Error>>(libc::SECCOMP_RET_ERRNO | u32::try_from(it.raw_os_error())?);
+    Ok([
+        line(LOAD_WORD, 0, NUMBER),
+        line(JUMP_IF_EQUAL, 2, u32::try_from(libc::SYS_clone3)?),
+        line(JUMP_IF_GREATER_OR_EQUAL, 2, OTHER_NUMBERS),
+        line(RETURN, 0, libc::SECCOMP_RET_ALLOW),
+        line(RETURN, 0, error(Errno::NOSYS)?),
+        line(RETURN, 0, error(Errno::PERM)?),
+    ])
 }
 
 /// Whose numbers the filter speaks of.
@@ -306,6 +436,11 @@ fn unenforced(why: impl std::fmt::Display) -> io::Error {
 /// Why.
 pub fn sandbox_weaknesses() -> Result<Vec<String>, String> {
     handled().and_then(|it| Ok(it.create()?)).map_err(|it| unenforced(it).to_string())?;
+    // Whoever asks can install filters only in earnest: a thread does, and ends.
+    let filtered = thread::scope(|it| it.spawn(|| shut_calls().map_err(|it| it.to_string())).join());
+    filtered
+        .unwrap_or_else(|_| Err("a fault of cuelight".to_owned()))
+        .map_err(|it| unenforced(it).to_string())?;
     let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     let signals = hard.scope(Scope::from_all(ABI_SIGNALS)).and_then(|it| it.create());
     let mut weak = Vec::new();
