@@ -1467,8 +1467,6 @@ pub(super) struct ToolsAcceptArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct McpCallArgs {
-    /// What the server calls the tool
-    pub(super) tool: String,
     /// The server
     #[arg(last = true, required = true)]
     pub(super) command: Vec<String>,

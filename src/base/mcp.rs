@@ -7,8 +7,8 @@ use crate::base::{Digest, Value, canonical_json, safe_text, sha256, shorten};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The revisions of MCP that are spoken here, the newest first.
-pub const MCP_REVISIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+/// The revisions of MCP that are spoken here, the newest first. Not 2025-03-26: it wants several messages in one, and no other does.
+pub const MCP_REVISIONS: [&str; 3] = ["2025-11-25", "2025-06-18", "2024-11-05"];
 /// The word by which a call of a tool of an MCP server that is a program starts this program, which starts the server.
 pub const MCP_CALL_WORD: &str = "mcp-call";
 

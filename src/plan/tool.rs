@@ -229,7 +229,8 @@ impl PlanTool {
             PlanToolBody::Mcp(it) => {
                 match &it.http {
                     None => {
-                        let own = ["cuelight", MCP_CALL_WORD, &it.held.tool, "--"].map(str::to_owned);
+                        // No word of the server's among ours: which tool it is stands in the errand.
+                        let own = ["cuelight", MCP_CALL_WORD, "--"].map(str::to_owned);
                         argv.extend(own.into_iter().chain(it.command.iter().cloned()));
                     }
                     Some(work) => {

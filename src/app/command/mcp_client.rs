@@ -48,9 +48,6 @@ pub(super) async fn call(config: &Config, args: &McpCallArgs) -> Outcome {
     read.map_err(|it| failed(format!("could not read the errand: {it}")))?;
     let errand: Errand = serde_json::from_str(&text)
         .map_err(|it| failed(format!("could not read the errand as JSON: {it}")))?;
-    if errand.held.tool != args.tool {
-        return Err(failed("could not call it: the errand is for another tool".to_owned()));
-    }
     let errands = match start(&args.command, None) {
         Err(why) => {
             let message = format!("could not start its MCP server: {why}");

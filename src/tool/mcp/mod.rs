@@ -73,7 +73,11 @@ pub(super) fn told(mut answer: Answer, is_torn: bool) -> Answer {
         (take(CALLED).is_some() || is_torn, take(ANSWERED).is_some(), take(FAILED));
     let mode = answer.outputs.get(FAILURE_MODE).and_then(Value::as_str).and_then(|it| it.parse().ok());
     if answer.ended == Ended::Exit(0) {
-        return answer;
+        if answered {
+            return answer;
+        }
+        let message = "ended well and has not written that its MCP server answered; see its log".to_owned();
+        answer.ended = Ended::Failed { mode: FailureMode::AgentContract, message };
     }
     if let (Ended::Exit(_), Some(Value::String(message))) = (&answer.ended, failed) {
         answer.ended = Ended::Failed { mode: mode.unwrap_or(FailureMode::AgentLogic), message };
@@ -218,5 +222,10 @@ mod tests {
         check(Ended::Exit(1), &[CALLED, ANSWERED, FAILED], false, (failed.clone(), false));
         check(Ended::Exit(1), &[CALLED, FAILED], false, (failed, true));
         check(Ended::Exit(0), &[CALLED, ANSWERED], false, (Ended::Exit(0), false));
+        let message = "ended well and has not written that its MCP server answered; see its log".to_owned();
+        let silent = Ended::Failed { mode: FailureMode::AgentContract, message };
+        check(Ended::Exit(0), &[], false, (silent.clone(), false));
+        check(Ended::Exit(0), &[CALLED], false, (silent.clone(), true));
+        check(Ended::Exit(0), &[], true, (silent, true));
     }
 }

@@ -32,9 +32,9 @@ pub(super) struct Remote<'a> {
     revision: Option<String>,
     answer: Option<Answering>,
     retry_after: Option<Span>,
-    /// A byte of the last message may have reached somebody.
+    /// A byte of our last question may have reached somebody; what we answer and that we go says nothing about it, …
     is_sent: bool,
-    /// The last message was refused by whoever it was sent to.
+    /// … nor about whether it was refused by whoever it was sent to.
     is_refused: bool,
 }
 
@@ -93,11 +93,16 @@ impl<'a> Remote<'a> {
     }
 
     pub(super) async fn send(&mut self, message: &Value) -> Result<(), Failure> {
-        let exchange = self.exchange("POST", message.to_string().into_bytes()).await?;
         let is_question = message.get("method").is_some() && message.get("id").is_some();
+        if is_question {
+            (self.is_sent, self.is_refused) = (false, false);
+        }
+        let exchange = self.exchange("POST", message.to_string().into_bytes(), is_question).await?;
         if let Some(mut failure) = exchange.refusal() {
-            self.retry_after = exchange.retry_after();
-            self.is_refused = !exchange.is_unknown();
+            if is_question {
+                self.retry_after = exchange.retry_after();
+                self.is_refused = !exchange.is_unknown();
+            }
             if exchange.status() == 404 && self.session.is_some() {
                 "its MCP server does not know us any more; call it again".clone_into(&mut failure.message);
             }
@@ -155,11 +160,16 @@ impl<'a> Remote<'a> {
     /// Says that we go; nothing depends on it.
     pub(super) async fn leave(&mut self) {
         if self.session.is_some() {
-            drop(timeout(LEAVE_MAX, Box::pin(self.exchange("DELETE", Vec::new()))).await);
+            drop(timeout(LEAVE_MAX, Box::pin(self.exchange("DELETE", Vec::new(), false))).await);
         }
     }
 
-    async fn exchange(&mut self, method: &'static str, json: Vec<u8>) -> Result<Exchange, Failure> {
+    async fn exchange(
+        &mut self,
+        method: &'static str,
+        json: Vec<u8>,
+        is_question: bool,
+    ) -> Result<Exchange, Failure> {
         let mut own = self.headers.clone();
         let agreed = [(SESSION, &self.session), ("mcp-protocol-version", &self.revision)];
         let agreed =
@@ -174,8 +184,9 @@ impl<'a> Remote<'a> {
             accept: "application/json, text/event-stream",
             json,
         };
-        (self.is_sent, self.is_refused) = (false, false);
-        Exchange::begin(self.door, post, &mut self.is_sent).await
+        let mut unasked = false;
+        let is_sent = if is_question { &mut self.is_sent } else { &mut unasked };
+        Exchange::begin(self.door, post, is_sent).await
     }
 }
 

@@ -252,14 +252,15 @@ impl<'a> Session<'a> {
                 }
                 // An answer that nobody waits for.
                 (true, _) => self.say("— the server answers what was not asked —"),
-                (false, Some(its)) => self.decline(&its.clone(), &message).await?,
+                (false, Some(its)) => self.decline(&its.clone(), &message).await,
                 (false, None) => self.hear(&message),
             }
         }
     }
 
-    /// It asks something of us: whether we live is answered, everything else is declined.
-    async fn decline(&mut self, id: &Value, message: &Value) -> Result<(), Failure> {
+    /// It asks something of us: whether we live is answered, everything else is declined. That this could not be said is not told:
+    /// it says nothing about our own question, whose answer may still come.
+    async fn decline(&mut self, id: &Value, message: &Value) {
         let method = message["method"].as_str().unwrap_or_default();
         let answer = if method == "ping" {
             json!({"jsonrpc": "2.0", "id": id, "result": {}})
@@ -267,7 +268,7 @@ impl<'a> Session<'a> {
             self.say(&format!("— the server asks for {}: declined —", shown(method)));
             json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "not offered here"}})
         };
-        self.send(&answer).await
+        drop(self.send(&answer).await);
     }
 
     /// It tells something.
