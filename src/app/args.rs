@@ -446,13 +446,16 @@ pub(super) struct HookArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct McpArgs {
-    /// When a permission prompt expires, and counts as a no
+    /// A workflow file that agents may start, from the workspace; may be given again. When none is given, none may be started
+    #[arg(long = "workflow", value_name = "FILE")]
+    pub(super) workflows: Vec<String>,
+    /// When a gate of an agent expires at the latest, and counts as a no
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub(super) timeout: String,
-    /// How bad a wrong yes to a permission prompt is; when not given, what the agents' own tools are known for
+    /// How bad a wrong yes is at least; when not given, what the agent says, or what its own tools are known for
     #[arg(long, value_name = "RISK", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
     pub(super) risk: Option<String>,
-    /// Who must agree to a permission prompt: a group of people.toml, or group:2; may be given again
+    /// Who must agree in any case: a group of people.toml, or group:2; may be given again
     #[arg(long, value_name = "GROUP[:COUNT]")]
     pub(super) require: Vec<String>,
     /// Whoever runs the agent may not answer

@@ -46,6 +46,12 @@ impl Output {
         self.line(&value.to_string());
     }
 
+    /// The same, where it matters that somebody may have read it: whether that is so.
+    pub(super) fn reaches(self, value: &Value) -> bool {
+        let mut out = io::stdout().lock();
+        out.write_all(format!("{value}\n").as_bytes()).and_then(|()| out.flush()).is_ok()
+    }
+
     /// One JSON value, over several lines.
     pub(super) fn json_pretty(self, value: &Value) {
         self.line(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string()));

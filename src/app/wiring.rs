@@ -280,12 +280,17 @@ pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
 
 /// A seat to act from: at the engine that runs, else at one that is started for it in the background.
 pub(super) async fn act(config: &Config) -> Result<Seat, Trouble> {
+    act_by(config, Channel::Command).await
+}
+
+/// The same, for whoever comes by another door.
+pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Trouble> {
     let workspace = config.workspace()?;
-    if let Ok(seat) = attach(config, &workspace, Channel::Command).await {
+    if let Ok(seat) = attach(config, &workspace, channel).await {
         return Ok(seat);
     }
     detach(&workspace, true, None)?;
-    attach_soon(config, &workspace, Channel::Command).await
+    attach_soon(config, &workspace, channel).await
 }
 
 /// An engine that has just taken the workspace listens in a moment.

@@ -56,6 +56,9 @@ impl Actor {
             _ if self.channel == Channel::Step => {
                 Some("a program that a step has started decides nothing; answer from a terminal of your own")
             }
+            _ if self.channel == Channel::Mcp => {
+                Some("what agents ask over MCP decides nothing; answer from a terminal of your own")
+            }
             Proof::Token(it) if it.person.is_none() => {
                 Some("the token of an agent decides nothing; a person answers, in their own name")
             }

@@ -35,7 +35,7 @@ pub enum McpAsk {
     Runs,
     /// One run, with its steps and what they gave.
     Run(String),
-    /// A run of a workflow file of the workspace.
+    /// A run of a workflow file of the workspace, if it is one that may be started so.
     Start {
         /// Where the file is, from the workspace.
         file: String,
@@ -216,10 +216,10 @@ pub fn mcp_tools() -> Vec<Value> {
                 "evidence": merged(&texts, "Texts that people are shown, by name: a diff, a plan"),
                 "binds": merged(&texts, "Values that the answer holds for, by name"),
                 "risk": {"enum": ["read-only", "reversible", "externally-reversible", "irreversible"],
-                    "description": "How bad a wrong yes is; externally-reversible when absent"},
-                "timeout": merged(&line, "When it expires and counts as a no: 30m, 4h; never when absent"),
+                    "description": "How bad a wrong yes is; externally-reversible when absent, and never less than whoever started this server says"},
+                "timeout": merged(&line, "When it expires and counts as a no: 30m, 4h; never later than whoever started this server says"),
                 "require": {"type": "array", "maxItems": ITEMS_MAX, "items": line,
-                    "description": "Groups that must agree: sre, or sre:2"},
+                    "description": "Groups that must agree, besides those that must in any case: sre, or sre:2"},
             })),
             "annotations": asks,
         }),
@@ -251,7 +251,7 @@ pub fn mcp_tools() -> Vec<Value> {
         json!({
             "name": "start_run",
             "title": "Start a run",
-            "description": "Starts a run of a workflow file of this workspace and gives back its id at once. Its gates wait for people, whoever has started it.",
+            "description": "Starts a run of a workflow file of this workspace that agents were allowed to start, and gives back its id at once. Its gates wait for people, whoever has started it.",
             "inputSchema": object(&["file"], json!({
                 "file": merged(&line, "The workflow file, from the workspace"),
                 "inputs": {"type": "object", "description": "Its inputs, by name"},
@@ -326,6 +326,11 @@ mod tests {
         );
         check(
             json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "1999-01-01"}}),
+            "2025-11-25",
+        );
+        // It wants several messages in one, which are refused here.
+        check(
+            json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-03-26"}}),
             "2025-11-25",
         );
         check(json!({"jsonrpc": "2.0", "id": 7, "result": {}}), "Nothing");

@@ -134,10 +134,11 @@ impl Seat {
     }
 }
 
-/// What a seat says it is, as far as it may: a window to take an approval back is for people who look at a screen. It
-/// grants nothing; who they are is known from the kernel.
+/// What a seat says it is, as far as it may: a window to take an approval back is for people who look at a screen, and one of agents
+/// decides nothing. It grants nothing; who they are is known from the kernel.
 fn door(seat: Option<Channel>) -> Channel {
-    seat.filter(|it| matches!(it, Channel::Console | Channel::Command)).unwrap_or(Channel::Socket)
+    let may = |it: &Channel| matches!(it, Channel::Console | Channel::Command | Channel::Mcp);
+    seat.filter(may).unwrap_or(Channel::Socket)
 }
 
 async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {

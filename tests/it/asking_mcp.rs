@@ -96,6 +96,13 @@ impl Agent {
         found
     }
 
+    /// Whether a gate waits no more.
+    fn is_closed(dir: &Path, gate: &Value) -> bool {
+        let listed = say(dir, &["gates", "--json"]);
+        let gates: Value = serde_json::from_slice(&listed.stdout).unwrap_or_default();
+        gates.as_array().is_some_and(|it| it.iter().all(|it| it["id"] != gate["id"]))
+    }
+
     /// A person at another terminal.
     fn decide(&self, gate: &Value, verdict: &str) {
         let (id, code) = (gate["id"].as_str().expect("an id"), gate["code"].as_str().expect("a code"));
@@ -161,7 +168,7 @@ fn a_permission_prompt_is_answered_by_people_in_the_words_that_the_agent_reads()
 
 #[test]
 fn nothing_that_an_agent_can_send_answers_a_gate() {
-    let mut agent = Agent::new(&[]);
+    let mut agent = Agent::new(&["--workflow", "sly.yaml"]);
     let id = agent.begin("tools/call", json!({"name": "open_gate", "arguments": {"title": "May it?"}}));
     let gate = agent.gate();
     let (name, code) = (gate["id"].clone(), gate["code"].clone());
@@ -217,8 +224,11 @@ fn nothing_that_an_agent_can_send_answers_a_gate() {
 }
 
 #[test]
-fn a_run_is_started_and_read_and_nothing_outside_of_the_workspace() {
-    let mut agent = Agent::new(&[]);
+fn a_run_of_a_file_that_the_operator_named_is_started_and_read_and_no_other() {
+    let mut agent = Agent::new(&["--workflow", "./flow.yaml"]);
+    fs::write(agent.path().join("own.yaml"), FLOW).expect("an agent can write files");
+    let told = agent.call("start_run", json!({"file": "own.yaml"}));
+    assert!(told["isError"] == true && text(&told).contains("names it with --workflow own.yaml"), "{told}");
     let told = agent.call("start_run", json!({"file": "flow.yaml", "inputs": {"to": "you"}}));
     let run = told["structuredContent"]["run"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned();
     until("it rests", || {
@@ -246,12 +256,7 @@ fn a_gate_whose_asker_is_gone_is_closed_and_a_line_without_end_is_refused() {
         &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}})
             .to_string(),
     );
-    let closed = |gate: &Value, agent: &Agent| {
-        let listed = say(agent.path(), &["gates", "--json"]);
-        let gates: Value = serde_json::from_slice(&listed.stdout).unwrap_or_default();
-        !gates.as_array().is_some_and(|it| it.iter().any(|it| it["id"] == gate["id"]))
-    };
-    until("it is closed", || closed(&gate, &agent));
+    until("it is closed", || Agent::is_closed(agent.path(), &gate));
     agent.send(&"x".repeat(5 * 1024 * 1024));
     assert!(agent.receive().to_string().contains("too long"));
     assert_eq!(
@@ -263,8 +268,89 @@ fn a_gate_whose_asker_is_gone_is_closed_and_a_line_without_end_is_refused() {
     let gate = agent.gate();
     agent.input = None;
     assert!(agent.child.wait().is_ok_and(|it| it.success()));
-    until("it is closed as well", || closed(&gate, &agent));
+    until("it is closed as well", || Agent::is_closed(agent.path(), &gate));
     drop(say(agent.path(), &["shutdown"]));
+}
+
+#[test]
+fn a_gate_whose_asker_does_not_read_any_more_is_closed() {
+    let mut agent = Agent::new(&[]);
+    agent.begin("tools/call", json!({"name": "open_gate", "arguments": {"title": "May it?"}}));
+    let gate = agent.gate();
+    agent.begin("ping", json!({}));
+    agent.receive();
+    // Nobody reads, and somebody still speaks.
+    let Agent { dir, mut child, mut input, output, .. } = agent;
+    drop(output);
+    let ping = json!({"jsonrpc": "2.0", "id": 9, "method": "ping"});
+    writeln!(input.as_mut().expect("open"), "{ping}").expect("it listens");
+    assert!(child.wait().is_ok_and(|it| it.success()));
+    until("it is closed", || Agent::is_closed(dir.path(), &gate));
+    let audit = say(dir.path(), &["audit"]);
+    let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
+    assert!(audit.contains("whoever asked waits no more"), "{audit}");
+    drop(say(dir.path(), &["shutdown"]));
+}
+
+/// Then nobody is left who could close it, but the time it was given, which is never without an end.
+#[test]
+fn a_gate_whose_asker_was_killed_expires_when_its_time_is_over() {
+    let mut agent = Agent::new(&["--timeout", "2s"]);
+    let given = json!({"title": "May it?", "timeout": "5h"});
+    agent.begin("tools/call", json!({"name": "open_gate", "arguments": given}));
+    agent.gate();
+    agent.child.kill().expect("killed");
+    agent.child.wait().expect("gone");
+    until("it has expired", || {
+        let audit = say(agent.path(), &["audit", "--all", "--json"]);
+        let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
+        audit.lines().any(|it| it.contains("gate.resolved") && it.contains("expired"))
+    });
+    drop(say(agent.path(), &["shutdown"]));
+}
+
+#[test]
+fn an_agent_cannot_ask_for_a_weaker_gate_than_the_operator_wants() {
+    let mut agent =
+        Agent::new(&["--risk", "externally-reversible", "--require", "sre:2", "--require", "dba"]);
+    for (risk, require, expected) in [
+        ("read-only", json!([]), ("externally-reversible", json!([["sre", 2], ["dba", 1]]))),
+        (
+            "irreversible",
+            json!(["sre", "dba:3", "ops"]),
+            ("irreversible", json!([["sre", 2], ["dba", 3], ["ops", 1]])),
+        ),
+    ] {
+        let given = json!({"title": "May it?", "risk": risk, "require": require});
+        let id = agent.begin("tools/call", json!({"name": "open_gate", "arguments": given}));
+        let gate = agent.gate();
+        let groups: Vec<Value> = gate["require"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|it| json!([it["group"], it["count"]]))
+            .collect();
+        assert_eq!((gate["risk"].as_str(), json!(groups)), (Some(expected.0), expected.1), "{gate}");
+        let gone =
+            json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+        agent.send(&gone.to_string());
+        until("it is closed", || Agent::is_closed(agent.path(), &gate));
+    }
+    let told = agent.call("open_gate", json!({"title": "May it?", "timeout": "soon"}));
+    assert!(told["isError"] == true && text(&told).contains("could not read the timeout soon"), "{told}");
+    agent.end();
+}
+
+#[test]
+fn what_an_agent_does_stands_in_the_trail_as_come_over_mcp() {
+    let mut agent = Agent::new(&["--workflow", "flow.yaml"]);
+    let told = agent.call("start_run", json!({"file": "flow.yaml"}));
+    let run = told["structuredContent"]["run"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned();
+    let audit = say(agent.path(), &["audit", &run, "--json"]);
+    let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
+    let begun = audit.lines().find(|it| it.contains("run.created")).unwrap_or(&audit);
+    assert!(begun.contains("\"mcp\"") && !begun.contains("\"command\""), "{audit}");
+    agent.end();
 }
 
 /// The inspector of the protocol's own makers, at its command line; where it may be had.

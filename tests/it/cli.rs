@@ -252,9 +252,13 @@ fn nobody_lets_their_own_run_pass_where_that_is_forbidden_whichever_way_they_com
 
 #[test]
 fn a_seat_says_which_kind_it_is_and_gains_nothing_else_by_it() {
-    for (kind, recorded) in
-        [("console", "console"), ("command", "command"), ("engine", "socket"), ("mcp", "socket")]
-    {
+    for (kind, recorded) in [
+        ("console", "console"),
+        ("command", "command"),
+        ("engine", "socket"),
+        ("http", "socket"),
+        ("mcp", "mcp"),
+    ] {
         let (place, _console) = at_gate(GATED);
         let mut seat = Socket::attach_as(&place, kind);
         let comment = json!({"Comment": {"gate": 1, "text": "seen", "by": {"name": "x", "proof": "engine", "channel": "engine"}}});

@@ -29,10 +29,13 @@ fn serve(engine: &Engine, dir: &Path) {
 }
 
 async fn attached(dir: &Path) -> (RemoteDesk, Tasks, CancellationToken) {
+    attached_by(dir, Channel::Command).await
+}
+
+async fn attached_by(dir: &Path, channel: Channel) -> (RemoteDesk, Tasks, CancellationToken) {
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
-    let desk = RemoteDesk::attach(&dir.join("socket"), Channel::Command, &tasks, closing.clone())
-        .await
-        .expect("a seat");
+    let desk =
+        RemoteDesk::attach(&dir.join("socket"), channel, &tasks, closing.clone()).await.expect("a seat");
     (desk, tasks, closing)
 }
 
@@ -131,6 +134,25 @@ async fn both_desks_show_the_same_board() {
     drop(near);
     engine.close().await;
     assert!(!dir.path().join("socket").exists(), "the socket goes with its engine");
+}
+
+#[tokio::test]
+async fn a_seat_of_agents_asks_and_decides_nothing() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = engine_in(dir.path()).await;
+    serve(&engine, dir.path());
+    let (far, tasks, closing) = attached_by(dir.path(), Channel::Mcp).await;
+    let run = run_of(&far, launch_of(GATED)).await;
+    let request = yes(&far, GateId(1)).await;
+    let reply = far.submit(request).await;
+    let Reply::Refused(Refusal::NotAllowed { why, .. }) = &reply else { panic!("{reply:?}") };
+    assert!(why.contains("over MCP decides nothing"), "{why}");
+    let command = Command::Cancel { run, by: ann(), reason: "nobody waits".to_owned(), undo: false };
+    let reply = far.submit(Request { id: Entropy.request_id(), command }).await;
+    assert!(matches!(reply, Reply::Recorded(_)), "what it asked for it can end: {reply:?}");
+    closing.cancel();
+    tasks.join().await;
+    engine.close().await;
 }
 
 #[tokio::test]

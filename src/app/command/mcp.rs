@@ -16,8 +16,9 @@ use crate::{
         output::{Output, say},
         wiring::{self, Seat},
     },
-    base::{MCP_MESSAGE_BYTES_MAX, RunId, Value, ValueMap, counted},
-    engine::{Command, GateState},
+    base::{MCP_MESSAGE_BYTES_MAX, RunId, Span, Value, ValueMap, counted},
+    definition::Risk,
+    engine::{Channel, Command, GateState},
     gateway::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long},
     projection::{runs_json, show_json},
     runtime::{Desk, Entropy, LaunchRequest, Receipt, Reply, Request, Source},
@@ -63,8 +64,9 @@ struct Waiter {
 pub(super) async fn mcp(config: &Config, out: Output, args: &McpArgs) -> Outcome {
     let mut signals = Signals::listen()?;
     config.find_or_make()?;
-    let seat = wiring::act(config).await?;
-    let told = serve(config, &seat, out, args, &mut signals).await;
+    let seat = wiring::act_by(config, Channel::Mcp).await?;
+    // Gates are closed behind whoever does not read any more.
+    let told = serve(config, &seat, out.staying(), args, &mut signals).await;
     seat.leave().await;
     told
 }
@@ -79,17 +81,18 @@ async fn serve(config: &Config, seat: &Seat, out: Output, args: &McpArgs, signal
             Some((id, told)) = work.next() => {
                 if let Some(at) = open.iter().position(|it| it.id == id)
                     && !open.remove(at).waiter.has_gone.get()
+                    && !out.reaches(&mcp_answer(&id, told))
                 {
-                    out.json(&mcp_answer(&id, told));
+                    break;
                 }
             }
             _ = signals.next() => break,
             read = lines.next() => match read {
                 Read::End => break,
-                Read::TooLong => out.json(&mcp_too_long()),
+                Read::TooLong => if !out.reaches(&mcp_too_long()) { break },
                 Read::Line(line) => match mcp_heard(&line) {
                     McpHeard::Nothing => {}
-                    McpHeard::Reply(reply) => out.json(&reply),
+                    McpHeard::Reply(reply) => if !out.reaches(&reply) { break },
                     McpHeard::Cancelled(id) => {
                         for it in open.iter().filter(|it| it.id == id) {
                             leave(seat, &it.waiter).await;
@@ -100,7 +103,9 @@ async fn serve(config: &Config, seat: &Seat, out: Output, args: &McpArgs, signal
                     {
                         let waiting = counted(open.len(), "question", "questions");
                         let why = format!("could not take this: {waiting} open already, or one of this id");
-                        out.json(&mcp_answer(&id, McpTold::Failed(why)));
+                        if !out.reaches(&mcp_answer(&id, McpTold::Failed(why))) {
+                            break;
+                        }
                     }
                     McpHeard::Asked { id, ask, progress } => {
                         let waiter = Rc::new(Waiter::default());
@@ -218,7 +223,9 @@ async fn done(
             () = tokio::time::sleep(SIGN_EVERY), if progress.is_some() => {
                 count += 1;
                 let what = waiter.run.get().map_or_else(|| "at work".to_owned(), |it| format!("{it} waits for a person"));
-                out.json(&mcp_progress(progress.as_ref().unwrap_or(&Value::Null), count, &what));
+                if !out.reaches(&mcp_progress(progress.as_ref().unwrap_or(&Value::Null), count, &what)) {
+                    leave(seat, &waiter).await;
+                }
             }
         }
     }
@@ -239,9 +246,9 @@ async fn carry_out(
                 title,
                 evidence: Vec::new(),
                 binds,
-                risk,
-                timeout,
-                require,
+                risk: higher(args.risk.as_deref(), risk),
+                timeout: Some(sooner(&args.timeout, timeout)?),
+                require: together(&args.require, &require),
                 four_eyes: args.four_eyes,
                 env: Vec::new(),
                 json: true,
@@ -285,8 +292,46 @@ async fn carry_out(
             let seen = seat.desk.boards().borrow().clone();
             Ok(McpTold::Data(show_json(&seen.board, &view)))
         }
-        McpAsk::Start { file, inputs } => started(seat, &file, inputs).await,
+        McpAsk::Start { file, inputs } => started(seat, &args.workflows, &file, inputs).await,
     }
+}
+
+/// The worse of what the operator says and what the agent says.
+fn higher(floor: Option<&str>, asked: String) -> String {
+    let all = [Risk::ReadOnly, Risk::Reversible, Risk::ExternallyReversible, Risk::Irreversible];
+    let rank = |word: &str| all.into_iter().find(|it| it.word() == word);
+    floor.filter(|it| rank(it) > rank(&asked)).map_or(asked, str::to_owned)
+}
+
+/// The sooner of two times: no gate waits longer than the operator lets it, so that one whose asker was killed ends by itself.
+fn sooner(ceiling: &str, asked: Option<String>) -> Result<String, Trouble> {
+    let time = |it: &str| {
+        it.parse::<Span>().map_err(|why| Trouble::usage(format!("could not read the timeout {it}: {why}")))
+    };
+    let most = time(ceiling)?;
+    match asked {
+        Some(asked) if time(&asked)? < most => Ok(asked),
+        _ => Ok(ceiling.to_owned()),
+    }
+}
+
+/// All groups that either of them wants, each with the larger number.
+fn together(floor: &[String], asked: &[String]) -> Vec<String> {
+    let split = |it: &str| {
+        let (group, count) = it.split_once(':').unwrap_or((it, "1"));
+        // What is no number is kept, and refused where the gate is made.
+        (group.to_owned(), count.parse().unwrap_or(u32::MAX))
+    };
+    let mut all = floor.to_vec();
+    for it in asked {
+        let (group, count) = split(it);
+        match all.iter_mut().find(|has| split(has).0 == group) {
+            Some(has) if split(has).1 < count => it.clone_into(has),
+            Some(_) => {}
+            None => all.push(it.clone()),
+        }
+    }
+    all
 }
 
 /// Asks people, and waits.
@@ -310,8 +355,8 @@ async fn at_a_gate(
     answer
 }
 
-/// A run of a workflow file, which has to lie in the workspace.
-async fn started(seat: &Seat, file: &str, values: ValueMap) -> Result<McpTold, Trouble> {
+/// A run of a workflow file, which has to lie in the workspace and be one that the operator has named: an agent may write files.
+async fn started(seat: &Seat, named: &[String], file: &str, values: ValueMap) -> Result<McpTold, Trouble> {
     let path = Path::new(file);
     let is_below = path.components().all(|it| matches!(it, Component::Normal(_) | Component::CurDir));
     let root = seat.workspace.root();
@@ -324,6 +369,12 @@ async fn started(seat: &Seat, file: &str, values: ValueMap) -> Result<McpTold, T
         let why = format!(
             "could not start {file}: there is no such file in the workspace; name one from {}",
             root.display()
+        );
+        return Err(Trouble::usage(why));
+    }
+    if !named.iter().any(|it| root.join(it).canonicalize().ok() == found) {
+        let why = format!(
+            "could not start {file}: nobody has said that agents may; whoever starts `cuelight mcp` names it with --workflow {file}"
         );
         return Err(Trouble::usage(why));
     }
