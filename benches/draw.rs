@@ -89,6 +89,7 @@ impl Screen {
             danger: Danger::Production,
             place: "local".to_owned(),
             read_only: false,
+            is_far: false,
             people: Vec::new(),
         };
         let look = LookOfScreen { theme: "dark".to_owned(), ..LookOfScreen::default() };

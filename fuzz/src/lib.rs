@@ -195,6 +195,7 @@ pub fn keys(bytes: &[u8]) {
         danger: Danger::Production,
         place: "local".to_owned(),
         read_only: false,
+        is_far: false,
         people: Vec::new(),
     };
     let size = (30 + u16::from(bytes.first().copied().unwrap_or(50)), 20);

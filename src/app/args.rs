@@ -1638,6 +1638,9 @@ pub(super) struct ServeArgs {
     /// Take the workspace from a process that has it, and why
     #[arg(long, hide = true, value_name = "WHY")]
     pub(super) taking_over: Option<String>,
+    /// That process
+    #[arg(long, hide = true, value_name = "PID", requires = "taking_over")]
+    pub(super) taking_from: Option<u32>,
 }
 
 #[derive(Debug, Args)]

@@ -254,14 +254,19 @@ impl Config {
     /// The same, for whoever asks again and again: the file is read when it has changed.
     pub(super) fn who_is_who(&self, workspace: &Workspace) -> WhoIsWho {
         let workspace = workspace.clone();
-        let last: Mutex<Option<Read>> = Mutex::default();
+        let last: Mutex<Option<(Option<Stamp>, Arc<People>)>> = Mutex::default();
         WhoIsWho::new(move || {
             let stamp = fs::metadata(workspace.people()).ok().map(|it| stamp(&it));
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*last {
-                Some((known, people)) if *known == stamp => people.clone(),
-                _ => last.insert((stamp, people_of(&workspace))).1.clone(),
+            if let Some((known, people)) = &*last
+                && *known == stamp
+            {
+                return Ok(Arc::clone(people));
             }
+            // What could not be read once may be read the next time.
+            let people = people_of(&workspace)?;
+            *last = Some((stamp, Arc::clone(&people)));
+            Ok(people)
         })
     }
 
@@ -293,9 +298,6 @@ fn people_of(workspace: &Workspace) -> Result<Arc<People>, String> {
 /// By which a file that was changed, exchanged, or opened to others is told from what it was: also its change time, which nobody sets.
 type Stamp = (u64, u64, i64, i64, u64);
 
-/// What the file was, and what was read.
-type Read = (Option<Stamp>, Result<Arc<People>, String>);
-
 fn stamp(it: &fs::Metadata) -> Stamp {
     (it.dev(), it.ino(), it.ctime(), it.ctime_nsec(), it.len())
 }
@@ -310,13 +312,29 @@ fn rate(text: &str) -> Option<Option<Rate>> {
     (per_minute > 0 && burst > 0).then_some(Some(Rate { per_minute, burst }))
 }
 
-/// A file, and whether nobody but root can have written what it says: of the very file that was read.
+/// A file, and whether nobody but root can have written what it says: of the very file that was read, which stands there itself.
 fn read_with_owner(path: &Path) -> io::Result<(String, bool)> {
     let mut file = fs::File::open(path)?;
     let about = file.metadata()?;
     let mut text = String::new();
     file.read_to_string(&mut text)?;
-    Ok((text, about.uid() == 0 && about.mode() & 0o022 == 0))
+    let is_itself =
+        fs::symlink_metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (about.dev(), about.ino()));
+    let is_roots_alone = about.uid() == 0 && about.mode() & 0o022 == 0 && is_itself && root_is_root(&file);
+    Ok((text, is_roots_alone))
+}
+
+/// Whether the owner of a file is whom this machine means: not where users have been given other numbers, nor on a file system that a user
+/// has mounted, which says of its files what it likes.
+fn root_is_root(file: &fs::File) -> bool {
+    const FUSE: i64 = 0x6573_5546;
+    let words = |text: String| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let is_plain = match fs::read_to_string("/proc/self/uid_map").map(words) {
+        Ok(map) => map == ["0", "0", "4294967295"],
+        // Not Linux: nobody gives users other numbers.
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    };
+    is_plain && rustix::fs::fstatfs(file).is_ok_and(|it| it.f_type != FUSE)
 }
 
 /// What the system calls its users.

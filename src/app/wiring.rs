@@ -41,8 +41,8 @@ pub(super) struct Seat {
 
 /// An engine on another machine.
 pub(super) struct Far {
-    /// The word in the header: its machine.
-    pub(super) host: String,
+    /// The words in the header: that it is elsewhere, and its machine.
+    pub(super) place: String,
     /// What its workspace calls itself.
     pub(super) environment: String,
 }
@@ -51,7 +51,7 @@ impl Seat {
     /// The word in the header: where the engine is.
     pub(super) fn place(&self) -> &str {
         if let Some(far) = &self.far {
-            return &far.host;
+            return &far.place;
         }
         match self.desk {
             AnyDesk::Local(_) => "local",
@@ -115,10 +115,14 @@ pub(super) async fn own(
     workspace: &Workspace,
     channel: Channel,
     schedules: bool,
-    taking_over: Option<&str>,
+    taking_over: Option<(&str, Option<u32>)>,
 ) -> Result<Seat, OwnTrouble> {
     let people = config.people(workspace).map_err(OwnTrouble::Other)?;
     let actor = config.actor_at(&people, channel, workspace);
+    if taking_over.is_some() && actor.channel == Channel::Step {
+        let why = "could not take over: a program that a step has started decides nothing";
+        return Err(OwnTrouble::Other(Trouble::failed(why)));
+    }
     let setup = Setup {
         workspace: workspace.clone(),
         actor: actor.clone(),
@@ -129,7 +133,7 @@ pub(super) async fn own(
         guard: guard_program(),
     };
     let started = match taking_over {
-        Some(reason) => Engine::take_over(setup, reason).await,
+        Some((reason, from)) => Engine::take_over(setup, reason, from).await,
         None => Engine::start(setup).await,
     };
     let engine = match started {
@@ -216,7 +220,7 @@ pub(super) async fn attach_far(
     let desk = RemoteDesk::attach_by(way, Channel::Console, &tasks, closing.clone()).await;
     let desk = desk.map_err(Trouble::not_recorded)?;
     let About { actor, people, environment } = desk.about().clone();
-    let far = Some(Far { host: host.to_owned(), environment });
+    let far = Some(Far { place: format!("ssh {host}"), environment });
     Ok(Seat { far, ..seat(AnyDesk::Remote(desk), actor, people, scratch, tasks, closing) })
 }
 
@@ -330,17 +334,22 @@ pub(super) fn detach(
     let idle = until_idle.then_some("--until-idle".to_owned());
     // Where it listens was judged here.
     let http = listen.map(|it| [format!("--listen={it}"), "--insecure".to_owned()]);
-    in_background(workspace, idle.into_iter().chain(http.into_iter().flatten()).collect())
+    in_background(workspace, idle.into_iter().chain(http.into_iter().flatten()))
 }
 
 /// The same, in the place of one that does not answer any more.
-pub(super) fn detach_in_place(workspace: &Workspace, reason: &str) -> Result<u32, Trouble> {
+pub(super) fn detach_in_place(
+    workspace: &Workspace,
+    reason: &str,
+    from: Option<u32>,
+) -> Result<u32, Trouble> {
     // One word, so that a reason is never taken for something else.
-    in_background(workspace, vec![format!("--taking-over={reason}")])
+    let from = from.map(|pid| format!("--taking-from={pid}"));
+    in_background(workspace, from.into_iter().chain([format!("--taking-over={reason}")]))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the engine itself, not a step, is started here")]
-fn in_background(workspace: &Workspace, more: Vec<String>) -> Result<u32, Trouble> {
+fn in_background(workspace: &Workspace, more: impl IntoIterator<Item = String>) -> Result<u32, Trouble> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |it: std::io::Error| {
         Trouble::not_recorded(format!(

@@ -108,10 +108,12 @@ pub struct Seat {
     pub environment: String,
     /// How dangerous it is here.
     pub danger: Danger,
-    /// `local`, `attached`, or the host.
+    /// `local`, `attached`, `recorded`, or `ssh` and the host.
     pub place: String,
     /// Whether nothing can be changed from here.
     pub read_only: bool,
+    /// Whether the engine is on another machine: what is done to its process is done there.
+    pub is_far: bool,
     /// Everybody the workspace knows by name.
     pub people: Vec<String>,
 }

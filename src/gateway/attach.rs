@@ -80,6 +80,18 @@ pub async fn open_socket(path: &Path) -> Result<UnixStream, String> {
     stream.map_err(|error| said(format!("{error}; start an engine with `cuelight serve`")))
 }
 
+/// Whether whoever listens at a socket says anything at all, be it that one may not stay.
+pub async fn answers(path: &Path) -> bool {
+    let Ok(stream) = open_socket(path).await else { return false };
+    let (tasks, closing) = (Tasks::default(), CancellationToken::new());
+    let mut line: Line<Tell, Ask> = Line::new(stream, &tasks, &closing);
+    let program = env!("CARGO_PKG_VERSION").to_owned();
+    drop(line.outgoing.send(Ask::Hello { version: VERSION, program, seat: None, after: Seq(0) }).await);
+    let said = timeout(WELCOME_MAX, line.incoming.recv()).await;
+    closing.cancel();
+    matches!(said, Ok(Some(_)))
+}
+
 /// The other end of the socket.
 #[derive(Clone, Debug)]
 pub struct RemoteDesk {

@@ -15,7 +15,7 @@ mod socket;
 mod token;
 
 pub use any_desk::AnyDesk;
-pub use attach::{FarLine, RemoteDesk, Way, open_socket};
+pub use attach::{FarLine, RemoteDesk, Way, answers, open_socket};
 pub use frame::About;
 pub use http::{HttpSetup, Rate, Rates, is_loopback, openapi, serve_http};
 pub use look_desk::LookDesk;

@@ -245,6 +245,10 @@ impl<C: Clock> Shared<C> {
             }
             opened = executable;
         }
+        // Whoever slept through a take-over begins nothing that the other engine may have begun.
+        if cancel.is_cancelled() || !self.keep.is_ours() {
+            return Came::ended(never_started());
+        }
         let call = Call {
             attempt_dir: self.keep.attempt_dir(attempt),
             run: attempt.run.to_string(),

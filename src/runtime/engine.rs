@@ -76,20 +76,21 @@ impl Engine {
     ///
     /// # Errors
     /// When that process stands in the middle of a write, or the workspace cannot be used.
-    pub async fn take_over(setup: Setup, reason: &str) -> Result<Self, OwnerError> {
-        Self::begin(setup, Some(reason.to_owned())).await
+    pub async fn take_over(setup: Setup, reason: &str, from: Option<u32>) -> Result<Self, OwnerError> {
+        Self::begin(setup, Some(Taking { reason: reason.to_owned(), from })).await
     }
 
-    async fn begin(setup: Setup, reason: Option<String>) -> Result<Self, OwnerError> {
+    async fn begin(setup: Setup, taking: Option<Taking>) -> Result<Self, OwnerError> {
         let tasks = Tasks::default();
         let worker = tasks.clone();
         let workspace = setup.workspace.clone();
-        let takes = reason.is_some();
-        let opened = tasks.spawn_blocking(move || open(&workspace, &worker, takes)).await;
-        let Opened { owner, from, journal, epoch, conductor, archive, in_flight } =
+        let how = taking.clone();
+        let opened = tasks.spawn_blocking(move || open(&workspace, &worker, how.as_ref())).await;
+        let Opened { owner, journal, epoch, conductor, archive, in_flight } =
             opened.expect("opening does not panic")?;
         let by = setup.actor.clone();
-        let taken = reason.map(|reason| Box::new(TakeOver { by, reason, from }));
+        let taken = taking.map(|it| Box::new(TakeOver { by, reason: it.reason, from: it.from }));
+        let owner = Arc::new(owner);
         let journal = Arc::new(journal);
         let secrets = Arc::new(setup.secrets);
         let archive = archive.with_secrets(Arc::clone(&secrets));
@@ -123,7 +124,7 @@ impl Engine {
                 .with_clock(Arc::new(|| Clock::now(&SystemClock)))
                 .with_program(setup.program)
                 .with_http(setup.http),
-            Keep::new(setup.workspace, Arc::clone(&journal)),
+            Keep::new(setup.workspace, Arc::clone(&journal), Arc::clone(&owner)),
             guards.clone(),
             SystemClock,
             inbox.clone(),
@@ -142,9 +143,15 @@ impl Engine {
             found: Vec::new(),
             taken,
         };
-        let (owner, told) = (Arc::new(owner), seen.clone());
-        let watch = look_whether_it_is_ours(Arc::clone(&owner), told, doors.clone(), deciding.clone());
-        drop(tasks.spawn(watch));
+        let watch = Watch {
+            owner: Arc::clone(&owner),
+            guards: guards.clone(),
+            seen: seen.clone(),
+            doors: doors.clone(),
+            deciding: deciding.clone(),
+            calls: calls.clone(),
+        };
+        drop(tasks.spawn(watch.keep()));
         drop(tasks.spawn(say_what_is_held_up(is_held_up, seen.clone(), deciding.clone())));
         let looping = tasks.spawn(async move {
             podium.found = found(&shared, past, in_flight).await;
@@ -199,23 +206,35 @@ impl Engine {
     }
 }
 
-/// Until the workspace is taken over: then nothing is decided here any more, and whoever sits here is to find the other engine.
-async fn look_whether_it_is_ours(
+/// What ends when the workspace is taken over.
+struct Watch {
     owner: Arc<Owner>,
+    guards: Option<Arc<Guards>>,
     seen: watch::Sender<Seen>,
     doors: CancellationToken,
     deciding: CancellationToken,
-) {
-    while owner.is_owner() {
-        tokio::select! {
-            () = deciding.cancelled() => return,
-            () = sleep(OWNER_LOOK) => {}
+    calls: CancellationToken,
+}
+
+impl Watch {
+    /// Until the workspace is taken over: then nothing is decided or begun here any more, what runs under a guard is left to the other engine,
+    /// and whoever sits here is to find that one.
+    async fn keep(self) {
+        while self.owner.is_owner() {
+            tokio::select! {
+                () = self.deciding.cancelled() => return,
+                () = sleep(OWNER_LOOK) => {}
+            }
         }
+        if let Some(guards) = &self.guards {
+            guards.hand_over();
+        }
+        self.calls.cancel();
+        let why = AppendError::Fenced.to_string();
+        self.seen.send_modify(|seen| seen.trouble = Some(Trouble::TakenOver(why)));
+        self.doors.cancel();
+        self.deciding.cancel();
     }
-    let why = AppendError::Fenced.to_string();
-    seen.send_modify(|seen| seen.trouble = Some(Trouble::TakenOver(why)));
-    doors.cancel();
-    deciding.cancel();
 }
 
 /// Says of a guard that is held up what that means and what to do, as long as it is.
@@ -248,8 +267,6 @@ async fn say_what_is_held_up(
 
 struct Opened {
     owner: Owner,
-    /// Who had it, when it was taken over.
-    from: Option<u32>,
     journal: Journal,
     /// How often the workspace has been taken.
     epoch: u64,
@@ -296,8 +313,18 @@ async fn found(
     all
 }
 
-fn open(workspace: &Workspace, tasks: &Tasks, takes: bool) -> Result<Opened, OwnerError> {
-    let (owner, from) = if takes { Owner::take_over(workspace)? } else { (Owner::take(workspace)?, None) };
+/// Why a workspace is taken from the process that has it, and from which, where that is known.
+#[derive(Clone)]
+struct Taking {
+    reason: String,
+    from: Option<u32>,
+}
+
+fn open(workspace: &Workspace, tasks: &Tasks, taking: Option<&Taking>) -> Result<Opened, OwnerError> {
+    let mut owner = match taking {
+        Some(it) => Owner::take_over(workspace, it.from)?,
+        None => Owner::take(workspace)?,
+    };
     let archive = Archive::new(workspace.clone(), tasks.clone());
     let fold = |events: &mut VerifiedEvents| {
         let (mut conductor, mut in_flight) = (Conductor::new(), InFlight::new());
@@ -313,7 +340,9 @@ fn open(workspace: &Workspace, tasks: &Tasks, takes: bool) -> Result<Opened, Own
     };
     let (journal, about, (conductor, in_flight)) =
         Journal::open_reading(workspace, &owner, Entropy.secret(), fold)?;
-    Ok(Opened { owner, from, journal, epoch: about.epoch, conductor, archive, in_flight })
+    // Only now: who cannot take the log up leaves it to whoever has it.
+    owner.settle()?;
+    Ok(Opened { owner, journal, epoch: about.epoch, conductor, archive, in_flight })
 }
 
 fn follow(in_flight: &mut InFlight, event: &Event) {

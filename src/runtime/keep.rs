@@ -4,7 +4,7 @@ use super::{archive::Archive, effects::attempt_dir};
 use crate::{
     base::{AttemptId, Digest, RunId, Seq},
     engine::Event,
-    store::{AppendError, Appended, Batch, Journal, Workspace},
+    store::{AppendError, Appended, Batch, Journal, Owner, Workspace},
 };
 use std::{
     path::{Path, PathBuf},
@@ -19,12 +19,18 @@ use super::{JournalPort, Tasks};
 pub struct Keep {
     workspace: Workspace,
     journal: Arc<Journal>,
+    owner: Arc<Owner>,
 }
 
 impl Keep {
     /// Of a workspace whose log this is.
-    pub const fn new(workspace: Workspace, journal: Arc<Journal>) -> Self {
-        Self { workspace, journal }
+    pub const fn new(workspace: Workspace, journal: Arc<Journal>, owner: Arc<Owner>) -> Self {
+        Self { workspace, journal, owner }
+    }
+
+    /// Whether nobody has taken the workspace over.
+    pub(super) fn is_ours(&self) -> bool {
+        self.owner.is_owner()
     }
 
     pub(super) fn root(&self) -> &Path {

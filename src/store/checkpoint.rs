@@ -44,8 +44,8 @@ impl NoteKey {
         [digest[0], digest[1], digest[2], digest[3]]
     }
 
-    /// Which log it signs.
-    pub(super) fn origin(&self) -> &str {
+    /// Which log it signs, as it is called.
+    pub fn log(&self) -> &str {
         &self.name
     }
 
@@ -278,7 +278,8 @@ impl Notary {
             append(&workspace.note_keys(), &format!("{public}\n"))?;
         }
         drop_torn_end(&workspace.checkpoints())?;
-        let last = heads.notes.last().map(|it| (it.size, it.head));
+        // Not the one that stands last: an engine that hung may have signed an older one after it.
+        let last = heads.notes.iter().max_by_key(|it| it.size).map(|it| (it.size, it.head));
         Ok(Self { origin, key, path: workspace.checkpoints(), last })
     }
 

@@ -126,7 +126,7 @@ impl FileNote {
         let heads = Heads::of(workspace)?;
         let Some(first) = heads.keys.first() else { return Ok(None) };
         let key = key_of(workspace)?;
-        let mut note = Self { origin: first.origin().to_owned(), file, size, head, signatures: Vec::new() };
+        let mut note = Self { origin: first.log().to_owned(), file, size, head, signatures: Vec::new() };
         note.signatures = sign(&note.origin, &note.text(), &[&key]);
         Ok(Some(note))
     }

@@ -18,6 +18,8 @@ use std::{
 pub struct Owner {
     lock: File,
     workspace: Workspace,
+    /// The lock, as long as it does not stand in the place of that of another process.
+    beside: Option<PathBuf>,
 }
 
 /// Why this process does not own it.
@@ -64,43 +66,58 @@ impl Owner {
         }
     }
 
-    /// Takes the workspace from a process that has it and does not answer any more, with a lock of its own in the place of theirs. The
-    /// epoch of the log keeps that process out when it wakes up. Returns its number, where it is known.
+    /// Takes the workspace from a process that has it and does not answer any more. Its log can be opened with what comes back; from then on
+    /// the epoch of the log keeps that process out, and with [`Owner::settle`] its lock is another.
     ///
     /// # Errors
-    /// When it stands in the middle of a write, which nobody but itself can finish or give up.
-    pub fn take_over(workspace: &Workspace) -> Result<(Self, Option<u32>), OwnerError> {
+    /// When another process than this one has it, or it stands in the middle of a write, which nobody but itself can finish or give up.
+    pub fn take_over(workspace: &Workspace, from: Option<u32>) -> Result<Self, OwnerError> {
         workspace.check()?;
         let path = workspace.dir().join("lock");
         let failed = |error: &io::Error| OwnerError::Store(StoreError::io("take over", &path, error));
-        let before = fs::read_to_string(&path).ok().and_then(|it| it.trim().parse().ok());
-        if schema::is_being_written(&workspace.db())? {
-            let who = before.map_or_else(|| "PID".to_owned(), |pid: u32| pid.to_string());
-            let why =
-                format!("process {who} stands in the middle of a write, and what it has told is on disk");
-            let next = "end that process with `kill -9`, then start cuelight here";
-            return Err(StoreError::refused("take over", &path, why, next).into());
+        let refused = |why: String, next| Err(StoreError::refused("take over", &path, why, next).into());
+        let has_it = fs::read_to_string(&path).ok().and_then(|it| it.trim().parse().ok());
+        if from.is_some() && from != has_it {
+            return refused(
+                "another process has it by now".to_owned(),
+                "look who that is, and whether it answers",
+            );
         }
-        let new = workspace.dir().join(format!("lock-{}", std::process::id()));
+        if schema::is_being_written(&workspace.db())? {
+            let who = has_it.map_or_else(|| "it".to_owned(), |pid| format!("process {pid}"));
+            let why = format!("{who} stands in the middle of a write, and what it has told is on disk");
+            return refused(why, "end that process with `kill -9`, then start cuelight here");
+        }
+        let beside = workspace.dir().join(format!("lock-{}", std::process::id()));
         let take = || {
-            let lock = open(&new)?;
+            let lock = open(&beside)?;
             lock.lock()?;
-            let owner = Self::written(lock, workspace)?;
-            fs::rename(&new, &path)?;
-            Ok(owner)
+            Self::written(lock, workspace)
         };
-        Ok((take().map_err(|error| failed(&error))?, before))
+        let mut owner = take().map_err(|error| failed(&error))?;
+        owner.beside = Some(beside);
+        Ok(owner)
+    }
+
+    /// Puts the lock in the place of that of the process it was taken from, which finds out by that.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        let Some(beside) = self.beside.take() else { return Ok(()) };
+        let path = self.workspace.dir().join("lock");
+        fs::rename(beside, &path).map_err(|error| StoreError::io("take over", &path, &error))
     }
 
     fn written(mut lock: File, workspace: &Workspace) -> io::Result<Self> {
         lock.set_len(0)?;
         lock.write_all(format!("{}\n", std::process::id()).as_bytes())?;
-        Ok(Self { lock, workspace: workspace.clone() })
+        Ok(Self { lock, workspace: workspace.clone(), beside: None })
     }
 
     /// Whether nobody has taken the workspace over. Who cannot tell goes on: the epoch of the log has the last word.
     pub fn is_owner(&self) -> bool {
-        is_at(&self.lock, &self.workspace.dir().join("lock"))
+        self.beside.is_some() || is_at(&self.lock, &self.workspace.dir().join("lock"))
     }
 
     pub(super) fn owns(&self, workspace: &Workspace) -> bool {
@@ -111,6 +128,10 @@ impl Owner {
 /// A process that another thread is just starting holds our files until it becomes another program; the lock goes at once.
 impl Drop for Owner {
     fn drop(&mut self) {
+        if let Some(beside) = &self.beside {
+            // What is left is of no use to anybody, and in nobody's way.
+            drop(fs::remove_file(beside));
+        }
         drop(self.lock.unlock());
     }
 }

@@ -144,9 +144,17 @@ impl Writer {
 
     /// Signs the head. Where that cannot be written, the next one covers it too; the log itself does not depend on it.
     fn sign(&mut self) {
-        if self.ended.is_none() && self.unsigned() > 0 {
+        if self.ended.is_none() && self.unsigned() > 0 && self.is_owner() {
             let _left_to_the_next = self.notary.sign(self.head);
         }
+    }
+
+    /// Whether nobody has taken the log over: whoever did signs it.
+    fn is_owner(&self) -> bool {
+        let read = "SELECT owner_epoch FROM head";
+        self.connection
+            .query_row(read, [], |row| row.get(0))
+            .is_ok_and(|epoch: i64| epoch == number(self.epoch))
     }
 
     /// Tries until it is known what became of it.

@@ -7,6 +7,7 @@ use crate::{
 use rustix::process::{Pid, Signal};
 use std::{
     fs::{self, Permissions},
+    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     process::Child,
 };
@@ -44,11 +45,15 @@ fn a_console_on_another_machine_sees_and_decides_and_finds_its_way_back() {
     until("it asks", || there.owner().is_some() && there.gates().len() == 1);
     let url = format!("ssh://ops@far.example:2222{}", there.path().display());
     let program = env!("CARGO_BIN_EXE_cuelight");
-    let (terminal, child) = console(&here, &["attach", &url, "--program", program]);
+    let (mut terminal, child) = console(&here, &["attach", &url, "--program", program]);
     read_until(&terminal, "PROD-EU");
     let words = here.text("said");
     assert!(words.contains("-p 2222 -- ops@far.example") && words.contains("relay --workspace"), "{words}");
     assert!(!words.contains("BatchMode"), "the first time it may ask for a passphrase: {words}");
+
+    // Its process is ended where it is, and not by mistake another one here.
+    terminal.write_all(b":shutdown\r").expect("the terminal takes keys");
+    read_until(&terminal, "could not stop that engine");
 
     // The line breaks, and the machine is away for a while.
     here.write("cut", "");
@@ -81,6 +86,7 @@ fn what_ssh_says_is_what_one_reads() {
         console(&here, &["attach", &url, "--program", env!("CARGO_BIN_EXE_cuelight")]);
     read_until(&terminal, "could not find a workspace");
     assert!(!child.wait().expect("it ends").success());
-    let said = here.cue(&["attach", "ssh://-oProxyCommand=id/x"]);
-    assert!(said.code != 0, "{said:?}");
+    let (terminal, mut child) = console(&here, &["attach", "ssh://-oProxyCommand=id/x"]);
+    read_until(&terminal, "its host is none");
+    assert!(!child.wait().expect("it ends").success());
 }

@@ -32,12 +32,16 @@ fn an_engine_that_hung_and_wakes_up_writes_nothing_and_leaves() {
     until("its step is done", || place.step("r-1", "once")["state"] == "completed");
     assert_eq!(place.text("ledger").lines().count(), 1);
     let before = place.cue(&["events", "r-1", "--json"]).ok().out;
+    let heads = place.text(".cuelight/checkpoints");
 
     tell(pid, Signal::CONT);
     let left = engine.end();
     assert_eq!(left.code, 6, "{left:?}");
     assert!(left.err.contains("another cuelight has taken over this workspace"), "{left:?}");
     assert_eq!(place.cue(&["events", "r-1", "--json"]).ok().out, before, "it has written nothing");
+    let since = place.text(".cuelight/checkpoints");
+    let sizes: Vec<u64> = since.lines().filter_map(|it| it.parse().ok()).collect();
+    assert!(since.starts_with(&heads) && sizes.is_sorted(), "nor signed: {since}");
     assert_ne!(place.owner(), Some(pid));
     // Its end takes nothing away from the other one.
     place.cue(&["approve", "g-1"]).ok();

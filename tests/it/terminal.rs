@@ -252,6 +252,7 @@ fn the_other_side() {
         danger: Danger::Development,
         place: "attached".to_owned(),
         read_only: false,
+        is_far: false,
         people: Vec::new(),
     };
     let save = |name: &str, content: &str| {

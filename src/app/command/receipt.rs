@@ -141,7 +141,7 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
     if link != Some((note.size, note.head)) {
         return Err(format!("its records do not lead to the signed head at record {}", note.size.0));
     }
-    let mut lines = told(&payloads)?;
+    let mut lines = told(&payloads, &note.origin)?;
     lines.push(format!(
         "chain      records {} to {} hold",
         records.first().map_or(Seq(0), |it| it.seq),
@@ -159,7 +159,7 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
 }
 
 /// The decision in lines, from payloads that hold. The ask has to be the one whose hash was voted on.
-fn told(payloads: &[(&ChainRecord, Value)]) -> Result<Vec<String>, String> {
+fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     let mut asked = None;
     let gate = payloads.first().map(|(_, it)| &it["Gate"][2]);
@@ -183,7 +183,7 @@ fn told(payloads: &[(&ChainRecord, Value)]) -> Result<Vec<String>, String> {
             if Some(hash) != asked {
                 return Err(format!("record {seq}: a vote on another ask"));
             }
-            let said = signed_by(payload, it).map_err(|why| format!("record {seq}: {why}"))?;
+            let said = signed_by(payload, it, log).map_err(|why| format!("record {seq}: {why}"))?;
             lines.push(format!("{:<10} {at}  by {said}{}", word(&it["verdict"]), reason(&it["reason"])));
         } else if let Some(it) = event.get("Resolved") {
             lines.push(format!(
@@ -206,7 +206,7 @@ fn word(value: &Value) -> String {
 }
 
 /// Who has answered. A signature has to be one over this very answer, and names its key.
-pub(super) fn signed_by(payload: &Value, vote: &Value) -> Result<String, String> {
+pub(super) fn signed_by(payload: &Value, vote: &Value, log: &str) -> Result<String, String> {
     let by = &vote["by"];
     let name = safe_text(by["name"].as_str().unwrap_or_default());
     let signature = &by["proof"]["signature"];
@@ -219,6 +219,9 @@ pub(super) fn signed_by(payload: &Value, vote: &Value) -> Result<String, String>
     }
     let statement = text(signature, "statement")?;
     let signed = Statement::read(statement).ok_or_else(|| format!("what {name} has signed is no answer"))?;
+    if signed.log != log {
+        return Err(format!("what {name} has signed is for another log, {}", safe_text(&signed.log)));
+    }
     let is_it = payload["Gate"][2] == signed.gate.0
         && vote["ask"] == signed.ask.to_string()
         && vote["verdict"] == serde_json::to_value(signed.verdict).unwrap_or_default()
@@ -279,7 +282,7 @@ mod tests {
     }
 
     fn said(payload: &Value, kind: &str) -> Result<String, String> {
-        signed_by(payload, &payload["Gate"][3][kind])
+        signed_by(payload, &payload["Gate"][3][kind], "cuelight/1")
     }
 
     #[test]
@@ -306,5 +309,8 @@ mod tests {
         let mut elsewhere = good;
         elsewhere["Gate"][2] = 3.into();
         assert!(said(&elsewhere, "Voted").is_err(), "another gate");
+        let good = payload("Voted", |_| ());
+        let why = signed_by(&good, &good["Gate"][3]["Voted"], "cuelight/2").expect_err("another log");
+        assert!(why.contains("for another log, cuelight/1"), "{why}");
     }
 }

@@ -246,8 +246,12 @@ async fn show(
             let seen = seat.desk.boards();
             seat.leave().await;
             lines.iter().for_each(|it| say(it));
-            shutdown::stop(&workspace).await?;
-            say("the engine is stopped; nothing goes on until somebody starts it again");
+            let stopped = shutdown::stop(&workspace).await?;
+            say(if stopped {
+                "the engine is stopped; nothing goes on until somebody starts it again"
+            } else {
+                "the engine has ended already; nothing goes on until somebody starts it again"
+            });
             let seen = seen.borrow().clone();
             say(&health_line(&seen.board, &seen.board.checks(SystemClock.now())));
             Ok(ExitCode::SUCCESS)
@@ -317,10 +321,11 @@ pub(super) fn to_look_at(
 
 fn place_at(seat: &Seat, look: &Look) -> Result<console::Seat, Trouble> {
     let place = place(&seat.workspace, seat.actor.clone(), seat.people.clone(), seat.place(), look)?;
+    let Some(far) = &seat.far else { return Ok(place) };
     // Nothing said here makes another machine look less dangerous than it says it is.
-    let Some(far) = seat.far.as_ref().filter(|it| !it.environment.is_empty()) else { return Ok(place) };
-    let environment = safe_text(&far.environment);
-    Ok(console::Seat { danger: danger(&environment), environment, ..place })
+    let environment =
+        if far.environment.is_empty() { place.environment } else { safe_text(&far.environment) };
+    Ok(console::Seat { danger: danger(&environment), environment, is_far: true, ..place })
 }
 
 fn place(
@@ -333,7 +338,15 @@ fn place(
     let named = look.environment.clone().map_or_else(|| environment(workspace), Ok)?;
     let environment = safe_text(&named);
     let (danger, read_only) = (danger(&environment), place == "recorded");
-    Ok(console::Seat { actor, environment, danger, read_only, place: place.to_owned(), people })
+    Ok(console::Seat {
+        actor,
+        environment,
+        danger,
+        read_only,
+        is_far: false,
+        place: place.to_owned(),
+        people,
+    })
 }
 
 /// How careful one has to be, by what a workspace calls itself.

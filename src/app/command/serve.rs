@@ -27,10 +27,11 @@ pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
         // An error means that we lead a session already, which is all that is wanted.
         let _ = rustix::process::setsid();
     }
-    let seat = if args.background && args.taking_over.is_none() {
+    let taking = args.taking_over.as_deref().map(|reason| (reason, args.taking_from));
+    let seat = if args.background && taking.is_none() {
         wiring::take_or_attach(config, &workspace, Channel::Command, true).await?
     } else {
-        match wiring::own(config, &workspace, Channel::Command, true, args.taking_over.as_deref()).await {
+        match wiring::own(config, &workspace, Channel::Command, true, taking).await {
             Ok(seat) => seat,
             Err(OwnTrouble::Other(trouble)) => return Err(trouble),
             Err(OwnTrouble::Held(why)) => {

@@ -12,6 +12,7 @@ use crate::{
     },
     base::{counted, plural, safe_text},
     engine::{Channel, Command},
+    gateway::answers,
     runtime::Desk,
     store::{Owner, OwnerError, Workspace},
 };
@@ -66,22 +67,18 @@ pub(super) async fn take_over(config: &Config, args: &TakeOverArgs) -> Outcome {
     if args.reason.trim().is_empty() {
         return Err(Trouble::usage(format!("could not take over {root}: say why with --reason")));
     }
-    let who = match Owner::take(&workspace) {
+    let from = match Owner::take(&workspace) {
         Ok(_) => return refused("nobody has it; `cuelight serve` starts an engine there".to_owned()),
-        Err(OwnerError::Held { pid, .. }) => {
-            pid.map_or_else(|| "it".to_owned(), |pid| format!("process {pid}"))
-        }
+        Err(OwnerError::Held { pid, .. }) => pid,
         Err(OwnerError::Store(why)) => return Err(Trouble::not_recorded(why.to_string())),
     };
-    if !args.force
-        && let Ok(seat) = wiring::attach(config, &workspace, Channel::Command).await
-    {
-        seat.leave().await;
+    let who = from.map_or_else(|| "it".to_owned(), |pid| format!("process {pid}"));
+    if !args.force && answers(&workspace.socket()).await {
         return refused(format!(
             "{who} answers; `cuelight attach` takes a seat there, `cuelight shutdown` ends it, --force takes it over all the same"
         ));
     }
-    let pid = wiring::detach_in_place(&workspace, args.reason.trim())?;
+    let pid = wiring::detach_in_place(&workspace, args.reason.trim(), from)?;
     for _ in 0..START_LOOKS_MAX {
         let owner = match Owner::take(&workspace) {
             Err(OwnerError::Held { pid, .. }) => pid,

@@ -78,7 +78,8 @@ fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
         format!("chain      {} records hold, from the first on", found.records),
         format!("signed     up to record {}", found.signed),
     ];
-    let answers = answers(text)?;
+    let log = found.keys.first().map_or_else(String::new, |it| it.log().to_owned());
+    let answers = answers(text, &log)?;
     if answers > 0 {
         lines.push(format!("answers    {answers} signed, each by the key that it names"));
     }
@@ -86,18 +87,22 @@ fn chain(text: &str, given: &[NoteKey]) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
-/// How many answers in a chain that holds are signed; each signature has to be good.
-fn answers(text: &str) -> Result<usize, String> {
+/// How many answers in a chain that holds are signed; each signature has to be good, and for this log.
+fn answers(text: &str, log: &str) -> Result<usize, String> {
     let mut count = 0;
-    for line in text.lines().filter(|it| it.contains("SSH SIGNATURE")) {
+    for line in text.lines() {
         let Ok(record) = serde_json::from_str::<ChainRecord>(line) else { continue };
+        let header: Value = serde_json::from_str(&record.header).unwrap_or_default();
+        if header["kind"] != "gate" {
+            continue;
+        }
         let payload = record.payload.as_deref().unwrap_or_default();
         let payload: Value = serde_json::from_str(payload).map_err(|it| it.to_string())?;
         let event = &payload["Gate"][3];
         if let Some(vote) = event.get("Voted").or_else(|| event.get("GlassBroken"))
             && !vote["by"]["proof"]["signature"].is_null()
         {
-            receipt::signed_by(&payload, vote).map_err(|why| format!("record {}: {why}", record.seq))?;
+            receipt::signed_by(&payload, vote, log).map_err(|why| format!("record {}: {why}", record.seq))?;
             count += 1;
         }
     }

@@ -26,6 +26,10 @@ pub(super) fn shut_down(model: &mut Model) {
     if model.seat.read_only {
         return toast(model, "could not stop the engine: this seat is read-only", Role::Warn);
     }
+    if model.seat.is_far {
+        let why = "could not stop that engine from here: `cuelight shutdown` there does";
+        return toast(model, why, Role::Warn);
+    }
     model.overlay = Some(Overlay::Leaving(Leaving { stop: Some(Field::default()), counts_from: None }));
 }
 

@@ -399,6 +399,10 @@ impl Guards {
         if let Some(line) = current.line.as_ref().filter(|it| !it.0.is_closed()) {
             return Ok(line.clone());
         }
+        // Whoever has taken the workspace over has written itself down, and starts what is started from now on.
+        if Ledger::read(&self.dir).is_some_and(|it| it.epoch > self.setup.epoch) {
+            return Err(io::Error::other("another engine has taken over this workspace"));
+        }
         let name = format!("{}-{}", self.setup.epoch, current.started);
         current.started += 1;
         // Before it can start anything, so that nobody takes a call of it for one that never began.

@@ -58,6 +58,7 @@ impl Console {
             danger: Danger::Production,
             place: "local".to_owned(),
             read_only: false,
+            is_far: false,
             people: ["jon", "mira", "ops-lead"].map(str::to_owned).to_vec(),
         };
         let look = LookOfScreen { theme: "dark".to_owned(), ..LookOfScreen::default() };
