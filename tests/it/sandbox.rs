@@ -530,9 +530,10 @@ fn a_word_that_looks_like_a_descriptor_of_the_guard_is_a_word() {
     fs::create_dir_all(place.file(".cuelight/tools")).expect("made");
     place.write(
         ".cuelight/tools/show.yaml",
+        // It need not open anything: whatever was opened for it, it has.
         "name: show\nversion: 1.0.0\ndescription: Shows a file\neffect: pure\nreliability: high\n\
          input: {type: object, required: [path], properties: {path: {type: string}}}\noutput: {type: object}\n\
-         command: [cat, '${{ input.path }}']\n",
+         command: [bash, -c, 'for n in {3..99}; do cat <&$n; done 2> /dev/null | grep kept', tool, '${{ input.path }}']\n",
     );
     place.write(
         "w.yaml",
@@ -546,7 +547,7 @@ fn a_word_that_looks_like_a_descriptor_of_the_guard_is_a_word() {
     assert_eq!(place.step(&run, "a")["state"], "completed");
     let said = place.cue(&["logs", &run, "b"]).out;
     assert_eq!(place.step(&run, "b")["state"], "failed", "{said}");
-    assert!(said.contains("Permission denied") && !said.contains("kept"), "{said}");
+    assert!(!said.contains("kept"), "{said}");
 }
 
 #[test]

@@ -172,7 +172,11 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
+    #[cfg(target_arch = "x86_64")]
     libc::SYS_kexec_file_load,
+    // The same; musl has no name for it there.
+    #[cfg(target_arch = "aarch64")]
+    294,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_iopl,
     #[cfg(target_arch = "x86_64")]
