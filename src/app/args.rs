@@ -1,7 +1,7 @@
 //! What can be said on the command line. Help, completions and the manual page are made from it.
 
 use crate::{
-    base::{MessageKind, Span, Timestamp},
+    base::{Digest, MessageKind, Span, Timestamp},
     definition::Severity,
     engine::Expected,
     gateway::{AgentType, Permission},
@@ -1413,11 +1413,13 @@ pub(super) enum ToolsCommand {
     #[command(
         after_help = "Example: cuelight tools add files --tool read_text_file -- npx -y @modelcontextprotocol/server-filesystem .\n\n\
         cuelight tools add tracker --url https://mcp.example.com/mcp --header 'Authorization=${{ env.TRACKER_AUTH }}' --all\n\n\
-        Without --tool or --all it lists what the server offers and writes nothing."
+        Without --tool or --all it lists what the server offers; without a pin it shows all that is said. Nothing is written but \
+        what was shown: --tool read_text_file=PIN, or --all=PIN."
     )]
     Add(ToolsAddArgs),
     /// See what an MCP server says otherwise of a tool than was accepted, and accept it
-    #[command(after_help = "Example: cuelight tools accept files.read_text_file --yes")]
+    #[command(after_help = "Example: cuelight tools accept files.read_text_file\n\n\
+        What its server says otherwise is shown whole, with the pin that accepts exactly that: --yes PIN.")]
     Accept(ToolsAcceptArgs),
     /// Tools for a task in words, the best first
     Suggest {
@@ -1435,12 +1437,12 @@ pub(super) struct ToolsAddArgs {
     /// What the server is called here; its tools become NAME.TOOL
     #[arg(value_parser = server_name)]
     pub(super) name: String,
-    /// A tool to take up; may be said more than once
-    #[arg(long = "tool", value_name = "TOOL", conflicts_with = "all")]
-    pub(super) tools: Vec<String>,
-    /// Take up all that it offers
-    #[arg(long)]
-    pub(super) all: bool,
+    /// A tool to take up; may be said more than once. Without the pin, all that its server says of it is shown
+    #[arg(long = "tool", value_name = "TOOL[=PIN]", value_parser = tool_and_pin, conflicts_with = "all")]
+    pub(super) tools: Vec<(String, Option<Digest>)>,
+    /// Take up all that it offers; without the pin, all is shown
+    #[arg(long, value_name = "PIN", num_args = 0..=1, require_equals = true)]
+    pub(super) all: Option<Option<Digest>>,
     /// Where the server is, when it is no program
     #[arg(long, conflicts_with = "command")]
     pub(super) url: Option<String>,
@@ -1450,6 +1452,12 @@ pub(super) struct ToolsAddArgs {
     /// The program that is the server, and its words
     #[arg(last = true)]
     pub(super) command: Vec<String>,
+}
+
+/// What a server calls a tool, and what it said of it.
+fn tool_and_pin(text: &str) -> Result<(String, Option<Digest>), String> {
+    let pinned = text.rsplit_once('=').and_then(|(name, pin)| Some((name.to_owned(), pin.parse().ok()?)));
+    Ok(pinned.map_or_else(|| (text.to_owned(), None), |(name, pin)| (name, Some(pin))))
 }
 
 /// The beginning of the name of a tool.
@@ -1463,9 +1471,9 @@ fn server_name(text: &str) -> Result<String, String> {
 pub(super) struct ToolsAcceptArgs {
     /// The tool: files.search
     pub(super) tool: String,
-    /// Write it down; else it is only shown
-    #[arg(long)]
-    pub(super) yes: bool,
+    /// Write down what was shown with this pin; else it is only shown
+    #[arg(long, value_name = "PIN")]
+    pub(super) yes: Option<Digest>,
 }
 
 #[derive(Debug, Args)]

@@ -9,21 +9,27 @@ use crate::{
         exit::{FAILED, Outcome, Trouble},
         output::{Output, say},
     },
-    base::{FailureMode, HttpCall, McpCall, TextPart, Value, mcp_held, mcp_pin, safe_text, shorten},
+    base::{
+        Digest, FailureMode, HttpCall, McpCall, TextPart, Value, mcp_held, mcp_pin, safe_text, sha256,
+        shorten,
+    },
     definition::{McpServer, Registry, Tool, ToolBody},
     plan::{Given, PlanTool},
     tool::{Errand, Errands, Failure, mcp_ends, mcp_leaves, run_errand, tools_at, tools_of_program},
 };
+use futures_util::future::{Either, select};
 use serde_json::json;
 use std::{
     fs::{self, OpenOptions},
     io::{Read as _, Write as _},
     path::Path,
+    pin::pin,
     process::{ExitCode, Stdio},
     sync::Arc,
     time::Duration,
 };
 use tokio::{
+    io::AsyncReadExt as _,
     process::{Child, ChildStdin, ChildStdout},
     time::timeout,
 };
@@ -36,9 +42,11 @@ const LIST_MAX: Duration = Duration::from_mins(1);
 const END_MAX: Duration = Duration::from_secs(1);
 /// The files for outputs, which are ours to write.
 const OUTPUT_NAMES: [&str; 3] = ["CUELIGHT_OUTPUT", "GITHUB_OUTPUT", "DAGU_OUTPUT_FILE"];
-/// Characters of what is shown of a value, and of a description.
-const VALUE_CHARS_SHOWN: usize = 2000;
+/// Characters of a description in a list.
 const DESCRIPTION_CHARS_MAX: usize = 200;
+/// Lines that a server may write while it is looked at, and characters of each.
+const TALK_LINES_MAX: usize = 200;
+const TALK_CHARS_SHOWN: usize = 2000;
 
 /// Starts the server, calls the tool, and writes what came of it where outputs go: also what is needed to judge a call that is cut off.
 pub(super) async fn call(config: &Config, args: &McpCallArgs) -> Outcome {
@@ -80,22 +88,25 @@ pub(super) async fn add(config: &Config, out: Output, args: &ToolsAddArgs) -> Ou
         Some(url) => at(config, &http_of(config, &args.name, url, &args.headers)?).await?,
         None => of_program(config, &args.command).await?,
     };
-    let is_wanted = |it: &&Value| args.all || args.tools.iter().any(|name| it["name"] == name.as_str());
-    if !args.all && args.tools.is_empty() {
-        let row = |it: &Value| {
-            let held = mcp_held(it);
-            [name_of(it), &mcp_pin(&held).short(), &first_line(it)].map(safe_text).to_vec()
-        };
+    let is_wanted = |it: &&Value| args.all.is_some() || args.tools.iter().any(|named| it["name"] == *named.0);
+    if args.all.is_none() && args.tools.is_empty() {
+        let row =
+            |it: &Value| [name_of(it), &pin_of(it).to_string(), &first_line(it)].map(safe_text).to_vec();
         out.table(&["TOOL", "PIN", "SAYS OF ITSELF"], &offered.iter().map(row).collect::<Vec<_>>());
-        say("nothing was written; name what you want with --tool NAME, or take all with --all");
+        say(
+            "nothing was written; --tool NAME, or --all, shows all that is said, with the pin that takes it up",
+        );
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(missing) =
-        args.tools.iter().find(|name| offered.iter().all(|it| name_of(it) != name.as_str()))
+    if let Some((missing, _)) =
+        args.tools.iter().find(|named| offered.iter().all(|it| name_of(it) != named.0))
     {
         let names: Vec<&str> = offered.iter().map(name_of).take(20).collect();
         let why = format!("could not find {missing} there; the server offers {}", names.join(", "));
         return Err(Trouble::usage(safe_text(&why)));
+    }
+    if !is_what_was_shown(out, args, &offered)? {
+        return Ok(ExitCode::from(FAILED));
     }
     let dir = config.find_or_make()?.root().join(".cuelight/tools");
     let unwritten = |path: &Path, it: std::io::Error| {
@@ -112,6 +123,60 @@ pub(super) async fn add(config: &Config, out: Output, args: &ToolsAddArgs) -> Ou
         out.line(&format!("{name}@1  {}", safe_text(&path.display().to_string())));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether what is wanted is what was shown before. Where no pin says what that was, it is shown now.
+///
+/// A server is asked anew by each command, and may say one thing to whoever looks and another to whoever writes.
+fn is_what_was_shown(out: Output, args: &ToolsAddArgs, offered: &[Value]) -> Result<bool, Trouble> {
+    let other = |what: &str| {
+        let why =
+            format!("could not take up {what}: its server says something else now than what has this pin");
+        Trouble::failed(format!("{}; look again without the pin", safe_text(&why)))
+    };
+    if let Some(wanted) = args.all {
+        let pin = pin_of_all(offered);
+        if wanted.is_none() {
+            offered.iter().for_each(|it| show(out, it));
+            say(&format!("nothing was written; when all of that is as you want it, --all={pin} takes it up"));
+        }
+        return if wanted.is_none_or(|it| it == pin) { Ok(wanted.is_some()) } else { Err(other("all")) };
+    }
+    let mut is_shown = true;
+    for (name, wanted) in &args.tools {
+        for says in offered.iter().filter(|it| name_of(it) == name) {
+            let pin = pin_of(says);
+            if wanted.is_some_and(|it| it != pin) {
+                return Err(other(name));
+            }
+            if wanted.is_none() {
+                show(out, says);
+                say(&format!(
+                    "nothing was written; when that is as you want it, --tool {name}={pin} takes it up"
+                ));
+                is_shown = false;
+            }
+        }
+    }
+    Ok(is_shown)
+}
+
+/// All that a server says of a tool and that would be kept.
+fn show(out: Output, says: &Value) {
+    out.line(&format!("{}  {}", safe_text(name_of(says)), pin_of(says)));
+    for line in format!("{:#}", mcp_held(says)).lines() {
+        out.line(&format!("  {}", safe_text(line)));
+    }
+}
+
+fn pin_of(says: &Value) -> Digest {
+    mcp_pin(&mcp_held(says))
+}
+
+/// One pin for all tools that are offered, in their order.
+fn pin_of_all(offered: &[Value]) -> Digest {
+    let pins: Vec<String> = offered.iter().map(|it| pin_of(it).to_string()).collect();
+    sha256("cuelight-mcp-tools-v1", &pins.iter().map(String::as_bytes).collect::<Vec<_>>())
 }
 
 /// Shows what a server says otherwise, and writes it down when that is meant.
@@ -134,17 +199,22 @@ pub(super) async fn accept(config: &Config, out: Output, tool: &Tool, args: &Too
     };
     out.line(&format!("{}: its server says something else now: {changed}", tool.id()));
     for (path, before, now) in differences("", Some(&mcp.says), Some(&mcp_held(says))) {
-        let text = |it: Option<Value>| {
-            it.map_or_else(
-                || "(nothing)".to_owned(),
-                |it| safe_text(&shorten(&it.to_string(), VALUE_CHARS_SHOWN)),
-            )
-        };
+        // Whole: what is not seen cannot be accepted.
+        let text =
+            |it: Option<Value>| it.map_or_else(|| "(nothing)".to_owned(), |it| safe_text(&it.to_string()));
         out.line(&format!("  {}\n    was {}\n    now {}", safe_text(&path), text(before), text(now)));
     }
-    if !args.yes {
-        say(&format!("nothing was written; `cuelight tools accept {} --yes` accepts it", tool.name));
+    let pin = pin_of(says);
+    let Some(wanted) = args.yes else {
+        say(&format!("nothing was written; `cuelight tools accept {} --yes {pin}` accepts it", tool.name));
         return Ok(ExitCode::from(FAILED));
+    };
+    if wanted != pin {
+        let why = format!(
+            "could not accept {}: its server says something else now than what has this pin; what it says now has the pin {pin}",
+            tool.id()
+        );
+        return Err(Trouble::failed(why));
     }
     let failed = |why: String| Trouble::failed(format!("could not write {}: {why}", tool.origin));
     let text = fs::read_to_string(&tool.origin).map_err(|it| failed(it.to_string()))?;
@@ -186,18 +256,81 @@ fn differences(
 /// The tools of a server that is a program, in the environment that steps have.
 async fn of_program(config: &Config, words: &[String]) -> Result<Vec<Value>, Trouble> {
     let environment = config.inherited(&config.find_or_make()?)?;
-    let (child, input, output) = start(words, Some(&environment))
+    let (mut child, input, output) = start(words, Some(&environment))
         .map_err(|why| Trouble::failed(format!("could not start the MCP server: {why}")))?;
-    let mut tell = |bytes: &[u8]| say(&String::from_utf8_lossy(bytes));
-    let listed = timeout(LIST_MAX, tools_of_program(output, input, &mut tell)).await;
-    end(child).await;
+    let stderr = child.stderr.take();
+    let aside = async {
+        let (mut talk, mut stretch) = (Talk::default(), vec![0; 16 * 1024]);
+        if let Some(mut stderr) = stderr {
+            while let Ok(many @ 1..) = stderr.read(&mut stretch).await {
+                talk.take(&stretch[..many]);
+            }
+        }
+        talk.end();
+    };
+    let work = async {
+        let mut talk = Talk::default();
+        let mut tell = |bytes: &[u8]| talk.take(bytes);
+        let listed = timeout(LIST_MAX, tools_of_program(output, input, &mut tell)).await;
+        talk.end();
+        end(child).await;
+        listed
+    };
+    let listed = match select(pin!(work), pin!(aside)).await {
+        Either::Left((listed, aside)) => {
+            // Something it has started may still hold on to it.
+            drop(timeout(END_MAX, aside).await);
+            listed
+        }
+        Either::Right(((), work)) => work.await,
+    };
     listed_in_time(listed)
+}
+
+/// What a server writes while it is looked at: each line is marked as its own, so that none passes for a word of ours.
+#[derive(Default)]
+struct Talk {
+    /// What has come of a line.
+    rest: Vec<u8>,
+    lines: usize,
+}
+
+impl Talk {
+    fn take(&mut self, bytes: &[u8]) {
+        for part in bytes.split_inclusive(|it| *it == b'\n') {
+            // A line that does not end is shown in parts.
+            if self.rest.len() > TALK_CHARS_SHOWN {
+                self.end();
+            }
+            self.rest.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                self.end();
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        let line = std::mem::take(&mut self.rest);
+        if line.is_empty() {
+            return;
+        }
+        self.lines += 1;
+        let text = String::from_utf8_lossy(&line);
+        if self.lines <= TALK_LINES_MAX {
+            say(&format!("server │ {}", shorten(text.trim_end(), TALK_CHARS_SHOWN)));
+        } else if self.lines == TALK_LINES_MAX + 1 {
+            say("server │ … and more, which is not shown");
+        }
+    }
 }
 
 async fn at(config: &Config, http: &HttpCall) -> Result<Vec<Value>, Trouble> {
     let (host, _) = outside(config, "mcp")?;
-    let mut tell = |bytes: &[u8]| say(&String::from_utf8_lossy(bytes));
-    listed_in_time(timeout(LIST_MAX, Box::pin(tools_at(&host, http, &mut tell))).await)
+    let mut talk = Talk::default();
+    let mut tell = |bytes: &[u8]| talk.take(bytes);
+    let listed = timeout(LIST_MAX, Box::pin(tools_at(&host, http, &mut tell))).await;
+    talk.end();
+    listed_in_time(listed)
 }
 
 fn listed_in_time<E>(listed: Result<Result<Vec<Value>, String>, E>) -> Result<Vec<Value>, Trouble> {
@@ -274,7 +407,7 @@ fn reads_as(path: &str, text: &str, says: &Value) -> Result<(), String> {
         ToolBody::Mcp(mcp) if it.origin == path => Some(mcp_pin(&mcp_held(&mcp.says))),
         _ => None,
     });
-    if found == Some(mcp_pin(&mcp_held(says))) {
+    if found == Some(pin_of(says)) {
         return Ok(());
     }
     Err("what its server says cannot be written so that it is read as the same".to_owned())
@@ -344,6 +477,8 @@ fn start(
     command.args(rest).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     match environment {
         Some(environment) => {
+            // Whoever looks at it is to know which words are its own.
+            command.stderr(Stdio::piped());
             command.env_clear().envs(environment.iter().map(|it| (&it.0, &it.1)));
         }
         None => {

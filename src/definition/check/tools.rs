@@ -50,7 +50,7 @@ pub(in crate::definition) fn unknown(
             found.help(format!("there are {}; `cuelight agents` says what they do", names.join(", ")))
         }
         _ if is_mcp => {
-            found.help("take it up first: cuelight tools add SERVER --tool TOOL -- COMMAND writes .cuelight/tools/SERVER.TOOL.yaml")
+            found.help("take it up first: cuelight tools add SERVER --tool TOOL -- COMMAND shows it, and with its pin writes it down")
         }
         [] => found
             .help("docs/TOOLS.md names those that are built in; describe one of your own in .cuelight/tools/NAME.yaml"),
