@@ -230,7 +230,7 @@ pub(super) enum Command {
         As a server of Claude Code: claude mcp add cuelight -- cuelight mcp --workspace /srv/deploy\n\n\
         Permission prompts of Claude Code become gates: claude -p … --permission-prompt-tool mcp__cuelight__permission_prompt\n\n\
         Its tools are open_gate, permission_prompt, list_runs, read_run and start_run. None answers a gate: that is for people.\n\
-        A gate whose asker goes away is closed. A client that gives up early needs a longer time of its own: MCP_TOOL_TIMEOUT.")]
+        start_run starts what --workflow names, and nothing else. A gate whose asker goes away is closed. A client that gives up early needs a longer time of its own: MCP_TOOL_TIMEOUT.")]
     Mcp(McpArgs),
     /// Wait for the verdict at a gate
     #[command(after_help = "Example: cuelight wait g-3 && ./deploy.sh\n\n\
