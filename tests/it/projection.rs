@@ -202,7 +202,7 @@ fn ask(run: u32, epoch: u32, amount: &str) -> Value {
         "later": [], "starts": ["pay"], "skips": ["pay"], "undoes": [], "cannot_undo": [], "binds": [],
         "evidence": [], "form": [{"name": "amount", "kind": "string", "required": true, "value": amount}],
         "require": [{"group": "sre", "count": 1}, {"group": "finance", "count": 1}],
-        "excluded": [["token:mira", "asked for the run"]], "requester": "mira",
+        "excluded": [["key:mira", "asked for the run"]], "requester": "mira",
         "opened_at": Timestamp(0), "expires_at": Timestamp(1_000_000), "on_timeout": "reject",
         "reason_required": false, "undo_window": 5000,
     })
@@ -549,7 +549,7 @@ fn why_follows_needs_down_to_the_people_who_are_missing() {
     assert_eq!(
         log.why(3),
         "mail needs pay\n  pay needs ok\n    ok waits at g-1 for 1 of finance (1 of 2)\n      \
-         if nobody comes, it is rejected in 16m32s\n      token:mira does not count: asked for the run\n"
+         if nobody comes, it is rejected in 16m32s\n      key:mira does not count: asked for the run\n"
     );
 }
 
