@@ -1,5 +1,6 @@
 //! What came of a call: facts only. What they mean is said in `classify`; what follows, in the engine.
 
+use super::spool::Spooled;
 use crate::base::{Digest, FailureMode, ProcessLimits, Span, Value, ValueMap, sha256};
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,24 @@ pub struct Failure {
 }
 
 impl Answer {
+    /// An attempt that ended so, with these outputs, and wrote what was spooled. Nobody asks us to wait, and its effect is known.
+    pub(super) fn spooled(ended: Ended, outputs: ValueMap, spooled: Spooled) -> Self {
+        Self {
+            ended,
+            outputs,
+            output_bytes: spooled.bytes,
+            output_lines: spooled.lines,
+            output_digest: spooled.digest,
+            tail: spooled.tail,
+            output_lost: spooled.lost,
+            left_behind: false,
+            retry_after: None,
+            may_have_happened: false,
+            limits: ProcessLimits::default(),
+            sandboxed: false,
+        }
+    }
+
     /// An attempt that never ran and wrote nothing.
     pub(super) fn not_started(errno: Option<i32>, message: String) -> Self {
         Self::without_output(Ended::NotStarted { errno, message })
@@ -109,20 +128,9 @@ impl Answer {
 
     /// An attempt that wrote nothing.
     pub(super) fn without_output(ended: Ended) -> Self {
-        Self {
-            ended,
-            outputs: ValueMap::new(),
-            output_bytes: 0,
-            output_lines: 0,
-            output_digest: sha256("", &[]),
-            tail: String::new(),
-            output_lost: None,
-            left_behind: false,
-            retry_after: None,
-            may_have_happened: false,
-            limits: ProcessLimits::default(),
-            sandboxed: false,
-        }
+        let nothing =
+            Spooled { bytes: 0, lines: 0, digest: sha256("", &[]), tail: String::new(), lost: None };
+        Self::spooled(ended, ValueMap::new(), nothing)
     }
 
     /// Whether it did what it should.

@@ -471,20 +471,8 @@ fn answer(
             *text = masker.mask(text);
         }
     }
-    Answer {
-        ended,
-        outputs,
-        output_bytes: spooled.bytes,
-        output_lines: spooled.lines,
-        output_digest: spooled.digest,
-        tail: spooled.tail,
-        output_lost: spooled.lost,
-        left_behind,
-        retry_after: None,
-        may_have_happened: false,
-        limits: launch.limits,
-        sandboxed: launch.sandboxed,
-    }
+    let (limits, sandboxed) = (launch.limits, launch.sandboxed);
+    Answer { left_behind, limits, sandboxed, ..Answer::spooled(ended, outputs, spooled) }
 }
 
 /// All that can go wrong before anything runs, then the process itself.

@@ -1,7 +1,7 @@
 //! Names to values of secrets. A value leaves this room only into the environment of a process; it can be neither
 //! printed nor compared, and what a process says about it is masked (`mask`).
 
-use crate::base::Launch;
+use crate::base::{Launch, TextPart};
 use rustix::fs::OFlags;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,6 +37,18 @@ impl Drop for Secret {
         self.0.fill(0);
         std::hint::black_box(&mut self.0);
     }
+}
+
+/// A text with the values of its secrets; nothing when one of them is not there.
+pub(super) fn revealed(parts: &[TextPart], secrets: &BTreeMap<String, Secret>) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    for part in parts {
+        match part {
+            TextPart::Text(text) => out.extend_from_slice(text.as_bytes()),
+            TextPart::Secret(name) => out.extend_from_slice(secrets.get(name)?.reveal()),
+        }
+    }
+    Some(out)
 }
 
 /// Where values come from: what was exported to us first, then the files of the workspace.

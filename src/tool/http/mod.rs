@@ -16,10 +16,10 @@ pub(super) use connection::Door;
 pub(super) use exchange::{Exchange, Post};
 
 use self::{address::Address, connection::Line};
-use super::{Answer, Call, Ended, Failure, Host, Masker, Progress, Secret, log::Log};
+use super::{Answer, Call, Ended, Failure, Host, Masker, Progress, Secret, log::Log, secret::revealed};
 use crate::base::{
-    FailureMode, HTTP_BODY_KEPT_BYTES_MAX, HttpCall, Launch, OUTPUT_BYTES_MAX, ProcessLimits, Span, TextPart,
-    Value, ValueMap, json_bytes, safe_text, shorten,
+    FailureMode, HTTP_BODY_KEPT_BYTES_MAX, HttpCall, Launch, OUTPUT_BYTES_MAX, Span, TextPart, Value,
+    ValueMap, json_bytes, safe_text, shorten,
 };
 use http_body_util::Full;
 use hyper::{
@@ -73,20 +73,7 @@ pub async fn run_http(
         }
         Err(ended) => (ended, ValueMap::new(), None, is_sent),
     };
-    Answer {
-        ended,
-        outputs,
-        output_bytes: spooled.bytes,
-        output_lines: spooled.lines,
-        output_digest: spooled.digest,
-        tail: spooled.tail,
-        output_lost: spooled.lost,
-        left_behind: false,
-        retry_after,
-        may_have_happened,
-        limits: ProcessLimits::default(),
-        sandboxed: false,
-    }
+    Answer { may_have_happened, retry_after, ..Answer::spooled(ended, outputs, spooled) }
 }
 
 /// What came of it, and whether its effect is known.
@@ -318,18 +305,7 @@ impl Talk<'_> {
 
     /// A text with the values of its secrets.
     fn revealed(&self, what: &str, parts: &[TextPart]) -> Result<Vec<u8>, Failure> {
-        let mut out = Vec::new();
-        for part in parts {
-            match part {
-                TextPart::Text(text) => out.extend_from_slice(text.as_bytes()),
-                TextPart::Secret(name) => {
-                    let secret =
-                        self.secrets.get(name).ok_or_else(|| invalid(format!("{what} lacks a secret")))?;
-                    out.extend_from_slice(secret.reveal());
-                }
-            }
-        }
-        Ok(out)
+        revealed(parts, &self.secrets).ok_or_else(|| invalid(format!("{what} lacks a secret")))
     }
 }
 

@@ -10,7 +10,7 @@ mod session;
 
 use self::{remote::Remote, session::Session};
 use super::{Answer, Call, Ended, Host, Progress, log::Log};
-use crate::base::{FailureMode, HttpCall, Launch, McpCall, ProcessLimits, Value, ValueMap, safe_text};
+use crate::base::{FailureMode, HttpCall, Launch, McpCall, Value, ValueMap, safe_text};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -178,20 +178,8 @@ pub async fn run_mcp(
         Err(ended) => (ended, ValueMap::new()),
     };
     outputs.values_mut().for_each(|it| masker.mask_value(it));
-    Answer {
-        may_have_happened: ended != Ended::Exit(0) && may_have,
-        ended,
-        outputs,
-        output_bytes: spooled.bytes,
-        output_lines: spooled.lines,
-        output_digest: spooled.digest,
-        tail: spooled.tail,
-        output_lost: spooled.lost,
-        left_behind: false,
-        limits: ProcessLimits::default(),
-        sandboxed: false,
-        retry_after,
-    }
+    let may_have_happened = ended != Ended::Exit(0) && may_have;
+    Answer { may_have_happened, retry_after, ..Answer::spooled(ended, outputs, spooled) }
 }
 
 /// What a server says, as a line of ours may show it.

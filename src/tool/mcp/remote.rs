@@ -8,6 +8,7 @@ use crate::{
         Failure, Secret,
         http::{Door, Exchange, Post},
         model::Events,
+        secret::revealed,
     },
 };
 use std::{
@@ -56,11 +57,12 @@ impl<'a> Remote<'a> {
         http: &HttpCall,
         secrets: &BTreeMap<String, Secret>,
     ) -> Result<Self, Failure> {
-        let url = String::from_utf8(revealed(&http.url, secrets)?)
-            .map_err(|_| invalid("a secret in the address of the server is no text"))?;
-        let header = |(name, parts): &(String, Vec<TextPart>)| {
-            Ok((name.to_ascii_lowercase(), revealed(parts, secrets)?))
+        let read = |parts: &[TextPart]| {
+            revealed(parts, secrets).ok_or_else(|| invalid("a secret of its server is not there"))
         };
+        let url = String::from_utf8(read(&http.url)?)
+            .map_err(|_| invalid("a secret in the address of the server is no text"))?;
+        let header = |(name, parts): &(String, Vec<TextPart>)| Ok((name.to_ascii_lowercase(), read(parts)?));
         let headers = http.headers.iter().map(header).collect::<Result<_, Failure>>()?;
         Ok(Self {
             door,
@@ -222,22 +224,6 @@ impl Answering {
         }
         Ok(())
     }
-}
-
-/// A text with the values of its secrets.
-fn revealed(parts: &[TextPart], secrets: &BTreeMap<String, Secret>) -> Result<Vec<u8>, Failure> {
-    let mut out = Vec::new();
-    for part in parts {
-        match part {
-            TextPart::Text(text) => out.extend_from_slice(text.as_bytes()),
-            TextPart::Secret(name) => {
-                let secret =
-                    secrets.get(name).ok_or_else(|| invalid("a secret of its server is not there"))?;
-                out.extend_from_slice(secret.reveal());
-            }
-        }
-    }
-    Ok(out)
 }
 
 fn invalid(message: &str) -> Failure {

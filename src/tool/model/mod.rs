@@ -22,8 +22,8 @@ use super::{
 };
 use crate::base::{
     FailureMode, Launch, MODEL_BYTES_MAX, MODEL_EVENT_BYTES_MAX, MODEL_TEXT_KEPT_BYTES_MAX, ModelCall,
-    OUTPUT_BYTES_MAX, ProcessLimits, Provider, Span, Value, ValueMap, counted, dollars, json_bytes, shorten,
-    spread_answer, tokens_of,
+    OUTPUT_BYTES_MAX, Provider, Span, Value, ValueMap, counted, dollars, json_bytes, shorten, spread_answer,
+    tokens_of,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -76,20 +76,7 @@ pub async fn run_model(
         used.tell(model, &mut outputs);
     }
     let may_have_happened = ended != Ended::Exit(0) && is_sent && !is_known;
-    Answer {
-        ended,
-        outputs,
-        output_bytes: spooled.bytes,
-        output_lines: spooled.lines,
-        output_digest: spooled.digest,
-        tail: spooled.tail,
-        output_lost: spooled.lost,
-        left_behind: false,
-        retry_after,
-        may_have_happened,
-        limits: ProcessLimits::default(),
-        sandboxed: false,
-    }
+    Answer { may_have_happened, retry_after, ..Answer::spooled(ended, outputs, spooled) }
 }
 
 /// One side of what was said so far.
