@@ -1653,7 +1653,7 @@ pub(super) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct AttachArgs {
-    /// Where: a directory, its socket, or ssh://[USER@]HOST[:PORT]/DIRECTORY (`/~/…` from the home directory); else here
+    /// Where: a directory, its socket, or `ssh://USER@HOST:PORT/DIRECTORY`, of which HOST is enough (`/~/…` from the home directory); else here
     #[arg(value_name = "PLACE")]
     pub(super) place: Option<String>,
     /// What cuelight is called on that machine

@@ -305,7 +305,7 @@ impl Talk<'_> {
 
     /// A text with the values of its secrets.
     fn revealed(&self, what: &str, parts: &[TextPart]) -> Result<Vec<u8>, Failure> {
-        revealed(parts, &self.secrets).ok_or_else(|| invalid(format!("{what} lacks a secret")))
+        revealed(parts, self.secrets).ok_or_else(|| invalid(format!("{what} lacks a secret")))
     }
 }
 
