@@ -37,20 +37,26 @@ impl Cli {
     /// Where its engine answers over HTTP.
     pub(super) fn where_to_listen(&self) -> ListenArgs {
         match &self.command {
-            Some(Command::Serve(args)) => args.listen,
-            _ => self.listen,
+            Some(Command::Serve(args)) => args.listen.clone(),
+            _ => self.listen.clone(),
         }
     }
 }
 
 /// Whether programs elsewhere may ask over HTTP.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct ListenArgs {
     /// Answer over HTTP at this address as well: 127.0.0.1:3001; see docs/sidecar.md
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<SocketAddr>,
+    /// Encrypt, with this certificate and those behind it (PEM); read again when the file has changed
+    #[arg(long, requires = "listen", requires = "tls_key", value_name = "FILE")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The key of that certificate (PEM); nobody else may be able to read it
+    #[arg(long, requires = "tls_cert", value_name = "FILE")]
+    pub(super) tls_key: Option<PathBuf>,
     /// Also where other machines reach it, though nothing is encrypted and whoever listens on the way has the tokens
-    #[arg(long, requires = "listen")]
+    #[arg(long, requires = "listen", conflicts_with = "tls_cert")]
     pub(super) insecure: bool,
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     engine::{Actor, Channel},
-    gateway::{HttpSetup, Rate, Rates, is_loopback, is_name},
+    gateway::{HttpSetup, Rate, Rates, TlsFiles, is_loopback, is_name},
     runtime::{People, WhoIsWho},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore},
@@ -81,7 +81,14 @@ pub(super) struct Config {
     /// Every variable that is valid text.
     variables: Vec<(String, String)>,
     /// Where our engine answers over HTTP.
-    pub(super) listen: Option<SocketAddr>,
+    pub(super) listen: Option<Listen>,
+}
+
+/// An address, and what encrypts there.
+#[derive(Clone, Debug)]
+pub(super) struct Listen {
+    pub(super) address: SocketAddr,
+    pub(super) tls: Option<TlsFiles>,
 }
 
 impl Config {
@@ -98,21 +105,24 @@ impl Config {
 
     /// The same, with an engine that answers over HTTP where it was said.
     pub(super) fn listening(self, args: ListenArgs) -> Result<Self, Trouble> {
+        let files = args.tls_cert.zip(args.tls_key);
+        let tls = files.map(|(certificate, key)| TlsFiles {
+            certificate: self.here.join(certificate),
+            key: self.here.join(key),
+        });
         match args.listen {
-            Some(address) if !is_loopback(address) && !args.insecure => Err(Trouble::usage(format!(
-                "could not listen at {address}: other machines reach it, and nothing is encrypted; listen at 127.0.0.1 behind \
-                 something that encrypts, or say --insecure"
-            ))),
-            listen => Ok(Self { listen, ..self }),
+            Some(address) if !is_loopback(address) && !args.insecure && tls.is_none() => {
+                Err(Trouble::usage(format!(
+                    "could not listen at {address}: other machines reach it, and nothing is encrypted; give --tls-cert and \
+                     --tls-key, listen at 127.0.0.1 behind something that encrypts, or say --insecure"
+                )))
+            }
+            listen => Ok(Self { listen: listen.map(|address| Listen { address, tls }), ..self }),
         }
     }
 
     /// What the API of an engine needs to know.
-    pub(super) fn http_setup(
-        &self,
-        workspace: &Workspace,
-        address: SocketAddr,
-    ) -> Result<HttpSetup, Trouble> {
+    pub(super) fn http_setup(&self, workspace: &Workspace, listen: &Listen) -> Result<HttpSetup, Trouble> {
         let settings = Settings::of(workspace)?;
         let mut rates = Rates::default();
         for (kind, said) in &settings.rates {
@@ -129,8 +139,9 @@ impl Config {
             workspace: workspace.clone(),
             who: self.who_is_who(workspace),
             project: self.project(workspace)?,
-            open_status: settings.open_status.unwrap_or_else(|| is_loopback(address)),
+            open_status: settings.open_status.unwrap_or_else(|| is_loopback(listen.address)),
             rates,
+            tls: listen.tls.clone(),
         })
     }
 

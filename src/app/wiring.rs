@@ -1,17 +1,27 @@
 //! Builds what a command needs: an engine of our own, a seat at one that runs, or a look at what was recorded.
 
 use super::{
-    config::{Config, Settings},
+    config::{Config, Listen, Settings},
     exit::{NOT_RECORDED, Trouble},
     output::say,
 };
 use crate::{
     engine::{Actor, Channel},
-    gateway::{About, AnyDesk, FarLine, LookDesk, RemoteDesk, Seats, Way, serve_http, serve_socket},
+    gateway::{
+        About, AnyDesk, FarLine, LookDesk, RemoteDesk, Seats, TlsFiles, Way, serve_http, serve_socket,
+    },
     runtime::{Desk, Engine, LocalDesk, ReadDesk, Setup, SystemClock, Tasks, WhoIsWho, keep_schedules},
     store::{OwnerError, Workspace},
 };
-use std::{cell::Cell, fs, net::SocketAddr, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long an engine that was started in the background may take to listen.
@@ -33,6 +43,8 @@ pub(super) struct Seat {
     pub(super) far: Option<Far>,
     /// Whether an engine in the background takes over what is open when this seat is left.
     pub(super) goes_on: Cell<bool>,
+    /// Where our engine answers over HTTP.
+    listen: Option<Listen>,
     /// Other seats at our engine.
     seats: Option<Seats>,
     tasks: Tasks,
@@ -78,7 +90,7 @@ impl Seat {
         }
         self.tasks.join().await;
         if goes_on {
-            match detach(&self.workspace, true, None) {
+            match detach(&self.workspace, true, self.listen.as_ref()) {
                 Ok(pid) => say(&format!("what is open goes on in the background (pid {pid})")),
                 Err(trouble) => say(&trouble.message),
             }
@@ -102,6 +114,7 @@ fn seat(
         engine: None,
         far: None,
         goes_on: Cell::new(false),
+        listen: None,
         seats: None,
         tasks,
         closing,
@@ -146,12 +159,13 @@ pub(super) async fn own(
     let desk = engine.desk().with_people(who.clone());
     let environment = Settings::of(workspace).map_err(OwnTrouble::Other)?.environment;
     let seats = listen(&engine, desk.clone(), workspace, (who, environment)).map_err(OwnTrouble::Other)?;
-    if let Some(address) = config.listen {
-        let setup = config.http_setup(workspace, address).map_err(OwnTrouble::Other)?;
+    if let Some(listen) = &config.listen {
+        let setup = config.http_setup(workspace, listen).map_err(OwnTrouble::Other)?;
         let (tasks, doors) = engine.doors();
-        let at = serve_http(address, setup, desk.clone(), tasks, doors.clone()).await;
+        let at = serve_http(listen.address, setup, desk.clone(), tasks, doors.clone()).await;
         let at = at.map_err(|why| OwnTrouble::Other(Trouble::not_recorded(why)))?;
-        say(&format!("answering at http://{at}, described at http://{at}/openapi.json"));
+        let scheme = if listen.tls.is_some() { "https" } else { "http" };
+        say(&format!("answering at {scheme}://{at}, described at {scheme}://{at}/openapi.json"));
     }
     if schedules {
         let (tasks, doors) = engine.doors();
@@ -161,7 +175,7 @@ pub(super) async fn own(
     }
     let seat =
         seat(AnyDesk::Local(desk), actor, names, workspace, Tasks::default(), CancellationToken::new());
-    Ok(Seat { engine: Some(engine), seats: Some(seats), ..seat })
+    Ok(Seat { engine: Some(engine), seats: Some(seats), listen: config.listen.clone(), ..seat })
 }
 
 /// This program, also when its file was replaced while it runs; where there is no child subreaper there is no guard.
@@ -329,11 +343,24 @@ fn unreachable(workspace: &Workspace) -> Trouble {
 pub(super) fn detach(
     workspace: &Workspace,
     until_idle: bool,
-    listen: Option<SocketAddr>,
+    listen: Option<&Listen>,
 ) -> Result<u32, Trouble> {
-    let idle = until_idle.then_some("--until-idle".to_owned());
+    let idle = until_idle.then_some(OsString::from("--until-idle"));
+    let word = |name: &str, path: &Path| {
+        let mut word = OsString::from(name);
+        word.push(path);
+        word
+    };
     // Where it listens was judged here.
-    let http = listen.map(|it| [format!("--listen={it}"), "--insecure".to_owned()]);
+    let http = listen.map(|it| {
+        let how = match &it.tls {
+            Some(TlsFiles { certificate, key }) => {
+                vec![word("--tls-cert=", certificate), word("--tls-key=", key)]
+            }
+            None => vec![OsString::from("--insecure")],
+        };
+        [OsString::from(format!("--listen={}", it.address))].into_iter().chain(how)
+    });
     in_background(workspace, idle.into_iter().chain(http.into_iter().flatten()))
 }
 
@@ -345,11 +372,12 @@ pub(super) fn detach_in_place(
 ) -> Result<u32, Trouble> {
     // One word, so that a reason is never taken for something else.
     let from = from.map(|pid| format!("--taking-from={pid}"));
-    in_background(workspace, from.into_iter().chain([format!("--taking-over={reason}")]))
+    let words = from.into_iter().chain([format!("--taking-over={reason}")]);
+    in_background(workspace, words.map(OsString::from))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the engine itself, not a step, is started here")]
-fn in_background(workspace: &Workspace, more: impl IntoIterator<Item = String>) -> Result<u32, Trouble> {
+fn in_background(workspace: &Workspace, more: impl IntoIterator<Item = OsString>) -> Result<u32, Trouble> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |it: std::io::Error| {
         Trouble::not_recorded(format!(

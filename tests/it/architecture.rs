@@ -79,7 +79,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("getrandom", &["runtime/entropy.rs"], "take the seed of the run"),
     // The machine around us.
     ("std::env", &["app/"], "take it from Config"),
-    ("std::fs", &["store/", "tool/", "gateway/project.rs", "app/"], "take the bytes"),
+    ("std::fs", &["store/", "tool/", "gateway/project.rs", "gateway/http/tls.rs", "app/"], "take the bytes"),
     ("tokio::fs", &["store/", "tool/", "gateway/project.rs", "app/"], "take the bytes"),
     ("process::Command", &["tool/process.rs", "tool/guard/", "app/"], "return an Effect"),
     ("TcpListener", &["gateway/"], "ports are opened by crate::gateway"),
@@ -88,7 +88,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("lookup_host", &["tool/http/"], "names are looked up where addresses are judged"),
     ("hyper", &["tool/http/", "gateway/http/"], "ask crate::tool::run_http"),
     ("axum", &["gateway/http/"], "add a route to crate::gateway"),
-    ("rustls", &["tool/http/"], "ask crate::tool::run_http"),
+    ("rustls", &["tool/http/", "gateway/http/tls.rs"], "ask crate::tool::run_http"),
     ("print!", &["app/"], "return it"),
     ("println!", &["app/"], "return it"),
     ("eprint!", &["app/"], "return it"),

@@ -537,8 +537,17 @@ fn a_large_answer_is_read_whole_and_held_by_nobody() {
     assert!(after - before < 20 * 1024, "the peak has grown from {before} to {after} KiB");
 }
 
+/// Whether certificates can be made here; said where they cannot.
+pub(super) fn has_openssl() -> bool {
+    let is_there = program("openssl").arg("version").output().is_ok();
+    if !is_there {
+        println!("skipped: openssl is not here, and the certificates of this test are made with it");
+    }
+    is_there
+}
+
 /// A certificate for this name that nobody has signed but itself, and its key.
-fn certificate(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+pub(super) fn certificate(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
     let (key, signed) = (dir.join(format!("{name}.key")), dir.join(format!("{name}.pem")));
     let mut command = program("openssl");
     command.args([
@@ -566,8 +575,7 @@ fn certificate(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
 #[test]
 fn a_certificate_counts_only_when_its_authority_and_its_name_do() {
     use rustls::{ServerConfig, ServerConnection, Stream};
-    if program("openssl").arg("version").output().is_err() {
-        println!("skipped: openssl is not here, and the certificates of this test are made with it");
+    if !has_openssl() {
         return;
     }
     let mut desk = Desk::new();

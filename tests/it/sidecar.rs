@@ -4,11 +4,12 @@ mod door;
 mod gates;
 mod runs;
 mod state;
+mod tls;
 
 use crate::{runtime::engine_in, tokens::people};
 use cuelight::{
     base::{Span, Timestamp, Value},
-    gateway::{Claims, HttpSetup, Permission, Rate, Rates, Signer, serve_http, sign},
+    gateway::{Claims, HttpSetup, Permission, Rate, Rates, Signer, TlsFiles, serve_http, sign},
     runtime::{Clock as _, Engine, Entropy, SystemClock, WhoIsWho},
     store::{KeyKind, TokenKeys, Workspace},
 };
@@ -79,7 +80,28 @@ impl Sidecar {
         Self::open(dir, rates, true).await
     }
 
+    /// The same behind encryption.
+    async fn encrypted(files: TlsFiles) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        Self::try_open(dir, Rates::default(), true, Some(files)).await.expect("a port")
+    }
+
+    /// Why it does not listen with these.
+    async fn refused(files: TlsFiles) -> String {
+        let dir = TempDir::new().expect("a directory");
+        Self::try_open(dir, Rates::default(), true, Some(files)).await.map(|it| it.at).expect_err("refused")
+    }
+
     async fn open(dir: TempDir, rates: Rates, open_status: bool) -> Self {
+        Self::try_open(dir, rates, open_status, None).await.expect("a port")
+    }
+
+    async fn try_open(
+        dir: TempDir,
+        rates: Rates,
+        open_status: bool,
+        tls: Option<TlsFiles>,
+    ) -> Result<Self, String> {
         let engine = engine_in(dir.path()).await;
         let workspace = Workspace::create(dir.path()).expect("a workspace");
         if TokenKeys::of(&workspace).expect("readable").is_none() {
@@ -92,11 +114,17 @@ impl Sidecar {
         let uid = rustix::process::geteuid().as_raw();
         let known = Arc::new(people(uid));
         let who = WhoIsWho::new(move || Ok(Arc::clone(&known)));
-        let setup = HttpSetup { workspace, who, project: "shop".to_owned(), open_status, rates };
+        let setup = HttpSetup { workspace, who, project: "shop".to_owned(), open_status, rates, tls };
         let (tasks, closing) = engine.doors();
         let anywhere = "127.0.0.1:0".parse().expect("an address");
-        let at = serve_http(anywhere, setup, engine.desk(), tasks, closing.clone()).await.expect("a port");
-        Self { dir, engine: Some(engine), at }
+        let at = serve_http(anywhere, setup, engine.desk(), tasks, closing.clone()).await;
+        match at {
+            Ok(at) => Ok(Self { dir, engine: Some(engine), at }),
+            Err(why) => {
+                engine.close().await;
+                Err(why)
+            }
+        }
     }
 
     fn engine(&self) -> &Engine {

@@ -65,7 +65,7 @@ async fn detach(config: &Config, workspace: &Workspace, until_idle: bool) -> Out
         say(&format!("an engine of {root} runs already; `cuelight attach` takes a seat there"));
         return Ok(ExitCode::SUCCESS);
     }
-    let pid = wiring::detach(workspace, until_idle, config.listen)?;
+    let pid = wiring::detach(workspace, until_idle, config.listen.as_ref())?;
     let seat = wiring::attach_soon(config, workspace, Channel::Command).await?;
     seat.leave().await;
     say(&format!("the engine of {root} runs in the background (pid {pid})"));

@@ -16,7 +16,7 @@ use crate::{
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts, uri::Authority},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -162,7 +162,9 @@ fn check_place(door: &Door, parts: &Parts) -> Result<(), Problem> {
         return Err(refused("could not answer a page of a browser; ask from a program of your own"));
     }
     let mut hosts = parts.headers.get_all(header::HOST).iter();
-    let host = hosts.next().and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let host = hosts.next().and_then(|it| it.to_str().ok());
+    // HTTP/2 says it in the address.
+    let host = host.or_else(|| parts.uri.authority().map(Authority::as_str)).unwrap_or_default();
     if hosts.next().is_some() || door.is_local && !is_this_machine(host) {
         return Err(refused("could not answer under that name; ask 127.0.0.1 or localhost"));
     }

@@ -1,6 +1,6 @@
 //! What all requests have in common: the desk, the keys, the limits, and what was counted.
 
-use super::limits::Limits;
+use super::{limits::Limits, tls::TlsFiles};
 use crate::{
     base::{Span, Timestamp},
     gateway::KeyRing,
@@ -26,6 +26,8 @@ pub struct HttpSetup {
     pub open_status: bool,
     /// How much each kind of agent may ask.
     pub rates: Rates,
+    /// What encrypts; nothing is encrypted without it.
+    pub tls: Option<TlsFiles>,
 }
 
 /// Requests of one kind of agent of one project.

@@ -3,24 +3,35 @@
 use super::{
     door::{Door, HttpSetup},
     routes::router,
+    tls::{H2, acceptor},
 };
 use crate::runtime::{LocalDesk, Tasks};
 use axum::{Extension, Router};
-use hyper::server::conn::http1;
+use hyper::{
+    rt::Executor,
+    server::conn::{http1, http2},
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpListener,
-    sync::Semaphore,
+    sync::{Notify, Semaphore},
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// Connections at once.
@@ -28,9 +39,13 @@ const CONNECTIONS_MAX: usize = 1000;
 /// How long a request may take to be sent; also how long a connection may be silent.
 const HEAD_MAX: Duration = Duration::from_secs(30);
 /// Bytes of the line and the fields of a request.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
+const HEAD_BYTES_MAX: u16 = 16 * 1024;
 /// Fields of a request.
 const FIELDS_MAX: usize = 64;
+/// Requests at once on a connection of HTTP/2.
+const STREAMS_MAX: u32 = 32;
+/// Bytes of an answer of HTTP/2 that wait for its reader.
+const SEND_BYTES_MAX: usize = 256 * 1024;
 /// After a failure to accept (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers that are under way get when the engine ends.
@@ -48,7 +63,7 @@ pub fn is_loopback(address: SocketAddr) -> bool {
 /// Listens until `closing`; the address it has comes back, also where the port was left to the system.
 ///
 /// # Errors
-/// When the port cannot be had.
+/// When the port cannot be had, or what it should encrypt with.
 pub async fn serve_http(
     address: SocketAddr,
     setup: HttpSetup,
@@ -59,50 +74,166 @@ pub async fn serve_http(
     let said = |it: std::io::Error| {
         format!("could not listen at {address}: {it}; choose another port with --listen")
     };
+    let tls = setup.tls.clone().map(acceptor).transpose()?;
     let listener = TcpListener::bind(address).await.map_err(said)?;
     let bound = listener.local_addr().map_err(said)?;
     let door = Arc::new(Door::new(desk, setup, is_loopback(bound), closing.clone()));
-    let (router, all) = (router(&door), tasks.clone());
+    let port = Port { router: router(&door), tls, tasks: tasks.clone(), closing: closing.clone() };
     tasks.spawn(async move {
         tokio::select! {
             () = closing.cancelled() => {}
-            () = accept_all(listener, router, all, closing.clone()) => {}
+            () = port.accept_all(listener) => {}
         }
     });
     Ok(bound)
 }
 
-async fn accept_all(listener: TcpListener, router: Router, tasks: Tasks, closing: CancellationToken) {
-    let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        // Whoever comes when all places are taken waits in the queue of the system, and sees that.
-        let Ok(place) = free.clone().acquire_owned().await else { return };
-        let Ok((stream, peer)) = listener.accept().await else {
-            sleep(ACCEPT_PAUSE).await;
-            continue;
+/// What all connections have in common.
+#[derive(Clone)]
+struct Port {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    tasks: Tasks,
+    closing: CancellationToken,
+}
+
+impl Port {
+    async fn accept_all(&self, listener: TcpListener) {
+        let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        loop {
+            // Whoever comes when all places are taken waits in the queue of the system, and sees that.
+            let Ok(place) = free.clone().acquire_owned().await else { return };
+            let Ok((stream, peer)) = listener.accept().await else {
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            // What cannot be set costs a little time and nothing else.
+            stream.set_nodelay(true).unwrap_or_default();
+            let (port, peer) = (self.clone(), Peer(peer.ip().to_canonical()));
+            self.tasks.spawn(async move {
+                port.answer(stream, peer).await;
+                drop(place);
+            });
+        }
+    }
+
+    /// Stays with a connection to its end. What went wrong on it is a matter of whoever is at its other end.
+    async fn answer(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin, peer: Peer) {
+        let router = self.router.clone().layer(Extension(peer));
+        let Some(tls) = &self.tls else { return self.http1(stream, router).await };
+        let agreed = tokio::select! {
+            () = self.closing.cancelled() => return,
+            agreed = timeout(HEAD_MAX, tls.accept(stream)) => agreed,
         };
-        // What cannot be set costs a little time and nothing else.
-        stream.set_nodelay(true).unwrap_or_default();
-        let service =
-            TowerToHyperService::new(router.clone().layer(Extension(Peer(peer.ip().to_canonical()))));
+        let Ok(Ok(stream)) = agreed else { return };
+        if stream.get_ref().1.alpn_protocol() == Some(H2) {
+            self.http2(stream, router).await;
+        } else {
+            self.http1(stream, router).await;
+        }
+    }
+
+    async fn http1(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin, router: Router) {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(HEAD_MAX)
-            .max_header_size(HEAD_BYTES_MAX)
+            .max_header_size(usize::from(HEAD_BYTES_MAX))
             .max_headers(FIELDS_MAX);
-        let connection = http.serve_connection(TokioIo::new(stream), service);
-        let closing = closing.clone();
-        tasks.spawn(async move {
-            let mut connection = std::pin::pin!(connection);
-            tokio::select! {
-                // What went wrong on a line is a matter of whoever is at its other end.
-                done = connection.as_mut() => drop(done),
-                () = closing.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    drop(timeout(FAREWELL_MAX, connection).await);
+        let service = TowerToHyperService::new(router);
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            done = connection.as_mut() => drop(done),
+            () = self.closing.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                drop(timeout(FAREWELL_MAX, connection).await);
+            }
+        }
+    }
+
+    async fn http2(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin, router: Router) {
+        let mut http = http2::Builder::new(OnTasks(self.tasks.clone()));
+        http.timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(u32::from(HEAD_BYTES_MAX))
+            .max_send_buf_size(SEND_BYTES_MAX)
+            .keep_alive_interval(HEAD_MAX)
+            .keep_alive_timeout(HEAD_MAX);
+        let busy = Arc::new(Busy::default());
+        let service = {
+            let (router, busy) = (TowerToHyperService::new(router), Arc::clone(&busy));
+            service_fn(move |request| {
+                let (asked, busy) = (router.call(request), Arc::clone(&busy));
+                async move {
+                    let _one = busy.one();
+                    asked.await
+                }
+            })
+        };
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            done = connection.as_mut() => return drop(done),
+            () = self.closing.cancelled() => {}
+            () = busy.idle_for(HEAD_MAX) => {
+                // Streams that are under way go on to their end; no other is begun here.
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    done = connection.as_mut() => return drop(done),
+                    () = self.closing.cancelled() => {}
                 }
             }
-            drop(place);
-        });
+        }
+        connection.as_mut().graceful_shutdown();
+        drop(timeout(FAREWELL_MAX, connection).await);
+    }
+}
+
+/// Streams of a connection are tasks like all others, so that each is joined before the program ends.
+#[derive(Clone)]
+struct OnTasks(Tasks);
+
+impl<F> Executor<F> for OnTasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        drop(self.0.spawn(future));
+    }
+}
+
+/// How many requests of a connection are being answered.
+#[derive(Default)]
+struct Busy {
+    now: AtomicUsize,
+    changed: Notify,
+}
+
+impl Busy {
+    fn one(&self) -> One<'_> {
+        self.now.fetch_add(1, Relaxed);
+        self.changed.notify_one();
+        One(self)
+    }
+
+    /// Until none was for so long.
+    async fn idle_for(&self, silence: Duration) {
+        loop {
+            let changed = self.changed.notified();
+            if self.now.load(Relaxed) > 0 {
+                changed.await;
+            } else if timeout(silence, changed).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// One of them, until its head is answered or nobody waits for it any more.
+struct One<'a>(&'a Busy);
+
+impl Drop for One<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Relaxed);
+        self.0.changed.notify_one();
     }
 }

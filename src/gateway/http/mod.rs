@@ -16,7 +16,9 @@ mod routes;
 mod runs;
 mod shapes;
 mod state;
+mod tls;
 
 pub use door::{HttpSetup, Rate, Rates};
 pub use listen::{is_loopback, serve_http};
 pub use openapi::openapi;
+pub use tls::TlsFiles;
