@@ -310,6 +310,15 @@ pub(super) enum Command {
         The token alone is printed, once; whoever has it can use it. See docs/sidecar.md."
     )]
     Token(TokenArgs),
+    /// Ask the HTTP API of an engine; without words, what can be asked
+    #[command(after_help = "Example: cuelight api /api/gates state=open\n         \
+        cuelight api /api/gates title=\"Deploy web:7?\" binds:='{\"image\": \"web:7\"}'\n         \
+        cuelight api PUT /api/state/session/plan --data @plan.json\n         \
+        cuelight api /api/runs/r-1/events\n\n\
+        The token is taken from JWT_TOKEN: export JWT_TOKEN=$(cuelight token --agent me --type qa). Without a method, GET, and POST when something is sent. \
+        Events come as one line of JSON each. See docs/sidecar.md.\n\n\
+        Exit codes: 0 done, 1 refused (the answer says why), 2 asked for wrongly, 6 not reached.")]
+    Api(ApiArgs),
     /// Workflows that start by themselves: when, and what keeps them from it
     #[command(
         args_conflicts_with_subcommands = true,
@@ -1283,6 +1292,31 @@ pub(super) enum KeysCommand {
     Show,
     /// Sign with another one from now on
     Rotate,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApiArgs {
+    /// The method, where it is not the usual one; the path; what is sent: name=text, or name:=JSON
+    #[arg(value_name = "METHOD PATH NAME=TEXT")]
+    pub(super) what: Vec<String>,
+    /// All that is sent: JSON, @FILE, or - for standard input
+    #[arg(long, short, value_name = "JSON")]
+    pub(super) data: Option<String>,
+    /// A field of the head: "If-Match: \"3\"", "Idempotency-Key: deploy-7"
+    #[arg(long, short = 'H', value_name = "NAME: TEXT")]
+    pub(super) header: Vec<String>,
+    /// Where the engine answers
+    #[arg(long, env = "SIDECAR_URL", default_value = "http://127.0.0.1:3001", value_name = "URL")]
+    pub(super) url: String,
+    /// Certificates of an authority of your own (PEM), for https
+    #[arg(long, value_name = "FILE")]
+    pub(super) authorities: Option<PathBuf>,
+    /// Send the token to another machine though nothing is encrypted
+    #[arg(long)]
+    pub(super) insecure: bool,
+    /// Without words: all of it as JSON, as /openapi.json has it
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -63,6 +63,11 @@ impl Place {
         self
     }
 
+    /// What was added to its environment.
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }

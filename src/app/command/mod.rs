@@ -2,6 +2,7 @@
 
 mod act;
 mod agents;
+mod api;
 mod appearance;
 mod ask_text;
 mod audit;
@@ -128,6 +129,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Verify(args) => verifying::verify(out, &args),
         Command::Keys(args) => trail::keys(&config, out, &args),
         Command::Token(args) => token::token(&config, out, args).await,
+        Command::Api(args) => api::api(&config, out, args).await,
         Command::Schedules(args) => schedules::schedules(&config, out, args).await,
         Command::Tools(args) => tools::tools(&config, out, args).await,
         Command::Agents(args) => agents::agents(&config, out, args).await,

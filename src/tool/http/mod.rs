@@ -9,8 +9,10 @@ mod connection;
 mod exchange;
 mod policy;
 mod verdict;
+mod visit;
 
 pub use policy::HttpPolicy;
+pub use visit::{HttpHeard, HttpVisit, visit_http};
 
 pub(super) use connection::Door;
 pub(super) use exchange::{Exchange, Post};
