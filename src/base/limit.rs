@@ -137,6 +137,12 @@ pub const MESSAGES_KEPT: usize = 10_000;
 pub const BUS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Messages that one step may wait for.
 pub const MESSAGES_AT_ONCE_MAX: u32 = 1000;
+/// Ids of messages that are remembered so that the same one is not said again …
+pub const MESSAGE_IDS_MAX: usize = 500_000;
+/// … and for how long: O3's.
+pub const MESSAGE_IDS_KEPT: Span = Span::seconds(24 * 3600);
+/// Bytes of what is said about a message beside it.
+pub const MESSAGE_META_BYTES_MAX: usize = 16 * 1024;
 /// How long a message can be taken when nothing is said: O3's default.
 pub const MESSAGE_TTL: Span = Span::seconds(24 * 3600);
 /// Tokens that were revoked and have not expired.

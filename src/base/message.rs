@@ -9,8 +9,8 @@ use std::fmt;
 /// Characters of a topic, an id, a name in a message.
 pub const MESSAGE_WORD_CHARS_MAX: usize = 100;
 
-/// A message, as everybody sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A message, as everybody of its project sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Tells it from every other; the same id again is the same message.
     pub id: String,
@@ -31,6 +31,78 @@ pub struct Message {
     pub data: Value,
     /// From then on nobody takes it any more.
     pub expires_at: Timestamp,
+    /// Whose it is: seen in this project alone, or in the workspace's own where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The wider subject that it belongs to, where that is not what it is about itself: `security`, `deployment`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What its sender relies on.
+    #[serde(default, skip_serializing_if = "Qos::is_usual")]
+    pub qos: Qos,
+    /// How pressing it is.
+    #[serde(default, skip_serializing_if = "Priority::is_usual")]
+    pub priority: Priority,
+    /// What is said about it beside it: where it comes from, by which program; foreign.
+    #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+    pub meta: ValueMap,
+}
+
+/// What the sender of a message relies on. Each message that was acknowledged is on disk, and none is shown twice to whoever goes on after
+/// the one before it; so only the last of them asks for more: an id of the sender's own, without which a second try is a second message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are those of the origins")]
+pub enum Qos {
+    AtMostOnce,
+    #[default]
+    AtLeastOnce,
+    ExactlyOnce,
+}
+
+impl Qos {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AtMostOnce => "at-most-once",
+            Self::AtLeastOnce => "at-least-once",
+            Self::ExactlyOnce => "exactly-once",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How pressing a message is, for whoever reads it; nothing is delivered sooner for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
+    Critical,
+}
+
+impl Priority {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a message is.
@@ -87,8 +159,13 @@ pub fn is_topic(text: &str) -> bool {
 }
 
 impl Message {
+    /// The subject it belongs to: its own where no wider one was said.
+    pub fn subject(&self) -> &str {
+        self.subject.as_deref().unwrap_or(&self.topic)
+    }
+
     /// Whether it has all of this: `type`, `from`, `to` and `correlation` of the message itself, else a field of what it
-    /// says, by a path of names. Values are compared as they are written: `3` is `"3"`.
+    /// says, by a path of names, else `qos` and `priority` of the message. Values are compared as they are written: `3` is `"3"`.
     pub fn has(&self, filter: &[(String, Value)]) -> bool {
         filter.iter().all(|(name, wanted)| self.field(name).is_some_and(|it| text(&it) == text(wanted)))
     }
@@ -99,6 +176,9 @@ impl Message {
             "from" => Some(self.from.clone().into()),
             "to" => self.to.clone().map(Value::from),
             "correlation" => self.correlation.clone().map(Value::from),
+            "qos" | "priority" if self.data.get(name).is_none() => {
+                Some(if name == "qos" { self.qos.word() } else { self.priority.word() }.into())
+            }
             path => path.split('.').try_fold(&self.data, |at, name| at.get(name)).cloned(),
         }
     }
@@ -162,10 +242,9 @@ mod tests {
             topic: "review".to_owned(),
             kind: MessageKind::DebateProposal,
             from: "ann".to_owned(),
-            to: None,
             correlation: Some("c1".to_owned()),
             data,
-            expires_at: Timestamp::default(),
+            ..Message::default()
         }
     }
 

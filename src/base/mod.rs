@@ -46,7 +46,7 @@ pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
 pub use launch::{LOG_FILE, Launch, TIMES_FILE, TextPart, ToolCall};
 pub use limit::*;
 pub use mcp::{MCP_CALL_WORD, MCP_REVISIONS, McpCall, mcp_held, mcp_pin};
-pub use message::{MESSAGE_WORD_CHARS_MAX, Message, MessageKind, is_topic};
+pub use message::{MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, is_topic};
 pub use model::{
     Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, dollars, spread as spread_answer,
     tokens_of,

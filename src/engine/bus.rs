@@ -1,18 +1,12 @@
-//! Messages: said by steps and by people, waited for by steps. A message stays for whoever begins to wait for it later, until its
-//! time is up or there is no more room. The fold is shared with `projection`.
+//! The fold of what is said: the messages that are kept, those of each project by themselves, and the ids that were used. It is shared
+//! with `projection`. Who says and who hears is for `tell`.
 
 use crate::{
     base::{
-        BUS_BYTES_MAX, EVENT_CONTENT_BYTES_MAX, FailureMode, MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX,
-        MESSAGES_KEPT, Message, MessageKind, RunId, Score, Span, StepIx, Timestamp, Value, ValueMap,
-        is_topic, json_bytes, safe_text, shorten,
+        BUS_BYTES_MAX, MESSAGE_IDS_KEPT, MESSAGE_IDS_MAX, MESSAGES_KEPT, Message, MessageKind, Priority, Qos,
+        Span, Timestamp, Value, ValueMap, canonical_json, json_bytes, sha256,
     },
-    engine::{
-        Actor, BusEvent, Fact, Refusal, StepEvent, StepState, WaitReason, condition::View, handle::Turn,
-        outcome,
-    },
-    expression::EvalError,
-    plan::Emission,
+    engine::BusEvent,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -21,7 +15,7 @@ use std::{
 };
 
 /// What somebody wants to say.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NewMessage {
     /// The same id again is the same message; the engine gives one where nothing is said.
     #[serde(default)]
@@ -42,6 +36,21 @@ pub struct NewMessage {
     /// How long it can be taken; a day when nothing is said.
     #[serde(default)]
     pub ttl: Option<Span>,
+    /// Which session of whoever says it, where that matters: `s2` of `reviewer-1/s2`.
+    #[serde(default)]
+    pub session: Option<String>,
+    /// The wider subject that it belongs to, where that is another one.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// What its sender relies on.
+    #[serde(default)]
+    pub qos: Qos,
+    /// How pressing it is.
+    #[serde(default)]
+    pub priority: Priority,
+    /// What is said about it beside it.
+    #[serde(default)]
+    pub meta: ValueMap,
 }
 
 /// A message that is kept.
@@ -53,6 +62,8 @@ pub struct Said {
     pub at: Timestamp,
     /// The steps that took it, as `r-1/step`.
     pub taken_by: Vec<String>,
+    /// Its place among all that were said.
+    number: u64,
 }
 
 impl Said {
@@ -62,10 +73,20 @@ impl Said {
     }
 }
 
-/// The messages that were said last.
+/// The messages that were said last. Each project has its own, so that none pushes out another's: when there is no more room, the oldest
+/// goes of whoever has most.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bus {
-    /// By number, the oldest first.
+    /// By project, the workspace's own under no name.
+    rings: BTreeMap<String, Arc<Ring>>,
+    said: u64,
+    kept: usize,
+    bytes: usize,
+}
+
+/// The messages of one project that are kept, by their places, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ring {
     said: VecDeque<Arc<Said>>,
     /// How many were let go before the first of them.
     gone: u64,
@@ -78,21 +99,28 @@ impl Bus {
     pub fn apply(&mut self, at: Timestamp, event: &BusEvent) {
         match event {
             BusEvent::Said { message, .. } => {
-                self.bytes += json_bytes(&message.data);
-                self.by_id.insert(message.id.clone(), self.gone + self.said.len() as u64);
+                let ring = self.ring_mut(message.project.as_deref());
+                let bytes = json_bytes(&message.data);
+                let place = ring.end();
+                ring.by_id.insert(message.id.clone(), place);
+                ring.bytes += bytes;
+                self.bytes += bytes;
+                self.kept += 1;
+                self.said += 1;
+                let number = self.said;
                 let message = (**message).clone();
-                self.said.push_back(Arc::new(Said { message, at, taken_by: Vec::new() }));
-                while self.said.len() > MESSAGES_KEPT || self.bytes > BUS_BYTES_MAX && self.said.len() > 1 {
-                    let Some(oldest) = self.said.pop_front() else { return };
-                    self.by_id.remove(&oldest.message.id);
-                    self.bytes -= json_bytes(&oldest.message.data);
-                    self.gone += 1;
+                let said = Said { message, at, taken_by: Vec::new(), number };
+                let project = said.message.project.clone();
+                self.ring_mut(project.as_deref()).said.push_back(Arc::new(said));
+                while self.kept > MESSAGES_KEPT || self.bytes > BUS_BYTES_MAX && self.kept > 1 {
+                    self.let_go();
                 }
             }
-            BusEvent::Taken { by, ids } => {
+            BusEvent::Taken { by, ids, project } => {
+                let ring = self.ring_mut(project.as_deref());
                 for id in ids {
-                    let place = self.by_id.get(id).and_then(|it| usize::try_from(it - self.gone).ok());
-                    if let Some(said) = place.and_then(|it| self.said.get_mut(it)) {
+                    let place = ring.by_id.get(id).and_then(|it| usize::try_from(it - ring.gone).ok());
+                    if let Some(said) = place.and_then(|it| ring.said.get_mut(it)) {
                         Arc::make_mut(said).taken_by.push(by.clone());
                     }
                 }
@@ -100,224 +128,140 @@ impl Bus {
         }
     }
 
-    /// All that are kept, the newest first.
+    /// All that are kept of all projects, the newest first.
     pub fn newest(&self) -> impl Iterator<Item = &Said> {
-        self.said.iter().rev().map(|it| &**it)
+        let mut all: Vec<&Said> = self.rings.values().flat_map(|it| &it.said).map(|it| &**it).collect();
+        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.number));
+        all.into_iter()
+    }
+
+    /// Those of a project, or of the workspace itself.
+    pub fn of(&self, project: Option<&str>) -> Option<&Ring> {
+        self.rings.get(project.unwrap_or_default()).map(|it| &**it)
     }
 
     /// The message of this id.
-    pub fn find(&self, id: &str) -> Option<&Said> {
-        let place = usize::try_from(self.by_id.get(id)? - self.gone).ok()?;
-        self.said.get(place).map(|it| &**it)
+    pub fn find(&self, project: Option<&str>, id: &str) -> Option<&Said> {
+        let ring = self.of(project)?;
+        ring.at(*ring.by_id.get(id)?)
     }
 
     /// Those that were said since then, the oldest first.
-    fn since(&self, at: Timestamp) -> impl Iterator<Item = &Said> {
-        let first = self.said.partition_point(|it| it.at < at);
-        self.said.range(first..).map(|it| &**it)
+    pub(super) fn since(&self, project: Option<&str>, at: Timestamp) -> impl Iterator<Item = &Said> {
+        let ring = self.of(project);
+        let first = ring.map_or(0, |it| it.said.partition_point(|it| it.at < at));
+        ring.into_iter().flat_map(move |it| it.said.range(first..)).map(|it| &**it)
     }
 
     /// An id that no message has: one more number than there are messages is enough to find one.
-    fn next_id(&self) -> String {
-        let first = self.gone + self.said.len() as u64 + 1;
-        (first..=first + self.said.len() as u64)
+    pub(super) fn next_id(&self, project: Option<&str>) -> String {
+        let Some(ring) = self.of(project) else { return "m-1".to_owned() };
+        let first = ring.end() + 1;
+        (first..=first + ring.said.len() as u64)
             .map(|it| format!("m-{it}"))
-            .find(|it| !self.by_id.contains_key(it))
+            .find(|it| !ring.by_id.contains_key(it))
             .unwrap_or_default()
+    }
+
+    fn ring_mut(&mut self, project: Option<&str>) -> &mut Ring {
+        Arc::make_mut(self.rings.entry(project.unwrap_or_default().to_owned()).or_default())
+    }
+
+    /// The oldest of whoever has most goes: of bytes where those are too many, else of messages.
+    fn let_go(&mut self) {
+        let is_heavy = self.bytes > BUS_BYTES_MAX;
+        let most = self.rings.values_mut().max_by_key(|it| if is_heavy { it.bytes } else { it.said.len() });
+        let Some(ring) = most.map(Arc::make_mut) else { return };
+        let Some(oldest) = ring.said.pop_front() else { return };
+        let bytes = json_bytes(&oldest.message.data);
+        if ring.by_id.get(&oldest.message.id) == Some(&ring.gone) {
+            ring.by_id.remove(&oldest.message.id);
+        }
+        ring.gone += 1;
+        ring.bytes -= bytes;
+        self.bytes -= bytes;
+        self.kept -= 1;
     }
 }
 
-impl Turn<'_> {
-    /// Somebody outside says something.
-    pub(super) fn publish(&mut self, new: NewMessage, by: Actor) -> Result<(), Refusal> {
-        let from = by.name.clone();
-        let Some(message) = self.message(new, from).map_err(Refusal::Other)? else { return Ok(()) };
-        self.say(message, Some(by));
-        Ok(())
+impl Ring {
+    /// The place after the last of them.
+    pub fn end(&self) -> u64 {
+        self.gone + self.said.len() as u64
     }
 
-    /// A step says something, and has done what it is for.
-    pub(super) fn emit_message(&mut self, id: RunId, step: StepIx, it: &Emission) {
-        let run = self.run(id);
-        let view = View::of(self.world, run, step, self.now);
-        let resolved = || {
-            let text = |it: &Option<String>| it.as_ref().map(|it| view.text(it)).transpose();
-            Ok::<_, EvalError>(NewMessage {
-                id: text(&it.id)?,
-                topic: view.text(&it.topic)?,
-                kind: it.kind,
-                to: text(&it.to)?,
-                correlation: text(&it.correlation)?,
-                data: view.deep(&it.data)?,
-                ttl: it.ttl,
-            })
-        };
-        let new = match resolved() {
-            Ok(new) => new,
-            Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
-        };
-        let from = format!("{id}/{}", run.plan_step(step).id);
-        let (given, topic) = (new.id.clone(), new.topic.clone());
-        let message = match self.message(new, from) {
-            Ok(message) => message,
-            Err(why) => {
-                let why = format!("could not say it: {why}");
-                return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, why));
-            }
-        };
-        let name = message.as_ref().map(|it| it.id.clone()).or(given).unwrap_or_default();
-        let outputs =
-            ValueMap::from_iter([("id".to_owned(), name.into()), ("topic".to_owned(), topic.into())]);
-        if let Some(message) = message {
-            self.say(message, None);
-        }
-        self.complete(id, step, outputs, None);
+    /// The place of the first that is still kept.
+    pub const fn first(&self) -> u64 {
+        self.gone
     }
 
-    /// The message that is to be said; nothing when it has been said already. What is wrong with it follows on a colon.
-    fn message(&self, new: NewMessage, from: String) -> Result<Option<Message>, String> {
-        let shown = |text: &str| safe_text(&shorten(text, 60));
-        if !is_topic(&new.topic) {
-            return Err(format!(
-                "{:?} is no topic: that is letters, digits, `.`, `-`, `_` and `/`, at most {MESSAGE_WORD_CHARS_MAX}",
-                shown(&new.topic)
-            ));
-        }
-        let words = [new.id.as_ref(), new.to.as_ref(), new.correlation.as_ref()];
-        if let Some(long) = words
-            .into_iter()
-            .flatten()
-            .find(|it| it.is_empty() || it.chars().count() > MESSAGE_WORD_CHARS_MAX)
+    /// The place of the message of this id.
+    pub fn place(&self, id: &str) -> Option<u64> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The message at this place, when it is kept.
+    pub fn at(&self, place: u64) -> Option<&Said> {
+        let place = usize::try_from(place.checked_sub(self.gone)?).ok()?;
+        self.said.get(place).map(|it| &**it)
+    }
+
+    /// Those from this place on that are kept, with their places.
+    pub fn from(&self, place: u64) -> impl Iterator<Item = (u64, &Said)> {
+        let first = place.clamp(self.gone, self.end());
+        let skipped = usize::try_from(first - self.gone).unwrap_or(usize::MAX);
+        (first..).zip(self.said.range(skipped.min(self.said.len())..).map(|it| &**it))
+    }
+}
+
+/// What was said under which id, for a day: also when the message itself had to go. Both are hashes, so that a day of them has room.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct SaidIds {
+    by_id: BTreeMap<u128, u64>,
+    in_order: VecDeque<(Timestamp, u128)>,
+}
+
+impl SaidIds {
+    /// The fold.
+    pub(super) fn apply(&mut self, at: Timestamp, event: &BusEvent) {
+        let BusEvent::Said { message, .. } = event else { return };
+        while let Some((said, id)) = self.in_order.front()
+            && (*said + MESSAGE_IDS_KEPT < at || self.in_order.len() >= MESSAGE_IDS_MAX)
         {
-            return Err(format!("{:?} has to have 1 to {MESSAGE_WORD_CHARS_MAX} characters", shown(long)));
+            self.by_id.remove(id);
+            self.in_order.pop_front();
         }
-        let bytes = json_bytes(&new.data);
-        if bytes > EVENT_CONTENT_BYTES_MAX {
-            return Err(format!(
-                "it has {bytes} bytes, at most {EVENT_CONTENT_BYTES_MAX} can be kept; put large values into files"
-            ));
-        }
-        let bus = &self.world.bus;
-        if let Some(before) = new.id.as_ref().and_then(|it| bus.find(it)) {
-            let it = &before.message;
-            if it.topic == new.topic && it.kind == new.kind && it.data == new.data && it.from == from {
-                return Ok(None);
-            }
-            return Err(format!(
-                "{} has said something else under the id {}; take another id",
-                shown(&it.from),
-                shown(&it.id)
-            ));
-        }
-        Ok(Some(Message {
-            id: new.id.unwrap_or_else(|| bus.next_id()),
-            topic: new.topic,
-            kind: new.kind,
-            from,
-            to: new.to,
-            correlation: new.correlation,
-            data: new.data,
-            expires_at: self.now + new.ttl.unwrap_or(MESSAGE_TTL),
-        }))
-    }
-
-    /// It is said, and whoever waits for it goes on.
-    fn say(&mut self, message: Message, by: Option<Actor>) {
-        let topic = message.topic.clone();
-        self.emit(Fact::Bus(BusEvent::Said { message: Box::new(message), by }));
-        let listening: Vec<(RunId, StepIx)> =
-            self.world.listening.iter().filter(|it| *it.1 == topic).map(|it| *it.0).collect();
-        for (run, step) in listening {
-            self.take_messages(run, step);
+        let id = id_hash(message.project.as_deref(), &message.id);
+        if self.by_id.insert(id, content_hash(message)).is_none() {
+            self.in_order.push_back((at, id));
         }
     }
 
-    /// A step begins to wait for messages, or goes on at once.
-    pub(super) fn listen(
-        &mut self,
-        id: RunId,
-        step: StepIx,
-        topic: &str,
-        filter: &[(String, Value)],
-        count: u32,
-    ) {
-        let run = self.run(id);
-        let view = View::of(self.world, run, step, self.now);
-        let resolved = view.text(topic).and_then(|topic| {
-            let filter = filter.iter().map(|(name, it)| Ok((name.clone(), view.deep(it)?)));
-            Ok((topic, filter.collect::<Result<Vec<_>, EvalError>>()?))
-        });
-        let (topic, filter) = match resolved {
-            Ok(it) => it,
-            Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
-        };
-        if !is_topic(&topic) {
-            let why = format!("could not wait for {:?}, which is no topic", safe_text(&shorten(&topic, 60)));
-            return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, why));
-        }
-        let until = run.plan_step(step).timeout.map(|it| self.now + it);
-        let reason = WaitReason::Message { topic, filter, count, until };
-        self.emit_step(id, step, StepEvent::Waiting { reason });
-        self.take_messages(id, step);
+    /// Whether the message of this id was said already; `Some(false)` when it was another one.
+    pub(super) fn has(&self, message: &Message) -> Option<bool> {
+        let known = self.by_id.get(&id_hash(message.project.as_deref(), &message.id))?;
+        Some(*known == content_hash(message))
     }
+}
 
-    /// Whether what a step waits for has been said; then it goes on.
-    fn take_messages(&mut self, id: RunId, step: StepIx) {
-        let Some(run) = self.world.runs.get(&id) else { return };
-        let it = run.step(step);
-        let Some(WaitReason::Message { topic, filter, count, .. }) = it.listens.as_deref() else { return };
-        if it.state() != StepState::Waiting {
-            return;
-        }
-        let alive = |it: &&Said| it.message.expires_at > self.now;
-        let meant = |it: &&Said| it.message.topic == *topic && it.message.has(filter);
-        let wanted = usize::try_from(*count).unwrap_or(usize::MAX).max(1);
-        let found: Vec<&Message> = self
-            .world
-            .bus
-            .since(run.started_at.unwrap_or_default())
-            .filter(alive)
-            .filter(meant)
-            .take(wanted)
-            .map(|it| &it.message)
-            .collect();
-        if found.len() < wanted {
-            return;
-        }
-        let best =
-            found.iter().map(|it| it.debate_score()).collect::<Option<Vec<Score>>>().and_then(|scores| {
-                let best = scores.iter().max()?;
-                scores.iter().position(|it| it == best)
-            });
-        let mut outputs = found[0].outputs();
-        if wanted > 1 {
-            let all = found.iter().map(|it| Value::Object(it.outputs())).collect();
-            outputs = ValueMap::from_iter([("messages".to_owned(), Value::Array(all))]);
-            if let Some(best) = best {
-                outputs.insert("best".to_owned(), Value::Object(found[best].outputs()));
-            }
-        }
-        let ids = found.iter().map(|it| it.id.clone()).collect();
-        let by = format!("{id}/{}", run.plan_step(step).id);
-        if json_bytes(&outputs) > EVENT_CONTENT_BYTES_MAX {
-            let why = format!(
-                "what was said has more than {EVENT_CONTENT_BYTES_MAX} bytes together; wait for fewer"
-            );
-            return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceMemory, why));
-        }
-        self.emit(Fact::Bus(BusEvent::Taken { by, ids }));
-        self.complete(id, step, outputs, None);
-    }
+fn id_hash(project: Option<&str>, id: &str) -> u128 {
+    let digest = sha256("cuelight-message-id-v1", &[project.unwrap_or_default().as_bytes(), id.as_bytes()]);
+    u128::from_be_bytes(std::array::from_fn(|it| digest.0[it]))
+}
 
-    /// Nothing has come in time.
-    pub(super) fn heard_nothing(&mut self, id: RunId, step: StepIx) {
-        let run = self.run(id);
-        let after = run.plan_step(step).timeout.unwrap_or_default();
-        let topic = match run.step(step).listens.as_deref() {
-            Some(WaitReason::Message { topic, .. }) => topic.clone(),
-            _ => String::new(),
-        };
-        let message = format!("nothing that it waits for was said about {topic} within {after}");
-        self.fail_step(id, step, &outcome::failure(FailureMode::AgentTimeout, message));
-    }
+/// What makes it the same message: not when it was said, and not how long it is kept.
+fn content_hash(message: &Message) -> u64 {
+    let said = Value::Object(message.meta.clone());
+    let parts = [
+        message.topic.as_str(),
+        message.kind.word(),
+        &message.from,
+        message.to.as_deref().unwrap_or_default(),
+        message.correlation.as_deref().unwrap_or_default(),
+        message.subject.as_deref().unwrap_or_default(),
+        &canonical_json(&message.data),
+        &canonical_json(&said),
+    ];
+    let digest = sha256("cuelight-message-v1", &parts.map(str::as_bytes));
+    u64::from_be_bytes(std::array::from_fn(|it| digest.0[it]))
 }

@@ -1127,6 +1127,9 @@ pub enum BusEvent {
         by: String,
         /// The messages.
         ids: Vec<String>,
+        /// The project whose they are, where that is not the workspace's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        project: Option<String>,
     },
 }
 

@@ -35,6 +35,7 @@ mod state;
 mod statement;
 mod step;
 mod target;
+mod tell;
 mod token;
 mod unwind;
 mod world;
@@ -42,7 +43,7 @@ mod world;
 pub use actor::{Actor, Channel, Proof, Signature, Token};
 pub use again::{plan_differences, value_differences};
 pub use ask::hash as ask_hash;
-pub use bus::{Bus, NewMessage, Said};
+pub use bus::{Bus, NewMessage, Ring, Said};
 pub use cache::{Cache, CachedResult};
 pub use command::{
     Command, Correction, Decision, DoubtAnswer, FailureNote, ForkAt, Found, Launching, Past, RetryFrom,

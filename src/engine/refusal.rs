@@ -79,6 +79,9 @@ pub enum Refusal {
     /// Another value than the one that was seen (412), or one that cannot be kept.
     #[error("could not change {key}: {why}")]
     State { key: String, why: String },
+    /// What is to be said is wrong (400), or another message has its id (409).
+    #[error("could not say that: {why}")]
+    Message { why: String, id_used: bool },
     #[error("could not do that here: {0}")]
     Other(String),
 }

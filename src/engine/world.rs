@@ -5,6 +5,7 @@ use crate::{
     engine::{
         Bus, Cache, Command, Event, Fact, GateEvent, Refusal, Revoked, RunEvent, RunState, StepEvent,
         Verdict, WaitReason,
+        bus::SaidIds,
         gate::{Gate, GateDue},
         run::Run,
         scope::Stored,
@@ -40,6 +41,10 @@ pub struct World {
     pub(super) cache: Arc<Cache>,
     /// What was said, for whoever waits for it.
     pub(super) bus: Arc<Bus>,
+    /// Under which ids.
+    pub(super) said_ids: Arc<SaidIds>,
+    /// The project that a run belongs to, where that is not the workspace's own.
+    projects: Arc<BTreeMap<RunId, String>>,
     /// Tokens that were taken back.
     pub(super) revoked: Arc<Revoked>,
     /// Steps that wait for messages, with the topic.
@@ -77,6 +82,7 @@ impl World {
         }
         if let Fact::Bus(it) = &event.fact {
             Arc::make_mut(&mut self.bus).apply(event.at, it);
+            Arc::make_mut(&mut self.said_ids).apply(event.at, it);
         }
         if let Fact::Token(it) = &event.fact {
             Arc::make_mut(&mut self.revoked).apply(event.at, it);
@@ -98,8 +104,12 @@ impl World {
 
     fn apply_fact(&mut self, id: RunId, event: &Event) {
         match &event.fact {
-            Fact::Run(_, it @ RunEvent::Created { plan, .. }) => {
+            Fact::Run(_, it @ RunEvent::Created { plan, by, cause, .. }) => {
                 assert!(!self.runs.contains_key(&id), "fault: {id} was created twice");
+                let project = by.project().or_else(|| self.project_of(cause.parent()?)).map(str::to_owned);
+                if let Some(project) = project {
+                    Arc::make_mut(&mut self.projects).insert(id, project);
+                }
                 if let Some(concurrency) = &plan.concurrency {
                     self.groups.entry(concurrency.group.clone()).or_default().insert(id);
                 }
@@ -152,6 +162,12 @@ impl World {
             | Fact::Token(..)
             | Fact::Recovered { .. } => {}
         }
+    }
+
+    /// The project that a run belongs to, where that is not the workspace's own: that of whoever asked for it, else of the run that it
+    /// does again.
+    pub(super) fn project_of(&self, run: RunId) -> Option<&str> {
+        self.projects.get(&run).map(String::as_str)
     }
 
     pub(super) fn run_mut(&mut self, id: RunId) -> &mut Run {
@@ -364,6 +380,8 @@ impl World {
             targets: self.targets.only(runs),
             cache: Arc::clone(&self.cache),
             bus: Arc::clone(&self.bus),
+            said_ids: Arc::clone(&self.said_ids),
+            projects: Arc::clone(&self.projects),
             revoked: Arc::clone(&self.revoked),
             listening: self
                 .listening

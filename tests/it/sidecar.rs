@@ -2,6 +2,7 @@
 
 mod client;
 mod door;
+mod events;
 mod gates;
 mod runs;
 mod state;

@@ -11,8 +11,8 @@ use crate::{
 };
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, MessageKind, Program, RunId, Seq, Span,
-        StepIx, Timestamp, Value, ValueMap,
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx,
+        Timestamp, Value, ValueMap,
     },
     engine::{
         Actor, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Choice, Command, Correction,
@@ -527,11 +527,9 @@ impl<'a> History<'a> {
         NewMessage {
             id: self.tape.chance(30).then(|| "m".to_owned()),
             topic: workload::TOPIC.to_owned(),
-            kind: MessageKind::Event,
-            to: None,
-            correlation: None,
             data: Value::from(self.tape.below(3)),
             ttl: self.tape.chance(50).then(|| Span::seconds(1 + self.tape.below(600))),
+            ..NewMessage::default()
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     asked::{Asked, request_id},
     door::Door,
-    gates,
+    events, gates,
     limits::Left,
     openapi::openapi,
     probes,
@@ -93,6 +93,9 @@ async fn call(door: &Arc<Door>, call: Call, asked: &Asked) -> Result<Response, P
         Call::ReadValue => state::read(door, asked),
         Call::SetValue => state::set(door, asked).await,
         Call::RemoveValue => state::remove(door, asked).await,
+        Call::PublishEvent => events::publish(door, asked).await,
+        Call::WaitForEvent => events::wait(door, asked).await,
+        Call::FollowEvents => events::follow(door, asked),
         Call::PauseRun | Call::ResumeRun | Call::CancelRun => runs::act(door, asked, call).await,
     }
 }

@@ -1,6 +1,6 @@
 //! What all requests have in common: the desk, the keys, the limits, and what was counted.
 
-use super::{limits::Limits, tls::TlsFiles};
+use super::{limits::Limits, listeners::Listeners, tls::TlsFiles};
 use crate::{
     base::{Span, Timestamp},
     gateway::KeyRing,
@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +71,8 @@ pub(super) struct Door {
     pub(super) desk: LocalDesk,
     pub(super) setup: HttpSetup,
     pub(super) limits: Limits,
+    /// Who waits for events.
+    pub(super) listeners: Arc<Listeners>,
     pub(super) closing: CancellationToken,
     /// Whether it listens where this machine alone can reach it.
     pub(super) is_local: bool,
@@ -86,6 +88,7 @@ impl Door {
             desk,
             setup,
             limits: Limits::default(),
+            listeners: Arc::default(),
             closing,
             is_local,
             engine: rustix::process::geteuid().as_raw(),

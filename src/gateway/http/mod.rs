@@ -6,9 +6,11 @@
 mod answer;
 mod asked;
 mod door;
+mod events;
 mod gates;
 mod limits;
 mod listen;
+mod listeners;
 mod openapi;
 mod probes;
 mod problem;

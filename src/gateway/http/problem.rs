@@ -94,6 +94,8 @@ impl From<Refusal> for Problem {
             | Refusal::Schedule { .. } => (StatusCode::CONFLICT, "RUN_003"),
             Refusal::TooManyRuns(_) => (StatusCode::SERVICE_UNAVAILABLE, "RUN_004"),
             Refusal::TooManySteps(_) => (StatusCode::BAD_REQUEST, "RUN_002"),
+            Refusal::Message { id_used: false, .. } => (StatusCode::BAD_REQUEST, "EVT_002"),
+            Refusal::Message { id_used: true, .. } => (StatusCode::CONFLICT, "EVT_004"),
             Refusal::State { .. } => (StatusCode::PRECONDITION_FAILED, "STR_003"),
             _ => (StatusCode::CONFLICT, "REQ_002"),
         };

@@ -4,6 +4,7 @@
 use super::{
     answer::{lost, respond},
     door::Door,
+    events::{Acknowledged, Heard, Publish},
     shapes::{
         Because, Decide, Gate, Gates, Health, OpenGate, ProblemShape, PutValue, Renewed, Run, Runs, StartRun,
         StateValue, Status,
@@ -42,6 +43,9 @@ pub(super) enum Call {
     ReadValue,
     SetValue,
     RemoveValue,
+    PublishEvent,
+    WaitForEvent,
+    FollowEvents,
 }
 
 /// What one needs to ask.
@@ -111,6 +115,14 @@ impl Route {
 
 const WAIT: Parameter = ("wait", "integer", "Milliseconds, 60,000 at most, to wait until the gate closes");
 const LIMIT: Parameter = ("limit", "integer", "At most so many, 1 to 1,000; 100 when not given");
+
+const FILTER: Parameter = (
+    "filter",
+    "string",
+    "`name:value`, more of them with commas, and all have to hold: a field of `data` by its path, publisher, correlation_id, topic, type, to, qos, priority",
+);
+const SINCE: Parameter =
+    ("since", "string", "Only those after the event of this id: the `next_cursor` of the answer before");
 
 /// All of them.
 pub(super) const ROUTES: &[Route] = &[
@@ -341,6 +353,47 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         done: (200, json::<StateValue>()),
         problems: &[404, 409, 412],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/events/{event_type}",
+        call: Call::PublishEvent,
+        about: "Says something to whoever waits for it, or begins to within its time; steps of workflows hear it too",
+        need: Need::May(Permission::PublishEvents),
+        query: &[],
+        body: Some(json::<Publish>()),
+        done: (202, json::<Acknowledged>()),
+        problems: &[409],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/events/wait/{event_type}",
+        call: Call::WaitForEvent,
+        about: "Events of this type: those that are kept, else the first that comes; none when the time is up",
+        need: Need::May(Permission::ReadContext),
+        query: &[
+            (
+                "timeout",
+                "integer",
+                "Milliseconds to wait for the first, 60,000 at most; 30,000 when not given",
+            ),
+            FILTER,
+            SINCE,
+        ],
+        body: None,
+        done: (200, json::<Heard>()),
+        problems: &[404],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/events/stream",
+        call: Call::FollowEvents,
+        about: "Events as they come, those that are kept first; `Last-Event-ID` goes on after one, and `gap` says that some are kept no longer",
+        need: Need::May(Permission::ReadContext),
+        query: &[("topic", "string", "Only those of this topic"), FILTER, SINCE],
+        body: None,
+        done: (200, Shape::Text("text/event-stream")),
+        problems: &[],
     },
 ];
 

@@ -261,9 +261,10 @@ fn messages() -> Vec<Fact> {
         correlation: Some("CHG-12".to_owned()),
         data: Value::Object(outputs()),
         expires_at: Timestamp(1_772_517_600_000),
+        ..Message::default()
     };
     let said = BusEvent::Said { message: Box::new(message), by: Some(ann()) };
-    let taken = BusEvent::Taken { by: "r-1/verify".to_owned(), ids: vec!["m-1".to_owned()] };
+    let taken = BusEvent::Taken { by: "r-1/verify".to_owned(), ids: vec!["m-1".to_owned()], project: None };
     let revoked = TokenEvent::Revoked {
         id: "9f2c51d0a7b34e68".to_owned(),
         subject: "reviewer-1".to_owned(),

@@ -1,6 +1,11 @@
 //! What is said and waited for: steps that emit, steps that wait for messages, and people who say something.
 
 use super::door::{check, play};
+use cuelight::{
+    base::{MESSAGES_KEPT, Message, Timestamp},
+    engine::{Bus, BusEvent},
+};
+use serde_json::json;
 
 const PAIR: &str = "inputs: {env: string}
 steps:
@@ -88,7 +93,7 @@ fn the_same_id_is_the_same_message_and_another_message_under_it_is_refused() {
         "launch; ann says ready n=1 id=k; ann says ready n=1 id=k; bob says ready n=2 id=k",
         "said k ready by ann
          no taken
-         ! could not do that here: ann has said something else under the id k; take another id",
+         ! could not say that: ann has said something else under the id k; take another id",
     );
 }
 
@@ -98,13 +103,13 @@ fn a_topic_is_a_plain_word_wherever_it_comes_from() {
         "inputs: {topic: string}
 steps: [{id: ask, emit: {event: '${{ inputs.topic }}'}}]",
         "launch topic=a%b",
-        "ask failed user_invalid_input: could not say it: \"a%b\" is no topic
+        "ask failed user_invalid_input: could not say that: \"a%b\" is no topic
          = failed: ask failed",
     );
     check(
         "steps: [{id: heard, wait: {event: x}}]",
         "launch; ann says ?!",
-        "! could not do that here: \"?!\" is no topic",
+        "! could not say that: \"?!\" is no topic",
     );
 }
 
@@ -118,4 +123,32 @@ fn who_waits_for_a_message_is_cancelled_with_the_run_and_hears_nothing_more() {
          no taken
          = cancelled: heard cancelled",
     );
+}
+
+fn said(project: &str, id: u32) -> BusEvent {
+    let project = (!project.is_empty()).then(|| project.to_owned());
+    let data = json!({"n": id});
+    let message =
+        Message { id: format!("e{id}"), topic: "t".to_owned(), data, project, ..Message::default() };
+    BusEvent::Said { message: Box::new(message), by: None }
+}
+
+#[test]
+fn whoever_says_much_pushes_out_their_own_and_nobody_elses() {
+    let mut bus = Bus::default();
+    for id in 0..10 {
+        bus.apply(Timestamp(0), &said("bank", id));
+    }
+    let most = u32::try_from(MESSAGES_KEPT).expect("a small number");
+    for id in 0..most + 10 {
+        bus.apply(Timestamp(0), &said("", id));
+    }
+    let (own, bank) = (bus.of(None).expect("a ring"), bus.of(Some("bank")).expect("a ring"));
+    assert_eq!((bank.first(), bank.end()), (0, 10));
+    assert_eq!((own.first(), own.end()), (20, u64::from(most) + 10));
+    assert_eq!(bus.newest().count(), MESSAGES_KEPT);
+    assert!(bus.find(None, "e19").is_none() && bus.find(Some("bank"), "e9").is_some());
+    assert_eq!(own.place("e20"), Some(20));
+    assert_eq!(own.from(0).next().map(|it| (it.0, it.1.message.id.as_str())), Some((20, "e20")));
+    assert!(own.from(own.end()).next().is_none() && bus.of(Some("shop")).is_none());
 }

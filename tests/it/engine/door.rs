@@ -5,8 +5,8 @@
 
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, MessageKind, Program, RunId, Seq, Span,
-        StepIx, Timestamp, Value, ValueMap, sha256,
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx,
+        Timestamp, Value, ValueMap, sha256,
     },
     definition::{Files, read},
     engine::{
@@ -301,11 +301,8 @@ impl Bench {
         let message = NewMessage {
             id: Some(given.unwrap_or_else(|| format!("x-{}", self.said))),
             topic: words[2].to_owned(),
-            kind: MessageKind::Event,
-            to: None,
-            correlation: None,
             data: Value::Object(data),
-            ttl: None,
+            ..NewMessage::default()
         };
         self.submit(Command::Publish { message: Box::new(message), by: person(words[0]) });
     }
@@ -661,7 +658,7 @@ impl Bench {
                 let by = by.as_ref().map_or_else(|| message.from.clone(), |it| it.name.clone());
                 format!("said {} {} by {by}", message.id, message.topic)
             }
-            Fact::Bus(BusEvent::Taken { by, ids }) => format!("taken by {by}: {}", ids.join(", ")),
+            Fact::Bus(BusEvent::Taken { by, ids, .. }) => format!("taken by {by}: {}", ids.join(", ")),
             Fact::Cache(CacheEvent::Stored { key, step, .. }) => format!("keeps {step} as {key}"),
             Fact::Cache(CacheEvent::Used { key, .. }) => format!("uses {key}"),
             Fact::Cache(CacheEvent::Reset { count, by, .. }) => format!("{by} resets, {count} results"),

@@ -1,0 +1,253 @@
+//! Who says something, and who hears it: steps, programs and people. A message stays for whoever begins to wait for it later, until
+//! its time is up or there is no more room.
+
+use crate::{
+    base::{
+        EVENT_CONTENT_BYTES_MAX, FailureMode, MESSAGE_META_BYTES_MAX, MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX,
+        Message, Qos, RunId, Score, StepIx, Value, ValueMap, is_topic, json_bytes, safe_text, shorten,
+    },
+    engine::{
+        Actor, BusEvent, Fact, NewMessage, Refusal, Said, StepEvent, StepState, WaitReason, condition::View,
+        handle::Turn, outcome,
+    },
+    expression::EvalError,
+    plan::Emission,
+};
+
+impl Turn<'_> {
+    /// Somebody outside says something.
+    pub(super) fn publish(&mut self, new: NewMessage, by: Actor) -> Result<(), Refusal> {
+        let from = match &new.session {
+            None => by.name.clone(),
+            Some(session) => format!("{}/{session}", by.name),
+        };
+        let project = by.project().map(str::to_owned);
+        let Some(message) = self.message(new, from, project)? else { return Ok(()) };
+        self.say(message, Some(by));
+        Ok(())
+    }
+
+    /// A step says something, and has done what it is for.
+    pub(super) fn emit_message(&mut self, id: RunId, step: StepIx, it: &Emission) {
+        let run = self.run(id);
+        let view = View::of(self.world, run, step, self.now);
+        let resolved = || {
+            let text = |it: &Option<String>| it.as_ref().map(|it| view.text(it)).transpose();
+            Ok::<_, EvalError>(NewMessage {
+                id: text(&it.id)?,
+                topic: view.text(&it.topic)?,
+                kind: it.kind,
+                to: text(&it.to)?,
+                correlation: text(&it.correlation)?,
+                data: view.deep(&it.data)?,
+                ttl: it.ttl,
+                ..NewMessage::default()
+            })
+        };
+        let new = match resolved() {
+            Ok(new) => new,
+            Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
+        };
+        let from = format!("{id}/{}", run.plan_step(step).id);
+        let (given, topic) = (new.id.clone(), new.topic.clone());
+        let project = self.world.project_of(id).map(str::to_owned);
+        let message = match self.message(new, from, project) {
+            Ok(message) => message,
+            Err(refusal) => {
+                let why = refusal.to_string();
+                return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, why));
+            }
+        };
+        let name = message.as_ref().map(|it| it.id.clone()).or(given).unwrap_or_default();
+        let outputs =
+            ValueMap::from_iter([("id".to_owned(), name.into()), ("topic".to_owned(), topic.into())]);
+        if let Some(message) = message {
+            self.say(message, None);
+        }
+        self.complete(id, step, outputs, None);
+    }
+
+    /// The message that is to be said; nothing when it has been said already.
+    fn message(
+        &self,
+        new: NewMessage,
+        from: String,
+        project: Option<String>,
+    ) -> Result<Option<Message>, Refusal> {
+        check_words(&new).map_err(|why| Refusal::Message { why, id_used: false })?;
+        let bus = &self.world.bus;
+        let is_named = new.id.is_some();
+        let message = Message {
+            id: new.id.unwrap_or_else(|| bus.next_id(project.as_deref())),
+            topic: new.topic,
+            kind: new.kind,
+            from,
+            to: new.to,
+            correlation: new.correlation,
+            data: new.data,
+            expires_at: self.now + new.ttl.unwrap_or(MESSAGE_TTL),
+            subject: new.subject,
+            qos: new.qos,
+            priority: new.priority,
+            meta: new.meta,
+            project,
+        };
+        match is_named.then(|| self.world.said_ids.has(&message)).flatten() {
+            None => Ok(Some(message)),
+            Some(true) => Ok(None),
+            Some(false) => {
+                let before = bus.find(message.project.as_deref(), &message.id);
+                let who = before.map_or("somebody".to_owned(), |it| shown(&it.message.from));
+                let id = shown(&message.id);
+                let why = format!("{who} has said something else under the id {id}; take another id");
+                Err(Refusal::Message { why, id_used: true })
+            }
+        }
+    }
+
+    /// It is said, and whoever waits for it goes on.
+    fn say(&mut self, message: Message, by: Option<Actor>) {
+        let (topic, project) = (message.topic.clone(), message.project.clone());
+        self.emit(Fact::Bus(BusEvent::Said { message: Box::new(message), by }));
+        let listening: Vec<(RunId, StepIx)> =
+            self.world.listening.iter().filter(|it| *it.1 == topic).map(|it| *it.0).collect();
+        for (run, step) in listening {
+            if self.world.project_of(run) == project.as_deref() {
+                self.take_messages(run, step);
+            }
+        }
+    }
+
+    /// A step begins to wait for messages, or goes on at once.
+    pub(super) fn listen(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        topic: &str,
+        filter: &[(String, Value)],
+        count: u32,
+    ) {
+        let run = self.run(id);
+        let view = View::of(self.world, run, step, self.now);
+        let resolved = view.text(topic).and_then(|topic| {
+            let filter = filter.iter().map(|(name, it)| Ok((name.clone(), view.deep(it)?)));
+            Ok((topic, filter.collect::<Result<Vec<_>, EvalError>>()?))
+        });
+        let (topic, filter) = match resolved {
+            Ok(it) => it,
+            Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
+        };
+        if !is_topic(&topic) {
+            let why = format!("could not wait for {:?}, which is no topic", safe_text(&shorten(&topic, 60)));
+            return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, why));
+        }
+        let until = run.plan_step(step).timeout.map(|it| self.now + it);
+        let reason = WaitReason::Message { topic, filter, count, until };
+        self.emit_step(id, step, StepEvent::Waiting { reason });
+        self.take_messages(id, step);
+    }
+
+    /// Whether what a step waits for has been said; then it goes on.
+    fn take_messages(&mut self, id: RunId, step: StepIx) {
+        let Some(run) = self.world.runs.get(&id) else { return };
+        let it = run.step(step);
+        let Some(WaitReason::Message { topic, filter, count, .. }) = it.listens.as_deref() else { return };
+        if it.state() != StepState::Waiting {
+            return;
+        }
+        let alive = |it: &&Said| it.message.expires_at > self.now;
+        let meant = |it: &&Said| it.message.topic == *topic && it.message.has(filter);
+        let wanted = usize::try_from(*count).unwrap_or(usize::MAX).max(1);
+        let found: Vec<&Message> = self
+            .world
+            .bus
+            .since(self.world.project_of(id), run.started_at.unwrap_or_default())
+            .filter(alive)
+            .filter(meant)
+            .take(wanted)
+            .map(|it| &it.message)
+            .collect();
+        if found.len() < wanted {
+            return;
+        }
+        let best =
+            found.iter().map(|it| it.debate_score()).collect::<Option<Vec<Score>>>().and_then(|scores| {
+                let best = scores.iter().max()?;
+                scores.iter().position(|it| it == best)
+            });
+        let mut outputs = found[0].outputs();
+        if wanted > 1 {
+            let all = found.iter().map(|it| Value::Object(it.outputs())).collect();
+            outputs = ValueMap::from_iter([("messages".to_owned(), Value::Array(all))]);
+            if let Some(best) = best {
+                outputs.insert("best".to_owned(), Value::Object(found[best].outputs()));
+            }
+        }
+        let ids = found.iter().map(|it| it.id.clone()).collect();
+        let by = format!("{id}/{}", run.plan_step(step).id);
+        if json_bytes(&outputs) > EVENT_CONTENT_BYTES_MAX {
+            let why = format!(
+                "what was said has more than {EVENT_CONTENT_BYTES_MAX} bytes together; wait for fewer"
+            );
+            return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceMemory, why));
+        }
+        let project = self.world.project_of(id).map(str::to_owned);
+        self.emit(Fact::Bus(BusEvent::Taken { by, ids, project }));
+        self.complete(id, step, outputs, None);
+    }
+
+    /// Nothing has come in time.
+    pub(super) fn heard_nothing(&mut self, id: RunId, step: StepIx) {
+        let run = self.run(id);
+        let after = run.plan_step(step).timeout.unwrap_or_default();
+        let topic = match run.step(step).listens.as_deref() {
+            Some(WaitReason::Message { topic, .. }) => topic.clone(),
+            _ => String::new(),
+        };
+        let message = format!("nothing that it waits for was said about {topic} within {after}");
+        self.fail_step(id, step, &outcome::failure(FailureMode::AgentTimeout, message));
+    }
+}
+
+/// What is wrong with what somebody wants to say, if something is.
+fn check_words(new: &NewMessage) -> Result<(), String> {
+    if let Some(topic) =
+        [Some(&new.topic), new.subject.as_ref()].into_iter().flatten().find(|it| !is_topic(it))
+    {
+        return Err(format!(
+            "{:?} is no topic: that is letters, digits, `.`, `-`, `_` and `/`, at most {MESSAGE_WORD_CHARS_MAX}",
+            shown(topic)
+        ));
+    }
+    let words = [new.id.as_ref(), new.to.as_ref(), new.correlation.as_ref(), new.session.as_ref()];
+    let is_wrong = |it: &&String| {
+        it.is_empty() || it.chars().count() > MESSAGE_WORD_CHARS_MAX || it.contains(char::is_control)
+    };
+    if let Some(wrong) = words.into_iter().flatten().find(is_wrong) {
+        return Err(format!(
+            "{:?} has to have 1 to {MESSAGE_WORD_CHARS_MAX} characters, none of them a control character",
+            shown(wrong)
+        ));
+    }
+    if new.qos == Qos::ExactlyOnce && new.id.is_none() {
+        return Err("it is to be said exactly once, and has no id by which a second try is known; give one"
+            .to_owned());
+    }
+    let bytes = json_bytes(&new.data);
+    if bytes > EVENT_CONTENT_BYTES_MAX {
+        return Err(format!(
+            "it has {bytes} bytes, at most {EVENT_CONTENT_BYTES_MAX} can be kept; put large values into files"
+        ));
+    }
+    let bytes = json_bytes(&new.meta);
+    if bytes > MESSAGE_META_BYTES_MAX {
+        return Err(format!(
+            "`meta` has {bytes} bytes, at most {MESSAGE_META_BYTES_MAX} are kept; say less there"
+        ));
+    }
+    Ok(())
+}
+
+fn shown(text: &str) -> String {
+    safe_text(&shorten(text, 60))
+}

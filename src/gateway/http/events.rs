@@ -1,0 +1,519 @@
+//! Events over HTTP: said to whoever waits for them, waited for, followed. They are the messages that steps of workflows say and hear, on
+//! the same log: one that was acknowledged is on disk. Nobody who follows is held in memory but by their place.
+
+use super::{
+    answer::json,
+    asked::Asked,
+    door::Door,
+    listeners::{Place, Wanted},
+    problem::{Problem, of_reply},
+};
+use crate::{
+    base::{
+        MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, Span, Timestamp, Value,
+        ValueMap, is_topic, json_bytes, sha256,
+    },
+    engine::{Actor, Command, NewMessage, Proof, Said},
+    gateway::is_name,
+    runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, Request, SystemClock},
+};
+use axum::{
+    http::StatusCode,
+    response::{
+        IntoResponse as _, Response, Sse,
+        sse::{self, KeepAlive},
+    },
+};
+use futures_util::stream;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json as value;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long somebody may wait for the first event.
+const WAIT_MS_MAX: u64 = 60_000;
+const WAIT_MS_DEFAULT: u64 = 30_000;
+/// Events of one answer, …
+const EVENTS_MAX: usize = 100;
+/// … and bytes of what they say.
+const EVENTS_BYTES_MAX: usize = 1024 * 1024;
+/// Conditions of one filter.
+const CONDITIONS_MAX: usize = 20;
+/// Names of who heard an event.
+const NOTIFIED_MAX: usize = 100;
+/// How long it may take to write an event down: a disk without room may have some again, and whoever asks does not wait for that.
+const WRITE_MAX: Duration = Duration::from_secs(5);
+
+/// Something to be said.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Publish {
+    /// The subject of the token, or a session of it: `reviewer-1`, `reviewer-1/s2`. It is the subject when not given.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
+    publisher: Option<String>,
+    /// The wider topic: `architecture`, `security`, `deployment`, one of your own. It is the event type when not given.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    topic: Option<String>,
+    /// What is said.
+    data: Value,
+    /// What it belongs to or answers.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    correlation_id: Option<String>,
+    /// How long it can be taken; a day when not given.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 2_592_000))]
+    ttl_seconds: Option<u64>,
+    /// How pressing it is, for whoever reads it.
+    #[serde(default)]
+    priority: PriorityWord,
+    /// What you rely on; `exactly-once` needs an `id` or `Idempotency-Key`.
+    #[serde(default)]
+    qos: QosWord,
+    /// The same id again within a day is the same event.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,99}$"))]
+    id: Option<String>,
+    /// What kind of message it is.
+    #[serde(default, rename = "type")]
+    kind: KindWord,
+    /// To whom, when it is not for all.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    to: Option<String>,
+    /// What is said about it beside it.
+    #[serde(default)]
+    meta: ValueMap,
+}
+
+/// How pressing an event is.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum PriorityWord {
+    Low,
+    #[default]
+    Normal,
+    High,
+    Critical,
+}
+
+/// What the sender of an event relies on.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::enum_variant_names, reason = "the words are those of the origins")]
+enum QosWord {
+    AtMostOnce,
+    #[default]
+    AtLeastOnce,
+    ExactlyOnce,
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum KindWord {
+    #[default]
+    Event,
+    Task,
+    ToolCall,
+    DebateProposal,
+    DebateCritique,
+    DebateDecision,
+    Control,
+    Error,
+}
+
+/// What became of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Published")]
+pub(super) struct Acknowledged {
+    event_id: String,
+    /// It is on disk, now or since it was sent first.
+    published: bool,
+    /// Steps that went on with it, and who waited for it over HTTP; a hundred of them at most.
+    subscribers_notified: Vec<String>,
+    subscriber_count: u64,
+    topic: String,
+    timestamp: String,
+}
+
+/// What was said.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Heard {
+    events: Vec<EventShape>,
+    /// Whether there are more after them.
+    more_available: bool,
+    /// Goes on after them, as `since`.
+    next_cursor: Option<String>,
+    /// Whether the time was up before one came.
+    timeout: bool,
+}
+
+/// One event.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
+struct EventShape {
+    event_id: String,
+    event_type: String,
+    topic: String,
+    /// A step with its run, an agent (`agent:reviewer-1`), or the name of a person.
+    publisher: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    data: Value,
+    correlation_id: Option<String>,
+    to: Option<String>,
+    priority: &'static str,
+    qos: &'static str,
+    meta: ValueMap,
+    timestamp: String,
+    expires_at: String,
+    /// For proposals that say `evidence` and `confidence`: how good they are, from 0 to 1.
+    score: Option<String>,
+}
+
+fn shape(said: &Said) -> EventShape {
+    let it = said.message.clone();
+    EventShape {
+        topic: it.subject().to_owned(),
+        score: it.debate_score().map(|it| it.to_string()),
+        event_id: it.id,
+        event_type: it.topic,
+        publisher: it.from,
+        kind: it.kind.word(),
+        data: it.data,
+        correlation_id: it.correlation,
+        to: it.to,
+        priority: it.priority.word(),
+        qos: it.qos.word(),
+        meta: it.meta,
+        timestamp: said.at.to_string(),
+        expires_at: it.expires_at.to_string(),
+    }
+}
+
+fn invalid(why: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "EVT_002", why)
+}
+
+fn event_type(asked: &Asked) -> Result<String, Problem> {
+    let said = asked.param("event_type");
+    is_topic(said).then(|| said.to_owned()).ok_or_else(|| {
+        invalid(format!(
+            "could not read the event type: it has letters, digits, `.`, `-`, `_` and `/` (as %2F), at most {MESSAGE_WORD_CHARS_MAX}"
+        ))
+    })
+}
+
+pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let event_type = event_type(asked)?;
+    let given: Publish = asked.body()?;
+    let session = session(asked, given.publisher.as_deref())?;
+    let idempotency_key = asked.headers.get("idempotency-key").and_then(|it| it.to_str().ok());
+    let by = asked.actor(door);
+    let id = match (given.id, idempotency_key.filter(|it| is_name(it))) {
+        (Some(id), _) => Some(id),
+        // What one calls so says nothing of what another does.
+        (None, Some(key)) => {
+            let digest = sha256("cuelight-event-key-v1", &[by.principal().as_bytes(), key.as_bytes()]);
+            Some(format!("k-{}", digest.to_string().chars().take(32).collect::<String>()))
+        }
+        (None, None) if matches!(given.qos, QosWord::ExactlyOnce) => None,
+        (None, None) => Some(Entropy.request_id().0),
+    };
+    let message = NewMessage {
+        id: id.clone(),
+        topic: event_type,
+        kind: given.kind.into(),
+        to: given.to,
+        correlation: given.correlation_id,
+        data: given.data,
+        ttl: Some(given.ttl_seconds.map_or(MESSAGE_TTL, Span::seconds)),
+        session,
+        subject: given.topic.clone(),
+        qos: given.qos.into(),
+        priority: given.priority.into(),
+        meta: given.meta,
+    };
+    let topic = given.topic.unwrap_or_else(|| message.topic.clone());
+    // Whoever waits now hears it; some have heard it and are gone when we know that it is on disk.
+    let listening = door.listeners.of(&seen_as(&message, &by));
+    let command = Command::Publish { message: Box::new(message), by };
+    let desk = asked.desk(door);
+    // Not by the key of the request: the same key for something else is to be told, and the bus remembers it for a day.
+    let reply = timeout(WRITE_MAX, desk.submit(Request { id: Entropy.request_id(), command })).await;
+    match reply {
+        Ok(Reply::Recorded(_)) => {}
+        Ok(other) => return Err(of_reply(other)),
+        Err(_) => {
+            let why = "could not write that down in time: look at /health/ready, and send it again under the same id";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_001", why));
+        }
+    }
+    let event_id = id.unwrap_or_default();
+    let board = door.desk.boards().borrow().board.clone();
+    // One that was said long ago is known by its id alone.
+    let said = board.bus().find(asked.project(), &event_id);
+    let mut notified = said.map_or_else(Vec::new, |it| it.taken_by.clone());
+    if said.is_some_and(|it| it.at >= asked.now) {
+        notified.extend(listening);
+    }
+    let subscriber_count = u64::try_from(notified.len()).unwrap_or(u64::MAX);
+    notified.sort_unstable();
+    notified.dedup();
+    notified.truncate(NOTIFIED_MAX);
+    let timestamp = said.map_or(asked.now, |it| it.at).to_string();
+    let told = Acknowledged {
+        event_id,
+        published: true,
+        subscribers_notified: notified,
+        subscriber_count,
+        topic,
+        timestamp,
+    };
+    Ok(json(StatusCode::ACCEPTED, &told))
+}
+
+/// The message as whoever waits for it will see it.
+fn seen_as(new: &NewMessage, by: &Actor) -> Message {
+    let session = new.session.as_ref().map(|it| format!("/{it}")).unwrap_or_default();
+    Message {
+        topic: new.topic.clone(),
+        kind: new.kind,
+        from: format!("{}{session}", by.name),
+        to: new.to.clone(),
+        correlation: new.correlation.clone(),
+        data: new.data.clone(),
+        project: by.project().map(str::to_owned),
+        subject: new.subject.clone(),
+        qos: new.qos,
+        priority: new.priority,
+        ..Message::default()
+    }
+}
+
+/// The session of whoever asks that says it; nobody speaks for somebody else.
+fn session(asked: &Asked, publisher: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(publisher) = publisher else { return Ok(None) };
+    let subject = match asked.bearer.as_ref().map(|it| &it.actor.proof) {
+        Some(Proof::Token(token)) => token.subject.as_str(),
+        _ => "",
+    };
+    match publisher.strip_prefix(subject).filter(|_| !subject.is_empty()) {
+        Some("") => Ok(None),
+        Some(rest) if rest.strip_prefix('/').is_some_and(is_name) => {
+            Ok(rest.strip_prefix('/').map(str::to_owned))
+        }
+        _ => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "AUTH_003",
+            "could not say that for somebody else: `publisher` is the subject of the token, or a session of it (`subject/session`)",
+        )),
+    }
+}
+
+/// What is wanted, and a place for whoever waits for it.
+fn listen(door: &Door, asked: &Asked, event_type: Option<String>) -> Result<(Arc<Wanted>, Place), Problem> {
+    let topic = asked.query("topic").map(str::to_owned);
+    if topic.as_deref().is_some_and(|it| !is_topic(it)) {
+        return Err(invalid("could not read `topic`: it has letters, digits, `.`, `-`, `_` and `/`"));
+    }
+    let filter = filter(asked.query("filter"))?;
+    let project = asked.project().map(str::to_owned);
+    let wanted = Arc::new(Wanted { project, event_type, topic, filter });
+    let place = door.listeners.enter(asked.actor(door).name, Arc::clone(&wanted)).ok_or_else(|| Problem {
+        again_at: Some(asked.now + Span::seconds(1)),
+        ..Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "EVT_001",
+            "could not wait for events: too many do already; try again in a moment",
+        )
+    })?;
+    Ok((wanted, place))
+}
+
+/// `name:value,name:value`; all of them have to hold.
+fn filter(text: Option<&str>) -> Result<Vec<(String, Value)>, Problem> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let conditions: Option<Vec<_>> = text
+        .split(',')
+        .map(|it| {
+            let (name, wanted) = it.split_once(':').filter(|it| !it.0.is_empty())?;
+            let name = match name {
+                "publisher" => "from",
+                "correlation_id" => "correlation",
+                name => name,
+            };
+            Some((name.to_owned(), Value::from(wanted)))
+        })
+        .collect();
+    conditions.filter(|it| it.len() <= CONDITIONS_MAX).ok_or_else(|| {
+        invalid(format!(
+            "could not read `filter`: write name:value, at most {CONDITIONS_MAX} of them with commas between"
+        ))
+    })
+}
+
+pub(super) async fn wait(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let event_type = event_type(asked)?;
+    let wait = asked.number("timeout", (0, WAIT_MS_MAX), WAIT_MS_DEFAULT)?;
+    let (wanted, _place) = listen(door, asked, Some(event_type))?;
+    let since = asked.query("since");
+    let mut over = std::pin::pin!(sleep(Duration::from_millis(wait)));
+    let mut boards = door.desk.boards();
+    let mut next = None;
+    loop {
+        let board = boards.borrow_and_update().board.clone();
+        let ring = board.bus().of(asked.project());
+        let at = match (next, since) {
+            (Some(next), _) => next,
+            (None, None) => 0,
+            (None, Some(since)) => ring.and_then(|it| it.place(since)).map(|it| it + 1).ok_or_else(|| {
+                let what = "that event: it is kept no longer, or never was; begin again without `since`, and";
+                Problem::missing("EVT_003", what)
+            })?,
+        };
+        let mut told = Heard {
+            events: Vec::new(),
+            more_available: false,
+            next_cursor: since.map(str::to_owned),
+            timeout: false,
+        };
+        let (mut bytes, mut seen) = (0, at);
+        let now = SystemClock.now();
+        for (place, said) in ring.into_iter().flat_map(|it| it.from(at)) {
+            if wanted.takes(said, now) {
+                bytes += json_bytes(&said.message.data);
+                if told.events.len() == EVENTS_MAX || !told.events.is_empty() && bytes > EVENTS_BYTES_MAX {
+                    told.more_available = true;
+                    break;
+                }
+                told.events.push(shape(said));
+            }
+            seen = place + 1;
+        }
+        let last = seen.checked_sub(1).and_then(|it| ring?.at(it));
+        told.next_cursor = last.map(|it| it.message.id.clone()).or(told.next_cursor);
+        if !told.events.is_empty() {
+            return Ok(json(StatusCode::OK, &told));
+        }
+        next = Some(seen);
+        drop(board);
+        let is_over = tokio::select! {
+            changed = boards.changed() => changed.is_err(),
+            () = over.as_mut() => true,
+            () = door.closing.cancelled() => true,
+        };
+        if is_over {
+            return Ok(json(StatusCode::OK, &Heard { timeout: true, ..told }));
+        }
+    }
+}
+
+/// Whoever follows: their place, and nothing that they have not taken yet.
+struct Following {
+    boards: Boards,
+    wanted: Arc<Wanted>,
+    next: u64,
+    /// Something before this place is kept no longer.
+    has_gap: bool,
+    closing: CancellationToken,
+    _place: Place,
+}
+
+pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let (wanted, place) = listen(door, asked, None)?;
+    let last = asked.headers.get("last-event-id").map(|it| String::from_utf8_lossy(it.as_bytes()));
+    let since = last.as_deref().or(asked.query("since"));
+    let boards = door.desk.boards();
+    let board = boards.borrow().board.clone();
+    let ring = board.bus().of(asked.project());
+    let found = since.and_then(|it| ring?.place(it));
+    let next = found.map_or_else(|| ring.map_or(0, crate::engine::Ring::first), |it| it + 1);
+    let closing = door.closing.clone();
+    let has_gap = since.is_some() && found.is_none();
+    let following = Following { boards, wanted, next, has_gap, closing, _place: place };
+    let events = stream::unfold(following, |mut it| async move {
+        let event = it.next().await?;
+        Some((Ok::<_, Infallible>(event), it))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+impl Following {
+    /// The next event; nothing when there will be no more.
+    async fn next(&mut self) -> Option<sse::Event> {
+        loop {
+            if let Some(event) = self.kept(SystemClock.now()) {
+                return Some(event);
+            }
+            tokio::select! {
+                changed = self.boards.changed() => if changed.is_err() { return None },
+                () = self.closing.cancelled() => return None,
+            }
+        }
+    }
+
+    /// The next one that is kept, or that some are kept no longer.
+    fn kept(&mut self, now: Timestamp) -> Option<sse::Event> {
+        let board = self.boards.borrow_and_update().board.clone();
+        let ring = board.bus().of(self.wanted.project.as_deref());
+        let first = ring.map_or(0, crate::engine::Ring::first);
+        if std::mem::take(&mut self.has_gap) || self.next < first {
+            self.next = self.next.max(first);
+            let why = "some events are kept no longer; what follows are those after them";
+            return Some(sse::Event::default().event("gap").data(value!({"message": why}).to_string()));
+        }
+        for (place, said) in ring?.from(self.next) {
+            self.next = place + 1;
+            if self.wanted.takes(said, now) {
+                let data = serde_json::to_string(&shape(said)).unwrap_or_default();
+                let event = sse::Event::default().event("message").data(data);
+                // An old log may hold ids that cannot stand here.
+                let id = &said.message.id;
+                return Some(if id.contains(char::is_control) { event } else { event.id(id) });
+            }
+        }
+        None
+    }
+}
+
+impl From<PriorityWord> for Priority {
+    fn from(word: PriorityWord) -> Self {
+        match word {
+            PriorityWord::Low => Self::Low,
+            PriorityWord::Normal => Self::Normal,
+            PriorityWord::High => Self::High,
+            PriorityWord::Critical => Self::Critical,
+        }
+    }
+}
+
+impl From<QosWord> for Qos {
+    fn from(word: QosWord) -> Self {
+        match word {
+            QosWord::AtMostOnce => Self::AtMostOnce,
+            QosWord::AtLeastOnce => Self::AtLeastOnce,
+            QosWord::ExactlyOnce => Self::ExactlyOnce,
+        }
+    }
+}
+
+impl From<KindWord> for MessageKind {
+    fn from(word: KindWord) -> Self {
+        match word {
+            KindWord::Event => Self::Event,
+            KindWord::Task => Self::Task,
+            KindWord::ToolCall => Self::ToolCall,
+            KindWord::DebateProposal => Self::DebateProposal,
+            KindWord::DebateCritique => Self::DebateCritique,
+            KindWord::DebateDecision => Self::DebateDecision,
+            KindWord::Control => Self::Control,
+            KindWord::Error => Self::Error,
+        }
+    }
+}
