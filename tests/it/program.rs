@@ -1,7 +1,10 @@
 //! The program as everybody else meets it: a workspace of its own, a clean environment, arguments in, output and exit code
 //! out. What is waited for is looked at again and again, with a limit; nothing is believed because time has passed.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::Value;
 use std::{
     fs,
@@ -16,6 +19,8 @@ use tempfile::TempDir;
 const LOOKS_MAX: u32 = 24_000;
 /// The same, where a look takes long.
 const LOOKING_MAX: Duration = Duration::from_mins(3);
+/// A command that is not over by then never will be: it is ended, so that its test fails and does not hang.
+const COMMAND_SECONDS_MAX: i64 = 300;
 
 /// A workspace that nobody else uses. What still runs in it when the test is over is ended.
 pub(crate) struct Place {
@@ -109,14 +114,19 @@ impl Place {
         command
     }
 
+    /// Another program in the same environment.
+    #[expect(clippy::disallowed_methods, reason = "a test needs more than the program itself")]
+    pub(crate) fn foreign(&self, program: &str, args: &[&str]) -> Command {
+        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
+        let mut command = Command::new(program);
+        command.args(args).env_clear().env("PATH", path).env("HOME", self.path()).env("LC_ALL", "C.UTF-8");
+        command.current_dir(self.path()).stdin(Stdio::null());
+        command
+    }
+
     /// Carries out a command to its end.
     pub(crate) fn cue(&self, args: &[&str]) -> Said {
-        let output = self.command(args).output().expect("the program starts");
-        Said {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        bounded(&mut self.command(args))
     }
 
     /// Starts a command whose output is read line by line.
@@ -240,6 +250,61 @@ impl Drop for Place {
     }
 }
 
+/// Carries out a command to its end, which it is made to come to.
+pub(crate) fn bounded(command: &mut Command) -> Said {
+    use std::os::unix::process::ExitStatusExt as _;
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    let mut pipes = [
+        (child.stdout.take().map(std::os::fd::OwnedFd::from), Vec::new()),
+        (child.stderr.take().map(std::os::fd::OwnedFd::from), Vec::new()),
+    ];
+    while pipes.iter().any(|it| it.0.is_some()) {
+        let open: Vec<&std::os::fd::OwnedFd> = pipes.iter().filter_map(|it| it.0.as_ref()).collect();
+        if !are_readable(&open) {
+            tell(pid, Signal::KILL);
+            panic!("it says nothing more, and does not end: {command:?}");
+        }
+        for (pipe, said) in &mut pipes {
+            let Some(open) = pipe.as_ref().filter(|it| is_ready(it)) else { continue };
+            let mut bytes = [0; 64 * 1024];
+            match rustix::io::read(open, &mut bytes).expect("a pipe") {
+                0 => *pipe = None,
+                length => said.extend_from_slice(&bytes[..length]),
+            }
+        }
+    }
+    let mut ended = None;
+    until("a command ends", || {
+        ended = child.try_wait().expect("it can be asked");
+        ended.is_some()
+    });
+    let status = ended.expect("it has ended");
+    let [(_, out), (_, err)] = pipes;
+    let of = |it: Vec<u8>| String::from_utf8_lossy(&it).into_owned();
+    let code = status.code().or_else(|| status.signal().map(|_| -1)).unwrap_or(-1);
+    Said { code, out: of(out), err: of(err) }
+}
+
+/// Waits until one of them says something or is closed; false when that takes too long.
+fn are_readable(pipes: &[&std::os::fd::OwnedFd]) -> bool {
+    let most = Timespec { tv_sec: COMMAND_SECONDS_MAX, tv_nsec: 0 };
+    let mut asked: Vec<PollFd<'_>> = pipes.iter().map(|it| PollFd::new(*it, PollFlags::IN)).collect();
+    poll(&mut asked, Some(&most)).is_ok_and(|it| it > 0)
+}
+
+/// The same of one.
+fn is_readable(pipe: &impl std::os::fd::AsFd) -> bool {
+    let most = Timespec { tv_sec: COMMAND_SECONDS_MAX, tv_nsec: 0 };
+    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&most)).is_ok_and(|it| it > 0)
+}
+
+/// Whether it says something at once.
+fn is_ready(pipe: &impl std::os::fd::AsFd) -> bool {
+    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|it| it > 0)
+}
+
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
@@ -259,8 +324,21 @@ impl Running {
 
     /// The next line; nothing when it has closed its output.
     pub(crate) fn line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("it prints text");
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            if self.lines.buffer().is_empty() && !is_readable(self.lines.get_ref()) {
+                tell(self.pid(), Signal::KILL);
+                panic!("it says nothing more, and does not end: {:#?}", self.seen);
+            }
+            let bytes = self.lines.fill_buf().expect("it can be read");
+            if bytes.is_empty() {
+                break;
+            }
+            let taken = bytes.iter().position(|it| *it == b'\n').map_or(bytes.len(), |it| it + 1);
+            line.extend_from_slice(&bytes[..taken]);
+            self.lines.consume(taken);
+        }
+        let line = String::from_utf8(line).expect("it prints text");
         let whole = line.strip_suffix('\n')?.to_owned();
         self.seen.push(whole.clone());
         Some(whole)
@@ -286,10 +364,15 @@ impl Running {
     pub(crate) fn end(mut self) -> Said {
         use std::os::unix::process::ExitStatusExt as _;
         while self.line().is_some() {}
+        let mut ended = None;
+        until("it ends, after it has closed its output", || {
+            ended = self.child.try_wait().expect("it can be asked");
+            ended.is_some()
+        });
+        let status = ended.expect("it has ended");
         let mut err = String::new();
         // What is left in the pipe is of interest only when a test fails.
         drop(self.child.stderr.take().expect("a pipe").read_to_string(&mut err));
-        let status = self.child.wait().expect("it ends");
         let code = status.code().or_else(|| status.signal().map(|it| 128 + it)).unwrap_or(-1);
         Said { code, out: self.seen.join("\n"), err }
     }

@@ -572,6 +572,22 @@ fn who_knows_the_file_of_an_earlier_step_writes_no_outputs_of_a_later_one() {
     assert_eq!(seen.iter().map(|it| it.outputs.len()).sum::<usize>(), 0);
 }
 
+/// What may wait for ever where the code that keeps it from that is missing: it fails instead. Its thread ends with the tests.
+fn within_a_minute(check: impl FnOnce() + Send + 'static) {
+    let (done, over) = std::sync::mpsc::sync_channel(1);
+    let work = move || {
+        check();
+        // Who does not wait any more has said so.
+        let _ = done.send(());
+    };
+    let thread = std::thread::Builder::new().name("bounded".to_owned()).spawn(work).expect("a thread");
+    match over.recv_timeout(std::time::Duration::from_mins(1)) {
+        Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("it waits for ever"),
+        // What it has to say it says as a panic.
+        Ok(()) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => thread.join().expect("it holds"),
+    }
+}
+
 #[test]
 fn outputs_that_cannot_be_taken_fail_the_step_by_name() {
     let desk = Desk::new();
@@ -584,11 +600,13 @@ fn outputs_that_cannot_be_taken_fail_the_step_by_name() {
         "could not take $CUELIGHT_OUTPUT: it holds more than 1048576 bytes; put large results into a file and list it \
          under `artifacts`",
     );
-    desk.check_failure(
-        &bash("rm $CUELIGHT_OUTPUT; mkfifo $CUELIGHT_OUTPUT"),
-        contract,
-        "could not read $CUELIGHT_OUTPUT: it is no file any more; write to it, do not replace it",
-    );
+    within_a_minute(|| {
+        Desk::new().check_failure(
+            &bash("rm $CUELIGHT_OUTPUT; mkfifo $CUELIGHT_OUTPUT"),
+            FailureMode::AgentContract,
+            "could not read $CUELIGHT_OUTPUT: it is no file any more; write to it, do not replace it",
+        );
+    });
     desk.check_failure(
         &bash("rm $CUELIGHT_OUTPUT; ln -s /etc/hostname $CUELIGHT_OUTPUT"),
         contract,
