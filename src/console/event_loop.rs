@@ -544,12 +544,14 @@ impl<D: Desk> Screen<D> {
                 Link::Unwritten { why }
             }
             Some(Trouble::Unheard(why)) => Link::Unheard { why },
+            Some(Trouble::Strays(why)) => Link::Strays { why },
             Some(Trouble::Lost(why)) => match &self.model.link {
                 Link::Lost { since, .. } => Link::Lost { since: *since, why },
                 Link::Opening
                 | Link::Live
                 | Link::Unwritten { .. }
                 | Link::Unheard { .. }
+                | Link::Strays { .. }
                 | Link::Unowned => lost(&why, now),
             },
             Some(Trouble::Unowned) => Link::Unowned,

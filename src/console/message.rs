@@ -147,6 +147,11 @@ pub enum Link {
         /// Why, and what to do, for people.
         why: String,
     },
+    /// Something runs that belongs to no step.
+    Strays {
+        /// What, and what becomes of it, for people.
+        why: String,
+    },
     /// Nobody runs this workspace: what was recorded last is shown.
     Unowned,
 }

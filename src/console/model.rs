@@ -885,7 +885,7 @@ impl Model {
             _ if self.travel.is_some() && !self.is_forking() => Some(IN_THE_PAST.to_owned()),
             _ if self.seat.read_only => Some("this seat is read-only; attach without --read-only".to_owned()),
             // Everything can be asked and decided; what it asks of programs waits.
-            Link::Live | Link::Unheard { .. } => None,
+            Link::Live | Link::Unheard { .. } | Link::Strays { .. } => None,
             Link::Opening => Some("the workspace is being opened; a moment".to_owned()),
             Link::Lost { why, .. } => Some(format!("the engine cannot be reached: {why}; it is tried again")),
             Link::Unwritten { why } => Some(format!("the engine could not write: {why}; make room first")),

@@ -221,7 +221,7 @@ fn follow_link(model: &mut Model, link: Link) {
         match (&model.link, &link) {
             (Link::Lost { .. }, Link::Live) => toast(model, "the engine is back", Role::Ok),
             (Link::Unheard { .. }, Link::Live) => toast(model, "the guard goes on", Role::Ok),
-            (_, Link::Unheard { why }) => toast(model, &why.clone(), Role::Warn),
+            (_, Link::Unheard { why } | Link::Strays { why }) => toast(model, &why.clone(), Role::Warn),
             (_, Link::Unwritten { why }) => {
                 let text = format!("the engine could not write and decides nothing: {why}");
                 toast(model, &text, Role::Fail);

@@ -145,6 +145,8 @@ pub enum Trouble {
     Holding(String),
     /// The guard is held up: programs go on, and nothing is heard of them. It goes on by itself when the guard does.
     Unheard(String),
+    /// Something runs that has left its step and hides whose it is. It goes by itself.
+    Strays(String),
     /// The engine could not write and has stopped for good.
     Stopped(String),
     /// Another engine has taken the workspace over, and this one decides nothing any more.

@@ -10,10 +10,12 @@ use super::{
     archive::Archive, effects::Shared, keep::Log,
 };
 use crate::{
-    base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch},
+    base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch, safe_text},
     engine::{Actor, AttemptEvent, Event, Fact, Found, TakeOver},
     store::{AppendError, Journal, Owner, OwnerError, StoreError, VerifiedEvents, Workspace},
-    tool::{FoundCall, GuardSetup, Guards, Host, HttpPolicy, Past, SecretStore, end_orphans},
+    tool::{
+        FoundCall, GuardNews, GuardSetup, Guards, Host, HttpPolicy, Past, SecretStore, Stray, end_orphans,
+    },
 };
 use futures_util::FutureExt as _;
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
@@ -26,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Signals kept for who is slow.
 const SIGNALS_MAX: usize = 1024;
+/// Strays that are told of by name.
+const STRAYS_NAMED: usize = 5;
 /// Between two looks at whether the workspace is still ours.
 const OWNER_LOOK: Duration = Duration::from_secs(1);
 
@@ -100,7 +104,7 @@ impl Engine {
         let (doors, deciding, calls) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let root = setup.workspace.root().to_owned();
-        let (held_up, is_held_up) = watch::channel(None);
+        let (news, guard_news) = watch::channel(GuardNews::default());
         let (guards, past) = match setup.guard {
             Some(program) => {
                 let spawner = tasks.clone();
@@ -111,7 +115,7 @@ impl Engine {
                     environment: setup.environment.clone(),
                     closing: calls.clone(),
                     spawn: Arc::new(move |work| drop(spawner.spawn(work))),
-                    held_up: held_up.clone(),
+                    news: news.clone(),
                 });
                 let failed = |it| StoreError::io("use", &root.join(".cuelight/guard"), &it);
                 let (guards, past) = guards.map_err(failed)?;
@@ -152,7 +156,7 @@ impl Engine {
             calls: calls.clone(),
         };
         drop(tasks.spawn(watch.keep()));
-        drop(tasks.spawn(say_what_is_held_up(is_held_up, seen.clone(), deciding.clone())));
+        drop(tasks.spawn(say_what_guards_tell(guard_news, seen.clone(), deciding.clone())));
         let looping = tasks.spawn(async move {
             podium.found = found(&shared, past, in_flight).await;
             drop(shared);
@@ -237,32 +241,51 @@ impl Watch {
     }
 }
 
-/// Says of a guard that is held up what that means and what to do, as long as it is.
-async fn say_what_is_held_up(
-    mut held_up: watch::Receiver<Option<i32>>,
+/// Says of a guard that is held up, and of what runs below one and belongs to no step, what that means and what to do, as
+/// long as it is so.
+async fn say_what_guards_tell(
+    mut news: watch::Receiver<GuardNews>,
     seen: watch::Sender<Seen>,
     deciding: CancellationToken,
 ) {
     loop {
         tokio::select! {
             () = deciding.cancelled() => return,
-            changed = held_up.changed() => if changed.is_err() { return },
+            changed = news.changed() => if changed.is_err() { return },
         }
-        let told = *held_up.borrow_and_update();
+        let told = trouble_of(&news.borrow_and_update());
         seen.send_if_modified(|seen| {
             // What is worse stays.
-            let is_ours = matches!(seen.trouble, None | Some(Trouble::Unheard(_)));
-            if is_ours {
-                seen.trouble = told.map(|pid| {
-                    Trouble::Unheard(format!(
-                        "the guard (process {pid}) is stopped: programs of steps go on, and nothing is heard of them; \
-                         `kill -CONT {pid}` lets it go on"
-                    ))
-                });
+            let is_ours = matches!(seen.trouble, None | Some(Trouble::Unheard(_) | Trouble::Strays(_)));
+            let is_new = is_ours && seen.trouble != told;
+            if is_new {
+                seen.trouble = told;
             }
-            is_ours
+            is_new
         });
     }
+}
+
+fn trouble_of(news: &GuardNews) -> Option<Trouble> {
+    if let Some(pid) = news.held_up {
+        return Some(Trouble::Unheard(format!(
+            "the guard (process {pid}) is stopped: programs of steps go on, and nothing is heard of them; \
+             `kill -CONT {pid}` lets it go on"
+        )));
+    }
+    let all: Vec<&Stray> = news.strays.values().flatten().collect();
+    let named = all.iter().take(STRAYS_NAMED).map(|it| format!("{} ({})", safe_text(&it.name), it.pid));
+    let mut named: Vec<String> = named.collect();
+    if all.len() > STRAYS_NAMED {
+        named.push(format!("{} more", all.len() - STRAYS_NAMED));
+    }
+    (!all.is_empty()).then(|| {
+        Trouble::Strays(format!(
+            "no step is known to have started {}: it left its step and hid; it is ended when no step runs that may have \
+             started it, or with `kill`",
+            named.join(", ")
+        ))
+    })
 }
 
 struct Opened {

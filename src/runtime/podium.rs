@@ -333,7 +333,7 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     async fn refuse_all(mut self) {
         let why = match &self.podium.seen.borrow().trouble {
             Some(Trouble::Stopped(why) | Trouble::TakenOver(why) | Trouble::Holding(why)) => why.clone(),
-            Some(Trouble::Lost(_) | Trouble::Unowned | Trouble::Unheard(_)) | None => {
+            Some(Trouble::Lost(_) | Trouble::Unowned | Trouble::Unheard(_) | Trouble::Strays(_)) | None => {
                 "could not record: it is closing".to_owned()
             }
         };

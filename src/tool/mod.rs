@@ -34,8 +34,8 @@ pub use built_in::{attend_built_in, built_in_names, run_built_in, workspace_file
 pub use evidence::{hash_evidence, read_evidence};
 pub use executable::{Executable, Executed};
 pub use guard::{
-    FoundCall, GUARD_WORD, GuardProcess, GuardSetup, Guarded, Guards, LivingGuard, Past, Spawn,
-    guard_weaknesses, launch_stage, living_guards, sandbox_weaknesses, serve_guard,
+    FoundCall, GUARD_WORD, GuardNews, GuardProcess, GuardSetup, Guarded, Guards, LivingGuard, Past, Spawn,
+    Stray, guard_weaknesses, launch_stage, living_guards, sandbox_weaknesses, serve_guard,
 };
 pub use http::{HttpHeard, HttpPolicy, HttpVisit, run_http, visit_http};
 pub use mask::Masker;

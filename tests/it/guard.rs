@@ -24,7 +24,7 @@ use std::{
 };
 
 /// Processes that live and have this in their environment or among their words.
-fn with(mark: &str) -> Vec<i32> {
+pub(crate) fn with(mark: &str) -> Vec<i32> {
     let entries = fs::read_dir("/proc").expect("a /proc").flatten();
     let pids = entries.filter_map(|it| it.file_name().to_str()?.parse::<i32>().ok());
     let holds = |pid: &i32| {
@@ -255,7 +255,7 @@ fn a_step_that_ends_with_its_console_ends_even_when_nobody_is_left_to_end_it_and
 }
 
 /// The one file in the directory of guards that ends so.
-fn file(place: &Place, ending: &str) -> PathBuf {
+pub(crate) fn file(place: &Place, ending: &str) -> PathBuf {
     let entries = fs::read_dir(place.file(".cuelight/guard")).expect("a directory").flatten();
     let found: Vec<PathBuf> =
         entries.map(|it| it.path()).filter(|it| it.extension().is_some_and(|it| it == ending)).collect();
@@ -444,13 +444,13 @@ fn a_guard_whose_workspace_was_removed_leaves_after_its_last_step() {
 }
 
 /// A message as a frame of the lifeline.
-fn frame(value: &Value) -> Vec<u8> {
+pub(crate) fn frame(value: &Value) -> Vec<u8> {
     let body = value.to_string();
     let length = u32::try_from(body.len()).expect("short").to_be_bytes();
     [b"j", &length[..], body.as_bytes()].concat()
 }
 
-fn hello(protocol: u32, program: &str, epoch: u64) -> Value {
+pub(crate) fn hello(protocol: u32, program: &str, epoch: u64) -> Value {
     json!({"hello": {"protocol": protocol, "program": program, "epoch": epoch, "environment": []}})
 }
 
@@ -482,8 +482,8 @@ fn strangers_older_owners_and_other_versions_get_nothing() {
         [b"j".as_slice(), &100_000_u32.to_be_bytes(), body.as_bytes()].concat()
     };
     let refused: [(&str, Vec<u8>); 9] = [
-        ("the same epoch", frame(&hello(1, version, 1))),
-        ("another version", frame(&hello(1, "0.0.1", 99))),
+        ("the same epoch", frame(&hello(2, version, 1))),
+        ("another version", frame(&hello(2, "0.0.1", 99))),
         ("another protocol", frame(&hello(7, version, 99))),
         ("no hello", frame(&json!({"forget": {"attempt": "r-1.0.1"}}))),
         ("no message", frame(&launch)),
@@ -511,7 +511,7 @@ fn a_later_owner_takes_the_line_and_the_earlier_one_can_start_nothing_more() {
     let console = one(&place);
     let mut line = UnixStream::connect(file(&place, "sock")).expect("it listens");
     line.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-    line.write_all(&frame(&hello(1, env!("CARGO_PKG_VERSION"), 99))).expect("sent");
+    line.write_all(&frame(&hello(2, env!("CARGO_PKG_VERSION"), 99))).expect("sent");
     let mut heard = vec![0; 4096];
     let length = line.read(&mut heard).expect("an answer");
     let heard = String::from_utf8_lossy(&heard[..length]).into_owned();

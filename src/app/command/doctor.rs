@@ -170,7 +170,20 @@ fn guards(workspace: &Workspace) -> Finding {
             if it.is_ours { "" } else { ", of another version: it ends what it has, and gets nothing new" };
         format!("pid {} with {}{other}", it.pid, counted(it.running, "program", "programs"))
     };
-    ok("guards", all.iter().map(said).collect::<Vec<_>>().join("; "))
+    let strays: Vec<String> = all
+        .iter()
+        .flat_map(|it| &it.strays)
+        .map(|it| format!("{} (process {})", safe_text(&it.name), it.pid))
+        .collect();
+    let text = all.iter().map(said).collect::<Vec<_>>().join("; ");
+    if strays.is_empty() {
+        return ok("guards", text);
+    }
+    let text = format!(
+        "{text}; no step is known to have started {}: ended when no step runs that may have",
+        strays.join(", ")
+    );
+    note("guards", text)
 }
 
 fn screen(look: &Look) -> Finding {

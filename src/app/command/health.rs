@@ -49,7 +49,9 @@ pub(super) fn tell(out: Output, seen: &Seen, as_json: bool) -> ExitCode {
 fn store(trouble: Option<&Trouble>) -> Check {
     match trouble {
         None => Check::of("store", Grade::Healthy, "records"),
-        Some(Trouble::Unheard(why)) => Check::of("guard", Grade::Degraded, why.clone()),
+        Some(Trouble::Unheard(why) | Trouble::Strays(why)) => {
+            Check::of("guard", Grade::Degraded, why.clone())
+        }
         Some(Trouble::Unowned) => {
             Check::of("store", Grade::Healthy, "no engine runs here; what was recorded is shown")
         }

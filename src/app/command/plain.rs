@@ -60,7 +60,7 @@ async fn until_none_is_open(
             Some(DeskTrouble::Stopped(why) | DeskTrouble::TakenOver(why)) => return Some(Err(gone(why))),
             Some(DeskTrouble::Lost(_)) => return None,
             Some(DeskTrouble::Holding(why)) => say(&format!("{why}; waiting for room")),
-            Some(DeskTrouble::Unheard(why)) => say(why),
+            Some(DeskTrouble::Unheard(why) | DeskTrouble::Strays(why)) => say(why),
             Some(DeskTrouble::Unowned) | None => {}
         }
         let is_first = told.after.is_empty() && told.ends.is_empty();

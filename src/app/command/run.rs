@@ -108,7 +108,7 @@ pub(super) async fn follow(
                 return Err(Trouble::not_recorded(why.clone()));
             }
             Some(DeskTrouble::Holding(why)) => say(&format!("{why}; waiting for room")),
-            Some(DeskTrouble::Unheard(why)) => say(why),
+            Some(DeskTrouble::Unheard(why) | DeskTrouble::Strays(why)) => say(why),
             Some(DeskTrouble::Lost(why)) if !lost => {
                 lost = true;
                 say(&format!("{why}; starting an engine that goes on with {run}"));

@@ -78,6 +78,7 @@ async fn picture(
             Link::Unwritten { why }
         }
         Some(DeskTrouble::Unheard(why)) => Link::Unheard { why },
+        Some(DeskTrouble::Strays(why)) => Link::Strays { why },
         Some(DeskTrouble::Lost(why)) => Link::Lost { since: at, why },
         Some(DeskTrouble::Unowned) => Link::Unowned,
     };

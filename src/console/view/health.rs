@@ -320,7 +320,7 @@ pub(super) fn all_checks(canvas: &Canvas<'_>) -> Vec<Check> {
             Check::of("engine", Grade::Healthy, format!("{}, answers", model.seat.place)),
             Check::of("store", Grade::Healthy, "records what happens"),
         ),
-        Link::Unheard { why } => (
+        Link::Unheard { why } | Link::Strays { why } => (
             Check::of("engine", Grade::Degraded, why.clone()),
             Check::of("store", Grade::Healthy, "records what happens"),
         ),

@@ -197,6 +197,7 @@ fn link(canvas: &Canvas<'_>) -> (String, Role) {
         Link::Opening => ("OPENING".to_owned(), Role::Muted),
         Link::Lost { since: at, .. } => (format!("LOST {}", since(*at)), Role::Fail),
         Link::Unheard { .. } => ("GUARD!".to_owned(), Role::Warn),
+        Link::Strays { .. } => ("STRAY".to_owned(), Role::Warn),
         Link::Unwritten { .. } => ("DB!".to_owned(), Role::Fail),
         Link::Unowned => ("NO OWNER".to_owned(), Role::Warn),
     }

@@ -17,7 +17,7 @@ pub(super) fn health(door: &Door) -> Response {
     let trouble = door.desk.boards().borrow().trouble.clone();
     let (status, word) = match trouble {
         None => (StatusCode::OK, "healthy"),
-        Some(Trouble::Holding(_) | Trouble::Unheard(_)) => (StatusCode::OK, "degraded"),
+        Some(Trouble::Holding(_) | Trouble::Unheard(_) | Trouble::Strays(_)) => (StatusCode::OK, "degraded"),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
     };
     json(status, &told(door, word, trouble))
@@ -26,7 +26,7 @@ pub(super) fn health(door: &Door) -> Response {
 /// Whether what is asked now can be recorded.
 pub(super) fn ready(door: &Door) -> Response {
     let trouble = door.desk.boards().borrow().trouble.clone();
-    let (status, word) = if trouble.is_none() {
+    let (status, word) = if matches!(trouble, None | Some(Trouble::Strays(_))) {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
@@ -42,6 +42,7 @@ fn told(door: &Door, status: &'static str, trouble: Option<Trouble>) -> Health {
             | Trouble::Stopped(why)
             | Trouble::TakenOver(why)
             | Trouble::Unheard(why)
+            | Trouble::Strays(why)
             | Trouble::Lost(why),
         ) => why,
         Some(Trouble::Unowned) => "no engine runs here".to_owned(),

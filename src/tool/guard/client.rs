@@ -6,7 +6,7 @@
 use super::{
     PROGRAM, PROTOCOL, boot_id,
     frame::{self, Ask, Asked, Frame, Incoming, Outgoing, Output, Tell},
-    kin,
+    kin::{self, Stray},
     ledger::Ledger,
     record::{EndRecord, Log},
 };
@@ -72,8 +72,17 @@ pub struct GuardSetup {
     pub closing: CancellationToken,
     /// Where the work behind a lifeline goes.
     pub spawn: Spawn,
-    /// Told the guard that is held up while calls run under it, and when it goes on.
-    pub held_up: watch::Sender<Option<i32>>,
+    /// Told what a guard cannot help.
+    pub news: watch::Sender<GuardNews>,
+}
+
+/// What people should know of the guards of an engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuardNews {
+    /// The guard that is held up while calls run under it, until it goes on.
+    pub held_up: Option<i32>,
+    /// By guard: what runs below it and belongs to no step.
+    pub strays: BTreeMap<i32, Vec<Stray>>,
 }
 
 /// What is known of a call that was in flight when its engine died.
@@ -477,7 +486,7 @@ impl Guards {
             early: BTreeMap::new(),
             requests: arrived,
             guard: self.pid(name),
-            held_up: self.setup.held_up.clone(),
+            news: self.setup.news.clone(),
         };
         let (root, log) = (self.setup.root.clone(), self.log(name));
         (self.setup.spawn)(Box::pin(async move {
@@ -542,12 +551,18 @@ struct AtWork {
     requests: mpsc::Receiver<Request>,
     /// The process at the other end.
     guard: Option<i32>,
-    held_up: watch::Sender<Option<i32>>,
+    news: watch::Sender<GuardNews>,
 }
 
 impl AtWork {
     /// Returns who still waits when the guard has gone.
     async fn run(mut self) -> BTreeMap<String, Ear> {
+        let ears = self.carry().await;
+        self.strays(Vec::new());
+        ears
+    }
+
+    async fn carry(&mut self) -> BTreeMap<String, Ear> {
         let look = sleep(HELD_UP_PAUSE);
         tokio::pin!(look);
         loop {
@@ -561,10 +576,10 @@ impl AtWork {
                 }
                 came = self.incoming.next::<Tell>(&self.stream) => match came {
                     Ok(Some(frame)) => self.hear(frame),
-                    Ok(None) | Err(_) => return self.ears,
+                    Ok(None) | Err(_) => return std::mem::take(&mut self.ears),
                 },
                 sent = self.outgoing.send_some(&self.stream), if waits => if sent.is_err() {
-                    return self.ears;
+                    return std::mem::take(&mut self.ears);
                 },
                 request = self.requests.recv() => match request {
                     Some(request) => {
@@ -585,12 +600,24 @@ impl AtWork {
     /// A guard that is held up is no dead one: its line stays open, and nothing comes.
     fn look(&self) {
         let held_up = self.guard.filter(|it| kin::is_stopped(*it));
-        self.held_up.send_if_modified(|told| {
-            let is_new = *told != held_up && (held_up.is_some() || *told == self.guard);
+        self.news.send_if_modified(|told| {
+            let is_new = told.held_up != held_up && (held_up.is_some() || told.held_up == self.guard);
             if is_new {
-                *told = held_up;
+                told.held_up = held_up;
             }
             is_new
+        });
+    }
+
+    /// What this guard tells of is all there is of it; of one that has gone nothing is left.
+    fn strays(&self, all: Vec<Stray>) {
+        let guard = self.guard.unwrap_or_default();
+        self.news.send_if_modified(|told| {
+            if all.is_empty() {
+                told.strays.remove(&guard).is_some()
+            } else {
+                told.strays.insert(guard, all.clone()).as_ref() != Some(&all)
+            }
         });
     }
 
@@ -604,6 +631,7 @@ impl AtWork {
             }
             Frame::Message(Tell::Ended(end)) => (end.attempt.clone(), Told::Ended(end)),
             Frame::Message(Tell::Changed { attempt, files }) => (attempt, Told::Changed(files)),
+            Frame::Message(Tell::Strays(all)) => return self.strays(all),
             Frame::Message(Tell::Welcome { .. } | Tell::Wrong(_)) => return,
         };
         match self.ears.remove(&attempt) {

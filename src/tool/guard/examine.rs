@@ -4,6 +4,7 @@
 use super::{
     PROGRAM, PROTOCOL,
     client::{guard_lives, names},
+    kin::{self, Stray},
     record::Log,
 };
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
@@ -18,6 +19,8 @@ pub struct LivingGuard {
     pub running: usize,
     /// Whether it is of this version of the program.
     pub is_ours: bool,
+    /// Processes below it that no step is known to have started, and that live.
+    pub strays: Vec<Stray>,
 }
 
 /// What does not hold on this machine, each as a sentence with its reason.
@@ -58,7 +61,8 @@ pub fn living_guards(root: &Path) -> Vec<LivingGuard> {
         let head = log.head?;
         let running = log.begun.keys().filter(|it| !log.ended.contains_key(*it)).count();
         let is_ours = head.protocol == PROTOCOL && head.program == PROGRAM;
-        Some(LivingGuard { pid: head.pid, running, is_ours })
+        let strays = log.strays.into_iter().filter(|it| kin::born(it.pid) == Some(it.born)).collect();
+        Some(LivingGuard { pid: head.pid, running, is_ours, strays })
     };
     living.filter_map(about).collect()
 }

@@ -1,11 +1,14 @@
 //! Whose each process below a guard is: by its group or session, because it was seen to be somebody's before, by the mark in
 //! its environment (`CUELIGHT_ATTEMPT`), or by its parent. What none of these tells belongs to nobody we know.
 //!
-//! A guard is the parent of everything whose parent died, so nothing that a step starts gets away unseen, unless it hides its
-//! environment and leaves its group between two looks.
+//! A guard is the parent of everything whose parent died, so nothing that a step starts gets away. What hides its environment
+//! and leaves its group between two looks is a *stray*: it is told of with its name, and ended when no step runs any more that
+//! may have started it.
 
 use super::hands::Hands;
+use crate::base::{KILL_GRACE, Timestamp};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
@@ -13,6 +16,8 @@ use std::{
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+/// How often the way up from a process is tried while parents die on it.
+const WALKS_MAX: u32 = 8;
 /// The mark in the environment of all that a call has started.
 const MARK: &[u8] = b"CUELIGHT_ATTEMPT=";
 
@@ -30,6 +35,39 @@ struct Known {
     owners: BTreeMap<(i32, u64), String>,
     /// First processes of calls that were seen since somebody asked.
     fresh: Vec<(String, i32, u64)>,
+    /// Processes that belong to nobody we know of, with when they were born.
+    strays: BTreeMap<(i32, u64), Unowned>,
+}
+
+/// A process below a guard that no step is known to have started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stray {
+    /// Its number.
+    pub pid: i32,
+    /// When it was born, in ticks of the kernel: its number may be given out again.
+    pub born: u64,
+    /// What it is called, as it says itself: foreign text.
+    pub name: String,
+}
+
+/// What is known of a stray.
+struct Unowned {
+    name: String,
+    /// The calls that ran when it was first seen: one of them may have started it.
+    may_own: BTreeSet<String>,
+    stage: Stage,
+}
+
+/// How far it has come with a stray.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Seen for the first time: a program that begins has no name and no environment for an instant.
+    Suspected,
+    Told,
+    /// Asked to end at this time.
+    Asked(Timestamp),
+    /// There is nothing more that we could do.
+    Killed,
 }
 
 #[derive(Clone, Copy)]
@@ -84,6 +122,7 @@ impl Kin {
         let before: BTreeSet<(i32, u64)> = known.owners.keys().copied().collect();
         known.sort(&table);
         let is_new = known.owners.keys().any(|it| !before.contains(it));
+        let is_new = known.find_strays(&table) || is_new;
         for (pid, it) in table.iter().filter(|_| known.starting == 0) {
             if it.is_dead && it.parent == own_pid() && !known.leaders.contains_key(pid) {
                 // Gone already, or not ours after all: either way nothing is left to do.
@@ -91,6 +130,37 @@ impl Kin {
             }
         }
         is_new
+    }
+
+    /// The processes that belong to nobody, as of the last look.
+    pub(super) fn strays(&self) -> Vec<Stray> {
+        let known = self.lock();
+        let told = known.strays.iter().filter(|it| it.1.stage != Stage::Suspected);
+        told.map(|((pid, born), it)| Stray { pid: *pid, born: *born, name: it.name.clone() }).collect()
+    }
+
+    /// Whether there is one that has not been ended, as far as we can.
+    pub(super) fn has_strays(&self) -> bool {
+        self.lock().strays.values().any(|it| it.stage != Stage::Killed)
+    }
+
+    /// Ends the strays that no call may own that `runs`: they are asked, and later ended.
+    pub(super) fn end_strays(&self, now: Timestamp, runs: impl Fn(&String) -> bool) {
+        for ((pid, born), it) in &mut self.lock().strays {
+            match it.stage {
+                Stage::Told if !it.may_own.iter().any(&runs) => {
+                    for signal in [Signal::TERM, Signal::CONT] {
+                        send(*pid, *born, signal);
+                    }
+                    it.stage = Stage::Asked(now);
+                }
+                Stage::Asked(at) if now.since(at) >= KILL_GRACE => {
+                    send(*pid, *born, Signal::KILL);
+                    it.stage = Stage::Killed;
+                }
+                Stage::Suspected | Stage::Told | Stage::Asked(_) | Stage::Killed => {}
+            }
+        }
     }
 
     /// Everything of a call that lives, its first process too.
@@ -120,6 +190,34 @@ impl Kin {
 }
 
 impl Known {
+    /// What is left when all have been sorted; says whether there is anything new. While a program is being started it is not known yet
+    /// whose it is.
+    fn find_strays(&mut self, table: &BTreeMap<i32, Process>) -> bool {
+        let lives = |key: &(i32, u64)| table.get(&key.0).is_some_and(|it| it.born == key.1 && !it.is_dead);
+        let owners = &self.owners;
+        self.strays.retain(|key, _| lives(key) && !owners.contains_key(key));
+        if self.starting > 0 {
+            return false;
+        }
+        let mut is_new = false;
+        let may_own: BTreeSet<String> = self.leaders.values().cloned().collect();
+        for (pid, it) in table.iter().filter(|it| !it.1.is_dead) {
+            let key = (*pid, it.born);
+            if owners.contains_key(&key) {
+                continue;
+            }
+            let stray = self.strays.entry(key).or_insert_with(|| {
+                is_new = true;
+                Unowned { name: String::new(), may_own: may_own.clone(), stage: Stage::Suspected }
+            });
+            if stray.stage == Stage::Suspected && !stray.name.is_empty() {
+                (stray.stage, is_new) = (Stage::Told, true);
+            }
+            stray.name = name(*pid);
+        }
+        is_new
+    }
+
     /// Parents before children, since a child without any sign belongs to whom its parent belongs.
     fn sort(&mut self, table: &BTreeMap<i32, Process>) {
         self.owners.retain(|(pid, born), _| table.get(pid).is_some_and(|it| it.born == *born));
@@ -163,6 +261,35 @@ pub(super) fn born(pid: i32) -> Option<u64> {
 /// Whether a process is held up (SIGSTOP, a debugger): it lives and does nothing.
 pub(super) fn is_stopped(pid: i32) -> bool {
     process(pid).is_some_and(|it| it.is_stopped)
+}
+
+/// Whether a process is below this one: a child, or a child of one that is. One that cannot be seen counts as below.
+pub(super) fn is_below(pid: i32) -> bool {
+    let Some(mut it) = process(pid) else { return true };
+    let mut tries = 0;
+    while it.parent > 0 {
+        if it.parent == own_pid() {
+            return true;
+        }
+        match process(it.parent) {
+            Some(parent) => it = parent,
+            // It has died on the way: from the start, by its new parent.
+            None if tries < WALKS_MAX => {
+                tries += 1;
+                let Some(again) = process(pid) else { return true };
+                it = again;
+            }
+            // Of another user, and hidden: not of ours.
+            None => return false,
+        }
+    }
+    false
+}
+
+/// What a process is called: the kernel keeps fifteen bytes.
+fn name(pid: i32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).trim_end().to_owned()
 }
 
 fn own_pid() -> i32 {

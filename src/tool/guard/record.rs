@@ -5,7 +5,7 @@
 //! the end of a call is in the log within milliseconds, and what a dead engine's successor reads was written in the
 //! same start of the machine (decision 15).
 
-use super::{PROGRAM, PROTOCOL, boot_id, kin};
+use super::{PROGRAM, PROTOCOL, boot_id, kin, kin::Stray};
 use crate::{
     base::{Span, sha256},
     tool::Answer,
@@ -77,6 +77,8 @@ pub(super) enum Record {
         born: u64,
     },
     Ended(Box<EndRecord>),
+    /// This process is below the guard, and no call is known to have started it.
+    Stray(Stray),
 }
 
 /// How a call ended.
@@ -90,13 +92,20 @@ pub(super) struct EndRecord {
 }
 
 impl Record {
-    fn attempt(&self) -> Option<&str> {
+    /// What it is about: the call, or the stray.
+    fn about(&self) -> Option<String> {
         match self {
             Self::Guard(_) => None,
-            Self::Begins { attempt } | Self::Process { attempt, .. } => Some(attempt),
-            Self::Ended(it) => Some(&it.attempt),
+            Self::Begins { attempt } | Self::Process { attempt, .. } => Some(attempt.clone()),
+            Self::Ended(it) => Some(it.attempt.clone()),
+            Self::Stray(it) => Some(of_stray(it)),
         }
     }
+}
+
+/// Under which word the record of a stray is kept: no call is called so.
+pub(super) fn of_stray(stray: &Stray) -> String {
+    format!("stray {} {}", stray.pid, stray.born)
 }
 
 /// The file as its guard writes it.
@@ -128,9 +137,9 @@ impl Records {
     pub(super) fn write(&mut self, record: &Record) -> io::Result<()> {
         let line = line(record)?;
         self.append(&line)?;
-        if let Some(attempt) = record.attempt() {
+        if let Some(about) = record.about() {
             self.needed_bytes += line.len();
-            self.needed.entry(attempt.to_owned()).or_default().push(line);
+            self.needed.entry(about).or_default().push(line);
         }
         Ok(())
     }
@@ -183,6 +192,8 @@ pub(super) struct Log {
     /// Calls that were about to begin, each with its process where that is known.
     pub(super) begun: BTreeMap<String, Option<(i32, u64)>>,
     pub(super) ended: BTreeMap<String, EndRecord>,
+    /// Processes that belonged to no call when they were seen; those that live still do not.
+    pub(super) strays: Vec<Stray>,
     /// Whether every line was good.
     pub(super) is_whole: bool,
 }
@@ -201,6 +212,7 @@ impl Log {
                 Record::Begins { attempt } => drop(log.begun.insert(attempt, None)),
                 Record::Process { attempt, pid, born } => drop(log.begun.insert(attempt, Some((pid, born)))),
                 Record::Ended(it) => drop(log.ended.insert(it.attempt.clone(), *it)),
+                Record::Stray(it) => log.strays.push(it),
             }
         }
         log.is_whole = log.head.is_some();

@@ -7,8 +7,9 @@
 use super::{
     Kin, PROGRAM, PROTOCOL,
     frame::{self, Ask, Asked, Frame, Incoming, Outgoing, Tell},
+    kin::{self, Stray},
     ledger::Ledger,
-    record::{Cut, EndRecord, Record, Records},
+    record::{Cut, EndRecord, Record, Records, of_stray},
 };
 use crate::{
     base::{KILL_GRACE, Span},
@@ -99,6 +100,7 @@ pub async fn serve_guard(setup: GuardProcess) -> Result<(), String> {
         records,
         unwritten: VecDeque::new(),
         kin: Arc::default(),
+        strays: Vec::new(),
         epoch: setup.epoch,
         host: None,
         line: None,
@@ -121,6 +123,8 @@ struct Guard {
     /// Ends that the disk would not take yet.
     unwritten: VecDeque<EndRecord>,
     kin: Arc<Kin>,
+    /// As they were told of last.
+    strays: Vec<Stray>,
     epoch: u64,
     /// As the engine at the line wants it.
     host: Option<Arc<Host>>,
@@ -171,8 +175,9 @@ impl Guard {
             || !greeting.is_empty()
             || !self.jobs.is_empty()
             || !self.unwritten.is_empty()
+            || self.leaves_strays()
         {
-            let busy = !self.jobs.is_empty() || !self.unwritten.is_empty();
+            let busy = !self.jobs.is_empty() || !self.unwritten.is_empty() || self.kin.has_strays();
             tokio::select! {
                 biased;
                 Some(done) = self.running.join_next(), if !self.running.is_empty() => self.end(done),
@@ -208,11 +213,13 @@ impl Guard {
                     pause = if self.kin.look() { LOOK_PAUSE_MIN } else { (pause * 2).min(LOOK_PAUSE_MAX) };
                     look.set(sleep(pause));
                     self.write_again();
+                    self.see_to_strays();
                 }
             }
             self.note_processes();
             let said_all = self.line.as_ref().is_none_or(|it| it.outgoing.is_empty());
-            if self.leaves && said_all && self.jobs.is_empty() && self.unwritten.is_empty() {
+            let is_done = self.jobs.is_empty() && self.unwritten.is_empty();
+            if self.leaves && said_all && is_done && !self.leaves_strays() {
                 break;
             }
         }
@@ -244,8 +251,10 @@ impl Guard {
             .with_kin(Arc::clone(&self.kin));
         self.host = Some(Arc::new(host));
         let running = self.jobs.keys().cloned().collect();
-        if let Ok(frame) = frame::message(&Tell::Welcome { running }) {
-            line.outgoing.push(frame);
+        for first in [Tell::Welcome { running }, Tell::Strays(self.strays.clone())] {
+            if let Ok(frame) = frame::message(&first) {
+                line.outgoing.push(frame);
+            }
         }
         self.line = Some(line);
     }
@@ -340,6 +349,29 @@ impl Guard {
         }
     }
 
+    /// Whether something would be left that belongs to nobody; asked only when nothing else is left to do.
+    fn leaves_strays(&self) -> bool {
+        self.kin.look();
+        self.kin.has_strays()
+    }
+
+    /// Tells of what belongs to nobody, and ends what nobody who runs can have started.
+    fn see_to_strays(&mut self) {
+        let strays = self.kin.strays();
+        if strays != self.strays {
+            for it in strays.iter().filter(|it| !self.strays.contains(it)) {
+                // It is told of to whoever listens as well.
+                drop(self.records.write(&Record::Stray(it.clone())));
+            }
+            for it in self.strays.iter().filter(|it| !strays.contains(it)) {
+                drop(self.records.forget(&of_stray(it)));
+            }
+            self.tell(&Tell::Strays(strays.clone()));
+            self.strays = strays;
+        }
+        self.kin.end_strays((self.now)(), |attempt| self.jobs.contains_key(attempt));
+    }
+
     fn note_processes(&mut self) {
         for (attempt, pid, born) in self.kin.fresh() {
             // It serves to find what is left when we die; marks do, too.
@@ -410,9 +442,15 @@ async fn open(host: &Arc<Host>, program: crate::base::Program) -> io::Result<Exe
 
 /// Hears who has connected: our own user, with our protocol and version.
 async fn greet(stream: UnixStream) -> Greeted {
-    let ours = geteuid().as_raw();
-    if stream.peer_cred()?.uid() != ours {
+    let peer = stream.peer_cred()?;
+    if peer.uid() != geteuid().as_raw() {
         return Err(io::Error::other("it belongs to somebody else"));
+    }
+    // Of the same user are the steps, too, and none of them is to be an owner: who is below us, or cannot be seen, is not heard.
+    if kin::is_below(peer.pid().unwrap_or_default()) {
+        let why = "this guard does not serve what runs below it".to_owned();
+        drop(stream.try_write(&frame::message(&Tell::Wrong(why))?));
+        return Err(io::Error::other("it is below us"));
     }
     let mut incoming = Incoming::default();
     let hello = timeout(HELLO_MAX, incoming.next::<Ask>(&stream)).await.map_err(io::Error::other)??;

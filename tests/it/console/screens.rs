@@ -248,6 +248,7 @@ fn the_status_line_says_what_is_wrong_at_every_width() {
         (Link::Lost { since, why: "it has gone".to_owned() }, "LOST 3s"),
         (Link::Unwritten { why: "the disk is full".to_owned() }, "DB!"),
         (Link::Unheard { why: "the guard is stopped".to_owned() }, "GUARD!"),
+        (Link::Strays { why: "no step is known to have started it".to_owned() }, "STRAY"),
     ] {
         let _ = console.send(Message::Link(link));
         assert!(lines(&console).iter().all(|it| it.contains(word)), "{:#?}", lines(&console));

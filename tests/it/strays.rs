@@ -1,0 +1,106 @@
+//! What runs below a guard and is not the guard's friend: a process that hides whose it is and leaves its step at once, and one
+//! that knocks at the guard above it.
+
+use crate::{
+    guard::{file, frame, hello, with},
+    program::{Place, tell, until, until_else},
+};
+use rustix::process::{Pid, Signal};
+use std::{
+    env, fs,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    time::Duration,
+};
+
+/// The processes of which this tells that no step is known to have started them.
+fn told(text: &str) -> Vec<i32> {
+    let named = text.split("no step is known to have started").nth(1).unwrap_or_default();
+    named.split("process ").skip(1).filter_map(|it| it.split(')').next()?.parse().ok()).collect()
+}
+
+#[test]
+fn what_hides_and_leaves_its_step_is_told_of_by_name_and_ended_when_no_step_runs_that_may_have_started_it() {
+    let place = Place::new();
+    let number = format!("{}", 900_000_000 + std::process::id());
+    // Several, since one may be seen on its way out and is then known; the last of them does not end when it is asked.
+    place.write(
+        "w.yaml",
+        &format!(
+            "name: w\nmax-parallel: 2\nsteps:\n  - id: leaves\n    run: |\n      \
+             for i in 1 2 3 4 5 6; do (env -i setsid sleep {number} &); done\n      \
+             (env -i setsid sh -c 'trap \"\" TERM; while :; do sleep {number}; done' &)\n  \
+             - {{id: waits, run: 'until [ -e go ]; do sleep 0.02; done'}}\n"
+        ),
+    );
+    let console = place.start(&["run", "w.yaml", "--headless"]);
+    let doctor = || place.cue(&["doctor"]).out;
+    until_else("the doctor tells of them", || !told(&doctor()).is_empty(), doctor);
+    let strays = told(&doctor());
+    assert!(doctor().contains("sleep (process"), "by name: {}", doctor());
+    let health = || place.cue(&["health"]).out;
+    until_else(
+        "the engine tells of them, too",
+        || health().contains("no step is known to have started sleep ("),
+        health,
+    );
+    assert_eq!(place.step("r-1", "leaves")["state"], "completed");
+    let living = with(&number);
+    assert!(strays.iter().all(|it| living.contains(it)), "one that may have started them runs: {strays:?}");
+    place.write("go", "");
+    assert_eq!(console.end().code, 0);
+    let left = || with(&number).into_iter().filter(|it| strays.contains(it)).count();
+    until("they are ended, and the guard leaves after them", || left() == 0 && place.guards().is_empty());
+    with(&number).into_iter().filter_map(Pid::from_raw).for_each(|it| tell(it, Signal::KILL));
+}
+
+/// No test, but what a step runs that takes itself for the owner of its guard.
+#[test]
+fn a_program_that_knocks_where_it_is_told_to() {
+    let Ok(at) = env::var("KNOCK_AT") else { return };
+    let mut line = UnixStream::connect(at).expect("it listens");
+    line.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    drop(line.write_all(&frame(&hello(2, env!("CARGO_PKG_VERSION"), 99))));
+    let mut heard = vec![0; 4096];
+    let length = line.read(&mut heard).unwrap_or(0);
+    println!("heard: {}", String::from_utf8_lossy(&heard[..length]));
+}
+
+#[test]
+fn a_guard_does_not_serve_what_runs_below_it() {
+    let place = Place::new();
+    let us = env::current_exe().expect("this test").display().to_string();
+    let socket = place.file(".cuelight/guard/1-0.sock").display().to_string();
+    let knock = format!(
+        "KNOCK_AT={socket} {us} --exact strays::a_program_that_knocks_where_it_is_told_to --nocapture"
+    );
+    // As it is, from a child that has left its step, and from one whose parent is dead.
+    place.write(
+        "w.yaml",
+        &format!(
+            "name: w\nsteps:\n  - id: knocks\n    run: |\n      {knock} > plain 2>&1\n      setsid -w env {knock} > session 2>&1\n      \
+             (setsid env {knock} > orphan 2>&1; echo > done) &\n      until [ -e done ]; do sleep 0.02; done\n      \
+             until [ -e go ]; do sleep 0.02; done\n"
+        ),
+    );
+    let console = place.start(&["run", "w.yaml", "--headless"]);
+    until("all have knocked", || place.file("done").exists());
+    let heard = |name: &str| fs::read_to_string(place.file(name)).unwrap_or_default();
+    for name in ["plain", "session", "orphan"] {
+        let heard = heard(name);
+        assert!(
+            heard.contains("does not serve what runs below it") && !heard.contains("welcome"),
+            "{name}: {heard}"
+        );
+    }
+    // The same words from outside are heard.
+    let mut line = UnixStream::connect(file(&place, "sock")).expect("it listens");
+    line.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    line.write_all(&frame(&hello(2, env!("CARGO_PKG_VERSION"), 99))).expect("sent");
+    let mut heard = vec![0; 4096];
+    let length = line.read(&mut heard).expect("an answer");
+    assert!(String::from_utf8_lossy(&heard[..length]).contains("welcome"));
+    place.write("go", "");
+    console.signal(Signal::KILL);
+    drop((console.end(), line));
+}
