@@ -267,8 +267,8 @@ pub(crate) fn bounded(command: &mut Command) -> Said {
             panic!("it says nothing more, and does not end: {command:?}");
         }
         for (pipe, said) in &mut pipes {
-            let Some(open) = pipe.as_ref().filter(|it| is_ready(it)) else { continue };
-            let mut bytes = [0; 64 * 1024];
+            let Some(open) = pipe.as_ref().filter(is_ready) else { continue };
+            let mut bytes = [0; 8 * 1024];
             match rustix::io::read(open, &mut bytes).expect("a pipe") {
                 0 => *pipe = None,
                 length => said.extend_from_slice(&bytes[..length]),
