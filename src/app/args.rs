@@ -3,7 +3,7 @@
 use crate::{
     base::{Digest, MessageKind, Span, Timestamp},
     definition::Severity,
-    engine::Expected,
+    engine::{Expected, ResultStatus},
     gateway::{AgentType, Permission},
     plan::Scope,
     store::NoteKey,
@@ -181,6 +181,13 @@ pub(super) enum Command {
         A change that must not run over somebody else's: cuelight state set region us --if 3f0c…, with the etag that was read."
     )]
     State(StateArgs),
+    /// What came of the work of agents: look, and hand in
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example: cuelight results --issue SHOP-12 --status failed\n         cuelight results show res-4f1c9a07d2 --json\n         \
+        cuelight results hand-in SHOP-12 result.json --type qa\n\nThe file is JSON with a status: success, failed or partial."
+    )]
+    Results(ResultsArgs),
     /// How well it goes: one line, and what takes from it
     #[command(after_help = "Example: cuelight health --json")]
     Health(HealthArgs),
@@ -759,6 +766,69 @@ pub(super) struct MessagesArgs {
     /// At most so many, the newest first
     #[arg(long, default_value_t = 50)]
     pub(super) limit: usize,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResultsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<ResultsCommand>,
+    #[command(flatten)]
+    pub(super) list: ResultsListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ResultsCommand {
+    /// Results, the newest first
+    List(ResultsListArgs),
+    /// One result with what it says
+    Show {
+        /// Its id: res-4f1c…
+        id: String,
+        /// Of this project; the workspace's own when not said
+        #[arg(long)]
+        project: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hand one in
+    HandIn {
+        /// The piece of work it is about: SHOP-12
+        issue: String,
+        /// A file of JSON with what came of it; `-` reads it from standard input
+        file: PathBuf,
+        /// What kind of agent has done it: qa, coding
+        #[arg(long = "type", value_name = "TYPE")]
+        agent_type: String,
+        /// Which agent; whoever asks when not said
+        #[arg(long)]
+        agent: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResultsListArgs {
+    /// Only about this piece of work
+    #[arg(long)]
+    pub(super) issue: Option<String>,
+    /// Only of this agent, or of one of its sessions
+    #[arg(long)]
+    pub(super) agent: Option<String>,
+    /// Only of agents of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(super) agent_type: Option<String>,
+    /// Only those that went like this: success, failed, partial
+    #[arg(long, value_parser = result_status)]
+    pub(super) status: Option<ResultStatus>,
+    /// Of this project; the workspace's own when not said
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: u32,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -1770,6 +1840,13 @@ pub(super) enum SchemaOf {
 #[expect(clippy::unnecessary_wraps, reason = "a value parser may fail")]
 fn expected(text: &str) -> Result<Expected, String> {
     Ok(if text == "none" { Expected::Absent } else { Expected::Etag(text.to_owned()) })
+}
+
+fn result_status(text: &str) -> Result<ResultStatus, String> {
+    ResultStatus::of(text).ok_or_else(|| {
+        let words: Vec<&str> = ResultStatus::ALL.iter().map(|it| it.word()).collect();
+        format!("it is one of {}", words.join(", "))
+    })
 }
 
 fn message_kind(text: &str) -> Result<MessageKind, String> {

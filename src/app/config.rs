@@ -5,8 +5,9 @@ use super::{
     exit::Trouble,
 };
 use crate::{
+    base::{Span, is_name},
     engine::{Actor, Channel},
-    gateway::{HttpSetup, Rate, Rates, TlsFiles, is_loopback, is_name},
+    gateway::{HttpSetup, Rate, Rates, ResultRules, TlsFiles, is_loopback},
     runtime::{People, WhoIsWho},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore},
@@ -53,6 +54,10 @@ pub(super) struct Settings {
     pub(super) open_status: Option<bool>,
     /// Requests of each type of agent, in a minute and at once: `rates = {qa = "60/10", architect = "unlimited"}`.
     pub(super) rates: BTreeMap<String, String>,
+    /// How long results of agents can be found: `results-kept = "30d"`.
+    pub(super) results_kept: Option<String>,
+    /// Which types of agents go on behind those of a type: `next-agents = {coding = ["qa", "security"]}`.
+    pub(super) next_agents: BTreeMap<String, Vec<String>>,
     /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
     pub(super) pass_env: Vec<String>,
     /// When there are any, requests go to these hosts alone: `http-hosts = ["api.example.com", "*.example.org"]`.
@@ -68,6 +73,20 @@ impl Settings {
         let path = workspace.config();
         let text = fs::read_to_string(&path).unwrap_or_default();
         toml::from_str(&text).map_err(|it| Trouble::usage(format!("could not read {}: {it}", path.display())))
+    }
+}
+
+impl Settings {
+    /// How long results can be found, where it says so.
+    pub(super) fn results_kept(&self, workspace: &Workspace) -> Result<Option<Span>, Trouble> {
+        let read = |text: &String| match text.parse::<Span>() {
+            Ok(span) if span > Span(0) => Ok(span),
+            _ => Err(Trouble::usage(format!(
+                "could not read results-kept in {}: write a time, such as 30d",
+                workspace.config().display()
+            ))),
+        };
+        self.results_kept.as_ref().map(read).transpose()
     }
 }
 
@@ -142,6 +161,10 @@ impl Config {
             open_status: settings.open_status.unwrap_or_else(|| is_loopback(listen.address)),
             rates,
             tls: listen.tls.clone(),
+            results: ResultRules {
+                kept_for: settings.results_kept(workspace)?,
+                next_agents: settings.next_agents,
+            },
         })
     }
 
@@ -230,6 +253,11 @@ impl Config {
         let authorities = said.http_authorities.map(|it| workspace.root().join(it));
         HttpPolicy::read(&hosts, &private, authorities)
             .map_err(|it| Trouble::usage(format!("could not read the settings of requests: {it}")))
+    }
+
+    /// How long results of agents can be found in a workspace, where it says so.
+    pub(super) fn results_kept(&self, workspace: &Workspace) -> Result<Option<Span>, Trouble> {
+        Settings::of(workspace)?.results_kept(workspace)
     }
 
     /// The project a workspace is for: as its settings say, else its directory's name as far as that can be one.

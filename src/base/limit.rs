@@ -149,11 +149,21 @@ pub const MESSAGE_TTL: Span = Span::seconds(24 * 3600);
 pub const REVOKED_TOKENS_MAX: usize = 10_000;
 /// Characters of the id and of the subject of a token.
 pub const TOKEN_NAME_CHARS_MAX: usize = 128;
+/// Bytes of a result of an agent.
+pub const RESULT_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// A larger result is kept beside the log.
+pub const RESULT_INLINE_BYTES_MAX: usize = 16 * 1024;
+/// How long a result can be found when nothing is said: O3's default.
+pub const RESULT_KEPT: Span = Span::seconds(30 * 24 * 3600);
+/// Ids of what is in the library that are told apart; it can hold more.
+pub const LIBRARY_IDS_MAX: usize = 100_000;
 /// Bytes of one frame on the socket.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = {
     assert!(EVENT_INLINE_BYTES_MAX < EVENT_BYTES_MAX);
+    assert!(RESULT_BYTES_MAX < EVENT_BYTES_MAX);
+    assert!(RESULT_INLINE_BYTES_MAX < EVENT_INLINE_BYTES_MAX);
     assert!(SPOOL_BYTES_LEAST <= SPOOL_BYTES_MAX);
     assert!(PROCESS_FILES_LEAST < PROCESS_FILES_MOST);
     assert!(EVENT_CONTENT_BYTES_MAX < EVENT_BYTES_MAX);

@@ -19,6 +19,7 @@ mod limit;
 mod mcp;
 mod message;
 mod model;
+mod name;
 mod process_limits;
 mod program;
 mod route;
@@ -51,6 +52,7 @@ pub use model::{
     Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, dollars, spread as spread_answer,
     tokens_of,
 };
+pub use name::{is_agent, is_agent_type, is_name};
 pub use process_limits::{ProcessLimits, size_word};
 pub use program::{Program, Word};
 pub use route::RoutePolicy;

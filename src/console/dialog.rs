@@ -405,6 +405,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::SetValue { .. }
         | Command::ClearCache { .. }
         | Command::Publish { .. }
+        | Command::HandIn { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }

@@ -2,7 +2,10 @@
 
 use crate::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
-    engine::{Actor, CauseOfLaunch, Event, NewMessage, NewValue, Outcome, TakeOver, TokenName, event::Facts},
+    engine::{
+        Actor, AgentResult, CauseOfLaunch, Event, NewMessage, NewValue, Outcome, TakeOver, TokenName,
+        event::Facts,
+    },
     plan::Plan,
 };
 use serde::{Deserialize, Serialize};
@@ -231,6 +234,16 @@ pub enum Command {
         /// Why.
         reason: String,
         /// Who asks.
+        by: Actor,
+    },
+    /// Hands in what came of the work of an agent.
+    HandIn {
+        /// What.
+        result: Box<AgentResult>,
+        /// How long it can be found; 30 days when nothing is said.
+        #[serde(default)]
+        kept_for: Option<Span>,
+        /// Who hands it in.
         by: Actor,
     },
     /// Throws results away that may stand for steps.
@@ -489,6 +502,7 @@ impl Command {
             | Self::Reset { by, .. }
             | Self::Publish { by, .. }
             | Self::RevokeToken { by, .. }
+            | Self::HandIn { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
@@ -526,6 +540,7 @@ impl Command {
             | Self::Reset { by, .. }
             | Self::Publish { by, .. }
             | Self::RevokeToken { by, .. }
+            | Self::HandIn { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
@@ -589,6 +604,7 @@ impl Command {
             | Self::Reset { .. }
             | Self::Publish { .. }
             | Self::RevokeToken { .. }
+            | Self::HandIn { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -624,6 +640,7 @@ impl Command {
             | Self::Reset { .. }
             | Self::Publish { .. }
             | Self::RevokeToken { .. }
+            | Self::HandIn { .. }
             | Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }

@@ -129,6 +129,7 @@ pub fn react(event: &Event) -> Option<Effect> {
         | Fact::Cache(..)
         | Fact::Bus(..)
         | Fact::Token(..)
+        | Fact::Library(..)
         | Fact::Recovered { .. } => None,
     }
 }

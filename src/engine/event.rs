@@ -7,7 +7,7 @@ use crate::{
         Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Message,
         Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
-    engine::{Actor, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
+    engine::{Actor, AgentResult, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
 };
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,8 @@ pub enum Fact {
     Bus(BusEvent),
     /// To a token that somebody holds.
     Token(TokenEvent),
+    /// To what agents leave for those who come after.
+    Library(LibraryEvent),
     /// An engine took up this log.
     Recovered {
         /// How long nobody looked.
@@ -87,6 +89,7 @@ impl Fact {
             | Self::Cache(..)
             | Self::Bus(..)
             | Self::Token(..)
+            | Self::Library(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -106,6 +109,7 @@ impl Fact {
             | Self::Cache(..)
             | Self::Bus(..)
             | Self::Token(..)
+            | Self::Library(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -1146,6 +1150,20 @@ pub enum TokenEvent {
         until: Timestamp,
         /// Why.
         reason: String,
+        /// Who.
+        by: Actor,
+    },
+}
+
+/// What was left for those who come after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum LibraryEvent {
+    /// An agent handed in what came of its work.
+    HandedIn {
+        /// What: `id`, `issue`, `agent`, `agent_type`, `status`, `digest`, `bytes`, and what it says as `body` where it is small, else `blob`, by which it is kept.
+        result: Box<AgentResult>,
+        /// How long it can be found.
+        until: Timestamp,
         /// Who.
         by: Actor,
     },

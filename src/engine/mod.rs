@@ -19,6 +19,7 @@ mod failure;
 mod form;
 mod gate;
 mod handle;
+mod library;
 mod outcome;
 mod quorum;
 mod recovery;
@@ -53,11 +54,12 @@ pub use effect::{Effect, react};
 pub use event::{
     Adoption, AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
     Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact,
-    FormField, GateEvent, InputChange, Later, Origin, Outcome, PartialResult, Purpose, RunEvent,
-    ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TargetEvent, TargetHold, TokenEvent,
-    UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
+    FormField, GateEvent, InputChange, Later, LibraryEvent, Origin, Outcome, PartialResult, Purpose,
+    RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TargetEvent, TargetHold,
+    TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
+pub use library::{AgentResult, ResultStatus, completed};
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};
 pub use refusal::Refusal;
 pub use scope::{Expected, NewValue, etag, owner_of};

@@ -7,6 +7,7 @@ use crate::{
         Verdict, WaitReason,
         bus::SaidIds,
         gate::{Gate, GateDue},
+        library::Library,
         run::Run,
         scope::Stored,
         target::Targets,
@@ -47,6 +48,8 @@ pub struct World {
     projects: Arc<BTreeMap<RunId, String>>,
     /// Tokens that were taken back.
     pub(super) revoked: Arc<Revoked>,
+    /// What agents handed in.
+    pub(super) library: Arc<Library>,
     /// Steps that wait for messages, with the topic.
     pub(super) listening: BTreeMap<(RunId, StepIx), String>,
     rested: VecDeque<RunId>,
@@ -86,6 +89,9 @@ impl World {
         }
         if let Fact::Token(it) = &event.fact {
             Arc::make_mut(&mut self.revoked).apply(event.at, it);
+        }
+        if let Fact::Library(it) = &event.fact {
+            Arc::make_mut(&mut self.library).apply(event.at, it);
         }
         let Some(id) = event.fact.run() else { return };
         let was_due = self.run_due(id);
@@ -160,6 +166,7 @@ impl World {
             | Fact::Cache(..)
             | Fact::Bus(..)
             | Fact::Token(..)
+            | Fact::Library(..)
             | Fact::Recovered { .. } => {}
         }
     }
@@ -383,6 +390,7 @@ impl World {
             said_ids: Arc::clone(&self.said_ids),
             projects: Arc::clone(&self.projects),
             revoked: Arc::clone(&self.revoked),
+            library: Arc::clone(&self.library),
             listening: self
                 .listening
                 .iter()

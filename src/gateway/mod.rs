@@ -17,11 +17,11 @@ mod token;
 pub use any_desk::AnyDesk;
 pub use attach::{FarLine, RemoteDesk, Way, answers, open_socket};
 pub use frame::About;
-pub use http::{HttpSetup, Rate, Rates, TlsFiles, is_loopback, openapi, serve_http};
+pub use http::{HttpSetup, Rate, Rates, ResultRules, TlsFiles, is_loopback, openapi, serve_http};
 pub use look_desk::LookDesk;
 pub use mcp::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long, mcp_tools};
 pub use socket::{Seats, admit, serve_socket};
 pub use token::{
     AgentType, Bearer, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, TokenTrouble,
-    is_name, peek, private_key, sign,
+    peek, private_key, sign,
 };

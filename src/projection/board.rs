@@ -9,8 +9,8 @@ use crate::{
         agent_name,
     },
     engine::{
-        AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, Purpose,
-        Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
+        AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, LibraryEvent,
+        Purpose, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
     },
     plan::{PlanStep, Scope, Work},
     projection::{
@@ -117,6 +117,8 @@ pub struct Board {
     cleared_at: Option<Timestamp>,
     bus: Arc<Bus>,
     revoked: Arc<Revoked>,
+    /// Handed in by agents.
+    results: u64,
     errors: Errors,
     vitals: Vitals,
     /// Steps that agents work on.
@@ -239,6 +241,11 @@ impl Board {
     /// Tokens that were taken back before their time.
     pub fn revoked(&self) -> &Revoked {
         &self.revoked
+    }
+
+    /// How many results agents have handed in, also those that cannot be found any more.
+    pub const fn results(&self) -> u64 {
+        self.results
     }
 
     /// Results that may stand for steps.
@@ -364,6 +371,7 @@ impl Board {
             }
             Fact::Bus(it) => Arc::make_mut(&mut self.bus).apply(event.at, it),
             Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
+            Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
             Fact::Recovered { away, .. } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {

@@ -248,6 +248,7 @@ impl Errors {
             | Fact::Cache(..)
             | Fact::Bus(..)
             | Fact::Token(..)
+            | Fact::Library(..)
             | Fact::Recovered { .. }
             | Fact::Attempt(
                 _,

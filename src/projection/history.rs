@@ -114,6 +114,7 @@ impl Notch {
             | Fact::Cache(..)
             | Fact::Bus(..)
             | Fact::Token(..)
+            | Fact::Library(..)
             | Fact::Recovered { .. } => None,
         }
     }

@@ -350,6 +350,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Cache(..)
         | Fact::Bus(..)
         | Fact::Token(..)
+        | Fact::Library(..)
         | Fact::Recovered { .. } => event_words(event, run).kind,
     };
     put("type", kind.into());
@@ -381,6 +382,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Cache(..)
         | Fact::Bus(..)
         | Fact::Token(..)
+        | Fact::Library(..)
         | Fact::Recovered { .. } => {}
         Fact::Target(name, _) => put("target", name.clone().into()),
     }
@@ -422,6 +424,7 @@ fn data(fact: &Fact) -> ValueMap {
         Fact::Cache(it) => to_value(it),
         Fact::Bus(it) => to_value(it),
         Fact::Token(it) => to_value(it),
+        Fact::Library(it) => to_value(it),
         Fact::Recovered { away, taken: None } => json!({ "Recovered": { "away": away } }),
         Fact::Recovered { away, taken } => json!({ "Recovered": { "away": away, "taken": to_value(taken) } }),
     };

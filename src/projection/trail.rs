@@ -4,8 +4,9 @@
 use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
-        Actor, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent, Purpose,
-        RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent, TokenEvent, UndoEvent, Why,
+        Actor, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent,
+        LibraryEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent,
+        TokenEvent, UndoEvent, Why,
     },
     plan::Estimate,
     projection::{EventWords, RunView, event_words},
@@ -91,6 +92,7 @@ impl TrailRow {
                 | Fact::Cache(..)
                 | Fact::Bus(..)
                 | Fact::Token(..)
+                | Fact::Library(..)
                 | Fact::Recovered { .. } => None,
             },
             verdict: verdict(&event.fact),
@@ -164,6 +166,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
         Fact::Cache(CacheEvent::Cleared { by, .. } | CacheEvent::Reset { by, .. }) => Some(by),
         Fact::Bus(BusEvent::Said { by, .. }) => by.as_ref(),
         Fact::Token(TokenEvent::Revoked { by, .. }) => Some(by),
+        Fact::Library(LibraryEvent::HandedIn { by, .. }) => Some(by),
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
         Fact::Scope(_, ScopeEvent::Removed { by, .. }) => Some(by),
@@ -188,6 +191,7 @@ const fn part(fact: &Fact) -> &'static str {
         Fact::Cache(..) => "cache",
         Fact::Bus(..) => "bus",
         Fact::Token(..) => "gateway",
+        Fact::Library(..) => "library",
         Fact::Run(..)
         | Fact::Step(..)
         | Fact::Attempt(..)
@@ -216,6 +220,7 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
         | Fact::Cache(..)
         | Fact::Bus(..)
         | Fact::Token(..)
+        | Fact::Library(..)
         | Fact::Recovered { .. } => None,
     }
 }
@@ -237,6 +242,7 @@ pub(super) const fn stage(fact: &Fact) -> Option<Stage> {
         | Fact::Cache(..)
         | Fact::Bus(..)
         | Fact::Token(..)
+        | Fact::Library(..)
         | Fact::Recovered { .. } => return None,
     })
 }
@@ -258,6 +264,7 @@ fn is_decision(fact: &Fact) -> bool {
         Fact::Step(_, _, StepEvent::Routed { .. }) => true,
         Fact::Cache(it) => !matches!(it, CacheEvent::Stored { .. }),
         Fact::Step(..) | Fact::Scope(..) | Fact::Bus(..) => by(fact).is_some(),
+        Fact::Library(..) => false,
     }
 }
 

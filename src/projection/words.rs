@@ -4,8 +4,9 @@ use crate::{
     base::{Bucket, MessageKind, RateRule, Score, counted, shorten},
     engine::{
         Adoption, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice,
-        DoubtAnswer, Event, Fact, FailureEvent, GateEvent, Origin, Purpose, RunEvent, ScheduleEvent,
-        ScopeEvent, StepEvent, TargetEvent, TargetHold, TokenEvent, UndoEvent, Verdict, WaitReason, Why,
+        DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, Purpose, RunEvent,
+        ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, TargetHold, TokenEvent, UndoEvent, Verdict,
+        WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -41,6 +42,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Bus(BusEvent::Said { message, .. }), None) => message.topic.clone(),
         (Fact::Bus(BusEvent::Taken { by, .. }), None) => by.clone(),
         (Fact::Token(TokenEvent::Revoked { id, .. }), None) => id.clone(),
+        (Fact::Library(LibraryEvent::HandedIn { result, .. }), None) => result.issue.clone(),
         (Fact::Cache(CacheEvent::Stored { key, .. } | CacheEvent::Used { key, .. }), None) => key.clone(),
         (Fact::Cache(CacheEvent::Reset { .. }), None) => "workspace".to_owned(),
         (Fact::Cache(CacheEvent::Cleared { key, .. }), None) => {
@@ -76,6 +78,9 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         Fact::Bus(BusEvent::Taken { ids, .. }) => ("bus.taken", ids.join(", ")),
         Fact::Token(TokenEvent::Revoked { subject, reason, by, .. }) => {
             ("token.revoked", format!("of {subject}, by {by}: {reason}"))
+        }
+        Fact::Library(LibraryEvent::HandedIn { result, .. }) => {
+            ("library.handed_in", format!("{} {} by {}", result.id, result.status.word(), result.agent))
         }
         Fact::Recovered { away, taken: None } => ("engine.recovered", format!("nobody looked for {away}")),
         Fact::Recovered { away, taken: Some(it) } => {

@@ -1,16 +1,17 @@
 //! Reads what is kept: events, output, files, plans. Nothing here waits for the engine, and nothing here changes anything.
 
 use super::{
-    OutputPart, Page, Tasks, Want,
+    Clock as _, LibraryQuery, OutputPart, Page, SystemClock, Tasks, Want,
     effects::attempt_dir,
     launch::{agents, offer},
+    library,
 };
 use crate::{
     base::{ARTIFACT_BYTES_MAX, Arrivals, AttemptId, Digest, RunId, Seq},
     engine::{Event, Fact, RunEvent},
     plan::Plan,
     projection::{Board, Record},
-    store::{Linked, Reader, SpoolReader, StoreError, Workspace, linked, verify},
+    store::{Catalog, Linked, Reader, SpoolReader, StoreError, Workspace, linked, verify},
     tool::{SecretStore, read_evidence},
 };
 use std::{
@@ -33,12 +34,14 @@ pub(super) struct Archive {
     readers: Arc<Mutex<Vec<Reader>>>,
     tasks: Tasks,
     secrets: Arc<SecretStore>,
+    /// The list of what is in the library, once somebody has looked.
+    catalog: Arc<Mutex<Option<Catalog>>>,
 }
 
 impl Archive {
     pub(super) fn new(workspace: Workspace, tasks: Tasks) -> Self {
         let secrets = Arc::new(SecretStore::new(BTreeMap::new(), workspace.root()));
-        Self { workspace, readers: Arc::default(), tasks, secrets }
+        Self { workspace, readers: Arc::default(), tasks, secrets, catalog: Arc::default() }
     }
 
     /// The same for who may start runs: which secrets there are decides whether a run can begin.
@@ -112,6 +115,7 @@ impl Archive {
                 Ok(Page::Workflow(Box::new(offer(&self.workspace, self.secrets(), &files, path, words))))
             }
             Want::Agents => Ok(Page::Agents(Box::new(agents(&self.workspace)))),
+            Want::Library(query) => self.library(query),
             Want::Past { run, until } => self.past(*run, *until),
         }
     }
@@ -183,10 +187,14 @@ impl Archive {
     }
 
     fn blob(&self, digest: Digest, from: u64) -> Result<Page, String> {
-        let bytes = self.with_reader(|reader| reader.blob(digest))?;
+        Ok(stretch(&self.whole_blob(digest)?, from))
+    }
+
+    /// All bytes that are kept under a digest.
+    pub(super) fn whole_blob(&self, digest: Digest) -> Result<Vec<u8>, String> {
         let missing =
             || format!("could not find a kept file with digest {digest}; see the run it belongs to");
-        Ok(stretch(&bytes.ok_or_else(missing)?, from))
+        self.with_reader(|reader| reader.blob(digest))?.ok_or_else(missing)
     }
 
     fn plan(&self, run: RunId) -> Result<Page, String> {
@@ -200,6 +208,15 @@ impl Archive {
             Some(Fact::Run(_, RunEvent::Created { plan, .. })) => Ok(plan),
             _ => Err(no_run(run)),
         }
+    }
+
+    fn library(&self, query: &LibraryQuery) -> Result<Page, String> {
+        let query = LibraryQuery { limit: query.limit.min(PAGE_EVENTS_MAX), ..query.clone() };
+        let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        let found =
+            |reader: &Reader| library::find(&mut catalog, &self.workspace, reader, &query, SystemClock.now());
+        let (events, more) = self.with_reader(found)?;
+        Ok(Page::Events { events, more })
     }
 
     fn past(&self, run: RunId, until: Option<Seq>) -> Result<Page, String> {

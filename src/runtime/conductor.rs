@@ -252,6 +252,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::Reset { .. }
         | Command::Publish { .. }
         | Command::RevokeToken { .. }
+        | Command::HandIn { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,

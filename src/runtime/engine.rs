@@ -7,7 +7,7 @@
 
 use super::{
     Clock, Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
-    archive::Archive, effects::Shared, keep::Log,
+    archive::Archive, effects::Shared, keep::Log, library::Blobs,
 };
 use crate::{
     base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch, safe_text},
@@ -167,7 +167,8 @@ impl Engine {
             }
         });
         let actor = Arc::new(setup.actor);
-        let desk = LocalDesk { actor, who: None, inbox, boards, ring, archive, tasks: tasks.clone() };
+        let blobs = Blobs(Arc::downgrade(&journal));
+        let desk = LocalDesk { actor, who: None, inbox, boards, ring, archive, blobs, tasks: tasks.clone() };
         let seats = Tasks::default();
         Ok(Self { desk, tasks, seats, doors, deciding, calls, looping, journal, guards, owner })
     }

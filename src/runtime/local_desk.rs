@@ -2,7 +2,11 @@
 
 use super::{
     Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, Signal, Signals, Tasks, Want,
-    WhoIsWho, again, archive::Archive, launch::prepare, stamped,
+    WhoIsWho, again,
+    archive::Archive,
+    launch::prepare,
+    library::{Blobs, made_ready},
+    stamped,
 };
 use crate::{
     base::{GateId, RunId},
@@ -22,6 +26,7 @@ pub struct LocalDesk {
     pub(super) boards: Boards,
     pub(super) ring: broadcast::Sender<Arc<Signal>>,
     pub(super) archive: Archive,
+    pub(super) blobs: Blobs,
     pub(super) tasks: Tasks,
 }
 
@@ -143,6 +148,10 @@ impl Desk for LocalDesk {
             Err(refusal) => return Reply::Refused(refusal),
         };
         let command = match self.complete(command).await {
+            Ok(command) => command,
+            Err(reply) => return reply,
+        };
+        let command = match made_ready(command, (&self.archive, &self.blobs, &self.tasks)).await {
             Ok(command) => command,
             Err(reply) => return reply,
         };

@@ -39,6 +39,7 @@ impl Marks {
             | Fact::Cache(..)
             | Fact::Bus(..)
             | Fact::Token(..)
+            | Fact::Library(..)
             | Fact::Recovered { .. } => None,
         }
     }

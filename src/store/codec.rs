@@ -30,6 +30,7 @@ pub(super) fn kind_of(fact: &Fact) -> &'static str {
         Fact::Cache(..) => "cache",
         Fact::Bus(..) => "bus",
         Fact::Token(..) => "token",
+        Fact::Library(..) => "library",
         Fact::Recovered { .. } => "recovered",
     }
 }

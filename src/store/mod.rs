@@ -2,6 +2,7 @@
 //! The only room that says SQL. It stores events and never interprets them.
 
 mod blob;
+mod catalog;
 mod chain;
 mod checkpoint;
 mod codec;
@@ -18,6 +19,7 @@ mod verified;
 mod workspace;
 mod writer;
 
+pub use catalog::{Catalog, CatalogEntry, CatalogQuery};
 pub use chain::{Broken, Damage, Linked, Verified, linked, verify};
 pub use checkpoint::{
     HeadTrouble, Heads, Note, NoteKey, check_heads, key_trouble, log_name, read_notes, rotate_key,

@@ -107,6 +107,17 @@ impl Reader {
         self.ask(&sql, (run.0, number(from.0), number(limit)), event)
     }
 
+    /// Events about this noun in order, from one to another.
+    pub fn events_about(
+        &self,
+        noun: &str,
+        (from, until): (Seq, Seq),
+        limit: usize,
+    ) -> Result<Vec<(Seq, Event)>, StoreError> {
+        let sql = format!("{EVENT} WHERE seq >= ?1 AND seq <= ?2 AND kind = ?3 ORDER BY seq LIMIT ?4");
+        self.ask(&sql, (number(from.0), number(until.0), noun, number(limit)), event)
+    }
+
     /// Events of the runs that have not come to rest, and those of no run: what an engine has to fold at its start.
     pub fn open_events(&self, from: Seq, limit: usize) -> Result<Vec<(Seq, Event)>, StoreError> {
         let sql = format!("{EVENT} WHERE seq IN {OPEN} AND seq >= ?1 ORDER BY seq LIMIT ?2");

@@ -49,6 +49,11 @@ impl Workspace {
         self.dir().join("cuelight.db")
     }
 
+    /// The list of what is in the library; derived from the log.
+    pub(super) fn catalog(&self) -> PathBuf {
+        self.dir().join("library.db")
+    }
+
     /// What steps wrote, a directory for each attempt.
     pub fn spool(&self) -> PathBuf {
         self.dir().join("spool")

@@ -62,7 +62,7 @@ impl Masker {
     }
 
     /// Every text in a value.
-    pub(super) fn mask_value(&self, value: &mut Value) {
+    pub fn mask_value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.mask(text),
             Value::Array(items) => items.iter_mut().for_each(|it| self.mask_value(it)),

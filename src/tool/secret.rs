@@ -1,12 +1,13 @@
 //! Names to values of secrets. A value leaves this room only into the environment of a process; it can be neither
 //! printed nor compared, and what a process says about it is masked (`mask`).
 
+use super::Masker;
 use crate::base::{Launch, TextPart};
 use rustix::fs::OFlags;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io::{self, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -14,6 +15,8 @@ use std::{
 
 /// A shorter value would be masked in places that have nothing to do with it, or in base64 not at all.
 const SECRET_BYTES_MIN: usize = 4;
+/// A shorter value that is exported stands in too many texts by chance.
+const EXPORTED_BYTES_MIN: usize = 8;
 /// A longer one fits no environment.
 const SECRET_BYTES_MAX: usize = 64 * 1024;
 
@@ -72,6 +75,21 @@ impl SecretStore {
     /// No secrets at all.
     pub(super) const fn nothing() -> Self {
         Self { exported: BTreeMap::new(), dir: PathBuf::new() }
+    }
+
+    /// Masks every value that is known to be secret: those of the files, and those that are exported under a name that says so.
+    ///
+    /// # Errors
+    /// When they are too large to be looked for.
+    pub fn masker(&self) -> Result<Masker, String> {
+        let files = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let names = files.filter_map(|it| it.file_name().into_string().ok());
+        let in_files = names.filter_map(|name| self.find(&name).ok().flatten());
+        let exported = self.exported.iter().filter(|(name, value)| {
+            value.reveal().len() >= EXPORTED_BYTES_MIN && says_secret(&name.to_ascii_uppercase())
+        });
+        let all: Vec<Secret> = in_files.chain(exported.map(|it| it.1.clone())).collect();
+        Masker::new(&all).map_err(|why| format!("its secrets cannot be masked: {why}"))
     }
 
     /// Whether a value can be had by this name.
@@ -159,6 +177,23 @@ impl SecretStore {
         }
         Ok(Some(Secret(value)))
     }
+}
+
+/// Whether the name of a variable says that its value is secret.
+fn says_secret(name: &str) -> bool {
+    let words = [
+        "TOKEN",
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "CREDENTIAL",
+        "API_KEY",
+        "APIKEY",
+        "PRIVATE_KEY",
+        "ACCESS_KEY",
+    ];
+    words.iter().any(|it| name.contains(it))
 }
 
 fn is_name(name: &str) -> bool {

@@ -4,6 +4,7 @@ mod client;
 mod door;
 mod events;
 mod gates;
+mod results;
 mod runs;
 mod state;
 mod tls;
@@ -11,7 +12,7 @@ mod tls;
 use crate::{runtime::engine_in, tokens::people};
 use cuelight::{
     base::{Span, Timestamp, Value},
-    gateway::{Claims, HttpSetup, Permission, Rate, Rates, Signer, TlsFiles, serve_http, sign},
+    gateway::{Claims, HttpSetup, Permission, Rate, Rates, ResultRules, Signer, TlsFiles, serve_http, sign},
     runtime::{Clock as _, Engine, Entropy, SystemClock, WhoIsWho},
     store::{KeyKind, TokenKeys, Workspace},
 };
@@ -116,7 +117,15 @@ impl Sidecar {
         let uid = rustix::process::geteuid().as_raw();
         let known = Arc::new(people(uid));
         let who = WhoIsWho::new(move || Ok(Arc::clone(&known)));
-        let setup = HttpSetup { workspace, who, project: "shop".to_owned(), open_status, rates, tls };
+        let setup = HttpSetup {
+            workspace,
+            who,
+            project: "shop".to_owned(),
+            open_status,
+            rates,
+            tls,
+            results: ResultRules::default(),
+        };
         let (tasks, closing) = engine.doors();
         let anywhere = "127.0.0.1:0".parse().expect("an address");
         let at = serve_http(anywhere, setup, engine.desk(), tasks, closing.clone()).await;

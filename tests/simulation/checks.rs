@@ -190,6 +190,7 @@ impl Checks {
             | Fact::Schedule(..)
             | Fact::Bus(..)
             | Fact::Token(..)
+            | Fact::Library(..)
             | Fact::Recovered { .. } => Ok(()),
         }
     }

@@ -29,6 +29,7 @@ mod past;
 mod plain;
 mod population;
 mod receipt;
+mod results;
 mod run;
 mod schedules;
 mod screen;
@@ -94,6 +95,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Emit(args) => message::emit(&config, out, args).await,
         Command::Messages(args) => message::messages(&config, out, &args).await,
         Command::State(args) => state::state(&config, out, args).await,
+        Command::Results(args) => results::results(&config, out, args).await,
         Command::Health(args) => health::health(&config, out, &args).await,
         Command::Reset(args) => shutdown::reset(&config, out, args).await,
         Command::TakeOver(args) => shutdown::take_over(&config, &args).await,
@@ -150,14 +152,16 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
             out.raw(&bytes);
             Ok(ExitCode::SUCCESS)
         }
-        Command::Man => {
-            let mut bytes = Vec::new();
-            let page = clap_mangen::Man::new(Cli::command()).render(&mut bytes);
-            page.map_err(|it| super::exit::Trouble::failed(format!("could not make the manual page: {it}")))?;
-            out.raw(&bytes);
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Man => manual(out),
     }
+}
+
+fn manual(out: Output) -> Outcome {
+    let mut bytes = Vec::new();
+    let page = clap_mangen::Man::new(Cli::command()).render(&mut bytes);
+    page.map_err(|it| super::exit::Trouble::failed(format!("could not make the manual page: {it}")))?;
+    out.raw(&bytes);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What lies beside a file, under its name with something after it.

@@ -9,9 +9,9 @@ use crate::{
         output::{Output, say},
         wiring,
     },
-    base::{Span, Timestamp, Value, safe_text},
+    base::{Span, Timestamp, Value, is_name, safe_text},
     engine::{Command, Revoked, TokenName},
-    gateway::{Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, is_name, peek, private_key, sign},
+    gateway::{Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, peek, private_key, sign},
     runtime::{Clock as _, Entropy, SystemClock, public_key},
     store::{KeyKind, StoreError, TokenKey, TokenKeys, Workspace},
 };

@@ -567,6 +567,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::Reset { .. }
         | Command::Publish { .. }
         | Command::RevokeToken { .. }
+        | Command::HandIn { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
@@ -646,6 +647,7 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         Command::RevokeToken { token, reason, .. } => {
             format!("token revoke {}{}", quoted(&token.id), why(reason))
         }
+        Command::HandIn { result, .. } => format!("results {}", quoted(&result.id)),
         Command::ClearCache { key, .. } => {
             format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))
         }

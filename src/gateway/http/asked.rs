@@ -8,9 +8,9 @@ use super::{
     routes::{Need, Parameter, Route, Shape},
 };
 use crate::{
-    base::{Schema, Timestamp, Value},
+    base::{Schema, Timestamp, Value, is_name},
     engine::Actor,
-    gateway::{Bearer, is_name},
+    gateway::Bearer,
     runtime::{Desk as _, Entropy, LocalDesk, RequestId},
 };
 use axum::{
@@ -24,8 +24,6 @@ use serde_json::json;
 use std::{str::FromStr, time::Duration};
 use tokio::time::timeout;
 
-/// Bytes of a body.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of the line of a request.
 const URL_BYTES_MAX: usize = 8 * 1024;
 /// How long a body may take to be sent.
@@ -84,7 +82,7 @@ impl Asked {
         }
         let query = query(route.query, parts.uri.query().unwrap_or_default())?;
         let body = match &route.body {
-            Some(shape) => checked(shape, read_body(&parts.headers, body).await?)?,
+            Some(shape) => checked(shape, read_body(&parts.headers, body, route.body_bytes_max()).await?)?,
             None => Value::Null,
         };
         let headers = parts.headers;
@@ -102,6 +100,11 @@ impl Asked {
     /// The project that can be seen.
     pub(super) fn project(&self) -> Option<&str> {
         self.bearer.as_ref().and_then(|it| it.actor.project())
+    }
+
+    /// The same by its name, also where that is the workspace's own.
+    pub(super) fn project_id(&self) -> String {
+        self.bearer.as_ref().map_or_else(String::new, |it| it.project().to_owned())
     }
 
     /// Who asks, where somebody has to.
@@ -140,11 +143,14 @@ impl Asked {
             .map_err(|it| Problem::bad(format!("could not read the body: {it}; see /openapi.json")))
     }
 
+    /// What its sender calls the request, so that it is done once.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.headers.get("idempotency-key").and_then(|it| it.to_str().ok()).filter(|it| is_name(it))
+    }
+
     /// The name under which an engine knows the request: the same again where its sender says so.
     pub(super) fn request(&self) -> RequestId {
-        let said =
-            self.headers.get("idempotency-key").and_then(|it| it.to_str().ok()).filter(|it| is_name(it));
-        match (said, &self.bearer) {
+        match (self.key(), &self.bearer) {
             (Some(key), Some(bearer)) => RequestId(format!("http/{}/{key}", bearer.actor.principal())),
             _ => Entropy.request_id(),
         }
@@ -271,7 +277,7 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-async fn read_body(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
+async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Value, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|it| it != "identity");
@@ -279,14 +285,14 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
         let why = "could not read the body: send JSON as it is, with `Content-Type: application/json`";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "REQ_004", why));
     }
-    let collected = timeout(BODY_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let collected = timeout(BODY_MAX, Limited::new(body, bytes_max).collect()).await;
     let Ok(collected) = collected else {
         let why = "could not read the body: it did not come in time; send it faster";
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "REQ_005", why));
     };
     let bytes = collected.map_err(|error| {
         if error.downcast_ref::<LengthLimitError>().is_some() {
-            let why = format!("could not read the body: it has more than {BODY_BYTES_MAX} bytes; send less");
+            let why = format!("could not read the body: it has more than {bytes_max} bytes; send less");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "REQ_006", why)
         } else {
             Problem::bad("could not read the body: it was cut off; send it again")

@@ -28,6 +28,17 @@ pub struct HttpSetup {
     pub rates: Rates,
     /// What encrypts; nothing is encrypted without it.
     pub tls: Option<TlsFiles>,
+    /// What becomes of results.
+    pub results: ResultRules,
+}
+
+/// What becomes of results that agents hand in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResultRules {
+    /// How long they can be found; 30 days when nothing is said.
+    pub kept_for: Option<Span>,
+    /// Which types of agents go on behind those of a type.
+    pub next_agents: BTreeMap<String, Vec<String>>,
 }
 
 /// Requests of one kind of agent of one project.

@@ -11,10 +11,9 @@ use super::{
 use crate::{
     base::{
         MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, Span, Timestamp, Value,
-        ValueMap, is_topic, json_bytes, sha256,
+        ValueMap, is_name, is_topic, json_bytes, sha256,
     },
     engine::{Actor, Command, NewMessage, Proof, Said},
-    gateway::is_name,
     runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, Request, SystemClock},
 };
 use axum::{

@@ -14,13 +14,14 @@ mod listeners;
 mod openapi;
 mod probes;
 mod problem;
+mod results;
 mod routes;
 mod runs;
 mod shapes;
 mod state;
 mod tls;
 
-pub use door::{HttpSetup, Rate, Rates};
+pub use door::{HttpSetup, Rate, Rates, ResultRules};
 pub use listen::{is_loopback, serve_http};
 pub use openapi::openapi;
 pub use tls::TlsFiles;

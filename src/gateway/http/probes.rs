@@ -90,6 +90,7 @@ pub(super) fn status(door: &Door) -> Response {
             runs: u64::try_from(it.board.run_count()).unwrap_or(u64::MAX),
             open_runs: it.open_runs,
             open_gates: it.open_gates,
+            results: it.board.results(),
         },
         events: EventCounts { kept: it.kept },
         performance: Performance {
@@ -113,6 +114,7 @@ pub(super) fn metrics(door: &Door) -> Response {
         ("cuelight_runs_open", "gauge", "Runs that have not come to rest.", it.open_runs),
         ("cuelight_gates_open", "gauge", "Gates that have not closed.", it.open_gates),
         ("cuelight_agents_at_work", "gauge", "Calls of agents that run.", it.at_work),
+        ("cuelight_results_total", "counter", "Results that agents have handed in.", it.board.results()),
         ("cuelight_messages_kept", "gauge", "Messages that can be taken.", it.kept),
     ];
     for (name, kind, about, value) in gauges {

@@ -6,11 +6,11 @@ use super::{
     door::Door,
     events::{Acknowledged, Heard, Publish},
     shapes::{
-        Because, Decide, Gate, Gates, Health, OpenGate, ProblemShape, PutValue, Renewed, Run, Runs, StartRun,
-        StateValue, Status,
+        AgentResultShape, AgentResults, Because, Decide, Gate, Gates, HandIn, HandedIn, Health, OpenGate,
+        ProblemShape, PutValue, Renewed, Run, Runs, StartRun, StateValue, Status,
     },
 };
-use crate::gateway::Permission;
+use crate::{base::RESULT_BYTES_MAX, gateway::Permission};
 use axum::{
     Router,
     extract::{RawPathParams, Request},
@@ -40,6 +40,9 @@ pub(super) enum Call {
     PauseRun,
     ResumeRun,
     CancelRun,
+    HandIn,
+    ListResults,
+    ShowResult,
     ReadValue,
     SetValue,
     RemoveValue,
@@ -96,7 +99,20 @@ pub(super) struct Route {
     pub(super) problems: &'static [u16],
 }
 
+/// Bytes of a body.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of what stands around a result.
+const AROUND_BYTES_MAX: usize = 4096;
+
 impl Route {
+    /// Bytes of its body.
+    pub(super) const fn body_bytes_max(&self) -> usize {
+        match self.call {
+            Call::HandIn => RESULT_BYTES_MAX + AROUND_BYTES_MAX,
+            _ => BODY_BYTES_MAX,
+        }
+    }
+
     /// Every status it may answer with besides the one when it is done.
     pub(super) fn all_problems(&self) -> Vec<u16> {
         let mut all = vec![400, 403, 414, 429];
@@ -320,6 +336,49 @@ pub(super) const ROUTES: &[Route] = &[
         body: Some(json::<Because>()),
         done: (200, json::<Run>()),
         problems: &[404, 409],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/results",
+        call: Call::HandIn,
+        about: "Hands in what came of the work of the agent of the token, 10 MiB at most, and says `agent_completed`; with Idempotency-Key once",
+        need: Need::May(Permission::WriteResults),
+        query: &[],
+        body: Some(json::<HandIn>()),
+        done: (201, json::<HandedIn>()),
+        problems: &[404, 409],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/results",
+        call: Call::ListResults,
+        about: "Results of this project without what they say, the newest first",
+        need: Need::May(Permission::ReadContext),
+        query: &[
+            ("project", "string", "The project of the token"),
+            ("issue", "string", "Only about this piece of work"),
+            ("agent_type", "string", "Only of agents of this type"),
+            ("agent_id", "string", "Only of this agent, or of one of its sessions"),
+            ("status", "string", "success, failed or partial"),
+            ("since", "string", "Stored at this instant or later: 2026-01-31T09:00:00Z"),
+            ("until", "string", "Stored before this instant"),
+            LIMIT,
+            ("cursor", "string", "Goes on behind a page: its next_cursor"),
+        ],
+        body: None,
+        done: (200, json::<AgentResults>()),
+        problems: &[404],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/results/{id}",
+        call: Call::ShowResult,
+        about: "One result with what it says",
+        need: Need::May(Permission::ReadContext),
+        query: &[],
+        body: None,
+        done: (200, json::<AgentResultShape>()),
+        problems: &[404],
     },
     Route {
         method: Method::GET,

@@ -60,6 +60,8 @@ pub(super) struct StorageCounts {
     pub(super) runs: u64,
     pub(super) open_runs: u64,
     pub(super) open_gates: u64,
+    /// Results that agents have handed in.
+    pub(super) results: u64,
 }
 
 /// What was said.
@@ -281,4 +283,111 @@ pub(super) struct StateValue {
     etag: String,
     set_at: String,
     set_by: String,
+}
+
+/// What came of the work of an agent.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HandIn {
+    /// The subject of the token, or a session of it: `reviewer-1/s2`.
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}(/[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127})?$"))]
+    pub(super) agent_id: String,
+    /// That of the token.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub(super) agent_type: String,
+    /// The piece of work it is about.
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
+    pub(super) issue_id: String,
+    /// That of the token.
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
+    pub(super) project_id: String,
+    #[schemars(with = "ResultBody")]
+    pub(super) result: Value,
+    /// When the agent says it was: 2026-01-31T09:00:00Z.
+    #[serde(default)]
+    #[schemars(length(max = 40))]
+    pub(super) timestamp: Option<String>,
+}
+
+/// What an agent says of its work. More fields may be said than are named here; all of them are kept.
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "the shape alone: what is said is kept as it is")]
+pub(super) struct ResultBody {
+    status: StatusWord,
+    #[serde(default)]
+    #[schemars(length(max = 1000))]
+    files_created: Vec<String>,
+    #[serde(default)]
+    #[schemars(length(max = 1000))]
+    files_modified: Vec<String>,
+    #[serde(default)]
+    #[schemars(length(max = 1000))]
+    files_deleted: Vec<String>,
+    /// Texts, or `{decision, rationale, files_affected}`.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    decisions: Vec<Value>,
+    #[serde(default)]
+    errors: Vec<Value>,
+    #[serde(default)]
+    warnings: Vec<Value>,
+    #[serde(default)]
+    next_steps: Vec<Value>,
+    /// Types of agents that are to go on, or `{agent_type, priority, reason}`.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    next_agents: Vec<Value>,
+}
+
+/// How it went.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum StatusWord {
+    Success,
+    Failed,
+    Partial,
+}
+
+/// A result is on disk.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct HandedIn {
+    pub(super) id: String,
+    pub(super) stored: bool,
+    /// Where it stands among the others; it is read at `/api/results/{id}`.
+    pub(super) storage_path: String,
+    /// Who is to go on: as the result says, and the workspace.
+    pub(super) next_agents: Vec<Value>,
+    pub(super) event_published: bool,
+    /// The message `agent_completed` that says so.
+    pub(super) event_id: String,
+    /// When it was stored.
+    pub(super) timestamp: String,
+}
+
+/// A result.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
+pub(super) struct AgentResultShape {
+    id: String,
+    project_id: String,
+    issue_id: String,
+    agent_id: String,
+    agent_type: String,
+    status: String,
+    stored_at: String,
+    timestamp: String,
+    size_bytes: u64,
+    digest: String,
+    /// What it says; left out in pages.
+    result: Option<Value>,
+}
+
+/// A page of them, the newest first.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone")]
+pub(super) struct AgentResults {
+    results: Vec<AgentResultShape>,
+    more: bool,
+    /// What to ask the next page with.
+    next_cursor: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! What a token says. All of it is checked, and nothing of it is believed before its signature is.
 
-use crate::base::{Span, Timestamp};
+use crate::base::{Span, Timestamp, is_agent_type};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -10,10 +10,6 @@ pub const TOKEN_LIFE_DEFAULT: Span = Span::seconds(3600);
 pub const TOKEN_LIFE_MAX: Span = Span::seconds(24 * 3600);
 /// Clocks differ by so much.
 const LEEWAY_SECONDS: i64 = 60;
-/// Characters of names.
-const NAME_CHARS_MAX: usize = 128;
-/// Characters of the type of an agent.
-const TYPE_CHARS_MAX: usize = 64;
 
 /// What somebody with a token may ask.
 #[derive(
@@ -100,24 +96,12 @@ impl FromStr for AgentType {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fits = text.starts_with(|it: char| it.is_ascii_lowercase())
-            && text.len() <= TYPE_CHARS_MAX
-            && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-');
-        if fits {
+        if is_agent_type(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!(
-                "a type is a lower-case letter and then letters, digits and `-`, {TYPE_CHARS_MAX} at most"
-            ))
+            Err("a type is a lower-case letter and then letters, digits and `-`, 64 at most".to_owned())
         }
     }
-}
-
-/// Whether a text is a name of an agent, a project, or a token: `^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$`.
-pub fn is_name(text: &str) -> bool {
-    text.starts_with(|it: char| it.is_ascii_alphanumeric())
-        && text.len() <= NAME_CHARS_MAX
-        && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.:-".contains(&it))
 }
 
 /// The claims of a token. Instants are whole seconds since 1970. Others than these say nothing to us; the same one twice is

@@ -9,7 +9,7 @@ mod jws;
 mod ring;
 mod secret;
 
-pub use claims::{AgentType, Claims, Permission, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, is_name};
+pub use claims::{AgentType, Claims, Permission, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX};
 pub use jws::{Signer, peek, sign};
 pub use ring::{Bearer, KeyRing, TokenTrouble};
 pub use secret::private_key;

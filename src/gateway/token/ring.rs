@@ -3,11 +3,10 @@
 use super::{
     AgentType, Claims, Permission, Signer,
     claims::Age,
-    is_name,
     jws::{Unchecked, sign},
 };
 use crate::{
-    base::{Span, TOKEN_NAME_CHARS_MAX, Timestamp},
+    base::{Span, TOKEN_NAME_CHARS_MAX, Timestamp, is_name},
     engine::{Actor, Channel, Proof, Revoked, Token},
     runtime::People,
     store::{KeyKind, TokenKeys},

@@ -7,14 +7,15 @@ use cuelight::{
         MessageKind, RateRule, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
     },
     engine::{
-        Actor, Adoption, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Channel,
-        Choice, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState, Outcome, Proof,
-        Purpose, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, TokenEvent,
-        UndoEvent, Verdict, Vote, WaitReason, Why,
+        Actor, Adoption, AgentResult, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch,
+        Channel, Choice, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState,
+        LibraryEvent, Outcome, Proof, Purpose, ResultStatus, RunEvent, RunState, ScheduleEvent, ScopeEvent,
+        StepEvent, TargetEvent, TokenEvent, UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
 };
+use serde_json::json;
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 const TOP: &str = "\
@@ -49,6 +50,7 @@ const NOUNS: &[(&str, &str, &str)] = &[
     ("CacheEvent", "Cache", "cache.used"),
     ("BusEvent", "Bus", "bus.said"),
     ("TokenEvent", "Tokens", "token.revoked"),
+    ("LibraryEvent", "Library", "library.handed_in"),
 ];
 
 /// A variant as the source declares it.
@@ -133,6 +135,7 @@ fn noun_of(fact: &Fact) -> &'static str {
         Fact::Cache(..) => "CacheEvent",
         Fact::Bus(..) => "BusEvent",
         Fact::Token(..) => "TokenEvent",
+        Fact::Library(..) => "LibraryEvent",
         Fact::Recovered { .. } => "",
     }
 }
@@ -151,6 +154,7 @@ fn variant_of(fact: &Fact) -> String {
         Fact::Cache(it) => format!("{it:?}"),
         Fact::Bus(it) => format!("{it:?}"),
         Fact::Token(it) => format!("{it:?}"),
+        Fact::Library(it) => format!("{it:?}"),
         Fact::Recovered { .. } => String::new(),
     };
     shown.chars().take_while(|it| it.is_alphanumeric()).collect()
@@ -275,6 +279,23 @@ fn messages() -> Vec<Fact> {
     [said, taken].into_iter().map(Fact::Bus).chain([Fact::Token(revoked)]).collect()
 }
 
+fn library() -> Vec<Fact> {
+    let result = AgentResult {
+        id: "res-4f1c9a07d2".to_owned(),
+        issue: "SHOP-12".to_owned(),
+        agent: "reviewer-1".to_owned(),
+        agent_type: "qa".to_owned(),
+        status: ResultStatus::Success,
+        said_at: None,
+        body: Some(json!({"status": "success", "files_modified": ["src/cart.rs"]})),
+        blob: None,
+        digest: digest("result"),
+        bytes: 61,
+    };
+    let until = Timestamp(1_775_023_200_000);
+    vec![Fact::Library(LibraryEvent::HandedIn { result: Box::new(result), until, by: ann() })]
+}
+
 /// One of each.
 fn samples() -> Vec<Event> {
     let facts = [
@@ -288,6 +309,7 @@ fn samples() -> Vec<Event> {
         targets(),
         results(),
         messages(),
+        library(),
     ]
     .concat();
     facts.into_iter().map(|fact| Event { at: Timestamp(1_772_431_200_000), fact }).collect()

@@ -12,9 +12,9 @@ use cuelight::{
     engine::{
         Actor, Adoption, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Command,
         Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent,
-        FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, NewMessage, NewValue, Outcome, Past,
-        Proof, Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, StepState,
-        TargetEvent, TokenEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, react,
+        FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, LibraryEvent, NewMessage, NewValue,
+        Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent,
+        StepState, TargetEvent, TokenEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, react,
     },
     plan::{Plan, Scope, lower},
     projection::{corrected_words, message_words},
@@ -663,6 +663,9 @@ impl Bench {
             Fact::Cache(CacheEvent::Used { key, .. }) => format!("uses {key}"),
             Fact::Cache(CacheEvent::Reset { count, by, .. }) => format!("{by} resets, {count} results"),
             Fact::Cache(CacheEvent::Cleared { count, by, .. }) => format!("{by} clears {count}"),
+            Fact::Library(LibraryEvent::HandedIn { result, .. }) => {
+                format!("result {} {}", result.id, result.status.word())
+            }
             Fact::Token(TokenEvent::Revoked { id, .. }) => format!("token {id} revoked"),
             Fact::Recovered { away, .. } => format!("recovered after {away}"),
         }

@@ -1,0 +1,210 @@
+//! `results`: what came of the work of agents. Looking needs no engine; handing in asks one.
+
+use super::act;
+use crate::{
+    app::{
+        args::{ResultsArgs, ResultsCommand, ResultsListArgs},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring::{self, Seat},
+    },
+    base::{Digest, RESULT_BYTES_MAX, Value, is_agent, safe_text, sha256},
+    engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus},
+    projection::result_json,
+    runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, SystemClock, Want, result_of_bytes},
+};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    process::ExitCode,
+};
+
+pub(super) async fn results(config: &Config, out: Output, args: ResultsArgs) -> Outcome {
+    match args.command {
+        None => list(config, out, args.list).await,
+        Some(ResultsCommand::List(args)) => list(config, out, args).await,
+        Some(ResultsCommand::Show { id, project, json }) => show(config, out, (id, project), json).await,
+        Some(ResultsCommand::HandIn { issue, file, agent_type, agent }) => {
+            let body = read(config, &file)?;
+            hand_in(config, out, (issue, agent, agent_type), body).await
+        }
+    }
+}
+
+/// The project that is looked at: nothing stands for the workspace's own.
+fn project(config: &Config, seat: &Seat, said: Option<String>) -> Result<(Option<String>, String), Trouble> {
+    let own = config.project(&seat.workspace)?;
+    let said = said.filter(|it| *it != own);
+    let name = said.clone().unwrap_or(own);
+    Ok((said, name))
+}
+
+async fn list(config: &Config, out: Output, args: ResultsListArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let (project, name) = project(config, &seat, args.project)?;
+    let query = LibraryQuery {
+        project,
+        issue: args.issue,
+        agent: args.agent,
+        agent_type: args.agent_type,
+        status: args.status,
+        limit: args.limit,
+        ..LibraryQuery::default()
+    };
+    let page = seat.desk.read(Want::Library(Box::new(query))).await;
+    seat.leave().await;
+    let Page::Events { events, .. } = page else {
+        return Err(Trouble::failed("could not read the results; `cuelight doctor` looks for the reason"));
+    };
+    let found: Vec<(&Event, &AgentResult)> =
+        events.iter().filter_map(|it| Some((&it.1, result_in(&it.1)?))).collect();
+    if args.json {
+        out.json_pretty(&found.iter().map(|(event, it)| result_json(event, it, &name)).collect());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if found.is_empty() {
+        out.line("nothing was handed in; `cuelight results hand-in` does, and so do agents over HTTP");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = SystemClock.now();
+    let row = |(event, it): &(&Event, &AgentResult)| {
+        let ago = format!("{} ago", now.since(event.at));
+        vec![
+            it.id.clone(),
+            ago,
+            safe_text(&it.issue),
+            safe_text(&it.agent),
+            safe_text(&it.agent_type),
+            it.status.word().to_owned(),
+            it.bytes.to_string(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = found.iter().map(row).collect();
+    out.table(&["RESULT", "STORED", "ISSUE", "AGENT", "TYPE", "STATUS", "BYTES"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn result_in(event: &Event) -> Option<&AgentResult> {
+    match &event.fact {
+        Fact::Library(LibraryEvent::HandedIn { result, .. }) => Some(result),
+        _ => None,
+    }
+}
+
+async fn show(config: &Config, out: Output, (id, said): (String, Option<String>), json: bool) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let (project, name) = project(config, &seat, said)?;
+    let query = LibraryQuery { project, id: Some(id.clone()), limit: 1, ..LibraryQuery::default() };
+    let page = seat.desk.read(Want::Library(Box::new(query))).await;
+    let found = match page {
+        Page::Events { events, .. } => events.into_iter().next().map(|it| it.1),
+        _ => None,
+    };
+    let body = match found.as_ref().and_then(result_in) {
+        Some(result) => body(&seat, result).await,
+        None => Err(format!("could not find {}; `cuelight results` lists what there is", safe_text(&id))),
+    };
+    seat.leave().await;
+    let body = body.map_err(Trouble::failed)?;
+    let Some((event, result)) = found.as_ref().and_then(|it| Some((it, result_in(it)?))) else {
+        return Err(Trouble::failed("could not find that result; `cuelight results` lists what there is"));
+    };
+    if json {
+        let mut told = result_json(event, result, &name);
+        told["result"] = body;
+        out.json_pretty(&told);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (agent, issue) = (safe_text(&result.agent), safe_text(&result.issue));
+    out.line(&format!(
+        "{} {} by {agent} ({}), about {issue}, at {}",
+        result.id,
+        result.status.word(),
+        result.agent_type,
+        event.at
+    ));
+    let text = serde_json::to_string_pretty(&body).unwrap_or_default();
+    text.lines().for_each(|it| out.line(&safe_text(it)));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a result says.
+async fn body(seat: &Seat, result: &AgentResult) -> Result<Value, String> {
+    let (Some(digest), None) = (result.blob, &result.body) else {
+        return Ok(result.body.clone().unwrap_or_default());
+    };
+    let mut all = Vec::new();
+    loop {
+        let page = seat.desk.read(Want::Blob { digest, from: all.len() as u64 }).await;
+        let Page::Bytes { bytes, total, .. } = page else {
+            return Err(
+                "could not read what the result says; `cuelight verify` looks for the reason".to_owned()
+            );
+        };
+        let is_whole = bytes.is_empty() || (all.len() + bytes.len()) as u64 >= total;
+        all.extend(bytes);
+        if is_whole {
+            return result_of_bytes(&all);
+        }
+    }
+}
+
+fn read(config: &Config, file: &Path) -> Result<Value, Trouble> {
+    let shown = file.display();
+    let failed = |why: &dyn std::fmt::Display| {
+        Trouble::usage(format!("could not read {shown}: {why}; name a file of JSON, 10 MiB at most"))
+    };
+    let mut bytes = Vec::new();
+    let most = RESULT_BYTES_MAX as u64 + 1;
+    if file == Path::new("-") {
+        io::stdin().take(most).read_to_end(&mut bytes).map_err(|it| failed(&it))?;
+    } else {
+        let file = File::open(config.here.join(file)).map_err(|it| failed(&it))?;
+        file.take(most).read_to_end(&mut bytes).map_err(|it| failed(&it))?;
+    }
+    if bytes.len() > RESULT_BYTES_MAX {
+        return Err(failed(&"it is too large"));
+    }
+    serde_json::from_slice(&bytes).map_err(|it| failed(&it))
+}
+
+async fn hand_in(
+    config: &Config,
+    out: Output,
+    (issue, agent, agent_type): (String, Option<String>, String),
+    body: Value,
+) -> Outcome {
+    let status = body["status"].as_str().and_then(ResultStatus::of).ok_or_else(|| {
+        Trouble::usage("could not hand that in: it has no `status`; write success, failed or partial")
+    })?;
+    let seat = wiring::act(config).await?;
+    let agent = agent.unwrap_or_else(|| seat.actor.name.clone());
+    if !is_agent(&agent) {
+        let why = format!(
+            "could not hand that in as {}: that is no name of an agent; say --agent NAME",
+            safe_text(&agent)
+        );
+        seat.leave().await;
+        return Err(Trouble::usage(why));
+    }
+    let digest = sha256("cuelight-result-id-v1", &[Entropy.request_id().0.as_bytes()]).to_string();
+    let id = format!("res-{}", digest.split_at(24).0);
+    let said = format!("{id} is handed in");
+    let result = AgentResult {
+        id,
+        issue,
+        agent,
+        agent_type,
+        status,
+        said_at: None,
+        body: Some(body),
+        blob: None,
+        digest: Digest::default(),
+        bytes: 0,
+    };
+    let by = seat.actor.clone();
+    let kept_for = config.results_kept(&seat.workspace)?;
+    act::submit(seat, out, Command::HandIn { result: Box::new(result), kept_for, by }, |_| said).await
+}

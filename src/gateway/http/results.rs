@@ -1,0 +1,235 @@
+//! Results of agents over HTTP: handed in, read again, and looked for. Each project has its own.
+
+use super::{
+    answer::json,
+    asked::Asked,
+    door::Door,
+    problem::{Problem, of_reply},
+    shapes::{HandIn, HandedIn},
+};
+use crate::{
+    base::{Digest, Seq, Timestamp, Value, is_agent_type, is_name, sha256},
+    engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus, completed},
+    projection::result_json,
+    runtime::{Desk, Entropy, LibraryQuery, Page, Reply, Request, Want, result_of_bytes},
+};
+use axum::{http::StatusCode, response::Response};
+use serde_json::json as value;
+
+/// Results of one page.
+const PAGE_MAX: u64 = 1000;
+const PAGE_DEFAULT: u64 = 100;
+
+fn missing() -> Problem {
+    Problem::missing("STR_006", "that result")
+}
+
+fn unreadable() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_002", "could not read the results; try again")
+}
+
+pub(super) async fn hand_in(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let given: HandIn = asked.body()?;
+    check_who(asked, &given)?;
+    let next_agents = next_agents(door, &given);
+    let said_at: Option<Timestamp> = match &given.timestamp {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|why: String| Problem::bad(why))?),
+    };
+    let status = given.result["status"].as_str().and_then(ResultStatus::of);
+    let status =
+        status.ok_or_else(|| Problem::bad("could not read the status of the result; see /openapi.json"))?;
+    let key = asked.key();
+    let id = id(asked, key);
+    let (project, timestamp) = (given.project_id.clone(), asked.now);
+    let result = AgentResult {
+        id: id.clone(),
+        issue: given.issue_id,
+        agent: given.agent_id,
+        agent_type: given.agent_type,
+        status,
+        said_at,
+        body: Some(given.result),
+        blob: None,
+        digest: Digest::default(),
+        bytes: 0,
+    };
+    let sent = result.clone();
+    let command = Command::HandIn {
+        result: Box::new(result),
+        kept_for: door.setup.results.kept_for,
+        by: asked.actor(door),
+    };
+    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+        Reply::Recorded(_) => {}
+        other => return Err(of_reply(other)),
+    }
+    // The key may have been used before: then this is the answer to that request, or to none.
+    let timestamp = if key.is_some() { same(door, asked, &sent).await? } else { timestamp };
+    let told = HandedIn {
+        stored: true,
+        storage_path: format!("results/{project}/{}/{}/{id}", sent.issue, sent.agent_type),
+        next_agents,
+        event_published: true,
+        event_id: completed(&id),
+        timestamp: timestamp.to_string(),
+        id,
+    };
+    Ok(json(StatusCode::CREATED, &told))
+}
+
+/// Whoever hands in does so for themselves, as what they are, and in their own project.
+fn check_who(asked: &Asked, given: &HandIn) -> Result<(), Problem> {
+    let Some(bearer) = &asked.bearer else { return Err(missing()) };
+    if given.project_id != bearer.project() {
+        return Err(Problem::missing("STR_006", "that project"));
+    }
+    let refused = |why: &str| Err(Problem::new(StatusCode::FORBIDDEN, "AUTH_003", why));
+    let sub = &bearer.claims.sub;
+    let session = given.agent_id.strip_prefix(sub.as_str()).map(|it| it.strip_prefix('/'));
+    if given.agent_id != *sub && !matches!(session, Some(Some(name)) if is_name(name)) {
+        return refused(
+            "could not take that result: its agent is not the one of the token; hand in your own, as `agent_id` or `agent_id/session`",
+        );
+    }
+    if bearer.agent_type.as_ref().is_some_and(|it| it.as_str() != given.agent_type) {
+        return refused(
+            "could not take that result: its `agent_type` is not that of the token; say the same",
+        );
+    }
+    Ok(())
+}
+
+/// The name of a result: with an `Idempotency-Key` the same again, also when an engine has begun anew meanwhile.
+fn id(asked: &Asked, key: Option<&str>) -> String {
+    let digest = match (key, &asked.bearer) {
+        (Some(key), Some(bearer)) => {
+            let principal = bearer.actor.principal();
+            sha256("cuelight-result-id-v1", &[bearer.project(), &principal, key].map(str::as_bytes))
+        }
+        _ => sha256("cuelight-result-id-v1", &[Entropy.request_id().0.as_bytes()]),
+    };
+    digest.to_string().chars().take(24).fold("res-".to_owned(), |mut id, digit| {
+        id.push(digit);
+        id
+    })
+}
+
+/// When the result that was handed in with this key was recorded, if it is this one.
+async fn same(door: &Door, asked: &Asked, sent: &AgentResult) -> Result<Timestamp, Problem> {
+    let other = || {
+        let why =
+            "could not take that result: its Idempotency-Key was used for something else; choose another one";
+        Problem::new(StatusCode::CONFLICT, "REQ_002", why)
+    };
+    let (event, kept) = find(door, asked, &sent.id).await?.ok_or_else(other)?;
+    let is_same = kept.issue == sent.issue
+        && kept.agent == sent.agent
+        && kept.agent_type == sent.agent_type
+        && kept.status == sent.status
+        && kept.said_at == sent.said_at
+        && door.desk.digest_of(sent.clone()).await == Some(kept.digest);
+    if is_same { Ok(event.at) } else { Err(other()) }
+}
+
+/// Who is to go on: whom the result names, and whom the workspace puts behind agents of its type.
+fn next_agents(door: &Door, given: &HandIn) -> Vec<Value> {
+    let named = given.result["next_agents"].as_array().into_iter().flatten();
+    let is_agent = |it: &&Value| {
+        let name = it.as_str().or_else(|| it["agent_type"].as_str());
+        name.is_some_and(is_agent_type)
+    };
+    let mut all: Vec<Value> = named.filter(is_agent).cloned().collect();
+    for next in door.setup.results.next_agents.get(&given.agent_type).into_iter().flatten() {
+        let is_named = all.iter().any(|it| it == next || it["agent_type"] == *next);
+        if !is_named {
+            all.push(next.clone().into());
+        }
+    }
+    all
+}
+
+async fn find(door: &Door, asked: &Asked, id: &str) -> Result<Option<(Event, AgentResult)>, Problem> {
+    if !is_name(id) {
+        return Ok(None);
+    }
+    let query = LibraryQuery {
+        project: asked.project().map(str::to_owned),
+        id: Some(id.to_owned()),
+        limit: 1,
+        ..LibraryQuery::default()
+    };
+    let Page::Events { events, .. } = door.desk.read(Want::Library(Box::new(query))).await else {
+        return Err(unreadable());
+    };
+    Ok(events.into_iter().find_map(|(_, event)| {
+        let result = result_in(&event)?.clone();
+        Some((event, result))
+    }))
+}
+
+fn result_in(event: &Event) -> Option<&AgentResult> {
+    match &event.fact {
+        Fact::Library(LibraryEvent::HandedIn { result, .. }) => Some(result),
+        _ => None,
+    }
+}
+
+pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let (event, result) = find(door, asked, asked.param("id")).await?.ok_or_else(missing)?;
+    let body = match (&result.body, result.blob) {
+        (Some(body), _) => body.clone(),
+        (None, Some(blob)) => {
+            let bytes = door.desk.blob(blob).await.map_err(|_| unreadable())?;
+            result_of_bytes(&bytes).map_err(|_| unreadable())?
+        }
+        (None, None) => Value::Null,
+    };
+    let mut told = result_json(&event, &result, &asked.project_id());
+    told["result"] = body;
+    Ok(json(StatusCode::OK, &told))
+}
+
+pub(super) async fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    if asked.query("project").is_some_and(|it| it != asked.project_id()) {
+        return Err(Problem::missing("STR_006", "that project"));
+    }
+    let text = |name: &str| asked.query(name).map(str::to_owned);
+    let instant = |name: &str| -> Result<Option<Timestamp>, Problem> {
+        let read = |it: &str| {
+            it.parse().map_err(|_| {
+                Problem::bad(format!("could not read `{name}`: write an instant as 2026-01-31T09:00:00Z"))
+            })
+        };
+        asked.query(name).map(read).transpose()
+    };
+    let status = match asked.query("status") {
+        None => None,
+        Some(word) => Some(ResultStatus::of(word).ok_or_else(|| {
+            let words = ResultStatus::ALL.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ");
+            Problem::bad(format!("could not read `status`: it is one of {words}"))
+        })?),
+    };
+    let cursor = asked.number("cursor", (1, i64::MAX.unsigned_abs()), u64::MAX)?;
+    let query = LibraryQuery {
+        project: asked.project().map(str::to_owned),
+        id: None,
+        issue: text("issue"),
+        agent: text("agent_id"),
+        agent_type: text("agent_type"),
+        status,
+        since: instant("since")?,
+        until: instant("until")?,
+        before: (cursor < u64::MAX).then_some(Seq(cursor)),
+        limit: u32::try_from(asked.number("limit", (1, PAGE_MAX), PAGE_DEFAULT)?).unwrap_or(1),
+    };
+    let Page::Events { events, more } = door.desk.read(Want::Library(Box::new(query))).await else {
+        return Err(unreadable());
+    };
+    let next = events.last().filter(|_| more).map(|it| it.0.0.to_string());
+    let project = asked.project_id();
+    let results =
+        events.iter().filter_map(|(_, event)| Some(result_json(event, result_in(event)?, &project)));
+    let results: Value = results.collect();
+    Ok(json(StatusCode::OK, &value!({"results": results, "more": more, "next_cursor": next})))
+}

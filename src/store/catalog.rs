@@ -1,0 +1,385 @@
+//! A list of what is in the library, with full text search: which event of the log says what an agent left. It is derived from the log
+//! and worth nothing by itself: it can be thrown away at any time, and is when it does not fit the log any more.
+//!
+//! It stands in a file of its own, so that the log stays as it is. What an event says is not looked at here: entries are handed in.
+
+use crate::{
+    base::{Digest, Seq, Timestamp},
+    store::{Reader, StoreError, Workspace, reader::number},
+};
+use rusqlite::{
+    Connection, OptionalExtension as _, Transaction, TransactionBehavior, params, params_from_iter,
+    types::Value as Cell,
+};
+use std::{fs, io, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
+
+/// A list of another form is thrown away.
+const FORM: i64 = 1;
+const TABLES: &str = "
+CREATE TABLE entries (
+    seq INTEGER PRIMARY KEY,
+    shelf TEXT NOT NULL,
+    id TEXT NOT NULL,
+    project TEXT NOT NULL,
+    issue TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    agent_type TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    until INTEGER
+) STRICT;
+CREATE UNIQUE INDEX entries_by_id ON entries (shelf, id);
+CREATE INDEX entries_by_project ON entries (shelf, project, seq);
+CREATE INDEX entries_by_issue ON entries (shelf, project, issue, seq);
+CREATE INDEX entries_by_end ON entries (until) WHERE until IS NOT NULL;
+CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2');
+CREATE TABLE read_to (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+INSERT INTO read_to VALUES (1, 0, zeroblob(32));
+";
+/// Another process may write at the same time.
+const WRITE_WAIT: Duration = Duration::from_secs(5);
+/// Words of a search that count.
+const WORDS_MAX: usize = 32;
+
+/// What an agent left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogEntry {
+    /// The event that says so.
+    pub seq: Seq,
+    /// What sort of thing: results, knowledge.
+    pub shelf: &'static str,
+    /// Its name on that shelf.
+    pub id: String,
+    /// The project whose it is, empty for the workspace's own.
+    pub project: String,
+    /// The piece of work, where there is one.
+    pub issue: String,
+    /// Who left it.
+    pub agent: String,
+    /// What kind of agent that is.
+    pub agent_type: String,
+    /// Of which kind it is, or how it went.
+    pub kind: String,
+    /// When it was left.
+    pub at: Timestamp,
+    /// How long it can be found; for ever when nothing is said.
+    pub until: Option<Timestamp>,
+    /// What it is found by, besides.
+    pub text: String,
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CatalogQuery {
+    /// On this shelf.
+    pub shelf: String,
+    /// Of this project, empty for the workspace's own.
+    pub project: String,
+    /// Of this name.
+    pub id: Option<String>,
+    /// About this piece of work.
+    pub issue: Option<String>,
+    /// By this agent, or by one of its sessions.
+    pub agent: Option<String>,
+    /// By agents of this type.
+    pub agent_type: Option<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// Left at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Left before this instant.
+    pub until: Option<Timestamp>,
+    /// Before this event.
+    pub before: Option<Seq>,
+    /// With any of these words, the best first; else the newest first.
+    pub words: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// The list, to be looked at and brought up to date.
+#[derive(Debug)]
+pub struct Catalog {
+    connection: Connection,
+}
+
+impl Catalog {
+    /// The list of a workspace; where its file cannot be used, one in memory that is made anew.
+    ///
+    /// # Errors
+    /// When there can be none at all.
+    pub fn open(workspace: &Workspace) -> Result<Self, StoreError> {
+        Self::in_file(&workspace.catalog()).or_else(|_| Self::in_memory())
+    }
+
+    /// The same, in memory.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let mut connection = Connection::open_in_memory().map_err(|it| failed("make", &it))?;
+        make(&mut connection).map_err(|it| failed("make", &it))?;
+        Ok(Self { connection })
+    }
+
+    fn in_file(path: &Path) -> rusqlite::Result<Self> {
+        let opened = Self::at(path);
+        if opened.is_err() {
+            // It is derived: one that cannot be read is made anew.
+            for suffix in ["", "-wal", "-shm"] {
+                drop(fs::remove_file(super::schema::beside(path, suffix)));
+            }
+            return Self::at(path);
+        }
+        opened
+    }
+
+    fn at(path: &Path) -> rusqlite::Result<Self> {
+        // For its user alone, whatever the umask.
+        match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(rusqlite::Error::InvalidPath(path.to_owned()));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(WRITE_WAIT)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "trusted_schema", "0")?;
+        make(&mut connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Up to which event of this log it has come, after all that does not fit that log was thrown away; and where the log ends.
+    ///
+    /// # Errors
+    /// When either cannot be read.
+    pub fn gap(&mut self, reader: &Reader) -> Result<(Seq, (Seq, Digest)), StoreError> {
+        let sql = |error| failed("read", &error);
+        let read_to = self
+            .connection
+            .query_row("SELECT seq, hash FROM read_to", [], |row| {
+                Ok((Seq(row.get::<_, i64>(0)?.unsigned_abs()), Digest(row.get(1)?)))
+            })
+            .map_err(sql)?;
+        // In this order: another process may be further meanwhile.
+        let head = reader.head()?;
+        let fits = read_to.0 == Seq(0) || reader.hash_of(read_to.0)? == Some(read_to.1);
+        if fits {
+            return Ok((read_to.0, head));
+        }
+        clear(&mut self.connection).map_err(sql)?;
+        Ok((Seq(0), head))
+    }
+
+    /// Takes entries in: all that the events up to this one say. What was taken in before is not changed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn take(
+        &mut self,
+        entries: &[CatalogEntry],
+        up_to: (Seq, Digest),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(entries, up_to, now).map_err(|it| failed("write", &it))
+    }
+
+    fn write(
+        &mut self,
+        entries: &[CatalogEntry],
+        up_to: (Seq, Digest),
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
+        for it in entries {
+            let sql = "INSERT OR IGNORE INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+            let taken = transaction.prepare_cached(sql)?.execute(params![
+                number(it.seq.0),
+                it.shelf,
+                it.id,
+                it.project,
+                it.issue,
+                it.agent,
+                it.agent_type,
+                it.kind,
+                it.at.0,
+                it.until.map(|it| it.0),
+            ])?;
+            if taken == 1 && !it.text.is_empty() {
+                let sql = "INSERT INTO words (rowid, text) VALUES (?1, ?2)";
+                transaction.prepare_cached(sql)?.execute(params![number(it.seq.0), it.text])?;
+            }
+        }
+        let ended = "SELECT seq FROM entries WHERE until <= ?1";
+        transaction.execute(&format!("DELETE FROM words WHERE rowid IN ({ended})"), [now.0])?;
+        transaction.execute("DELETE FROM entries WHERE until <= ?1", [now.0])?;
+        let sql = "UPDATE read_to SET seq = ?1, hash = ?2 WHERE seq < ?1";
+        transaction.execute(sql, params![number(up_to.0.0), up_to.1.0])?;
+        transaction.commit()
+    }
+
+    /// The events that say what is looked for.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn find(&self, query: &CatalogQuery, now: Timestamp) -> Result<Vec<Seq>, StoreError> {
+        self.look(query, now).map_err(|it| failed("read", &it))
+    }
+
+    fn look(&self, query: &CatalogQuery, now: Timestamp) -> rusqlite::Result<Vec<Seq>> {
+        let words = query.words.as_deref().map(any_of);
+        if words.as_ref().is_some_and(Option::is_none) {
+            return Ok(Vec::new());
+        }
+        let words = words.flatten();
+        let mut sql = "SELECT entries.seq FROM entries".to_owned();
+        if words.is_some() {
+            sql.push_str(" JOIN words ON words.rowid = entries.seq");
+        }
+        let text = |it: &Option<String>| it.clone().map(Cell::Text);
+        let instant = |it: Option<Timestamp>| it.map(|it| Cell::Integer(it.0));
+        let session = query.agent.as_ref().map(|it| Cell::Text(format!("{it}/")));
+        let wanted = [
+            ("shelf = ?#", Some(Cell::Text(query.shelf.clone()))),
+            ("project = ?#", Some(Cell::Text(query.project.clone()))),
+            ("(until IS NULL OR until > ?#)", Some(Cell::Integer(now.0))),
+            ("id = ?#", text(&query.id)),
+            ("issue = ?#", text(&query.issue)),
+            ("(agent || '/' = ?# OR substr(agent, 1, length(?#)) = ?#)", session),
+            ("agent_type = ?#", text(&query.agent_type)),
+            ("kind = ?#", text(&query.kind)),
+            ("at >= ?#", instant(query.since)),
+            ("at < ?#", instant(query.until)),
+            ("entries.seq < ?#", query.before.map(|it| Cell::Integer(number(it.0)))),
+            ("words MATCH ?#", words.clone().map(Cell::Text)),
+        ];
+        let (mut clauses, mut given) = (Vec::new(), Vec::new());
+        for (clause, value) in wanted {
+            if let Some(value) = value {
+                given.push(value);
+                clauses.push(clause.replace("?#", &format!("?{}", given.len())));
+            }
+        }
+        given.push(Cell::Integer(number(query.limit)));
+        let order = if words.is_some() { "bm25(words), entries.seq DESC" } else { "entries.seq DESC" };
+        sql = format!("{sql} WHERE {} ORDER BY {order} LIMIT ?{}", clauses.join(" AND "), given.len());
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params_from_iter(given), |row| row.get::<_, i64>(0))?;
+        rows.map(|it| it.map(|it| Seq(it.unsigned_abs()))).collect()
+    }
+}
+
+fn failed(what: &'static str, error: &rusqlite::Error) -> StoreError {
+    StoreError::sql(what, Path::new("library.db"), error)
+}
+
+/// What FTS5 is asked for any of the words of a text; nothing when there are none. Each is quoted, so that it is a word and no operator.
+fn any_of(text: &str) -> Option<String> {
+    let words = text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty()).take(WORDS_MAX);
+    let quoted: Vec<String> = words.map(|it| format!("\"{it}\"")).collect();
+    (!quoted.is_empty()).then(|| quoted.join(" OR "))
+}
+
+fn make(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
+    let form: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let made = "SELECT 1 FROM sqlite_schema WHERE name = 'entries'";
+    let is_made = transaction.query_row(made, [], |_| Ok(())).optional()?.is_some();
+    if form == FORM && is_made {
+        return Ok(());
+    }
+    drop_all(&transaction)?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "user_version", FORM)?;
+    transaction.commit()
+}
+
+fn clear(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
+    drop_all(&transaction)?;
+    transaction.execute_batch(TABLES)?;
+    transaction.commit()
+}
+
+fn drop_all(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(
+        "DROP TABLE IF EXISTS entries; DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS read_to;",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(seq: u64, project: &str, text: &str) -> CatalogEntry {
+        CatalogEntry {
+            seq: Seq(seq),
+            shelf: "knowledge",
+            id: format!("k-{seq}"),
+            project: project.to_owned(),
+            issue: String::new(),
+            agent: "a/s1".to_owned(),
+            agent_type: "qa".to_owned(),
+            kind: "general".to_owned(),
+            at: Timestamp(1000),
+            until: (seq == 3).then_some(Timestamp(2000)),
+            text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn words_are_words_whatever_they_would_mean_to_the_search() {
+        let mut catalog = Catalog::in_memory().expect("memory");
+        let entries = [
+            entry(1, "", "The cart keeps prices in cents; NEAR is a word"),
+            entry(2, "bank", "the cart of another project"),
+            entry(3, "", "an old cart"),
+        ];
+        catalog.take(&entries, (Seq(3), Digest([3; 32])), Timestamp(1500)).expect("taken");
+        let find = |words: &str, now: i64| {
+            let query = CatalogQuery {
+                shelf: "knowledge".to_owned(),
+                words: Some(words.to_owned()),
+                limit: 10,
+                ..CatalogQuery::default()
+            };
+            let found = catalog.find(&query, Timestamp(now)).expect("it is text");
+            found.into_iter().map(|it| it.0).collect::<Vec<_>>()
+        };
+        assert_eq!(find("cart", 1500).len(), 2);
+        assert_eq!(find("cart", 2000), [1], "what has ended is not found");
+        for hostile in [
+            "cart\" OR \"",
+            "cart*",
+            "NEAR(cart, 2)",
+            "text:cart",
+            "^cart",
+            "(cart",
+            "-cart",
+            "cart AND",
+            "\"cart",
+            "cart'; DROP TABLE entries; --",
+            "{cart}",
+            "cart:x",
+            "c\u{0}art cart",
+            "CÄRT cart",
+        ] {
+            assert!(find(hostile, 2000).contains(&1), "{hostile}");
+        }
+        for nothing in ["", " ", "\"\"", "***", "()", "\u{0}", "zzz"] {
+            assert!(find(nothing, 2000).is_empty(), "{nothing}");
+        }
+        let of_agent = |agent: &str| {
+            let query = CatalogQuery {
+                shelf: "knowledge".to_owned(),
+                agent: Some(agent.to_owned()),
+                limit: 10,
+                ..CatalogQuery::default()
+            };
+            catalog.find(&query, Timestamp(2000)).expect("found").len()
+        };
+        assert_eq!((of_agent("a"), of_agent("a/s1"), of_agent("a/s"), of_agent("%")), (1, 1, 0, 0));
+    }
+}

@@ -1,0 +1,303 @@
+//! Results over HTTP: on disk before they are acknowledged, once where that is wanted, and each project's own.
+
+use super::{Sidecar, later};
+use cuelight::{
+    base::{Digest, Span, Value},
+    engine::{AgentResult, Command, ResultStatus},
+    gateway::{Claims, Permission, Rates},
+    runtime::{Desk as _, Reply, Request, RequestId},
+};
+use serde_json::json;
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
+
+/// A result, as the agent of the harness hands it in.
+fn handed(project: &str, issue: &str, result: Value) -> Value {
+    json!({"agent_id": "reviewer-1", "agent_type": "qa", "issue_id": issue, "project_id": project, "result": result})
+}
+
+fn open() -> Rates {
+    Rates { said: BTreeMap::from([("other".to_owned(), None)]) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_is_stored_said_and_found_again_after_a_restart() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    let result = json!({"status": "success", "files_modified": ["src/cart.rs"], "cost": serde_json::from_str::<Value>("1.10").expect("a number"), "next_agents": ["security", {"agent_type": "docs", "priority": "high"}, 7]});
+    let told = it.post("/api/results", &token, handed("shop", "SHOP-12", result.clone())).await.is(201);
+    let id = told["id"].as_str().expect("an id").to_owned();
+    assert_eq!((&told["stored"], &told["event_published"]), (&json!(true), &json!(true)));
+    assert_eq!(told["next_agents"], json!(["security", {"agent_type": "docs", "priority": "high"}]));
+    assert_eq!(told["storage_path"], format!("results/shop/SHOP-12/qa/{id}"));
+    let event = told["event_id"].as_str().expect("an id").to_owned();
+    let board = it.engine().desk().boards().borrow().board.clone();
+    let said = board.bus().newest().find(|it| it.message.id == event).expect("it is said").message.clone();
+    assert_eq!(said.topic, "agent_completed");
+    assert_eq!((&said.data["issue_id"], &said.data["result_id"]), (&json!("SHOP-12"), &json!(id)));
+    // A large one is kept beside the log.
+    let large = json!({"status": "partial", "report": "é".repeat(400_000)});
+    let told = it.post("/api/results", &token, handed("shop", "SHOP-13", large.clone())).await.is(201);
+    let large_id = told["id"].as_str().expect("an id").to_owned();
+    let dir = it.end().await;
+
+    let it = Sidecar::open(dir, open(), true).await;
+    let read = it.get(&format!("/api/results/{id}"), &token).await.is(200);
+    assert_eq!(
+        (&read["result"], &read["issue_id"], &read["agent_id"]),
+        (&result, &json!("SHOP-12"), &json!("reviewer-1"))
+    );
+    assert!(read.to_string().contains("1.10"), "numbers stay as they were written: {read}");
+    assert_eq!(it.get(&format!("/api/results/{large_id}"), &token).await.is(200)["result"], large);
+    it.get("/api/results/res-000000000000000000000000", &token).await.refused(404, "STR_006");
+    for hostile in ["..%2F..%2Fetc%2Fpasswd", "%00", "' OR 1=1 --".replace(' ', "%20").as_str(), "%ff%fe"] {
+        let status = it.get(&format!("/api/results/{hostile}"), &token).await.status;
+        assert!(status == 404 || status == 400, "{hostile}: {status}");
+    }
+    let status = it.send("GET", "/status", None, None, &[]).await.is(200);
+    assert_eq!(status["storage"]["results"], 2);
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_key_is_the_same_result_also_after_a_restart() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    let key = [("Idempotency-Key", "attempt-1")];
+    let body = handed("shop", "SHOP-1", json!({"status": "failed"}));
+    let first = it.send("POST", "/api/results", Some(&token), Some(body.clone()), &key).await.is(201);
+    let again = it.send("POST", "/api/results", Some(&token), Some(body.clone()), &key).await.is(201);
+    assert_eq!(first, again);
+    let dir = it.end().await;
+    let it = Sidecar::open(dir, open(), true).await;
+    let again = it.send("POST", "/api/results", Some(&token), Some(body.clone()), &key).await.is(201);
+    assert_eq!(first, again);
+    let other = handed("shop", "SHOP-1", json!({"status": "success"}));
+    it.send("POST", "/api/results", Some(&token), Some(other.clone()), &key).await.refused(409, "REQ_002");
+    // Another agent's key, or another project's, is another key.
+    let bank = it.agent("bank");
+    let told = it
+        .send(
+            "POST",
+            "/api/results",
+            Some(&bank),
+            Some(handed("bank", "B-1", json!({"status": "failed"}))),
+            &key,
+        )
+        .await;
+    assert_ne!(told.is(201)["id"], first["id"]);
+    let all = it.get("/api/results", &token).await.is(200);
+    assert_eq!(all["results"].as_array().map(Vec::len), Some(1));
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_hands_in_does_so_for_themselves_alone() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    let with = |name: &str, value: &str| {
+        let mut body = handed("shop", "SHOP-1", json!({"status": "success"}));
+        body[name] = value.into();
+        body
+    };
+    for (name, value, status, code) in [
+        ("agent_id", "reviewer-2", 403, "AUTH_003"),
+        ("agent_id", "reviewer-12", 403, "AUTH_003"),
+        ("agent_id", "reviewer-1/", 400, "REQ_001"),
+        ("agent_id", "reviewer-1/../x", 400, "REQ_001"),
+        ("agent_type", "architect", 403, "AUTH_003"),
+        ("agent_type", "QA", 400, "REQ_001"),
+        ("project_id", "bank", 404, "STR_006"),
+        ("project_id", "../shop", 400, "REQ_001"),
+        ("issue_id", "../../etc/passwd", 400, "REQ_001"),
+        ("issue_id", "", 400, "REQ_001"),
+        ("issue_id", "a\u{0}b", 400, "REQ_001"),
+        ("timestamp", "yesterday", 400, "REQ_001"),
+        ("more", "x", 400, "REQ_001"),
+    ] {
+        it.post("/api/results", &token, with(name, value)).await.refused(status, code);
+    }
+    for wrong in [
+        json!({}),
+        json!({"status": "done"}),
+        json!("success"),
+        json!([1]),
+        json!({"status": "success", "decisions": "x"}),
+    ] {
+        it.post("/api/results", &token, handed("shop", "SHOP-1", wrong)).await.refused(400, "REQ_001");
+    }
+    it.post("/api/results", &token, with("agent_id", "reviewer-1/s2")).await.is(201);
+    let reader = it.sign(&it.claims("reviewer-1", "shop", &[Permission::ReadContext]));
+    it.post("/api/results", &reader, with("agent_id", "reviewer-1")).await.refused(403, "AUTH_003");
+    let writer = it.sign(&it.claims("reviewer-1", "shop", &[Permission::WriteResults]));
+    it.get("/api/results", &writer).await.refused(403, "AUTH_003");
+    // Ten times what any other body may have, and not more.
+    let large = handed("shop", "SHOP-1", json!({"status": "success", "report": "x".repeat(9 * 1024 * 1024)}));
+    it.post("/api/results", &token, large).await.is(201);
+    let large =
+        handed("shop", "SHOP-1", json!({"status": "success", "report": "x".repeat(11 * 1024 * 1024)}));
+    it.post("/api/results", &token, large).await.refused(413, "REQ_006");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_are_found_page_by_page_and_each_project_has_its_own() {
+    let it = Sidecar::start().await;
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    let coder = Claims {
+        agent_type: Some("coding".to_owned()),
+        ..it.claims("coder-1", "shop", &[Permission::WriteResults])
+    };
+    let coder = it.sign(&coder);
+    for number in 0..5 {
+        let status = if number % 2 == 0 { "success" } else { "failed" };
+        let body = handed("shop", &format!("S-{}", number % 3), json!({"status": status, "n": number}));
+        it.post("/api/results", &shop, body).await.is(201);
+    }
+    let body = json!({"agent_id": "coder-1/s1", "agent_type": "coding", "issue_id": "S-0", "project_id": "shop", "result": {"status": "partial"}});
+    it.post("/api/results", &coder, body).await.is(201);
+    let told =
+        it.post("/api/results", &bank, handed("bank", "S-0", json!({"status": "success"}))).await.is(201);
+    let count = |query: &str| {
+        let (it, shop, path) = (&it, &shop, format!("/api/results{query}"));
+        async move { it.get(&path, shop).await.is(200)["results"].as_array().expect("a list").len() }
+    };
+    for (query, wanted) in [
+        ("", 6),
+        ("?project=shop", 6),
+        ("?issue=S-0", 3),
+        ("?issue=S-0&agent_type=qa", 2),
+        ("?agent_type=coding", 1),
+        ("?agent_id=coder-1", 1),
+        ("?agent_id=coder-1/s1", 1),
+        ("?agent_id=coder", 0),
+        ("?status=failed", 2),
+        ("?since=2020-01-01T00:00:00Z", 6),
+        ("?until=2020-01-01T00:00:00Z", 0),
+        ("?issue=%27%20OR%201%3D1%20--", 0),
+        ("?issue=%25", 0),
+    ] {
+        assert_eq!(count(query).await, wanted, "{query}");
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = it.get(&format!("/api/results?limit=2{cursor}"), &shop).await.is(200);
+        let ids =
+            page["results"].as_array().expect("a list").iter().map(|it| it["id"].as_str().map(str::to_owned));
+        seen.extend(ids);
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let each: std::collections::BTreeSet<_> = seen.iter().collect();
+    assert_eq!((seen.len(), each.len()), (6, 6), "no gap and none twice");
+    // Of another project nothing is to be learned.
+    let theirs = format!("/api/results/{}", told["id"].as_str().expect("an id"));
+    it.get(&theirs, &bank).await.is(200);
+    it.get(&theirs, &shop).await.refused(404, "STR_006");
+    it.get("/api/results?project=bank", &shop).await.refused(404, "STR_006");
+    for query in ["?limit=0", "?limit=1001", "?cursor=x", "?since=now", "?status=ok", "?what=1", "?issue=%ff"]
+    {
+        it.get(&format!("/api/results{query}"), &shop).await.refused(400, "REQ_001");
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_in_a_result_is_masked_before_it_is_stored_anywhere() {
+    let it = Sidecar::start().await;
+    let secrets = it.dir.path().join(".cuelight/secrets");
+    fs::create_dir_all(&secrets).expect("made");
+    fs::write(secrets.join("BANK"), "correct horse battery").expect("written");
+    fs::set_permissions(secrets.join("BANK"), fs::Permissions::from_mode(0o600)).expect("set");
+    let token = it.agent("shop");
+    let result = json!({"status": "success", "log": "used correct horse battery here", "deep": [{"x": "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5"}]});
+    let told = it.post("/api/results", &token, handed("shop", "S-1", result)).await.is(201);
+    let read = it.get(&format!("/api/results/{}", told["id"].as_str().expect("an id")), &token).await.is(200);
+    assert_eq!(
+        (&read["result"]["log"], &read["result"]["deep"][0]["x"]),
+        (&json!("used *** here"), &json!("***"))
+    );
+    let dir = it.end().await;
+    for name in ["cuelight.db", "library.db"] {
+        let bytes = fs::read(dir.path().join(".cuelight").join(name)).expect("readable");
+        for text in ["correct horse", "Y29ycmVjdCBob3Jz"] {
+            assert!(!bytes.windows(text.len()).any(|it| it == text.as_bytes()), "{text} in {name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_list_of_results_is_made_anew_when_it_is_lost_or_spoiled() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    for number in 0..3 {
+        it.post("/api/results", &token, handed("shop", "S-1", json!({"status": "success", "n": number})))
+            .await
+            .is(201);
+    }
+    let first = it.get("/api/results", &token).await.is(200);
+    let mut dir = it.end().await;
+    let list = dir.path().join(".cuelight/library.db");
+    assert_eq!(fs::metadata(&list).expect("there").permissions().mode() & 0o777, 0o600);
+    for spoiled in [None, Some("no database".to_owned()), Some("x".repeat(10_000))] {
+        for suffix in ["", "-wal", "-shm"] {
+            drop(fs::remove_file(dir.path().join(format!(".cuelight/library.db{suffix}"))));
+        }
+        if let Some(text) = spoiled {
+            fs::write(&list, text).expect("written");
+        }
+        let it = Sidecar::open(dir, open(), true).await;
+        assert_eq!(it.get("/api/results", &token).await.is(200), first);
+        dir = it.end().await;
+    }
+    // A list of another log says nothing here.
+    let other = Sidecar::start().await;
+    let theirs = other.agent("shop");
+    for _ in 0..9 {
+        other.post("/api/results", &theirs, handed("shop", "X-1", json!({"status": "failed"}))).await.is(201);
+    }
+    other.get("/api/results", &theirs).await.is(200);
+    let other = other.end().await;
+    fs::copy(other.path().join(".cuelight/library.db"), &list).expect("copied");
+    let it = Sidecar::open(dir, open(), true).await;
+    assert_eq!(it.get("/api/results", &token).await.is(200), first);
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_ended_is_found_no_more() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    let told =
+        it.post("/api/results", &token, handed("shop", "S-1", json!({"status": "success"}))).await.is(201);
+    let id = told["id"].as_str().expect("an id").to_owned();
+    let board = it.engine().desk().boards().borrow().board.clone();
+    assert!(board.at < later(60));
+    let desk = it.engine().desk();
+    let of = |seconds: u64| {
+        let result = AgentResult {
+            id: format!("res-{seconds}"),
+            issue: "S-1".to_owned(),
+            agent: "reviewer-1".to_owned(),
+            agent_type: "qa".to_owned(),
+            status: ResultStatus::Success,
+            said_at: None,
+            body: Some(json!({"status": "success"})),
+            blob: None,
+            digest: Digest::default(),
+            bytes: 0,
+        };
+        Command::HandIn { result: Box::new(result), kept_for: Some(Span(seconds)), by: desk.actor().clone() }
+    };
+    for seconds in [0, 3_600_000] {
+        let id = RequestId(format!("x-{seconds}"));
+        let asked = Request { id, command: of(seconds) };
+        let reply = desk.submit(asked).await;
+        assert!(matches!(reply, Reply::Recorded(_)), "{reply:?}");
+    }
+    it.get(&format!("/api/results/{id}"), &token).await.is(200);
+    it.get("/api/results/res-3600000", &token).await.is(200);
+    it.get("/api/results/res-0", &token).await.refused(404, "STR_006");
+    it.end().await;
+}
