@@ -90,6 +90,8 @@ async fn ask(root: &Path, port: u16, name: &str) {
         temperature: None,
         max_tokens: 100,
         price: None,
+        tools: Vec::new(),
+        rounds: Vec::new(),
     };
     let launch = Launch { model: Some(Box::new(model)), ..Launch::of(["ask", "bench"]) };
     let call = Call {

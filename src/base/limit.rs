@@ -54,6 +54,18 @@ pub const MODEL_TOKENS_DEFAULT: u32 = 4096;
 pub const MODEL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Bytes of an answer that become outputs; a larger one is in the log alone.
 pub const MODEL_TEXT_KEPT_BYTES_MAX: usize = 256 * 1024;
+/// Calls that one answer of a model may ask for.
+pub const MODEL_CALLS_MAX: usize = 16;
+/// Bytes of what one answer of a model wants tools to be given, all of them together.
+pub const MODEL_ARGUMENTS_BYTES_MAX: usize = 256 * 1024;
+/// How often what a model asks for is worked off, when its step says nothing.
+pub const MODEL_ROUNDS_DEFAULT: u32 = 8;
+/// And at most.
+pub const MODEL_ROUNDS_MAX: u32 = 50;
+/// Tools that one step may offer a model.
+pub const MODEL_TOOLS_MAX: usize = 64;
+/// Bytes of what a model is told of one call.
+pub const MODEL_RESULT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one event of a provider's stream, and of what it says of a refusal.
 pub const MODEL_EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes at the end of what an agent says in which its answer is looked for: an answer has at most as many.
@@ -172,6 +184,8 @@ const _: () = {
     assert!(HTTP_BODY_KEPT_BYTES_MAX < OUTPUT_BYTES_MAX);
     // The text stands beside what was read from it.
     assert!(MODEL_TEXT_KEPT_BYTES_MAX * 3 < OUTPUT_BYTES_MAX);
+    assert!(MODEL_TEXT_KEPT_BYTES_MAX + 2 * MODEL_ARGUMENTS_BYTES_MAX < OUTPUT_BYTES_MAX);
+    assert!(MODEL_ROUNDS_DEFAULT <= MODEL_ROUNDS_MAX);
     assert!(AGENT_ANSWER_BYTES_MAX <= OUTPUT_BYTES_MAX);
     assert!(OUTPUT_BYTES_MAX < MCP_MESSAGE_BYTES_MAX && MCP_MESSAGE_BYTES_MAX < MCP_BYTES_MAX);
     assert!(MCP_SAYS_BYTES_MAX <= EVENT_INLINE_BYTES_MAX);

@@ -49,8 +49,8 @@ pub use limit::*;
 pub use mcp::{MCP_CALL_WORD, MCP_REVISIONS, McpCall, mcp_held, mcp_pin};
 pub use message::{MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, is_topic};
 pub use model::{
-    Grade, Hints, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, Price, Provider, dollars, spread as spread_answer,
-    tokens_of,
+    Grade, Hints, MODEL_CALLS, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, OfferedTool, Price, Provider,
+    TALK_OUTPUTS, ToolAsked, ToolResult, ToolRound, calls_asked, dollars, spread as spread_answer, tokens_of,
 };
 pub use name::{is_agent, is_agent_type, is_name};
 pub use process_limits::{ProcessLimits, size_word};

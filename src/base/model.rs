@@ -3,7 +3,7 @@
 //!
 //! How a provider is spoken to is for `tool`; which model is taken, for `plan` and `engine`.
 
-use crate::base::{Digest, Value, ValueMap, canonical_json, safe_text, sha256, shorten};
+use crate::base::{Digest, Value, ValueMap, canonical_json, counted, json_bytes, safe_text, sha256, shorten};
 use serde::{Deserialize, Serialize};
 
 /// Lines of a text that people see, …
@@ -195,6 +195,72 @@ pub struct ModelCall {
     /// What tokens cost; none where nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
+    /// Tools that it may ask for. Nothing here calls one: what it asks for becomes steps, or an answer that says why not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<OfferedTool>,
+    /// What was said after the question: each answer that asked for tools, with what came of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<ToolRound>,
+}
+
+/// A tool, as a model is told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferedTool {
+    /// What the model calls it by: letters, digits and `_`.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// JSON Schema of what it is given.
+    pub input: Value,
+}
+
+/// One answer that asked for tools.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolRound {
+    /// What it said beside.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// What it asked for, in its order.
+    pub calls: Vec<ToolAsked>,
+    /// What came of each, in the same order.
+    pub results: Vec<ToolResult>,
+}
+
+/// One call that a model asks for: foreign text, all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolAsked {
+    /// What tells it from others of the same answer.
+    pub id: String,
+    /// The name that the model gives the tool.
+    pub name: String,
+    /// What the tool is to be given; nothing where that could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<ValueMap>,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unreadable: String,
+    /// What the provider wants to see again beside it, whatever it means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<String>,
+}
+
+/// What came of a call that a model asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolResult {
+    /// What the model is told.
+    pub text: String,
+    /// Whether it was not done, or failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_error: bool,
+}
+
+/// The output under which a model that was offered tools leaves what it asks for: a list of [`ToolAsked`].
+pub const MODEL_CALLS: &str = "calls";
+
+/// What a model asks for, read from the outputs of its step. What is no call at all is none.
+pub fn calls_asked(outputs: &ValueMap) -> Vec<ToolAsked> {
+    let all = outputs.get(MODEL_CALLS).and_then(Value::as_array).into_iter().flatten();
+    all.filter_map(|it| serde_json::from_value(it.clone()).ok()).collect()
 }
 
 impl ModelCall {
@@ -207,7 +273,14 @@ impl ModelCall {
     pub fn expected_tokens(&self) -> (u64, u64) {
         let schema = self.schema.as_ref().map_or(0, |it| it.to_string().len());
         let bytes = self.prompt.len() + self.system.as_ref().map_or(0, String::len) + schema;
-        (tokens_of(bytes), u64::from(self.max_tokens))
+        (tokens_of(bytes + self.talk_bytes()), u64::from(self.max_tokens))
+    }
+
+    /// Bytes of the tools that are offered, and of what was said after the question.
+    pub fn talk_bytes(&self) -> usize {
+        let of = |is_empty: bool, bytes: &dyn Fn() -> usize| if is_empty { 0 } else { bytes() };
+        of(self.tools.is_empty(), &|| json_bytes(&self.tools))
+            + of(self.rounds.is_empty(), &|| json_bytes(&self.rounds))
     }
 
     /// Who is asked, for people.
@@ -246,6 +319,16 @@ impl ModelCall {
             let digest = sha256("", &[canonical_json(schema).as_bytes()]);
             out.push(format!("answers: JSON of a schema, sha256 {digest}"));
         }
+        if !self.tools.is_empty() {
+            let names: Vec<String> = self.tools.iter().map(|it| safe_text(&it.name)).collect();
+            let digest = sha256("", &[canonical_json(&self.tools).as_bytes()]);
+            out.push(format!("may ask for: {}, sha256 {digest}", names.join(", ")));
+        }
+        if !self.rounds.is_empty() {
+            let digest = sha256("", &[canonical_json(&self.rounds).as_bytes()]);
+            let count = counted(self.rounds.len(), "round", "rounds");
+            out.push(format!("said before: {count} of tools, sha256 {digest}"));
+        }
         out
     }
 }
@@ -278,6 +361,9 @@ pub const MODEL_OUTPUTS: &[&str] = &[
     "output-tokens",
     "cost-usd",
 ];
+
+/// And those of a model that was offered tools: what it asks for, while it does; then how often that was worked off.
+pub const TALK_OUTPUTS: &[&str] = &[MODEL_CALLS, "rounds"];
 
 /// What a step can read of an answer in JSON: its parts by name, but for those that are ours.
 pub fn spread(answer: &Value) -> ValueMap {

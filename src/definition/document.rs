@@ -124,6 +124,7 @@ pub(super) const GATE_SCOPES: &[&str] = &["step", "matrix"];
 pub(super) const SCOPES: &[&str] = &["run", "session", "global"];
 pub(super) const RELIABILITIES: &[&str] = &["high", "medium", "low", "experimental"];
 pub(super) const PROVIDERS: &[&str] = &["openai", "anthropic", "gemini", "stand-in"];
+pub(super) const TOOL_GATES: &[&str] = &["changes", "all"];
 pub(super) const GRADES: &[&str] = &["low", "medium", "high"];
 pub(super) const WHEN_OPEN: &[&str] = &["wait", "fail"];
 pub(super) const ROUTES: &[&str] =
@@ -379,6 +380,17 @@ pub(super) const LLM: Table = Table {
         key("json-schema", Any, "JSON Schema that the answer must fit; its parts become outputs."),
         key("temperature", Decimal, "0 to 2."),
         key("max-tokens", Whole(1, 10_000_000), "Tokens of the answer."),
+        key(
+            "tools",
+            OneOrMany(&Word),
+            "Tools of the registry that it may ask for; each call is a step of its own.",
+        ),
+        key("rounds", Whole(1, 50), "How often what it asks for is worked off; 8 when absent."),
+        key(
+            "gates",
+            OneOf(TOOL_GATES),
+            "Which of its calls wait at a gate: those that change something (the default), or all.",
+        ),
     ],
 };
 

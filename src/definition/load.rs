@@ -181,6 +181,22 @@ impl Loader<'_> {
                 None => check::unknown_model(registry, wanted, findings),
             }
         }
+        if llm.tools.is_empty() {
+            return;
+        }
+        let is_first = self.tools.is_none();
+        let tools = self
+            .tools
+            .get_or_insert_with(|| Registry::new(&self.files.tools()).in_zone(&self.files.timezone()));
+        if is_first {
+            self.findings.extend_from_slice(tools.problems());
+        }
+        for offered in &mut llm.tools {
+            offered.definition = tools.find(&offered.tool.value).cloned();
+            if offered.definition.is_none() {
+                check::unknown_tool(tools, &offered.tool, findings);
+            }
+        }
     }
 
     /// Reads a called file, unless it is open already or too deep.

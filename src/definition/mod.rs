@@ -40,6 +40,6 @@ pub use tool::{
     AgentTraits, Mcp, McpServer, Registry, Reliability, Tool, ToolBody, Version, built_in_sources,
 };
 pub use workflow::{
-    Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix, MatrixSource, Output,
-    Route, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,
+    Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix, MatrixSource,
+    Offered, Output, Route, Run, Scope, Script, Set, Step, StepKind, Text, Uses, ValueKind, Wait, Workflow,
 };

@@ -366,6 +366,21 @@ pub struct Llm {
     pub temperature: Option<String>,
     /// Tokens of the answer.
     pub max_tokens: Option<u32>,
+    /// The tools that it may ask for.
+    pub tools: Vec<Offered>,
+    /// How often what it asks for is worked off.
+    pub rounds: Option<u32>,
+    /// Whether each of its calls waits at a gate, also one that changes nothing.
+    pub gates_all: bool,
+}
+
+/// A tool that a model may ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offered {
+    /// As it is named.
+    pub tool: Placed<String>,
+    /// The tool itself; absent only when it is not in the registry, and then there is an error.
+    pub definition: Option<Arc<Tool>>,
 }
 
 /// `workflow:` and its inputs.

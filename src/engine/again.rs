@@ -152,7 +152,7 @@ fn work_of(step: &PlanStep, place: StepIx) -> Work {
             });
             FrameKind::Computed { matrix: matrix.clone(), body: moved.collect() }
         }
-        FrameKind::Matrix | FrameKind::Workflow { .. } => frame.kind.clone(),
+        FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => frame.kind.clone(),
     };
     Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false }))
 }

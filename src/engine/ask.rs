@@ -11,12 +11,13 @@ use crate::{
         condition::View,
         gate::Gate,
         run::Run,
+        talk,
         world::World,
     },
     expression::{self, Template},
     plan::{
         Currency, EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, PlanTool, Quorum, Risk,
-        Route, Undo, Work, matrix_copies,
+        Route, Talk, TalkTool, Undo, Work, matrix_copies,
     },
 };
 use std::collections::BTreeSet;
@@ -221,7 +222,8 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
 fn ceiling(run: &Run, step: StepIx, of_step: bool, currency: Currency, asking: &Asking) -> FormField {
     let it = run.spending_of(step, of_step);
     let limit = it.ceilings.of(currency).unwrap_or_default();
-    let written = if of_step { run.plan_step(step).budget.as_ref() } else { run.plan.budget.as_ref() };
+    let written =
+        if of_step { run.plan_step(run.payer(step)).budget.as_ref() } else { run.plan.budget.as_ref() };
     let more = written.and_then(|it| it.ceilings().of(currency)).unwrap_or(limit).max(1);
     let least = it.spent.of(currency).saturating_add(run.next_charge(step).of(currency));
     let value = asking
@@ -318,6 +320,8 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
                 }
             }
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => Vec::new(),
+            // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
+            Work::Frame(_) if talk::of(plan).is_some() => Vec::new(),
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) | Work::Frame(_) => continue,
         };
         if launches.is_empty() {
@@ -421,8 +425,18 @@ fn later_of(run: &Run, step: StepIx) -> Later {
         kind: call::kind(&plan.work).to_owned(),
         template: call::template_hash(plan),
         files: Vec::new(),
-        candidates: plan.work.route().map(named_candidates).unwrap_or_default(),
+        candidates: match talk::of(plan) {
+            Some(talk) => offered(talk),
+            None => plan.work.route().map(named_candidates).unwrap_or_default(),
+        },
     }
+}
+
+/// Which tools a model may ask for, and which of them at a gate of their own.
+fn offered(talk: &Talk) -> Vec<String> {
+    let how = "may ask for".to_owned();
+    let tool = |it: &TalkTool| if it.gated { format!("{} at a gate", it.tool) } else { it.tool.clone() };
+    std::iter::once(how).chain(talk.tools.iter().map(tool)).collect()
 }
 
 /// How one is chosen, and of which.

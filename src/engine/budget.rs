@@ -3,7 +3,7 @@
 
 use crate::{
     base::{FailureMode, RunId, StepIx, ValueMap},
-    engine::{Actor, Failure, RunEvent, handle::Turn, outcome, run::Run},
+    engine::{Actor, Failure, RunEvent, handle::Turn, outcome, run::Run, talk},
     expression::to_text,
     plan::{Amounts, Budget, Ceilings, Currency, OnExceed, is_mostly_used},
 };
@@ -51,6 +51,12 @@ pub(super) struct Exceeded {
 }
 
 impl Run {
+    /// Whose budget of its own pays for the calls of a step: it itself, or the talk that it stands in.
+    pub(super) fn payer(&self, step: StepIx) -> StepIx {
+        let around = || talk::around(self, step).map(|it| it.0);
+        if self.step_spending.contains_key(&step) { step } else { around().unwrap_or(step) }
+    }
+
     /// What one more call of this step is charged with when it begins.
     pub(super) fn next_charge(&self, step: StepIx) -> Amounts {
         self.plan_step(step).estimate.with(Currency::Calls, 1)
@@ -59,7 +65,7 @@ impl Run {
     /// The budget that stands in the way of one more call: that of the step, then that of the run.
     pub(super) fn exceeded(&self, step: StepIx) -> Option<Exceeded> {
         let needs = self.next_charge(step);
-        let own = self.step_spending.get(&step).map(|it| (true, it));
+        let own = self.step_spending.get(&self.payer(step)).map(|it| (true, it));
         own.into_iter().chain([(false, &self.spending)]).find_map(|(of_step, spending)| {
             let currencies = spending.exceeded(needs);
             let holds = spending.on_exceed != OnExceed::Warn && !currencies.is_empty();
@@ -68,12 +74,13 @@ impl Run {
     }
 
     pub(super) fn spending_of(&self, step: StepIx, of_step: bool) -> &Spending {
-        self.step_spending.get(&step).filter(|_| of_step).unwrap_or(&self.spending)
+        self.step_spending.get(&self.payer(step)).filter(|_| of_step).unwrap_or(&self.spending)
     }
 
     /// A call begins: it is charged.
     pub(super) fn charge(&mut self, step: StepIx, amounts: Amounts) {
-        if let Some(own) = self.step_spending.get_mut(&step) {
+        let payer = self.payer(step);
+        if let Some(own) = self.step_spending.get_mut(&payer) {
             own.spent = own.spent.plus(amounts);
         }
         self.spending.spent = self.spending.spent.plus(amounts);
@@ -87,7 +94,8 @@ impl Run {
     pub(super) fn correct(&mut self, step: StepIx, used: Option<Amounts>) {
         let charged = self.charged.remove(&step).unwrap_or_default();
         let Some(used) = used else { return };
-        if let Some(own) = self.step_spending.get_mut(&step) {
+        let payer = self.payer(step);
+        if let Some(own) = self.step_spending.get_mut(&payer) {
             own.spent = own.spent.minus(charged).plus(used);
         }
         self.spending.spent = self.spending.spent.minus(charged).plus(used);
@@ -108,7 +116,7 @@ impl Run {
     /// A success that says what it used in a way nobody can read, where a budget has to know.
     pub(super) fn unreadable_use(&self, step: StepIx, outputs: &ValueMap) -> Option<Failure> {
         let counts = |it: &Currency| {
-            let own = self.step_spending.get(&step).and_then(|own| own.ceilings.of(*it));
+            let own = self.step_spending.get(&self.payer(step)).and_then(|own| own.ceilings.of(*it));
             own.or(self.spending.ceilings.of(*it)).is_some()
         };
         let wrong = |it: Currency| {
@@ -149,7 +157,7 @@ impl Turn<'_> {
     pub(super) fn warn_of_budget(&mut self, id: RunId, step: StepIx) {
         for of_step in [true, false] {
             let run = self.run(id);
-            if of_step && !run.step_spending.contains_key(&step) {
+            if of_step && !run.step_spending.contains_key(&run.payer(step)) {
                 continue;
             }
             let it = run.spending_of(step, of_step);
@@ -162,8 +170,9 @@ impl Turn<'_> {
                 })
                 .map(|due| (due.0, used(&due), due.1))
                 .collect();
+            let payer = run.payer(step);
             for (currency, calls, limit) in due {
-                let step = of_step.then_some(step);
+                let step = of_step.then_some(payer);
                 self.emit_run(id, RunEvent::BudgetWarned { calls, limit, currency, step });
             }
         }
@@ -173,6 +182,7 @@ impl Turn<'_> {
     pub(super) fn raise_budget(&mut self, id: RunId, step: StepIx, form: &ValueMap, by: &Actor) {
         let run = self.run(id);
         let of_step = run.exceeded(step).is_some_and(|it| it.of_step);
+        let payer = run.payer(step);
         let it = run.spending_of(step, of_step);
         let raised: Vec<(Currency, u64)> = Currency::ALL
             .into_iter()
@@ -184,7 +194,7 @@ impl Turn<'_> {
             })
             .collect();
         for (currency, calls) in raised {
-            let (by, step) = (by.clone(), of_step.then_some(step));
+            let (by, step) = (by.clone(), of_step.then_some(payer));
             self.emit_run(id, RunEvent::BudgetRaised { calls, by, currency, step });
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     engine::{
         condition::{ENV_DEPTH_MAX, View},
         run::Run,
+        talk,
     },
     expression::{EvalError, Expr, Hole, Part, Template, evaluate_text},
     plan::{
@@ -141,7 +142,15 @@ pub(super) fn known_program(run: &Run, step: StepIx) -> Option<Program> {
 /// The call that one of several tools would make at this step.
 pub(super) fn launch_of(view: View<'_>, work: &Work, tool: &str) -> Result<Launch, Unresolved> {
     let Work::Tool(it) = work else { return launch(view, work) };
-    launch(view, &Work::Tool(ToolUse { tool: tool.to_owned(), with: it.with.clone(), route: None }))
+    launch(
+        view,
+        &Work::Tool(ToolUse {
+            tool: tool.to_owned(),
+            with: it.with.clone(),
+            route: None,
+            given: it.given.clone(),
+        }),
+    )
 }
 
 /// The call of a tool with what this step gives it, checked against its schema.
@@ -150,6 +159,9 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
     let Some(tool) = view.run.plan.tool(chosen.unwrap_or(&it.tool)) else {
         return Err(Unresolved::Failed(format!("its plan has no tool {}", it.tool)));
     };
+    if let Some(given) = &it.given {
+        return tool.call(given.clone(), &Given { env, is_foreign: &|_| true }).map_err(Unresolved::Failed);
+    }
     let mut input = ValueMap::new();
     for (name, value) in &it.with {
         input.insert(name.clone(), view.deep(value)?);
@@ -171,8 +183,17 @@ fn model(view: View<'_>, it: &ModelWork) -> Result<Launch, Unresolved> {
     let Some(model) = view.run.plan.model(&it.model) else {
         return Err(Unresolved::Failed(format!("its plan has no model {}", it.model)));
     };
-    let system = it.system.as_ref().map(|it| view.text(it)).transpose()?;
-    let call = model.call(it, system, view.text(&it.prompt)?).map_err(Unresolved::Failed)?;
+    let (system, prompt) = match talk::around(view.run, view.step) {
+        None => (it.system.as_ref().map(|it| view.text(it)).transpose()?, view.text(&it.prompt)?),
+        // Made up when its talk opened: all rounds speak of the same question.
+        Some((frame, _)) => {
+            let said =
+                |name| view.run.step(frame).inputs.get(name).and_then(Value::as_str).map(str::to_owned);
+            (said("system"), said("prompt").unwrap_or_default())
+        }
+    };
+    let (tools, rounds) = talk::so_far(view.world, view.run, view.step);
+    let call = model.talk(it, system, prompt, tools, rounds).map_err(Unresolved::Failed)?;
     let words = ["ask".to_owned(), call.name.clone()];
     Ok(Launch { model: Some(Box::new(call)), ..Launch::of(words) })
 }
@@ -402,6 +423,7 @@ pub(super) fn kind(work: &Work) -> &'static str {
         Work::Frame(frame) => match frame.kind {
             FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",
             FrameKind::Workflow { .. } => "workflow",
+            FrameKind::Talk(_) => "llm",
         },
     }
 }

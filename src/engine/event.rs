@@ -368,6 +368,22 @@ pub enum Why {
     Failed(Box<ErrorRecord>),
 }
 
+/// A call that a model asked for, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TalkCall {
+    /// What the model calls the tool, at most its first characters.
+    pub name: String,
+    /// The step that makes the call; none when it is not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepIx>,
+    /// The gate before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<StepIx>,
+    /// Why it is not made: what the model is told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
 /// What a step waits for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -468,6 +484,15 @@ pub enum StepEvent {
         #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
         inputs: ValueMap,
         /// Copies made from a computed matrix, appended to the run's steps.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        copies: Vec<PlanStep>,
+    },
+    /// A model has asked for tools, or what it asked for is done: the frame of its talk has more steps.
+    Grown {
+        /// What its last answer asked for, in its order; none when it is asked again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        calls: Vec<TalkCall>,
+        /// The steps of that, appended to the run's.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         copies: Vec<PlanStep>,
     },

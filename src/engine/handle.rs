@@ -556,7 +556,7 @@ impl Turn<'_> {
             Work::Gate(_) => true,
             Work::Frame(frame) => match &frame.kind {
                 FrameKind::Computed { body, .. } => body.iter().any(|it| matches!(it.work, Work::Gate(_))),
-                FrameKind::Matrix | FrameKind::Workflow { .. } => false,
+                FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => false,
             },
             Work::Run { .. }
             | Work::Tool(_)

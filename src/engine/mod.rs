@@ -35,6 +35,7 @@ mod settle;
 mod state;
 mod statement;
 mod step;
+mod talk;
 mod target;
 mod tell;
 mod token;
@@ -55,7 +56,7 @@ pub use event::{
     Adoption, AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
     Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact,
     FormField, GateEvent, InputChange, Later, LibraryEvent, Origin, Outcome, PartialResult, Purpose,
-    RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TargetEvent, TargetHold,
+    RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall, TargetEvent, TargetHold,
     TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;

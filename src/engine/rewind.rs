@@ -3,7 +3,7 @@
 
 use crate::{
     base::{GateId, StepIx},
-    engine::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run},
+    engine::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, talk},
     plan::{FrameKind, Work},
 };
 
@@ -67,6 +67,9 @@ fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
     };
     if under_way {
         return Err(format!("{} is {}; wait for it", plan.id, it.state()));
+    }
+    if talk::of(plan).is_some() && !run.children(step).is_empty() {
+        return Err(format!("{} has asked its model already, and tools were called for it", plan.id));
     }
     let computed = matches!(&plan.work, Work::Frame(it) if matches!(it.kind, FrameKind::Computed { .. }));
     if computed && !run.children(step).is_empty() {

@@ -7,11 +7,12 @@ use crate::{
     base::{Digest, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
         Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, Stage,
-        StepEvent, StepState, UndoEvent, WaitReason, Why,
+        StepEvent, StepState, TalkCall, UndoEvent, WaitReason, Why,
         budget::Spending,
         call,
         failure::{Noted, Whose},
         step::{self, Approval, Step},
+        talk,
         unwind::Unwinding,
     },
     expression,
@@ -259,7 +260,7 @@ impl Run {
         let Work::Frame(frame) = &self.plan_step(step).work else { return false };
         match frame.kind {
             FrameKind::Matrix | FrameKind::Computed { .. } => true,
-            FrameKind::Workflow { .. } => false,
+            FrameKind::Workflow { .. } | FrameKind::Talk(_) => false,
         }
     }
 
@@ -542,6 +543,7 @@ impl Run {
                 }
                 self.open_frame(index, copies);
             }
+            StepEvent::Grown { calls, copies } => self.grow_frame(index, calls, copies),
             StepEvent::Completed { .. } => self.take_result(index, event),
             StepEvent::DoneByHand { by, outputs, reason } => self.take_by_hand(index, by, outputs, reason),
             StepEvent::Failed { record } => {
@@ -822,16 +824,53 @@ impl Run {
         }
     }
 
+    fn add_copies(&mut self, copies: &[PlanStep]) {
+        let links = Arc::make_mut(&mut self.links);
+        for (offset, copy) in copies.iter().enumerate() {
+            links.add(StepIx::from_index(self.steps.len() + offset), copy);
+        }
+        for copy in copies {
+            self.added.push(copy.clone());
+            self.add_step(copy);
+        }
+    }
+
+    /// More steps in a frame that is open. What they need and what rests already holds them up no more.
+    fn grow_frame(&mut self, index: StepIx, calls: &[TalkCall], copies: &[PlanStep]) {
+        let first = self.steps.len();
+        self.add_copies(copies);
+        self.note_talk(index, calls, first);
+        let more = u32::try_from(copies.len()).unwrap_or(u32::MAX);
+        self.steps[index.index()].children_open += more;
+        for child in (first..self.steps.len()).map(StepIx::from_index) {
+            let needs = &self.plan_step(child).needs;
+            let open = needs.iter().filter(|it| !self.step(**it).rests()).count();
+            self.steps[child.index()].open_needs = u32::try_from(open).unwrap_or(u32::MAX);
+            if open == 0 {
+                self.touch(child);
+            }
+        }
+    }
+
+    /// What a model was asked and has asked for, when this frame is a talk.
+    fn note_talk(&mut self, index: StepIx, calls: &[TalkCall], first: usize) {
+        if talk::of(self.plan_step(index)).is_none() {
+            return;
+        }
+        let new = (first..self.steps.len()).map(StepIx::from_index);
+        let asks: Vec<StepIx> = new.filter(|it| matches!(self.plan_step(*it).work, Work::Model(_))).collect();
+        let talking = self.steps[index.index()].talk.get_or_insert_default();
+        talking.asks.extend(asks);
+        if !calls.is_empty() {
+            talking.rounds.push(calls.to_vec());
+        }
+    }
+
     fn open_frame(&mut self, index: StepIx, copies: &[PlanStep]) {
         if !copies.is_empty() {
-            let links = Arc::make_mut(&mut self.links);
-            for (offset, copy) in copies.iter().enumerate() {
-                links.add(StepIx::from_index(self.steps.len() + offset), copy);
-            }
-            for copy in copies {
-                self.added.push(copy.clone());
-                self.add_step(copy);
-            }
+            let first = self.steps.len();
+            self.add_copies(copies);
+            self.note_talk(index, &[], first);
             let children = self.children(index).len();
             self.steps[index.index()].children_open = u32::try_from(children).unwrap_or(u32::MAX);
         }
@@ -893,7 +932,8 @@ impl Run {
     fn come_to_rest(&mut self, index: StepIx) {
         self.open_steps -= 1;
         self.steps[index.index()].in_flight = None;
-        if self.step(index).succeeded() {
+        // What a model asked for and was refused holds up nothing but that call.
+        if self.step(index).succeeded() || talk::around(self, index).is_some() {
             self.asked_anew.remove(&index);
         }
         self.pass_on(index);
@@ -1058,7 +1098,9 @@ impl Run {
             None => (&self.plan.env, &[]),
             Some(around) => match around.work.frame().map(|it| &it.kind) {
                 Some(FrameKind::Workflow { env, .. }) => (env, &around.env),
-                Some(FrameKind::Matrix | FrameKind::Computed { .. }) => (&[], &around.env),
+                Some(FrameKind::Matrix | FrameKind::Computed { .. } | FrameKind::Talk(_)) => {
+                    (&[], &around.env)
+                }
                 None => (&[], &[]),
             },
         };

@@ -20,6 +20,7 @@ use crate::{
         handle::Turn,
         outcome,
         run::{Rank, Room, Run},
+        talk,
     },
     expression::EvalError,
     plan::{
@@ -309,6 +310,9 @@ impl Turn<'_> {
             FrameKind::Computed { matrix, body } => {
                 self.copies(id, step, matrix, body).map(|it| (ValueMap::new(), it))
             }
+            FrameKind::Talk(talk) => talk::opening(view, talk)
+                .and_then(|(said, first)| Ok((bounded(said)?, vec![first])))
+                .map_err(Unresolved::from),
         };
         match opened {
             Ok((inputs, copies)) => self.emit_step(id, step, StepEvent::Opened { inputs, copies }),
@@ -349,11 +353,19 @@ impl Turn<'_> {
                 self.emit_step(id, step, StepEvent::Rejected { expired });
                 return self.consequences(id, step, true, on);
             }
+            let asked = run.step(child).error.as_ref().filter(|_| talk::of(run.plan_step(step)).is_some());
+            if let Some(record) = asked {
+                let failure = outcome::failure(record.mode, record.message.clone());
+                return self.fail_step(id, step, &failure);
+            }
             let message = frame_message(run, step, child);
             return self.fail_step(id, step, &outcome::failure(FailureMode::PartialStepFailures, message));
         }
         if let Some(why) = it.cut.clone() {
             return self.emit_step(id, step, StepEvent::Cancelled { why });
+        }
+        if let Some(talk) = talk::of(run.plan_step(step)).cloned() {
+            return self.talk_on(id, step, &talk);
         }
         match self.frame_outputs(id, step) {
             Ok(outputs) => self.complete(id, step, outputs, None),
@@ -373,6 +385,7 @@ impl Turn<'_> {
                 let all = outputs.iter().map(|(name, it)| Ok((name.clone(), view.value(it)?)));
                 bounded(all.collect::<Result<_, EvalError>>()?)
             }
+            FrameKind::Talk(_) => Ok(ValueMap::new()),
             FrameKind::Matrix | FrameKind::Computed { .. } => {
                 let mut left = EVENT_CONTENT_BYTES_MAX;
                 for child in run.children(step) {
@@ -460,7 +473,7 @@ impl Turn<'_> {
                 FrameKind::Matrix | FrameKind::Computed { .. } if around.fail_fast => {
                     self.close_open(id, Some(frame), &Why::FailFast(step), true);
                 }
-                FrameKind::Matrix | FrameKind::Computed { .. } => {}
+                FrameKind::Matrix | FrameKind::Computed { .. } | FrameKind::Talk(_) => {}
             }
             return;
         }
@@ -1138,7 +1151,9 @@ fn final_state(run: &Run) -> RunState {
         Some(_) => return RunState::Failed,
         None => {}
     }
-    let spoiled = run.steps.iter().any(|it| {
+    // What came of a call that a model asked for was told to the model; its talk says how that ended.
+    let counts = |(at, _): &(usize, _)| talk::around(run, StepIx::from_index(*at)).is_none();
+    let spoiled = run.steps.iter().enumerate().filter(counts).any(|(_, it)| {
         matches!(
             it.state(),
             StepState::Failed | StepState::Rejected | StepState::Cancelled | StepState::Partial

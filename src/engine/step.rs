@@ -12,7 +12,7 @@
 
 use crate::{
     base::{Digest, ErrorRecord, GateId, Program, Score, StepIx, Timestamp, Value, ValueMap},
-    engine::{CachedFrom, Facts, Origin, Purpose, StepEvent, StepState, WaitReason, Why},
+    engine::{CachedFrom, Facts, Origin, Purpose, StepEvent, StepState, WaitReason, Why, talk::Talking},
 };
 
 /// What is known of one step.
@@ -94,6 +94,8 @@ pub(super) struct Step {
     pub(super) origin: Option<Box<Origin>>,
     /// The earlier result that stands for it.
     pub(super) cached: Option<Box<CachedFrom>>,
+    /// Of a model that may ask for tools: what was asked so far.
+    pub(super) talk: Option<Box<Talking>>,
 }
 
 /// What people approved of a step at one gate.
@@ -248,7 +250,7 @@ pub(super) fn next(state: StepState, event: &StepEvent) -> Option<StepState> {
             S::Skipped
         }
         (S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Cancelled { .. }) => S::Cancelled,
-        (S::Running, StepEvent::Ending { .. }) => S::Running,
+        (S::Running, StepEvent::Ending { .. } | StepEvent::Grown { .. }) => S::Running,
         (S::Running | S::Waiting, StepEvent::InDoubt { .. }) => S::InDoubt,
         (S::InDoubt, StepEvent::DoubtAnswered { .. }) => S::InDoubt,
         (S::Pending | S::Ready | S::Waiting | S::Running | S::InDoubt, StepEvent::Routed { .. }) => state,
@@ -319,6 +321,7 @@ mod tests {
             ("asks", StepEvent::FactsAsked { files: Vec::new(), patterns: Vec::new(), programs: Vec::new() }),
             ("knows", StepEvent::FactsKnown { facts: Facts::default() }),
             ("opened", StepEvent::Opened { inputs: outputs(), copies: Vec::new() }),
+            ("grown", StepEvent::Grown { calls: Vec::new(), copies: Vec::new() }),
             ("completed", done(false)),
             ("partial", done(true)),
             ("routed", StepEvent::Routed { choice: Box::new(choice()) }),

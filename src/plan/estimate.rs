@@ -98,10 +98,23 @@ impl Estimate {
             }
             Work::Gate(_) => self.gates += 1,
             Work::Wait(_) | Work::Set { .. } | Work::Emit(_) => {}
-            Work::Frame(frame) => {
-                self.computed += u64::from(matches!(frame.kind, FrameKind::Computed { .. }));
-                return;
-            }
+            Work::Frame(frame) => match &frame.kind {
+                // It is asked once at least; what its tools use, nobody knows before.
+                FrameKind::Talk(talk) => {
+                    let (ask, rounds) = (&talk.ask, u64::from(talk.rounds) + 1);
+                    let attempts = ask.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
+                    let needs = ask.estimate.with(Currency::Calls, 1);
+                    self.once = self.once.plus(needs);
+                    self.least = if optional { self.least } else { self.least.plus(needs) };
+                    self.most =
+                        self.most.plus(needs.times(attempts * (1 + ask.fallback.len() as u64) * rounds));
+                }
+                FrameKind::Computed { .. } => {
+                    self.computed += 1;
+                    return;
+                }
+                FrameKind::Matrix | FrameKind::Workflow { .. } => return,
+            },
         }
         self.steps += 1;
     }

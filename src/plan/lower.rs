@@ -4,14 +4,14 @@
 
 use crate::{
     base::{
-        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, MODEL_TIMEOUT_DEFAULT, NESTING_MAX,
-        ProcessLimits, STEPS_MAX, StepIx, Value, ValueMap, json_bytes,
+        Digest, EVENT_CONTENT_BYTES_MAX, HTTP_TIMEOUT_DEFAULT, MODEL_ROUNDS_DEFAULT, MODEL_TIMEOUT_DEFAULT,
+        NESTING_MAX, ProcessLimits, STEPS_MAX, StepIx, Value, ValueMap, json_bytes,
     },
     definition::{self as file, MatrixSource, Step, StepKind, Workflow},
     expression::{MapLookup, Template},
     plan::{
         Amounts, Budget, CacheRule, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError,
-        OutputType, Plan, PlanModel, PlanStep, PlanTool, Undo, Work,
+        OutputType, Plan, PlanModel, PlanStep, PlanTool, Talk, TalkTool, Undo, Work,
         expand::{cells, stamp, too_large, too_many},
         later, model, order,
         work::{
@@ -21,6 +21,9 @@ use crate::{
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Characters of what a model calls a tool by, before the number of one that would be called the same.
+const TOOL_NAME_CHARS_MAX: usize = 56;
 
 /// The plan of one run. `inputs` have been checked; those not given take their defaults. The hash of the files
 /// ([`Plan::definition`]) is filled in by whoever read them.
@@ -194,8 +197,66 @@ impl Lowering {
         if let StepKind::Workflow(call) = &step.kind {
             return self.workflow(step, call, id, frame, at);
         }
+        if let StepKind::Llm(llm) = &step.kind
+            && !llm.tools.is_empty()
+        {
+            return self.talk(step, llm, id, frame, at);
+        }
         let work = work(&step.kind).expect("only a step that calls a workflow is more than one step");
         self.push(full(step, id, at.scope, frame, work))
+    }
+
+    /// A model that may ask for tools: a frame that grows while it goes on.
+    fn talk(
+        &mut self,
+        step: &Step,
+        llm: &file::Llm,
+        id: &str,
+        frame: Option<StepIx>,
+        at: Standing<'_>,
+    ) -> Result<(), String> {
+        let mut tools: Vec<TalkTool> = Vec::new();
+        for offered in &llm.tools {
+            let wanted = &offered.tool.value;
+            let tool = offered.definition.as_ref().ok_or_else(|| {
+                format!("could not plan: step `{id}` offers {wanted}, which is no tool of the registry; check the file")
+            })?;
+            let kept = PlanTool::of(tool);
+            let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+            let name: String = kept.name.chars().map(plain).take(TOOL_NAME_CHARS_MAX).collect();
+            let is_taken = |name: &str| tools.iter().any(|it| it.name == name);
+            let mut free = name.clone();
+            let mut next = 2;
+            while is_taken(&free) {
+                free = format!("{name}_{next}");
+                next += 1;
+            }
+            let gated = llm.gates_all || kept.needs_gate();
+            tools.push(TalkTool { name: free, tool: kept.id(), gated });
+            self.keep_tool(kept, id)?;
+        }
+        let work = work(&step.kind).ok_or_else(|| format!("could not plan: step `{id}` asks no model"))?;
+        let whole = full(step, id, None, None, work);
+        let ask = PlanStep {
+            needs: Vec::new(),
+            outputs: Vec::new(),
+            undo: Undo::Unset,
+            title: None,
+            budget: None,
+            ..whole
+        };
+        let rounds = llm.rounds.unwrap_or(MODEL_ROUNDS_DEFAULT);
+        let kind = FrameKind::Talk(Box::new(Talk { ask, tools, rounds }));
+        let work = Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false }));
+        let whole = full(step, id, at.scope, frame, work);
+        self.push(PlanStep {
+            timeout: None,
+            retry: None,
+            fallback: Vec::new(),
+            effect: EffectClass::Pure,
+            estimate: Amounts::default(),
+            ..whole
+        })
     }
 
     fn workflow(
@@ -258,11 +319,15 @@ impl Lowering {
             let tool = uses.definition.as_ref().ok_or_else(|| {
                 format!("could not plan: step `{id}` uses {wanted}, which is no tool of the registry; check the file")
             })?;
-            if !self.tools.iter().any(|it| it.name == tool.name && it.version == tool.version.to_string()) {
-                let kept = PlanTool::of(tool);
-                self.weigh(json_bytes(&kept), id)?;
-                self.tools.push(kept);
-            }
+            self.keep_tool(PlanTool::of(tool), id)?;
+        }
+        Ok(())
+    }
+
+    fn keep_tool(&mut self, kept: PlanTool, id: &str) -> Result<(), String> {
+        if !self.tools.iter().any(|it| it.name == kept.name && it.version == kept.version) {
+            self.weigh(json_bytes(&kept), id)?;
+            self.tools.push(kept);
         }
         Ok(())
     }

@@ -2,8 +2,8 @@
 
 use crate::{
     base::{
-        BreakerRule, Digest, FailureMode, MODEL_TARGET, ModelCall, OUTPUT_BYTES_MAX, Price, Provider,
-        RateRule, Score, Span, Value, counted, tokens_of,
+        BreakerRule, Digest, FailureMode, MODEL_TARGET, ModelCall, OUTPUT_BYTES_MAX, OfferedTool, Price,
+        Provider, RateRule, Score, Span, ToolRound, Value, counted, tokens_of,
     },
     definition as file,
     plan::{Amounts, Currency, FrameKind, Plan, PlanStep, Retry, RetryKind, Work},
@@ -95,13 +95,35 @@ impl PlanModel {
         system: Option<String>,
         prompt: String,
     ) -> Result<ModelCall, String> {
-        let bytes = prompt.len() + system.as_ref().map_or(0, String::len);
+        self.talk(work, system, prompt, Vec::new(), Vec::new())
+    }
+
+    /// The same with the tools that are offered, and what was said of them so far.
+    ///
+    /// # Errors
+    /// When all of it is larger than a call may be.
+    pub fn talk(
+        &self,
+        work: &ModelWork,
+        system: Option<String>,
+        prompt: String,
+        tools: Vec<OfferedTool>,
+        rounds: Vec<ToolRound>,
+    ) -> Result<ModelCall, String> {
+        let mut call = self.question(work, system, prompt);
+        call.tools = tools;
+        call.rounds = rounds;
+        let bytes = call.prompt.len() + call.system.as_ref().map_or(0, String::len) + call.talk_bytes();
         if bytes > OUTPUT_BYTES_MAX {
             return Err(format!(
                 "its question has {bytes} bytes, and a model is asked at most {OUTPUT_BYTES_MAX}; shorten it in a step before"
             ));
         }
-        Ok(ModelCall {
+        Ok(call)
+    }
+
+    fn question(&self, work: &ModelWork, system: Option<String>, prompt: String) -> ModelCall {
+        ModelCall {
             name: self.name.clone(),
             provider: self.provider,
             url: self.url.clone(),
@@ -114,7 +136,9 @@ impl PlanModel {
             temperature: work.temperature.clone(),
             max_tokens: work.max_tokens.unwrap_or(self.max_tokens),
             price: self.price,
-        })
+            tools: Vec::new(),
+            rounds: Vec::new(),
+        }
     }
 
     /// What one call is expected to use at most, from its texts as they stand in the file.
@@ -183,10 +207,12 @@ pub(super) fn retry() -> Retry {
 /// it stands in the file, and all of the answer.
 pub(super) fn charge(steps: &mut [PlanStep], models: &[PlanModel]) {
     for step in steps {
-        if let Work::Frame(frame) = &mut step.work
-            && let FrameKind::Computed { body, .. } = &mut frame.kind
-        {
-            charge(body, models);
+        if let Work::Frame(frame) = &mut step.work {
+            match &mut frame.kind {
+                FrameKind::Computed { body, .. } => charge(body, models),
+                FrameKind::Talk(talk) => charge(std::slice::from_mut(&mut talk.ask), models),
+                FrameKind::Matrix | FrameKind::Workflow { .. } => {}
+            }
         }
         let Work::Model(work) = &step.work else { continue };
         let Some(model) = models.iter().find(|it| it.name == work.model) else { continue };
@@ -216,11 +242,15 @@ impl Plan {
         self.steps
             .iter()
             .filter(|it| it.condition.is_none())
-            .filter_map(|it| self.lacks_key(it, has))
+            .map(|it| match it.work.frame().map(|it| &it.kind) {
+                Some(FrameKind::Talk(talk)) => (it, &talk.ask),
+                _ => (it, it),
+            })
+            .filter_map(|(it, asks)| self.lacks_key(&it.id, asks, has))
             .collect()
     }
 
-    fn lacks_key(&self, step: &PlanStep, has: &dyn Fn(&str) -> bool) -> Option<String> {
+    fn lacks_key(&self, id: &str, step: &PlanStep, has: &dyn Fn(&str) -> bool) -> Option<String> {
         let mut keys = Vec::new();
         for work in std::iter::once(&step.work).chain(&step.fallback) {
             let Work::Model(it) = work else { return None };
@@ -243,7 +273,6 @@ impl Plan {
                 "export one, or write it to .cuelight/secrets/NAME".to_owned(),
             ),
         };
-        let id = &step.id;
         Some(format!("could not start: step `{id}` asks {asks}, and {are}; {each}"))
     }
 }

@@ -357,6 +357,31 @@ pub enum FrameKind {
         /// Environment of its steps: name, template.
         env: Vec<(String, String)>,
     },
+    /// A model that may ask for tools: it is asked, what it asks for is done step by step, and it is asked again with what
+    /// came of that, until it answers without asking for anything. It grows as it goes on.
+    Talk(Box<Talk>),
+}
+
+/// A model and the tools that it may ask for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Talk {
+    /// How the model is asked, each time: a step without needs or place, from which those of the run are made.
+    pub ask: PlanStep,
+    /// What it may ask for.
+    pub tools: Vec<TalkTool>,
+    /// How often that is worked off.
+    pub rounds: u32,
+}
+
+/// A tool that a model may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TalkTool {
+    /// What the model calls it by: letters, digits and `_`.
+    pub name: String,
+    /// `name@1.2.3`: one of the tools of the plan.
+    pub tool: String,
+    /// Whether each call of it waits at a gate.
+    pub gated: bool,
 }
 
 /// What a `wait` step waits for.

@@ -131,6 +131,9 @@ pub struct ToolUse {
     /// The tools of which one is chosen when the step begins; then the tool above is the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Box<Route>>,
+    /// What it is given where a model asked for the call: data as it stands. No text in it is ever read as a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<ValueMap>,
 }
 
 /// Several tools, of which one is chosen.
@@ -205,6 +208,21 @@ impl PlanTool {
     /// `json.query@1.0.0`
     pub fn id(&self) -> String {
         format!("{}@{}", self.name, self.version)
+    }
+
+    /// Whether a call that a model asks for waits at a gate before it is made: one that changes something, that is itself
+    /// what the model wrote (a script), or that goes where the model says, since that tells the other side something.
+    pub fn needs_gate(&self) -> bool {
+        let is_written = |it: (&String, &Value)| it.1.get("x-fixed") == Some(&Value::Bool(true));
+        let goes_anywhere = |it: &HttpWork| it.url.contains("${{");
+        self.effect != EffectClass::Pure
+            || self.risk != Risk::ReadOnly
+            || properties(&self.input).any(is_written)
+            || match &self.body {
+                PlanToolBody::Http(it) => goes_anywhere(it),
+                PlanToolBody::Mcp(it) => it.http.is_some(),
+                PlanToolBody::BuiltIn | PlanToolBody::Words(_) | PlanToolBody::Script { .. } => false,
+            }
     }
 
     /// The call that it makes of this input: nothing but its words, as [`Launch::of`], and the variables of its script.

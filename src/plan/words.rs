@@ -1,10 +1,10 @@
 //! A plan in words: kinds, rules and rhythms as people say them. Foreign text comes out safe to show, on one line.
 
 use crate::{
-    base::{AGENT_PREFIX, Span, safe_text, shorten},
+    base::{AGENT_PREFIX, Span, counted, safe_text, shorten},
     plan::{
-        EffectClass, Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Undo,
-        WaitFor, Work, later,
+        EffectClass, Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Talk,
+        Undo, WaitFor, Work, later,
     },
 };
 
@@ -52,6 +52,7 @@ impl Work {
             Self::Frame(frame) => match frame.kind {
                 FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",
                 FrameKind::Workflow { .. } => "workflow",
+                FrameKind::Talk(_) => "llm",
             },
             Self::Later(it) => &it.kind,
         }
@@ -114,11 +115,25 @@ fn frame_words(frame: &Frame, copies: usize) -> String {
         FrameKind::Matrix => format!("matrix of {copies}"),
         FrameKind::Computed { .. } => "matrix, computed".to_owned(),
         FrameKind::Workflow { file, .. } => format!("workflow {}", line(file)),
+        FrameKind::Talk(talk) => talk_words(talk),
     };
     match frame.max_parallel {
         0 => words,
         limit => format!("{words}, {limit} at once"),
     }
+}
+
+/// Whom it asks, and what may be asked for: what waits at a gate, and what is done at once.
+fn talk_words(talk: &Talk) -> String {
+    let names = |gated: bool| {
+        let tools = talk.tools.iter().filter(|it| it.gated == gated);
+        tools.map(|it| line(&it.tool)).collect::<Vec<_>>().join(", ")
+    };
+    let model = line(talk.ask.work.model().unwrap_or_default());
+    let parts = [(names(false), ""), (names(true), ", each call at a gate")];
+    let parts = parts.iter().filter(|it| !it.0.is_empty()).map(|(names, how)| format!("{names}{how}"));
+    let offered = parts.collect::<Vec<_>>().join("; ");
+    format!("llm {model}, {} of tools at most: {offered}", counted(talk.rounds, "round", "rounds"))
 }
 
 /// How often it is tried, all calls counted; nothing when once.

@@ -89,6 +89,7 @@ fn tool(uses: &file::Uses) -> Work {
             tool: it.id(),
             with: data(&uses.with),
             route: uses.route.as_deref().map(|it| Box::new(route(it))),
+            given: None,
         }),
         None => later("uses", &uses.tool.value),
     }

@@ -542,6 +542,7 @@ impl Board {
             | StepEvent::FactsAsked { .. }
             | StepEvent::FactsKnown { .. }
             | StepEvent::Opened { .. }
+            | StepEvent::Grown { .. }
             | StepEvent::DoneByHand { .. }
             | StepEvent::Rejected { .. }
             | StepEvent::Routed { .. }

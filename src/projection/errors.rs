@@ -316,6 +316,7 @@ impl Errors {
             | StepEvent::FactsAsked { .. }
             | StepEvent::FactsKnown { .. }
             | StepEvent::Opened { .. }
+            | StepEvent::Grown { .. }
             | StepEvent::Rejected { .. }
             | StepEvent::SentBack
             | StepEvent::Reopened { .. }

@@ -149,6 +149,7 @@ impl Notch {
             | StepEvent::FactsAsked { .. }
             | StepEvent::FactsKnown { .. }
             | StepEvent::Opened { .. }
+            | StepEvent::Grown { .. }
             | StepEvent::Completed { .. }
             | StepEvent::Skipped { .. }
             | StepEvent::Cancelled { .. }

@@ -482,9 +482,11 @@ fn with_shares(mut event: Value) -> Value {
         }
     };
     SHARES.iter().for_each(|path| told(&mut event, path));
-    if let Some(Value::Array(copies)) = event.pointer_mut("/Opened/copies") {
-        for copy in copies {
-            SHARES_OF_COPIES.iter().for_each(|path| told(copy, path));
+    for made in ["/Opened/copies", "/Grown/copies"] {
+        if let Some(Value::Array(copies)) = event.pointer_mut(made) {
+            for copy in copies {
+                SHARES_OF_COPIES.iter().for_each(|path| told(copy, path));
+            }
         }
     }
     event

@@ -408,7 +408,7 @@ impl RunView {
             StepEvent::FactsKnown { .. } | StepEvent::SentBack | StepEvent::Reopened { .. } => {
                 (StepState::Pending, None)
             }
-            StepEvent::Opened { .. } => (StepState::Running, None),
+            StepEvent::Opened { .. } | StepEvent::Grown { .. } => (StepState::Running, None),
             StepEvent::Completed { partial: false, .. } | StepEvent::DoneByHand { .. } => {
                 (StepState::Completed, None)
             }
@@ -452,7 +452,9 @@ impl RunView {
                     | WaitReason::Target { .. }
                     | WaitReason::Message { .. },
             } => {}
-            StepEvent::Opened { copies, .. } => self.open(at, index, copies),
+            StepEvent::Opened { copies, .. } | StepEvent::Grown { copies, .. } => {
+                self.open(at, index, copies)
+            }
             StepEvent::Completed { outputs, confidence, fallback, kept, origin, cached, .. } => {
                 step.set_result(outputs, *confidence, *fallback, *kept, origin.as_deref());
                 if let Some(cached) = cached {

@@ -463,6 +463,7 @@ pub fn kind_word(work: &Work) -> &str {
         Work::Frame(frame) => match &frame.kind {
             FrameKind::Matrix | FrameKind::Computed { .. } => "matrix",
             FrameKind::Workflow { .. } => "workflow",
+            FrameKind::Talk(_) => "llm",
         },
         Work::Later(later) => &later.kind,
     }

@@ -132,6 +132,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
             | StepEvent::FactsAsked { .. }
             | StepEvent::FactsKnown { .. }
             | StepEvent::Opened { .. }
+            | StepEvent::Grown { .. }
             | StepEvent::Completed { .. }
             | StepEvent::Failed { .. }
             | StepEvent::Rejected { .. }

@@ -5,8 +5,8 @@ use crate::{
     engine::{
         Adoption, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice,
         DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, Purpose, RunEvent,
-        ScheduleEvent, ScopeEvent, StepEvent, TargetEvent, TargetHold, TokenEvent, UndoEvent, Verdict,
-        WaitReason, Why,
+        ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold, TokenEvent, UndoEvent,
+        Verdict, WaitReason, Why,
     },
     plan::Scope,
     projection::RunView,
@@ -272,6 +272,16 @@ fn target_words(event: &TargetEvent) -> (&'static str, String) {
     }
 }
 
+/// What a model asks for, and what becomes of that.
+fn call_words(it: &TalkCall) -> String {
+    let name = &it.name;
+    match (it.step, it.gate) {
+        (None, _) => format!("its model asks for {name}, which {}", it.why),
+        (Some(_), Some(_)) => format!("its model asks for {name}, which waits at a gate"),
+        (Some(_), None) => format!("its model asks for {name}, which is called"),
+    }
+}
+
 /// A choice with its reason, in words.
 pub fn choice_words(choice: &Choice) -> String {
     let Choice { policy, chosen, reason, confidence, .. } = choice;
@@ -298,6 +308,12 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
         }
         StepEvent::Opened { copies, .. } if copies.is_empty() => ("step.opened", String::new()),
         StepEvent::Opened { copies, .. } => ("step.opened", counted(copies.len(), "step", "steps")),
+        StepEvent::Grown { calls, .. } if calls.is_empty() => {
+            ("step.grown", "its model is asked again, with what came of its calls".to_owned())
+        }
+        StepEvent::Grown { calls, .. } => {
+            ("step.grown", calls.iter().map(call_words).collect::<Vec<_>>().join("; "))
+        }
         StepEvent::Completed { confidence, partial, fallback, kept, origin, cached, .. } => {
             let words = [
                 partial.then(|| "partly".to_owned()),

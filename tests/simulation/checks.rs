@@ -338,7 +338,7 @@ impl Checks {
         }
         let seen = self.seen;
         let run = self.runs.get_mut(&id).ok_or("I6 a run that was never created")?;
-        if let StepEvent::Opened { copies, .. } = event {
+        if let StepEvent::Opened { copies, .. } | StepEvent::Grown { copies, .. } = event {
             if !copies.is_empty() {
                 Arc::make_mut(&mut run.plan).steps.extend(copies.iter().cloned());
             }
@@ -385,7 +385,7 @@ impl Checks {
             StepEvent::Routed { .. } => before,
             StepEvent::Waiting { .. } | StepEvent::FactsAsked { .. } => StepState::Waiting,
             StepEvent::FactsKnown { .. } => StepState::Pending,
-            StepEvent::Opened { .. } => StepState::Running,
+            StepEvent::Opened { .. } | StepEvent::Grown { .. } => StepState::Running,
             StepEvent::Completed { partial: true, .. } => StepState::Partial,
             StepEvent::Completed { .. } | StepEvent::DoneByHand { .. } => StepState::Completed,
             StepEvent::Failed { .. } => StepState::Failed,

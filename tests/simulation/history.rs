@@ -11,7 +11,7 @@ use crate::{
 };
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Program, RunId, Seq, Span, StepIx,
+        AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Launch, Program, RunId, Seq, Span, StepIx,
         Timestamp, Value, ValueMap,
     },
     engine::{
@@ -23,6 +23,7 @@ use cuelight::{
     plan::{Plan, Scope},
     projection::Board,
 };
+use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -812,9 +813,9 @@ impl<'a> History<'a> {
                 if let Some(changed) = bound.and_then(|it| self.changed(&it)) {
                     return self.refuse_to_call(attempt, launch.hash(), changed);
                 }
-                self.call(attempt, launch.hash(), purpose)?;
+                self.call(attempt, &launch, purpose)?;
                 if self.bug == Some(Bug::StartsEveryCallTwice) && self.tape.chance(2) {
-                    self.call(attempt, launch.hash(), purpose)?;
+                    self.call(attempt, &launch, purpose)?;
                 }
                 Ok(())
             }
@@ -828,13 +829,13 @@ impl<'a> History<'a> {
         }
     }
 
-    fn call(&mut self, id: AttemptId, launch: Digest, purpose: Purpose) -> Result<(), Broken> {
-        let mut launch = launch;
+    fn call(&mut self, id: AttemptId, made: &Launch, purpose: Purpose) -> Result<(), Broken> {
+        let mut launch = made.hash();
         if self.bug == Some(Bug::RunsSomethingElse) && self.tape.chance(2) {
             launch = Digest::default();
         }
         ensure(self.begun.insert(id, launch).is_none(), "I2 one attempt began twice")?;
-        let outcome = self.outcome(purpose);
+        let outcome = self.outcome(purpose, made);
         let delay = 1 + self.tape.below(120);
         let answer = |outcome: &Outcome, attempt| {
             Item::Says(Box::new(Command::AttemptEnded { attempt, outcome: Box::new(outcome.clone()) }))
@@ -846,7 +847,7 @@ impl<'a> History<'a> {
         self.checks.answers.insert((reported, outcome.exit_code));
         self.later(delay, answer(&outcome, id));
         if !self.calm && self.tape.chance(self.faults.duplicate) {
-            let again = self.outcome(purpose);
+            let again = self.outcome(purpose, made);
             self.checks.answers.insert((id, again.exit_code));
             let delay = self.tape.below(300);
             self.later(delay, answer(&again, id));
@@ -894,7 +895,21 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    fn outcome(&mut self, purpose: Purpose) -> Outcome {
+    /// What a model asks for: a tool that there is, one that there is not, or arguments that are none.
+    fn asked(&mut self, made: &Launch) -> Option<Value> {
+        made.model.as_ref()?;
+        let call = |name: &str, given: Value| json!({"id": "c", "name": name, "arguments": given});
+        let kinds = [
+            call("a", json!({})),
+            call("b", json!({"x": "${{ run.id }}"})),
+            call("z", json!({})),
+            call("a", Value::Null),
+        ];
+        let count = if self.calm { 0 } else { self.tape.below(4) };
+        Some((0..count).map(|_| self.tape.pick(&kinds).clone()).collect())
+    }
+
+    fn outcome(&mut self, purpose: Purpose, made: &Launch) -> Outcome {
         let mut outcome = Outcome { exit_code: Some(0), ..Outcome::default() };
         let fails = !self.calm && self.tape.chance(self.faults.fail);
         if !fails {
@@ -909,6 +924,7 @@ impl<'a> History<'a> {
                     outcome.outputs.insert(key.to_owned(), value.into());
                 }
             }
+            outcome.outputs.extend(self.asked(made).map(|it| ("calls".to_owned(), it)));
             return outcome;
         }
         let code =

@@ -3,14 +3,14 @@
 use crate::tape::Tape;
 use cuelight::{
     base::{
-        BreakerRule, Digest, MessageKind, ProcessLimits, RateRule, RoutePolicy, Score, Span, StepIx, Value,
-        ValueMap, WhenOpen,
+        BreakerRule, Digest, MessageKind, ProcessLimits, Provider, RateRule, RoutePolicy, Score, Span,
+        StepIx, Value, ValueMap, WhenOpen,
     },
     plan::{
         Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission,
-        Frame, FrameKind, GateRule, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType,
-        Plan, PlanStep, PlanTool, PlanToolBody, Quorum, Retry, RetryKind, Risk, Route, Scope, ToolUse, Undo,
-        WaitFor, Work,
+        Frame, FrameKind, GateRule, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout,
+        OutputType, Plan, PlanModel, PlanStep, PlanTool, PlanToolBody, Quorum, Retry, RetryKind, Risk, Route,
+        Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
     },
 };
 use serde_json::json;
@@ -37,6 +37,7 @@ pub(crate) fn plan(tape: &mut Tape, steps_max: u64) -> Plan {
     Plan {
         name: "w".to_owned(),
         tools: tools(),
+        models: vec![model()],
         steps,
         on_failure: *tape.pick(&[OnFailure::Stop, OnFailure::Continue, OnFailure::Compensate]),
         timeout: tape.chance(10).then(|| Span::seconds(60 + tape.below(7200))),
@@ -69,6 +70,7 @@ fn level(
         let id = format!("{path}{local}");
         let kind = tape.below(100);
         let work = match kind {
+            60 if depth < 2 => talk(tape),
             60..72 => Work::Gate(Box::new(rule(tape))),
             72..78 => Work::Wait(WaitFor::Duration(format!("{}s", 1 + tape.below(600)))),
             78 => Work::Emit(Box::new(emission(tape))),
@@ -128,7 +130,7 @@ fn level(
                     steps.push(made);
                 }
             }
-            FrameKind::Computed { .. } => {}
+            FrameKind::Computed { .. } | FrameKind::Talk(_) => {}
         }
     }
 }
@@ -154,6 +156,52 @@ fn matrix(tape: &mut Tape, work: &mut Work) {
     if let Work::Frame(frame) = work {
         frame.max_parallel = u32::try_from(tape.below(3)).expect("small");
         frame.fail_fast = tape.chance(40);
+    }
+}
+
+/// A model that may ask for tools, some of them behind a gate.
+fn talk(tape: &mut Tape) -> Work {
+    let ask = ModelWork {
+        model: "m".to_owned(),
+        why: String::new(),
+        system: None,
+        prompt: "${{ state.global.k }}".to_owned(),
+        schema: None,
+        temperature: None,
+        max_tokens: None,
+    };
+    let ask = step(tape, "ask", "ask", None, None, Work::Model(Box::new(ask)));
+    let ask = PlanStep {
+        undo: Undo::Unset,
+        outputs: Vec::new(),
+        cache: None,
+        check: None,
+        confidence: None,
+        budget: None,
+        effect: EffectClass::Pure,
+        on_error: OnError::Abort,
+        // Said, so that it is not what the question may use.
+        estimate: Amounts { tokens: 50, ..Amounts::default() },
+        ..ask
+    };
+    let tool = |name: &str, gated| TalkTool { name: name.to_owned(), tool: format!("{name}@1.0.0"), gated };
+    let tools = vec![tool("a", tape.chance(50)), tool("b", tape.chance(50))];
+    let rounds = 1 + u32::try_from(tape.below(3)).expect("small");
+    frame_of(FrameKind::Talk(Box::new(Talk { ask, tools, rounds })))
+}
+
+fn model() -> PlanModel {
+    PlanModel {
+        name: "m".to_owned(),
+        definition: Digest::default(),
+        provider: Provider::StandIn,
+        model: "m".to_owned(),
+        url: String::new(),
+        key: None,
+        price: None,
+        max_tokens: 1,
+        breaker: BreakerRule::default(),
+        rate: None,
     }
 }
 
@@ -206,7 +254,7 @@ fn tool(tape: &mut Tape) -> Work {
         Box::new(Route { policy, candidates, wants: vec!["b".to_owned()] })
     });
     let with = vec![("k".to_owned(), Value::from("${{ state.global.k }}"))];
-    Work::Tool(ToolUse { tool: all[first].to_owned(), with, route })
+    Work::Tool(ToolUse { tool: all[first].to_owned(), with, route, given: None })
 }
 
 fn condition(tape: &mut Tape) -> Option<String> {

@@ -1,8 +1,10 @@
 //! Models: whether there is one of that name, and whether what is said of money and of answers can hold.
 
 use crate::{
-    base::{MODEL_OUTPUTS, Value, safe_text},
-    definition::{Llm, ModelRegistry, Placed, Step, StepKind, Workflow, diagnostic::Findings},
+    base::{MODEL_OUTPUTS, TALK_OUTPUTS, Value, safe_text},
+    definition::{
+        Llm, McpServer, ModelRegistry, Placed, Step, StepKind, Tool, ToolBody, Workflow, diagnostic::Findings,
+    },
 };
 
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
@@ -13,7 +15,66 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
             priced(step, llm, findings);
         }
         parts(step, llm, findings);
+        calls(step, llm, findings);
     }
+}
+
+/// What a model may ask for, and what a step cannot have beside that.
+fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
+    if llm.tools.is_empty() {
+        for (key, is_said) in [("rounds", llm.rounds.is_some()), ("gates", llm.gates_all)] {
+            if is_said {
+                let message = format!("`{key}` says how tools are called, and none is offered");
+                findings.error("model", step.id.place, message).help("add `tools:`, or remove it");
+            }
+        }
+        return;
+    }
+    for offered in &llm.tools {
+        let Some(tool) = &offered.definition else { continue };
+        if is_of_gates(tool) {
+            let message =
+                format!("`{}` has to do with answers of people, and no model is offered it", tool.name);
+            findings
+                .error("tool", offered.tool.place, message)
+                .help("let a step of its own wait, and hand its result to the model in `prompt`");
+        }
+        let twice = |it: &&crate::definition::Offered| {
+            it.definition.as_ref().is_some_and(|it| it.name == tool.name && it.version != tool.version)
+        };
+        if llm.tools.iter().take_while(|it| it.tool.place != offered.tool.place).any(|it| twice(&it)) {
+            let message = format!("`{}` is offered in two versions", tool.name);
+            findings
+                .error("tool", offered.tool.place, message)
+                .help("a model knows a tool by its name; offer one");
+        }
+    }
+    let id = &step.id.value;
+    let cannot = [
+        ("cache", step.cache.is_some(), "what came of its calls is no earlier result"),
+        ("confidence", step.confidence.is_some(), "judge the answer in a gate or a step behind it"),
+        ("check", step.check.is_some(), "each of its calls has an effect class of its own"),
+        ("effect", step.effect.is_some(), "each of its calls has the effect class of its tool"),
+    ];
+    for (key, is_said, help) in cannot {
+        if is_said {
+            let message = format!("`{id}` offers tools, so it cannot have `{key}`");
+            findings.error("model", step.id.place, message).help(help);
+        }
+    }
+}
+
+/// Whether a tool waits for, or speaks to, what answers gates.
+fn is_of_gates(tool: &Tool) -> bool {
+    let is_ours = |words: &[String]| {
+        words.first().is_some_and(|it| it.rsplit('/').next().is_some_and(|it| it.starts_with("cuelight")))
+    };
+    tool.category == "approve"
+        || match &tool.body {
+            ToolBody::Words(words) => is_ours(words) && words.get(1).is_none_or(|it| it != "built-in"),
+            ToolBody::Mcp(it) => matches!(&it.server, McpServer::Command(words) if is_ours(words)),
+            ToolBody::BuiltIn | ToolBody::Script { .. } | ToolBody::Http(_) => false,
+        }
 }
 
 /// There is no such model.
@@ -50,9 +111,9 @@ fn priced(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
 /// What an answer says under a name that is ours is read elsewhere.
 fn parts(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
     let properties = llm.json_schema.as_ref().and_then(|it| it.get("properties")).and_then(Value::as_object);
-    for name in
-        properties.into_iter().flatten().map(|it| it.0).filter(|it| MODEL_OUTPUTS.contains(&it.as_str()))
-    {
+    let of_talk = if llm.tools.is_empty() { &[] } else { TALK_OUTPUTS };
+    let is_ours = |it: &&String| MODEL_OUTPUTS.iter().chain(of_talk).any(|ours| ours == it);
+    for name in properties.into_iter().flatten().map(|it| it.0).filter(is_ours) {
         let id = &step.id.value;
         findings
             .warning(

@@ -321,9 +321,11 @@ fn outputs_of(step: &Step) -> Option<Vec<&str>> {
             // An answer of any shape has parts that nobody knows before.
             let is_open = llm.json_schema.is_some() && properties.is_none();
             (!is_open).then(|| {
+                let talk = (!llm.tools.is_empty()).then_some("rounds");
                 MODEL_OUTPUTS
                     .iter()
                     .copied()
+                    .chain(talk)
                     .chain(answered.filter(|it| !MODEL_OUTPUTS.contains(it)))
                     .collect()
             })

@@ -10,14 +10,15 @@ use super::{
 };
 use crate::{
     base::{
-        AGENT_PREFIX, AGENT_TASK, HTTP_REDIRECTS_MAX, MESSAGES_AT_ONCE_MAX, MessageKind,
-        ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, is_topic, shorten,
+        AGENT_PREFIX, AGENT_TASK, HTTP_REDIRECTS_MAX, MESSAGES_AT_ONCE_MAX, MODEL_ROUNDS_MAX,
+        MODEL_TOOLS_MAX, MessageKind, ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, is_topic, shorten,
     },
     definition::{
-        Body, Call, Data, Emit, Http, Length, Llm, Placed, Route, Run, Scope, Script, Set, StepKind, Text,
-        Uses, Wait,
+        Body, Call, Data, Emit, Http, Length, Llm, Offered, Placed, Route, Run, Scope, Script, Set, StepKind,
+        Text, Uses, Wait,
         document::{
-            AGENT, EMIT, EXPECT, HTTP, LLM, MESSAGE_KINDS, METHODS, ROUTE, ROUTES, SCOPES, SET, WAIT,
+            AGENT, EMIT, EXPECT, HTTP, LLM, MESSAGE_KINDS, METHODS, ROUTE, ROUTES, SCOPES, SET, TOOL_GATES,
+            WAIT,
         },
         shell,
         yaml::{Node, Shape},
@@ -296,7 +297,34 @@ fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
         json_schema,
         temperature,
         max_tokens: found.get("max-tokens").and_then(|it| small(reader, it, "`max-tokens`", 1, 10_000_000)),
+        tools: found.get("tools").map(|it| offered(reader, it)).unwrap_or_default(),
+        rounds: found.get("rounds").and_then(|it| small(reader, it, "`rounds`", 1, MODEL_ROUNDS_MAX)),
+        gates_all: found
+            .get("gates")
+            .and_then(|it| reader.one_of(it, "`gates`", TOOL_GATES, &[false, true]))
+            .unwrap_or(false),
     })
+}
+
+/// The tools that a model may ask for, each once.
+fn offered(reader: &mut Reader<'_, '_>, node: &Node) -> Vec<Offered> {
+    let mut out: Vec<Offered> = Vec::new();
+    for item in one_or_many(node) {
+        let Some(tool) = reader.word(item, "the name of a tool") else { continue };
+        if out.iter().any(|it| it.tool.value == tool.value) {
+            let message = format!("`{}` is offered twice", shorten(&tool.value, 60));
+            reader.findings.error("tool", item.place, message).help("name each tool once");
+        } else {
+            out.push(Offered { tool, definition: None });
+        }
+    }
+    if out.len() > MODEL_TOOLS_MAX {
+        let message =
+            format!("{} tools are offered, and a model is offered at most {MODEL_TOOLS_MAX}", out.len());
+        reader.findings.error("tool", node.place, message).help("offer what this step needs");
+        out.truncate(MODEL_TOOLS_MAX);
+    }
+    out
 }
 
 /// Models as they are named, each once: a chain without circles. `auto` names none.

@@ -2,17 +2,18 @@
 
 use super::{Fit, Heard, Question, Said, Stop, fit::number, refusal};
 use crate::{
-    base::{ModelCall, Value},
+    base::{ModelCall, OfferedTool, ToolAsked, ToolResult, ToolRound, Value},
     tool::Failure,
 };
 use serde_json::json;
 
 pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Question {
     let turn = |it: &Said| match it {
-        Said::Asked(text) => json!({"role": "user", "content": text}),
-        Said::Answered(text) => json!({"role": "assistant", "content": text}),
+        Said::Asked(text) => vec![json!({"role": "user", "content": text})],
+        Said::Answered(text) => vec![json!({"role": "assistant", "content": text})],
+        Said::Called(round) => called(round),
     };
-    let messages: Vec<Value> = said.iter().map(turn).collect();
+    let messages: Vec<Value> = said.iter().flat_map(turn).collect();
     let mut body = json!({
         "model": model.model,
         "max_tokens": model.max_tokens,
@@ -28,12 +29,29 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
     if let Some(schema) = fit.and_then(Fit::native) {
         body["output_config"] = json!({"format": {"type": "json_schema", "schema": schema}});
     }
+    if !model.tools.is_empty() {
+        let tool = |it: &OfferedTool| json!({"name": it.name, "description": it.description, "input_schema": it.input});
+        body["tools"] = model.tools.iter().map(tool).collect();
+    }
     Question {
         path: "/messages".to_owned(),
         fields: &[("anthropic-version", "2023-06-01")],
         key: ("x-api-key", ""),
         body,
     }
+}
+
+/// An answer that asked for tools, and one message with what came of all of them: it takes no other order.
+fn called(round: &ToolRound) -> Vec<Value> {
+    let text = (!round.text.trim().is_empty()).then(|| json!({"type": "text", "text": round.text}));
+    let call = |it: &ToolAsked| {
+        let given = it.arguments.clone().unwrap_or_default();
+        json!({"type": "tool_use", "id": it.id, "name": it.name, "input": given})
+    };
+    let said: Vec<Value> = text.into_iter().chain(round.calls.iter().map(call)).collect();
+    let came = |(it, came): (&ToolAsked, &ToolResult)| json!({"type": "tool_result", "tool_use_id": it.id, "content": came.text, "is_error": came.is_error});
+    let came: Vec<Value> = round.calls.iter().zip(&round.results).map(came).collect();
+    vec![json!({"role": "assistant", "content": said}), json!({"role": "user", "content": came})]
 }
 
 pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
@@ -49,8 +67,13 @@ pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
             heard.output = usage["output_tokens"].as_u64();
         }
         "content_block_start" if event["content_block"]["type"] == "tool_use" => {
-            let name = event["content_block"]["name"].as_str().unwrap_or("unnamed");
-            heard.stop = Some(Stop::Tool(name.to_owned()));
+            let block = &event["content_block"];
+            let word = |name: &str| block[name].as_str().unwrap_or_default();
+            heard.calls.begin(event["index"].as_u64().unwrap_or_default(), word("id"), word("name"));
+        }
+        "content_block_delta" if event["delta"]["type"] == "input_json_delta" => {
+            let text = event["delta"]["partial_json"].as_str().unwrap_or_default();
+            heard.calls.more(event["index"].as_u64().unwrap_or_default(), text);
         }
         "content_block_delta" => {
             // Thoughts and signatures are no part of the answer.
@@ -67,7 +90,7 @@ pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
                 let stop = match reason {
                     "max_tokens" | "model_context_window_exceeded" => Stop::Length,
                     "refusal" => Stop::Refused(reason.to_owned()),
-                    "tool_use" => Stop::Tool("unnamed".to_owned()),
+                    "tool_use" => Stop::Tool(heard.calls.first().unwrap_or("unnamed").to_owned()),
                     _ => Stop::Whole,
                 };
                 heard.stop.get_or_insert(stop);

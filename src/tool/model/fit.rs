@@ -61,7 +61,8 @@ pub(super) struct Wrong {
 }
 
 impl Fit {
-    pub(super) fn read(schema: &Value, provider: Provider, url: &str) -> Result<Self, Failure> {
+    pub(super) fn read(schema: &Value, model: &ModelCall) -> Result<Self, Failure> {
+        let (provider, url) = (model.provider, model.url.as_str());
         let check = Schema::read(schema).map_err(|why| Failure {
             mode: FailureMode::UserInvalidInput,
             message: format!("its `json-schema` could not be read: {why}"),
@@ -71,7 +72,7 @@ impl Fit {
             Provider::Anthropic => closed(schema, false, &mut dropped),
             Provider::OpenAi => closed(schema, true, &mut dropped),
             // It takes any schema, and passes over what it does not know.
-            Provider::Gemini => Some(schema.clone()),
+            Provider::Gemini => model.tools.is_empty().then(|| schema.clone()),
             Provider::StandIn => None,
         };
         let native = native.filter(|it| it["type"] == "object" || provider == Provider::Gemini);

@@ -2,22 +2,24 @@
 
 use super::{Fit, Heard, Question, Said, Stop, fit::number, refusal};
 use crate::{
-    base::{ModelCall, Value},
+    base::{ModelCall, OfferedTool, ToolAsked, ToolResult, ToolRound, Value},
     tool::Failure,
 };
 use serde_json::json;
 
 pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Question {
     let turn = |it: &Said| match it {
-        Said::Asked(text) => json!({"role": "user", "parts": [{"text": text}]}),
-        Said::Answered(text) => json!({"role": "model", "parts": [{"text": text}]}),
+        Said::Asked(text) => vec![json!({"role": "user", "parts": [{"text": text}]})],
+        Said::Answered(text) => vec![json!({"role": "model", "parts": [{"text": text}]})],
+        Said::Called(round) => called(round),
     };
-    let contents: Vec<Value> = said.iter().map(turn).collect();
+    let contents: Vec<Value> = said.iter().flat_map(turn).collect();
     let mut config = json!({"maxOutputTokens": model.max_tokens});
     if let Some(temperature) = model.temperature.as_deref().and_then(number) {
         config["temperature"] = temperature;
     }
-    if let Some(fit) = fit {
+    // It takes either tools or a shape of the answer; which shape, it is told in words then.
+    if let Some(fit) = fit.filter(|_| model.tools.is_empty()) {
         config["responseMimeType"] = "application/json".into();
         config["responseJsonSchema"] = fit.native().unwrap_or(fit.schema()).clone();
     }
@@ -25,8 +27,33 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
     if let Some(system) = super::fit::system(model, fit) {
         body["systemInstruction"] = json!({"parts": [{"text": system}]});
     }
+    if !model.tools.is_empty() {
+        let tool = |it: &OfferedTool| json!({"name": it.name, "description": it.description, "parametersJsonSchema": it.input});
+        let tools: Vec<Value> = model.tools.iter().map(tool).collect();
+        body["tools"] = json!([{"functionDeclarations": tools}]);
+    }
     let path = format!("/models/{}:streamGenerateContent?alt=sse", model.model);
     Question { path, fields: &[], key: ("x-goog-api-key", ""), body }
+}
+
+/// An answer that asked for tools, and one message with what came of all of them.
+fn called(round: &ToolRound) -> Vec<Value> {
+    let text = (!round.text.is_empty()).then(|| json!({"text": round.text}));
+    let call = |it: &ToolAsked| {
+        let given = it.arguments.clone().unwrap_or_default();
+        let mut part = json!({"functionCall": {"name": it.name, "args": given}});
+        if let Some(own) = &it.own {
+            part["thoughtSignature"] = own.as_str().into();
+        }
+        part
+    };
+    let said: Vec<Value> = text.into_iter().chain(round.calls.iter().map(call)).collect();
+    let came = |(it, came): (&ToolAsked, &ToolResult)| {
+        let key = if came.is_error { "error" } else { "output" };
+        json!({"functionResponse": {"name": it.name, "response": {key: came.text}}})
+    };
+    let came: Vec<Value> = round.calls.iter().zip(&round.results).map(came).collect();
+    vec![json!({"role": "model", "parts": said}), json!({"role": "user", "parts": came})]
 }
 
 pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
@@ -49,7 +76,14 @@ pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
     let candidate = &event["candidates"][0];
     for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
         if let Some(name) = part["functionCall"]["name"].as_str() {
-            heard.stop = Some(Stop::Tool(name.to_owned()));
+            let (call, place) = (&part["functionCall"], heard.calls.len() as u64);
+            heard.calls.begin(place, call["id"].as_str().unwrap_or_default(), name);
+            // It comes in one piece.
+            let given = if call["args"].is_null() { json!({}) } else { call["args"].clone() };
+            heard.calls.more(place, &given.to_string());
+            if let Some(own) = part["thoughtSignature"].as_str() {
+                heard.calls.own(own);
+            }
         }
         // Thoughts are no part of the answer.
         if let Some(text) = part["text"].as_str().filter(|_| part["thought"] != true) {

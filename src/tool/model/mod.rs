@@ -2,9 +2,10 @@
 //! spool as it comes; memory holds no more than an event of the stream and what becomes an output.
 //!
 //! Where it goes is judged in `http`, as for any request. Which model is asked when this one fails, and whether it is
-//! asked again, is the engine's matter. No answer is ever done: it is text, and stays text.
+//! asked again, is the engine's matter. No answer is ever done here: it is text, and a call that it asks for is an output.
 
 mod anthropic;
+mod asked;
 mod fit;
 mod gemini;
 mod openai;
@@ -14,16 +15,16 @@ mod stream;
 
 pub(super) use stream::Events;
 
-use self::fit::Fit;
+use self::{asked::Calls, fit::Fit};
 use super::{
     Answer, Call, Ended, Failure, Host, Progress, Secret,
     http::{Exchange, Post},
     log::Log,
 };
 use crate::base::{
-    FailureMode, Launch, MODEL_BYTES_MAX, MODEL_EVENT_BYTES_MAX, MODEL_TEXT_KEPT_BYTES_MAX, ModelCall,
-    OUTPUT_BYTES_MAX, Provider, Span, Value, ValueMap, counted, dollars, json_bytes, shorten, spread_answer,
-    tokens_of,
+    FailureMode, Launch, MODEL_BYTES_MAX, MODEL_CALLS, MODEL_EVENT_BYTES_MAX, MODEL_TEXT_KEPT_BYTES_MAX,
+    ModelCall, OUTPUT_BYTES_MAX, Provider, Span, ToolAsked, ToolRound, Value, ValueMap, counted, dollars,
+    json_bytes, shorten, spread_answer, tokens_of,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -85,6 +86,8 @@ enum Said {
     Asked(String),
     /// The model's.
     Answered(String),
+    /// The model's, which asked for tools, and what came of that.
+    Called(ToolRound),
 }
 
 /// What a provider's format makes of a question.
@@ -108,6 +111,7 @@ struct Heard {
     input: Option<u64>,
     output: Option<u64>,
     stop: Option<Stop>,
+    calls: Calls,
 }
 
 /// Why an answer ended.
@@ -119,7 +123,7 @@ enum Stop {
     Length,
     /// The provider or the model will not answer; its word for why.
     Refused(String),
-    /// The model wants something done that nobody offered.
+    /// The model wants something done.
     Tool(String),
 }
 
@@ -137,6 +141,8 @@ struct Whole {
     text: Option<String>,
     answered_by: Option<String>,
     stop: Stop,
+    /// What it asks for. It is not done here: the engine makes steps of it.
+    calls: Vec<ToolAsked>,
 }
 
 struct Talk<'a> {
@@ -156,14 +162,13 @@ impl Talk<'_> {
         &mut self,
         log: &mut Log<'_, P>,
     ) -> Result<ValueMap, Failure> {
-        let fit = self
-            .model
-            .schema
-            .as_ref()
-            .map(|it| Fit::read(it, self.model.provider, &self.model.url))
-            .transpose()?;
+        let fit = self.model.schema.as_ref().map(|it| Fit::read(it, self.model)).transpose()?;
         let mut said = vec![Said::Asked(self.model.prompt.clone())];
+        said.extend(self.model.rounds.iter().cloned().map(Said::Called));
         let first = self.ask(&said, fit.as_ref(), log).await?;
+        if !first.calls.is_empty() {
+            return outputs(self.model, first, None, false);
+        }
         let Some(fit) = &fit else { return outputs(self.model, first, None, false) };
         let wrong = match fit.value(&first) {
             Ok(value) => return outputs(self.model, first, Some(value), false),
@@ -176,6 +181,9 @@ impl Talk<'_> {
         said.push(Said::Answered(first.text.unwrap_or_default()));
         said.push(Said::Asked(fit.repair(&wrong.message)));
         let second = self.ask(&said, Some(fit), log).await?;
+        if !second.calls.is_empty() {
+            return outputs(self.model, second, None, true);
+        }
         match fit.value(&second) {
             Ok(value) => outputs(self.model, second, Some(value), true),
             Err(wrong) => Err(validation(&format!("{}, also when asked once more", wrong.message))),
@@ -199,7 +207,7 @@ impl Talk<'_> {
                 let message = format!("{} will not answer that ({})", self.model.name, shorten(why, 80));
                 Err(Failure { mode: FailureMode::AgentContract, message })
             }
-            Stop::Tool(name) => {
+            Stop::Tool(name) if self.model.tools.is_empty() => {
                 let message = format!(
                     "{} asks for the tool `{}`, and a step offers none; nothing was done",
                     self.model.name,
@@ -207,10 +215,21 @@ impl Talk<'_> {
                 );
                 Err(Failure { mode: FailureMode::AgentContract, message })
             }
+            Stop::Tool(_) if whole.calls.is_empty() => {
+                let message = format!(
+                    "{} asks for a tool in a way that cannot be read; nothing was done",
+                    self.model.name
+                );
+                Err(Failure { mode: FailureMode::AgentValidation, message })
+            }
+            _ if !whole.calls.is_empty() => {
+                whole.calls.iter().for_each(|it| log.say(&asked_words(it)));
+                Ok(whole)
+            }
             Stop::Whole | Stop::Length if whole.text.as_deref().is_some_and(|it| it.trim().is_empty()) => {
                 Err(validation(&format!("{} answers nothing", self.model.name)))
             }
-            Stop::Whole | Stop::Length => Ok(whole),
+            Stop::Whole | Stop::Length | Stop::Tool(_) => Ok(whole),
         }
     }
 
@@ -221,13 +240,31 @@ impl Talk<'_> {
         fit: Option<&Fit>,
         log: &mut Log<'_, P>,
     ) -> Result<Whole, Failure> {
-        let text = stand_in::answer(said, fit.map(Fit::schema)).map_err(|why| validation(&why))?;
         log.say("stand-in: no model is asked, the answer is made up here");
+        let calls = stand_in::calls(self.model).map_err(|why| validation(&why))?;
+        if !calls.is_empty() {
+            let (input, _) = self.model.expected_tokens();
+            self.used.add(Some(input), Some(tokens_of(json_bytes(&calls))));
+            self.is_known = true;
+            let stop = Stop::Tool(calls[0].name.clone());
+            return Ok(Whole {
+                text: Some(String::new()),
+                answered_by: Some("stand-in".to_owned()),
+                stop,
+                calls,
+            });
+        }
+        let text = stand_in::answer(said, fit.map(Fit::schema)).map_err(|why| validation(&why))?;
         text.split_inclusive(' ').for_each(|word| log.take(word.as_bytes()));
         let (input, output) = self.model.expected_tokens();
         self.used.add(Some(input), Some(tokens_of(text.len()).min(output)));
         self.is_known = true;
-        Ok(Whole { text: Some(text), answered_by: Some("stand-in".to_owned()), stop: Stop::Whole })
+        Ok(Whole {
+            text: Some(text),
+            answered_by: Some("stand-in".to_owned()),
+            stop: Stop::Whole,
+            calls: Vec::new(),
+        })
     }
 
     /// Sends a question and reads the stream of its answer.
@@ -333,7 +370,13 @@ impl Talk<'_> {
             return Err(Failure { mode: FailureMode::SystemNetwork, message });
         };
         self.is_known = true;
-        Ok(Whole { text, answered_by: heard.answered_by, stop })
+        let calls = heard.calls.finish(self.model.rounds.len());
+        // Several servers that speak as OpenAI does call the end of a call the end of an answer.
+        let stop = match (stop, calls.first()) {
+            (Stop::Whole | Stop::Tool(_), Some(first)) => Stop::Tool(first.name.clone()),
+            (stop, _) => stop,
+        };
+        Ok(Whole { text, answered_by: heard.answered_by, stop, calls })
     }
 
     /// Why it was refused, by what the provider says before what its status says.
@@ -406,7 +449,11 @@ fn outputs(
     repaired: bool,
 ) -> Result<ValueMap, Failure> {
     let mut out = value.as_ref().map(spread_answer).unwrap_or_default();
-    let finish = if whole.stop == Stop::Length { "length" } else { "stop" };
+    let finish = match whole.stop {
+        Stop::Length => "length",
+        Stop::Tool(_) => "tools",
+        Stop::Whole | Stop::Refused(_) => "stop",
+    };
     let text = whole.text.map_or(Value::Null, Value::String);
     let ours = [
         ("text", text),
@@ -417,6 +464,9 @@ fn outputs(
         ("repaired", repaired.into()),
     ];
     out.extend(ours.map(|(name, value)| (name.to_owned(), value)));
+    if !model.tools.is_empty() {
+        out.insert(MODEL_CALLS.to_owned(), serde_json::to_value(&whole.calls).unwrap_or_default());
+    }
     // Escapes make a text longer than it was.
     if json_bytes(&out) > OUTPUT_BYTES_MAX {
         out.insert("text".to_owned(), Value::Null);
@@ -425,6 +475,15 @@ fn outputs(
         return Err(validation("its answer is too large for what other steps could read; see it in the log"));
     }
     Ok(out)
+}
+
+/// A call that is asked for, for people.
+fn asked_words(it: &ToolAsked) -> String {
+    let given = match &it.arguments {
+        Some(given) => shorten(&Value::Object(given.clone()).to_string(), 1000),
+        None => format!("arguments that cannot be read: {}", it.unreadable),
+    };
+    format!("— asks for {}: {given} —", shorten(&it.name, 80))
 }
 
 fn validation(message: &str) -> Failure {

@@ -2,7 +2,7 @@
 
 use super::{Fit, Heard, Question, Said, Stop, fit::number, refusal};
 use crate::{
-    base::{ModelCall, Provider, Value},
+    base::{ModelCall, OfferedTool, Provider, ToolAsked, ToolRound, Value},
     tool::Failure,
 };
 use serde_json::json;
@@ -11,10 +11,11 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
     let system = super::fit::system(model, fit);
     let system = system.map(|it| json!({"role": "system", "content": it}));
     let turn = |it: &Said| match it {
-        Said::Asked(text) => json!({"role": "user", "content": text}),
-        Said::Answered(text) => json!({"role": "assistant", "content": text}),
+        Said::Asked(text) => vec![json!({"role": "user", "content": text})],
+        Said::Answered(text) => vec![json!({"role": "assistant", "content": text})],
+        Said::Called(round) => called(round),
     };
-    let messages: Vec<Value> = system.into_iter().chain(said.iter().map(turn)).collect();
+    let messages: Vec<Value> = system.into_iter().chain(said.iter().flat_map(turn)).collect();
     let mut body = json!({
         "model": model.model,
         "messages": messages,
@@ -27,6 +28,13 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
     if let Some(temperature) = model.temperature.as_deref().and_then(number) {
         body["temperature"] = temperature;
     }
+    if !model.tools.is_empty() {
+        let tool = |it: &OfferedTool| {
+            let about = json!({"name": it.name, "description": it.description, "parameters": it.input});
+            json!({"type": "function", "function": about})
+        };
+        body["tools"] = model.tools.iter().map(tool).collect();
+    }
     // It takes objects only.
     if let Some(fit) = fit.filter(|it| it.schema()["type"] == "object") {
         let schema = fit.native().unwrap_or(fit.schema());
@@ -36,6 +44,20 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
         });
     }
     Question { path: "/chat/completions".to_owned(), fields: &[], key: ("authorization", "Bearer "), body }
+}
+
+/// An answer that asked for tools, and a message for each of what came of them.
+fn called(round: &ToolRound) -> Vec<Value> {
+    let call = |it: &ToolAsked| {
+        let given = Value::Object(it.arguments.clone().unwrap_or_default()).to_string();
+        json!({"id": it.id, "type": "function", "function": {"name": it.name, "arguments": given}})
+    };
+    let text = if round.text.is_empty() { Value::Null } else { round.text.as_str().into() };
+    let calls: Vec<Value> = round.calls.iter().map(call).collect();
+    let mut out = vec![json!({"role": "assistant", "content": text, "tool_calls": calls})];
+    let came = round.calls.iter().zip(&round.results);
+    out.extend(came.map(|(it, came)| json!({"role": "tool", "tool_call_id": it.id, "content": came.text})));
+    out
 }
 
 pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
@@ -53,8 +75,18 @@ pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
     if let Some(text) = delta["content"].as_str() {
         heard.text.push_str(text);
     }
-    if let Some(name) = delta["tool_calls"][0]["function"]["name"].as_str() {
-        heard.stop = Some(Stop::Tool(name.to_owned()));
+    for piece in delta["tool_calls"].as_array().into_iter().flatten() {
+        let (id, function) = (piece["id"].as_str().unwrap_or_default(), &piece["function"]);
+        let name = function["name"].as_str().filter(|it| !it.is_empty());
+        // Some servers count nothing: what has a name begins, what has none goes on.
+        let last = (heard.calls.len() as u64).saturating_sub(u64::from(name.is_none()));
+        let place = piece["index"].as_u64().unwrap_or(last);
+        if let Some(name) = name.filter(|_| heard.calls.is_new(place, id)) {
+            heard.calls.begin(place, id, name);
+        }
+        if let Some(text) = function["arguments"].as_str() {
+            heard.calls.more(place, text);
+        }
     }
     if let Some(why) = delta["refusal"].as_str().filter(|it| !it.is_empty()) {
         // It comes in pieces; the first says enough.
@@ -64,7 +96,7 @@ pub(super) fn hear(event: &Value, heard: &mut Heard) -> Result<(), Failure> {
         let stop = match reason {
             "length" => Stop::Length,
             "content_filter" => Stop::Refused(reason.to_owned()),
-            "tool_calls" | "function_call" => Stop::Tool("unnamed".to_owned()),
+            "tool_calls" | "function_call" => Stop::Tool(heard.calls.first().unwrap_or("unnamed").to_owned()),
             _ => Stop::Whole,
         };
         heard.stop.get_or_insert(stop);

@@ -1,7 +1,7 @@
 //! Nobody: an answer made up here, without network, always the same for the same question. It says so of itself.
 
 use super::Said;
-use crate::base::{Value, ValueMap, safe_text, sha256, shorten};
+use crate::base::{ModelCall, OfferedTool, ToolAsked, Value, ValueMap, safe_text, sha256, shorten};
 
 /// How deep a value is made up.
 const DEPTH_MAX: u8 = 16;
@@ -9,11 +9,34 @@ const DEPTH_MAX: u8 = 16;
 const ITEMS_MAX: u64 = 100;
 const CHARS_MAX: u64 = 10_000;
 
+/// What it asks for: each tool that it is offered, once, with arguments that are made up from what the tool takes.
+pub(super) fn calls(model: &ModelCall) -> Result<Vec<ToolAsked>, String> {
+    let call = |(number, it): (usize, &OfferedTool)| {
+        let given = made_up(&it.input, &it.input, DEPTH_MAX).and_then(|it| it.as_object().cloned());
+        let arguments = given.ok_or_else(|| {
+            format!(
+                "the stand-in could make up nothing to give {}; give its inputs `default:` values",
+                it.name
+            )
+        })?;
+        let id = format!("call_1_{number}");
+        Ok(ToolAsked {
+            id,
+            name: it.name.clone(),
+            arguments: Some(arguments),
+            unreadable: String::new(),
+            own: None,
+        })
+    };
+    let is_first = model.rounds.is_empty();
+    (1..).zip(&model.tools).filter(|_| is_first).map(call).collect()
+}
+
 /// An answer: JSON where a schema asks for it.
 pub(super) fn answer(said: &[Said], schema: Option<&Value>) -> Result<String, String> {
     let question = said.iter().find_map(|it| match it {
         Said::Asked(text) => Some(text.as_str()),
-        Said::Answered(_) => None,
+        Said::Answered(_) | Said::Called(_) => None,
     });
     let question = question.unwrap_or_default();
     match schema {

@@ -554,7 +554,7 @@ impl Bench {
                 self.run = *run;
                 self.plans.insert(*run, plan.steps.iter().map(|it| it.id.clone()).collect());
             }
-            Fact::Step(run, _, StepEvent::Opened { copies, .. }) => {
+            Fact::Step(run, _, StepEvent::Opened { copies, .. } | StepEvent::Grown { copies, .. }) => {
                 let names = self.plans.get_mut(run).expect("a run that was created");
                 names.extend(copies.iter().map(|it| it.id.clone()));
             }
@@ -772,6 +772,7 @@ impl Bench {
                 }
                 text
             }
+            StepEvent::Grown { calls, copies } => format!("asks for {} with {}", calls.len(), copies.len()),
             StepEvent::Completed { outputs, confidence, partial, fallback, kept, origin, cached, .. } => {
                 let mut text = if *partial { "partly done" } else { "completed" }.to_owned();
                 if *fallback > 0 {
@@ -947,7 +948,7 @@ fn state_after(fact: &Fact) -> Option<StepState> {
         Fact::Step(_, _, event) => match event {
             StepEvent::Ready => StepState::Ready,
             StepEvent::Waiting { .. } | StepEvent::FactsAsked { .. } => StepState::Waiting,
-            StepEvent::Opened { .. } => StepState::Running,
+            StepEvent::Opened { .. } | StepEvent::Grown { .. } => StepState::Running,
             StepEvent::Completed { partial: true, .. } => StepState::Partial,
             StepEvent::Completed { .. } | StepEvent::DoneByHand { .. } => StepState::Completed,
             StepEvent::Failed { .. } => StepState::Failed,

@@ -31,6 +31,8 @@ fn call(format: Format, url: &str) -> ModelCall {
         temperature: Some("0.2".to_owned()),
         max_tokens: 300,
         price: Some(Price { input_micro_usd: 3_000_000, output_micro_usd: 15_000_000 }),
+        tools: Vec::new(),
+        rounds: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod calls;
 mod provider;
 mod runs;
+mod talks;
 
 use crate::driver::{cuelight, say};
 use cuelight::definition::{self, Diagnostic, Files, ModelRegistry};

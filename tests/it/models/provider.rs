@@ -69,6 +69,29 @@ pub(super) fn says(text: &str, asked: u64, answered: u64) -> Part {
     stream(&format!("{words}{end}{used}data: [DONE]\n\n"))
 }
 
+/// Chat completions that ask for tools, each with its id, its name and its arguments as text, in pieces.
+pub(super) fn asks(calls: &[(&str, &str, &str)]) -> Part {
+    let event = |it: Value| format!("data: {it}\n\n");
+    let delta = |it: Value| {
+        event(json!({"model": "m", "choices": [{"index": 0, "delta": it, "finish_reason": null}]}))
+    };
+    let mut all = delta(json!({"role": "assistant", "content": null}));
+    for (index, (id, name, given)) in calls.iter().enumerate() {
+        let about = json!({"name": name, "arguments": ""});
+        all += &delta(
+            json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": about}]}),
+        );
+        let half = (0..=given.len() / 2).rev().find(|it| given.is_char_boundary(*it)).unwrap_or_default();
+        let (first, second) = given.split_at(half);
+        for piece in [first, second] {
+            all += &delta(json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}));
+        }
+    }
+    all += &event(json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}));
+    all += &event(json!({"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 10}}));
+    stream(&format!("{all}data: [DONE]\n\n"))
+}
+
 impl Part {
     pub(super) fn with(self, field: &str) -> Self {
         Self { fields: format!("{field}\r\n"), ..self }

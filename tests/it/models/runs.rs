@@ -7,10 +7,10 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 
 /// A workspace with models at these ports.
-struct Room(TempDir);
+pub(super) struct Room(TempDir);
 
 impl Room {
-    fn new(models: &[(&str, &Provider, &str)]) -> Self {
+    pub(super) fn new(models: &[(&str, &Provider, &str)]) -> Self {
         let dir = TempDir::new().expect("a directory");
         fs::create_dir_all(dir.path().join(".cuelight/models")).expect("a folder");
         fs::write(dir.path().join(".cuelight/config.toml"), "http-private = [\"127.0.0.1\"]\n")
@@ -22,11 +22,11 @@ impl Room {
         Self(dir)
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn run(&self, text: &str) -> Told {
+    pub(super) fn run(&self, text: &str) -> Told {
         fs::write(self.path().join("flow.yaml"), text).expect("a file");
         run(self.path(), Path::new("flow.yaml"), &[], &[])
     }

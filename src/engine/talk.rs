@@ -1,0 +1,341 @@
+//! A talk: a model that may ask for tools. Each question to it and each call it asks for is a step like any other, so that
+//! what holds for steps holds for them: gates, budgets, limits, a crash in the middle. Here is said what comes next in a
+//! talk, and what its model is told of what came before.
+//!
+//! Nothing that a model says is read as more than data: a name is looked up, arguments are checked against a schema and
+//! handed on as they are, and no words of it become a step's id, a template, or a verdict.
+
+use crate::{
+    base::{
+        FailureMode, MODEL_CALLS, MODEL_CALLS_MAX, MODEL_RESULT_BYTES_MAX, OfferedTool, RunId, StepIx,
+        ToolAsked, ToolResult, ToolRound, Value, ValueMap, calls_asked, counted, dollars, shorten,
+    },
+    engine::{
+        StepEvent, StepState, TalkCall, Verdict, call, condition::View, handle::Turn, outcome, run::Run,
+        world::World,
+    },
+    expression::to_text,
+    plan::{
+        Currency, FrameKind, GateRule, Given, OnError, OnFailure, Plan, PlanStep, PlanTool, Talk, TalkTool,
+        ToolUse, Undo, Work,
+    },
+};
+
+/// Tools that are named where a model asks for one that there is not.
+const NAMES_SHOWN: usize = 20;
+/// Characters of a foreign name in a message.
+const NAME_CHARS_SHOWN: usize = 80;
+
+/// What became of a talk so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Talking {
+    /// The steps that ask, in order.
+    pub(super) asks: Vec<StepIx>,
+    /// What was asked for by each answer but the last, in its order.
+    pub(super) rounds: Vec<Vec<TalkCall>>,
+}
+
+/// The talk that a step of a plan is.
+pub(super) fn of(plan: &PlanStep) -> Option<&Talk> {
+    match &plan.work.frame()?.kind {
+        FrameKind::Talk(talk) => Some(talk),
+        FrameKind::Matrix | FrameKind::Computed { .. } | FrameKind::Workflow { .. } => None,
+    }
+}
+
+/// The talk that a step stands in, and its frame.
+pub(super) fn around(run: &Run, step: StepIx) -> Option<(StepIx, &Talk)> {
+    let frame = run.plan_step(step).frame?;
+    Some((frame, of(run.plan_step(frame))?))
+}
+
+/// The first question of a talk that opens. What it is asked is made up once, so that all rounds speak of the same.
+pub(super) fn opening(
+    view: View<'_>,
+    talk: &Talk,
+) -> Result<(ValueMap, PlanStep), crate::expression::EvalError> {
+    let mut said = ValueMap::new();
+    if let Work::Model(work) = &talk.ask.work {
+        said.insert("prompt".to_owned(), view.text(&work.prompt)?.into());
+        if let Some(system) = &work.system {
+            said.insert("system".to_owned(), view.text(system)?.into());
+        }
+    }
+    Ok((said, question(view.run, view.step, talk, 1)))
+}
+
+/// What is offered to the model of a step that asks in a talk, and what was said before.
+pub(super) fn so_far(world: &World, run: &Run, step: StepIx) -> (Vec<OfferedTool>, Vec<ToolRound>) {
+    let Some((frame, talk)) = around(run, step) else { return (Vec::new(), Vec::new()) };
+    let offered = |it: &TalkTool| {
+        let tool = run.plan.tool(&it.tool)?;
+        let (description, input) = (tool.description.clone(), tool.input.clone());
+        Some(OfferedTool { name: it.name.clone(), description, input })
+    };
+    let tools = talk.tools.iter().filter_map(offered).collect();
+    let Some(talking) = &run.step(frame).talk else { return (tools, Vec::new()) };
+    let before = talking.asks.iter().take_while(|it| **it != step).zip(&talking.rounds);
+    let round = |(ask, made): (&StepIx, &Vec<TalkCall>)| {
+        let said = &run.step(*ask).outputs;
+        ToolRound {
+            text: said.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            calls: asked_by(run, *ask),
+            results: made.iter().map(|it| came_of(world, run, it)).collect(),
+        }
+    };
+    (tools, before.map(round).collect())
+}
+
+impl Turn<'_> {
+    /// All that a talk was waiting for has come to rest: what was asked for is done, the model is asked again, or that was it.
+    pub(super) fn talk_on(&mut self, id: RunId, step: StepIx, talk: &Talk) {
+        let run = self.run(id);
+        let it = run.step(step);
+        let talking = it.talk.as_deref().cloned().unwrap_or_default();
+        let Some(last) = talking.asks.last().copied() else {
+            return self.complete(id, step, ValueMap::new(), None);
+        };
+        let is_answered = talking.rounds.len() < talking.asks.len();
+        let calls = if is_answered { asked_by(run, last) } else { Vec::new() };
+        if is_answered && calls.is_empty() {
+            return self.talk_ends(id, step, &talking, last);
+        }
+        if run.is_ending() && !it.explicit && !run.in_explicit_frame(step) {
+            let why = run.why_ending();
+            return self.emit_step(id, step, StepEvent::Cancelled { why });
+        }
+        let asked = u32::try_from(talking.asks.len()).unwrap_or(u32::MAX);
+        if is_answered && asked > talk.rounds {
+            let message = format!(
+                "its model still asks for tools after {}; raise `rounds`, or ask for less in one step",
+                counted(talk.rounds, "round", "rounds")
+            );
+            return self.fail_step(id, step, &outcome::failure(FailureMode::AgentLogic, message));
+        }
+        let (mut made, mut copies) = (Vec::new(), Vec::new());
+        let first = run.steps.len();
+        if is_answered {
+            for (number, call) in (1..).zip(&calls) {
+                made.push(call_of(
+                    run,
+                    step,
+                    talk,
+                    &Place { round: asked, number, ask: last, first },
+                    call,
+                    &mut copies,
+                ));
+            }
+        }
+        if copies.is_empty() {
+            copies.push(question(run, step, talk, asked + 1));
+        }
+        if first + copies.len() > crate::base::STEPS_MAX {
+            let message = format!("its run holds {} steps, which is the most", crate::base::STEPS_MAX);
+            return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
+        }
+        self.emit_step(id, step, StepEvent::Grown { calls: made, copies });
+    }
+
+    /// The last answer asks for nothing: it is the result, with what all questions together have used.
+    fn talk_ends(&mut self, id: RunId, step: StepIx, talking: &Talking, last: StepIx) {
+        let run = self.run(id);
+        let plan = run.plan_step(step);
+        if !matches!(run.step(last).state(), StepState::Completed | StepState::Partial) {
+            let message = format!("its model was not asked: {} was skipped", run.plan_step(last).id);
+            return self.fail_step(id, step, &outcome::failure(FailureMode::UserCancelled, message));
+        }
+        let mut outputs = run.step(last).outputs.clone();
+        outputs.remove(MODEL_CALLS);
+        outputs.insert("rounds".to_owned(), talking.rounds.len().into());
+        for name in ["tokens", "input-tokens", "output-tokens"] {
+            let told = talking.asks.iter().filter_map(|it| run.step(*it).outputs.get(name)?.as_u64());
+            if let Some(sum) = told.reduce(u64::saturating_add) {
+                outputs.insert(name.to_owned(), sum.into());
+            }
+        }
+        let cost = Currency::CostUsd;
+        let told = talking
+            .asks
+            .iter()
+            .filter_map(|it| cost.parse(&to_text(run.step(*it).outputs.get(cost.word())?)));
+        if let Some(sum) = told.reduce(u64::saturating_add) {
+            outputs.insert(cost.word().to_owned(), dollars(sum).into());
+        }
+        match outcome::judge(plan, None, &outputs) {
+            Ok(result) => self.complete(id, step, result.outputs, None),
+            Err(failure) => self.fail_step(id, step, &failure),
+        }
+    }
+}
+
+/// What a step that asked has been asked for. Nothing where something else answered in place of a model.
+fn asked_by(run: &Run, ask: StepIx) -> Vec<ToolAsked> {
+    let it = run.step(ask);
+    let work = call::work_at(run.plan_step(ask), it.work);
+    let is_model = it.origin.is_none() && work.is_some_and(|it| it.model().is_some());
+    if is_model { calls_asked(&it.outputs) } else { Vec::new() }
+}
+
+/// A step that asks the model of a talk. It needs nothing: all that came before rests, and a call that was refused or has
+/// failed is no reason not to say so.
+fn question(run: &Run, frame: StepIx, talk: &Talk, number: u32) -> PlanStep {
+    inside(run, frame, talk.ask.clone(), &format!("ask-{number}"))
+}
+
+/// A step of a talk: where its frame stands, it stands, and it sees what that sees.
+fn inside(run: &Run, frame: StepIx, step: PlanStep, name: &str) -> PlanStep {
+    let around = run.plan_step(frame);
+    PlanStep {
+        id: format!("{}/{name}", around.id),
+        local: format!("{}/{name}", around.local),
+        scope: around.scope,
+        frame: Some(frame),
+        condition: None,
+        matrix: around.matrix.clone(),
+        priority: around.priority,
+        ..step
+    }
+}
+
+/// Where a call stands: the which of the how manieth answer, behind which step, and where the next step of the run will.
+struct Place {
+    round: u32,
+    number: usize,
+    ask: StepIx,
+    first: usize,
+}
+
+/// What becomes of a call that a model asks for: steps, when the tool is offered and takes what it is to be given.
+fn call_of(
+    run: &Run,
+    frame: StepIx,
+    talk: &Talk,
+    at: &Place,
+    asked: &ToolAsked,
+    copies: &mut Vec<PlanStep>,
+) -> TalkCall {
+    let name = shorten(&asked.name, NAME_CHARS_SHOWN);
+    let (offered, tool, given) = match fitting(&run.plan, talk, at.number, asked) {
+        Ok(it) => it,
+        Err(why) => return TalkCall { name, step: None, gate: None, why },
+    };
+    let next = |copies: &Vec<PlanStep>| StepIx::from_index(at.first + copies.len());
+    let which = format!("{}.{}", at.round, at.number);
+    let plain = PlanStep {
+        needs: vec![at.ask],
+        retry: None,
+        fallback: Vec::new(),
+        undo: Undo::Unset,
+        estimate: crate::plan::Amounts::default(),
+        ..talk.ask.clone()
+    };
+    let mut gate = None;
+    if offered.gated {
+        let rule = GateRule {
+            prompt: format!(
+                "{} asks a model, and the model asks for {}: call {} of round {}. Shall it be called with what stands below?",
+                run.plan_step(frame).id.replace("${{", "$ {{"),
+                tool.id(),
+                at.number,
+                at.round
+            ),
+            risk: tool.risk,
+            on_reject: OnFailure::Continue,
+            ..GateRule::default()
+        };
+        gate = Some(next(copies));
+        let step = PlanStep {
+            work: Work::Gate(Box::new(rule)),
+            env: Vec::new(),
+            timeout: None,
+            effect: crate::plan::EffectClass::Pure,
+            ..plain.clone()
+        };
+        copies.push(inside(run, frame, step, &format!("gate-{which}")));
+    }
+    let step = next(copies);
+    let work = Work::Tool(ToolUse { tool: tool.id(), with: Vec::new(), route: None, given: Some(given) });
+    let called = PlanStep {
+        work,
+        needs: gate.map_or_else(|| plain.needs.clone(), |it| vec![it]),
+        effect: tool.effect,
+        on_error: OnError::Continue,
+        estimate: plain.estimate.with(Currency::CostUsd, tool.cost_micro_usd),
+        ..plain
+    };
+    copies.push(inside(run, frame, called, &format!("call-{which}")));
+    TalkCall { name, step: Some(step), gate, why: String::new() }
+}
+
+/// The tool that a model asks for with what it is to be given, or what the model is told instead.
+fn fitting<'a>(
+    plan: &'a Plan,
+    talk: &'a Talk,
+    number: usize,
+    asked: &ToolAsked,
+) -> Result<(&'a TalkTool, &'a PlanTool, ValueMap), String> {
+    if number > MODEL_CALLS_MAX {
+        return Err(format!("was not called: one answer may ask for {MODEL_CALLS_MAX} calls at most"));
+    }
+    let named = talk.tools.iter().find(|it| it.name == asked.name);
+    let found = named.and_then(|it| Some((it, plan.tool(&it.tool)?)));
+    let Some((offered, tool)) = found else {
+        let names: Vec<&str> = talk.tools.iter().take(NAMES_SHOWN).map(|it| it.name.as_str()).collect();
+        return Err(format!("was not called: there is no such tool; there are {}", names.join(", ")));
+    };
+    let Some(given) = &asked.arguments else {
+        let why = if asked.unreadable.is_empty() { "they are no JSON object" } else { &asked.unreadable };
+        return Err(format!("was not called: its arguments could not be read: {why}"));
+    };
+    // All that it is given is another's.
+    match tool.call(given.clone(), &Given { env: &[], is_foreign: &|_| true }) {
+        Ok(_) => Ok((offered, tool, given.clone())),
+        Err(why) => Err(format!("was not called: {why}")),
+    }
+}
+
+/// What a model is told of a call.
+fn came_of(world: &World, run: &Run, made: &TalkCall) -> ToolResult {
+    let error = |text: String| ToolResult { text, is_error: true };
+    let Some(step) = made.step else { return error(made.why.clone()) };
+    if let Some(gate) = made.gate.filter(|it| run.step(*it).state() == StepState::Rejected) {
+        let it = run.step(gate);
+        if it.expired {
+            return error("was not called: nobody allowed it in time".to_owned());
+        }
+        let votes = it.gate.and_then(|it| world.gates.get(&it)).map(|it| it.votes.as_slice());
+        let against = votes.unwrap_or_default().iter().rfind(|it| it.verdict == Verdict::Reject);
+        let reason = against.map(|it| it.reason.trim()).filter(|it| !it.is_empty());
+        return error(match reason {
+            Some(reason) => format!("refused by a person: {reason}"),
+            None => "refused by a person".to_owned(),
+        });
+    }
+    let it = run.step(step);
+    match it.state() {
+        StepState::Completed | StepState::Partial => {
+            ToolResult { text: cut(Value::Object(it.outputs.clone()).to_string()), is_error: false }
+        }
+        _ => match &it.error {
+            Some(record) => {
+                let tail = if record.tail.is_empty() { "" } else { "\n" };
+                error(cut(format!("failed with {}: {}{tail}{}", record.mode, record.message, record.tail)))
+            }
+            None => error("was not called: somebody skipped or ended it".to_owned()),
+        },
+    }
+}
+
+/// No more than a model is told of one call.
+fn cut(mut text: String) -> String {
+    if text.len() > MODEL_RESULT_BYTES_MAX {
+        let all = text.len();
+        let mut end = MODEL_RESULT_BYTES_MAX;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str(&format!("… cut here, {all} bytes in all"));
+    }
+    text
+}

@@ -1,0 +1,144 @@
+//! What a model asks for, put together from the pieces of a stream. A name and arguments are foreign text, and stay that:
+//! whether there is such a tool, and whether it takes them, is for the engine.
+
+use crate::base::{MODEL_ARGUMENTS_BYTES_MAX, ToolAsked, Value};
+
+/// Calls of one answer that are kept; what is more than may be asked for is told so.
+const CALLS_KEPT: usize = 64;
+/// Characters of a name.
+const NAME_CHARS_MAX: usize = 200;
+/// Characters of an id of a provider.
+const ID_CHARS_MAX: usize = 64;
+/// Bytes of what a provider wants to see again.
+const OWN_BYTES_MAX: usize = 32 * 1024;
+
+/// The calls of one answer.
+#[derive(Default)]
+pub(super) struct Calls {
+    all: Vec<Piece>,
+    /// Of all arguments.
+    bytes: usize,
+}
+
+/// One of them, as far as it has come.
+#[derive(Default)]
+struct Piece {
+    /// What the provider counts it by.
+    place: u64,
+    id: String,
+    name: String,
+    arguments: String,
+    is_too_large: bool,
+    own: Option<String>,
+}
+
+impl Calls {
+    /// How many have begun.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The name of the first, once it is known.
+    pub(super) fn first(&self) -> Option<&str> {
+        self.all.first().map(|it| it.name.as_str())
+    }
+
+    /// A call begins at this place.
+    pub(super) fn begin(&mut self, place: u64, id: &str, name: &str) {
+        if self.all.len() < CALLS_KEPT {
+            let name = name.chars().take(NAME_CHARS_MAX).collect();
+            self.all.push(Piece { place, id: id.to_owned(), name, ..Piece::default() });
+        }
+    }
+
+    /// Whether this is no more of the one at this place: some servers give all of an answer the same.
+    pub(super) fn is_new(&self, place: u64, id: &str) -> bool {
+        let last = self.all.iter().rfind(|it| it.place == place);
+        last.is_none_or(|it| !id.is_empty() && it.id != id)
+    }
+
+    /// More of the arguments of the one at this place.
+    pub(super) fn more(&mut self, place: u64, text: &str) {
+        self.bytes = self.bytes.saturating_add(text.len());
+        let is_room = self.bytes <= MODEL_ARGUMENTS_BYTES_MAX;
+        let Some(piece) = self.all.iter_mut().rfind(|it| it.place == place) else { return };
+        if is_room && !piece.is_too_large {
+            piece.arguments.push_str(text);
+        } else {
+            (piece.is_too_large, piece.arguments) = (true, String::new());
+        }
+    }
+
+    /// What the provider wants to see again beside the last one.
+    pub(super) fn own(&mut self, text: &str) {
+        if let Some(last) = self.all.last_mut().filter(|_| text.len() <= OWN_BYTES_MAX) {
+            last.own = Some(text.to_owned());
+        }
+    }
+
+    /// All of them, each with an id of its own; `round` is how many came before this answer.
+    pub(super) fn finish(self, round: usize) -> Vec<ToolAsked> {
+        let mut out: Vec<ToolAsked> = Vec::new();
+        for (number, it) in (1..).zip(self.all) {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            let is_sane = !it.id.is_empty() && it.id.len() <= ID_CHARS_MAX && it.id.chars().all(plain);
+            let is_new = out.iter().all(|other| other.id != it.id);
+            let id = if is_sane && is_new { it.id } else { format!("call_{}_{number}", round + 1) };
+            let (arguments, unreadable) = match read(&it.arguments, it.is_too_large) {
+                Ok(Value::Object(given)) => (Some(given), String::new()),
+                Ok(_) => (None, "they are no JSON object".to_owned()),
+                Err(why) => (None, why),
+            };
+            out.push(ToolAsked { id, name: it.name, arguments, unreadable, own: it.own });
+        }
+        out
+    }
+}
+
+fn read(text: &str, is_too_large: bool) -> Result<Value, String> {
+    if is_too_large {
+        return Err(format!("they have more than {MODEL_ARGUMENTS_BYTES_MAX} bytes"));
+    }
+    // A tool that is given nothing is called with nothing.
+    let text = if text.trim().is_empty() { "{}" } else { text };
+    serde_json::from_str(text).map_err(|error| format!("they are no JSON: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn pieces_of_several_calls_are_put_together_each_by_its_place() {
+        let mut calls = Calls::default();
+        calls.begin(0, "a", "first");
+        calls.begin(1, "a", "second");
+        calls.more(0, "{\"x\"");
+        calls.more(1, "{}");
+        calls.more(0, ": 1}");
+        calls.begin(2, "odd id!", "third");
+        calls.more(2, "{\"x\": ");
+        let all = calls.finish(1);
+        let ids: Vec<&str> = all.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(ids, ["a", "call_2_2", "call_2_3"]);
+        assert_eq!(all[0].arguments.clone().map(Value::Object), Some(json!({"x": 1})));
+        assert!(all[2].arguments.is_none() && all[2].unreadable.contains("no JSON"), "{}", all[2].unreadable);
+    }
+
+    #[test]
+    fn what_is_too_large_is_never_kept() {
+        let mut calls = Calls::default();
+        calls.begin(0, "a", &"n".repeat(1000));
+        (0..600).for_each(|_| calls.more(0, &"\\u001b".repeat(100)));
+        (0..1000).for_each(|it| calls.begin(it + 1, "b", "more"));
+        assert_eq!(calls.len(), CALLS_KEPT);
+        let all = calls.finish(0);
+        assert_eq!(all[0].name.len(), NAME_CHARS_MAX);
+        assert!(
+            all[0].arguments.is_none() && all[0].unreadable.contains("more than"),
+            "{}",
+            all[0].unreadable
+        );
+    }
+}

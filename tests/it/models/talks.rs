@@ -1,0 +1,256 @@
+//! Models that ask for tools: each call is a step under its own gate, and what a model says is never more than data.
+
+use super::{
+    provider::{Part, Provider, asks, says},
+    runs::Room,
+};
+use crate::{
+    driver::{Told, run},
+    program::{Place, until},
+};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+/// A model called `own` that says these things, and a step that offers it these tools.
+struct Scene {
+    provider: Provider,
+    room: Room,
+    told: Told,
+}
+
+fn play(parts: Vec<Part>, llm: &str, answers: &[&str]) -> Scene {
+    play_file(
+        parts,
+        &format!("steps:\n  - id: fix\n    llm: {{model: own, prompt: \"Mend it\", {llm}}}\n"),
+        answers,
+    )
+}
+
+fn play_file(parts: Vec<Part>, file: &str, answers: &[&str]) -> Scene {
+    let provider = Provider::play(parts);
+    let room = Room::new(&[("own", &provider, "price: {input-usd: 3, output-usd: 15}\n")]);
+    fs::write(room.path().join("plan.txt"), "the plan\n").expect("a file");
+    fs::write(room.path().join("flow.yaml"), file).expect("a file");
+    let told = run(room.path(), Path::new("flow.yaml"), &[], answers);
+    Scene { provider, room, told }
+}
+
+impl Scene {
+    fn file(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.room.path().join(name)).ok()
+    }
+
+    /// What the model was asked the how manieth time, counted from what was not looked at yet.
+    fn messages(&self) -> Value {
+        self.provider.heard().body["messages"].clone()
+    }
+}
+
+const READ: (&str, &str, &str) = ("call_a", "file_read", r#"{"path": "plan.txt"}"#);
+const WRITE: (&str, &str, &str) =
+    ("call_b", "file_write", r#"{"path": "out.txt", "text": "mended ${{ run.id }}"}"#);
+
+/// What is read is read at once; what changes something waits; and each comes back to the model as its own.
+#[test]
+fn what_a_model_asks_for_is_done_step_by_step_and_told_to_it() {
+    let parts = vec![asks(&[READ, WRITE]), says("It is mended.", 200, 20)];
+    let it = play(parts, "tools: [file.read, file.write]", &["approve"]);
+    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
+    assert_eq!(it.told.output("fix", "text"), "It is mended.");
+    assert_eq!(
+        (it.told.output("fix", "rounds"), it.told.output("fix", "tokens"), it.told.output("fix", "cost-usd")),
+        (&json!(1), &json!(330), &json!("0.00135")),
+        "all questions are counted"
+    );
+    assert_eq!(it.file("out.txt").as_deref(), Some("mended ${{ run.id }}"), "arguments are no templates");
+    let started = it.told.steps("attempt.started");
+    assert_eq!(started, ["fix/ask-1", "fix/call-1.1", "fix/call-1.2", "fix/ask-2"]);
+    let asked: Vec<&Value> = it.told.events.iter().filter(|it| it["type"] == "gate.asked").collect();
+    assert_eq!(asked.len(), 1, "reading waits for nobody");
+    let shown = &asked[0]["data"]["ask"]["will_run"][0];
+    assert_eq!((&shown["step"], &shown["effect"]), (&json!("fix/call-1.2"), &json!("idempotent")));
+    assert_eq!(shown["launch"]["tool"]["input"]["text"], "mended ${{ run.id }}", "whole, as it stands");
+    let first = it.provider.heard().body;
+    let names: Vec<&Value> =
+        first["tools"].as_array().expect("tools").iter().map(|it| &it["function"]["name"]).collect();
+    assert_eq!(names, ["file_read", "file_write"]);
+    let messages = it.messages();
+    assert_eq!(messages[0], json!({"role": "user", "content": "Mend it"}));
+    assert_eq!(messages[1]["tool_calls"][1]["id"], "call_b");
+    assert_eq!((&messages[2]["role"], &messages[2]["tool_call_id"]), (&json!("tool"), &json!("call_a")));
+    let read: Value = serde_json::from_str(messages[2]["content"].as_str().expect("text")).expect("JSON");
+    assert_eq!(read["text"], "the plan\n");
+    assert_eq!(messages[3]["tool_call_id"], "call_b");
+    assert_eq!(messages.as_array().map(Vec::len), Some(4));
+}
+
+/// A no is an answer to the model like any other, and the run goes on.
+#[test]
+fn a_call_that_is_refused_is_never_made_and_the_model_is_told_why() {
+    let parts = vec![asks(&[WRITE]), says("Then not.", 200, 20)];
+    let it = play(parts, "tools: file.write", &["reject"]);
+    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
+    assert_eq!(it.file("out.txt"), None);
+    assert_eq!(it.told.steps("attempt.started"), ["fix/ask-1", "fix/ask-2"]);
+    it.messages();
+    assert_eq!(it.messages()[2]["content"], "refused by a person: the figures say so");
+}
+
+#[test]
+fn a_call_that_fails_is_told_to_the_model_and_fails_nothing_else() {
+    let missing = ("c", "file_read", r#"{"path": "nowhere.txt"}"#);
+    let it = play(vec![asks(&[missing]), says("It is not there.", 1, 1)], "tools: file.read", &[]);
+    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
+    it.messages();
+    let told = it.messages()[2]["content"].as_str().expect("text").to_owned();
+    assert!(told.starts_with("failed with ") && told.contains("nowhere.txt"), "{told}");
+}
+
+/// No step is made of what cannot be a call; the model hears why and may do better.
+#[test]
+fn what_is_no_call_of_an_offered_tool_is_answered_and_never_done() {
+    let long = format!(r#"{{"path": "out.txt", "text": "{}"}}"#, "\\u001b[2J".repeat(120_000));
+    let calls = [
+        ("a", "shell", r#"{"script": "touch hacked"}"#),
+        ("b", "file_write", r#"{"path": "out.txt""#),
+        ("c", "file_write", r#"{"path": "", "txt": 1}"#),
+        ("d", "file_write", r#"["out.txt"]"#),
+        ("e", "approve_wait", r#"{"gate": "g-1"}"#),
+        ("f", "file_write", &long),
+    ];
+    let it = play(vec![asks(&calls), says("I give up.", 1, 1)], "tools: file.write", &[]);
+    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
+    assert_eq!((it.file("out.txt"), it.file("hacked")), (None, None));
+    assert_eq!(it.told.steps("attempt.started"), ["fix/ask-1", "fix/ask-2"], "nothing was called");
+    let grown = it.told.events.iter().find(|it| it["type"] == "step.grown").expect("it is in the log");
+    assert_eq!(grown["data"]["calls"].as_array().map(Vec::len), Some(6));
+    it.messages();
+    let messages = it.messages();
+    let told: Vec<&str> = (2..8).map(|at| messages[at]["content"].as_str().expect("text")).collect();
+    for (told, why) in told.iter().zip([
+        "there is no such tool; there are file_write",
+        "its arguments could not be read: they are no JSON: EOF",
+        "`path`: \"\" is shorter than 1 character",
+        "they are no JSON object",
+        "there is no such tool",
+        "they have more than 262144 bytes",
+    ]) {
+        assert!(told.starts_with("was not called: ") && told.contains(why), "{told}");
+    }
+}
+
+#[test]
+fn a_model_that_never_stops_asking_is_stopped() {
+    let parts = vec![asks(&[READ]), asks(&[READ]), asks(&[READ])];
+    let it = play(parts, "tools: file.read, rounds: 2", &[]);
+    assert_eq!(it.told.state(), "failed");
+    let failed = it.told.events.iter().find(|it| it["type"] == "step.failed").expect("it fails");
+    assert_eq!(failed["data"]["record"]["mode"], "agent_logic");
+    let message = failed["data"]["record"]["message"].as_str().expect("text");
+    assert!(message.contains("still asks for tools after 2 rounds"), "{message}");
+    assert_eq!(it.provider.asked(), 3);
+}
+
+/// Where a person wants to see all of it.
+#[test]
+fn with_gates_for_all_reading_waits_too() {
+    let it = play(vec![asks(&[READ]), says("Read.", 1, 1)], "tools: file.read, gates: all", &["approve"]);
+    assert_eq!(it.told.state(), "completed", "{}", it.told.said);
+    assert_eq!(it.told.events.iter().filter(|it| it["type"] == "gate.asked").count(), 1);
+}
+
+#[test]
+fn the_budget_of_the_step_pays_for_every_question_and_call() {
+    let parts = vec![asks(&[READ]), asks(&[READ]), says("Read.", 1, 1)];
+    let file =
+        "steps:\n  - id: fix\n    budget: {calls: 3}\n    llm: {model: own, prompt: x, tools: file.read}\n";
+    let it = play_file(parts, file, &[]);
+    assert_eq!(it.told.state(), "failed");
+    assert_eq!(it.told.steps("attempt.started"), ["fix/ask-1", "fix/call-1.1", "fix/ask-2"]);
+}
+
+/// A workspace with one model, in which an engine is started and struck down.
+fn place(provider: &Provider) -> Place {
+    let place = Place::new();
+    fs::create_dir_all(place.file(".cuelight/models")).expect("a folder");
+    place.write(".cuelight/config.toml", "http-private = [\"127.0.0.1\"]\n");
+    place.write(
+        ".cuelight/models/own.yaml",
+        &format!("name: own\nprovider: openai\nmodel: m\nurl: {}\n", provider.url()),
+    );
+    place
+}
+
+/// Approving itself is no tool; and a program that it has a step start is known by who started it.
+#[test]
+fn a_model_that_has_a_program_approve_for_it_waits_at_a_gate_and_decides_nothing() {
+    let program = env!("CARGO_BIN_EXE_cuelight");
+    let script = format!(
+        "code=$({program} gates --json | tr ',' '\\n' | grep -m1 '\"code\"' | cut -d'\"' -f4) || true; left=0; \
+         {program} approve g-1 --code \"$code\" --reason me > said.txt 2>&1 || left=$?; \
+         echo \"left=$left\" >> $CUELIGHT_OUTPUT"
+    );
+    let given = json!({"script": script}).to_string();
+    let provider = Provider::play(vec![asks(&[("a", "shell", &given)]), says("Done.", 1, 1)]);
+    let place = place(&provider);
+    place.write(
+        "flow.yaml",
+        "steps:\n  - {id: sure, gate: \"Ship it?\"}\n  - {id: fix, llm: {model: own, prompt: x, tools: shell}}\n",
+    );
+    let mut engine = place.start(&["run", "flow.yaml", "--headless"]);
+    engine.until("gate.asked");
+    until("both gates are open", || place.gates().len() == 2);
+    let waits =
+        place.gates().into_iter().find(|it| it["step"] == "fix/gate-1.1").expect("the call has a gate");
+    assert_eq!(place.text("said.txt"), "", "nothing was started before anybody looked");
+    let asked = place.events("r-1");
+    let asked = asked.iter().find(|it| it["type"] == "gate.asked" && it["data"]["gate"] == waits["id"]);
+    let shown =
+        &asked.expect("it was asked")["data"]["ask"]["will_run"][0]["launch"]["tool"]["input"]["script"];
+    assert_eq!(shown, &json!(script), "the script is shown whole");
+    place.cue(&["approve", waits["id"].as_str().expect("a name")]).ok();
+    until("the program has ended", || place.step("r-1", "fix/call-1.1")["state"] == "completed");
+    assert_ne!(place.step("r-1", "fix/call-1.1")["outputs"]["left"], "0", "{}", place.text("said.txt"));
+    assert!(place.text("said.txt").contains("a step"), "{}", place.text("said.txt"));
+    let open = place.gates();
+    assert_eq!((&open[0]["id"], &open[0]["state"], open.len()), (&json!("g-1"), &json!("open"), 1));
+    place.cue(&["reject", "g-1", "--reason", "enough"]).ok();
+    drop(engine.end());
+    let votes = place.events("r-1").iter().filter(|it| it["type"] == "gate.voted").count();
+    assert_eq!(votes, 2, "one for each answer of the person");
+}
+
+/// What was answered is not asked again, what was called is not called again, whenever the engine dies.
+#[test]
+fn a_talk_that_is_cut_off_goes_on_where_it_was() {
+    let count = r#"{"script": "echo called >> ledger"}"#;
+    let provider = Provider::play(vec![
+        asks(&[("a", "shell", count)]),
+        asks(&[("b", "shell", count)]),
+        says("Done.", 1, 1),
+    ]);
+    let place = place(&provider);
+    place.write("flow.yaml", "steps:\n  - {id: fix, llm: {model: own, prompt: x, tools: shell}}\n");
+    let mut engine = place.start(&["run", "flow.yaml", "--headless"]);
+    engine.until("gate.asked");
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    let engine = place.start(&["serve"]);
+    until("the next engine asks the same", || {
+        place.owner().is_some() && place.cue(&["approve", "g-1"]).code == 0
+    });
+    until("the second call asks", || place.gates().iter().any(|it| it["step"] == "fix/gate-2.1"));
+    assert_eq!(place.text("ledger"), "called\n");
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    let engine = place.start(&["serve"]);
+    until("the third engine asks the same", || {
+        place.owner().is_some() && place.cue(&["approve", "g-2"]).code == 0
+    });
+    until("it is done", || place.state("r-1") == "completed");
+    engine.signal(Signal::TERM);
+    drop(engine.end());
+    assert_eq!((place.text("ledger").as_str(), provider.asked()), ("called\ncalled\n", 3));
+    assert_eq!(place.step("r-1", "fix")["outputs"]["text"], "Done.");
+}
