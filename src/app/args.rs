@@ -3,7 +3,7 @@
 use crate::{
     base::{Digest, MessageKind, Span, Timestamp},
     definition::Severity,
-    engine::{Expected, ResultStatus},
+    engine::{Expected, KnowledgeKind, ResultStatus},
     gateway::{AgentType, Permission},
     plan::Scope,
     store::NoteKey,
@@ -188,6 +188,12 @@ pub(super) enum Command {
         cuelight results hand-in SHOP-12 result.json --type qa\n\nThe file is JSON with a status: success, failed or partial."
     )]
     Results(ResultsArgs),
+    /// What agents and people know: search, and add
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example: cuelight knowledge prices cents\n         cuelight knowledge add --type decision 'Prices are kept in cents'"
+    )]
+    Knowledge(KnowledgeArgs),
     /// How well it goes: one line, and what takes from it
     #[command(after_help = "Example: cuelight health --json")]
     Health(HealthArgs),
@@ -828,6 +834,52 @@ pub(super) struct ResultsListArgs {
     pub(super) project: Option<String>,
     /// At most so many
     #[arg(long, default_value_t = 50)]
+    pub(super) limit: u32,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KnowledgeArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<KnowledgeCommand>,
+    #[command(flatten)]
+    pub(super) search: KnowledgeSearchArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KnowledgeCommand {
+    /// What has any of these words, the best first
+    Search(KnowledgeSearchArgs),
+    /// Add something; credentials are refused
+    Add {
+        /// What is known
+        text: String,
+        /// What it is about: decision, architecture, implementation, configuration, issue, general
+        #[arg(long = "type", value_name = "WORD", value_parser = knowledge_kind, default_value = "general")]
+        kind: KnowledgeKind,
+        /// The piece of work it came from
+        #[arg(long)]
+        issue: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KnowledgeSearchArgs {
+    /// Words; without any, the newest first
+    pub(super) words: Vec<String>,
+    /// Only about this
+    #[arg(long = "type", value_name = "WORD", value_parser = knowledge_kind)]
+    pub(super) kind: Option<KnowledgeKind>,
+    /// Only of this agent, or of one of its sessions
+    #[arg(long)]
+    pub(super) agent: Option<String>,
+    /// Of this project; the workspace's own when not said
+    #[arg(long)]
+    pub(super) project: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 10)]
     pub(super) limit: u32,
     /// As JSON
     #[arg(long)]
@@ -1840,6 +1892,13 @@ pub(super) enum SchemaOf {
 #[expect(clippy::unnecessary_wraps, reason = "a value parser may fail")]
 fn expected(text: &str) -> Result<Expected, String> {
     Ok(if text == "none" { Expected::Absent } else { Expected::Etag(text.to_owned()) })
+}
+
+fn knowledge_kind(text: &str) -> Result<KnowledgeKind, String> {
+    KnowledgeKind::of(text).ok_or_else(|| {
+        let words: Vec<&str> = KnowledgeKind::ALL.iter().map(|it| it.word()).collect();
+        format!("it is one of {}", words.join(", "))
+    })
 }
 
 fn result_status(text: &str) -> Result<ResultStatus, String> {

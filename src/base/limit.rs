@@ -167,6 +167,8 @@ pub const RESULT_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const RESULT_INLINE_BYTES_MAX: usize = 16 * 1024;
 /// How long a result can be found when nothing is said: O3's default.
 pub const RESULT_KEPT: Span = Span::seconds(30 * 24 * 3600);
+/// Bytes of something that an agent knows.
+pub const KNOWLEDGE_BYTES_MAX: usize = 64 * 1024;
 /// Ids of what is in the library that are told apart; it can hold more.
 pub const LIBRARY_IDS_MAX: usize = 100_000;
 /// Bytes of one frame on the socket.

@@ -406,6 +406,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::ClearCache { .. }
         | Command::Publish { .. }
         | Command::HandIn { .. }
+        | Command::Learn { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }

@@ -3,8 +3,8 @@
 use crate::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
     engine::{
-        Actor, AgentResult, CauseOfLaunch, Event, NewMessage, NewValue, Outcome, TakeOver, TokenName,
-        event::Facts,
+        Actor, AgentResult, CauseOfLaunch, Event, Knowledge, NewMessage, NewValue, Outcome, TakeOver,
+        TokenName, event::Facts,
     },
     plan::Plan,
 };
@@ -244,6 +244,13 @@ pub enum Command {
         #[serde(default)]
         kept_for: Option<Span>,
         /// Who hands it in.
+        by: Actor,
+    },
+    /// Leaves what somebody knows for those who come after.
+    Learn {
+        /// What.
+        knowledge: Box<Knowledge>,
+        /// Who leaves it.
         by: Actor,
     },
     /// Throws results away that may stand for steps.
@@ -503,6 +510,7 @@ impl Command {
             | Self::Publish { by, .. }
             | Self::RevokeToken { by, .. }
             | Self::HandIn { by, .. }
+            | Self::Learn { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
@@ -541,6 +549,7 @@ impl Command {
             | Self::Publish { by, .. }
             | Self::RevokeToken { by, .. }
             | Self::HandIn { by, .. }
+            | Self::Learn { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
@@ -605,6 +614,7 @@ impl Command {
             | Self::Publish { .. }
             | Self::RevokeToken { .. }
             | Self::HandIn { .. }
+            | Self::Learn { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -641,6 +651,7 @@ impl Command {
             | Self::Publish { .. }
             | Self::RevokeToken { .. }
             | Self::HandIn { .. }
+            | Self::Learn { .. }
             | Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }

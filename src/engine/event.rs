@@ -7,7 +7,7 @@ use crate::{
         Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Message,
         Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
-    engine::{Actor, AgentResult, DoubtAnswer, GateState, RetryFrom, RunState, Verdict},
+    engine::{Actor, AgentResult, DoubtAnswer, GateState, Knowledge, RetryFrom, RunState, Verdict},
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
 };
 use serde::{Deserialize, Serialize};
@@ -1189,6 +1189,13 @@ pub enum LibraryEvent {
         result: Box<AgentResult>,
         /// How long it can be found.
         until: Timestamp,
+        /// Who.
+        by: Actor,
+    },
+    /// Somebody left what they know.
+    Learned {
+        /// What: `id`, `kind`, `text`, `agent`, and `agent_type`, `issue`, `metadata` where they were said.
+        knowledge: Box<Knowledge>,
         /// Who.
         by: Actor,
     },

@@ -125,6 +125,7 @@ impl Turn<'_> {
             Command::Reset { reason, by } => self.reset(reason, by),
             Command::Publish { message, by } => self.publish(*message, by),
             Command::RevokeToken { token, reason, by } => self.revoke_token(token, reason, by),
+            Command::Learn { knowledge, by } => self.learn(*knowledge, by),
             Command::HandIn { result, kept_for, by } => self.hand_in(*result, kept_for, by),
             Command::AttemptEnded { attempt, outcome } => {
                 if self.is_in_flight(attempt) {

@@ -1,10 +1,10 @@
-//! The library: what agents leave for those who come after, as results of their work. The fold keeps which ids were used and for
+//! The library: what agents leave for those who come after, as results of their work and as what they know. The fold keeps which ids were used and for
 //! what; what was said is in the log and beside it, and is found by a list that is derived from the log.
 
 use crate::{
     base::{
-        Digest, LIBRARY_IDS_MAX, RESULT_BYTES_MAX, RESULT_KEPT, Span, Timestamp, Value, is_agent,
-        is_agent_type, is_name, json_bytes,
+        Digest, KNOWLEDGE_BYTES_MAX, LIBRARY_IDS_MAX, RESULT_BYTES_MAX, RESULT_KEPT, Span, Timestamp, Value,
+        ValueMap, canonical_json, is_agent, is_agent_type, is_name, json_bytes, sha256,
     },
     engine::{Actor, Fact, LibraryEvent, NewMessage, Refusal, handle::Turn},
 };
@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const COMPLETED: &str = "agent_completed";
 /// The subject that belongs to.
 const SUBJECT: &str = "implementation";
+
+/// How long the id of something that is known stands for it.
+const KNOWLEDGE_ID_KEPT: Span = Span::seconds(30 * 24 * 3600);
 
 /// What came of the work of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +79,72 @@ impl ResultStatus {
     }
 }
 
+/// What an agent knows, and others should.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Knowledge {
+    /// Tells it from every other; the same id again is the same.
+    pub id: String,
+    /// What it is about.
+    #[serde(default)]
+    pub kind: KnowledgeKind,
+    /// What is known, foreign.
+    pub text: String,
+    /// The piece of work it came from, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue: Option<String>,
+    /// Who knows it: an agent, a session of one, or a person.
+    pub agent: String,
+    /// What kind of agent that is; nothing for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_type: Option<String>,
+    /// More about it, foreign.
+    #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+    pub metadata: ValueMap,
+}
+
+/// What knowledge is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are those of the origins")]
+pub enum KnowledgeKind {
+    Decision,
+    Architecture,
+    Implementation,
+    Configuration,
+    Issue,
+    #[default]
+    General,
+}
+
+impl KnowledgeKind {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Decision,
+        Self::Architecture,
+        Self::Implementation,
+        Self::Configuration,
+        Self::Issue,
+        Self::General,
+    ];
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Architecture => "architecture",
+            Self::Implementation => "implementation",
+            Self::Configuration => "configuration",
+            Self::Issue => "issue",
+            Self::General => "general",
+        }
+    }
+
+    /// The kind of this word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|it| it.word() == word)
+    }
+}
+
 /// The ids of what is in the library, and what was handed in under each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Library {
@@ -87,15 +156,20 @@ pub(super) struct Library {
 impl Library {
     /// The fold.
     pub(super) fn apply(&mut self, at: Timestamp, event: &LibraryEvent) {
-        let LibraryEvent::HandedIn { result, until, .. } = event;
+        let (id, digest, until) = match event {
+            LibraryEvent::HandedIn { result, until, .. } => (&result.id, result.digest, *until),
+            LibraryEvent::Learned { knowledge, .. } => {
+                (&knowledge.id, knowledge.digest(), at + KNOWLEDGE_ID_KEPT)
+            }
+        };
         while let Some((end, _)) = self.ends.first()
             && (*end <= at || self.ends.len() >= LIBRARY_IDS_MAX)
         {
             let Some((_, id)) = self.ends.pop_first() else { return };
             self.ids.remove(&id);
         }
-        if self.ids.insert(result.id.clone(), result.digest).is_none() {
-            self.ends.insert((*until, result.id.clone()));
+        if self.ids.insert(id.clone(), digest).is_none() {
+            self.ends.insert((until, id.clone()));
         }
     }
 }
@@ -148,6 +222,46 @@ impl Turn<'_> {
         self.publish(said, by.clone())?;
         let until = self.now + kept_for.unwrap_or(RESULT_KEPT);
         self.emit(Fact::Library(LibraryEvent::HandedIn { result: Box::new(result), until, by }));
+        Ok(())
+    }
+}
+
+impl Knowledge {
+    /// By which it is told from what else could have its id.
+    pub fn digest(&self) -> Digest {
+        sha256("cuelight-knowledge-v1", &[canonical_json(self).as_bytes()])
+    }
+}
+
+impl Turn<'_> {
+    /// Somebody leaves what they know.
+    pub(super) fn learn(&mut self, knowledge: Knowledge, by: Actor) -> Result<(), Refusal> {
+        let refused = |why: &str| Err(Refusal::Other(format!("it is not kept: {why}")));
+        let issue = knowledge.issue.as_deref();
+        if !is_name(&knowledge.id) || issue.is_some_and(|it| !is_name(it)) {
+            return refused("its id or the id of its issue is none; use letters, digits and `_.:-`");
+        }
+        let agent_type = knowledge.agent_type.as_deref();
+        if knowledge.agent.is_empty()
+            || agent_type.is_some_and(|it| !is_agent_type(it) || !is_agent(&knowledge.agent))
+        {
+            return refused("that is no agent, or no type of one; use letters, digits and `_.:-`");
+        }
+        if knowledge.text.trim().is_empty() {
+            return refused("it says nothing");
+        }
+        if knowledge.text.len() > KNOWLEDGE_BYTES_MAX || json_bytes(&knowledge.metadata) > KNOWLEDGE_BYTES_MAX
+        {
+            return refused(
+                "it is larger than 64 KiB; put what is large into files, or hand it in as a result",
+            );
+        }
+        match self.world.library.ids.get(&knowledge.id) {
+            Some(known) if *known == knowledge.digest() => return Ok(()),
+            Some(_) => return refused("something else is known under its id; use another id"),
+            None => {}
+        }
+        self.emit(Fact::Library(LibraryEvent::Learned { knowledge: Box::new(knowledge), by }));
         Ok(())
     }
 }

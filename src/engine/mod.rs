@@ -60,7 +60,7 @@ pub use event::{
     TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
-pub use library::{AgentResult, ResultStatus, completed};
+pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};
 pub use refusal::Refusal;
 pub use scope::{Expected, NewValue, etag, owner_of};

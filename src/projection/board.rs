@@ -119,6 +119,8 @@ pub struct Board {
     revoked: Arc<Revoked>,
     /// Handed in by agents.
     results: u64,
+    /// Left by agents and people.
+    known: u64,
     errors: Errors,
     vitals: Vitals,
     /// Steps that agents work on.
@@ -241,6 +243,11 @@ impl Board {
     /// Tokens that were taken back before their time.
     pub fn revoked(&self) -> &Revoked {
         &self.revoked
+    }
+
+    /// How many things are known that agents and people have left.
+    pub const fn known(&self) -> u64 {
+        self.known
     }
 
     /// How many results agents have handed in, also those that cannot be found any more.
@@ -372,6 +379,7 @@ impl Board {
             Fact::Bus(it) => Arc::make_mut(&mut self.bus).apply(event.at, it),
             Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
             Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
+            Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,
             Fact::Recovered { away, .. } => self.recovered = Some((event.at, *away)),
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {

@@ -1,8 +1,8 @@
-//! What agents have left, as JSON: without what it says, which may be large and is put beside it by whoever has read that.
+//! What agents have left, as JSON. What a result says may be large: it is put beside it by whoever has read that.
 
 use crate::{
     base::Value,
-    engine::{AgentResult, Event},
+    engine::{AgentResult, Event, Knowledge},
 };
 use serde_json::json;
 
@@ -19,5 +19,20 @@ pub fn result_json(event: &Event, result: &AgentResult, project: &str) -> Value 
         "timestamp": result.said_at.unwrap_or(event.at),
         "size_bytes": result.bytes,
         "digest": result.digest,
+    })
+}
+
+/// Something that is known.
+pub fn knowledge_json(event: &Event, knowledge: &Knowledge, project: &str) -> Value {
+    json!({
+        "id": knowledge.id,
+        "project_id": project,
+        "type": knowledge.kind.word(),
+        "text": knowledge.text,
+        "issue_id": knowledge.issue,
+        "agent_id": knowledge.agent,
+        "agent_type": knowledge.agent_type,
+        "metadata": knowledge.metadata,
+        "stored_at": event.at,
     })
 }

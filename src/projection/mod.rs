@@ -52,7 +52,7 @@ pub use json::{
     risk_word, run_json, runs_json, show_json, value_json, why_json,
 };
 pub use lessons::{Alike, Worker};
-pub use library::result_json;
+pub use library::{knowledge_json, result_json};
 pub use lineage::{corrected_words, lineage_words, partial_words, suggestion};
 pub use medians::Medians;
 pub use numbers::{Counts, Health, Results, quality};

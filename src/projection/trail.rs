@@ -167,7 +167,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
         Fact::Cache(CacheEvent::Cleared { by, .. } | CacheEvent::Reset { by, .. }) => Some(by),
         Fact::Bus(BusEvent::Said { by, .. }) => by.as_ref(),
         Fact::Token(TokenEvent::Revoked { by, .. }) => Some(by),
-        Fact::Library(LibraryEvent::HandedIn { by, .. }) => Some(by),
+        Fact::Library(LibraryEvent::HandedIn { by, .. } | LibraryEvent::Learned { by, .. }) => Some(by),
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
         Fact::Scope(_, ScopeEvent::Removed { by, .. }) => Some(by),

@@ -43,6 +43,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Bus(BusEvent::Taken { by, .. }), None) => by.clone(),
         (Fact::Token(TokenEvent::Revoked { id, .. }), None) => id.clone(),
         (Fact::Library(LibraryEvent::HandedIn { result, .. }), None) => result.issue.clone(),
+        (Fact::Library(LibraryEvent::Learned { knowledge, .. }), None) => knowledge.id.clone(),
         (Fact::Cache(CacheEvent::Stored { key, .. } | CacheEvent::Used { key, .. }), None) => key.clone(),
         (Fact::Cache(CacheEvent::Reset { .. }), None) => "workspace".to_owned(),
         (Fact::Cache(CacheEvent::Cleared { key, .. }), None) => {
@@ -81,6 +82,10 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         }
         Fact::Library(LibraryEvent::HandedIn { result, .. }) => {
             ("library.handed_in", format!("{} {} by {}", result.id, result.status.word(), result.agent))
+        }
+        Fact::Library(LibraryEvent::Learned { knowledge, .. }) => {
+            let it = &knowledge;
+            ("library.learned", format!("{} by {}: {}", it.kind.word(), it.agent, shorten(&it.text, 60)))
         }
         Fact::Recovered { away, taken: None } => ("engine.recovered", format!("nobody looked for {away}")),
         Fact::Recovered { away, taken: Some(it) } => {

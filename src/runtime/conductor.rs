@@ -253,6 +253,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::Publish { .. }
         | Command::RevokeToken { .. }
         | Command::HandIn { .. }
+        | Command::Learn { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,

@@ -4,9 +4,11 @@
 use super::{LocalDesk, Reply, Tasks, archive::Archive};
 use crate::{
     base::{Digest, RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX, Seq, Timestamp, Value, sha256},
-    engine::{AgentResult, Command, Event, Fact, LibraryEvent, Refusal, ResultStatus},
+    engine::{
+        AgentResult, Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent, Refusal, ResultStatus,
+    },
     store::{Catalog, CatalogEntry, CatalogQuery, Journal, Reader, StoreError, Workspace},
-    tool::SecretStore,
+    tool::{SecretStore, credential_in},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Weak;
@@ -14,12 +16,31 @@ use tokio::sync::oneshot;
 
 /// Events read at once while the list follows the log.
 const EVENTS_PAGE: usize = 256;
-/// The shelf of results.
-const RESULTS: &str = "results";
+/// A sort of things in the library.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Shelf {
+    #[default]
+    Results,
+    Knowledge,
+}
+
+impl Shelf {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Results => "results",
+            Self::Knowledge => "knowledge",
+        }
+    }
+}
 
 /// What is looked for in the library.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LibraryQuery {
+    /// On this shelf.
+    #[serde(default)]
+    pub shelf: Shelf,
     /// Of this project; else of the workspace's own.
     #[serde(default)]
     pub project: Option<String>,
@@ -38,6 +59,12 @@ pub struct LibraryQuery {
     /// That went like this.
     #[serde(default)]
     pub status: Option<ResultStatus>,
+    /// About this.
+    #[serde(default)]
+    pub kind: Option<KnowledgeKind>,
+    /// With any of these words, the best first.
+    #[serde(default)]
+    pub words: Option<String>,
     /// Left at this instant or later.
     #[serde(default)]
     pub since: Option<Timestamp>,
@@ -54,17 +81,17 @@ pub struct LibraryQuery {
 impl LibraryQuery {
     fn of_catalog(&self) -> CatalogQuery {
         CatalogQuery {
-            shelf: RESULTS.to_owned(),
+            shelf: self.shelf.word().to_owned(),
             project: self.project.clone().unwrap_or_default(),
             id: self.id.clone(),
             issue: self.issue.clone(),
             agent: self.agent.clone(),
             agent_type: self.agent_type.clone(),
-            kind: self.status.map(|it| it.word().to_owned()),
+            kind: self.status.map(|it| it.word()).or(self.kind.map(|it| it.word())).map(str::to_owned),
             since: self.since,
             until: self.until,
             before: self.before,
-            words: None,
+            words: self.words.clone(),
             // One more shows whether there are more.
             limit: usize::try_from(self.limit).unwrap_or(usize::MAX).saturating_add(1),
         }
@@ -117,19 +144,35 @@ fn follow(list: &mut Catalog, reader: &Reader, now: Timestamp) -> Result<(), Sto
 
 /// How an event is found.
 fn entry(seq: Seq, event: &Event) -> Option<CatalogEntry> {
-    let Fact::Library(LibraryEvent::HandedIn { result, until, by }) = &event.fact else { return None };
-    Some(CatalogEntry {
-        seq,
-        shelf: RESULTS,
-        id: result.id.clone(),
-        project: by.project().unwrap_or_default().to_owned(),
-        issue: result.issue.clone(),
-        agent: result.agent.clone(),
-        agent_type: result.agent_type.clone(),
-        kind: result.status.word().to_owned(),
-        at: event.at,
-        until: Some(*until),
-        text: String::new(),
+    let Fact::Library(it) = &event.fact else { return None };
+    let at = event.at;
+    Some(match it {
+        LibraryEvent::HandedIn { result, until, by } => CatalogEntry {
+            seq,
+            shelf: Shelf::Results.word(),
+            id: result.id.clone(),
+            project: by.project().unwrap_or_default().to_owned(),
+            issue: result.issue.clone(),
+            agent: result.agent.clone(),
+            agent_type: result.agent_type.clone(),
+            kind: result.status.word().to_owned(),
+            at,
+            until: Some(*until),
+            text: String::new(),
+        },
+        LibraryEvent::Learned { knowledge, by } => CatalogEntry {
+            seq,
+            shelf: Shelf::Knowledge.word(),
+            id: knowledge.id.clone(),
+            project: by.project().unwrap_or_default().to_owned(),
+            issue: knowledge.issue.clone().unwrap_or_default(),
+            agent: knowledge.agent.clone(),
+            agent_type: knowledge.agent_type.clone().unwrap_or_default(),
+            kind: knowledge.kind.word().to_owned(),
+            at,
+            until: None,
+            text: knowledge.text.clone(),
+        },
     })
 }
 
@@ -156,8 +199,17 @@ pub(super) async fn made_ready(
     command: Command,
     (archive, blobs, tasks): (&Archive, &Blobs, &Tasks),
 ) -> Result<Command, Reply> {
-    let Command::HandIn { result, kept_for, by } = command else { return Ok(command) };
     let archive = archive.clone();
+    let (result, kept_for, by) = match command {
+        Command::HandIn { result, kept_for, by } => (result, kept_for, by),
+        Command::Learn { knowledge, by } => {
+            let work = tasks.spawn_blocking(move || harmless(*knowledge, archive.secrets())).await;
+            let fault = || Reply::NotRecorded("could not read that: a fault of cuelight".to_owned());
+            let knowledge = work.map_err(|_| fault())?.map_err(|why| Reply::Refused(Refusal::Other(why)))?;
+            return Ok(Command::Learn { knowledge: Box::new(knowledge), by });
+        }
+        other => return Ok(other),
+    };
     let work = tasks.spawn_blocking(move || masked(*result, archive.secrets())).await;
     let fault = || Reply::NotRecorded("could not read the result: a fault of cuelight".to_owned());
     let (result, text) = work.map_err(|_| fault())?.map_err(|why| Reply::Refused(Refusal::Other(why)))?;
@@ -168,6 +220,38 @@ pub(super) async fn made_ready(
         result
     };
     Ok(Command::HandIn { result: Box::new(result), kept_for, by })
+}
+
+/// Something known, which gives nothing away.
+fn harmless(knowledge: Knowledge, secrets: &SecretStore) -> Result<Knowledge, String> {
+    let refused = |why: &str| format!("it is not kept: {why}");
+    let mut texts = vec![knowledge.text.clone(), Value::Object(knowledge.metadata.clone()).to_string()];
+    // In JSON a quote is written in another way, and so is what stands between quotes.
+    knowledge.metadata.values().for_each(|it| all_texts(it, &mut texts));
+    if let Some(what) = texts.iter().find_map(|it| credential_in(it)) {
+        return Err(refused(&format!("it seems to hold {what}; say where that is kept, and not what it is")));
+    }
+    let masker = secrets.masker().map_err(|why| refused(&why))?;
+    if texts.iter().any(|it| masker.mask(it) != *it) {
+        return Err(refused(
+            "it holds a secret of this workspace; say where that is kept, and not what it is",
+        ));
+    }
+    Ok(knowledge)
+}
+
+fn all_texts(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::String(text) => out.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|it| all_texts(it, out)),
+        Value::Object(fields) => fields.values().for_each(|it| all_texts(it, out)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Why something that is known may not be kept, before it is asked: it gives something away.
+fn gives_away(knowledge: &Knowledge, secrets: &SecretStore) -> Option<String> {
+    harmless(knowledge.clone(), secrets).err()
 }
 
 /// What is kept of a result, and its text.
@@ -193,6 +277,13 @@ impl LocalDesk {
         let archive = self.archive.clone();
         let work = self.tasks.spawn_blocking(move || masked(result, archive.secrets())).await;
         work.ok()?.ok().map(|it| it.0.digest)
+    }
+
+    /// Why something that is known gives something away, if it does.
+    pub async fn gives_away(&self, knowledge: Knowledge) -> Option<String> {
+        let archive = self.archive.clone();
+        let work = self.tasks.spawn_blocking(move || gives_away(&knowledge, archive.secrets())).await;
+        work.ok()?
     }
 
     /// All bytes of a blob.

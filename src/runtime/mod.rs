@@ -35,7 +35,7 @@ pub use effects::Effects;
 pub use engine::{Engine, Setup};
 pub use entropy::Entropy;
 pub use keep::Keep;
-pub use library::{LibraryQuery, result_of_bytes};
+pub use library::{LibraryQuery, Shelf, result_of_bytes};
 pub use local_desk::LocalDesk;
 pub use past::past;
 pub use people::{People, WhoIsWho};

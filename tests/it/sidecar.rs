@@ -4,6 +4,7 @@ mod client;
 mod door;
 mod events;
 mod gates;
+mod knowledge;
 mod results;
 mod runs;
 mod state;

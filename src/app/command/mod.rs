@@ -18,6 +18,7 @@ mod gate;
 mod health;
 mod history;
 mod hook;
+mod knowledge;
 mod look;
 mod mcp;
 mod mcp_client;
@@ -95,6 +96,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Emit(args) => message::emit(&config, out, args).await,
         Command::Messages(args) => message::messages(&config, out, &args).await,
         Command::State(args) => state::state(&config, out, args).await,
+        Command::Knowledge(args) => knowledge::knowledge(&config, out, args).await,
         Command::Results(args) => results::results(&config, out, args).await,
         Command::Health(args) => health::health(&config, out, &args).await,
         Command::Reset(args) => shutdown::reset(&config, out, args).await,

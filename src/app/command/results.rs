@@ -34,7 +34,11 @@ pub(super) async fn results(config: &Config, out: Output, args: ResultsArgs) -> 
 }
 
 /// The project that is looked at: nothing stands for the workspace's own.
-fn project(config: &Config, seat: &Seat, said: Option<String>) -> Result<(Option<String>, String), Trouble> {
+pub(super) fn project(
+    config: &Config,
+    seat: &Seat,
+    said: Option<String>,
+) -> Result<(Option<String>, String), Trouble> {
     let own = config.project(&seat.workspace)?;
     let said = said.filter(|it| *it != own);
     let name = said.clone().unwrap_or(own);

@@ -568,6 +568,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::Publish { .. }
         | Command::RevokeToken { .. }
         | Command::HandIn { .. }
+        | Command::Learn { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
@@ -647,6 +648,7 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         Command::RevokeToken { token, reason, .. } => {
             format!("token revoke {}{}", quoted(&token.id), why(reason))
         }
+        Command::Learn { knowledge, .. } => format!("knowledge add {}", quoted(&knowledge.text)),
         Command::HandIn { result, .. } => format!("results {}", quoted(&result.id)),
         Command::ClearCache { key, .. } => {
             format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))

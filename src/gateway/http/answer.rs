@@ -3,7 +3,7 @@
 use super::{
     asked::{Asked, request_id},
     door::Door,
-    events, gates,
+    events, gates, knowledge,
     limits::Left,
     openapi::openapi,
     probes,
@@ -91,6 +91,8 @@ async fn call(door: &Arc<Door>, call: Call, asked: &Asked) -> Result<Response, P
         Call::ListRuns => runs::list(door, asked),
         Call::ShowRun => runs::show(door, asked).await,
         Call::FollowRun => runs::follow(door, asked),
+        Call::Learn => knowledge::learn(door, asked).await,
+        Call::SearchKnowledge => knowledge::search(door, asked).await,
         Call::HandIn => results::hand_in(door, asked).await,
         Call::ListResults => results::list(door, asked).await,
         Call::ShowResult => results::show(door, asked).await,

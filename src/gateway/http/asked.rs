@@ -8,7 +8,7 @@ use super::{
     routes::{Need, Parameter, Route, Shape},
 };
 use crate::{
-    base::{Schema, Timestamp, Value, is_name},
+    base::{Schema, Timestamp, Value, is_name, sha256},
     engine::Actor,
     gateway::Bearer,
     runtime::{Desk as _, Entropy, LocalDesk, RequestId},
@@ -146,6 +146,21 @@ impl Asked {
     /// What its sender calls the request, so that it is done once.
     pub(super) fn key(&self) -> Option<&str> {
         self.headers.get("idempotency-key").and_then(|it| it.to_str().ok()).filter(|it| is_name(it))
+    }
+
+    /// A name for what is left with this request: with an `Idempotency-Key` the same again, also when an engine has begun anew meanwhile.
+    pub(super) fn library_id(&self, prefix: &str) -> String {
+        let digest = match (self.key(), &self.bearer) {
+            (Some(key), Some(bearer)) => {
+                let principal = bearer.actor.principal();
+                sha256(
+                    "cuelight-library-id-v1",
+                    &[prefix, bearer.project(), &principal, key].map(str::as_bytes),
+                )
+            }
+            _ => sha256("cuelight-library-id-v1", &[Entropy.request_id().0.as_bytes()]),
+        };
+        format!("{prefix}{}", digest.to_string().split_at(24).0)
     }
 
     /// The name under which an engine knows the request: the same again where its sender says so.

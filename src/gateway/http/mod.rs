@@ -8,6 +8,7 @@ mod asked;
 mod door;
 mod events;
 mod gates;
+mod knowledge;
 mod limits;
 mod listen;
 mod listeners;

@@ -91,6 +91,7 @@ pub(super) fn status(door: &Door) -> Response {
             open_runs: it.open_runs,
             open_gates: it.open_gates,
             results: it.board.results(),
+            knowledge: it.board.known(),
         },
         events: EventCounts { kept: it.kept },
         performance: Performance {

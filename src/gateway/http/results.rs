@@ -8,10 +8,10 @@ use super::{
     shapes::{HandIn, HandedIn},
 };
 use crate::{
-    base::{Digest, Seq, Timestamp, Value, is_agent_type, is_name, sha256},
+    base::{Digest, Seq, Timestamp, Value, is_agent_type, is_name},
     engine::{AgentResult, Command, Event, Fact, LibraryEvent, ResultStatus, completed},
     projection::result_json,
-    runtime::{Desk, Entropy, LibraryQuery, Page, Reply, Request, Want, result_of_bytes},
+    runtime::{Desk, LibraryQuery, Page, Reply, Request, Want, result_of_bytes},
 };
 use axum::{http::StatusCode, response::Response};
 use serde_json::json as value;
@@ -40,7 +40,7 @@ pub(super) async fn hand_in(door: &Door, asked: &Asked) -> Result<Response, Prob
     let status =
         status.ok_or_else(|| Problem::bad("could not read the status of the result; see /openapi.json"))?;
     let key = asked.key();
-    let id = id(asked, key);
+    let id = asked.library_id("res-");
     let (project, timestamp) = (given.project_id.clone(), asked.now);
     let result = AgentResult {
         id: id.clone(),
@@ -85,9 +85,7 @@ fn check_who(asked: &Asked, given: &HandIn) -> Result<(), Problem> {
         return Err(Problem::missing("STR_006", "that project"));
     }
     let refused = |why: &str| Err(Problem::new(StatusCode::FORBIDDEN, "AUTH_003", why));
-    let sub = &bearer.claims.sub;
-    let session = given.agent_id.strip_prefix(sub.as_str()).map(|it| it.strip_prefix('/'));
-    if given.agent_id != *sub && !matches!(session, Some(Some(name)) if is_name(name)) {
+    if !bearer.goes_by(&given.agent_id) {
         return refused(
             "could not take that result: its agent is not the one of the token; hand in your own, as `agent_id` or `agent_id/session`",
         );
@@ -98,21 +96,6 @@ fn check_who(asked: &Asked, given: &HandIn) -> Result<(), Problem> {
         );
     }
     Ok(())
-}
-
-/// The name of a result: with an `Idempotency-Key` the same again, also when an engine has begun anew meanwhile.
-fn id(asked: &Asked, key: Option<&str>) -> String {
-    let digest = match (key, &asked.bearer) {
-        (Some(key), Some(bearer)) => {
-            let principal = bearer.actor.principal();
-            sha256("cuelight-result-id-v1", &[bearer.project(), &principal, key].map(str::as_bytes))
-        }
-        _ => sha256("cuelight-result-id-v1", &[Entropy.request_id().0.as_bytes()]),
-    };
-    digest.to_string().chars().take(24).fold("res-".to_owned(), |mut id, digit| {
-        id.push(digit);
-        id
-    })
 }
 
 /// When the result that was handed in with this key was recorded, if it is this one.
@@ -213,7 +196,6 @@ pub(super) async fn list(door: &Door, asked: &Asked) -> Result<Response, Problem
     let cursor = asked.number("cursor", (1, i64::MAX.unsigned_abs()), u64::MAX)?;
     let query = LibraryQuery {
         project: asked.project().map(str::to_owned),
-        id: None,
         issue: text("issue"),
         agent: text("agent_id"),
         agent_type: text("agent_type"),
@@ -222,6 +204,7 @@ pub(super) async fn list(door: &Door, asked: &Asked) -> Result<Response, Problem
         until: instant("until")?,
         before: (cursor < u64::MAX).then_some(Seq(cursor)),
         limit: u32::try_from(asked.number("limit", (1, PAGE_MAX), PAGE_DEFAULT)?).unwrap_or(1),
+        ..LibraryQuery::default()
     };
     let Page::Events { events, more } = door.desk.read(Want::Library(Box::new(query))).await else {
         return Err(unreadable());

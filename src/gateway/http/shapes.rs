@@ -62,6 +62,8 @@ pub(super) struct StorageCounts {
     pub(super) open_gates: u64,
     /// Results that agents have handed in.
     pub(super) results: u64,
+    /// What agents and people have left of what they know.
+    pub(super) knowledge: u64,
 }
 
 /// What was said.
@@ -390,4 +392,77 @@ pub(super) struct AgentResults {
     more: bool,
     /// What to ask the next page with.
     next_cursor: Option<String>,
+}
+
+/// Something that an agent or a person knows, and others should.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Learn {
+    /// What is known, 64 KiB at most.
+    #[schemars(length(min = 1, max = 65_536))]
+    pub(super) text: String,
+    /// What it is about.
+    #[serde(default, rename = "type")]
+    pub(super) kind: KnowledgeWord,
+    /// The piece of work it came from.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
+    pub(super) issue_id: Option<String>,
+    /// A session of the subject of the token; the subject itself when not given.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}(/[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127})?$"))]
+    pub(super) agent_id: Option<String>,
+    /// That of the token.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
+    pub(super) project_id: Option<String>,
+    /// More about it.
+    #[serde(default)]
+    pub(super) metadata: BTreeMap<String, Value>,
+}
+
+/// What knowledge is about.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum KnowledgeWord {
+    Decision,
+    Architecture,
+    Implementation,
+    Configuration,
+    Issue,
+    #[default]
+    General,
+}
+
+/// It is on disk.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Learned {
+    pub(super) id: String,
+    pub(super) stored: bool,
+    /// When.
+    pub(super) timestamp: String,
+}
+
+/// What is known.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone")]
+pub(super) struct KnowledgeFound {
+    knowledge: Vec<KnowledgeShape>,
+    /// Whether there is more that fits.
+    more: bool,
+}
+
+/// Something that is known.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
+pub(super) struct KnowledgeShape {
+    id: String,
+    project_id: String,
+    r#type: String,
+    text: String,
+    issue_id: Option<String>,
+    agent_id: String,
+    agent_type: Option<String>,
+    metadata: BTreeMap<String, Value>,
+    stored_at: String,
 }

@@ -51,6 +51,12 @@ impl Bearer {
         self.claims.permissions.contains(&permission)
     }
 
+    /// Whether whoever holds it may go by this name: the one of the token, or a session of it.
+    pub fn goes_by(&self, agent: &str) -> bool {
+        let session = agent.strip_prefix(self.claims.sub.as_str()).and_then(|it| it.strip_prefix('/'));
+        agent == self.claims.sub || session.is_some_and(is_name)
+    }
+
     /// The project it is for.
     pub fn project(&self) -> &str {
         &self.claims.project_id

@@ -9,8 +9,9 @@ use cuelight::{
     engine::{
         Actor, Adoption, AgentResult, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch,
         Channel, Choice, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState,
-        LibraryEvent, Outcome, Proof, Purpose, ResultStatus, RunEvent, RunState, ScheduleEvent, ScopeEvent,
-        StepEvent, TalkCall, TargetEvent, TokenEvent, UndoEvent, Verdict, Vote, WaitReason, Why,
+        Knowledge, KnowledgeKind, LibraryEvent, Outcome, Proof, Purpose, ResultStatus, RunEvent, RunState,
+        ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TokenEvent, UndoEvent, Verdict, Vote,
+        WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -293,7 +294,18 @@ fn library() -> Vec<Fact> {
         bytes: 61,
     };
     let until = Timestamp(1_775_023_200_000);
-    vec![Fact::Library(LibraryEvent::HandedIn { result: Box::new(result), until, by: ann() })]
+    let handed_in = LibraryEvent::HandedIn { result: Box::new(result), until, by: ann() };
+    let knowledge = Knowledge {
+        id: "k-0c1d7e52aa".to_owned(),
+        kind: KnowledgeKind::Decision,
+        text: "Prices are kept in cents".to_owned(),
+        issue: Some("SHOP-12".to_owned()),
+        agent: "reviewer-1".to_owned(),
+        agent_type: Some("qa".to_owned()),
+        metadata: ValueMap::new(),
+    };
+    let learned = LibraryEvent::Learned { knowledge: Box::new(knowledge), by: ann() };
+    [handed_in, learned].into_iter().map(Fact::Library).collect()
 }
 
 /// One of each.

@@ -666,6 +666,7 @@ impl Bench {
             Fact::Library(LibraryEvent::HandedIn { result, .. }) => {
                 format!("result {} {}", result.id, result.status.word())
             }
+            Fact::Library(LibraryEvent::Learned { knowledge, .. }) => format!("learned {}", knowledge.id),
             Fact::Token(TokenEvent::Revoked { id, .. }) => format!("token {id} revoked"),
             Fact::Recovered { away, .. } => format!("recovered after {away}"),
         }

@@ -1,0 +1,83 @@
+//! `knowledge`: what agents and people know. Searching needs no engine; adding asks one.
+
+use super::{act, results::project};
+use crate::{
+    app::{
+        args::{KnowledgeArgs, KnowledgeCommand, KnowledgeSearchArgs},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring,
+    },
+    base::{ValueMap, safe_text, sha256, shorten},
+    engine::{Command, Event, Fact, Knowledge, LibraryEvent},
+    projection::knowledge_json,
+    runtime::{Clock as _, Desk as _, Entropy, LibraryQuery, Page, Shelf, SystemClock, Want},
+};
+use std::process::ExitCode;
+
+/// Characters of what is known, in the table.
+const TEXT_CHARS: usize = 100;
+
+pub(super) async fn knowledge(config: &Config, out: Output, args: KnowledgeArgs) -> Outcome {
+    match args.command {
+        None => search(config, out, args.search).await,
+        Some(KnowledgeCommand::Search(args)) => search(config, out, args).await,
+        Some(KnowledgeCommand::Add { text, kind, issue }) => {
+            let seat = wiring::act(config).await?;
+            let digest = sha256("cuelight-library-id-v1", &[Entropy.request_id().0.as_bytes()]).to_string();
+            let id = format!("k-{}", digest.split_at(24).0);
+            let said = format!("{id} is known");
+            let agent = seat.actor.name.clone();
+            let knowledge =
+                Knowledge { id, kind, text, issue, agent, agent_type: None, metadata: ValueMap::new() };
+            let by = seat.actor.clone();
+            act::submit(seat, out, Command::Learn { knowledge: Box::new(knowledge), by }, |_| said).await
+        }
+    }
+}
+
+async fn search(config: &Config, out: Output, args: KnowledgeSearchArgs) -> Outcome {
+    let seat = wiring::look(config).await?;
+    let (project, name) = project(config, &seat, args.project)?;
+    let words = (!args.words.is_empty()).then(|| args.words.join(" "));
+    let query = LibraryQuery {
+        shelf: Shelf::Knowledge,
+        project,
+        agent: args.agent,
+        kind: args.kind,
+        words,
+        limit: args.limit,
+        ..LibraryQuery::default()
+    };
+    let page = seat.desk.read(Want::Library(Box::new(query))).await;
+    seat.leave().await;
+    let Page::Events { events, .. } = page else {
+        return Err(Trouble::failed("could not search; `cuelight doctor` looks for the reason"));
+    };
+    let found: Vec<(&Event, &Knowledge)> =
+        events.iter().filter_map(|it| Some((&it.1, known_in(&it.1)?))).collect();
+    if args.json {
+        out.json_pretty(&found.iter().map(|(event, it)| knowledge_json(event, it, &name)).collect());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if found.is_empty() {
+        out.line("nothing is known of that; `cuelight knowledge add TEXT` adds something");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = SystemClock.now();
+    let row = |(event, it): &(&Event, &Knowledge)| {
+        let text = safe_text(&shorten(&it.text.replace('\n', " "), TEXT_CHARS));
+        vec![format!("{} ago", now.since(event.at)), it.kind.word().to_owned(), safe_text(&it.agent), text]
+    };
+    let rows: Vec<Vec<String>> = found.iter().map(row).collect();
+    out.table(&["SINCE", "TYPE", "BY", "WHAT"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn known_in(event: &Event) -> Option<&Knowledge> {
+    match &event.fact {
+        Fact::Library(LibraryEvent::Learned { knowledge, .. }) => Some(knowledge),
+        _ => None,
+    }
+}

@@ -1,0 +1,129 @@
+//! What agents and people know, over HTTP: left for others, and searched. Each project has its own.
+
+use super::{
+    answer::json,
+    asked::Asked,
+    door::Door,
+    problem::{Problem, of_reply},
+    shapes::{KnowledgeWord, Learn, Learned},
+};
+use crate::{
+    base::{Timestamp, Value},
+    engine::{Command, Event, Fact, Knowledge, KnowledgeKind, LibraryEvent},
+    projection::knowledge_json,
+    runtime::{Desk as _, LibraryQuery, Page, Reply, Request, Shelf, Want},
+};
+use axum::{http::StatusCode, response::Response};
+use serde_json::json as value;
+
+/// What is found at once.
+const FOUND_MAX: u64 = 100;
+const FOUND_DEFAULT: u64 = 10;
+
+fn other_project() -> Problem {
+    Problem::missing("STR_006", "that project")
+}
+
+fn unreadable() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_002", "could not search; try again")
+}
+
+pub(super) async fn learn(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let given: Learn = asked.body()?;
+    let Some(bearer) = &asked.bearer else { return Err(other_project()) };
+    if given.project_id.as_ref().is_some_and(|it| it != bearer.project()) {
+        return Err(other_project());
+    }
+    let agent = given.agent_id.clone().unwrap_or_else(|| bearer.claims.sub.clone());
+    if !bearer.goes_by(&agent) {
+        let why = "could not keep that: its agent is not the one of the token; leave `agent_id` out";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "AUTH_003", why));
+    }
+    let id = asked.library_id("k-");
+    let knowledge = Knowledge {
+        id: id.clone(),
+        kind: kind_of(given.kind),
+        text: given.text,
+        issue: given.issue_id,
+        agent,
+        agent_type: bearer.agent_type.as_ref().map(|it| it.as_str().to_owned()),
+        metadata: given.metadata.into_iter().collect(),
+    };
+    if let Some(why) = door.desk.gives_away(knowledge.clone()).await {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "STR_007", format!("could not keep that: {why}")));
+    }
+    let sent = knowledge.clone();
+    let command = Command::Learn { knowledge: Box::new(knowledge), by: asked.actor(door) };
+    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+        Reply::Recorded(_) => {}
+        other => return Err(of_reply(other)),
+    }
+    let timestamp = if asked.key().is_some() { same(door, asked, &sent).await? } else { asked.now };
+    Ok(json(StatusCode::CREATED, &Learned { id, stored: true, timestamp: timestamp.to_string() }))
+}
+
+const fn kind_of(word: KnowledgeWord) -> KnowledgeKind {
+    match word {
+        KnowledgeWord::Decision => KnowledgeKind::Decision,
+        KnowledgeWord::Architecture => KnowledgeKind::Architecture,
+        KnowledgeWord::Implementation => KnowledgeKind::Implementation,
+        KnowledgeWord::Configuration => KnowledgeKind::Configuration,
+        KnowledgeWord::Issue => KnowledgeKind::Issue,
+        KnowledgeWord::General => KnowledgeKind::General,
+    }
+}
+
+/// When what was left with this key was recorded, if it is this.
+async fn same(door: &Door, asked: &Asked, sent: &Knowledge) -> Result<Timestamp, Problem> {
+    let query = LibraryQuery { id: Some(sent.id.clone()), limit: 1, ..of_project(asked) };
+    let (events, _) = found(door, query).await?;
+    let kept = events.into_iter().find(|it| known_in(it) == Some(sent));
+    kept.map(|it| it.at).ok_or_else(|| {
+        let why = "could not keep that: its Idempotency-Key was used for something else; choose another one";
+        Problem::new(StatusCode::CONFLICT, "REQ_002", why)
+    })
+}
+
+fn of_project(asked: &Asked) -> LibraryQuery {
+    let project = asked.project().map(str::to_owned);
+    LibraryQuery { shelf: Shelf::Knowledge, project, ..LibraryQuery::default() }
+}
+
+async fn found(door: &Door, query: LibraryQuery) -> Result<(Vec<Event>, bool), Problem> {
+    match door.desk.read(Want::Library(Box::new(query))).await {
+        Page::Events { events, more } => Ok((events.into_iter().map(|it| it.1).collect(), more)),
+        _ => Err(unreadable()),
+    }
+}
+
+fn known_in(event: &Event) -> Option<&Knowledge> {
+    match &event.fact {
+        Fact::Library(LibraryEvent::Learned { knowledge, .. }) => Some(knowledge),
+        _ => None,
+    }
+}
+
+pub(super) async fn search(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    if asked.query("project").is_some_and(|it| it != asked.project_id()) {
+        return Err(other_project());
+    }
+    let kind = match asked.query("type") {
+        None => None,
+        Some(word) => Some(KnowledgeKind::of(word).ok_or_else(|| {
+            let words = KnowledgeKind::ALL.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ");
+            Problem::bad(format!("could not read `type`: it is one of {words}"))
+        })?),
+    };
+    let query = LibraryQuery {
+        agent: asked.query("agent").map(str::to_owned),
+        kind,
+        words: asked.query("q").map(str::to_owned),
+        limit: u32::try_from(asked.number("limit", (1, FOUND_MAX), FOUND_DEFAULT)?).unwrap_or(1),
+        ..of_project(asked)
+    };
+    let (events, more) = found(door, query).await?;
+    let project = asked.project_id();
+    let knowledge: Value =
+        events.iter().filter_map(|it| Some(knowledge_json(it, known_in(it)?, &project))).collect();
+    Ok(json(StatusCode::OK, &value!({"knowledge": knowledge, "more": more})))
+}
