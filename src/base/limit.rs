@@ -30,6 +30,8 @@ pub const SPOOL_BYTES_LEAST: u64 = 4096;
 pub const PROCESS_MEMORY_BYTES_LEAST: u64 = 4 * 1024 * 1024;
 /// The fewest open files it can be held to, likewise.
 pub const PROCESS_FILES_LEAST: u64 = 8;
+/// The most processes that a step can be given by name: more than that is no limit.
+pub const PROCESSES_MOST: u64 = 100_000;
 /// The most open files that can be said.
 pub const PROCESS_FILES_MOST: u64 = 1_000_000;
 /// Bytes of `$CUELIGHT_OUTPUT` of one step.

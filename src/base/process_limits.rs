@@ -1,11 +1,11 @@
-//! What one process of a step may use: part of its call, so that an approval holds for it. How the kernel is told is for
+//! What one process of a step may use, and how many there may be: part of its call, so that an approval holds for it. How the kernel is told is for
 //! `tool`, what a process means that ran into one for its `classify`.
 
 use crate::base::Span;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Limits of every single process that a call starts; what is nothing is not limited.
+/// Limits of every single process that a call starts, and of their number; what is nothing is not limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessLimits {
     /// Bytes of memory of its own (heap, stacks of its threads, private mappings); not its first stack, and nothing shared.
@@ -20,12 +20,19 @@ pub struct ProcessLimits {
     /// Bytes of any file that it writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_bytes: Option<u64>,
+    /// Processes of the call that live at once, as its guard counts them; the only one that the kernel does not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u64>,
 }
 
 impl ProcessLimits {
     /// Whether nothing is limited.
     pub const fn is_none(&self) -> bool {
-        self.memory_bytes.is_none() && self.files.is_none() && self.cpu.is_none() && self.file_bytes.is_none()
+        self.memory_bytes.is_none()
+            && self.files.is_none()
+            && self.cpu.is_none()
+            && self.file_bytes.is_none()
+            && self.processes.is_none()
     }
 
     /// The same with what else a call is held to, for people: how much of its output is kept, and whether it is in a sandbox.
@@ -47,6 +54,7 @@ impl fmt::Display for ProcessLimits {
             self.files.map(|it| format!("{it} open files")),
             self.cpu.map(|it| format!("{it} of processor time")),
             self.file_bytes.map(|it| format!("files of {}", size_word(it))),
+            self.processes.map(|it| format!("{it} processes")),
         ]
         .into_iter()
         .flatten()

@@ -3,7 +3,7 @@
 //! One source for three readers: `read` knows from it which keys there are, `format` in which order they stand, and
 //! `json_schema` what an editor is told. What a value means is said in `read`.
 
-use crate::base::{HTTP_REDIRECTS_MAX, PROCESS_FILES_LEAST, PROCESS_FILES_MOST};
+use crate::base::{HTTP_REDIRECTS_MAX, PROCESS_FILES_LEAST, PROCESS_FILES_MOST, PROCESSES_MOST};
 
 /// A mapping with fixed keys.
 #[derive(Debug)]
@@ -539,6 +539,7 @@ pub(super) const LIMITS: Table = Table {
             "Files that each process may have open.",
         ),
         key("cpu", Duration, "Processor time of each process, in whole seconds."),
+        key("processes", Whole(1, PROCESSES_MOST), "Processes of the step that live at once."),
         key("file-size", Size, "Bytes of each file that is written."),
         key("output", Size, "Bytes of output kept."),
     ],

@@ -288,6 +288,8 @@ pub struct Limits {
     pub cpu: Option<Span>,
     /// Bytes of any file that it writes.
     pub file_bytes: Option<u64>,
+    /// Processes that live at once.
+    pub processes: Option<u64>,
     /// Bytes of output kept.
     pub output_bytes: Option<u64>,
 }

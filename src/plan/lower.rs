@@ -11,9 +11,9 @@ use crate::{
     expression::{MapLookup, Template},
     plan::{
         Amounts, Budget, CacheRule, Concurrency, Currency, EffectClass, Estimate, Frame, FrameKind, OnError,
-        OutputType, Plan, PlanModel, PlanStep, PlanTool, Talk, TalkTool, Undo, Work,
+        OutputType, Plan, PlanModel, PlanStep, PlanTool, Requires, Talk, TalkTool, Undo, Work,
         expand::{cells, stamp, too_large, too_many},
-        later, model, order,
+        model, order,
         work::{
             action, confidence, data, effect, is_call, named, on_conflict, on_error, on_exceed, on_failure,
             output_type, retry, script, shell_of, texts, undo, work,
@@ -31,10 +31,7 @@ const TOOL_NAME_CHARS_MAX: usize = 56;
 /// # Errors
 /// Everything that keeps the workflow from running, each a whole sentence.
 pub fn lower(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>> {
-    let (plan, later) = Lowering::of(workflow, inputs).map_err(|it| vec![it])?;
-    if !later.is_empty() {
-        return Err(later);
-    }
+    let plan = Lowering::of(workflow, inputs).map_err(|it| vec![it])?;
     if let Some(budget) = &plan.budget {
         Estimate::of(&plan).check(budget).map_err(|it| vec![it])?;
     }
@@ -45,12 +42,12 @@ pub fn lower(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>>
     Ok(plan)
 }
 
-/// The same to look at: also with work that this release cannot do, which [`lower`] refuses.
+/// The same to look at: also with what its own budget does not allow, which [`lower`] refuses.
 ///
 /// # Errors
 /// What keeps it from being shown at all.
 pub fn outline(workflow: &Workflow, inputs: ValueMap) -> Result<Plan, Vec<String>> {
-    Lowering::of(workflow, inputs).map(|(plan, _)| plan).map_err(|it| vec![it])
+    Lowering::of(workflow, inputs).map_err(|it| vec![it])
 }
 
 /// A plan in the making.
@@ -64,8 +61,6 @@ struct Lowering {
     tools: Vec<PlanTool>,
     /// The models they ask, likewise.
     models: Vec<PlanModel>,
-    /// What this release cannot do, each once.
-    later: Vec<String>,
 }
 
 /// Where a step stands.
@@ -80,7 +75,7 @@ struct Standing<'a> {
 }
 
 impl Lowering {
-    fn of(workflow: &Workflow, mut inputs: ValueMap) -> Result<(Plan, Vec<String>), String> {
+    fn of(workflow: &Workflow, mut inputs: ValueMap) -> Result<Plan, String> {
         for (name, value) in defaults(workflow) {
             inputs.entry(name).or_insert(value);
         }
@@ -109,7 +104,7 @@ impl Lowering {
             inputs,
         };
         order(&plan)?;
-        Ok((plan, lowering.later))
+        Ok(plan)
     }
 
     /// All steps of one workflow; needs at the end, because they may name a step further down.
@@ -139,7 +134,6 @@ impl Lowering {
     /// One step of the file: itself, or the frame of its copies and the copies.
     fn step(&mut self, step: &Step, at: Standing<'_>) -> Result<(), String> {
         let id = format!("{}{}", at.path, step.id.value);
-        self.refuse_later(step, &id);
         self.keep_tools(step, &id)?;
         self.keep_models(step, &id)?;
         let place = StepIx::from_index(self.steps.len());
@@ -347,25 +341,6 @@ impl Lowering {
         }
         Ok(())
     }
-
-    /// Notes every word of the step that a later release brings.
-    fn refuse_later(&mut self, step: &Step, id: &str) {
-        let mut words = Vec::new();
-        let shown_only = |work: &Work| match work {
-            Work::Later(it) => Some(it.kind.clone()),
-            _ => None,
-        };
-        words.extend(work(&step.kind).as_ref().and_then(shown_only));
-        let is_workflow = matches!(step.kind, StepKind::Workflow(_));
-        let keys = [
-            ("retry", is_workflow && step.retry.is_some()),
-            ("fallback", is_workflow && !step.fallback.is_empty()),
-            ("requires", step.requires != file::Requires::default()),
-        ];
-        words.extend(keys.into_iter().filter(|(_, written)| *written).map(|(word, _)| word.to_owned()));
-        words.dedup();
-        self.later.extend(words.iter().map(|word| later::refusal(id, word)));
-    }
 }
 
 /// A step that calls a tool and says nothing of what that costs is expected to cost what the tool says.
@@ -425,7 +400,7 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
             _ => None,
         }),
         retry: match &step.retry {
-            Some(policy) => retry(policy).filter(|_| calls),
+            Some(policy) => retry(policy).filter(|_| calls || matches!(step.kind, StepKind::Workflow(_))),
             None => retry_unsaid,
         },
         fallback: asked_next.into_iter().chain(fallback).collect(),
@@ -437,6 +412,7 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         limits: limits(&step.limits),
         output_limit: step.limits.output_bytes,
         sandboxed: step.sandbox == Some(file::Sandbox::Strict),
+        requires: requires(&step.requires),
         check: step.check.as_ref().map(|it| script(it, &shell)),
         category: step.category.clone(),
         confidence: step.confidence.as_ref().map(confidence),
@@ -476,6 +452,7 @@ fn blank(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wo
         limits: ProcessLimits::default(),
         output_limit: None,
         sandboxed: false,
+        requires: Requires::default(),
         check: None,
         priority: step.priority,
         category: None,
@@ -507,7 +484,17 @@ fn concurrency(rule: &file::Concurrency, inputs: &ValueMap) -> Result<Concurrenc
 }
 
 fn limits(it: &file::Limits) -> ProcessLimits {
-    ProcessLimits { memory_bytes: it.memory_bytes, files: it.files, cpu: it.cpu, file_bytes: it.file_bytes }
+    ProcessLimits {
+        memory_bytes: it.memory_bytes,
+        files: it.files,
+        cpu: it.cpu,
+        file_bytes: it.file_bytes,
+        processes: it.processes,
+    }
+}
+
+fn requires(it: &file::Requires) -> Requires {
+    Requires { labels: it.labels.clone(), capabilities: it.capabilities.clone() }
 }
 
 fn budget(it: &file::Budget) -> Budget {

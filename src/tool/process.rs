@@ -22,7 +22,8 @@ use super::{
     spool::{Now, Spool},
 };
 use crate::base::{
-    AGENT_LOST_AFTER, Launch, Program, Span, TextPart, Timestamp, ToolCall, Value, ValueMap, Word,
+    AGENT_LOST_AFTER, FailureMode, Launch, Program, Span, TextPart, Timestamp, ToolCall, Value, ValueMap,
+    Word,
 };
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
@@ -66,6 +67,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 const PIPE_BYTES_MAX: usize = 1024 * 1024;
 /// Between two looks at what is left of a step that is ended, …
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
+/// Between two counts of the processes of a step whose number is limited.
+const COUNT_PAUSE: Duration = Duration::from_millis(50);
 /// … and how many there are after the last resort.
 const LOOKS_AFTER_KILL: u32 = 500;
 /// The names under which a step finds the file for its outputs.
@@ -267,6 +270,7 @@ pub(super) async fn run_with(
         timeout: launch.timeout,
         grace: host.kill_grace,
         heartbeat: agent.and_then(|it| it.heartbeat),
+        processes: launch.limits.processes,
         output: &output,
     };
     let stop = attend(&mut leader, &mut intake, &limits, cancel, &mut progress).await;
@@ -278,6 +282,12 @@ pub(super) async fn run_with(
         Some(Stop::Cancelled) => Ended::Cancelled,
         Some(Stop::TimedOut(after)) => Ended::TimedOut { after },
         Some(Stop::Silent { after, heartbeat }) => Ended::Silent { after, heartbeat },
+        Some(Stop::TooMany { seen, most }) => Ended::Failed {
+            mode: FailureMode::ResourceQuota,
+            message: format!(
+                "started too many processes: limit {most}, {seen} at one look; raise `processes` under `limits`"
+            ),
+        },
         None => ended(&status, &host.oom),
     };
     let untouched = is_untouched(&output);
@@ -335,6 +345,7 @@ enum Stop {
     Cancelled,
     TimedOut(Span),
     Silent { after: Span, heartbeat: Span },
+    TooMany { seen: usize, most: u64 },
 }
 
 /// How long a process may go on, and how it shows that it does.
@@ -342,6 +353,8 @@ struct Limits<'a> {
     timeout: Option<Span>,
     grace: Span,
     heartbeat: Option<Span>,
+    /// How many processes it may have.
+    processes: Option<u64>,
     /// The file for its outputs: touching it is a sign of life.
     output: &'a Path,
 }
@@ -359,7 +372,8 @@ async fn attend(
     let timer = sleep(limits.timeout.unwrap_or_default().to_std());
     let beat = sleep(limits.heartbeat.unwrap_or_default().to_std());
     let mut pulse = Pulse::of(limits.output);
-    tokio::pin!(timer, beat);
+    let count = sleep(COUNT_PAUSE);
+    tokio::pin!(timer, beat, count);
     loop {
         let armed = stop.is_some() && !killed || stop.is_none() && limits.timeout.is_some();
         let beats = stop.is_none() && limits.heartbeat.is_some();
@@ -380,6 +394,18 @@ async fn attend(
                     leader.ask_to_end();
                     timer.set(sleep(limits.grace.to_std()));
                 }
+            }
+            () = &mut count, if stop.is_none() && limits.processes.is_some() => {
+                let (most, seen) = (limits.processes.unwrap_or(u64::MAX), leader.count_kin());
+                if seen as u64 > most {
+                    // Not asked: whoever forks without end would go on while it is.
+                    stop = Some(Stop::TooMany { seen, most });
+                    leader.signal_kin(Signal::STOP);
+                    leader.signal_kin(Signal::KILL);
+                    leader.signal(Signal::KILL);
+                    killed = true;
+                }
+                count.set(sleep(COUNT_PAUSE));
             }
             () = intake.take(progress), if intake.pipe.is_some() => {
                 if let Some(heartbeat) = limits.heartbeat.filter(|_| beats) {
@@ -868,6 +894,11 @@ impl Leader {
     /// To all that is the step's, wherever it went; says how much there is.
     fn signal_kin(&self, signal: Signal) -> usize {
         self.kin.as_ref().map_or(0, |(kin, attempt)| kin.signal(attempt, signal))
+    }
+
+    /// How many processes of the step live.
+    fn count_kin(&self) -> usize {
+        self.kin.as_ref().map_or(0, |(kin, attempt)| kin.count(attempt))
     }
 
     /// Whether anything of the step lives.

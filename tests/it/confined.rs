@@ -45,6 +45,11 @@ fn a_program_that_uses_more_than_its_step_may_is_stopped_and_the_message_says_by
             "resource_quota",
             "ran out of processor time: limit 300ms (killed by signal 24 (SIGXCPU)); raise `cpu` under `limits`",
         ),
+        (
+            "{id: s, limits: {processes: 40}, run: 'for i in {1..60}; do setsid sleep 1 & done; wait'}",
+            "resource_quota",
+            "started too many processes: limit 40, ",
+        ),
     ] {
         failed(&place, step, mode, begins);
         // The same without its limit: it is the limit that stopped it, not the machine.
@@ -57,6 +62,21 @@ fn a_program_that_uses_more_than_its_step_may_is_stopped_and_the_message_says_by
     }
     let left = std::fs::metadata(place.file("big")).expect("it was written").len();
     assert_eq!(left, 5_000_000, "by the one without a limit");
+}
+
+/// It is ended before it has taken the machine, and nothing of it is left.
+#[test]
+fn a_program_that_starts_itself_without_end_is_ended_with_all_of_it() {
+    let place = Place::new();
+    let number = format!("{}", 600_000_000 + std::process::id());
+    place.write("bomb.sh", &format!("sleep {number} & sleep 0.02\nbash bomb.sh &\nbash bomb.sh &\nwait\n"));
+    failed(
+        &place,
+        "{id: s, limits: {processes: 60}, run: bash bomb.sh}",
+        "resource_quota",
+        "started too many processes: limit 60, ",
+    );
+    assert!(crate::guard::with(&number).is_empty(), "nothing is left");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     base::{
         ATTEMPTS_DEFAULT, ATTEMPTS_MAX, FailureMode, PROCESS_FILES_LEAST, PROCESS_FILES_MOST,
-        PROCESS_MEMORY_BYTES_LEAST, SPOOL_BYTES_LEAST, Score, Span, shorten,
+        PROCESS_MEMORY_BYTES_LEAST, PROCESSES_MOST, SPOOL_BYTES_LEAST, Score, Span, shorten,
     },
     definition::{
         Action, Backoff, Below, Cache, Confidence, Effect, Expected, Fallback, Limits, OnConsoleDeath,
@@ -396,6 +396,7 @@ fn limits(reader: &mut Reader<'_, '_>, node: &Node) -> Limits {
             .get("files")
             .and_then(|it| reader.whole(it, "`files`", PROCESS_FILES_LEAST, PROCESS_FILES_MOST)),
         cpu: found.get("cpu").and_then(|it| reader.positive_duration(it, "`cpu`")),
+        processes: found.get("processes").and_then(|it| reader.whole(it, "`processes`", 1, PROCESSES_MOST)),
         file_bytes: found.get("file-size").and_then(|it| reader.size_from(it, "`file-size`", 1)),
         output_bytes: found.get("output").and_then(|it| reader.size_from(it, "`output`", SPOOL_BYTES_LEAST)),
     }

@@ -175,6 +175,16 @@ impl Kin {
         known.owners.iter().filter(|it| it.1 == attempt).map(|it| it.0).filter(lives).copied().collect()
     }
 
+    /// How many processes of a call live, as far as can be seen at once.
+    pub(in crate::tool) fn count(&self, attempt: &str) -> usize {
+        let table = below(own_pid());
+        let mut known = self.lock();
+        known.sort(&table);
+        let lives =
+            |it: &(i32, u64)| table.get(&it.0).is_some_and(|found| found.born == it.1 && !found.is_dead);
+        known.owners.iter().filter(|it| it.1 == attempt && lives(it.0)).count()
+    }
+
     /// A signal to everything of a call; says how much there was.
     pub(in crate::tool) fn signal(&self, attempt: &str, signal: Signal) -> usize {
         let found = self.of(attempt);
