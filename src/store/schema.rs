@@ -145,17 +145,22 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// The one connection that writes. Refuses, without a write, what is not ours or newer than we are.
 pub(super) fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
+    open_at(path, MIGRATIONS)
+}
+
+/// The same for a program that knows these schemas.
+fn open_at(path: &Path, migrations: &[&str]) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < SQLITE_VERSION_MIN {
         let why = format!("SQLite {} has a bug that can lose data", rusqlite::version());
         return Err(StoreError::refused("open", path, why, "build cuelight with the SQLite it brings"));
     }
     // It stays until the other is there: the last one who leaves puts the files of the log away.
-    let _looking = look(path)?;
+    let _looking = look_as(path, number(migrations.len()))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| StoreError::sql("open", path, &error))?;
     set(&connection, path, WRITER_SETTINGS)?;
-    migrate(&mut connection, path, MIGRATIONS)?;
+    migrate(&mut connection, path, migrations)?;
     Ok(connection)
 }
 
@@ -216,11 +221,16 @@ fn identified(path: &Path) -> Result<(Connection, (i64, i64)), StoreError> {
 
 /// A connection that cannot write, and the schema it sees; 0 when there is none yet.
 fn look(path: &Path) -> Result<(Connection, i64), StoreError> {
+    look_as(path, known())
+}
+
+/// The same for a program that knows so many schemas.
+fn look_as(path: &Path, known: i64) -> Result<(Connection, i64), StoreError> {
     let failed = |error| StoreError::sql("open", path, &error);
     let (connection, identity) = identified(path)?;
     match identity {
-        (APPLICATION_ID, found) if found > known() => {
-            Err(StoreError::Newer { path: path.to_owned(), found, known: known() })
+        (APPLICATION_ID, found) if found > known => {
+            Err(StoreError::Newer { path: path.to_owned(), found, known })
         }
         (APPLICATION_ID, found) => Ok((connection, found)),
         (0, 0) if is_empty(&connection).map_err(failed)? => Ok((connection, 0)),
@@ -310,6 +320,104 @@ fn keep(connection: &Connection, path: &Path, copy: &Path) -> Result<(), StoreEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    /// What a later version might do to the schema of this one: a table, a column, and something worked out of every record.
+    const NEXT: &str = "
+        CREATE TABLE days (day INTEGER PRIMARY KEY, records INTEGER NOT NULL) STRICT;
+        INSERT INTO days SELECT at / 86400000, count(*) FROM events GROUP BY 1;
+        ALTER TABLE runs ADD COLUMN days INTEGER;
+        UPDATE runs SET days = 1;
+        CREATE INDEX events_by_kind ON events (kind);";
+    /// Moments at which it is killed.
+    const MOMENTS: u64 = 150;
+
+    fn of_an_earlier_version(dir: &Path) -> PathBuf {
+        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories/0.1.0/cuelight.db");
+        let path = dir.join("cuelight.db");
+        fs::copy(kept, &path).expect("a database that was kept");
+        path
+    }
+
+    /// The records with their hashes, in one word.
+    fn records(connection: &Connection) -> (i64, String) {
+        let all = "SELECT count(*), hex(max(hash)) || hex(min(hash)) FROM events";
+        connection.query_row(all, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("records")
+    }
+
+    /// Brings it up to date as an engine that opens it does, and calls this before each step that SQLite takes for it.
+    fn watched(path: &Path, mut before: impl FnMut(u64) + Send + 'static) {
+        let mut connection = Connection::open(path).expect("a database");
+        set(&connection, path, WRITER_SETTINGS).expect("set");
+        let mut steps = 0;
+        let each = move || {
+            before(steps);
+            steps += 1;
+            false
+        };
+        connection.progress_handler(1, Some(each)).expect("watched");
+        migrate(&mut connection, path, &[MIGRATIONS[0], NEXT]).expect("up to date");
+    }
+
+    /// All that lies in a directory: what a program that is killed now leaves behind.
+    fn leave_behind(from: &Path, to: &Path) {
+        fs::create_dir(to).expect("made");
+        for file in fs::read_dir(from).expect("there").flatten() {
+            fs::copy(file.path(), to.join(file.file_name())).expect("copied");
+        }
+    }
+
+    #[test]
+    fn killed_at_any_moment_of_a_migration_a_database_is_as_it_was_or_up_to_date_and_nothing_is_lost() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = of_an_earlier_version(dir.path());
+        let before = records(&Connection::open(&path).expect("a database"));
+        let count = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&count);
+        watched(&path, move |at| *counted.lock().unwrap_or_else(PoisonError::into_inner) = at);
+        let every = (*count.lock().unwrap_or_else(PoisonError::into_inner) / MOMENTS).max(1);
+        let (dir, left) =
+            (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+        let path = of_an_earlier_version(dir.path());
+        let (from, to) = (dir.path().to_owned(), left.path().to_owned());
+        watched(&path, move |at| {
+            if at % every == 0 {
+                leave_behind(&from, &to.join(at.to_string()));
+            }
+        });
+        leave_behind(dir.path(), &left.path().join("after"));
+        let (mut old, mut new) = (0, 0);
+        for at in fs::read_dir(left.path()).expect("there").flatten().map(|it| it.path()) {
+            let (path, at) = (at.join("cuelight.db"), at.display().to_string());
+            let seen = Connection::open(&path).expect("a database");
+            assert_eq!(records(&seen), before, "{at}");
+            match identity(&seen).expect("its id").1 {
+                1 => old += 1,
+                2 => {
+                    new += 1;
+                    // The program of before refuses it without a write, and finds what it was in the copy.
+                    assert!(matches!(open_to_write(&path), Err(StoreError::Newer { .. })), "{at}");
+                    let copy = Connection::open(path.with_extension("db.schema-1")).expect("the copy");
+                    assert_eq!(
+                        (identity(&copy).expect("its id").1, records(&copy)),
+                        (1, before.clone()),
+                        "{at}"
+                    );
+                }
+                other => panic!("{at}: it is of schema {other}"),
+            }
+            drop(seen);
+            let whole = open_at(&path, &[MIGRATIONS[0], NEXT]).unwrap_or_else(|why| panic!("{at}: {why}"));
+            assert_eq!(records(&whole), before, "{at}");
+            let counted: i64 =
+                whole.query_row("SELECT sum(records) FROM days", [], |row| row.get(0)).expect("a sum");
+            assert_eq!((identity(&whole).expect("its id").1, counted), (2, before.0), "{at}");
+            let check: String =
+                whole.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("an answer");
+            assert_eq!(check, "ok", "{at}");
+        }
+        assert!(old >= 100 && new >= 1, "{old} as it was, {new} up to date");
+    }
 
     #[test]
     fn an_old_database_is_copied_and_lifted_in_one_piece() {

@@ -77,6 +77,14 @@ impl Workspace {
         zone.unwrap_or("UTC").to_owned()
     }
 
+    /// What its settings say of this machine under this word: `labels = ["gpu"]`, `capabilities = ["deploy"]`.
+    pub fn of_machine(&self, word: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.config()).unwrap_or_default();
+        let settings: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let named = settings.get(word).and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        named.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+    }
+
     /// Who may approve.
     pub fn people(&self) -> PathBuf {
         self.dir().join("people.toml")
