@@ -1,7 +1,7 @@
 //! Durable steps per second, through the whole engine: reader of commands, decisions, one synced transaction, effects.
 //!
 //! `cargo bench --bench steps [-- DAG.json …]`. Steps that do nothing outside (P1, P2) and steps that start `true` (P3; two
-//! at once as the yardstick does, and sixteen, as when nothing is said), as a chain, wide and layered. Programs run directly below the engine,
+//! at once as the yardstick does, and sixteen, as when nothing is said), or that sleep for 10 and 100 ms, as a chain, wide and layered. Programs run directly below the engine,
 //! under a guard, and under one with `on-console-death: kill`, round by round in one go; the last column is how they compare. A `DAG.json` of the yardstick (`{"n": …, "deps": [[…]]}`) is run as well, so that both can
 //! be compared in one go.
 
@@ -50,9 +50,17 @@ fn number(value: &serde_json::Value) -> usize {
 
 fn both(name: &str, deps: &[Vec<usize>]) {
     let nothing = "set: {scope: run, values: {}}";
-    for (kind, work, at_once) in
-        [("nothing", nothing, 2), ("2 x true", "run: 'true'", 2), ("16 x true", "run: 'true'", 16)]
-    {
+    let program = |path: &str, word: &str| format!("run: '{word}', shell: {path}");
+    for (kind, work, at_once) in [
+        ("nothing", nothing.to_owned(), 2),
+        ("2 x true", program("/bin/true", "true"), 2),
+        ("16 x true", program("/bin/true", "true"), 16),
+        ("2 x 10ms", program("/bin/sleep", "0.01"), 2),
+        ("2 x 100ms", program("/bin/sleep", "0.1"), 2),
+    ] {
+        // What takes long is not done thousands of times.
+        let deps = if kind.ends_with("ms") { &deps[..deps.len().min(60)] } else { deps };
+        let work = work.as_str();
         let kill = format!("{work}, on-console-death: kill");
         let mut ways = vec![("-", work, false)];
         if work != nothing {
@@ -96,10 +104,9 @@ fn workflow(deps: &[Vec<usize>], work: &str, at_once: usize) -> String {
     let mut text = format!("name: bench\nmax-parallel: {at_once}\nsteps:\n");
     for (index, needs) in deps.iter().enumerate() {
         let needs: Vec<String> = needs.iter().map(|it| format!("s{it}")).collect();
-        writeln!(text, "  - {{id: s{index}, needs: [{}], {work}, shell: 'true'}}", needs.join(", "))
-            .expect("fits");
+        writeln!(text, "  - {{id: s{index}, needs: [{}], {work}}}", needs.join(", ")).expect("fits");
     }
-    text.replace(", shell: 'true'}", if work.starts_with("run") { ", shell: /bin/true}" } else { "}" })
+    text
 }
 
 /// From the request until the end of the run can be seen.

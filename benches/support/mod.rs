@@ -3,7 +3,7 @@
 use cuelight::{
     base::{ProcessLimits, StepIx, ValueMap},
     engine::{Actor, CauseOfLaunch, Channel, Command, Launching, Proof},
-    plan::{Amounts, EffectClass, OnError, Plan, PlanStep, Undo, Work},
+    plan::{Amounts, EffectClass, OnError, Plan, PlanStep, Requires, Undo, Work},
 };
 
 /// Somebody.
@@ -50,6 +50,7 @@ pub(crate) fn layered(steps: u32) -> Plan {
             limits: ProcessLimits::default(),
             output_limit: None,
             sandboxed: false,
+            requires: Requires::default(),
             check: None,
             priority: 0,
             category: None,

@@ -322,7 +322,22 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => Vec::new(),
             // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
             Work::Frame(_) if talk::of(plan).is_some() => Vec::new(),
-            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) | Work::Frame(_) => continue,
+            Work::Frame(_) => {
+                // What is done in place of a workflow is called, if at all, long after this.
+                for (number, work) in (1..).zip(&plan.fallback) {
+                    later_count += 1;
+                    let (step_name, kind) =
+                        (format!("{} (fallback {number})", plan.id), call::kind(work).to_owned());
+                    let template = call::fallback_hash(plan, work);
+                    note(&step_name, "later", template);
+                    if later.len() < NAMES_MAX {
+                        let candidates = work.route().map(named_candidates).unwrap_or_default();
+                        later.push(Later { step: step_name, kind, template, candidates, files: Vec::new() });
+                    }
+                }
+                continue;
+            }
+            Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) => continue,
         };
         if launches.is_empty() {
             later_count += 1;

@@ -8,6 +8,7 @@ use crate::{
     engine::{
         Alternative, AttemptEvent, Choice, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState,
         UndoEvent, WillRun,
+        another_try::is_replaced,
         call::{self, Unresolved},
         condition::View,
         facts,
@@ -163,6 +164,11 @@ impl Turn<'_> {
         }
         let of_step = matches!(purpose, Purpose::Step | Purpose::Fallback(_));
         if let Some(event) = held_above(run, step).filter(|_| of_step) {
+            if is_replaced(run, step) {
+                // What has been done in the workflow cannot wait for the gate.
+                let message = "its fallback was not called: a gate above it asks again";
+                return self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
+            }
             return self.emit_step(id, step, event);
         }
         let differs = it.approvals.iter().filter(|it| it.differs(purpose, launch_hash));

@@ -407,6 +407,12 @@ pub(super) fn template_hash(plan: &PlanStep) -> Digest {
     sha256("cuelight-template-v1", &[template.as_bytes()])
 }
 
+/// The same of what is done in place of a step.
+pub(super) fn fallback_hash(plan: &PlanStep, work: &Work) -> Digest {
+    let template = crate::base::canonical_json(&(work, &plan.env, &plan.dir));
+    sha256("cuelight-template-v1", &[template.as_bytes()])
+}
+
 /// The word for a kind of work.
 pub(super) fn kind(work: &Work) -> &'static str {
     match work {

@@ -4,6 +4,7 @@
 
 mod actor;
 mod again;
+mod another_try;
 mod ask;
 mod attempt;
 mod budget;

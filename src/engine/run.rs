@@ -8,6 +8,7 @@ use crate::{
     engine::{
         Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, Stage,
         StepEvent, StepState, TalkCall, UndoEvent, WaitReason, Why,
+        another_try::FALLBACK,
         budget::Spending,
         call,
         failure::{Noted, Whose},
@@ -511,6 +512,13 @@ impl Run {
             if RoutePolicy::ALL.iter().any(|it| it.word() == choice.policy) {
                 self.steps[index.index()].chosen = Some(choice.chosen.clone());
             }
+            if choice.policy == FALLBACK && matches!(self.plan_step(index).work, Work::Frame(_)) {
+                // Nothing in it counts any more, and its time-out was of it.
+                self.forget_due(index);
+                let step = &mut self.steps[index.index()];
+                (step.exhausted, step.ending) = (true, None);
+                (step.failed_child, step.cut) = (None, None);
+            }
             return;
         }
         self.forget_due(index);
@@ -524,7 +532,14 @@ impl Run {
                 let (key, priority) = ((plan.frame, Room::of(&plan.work)), plan.priority);
                 self.ready.entry(key).or_default().insert((Reverse(priority), index));
             }
-            StepEvent::Waiting { reason } => self.wait_for(index, reason),
+            StepEvent::Waiting { reason } => {
+                if matches!(self.plan_step(index).work, Work::Frame(_)) {
+                    // What its next try fails for is what goes wrong then.
+                    let step = &mut self.steps[index.index()];
+                    (step.failed_child, step.cut, step.ending) = (None, None, None);
+                }
+                self.wait_for(index, reason);
+            }
             StepEvent::FactsAsked { files, patterns, programs } => {
                 step.looked |= !files.is_empty();
                 step.looked_at.clone_from(programs);
@@ -537,9 +552,13 @@ impl Run {
             }
             StepEvent::Opened { inputs, copies } => {
                 step.inputs.clone_from(inputs);
+                step.calls += 1;
                 if let Some(timeout) = self.plan_step(index).timeout {
-                    self.steps[index.index()].due = Some(at + timeout);
-                    self.due.insert((at + timeout, Some(index)));
+                    let step = &mut self.steps[index.index()];
+                    // Of all tries together.
+                    let until = *step.deadline.get_or_insert(at + timeout);
+                    step.due = Some(until);
+                    self.due.insert((until, Some(index)));
                 }
                 self.open_frame(index, copies);
             }
@@ -569,7 +588,17 @@ impl Run {
             StepEvent::Cancelled { .. } | StepEvent::Routed { .. } => {}
             StepEvent::Ending { why } => step.ending = Some(why.clone()),
             StepEvent::SentBack => {
-                let fresh = Step { attempts: step.attempts, explicit: step.explicit, ..Step::default() };
+                let step = &self.steps[index.index()];
+                let stands = |it: &&Approval| self.step(it.gate).state() == StepState::Completed;
+                let fresh = Step {
+                    attempts: step.attempts,
+                    explicit: step.explicit,
+                    unknown: step.unknown,
+                    generation: step.generation,
+                    // What was approved before it, by gates that do not ask again, binds it as before.
+                    approvals: step.approvals.iter().filter(stands).cloned().collect(),
+                    ..Step::default()
+                };
                 self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
                 self.asked_anew.remove(&index);
                 return self.begin_anew(index, before, fresh);

@@ -11,6 +11,7 @@ use crate::{
     engine::{
         Changed, Expected, Fact, Facts, Failure, GateEvent, GateState, Refusal, RunEvent, RunState,
         ScopeEvent, StepEvent, StepState, WaitReason, Why,
+        another_try::{is_made_good, is_replaced},
         ask::{self, Asking},
         attempt,
         call::{self, Unresolved},
@@ -110,7 +111,10 @@ impl Turn<'_> {
     fn judge(&mut self, id: RunId, step: StepIx) {
         let run = self.run(id);
         if run.step(step).state() == StepState::Running {
-            self.close_frame(id, step);
+            // While something else is done in its place, nothing is left in it that could end it.
+            if run.step(step).in_flight.is_none() {
+                self.close_frame(id, step);
+            }
             return;
         }
         let plan = run.plan_step(step);
@@ -154,6 +158,9 @@ impl Turn<'_> {
 
     /// Starts what a step does.
     fn begin(&mut self, id: RunId, step: StepIx) {
+        if is_replaced(self.run(id), step) {
+            return self.call_again(id, step);
+        }
         let work = match &self.run(id).plan_step(step).work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) => {
                 return self.call_again(id, step);
@@ -307,6 +314,8 @@ impl Turn<'_> {
                 });
                 given.and_then(|()| bounded(all)).map(|it| (it, Vec::new())).map_err(Unresolved::from)
             }
+            // At another try of the workflow around it the copies that it made are done.
+            FrameKind::Computed { .. } if !run.children(step).is_empty() => Ok((ValueMap::new(), Vec::new())),
             FrameKind::Computed { matrix, body } => {
                 self.copies(id, step, matrix, body).map(|it| (ValueMap::new(), it))
             }
@@ -344,7 +353,11 @@ impl Turn<'_> {
         if it.ending.is_some() {
             let after = run.plan_step(step).timeout.unwrap_or_default();
             let message = format!("took longer than its timeout of {after}");
-            return self.fail_step(id, step, &outcome::failure(FailureMode::SystemTimeout, message));
+            let failure = outcome::failure(FailureMode::SystemTimeout, message);
+            if self.is_done_otherwise(id, step, &failure) {
+                return;
+            }
+            return self.fail_step(id, step, &failure);
         }
         if let Some(child) = it.failed_child {
             let (child_state, expired) = (run.step(child).state(), run.step(child).expired);
@@ -358,8 +371,15 @@ impl Turn<'_> {
                 let failure = outcome::failure(record.mode, record.message.clone());
                 return self.fail_step(id, step, &failure);
             }
-            let message = frame_message(run, step, child);
-            return self.fail_step(id, step, &outcome::failure(FailureMode::PartialStepFailures, message));
+            if self.is_tried_again(id, step) {
+                return;
+            }
+            let message = frame_message(self.run(id), step, child);
+            let failure = outcome::failure(FailureMode::PartialStepFailures, message);
+            if self.is_done_otherwise(id, step, &failure) {
+                return;
+            }
+            return self.fail_step(id, step, &failure);
         }
         if let Some(why) = it.cut.clone() {
             return self.emit_step(id, step, StepEvent::Cancelled { why });
@@ -926,6 +946,8 @@ impl Turn<'_> {
                 self.emit_step(run, step, StepEvent::Ending { why: why.clone() });
                 self.close_open(run, Some(step), &why, true);
             }
+            // The workflow in it is to be tried again, as soon as there is room.
+            (StepState::Waiting, Work::Frame(_)) => self.emit_step(run, step, StepEvent::Ready),
             (StepState::Waiting, Work::Tool(_))
                 if it.fails_at.is_some_and(|it| it <= self.now)
                     && self.world.targets.waits_for_any((run, step)) =>
@@ -1152,7 +1174,10 @@ fn final_state(run: &Run) -> RunState {
         None => {}
     }
     // What came of a call that a model asked for was told to the model; its talk says how that ended.
-    let counts = |(at, _): &(usize, _)| talk::around(run, StepIx::from_index(*at)).is_none();
+    let counts = |(at, _): &(usize, _)| {
+        let step = StepIx::from_index(*at);
+        talk::around(run, step).is_none() && !is_made_good(run, step)
+    };
     let spoiled = run.steps.iter().enumerate().filter(counts).any(|(_, it)| {
         matches!(
             it.state(),

@@ -56,6 +56,8 @@ pub(super) struct Step {
     pub(super) error: Option<Box<ErrorRecord>>,
     pub(super) facts: Option<Box<Facts>>,
     pub(super) gate: Option<GateId>,
+    /// Of a frame: when it has taken too long, however often what is in it is tried.
+    pub(super) deadline: Option<Timestamp>,
     /// When it goes on by itself.
     pub(super) due: Option<Timestamp>,
     /// What people approved of it, by gate.

@@ -33,10 +33,14 @@ impl Estimate {
     pub fn of(plan: &Plan) -> Self {
         let mut estimate = Self::default();
         let mut optional = vec![false; plan.steps.len()];
+        // How often what stands in a frame may be done: as often as the workflows around it are tried.
+        let mut tries = vec![1; plan.steps.len()];
         for (index, step) in plan.steps.iter().enumerate() {
             let inherited = step.frame.is_some_and(|it| optional[it.index()]);
             optional[index] = inherited || step.condition.is_some();
-            estimate.count(step, optional[index]);
+            let around = step.frame.map_or(1, |it| tries[it.index()]);
+            tries[index] = around * step.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
+            estimate.count(step, optional[index], around);
         }
         estimate.chain = critical_path(plan, |_, _| Span(1)).steps;
         let is_call = |step: &PlanStep| {
@@ -87,10 +91,10 @@ impl Estimate {
         check("", self.least, budget)
     }
 
-    fn count(&mut self, step: &PlanStep, optional: bool) {
+    fn count(&mut self, step: &PlanStep, optional: bool, around: u64) {
+        let attempts = around * step.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
         match &step.work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => {
-                let attempts = step.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
                 let needs = step.estimate.with(Currency::Calls, 1);
                 self.once = self.once.plus(needs);
                 self.least = if optional { self.least } else { self.least.plus(needs) };
@@ -102,7 +106,7 @@ impl Estimate {
                 // It is asked once at least; what its tools use, nobody knows before.
                 FrameKind::Talk(talk) => {
                     let (ask, rounds) = (&talk.ask, u64::from(talk.rounds) + 1);
-                    let attempts = ask.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
+                    let attempts = around * ask.retry.as_ref().map_or(1, |it| u64::from(it.max_attempts));
                     let needs = ask.estimate.with(Currency::Calls, 1);
                     self.once = self.once.plus(needs);
                     self.least = if optional { self.least } else { self.least.plus(needs) };
@@ -113,7 +117,11 @@ impl Estimate {
                     self.computed += 1;
                     return;
                 }
-                FrameKind::Matrix | FrameKind::Workflow { .. } => return,
+                FrameKind::Matrix | FrameKind::Workflow { .. } => {
+                    let instead = step.estimate.with(Currency::Calls, 1);
+                    self.most = self.most.plus(instead.times(attempts * step.fallback.len() as u64));
+                    return;
+                }
             },
         }
         self.steps += 1;

@@ -6,12 +6,12 @@ mod estimate;
 mod expand;
 mod graph;
 mod http;
-mod later;
 mod lower;
 mod model;
 mod order;
 #[expect(clippy::module_inception, reason = "the room is named after the one shape it makes")]
 mod plan;
+mod requires;
 mod show;
 mod spending;
 mod stage;
@@ -31,6 +31,7 @@ pub use plan::{
     GateRule, Later, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout, OutputType, Plan, PlanStep,
     Quorum, Retry, RetryKind, Risk, Scope, Talk, TalkTool, Undo, WaitFor, Work,
 };
+pub use requires::{Machine, Requires};
 pub use show::{show, show_value};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;

@@ -8,7 +8,7 @@ use crate::{
         Digest, FailureMode, MessageKind, ProcessLimits, Score, Span, StepIx, Value, ValueMap,
         canonical_json, sha256,
     },
-    plan::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Route, ToolUse},
+    plan::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Requires, Route, ToolUse},
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,13 +106,13 @@ pub struct PlanStep {
     /// Of one attempt; gates and back-off never count. Of a workflow frame: of all of it, waiting counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// How failed attempts are tried again; `None` means once.
+    /// How failed attempts are tried again; `None` means once. Of a workflow frame: how what failed in it is done again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// What its failure does.
     #[serde(default)]
     pub on_error: OnError,
-    /// Tried in order after the last attempt.
+    /// Tried in order after the last attempt; of a workflow frame, done in its place after its last try.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback: Vec<Work>,
     /// How it is taken back.
@@ -139,6 +139,9 @@ pub struct PlanStep {
     /// Whether its processes reach no more than they were given.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sandboxed: bool,
+    /// On which machine it may run: looked at before the run is started.
+    #[serde(default, skip_serializing_if = "Requires::is_nothing")]
+    pub requires: Requires,
     /// Answers whether an effect of class `queryable` happened: exit 0 yes, 1 no, else unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Work>,
@@ -306,7 +309,7 @@ impl Work {
     }
 }
 
-/// Work that a later release brings.
+/// Work that this version could show and not do; none is made any more, and the log keeps what there was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Later {
     /// The word of the file: `uses`, `llm` …

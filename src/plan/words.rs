@@ -4,7 +4,7 @@ use crate::{
     base::{AGENT_PREFIX, Span, counted, safe_text, shorten},
     plan::{
         EffectClass, Frame, FrameKind, GateRule, OnFailure, OnTimeout, PlanStep, Quorum, Risk, Scope, Talk,
-        Undo, WaitFor, Work, later,
+        Undo, WaitFor, Work,
     },
 };
 
@@ -84,11 +84,7 @@ pub(super) fn kind(work: &Work, copies: usize) -> String {
         Work::Emit(it) => format!("emit {}", line(&it.topic)),
         Work::Set { scope, .. } => format!("set {}", scope_word(*scope)),
         Work::Frame(frame) => frame_words(frame, copies),
-        Work::Later(it) => {
-            let release = later::release(&it.kind).unwrap_or("later");
-            let words = format!("{} {}", it.kind, line(&it.target));
-            format!("{} (comes with {release})", words.trim_end())
-        }
+        Work::Later(it) => format!("{} {}", it.kind, line(&it.target)).trim_end().to_owned(),
         Work::Tool(it) => match &it.route {
             Some(route) => {
                 let names: Vec<&str> = route.candidates.iter().map(|it| called(it)).collect();

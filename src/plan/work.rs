@@ -158,6 +158,8 @@ pub(super) fn effect(step: &file::Step) -> EffectClass {
         file::StepKind::Llm(_) => file::Effect::Pure,
         file::StepKind::Http(http) => effect_of_request(http),
         kind if is_call(kind) => file::Effect::Once,
+        // Of what is done in its place.
+        file::StepKind::Workflow(_) if !step.fallback.is_empty() => file::Effect::Once,
         _ => file::Effect::Pure,
     };
     effect_class(step.effect.unwrap_or(unsaid))

@@ -8,13 +8,14 @@ use crate::{
         read, summary,
     },
     engine::Correction,
-    plan::{Plan, lower},
+    plan::{Machine, Plan, lower},
     projection::{AgentAbout, AgentsAbout},
     store::Workspace,
-    tool::{SecretStore, read_text},
+    tool::{SecretStore, read_text, sandbox_weaknesses},
 };
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -83,9 +84,10 @@ fn prepare_with(
         return Err(invalid(&unmet));
     }
     let plan = lower(&workflow, inputs).map_err(|problems| whole(name, &problems))?;
-    let unasked = plan.without_key(&|it| secrets.has(it));
-    if !unasked.is_empty() {
-        return Err(whole(name, &unasked));
+    let mut unmet = plan.without_key(&|it| secrets.has(it));
+    unmet.extend(plan.refused_by(&machine(workspace)));
+    if !unmet.is_empty() {
+        return Err(whole(name, &unmet));
     }
     Ok(Plan { file: name.clone(), definition: files.digest(&plan), ..plan })
 }
@@ -123,8 +125,9 @@ pub(super) fn offer(
     offer.problems = match lowered {
         // The form says itself that it could not be started.
         Ok(plan) => {
-            let unasked = plan.without_key(&|it| secrets.has(it));
-            unasked.iter().map(|it| it.strip_prefix("could not start: ").unwrap_or(it).to_owned()).collect()
+            let mut unmet = plan.without_key(&|it| secrets.has(it));
+            unmet.extend(plan.refused_by(&machine(workspace)));
+            unmet.iter().map(|it| it.strip_prefix("could not start: ").unwrap_or(it).to_owned()).collect()
         }
         Err(problems) => problems,
     };
@@ -132,6 +135,17 @@ pub(super) fn offer(
     offer.about = workflow.description.unwrap_or_default();
     offer.name = workflow.name;
     offer
+}
+
+/// What steps can ask of the machine we are on: its system and processor, what the workspace says of it, and whether steps
+/// can be shut in here.
+pub fn machine(workspace: &Workspace) -> Machine {
+    let mut capabilities: BTreeSet<String> = workspace.of_machine("capabilities").into_iter().collect();
+    if sandbox_weaknesses().is_ok() {
+        capabilities.insert("sandbox".to_owned());
+    }
+    let labels = workspace.of_machine("labels").into_iter().collect();
+    Machine { labels, capabilities }.with_system()
 }
 
 /// The agents that the files of a workspace describe, each version.

@@ -35,6 +35,7 @@ pub use effects::Effects;
 pub use engine::{Engine, Setup};
 pub use entropy::Entropy;
 pub use keep::Keep;
+pub use launch::machine;
 pub use library::{LibraryQuery, Shelf, result_of_bytes};
 pub use local_desk::LocalDesk;
 pub use past::past;

@@ -4,8 +4,8 @@ use cuelight::{
     base::{MATRIX_COPIES_MAX, STEPS_MAX, Span, StepIx, Value, ValueMap},
     definition::{Files, Place, Placed, StepKind, Workflow, read},
     plan::{
-        Estimate, FrameKind, GraphFormat, Plan, PlanStep, Undo, Work, critical_path, expand, graph, lower,
-        order, outline, show, show_value, stages,
+        Estimate, FrameKind, GraphFormat, Machine, Plan, PlanStep, Undo, Work, critical_path, expand, graph,
+        lower, order, outline, show, show_value, stages,
     },
 };
 use serde_json::json;
@@ -420,22 +420,28 @@ fn what_the_file_says_of_a_step_reaches_every_copy() {
 }
 
 #[test]
-fn what_a_later_release_brings_is_refused_all_at_once_and_can_be_shown() {
+fn a_machine_that_lacks_what_a_step_requires_is_told_all_at_once() {
     let text = "
         steps:
-          - {id: small, run: x, requires: {labels: gpu}}
-          - {id: shut, run: x, requires: {capabilities: gpu}}
+          - {id: small, run: x, requires: {labels: [gpu, linux]}}
+          - {id: shut, run: x, requires: {capabilities: [tpm, keys]}}
+          - {id: called, needs: [], matrix: \"${{ fromJSON('[1]') }}\", run: x, requires: {labels: gpu}}
     ";
-    check_refused(
-        text,
-        &[],
-        &[
-            "could not start: step `small` says where it may run (`requires`), which comes with cuelight 0.5; until then, take that key out",
-            "could not start: step `shut` says where it may run (`requires`), which comes with cuelight 0.5; until then, take that key out",
-        ],
+    let plan = plan(text);
+    let machine = |labels: &[&str], capabilities: &[&str]| {
+        let all = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect();
+        Machine { labels: all(labels), capabilities: all(capabilities) }
+    };
+    assert_eq!(
+        plan.refused_by(&machine(&["linux", "blue"], &[])),
+        [
+            "could not start: step `small` requires the label gpu, and this machine has blue, linux; start it where that is, or say under `labels` of .cuelight/config.toml that it is here",
+            "could not start: step `shut` requires the capabilities tpm, keys, and this machine has no capabilities; start it where that is, or say under `capabilities` of .cuelight/config.toml that it is here",
+            "could not start: step `called` requires the label gpu, and this machine has blue, linux; start it where that is, or say under `labels` of .cuelight/config.toml that it is here",
+        ]
     );
-    let shown = outline(&workflow(text, &[]), ValueMap::new()).expect("it can be shown");
-    assert!(show(&shown).contains("shut"), "{}", show(&shown));
+    assert_eq!(plan.refused_by(&machine(&["linux", "gpu"], &["keys", "tpm", "x"])), [""; 0]);
+    assert!(show(&plan).contains("shut"), "{}", show(&plan));
 }
 
 /// What the checker refuses is refused again here, because a workflow need not come from a file.

@@ -371,7 +371,8 @@ impl Checks {
         if matches!(event, StepEvent::SentBack) {
             run.sent_back.remove(&step);
             run.done.retain(|it| *it != step);
-            run.steps[step.index()] = Step { state: Some(StepState::Pending), ..Step::default() };
+            let unknown = run.steps[step.index()].unknown;
+            run.steps[step.index()] = Step { state: Some(StepState::Pending), unknown, ..Step::default() };
             return Ok(());
         }
         let is_kept = matches!(event, StepEvent::Completed { kept: true, .. });
@@ -385,7 +386,12 @@ impl Checks {
             StepEvent::Routed { .. } => before,
             StepEvent::Waiting { .. } | StepEvent::FactsAsked { .. } => StepState::Waiting,
             StepEvent::FactsKnown { .. } => StepState::Pending,
-            StepEvent::Opened { .. } | StepEvent::Grown { .. } => StepState::Running,
+            StepEvent::Grown { .. } => StepState::Running,
+            StepEvent::Opened { .. } => {
+                // What is done in its place goes on from there.
+                it.calls += 1;
+                StepState::Running
+            }
             StepEvent::Completed { partial: true, .. } => StepState::Partial,
             StepEvent::Completed { .. } | StepEvent::DoneByHand { .. } => StepState::Completed,
             StepEvent::Failed { .. } => StepState::Failed,
@@ -1137,6 +1143,8 @@ impl Run {
             };
             let over = it.state() == StepState::Running
                 && matches!(plan.work, Work::Frame(_))
+                // Else something is done in its place.
+                && it.flying.is_none()
                 && children().all(|(it, _)| it.state().rests());
             ensure(!over, || {
                 format!("I11 {id} {} is open and all in it rests (matrix: {is_matrix})", plan.id)

@@ -9,8 +9,8 @@ use cuelight::{
     plan::{
         Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission,
         Frame, FrameKind, GateRule, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout,
-        OutputType, Plan, PlanModel, PlanStep, PlanTool, PlanToolBody, Quorum, Retry, RetryKind, Risk, Route,
-        Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
+        OutputType, Plan, PlanModel, PlanStep, PlanTool, PlanToolBody, Quorum, Requires, Retry, RetryKind,
+        Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
     },
 };
 use serde_json::json;
@@ -292,7 +292,7 @@ fn step(
         EffectClass::Pure,
         EffectClass::Queryable,
     ]);
-    let retry = is_call && tape.chance(25);
+    let retry = (is_call || is_flow) && tape.chance(25);
     PlanStep {
         id: id.to_owned(),
         local: local.to_owned(),
@@ -318,7 +318,7 @@ fn step(
             19 => OnError::Continue,
             _ => OnError::Abort,
         },
-        fallback: if is_call && tape.chance(12) { vec![call("fallback")] } else { Vec::new() },
+        fallback: if (is_call || is_flow) && tape.chance(12) { vec![call("fallback")] } else { Vec::new() },
         undo: if is_call && tape.chance(50) { Undo::By(Box::new(call("undo"))) } else { Undo::Unset },
         outputs: if is_call && tape.chance(5) {
             vec![("n".to_owned(), OutputType::Integer)]
@@ -335,6 +335,7 @@ fn step(
         limits: ProcessLimits::default(),
         output_limit: None,
         sandboxed: false,
+        requires: Requires::default(),
         check: (is_call && class == EffectClass::Queryable).then(|| call("check")),
         priority: i32::try_from(tape.below(3)).expect("small"),
         category: None,

@@ -11,7 +11,7 @@ use crate::{
     base::{Timestamp, Value, counted, safe_text},
     console::Keymap,
     definition::{self, Severity},
-    runtime::{Clock, SystemClock},
+    runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
     tool::{LivingGuard, guard_weaknesses, living_guards, sandbox_weaknesses},
 };
@@ -68,6 +68,7 @@ struct Setting {
 pub(super) fn doctor(config: &Config, out: Output, look: &Look, args: &JsonArgs) -> Outcome {
     let workspace = config.find()?;
     let mut findings = vec![program(), shell(config), files(), guard(), sandbox(), screen(look)];
+    findings.extend(workspace.iter().map(this_machine));
     findings.extend(own_files(look));
     match &workspace {
         Some(workspace) => findings.extend(of_workspace(config, workspace)),
@@ -157,6 +158,19 @@ fn sandbox() -> Finding {
         Ok(weak) => note("sandbox", weak.join("; ")),
         Err(why) => note("sandbox", format!("steps with `sandbox: strict` are refused: {why}")),
     }
+}
+
+/// What steps can ask of this machine (`requires`).
+fn this_machine(workspace: &Workspace) -> Finding {
+    let machine = machine(workspace);
+    let said = |what: &str, all: std::collections::BTreeSet<String>| match all.len() {
+        0 => format!("no {what}"),
+        _ => format!("{what} {}", all.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    ok(
+        "machine",
+        format!("{}; {}", said("labels", machine.labels), said("capabilities", machine.capabilities)),
+    )
 }
 
 /// The guards that live in a workspace.

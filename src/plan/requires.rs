@@ -1,0 +1,85 @@
+//! Where a step may run: what it asks of the machine, and what a machine has. What this machine has is for others to say.
+
+use super::{FrameKind, Plan, PlanStep, Work};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What a step asks of the machine it runs on. All of it has to be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requires {
+    /// Labels of the machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// What can be done there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+}
+
+impl Requires {
+    /// Whether any machine will do.
+    pub const fn is_nothing(&self) -> bool {
+        self.labels.is_empty() && self.capabilities.is_empty()
+    }
+}
+
+/// A machine that steps run on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// What it is called: its system, its processor, and what its operator says.
+    pub labels: BTreeSet<String>,
+    /// What can be done on it.
+    pub capabilities: BTreeSet<String>,
+}
+
+impl Machine {
+    /// The same, with its system and processor among its labels, as this program was made for them.
+    #[must_use]
+    pub fn with_system(mut self) -> Self {
+        let known = [
+            ("linux", cfg!(target_os = "linux")),
+            ("macos", cfg!(target_os = "macos")),
+            ("x86_64", cfg!(target_arch = "x86_64")),
+            ("aarch64", cfg!(target_arch = "aarch64")),
+        ];
+        self.labels.extend(known.into_iter().filter(|it| it.1).map(|it| it.0.to_owned()));
+        self
+    }
+}
+
+impl Plan {
+    /// Steps that may not run on this machine, each as a whole sentence. A step with an `if` counts: nothing is begun that
+    /// could not be finished here.
+    pub fn refused_by(&self, machine: &Machine) -> Vec<String> {
+        let mut all = Vec::new();
+        refused(&self.steps, machine, &mut all);
+        all
+    }
+}
+
+fn refused(steps: &[PlanStep], machine: &Machine, all: &mut Vec<String>) {
+    for step in steps {
+        all.extend(lacks(step, "label", &step.requires.labels, &machine.labels));
+        all.extend(lacks(step, "capability", &step.requires.capabilities, &machine.capabilities));
+        if let Work::Frame(frame) = &step.work
+            && let FrameKind::Computed { body, .. } = &frame.kind
+        {
+            refused(body, machine, all);
+        }
+    }
+}
+
+fn lacks(step: &PlanStep, what: &str, wanted: &[String], there: &BTreeSet<String>) -> Option<String> {
+    let lacking: Vec<&str> = wanted.iter().filter(|it| !there.contains(*it)).map(String::as_str).collect();
+    let all = if what == "label" { "labels" } else { "capabilities" };
+    let has: Vec<&str> = there.iter().map(String::as_str).collect();
+    let has = if has.is_empty() { format!("no {all}") } else { has.join(", ") };
+    (!lacking.is_empty()).then(|| {
+        format!(
+            "could not start: step `{}` requires the {} {}, and this machine has {has}; start it where that is, or say under \
+             `{all}` of .cuelight/config.toml that it is here",
+            step.id,
+            if lacking.len() == 1 { what } else { all },
+            lacking.join(", ")
+        )
+    })
+}
