@@ -1,12 +1,13 @@
 //! A console whose terminal goes away: its runs go on, others reach it, and it costs nothing.
 
-use crate::program::{Place, tell, until};
+use crate::program::{Place, pause, tell, until};
 use pty_process::blocking::Pty;
 use rustix::process::{Pid, Signal};
 use std::{
     fs,
     io::{Read as _, Write as _},
     process::{Child, Command},
+    time::Duration,
 };
 
 /// Waits at a gate, so that nothing happens by itself.
@@ -79,6 +80,66 @@ fn a_console_whose_terminal_has_gone_goes_on_without_it_and_costs_nothing() {
     tell(owner, Signal::TERM);
     let ended = child.wait().expect("it ends");
     assert!(ended.success(), "{ended}");
+}
+
+/// How many terminals are closed when nobody says; `CUELIGHT_CLOSINGS=100` closes so many.
+const CLOSINGS: u64 = 6;
+/// How long each is looked at afterwards.
+const LOOKED_AT: Duration = Duration::from_secs(2);
+
+/// Wherever a console is when its terminal is closed: it has not begun and is gone, or it goes on, costs nothing, and others
+/// reach it and end what it waits for.
+#[test]
+fn a_terminal_that_is_closed_at_any_moment_ends_no_run_and_leaves_nothing_that_spins() {
+    let closings = std::env::var("CUELIGHT_CLOSINGS").ok().and_then(|it| it.parse().ok()).unwrap_or(CLOSINGS);
+    let (mut went_on, mut most, mut all) = (0_u64, 0_u64, 0_u64);
+    for number in 0..closings {
+        let place = Place::new().with("CUELIGHT_IDLE_AFTER", "60s");
+        place.write("waits.yaml", WAITS);
+        let (terminal, mut child) = console(&place, &["run", "waits.yaml"]);
+        // From before it has opened anything to long after it has drawn all there is.
+        pause(Duration::from_millis(number * 7919 % 1500));
+        drop(terminal);
+        let pid = Pid::from_child(&child);
+        let input = format!("/proc/{}/fd/0", pid.as_raw_nonzero());
+        let mut ended = None;
+        until("it has let go of the terminal, or is gone", || {
+            ended = child.try_wait().expect("it can be asked");
+            ended.is_some()
+                || fs::read_link(&input).is_ok_and(|it| it.to_string_lossy().starts_with("socket:"))
+        });
+        if ended.is_none() {
+            until("it owns the workspace", || place.owner() == Some(pid));
+            went_on += 1;
+            let before = used(pid);
+            pause(LOOKED_AT);
+            let cost = used(pid) - before;
+            (most, all) = (cost.max(most), all + cost);
+            let gate = place.gates()[0]["id"].as_str().expect("a gate").to_owned();
+            place.cue(&["approve", &gate]).ok();
+            until("the run ends", || place.text("after") == "yes\n");
+            tell(pid, Signal::TERM);
+            let ended = child.wait().expect("it ends");
+            assert!(ended.success(), "{ended} at closing {number}");
+        } else if place.file(".cuelight/cuelight.db").exists() && !place.runs().is_empty() {
+            // What was told to nobody and had begun is there for whoever comes next.
+            let engine = place.start(&["serve"]);
+            until("it listens", || place.file(".cuelight/cuelight.sock").exists());
+            let gates = || place.gates().iter().filter(|it| it["state"] == "open").count();
+            until("its gate asks", || gates() == 1);
+            engine.signal(Signal::TERM);
+            assert_eq!(engine.end().code, 0);
+        }
+    }
+    let window = LOOKED_AT.as_millis() / 10;
+    println!(
+        "{went_on} of {closings} went on; of {window} hundredths of a second at most {most}, {all} in all"
+    );
+    assert!(u128::from(most) * 10 <= window, "one spins: {most} of {window} hundredths");
+    assert!(
+        u128::from(all) * 50 <= window * u128::from(went_on).max(1) + 50,
+        "{all}: more than two in a hundred"
+    );
 }
 
 /// The reader of keys spins inside of its library when the screen polls it at the wrong moment; whatever the screen is busy
