@@ -320,6 +320,7 @@ mod tests {
             files: Some(64),
             cpu: Some(Span::seconds(2)),
             file_bytes: Some(1 << 20),
+            processes: None,
         };
         let exit = |code| Ended::Exit(code);
         for (ended, tail, mode, begin) in [
