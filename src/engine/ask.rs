@@ -16,8 +16,8 @@ use crate::{
     },
     expression::{self, Template},
     plan::{
-        Currency, EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, PlanTool, Quorum, Risk,
-        Route, Talk, TalkTool, Undo, Work, matrix_copies,
+        Currency, EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, PlanStep, PlanTool, Quorum,
+        Risk, Route, Talk, TalkTool, Undo, Work, matrix_copies,
     },
 };
 use std::collections::BTreeSet;
@@ -323,18 +323,10 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
             // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
             Work::Frame(_) if talk::of(plan).is_some() => Vec::new(),
             Work::Frame(_) => {
-                // What is done in place of a workflow is called, if at all, long after this.
-                for (number, work) in (1..).zip(&plan.fallback) {
-                    later_count += 1;
-                    let (step_name, kind) =
-                        (format!("{} (fallback {number})", plan.id), call::kind(work).to_owned());
-                    let template = call::fallback_hash(plan, work);
-                    note(&step_name, "later", template);
-                    if later.len() < NAMES_MAX {
-                        let candidates = work.route().map(named_candidates).unwrap_or_default();
-                        later.push(Later { step: step_name, kind, template, candidates, files: Vec::new() });
-                    }
-                }
+                let instead = instead_of(plan);
+                later_count += instead.len() as u64;
+                instead.iter().for_each(|it| note(&it.step, "later", it.template));
+                later.extend(instead.into_iter().take(NAMES_MAX.saturating_sub(later.len())));
                 continue;
             }
             Work::Gate(_) | Work::Wait(_) | Work::Set { .. } | Work::Emit(_) => continue,
@@ -431,6 +423,18 @@ pub(super) fn covered(world: &World, run: &Run, step: StepIx, gate: &Gate, now: 
         }
     }
     covered
+}
+
+/// What is done in place of a workflow that a step calls: if at all, long after people were asked.
+fn instead_of(plan: &PlanStep) -> Vec<Later> {
+    let later = |(number, work): (u32, &Work)| Later {
+        step: format!("{} (fallback {number})", plan.id),
+        kind: call::kind(work).to_owned(),
+        template: call::fallback_hash(plan, work),
+        files: Vec::new(),
+        candidates: work.route().map(named_candidates).unwrap_or_default(),
+    };
+    (1..).zip(&plan.fallback).map(later).collect()
 }
 
 fn later_of(run: &Run, step: StepIx) -> Later {

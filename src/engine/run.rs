@@ -532,14 +532,7 @@ impl Run {
                 let (key, priority) = ((plan.frame, Room::of(&plan.work)), plan.priority);
                 self.ready.entry(key).or_default().insert((Reverse(priority), index));
             }
-            StepEvent::Waiting { reason } => {
-                if matches!(self.plan_step(index).work, Work::Frame(_)) {
-                    // What its next try fails for is what goes wrong then.
-                    let step = &mut self.steps[index.index()];
-                    (step.failed_child, step.cut, step.ending) = (None, None, None);
-                }
-                self.wait_for(index, reason);
-            }
+            StepEvent::Waiting { reason } => self.wait_for(index, reason),
             StepEvent::FactsAsked { files, patterns, programs } => {
                 step.looked |= !files.is_empty();
                 step.looked_at.clone_from(programs);
@@ -553,13 +546,7 @@ impl Run {
             StepEvent::Opened { inputs, copies } => {
                 step.inputs.clone_from(inputs);
                 step.calls += 1;
-                if let Some(timeout) = self.plan_step(index).timeout {
-                    let step = &mut self.steps[index.index()];
-                    // Of all tries together.
-                    let until = *step.deadline.get_or_insert(at + timeout);
-                    step.due = Some(until);
-                    self.due.insert((until, Some(index)));
-                }
+                self.limit_frame(at, index);
                 self.open_frame(index, copies);
             }
             StepEvent::Grown { calls, copies } => self.grow_frame(index, calls, copies),
@@ -588,17 +575,7 @@ impl Run {
             StepEvent::Cancelled { .. } | StepEvent::Routed { .. } => {}
             StepEvent::Ending { why } => step.ending = Some(why.clone()),
             StepEvent::SentBack => {
-                let step = &self.steps[index.index()];
-                let stands = |it: &&Approval| self.step(it.gate).state() == StepState::Completed;
-                let fresh = Step {
-                    attempts: step.attempts,
-                    explicit: step.explicit,
-                    unknown: step.unknown,
-                    generation: step.generation,
-                    // What was approved before it, by gates that do not ask again, binds it as before.
-                    approvals: step.approvals.iter().filter(stands).cloned().collect(),
-                    ..Step::default()
-                };
+                let fresh = self.sent_back(index);
                 self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
                 self.asked_anew.remove(&index);
                 return self.begin_anew(index, before, fresh);
@@ -616,6 +593,30 @@ impl Run {
             self.note_unknown(index, after);
             self.note_cut(index, event);
             self.come_to_rest(index);
+        }
+    }
+
+    /// A frame that opens takes no longer than its time-out, with all its tries together.
+    fn limit_frame(&mut self, at: Timestamp, index: StepIx) {
+        if let Some(timeout) = self.plan_step(index).timeout {
+            let step = &mut self.steps[index.index()];
+            let until = *step.deadline.get_or_insert(at + timeout);
+            step.due = Some(until);
+            self.due.insert((until, Some(index)));
+        }
+    }
+
+    /// What is left of a step that begins anew. What was approved before it, by gates that do not ask again, binds it as before.
+    fn sent_back(&self, index: StepIx) -> Step {
+        let step = self.step(index);
+        let stands = |it: &&Approval| self.step(it.gate).state() == StepState::Completed;
+        Step {
+            attempts: step.attempts,
+            explicit: step.explicit,
+            unknown: step.unknown,
+            generation: step.generation,
+            approvals: step.approvals.iter().filter(stands).cloned().collect(),
+            ..Step::default()
         }
     }
 
@@ -725,7 +726,12 @@ impl Run {
     }
 
     fn wait_for(&mut self, index: StepIx, reason: &WaitReason) {
+        let is_frame = matches!(self.plan_step(index).work, Work::Frame(_));
         let step = &mut self.steps[index.index()];
+        if is_frame {
+            // What its next try fails for is what goes wrong then.
+            (step.failed_child, step.cut, step.ending) = (None, None, None);
+        }
         step.due = match reason {
             WaitReason::Time(until) | WaitReason::BackOff { until, .. } => Some(*until),
             WaitReason::Candidates { until, fails_at, .. } => {

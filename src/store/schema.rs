@@ -345,7 +345,7 @@ mod tests {
         connection.query_row(all, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("records")
     }
 
-    /// Brings it up to date as an engine that opens it does, and calls this before each step that SQLite takes for it.
+    /// Brings it up to date as an engine that opens it does, and calls this before each step that `SQLite` takes for it.
     fn watched(path: &Path, mut before: impl FnMut(u64) + Send + 'static) {
         let mut connection = Connection::open(path).expect("a database");
         set(&connection, path, WRITER_SETTINGS).expect("set");
