@@ -51,6 +51,11 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    /// As if it had never run; what may have happened stays so.
+    fn begin_anew(&mut self) {
+        *self = Self { state: Some(StepState::Pending), unknown: self.unknown, ..Self::default() };
+    }
+
     /// I25: one of the candidates, all others named, and why.
     fn choose(&mut self, event: &StepEvent, route: Option<&Route>) -> Result<(), String> {
         let (StepEvent::Routed { choice }, Some(route)) = (event, route) else { return Ok(()) };
@@ -371,8 +376,7 @@ impl Checks {
         if matches!(event, StepEvent::SentBack) {
             run.sent_back.remove(&step);
             run.done.retain(|it| *it != step);
-            let unknown = run.steps[step.index()].unknown;
-            run.steps[step.index()] = Step { state: Some(StepState::Pending), unknown, ..Step::default() };
+            run.steps[step.index()].begin_anew();
             return Ok(());
         }
         let is_kept = matches!(event, StepEvent::Completed { kept: true, .. });
@@ -380,18 +384,15 @@ impl Checks {
         let it = &mut run.steps[step.index()];
         it.choose(event, route.as_ref()).map_err(|it| format!("I25 {id} {step:?} {it}"))?;
         it.kept |= is_kept;
+        // What is done in place of a workflow goes on from there.
+        it.calls += u32::from(matches!(event, StepEvent::Opened { .. }));
         let before = it.state();
         let state = match event {
             StepEvent::Ready => StepState::Ready,
             StepEvent::Routed { .. } => before,
             StepEvent::Waiting { .. } | StepEvent::FactsAsked { .. } => StepState::Waiting,
             StepEvent::FactsKnown { .. } => StepState::Pending,
-            StepEvent::Grown { .. } => StepState::Running,
-            StepEvent::Opened { .. } => {
-                // What is done in its place goes on from there.
-                it.calls += 1;
-                StepState::Running
-            }
+            StepEvent::Opened { .. } | StepEvent::Grown { .. } => StepState::Running,
             StepEvent::Completed { partial: true, .. } => StepState::Partial,
             StepEvent::Completed { .. } | StepEvent::DoneByHand { .. } => StepState::Completed,
             StepEvent::Failed { .. } => StepState::Failed,
