@@ -3,6 +3,7 @@
 mod client;
 mod door;
 mod events;
+mod fuzzed;
 mod gates;
 mod knowledge;
 mod results;

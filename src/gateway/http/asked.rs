@@ -5,7 +5,7 @@ use super::{
     limits::Left,
     listen::Peer,
     problem::Problem,
-    routes::{Need, Parameter, Route, Shape},
+    routes::{Need, Parameter, Route},
 };
 use crate::{
     base::{Schema, Timestamp, Value, is_name, sha256},
@@ -81,8 +81,8 @@ impl Asked {
             *left = count(door, bearer, now, left)?;
         }
         let query = query(route.query, parts.uri.query().unwrap_or_default())?;
-        let body = match &route.body {
-            Some(shape) => checked(shape, read_body(&parts.headers, body, route.body_bytes_max()).await?)?,
+        let body = match door.shape(route.call) {
+            Some(schema) => checked(schema, read_body(&parts.headers, body, route.body_bytes_max()).await?)?,
             None => Value::Null,
         };
         let headers = parts.headers;
@@ -127,19 +127,15 @@ impl Asked {
         self.query.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
     }
 
-    /// A number behind the question mark, within bounds.
-    pub(super) fn number(&self, name: &str, (least, most): (u64, u64), else_: u64) -> Result<u64, Problem> {
-        let Some(text) = self.query(name) else { return Ok(else_) };
-        let number = text.parse().ok().filter(|it| (least..=most).contains(it));
-        number.ok_or_else(|| {
-            Problem::bad(format!("could not read `{name}`: it is a whole number from {least} to {most}"))
-                .with(json!([{"path": name, "message": "out of range"}]))
-        })
+    /// A number behind the question mark, which is within its bounds.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.query(name).and_then(|it| it.parse().ok())
     }
 
     /// The body, which has the shape it should.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         serde_json::from_value(self.body.clone())
+            .or_else(|_| serde_json::from_value(with_whole_numbers(self.body.clone())))
             .map_err(|it| Problem::bad(format!("could not read the body: {it}; see /openapi.json")))
     }
 
@@ -263,16 +259,35 @@ fn query(known: &[Parameter], text: &str) -> Result<Vec<(String, String)>, Probl
                 "could not read what stands behind the `?`: it is not UTF-8; encode it",
             ));
         };
-        if known.iter().all(|it| it.0 != name) || found.iter().any(|it| it.0 == name) {
+        let kind = known.iter().find(|it| it.0 == name).map(|it| it.1);
+        if kind.is_none() || found.iter().any(|it| it.0 == name) {
             let name = crate::base::shorten(&crate::base::safe_text(&name), 60);
             let why = format!(
                 "could not read the parameter `{name}`: it is not known here, or stands twice; see /openapi.json"
             );
             return Err(Problem::bad(why).with(json!([{"path": name, "message": "not known, or twice"}])));
         }
+        if let Some(why) = kind.and_then(|it| it.refusal(&value)) {
+            return Err(Problem::bad(format!("could not read `{name}`: {why}"))
+                .with(json!([{"path": name, "message": why}])));
+        }
         found.push((name, value));
     }
     Ok(found)
+}
+
+/// `2.0` is the whole number 2, as schemas have it; who reads a body into types does not think so.
+fn with_whole_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(it) => {
+            let text = it.to_string();
+            let whole = text.strip_suffix(".0").and_then(|it| it.parse::<u64>().ok());
+            whole.map_or(Value::Number(it), Value::from)
+        }
+        Value::Array(all) => all.into_iter().map(with_whole_numbers).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, it)| (name, with_whole_numbers(it))).collect(),
+        Value::Null | Value::Bool(_) | Value::String(_) => value,
+    }
 }
 
 /// `a%20b` and `a+b` are `a b`.
@@ -319,16 +334,7 @@ async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<
 }
 
 /// Holds a body against the schema of its type, so that the schema is true.
-fn checked(shape: &Shape, body: Value) -> Result<Value, Problem> {
-    let Shape::Json { alone, .. } = shape else { return Ok(body) };
-    let schema = Schema::read(alone().as_value());
-    let schema = schema.map_err(|why| {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "REQ_007",
-            format!("could not read a schema of our own: {why}; tell us"),
-        )
-    })?;
+fn checked(schema: &Schema, body: Value) -> Result<Value, Problem> {
     let wrong = schema.problems(&body);
     if wrong.is_empty() {
         return Ok(body);

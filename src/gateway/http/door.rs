@@ -1,8 +1,13 @@
 //! What all requests have in common: the desk, the keys, the limits, and what was counted.
 
-use super::{limits::Limits, listeners::Listeners, tls::TlsFiles};
+use super::{
+    limits::Limits,
+    listeners::Listeners,
+    routes::{Call, ROUTES, Shape},
+    tls::TlsFiles,
+};
 use crate::{
-    base::{Span, Timestamp},
+    base::{Schema, Span, Timestamp},
     gateway::KeyRing,
     runtime::{Clock as _, LocalDesk, SystemClock, WhoIsWho},
     store::{TokenKeys, Workspace},
@@ -88,14 +93,30 @@ pub(super) struct Door {
     /// Whether it listens where this machine alone can reach it.
     pub(super) is_local: bool,
     pub(super) engine: u32,
+    /// What each body has to look like.
+    shapes: BTreeMap<Call, Schema>,
     since: Span,
     keys: Mutex<KnownKeys>,
     counts: Mutex<Counts>,
 }
 
 impl Door {
-    pub(super) fn new(desk: LocalDesk, setup: HttpSetup, is_local: bool, closing: CancellationToken) -> Self {
-        Self {
+    /// # Errors
+    /// When a schema of our own is none.
+    pub(super) fn new(
+        desk: LocalDesk,
+        setup: HttpSetup,
+        is_local: bool,
+        closing: CancellationToken,
+    ) -> Result<Self, String> {
+        let mut shapes = BTreeMap::new();
+        for route in ROUTES {
+            if let Some(Shape::Json { alone, .. }) = &route.body {
+                shapes.insert(route.call, Schema::read(alone().as_value())?);
+            }
+        }
+        Ok(Self {
+            shapes,
             desk,
             setup,
             limits: Limits::default(),
@@ -106,7 +127,12 @@ impl Door {
             since: SystemClock.uptime(),
             keys: Mutex::default(),
             counts: Mutex::default(),
-        }
+        })
+    }
+
+    /// What the body of this call has to look like.
+    pub(super) fn shape(&self, call: Call) -> Option<&Schema> {
+        self.shapes.get(&call)
     }
 
     pub(super) fn now(&self) -> Timestamp {

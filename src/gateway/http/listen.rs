@@ -77,7 +77,7 @@ pub async fn serve_http(
     let tls = setup.tls.clone().map(acceptor).transpose()?;
     let listener = TcpListener::bind(address).await.map_err(said)?;
     let bound = listener.local_addr().map_err(said)?;
-    let door = Arc::new(Door::new(desk, setup, is_loopback(bound), closing.clone()));
+    let door = Arc::new(Door::new(desk, setup, is_loopback(bound), closing.clone())?);
     let port = Port { router: router(&door), tls, tasks: tasks.clone(), closing: closing.clone() };
     tasks.spawn(async move {
         tokio::select! {

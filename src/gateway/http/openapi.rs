@@ -1,6 +1,6 @@
 //! The `OpenAPI` document, made of the table of routes and the types of what is sent.
 
-use super::routes::{Need, PROBLEM, ROUTES, Route, Shape};
+use super::routes::{Need, PROBLEM, ROUTES, Route, Shape, place_in_path};
 use crate::base::Value;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, json};
@@ -48,10 +48,10 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
         answers.insert(status.to_string(), json!({"description": about, "content": content(shape, schemas)}));
     }
     let named = route.path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
-    let named =
-        named.map(|it| json!({"name": it, "in": "path", "required": true, "schema": {"type": "string"}}));
+    let named = named
+        .map(|it| json!({"name": it, "in": "path", "required": true, "schema": place_in_path(it).schema()}));
     let asked = route.query.iter().map(|(name, kind, about)| {
-        json!({"name": name, "in": "query", "description": about, "schema": {"type": kind}})
+        json!({"name": name, "in": "query", "description": about, "schema": kind.schema()})
     });
     let mut out = json!({
         "operationId": format!("{:?}", route.call),
@@ -76,6 +76,8 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
 fn content(shape: &Shape, schemas: &mut SchemaGenerator) -> Value {
     match shape {
         Shape::Json { within, .. } => json!({"application/json": {"schema": within(schemas)}}),
+        // What an event is, no schema of 3.1 can say.
+        Shape::Text(kind @ "text/event-stream") => json!({*kind: {}}),
         Shape::Text(kind) => json!({*kind: {"schema": {"type": "string"}}}),
     }
 }

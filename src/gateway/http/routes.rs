@@ -11,7 +11,11 @@ use super::{
         StateValue, Status,
     },
 };
-use crate::{base::RESULT_BYTES_MAX, gateway::Permission};
+use crate::{
+    base::{RESULT_BYTES_MAX, Timestamp},
+    engine::{GateState, KnowledgeKind, ResultStatus, RunState},
+    gateway::Permission,
+};
 use axum::{
     Router,
     extract::{RawPathParams, Request},
@@ -19,6 +23,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::json as value;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What is done for a route.
@@ -84,8 +89,91 @@ fn alone<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
 }
 
-/// A parameter behind the question mark: its name, its type, what it is for.
-pub(super) type Parameter = (&'static str, &'static str, &'static str);
+/// A parameter behind the question mark: its name, its kind, what it is for.
+pub(super) type Parameter = (&'static str, Kind, &'static str);
+
+/// What a parameter is. Numbers and words are checked for all routes alike; what a text has to look like is said to those who ask, and
+/// checked by whoever reads it.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// A whole number, from … to ….
+    Number(u64, u64),
+    /// One of these.
+    Word(fn() -> Vec<&'static str>),
+    /// An instant of RFC 3339.
+    Instant,
+    /// Any text.
+    Text,
+    /// Text of this form.
+    Like(&'static str),
+}
+
+impl Kind {
+    /// The same for the document.
+    pub(super) fn schema(self) -> serde_json::Value {
+        match self {
+            Self::Number(least, most) => value!({"type": "integer", "minimum": least, "maximum": most}),
+            Self::Word(words) => value!({"type": "string", "enum": words()}),
+            Self::Instant => value!({"type": "string", "format": "date-time"}),
+            Self::Text => value!({"type": "string"}),
+            Self::Like(form) => value!({"type": "string", "pattern": form}),
+        }
+    }
+
+    /// What is wrong with this text, if anything is.
+    pub(super) fn refusal(self, text: &str) -> Option<String> {
+        match self {
+            Self::Number(least, most) => {
+                let fits = text.parse().is_ok_and(|it| (least..=most).contains(&it));
+                (!fits).then(|| format!("it is a whole number from {least} to {most}"))
+            }
+            Self::Word(words) => {
+                let words = words();
+                (!words.contains(&text)).then(|| format!("it is one of {}", words.join(", ")))
+            }
+            Self::Instant => {
+                let fits = text.parse::<Timestamp>().is_ok();
+                (!fits).then(|| "write an instant as 2026-01-31T09:00:00Z".to_owned())
+            }
+            Self::Text | Self::Like(_) => None,
+        }
+    }
+}
+
+/// How long somebody may wait for something.
+const WAIT_MS_MAX: u64 = 60_000;
+/// What is found of what is known, at once.
+const FOUND_MAX: u64 = 100;
+/// Runs, or results, of one page.
+const PAGE_MAX: u64 = 1000;
+/// `crate::base::is_topic`, as a pattern.
+const TOPIC: &str = "^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,99}$";
+
+/// What stands in this place of a path.
+pub(super) fn place_in_path(name: &str) -> Kind {
+    match name {
+        "scope" => Kind::Word(|| vec!["session", "global"]),
+        "event_type" => Kind::Like(TOPIC),
+        "key" => Kind::Like("^[^\\x00-\\x1f\\x7f-\\x9f]{1,200}$"),
+        _ => Kind::Text,
+    }
+}
+
+fn result_statuses() -> Vec<&'static str> {
+    ResultStatus::ALL.iter().map(|it| it.word()).collect()
+}
+
+fn knowledge_kinds() -> Vec<&'static str> {
+    KnowledgeKind::ALL.iter().map(|it| it.word()).collect()
+}
+
+fn gate_states() -> Vec<&'static str> {
+    GateState::ALL.iter().map(|it| it.word()).collect()
+}
+
+fn run_states() -> Vec<&'static str> {
+    RunState::ALL.iter().map(|it| it.word()).collect()
+}
 
 /// One way in.
 pub(super) struct Route {
@@ -132,16 +220,16 @@ impl Route {
     }
 }
 
-const WAIT: Parameter = ("wait", "integer", "Milliseconds, 60,000 at most, to wait until the gate closes");
-const LIMIT: Parameter = ("limit", "integer", "At most so many, 1 to 1,000; 100 when not given");
+const WAIT: Parameter = ("wait", Kind::Number(0, WAIT_MS_MAX), "Milliseconds to wait until the gate closes");
+const LIMIT: Parameter = ("limit", Kind::Number(1, PAGE_MAX), "At most so many; 100 when not given");
 
 const FILTER: Parameter = (
     "filter",
-    "string",
+    Kind::Like("^[^:,]+:[^,]*(,[^:,]+:[^,]*){0,19}$"),
     "`name:value`, more of them with commas, and all have to hold: a field of `data` by its path, publisher, correlation_id, topic, type, to, qos, priority",
 );
 const SINCE: Parameter =
-    ("since", "string", "Only those after the event of this id: the `next_cursor` of the answer before");
+    ("since", Kind::Text, "Only those after the event of this id: the `next_cursor` of the answer before");
 
 /// All of them.
 pub(super) const ROUTES: &[Route] = &[
@@ -228,11 +316,7 @@ pub(super) const ROUTES: &[Route] = &[
         call: Call::ListGates,
         about: "Gates of this project, the oldest first",
         need: Need::May(Permission::ReadGates),
-        query: &[(
-            "state",
-            "string",
-            "open, armed, approved, rejected, expired or cancelled; all when not given",
-        )],
+        query: &[("state", Kind::Word(gate_states), "Only those; all when not given")],
         body: None,
         done: (200, json::<Gates>()),
         problems: &[],
@@ -277,9 +361,13 @@ pub(super) const ROUTES: &[Route] = &[
         about: "Runs of this project, the newest first",
         need: Need::May(Permission::ReadContext),
         query: &[
-            ("state", "string", "created, running, paused, completed, …; all when not given"),
+            ("state", Kind::Word(run_states), "Only those; all when not given"),
             LIMIT,
-            ("before", "string", "Only those before this run: the last one of the page before"),
+            (
+                "before",
+                Kind::Like("^r-[1-9][0-9]{0,8}$"),
+                "Only those before this run: the last one of the page before",
+            ),
         ],
         body: None,
         done: (200, json::<Runs>()),
@@ -302,7 +390,7 @@ pub(super) const ROUTES: &[Route] = &[
         call: Call::FollowRun,
         about: "Its events as they come, until it rests; `Last-Event-ID` goes on after one",
         need: Need::May(Permission::ReadContext),
-        query: &[("since", "integer", "Only those after the event of this number")],
+        query: &[("since", Kind::Number(0, u64::MAX), "Only those after the event of this number")],
         body: None,
         done: (200, Shape::Text("text/event-stream")),
         problems: &[404],
@@ -358,15 +446,15 @@ pub(super) const ROUTES: &[Route] = &[
         about: "Results of this project without what they say, the newest first",
         need: Need::May(Permission::ReadContext),
         query: &[
-            ("project", "string", "The project of the token"),
-            ("issue", "string", "Only about this piece of work"),
-            ("agent_type", "string", "Only of agents of this type"),
-            ("agent_id", "string", "Only of this agent, or of one of its sessions"),
-            ("status", "string", "success, failed or partial"),
-            ("since", "string", "Stored at this instant or later: 2026-01-31T09:00:00Z"),
-            ("until", "string", "Stored before this instant"),
+            ("project", Kind::Text, "The project of the token"),
+            ("issue", Kind::Text, "Only about this piece of work"),
+            ("agent_type", Kind::Text, "Only of agents of this type"),
+            ("agent_id", Kind::Text, "Only of this agent, or of one of its sessions"),
+            ("status", Kind::Word(result_statuses), "Only those"),
+            ("since", Kind::Instant, "Stored at this instant or later: 2026-01-31T09:00:00Z"),
+            ("until", Kind::Instant, "Stored before this instant"),
             LIMIT,
-            ("cursor", "string", "Goes on behind a page: its next_cursor"),
+            ("cursor", Kind::Number(1, i64::MAX.unsigned_abs()), "Goes on behind a page: its next_cursor"),
         ],
         body: None,
         done: (200, json::<AgentResults>()),
@@ -401,11 +489,11 @@ pub(super) const ROUTES: &[Route] = &[
         about: "What is known in this project: with any of the words, the best first; else the newest first",
         need: Need::May(Permission::ReadContext),
         query: &[
-            ("q", "string", "Words, and nothing but words: there are no operators"),
-            ("type", "string", "decision, architecture, implementation, configuration, issue or general"),
-            ("project", "string", "The project of the token"),
-            ("agent", "string", "Only of this agent, or of one of its sessions"),
-            ("limit", "integer", "At most so many, 1 to 100; 10 when not given"),
+            ("q", Kind::Text, "Words, and nothing but words: there are no operators"),
+            ("type", Kind::Word(knowledge_kinds), "Only those"),
+            ("project", Kind::Text, "The project of the token"),
+            ("agent", Kind::Text, "Only of this agent, or of one of its sessions"),
+            ("limit", Kind::Number(1, FOUND_MAX), "At most so many; 10 when not given"),
         ],
         body: None,
         done: (200, json::<KnowledgeFound>()),
@@ -464,8 +552,8 @@ pub(super) const ROUTES: &[Route] = &[
         query: &[
             (
                 "timeout",
-                "integer",
-                "Milliseconds to wait for the first, 60,000 at most; 30,000 when not given",
+                Kind::Number(0, WAIT_MS_MAX),
+                "Milliseconds to wait for the first; 30,000 when not given",
             ),
             FILTER,
             SINCE,
@@ -480,7 +568,7 @@ pub(super) const ROUTES: &[Route] = &[
         call: Call::FollowEvents,
         about: "Events as they come, those that are kept first; `Last-Event-ID` goes on after one, and `gap` says that some are kept no longer",
         need: Need::May(Permission::ReadContext),
-        query: &[("topic", "string", "Only those of this topic"), FILTER, SINCE],
+        query: &[("topic", Kind::Like(TOPIC), "Only those of this topic"), FILTER, SINCE],
         body: None,
         done: (200, Shape::Text("text/event-stream")),
         problems: &[],

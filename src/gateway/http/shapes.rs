@@ -118,7 +118,7 @@ pub(super) struct OpenGate {
     pub(super) four_eyes: bool,
     /// When it expires, and counts as a no: `30m`, `4h`; never when not given.
     #[serde(default)]
-    #[schemars(length(min = 2, max = 20))]
+    #[schemars(regex(pattern = "^[1-9][0-9]{0,5}(ms|s|m|h|d)([0-9]{1,6}(ms|s|m|h))?$"))]
     pub(super) timeout: Option<String>,
 }
 
