@@ -161,7 +161,16 @@ fn workflow(open: OpenGate) -> Result<(String, ValueMap), Problem> {
     }
     let inputs: Map<String, Value> = values.keys().map(|it| (it.clone(), value!("string"))).collect();
     let steps = value!([{"id": "ask", "gate": gate}]);
-    Ok((value!({"name": "gate", "inputs": inputs, "steps": steps}).to_string(), values))
+    Ok((as_yaml(&value!({"name": "gate", "inputs": inputs, "steps": steps})), values))
+}
+
+/// JSON, in which what YAML does not take as it is (its 5.1) is written by its number.
+fn as_yaml(value: &Value) -> String {
+    let plain = |it: char| match it {
+        '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => format!("\\u{:04x}", u32::from(it)),
+        _ => it.to_string(),
+    };
+    value.to_string().chars().map(plain).collect()
 }
 
 /// A value that is given as an input; what refers to it.

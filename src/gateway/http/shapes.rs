@@ -307,7 +307,7 @@ pub(super) struct HandIn {
     pub(super) result: Value,
     /// When the agent says it was: 2026-01-31T09:00:00Z.
     #[serde(default)]
-    #[schemars(length(max = 40))]
+    #[schemars(length(max = 40), extend("format" = "date-time"))]
     pub(super) timestamp: Option<String>,
 }
 

@@ -156,3 +156,13 @@ async fn what_another_project_asked_is_not_there() {
     drop((of_house, boards));
     it.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_of_whatever_characters_is_that_group() {
+    let it = Sidecar::start().await;
+    let odd = "a\u{8d}b\u{7f}\u{ffff} \"é\"";
+    let asks = json!({"title": "Ship?", "require": [{"group": odd}]});
+    let gate = it.post("/api/gates", &it.agent("shop"), asks).await.is(201);
+    assert_eq!(gate["require"][0]["group"], odd, "{gate}");
+    it.end().await;
+}
