@@ -156,8 +156,8 @@ fn hello_waits_for_its_answer() {
 }
 
 #[test]
-fn the_demo_shows_a_retry_a_fallback_a_skip_a_model_that_is_not_sure_and_two_gates() {
-    let (directory, told) = try_it("demo.yaml", &[], &["approve", "approve", "approve"]);
+fn the_demo_shows_a_retry_a_fallback_a_skip_a_model_that_is_not_sure_one_that_asks_for_tools_and_two_gates() {
+    let (directory, told) = try_it("demo.yaml", &[], &["approve", "approve", "approve", "approve"]);
     assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
     assert_eq!(told.steps("step.skipped"), ["migrate"]);
     let tries =
@@ -165,7 +165,8 @@ fn the_demo_shows_a_retry_a_fallback_a_skip_a_model_that_is_not_sure_and_two_gat
     assert_eq!(tries.count(), 2);
     let scan = told.events.iter().find(|it| it["type"] == "step.completed" && it["step"] == "scan");
     assert_eq!(scan.expect("the scan")["data"]["fallback"], 1);
-    assert_eq!(told.steps("gate.asked"), ["review", "try-it", "release"]);
+    assert_eq!(told.steps("gate.asked"), ["review", "notes/gate-1.2", "try-it", "release"]);
+    assert!(read(&directory, "notes.txt").starts_with("The shop, the cart"));
     assert_eq!(told.output("review", "answered-by"), "stand-in");
     assert_eq!(files(&directory, "live"), ["asia.txt", "eu.txt", "us.txt"]);
     assert!(read(&directory, "news.txt").contains("v1.4.0 is out, dear customers (see CHG-1042)"));
@@ -173,7 +174,7 @@ fn the_demo_shows_a_retry_a_fallback_a_skip_a_model_that_is_not_sure_and_two_gat
 
 #[test]
 fn a_no_at_the_last_gate_of_the_demo_takes_everything_back() {
-    let (directory, told) = try_it("demo.yaml", &[], &["approve", "approve", "reject"]);
+    let (directory, told) = try_it("demo.yaml", &[], &["approve", "approve", "approve", "reject"]);
     assert_eq!(told.state(), "undone", "{told:?}");
     let undone = told.steps("undo.done");
     assert_eq!((undone.first(), undone.last()), (Some(&"canary"), Some(&"checkout")));
@@ -384,6 +385,17 @@ fn review_asks_a_person_only_where_the_model_is_not_sure() {
     let (directory, told) = try_it("review.yaml", &[], &["reject"]);
     assert_eq!(told.steps("step.completed"), [""; 0], "{told:?}");
     assert_eq!(files(&directory, ""), [".cuelight"]);
+}
+
+#[test]
+fn mend_writes_what_its_model_wants_to_write_only_after_a_yes() {
+    let (directory, told) = try_it("mend.yaml", &[], &["approve"]);
+    assert_eq!((told.state(), told.code), ("completed", Some(0)), "{told:?}");
+    assert_eq!(told.steps("gate.asked"), ["mend/gate-1.2"], "reading asks nobody");
+    assert_eq!(read(&directory, "prices.txt"), "coffee 3.20\ntea 2.00\n");
+    let (directory, told) = try_it("mend.yaml", &[], &["reject"]);
+    assert_eq!(told.steps("step.failed"), ["check"], "a no is told to the model, and the list is as it was");
+    assert_eq!(read(&directory, "prices.txt"), "coffee 3.20\ntea two\n");
 }
 
 #[test]

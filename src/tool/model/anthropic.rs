@@ -1,6 +1,6 @@
 //! Messages: what is sent to Anthropic, and what comes back.
 
-use super::{Fit, Heard, Question, Said, Stop, fit::number, refusal};
+use super::{Fit, Heard, Question, Said, Stop, asked::sent_name, fit::number, refusal};
 use crate::{
     base::{ModelCall, OfferedTool, ToolAsked, ToolResult, ToolRound, Value},
     tool::Failure,
@@ -46,7 +46,7 @@ fn called(round: &ToolRound) -> Vec<Value> {
     let text = (!round.text.trim().is_empty()).then(|| json!({"type": "text", "text": round.text}));
     let call = |it: &ToolAsked| {
         let given = it.arguments.clone().unwrap_or_default();
-        json!({"type": "tool_use", "id": it.id, "name": it.name, "input": given})
+        json!({"type": "tool_use", "id": it.id, "name": sent_name(&it.name), "input": given})
     };
     let said: Vec<Value> = text.into_iter().chain(round.calls.iter().map(call)).collect();
     let came = |(it, came): (&ToolAsked, &ToolResult)| json!({"type": "tool_result", "tool_use_id": it.id, "content": came.text, "is_error": came.is_error});

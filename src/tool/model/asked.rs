@@ -95,6 +95,13 @@ impl Calls {
     }
 }
 
+/// The name of a call as providers take it back: what no tool is called is refused by some of them in what was said, too.
+pub(super) fn sent_name(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '_' };
+    let name: String = name.chars().take(ID_CHARS_MAX).map(plain).collect();
+    if name.is_empty() { "unnamed".to_owned() } else { name }
+}
+
 fn read(text: &str, is_too_large: bool) -> Result<Value, String> {
     if is_too_large {
         return Err(format!("they have more than {MODEL_ARGUMENTS_BYTES_MAX} bytes"));
@@ -124,6 +131,11 @@ mod tests {
         assert_eq!(ids, ["a", "call_2_2", "call_2_3"]);
         assert_eq!(all[0].arguments.clone().map(Value::Object), Some(json!({"x": 1})));
         assert!(all[2].arguments.is_none() && all[2].unreadable.contains("no JSON"), "{}", all[2].unreadable);
+    }
+
+    #[test]
+    fn a_name_that_is_none_goes_back_as_one() {
+        assert_eq!(["file_read", "file.read\n", ""].map(sent_name), ["file_read", "file_read_", "unnamed"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Generated content: what is sent to Gemini, and what comes back.
 
-use super::{Fit, Heard, Question, Said, Stop, fit::number, refusal};
+use super::{Fit, Heard, Question, Said, Stop, asked::sent_name, fit::number, refusal};
 use crate::{
     base::{ModelCall, OfferedTool, ToolAsked, ToolResult, ToolRound, Value},
     tool::Failure,
@@ -41,7 +41,7 @@ fn called(round: &ToolRound) -> Vec<Value> {
     let text = (!round.text.is_empty()).then(|| json!({"text": round.text}));
     let call = |it: &ToolAsked| {
         let given = it.arguments.clone().unwrap_or_default();
-        let mut part = json!({"functionCall": {"name": it.name, "args": given}});
+        let mut part = json!({"functionCall": {"name": sent_name(&it.name), "args": given}});
         if let Some(own) = &it.own {
             part["thoughtSignature"] = own.as_str().into();
         }
@@ -50,7 +50,7 @@ fn called(round: &ToolRound) -> Vec<Value> {
     let said: Vec<Value> = text.into_iter().chain(round.calls.iter().map(call)).collect();
     let came = |(it, came): (&ToolAsked, &ToolResult)| {
         let key = if came.is_error { "error" } else { "output" };
-        json!({"functionResponse": {"name": it.name, "response": {key: came.text}}})
+        json!({"functionResponse": {"name": sent_name(&it.name), "response": {key: came.text}}})
     };
     let came: Vec<Value> = round.calls.iter().zip(&round.results).map(came).collect();
     vec![json!({"role": "model", "parts": said}), json!({"role": "user", "parts": came})]

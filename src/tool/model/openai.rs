@@ -1,6 +1,6 @@
 //! Chat completions: what is sent to `OpenAI` and to the many servers that speak as it does, and what comes back.
 
-use super::{Fit, Heard, Question, Said, Stop, fit::number, refusal};
+use super::{Fit, Heard, Question, Said, Stop, asked::sent_name, fit::number, refusal};
 use crate::{
     base::{ModelCall, OfferedTool, Provider, ToolAsked, ToolRound, Value},
     tool::Failure,
@@ -50,7 +50,7 @@ pub(super) fn question(model: &ModelCall, said: &[Said], fit: Option<&Fit>) -> Q
 fn called(round: &ToolRound) -> Vec<Value> {
     let call = |it: &ToolAsked| {
         let given = Value::Object(it.arguments.clone().unwrap_or_default()).to_string();
-        json!({"id": it.id, "type": "function", "function": {"name": it.name, "arguments": given}})
+        json!({"id": it.id, "type": "function", "function": {"name": sent_name(&it.name), "arguments": given}})
     };
     let text = if round.text.is_empty() { Value::Null } else { round.text.as_str().into() };
     let calls: Vec<Value> = round.calls.iter().map(call).collect();

@@ -1,6 +1,6 @@
 //! Nobody: an answer made up here, without network, always the same for the same question. It says so of itself.
 
-use super::Said;
+use super::{Said, asked::Calls};
 use crate::base::{ModelCall, OfferedTool, ToolAsked, Value, ValueMap, safe_text, sha256, shorten};
 
 /// How deep a value is made up.
@@ -9,8 +9,25 @@ const DEPTH_MAX: u8 = 16;
 const ITEMS_MAX: u64 = 100;
 const CHARS_MAX: u64 = 10_000;
 
-/// What it asks for: each tool that it is offered, once, with arguments that are made up from what the tool takes.
+/// What a line of its question begins with that says what it asks for, where it is offered tools: a name, and JSON.
+const CALLS: &str = "stand-in calls ";
+
+/// What it asks for: what lines of its question say, or each tool that it is offered, once, with arguments that are made up
+/// from what the tool takes.
 pub(super) fn calls(model: &ModelCall) -> Result<Vec<ToolAsked>, String> {
+    if model.tools.is_empty() || !model.rounds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let said = model.prompt.lines().filter_map(|it| it.trim().strip_prefix(CALLS));
+    let mut written = Calls::default();
+    for (place, line) in (0..).zip(said) {
+        let (name, given) = line.split_once(' ').unwrap_or((line, "{}"));
+        written.begin(place, "", name);
+        written.more(place, given);
+    }
+    if written.len() > 0 {
+        return Ok(written.finish(0));
+    }
     let call = |(number, it): (usize, &OfferedTool)| {
         let given = made_up(&it.input, &it.input, DEPTH_MAX).and_then(|it| it.as_object().cloned());
         let arguments = given.ok_or_else(|| {
@@ -28,8 +45,7 @@ pub(super) fn calls(model: &ModelCall) -> Result<Vec<ToolAsked>, String> {
             own: None,
         })
     };
-    let is_first = model.rounds.is_empty();
-    (1..).zip(&model.tools).filter(|_| is_first).map(call).collect()
+    (1..).zip(&model.tools).map(call).collect()
 }
 
 /// An answer: JSON where a schema asks for it.

@@ -1,8 +1,11 @@
 //! One call: what each of the three formats is sent, what is made of its answer, and what of everything that goes wrong.
 
-use super::provider::{Part, Provider, refusal, says, stream};
+use super::provider::{Part, Provider, asks, refusal, says, stream};
 use cuelight::{
-    base::{Digest, FailureMode, Launch, ModelCall, Price, Provider as Format, Span, Value},
+    base::{
+        Digest, FailureMode, Launch, ModelCall, OfferedTool, Price, Provider as Format, Span, ToolResult,
+        ToolRound, Value, calls_asked,
+    },
     tool::{Answer, Call, Ended, Host, HttpPolicy, Secret, SecretStore, run_model},
 };
 use serde_json::json;
@@ -361,4 +364,95 @@ fn a_stand_in_asks_nobody_and_says_so() {
     assert_eq!((answer.failure(), &answer.outputs["answered-by"]), (None, &json!("stand-in")));
     assert_eq!(answer.outputs["result"], desk.ask(model).outputs["result"]);
     assert!(desk.log().starts_with("stand-in: no model is asked"), "{}", desk.log());
+}
+
+const TOOLS: [(Format, &str); 3] = [
+    (Format::OpenAi, "openai-tools.sse"),
+    (Format::Anthropic, "anthropic-tools.sse"),
+    (Format::Gemini, "gemini-tools.sse"),
+];
+
+fn with_tools(format: Format, url: &str) -> ModelCall {
+    let tool = |name: &str| OfferedTool {
+        name: name.to_owned(),
+        description: "What it does".to_owned(),
+        input: json!({"type": "object", "required": ["path"], "properties": {"path": {"type": "string"}}}),
+    };
+    ModelCall { tools: vec![tool("file_read"), tool("file_write")], ..call(format, url) }
+}
+
+/// Several in one answer, in pieces as they come, with what was said beside.
+#[test]
+fn each_format_asks_for_tools_in_its_own_words_and_is_told_what_came_of_it() {
+    let mut asked = Vec::new();
+    for (format, name) in TOOLS {
+        for in_bytes in [false, true] {
+            let part = stream(&document(name));
+            let provider =
+                Provider::play(vec![if in_bytes { part.in_bytes() } else { part }, says("", 1, 1)]);
+            let desk = Desk::new();
+            let first = desk.ask(with_tools(format, &provider.url()));
+            assert_eq!(first.failure(), None, "{name}");
+            assert_eq!(
+                (&first.outputs["text"], &first.outputs["finish"], &first.outputs["tokens"]),
+                (&json!("I look first."), &json!("tools"), &json!(127)),
+                "{name}"
+            );
+            let log = desk.log();
+            assert!(
+                log.contains("— asks for file_read: {\"path\":\"a.txt\"} —") && !log.contains('\u{1b}'),
+                "{log}"
+            );
+            let calls = calls_asked(&first.outputs);
+            let given: Vec<Option<&Value>> = calls
+                .iter()
+                .map(|it| it.arguments.as_ref().and_then(|it| it.get("text").or(it.get("path"))))
+                .collect();
+            assert_eq!(given, [Some(&json!("a.txt")), Some(&json!("\u{1b}[2Jx"))], "{name}");
+            let done = |text: &str, is_error| ToolResult { text: text.to_owned(), is_error };
+            let round = ToolRound {
+                text: "I look first.".to_owned(),
+                calls,
+                results: vec![done("{\"text\":\"well\"}", false), done("refused by a person: no", true)],
+            };
+            desk.ask(ModelCall { rounds: vec![round], ..with_tools(format, &provider.url()) });
+            if !in_bytes {
+                let [first, second] = [provider.heard().body, provider.heard().body];
+                let said = |it: &Value| it["messages"].as_array().or(it["contents"].as_array()).cloned();
+                let (before, after) = (said(&first).expect("messages"), said(&second).expect("messages"));
+                assert_eq!(before[..], after[..before.len()], "what was said stays as it was");
+                asked.push(json!({"tools": first["tools"], "told": after[before.len()..]}));
+            }
+        }
+    }
+    insta::with_settings!({snapshot_path => "../snapshots"}, {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&asked).expect("JSON"));
+    });
+}
+
+#[test]
+fn what_breaks_off_in_the_middle_of_a_call_is_no_call() {
+    for (format, name) in TOOLS {
+        let document = document(name);
+        let half = document.find("file_write").expect("it asks for it");
+        let provider = Provider::play(vec![stream(&document).short(half)]);
+        let answer = Desk::new().ask(with_tools(format, &provider.url()));
+        let failure = answer.failure().expect("it fails");
+        assert!(
+            failure.mode == FailureMode::SystemNetwork || failure.mode == FailureMode::ResourceApi,
+            "{failure:?}"
+        );
+        assert!(calls_asked(&answer.outputs).is_empty(), "{name}");
+    }
+}
+
+/// Or whoever reads the log or the next question could read it.
+#[test]
+fn a_secret_in_what_a_model_asks_for_is_never_kept() {
+    let given = format!("{{\"path\": \"{KEY}\"}}");
+    let provider = Provider::play(vec![asks(&[("a", "file_read", &given)])]);
+    let desk = Desk::new();
+    let answer = desk.ask(with_tools(Format::OpenAi, &provider.url()));
+    assert_eq!(answer.outputs["calls"][0]["arguments"]["path"], "***");
+    assert!(!format!("{} {answer:?}", desk.log()).contains("t3st"));
 }

@@ -217,3 +217,19 @@ fn models_are_listed_and_shown_with_what_nobody_knows_said_so() {
     let (code, said) = says(dir.path(), &["models", "show", "locl"]);
     assert_eq!((code, said.trim()), (Some(2), "could not find the model locl; did you mean local?"));
 }
+
+#[test]
+fn what_a_model_is_offered_is_a_tool_that_has_nothing_to_do_with_gates() {
+    check(
+        &[],
+        "steps:\n  - {id: a, llm: {model: stand-in, prompt: x, tools: [file.red, approve.wait, file.read, file.read], rounds: 51}}\n  - {id: b, llm: {model: stand-in, prompt: x, rounds: 2}}\n  - {id: c, llm: {model: stand-in, prompt: x, tools: file.read}, confidence: {min: 0.5, below: fail}}\n",
+        &[
+            "flow.yaml:3:55 [tool] there is no tool `file.red` | there are file.read@1, file.checksum@1, file.write@1; docs/TOOLS.md names those that are built in",
+            "flow.yaml:3:65 [tool] `approve.wait` has to do with answers of people, and no model is offered it | let a step of its own wait, and hand its result to the model in `prompt`",
+            "flow.yaml:3:90 [tool] `file.read` is offered twice | name each tool once",
+            "flow.yaml:3:110 [value] `rounds` is a whole number, 1 to 50 | ",
+            "flow.yaml:4:10 [model] `rounds` says how tools are called, and none is offered | add `tools:`, or remove it",
+            "flow.yaml:5:10 [model] `c` offers tools, so it cannot have `confidence` | judge the answer in a gate or a step behind it",
+        ],
+    );
+}
