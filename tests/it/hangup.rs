@@ -120,7 +120,8 @@ fn a_terminal_that_is_closed_at_any_moment_ends_no_run_and_leaves_nothing_that_s
             until("the run ends", || place.text("after") == "yes\n");
             tell(pid, Signal::TERM);
             let ended = child.wait().expect("it ends");
-            assert!(ended.success(), "{ended} at closing {number}");
+            // In order; a screen that could not be opened any more is told by 1.
+            assert!(matches!(ended.code(), Some(0 | 1)), "{ended} at closing {number}");
         } else if place.file(".cuelight/cuelight.db").exists() && !place.runs().is_empty() {
             // What was told to nobody and had begun is there for whoever comes next.
             let engine = place.start(&["serve"]);
