@@ -188,6 +188,11 @@ pub(super) enum Command {
         cuelight results hand-in SHOP-12 result.json --type qa\n\nThe file is JSON with a status: success, failed or partial."
     )]
     Results(ResultsArgs),
+    /// What an agent would be told of a piece of work before it begins
+    #[command(
+        after_help = "Example: cuelight context SHOP-12-cart-totals qa\n         cuelight context SHOP-12 rust-specialist --max-bytes 200000 --json"
+    )]
+    Context(ContextArgs),
     /// What agents and people know: search, and add
     #[command(
         args_conflicts_with_subcommands = true,
@@ -835,6 +840,21 @@ pub(super) struct ResultsListArgs {
     /// At most so many
     #[arg(long, default_value_t = 50)]
     pub(super) limit: u32,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ContextArgs {
+    /// The piece of work; its words say which files matter: SHOP-12-cart-totals
+    pub(super) issue: String,
+    /// What kind of agent: qa, coding, rust-specialist
+    #[arg(value_name = "TYPE")]
+    pub(super) agent_type: String,
+    /// At most so many bytes; 10 MiB when not said
+    #[arg(long, value_name = "BYTES")]
+    pub(super) max_bytes: Option<u32>,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -173,6 +173,14 @@ pub const RESULT_KEPT: Span = Span::seconds(30 * 24 * 3600);
 pub const KNOWLEDGE_BYTES_MAX: usize = 64 * 1024;
 /// Ids of what is in the library that are told apart; it can hold more.
 pub const LIBRARY_IDS_MAX: usize = 100_000;
+/// Bytes of what an agent is told before it begins, at most …
+pub const CONTEXT_BYTES_MAX: u32 = 10 * 1024 * 1024;
+/// … and at least, where it says how many it can take.
+pub const CONTEXT_BYTES_LEAST: u32 = 4096;
+/// Bytes of contexts that are kept for whoever asks next, …
+pub const CONTEXT_CACHE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// … and how long: O3's.
+pub const CONTEXT_KEPT: Span = Span::seconds(3600);
 /// Bytes of one frame on the socket.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -2,6 +2,7 @@
 
 use super::{
     Clock as _, LibraryQuery, OutputPart, Page, SystemClock, Tasks, Want,
+    context::Contexts,
     effects::attempt_dir,
     launch::{agents, offer},
     library,
@@ -36,12 +37,21 @@ pub(super) struct Archive {
     secrets: Arc<SecretStore>,
     /// The list of what is in the library, once somebody has looked.
     catalog: Arc<Mutex<Option<Catalog>>>,
+    /// What agents were told, for whoever asks next.
+    contexts: Arc<Mutex<Contexts>>,
 }
 
 impl Archive {
     pub(super) fn new(workspace: Workspace, tasks: Tasks) -> Self {
         let secrets = Arc::new(SecretStore::new(BTreeMap::new(), workspace.root()));
-        Self { workspace, readers: Arc::default(), tasks, secrets, catalog: Arc::default() }
+        Self {
+            workspace,
+            readers: Arc::default(),
+            tasks,
+            secrets,
+            catalog: Arc::default(),
+            contexts: Arc::default(),
+        }
     }
 
     /// The same for who may start runs: which secrets there are decides whether a run can begin.
@@ -116,6 +126,13 @@ impl Archive {
             }
             Want::Agents => Ok(Page::Agents(Box::new(agents(&self.workspace)))),
             Want::Library(query) => self.library(query),
+            Want::Context(query) => match self.context(query) {
+                Ok(text) => {
+                    let total = text.len() as u64;
+                    Ok(Page::Bytes { from: 0, bytes: text.into_bytes(), total, times: Arrivals::default() })
+                }
+                Err(why) => Err(why.to_string()),
+            },
             Want::Past { run, until } => self.past(*run, *until),
         }
     }
@@ -211,12 +228,22 @@ impl Archive {
     }
 
     fn library(&self, query: &LibraryQuery) -> Result<Page, String> {
+        let (events, more) = self.find_in_library(query)?;
+        Ok(Page::Events { events, more })
+    }
+
+    /// What is found in the library, and whether there is more.
+    pub(super) fn find_in_library(&self, query: &LibraryQuery) -> Result<(Vec<(Seq, Event)>, bool), String> {
         let query = LibraryQuery { limit: query.limit.min(PAGE_EVENTS_MAX), ..query.clone() };
         let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
-        let found =
-            |reader: &Reader| library::find(&mut catalog, &self.workspace, reader, &query, SystemClock.now());
-        let (events, more) = self.with_reader(found)?;
-        Ok(Page::Events { events, more })
+        self.with_reader(|reader| {
+            library::find(&mut catalog, &self.workspace, reader, &query, SystemClock.now())
+        })
+    }
+
+    /// What agents were told.
+    pub(super) fn contexts(&self) -> &Mutex<Contexts> {
+        &self.contexts
     }
 
     fn past(&self, run: RunId, until: Option<Seq>) -> Result<Page, String> {

@@ -3,7 +3,7 @@
 //! `LocalDesk` is the one in this process, `gateway::RemoteDesk` the other end of a socket. Who asks is stamped by the
 //! desk, never taken from what was handed in. Says nothing about how it is done.
 
-use super::LibraryQuery;
+use super::{ContextQuery, LibraryQuery};
 use crate::{
     base::{Arrivals, AttemptId, Digest, GateId, RunId, Seq, Timestamp, ValueMap},
     engine::{Actor, Command, Event, Refusal},
@@ -294,6 +294,8 @@ pub enum Want {
     Agents,
     /// What agents left for those who come after, as the events that say so.
     Library(Box<LibraryQuery>),
+    /// What an agent should know before it begins: the bytes of JSON, whole.
+    Context(Box<ContextQuery>),
     /// A board that shows this run alone: whole, or as it was after an event.
     Past {
         /// The run; also one that came to rest long ago.

@@ -8,6 +8,7 @@ mod archive;
 mod bytes_as_text;
 mod clock;
 mod conductor;
+mod context;
 mod desk;
 mod effects;
 mod engine;
@@ -27,6 +28,7 @@ mod tasks;
 
 pub use clock::{Clock, SystemClock};
 pub use conductor::{Conductor, Released, Turn};
+pub use context::{ContextAnswer, ContextCounts, ContextQuery, NoContext};
 pub use desk::{
     Boards, Desk, InputText, LaunchRequest, Offer, OfferedInput, OutputPart, Page, Receipt, Reply, Request,
     RequestId, Seen, Signal, Signals, Source, Trouble, Want, stamped,

@@ -8,6 +8,7 @@ mod answer;
 mod artifact;
 mod built_in;
 mod classify;
+mod context;
 mod credential;
 mod evidence;
 mod executable;
@@ -32,6 +33,10 @@ mod text_file;
 pub use answer::{Answer, Ended, Failure};
 pub use artifact::{Artifact, collect_artifacts, hash_files};
 pub use built_in::{attend_built_in, built_in_names, run_built_in, workspace_file};
+pub use context::{
+    AgentOutput, BuiltContext, ContextBody, ContextTrouble, ContextWish, Omitted, Project, Strategy,
+    build_context, scan_project,
+};
 pub use credential::credential_in;
 pub use evidence::{hash_evidence, read_evidence};
 pub use executable::{Executable, Executed};

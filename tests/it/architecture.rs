@@ -81,7 +81,11 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("std::env", &["app/"], "take it from Config"),
     ("std::fs", &["store/", "tool/", "gateway/project.rs", "gateway/http/tls.rs", "app/"], "take the bytes"),
     ("tokio::fs", &["store/", "tool/", "gateway/project.rs", "app/"], "take the bytes"),
-    ("process::Command", &["tool/process.rs", "tool/guard/", "app/"], "return an Effect"),
+    (
+        "process::Command",
+        &["tool/process.rs", "tool/guard/", "tool/context/git.rs", "app/"],
+        "return an Effect",
+    ),
     ("TcpListener", &["gateway/"], "ports are opened by crate::gateway"),
     ("UnixListener", &["gateway/", "tool/guard/"], "sockets are opened by crate::gateway"),
     ("TcpStream", &["tool/http/"], "connections are made where addresses are judged"),

@@ -1,6 +1,7 @@
 //! The HTTP API as its callers meet it: an engine of its own for each test, a port of this machine, bytes in and bytes out.
 
 mod client;
+mod context;
 mod door;
 mod events;
 mod fuzzed;

@@ -10,6 +10,7 @@ mod author;
 mod built_in;
 mod cache;
 mod compare;
+mod context;
 mod doctor;
 mod drill;
 mod errors;
@@ -96,6 +97,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Emit(args) => message::emit(&config, out, args).await,
         Command::Messages(args) => message::messages(&config, out, &args).await,
         Command::State(args) => state::state(&config, out, args).await,
+        Command::Context(args) => context::context(&config, out, args).await,
         Command::Knowledge(args) => knowledge::knowledge(&config, out, args).await,
         Command::Results(args) => results::results(&config, out, args).await,
         Command::Health(args) => health::health(&config, out, &args).await,

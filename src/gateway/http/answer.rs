@@ -2,6 +2,7 @@
 
 use super::{
     asked::{Asked, request_id},
+    context,
     door::Door,
     events, gates, knowledge,
     limits::Left,
@@ -93,6 +94,8 @@ async fn call(door: &Arc<Door>, call: Call, asked: &Asked) -> Result<Response, P
         Call::FollowRun => runs::follow(door, asked),
         Call::Learn => knowledge::learn(door, asked).await,
         Call::SearchKnowledge => knowledge::search(door, asked).await,
+        Call::Inject => context::inject(door, asked).await,
+        Call::ClearContexts => context::clear(door, asked),
         Call::HandIn => results::hand_in(door, asked).await,
         Call::ListResults => results::list(door, asked).await,
         Call::ShowResult => results::show(door, asked).await,

@@ -5,6 +5,7 @@
 
 mod answer;
 mod asked;
+mod context;
 mod door;
 mod events;
 mod gates;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     projection::Board,
-    runtime::{Desk as _, Trouble},
+    runtime::{ContextCounts, Desk as _, Trouble},
 };
 use axum::{http::StatusCode, response::Response};
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
@@ -82,6 +82,7 @@ pub(super) fn status(door: &Door) -> Response {
     let requests: u64 = counts.values().map(|it| it.0).sum();
     let failed = counts.iter().filter(|it| it.0.2 >= 500).map(|it| it.1.0).sum();
     let spent: u64 = counts.values().map(|it| it.1).sum();
+    let cached = door.desk.context_counts();
     let told = Status {
         uptime_seconds: door.uptime().0 / 1000,
         agents: AgentCounts { at_work: it.at_work },
@@ -92,6 +93,9 @@ pub(super) fn status(door: &Door) -> Response {
             open_gates: it.open_gates,
             results: it.board.results(),
             knowledge: it.board.known(),
+            context_cache_entries: cached.entries,
+            context_cache_bytes: cached.bytes,
+            cache_hit_rate: hit_rate(cached),
         },
         events: EventCounts { kept: it.kept },
         performance: Performance {
@@ -103,10 +107,17 @@ pub(super) fn status(door: &Door) -> Response {
     json(StatusCode::OK, &told)
 }
 
+/// The share of contexts that were there already, in hundredths.
+fn hit_rate(counts: ContextCounts) -> Option<f64> {
+    let percent = counts.hits.saturating_mul(100).checked_div(counts.hits + counts.misses)?;
+    u32::try_from(percent).ok().map(|it| f64::from(it) / 100.0)
+}
+
 /// The same for Prometheus: names and labels come from us alone.
 pub(super) fn metrics(door: &Door) -> Response {
     let it = numbers(door);
     let is_well = u64::from(door.desk.boards().borrow().trouble.is_none());
+    let cached = door.desk.context_counts();
     let mut out = String::new();
     let gauges = [
         ("cuelight_ready", "gauge", "Whether what is asked can be recorded.", is_well),
@@ -116,6 +127,8 @@ pub(super) fn metrics(door: &Door) -> Response {
         ("cuelight_gates_open", "gauge", "Gates that have not closed.", it.open_gates),
         ("cuelight_agents_at_work", "gauge", "Calls of agents that run.", it.at_work),
         ("cuelight_results_total", "counter", "Results that agents have handed in.", it.board.results()),
+        ("cuelight_context_cache_hits_total", "counter", "Contexts that were there already.", cached.hits),
+        ("cuelight_context_cache_misses_total", "counter", "Contexts that were made.", cached.misses),
         ("cuelight_messages_kept", "gauge", "Messages that can be taken.", it.kept),
     ];
     for (name, kind, about, value) in gauges {

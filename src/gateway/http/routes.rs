@@ -6,7 +6,7 @@ use super::{
     door::Door,
     events::{Acknowledged, Heard, Publish},
     shapes::{
-        AgentResultShape, AgentResults, Because, Decide, Gate, Gates, HandIn, HandedIn, Health,
+        AgentResultShape, AgentResults, Because, Decide, Forgotten, Gate, Gates, HandIn, HandedIn, Health,
         KnowledgeFound, Learn, Learned, OpenGate, ProblemShape, PutValue, Renewed, Run, Runs, StartRun,
         StateValue, Status,
     },
@@ -15,6 +15,7 @@ use crate::{
     base::{RESULT_BYTES_MAX, Timestamp},
     engine::{GateState, KnowledgeKind, ResultStatus, RunState},
     gateway::Permission,
+    runtime::ContextAnswer,
 };
 use axum::{
     Router,
@@ -46,6 +47,8 @@ pub(super) enum Call {
     PauseRun,
     ResumeRun,
     CancelRun,
+    Inject,
+    ClearContexts,
     HandIn,
     ListResults,
     ShowResult,
@@ -154,6 +157,8 @@ pub(super) fn place_in_path(name: &str) -> Kind {
     match name {
         "scope" => Kind::Word(|| vec!["session", "global"]),
         "event_type" => Kind::Like(TOPIC),
+        "issue" => Kind::Like("^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"),
+        "agent_type" => Kind::Like("^[a-z][a-z0-9-]{0,63}$"),
         "key" => Kind::Like("^[^\\x00-\\x1f\\x7f-\\x9f]{1,200}$"),
         _ => Kind::Text,
     }
@@ -427,6 +432,28 @@ pub(super) const ROUTES: &[Route] = &[
         body: Some(json::<Because>()),
         done: (200, json::<Run>()),
         problems: &[404, 409],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/context/{issue}/{agent_type}",
+        call: Call::Inject,
+        about: "What an agent of the type of the token should know before it begins: structure, files, history, what others did",
+        need: Need::May(Permission::ReadContext),
+        query: &[("max_bytes", Kind::Number(4096, 10_485_760), "At most so many; the most when not given")],
+        body: None,
+        done: (200, json::<ContextAnswer>()),
+        problems: &[404, 413],
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/api/cache/context/{issue}",
+        call: Call::ClearContexts,
+        about: "Forgets what agents were told of a piece of work; the next one is told anew",
+        need: Need::May(Permission::ClearCache),
+        query: &[],
+        body: None,
+        done: (200, json::<Forgotten>()),
+        problems: &[404],
     },
     Route {
         method: Method::POST,

@@ -64,6 +64,12 @@ pub(super) struct StorageCounts {
     pub(super) results: u64,
     /// What agents and people have left of what they know.
     pub(super) knowledge: u64,
+    /// Contexts that are kept for whoever asks next, …
+    pub(super) context_cache_entries: u64,
+    /// … and their bytes.
+    pub(super) context_cache_bytes: u64,
+    /// Of the contexts that were asked for, the share that was there already; nothing before the first.
+    pub(super) cache_hit_rate: Option<f64>,
 }
 
 /// What was said.
@@ -465,4 +471,13 @@ pub(super) struct KnowledgeShape {
     agent_type: Option<String>,
     metadata: BTreeMap<String, Value>,
     stored_at: String,
+}
+
+/// What was kept is gone.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Forgotten {
+    pub(super) cleared: bool,
+    pub(super) entries_removed: u64,
+    pub(super) bytes_freed: u64,
+    pub(super) timestamp: String,
 }

@@ -1,0 +1,65 @@
+//! `context`: what an agent of a type would be told of a piece of work. Needs no engine.
+
+use crate::{
+    app::{
+        args::ContextArgs,
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::Output,
+        wiring,
+    },
+    base::{CONTEXT_BYTES_MAX, counted, is_agent_type, is_name, safe_text},
+    runtime::{ContextAnswer, ContextQuery, Desk as _, Page, Want},
+};
+use std::process::ExitCode;
+
+pub(super) async fn context(config: &Config, out: Output, args: ContextArgs) -> Outcome {
+    if !is_name(&args.issue) || !is_agent_type(&args.agent_type) {
+        return Err(Trouble::usage(
+            "could not make a context: an issue has letters, digits and `_.:-`, a type of agents small letters, digits and `-`",
+        ));
+    }
+    let query = ContextQuery {
+        project: None,
+        issue: args.issue,
+        agent_type: args.agent_type,
+        bytes_max: args.max_bytes.unwrap_or(CONTEXT_BYTES_MAX),
+    };
+    let seat = wiring::look(config).await?;
+    let page = seat.desk.read(Want::Context(Box::new(query))).await;
+    seat.leave().await;
+    let text = match page {
+        Page::Bytes { bytes, .. } => String::from_utf8(bytes).unwrap_or_default(),
+        Page::Missing(why) => return Err(Trouble::failed(why)),
+        _ => String::new(),
+    };
+    let failed =
+        |why: serde_json::Error| Trouble::failed(format!("could not read the context: {why}; tell us"));
+    if args.json {
+        out.json_pretty(&serde_json::from_str(&text).map_err(failed)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let told: ContextAnswer = serde_json::from_str(&text).map_err(failed)?;
+    let (context, git) = (&told.context, &told.context.git_context);
+    let structure = &context.project_structure;
+    let files = usize::try_from(structure.total_files).unwrap_or(usize::MAX);
+    out.line(&format!(
+        "{} ({}), {}, {} bytes; on {}, {}",
+        safe_text(&structure.root),
+        context.metadata.project_type,
+        counted(files, "file", "files"),
+        structure.total_size_bytes,
+        git.branch.as_deref().map_or_else(|| "no branch".to_owned(), safe_text),
+        counted(git.uncommitted_changes.len(), "change in no commit", "changes in no commit"),
+    ));
+    for it in &context.previous_agent_outputs {
+        out.line(&format!("{} said: {}", safe_text(&it.agent), safe_text(&it.decision)));
+    }
+    let rows: Vec<Vec<String>> =
+        context.relevant_files.iter().map(|it| vec![safe_text(&it.path), it.size.to_string()]).collect();
+    out.table(&["FILE", "BYTES"], &rows);
+    for it in &told.omitted {
+        out.line(&format!("left out: {}: {}", safe_text(&it.what), safe_text(&it.why)));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,382 @@
+//! Contexts of agents: made of the project's files and of what other agents handed in, and kept for whoever asks next, as long as
+//! nothing of that has changed.
+
+use super::{Clock as _, LibraryQuery, LocalDesk, SystemClock, archive::Archive, library::result_of_bytes};
+use crate::{
+    base::{
+        CONTEXT_BYTES_LEAST, CONTEXT_BYTES_MAX, CONTEXT_CACHE_BYTES_MAX, CONTEXT_KEPT, Seq, Span, Timestamp,
+        Value, json_bytes,
+    },
+    engine::{AgentResult, Event, Fact, LibraryEvent},
+    tool::{
+        AgentOutput, BuiltContext, ContextBody, ContextTrouble, ContextWish, Omitted, Project, Strategy,
+        build_context, scan_project,
+    },
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// How long the list of files is used without walking them again.
+const STRUCTURE_KEPT: Span = Span::seconds(60);
+/// Results that are looked at for one context.
+const RESULTS_MAX: u32 = 20;
+/// A larger one is not looked into.
+const RESULT_BYTES_READ: u64 = 1024 * 1024;
+/// Bytes of what stands around a context, …
+const AROUND_BYTES_MAX: usize = 64 * 1024;
+/// … of which so many are no list of what was left out.
+const HEAD_BYTES: usize = 600;
+/// Characters of a decision that is told.
+const DECISION_CHARS: usize = 4000;
+
+/// A context that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextQuery {
+    /// For this project; else for the workspace's own.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// The piece of work.
+    pub issue: String,
+    /// The kind of agent.
+    pub agent_type: String,
+    /// Bytes at most.
+    pub bytes_max: u32,
+}
+
+/// A context, as it is answered.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ContextAnswer {
+    /// The piece of work.
+    pub issue_id: String,
+    /// The kind of agent.
+    pub agent_type: String,
+    /// What an agent of this kind is to know.
+    pub context: ContextBody,
+    /// Whether something was left out for want of room.
+    pub truncated: bool,
+    /// How it was made to fit.
+    pub truncation_strategy: Strategy,
+    /// What was left out, and why.
+    pub omitted: Vec<Omitted>,
+    /// Whether it was made before.
+    pub cache_hit: bool,
+    /// When it is told.
+    pub timestamp: String,
+}
+
+/// Why there is no context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoContext {
+    /// It is another project's, whose files are not here.
+    NotHere,
+    /// Not even the least of it fits.
+    TooLarge,
+    /// `could not …`
+    Failed(String),
+}
+
+impl std::fmt::Display for NoContext {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::NotHere => "could not find the files of that project; they are not in this workspace",
+            Self::TooLarge => "could not make the context: not even the least of it fits; allow more bytes",
+            Self::Failed(why) => why,
+        })
+    }
+}
+
+/// How often a context was there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContextCounts {
+    /// Contexts that are kept.
+    pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Asked for and there.
+    pub hits: u64,
+    /// Asked for and made.
+    pub misses: u64,
+}
+
+type Key = (String, String, u32);
+
+struct Kept {
+    /// Without what is said anew each time.
+    text: Arc<str>,
+    project: Arc<Project>,
+    /// The last result that it knows.
+    last: Option<Seq>,
+    made_at: Timestamp,
+    used: u64,
+}
+
+/// What is kept.
+#[derive(Default)]
+pub(super) struct Contexts {
+    structure: Option<(Timestamp, Arc<Project>)>,
+    kept: BTreeMap<Key, Kept>,
+    counts: ContextCounts,
+    uses: u64,
+}
+
+impl std::fmt::Debug for Contexts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Contexts").field("counts", &self.counts).finish_non_exhaustive()
+    }
+}
+
+impl Contexts {
+    fn keep(&mut self, key: Key, kept: Kept) {
+        self.forget(&key);
+        self.counts.entries += 1;
+        self.counts.bytes += kept.text.len() as u64;
+        self.kept.insert(key, kept);
+        while self.counts.bytes > CONTEXT_CACHE_BYTES_MAX {
+            let Some(oldest) = self.kept.iter().min_by_key(|it| it.1.used).map(|it| it.0.clone()) else {
+                return;
+            };
+            self.forget(&oldest);
+        }
+    }
+
+    fn forget(&mut self, key: &Key) -> u64 {
+        let bytes = self.kept.remove(key).map_or(0, |it| it.text.len() as u64);
+        if bytes > 0 {
+            self.counts.entries -= 1;
+            self.counts.bytes -= bytes;
+        }
+        bytes
+    }
+}
+
+impl Archive {
+    /// The text of a context, as JSON.
+    pub(super) fn context(&self, query: &ContextQuery) -> Result<String, NoContext> {
+        // The files that are here are the workspace's own.
+        if query.project.is_some() {
+            return Err(NoContext::NotHere);
+        }
+        let now = SystemClock.now();
+        let query = ContextQuery {
+            bytes_max: query.bytes_max.clamp(CONTEXT_BYTES_LEAST, CONTEXT_BYTES_MAX),
+            ..query.clone()
+        };
+        let key: Key = (query.issue.clone(), query.agent_type.clone(), query.bytes_max);
+        let last = self.results_about(&query, 1)?.first().map(|it| it.0);
+        let known = {
+            let mut contexts = locked(self.contexts());
+            contexts.uses += 1;
+            let uses = contexts.uses;
+            contexts
+                .kept
+                .get_mut(&key)
+                .filter(|it| it.last == last && now.since(it.made_at) < CONTEXT_KEPT)
+                .map(|it| {
+                    it.used = uses;
+                    (Arc::clone(&it.text), Arc::clone(&it.project))
+                })
+        };
+        if let Some((text, project)) = known
+            && project.is_as_it_was()
+        {
+            locked(self.contexts()).counts.hits += 1;
+            return Ok(told(&text, true, now));
+        }
+        let project = self.structure(now)?;
+        let built = self.build(&project, &query, now)?;
+        let text: Arc<str> = stored(&query, &built)?.into();
+        let mut contexts = locked(self.contexts());
+        contexts.counts.misses += 1;
+        let used = contexts.uses;
+        contexts.keep(key, Kept { text: Arc::clone(&text), project, last, made_at: now, used });
+        drop(contexts);
+        Ok(told(&text, false, now))
+    }
+
+    /// The files of the project, walked anew when they have changed or that was a while ago.
+    fn structure(&self, now: Timestamp) -> Result<Arc<Project>, NoContext> {
+        let known = locked(self.contexts()).structure.clone();
+        if let Some((at, project)) = known
+            && now.since(at) < STRUCTURE_KEPT
+            && project.is_as_it_was()
+        {
+            return Ok(project);
+        }
+        let failed = |why: std::io::Error| {
+            NoContext::Failed(format!(
+                "could not look at the files of the workspace: {why}; see its permissions"
+            ))
+        };
+        let project = Arc::new(scan_project(self.workspace().root()).map_err(failed)?);
+        locked(self.contexts()).structure = Some((now, Arc::clone(&project)));
+        Ok(project)
+    }
+
+    fn results_about(&self, query: &ContextQuery, limit: u32) -> Result<Vec<(Seq, Event)>, NoContext> {
+        let query = LibraryQuery { issue: Some(query.issue.clone()), limit, ..LibraryQuery::default() };
+        self.find_in_library(&query).map(|it| it.0).map_err(NoContext::Failed)
+    }
+
+    fn build(
+        &self,
+        project: &Project,
+        query: &ContextQuery,
+        now: Timestamp,
+    ) -> Result<BuiltContext, NoContext> {
+        let results: Vec<(Event, AgentResult, Value)> = self
+            .results_about(query, RESULTS_MAX)?
+            .into_iter()
+            .filter_map(|(_, event)| {
+                let result = match &event.fact {
+                    Fact::Library(LibraryEvent::HandedIn { result, .. }) => AgentResult::clone(result),
+                    _ => return None,
+                };
+                let body = self.said_by(&result)?;
+                Some((event, result, body))
+            })
+            .collect();
+        let masker =
+            self.secrets().masker().map_err(|why| NoContext::Failed(format!("could not mask: {why}")))?;
+        let metric = |name: &str| {
+            let mut found = results.iter().map(|it| &it.2["metrics"][name]).filter(|it| !it.is_null());
+            found.next().cloned()
+        };
+        let build_status = metric("build_status").and_then(|it| it.as_str().map(str::to_owned));
+        let wish = ContextWish {
+            issue: &query.issue,
+            agent_type: &query.agent_type,
+            outputs: results.iter().flat_map(|(event, result, body)| outputs(event, result, body)).collect(),
+            test_coverage: metric("test_coverage"),
+            last_build_status: build_status,
+            bytes_max: query.bytes_max as usize - around(query),
+            now,
+            masker: &masker,
+        };
+        build_context(project, &wish).map_err(|why| match why {
+            ContextTrouble::TooLarge => NoContext::TooLarge,
+            ContextTrouble::Unreadable(why) => NoContext::Failed(format!(
+                "could not read the files of the workspace: {why}; see its permissions"
+            )),
+        })
+    }
+
+    fn said_by(&self, result: &AgentResult) -> Option<Value> {
+        match (&result.body, result.blob) {
+            (Some(body), _) => Some(body.clone()),
+            (None, Some(blob)) if result.bytes <= RESULT_BYTES_READ => {
+                result_of_bytes(&self.whole_blob(blob).ok()?).ok()
+            }
+            (None, _) => None,
+        }
+    }
+}
+
+/// What a result says that others should know: each decision, else how it went.
+fn outputs(event: &Event, result: &AgentResult, body: &Value) -> Vec<AgentOutput> {
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+    };
+    let files = || -> Vec<String> {
+        ["files_created", "files_modified", "files_deleted"].iter().flat_map(|it| texts(&body[*it])).collect()
+    };
+    let short = |text: &str| crate::base::shorten(text, DECISION_CHARS);
+    let one = |decision: &str, rationale: Option<&str>, files_affected: Vec<String>| AgentOutput {
+        agent: result.agent.clone(),
+        agent_type: result.agent_type.clone(),
+        timestamp: event.at.to_string(),
+        decision: short(decision),
+        rationale: rationale.map(short),
+        files_affected,
+    };
+    let decisions = body["decisions"].as_array().into_iter().flatten().filter_map(|it| match it {
+        Value::String(text) => Some(one(text, None, files())),
+        Value::Object(_) => {
+            let named = texts(&it["files_affected"]);
+            let named = if named.is_empty() { files() } else { named };
+            Some(one(it["decision"].as_str()?, it["rationale"].as_str(), named))
+        }
+        _ => None,
+    });
+    let decisions: Vec<AgentOutput> = decisions.collect();
+    if !decisions.is_empty() {
+        return decisions;
+    }
+    let summary = body["summary"].as_str().unwrap_or(result.status.word());
+    vec![one(summary, None, files())]
+}
+
+/// A context without what is said anew each time.
+#[derive(Serialize)]
+struct Stored<'a> {
+    issue_id: &'a str,
+    agent_type: &'a str,
+    context: &'a ContextBody,
+    truncated: bool,
+    truncation_strategy: Strategy,
+    omitted: &'a [Omitted],
+}
+
+/// Its text, which lacks the end.
+fn stored(query: &ContextQuery, built: &BuiltContext) -> Result<String, NoContext> {
+    let mut omitted = built.omitted.as_slice();
+    while !omitted.is_empty() && json_bytes(omitted) + HEAD_BYTES > around(query) {
+        omitted = &omitted[..omitted.len() / 2];
+    }
+    let stored = Stored {
+        issue_id: &query.issue,
+        agent_type: &query.agent_type,
+        context: &built.body,
+        truncated: built.strategy != Strategy::None,
+        truncation_strategy: built.strategy,
+        omitted,
+    };
+    let failed =
+        |why: serde_json::Error| NoContext::Failed(format!("could not write the context: {why}; tell us"));
+    let mut text = serde_json::to_string(&stored).map_err(failed)?;
+    text.pop();
+    Ok(text)
+}
+
+/// Bytes of what stands around a context: that is not to be more than was asked for either.
+fn around(query: &ContextQuery) -> usize {
+    (query.bytes_max as usize / 4).min(AROUND_BYTES_MAX)
+}
+
+fn told(text: &str, cache_hit: bool, now: Timestamp) -> String {
+    format!("{text},\"cache_hit\":{cache_hit},\"timestamp\":\"{now}\"}}")
+}
+
+fn locked(contexts: &Mutex<Contexts>) -> std::sync::MutexGuard<'_, Contexts> {
+    contexts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LocalDesk {
+    /// The text of a context, as JSON of a [`ContextAnswer`].
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn context(&self, query: ContextQuery) -> Result<String, NoContext> {
+        let archive = self.archive.clone();
+        let work = self.tasks.spawn_blocking(move || archive.context(&query)).await;
+        let fault = || NoContext::Failed("could not make the context: a fault of cuelight".to_owned());
+        work.unwrap_or_else(|_| Err(fault()))
+    }
+
+    /// Throws away what is kept for a piece of work: how many, and their bytes.
+    pub fn forget_contexts(&self, issue: &str) -> (u64, u64) {
+        let mut contexts = locked(self.archive.contexts());
+        contexts.structure = None;
+        let keys: Vec<Key> = contexts.kept.keys().filter(|it| it.0 == issue).cloned().collect();
+        let bytes = keys.iter().map(|it| contexts.forget(it)).sum();
+        (keys.len() as u64, bytes)
+    }
+
+    /// How often a context was there already.
+    pub fn context_counts(&self) -> ContextCounts {
+        locked(self.archive.contexts()).counts
+    }
+}

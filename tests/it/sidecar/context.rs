@@ -1,0 +1,353 @@
+//! Contexts over HTTP: what matters is there, what is secret or outside is not, it fits, it is made anew when something has changed, and
+//! a hostile project runs nothing.
+
+use super::{Said, Sidecar};
+use cuelight::{base::Value, gateway::Permission};
+use serde_json::json;
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
+    process::Command,
+    time::{Duration, SystemTime},
+};
+
+fn put(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+    fs::write(path, text).expect("written");
+}
+
+fn paths(told: &Value) -> Vec<&str> {
+    let files = told["context"]["relevant_files"].as_array().expect("a list");
+    files.iter().map(|it| it["path"].as_str().expect("a path")).collect()
+}
+
+fn project(root: &Path) {
+    put(root, "Cargo.toml", "[package]\nname = \"shop\"\n[dependencies]\nserde = \"1\"\n");
+    put(root, "README.md", "# The shop\n");
+    put(root, "src/cart.rs", "fn total() {}\n");
+    put(root, "src/money.rs", "struct Cents(u64);\n");
+    put(root, "tests/cart_test.rs", "#[test] fn totals() {}\n");
+    put(root, ".gitignore", "ignored.rs\n/generated/\n!kept.rs\n");
+    put(root, "sub/.gitignore", "*.rs\n!kept.rs\n");
+    put(root, "sub/kept.rs", "// kept\n");
+    put(root, "sub/gone.rs", "// gone\n");
+}
+
+/// What is not to be shown: ignored, made, secret, elsewhere, too large, no text.
+fn hide(root: &Path, outside: &Path) {
+    symlink(outside.join("outside.rs"), root.join("src/link_cart.rs")).expect("linked");
+    symlink(outside, root.join("cart_dir")).expect("linked");
+    symlink("/dev/zero", root.join("src/.gitignore")).expect("linked");
+    for hidden in [
+        "ignored.rs",
+        "generated/cart.rs",
+        "target/cart.rs",
+        "node_modules/cart.rs",
+        "dist/cart.rs",
+        "build/cart.rs",
+        ".venv/cart.py",
+        "__pycache__/cart.py",
+        "src/.env",
+        "id_rsa_cart",
+        "cart.pem",
+        "cart.key",
+        ".ssh/cart.rs",
+    ] {
+        put(root, hidden, "HIDDEN");
+    }
+    put(root, "src/cart_token.rs", &format!("const T: &str = \"ghp_{}\";", "a1B2".repeat(9)));
+    put(root, "src/cart_large.rs", &"x".repeat(1_100_000));
+    fs::write(root.join("src/cart_bytes.rs"), [0xff, 0xfe, 0, 1]).expect("written");
+}
+
+async fn told(it: &Sidecar, path: &str) -> Said {
+    it.get(path, &it.agent("shop")).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_told_what_matters_and_nothing_that_is_secret_or_elsewhere() {
+    let it = Sidecar::start().await;
+    let root = it.dir.path().to_owned();
+    project(&root);
+    let outside = tempfile::tempdir().expect("a directory");
+    put(outside.path(), "outside.rs", "OUTSIDE");
+    hide(&root, outside.path());
+    let result = json!({
+        "agent_id": "reviewer-1", "agent_type": "qa", "issue_id": "SHOP-12-cart", "project_id": "shop",
+        "result": {"status": "success", "metrics": {"test_coverage": 81.5, "build_status": "green"}, "decisions": [
+            {"decision": "prices in cents", "rationale": "floats were off", "files_affected": ["src/money.rs"]}, "no floats"]},
+    });
+    it.post("/api/results", &it.agent("shop"), result).await.is(201);
+    let told = told(&it, "/api/context/SHOP-12-cart/qa").await.is(200);
+    assert_eq!(
+        (&told["issue_id"], &told["agent_type"], &told["cache_hit"]),
+        (&json!("SHOP-12-cart"), &json!("qa"), &json!(false))
+    );
+    let found = paths(&told);
+    assert!(found[0].contains("cart"), "words of the work come first: {found:?}");
+    for path in
+        ["src/cart.rs", "tests/cart_test.rs", "src/money.rs", "Cargo.toml", "README.md", "sub/kept.rs"]
+    {
+        assert!(found.contains(&path), "{path} in {found:?}");
+    }
+    let place = |path: &str| found.iter().position(|it| *it == path);
+    assert!(
+        place("src/money.rs") < place("sub/kept.rs"),
+        "what others spoke of comes before the rest: {found:?}"
+    );
+    let text = told.to_string();
+    for secret in ["OUTSIDE", "HIDDEN", "a1B2a1B2"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    let listed = format!("{}{found:?}", told["context"]["project_structure"]);
+    for name in [
+        "ignored.rs",
+        "generated",
+        "node_modules",
+        "id_rsa",
+        "cart.pem",
+        "link_cart",
+        "cart_dir",
+        "gone.rs",
+        ".ssh",
+        ".env",
+    ] {
+        assert!(!listed.contains(name), "{name} in {listed}");
+    }
+    let omitted = told["omitted"].to_string();
+    for (path, why) in [
+        ("src/cart_token.rs", "a token of GitHub"),
+        ("src/cart_large.rs", "larger than 1 MB"),
+        ("src/cart_bytes.rs", "no text"),
+    ] {
+        assert!(omitted.contains(path) && omitted.contains(why), "{path}: {omitted}");
+    }
+    let context = &told["context"];
+    let file = context["relevant_files"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|it| it["path"] == "src/cart.rs")
+        .expect("there");
+    assert_eq!(
+        (&file["content"], &file["size"], &file["language"]),
+        (&json!("fn total() {}\n"), &json!(14), &json!("rust"))
+    );
+    assert!(
+        file["checksum"].as_str().is_some_and(|it| it.len() == 71 && it.starts_with("sha256:")),
+        "{file}"
+    );
+    let outputs = context["previous_agent_outputs"].as_array().expect("a list");
+    assert_eq!(
+        (outputs.len(), &outputs[0]["decision"], &outputs[0]["rationale"]),
+        (2, &json!("prices in cents"), &json!("floats were off"))
+    );
+    let metadata = &context["metadata"];
+    assert_eq!((&metadata["project_type"], &metadata["dependencies"]), (&json!("rust"), &json!(["serde"])));
+    assert_eq!((&metadata["test_coverage"], &metadata["last_build_status"]), (&json!(81.5), &json!("green")));
+    assert!(
+        context["project_structure"]["directories"].as_array().is_some_and(|it| it.contains(&json!("src")))
+    );
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_context_is_kept_until_something_has_changed() {
+    let it = Sidecar::start().await;
+    let root = it.dir.path().to_owned();
+    project(&root);
+    let path = "/api/context/SHOP-12-cart/qa";
+    let hit = |said: Said| said.is(200)["cache_hit"] == true;
+    assert!(!hit(told(&it, path).await));
+    assert!(hit(told(&it, path).await), "nothing has changed");
+    assert!(!hit(told(&it, "/api/context/SHOP-13/qa").await), "another piece of work is another context");
+    put(&root, "src/cart.rs", "fn total() { 1 }\n");
+    let again = told(&it, path).await.is(200);
+    assert_eq!(again["cache_hit"], false);
+    assert!(again.to_string().contains("fn total() { 1 }"));
+    put(&root, "src/cart_more.rs", "fn more() {}\n");
+    assert!(paths(&told(&it, path).await.is(200)).contains(&"src/cart_more.rs"));
+    fs::remove_file(root.join("src/cart_more.rs")).expect("removed");
+    assert!(!paths(&told(&it, path).await.is(200)).contains(&"src/cart_more.rs"));
+    assert!(hit(told(&it, path).await));
+    let result = json!({"agent_id": "reviewer-1", "agent_type": "qa", "issue_id": "SHOP-12-cart", "project_id": "shop", "result": {"status": "failed", "summary": "it leaks"}});
+    it.post("/api/results", &it.agent("shop"), result).await.is(201);
+    let again = told(&it, path).await.is(200);
+    assert_eq!(
+        (&again["cache_hit"], &again["context"]["previous_agent_outputs"][0]["decision"]),
+        (&json!(false), &json!("it leaks"))
+    );
+    let cleared = it
+        .send("DELETE", "/api/cache/context/SHOP-12-cart", Some(&it.agent("shop")), None, &[])
+        .await
+        .is(200);
+    assert_eq!((&cleared["cleared"], &cleared["entries_removed"]), (&json!(true), &json!(1)));
+    assert!(cleared["bytes_freed"].as_u64().is_some_and(|it| it > 100), "{cleared}");
+    assert!(!hit(told(&it, path).await));
+    let status = it.send("GET", "/status", None, None, &[]).await.is(200);
+    assert_eq!(status["storage"]["context_cache_entries"], 2);
+    assert_eq!(status["storage"]["cache_hit_rate"], 0.22, "{status}");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_context_fits_and_says_how() {
+    let it = Sidecar::start().await;
+    let root = it.dir.path().to_owned();
+    for number in 0..80 {
+        put(
+            &root,
+            &format!("src/part{number}.rs"),
+            &format!("// part {number}\n\n{}", "fn x() {}\n\n".repeat(400)),
+        );
+    }
+    // Of long ago, so that they matter by nothing but their kind.
+    for entry in fs::read_dir(root.join("src")).expect("a directory").flatten() {
+        let file = fs::File::options().write(true).open(entry.path()).expect("opened");
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000)).expect("set");
+    }
+    put(&root, "src/cart.rs", &"fn total() {}\n\n".repeat(2000));
+    let whole = told(&it, "/api/context/SHOP-12-cart/qa").await;
+    assert!(whole.text.len() <= 10 * 1024 * 1024);
+    let whole = whole.is(200);
+    assert_eq!(paths(&whole).len(), 50, "no more files than that");
+    assert_eq!((&whole["truncated"], &whole["truncation_strategy"]), (&json!(true), &json!("file_sampling")));
+    for (bytes, strategy) in [(100_000, "smart"), (20_000, "semantic_chunking"), (8000, "semantic_chunking")]
+    {
+        let said = told(&it, &format!("/api/context/SHOP-12-cart/qa?max_bytes={bytes}")).await;
+        assert!(said.text.len() <= bytes, "{} of {bytes}", said.text.len());
+        let told = said.is(200);
+        assert_eq!(told["truncation_strategy"], strategy, "{bytes}: {}", told["omitted"]);
+        let found = paths(&told);
+        assert_eq!(found.first(), Some(&"src/cart.rs"), "{bytes}: what matters most stays");
+        if strategy == "semantic_chunking" {
+            let content = told["context"]["relevant_files"][0]["content"].as_str().expect("a text");
+            let (kept, marker) = content.rsplit_once('\n').expect("lines");
+            let gone = 2000 * 15 - kept.len();
+            assert_eq!(marker, format!("[truncated: {gone} bytes omitted]"));
+            assert!(kept.ends_with('}'), "it ends where a paragraph does");
+        }
+    }
+    for wrong in ["max_bytes=4095", "max_bytes=10485761", "max_bytes=x", "more=1"] {
+        told(&it, &format!("/api/context/SHOP-12-cart/qa?{wrong}")).await.refused(400, "REQ_001");
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_shown_to_agents_of_this_project_and_of_this_type() {
+    let it = Sidecar::start().await;
+    project(it.dir.path());
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    it.get("/api/context/SHOP-12/qa", &bank).await.refused(404, "CTX_003");
+    it.send("DELETE", "/api/cache/context/SHOP-12", Some(&bank), None, &[]).await.refused(404, "CTX_003");
+    it.get("/api/context/SHOP-12/architect", &shop).await.refused(403, "AUTH_003");
+    let blind = it.sign(&it.claims("reviewer-1", "shop", &[Permission::WriteResults]));
+    it.get("/api/context/SHOP-12/qa", &blind).await.refused(403, "AUTH_003");
+    it.send("DELETE", "/api/cache/context/SHOP-12", Some(&blind), None, &[]).await.refused(403, "AUTH_003");
+    for hostile in ["..%2F..%2Fetc", "%00", "a%2Fb", ".", "%20", "-rf", "%ff", &"a".repeat(129)] {
+        let said = it.get(&format!("/api/context/{hostile}/qa"), &shop).await;
+        assert!(said.status == 400 || said.status == 404, "{hostile}: {said:?}");
+    }
+    for hostile in ["QA", "..%2Fqa", "q_a", "%00"] {
+        let said = it.get(&format!("/api/context/SHOP-12/{hostile}"), &shop).await;
+        assert!(said.status == 400 || said.status == 404, "{hostile}: {said:?}");
+    }
+    it.end().await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "a repository is made as anybody makes one")]
+fn git(root: &Path, words: &[&str]) -> bool {
+    let mut command = Command::new("git");
+    command.args([
+        "-c",
+        "user.name=ann",
+        "-c",
+        "user.email=ann@example.org",
+        "-c",
+        "init.defaultBranch=main",
+    ]);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").args(words).current_dir(root);
+    command.output().is_ok_and(|it| it.status.success())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hostile_repository_runs_nothing_and_its_history_is_told() {
+    let it = Sidecar::start().await;
+    let root = it.dir.path().to_owned();
+    let git = |words: &[&str]| git(&root, words);
+    if !git(&["init", "-q"]) {
+        return;
+    }
+    project(&root);
+    put(&root, ".git/info/exclude", ".cuelight\n");
+    put(&root, "old.rs", "fn old() {}\n");
+    put(&root, "same.rs", "fn same() {}\n");
+    assert!(git(&["add", "-A"]) && git(&["commit", "-q", "-m", "the cart has totals"]));
+    put(&root, "src/cart.rs", "fn total() { 2 }\n");
+    put(&root, "same.rs", "fn same() {}\n");
+    put(&root, "new.rs", "fn new() {}\n");
+    put(&root, "staged.rs", "fn staged() {}\n");
+    fs::remove_file(root.join("old.rs")).expect("removed");
+    assert!(git(&["add", "staged.rs"]));
+    let marker = root.join("ran");
+    let script = format!("touch {}", marker.display());
+    for (key, value) in [
+        ("core.fsmonitor", script.as_str()),
+        ("core.pager", &script),
+        ("core.sshCommand", &script),
+        ("diff.external", &script),
+        ("log.showSignature", "true"),
+        ("gpg.program", &script),
+        ("filter.evil.clean", &script),
+        ("filter.evil.smudge", &script),
+        ("filter.evil.process", &script),
+        ("diff.evil.textconv", &script),
+        ("diff.evil.command", &script),
+        ("alias.log", &format!("!{script}")),
+        ("remote.origin.url", "https://ann:hunter2@git.example.org/shop.git"),
+        ("extensions.partialClone", "origin"),
+        ("core.hooksPath", "hooks"),
+        ("credential.helper", &format!("!{script}")),
+        ("remote.origin.uploadpack", &script),
+    ] {
+        assert!(git(&["config", key, value]), "{key}");
+    }
+    put(&root, ".gitattributes", "*.rs filter=evil diff=evil\n");
+    put(&root, ".git/info/attributes", "*.rs filter=evil diff=evil\n");
+    // What would be run by the asking above is not what is asked here.
+    drop(fs::remove_file(&marker));
+    let told = told(&it, "/api/context/SHOP-12-cart/qa").await.is(200);
+    assert!(!marker.exists(), "something ran");
+    let git = &told["context"]["git_context"];
+    assert_eq!(git["branch"], "main", "{git}");
+    assert_eq!(git["remote"], "https://git.example.org/shop.git");
+    let commits = git["recent_commits"].as_array().expect("a list");
+    assert_eq!(
+        (commits.len(), &commits[0]["message"], &commits[0]["author"]),
+        (1, &json!("the cart has totals"), &json!("ann")),
+        "{git}"
+    );
+    assert!(commits[0]["files_changed"].as_u64().is_some_and(|it| it >= 9), "{git}");
+    let mut changes: Vec<(&str, &str)> = git["uncommitted_changes"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| (it["path"].as_str().expect("a path"), it["status"].as_str().expect("a word")))
+        .collect();
+    changes.sort_unstable();
+    assert_eq!(
+        changes,
+        [
+            (".gitattributes", "untracked"),
+            ("new.rs", "untracked"),
+            ("old.rs", "deleted"),
+            ("src/cart.rs", "modified"),
+            ("staged.rs", "added")
+        ],
+        "and not same.rs, of which only the time has changed"
+    );
+    it.end().await;
+}
