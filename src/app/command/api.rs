@@ -107,8 +107,8 @@ fn list(out: Output, as_json: bool) -> Outcome {
 /// Where the API is, without a slash at its end. A token goes over no line that others can read, unless that was said.
 fn address(args: &ApiArgs) -> Result<String, Trouble> {
     let url = args.url.trim_end_matches('/');
-    let plain = url.strip_prefix("http://");
-    let host = plain.map(|it| it.split(['/', '?']).next().unwrap_or_default());
+    let plain = url.split_at_checked(7).filter(|it| it.0.eq_ignore_ascii_case("http://"));
+    let host = plain.map(|it| it.1).map(|it| it.split(['/', '?']).next().unwrap_or_default());
     let is_here = |host: &str| {
         let name = match host.strip_prefix('[').and_then(|it| it.split_once(']')) {
             Some((name, _)) => name,

@@ -21,7 +21,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -44,6 +44,8 @@ const HEAD_BYTES_MAX: u16 = 16 * 1024;
 const FIELDS_MAX: usize = 64;
 /// Requests at once on a connection of HTTP/2.
 const STREAMS_MAX: u32 = 32;
+/// How long streams go on where nothing else is asked on their connection of HTTP/2; whoever follows goes on with another one.
+const STREAM_MAX: Duration = Duration::from_hours(1);
 /// Bytes of an answer of HTTP/2 that wait for its reader.
 const SEND_BYTES_MAX: usize = 256 * 1024;
 /// After a failure to accept (too many open files).
@@ -174,10 +176,15 @@ impl Port {
             done = connection.as_mut() => return drop(done),
             () = self.closing.cancelled() => {}
             () = busy.idle_for(HEAD_MAX) => {
+                if !busy.began.load(Relaxed) {
+                    // Whoever has not asked anything may not even have said how it speaks, and never do so.
+                    return;
+                }
                 // Streams that are under way go on to their end; no other is begun here.
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     done = connection.as_mut() => return drop(done),
+                    () = sleep(STREAM_MAX) => return,
                     () = self.closing.cancelled() => {}
                 }
             }
@@ -205,11 +212,14 @@ where
 #[derive(Default)]
 struct Busy {
     now: AtomicUsize,
+    /// Whether there was ever one.
+    began: AtomicBool,
     changed: Notify,
 }
 
 impl Busy {
     fn one(&self) -> One<'_> {
+        self.began.store(true, Relaxed);
         self.now.fetch_add(1, Relaxed);
         self.changed.notify_one();
         One(self)
@@ -235,5 +245,23 @@ impl Drop for One<'_> {
     fn drop(&mut self) {
         self.0.now.fetch_sub(1, Relaxed);
         self.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_agrees_on_http2_and_never_says_a_word_does_not_keep_a_place() {
+        let port = Port {
+            router: Router::new(),
+            tls: None,
+            tasks: Tasks::default(),
+            closing: CancellationToken::new(),
+        };
+        let (ours, _theirs) = tokio::io::duplex(1024);
+        let silent = timeout(HEAD_MAX * 2, port.http2(ours, Router::new())).await;
+        assert!(silent.is_ok(), "it is let go of");
     }
 }

@@ -95,6 +95,7 @@ fn what_is_asked_wrongly_is_told_and_no_token_leaves_this_machine_in_the_open() 
         (&["api", "GET", "/api/gates", "--data", "{}"], "takes no --data"),
         (&["api", "/health", "--url", "http://192.0.2.1:3001"], "whoever listens has the token"),
         (&["api", "/health", "--url", "http://127.0.0.1.evil.example"], "whoever listens has the token"),
+        (&["api", "/health", "--url", "HTTP://192.0.2.1:3001"], "whoever listens has the token"),
     ] {
         let said = place.cue(words);
         assert!(said.code == 2 && said.err.contains(told), "{words:?}: {said:?}");
