@@ -310,6 +310,24 @@ fn a_checkout_is_described_and_tagged_once() {
     shop.fails("git.status@1", json!({"directory": "-x"}), FailureMode::UserInvalidInput, "`directory`");
 }
 
+/// Files of a checkout can look like a repository whose settings name programs; a look at it starts none.
+#[test]
+fn what_only_looks_like_a_checkout_starts_nothing() {
+    let shop = Shop::new();
+    git(&shop, &["init", "--quiet", "--bare", "trap.git"]);
+    let marker = shop.root().join("started");
+    let program = format!("touch {}; false", marker.display());
+    git(&shop, &["-C", "trap.git", "config", "core.bare", "false"]);
+    git(&shop, &["-C", "trap.git", "config", "core.worktree", ".."]);
+    git(&shop, &["-C", "trap.git", "config", "core.fsmonitor", &program]);
+    shop.fails("git.status@1", json!({"directory": "trap.git"}), FailureMode::AgentLogic, "bare");
+    assert!(!marker.exists(), "nothing of it was started");
+    git(&shop, &["init", "--quiet"]);
+    git(&shop, &["config", "core.fsmonitor", &program]);
+    shop.call("git.status@1", json!({})).expect("described");
+    assert!(!marker.exists(), "nor of one's own");
+}
+
 #[test]
 fn a_notification_is_shown_by_the_program_of_the_desktop() {
     let mut shop = Shop::new();
