@@ -58,7 +58,10 @@ pub(super) fn make(
     let form = form(view, &rule.form, asking.form.as_ref())?;
     let outputs =
         result("approved", &form.iter().map(|it| (it.name.clone(), it.value.clone())).collect(), &[]);
-    let Released { will_run, later, all, unseen, .. } = released(world, run, step, &outputs, now);
+    let Released { will_run, later, all, unseen, blind, .. } = released(world, run, step, &outputs, now);
+    if let Some(why) = blind {
+        return Err(Unresolved::Failed(why));
+    }
     if !unseen.is_empty() {
         return Err(Unresolved::Programs(unseen.into_iter().collect()));
     }
@@ -278,6 +281,34 @@ struct Released {
     all: Option<AllCalls>,
     /// What they execute, as far as nobody has looked at it.
     unseen: BTreeSet<Program>,
+    /// Why what a model asked for could not be shown: nobody says yes to that.
+    blind: Option<String>,
+}
+
+/// The call that a step would make, or those of which one is chosen; and why what a model asked for cannot be shown.
+fn calls_of(view: View<'_>, plan: &PlanStep) -> (Vec<Launch>, Option<String>) {
+    if let Some(it) = plan.work.route() {
+        let of = |tool: &String| call::launch_of(view, &plan.work, tool).ok();
+        return (it.candidates.iter().filter_map(of).collect(), None);
+    }
+    match call::launch(view, &plan.work) {
+        Ok(launch) => (vec![launch], None),
+        Err(why) => {
+            let is_given = matches!(&plan.work, Work::Tool(it) if it.given.is_some());
+            (Vec::new(), is_given.then(|| unshown(&plan.id, &why)))
+        }
+    }
+}
+
+fn unshown(step: &str, why: &Unresolved) -> String {
+    let why = match why {
+        Unresolved::Needs(_) => "its environment asks for hashes of files",
+        Unresolved::Programs(_) => "what it executes was not looked at",
+        Unresolved::Failed(why) => why,
+    };
+    format!(
+        "could not show what `{step}` would be called with, so nobody is asked: {why}; give it an environment that is known before"
+    )
 }
 
 /// What an approval covers: calls, and fallbacks by number.
@@ -290,6 +321,7 @@ pub(super) struct Covered {
 fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Timestamp) -> Released {
     let (mut will_run, mut later, mut covered) = (Vec::new(), Vec::<Later>::new(), Covered::default());
     let (mut all, mut later_count, mut unseen) = (String::new(), 0_u64, BTreeSet::new());
+    let mut blind = None;
     let facts = run.step(gate).facts.as_deref();
     let mut seen = |program: Program| {
         let files = facts.and_then(|it| it.executed(&program)).cloned();
@@ -311,13 +343,9 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_)
                 if waits_only_for(run, step, gate) =>
             {
-                match plan.work.route() {
-                    Some(it) => {
-                        let of = |tool: &String| call::launch_of(view, &plan.work, tool).ok();
-                        it.candidates.iter().filter_map(of).collect()
-                    }
-                    None => call::launch(view, &plan.work).into_iter().collect(),
-                }
+                let (launches, why) = calls_of(view, plan);
+                blind = blind.or(why);
+                launches
             }
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Later(_) => Vec::new(),
             // Nobody knows yet what its model will ask for; each call of that has a gate of its own.
@@ -389,7 +417,7 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
         later: later_count,
         digest: sha256("cuelight-calls-v1", &[all.as_bytes()]),
     });
-    Released { will_run, later, covered, all, unseen }
+    Released { will_run, later, covered, all, unseen, blind }
 }
 
 /// Whether a step starts as soon as this gate is approved: by itself, or as a copy of a matrix that does.

@@ -246,6 +246,7 @@ fn call_of(
         gate = Some(next(copies));
         let step = PlanStep {
             work: Work::Gate(Box::new(rule)),
+            on_error: OnError::Abort,
             env: Vec::new(),
             timeout: None,
             effect: crate::plan::EffectClass::Pure,

@@ -221,7 +221,8 @@ impl PlanTool {
             || match &self.body {
                 PlanToolBody::Http(it) => goes_anywhere(it),
                 PlanToolBody::Mcp(it) => it.http.is_some(),
-                PlanToolBody::BuiltIn | PlanToolBody::Words(_) | PlanToolBody::Script { .. } => false,
+                PlanToolBody::Words(words) => words.first().is_none_or(|it| it.contains("${{")),
+                PlanToolBody::BuiltIn | PlanToolBody::Script { .. } => false,
             }
     }
 

@@ -45,10 +45,12 @@ fn refusal(model: &Model, gate: &GateView) -> Option<String> {
     (!was_read).then(|| "it was not read to its end".to_owned())
 }
 
-/// The kind of a question: the step that asks, whichever copy of it.
+/// The kind of a question: the step that asks, whichever copy of it. What a model asks for in a copy is a kind of its own each time.
 fn kind(gate: &GateView) -> (&str, &str) {
-    let step = gate.ask.step.split('[').next().unwrap_or_default();
-    (&gate.ask.workflow, step)
+    let step = &gate.ask.step;
+    let after = step.rsplit_once(']').map_or("", |it| it.1);
+    let copies = if after.is_empty() { step.split('[').next().unwrap_or_default() } else { step };
+    (&gate.ask.workflow, copies)
 }
 
 /// Marks the gate under the cursor, or takes its mark away; false when it cannot be marked.

@@ -107,6 +107,17 @@ fn a_call_that_fails_is_told_to_the_model_and_fails_nothing_else() {
     assert!(told.starts_with("failed with ") && told.contains("nowhere.txt"), "{told}");
 }
 
+/// What cannot be shown is not asked about, so that nobody says yes to it; and nothing is called.
+#[test]
+fn a_call_whose_arguments_cannot_be_shown_asks_nobody_and_is_never_made() {
+    let file = "steps:\n  - id: fix\n    env: {KEY: \"${{ hashFiles('plan.txt') }}\"}\n    llm: {model: own, prompt: \"Mend it\", tools: file.write}\n";
+    let it = play_file(vec![asks(&[WRITE]), says("It is mended.", 1, 1)], file, &["approve"]);
+    assert!(!it.told.events.iter().any(|it| it["type"] == "gate.asked"), "{}", it.told.said);
+    assert_eq!((it.file("out.txt"), it.told.steps("attempt.started")), (None, vec!["fix/ask-1"]));
+    let told = Value::from(it.told.events).to_string();
+    assert!(told.contains("could not show what `fix/call-1.1` would be called with"), "{told}");
+}
+
 /// No step is made of what cannot be a call; the model hears why and may do better.
 #[test]
 fn what_is_no_call_of_an_offered_tool_is_answered_and_never_done() {
