@@ -14,7 +14,7 @@ use rusqlite::{
 use std::{fs, io, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
 /// A list of another form is thrown away.
-const FORM: i64 = 1;
+const FORM: i64 = 2;
 const TABLES: &str = "
 CREATE TABLE entries (
     seq INTEGER PRIMARY KEY,
@@ -91,7 +91,7 @@ pub struct CatalogQuery {
     pub until: Option<Timestamp>,
     /// Before this event.
     pub before: Option<Seq>,
-    /// With any of these words, the best first; else the newest first.
+    /// With any of these words, those with most of them first; else, and among equals, the newest first.
     pub words: Option<String>,
     /// At most so many.
     pub limit: usize,
@@ -173,7 +173,7 @@ impl Catalog {
         Ok((Seq(0), head))
     }
 
-    /// Takes entries in: all that the events up to this one say. What was taken in before is not changed.
+    /// Takes entries in: all that the events up to this one say. A later event of the same id takes the place of the earlier.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -194,6 +194,17 @@ impl Catalog {
     ) -> rusqlite::Result<()> {
         let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
         for it in entries {
+            // An id that rests no more can be used again. Another process may be further: then nothing is earlier.
+            let earlier = "SELECT seq FROM entries WHERE shelf = ?1 AND id = ?2 AND seq < ?3";
+            let given = params![it.shelf, it.id, number(it.seq.0)];
+            let replaced = transaction
+                .prepare_cached(earlier)?
+                .query_row(given, |row| row.get::<_, i64>(0))
+                .optional()?;
+            if let Some(replaced) = replaced {
+                transaction.execute("DELETE FROM words WHERE rowid = ?1", [replaced])?;
+                transaction.execute("DELETE FROM entries WHERE seq = ?1", [replaced])?;
+            }
             let sql = "INSERT OR IGNORE INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
             let taken = transaction.prepare_cached(sql)?.execute(params![
                 number(it.seq.0),
@@ -229,13 +240,13 @@ impl Catalog {
     }
 
     fn look(&self, query: &CatalogQuery, now: Timestamp) -> rusqlite::Result<Vec<Seq>> {
-        let words = query.words.as_deref().map(any_of);
-        if words.as_ref().is_some_and(Option::is_none) {
+        let words = query.words.as_deref().map(words_of);
+        if words.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
-        let words = words.flatten();
+        let any = words.as_ref().map(|it| it.join(" OR "));
         let mut sql = "SELECT entries.seq FROM entries".to_owned();
-        if words.is_some() {
+        if any.is_some() {
             sql.push_str(" JOIN words ON words.rowid = entries.seq");
         }
         let text = |it: &Option<String>| it.clone().map(Cell::Text);
@@ -253,7 +264,7 @@ impl Catalog {
             ("at >= ?#", instant(query.since)),
             ("at < ?#", instant(query.until)),
             ("entries.seq < ?#", query.before.map(|it| Cell::Integer(number(it.0)))),
-            ("words MATCH ?#", words.clone().map(Cell::Text)),
+            ("words MATCH ?#", any.map(Cell::Text)),
         ];
         let (mut clauses, mut given) = (Vec::new(), Vec::new());
         for (clause, value) in wanted {
@@ -262,9 +273,18 @@ impl Catalog {
                 clauses.push(clause.replace("?#", &format!("?{}", given.len())));
             }
         }
+        // By its own words alone: a weight that counts how rare a word is would tell what stands in other projects.
+        let mut order = String::new();
+        for word in words.into_iter().flatten() {
+            given.push(Cell::Text(word));
+            let has =
+                format!("(entries.seq IN (SELECT rowid FROM words WHERE words MATCH ?{}))", given.len());
+            order = if order.is_empty() { has } else { format!("{order} + {has}") };
+        }
+        let order = if order.is_empty() { order } else { format!("({order}) DESC, ") };
         given.push(Cell::Integer(number(query.limit)));
-        let order = if words.is_some() { "bm25(words), entries.seq DESC" } else { "entries.seq DESC" };
-        sql = format!("{sql} WHERE {} ORDER BY {order} LIMIT ?{}", clauses.join(" AND "), given.len());
+        let (clauses, last) = (clauses.join(" AND "), given.len());
+        sql = format!("{sql} WHERE {clauses} ORDER BY {order}entries.seq DESC LIMIT ?{last}");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map(params_from_iter(given), |row| row.get::<_, i64>(0))?;
         rows.map(|it| it.map(|it| Seq(it.unsigned_abs()))).collect()
@@ -275,11 +295,19 @@ fn failed(what: &'static str, error: &rusqlite::Error) -> StoreError {
     StoreError::sql(what, Path::new("library.db"), error)
 }
 
-/// What FTS5 is asked for any of the words of a text; nothing when there are none. Each is quoted, so that it is a word and no operator.
-fn any_of(text: &str) -> Option<String> {
-    let words = text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty()).take(WORDS_MAX);
-    let quoted: Vec<String> = words.map(|it| format!("\"{it}\"")).collect();
-    (!quoted.is_empty()).then(|| quoted.join(" OR "))
+/// The words of a text as FTS5 is asked for them, each once. Each is quoted, so that it is a word and no operator.
+fn words_of(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty()) {
+        let word = format!("\"{}\"", word.to_lowercase());
+        if !words.contains(&word) {
+            words.push(word);
+        }
+        if words.len() == WORDS_MAX {
+            break;
+        }
+    }
+    words
 }
 
 fn make(connection: &mut Connection) -> rusqlite::Result<()> {
@@ -381,5 +409,52 @@ mod tests {
             catalog.find(&query, Timestamp(2000)).expect("found").len()
         };
         assert_eq!((of_agent("a"), of_agent("a/s1"), of_agent("a/s"), of_agent("%")), (1, 1, 0, 0));
+    }
+
+    #[test]
+    fn the_order_of_a_search_tells_nothing_of_other_projects() {
+        let mut catalog = Catalog::in_memory().expect("memory");
+        let mut entries = vec![
+            entry(1, "", "prices and carts"),
+            entry(2, "", "carts"),
+            entry(4, "", "merger"),
+            entry(5, "", "carts, at length: nobody knows how many of them there are"),
+        ];
+        // To others, "merger" is a word like any other, and carts are rare.
+        entries.extend((10..40).map(|seq| entry(seq, "bank", "the merger is near")));
+        catalog.take(&entries, (Seq(40), Digest([3; 32])), Timestamp(1500)).expect("taken");
+        let query = CatalogQuery {
+            shelf: "knowledge".to_owned(),
+            words: Some("merger carts CARTS prices".to_owned()),
+            limit: 10,
+            ..CatalogQuery::default()
+        };
+        let found = catalog.find(&query, Timestamp(1500)).expect("found");
+        assert_eq!(found, [Seq(1), Seq(5), Seq(4), Seq(2)], "most words first, then the newest");
+    }
+
+    #[test]
+    fn an_id_that_is_used_again_stands_for_what_was_said_last() {
+        let mut catalog = Catalog::in_memory().expect("memory");
+        let again = CatalogEntry { id: "k-1".to_owned(), ..entry(7, "", "prices are in euros") };
+        let first = entry(1, "", "prices are in cents");
+        catalog
+            .take(std::slice::from_ref(&first), (Seq(1), Digest([1; 32])), Timestamp(1500))
+            .expect("taken");
+        catalog.take(&[again], (Seq(7), Digest([7; 32])), Timestamp(1500)).expect("taken");
+        // Whoever is behind changes nothing.
+        catalog.take(&[first], (Seq(1), Digest([1; 32])), Timestamp(1500)).expect("taken");
+        let find = |id: Option<&str>, words: Option<&str>| {
+            let query = CatalogQuery {
+                shelf: "knowledge".to_owned(),
+                id: id.map(str::to_owned),
+                words: words.map(str::to_owned),
+                limit: 10,
+                ..CatalogQuery::default()
+            };
+            catalog.find(&query, Timestamp(1500)).expect("found")
+        };
+        assert_eq!(find(Some("k-1"), None), [Seq(7)]);
+        assert_eq!((find(None, Some("euros")), find(None, Some("cents"))), (vec![Seq(7)], Vec::new()));
     }
 }
