@@ -177,8 +177,10 @@ pub const LIBRARY_IDS_MAX: usize = 100_000;
 pub const CONTEXT_BYTES_MAX: u32 = 10 * 1024 * 1024;
 /// … and at least, where it says how many it can take.
 pub const CONTEXT_BYTES_LEAST: u32 = 4096;
-/// Bytes of contexts that are kept for whoever asks next, …
+/// Bytes of contexts that are kept for whoever asks next, with the list of files they were made of, …
 pub const CONTEXT_CACHE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// … how many of them, …
+pub const CONTEXT_CACHE_ENTRIES_MAX: usize = 1000;
 /// … and how long: O3's.
 pub const CONTEXT_KEPT: Span = Span::seconds(3600);
 /// Bytes of one frame on the socket.

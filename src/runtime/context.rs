@@ -4,8 +4,8 @@
 use super::{Clock as _, LibraryQuery, LocalDesk, SystemClock, archive::Archive, library::result_of_bytes};
 use crate::{
     base::{
-        CONTEXT_BYTES_LEAST, CONTEXT_BYTES_MAX, CONTEXT_CACHE_BYTES_MAX, CONTEXT_KEPT, Seq, Span, Timestamp,
-        Value, json_bytes,
+        CONTEXT_BYTES_LEAST, CONTEXT_BYTES_MAX, CONTEXT_CACHE_BYTES_MAX, CONTEXT_CACHE_ENTRIES_MAX,
+        CONTEXT_KEPT, Seq, Span, Timestamp, Value, json_bytes,
     },
     engine::{AgentResult, Event, Fact, LibraryEvent},
     tool::{
@@ -94,7 +94,7 @@ impl std::fmt::Display for NoContext {
 pub struct ContextCounts {
     /// Contexts that are kept.
     pub entries: u64,
-    /// Their bytes.
+    /// Their bytes, without the list of files they were made of.
     pub bytes: u64,
     /// Asked for and there.
     pub hits: u64,
@@ -117,7 +117,10 @@ struct Kept {
 /// What is kept.
 #[derive(Default)]
 pub(super) struct Contexts {
+    /// The files, when they were looked at, and whether they are to be walked again in any case. All that is kept was made of this list: there is
+    /// no other, since one of 50,000 files is 10 MB.
     structure: Option<(Timestamp, Arc<Project>)>,
+    walk_again: bool,
     kept: BTreeMap<Key, Kept>,
     counts: ContextCounts,
     uses: u64,
@@ -130,16 +133,41 @@ impl std::fmt::Debug for Contexts {
 }
 
 impl Contexts {
+    /// Keeps a context, unless the files it was made of are not those that are known any more.
     fn keep(&mut self, key: Key, kept: Kept) {
         self.forget(&key);
+        let Some((_, project)) = &self.structure else { return };
+        if !Arc::ptr_eq(project, &kept.project) {
+            return;
+        }
+        let room = CONTEXT_CACHE_BYTES_MAX.saturating_sub(project.weight() as u64);
+        let now = kept.made_at;
         self.counts.entries += 1;
         self.counts.bytes += kept.text.len() as u64;
         self.kept.insert(key, kept);
-        while self.counts.bytes > CONTEXT_CACHE_BYTES_MAX {
+        self.forget_all(|it| now.since(it.made_at) >= CONTEXT_KEPT);
+        while self.counts.bytes > room || self.kept.len() > CONTEXT_CACHE_ENTRIES_MAX {
             let Some(oldest) = self.kept.iter().min_by_key(|it| it.1.used).map(|it| it.0.clone()) else {
                 return;
             };
             self.forget(&oldest);
+        }
+    }
+
+    /// From now on these are the files, as they were at that moment; what was made of others is forgotten. Returns the list that is used.
+    fn look_at(&mut self, now: Timestamp, project: Project) -> Arc<Project> {
+        self.walk_again = false;
+        let known = self.structure.take().map(|it| it.1).filter(|it| **it == project);
+        let project = known.unwrap_or_else(|| Arc::new(project));
+        self.structure = Some((now, Arc::clone(&project)));
+        self.forget_all(|it| !Arc::ptr_eq(&it.project, &project));
+        project
+    }
+
+    fn forget_all(&mut self, is_over: impl Fn(&Kept) -> bool) {
+        let keys: Vec<Key> = self.kept.iter().filter(|it| is_over(it.1)).map(|it| it.0.clone()).collect();
+        for key in keys {
+            self.forget(&key);
         }
     }
 
@@ -199,7 +227,10 @@ impl Archive {
 
     /// The files of the project, walked anew when they have changed or that was a while ago.
     fn structure(&self, now: Timestamp) -> Result<Arc<Project>, NoContext> {
-        let known = locked(self.contexts()).structure.clone();
+        let known = {
+            let contexts = locked(self.contexts());
+            contexts.structure.clone().filter(|_| !contexts.walk_again)
+        };
         if let Some((at, project)) = known
             && now.since(at) < STRUCTURE_KEPT
             && project.is_as_it_was()
@@ -211,9 +242,8 @@ impl Archive {
                 "could not look at the files of the workspace: {why}; see its permissions"
             ))
         };
-        let project = Arc::new(scan_project(self.workspace().root()).map_err(failed)?);
-        locked(self.contexts()).structure = Some((now, Arc::clone(&project)));
-        Ok(project)
+        let project = scan_project(self.workspace().root()).map_err(failed)?;
+        Ok(locked(self.contexts()).look_at(now, project))
     }
 
     fn results_about(&self, query: &ContextQuery, limit: u32) -> Result<Vec<(Seq, Event)>, NoContext> {
@@ -369,7 +399,7 @@ impl LocalDesk {
     /// Throws away what is kept for a piece of work: how many, and their bytes.
     pub fn forget_contexts(&self, issue: &str) -> (u64, u64) {
         let mut contexts = locked(self.archive.contexts());
-        contexts.structure = None;
+        contexts.walk_again = true;
         let keys: Vec<Key> = contexts.kept.keys().filter(|it| it.0 == issue).cloned().collect();
         let bytes = keys.iter().map(|it| contexts.forget(it)).sum();
         (keys.len() as u64, bytes)
@@ -378,5 +408,66 @@ impl LocalDesk {
     /// How often a context was there already.
     pub fn context_counts(&self) -> ContextCounts {
         locked(self.archive.contexts()).counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn key(issue: u64) -> Key {
+        (issue.to_string(), "qa".to_owned(), 1)
+    }
+
+    fn kept(project: &Arc<Project>, made_at: i64, used: u64) -> Kept {
+        Kept {
+            text: "text".into(),
+            project: Arc::clone(project),
+            last: None,
+            made_at: Timestamp(made_at),
+            used,
+        }
+    }
+
+    fn scanned(root: &Path) -> Project {
+        scan_project(root).expect("readable")
+    }
+
+    #[test]
+    fn one_list_of_files_is_kept_however_often_they_are_walked_and_change() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut contexts = Contexts::default();
+        let first = contexts.look_at(Timestamp(0), scanned(dir.path()));
+        contexts.keep(key(1), kept(&first, 0, 1));
+        let same = contexts.look_at(Timestamp(1), scanned(dir.path()));
+        assert!(Arc::ptr_eq(&first, &same), "nothing has changed");
+        assert_eq!(contexts.counts.entries, 1);
+        drop(same);
+        let _new = tempfile::Builder::new().prefix("new").tempfile_in(dir.path()).expect("written");
+        let second = contexts.look_at(Timestamp(2), scanned(dir.path()));
+        assert_eq!((contexts.counts.entries, contexts.counts.bytes), (0, 0));
+        // Whoever was still at work with the old list leaves nothing.
+        contexts.keep(key(2), kept(&first, 2, 2));
+        assert_eq!((contexts.counts.entries, Arc::strong_count(&first)), (0, 1));
+        contexts.keep(key(2), kept(&second, 2, 2));
+        assert_eq!(contexts.counts.entries, 1);
+    }
+
+    #[test]
+    fn contexts_are_kept_for_an_hour_and_so_many_the_least_used_go_first() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut contexts = Contexts::default();
+        let project = contexts.look_at(Timestamp(0), scanned(dir.path()));
+        let hour = i64::try_from(CONTEXT_KEPT.0).expect("an hour");
+        contexts.keep(key(0), kept(&project, 0, 1));
+        contexts.keep(key(1), kept(&project, hour, 2));
+        assert_eq!((contexts.counts.entries, contexts.kept.contains_key(&key(0))), (1, false));
+        for number in 2..=CONTEXT_CACHE_ENTRIES_MAX as u64 + 1 {
+            contexts.keep(key(number), kept(&project, hour, number + 1));
+        }
+        assert_eq!(contexts.kept.len(), CONTEXT_CACHE_ENTRIES_MAX);
+        assert!(!contexts.kept.contains_key(&key(1)));
+        assert_eq!(contexts.counts.bytes, 4 * CONTEXT_CACHE_ENTRIES_MAX as u64);
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct ProjectFile {
 }
 
 /// The files of a project as they were at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
     pub(super) root: PathBuf,
     /// In order of their paths.
