@@ -7,7 +7,7 @@
 //! What it cannot know: a value reversed, compressed, encrypted or spelled letter by letter.
 
 use super::Secret;
-use crate::base::Value;
+use crate::base::{Value, ValueMap};
 use aho_corasick::{AhoCorasick, BuildError};
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
@@ -61,14 +61,46 @@ impl Masker {
         String::from_utf8_lossy(&out).into_owned()
     }
 
-    /// Every text in a value.
+    /// Every text in a value, names of fields too, and every number that is written with a secret: that becomes a text. Names that are
+    /// the same once they are masked are numbered, so that no field is lost.
     pub fn mask_value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.mask(text),
             Value::Array(items) => items.iter_mut().for_each(|it| self.mask_value(it)),
-            Value::Object(map) => map.values_mut().for_each(|it| self.mask_value(it)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Object(map) => {
+                map.values_mut().for_each(|it| self.mask_value(it));
+                if map.keys().any(|name| self.mask(name) != *name) {
+                    *map = self.renamed(std::mem::take(map));
+                }
+            }
+            Value::Number(number) => {
+                let text = number.to_string();
+                let masked = self.mask(&text);
+                if masked != text {
+                    *value = Value::String(masked);
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
         }
+    }
+
+    fn renamed(&self, map: ValueMap) -> ValueMap {
+        let (secret, mut kept): (Vec<_>, ValueMap) =
+            map.into_iter().fold((Vec::new(), ValueMap::new()), |(mut secret, mut kept), (name, value)| {
+                let masked = self.mask(&name);
+                if masked == name {
+                    kept.insert(name, value);
+                } else {
+                    secret.push((masked, value));
+                }
+                (secret, kept)
+            });
+        for (masked, value) in secret {
+            let numbered = (2_u64..).map(|it| format!("{masked} {it}"));
+            let free = std::iter::once(masked.clone()).chain(numbered).find(|it| !kept.contains_key(it));
+            kept.insert(free.unwrap_or(masked), value);
+        }
+        kept
     }
 
     pub(super) fn stream(&self) -> MaskStream {
@@ -332,5 +364,24 @@ mod tests {
         assert_eq!(out, b"password? hu");
         stream.push(b"unter2", &mut out);
         assert_eq!(out, b"password? hu***");
+    }
+
+    #[test]
+    fn names_of_fields_and_numbers_are_masked_and_none_is_lost() {
+        let masker = Masker::new([&Secret::new("hunter2"), &Secret::new("424242")]).expect("small");
+        let mut value = serde_json::json!({
+            "plain": 7,
+            "***": "is there",
+            "hunter2": {"a hunter2 b": [424_242, 42]},
+            "424242": 1,
+        });
+        masker.mask_value(&mut value);
+        let wanted = serde_json::json!({
+            "plain": 7,
+            "***": "is there",
+            "*** 2": {"a *** b": ["***", 42]},
+            "*** 3": 1,
+        });
+        assert_eq!(value, wanted);
     }
 }

@@ -209,19 +209,23 @@ async fn a_secret_in_a_result_is_masked_before_it_is_stored_anywhere() {
     let secrets = it.dir.path().join(".cuelight/secrets");
     fs::create_dir_all(&secrets).expect("made");
     fs::write(secrets.join("BANK"), "correct horse battery").expect("written");
-    fs::set_permissions(secrets.join("BANK"), fs::Permissions::from_mode(0o600)).expect("set");
+    fs::write(secrets.join("PIN"), "918273645").expect("written");
+    for name in ["BANK", "PIN"] {
+        fs::set_permissions(secrets.join(name), fs::Permissions::from_mode(0o600)).expect("set");
+    }
     let token = it.agent("shop");
-    let result = json!({"status": "success", "log": "used correct horse battery here", "deep": [{"x": "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5"}]});
+    let result = json!({"status": "success", "log": "used correct horse battery here", "deep": [{"x": "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5"}], "pin": 918_273_645, "n": {"a correct horse battery": 1}});
     let told = it.post("/api/results", &token, handed("shop", "S-1", result)).await.is(201);
     let read = it.get(&format!("/api/results/{}", told["id"].as_str().expect("an id")), &token).await.is(200);
     assert_eq!(
         (&read["result"]["log"], &read["result"]["deep"][0]["x"]),
         (&json!("used *** here"), &json!("***"))
     );
+    assert_eq!((&read["result"]["pin"], &read["result"]["n"]), (&json!("***"), &json!({"a ***": 1})));
     let dir = it.end().await;
     for name in ["cuelight.db", "library.db"] {
         let bytes = fs::read(dir.path().join(".cuelight").join(name)).expect("readable");
-        for text in ["correct horse", "Y29ycmVjdCBob3Jz"] {
+        for text in ["correct horse", "Y29ycmVjdCBob3Jz", "918273645"] {
             assert!(!bytes.windows(text.len()).any(|it| it == text.as_bytes()), "{text} in {name}");
         }
     }
