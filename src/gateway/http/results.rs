@@ -23,6 +23,12 @@ fn missing() -> Problem {
     Problem::missing("STR_006", "that result")
 }
 
+fn unknown_cursor() -> Problem {
+    let what =
+        "the result of that cursor: it is found no longer, or never was; begin again without `cursor`, and";
+    Problem::missing("STR_006", what)
+}
+
 fn unreadable() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_002", "could not read the results; try again")
 }
@@ -104,7 +110,7 @@ async fn same(door: &Door, asked: &Asked, sent: &AgentResult) -> Result<Timestam
             "could not take that result: its Idempotency-Key was used for something else; choose another one";
         Problem::new(StatusCode::CONFLICT, "REQ_002", why)
     };
-    let (event, kept) = find(door, asked, &sent.id).await?.ok_or_else(other)?;
+    let (_, event, kept) = find(door, asked, &sent.id).await?.ok_or_else(other)?;
     let is_same = kept.issue == sent.issue
         && kept.agent == sent.agent
         && kept.agent_type == sent.agent_type
@@ -131,7 +137,7 @@ fn next_agents(door: &Door, given: &HandIn) -> Vec<Value> {
     all
 }
 
-async fn find(door: &Door, asked: &Asked, id: &str) -> Result<Option<(Event, AgentResult)>, Problem> {
+async fn find(door: &Door, asked: &Asked, id: &str) -> Result<Option<(Seq, Event, AgentResult)>, Problem> {
     if !is_name(id) {
         return Ok(None);
     }
@@ -144,9 +150,9 @@ async fn find(door: &Door, asked: &Asked, id: &str) -> Result<Option<(Event, Age
     let Page::Events { events, .. } = door.desk.read(Want::Library(Box::new(query))).await else {
         return Err(unreadable());
     };
-    Ok(events.into_iter().find_map(|(_, event)| {
+    Ok(events.into_iter().find_map(|(seq, event)| {
         let result = result_in(&event)?.clone();
-        Some((event, result))
+        Some((seq, event, result))
     }))
 }
 
@@ -158,7 +164,7 @@ fn result_in(event: &Event) -> Option<&AgentResult> {
 }
 
 pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {
-    let (event, result) = find(door, asked, asked.param("id")).await?.ok_or_else(missing)?;
+    let (_, event, result) = find(door, asked, asked.param("id")).await?.ok_or_else(missing)?;
     let body = match (&result.body, result.blob) {
         (Some(body), _) => body.clone(),
         (None, Some(blob)) => {
@@ -179,7 +185,11 @@ pub(super) async fn list(door: &Door, asked: &Asked) -> Result<Response, Problem
     let text = |name: &str| asked.query(name).map(str::to_owned);
     let instant = |name: &str| -> Option<Timestamp> { asked.query(name).and_then(|it| it.parse().ok()) };
     let status = asked.query("status").and_then(ResultStatus::of);
-    let cursor = asked.number("cursor");
+    // The id of a result: a place in the log would tell how much others do.
+    let before = match asked.query("cursor") {
+        None => None,
+        Some(id) => Some(find(door, asked, id).await?.ok_or_else(unknown_cursor)?.0),
+    };
     let query = LibraryQuery {
         project: asked.project().map(str::to_owned),
         issue: text("issue"),
@@ -188,14 +198,15 @@ pub(super) async fn list(door: &Door, asked: &Asked) -> Result<Response, Problem
         status,
         since: instant("since"),
         until: instant("until"),
-        before: cursor.map(Seq),
+        before,
         limit: u32::try_from(asked.number("limit").unwrap_or(PAGE_DEFAULT)).unwrap_or(1),
         ..LibraryQuery::default()
     };
     let Page::Events { events, more } = door.desk.read(Want::Library(Box::new(query))).await else {
         return Err(unreadable());
     };
-    let next = events.last().filter(|_| more).map(|it| it.0.0.to_string());
+    let last = events.last().filter(|_| more).and_then(|it| result_in(&it.1));
+    let next = last.map(|it| it.id.as_str());
     let project = asked.project_id();
     let results =
         events.iter().filter_map(|(_, event)| Some(result_json(event, result_in(event)?, &project)));

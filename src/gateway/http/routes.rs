@@ -481,7 +481,7 @@ pub(super) const ROUTES: &[Route] = &[
             ("since", Kind::Instant, "Stored at this instant or later: 2026-01-31T09:00:00Z"),
             ("until", Kind::Instant, "Stored before this instant"),
             LIMIT,
-            ("cursor", Kind::Number(1, i64::MAX.unsigned_abs()), "Goes on behind a page: its next_cursor"),
+            ("cursor", Kind::Text, "Goes on behind a page: its `next_cursor`, or the id of any result"),
         ],
         body: None,
         done: (200, json::<AgentResults>()),

@@ -178,6 +178,11 @@ async fn results_are_found_page_by_page_and_each_project_has_its_own() {
     ] {
         assert_eq!(count(query).await, wanted, "{query}");
     }
+    let first = it.get("/api/results?limit=1", &shop).await.is(200);
+    assert_eq!(first["next_cursor"], first["results"][0]["id"], "no place in the log of all projects");
+    for unknown in ["x", "3", "..%2Fx", told["id"].as_str().expect("an id")] {
+        it.get(&format!("/api/results?cursor={unknown}"), &shop).await.refused(404, "STR_006");
+    }
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = it.get(&format!("/api/results?limit=2{cursor}"), &shop).await.is(200);
@@ -196,8 +201,7 @@ async fn results_are_found_page_by_page_and_each_project_has_its_own() {
     it.get(&theirs, &bank).await.is(200);
     it.get(&theirs, &shop).await.refused(404, "STR_006");
     it.get("/api/results?project=bank", &shop).await.refused(404, "STR_006");
-    for query in ["?limit=0", "?limit=1001", "?cursor=x", "?since=now", "?status=ok", "?what=1", "?issue=%ff"]
-    {
+    for query in ["?limit=0", "?limit=1001", "?since=now", "?status=ok", "?what=1", "?issue=%ff"] {
         it.get(&format!("/api/results{query}"), &shop).await.refused(400, "REQ_001");
     }
     it.end().await;
