@@ -1,5 +1,6 @@
 //! The one byte form of data that is hashed: canonical JSON.
 
+use crate::base::JSON_VALUE_BYTES;
 use serde::Serialize;
 use std::{borrow::Cow, cmp::Ordering, io};
 
@@ -25,6 +26,58 @@ pub fn json_bytes<T: Serialize + ?Sized>(data: &T) -> usize {
     let mut counter = Counter(0);
     serde_json::to_writer(&mut counter, data).expect("what is counted is plain data with text for keys");
     counter.0
+}
+
+/// How many values a text has, told without reading it: as many as JSON has, or some more, and whatever for what is no JSON.
+pub fn json_values(text: &[u8]) -> usize {
+    let mut values = Values::default();
+    values.go_on(text);
+    values.count + 1
+}
+
+/// About how many bytes data takes in memory that is kept as it was read: its text, and what each value takes besides.
+///
+/// # Panics
+/// Where [`canonical_json`] does.
+pub fn json_weight<T: Serialize + ?Sized>(data: &T) -> usize {
+    let mut scale = Scale(Counter(0), Values::default());
+    serde_json::to_writer(&mut scale, data).expect("what is weighed is plain data with text for keys");
+    scale.0.0 + JSON_VALUE_BYTES * (scale.1.count + 1)
+}
+
+/// Values of JSON, by the signs before them.
+#[derive(Default)]
+struct Values {
+    count: usize,
+    in_text: bool,
+    is_escaped: bool,
+}
+
+impl Values {
+    fn go_on(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' => self.is_escaped = self.in_text,
+                b'"' => self.in_text = !self.in_text,
+                b',' | b'[' | b'{' if !self.in_text => self.count += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+struct Scale(Counter, Values);
+
+impl io::Write for Scale {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.go_on(bytes);
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Counter(usize);

@@ -147,8 +147,10 @@ pub const INBOX_COMMANDS_MAX: usize = 8192;
 pub const TAIL_BYTES_MAX: usize = 64 * 1024;
 /// Messages that a step may still take, and …
 pub const MESSAGES_KEPT: usize = 10_000;
-/// … bytes of what they say.
+/// … bytes of memory for what they say, about.
 pub const BUS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of memory that a value of JSON takes besides its text, about: a number in a list takes 100, an object in one with one member 330.
+pub const JSON_VALUE_BYTES: usize = 160;
 /// Messages that one step may wait for.
 pub const MESSAGES_AT_ONCE_MAX: u32 = 1000;
 /// Ids of messages that are remembered so that the same one is not said again …

@@ -4,7 +4,7 @@
 use crate::{
     base::{
         BUS_BYTES_MAX, MESSAGE_IDS_KEPT, MESSAGE_IDS_MAX, MESSAGES_KEPT, Message, MessageKind, Priority, Qos,
-        Span, Timestamp, Value, ValueMap, canonical_json, json_bytes, sha256,
+        Span, Timestamp, Value, ValueMap, canonical_json, json_weight, sha256,
     },
     engine::BusEvent,
 };
@@ -64,6 +64,8 @@ pub struct Said {
     pub taken_by: Vec<String>,
     /// Its place among all that were said.
     number: u64,
+    /// What it takes of the memory that is for all.
+    bytes: usize,
 }
 
 impl Said {
@@ -100,7 +102,7 @@ impl Bus {
         match event {
             BusEvent::Said { message, .. } => {
                 let ring = self.ring_mut(message.project.as_deref());
-                let bytes = json_bytes(&message.data);
+                let bytes = json_weight(&message.data) + json_weight(&message.meta);
                 let place = ring.end();
                 ring.by_id.insert(message.id.clone(), place);
                 ring.bytes += bytes;
@@ -109,7 +111,7 @@ impl Bus {
                 self.said += 1;
                 let number = self.said;
                 let message = (**message).clone();
-                let said = Said { message, at, taken_by: Vec::new(), number };
+                let said = Said { message, at, taken_by: Vec::new(), number, bytes };
                 let project = said.message.project.clone();
                 self.ring_mut(project.as_deref()).said.push_back(Arc::new(said));
                 while self.kept > MESSAGES_KEPT || self.bytes > BUS_BYTES_MAX && self.kept > 1 {
@@ -173,13 +175,12 @@ impl Bus {
         let most = self.rings.values_mut().max_by_key(|it| if is_heavy { it.bytes } else { it.said.len() });
         let Some(ring) = most.map(Arc::make_mut) else { return };
         let Some(oldest) = ring.said.pop_front() else { return };
-        let bytes = json_bytes(&oldest.message.data);
         if ring.by_id.get(&oldest.message.id) == Some(&ring.gone) {
             ring.by_id.remove(&oldest.message.id);
         }
         ring.gone += 1;
-        ring.bytes -= bytes;
-        self.bytes -= bytes;
+        ring.bytes -= oldest.bytes;
+        self.bytes -= oldest.bytes;
         self.kept -= 1;
     }
 }

@@ -8,7 +8,7 @@ use super::{
     routes::{Need, Parameter, Route},
 };
 use crate::{
-    base::{Schema, Timestamp, Value, is_name, sha256},
+    base::{Schema, Timestamp, Value, is_name, json_values, sha256},
     engine::Actor,
     gateway::Bearer,
     runtime::{Desk as _, Entropy, LocalDesk, RequestId},
@@ -21,7 +21,11 @@ use axum::{
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// Bytes of the line of a request.
@@ -39,7 +43,8 @@ pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     params: Vec<(String, String)>,
     query: Vec<(String, String)>,
-    body: Value,
+    /// Until it is taken.
+    body: Mutex<Value>,
 }
 
 /// The name of a request: what its sender calls it, or one that nobody has.
@@ -82,11 +87,11 @@ impl Asked {
         }
         let query = query(route.query, parts.uri.query().unwrap_or_default())?;
         let body = match door.shape(route.call) {
-            Some(schema) => checked(schema, read_body(&parts.headers, body, route.body_bytes_max()).await?)?,
+            Some(schema) => checked(schema, read_body(&parts.headers, body, route).await?)?,
             None => Value::Null,
         };
         let headers = parts.headers;
-        Ok(Self { request_id, now, bearer, headers, params, query, body })
+        Ok(Self { request_id, now, bearer, headers, params, query, body: Mutex::new(body) })
     }
 
     /// The desk, for whoever asks.
@@ -132,10 +137,11 @@ impl Asked {
         self.query(name).and_then(|it| it.parse().ok())
     }
 
-    /// The body, which has the shape it should.
+    /// Takes the body, which has the shape it should, so that it is held no longer than what is made of it; the next time there is none.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_value(self.body.clone())
-            .or_else(|_| serde_json::from_value(with_whole_numbers(self.body.clone())))
+        let body = std::mem::take(&mut *self.body.lock().unwrap_or_else(PoisonError::into_inner));
+        T::deserialize(&body)
+            .or_else(|_| serde_json::from_value(with_whole_numbers(body)))
             .map_err(|it| Problem::bad(format!("could not read the body: {it}; see /openapi.json")))
     }
 
@@ -307,7 +313,8 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Value, Problem> {
+async fn read_body(headers: &HeaderMap, body: Body, route: &Route) -> Result<Value, Problem> {
+    let (bytes_max, values_max) = (route.body_bytes_max(), route.body_values_max());
     let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|it| it != "identity");
@@ -320,15 +327,23 @@ async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<
         let why = "could not read the body: it did not come in time; send it faster";
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "REQ_005", why));
     };
+    let too_large = |what: String| {
+        let why = format!("could not read the body: it has more than {what}; send less");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "REQ_006", why)
+    };
     let bytes = collected.map_err(|error| {
         if error.downcast_ref::<LengthLimitError>().is_some() {
-            let why = format!("could not read the body: it has more than {bytes_max} bytes; send less");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "REQ_006", why)
+            too_large(format!("{bytes_max} bytes"))
         } else {
             Problem::bad("could not read the body: it was cut off; send it again")
         }
     })?;
-    serde_json::from_slice(&bytes.to_bytes()).map_err(|it| {
+    let bytes = bytes.to_bytes();
+    // Two bytes can be a value that takes a hundred times as many.
+    if json_values(&bytes) > values_max {
+        return Err(too_large(format!("{values_max} values")));
+    }
+    serde_json::from_slice(&bytes).map_err(|it| {
         Problem::bad(format!("could not read the body: it is no JSON ({it}); see /openapi.json"))
     })
 }

@@ -47,19 +47,24 @@ pub(super) async fn hand_in(door: &Door, asked: &Asked) -> Result<Response, Prob
     let key = asked.key();
     let id = asked.library_id("res-");
     let (project, timestamp) = (given.project_id.clone(), asked.now);
-    let result = AgentResult {
+    let sent = AgentResult {
         id: id.clone(),
         issue: given.issue_id,
         agent: given.agent_id,
         agent_type: given.agent_type,
         status,
         said_at,
-        body: Some(given.result),
+        body: None,
         blob: None,
         digest: Digest::default(),
         bytes: 0,
     };
-    let sent = result.clone();
+    let result = AgentResult { body: Some(given.result), ..sent.clone() };
+    // Of what was sent only the digest is kept: it may be large.
+    let digest = match key {
+        Some(_) => door.desk.digest_of(result.clone()).await,
+        None => None,
+    };
     let command = Command::HandIn {
         result: Box::new(result),
         kept_for: door.setup.results.kept_for,
@@ -70,7 +75,7 @@ pub(super) async fn hand_in(door: &Door, asked: &Asked) -> Result<Response, Prob
         other => return Err(of_reply(other)),
     }
     // The key may have been used before: then this is the answer to that request, or to none.
-    let timestamp = if key.is_some() { same(door, asked, &sent).await? } else { timestamp };
+    let timestamp = if key.is_some() { same(door, asked, &sent, digest).await? } else { timestamp };
     let told = HandedIn {
         stored: true,
         storage_path: format!("results/{project}/{}/{}/{id}", sent.issue, sent.agent_type),
@@ -104,7 +109,12 @@ fn check_who(asked: &Asked, given: &HandIn) -> Result<(), Problem> {
 }
 
 /// When the result that was handed in with this key was recorded, if it is this one.
-async fn same(door: &Door, asked: &Asked, sent: &AgentResult) -> Result<Timestamp, Problem> {
+async fn same(
+    door: &Door,
+    asked: &Asked,
+    sent: &AgentResult,
+    digest: Option<Digest>,
+) -> Result<Timestamp, Problem> {
     let other = || {
         let why =
             "could not take that result: its Idempotency-Key was used for something else; choose another one";
@@ -116,7 +126,7 @@ async fn same(door: &Door, asked: &Asked, sent: &AgentResult) -> Result<Timestam
         && kept.agent_type == sent.agent_type
         && kept.status == sent.status
         && kept.said_at == sent.said_at
-        && door.desk.digest_of(sent.clone()).await == Some(kept.digest);
+        && digest == Some(kept.digest);
     if is_same { Ok(event.at) } else { Err(other()) }
 }
 

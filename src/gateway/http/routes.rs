@@ -197,6 +197,10 @@ pub(super) struct Route {
 
 /// Bytes of a body.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Values in a body, since each takes far more memory than bytes, …
+const BODY_VALUES_MAX: usize = 50_000;
+/// … and in that of a result.
+const RESULT_VALUES_MAX: usize = 200_000;
 /// Bytes of what stands around a result.
 const AROUND_BYTES_MAX: usize = 4096;
 
@@ -206,6 +210,14 @@ impl Route {
         match self.call {
             Call::HandIn => RESULT_BYTES_MAX + AROUND_BYTES_MAX,
             _ => BODY_BYTES_MAX,
+        }
+    }
+
+    /// Values in its body.
+    pub(super) const fn body_values_max(&self) -> usize {
+        match self.call {
+            Call::HandIn => RESULT_VALUES_MAX,
+            _ => BODY_VALUES_MAX,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::door::{check, play};
 use cuelight::{
-    base::{MESSAGES_KEPT, Message, Timestamp},
+    base::{BUS_BYTES_MAX, JSON_VALUE_BYTES, MESSAGES_KEPT, Message, Timestamp},
     engine::{Bus, BusEvent},
 };
 use serde_json::json;
@@ -151,4 +151,27 @@ fn whoever_says_much_pushes_out_their_own_and_nobody_elses() {
     assert_eq!(own.place("e20"), Some(20));
     assert_eq!(own.from(0).next().map(|it| (it.0, it.1.message.id.as_str())), Some((20, "e20")));
     assert!(own.from(own.end()).next().is_none() && bus.of(Some("shop")).is_none());
+}
+
+/// A value takes far more memory than its text: 2 bytes of a list are some 100.
+#[test]
+fn what_is_small_as_text_and_large_in_memory_is_kept_no_longer_than_there_is_room_for_it() {
+    let mut bus = Bus::default();
+    let zeros = json!(vec![0; 40_000]);
+    for id in 0..40 {
+        let mut event = said("shop", id);
+        if let BusEvent::Said { message, .. } = &mut event {
+            // Beside what is said it counts as well.
+            if id % 2 == 0 {
+                message.data = zeros.clone();
+            } else {
+                message.meta = [("list".to_owned(), zeros.clone())].into_iter().collect();
+            }
+        }
+        bus.apply(Timestamp(0), &event);
+    }
+    let shop = bus.of(Some("shop")).expect("a ring");
+    let one = 40_000 * JSON_VALUE_BYTES;
+    assert!((BUS_BYTES_MAX / one - 2..=BUS_BYTES_MAX / one).contains(&bus.newest().count()));
+    assert!(shop.at(39).is_some() && shop.at(29).is_none());
 }

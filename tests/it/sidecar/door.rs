@@ -136,7 +136,7 @@ async fn what_is_sent_wrongly_is_told_with_its_place() {
     let json_kind = "Content-Type: application/json\r\n";
     it.raw(&own(json_kind, b"{")).await.refused(400, "REQ_001");
     it.raw(&own(json_kind, b"{\"title\": \"\xff\"}")).await.refused(400, "REQ_001");
-    it.raw(&own(json_kind, "[".repeat(100_000).as_bytes())).await.refused(400, "REQ_001");
+    it.raw(&own(json_kind, "[".repeat(40_000).as_bytes())).await.refused(400, "REQ_001");
     it.raw(&own(json_kind, b"")).await.refused(400, "REQ_001");
     it.raw(&own("", b"{\"title\": \"a\"}")).await.refused(415, "REQ_004");
     it.raw(&own("Content-Type: text/plain\r\n", b"{\"title\": \"a\"}")).await.refused(415, "REQ_004");
@@ -144,6 +144,12 @@ async fn what_is_sent_wrongly_is_told_with_its_place() {
     it.raw(&own(packed, b"\x1f\x8b")).await.refused(415, "REQ_004");
     let large = format!("{{\"title\": \"{}\"}}", "a".repeat(1024 * 1024));
     it.raw(&own(json_kind, large.as_bytes())).await.refused(413, "REQ_006");
+    // Small as text, and large in memory: it is refused before it is read; commas and brackets in texts are none.
+    let zeros = |count: usize| format!("{{\"title\": [{}0]}}", "0,".repeat(count));
+    it.raw(&own(json_kind, zeros(60_000).as_bytes())).await.refused(413, "REQ_006");
+    it.raw(&own(json_kind, zeros(40_000).as_bytes())).await.refused(400, "REQ_001");
+    let text = format!("{{\"title\": \"a\", \"note\": \"{}\"}}", "\\\",[{".repeat(60_000));
+    it.raw(&own(json_kind, text.as_bytes())).await.refused(400, "REQ_001");
     let long = format!("/api/gates?state={}", "a".repeat(9000));
     it.get(&long, &token).await.refused(414, "REQ_003");
     assert_eq!(it.get(&format!("/{}", "a".repeat(20_000)), &token).await.status, 431);

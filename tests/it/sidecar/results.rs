@@ -136,6 +136,10 @@ async fn whoever_hands_in_does_so_for_themselves_alone() {
     let large =
         handed("shop", "SHOP-1", json!({"status": "success", "report": "x".repeat(11 * 1024 * 1024)}));
     it.post("/api/results", &token, large).await.refused(413, "REQ_006");
+    for (values, status) in [(150_000, 201), (250_000, 413)] {
+        let many = handed("shop", "SHOP-1", json!({"status": "success", "report": vec![0; values]}));
+        assert_eq!(it.post("/api/results", &token, many).await.status, status);
+    }
     it.end().await;
 }
 
