@@ -38,7 +38,9 @@ const ROUND: Duration = Duration::from_secs(2);
 /// … so many times.
 const ROUNDS: usize = 10;
 /// Who follow, and events a second for them.
-const FOLLOWERS: [usize; 2] = [100, 900];
+const FOLLOWERS: [usize; 2] = [100, 450];
+/// Those of one token: one principal may have a hundred places, and one project 450.
+const OF_TOKEN: usize = 90;
 const EVENTS: u32 = 200;
 
 /// The same for both servers.
@@ -148,7 +150,9 @@ async fn measure() {
         println!("  memory: {} MB", kib() / 1024);
     }
     for followers in FOLLOWERS {
-        println!("{}", followed(&ours.at, followers, &mine).await);
+        let tokens: Vec<String> =
+            (0..followers.div_ceil(OF_TOKEN)).map(|it| token(&format!("f-{followers}-{it}"))).collect();
+        println!("{}", followed(&ours.at, followers, &tokens).await);
         println!("  memory: {} MB", kib() / 1024);
     }
 }
@@ -303,12 +307,13 @@ fn project(token: &str) -> String {
 }
 
 /// Events that one says and many follow.
-async fn followed(at: &str, followers: usize, token: &str) -> String {
+async fn followed(at: &str, followers: usize, tokens: &[String]) -> String {
     let (heard, topic) = (Arc::new(AtomicU64::new(0)), format!("fan-{followers}"));
     let mut all = Vec::new();
-    for _ in 0..followers {
+    for follower in 0..followers {
         let mut line = line_to(at).await;
-        let asked = request("GET", &format!("/api/events/stream?topic={topic}"), token, None);
+        let asked =
+            request("GET", &format!("/api/events/stream?topic={topic}"), &tokens[follower / OF_TOKEN], None);
         line.write_all(&asked).await.expect("asked");
         let heard = Arc::clone(&heard);
         all.push(tokio::spawn(async move {
@@ -321,7 +326,7 @@ async fn followed(at: &str, followers: usize, token: &str) -> String {
     }
     sleep(Duration::from_secs(1)).await;
     let (mut line, mut told) = (line_to(at).await, Vec::new());
-    let asked = request("POST", &format!("/api/events/{topic}"), token, Some(&body()));
+    let asked = request("POST", &format!("/api/events/{topic}"), &tokens[0], Some(&body()));
     let begun = Instant::now();
     let mut micros = Vec::new();
     for event in 0..EVENTS * 5 {

@@ -165,22 +165,21 @@ impl Message {
     }
 
     /// Whether it has all of this: `type`, `from`, `to` and `correlation` of the message itself, else a field of what it
-    /// says, by a path of names, else `qos` and `priority` of the message. Values are compared as they are written: `3` is `"3"`.
+    /// says, by a path of names, else `qos` and `priority` of the message. Values are compared as they are written: `3` is `"3"`; a list
+    /// or an object is no text.
     pub fn has(&self, filter: &[(String, Value)]) -> bool {
-        filter.iter().all(|(name, wanted)| self.field(name).is_some_and(|it| text(&it) == text(wanted)))
-    }
-
-    fn field(&self, name: &str) -> Option<Value> {
-        match name {
-            "type" => Some(self.kind.word().into()),
-            "from" => Some(self.from.clone().into()),
-            "to" => self.to.clone().map(Value::from),
-            "correlation" => self.correlation.clone().map(Value::from),
-            "qos" | "priority" if self.data.get(name).is_none() => {
-                Some(if name == "qos" { self.qos.word() } else { self.priority.word() }.into())
+        filter.iter().all(|(name, wanted)| match name.as_str() {
+            "type" => is_word(self.kind.word(), wanted),
+            "from" => is_word(&self.from, wanted),
+            "to" => self.to.as_ref().is_some_and(|it| is_word(it, wanted)),
+            "correlation" => self.correlation.as_ref().is_some_and(|it| is_word(it, wanted)),
+            "qos" if self.data.get(name).is_none() => is_word(self.qos.word(), wanted),
+            "priority" if self.data.get(name).is_none() => is_word(self.priority.word(), wanted),
+            path => {
+                let field = path.split('.').try_fold(&self.data, |at, name| at.get(name));
+                field.is_some_and(|it| is_same(it, wanted))
             }
-            path => path.split('.').try_fold(&self.data, |at, name| at.get(name)).cloned(),
-        }
+        })
     }
 
     /// How good what it proposes is, by O5's measure: 0.4 evidence, 0.25 confidence, 0.15 and 0.2 for what it does not cost
@@ -224,6 +223,24 @@ fn share(value: &Value) -> Option<u32> {
     Score::parse(&text).map(|it| u32::from(it.0)).or_else(|| is_more.then_some(10_000))
 }
 
+/// Whether a value is written so.
+fn is_word(word: &str, value: &Value) -> bool {
+    match value {
+        Value::String(it) => it == word,
+        Value::Array(_) | Value::Object(_) => false,
+        it => text(it) == word,
+    }
+}
+
+/// Whether two values are written the same way; nothing is copied that may be large.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::String(word), it) | (it, Value::String(word)) => is_word(word, it),
+        (Value::Array(_) | Value::Object(_), _) | (_, Value::Array(_) | Value::Object(_)) => one == other,
+        _ => text(one) == text(other),
+    }
+}
+
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -258,6 +275,8 @@ mod tests {
                 && has("from", json!("ann"))
                 && has("correlation", json!("c1"))
         );
+        assert!(has("change", json!({"id": 7})) && !has("change", json!({"id": 8})));
+        assert!(!has("change", json!("{\"id\":7}")), "what is large is not written out to be compared");
         assert!(!has("env", json!("dev")) && !has("change.no", json!(7)) && !has("to", json!("bob")));
     }
 

@@ -323,12 +323,12 @@ fn listen(door: &Door, asked: &Asked, event_type: Option<String>) -> Result<(Arc
     let filter = filter(asked.query("filter"))?;
     let project = asked.project().map(str::to_owned);
     let wanted = Arc::new(Wanted { project, event_type, topic, filter });
-    let place = door.listeners.enter(asked.actor(door).name, Arc::clone(&wanted)).ok_or_else(|| Problem {
+    let place = door.listeners.enter(&asked.actor(door), Arc::clone(&wanted)).map_err(|why| Problem {
         again_at: Some(asked.now + Span::seconds(1)),
         ..Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "EVT_001",
-            "could not wait for events: too many do already; try again in a moment",
+            format!("could not wait for events: {why}"),
         )
     })?;
     Ok((wanted, place))

@@ -2,15 +2,19 @@
 
 use crate::{
     base::{Message, Timestamp, Value},
-    engine::Said,
+    engine::{Actor, Said},
 };
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Those who may wait at once: fewer than connections, so that there is always one left to say something.
+/// All who may wait at once: fewer than connections, so that there is always one left to say something.
 const LISTENERS_MAX: usize = 900;
+/// Those of one project, so that the others always have some, …
+const OF_PROJECT_MAX: usize = LISTENERS_MAX / 2;
+/// … and those of one principal.
+const OF_PRINCIPAL_MAX: usize = 100;
 
 /// What somebody wants to hear.
 #[derive(Debug)]
@@ -45,26 +49,50 @@ pub(super) struct Listeners {
 #[derive(Debug, Default)]
 struct All {
     last: u64,
-    waiting: BTreeMap<u64, (String, Arc<Wanted>)>,
+    waiting: BTreeMap<u64, Waits>,
+}
+
+#[derive(Debug)]
+struct Waits {
+    /// As others see them.
+    name: String,
+    principal: String,
+    wanted: Arc<Wanted>,
 }
 
 impl Listeners {
-    /// A place, for as long as it is held; nothing when all are taken.
-    pub(super) fn enter(self: &Arc<Self>, who: String, wanted: Arc<Wanted>) -> Option<Place> {
+    /// A place, for as long as it is held.
+    ///
+    /// # Errors
+    /// Who has all that they may have.
+    pub(super) fn enter(self: &Arc<Self>, who: &Actor, wanted: Arc<Wanted>) -> Result<Place, String> {
+        let (name, principal) = (who.name.clone(), who.principal());
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of_project = 0;
+        let mut of_principal = 0;
+        for it in all.waiting.values().filter(|it| it.wanted.project == wanted.project) {
+            of_project += 1;
+            of_principal += usize::from(it.principal == principal);
+        }
+        if of_principal >= OF_PRINCIPAL_MAX {
+            return Err(format!("{name} does {OF_PRINCIPAL_MAX} times already; end one of them"));
+        }
+        if of_project >= OF_PROJECT_MAX {
+            return Err(format!("{OF_PROJECT_MAX} of this project do already; try again in a moment"));
+        }
         if all.waiting.len() >= LISTENERS_MAX {
-            return None;
+            return Err("too many do already; try again in a moment".to_owned());
         }
         all.last += 1;
         let number = all.last;
-        all.waiting.insert(number, (who, wanted));
-        Some(Place { number, of: Arc::clone(self) })
+        all.waiting.insert(number, Waits { name, principal, wanted });
+        Ok(Place { number, of: Arc::clone(self) })
     }
 
     /// Who waits for this one.
     pub(super) fn of(&self, message: &Message) -> Vec<String> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.waiting.values().filter(|it| it.1.is_meant(message)).map(|it| it.0.clone()).collect()
+        all.waiting.values().filter(|it| it.wanted.is_meant(message)).map(|it| it.name.clone()).collect()
     }
 }
 

@@ -294,26 +294,52 @@ async fn a_reader_who_never_reads_holds_up_nobody_and_is_told_of_a_gap() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hundreds_wait_at_once_and_all_hear_it_and_there_is_always_a_place_to_say_something() {
+async fn hundreds_wait_at_once_and_all_hear_it_and_nobody_takes_the_places_of_others() {
     let it = Sidecar::start().await;
     let token = it.agent("shop");
-    let mut lines = Vec::new();
-    for _ in 0..900 {
+    let agent = |project: &str, name: &str| {
+        it.sign(&it.claims(name, project, &[Permission::ReadContext, Permission::PublishEvents]))
+    };
+    let full = |said: Said, who: &str| {
+        let why = said.refused(503, "EVT_001")["message"].to_string();
+        assert!(why.contains(who), "{why}");
+    };
+    let (mut lines, mut others) = (Vec::new(), Vec::new());
+    // One token has a hundred of them, and one project half of all.
+    for _ in 0..100 {
         lines.push(Line::open(&it, "/api/events/stream", &token, None).await);
     }
     for line in &mut lines {
         line.until("200 OK").await;
     }
-    it.get("/api/events/wait/go", &token).await.refused(503, "EVT_001");
+    full(it.get("/api/events/wait/go", &token).await, "agent:reviewer-1 does 100 times");
+    full(it.get("/api/events/stream", &it.agent("shop")).await, "agent:reviewer-1 does 100 times");
+    for name in ["a", "b", "c", "d"] {
+        let other = agent("shop", name);
+        for _ in 0..if name == "d" { 50 } else { 100 } {
+            lines.push(Line::open(&it, "/api/events/stream", &other, None).await);
+        }
+    }
+    for name in ["a", "b", "c", "d", "e"] {
+        let other = agent("bank", name);
+        for _ in 0..90 {
+            others.push(Line::open(&it, "/api/events/stream", &other, None).await);
+        }
+    }
+    for line in lines[100..].iter_mut().chain(&mut others) {
+        line.until("200 OK").await;
+    }
+    full(it.get("/api/events/wait/go", &agent("shop", "f")).await, "450 of this project");
+    full(it.get("/api/events/wait/go", &agent("farm", "a")).await, "too many do already");
     let told = say(&it, &token, "go", "g", json!(1)).await;
     assert_eq!(
         (&told["subscriber_count"], &told["subscribers_notified"]),
-        (&json!(900), &json!(["agent:reviewer-1"]))
+        (&json!(450), &json!(["agent:a", "agent:b", "agent:c", "agent:d", "agent:reviewer-1"]))
     );
     for line in &mut lines {
         line.until("id: g\n").await;
     }
-    drop(lines);
+    drop((lines, others));
     it.end().await;
 }
 
