@@ -174,6 +174,13 @@ pub(super) enum Command {
         after_help = "Example: cuelight messages --topic deploy/done\n         cuelight messages --dead --json"
     )]
     Messages(MessagesArgs),
+    /// What has to be so about which topic: its schema, and the keys that sign
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example: cuelight topics\n         cuelight topics rotate deploy/done\n\n\
+        `[topics.\"deploy/done\"]` in .cuelight/config.toml declares one, with `schema = \"FILE\"` and `signed = true`."
+    )]
+    Topics(TopicsArgs),
     /// Values that outlive a run: look, set, take away, watch
     #[command(
         args_conflicts_with_subcommands = true,
@@ -767,11 +774,29 @@ pub(super) struct EmitArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct TopicsArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<TopicsCommand>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TopicsCommand {
+    /// Make a secret for a topic and print it, this once; the one before it counts for 24 hours more
+    Rotate {
+        /// The topic
+        topic: String,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(super) struct MessagesArgs {
     /// Only about this
     #[arg(long)]
     pub(super) topic: Option<String>,
-    /// Only those that nobody took in time
+    /// Only those that nobody took in time, and what was no good
     #[arg(long)]
     pub(super) dead: bool,
     /// At most so many, the newest first

@@ -5,8 +5,8 @@ use super::{
     exit::Trouble,
 };
 use crate::{
-    base::{Span, is_name},
-    engine::{Actor, Channel},
+    base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, is_name, is_topic, safe_text},
+    engine::{Actor, Channel, TopicRule},
     gateway::{HttpSetup, Rate, Rates, ResultRules, TlsFiles, is_loopback},
     runtime::{People, WhoIsWho},
     store::Workspace,
@@ -58,6 +58,8 @@ pub(super) struct Settings {
     pub(super) results_kept: Option<String>,
     /// Which types of agents go on behind those of a type: `next-agents = {coding = ["qa", "security"]}`.
     pub(super) next_agents: BTreeMap<String, Vec<String>>,
+    /// What has to be so about which topic: `[topics."review/done"]` with `about`, `schema` (a file) and `signed`.
+    pub(super) topics: BTreeMap<String, TopicSettings>,
     /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
     pub(super) pass_env: Vec<String>,
     /// When there are any, requests go to these hosts alone: `http-hosts = ["api.example.com", "*.example.org"]`.
@@ -66,6 +68,15 @@ pub(super) struct Settings {
     pub(super) http_private: Vec<String>,
     /// A file of certificates in PEM whose signatures count beside those of the system.
     pub(super) http_authorities: Option<PathBuf>,
+}
+
+/// What `config.toml` says of a topic.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TopicSettings {
+    about: String,
+    schema: Option<PathBuf>,
+    signed: bool,
 }
 
 impl Settings {
@@ -258,6 +269,41 @@ impl Config {
     /// How long results of agents can be found in a workspace, where it says so.
     pub(super) fn results_kept(&self, workspace: &Workspace) -> Result<Option<Span>, Trouble> {
         Settings::of(workspace)?.results_kept(workspace)
+    }
+
+    /// What has to be so about which topic, with the schemas that the settings name.
+    pub(super) fn topics(&self, workspace: &Workspace) -> Result<BTreeMap<String, TopicRule>, Trouble> {
+        let settings = Settings::of(workspace)?;
+        let rule = |(name, said): (String, TopicSettings)| {
+            let failed = |why: String| {
+                Trouble::usage(format!(
+                    "could not read the topic {:?} of {}: {why}",
+                    safe_text(&name),
+                    workspace.config().display()
+                ))
+            };
+            if !is_topic(&name) {
+                return Err(failed(
+                    "a name has letters, digits, `.`, `-`, `_` and `/`; rename it".to_owned(),
+                ));
+            }
+            let schema = said.schema.map(|path| {
+                let path = workspace.root().join(path);
+                let wrong = |why: String| failed(format!("its schema {}: {why}; mend it", path.display()));
+                let text = fs::read_to_string(&path).map_err(|it| wrong(it.to_string()))?;
+                if text.len() > TOPIC_SCHEMA_BYTES_MAX {
+                    return Err(wrong(format!("it has more than {TOPIC_SCHEMA_BYTES_MAX} bytes")));
+                }
+                let schema = serde_json::from_str(&text).map_err(|it| wrong(it.to_string()))?;
+                Schema::read(&schema).map_err(wrong)?;
+                Ok(schema)
+            });
+            Ok((
+                name.clone(),
+                TopicRule { about: said.about, schema: schema.transpose()?, signed: said.signed },
+            ))
+        };
+        settings.topics.into_iter().map(rule).collect()
     }
 
     /// The project a workspace is for: as its settings say, else its directory's name as far as that can be one.

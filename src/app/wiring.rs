@@ -154,6 +154,7 @@ pub(super) async fn own(
         Err(OwnerError::Held { pid, .. }) => return Err(OwnTrouble::Held(holder(pid))),
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
+    engine.desk().declare_topics(config.topics(workspace).map_err(OwnTrouble::Other)?).await;
     let names = people.groups().into_keys().collect();
     let who = config.who_is_who(workspace);
     let desk = engine.desk().with_people(who.clone());

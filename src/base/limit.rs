@@ -157,6 +157,12 @@ pub const MESSAGES_AT_ONCE_MAX: u32 = 1000;
 pub const MESSAGE_IDS_MAX: usize = 500_000;
 /// … and for how long: O3's.
 pub const MESSAGE_IDS_KEPT: Span = Span::seconds(24 * 3600);
+/// Bytes of the schema of a topic.
+pub const TOPIC_SCHEMA_BYTES_MAX: usize = 256 * 1024;
+/// Messages that were no good and are shown, …
+pub const DEAD_LETTERS_KEPT: usize = 1000;
+/// … and bytes of what one of them says, above which it is not kept.
+pub const DEAD_LETTER_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of what is said about a message beside it.
 pub const MESSAGE_META_BYTES_MAX: usize = 16 * 1024;
 /// How long a message can be taken when nothing is said: O3's default.

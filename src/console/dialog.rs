@@ -407,6 +407,8 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Publish { .. }
         | Command::HandIn { .. }
         | Command::Learn { .. }
+        | Command::DeclareTopics { .. }
+        | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }

@@ -6,7 +6,7 @@ use crate::{
         BUS_BYTES_MAX, MESSAGE_IDS_KEPT, MESSAGE_IDS_MAX, MESSAGES_KEPT, Message, MessageKind, Priority, Qos,
         Span, Timestamp, Value, ValueMap, canonical_json, json_weight, sha256,
     },
-    engine::BusEvent,
+    engine::{BusEvent, MessageProof},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -51,6 +51,9 @@ pub struct NewMessage {
     /// What is said about it beside it.
     #[serde(default)]
     pub meta: ValueMap,
+    /// What its signature was worth at the door it came through; no other door says so.
+    #[serde(default)]
+    pub proof: MessageProof,
 }
 
 /// A message that is kept.
@@ -118,6 +121,7 @@ impl Bus {
                     self.let_go();
                 }
             }
+            BusEvent::Declared { .. } | BusEvent::Rejected { .. } => {}
             BusEvent::Taken { by, ids, project } => {
                 let ring = self.ring_mut(project.as_deref());
                 for id in ids {

@@ -3,13 +3,13 @@
 use crate::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
     engine::{
-        Actor, AgentResult, CauseOfLaunch, Event, Knowledge, NewMessage, NewValue, Outcome, TakeOver,
-        TokenName, event::Facts,
+        Actor, AgentResult, CauseOfLaunch, Channel, DeadLetter, Event, Knowledge, MessageProof, NewMessage,
+        NewValue, Outcome, TakeOver, TokenName, TopicRule, event::Facts,
     },
     plan::Plan,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -225,6 +225,18 @@ pub enum Command {
         /// What.
         message: Box<NewMessage>,
         /// Who says it.
+        by: Actor,
+    },
+    /// Says which topics there are and what has to be so about them. From the loud half.
+    DeclareTopics {
+        /// By name, all of them.
+        topics: BTreeMap<String, TopicRule>,
+    },
+    /// Puts on record what was no good. From the loop, when it has refused it.
+    NoteRejected {
+        /// What, and why.
+        letter: Box<DeadLetter>,
+        /// Who wanted to say it.
         by: Actor,
     },
     /// Takes a token back before its time.
@@ -511,8 +523,10 @@ impl Command {
             | Self::RevokeToken { by, .. }
             | Self::HandIn { by, .. }
             | Self::Learn { by, .. }
+            | Self::NoteRejected { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
-            Self::AttemptEnded { .. }
+            Self::DeclareTopics { .. }
+            | Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
             | Self::Wake
@@ -550,19 +564,27 @@ impl Command {
             | Self::RevokeToken { by, .. }
             | Self::HandIn { by, .. }
             | Self::Learn { by, .. }
+            | Self::NoteRejected { by, .. }
             | Self::NoteRefusal { by, .. } => by,
-            Self::AttemptEnded { .. }
+            Self::DeclareTopics { .. }
+            | Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
             | Self::Wake
             | Self::Recover { .. } => return,
         };
         *by = actor.clone();
+        // Signatures are checked at one door alone; what is said of them at another is worth nothing.
+        if let Self::Publish { message, .. } = self
+            && actor.channel != Channel::Http
+        {
+            message.proof = MessageProof::default();
+        }
     }
 
     /// Whether a seat may send it; the others come from the loud half of the owner alone.
     pub fn is_from_people(&self) -> bool {
-        self.actor().is_some() && !matches!(self, Self::NoteRefusal { .. })
+        self.actor().is_some() && !matches!(self, Self::NoteRefusal { .. } | Self::NoteRejected { .. })
     }
 }
 
@@ -615,6 +637,8 @@ impl Command {
             | Self::RevokeToken { .. }
             | Self::HandIn { .. }
             | Self::Learn { .. }
+            | Self::DeclareTopics { .. }
+            | Self::NoteRejected { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
             | Self::Recover { .. } => None,
@@ -652,6 +676,8 @@ impl Command {
             | Self::RevokeToken { .. }
             | Self::HandIn { .. }
             | Self::Learn { .. }
+            | Self::DeclareTopics { .. }
+            | Self::NoteRejected { .. }
             | Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }

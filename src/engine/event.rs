@@ -7,11 +7,14 @@ use crate::{
         Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Message,
         Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
-    engine::{Actor, AgentResult, DoubtAnswer, GateState, Knowledge, RetryFrom, RunState, Verdict},
+    engine::{
+        Actor, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, RetryFrom, RunState, TopicRule,
+        Verdict,
+    },
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -1159,6 +1162,19 @@ pub enum BusEvent {
         /// The project whose they are, where that is not the workspace's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         project: Option<String>,
+    },
+    /// What is said about these topics has to be so; about all others anything may be said.
+    Declared {
+        /// By name, all of them.
+        topics: BTreeMap<String, TopicRule>,
+    },
+    /// Something was no good and was said to nobody.
+    Rejected {
+        /// What, and why.
+        letter: Box<DeadLetter>,
+        /// Who, when it was not a step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
     },
 }
 

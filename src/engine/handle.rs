@@ -7,8 +7,8 @@ use crate::{
         REASON_BYTES_MAX, RunId, STEPS_MAX, Span, StepIx, Timestamp, ValueMap, json_bytes,
     },
     engine::{
-        Actor, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching, Purpose,
-        Refusal, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
+        Actor, BusEvent, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching,
+        Purpose, Refusal, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
         ask::{self, Asking},
         call::{self, Unresolved},
         form,
@@ -124,6 +124,14 @@ impl Turn<'_> {
             Command::ClearCache { key, by } => self.clear_cache(key, by),
             Command::Reset { reason, by } => self.reset(reason, by),
             Command::Publish { message, by } => self.publish(*message, by),
+            Command::DeclareTopics { topics } => {
+                self.declare_topics(topics);
+                Ok(())
+            }
+            Command::NoteRejected { letter, by } => {
+                self.emit(Fact::Bus(BusEvent::Rejected { letter, by: Some(by) }));
+                Ok(())
+            }
             Command::RevokeToken { token, reason, by } => self.revoke_token(token, reason, by),
             Command::Learn { knowledge, by } => self.learn(*knowledge, by),
             Command::HandIn { result, kept_for, by } => self.hand_in(*result, kept_for, by),

@@ -40,6 +40,7 @@ mod talk;
 mod target;
 mod tell;
 mod token;
+mod topics;
 mod unwind;
 mod world;
 
@@ -68,4 +69,5 @@ pub use scope::{Expected, NewValue, etag, owner_of};
 pub use state::{GateState, RunState, Stage, StepState};
 pub use statement::{STATEMENT_NAMESPACE, Statement};
 pub use token::{Revoked, TokenName};
+pub use topics::{DeadLetter, MessageFault, MessageProof, Rejected, TopicRule, Topics};
 pub use world::World;

@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Digest, Epoch, GateId, RunId},
-    engine::{GateState, RunState, StepState},
+    engine::{GateState, MessageFault, RunState, StepState},
 };
 use serde::{Deserialize, Serialize};
 
@@ -79,9 +79,9 @@ pub enum Refusal {
     /// Another value than the one that was seen (412), or one that cannot be kept.
     #[error("could not change {key}: {why}")]
     State { key: String, why: String },
-    /// What is to be said is wrong (400), or another message has its id (409).
+    /// What is to be said is no good; recorded by a command of its own.
     #[error("could not say that: {why}")]
-    Message { why: String, id_used: bool },
+    Message { fault: MessageFault, why: String },
     #[error("could not do that here: {0}")]
     Other(String),
 }

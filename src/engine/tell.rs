@@ -7,12 +7,16 @@ use crate::{
         Message, Qos, RunId, Score, StepIx, Value, ValueMap, is_topic, json_bytes, safe_text, shorten,
     },
     engine::{
-        Actor, BusEvent, Fact, NewMessage, Refusal, Said, StepEvent, StepState, WaitReason, condition::View,
-        handle::Turn, outcome,
+        Actor, BusEvent, DeadLetter, Fact, MessageFault, NewMessage, Refusal, Said, StepEvent, StepState,
+        TopicRule, WaitReason, condition::View, handle::Turn, outcome,
     },
     expression::EvalError,
     plan::Emission,
 };
+use std::collections::BTreeMap;
+
+/// Characters of why a message was no good.
+const LETTER_CHARS_MAX: usize = 300;
 
 impl Turn<'_> {
     /// Somebody outside says something.
@@ -22,7 +26,7 @@ impl Turn<'_> {
             Some(session) => format!("{}/{session}", by.name),
         };
         let project = by.project().map(str::to_owned);
-        let Some(message) = self.message(new, from, project)? else { return Ok(()) };
+        let Some(message) = self.message(new, from, project, false)? else { return Ok(()) };
         self.say(message, Some(by));
         Ok(())
     }
@@ -51,10 +55,16 @@ impl Turn<'_> {
         let from = format!("{id}/{}", run.plan_step(step).id);
         let (given, topic) = (new.id.clone(), new.topic.clone());
         let project = self.world.project_of(id).map(str::to_owned);
-        let message = match self.message(new, from, project) {
+        let letter = DeadLetter { from: from.clone(), project: project.clone(), ..DeadLetter::of(&new) };
+        let message = match self.message(new, from, project, true) {
             Ok(message) => message,
             Err(refusal) => {
                 let why = refusal.to_string();
+                if let Refusal::Message { fault, why } = refusal {
+                    let letter =
+                        Box::new(DeadLetter { fault, why: shorten(&why, LETTER_CHARS_MAX), ..letter });
+                    self.emit(Fact::Bus(BusEvent::Rejected { letter, by: None }));
+                }
                 return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, why));
             }
         };
@@ -73,8 +83,11 @@ impl Turn<'_> {
         new: NewMessage,
         from: String,
         project: Option<String>,
+        by_step: bool,
     ) -> Result<Option<Message>, Refusal> {
-        check_words(&new).map_err(|why| Refusal::Message { why, id_used: false })?;
+        let refused = |(fault, why)| Refusal::Message { fault, why };
+        check_words(&new).map_err(|why| refused((MessageFault::Words, why)))?;
+        self.world.topics.check(&new, by_step).map_err(refused)?;
         let bus = &self.world.bus;
         let is_named = new.id.is_some();
         let message = Message {
@@ -100,7 +113,7 @@ impl Turn<'_> {
                 let who = before.map_or("somebody".to_owned(), |it| shown(&it.message.from));
                 let id = shown(&message.id);
                 let why = format!("{who} has said something else under the id {id}; take another id");
-                Err(Refusal::Message { why, id_used: true })
+                Err(refused((MessageFault::Id, why)))
             }
         }
     }
@@ -206,6 +219,15 @@ impl Turn<'_> {
         };
         let message = format!("nothing that it waits for was said about {topic} within {after}");
         self.fail_step(id, step, &outcome::failure(FailureMode::AgentTimeout, message));
+    }
+}
+
+impl Turn<'_> {
+    /// The workspace says what has to be so about its topics; nothing happens when that is so already.
+    pub(super) fn declare_topics(&mut self, topics: BTreeMap<String, TopicRule>) {
+        if !self.world.topics.are(&topics) {
+            self.emit(Fact::Bus(BusEvent::Declared { topics }));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Bus, Cache, Command, Event, Fact, GateEvent, Refusal, Revoked, RunEvent, RunState, StepEvent,
+        Bus, Cache, Command, Event, Fact, GateEvent, Refusal, Revoked, RunEvent, RunState, StepEvent, Topics,
         Verdict, WaitReason,
         bus::SaidIds,
         gate::{Gate, GateDue},
@@ -44,6 +44,8 @@ pub struct World {
     pub(super) bus: Arc<Bus>,
     /// Under which ids.
     pub(super) said_ids: Arc<SaidIds>,
+    /// What has to be so about which topic, and what was no good.
+    pub(super) topics: Arc<Topics>,
     /// The project that a run belongs to, where that is not the workspace's own.
     projects: Arc<BTreeMap<RunId, String>>,
     /// Tokens that were taken back.
@@ -86,6 +88,7 @@ impl World {
         if let Fact::Bus(it) = &event.fact {
             Arc::make_mut(&mut self.bus).apply(event.at, it);
             Arc::make_mut(&mut self.said_ids).apply(event.at, it);
+            Arc::make_mut(&mut self.topics).apply(event.at, it);
         }
         if let Fact::Token(it) = &event.fact {
             Arc::make_mut(&mut self.revoked).apply(event.at, it);
@@ -388,6 +391,7 @@ impl World {
             cache: Arc::clone(&self.cache),
             bus: Arc::clone(&self.bus),
             said_ids: Arc::clone(&self.said_ids),
+            topics: Arc::clone(&self.topics),
             projects: Arc::clone(&self.projects),
             revoked: Arc::clone(&self.revoked),
             library: Arc::clone(&self.library),

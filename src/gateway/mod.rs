@@ -13,6 +13,7 @@ mod mcp;
 mod seat;
 mod socket;
 mod token;
+mod webhook;
 
 pub use any_desk::AnyDesk;
 pub use attach::{FarLine, RemoteDesk, Way, answers, open_socket};
@@ -25,3 +26,4 @@ pub use token::{
     AgentType, Bearer, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, TokenTrouble,
     peek, private_key, sign,
 };
+pub use webhook::{secret_text, sign_payload};

@@ -10,7 +10,8 @@ use crate::{
     },
     engine::{
         AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, LibraryEvent,
-        Purpose, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag,
+        Purpose, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, Topics, WaitReason, Why,
+        etag,
     },
     plan::{PlanStep, Scope, Work},
     projection::{
@@ -116,6 +117,7 @@ pub struct Board {
     /// When somebody cleared the lists of what had rested.
     cleared_at: Option<Timestamp>,
     bus: Arc<Bus>,
+    topics: Arc<Topics>,
     revoked: Arc<Revoked>,
     /// Handed in by agents.
     results: u64,
@@ -233,6 +235,11 @@ impl Board {
     /// A value of a scope that outlives runs, unless it has expired; foreign text.
     pub fn values(&self, now: Timestamp) -> impl Iterator<Item = (&ValueName, &ValueView)> {
         self.values.iter().filter(move |(_, it)| it.expires_at.is_none_or(|until| until > now))
+    }
+
+    /// What has to be so about which topic, and what was no good.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
     }
 
     /// What was said last.
@@ -376,7 +383,10 @@ impl Board {
                     self.cleared_at = Some(event.at);
                 }
             }
-            Fact::Bus(it) => Arc::make_mut(&mut self.bus).apply(event.at, it),
+            Fact::Bus(it) => {
+                Arc::make_mut(&mut self.bus).apply(event.at, it);
+                Arc::make_mut(&mut self.topics).apply(event.at, it);
+            }
             Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
             Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
             Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,

@@ -162,10 +162,10 @@ fn by(fact: &Fact) -> Option<&Actor> {
         | Fact::Attempt(..)
         | Fact::Target(..)
         | Fact::Cache(CacheEvent::Stored { .. } | CacheEvent::Used { .. })
-        | Fact::Bus(BusEvent::Taken { .. }) => None,
+        | Fact::Bus(BusEvent::Taken { .. } | BusEvent::Declared { .. }) => None,
         Fact::Recovered { taken, .. } => taken.as_ref().map(|it| &it.by),
         Fact::Cache(CacheEvent::Cleared { by, .. } | CacheEvent::Reset { by, .. }) => Some(by),
-        Fact::Bus(BusEvent::Said { by, .. }) => by.as_ref(),
+        Fact::Bus(BusEvent::Said { by, .. } | BusEvent::Rejected { by, .. }) => by.as_ref(),
         Fact::Token(TokenEvent::Revoked { by, .. }) => Some(by),
         Fact::Library(LibraryEvent::HandedIn { by, .. } | LibraryEvent::Learned { by, .. }) => Some(by),
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
@@ -262,7 +262,7 @@ fn is_decision(fact: &Fact) -> bool {
         Fact::Target(_, it) => {
             matches!(it, TargetEvent::Opened { .. } | TargetEvent::HalfOpened | TargetEvent::Closed { .. })
         }
-        Fact::Step(_, _, StepEvent::Routed { .. }) => true,
+        Fact::Step(_, _, StepEvent::Routed { .. }) | Fact::Bus(BusEvent::Declared { .. }) => true,
         Fact::Cache(it) => !matches!(it, CacheEvent::Stored { .. }),
         Fact::Step(..) | Fact::Scope(..) | Fact::Bus(..) => by(fact).is_some(),
         Fact::Library(..) => false,

@@ -41,6 +41,8 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Target(name, _), None) => name.clone(),
         (Fact::Bus(BusEvent::Said { message, .. }), None) => message.topic.clone(),
         (Fact::Bus(BusEvent::Taken { by, .. }), None) => by.clone(),
+        (Fact::Bus(BusEvent::Declared { .. }), None) => "topics".to_owned(),
+        (Fact::Bus(BusEvent::Rejected { letter, .. }), None) => letter.topic.clone(),
         (Fact::Token(TokenEvent::Revoked { id, .. }), None) => id.clone(),
         (Fact::Library(LibraryEvent::HandedIn { result, .. }), None) => result.issue.clone(),
         (Fact::Library(LibraryEvent::Learned { knowledge, .. }), None) => knowledge.id.clone(),
@@ -77,6 +79,12 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
             ("bus.said", format!("{}{kind} by {}", message.id, message.from))
         }
         Fact::Bus(BusEvent::Taken { ids, .. }) => ("bus.taken", ids.join(", ")),
+        Fact::Bus(BusEvent::Declared { topics }) => {
+            ("bus.declared", topics.keys().cloned().collect::<Vec<_>>().join(", "))
+        }
+        Fact::Bus(BusEvent::Rejected { letter, .. }) => {
+            ("bus.rejected", format!("of {}: {}", letter.from, letter.why))
+        }
         Fact::Token(TokenEvent::Revoked { subject, reason, by, .. }) => {
             ("token.revoked", format!("of {subject}, by {by}: {reason}"))
         }

@@ -8,13 +8,18 @@
 
 use super::{Receipt, Reply, marks::Marks};
 use crate::{
-    base::{GateId, RunId, Seq, Span, Timestamp},
-    engine::{Command, Effect, Event, Fact, Refusal, RunEvent, ScopeEvent, Verdict, World, react},
+    base::{GateId, RunId, Seq, Span, Timestamp, shorten},
+    engine::{
+        Command, DeadLetter, Effect, Event, Fact, Refusal, RunEvent, ScopeEvent, Verdict, World, react,
+    },
     plan::Scope,
     projection::Board,
     store::{Appended, Batch},
 };
 use std::{ops::Range, sync::Arc};
+
+/// Characters of why a message was no good.
+const LETTER_CHARS_MAX: usize = 300;
 
 /// The one caller of `World::handle`.
 #[derive(Debug, Default)]
@@ -180,6 +185,7 @@ impl Conductor {
     fn decide(&mut self, command: Command, now: Timestamp, events: &mut Vec<Event>) -> Answer {
         let start = events.len();
         let (run, gate, by) = (run_of(&command), gate_of(&command), command.actor().cloned());
+        let letter = letter_of(&command);
         match self.world.handle(command, now, events) {
             Ok(()) => {
                 let created = events[start..].iter().find_map(|event| match &event.fact {
@@ -191,9 +197,17 @@ impl Conductor {
             }
             Err(refusal) => {
                 debug_assert_eq!(start, events.len(), "a refusal comes before the first event");
-                if let (Refusal::NotAllowed { gate, why }, Some(by)) = (&refusal, by) {
+                if let (Refusal::NotAllowed { gate, why }, Some(by)) = (&refusal, by.clone()) {
                     // Who may not vote and tried must be on record. When even that may not be, the refusal says why.
                     let note = Command::NoteRefusal { gate: *gate, by, why: why.clone() };
+                    if let Err(refusal) = self.world.handle(note, now, events) {
+                        return Answer::Refused(refusal);
+                    }
+                }
+                if let (Refusal::Message { fault, why }, Some(letter), Some(by)) = (&refusal, letter, by) {
+                    let why = shorten(why, LETTER_CHARS_MAX);
+                    let letter = Box::new(DeadLetter { fault: *fault, why, ..letter });
+                    let note = Command::NoteRejected { letter, by };
                     if let Err(refusal) = self.world.handle(note, now, events) {
                         return Answer::Refused(refusal);
                     }
@@ -202,6 +216,14 @@ impl Conductor {
             }
         }
     }
+}
+
+/// What is kept of a message should it be no good.
+fn letter_of(command: &Command) -> Option<DeadLetter> {
+    let Command::Publish { message, by } = command else { return None };
+    let session = message.session.as_ref().map(|it| format!("/{it}")).unwrap_or_default();
+    let project = by.project().map(str::to_owned);
+    Some(DeadLetter { from: format!("{}{session}", by.name), project, ..DeadLetter::of(message) })
 }
 
 impl Answer {
@@ -254,6 +276,8 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::RevokeToken { .. }
         | Command::HandIn { .. }
         | Command::Learn { .. }
+        | Command::DeclareTopics { .. }
+        | Command::NoteRejected { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake
         | Command::Recover { .. } => None,

@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     base::{GateId, RunId},
-    engine::{Actor, CauseOfLaunch, Command, Event, Launching, Proof, Refusal},
+    engine::{Actor, CauseOfLaunch, Command, Event, Launching, Proof, Refusal, TopicRule},
     store::log_name,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Stands beside the loop, and holds nothing that the loop needs.
@@ -41,6 +41,15 @@ impl LocalDesk {
     #[must_use]
     pub fn with_people(self, who: WhoIsWho) -> Self {
         Self { who: Some(who), ..self }
+    }
+
+    /// Says which topics there are, before anybody else is let in: they can be seen when this returns, unless nothing can be written now.
+    pub async fn declare_topics(&self, topics: BTreeMap<String, TopicRule>) {
+        let mut boards = self.boards.clone();
+        let command = Command::DeclareTopics { topics: topics.clone() };
+        // Whoever is gone needs no topics.
+        drop(self.inbox.send(Inbound::Told(command)).await);
+        drop(boards.wait_for(|it| it.trouble.is_some() || it.board.topics().are(&topics)).await);
     }
 
     /// Who asks here.

@@ -3,20 +3,14 @@
 //!
 //! What a token is, and when one is good, is for `gateway`.
 
+use super::private::{locked, read_private, write_private};
 use crate::{
     base::{Span, Timestamp},
     store::{StoreError, Workspace},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::{Deserialize, Serialize};
-use std::{
-    fmt,
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
-};
+use std::{fmt, fs, io, os::unix::fs::MetadataExt as _, path::Path};
 
 /// Keys that are good at the same time.
 const LIVE_KEYS_MAX: usize = 4;
@@ -24,8 +18,6 @@ const LIVE_KEYS_MAX: usize = 4;
 const GRACE: Span = Span::seconds(24 * 3600);
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
-/// Bytes of the file; four keys have a thousand.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// The keys of a workspace, and the name under which it is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,19 +104,8 @@ impl TokenKeys {
     /// When others could read it, or it is not what was written.
     pub fn of(workspace: &Workspace) -> Result<Option<Self>, StoreError> {
         let path = workspace.token_keys();
-        let failed = |error: io::Error| StoreError::io("read", &path, &error);
-        let about = match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            about => about.map_err(failed)?,
-        };
-        if !about.is_file() || about.mode() & 0o077 != 0 {
-            let next = "run `chmod 600` on it, make another with `cuelight token keys new`, and `cuelight token keys revoke` each of those before";
-            return Err(StoreError::refused("use", &path, "others may read it", next));
-        }
-        if about.len() > FILE_BYTES_MAX {
-            return Err(StoreError::damaged(&path, "it is too large"));
-        }
-        let text = fs::read_to_string(&path).map_err(failed)?;
+        let next = "run `chmod 600` on it, make another with `cuelight token keys new`, and `cuelight token keys revoke` each of those before";
+        let Some(text) = read_private(&path, next)? else { return Ok(None) };
         let file: File =
             serde_json::from_str(&text).map_err(|it| StoreError::damaged(&path, it.to_string()))?;
         let keys = file.keys.into_iter().map(key).collect::<Option<Vec<_>>>();
@@ -150,12 +131,7 @@ impl TokenKeys {
     ) -> Result<T, StoreError> {
         let path = workspace.token_keys();
         let failed = |error: io::Error| StoreError::io("write", &path, &error);
-        let dir = path.parent().unwrap_or(&path);
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
-        // Let go of when it is closed, whatever happens.
-        let lock = rustix::fs::open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-        let lock = lock.map_err(|it| failed(it.into()))?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(|it| failed(it.into()))?;
+        let _lock = locked(path.parent().unwrap_or(&path)).map_err(failed)?;
         let name: String = chance[..8].iter().map(|it| format!("{it:02x}")).collect();
         let mut keys = Self::of(workspace)?
             .unwrap_or_else(|| Self { audience: format!("cuelight/{name}"), keys: Vec::new() });
@@ -242,13 +218,7 @@ impl TokenKeys {
             Entry { kid, issuer, made_at: it.made_at, until: it.until, secret, public }
         };
         let file = File { audience: self.audience.clone(), keys: self.keys.iter().map(entry).collect() };
-        let new = path.with_extension("new");
-        let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        serde_json::to_writer(&mut out, &file)?;
-        out.write_all(b"\n")?;
-        out.sync_all()?;
-        fs::rename(&new, path)?;
-        fs::File::open(path.parent().unwrap_or(path))?.sync_all()
+        write_private(path, &file)
     }
 }
 

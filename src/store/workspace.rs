@@ -105,6 +105,11 @@ impl Workspace {
         self.dir().join("keys/tokens.json")
     }
 
+    /// The keys that what is said about topics is signed with.
+    pub(super) fn topic_keys(&self) -> PathBuf {
+        self.dir().join("keys/topics.json")
+    }
+
     /// The key they are signed with.
     pub(super) fn secret_key(&self) -> PathBuf {
         self.dir().join("keys/console.key")

@@ -11,6 +11,7 @@ mod results;
 mod runs;
 mod state;
 mod tls;
+mod topics;
 
 use crate::{runtime::engine_in, tokens::people};
 use cuelight::{

@@ -10,7 +10,7 @@ use crate::{
         wiring,
     },
     base::{Value, ValueMap, safe_text, shorten},
-    engine::{Command, NewMessage, Said},
+    engine::{Command, NewMessage, Rejected, Said},
     runtime::{Clock, Desk, Entropy, SystemClock},
 };
 use serde_json::json;
@@ -75,7 +75,16 @@ pub(super) async fn messages(config: &Config, out: Output, args: &MessagesArgs) 
         (None, true) => "nobody; its time is up".to_owned(),
         (None, false) => "nobody yet".to_owned(),
     };
+    let of_topic = |it: &&Rejected| args.topic.as_ref().is_none_or(|topic| it.letter.topic == *topic);
+    let letters: Vec<&Rejected> =
+        board.topics().letters().filter(|_| args.dead).filter(of_topic).take(args.limit).collect();
     if args.json {
+        let rejected = letters.iter().map(|it| {
+            let mut fields = json!(it.letter);
+            fields["at"] = json!(it.at);
+            fields["dead"] = true.into();
+            fields
+        });
         let all: Value = found
             .iter()
             .map(|it| {
@@ -87,11 +96,12 @@ pub(super) async fn messages(config: &Config, out: Output, args: &MessagesArgs) 
                 fields.insert("dead".to_owned(), it.is_dead(now).into());
                 Value::Object(fields)
             })
+            .chain(rejected)
             .collect();
         out.json_pretty(&all);
         return Ok(ExitCode::SUCCESS);
     }
-    if found.is_empty() {
+    if found.is_empty() && letters.is_empty() {
         out.line("nothing was said; `cuelight emit TOPIC` says something, and so does an `emit` step");
         return Ok(ExitCode::SUCCESS);
     }
@@ -108,6 +118,18 @@ pub(super) async fn messages(config: &Config, out: Output, args: &MessagesArgs) 
             ]
         })
         .collect();
+    let rejected = letters.iter().map(|it| {
+        let data = it.letter.data.as_ref().map_or_else(|| "…".to_owned(), Value::to_string);
+        vec![
+            format!("{} ago", now.since(it.at)),
+            safe_text(&it.letter.topic),
+            it.letter.kind.to_string(),
+            safe_text(&it.letter.from),
+            safe_text(&shorten(&data, DATA_CHARS)),
+            format!("no good ({}): {}", it.letter.fault.word(), safe_text(&it.letter.why)),
+        ]
+    });
+    let rows: Vec<Vec<String>> = rows.into_iter().chain(rejected).collect();
     out.table(&["SAID", "TOPIC", "TYPE", "BY", "DATA", "TAKEN BY"], &rows);
     Ok(ExitCode::SUCCESS)
 }

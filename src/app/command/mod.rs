@@ -43,6 +43,7 @@ mod signing;
 mod state;
 mod token;
 mod tools;
+mod topics;
 mod trail;
 mod verifying;
 mod words;
@@ -95,6 +96,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Errors(args) => errors::errors(&config, out, args).await,
         Command::Cache(args) => cache::cache(&config, out, args).await,
         Command::Emit(args) => message::emit(&config, out, args).await,
+        Command::Topics(args) => topics::topics(&config, out, args),
         Command::Messages(args) => message::messages(&config, out, &args).await,
         Command::State(args) => state::state(&config, out, args).await,
         Command::Context(args) => context::context(&config, out, args).await,

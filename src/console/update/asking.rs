@@ -569,6 +569,8 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::RevokeToken { .. }
         | Command::HandIn { .. }
         | Command::Learn { .. }
+        | Command::DeclareTopics { .. }
+        | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }
@@ -654,6 +656,8 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
             format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))
         }
         Command::Launch(_)
+        | Command::DeclareTopics { .. }
+        | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
         | Command::FactsFetched { .. }

@@ -5,7 +5,7 @@ use super::{
     limits::Left,
     listen::Peer,
     problem::Problem,
-    routes::{Need, Parameter, Route},
+    routes::{Call, Need, Parameter, Route},
 };
 use crate::{
     base::{Schema, Timestamp, Value, is_name, json_values, sha256},
@@ -14,7 +14,7 @@ use crate::{
     runtime::{Desk as _, Entropy, LocalDesk, RequestId},
 };
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::Request,
     http::{HeaderMap, StatusCode, header, request::Parts, uri::Authority},
 };
@@ -45,6 +45,8 @@ pub(super) struct Asked {
     query: Vec<(String, String)>,
     /// Until it is taken.
     body: Mutex<Value>,
+    /// The body of what is published as it was sent, byte for byte.
+    pub(super) raw: Bytes,
 }
 
 /// The name of a request: what its sender calls it, or one that nobody has.
@@ -86,12 +88,17 @@ impl Asked {
             *left = count(door, bearer, now, left)?;
         }
         let query = query(route.query, parts.uri.query().unwrap_or_default())?;
-        let body = match door.shape(route.call) {
-            Some(schema) => checked(schema, read_body(&parts.headers, body, route).await?)?,
-            None => Value::Null,
+        let (body, raw) = match door.shape(route.call) {
+            Some(schema) => {
+                let (body, raw) = read_body(&parts.headers, body, route).await?;
+                // Large ones are not kept twice for nothing.
+                let raw = if route.call == Call::PublishEvent { raw } else { Bytes::new() };
+                (checked(schema, body)?, raw)
+            }
+            None => (Value::Null, Bytes::new()),
         };
         let headers = parts.headers;
-        Ok(Self { request_id, now, bearer, headers, params, query, body: Mutex::new(body) })
+        Ok(Self { request_id, now, bearer, headers, params, query, body: Mutex::new(body), raw })
     }
 
     /// The desk, for whoever asks.
@@ -313,7 +320,7 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, route: &Route) -> Result<Value, Problem> {
+async fn read_body(headers: &HeaderMap, body: Body, route: &Route) -> Result<(Value, Bytes), Problem> {
     let (bytes_max, values_max) = (route.body_bytes_max(), route.body_values_max());
     let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -338,14 +345,15 @@ async fn read_body(headers: &HeaderMap, body: Body, route: &Route) -> Result<Val
             Problem::bad("could not read the body: it was cut off; send it again")
         }
     })?;
-    let bytes = bytes.to_bytes();
+    let raw = bytes.to_bytes();
     // Two bytes can be a value that takes a hundred times as many.
-    if json_values(&bytes) > values_max {
+    if json_values(&raw) > values_max {
         return Err(too_large(format!("{values_max} values")));
     }
-    serde_json::from_slice(&bytes).map_err(|it| {
+    let body = serde_json::from_slice(&raw).map_err(|it| {
         Problem::bad(format!("could not read the body: it is no JSON ({it}); see /openapi.json"))
-    })
+    })?;
+    Ok((body, raw))
 }
 
 /// Holds a body against the schema of its type, so that the schema is true.

@@ -10,7 +10,7 @@ use crate::{
     base::{Schema, Span, Timestamp},
     gateway::KeyRing,
     runtime::{Clock as _, LocalDesk, SystemClock, WhoIsWho},
-    store::{TokenKeys, Workspace},
+    store::{TokenKeys, TopicKeys, Workspace},
 };
 use std::{
     collections::BTreeMap,
@@ -80,7 +80,10 @@ impl Rates {
 pub(super) type Counts = BTreeMap<(&'static str, &'static str, u16), (u64, u64)>;
 
 /// The keys as they were read, and what tells that the file was changed.
-type KnownKeys = Option<((u64, i64, i64), TokenKeys)>;
+type KnownKeys = Option<(Stamp, TokenKeys)>;
+
+/// What tells that a file was changed.
+type Stamp = (u64, i64, i64);
 
 #[derive(Debug)]
 pub(super) struct Door {
@@ -97,6 +100,7 @@ pub(super) struct Door {
     shapes: BTreeMap<Call, Schema>,
     since: Span,
     keys: Mutex<KnownKeys>,
+    topic_keys: Mutex<Option<(Stamp, TopicKeys)>>,
     counts: Mutex<Counts>,
 }
 
@@ -126,6 +130,7 @@ impl Door {
             engine: rustix::process::geteuid().as_raw(),
             since: SystemClock.uptime(),
             keys: Mutex::default(),
+            topic_keys: Mutex::default(),
             counts: Mutex::default(),
         })
     }
@@ -165,6 +170,23 @@ impl Door {
         let keys = keys.ok_or_else(|| {
             "no key for tokens was made yet; `cuelight token --agent NAME --type TYPE` makes one".to_owned()
         })?;
+        *known = stamp.map(|stamp| (stamp, keys.clone()));
+        Ok(keys)
+    }
+
+    /// The keys that what is said about topics is signed with.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn topic_keys(&self) -> Result<TopicKeys, String> {
+        let mut known = self.topic_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = TopicKeys::stamp(&self.setup.workspace);
+        if let (Some((before, keys)), Some(stamp)) = (&*known, stamp)
+            && *before == stamp
+        {
+            return Ok(keys.clone());
+        }
+        let keys = TopicKeys::of(&self.setup.workspace).map_err(|it| it.to_string())?;
         *known = stamp.map(|stamp| (stamp, keys.clone()));
         Ok(keys)
     }

@@ -13,7 +13,8 @@ use crate::{
         MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, Span, Timestamp, Value,
         ValueMap, is_name, is_topic, json_bytes, sha256,
     },
-    engine::{Actor, Command, NewMessage, Proof, Said},
+    engine::{Actor, Command, MessageProof, NewMessage, Proof, Said},
+    gateway::webhook::Signed,
     runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, Request, SystemClock},
 };
 use axum::{
@@ -48,6 +49,10 @@ const WRITE_MAX: Duration = Duration::from_secs(5);
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Publish {
+    /// The type that the path names, again: a signature covers the body and not the path.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    event_type: Option<String>,
     /// The subject of the token, or a session of it: `reviewer-1`, `reviewer-1/s2`. It is the subject when not given.
     #[serde(default)]
     #[schemars(length(min = 1, max = 256))]
@@ -210,10 +215,14 @@ fn event_type(asked: &Asked) -> Result<String, Problem> {
 pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let event_type = event_type(asked)?;
     let given: Publish = asked.body()?;
+    if given.event_type.as_ref().is_some_and(|it| *it != event_type) {
+        return Err(invalid("could not say that: `event_type` is another one than that of the path"));
+    }
+    let (proof, signed_id) = proof(door, asked, &event_type, &given);
     let session = session(asked, given.publisher.as_deref())?;
     let idempotency_key = asked.headers.get("idempotency-key").and_then(|it| it.to_str().ok());
     let by = asked.actor(door);
-    let id = match (given.id, idempotency_key.filter(|it| is_name(it))) {
+    let id = match (signed_id.or(given.id), idempotency_key.filter(|it| is_name(it))) {
         (Some(id), _) => Some(id),
         // What one calls so says nothing of what another does.
         (None, Some(key)) => {
@@ -236,6 +245,7 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
         qos: given.qos.into(),
         priority: given.priority.into(),
         meta: given.meta,
+        proof,
     };
     let topic = given.topic.unwrap_or_else(|| message.topic.clone());
     // Whoever waits now hears it; some have heard it and are gone when we know that it is on disk.
@@ -292,6 +302,46 @@ fn seen_as(new: &NewMessage, by: &Actor) -> Message {
         priority: new.priority,
         ..Message::default()
     }
+}
+
+/// What the signature of an event is worth, where its topic or type wants one, and the id that it is over.
+fn proof(door: &Door, asked: &Asked, event_type: &str, given: &Publish) -> (MessageProof, Option<String>) {
+    let board = door.desk.boards().borrow().board.clone();
+    let wanted: Vec<&str> = [Some(event_type), given.topic.as_deref()]
+        .into_iter()
+        .flatten()
+        .filter(|it| board.topics().rule(it).is_some_and(|it| it.signed))
+        .collect();
+    let field = |name: &str| asked.headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let signed = Signed {
+        id: field("webhook-id"),
+        timestamp: field("webhook-timestamp"),
+        signatures: field("webhook-signature"),
+    };
+    if wanted.is_empty() || signed.signatures.is_empty() {
+        return (MessageProof::default(), None);
+    }
+    let mut proof = MessageProof::default();
+    let check = |topic: &str| {
+        let keys = door.topic_keys()?;
+        if given.event_type.is_none() || given.publisher.is_none() {
+            return Err(
+                "the body has to say `event_type` and `publisher`, so that the signature covers them"
+                    .to_owned(),
+            );
+        }
+        if given.id.as_ref().is_some_and(|it| it != signed.id) || !is_name(signed.id) {
+            return Err("`webhook-id` is another id than that of the body, or is none".to_owned());
+        }
+        signed.check(&asked.raw, keys.live(topic, asked.now).map(|it| &it.secret), asked.now)
+    };
+    for topic in wanted {
+        match check(topic) {
+            Ok(()) => proof.good_for.push(topic.to_owned()),
+            Err(why) => proof.wrong = Some(why),
+        }
+    }
+    (proof, is_name(signed.id).then(|| signed.id.to_owned()))
 }
 
 /// The session of whoever asks that says it; nobody speaks for somebody else.

@@ -63,6 +63,8 @@ struct Numbers {
     open_runs: u64,
     open_gates: u64,
     kept: u64,
+    dead: u64,
+    rejected: u64,
 }
 
 fn numbers(door: &Door) -> Numbers {
@@ -71,8 +73,10 @@ fn numbers(door: &Door) -> Numbers {
     let now = door.now();
     let (open_runs, open_gates) = (count(board.open_runs().count()), count(board.open_gates().count()));
     let kept = count(board.bus().newest().filter(|it| it.message.expires_at > now).count());
+    let dead = count(board.bus().newest().filter(|it| it.is_dead(now)).count());
+    let rejected = board.topics().rejected().map(|it| it.1).sum();
     let at_work = count(board.agents_at_work());
-    Numbers { at_work, open_runs, open_gates, kept, board }
+    Numbers { at_work, open_runs, open_gates, kept, dead, rejected, board }
 }
 
 /// Counts, and no names.
@@ -97,7 +101,7 @@ pub(super) fn status(door: &Door) -> Response {
             context_cache_bytes: cached.bytes,
             cache_hit_rate: hit_rate(cached),
         },
-        events: EventCounts { kept: it.kept },
+        events: EventCounts { kept: it.kept, dead: it.dead, rejected: it.rejected },
         performance: Performance {
             requests,
             failed,
@@ -130,6 +134,8 @@ pub(super) fn metrics(door: &Door) -> Response {
         ("cuelight_context_cache_hits_total", "counter", "Contexts that were there already.", cached.hits),
         ("cuelight_context_cache_misses_total", "counter", "Contexts that were made.", cached.misses),
         ("cuelight_messages_kept", "gauge", "Messages that can be taken.", it.kept),
+        ("cuelight_messages_dead", "gauge", "Messages that nobody took in time.", it.dead),
+        ("cuelight_messages_rejected_total", "counter", "Messages that were no good.", it.rejected),
     ];
     for (name, kind, about, value) in gauges {
         // Writing to a text cannot fail.

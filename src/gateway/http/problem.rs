@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Timestamp, Value},
-    engine::Refusal,
+    engine::{MessageFault, Refusal},
     gateway::TokenTrouble,
     runtime::Reply,
 };
@@ -94,8 +94,11 @@ impl From<Refusal> for Problem {
             | Refusal::Schedule { .. } => (StatusCode::CONFLICT, "RUN_003"),
             Refusal::TooManyRuns(_) => (StatusCode::SERVICE_UNAVAILABLE, "RUN_004"),
             Refusal::TooManySteps(_) => (StatusCode::BAD_REQUEST, "RUN_002"),
-            Refusal::Message { id_used: false, .. } => (StatusCode::BAD_REQUEST, "EVT_002"),
-            Refusal::Message { id_used: true, .. } => (StatusCode::CONFLICT, "EVT_004"),
+            Refusal::Message { fault, .. } => match fault {
+                MessageFault::Words | MessageFault::Schema => (StatusCode::BAD_REQUEST, "EVT_002"),
+                MessageFault::Signature => (StatusCode::FORBIDDEN, "EVT_005"),
+                MessageFault::Id => (StatusCode::CONFLICT, "EVT_004"),
+            },
             Refusal::State { .. } => (StatusCode::PRECONDITION_FAILED, "STR_003"),
             _ => (StatusCode::CONFLICT, "REQ_002"),
         };

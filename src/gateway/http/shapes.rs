@@ -77,6 +77,10 @@ pub(super) struct StorageCounts {
 pub(super) struct EventCounts {
     /// Messages that can still be taken.
     pub(super) kept: u64,
+    /// Those that nobody took in time, as far as they are kept.
+    pub(super) dead: u64,
+    /// What was no good and was said to nobody.
+    pub(super) rejected: u64,
 }
 
 /// How requests were answered.

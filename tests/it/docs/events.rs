@@ -8,10 +8,10 @@ use cuelight::{
     },
     engine::{
         Actor, Adoption, AgentResult, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch,
-        Channel, Choice, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent, GateState,
-        Knowledge, KnowledgeKind, LibraryEvent, Outcome, Proof, Purpose, ResultStatus, RunEvent, RunState,
-        ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TokenEvent, UndoEvent, Verdict, Vote,
-        WaitReason, Why,
+        Channel, Choice, DeadLetter, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent,
+        GateState, Knowledge, KnowledgeKind, LibraryEvent, MessageFault, Outcome, Proof, Purpose,
+        ResultStatus, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent,
+        TokenEvent, TopicRule, UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -270,6 +270,21 @@ fn messages() -> Vec<Fact> {
     };
     let said = BusEvent::Said { message: Box::new(message), by: Some(ann()) };
     let taken = BusEvent::Taken { by: "r-1/verify".to_owned(), ids: vec!["m-1".to_owned()], project: None };
+    let rule = TopicRule {
+        about: "what was deployed".to_owned(),
+        schema: Some(serde_json::json!({"type": "object", "required": ["image"]})),
+        signed: true,
+    };
+    let declared = BusEvent::Declared { topics: BTreeMap::from([("deploy/done".to_owned(), rule)]) };
+    let letter = DeadLetter {
+        topic: "deploy/done".to_owned(),
+        from: "ann".to_owned(),
+        fault: MessageFault::Schema,
+        why: "about deploy/done: \"image\" is a required property".to_owned(),
+        data: Some(serde_json::json!({"tag": "v1"})),
+        ..DeadLetter::default()
+    };
+    let rejected = BusEvent::Rejected { letter: Box::new(letter), by: Some(ann()) };
     let revoked = TokenEvent::Revoked {
         id: "9f2c51d0a7b34e68".to_owned(),
         subject: "reviewer-1".to_owned(),
@@ -277,7 +292,7 @@ fn messages() -> Vec<Fact> {
         reason: "the laptop was stolen".to_owned(),
         by: ann(),
     };
-    [said, taken].into_iter().map(Fact::Bus).chain([Fact::Token(revoked)]).collect()
+    [said, taken, declared, rejected].into_iter().map(Fact::Bus).chain([Fact::Token(revoked)]).collect()
 }
 
 fn library() -> Vec<Fact> {

@@ -658,6 +658,12 @@ impl Bench {
                 let by = by.as_ref().map_or_else(|| message.from.clone(), |it| it.name.clone());
                 format!("said {} {} by {by}", message.id, message.topic)
             }
+            Fact::Bus(BusEvent::Declared { topics }) => {
+                format!("topics are {}", topics.keys().cloned().collect::<Vec<_>>().join(", "))
+            }
+            Fact::Bus(BusEvent::Rejected { letter, .. }) => {
+                format!("rejected {} of {}: {}", letter.topic, letter.from, letter.why)
+            }
             Fact::Bus(BusEvent::Taken { by, ids, .. }) => format!("taken by {by}: {}", ids.join(", ")),
             Fact::Cache(CacheEvent::Stored { key, step, .. }) => format!("keeps {step} as {key}"),
             Fact::Cache(CacheEvent::Used { key, .. }) => format!("uses {key}"),

@@ -255,6 +255,7 @@ async fn what_is_answered_has_the_shape_that_the_document_says() {
     let told = it.send("GET", "/openapi.json", None, None, &[]).await.is(200);
     assert_eq!(told, openapi());
     let (token, gates) = (it.agent("shop"), "/api/gates");
+    let (says, hears) = ("/api/events/{event_type}", "/api/events/wait/{event_type}");
     let gate = it.post(gates, &token, super::question("Go?")).await.is(201);
     std::fs::write(it.dir.path().join("a.yaml"), "name: a\nsteps: [{id: x, run: echo x}]\n").expect("a file");
     let run = it.post("/api/runs", &token, json!({"workflow": "a.yaml"})).await.is(201);
@@ -269,6 +270,15 @@ async fn what_is_answered_has_the_shape_that_the_document_says() {
         ("/api/runs", "get", "200", it.get("/api/runs", &token).await.json()),
         ("/api/runs/{id}", "get", "200", it.get("/api/runs/r-1", &token).await.json()),
         (gates, "get", "401", it.get(gates, "x").await.json()),
+        (says, "post", "202", it.post("/api/events/a", &token, json!({"data": 1})).await.json()),
+        (
+            says,
+            "post",
+            "400",
+            it.post("/api/events/a", &token, json!({"data": 1, "topic": "a b"})).await.json(),
+        ),
+        (hears, "get", "200", it.get("/api/events/wait/a?timeout=0", &token).await.json()),
+        (hears, "get", "404", it.get("/api/events/wait/a?timeout=0&since=x", &token).await.json()),
     ] {
         let mut schema =
             told["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"].clone();

@@ -34,7 +34,7 @@ steps:
 ";
 
 /// The ids of what was heard.
-fn ids(told: &Value) -> Vec<&str> {
+pub(super) fn ids(told: &Value) -> Vec<&str> {
     let events = told["events"].as_array().expect("events");
     events.iter().map(|it| it["event_id"].as_str().expect("an id")).collect()
 }

@@ -1,0 +1,77 @@
+//! `topics`: what has to be so about which topic, and the keys that sign. What is declared stands in `config.toml`.
+
+use super::trail;
+use crate::{
+    app::{
+        args::{TopicsArgs, TopicsCommand},
+        config::Config,
+        exit::{Outcome, Trouble},
+        output::{Output, say},
+    },
+    base::{Value, safe_text},
+    gateway::secret_text,
+    runtime::{Clock as _, Entropy, SystemClock},
+    store::{StoreError, TopicKeys},
+};
+use serde_json::json;
+use std::process::ExitCode;
+
+fn unusable(error: StoreError) -> Trouble {
+    Trouble::not_recorded(error.to_string())
+}
+
+pub(super) fn topics(config: &Config, out: Output, args: TopicsArgs) -> Outcome {
+    let workspace = trail::workspace(config)?;
+    let now = SystemClock.now();
+    let declared = config.topics(&workspace)?;
+    if let Some(TopicsCommand::Rotate { topic }) = args.command {
+        if !declared.contains_key(&topic) {
+            return Err(Trouble::usage(format!(
+                "could not make a key for {:?}: {} declares no such topic; add [topics.{:?}] with signed = true",
+                safe_text(&topic),
+                workspace.config().display(),
+                safe_text(&topic),
+            )));
+        }
+        let secret = Entropy.secret();
+        TopicKeys::rotate(&workspace, &topic, now, secret).map_err(unusable)?;
+        out.line(&secret_text(&secret));
+        say(
+            "whoever signs is given this secret; it is printed this once, and the one before it counts for 24 hours more",
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let keys = TopicKeys::of(&workspace).map_err(unusable)?;
+    let live = |topic: &str| keys.live(topic, now).count();
+    if args.json {
+        let all: Value = declared
+            .iter()
+            .map(|(name, it)| {
+                json!({"topic": name, "about": it.about, "schema": it.schema, "signed": it.signed, "keys": live(name)})
+            })
+            .collect();
+        out.json_pretty(&all);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if declared.is_empty() {
+        out.line(
+            "no topic is declared, so anything may be said about any; see [topics.NAME] in docs/sidecar.md",
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<String>> = declared
+        .iter()
+        .map(|(name, it)| {
+            let signed = match (it.signed, live(name)) {
+                (false, _) => "-".to_owned(),
+                (true, 0) => "no key yet; `cuelight topics rotate` makes one".to_owned(),
+                (true, 1) => "1 key".to_owned(),
+                (true, count) => format!("{count} keys"),
+            };
+            let schema = if it.schema.is_some() { "yes" } else { "-" };
+            vec![name.clone(), schema.to_owned(), signed, safe_text(&it.about)]
+        })
+        .collect();
+    out.table(&["TOPIC", "SCHEMA", "SIGNED", "ABOUT"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
