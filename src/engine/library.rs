@@ -219,7 +219,7 @@ impl Turn<'_> {
             ..NewMessage::default()
         };
         // First, because it may be refused.
-        self.publish(said, by.clone())?;
+        self.announce(said, by.clone())?;
         let until = self.now + kept_for.unwrap_or(RESULT_KEPT);
         self.emit(Fact::Library(LibraryEvent::HandedIn { result: Box::new(result), until, by }));
         Ok(())

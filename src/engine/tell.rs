@@ -18,15 +18,35 @@ use std::collections::BTreeMap;
 /// Characters of why a message was no good.
 const LETTER_CHARS_MAX: usize = 300;
 
+/// Who says something, as far as it is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaker {
+    /// Whoever is outside: a program, a person, an agent.
+    Outside,
+    /// A step, by the plan of its run.
+    Step,
+    /// The engine itself, in words of its own.
+    Engine,
+}
+
 impl Turn<'_> {
     /// Somebody outside says something.
     pub(super) fn publish(&mut self, new: NewMessage, by: Actor) -> Result<(), Refusal> {
+        self.tell(new, by, Speaker::Outside)
+    }
+
+    /// The engine says what has come of what somebody did.
+    pub(super) fn announce(&mut self, new: NewMessage, by: Actor) -> Result<(), Refusal> {
+        self.tell(new, by, Speaker::Engine)
+    }
+
+    fn tell(&mut self, new: NewMessage, by: Actor, speaker: Speaker) -> Result<(), Refusal> {
         let from = match &new.session {
             None => by.name.clone(),
             Some(session) => format!("{}/{session}", by.name),
         };
         let project = by.project().map(str::to_owned);
-        let Some(message) = self.message(new, from, project, false)? else { return Ok(()) };
+        let Some(message) = self.message(new, from, project, speaker)? else { return Ok(()) };
         self.say(message, Some(by));
         Ok(())
     }
@@ -56,7 +76,7 @@ impl Turn<'_> {
         let (given, topic) = (new.id.clone(), new.topic.clone());
         let project = self.world.project_of(id).map(str::to_owned);
         let letter = DeadLetter { from: from.clone(), project: project.clone(), ..DeadLetter::of(&new) };
-        let message = match self.message(new, from, project, true) {
+        let message = match self.message(new, from, project, Speaker::Step) {
             Ok(message) => message,
             Err(refusal) => {
                 let why = refusal.to_string();
@@ -83,11 +103,11 @@ impl Turn<'_> {
         new: NewMessage,
         from: String,
         project: Option<String>,
-        by_step: bool,
+        speaker: Speaker,
     ) -> Result<Option<Message>, Refusal> {
         let refused = |(fault, why)| Refusal::Message { fault, why };
         check_words(&new).map_err(|why| refused((MessageFault::Words, why)))?;
-        self.world.topics.check(&new, by_step).map_err(refused)?;
+        self.world.topics.check(&new, speaker).map_err(refused)?;
         let bus = &self.world.bus;
         let is_named = new.id.is_some();
         let message = Message {

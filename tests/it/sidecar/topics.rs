@@ -196,3 +196,20 @@ fn topics_are_declared_by_the_settings_and_their_keys_are_printed_once() {
     let said = place.cue(&["topics", "rotate", "other"]);
     assert_eq!(said.code, 2, "{said:?}");
 }
+
+/// What the engine says of a result is in words of its own; what is declared holds for everybody else who says that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_declared_refuses_no_result() {
+    let it = Sidecar::start().await;
+    let rule = |schema: Option<Value>, signed| TopicRule { about: String::new(), schema, signed };
+    let topics = BTreeMap::from([
+        ("implementation".to_owned(), rule(None, true)),
+        ("agent_completed".to_owned(), rule(Some(json!({"required": ["never"]})), false)),
+    ]);
+    it.engine().desk().declare_topics(topics).await;
+    let token = it.agent("shop");
+    let result = json!({"agent_id": "reviewer-1", "agent_type": "qa", "issue_id": "SHOP-1", "project_id": "shop", "result": {"status": "success"}});
+    assert_eq!(it.post("/api/results", &token, result).await.is(201)["event_published"], true);
+    it.post("/api/events/agent_completed", &token, json!({"data": {}})).await.refused(400, "EVT_002");
+    it.end().await;
+}
