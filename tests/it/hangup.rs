@@ -83,7 +83,7 @@ fn a_console_whose_terminal_has_gone_goes_on_without_it_and_costs_nothing() {
 }
 
 /// How many terminals are closed when nobody says; `CUELIGHT_CLOSINGS=100` closes so many.
-const CLOSINGS: u64 = 6;
+const CLOSINGS: u64 = 2;
 /// How long each is looked at afterwards.
 const LOOKED_AT: Duration = Duration::from_secs(2);
 

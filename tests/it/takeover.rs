@@ -74,6 +74,7 @@ fn nothing_is_taken_from_an_engine_that_answers_unless_that_is_said() {
     assert!(left.code == 6 && left.err.contains("taken over this workspace"), "{left:?}");
     assert_eq!(text(&place.show("r-1")["state"]), "running");
     place.cue(&["shutdown"]).ok();
+    until("it has gone", || place.owner().is_none());
     let nobody = place.cue(&["take-over", "--reason", "why"]);
     assert!(nobody.code != 0 && nobody.err.contains("nobody has it"), "{nobody:?}");
 }
