@@ -1,9 +1,9 @@
-//! What runs below a guard and is not the guard's friend: a process that hides whose it is and leaves its step at once, and one
-//! that knocks at the guard above it.
+//! What runs below a guard and is not the guard's friend: a process that hides whose it is and leaves its step at once, one that
+//! says it is somebody else's, and one that knocks at the guard above it.
 
 use crate::{
     guard::{file, frame, hello, with},
-    program::{Place, tell, until, until_else},
+    program::{Place, Running, tell, until, until_else},
 };
 use rustix::process::{Pid, Signal};
 use std::{
@@ -52,6 +52,69 @@ fn what_hides_and_leaves_its_step_is_told_of_by_name_and_ended_when_no_step_runs
     let left = || with(&number).into_iter().filter(|it| strays.contains(it)).count();
     until("they are ended, and the guard leaves after them", || left() == 0 && place.guards().is_empty());
     with(&number).into_iter().filter_map(Pid::from_raw).for_each(|it| tell(it, Signal::KILL));
+}
+
+/// Starts several at once that say with these variables whose they are, each without a parent at once.
+fn orphans_that_say(place: &Place, says: &str, number: &str) -> Running {
+    place.write(
+        "w.yaml",
+        &format!(
+            "name: w\nsteps:\n  - id: leaves\n    run: |\n      for i in 1 2 3 4 5 6 7 8 9; do (env {says} setsid sleep {number} &); done\n      \
+             until [ -e go ]; do sleep 0.02; done\n"
+        ),
+    );
+    place.start(&["run", "w.yaml", "--headless"])
+}
+
+#[test]
+fn a_mark_of_no_call_of_this_guard_or_of_another_workspace_is_not_believed() {
+    for (at, says) in
+        ["CUELIGHT_ATTEMPT=x", "CUELIGHT_OUTPUT=/elsewhere/.cuelight/scratch/1"].iter().enumerate()
+    {
+        let place = Place::new();
+        let number = format!("{}", 910_000_000 + std::process::id() as usize * 10 + at);
+        let console = orphans_that_say(&place, says, &number);
+        let doctor = || place.cue(&["doctor"]).out;
+        until_else("the doctor tells of them", || !told(&doctor()).is_empty(), doctor);
+        let strays = told(&doctor());
+        place.write("go", "");
+        assert_eq!(console.end().code, 0);
+        let left = || with(&number).into_iter().filter(|it| strays.contains(it)).count();
+        until("they are ended", || left() == 0 && place.guards().is_empty());
+        with(&number).into_iter().filter_map(Pid::from_raw).for_each(|it| tell(it, Signal::KILL));
+    }
+}
+
+#[test]
+fn what_says_it_is_nobodys_or_another_steps_stays_with_the_step_that_is_its_parent() {
+    let place = Place::new();
+    let number = |at: usize| format!("{}", 920_000_000 + std::process::id() as usize * 10 + at);
+    let (of_nobody, of_other) = (number(0), number(1));
+    place.write(
+        "w.yaml",
+        &format!(
+            "name: w\nmax-parallel: 3\nsteps:\n  \
+             - id: other\n    on-error: continue\n    run: |\n      echo $CUELIGHT_ATTEMPT > mark.new; mv mark.new mark\n      \
+             sleep 600\n    timeout: 6s\n  \
+             - id: lies\n    run: |\n      until [ -e mark ]; do sleep 0.02; done\n      \
+             CUELIGHT_ATTEMPT=x setsid sleep {of_nobody} &\n      \
+             CUELIGHT_ATTEMPT=$(cat mark) setsid sleep {of_other} &\n      wait\n  \
+             - id: many\n    on-error: continue\n    limits: {{processes: 40}}\n    \
+             run: 'for i in {{1..60}}; do CUELIGHT_ATTEMPT=x setsid sleep 5 & done; wait'\n"
+        ),
+    );
+    let console = place.start(&["run", "w.yaml", "--headless"]);
+    let run = || (with(&of_nobody).len(), with(&of_other).len());
+    until("both run", || run() == (1, 1));
+    until("the other is ended", || place.step("r-1", "other")["state"] == "failed");
+    assert_eq!(run(), (1, 1), "what another step has started is untouched, whatever it says");
+    until("its processes were counted", || place.step("r-1", "many")["state"] == "failed");
+    let many = place.step("r-1", "many").to_string();
+    assert!(many.contains("started too many processes: limit 40, "), "{many}");
+    place.cue(&["cancel", "r-1", "--reason", "enough"]).ok();
+    until("it is cancelled", || place.state("r-1") == "cancelled");
+    assert_eq!(run(), (0, 0), "what it has started went with it");
+    drop(console.end());
 }
 
 /// No test, but what a step runs that takes itself for the owner of its guard.

@@ -1,8 +1,11 @@
-//! Whose each process below a guard is: by its group or session, because it was seen to be somebody's before, by the mark in
-//! its environment (`CUELIGHT_ATTEMPT`), or by its parent. What none of these tells belongs to nobody we know.
+//! Whose each process below a guard is: because it was seen to be somebody's before, by its parent, by its group or session, and
+//! only then by the mark in its environment (`CUELIGHT_ATTEMPT`). What none of these tells belongs to nobody we know.
+//!
+//! What a process says of itself comes last, since whoever starts it may write there what it likes: a mark is believed only of
+//! one whose parent has died before anybody looked, and only when it names a call of this guard and the workspace is ours.
 //!
 //! A guard is the parent of everything whose parent died, so nothing that a step starts gets away. What hides its environment
-//! and leaves its group between two looks is a *stray*: it is told of with its name, and ended when no step runs any more that
+//! and leaves its parent between two looks is a *stray*: it is told of with its name, and ended when no step runs any more that
 //! may have started it.
 
 use super::hands::Hands;
@@ -12,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
     process::{Child, Command},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
@@ -20,15 +25,22 @@ use std::{
 const WALKS_MAX: u32 = 8;
 /// The mark in the environment of all that a call has started.
 const MARK: &[u8] = b"CUELIGHT_ATTEMPT=";
+/// A path below `.cuelight` of the workspace of that call.
+const OUTPUT: &[u8] = b"CUELIGHT_OUTPUT=";
+/// So often nothing of a call that has ended is seen before its mark is believed no more.
+const LOOKS_AFTER_END: u32 = 8;
 
 /// What the guard knows of the processes below it.
-#[derive(Default)]
 pub(in crate::tool) struct Kin(Mutex<Known>, OnceLock<Hands>);
 
 #[derive(Default)]
 struct Known {
     /// The first process of each call that runs: also the number of its group.
     leaders: BTreeMap<i32, String>,
+    /// The calls whose marks are believed, and how often nothing of one was seen since it ended.
+    calls: BTreeMap<String, u32>,
+    /// `.cuelight` of the workspace.
+    ours: PathBuf,
     /// Programs that are being started: their numbers are not known yet.
     starting: usize,
     /// A process and when it was born, and whose it is.
@@ -81,6 +93,12 @@ struct Process {
 }
 
 impl Kin {
+    /// Of the calls of this workspace.
+    pub(super) fn new(root: &Path) -> Self {
+        let known = Known { ours: root.join(".cuelight"), ..Known::default() };
+        Self(Mutex::new(known), OnceLock::new())
+    }
+
     /// Starts a program: on another thread where others run beside it, but for one that dies with the thread that started it.
     /// From now on nobody is buried, until it is told that it [began](Kin::began) or [did not](Kin::never_began).
     pub(in crate::tool) async fn start(&self, mut command: Command, dies: bool) -> io::Result<Child> {
@@ -102,6 +120,7 @@ impl Kin {
         let mut known = self.lock();
         known.starting -= 1;
         known.leaders.insert(leader.as_raw_nonzero().get(), attempt.to_owned());
+        known.calls.insert(attempt.to_owned(), 0);
     }
 
     /// Its first process is buried; its number may be given out again.
@@ -123,6 +142,7 @@ impl Kin {
         known.sort(&table);
         let is_new = known.owners.keys().any(|it| !before.contains(it));
         let is_new = known.find_strays(&table) || is_new;
+        known.forget_calls();
         for (pid, it) in table.iter().filter(|_| known.starting == 0) {
             if it.is_dead && it.parent == own_pid() && !known.leaders.contains_key(pid) {
                 // Gone already, or not ours after all: either way nothing is left to do.
@@ -228,7 +248,16 @@ impl Known {
         is_new
     }
 
-    /// Parents before children, since a child without any sign belongs to whom its parent belongs.
+    /// Calls that have ended and of which nothing is left: no mark names them any more but a false one.
+    fn forget_calls(&mut self) {
+        let live: BTreeSet<&String> = self.leaders.values().chain(self.owners.values()).collect();
+        for (call, unseen) in &mut self.calls {
+            *unseen = if live.contains(call) { 0 } else { *unseen + 1 };
+        }
+        self.calls.retain(|_, unseen| *unseen <= LOOKS_AFTER_END);
+    }
+
+    /// Parents before children, since a child belongs to whom its parent belongs.
     fn sort(&mut self, table: &BTreeMap<i32, Process>) {
         self.owners.retain(|(pid, born), _| table.get(pid).is_some_and(|it| it.born == *born));
         let mut order: Vec<(&i32, &Process)> = table.iter().filter(|it| !it.1.is_dead).collect();
@@ -242,7 +271,9 @@ impl Known {
                 let parent = table.get(&it.parent)?;
                 self.owners.get(&(it.parent, parent.born)).cloned()
             };
-            if let Some(owner) = by_group().or_else(|| mark(*pid)).or_else(by_parent) {
+            let by_mark = || mark(*pid, &self.ours).filter(|it| self.calls.contains_key(it));
+            // Its parent it cannot choose; a group it can join, and its environment is written by whoever starts it.
+            if let Some(owner) = by_parent().or_else(by_group).or_else(by_mark) {
                 if self.leaders.contains_key(pid) {
                     self.fresh.push((owner.clone(), *pid, it.born));
                 }
@@ -374,9 +405,10 @@ fn descendants(all: &BTreeMap<i32, Process>, root: i32) -> BTreeMap<i32, Process
     found
 }
 
-/// The call in whose environment a process was started.
-fn mark(pid: i32) -> Option<String> {
+/// The call in whose environment a process was started, when it is one of this workspace as it says.
+fn mark(pid: i32, ours: &Path) -> Option<String> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let value = environment.split(|it| *it == 0).find_map(|it| it.strip_prefix(MARK))?;
-    String::from_utf8(value.to_vec()).ok()
+    let value = |name: &[u8]| environment.split(|it| *it == 0).find_map(|it| it.strip_prefix(name));
+    let inside = value(OUTPUT)?.strip_prefix(ours.as_os_str().as_bytes())?;
+    inside.starts_with(b"/").then(|| String::from_utf8(value(MARK)?.to_vec()).ok())?
 }

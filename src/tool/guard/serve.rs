@@ -93,13 +93,14 @@ pub async fn serve_guard(setup: GuardProcess) -> Result<(), String> {
         return Err("could not be a guard: the workspace has another owner by now".to_owned());
     }
     let (to_line, stretches) = mpsc::channel(STRETCHES_MAX);
+    let kin = Arc::new(Kin::new(&setup.root));
     let mut guard = Guard {
         root: setup.root,
         program: setup.program,
         now: setup.now,
         records,
         unwritten: VecDeque::new(),
-        kin: Arc::default(),
+        kin,
         strays: Vec::new(),
         epoch: setup.epoch,
         host: None,
