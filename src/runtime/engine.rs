@@ -274,11 +274,12 @@ fn trouble_of(news: &GuardNews) -> Option<Trouble> {
              `kill -CONT {pid}` lets it go on"
         )));
     }
-    let all: Vec<&Stray> = news.strays.values().flatten().collect();
+    let all: Vec<&Stray> = news.strays.values().flat_map(|it| &it.named).collect();
+    let count = all.len() + news.strays.values().map(|it| it.more).sum::<usize>();
     let named = all.iter().take(STRAYS_NAMED).map(|it| format!("{} ({})", safe_text(&it.name), it.pid));
     let mut named: Vec<String> = named.collect();
-    if all.len() > STRAYS_NAMED {
-        named.push(format!("{} more", all.len() - STRAYS_NAMED));
+    if count > named.len() {
+        named.push(format!("{} more", count - named.len()));
     }
     (!all.is_empty()).then(|| {
         Trouble::Strays(format!(

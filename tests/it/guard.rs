@@ -482,8 +482,8 @@ fn strangers_older_owners_and_other_versions_get_nothing() {
         [b"j".as_slice(), &100_000_u32.to_be_bytes(), body.as_bytes()].concat()
     };
     let refused: [(&str, Vec<u8>); 9] = [
-        ("the same epoch", frame(&hello(2, version, 1))),
-        ("another version", frame(&hello(2, "0.0.1", 99))),
+        ("the same epoch", frame(&hello(3, version, 1))),
+        ("another version", frame(&hello(3, "0.0.1", 99))),
         ("another protocol", frame(&hello(7, version, 99))),
         ("no hello", frame(&json!({"forget": {"attempt": "r-1.0.1"}}))),
         ("no message", frame(&launch)),
@@ -511,7 +511,7 @@ fn a_later_owner_takes_the_line_and_the_earlier_one_can_start_nothing_more() {
     let console = one(&place);
     let mut line = UnixStream::connect(file(&place, "sock")).expect("it listens");
     line.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-    line.write_all(&frame(&hello(2, env!("CARGO_PKG_VERSION"), 99))).expect("sent");
+    line.write_all(&frame(&hello(3, env!("CARGO_PKG_VERSION"), 99))).expect("sent");
     let mut heard = vec![0; 4096];
     let length = line.read(&mut heard).expect("an answer");
     let heard = String::from_utf8_lossy(&heard[..length]).into_owned();

@@ -1,9 +1,9 @@
 //! What runs below a guard and is not the guard's friend: a process that hides whose it is and leaves its step at once, one that
-//! says it is somebody else's, and one that knocks at the guard above it.
+//! says it is somebody else's, and those that knock at a guard: from below it, and from another pid namespace.
 
 use crate::{
     guard::{file, frame, hello, with},
-    program::{Place, Running, tell, until, until_else},
+    program::{Place, Running, bounded, tell, until, until_else},
 };
 use rustix::process::{Pid, Signal};
 use std::{
@@ -54,13 +54,14 @@ fn what_hides_and_leaves_its_step_is_told_of_by_name_and_ended_when_no_step_runs
     with(&number).into_iter().filter_map(Pid::from_raw).for_each(|it| tell(it, Signal::KILL));
 }
 
-/// Starts several at once that say with these variables whose they are, each without a parent at once.
-fn orphans_that_say(place: &Place, says: &str, number: &str) -> Running {
+/// Two ways to start the same, side by side and each without a parent at once: as it is, with the variables of its step, and saying
+/// with this one that it is somebody else's.
+fn orphans(place: &Place, says: &str, honest: &str, liar: &str) -> Running {
     place.write(
         "w.yaml",
         &format!(
-            "name: w\nsteps:\n  - id: leaves\n    run: |\n      for i in 1 2 3 4 5 6 7 8 9; do (env {says} setsid sleep {number} &); done\n      \
-             until [ -e go ]; do sleep 0.02; done\n"
+            "name: w\nsteps:\n  - id: leaves\n    run: |\n      for i in 1 2 3 4 5 6 7 8 9; do\n        (setsid sleep {honest} &)\n        \
+             (env {says} setsid sleep {liar} &)\n      done\n      touch all\n      until [ -e go ]; do sleep 0.02; done\n"
         ),
     );
     place.start(&["run", "w.yaml", "--headless"])
@@ -72,16 +73,35 @@ fn a_mark_of_no_call_of_this_guard_or_of_another_workspace_is_not_believed() {
         ["CUELIGHT_ATTEMPT=x", "CUELIGHT_OUTPUT=/elsewhere/.cuelight/scratch/1"].iter().enumerate()
     {
         let place = Place::new();
-        let number = format!("{}", 910_000_000 + std::process::id() as usize * 10 + at);
-        let console = orphans_that_say(&place, says, &number);
+        let number =
+            |which: usize| format!("{}", 910_000_000 + std::process::id() as usize * 10 + at * 2 + which);
+        let (honest, liar) = (number(0), number(1));
+        let console = orphans(&place, says, &honest, &liar);
         let doctor = || place.cue(&["doctor"]).out;
+        until("all have begun", || place.file("all").exists() && with(&honest).len() > 9);
         until_else("the doctor tells of them", || !told(&doctor()).is_empty(), doctor);
-        let strays = told(&doctor());
+        // Twice as long as it takes to tell of one: those that are not told of by now are known.
+        let looks = (0..8).map(|_| doctor()).collect::<Vec<_>>();
+        let strays = told(looks.last().expect("some"));
+        let (honest_ones, liars) = (with(&honest), with(&liar));
+        assert!(
+            !strays.is_empty() && strays.iter().all(|it| liars.contains(it)),
+            "{says}: {strays:?} of {liars:?}"
+        );
+        for look in &looks {
+            let wrong: Vec<i32> = told(look).into_iter().filter(|it| honest_ones.contains(it)).collect();
+            assert!(
+                wrong.is_empty(),
+                "what says the truth is the step's, though its parent is dead: {wrong:?}"
+            );
+        }
         place.write("go", "");
         assert_eq!(console.end().code, 0);
-        let left = || with(&number).into_iter().filter(|it| strays.contains(it)).count();
+        let left = || with(&liar).into_iter().filter(|it| strays.contains(it)).count();
         until("they are ended", || left() == 0 && place.guards().is_empty());
-        with(&number).into_iter().filter_map(Pid::from_raw).for_each(|it| tell(it, Signal::KILL));
+        for one in [&honest, &liar] {
+            with(one).into_iter().filter_map(Pid::from_raw).for_each(|it| tell(it, Signal::KILL));
+        }
     }
 }
 
@@ -124,7 +144,7 @@ fn a_program_that_knocks_where_it_is_told_to() {
     let Ok(at) = env::var("KNOCK_AT") else { return };
     let mut line = UnixStream::connect(at).expect("it listens");
     line.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-    drop(line.write_all(&frame(&hello(2, env!("CARGO_PKG_VERSION"), 99))));
+    drop(line.write_all(&frame(&hello(3, env!("CARGO_PKG_VERSION"), 99))));
     let mut heard = vec![0; 4096];
     let length = line.read(&mut heard).unwrap_or(0);
     println!("heard: {}", String::from_utf8_lossy(&heard[..length]));
@@ -160,11 +180,40 @@ fn a_guard_does_not_serve_what_runs_below_it() {
     // The same words from outside are heard.
     let mut line = UnixStream::connect(file(&place, "sock")).expect("it listens");
     line.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-    line.write_all(&frame(&hello(2, env!("CARGO_PKG_VERSION"), 99))).expect("sent");
+    line.write_all(&frame(&hello(3, env!("CARGO_PKG_VERSION"), 99))).expect("sent");
     let mut heard = vec![0; 4096];
     let length = line.read(&mut heard).expect("an answer");
     assert!(String::from_utf8_lossy(&heard[..length]).contains("welcome"));
     place.write("go", "");
     console.signal(Signal::KILL);
     drop((console.end(), line));
+}
+
+/// An engine outside of a container and a guard inside of it share a workspace: neither finds the processes of the other.
+#[test]
+fn a_guard_does_not_serve_who_is_in_another_pid_namespace_and_says_so() {
+    let place = Place::new();
+    let alone = ["unshare", "-rpf", "--mount-proc"];
+    let tried = bounded(&mut place.foreign(alone[0], &[alone[1], alone[2], "true"]));
+    if tried.code != 0 {
+        println!("skipped: could not make a pid namespace ({}): {}", alone.join(" "), tried.err.trim());
+        return;
+    }
+    place.write("w.yaml", "name: w\nsteps:\n  - {id: waits, run: 'until [ -e go ]; do sleep 0.02; done'}\n");
+    let console = place.start_under(&alone, &["run", "w.yaml", "--headless"]);
+    let socket = place.file(".cuelight/guard/1-0.sock");
+    until("its guard listens", || socket.exists());
+    let mut heard = String::new();
+    until("it answers", || {
+        let Ok(mut line) = UnixStream::connect(&socket) else { return false };
+        line.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+        drop(line.write_all(&frame(&hello(3, env!("CARGO_PKG_VERSION"), 99))));
+        let mut bytes = vec![0; 4096];
+        let length = line.read(&mut bytes).unwrap_or(0);
+        heard = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        length > 0
+    });
+    assert!(heard.contains("another pid namespace") && !heard.contains("welcome"), "{heard}");
+    place.write("go", "");
+    assert_eq!(console.end().code, 0, "the step was not touched");
 }

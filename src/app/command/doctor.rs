@@ -13,7 +13,7 @@ use crate::{
     definition::{self, Severity},
     runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
-    tool::{LivingGuard, guard_weaknesses, living_guards, sandbox_weaknesses},
+    tool::{LivingGuard, STRAYS_TOLD_MAX, guard_weaknesses, living_guards, sandbox_weaknesses},
 };
 use serde_json::json;
 use std::{
@@ -184,11 +184,14 @@ fn guards(workspace: &Workspace) -> Finding {
             if it.is_ours { "" } else { ", of another version: it ends what it has, and gets nothing new" };
         format!("pid {} with {}{other}", it.pid, counted(it.running, "program", "programs"))
     };
-    let strays: Vec<String> = all
+    let mut strays: Vec<String> = all
         .iter()
         .flat_map(|it| &it.strays)
         .map(|it| format!("{} (process {})", safe_text(&it.name), it.pid))
         .collect();
+    if strays.len() >= STRAYS_TOLD_MAX {
+        strays.push("and maybe more, which are ended with them".to_owned());
+    }
     let text = all.iter().map(said).collect::<Vec<_>>().join("; ");
     if strays.is_empty() {
         return ok("guards", text);

@@ -6,7 +6,7 @@
 use super::{
     PROGRAM, PROTOCOL, boot_id,
     frame::{self, Ask, Asked, Frame, Incoming, Outgoing, Output, Tell},
-    kin::{self, Stray},
+    kin::{self, Strays},
     ledger::Ledger,
     record::{EndRecord, Log},
 };
@@ -82,7 +82,7 @@ pub struct GuardNews {
     /// The guard that is held up while calls run under it, until it goes on.
     pub held_up: Option<i32>,
     /// By guard: what runs below it and belongs to no step.
-    pub strays: BTreeMap<i32, Vec<Stray>>,
+    pub strays: BTreeMap<i32, Strays>,
 }
 
 /// What is known of a call that was in flight when its engine died.
@@ -558,7 +558,7 @@ impl AtWork {
     /// Returns who still waits when the guard has gone.
     async fn run(mut self) -> BTreeMap<String, Ear> {
         let ears = self.carry().await;
-        self.strays(Vec::new());
+        self.strays(Strays::default());
         ears
     }
 
@@ -610,13 +610,13 @@ impl AtWork {
     }
 
     /// What this guard tells of is all there is of it; of one that has gone nothing is left.
-    fn strays(&self, all: Vec<Stray>) {
+    fn strays(&self, all: Strays) {
         let guard = self.guard.unwrap_or_default();
         self.news.send_if_modified(|told| {
-            if all.is_empty() {
+            if all.named.is_empty() {
                 told.strays.remove(&guard).is_some()
             } else {
-                told.strays.insert(guard, all.clone()).as_ref() != Some(&all)
+                told.strays.insert(guard, all.clone()) != Some(all)
             }
         });
     }

@@ -3,7 +3,7 @@
 //!
 //! Reading and writing can be left in the middle and taken up again, so that one loop serves all.
 
-use super::{kin::Stray, record::EndRecord};
+use super::{kin::Strays, record::EndRecord};
 use crate::{
     base::{EVENT_BYTES_MAX, EVENT_DEPTH_MAX, Launch, Program, Timestamp, is_nested_beyond},
     tool::{Call, Executed},
@@ -71,8 +71,8 @@ pub(super) enum Tell {
     Ended(Box<EndRecord>),
     /// Nothing was started: what it would execute is this.
     Changed { attempt: String, files: Vec<Executed> },
-    /// What runs below it and belongs to no step, all of it.
-    Strays(Vec<Stray>),
+    /// What runs below it and belongs to no step, as it is now.
+    Strays(Strays),
 }
 
 /// A stretch of output.

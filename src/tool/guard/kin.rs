@@ -27,6 +27,9 @@ const WALKS_MAX: u32 = 8;
 const MARK: &[u8] = b"CUELIGHT_ATTEMPT=";
 /// A path below `.cuelight` of the workspace of that call.
 const OUTPUT: &[u8] = b"CUELIGHT_OUTPUT=";
+/// Strays that are told of by name, however many there are: of more than these only their number. A step that starts processes
+/// without end would else fill the line to the engine, and the records, with them.
+pub const STRAYS_TOLD_MAX: usize = 64;
 /// So often nothing of a call that has ended is seen before its mark is believed no more.
 const LOOKS_AFTER_END: u32 = 8;
 
@@ -60,6 +63,15 @@ pub struct Stray {
     pub born: u64,
     /// What it is called, as it says itself: foreign text.
     pub name: String,
+}
+
+/// What is told of the processes below a guard that no step is known to have started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strays {
+    /// Those with the lowest numbers, [`STRAYS_TOLD_MAX`] at most.
+    pub named: Vec<Stray>,
+    /// How many there are besides.
+    pub more: usize,
 }
 
 /// What is known of a stray.
@@ -153,10 +165,8 @@ impl Kin {
     }
 
     /// The processes that belong to nobody, as of the last look.
-    pub(super) fn strays(&self) -> Vec<Stray> {
-        let known = self.lock();
-        let told = known.strays.iter().filter(|it| it.1.stage != Stage::Suspected);
-        told.map(|((pid, born), it)| Stray { pid: *pid, born: *born, name: it.name.clone() }).collect()
+    pub(super) fn strays(&self) -> Strays {
+        self.lock().told()
     }
 
     /// Whether there is one that has not been ended, as far as we can.
@@ -246,6 +256,13 @@ impl Known {
             stray.name = name(*pid);
         }
         is_new
+    }
+
+    fn told(&self) -> Strays {
+        let mut told = self.strays.iter().filter(|it| it.1.stage != Stage::Suspected);
+        let named = told.by_ref().take(STRAYS_TOLD_MAX);
+        let named = named.map(|((pid, born), it)| Stray { pid: *pid, born: *born, name: it.name.clone() });
+        Strays { named: named.collect(), more: told.count() }
     }
 
     /// Calls that have ended and of which nothing is left: no mark names them any more but a false one.
@@ -411,4 +428,29 @@ fn mark(pid: i32, ours: &Path) -> Option<String> {
     let value = |name: &[u8]| environment.split(|it| *it == 0).find_map(|it| it.strip_prefix(name));
     let inside = value(OUTPUT)?.strip_prefix(ours.as_os_str().as_bytes())?;
     inside.starts_with(b"/").then(|| String::from_utf8(value(MARK)?.to_vec()).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many processes as a machine can have, each with a name that is dear to write down.
+    #[test]
+    fn of_processes_without_end_a_few_are_told_of_by_name_and_the_others_counted() {
+        let mut known = Known::default();
+        for pid in 1..=100_000 {
+            let name = "\u{1}".repeat(15);
+            let unowned = Unowned { name, may_own: BTreeSet::new(), stage: Stage::Told };
+            known.strays.insert((pid, u64::MAX), unowned);
+        }
+        known.strays.entry((7, u64::MAX)).and_modify(|it| it.stage = Stage::Suspected);
+        let told = known.told();
+        assert_eq!((told.named.len(), told.more), (STRAYS_TOLD_MAX, 100_000 - 1 - STRAYS_TOLD_MAX));
+        assert!(told.named.iter().all(|it| it.pid != 7), "one look is not enough");
+        let bytes = serde_json::to_string(&told).expect("JSON").len();
+        assert!(bytes < 16 * 1024, "{bytes}");
+        known.strays.retain(|it, _| it.0 <= 8);
+        let told = known.told();
+        assert_eq!((told.named.len(), told.more), (7, 0));
+    }
 }

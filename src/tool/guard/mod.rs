@@ -20,7 +20,7 @@ mod stage;
 pub use client::{FoundCall, GuardNews, GuardSetup, Guarded, Guards, Past, Spawn};
 pub use examine::{LivingGuard, guard_weaknesses, living_guards};
 pub(super) use kin::Kin;
-pub use kin::Stray;
+pub use kin::{STRAYS_TOLD_MAX, Stray, Strays};
 pub use sandbox::sandbox_weaknesses;
 pub(super) use sandbox::{Reach, VARIABLES};
 pub use serve::{GuardProcess, serve_guard};
@@ -28,7 +28,7 @@ pub use stage::launch_stage;
 pub(super) use stage::{Conditions, Staged};
 
 /// What both ends of a lifeline must have in common, and what a record file is written in.
-const PROTOCOL: u32 = 2;
+const PROTOCOL: u32 = 3;
 /// The version of the program: an older guard might not know a part of a launch.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 

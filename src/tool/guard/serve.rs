@@ -7,7 +7,7 @@
 use super::{
     Kin, PROGRAM, PROTOCOL,
     frame::{self, Ask, Asked, Frame, Incoming, Outgoing, Tell},
-    kin::{self, Stray},
+    kin::{self, Strays},
     ledger::Ledger,
     record::{Cut, EndRecord, Record, Records, of_stray},
 };
@@ -101,7 +101,7 @@ pub async fn serve_guard(setup: GuardProcess) -> Result<(), String> {
         records,
         unwritten: VecDeque::new(),
         kin,
-        strays: Vec::new(),
+        strays: Strays::default(),
         epoch: setup.epoch,
         host: None,
         line: None,
@@ -125,7 +125,7 @@ struct Guard {
     unwritten: VecDeque<EndRecord>,
     kin: Arc<Kin>,
     /// As they were told of last.
-    strays: Vec<Stray>,
+    strays: Strays,
     epoch: u64,
     /// As the engine at the line wants it.
     host: Option<Arc<Host>>,
@@ -360,11 +360,11 @@ impl Guard {
     fn see_to_strays(&mut self) {
         let strays = self.kin.strays();
         if strays != self.strays {
-            for it in strays.iter().filter(|it| !self.strays.contains(it)) {
+            for it in strays.named.iter().filter(|it| !self.strays.named.contains(it)) {
                 // It is told of to whoever listens as well.
                 drop(self.records.write(&Record::Stray(it.clone())));
             }
-            for it in self.strays.iter().filter(|it| !strays.contains(it)) {
+            for it in self.strays.named.iter().filter(|it| !strays.named.contains(it)) {
                 drop(self.records.forget(&of_stray(it)));
             }
             self.tell(&Tell::Strays(strays.clone()));
@@ -447,11 +447,9 @@ async fn greet(stream: UnixStream) -> Greeted {
     if peer.uid() != geteuid().as_raw() {
         return Err(io::Error::other("it belongs to somebody else"));
     }
-    // Of the same user are the steps, too, and none of them is to be an owner: who is below us, or cannot be seen, is not heard.
-    if kin::is_below(peer.pid().unwrap_or_default()) {
-        let why = "this guard does not serve what runs below it".to_owned();
-        drop(stream.try_write(&frame::message(&Tell::Wrong(why))?));
-        return Err(io::Error::other("it is below us"));
+    if let Some(why) = unheard(peer.pid()) {
+        drop(stream.try_write(&frame::message(&Tell::Wrong(why.to_owned()))?));
+        return Err(io::Error::other(why));
     }
     let mut incoming = Incoming::default();
     let hello = timeout(HELLO_MAX, incoming.next::<Ask>(&stream)).await.map_err(io::Error::other)??;
@@ -471,6 +469,19 @@ async fn greet(stream: UnixStream) -> Greeted {
     }
 }
 
+/// Why somebody of our own user is not heard. The steps are of the same user, and none of them is to be an owner.
+fn unheard(peer: Option<i32>) -> Option<&'static str> {
+    match peer {
+        Some(pid @ 1..) => kin::is_below(pid).then_some("this guard does not serve what runs below it"),
+        // The kernel has no number for whoever is in no namespace of ours: nothing below us, then, and no engine that could find the
+        // processes whose numbers we tell, or see that we live. It would judge what still runs, and end what has our numbers there.
+        Some(..=0) | None => Some(
+            "this guard does not serve whom it cannot see: you are in another pid namespace (a container); start the engine where \
+             the guard runs",
+        ),
+    }
+}
+
 /// The next thing that is asked; what waits is sent meanwhile. Nothing when the other end has gone.
 async fn listen_and_send(line: Option<&mut Line>) -> io::Result<Option<Ask>> {
     let Some(Line { stream, incoming, outgoing }) = line else { return Ok(None) };
@@ -484,5 +495,25 @@ async fn listen_and_send(line: Option<&mut Line>) -> io::Result<Option<Ask>> {
             },
             sent = outgoing.send_some(stream), if waits => sent?,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_number_here_is_told_of_its_namespace_and_not_that_it_runs_below() {
+        let said = |peer| unheard(peer).unwrap_or("heard");
+        for peer in [None, Some(0), Some(-1)] {
+            assert!(said(peer).contains("another pid namespace"), "{peer:?}: {}", said(peer));
+        }
+        let us = i32::try_from(std::process::id()).expect("a number");
+        assert_eq!(said(Some(us)), "heard", "one beside us");
+        assert_eq!(
+            said(Some(i32::MAX)),
+            "this guard does not serve what runs below it",
+            "who has ended already"
+        );
     }
 }
