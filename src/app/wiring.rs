@@ -379,7 +379,7 @@ pub(super) fn detach_in_place(
 
 #[expect(clippy::disallowed_methods, reason = "the engine itself, not a step, is started here")]
 fn in_background(workspace: &Workspace, more: impl IntoIterator<Item = OsString>) -> Result<u32, Trouble> {
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::{fs::OpenOptionsExt, process::CommandExt};
     let failed = |it: std::io::Error| {
         Trouble::not_recorded(format!(
             "could not start an engine in the background: {it}; try `cuelight serve`"
@@ -391,7 +391,10 @@ fn in_background(workspace: &Workspace, more: impl IntoIterator<Item = OsString>
     let mut command = std::process::Command::new(program);
     command.arg("serve").arg("--workspace").arg(workspace.root());
     command.arg("--background").args(more);
+    // A group of its own from its first moment: when we lead the session of a terminal that has gone, the kernel hangs up our whole
+    // group as we end, which would be its end before it listens for signals.
     let child = command
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(failed)?)
         .stderr(log)

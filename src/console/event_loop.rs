@@ -144,9 +144,16 @@ pub async fn run_console<D: Desk>(
             }
         };
         let first = First { run: run.take(), note: note.take(), met: Arc::clone(&met) };
-        let broken = match on_a_thread(coming, seat.clone(), Arc::clone(&options), first).await? {
-            Ended::Left(leave) => return Ok(leave),
-            Ended::Broke(what) => what,
+        let ended = on_a_thread(coming, seat.clone(), Arc::clone(&options), first).await;
+        let broken = match ended {
+            Ok(Ended::Left(leave)) => return Ok(leave),
+            // Wherever it was just then: it is no fault of the screen, and ends no run.
+            Ok(Ended::Broke(_)) | Err(_) if hangup::has_gone() => {
+                hangup::let_go()?;
+                return Ok(Leave::HungUp);
+            }
+            Ok(Ended::Broke(what)) => what,
+            Err(why) => return Err(why),
         };
         let now = clock.now();
         breaks.retain(|it| now.since(*it) < Span::seconds(60));

@@ -1,13 +1,18 @@
 //! A terminal that goes away: seen by a thread of its own, because the reader of keys would spin on it.
 //!
-//! What follows from it is decided by the loop: the screen ends, the runs go on.
+//! What follows from it is decided by the loop: the screen ends, the runs go on. Whatever fails or breaks down after it has gone is
+//! only how it was noticed.
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::atomic::{AtomicBool, Ordering},
     thread::JoinHandle,
 };
+
+/// A terminal that has gone does not come back to this process.
+static GONE: AtomicBool = AtomicBool::new(false);
 
 /// Watches a terminal until it is dropped.
 #[derive(Debug)]
@@ -47,6 +52,18 @@ impl Drop for HangupWatch {
     }
 }
 
+/// Whether it has gone, seen by a watch or now. Asked when something about the terminal did not work: the reader of keys, where
+/// it is made on a terminal that is gone, breaks down with words of its own.
+pub(super) fn has_gone() -> bool {
+    let now = || {
+        let stdin = rustix::stdio::stdin();
+        let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
+        let gone = PollFlags::HUP | PollFlags::ERR;
+        poll(&mut fds, Some(&Timespec::default())).is_ok() && fds[0].revents().intersects(gone)
+    };
+    GONE.load(Ordering::SeqCst) || now()
+}
+
 /// Whether a failed write says that the terminal has gone away; it may know before the watch does.
 pub(super) fn is_it(why: &io::Error) -> bool {
     use rustix::io::Errno;
@@ -57,6 +74,7 @@ pub(super) fn is_it(why: &io::Error) -> bool {
 /// long as the process does and takes an end of input for news (crossterm-rs/crossterm#793), so it is given an input that
 /// never ends and on which nothing comes.
 pub(super) fn let_go() -> io::Result<()> {
+    GONE.store(true, Ordering::SeqCst);
     use rustix::fs::{Mode, OFlags, open};
     let (silence, held_open) = UnixStream::pair()?;
     silence.set_nonblocking(true)?;

@@ -24,7 +24,7 @@ pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
     }
     let mut signals = Signals::listen()?;
     if args.background {
-        // An error means that we lead a session already, which is all that is wanted.
+        // An error means that we lead a session or a group already, which is all that is wanted.
         let _ = rustix::process::setsid();
     }
     let taking = args.taking_over.as_deref().map(|reason| (reason, args.taking_from));
