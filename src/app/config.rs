@@ -17,9 +17,11 @@ use std::{
     env, fs,
     io::{self, ErrorKind, Read as _},
     net::SocketAddr,
+    ops::RangeInclusive,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// What the process of a step inherits: where things are, and how to speak to people. `LC_…` besides.
@@ -42,6 +44,11 @@ const INHERITED: [&str; 16] = [
     "RUSTUP_HOME",
 ];
 
+/// How long a request to the API may take to be sent when nothing is said, …
+const PATIENCE: Duration = Duration::from_secs(30);
+/// … and what can be said.
+const PATIENCES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
+
 /// What `config.toml` of a workspace says.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -54,6 +61,8 @@ pub(super) struct Settings {
     pub(super) open_status: Option<bool>,
     /// Requests of each type of agent, in a minute and at once: `rates = {qa = "60/10", architect = "unlimited"}`.
     pub(super) rates: BTreeMap<String, String>,
+    /// How long a request to the API may take to be sent, and how long a connection may be silent: `request-timeout = "30s"`.
+    pub(super) request_timeout: Option<String>,
     /// How long results of agents can be found: `results-kept = "30d"`.
     pub(super) results_kept: Option<String>,
     /// Which types of agents go on behind those of a type: `next-agents = {coding = ["qa", "security"]}`.
@@ -98,6 +107,19 @@ impl Settings {
             ))),
         };
         self.results_kept.as_ref().map(read).transpose()
+    }
+
+    /// How long a request may take to be sent.
+    fn patience(&self, workspace: &Workspace) -> Result<Duration, Trouble> {
+        let Some(text) = &self.request_timeout else { return Ok(PATIENCE) };
+        let span = text.parse::<Span>().map_or(Duration::ZERO, Span::to_std);
+        if PATIENCES.contains(&span) {
+            return Ok(span);
+        }
+        Err(Trouble::usage(format!(
+            "could not read request-timeout in {}: write a time from 100ms to 10m, such as 30s",
+            workspace.config().display()
+        )))
     }
 }
 
@@ -174,8 +196,9 @@ impl Config {
             tls: listen.tls.clone(),
             results: ResultRules {
                 kept_for: settings.results_kept(workspace)?,
-                next_agents: settings.next_agents,
+                next_agents: settings.next_agents.clone(),
             },
+            patience: settings.patience(workspace)?,
         })
     }
 

@@ -6,9 +6,11 @@ mod door;
 mod events;
 mod fuzzed;
 mod gates;
+mod kills;
 mod knowledge;
 mod results;
 mod runs;
+mod scenarios;
 mod state;
 mod tls;
 mod topics;
@@ -90,25 +92,21 @@ impl Sidecar {
     /// The same behind encryption.
     async fn encrypted(files: TlsFiles) -> Self {
         let dir = TempDir::new().expect("a directory");
-        Self::try_open(dir, Rates::default(), true, Some(files)).await.expect("a port")
+        Self::try_open(dir, |it| it.tls = Some(files)).await.expect("a port")
     }
 
     /// Why it does not listen with these.
     async fn refused(files: TlsFiles) -> String {
         let dir = TempDir::new().expect("a directory");
-        Self::try_open(dir, Rates::default(), true, Some(files)).await.map(|it| it.at).expect_err("refused")
+        Self::try_open(dir, |it| it.tls = Some(files)).await.map(|it| it.at).expect_err("refused")
     }
 
     async fn open(dir: TempDir, rates: Rates, open_status: bool) -> Self {
-        Self::try_open(dir, rates, open_status, None).await.expect("a port")
+        let change = |it: &mut HttpSetup| (it.rates, it.open_status) = (rates, open_status);
+        Self::try_open(dir, change).await.expect("a port")
     }
 
-    async fn try_open(
-        dir: TempDir,
-        rates: Rates,
-        open_status: bool,
-        tls: Option<TlsFiles>,
-    ) -> Result<Self, String> {
+    async fn try_open(dir: TempDir, change: impl FnOnce(&mut HttpSetup)) -> Result<Self, String> {
         let engine = engine_in(dir.path()).await;
         let workspace = Workspace::create(dir.path()).expect("a workspace");
         if TokenKeys::of(&workspace).expect("readable").is_none() {
@@ -121,15 +119,17 @@ impl Sidecar {
         let uid = rustix::process::geteuid().as_raw();
         let known = Arc::new(people(uid));
         let who = WhoIsWho::new(move || Ok(Arc::clone(&known)));
-        let setup = HttpSetup {
+        let mut setup = HttpSetup {
             workspace,
             who,
             project: "shop".to_owned(),
-            open_status,
-            rates,
-            tls,
+            open_status: true,
+            rates: Rates::default(),
+            tls: None,
             results: ResultRules::default(),
+            patience: Duration::from_secs(30),
         };
+        change(&mut setup);
         let (tasks, closing) = engine.doors();
         let anywhere = "127.0.0.1:0".parse().expect("an address");
         let at = serve_http(anywhere, setup, engine.desk(), tasks, closing.clone()).await;

@@ -30,8 +30,6 @@ use tokio::time::timeout;
 
 /// Bytes of the line of a request.
 const URL_BYTES_MAX: usize = 8 * 1024;
-/// How long a body may take to be sent.
-const BODY_MAX: Duration = Duration::from_secs(30);
 
 /// What is asked.
 pub(super) struct Asked {
@@ -90,7 +88,7 @@ impl Asked {
         let query = query(route.query, parts.uri.query().unwrap_or_default())?;
         let (body, raw) = match door.shape(route.call) {
             Some(schema) => {
-                let (body, raw) = read_body(&parts.headers, body, route).await?;
+                let (body, raw) = read_body(&parts.headers, body, (route, door.setup.patience)).await?;
                 // Large ones are not kept twice for nothing.
                 let raw = if route.call == Call::PublishEvent { raw } else { Bytes::new() };
                 (checked(schema, body)?, raw)
@@ -320,7 +318,11 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, route: &Route) -> Result<(Value, Bytes), Problem> {
+async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    (route, patience): (&Route, Duration),
+) -> Result<(Value, Bytes), Problem> {
     let (bytes_max, values_max) = (route.body_bytes_max(), route.body_values_max());
     let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -329,7 +331,7 @@ async fn read_body(headers: &HeaderMap, body: Body, route: &Route) -> Result<(Va
         let why = "could not read the body: send JSON as it is, with `Content-Type: application/json`";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "REQ_004", why));
     }
-    let collected = timeout(BODY_MAX, Limited::new(body, bytes_max).collect()).await;
+    let collected = timeout(patience, Limited::new(body, bytes_max).collect()).await;
     let Ok(collected) = collected else {
         let why = "could not read the body: it did not come in time; send it faster";
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "REQ_005", why));

@@ -15,6 +15,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,8 @@ pub struct HttpSetup {
     pub tls: Option<TlsFiles>,
     /// What becomes of results.
     pub results: ResultRules,
+    /// How long a request may take to be sent: its head, and then its body; also how long a connection may be silent.
+    pub patience: Duration,
 }
 
 /// What becomes of results that agents hand in.

@@ -36,8 +36,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 1000;
-/// How long a request may take to be sent; also how long a connection may be silent.
-const HEAD_MAX: Duration = Duration::from_secs(30);
 /// Bytes of the line and the fields of a request.
 const HEAD_BYTES_MAX: u16 = 16 * 1024;
 /// Fields of a request.
@@ -79,8 +77,9 @@ pub async fn serve_http(
     let tls = setup.tls.clone().map(acceptor).transpose()?;
     let listener = TcpListener::bind(address).await.map_err(said)?;
     let bound = listener.local_addr().map_err(said)?;
+    let patience = setup.patience;
     let door = Arc::new(Door::new(desk, setup, is_loopback(bound), closing.clone())?);
-    let port = Port { router: router(&door), tls, tasks: tasks.clone(), closing: closing.clone() };
+    let port = Port { router: router(&door), tls, patience, tasks: tasks.clone(), closing: closing.clone() };
     tasks.spawn(async move {
         tokio::select! {
             () = closing.cancelled() => {}
@@ -95,6 +94,8 @@ pub async fn serve_http(
 struct Port {
     router: Router,
     tls: Option<TlsAcceptor>,
+    /// How long a request may take to be sent; also how long a connection may be silent.
+    patience: Duration,
     tasks: Tasks,
     closing: CancellationToken,
 }
@@ -125,7 +126,7 @@ impl Port {
         let Some(tls) = &self.tls else { return self.http1(stream, router).await };
         let agreed = tokio::select! {
             () = self.closing.cancelled() => return,
-            agreed = timeout(HEAD_MAX, tls.accept(stream)) => agreed,
+            agreed = timeout(self.patience, tls.accept(stream)) => agreed,
         };
         let Ok(Ok(stream)) = agreed else { return };
         if stream.get_ref().1.alpn_protocol() == Some(H2) {
@@ -138,7 +139,7 @@ impl Port {
     async fn http1(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin, router: Router) {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(HEAD_MAX)
+            .header_read_timeout(self.patience)
             .max_header_size(usize::from(HEAD_BYTES_MAX))
             .max_headers(FIELDS_MAX);
         let service = TowerToHyperService::new(router);
@@ -158,8 +159,8 @@ impl Port {
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(u32::from(HEAD_BYTES_MAX))
             .max_send_buf_size(SEND_BYTES_MAX)
-            .keep_alive_interval(HEAD_MAX)
-            .keep_alive_timeout(HEAD_MAX);
+            .keep_alive_interval(self.patience)
+            .keep_alive_timeout(self.patience);
         let busy = Arc::new(Busy::default());
         let service = {
             let (router, busy) = (TowerToHyperService::new(router), Arc::clone(&busy));
@@ -175,7 +176,7 @@ impl Port {
         tokio::select! {
             done = connection.as_mut() => return drop(done),
             () = self.closing.cancelled() => {}
-            () = busy.idle_for(HEAD_MAX) => {
+            () = busy.idle_for(self.patience) => {
                 if !busy.began.load(Relaxed) {
                     // Whoever has not asked anything may not even have said how it speaks, and never do so.
                     return;
@@ -257,11 +258,12 @@ mod tests {
         let port = Port {
             router: Router::new(),
             tls: None,
+            patience: Duration::from_secs(30),
             tasks: Tasks::default(),
             closing: CancellationToken::new(),
         };
         let (ours, _theirs) = tokio::io::duplex(1024);
-        let silent = timeout(HEAD_MAX * 2, port.http2(ours, Router::new())).await;
+        let silent = timeout(Duration::from_mins(1), port.http2(ours, Router::new())).await;
         assert!(silent.is_ok(), "it is let go of");
     }
 }

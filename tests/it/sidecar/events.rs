@@ -40,10 +40,10 @@ pub(super) fn ids(told: &Value) -> Vec<&str> {
 }
 
 /// A line on which events come.
-struct Line(TcpStream, String);
+pub(super) struct Line(TcpStream, String);
 
 impl Line {
-    async fn open(it: &Sidecar, path: &str, token: &str, last: Option<&str>) -> Self {
+    pub(super) async fn open(it: &Sidecar, path: &str, token: &str, last: Option<&str>) -> Self {
         let mut line = TcpStream::connect(it.at).await.expect("it listens");
         let last = last.map(|it| format!("Last-Event-ID: {it}\r\n")).unwrap_or_default();
         let asked =
@@ -53,7 +53,7 @@ impl Line {
     }
 
     /// Reads until something has come.
-    async fn until(&mut self, part: &str) {
+    pub(super) async fn until(&mut self, part: &str) {
         let mut bytes = vec![0; 64 * 1024];
         let mut from = 0;
         while !self.1.as_bytes()[from..].windows(part.len()).any(|it| it == part.as_bytes()) {
@@ -64,8 +64,13 @@ impl Line {
         }
     }
 
+    /// All that came.
+    pub(super) fn text(&self) -> &str {
+        &self.1
+    }
+
     /// The ids that came, in order.
-    fn ids(&self) -> Vec<&str> {
+    pub(super) fn ids(&self) -> Vec<&str> {
         self.1.lines().filter_map(|it| it.strip_prefix("id: ")).collect()
     }
 }

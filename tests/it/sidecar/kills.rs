@@ -1,0 +1,254 @@
+//! `kill -9` of an engine at any moment while clients of the API hand in their work, and an outside ledger of what they were told: nothing that was
+//! acknowledged is lost, nothing is stored twice, and whoever follows with a cursor has no gap and no repeat. `CUELIGHT_API_KILLS=200` for
+//! the long version.
+
+use super::{Said, said};
+use crate::{
+    crash::next,
+    program::{Place, Running, pause, until},
+};
+use cuelight::{
+    base::{Seq, Value},
+    engine::{BusEvent, Fact, LibraryEvent, ScopeEvent},
+    store::{Reader, Workspace, verify},
+};
+use rustix::process::Signal;
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+    time::Duration,
+};
+
+/// Clients that hand in at once.
+const CLIENTS: usize = 4;
+/// Nothing takes longer on a line that is alive.
+const ANSWER_MAX: Duration = Duration::from_mins(1);
+
+/// What the clients have in common.
+struct Load {
+    /// Where the engine is that lives.
+    at: Mutex<SocketAddr>,
+    token: String,
+    is_over: AtomicBool,
+    acknowledged: AtomicUsize,
+}
+
+/// What one client was told.
+#[derive(Default)]
+struct Told {
+    events: Vec<String>,
+    /// By what the client calls it, what it was told that it is.
+    results: BTreeMap<String, String>,
+    /// The last value that was acknowledged, and the last that was sent.
+    value: (usize, usize),
+    /// How often it did not know what came of it, and asked again.
+    again: usize,
+}
+
+impl Load {
+    /// An answer, or nothing when the line broke.
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>, fields: &str) -> Option<Said> {
+        let at = *self.at.lock().expect("nobody failed");
+        let mut line = TcpStream::connect(at).ok()?;
+        line.set_read_timeout(Some(ANSWER_MAX)).ok()?;
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+        let asked = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n{fields}{kind}Content-Length: {}\r\n\r\n{body}",
+            self.token,
+            body.len()
+        );
+        line.write_all(asked.as_bytes()).ok()?;
+        let mut heard = Vec::new();
+        line.read_to_end(&mut heard).ok()?;
+        let heard = String::from_utf8(heard).ok()?;
+        let told = said(&heard);
+        // What was cut off was not told.
+        (told.status != 0 && serde_json::from_str::<Value>(&told.text).is_ok()).then_some(told)
+    }
+
+    /// Asks until it is told, whatever breaks meanwhile.
+    fn insist(&self, again: &mut usize, asks: impl Fn() -> Option<Said>, status: u16) -> Option<Value> {
+        loop {
+            match asks() {
+                Some(told) if told.status == status => {
+                    self.acknowledged.fetch_add(1, SeqCst);
+                    return Some(told.json());
+                }
+                Some(told) => assert_eq!(told.status, 503, "{told:?}"),
+                None => *again += 1,
+            }
+            if self.is_over.load(SeqCst) {
+                return None;
+            }
+            pause(Duration::from_millis(2));
+        }
+    }
+
+    /// One client, until it is over: an event, a result, a value, and the same again.
+    fn hand_in(&self, client: usize) -> Told {
+        let mut told = Told::default();
+        for n in 1.. {
+            if self.is_over.load(SeqCst) {
+                break;
+            }
+            let id = format!("c{client}-{n}");
+            let event = json!({"id": id, "data": {"client": client, "n": n}});
+            let says = || self.ask("POST", "/api/events/load", Some(&event), "");
+            if self.insist(&mut told.again, says, 202).is_some() {
+                told.events.push(id.clone());
+            }
+            let result = json!({"agent_id": "load", "agent_type": "architect", "issue_id": id, "project_id": "shop",
+                "result": {"status": "success", "n": n}});
+            let key = format!("Idempotency-Key: {id}\r\n");
+            let hands = || self.ask("POST", "/api/results", Some(&result), &key);
+            if let Some(done) = self.insist(&mut told.again, hands, 201) {
+                told.results.insert(id, done["id"].as_str().expect("an id").to_owned());
+            }
+            told.value.1 = n;
+            let (path, value) = (format!("/api/state/global/client-{client}"), json!({"value": n}));
+            if self.insist(&mut told.again, || self.ask("PUT", &path, Some(&value), ""), 200).is_some() {
+                told.value.0 = n;
+            }
+        }
+        told
+    }
+
+    /// Follows with a cursor, until it is over and nothing more comes.
+    fn follow(&self) -> Vec<String> {
+        let mut heard: Vec<String> = Vec::new();
+        loop {
+            let ends = self.is_over.load(SeqCst);
+            let since = heard.last().map(|it| format!("&since={it}")).unwrap_or_default();
+            let asks = || self.ask("GET", &format!("/api/events/wait/load?timeout=200{since}"), None, "");
+            let Some(told) = asks() else {
+                pause(Duration::from_millis(2));
+                continue;
+            };
+            let told = told.is(200);
+            heard.extend(super::events::ids(&told).into_iter().map(str::to_owned));
+            if ends && told["timeout"] == true {
+                return heard;
+            }
+        }
+    }
+}
+
+/// An engine at a port that no line is given by chance: thousands of them come and go here, and one could be given the port in between.
+fn serve(place: &Place) -> (Running, SocketAddr) {
+    let first = 12_000 + u16::try_from(std::process::id() % 16_000).expect("small");
+    let free = (first..first + 4000)
+        .find_map(|port| TcpListener::bind(("127.0.0.1", port)).and_then(|it| it.local_addr()).ok());
+    let at = free.expect("a port");
+    let engine = place.start(&["serve", "--listen", &at.to_string()]);
+    until("it listens", || TcpStream::connect(at).is_ok());
+    (engine, at)
+}
+
+#[test]
+fn an_engine_that_is_killed_under_load_loses_nothing_acknowledged_and_stores_nothing_twice() {
+    let kills: usize = std::env::var("CUELIGHT_API_KILLS").ok().and_then(|it| it.parse().ok()).unwrap_or(8);
+    let place = Place::new();
+    fs::create_dir_all(place.file(".cuelight")).expect("made");
+    place.write(".cuelight/config.toml", "project = \"shop\"\n");
+    let token = place.cue(&["token", "--agent", "load", "--type", "architect", "--expires", "24h"]).ok();
+    let (first, at) = serve(&place);
+    let mut engine = Some(first);
+    let load = Load {
+        at: Mutex::new(at),
+        token: token.out.trim().to_owned(),
+        is_over: AtomicBool::new(false),
+        acknowledged: AtomicUsize::new(0),
+    };
+    let mut seed = 11;
+    let (told, followed) = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|n| {
+                let load = &load;
+                scope.spawn(move || load.hand_in(n))
+            })
+            .collect();
+        let follower = scope.spawn(|| load.follow());
+        for _ in 0..kills {
+            // At least something was told by each of them, so that there is something to lose.
+            let before = load.acknowledged.load(SeqCst);
+            until("it has acknowledged something", || load.acknowledged.load(SeqCst) > before + CLIENTS);
+            pause(Duration::from_micros(next(&mut seed) % 200_000));
+            engine.iter().for_each(|it| it.signal(Signal::KILL));
+            // It is gone when it was asked for its end, and not before: its lock goes last.
+            drop(engine.take().map(Running::end));
+            let next_one = serve(&place);
+            engine = Some(next_one.0);
+            *load.at.lock().expect("nobody failed") = next_one.1;
+        }
+        load.is_over.store(true, SeqCst);
+        let told: Vec<Told> = clients.into_iter().map(|it| it.join().expect("it ended well")).collect();
+        (told, follower.join().expect("it ended well"))
+    });
+    let again: usize = told.iter().map(|it| it.again).sum();
+    check(&place, &load, &told, &followed);
+    println!(
+        "{kills} kills under load: {} acknowledged, all there and each once; {again} requests broke off and were sent again; {} followed \
+         without gap or repeat",
+        load.acknowledged.load(SeqCst),
+        followed.len()
+    );
+    drop(engine);
+}
+
+/// What is in the log, against what was told.
+fn check(place: &Place, load: &Load, told: &[Told], followed: &[String]) {
+    let reader = Reader::open(&Workspace::find(place.path()).expect("a workspace")).expect("a log");
+    verify(&reader, Seq(1)).expect("the chain holds");
+    let (mut events, mut results, mut values) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let mut from = Seq(1);
+    loop {
+        let page = reader.events(from, 1000).expect("events");
+        let Some((last, _)) = page.last() else { break };
+        from = Seq(last.0 + 1);
+        for (_, event) in page {
+            match event.fact {
+                Fact::Bus(BusEvent::Said { message, .. }) if message.topic == "load" => {
+                    events.push(message.id)
+                }
+                Fact::Library(LibraryEvent::HandedIn { result, .. }) => {
+                    results.push((result.issue, result.id))
+                }
+                Fact::Scope(_, ScopeEvent::Set { key, value, .. }) => drop(values.insert(key, value)),
+                _ => {}
+            }
+        }
+    }
+    let once: BTreeSet<&String> = events.iter().collect();
+    assert_eq!(once.len(), events.len(), "no event is stored twice");
+    assert_eq!(followed, events, "whoever followed heard all in their order, each once");
+    let stored: BTreeMap<&String, &String> = results.iter().map(|(issue, id)| (issue, id)).collect();
+    assert_eq!(stored.len(), results.len(), "no result is stored twice");
+    for (client, told) in told.iter().enumerate() {
+        for id in &told.events {
+            assert!(once.contains(id), "the event {id} was acknowledged and is lost");
+        }
+        for (key, id) in &told.results {
+            assert_eq!(stored.get(key), Some(&id), "the result {key} was acknowledged");
+        }
+        let value = values.get(&format!("client-{client}")).and_then(Value::as_u64).unwrap_or(0);
+        let value = usize::try_from(value).expect("small");
+        assert!(
+            (told.value.0..=told.value.1).contains(&value),
+            "{value} of client {client}: {:?}",
+            told.value
+        );
+        // What is in the log is what is answered.
+        for id in told.results.values().step_by(50) {
+            load.ask("GET", &format!("/api/results/{id}"), None, "").expect("it lives").is(200);
+        }
+    }
+}
