@@ -171,6 +171,18 @@ pub const MESSAGE_TTL: Span = Span::seconds(24 * 3600);
 pub const REVOKED_TOKENS_MAX: usize = 10_000;
 /// Characters of the id and of the subject of a token.
 pub const TOKEN_NAME_CHARS_MAX: usize = 128;
+/// Agents that have come by themselves and are there, …
+pub const AGENTS_MAX: usize = 4096;
+/// … and those of one project.
+pub const AGENTS_OF_PROJECT_MAX: usize = 2048;
+/// Capabilities that one of them may name.
+pub const AGENT_CAPABILITIES_MAX: usize = 32;
+/// Bytes of what one of them says about itself beside that.
+pub const AGENT_METADATA_BYTES_MAX: usize = 4 * 1024;
+/// Intervals without a sign of life after which an agent is lost.
+pub const AGENT_BEATS_LOST: u64 = 3;
+/// How often an agent that comes by itself gives a sign of life when it says nothing of it.
+pub const AGENT_BEAT_DEFAULT: Span = Span::seconds(30);
 /// Bytes of a result of an agent.
 pub const RESULT_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// A larger result is kept beside the log.
@@ -197,6 +209,7 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 const _: () = {
     assert!(EVENT_INLINE_BYTES_MAX < EVENT_BYTES_MAX);
     assert!(RESULT_BYTES_MAX < EVENT_BYTES_MAX);
+    assert!(AGENTS_OF_PROJECT_MAX < AGENTS_MAX);
     assert!(RESULT_INLINE_BYTES_MAX < EVENT_INLINE_BYTES_MAX);
     assert!(SPOOL_BYTES_LEAST <= SPOOL_BYTES_MAX);
     assert!(PROCESS_FILES_LEAST < PROCESS_FILES_MOST);

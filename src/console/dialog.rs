@@ -407,6 +407,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Publish { .. }
         | Command::HandIn { .. }
         | Command::Learn { .. }
+        | Command::Agent { .. }
         | Command::DeclareTopics { .. }
         | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }

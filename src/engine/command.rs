@@ -3,8 +3,8 @@
 use crate::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
     engine::{
-        Actor, AgentResult, CauseOfLaunch, Channel, DeadLetter, Event, Knowledge, MessageProof, NewMessage,
-        NewValue, Outcome, TakeOver, TokenName, TopicRule, event::Facts,
+        Actor, AgentAsk, AgentResult, CauseOfLaunch, Channel, DeadLetter, Event, Knowledge, MessageProof,
+        NewMessage, NewValue, Outcome, TakeOver, TokenName, TopicRule, event::Facts,
     },
     plan::Plan,
 };
@@ -256,6 +256,13 @@ pub enum Command {
         #[serde(default)]
         kept_for: Option<Span>,
         /// Who hands it in.
+        by: Actor,
+    },
+    /// What an agent that came by itself asks: to be there, to be given work, to hand it back.
+    Agent {
+        /// What.
+        ask: Box<AgentAsk>,
+        /// Who asks.
         by: Actor,
     },
     /// Leaves what somebody knows for those who come after.
@@ -523,6 +530,7 @@ impl Command {
             | Self::RevokeToken { by, .. }
             | Self::HandIn { by, .. }
             | Self::Learn { by, .. }
+            | Self::Agent { by, .. }
             | Self::NoteRejected { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::DeclareTopics { .. }
@@ -564,6 +572,7 @@ impl Command {
             | Self::RevokeToken { by, .. }
             | Self::HandIn { by, .. }
             | Self::Learn { by, .. }
+            | Self::Agent { by, .. }
             | Self::NoteRejected { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::DeclareTopics { .. }
@@ -637,6 +646,7 @@ impl Command {
             | Self::RevokeToken { .. }
             | Self::HandIn { .. }
             | Self::Learn { .. }
+            | Self::Agent { .. }
             | Self::DeclareTopics { .. }
             | Self::NoteRejected { .. }
             | Self::NoteRefusal { .. }
@@ -676,6 +686,7 @@ impl Command {
             | Self::RevokeToken { .. }
             | Self::HandIn { .. }
             | Self::Learn { .. }
+            | Self::Agent { .. }
             | Self::DeclareTopics { .. }
             | Self::NoteRejected { .. }
             | Self::AttemptEnded { .. }

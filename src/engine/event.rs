@@ -8,8 +8,8 @@ use crate::{
         Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, RetryFrom, RunState, TopicRule,
-        Verdict,
+        Actor, AgentKey, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, Registration, RetryFrom,
+        RunState, TopicRule, Verdict,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
 };
@@ -54,6 +54,8 @@ pub enum Fact {
     Token(TokenEvent),
     /// To what agents leave for those who come after.
     Library(LibraryEvent),
+    /// To an agent that came by itself.
+    Agent(AgentEvent),
     /// An engine took up this log.
     Recovered {
         /// How long nobody looked.
@@ -93,6 +95,7 @@ impl Fact {
             | Self::Bus(..)
             | Self::Token(..)
             | Self::Library(..)
+            | Self::Agent(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -113,6 +116,7 @@ impl Fact {
             | Self::Bus(..)
             | Self::Token(..)
             | Self::Library(..)
+            | Self::Agent(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -1213,6 +1217,37 @@ pub enum LibraryEvent {
         /// What: `id`, `kind`, `text`, `agent`, and `agent_type`, `issue`, `metadata` where they were said.
         knowledge: Box<Knowledge>,
         /// Who.
+        by: Actor,
+    },
+}
+
+/// What happened to an agent that came by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum AgentEvent {
+    /// It is there.
+    Registered {
+        /// What it says of itself: `name`, `agent_type`, `capabilities`, `max_concurrent`, `heartbeat`, `metadata`.
+        agent: Box<Registration>,
+        /// Who.
+        by: Actor,
+    },
+    /// It gave a sign of life; more than a few in one interval are not written down.
+    Seen {
+        /// Which: `project` where that is not the workspace's own, `name`.
+        agent: AgentKey,
+    },
+    /// It gave none for three intervals.
+    Lost {
+        /// Which.
+        agent: AgentKey,
+    },
+    /// It went, or was sent away.
+    Left {
+        /// Which.
+        agent: AgentKey,
+        /// Why.
+        reason: String,
+        /// Who said so.
         by: Actor,
     },
 }

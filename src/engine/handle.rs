@@ -135,6 +135,7 @@ impl Turn<'_> {
             Command::RevokeToken { token, reason, by } => self.revoke_token(token, reason, by),
             Command::Learn { knowledge, by } => self.learn(*knowledge, by),
             Command::HandIn { result, kept_for, by } => self.hand_in(*result, kept_for, by),
+            Command::Agent { ask, by } => self.agent_asks(*ask, by),
             Command::AttemptEnded { attempt, outcome } => {
                 if self.is_in_flight(attempt) {
                     self.attempt_ended(attempt, *outcome);

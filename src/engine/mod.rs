@@ -4,6 +4,7 @@
 
 mod actor;
 mod again;
+mod agents;
 mod another_try;
 mod ask;
 mod attempt;
@@ -46,6 +47,7 @@ mod world;
 
 pub use actor::{Actor, Channel, Proof, Signature, Token};
 pub use again::{plan_differences, value_differences};
+pub use agents::{AgentAsk, AgentFault, AgentKey, Agents, Presence, Registered, Registration};
 pub use ask::hash as ask_hash;
 pub use bus::{Bus, NewMessage, Ring, Said};
 pub use cache::{Cache, CachedResult};
@@ -55,11 +57,11 @@ pub use command::{
 };
 pub use effect::{Effect, react};
 pub use event::{
-    Adoption, AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
-    Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent, FileFact,
-    FormField, GateEvent, InputChange, Later, LibraryEvent, Origin, Outcome, PartialResult, Purpose,
-    RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall, TargetEvent, TargetHold,
-    TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
+    Adoption, AgentEvent, AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom,
+    CauseOfLaunch, Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent,
+    FileFact, FormField, GateEvent, InputChange, Later, LibraryEvent, Origin, Outcome, PartialResult,
+    Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall, TargetEvent,
+    TargetHold, TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
 pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};

@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Digest, Epoch, GateId, RunId},
-    engine::{GateState, MessageFault, RunState, StepState},
+    engine::{AgentFault, GateState, MessageFault, RunState, StepState},
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,9 @@ pub enum Refusal {
     /// What is to be said is no good; recorded by a command of its own.
     #[error("could not say that: {why}")]
     Message { fault: MessageFault, why: String },
+    /// An agent may not, as itself.
+    #[error("could not do that: {why}")]
+    Agent { fault: AgentFault, why: String },
     #[error("could not do that here: {0}")]
     Other(String),
 }

@@ -912,6 +912,8 @@ impl Turn<'_> {
                 }
             } else if let Some(target) = self.world.targets.next_due(self.now) {
                 self.target_due(&target);
+            } else if let Some(agent) = self.world.agents.next_due(self.now) {
+                self.agent_due(agent);
             } else {
                 return;
             }

@@ -3,8 +3,8 @@
 use crate::{
     base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Bus, Cache, Command, Event, Fact, GateEvent, Refusal, Revoked, RunEvent, RunState, StepEvent, Topics,
-        Verdict, WaitReason,
+        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Refusal, Revoked, RunEvent, RunState, StepEvent,
+        Topics, Verdict, WaitReason,
         bus::SaidIds,
         gate::{Gate, GateDue},
         library::Library,
@@ -52,6 +52,8 @@ pub struct World {
     pub(super) revoked: Arc<Revoked>,
     /// What agents handed in.
     pub(super) library: Arc<Library>,
+    /// Agents that came by themselves.
+    pub(super) agents: Arc<Agents>,
     /// Steps that wait for messages, with the topic.
     pub(super) listening: BTreeMap<(RunId, StepIx), String>,
     rested: VecDeque<RunId>,
@@ -95,6 +97,9 @@ impl World {
         }
         if let Fact::Library(it) = &event.fact {
             Arc::make_mut(&mut self.library).apply(event.at, it);
+        }
+        if matches!(event.fact, Fact::Agent(_) | Fact::Recovered { .. }) {
+            Arc::make_mut(&mut self.agents).apply(event);
         }
         let Some(id) = event.fact.run() else { return };
         let was_due = self.run_due(id);
@@ -170,6 +175,7 @@ impl World {
             | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
+            | Fact::Agent(..)
             | Fact::Recovered { .. } => {}
         }
     }
@@ -308,7 +314,7 @@ impl World {
     /// When it must be woken without being asked.
     pub fn deadline(&self) -> Option<Timestamp> {
         let of_runs = self.due.first().map(|(at, _)| *at);
-        of_runs.into_iter().chain(self.targets.deadline()).min()
+        of_runs.into_iter().chain(self.targets.deadline()).chain(self.agents.deadline()).min()
     }
 
     /// How long nobody could have looked, from what was recorded last; for `Command::Recover`.
@@ -395,6 +401,7 @@ impl World {
             projects: Arc::clone(&self.projects),
             revoked: Arc::clone(&self.revoked),
             library: Arc::clone(&self.library),
+            agents: Arc::clone(&self.agents),
             listening: self
                 .listening
                 .iter()

@@ -3,11 +3,12 @@
 //! What is described stands in files, which a board does not know; whoever reads them hands it in.
 
 use crate::{
-    base::{Circuit, RunId, Score, Span, StepIx, Timestamp, agent_name},
-    engine::AttemptEvent,
+    base::{Circuit, RunId, Score, Span, StepIx, Timestamp, Value, agent_name},
+    engine::{AgentKey, AttemptEvent, Registered},
     projection::{Board, Tally},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 /// An agent as its file describes it; foreign text.
@@ -53,6 +54,8 @@ pub enum AgentState {
     Idle,
     /// No file describes it (any more): a command of a step, or one of the past.
     Unlisted,
+    /// It came by itself; how it stands now depends on when it was seen.
+    Came,
     /// Its file cannot be read as an agent.
     Broken(String),
 }
@@ -66,6 +69,7 @@ impl AgentState {
             Self::Open => "circuit open".to_owned(),
             Self::Idle => "idle".to_owned(),
             Self::Unlisted => "in a step".to_owned(),
+            Self::Came => "registered".to_owned(),
             Self::Broken(_) => "broken".to_owned(),
         }
     }
@@ -86,6 +90,24 @@ pub struct AgentRow<'a> {
     pub done: Option<&'a Tally>,
     /// What it does now.
     pub steps: Vec<(RunId, StepIx)>,
+    /// What it says of itself, where it came by itself.
+    pub came: Option<&'a Registered>,
+}
+
+/// An agent that came by itself, as it is told over HTTP.
+pub fn registered_json(key: &AgentKey, it: &Registered, project: &str, now: Timestamp) -> Value {
+    json!({
+        "id": key.name,
+        "project_id": project,
+        "agent_type": it.about.agent_type,
+        "state": it.presence(now).word(),
+        "capabilities": it.about.capabilities,
+        "limits": {"max_concurrent": it.about.max_concurrent},
+        "heartbeat_seconds": it.about.heartbeat.0 / 1000,
+        "metadata": it.about.metadata,
+        "registered_at": it.since.to_string(),
+        "last_seen": it.seen.to_string(),
+    })
 }
 
 /// Steps that an agent works on, each with the agent.
@@ -115,7 +137,8 @@ impl Board {
         self.at_work.len()
     }
 
-    /// All agents that are described or were called, the best first, then the files that describe none.
+    /// All agents that are described or were called, the best first, then those that came by themselves, then the files that describe
+    /// none.
     pub fn agents<'a>(&'a self, known: &'a AgentsAbout) -> Vec<AgentRow<'a>> {
         let mut ids: BTreeMap<&str, (Option<&AgentAbout>, Option<&Tally>)> =
             known.agents.iter().map(|it| (it.id.as_str(), (Some(it), None))).collect();
@@ -130,7 +153,7 @@ impl Board {
             .map(|(id, (about, done))| {
                 let steps: Vec<_> = self.at_work.iter().filter(|it| **it.1 == *id).map(|it| *it.0).collect();
                 let state = self.agent_state(id, steps.len(), about.is_some());
-                AgentRow { name: called(id), rank: None, state, about, done, steps }
+                AgentRow { name: called(id), rank: None, state, about, done, steps, came: None }
             })
             .collect();
         let ended = |it: &AgentRow<'_>| it.done.map_or(0, |it| it.ended);
@@ -142,6 +165,11 @@ impl Board {
         for (index, row) in rows.iter_mut().enumerate() {
             row.rank = health(row).map(|_| index + 1);
         }
+        rows.extend(self.present().iter().map(|(key, it)| {
+            let of = key.project.as_ref().map_or_else(String::new, |project| format!(" ({project})"));
+            let (name, state) = (format!("{}{of}", key.name), AgentState::Came);
+            AgentRow { name, rank: None, state, about: None, done: None, steps: Vec::new(), came: Some(it) }
+        }));
         rows.extend(known.problems.iter().map(|(file, why)| AgentRow {
             name: file.clone(),
             rank: None,
@@ -149,6 +177,7 @@ impl Board {
             about: None,
             done: None,
             steps: Vec::new(),
+            came: None,
         }));
         rows
     }
@@ -173,7 +202,9 @@ fn called(id: &str) -> String {
 impl AgentRow<'_> {
     /// When something was heard of it last, as far as the log knows; now while it works.
     pub fn last_seen(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.steps.is_empty() {
+        if let Some(it) = self.came {
+            Some(it.seen)
+        } else if self.steps.is_empty() {
             self.done.filter(|it| it.ended > 0).map(|it| it.last_at)
         } else {
             Some(now)

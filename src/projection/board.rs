@@ -9,9 +9,9 @@ use crate::{
         agent_name,
     },
     engine::{
-        AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState, LibraryEvent,
-        Purpose, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, Topics, WaitReason, Why,
-        etag,
+        Agents, AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState,
+        LibraryEvent, Purpose, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, Topics,
+        WaitReason, Why, etag,
     },
     plan::{PlanStep, Scope, Work},
     projection::{
@@ -119,6 +119,8 @@ pub struct Board {
     bus: Arc<Bus>,
     topics: Arc<Topics>,
     revoked: Arc<Revoked>,
+    /// Those that came by themselves.
+    pub(super) present: Arc<Agents>,
     /// Handed in by agents.
     results: u64,
     /// Left by agents and people.
@@ -250,6 +252,11 @@ impl Board {
     /// Tokens that were taken back before their time.
     pub fn revoked(&self) -> &Revoked {
         &self.revoked
+    }
+
+    /// Agents that came by themselves.
+    pub fn present(&self) -> &Agents {
+        &self.present
     }
 
     /// How many things are known that agents and people have left.
@@ -390,7 +397,11 @@ impl Board {
             Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
             Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
             Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,
-            Fact::Recovered { away, .. } => self.recovered = Some((event.at, *away)),
+            Fact::Agent(_) => Arc::make_mut(&mut self.present).apply(event),
+            Fact::Recovered { away, .. } => {
+                self.recovered = Some((event.at, *away));
+                Arc::make_mut(&mut self.present).apply(event);
+            }
         }
         if let (Some(run), Some(step)) = (event.fact.run(), event.fact.step()) {
             self.watch(run, step);

@@ -33,7 +33,7 @@ mod vitals;
 mod why;
 mod words;
 
-pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout};
+pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout, registered_json};
 pub use ask_diff::{AskChange, ask_diff};
 pub use board::{Board, ValueName, ValueView};
 pub use care::Care;

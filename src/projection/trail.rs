@@ -4,7 +4,7 @@
 use crate::{
     base::{Digest, GateId, RunId, Seq, StepIx, Timestamp},
     engine::{
-        Actor, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent,
+        Actor, AgentEvent, AttemptEvent, BusEvent, CacheEvent, Channel, Event, Fact, FailureEvent, GateEvent,
         LibraryEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, Stage, StepEvent, TargetEvent,
         TokenEvent, UndoEvent, Why,
     },
@@ -93,6 +93,7 @@ impl TrailRow {
                 | Fact::Bus(..)
                 | Fact::Token(..)
                 | Fact::Library(..)
+                | Fact::Agent(..)
                 | Fact::Recovered { .. } => None,
             },
             verdict: verdict(&event.fact),
@@ -167,7 +168,9 @@ fn by(fact: &Fact) -> Option<&Actor> {
         Fact::Cache(CacheEvent::Cleared { by, .. } | CacheEvent::Reset { by, .. }) => Some(by),
         Fact::Bus(BusEvent::Said { by, .. } | BusEvent::Rejected { by, .. }) => by.as_ref(),
         Fact::Token(TokenEvent::Revoked { by, .. }) => Some(by),
-        Fact::Library(LibraryEvent::HandedIn { by, .. } | LibraryEvent::Learned { by, .. }) => Some(by),
+        Fact::Library(LibraryEvent::HandedIn { by, .. } | LibraryEvent::Learned { by, .. })
+        | Fact::Agent(AgentEvent::Registered { by, .. } | AgentEvent::Left { by, .. }) => Some(by),
+        Fact::Agent(AgentEvent::Seen { .. } | AgentEvent::Lost { .. }) => None,
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
         Fact::Scope(_, ScopeEvent::Removed { by, .. }) => Some(by),
@@ -193,6 +196,7 @@ const fn part(fact: &Fact) -> &'static str {
         Fact::Bus(..) => "bus",
         Fact::Token(..) => "gateway",
         Fact::Library(..) => "library",
+        Fact::Agent(..) => "agents",
         Fact::Run(..)
         | Fact::Step(..)
         | Fact::Attempt(..)
@@ -222,6 +226,7 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
         | Fact::Bus(..)
         | Fact::Token(..)
         | Fact::Library(..)
+        | Fact::Agent(..)
         | Fact::Recovered { .. } => None,
     }
 }
@@ -244,6 +249,7 @@ pub(super) const fn stage(fact: &Fact) -> Option<Stage> {
         | Fact::Bus(..)
         | Fact::Token(..)
         | Fact::Library(..)
+        | Fact::Agent(..)
         | Fact::Recovered { .. } => return None,
     })
 }
@@ -265,6 +271,7 @@ fn is_decision(fact: &Fact) -> bool {
         Fact::Step(_, _, StepEvent::Routed { .. }) | Fact::Bus(BusEvent::Declared { .. }) => true,
         Fact::Cache(it) => !matches!(it, CacheEvent::Stored { .. }),
         Fact::Step(..) | Fact::Scope(..) | Fact::Bus(..) => by(fact).is_some(),
+        Fact::Agent(it) => !matches!(it, AgentEvent::Seen { .. }),
         Fact::Library(..) => false,
     }
 }

@@ -3,8 +3,8 @@
 use crate::{
     base::{Bucket, MessageKind, RateRule, Score, counted, shorten},
     engine::{
-        Adoption, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch, Choice,
-        DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, Purpose, RunEvent,
+        Adoption, AgentEvent, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
+        Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, Purpose, RunEvent,
         ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold, TokenEvent, UndoEvent,
         Verdict, WaitReason, Why,
     },
@@ -46,6 +46,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Token(TokenEvent::Revoked { id, .. }), None) => id.clone(),
         (Fact::Library(LibraryEvent::HandedIn { result, .. }), None) => result.issue.clone(),
         (Fact::Library(LibraryEvent::Learned { knowledge, .. }), None) => knowledge.id.clone(),
+        (Fact::Agent(it), None) => agent_name_of(it).to_owned(),
         (Fact::Cache(CacheEvent::Stored { key, .. } | CacheEvent::Used { key, .. }), None) => key.clone(),
         (Fact::Cache(CacheEvent::Reset { .. }), None) => "workspace".to_owned(),
         (Fact::Cache(CacheEvent::Cleared { key, .. }), None) => {
@@ -95,6 +96,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
             let it = &knowledge;
             ("library.learned", format!("{} by {}: {}", it.kind.word(), it.agent, shorten(&it.text, 60)))
         }
+        Fact::Agent(it) => agent_words(it),
         Fact::Recovered { away, taken: None } => ("engine.recovered", format!("nobody looked for {away}")),
         Fact::Recovered { away, taken: Some(it) } => {
             let from = it.from.map_or_else(|| "an engine".to_owned(), |pid| format!("process {pid}"));
@@ -106,6 +108,29 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         }
     };
     EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }
+}
+
+/// The agent that came by itself.
+fn agent_name_of(event: &AgentEvent) -> &str {
+    match event {
+        AgentEvent::Registered { agent, .. } => &agent.name,
+        AgentEvent::Seen { agent } | AgentEvent::Lost { agent } | AgentEvent::Left { agent, .. } => {
+            &agent.name
+        }
+    }
+}
+
+fn agent_words(event: &AgentEvent) -> (&'static str, String) {
+    match event {
+        AgentEvent::Registered { agent, .. } => {
+            let can = agent.capabilities.join(", ");
+            let can = if can.is_empty() { String::new() } else { format!(", can do {can}") };
+            ("agent.registered", format!("{}{can}", agent.agent_type))
+        }
+        AgentEvent::Seen { .. } => ("agent.seen", String::new()),
+        AgentEvent::Lost { .. } => ("agent.lost", "it gave no sign of life for three intervals".to_owned()),
+        AgentEvent::Left { reason, by, .. } => ("agent.left", format!("by {by}: {reason}")),
+    }
 }
 
 /// The word for a scope.

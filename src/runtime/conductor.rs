@@ -276,6 +276,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::RevokeToken { .. }
         | Command::HandIn { .. }
         | Command::Learn { .. }
+        | Command::Agent { .. }
         | Command::DeclareTopics { .. }
         | Command::NoteRejected { .. }
         | Command::NoteRefusal { .. }

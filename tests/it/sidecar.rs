@@ -1,5 +1,6 @@
 //! The HTTP API as its callers meet it: an engine of its own for each test, a port of this machine, bytes in and bytes out.
 
+mod agents;
 mod client;
 mod context;
 mod door;

@@ -196,6 +196,7 @@ impl Checks {
             | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
+            | Fact::Agent(..)
             | Fact::Recovered { .. } => Ok(()),
         }
     }

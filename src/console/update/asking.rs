@@ -569,6 +569,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::RevokeToken { .. }
         | Command::HandIn { .. }
         | Command::Learn { .. }
+        | Command::Agent { .. }
         | Command::DeclareTopics { .. }
         | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }
@@ -652,6 +653,7 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         }
         Command::Learn { knowledge, .. } => format!("knowledge add {}", quoted(&knowledge.text)),
         Command::HandIn { result, .. } => format!("results {}", quoted(&result.id)),
+        Command::Agent { .. } => "agents".to_owned(),
         Command::ClearCache { key, .. } => {
             format!("cache clear{}", key.as_ref().map_or_else(String::new, |it| format!(" {}", quoted(it))))
         }

@@ -6,8 +6,9 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{counted, dollars, safe_text},
+    base::{Timestamp, counted, dollars, safe_text},
     console::{Role, gauge, layout, marks::age, meter_role, pane, put},
+    engine::{Presence, Registered},
     projection::{AgentRow, AgentState},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -18,7 +19,9 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let known = &model.agents.known;
     let rows = model.board.agents(known);
     let at_work = model.board.agents_at_work();
-    let title = format!("agents  {} described, {at_work} at work", known.agents.len());
+    let present = model.board.present().present();
+    let came = if present == 0 { String::new() } else { format!("{present} registered, ") };
+    let title = format!("agents  {} described, {came}{at_work} at work", known.agents.len());
     let inside = main_pane(canvas, places.table, &title, "", buf);
     if rows.is_empty() {
         empty(canvas, inside, buf);
@@ -81,7 +84,10 @@ fn cell(canvas: &Canvas<'_>, it: &AgentRow<'_>, column: Column) -> (String, Role
     match column.title {
         "#" => it.rank.map_or_else(|| (String::new(), Role::Muted), |it| (it.to_string(), Role::Muted)),
         "AGENT" => (safe_text(&it.name), Role::Text),
-        "STATE" => (it.state.words(), state_role(&it.state)),
+        "STATE" => match it.came {
+            Some(came) => presence(came.presence(canvas.model.now)),
+            None => (it.state.words(), state_role(&it.state)),
+        },
         "HLT" => done.map_or_else(none, |it| (it.health().to_string(), meter_role(u64::from(it.health().0)))),
         "" => done.map_or_else(
             || (String::new(), Role::Muted),
@@ -102,7 +108,7 @@ fn cell(canvas: &Canvas<'_>, it: &AgentRow<'_>, column: Column) -> (String, Role
             .map_or_else(none, |it| (dollars(it.spent_micro_usd), Role::Text)),
         _ => it.last_seen(canvas.model.now).map_or_else(none, |at| {
             let since = canvas.model.now.since(at);
-            (if it.steps.is_empty() { age(since) } else { "now".to_owned() }, Role::Text)
+            (if it.steps.is_empty() || it.came.is_some() { age(since) } else { "now".to_owned() }, Role::Text)
         }),
     }
 }
@@ -112,8 +118,17 @@ const fn state_role(state: &AgentState) -> Role {
         AgentState::Works(_) => Role::Ok,
         AgentState::Waits(_) => Role::Warn,
         AgentState::Open | AgentState::Broken(_) => Role::Fail,
-        AgentState::Idle | AgentState::Unlisted => Role::Muted,
+        AgentState::Idle | AgentState::Unlisted | AgentState::Came => Role::Muted,
     }
+}
+
+fn presence(presence: Presence) -> (String, Role) {
+    let role = match presence {
+        Presence::Live => Role::Ok,
+        Presence::Late => Role::Warn,
+        Presence::Lost => Role::Fail,
+    };
+    (presence.word().to_owned(), role)
 }
 
 fn preview(canvas: &Canvas<'_>, it: &AgentRow<'_>, area: Rect, buf: &mut Buffer) {
@@ -134,6 +149,22 @@ fn preview(canvas: &Canvas<'_>, it: &AgentRow<'_>, area: Rect, buf: &mut Buffer)
     }
 }
 
+/// The same of one that came by itself.
+fn facts_of_registered(it: &Registered, now: Timestamp) -> Vec<(&'static str, String)> {
+    let about = &it.about;
+    let mut out = vec![
+        ("state", presence(it.presence(now)).0),
+        ("type", safe_text(&about.agent_type)),
+        ("can do", safe_text(&about.capabilities.join(", "))),
+        ("sign", format!("every {}, the last one {} ago", about.heartbeat, age(now.since(it.seen)))),
+        ("takes", format!("{} at once", about.max_concurrent)),
+        ("came", format!("{} ago, over HTTP", age(now.since(it.since)))),
+    ];
+    out.extend(about.metadata.iter().map(|(name, value)| ("says", safe_text(&format!("{name}: {value}")))));
+    out.retain(|it| !it.1.is_empty());
+    out
+}
+
 /// What is known of it, the most pressing first; foreign text made safe.
 fn facts(canvas: &Canvas<'_>, it: &AgentRow<'_>) -> Vec<(&'static str, String)> {
     let now = canvas.model.now;
@@ -141,6 +172,9 @@ fn facts(canvas: &Canvas<'_>, it: &AgentRow<'_>) -> Vec<(&'static str, String)> 
     if let AgentState::Broken(why) = &it.state {
         out.push(("broken", safe_text(why)));
         return out;
+    }
+    if let Some(came) = it.came {
+        return facts_of_registered(came, now);
     }
     let board = &canvas.model.board;
     for (run, step) in &it.steps {

@@ -114,10 +114,17 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
     let short_gates =
         waits.map_or_else(|| short(Mark::Gate, 0), |it| format!("{} {it}", short(Mark::Gate, gates)));
     add(2, 8, long_gates, short_gates, style(Mark::Gate, gates));
-    let agents = board.agents_at_work();
-    if agents > 0 {
-        let long = format!("{} {} at work", sign(Mark::Runs), counted(agents, "agent", "agents"));
-        add(2, 2, long, format!("{agents} ag"), canvas.style(Role::Ok));
+    let (agents, came) = (board.agents_at_work(), board.present().present());
+    if agents > 0 || came > 0 {
+        let there = if came == 0 { String::new() } else { format!(", {came} registered") };
+        let long = format!("{} {} at work{there}", sign(Mark::Runs), counted(agents, "agent", "agents"));
+        add(
+            2,
+            2,
+            long,
+            format!("{agents} ag"),
+            canvas.style(if agents > 0 { Role::Ok } else { Role::Muted }),
+        );
     }
     let reviews = board.reviews_due().count();
     if reviews > 0 {

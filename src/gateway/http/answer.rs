@@ -1,6 +1,7 @@
 //! From a request to its answer: what every answer carries, and who makes it.
 
 use super::{
+    agents,
     asked::{Asked, request_id},
     context,
     door::Door,
@@ -96,6 +97,11 @@ async fn call(door: &Arc<Door>, call: Call, asked: &Asked) -> Result<Response, P
         Call::SearchKnowledge => knowledge::search(door, asked).await,
         Call::Inject => context::inject(door, asked).await,
         Call::ClearContexts => context::clear(door, asked),
+        Call::RegisterAgent => agents::register(door, asked).await,
+        Call::BeatAgent => agents::beat(door, asked).await,
+        Call::ListAgents => Ok(agents::list(door, asked)),
+        Call::ShowAgent => agents::show(door, asked),
+        Call::LeaveAgent => agents::leave(door, asked).await,
         Call::HandIn => results::hand_in(door, asked).await,
         Call::ListResults => results::list(door, asked).await,
         Call::ShowResult => results::show(door, asked).await,

@@ -3,6 +3,7 @@
 //! It reads boards and submits commands, and judges nothing but who asks and how much at once. The table of routes makes the router and
 //! the `OpenAPI` document alike.
 
+mod agents;
 mod answer;
 mod asked;
 mod context;

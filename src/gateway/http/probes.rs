@@ -60,6 +60,7 @@ fn told(door: &Door, status: &'static str, trouble: Option<Trouble>) -> Health {
 struct Numbers {
     board: Arc<Board>,
     at_work: u64,
+    present: u64,
     open_runs: u64,
     open_gates: u64,
     kept: u64,
@@ -76,7 +77,8 @@ fn numbers(door: &Door) -> Numbers {
     let dead = count(board.bus().newest().filter(|it| it.is_dead(now)).count());
     let rejected = board.topics().rejected().map(|it| it.1).sum();
     let at_work = count(board.agents_at_work());
-    Numbers { at_work, open_runs, open_gates, kept, dead, rejected, board }
+    let present = count(board.present().present());
+    Numbers { at_work, present, open_runs, open_gates, kept, dead, rejected, board }
 }
 
 /// Counts, and no names.
@@ -89,7 +91,7 @@ pub(super) fn status(door: &Door) -> Response {
     let cached = door.desk.context_counts();
     let told = Status {
         uptime_seconds: door.uptime().0 / 1000,
-        agents: AgentCounts { at_work: it.at_work },
+        agents: AgentCounts { at_work: it.at_work, present: it.present },
         storage: StorageCounts {
             records: it.board.seq.0,
             runs: u64::try_from(it.board.run_count()).unwrap_or(u64::MAX),
@@ -130,6 +132,7 @@ pub(super) fn metrics(door: &Door) -> Response {
         ("cuelight_runs_open", "gauge", "Runs that have not come to rest.", it.open_runs),
         ("cuelight_gates_open", "gauge", "Gates that have not closed.", it.open_gates),
         ("cuelight_agents_at_work", "gauge", "Calls of agents that run.", it.at_work),
+        ("cuelight_agents_present", "gauge", "Agents that have registered and are not lost.", it.present),
         ("cuelight_results_total", "counter", "Results that agents have handed in.", it.board.results()),
         ("cuelight_context_cache_hits_total", "counter", "Contexts that were there already.", cached.hits),
         ("cuelight_context_cache_misses_total", "counter", "Contexts that were made.", cached.misses),

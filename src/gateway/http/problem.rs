@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Timestamp, Value},
-    engine::{MessageFault, Refusal},
+    engine::{AgentFault, MessageFault, Refusal},
     gateway::TokenTrouble,
     runtime::Reply,
 };
@@ -98,6 +98,12 @@ impl From<Refusal> for Problem {
                 MessageFault::Words | MessageFault::Schema => (StatusCode::BAD_REQUEST, "EVT_002"),
                 MessageFault::Signature => (StatusCode::FORBIDDEN, "EVT_005"),
                 MessageFault::Id => (StatusCode::CONFLICT, "EVT_004"),
+            },
+            Refusal::Agent { fault, .. } => match fault {
+                AgentFault::Unknown => (StatusCode::NOT_FOUND, "AGT_003"),
+                AgentFault::NotYours => (StatusCode::FORBIDDEN, "AUTH_003"),
+                AgentFault::Words => (StatusCode::BAD_REQUEST, "REQ_001"),
+                AgentFault::Conflict => (StatusCode::CONFLICT, "AGT_004"),
             },
             Refusal::State { .. } => (StatusCode::PRECONDITION_FAILED, "STR_003"),
             _ => (StatusCode::CONFLICT, "REQ_002"),

@@ -50,6 +50,8 @@ pub(super) struct Status {
 pub(super) struct AgentCounts {
     /// Calls of agents that run now.
     pub(super) at_work: u64,
+    /// Agents that have registered and are not lost.
+    pub(super) present: u64,
 }
 
 /// What is kept.

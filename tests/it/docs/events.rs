@@ -7,11 +7,11 @@ use cuelight::{
         MessageKind, RateRule, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
     },
     engine::{
-        Actor, Adoption, AgentResult, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch,
-        Channel, Choice, DeadLetter, DoubtAnswer, Event, Fact, Facts, Failure, FailureEvent, GateEvent,
-        GateState, Knowledge, KnowledgeKind, LibraryEvent, MessageFault, Outcome, Proof, Purpose,
-        ResultStatus, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent,
-        TokenEvent, TopicRule, UndoEvent, Verdict, Vote, WaitReason, Why,
+        Actor, Adoption, AgentEvent, AgentKey, AgentResult, Alternative, Ask, AttemptEvent, BusEvent,
+        CacheEvent, CauseOfLaunch, Channel, Choice, DeadLetter, DoubtAnswer, Event, Fact, Facts, Failure,
+        FailureEvent, GateEvent, GateState, Knowledge, KnowledgeKind, LibraryEvent, MessageFault, Outcome,
+        Proof, Purpose, Registration, ResultStatus, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent,
+        TalkCall, TargetEvent, TokenEvent, TopicRule, UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -52,6 +52,7 @@ const NOUNS: &[(&str, &str, &str)] = &[
     ("BusEvent", "Bus", "bus.said"),
     ("TokenEvent", "Tokens", "token.revoked"),
     ("LibraryEvent", "Library", "library.handed_in"),
+    ("AgentEvent", "Agents", "agent.registered"),
 ];
 
 /// A variant as the source declares it.
@@ -137,6 +138,7 @@ fn noun_of(fact: &Fact) -> &'static str {
         Fact::Bus(..) => "BusEvent",
         Fact::Token(..) => "TokenEvent",
         Fact::Library(..) => "LibraryEvent",
+        Fact::Agent(..) => "AgentEvent",
         Fact::Recovered { .. } => "",
     }
 }
@@ -156,6 +158,7 @@ fn variant_of(fact: &Fact) -> String {
         Fact::Bus(it) => format!("{it:?}"),
         Fact::Token(it) => format!("{it:?}"),
         Fact::Library(it) => format!("{it:?}"),
+        Fact::Agent(it) => format!("{it:?}"),
         Fact::Recovered { .. } => String::new(),
     };
     shown.chars().take_while(|it| it.is_alphanumeric()).collect()
@@ -323,6 +326,25 @@ fn library() -> Vec<Fact> {
     [handed_in, learned].into_iter().map(Fact::Library).collect()
 }
 
+fn agents() -> Vec<Fact> {
+    let agent = || AgentKey { project: None, name: "coder-1".to_owned() };
+    let registration = Registration {
+        name: "coder-1".to_owned(),
+        agent_type: "coding".to_owned(),
+        capabilities: vec!["implement".to_owned()],
+        max_concurrent: 2,
+        heartbeat: Span::seconds(30),
+        metadata: ValueMap::new(),
+    };
+    let all = [
+        AgentEvent::Registered { agent: Box::new(registration), by: ann() },
+        AgentEvent::Seen { agent: agent() },
+        AgentEvent::Lost { agent: agent() },
+        AgentEvent::Left { agent: agent(), reason: "the day is over".to_owned(), by: ann() },
+    ];
+    all.into_iter().map(Fact::Agent).collect()
+}
+
 /// One of each.
 fn samples() -> Vec<Event> {
     let facts = [
@@ -337,6 +359,7 @@ fn samples() -> Vec<Event> {
         results(),
         messages(),
         library(),
+        agents(),
     ]
     .concat();
     facts.into_iter().map(|fact| Event { at: Timestamp(1_772_431_200_000), fact }).collect()

@@ -10,11 +10,12 @@ use cuelight::{
     },
     definition::{Files, read},
     engine::{
-        Actor, Adoption, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Command,
-        Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FailureEvent,
-        FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, LibraryEvent, NewMessage, NewValue,
-        Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent,
-        StepState, TargetEvent, TokenEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, react,
+        Actor, Adoption, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch,
+        Changed, Channel, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts,
+        Failure, FailureEvent, FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, LibraryEvent,
+        NewMessage, NewValue, Outcome, Past, Proof, Purpose, Registration, RetryFrom, RunEvent, RunState,
+        ScheduleEvent, ScopeEvent, StepEvent, StepState, TargetEvent, Token, TokenEvent, UndoEvent, Verdict,
+        WaitReason, Why, World, etag, react,
     },
     plan::{Plan, Scope, lower},
     projection::{corrected_words, message_words},
@@ -140,6 +141,24 @@ pub(super) fn person(name: &str) -> Actor {
     }
 }
 
+/// Whoever has the token of an agent.
+fn token_of(subject: &str) -> Actor {
+    let token = Token {
+        id: format!("t-{subject}"),
+        subject: subject.to_owned(),
+        key: "k".to_owned(),
+        person: None,
+        maker: None,
+        project: None,
+    };
+    Actor {
+        name: subject.to_owned(),
+        proof: Proof::Token(Box::new(token)),
+        groups: Vec::new(),
+        channel: Channel::Http,
+    }
+}
+
 impl Bench {
     fn new(plan: Plan) -> Self {
         Self {
@@ -185,8 +204,8 @@ impl Bench {
         {
             return self.at_gate(&words, line);
         }
-        if words.len() > 2 && matches!(words[1], "sets" | "removes" | "says") {
-            return if words[1] == "says" { self.say(&words) } else { self.state(&words) };
+        if self.is_said_elsewhere(&words) {
+            return;
         }
         // `… as ann`: req does it, unless it is said who does.
         let named = words.iter().position(|it| *it == "as").and_then(|at| words.get(at + 1));
@@ -269,6 +288,17 @@ impl Bench {
         self.submit(command);
     }
 
+    /// What agents do, and what people do to state and say, is played by itself.
+    fn is_said_elsewhere(&mut self, words: &[&str]) -> bool {
+        match words {
+            [_, "comes" | "beats" | "leaves", ..] => self.agent(words),
+            [_, "says", _, ..] => self.say(words),
+            [_, "sets" | "removes", _, ..] => self.state(words),
+            _ => return false,
+        }
+        true
+    }
+
     /// `retry failed corrected k=v`: the workflow as it is written later, else as it was, with these inputs.
     fn correction(&self, words: &[&str], values: &dyn Fn(usize) -> ValueMap) -> Option<Box<Correction>> {
         (words.get(2) == Some(&"corrected")).then(|| {
@@ -291,6 +321,26 @@ impl Bench {
         };
         let events = self.journal[..count].to_vec();
         (ForkAt::Step(at.to_owned()), Past { seq: Seq(count as u64), events: events.into() })
+    }
+
+    /// `coder-1 comes [as=NAME] [type=coding] [can=a,b] [takes=N]`, `coder-1 beats`, `coder-1 leaves [as=NAME]`; a sign of life every 30 s.
+    fn agent(&mut self, words: &[&str]) {
+        let word = |name: &str| words.iter().find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+        let name = word("as").unwrap_or(words[0]).to_owned();
+        let can = word("can").map(|it| it.split(',').map(str::to_owned).collect());
+        let ask = match words[1] {
+            "comes" => AgentAsk::Register(Registration {
+                name,
+                agent_type: word("type").unwrap_or("coding").to_owned(),
+                capabilities: can.unwrap_or_default(),
+                max_concurrent: word("takes").map_or(1, |it| it.parse().expect("a number")),
+                heartbeat: Span::seconds(30),
+                metadata: ValueMap::new(),
+            }),
+            "beats" => AgentAsk::Beat(name),
+            _ => AgentAsk::Leave { agent: name, reason: "it is done".to_owned() },
+        };
+        self.submit(Command::Agent { ask: Box::new(ask), by: token_of(words[0]) });
     }
 
     /// `ann says TOPIC [id=NAME] [KEY=VALUE …]`; without an id it is x-1, x-2 …
@@ -674,6 +724,7 @@ impl Bench {
             }
             Fact::Library(LibraryEvent::Learned { knowledge, .. }) => format!("learned {}", knowledge.id),
             Fact::Token(TokenEvent::Revoked { id, .. }) => format!("token {id} revoked"),
+            Fact::Agent(it) => agent_event(it),
             Fact::Recovered { away, .. } => format!("recovered after {away}"),
         }
     }
@@ -993,6 +1044,15 @@ fn attempt_event(number: u32, event: &AttemptEvent, now: Timestamp) -> String {
             let how = if *how == Adoption::Attached { "still runs" } else { "had ended" };
             format!("call {number} {how}{}", if *ends { ", to be ended" } else { "" })
         }
+    }
+}
+
+fn agent_event(event: &AgentEvent) -> String {
+    match event {
+        AgentEvent::Registered { agent, .. } => format!("agent {} is there", agent.name),
+        AgentEvent::Seen { agent } => format!("agent {agent} is seen"),
+        AgentEvent::Lost { agent } => format!("agent {agent} is lost"),
+        AgentEvent::Left { agent, reason, .. } => format!("agent {agent} left: {reason}"),
     }
 }
 

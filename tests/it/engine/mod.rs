@@ -1,5 +1,6 @@
 //! Commands in, journal out. One file per noun; the door is `door::check`.
 
+mod agents;
 mod attempt;
 mod bad_decision;
 mod budget;

@@ -1,0 +1,332 @@
+//! Agents that come by themselves, with a token: who is there, when each gave its last sign of life, and who was lost. The fold is
+//! shared with `projection`, where whoever looks for them looks.
+//!
+//! What an agent is called and of which type it is was checked by the door it came through; what it may ask otherwise, too.
+
+use crate::{
+    base::{
+        AGENT_BEATS_LOST, AGENT_CAPABILITIES_MAX, AGENT_METADATA_BYTES_MAX, AGENTS_MAX,
+        AGENTS_OF_PROJECT_MAX, Span, Timestamp, ValueMap, json_bytes,
+    },
+    engine::{
+        Actor, AgentEvent, Event, Fact, Proof, Refusal,
+        handle::{Turn, checked_reason},
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+/// An agent by its name, which is its own in its project.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AgentKey {
+    /// The project it works for, where that is not the workspace's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The subject of its token, or a session of it: `coder-1/s2`.
+    pub name: String,
+}
+
+impl fmt::Display for AgentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name)
+    }
+}
+
+/// What an agent says of itself when it comes; foreign text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Its name: the subject of its token, or a session of it.
+    pub name: String,
+    /// What kind of agent it is, by its token.
+    pub agent_type: String,
+    /// What it can do, in words that steps ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+    /// How much work it takes at once.
+    pub max_concurrent: u32,
+    /// How often it gives a sign of life.
+    pub heartbeat: Span,
+    /// More about it.
+    #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+    pub metadata: ValueMap,
+}
+
+/// What an agent asks for itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentAsk {
+    /// I am here.
+    Register(Registration),
+    /// I am still here.
+    Beat(String),
+    /// I go, or this one is to go.
+    Leave {
+        /// Its name.
+        agent: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why an agent may not; each has an answer of its own over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentFault {
+    /// There is no such agent.
+    Unknown,
+    /// It is not the one who asks.
+    NotYours,
+    /// What it says of itself cannot be kept.
+    Words,
+    /// It says something else than before, or there are too many.
+    Conflict,
+}
+
+/// How an agent that came by itself stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Presence {
+    Live,
+    Late,
+    Lost,
+}
+
+impl Presence {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Late => "late",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// An agent that came by itself, as far as it is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registered {
+    /// What it says of itself.
+    pub about: Registration,
+    /// When it came.
+    pub since: Timestamp,
+    /// When it gave its last sign of life.
+    pub seen: Timestamp,
+    /// Since when it is lost, if it is.
+    pub lost: Option<Timestamp>,
+}
+
+impl Registered {
+    /// How it stands: late after one interval without a sign of life, lost after three.
+    pub fn presence(&self, now: Timestamp) -> Presence {
+        match self.lost {
+            Some(_) => Presence::Lost,
+            None if now.since(self.seen) > self.about.heartbeat => Presence::Late,
+            None => Presence::Live,
+        }
+    }
+
+    fn is_lost_at(&self) -> Option<Timestamp> {
+        self.lost.is_none().then(|| self.seen + Span(self.about.heartbeat.0.saturating_mul(AGENT_BEATS_LOST)))
+    }
+}
+
+/// All agents that came by themselves and did not go.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Agents {
+    known: BTreeMap<AgentKey, Arc<Registered>>,
+    due: BTreeSet<(Timestamp, AgentKey)>,
+}
+
+impl Agents {
+    /// The fold.
+    pub fn apply(&mut self, event: &Event) {
+        match &event.fact {
+            Fact::Agent(AgentEvent::Registered { agent, by }) => {
+                let key = AgentKey { project: by.project().map(str::to_owned), name: agent.name.clone() };
+                let since =
+                    self.known.get(&key).filter(|it| it.lost.is_none()).map_or(event.at, |it| it.since);
+                self.make_room();
+                let about = (**agent).clone();
+                self.put(key, Some(Registered { about, since, seen: event.at, lost: None }));
+            }
+            Fact::Agent(AgentEvent::Seen { agent }) => {
+                self.change(agent, |it| (it.seen, it.lost) = (event.at, None));
+            }
+            Fact::Agent(AgentEvent::Lost { agent }) => self.change(agent, |it| it.lost = Some(event.at)),
+            Fact::Agent(AgentEvent::Left { agent, .. }) => self.put(agent.clone(), None),
+            // While there was no engine nobody could tell it anything.
+            Fact::Recovered { .. } => {
+                let all: Vec<AgentKey> = self.due.iter().map(|it| it.1.clone()).collect();
+                for key in all {
+                    self.change(&key, |it| it.seen = event.at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// All of one project, by name.
+    pub fn of_project(&self, project: Option<&str>) -> impl Iterator<Item = (&AgentKey, &Registered)> {
+        self.iter().filter(move |it| it.0.project.as_deref() == project)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&AgentKey, &Registered)> {
+        self.known.iter().map(|(key, it)| (key, &**it))
+    }
+
+    /// One of them.
+    pub fn get(&self, key: &AgentKey) -> Option<&Registered> {
+        self.known.get(key).map(|it| &**it)
+    }
+
+    /// Those that are not lost.
+    pub fn present(&self) -> usize {
+        self.due.len()
+    }
+
+    /// When one of them is lost if nothing is heard of it.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.due.first().map(|it| it.0)
+    }
+
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<AgentKey> {
+        self.due.first().filter(|it| it.0 <= now).map(|it| it.1.clone())
+    }
+
+    fn change(&mut self, key: &AgentKey, change: impl FnOnce(&mut Registered)) {
+        let Some(before) = self.known.get(key) else { return };
+        let mut it = (**before).clone();
+        change(&mut it);
+        self.put(key.clone(), Some(it));
+    }
+
+    fn put(&mut self, key: AgentKey, agent: Option<Registered>) {
+        if let Some(at) = self.known.get(&key).and_then(|it| it.is_lost_at()) {
+            self.due.remove(&(at, key.clone()));
+        }
+        match agent {
+            Some(it) => {
+                if let Some(at) = it.is_lost_at() {
+                    self.due.insert((at, key.clone()));
+                }
+                self.known.insert(key, Arc::new(it));
+            }
+            None => drop(self.known.remove(&key)),
+        }
+    }
+
+    /// Of those that are lost, the one that was lost first is forgotten when there are too many.
+    fn make_room(&mut self) {
+        if self.known.len() < AGENTS_MAX {
+            return;
+        }
+        let lost = self.known.iter().filter_map(|(key, it)| Some((it.lost?, key))).min();
+        if let Some(key) = lost.map(|it| it.1.clone()) {
+            self.known.remove(&key);
+        }
+    }
+}
+
+fn refused(fault: AgentFault, why: impl Into<String>) -> Refusal {
+    Refusal::Agent { fault, why: why.into() }
+}
+
+/// The agent that asks, by the name it goes by: that of its token, or a session of it.
+fn own(by: &Actor, name: &str) -> Result<AgentKey, Refusal> {
+    let Proof::Token(token) = &by.proof else {
+        return Err(refused(
+            AgentFault::NotYours,
+            "only an agent with a token is one; `cuelight token` makes it",
+        ));
+    };
+    let session = name.strip_prefix(token.subject.as_str()).and_then(|it| it.strip_prefix('/'));
+    let is_own = name == token.subject || session.is_some_and(crate::base::is_name);
+    if token.person.is_some() || !is_own {
+        let why = "its name is not that of the token; go by your own, as `name` or `name/session`";
+        return Err(refused(AgentFault::NotYours, why));
+    }
+    Ok(AgentKey { project: token.project.clone(), name: name.to_owned() })
+}
+
+impl Turn<'_> {
+    pub(super) fn agent_asks(&mut self, ask: AgentAsk, by: Actor) -> Result<(), Refusal> {
+        match ask {
+            AgentAsk::Register(agent) => self.register(agent, by),
+            AgentAsk::Beat(agent) => {
+                let key = self.registered(&by, &agent)?;
+                self.sees(&key);
+                Ok(())
+            }
+            AgentAsk::Leave { agent, reason } => {
+                let key = AgentKey { project: by.project().map(str::to_owned), name: agent };
+                if self.world.agents.get(&key).is_none() {
+                    return Err(unknown());
+                }
+                let reason = checked_reason(reason)?;
+                self.emit(Fact::Agent(AgentEvent::Left { agent: key, reason, by }));
+                Ok(())
+            }
+        }
+    }
+
+    fn register(&mut self, agent: Registration, by: Actor) -> Result<(), Refusal> {
+        let key = own(&by, &agent.name)?;
+        let too_much = agent.capabilities.len() > AGENT_CAPABILITIES_MAX
+            || agent.capabilities.iter().any(|it| !crate::base::is_name(it))
+            || json_bytes(&agent.metadata) > AGENT_METADATA_BYTES_MAX
+            || agent.max_concurrent == 0
+            || agent.heartbeat.0 == 0
+            || !crate::base::is_agent_type(&agent.agent_type);
+        if too_much {
+            let why = format!(
+                "what it says of itself cannot be kept: a type, {AGENT_CAPABILITIES_MAX} capabilities of letters, digits and `_.:-`, and \
+                 {AGENT_METADATA_BYTES_MAX} bytes of metadata at most; say less"
+            );
+            return Err(refused(AgentFault::Words, why));
+        }
+        if let Some(before) = self.world.agents.get(&key).filter(|it| it.lost.is_none()) {
+            if before.about != agent {
+                let why = format!("{key} is there already and says something else of itself; leave first");
+                return Err(refused(AgentFault::Conflict, why));
+            }
+            // The same once more: it has begun anew.
+            self.sees(&key);
+            return Ok(());
+        }
+        let of_project = self.world.agents.of_project(by.project()).filter(|it| it.1.lost.is_none()).count();
+        if self.world.agents.present() >= AGENTS_MAX || of_project >= AGENTS_OF_PROJECT_MAX {
+            return Err(refused(AgentFault::Conflict, "too many agents are there already; have some leave"));
+        }
+        self.emit(Fact::Agent(AgentEvent::Registered { agent: Box::new(agent), by }));
+        Ok(())
+    }
+
+    /// The agent that asks, which is there or was lost.
+    fn registered(&self, by: &Actor, name: &str) -> Result<AgentKey, Refusal> {
+        let key = own(by, name)?;
+        if self.world.agents.get(&key).is_some() { Ok(key) } else { Err(unknown()) }
+    }
+
+    /// It gave a sign of life. One that was lost is there again; what it had is not its any more.
+    fn sees(&mut self, key: &AgentKey) {
+        let Some(it) = self.world.agents.get(key) else { return };
+        let is_news = it.lost.is_some() || self.now.since(it.seen).0 >= it.about.heartbeat.0 / 3;
+        if is_news {
+            self.emit(Fact::Agent(AgentEvent::Seen { agent: key.clone() }));
+        }
+    }
+
+    /// Nothing was heard of it for too long.
+    pub(super) fn agent_due(&mut self, key: AgentKey) {
+        self.emit(Fact::Agent(AgentEvent::Lost { agent: key }));
+    }
+}
+
+fn unknown() -> Refusal {
+    refused(AgentFault::Unknown, "there is no such agent here; register first, with POST /api/agents")
+}

@@ -1,0 +1,172 @@
+//! Agents that come by themselves, over HTTP: they register, give signs of life, and leave. Each project has its own.
+
+use super::{
+    answer::json,
+    asked::Asked,
+    door::Door,
+    problem::{Problem, of_reply},
+};
+use crate::{
+    base::{AGENT_BEAT_DEFAULT, Span, Value, is_agent},
+    engine::{AgentAsk, AgentKey, Command, Registration},
+    gateway::Permission,
+    projection::registered_json,
+    runtime::{Desk as _, Reply, Request},
+};
+use axum::{http::StatusCode, response::Response};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json as value;
+use std::collections::BTreeMap;
+
+/// What an agent says of itself.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegisterAgent {
+    /// The subject of the token, or a session of it, as in `coder-1/s2`; the subject when not given.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}(/[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127})?$"))]
+    agent_id: Option<String>,
+    /// What it can do, in words that steps ask for.
+    #[serde(default)]
+    #[schemars(length(max = 32), inner(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$")))]
+    capabilities: Vec<String>,
+    #[serde(default)]
+    limits: AgentLimits,
+    /// How often it gives a sign of life; 30 when not given.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 3600))]
+    heartbeat_seconds: Option<u64>,
+    /// More about it, 4 KiB at most.
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    metadata: BTreeMap<String, Value>,
+}
+
+/// What is asked of an agent at most.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AgentLimits {
+    /// Pieces of work at once.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    max_concurrent: u32,
+}
+
+impl Default for AgentLimits {
+    fn default() -> Self {
+        Self { max_concurrent: one() }
+    }
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// An agent that has registered.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone: what is answered is made by `projection`")]
+pub(super) struct AgentShape {
+    id: String,
+    project_id: String,
+    agent_type: String,
+    /// `live`, `late`, `lost`, or `left`.
+    state: String,
+    capabilities: Vec<String>,
+    limits: AgentLimits,
+    heartbeat_seconds: u64,
+    metadata: BTreeMap<String, Value>,
+    registered_at: String,
+    last_seen: String,
+}
+
+/// All of them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone")]
+pub(super) struct AgentList {
+    agents: Vec<AgentShape>,
+}
+
+fn missing() -> Problem {
+    Problem::missing("AGT_003", "that agent")
+}
+
+fn key(asked: &Asked, name: &str) -> AgentKey {
+    AgentKey { project: asked.project().map(str::to_owned), name: name.to_owned() }
+}
+
+/// The agent that the path names, as it is now.
+fn find(door: &Door, asked: &Asked, name: &str) -> Result<Value, Problem> {
+    let board = door.desk.boards().borrow().board.clone();
+    let key = key(asked, name);
+    let it = board.present().get(&key).ok_or_else(missing)?;
+    Ok(registered_json(&key, it, &asked.project_id(), door.now()))
+}
+
+/// What the path names, if that can be an agent.
+fn named(asked: &Asked) -> Result<&str, Problem> {
+    let name = asked.param("id");
+    if is_agent(name) { Ok(name) } else { Err(missing()) }
+}
+
+async fn ask(door: &Door, asked: &Asked, ask: AgentAsk) -> Result<(), Problem> {
+    let command = Command::Agent { ask: Box::new(ask), by: asked.actor(door) };
+    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+        Reply::Recorded(_) => Ok(()),
+        other => Err(of_reply(other)),
+    }
+}
+
+pub(super) async fn register(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let given: RegisterAgent = asked.body()?;
+    let Some(bearer) = &asked.bearer else { return Err(missing()) };
+    let Some(agent_type) = &bearer.agent_type else {
+        let why = "could not register: the token is a person's; `cuelight token --agent NAME --type TYPE` makes that of an agent";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "AUTH_003", why));
+    };
+    let name = given.agent_id.unwrap_or_else(|| bearer.claims.sub.clone());
+    let agent = Registration {
+        name: name.clone(),
+        agent_type: agent_type.as_str().to_owned(),
+        capabilities: given.capabilities,
+        max_concurrent: given.limits.max_concurrent,
+        heartbeat: given.heartbeat_seconds.map_or(AGENT_BEAT_DEFAULT, Span::seconds),
+        metadata: given.metadata.into_iter().collect(),
+    };
+    ask(door, asked, AgentAsk::Register(agent)).await?;
+    Ok(json(StatusCode::CREATED, &find(door, asked, &name)?))
+}
+
+pub(super) async fn beat(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let name = named(asked)?;
+    find(door, asked, name)?;
+    ask(door, asked, AgentAsk::Beat(name.to_owned())).await?;
+    Ok(json(StatusCode::OK, &find(door, asked, name)?))
+}
+
+pub(super) fn list(door: &Door, asked: &Asked) -> Response {
+    let board = door.desk.boards().borrow().board.clone();
+    let (now, project) = (door.now(), asked.project_id());
+    let mine = board.present().of_project(asked.project());
+    let agents: Value = mine.map(|(key, it)| registered_json(key, it, &project, now)).collect();
+    json(StatusCode::OK, &value!({"agents": agents}))
+}
+
+pub(super) fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    Ok(json(StatusCode::OK, &find(door, asked, named(asked)?)?))
+}
+
+pub(super) async fn leave(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let name = named(asked)?;
+    let mut told = find(door, asked, name)?;
+    let bearer = asked.bearer.as_ref().ok_or_else(missing)?;
+    let is_own = bearer.goes_by(name) && bearer.may(Permission::WriteResults);
+    if !is_own && !bearer.may(Permission::ManageAgents) {
+        let why = "could not send that agent away: it is not the one of the token; ask with one that has `manage_agents`";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "AUTH_003", why));
+    }
+    let reason = if is_own { "it has done its work" } else { "it was sent away" };
+    ask(door, asked, AgentAsk::Leave { agent: name.to_owned(), reason: reason.to_owned() }).await?;
+    told["state"] = "left".into();
+    Ok(json(StatusCode::OK, &told))
+}
