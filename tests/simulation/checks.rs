@@ -93,6 +93,8 @@ pub(crate) struct Run {
     planned: usize,
     /// Whether gates ask again before what is still to be done.
     asks: bool,
+    /// Whether that was not looked at yet, as it is to be once in the plan that the engine has made.
+    is_derived: bool,
     /// By step, what it yielded, and when.
     results: BTreeMap<String, Vec<(u64, ValueMap)>>,
     /// Steps that a gate was sent back over, and that have not begun anew.
@@ -221,7 +223,9 @@ impl Checks {
 
     fn run(&mut self, id: RunId, event: &RunEvent) -> Result<(), Broken> {
         if let RunEvent::Created { plan, trace, cause, .. } = event {
+            let as_made = !self.given.contains_key(trace);
             let plan = self.given.get(trace).unwrap_or(plan).clone();
+            let asks = matches!(cause, CauseOfLaunch::Fork { .. }) || cause.corrected().is_some();
             let steps = vec![Step::default(); plan.steps.len()];
             let planned = plan.steps.len();
             let purses = BTreeMap::from([(None, Purse::of(plan.budget.as_ref()))]);
@@ -244,7 +248,8 @@ impl Checks {
                     },
                     planned,
                     is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
-                    asks: matches!(cause, CauseOfLaunch::Fork { .. }) || cause.corrected().is_some(),
+                    asks,
+                    is_derived: asks && as_made,
                     results: BTreeMap::new(),
                     sent_back: BTreeSet::new(),
                 },
@@ -335,6 +340,24 @@ impl Checks {
                 format!("I23 {id} was sent back, and {:?} stand as they were", run.sent_back)
             })
         })
+    }
+
+    /// I21, after a batch: what is still to be done in a run that has taken results over waits by itself for the gates behind them that
+    /// ask again, whether or not chance lets it begin before they are answered.
+    pub(crate) fn nothing_leads_around_a_gate(&mut self) -> Result<(), Broken> {
+        for (id, run) in &mut self.runs {
+            if !run.is_derived || run.state == RunState::Created {
+                continue;
+            }
+            run.is_derived = false;
+            for step in (0..run.plan.steps.len()).map(StepIx::from_index) {
+                let gate = run.left_out(step);
+                ensure(gate.is_none(), || {
+                    format!("I21 {id} {step:?} does not wait for {gate:?}, which asks again")
+                })?;
+            }
+        }
+        Ok(())
     }
 
     fn step(&mut self, id: RunId, step: StepIx, event: &StepEvent) -> Result<(), Broken> {
@@ -921,6 +944,30 @@ impl Run {
                     return Some(need);
                 }
                 if it.kept && !self.asks_for_failures(need) {
+                    open.push(need);
+                }
+            }
+        }
+        None
+    }
+
+    /// A gate that has not been answered and that only results that were taken over stand between, where a step that is still to be done does
+    /// not need it by its own plan.
+    fn left_out(&self, step: StepIx) -> Option<StepIx> {
+        let own = &self.plan.steps[step.index()].needs;
+        let is_open = |it: StepIx| !self.steps[it.index()].state().rests();
+        let passes = |it: &StepIx| self.steps[it.index()].kept && !self.asks_for_failures(*it);
+        let mut open: Vec<StepIx> = own.iter().copied().filter(passes).filter(|_| is_open(step)).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            for need in self.plan.steps[at.index()].needs.iter().copied() {
+                let asks = matches!(self.plan.steps[need.index()].work, Work::Gate(_))
+                    && is_open(need)
+                    && !self.steps[need.index()].answered;
+                if asks && !own.contains(&need) {
+                    return Some(need);
+                }
+                if passes(&need) && seen.insert(need) {
                     open.push(need);
                 }
             }

@@ -752,6 +752,7 @@ impl<'a> History<'a> {
             self.checks.see(event, self.now)?;
         }
         self.checks.all_is_sent_back()?;
+        self.checks.nothing_leads_around_a_gate()?;
         if self.faults.look_closely {
             self.checks.nothing_is_forgotten()?;
             if self.tape.chance(10) {

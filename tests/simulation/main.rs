@@ -21,7 +21,7 @@ use std::{
 use tape::Tape;
 
 /// Seeds within which every mistake put in on purpose must be found.
-const BUG_SEEDS: u64 = 20_000;
+const BUG_SEEDS: u64 = 10_000;
 
 /// Why a history failed, how it went, and the draws that made it.
 struct Failure {
