@@ -1,12 +1,14 @@
-//! A disk turns a bit over: it is found when the log is opened, or it changes nothing that anybody reads.
+//! A disk turns a bit over, or loses the end of a file, or what lies beside the log is another's: it is found when the log is opened, or it
+//! changes nothing that anybody reads but how far the log goes. `CUELIGHT_FLIPS=10000` and `CUELIGHT_CUTS=1000` try more.
 
+use crate::program::Place;
 use cuelight::{
     base::{RunId, StepIx, Timestamp},
     engine::{Event, Fact, StepEvent},
     store::{Batch, Journal, Owner, Reader, Workspace},
 };
 use std::{
-    fs::{self, Permissions},
+    fs::{self, File, Permissions},
     os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{
@@ -54,7 +56,7 @@ struct Log {
 }
 
 /// A log that was left in order, and one whose last batches stand beside it only.
-fn logs() -> [Log; 2] {
+fn logs(salt: u8) -> [Log; 2] {
     let dir = TempDir::new().expect("a directory");
     let workspace = Workspace::create(dir.path()).expect("a workspace");
     let files = || {
@@ -67,9 +69,9 @@ fn logs() -> [Log; 2] {
     };
     let write = |from: u32, last: bool| {
         let owner = Owner::take(&workspace).expect("nobody owns it");
-        let (journal, _) = Journal::open(&workspace, &owner, [7; 32]).expect("a journal");
+        let (journal, _) = Journal::open(&workspace, &owner, [salt; 32]).expect("a journal");
         for first in (from..from + 150).step_by(25) {
-            append(&journal, (first..first + 25).map(event).collect());
+            append(&journal, (first..first + 25).map(|it| event(it + u32::from(salt) * 1000)).collect());
         }
         last.then(|| Log { files: files(), says: says() })
     };
@@ -111,56 +113,47 @@ fn opened(log: &Log, root: &Path) -> Found {
     Found::Cut(log.says.len() - events.len())
 }
 
-/// How many bits are turned over, one at a time.
-fn flips() -> u64 {
-    std::env::var("CUELIGHT_FLIPS").ok().and_then(|it| it.parse().ok()).unwrap_or(300)
+/// How many are tried, one at a time.
+fn tries(variable: &str, otherwise: usize) -> usize {
+    std::env::var(variable).ok().and_then(|it| it.parse().ok()).unwrap_or(otherwise)
 }
 
-#[test]
-fn a_bit_that_turns_over_is_found_or_changes_nothing() {
-    let logs = logs();
-    let (next, tally) = (AtomicUsize::new(0), Mutex::new([0_usize; 3]));
-    let one = |number: usize| {
-        let mut dice = (number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut below = |bound: usize| {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            usize::try_from(dice >> 33).expect("31 bits") % bound
-        };
-        let log = &logs[below(logs.len())];
-        let (at, (name, bytes)) = {
-            let at = below(log.files.len());
-            (at, &log.files[at])
-        };
-        let bit = below(bytes.len() * 8);
-        let dir = TempDir::new().expect("a directory");
-        let inner = dir.path().join(".cuelight");
-        fs::create_dir_all(inner.join("spool")).expect("a directory");
-        fs::set_permissions(&inner, Permissions::from_mode(0o700)).expect("ours");
-        for (place, (name, bytes)) in log.files.iter().enumerate() {
-            let mut bytes = bytes.clone();
-            if place == at {
-                bytes[bit / 8] ^= 1 << (bit % 8);
-            }
-            fs::write(inner.join(name), bytes).expect("written");
-            fs::set_permissions(inner.join(name), Permissions::from_mode(0o600)).expect("ours");
-        }
-        let found = opened(log, dir.path());
-        let what = format!("bit {bit} of {name}, try {number}: {found:?}");
-        let column = match &found {
-            Found::Refused(why) => {
-                assert!(why.starts_with("could not ") && why.contains("; "), "it says what to do: {what}");
-                0
-            }
-            Found::Harmless => 1,
-            // A record of the log beside it that is no record ends that log, as when the power goes.
-            Found::Cut(_) => {
-                assert_eq!(*name, FILES[1], "{what}");
-                2
-            }
-        };
-        tally.lock().expect("counted")[column] += 1;
-    };
-    let all = usize::try_from(flips()).expect("not that many");
+/// Numbers below a bound, the same for each try.
+struct Dice(u64);
+
+impl Dice {
+    fn of(number: usize) -> Self {
+        Self((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % bound
+    }
+}
+
+/// A log where an engine looks for it, each of its files as it is changed.
+fn laid(log: &Log, change: impl Fn(&str, &mut Vec<u8>)) -> TempDir {
+    let dir = TempDir::new().expect("a directory");
+    let inner = dir.path().join(".cuelight");
+    fs::create_dir_all(inner.join("spool")).expect("a directory");
+    fs::set_permissions(&inner, Permissions::from_mode(0o700)).expect("ours");
+    for (name, bytes) in &log.files {
+        let mut bytes = bytes.clone();
+        change(name, &mut bytes);
+        keep(&inner.join(name), &bytes);
+    }
+    dir
+}
+
+fn keep(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).expect("written");
+    fs::set_permissions(path, Permissions::from_mode(0o600)).expect("ours");
+}
+
+/// All of them, two at a time.
+fn each(all: usize, one: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -174,7 +167,128 @@ fn a_bit_that_turns_over_is_found_or_changes_nothing() {
             });
         }
     });
+}
+
+/// Whoever is refused is told what to do.
+fn says_what_to_do(why: &str) -> bool {
+    why.starts_with("could not ") && why.contains("; ")
+}
+
+#[test]
+fn a_bit_that_turns_over_is_found_or_changes_nothing() {
+    let logs = logs(7);
+    let tally = Mutex::new([0_usize; 3]);
+    let all = tries("CUELIGHT_FLIPS", 300);
+    each(all, |number| {
+        let mut dice = Dice::of(number);
+        let log = &logs[dice.below(logs.len())];
+        let (name, bytes) = &log.files[dice.below(log.files.len())];
+        let bit = dice.below(bytes.len() * 8);
+        let dir = laid(log, |at, bytes| {
+            if at == *name {
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+        });
+        let found = opened(log, dir.path());
+        let what = format!("bit {bit} of {name}, try {number}: {found:?}");
+        let column = match &found {
+            Found::Refused(why) => {
+                assert!(says_what_to_do(why), "{what}");
+                0
+            }
+            Found::Harmless => 1,
+            // A record of the log beside it that is no record ends that log, as when the power goes.
+            Found::Cut(_) => {
+                assert_eq!(*name, FILES[1], "{what}");
+                2
+            }
+        };
+        tally.lock().expect("counted")[column] += 1;
+    });
     let [refused, harmless, cut] = *tally.lock().expect("counted");
     println!("{all} bits: {refused} found, {harmless} harmless, {cut} cut the log beside it short");
     assert!(refused > 0 && harmless > 0, "both are seen: {refused} and {harmless}");
+}
+
+/// Of the database nothing may be missing; the log beside it may end anywhere, as when the power goes.
+#[test]
+fn a_file_of_the_log_that_lost_its_end_is_found_or_says_what_it_said_up_to_there() {
+    let logs = logs(7);
+    let tally = Mutex::new([0_usize; 3]);
+    let all = tries("CUELIGHT_CUTS", 200);
+    each(all, |number| {
+        let mut dice = Dice::of(number);
+        let log = &logs[dice.below(logs.len())];
+        let (name, bytes) = &log.files[dice.below(log.files.len())];
+        // The first ones are cut where pages and records begin; an empty file is no file to some.
+        let length = match number {
+            0..8 => (bytes.len() / 4096 / 8 * number) * 4096,
+            _ => dice.below(bytes.len()),
+        };
+        let dir = laid(log, |at, bytes| {
+            if at == *name {
+                bytes.truncate(length);
+            }
+        });
+        let found = opened(log, dir.path());
+        let what = format!("{name} with {length} of {} bytes, try {number}: {found:?}", bytes.len());
+        let column = match &found {
+            Found::Refused(why) => {
+                assert!(says_what_to_do(why), "{what}");
+                0
+            }
+            Found::Harmless => 1,
+            // One that is empty was never begun, for all that can be seen of it alone: heads that were signed know better.
+            Found::Cut(lost) => {
+                assert!(*name == FILES[1] || length == 0 && *lost == log.says.len(), "{what}");
+                2
+            }
+        };
+        tally.lock().expect("counted")[column] += 1;
+    });
+    let [refused, harmless, cut] = *tally.lock().expect("counted");
+    println!("{all} cuts: {refused} found, {harmless} harmless, {cut} cut the log beside it short");
+    assert!(refused > 0 && cut > 0, "both are seen: {refused} and {cut}");
+}
+
+#[test]
+fn a_log_of_which_nothing_is_left_is_not_taken_for_a_new_one() {
+    let place = Place::new();
+    place.write("w.yaml", "name: w\nsteps:\n  - {id: s, run: 'true'}\n");
+    place.cue(&["run", "w.yaml", "--headless"]).ok();
+    for name in ["cuelight.db-wal", "cuelight.db-shm"] {
+        drop(fs::remove_file(place.file(".cuelight").join(name)));
+    }
+    File::options()
+        .write(true)
+        .open(place.file(".cuelight/cuelight.db"))
+        .and_then(|it| it.set_len(0))
+        .expect("cut");
+    for _ in 0..2 {
+        let said = place.cue(&["run", "w.yaml", "--headless"]);
+        assert!(said.code == 6 && said.err.contains("could not"), "{said:?}");
+    }
+}
+
+/// What lies beside a database is believed only where it belongs to it.
+#[test]
+fn what_lies_beside_a_log_and_is_not_its_own_changes_nothing() {
+    let [left, open] = logs(7);
+    let [_, other] = logs(8);
+    let foreign = |it: &Log| it.files.iter().find(|it| it.0 == FILES[1]).expect("a log beside it").1.clone();
+    let noise: Vec<u8> =
+        (0..32_768).map(|at| u8::try_from(Dice::of(at).below(256)).expect("a byte")).collect();
+    for (what, log, name, bytes) in [
+        ("the log of another database beside one that has none", &left, FILES[1], foreign(&other)),
+        ("noise in its place", &left, FILES[1], noise.clone()),
+        ("noise where memory is shared", &open, "cuelight.db-shm", noise.clone()),
+        ("the same beside one that was left in order", &left, "cuelight.db-shm", noise),
+    ] {
+        let dir = laid(log, |_, _| {});
+        keep(&dir.path().join(".cuelight").join(name), &bytes);
+        let found = opened(log, dir.path());
+        let is_told = matches!(&found, Found::Refused(why) if says_what_to_do(why));
+        assert!(found == Found::Harmless || is_told, "{what}: {found:?}");
+        println!("{what}: {found:?}");
+    }
 }
