@@ -10,7 +10,7 @@ use super::{
     Answer, Ended, HttpPolicy, Masker, Secret, SecretStore,
     agent::{Heard, understood},
     executable::{self, Executable, Remembered},
-    guard::{Conditions, Kin, Reach, Staged, VARIABLES},
+    guard::{Becoming, Conditions, Kin, Reach, Spare, Staged, VARIABLES},
     http::Door,
     mask::MaskStream,
     mcp::{self, Errand},
@@ -26,7 +26,7 @@ use crate::base::{
     Word,
 };
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, pidfd_open, waitid,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -257,6 +257,10 @@ pub(super) async fn run_with(
             Unreleased::Failed(error) => refused(explain(&error)),
             Unreleased::Cut(ended) => Answer::without_output(ended),
         };
+    }
+    if let Some(kin) = host.kin.as_ref().filter(|_| launch.ends_with_console) {
+        // Where one of them is, the next may come soon.
+        kin.start_ahead();
     }
     let mut intake = Intake {
         pipe: Some(pipe),
@@ -574,23 +578,18 @@ async fn prepare(
                 .to_owned(),
         ));
     }
-    let (mut command, staged, input) = match &conditions {
-        it if it.are_any() => {
-            let (command, staged) =
-                Staged::command(it, &path, &name, &words, input, &env).map_err(|it| explain(&it))?;
-            (command, Some(staged), None)
-        }
-        _ => {
-            let mut command = new_command(&path);
-            command.arg0(name).args(words).env_clear().envs(&env).process_group(0);
-            (command, None, Some(input.map_or_else(Stdio::null, Stdio::from)))
-        }
-    };
     // Of a sandbox the very directory that was judged, whatever its name means by now.
     let judged = place.as_ref().map(|it| PathBuf::from(format!("/proc/self/fd/{}", it.as_raw_fd())));
-    command.current_dir(judged.as_ref().unwrap_or(&dir));
-    let (mut leader, pipe) =
-        start(command, input, host.kin.as_deref(), staged.is_some()).await.map_err(|it| explain(&it))?;
+    let becoming = Becoming {
+        conditions: &conditions,
+        program: &path,
+        name: &name,
+        words: &words,
+        environment: &env,
+        dir: judged.as_ref().unwrap_or(&dir),
+    };
+    let (mut leader, pipe, staged) =
+        begin(host.kin.as_deref(), &becoming, input).await.map_err(|it| explain(&it))?;
     host.oom.goes_first(leader.pid);
     if let Some(kin) = &host.kin {
         kin.began(&call.attempt, leader.pid);
@@ -665,12 +664,52 @@ fn handed_over(output: &Path, tool: &ToolCall) -> io::Result<File> {
     Ok(file)
 }
 
+/// Starts it in one of three ways: directly, as a child that becomes it, or as one that was started ahead.
+async fn begin(
+    kin: Option<&Kin>,
+    becoming: &Becoming<'_>,
+    input: Option<File>,
+) -> io::Result<(Leader, pipe::Receiver, Option<Staged>)> {
+    if let Some(kin) = kin.filter(|_| becoming.conditions.may_be_ahead())
+        && let Some(spare) = kin.spare()
+    {
+        return begin_ahead(spare, becoming, input).inspect_err(|_| kin.never_began());
+    }
+    let (mut command, staged, input) = if becoming.conditions.are_any() {
+        let (command, staged) = Staged::command(becoming, input)?;
+        (command, Some(staged), None)
+    } else {
+        let mut command = new_command(becoming.program);
+        command
+            .arg0(becoming.name)
+            .args(becoming.words)
+            .env_clear()
+            .envs(becoming.environment)
+            .process_group(0);
+        (command, None, Some(input.map_or_else(Stdio::null, Stdio::from)))
+    };
+    command.current_dir(becoming.dir);
+    let (leader, pipe) = start(command, input, kin).await?;
+    Ok((leader, pipe, staged))
+}
+
+fn begin_ahead(
+    spare: Spare,
+    becoming: &Becoming<'_>,
+    input: Option<File>,
+) -> io::Result<(Leader, pipe::Receiver, Option<Staged>)> {
+    let leader = Leader::new(spare.child)?;
+    let (reader, writer) = io::pipe()?;
+    let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
+    let staged = Staged::of_spare(spare.line, becoming, input, writer)?;
+    Ok((leader, receiver, Some(staged)))
+}
+
 /// One pipe takes both kinds of output. The command is dropped with its ends of it, so that the pipe can end.
 async fn start(
     mut command: Command,
     input: Option<Stdio>,
     kin: Option<&Kin>,
-    waits: bool,
 ) -> io::Result<(Leader, pipe::Receiver)> {
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
@@ -679,7 +718,7 @@ async fn start(
     }
     let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
     let Some(kin) = kin else { return Ok((Leader::new(command.spawn()?)?, receiver)) };
-    let leader = kin.start(command, waits).await.and_then(Leader::new);
+    let leader = kin.start(command).await.and_then(Leader::new);
     if leader.is_err() {
         kin.never_began();
     }
@@ -865,6 +904,7 @@ impl Leader {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child has a process id");
         let watch = Watch::new(pid).inspect_err(|_| {
             let _ = kill_process_group(pid, Signal::KILL);
+            drop(child.kill());
             drop(child.wait());
         })?;
         Ok(Self { child, pid, watch, reaped: false, kin: None, staged: None })
@@ -906,11 +946,11 @@ impl Leader {
         self.kin.as_ref().is_some_and(|(kin, attempt)| !kin.of(attempt).is_empty())
     }
 
-    /// To the whole group, which exists as long as its leader is not reaped.
+    /// To the whole group, which exists as long as its leader is not reaped; to the leader alone before it has come so far as to make it.
     fn signal(&self, signal: Signal) {
-        if !self.reaped {
-            // The only failure is a group that has just changed its user, which we may not signal.
-            let _ = kill_process_group(self.pid, signal);
+        if !self.reaped && kill_process_group(self.pid, signal).is_err() {
+            // The only failure that is left is one that has just changed its user, which we may not signal.
+            let _ = kill_process(self.pid, signal);
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod again;
 mod agents;
+mod ahead;
 mod architecture;
 mod asking;
 mod asking_mcp;

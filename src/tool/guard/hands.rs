@@ -1,10 +1,13 @@
 //! Threads that start programs for a guard. The kernel holds up whoever starts a program until that has begun, and a guard has
 //! one thread for all else: with several programs to start, these do it side by side.
 //!
-//! Not for what ends with its guard: a death signal is that of the thread that started it (decision 15).
+//! Also for what ends with its guard: a death signal is that of the thread that started it (decision 15), and these end when their guard
+//! does, and not before.
 
+use super::spare::{Bench, Spare};
 use std::{
     io,
+    os::unix::net::UnixStream,
     process::{Child, Command},
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,7 +24,14 @@ const WAITING_MAX: usize = 64;
 
 struct Job {
     command: Command,
-    begun: oneshot::Sender<io::Result<Child>>,
+    begun: Begun,
+}
+
+/// Who hears that it was started.
+enum Begun {
+    Awaited(oneshot::Sender<io::Result<Child>>),
+    /// Nobody yet: it is put there, with the line to it.
+    Ahead(UnixStream, Bench),
 }
 
 /// The threads; they are joined when this is dropped.
@@ -48,13 +58,21 @@ impl Hands {
     pub(in crate::tool) async fn spawn(&self, mut command: Command) -> io::Result<Child> {
         let Some(jobs) = &self.jobs else { return command.spawn() };
         let (begun, child) = oneshot::channel();
-        match jobs.try_send(Job { command, begun }) {
+        match jobs.try_send(Job { command, begun: Begun::Awaited(begun) }) {
             Ok(()) => child.await.map_err(|_| io::Error::other("a fault of cuelight"))?,
             Err(full) => {
                 let (std::sync::mpsc::TrySendError::Full(mut job)
                 | std::sync::mpsc::TrySendError::Disconnected(mut job)) = full;
                 job.command.spawn()
             }
+        }
+    }
+
+    /// Starts a child that nobody waits for, and puts it on the bench; not where all are busy.
+    pub(super) fn start_ahead(&self, command: Command, line: UnixStream, bench: &Bench) {
+        let job = Job { command, begun: Begun::Ahead(line, bench.clone()) };
+        if self.jobs.as_ref().is_none_or(|it| it.try_send(job).is_err()) {
+            bench.put(None);
         }
     }
 }
@@ -66,10 +84,15 @@ fn serve(waiting: &Mutex<Receiver<Job>>) {
         let child = command.spawn();
         // With our end of its pipe: else that would not end with the program.
         drop(command);
-        if let Err(Ok(mut child)) = begun.send(child) {
-            // Whoever asked has gone, and nobody else would end it.
-            drop(child.kill());
-            drop(child.wait());
+        match begun {
+            Begun::Awaited(begun) => {
+                if let Err(Ok(mut child)) = begun.send(child) {
+                    // Whoever asked has gone, and nobody else would end it.
+                    drop(child.kill());
+                    drop(child.wait());
+                }
+            }
+            Begun::Ahead(line, bench) => bench.put(child.ok().map(|child| Spare { child, line })),
         }
     }
 }

@@ -8,7 +8,11 @@
 //! and leaves its parent between two looks is a *stray*: it is told of with its name, and ended when no step runs any more that
 //! may have started it.
 
-use super::hands::Hands;
+use super::{
+    hands::Hands,
+    spare::{Bench, Spare},
+    stage,
+};
 use crate::base::{KILL_GRACE, Timestamp};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use serde::{Deserialize, Serialize};
@@ -34,7 +38,7 @@ pub const STRAYS_TOLD_MAX: usize = 64;
 const LOOKS_AFTER_END: u32 = 8;
 
 /// What the guard knows of the processes below it.
-pub(in crate::tool) struct Kin(Mutex<Known>, OnceLock<Hands>);
+pub(in crate::tool) struct Kin(Mutex<Known>, OnceLock<Hands>, Bench);
 
 #[derive(Default)]
 struct Known {
@@ -108,18 +112,35 @@ impl Kin {
     /// Of the calls of this workspace.
     pub(super) fn new(root: &Path) -> Self {
         let known = Known { ours: root.join(".cuelight"), ..Known::default() };
-        Self(Mutex::new(known), OnceLock::new())
+        Self(Mutex::new(known), OnceLock::new(), Bench::default())
     }
 
-    /// Starts a program: on another thread where others run beside it, but for one that dies with the thread that started it.
-    /// From now on nobody is buried, until it is told that it [began](Kin::began) or [did not](Kin::never_began).
-    pub(in crate::tool) async fn start(&self, mut command: Command, dies: bool) -> io::Result<Child> {
+    /// Starts a program: on another thread where others run beside it. From now on nobody is buried, until it is told that it [began](Kin::began) or [did not](Kin::never_began).
+    pub(in crate::tool) async fn start(&self, mut command: Command) -> io::Result<Child> {
         let is_alone = {
             let mut known = self.lock();
             known.starting += 1;
             known.starting == 1 && known.leaders.is_empty()
         };
-        if dies || is_alone { command.spawn() } else { self.1.get_or_init(Hands::new).spawn(command).await }
+        if is_alone { command.spawn() } else { self.1.get_or_init(Hands::new).spawn(command).await }
+    }
+
+    /// A child that was started ahead, if one waits: the same holds from now on as of one that was [started](Kin::start).
+    pub(in crate::tool) fn spare(&self) -> Option<Spare> {
+        let mut known = self.lock();
+        let spare = self.2.take();
+        known.starting += usize::from(spare.is_some());
+        spare
+    }
+
+    /// Has one started ahead, beside all else, unless one waits already. Without one the next is started when it is needed.
+    pub(in crate::tool) fn start_ahead(&self) {
+        if self.2.reserve() {
+            match stage::ahead() {
+                Ok((command, line)) => self.1.get_or_init(Hands::new).start_ahead(command, line, &self.2),
+                Err(_) => self.2.put(None),
+            }
+        }
     }
 
     /// What was to be started was not.
@@ -150,13 +171,16 @@ impl Kin {
     pub(super) fn look(&self) -> bool {
         let table = below(own_pid());
         let mut known = self.lock();
+        let ahead = self.2.seen();
         let before: BTreeSet<(i32, u64)> = known.owners.keys().copied().collect();
         known.sort(&table);
         let is_new = known.owners.keys().any(|it| !before.contains(it));
-        let is_new = known.find_strays(&table) || is_new;
+        let is_settled = known.starting == 0 && !ahead.is_starting;
+        let is_new = is_settled && known.find_strays(&table, ahead.pid) || is_new;
         known.forget_calls();
-        for (pid, it) in table.iter().filter(|_| known.starting == 0) {
-            if it.is_dead && it.parent == own_pid() && !known.leaders.contains_key(pid) {
+        for (pid, it) in table.iter().filter(|_| is_settled) {
+            let is_waited_for = known.leaders.contains_key(pid) || ahead.pid == Some(*pid);
+            if it.is_dead && it.parent == own_pid() && !is_waited_for {
                 // Gone already, or not ours after all: either way nothing is left to do.
                 let _ = waitpid(Pid::from_raw(*pid), WaitOptions::NOHANG);
             }
@@ -230,20 +254,17 @@ impl Kin {
 }
 
 impl Known {
-    /// What is left when all have been sorted; says whether there is anything new. While a program is being started it is not known yet
-    /// whose it is.
-    fn find_strays(&mut self, table: &BTreeMap<i32, Process>) -> bool {
+    /// What is left when all have been sorted, but for the one that waits for a step; says whether there is anything new. Not to be
+    /// asked while a program is being started: it is not known yet whose it is.
+    fn find_strays(&mut self, table: &BTreeMap<i32, Process>, ahead: Option<i32>) -> bool {
         let lives = |key: &(i32, u64)| table.get(&key.0).is_some_and(|it| it.born == key.1 && !it.is_dead);
         let owners = &self.owners;
         self.strays.retain(|key, _| lives(key) && !owners.contains_key(key));
-        if self.starting > 0 {
-            return false;
-        }
         let mut is_new = false;
         let may_own: BTreeSet<String> = self.leaders.values().cloned().collect();
         for (pid, it) in table.iter().filter(|it| !it.1.is_dead) {
             let key = (*pid, it.born);
-            if owners.contains_key(&key) {
+            if owners.contains_key(&key) || ahead == Some(*pid) {
                 continue;
             }
             let stray = self.strays.entry(key).or_insert_with(|| {

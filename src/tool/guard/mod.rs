@@ -3,7 +3,7 @@
 //!
 //! `serve` is the guard, `client` the engine's end of its lifeline, `record` what it writes down, `ledger` which guards an
 //! owner had, `kin` whose each process is, `hands` the threads that start programs, `stage` what happens between fork and exec of a step that ends with its console or
-//! is held to something, `sandbox` what one of those can reach.
+//! is held to something, `spare` the one such child that is started before it is needed, `sandbox` what one of those can reach.
 //! What a step is, and what its end means, is for others.
 
 mod client;
@@ -15,6 +15,7 @@ mod ledger;
 mod record;
 mod sandbox;
 mod serve;
+mod spare;
 mod stage;
 
 pub use client::{FoundCall, GuardNews, GuardSetup, Guarded, Guards, Past, Spawn};
@@ -24,8 +25,9 @@ pub use kin::{STRAYS_TOLD_MAX, Stray, Strays};
 pub use sandbox::sandbox_weaknesses;
 pub(super) use sandbox::{Reach, VARIABLES};
 pub use serve::{GuardProcess, serve_guard};
+pub(super) use spare::Spare;
 pub use stage::launch_stage;
-pub(super) use stage::{Conditions, Staged};
+pub(super) use stage::{Becoming, Conditions, Staged};
 
 /// What both ends of a lifeline must have in common, and what a record file is written in.
 const PROTOCOL: u32 = 3;

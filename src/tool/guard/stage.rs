@@ -4,7 +4,8 @@
 //! Until then it has no variables: those of the step come by the line, since the loader of programs would obey some of them.
 //!
 //! The standard library has no safe way to do that in a child it forks, so the child is ourselves. It reads nothing but its
-//! words: `guard-launch GUARD CONDITIONS INPUT PROGRAM NAME WORDS…`, on a descriptor 0 that is a line to the guard.
+//! words: `guard-launch GUARD CONDITIONS INPUT PROGRAM NAME WORDS…`, on a descriptor 0 that is a line to the guard. One that is started
+//! before it is needed (`spare`) is `guard-launch GUARD ahead`, and gets the other words, its directory and its output by that line.
 
 use super::Reach;
 use crate::base::{KILL_GRACE, ProcessLimits};
@@ -19,9 +20,9 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs::File,
-    io::{self, Read as _, Write as _},
+    io::{self, PipeWriter, Read as _, Write as _},
     os::{
-        fd::{AsFd as _, AsRawFd as _, IntoRawFd as _, OwnedFd},
+        fd::{AsFd as _, AsRawFd, IntoRawFd as _, OwnedFd},
         unix::{ffi::OsStrExt as _, net::UnixStream, process::CommandExt as _},
     },
     path::Path,
@@ -31,6 +32,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The word by which the child knows what it is.
 pub(super) const WORD: &str = "guard-launch";
+/// The second one of a child that will be told later what it becomes.
+const AHEAD: &str = "ahead";
 /// The program that runs, also when its file was replaced.
 const OURSELVES: &str = "/proc/self/exe";
 /// Of what says how many bytes come.
@@ -58,6 +61,23 @@ impl Conditions {
     pub(in crate::tool) const fn is_held(&self) -> bool {
         !self.limits.is_none() || self.sandbox.is_some()
     }
+
+    /// Whether a child that was started ahead can become such a one: a sandbox has its directory from its guard.
+    pub(in crate::tool) const fn may_be_ahead(&self) -> bool {
+        self.dies_with_guard && self.sandbox.is_none()
+    }
+}
+
+/// What a child becomes.
+pub(in crate::tool) struct Becoming<'a> {
+    pub(in crate::tool) conditions: &'a Conditions,
+    pub(in crate::tool) program: &'a Path,
+    /// What it is called by.
+    pub(in crate::tool) name: &'a OsStr,
+    pub(in crate::tool) words: &'a [OsString],
+    pub(in crate::tool) environment: &'a BTreeMap<&'a OsStr, OsString>,
+    /// Where it stands.
+    pub(in crate::tool) dir: &'a Path,
 }
 
 /// A child that waits for its record.
@@ -65,37 +85,42 @@ pub(in crate::tool) struct Staged {
     line: tokio::net::UnixStream,
     /// What it is told when the record is written.
     variables: Vec<u8>,
-    /// What it reads is opened by it through us.
+    /// What it reads is opened by it through us, …
     _input: Option<File>,
+    /// … and so is what one writes to that was started ahead.
+    _output: Option<PipeWriter>,
 }
 
 impl Staged {
-    /// The command that becomes another one: `program` called `name` with `words`, in this environment. Directory and output are
-    /// for the caller to set.
+    /// The command that becomes another one. Directory and output are for the caller to set.
     pub(in crate::tool) fn command(
-        conditions: &Conditions,
-        program: &Path,
-        name: &OsStr,
-        words: &[OsString],
+        becoming: &Becoming<'_>,
         input: Option<File>,
-        environment: &BTreeMap<&OsStr, OsString>,
     ) -> io::Result<(Command, Self)> {
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        let us = std::process::id();
-        let read = input.as_ref().map(|it| format!("/proc/{us}/fd/{}", it.as_raw_fd())).unwrap_or_default();
-        let mut command = new_command();
-        if !conditions.dies_with_guard {
+        let (mut command, ours) = child_of_ours()?;
+        if !becoming.conditions.dies_with_guard {
             // Else a session of its own makes a group, too.
             command.process_group(0);
         }
-        let program =
-            if conditions.held.contains(&0) { ours_in_other_words(program) } else { program.into() };
-        let conditions = serde_json::to_string(conditions)?;
-        command.arg(WORD).arg(us.to_string()).arg(conditions).arg(read).arg(program).arg(name);
-        command.args(words).env_clear().stdin(Stdio::from(OwnedFd::from(theirs)));
+        command.args(words_of(becoming, input.as_ref())?);
         let line = tokio::net::UnixStream::from_std(ours)?;
-        Ok((command, Self { line, variables: as_told(environment)?, _input: input }))
+        let variables = variables_of(becoming.environment)?;
+        Ok((command, Self { line, variables, _input: input, _output: None }))
+    }
+
+    /// The same of a child that waits at the other end of this line: it is told all of it, and writes to `output`.
+    pub(in crate::tool) fn of_spare(
+        line: UnixStream,
+        becoming: &Becoming<'_>,
+        input: Option<File>,
+        output: PipeWriter,
+    ) -> io::Result<Self> {
+        let place = [becoming.dir.into(), of_ours(&output).into()];
+        let words: Vec<OsString> = place.into_iter().chain(words_of(becoming, input.as_ref())?).collect();
+        let told =
+            [framed(words.iter().map(|it| it.as_bytes().to_vec()))?, variables_of(becoming.environment)?];
+        let line = tokio::net::UnixStream::from_std(line)?;
+        Ok(Self { line, variables: told.concat(), _input: input, _output: Some(output) })
     }
 
     /// Lets it go, and waits until it is what it was to become, or says why it is not.
@@ -114,6 +139,23 @@ impl Staged {
     }
 }
 
+/// A child that is to be told later what it becomes, and the line to it.
+pub(super) fn ahead() -> io::Result<(Command, UnixStream)> {
+    let (mut command, ours) = child_of_ours()?;
+    command.arg(AHEAD).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok((command, ours))
+}
+
+/// This program in its first words, with nothing but a line to us.
+fn child_of_ours() -> io::Result<(Command, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let mut command = new_command();
+    command.arg(WORD).arg(std::process::id().to_string());
+    command.env_clear().stdin(Stdio::from(OwnedFd::from(theirs)));
+    Ok((command, ours))
+}
+
 #[expect(clippy::disallowed_methods, reason = "a step is started in two moves; this is the first")]
 fn new_command() -> Command {
     let mut command = Command::new(OURSELVES);
@@ -121,11 +163,30 @@ fn new_command() -> Command {
     command
 }
 
-/// Variables on a line: their length, then each with a NUL behind it.
-fn as_told(environment: &BTreeMap<&OsStr, OsString>) -> io::Result<Vec<u8>> {
+/// Its words behind the number of its guard.
+fn words_of(becoming: &Becoming<'_>, input: Option<&File>) -> io::Result<Vec<OsString>> {
+    let Becoming { conditions, program, name, words, .. } = becoming;
+    let read = input.map(of_ours).unwrap_or_default();
+    let program = if conditions.held.contains(&0) { ours_in_other_words(program) } else { program.into() };
+    let first = [serde_json::to_string(conditions)?.into(), read.into(), program, (*name).to_owned()];
+    Ok(first.into_iter().chain(words.iter().cloned()).collect())
+}
+
+/// A descriptor of this process, as another one finds it.
+fn of_ours(file: &impl AsRawFd) -> String {
+    format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd())
+}
+
+fn variables_of(environment: &BTreeMap<&OsStr, OsString>) -> io::Result<Vec<u8>> {
+    framed(environment.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat()))
+}
+
+/// Words on a line: their length, then each with a NUL behind it.
+fn framed(parts: impl Iterator<Item = Vec<u8>>) -> io::Result<Vec<u8>> {
     let mut told = vec![0; LENGTH_BYTES];
-    for (name, value) in environment {
-        told.extend([name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
+    for part in parts {
+        told.extend(part);
+        told.push(0);
     }
     let length = u32::try_from(told.len() - LENGTH_BYTES);
     let length =
@@ -135,17 +196,22 @@ fn as_told(environment: &BTreeMap<&OsStr, OsString>) -> io::Result<Vec<u8>> {
 }
 
 /// The same at the other end; it waits for them.
-fn told(line: &mut UnixStream) -> io::Result<Vec<(OsString, OsString)>> {
+fn told(line: &mut UnixStream) -> io::Result<Vec<OsString>> {
     let mut length = [0; LENGTH_BYTES];
     line.read_exact(&mut length)?;
     let mut told = vec![0; u32::from_be_bytes(length) as usize];
     line.read_exact(&mut told)?;
-    let word = |it: &[u8]| OsStr::from_bytes(it).to_owned();
-    let variable = |it: &[u8]| {
-        let end = it.iter().position(|it| *it == b'=')?;
-        Some((word(&it[..end]), word(&it[end + 1..])))
+    let parts = told.strip_suffix(&[0]).map(|it| it.split(|it| *it == 0));
+    Ok(parts.into_iter().flatten().map(|it| OsStr::from_bytes(it).to_owned()).collect())
+}
+
+fn told_variables(line: &mut UnixStream) -> io::Result<Vec<(OsString, OsString)>> {
+    let variable = |it: OsString| {
+        let (name, value) =
+            it.as_bytes().split_at_checked(it.as_bytes().iter().position(|it| *it == b'=')?)?;
+        Some((OsStr::from_bytes(name).to_owned(), OsStr::from_bytes(&value[1..]).to_owned()))
     };
-    Ok(told.split(|it| *it == 0).filter_map(variable).collect())
+    Ok(told(line)?.into_iter().filter_map(variable).collect())
 }
 
 /// A descriptor of ours is not one of the child's any more when it has become our program.
@@ -182,9 +248,17 @@ pub fn launch_stage(words: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     Some(ExitCode::from(failed))
 }
 
-fn become_it(line: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io::Error {
+fn become_it(line: &mut UnixStream, words: impl Iterator<Item = OsString>) -> io::Error {
     let invalid = || io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error());
+    let mut words = words.collect::<Vec<_>>().into_iter();
     let guard = words.next().and_then(|it| it.to_str()?.parse::<i32>().ok());
+    let is_ahead = words.as_slice() == [AHEAD];
+    if is_ahead {
+        words = match wait_for_words(line) {
+            Ok(told) => told.into_iter(),
+            Err(error) => return error,
+        };
+    }
     let conditions = words.next().and_then(|it| serde_json::from_slice::<Conditions>(it.as_bytes()).ok());
     let (Some(guard), Some(conditions), Some(input), Some(program), Some(name)) =
         (guard, conditions, words.next(), words.next(), words.next())
@@ -192,15 +266,14 @@ fn become_it(line: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -
         return invalid();
     };
     let mut prepare = || -> io::Result<Command> {
-        if conditions.dies_with_guard {
-            setsid()?;
-            set_parent_process_death_signal(Some(Signal::KILL))?;
+        if conditions.dies_with_guard && !is_ahead {
+            leave_with_guard()?;
         }
         // It may have died before it was to tell us: then nobody ever would.
         if getppid().map(|it| it.as_raw_nonzero().get()) != Some(guard) {
             return Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error()));
         }
-        let variables = told(line)?;
+        let variables = told_variables(line)?;
         let input = if input.is_empty() { Stdio::null() } else { File::open(&input).map(Stdio::from)? };
         let (program, words): (_, Vec<OsString>) = match &conditions.sandbox {
             None => (program.clone(), words.by_ref().collect()),
@@ -224,6 +297,27 @@ fn become_it(line: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -
         Err(error) => error,
         Ok(mut command) => command.exec(),
     }
+}
+
+/// A session of its own, which the kernel ends when the guard dies. Whoever does this looks afterwards whether it had died before.
+fn leave_with_guard() -> io::Result<()> {
+    setsid()?;
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+/// As a child that was started ahead: what can be done before anything is known; then it stands and writes where it is told to, and
+/// has the words that others have from the start.
+fn wait_for_words(line: &mut UnixStream) -> io::Result<Vec<OsString>> {
+    leave_with_guard()?;
+    let mut told = told(line)?.into_iter();
+    let (Some(dir), Some(output)) = (told.next(), told.next()) else {
+        return Err(io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error()));
+    };
+    rustix::process::chdir(dir)?;
+    let output = File::options().write(true).open(output)?;
+    rustix::stdio::dup2_stdout(&output)?;
+    rustix::stdio::dup2_stderr(&output)?;
+    Ok(told.collect())
 }
 
 /// What its guard holds open for it, it holds open itself: from inside a sandbox nobody sees the descriptors of others. Only what the
