@@ -1,5 +1,5 @@
 //! The HTTP API under load, beside a bare server of the same library with the same JSON, in one run: requests and durable events a second,
-//! 119 and 1,000 agents at their rounds, events handed to many who follow, and what memory that takes.
+//! 119 and 1,000 agents at their rounds (contexts, results, events, values, knowledge), events handed to many who follow, and what memory that takes.
 //!
 //! `cargo bench --bench sidecar`. Goals: at least half of what the bare server does; more than 99.9 % of the rounds done; an event acknowledged
 //! within 50 ms for 99 of 100; less than 300 MB.
@@ -60,7 +60,7 @@ fn main() {
 /// A server that reads JSON and gives it back, and nothing else.
 async fn bare() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    println!("{}", listener.local_addr().expect("an address"));
+    println!("bare at {}", listener.local_addr().expect("an address"));
     let echo = |body: Bytes| async move {
         let told: Value = serde_json::from_slice(&body).unwrap_or_default();
         ([(CONTENT_TYPE, "application/json")], told.to_string())
@@ -111,6 +111,15 @@ async fn measure() {
     let dir = tempfile::TempDir::new().expect("a directory");
     let program = env!("CARGO_BIN_EXE_cuelight");
     fs::create_dir_all(dir.path().join(".cuelight")).expect("made");
+    for file in 0..FILES {
+        let dir = dir.path().join(format!("src/m{}", file % 20));
+        fs::create_dir_all(&dir).expect("made");
+        fs::write(
+            dir.join(format!("f{file}.rs")),
+            format!("//! File {file}.\n{}", "fn f() {}\n".repeat(100)),
+        )
+        .expect("written");
+    }
     let token = |agent: &str| {
         let mut command = Command::new(program);
         command.args(["token", "--agent", agent, "--type", "architect", "--expires", "12h"]);
@@ -118,7 +127,7 @@ async fn measure() {
         String::from_utf8_lossy(&told.stdout).trim().to_owned()
     };
     let mine = token("load");
-    let bare = begun(Command::new(env::current_exe().expect("this program")).arg("--bare"), "").await;
+    let bare = begun(Command::new(env::current_exe().expect("this program")).arg("--bare"), "bare at ").await;
     let mut serve = Command::new(program);
     serve.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(dir.path()).env("HOME", dir.path());
     let ours = begun(&mut serve, "answering at http://").await;
@@ -142,7 +151,7 @@ async fn measure() {
         let tokens: Vec<String> = (0..agents.min(119)).map(|it| token(&format!("a-{it}"))).collect();
         let told = rounds(&ours.at, agents, &tokens).await;
         println!(
-            "{agents} agents, {ROUNDS} rounds of result, event, value and knowledge each, one every {ROUND:?}:"
+            "{agents} agents, {ROUNDS} rounds of context, result, event, value and knowledge each, one every {ROUND:?}:"
         );
         for (name, one) in told {
             println!("  {name}: {}", one.words());
@@ -248,7 +257,9 @@ async fn fast(at: &str, request: Vec<u8>) -> Told {
 }
 
 /// What an agent does in a round.
-const PARTS: [&str; 4] = ["result", "event", "value", "knowledge"];
+const PARTS: [&str; 5] = ["context", "result", "event", "value", "knowledge"];
+/// Files of the project that contexts are made of.
+const FILES: usize = 400;
 
 /// Many agents, each at its own pace; times count from when a request was due.
 async fn rounds(at: &str, agents: usize, tokens: &[String]) -> Vec<(&'static str, Told)> {
@@ -267,8 +278,11 @@ async fn rounds(at: &str, agents: usize, tokens: &[String]) -> Vec<(&'static str
                 let mut line = line_to(&at).await;
                 let issue = format!("cl-{agent}-{round}");
                 let result = json!({"agent_id": name, "agent_type": "architect", "issue_id": issue, "project_id": project(&token), "result": {"status": "success", "files_modified": ["a.rs"], "decisions": ["it is done"]}});
-                let known = json!({"type": "decision", "title": issue, "content": format!("what agent {agent} knows after round {round}")});
+                let known = json!({"type": "decision", "text": format!("what agent {agent} knows after round {round}")});
+                // What it is asked to do changes half way, so one in five of its contexts is made anew.
+                let task = format!("cl-{agent}-{}", round / 5);
                 let asked = [
+                    request("GET", &format!("/api/context/{task}/architect"), &token, None),
                     request("POST", "/api/results", &token, Some(&result)),
                     request("POST", "/api/events/done", &token, Some(&body())),
                     request("PUT", &format!("/api/state/session/{agent}"), &token, Some(&json!({"value": round}))),

@@ -14,6 +14,10 @@ use std::{
     sync::Arc,
 };
 
+/// What a block of a ring holds at most: messages, and bytes before the last of them.
+const BLOCK_MESSAGES: usize = 64;
+const BLOCK_BYTES: usize = 256 * 1024;
+
 /// What somebody wants to say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NewMessage {
@@ -89,12 +93,24 @@ pub struct Bus {
     bytes: usize,
 }
 
-/// The messages of one project that are kept, by their places, the oldest first.
+/// The messages of one project that are kept, by their places, the oldest first. In blocks: while somebody else looks at a ring, adding to
+/// it copies no more than its last block.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ring {
-    said: VecDeque<Arc<Said>>,
-    /// How many were let go before the first of them.
+    blocks: VecDeque<Arc<Block>>,
+    /// How many were let go before the first of them; what is left of these in the first block counts no more.
     gone: u64,
+    end: u64,
+    bytes: usize,
+}
+
+/// Some of them, one after the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Block {
+    /// The place of the first.
+    first: u64,
+    said: Vec<Arc<Said>>,
+    /// The last of each id, by its place.
     by_id: BTreeMap<String, u64>,
     bytes: usize,
 }
@@ -104,19 +120,13 @@ impl Bus {
     pub fn apply(&mut self, at: Timestamp, event: &BusEvent) {
         match event {
             BusEvent::Said { message, .. } => {
-                let ring = self.ring_mut(message.project.as_deref());
                 let bytes = json_weight(&message.data) + json_weight(&message.meta);
-                let place = ring.end();
-                ring.by_id.insert(message.id.clone(), place);
-                ring.bytes += bytes;
                 self.bytes += bytes;
                 self.kept += 1;
                 self.said += 1;
                 let number = self.said;
-                let message = (**message).clone();
-                let said = Said { message, at, taken_by: Vec::new(), number, bytes };
-                let project = said.message.project.clone();
-                self.ring_mut(project.as_deref()).said.push_back(Arc::new(said));
+                let said = Said { message: (**message).clone(), at, taken_by: Vec::new(), number, bytes };
+                self.ring_mut(message.project.as_deref()).add(said);
                 while self.kept > MESSAGES_KEPT || self.bytes > BUS_BYTES_MAX && self.kept > 1 {
                     self.let_go();
                 }
@@ -125,9 +135,8 @@ impl Bus {
             BusEvent::Taken { by, ids, project } => {
                 let ring = self.ring_mut(project.as_deref());
                 for id in ids {
-                    let place = ring.by_id.get(id).and_then(|it| usize::try_from(it - ring.gone).ok());
-                    if let Some(said) = place.and_then(|it| ring.said.get_mut(it)) {
-                        Arc::make_mut(said).taken_by.push(by.clone());
+                    if let Some(said) = ring.place(id).and_then(|it| ring.at_mut(it)) {
+                        said.taken_by.push(by.clone());
                     }
                 }
             }
@@ -136,7 +145,7 @@ impl Bus {
 
     /// All that are kept of all projects, the newest first.
     pub fn newest(&self) -> impl Iterator<Item = &Said> {
-        let mut all: Vec<&Said> = self.rings.values().flat_map(|it| &it.said).map(|it| &**it).collect();
+        let mut all: Vec<&Said> = self.rings.values().flat_map(|it| it.from(0)).map(|it| it.1).collect();
         all.sort_unstable_by_key(|it| std::cmp::Reverse(it.number));
         all.into_iter()
     }
@@ -149,23 +158,21 @@ impl Bus {
     /// The message of this id.
     pub fn find(&self, project: Option<&str>, id: &str) -> Option<&Said> {
         let ring = self.of(project)?;
-        ring.at(*ring.by_id.get(id)?)
+        ring.at(ring.place(id)?)
     }
 
     /// Those that were said since then, the oldest first.
     pub(super) fn since(&self, project: Option<&str>, at: Timestamp) -> impl Iterator<Item = &Said> {
-        let ring = self.of(project);
-        let first = ring.map_or(0, |it| it.said.partition_point(|it| it.at < at));
-        ring.into_iter().flat_map(move |it| it.said.range(first..)).map(|it| &**it)
+        self.of(project).into_iter().flat_map(move |it| it.since(at))
     }
 
     /// An id that no message has: one more number than there are messages is enough to find one.
     pub(super) fn next_id(&self, project: Option<&str>) -> String {
         let Some(ring) = self.of(project) else { return "m-1".to_owned() };
         let first = ring.end() + 1;
-        (first..=first + ring.said.len() as u64)
+        (first..=first + ring.kept())
             .map(|it| format!("m-{it}"))
-            .find(|it| !ring.by_id.contains_key(it))
+            .find(|it| ring.place(it).is_none())
             .unwrap_or_default()
     }
 
@@ -176,23 +183,18 @@ impl Bus {
     /// The oldest of whoever has most goes: of bytes where those are too many, else of messages.
     fn let_go(&mut self) {
         let is_heavy = self.bytes > BUS_BYTES_MAX;
-        let most = self.rings.values_mut().max_by_key(|it| if is_heavy { it.bytes } else { it.said.len() });
-        let Some(ring) = most.map(Arc::make_mut) else { return };
-        let Some(oldest) = ring.said.pop_front() else { return };
-        if ring.by_id.get(&oldest.message.id) == Some(&ring.gone) {
-            ring.by_id.remove(&oldest.message.id);
-        }
-        ring.gone += 1;
-        ring.bytes -= oldest.bytes;
-        self.bytes -= oldest.bytes;
+        let weight = |it: &Ring| if is_heavy { it.bytes as u64 } else { it.kept() };
+        let most = self.rings.values_mut().max_by_key(|it| weight(it)).map(Arc::make_mut);
+        let Some(bytes) = most.and_then(Ring::let_go) else { return };
+        self.bytes -= bytes;
         self.kept -= 1;
     }
 }
 
 impl Ring {
     /// The place after the last of them.
-    pub fn end(&self) -> u64 {
-        self.gone + self.said.len() as u64
+    pub const fn end(&self) -> u64 {
+        self.end
     }
 
     /// The place of the first that is still kept.
@@ -200,22 +202,72 @@ impl Ring {
         self.gone
     }
 
+    const fn kept(&self) -> u64 {
+        self.end - self.gone
+    }
+
     /// The place of the message of this id.
     pub fn place(&self, id: &str) -> Option<u64> {
-        self.by_id.get(id).copied()
+        let last = self.blocks.iter().rev().find_map(|it| it.by_id.get(id).copied());
+        last.filter(|it| *it >= self.gone)
     }
 
     /// The message at this place, when it is kept.
     pub fn at(&self, place: u64) -> Option<&Said> {
-        let place = usize::try_from(place.checked_sub(self.gone)?).ok()?;
-        self.said.get(place).map(|it| &**it)
+        self.from(place).next().filter(|it| it.0 == place).map(|it| it.1)
     }
 
     /// Those from this place on that are kept, with their places.
     pub fn from(&self, place: u64) -> impl Iterator<Item = (u64, &Said)> {
-        let first = place.clamp(self.gone, self.end());
-        let skipped = usize::try_from(first - self.gone).unwrap_or(usize::MAX);
-        (first..).zip(self.said.range(skipped.min(self.said.len())..).map(|it| &**it))
+        let first = place.clamp(self.gone, self.end);
+        let block = self.block_of(first);
+        let before = self.blocks.get(block).map_or(0, |it| first.saturating_sub(it.first));
+        let said = self.blocks.range(block.min(self.blocks.len())..).flat_map(|it| &it.said).map(|it| &**it);
+        (first..).zip(said.skip(usize::try_from(before).unwrap_or(usize::MAX)))
+    }
+
+    /// Those that were said since then.
+    fn since(&self, at: Timestamp) -> impl Iterator<Item = &Said> {
+        let block = self.blocks.partition_point(|it| it.said.last().is_some_and(|it| it.at < at));
+        let first = self.blocks.get(block).map_or(self.end, |it| it.first);
+        self.from(first).map(|it| it.1).skip_while(move |it| it.at < at)
+    }
+
+    /// The block that holds this place, if one does.
+    fn block_of(&self, place: u64) -> usize {
+        self.blocks.partition_point(|it| it.first <= place).saturating_sub(1)
+    }
+
+    fn at_mut(&mut self, place: u64) -> Option<&mut Said> {
+        let block = self.block_of(place);
+        let block = Arc::make_mut(self.blocks.get_mut(block)?);
+        let at = usize::try_from(place.checked_sub(block.first)?).ok()?;
+        block.said.get_mut(at).map(Arc::make_mut)
+    }
+
+    fn add(&mut self, said: Said) {
+        let has_room = |it: &Block| it.said.len() < BLOCK_MESSAGES && it.bytes < BLOCK_BYTES;
+        if !self.blocks.back().is_some_and(|it| has_room(it)) {
+            self.blocks.push_back(Arc::new(Block { first: self.end, ..Block::default() }));
+        }
+        let Some(block) = self.blocks.back_mut().map(Arc::make_mut) else { return };
+        block.by_id.insert(said.message.id.clone(), self.end);
+        block.bytes += said.bytes;
+        self.bytes += said.bytes;
+        block.said.push(Arc::new(said));
+        self.end += 1;
+    }
+
+    /// Lets the oldest go; the bytes that it took.
+    fn let_go(&mut self) -> Option<usize> {
+        let bytes = self.from(self.gone).next()?.1.bytes;
+        self.gone += 1;
+        self.bytes -= bytes;
+        let block = self.blocks.front()?;
+        if block.first + block.said.len() as u64 == self.gone {
+            self.blocks.pop_front();
+        }
+        Some(bytes)
     }
 }
 
@@ -269,4 +321,69 @@ fn content_hash(message: &Message) -> u64 {
     ];
     let digest = sha256("cuelight-message-v1", &parts.map(str::as_bytes));
     u64::from_be_bytes(std::array::from_fn(|it| digest.0[it]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(id: &str, data: &str) -> BusEvent {
+        let message = Message { id: id.to_owned(), data: data.into(), ..Message::default() };
+        BusEvent::Said { message: Box::new(message), by: None }
+    }
+
+    fn filled(count: usize) -> Bus {
+        let mut bus = Bus::default();
+        for it in 0..count {
+            bus.apply(Timestamp::default(), &said(&format!("m-{it}"), "x"));
+        }
+        bus
+    }
+
+    #[test]
+    fn whoever_looks_at_a_bus_holds_up_one_block_of_it_and_no_more() {
+        let mut bus = filled(BLOCK_MESSAGES * 10 + 1);
+        let looked_at = bus.clone();
+        bus.apply(Timestamp::default(), &said("new", "x"));
+        let blocks = |it: &Bus| it.of(None).expect("a ring").blocks.clone();
+        let (before, after) = (blocks(&looked_at), blocks(&bus));
+        let shared = before.iter().zip(&after).filter(|(one, other)| Arc::ptr_eq(one, other)).count();
+        assert_eq!((before.len(), after.len(), shared), (11, 11, 10));
+        assert!(looked_at.find(None, "new").is_none() && bus.find(None, "new").is_some());
+    }
+
+    #[test]
+    fn the_oldest_go_and_those_after_them_keep_their_places() {
+        let bus = filled(MESSAGES_KEPT + 100);
+        let ring = bus.of(None).expect("a ring");
+        assert_eq!((ring.first(), ring.end()), (100, MESSAGES_KEPT as u64 + 100));
+        assert_eq!(
+            (ring.place("m-99"), ring.place("m-100"), ring.place("m-170")),
+            (None, Some(100), Some(170))
+        );
+        assert!(ring.at(99).is_none() && ring.at(ring.end()).is_none());
+        let ids = |from: u64| -> Vec<String> {
+            ring.from(from).take(2).map(|it| it.1.message.id.clone()).collect()
+        };
+        assert_eq!(ids(0), ["m-100", "m-101"]);
+        assert_eq!(ids(170), ["m-170", "m-171"]);
+        assert_eq!((ring.from(0).count(), bus.newest().count()), (MESSAGES_KEPT, MESSAGES_KEPT));
+        assert_eq!(
+            bus.newest().next().map(|it| it.message.id.clone()),
+            Some(format!("m-{}", MESSAGES_KEPT + 99))
+        );
+    }
+
+    #[test]
+    fn of_an_id_that_was_given_again_the_last_is_found() {
+        let mut bus = filled(BLOCK_MESSAGES * 2);
+        bus.apply(Timestamp::default(), &said("m-1", "again"));
+        assert_eq!(bus.find(None, "m-1").map(|it| it.message.data.clone()), Some("again".into()));
+        bus.apply(
+            Timestamp::default(),
+            &BusEvent::Taken { by: "r-1/a".to_owned(), ids: vec!["m-1".to_owned()], project: None },
+        );
+        let taken = |it: &str| bus.find(None, it).map(|it| it.taken_by.len());
+        assert_eq!((taken("m-1"), taken("m-2")), (Some(1), Some(0)));
+    }
 }
