@@ -18,6 +18,7 @@ mod asking_mcp;
 mod badly;
 mod called;
 mod cli;
+mod coding;
 mod confined;
 mod consent;
 mod console;
