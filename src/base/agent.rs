@@ -29,6 +29,9 @@ pub struct AgentCall {
     /// How often it gives a sign of life; nothing when it may be silent to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Span>,
+    /// Whether an agent comes for it by itself; then no program is started here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claim: bool,
 }
 
 /// The name of an agent without what marks it as one, and without its version: `reviewer` of `agent:reviewer@1.0.0`; nothing of

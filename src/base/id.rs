@@ -85,6 +85,21 @@ impl fmt::Display for AttemptId {
     }
 }
 
+impl FromStr for AttemptId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("could not read {text:?} as a call; it looks like r-7.3.1");
+        let mut parts = text.strip_prefix("r-").ok_or_else(wrong)?.split('.');
+        let mut next = || {
+            let digits = parts.next().filter(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()));
+            digits.and_then(|it| it.parse().ok()).ok_or_else(wrong)
+        };
+        let id = Self { run: RunId(next()?), step: StepIx(next()?), number: next()? };
+        if parts.next().is_none() { Ok(id) } else { Err(wrong()) }
+    }
+}
+
 /// Chosen by whoever decides, single use: the same id again gets the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

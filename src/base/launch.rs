@@ -135,7 +135,15 @@ impl Launch {
 
     /// Whether a program is started for it.
     pub fn is_process(&self) -> bool {
-        self.http.is_none() && self.model.is_none() && !self.tool.as_ref().is_some_and(|it| it.built_in)
+        self.http.is_none()
+            && self.model.is_none()
+            && !self.is_claimed()
+            && !self.tool.as_ref().is_some_and(|it| it.built_in)
+    }
+
+    /// Whether an agent comes for it by itself, and does it elsewhere.
+    pub fn is_claimed(&self) -> bool {
+        self.tool.as_ref().and_then(|it| it.agent.as_ref()).is_some_and(|it| it.claim)
     }
 
     /// What its processes may use, and how much of its output is kept, for people; nothing when it is as ever.

@@ -183,6 +183,14 @@ pub const AGENT_METADATA_BYTES_MAX: usize = 4 * 1024;
 pub const AGENT_BEATS_LOST: u64 = 3;
 /// How often an agent that comes by itself gives a sign of life when it says nothing of it.
 pub const AGENT_BEAT_DEFAULT: Span = Span::seconds(30);
+/// How long a piece of work is an agent's without a sign of life, when it says nothing of it.
+pub const LEASE_DEFAULT: Span = Span::seconds(60);
+/// The same of work that is being ended.
+pub const LEASE_ENDING: Span = Span::seconds(15);
+/// Pieces of work that ended last, of which is known whose they were.
+pub const LEASES_ENDED_KEPT: usize = 4096;
+/// After so many agents were lost with it, a piece of work is not simply put back.
+pub const LEASES_LOST_MAX: u32 = 3;
 /// Bytes of a result of an agent.
 pub const RESULT_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// A larger result is kept beside the log.

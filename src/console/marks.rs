@@ -58,6 +58,7 @@ pub fn mark_of_step(step: &StepView, board: &Board, now: Timestamp) -> Mark {
                 | WaitReason::Facts
                 | WaitReason::Candidates { .. }
                 | WaitReason::Target { .. }
+                | WaitReason::Agent { .. }
                 | WaitReason::Message { .. },
             )
             | None => Mark::Waits,

@@ -662,8 +662,12 @@ pub(super) const AGENT_FILE: Table = Table {
         key("version", Word, "One to three numbers; a step may ask for name@1.").required(),
         key("description", Word, "What it does, in a sentence.").required(),
         key("capabilities", OneOrMany(&Word), "What it can do, in words that steps ask for."),
-        key("command", Either(&[Text, List(&Text)]), "Words, or a script; both may read ${{ input.… }}.")
-            .required(),
+        key("command", Either(&[Text, List(&Text)]), "Words, or a script; both may read ${{ input.… }}."),
+        key(
+            "claim",
+            Bool,
+            "In place of a command: an agent that has registered over HTTP comes for the work.",
+        ),
         key("shell", Word, "The program that runs the script: bash -euo pipefail -c."),
         key("env", Map(&Text), "What it finds in its environment; may read ${{ input.… }}."),
         key("heartbeat", Duration, "How often it gives a sign of life; it may be silent when absent."),

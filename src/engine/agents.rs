@@ -6,7 +6,7 @@
 use crate::{
     base::{
         AGENT_BEATS_LOST, AGENT_CAPABILITIES_MAX, AGENT_METADATA_BYTES_MAX, AGENTS_MAX,
-        AGENTS_OF_PROJECT_MAX, Span, Timestamp, ValueMap, json_bytes,
+        AGENTS_OF_PROJECT_MAX, AttemptId, FailureMode, Span, Timestamp, ValueMap, json_bytes,
     },
     engine::{
         Actor, AgentEvent, Event, Fact, Proof, Refusal,
@@ -70,6 +70,33 @@ pub enum AgentAsk {
         /// Why.
         reason: String,
     },
+    /// Is there work for me?
+    Claim {
+        /// Its name.
+        agent: String,
+        /// What it calls this asking: asked again so, it is given the same.
+        claim: String,
+        /// How long it wants to have it without a sign of life.
+        lasts: Option<Span>,
+    },
+    /// I still work on it.
+    Renew {
+        /// On what.
+        work: AttemptId,
+        /// How far it is, in its words.
+        note: Option<String>,
+    },
+    /// Here it is, or it has failed.
+    HandBack {
+        /// What.
+        work: AttemptId,
+        /// What came of it.
+        outputs: ValueMap,
+        /// How and why it failed, if it has.
+        failed: Option<(FailureMode, String)>,
+        /// Whether it may have done something all the same.
+        may_have_happened: bool,
+    },
 }
 
 /// Why an agent may not; each has an answer of its own over HTTP.
@@ -82,8 +109,12 @@ pub enum AgentFault {
     NotYours,
     /// What it says of itself cannot be kept.
     Words,
-    /// It says something else than before, or there are too many.
+    /// It says something else than before, or there are too many, or it has all that it takes.
     Conflict,
+    /// There is no such work.
+    NoWork,
+    /// The work is its no more.
+    Gone,
 }
 
 /// How an agent that came by itself stands.
@@ -232,12 +263,12 @@ impl Agents {
     }
 }
 
-fn refused(fault: AgentFault, why: impl Into<String>) -> Refusal {
+pub(super) fn refused(fault: AgentFault, why: impl Into<String>) -> Refusal {
     Refusal::Agent { fault, why: why.into() }
 }
 
 /// The agent that asks, by the name it goes by: that of its token, or a session of it.
-fn own(by: &Actor, name: &str) -> Result<AgentKey, Refusal> {
+pub(super) fn own(by: &Actor, name: &str) -> Result<AgentKey, Refusal> {
     let Proof::Token(token) = &by.proof else {
         return Err(refused(
             AgentFault::NotYours,
@@ -268,8 +299,14 @@ impl Turn<'_> {
                     return Err(unknown());
                 }
                 let reason = checked_reason(reason)?;
-                self.emit(Fact::Agent(AgentEvent::Left { agent: key, reason, by }));
+                self.emit(Fact::Agent(AgentEvent::Left { agent: key.clone(), reason, by }));
+                self.agent_went(&key, &format!("{key} left"));
                 Ok(())
+            }
+            AgentAsk::Claim { agent, claim, lasts } => self.claim(&agent, claim, lasts, &by),
+            AgentAsk::Renew { work, note } => self.renew(work, note, &by),
+            AgentAsk::HandBack { work, outputs, failed, may_have_happened } => {
+                self.hand_back(work, outputs, failed, may_have_happened, &by)
             }
         }
     }
@@ -303,27 +340,33 @@ impl Turn<'_> {
             return Err(refused(AgentFault::Conflict, "too many agents are there already; have some leave"));
         }
         self.emit(Fact::Agent(AgentEvent::Registered { agent: Box::new(agent), by }));
+        self.agent_came(&key);
         Ok(())
     }
 
     /// The agent that asks, which is there or was lost.
-    fn registered(&self, by: &Actor, name: &str) -> Result<AgentKey, Refusal> {
+    pub(super) fn registered(&self, by: &Actor, name: &str) -> Result<AgentKey, Refusal> {
         let key = own(by, name)?;
         if self.world.agents.get(&key).is_some() { Ok(key) } else { Err(unknown()) }
     }
 
     /// It gave a sign of life. One that was lost is there again; what it had is not its any more.
-    fn sees(&mut self, key: &AgentKey) {
+    pub(super) fn sees(&mut self, key: &AgentKey) {
         let Some(it) = self.world.agents.get(key) else { return };
         let is_news = it.lost.is_some() || self.now.since(it.seen).0 >= it.about.heartbeat.0 / 3;
+        let was_lost = it.lost.is_some();
         if is_news {
             self.emit(Fact::Agent(AgentEvent::Seen { agent: key.clone() }));
+        }
+        if was_lost {
+            self.agent_came(key);
         }
     }
 
     /// Nothing was heard of it for too long.
     pub(super) fn agent_due(&mut self, key: AgentKey) {
-        self.emit(Fact::Agent(AgentEvent::Lost { agent: key }));
+        self.emit(Fact::Agent(AgentEvent::Lost { agent: key.clone() }));
+        self.agent_went(&key, &format!("{key} gave no sign of life for three intervals"));
     }
 }
 

@@ -185,6 +185,10 @@ impl Turn<'_> {
         {
             return;
         }
+        let is_claimed = launch.is_claimed();
+        if is_claimed && self.claiming != Some((id, step)) {
+            return self.waits_for_agent(id, step, which, &launch);
+        }
         if let Some(target) = launch.target()
             && self.is_held_back(id, step, which, &target)
         {
@@ -211,6 +215,7 @@ impl Turn<'_> {
             cache_key,
         };
         self.emit(Fact::Attempt(id, step, number, started));
+        self.claimed = is_claimed.then_some(AttemptId { run: id, step, number });
         self.warn_of_budget(id, step);
     }
 
@@ -380,7 +385,8 @@ impl Turn<'_> {
         let run = self.run(id);
         let plan = run.plan_step(step);
         let view = View::of(self.world, run, step, self.now);
-        let Some(Ok(launch)) = plan.check.as_ref().map(|it| call::launch(view, it)) else {
+        let launch = plan.check.as_ref().map(|it| call::launch(view, it));
+        let Some(Ok(launch)) = launch.filter(|it| !it.as_ref().is_ok_and(Launch::is_claimed)) else {
             return self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });
         };
         let started = AttemptEvent::Started {
@@ -430,6 +436,12 @@ impl Turn<'_> {
         let resolved = match call::undo_work(plan) {
             Some(work) => call::launch(view, work),
             None => Err(Unresolved::Failed("there is no undo".to_owned())),
+        };
+        let resolved = match resolved {
+            Ok(launch) if launch.is_claimed() => Err(Unresolved::Failed(
+                "no agent that comes by itself undoes anything; give its undo a command".to_owned(),
+            )),
+            other => other,
         };
         match resolved {
             Ok(launch) => {

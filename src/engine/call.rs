@@ -83,6 +83,11 @@ pub(super) fn launch(view: View<'_>, work: &Work) -> Result<Launch, Unresolved> 
             return Err(Unresolved::Failed(not_a_process(&called, key)));
         }
     }
+    if called.is_claimed()
+        && let Some(why) = cannot_be_claimed(view, &env, &called)
+    {
+        return Err(Unresolved::Failed(why));
+    }
     let output_limit = step.output_limit.unwrap_or(called.output_limit);
     let mut http = called.http;
     if let Some(http) = &mut http {
@@ -121,6 +126,25 @@ fn not_a_process(called: &Launch, key: &str) -> String {
     format!(
         "{what} is done by cuelight itself and no process is started for it, so nothing can hold it to `{key}`; take that key out"
     )
+}
+
+/// Why an agent that comes by itself cannot be given this, if it cannot: it works elsewhere, with what it is told and nothing else.
+fn cannot_be_claimed(view: View<'_>, env: &[(String, Vec<TextPart>)], called: &Launch) -> Option<String> {
+    let step = view.run.plan_step(view.step);
+    let what = called.target().unwrap_or_default();
+    let shows_files = |it: &StepIx| view.run.step(*it).facts.as_ref().is_some_and(|it| it.shows_files());
+    let said = if env.iter().flat_map(|it| &it.1).any(|it| matches!(it, TextPart::Secret(_))) {
+        "is handed no secrets; take them out of `env`, and give them to the agent where it runs"
+    } else if step.dir.is_some() {
+        "has no directory here; take `working-directory` out"
+    } else if !step.artifacts.is_empty() {
+        "leaves no files here; take `artifacts` out, and have its result say where they are"
+    } else if view.run.gates_before(view.step).iter().any(shows_files) {
+        "works elsewhere, where the files that a gate has shown are not looked at again; have the gate bind values instead"
+    } else {
+        return None;
+    };
+    Some(format!("{what} comes by itself and {said}"))
 }
 
 /// The script or program that a step names, where that is known before anything else about its call is.

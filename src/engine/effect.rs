@@ -69,7 +69,7 @@ pub fn react(event: &Event) -> Option<Effect> {
             step,
             number,
             AttemptEvent::Started { purpose, launch, effect_key, bound, .. },
-        ) => Some(Effect::Call {
+        ) => (!launch.is_claimed()).then(|| Effect::Call {
             attempt: AttemptId { run: *run, step: *step, number: *number },
             purpose: *purpose,
             launch: launch.clone(),

@@ -4,12 +4,12 @@
 
 use crate::{
     base::{
-        Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch, Message,
-        Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
+        AttemptId, Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch,
+        Message, Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, AgentKey, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, Registration, RetryFrom,
-        RunState, TopicRule, Verdict,
+        Actor, AgentKey, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, Lease, Registration,
+        RetryFrom, RunState, TopicRule, Verdict,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
 };
@@ -89,13 +89,13 @@ impl Fact {
             | Self::Undo(run, _, _)
             | Self::Failure(run, _) => Some(*run),
             Self::Scope(run, _) => *run,
+            Self::Agent(it) => it.run(),
             Self::Schedule(..)
             | Self::Target(..)
             | Self::Cache(..)
             | Self::Bus(..)
             | Self::Token(..)
             | Self::Library(..)
-            | Self::Agent(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -108,6 +108,10 @@ impl Fact {
             | Self::Gate(_, step, _, _)
             | Self::Undo(_, step, _) => Some(*step),
             Self::Failure(_, it) => it.step(),
+            Self::Agent(it) => match it.attempt() {
+                Some(it) => Some(it.step),
+                None => None,
+            },
             Self::Run(..)
             | Self::Scope(..)
             | Self::Schedule(..)
@@ -116,7 +120,6 @@ impl Fact {
             | Self::Bus(..)
             | Self::Token(..)
             | Self::Library(..)
-            | Self::Agent(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -426,6 +429,17 @@ pub enum WaitReason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
         /// When the step fails because of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fails_at: Option<Timestamp>,
+    },
+    /// An agent that comes for it by itself.
+    Agent {
+        /// Which: `agent:coder@1.0.0`.
+        name: String,
+        /// What that one can do: whoever can do all of it may come as well.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        capabilities: Vec<String>,
+        /// When the step fails because nobody has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fails_at: Option<Timestamp>,
     },
@@ -1250,6 +1264,39 @@ pub enum AgentEvent {
         /// Who said so.
         by: Actor,
     },
+    /// It has taken a piece of work: the call of a step.
+    Leased {
+        /// What: `attempt`, `agent`, `claim`, `lasts`, `since`, `until`, `deadline`.
+        lease: Box<Lease>,
+    },
+    /// It works on, and has it longer.
+    Renewed {
+        /// On which call.
+        attempt: AttemptId,
+        /// Until when it is its now.
+        until: Timestamp,
+        /// What it says of how far it is.
+        note: Option<String>,
+    },
+}
+
+impl AgentEvent {
+    /// The call that it is about.
+    pub const fn attempt(&self) -> Option<AttemptId> {
+        match self {
+            Self::Leased { lease } => Some(lease.attempt),
+            Self::Renewed { attempt, .. } => Some(*attempt),
+            Self::Registered { .. } | Self::Seen { .. } | Self::Lost { .. } | Self::Left { .. } => None,
+        }
+    }
+
+    /// The run that it is about.
+    pub const fn run(&self) -> Option<RunId> {
+        match self.attempt() {
+            Some(it) => Some(it.run),
+            None => None,
+        }
+    }
 }
 
 /// What happened to a scope.

@@ -26,6 +26,10 @@ use std::sync::Arc;
 pub(super) struct Turn<'a> {
     pub(super) world: &'a mut World,
     pub(super) now: Timestamp,
+    /// The step that an agent comes for at this moment, …
+    pub(super) claiming: Option<(RunId, StepIx)>,
+    /// … and the call that has begun for it.
+    pub(super) claimed: Option<AttemptId>,
     out: &'a mut Vec<Event>,
 }
 
@@ -35,7 +39,7 @@ impl World {
     /// # Errors
     /// Why it may not be, in words for the operator.
     pub fn handle(&mut self, command: Command, now: Timestamp, out: &mut Vec<Event>) -> Result<(), Refusal> {
-        let mut turn = Turn { world: self, now, out };
+        let mut turn = Turn { world: self, now, claiming: None, claimed: None, out };
         turn.command(command)?;
         turn.settle();
         Ok(())

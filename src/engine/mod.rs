@@ -21,6 +21,7 @@ mod failure;
 mod form;
 mod gate;
 mod handle;
+mod lease;
 mod library;
 mod outcome;
 mod quorum;
@@ -64,6 +65,7 @@ pub use event::{
     TargetHold, TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
+pub use lease::{Given, Lease, Leases, Offer};
 pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};
 pub use refusal::Refusal;

@@ -39,6 +39,10 @@ impl Turn<'_> {
         let it = run.step(step);
         if let Some(purpose) = it.in_flight {
             let attempt = AttemptId { run: id, step, number: it.attempts };
+            // An agent that came by itself has it, here or not: what it hands back is heard as before.
+            if self.world.leases.get(attempt).is_some() {
+                return;
+            }
             let unknown = || Found::Unknown(EVIDENCE.to_owned());
             self.recover_call(attempt, purpose, found.remove(&attempt).unwrap_or_else(unknown));
         } else if it.state() == StepState::Waiting

@@ -212,6 +212,7 @@ impl Turn<'_> {
                 Ok(launch) => {
                     let target = launch.target().unwrap_or_else(|| name.clone());
                     let why = self.not_now(&target, (run.id, step));
+                    let why = why.or_else(|| self.nobody_comes(run, name, &launch));
                     (Some(target), why)
                 }
                 Err(Unresolved::Failed(why)) => (None, Some(shorten(&why, 200))),

@@ -738,6 +738,10 @@ impl Run {
                 step.fails_at = *fails_at;
                 until.iter().chain(fails_at).min().copied()
             }
+            WaitReason::Agent { fails_at, .. } => {
+                step.fails_at = *fails_at;
+                *fails_at
+            }
             WaitReason::Message { until, .. } => *until,
             WaitReason::Person(_) | WaitReason::Facts | WaitReason::Target { .. } => None,
         };

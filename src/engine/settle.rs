@@ -914,6 +914,8 @@ impl Turn<'_> {
                 self.target_due(&target);
             } else if let Some(agent) = self.world.agents.next_due(self.now) {
                 self.agent_due(agent);
+            } else if let Some(work) = self.world.leases.next_due(self.now) {
+                self.lease_due(work);
             } else {
                 return;
             }
@@ -952,7 +954,8 @@ impl Turn<'_> {
             (StepState::Waiting, Work::Frame(_)) => self.emit_step(run, step, StepEvent::Ready),
             (StepState::Waiting, Work::Tool(_))
                 if it.fails_at.is_some_and(|it| it <= self.now)
-                    && self.world.targets.waits_for_any((run, step)) =>
+                    && (self.world.targets.waits_for_any((run, step))
+                        || self.world.leases.offer_of((run, step)).is_some()) =>
             {
                 // Looked at once more, it fails if there is still nobody.
                 self.call_again(run, step);

@@ -238,6 +238,11 @@ impl Targets {
         self.known.get(name)?.line.first_key_value().map(|(place, said)| (*place, *said))
     }
 
+    /// Steps that wait for any of several targets.
+    pub(super) fn wanting(&self) -> impl Iterator<Item = At> {
+        self.wants.keys().copied()
+    }
+
     /// Runs in which steps wait for a target, or for any of several.
     pub(super) fn waiting(&self) -> impl Iterator<Item = RunId> {
         self.waits.keys().chain(self.wants.keys()).map(|it| it.0)

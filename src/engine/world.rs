@@ -3,8 +3,8 @@
 use crate::{
     base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Refusal, Revoked, RunEvent, RunState, StepEvent,
-        Topics, Verdict, WaitReason,
+        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Leases, Refusal, Revoked, RunEvent, RunState,
+        StepEvent, Topics, Verdict, WaitReason,
         bus::SaidIds,
         gate::{Gate, GateDue},
         library::Library,
@@ -54,6 +54,8 @@ pub struct World {
     pub(super) library: Arc<Library>,
     /// Agents that came by themselves.
     pub(super) agents: Arc<Agents>,
+    /// What they have taken, and what waits for them.
+    pub(super) leases: Arc<Leases>,
     /// Steps that wait for messages, with the topic.
     pub(super) listening: BTreeMap<(RunId, StepIx), String>,
     rested: VecDeque<RunId>,
@@ -100,6 +102,9 @@ impl World {
         }
         if matches!(event.fact, Fact::Agent(_) | Fact::Recovered { .. }) {
             Arc::make_mut(&mut self.agents).apply(event);
+        }
+        if self.leases.concerns(event) {
+            Arc::make_mut(&mut self.leases).apply(event);
         }
         let Some(id) = event.fact.run() else { return };
         let was_due = self.run_due(id);
@@ -314,7 +319,12 @@ impl World {
     /// When it must be woken without being asked.
     pub fn deadline(&self) -> Option<Timestamp> {
         let of_runs = self.due.first().map(|(at, _)| *at);
-        of_runs.into_iter().chain(self.targets.deadline()).chain(self.agents.deadline()).min()
+        of_runs
+            .into_iter()
+            .chain(self.targets.deadline())
+            .chain(self.agents.deadline())
+            .chain(self.leases.deadline())
+            .min()
     }
 
     /// How long nobody could have looked, from what was recorded last; for `Command::Recover`.
@@ -365,12 +375,14 @@ impl World {
     }
 
     /// The runs that a command may change: the one it is about, those that wait for its place, or hold the one it wants, and all
-    /// that wait for a target or a message: what goes on now may call that one, or say it. Time and a restart concern all.
+    /// that wait for a target or a message: what goes on now may call that one, or say it. Time, a restart and agents concern all.
     fn concerned(&self, command: &Command) -> BTreeSet<RunId> {
         let of_gate = || command.gate().and_then(|it| Some(self.gates.get(&it)?.run));
         let run = command.run().or_else(of_gate).and_then(|it| self.runs.get(&it));
         let group = match command {
-            Command::Wake | Command::Recover { .. } => return self.runs.keys().copied().collect(),
+            Command::Wake | Command::Recover { .. } | Command::Agent { .. } => {
+                return self.runs.keys().copied().collect();
+            }
             Command::Launch(it) => it.plan.concurrency.as_ref(),
             _ => run.and_then(|it| it.plan.concurrency.as_ref()),
         };
@@ -402,6 +414,7 @@ impl World {
             revoked: Arc::clone(&self.revoked),
             library: Arc::clone(&self.library),
             agents: Arc::clone(&self.agents),
+            leases: Arc::new(self.leases.only(runs)),
             listening: self
                 .listening
                 .iter()

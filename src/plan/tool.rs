@@ -90,6 +90,8 @@ fn is_default<T: Default + PartialEq>(it: &T) -> bool {
 pub enum PlanToolBody {
     /// In the process of the engine.
     BuiltIn,
+    /// By an agent that comes for it by itself.
+    Claim,
     /// A program and its arguments, each a template over `input`.
     Words(Vec<String>),
     /// A script handed to a shell as its last argument.
@@ -161,6 +163,7 @@ impl PlanTool {
     pub fn of(tool: &file::Tool) -> Self {
         let body = match &tool.body {
             file::ToolBody::BuiltIn => PlanToolBody::BuiltIn,
+            file::ToolBody::Claim => PlanToolBody::Claim,
             file::ToolBody::Words(words) => PlanToolBody::Words(words.clone()),
             file::ToolBody::Http(it) => PlanToolBody::Http(Box::new(super::work::http(it))),
             file::ToolBody::Mcp(it) => {
@@ -222,7 +225,7 @@ impl PlanTool {
                 PlanToolBody::Http(it) => goes_anywhere(it),
                 PlanToolBody::Mcp(it) => it.http.is_some(),
                 PlanToolBody::Words(words) => words.first().is_none_or(|it| it.contains("${{")),
-                PlanToolBody::BuiltIn | PlanToolBody::Script { .. } => false,
+                PlanToolBody::BuiltIn | PlanToolBody::Claim | PlanToolBody::Script { .. } => false,
             }
     }
 
@@ -238,6 +241,10 @@ impl PlanTool {
         let (mut argv, mut env, mut http, mut mcp) = (Vec::new(), Vec::new(), None, None);
         match &self.body {
             PlanToolBody::BuiltIn => argv.push(self.id()),
+            PlanToolBody::Claim => {
+                let name = agent_name(&self.name).unwrap_or_default();
+                argv.extend(["claim".to_owned(), name.to_owned()]);
+            }
             PlanToolBody::Http(it) => {
                 let answers = OfInput { lookup: &lookup, given: beside };
                 let call = it.call(&answers).map_err(wrong)?;
@@ -295,7 +302,10 @@ impl PlanTool {
             definition: self.definition,
             input,
             built_in: self.body == PlanToolBody::BuiltIn,
-            agent: self.agent.as_ref().map(|it| AgentCall { heartbeat: it.heartbeat }),
+            agent: self
+                .agent
+                .as_ref()
+                .map(|it| AgentCall { heartbeat: it.heartbeat, claim: self.body == PlanToolBody::Claim }),
             mcp,
         };
         Ok(Launch {

@@ -168,7 +168,9 @@ impl Board {
         rows.extend(self.present().iter().map(|(key, it)| {
             let of = key.project.as_ref().map_or_else(String::new, |project| format!(" ({project})"));
             let (name, state) = (format!("{}{of}", key.name), AgentState::Came);
-            AgentRow { name, rank: None, state, about: None, done: None, steps: Vec::new(), came: Some(it) }
+            let mine = self.leases().held().filter(|it| it.agent == *key);
+            let steps = mine.map(|it| (it.attempt.run, it.attempt.step)).collect();
+            AgentRow { name, rank: None, state, about: None, done: None, steps, came: Some(it) }
         }));
         rows.extend(known.problems.iter().map(|(file, why)| AgentRow {
             name: file.clone(),

@@ -10,7 +10,7 @@ use crate::{
     },
     engine::{
         Agents, AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState,
-        LibraryEvent, Purpose, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, Topics,
+        Leases, LibraryEvent, Purpose, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, Topics,
         WaitReason, Why, etag,
     },
     plan::{PlanStep, Scope, Work},
@@ -121,6 +121,8 @@ pub struct Board {
     revoked: Arc<Revoked>,
     /// Those that came by themselves.
     pub(super) present: Arc<Agents>,
+    /// What they have taken, and what waits for them.
+    leases: Arc<Leases>,
     /// Handed in by agents.
     results: u64,
     /// Left by agents and people.
@@ -259,6 +261,11 @@ impl Board {
         &self.present
     }
 
+    /// What agents that came by themselves have taken, and what waits for them.
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
     /// How many things are known that agents and people have left.
     pub const fn known(&self) -> u64 {
         self.known
@@ -368,6 +375,9 @@ impl Board {
         self.seq = seq;
         self.at = event.at;
         let load = self.load(event);
+        if self.leases.concerns(event) {
+            Arc::make_mut(&mut self.leases).apply(event);
+        }
         match &event.fact {
             Fact::Run(run, it) => self.apply_run(*run, event.at, it),
             Fact::Step(run, step, it) => self.apply_step(*run, *step, event.at, it),
@@ -397,7 +407,11 @@ impl Board {
             Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
             Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
             Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,
-            Fact::Agent(_) => Arc::make_mut(&mut self.present).apply(event),
+            Fact::Agent(it) => {
+                if it.run().is_none() {
+                    Arc::make_mut(&mut self.present).apply(event);
+                }
+            }
             Fact::Recovered { away, .. } => {
                 self.recovered = Some((event.at, *away));
                 Arc::make_mut(&mut self.present).apply(event);

@@ -148,12 +148,14 @@ fn note(board: &Board, plan: &PlanStep, view: &StepView, now: Timestamp) -> Stri
             Some(
                 crate::engine::WaitReason::Target { until: Some(until), .. }
                 | crate::engine::WaitReason::Candidates { fails_at: Some(until), .. }
+                | crate::engine::WaitReason::Agent { fails_at: Some(until), .. }
                 | crate::engine::WaitReason::Message { until: Some(until), .. },
             ) => until.since(now).to_string(),
             Some(
                 crate::engine::WaitReason::Facts
                 | crate::engine::WaitReason::Candidates { fails_at: None, .. }
                 | crate::engine::WaitReason::Target { until: None, .. }
+                | crate::engine::WaitReason::Agent { fails_at: None, .. }
                 | crate::engine::WaitReason::Message { until: None, .. },
             )
             | None => String::new(),

@@ -65,6 +65,6 @@ pub use trail::{Record, TrailRow};
 pub use vitals::{Beat, Percentiles, Period, Reason, Signals, Tally, Vitals};
 pub use why::{WhyLine, why};
 pub use words::{
-    EventWords, alternative_words, candidate_words, choice_words, event_words, hold_words, message_words,
-    scope_word,
+    EventWords, alternative_words, candidate_words, choice_words, comer_words, event_words, hold_words,
+    message_words, scope_word,
 };

@@ -450,6 +450,7 @@ impl RunView {
                     | WaitReason::Facts
                     | WaitReason::Candidates { .. }
                     | WaitReason::Target { .. }
+                    | WaitReason::Agent { .. }
                     | WaitReason::Message { .. },
             } => {}
             StepEvent::Opened { copies, .. } | StepEvent::Grown { copies, .. } => {

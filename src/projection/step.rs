@@ -72,6 +72,7 @@ pub enum WaitKind {
     BackOff,
     Facts,
     Target,
+    Agent,
     Message,
 }
 
@@ -84,6 +85,7 @@ impl WaitKind {
             WaitReason::BackOff { .. } => Self::BackOff,
             WaitReason::Facts => Self::Facts,
             WaitReason::Target { .. } | WaitReason::Candidates { .. } => Self::Target,
+            WaitReason::Agent { .. } => Self::Agent,
             WaitReason::Message { .. } => Self::Message,
         }
     }
@@ -96,6 +98,7 @@ impl WaitKind {
             Self::BackOff => "back-off",
             Self::Facts => "facts",
             Self::Target => "target",
+            Self::Agent => "agent",
             Self::Message => "message",
         }
     }

@@ -100,9 +100,10 @@ impl Spell {
             StepState::Waiting => Some(match phase.wait {
                 Some(WaitKind::Person) => Self::Gate,
                 Some(WaitKind::BackOff) => Self::Retry,
-                Some(WaitKind::Time | WaitKind::Facts | WaitKind::Target | WaitKind::Message) | None => {
-                    Self::Wait
-                }
+                Some(
+                    WaitKind::Time | WaitKind::Facts | WaitKind::Target | WaitKind::Agent | WaitKind::Message,
+                )
+                | None => Self::Wait,
             }),
             StepState::InDoubt => Some(Self::Doubt),
             StepState::Undoing => Some(Self::Undo),

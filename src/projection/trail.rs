@@ -170,7 +170,12 @@ fn by(fact: &Fact) -> Option<&Actor> {
         Fact::Token(TokenEvent::Revoked { by, .. }) => Some(by),
         Fact::Library(LibraryEvent::HandedIn { by, .. } | LibraryEvent::Learned { by, .. })
         | Fact::Agent(AgentEvent::Registered { by, .. } | AgentEvent::Left { by, .. }) => Some(by),
-        Fact::Agent(AgentEvent::Seen { .. } | AgentEvent::Lost { .. }) => None,
+        Fact::Agent(
+            AgentEvent::Seen { .. }
+            | AgentEvent::Lost { .. }
+            | AgentEvent::Leased { .. }
+            | AgentEvent::Renewed { .. },
+        ) => None,
         Fact::Schedule(_, ScheduleEvent::Held { by, .. } | ScheduleEvent::Released { by }) => Some(by),
         Fact::Scope(_, ScopeEvent::Set { by, .. }) => by.as_ref(),
         Fact::Scope(_, ScopeEvent::Removed { by, .. }) => Some(by),
@@ -271,7 +276,7 @@ fn is_decision(fact: &Fact) -> bool {
         Fact::Step(_, _, StepEvent::Routed { .. }) | Fact::Bus(BusEvent::Declared { .. }) => true,
         Fact::Cache(it) => !matches!(it, CacheEvent::Stored { .. }),
         Fact::Step(..) | Fact::Scope(..) | Fact::Bus(..) => by(fact).is_some(),
-        Fact::Agent(it) => !matches!(it, AgentEvent::Seen { .. }),
+        Fact::Agent(it) => !matches!(it, AgentEvent::Seen { .. } | AgentEvent::Renewed { .. }),
         Fact::Library(..) => false,
     }
 }

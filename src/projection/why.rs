@@ -2,7 +2,7 @@
 
 use crate::{
     base::{GateId, RunId, StepIx, Timestamp, counted},
-    engine::{GateState, RunState, StepState, WaitReason, Why},
+    engine::{GateState, Offer, Presence, Registered, RunState, StepState, WaitReason, Why},
     plan::{PlanStep, Quorum, Work},
     projection::{Board, RunView, StepView, UndoState, words},
 };
@@ -188,6 +188,7 @@ impl Chain<'_> {
                     self.target(&name, depth + 2);
                 }
             }
+            Some(reason @ WaitReason::Agent { .. }) => self.comer(index, plan, reason, depth),
             Some(reason @ WaitReason::Message { topic, until, .. }) => {
                 let when = until
                     .map_or_else(String::new, |it| format!(", until {} ({} left)", it.clock(), left(it)));
@@ -203,6 +204,28 @@ impl Chain<'_> {
                 self.say(depth, Some(index), format!("{} waits for files to be looked at", plan.id));
             }
         }
+    }
+
+    /// Which agents may come for it, and what has to be done where none may.
+    fn comer(&mut self, index: StepIx, plan: &PlanStep, reason: &WaitReason, depth: u32) {
+        let WaitReason::Agent { name, capabilities, fails_at } = reason else { return };
+        let when = fails_at.map_or_else(String::new, |it| {
+            format!("; it fails at {} ({} left)", it.clock(), it.since(self.now))
+        });
+        self.say(depth, Some(index), format!("{} waits for {}{when}", plan.id, words::comer_words(reason)));
+        let offer = Offer { agent: name.clone(), capabilities: capabilities.clone() };
+        let all = self.board.present().of_project(self.board.project_of(self.run.id()));
+        let fit = |it: &&Registered| it.presence(self.now) != Presence::Lost && offer.suits(&it.about);
+        let fit: Vec<String> = all.map(|it| it.1).filter(fit).map(|it| it.about.name.clone()).collect();
+        let text = if fit.is_empty() {
+            "none has registered; one does with POST /api/agents (see `cuelight serve --listen`)".to_owned()
+        } else {
+            let more = fit.len().saturating_sub(NAMED_MAX);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let named = fit.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+            format!("{named}{more} may come for it, with POST /api/agents/NAME/claim")
+        };
+        self.say(depth + 1, None, text);
     }
 
     /// What keeps a target from taking calls, and who else waits for it.

@@ -1,7 +1,7 @@
 //! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
 
 use crate::{
-    base::{Bucket, MessageKind, RateRule, Score, counted, shorten},
+    base::{Bucket, MessageKind, RateRule, Score, agent_name, counted, shorten},
     engine::{
         Adoption, AgentEvent, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
         Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, Purpose, RunEvent,
@@ -117,6 +117,8 @@ fn agent_name_of(event: &AgentEvent) -> &str {
         AgentEvent::Seen { agent } | AgentEvent::Lost { agent } | AgentEvent::Left { agent, .. } => {
             &agent.name
         }
+        AgentEvent::Leased { lease } => &lease.agent.name,
+        AgentEvent::Renewed { .. } => "",
     }
 }
 
@@ -129,6 +131,11 @@ fn agent_words(event: &AgentEvent) -> (&'static str, String) {
         }
         AgentEvent::Seen { .. } => ("agent.seen", String::new()),
         AgentEvent::Lost { .. } => ("agent.lost", "it gave no sign of life for three intervals".to_owned()),
+        AgentEvent::Leased { lease } => ("agent.leased", format!("by {}, for {}", lease.agent, lease.lasts)),
+        AgentEvent::Renewed { until, note, .. } => {
+            let note = note.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+            ("agent.renewed", format!("until {until}{note}"))
+        }
         AgentEvent::Left { reason, by, .. } => ("agent.left", format!("by {by}: {reason}")),
     }
 }
@@ -219,6 +226,10 @@ pub(super) fn wait_words(reason: &WaitReason) -> String {
         WaitReason::BackOff { until, next } => format!("until {until} for attempt {next}"),
         WaitReason::Facts => "for files to be looked at".to_owned(),
         WaitReason::Message { .. } => format!("for {}", message_words(reason)),
+        WaitReason::Agent { fails_at, .. } => {
+            let until = fails_at.map_or_else(String::new, |it| format!(", until {it}"));
+            format!("for {}{until}", comer_words(reason))
+        }
         WaitReason::Target { name, hold, until } => {
             let until = until.map_or_else(String::new, |it| format!(", until {it}"));
             format!("for {name}: {}{until}", hold_words(*hold))
@@ -233,6 +244,14 @@ pub(super) fn wait_words(reason: &WaitReason) -> String {
 /// Candidates that take no call, each with why.
 pub fn candidate_words(names: &[(String, String)]) -> String {
     names.iter().map(|(name, why)| format!("{name} ({why})")).collect::<Vec<_>>().join(", ")
+}
+
+/// The agent that has to come by itself: `an agent that is coder, or can review and merge`.
+pub fn comer_words(reason: &WaitReason) -> String {
+    let WaitReason::Agent { name, capabilities, .. } = reason else { return String::new() };
+    let can = capabilities.join(" and ");
+    let can = if can.is_empty() { can } else { format!(", or can {can}") };
+    format!("an agent that is {}{can}", agent_name(name).unwrap_or(name))
 }
 
 /// The messages that a step waits for: `2 messages about deploy with env=prod`.

@@ -116,19 +116,26 @@ fn what_an_agent_is_given_is_checked_with_its_path_and_its_task_is_always_welcom
 fn an_agent_file_with_mistakes_says_where() {
     let agent = "name: bad agent\nversion: one\ndescription: x\ncategory: y\nheartbeat: 0s\nenv: {A: \"${{ secrets.X }}\"}\ncommand: [./x]\ninput: {type: object, properties: {x: {type: txt}}}\n";
     check(
-        &[("t.yaml", agent), ("u.yaml", "name: u\n  x")],
+        &[
+            ("t.yaml", agent),
+            ("u.yaml", "name: u\n  x"),
+            ("v.yaml", "name: v\nversion: 1\ndescription: d\nclaim: false\n"),
+            ("w.yaml", "name: w\nversion: 1\ndescription: d\nclaim: true\nenv: {A: b}\n"),
+        ],
         "  - {id: a, agent: review}\n",
         &[
             "agents/t.yaml:1:7 [agent] `bad agent` cannot be the name of an agent | letters, digits, `.`, `-`, `_`, such as reviewer",
             "agents/t.yaml:2:10 [agent] `one` is no version | write one to three numbers, such as 1.2.0",
-            "agents/t.yaml:4:1 [unknown-key] `category` is no key of an agent | the keys are name, version, description, capabilities, command, shell, env, heartbeat, reliability, duration, cost-usd, effect, risk, breaker, rate, priority, preconditions, postconditions, input or output",
+            "agents/t.yaml:4:1 [unknown-key] `category` is no key of an agent | the keys are name, version, description, capabilities, command, claim, shell, env, heartbeat, reliability, duration, cost-usd, effect, risk, breaker, rate, priority, preconditions, postconditions, input or output",
             "agents/t.yaml:5:12 [duration] `heartbeat` is longer than nothing | ",
             "agents/t.yaml:6:15 [expression] a tool does not see `secrets` | it reads `input`, which the step gives it",
             "agents/t.yaml:8:8 [schema] could not read `input` as JSON Schema: properties.x.type: \"txt\" is not valid under any of the schemas listed in the 'anyOf' keyword | JSON Schema 2020-12; a `$ref` names a place in this schema",
             "agents/u.yaml:1:1 [missing-key] an agent needs `version:` | version: One to three numbers; a step may ask for name@1.",
             "agents/u.yaml:1:1 [missing-key] an agent needs `description:` | description: What it does, in a sentence.",
-            "agents/u.yaml:1:1 [missing-key] an agent needs `command:` | command: Words, or a script; both may read ${{ input.… }}.",
+            "agents/u.yaml:1:1 [missing-key] this agent does nothing | give it a `command:`, a list of words or a script, or `claim: true` when it comes for its work by itself",
             "agents/u.yaml:1:7 [agent] `u x` cannot be the name of an agent | letters, digits, `.`, `-`, `_`, such as reviewer",
+            "agents/v.yaml:4:8 [missing-key] this agent does nothing | give it a `command:`, a list of words or a script, or `claim: true` when it comes for its work by itself",
+            "agents/w.yaml:5:1 [kind] `env` means nothing beside `claim` | an agent that comes by itself is started elsewhere, and says when it registers how often it gives a sign of life; remove one of them",
             "flow.yaml:3:20 [agent] no agent can do review | no agent says what it can do; add `capabilities:` to its file in .cuelight/agents",
         ],
     );

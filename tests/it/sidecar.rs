@@ -15,6 +15,7 @@ mod scenarios;
 mod state;
 mod tls;
 mod topics;
+mod work;
 
 use crate::{runtime::engine_in, tokens::people};
 use cuelight::{

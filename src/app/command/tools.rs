@@ -157,6 +157,11 @@ pub(super) async fn test(config: &Config, tool: &Tool, out: Output, args: &Tools
     let launch = kept
         .call(given(tool, &args.with), &Given::default())
         .map_err(|it| Trouble::usage(format!("could not test: {it}")))?;
+    if launch.is_claimed() {
+        return Err(Trouble::usage(format!(
+            "could not test {name}: it comes by itself, over HTTP, and nothing is started for it here; run a step with it"
+        )));
+    }
     let launch = Launch { timeout: Some(args.timeout), ..launch };
     let (host, call) = outside(config, &tool.name)?;
     let answer = answer(&Arc::new(host), &launch, &call, out, args.json).await;

@@ -5,7 +5,7 @@ use crate::{
     engine::{RunState, WaitReason, Why},
     plan::OnTimeout,
     projection::{
-        Attention, Board, DoubtView, InboxRow, RunSummary, RunView, candidate_words, hold_words,
+        Attention, Board, DoubtView, InboxRow, RunSummary, RunView, candidate_words, comer_words, hold_words,
         message_words,
     },
 };
@@ -28,6 +28,10 @@ pub(super) fn wait_words(wait: &WaitReason, now: Timestamp) -> String {
         WaitReason::BackOff { until, next } => format!("try {next} in {}", until.since(now)),
         WaitReason::Facts => "waits for files to be looked at".to_owned(),
         WaitReason::Message { .. } => format!("waits for {}", safe_text(&message_words(wait))),
+        WaitReason::Agent { fails_at, .. } => {
+            let left = fails_at.map_or_else(String::new, |it| format!(", {} left", it.since(now)));
+            format!("waits for {}{left}", safe_text(&comer_words(wait)))
+        }
         WaitReason::Target { name, hold, until } => {
             let left = until.map_or_else(String::new, |it| format!(", {} left", it.since(now)));
             format!("waits for {}: {}{left}", safe_text(name), hold_words(*hold))

@@ -6,7 +6,7 @@ use super::{
     popup::select_row,
 };
 use crate::{
-    base::{Timestamp, counted, dollars, safe_text},
+    base::{RunId, StepIx, Timestamp, counted, dollars, safe_text},
     console::{Role, gauge, layout, marks::age, meter_role, pane, put},
     engine::{Presence, Registered},
     projection::{AgentRow, AgentState},
@@ -174,7 +174,12 @@ fn facts(canvas: &Canvas<'_>, it: &AgentRow<'_>) -> Vec<(&'static str, String)> 
         return out;
     }
     if let Some(came) = it.came {
-        return facts_of_registered(came, now);
+        let board = &canvas.model.board;
+        let of = |(run, step): &(RunId, StepIx)| {
+            let id = board.run(*run).map_or_else(String::new, |it| it.step_id(*step));
+            ("works on", format!("{run} {}", safe_text(&id)))
+        };
+        return it.steps.iter().map(of).chain(facts_of_registered(came, now)).collect();
     }
     let board = &canvas.model.board;
     for (run, step) in &it.steps {

@@ -15,8 +15,8 @@ use crate::{
     engine::{Purpose, WaitReason},
     plan::{EffectClass, PlanStep, Undo},
     projection::{
-        RunView, StepView, alternative_words, candidate_words, choice_words, hold_words, kind_word,
-        message_words, partial_words,
+        RunView, StepView, alternative_words, candidate_words, choice_words, comer_words, hold_words,
+        kind_word, message_words, partial_words,
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -221,6 +221,10 @@ pub(super) fn waits(canvas: &Canvas<'_>, view: &StepView, mark: Mark) -> Option<
         WaitReason::Facts => Some(("waits for", "files to be looked at".to_owned(), Role::Text)),
         reason @ WaitReason::Message { .. } => {
             Some(("waits for", safe_text(&message_words(reason)), Role::Text))
+        }
+        reason @ WaitReason::Agent { fails_at, .. } => {
+            let left = fails_at.map_or_else(String::new, |it| format!(" ({})", age(it.since(now))));
+            Some(("waits for", format!("{}{left}", safe_text(&comer_words(reason))), Role::Warn))
         }
         WaitReason::Target { name, hold, until } => {
             let left = until.map_or_else(String::new, |it| format!(" ({})", age(it.since(now))));

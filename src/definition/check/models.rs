@@ -73,7 +73,7 @@ fn is_of_gates(tool: &Tool) -> bool {
         || match &tool.body {
             ToolBody::Words(words) => is_ours(words) && words.get(1).is_none_or(|it| it != "built-in"),
             ToolBody::Mcp(it) => matches!(&it.server, McpServer::Command(words) if is_ours(words)),
-            ToolBody::BuiltIn | ToolBody::Script { .. } | ToolBody::Http(_) => false,
+            ToolBody::BuiltIn | ToolBody::Claim | ToolBody::Script { .. } | ToolBody::Http(_) => false,
         }
 }
 

@@ -126,7 +126,6 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
     let postconditions = words(reader, "postconditions", "a condition");
     let capabilities = words(reader, "capabilities", "a capability");
     let priority = top.get("priority").and_then(|it| reader.whole(it, "`priority`", 0, 1000));
-    let has_body = what != "agent" || top.get("command").is_some();
     let input = top.get("input").map(|it| schema(reader, it, "`input`"));
     let of_server = if top.get("mcp").is_some() { body(reader, top, None) } else { None };
     let said = match &of_server {
@@ -140,9 +139,16 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
         output.unwrap_or_else(|| Some(if of_server.is_some() { given_by_server() } else { anything() }));
     let breaker = top.get("breaker").and_then(|it| breaker(reader, it)).unwrap_or_default();
     let rate = top.get("rate").and_then(|it| rate(reader, it));
-    // That an agent has a command is said by its table already; what a server said was read for its schema.
-    let is_unread = has_body && top.get("mcp").is_none();
-    let body = if is_unread { body(reader, top, input.as_ref()) } else { of_server };
+    // What a server said was read for its schema.
+    let body = match top.get("claim") {
+        Some(node) => claim(reader, top, node),
+        None if what == "agent" && top.get("command").is_none() => {
+            does_nothing(reader, first_line(reader.findings.source, top.place));
+            None
+        }
+        None if top.get("mcp").is_none() => body(reader, top, input.as_ref()),
+        None => of_server,
+    };
     let name = name?;
     Some(Tool {
         version: version?,
@@ -337,6 +343,31 @@ fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<&Value>) ->
             None
         }
     }
+}
+
+/// An agent that comes for its work by itself: there is nothing to start here, and no environment to start it in.
+fn claim(reader: &mut Reader<'_, '_>, top: &Object<'_>, node: &Node) -> Option<ToolBody> {
+    for key in ["command", "shell", "env", "heartbeat"] {
+        if let Some(place) = top.key_place(key) {
+            let message = format!("`{key}` means nothing beside `claim`");
+            reader.findings.error("kind", place, message).help(
+                "an agent that comes by itself is started elsewhere, and says when it registers how often it gives a sign of life; remove one of them",
+            );
+        }
+    }
+    match reader.boolean(node, "`claim`") {
+        Some(true) => Some(ToolBody::Claim),
+        Some(false) => {
+            does_nothing(reader, node.place);
+            None
+        }
+        None => None,
+    }
+}
+
+fn does_nothing(reader: &mut Reader<'_, '_>, place: Place) {
+    let help = "give it a `command:`, a list of words or a script, or `claim: true` when it comes for its work by itself";
+    reader.findings.error("missing-key", place, "this agent does nothing").help(help);
 }
 
 /// A request. Its address and header fields may read `env`, which is how secrets reach a tool.

@@ -77,6 +77,8 @@ pub struct AgentTraits {
 pub enum ToolBody {
     /// In this process.
     BuiltIn,
+    /// By an agent that comes for it by itself.
+    Claim,
     /// A program and its arguments, each a template over `input`, handed over as it is.
     Words(Vec<String>),
     /// A script; its expressions have become variables.
@@ -150,6 +152,7 @@ impl Tool {
     pub fn json(&self) -> Value {
         let body = match &self.body {
             ToolBody::BuiltIn => json!({"kind": "built-in"}),
+            ToolBody::Claim => json!({"kind": "claim"}),
             ToolBody::Words(words) => json!({"kind": "command", "command": words}),
             ToolBody::Http(http) => request(http),
             ToolBody::Mcp(mcp) => json!({

@@ -11,7 +11,7 @@ use crate::{
     engine::{AgentAsk, AgentKey, Command, Registration},
     gateway::Permission,
     projection::registered_json,
-    runtime::{Desk as _, Reply, Request},
+    runtime::{Desk as _, Reply, Request, RequestId},
 };
 use axum::{http::StatusCode, response::Response};
 use schemars::JsonSchema;
@@ -91,12 +91,12 @@ fn missing() -> Problem {
     Problem::missing("AGT_003", "that agent")
 }
 
-fn key(asked: &Asked, name: &str) -> AgentKey {
+pub(super) fn key(asked: &Asked, name: &str) -> AgentKey {
     AgentKey { project: asked.project().map(str::to_owned), name: name.to_owned() }
 }
 
 /// The agent that the path names, as it is now.
-fn find(door: &Door, asked: &Asked, name: &str) -> Result<Value, Problem> {
+pub(super) fn find(door: &Door, asked: &Asked, name: &str) -> Result<Value, Problem> {
     let board = door.desk.boards().borrow().board.clone();
     let key = key(asked, name);
     let it = board.present().get(&key).ok_or_else(missing)?;
@@ -104,14 +104,19 @@ fn find(door: &Door, asked: &Asked, name: &str) -> Result<Value, Problem> {
 }
 
 /// What the path names, if that can be an agent.
-fn named(asked: &Asked) -> Result<&str, Problem> {
+pub(super) fn named(asked: &Asked) -> Result<&str, Problem> {
     let name = asked.param("id");
     if is_agent(name) { Ok(name) } else { Err(missing()) }
 }
 
-async fn ask(door: &Door, asked: &Asked, ask: AgentAsk) -> Result<(), Problem> {
+pub(super) async fn ask(door: &Door, asked: &Asked, ask: AgentAsk) -> Result<(), Problem> {
+    ask_as(door, asked, asked.request(), ask).await
+}
+
+/// The same under a name of its own.
+pub(super) async fn ask_as(door: &Door, asked: &Asked, id: RequestId, ask: AgentAsk) -> Result<(), Problem> {
     let command = Command::Agent { ask: Box::new(ask), by: asked.actor(door) };
-    match asked.desk(door).submit(Request { id: asked.request(), command }).await {
+    match asked.desk(door).submit(Request { id, command }).await {
         Reply::Recorded(_) => Ok(()),
         other => Err(of_reply(other)),
     }

@@ -14,7 +14,7 @@ use super::{
     routes::{Call, Route},
     runs,
     shapes::Renewed,
-    state,
+    state, work,
 };
 use crate::{
     base::{Timestamp, Value},
@@ -102,6 +102,10 @@ async fn call(door: &Arc<Door>, call: Call, asked: &Asked) -> Result<Response, P
         Call::ListAgents => Ok(agents::list(door, asked)),
         Call::ShowAgent => agents::show(door, asked),
         Call::LeaveAgent => agents::leave(door, asked).await,
+        Call::ClaimWork => work::claim(door, asked).await,
+        Call::RenewWork => work::renew(door, asked).await,
+        Call::ReturnWork => work::hand_back(door, asked).await,
+        Call::FailWork => work::fail(door, asked).await,
         Call::HandIn => results::hand_in(door, asked).await,
         Call::ListResults => results::list(door, asked).await,
         Call::ShowResult => results::show(door, asked).await,

@@ -23,6 +23,7 @@ mod runs;
 mod shapes;
 mod state;
 mod tls;
+mod work;
 
 pub use door::{HttpSetup, Rate, Rates, ResultRules};
 pub use listen::{is_loopback, serve_http};

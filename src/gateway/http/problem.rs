@@ -104,6 +104,8 @@ impl From<Refusal> for Problem {
                 AgentFault::NotYours => (StatusCode::FORBIDDEN, "AUTH_003"),
                 AgentFault::Words => (StatusCode::BAD_REQUEST, "REQ_001"),
                 AgentFault::Conflict => (StatusCode::CONFLICT, "AGT_004"),
+                AgentFault::NoWork => (StatusCode::NOT_FOUND, "AGT_005"),
+                AgentFault::Gone => (StatusCode::GONE, "AGT_006"),
             },
             Refusal::State { .. } => (StatusCode::PRECONDITION_FAILED, "STR_003"),
             _ => (StatusCode::CONFLICT, "REQ_002"),

@@ -3,15 +3,16 @@
 
 use cuelight::{
     base::{
-        Bucket, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, Message,
-        MessageKind, RateRule, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap, sha256,
+        AttemptId, Bucket, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch,
+        Message, MessageKind, RateRule, RunId, Score, Seq, Severity, Span, StepIx, Timestamp, Value,
+        ValueMap, sha256,
     },
     engine::{
         Actor, Adoption, AgentEvent, AgentKey, AgentResult, Alternative, Ask, AttemptEvent, BusEvent,
         CacheEvent, CauseOfLaunch, Channel, Choice, DeadLetter, DoubtAnswer, Event, Fact, Facts, Failure,
-        FailureEvent, GateEvent, GateState, Knowledge, KnowledgeKind, LibraryEvent, MessageFault, Outcome,
-        Proof, Purpose, Registration, ResultStatus, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent,
-        TalkCall, TargetEvent, TokenEvent, TopicRule, UndoEvent, Verdict, Vote, WaitReason, Why,
+        FailureEvent, GateEvent, GateState, Knowledge, KnowledgeKind, Lease, LibraryEvent, MessageFault,
+        Outcome, Proof, Purpose, Registration, ResultStatus, RunEvent, RunState, ScheduleEvent, ScopeEvent,
+        StepEvent, TalkCall, TargetEvent, TokenEvent, TopicRule, UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -336,10 +337,28 @@ fn agents() -> Vec<Fact> {
         heartbeat: Span::seconds(30),
         metadata: ValueMap::new(),
     };
+    let attempt = AttemptId { run: RunId(1), step: StepIx(2), number: 1 };
+    let lease = Lease {
+        attempt,
+        agent: agent(),
+        claim: "8f0c1d7e52aa".to_owned(),
+        lasts: Span::seconds(60),
+        since: Timestamp(1_772_431_200_000),
+        until: Timestamp(1_772_431_260_000),
+        deadline: None,
+        note: String::new(),
+        ending: false,
+    };
     let all = [
         AgentEvent::Registered { agent: Box::new(registration), by: ann() },
         AgentEvent::Seen { agent: agent() },
         AgentEvent::Lost { agent: agent() },
+        AgentEvent::Leased { lease: Box::new(lease) },
+        AgentEvent::Renewed {
+            attempt,
+            until: Timestamp(1_772_431_260_000),
+            note: Some("3 of 7 files".to_owned()),
+        },
         AgentEvent::Left { agent: agent(), reason: "the day is over".to_owned(), by: ann() },
     ];
     all.into_iter().map(Fact::Agent).collect()

@@ -1,4 +1,5 @@
-//! Agents that come by themselves: who is there, who is late, and who is lost.
+//! Agents that come by themselves: who is there, who is late, and who is lost; what they take, and what becomes of it when they fall
+//! silent.
 
 use super::door::{check, play};
 
@@ -72,4 +73,206 @@ fn while_there_was_no_engine_nobody_is_lost_for_having_said_nothing() {
          > wake 1s
          agent coder-1 is lost",
     );
+}
+
+/// Steps for agents that come by themselves; `effect` is what a crash in the middle of one means.
+fn work(steps: &str, effect: &str) -> String {
+    let agent = |name: &str, can: &str| {
+        format!(
+            "--- agents/{name}.yaml\nname: {name}\nversion: 1\ndescription: d\ncapabilities: [{can}]\neffect: {effect}\nclaim: true\n"
+        )
+    };
+    format!("secrets: [KEY]\nsteps:\n{steps}\n{}{}", agent("coder", "write, merge"), agent("tester", "try"))
+}
+
+const ONE: &str = "  - {id: a, agent: {name: coder, task: Do it}}\n  - {id: b, needs: a, run: 'true'}";
+
+#[test]
+fn work_waits_until_an_agent_comes_and_is_done_when_it_is_handed_back() {
+    check(
+        &work(ONE, "pure"),
+        "launch; coder-1 comes; coder-1 claims; coder-1 goes-on r-1.0.1 note=half; coder-1 returns r-1.0.1 result=1 confidence=0.9",
+        "a waits for an agent like agent:coder@1.0.0
+         coder-1 takes r-1.0.1
+         r-1.0.1 goes on: half
+         b ",
+    );
+    let bench = play(&work(ONE, "pure"), "launch; coder-1 comes; coder-1 claims");
+    let calls = bench.text().matches("a call 1").count() + bench.text().matches("a starts").count();
+    assert!(calls <= 1, "{}", bench.text());
+}
+
+#[test]
+fn two_agents_ask_at_once_and_one_of_them_gets_it() {
+    check(
+        &work(ONE, "pure"),
+        "launch; coder-1 comes; coder-2 comes; coder-1 claims; coder-2 claims; coder-2 returns r-1.0.1 result=1",
+        "coder-1 takes r-1.0.1
+         > coder-2 returns
+         its name is not that of the token
+         no coder-2 takes",
+    );
+}
+
+#[test]
+fn asked_again_under_the_same_name_it_has_the_same_work_and_no_more() {
+    let steps = "  - {id: a, agent: {name: coder, task: x}}\n  - {id: b, agent: {name: coder, task: y}}";
+    let bench = play(
+        &work(steps, "pure"),
+        "launch; coder-1 comes takes=2; coder-1 claims id=c; coder-1 claims id=c; coder-1 claims id=d; coder-1 claims id=e",
+    );
+    let text = bench.text();
+    assert_eq!(text.matches("coder-1 takes").count(), 2, "{text}");
+    assert!(text.contains("which is what it takes at once"), "{text}");
+}
+
+#[test]
+fn an_agent_takes_what_is_for_its_type_or_for_all_that_it_can_do() {
+    for (agent, takes) in [
+        ("qa-1 comes type=coder", true),
+        ("qa-1 comes type=qa can=write,merge,more", true),
+        ("qa-1 comes type=qa can=write", false),
+        ("qa-1 comes type=tester", false),
+    ] {
+        let bench = play(&work(ONE, "pure"), &format!("launch; {agent}; qa-1 claims"));
+        assert_eq!(bench.text().contains("qa-1 takes"), takes, "{agent}: {}", bench.text());
+    }
+}
+
+#[test]
+fn work_whose_agent_falls_silent_is_put_back_and_what_that_one_brings_later_is_not_taken() {
+    check(
+        &work(ONE, "pure"),
+        "launch; coder-1 comes; coder-2 comes; coder-1 claims; wake 59s; coder-1 goes-on r-1.0.1; wake 59s; coder-2 beats; wake 1s
+         coder-2 claims; coder-1 returns r-1.0.1 result=1; coder-2 returns r-1.0.2 result=2; coder-2 returns r-1.0.2 result=3",
+        "coder-1 takes r-1.0.1
+         r-1.0.1 goes on
+         a waits for an agent like agent:coder@1.0.0
+         coder-2 takes r-1.0.2
+         > coder-1 returns r-1.0.1
+         its lease ran out
+         > coder-2 returns r-1.0.2 result=2
+         > coder-2 returns r-1.0.2 result=3
+         it has ended already",
+    );
+}
+
+#[test]
+fn work_that_may_have_happened_is_asked_about_when_it_is_done_once() {
+    check(
+        &work(ONE, "once"),
+        "launch; coder-1 comes; coder-1 claims; wake 60s; not-happened a as ann; coder-1 claims",
+        "coder-1 takes r-1.0.1
+         doubt
+         coder-1 takes r-1.0.2",
+    );
+}
+
+#[test]
+fn work_that_takes_one_agent_after_the_other_with_it_fails_in_the_end() {
+    check(
+        &work(ONE, "pure"),
+        "launch; coder-1 comes; coder-1 claims; wake 60s; coder-1 claims; wake 60s; coder-1 claims; wake 60s; coder-1 claims",
+        "coder-1 takes r-1.0.1
+         coder-1 takes r-1.0.2
+         coder-1 takes r-1.0.3
+         agent_timeout
+         no r-1.0.4",
+    );
+}
+
+#[test]
+fn an_agent_that_is_lost_or_leaves_has_no_work_any_more() {
+    for end in ["wake 90s", "coder-1 leaves"] {
+        check(
+            &work(ONE, "pure"),
+            &format!("launch; coder-1 comes; coder-1 claims for=10m; {end}; coder-2 comes; coder-2 claims"),
+            "coder-1 takes r-1.0.1
+             a waits for an agent like agent:coder@1.0.0
+             coder-2 takes r-1.0.2",
+        );
+    }
+}
+
+#[test]
+fn a_lease_outlives_the_engine_and_what_is_handed_back_to_the_next_one_counts() {
+    check(
+        &work(ONE, "once"),
+        "launch; coder-1 comes; coder-1 claims; crash 10h; wake 59s; coder-1 returns r-1.0.1 result=1",
+        "coder-1 takes r-1.0.1
+         recovered after
+         > coder-1 returns
+         b ",
+    );
+    let bench = play(&work(ONE, "once"), "launch; coder-1 comes; coder-1 claims; crash 10h; wake 60s");
+    assert!(bench.text().contains("doubt"), "{}", bench.text());
+}
+
+#[test]
+fn what_fails_is_tried_again_as_its_step_says() {
+    let steps = "  - {id: a, agent: {name: coder, task: x}, retry: {max-attempts: 2, delay: 1s, kind: constant, jitter: 0}}";
+    check(
+        &work(steps, "pure"),
+        "launch; coder-1 comes; coder-1 claims; coder-1 fails r-1.0.1; wake 1s; coder-1 claims; coder-1 fails r-1.0.2",
+        "coder-1 takes r-1.0.1
+         call 1 ended agent_logic, again in 1s
+         a waits for an agent like agent:coder@1.0.0
+         coder-1 takes r-1.0.2
+         agent_logic",
+    );
+}
+
+#[test]
+fn a_timeout_holds_for_the_waiting_and_for_the_call() {
+    let steps = "  - {id: a, agent: {name: coder, task: x}, timeout: 5m}";
+    check(&work(steps, "pure"), "launch; wake 5m", "waits for an agent\n resource_tool");
+    check(
+        &work(steps, "pure"),
+        "launch; wake 4m; coder-1 comes; coder-1 claims for=10m; wake 85s; coder-1 beats; wake 85s; coder-1 beats; wake 85s; coder-1 beats; wake 45s",
+        "coder-1 takes r-1.0.1
+         system_timeout",
+    );
+}
+
+#[test]
+fn work_of_a_run_that_is_cancelled_goes_on_for_a_moment_and_is_not_renewed() {
+    check(
+        &work(ONE, "pure"),
+        "launch; coder-1 comes; coder-1 claims for=10m; cancel; coder-1 goes-on r-1.0.1; wake 15s",
+        "coder-1 takes r-1.0.1
+         cancelling
+         > coder-1 goes-on
+         the work is being ended
+         ended cancelled",
+    );
+}
+
+#[test]
+fn of_several_agents_one_that_is_there_is_chosen_and_another_when_it_goes() {
+    let steps = "  - {id: a, agent: {name: [coder, tester], route: priority, task: x}}";
+    check(
+        &work(steps, "pure"),
+        "launch; t-1 comes type=tester; t-1 leaves; c-1 comes type=coder; c-1 claims",
+        "a waits
+         a waits for an agent like agent:tester@1.0.0
+         agent t-1 left
+         agent c-1 is there
+         a waits for an agent like agent:coder@1.0.0
+         c-1 takes r-1.0.1",
+    );
+}
+
+#[test]
+fn an_agent_that_comes_by_itself_is_given_no_secret_and_no_files() {
+    for (more, told) in [
+        ("env: {KEY: '${{ secrets.KEY }}'}", "is handed no secrets"),
+        ("artifacts: ['*.txt']", "leaves no files here"),
+        ("limits: {memory: 64MiB}", "`limits`"),
+    ] {
+        let steps = format!("  - {{id: a, agent: {{name: coder, task: x}}, {more}}}");
+        let bench = play(&work(&steps, "pure"), "launch; coder-1 comes; coder-1 claims");
+        assert!(!bench.text().contains("coder-1 takes"), "{more}: {}", bench.text());
+        let failed = bench.journal.iter().any(|it| format!("{it:?}").contains(told));
+        assert!(failed, "{more}: {}", bench.text());
+    }
 }

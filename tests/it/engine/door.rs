@@ -88,6 +88,12 @@ impl Files for Others<'_> {
             .ok_or_else(|| "there is none".to_owned())
     }
 
+    /// Those that begin with `agents/`.
+    fn agents(&self) -> Vec<(String, Result<String, String>)> {
+        let agents = self.0.iter().filter(|it| it.0.starts_with("agents/"));
+        agents.map(|(name, text)| ((*name).to_owned(), Ok(dedented(text)))).collect()
+    }
+
     /// Those that begin with `tools/`.
     fn tools(&self) -> Vec<(String, Result<String, String>)> {
         let tools = self.0.iter().filter(|it| it.0.starts_with("tools/"));
@@ -139,6 +145,10 @@ pub(super) fn person(name: &str) -> Actor {
         groups: groups.iter().map(|it| (*it).to_owned()).collect(),
         channel: Channel::Console,
     }
+}
+
+fn work(id: &str) -> AttemptId {
+    id.parse().expect("a piece of work")
 }
 
 /// Whoever has the token of an agent.
@@ -291,7 +301,9 @@ impl Bench {
     /// What agents do, and what people do to state and say, is played by itself.
     fn is_said_elsewhere(&mut self, words: &[&str]) -> bool {
         match words {
-            [_, "comes" | "beats" | "leaves", ..] => self.agent(words),
+            [_, "comes" | "beats" | "leaves" | "claims" | "goes-on" | "returns" | "fails", ..] => {
+                self.agent(words)
+            }
             [_, "says", _, ..] => self.say(words),
             [_, "sets" | "removes", _, ..] => self.state(words),
             _ => return false,
@@ -323,7 +335,7 @@ impl Bench {
         (ForkAt::Step(at.to_owned()), Past { seq: Seq(count as u64), events: events.into() })
     }
 
-    /// `coder-1 comes [as=NAME] [type=coding] [can=a,b] [takes=N]`, `coder-1 beats`, `coder-1 leaves [as=NAME]`; a sign of life every 30 s.
+    /// `coder-1 comes [as=NAME] [type=coder] [can=a,b] [takes=N]`, `coder-1 beats`, `coder-1 leaves [as=NAME]`; a sign of life every 30 s.
     fn agent(&mut self, words: &[&str]) {
         let word = |name: &str| words.iter().find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
         let name = word("as").unwrap_or(words[0]).to_owned();
@@ -331,13 +343,29 @@ impl Bench {
         let ask = match words[1] {
             "comes" => AgentAsk::Register(Registration {
                 name,
-                agent_type: word("type").unwrap_or("coding").to_owned(),
+                agent_type: word("type").unwrap_or("coder").to_owned(),
                 capabilities: can.unwrap_or_default(),
                 max_concurrent: word("takes").map_or(1, |it| it.parse().expect("a number")),
                 heartbeat: Span::seconds(30),
                 metadata: ValueMap::new(),
             }),
             "beats" => AgentAsk::Beat(name),
+            "claims" => {
+                self.said += 1;
+                let claim = word("id").map_or_else(|| format!("c-{}", self.said), str::to_owned);
+                AgentAsk::Claim {
+                    agent: name,
+                    claim,
+                    lasts: word("for").map(|it| it.parse().expect("a time")),
+                }
+            }
+            "goes-on" => AgentAsk::Renew { work: work(words[2]), note: word("note").map(str::to_owned) },
+            "returns" | "fails" => AgentAsk::HandBack {
+                work: work(words[2]),
+                outputs: words.iter().skip(3).filter_map(|it| value(it)).collect(),
+                failed: (words[1] == "fails").then(|| (FailureMode::AgentLogic, "it broke".to_owned())),
+                may_have_happened: words.contains(&"unknown"),
+            },
             _ => AgentAsk::Leave { agent: name, reason: "it is done".to_owned() },
         };
         self.submit(Command::Agent { ask: Box::new(ask), by: token_of(words[0]) });
@@ -800,6 +828,7 @@ impl Bench {
                 }
                 WaitReason::Facts => "waits for facts".to_owned(),
                 WaitReason::Message { .. } => format!("waits for {}", message_words(reason)),
+                WaitReason::Agent { name, .. } => format!("waits for an agent like {name}"),
                 WaitReason::Target { name, hold, until } => {
                     let left = until.map(|it| format!(" for {}", it.since(now))).unwrap_or_default();
                     format!("waits at {name}{left}: {hold:?}")
@@ -1052,6 +1081,10 @@ fn agent_event(event: &AgentEvent) -> String {
         AgentEvent::Registered { agent, .. } => format!("agent {} is there", agent.name),
         AgentEvent::Seen { agent } => format!("agent {agent} is seen"),
         AgentEvent::Lost { agent } => format!("agent {agent} is lost"),
+        AgentEvent::Leased { lease } => format!("{} takes {}", lease.agent, lease.attempt),
+        AgentEvent::Renewed { attempt, note, .. } => {
+            format!("{attempt} goes on{}", note.as_ref().map_or_else(String::new, |it| format!(": {it}")))
+        }
         AgentEvent::Left { agent, reason, .. } => format!("agent {agent} left: {reason}"),
     }
 }

@@ -22,11 +22,16 @@ fn place(permissions: &[&str]) -> (Place, Running, SocketAddr) {
     (place, engine, free)
 }
 
-/// A program of the page, of the kind that is named there.
+/// A program of the page, the first of the kind that is named there.
 fn shown(kind: &str) -> String {
+    shown_after(kind, 0)
+}
+
+/// The one behind so many others of its kind.
+fn shown_after(kind: &str, others: usize) -> String {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sidecar.md"));
     let page = page.expect("the page");
-    let after = page.split(&format!("```{kind}\n")).nth(1).expect("a program");
+    let after = page.split(&format!("```{kind}\n")).nth(others + 1).expect("a program");
     after.split("```").next().expect("its end").to_owned()
 }
 
@@ -148,6 +153,35 @@ fn waits_for_a_person(program: &str, file: &str, kind: &str) {
 #[test]
 fn the_python_of_the_page_waits_for_a_person() {
     waits_for_a_person("python3", "ask.py", "python");
+}
+
+#[test]
+fn the_python_agent_of_the_page_comes_for_work_and_does_it() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: could not find python3; install it");
+        return;
+    }
+    let (place, _engine, _) = place(&[]);
+    std::fs::create_dir_all(place.path().join(".cuelight/agents")).expect("a directory");
+    place.write(
+        ".cuelight/agents/shouter.yaml",
+        "name: shouter\nversion: 1\ndescription: Shouts\ncapabilities: [shout]\nclaim: true\n",
+    );
+    place.write("shout.yaml", "name: shout\nsteps:\n  - {id: a, agent: {capability: shout, task: hello}}\noutputs: {said: '${{ steps.a.outputs.result }}'}\n");
+    place.write("agent.py", &shown_after("python", 1));
+    let place = place.with("AGENT_ID", "a-1");
+    let mut agent = Command::new("python3")
+        .arg("agent.py")
+        .current_dir(place.path())
+        .envs(place.variables().to_vec())
+        .spawn()
+        .expect("it starts");
+    let told = place.cue(&["run", "shout.yaml", "--json"]).ok();
+    assert!(told.out.contains("HELLO"), "{told:?}");
+    let agents = place.cue(&["api", "GET", "/api/agents"]).ok().json();
+    assert_eq!((&agents["agents"][0]["id"], &agents["agents"][0]["state"]), (&json!("a-1"), &json!("live")));
+    agent.kill().expect("it is ended");
+    agent.wait().expect("it ends");
 }
 
 #[test]

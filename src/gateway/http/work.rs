@@ -1,0 +1,313 @@
+//! Work of `agent` steps over HTTP: an agent that has registered takes some, says that it goes on, and hands it back. What that means for
+//! the step is decided by the engine.
+
+use super::{
+    agents::{ask, ask_as, find, key, named},
+    answer::json,
+    asked::Asked,
+    door::Door,
+    listeners::{Place, Wanted},
+    problem::Problem,
+};
+use crate::{
+    base::{AGENT_TASK, AttemptId, FailureMode, Span, TextPart, Value, ValueMap},
+    engine::{AgentAsk, Given, Lease},
+    projection::Board,
+    runtime::{Desk as _, Entropy},
+};
+use axum::{http::StatusCode, response::Response};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json as value};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::time::sleep;
+
+/// How long somebody waits for work who says nothing of it.
+const WAIT_MS_DEFAULT: u64 = 30_000;
+
+/// What somebody who asked for work is given.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone")]
+pub(super) struct Claimed {
+    /// Nothing when the time was up before there was any.
+    work: Option<Work>,
+}
+
+/// A piece of work: the call of a step.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the shape alone")]
+struct Work {
+    /// By which it is handed back: `r-7.3.1`.
+    id: String,
+    run: String,
+    workflow: String,
+    step: String,
+    /// Counted from 1 over all calls of the step.
+    attempt: u32,
+    /// The agent that its step asks for: `coder`.
+    agent: String,
+    /// What is to be done.
+    task: Option<String>,
+    /// All that the step gives, with the task; foreign text.
+    input: BTreeMap<String, Value>,
+    environment: BTreeMap<String, String>,
+    /// The same for all attempts of one effect: for whatever else is asked to do it once.
+    idempotency_key: String,
+    lease_seconds: u64,
+    /// Until when it is the agent's if it says nothing more.
+    lease_until: String,
+    /// When the time of the call is up, where its step has a `timeout`.
+    deadline: Option<String>,
+}
+
+/// How far it is.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Progress {
+    /// In a few words.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    note: Option<String>,
+}
+
+/// It is the agent's for longer.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Renewal {
+    id: String,
+    lease_until: String,
+    deadline: Option<String>,
+}
+
+/// What came of it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WorkResult {
+    /// What steps read as `result`.
+    result: Value,
+    #[serde(default)]
+    status: DoneWord,
+    /// How sure the agent is.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1))]
+    confidence: Option<f64>,
+    /// How good it is, as the agent says itself.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1))]
+    quality: Option<f64>,
+    /// What it used, for budgets.
+    #[serde(default)]
+    tokens: Option<u32>,
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    cost_usd: Option<f64>,
+    /// More outputs, by the names that steps read them by.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    outputs: BTreeMap<String, Value>,
+}
+
+/// Whether all of it is done.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum DoneWord {
+    #[default]
+    Success,
+    Partial,
+}
+
+/// Why it has failed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WorkFailure {
+    /// What went wrong; foreign text.
+    #[schemars(length(min = 1, max = 2000))]
+    error: String,
+    /// One of the failure modes, as in `retry.on`; `agent_logic` when not given.
+    #[serde(default)]
+    #[schemars(extend("enum" = modes()))]
+    failure_mode: Option<String>,
+    /// Whether it may have done something all the same: then a step that is `once` is asked about.
+    #[serde(default)]
+    may_have_happened: bool,
+}
+
+fn modes() -> Vec<Value> {
+    FailureMode::ALL.iter().map(|it| it.word().into()).chain([Value::Null]).collect()
+}
+
+/// It is on record.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct HandedBack {
+    id: String,
+    run: String,
+    step: String,
+    /// How the step stands now: `completed`, `failed`, `waiting` where it is tried again …
+    state: String,
+    /// What was wrong with what was handed back, or why it failed.
+    failure: Option<String>,
+}
+
+fn missing() -> Problem {
+    Problem::missing("AGT_005", "that work")
+}
+
+/// The piece of work that the path names.
+fn work(asked: &Asked) -> Result<AttemptId, Problem> {
+    asked.id("AGT_005", "that work")
+}
+
+/// A place among those who wait, so that nobody takes all of them.
+fn place(door: &Door, asked: &Asked) -> Result<Place, Problem> {
+    let project = asked.project().map(str::to_owned);
+    // No event is of this type: it hears none.
+    let wanted = Wanted { project, event_type: Some(String::new()), topic: None, filter: Vec::new() };
+    door.listeners.enter(&asked.actor(door), Arc::new(wanted)).map_err(|why| Problem {
+        again_at: Some(asked.now + Span::seconds(1)),
+        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "EVT_001", format!("could not wait for work: {why}"))
+    })
+}
+
+pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let name = named(asked)?;
+    find(door, asked, name)?;
+    let key = key(asked, name);
+    let wait = asked.number("timeout").unwrap_or(WAIT_MS_DEFAULT);
+    let lasts = asked.number("lease").map(Span::seconds);
+    let claim = asked.request().0;
+    let _place = place(door, asked)?;
+    let mut over = std::pin::pin!(sleep(Duration::from_millis(wait)));
+    let mut boards = door.desk.boards();
+    let mut is_first = true;
+    loop {
+        let board = boards.borrow_and_update().board.clone();
+        let me = board.present().get(&key).ok_or_else(missing)?;
+        let mine = |run| board.project_of(run) == asked.project();
+        let is_some = board.leases().offers().any(|it| it.1.suits(&me.about) && mine(it.0.0));
+        // Whoever waits gives signs of life meanwhile.
+        let is_due = door.now().since(me.seen).0 >= me.about.heartbeat.0 / 3;
+        if is_first || is_some || is_due {
+            is_first = false;
+            // Each time it is asked anew; that it is the same asking is said by `claim`.
+            let (id, agent) = (Entropy.request_id(), name.to_owned());
+            ask_as(door, asked, id, AgentAsk::Claim { agent, claim: claim.clone(), lasts }).await?;
+            let board = door.desk.boards().borrow().board.clone();
+            let taken = board.leases().held().find(|it| it.claim == claim && it.agent == key);
+            if let Some(lease) = taken {
+                return Ok(json(StatusCode::OK, &value!({"work": told(&board, lease)})));
+            }
+        }
+        tokio::select! {
+            biased;
+            () = &mut over => break,
+            () = door.closing.cancelled() => break,
+            changed = boards.changed() => if changed.is_err() { break },
+            () = sleep(Duration::from_millis(me.about.heartbeat.0 / 2)) => {}
+        }
+    }
+    Ok(json(StatusCode::OK, &value!({"work": null})))
+}
+
+/// A piece of work, as whoever has taken it is told of it.
+fn told(board: &Board, lease: &Lease) -> Value {
+    let AttemptId { run, step, number } = lease.attempt;
+    let view = board.run(run);
+    let given = board.leases().given(lease.attempt);
+    let tool = given.and_then(|it| it.launch.tool.as_ref());
+    let input = tool.map(|it| it.input.clone()).unwrap_or_default();
+    value!({
+        "id": lease.attempt.to_string(),
+        "run": run.to_string(),
+        "workflow": view.map(|it| it.summary.workflow.to_string()),
+        "step": view.map_or_else(String::new, |it| it.step_id(step)),
+        "attempt": number,
+        "agent": tool.and_then(|it| crate::base::agent_name(&it.name)),
+        "task": input.get(AGENT_TASK).map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned)),
+        "input": input,
+        "environment": given.map(environment).unwrap_or_default(),
+        "idempotency_key": given.map(|it| it.effect_key.to_string()),
+        "lease_seconds": lease.lasts.0 / 1000,
+        "lease_until": lease.until.to_string(),
+        "deadline": lease.deadline.map(|it| it.to_string()),
+    })
+}
+
+/// What its step says under `env`. There are no secrets in it.
+fn environment(given: &Given) -> Map<String, Value> {
+    let text = |parts: &Vec<TextPart>| -> String {
+        let texts = parts.iter().map(|it| match it {
+            TextPart::Text(text) => text.as_str(),
+            TextPart::Secret(_) => "",
+        });
+        texts.collect()
+    };
+    given.launch.env.iter().map(|(name, parts)| (name.clone(), text(parts).into())).collect()
+}
+
+pub(super) async fn renew(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let work = work(asked)?;
+    let Progress { note } = asked.body()?;
+    ask(door, asked, AgentAsk::Renew { work, note }).await?;
+    let board = door.desk.boards().borrow().board.clone();
+    let lease = board.leases().get(work).ok_or_else(missing)?;
+    let told = Renewal {
+        id: work.to_string(),
+        lease_until: lease.until.to_string(),
+        deadline: lease.deadline.map(|it| it.to_string()),
+    };
+    Ok(json(StatusCode::OK, &told))
+}
+
+pub(super) async fn hand_back(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let given: WorkResult = asked.body()?;
+    let is_name = |it: &str| {
+        it.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
+            && it.len() <= 128
+            && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-".contains(&it))
+    };
+    let mut outputs: ValueMap = given.outputs.into_iter().filter(|it| is_name(&it.0)).collect();
+    outputs.insert("result".to_owned(), given.result);
+    let status = if given.status == DoneWord::Partial { "partial" } else { "success" };
+    outputs.insert("status".to_owned(), status.into());
+    let numbers =
+        [("confidence", given.confidence), ("quality", given.quality), ("cost-usd", given.cost_usd)];
+    for (name, number) in numbers.into_iter().filter_map(|it| Some((it.0, it.1?))) {
+        outputs.insert(name.to_owned(), number.into());
+    }
+    if let Some(tokens) = given.tokens {
+        outputs.insert("tokens".to_owned(), tokens.into());
+    }
+    answered(door, asked, outputs, None, false).await
+}
+
+pub(super) async fn fail(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let given: WorkFailure = asked.body()?;
+    let mode = given.failure_mode.as_deref().and_then(|it| it.parse().ok());
+    let failed = Some((mode.unwrap_or(FailureMode::AgentLogic), given.error));
+    answered(door, asked, ValueMap::new(), failed, given.may_have_happened).await
+}
+
+async fn answered(
+    door: &Door,
+    asked: &Asked,
+    outputs: ValueMap,
+    failed: Option<(FailureMode, String)>,
+    may_have_happened: bool,
+) -> Result<Response, Problem> {
+    let work = work(asked)?;
+    ask(door, asked, AgentAsk::HandBack { work, outputs, failed, may_have_happened }).await?;
+    let board = door.desk.boards().borrow().board.clone();
+    let view = board.run(work.run).ok_or_else(missing)?;
+    let step = view.step(work.step).ok_or_else(missing)?;
+    let attempt = step.attempts().iter().find(|it| it.number == work.number);
+    let failure = attempt.and_then(|it| it.failure.as_ref());
+    let told = HandedBack {
+        id: work.to_string(),
+        run: work.run.to_string(),
+        step: view.step_id(work.step),
+        state: step.state.word().to_owned(),
+        failure: failure
+            .map(|it| format!("{}: {}", it.mode, it.message))
+            .or_else(|| step.error().map(|it| format!("{}: {}", it.mode, it.message))),
+    };
+    Ok(json(StatusCode::OK, &told))
+}

@@ -1,0 +1,337 @@
+//! Work of `agent` steps over HTTP: taken by one, renewed, handed back, lost, and there again after a restart.
+
+use super::{Sidecar, later};
+use cuelight::{
+    base::{Schema, Value},
+    gateway::{Claims, Permission, Rates, openapi},
+    runtime::Desk as _,
+};
+use serde_json::json;
+use std::{collections::BTreeMap, fs};
+
+fn open() -> Rates {
+    Rates { said: BTreeMap::from([("other".to_owned(), None)]) }
+}
+
+/// The token of a coder.
+fn token(it: &Sidecar, name: &str, project: &str) -> String {
+    let all = [
+        Permission::ReadContext,
+        Permission::WriteResults,
+        Permission::SpawnAgents,
+        Permission::ManageAgents,
+    ];
+    let claims = Claims { agent_type: Some("coder".to_owned()), ..it.claims(name, project, &all) };
+    it.sign(&claims)
+}
+
+/// A workspace with an agent that comes by itself, and a workflow that waits for one; `more` stands at the step.
+fn workspace(it: &Sidecar, more: &str) {
+    let agents = it.dir.path().join(".cuelight/agents");
+    fs::create_dir_all(&agents).expect("a directory");
+    let coder = "name: coder\nversion: 1\ndescription: Writes code\ncapabilities: [implement]\nclaim: true\n\
+                 output: {type: object, properties: {result: {type: string}}, required: [result]}\n";
+    fs::write(agents.join("coder.yaml"), coder).expect("a file");
+    let flow = format!(
+        "name: w\nsteps:\n  - {{id: code, agent: {{name: coder, task: Write it}}, with: {{n: 7}}, env: {{TONE: kind}}, {more}}}\n  \
+         - {{id: after, needs: code, run: 'test \"$R\" = done', env: {{R: '${{{{ steps.code.outputs.result }}}}'}}}}\n"
+    );
+    fs::write(it.dir.path().join("w.yaml"), flow).expect("a file");
+}
+
+async fn launched(it: &Sidecar, token: &str) {
+    it.post("/api/runs", token, json!({"workflow": "w.yaml"})).await.is(201);
+}
+
+async fn claimed(it: &Sidecar, token: &str, name: &str, query: &str) -> Value {
+    it.send("POST", &format!("/api/agents/{name}/claim{query}"), Some(token), None, &[]).await.is(200)["work"]
+        .clone()
+}
+
+async fn rests(it: &Sidecar, run: u32) -> String {
+    let run = cuelight::base::RunId(run);
+    let mut boards = it.engine().desk().boards();
+    let state = |board: &cuelight::projection::Board| board.summary(run).map(|it| it.state);
+    let seen = boards.wait_for(|it| state(&it.board).is_some_and(cuelight::engine::RunState::rests));
+    let seen = tokio::time::timeout(super::MOST, seen).await.expect("in time").expect("it rests");
+    state(&seen.board).expect("a run").word().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_takes_work_says_how_far_it_is_and_hands_it_back() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let one = token(&it, "coder-1", "shop");
+    it.send("POST", "/api/agents/coder-1/claim", Some(&one), None, &[]).await.refused(404, "AGT_003");
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    assert_eq!(claimed(&it, &one, "coder-1", "?timeout=0").await, Value::Null);
+    // Who waits is given it as soon as there is some.
+    let (work, ()) =
+        tokio::join!(claimed(&it, &one, "coder-1", "?timeout=60000&lease=600"), launched(&it, &one));
+    assert_eq!(
+        (&work["task"], &work["agent"], &work["step"]),
+        (&json!("Write it"), &json!("coder"), &json!("code"))
+    );
+    assert_eq!((&work["input"]["n"], &work["environment"]["TONE"]), (&json!(7), &json!("kind")));
+    assert_eq!((&work["id"], &work["lease_seconds"]), (&json!("r-1.0.1"), &json!(600)));
+    assert!(work["idempotency_key"].as_str().is_some_and(|it| it.len() == 64), "{work}");
+    let told = it.post("/api/work/r-1.0.1/progress", &one, json!({"note": "half"})).await.is(200);
+    assert_eq!(told["id"], "r-1.0.1");
+    let back =
+        it.post("/api/work/r-1.0.1/result", &one, json!({"result": "done", "confidence": 0.9})).await.is(200);
+    assert_eq!((&back["state"], &back["failure"]), (&json!("completed"), &Value::Null), "{back}");
+    assert_eq!(rests(&it, 1).await, "completed");
+    // Once more it is not taken.
+    it.post("/api/work/r-1.0.1/result", &one, json!({"result": "done"})).await.refused(410, "AGT_006");
+    it.post("/api/work/r-1.0.1/progress", &one, json!({})).await.refused(410, "AGT_006");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_agents_ask_for_the_same_work_at_once_and_one_of_them_gets_it() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let (one, two) = (token(&it, "coder-1", "shop"), token(&it, "coder-2", "shop"));
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    it.post("/api/agents", &two, json!({})).await.is(201);
+    let (a, b, ()) = tokio::join!(
+        claimed(&it, &one, "coder-1", "?timeout=2000"),
+        claimed(&it, &two, "coder-2", "?timeout=2000"),
+        launched(&it, &one)
+    );
+    assert!(a.is_null() != b.is_null(), "{a} {b}");
+    let (owner, other) = if a.is_null() { (&two, &one) } else { (&one, &two) };
+    it.post("/api/work/r-1.0.1/result", other, json!({"result": "done"})).await.refused(403, "AUTH_003");
+    it.post("/api/work/r-1.0.1/result", owner, json!({"result": "done"})).await.is(200);
+    assert_eq!(rests(&it, 1).await, "completed");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_runs_out_gives_the_work_to_another_and_a_late_result_is_refused() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let (one, two) = (token(&it, "coder-1", "shop"), token(&it, "coder-2", "shop"));
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    it.post("/api/agents", &two, json!({})).await.is(201);
+    launched(&it, &one).await;
+    assert_eq!(claimed(&it, &one, "coder-1", "?timeout=60000&lease=5").await["id"], "r-1.0.1");
+    assert_eq!(claimed(&it, &two, "coder-2", "?timeout=60000").await["id"], "r-1.0.2");
+    let told =
+        it.post("/api/work/r-1.0.1/result", &one, json!({"result": "late"})).await.refused(410, "AGT_006");
+    assert!(told["message"].as_str().is_some_and(|it| it.contains("lease ran out")), "{told}");
+    it.post("/api/work/r-1.0.2/result", &two, json!({"result": "done"})).await.is(200);
+    assert_eq!(rests(&it, 1).await, "completed");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_was_taken_is_there_after_a_restart_and_can_be_handed_back() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: once");
+    let one = token(&it, "coder-1", "shop");
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    launched(&it, &one).await;
+    let key = [("Idempotency-Key", "mine")];
+    let first = it.send("POST", "/api/agents/coder-1/claim", Some(&one), None, &key).await.is(200);
+    let dir = it.end().await;
+    let it = Sidecar::open(dir, open(), true).await;
+    // Whoever did not hear the answer asks again, and has the same.
+    let again = it.send("POST", "/api/agents/coder-1/claim", Some(&one), None, &key).await.is(200);
+    assert_eq!(
+        (&first["work"]["id"], &first["work"]["task"]),
+        (&again["work"]["id"], &again["work"]["task"])
+    );
+    let back = it.post("/api/work/r-1.0.1/result", &one, json!({"result": "done"})).await.is(200);
+    assert_eq!(back["state"], "completed");
+    assert_eq!(rests(&it, 1).await, "completed");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_or_is_not_what_was_promised_fails_the_step_as_it_says() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure, retry: {max-attempts: 3, delay: 1ms, kind: constant}");
+    let one = token(&it, "coder-1", "shop");
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    launched(&it, &one).await;
+    assert_eq!(claimed(&it, &one, "coder-1", "").await["id"], "r-1.0.1");
+    let back = it.post("/api/work/r-1.0.1/fail", &one, json!({"error": "no such branch"})).await.is(200);
+    assert_eq!(back["state"], "waiting", "{back}");
+    assert!(back["failure"].as_str().is_some_and(|it| it.contains("no such branch")), "{back}");
+    assert_eq!(claimed(&it, &one, "coder-1", "").await["attempt"], 2);
+    let back = it.post("/api/work/r-1.0.2/result", &one, json!({"result": 7})).await.is(200);
+    assert!(back["failure"].as_str().is_some_and(|it| it.contains("agent_contract")), "{back}");
+    assert_eq!(back["state"], "failed", "{back}");
+    assert_eq!(rests(&it, 1).await, "failed");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_project_takes_or_touches_the_work_of_another() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let (one, bank) = (token(&it, "coder-1", "shop"), token(&it, "coder-1", "bank"));
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    it.post("/api/agents", &bank, json!({})).await.is(201);
+    launched(&it, &one).await;
+    assert_eq!(claimed(&it, &bank, "coder-1", "?timeout=200").await, Value::Null);
+    assert_eq!(claimed(&it, &one, "coder-1", "").await["id"], "r-1.0.1");
+    for (path, body) in
+        [("progress", json!({})), ("result", json!({"result": "done"})), ("fail", json!({"error": "x"}))]
+    {
+        it.post(&format!("/api/work/r-1.0.1/{path}"), &bank, body).await.refused(404, "AGT_005");
+    }
+    it.post("/api/work/r-1.0.1/result", &one, json!({"result": "done"})).await.is(200);
+    it.post("/api/work/r-1.0.1/result", &bank, json!({"result": "done"})).await.refused(404, "AGT_005");
+    // What another project asked for waits for its agents.
+    launched(&it, &bank).await;
+    assert_eq!(claimed(&it, &one, "coder-1", "?timeout=200").await, Value::Null);
+    assert_eq!(claimed(&it, &bank, "coder-1", "").await["id"], "r-2.0.1");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_work_and_what_is_no_answer_is_refused() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let one = token(&it, "coder-1", "shop");
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    launched(&it, &one).await;
+    assert_eq!(claimed(&it, &one, "coder-1", "").await["id"], "r-1.0.1");
+    for id in
+        ["r-1.0.9", "r-9.0.1", "r-1", "1.0.1", "r-1.0.1.1", "r-+1.0.1", "..%2Fx", "%00", "r-99999999999.0.1"]
+    {
+        let told = it.post(&format!("/api/work/{id}/result"), &one, json!({"result": 1})).await;
+        assert!(told.status == 404, "{id}: {told:?}");
+    }
+    for wrong in [
+        json!({}),
+        json!({"result": "x", "status": "failed"}),
+        json!({"result": "x", "confidence": 1.5}),
+        json!({"result": "x", "more": 1}),
+        json!([]),
+    ] {
+        it.post("/api/work/r-1.0.1/result", &one, wrong).await.refused(400, "REQ_001");
+    }
+    let mode = json!({"error": "x", "failure_mode": "bad_luck"});
+    it.post("/api/work/r-1.0.1/fail", &one, mode).await.refused(400, "REQ_001");
+    let large = json!({"result": "x".repeat(1024 * 1024)});
+    it.post("/api/work/r-1.0.1/result", &one, large).await.refused(413, "REQ_006");
+    // It has one already, and takes no more at once.
+    it.send("POST", "/api/agents/coder-1/claim", Some(&one), None, &[]).await.refused(409, "AGT_004");
+    it.send("POST", "/api/agents/coder-1/claim?timeout=x", Some(&one), None, &[])
+        .await
+        .refused(400, "REQ_001");
+    let reader = it.sign(&it.claims("coder-1", "shop", &[Permission::ReadContext]));
+    it.post("/api/work/r-1.0.1/result", &reader, json!({"result": "x"})).await.refused(403, "AUTH_003");
+    let other = token(&it, "coder-2", "shop");
+    it.send("POST", "/api/agents/coder-1/claim", Some(&other), None, &[]).await.refused(403, "AUTH_003");
+    it.post("/api/work/r-1.0.1/result", &one, json!({"result": "done"})).await.is(200);
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_an_agent_is_told_which_and_how_one_comes() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let one = token(&it, "coder-1", "shop");
+    launched(&it, &one).await;
+    let board = it.engine().desk().boards().borrow().board.clone();
+    let run = board.run(cuelight::base::RunId(1)).expect("a run").clone();
+    let said = |board: &cuelight::projection::Board| {
+        let lines = cuelight::projection::why(board, &run, cuelight::base::StepIx(0), later(0));
+        lines.iter().map(|it| it.text.clone()).collect::<Vec<_>>().join("\n")
+    };
+    let text = said(&board);
+    assert!(text.contains("waits for an agent that is coder, or can implement"), "{text}");
+    assert!(text.contains("none has registered; one does with POST /api/agents"), "{text}");
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    let board = it.engine().desk().boards().borrow().board.clone();
+    assert!(said(&board).contains("coder-1 may come for it"), "{}", said(&board));
+    // It leaves with its work, which is put back.
+    assert_eq!(claimed(&it, &one, "coder-1", "").await["id"], "r-1.0.1");
+    it.send("DELETE", "/api/agents/coder-1", Some(&one), None, &[]).await.is(200);
+    it.post("/api/work/r-1.0.1/result", &one, json!({"result": "done"})).await.refused(410, "AGT_006");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_told_of_work_has_the_shape_that_the_document_says() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure, timeout: 5m");
+    let (told, one) = (openapi(), token(&it, "coder-1", "shop"));
+    it.post("/api/agents", &one, json!({"limits": {"max_concurrent": 2}})).await.is(201);
+    let claim = |query: &'static str| it.send("POST", query, Some(&one), None, &[]);
+    let none = claim("/api/agents/coder-1/claim?timeout=0").await.json();
+    launched(&it, &one).await;
+    let some = claim("/api/agents/coder-1/claim").await.json();
+    for (path, status, body) in [
+        ("/api/agents/{id}/claim", "200", none),
+        ("/api/agents/{id}/claim", "200", some),
+        (
+            "/api/work/{id}/progress",
+            "200",
+            it.post("/api/work/r-1.0.1/progress", &one, json!({})).await.json(),
+        ),
+        (
+            "/api/work/{id}/fail",
+            "200",
+            it.post("/api/work/r-1.0.1/fail", &one, json!({"error": "x"})).await.json(),
+        ),
+        (
+            "/api/work/{id}/result",
+            "410",
+            it.post("/api/work/r-1.0.1/result", &one, json!({"result": 1})).await.json(),
+        ),
+    ] {
+        let mut schema =
+            told["paths"][path]["post"]["responses"][status]["content"]["application/json"]["schema"].clone();
+        assert!(schema.is_object(), "{path} {status}");
+        schema["components"] = told["components"].clone();
+        let wrong = Schema::read(&schema).expect("a schema").problems(&body);
+        assert!(wrong.is_empty(), "{path} {status}: {wrong:?} in {body}");
+    }
+    it.end().await;
+}
+
+/// O3's figure: so many agents at once, each with its own work, and none of it done twice or lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_and_nineteen_agents_do_a_fan_out_to_its_end_each_piece_once() {
+    const AGENTS: usize = 119;
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let flow = "name: w\nmax-parallel: 119\nsteps:\n  - {id: parts, run: 'echo parts=$(seq -s, 1 238 | sed \"s/.*/[&]/\") >> $CUELIGHT_OUTPUT', outputs: {parts: array}}\n  \
+        - {id: code, needs: parts, agent: {name: coder, task: 'part ${{ matrix.part }}'}, effect: pure, matrix: {part: '${{ steps.parts.outputs.parts }}'}}\n";
+    fs::write(it.dir.path().join("w.yaml"), flow).expect("a file");
+    let tokens: Vec<String> =
+        (0..AGENTS).map(|number| token(&it, &format!("coder-{number}"), "shop")).collect();
+    let first = &tokens[0];
+    let work = |number: usize| {
+        let (it, token) = (&it, &tokens[number]);
+        async move {
+            let name = format!("coder-{number}");
+            it.post("/api/agents", token, json!({"heartbeat_seconds": 600})).await.is(201);
+            let mut done = Vec::new();
+            while let Value::Object(work) = claimed(it, token, &name, "?timeout=15000&lease=600").await {
+                let id = work["id"].as_str().expect("an id").to_owned();
+                let task = work["task"].as_str().expect("a task").to_owned();
+                let back =
+                    it.post(&format!("/api/work/{id}/result"), token, json!({"result": task})).await.is(200);
+                assert_eq!(back["state"], "completed", "{back}");
+                done.push(task);
+            }
+            done
+        }
+    };
+    let all = futures_util::future::join_all((0..AGENTS).map(work));
+    let (done, ()) = tokio::join!(all, launched(&it, first));
+    assert_eq!(rests(&it, 1).await, "completed");
+    let mut parts: Vec<String> = done.into_iter().flatten().collect();
+    parts.sort();
+    parts.dedup();
+    assert_eq!(parts.len(), 238, "each part once");
+    let board = it.engine().desk().boards().borrow().board.clone();
+    assert_eq!((board.present().present(), board.leases().held().count()), (AGENTS, 0));
+    it.end().await;
+}
