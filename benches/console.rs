@@ -93,6 +93,7 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
             secrets,
             program: None,
             http: HttpPolicy::default(),
+            traced: false,
             guard: None,
         })
         .await

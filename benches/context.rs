@@ -37,6 +37,7 @@ async fn main() {
         secrets: SecretStore::new(BTreeMap::new(), dir.path()),
         program: None,
         http: HttpPolicy::default(),
+        traced: false,
         guard: None,
     })
     .await

@@ -46,6 +46,7 @@ async fn main() {
         secrets,
         program: None,
         http: HttpPolicy::default(),
+        traced: false,
         guard: None,
     })
     .await

@@ -100,6 +100,7 @@ async fn ask(root: &Path, port: u16, name: &str) {
         step: "s".to_owned(),
         attempt: name.to_owned(),
         effect_key: "key".to_owned(),
+        traceparent: None,
     };
     let answer = run_model(&host, &launch, &call, &CancellationToken::new(), |_| {}).await;
     assert_eq!(answer.failure(), None);

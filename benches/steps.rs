@@ -130,6 +130,7 @@ fn run(text: &str, guarded: bool) -> Duration {
             secrets,
             program: None,
             http: HttpPolicy::default(),
+            traced: false,
             guard: guarded.then(|| env!("CARGO_BIN_EXE_cuelight").into()),
         })
         .await

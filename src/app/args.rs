@@ -69,6 +69,9 @@ pub(super) struct Everywhere {
     /// When to use colour; `NO_COLOR=1` means never
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(super) color: When,
+    /// How what is told beside the output is written: `json` is one object a line, requests of the API among them
+    #[arg(long, global = true, value_enum, env = "CUELIGHT_LOG_FORMAT", value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
     #[command(flatten)]
     pub(super) screen: ScreenArgs,
 }
@@ -85,6 +88,14 @@ pub(super) struct ScreenArgs {
     /// For screen readers and braille lines: words instead of boxes, signs and colours
     #[arg(long, global = true, env = "CUELIGHT_READER", value_parser = FalseyValueParser::new())]
     pub(super) reader: bool,
+}
+
+/// How what is told beside the output is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -1091,6 +1102,9 @@ pub(super) struct ShowArgs {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// Its trace, as OpenTelemetry has it in JSON (OTLP), with the ids that a collector gets
+    #[arg(long, conflicts_with = "json")]
+    pub(super) otlp: bool,
 }
 
 #[derive(Debug, Args)]

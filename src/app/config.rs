@@ -1,14 +1,15 @@
 //! The environment enters here, once: variables, the user, the workspace and its files.
 
 use super::{
-    args::{Everywhere, ListenArgs},
+    args::{Everywhere, ListenArgs, LogFormat},
     exit::Trouble,
+    output::tell_as_json,
 };
 use crate::{
-    base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, is_name, is_topic, safe_text},
+    base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text},
     engine::{Actor, Channel, TopicRule},
     gateway::{HttpSetup, Rate, Rates, ResultRules, TlsFiles, is_loopback},
-    runtime::{People, WhoIsWho},
+    runtime::{People, TraceSetup, WhoIsWho},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore},
 };
@@ -67,6 +68,10 @@ pub(super) struct Settings {
     pub(super) results_kept: Option<String>,
     /// Which types of agents go on behind those of a type: `next-agents = {coding = ["qa", "security"]}`.
     pub(super) next_agents: BTreeMap<String, Vec<String>>,
+    /// How an engine without a screen writes what it tells: `log-format = "json"`.
+    pub(super) log_format: Option<LogFormat>,
+    /// Where traces go: `[traces]` with `endpoint`, `headers` and `service`.
+    pub(super) traces: TraceSettings,
     /// What has to be so about which topic: `[topics."review/done"]` with `about`, `schema` (a file) and `signed`.
     pub(super) topics: BTreeMap<String, TopicSettings>,
     /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
@@ -77,6 +82,18 @@ pub(super) struct Settings {
     pub(super) http_private: Vec<String>,
     /// A file of certificates in PEM whose signatures count beside those of the system.
     pub(super) http_authorities: Option<PathBuf>,
+}
+
+/// What `config.toml` says of traces.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TraceSettings {
+    /// A collector of OpenTelemetry: `http://127.0.0.1:4318`.
+    endpoint: Option<String>,
+    /// Header fields, each with the name of the secret that is its value.
+    headers: BTreeMap<String, String>,
+    /// What the collector calls us; `cuelight` when nothing is said.
+    service: Option<String>,
 }
 
 /// What `config.toml` says of a topic.
@@ -134,6 +151,8 @@ pub(super) struct Config {
     variables: Vec<(String, String)>,
     /// Where our engine answers over HTTP.
     pub(super) listen: Option<Listen>,
+    /// How what is told beside the output is written, where that was said on the command line.
+    log_format: Option<LogFormat>,
 }
 
 /// An address, and what encrypts there.
@@ -145,6 +164,9 @@ pub(super) struct Listen {
 
 impl Config {
     pub(super) fn read(everywhere: &Everywhere) -> Result<Self, Trouble> {
+        if everywhere.log_format == Some(LogFormat::Json) {
+            tell_as_json();
+        }
         let here = env::current_dir().map_err(|it| {
             Trouble::usage(format!("could not tell where we are: {it}; change into a directory"))
         })?;
@@ -152,7 +174,7 @@ impl Config {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let named = everywhere.workspace.as_ref().map(|it| here.join(it));
-        Ok(Self { here, named, variables, listen: None })
+        Ok(Self { here, named, variables, listen: None, log_format: everywhere.log_format })
     }
 
     /// The same, with an engine that answers over HTTP where it was said.
@@ -171,6 +193,12 @@ impl Config {
             }
             listen => Ok(Self { listen: listen.map(|address| Listen { address, tls }), ..self }),
         }
+    }
+
+    /// Whether an engine in this workspace that has no screen tells what it has to tell in JSON.
+    pub(super) fn logs_json(&self, workspace: &Workspace) -> Result<bool, Trouble> {
+        let said = self.log_format.map_or_else(|| Ok(Settings::of(workspace)?.log_format), |it| Ok(Some(it)));
+        Ok(said? == Some(LogFormat::Json))
     }
 
     /// What the API of an engine needs to know.
@@ -199,6 +227,8 @@ impl Config {
                 next_agents: settings.next_agents.clone(),
             },
             patience: settings.patience(workspace)?,
+            traces: None,
+            log: None,
         })
     }
 
@@ -292,6 +322,56 @@ impl Config {
     /// How long results of agents can be found in a workspace, where it says so.
     pub(super) fn results_kept(&self, workspace: &Workspace) -> Result<Option<Span>, Trouble> {
         Settings::of(workspace)?.results_kept(workspace)
+    }
+
+    /// Where traces go, and who said so; nothing when nobody did. The variables of OpenTelemetry count before the settings of the workspace.
+    pub(super) fn traces(&self, workspace: &Workspace) -> Result<Option<(TraceSetup, String)>, Trouble> {
+        let settings = Settings::of(workspace)?;
+        if self.variable("OTEL_SDK_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
+        let named =
+            |name: &str| self.variable(name).map(|it| (it.to_owned(), format!("the variable {name}")));
+        let whole = named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        let base = named("OTEL_EXPORTER_OTLP_ENDPOINT");
+        let said = settings.traces.endpoint.map(|it| (it, "config.toml of the workspace".to_owned()));
+        let below = |(url, from): (String, String)| {
+            let url = url.trim_end_matches('/');
+            let is_whole = url.ends_with("/v1/traces");
+            (if is_whole { url.to_owned() } else { format!("{url}/v1/traces") }, from)
+        };
+        let Some((url, from)) = whole.or_else(|| base.or(said).map(below)) else { return Ok(None) };
+        let wrong = |why: String| Trouble::usage(format!("could not send traces as {from} says: {why}"));
+        let secrets = self.secrets(workspace);
+        let mut fields = Vec::new();
+        for (name, secret) in &settings.traces.headers {
+            fields.push((name.clone(), secrets.value(secret).map_err(wrong)?));
+        }
+        let more = self.variable("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default();
+        for pair in more.split(',').filter(|it| !it.trim().is_empty()) {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(wrong("OTEL_EXPORTER_OTLP_HEADERS is name=value,name=value; mend it".to_owned()));
+            };
+            fields.push((name.trim().to_owned(), value.trim().as_bytes().to_vec()));
+        }
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(wrong("an address begins with http:// or https://; mend it".to_owned()));
+        }
+        if !fields.is_empty() && !is_private(&url) {
+            return Err(wrong(
+                "its header fields would leave this machine in the open; name an address with https://"
+                    .to_owned(),
+            ));
+        }
+        let service = self.variable("OTEL_SERVICE_NAME").map(str::to_owned).or(settings.traces.service);
+        let authorities = settings.http_authorities.map(|it| workspace.root().join(it));
+        let service = service.unwrap_or_else(|| "cuelight".to_owned());
+        Ok(Some((TraceSetup { url, fields, service, authorities }, from)))
+    }
+
+    /// The place in a trace that whoever started us stands at.
+    pub(super) fn traceparent(&self) -> Option<String> {
+        self.variable("TRACEPARENT").and_then(TraceContext::parse).map(|it| it.to_string())
     }
 
     /// What has to be so about which topic, with the schemas that the settings name.
@@ -388,6 +468,17 @@ impl Config {
     pub(super) fn actor(&self, people: &People, channel: Channel) -> Actor {
         people.actor(rustix::process::geteuid().as_raw(), channel)
     }
+}
+
+/// Whether nobody can read on the way what is sent there: it is encrypted, or stays on this machine.
+fn is_private(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return true };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let name = host
+        .strip_prefix('[')
+        .and_then(|it| it.split_once(']'))
+        .map_or_else(|| host.rsplit_once(':').map_or(host, |it| it.0), |it| it.0);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
 fn people_of(workspace: &Workspace) -> Result<Arc<People>, String> {

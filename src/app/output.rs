@@ -1,8 +1,15 @@
 //! What commands print. The only place that writes to standard output and standard error; a closed pipe ends quietly.
 
 use super::args::When;
-use crate::base::{Value, safe_text};
-use std::io::{self, IsTerminal, Write};
+use crate::{
+    base::{Value, safe_text},
+    runtime::{Clock as _, SystemClock},
+};
+use serde_json::json;
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 /// Where a command writes, and whether it may use colour there.
 #[derive(Clone, Copy, Debug)]
@@ -87,8 +94,31 @@ impl Output {
     }
 }
 
+/// Whether what is told beside the output is JSON; said once, before anything is told.
+static AS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on what is told beside the output is one JSON object a line, for programs that gather logs.
+pub(super) fn tell_as_json() {
+    AS_JSON.store(true, Relaxed);
+}
+
+/// Whether it is.
+pub(super) fn tells_json() -> bool {
+    AS_JSON.load(Relaxed)
+}
+
+/// One line of the log, as it is.
+pub(super) fn log(line: &Value) {
+    // Nothing can be done when even this cannot be written.
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}
+
 /// A message for whoever looks at the terminal, not for what reads the output. Names and texts from outside are in it.
 pub(super) fn say(text: &str) {
+    if tells_json() {
+        let level = if text.starts_with("could not") { "error" } else { "info" };
+        return log(&json!({"time": SystemClock.now().to_string(), "level": level, "message": text}));
+    }
     let shown: Vec<String> = text.lines().map(safe_text).collect();
     // Nothing can be done when even this cannot be written.
     drop(writeln!(io::stderr().lock(), "{}", shown.join("\n")));

@@ -3,14 +3,18 @@
 use super::{
     config::{Config, Listen, Settings},
     exit::{NOT_RECORDED, Trouble},
-    output::say,
+    output::{log, say, tell_as_json},
 };
 use crate::{
     engine::{Actor, Channel},
     gateway::{
-        About, AnyDesk, FarLine, LookDesk, RemoteDesk, Seats, TlsFiles, Way, serve_http, serve_socket,
+        About, AnyDesk, FarLine, HttpSetup, LookDesk, RemoteDesk, RequestLine, Seats, TlsFiles, Way,
+        serve_http, serve_socket,
     },
-    runtime::{Desk, Engine, LocalDesk, ReadDesk, Setup, SystemClock, Tasks, WhoIsWho, keep_schedules},
+    runtime::{
+        Desk, Engine, LocalDesk, ReadDesk, Setup, SystemClock, Tasks, Traces, WhoIsWho, keep_schedules,
+        keep_traces,
+    },
     store::{OwnerError, Workspace},
 };
 use std::{
@@ -22,6 +26,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// How long an engine that was started in the background may take to listen.
@@ -30,6 +35,9 @@ const START_MAX: Duration = Duration::from_secs(20);
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 /// … to.
 const PAUSE_MAX: Duration = Duration::from_millis(200);
+
+/// Lines of the log that wait to be written; what comes when there are more is left out, and that is told.
+const LINES_MAX: usize = 4096;
 
 /// A place at a desk, and all that must be closed when it is left.
 pub(super) struct Seat {
@@ -136,7 +144,14 @@ pub(super) async fn own(
         let why = "could not take over: a program that a step has started decides nothing";
         return Err(OwnTrouble::Other(Trouble::failed(why)));
     }
+    // A screen has the terminal to itself.
+    let logs = channel != Channel::Console && config.logs_json(workspace).map_err(OwnTrouble::Other)?;
+    if logs {
+        tell_as_json();
+    }
+    let traces = config.traces(workspace).map_err(OwnTrouble::Other)?;
     let setup = Setup {
+        traced: traces.is_some(),
         workspace: workspace.clone(),
         actor: actor.clone(),
         environment: config.inherited(workspace).map_err(OwnTrouble::Other)?,
@@ -160,8 +175,25 @@ pub(super) async fn own(
     let desk = engine.desk().with_people(who.clone());
     let environment = Settings::of(workspace).map_err(OwnTrouble::Other)?.environment;
     let seats = listen(&engine, desk.clone(), workspace, (who, environment)).map_err(OwnTrouble::Other)?;
+    let traces = traces.map(|(setup, _)| {
+        let (tasks, doors) = engine.doors();
+        let traces = Arc::new(Traces::default());
+        drop(tasks.spawn(keep_traces(setup, Arc::clone(&traces), engine.desk(), doors.clone())));
+        traces
+    });
     if let Some(listen) = &config.listen {
         let setup = config.http_setup(workspace, listen).map_err(OwnTrouble::Other)?;
+        let log = logs.then(|| {
+            let (tasks, _) = engine.doors();
+            let (line, mut lines) = mpsc::channel::<RequestLine>(LINES_MAX);
+            drop(tasks.spawn_blocking(move || {
+                while let Some(line) = lines.blocking_recv() {
+                    log(&line.json());
+                }
+            }));
+            line
+        });
+        let setup = HttpSetup { traces, log, ..setup };
         let (tasks, doors) = engine.doors();
         let at = serve_http(listen.address, setup, desk.clone(), tasks, doors.clone()).await;
         let at = at.map_err(|why| OwnTrouble::Other(Trouble::not_recorded(why)))?;

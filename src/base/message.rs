@@ -46,6 +46,9 @@ pub struct Message {
     /// What is said about it beside it: where it comes from, by which program; foreign.
     #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
     pub meta: ValueMap,
+    /// Where in a trace whoever said it stood, as the W3C writes it. It is not what is said: the same message may come again from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// What the sender of a message relies on. Each message that was acknowledged is on disk, and none is shown twice to whoever goes on after

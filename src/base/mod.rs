@@ -26,6 +26,7 @@ mod route;
 mod schema;
 mod score;
 mod time;
+mod trace;
 mod untrusted;
 mod value;
 
@@ -59,5 +60,6 @@ pub use route::RoutePolicy;
 pub use schema::{Schema, SchemaProblem};
 pub use score::Score;
 pub use time::{ParseSpanError, Span, Timestamp};
+pub use trace::{TraceContext, hex};
 pub use untrusted::{Piece, Untrusted, is_unseen, safe_pieces, safe_text};
 pub use value::{Value, ValueMap, is_nested_beyond, shorten, type_name};

@@ -58,6 +58,9 @@ pub struct NewMessage {
     /// What its signature was worth at the door it came through; no other door says so.
     #[serde(default)]
     pub proof: MessageProof,
+    /// Where in a trace whoever says it stands.
+    #[serde(default)]
+    pub trace: Option<String>,
 }
 
 /// A message that is kept.

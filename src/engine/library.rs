@@ -48,6 +48,9 @@ pub struct AgentResult {
     /// Bytes of what it says.
     #[serde(default)]
     pub bytes: u64,
+    /// Where in a trace whoever handed it in stood, as the W3C writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// How the work of an agent went.
@@ -216,6 +219,7 @@ impl Turn<'_> {
             data,
             session: result.agent.split_once('/').map(|it| it.1.to_owned()),
             subject: Some(SUBJECT.to_owned()),
+            trace: result.trace.clone(),
             ..NewMessage::default()
         };
         // First, because it may be refused.

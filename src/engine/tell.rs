@@ -4,7 +4,8 @@
 use crate::{
     base::{
         EVENT_CONTENT_BYTES_MAX, FailureMode, MESSAGE_META_BYTES_MAX, MESSAGE_TTL, MESSAGE_WORD_CHARS_MAX,
-        Message, Qos, RunId, Score, StepIx, Value, ValueMap, is_topic, json_bytes, safe_text, shorten,
+        Message, Qos, RunId, Score, StepIx, TraceContext, Value, ValueMap, is_topic, json_bytes, safe_text,
+        shorten,
     },
     engine::{
         Actor, BusEvent, DeadLetter, Fact, MessageFault, NewMessage, Refusal, Said, StepEvent, StepState,
@@ -124,6 +125,7 @@ impl Turn<'_> {
             priority: new.priority,
             meta: new.meta,
             project,
+            trace: new.trace.filter(|it| TraceContext::parse(it).is_some()),
         };
         match is_named.then(|| self.world.said_ids.has(&message)).flatten() {
             None => Ok(Some(message)),

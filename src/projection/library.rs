@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// A result, without what it says.
 pub fn result_json(event: &Event, result: &AgentResult, project: &str) -> Value {
-    json!({
+    let mut told = json!({
         "id": result.id,
         "project_id": project,
         "issue_id": result.issue,
@@ -19,7 +19,11 @@ pub fn result_json(event: &Event, result: &AgentResult, project: &str) -> Value 
         "timestamp": result.said_at.unwrap_or(event.at),
         "size_bytes": result.bytes,
         "digest": result.digest,
-    })
+    });
+    if let Some(trace) = &result.trace {
+        told["traceparent"] = trace.as_str().into();
+    }
+    told
 }
 
 /// Something that is known.

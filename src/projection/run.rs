@@ -7,7 +7,7 @@ use crate::{
         RunState, Stage, StepEvent, StepState, UndoEvent, WaitReason,
     },
     plan::{Amounts, Budget, Ceilings, Currency, Plan, PlanStep, Work},
-    projection::{Counts, Health, Results, Rows, StepView, event_words, numbers},
+    projection::{Counts, Health, Results, Rows, RunSpan, StepView, event_words, numbers},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -34,6 +34,8 @@ pub struct RunSummary {
     pub cause: CauseOfLaunch,
     /// What it belongs to.
     pub trace: Arc<str>,
+    /// Its own span, and that which it was started under, elsewhere.
+    pub span: RunSpan,
     /// Where it is now.
     pub state: RunState,
     /// Whether what was done is being undone.
@@ -186,7 +188,7 @@ pub struct RunView {
 
 impl RunView {
     pub(super) fn created(id: RunId, at: Timestamp, event: &RunEvent) -> Option<Self> {
-        let RunEvent::Created { plan, plan_hash, by, seed: _, cause, trace } = event else { return None };
+        let RunEvent::Created { plan, plan_hash, by, seed, cause, trace } = event else { return None };
         let summary = RunSummary {
             id,
             workflow: plan.name.as_str().into(),
@@ -195,6 +197,7 @@ impl RunView {
             by: by.clone(),
             cause: cause.clone(),
             trace: trace.as_str().into(),
+            span: RunSpan::of(id, seed, trace),
             state: RunState::Created,
             compensating: false,
             cancelling: false,

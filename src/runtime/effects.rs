@@ -3,7 +3,7 @@
 //! Nothing here decides or waits for long: each call is a task, and at most `PROCESSES_MAX` of them run a process at once;
 //! the others queue. The table of running calls belongs to the loop alone.
 
-use super::{Clock, Hands, Inbound, Keep, Signal, Tasks};
+use super::{Boards, Clock, Hands, Inbound, Keep, Signal, Tasks};
 use crate::{
     base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, Program, RunId, Span, StepIx},
     engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
@@ -46,6 +46,8 @@ pub(super) struct Shared<C> {
     tasks: Tasks,
     free: Semaphore,
     closing: CancellationToken,
+    /// Whether steps of all runs are told where in a trace they stand, and where that is looked up.
+    traced: (bool, Boards),
 }
 
 /// What came of a call, for the engine.
@@ -171,9 +173,18 @@ impl<C: Clock> Shared<C> {
         ring: broadcast::Sender<Arc<Signal>>,
         tasks: Tasks,
         closing: CancellationToken,
+        traced: (bool, Boards),
     ) -> Self {
         let (free, adopted) = (Semaphore::new(PROCESSES_MAX), Mutex::default());
-        Self { host, keep, guards, adopted, clock, results, ring, tasks, free, closing }
+        Self { host, keep, guards, adopted, clock, results, ring, tasks, free, closing, traced }
+    }
+
+    /// What a call is told as `TRACEPARENT`: its own span, for whatever it does to stand below.
+    fn traceparent(&self, attempt: AttemptId) -> Option<String> {
+        let board = self.traced.1.borrow().board.clone();
+        let span = board.summary(attempt.run)?.span;
+        let is_told = self.traced.0 || span.parent.is_some();
+        is_told.then(|| span.attempt(attempt.step, attempt.number).to_string())
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -255,6 +266,7 @@ impl<C: Clock> Shared<C> {
             step: attempt.step.0.to_string(),
             attempt: attempt.to_string(),
             effect_key: effect_key.to_string(),
+            traceparent: self.traceparent(attempt),
         };
         let start = self.clock.uptime();
         let tell = |progress: Progress<'_>| self.show(attempt, progress);

@@ -47,6 +47,8 @@ pub struct Setup {
     pub program: Option<PathBuf>,
     /// Where requests may go.
     pub http: HttpPolicy,
+    /// Whether steps are told where in a trace they stand, also those of runs that were started in none.
+    pub traced: bool,
     /// The program that becomes the guard of all local programs; without it they run below this process, and die with it.
     pub guard: Option<PathBuf>,
 }
@@ -135,6 +137,7 @@ impl Engine {
             ring.clone(),
             tasks.clone(),
             calls.clone(),
+            (setup.traced, boards.clone()),
         ));
         let mut podium = Podium {
             conductor,

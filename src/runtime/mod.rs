@@ -25,6 +25,7 @@ mod read_desk;
 mod schedule;
 mod ssh_key;
 mod tasks;
+mod traces;
 
 pub use clock::{Clock, SystemClock};
 pub use conductor::{Conductor, Released, Turn};
@@ -47,3 +48,4 @@ pub use read_desk::ReadDesk;
 pub use schedule::{Due, DueWhat, Scheduled, due, keep_schedules, scheduled, unreadable};
 pub use ssh_key::{public_key, signing_key};
 pub use tasks::Tasks;
+pub use traces::{TraceCounts, TraceSetup, Traces, keep_traces};

@@ -256,13 +256,14 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
         } else {
             self.podium.conductor.nothing_to_record(turn)
         };
+        // First what is on disk is seen: what is called now may look up where it stands.
+        if changed {
+            self.podium.seen.send_modify(|seen| seen.board = released.board);
+        }
         for effect in released.effects {
             self.podium.hands.carry(effect);
         }
         ended.into_iter().for_each(|it| self.podium.hands.recorded(it));
-        if changed {
-            self.podium.seen.send_modify(|seen| seen.board = released.board);
-        }
         self.answer(released.replies);
         Ok(())
     }

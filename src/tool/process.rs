@@ -186,6 +186,9 @@ pub struct Call {
     pub attempt: String,
     /// `CUELIGHT_KEY`: the same over all attempts, for the other side to notice a repetition.
     pub effect_key: String,
+    /// `TRACEPARENT`: where in a trace it stands, as the W3C writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// Output has come.
@@ -639,6 +642,9 @@ fn environment<'a>(
         ("CUELIGHT_KEY", &call.effect_key),
     ] {
         env.insert(OsStr::new(name), value.into());
+    }
+    if let Some(it) = &call.traceparent {
+        env.insert(OsStr::new("TRACEPARENT"), it.into());
     }
     Ok(env)
 }

@@ -92,6 +92,17 @@ impl SecretStore {
         Masker::new(&all).map_err(|why| format!("its secrets cannot be masked: {why}"))
     }
 
+    /// The value of this name, for what this program itself shows to somebody.
+    ///
+    /// # Errors
+    /// When there is none, or it is no good.
+    pub fn value(&self, name: &str) -> Result<Vec<u8>, String> {
+        let found = self.find(name)?.ok_or_else(|| {
+            format!("secret {name} is not set; export it or write it to .cuelight/secrets/{name}")
+        })?;
+        Ok(found.reveal().to_vec())
+    }
+
     /// Whether a value can be had by this name.
     pub fn has(&self, name: &str) -> bool {
         self.find(name).is_ok_and(|it| it.is_some())

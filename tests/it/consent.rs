@@ -57,6 +57,7 @@ impl Bench {
             step: "0".to_owned(),
             attempt: "r-1.0.1".to_owned(),
             effect_key: "key".to_owned(),
+            traceparent: None,
         };
         let cancel = CancellationToken::new();
         let answer = run_process(&self.host, launch, Some(&opened), &call, &cancel, |_| ());
@@ -144,6 +145,7 @@ fn what_was_opened_runs_although_another_file_stands_in_its_place() {
                 step: String::new(),
                 attempt: String::new(),
                 effect_key: String::new(),
+                traceparent: None,
             };
             let cancel = CancellationToken::new();
             let answer = run_process(&bench.host, &launch, Some(&opened), &call, &cancel, |_| ());

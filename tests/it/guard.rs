@@ -375,6 +375,7 @@ async fn engine_under_guard(place: &Place) -> Engine {
         secrets: SecretStore::new(BTreeMap::new(), place.path()),
         program: None,
         http: HttpPolicy::default(),
+        traced: false,
         guard: Some(env!("CARGO_BIN_EXE_cuelight").into()),
     };
     loop {

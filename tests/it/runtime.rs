@@ -290,6 +290,7 @@ pub(crate) async fn engine_in(dir: &Path) -> Engine {
             secrets,
             program: None,
             http: HttpPolicy::default(),
+            traced: false,
             guard: None,
         })
         .await
@@ -459,6 +460,7 @@ async fn what_a_dead_console_left_running_is_ended_first() {
         step: "0".to_owned(),
         attempt: "r-1.0.1".to_owned(),
         effect_key: "k".to_owned(),
+        traceparent: None,
     };
     let (started, mut on) = mpsc::channel(1);
     let cancel = CancellationToken::new();

@@ -391,6 +391,7 @@ impl Saga {
             step: attempt.step.0.to_string(),
             attempt: attempt.to_string(),
             effect_key: key.to_string(),
+            traceparent: None,
         };
         drop(fs::remove_dir_all(&call.attempt_dir));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -130,6 +130,8 @@ impl Sidecar {
             tls: None,
             results: ResultRules::default(),
             patience: Duration::from_secs(30),
+            traces: None,
+            log: None,
         };
         change(&mut setup);
         let (tasks, closing) = engine.doors();

@@ -79,6 +79,7 @@ impl Desk {
             step: "build".to_owned(),
             attempt: "r-1.0.1".to_owned(),
             effect_key: "key-7".to_owned(),
+            traceparent: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let run = |launch| {
@@ -423,6 +424,7 @@ fn a_call_that_is_dropped_ends_its_process() {
         step: String::new(),
         attempt: String::new(),
         effect_key: String::new(),
+        traceparent: None,
     };
     let (launch, cancel) = (bash("echo $$ > leader; echo ready; sleep 600"), CancellationToken::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

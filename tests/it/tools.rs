@@ -164,6 +164,7 @@ impl Shop {
                 step: "s".to_owned(),
                 attempt: "r-1.0.1".to_owned(),
                 effect_key: "key".to_owned(),
+                traceparent: None,
             };
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -242,8 +242,9 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
     findings.extend(private(workspace));
     findings.push(room(workspace));
     findings.push(people(config, workspace));
-    if let Err(trouble) = Settings::of(workspace) {
-        findings.push(wrong("config.toml", trouble.message));
+    match Settings::of(workspace) {
+        Err(trouble) => findings.push(wrong("config.toml", trouble.message)),
+        Ok(_) => findings.push(traces(config, workspace)),
     }
     findings.push(log(workspace));
     findings.push(guards(workspace));
@@ -321,6 +322,19 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
                 0 => note("people.toml", format!("there is none: you are {}, as the system says", me.name)),
                 many => ok("people.toml", format!("{many} people; you are {}, in {groups}", me.name)),
             }
+        }
+    }
+}
+
+/// Where traces go. Whether somebody takes them there is told by the health of the engine that sends them.
+fn traces(config: &Config, workspace: &Workspace) -> Finding {
+    match config.traces(workspace) {
+        Err(trouble) => wrong("traces", trouble.message),
+        Ok(None) => ok("traces", "they are sent nowhere; `[traces]` in config.toml says where".to_owned()),
+        Ok(Some((setup, from))) => {
+            let place = setup.url.split(['?', '#']).next().unwrap_or_default();
+            let place = place.rsplit_once('@').map_or(place, |it| it.1);
+            ok("traces", format!("to {place}, as {from} says; `/health` tells whether they are taken"))
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     engine::{Event, GateState},
     plan::Currency,
     projection::{
-        RunView, choice_words, event_line, event_words, gates_json, lineage_words, runs_json, show_json,
-        suggestion,
+        RunView, choice_words, event_line, event_words, gates_json, lineage_words, otlp_json, runs_json,
+        show_json, spans_of, suggestion,
     },
     runtime::{Clock, Desk, OutputPart, Page, Seen, Signal, SystemClock, Trouble as DeskTrouble, Want},
 };
@@ -63,8 +63,16 @@ pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outco
     let seat = wiring::look(config).await?;
     let view = named::view(&seat, run).await;
     let seen = seat.desk.boards().borrow().clone();
+    let past = if args.otlp { Some(seat.desk.read(Want::Past { run, until: None }).await) } else { None };
     seat.leave().await;
     let view = view?;
+    if let Some(past) = past {
+        let Page::Past(board) = past else {
+            return Err(Trouble::failed("could not read that run; try again"));
+        };
+        out.json_pretty(&otlp_json("cuelight", &spans_of(&board, board.run(run).unwrap_or(&view))));
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.json {
         out.json_pretty(&show_json(&seen.board, &view));
         return Ok(ExitCode::SUCCESS);

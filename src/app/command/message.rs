@@ -31,6 +31,7 @@ pub(super) async fn emit(config: &Config, out: Output, args: EmitArgs) -> Outcom
         correlation: args.correlation,
         data,
         ttl: args.ttl,
+        trace: config.traceparent(),
         ..NewMessage::default()
     };
     let seat = wiring::act(config).await?;

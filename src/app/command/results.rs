@@ -207,6 +207,7 @@ async fn hand_in(
         blob: None,
         digest: Digest::default(),
         bytes: 0,
+        trace: config.traceparent(),
     };
     let by = seat.actor.clone();
     let kept_for = config.results_kept(&seat.workspace)?;

@@ -25,22 +25,28 @@ use crate::{
 use std::{fs, path::Path, sync::Arc};
 
 /// Asks for a run of this file; the path is told from where the engine stands.
-pub(super) async fn launch(seat: &Seat, source: Source, args: &RunArgs) -> Result<RunId, Trouble> {
+pub(super) async fn launch(
+    config: &Config,
+    seat: &Seat,
+    source: Source,
+    args: &RunArgs,
+) -> Result<RunId, Trouble> {
     let words = args.inputs.iter().map(|(name, text)| InputText { name: name.clone(), text: text.clone() });
-    launch_source(seat, source, words.collect()).await
+    launch_source(seat, source, words.collect(), config.traceparent()).await
 }
 
 pub(super) async fn launch_source(
     seat: &Seat,
     source: Source,
     words: Vec<InputText>,
+    trace: Option<String>,
 ) -> Result<RunId, Trouble> {
     let request = LaunchRequest {
         id: Entropy.request_id(),
         source,
         words,
         values: crate::base::ValueMap::new(),
-        trace: None,
+        trace,
     };
     match seat.desk.launch(request).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(run),

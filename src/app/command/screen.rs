@@ -93,7 +93,7 @@ pub(super) async fn run(config: &Config, out: Output, look: &Look, args: &RunArg
     let channel = if headless { Channel::Command } else { Channel::Console };
     let mut signals = Signals::listen()?;
     let seat = wiring::own_or_attach(config, &workspace, channel).await?;
-    let run = match run::launch(&seat, source, args).await {
+    let run = match run::launch(config, &seat, source, args).await {
         Ok(run) => run,
         Err(trouble) => {
             seat.leave().await;
@@ -133,7 +133,7 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
         Some(run) => run,
         None => {
             let source = Source::Text { name: "demo.yaml".to_owned(), text: DEMO.to_owned() };
-            match run::launch_source(&seat, source, Vec::new()).await {
+            match run::launch_source(&seat, source, Vec::new(), None).await {
                 Ok(run) => run,
                 Err(trouble) => {
                     seat.leave().await;

@@ -201,6 +201,7 @@ pub(super) fn outside(config: &Config, what: &str) -> Result<(Host, Call), Troub
         step: what.to_owned(),
         effect_key: sha256("cuelight-tools-test-v1", &[attempt.as_bytes()]).to_string(),
         attempt,
+        traceparent: None,
     };
     Ok((host, call))
 }

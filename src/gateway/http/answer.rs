@@ -2,11 +2,12 @@
 
 use super::{
     agents,
-    asked::{Asked, request_id},
+    asked::{Asked, caller, request_id},
     context,
     door::Door,
     events, gates, knowledge,
     limits::Left,
+    log::RequestLine,
     openapi::openapi,
     probes,
     problem::{Problem, of_reply},
@@ -17,8 +18,9 @@ use super::{
     state, work,
 };
 use crate::{
-    base::{Timestamp, Value},
+    base::{Timestamp, TraceContext, Value, hex},
     engine::{Command, TokenName},
+    projection::{SpanKind, SpanValue, TraceSpan},
     runtime::{Desk as _, Entropy, Reply, Request as Asks, SystemClock},
 };
 use axum::{
@@ -37,11 +39,17 @@ pub(super) async fn respond(
     params: Vec<(String, String)>,
     request: Request,
 ) -> Response {
-    let began = SystemClock.microseconds();
+    let (began, began_at) = (SystemClock.microseconds(), door.now());
     let id = request_id(request.headers());
-    let mut left = None;
-    let answer = match Asked::read(door, route, params, request, id.clone(), &mut left).await {
-        Ok(asked) => call(door, route.call, &asked).await,
+    let caller = caller(request.headers());
+    let own = Place::of(door, caller, &id);
+    let (mut left, mut project) = (None, None);
+    let place = own.as_ref().map(|it| it.own).filter(|_| caller.is_some()).or(caller);
+    let answer = match Asked::read(door, route, params, request, (id.clone(), place), &mut left).await {
+        Ok(asked) => {
+            project = asked.bearer.as_ref().map(|it| it.project().to_owned());
+            call(door, route.call, &asked).await
+        }
         Err(problem) => Err(problem),
     };
     let answer = answer.unwrap_or_else(|problem| told(&problem, door.now(), &id));
@@ -52,8 +60,66 @@ pub(super) async fn respond(
         route.method,
         route.path
     );
-    door.count((route.method.as_str(), route.path), status, SystemClock.microseconds().saturating_sub(began));
+    let took = SystemClock.microseconds().saturating_sub(began);
+    door.count((route.method.as_str(), route.path), status, took);
+    door.log.tell(|| RequestLine {
+        at: began_at,
+        request_id: id.clone(),
+        method: route.method.to_string(),
+        route: Some(route.path),
+        status,
+        micros: took,
+        project,
+        trace: caller.map(|it| hex(&it.trace)),
+        left_out: 0,
+    });
+    if let Some(own) = own {
+        own.tell(door, route, (&id, status), (began_at, took));
+    }
     dressed(answer, &id, left)
+}
+
+/// The span of a request, where traces are sent and this one is wanted.
+struct Place {
+    own: TraceContext,
+    parent: Option<[u8; 8]>,
+}
+
+impl Place {
+    /// Below whoever asks; else in a trace that the name of the request stands for.
+    fn of(door: &Door, caller: Option<TraceContext>, request_id: &str) -> Option<Self> {
+        door.setup.traces.as_ref()?;
+        let around = caller.unwrap_or_else(|| TraceContext::derived(&["request", request_id]));
+        // A name may come twice, and each time it is another request.
+        let own = around.with_span(around.span_named(&["request", &Entropy.request_id().0]));
+        around.sampled.then_some(Self { own, parent: caller.map(|it| it.span) })
+    }
+
+    fn tell(
+        self,
+        door: &Door,
+        route: &Route,
+        (request_id, status): (&str, u16),
+        (began, took): (Timestamp, u64),
+    ) {
+        let Some(traces) = &door.setup.traces else { return };
+        let began = began.0.saturating_mul(1000);
+        let text = |it: &str| SpanValue::Text(it.to_owned());
+        traces.request(TraceSpan {
+            place: self.own,
+            parent: self.parent,
+            name: format!("{} {}", route.method, route.path),
+            kind: SpanKind::Server,
+            micros: (began, began.saturating_add(i64::try_from(took).unwrap_or(i64::MAX))),
+            did_well: (status >= 500).then_some(false),
+            about: vec![
+                ("http.request.method", text(route.method.as_str())),
+                ("http.route", text(route.path)),
+                ("http.response.status_code", SpanValue::Whole(i64::from(status))),
+                ("cuelight.request.id", text(request_id)),
+            ],
+        });
+    }
 }
 
 /// Nothing is asked there.
@@ -74,6 +140,18 @@ pub(super) fn lost(door: &Door, request: &Request, status: StatusCode) -> Respon
             };
         }
     }
+    let status = problem.status.as_u16();
+    door.log.tell(|| RequestLine {
+        at: now,
+        request_id: id.clone(),
+        method: request.method().to_string(),
+        route: None,
+        status,
+        micros: 0,
+        project: None,
+        trace: None,
+        left_out: 0,
+    });
     dressed(told(&problem, now, &id), &id, None)
 }
 

@@ -8,7 +8,7 @@ use super::{
     routes::{Call, Need, Parameter, Route},
 };
 use crate::{
-    base::{Schema, Timestamp, Value, is_name, json_values, sha256},
+    base::{Schema, Timestamp, TraceContext, Value, is_name, json_values, sha256},
     engine::Actor,
     gateway::Bearer,
     runtime::{Desk as _, Entropy, LocalDesk, RequestId},
@@ -35,6 +35,8 @@ const URL_BYTES_MAX: usize = 8 * 1024;
 pub(super) struct Asked {
     /// Ties the request to what came of it.
     pub(super) request_id: String,
+    /// Where in a trace it stands, for whatever comes of it to stand below; nothing where its sender stands in none.
+    pub(super) place: Option<TraceContext>,
     pub(super) now: Timestamp,
     /// Nothing where nobody has to say who they are.
     pub(super) bearer: Option<Bearer>,
@@ -53,6 +55,13 @@ pub(super) fn request_id(headers: &HeaderMap) -> String {
     said.map_or_else(|| Entropy.request_id().0, str::to_owned)
 }
 
+/// Where in a trace whoever asks stands: one `traceparent`, and a good one.
+pub(super) fn caller(headers: &HeaderMap) -> Option<TraceContext> {
+    let mut said = headers.get_all("traceparent").iter();
+    let (Some(said), None) = (said.next(), said.next()) else { return None };
+    said.to_str().ok().and_then(TraceContext::parse)
+}
+
 impl Asked {
     /// Lets a request in, or says why not; `left` is what whoever asks has left to ask, also then.
     pub(super) async fn read(
@@ -60,7 +69,7 @@ impl Asked {
         route: &Route,
         params: Vec<(String, String)>,
         request: Request,
-        request_id: String,
+        (request_id, place): (String, Option<TraceContext>),
         left: &mut Option<Left>,
     ) -> Result<Self, Problem> {
         let now = door.now();
@@ -96,7 +105,12 @@ impl Asked {
             None => (Value::Null, Bytes::new()),
         };
         let headers = parts.headers;
-        Ok(Self { request_id, now, bearer, headers, params, query, body: Mutex::new(body), raw })
+        Ok(Self { request_id, place, now, bearer, headers, params, query, body: Mutex::new(body), raw })
+    }
+
+    /// What a run that is started by it belongs to.
+    pub(super) fn trace(&self) -> String {
+        self.place.map_or_else(|| self.request_id.clone(), |it| it.to_string())
     }
 
     /// The desk, for whoever asks.

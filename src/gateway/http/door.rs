@@ -3,13 +3,14 @@
 use super::{
     limits::Limits,
     listeners::Listeners,
+    log::{RequestLine, RequestLog},
     routes::{Call, ROUTES, Shape},
     tls::TlsFiles,
 };
 use crate::{
     base::{Schema, Span, Timestamp},
     gateway::KeyRing,
-    runtime::{Clock as _, LocalDesk, SystemClock, WhoIsWho},
+    runtime::{Clock as _, LocalDesk, SystemClock, Traces, WhoIsWho},
     store::{TokenKeys, TopicKeys, Workspace},
 };
 use std::{
@@ -17,6 +18,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// What the API needs of the world.
@@ -38,6 +40,10 @@ pub struct HttpSetup {
     pub results: ResultRules,
     /// How long a request may take to be sent: its head, and then its body; also how long a connection may be silent.
     pub patience: Duration,
+    /// Who is told of requests that were answered, where anybody wants to know.
+    pub traces: Option<Arc<Traces>>,
+    /// Where a line goes for each request that was answered.
+    pub log: Option<mpsc::Sender<RequestLine>>,
 }
 
 /// What becomes of results that agents hand in.
@@ -93,6 +99,7 @@ pub(super) struct Door {
     pub(super) desk: LocalDesk,
     pub(super) setup: HttpSetup,
     pub(super) limits: Limits,
+    pub(super) log: RequestLog,
     /// Who waits for events.
     pub(super) listeners: Arc<Listeners>,
     pub(super) closing: CancellationToken,
@@ -112,7 +119,7 @@ impl Door {
     /// When a schema of our own is none.
     pub(super) fn new(
         desk: LocalDesk,
-        setup: HttpSetup,
+        mut setup: HttpSetup,
         is_local: bool,
         closing: CancellationToken,
     ) -> Result<Self, String> {
@@ -122,11 +129,14 @@ impl Door {
                 shapes.insert(route.call, Schema::read(alone().as_value())?);
             }
         }
+        // It ends when this does.
+        let log = RequestLog::new(setup.log.take());
         Ok(Self {
             shapes,
             desk,
             setup,
             limits: Limits::default(),
+            log,
             listeners: Arc::default(),
             closing,
             is_local,

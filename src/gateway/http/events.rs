@@ -175,6 +175,9 @@ struct EventShape {
     meta: ValueMap,
     timestamp: String,
     expires_at: String,
+    /// Where in a trace whoever said it stood, as the W3C writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
     /// For proposals that say `evidence` and `confidence`: how good they are, from 0 to 1.
     score: Option<String>,
 }
@@ -183,6 +186,7 @@ fn shape(said: &Said) -> EventShape {
     let it = said.message.clone();
     EventShape {
         topic: it.subject().to_owned(),
+        traceparent: it.trace.clone(),
         score: it.debate_score().map(|it| it.to_string()),
         event_id: it.id,
         event_type: it.topic,
@@ -246,6 +250,7 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
         priority: given.priority.into(),
         meta: given.meta,
         proof,
+        trace: asked.place.map(|it| it.to_string()),
     };
     let topic = given.topic.unwrap_or_else(|| message.topic.clone());
     // Whoever waits now hears it; some have heard it and are gone when we know that it is on disk.

@@ -42,7 +42,7 @@ pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem
     let (text, values) = workflow(asked.body()?)?;
     let desk = asked.desk(door);
     let source = Source::Text { name: "gate.yaml".to_owned(), text };
-    let trace = Some(asked.request_id.clone());
+    let trace = Some(asked.trace());
     let launch = LaunchRequest { id: asked.request(), source, words: Vec::new(), values, trace };
     let run = match desk.launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => run,

@@ -14,6 +14,7 @@ mod knowledge;
 mod limits;
 mod listen;
 mod listeners;
+mod log;
 mod openapi;
 mod probes;
 mod problem;
@@ -27,5 +28,6 @@ mod work;
 
 pub use door::{HttpSetup, Rate, Rates, ResultRules};
 pub use listen::{is_loopback, serve_http};
+pub use log::RequestLine;
 pub use openapi::openapi;
 pub use tls::TlsFiles;

@@ -48,12 +48,17 @@ fn told(door: &Door, status: &'static str, trouble: Option<Trouble>) -> Health {
         Some(Trouble::Unowned) => "no engine runs here".to_owned(),
     };
     let keys = door.ring().err().unwrap_or_else(|| "ok".to_owned());
+    let mut checks = BTreeMap::from([("store", store), ("tokens", keys)]);
+    if let Some(traces) = &door.setup.traces {
+        // Nothing depends on it: that a collector is away is a word, and nobody is less well for it.
+        checks.insert("traces", traces.state().1.unwrap_or_else(|| "ok".to_owned()));
+    }
     Health {
         status,
         service: "orchestration-sidecar",
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: door.uptime().0 / 1000,
-        checks: BTreeMap::from([("store", store), ("tokens", keys)]),
+        checks,
     }
 }
 
@@ -143,6 +148,15 @@ pub(super) fn metrics(door: &Door) -> Response {
     for (name, kind, about, value) in gauges {
         // Writing to a text cannot fail.
         let _ = write!(out, "# HELP {name} {about}\n# TYPE {name} {kind}\n{name} {value}\n");
+    }
+    if let Some(traces) = &door.setup.traces {
+        let counts = traces.state().0;
+        for (name, about, value) in [
+            ("cuelight_trace_spans_sent_total", "Spans that the collector took.", counts.sent),
+            ("cuelight_traces_dropped_total", "Runs and requests whose spans were left out.", counts.dropped),
+        ] {
+            let _ = write!(out, "# HELP {name} {about}\n# TYPE {name} counter\n{name} {value}\n");
+        }
     }
     let counts = door.counts();
     let _ = write!(

@@ -60,7 +60,7 @@ pub(super) async fn start(door: &Door, asked: &Asked) -> Result<Response, Proble
         source: Source::Path(given.workflow),
         words: Vec::new(),
         values: given.inputs.into_iter().collect(),
-        trace: Some(asked.request_id.clone()),
+        trace: Some(asked.trace()),
     };
     match asked.desk(door).launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => told(door, StatusCode::CREATED, run),

@@ -52,7 +52,7 @@ pub async fn run_http(
         Err(why) => return refused(why),
     };
     let mut log = Log::new(&masker, host.spool(launch, call), &mut progress);
-    let mut talk = Talk { door: host.http(), http, secrets: &secrets, key: &call.effect_key, is_sent: false };
+    let mut talk = Talk { door: host.http(), http, secrets: &secrets, call, is_sent: false };
     let timer = sleep(launch.timeout.unwrap_or_default().to_std());
     let done = {
         let work = Box::pin(talk.perform(&mut log));
@@ -96,7 +96,7 @@ struct Talk<'a> {
     door: &'a Door,
     http: &'a HttpCall,
     secrets: &'a BTreeMap<String, Secret>,
-    key: &'a str,
+    call: &'a Call,
     /// Whether a byte of it may have reached somebody.
     is_sent: bool,
 }
@@ -200,7 +200,13 @@ impl Talk<'_> {
         }
         let key = HeaderName::from_static("idempotency-key");
         if self.http.keyed && hop.is_home && !fields.contains_key(&key) {
-            fields.insert(key, field("Idempotency-Key", self.key.as_bytes())?);
+            fields.insert(key, field("Idempotency-Key", self.call.effect_key.as_bytes())?);
+        }
+        let traceparent = HeaderName::from_static("traceparent");
+        if let Some(place) = self.call.traceparent.as_ref().filter(|_| hop.is_home)
+            && !fields.contains_key(&traceparent)
+        {
+            fields.insert(traceparent, field("traceparent", place.as_bytes())?);
         }
         Ok(request)
     }

@@ -311,6 +311,7 @@ fn library() -> Vec<Fact> {
         blob: None,
         digest: digest("result"),
         bytes: 61,
+        trace: None,
     };
     let until = Timestamp(1_775_023_200_000);
     let handed_in = LibraryEvent::HandedIn { result: Box::new(result), until, by: ann() };

@@ -76,6 +76,7 @@ impl Desk {
             step: "s".to_owned(),
             attempt: "r-1.0.1".to_owned(),
             effect_key: "key-7".to_owned(),
+            traceparent: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(run_model(&host, &launch, &call, cancel, |progress| heard(progress.bytes)))

@@ -299,6 +299,7 @@ async fn what_has_ended_is_found_no_more() {
             blob: None,
             digest: Digest::default(),
             bytes: 0,
+            trace: None,
         };
         Command::HandIn { result: Box::new(result), kept_for: Some(Span(seconds)), by: desk.actor().clone() }
     };

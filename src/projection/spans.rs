@@ -1,0 +1,262 @@
+//! A run as a trace: spans of it, its steps, calls and gates, made from what is recorded and from nothing else, so that the same log gives the
+//! same spans with the same ids. Names, states and lengths stand in them; no value, no message and no output does. Sending them is `runtime`'s.
+
+use super::{AttemptView, Board, GateView, RunView, StepView, kind_word};
+use crate::{
+    base::{RunId, StepIx, Timestamp, TraceContext, Value, hex},
+    engine::{GateState, Purpose, RunState, StepState},
+    plan::PlanStep,
+};
+use serde_json::json;
+
+/// Where a run stands in a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunSpan {
+    /// Its trace, and its own span in it.
+    pub own: TraceContext,
+    /// The span under which it was started, where whoever asked for it said one.
+    pub parent: Option<[u8; 8]>,
+}
+
+impl RunSpan {
+    /// A run goes on with the trace it was started in, where what it belongs to is a `traceparent`; else its trace is its own. The seed is in the
+    /// first event of each run, so no two logs give one trace.
+    pub(super) fn of(run: RunId, seed: &str, belongs_to: &str) -> Self {
+        let name = run.to_string();
+        match TraceContext::parse(belongs_to) {
+            Some(parent) => {
+                let own = parent.with_span(parent.span_named(&["run", &name, seed]));
+                Self { own, parent: Some(parent.span) }
+            }
+            None => Self { own: TraceContext::derived(&["run", &name, seed, belongs_to]), parent: None },
+        }
+    }
+
+    /// The span of a step.
+    pub fn step(&self, step: StepIx) -> TraceContext {
+        self.own.with_span(self.own.span_named(&["step", &hex(&self.own.span), &step.0.to_string()]))
+    }
+
+    /// The span of a call of it.
+    pub fn attempt(&self, step: StepIx, number: u32) -> TraceContext {
+        let words = ["attempt", &hex(&self.own.span), &step.0.to_string(), &number.to_string()];
+        self.own.with_span(self.own.span_named(&words))
+    }
+}
+
+/// Which side of a line a span is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words are those of the standard")]
+pub enum SpanKind {
+    Internal,
+    Server,
+    Client,
+}
+
+impl SpanKind {
+    /// Its number in OTLP.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Server => 2,
+            Self::Client => 3,
+        }
+    }
+}
+
+/// What is said of a span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum SpanValue {
+    Text(String),
+    Whole(i64),
+}
+
+/// Something that took a while, and is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceSpan {
+    /// Its trace and itself.
+    pub place: TraceContext,
+    /// The span around it.
+    pub parent: Option<[u8; 8]>,
+    /// What it is called.
+    pub name: String,
+    /// Which side of a line it is of.
+    pub kind: SpanKind,
+    /// Microseconds since 1970 at which it began, and at which it was over.
+    pub micros: (i64, i64),
+    /// Whether it did what it should; nothing where that is not the question.
+    pub did_well: Option<bool>,
+    /// What is known of it.
+    pub about: Vec<(&'static str, SpanValue)>,
+}
+
+fn text(value: impl ToString) -> SpanValue {
+    SpanValue::Text(value.to_string())
+}
+
+const fn micros(began: Timestamp, ended: Timestamp) -> (i64, i64) {
+    let (began, ended) = (began.0.saturating_mul(1000), ended.0.saturating_mul(1000));
+    (began, if ended < began { began } else { ended })
+}
+
+/// All of a run that is over: the run itself when it rests, its steps, their calls, its gates. Nothing where whoever asked for it does not want it
+/// recorded.
+pub fn spans_of(board: &Board, run: &RunView) -> Vec<TraceSpan> {
+    let span = &run.summary.span;
+    if !span.own.sampled {
+        return Vec::new();
+    }
+    let mut out: Vec<TraceSpan> = of_run(run).into_iter().collect();
+    for (at, plan, seen) in run.steps() {
+        // What was never begun took no time.
+        let Some(began) = seen.started_at else { continue };
+        let around = run.frames_of(at).next().map_or(span.own.span, |it| span.step(it).span);
+        out.extend(of_step(run, (at, plan, seen), began, around));
+        out.extend(seen.attempts().iter().filter_map(|it| of_attempt(span, (at, plan), it)));
+        let gate = seen.gate().and_then(|it| board.gate(it));
+        out.extend(gate.and_then(|it| of_gate(span, at, it, began)));
+    }
+    out
+}
+
+fn of_run(run: &RunView) -> Option<TraceSpan> {
+    let it = &run.summary;
+    let did_well = match it.state {
+        RunState::Completed => Some(true),
+        RunState::Failed | RunState::Rejected | RunState::PartiallyCompleted | RunState::Undone => {
+            Some(false)
+        }
+        _ => None,
+    };
+    Some(TraceSpan {
+        place: it.span.own,
+        parent: it.span.parent,
+        name: format!("run {}", it.workflow),
+        kind: SpanKind::Internal,
+        micros: micros(it.created_at, it.ended_at?),
+        did_well,
+        about: vec![
+            ("cuelight.run.id", text(it.id)),
+            ("cuelight.run.state", text(it.state.word())),
+            ("cuelight.run.trace", text(&it.trace)),
+            ("cuelight.workflow", text(&it.workflow)),
+        ],
+    })
+}
+
+fn of_step(
+    run: &RunView,
+    (at, plan, seen): (StepIx, &PlanStep, &StepView),
+    began: Timestamp,
+    parent: [u8; 8],
+) -> Option<TraceSpan> {
+    let did_well = match seen.state {
+        StepState::Completed => Some(true),
+        StepState::Failed | StepState::Rejected | StepState::Partial => Some(false),
+        _ => None,
+    };
+    let mut about = vec![
+        ("cuelight.run.id", text(run.summary.id)),
+        ("cuelight.step.id", text(&plan.id)),
+        ("cuelight.step.kind", text(kind_word(&plan.work))),
+        ("cuelight.step.state", text(seen.state.word())),
+    ];
+    about.extend(seen.error().map(|it| ("error.type", text(it.mode))));
+    Some(TraceSpan {
+        place: run.summary.span.step(at),
+        parent: Some(parent),
+        name: plan.id.clone(),
+        kind: SpanKind::Internal,
+        micros: micros(began, seen.ended_at?),
+        did_well,
+        about,
+    })
+}
+
+fn of_attempt(span: &RunSpan, (at, plan): (StepIx, &PlanStep), it: &AttemptView) -> Option<TraceSpan> {
+    let purpose = match it.purpose {
+        Purpose::Step => "step",
+        Purpose::Fallback(_) => "fallback",
+        Purpose::Undo => "undo",
+        Purpose::Check => "check",
+    };
+    let mut about = vec![
+        ("cuelight.step.id", text(&plan.id)),
+        ("cuelight.attempt.number", SpanValue::Whole(i64::from(it.number))),
+        ("cuelight.attempt.purpose", text(purpose)),
+    ];
+    about.extend(it.exit_code.map(|it| ("process.exit.code", SpanValue::Whole(i64::from(it)))));
+    about.extend(it.failure.as_ref().map(|it| ("error.type", text(it.mode))));
+    Some(TraceSpan {
+        place: span.attempt(at, it.number),
+        parent: Some(span.step(at).span),
+        name: format!("{} attempt {}", plan.id, it.number),
+        kind: SpanKind::Client,
+        micros: micros(it.started_at, it.ended_at?),
+        did_well: Some(it.failure.is_none() && it.lost.is_none()),
+        about,
+    })
+}
+
+fn of_gate(span: &RunSpan, at: StepIx, it: &GateView, began: Timestamp) -> Option<TraceSpan> {
+    let name = it.id.to_string();
+    Some(TraceSpan {
+        place: span.own.with_span(span.own.span_named(&["gate", &hex(&span.own.span), &name])),
+        parent: Some(span.step(at).span),
+        name: format!("gate {name}"),
+        kind: SpanKind::Internal,
+        micros: micros(began, it.closed_at?),
+        did_well: match it.state {
+            GateState::Approved => Some(true),
+            _ => None,
+        },
+        about: vec![
+            ("cuelight.gate.id", text(it.id)),
+            ("cuelight.gate.state", text(it.state.word())),
+            ("cuelight.gate.votes", SpanValue::Whole(i64::try_from(it.votes.len()).unwrap_or(i64::MAX))),
+            ("cuelight.gate.epoch", text(it.ask.epoch)),
+        ],
+    })
+}
+
+/// Spans as OTLP says them in JSON: ids in hexadecimal digits, instants as whole nanoseconds in text, kinds and states by number.
+pub fn otlp_json(service: &str, spans: &[TraceSpan]) -> Value {
+    let said = |(name, value): &(&'static str, SpanValue)| match value {
+        SpanValue::Text(it) => json!({"key": name, "value": {"stringValue": it}}),
+        SpanValue::Whole(it) => json!({"key": name, "value": {"intValue": it.to_string()}}),
+    };
+    let span = |it: &TraceSpan| {
+        let mut out = json!({
+            "traceId": hex(&it.place.trace),
+            "spanId": hex(&it.place.span),
+            "name": it.name,
+            "kind": it.kind.number(),
+            "startTimeUnixNano": nanos(it.micros.0),
+            "endTimeUnixNano": nanos(it.micros.1),
+            "attributes": it.about.iter().map(said).collect::<Value>(),
+            "status": match it.did_well {
+                None => json!({}),
+                Some(true) => json!({"code": 1}),
+                Some(false) => json!({"code": 2}),
+            },
+        });
+        if let Some(parent) = it.parent {
+            out["parentSpanId"] = hex(&parent).into();
+        }
+        out
+    };
+    let of = |name: &str, value: &str| json!({"key": name, "value": {"stringValue": value}});
+    let version = env!("CARGO_PKG_VERSION");
+    json!({"resourceSpans": [{
+        "resource": {"attributes": [of("service.name", service), of("service.version", version)]},
+        "scopeSpans": [{
+            "scope": {"name": "cuelight", "version": version},
+            "spans": spans.iter().map(span).collect::<Value>(),
+        }],
+    }]})
+}
+
+fn nanos(micros: i64) -> String {
+    (i128::from(micros) * 1000).to_string()
+}
