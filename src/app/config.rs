@@ -50,6 +50,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// … and what can be said.
 const PATIENCES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
 
+/// Bytes of contexts that can be kept at most.
+const CONTEXT_CACHE_MOST: u64 = 16 << 30;
+
 /// What `config.toml` of a workspace says.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -70,6 +73,8 @@ pub(super) struct Settings {
     pub(super) next_agents: BTreeMap<String, Vec<String>>,
     /// How an engine without a screen writes what it tells: `log-format = "json"`.
     pub(super) log_format: Option<LogFormat>,
+    /// Bytes of contexts of agents that are kept for whoever asks next: `context-cache = "256MiB"`.
+    pub(super) context_cache: Option<String>,
     /// Where traces go: `[traces]` with `endpoint`, `headers` and `service`.
     pub(super) traces: TraceSettings,
     /// What has to be so about which topic: `[topics."review/done"]` with `about`, `schema` (a file) and `signed`.
@@ -124,6 +129,21 @@ impl Settings {
             ))),
         };
         self.results_kept.as_ref().map(read).transpose()
+    }
+
+    /// Bytes of contexts that are kept, where it says so.
+    pub(super) fn context_cache(&self, workspace: &Workspace) -> Result<Option<u64>, Trouble> {
+        let Some(text) = &self.context_cache else { return Ok(None) };
+        let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+        let read = units.iter().find_map(|(unit, bytes)| {
+            text.strip_suffix(unit)?.trim_end().parse::<u64>().ok()?.checked_mul(*bytes)
+        });
+        read.filter(|it| *it <= CONTEXT_CACHE_MOST).map(Some).ok_or_else(|| {
+            Trouble::usage(format!(
+                "could not read context-cache in {}: write a size up to 16GiB, such as 256MiB; 0MiB keeps none",
+                workspace.config().display()
+            ))
+        })
     }
 
     /// How long a request may take to be sent.

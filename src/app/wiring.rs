@@ -169,6 +169,10 @@ pub(super) async fn own(
         Err(OwnerError::Held { pid, .. }) => return Err(OwnTrouble::Held(holder(pid))),
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
+    let said = Settings::of(workspace).map_err(OwnTrouble::Other)?;
+    if let Some(bytes) = said.context_cache(workspace).map_err(OwnTrouble::Other)? {
+        engine.desk().bound_contexts(bytes);
+    }
     engine.desk().declare_topics(config.topics(workspace).map_err(OwnTrouble::Other)?).await;
     let names = people.groups().into_keys().collect();
     let who = config.who_is_who(workspace);

@@ -124,6 +124,8 @@ pub(super) struct Contexts {
     kept: BTreeMap<Key, Kept>,
     counts: ContextCounts,
     uses: u64,
+    /// Bytes that may be kept, where somebody has said so.
+    bound: Option<u64>,
 }
 
 impl std::fmt::Debug for Contexts {
@@ -140,7 +142,8 @@ impl Contexts {
         if !Arc::ptr_eq(project, &kept.project) {
             return;
         }
-        let room = CONTEXT_CACHE_BYTES_MAX.saturating_sub(project.weight() as u64);
+        let bound = self.bound.unwrap_or(CONTEXT_CACHE_BYTES_MAX);
+        let room = bound.saturating_sub(project.weight() as u64);
         let now = kept.made_at;
         self.counts.entries += 1;
         self.counts.bytes += kept.text.len() as u64;
@@ -405,6 +408,11 @@ impl LocalDesk {
         (keys.len() as u64, bytes)
     }
 
+    /// Keeps no more than so many bytes of contexts from now on, with the list of files they are made of.
+    pub fn bound_contexts(&self, bytes: u64) {
+        locked(self.archive.contexts()).bound = Some(bytes);
+    }
+
     /// How often a context was there already.
     pub fn context_counts(&self) -> ContextCounts {
         locked(self.archive.contexts()).counts
@@ -452,6 +460,22 @@ mod tests {
         assert_eq!((contexts.counts.entries, Arc::strong_count(&first)), (0, 1));
         contexts.keep(key(2), kept(&second, 2, 2));
         assert_eq!(contexts.counts.entries, 1);
+    }
+
+    #[test]
+    fn no_more_bytes_are_kept_than_somebody_has_said() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut contexts = Contexts::default();
+        let project = contexts.look_at(Timestamp(0), scanned(dir.path()));
+        // Room for two of four bytes each, beside the list of files.
+        contexts.bound = Some(project.weight() as u64 + 8);
+        for number in 1..=3 {
+            contexts.keep(key(number), kept(&project, 0, number));
+        }
+        assert_eq!((contexts.counts.bytes, contexts.kept.contains_key(&key(1))), (8, false));
+        contexts.bound = Some(0);
+        contexts.keep(key(4), kept(&project, 0, 4));
+        assert_eq!(contexts.counts.entries, 0);
     }
 
     #[test]
