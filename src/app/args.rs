@@ -1572,7 +1572,7 @@ pub(super) enum TokenKeysCommand {
     },
     /// Take in the public key of whoever issues tokens for agents elsewhere
     Add {
-        /// The line of its .pub file: ssh-ed25519 AAAA…
+        /// The line of its .pub file, ssh-ed25519 AAAA… or ssh-rsa AAAA…, or the JWK of an RSA key, {"kty":"RSA"…
         key: String,
         /// How tokens name it
         #[arg(long, value_name = "NAME")]

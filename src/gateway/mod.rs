@@ -26,6 +26,6 @@ pub use mcp::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mc
 pub use socket::{Seats, admit, serve_socket};
 pub use token::{
     AgentType, Bearer, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, TokenTrouble,
-    peek, private_key, sign,
+    means_rsa, peek, private_key, rsa_key, sign,
 };
 pub use webhook::{secret_text, sign_payload};

@@ -33,7 +33,7 @@ pub use owner::{Owner, OwnerError};
 pub use query::query_database;
 pub use reader::{ChainRecord, Reader, RunEntry};
 pub use spool::{SpoolReader, Stretch};
-pub use token_keys::{KeyKind, TokenKey, TokenKeys};
+pub use token_keys::{KeyKind, RsaKey, TokenKey, TokenKeys};
 pub use topic_keys::{TopicKey, TopicKeys};
 pub use verified::Verified as VerifiedEvents;
 pub use workspace::Workspace;

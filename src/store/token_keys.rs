@@ -10,7 +10,7 @@ use crate::{
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use std::{fmt, fs, io, os::unix::fs::MetadataExt as _, path::Path};
+use std::{fmt, fs, io, ops::RangeInclusive, os::unix::fs::MetadataExt as _, path::Path};
 
 /// Keys that are good at the same time.
 const LIVE_KEYS_MAX: usize = 4;
@@ -50,6 +50,46 @@ pub enum KeyKind {
     Secret([u8; 32]),
     /// Ed25519: the other half is elsewhere.
     Public([u8; 32]),
+    /// RS256: the other half is elsewhere.
+    Rsa(RsaKey),
+}
+
+/// A public key of RSA: its numbers, the highest byte first, without zeros before it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RsaKey {
+    /// The modulus.
+    pub n: Vec<u8>,
+    /// The exponent.
+    pub e: Vec<u8>,
+}
+
+/// Bits of a modulus: fewer can be factored, more take too long to check.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
+
+impl RsaKey {
+    /// A key that can be relied on.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    pub fn new(n: &[u8], e: &[u8]) -> Result<Self, String> {
+        let plain = |it: &[u8]| it.iter().copied().skip_while(|it| *it == 0).collect::<Vec<u8>>();
+        let (n, e) = (plain(n), plain(e));
+        let bits = n.first().map_or(0, |it| n.len() * 8 - it.leading_zeros() as usize);
+        if !RSA_BITS.contains(&bits) {
+            return Err(format!(
+                "it has {bits} bits; use one of {} to {} bits, such as `ssh-keygen -t rsa -b 3072` makes",
+                RSA_BITS.start(),
+                RSA_BITS.end()
+            ));
+        }
+        // What is smaller than 65537 makes some faults of those who check usable; what is larger nobody has.
+        let is_odd = |it: &[u8]| it.last().is_some_and(|it| it % 2 == 1);
+        let is_usual = (3..=4).contains(&e.len()) && (e.len() > 3 || e >= vec![1, 0, 1]);
+        if !is_odd(&n) || !is_odd(&e) || !is_usual {
+            return Err("its numbers are none of a key that can be relied on; make another one".to_owned());
+        }
+        Ok(Self { n, e })
+    }
 }
 
 impl KeyKind {
@@ -58,6 +98,7 @@ impl KeyKind {
         match self {
             Self::Secret(_) => "HS256",
             Self::Public(_) => "EdDSA",
+            Self::Rsa(_) => "RS256",
         }
     }
 }
@@ -95,6 +136,12 @@ struct Entry {
     secret: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     public: Option<String>,
+    /// The modulus of an RSA key, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<String>,
+    /// … and its exponent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    e: Option<String>,
 }
 
 impl TokenKeys {
@@ -210,12 +257,23 @@ impl TokenKeys {
 
     fn write(&self, path: &Path) -> io::Result<()> {
         let entry = |it: &TokenKey| {
-            let (secret, public) = match &it.kind {
-                KeyKind::Secret(bytes) => (Some(BASE64_URL_SAFE_NO_PAD.encode(bytes)), None),
-                KeyKind::Public(bytes) => (None, Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))),
-            };
+            let text = |bytes: &[u8]| Some(BASE64_URL_SAFE_NO_PAD.encode(bytes));
             let (kid, issuer) = (it.kid.clone(), it.issuer.clone());
-            Entry { kid, issuer, made_at: it.made_at, until: it.until, secret, public }
+            let entry = Entry {
+                kid,
+                issuer,
+                made_at: it.made_at,
+                until: it.until,
+                secret: None,
+                public: None,
+                n: None,
+                e: None,
+            };
+            match &it.kind {
+                KeyKind::Secret(bytes) => Entry { secret: text(bytes), ..entry },
+                KeyKind::Public(bytes) => Entry { public: text(bytes), ..entry },
+                KeyKind::Rsa(key) => Entry { n: text(&key.n), e: text(&key.e), ..entry },
+            }
         };
         let file = File { audience: self.audience.clone(), keys: self.keys.iter().map(entry).collect() };
         write_private(path, &file)
@@ -224,10 +282,13 @@ impl TokenKeys {
 
 fn key(entry: Entry) -> Option<TokenKey> {
     let bytes = |text: &String| <[u8; 32]>::try_from(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok();
-    let kind = match (&entry.secret, &entry.public) {
-        (Some(secret), None) => KeyKind::Secret(bytes(secret)?),
-        (None, Some(public)) => KeyKind::Public(bytes(public)?),
-        (Some(_), Some(_)) | (None, None) => return None,
+    let long = |text: &String| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+    let kind = match (&entry.secret, &entry.public, &entry.n, &entry.e) {
+        (Some(secret), None, None, None) => KeyKind::Secret(bytes(secret)?),
+        (None, Some(public), None, None) => KeyKind::Public(bytes(public)?),
+        (None, None, Some(n), Some(e)) => KeyKind::Rsa(RsaKey::new(&long(n)?, &long(e)?).ok()?),
+        // One algorithm for each key.
+        _ => return None,
     };
     let Entry { kid, issuer, made_at, until, .. } = entry;
     Some(TokenKey { kid, issuer, made_at, until, kind })

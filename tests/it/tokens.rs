@@ -11,11 +11,17 @@ use cuelight::{
     engine::{
         Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, TokenEvent, TokenName, Verdict,
     },
-    gateway::{Bearer, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, sign},
+    gateway::{Bearer, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, rsa_key, sign},
     runtime::{Desk, Entropy, LocalDesk, People, Reply, Request, public_key},
-    store::{KeyKind, TokenKey, TokenKeys, Workspace},
+    store::{KeyKind, RsaKey, TokenKey, TokenKeys, Workspace},
 };
 use ed25519_dalek::SigningKey;
+use ring::{
+    rand::SystemRandom,
+    signature::{
+        RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
+    },
+};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc};
 use tempfile::TempDir;
@@ -65,9 +71,139 @@ fn ring() -> KeyRing {
     let keys = vec![
         key("one", "cuelight/1", KeyKind::Secret(SECRET)),
         key("ci", "https://ci.example.org", KeyKind::Public(key_of(9).0.verifying_key().to_bytes())),
+        key("rsa", "https://rsa.example.org", KeyKind::Rsa(rsa().1)),
     ];
     let keys = TokenKeys { audience: "cuelight/1".to_owned(), keys };
     KeyRing { keys, people: Arc::new(people(1000)), project: "shop".to_owned(), engine: 1000 }
+}
+
+/// A key of nobody, for tests alone.
+fn rsa() -> (RsaKeyPair, RsaKey) {
+    let text = include_str!("../fixtures/rsa-2048.pkcs8.b64").replace('\n', "");
+    let pair = RsaKeyPair::from_pkcs8(&BASE64_STANDARD.decode(text).expect("base64")).expect("a key");
+    let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public());
+    let key = RsaKey::new(&public.n, &public.e).expect("a key");
+    (pair, key)
+}
+
+/// Signed with it, whatever the header says.
+fn of_rsa(header: &str, claims: &Value, how: &'static dyn RsaEncoding) -> String {
+    let (pair, _) = rsa();
+    let signed = format!("{}.{}", part(header), part(claims.to_string()));
+    let mut signature = vec![0; pair.public().modulus_len()];
+    pair.sign(how, &SystemRandom::new(), signed.as_bytes(), &mut signature).expect("signed");
+    format!("{signed}.{}", part(signature))
+}
+
+const RSA_HEADER: &str = r#"{"alg":"RS256","kid":"rsa","typ":"JWT"}"#;
+
+fn claims_of_rsa() -> Value {
+    with(json!({"iss": "https://rsa.example.org"}))
+}
+
+/// The line of an `.pub` file.
+fn ssh_rsa(n: &[u8], e: &[u8]) -> String {
+    let mut blob = Vec::new();
+    for part in [&b"ssh-rsa"[..], e, &[&[0][..], n].concat()] {
+        blob.extend(u32::try_from(part.len()).expect("short").to_be_bytes());
+        blob.extend(part);
+    }
+    format!("ssh-rsa {} ci@example.org", BASE64_STANDARD.encode(blob))
+}
+
+#[test]
+fn a_token_of_rsa_is_good_by_the_algorithm_of_its_key_and_by_no_other() {
+    let good = of_rsa(RSA_HEADER, &claims_of_rsa(), &RSA_PKCS1_SHA256);
+    let bearer = check(&good).expect("it is good");
+    assert_eq!(bearer.actor.name, "agent:reviewer-1");
+    assert!(ring().renewed(&bearer, now(), "x".to_owned()).is_err(), "it was made elsewhere");
+    let (signed, signature) = good.rsplit_once('.').expect("three parts");
+    let head = |it: &str| format!("{}.{}", part(it), part(claims_of_rsa().to_string()));
+    // The public key is known to all: it is no secret that anything is signed with.
+    let as_secret = |key: &[u8], header: &str| {
+        use hmac::{KeyInit as _, Mac as _};
+        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key).expect("any key");
+        mac.update(head(header).as_bytes());
+        format!("{}.{}", head(header), part(mac.finalize().into_bytes()))
+    };
+    let (pair, key) = rsa();
+    let claims = claims_of_rsa();
+    let mut bad = vec![
+        ("its numbers as a secret", as_secret(&key.n, r#"{"alg":"HS256","kid":"rsa"}"#)),
+        ("its bytes as a secret", as_secret(pair.public().as_ref(), r#"{"alg":"HS256","kid":"rsa"}"#)),
+        ("the same, said to be RSA", as_secret(&key.n, RSA_HEADER)),
+        ("by the name of a secret", of_rsa(r#"{"alg":"RS256","kid":"one"}"#, &claims, &RSA_PKCS1_SHA256)),
+        ("by the name of another key", of_rsa(r#"{"alg":"RS256","kid":"ci"}"#, &claims, &RSA_PKCS1_SHA256)),
+        ("said to be Ed25519", of_rsa(r#"{"alg":"EdDSA","kid":"rsa"}"#, &claims, &RSA_PKCS1_SHA256)),
+        ("said to be none", format!("{}.", head(r#"{"alg":"none","kid":"rsa"}"#))),
+        ("another hash", of_rsa(RSA_HEADER, &claims, &RSA_PKCS1_SHA384)),
+        ("another hash that is told", of_rsa(r#"{"alg":"RS384","kid":"rsa"}"#, &claims, &RSA_PKCS1_SHA384)),
+        ("another padding", of_rsa(RSA_HEADER, &claims, &RSA_PSS_SHA256)),
+        ("another padding that is told", of_rsa(r#"{"alg":"PS256","kid":"rsa"}"#, &claims, &RSA_PSS_SHA256)),
+        ("its key with it", of_rsa(r#"{"alg":"RS256","kid":"rsa","jwk":{}}"#, &claims, &RSA_PKCS1_SHA256)),
+        ("no signature", format!("{signed}.")),
+        ("half a signature", format!("{signed}.{}", &signature[..170])),
+        ("other claims", format!("{}.{signature}", head(RSA_HEADER).replace('a', "b"))),
+        (
+            "who decides",
+            of_rsa(
+                RSA_HEADER,
+                &with(json!({"iss": "https://rsa.example.org", "permissions": ["decide_gates"]})),
+                &RSA_PKCS1_SHA256,
+            ),
+        ),
+        ("another issuer", of_rsa(RSA_HEADER, &claims_by("https://ci.example.org"), &RSA_PKCS1_SHA256)),
+    ];
+    let zeros = part(vec![0; 256]);
+    bad.push(("zeros", format!("{signed}.{zeros}")));
+    for (why, token) in bad {
+        assert!(matches!(check(&token), Err(TokenTrouble::Invalid(_))), "{why}");
+    }
+}
+
+fn claims_by(issuer: &str) -> Value {
+    with(json!({"iss": issuer}))
+}
+
+#[test]
+fn a_public_key_of_rsa_is_taken_in_as_people_have_it_and_a_weak_or_private_one_is_not() {
+    let (_, key) = rsa();
+    let (n, e) = (part(&key.n), part(&key.e));
+    let jwk = json!({"kty": "RSA", "n": n, "e": e, "alg": "RS256", "use": "sig", "kid": "x"}).to_string();
+    assert!(rsa_key(&jwk).is_ok_and(|it| it == key));
+    assert!(rsa_key(&ssh_rsa(&key.n, &key.e)).is_ok_and(|it| it == key));
+    let small = part(&key.n[..128]);
+    for (text, why) in [
+        (json!({"kty": "RSA", "n": small, "e": e}).to_string(), "bits"),
+        (ssh_rsa(&key.n[..255], &key.e), "bits"),
+        (ssh_rsa(&[&key.n[..], &[1; 1024]].concat(), &key.e), "bits"),
+        (json!({"kty": "RSA", "n": n, "e": "Aw"}).to_string(), "relied on"),
+        (json!({"kty": "RSA", "n": n, "e": e, "d": "AQAB"}).to_string(), "private"),
+        (json!({"kty": "RSA", "n": n, "e": e, "use": "enc"}).to_string(), "something else"),
+        (json!({"kty": "RSA", "n": n, "e": e, "alg": "RS512"}).to_string(), "something else"),
+        (json!({"kty": "oct", "k": n}).to_string(), "something else"),
+        ("{".to_owned(), "cut"),
+        ("ssh-rsa AAAA".to_owned(), "cut"),
+        (ssh_rsa(&key.n, &key.e).replace("ssh-rsa ", "ssh-rsa AAAA"), "cut"),
+    ] {
+        let told = rsa_key(&text).err().unwrap_or_else(|| panic!("{text} is taken"));
+        assert!(told.contains(why), "{told}");
+    }
+    // At the command line, and back from the file.
+    let place = Place::new();
+    drop(Workspace::create(place.path()).expect("a workspace"));
+    place.cue(&["token", "keys", "add", &jwk, "--kid", "sso-ci", "--issuer", "https://rsa.example.org"]).ok();
+    let listed = place.cue(&["token", "keys", "list", "--json"]).ok().json();
+    let found = listed["keys"].as_array().is_some_and(|it| it.iter().any(|it| it["algorithm"] == "RS256"));
+    assert!(found, "{listed}");
+    let keys =
+        TokenKeys::of(&Workspace::find(place.path()).expect("a workspace")).expect("read").expect("keys");
+    assert!(
+        keys.keys.iter().any(|it| it.kid == "sso-ci" && it.kind == KeyKind::Rsa(key.clone())),
+        "{keys:?}"
+    );
+    let refused = place.cue(&["token", "keys", "add", &ssh_rsa(&key.n[..128], &key.e), "--kid", "weak"]);
+    assert!(refused.code == 2 && refused.err.contains("1024 bits"), "{refused:?}");
 }
 
 /// Claims that are right for an agent.
@@ -573,7 +709,7 @@ fn tokens_and_keys_are_made_at_the_command_line_and_no_secret_is_printed() {
         (&["token", "--agent", "a", "--type", "qa", "--project", "../x"], "letters, digits"),
         (&["token", "--person", "ann", "--key", "nowhere"], "could not use the key"),
         (&["token", "keys", "revoke", "nobody"], "no key has that name"),
-        (&["token", "keys", "add", "ssh-rsa AAAA", "--kid", "x"], "ssh-keygen -t ed25519"),
+        (&["token", "keys", "add", "ssh-dss AAAA", "--kid", "x"], "ssh-keygen -t ed25519"),
     ] {
         let said = place.cue(args);
         assert!(said.code != 0 && said.err.contains(part), "{args:?}: {said:?}");

@@ -11,7 +11,9 @@ use crate::{
     },
     base::{Span, Timestamp, Value, is_name, safe_text},
     engine::{Command, Revoked, TokenName},
-    gateway::{Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, peek, private_key, sign},
+    gateway::{
+        Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, means_rsa, peek, private_key, rsa_key, sign,
+    },
     runtime::{Clock as _, Entropy, SystemClock, public_key},
     store::{KeyKind, StoreError, TokenKey, TokenKeys, Workspace},
 };
@@ -249,21 +251,19 @@ fn keys(config: &Config, out: Output, command: TokenKeysCommand) -> Outcome {
             change(&|keys| keys.revoke(&kid).map(|()| format!("{} counts no longer", safe_text(&kid))))?
         }
         TokenKeysCommand::Add { key, kid, issuer } => {
-            let public = public_key(&key)
-                .map_err(|why| Trouble::usage(format!("could not take in the key: {why}")))?;
+            let kind = if means_rsa(&key) {
+                rsa_key(&key).map(KeyKind::Rsa)
+            } else {
+                public_key(&key).map(KeyKind::Public)
+            };
+            let kind = kind.map_err(|why| Trouble::usage(format!("could not take in the key: {why}")))?;
             if !is_name(&kid) {
                 return Err(Trouble::usage(
                     "could not take in the key: its name has letters, digits and `_.:-`, 128 at most; choose another",
                 ));
             }
             let issuer = issuer.unwrap_or_else(|| kid.clone());
-            let key = TokenKey {
-                kid: kid.clone(),
-                issuer,
-                made_at: now,
-                until: None,
-                kind: KeyKind::Public(public),
-            };
+            let key = TokenKey { kid: kid.clone(), issuer, made_at: now, until: None, kind };
             change(&|keys| keys.add(key.clone()).map(|()| kid.clone()))?
         }
     };

