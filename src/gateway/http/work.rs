@@ -12,7 +12,7 @@ use super::{
 use crate::{
     base::{AGENT_TASK, AttemptId, FailureMode, Span, TextPart, Value, ValueMap},
     engine::{AgentAsk, Given, Lease},
-    projection::Board,
+    projection::{Board, RunSpan},
     runtime::{Desk as _, Entropy},
 };
 use axum::{http::StatusCode, response::Response};
@@ -58,6 +58,8 @@ struct Work {
     lease_until: String,
     /// When the time of the call is up, where its step has a `timeout`.
     deadline: Option<String>,
+    /// Where in a trace it stands, as the W3C writes it; nothing where traces go nowhere and its run was started in none.
+    traceparent: Option<String>,
 }
 
 /// How far it is.
@@ -193,7 +195,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
             let board = door.desk.boards().borrow().board.clone();
             let taken = board.leases().held().find(|it| it.claim == claim && it.agent == key);
             if let Some(lease) = taken {
-                return Ok(json(StatusCode::OK, &value!({"work": told(&board, lease)})));
+                return Ok(json(StatusCode::OK, &value!({"work": told(door, &board, lease)})));
             }
         }
         tokio::select! {
@@ -208,9 +210,11 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
 }
 
 /// A piece of work, as whoever has taken it is told of it.
-fn told(board: &Board, lease: &Lease) -> Value {
+fn told(door: &Door, board: &Board, lease: &Lease) -> Value {
     let AttemptId { run, step, number } = lease.attempt;
     let view = board.run(run);
+    let is_traced = door.setup.traces.is_some();
+    let place = |it: RunSpan| it.attempt(step, number).to_string();
     let given = board.leases().given(lease.attempt);
     let tool = given.and_then(|it| it.launch.tool.as_ref());
     let input = tool.map(|it| it.input.clone()).unwrap_or_default();
@@ -228,6 +232,7 @@ fn told(board: &Board, lease: &Lease) -> Value {
         "lease_seconds": lease.lasts.0 / 1000,
         "lease_until": lease.until.to_string(),
         "deadline": lease.deadline.map(|it| it.to_string()),
+        "traceparent": view.map(|it| it.summary.span).filter(|it| is_traced || it.parent.is_some()).map(place),
     })
 }
 

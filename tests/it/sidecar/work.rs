@@ -9,6 +9,8 @@ use cuelight::{
 use serde_json::json;
 use std::{collections::BTreeMap, fs};
 
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 fn open() -> Rates {
     Rates { said: BTreeMap::from([("other".to_owned(), None)]) }
 }
@@ -40,7 +42,9 @@ fn workspace(it: &Sidecar, more: &str) {
 }
 
 async fn launched(it: &Sidecar, token: &str) {
-    it.post("/api/runs", token, json!({"workflow": "w.yaml"})).await.is(201);
+    let place = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let asked = Some(json!({"workflow": "w.yaml"}));
+    it.send("POST", "/api/runs", Some(token), asked, &[("traceparent", &place)]).await.is(201);
 }
 
 async fn claimed(it: &Sidecar, token: &str, name: &str, query: &str) -> Value {
@@ -74,6 +78,8 @@ async fn an_agent_takes_work_says_how_far_it_is_and_hands_it_back() {
     );
     assert_eq!((&work["input"]["n"], &work["environment"]["TONE"]), (&json!(7), &json!("kind")));
     assert_eq!((&work["id"], &work["lease_seconds"]), (&json!("r-1.0.1"), &json!(600)));
+    let place = work["traceparent"].as_str().expect("a place");
+    assert!(place.starts_with(&format!("00-{TRACE}-")) && !place.contains("00f067aa0ba902b7"), "{place}");
     assert!(work["idempotency_key"].as_str().is_some_and(|it| it.len() == 64), "{work}");
     let told = it.post("/api/work/r-1.0.1/progress", &one, json!({"note": "half"})).await.is(200);
     assert_eq!(told["id"], "r-1.0.1");
