@@ -16,8 +16,8 @@ use crate::{
     },
     expression::{self, Template},
     plan::{
-        Currency, EffectClass, FrameKind, GateRule, Need, OnFailure, OnTimeout, PlanStep, PlanTool, Quorum,
-        Risk, Route, Talk, TalkTool, Undo, Work, matrix_copies,
+        Currency, EffectClass, FrameKind, GateRule, Need, OnError, OnFailure, OnTimeout, PlanStep, PlanTool,
+        Quorum, Risk, Route, Talk, TalkTool, Undo, Work, matrix_copies,
     },
 };
 use std::collections::BTreeSet;
@@ -188,6 +188,11 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         Currency::ALL.into_iter().filter(asked).map(|it| ceiling(run, step, of_step, it, asking)).collect();
     let why = exceeded.as_ref().map_or_else(|| "there is room by now".to_owned(), |it| it.words(run, step));
     let whose = if of_step { "step" } else { "run" };
+    // A no lets the step fail, and what its run does then is what a no does.
+    let stops = run.plan_step(step).on_error == OnError::Abort;
+    let undoes = stops && run.plan.on_failure == OnFailure::Compensate;
+    let done = || run.completed.iter().rev().copied().filter(|_| undoes);
+    let skipped = reached(run, step).into_iter().filter(|it| !run.step(*it).explicit);
     Ask {
         run: run.id,
         gate: asking.gate,
@@ -202,9 +207,9 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         all: None,
         later: Vec::new(),
         starts: named(run, &mut std::iter::once(step)),
-        skips: named(run, &mut reached(run, step).into_iter()),
-        undoes: Vec::new(),
-        cannot_undo: Vec::new(),
+        skips: named(run, &mut { skipped }),
+        undoes: named(run, &mut done().filter(|it| run.is_undoable(*it))),
+        cannot_undo: named(run, &mut done().filter(|it| cannot_undo(run, *it))),
         binds: Vec::new(),
         evidence: Vec::new(),
         form,

@@ -238,3 +238,25 @@ fn the_question_says_what_is_used_up_and_what_is_asked_for() {
     bench.drive();
     assert!(bench.standing().starts_with("completed"), "{}", bench.text());
 }
+
+#[test]
+fn the_question_says_what_a_no_takes_back_and_leaves_out() {
+    let asked = |on: &str, last: &str| {
+        let file = format!(
+            "on-failure: {on}
+budget: {{calls: 2, on-exceed: gate}}
+steps:
+  - {{id: a, run: x, undo: y}}
+  - {{id: b, run: x, needs: a, effect: once}}
+  - {{id: c, run: x, needs: b{last}}}
+  - {{id: d, run: x, needs: c}}
+  - {{id: e, run: x, needs: c, if: always()}}"
+        );
+        let ask = super::door::play(&file, "launch; ended a ok; ended b ok").ask("c");
+        (ask.skips, ask.undoes, ask.cannot_undo)
+    };
+    let names = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    assert_eq!(asked("compensate", ""), (names(&["d"]), names(&["a"]), names(&["b"])));
+    assert_eq!(asked("compensate", ", on-error: continue"), (names(&["d"]), vec![], vec![]));
+    assert_eq!(asked("continue", ""), (names(&["d"]), vec![], vec![]));
+}
