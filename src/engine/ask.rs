@@ -189,8 +189,7 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
     let why = exceeded.as_ref().map_or_else(|| "there is room by now".to_owned(), |it| it.words(run, step));
     let whose = if of_step { "step" } else { "run" };
     // A no lets the step fail, and what its run does then is what a no does.
-    let stops = run.plan_step(step).on_error == OnError::Abort;
-    let undoes = stops && run.plan.on_failure == OnFailure::Compensate;
+    let undoes = run.plan.on_failure == OnFailure::Compensate && stops_its_run(run, step);
     let done = || run.completed.iter().rev().copied().filter(|_| undoes);
     let skipped = reached(run, step).into_iter().filter(|it| !run.step(*it).explicit);
     Ask {
@@ -224,6 +223,16 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         send_back: None,
         is_choice: false,
     }
+}
+
+/// Whether the failure of a step stops all of its run: nothing around it goes on without it, tries again, or has another way.
+fn stops_its_run(run: &Run, step: StepIx) -> bool {
+    let around = std::iter::successors(Some(step), |it| run.plan_step(*it).frame);
+    let mut plans = around.map(|it| (it, run.plan_step(it)));
+    plans.all(|(it, plan)| {
+        let is_final = it == step || plan.retry.is_none() && plan.fallback.is_empty();
+        plan.on_error == OnError::Abort && is_final
+    })
 }
 
 /// The field of a currency whose ceiling is to be raised: by as much again as the author gave it.

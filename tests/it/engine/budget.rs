@@ -259,4 +259,16 @@ steps:
     assert_eq!(asked("compensate", ""), (names(&["d"]), names(&["a"]), names(&["b"])));
     assert_eq!(asked("compensate", ", on-error: continue"), (names(&["d"]), vec![], vec![]));
     assert_eq!(asked("continue", ""), (names(&["d"]), vec![], vec![]));
+    let in_a_frame = |on_error: &str| {
+        let file = format!(
+            "on-failure: compensate
+budget: {{calls: 1, on-exceed: gate}}
+steps:
+  - {{id: a, run: x, undo: y}}
+  - {{id: c, run: x, needs: a, matrix: {{n: [1]}}{on_error}}}"
+        );
+        super::door::play(&file, "launch; ended a ok").ask("c[1]").undoes
+    };
+    assert_eq!(in_a_frame(""), names(&["a"]));
+    assert_eq!(in_a_frame(", on-error: continue"), names(&[]));
 }
