@@ -90,6 +90,7 @@ impl Screen {
             place: "local".to_owned(),
             read_only: false,
             is_far: false,
+            answers_at: None,
             people: Vec::new(),
         };
         let look = LookOfScreen { theme: "dark".to_owned(), ..LookOfScreen::default() };

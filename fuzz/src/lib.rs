@@ -196,6 +196,7 @@ pub fn keys(bytes: &[u8]) {
         place: "local".to_owned(),
         read_only: false,
         is_far: false,
+        answers_at: None,
         people: Vec::new(),
     };
     let size = (30 + u16::from(bytes.first().copied().unwrap_or(50)), 20);

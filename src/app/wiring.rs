@@ -51,8 +51,10 @@ pub(super) struct Seat {
     pub(super) far: Option<Far>,
     /// Whether an engine in the background takes over what is open when this seat is left.
     pub(super) goes_on: Cell<bool>,
-    /// Where our engine answers over HTTP.
+    /// Where our engine is to answer over HTTP, …
     listen: Option<Listen>,
+    /// … and where it does.
+    pub(super) answers_at: Option<String>,
     /// Other seats at our engine.
     seats: Option<Seats>,
     tasks: Tasks,
@@ -123,6 +125,7 @@ fn seat(
         far: None,
         goes_on: Cell::new(false),
         listen: None,
+        answers_at: None,
         seats: None,
         tasks,
         closing,
@@ -185,6 +188,7 @@ pub(super) async fn own(
         drop(tasks.spawn(keep_traces(setup, Arc::clone(&traces), engine.desk(), doors.clone())));
         traces
     });
+    let mut answers_at = None;
     if let Some(listen) = &config.listen {
         let setup = config.http_setup(workspace, listen).map_err(OwnTrouble::Other)?;
         let log = logs.then(|| {
@@ -202,7 +206,12 @@ pub(super) async fn own(
         let at = serve_http(listen.address, setup, desk.clone(), tasks, doors.clone()).await;
         let at = at.map_err(|why| OwnTrouble::Other(Trouble::not_recorded(why)))?;
         let scheme = if listen.tls.is_some() { "https" } else { "http" };
-        say(&format!("answering at {scheme}://{at}, described at {scheme}://{at}/openapi.json"));
+        let at = format!("{scheme}://{at}");
+        // A screen has the terminal to itself, and tells it there.
+        if channel != Channel::Console {
+            say(&format!("answering at {at}, described at {at}/openapi.json"));
+        }
+        answers_at = Some(at);
     }
     if schedules {
         let (tasks, doors) = engine.doors();
@@ -212,7 +221,7 @@ pub(super) async fn own(
     }
     let seat =
         seat(AnyDesk::Local(desk), actor, names, workspace, Tasks::default(), CancellationToken::new());
-    Ok(Seat { engine: Some(engine), seats: Some(seats), listen: config.listen.clone(), ..seat })
+    Ok(Seat { engine: Some(engine), seats: Some(seats), listen: config.listen.clone(), answers_at, ..seat })
 }
 
 /// This program, also when its file was replaced while it runs; where there is no child subreaper there is no guard.

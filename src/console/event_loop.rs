@@ -7,7 +7,7 @@
 use crate::{
     base::{DecisionId, RunId, Span, Timestamp},
     console::{
-        Answer, Arranged, Depth, FrameCost, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify,
+        Answer, Arranged, Depth, FrameCost, Ground, Keymap, Link, LookOfScreen, Message, Model, Notify, Role,
         SPINNER, Seat, Theme, Themes, Wish,
         arranger::Arranger,
         cursor_of, draw,
@@ -364,6 +364,13 @@ impl<D: Desk> Screen<D> {
         self.desk = Some(desk.clone());
         *self.met.lock().unwrap_or_else(PoisonError::into_inner) = Some((desk.clone(), seat.clone()));
         self.model.seat = seat;
+        if let Some(at) = self.model.seat.answers_at.clone() {
+            update::toast(
+                &mut self.model,
+                &format!("answering at {at}, described at {at}/openapi.json"),
+                Role::Info,
+            );
+        }
         self.news(&mut boards)?;
         for message in early {
             self.take(message, true)?;

@@ -114,6 +114,8 @@ pub struct Seat {
     pub read_only: bool,
     /// Whether the engine is on another machine: what is done to its process is done there.
     pub is_far: bool,
+    /// Where the engine of this console answers over HTTP; told once.
+    pub answers_at: Option<String>,
     /// Everybody the workspace knows by name.
     pub people: Vec<String>,
 }

@@ -46,6 +46,27 @@ pub(crate) fn read_until(mut terminal: &Pty, part: &str) {
     });
 }
 
+#[test]
+fn a_console_that_answers_over_http_says_so_on_its_screen_and_writes_nothing_over_it() {
+    let place = Place::new();
+    let (mut terminal, mut console) = console(&place, &["--listen", "127.0.0.1:0"]);
+    rustix::fs::fcntl_setfl(&terminal, rustix::fs::OFlags::NONBLOCK).expect("it does not make us wait");
+    let (mut heard, mut bytes) = (Vec::new(), [0; 4096]);
+    let has = |heard: &[u8], part: &str| heard.windows(part.len()).any(|it| it == part.as_bytes());
+    until("it tells where it answers", || {
+        let many = terminal.read(&mut bytes).unwrap_or(0);
+        heard.extend_from_slice(&bytes[..many]);
+        has(&heard, "answering at http://127.0.0.1:")
+    });
+    let screen = heard.windows(8).position(|it| it == b"\x1b[?1049h").expect("a screen of its own");
+    assert!(!heard[screen..].contains(&b'\n'), "a screen is drawn cell by cell: {}", heard.escape_ascii());
+    terminal.write_all(b"ZZ").expect("keys");
+    until("it has left", || {
+        drop(terminal.read(&mut bytes));
+        console.try_wait().is_ok_and(|it| it.is_some())
+    });
+}
+
 /// Ticks of a hundredth of a second that a process has used.
 fn used(pid: Pid) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).expect("it lives");

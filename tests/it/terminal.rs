@@ -253,6 +253,7 @@ fn the_other_side() {
         place: "attached".to_owned(),
         read_only: false,
         is_far: false,
+        answers_at: None,
         people: Vec::new(),
     };
     let save = |name: &str, content: &str| {

@@ -321,6 +321,7 @@ pub(super) fn to_look_at(
 
 fn place_at(seat: &Seat, look: &Look) -> Result<console::Seat, Trouble> {
     let place = place(&seat.workspace, seat.actor.clone(), seat.people.clone(), seat.place(), look)?;
+    let place = console::Seat { answers_at: seat.answers_at.clone(), ..place };
     let Some(far) = &seat.far else { return Ok(place) };
     // Nothing said here makes another machine look less dangerous than it says it is.
     let environment =
@@ -344,6 +345,7 @@ fn place(
         danger,
         read_only,
         is_far: false,
+        answers_at: None,
         place: place.to_owned(),
         people,
     })

@@ -59,6 +59,7 @@ impl Console {
             place: "local".to_owned(),
             read_only: false,
             is_far: false,
+            answers_at: None,
             people: ["jon", "mira", "ops-lead"].map(str::to_owned).to_vec(),
         };
         let look = LookOfScreen { theme: "dark".to_owned(), ..LookOfScreen::default() };
