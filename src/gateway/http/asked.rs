@@ -8,7 +8,7 @@ use super::{
     routes::{Call, Need, Parameter, Route},
 };
 use crate::{
-    base::{Schema, Timestamp, TraceContext, Value, is_name, json_values, sha256},
+    base::{Digest, Schema, Timestamp, TraceContext, Value, canonical_json, is_name, json_values, sha256},
     engine::Actor,
     gateway::Bearer,
     runtime::{Desk as _, Entropy, LocalDesk, RequestId},
@@ -16,7 +16,7 @@ use crate::{
 use axum::{
     body::{Body, Bytes},
     extract::Request,
-    http::{HeaderMap, StatusCode, header, request::Parts, uri::Authority},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts, uri::Authority},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -47,6 +47,8 @@ pub(super) struct Asked {
     body: Mutex<Value>,
     /// The body of what is published as it was sent, byte for byte.
     pub(super) raw: Bytes,
+    /// All that is asked, where it has an `Idempotency-Key`.
+    what: Option<Digest>,
 }
 
 /// The name of a request: what its sender calls it, or one that nobody has.
@@ -105,7 +107,8 @@ impl Asked {
             None => (Value::Null, Bytes::new()),
         };
         let headers = parts.headers;
-        Ok(Self { request_id, place, now, bearer, headers, params, query, body: Mutex::new(body), raw })
+        let what = key(&headers).map(|_| what(route, &params, &headers, &body));
+        Ok(Self { request_id, place, now, bearer, headers, params, query, body: Mutex::new(body), raw, what })
     }
 
     /// What a run that is started by it belongs to.
@@ -166,7 +169,7 @@ impl Asked {
 
     /// What its sender calls the request, so that it is done once.
     pub(super) fn key(&self) -> Option<&str> {
-        self.headers.get("idempotency-key").and_then(|it| it.to_str().ok()).filter(|it| is_name(it))
+        key(&self.headers)
     }
 
     /// A name for what is left with this request: with an `Idempotency-Key` the same again, also when an engine has begun anew meanwhile.
@@ -184,13 +187,33 @@ impl Asked {
         format!("{prefix}{}", digest.to_string().split_at(24).0)
     }
 
-    /// The name under which an engine knows the request: the same again where its sender says so.
+    /// The name under which an engine knows the request: the same again where its sender says so. The same key for something else is
+    /// another request, or it would have the answer of the first, and nothing would come of it.
     pub(super) fn request(&self) -> RequestId {
-        match (self.key(), &self.bearer) {
-            (Some(key), Some(bearer)) => RequestId(format!("http/{}/{key}", bearer.actor.principal())),
+        match (self.key(), &self.bearer, self.what) {
+            (Some(key), Some(bearer), Some(what)) => {
+                let (project, principal) = (bearer.project(), bearer.actor.principal());
+                RequestId(format!("http/{project}/{principal}/{key}/{what}"))
+            }
             _ => Entropy.request_id(),
         }
     }
+}
+
+/// What the sender of a request calls it.
+fn key(headers: &HeaderMap) -> Option<&str> {
+    headers.get("idempotency-key").and_then(|it| it.to_str().ok()).filter(|it| is_name(it))
+}
+
+/// All that tells a request from others. What stands behind the question mark does not: how long somebody waits may differ each time.
+fn what(route: &Route, params: &[(String, String)], headers: &HeaderMap, body: &Value) -> Digest {
+    let body = canonical_json(body);
+    let field = |name: HeaderName| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+    let conditions = [field(header::IF_MATCH), field(header::IF_NONE_MATCH)];
+    let mut parts = vec![route.method.as_str().as_bytes(), route.path.as_bytes(), body.as_bytes()];
+    parts.extend(conditions);
+    parts.extend(params.iter().map(|it| it.1.as_bytes()));
+    sha256("cuelight-request-v1", &parts)
 }
 
 /// A browser that was led here by a page elsewhere says where it thinks it is, and whose page that was. Both are refused.

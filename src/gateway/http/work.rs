@@ -153,9 +153,11 @@ fn missing() -> Problem {
     Problem::missing("AGT_005", "that work")
 }
 
-/// The piece of work that the path names.
-fn work(asked: &Asked) -> Result<AttemptId, Problem> {
-    asked.id("AGT_005", "that work")
+/// The piece of work that the path names, if it is of a run that whoever asks may see.
+fn work(door: &Door, asked: &Asked) -> Result<AttemptId, Problem> {
+    let work: AttemptId = asked.id("AGT_005", "that work")?;
+    let board = door.desk.boards().borrow().board.clone();
+    if board.project_of(work.run) == asked.project() { Ok(work) } else { Err(missing()) }
 }
 
 /// A place among those who wait, so that nobody takes all of them.
@@ -249,7 +251,7 @@ fn environment(given: &Given) -> Map<String, Value> {
 }
 
 pub(super) async fn renew(door: &Door, asked: &Asked) -> Result<Response, Problem> {
-    let work = work(asked)?;
+    let work = work(door, asked)?;
     let Progress { note } = asked.body()?;
     ask(door, asked, AgentAsk::Renew { work, note }).await?;
     let board = door.desk.boards().borrow().board.clone();
@@ -298,7 +300,7 @@ async fn answered(
     failed: Option<(FailureMode, String)>,
     may_have_happened: bool,
 ) -> Result<Response, Problem> {
-    let work = work(asked)?;
+    let work = work(door, asked)?;
     ask(door, asked, AgentAsk::HandBack { work, outputs, failed, may_have_happened }).await?;
     let board = door.desk.boards().borrow().board.clone();
     let view = board.run(work.run).ok_or_else(missing)?;

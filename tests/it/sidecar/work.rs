@@ -198,6 +198,40 @@ async fn no_project_takes_or_touches_the_work_of_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_was_used_for_something_else_answers_nothing_and_shows_nothing_of_another_project() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let (one, bank) = (token(&it, "coder-1", "shop"), token(&it, "coder-1", "bank"));
+    it.post("/api/agents", &one, json!({"limits": {"max_concurrent": 2}})).await.is(201);
+    it.post("/api/agents", &bank, json!({})).await.is(201);
+    launched(&it, &one).await;
+    launched(&it, &one).await;
+    assert_eq!(claimed(&it, &one, "coder-1", "").await["id"], "r-1.0.1");
+    assert_eq!(claimed(&it, &one, "coder-1", "").await["id"], "r-2.0.1");
+    let key = [("Idempotency-Key", "k")];
+    let beat = it.send("PUT", "/api/agents/coder-1/heartbeat", Some(&bank), None, &key).await;
+    assert_eq!(beat.status, 200, "{beat:?}");
+    for (path, body) in
+        [("progress", json!({})), ("result", json!({"result": "x"})), ("fail", json!({"error": "x"}))]
+    {
+        let path = format!("/api/work/r-1.0.1/{path}");
+        it.send("POST", &path, Some(&bank), Some(body), &key).await.refused(404, "AGT_005");
+    }
+    // One key for two pieces hands in both, and for the same again once.
+    let done = json!({"result": "done", "quality": 0.5});
+    for run in [1, 2, 2] {
+        let path = format!("/api/work/r-{run}.0.1/result");
+        let back = it.send("POST", &path, Some(&one), Some(done.clone()), &key).await.is(200);
+        assert_eq!((&back["run"], &back["state"]), (&json!(format!("r-{run}")), &json!("completed")));
+    }
+    assert_eq!((rests(&it, 1).await, rests(&it, 2).await), ("completed".to_owned(), "completed".to_owned()));
+    // Another answer to what has been handed in is no answer to it.
+    let path = "/api/work/r-2.0.1/fail";
+    it.send("POST", path, Some(&one), Some(json!({"error": "x"})), &key).await.refused(410, "AGT_006");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_work_and_what_is_no_answer_is_refused() {
     let it = Sidecar::start().await;
     workspace(&it, "effect: pure");
