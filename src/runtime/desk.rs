@@ -40,6 +40,18 @@ pub trait Desk: Clone + Send + Sync + 'static {
 #[serde(transparent)]
 pub struct RequestId(pub String);
 
+impl RequestId {
+    /// For what is never sent again: nobody asks for its answer a second time, so it takes no place among those that are remembered.
+    pub const fn once() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether it is that.
+    pub(super) const fn is_once(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// Something asked of the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {

@@ -1,8 +1,8 @@
 //! The desk of an engine in this process. Who asks is whoever this desk was made for.
 
 use super::{
-    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, Signal, Signals, Tasks, Want,
-    WhoIsWho, again,
+    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, RequestId, Signal, Signals, Tasks,
+    Want, WhoIsWho, again,
     archive::Archive,
     launch::prepare,
     library::{Blobs, made_ready},
@@ -110,7 +110,7 @@ impl LocalDesk {
     async fn note_refusal(&self, gate: GateId, why: String) -> Reply {
         let by = Actor::clone(&self.actor);
         let refused = Reply::Refused(Refusal::NotAllowed { gate, why: why.clone() });
-        let note = Request { id: Entropy.request_id(), command: Command::NoteRefusal { gate, by, why } };
+        let note = Request { id: RequestId::once(), command: Command::NoteRefusal { gate, by, why } };
         match self.ask(note).await {
             Reply::Recorded(_) => refused,
             other => other,

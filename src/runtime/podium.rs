@@ -74,8 +74,8 @@ pub enum Inbound {
     Told(Command),
 }
 
-/// Who is waiting for an answer.
-type Waiting = Option<(Key, oneshot::Sender<Reply>)>;
+/// Who is waiting for an answer, and by what they may ask for it again.
+type Waiting = Option<(Option<Key>, oneshot::Sender<Reply>)>;
 
 /// The loop and all it holds.
 pub struct Podium<J, C, H> {
@@ -224,9 +224,10 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
             Inbound::Asked { request, reply } => {
                 let principal =
                     request.command.actor().map(crate::engine::Actor::principal).unwrap_or_default();
-                let key = (principal, request.id.clone());
-                let pending = commands.iter().any(|(_, who)| who.as_ref().is_some_and(|(it, _)| *it == key));
-                if let Some(answer) = self.answered.find(&key) {
+                let key = (!request.id.is_once()).then(|| (principal, request.id.clone()));
+                let is_it = |who: &Waiting| who.as_ref().is_some_and(|(it, _)| *it == key);
+                let pending = key.is_some() && commands.iter().any(|(_, who)| is_it(who));
+                if let Some(answer) = key.as_ref().and_then(|it| self.answered.find(it)) {
                     drop(reply.send(answer.clone()));
                 } else if pending {
                     twice.push(Inbound::Asked { request, reply });
@@ -324,7 +325,9 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     fn answer(&mut self, replies: Vec<(Waiting, Reply)>) {
         for (waiting, reply) in replies {
             if let Some((key, sender)) = waiting {
-                self.answered.keep(key, &reply);
+                if let Some(key) = key {
+                    self.answered.keep(key, &reply);
+                }
                 drop(sender.send(reply));
             }
         }

@@ -3,7 +3,9 @@
 //! Files are looked at again every minute, so that a new or changed one needs no restart. What was missed while nobody
 //! looked is made up for once, as far back as `catch-up` says. When a run is started is decided here; what it does is not.
 
-use super::{Boards, Clock, Desk, Entropy, LaunchRequest, LocalDesk, Receipt, Reply, Request, Source, Tasks};
+use super::{
+    Boards, Clock, Desk, LaunchRequest, LocalDesk, Receipt, Reply, Request, RequestId, Source, Tasks,
+};
 use crate::{
     base::{FILE_BYTES_MAX, RunId, Span, Timestamp, ValueMap, latest_scheduled, next_scheduled},
     definition::{self, Files, Overlap, Schedule, Workflow},
@@ -115,7 +117,7 @@ pub async fn keep_schedules<C: Clock>(
 /// Starts a run for this time, and waits until it can be seen, so that the same time does not start another.
 async fn start(desk: &LocalDesk, boards: &mut Boards, item: &Scheduled, at: Timestamp) {
     let request = LaunchRequest {
-        id: Entropy.request_id(),
+        id: RequestId::once(),
         source: Source::Path(item.file.clone()),
         words: Vec::new(),
         values: ValueMap::new(),
@@ -132,7 +134,7 @@ async fn cancel(desk: &LocalDesk, run: RunId, workflow: &str) {
     let reason = format!("the next time of the schedule of {workflow} has come");
     let command = Command::Cancel { run, by: desk.actor().clone(), reason, undo: false };
     // One that has come to rest meanwhile is what was wanted.
-    drop(desk.submit(Request { id: Entropy.request_id(), command }).await);
+    drop(desk.submit(Request { id: RequestId::once(), command }).await);
 }
 
 /// Whose time has come: each schedule at most once, whatever was missed. Nothing of a workflow that somebody holds, and

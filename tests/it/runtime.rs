@@ -7,7 +7,7 @@ use cuelight::{
     projection::Board,
     runtime::{
         Clock, Conductor, Desk, Engine, Entropy, Hands, Inbound, InputText, JournalPort, LaunchRequest,
-        OutputPart, Page, Podium, ReadDesk, Reply, Request, Seen, Setup, Signal, Source, Tasks, Trouble,
+        OutputPart, Page, Podium, ReadDesk, Reply, Request, RequestId, Seen, Setup, Signal, Source, Tasks, Trouble,
         Want, stamped,
     },
     store::{AppendError, Appended, Batch, Owner, OwnerError, Workspace},
@@ -248,6 +248,31 @@ async fn the_same_request_gets_the_same_answer_and_happens_once() {
     assert_eq!(twin.await.expect("an answer"), first);
     assert_eq!(room.ask(asked).await.await.expect("an answer"), first);
     assert_eq!(room.seen.borrow().board.run_count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_never_sent_again_takes_no_place_among_the_answers_that_are_remembered() {
+    let mut room = Room::new();
+    let asked = request(launching(ECHO));
+    let first = room.ask(asked.clone()).await;
+    room.is_appending().await;
+    room.answer(Ok(())).await;
+    let first = first.await.expect("an answer");
+    for _ in 0..5000 {
+        let command = Command::Pause { run: RunId(9), by: ann() };
+        let told = room.ask(Request { id: RequestId::once(), command }).await.await.expect("an answer");
+        assert!(matches!(told, Reply::Refused(_)), "{told:?}");
+    }
+    assert_eq!(room.ask(asked).await.await.expect("an answer"), first);
+    // Two of those are two, also when they come at once.
+    let twice = || Request { id: RequestId::once(), command: launching(ECHO) };
+    let (one, two) = (room.ask(twice()).await, room.ask(twice()).await);
+    for _ in 0..2 {
+        room.answer(Ok(())).await;
+    }
+    let (one, two) = (one.await.expect("an answer"), two.await.expect("an answer"));
+    assert!(one != two, "{one:?}");
+    assert_eq!(room.seen.borrow().board.run_count(), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ use crate::{
     base::{Timestamp, TraceContext, Value, hex},
     engine::{Command, TokenName},
     projection::{SpanKind, SpanValue, TraceSpan},
-    runtime::{Desk as _, Entropy, Reply, Request as Asks, SystemClock},
+    runtime::{Desk as _, Entropy, Reply, Request as Asks, RequestId, SystemClock},
 };
 use axum::{
     body::Body,
@@ -215,7 +215,7 @@ async fn renew(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let name = TokenName { id: old.jti.clone(), subject: old.sub.clone(), until: old.until() };
     let reason = format!("renewed as {}", claims.jti);
     let command = Command::RevokeToken { token: name, reason, by: bearer.actor.clone() };
-    match asked.desk(door).submit(Asks { id: Entropy.request_id(), command }).await {
+    match asked.desk(door).submit(Asks { id: RequestId::once(), command }).await {
         Reply::Recorded(_) => {}
         other => return Err(of_reply(other)),
     }

@@ -187,16 +187,17 @@ impl Asked {
         format!("{prefix}{}", digest.to_string().split_at(24).0)
     }
 
-    /// The name under which an engine knows the request: the same again where its sender says so. The same key for something else is
-    /// another request, or it would have the answer of the first, and nothing would come of it.
+    /// The name under which an engine knows the request, where its sender says that it may be sent again. The same key for something
+    /// else is another request, or it would have the answer of the first, and nothing would come of it.
+    pub(super) fn keyed(&self) -> Option<RequestId> {
+        let (key, bearer, what) = (self.key()?, self.bearer.as_ref()?, self.what?);
+        let (project, principal) = (bearer.project(), bearer.actor.principal());
+        Some(RequestId(format!("http/{project}/{principal}/{key}/{what}")))
+    }
+
+    /// The same; without a key it is done once.
     pub(super) fn request(&self) -> RequestId {
-        match (self.key(), &self.bearer, self.what) {
-            (Some(key), Some(bearer), Some(what)) => {
-                let (project, principal) = (bearer.project(), bearer.actor.principal());
-                RequestId(format!("http/{project}/{principal}/{key}/{what}"))
-            }
-            _ => Entropy.request_id(),
-        }
+        self.keyed().unwrap_or_else(RequestId::once)
     }
 }
 

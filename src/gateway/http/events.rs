@@ -15,7 +15,7 @@ use crate::{
     },
     engine::{Actor, Command, MessageProof, NewMessage, Proof, Said},
     gateway::webhook::Signed,
-    runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, Request, SystemClock},
+    runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, Request, RequestId, SystemClock},
 };
 use axum::{
     http::StatusCode,
@@ -258,7 +258,7 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
     let command = Command::Publish { message: Box::new(message), by };
     let desk = asked.desk(door);
     // Not by the key of the request: the same key for something else is to be told, and the bus remembers it for a day.
-    let reply = timeout(WRITE_MAX, desk.submit(Request { id: Entropy.request_id(), command })).await;
+    let reply = timeout(WRITE_MAX, desk.submit(Request { id: RequestId::once(), command })).await;
     match reply {
         Ok(Reply::Recorded(_)) => {}
         Ok(other) => return Err(of_reply(other)),

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     base::{AGENT_TASK, AttemptId, FailureMode, Span, TextPart, Value, ValueMap},
     engine::{AgentAsk, Given, Lease},
-    projection::{Board, RunSpan},
-    runtime::{Desk as _, Entropy},
+    projection::{Board, Offered, RunSpan},
+    runtime::{Desk as _, Entropy, RequestId},
 };
 use axum::{http::StatusCode, response::Response};
 use schemars::JsonSchema;
@@ -177,23 +177,25 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
     let key = key(asked, name);
     let wait = asked.number("timeout").unwrap_or(WAIT_MS_DEFAULT);
     let lasts = asked.number("lease").map(Span::seconds);
-    let claim = asked.request().0;
+    let claim = asked.keyed().unwrap_or_else(|| Entropy.request_id()).0;
     let _place = place(door, asked)?;
     let mut over = std::pin::pin!(sleep(Duration::from_millis(wait)));
     let mut boards = door.desk.boards();
-    let mut is_first = true;
+    let mut asked_for: Option<Offered> = None;
     loop {
         let board = boards.borrow_and_update().board.clone();
         let me = board.present().get(&key).ok_or_else(missing)?;
-        let mine = |run| board.project_of(run) == asked.project();
-        let is_some = board.leases().offers().any(|it| it.1.suits(&me.about) && mine(it.0.0));
+        let offered = board.offered(&key);
+        // What could not be begun when it was asked for last is asked for again when something has changed there, and not each time
+        // that anything happens anywhere.
+        let is_new = asked_for.as_ref().is_none_or(|it| !offered.is_empty() && *it != offered);
         // Whoever waits gives signs of life meanwhile.
         let is_due = door.now().since(me.seen).0 >= me.about.heartbeat.0 / 3;
-        if is_first || is_some || is_due {
-            is_first = false;
+        if is_new || is_due {
+            asked_for = Some(offered);
             // Each time it is asked anew; that it is the same asking is said by `claim`.
-            let (id, agent) = (Entropy.request_id(), name.to_owned());
-            ask_as(door, asked, id, AgentAsk::Claim { agent, claim: claim.clone(), lasts }).await?;
+            let (once, agent) = (RequestId::once(), name.to_owned());
+            ask_as(door, asked, once, AgentAsk::Claim { agent, claim: claim.clone(), lasts }).await?;
             let board = door.desk.boards().borrow().board.clone();
             let taken = board.leases().held().find(|it| it.claim == claim && it.agent == key);
             if let Some(lease) = taken {

@@ -3,6 +3,7 @@
 use super::{Sidecar, later};
 use cuelight::{
     base::{Schema, Value},
+    engine::AgentKey,
     gateway::{Claims, Permission, Rates, openapi},
     runtime::Desk as _,
 };
@@ -228,6 +229,83 @@ async fn a_key_that_was_used_for_something_else_answers_nothing_and_shows_nothin
     // Another answer to what has been handed in is no answer to it.
     let path = "/api/work/r-2.0.1/fail";
     it.send("POST", path, Some(&one), Some(json!({"error": "x"})), &key).await.refused(410, "AGT_006");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_remembered_however_many_ask_without_one() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let one = token(&it, "coder-1", "shop");
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    let starts = || {
+        let body = Some(json!({"workflow": "w.yaml"}));
+        it.send("POST", "/api/runs", Some(&one), body, &[("Idempotency-Key", "k")])
+    };
+    assert_eq!(starts().await.is(201)["id"], "r-1");
+    let beat = |line: &str| {
+        format!(
+            "PUT /api/agents/coder-1/heartbeat HTTP/1.1\r\nHost: localhost\r\nConnection: {line}\r\nAuthorization: Bearer {one}\r\n\r\n"
+        )
+    };
+    let many = format!("{}{}", beat("keep-alive").repeat(49), beat("close"));
+    // More than the answers that are remembered.
+    for _ in 0..90 {
+        assert_eq!(it.raw(many.as_bytes()).await.status, 200);
+    }
+    assert_eq!(starts().await.is(201)["id"], "r-1");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_asks_when_something_changes_where_work_is_offered_and_not_at_each_event() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let (one, bank) = (token(&it, "coder-1", "shop"), token(&it, "coder-1", "bank"));
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    let key = AgentKey { project: None, name: "coder-1".to_owned() };
+    let offered = || it.engine().desk().boards().borrow().board.offered(&key);
+    assert!(offered().is_empty());
+    launched(&it, &one).await;
+    let mut boards = it.engine().desk().boards();
+    drop(boards.wait_for(|it| !it.board.offered(&key).is_empty()).await.expect("it lives"));
+    let first = offered();
+    // Another project's run, and a sign of life, change nothing of it.
+    launched(&it, &bank).await;
+    it.send("PUT", "/api/agents/coder-1/heartbeat", Some(&one), None, &[]).await.is(200);
+    assert!(offered() == first);
+    // Nothing can be begun while its run is paused; whoever waits has it when it goes on.
+    it.send("POST", "/api/runs/r-1/pause", Some(&one), None, &[]).await.is(200);
+    assert!(offered().is_empty());
+    let goes_on = async {
+        launched(&it, &bank).await;
+        it.send("POST", "/api/runs/r-1/resume", Some(&one), None, &[]).await.is(200)
+    };
+    let (work, _) = tokio::join!(claimed(&it, &one, "coder-1", "?timeout=60000"), goes_on);
+    assert_eq!(work["id"], "r-1.0.1");
+    assert!(offered() != first);
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_place_in_a_run_that_takes_one_at_a_time_has_it_when_there_is_one() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let flow = "name: w\nmax-parallel: 1\nsteps:\n  - {id: a, agent: {name: coder, task: A}, effect: pure}\n  \
+                - {id: b, agent: {name: coder, task: B}, effect: pure}\n";
+    fs::write(it.dir.path().join("w.yaml"), flow).expect("a file");
+    let (one, two) = (token(&it, "coder-1", "shop"), token(&it, "coder-2", "shop"));
+    // Signs of life are no reason to ask: the work comes long before one is due.
+    let slow = json!({"heartbeat_seconds": 3600});
+    it.post("/api/agents", &one, slow.clone()).await.is(201);
+    it.post("/api/agents", &two, slow).await.is(201);
+    launched(&it, &one).await;
+    assert_eq!(claimed(&it, &one, "coder-1", "").await["id"], "r-1.0.1");
+    assert_eq!(claimed(&it, &two, "coder-2", "?timeout=300").await, Value::Null);
+    let back = it.post("/api/work/r-1.0.1/result", &one, json!({"result": "done"}));
+    let (work, back) = tokio::join!(claimed(&it, &two, "coder-2", "?timeout=60000"), back);
+    back.is(200);
+    assert_eq!(work["id"], "r-1.1.1");
     it.end().await;
 }
 

@@ -1,0 +1,41 @@
+//! What an agent that waits for work could be given now. Whether it is given any is decided by the engine.
+
+use super::{Board, RunView};
+use crate::{
+    base::{RunId, StepIx},
+    engine::{AgentKey, RunState},
+};
+use std::sync::Arc;
+
+/// Steps that wait for an agent like this one, and the runs that they are of as they stood. Two are the same while nothing has happened in
+/// any of these runs; then whoever was given nothing would be given nothing again.
+#[derive(Clone, Debug)]
+pub struct Offered(Vec<(RunId, StepIx, Arc<RunView>)>);
+
+impl Offered {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl PartialEq for Offered {
+    fn eq(&self, other: &Self) -> bool {
+        // A run that somebody holds is copied before it is changed.
+        let same = |(a, b): (&(RunId, StepIx, Arc<RunView>), &(RunId, StepIx, Arc<RunView>))| {
+            a.0 == b.0 && a.1 == b.1 && Arc::ptr_eq(&a.2, &b.2)
+        };
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+}
+
+impl Board {
+    /// What waits for this agent in its project, who has waited longest first; nothing of a run that is paused.
+    pub fn offered(&self, agent: &AgentKey) -> Offered {
+        let Some(me) = self.present().get(agent) else { return Offered(Vec::new()) };
+        let suits = self.leases().offers().filter(|it| it.1.suits(&me.about)).map(|it| it.0);
+        let mine = suits.filter(|it| self.project_of(it.0) == agent.project.as_deref());
+        let of_run = mine.filter_map(|(run, step)| Some((run, step, Arc::clone(self.run(run)?))));
+        Offered(of_run.filter(|it| it.2.summary.state != RunState::Paused).collect())
+    }
+}
