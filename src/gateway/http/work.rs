@@ -184,6 +184,10 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
     let mut asked_for: Option<Offered> = None;
     loop {
         let board = boards.borrow_and_update().board.clone();
+        // It may have been taken back since, or its time may be over.
+        if let Some(bearer) = &asked.bearer {
+            bearer.check_again(door.now(), board.revoked())?;
+        }
         let me = board.present().get(&key).ok_or_else(missing)?;
         let offered = board.offered(&key);
         // What could not be begun when it was asked for last is asked for again when something has changed there, and not each time

@@ -57,9 +57,27 @@ impl Bearer {
         agent == self.claims.sub || session.is_some_and(is_name)
     }
 
+    /// Whether what was accepted before is good still: for whoever asks for something that takes long.
+    ///
+    /// # Errors
+    /// When its time is over, or somebody took it back.
+    pub fn check_again(&self, now: Timestamp, revoked: &Revoked) -> Result<(), TokenTrouble> {
+        is_current(&self.claims, now, revoked)
+    }
+
     /// The project it is for.
     pub fn project(&self) -> &str {
         &self.claims.project_id
+    }
+}
+
+/// Whether this is the time of a token, and nobody took it back.
+fn is_current(claims: &Claims, now: Timestamp, revoked: &Revoked) -> Result<(), TokenTrouble> {
+    match claims.age(now) {
+        Age::Good if revoked.has(&claims.jti) => Err(TokenTrouble::Revoked),
+        Age::Good => Ok(()),
+        Age::Expired => Err(TokenTrouble::Expired),
+        Age::Wrong(why) => Err(TokenTrouble::Invalid(why.to_owned())),
     }
 }
 
@@ -110,14 +128,7 @@ impl KeyRing {
         if !is_name(&claims.jti) || !is_name(&claims.project_id) || !is_subject(&claims.sub) {
             return Err(invalid("an id in it is none"));
         }
-        match claims.age(now) {
-            Age::Good => {}
-            Age::Expired => return Err(TokenTrouble::Expired),
-            Age::Wrong(why) => return Err(invalid(why)),
-        }
-        if revoked.has(&claims.jti) {
-            return Err(TokenTrouble::Revoked);
-        }
+        is_current(&claims, now, revoked)?;
         let project = (claims.project_id != self.project).then(|| claims.project_id.clone());
         let (id, subject, key) = (claims.jti.clone(), claims.sub.clone(), unchecked.kid().to_owned());
         let proof = Token { id, subject, key, person: None, maker: None, project };

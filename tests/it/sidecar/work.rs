@@ -3,9 +3,9 @@
 use super::{Sidecar, later};
 use cuelight::{
     base::{Schema, Value},
-    engine::AgentKey,
+    engine::{AgentKey, Command, TokenName},
     gateway::{Claims, Permission, Rates, openapi},
-    runtime::Desk as _,
+    runtime::{Clock as _, Desk as _, Reply, Request, RequestId, SystemClock},
 };
 use serde_json::json;
 use std::{collections::BTreeMap, fs};
@@ -306,6 +306,47 @@ async fn whoever_waits_for_a_place_in_a_run_that_takes_one_at_a_time_has_it_when
     let (work, back) = tokio::join!(claimed(&it, &two, "coder-2", "?timeout=60000"), back);
     back.is(200);
     assert_eq!(work["id"], "r-1.1.1");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_taken_back_or_expires_while_its_agent_waits_takes_no_work() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure");
+    let desk = it.engine().desk();
+    let all = [Permission::ReadContext, Permission::WriteResults, Permission::SpawnAgents];
+    let coder =
+        |name: &str| Claims { agent_type: Some("coder".to_owned()), ..it.claims(name, "shop", &all) };
+    let (claims, other) = (coder("coder-1"), token(&it, "coder-2", "shop"));
+    let one = it.sign(&claims);
+    it.post("/api/agents", &one, json!({"heartbeat_seconds": 1})).await.is(201);
+    let key = AgentKey { project: None, name: "coder-1".to_owned() };
+    let seen = |board: &cuelight::projection::Board| board.present().get(&key).map(|it| it.seen);
+    let since = seen(&desk.boards().borrow().board).expect("it is there");
+    let ends = async {
+        // It was seen again, so it waits.
+        let mut boards = desk.boards();
+        let waits = boards.wait_for(|it| seen(&it.board).is_some_and(|at| at.since(since).0 >= 500));
+        drop(waits.await.expect("it lives"));
+        let name = TokenName { id: claims.jti.clone(), subject: claims.sub.clone(), until: later(600) };
+        let by = desk.actor().clone();
+        let command = Command::RevokeToken { token: name, reason: "lost".to_owned(), by };
+        let told = desk.submit(Request { id: RequestId::once(), command }).await;
+        assert!(matches!(told, Reply::Recorded(_)), "{told:?}");
+        launched(&it, &other).await;
+    };
+    let path = "/api/agents/coder-1/claim?timeout=50000";
+    let (told, ()) = tokio::join!(it.send("POST", path, Some(&one), None, &[]), ends);
+    told.refused(401, "AUTH_001");
+    let board = desk.boards().borrow().board.clone();
+    assert_eq!((board.leases().held().count(), board.leases().offers().count()), (0, 1));
+    it.send("POST", "/api/runs/r-1/cancel", Some(&other), Some(json!({"reason": "seen enough"})), &[])
+        .await
+        .is(200);
+    // A minute is given to clocks that differ.
+    let now = SystemClock.now().0 / 1000;
+    let short = it.sign(&Claims { iat: now - 600, exp: now - 57, ..coder("coder-1") });
+    it.send("POST", path, Some(&short), None, &[]).await.refused(401, "AUTH_002");
     it.end().await;
 }
 
