@@ -2,7 +2,7 @@
 
 use super::args::When;
 use crate::{
-    base::{Value, safe_text},
+    base::{Value, is_unseen, safe_text},
     runtime::{Clock as _, SystemClock},
 };
 use serde_json::json;
@@ -110,7 +110,22 @@ pub(super) fn tells_json() -> bool {
 /// One line of the log, as it is.
 pub(super) fn log(line: &Value) {
     // Nothing can be done when even this cannot be written.
-    drop(writeln!(io::stderr().lock(), "{line}"));
+    drop(writeln!(io::stderr().lock(), "{}", escaped(line)));
+}
+
+/// A value as JSON that moves nothing on a terminal: what cannot be seen is escaped also where JSON need not, and read again it is the same.
+fn escaped(value: &Value) -> String {
+    let mut out = String::new();
+    let mut units = [0; 2];
+    // Outside of texts JSON has nothing of the kind.
+    for letter in value.to_string().chars() {
+        if is_unseen(letter) {
+            out.extend(letter.encode_utf16(&mut units).iter().map(|it| format!("\\u{it:04x}")));
+        } else {
+            out.push(letter);
+        }
+    }
+    out
 }
 
 /// A message for whoever looks at the terminal, not for what reads the output. Names and texts from outside are in it.
@@ -122,4 +137,19 @@ pub(super) fn say(text: &str) {
     let shown: Vec<String> = text.lines().map(safe_text).collect();
     // Nothing can be done when even this cannot be written.
     drop(writeln!(io::stderr().lock(), "{}", shown.join("\n")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_in_json_moves_no_terminal_and_reads_back_as_it_was() {
+        let odd = "a\u{7f}b\u{9b}31m\u{202e}\u{2066}\u{200b}\u{e0041}\n\u{1b}[2J\"é✓";
+        let line = json!({"message": odd, odd: 7});
+        let text = escaped(&line);
+        assert!(!text.chars().any(is_unseen), "{text:?}");
+        assert!(text.contains(r"a\u007fb\u009b31m\u202e\u2066\u200b\udb40\udc41\n\u001b[2J") && text.contains("é✓"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), line);
+    }
 }

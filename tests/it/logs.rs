@@ -96,6 +96,10 @@ fn what_is_told_beside_the_output_is_json_where_that_is_said_and_text_where_not(
     assert!(!lines(&said.err).is_empty(), "{said:?}");
     let said = place.cue(&["run", "nowhere.yaml", "--log-format=json"]);
     assert!(said.code == 2 && lines(&said.err)[0]["level"] == "error", "{said:?}");
+    // What cannot be seen moves no terminal here either.
+    let said = place.cue(&["run", "no\u{9b}31m\u{202e}where.yaml", "--log-format=json"]);
+    assert!(said.code == 2 && lines(&said.err)[0]["level"] == "error", "{said:?}");
+    assert!(!said.err.contains(['\u{9b}', '\u{202e}']), "{said:?}");
     let said = place.cue(&["run", "nowhere.yaml"]);
     assert!(said.err.starts_with("could not read nowhere.yaml"), "{said:?}");
 }
