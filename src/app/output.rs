@@ -149,7 +149,11 @@ mod tests {
         let line = json!({"message": odd, odd: 7});
         let text = escaped(&line);
         assert!(!text.chars().any(is_unseen), "{text:?}");
-        assert!(text.contains(r"a\u007fb\u009b31m\u202e\u2066\u200b\udb40\udc41\n\u001b[2J") && text.contains("é✓"), "{text}");
+        assert!(
+            text.contains(r"a\u007fb\u009b31m\u202e\u2066\u200b\udb40\udc41\n\u001b[2J")
+                && text.contains("é✓"),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), line);
     }
 }

@@ -326,6 +326,17 @@ impl<D: Desk> Screen<D> {
         leave
     }
 
+    /// Takes the place that has come, and tells what is to be known of it.
+    fn sit(&mut self, desk: &D, seat: Seat) {
+        self.desk = Some(desk.clone());
+        *self.met.lock().unwrap_or_else(PoisonError::into_inner) = Some((desk.clone(), seat.clone()));
+        self.model.seat = seat;
+        if let Some(at) = &self.model.seat.answers_at {
+            let text = format!("answering at {at}, described at {at}/openapi.json");
+            update::toast(&mut self.model, &text, Role::Info);
+        }
+    }
+
     /// One wait over everything that can happen, until somebody leaves.
     async fn turn(
         &mut self,
@@ -361,16 +372,7 @@ impl<D: Desk> Screen<D> {
         let mut boards = desk.boards();
         let mut listening = None;
         let mut output = None;
-        self.desk = Some(desk.clone());
-        *self.met.lock().unwrap_or_else(PoisonError::into_inner) = Some((desk.clone(), seat.clone()));
-        self.model.seat = seat;
-        if let Some(at) = self.model.seat.answers_at.clone() {
-            update::toast(
-                &mut self.model,
-                &format!("answering at {at}, described at {at}/openapi.json"),
-                Role::Info,
-            );
-        }
+        self.sit(&desk, seat);
         self.news(&mut boards)?;
         for message in early {
             self.take(message, true)?;

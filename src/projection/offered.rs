@@ -10,7 +10,10 @@ use std::sync::Arc;
 /// Steps that wait for an agent like this one, and the runs that they are of as they stood. Two are the same while nothing has happened in
 /// any of these runs; then whoever was given nothing would be given nothing again.
 #[derive(Clone, Debug)]
-pub struct Offered(Vec<(RunId, StepIx, Arc<RunView>)>);
+pub struct Offered(Vec<Offer>);
+
+/// A step of a run, and the run as it stood.
+type Offer = (RunId, StepIx, Arc<RunView>);
 
 impl Offered {
     /// Whether there is none.
@@ -22,9 +25,7 @@ impl Offered {
 impl PartialEq for Offered {
     fn eq(&self, other: &Self) -> bool {
         // A run that somebody holds is copied before it is changed.
-        let same = |(a, b): (&(RunId, StepIx, Arc<RunView>), &(RunId, StepIx, Arc<RunView>))| {
-            a.0 == b.0 && a.1 == b.1 && Arc::ptr_eq(&a.2, &b.2)
-        };
+        let same = |(a, b): (&Offer, &Offer)| (a.0, a.1) == (b.0, b.1) && Arc::ptr_eq(&a.2, &b.2);
         self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
     }
 }

@@ -7,8 +7,8 @@ use cuelight::{
     projection::Board,
     runtime::{
         Clock, Conductor, Desk, Engine, Entropy, Hands, Inbound, InputText, JournalPort, LaunchRequest,
-        OutputPart, Page, Podium, ReadDesk, Reply, Request, RequestId, Seen, Setup, Signal, Source, Tasks, Trouble,
-        Want, stamped,
+        OutputPart, Page, Podium, ReadDesk, Reply, Request, RequestId, Seen, Setup, Signal, Source, Tasks,
+        Trouble, Want, stamped,
     },
     store::{AppendError, Appended, Batch, Owner, OwnerError, Workspace},
     tool::{Call, Ended, Host, HttpPolicy, SecretStore, end_orphans, run_process},

@@ -315,8 +315,7 @@ async fn a_token_that_is_taken_back_or_expires_while_its_agent_waits_takes_no_wo
     workspace(&it, "effect: pure");
     let desk = it.engine().desk();
     let all = [Permission::ReadContext, Permission::WriteResults, Permission::SpawnAgents];
-    let coder =
-        |name: &str| Claims { agent_type: Some("coder".to_owned()), ..it.claims(name, "shop", &all) };
+    let coder = |name: &str| Claims { agent_type: Some("coder".to_owned()), ..it.claims(name, "shop", &all) };
     let (claims, other) = (coder("coder-1"), token(&it, "coder-2", "shop"));
     let one = it.sign(&claims);
     it.post("/api/agents", &one, json!({"heartbeat_seconds": 1})).await.is(201);
