@@ -186,7 +186,7 @@ impl Turn<'_> {
             return;
         }
         let is_claimed = launch.is_claimed();
-        if is_claimed && self.claiming != Some((id, step)) {
+        if is_claimed && !self.is_come_for(id, step, which, &launch) {
             return self.waits_for_agent(id, step, which, &launch);
         }
         if let Some(target) = launch.target()

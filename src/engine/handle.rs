@@ -8,7 +8,7 @@ use crate::{
     },
     engine::{
         Actor, BusEvent, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching,
-        Purpose, Refusal, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
+        Purpose, Refusal, Registration, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
         ask::{self, Asking},
         call::{self, Unresolved},
         form,
@@ -26,8 +26,8 @@ use std::sync::Arc;
 pub(super) struct Turn<'a> {
     pub(super) world: &'a mut World,
     pub(super) now: Timestamp,
-    /// The step that an agent comes for at this moment, …
-    pub(super) claiming: Option<(RunId, StepIx)>,
+    /// The step that an agent comes for at this moment, and what that one is, …
+    pub(super) claiming: Option<(RunId, StepIx, Registration)>,
     /// … and the call that has begun for it.
     pub(super) claimed: Option<AttemptId>,
     out: &'a mut Vec<Event>,

@@ -314,6 +314,13 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether an agent comes at this moment whom this call suits. What it came for may be another's by now: a circuit has opened, and
+    /// another candidate was chosen.
+    pub(super) fn is_come_for(&self, id: RunId, step: StepIx, which: u32, launch: &Launch) -> bool {
+        let comes = self.claiming.as_ref().filter(|it| (it.0, it.1) == (id, step));
+        comes.is_some_and(|it| self.run(id).offer(step, which, launch).suits(&it.2))
+    }
+
     /// Why a candidate of a choice cannot be called now, because nobody is there who would come for it.
     pub(super) fn nobody_comes(&self, run: &Run, name: &str, launch: &Launch) -> Option<String> {
         let tool = run.plan.tool(name)?;
@@ -362,7 +369,7 @@ impl Turn<'_> {
             if !waits || !may_start(self.run(run), step) {
                 continue;
             }
-            self.claiming = Some((run, step));
+            self.claiming = Some((run, step, about.clone()));
             self.call_again(run, step);
             self.claiming = None;
             let Some(attempt) = self.claimed.take() else { continue };

@@ -248,6 +248,24 @@ fn work_of_a_run_that_is_cancelled_goes_on_for_a_moment_and_is_not_renewed() {
 }
 
 #[test]
+fn who_comes_when_another_candidate_is_chosen_instead_is_not_given_its_work() {
+    let steps = "  - {id: a, agent: {name: coder, task: x}, on-error: continue}\n  - {id: b, agent: {name: [coder, tester], route: priority, task: y}}";
+    let breaker = "claim: true\nbreaker: {failures: 1, open-for: 30s, successes: 1}\n";
+    check(
+        &work(steps, "pure").replacen("claim: true\n", breaker, 1),
+        "launch; coder-1 comes; t-1 comes type=tester; coder-1 claims; coder-1 fails r-1.0.1; coder-1 claims; coder-1 claims; t-1 claims",
+        "b waits for an agent like agent:coder@1.0.0
+         coder-1 takes r-1.0.1
+         agent:coder@1.0.0 opens
+         > coder-1 claims
+         b waits for an agent like agent:tester@1.0.0
+         > t-1 claims
+         t-1 takes r-1.1.1
+         no coder-1 takes r-1.1.1",
+    );
+}
+
+#[test]
 fn of_several_agents_one_that_is_there_is_chosen_and_another_when_it_goes() {
     let steps = "  - {id: a, agent: {name: [coder, tester], route: priority, task: x}}";
     check(
