@@ -90,6 +90,8 @@ impl Turn<'_> {
     pub(super) fn lose(&mut self, attempt: AttemptId, evidence: &str) {
         let AttemptId { run: id, step, number } = attempt;
         let Some(purpose) = self.purpose(id, step) else { return };
+        // Done elsewhere, its next call would wait for somebody to come, in a run that waits for it to end.
+        let waits = self.world.leases.get(attempt).is_some();
         self.emit(Fact::Attempt(id, step, number, AttemptEvent::Lost { evidence: evidence.to_owned() }));
         match purpose {
             Purpose::Undo => self.undo_call(id, step),
@@ -97,24 +99,29 @@ impl Turn<'_> {
                 Some(why) => self.ended_as(id, step, why),
                 None => self.call_check(id, step, evidence),
             },
-            Purpose::Step | Purpose::Fallback(_) => self.judge_lost(id, step, evidence),
+            Purpose::Step | Purpose::Fallback(_) => self.judge_lost(id, step, evidence, waits),
         }
     }
 
-    /// The class of its effect says what to do with work whose end nobody knows.
-    fn judge_lost(&mut self, id: RunId, step: StepIx, evidence: &str) {
+    /// The class of its effect says what to do with work whose end nobody knows, and, where another call would wait, what the run
+    /// has come to.
+    fn judge_lost(&mut self, id: RunId, step: StepIx, evidence: &str, waits: bool) {
         let run = self.run(id);
         let class = run.plan_step(step).effect;
-        let ends = run.cancelling || run.timed_out;
+        let spared = run.step(step).explicit || run.in_explicit_frame(step);
+        let over = if run.cancelling || run.timed_out {
+            Some(run.why_ending())
+        } else {
+            run.why_over(step).filter(|_| waits && !spared)
+        };
         if let Some(why) = run.step(step).ending.clone() {
             return self.ended_as(id, step, why);
         }
         match class {
-            EffectClass::Pure | EffectClass::Idempotent | EffectClass::Keyed if ends => {
-                let why = self.run(id).why_ending();
-                self.emit_step(id, step, StepEvent::Cancelled { why });
-            }
-            EffectClass::Pure | EffectClass::Idempotent | EffectClass::Keyed => self.call_again(id, step),
+            EffectClass::Pure | EffectClass::Idempotent | EffectClass::Keyed => match over {
+                Some(why) => self.emit_step(id, step, StepEvent::Cancelled { why }),
+                None => self.call_again(id, step),
+            },
             EffectClass::Queryable => self.call_check(id, step, evidence),
             EffectClass::Once => {
                 self.emit_step(id, step, StepEvent::InDoubt { evidence: evidence.to_owned() });

@@ -266,6 +266,32 @@ fn who_comes_when_another_candidate_is_chosen_instead_is_not_given_its_work() {
 }
 
 #[test]
+fn work_whose_agent_is_lost_in_a_run_that_has_failed_is_not_offered_again() {
+    let steps = "  - {id: a, run: 'false'}\n  - {id: b, agent: {name: coder, task: x}}";
+    let script = "launch; coder-1 comes; coder-1 claims; ended a fail; wake 60s";
+    check(
+        &work(steps, "pure"),
+        script,
+        "coder-1 takes r-1.1.1
+         stopping because of a
+         > wake 60s
+         b cancelled: stopped by a
+         ended failed
+         = failed: a failed, b cancelled",
+    );
+    // What is to be done although the run has failed is offered as before.
+    check(
+        &work(&steps.replace("x}}", "x}, if: always()}"), "pure"),
+        &format!("{script}; coder-1 claims"),
+        "stopping because of a
+         > wake 60s
+         b waits for an agent like agent:coder@1.0.0
+         coder-1 takes r-1.1.2
+         = running: a failed, b running",
+    );
+}
+
+#[test]
 fn of_several_agents_one_that_is_there_is_chosen_and_another_when_it_goes() {
     let steps = "  - {id: a, agent: {name: [coder, tester], route: priority, task: x}}";
     check(
