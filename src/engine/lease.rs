@@ -479,7 +479,7 @@ impl Turn<'_> {
     /// The agent that had it is gone. It is put back, as often as that may help; or a person is asked, by the class of its effect.
     fn lose_lease(&mut self, lease: &Lease, why: &str) {
         let AttemptId { run, step, .. } = lease.attempt;
-        if self.run(run).step(step).calls >= LEASES_LOST_MAX {
+        if self.run(run).step(step).losses + 1 >= LEASES_LOST_MAX {
             let message = format!("it was lost with {LEASES_LOST_MAX} agents, the last time because {why}");
             return self.ends_unknown(lease, FailureMode::AgentTimeout, message);
         }

@@ -585,6 +585,7 @@ impl Run {
             StepEvent::DoubtAnswered { answer, .. } => {
                 if matches!(answer, DoubtAnswer::NotHappened) {
                     step.calls = step.calls.saturating_sub(1);
+                    step.losses = 0;
                     step.unknown = false;
                 }
             }
@@ -1050,7 +1051,9 @@ impl Run {
             AttemptEvent::Lost { .. } => {
                 let step = &mut self.steps[index.index()];
                 let purpose = step.in_flight.take();
-                step.unknown |= matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
+                let is_work = matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
+                step.unknown |= is_work;
+                step.losses += u32::from(is_work);
                 self.charged.remove(&index);
             }
         }
@@ -1072,8 +1075,10 @@ impl Run {
             }
             Purpose::Step => step.calls += 1,
             Purpose::Fallback(which) => {
-                step.calls = if step.work == which { step.calls + 1 } else { 1 };
-                step.work = which;
+                if step.work != which {
+                    (step.work, step.calls, step.losses) = (which, 0, 0);
+                }
+                step.calls += 1;
             }
             Purpose::Check => {}
         }

@@ -292,6 +292,23 @@ fn work_whose_agent_is_lost_in_a_run_that_has_failed_is_not_offered_again() {
 }
 
 #[test]
+fn what_an_agent_says_has_failed_is_not_counted_as_lost() {
+    let steps = "  - {id: a, agent: {name: coder, task: x}, retry: {max-attempts: 5, delay: 1s, kind: constant, jitter: 0, on: [agent_logic]}}";
+    check(
+        &work(steps, "pure"),
+        "launch; coder-1 comes; coder-1 claims; coder-1 fails r-1.0.1; wake 1s; coder-1 claims; coder-1 fails r-1.0.2; wake 1s
+         coder-1 claims; wake 60s; coder-1 claims; wake 60s; coder-1 claims; wake 60s; coder-1 claims",
+        "coder-1 takes r-1.0.3
+         > wake 60s
+         a waits for an agent like agent:coder@1.0.0
+         coder-1 takes r-1.0.4
+         coder-1 takes r-1.0.5
+         a call 5 ended agent_timeout
+         no r-1.0.6",
+    );
+}
+
+#[test]
 fn of_several_agents_one_that_is_there_is_chosen_and_another_when_it_goes() {
     let steps = "  - {id: a, agent: {name: [coder, tester], route: priority, task: x}}";
     check(
