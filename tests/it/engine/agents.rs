@@ -95,7 +95,9 @@ fn work_waits_until_an_agent_comes_and_is_done_when_it_is_handed_back() {
         "a waits for an agent like agent:coder@1.0.0
          coder-1 takes r-1.0.1
          r-1.0.1 goes on: half
-         b ",
+         > coder-1 returns
+         a completed
+         b call 1",
     );
     let bench = play(&work(ONE, "pure"), "launch; coder-1 comes; coder-1 claims");
     let calls = bench.text().matches("a call 1").count() + bench.text().matches("a starts").count();
@@ -202,7 +204,12 @@ fn a_lease_outlives_the_engine_and_what_is_handed_back_to_the_next_one_counts() 
         "coder-1 takes r-1.0.1
          recovered after
          > coder-1 returns
-         b ",
+         a call 1 ended ok
+         a completed
+         b call 1
+         no in doubt
+         no its lease ran out
+         = running: a completed, b running",
     );
     let bench = play(&work(ONE, "once"), "launch; coder-1 comes; coder-1 claims; crash 10h; wake 60s");
     assert!(bench.text().contains("doubt"), "{}", bench.text());
