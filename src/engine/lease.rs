@@ -288,7 +288,10 @@ impl Turn<'_> {
         let run = self.run(id);
         let plan = run.plan_step(step);
         let offer = run.offer(step, which, launch);
-        let fails_at = run.step(step).fails_at.or(plan.timeout.map(|it| self.now + it));
+        let it = run.step(step);
+        // Nobody came too late for what was not offered until now.
+        let stands = |at: &Timestamp| *at > self.now || it.offered.as_ref() == Some(&offer.agent);
+        let fails_at = it.fails_at.filter(stands).or(plan.timeout.map(|it| self.now + it));
         if fails_at.is_some_and(|it| it <= self.now) {
             let message =
                 format!("no agent came for it in time: {} has to register, and to claim it", offer.agent);

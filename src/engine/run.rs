@@ -736,11 +736,11 @@ impl Run {
         step.due = match reason {
             WaitReason::Time(until) | WaitReason::BackOff { until, .. } => Some(*until),
             WaitReason::Candidates { until, fails_at, .. } => {
-                step.fails_at = *fails_at;
+                (step.fails_at, step.offered) = (*fails_at, None);
                 until.iter().chain(fails_at).min().copied()
             }
-            WaitReason::Agent { fails_at, .. } => {
-                step.fails_at = *fails_at;
+            WaitReason::Agent { name, fails_at, .. } => {
+                (step.fails_at, step.offered) = (*fails_at, Some(name.clone()));
                 *fails_at
             }
             WaitReason::Message { until, .. } => *until,
@@ -1067,7 +1067,7 @@ impl Run {
         step.attempts = number;
         step.in_flight = Some(purpose);
         step.exhausted = false;
-        step.fails_at = None;
+        (step.fails_at, step.offered) = (None, None);
         match purpose {
             Purpose::Undo => {
                 step.undo_calls += 1;

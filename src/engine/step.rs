@@ -47,6 +47,8 @@ pub(super) struct Step {
     pub(super) cache_key: Option<String>,
     /// When it fails, if none of several can be called until then.
     pub(super) fails_at: Option<Timestamp>,
+    /// The agent it was offered to until then, where it was to one that comes by itself.
+    pub(super) offered: Option<String>,
     /// Agents that were lost with the work at hand.
     pub(super) losses: u32,
     /// Raised when a person says "run it again as new".

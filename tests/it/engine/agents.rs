@@ -299,6 +299,19 @@ fn work_whose_agent_is_lost_in_a_run_that_has_failed_is_not_offered_again() {
 }
 
 #[test]
+fn who_comes_when_the_time_for_finding_anybody_is_just_over_has_time_to_take_the_work() {
+    let steps = "  - {id: a, agent: {name: [coder, tester], route: priority, task: x}, timeout: 5m}";
+    check(
+        &work(steps, "pure"),
+        "launch; later 5m; coder-1 comes; wake 1s; coder-1 claims",
+        "a waits for any of
+         > coder-1 comes
+         a waits for an agent like agent:coder@1.0.0
+         coder-1 takes r-1.0.1",
+    );
+}
+
+#[test]
 fn what_an_agent_says_has_failed_is_not_counted_as_lost() {
     let steps = "  - {id: a, agent: {name: coder, task: x}, retry: {max-attempts: 5, delay: 1s, kind: constant, jitter: 0, on: [agent_logic]}}";
     check(
