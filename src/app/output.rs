@@ -2,7 +2,7 @@
 
 use super::args::When;
 use crate::{
-    base::{Value, is_unseen, safe_text},
+    base::{Value, is_unseen, json_in_sight, safe_text},
     runtime::{Clock as _, SystemClock},
 };
 use serde_json::json;
@@ -113,19 +113,9 @@ pub(super) fn log(line: &Value) {
     drop(writeln!(io::stderr().lock(), "{}", escaped(line)));
 }
 
-/// A value as JSON that moves nothing on a terminal: what cannot be seen is escaped also where JSON need not, and read again it is the same.
+/// A value as JSON that moves nothing on a terminal.
 fn escaped(value: &Value) -> String {
-    let mut out = String::new();
-    let mut units = [0; 2];
-    // Outside of texts JSON has nothing of the kind.
-    for letter in value.to_string().chars() {
-        if is_unseen(letter) {
-            out.extend(letter.encode_utf16(&mut units).iter().map(|it| format!("\\u{it:04x}")));
-        } else {
-            out.push(letter);
-        }
-    }
-    out
+    json_in_sight(&value.to_string(), is_unseen)
 }
 
 /// A message for whoever looks at the terminal, not for what reads the output. Names and texts from outside are in it.

@@ -61,5 +61,5 @@ pub use schema::{Schema, SchemaProblem};
 pub use score::Score;
 pub use time::{ParseSpanError, Span, Timestamp};
 pub use trace::{TraceContext, hex};
-pub use untrusted::{Piece, Untrusted, is_unseen, safe_pieces, safe_text};
+pub use untrusted::{Piece, Untrusted, is_unseen, json_in_sight, safe_pieces, safe_text};
 pub use value::{Value, ValueMap, is_nested_beyond, shorten, type_name};

@@ -102,6 +102,21 @@ pub fn safe_text(line: &str) -> String {
     safe_pieces(line).into_iter().map(|it| it.text).collect()
 }
 
+/// JSON in which each letter that `hides` stands as `\\u` and four digits; the ends of its lines stay. Read again it is the same, since
+/// outside of its texts JSON has none that hides.
+pub fn json_in_sight(json: &str, hides: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for letter in json.chars() {
+        if letter == '\n' || !hides(letter) {
+            out.push(letter);
+        } else {
+            out.extend(letter.encode_utf16(&mut units).iter().map(|it| format!("\\u{it:04x}")));
+        }
+    }
+    out
+}
+
 /// Combining marks: what stacks on the letter before.
 fn is_mark(c: char) -> bool {
     matches!(c as u32,

@@ -8,7 +8,7 @@ use crate::{
         exit::{Outcome, Trouble},
         output::{Output, say},
     },
-    base::{Value, ValueMap, is_unseen, safe_text, shorten},
+    base::{Value, ValueMap, is_unseen, json_in_sight, safe_text, shorten},
     gateway::{is_loopback, openapi},
     tool::{HttpHeard, HttpVisit, visit_http},
 };
@@ -185,15 +185,9 @@ fn with_query(url: String, fields: &[(String, Value)]) -> String {
     format!("{url}{between}{}", query.join("&"))
 }
 
-/// JSON over several lines, in which whatever could move a terminal is written as `\\uXXXX`.
+/// JSON over several lines that moves nothing on a terminal.
 fn plain_json(value: &ValueMap) -> String {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    let shown = |it: char| match it {
-        '\n' => it.to_string(),
-        _ if !is_unseen(it) => it.to_string(),
-        _ => it.encode_utf16(&mut [0; 2]).iter().map(|it| format!("\\u{it:04x}")).collect(),
-    };
-    text.chars().map(shown).collect()
+    json_in_sight(&serde_json::to_string_pretty(value).unwrap_or_default(), is_unseen)
 }
 
 /// What an answer is, and so how it is shown.

@@ -3,13 +3,12 @@
 
 use super::{asking, editing, toast};
 use crate::{
-    base::{REASON_BYTES_MAX, Value, ValueMap, safe_text, shorten},
+    base::{REASON_BYTES_MAX, Value, ValueMap, json_in_sight, safe_text, shorten},
     console::{
         Field, Found, Intent, Model, Press, Role, Scope, Wish, gates::FormState, layout, model::Overlay,
     },
     engine::{Command, FormField, check_form},
 };
-use std::fmt::Write as _;
 use tui_textarea::TextArea;
 
 /// The longest text a form takes.
@@ -39,21 +38,13 @@ pub(super) fn open(model: &mut Model) {
     model.overlay = Some(Overlay::Form(Box::new(form)));
 }
 
-/// JSON with everything that a terminal could swallow written as `\uXXXX`: what is edited is what is seen.
+/// JSON with everything escaped that is not shown as it is: what is edited is what is seen.
 fn ascii(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
+    json_in_sight(json, |letter| {
         let mut buffer = [0; 4];
-        if c == '\n' || safe_text(c.encode_utf8(&mut buffer)) == *c.encode_utf8(&mut [0; 4]) {
-            out.push(c);
-        } else {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                write!(out, "\\u{unit:04x}").expect("a String takes all text");
-            }
-        }
-    }
-    out
+        let alone = letter.encode_utf8(&mut buffer);
+        safe_text(alone) != *alone
+    })
 }
 
 /// Takes a key that the form's own table does not know; false when there is no form.
