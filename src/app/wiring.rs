@@ -180,8 +180,8 @@ pub(super) async fn own(
     let names = people.groups().into_keys().collect();
     let who = config.who_is_who(workspace);
     let desk = engine.desk().with_people(who.clone());
-    let environment = Settings::of(workspace).map_err(OwnTrouble::Other)?.environment;
-    let seats = listen(&engine, desk.clone(), workspace, (who, environment)).map_err(OwnTrouble::Other)?;
+    let seats =
+        listen(&engine, desk.clone(), workspace, (who, said.environment)).map_err(OwnTrouble::Other)?;
     let traces = traces.map(|(setup, _)| {
         let (tasks, doors) = engine.doors();
         let traces = Arc::new(Traces::default());

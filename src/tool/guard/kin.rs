@@ -38,7 +38,13 @@ pub const STRAYS_TOLD_MAX: usize = 64;
 const LOOKS_AFTER_END: u32 = 8;
 
 /// What the guard knows of the processes below it.
-pub(in crate::tool) struct Kin(Mutex<Known>, OnceLock<Hands>, Bench);
+pub(in crate::tool) struct Kin {
+    known: Mutex<Known>,
+    /// Start programs, from the first one on that has others beside it.
+    hands: OnceLock<Hands>,
+    /// Where one waits that was started ahead.
+    ahead: Bench,
+}
 
 #[derive(Default)]
 struct Known {
@@ -112,7 +118,7 @@ impl Kin {
     /// Of the calls of this workspace.
     pub(super) fn new(root: &Path) -> Self {
         let known = Known { ours: root.join(".cuelight"), ..Known::default() };
-        Self(Mutex::new(known), OnceLock::new(), Bench::default())
+        Self { known: Mutex::new(known), hands: OnceLock::new(), ahead: Bench::default() }
     }
 
     /// Starts a program: on another thread where others run beside it. From now on nobody is buried, until it is told that it [began](Kin::began) or [did not](Kin::never_began).
@@ -122,23 +128,25 @@ impl Kin {
             known.starting += 1;
             known.starting == 1 && known.leaders.is_empty()
         };
-        if is_alone { command.spawn() } else { self.1.get_or_init(Hands::new).spawn(command).await }
+        if is_alone { command.spawn() } else { self.hands.get_or_init(Hands::new).spawn(command).await }
     }
 
     /// A child that was started ahead, if one waits: the same holds from now on as of one that was [started](Kin::start).
     pub(in crate::tool) fn spare(&self) -> Option<Spare> {
         let mut known = self.lock();
-        let spare = self.2.take();
+        let spare = self.ahead.take();
         known.starting += usize::from(spare.is_some());
         spare
     }
 
     /// Has one started ahead, beside all else, unless one waits already. Without one the next is started when it is needed.
     pub(in crate::tool) fn start_ahead(&self) {
-        if self.2.reserve() {
+        if self.ahead.reserve() {
             match stage::ahead() {
-                Ok((command, line)) => self.1.get_or_init(Hands::new).start_ahead(command, line, &self.2),
-                Err(_) => self.2.put(None),
+                Ok((command, line)) => {
+                    self.hands.get_or_init(Hands::new).start_ahead(command, line, &self.ahead)
+                }
+                Err(_) => self.ahead.put(None),
             }
         }
     }
@@ -171,7 +179,7 @@ impl Kin {
     pub(super) fn look(&self) -> bool {
         let table = below(own_pid());
         let mut known = self.lock();
-        let ahead = self.2.seen();
+        let ahead = self.ahead.seen();
         let before: BTreeSet<(i32, u64)> = known.owners.keys().copied().collect();
         known.sort(&table);
         let is_new = known.owners.keys().any(|it| !before.contains(it));
@@ -249,7 +257,7 @@ impl Kin {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
