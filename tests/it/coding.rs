@@ -216,19 +216,14 @@ fn answered(place: &Place, mut command: Command, verdict: &str) -> Said {
     said
 }
 
-#[test]
-fn claude_code_waits_for_people_and_does_only_what_they_allow() {
-    let Some(program) = theirs(CLAUDE) else { return };
+/// With its hook from the page in this file, and started so, it does what people allow, and nothing that they refuse.
+fn does_only_what_is_allowed(program: &Path, (hook, part): (&str, &str), words: &[&str]) {
     for (verdict, is_done) in [("approve", true), ("reject", false)] {
         let model = Model::that_wants("touch done.txt");
         let place = place(&model);
-        place.write(".claude/settings.json", &recipe("hook claude-code --timeout"));
-        let said = answered(
-            &place,
-            agent(&place, &model, &program, &["-p", "do it", "--allowedTools", "Bash"]),
-            verdict,
-        );
-        assert_eq!((said.code, place.file("done.txt").exists()), (0, is_done), "{said:?}");
+        place.write(hook, &recipe(part));
+        let said = answered(&place, agent(&place, &model, program, words), verdict);
+        assert_eq!((said.code, place.file("done.txt").exists()), (0, is_done), "{said:?} {}", model.told());
         assert_eq!(
             model.told().contains("was rejected by people: not on a Monday"),
             !is_done,
@@ -236,6 +231,13 @@ fn claude_code_waits_for_people_and_does_only_what_they_allow() {
             model.told()
         );
     }
+}
+
+#[test]
+fn claude_code_waits_for_people_and_does_only_what_they_allow() {
+    let Some(program) = theirs(CLAUDE) else { return };
+    let hook = (".claude/settings.json", "hook claude-code --timeout");
+    does_only_what_is_allowed(&program, hook, &["-p", "do it", "--allowedTools", "Bash"]);
 }
 
 #[test]
@@ -261,27 +263,10 @@ fn claude_code_asks_people_over_mcp_where_its_own_rules_would_ask() {
 fn codex_waits_for_people_and_does_only_what_they_allow() {
     let Some(program) = theirs(CODEX) else { return };
     // A hook that nobody has looked at is skipped in silence: the page says so, and how it is looked at. Here we vouch for it.
-    let words = [
-        "exec",
-        "--dangerously-bypass-hook-trust",
-        "--sandbox",
-        "danger-full-access",
-        "--skip-git-repo-check",
-        "do it",
-    ];
-    for (verdict, is_done) in [("approve", true), ("reject", false)] {
-        let model = Model::that_wants("touch done.txt");
-        let place = place(&model);
-        place.write(".codex/hooks.json", &recipe("hook codex --timeout"));
-        let said = answered(&place, agent(&place, &model, &program, &words), verdict);
-        assert_eq!((said.code, place.file("done.txt").exists()), (0, is_done), "{said:?} {}", model.told());
-        assert_eq!(
-            model.told().contains("was rejected by people: not on a Monday"),
-            !is_done,
-            "{}",
-            model.told()
-        );
-    }
+    let vouched = ["exec", "--dangerously-bypass-hook-trust"];
+    let words = ["--sandbox", "danger-full-access", "--skip-git-repo-check", "do it"];
+    let hook = (".codex/hooks.json", "hook codex --timeout");
+    does_only_what_is_allowed(&program, hook, &[&vouched[..], &words[..]].concat());
 }
 
 #[test]

@@ -19,7 +19,7 @@ mod work;
 
 use crate::{runtime::engine_in, tokens::people};
 use cuelight::{
-    base::{Span, Timestamp, Value},
+    base::{Schema, Span, Timestamp, Value},
     gateway::{Claims, HttpSetup, Permission, Rate, Rates, ResultRules, Signer, TlsFiles, serve_http, sign},
     runtime::{Clock as _, Engine, Entropy, SystemClock, WhoIsWho},
     store::{KeyKind, TokenKeys, Workspace},
@@ -273,6 +273,17 @@ fn rate(per_minute: u32, burst: u32) -> Option<Rate> {
 
 fn later(seconds: u64) -> Timestamp {
     SystemClock.now() + Span::seconds(seconds)
+}
+
+/// An answer holds to what the document says of it.
+#[track_caller]
+fn fits(document: &Value, (path, method, status): (&str, &str, &str), body: &Value) {
+    let said = &document["paths"][path][method]["responses"][status];
+    let mut schema = said["content"]["application/json"]["schema"].clone();
+    assert!(schema.is_object(), "{method} {path} {status}");
+    schema["components"] = document["components"].clone();
+    let wrong = Schema::read(&schema).expect("a schema").problems(body);
+    assert!(wrong.is_empty(), "{method} {path} {status}: {wrong:?} in {body}");
 }
 
 /// A question, as an agent asks it.
