@@ -388,8 +388,8 @@ pub(super) const LLM: Table = Table {
         key("rounds", Whole(1, 50), "How often what it asks for is worked off; 8 when absent."),
         key(
             "gates",
-            OneOf(TOOL_GATES),
-            "Which of its calls wait at a gate: those that change something (the default), or all.",
+            Either(&[OneOf(TOOL_GATES), Shape::Table(&CALL_GATES)]),
+            "Which of its calls wait at a gate, and what those gates want: changes (the default), or all.",
         ),
     ],
 };
@@ -448,6 +448,25 @@ pub(super) const QUORUM: Table = Table {
     keys: &[
         key("group", Word, "The group; anybody when absent."),
         key("count", Whole(1, 100), "How many different people; 1 when absent."),
+    ],
+};
+
+/// Only what makes the gates of a model's calls stricter stands here.
+pub(super) const CALL_GATES: Table = Table {
+    what: "`gates` of a model",
+    keys: &[
+        key(
+            "calls",
+            OneOf(TOOL_GATES),
+            "Which calls wait at a gate: those that change something (the default), or all.",
+        ),
+        key("require", OneOrMany(&Either(&[Shape::Table(&QUORUM), Word])), "Who must agree to each call."),
+        key("forbid", OneOrMany(&Word), "Who may not: a person, group:name, or run.actor for four eyes."),
+        key("risk", OneOf(RISKS), "How bad a wrong yes is at least; that of the tool where it is worse."),
+        key("remind", OneOrMany(&Duration), "When people are reminded."),
+        key("timeout", Duration, "When such a gate expires, which is a no; never when absent.")
+            .also(TIMEOUTS),
+        key("reason", OneOf(&["optional", "required"]), "Whether an approval needs a reason too."),
     ],
 };
 

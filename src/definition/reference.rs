@@ -5,8 +5,8 @@
 use crate::{
     base::Value,
     definition::{
-        Action, Body, Data, Forbidden, Length, MatrixSource, Place, Script, Step, StepKind, Text, Undo, Wait,
-        Workflow,
+        Action, Body, Data, Forbidden, Gate, Length, MatrixSource, Place, Script, Step, StepKind, Text, Undo,
+        Wait, Workflow,
     },
     expression::{self, Expr, Template},
 };
@@ -152,6 +152,15 @@ impl<'w> Walk<'_, 'w> {
         }
     }
 
+    /// Who may not answer at a gate.
+    fn excluded(&mut self, gate: &'w Gate) {
+        for who in &gate.forbid {
+            if let Forbidden::Expression(it) = who {
+                self.bare(Site::Value, &it.value, it.place);
+            }
+        }
+    }
+
     fn kind(&mut self, kind: &'w StepKind) {
         let site = Site::Value;
         match kind {
@@ -173,18 +182,19 @@ impl<'w> Walk<'_, 'w> {
             StepKind::Llm(llm) => {
                 self.texts(site, llm.system.as_ref());
                 self.text(site, &llm.prompt);
+                if let Some(gate) = &llm.gate {
+                    self.excluded(gate);
+                }
             }
             StepKind::Gate(gate) => {
                 self.text(site, &gate.prompt);
                 self.texts(site, &gate.evidence);
                 self.texts(site, &gate.binds);
                 self.texts(Site::Once, gate.escalate.as_ref().map(|it| &it.to));
-                for condition in gate.auto.iter().chain(gate.forbid.iter().filter_map(|it| match it {
-                    Forbidden::Expression(it) => Some(it),
-                    Forbidden::Named(_) => None,
-                })) {
-                    self.bare(site, &condition.value, condition.place);
+                if let Some(auto) = &gate.auto {
+                    self.bare(site, &auto.value, auto.place);
                 }
+                self.excluded(gate);
             }
             StepKind::Workflow(call) => self.values(site, &call.inputs),
             StepKind::Wait(Wait::For(Length::Computed(text)) | Wait::Until(text)) => self.text(site, text),

@@ -372,6 +372,8 @@ pub struct Llm {
     pub rounds: Option<u32>,
     /// Whether each of its calls waits at a gate, also one that changes nothing.
     pub gates_all: bool,
+    /// What the gates of its calls want beside that: who and how many, by when, how bad a wrong yes is at least.
+    pub gate: Option<Box<Gate>>,
 }
 
 /// A tool that a model may ask for.

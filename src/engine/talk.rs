@@ -231,18 +231,7 @@ fn call_of(
     };
     let mut gate = None;
     if offered.gated {
-        let rule = GateRule {
-            prompt: format!(
-                "{} asks a model, and the model asks for {}: call {} of round {}. Shall it be called with what stands below?",
-                run.plan_step(frame).id.replace("${{", "$ {{"),
-                tool.id(),
-                at.number,
-                at.round
-            ),
-            risk: tool.risk,
-            on_reject: OnFailure::Continue,
-            ..GateRule::default()
-        };
+        let rule = rule_of(run, frame, talk, at, tool);
         gate = Some(next(copies));
         let step = PlanStep {
             work: Work::Gate(Box::new(rule)),
@@ -266,6 +255,31 @@ fn call_of(
     };
     copies.push(inside(run, frame, called, &format!("call-{which}")));
     TalkCall { name, step: Some(step), gate, why: String::new() }
+}
+
+/// What the gate before a call wants: what its tool does, and what the file wants beside that. Only what makes it stricter is
+/// taken over: nothing of `auto`, of `escalate`, or of what expiry means.
+fn rule_of(run: &Run, frame: StepIx, talk: &Talk, at: &Place, tool: &PlanTool) -> GateRule {
+    let wanted = talk.gate.as_deref().cloned();
+    let risk = wanted.as_ref().map_or(tool.risk, |it| it.risk.max(tool.risk));
+    let wanted = wanted.unwrap_or_default();
+    GateRule {
+        prompt: format!(
+            "{} asks a model, and the model asks for {}: call {} of round {}. Shall it be called with what stands below?",
+            run.plan_step(frame).id.replace("${{", "$ {{"),
+            tool.id(),
+            at.number,
+            at.round
+        ),
+        risk,
+        require: wanted.require,
+        forbid: wanted.forbid,
+        remind: wanted.remind,
+        timeout: wanted.timeout,
+        reason_required: wanted.reason_required,
+        on_reject: OnFailure::Continue,
+        ..GateRule::default()
+    }
 }
 
 /// The tool that a model asks for with what it is to be given, or what the model is told instead.

@@ -15,8 +15,8 @@ use crate::{
         expand::{cells, stamp, too_large, too_many},
         model, order,
         work::{
-            action, confidence, data, effect, is_call, named, on_conflict, on_error, on_exceed, on_failure,
-            output_type, retry, script, shell_of, texts, undo, work,
+            action, confidence, data, effect, gate_rule, is_call, named, on_conflict, on_error, on_exceed,
+            on_failure, output_type, retry, script, shell_of, texts, undo, work,
         },
     },
 };
@@ -225,7 +225,7 @@ impl Lowering {
                 free = format!("{name}_{next}");
                 next += 1;
             }
-            let gated = llm.gates_all || kept.needs_gate();
+            let gated = llm.gates_all || tool.needs_gate();
             tools.push(TalkTool { name: free, tool: kept.id(), gated });
             self.keep_tool(kept, id)?;
         }
@@ -240,7 +240,8 @@ impl Lowering {
             ..whole
         };
         let rounds = llm.rounds.unwrap_or(MODEL_ROUNDS_DEFAULT);
-        let kind = FrameKind::Talk(Box::new(Talk { ask, tools, rounds }));
+        let gate = llm.gate.as_deref().map(|it| Box::new(gate_rule(it)));
+        let kind = FrameKind::Talk(Box::new(Talk { ask, tools, rounds, gate }));
         let work = Work::Frame(Box::new(Frame { kind, max_parallel: 0, fail_fast: false }));
         let whole = full(step, id, at.scope, frame, work);
         self.push(PlanStep {

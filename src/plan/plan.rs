@@ -374,6 +374,9 @@ pub struct Talk {
     pub tools: Vec<TalkTool>,
     /// How often that is worked off.
     pub rounds: u32,
+    /// What its gates want beside what the tools want of theirs: who and how many, by when, how bad a wrong yes is at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Box<GateRule>>,
 }
 
 /// A tool that a model may ask for.

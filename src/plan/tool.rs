@@ -213,22 +213,6 @@ impl PlanTool {
         format!("{}@{}", self.name, self.version)
     }
 
-    /// Whether a call that a model asks for waits at a gate before it is made: one that changes something, that is itself
-    /// what the model wrote (a script), or that goes where the model says, since that tells the other side something.
-    pub fn needs_gate(&self) -> bool {
-        let is_written = |it: (&String, &Value)| it.1.get("x-fixed") == Some(&Value::Bool(true));
-        let goes_anywhere = |it: &HttpWork| it.url.contains("${{");
-        self.effect != EffectClass::Pure
-            || self.risk != Risk::ReadOnly
-            || properties(&self.input).any(is_written)
-            || match &self.body {
-                PlanToolBody::Http(it) => goes_anywhere(it),
-                PlanToolBody::Mcp(it) => it.http.is_some(),
-                PlanToolBody::Words(words) => words.first().is_none_or(|it| it.contains("${{")),
-                PlanToolBody::BuiltIn | PlanToolBody::Claim | PlanToolBody::Script { .. } => false,
-            }
-    }
-
     /// The call that it makes of this input: nothing but its words, as [`Launch::of`], and the variables of its script.
     ///
     /// # Errors

@@ -126,7 +126,8 @@ fn talk_words(talk: &Talk) -> String {
         tools.map(|it| line(&it.tool)).collect::<Vec<_>>().join(", ")
     };
     let model = line(talk.ask.work.model().unwrap_or_default());
-    let parts = [(names(false), ""), (names(true), ", each call at a gate")];
+    let wanted = talk.gate.as_deref().map_or_else(String::new, |it| format!(" ({})", least(it)));
+    let parts = [(names(false), String::new()), (names(true), format!(", each call at a gate{wanted}"))];
     let parts = parts.iter().filter(|it| !it.0.is_empty()).map(|(names, how)| format!("{names}{how}"));
     let offered = parts.collect::<Vec<_>>().join("; ");
     format!("llm {model}, {} of tools at most: {offered}", counted(talk.rounds, "round", "rounds"))
@@ -161,7 +162,19 @@ pub(super) const fn undo(undo: &Undo) -> Option<&'static str> {
 
 /// The rule of a gate as one sentence.
 pub(super) fn gate(rule: &GateRule) -> String {
-    let mut words = vec![rule.risk.word().to_owned(), people(&rule.require)];
+    format!("{}; {}", rule.risk.word(), decided(rule))
+}
+
+/// What the gates of the calls of a model want at least.
+fn least(rule: &GateRule) -> String {
+    let risk =
+        if rule.risk == Risk::ReadOnly { String::new() } else { format!("{} or worse; ", rule.risk.word()) };
+    format!("{risk}{}", decided(rule))
+}
+
+/// Who decides, by when, and what that means.
+fn decided(rule: &GateRule) -> String {
+    let mut words = vec![people(&rule.require)];
     if !rule.forbid.is_empty() {
         let names: Vec<String> = rule.forbid.iter().map(|it| line(it)).collect();
         words.push(format!("not {}", names.join(", ")));

@@ -276,7 +276,8 @@ pub(super) fn data(values: &[(String, file::Data)]) -> Vec<(String, Value)> {
     values.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect()
 }
 
-fn gate_rule(gate: &file::Gate) -> GateRule {
+/// The rules of a gate, in the words of the plan.
+pub(super) fn gate_rule(gate: &file::Gate) -> GateRule {
     GateRule {
         prompt: gate.prompt.value.clone(),
         risk: risk(gate.risk),

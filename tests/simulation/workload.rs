@@ -187,7 +187,8 @@ fn talk(tape: &mut Tape) -> Work {
     let tool = |name: &str, gated| TalkTool { name: name.to_owned(), tool: format!("{name}@1.0.0"), gated };
     let tools = vec![tool("a", tape.chance(50)), tool("b", tape.chance(50))];
     let rounds = 1 + u32::try_from(tape.below(3)).expect("small");
-    frame_of(FrameKind::Talk(Box::new(Talk { ask, tools, rounds })))
+    let gate = tape.chance(40).then(|| Box::new(rule(tape)));
+    frame_of(FrameKind::Talk(Box::new(Talk { ask, tools, rounds, gate })))
 }
 
 fn model() -> PlanModel {

@@ -10,9 +10,11 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Every gate that a file describes: steps that are one, and what those before the calls of a model want.
 fn gates(workflow: &Workflow) -> impl Iterator<Item = (&Step, &Gate)> {
     workflow.steps.iter().filter_map(|step| match &step.kind {
         StepKind::Gate(gate) => Some((step, gate.as_ref())),
+        StepKind::Llm(llm) => llm.gate.as_deref().map(|it| (step, it)),
         _ => None,
     })
 }

@@ -22,7 +22,9 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
 /// What a model may ask for, and what a step cannot have beside that.
 fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
     if llm.tools.is_empty() {
-        for (key, is_said) in [("rounds", llm.rounds.is_some()), ("gates", llm.gates_all)] {
+        for (key, is_said) in
+            [("rounds", llm.rounds.is_some()), ("gates", llm.gates_all || llm.gate.is_some())]
+        {
             if is_said {
                 let message = format!("`{key}` says how tools are called, and none is offered");
                 findings.error("model", step.id.place, message).help("add `tools:`, or remove it");
@@ -49,6 +51,7 @@ fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
                 .help("a model knows a tool by its name; offer one");
         }
     }
+    nobody_is_asked(llm, findings);
     let id = &step.id.value;
     let cannot = [
         ("cache", step.cache.is_some(), "what came of its calls is no earlier result"),
@@ -62,6 +65,17 @@ fn calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
             findings.error("model", step.id.place, message).help(help);
         }
     }
+}
+
+/// What its gates want is said, and none of its calls waits at one.
+fn nobody_is_asked(llm: &Llm, findings: &mut Findings<'_>) {
+    let waits = |it: &crate::definition::Offered| it.definition.as_ref().is_none_or(|it| it.needs_gate());
+    let Some(gate) = llm.gate.as_ref().filter(|_| !llm.gates_all && !llm.tools.iter().any(waits)) else {
+        return;
+    };
+    findings
+        .warning("gate", gate.place, "none of these tools changes anything, so no call waits at a gate")
+        .help("add `calls: all` where people are to be asked all the same, or remove `gates`");
 }
 
 /// Whether a tool waits for, or speaks to, what answers gates.

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     base::shorten,
     definition::{
-        Condition, Escalate, Forbidden, Gate, OnFailure, OnTimeout, Placed, Quorum, Risk, Text,
+        Condition, Escalate, Forbidden, Gate, OnFailure, OnTimeout, Place, Placed, Quorum, Risk, Text,
         document::{ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, QUORUM, RISKS},
         yaml::{Node, Shape},
     },
@@ -17,26 +17,7 @@ use crate::{
 
 pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) -> Option<Gate> {
     let place = step.key_place("gate").unwrap_or(node.place);
-    let mut gate = Gate {
-        prompt: default_prompt(step, node),
-        risk: Risk::default(),
-        require: Vec::new(),
-        forbid: Vec::new(),
-        evidence: Vec::new(),
-        binds: Vec::new(),
-        form: Vec::new(),
-        auto: None,
-        remind: Vec::new(),
-        escalate: None,
-        timeout: None,
-        on_timeout: OnTimeout::default(),
-        on_reject: OnFailure::default(),
-        undo_window: None,
-        whole_matrix: false,
-        reason_required: false,
-        send_back: None,
-        place,
-    };
+    let mut gate = plain(default_prompt(step, node), place);
     if node.is_null() {
         return Some(gate);
     }
@@ -57,6 +38,38 @@ pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) 
     Some(gate)
 }
 
+/// What the gates of the calls of a model want: nothing by which one of them could say yes more easily is read.
+pub(super) fn of_calls(reader: &mut Reader<'_, '_>, found: &Object<'_>, place: Place) -> Gate {
+    let mut gate = Gate { risk: Risk::ReadOnly, ..plain(Placed::new(String::new(), place), place) };
+    answers(reader, found, &mut gate);
+    people(reader, found, &mut gate);
+    gate
+}
+
+/// A gate at which any one person answers, and that waits for ever.
+fn plain(prompt: Text, place: Place) -> Gate {
+    Gate {
+        prompt,
+        risk: Risk::default(),
+        require: Vec::new(),
+        forbid: Vec::new(),
+        evidence: Vec::new(),
+        binds: Vec::new(),
+        form: Vec::new(),
+        auto: None,
+        remind: Vec::new(),
+        escalate: None,
+        timeout: None,
+        on_timeout: OnTimeout::default(),
+        on_reject: OnFailure::default(),
+        undo_window: None,
+        whole_matrix: false,
+        reason_required: false,
+        send_back: None,
+        place,
+    }
+}
+
 /// `Go on with "Deploy"?` for a gate that does not say what it asks.
 fn default_prompt(step: &Object<'_>, node: &Node) -> Text {
     let text = |key: &str| match step.get(key).map(|it| &it.shape) {
@@ -74,8 +87,8 @@ pub(super) fn risk(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Risk> {
 }
 
 fn answers(reader: &mut Reader<'_, '_>, found: &Object<'_>, gate: &mut Gate) {
-    if let Some(node) = found.get("risk") {
-        gate.risk = risk(reader, node).unwrap_or_default();
+    if let Some(risk) = found.get("risk").and_then(|it| risk(reader, it)) {
+        gate.risk = risk;
     }
     gate.timeout = found.get("timeout").and_then(|it| reader.positive_duration(it, "a timeout"));
     if let Some(node) = found.get("on-timeout") {

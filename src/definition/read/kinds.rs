@@ -14,11 +14,11 @@ use crate::{
         MODEL_TOOLS_MAX, MessageKind, ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, is_topic, shorten,
     },
     definition::{
-        Body, Call, Data, Emit, Http, Length, Llm, Offered, Placed, Route, Run, Scope, Script, Set, StepKind,
-        Text, Uses, Wait,
+        Body, Call, Data, Emit, Gate, Http, Length, Llm, Offered, Placed, Route, Run, Scope, Script, Set,
+        StepKind, Text, Uses, Wait,
         document::{
-            AGENT, EMIT, EXPECT, HTTP, LLM, MESSAGE_KINDS, METHODS, ROUTE, ROUTES, SCOPES, SET, TOOL_GATES,
-            WAIT,
+            AGENT, CALL_GATES, EMIT, EXPECT, HTTP, LLM, MESSAGE_KINDS, METHODS, ROUTE, ROUTES, SCOPES, SET,
+            TOOL_GATES, WAIT,
         },
         shell,
         yaml::{Node, Shape},
@@ -288,6 +288,7 @@ fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
         }
     });
     let json_schema = found.get("json-schema").and_then(|it| answer_schema(reader, it));
+    let (gates_all, gate) = call_gates(reader, &found);
     Some(Llm {
         models,
         hints,
@@ -299,11 +300,24 @@ fn llm(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Llm> {
         max_tokens: found.get("max-tokens").and_then(|it| small(reader, it, "`max-tokens`", 1, 10_000_000)),
         tools: found.get("tools").map(|it| offered(reader, it)).unwrap_or_default(),
         rounds: found.get("rounds").and_then(|it| small(reader, it, "`rounds`", 1, MODEL_ROUNDS_MAX)),
-        gates_all: found
-            .get("gates")
-            .and_then(|it| reader.one_of(it, "`gates`", TOOL_GATES, &[false, true]))
-            .unwrap_or(false),
+        gates_all,
+        gate: gate.map(Box::new),
     })
+}
+
+/// Which calls of a model wait at a gate, and what those gates want beside what is wanted anyway.
+fn call_gates(reader: &mut Reader<'_, '_>, llm: &Object<'_>) -> (bool, Option<Gate>) {
+    let Some(node) = llm.get("gates") else { return (false, None) };
+    let which = |reader: &mut Reader<'_, '_>, it: &Node, what: &str| {
+        reader.one_of(it, what, TOOL_GATES, &[false, true]).unwrap_or(false)
+    };
+    if !matches!(node.shape, Shape::Map(_)) {
+        return (which(reader, node, "`gates`"), None);
+    }
+    let place = llm.key_place("gates").unwrap_or(node.place);
+    let Some(found) = reader.object(node, &CALL_GATES) else { return (false, None) };
+    let all = found.get("calls").is_some_and(|it| which(reader, it, "`calls`"));
+    (all, Some(gate::of_calls(reader, &found, place)))
 }
 
 /// The tools that a model may ask for, each once.

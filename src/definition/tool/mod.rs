@@ -148,6 +148,22 @@ impl Tool {
         id.strip_prefix(AGENT_PREFIX).map_or_else(|| id.clone(), str::to_owned)
     }
 
+    /// Whether a call that a model asks for waits at a gate before it is made: one that changes something, that is itself
+    /// what the model wrote (a script), or that goes where the model says, since that tells the other side something.
+    pub fn needs_gate(&self) -> bool {
+        let is_written = |it: &Value| it.get("x-fixed") == Some(&Value::Bool(true));
+        let properties = self.input.get("properties").and_then(Value::as_object);
+        self.effect != Effect::Pure
+            || self.risk != Risk::ReadOnly
+            || properties.is_some_and(|it| it.values().any(is_written))
+            || match &self.body {
+                ToolBody::Http(it) => it.url.value.contains("${{"),
+                ToolBody::Mcp(it) => matches!(it.server, McpServer::Url(_)),
+                ToolBody::Words(words) => words.first().is_none_or(|it| it.contains("${{")),
+                ToolBody::BuiltIn | ToolBody::Claim | ToolBody::Script { .. } => false,
+            }
+    }
+
     /// All that is said of it, as JSON.
     pub fn json(&self) -> Value {
         let body = match &self.body {

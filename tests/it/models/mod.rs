@@ -233,3 +233,53 @@ fn what_a_model_is_offered_is_a_tool_that_has_nothing_to_do_with_gates() {
         ],
     );
 }
+
+/// Only what makes them stricter can be said of the gates of a model's calls.
+#[test]
+fn the_gates_of_a_models_calls_can_be_made_stricter_and_never_looser() {
+    let step = |gates: &str, tools: &str| {
+        format!(
+            "steps:\n  - {{id: a, llm: {{model: stand-in, prompt: x, tools: {tools}, gates: {gates}}}}}\n"
+        )
+    };
+    check(&[], &step("{require: [{group: sre, count: 2}], forbid: [run.actor], timeout: 30s}", "shell"), &[]);
+    check(
+        &[],
+        &step("{auto: true, on-timeout: approve, undo-window: 0s}", "shell"),
+        &[
+            "flow.yaml:3:69 [unknown-key] `auto` is no key of `gates` of a model | the keys are calls, require, forbid, risk, remind, timeout or reason",
+            "flow.yaml:3:81 [unknown-key] `on-timeout` is no key of `gates` of a model | did you mean `timeout`?",
+            "flow.yaml:3:102 [unknown-key] `undo-window` is no key of `gates` of a model | the keys are calls, require, forbid, risk, remind, timeout or reason",
+        ],
+    );
+    check(&[], &step("{calls: none}", "shell"), &["flow.yaml:3:76 [value] `calls` is changes or all | "]);
+    check(
+        &[],
+        &step("{require: [{group: sre}], forbid: ['group:sre', steps.later.outputs.x]}", "shell"),
+        &[
+            "flow.yaml:3:79 [gate] nobody can satisfy this: the group sre is also forbidden | remove one of the two",
+            "flow.yaml:3:116 [unknown-step] there is no step `later` | name the id of a step of this file",
+        ],
+    );
+    check(
+        &[],
+        &step("{require: {count: 2}}", "file.read"),
+        &[
+            "flow.yaml:3:65 [gate] none of these tools changes anything, so no call waits at a gate | add `calls: all` where people are to be asked all the same, or remove `gates`",
+        ],
+    );
+    check(
+        &[],
+        &step("{calls: all, require: {count: 2}, timeout: 2m}", "file.read"),
+        &[
+            "flow.yaml:3:65 [gate] the run ends after 1m, before this gate's 2m are over | waiting at a gate counts for the run's timeout; make that longer",
+        ],
+    );
+    check(
+        &[],
+        "steps:\n  - {id: a, llm: {model: stand-in, prompt: x, gates: {require: {count: 2}}}}\n",
+        &[
+            "flow.yaml:3:10 [model] `gates` says how tools are called, and none is offered | add `tools:`, or remove it",
+        ],
+    );
+}

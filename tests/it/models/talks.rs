@@ -171,6 +171,64 @@ fn with_gates_for_all_reading_waits_too() {
     assert_eq!(it.told.events.iter().filter(|it| it["type"] == "gate.asked").count(), 1);
 }
 
+/// What a file says of these gates adds to what the tool wants, and never takes anything away.
+#[test]
+fn the_gates_of_calls_want_who_and_how_many_the_file_says_and_no_less_than_the_tool() {
+    let gates = "gates: {require: [{group: sre, count: 2}], forbid: [run.actor], risk: externally-reversible, reason: required, timeout: 50ms}";
+    let provider = Provider::play(vec![asks(&[READ, WRITE]), says("Then not.", 1, 1)]);
+    let place = place(&provider);
+    place.write("plan.txt", "the plan\n");
+    place.write(
+        "flow.yaml",
+        &format!(
+            "steps:\n  - {{id: fix, llm: {{model: own, prompt: x, tools: [file.read, file.write], {gates}}}}}\n"
+        ),
+    );
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    assert_eq!(place.state("r-1"), "completed");
+    let events = place.events("r-1");
+    let asked: Vec<&Value> = events.iter().filter(|it| it["type"] == "gate.asked").collect();
+    let ask = &asked[0]["data"]["ask"];
+    assert_eq!(ask["require"], json!([{"group": "sre", "count": 2}]));
+    assert_eq!((&ask["risk"], &ask["reason_required"]), (&json!("externally-reversible"), &json!(true)));
+    assert!(ask["excluded"].to_string().contains("asked for this run"), "{ask}");
+    assert_eq!((asked.len(), place.text("out.txt").as_str()), (1, ""), "reading waits for nobody, as before");
+    provider.heard();
+    let told = &provider.heard().body["messages"][3]["content"];
+    assert_eq!(told, "was not called: nobody allowed it in time");
+    // What the tool itself wants stays: shell is worse than what the file says.
+    let worse = play(
+        vec![asks(&[("a", "shell", r#"{"script": "touch hacked"}"#)]), says("Then not.", 1, 1)],
+        "tools: shell, gates: {risk: read-only}",
+        &["reject"],
+    );
+    let asked = worse.told.events.iter().find(|it| it["type"] == "gate.asked").expect("it waits");
+    assert_ne!(asked["data"]["ask"]["risk"], "read-only");
+    assert_eq!(worse.file("hacked"), None);
+}
+
+/// One yes is not two: whoever asked for the run, and whoever is in no such group, lets no call through.
+#[test]
+fn a_call_that_two_have_to_allow_is_not_made_at_the_word_of_one() {
+    let provider = Provider::play(vec![asks(&[WRITE]), says("It is mended.", 1, 1)]);
+    let place = place(&provider);
+    place.write(
+        "flow.yaml",
+        "steps:\n  - {id: fix, llm: {model: own, prompt: x, tools: file.write, gates: {require: [{count: 2}]}}}\n",
+    );
+    let plan = place.cue(&["plan", "flow.yaml"]).ok();
+    assert!(plan.out.contains("file.write@1.0.0, each call at a gate (any 2 people)"), "{}", plan.out);
+    let mut engine = place.start(&["run", "flow.yaml", "--headless"]);
+    engine.until("gate.asked");
+    let refused = place.cue(&["approve", "g-1"]);
+    assert!(refused.code != 0 && refused.err.contains("asked for this run"), "{refused:?}");
+    assert_eq!((place.gates()[0]["state"].as_str(), place.text("out.txt").as_str()), (Some("open"), ""));
+    place.cue(&["reject", "g-1", "--reason", "enough"]);
+    place.cue(&["cancel", "r-1", "--reason", "enough"]);
+    drop(engine.end());
+    assert_eq!(place.text("out.txt"), "");
+}
+
 #[test]
 fn the_budget_of_the_step_pays_for_every_question_and_call() {
     let parts = vec![asks(&[READ]), asks(&[READ]), says("Read.", 1, 1)];
