@@ -752,6 +752,11 @@ pub(super) const TOOL: Table = Table {
         key("input", Any, "JSON Schema of what it is given."),
         key("output", Any, "JSON Schema of what it gives."),
         key("command", Either(&[Text, List(&Text)]), "Words, or a script; both may read ${{ input.… }}."),
+        key(
+            "undo",
+            Either(&[Text, List(&Text)]),
+            "How a call of it is taken back: words, or a script; both may read ${{ input.… }} and ${{ output.… }}. Or none: it cannot be.",
+        ),
         key("http", Shape::Table(&HTTP), "A request, which may read ${{ input.… }}."),
         key("mcp", Shape::Table(&MCP), "A tool of an MCP server; `cuelight tools add` writes it."),
         key("shell", Word, "The program that runs the script: bash -euo pipefail -c."),

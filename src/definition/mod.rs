@@ -37,7 +37,7 @@ pub use policy::{
 };
 pub use source::{Place, Placed, Source};
 pub use tool::{
-    AgentTraits, Mcp, McpServer, Registry, Reliability, Tool, ToolBody, Version, built_in_sources,
+    AgentTraits, Mcp, McpServer, Registry, Reliability, Tool, ToolBody, ToolUndo, Version, built_in_sources,
 };
 pub use workflow::{
     Axes, Binding, Body, Call, Condition, Data, Emit, Field, Http, Length, Llm, Matrix, MatrixSource,

@@ -173,6 +173,7 @@ pub(super) fn launch_of(view: View<'_>, work: &Work, tool: &str) -> Result<Launc
             with: it.with.clone(),
             route: None,
             given: it.given.clone(),
+            undoes: it.undoes,
         }),
     )
 }
@@ -183,7 +184,11 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
     let Some(tool) = view.run.plan.tool(chosen.unwrap_or(&it.tool)) else {
         return Err(Unresolved::Failed(format!("its plan has no tool {}", it.tool)));
     };
+    let gave = &view.run.step(view.step).outputs;
     if let Some(given) = &it.given {
+        if it.undoes {
+            return tool.undo_call(given.clone(), gave).map_err(Unresolved::Failed);
+        }
         return tool.call(given.clone(), &Given { env, is_foreign: &|_| true }).map_err(Unresolved::Failed);
     }
     let mut input = ValueMap::new();
@@ -196,6 +201,9 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
             "it would be given {bytes} bytes, and a tool takes at most {OUTPUT_BYTES_MAX}; put large values into files"
         );
         return Err(Unresolved::Failed(message));
+    }
+    if it.undoes {
+        return tool.undo_call(input, gave).map_err(Unresolved::Failed);
     }
     let is_foreign =
         |name: &str| it.with.iter().any(|(given, value)| given == name && is_foreign_value(view, value));

@@ -805,10 +805,13 @@ impl Run {
         }
     }
 
-    /// What may have happened is undone like what did.
+    /// What may have happened is undone like what did, and so is a talk that failed when some of its calls were done.
     fn note_unknown(&mut self, index: StepIx, after: StepState) {
         let failed = matches!(after, StepState::Failed | StepState::Cancelled | StepState::Skipped);
-        if failed && self.step(index).unknown && self.is_undoable(index) {
+        if !failed || !self.is_undoable(index) {
+            return;
+        }
+        if self.step(index).unknown || !talk::done(self, index).is_empty() {
             self.completed.push(index);
         }
     }

@@ -468,6 +468,7 @@ impl Turn<'_> {
             // Given up by a person who could not say what became of it either.
             record.error_type = ErrorKind::Unknown;
         }
+        record.message.push_str(&talk::leaves(self.run(id), step));
         self.skip_children(id, step);
         match on_error {
             OnError::Skip => self.emit_step(id, step, StepEvent::Skipped { why: Why::Failed(record) }),

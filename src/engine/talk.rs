@@ -16,8 +16,8 @@ use crate::{
     },
     expression::to_text,
     plan::{
-        Currency, FrameKind, GateRule, Given, OnError, OnFailure, Plan, PlanStep, PlanTool, Talk, TalkTool,
-        ToolUse, Undo, Work,
+        Currency, EffectClass, FrameKind, GateRule, Given, OnError, OnFailure, Plan, PlanStep, PlanTool,
+        PlanToolUndo, Talk, TalkTool, ToolUse, Undo, Work,
     },
 };
 
@@ -47,6 +47,54 @@ pub(super) fn of(plan: &PlanStep) -> Option<&Talk> {
 pub(super) fn around(run: &Run, step: StepIx) -> Option<(StepIx, &Talk)> {
     let frame = run.plan_step(step).frame?;
     Some((frame, of(run.plan_step(frame))?))
+}
+
+/// What came to rest before this question of a talk was asked: it needs none of it to have gone well, but came after it.
+pub(super) fn before(run: &Run, step: StepIx) -> Vec<StepIx> {
+    let talking = around(run, step).and_then(|(frame, _)| run.step(frame).talk.as_deref());
+    let place =
+        |it: &Talking| Some((it.asks.iter().position(|ask| *ask == step)?.checked_sub(1)?, it.clone()));
+    let Some((last, talking)) = talking.and_then(place) else { return Vec::new() };
+    let calls =
+        talking.rounds.get(last).into_iter().flatten().flat_map(|it| it.gate.into_iter().chain(it.step));
+    calls.chain([talking.asks[last]]).collect()
+}
+
+/// The calls of a talk that changed something, or may have.
+pub(super) fn done(run: &Run, frame: StepIx) -> Vec<StepIx> {
+    let Some(talking) = &run.step(frame).talk else { return Vec::new() };
+    let is_done = |it: &StepIx| {
+        let step = run.step(*it);
+        let is_over = matches!(step.state(), StepState::Completed | StepState::Partial) || step.unknown;
+        is_over && run.plan_step(*it).effect != EffectClass::Pure
+    };
+    talking.rounds.iter().flatten().filter_map(|it| it.step).filter(is_done).collect()
+}
+
+/// What a talk that has failed leaves behind, for those who look at its failure. Nothing where it changed nothing.
+pub(super) fn leaves(run: &Run, frame: StepIx) -> String {
+    let whole = run.is_undoable(frame);
+    let said = |step: &StepIx| {
+        let plan = run.plan_step(*step);
+        let what = plan.work.tool().unwrap_or_default();
+        let then = match &plan.undo {
+            Undo::By(_) => "is undone when the run is",
+            Undo::Impossible | Undo::Unset if whole => "is undone with its step when the run is",
+            Undo::Impossible => "cannot be undone",
+            Undo::Unset => "stays, its tool has no undo",
+        };
+        let maybe = if run.step(*step).unknown { "may have been called and " } else { "" };
+        format!("{} ({what}) {maybe}{then}", plan.id)
+    };
+    let done = done(run, frame);
+    let mut names: Vec<String> = done.iter().take(NAMES_SHOWN).map(said).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    if done.len() > NAMES_SHOWN {
+        names.push(format!("and {} more", done.len() - NAMES_SHOWN));
+    }
+    format!(". Done by then: {}", names.join("; "))
 }
 
 /// The first question of a talk that opens. What it is asked is made up once, so that all rounds speak of the same.
@@ -238,15 +286,24 @@ fn call_of(
             on_error: OnError::Abort,
             env: Vec::new(),
             timeout: None,
-            effect: crate::plan::EffectClass::Pure,
+            effect: EffectClass::Pure,
             ..plain.clone()
         };
         copies.push(inside(run, frame, step, &format!("gate-{which}")));
     }
     let step = next(copies);
-    let work = Work::Tool(ToolUse { tool: tool.id(), with: Vec::new(), route: None, given: Some(given) });
+    let used = |undoes| {
+        let given = Some(given.clone());
+        Work::Tool(ToolUse { tool: tool.id(), with: Vec::new(), route: None, given, undoes })
+    };
+    let undo = match &tool.undo {
+        None => Undo::Unset,
+        Some(PlanToolUndo::Impossible) => Undo::Impossible,
+        Some(PlanToolUndo::By(_)) => Undo::By(Box::new(used(true))),
+    };
     let called = PlanStep {
-        work,
+        work: used(false),
+        undo,
         needs: gate.map_or_else(|| plain.needs.clone(), |it| vec![it]),
         effect: tool.effect,
         on_error: OnError::Continue,

@@ -5,7 +5,7 @@
 
 use crate::{
     base::StepIx,
-    engine::{StepState, run::Run},
+    engine::{StepState, run::Run, talk},
     plan::Work,
 };
 use std::{
@@ -147,8 +147,8 @@ fn before(run: &Run, end: End) -> Vec<End> {
     match end {
         End::First(step) => {
             let plan = run.plan_step(step);
-            let needs = plan.needs.iter().map(|it| End::last(run, *it));
-            needs.chain(plan.frame.map(End::First)).collect()
+            let needs = plan.needs.iter().copied().chain(talk::before(run, step));
+            needs.map(|it| End::last(run, it)).chain(plan.frame.map(End::First)).collect()
         }
         End::Last(frame) => {
             let children = run.children(frame).iter().map(|it| End::last(run, *it));

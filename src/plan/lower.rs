@@ -16,7 +16,7 @@ use crate::{
         model, order,
         work::{
             action, confidence, data, effect, gate_rule, is_call, named, on_conflict, on_error, on_exceed,
-            on_failure, output_type, retry, script, shell_of, texts, undo, work,
+            on_failure, output_type, retry, script, shell_of, texts, undo, undo_of_tool, work,
         },
     },
 };
@@ -405,7 +405,10 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
             None => retry_unsaid,
         },
         fallback: asked_next.into_iter().chain(fallback).collect(),
-        undo: undo(step.undo.as_ref(), &shell),
+        undo: match &step.undo {
+            None => undo_of_tool(step),
+            said => undo(said.as_ref(), &shell),
+        },
         outputs: step.outputs.iter().map(|it| (it.name.value.clone(), output_type(it.kind))).collect(),
         artifacts: texts(&step.artifacts),
         effect: effect(step),

@@ -35,4 +35,4 @@ pub use requires::{Machine, Requires};
 pub use show::{show, show_value};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;
-pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, Route, ToolUse};
+pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, PlanToolUndo, Route, ToolUse};

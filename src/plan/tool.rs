@@ -66,6 +66,19 @@ pub struct PlanTool {
     pub agent: Option<PlanAgent>,
     /// How it is done.
     pub body: PlanToolBody,
+    /// How a call of it is taken back, where its file says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<PlanToolUndo>,
+}
+
+/// How a call of a tool is taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanToolUndo {
+    /// It cannot be.
+    Impossible,
+    /// By a program or a script, whose templates read `input` and `output` of the call.
+    By(Box<PlanToolBody>),
 }
 
 /// What an agent has beside what every tool has.
@@ -136,6 +149,9 @@ pub struct ToolUse {
     /// What it is given where a model asked for the call: data as it stands. No text in it is ever read as a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<ValueMap>,
+    /// Whether this is no call of the tool, but takes one back, as the tool's file says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undoes: bool,
 }
 
 /// Several tools, of which one is chosen.
@@ -151,6 +167,72 @@ pub struct Route {
     pub wants: Vec<String>,
 }
 
+/// How a tool is done, as the plan keeps it.
+fn body_of(body: &file::ToolBody) -> PlanToolBody {
+    match body {
+        file::ToolBody::BuiltIn => PlanToolBody::BuiltIn,
+        file::ToolBody::Claim => PlanToolBody::Claim,
+        file::ToolBody::Words(words) => PlanToolBody::Words(words.clone()),
+        file::ToolBody::Http(it) => PlanToolBody::Http(Box::new(super::work::http(it))),
+        file::ToolBody::Mcp(it) => {
+            let held = McpCall::of(&it.tool, &it.says);
+            let (command, http) = match &it.server {
+                file::McpServer::Command(words) => (words.clone(), None),
+                file::McpServer::Url(http) => (Vec::new(), Some(Box::new(super::work::http(http)))),
+            };
+            PlanToolBody::Mcp(Box::new(McpWork { command, http, held }))
+        }
+        file::ToolBody::Script { shell, script, bindings } => PlanToolBody::Script {
+            shell: shell.clone(),
+            script: script.clone(),
+            bindings: bindings.iter().map(|it| (it.variable.clone(), it.expression.value.clone())).collect(),
+        },
+    }
+}
+
+/// The variables of a call.
+type Variables = Vec<(String, Vec<TextPart>)>;
+
+impl PlanToolBody {
+    /// The words of a program and the variables of a script, with what stands in them filled in. Of anything else nothing.
+    fn words(&self, lookup: &MapLookup) -> Result<(Vec<String>, Variables), String> {
+        let (mut argv, mut env) = (Vec::new(), Vec::new());
+        match self {
+            Self::Words(words) => {
+                for word in words {
+                    let template = Template::parse(word).map_err(|it| it.to_string())?;
+                    match template.evaluate(lookup).map_err(|it| it.to_string())? {
+                        Value::Array(items) => argv.extend(items.iter().map(to_text)),
+                        other => argv.push(to_text(&other)),
+                    }
+                }
+            }
+            Self::Script { shell, script, bindings } => {
+                argv.extend(shell.iter().chain([script]).cloned());
+                for (name, expression) in bindings {
+                    let expr = parse(expression).map_err(|it| it.to_string())?;
+                    let text = evaluate_text(&expr, lookup).map_err(|it| it.to_string())?;
+                    env.push((name.clone(), vec![TextPart::Text(text)]));
+                }
+            }
+            Self::BuiltIn | Self::Claim | Self::Http(_) | Self::Mcp(_) => {}
+        }
+        Ok((argv, env))
+    }
+}
+
+/// No program can be given a NUL byte.
+fn no_nul(argv: &[String], env: &Variables) -> Result<(), String> {
+    let texts = env.iter().flat_map(|it| &it.1).filter_map(|it| match it {
+        TextPart::Text(text) => Some(text),
+        TextPart::Secret(_) => None,
+    });
+    if argv.iter().chain(texts).any(|it| it.contains('\0')) {
+        return Err("its input holds a NUL byte, which no program can be given".to_owned());
+    }
+    Ok(())
+}
+
 impl ToolUse {
     /// Whether it is an agent that is given work.
     pub fn is_agent(&self) -> bool {
@@ -161,28 +243,6 @@ impl ToolUse {
 impl PlanTool {
     /// The tool as the plan keeps it.
     pub fn of(tool: &file::Tool) -> Self {
-        let body = match &tool.body {
-            file::ToolBody::BuiltIn => PlanToolBody::BuiltIn,
-            file::ToolBody::Claim => PlanToolBody::Claim,
-            file::ToolBody::Words(words) => PlanToolBody::Words(words.clone()),
-            file::ToolBody::Http(it) => PlanToolBody::Http(Box::new(super::work::http(it))),
-            file::ToolBody::Mcp(it) => {
-                let held = McpCall::of(&it.tool, &it.says);
-                let (command, http) = match &it.server {
-                    file::McpServer::Command(words) => (words.clone(), None),
-                    file::McpServer::Url(http) => (Vec::new(), Some(Box::new(super::work::http(http)))),
-                };
-                PlanToolBody::Mcp(Box::new(McpWork { command, http, held }))
-            }
-            file::ToolBody::Script { shell, script, bindings } => PlanToolBody::Script {
-                shell: shell.clone(),
-                script: script.clone(),
-                bindings: bindings
-                    .iter()
-                    .map(|it| (it.variable.clone(), it.expression.value.clone()))
-                    .collect(),
-            },
-        };
         Self {
             name: tool.name.clone(),
             version: tool.version.to_string(),
@@ -204,7 +264,12 @@ impl PlanTool {
                 heartbeat: it.heartbeat,
                 env: it.env.iter().map(|it| (it.0.clone(), it.1.value.clone())).collect(),
             }),
-            body,
+            body: body_of(&tool.body),
+            undo: match &tool.undo {
+                file::ToolUndo::Unset => None,
+                file::ToolUndo::Impossible => Some(PlanToolUndo::Impossible),
+                file::ToolUndo::By(by) => Some(PlanToolUndo::By(Box::new(body_of(by)))),
+            },
         }
     }
 
@@ -252,34 +317,14 @@ impl PlanTool {
                 }
                 mcp = Some(Box::new(it.held.clone()));
             }
-            PlanToolBody::Words(words) => {
-                for word in words {
-                    let template = Template::parse(word).map_err(|it| wrong(it.to_string()))?;
-                    match template.evaluate(&lookup).map_err(|it| wrong(it.to_string()))? {
-                        Value::Array(items) => argv.extend(items.iter().map(to_text)),
-                        other => argv.push(to_text(&other)),
-                    }
-                }
-            }
-            PlanToolBody::Script { shell, script, bindings } => {
-                argv.extend(shell.iter().chain([script]).cloned());
-                for (name, expression) in bindings {
-                    let expr = parse(expression).map_err(|it| wrong(it.to_string()))?;
-                    let text = evaluate_text(&expr, &lookup).map_err(|it| wrong(it.to_string()))?;
-                    env.push((name.clone(), vec![TextPart::Text(text)]));
-                }
+            PlanToolBody::Words(_) | PlanToolBody::Script { .. } => {
+                (argv, env) = self.body.words(&lookup).map_err(wrong)?;
             }
         }
         if let Some(agent) = &self.agent {
             env.extend(self.environment(agent, &input, &lookup, beside).map_err(wrong)?);
         }
-        let texts = env.iter().flat_map(|it| &it.1).filter_map(|it| match it {
-            TextPart::Text(text) => Some(text),
-            TextPart::Secret(_) => None,
-        });
-        if argv.iter().chain(texts).any(|it| it.contains('\0')) {
-            return Err(wrong("its input holds a NUL byte, which no program can be given".to_owned()));
-        }
+        no_nul(&argv, &env).map_err(wrong)?;
         let tool = ToolCall {
             name: self.name.clone(),
             version: self.version.clone(),
@@ -299,6 +344,23 @@ impl PlanTool {
             output_limit: SPOOL_BYTES_MAX,
             ..Launch::of(argv)
         })
+    }
+
+    /// What takes back a call that was given this and gave that: a plain program, which finds both in its words and variables.
+    ///
+    /// # Errors
+    /// Its file says of no undo; or what cannot become a word of a command.
+    pub fn undo_call(&self, given: ValueMap, gave: &ValueMap) -> Result<Launch, String> {
+        let wrong = |why: String| format!("a call of {} could not be taken back: {why}", self.id());
+        let Some(PlanToolUndo::By(by)) = &self.undo else {
+            return Err(wrong("its file says no way".to_owned()));
+        };
+        let contexts = [("input", self.input_of(given)?), ("output", gave.clone())];
+        let contexts = contexts.map(|(name, it)| (name.to_owned(), Value::Object(it)));
+        let lookup = MapLookup::new(ValueMap::from_iter(contexts));
+        let (argv, env) = by.words(&lookup).map_err(wrong)?;
+        no_nul(&argv, &env).map_err(wrong)?;
+        Ok(Launch { env, output_limit: SPOOL_BYTES_MAX, ..Launch::of(argv) })
     }
 
     /// What an agent finds in its environment: what its file says and its step does not, its name, and its task.

@@ -90,6 +90,7 @@ fn tool(uses: &file::Uses) -> Work {
             with: data(&uses.with),
             route: uses.route.as_deref().map(|it| Box::new(route(it))),
             given: None,
+            undoes: false,
         }),
         None => later("uses", &uses.tool.value),
     }
@@ -136,6 +137,26 @@ pub(super) fn undo(undo: Option<&file::Undo>, shell: &[String]) -> Undo {
         None => Undo::Unset,
         Some(file::Undo::Impossible) => Undo::Impossible,
         Some(file::Undo::By(by)) => Undo::By(Box::new(action(by, shell))),
+    }
+}
+
+/// How a step is taken back that does not say so itself: as its tool says. With a fallback nobody knows which of them is meant.
+pub(super) fn undo_of_tool(step: &file::Step) -> Undo {
+    let file::StepKind::Uses(uses) = &step.kind else { return Undo::Unset };
+    let Some(tool) = uses.definition.as_ref().filter(|_| uses.route.is_none() && step.fallback.is_empty())
+    else {
+        return Undo::Unset;
+    };
+    match &tool.undo {
+        file::ToolUndo::Unset => Undo::Unset,
+        file::ToolUndo::Impossible => Undo::Impossible,
+        file::ToolUndo::By(_) => Undo::By(Box::new(Work::Tool(ToolUse {
+            tool: tool.id(),
+            with: data(&uses.with),
+            route: None,
+            given: None,
+            undoes: true,
+        }))),
     }
 }
 

@@ -86,7 +86,7 @@ fn a_tool_file_with_mistakes_says_where() {
         &[
             "tools/t.yaml:1:7 [tool] `bad tool` cannot be the name of a tool | letters, digits, `.`, `-`, `_`, such as deploy.image",
             "tools/t.yaml:2:10 [tool] `one` is no version | write one to three numbers, such as 1.2.0",
-            "tools/t.yaml:4:1 [unknown-key] `colour` is no key of a tool | the keys are name, version, description, category, reliability, duration, cost-usd, effect, risk, breaker, rate, capabilities, priority, preconditions, postconditions, input, output, command, http, mcp, shell or built-in",
+            "tools/t.yaml:4:1 [unknown-key] `colour` is no key of a tool | the keys are name, version, description, category, reliability, duration, cost-usd, effect, risk, breaker, rate, capabilities, priority, preconditions, postconditions, input, output, command, undo, http, mcp, shell or built-in",
             "tools/t.yaml:5:21 [shell-quoting] a value would be read as a script here | write the script under `command:` as one text; an expression in it becomes a variable",
             "tools/t.yaml:6:8 [schema] could not read `input` as JSON Schema: properties.x.type: \"txt\" is not valid under any of the schemas listed in the 'anyOf' keyword | JSON Schema 2020-12; a `$ref` names a place in this schema",
         ],

@@ -453,8 +453,8 @@ impl Checks {
             format!("I4 {id} {step:?} is {state} and {:?} is still in flight", it.flying)
         })?;
         it.is_ending = matches!(event, StepEvent::Ending { .. });
-        let may_have =
-            it.unknown && matches!(state, StepState::Failed | StepState::Cancelled | StepState::Skipped);
+        let has_failed = matches!(state, StepState::Failed | StepState::Cancelled | StepState::Skipped);
+        let may_have = has_failed && (it.unknown || run.has_called(step));
         let is_cached = matches!(event, StepEvent::Completed { cached: Some(_), .. });
         let is_own = !(is_cached || is_kept && run.is_fork);
         if is_own && matches!(state, StepState::Completed | StepState::Partial) || may_have {
@@ -1002,6 +1002,17 @@ impl Run {
         self.done.iter().copied().filter(left).collect()
     }
 
+    /// Whether a model that this step asked has called something that is to be undone with it.
+    fn has_called(&self, talk: StepIx) -> bool {
+        let plan = self.plan.steps[talk.index()].work.frame();
+        let is_talk = plan.is_some_and(|it| matches!(it.kind, FrameKind::Talk(_)));
+        let called = self.plan.steps.iter().zip(&self.steps).filter(|it| it.0.frame == Some(talk));
+        let mut acts = called.filter(|it| it.0.work.tool().is_some() && it.0.effect != EffectClass::Pure);
+        let is_done =
+            |it: &Step| it.unknown || matches!(it.state(), StepState::Completed | StepState::Partial);
+        is_talk && acts.any(|it| is_done(it.1))
+    }
+
     /// The frames around a step, from the inside out.
     fn around(&self, step: StepIx) -> Vec<StepIx> {
         std::iter::successors(self.plan.steps[step.index()].frame, |it| self.plan.steps[it.index()].frame)
@@ -1015,7 +1026,11 @@ impl Run {
             ended.extend(after.iter().chain([&step]).flat_map(|it| self.around(*it)));
             let follows = |at: &StepIx| {
                 let plan = &self.plan.steps[at.index()];
-                plan.needs.iter().any(|it| after.contains(it) || ended.contains(it))
+                // A question to a model that goes on with its calls comes after all that it was told of.
+                let told = |it: &&StepIx| *it < at && self.plan.steps[it.index()].frame == plan.frame;
+                let is_question = plan.frame.is_some() && plan.work.model().is_some();
+                is_question && after.iter().chain(&ended).any(|it| told(&it))
+                    || plan.needs.iter().any(|it| after.contains(it) || ended.contains(it))
                     || plan.frame.is_some_and(|it| after.contains(&it))
             };
             let all = (0..self.plan.steps.len()).map(StepIx::from_index);

@@ -9,8 +9,8 @@ use cuelight::{
     plan::{
         Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission,
         Frame, FrameKind, GateRule, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout,
-        OutputType, Plan, PlanModel, PlanStep, PlanTool, PlanToolBody, Quorum, Requires, Retry, RetryKind,
-        Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
+        OutputType, Plan, PlanModel, PlanStep, PlanTool, PlanToolBody, PlanToolUndo, Quorum, Requires, Retry,
+        RetryKind, Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
     },
 };
 use serde_json::json;
@@ -112,6 +112,9 @@ fn level(
             _ => call("x"),
         };
         let mut made = step(tape, &id, &local, frame, scope, work);
+        if matches!(&made.work, Work::Frame(it) if matches!(it.kind, FrameKind::Talk(_))) && tape.chance(30) {
+            made.undo = Undo::By(Box::new(call("undo")));
+        }
         made.needs = needs;
         made.condition = condition(tape);
         let kind = made.work.clone();
@@ -233,12 +236,14 @@ fn tools() -> Vec<PlanTool> {
         priority: 0,
         agent: None,
         body: PlanToolBody::Words(vec![name.to_owned()]),
+        undo: None,
     };
+    let undo = PlanToolUndo::By(Box::new(PlanToolBody::Words(vec!["undo".to_owned()])));
     let fragile = BreakerRule { failures: 2, successes: 1, ..BreakerRule::default() };
     let scarce =
         RateRule { calls: 1, per: Span::seconds(120), burst: 2, per_day: Some(4), ..RateRule::default() };
     vec![
-        PlanTool { breaker: fragile, ..named("a") },
+        PlanTool { breaker: fragile, undo: Some(undo), ..named("a") },
         PlanTool { rate: Some(scarce), priority: 2, ..named("b") },
         PlanTool { breaker: BreakerRule { failures: 1, when_open: WhenOpen::Fail, ..fragile }, ..named("c") },
     ]
@@ -255,7 +260,7 @@ fn tool(tape: &mut Tape) -> Work {
         Box::new(Route { policy, candidates, wants: vec!["b".to_owned()] })
     });
     let with = vec![("k".to_owned(), Value::from("${{ state.global.k }}"))];
-    Work::Tool(ToolUse { tool: all[first].to_owned(), with, route, given: None })
+    Work::Tool(ToolUse { tool: all[first].to_owned(), with, route, given: None, undoes: false })
 }
 
 fn condition(tape: &mut Tape) -> Option<String> {

@@ -9,7 +9,7 @@ use crate::{
         output::{Output, say},
     },
     base::{KILL_GRACE, Launch, Value, ValueMap, mcp_held, mcp_pin, safe_text, sha256},
-    definition::{Files as _, McpServer, Registry, Risk, Tool, ToolBody},
+    definition::{Files as _, McpServer, Registry, Risk, Tool, ToolBody, ToolUndo},
     plan::{Given, PlanTool},
     runtime::Tasks,
     tool::{Answer, Call, Host, Progress, attend_built_in, run_built_in, run_http, run_mcp, run_process},
@@ -123,6 +123,11 @@ pub(super) fn show(out: Output, tool: &Tool) {
     );
     tool.preconditions.iter().for_each(|it| line("before", it));
     tool.postconditions.iter().for_each(|it| line("afterwards", it));
+    match &tool.undo {
+        ToolUndo::Unset => {}
+        ToolUndo::Impossible => line("undo", "a call of it cannot be undone"),
+        ToolUndo::By(_) => line("undo", "a call of it is undone as its file says"),
+    }
     if let ToolBody::Mcp(mcp) = &tool.body {
         let server = match &mcp.server {
             McpServer::Command(words) => words.join(" "),

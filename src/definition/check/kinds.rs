@@ -3,8 +3,8 @@
 use crate::{
     base::Value,
     definition::{
-        Call, Effect, OnFailure, Step, StepKind, Tool, ToolBody, Wait, Workflow, diagnostic::Findings,
-        inputs::misfit, spelling::suggest,
+        Call, Effect, Llm, OnFailure, Step, StepKind, Tool, ToolBody, ToolUndo, Uses, Wait, Workflow,
+        diagnostic::Findings, inputs::misfit, spelling::suggest,
     },
 };
 use std::sync::Arc;
@@ -89,7 +89,9 @@ fn undo(step: &Step, findings: &mut Findings<'_>) {
         | StepKind::Set(_) => false,
     };
     let of_tool = match &step.kind {
+        StepKind::Uses(uses) if takes_back(uses, step) => return,
         StepKind::Uses(uses) | StepKind::Agent(uses) => uses.effect(),
+        StepKind::Llm(llm) if step.undo.is_none() => return undo_of_calls(step, llm, findings),
         _ => None,
     };
     if acts && step.undo.is_none() && step.effect.or(of_tool) != Some(Effect::Pure) {
@@ -100,6 +102,26 @@ fn undo(step: &Step, findings: &mut Findings<'_>) {
                 format!("`{}` may have side effects and has no `undo`, although the run compensates", step.id.value),
             )
             .help("add `undo:`; `undo: none` says that it cannot be; `effect: pure` that there is nothing to undo");
+    }
+}
+
+/// Whether its tool says how a call of it is taken back, or that it cannot be, and nothing else is meant by that.
+fn takes_back(uses: &Uses, step: &Step) -> bool {
+    let says = |it: &Arc<Tool>| it.undo != ToolUndo::Unset;
+    step.fallback.is_empty() && uses.route.is_none() && uses.definition.as_ref().is_some_and(says)
+}
+
+/// What a model may have called and nobody can take back.
+fn undo_of_calls(step: &Step, llm: &Llm, findings: &mut Findings<'_>) {
+    for offered in &llm.tools {
+        let stays = |it: &&Arc<Tool>| it.effect != Effect::Pure && it.undo == ToolUndo::Unset;
+        let Some(tool) = offered.definition.as_ref().filter(stays) else { continue };
+        let message =
+            format!("`{}` may have side effects and has no `undo`, although the run compensates", tool.id());
+        findings.warning("no-undo", offered.tool.place, message).help(format!(
+            "add `undo:` to the file of the tool, or to `{}` for all calls of its model together; `undo: none` says that it cannot be",
+            step.id.value
+        ));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     },
     definition::{
         AgentTraits, Body, Data, Effect, Mcp, McpServer, Place, Reliability, Risk, Text, Tool, ToolBody,
-        Version,
+        ToolUndo, Version,
         document::{AGENT_FILE, BREAKER, MCP, RATE, RELIABILITIES, TOOL, WHEN_OPEN},
         shell,
         spelling::suggest,
@@ -81,6 +81,7 @@ pub(super) fn agent_in_place(
         priority: 0,
         agent: Some(AgentTraits { heartbeat, env: Vec::new() }),
         body,
+        undo: ToolUndo::Unset,
         origin: reader.findings.file.to_owned(),
     };
     // Steps of other files may be called the same; what is not the same command is another agent.
@@ -149,8 +150,10 @@ fn described(reader: &mut Reader<'_, '_>, top: &Object<'_>, what: &'static str) 
         None if top.get("mcp").is_none() => body(reader, top, input.as_ref()),
         None => of_server,
     };
+    let undo = top.get("undo").map(|it| undo(reader, top, it, input.as_ref()));
     let name = name?;
     Some(Tool {
+        undo: undo.unwrap_or(Some(ToolUndo::Unset))?,
         version: version?,
         description: description?,
         category: category.unwrap_or_else(|| name.split(['.', '/']).next().unwrap_or(&name).to_owned()),
@@ -292,37 +295,18 @@ fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<&Value>) ->
     }
     match (top.get("command"), top.get("built-in")) {
         (Some(command), None) => match &command.shape {
-            Shape::List(items) => {
+            Shape::List(_) => {
                 if let Some(place) = top.key_place("shell") {
                     reader
                         .findings
                         .error("kind", place, "`shell` means nothing beside a list of words")
                         .help("no shell reads them; remove it, or write the command as one text");
                 }
-                let texts: Vec<Text> =
-                    items.iter().filter_map(|it| reader.text_or_empty(it, "a word of a command")).collect();
-                if texts.first().is_none_or(|it| it.value.trim().is_empty() || it.value.contains("${{")) {
-                    reader
-                        .findings
-                        .error(
-                            "tool",
-                            first_line(reader.findings.source, command.place),
-                            "a command begins with a program",
-                        )
-                        .help("write [./deploy.sh, \"${{ input.image }}\"]");
-                    return None;
-                }
-                for (at, text) in texts.iter().enumerate() {
-                    reads(reader, input, text);
-                    no_script(reader, input, &texts[..at], text);
-                }
-                Some(ToolBody::Words(texts.into_iter().map(|it| it.value).collect()))
+                command_of(reader, command, "`command`", &[], input, &["input"])
             }
             _ => {
                 let shell = shell_key.unwrap_or_else(|| shell::words(""));
-                let script = script(reader, command, "`command`", &shell)?;
-                reads(reader, input, &script.source);
-                Some(ToolBody::Script { shell, script: script.script, bindings: script.bindings })
+                command_of(reader, command, "`command`", &shell, input, &["input"])
             }
         },
         (None, Some(node)) if !reader.findings.file.contains('/') => {
@@ -343,6 +327,58 @@ fn body(reader: &mut Reader<'_, '_>, top: &Object<'_>, input: Option<&Value>) ->
             None
         }
     }
+}
+
+/// Words that are run as they are, or a script for this shell; what stands under these names may be read in them.
+fn command_of(
+    reader: &mut Reader<'_, '_>,
+    command: &Node,
+    what: &str,
+    shell: &[String],
+    input: Option<&Value>,
+    roots: &[&str],
+) -> Option<ToolBody> {
+    let Shape::List(items) = &command.shape else {
+        let script = script(reader, command, what, shell)?;
+        reads_of(reader, input, &script.source, roots);
+        return Some(ToolBody::Script {
+            shell: shell.to_vec(),
+            script: script.script,
+            bindings: script.bindings,
+        });
+    };
+    let texts: Vec<Text> =
+        items.iter().filter_map(|it| reader.text_or_empty(it, "a word of a command")).collect();
+    if texts.first().is_none_or(|it| it.value.trim().is_empty() || it.value.contains("${{")) {
+        let place = first_line(reader.findings.source, command.place);
+        reader
+            .findings
+            .error("tool", place, "a command begins with a program")
+            .help("write [./deploy.sh, \"${{ input.image }}\"]");
+        return None;
+    }
+    for (at, text) in texts.iter().enumerate() {
+        reads_of(reader, input, text, roots);
+        no_script(reader, input, &texts[..at], text);
+    }
+    Some(ToolBody::Words(texts.into_iter().map(|it| it.value).collect()))
+}
+
+/// How a call is taken back: with what it was given, and what it gave.
+fn undo(
+    reader: &mut Reader<'_, '_>,
+    top: &Object<'_>,
+    node: &Node,
+    input: Option<&Value>,
+) -> Option<ToolUndo> {
+    if matches!(&node.shape, Shape::Scalar(it) if it.text.trim() == "none") {
+        return Some(ToolUndo::Impossible);
+    }
+    let is_script = matches!(&node.shape, Shape::Scalar(_));
+    let shell = top.get("shell").filter(|_| is_script).and_then(|it| shell_words(reader, it));
+    let shell = shell.unwrap_or_else(|| shell::words(""));
+    let by = command_of(reader, node, "`undo`", &shell, input, &["input", "output"])?;
+    Some(ToolUndo::By(Box::new(by)))
 }
 
 /// An agent that comes for its work by itself: there is nothing to start here, and no environment to start it in.
@@ -509,7 +545,12 @@ fn reads_of(reader: &mut Reader<'_, '_>, input: Option<&Value>, text: &Text, roo
             let name = reference.path.first();
             if !roots.iter().any(|it| reference.root.eq_ignore_ascii_case(it)) {
                 let message = format!("a tool does not see `{}`", reference.root);
-                wrong.push((reference.span, message, "it reads `input`, which the step gives it".to_owned()));
+                let help = if roots.contains(&"output") {
+                    "it reads `input`, which the call was given, and `output`, which it gave"
+                } else {
+                    "it reads `input`, which the step gives it"
+                };
+                wrong.push((reference.span, message, help.to_owned()));
             } else if let Some(name) = name
                 .filter(|_| reference.root.eq_ignore_ascii_case("input"))
                 .filter(|it| !known.is_empty() && !known.contains(it))

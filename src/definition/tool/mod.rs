@@ -59,6 +59,8 @@ pub struct Tool {
     pub agent: Option<AgentTraits>,
     /// How it is done.
     pub body: ToolBody,
+    /// How a call of it is taken back.
+    pub undo: ToolUndo,
     /// The file it stands in; `built in` for ours.
     pub origin: String,
 }
@@ -70,6 +72,18 @@ pub struct AgentTraits {
     pub heartbeat: Option<Span>,
     /// What it finds in its environment, each a template over `input`; what a step says under the same name comes before it.
     pub env: Vec<(String, Text)>,
+}
+
+/// How a call of a tool is taken back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ToolUndo {
+    /// Nothing is said of it.
+    #[default]
+    Unset,
+    /// It cannot be.
+    Impossible,
+    /// By a program or a script, whose templates read `input` and `output` of the call.
+    By(Box<ToolBody>),
 }
 
 /// How a tool is done.
@@ -136,6 +150,37 @@ pub enum Reliability {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub [u32; 3]);
 
+impl ToolBody {
+    /// All that is said of it, as JSON.
+    fn json(&self) -> Value {
+        match self {
+            Self::BuiltIn => json!({"kind": "built-in"}),
+            Self::Claim => json!({"kind": "claim"}),
+            Self::Words(words) => json!({"kind": "command", "command": words}),
+            Self::Http(http) => request(http),
+            Self::Mcp(mcp) => json!({
+                "kind": "mcp",
+                "server": match &mcp.server {
+                    McpServer::Command(words) => json!({"command": words}),
+                    McpServer::Url(http) => {
+                        let headers: Value = http.headers.iter().map(|(name, it)| json!([name, it.value])).collect();
+                        json!({"url": http.url.value, "headers": headers})
+                    }
+                },
+                "tool": mcp.tool,
+                "pin": mcp_pin(&mcp_held(&mcp.says)),
+                "says": mcp.says,
+            }),
+            Self::Script { shell, script, bindings } => json!({
+                "kind": "command",
+                "shell": shell,
+                "script": script,
+                "bindings": bindings.iter().map(|it| json!([it.variable, it.expression.value])).collect::<Value>(),
+            }),
+        }
+    }
+}
+
 impl Tool {
     /// `json.query@1.0.0`
     pub fn id(&self) -> String {
@@ -166,31 +211,6 @@ impl Tool {
 
     /// All that is said of it, as JSON.
     pub fn json(&self) -> Value {
-        let body = match &self.body {
-            ToolBody::BuiltIn => json!({"kind": "built-in"}),
-            ToolBody::Claim => json!({"kind": "claim"}),
-            ToolBody::Words(words) => json!({"kind": "command", "command": words}),
-            ToolBody::Http(http) => request(http),
-            ToolBody::Mcp(mcp) => json!({
-                "kind": "mcp",
-                "server": match &mcp.server {
-                    McpServer::Command(words) => json!({"command": words}),
-                    McpServer::Url(http) => {
-                        let headers: Value = http.headers.iter().map(|(name, it)| json!([name, it.value])).collect();
-                        json!({"url": http.url.value, "headers": headers})
-                    }
-                },
-                "tool": mcp.tool,
-                "pin": mcp_pin(&mcp_held(&mcp.says)),
-                "says": mcp.says,
-            }),
-            ToolBody::Script { shell, script, bindings } => json!({
-                "kind": "command",
-                "shell": shell,
-                "script": script,
-                "bindings": bindings.iter().map(|it| json!([it.variable, it.expression.value])).collect::<Value>(),
-            }),
-        };
         let mut out = json!({
             "name": self.name,
             "version": self.version.to_string(),
@@ -206,8 +226,13 @@ impl Tool {
             "postconditions": self.postconditions,
             "input": self.input,
             "output": self.output,
-            "body": body,
+            "body": self.body.json(),
         });
+        match &self.undo {
+            ToolUndo::Unset => {}
+            ToolUndo::Impossible => out["undo"] = json!("none"),
+            ToolUndo::By(by) => out["undo"] = by.json(),
+        }
         if self.breaker != BreakerRule::default() {
             out["breaker"] = json!(self.breaker);
         }

@@ -323,3 +323,127 @@ fn a_talk_that_is_cut_off_goes_on_where_it_was() {
     assert_eq!((place.text("ledger").as_str(), provider.asked()), ("called\ncalled\n", 3));
     assert_eq!(place.step("r-1", "fix")["outputs"]["text"], "Done.");
 }
+
+/// Two tools of a workspace that say how they are taken back, and one that cannot be.
+const SHIP: &str = "name: ship\nversion: 1\ndescription: Ships an image\n\
+    input: {type: object, required: [image], properties: {image: {type: string}}}\n\
+    output: {type: object, properties: {ticket: {type: string}}}\n\
+    command: |\n  echo \"ship ${{ input.image }}\" >> ledger\n  echo \"ticket=t-${{ input.image }}\" >> \"$CUELIGHT_OUTPUT\"\n\
+    undo: |\n  echo \"unship ${{ input.image }} ${{ output.ticket }}\" >> ledger\n";
+const MAIL: &str = "name: mail\nversion: 1\ndescription: Tells the customers\ninput: {type: object}\n\
+    command: echo mail >> ledger\nundo: none\n";
+
+/// A workspace whose model asks for these calls, one after the other, and then goes wrong.
+fn saga(provider: &Provider, flow: &str) -> Place {
+    let place = place(provider);
+    fs::create_dir_all(place.file(".cuelight/tools")).expect("a folder");
+    place.write(".cuelight/tools/ship.yaml", SHIP);
+    place.write(".cuelight/tools/mail.yaml", MAIL);
+    place.write("flow.yaml", flow);
+    place
+}
+
+fn ship(id: &'static str, given: &'static str) -> Part {
+    asks(&[(id, "ship", given)])
+}
+
+const FAILS: &str = "on-failure: compensate\nsteps:\n  - {id: fix, llm: {model: own, prompt: x, tools: [ship, mail], rounds: 3}}\n";
+
+/// What was called is taken back in reverse, with what it was given and what it gave; what cannot be is said.
+#[test]
+fn a_talk_that_fails_is_undone_call_by_call_in_reverse_and_says_what_stays() {
+    let parts = vec![
+        ship("a", r#"{"image": "one"}"#),
+        asks(&[("b", "ship", r#"{"image": "two ${{ run.id }}"}"#), ("c", "mail", "{}")]),
+        ship("d", r#"{"image": "three"}"#),
+        ship("e", r#"{"image": "four"}"#),
+    ];
+    let provider = Provider::play(parts);
+    let place = saga(&provider, FAILS);
+    let told = run(place.path(), Path::new("flow.yaml"), &[], &[]);
+    assert_eq!(told.state(), "undone", "{}", told.said);
+    let ledger = place.text("ledger");
+    let mut lines: Vec<&str> = ledger.lines().collect();
+    assert_eq!(
+        lines.split_off(4),
+        ["unship three t-three", "unship two ${{ run.id }} t-two ${{ run.id }}", "unship one t-one"],
+        "{ledger}"
+    );
+    let failed = told.events.iter().find(|it| it["type"] == "step.failed" && it["step"] == "fix");
+    let message = failed.expect("it fails")["data"]["record"]["message"].as_str().expect("text").to_owned();
+    for wanted in [
+        "still asks for tools after 3 rounds",
+        "fix/call-1.1 (ship@1.0.0) is undone when the run is",
+        "fix/call-2.2 (mail@1.0.0) cannot be undone",
+    ] {
+        assert!(message.contains(wanted), "{wanted}: {message}");
+    }
+    let asked: Vec<&Value> = told.events.iter().filter(|it| it["type"] == "gate.asked").collect();
+    assert_eq!(asked[0]["data"]["ask"]["will_run"][0]["undo"], "yes", "a gate says that it can be undone");
+    let last = asked.last().expect("the third round asks");
+    assert_eq!(last["data"]["ask"]["cannot_undo"], json!(["fix/call-2.2"]), "and what cannot be any more");
+}
+
+/// Where the step says how all of its calls are taken back together, a talk that failed is, too; one that called nothing is not.
+#[test]
+fn the_undo_of_a_step_with_tools_takes_back_what_a_failed_talk_has_called() {
+    let flow = |rounds: u32| {
+        format!(
+            "on-failure: compensate\nsteps:\n  - id: fix\n    llm: {{model: own, prompt: x, tools: mail, rounds: {rounds}}}\n    undo: echo all back >> ledger\n"
+        )
+    };
+    let asked = || asks(&[("a", "mail", "{}")]);
+    let provider = Provider::play(vec![asked(), asked()]);
+    let place = saga(&provider, &flow(1));
+    let told = run(place.path(), Path::new("flow.yaml"), &[], &["approve"]);
+    assert_eq!(
+        (told.state(), place.text("ledger").as_str()),
+        ("undone", "mail\nall back\n"),
+        "{}",
+        told.said
+    );
+    let provider = Provider::play(vec![asked(), asked()]);
+    let place = saga(&provider, &flow(1));
+    let told = run(place.path(), Path::new("flow.yaml"), &[], &["reject"]);
+    assert_eq!((told.state(), place.text("ledger").as_str()), ("failed", ""), "{}", told.said);
+}
+
+/// An engine that dies while calls are taken back goes on with that: each is taken back, in order, the one that was cut off
+/// again, and nothing is called anew.
+#[test]
+fn a_crash_while_calls_are_undone_leaves_none_of_them_done() {
+    let provider = Provider::play(vec![
+        ship("a", r#"{"image": "one"}"#),
+        ship("b", r#"{"image": "two"}"#),
+        ship("c", r#"{"image": "three"}"#),
+    ]);
+    let place = saga(&provider, &FAILS.replace("rounds: 3", "rounds: 2"));
+    let slow = SHIP
+        .replace("undo: |\n", "undo: |\n  echo begun >> begun\n  until test -e go; do sleep 0.01; done\n");
+    place.write(".cuelight/tools/ship.yaml", &slow);
+    let engine = place.start(&["run", "flow.yaml", "--headless"]);
+    for gate in ["g-1", "g-2"] {
+        until("a call asks", || place.owner().is_some() && place.cue(&["approve", gate]).code == 0);
+    }
+    until("the newest is being undone", || place.text("begun") == "begun\n");
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    assert_eq!(place.text("ledger"), "ship one\nship two\n");
+    let engine = place.start(&["serve"]);
+    until("the next engine is there", || place.owner().is_some());
+    place.write("go", "");
+    until("all is undone", || place.state("r-1") == "undone");
+    engine.signal(Signal::TERM);
+    drop(engine.end());
+    assert_eq!(place.text("ledger"), "ship one\nship two\nunship two t-two\nunship one t-one\n");
+}
+
+/// The same holds for a step that uses the tool and says no `undo` of its own.
+#[test]
+fn a_step_is_undone_as_its_tool_says_where_it_says_nothing_itself() {
+    let flow = "on-failure: compensate\nsteps:\n  - {id: a, uses: ship@1, with: {image: one}}\n  - {id: b, needs: a, uses: ship@1, with: {image: two}, undo: none}\n  - {id: c, needs: b, run: exit 1, undo: none}\n";
+    let place = saga(&Provider::play(Vec::new()), flow);
+    let told = run(place.path(), Path::new("flow.yaml"), &[], &[]);
+    assert_eq!(told.state(), "undone", "{}", told.said);
+    assert_eq!(place.text("ledger"), "ship one\nship two\nunship one t-one\n");
+}
