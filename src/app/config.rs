@@ -6,9 +6,11 @@ use super::{
     output::tell_as_json,
 };
 use crate::{
-    base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text},
+    base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_agent_type, is_name, is_topic, safe_text},
     engine::{Actor, Channel, TopicRule},
-    gateway::{HttpSetup, Rate, Rates, ResultRules, TlsFiles, is_loopback},
+    gateway::{
+        HttpSetup, Permission, Rate, Rates, ResultRules, SpawnRule, TOKEN_LIFE_MAX, TlsFiles, is_loopback,
+    },
     runtime::{People, TraceSetup, WhoIsWho},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore},
@@ -65,6 +67,10 @@ pub(super) struct Settings {
     pub(super) open_status: Option<bool>,
     /// Requests of each type of agent, in a minute and at once: `rates = {qa = "60/10", architect = "unlimited"}`.
     pub(super) rates: BTreeMap<String, String>,
+    /// What is so of agents that are started over HTTP: `[spawn.coder]` with `gate`, `require`, `permissions` …
+    pub(super) spawn: BTreeMap<String, SpawnSettings>,
+    /// Where agents that are started find us, when that is not where we listen: `agents-url = "https://cue.example.org:3001"`.
+    pub(super) agents_url: Option<String>,
     /// How long a request to the API may take to be sent, and how long a connection may be silent: `request-timeout = "30s"`.
     pub(super) request_timeout: Option<String>,
     /// How long results of agents can be found: `results-kept = "30d"`.
@@ -99,6 +105,20 @@ pub(super) struct TraceSettings {
     headers: BTreeMap<String, String>,
     /// What the collector calls us; `cuelight` when nothing is said.
     service: Option<String>,
+}
+
+/// What `config.toml` says of agents of one type that are started over HTTP.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SpawnSettings {
+    gate: Option<bool>,
+    /// `sre`, or `sre:2`.
+    require: Vec<String>,
+    four_eyes: bool,
+    permissions: Option<Vec<Permission>>,
+    token_life: Option<String>,
+    environment: Vec<String>,
+    at_most: Option<usize>,
 }
 
 /// What `config.toml` says of a topic.
@@ -144,6 +164,50 @@ impl Settings {
                 workspace.config().display()
             ))
         })
+    }
+
+    /// What is so of agents that are started over HTTP, by their type.
+    fn spawn(&self, workspace: &Workspace) -> Result<BTreeMap<String, SpawnRule>, Trouble> {
+        let rule = |(name, said): (&String, &SpawnSettings)| {
+            let failed = |why: &str| {
+                let (name, path) = (safe_text(name), workspace.config());
+                Trouble::usage(format!("could not read [spawn.{name}] in {}: {why}", path.display()))
+            };
+            if !is_agent_type(name) {
+                return Err(failed(
+                    "it is no type of agents: a lower-case letter, then letters, digits and `-`",
+                ));
+            }
+            let usual = SpawnRule::default();
+            let permissions = said.permissions.clone().unwrap_or(usual.permissions);
+            if permissions.contains(&Permission::DecideGates) {
+                return Err(failed("an agent decides at no gate; take `decide_gates` out"));
+            }
+            let life = said.token_life.as_ref().map_or(Ok(usual.token_life), |it| it.parse::<Span>());
+            let life = life.ok().filter(|it| *it > Span(0) && *it <= TOKEN_LIFE_MAX);
+            let token_life = life.ok_or_else(|| failed("its token-life is a time up to 24h, such as 1h"))?;
+            let group = |it: &String| {
+                let (group, count) = it.split_once(':').unwrap_or((it, "1"));
+                count.parse().ok().filter(|it| (1..=100).contains(it)).map(|it| (group.to_owned(), it))
+            };
+            let require = said.require.iter().map(group).collect::<Option<_>>();
+            let require = require.ok_or_else(|| failed("write `require` as [\"sre\"] or [\"sre:2\"]"))?;
+            let gate = said.gate.unwrap_or(true);
+            if !gate && (said.four_eyes || !said.require.is_empty()) {
+                return Err(failed("nobody is asked, so nobody can be required; take one of both out"));
+            }
+            let rule = SpawnRule {
+                gate,
+                require,
+                four_eyes: said.four_eyes,
+                permissions,
+                token_life,
+                environment: said.environment.clone(),
+                at_most: said.at_most.unwrap_or(usual.at_most),
+            };
+            Ok((name.clone(), rule))
+        };
+        self.spawn.iter().map(rule).collect()
     }
 
     /// How long a request may take to be sent.
@@ -246,6 +310,8 @@ impl Config {
                 kept_for: settings.results_kept(workspace)?,
                 next_agents: settings.next_agents.clone(),
             },
+            spawn: settings.spawn(workspace)?,
+            agents_url: settings.agents_url.clone(),
             patience: settings.patience(workspace)?,
             traces: None,
             log: None,

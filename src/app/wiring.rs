@@ -172,22 +172,27 @@ pub(super) async fn own(
         Err(OwnerError::Held { pid, .. }) => return Err(OwnTrouble::Held(holder(pid))),
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
-    let said = Settings::of(workspace).map_err(OwnTrouble::Other)?;
-    if let Some(bytes) = said.context_cache(workspace).map_err(OwnTrouble::Other)? {
-        engine.desk().bound_contexts(bytes);
-    }
+    let environment = {
+        let said = Settings::of(workspace).map_err(OwnTrouble::Other)?;
+        if let Some(bytes) = said.context_cache(workspace).map_err(OwnTrouble::Other)? {
+            engine.desk().bound_contexts(bytes);
+        }
+        said.environment
+    };
     engine.desk().declare_topics(config.topics(workspace).map_err(OwnTrouble::Other)?).await;
     let names = people.groups().into_keys().collect();
     let who = config.who_is_who(workspace);
     let desk = engine.desk().with_people(who.clone());
-    let seats =
-        listen(&engine, desk.clone(), workspace, (who, said.environment)).map_err(OwnTrouble::Other)?;
+    let seats = listen(&engine, desk.clone(), workspace, (who, environment)).map_err(OwnTrouble::Other)?;
     let traces = traces.map(|(setup, _)| {
         let (tasks, doors) = engine.doors();
         let traces = Arc::new(Traces::default());
         drop(tasks.spawn(keep_traces(setup, Arc::clone(&traces), engine.desk(), doors.clone())));
         traces
     });
+    if config.listen.is_none() {
+        engine.desk().answer_agents(None);
+    }
     let mut answers_at = None;
     if let Some(listen) = &config.listen {
         let setup = config.http_setup(workspace, listen).map_err(OwnTrouble::Other)?;

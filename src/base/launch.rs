@@ -2,8 +2,8 @@
 //! `tool` carries it out. Secrets stand in it by name only; their values never reach an event, a hash or a screen.
 
 use crate::base::{
-    AgentCall, Digest, HttpCall, McpCall, ModelCall, ProcessLimits, SPOOL_BYTES_MAX, Span, ValueMap,
-    canonical_json, sha256,
+    AgentCall, Digest, HttpCall, McpCall, ModelCall, ProcessLimits, SPOOL_BYTES_MAX, Span, SpawnedAgent,
+    ValueMap, canonical_json, sha256,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -144,6 +144,11 @@ impl Launch {
     /// Whether an agent comes for it by itself, and does it elsewhere.
     pub fn is_claimed(&self) -> bool {
         self.tool.as_ref().and_then(|it| it.agent.as_ref()).is_some_and(|it| it.claim)
+    }
+
+    /// The agent that it starts for somebody who asked for one.
+    pub fn spawned(&self) -> Option<&SpawnedAgent> {
+        self.tool.as_ref()?.agent.as_ref()?.spawned.as_deref()
     }
 
     /// What its processes may use, and how much of its output is kept, for people; nothing when it is as ever.

@@ -31,8 +31,9 @@ mod untrusted;
 mod value;
 
 pub use agent::{
-    AGENT_LATE_AFTER, AGENT_LOST_AFTER, AGENT_OUTPUTS, AGENT_PREFIX, AGENT_TASK, AGENT_TASK_VARIABLE,
-    AGENT_VARIABLE, AgentCall, agent_name,
+    AGENT_ADDRESS_VARIABLE, AGENT_LATE_AFTER, AGENT_LOST_AFTER, AGENT_OUTPUTS, AGENT_PREFIX, AGENT_TASK,
+    AGENT_TASK_VARIABLE, AGENT_TOKEN, AGENT_TOKEN_VARIABLE, AGENT_VARIABLE, AgentCall, SpawnedAgent,
+    agent_name,
 };
 pub use arrivals::{ARRIVALS_BYTES_MAX, Arrivals, ArrivalsPen};
 pub use breaker::{BreakerRule, Circuit, WhenOpen};

@@ -189,7 +189,9 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
         if it.undoes {
             return tool.undo_call(given.clone(), gave).map_err(Unresolved::Failed);
         }
-        return tool.call(given.clone(), &Given { env, is_foreign: &|_| true }).map_err(Unresolved::Failed);
+        return tool
+            .call(given.clone(), &Given { env, is_foreign: &|_| true, spawned: None })
+            .map_err(Unresolved::Failed);
     }
     let mut input = ValueMap::new();
     for (name, value) in &it.with {
@@ -207,7 +209,8 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
     }
     let is_foreign =
         |name: &str| it.with.iter().any(|(given, value)| given == name && is_foreign_value(view, value));
-    tool.call(input, &Given { env, is_foreign: &is_foreign }).map_err(Unresolved::Failed)
+    let spawned = view.run.plan.spawned.as_deref();
+    tool.call(input, &Given { env, is_foreign: &is_foreign, spawned }).map_err(Unresolved::Failed)
 }
 
 /// The question that is put to a model.

@@ -360,7 +360,7 @@ fn fitting<'a>(
         return Err(format!("was not called: its arguments could not be read: {why}"));
     };
     // All that it is given is another's.
-    match tool.call(given.clone(), &Given { env: &[], is_foreign: &|_| true }) {
+    match tool.call(given.clone(), &Given { is_foreign: &|_| true, ..Given::default() }) {
         Ok(_) => Ok((offered, tool, given.clone())),
         Err(why) => Err(format!("was not called: {why}")),
     }

@@ -101,6 +101,7 @@ impl Lowering {
             budget: workflow.budget.as_ref().map(budget),
             tools: lowering.tools,
             models: lowering.models,
+            spawned: None,
             inputs,
         };
         order(&plan)?;

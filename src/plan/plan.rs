@@ -5,7 +5,7 @@
 
 use crate::{
     base::{
-        Digest, FailureMode, MessageKind, ProcessLimits, Score, Span, StepIx, Value, ValueMap,
+        Digest, FailureMode, MessageKind, ProcessLimits, Score, Span, SpawnedAgent, StepIx, Value, ValueMap,
         canonical_json, sha256,
     },
     plan::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Requires, Route, ToolUse},
@@ -50,6 +50,9 @@ pub struct Plan {
     /// The models its steps ask, each as it was described when the plan was made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<PlanModel>,
+    /// The agent that it starts, where somebody asked for one and for nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spawned: Option<Box<SpawnedAgent>>,
 }
 
 impl Plan {

@@ -4,10 +4,10 @@
 
 use crate::{
     base::{
-        AGENT_TASK, AGENT_TASK_VARIABLE, AGENT_TASK_VARIABLE_BYTES_MAX, AGENT_VARIABLE, AgentCall,
-        BreakerRule, Digest, HttpCall, Launch, MCP_CALL_WORD, McpCall, RateRule, RoutePolicy,
-        SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, TextPart, ToolCall, Value, ValueMap, agent_name,
-        safe_text, type_name,
+        AGENT_TASK, AGENT_TASK_VARIABLE, AGENT_TASK_VARIABLE_BYTES_MAX, AGENT_TOKEN, AGENT_TOKEN_VARIABLE,
+        AGENT_VARIABLE, AgentCall, BreakerRule, Digest, HttpCall, Launch, MCP_CALL_WORD, McpCall, RateRule,
+        RoutePolicy, SPOOL_BYTES_MAX, Schema, SchemaProblem, Score, Span, SpawnedAgent, TextPart, ToolCall,
+        Value, ValueMap, agent_name, safe_text, type_name,
     },
     definition as file,
     expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text},
@@ -331,10 +331,11 @@ impl PlanTool {
             definition: self.definition,
             input,
             built_in: self.body == PlanToolBody::BuiltIn,
-            agent: self
-                .agent
-                .as_ref()
-                .map(|it| AgentCall { heartbeat: it.heartbeat, claim: self.body == PlanToolBody::Claim }),
+            agent: self.agent.as_ref().map(|it| AgentCall {
+                heartbeat: it.heartbeat,
+                claim: self.body == PlanToolBody::Claim,
+                spawned: beside.spawned.cloned().map(Box::new),
+            }),
             mcp,
         };
         Ok(Launch {
@@ -381,7 +382,11 @@ impl PlanTool {
         if let Some(task) = task.filter(|it| it.len() <= AGENT_TASK_VARIABLE_BYTES_MAX) {
             env.push((AGENT_TASK_VARIABLE.to_owned(), task));
         }
-        Ok(env.into_iter().map(|(name, text)| (name, vec![TextPart::Text(text)])).collect())
+        let spawned = beside.spawned.iter().flat_map(|it| it.variables());
+        env.extend(spawned.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        let texts = env.into_iter().map(|(name, text)| (name, vec![TextPart::Text(text)]));
+        let token = (AGENT_TOKEN_VARIABLE.to_owned(), vec![TextPart::Secret(AGENT_TOKEN.to_owned())]);
+        Ok(texts.chain(beside.spawned.map(|_| token)).collect())
     }
 
     /// The input with defaults filled in, when it fits.
@@ -427,11 +432,13 @@ pub struct Given<'a> {
     pub env: &'a [(String, Vec<TextPart>)],
     /// Whether what is given for an input comes from another step.
     pub is_foreign: &'a dyn Fn(&str) -> bool,
+    /// Who the agent is, where somebody asked for one.
+    pub spawned: Option<&'a SpawnedAgent>,
 }
 
 impl Default for Given<'_> {
     fn default() -> Self {
-        Self { env: &[], is_foreign: &|_| false }
+        Self { env: &[], is_foreign: &|_| false, spawned: None }
     }
 }
 

@@ -20,6 +20,9 @@ pub struct AgentAbout {
     pub description: String,
     /// What it can do, in words that steps ask for.
     pub capabilities: Vec<String>,
+    /// Whether it comes for its work by itself, so that nothing is started here.
+    #[serde(default)]
+    pub claim: bool,
     /// How often it gives a sign of life.
     pub heartbeat: Option<Span>,
     /// What a crash in the middle of it means.

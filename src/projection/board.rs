@@ -5,8 +5,8 @@
 
 use crate::{
     base::{
-        ErrorKind, FailureMode, GateId, RoutePolicy, RunId, Score, Seq, Span, StepIx, Timestamp, Value,
-        agent_name,
+        AttemptId, ErrorKind, FailureMode, GateId, RoutePolicy, RunId, Score, Seq, Span, StepIx, Timestamp,
+        Value, agent_name,
     },
     engine::{
         Agents, AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState,
@@ -140,6 +140,12 @@ impl Board {
     /// A run, whole; nothing when it is unknown or only its summary is kept.
     pub fn run(&self, run: RunId) -> Option<&Arc<RunView>> {
         self.runs.get(u64::from(run.0))
+    }
+
+    /// Whether this call was made, and has not ended.
+    pub fn is_running(&self, call: AttemptId) -> bool {
+        let step = self.run(call.run).and_then(|it| it.step(call.step));
+        step.is_some_and(|it| it.attempts().iter().any(|it| it.number == call.number && it.is_running()))
     }
 
     /// What a list shows of a run.

@@ -2,7 +2,7 @@
 //! milliseconds, shares decimals from 0 to 1. Foreign text is carried as it came.
 
 use crate::{
-    base::{Launch, Score, Seq, StepIx, Timestamp, Value, ValueMap},
+    base::{Launch, Score, Seq, StepIx, TextPart, Timestamp, Value, ValueMap},
     engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, WillFallBack, WillRun},
     plan::{Amounts, Currency, PlanStep, Risk},
     projection::{
@@ -524,6 +524,22 @@ fn will_run_json(it: &WillRun) -> Value {
         "effect": to_value(&it.effect),
         "undo": it.undo,
     });
+    if !it.launch.env.is_empty() {
+        let value = |parts: &Vec<TextPart>| -> String {
+            let part = |it: &TextPart| match it {
+                TextPart::Text(text) => text.clone(),
+                TextPart::Secret(name) => format!("<secret {name}>"),
+            };
+            parts.iter().map(part).collect()
+        };
+        out["environment"] = it
+            .launch
+            .env
+            .iter()
+            .map(|(name, parts)| (name.clone(), value(parts).into()))
+            .collect::<ValueMap>()
+            .into();
+    }
     if !it.choice.is_empty() {
         out["choice"] = it.choice.clone().into();
     }

@@ -5,7 +5,7 @@
 
 use super::{ContextQuery, LibraryQuery};
 use crate::{
-    base::{Arrivals, AttemptId, Digest, GateId, RunId, Seq, Timestamp, ValueMap},
+    base::{Arrivals, AttemptId, Digest, GateId, RunId, Seq, SpawnedAgent, Timestamp, ValueMap},
     engine::{Actor, Command, Event, Refusal},
     plan::Plan,
     projection::{AgentsAbout, Board, Record},
@@ -91,6 +91,13 @@ pub enum Source {
         name: String,
         /// The workflow.
         text: String,
+    },
+    /// A workflow that starts one agent, and who that is to be.
+    Agent {
+        /// The workflow.
+        text: String,
+        /// Who it is to its engine.
+        agent: Box<SpawnedAgent>,
     },
 }
 

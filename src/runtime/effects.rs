@@ -3,7 +3,10 @@
 //! Nothing here decides or waits for long: each call is a task, and at most `PROCESSES_MAX` of them run a process at once;
 //! the others queue. The table of running calls belongs to the loop alone.
 
-use super::{Boards, Clock, Hands, Inbound, Keep, Signal, Tasks};
+use super::{
+    Boards, Clock, Hands, Inbound, Keep, Signal, Tasks,
+    agent_door::{Reach, equipped},
+};
 use crate::{
     base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, Program, RunId, Span, StepIx},
     engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
@@ -48,6 +51,8 @@ pub(super) struct Shared<C> {
     closing: CancellationToken,
     /// Whether steps of all runs are told where in a trace they stand, and where that is looked up.
     traced: (bool, Boards),
+    /// Where agents that are started for somebody reach us.
+    reach: Reach,
 }
 
 /// What came of a call, for the engine.
@@ -174,9 +179,10 @@ impl<C: Clock> Shared<C> {
         tasks: Tasks,
         closing: CancellationToken,
         traced: (bool, Boards),
+        reach: Reach,
     ) -> Self {
         let (free, adopted) = (Semaphore::new(PROCESSES_MAX), Mutex::default());
-        Self { host, keep, guards, adopted, clock, results, ring, tasks, free, closing, traced }
+        Self { host, keep, guards, adopted, clock, results, ring, tasks, free, closing, traced, reach }
     }
 
     /// What a call is told as `TRACEPARENT`: its own span, for whatever it does to stand below.
@@ -256,6 +262,16 @@ impl<C: Clock> Shared<C> {
             }
             opened = executable;
         }
+        let mut own = None;
+        if let Some(agent) = launch.spawned() {
+            let known = (self.reach.clone(), self.traced.1.clone());
+            match equipped(&self.host, launch, agent, attempt, known, cancel).await {
+                None => return Came::ended(never_started()),
+                Some(Err(why)) => return Came::ended(not_reached(&why)),
+                Some(Ok(launch)) => own = Some(launch),
+            }
+        }
+        let launch = own.as_ref().unwrap_or(launch);
         // Whoever slept through a take-over begins nothing that the other engine may have begun.
         if cancel.is_cancelled() || !self.keep.is_ours() {
             return Came::ended(never_started());
@@ -450,6 +466,13 @@ fn not_as_approved(changed: Vec<Changed>) -> Outcome {
     let message = "could not start: what was approved has changed; its gate asks again".to_owned();
     let failure = Failure { not_started: true, ..failed(FailureMode::PolicySecurity, message) };
     Outcome { failure: Some(failure), changed, ..Outcome::default() }
+}
+
+/// An agent that was started for somebody, and could not reach us, is not started.
+fn not_reached(why: &str) -> Outcome {
+    let message = format!("could not start: {why}");
+    let failure = Failure { not_started: true, ..failed(FailureMode::UserPermission, message) };
+    Outcome { failure: Some(failure), ..Outcome::default() }
 }
 
 /// What could not be looked at counts as changed.

@@ -7,7 +7,7 @@
 
 use super::{
     Clock, Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
-    archive::Archive, effects::Shared, keep::Log, library::Blobs,
+    agent_door::Reached, archive::Archive, effects::Shared, keep::Log, library::Blobs,
 };
 use crate::{
     base::{AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, Launch, safe_text},
@@ -125,6 +125,7 @@ impl Engine {
             }
             None => (None, None),
         };
+        let reached = Arc::new(watch::Sender::new(Reached::default()));
         let shared = Arc::new(Shared::new(
             Host::new(root, setup.environment, secrets, KILL_GRACE)
                 .with_clock(Arc::new(|| Clock::now(&SystemClock)))
@@ -138,6 +139,7 @@ impl Engine {
             tasks.clone(),
             calls.clone(),
             (setup.traced, boards.clone()),
+            reached.subscribe(),
         ));
         let mut podium = Podium {
             conductor,
@@ -169,9 +171,18 @@ impl Engine {
                 seen.send_modify(|seen| seen.trouble = Some(Trouble::Stopped(why)));
             }
         });
-        let actor = Arc::new(setup.actor);
-        let blobs = Blobs(Arc::downgrade(&journal));
-        let desk = LocalDesk { actor, who: None, inbox, boards, ring, archive, blobs, tasks: tasks.clone() };
+        let (actor, blobs) = (Arc::new(setup.actor), Blobs(Arc::downgrade(&journal)));
+        let desk = LocalDesk {
+            actor,
+            who: None,
+            inbox,
+            boards,
+            ring,
+            archive,
+            blobs,
+            tasks: tasks.clone(),
+            reached,
+        };
         let seats = Tasks::default();
         Ok(Self { desk, tasks, seats, doors, deciding, calls, looping, journal, guards, owner })
     }

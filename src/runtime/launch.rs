@@ -4,8 +4,8 @@ use super::{InputText, LaunchRequest, Offer, OfferedInput, People, Reply, Source
 use crate::{
     base::{Digest, FILE_BYTES_MAX, RunId, Value, ValueMap, sha256},
     definition::{
-        Diagnostic, Field, Files, Registry, Tool, Workflow, check_input_texts, check_inputs, check_people,
-        read, summary,
+        Diagnostic, Field, Files, Registry, Tool, ToolBody, Workflow, check_input_texts, check_inputs,
+        check_people, read, summary,
     },
     engine::Correction,
     plan::{Machine, Plan, lower},
@@ -19,6 +19,9 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// What the workflow that starts an agent is called in messages.
+const SPAWN_FILE: &str = "spawn.yaml";
 
 /// Reads, checks and lowers. A reply says what is wrong.
 pub(super) fn prepare(
@@ -69,10 +72,14 @@ fn prepare_with(
     let (name, text) = match source {
         Source::Text { name, text } => {
             files.note(name, text);
-            (name, text.clone())
+            (name.as_str(), text.clone())
+        }
+        Source::Agent { text, .. } => {
+            files.note(SPAWN_FILE, text);
+            (SPAWN_FILE, text.clone())
         }
         Source::Path(path) => match files.read(path) {
-            Ok(text) => (path, text),
+            Ok(text) => (path.as_str(), text),
             Err(why) => return Err(whole(path, &[format!("could not read {path}: {why}")])),
         },
     };
@@ -89,7 +96,11 @@ fn prepare_with(
     if !unmet.is_empty() {
         return Err(whole(name, &unmet));
     }
-    Ok(Plan { file: name.clone(), definition: files.digest(&plan), ..plan })
+    let spawned = match source {
+        Source::Agent { agent, .. } => Some(agent.clone()),
+        Source::Text { .. } | Source::Path(_) => None,
+    };
+    Ok(Plan { file: name.to_owned(), definition: files.digest(&plan), spawned, ..plan })
 }
 
 /// What a workflow asks for, and whether it could be started with these words.
@@ -156,6 +167,7 @@ pub(super) fn agents(workspace: &Workspace) -> AgentsAbout {
         id: it.id(),
         description: it.description.clone(),
         capabilities: it.capabilities.clone(),
+        claim: it.body == ToolBody::Claim,
         heartbeat: it.agent.as_ref().and_then(|it| it.heartbeat),
         effect: it.effect.word().to_owned(),
         risk: it.risk.word().to_owned(),

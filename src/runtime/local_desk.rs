@@ -1,8 +1,9 @@
 //! The desk of an engine in this process. Who asks is whoever this desk was made for.
 
 use super::{
-    Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, RequestId, Signal, Signals, Tasks,
-    Want, WhoIsWho, again,
+    AgentDoor, Boards, Desk, Entropy, Inbound, LaunchRequest, Page, Reply, Request, RequestId, Signal,
+    Signals, Tasks, Want, WhoIsWho, again,
+    agent_door::Reached,
     archive::Archive,
     launch::prepare,
     library::{Blobs, made_ready},
@@ -14,7 +15,7 @@ use crate::{
     store::log_name,
 };
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Stands beside the loop, and holds nothing that the loop needs.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct LocalDesk {
     pub(super) archive: Archive,
     pub(super) blobs: Blobs,
     pub(super) tasks: Tasks,
+    /// Where agents that are started reach this engine.
+    pub(super) reached: Arc<watch::Sender<Reached>>,
 }
 
 impl LocalDesk {
@@ -41,6 +44,11 @@ impl LocalDesk {
     #[must_use]
     pub fn with_people(self, who: WhoIsWho) -> Self {
         Self { who: Some(who), ..self }
+    }
+
+    /// Says where agents that are started reach this engine, or that they cannot: until one of both is said none of them begins.
+    pub fn answer_agents(&self, door: Option<AgentDoor>) {
+        self.reached.send_replace(door.map_or(Reached::Nowhere, Reached::At));
     }
 
     /// Says which topics there are, before anybody else is let in: they can be seen when this returns, unless nothing can be written now.

@@ -3,6 +3,7 @@
 //! It carries, it does not judge: what may happen is `engine`'s matter, what is kept `store`'s, what runs `tool`'s.
 
 mod again;
+mod agent_door;
 mod answered;
 mod archive;
 mod bytes_as_text;
@@ -27,6 +28,7 @@ mod ssh_key;
 mod tasks;
 mod traces;
 
+pub use agent_door::AgentDoor;
 pub use clock::{Clock, SystemClock};
 pub use conductor::{Conductor, Released, Turn};
 pub use context::{ContextAnswer, ContextCounts, ContextQuery, NoContext};

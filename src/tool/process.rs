@@ -145,6 +145,11 @@ impl Host {
         Self { http: Door::new(policy), ..self }
     }
 
+    /// Gives a call a secret that is made for it alone, in place of the one of this name.
+    pub fn hand_over(&self, launch: &mut Launch, name: &str, call: &str, secret: Secret) {
+        self.secrets.hand_over(launch, name, call, secret);
+    }
+
     /// Where requests leave.
     pub(super) fn http(&self) -> &Door {
         &self.http

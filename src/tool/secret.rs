@@ -1,4 +1,4 @@
-//! Names to values of secrets. A value leaves this room only into the environment of a process; it can be neither
+//! Names to values of secrets, and those that are made for one call alone. A value leaves this room only into the environment of a process; it can be neither
 //! printed nor compared, and what a process says about it is masked (`mask`).
 
 use super::Masker;
@@ -11,6 +11,7 @@ use std::{
     io::{self, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 /// A shorter value would be masked in places that have nothing to do with it, or in base64 not at all.
@@ -58,6 +59,8 @@ pub(super) fn revealed(parts: &[TextPart], secrets: &BTreeMap<String, Secret>) -
 pub struct SecretStore {
     exported: BTreeMap<String, Secret>,
     dir: PathBuf,
+    /// Made for calls that are about to begin, each under a name that no file can have.
+    made: Mutex<BTreeMap<String, Secret>>,
 }
 
 impl fmt::Debug for SecretStore {
@@ -69,12 +72,24 @@ impl fmt::Debug for SecretStore {
 impl SecretStore {
     /// `exported` is what the operator's environment holds; files lie in `.cuelight/secrets` below the workspace.
     pub fn new(exported: BTreeMap<String, Secret>, workspace_root: &Path) -> Self {
-        Self { exported, dir: workspace_root.join(".cuelight/secrets") }
+        let (dir, made) = (workspace_root.join(".cuelight/secrets"), Mutex::default());
+        Self { exported, dir, made }
     }
 
     /// No secrets at all.
     pub(super) const fn nothing() -> Self {
-        Self { exported: BTreeMap::new(), dir: PathBuf::new() }
+        Self { exported: BTreeMap::new(), dir: PathBuf::new(), made: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Puts in place of the secret of this name in a call one that is made for it alone. The call has it once, and nothing is kept.
+    pub(super) fn hand_over(&self, launch: &mut Launch, name: &str, call: &str, secret: Secret) {
+        let own = format!("{name}/{call}");
+        for part in launch.env.iter_mut().flat_map(|it| &mut it.1) {
+            if *part == TextPart::Secret(name.to_owned()) {
+                *part = TextPart::Secret(own.clone());
+            }
+        }
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(own, secret);
     }
 
     /// Masks every value that is known to be secret: those of the files, and those that are exported under a name that says so.
@@ -112,7 +127,8 @@ impl SecretStore {
     pub(super) fn resolve(&self, launch: &Launch) -> Result<BTreeMap<String, Secret>, String> {
         let (mut found, mut missing) = (BTreeMap::new(), BTreeSet::new());
         for name in launch.secret_names() {
-            match self.find(name)? {
+            let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+            match made.map_or_else(|| self.find(name), |it| Ok(Some(it)))? {
                 Some(secret) => drop(found.insert(name.to_owned(), secret)),
                 None => drop(missing.insert(name)),
             }

@@ -12,6 +12,7 @@ mod knowledge;
 mod results;
 mod runs;
 mod scenarios;
+mod spawn;
 mod state;
 mod tls;
 mod topics;
@@ -129,6 +130,8 @@ impl Sidecar {
             rates: Rates::default(),
             tls: None,
             results: ResultRules::default(),
+            spawn: BTreeMap::new(),
+            agents_url: None,
             patience: Duration::from_secs(30),
             traces: None,
             log: None,
@@ -170,6 +173,7 @@ impl Sidecar {
             iat,
             jti: Entropy.request_id().0,
             renewed: 0,
+            call: None,
         }
     }
 

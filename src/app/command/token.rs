@@ -188,6 +188,7 @@ fn claims(
         iat,
         jti: Entropy.request_id().0,
         renewed: 0,
+        call: None,
     })
 }
 

@@ -15,7 +15,7 @@ use super::{
     routes::{Call, Route},
     runs,
     shapes::Renewed,
-    state, work,
+    spawn, state, work,
 };
 use crate::{
     base::{Timestamp, TraceContext, Value, hex},
@@ -180,6 +180,7 @@ async fn call(door: &Arc<Door>, call: Call, asked: &Asked) -> Result<Response, P
         Call::ListAgents => Ok(agents::list(door, asked)),
         Call::ShowAgent => agents::show(door, asked),
         Call::LeaveAgent => agents::leave(door, asked).await,
+        Call::SpawnAgent => spawn::spawn(door, asked).await,
         Call::ClaimWork => work::claim(door, asked).await,
         Call::RenewWork => work::renew(door, asked).await,
         Call::ReturnWork => work::hand_back(door, asked).await,

@@ -272,6 +272,7 @@ fn who(door: &Door, route: &Route, headers: &HeaderMap, now: Timestamp) -> Resul
     })?;
     let board = door.desk.boards().borrow().board.clone();
     let bearer = ring.check(token, now, board.revoked())?;
+    bearer.check_call(&board)?;
     if let Some(permission) = permission.filter(|it| !bearer.may(*it)) {
         let why = format!("could not do that: the token lacks `{permission}`; ask for one that has it");
         return Err(

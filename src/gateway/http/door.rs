@@ -5,6 +5,7 @@ use super::{
     listeners::Listeners,
     log::{RequestLine, RequestLog},
     routes::{Call, ROUTES, Shape},
+    spawn::SpawnRule,
     tls::TlsFiles,
 };
 use crate::{
@@ -38,6 +39,10 @@ pub struct HttpSetup {
     pub tls: Option<TlsFiles>,
     /// What becomes of results.
     pub results: ResultRules,
+    /// What is so of agents that are started, by their type; what is not said is as ever.
+    pub spawn: BTreeMap<String, SpawnRule>,
+    /// Where agents that are started find us, when that is not where we listen: `https://cue.example.org:3001`.
+    pub agents_url: Option<String>,
     /// How long a request may take to be sent: its head, and then its body; also how long a connection may be silent.
     pub patience: Duration,
     /// Who is told of requests that were answered, where anybody wants to know.
@@ -109,6 +114,8 @@ pub(super) struct Door {
     /// What each body has to look like.
     shapes: BTreeMap<Call, Schema>,
     since: Span,
+    /// Held by whoever starts an agent, until it is seen.
+    pub(super) spawning: tokio::sync::Mutex<()>,
     keys: Mutex<KnownKeys>,
     topic_keys: Mutex<Option<(Stamp, TopicKeys)>>,
     counts: Mutex<Counts>,
@@ -142,6 +149,7 @@ impl Door {
             is_local,
             engine: rustix::process::geteuid().as_raw(),
             since: SystemClock.uptime(),
+            spawning: tokio::sync::Mutex::default(),
             keys: Mutex::default(),
             topic_keys: Mutex::default(),
             counts: Mutex::default(),

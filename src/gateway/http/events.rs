@@ -96,7 +96,7 @@ pub(super) struct Publish {
 /// How pressing an event is.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-enum PriorityWord {
+pub(super) enum PriorityWord {
     Low,
     #[default]
     Normal,

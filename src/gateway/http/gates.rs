@@ -165,7 +165,7 @@ fn workflow(open: OpenGate) -> Result<(String, ValueMap), Problem> {
 }
 
 /// JSON, in which what YAML does not take as it is (its 5.1) is written by its number.
-fn as_yaml(value: &Value) -> String {
+pub(super) fn as_yaml(value: &Value) -> String {
     let plain = |it: char| match it {
         '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => format!("\\u{:04x}", u32::from(it)),
         _ => it.to_string(),
@@ -174,7 +174,7 @@ fn as_yaml(value: &Value) -> String {
 }
 
 /// A value that is given as an input; what refers to it.
-fn given(values: &mut ValueMap, name: &str, text: String) -> String {
+pub(super) fn given(values: &mut ValueMap, name: &str, text: String) -> String {
     let plain = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '_' };
     let plain: String = "x_".chars().chain(name.chars().map(plain).take(60)).collect();
     let names = std::iter::once(plain.clone()).chain((2..).map(|it| format!("{plain}_{it}")));

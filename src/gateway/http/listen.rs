@@ -5,7 +5,12 @@ use super::{
     routes::router,
     tls::{H2, acceptor},
 };
-use crate::runtime::{LocalDesk, Tasks};
+use crate::{
+    base::{AttemptId, SpawnedAgent},
+    gateway::token::token_of_spawned,
+    runtime::{AgentDoor, Clock as _, Entropy, LocalDesk, SystemClock, Tasks},
+    store::{TokenKeys, Workspace},
+};
 use axum::{Extension, Router};
 use hyper::{
     rt::Executor,
@@ -17,7 +22,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::pin,
     sync::{
         Arc,
@@ -78,7 +83,9 @@ pub async fn serve_http(
     let listener = TcpListener::bind(address).await.map_err(said)?;
     let bound = listener.local_addr().map_err(said)?;
     let patience = setup.patience;
+    let agents = AgentDoor::new(url_for_agents(&setup, bound), mint(setup.workspace.clone()));
     let door = Arc::new(Door::new(desk, setup, is_loopback(bound), closing.clone())?);
+    door.desk.answer_agents(Some(agents));
     let port = Port { router: router(&door), tls, patience, tasks: tasks.clone(), closing: closing.clone() };
     tasks.spawn(async move {
         tokio::select! {
@@ -87,6 +94,30 @@ pub async fn serve_http(
         }
     });
     Ok(bound)
+}
+
+/// Where an agent of this machine finds us; where we listen everywhere, here.
+fn url_for_agents(setup: &HttpSetup, bound: SocketAddr) -> String {
+    if let Some(said) = &setup.agents_url {
+        return said.clone();
+    }
+    let scheme = if setup.tls.is_some() { "https" } else { "http" };
+    let here = match bound.ip() {
+        IpAddr::V4(it) if it.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(it) if it.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
+        other => other,
+    };
+    format!("{scheme}://{}", SocketAddr::new(here, bound.port()))
+}
+
+/// Makes tokens with the key that signs at that moment.
+fn mint(workspace: Workspace) -> impl Fn(&SpawnedAgent, AttemptId) -> Result<String, String> + Send + Sync {
+    move |agent, call| {
+        let keys = TokenKeys::of(&workspace).map_err(|it| it.to_string())?;
+        let keys = keys.ok_or("no key signs its token; `cuelight token keys new` makes one")?;
+        let (now, id) = (SystemClock.now(), Entropy.request_id().0);
+        token_of_spawned(&keys, agent, call, (now, id))
+    }
 }
 
 /// What all connections have in common.

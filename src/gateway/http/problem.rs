@@ -58,7 +58,7 @@ impl From<TokenTrouble> for Problem {
     fn from(trouble: TokenTrouble) -> Self {
         let code = match trouble {
             TokenTrouble::Expired => "AUTH_002",
-            TokenTrouble::Invalid(_) | TokenTrouble::Revoked => "AUTH_001",
+            TokenTrouble::Invalid(_) | TokenTrouble::Revoked | TokenTrouble::Ended => "AUTH_001",
         };
         Self::new(StatusCode::UNAUTHORIZED, code, trouble.to_string())
     }

@@ -8,8 +8,8 @@ use super::{
     events::{Acknowledged, Heard, Publish},
     shapes::{
         AgentResultShape, AgentResults, Because, Decide, Forgotten, Gate, Gates, HandIn, HandedIn, Health,
-        KnowledgeFound, Learn, Learned, OpenGate, ProblemShape, PutValue, Renewed, Run, Runs, StartRun,
-        StateValue, Status,
+        KnowledgeFound, Learn, Learned, OpenGate, ProblemShape, PutValue, Renewed, Run, Runs, Spawned,
+        StartAgent, StartRun, StateValue, Status,
     },
     work::{Claimed, HandedBack, Progress, Renewal, WorkFailure, WorkResult},
 };
@@ -56,6 +56,7 @@ pub(super) enum Call {
     ListAgents,
     ShowAgent,
     LeaveAgent,
+    SpawnAgent,
     ClaimWork,
     RenewWork,
     ReturnWork,
@@ -531,6 +532,17 @@ pub(super) const ROUTES: &[Route] = &[
         query: &[],
         body: None,
         done: (200, json::<AgentShape>()),
+        problems: &[404, 409],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/agents/spawn",
+        call: Call::SpawnAgent,
+        about: "Starts an agent by the command of its type, once people agree where they are asked",
+        need: Need::May(Permission::SpawnAgents),
+        query: &[],
+        body: Some(json::<StartAgent>()),
+        done: (201, json::<Spawned>()),
         problems: &[404, 409],
     },
     Route {

@@ -1,5 +1,6 @@
 //! What is sent and answered over HTTP. The schemas of `OpenAPI` are made from these types, and what is sent is held against them.
 
+use super::events::PriorityWord;
 use crate::{base::Value, gateway::Permission};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -242,6 +243,52 @@ pub(super) struct StartRun {
     /// Its inputs.
     #[serde(default)]
     pub(super) inputs: BTreeMap<String, Value>,
+}
+
+/// An agent to be started.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StartAgent {
+    /// Which one: what its file in `.cuelight/agents` is called.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9-]{0,63}$"))]
+    pub(super) agent_type: String,
+    /// The piece of work.
+    #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
+    pub(super) issue_id: String,
+    /// What it is to do.
+    #[schemars(length(min = 1, max = 65_536), regex(pattern = "^[^\\x00]*$"))]
+    pub(super) task: String,
+    /// What it should know before it begins, in words of its own; it finds them as `CONTEXT_REQUIREMENTS`, a line each.
+    #[serde(default)]
+    #[schemars(length(max = 100), inner(length(min = 1, max = 500), regex(pattern = "^[^\\x00]*$")))]
+    pub(super) context_requirements: Vec<String>,
+    /// Variables that it finds beside its own.
+    #[serde(default)]
+    #[schemars(extend(
+        "maxProperties" = 50,
+        "propertyNames" = {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$"},
+        "additionalProperties" = {"type": "string", "maxLength": 8192, "pattern": "^[^\\x00]*$"}
+    ))]
+    pub(super) environment: BTreeMap<String, String>,
+    /// How pressing it is; it finds this as `AGENT_PRIORITY`.
+    #[serde(default)]
+    pub(super) priority: Option<PriorityWord>,
+}
+
+/// It is on record, and starts when people agree, or has begun.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Spawned {
+    /// What it is called: the subject of its token.
+    pub(super) agent_id: String,
+    pub(super) agent_type: String,
+    pub(super) issue_id: String,
+    /// The run that starts it.
+    pub(super) run: String,
+    /// Where people are asked, if they are.
+    pub(super) gate: Option<String>,
+    /// How that run stands: `waiting` at its gate, `running`, `completed` …
+    pub(super) state: String,
+    pub(super) timestamp: String,
 }
 
 /// Why.

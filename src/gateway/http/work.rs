@@ -187,6 +187,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
         // It may have been taken back since, or its time may be over.
         if let Some(bearer) = &asked.bearer {
             bearer.check_again(door.now(), board.revoked())?;
+            bearer.check_call(&board)?;
         }
         let me = board.present().get(&key).ok_or_else(missing)?;
         let offered = board.offered(&key);

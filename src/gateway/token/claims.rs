@@ -133,6 +133,9 @@ pub struct Claims {
     /// How often it was renewed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub renewed: u32,
+    /// The call that it is good for, of an agent that was started here: `r-7.1.1`. It counts while that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

@@ -9,9 +9,11 @@ mod jws;
 mod ring;
 mod rsa;
 mod secret;
+mod spawned;
 
 pub use claims::{AgentType, Claims, Permission, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX};
 pub use jws::{Signer, peek, sign};
 pub use ring::{Bearer, KeyRing, TokenTrouble};
 pub use rsa::{means_rsa, rsa_key};
 pub use secret::private_key;
+pub(super) use spawned::token_of_spawned;

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     base::{Span, TOKEN_NAME_CHARS_MAX, Timestamp, is_name},
     engine::{Actor, Channel, Proof, Revoked, Token},
+    projection::Board,
     runtime::People,
     store::{KeyKind, TokenKeys},
 };
@@ -27,6 +28,9 @@ pub enum TokenTrouble {
     /// Its time is over.
     #[error("could not accept the token: it has expired; get another one")]
     Expired,
+    /// The agent that it was made for has ended.
+    #[error("could not accept the token: the agent that it was made for does not run any more")]
+    Ended,
     /// Somebody took it back.
     #[error("could not accept the token: it was revoked; get another one")]
     Revoked,
@@ -55,6 +59,18 @@ impl Bearer {
     pub fn goes_by(&self, agent: &str) -> bool {
         let session = agent.strip_prefix(self.claims.sub.as_str()).and_then(|it| it.strip_prefix('/'));
         agent == self.claims.sub || session.is_some_and(is_name)
+    }
+
+    /// Whether the call runs that it was made for, where it was made for one.
+    ///
+    /// # Errors
+    /// When that has ended.
+    pub fn check_call(&self, board: &Board) -> Result<(), TokenTrouble> {
+        match &self.claims.call {
+            None => Ok(()),
+            Some(call) if call.parse().is_ok_and(|it| board.is_running(it)) => Ok(()),
+            Some(_) => Err(TokenTrouble::Ended),
+        }
     }
 
     /// Whether what was accepted before is good still: for whoever asks for something that takes long.

@@ -98,6 +98,7 @@ fn agents(width: u16, height: u16) -> Console {
         _ => None,
     });
     let about = |name: &str, file: &str| AgentAbout {
+        claim: false,
         id: format!("agent:{name}@1.0.0"),
         description: "Reads a change and says what it thinks of it".to_owned(),
         capabilities: vec!["review".to_owned()],

@@ -143,7 +143,7 @@ impl Load {
 }
 
 /// An engine at a port that no line is given by chance: thousands of them come and go here, and one could be given the port in between.
-fn serve(place: &Place) -> (Running, SocketAddr) {
+pub(super) fn serve(place: &Place) -> (Running, SocketAddr) {
     let first = 12_000 + u16::try_from(std::process::id() % 16_000).expect("small");
     let free = (first..first + 4000)
         .find_map(|port| TcpListener::bind(("127.0.0.1", port)).and_then(|it| it.local_addr()).ok());

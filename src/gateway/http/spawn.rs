@@ -1,0 +1,334 @@
+//! An agent that is started because somebody asks for it: a run of a workflow that has its one step, behind a gate unless the workspace
+//! says otherwise. So it is recorded, guarded, shown and ended as every step is, and people see what would start before it does.
+//!
+//! What is sent becomes inputs of that workflow, never a part of its text. The token of the agent is made when its process begins.
+
+use super::{
+    answer::json,
+    asked::Asked,
+    door::Door,
+    gates::{as_yaml, given},
+    problem::{Problem, of_reply},
+    shapes::{Spawned, StartAgent},
+};
+use crate::{
+    base::{RunId, Span, SpawnedAgent, Value, ValueMap, agent_name, safe_text, sha256},
+    gateway::{Permission, TOKEN_LIFE_DEFAULT},
+    projection::{Board, RunView, StepView},
+    runtime::{Boards, Desk as _, Entropy, LaunchRequest, Page, Receipt, Reply, Source, Want},
+};
+use axum::{http::StatusCode, response::Response};
+use serde_json::{Map, json as value};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// The step that asks people, and the one that starts the agent.
+const ASKS: &str = "ask";
+const STARTS: &str = "agent";
+/// How long the gate may take to ask, or the agent to begin, once its run is on disk.
+const BEGUN_MAX: Duration = Duration::from_secs(10);
+/// How long a process that cannot be started takes to say so.
+const FAILED_MAX: Duration = Duration::from_millis(300);
+/// How whatever could not be started begins to say so.
+const NOT_STARTED: &str = "could not start";
+/// Agents of one type that may be open in a project when nothing is said.
+const AT_MOST: usize = 16;
+
+/// Variables that only we set.
+const OURS: &[&str] =
+    &["AGENT_ID", "AGENT_TYPE", "ISSUE_ID", "PROJECT_ID", "SIDECAR_URL", "JWT_TOKEN", "TRACEPARENT"];
+/// What the names begin with of those that only we set.
+const OUR_PREFIXES: &[&str] = &["CUELIGHT_", "GITHUB_", "DAGU_"];
+/// Variables by which a program is made to do something else than it is: what is loaded into it, where it finds others, whom it trusts.
+const STEERING: &[&str] = &[
+    "PATH",
+    "HOME",
+    "SHELL",
+    "USER",
+    "LOGNAME",
+    "IFS",
+    "ENV",
+    "BASHOPTS",
+    "SHELLOPTS",
+    "PS4",
+    "CDPATH",
+    "PROMPT_COMMAND",
+    "TMPDIR",
+    "EDITOR",
+    "VISUAL",
+    "PAGER",
+    "BROWSER",
+    "GCONV_PATH",
+    "LOCPATH",
+    "NLSPATH",
+    "CLASSPATH",
+    "_JAVA_OPTIONS",
+    "CURL_HOME",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+];
+/// The same by what their names begin with.
+const STEERING_PREFIXES: &[&str] = &[
+    "LD_", "DYLD_", "GLIBC_", "MALLOC_", "BASH_", "ZDOTDIR", "NODE_", "NPM_", "DENO_", "BUN_", "PYTHON",
+    "PIP_", "PERL", "RUBY", "GEM_", "BUNDLE_", "LUA_", "PHP", "JAVA_", "JDK_", "GIT_", "SSH_", "SSL_",
+    "XDG_", "CARGO_", "RUST", "GO", "DOTNET_", "LESS",
+];
+
+/// What a workspace says of agents of one type that are started over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpawnRule {
+    /// Whether people are asked before one starts.
+    pub gate: bool,
+    /// Who has to agree, group by group; anybody when it is empty.
+    pub require: Vec<(String, u32)>,
+    /// Whether whoever asks for it may not answer.
+    pub four_eyes: bool,
+    /// What its token lets it ask.
+    pub permissions: Vec<Permission>,
+    /// How long its token is good.
+    pub token_life: Span,
+    /// Variables that whoever asks may set: without a gate these alone, at a gate also those that steer programs.
+    pub environment: Vec<String>,
+    /// How many may wait and run at once in a project.
+    pub at_most: usize,
+}
+
+impl Default for SpawnRule {
+    fn default() -> Self {
+        Self {
+            gate: true,
+            require: Vec::new(),
+            four_eyes: false,
+            permissions: Permission::OF_AGENTS.to_vec(),
+            token_life: TOKEN_LIFE_DEFAULT,
+            environment: Vec::new(),
+            at_most: AT_MOST,
+        }
+    }
+}
+
+impl SpawnRule {
+    /// Why this variable may not be set, if it may not: the end of a sentence.
+    fn refusal(&self, name: &str) -> Option<&'static str> {
+        let begins = |all: &[&str]| all.iter().any(|it| name.starts_with(it));
+        let upper = name.to_ascii_uppercase();
+        let steers = STEERING.contains(&upper.as_str())
+            || STEERING_PREFIXES.iter().any(|it| upper.starts_with(it))
+            || upper.ends_with("_PROXY");
+        if OURS.contains(&name) || begins(OUR_PREFIXES) {
+            return Some("cuelight sets it itself");
+        }
+        if self.environment.iter().any(|it| it == name) {
+            return None;
+        }
+        match (self.gate, steers) {
+            (_, true) => {
+                Some("it changes what programs do; `environment` of `[spawn]` in config.toml allows it")
+            }
+            (false, false) => Some(
+                "nobody is asked before this agent starts; `environment` of `[spawn]` in config.toml allows it",
+            ),
+            (true, false) => None,
+        }
+    }
+}
+
+pub(super) async fn spawn(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+    let given: StartAgent = asked.body()?;
+    let rule = door.setup.spawn.get(&given.agent_type).cloned().unwrap_or_default();
+    startable(door, &given.agent_type).await?;
+    if let Some((name, why)) = given.environment.keys().find_map(|it| Some((it, rule.refusal(it)?))) {
+        let why = format!("could not set {}: {why}", safe_text(name));
+        return Err(Problem::new(StatusCode::FORBIDDEN, "AGT_007", why));
+    }
+    let agent = SpawnedAgent {
+        name: name(asked, &given.agent_type),
+        agent_type: given.agent_type.clone(),
+        issue: given.issue_id.clone(),
+        project: asked.project_id(),
+        permissions: rule.permissions.iter().map(|it| it.word().to_owned()).collect(),
+        token_life: rule.token_life,
+    };
+    let (text, values) = workflow(given, &agent, &rule);
+    let run = {
+        // One after the other, so that they are counted right.
+        let _turn = door.spawning.lock().await;
+        let board = door.desk.boards().borrow().board.clone();
+        let open = open_ones(&board, asked, &agent);
+        if open >= rule.at_most {
+            let why = format!(
+                "could not start it: {open} agents of this type wait or run, and more may not; end one, or raise `at-most` of `[spawn.{}]`",
+                agent.agent_type
+            );
+            return Err(Problem::new(StatusCode::CONFLICT, "AGT_001", why));
+        }
+        launched(door, asked, text, values, &agent).await?
+    };
+    let view = begun(door.desk.boards(), run).await.ok_or_else(|| {
+        let why = format!("could not tell what became of it: {run} is on record; look at it");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_001", why)
+    })?;
+    told(door, asked, &view)
+}
+
+/// An agent that a file describes, and that is started here.
+async fn startable(door: &Door, agent_type: &str) -> Result<(), Problem> {
+    let unknown = |why: String| Problem::new(StatusCode::NOT_FOUND, "AGT_002", why);
+    let Page::Agents(about) = door.desk.read(Want::Agents).await else {
+        let why = "could not read which agents there are; try again";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_002", why));
+    };
+    let mut named = about.agents.iter().filter(|it| agent_name(&it.id) == Some(agent_type)).peekable();
+    if named.peek().is_none() {
+        let why = format!(
+            "could not start an agent of the type {agent_type}: no file describes one; `cuelight agents` lists those there are"
+        );
+        return Err(unknown(why));
+    }
+    if named.all(|it| it.claim) {
+        let why = format!(
+            "could not start an agent of the type {agent_type}: such agents come by themselves (`claim: true`); give it a `command:`"
+        );
+        return Err(unknown(why));
+    }
+    Ok(())
+}
+
+/// What the agent is called: the same again for a request that is sent again.
+fn name(asked: &Asked, agent_type: &str) -> String {
+    let request = asked.keyed().unwrap_or_else(|| Entropy.request_id());
+    let digest = sha256("cuelight-agent-name-v1", &[request.0.as_bytes()]).to_string();
+    format!("{agent_type}-{}", digest.split_at(12).0)
+}
+
+/// Those of its type and project that have not come to rest, without itself.
+fn open_ones(board: &Board, asked: &Asked, agent: &SpawnedAgent) -> usize {
+    let others = board.open_runs().filter_map(|it| Some((it.summary.id, it.plan.spawned.as_ref()?)));
+    let others = others.filter(|(_, it)| it.agent_type == agent.agent_type && it.name != agent.name);
+    others.filter(|(run, _)| board.project_of(*run) == asked.project()).count()
+}
+
+async fn launched(
+    door: &Door,
+    asked: &Asked,
+    text: String,
+    values: ValueMap,
+    agent: &SpawnedAgent,
+) -> Result<RunId, Problem> {
+    let launch = LaunchRequest {
+        id: asked.request(),
+        source: Source::Agent { text, agent: Box::new(agent.clone()) },
+        words: Vec::new(),
+        values,
+        trace: Some(asked.trace()),
+    };
+    match asked.desk(door).launch(launch).await {
+        Reply::Recorded(Receipt { run: Some(run), .. }) => {
+            let mut boards = door.desk.boards();
+            drop(boards.wait_for(|it| it.trouble.is_some() || it.board.summary(run).is_some()).await);
+            Ok(run)
+        }
+        other => Err(of_reply(other)),
+    }
+}
+
+/// Its run, as soon as people are asked, or as soon as the agent has begun and it can be told whether it could.
+async fn begun(mut boards: Boards, run: RunId) -> Option<Arc<RunView>> {
+    let is_asked = |board: &Board| board.gates().any(|it| it.run == run);
+    let rests = |board: &Board| board.summary(run).is_some_and(|it| it.state.rests());
+    let calls = |board: &Board| board.run(run).and_then(|it| Some(step(it)?.attempts().len())).unwrap_or(0);
+    let begins = |board: &Board| is_asked(board) || calls(board) > 0 || rests(board);
+    drop(timeout(BEGUN_MAX, boards.wait_for(|it| begins(&it.board))).await);
+    let is_called = calls(&boards.borrow().board) > 0;
+    if is_called {
+        drop(timeout(FAILED_MAX, boards.wait_for(|it| rests(&it.board))).await);
+    }
+    boards.borrow().board.run(run).cloned()
+}
+
+fn step(view: &RunView) -> Option<&StepView> {
+    view.step(view.find(STARTS)?)
+}
+
+fn told(door: &Door, asked: &Asked, view: &RunView) -> Result<Response, Problem> {
+    let (id, state) = (view.summary.id, view.summary.state);
+    let agent = view.plan.spawned.as_deref().cloned().unwrap_or_default();
+    let calls = step(view).map(StepView::attempts).unwrap_or_default();
+    let failure = match calls.last() {
+        Some(call) => {
+            call.failure.as_ref().map(|it| &it.message).filter(|it| it.starts_with(NOT_STARTED)).cloned()
+        }
+        // What it was to be called with could not be made up.
+        None => step(view).and_then(StepView::error).map(|it| it.message.clone()),
+    };
+    let board = door.desk.boards().borrow().board.clone();
+    let gate = board.gates().find(|it| it.run == id);
+    let is_asked = gate.is_some_and(|it| !it.state.rests());
+    if let Some(failure) = failure.filter(|_| state.rests()) {
+        let why = format!("could not start {}: {}; see {id}", agent.name, safe_text(&failure));
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "AGT_001", why)
+            .with(value!({"run": id.to_string(), "agent_id": agent.name})));
+    }
+    let spawned = Spawned {
+        agent_id: agent.name,
+        agent_type: agent.agent_type,
+        issue_id: agent.issue,
+        run: id.to_string(),
+        gate: gate.map(|it| it.id.to_string()),
+        state: if is_asked { "waiting" } else { state.word() }.to_owned(),
+        timestamp: asked.now.to_string(),
+    };
+    Ok(json(StatusCode::CREATED, &spawned))
+}
+
+/// The workflow that starts it, and the values it is given. What was sent stands in no expression.
+fn workflow(start: StartAgent, agent: &SpawnedAgent, rule: &SpawnRule) -> (String, ValueMap) {
+    let mut values = ValueMap::new();
+    let agent_type = agent.agent_type.as_str();
+    let may: Vec<&str> = agent.permissions.iter().map(String::as_str).collect();
+    let token = format!(
+        "{} may ask over HTTP for the project {}: {}; for {} at most, and no longer than it runs",
+        agent.name,
+        agent.project,
+        may.join(", "),
+        agent.token_life
+    );
+    let title = format!("Start the agent {} for {}?", agent.name, agent.issue);
+    let mut env = BTreeMap::new();
+    for (name, text) in start.environment {
+        let reference = given(&mut values, &name, text);
+        env.insert(name, reference);
+    }
+    let context = start.context_requirements.join("\n");
+    if !context.is_empty() {
+        env.insert("CONTEXT_REQUIREMENTS".to_owned(), given(&mut values, "context", context));
+    }
+    if let Some(priority) = start.priority {
+        let word = crate::base::Priority::from(priority).word().to_owned();
+        env.insert("AGENT_PRIORITY".to_owned(), given(&mut values, "priority", word));
+    }
+    let task = given(&mut values, "task", start.task);
+    let mut does = value!({
+        "id": STARTS,
+        "name": format!("{agent_type} for {}", agent.issue),
+        "agent": {"name": agent_type, "task": task},
+        "env": env,
+    });
+    let mut steps = Vec::new();
+    if rule.gate {
+        let require: Value =
+            rule.require.iter().map(|(group, count)| value!({"group": group, "count": count})).collect();
+        let gate = value!({
+            "prompt": given(&mut values, "title", title),
+            "evidence": [task, given(&mut values, "token", token)],
+            "require": require,
+            "forbid": if rule.four_eyes { vec!["run.actor"] } else { Vec::new() },
+        });
+        steps.push(value!({"id": ASKS, "gate": gate}));
+        does["needs"] = ASKS.into();
+    }
+    steps.push(does);
+    let inputs: Map<String, Value> = values.keys().map(|it| (it.clone(), value!("string"))).collect();
+    let text = as_yaml(&value!({"name": format!("spawn-{agent_type}"), "inputs": inputs, "steps": steps}));
+    (text, values)
+}

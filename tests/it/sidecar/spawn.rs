@@ -1,0 +1,373 @@
+//! Agents that are started over HTTP: seen by people before they begin, shut into their project by their token, and gone with their process.
+
+use super::{Sidecar, fits, kills::serve};
+use crate::program::{Place, until};
+use cuelight::{
+    base::{RunId, Value},
+    gateway::{Claims, Permission, Signer, SpawnRule, openapi, peek, sign},
+    runtime::Desk as _,
+    store::{TokenKeys, Workspace},
+};
+use rustix::process::Signal;
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+const SPAWN: &str = "/api/agents/spawn";
+
+/// It tells what it was given in a file, lets its token slip in every way it can, and works until it is let go.
+const WORKER: &str = "name: worker\nversion: 1\ndescription: Works until it is let go\neffect: once\nrisk: read-only\n\
+     command: |\n  \
+     mkfifo \"go-$AGENT_ID\"\n  \
+     printf '%s\\n' \"$AGENT_ID\" \"$AGENT_TYPE\" \"$ISSUE_ID\" \"$PROJECT_ID\" \"$SIDECAR_URL\" \"$JWT_TOKEN\" \
+     \"${LOG_LEVEL:-}\" \"$CUELIGHT_TASK\" \"${AGENT_PRIORITY:-}\" \"${CONTEXT_REQUIREMENTS:-}\" > told.new\n  \
+     mv told.new \"told-$AGENT_ID\"\n  \
+     echo \"mine is $JWT_TOKEN\"\n  echo \"and $JWT_TOKEN\" >&2\n  echo \"result=$JWT_TOKEN\" >> \"$CUELIGHT_OUTPUT\"\n  \
+     read -r word < \"go-$AGENT_ID\"\n";
+
+fn describe(dir: &Path) {
+    let agents = dir.join(".cuelight/agents");
+    fs::create_dir_all(&agents).expect("a directory");
+    fs::write(agents.join("worker.yaml"), WORKER).expect("a file");
+    let comes = "name: comes\nversion: 1\ndescription: Comes by itself\nclaim: true\n";
+    fs::write(agents.join("comes.yaml"), comes).expect("a file");
+    let broken = "name: broken\nversion: 1\ndescription: Is not there\ncommand: [./nowhere]\n";
+    fs::write(agents.join("broken.yaml"), broken).expect("a file");
+}
+
+async fn start(rules: &[(&str, SpawnRule)]) -> Sidecar {
+    let dir = TempDir::new().expect("a directory");
+    describe(dir.path());
+    let spawn = rules.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect();
+    let it = Sidecar::try_open(dir, |it| {
+        it.spawn = spawn;
+        it.rates.said = BTreeMap::from([("other".to_owned(), None)]);
+    });
+    it.await.expect("a port")
+}
+
+fn unasked() -> SpawnRule {
+    SpawnRule { gate: false, environment: vec!["LOG_LEVEL".to_owned()], ..SpawnRule::default() }
+}
+
+fn worker(more: &Value) -> Value {
+    let mut body =
+        json!({"agent_type": "worker", "issue_id": "SHOP-12", "task": "Mend ${{ secrets.X }} the cart"});
+    let more = more.as_object().expect("an object").clone();
+    body.as_object_mut().expect("an object").extend(more);
+    body
+}
+
+async fn rests(it: &Sidecar, run: u32) -> String {
+    let mut boards = it.engine().desk().boards();
+    let state = |it: &cuelight::runtime::Seen| it.board.summary(RunId(run)).map(|it| it.state);
+    let seen = boards.wait_for(|it| state(it).is_some_and(cuelight::engine::RunState::rests));
+    let seen = tokio::time::timeout(super::MOST, seen).await.expect("in time").expect("it rests");
+    state(&seen).expect("a run").word().to_owned()
+}
+
+/// What an agent was given, as it tells it: a line each.
+async fn told(dir: &Path, agent: &str) -> Vec<String> {
+    let path = dir.join(format!("told-{agent}"));
+    let wait = tokio::task::spawn_blocking(move || {
+        until("it tells what it was given", || path.exists());
+        fs::read_to_string(path).expect("a file")
+    });
+    wait.await.expect("no panic").lines().map(str::to_owned).collect()
+}
+
+/// Lets an agent go on to its end.
+async fn let_go(dir: &Path, agent: &str) {
+    let path = dir.join(format!("go-{agent}"));
+    tokio::task::spawn_blocking(move || fs::write(path, "go\n")).await.expect("no panic").expect("it reads");
+}
+
+async fn approve(it: &Sidecar, gate: &str, verdict: &str) -> Value {
+    let bob = it.person("bob", 2, "bob@example.org");
+    let seen = it.get(&format!("/api/gates/{gate}"), &bob).await.is(200);
+    let answer = json!({"decision_id": "d", "gate_epoch": seen["epoch"], "ask_hash": seen["ask_hash"],
+        "verdict": verdict, "reason": "it looks right"});
+    it.post(&format!("/api/gates/{gate}/decision"), &bob, answer).await.is(200)
+}
+
+/// Every file below a directory.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries: Vec<_> = fs::read_dir(dir).expect("readable").flatten().map(|it| it.path()).collect();
+    entries.into_iter().flat_map(|it| if it.is_dir() { files(&it) } else { vec![it] }).collect()
+}
+
+/// Nothing that is kept holds the token, nor what stands in it.
+#[track_caller]
+fn is_nowhere(dir: &Path, token: &str) {
+    let parts: Vec<&str> = token.split('.').skip(1).collect();
+    for path in files(&dir.join(".cuelight")) {
+        let Ok(bytes) = fs::read(&path) else { continue };
+        for part in &parts {
+            let is_there = bytes.windows(part.len()).any(|it| it == part.as_bytes());
+            assert!(!is_there, "the token stands in {}", path.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_starts_when_people_agree_to_what_they_see_and_its_token_lives_as_long_as_it_does() {
+    let it = start(&[]).await;
+    let shop = it.agent("shop");
+    let body = worker(&json!({
+        "environment": {"LOG_LEVEL": "a'b\"$(id)"}, "priority": "high", "context_requirements": ["tests", "history"],
+    }));
+    let answer = it.post(SPAWN, &shop, body).await.is(201);
+    fits(&openapi(), (SPAWN, "post", "201"), &answer);
+    let agent = answer["agent_id"].as_str().expect("a name").to_owned();
+    assert!(agent.starts_with("worker-") && agent.len() == 19, "{answer}");
+    assert_eq!(
+        (&answer["run"], &answer["gate"], &answer["state"]),
+        (&json!("r-1"), &json!("g-1"), &json!("waiting"))
+    );
+    // People see the task as it was sent, and all that the process would find.
+    let seen = it.get("/api/gates/g-1", &shop).await.is(200);
+    for part in [&agent, "SHOP-12", "Mend ${{ secrets.X }} the cart", "mkfifo"] {
+        assert!(seen.to_string().contains(part), "{part} in {seen}");
+    }
+    let env = &seen["will_run"][0]["environment"];
+    assert_eq!((&env["LOG_LEVEL"], &env["AGENT_ID"]), (&json!("a'b\"$(id)"), &json!(agent)), "{seen}");
+    assert_eq!(
+        (&env["JWT_TOKEN"], &env["PROJECT_ID"]),
+        (&json!("<secret agent.token>"), &json!("shop")),
+        "{seen}"
+    );
+    assert!(!it.dir.path().join(format!("told-{agent}")).exists(), "nothing starts unasked");
+    approve(&it, "g-1", "approve").await;
+    let given = told(it.dir.path(), &agent).await;
+    let (url, token) = (given[4].clone(), given[5].clone());
+    assert_eq!(given[..4], [agent.as_str(), "worker", "SHOP-12", "shop"]);
+    assert_eq!(url, format!("http://{}", it.at));
+    let rest: Vec<&str> = given[6..].iter().map(String::as_str).collect();
+    assert_eq!(rest, ["a'b\"$(id)", "Mend ${{ secrets.X }} the cart", "high", "tests", "history"]);
+    let claims = peek(&token).expect("a token");
+    let life = claims.exp - claims.iat;
+    assert_eq!((claims.permissions.as_slice(), life), (Permission::OF_AGENTS, 3600));
+    assert_eq!(claims.call.as_deref(), Some("r-1.1.1"));
+    // It is who it is, and nobody else.
+    it.post("/api/agents", &token, json!({})).await.is(201);
+    let result = |name: &str| {
+        json!({"agent_id": name, "agent_type": "worker", "issue_id": "SHOP-12", "project_id": "shop",
+        "result": {"status": "success"}})
+    };
+    it.post("/api/results", &token, result(&agent)).await.is(201);
+    it.post("/api/results", &token, result("reviewer-1")).await.refused(403, "AUTH_003");
+    it.post(SPAWN, &token, worker(&json!({}))).await.refused(403, "AUTH_003");
+    it.post("/api/gates/g-1/decision", &token, json!({})).await.refused(403, "AUTH_003");
+    it.send("POST", "/api/runs/r-1/cancel", Some(&token), Some(json!({})), &[])
+        .await
+        .refused(403, "AUTH_003");
+    // What it lets slip is shown to nobody.
+    let events = it.get("/api/runs/r-1/events?since=0", &shop);
+    let_go(it.dir.path(), &agent).await;
+    assert_eq!(rests(&it, 1).await, "completed");
+    let shown = it.get("/api/runs/r-1", &shop).await.text + &events.await.text;
+    assert!(shown.contains("***") && !shown.contains(&token), "{shown}");
+    // With its process its token has ended.
+    let told = it.get("/api/runs/r-1", &token).await.refused(401, "AUTH_001");
+    assert!(told["message"].as_str().is_some_and(|it| it.contains("does not run any more")), "{told}");
+    let dir = it.end().await;
+    is_nowhere(dir.path(), &token);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_no_starts_nothing_and_neither_does_an_end_before_the_answer() {
+    let it = start(&[]).await;
+    let shop = it.agent("shop");
+    let first = it.post(SPAWN, &shop, worker(&json!({}))).await.is(201);
+    approve(&it, "g-1", "reject").await;
+    assert_ne!(rests(&it, 1).await, "completed");
+    let second = it.post(SPAWN, &shop, worker(&json!({}))).await.is(201);
+    it.post("/api/runs/r-2/cancel", &shop, json!({"reason": "not needed"})).await.is(200);
+    assert_eq!(rests(&it, 2).await, "cancelled");
+    for answer in [first, second] {
+        let agent = answer["agent_id"].as_str().expect("a name").to_owned();
+        assert!(!it.dir.path().join(format!("told-{agent}")).exists(), "{agent}");
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_started_is_refused_and_says_why() {
+    let broken = SpawnRule { gate: false, ..SpawnRule::default() };
+    let it = start(&[("worker", unasked()), ("broken", broken)]).await;
+    let shop = it.agent("shop");
+    let of = |kind: &str| worker(&json!({"agent_type": kind}));
+    it.post(SPAWN, &shop, of("nobody")).await.refused(404, "AGT_002");
+    let told = it.post(SPAWN, &shop, of("comes")).await.refused(404, "AGT_002");
+    assert!(told["message"].as_str().is_some_and(|it| it.contains("come by themselves")), "{told}");
+    let told = it.post(SPAWN, &shop, of("broken")).await.refused(503, "AGT_001");
+    assert!(told["message"].as_str().is_some_and(|it| it.contains("nowhere")), "{told}");
+    assert_eq!(told["details"]["run"], "r-1", "{told}");
+    it.post(SPAWN, &it.sign(&it.claims("a", "shop", &[Permission::ReadContext])), of("worker"))
+        .await
+        .refused(403, "AUTH_003");
+    for (more, status, code) in [
+        (json!({"environment": {"LD_PRELOAD": "x"}}), 403, "AGT_007"),
+        (json!({"environment": {"PATH": "/tmp"}}), 403, "AGT_007"),
+        (json!({"environment": {"BASH_ENV": "x"}}), 403, "AGT_007"),
+        (json!({"environment": {"https_proxy": "x"}}), 403, "AGT_007"),
+        (json!({"environment": {"JWT_TOKEN": "x"}}), 403, "AGT_007"),
+        (json!({"environment": {"CUELIGHT_RUN": "x"}}), 403, "AGT_007"),
+        // Nobody is asked, so nothing may be set that the workspace does not name.
+        (json!({"environment": {"OTHER": "x"}}), 403, "AGT_007"),
+        (json!({"environment": {"A=B": "x"}}), 400, "REQ_001"),
+        (json!({"environment": {"LOG_LEVEL": "a\u{0}b"}}), 400, "REQ_001"),
+        (json!({"task": ""}), 400, "REQ_001"),
+        (json!({"task": "a\u{0}b"}), 400, "REQ_001"),
+        (json!({"issue_id": "../x"}), 400, "REQ_001"),
+        (json!({"agent_type": "Worker"}), 400, "REQ_001"),
+        (json!({"command": "id"}), 400, "REQ_001"),
+    ] {
+        it.post(SPAWN, &shop, worker(&more)).await.refused(status, code);
+    }
+    assert_eq!(it.get("/api/runs", &shop).await.is(200)["runs"].as_array().map(Vec::len), Some(1));
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_is_asked_it_begins_at_once_and_the_same_request_starts_it_once() {
+    let it = start(&[("worker", SpawnRule { at_most: 2, ..unasked() })]).await;
+    let shop = it.agent("shop");
+    let key = [("Idempotency-Key", "k-1")];
+    let body = worker(&json!({"environment": {"LOG_LEVEL": "debug"}}));
+    let first = it.send("POST", SPAWN, Some(&shop), Some(body.clone()), &key).await.is(201);
+    assert_eq!((&first["gate"], &first["state"]), (&Value::Null, &json!("running")), "{first}");
+    let again = it.send("POST", SPAWN, Some(&shop), Some(body), &key).await.is(201);
+    assert_eq!((&first["agent_id"], &first["run"]), (&again["agent_id"], &again["run"]));
+    let other = it.send("POST", SPAWN, Some(&shop), Some(worker(&json!({}))), &key).await.is(201);
+    assert_ne!(first["agent_id"], other["agent_id"], "something else under the key is something else");
+    let told_no = it.post(SPAWN, &shop, worker(&json!({}))).await.refused(409, "AGT_001");
+    assert!(told_no["message"].as_str().is_some_and(|it| it.contains("at-most")), "{told_no}");
+    // Of another project nobody takes a place.
+    let bank = it.post(SPAWN, &it.agent("bank"), worker(&json!({}))).await.is(201);
+    for (answer, run) in [(first, 1), (other, 2), (bank, 3)] {
+        let agent = answer["agent_id"].as_str().expect("a name").to_owned();
+        told(it.dir.path(), &agent).await;
+        let_go(it.dir.path(), &agent).await;
+        assert_eq!(rests(&it, run).await, "completed");
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_of_one_project_opens_nothing_of_another() {
+    let more = SpawnRule {
+        permissions: Permission::ALL.to_vec(),
+        token_life: cuelight::base::Span::seconds(600),
+        ..unasked()
+    };
+    let it = start(&[("worker", more)]).await;
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    it.post("/api/gates", &shop, super::question("ours")).await.is(201);
+    let answer = it.post(SPAWN, &bank, worker(&json!({"issue_id": "BANK-1"}))).await.is(201);
+    let agent = answer["agent_id"].as_str().expect("a name").to_owned();
+    let given = told(it.dir.path(), &agent).await;
+    assert_eq!(given[3], "bank");
+    let token = given[5].clone();
+    let claims = peek(&token).expect("a token");
+    assert!(!claims.permissions.contains(&Permission::DecideGates), "whatever its rule says");
+    assert!(claims.permissions.contains(&Permission::SpawnAgents) && claims.exp - claims.iat == 600);
+    assert_eq!(claims.project_id, "bank");
+    it.get("/api/runs/r-2", &token).await.is(200);
+    for (method, path) in [
+        ("GET", "/api/gates/g-1"),
+        ("GET", "/api/runs/r-1"),
+        ("GET", "/api/runs/r-1/events"),
+        ("POST", "/api/runs/r-1/cancel"),
+    ] {
+        let body = (method == "POST").then(|| json!({}));
+        assert_eq!(it.send(method, path, Some(&token), body, &[]).await.status, 404, "{method} {path}");
+    }
+    for (method, path) in
+        [("GET", "/api/runs/r-2"), ("GET", "/api/runs/r-2/events"), ("POST", "/api/runs/r-2/cancel")]
+    {
+        let body = (method == "POST").then(|| json!({}));
+        assert_eq!(it.send(method, path, Some(&shop), body, &[]).await.status, 404, "{method} {path}");
+    }
+    // A token that somebody has written themselves for a call that does not run opens nothing, also with the right key.
+    let forged =
+        Claims { call: Some("r-2.0.9".to_owned()), ..it.claims(&agent, "bank", &[Permission::ReadContext]) };
+    it.get("/api/runs/r-2", &it.sign(&forged)).await.refused(401, "AUTH_001");
+    let_go(it.dir.path(), &agent).await;
+    assert_eq!(rests(&it, 2).await, "completed");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_key_that_signs_no_agent_begins() {
+    let it = start(&[("worker", unasked())]).await;
+    let workspace = Workspace::create(it.dir.path()).expect("a workspace");
+    let key = it.keys().signing().expect("a key").kid.clone();
+    TokenKeys::change(&workspace, super::later(0), [3; 32], |keys| keys.revoke(&key)).expect("revoked");
+    let all = [Permission::SpawnAgents, Permission::ReadContext];
+    let bob =
+        Claims { iss: "bob".to_owned(), agent_type: None, ..it.claims("bob@example.org", "shop", &all) };
+    let bob = sign(&bob, "bob", &Signer::Key(&crate::tokens::key_of(2).0));
+    let told = it.post(SPAWN, &bob, worker(&json!({}))).await.refused(503, "AGT_001");
+    assert!(told["message"].as_str().is_some_and(|it| it.contains("cuelight token keys new")), "{told}");
+    assert_eq!(rests(&it, 1).await, "failed");
+    it.end().await;
+}
+
+/// The engine is killed when people have agreed and nothing has begun, and again when the agent runs: it begins once, is told where the
+/// engine is that lives then, and its token counts as long as it runs.
+#[test]
+fn an_engine_that_is_killed_between_the_yes_and_the_start_starts_it_once() {
+    let place = Place::new();
+    describe(place.path());
+    place.write(".cuelight/config.toml", "project = \"shop\"\n");
+    let words = ["token", "--agent", "lead", "--type", "architect"];
+    let more = ["--permissions", "spawn_agents,read_context,read_gates"];
+    let token = place.cue(&[&words[..], &more[..]].concat()).ok().out;
+    let place = place.with("JWT_TOKEN", token.trim());
+    let (engine, at) = serve(&place);
+    let asked = format!("http://{at}");
+    let ask = |place: &Place, url: &str, words: &[&str]| {
+        let place_args = [&["api"][..], words].concat();
+        let mut command = place.command(&place_args);
+        command.env("SIDECAR_URL", url);
+        crate::program::bounded(&mut command)
+    };
+    let body = ["/api/agents/spawn", "agent_type=worker", "issue_id=SHOP-12", "task=Mend it", "priority=low"];
+    let answer = ask(&place, &asked, &body).ok().json();
+    let agent = answer["agent_id"].as_str().expect("a name").to_owned();
+    place.cue(&["pause", "r-1"]).ok();
+    place.cue(&["approve", "g-1"]).ok();
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    let told = place.file(&format!("told-{agent}"));
+    let (engine, at) = serve(&place);
+    assert!(!told.exists() && place.gates().is_empty(), "people have agreed, and it is held");
+    place.cue(&["resume", "r-1"]).ok();
+    until("it has begun", || told.exists());
+    let given = fs::read_to_string(&told).expect("a file");
+    let given: Vec<&str> = given.lines().collect();
+    let now = format!("http://{at}");
+    assert_eq!((given[0], given[4]), (agent.as_str(), now.as_str()));
+    let own = place.with("JWT_TOKEN", given[5]);
+    assert_eq!(ask(&own, &now, &["/api/runs/r-1"]).ok().json()["state"], "running");
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    let (_engine, at) = serve(&own);
+    let now = format!("http://{at}");
+    assert_eq!(
+        ask(&own, &now, &["/api/runs/r-1"]).ok().json()["state"],
+        "running",
+        "its token outlives the engine"
+    );
+    fs::write(own.file(&format!("go-{agent}")), "go\n").expect("it reads");
+    until("it has come to rest", || own.state("r-1") == "completed");
+    assert_eq!(own.step("r-1", "agent")["attempts"], 1);
+    let gone = ask(&own, &now, &["/api/runs/r-1"]);
+    assert!(gone.code == 1 && gone.err.contains("does not run any more"), "{gone:?}");
+    is_nowhere(own.path(), given[5]);
+}
