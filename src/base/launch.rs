@@ -16,6 +16,9 @@ pub const LOG_FILE: &str = "log";
 /// `times`, `times.<offset>`. What has none is read as well, and shown without times.
 pub const TIMES_FILE: &str = "times";
 
+/// Between an agent and the project that has it to itself, in the name of a target.
+const OF_PROJECT: &str = " of project ";
+
 /// One call: of a local program, of a tool that is built in, of an agent, a request, or a question to a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
@@ -133,6 +136,16 @@ impl Launch {
         }
     }
 
+    /// The same in a project, where that has agents of its own: what one of them does to its circuit is no matter of another project's.
+    pub fn target_in(&self, project: Option<&str>) -> Option<String> {
+        let target = self.target()?;
+        let is_own = self.is_claimed() || self.spawned().is_some();
+        Some(match project.filter(|_| is_own) {
+            Some(project) => format!("{target}{OF_PROJECT}{project}"),
+            None => target,
+        })
+    }
+
     /// Whether a program is started for it.
     pub fn is_process(&self) -> bool {
         self.http.is_none()
@@ -167,6 +180,12 @@ impl Launch {
         });
         named.chain(self.model.iter().filter_map(|it| it.key.as_deref())).collect()
     }
+}
+
+/// The tool of a target: without the host that its requests go to, and without its project.
+pub fn tool_of_target(target: &str) -> &str {
+    let target = target.split_once(OF_PROJECT).map_or(target, |it| it.0);
+    target.split_once(" at ").map_or(target, |it| it.0)
 }
 
 fn output_limit_default() -> u64 {

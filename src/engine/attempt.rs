@@ -189,7 +189,7 @@ impl Turn<'_> {
         if is_claimed && !self.is_come_for(id, step, which, &launch) {
             return self.waits_for_agent(id, step, which, &launch);
         }
-        if let Some(target) = launch.target()
+        if let Some(target) = launch.target_in(self.world.project_of(id))
             && self.is_held_back(id, step, which, &target)
         {
             return;

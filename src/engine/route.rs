@@ -14,6 +14,7 @@ use crate::{
         handle::Turn,
         outcome, retry,
         run::Run,
+        target::remembered_as,
     },
     plan::Route,
 };
@@ -210,7 +211,8 @@ impl Turn<'_> {
         for name in &route.candidates {
             let (target, unavailable) = match call::launch_of(view, work, name) {
                 Ok(launch) => {
-                    let target = launch.target().unwrap_or_else(|| name.clone());
+                    let target =
+                        launch.target_in(self.world.project_of(run.id)).unwrap_or_else(|| name.clone());
                     let why = self.not_now(&target, (run.id, step));
                     let why = why.or_else(|| self.nobody_comes(run, name, &launch));
                     (Some(target), why)
@@ -224,7 +226,7 @@ impl Turn<'_> {
                 under_way: target.as_ref().map_or(0, |it| self.world.targets.under_way(it)),
                 priority: run.plan.tool(name).map_or(0, |it| it.priority),
                 turn: self.world.targets.turn_of(name),
-                past: self.world.targets.past_of(name),
+                past: self.world.targets.past_of(target.as_deref().map_or(name, remembered_as)),
                 name: name.clone(),
                 target,
                 unavailable,

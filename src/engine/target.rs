@@ -4,7 +4,7 @@
 use crate::{
     base::{
         BreakerRule, Bucket, Circuit, Empty, FailureMode, ROUTE_CALLS_MAX, ROUTE_TOOLS_MAX, RateRule,
-        RoutePolicy, RunId, Score, Span, StepIx, Timestamp, WhenOpen, shorten,
+        RoutePolicy, RunId, Score, Span, StepIx, Timestamp, WhenOpen, shorten, tool_of_target,
     },
     engine::{
         Alternative, AttemptEvent, Choice, Fact, Failure, Purpose, StepEvent, TargetEvent, TargetHold,
@@ -104,9 +104,16 @@ impl Targets {
         }
     }
 
-    pub(super) fn apply_attempt(&mut self, at: At, now: Timestamp, event: &AttemptEvent) {
+    /// A call has begun, in a run of this project, or it has ended.
+    pub(super) fn apply_attempt(
+        &mut self,
+        at: At,
+        now: Timestamp,
+        event: &AttemptEvent,
+        project: Option<&str>,
+    ) {
         if let AttemptEvent::Ended { outcome, .. } = event
-            && let Some(tool) = self.calls.get(&at).map(|it| tool_of(it).to_owned())
+            && let Some(tool) = self.calls.get(&at).map(|it| remembered_as(it).to_owned())
             && outcome.failure.as_ref().is_none_or(|it| !it.not_started && it.mode.blames_target())
             && tool.contains('@')
         {
@@ -122,7 +129,7 @@ impl Targets {
             AttemptEvent::Started { launch, .. } => {
                 self.leave_line(at);
                 self.leave_candidates(at);
-                if let Some(name) = launch.target() {
+                if let Some(name) = launch.target_in(project) {
                     self.change(&name, |it| it.in_flight += 1);
                     self.calls.insert(at, name);
                 }
@@ -314,14 +321,14 @@ impl Run {
     /// When the circuit of a target opens and closes.
     fn breaker_of(&self, target: &str) -> BreakerRule {
         let of_model = self.plan.model_of_target(target).map(|it| it.breaker);
-        of_model.or_else(|| self.plan.tool(tool_of(target)).map(|it| it.breaker)).unwrap_or_default()
+        of_model.or_else(|| self.plan.tool(tool_of_target(target)).map(|it| it.breaker)).unwrap_or_default()
     }
 
     /// How many calls a target takes.
     fn rate_of(&self, target: &str) -> Option<&RateRule> {
         match self.plan.model_of_target(target) {
             Some(model) => model.rate.as_ref(),
-            None => self.plan.tool(tool_of(target))?.rate.as_ref(),
+            None => self.plan.tool(tool_of_target(target))?.rate.as_ref(),
         }
     }
 }
@@ -444,8 +451,9 @@ impl Turn<'_> {
     }
 }
 
-/// The tool of a target whose requests go to a host.
-fn tool_of(target: &str) -> &str {
+/// Under which name the calls of a target are remembered, to choose by: the tool, wherever its requests go; of an agent that a project
+/// has to itself, those of that project.
+pub(super) fn remembered_as(target: &str) -> &str {
     target.split_once(" at ").map_or(target, |it| it.0)
 }
 

@@ -168,7 +168,8 @@ impl World {
             }
             Fact::Attempt(_, step, number, it) => {
                 self.run_mut(id).apply_attempt(event.at, *step, *number, it);
-                self.targets.apply_attempt((id, *step), event.at, it);
+                let project = self.projects.get(&id).map(String::as_str);
+                self.targets.apply_attempt((id, *step), event.at, it, project);
             }
             Fact::Undo(_, step, it) => self.run_mut(id).apply_undo(*step, it),
             Fact::Gate(_, step, gate, it) => self.apply_gate(id, *step, *gate, event.at, it),

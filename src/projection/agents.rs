@@ -3,7 +3,7 @@
 //! What is described stands in files, which a board does not know; whoever reads them hands it in.
 
 use crate::{
-    base::{Circuit, RunId, Score, Span, StepIx, Timestamp, Value, agent_name},
+    base::{Circuit, RunId, Score, Span, StepIx, Timestamp, Value, agent_name, tool_of_target},
     engine::{AgentKey, AttemptEvent, Registered},
     projection::{Board, Tally},
 };
@@ -188,8 +188,10 @@ impl Board {
     }
 
     fn agent_state(&self, id: &str, works: usize, is_listed: bool) -> AgentState {
-        let waits = self.waiting_for(id).count();
-        let is_open = self.target(id).is_some_and(|it| matches!(it.circuit, Circuit::Open { .. }));
+        // A project may have it to itself.
+        let waits = self.held_back.values().filter(|it| tool_of_target(it) == id).count();
+        let mut of_it = self.targets().filter(|it| tool_of_target(it.0) == id);
+        let is_open = of_it.any(|it| matches!(it.1.circuit, Circuit::Open { .. }));
         match () {
             () if works > 0 => AgentState::Works(works),
             () if is_open => AgentState::Open,

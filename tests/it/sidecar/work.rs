@@ -488,3 +488,28 @@ async fn a_hundred_and_nineteen_agents_do_a_fan_out_to_its_end_each_piece_once()
     assert_eq!((board.present().present(), board.leases().held().count()), (AGENTS, 0));
     it.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agents_of_one_project_that_fail_open_no_circuit_of_another() {
+    let it = Sidecar::start().await;
+    workspace(&it, "effect: pure, retry: {max-attempts: 2, delay: 1ms, kind: constant}");
+    let file = it.dir.path().join(".cuelight/agents/coder.yaml");
+    let breaker = "breaker: {failures: 1, open-for: 1h}\n";
+    fs::write(&file, fs::read_to_string(&file).expect("a file") + breaker).expect("a file");
+    let (one, bank) = (token(&it, "coder-1", "shop"), token(&it, "coder-1", "bank"));
+    it.post("/api/agents", &one, json!({})).await.is(201);
+    it.post("/api/agents", &bank, json!({})).await.is(201);
+    launched(&it, &bank).await;
+    assert_eq!(claimed(&it, &bank, "coder-1", "").await["id"], "r-1.0.1");
+    it.post("/api/work/r-1.0.1/fail", &bank, json!({"error": "no"})).await.is(200);
+    assert_eq!(claimed(&it, &bank, "coder-1", "?timeout=200").await, Value::Null, "its circuit is open");
+    launched(&it, &one).await;
+    assert_eq!(claimed(&it, &one, "coder-1", "").await["id"], "r-2.0.1", "that of the shop is not");
+    it.post("/api/work/r-2.0.1/result", &one, json!({"result": "done"})).await.is(200);
+    assert_eq!(rests(&it, 2).await, "completed");
+    // What succeeded there closes nothing here, and the name says whose it is.
+    let board = it.engine().desk().boards().borrow().board.clone();
+    let targets: Vec<&str> = board.targets().filter(|it| !it.1.takes_calls()).map(|it| it.0).collect();
+    assert_eq!(targets, ["agent:coder@1.0.0 of project bank"]);
+    it.end().await;
+}
