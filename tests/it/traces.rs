@@ -422,3 +422,42 @@ fn what_cannot_be_sent_safely_is_told_before_anything_runs() {
         assert!(said.code != 0 && said.err.contains(part) && !said.err.contains("long-enough"), "{said:?}");
     }
 }
+
+/// Models, and servers of tools, are told the span of the very call that asks them, so that theirs stand below it.
+#[test]
+fn what_a_model_and_a_server_of_tools_do_stands_below_the_call_that_asks_them() {
+    let (model, server) = (Listener::start("200 OK"), Listener::start("200 OK"));
+    let place = Place::new().with("TRACEPARENT", &format!("00-{TRACE}-{PARENT}-01"));
+    settings(&place, "http-private = [\"127.0.0.1\"]\n");
+    for dir in ["models", "tools"] {
+        std::fs::create_dir_all(place.file(".cuelight").join(dir)).expect("made");
+    }
+    let asked = format!("name: near\nprovider: openai\nmodel: m\nurl: http://{}\n", model.at);
+    place.write(".cuelight/models/near.yaml", &asked);
+    let tool = |name: &str, headers: &str| {
+        format!(
+            "name: far.{name}\nversion: 1\ndescription: Looks\nmcp:\n  url: http://{}/mcp\n{headers}  tool: look\n  \
+             says: {{name: look, description: Looks, inputSchema: {{type: object}}}}\n",
+            server.at
+        )
+    };
+    place.write(".cuelight/tools/far.look.yaml", &tool("look", ""));
+    place.write(".cuelight/tools/far.own.yaml", &tool("own", "  headers: {Traceparent: its own}\n"));
+    place.write(
+        "w.yaml",
+        "name: w\ntimeout: 1m\nsteps:\n  - {id: ask, on-error: continue, llm: {model: near, prompt: x}}\n  \
+         - {id: look, needs: ask, if: always(), on-error: continue, uses: far.look@1}\n  \
+         - {id: own, needs: look, if: always(), on-error: continue, uses: far.own@1}\n",
+    );
+    place.cue(&["run", "w.yaml", "--headless"]);
+    let spans = checked(&place.cue(&["show", "r-1", "--otlp"]).ok().json());
+    let call = |name: &str| {
+        let span = spans.iter().find(|it| it["name"] == name).unwrap_or_else(|| panic!("{name}: {spans:?}"));
+        format!("00-{TRACE}-{}-01", text(&span["spanId"]))
+    };
+    let told = |it: &Listener| it.heard().first().and_then(|it| it.fields.get("traceparent").cloned());
+    assert_eq!(told(&model), Some(call("ask attempt 1")));
+    assert_eq!(told(&server), Some(call("look attempt 1")));
+    let last = server.heard().last().map(|it| it.fields["traceparent"].clone());
+    assert_eq!(last.as_deref(), Some("its own"), "what a file says itself counts more");
+}

@@ -146,7 +146,7 @@ pub async fn run_mcp(
         Err(why) => return refused(why),
     };
     let remote = match Remote::new(host.http(), http, &secrets) {
-        Ok(it) => it,
+        Ok(it) => it.at(call.traceparent.as_deref()),
         Err(failure) => return refused(failure.message),
     };
     let mut log = Log::new(&masker, host.spool(launch, call), &mut progress);

@@ -77,6 +77,15 @@ impl<'a> Remote<'a> {
         })
     }
 
+    /// The same, which says where in a trace it stands unless its file says that itself.
+    pub(super) fn at(mut self, place: Option<&str>) -> Self {
+        let name = "traceparent";
+        if let Some(place) = place.filter(|_| self.headers.iter().all(|it| it.0 != name)) {
+            self.headers.push((name.to_owned(), place.as_bytes().to_vec()));
+        }
+        self
+    }
+
     /// What both have agreed to speak.
     pub(super) fn speaks(&mut self, revision: &str) {
         self.revision = Some(revision.to_owned());

@@ -45,8 +45,17 @@ pub async fn run_model(
     };
     let mut log = Log::new(&masker, host.spool(launch, call), &mut progress);
     let key = model.key.as_ref().and_then(|it| secrets.get(it));
-    let mut talk =
-        Talk { host, model, key, is_sent: false, is_known: false, retry_after: None, used: Used::default() };
+    let place = call.traceparent.iter().map(|it| ("traceparent".to_owned(), it.clone().into_bytes()));
+    let mut talk = Talk {
+        host,
+        model,
+        key,
+        place: place.collect(),
+        is_sent: false,
+        is_known: false,
+        retry_after: None,
+        used: Used::default(),
+    };
     let timer = sleep(launch.timeout.unwrap_or_default().to_std());
     let done = {
         let work = Box::pin(talk.perform(&mut log));
@@ -149,6 +158,8 @@ struct Talk<'a> {
     host: &'a Host,
     model: &'a ModelCall,
     key: Option<&'a Secret>,
+    /// The field that says where in a trace it stands, where it stands in one.
+    place: Vec<(String, Vec<u8>)>,
     /// Whether a byte of the question may have reached somebody.
     is_sent: bool,
     /// Whether the other side has said what came of it.
@@ -284,7 +295,7 @@ impl Talk<'_> {
             method: "POST",
             url: &url,
             fields: question.fields,
-            own: &[],
+            own: &self.place,
             private: self.key.map(|it| (question.key.0, question.key.1, it)),
             accept: "text/event-stream",
             json: question.body.to_string().into_bytes(),
