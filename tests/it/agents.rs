@@ -35,6 +35,25 @@ fn check(agents: &[(&str, &str)], text: &str, expected: &[&str]) {
     assert_eq!(lines, expected);
 }
 
+#[test]
+fn what_an_agent_that_comes_by_itself_will_not_be_given_is_told_before_it_runs() {
+    let coder = [
+        ("c.yaml", "name: coder\nversion: 1\ndescription: d\nclaim: true\n"),
+        ("p.yaml", "name: plain\nversion: 1\ndescription: d\ncommand: [x]\n"),
+    ];
+    check(
+        &coder,
+        "  - {id: a, agent: {name: coder, task: x}, env: {TOKEN: '${{ secrets.KEY }}', TONE: kind}, artifacts: [out.txt]}\n  \
+         - {id: b, agent: {name: plain, task: x}, env: {TOKEN: '${{ secrets.KEY }}'}, artifacts: [out.txt]}\n  \
+         - {id: c, agent: {name: [plain, coder], task: x}, env: {TOKEN: '${{ secrets.KEY }}'}}\nsecrets: [KEY]\n",
+        &[
+            "flow.yaml:3:57 [agent] coder@1.0.0 comes by itself and is handed no secrets | take it out of `env` for this step, and give it to the agent where it runs",
+            "flow.yaml:3:104 [agent] coder@1.0.0 comes by itself and leaves no files here | take `artifacts` out, and have its result say where they are",
+            "flow.yaml:5:66 [agent] coder@1.0.0 comes by itself and is handed no secrets | take it out of `env` for this step, and give it to the agent where it runs",
+        ],
+    );
+}
+
 const REVIEWER: &str = "name: reviewer
 version: 1.1.0
 description: Reads a change and says what it thinks of it

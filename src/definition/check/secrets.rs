@@ -72,8 +72,16 @@ fn unknown(workflow: &Workflow, findings: &mut Findings<'_>, name: &str, place: 
 
 /// The variables that hold secrets.
 fn secret_variables(env: &[(String, Text)]) -> impl Iterator<Item = &str> {
-    let holds = |text: &str| text.contains("${{") && text.to_lowercase().contains("secrets.");
-    env.iter().filter(move |(_, text)| holds(&text.value)).map(|(name, _)| name.as_str())
+    env.iter().filter(|(_, text)| holds_secret(text)).map(|(name, _)| name.as_str())
+}
+
+/// The values that do.
+pub(super) fn secret_texts(env: &[(String, Text)]) -> impl Iterator<Item = &Text> {
+    env.iter().map(|it| &it.1).filter(|it| holds_secret(it))
+}
+
+fn holds_secret(text: &Text) -> bool {
+    text.value.contains("${{") && text.value.to_lowercase().contains("secrets.")
 }
 
 /// `echo "$TOKEN"` and `set -x`: what would put a secret into the log. It is masked there, and still no good habit.

@@ -3,7 +3,8 @@
 use crate::{
     base::{ROUTE_CANDIDATES_MAX, RoutePolicy, Schema, Value, safe_text},
     definition::{
-        Data, Placed, Registry, Tool, Uses, Workflow,
+        Data, Placed, Registry, Step, Tool, ToolBody, Uses, Workflow,
+        check::secrets::secret_texts,
         diagnostic::Findings,
         read::{is_fixed, is_tool},
         spelling::suggest,
@@ -19,6 +20,28 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
                 given(uses, tool, findings);
             }
         }
+        let comes =
+            step.tools().find(|it| it.definition.as_ref().is_some_and(|it| it.body == ToolBody::Claim));
+        if let Some(agent) = comes {
+            not_handed_over(workflow, step, agent, findings);
+        }
+    }
+}
+
+/// An agent that comes by itself works elsewhere: nothing of this machine reaches it, and it leaves nothing here.
+fn not_handed_over(workflow: &Workflow, step: &Step, agent: &Uses, findings: &mut Findings<'_>) {
+    let name = agent.definition.as_ref().map_or_else(String::new, |it| safe_text(&it.called()));
+    for text in secret_texts(&step.env).chain(secret_texts(&workflow.env)) {
+        let message = format!("{name} comes by itself and is handed no secrets");
+        findings
+            .warning("agent", text.place, message)
+            .help("take it out of `env` for this step, and give it to the agent where it runs");
+    }
+    if let Some(artifact) = step.artifacts.first() {
+        let message = format!("{name} comes by itself and leaves no files here");
+        findings
+            .warning("agent", artifact.place, message)
+            .help("take `artifacts` out, and have its result say where they are");
     }
 }
 
