@@ -68,6 +68,8 @@ pub(super) struct Run {
     pub(super) by: Actor,
     pub(super) seed: u64,
     pub(super) trace: String,
+    /// The run that it does again or goes on from.
+    pub(super) parent: Option<RunId>,
     /// Whether what it took over is another run's to undo.
     is_fork: bool,
     pub(super) state: RunState,
@@ -156,6 +158,7 @@ impl Run {
             by: by.clone(),
             seed: seed.parse().unwrap_or(0),
             trace: trace.clone(),
+            parent: cause.parent(),
             is_fork: matches!(cause, CauseOfLaunch::Fork { .. }),
             state: RunState::Created,
             started_at: None,

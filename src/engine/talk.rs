@@ -66,7 +66,8 @@ pub(super) fn done(run: &Run, frame: StepIx) -> Vec<StepIx> {
     let is_done = |it: &StepIx| {
         let step = run.step(*it);
         let is_over = matches!(step.state(), StepState::Completed | StepState::Partial) || step.unknown;
-        is_over && run.plan_step(*it).effect != EffectClass::Pure
+        let stands = !matches!(step.state(), StepState::Undoing | StepState::Undone);
+        is_over && stands && run.plan_step(*it).effect != EffectClass::Pure
     };
     talking.rounds.iter().flatten().filter_map(|it| it.step).filter(is_done).collect()
 }
@@ -163,15 +164,10 @@ impl Turn<'_> {
         let (mut made, mut copies) = (Vec::new(), Vec::new());
         let first = run.steps.len();
         if is_answered {
+            let before = earlier(self.world, run, step);
             for (number, call) in (1..).zip(&calls) {
-                made.push(call_of(
-                    run,
-                    step,
-                    talk,
-                    &Place { round: asked, number, ask: last, first },
-                    call,
-                    &mut copies,
-                ));
+                let at = Place { round: asked, number, ask: last, first, before: &before };
+                made.push(call_of(run, step, talk, &at, call, &mut copies));
             }
         }
         if copies.is_empty() {
@@ -246,11 +242,65 @@ fn inside(run: &Run, frame: StepIx, step: PlanStep, name: &str) -> PlanStep {
 }
 
 /// Where a call stands: the which of the how manieth answer, behind which step, and where the next step of the run will.
-struct Place {
+struct Place<'a> {
     round: u32,
     number: usize,
     ask: StepIx,
     first: usize,
+    /// What was called for the same step in runs before this one.
+    before: &'a [Earlier],
+}
+
+/// A call that was made for the same step in a run that this one does again or goes on from. The model does not know of it.
+struct Earlier {
+    run: RunId,
+    step: String,
+    tool: String,
+    given: ValueMap,
+}
+
+/// The runs before this one that are looked at.
+const RUNS_BEFORE_MAX: usize = 16;
+
+/// What was called for this step in runs before this one, and changed something or may have; the newest run first.
+fn earlier(world: &World, run: &Run, frame: StepIx) -> Vec<Earlier> {
+    let id = &run.plan_step(frame).id;
+    let runs = std::iter::successors(run.parent, |it| world.runs.get(it)?.parent).take(RUNS_BEFORE_MAX);
+    let mut out = Vec::new();
+    for before in runs.filter_map(|it| world.runs.get(&it)) {
+        let all = (0..before.steps.len()).map(StepIx::from_index);
+        let Some(same) = all.into_iter().find(|it| before.plan_step(*it).id == *id) else { continue };
+        for call in done(before, same) {
+            let plan = before.plan_step(call);
+            let Work::Tool(it) = &plan.work else { continue };
+            out.push(Earlier {
+                run: before.id,
+                step: plan.id.clone(),
+                tool: it.tool.clone(),
+                given: it.given.clone().unwrap_or_default(),
+            });
+        }
+    }
+    out
+}
+
+/// What those who are asked about a call have to know of runs before: what was called already, and whether that was just this.
+fn said_of(before: &[Earlier], tool: &PlanTool, given: &ValueMap) -> String {
+    let Some(first) = before.first() else { return String::new() };
+    let one = |it: &Earlier| {
+        let same = it.tool == tool.id() && it.given == *given;
+        let same = if same { ", with exactly this" } else { "" };
+        format!("{} of {} ({}{same})", it.step, it.run, it.tool)
+    };
+    let mut names: Vec<String> = before.iter().take(NAMES_SHOWN).map(one).collect();
+    if before.len() > NAMES_SHOWN {
+        names.push(format!("{} more", before.len() - NAMES_SHOWN));
+    }
+    format!(
+        " This run goes on from {}, and its model was asked from the first question again. Called before, and not undone: {}.",
+        first.run,
+        names.join(", ")
+    )
 }
 
 /// What becomes of a call that a model asks for: steps, when the tool is offered and takes what it is to be given.
@@ -258,7 +308,7 @@ fn call_of(
     run: &Run,
     frame: StepIx,
     talk: &Talk,
-    at: &Place,
+    at: &Place<'_>,
     asked: &ToolAsked,
     copies: &mut Vec<PlanStep>,
 ) -> TalkCall {
@@ -279,7 +329,7 @@ fn call_of(
     };
     let mut gate = None;
     if offered.gated {
-        let rule = rule_of(run, frame, talk, at, tool);
+        let rule = rule_of(run, frame, talk, at, tool, &given);
         gate = Some(next(copies));
         let step = PlanStep {
             work: Work::Gate(Box::new(rule)),
@@ -316,18 +366,27 @@ fn call_of(
 
 /// What the gate before a call wants: what its tool does, and what the file wants beside that. Only what makes it stricter is
 /// taken over: nothing of `auto`, of `escalate`, or of what expiry means.
-fn rule_of(run: &Run, frame: StepIx, talk: &Talk, at: &Place, tool: &PlanTool) -> GateRule {
+fn rule_of(
+    run: &Run,
+    frame: StepIx,
+    talk: &Talk,
+    at: &Place<'_>,
+    tool: &PlanTool,
+    given: &ValueMap,
+) -> GateRule {
     let wanted = talk.gate.as_deref().cloned();
     let risk = wanted.as_ref().map_or(tool.risk, |it| it.risk.max(tool.risk));
     let wanted = wanted.unwrap_or_default();
+    let prompt = format!(
+        "{} asks a model, and the model asks for {}: call {} of round {}. Shall it be called with what stands below?{}",
+        run.plan_step(frame).id,
+        tool.id(),
+        at.number,
+        at.round,
+        said_of(at.before, tool, given)
+    );
     GateRule {
-        prompt: format!(
-            "{} asks a model, and the model asks for {}: call {} of round {}. Shall it be called with what stands below?",
-            run.plan_step(frame).id.replace("${{", "$ {{"),
-            tool.id(),
-            at.number,
-            at.round
-        ),
+        prompt: prompt.replace("${{", "$ {{"),
         risk,
         require: wanted.require,
         forbid: wanted.forbid,

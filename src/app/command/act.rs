@@ -16,10 +16,10 @@ use crate::{
         output::{Output, say},
         wiring::{self, Seat},
     },
-    base::{RunId, Seq, StepIx, Value, ValueMap},
+    base::{RunId, Seq, StepIx, Value, ValueMap, safe_text},
     engine::{Command, Correction, Decision, DoubtAnswer, ForkAt, Refusal, RetryFrom, Verdict},
     plan::Risk,
-    projection::GateView,
+    projection::{GateView, asked_anew},
     runtime::{Desk, Entropy, Receipt, Reply, Request},
     store::log_name,
 };
@@ -66,7 +66,9 @@ pub(super) async fn retry(config: &Config, out: Output, args: RetryArgs) -> Outc
         Err(trouble) => return left(seat, trouble).await,
     };
     let by = seat.actor.clone();
-    submit(seat, out, Command::Retry { run, from, by, corrected }, |receipt| {
+    let command = Command::Retry { run, from, by, corrected };
+    say_asked_anew(&seat, run, &command).await;
+    submit(seat, out, command, |receipt| {
         receipt.run.map_or_else(|| format!("{run} is tried again"), |it| it.to_string())
     })
     .await
@@ -81,10 +83,22 @@ pub(super) async fn fork(config: &Config, out: Output, args: ForkArgs) -> Outcom
         Err(trouble) => return left(seat, trouble).await,
     };
     let by = seat.actor.clone();
-    submit(seat, out, Command::Fork { run, at, by, corrected, past: None }, |receipt| {
+    let command = Command::Fork { run, at, by, corrected, past: None };
+    say_asked_anew(&seat, run, &command).await;
+    submit(seat, out, command, |receipt| {
         receipt.run.map_or_else(|| format!("{run} is forked"), |it| it.to_string())
     })
     .await
+}
+
+/// Models whose talk begins anew with the new run, and what they have had called: who does it again knows before anything is.
+async fn say_asked_anew(seat: &Seat, run: RunId, command: &Command) {
+    let Ok(events) = seat.desk.preview(command.clone()).await else { return };
+    let board = seat.desk.boards().borrow().board.clone();
+    let Some(view) = board.run(run) else { return };
+    for line in asked_anew(view, &events) {
+        say(&format!("note: {}", safe_text(&line)));
+    }
 }
 
 /// What is corrected first; the path is told from where the engine stands.

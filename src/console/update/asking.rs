@@ -17,7 +17,7 @@ use crate::{
         RetryFrom, RunEvent, RunState, StepEvent, StepState,
     },
     plan::{EffectClass, OnFailure, Undo},
-    projection::{RunView, partial_words},
+    projection::{RunView, asked_anew, partial_words},
 };
 
 /// What can be asked about a selection.
@@ -524,7 +524,7 @@ pub(in crate::console) fn consequences(events: &[Event], run: Option<&RunView>) 
             _ => {}
         }
     }
-    let mut lines = Vec::new();
+    let mut lines = run.map(|it| asked_anew(it, events)).unwrap_or_default();
     for (verb, names) in &mut lists {
         names.dedup();
         if !names.is_empty() {

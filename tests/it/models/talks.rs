@@ -10,7 +10,7 @@ use crate::{
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::mpsc::sync_channel};
 
 /// A model called `own` that says these things, and a step that offers it these tools.
 struct Scene {
@@ -446,4 +446,119 @@ fn a_step_is_undone_as_its_tool_says_where_it_says_nothing_itself() {
     let told = run(place.path(), Path::new("flow.yaml"), &[], &[]);
     assert_eq!(told.state(), "undone", "{}", told.said);
     assert_eq!(place.text("ledger"), "ship one\nship two\nunship one t-one\n");
+}
+
+/// Who has a failed talk done again is told before that the model is asked from the start, and what it has had done; and at the gate of
+/// the same call once more, that it is the same.
+#[test]
+fn who_does_a_talk_again_is_told_what_it_has_had_called_already() {
+    let provider =
+        Provider::play(vec![asks(&[READ, WRITE]), asks(&[READ]), asks(&[WRITE]), says("Mended.", 1, 1)]);
+    let place = place(&provider);
+    place.write("plan.txt", "the plan\n");
+    place.write(
+        "flow.yaml",
+        "steps:\n  - {id: fix, llm: {model: own, prompt: x, tools: [file.read, file.write], rounds: 1}}\n",
+    );
+    let told = run(place.path(), Path::new("flow.yaml"), &[], &["approve"]);
+    assert_eq!(told.state(), "failed", "{}", told.said);
+    let engine = place.start(&["serve"]);
+    until("the engine is there", || place.owner().is_some());
+    let again = place.cue(&["retry", "r-1"]).ok();
+    assert_eq!(again.run(), "r-2");
+    let note = "note: asks the model of fix from its first question again; called before, and not undone: fix/call-1.2 (file.write@1.0.0)\n";
+    assert!(again.err.contains(note), "{}", again.err);
+    until("the same call asks once more", || place.gates().iter().any(|it| it["run"] == "r-2"));
+    let events = place.events("r-2");
+    let asked = events.iter().find(|it| it["type"] == "gate.asked").expect("it was asked");
+    let prompt = asked["data"]["ask"]["prompt"].as_str().expect("text");
+    assert!(
+        prompt.ends_with("This run goes on from r-1, and its model was asked from the first question again. Called before, and not undone: fix/call-1.2 of r-1 (file.write@1.0.0, with exactly this)."),
+        "{prompt}"
+    );
+    let fork = place.cue(&["fork", "r-1", "--at", "fix"]).ok();
+    assert!(fork.err.contains(note), "a fork too: {}", fork.err);
+    engine.signal(Signal::TERM);
+    drop(engine.end());
+}
+
+/// An answer that was cut off by the death of its engine is asked for once more, and by that alone: what was called before it
+/// stays called once.
+#[test]
+fn an_answer_that_is_cut_off_by_a_crash_is_asked_for_again_and_nothing_is_called_for_it() {
+    let (first, wait_first) = sync_channel::<()>(1);
+    let (second, wait_second) = sync_channel::<()>(1);
+    let count = r#"{"script": "echo called >> ledger"}"#;
+    let asked = || asks(&[("a", "shell", count)]);
+    let provider = Provider::play(vec![
+        asked().waits(40, wait_first),
+        asked(),
+        says("Cut off.", 1, 1).waits(40, wait_second),
+        says("Done.", 1, 1),
+    ]);
+    let place = place(&provider);
+    place.write("flow.yaml", "steps:\n  - {id: fix, llm: {model: own, prompt: x, tools: shell}}\n");
+    let engine = place.start(&["run", "flow.yaml", "--headless"]);
+    provider.heard();
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    drop(first);
+    let engine = place.start(&["serve"]);
+    until("the call asks, once", || place.owner().is_some() && place.gates().len() == 1);
+    assert_eq!(
+        (place.text("ledger").as_str(), place.step("r-1", "fix/ask-1")["attempts"].clone()),
+        ("", json!(2))
+    );
+    provider.heard();
+    place.cue(&["approve", "g-1"]).ok();
+    provider.heard();
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    drop(second);
+    let engine = place.start(&["serve"]);
+    until("it is done", || place.owner().is_some() && place.state("r-1") == "completed");
+    engine.signal(Signal::TERM);
+    drop(engine.end());
+    assert_eq!((place.text("ledger").as_str(), place.gates().len()), ("called\n", 0));
+    assert_eq!(place.step("r-1", "fix")["outputs"]["text"], "Done.");
+    let asked = place.events("r-1").iter().filter(|it| it["type"] == "gate.asked").count();
+    assert_eq!(asked, 1, "nobody was asked twice about one call");
+}
+
+/// A call that runs when its engine dies goes on and is taken up; where its guard dies too nobody knows, a person is asked, and it
+/// is not made again unasked.
+#[test]
+fn a_call_that_is_cut_off_by_a_crash_is_taken_up_or_in_doubt_and_never_made_twice_unasked() {
+    let slow = r#"{"script": "echo called >> ledger; until test -e go; do sleep 0.01; done; rm go"}"#;
+    let provider = Provider::play(vec![
+        asks(&[("a", "shell", slow)]),
+        asks(&[("b", "shell", slow)]),
+        says("Done.", 1, 1),
+    ]);
+    let place = place(&provider);
+    place.write("flow.yaml", "steps:\n  - {id: fix, llm: {model: own, prompt: x, tools: shell}}\n");
+    let engine = place.start(&["run", "flow.yaml", "--headless"]);
+    until("the first call asks", || place.owner().is_some() && place.cue(&["approve", "g-1"]).code == 0);
+    until("it is being made", || place.text("ledger") == "called\n");
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    let engine = place.start(&["serve"]);
+    until("the next engine is there", || place.owner().is_some());
+    place.write("go", "");
+    until("the second call asks", || place.cue(&["approve", "g-2"]).code == 0);
+    assert_eq!(place.step("r-1", "fix/call-1.1")["state"], "completed", "the one that went on was taken up");
+    until("it is being made", || place.text("ledger") == "called\ncalled\n");
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    place.kill_guards();
+    let engine = place.start(&["serve"]);
+    until("nobody knows", || {
+        place.owner().is_some() && place.step("r-1", "fix/call-2.1")["state"] == "in-doubt"
+    });
+    assert_eq!(provider.asked(), 2, "the model is not told of what nobody knows");
+    place.cue(&["doubt", "r-1", "fix/call-2.1", "happened", "--reason", "it stands in the ledger"]).ok();
+    until("it is done", || place.state("r-1") == "completed");
+    engine.signal(Signal::TERM);
+    drop(engine.end());
+    assert_eq!(place.text("ledger"), "called\ncalled\n");
 }

@@ -1,0 +1,63 @@
+//! What is asked anew of models when a run is done again or forked: their talks begin with the first question, whatever they
+//! have had called by then. For dialogs and commands, which say so before.
+
+use crate::{
+    engine::{Event, Fact, RunEvent, StepEvent, StepState},
+    plan::{EffectClass, FrameKind, PlanStep, Work},
+    projection::RunView,
+};
+use std::collections::BTreeSet;
+
+/// Calls that are named of one step.
+const NAMED: usize = 8;
+
+/// Of the events with which a run would begin that goes on from this one: which of its models are asked from the first question
+/// again, and what they have had called by now that changed something. One line each; the names in it are foreign text.
+pub fn asked_anew(run: &RunView, events: &[Event]) -> Vec<String> {
+    let begins = events.iter().find_map(|it| match &it.fact {
+        Fact::Run(id, RunEvent::Created { plan, cause, .. }) if cause.parent() == Some(run.id()) => {
+            Some((*id, plan))
+        }
+        _ => None,
+    });
+    let Some((id, plan)) = begins else { return Vec::new() };
+    let kept: BTreeSet<usize> = events
+        .iter()
+        .filter_map(|it| match &it.fact {
+            Fact::Step(of, step, StepEvent::Completed { kept: true, .. }) if *of == id => Some(step.index()),
+            _ => None,
+        })
+        .collect();
+    let anew = plan.steps.iter().enumerate().filter(|(at, step)| is_talk(step) && !kept.contains(at));
+    anew.filter_map(|(_, step)| told(run, step)).collect()
+}
+
+fn is_talk(step: &PlanStep) -> bool {
+    step.work.frame().is_some_and(|it| matches!(it.kind, FrameKind::Talk(_)))
+}
+
+/// What is said of one step; nothing where its model was not asked yet.
+fn told(run: &RunView, step: &PlanStep) -> Option<String> {
+    let (frame, _, _) = run.steps().find(|(_, it, _)| it.id == step.id)?;
+    let inside = || run.steps().filter(|(_, it, _)| it.frame == Some(frame));
+    if !inside().any(|(_, it, view)| it.work.model().is_some() && view.state.rests()) {
+        return None;
+    }
+    let done = inside().filter(|(_, it, view)| {
+        let acts = matches!(it.work, Work::Tool(_)) && it.effect != EffectClass::Pure;
+        acts && matches!(view.state, StepState::Completed | StepState::Partial | StepState::InDoubt)
+    });
+    let mut names: Vec<String> =
+        done.map(|(_, it, _)| format!("{} ({})", it.id, it.work.tool().unwrap_or_default())).collect();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    let called = if names.is_empty() {
+        "nothing that it asked for has changed anything".to_owned()
+    } else {
+        format!("called before, and not undone: {}", names.join(", "))
+    };
+    Some(format!("asks the model of {} from its first question again; {called}", step.id))
+}
