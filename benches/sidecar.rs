@@ -1,8 +1,9 @@
 //! The HTTP API under load, beside a bare server of the same library with the same JSON, in one run: requests and durable events a second,
 //! 119 and 1,000 agents at their rounds (contexts, results, events, values, knowledge), events handed to many who follow, and what memory that takes.
 //!
-//! `cargo bench --bench sidecar`. Goals: at least half of what the bare server does; more than 99.9 % of the rounds done; an event acknowledged
-//! within 50 ms for 99 of 100; less than 300 MB.
+//! `cargo bench --bench sidecar [-- requests events agents fan]`: all, or what is named, or `alone`: events without the yardstick, for a profiler. `-- --minutes 30`: 119 agents for so long, and what becomes of
+//! memory. Goals: at least half of what the bare server does; more than 99.9 % of the rounds done; an event acknowledged within 50 ms for 99 of 100, and
+//! handed to 1,000 within 100; less than 300 MB.
 
 #![expect(
     clippy::print_stdout,
@@ -11,12 +12,14 @@
     reason = "a benchmark reads the clock, plays many agents and prints figures"
 )]
 
-use axum::{Router, body::Bytes, http::header::CONTENT_TYPE, routing::post};
-use hyper::server::conn::http1;
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+#[path = "support/bare.rs"]
+mod bare;
+
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     env, fs,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{
         Arc,
@@ -26,22 +29,33 @@ use std::{
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
-/// Whoever asks as fast as it goes: so many lines, for so long.
-const LINES: usize = 64;
-const SPAN: Duration = Duration::from_secs(5);
+/// What is measured.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cuelight");
+/// Whoever asks as fast as it goes: so many lines, for so long, so often.
+const LINES: [usize; 2] = [64, 119];
+const SPAN: Duration = Duration::from_secs(3);
+const TIMES: usize = 2;
 /// One agent begins a round so often, …
 const ROUND: Duration = Duration::from_secs(2);
 /// … so many times.
 const ROUNDS: usize = 10;
-/// Who follow, and events a second for them.
-const FOLLOWERS: [usize; 2] = [100, 450];
-/// Those of one token: one principal may have a hundred places, and one project 450.
+/// After so many rounds an agent turns to another piece of work, so one in ten of its contexts is made anew.
+const ROUNDS_OF_WORK: usize = 10;
+/// Who follow, in how many projects.
+const FOLLOWERS: [(usize, usize); 3] = [(100, 1), (1000, 1), (1000, 4)];
+/// Those of one token: one principal may have a hundred places.
 const OF_TOKEN: usize = 90;
-const EVENTS: u32 = 200;
+/// Events a second where it is not as fast as it goes; events under way where it is; how many.
+const EVENTS_A_SECOND: u32 = 100;
+const UNDER_WAY: u64 = 64;
+const EVENTS: u64 = 600;
+/// More may wait at once than when nothing is said.
+const SETTINGS: &str = "[connections]\nmost = 1200\nwaiting = 1100\nwaiting-of-project = 1100\n";
 
 /// The same for both servers.
 fn body() -> Value {
@@ -50,29 +64,14 @@ fn body() -> Value {
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    if env::args().any(|it| it == "--bare") {
-        runtime.block_on(bare());
-        return;
-    }
-    runtime.block_on(measure());
-}
-
-/// A server that reads JSON and gives it back, and nothing else.
-async fn bare() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    println!("bare at {}", listener.local_addr().expect("an address"));
-    let echo = |body: Bytes| async move {
-        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-        ([(CONTENT_TYPE, "application/json")], told.to_string())
-    };
-    let service = TowerToHyperService::new(Router::new().route("/echo", post(echo)));
-    loop {
-        let (line, _) = listener.accept().await.expect("somebody");
-        line.set_nodelay(true).expect("set");
-        let service = service.clone();
-        tokio::spawn(async move {
-            drop(http1::Builder::new().serve_connection(TokioIo::new(line), service).await)
-        });
+    let words: Vec<String> = env::args().skip(1).filter(|it| it != "--bench").collect();
+    let after = |sign: &str| words.iter().position(|it| it == sign).and_then(|it| words.get(it + 1));
+    if let Some(dir) = after("--bare") {
+        runtime.block_on(bare::serve(Path::new(dir)));
+    } else if let Some(minutes) = after("--minutes") {
+        runtime.block_on(for_long(minutes.parse().expect("a number of minutes")));
+    } else {
+        runtime.block_on(measure(&words));
     }
 }
 
@@ -107,63 +106,144 @@ async fn begun(command: &mut Command, sign: &str) -> Server {
     }
 }
 
-async fn measure() {
-    let dir = tempfile::TempDir::new().expect("a directory");
-    let program = env!("CARGO_BIN_EXE_cuelight");
-    fs::create_dir_all(dir.path().join(".cuelight")).expect("made");
-    for file in 0..FILES {
-        let dir = dir.path().join(format!("src/m{}", file % 20));
-        fs::create_dir_all(&dir).expect("made");
-        fs::write(
-            dir.join(format!("f{file}.rs")),
-            format!("//! File {file}.\n{}", "fn f() {}\n".repeat(100)),
-        )
-        .expect("written");
+/// A workspace with files, the server that answers there, and the yardstick.
+struct Stage {
+    dir: tempfile::TempDir,
+    ours: Server,
+    bare: Server,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let dir = tempfile::TempDir::new().expect("a directory");
+        fs::create_dir_all(dir.path().join(".cuelight")).expect("made");
+        fs::write(dir.path().join(".cuelight/config.toml"), SETTINGS).expect("written");
+        for file in 0..FILES {
+            let dir = dir.path().join(format!("src/m{}", file % 20));
+            fs::create_dir_all(&dir).expect("made");
+            let text = format!("//! File {file}.\n{}", "fn f() {}\n".repeat(100));
+            fs::write(dir.join(format!("f{file}.rs")), text).expect("written");
+        }
+        token(dir.path(), "first", None);
+        let mut bare = Command::new(env::current_exe().expect("this program"));
+        let bare = begun(bare.arg("--bare").arg(dir.path()), "bare at ").await;
+        let mut serve = Command::new(PROGRAM);
+        serve.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(dir.path()).env("HOME", dir.path());
+        let ours = begun(&mut serve, "answering at http://").await;
+        Self { dir, ours, bare }
     }
-    let token = |agent: &str| {
-        let mut command = Command::new(program);
-        command.args(["token", "--agent", agent, "--type", "architect", "--expires", "12h"]);
-        let told = command.current_dir(dir.path()).env("HOME", dir.path()).output().expect("a token");
-        String::from_utf8_lossy(&told.stdout).trim().to_owned()
-    };
-    let mine = token("load");
-    let bare = begun(Command::new(env::current_exe().expect("this program")).arg("--bare"), "bare at ").await;
-    let mut serve = Command::new(program);
-    serve.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(dir.path()).env("HOME", dir.path());
-    let ours = begun(&mut serve, "answering at http://").await;
-    let kib = || resident_kib(ours.child.id());
-    println!("at rest: {} MB", kib() / 1024);
 
-    let echo = fast(&bare.at, request("POST", "/echo", &mine, Some(&body()))).await;
-    println!("bare server, JSON there and back: {}", echo.words());
-    let read = fast(&ours.at, request("GET", "/api/gates?state=open", &mine, None)).await;
-    println!("a request with a token, read: {} = {:.2} of the bare one", read.words(), read.rate / echo.rate);
-    let said = fast(&ours.at, request("POST", "/api/events/load", &mine, Some(&body()))).await;
-    println!(
-        "an event, on disk before the answer: {} = {:.2} of the bare one",
-        said.words(),
-        said.rate / echo.rate
-    );
-    println!("memory: {} MB", kib() / 1024);
+    fn token(&self, agent: &str, project: Option<&str>) -> String {
+        token(self.dir.path(), agent, project)
+    }
 
-    for agents in [119, 1000_usize] {
+    /// What the engine takes of memory.
+    fn mb(&self) -> u64 {
+        resident_kib(self.ours.child.id()) / 1024
+    }
+}
+
+/// A token of an agent that may ask as much as it likes.
+fn token(dir: &Path, agent: &str, project: Option<&str>) -> String {
+    let mut command = Command::new(PROGRAM);
+    command.args(["token", "--agent", agent, "--type", "architect", "--expires", "12h"]);
+    command.args(project.map(|it| format!("--project={it}")));
+    let told = command.current_dir(dir).env("HOME", dir).output().expect("a token");
+    String::from_utf8_lossy(&told.stdout).trim().to_owned()
+}
+
+async fn measure(words: &[String]) {
+    let only = |part: &str| words.iter().any(|it| it == part);
+    let wants = |part: &str| words.is_empty() || only(part);
+    let stage = Stage::new().await;
+    println!("at rest: {} MB", stage.mb());
+    if only("alone") {
+        println!("process {}", stage.ours.child.id());
+        let asked = request("POST", "/api/events/load", &stage.token("load", None), Some(&body()));
+        println!("events alone: {}", fast(&stage.ours.at, asked, LINES[0], SPAN * 5).await.words());
+    }
+    if wants("requests") {
+        pairs(&stage, "a request with a token, read", ("GET", "/api/gates?state=open", None), "/echo").await;
+    }
+    if wants("events") {
+        let asked = ("POST", "/api/events/load", Some(&body()));
+        pairs(&stage, "an event, on disk before the answer", asked, "/publish").await;
+    }
+    for agents in [119, 1000_usize].into_iter().filter(|_| wants("agents")) {
         // Above 1,000 lines at once the others wait in line; an agent keeps its line for a round only.
-        let tokens: Vec<String> = (0..agents.min(119)).map(|it| token(&format!("a-{it}"))).collect();
-        let told = rounds(&ours.at, agents, &tokens).await;
+        let tokens: Vec<String> =
+            (0..agents.min(119)).map(|it| stage.token(&format!("a-{it}"), None)).collect();
+        let told = rounds(&stage.ours.at, agents, &tokens, ROUNDS).await;
         println!(
             "{agents} agents, {ROUNDS} rounds of context, result, event, value and knowledge each, one every {ROUND:?}:"
         );
         for (name, one) in told {
             println!("  {name}: {}", one.words());
         }
-        println!("  memory: {} MB", kib() / 1024);
+        println!("  memory: {} MB", stage.mb());
     }
-    for followers in FOLLOWERS {
-        let tokens: Vec<String> =
-            (0..followers.div_ceil(OF_TOKEN)).map(|it| token(&format!("f-{followers}-{it}"))).collect();
-        println!("{}", followed(&ours.at, followers, &tokens).await);
-        println!("  memory: {} MB", kib() / 1024);
+    for (followers, projects) in FOLLOWERS.into_iter().filter(|_| wants("fan")) {
+        for rate in [None, Some(EVENTS_A_SECOND)] {
+            let bare = followed(&stage, &stage.bare.at, (followers, 1), rate).await;
+            let ours = followed(&stage, &stage.ours.at, (followers, projects), rate).await;
+            println!(
+                "{followers} follow in {projects} projects, {}:",
+                rate.map_or("as fast as it goes".to_owned(), |it| format!("{it} events a second"))
+            );
+            println!(
+                "  bare: {}\n  ours: {} = {:.2} of the bare one; memory {} MB",
+                bare.words(),
+                ours.words(),
+                ours.rate / bare.rate,
+                stage.mb()
+            );
+        }
     }
+}
+
+/// The same asked of both, one after the other, several times.
+async fn pairs(stage: &Stage, what: &str, (method, path, said): (&str, &str, Option<&Value>), of_bare: &str) {
+    let token = stage.token("load", None);
+    for lines in LINES {
+        for _ in 0..TIMES {
+            let bare =
+                fast(&stage.bare.at, request("POST", of_bare, &token, Some(&body())), lines, SPAN).await;
+            let ours = fast(&stage.ours.at, request(method, path, &token, said), lines, SPAN).await;
+            println!(
+                "{what}, {lines} lines:\n  bare: {}\n  ours: {} = {:.2} of the bare one; memory {} MB",
+                bare.words(),
+                ours.words(),
+                ours.rate / bare.rate,
+                stage.mb()
+            );
+        }
+    }
+}
+
+/// Many agents at their rounds for long: what the engine takes of memory, and how often a context was there already.
+async fn for_long(minutes: u64) {
+    let stage = Stage::new().await;
+    let tokens: Vec<String> = (0..119).map(|it| stage.token(&format!("a-{it}"), None)).collect();
+    let rounds_in_all =
+        usize::try_from(Duration::from_mins(minutes).as_secs() / ROUND.as_secs()).expect("a number");
+    let watched = async {
+        let begun = Instant::now();
+        loop {
+            println!("{:>5} s: {} MB", begun.elapsed().as_secs(), stage.mb());
+            sleep(Duration::from_mins(minutes) / 30).await;
+        }
+    };
+    let told = tokio::select! {
+        told = rounds(&stage.ours.at, 119, &tokens, rounds_in_all) => told,
+        () = watched => return,
+    };
+    for (name, one) in told {
+        println!("{name}: {}", one.words());
+    }
+    let mut line = line_to(&stage.ours.at).await;
+    let mut heard = Vec::new();
+    ask(&mut line, &request("GET", "/status", &tokens[0], None), &mut heard).await;
+    println!("at the end: {} MB\n{}", stage.mb(), String::from_utf8_lossy(&heard));
 }
 
 /// Times of answers, and what was none.
@@ -231,10 +311,10 @@ async fn line_to(at: &str) -> TcpStream {
 }
 
 /// As fast as it goes, on many lines.
-async fn fast(at: &str, request: Vec<u8>) -> Told {
-    let (request, failed, end) = (Arc::new(request), Arc::new(AtomicU64::new(0)), Instant::now() + SPAN);
+async fn fast(at: &str, request: Vec<u8>, lines: usize, span: Duration) -> Told {
+    let (request, failed, end) = (Arc::new(request), Arc::new(AtomicU64::new(0)), Instant::now() + span);
     let mut all = Vec::new();
-    for _ in 0..LINES {
+    for _ in 0..lines {
         let (mut line, request, failed) = (line_to(at).await, Arc::clone(&request), Arc::clone(&failed));
         all.push(tokio::spawn(async move {
             let (mut micros, mut heard) = (Vec::new(), Vec::new());
@@ -253,7 +333,7 @@ async fn fast(at: &str, request: Vec<u8>) -> Told {
     for one in all {
         micros.extend(one.await.expect("done"));
     }
-    Told::of(micros, failed.load(Relaxed), SPAN)
+    Told::of(micros, failed.load(Relaxed), span)
 }
 
 /// What an agent does in a round.
@@ -262,7 +342,7 @@ const PARTS: [&str; 5] = ["context", "result", "event", "value", "knowledge"];
 const FILES: usize = 400;
 
 /// Many agents, each at its own pace; times count from when a request was due.
-async fn rounds(at: &str, agents: usize, tokens: &[String]) -> Vec<(&'static str, Told)> {
+async fn rounds(at: &str, agents: usize, tokens: &[String], count: usize) -> Vec<(&'static str, Told)> {
     let begun = Instant::now();
     let mut all = Vec::new();
     for agent in 0..agents {
@@ -272,15 +352,14 @@ async fn rounds(at: &str, agents: usize, tokens: &[String]) -> Vec<(&'static str
         all.push(tokio::spawn(async move {
             let mut told: Vec<(usize, Option<u64>)> = Vec::new();
             let mut heard = Vec::new();
-            for round in 0..ROUNDS {
+            for round in 0..count {
                 let due = begun + ROUND * u32::try_from(round).unwrap_or(0) + ROUND.mul_f64(agent as f64 / agents as f64);
                 sleep(due.saturating_duration_since(Instant::now())).await;
                 let mut line = line_to(&at).await;
                 let issue = format!("cl-{agent}-{round}");
                 let result = json!({"agent_id": name, "agent_type": "architect", "issue_id": issue, "project_id": project(&token), "result": {"status": "success", "files_modified": ["a.rs"], "decisions": ["it is done"]}});
                 let known = json!({"type": "decision", "text": format!("what agent {agent} knows after round {round}")});
-                // What it is asked to do changes half way, so one in five of its contexts is made anew.
-                let task = format!("cl-{agent}-{}", round / 5);
+                let task = format!("cl-{agent}-{}", round / ROUNDS_OF_WORK);
                 let asked = [
                     request("GET", &format!("/api/context/{task}/architect"), &token, None),
                     request("POST", "/api/results", &token, Some(&result)),
@@ -320,51 +399,92 @@ fn project(token: &str) -> String {
     claims["project_id"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Events that one says and many follow.
-async fn followed(at: &str, followers: usize, tokens: &[String]) -> String {
-    let (heard, topic) = (Arc::new(AtomicU64::new(0)), format!("fan-{followers}"));
+/// Events that one says in each project and many follow, at a rate or as fast as all of them take them in; how long each took from its sender to each of them.
+async fn followed(stage: &Stage, at: &str, (followers, projects): (usize, usize), rate: Option<u32>) -> Told {
+    let (heard, topic) =
+        (Arc::new(AtomicU64::new(0)), format!("fan-{followers}-{projects}-{}", rate.unwrap_or(0)));
+    let mut tokens = BTreeMap::new();
+    let mut token_of = |project: usize, number: usize| -> String {
+        let make = || stage.token(&format!("f-{number}"), Some(&format!("p-{project}")));
+        tokens.entry((project, number)).or_insert_with(make).clone()
+    };
+    let (began, over) = (Instant::now(), CancellationToken::new());
     let mut all = Vec::new();
     for follower in 0..followers {
         let mut line = line_to(at).await;
-        let asked =
-            request("GET", &format!("/api/events/stream?topic={topic}"), &tokens[follower / OF_TOKEN], None);
-        line.write_all(&asked).await.expect("asked");
-        let heard = Arc::clone(&heard);
+        let token = token_of(follower % projects, follower / projects / OF_TOKEN);
+        let path = if at == stage.bare.at {
+            "/stream".to_owned()
+        } else {
+            format!("/api/events/stream?topic={topic}")
+        };
+        line.write_all(&request("GET", &path, &token, None)).await.expect("asked");
+        let (heard, over) = (Arc::clone(&heard), over.clone());
         all.push(tokio::spawn(async move {
-            let mut bytes = vec![0; 64 * 1024];
-            while let Ok(length @ 1..) = line.read(&mut bytes).await {
-                let found = bytes[..length].windows(7).filter(|it| it == b"\ndata: ").count();
-                heard.fetch_add(found as u64, Relaxed);
+            let (mut micros, mut bytes) = (Vec::new(), Vec::new());
+            while let Some(Ok(1..)) = over.run_until_cancelled(line.read_buf(&mut bytes)).await {
+                let now = micros_since(began);
+                let mut end = 0;
+                while let Some(at) = find(&bytes[end..], b"\"sent\":").map(|it| end + it + 7)
+                    && let Some(length) = find(&bytes[at..], b"\n\n")
+                {
+                    let digits = bytes[at..].iter().take_while(|it| it.is_ascii_digit());
+                    let sent = digits.fold(0, |sum, it| sum * 10 + u64::from(it - b'0'));
+                    micros.push(now.saturating_sub(sent));
+                    heard.fetch_add(1, Relaxed);
+                    end = at + length;
+                }
+                bytes.drain(..end);
             }
+            micros
         }));
     }
+    let speakers: Vec<String> = (0..projects).map(|it| token_of(it, 0)).collect();
     sleep(Duration::from_secs(1)).await;
-    let (mut line, mut told) = (line_to(at).await, Vec::new());
-    let asked = request("POST", &format!("/api/events/{topic}"), &tokens[0], Some(&body()));
+    let (mut line, mut told, mut said) = (line_to(at).await, Vec::new(), 0);
     let begun = Instant::now();
-    let mut micros = Vec::new();
-    for event in 0..EVENTS * 5 {
-        sleep((begun + Duration::from_secs(1) * event / EVENTS).saturating_duration_since(Instant::now()))
-            .await;
-        let begun = Instant::now();
-        if ask(&mut line, &asked, &mut told).await == Some(202) {
-            micros.push(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
+    let each = (followers / projects) as u64;
+    let count = EVENTS * if projects > 1 { 2 } else { 1 };
+    while said < count {
+        match rate {
+            Some(rate) => {
+                let due = begun + Duration::from_secs(1) * u32::try_from(said).unwrap_or(0) / rate;
+                sleep(due.saturating_duration_since(Instant::now())).await;
+            }
+            None => {
+                while said - heard.load(Relaxed) / each >= UNDER_WAY {
+                    sleep(Duration::from_millis(1)).await;
+                }
+            }
         }
+        let mut body = body();
+        body["data"]["sent"] = micros_since(began).into();
+        let path = if at == stage.bare.at { "/publish".to_owned() } else { format!("/api/events/{topic}") };
+        let token = &speakers[usize::try_from(said).unwrap_or(0) % projects];
+        let status = ask(&mut line, &request("POST", &path, token, Some(&body)), &mut told).await;
+        assert_eq!(status, Some(202), "{}", String::from_utf8_lossy(&told));
+        said += 1;
     }
-    let wanted = micros.len() as u64 * followers as u64;
-    let last = Instant::now();
-    while heard.load(Relaxed) < wanted && last.elapsed() < Duration::from_secs(20) {
-        sleep(Duration::from_millis(10)).await;
+    let wanted = said * each;
+    while heard.load(Relaxed) < wanted && begun.elapsed() < Duration::from_mins(1) {
+        sleep(Duration::from_millis(1)).await;
     }
-    let over = begun.elapsed();
-    all.iter().for_each(|it| it.abort());
-    let (heard, said) = (heard.load(Relaxed), Told::of(micros, 0, over));
-    format!(
-        "{followers} follow: {heard} of {wanted} delivered, {:.0}/s; the last one {:.0} ms after the last was said; saying one: {}",
-        heard as f64 / over.as_secs_f64(),
-        last.elapsed().as_secs_f64() * 1000.0,
-        said.words()
-    )
+    let span = begun.elapsed();
+    over.cancel();
+    let mut micros = Vec::new();
+    for one in all {
+        micros.extend(one.await.expect("done"));
+    }
+    let missing = wanted.saturating_sub(micros.len() as u64);
+    Told::of(micros, missing, span)
+}
+
+fn micros_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|it| it == what)
 }
 
 fn resident_kib(pid: u32) -> u64 {

@@ -9,7 +9,8 @@ use crate::{
     base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_agent_type, is_name, is_topic, safe_text},
     engine::{Actor, Channel, TopicRule},
     gateway::{
-        HttpSetup, Permission, Rate, Rates, ResultRules, SpawnRule, TOKEN_LIFE_MAX, TlsFiles, is_loopback,
+        HttpSetup, Permission, Places, Rate, Rates, ResultRules, SpawnRule, TOKEN_LIFE_MAX, TlsFiles,
+        is_loopback,
     },
     runtime::{People, TraceSetup, WhoIsWho},
     store::Workspace,
@@ -52,6 +53,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// … and what can be said.
 const PATIENCES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
 
+/// Connections to the API that there can be.
+const CONNECTIONS: RangeInclusive<usize> = 10..=20_000;
 /// Bytes of contexts that can be kept at most.
 const CONTEXT_CACHE_MOST: u64 = 16 << 30;
 
@@ -73,6 +76,8 @@ pub(super) struct Settings {
     pub(super) agents_url: Option<String>,
     /// How long a request to the API may take to be sent, and how long a connection may be silent: `request-timeout = "30s"`.
     pub(super) request_timeout: Option<String>,
+    /// How many may be there at once: `[connections]` with `most`, `waiting`, `waiting-of-project` and `waiting-of-principal`.
+    pub(super) connections: ConnectionSettings,
     /// How long results of agents can be found: `results-kept = "30d"`.
     pub(super) results_kept: Option<String>,
     /// Which types of agents go on behind those of a type: `next-agents = {coding = ["qa", "security"]}`.
@@ -93,6 +98,20 @@ pub(super) struct Settings {
     pub(super) http_private: Vec<String>,
     /// A file of certificates in PEM whose signatures count beside those of the system.
     pub(super) http_authorities: Option<PathBuf>,
+}
+
+/// What `config.toml` says of connections to the API.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ConnectionSettings {
+    /// Connections at once, 1,000 when nothing is said.
+    most: Option<usize>,
+    /// Those of them on which somebody waits: nine of ten.
+    waiting: Option<usize>,
+    /// Those of one project: half of them.
+    waiting_of_project: Option<usize>,
+    /// Those of one principal: 100.
+    waiting_of_principal: Option<usize>,
 }
 
 /// What `config.toml` says of traces.
@@ -210,6 +229,27 @@ impl Settings {
         self.spawn.iter().map(rule).collect()
     }
 
+    /// How many may be there at once.
+    fn places(&self, workspace: &Workspace) -> Result<Places, Trouble> {
+        let (said, usual) = (self.connections, Places::default());
+        let connections = said.most.unwrap_or(usual.connections);
+        let waiting = said.waiting.unwrap_or(connections / 10 * 9);
+        let of_project = said.waiting_of_project.unwrap_or(waiting / 2);
+        let of_principal = said.waiting_of_principal.unwrap_or(usual.of_principal.min(of_project));
+        let fits = CONNECTIONS.contains(&connections)
+            && waiting < connections
+            && of_project <= waiting
+            && (1..=of_project).contains(&of_principal);
+        if fits {
+            return Ok(Places { connections, waiting, of_project, of_principal });
+        }
+        Err(Trouble::usage(format!(
+            "could not read [connections] in {}: `most` is 10 to 20000, `waiting` less than that, `waiting-of-project` not more than `waiting`, and \
+             `waiting-of-principal` 1 to that; mend them",
+            workspace.config().display()
+        )))
+    }
+
     /// How long a request may take to be sent.
     fn patience(&self, workspace: &Workspace) -> Result<Duration, Trouble> {
         let Some(text) = &self.request_timeout else { return Ok(PATIENCE) };
@@ -313,6 +353,7 @@ impl Config {
             spawn: settings.spawn(workspace)?,
             agents_url: settings.agents_url.clone(),
             patience: settings.patience(workspace)?,
+            places: settings.places(workspace)?,
             traces: None,
             log: None,
         })

@@ -19,7 +19,8 @@ pub use any_desk::AnyDesk;
 pub use attach::{FarLine, RemoteDesk, Way, answers, open_socket};
 pub use frame::About;
 pub use http::{
-    HttpSetup, Rate, Rates, RequestLine, ResultRules, SpawnRule, TlsFiles, is_loopback, openapi, serve_http,
+    HttpSetup, Places, Rate, Rates, RequestLine, ResultRules, SpawnRule, TlsFiles, is_loopback, openapi,
+    serve_http,
 };
 pub use look_desk::LookDesk;
 pub use mcp::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long, mcp_tools};

@@ -21,7 +21,9 @@ mod work;
 use crate::{runtime::engine_in, tokens::people};
 use cuelight::{
     base::{Schema, Span, Timestamp, Value},
-    gateway::{Claims, HttpSetup, Permission, Rate, Rates, ResultRules, Signer, TlsFiles, serve_http, sign},
+    gateway::{
+        Claims, HttpSetup, Permission, Places, Rate, Rates, ResultRules, Signer, TlsFiles, serve_http, sign,
+    },
     runtime::{Clock as _, Engine, Entropy, SystemClock, WhoIsWho},
     store::{KeyKind, TokenKeys, Workspace},
 };
@@ -133,6 +135,7 @@ impl Sidecar {
             spawn: BTreeMap::new(),
             agents_url: None,
             patience: Duration::from_secs(30),
+            places: Places::default(),
             traces: None,
             log: None,
         };

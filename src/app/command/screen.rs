@@ -64,7 +64,7 @@ pub(super) async fn bare(config: &Config, look: &Look) -> Outcome {
     let workspace = config.find_or_make()?;
     let signals = Signals::listen()?;
     let coming = wiring::own_or_attach(config, &workspace, Channel::Console);
-    open_at(config, &workspace, look, signals, coming).await
+    Box::pin(open_at(config, &workspace, look, signals, coming)).await
 }
 
 /// A second seat; never an engine of our own.

@@ -2,7 +2,7 @@
 
 use super::{
     limits::Limits,
-    listeners::Listeners,
+    listeners::{Listeners, Places},
     log::{RequestLine, RequestLog},
     routes::{Call, ROUTES, Shape},
     spawn::SpawnRule,
@@ -45,6 +45,8 @@ pub struct HttpSetup {
     pub agents_url: Option<String>,
     /// How long a request may take to be sent: its head, and then its body; also how long a connection may be silent.
     pub patience: Duration,
+    /// How many may be there at once, and how many of them may wait.
+    pub places: Places,
     /// Who is told of requests that were answered, where anybody wants to know.
     pub traces: Option<Arc<Traces>>,
     /// Where a line goes for each request that was answered.
@@ -136,6 +138,7 @@ impl Door {
                 shapes.insert(route.call, Schema::read(alone().as_value())?);
             }
         }
+        let listeners = Arc::new(Listeners::new(setup.places));
         // It ends when this does.
         let log = RequestLog::new(setup.log.take());
         Ok(Self {
@@ -144,7 +147,7 @@ impl Door {
             setup,
             limits: Limits::default(),
             log,
-            listeners: Arc::default(),
+            listeners,
             closing,
             is_local,
             engine: rustix::process::geteuid().as_raw(),

@@ -5,7 +5,7 @@ use super::{
     answer::json,
     asked::Asked,
     door::Door,
-    listeners::{Place, Wanted},
+    listeners::{Place, Wanted, place_for},
     problem::{Problem, of_reply},
 };
 use crate::{
@@ -378,14 +378,7 @@ fn listen(door: &Door, asked: &Asked, event_type: Option<String>) -> Result<(Arc
     let filter = filter(asked.query("filter"))?;
     let project = asked.project().map(str::to_owned);
     let wanted = Arc::new(Wanted { project, event_type, topic, filter });
-    let place = door.listeners.enter(&asked.actor(door), Arc::clone(&wanted)).map_err(|why| Problem {
-        again_at: Some(asked.now + Span::seconds(1)),
-        ..Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "EVT_001",
-            format!("could not wait for events: {why}"),
-        )
-    })?;
+    let place = place_for(door, asked, Arc::clone(&wanted), "for events")?;
     Ok((wanted, place))
 }
 

@@ -5,6 +5,7 @@ use super::{
     answer::json,
     asked::Asked,
     door::Door,
+    listeners::place,
     problem::{Problem, of_reply},
     shapes::{Decide, OpenGate, VerdictWord},
 };
@@ -79,6 +80,7 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
     let board = boards.borrow_and_update().board.clone();
     let mut view = find(&board, asked, gate)?;
     if wait > 0 && !view.state.rests() {
+        let _place = place(door, asked, "at that gate")?;
         let closed = boards.wait_for(|seen| seen.board.gate(gate).is_none_or(|it| it.state.rests()));
         tokio::select! {
             // Whoever waited in vain sees how it is now.

@@ -39,8 +39,6 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once.
-const CONNECTIONS_MAX: usize = 1000;
 /// Bytes of the line and the fields of a request.
 const HEAD_BYTES_MAX: u16 = 16 * 1024;
 /// Fields of a request.
@@ -82,11 +80,18 @@ pub async fn serve_http(
     let tls = setup.tls.clone().map(acceptor).transpose()?;
     let listener = TcpListener::bind(address).await.map_err(said)?;
     let bound = listener.local_addr().map_err(said)?;
-    let patience = setup.patience;
+    let (patience, connections) = (setup.patience, setup.places.connections);
     let agents = AgentDoor::new(url_for_agents(&setup, bound), mint(setup.workspace.clone()));
     let door = Arc::new(Door::new(desk, setup, is_loopback(bound), closing.clone())?);
     door.desk.answer_agents(Some(agents));
-    let port = Port { router: router(&door), tls, patience, tasks: tasks.clone(), closing: closing.clone() };
+    let port = Port {
+        router: router(&door),
+        tls,
+        patience,
+        connections,
+        tasks: tasks.clone(),
+        closing: closing.clone(),
+    };
     tasks.spawn(async move {
         tokio::select! {
             () = closing.cancelled() => {}
@@ -127,13 +132,15 @@ struct Port {
     tls: Option<TlsAcceptor>,
     /// How long a request may take to be sent; also how long a connection may be silent.
     patience: Duration,
+    /// How many at once.
+    connections: usize,
     tasks: Tasks,
     closing: CancellationToken,
 }
 
 impl Port {
     async fn accept_all(&self, listener: TcpListener) {
-        let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let free = Arc::new(Semaphore::new(self.connections));
         loop {
             // Whoever comes when all places are taken waits in the queue of the system, and sees that.
             let Ok(place) = free.clone().acquire_owned().await else { return };
@@ -290,6 +297,7 @@ mod tests {
             router: Router::new(),
             tls: None,
             patience: Duration::from_secs(30),
+            connections: 1,
             tasks: Tasks::default(),
             closing: CancellationToken::new(),
         };

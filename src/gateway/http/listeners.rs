@@ -1,20 +1,35 @@
-//! Who waits for events at this moment, and for which: so that whoever says something learns who heard it, and nobody takes all places.
+//! Who waits at this moment, and those who wait for events for which: so that whoever says something learns who heard it, and nobody takes all places.
 
+use super::{asked::Asked, door::Door, problem::Problem};
 use crate::{
-    base::{Message, Timestamp, Value},
+    base::{Message, Span, Timestamp, Value},
     engine::{Actor, Said},
 };
+use axum::http::StatusCode;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// All who may wait at once: fewer than connections, so that there is always one left to say something.
-const LISTENERS_MAX: usize = 900;
-/// Those of one project, so that the others always have some, …
-const OF_PROJECT_MAX: usize = LISTENERS_MAX / 2;
-/// … and those of one principal.
-const OF_PRINCIPAL_MAX: usize = 100;
+/// How many may be there at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// Connections.
+    pub connections: usize,
+    /// Those of them on which somebody waits: for events, at a gate, for work, for what becomes of a run. Fewer, so that there is always one left to say
+    /// something.
+    pub waiting: usize,
+    /// Those of one project, so that the others always have some, …
+    pub of_project: usize,
+    /// … and those of one principal.
+    pub of_principal: usize,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { connections: 1000, waiting: 900, of_project: 450, of_principal: 100 }
+    }
+}
 
 /// What somebody wants to hear.
 #[derive(Debug)]
@@ -26,6 +41,12 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// No event at all, for whoever waits for something else.
+    fn nothing(project: Option<String>) -> Self {
+        // No event is of this type.
+        Self { project, event_type: Some(String::new()), topic: None, filter: Vec::new() }
+    }
+
     /// Whether this is one of them, and can still be taken.
     pub(super) fn takes(&self, said: &Said, now: Timestamp) -> bool {
         let it = &said.message;
@@ -41,8 +62,9 @@ impl Wanted {
 }
 
 /// All who wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Listeners {
+    places: Places,
     all: Mutex<All>,
 }
 
@@ -61,11 +83,15 @@ struct Waits {
 }
 
 impl Listeners {
+    pub(super) fn new(places: Places) -> Self {
+        Self { places, all: Mutex::default() }
+    }
+
     /// A place, for as long as it is held.
     ///
     /// # Errors
     /// Who has all that they may have.
-    pub(super) fn enter(self: &Arc<Self>, who: &Actor, wanted: Arc<Wanted>) -> Result<Place, String> {
+    fn enter(self: &Arc<Self>, who: &Actor, wanted: Arc<Wanted>) -> Result<Place, String> {
         let (name, principal) = (who.name.clone(), who.principal());
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut of_project = 0;
@@ -74,14 +100,15 @@ impl Listeners {
             of_project += 1;
             of_principal += usize::from(it.principal == principal);
         }
-        if of_principal >= OF_PRINCIPAL_MAX {
-            return Err(format!("{name} does {OF_PRINCIPAL_MAX} times already; end one of them"));
+        let Places { waiting, of_project: of_project_max, of_principal: of_principal_max, .. } = self.places;
+        if of_principal >= of_principal_max {
+            return Err(format!("{name} waits {of_principal_max} times already; end one of them"));
         }
-        if of_project >= OF_PROJECT_MAX {
-            return Err(format!("{OF_PROJECT_MAX} of this project do already; try again in a moment"));
+        if of_project >= of_project_max {
+            return Err(format!("{of_project_max} of this project wait already; try again in a moment"));
         }
-        if all.waiting.len() >= LISTENERS_MAX {
-            return Err("too many do already; try again in a moment".to_owned());
+        if all.waiting.len() >= waiting {
+            return Err("too many wait already; try again in a moment".to_owned());
         }
         all.last += 1;
         let number = all.last;
@@ -94,6 +121,31 @@ impl Listeners {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.waiting.values().filter(|it| it.wanted.is_meant(message)).map(|it| it.name.clone()).collect()
     }
+}
+
+/// A place for whoever waits for these events.
+///
+/// # Errors
+/// When there is none for whoever asks.
+pub(super) fn place_for(
+    door: &Door,
+    asked: &Asked,
+    wanted: Arc<Wanted>,
+    what: &str,
+) -> Result<Place, Problem> {
+    door.listeners.enter(&asked.actor(door), wanted).map_err(|why| Problem {
+        again_at: Some(asked.now + Span::seconds(1)),
+        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "EVT_001", format!("could not wait {what}: {why}"))
+    })
+}
+
+/// The same for whoever waits for something else than events.
+///
+/// # Errors
+/// When there is none for whoever asks.
+pub(super) fn place(door: &Door, asked: &Asked, what: &str) -> Result<Place, Problem> {
+    let wanted = Wanted::nothing(asked.project().map(str::to_owned));
+    place_for(door, asked, Arc::new(wanted), what)
 }
 
 /// The place of somebody who waits.

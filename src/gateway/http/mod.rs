@@ -29,6 +29,7 @@ mod work;
 
 pub use door::{HttpSetup, Rate, Rates, ResultRules};
 pub use listen::{is_loopback, serve_http};
+pub use listeners::Places;
 pub use log::RequestLine;
 pub use openapi::openapi;
 pub use spawn::SpawnRule;

@@ -5,6 +5,7 @@ use super::{
     asked::Asked,
     door::Door,
     gates::is_visible,
+    listeners::{Place, place},
     problem::{Problem, of_reply},
     routes::Call,
     shapes::{Because, StartRun},
@@ -131,6 +132,7 @@ struct Following {
     after: Seq,
     late: VecDeque<(Seq, Event)>,
     closing: CancellationToken,
+    _place: Place,
 }
 
 pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
@@ -141,7 +143,9 @@ pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let desk = door.desk.clone();
     let boards = desk.boards();
     let closing = door.closing.clone();
-    let following = Following { desk, boards, run, after: Seq(after), late: VecDeque::new(), closing };
+    let place = place(door, asked, "for what becomes of that run")?;
+    let following =
+        Following { desk, boards, run, after: Seq(after), late: VecDeque::new(), closing, _place: place };
     let events = stream::unfold(following, |mut it| async move {
         let event = it.next().await?;
         Some((Ok::<_, Infallible>(event), it))

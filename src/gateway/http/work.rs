@@ -6,7 +6,7 @@ use super::{
     answer::json,
     asked::Asked,
     door::Door,
-    listeners::{Place, Wanted},
+    listeners::place,
     problem::Problem,
 };
 use crate::{
@@ -19,7 +19,7 @@ use axum::{http::StatusCode, response::Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json as value};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::sleep;
 
 /// How long somebody waits for work who says nothing of it.
@@ -160,17 +160,6 @@ fn work(door: &Door, asked: &Asked) -> Result<AttemptId, Problem> {
     if board.project_of(work.run) == asked.project() { Ok(work) } else { Err(missing()) }
 }
 
-/// A place among those who wait, so that nobody takes all of them.
-fn place(door: &Door, asked: &Asked) -> Result<Place, Problem> {
-    let project = asked.project().map(str::to_owned);
-    // No event is of this type: it hears none.
-    let wanted = Wanted { project, event_type: Some(String::new()), topic: None, filter: Vec::new() };
-    door.listeners.enter(&asked.actor(door), Arc::new(wanted)).map_err(|why| Problem {
-        again_at: Some(asked.now + Span::seconds(1)),
-        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "EVT_001", format!("could not wait for work: {why}"))
-    })
-}
-
 pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let name = named(asked)?;
     find(door, asked, name)?;
@@ -178,7 +167,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
     let wait = asked.number("timeout").unwrap_or(WAIT_MS_DEFAULT);
     let lasts = asked.number("lease").map(Span::seconds);
     let claim = asked.keyed().unwrap_or_else(|| Entropy.request_id()).0;
-    let _place = place(door, asked)?;
+    let _place = place(door, asked, "for work")?;
     let mut over = std::pin::pin!(sleep(Duration::from_millis(wait)));
     let mut boards = door.desk.boards();
     let mut asked_for: Option<Offered> = None;

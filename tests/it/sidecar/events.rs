@@ -318,8 +318,8 @@ async fn hundreds_wait_at_once_and_all_hear_it_and_nobody_takes_the_places_of_ot
     for line in &mut lines {
         line.until("200 OK").await;
     }
-    full(it.get("/api/events/wait/go", &token).await, "agent:reviewer-1 does 100 times");
-    full(it.get("/api/events/stream", &it.agent("shop")).await, "agent:reviewer-1 does 100 times");
+    full(it.get("/api/events/wait/go", &token).await, "agent:reviewer-1 waits 100 times");
+    full(it.get("/api/events/stream", &it.agent("shop")).await, "agent:reviewer-1 waits 100 times");
     for name in ["a", "b", "c", "d"] {
         let other = agent("shop", name);
         for _ in 0..if name == "d" { 50 } else { 100 } {
@@ -335,8 +335,8 @@ async fn hundreds_wait_at_once_and_all_hear_it_and_nobody_takes_the_places_of_ot
     for line in lines[100..].iter_mut().chain(&mut others) {
         line.until("200 OK").await;
     }
-    full(it.get("/api/events/wait/go", &agent("shop", "f")).await, "450 of this project");
-    full(it.get("/api/events/wait/go", &agent("farm", "a")).await, "too many do already");
+    full(it.get("/api/events/wait/go", &agent("shop", "f")).await, "450 of this project wait");
+    full(it.get("/api/events/wait/go", &agent("farm", "a")).await, "too many wait already");
     let told = say(&it, &token, "go", "g", json!(1)).await;
     assert_eq!(
         (&told["subscriber_count"], &told["subscribers_notified"]),

@@ -408,3 +408,68 @@ fn whoever_drips_a_request_or_says_nothing_is_let_go_when_the_time_is_up_that_th
         drip(at, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", b"").expect("silence afterwards");
     assert!(before.starts_with("HTTP/1.1 200"), "{before}");
 }
+
+#[test]
+fn as_many_wait_at_once_as_the_settings_say_for_events_at_gates_and_for_what_becomes_of_runs() {
+    use crate::program::{Place, until};
+    let place = Place::new();
+    fs::create_dir_all(place.file(".cuelight")).expect("made");
+    for wrong in
+        ["most = 5", "waiting = 1000", "waiting-of-project = 901", "waiting-of-principal = 0", "many = 1"]
+    {
+        place.write(".cuelight/config.toml", &format!("[connections]\n{wrong}\n"));
+        let said = place.cue(&["serve", "--listen", "127.0.0.1:0"]);
+        assert!(said.code != 0 && said.err.contains("config.toml"), "{wrong}: {said:?}");
+    }
+    place.write(
+        ".cuelight/config.toml",
+        "[connections]\nmost = 20\nwaiting-of-project = 4\nwaiting-of-principal = 3\n",
+    );
+    place.write("ask.yaml", "name: ask\nsteps: [{id: a, gate: {prompt: go}}]\n");
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let _engine = place.start(&["serve", "--listen", &at.to_string()]);
+    until("it listens", || TcpStream::connect(at).is_ok());
+    let _asks = place.start(&["run", "ask.yaml", "--headless"]);
+    until("it asks", || place.gates().len() == 1);
+    let token =
+        |name: &str| place.cue(&["token", "--agent", name, "--type", "architect"]).ok().out.trim().to_owned();
+    let ask = |path: &str, token: &str| {
+        let mut line = TcpStream::connect(at).expect("it listens");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
+        line.write_all(head.as_bytes()).expect("sent");
+        line
+    };
+    let status = |line: &mut TcpStream| {
+        let mut bytes = [0; 4096];
+        line.set_read_timeout(Some(Duration::from_mins(1))).expect("set");
+        let count = line.read(&mut bytes).expect("an answer");
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    let (ann, bob) = (token("ann"), token("bob"));
+    let mut streams: Vec<TcpStream> =
+        ["/api/events/stream", "/api/runs/r-1/events"].iter().map(|it| ask(it, &ann)).collect();
+    for line in &mut streams {
+        assert!(status(line).starts_with("HTTP/1.1 200"));
+    }
+    // Nothing comes on that line as long as it waits.
+    let mut at_a_gate = ask("/api/gates/g-1?wait=60000", &ann);
+    at_a_gate.set_read_timeout(Some(Duration::from_millis(500))).expect("set");
+    let nothing = at_a_gate.read(&mut [0; 10]).expect_err("it waits").kind();
+    assert!(matches!(nothing, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{nothing}");
+    for path in ["/api/gates/g-1?wait=1", "/api/runs/r-1/events", "/api/events/wait/go?timeout=1"] {
+        let told = status(&mut ask(path, &ann));
+        assert!(told.contains("EVT_001") && told.contains("agent:ann waits 3 times"), "{path}: {told}");
+    }
+    assert!(
+        status(&mut ask("/api/gates/g-1", &ann)).starts_with("HTTP/1.1 200"),
+        "who does not wait takes none"
+    );
+    let mut fourth = ask("/api/events/stream", &bob);
+    assert!(status(&mut fourth).starts_with("HTTP/1.1 200"));
+    let told = status(&mut ask("/api/gates/g-1?wait=1", &bob));
+    assert!(told.contains("EVT_001") && told.contains("4 of this project wait"), "{told}");
+    drop((streams, at_a_gate, fourth));
+    until("places are free again", || {
+        status(&mut ask("/api/gates/g-1?wait=1", &bob)).starts_with("HTTP/1.1 200")
+    });
+}
