@@ -4,6 +4,7 @@
 use crate::{
     docs::is_updating,
     driver::{Told, cuelight, run, say},
+    program::{Place, until},
 };
 use cuelight::{
     definition::{self, Files},
@@ -12,7 +13,7 @@ use cuelight::{
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -460,6 +461,36 @@ fn agents_are_chosen_ask_where_they_are_not_sure_and_have_a_fallback() {
     let told = again(&long, "agents.yaml", &["-i", "text="], &[]);
     assert_eq!(told.state(), "completed", "{told:?}");
     assert_eq!(told.output("review", "result"), "nobody has read it");
+}
+
+#[test]
+fn remote_is_done_by_an_agent_that_comes_for_it() {
+    let place = Place::new();
+    if program(place.path(), &["python3", "--version"]).is_none() {
+        println!("skipped: python3 is not here, and the example's agent is written in it");
+        return;
+    }
+    fs::create_dir_all(place.file(".cuelight/agents")).expect("made");
+    fs::set_permissions(place.file(".cuelight"), PermissionsExt::from_mode(0o700)).expect("ours alone");
+    let shouter = root().join("examples/agents/shouter.yaml");
+    fs::copy(shouter, place.file(".cuelight/agents/shouter.yaml")).expect("copied");
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port");
+    let _engine = place.start(&["serve", "--listen", &at.to_string()]);
+    until("it listens", || TcpStream::connect(at).is_ok());
+    let token = place.cue(&["token", "--agent", "shouter-1", "--type", "shouter"]).ok();
+    let place = place
+        .with("JWT_TOKEN", token.out.trim())
+        .with("SIDECAR_URL", &format!("http://{at}"))
+        .with("AGENT_ID", "shouter-1");
+    let script = root().join("examples/shouter.py");
+    let mut agent = place.start_foreign("python3", &[script.to_str().expect("UTF-8")]);
+    agent.until("shouter-1 is there");
+    let example = root().join("examples/remote.yaml");
+    let told = place.cue(&["run", example.to_str().expect("UTF-8"), "-i", "words=hear me"]);
+    assert_eq!((told.code, place.state("r-1").as_str()), (0, "completed"), "{told:?}");
+    assert_eq!(place.step("r-1", "shout")["outputs"]["result"], "HEAR ME!");
+    assert!(agent.until("r-1.0.1").contains("Say it so that everybody hears it"));
+    agent.signal(rustix::process::Signal::KILL);
 }
 
 #[test]

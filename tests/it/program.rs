@@ -144,6 +144,13 @@ impl Place {
         Self::begin(self.command_under(wrapper, args), "")
     }
 
+    /// Another program in the same environment, with the variables of this place.
+    pub(crate) fn start_foreign(&self, program: &str, args: &[&str]) -> Running {
+        let mut command = self.foreign(program, args);
+        command.envs(self.variables().iter().cloned());
+        Self::begin(command, "")
+    }
+
     fn begin(mut command: Command, input: &str) -> Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");

@@ -41,7 +41,12 @@ impl Files for NoFiles {
             );
             (format!(".cuelight/agents/{name}.yaml"), Ok(text))
         };
-        vec![file("reviewer"), file("skimmer")]
+        let comes = "name: coder\nversion: 1\ndescription: Writes what a ticket asks for\ncapabilities: [implement]\neffect: pure\nclaim: true\n";
+        vec![
+            file("reviewer"),
+            file("skimmer"),
+            (".cuelight/agents/coder.yaml".to_owned(), Ok(comes.to_owned())),
+        ]
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
 use cuelight::{
     base::{FailureMode, Span},
     console::{FrameCost, Link, Lookup, Message, Sheet, View, Wish},
+    engine::{Actor, AgentAsk, Channel, Command, Proof, Registration, Token},
     projection::{AgentAbout, AgentsAbout},
 };
 
@@ -90,9 +91,75 @@ fn reviewing() -> Stage {
     stage
 }
 
+const TICKETS: &str = r"
+name: shop/tickets
+steps:
+  - {id: cart, agent: {name: coder, task: Mend the cart}}
+  - {id: search, agent: {name: coder, task: Make the search forgive slips}}
+  - {id: mail, agent: {name: coder, task: Say when a parcel is late}}
+";
+
+fn over_http(stage: &mut Stage, agent: &str, project: Option<&str>, ask: AgentAsk) {
+    let token = Token {
+        id: format!("t-{agent}"),
+        subject: agent.to_owned(),
+        key: "k".to_owned(),
+        person: None,
+        maker: None,
+        project: project.map(str::to_owned),
+    };
+    let by = Actor {
+        name: format!("agent:{agent}"),
+        proof: Proof::Token(Box::new(token)),
+        groups: Vec::new(),
+        channel: Channel::Http,
+    };
+    stage.command(Command::Agent { ask: Box::new(ask), by });
+}
+
+/// The same morning with agents that came over HTTP: one has work, one has room, one has said nothing for a while, one is lost, and one is
+/// another project's.
+fn with_those_that_came() -> Stage {
+    let mut stage = reviewing();
+    stage.launch("mira", TICKETS);
+    let comes = |stage: &mut Stage, name: &str, project, agent_type: &str, takes| {
+        let registration = Registration {
+            name: name.to_owned(),
+            agent_type: agent_type.to_owned(),
+            capabilities: vec!["implement".to_owned()],
+            max_concurrent: takes,
+            heartbeat: Span::seconds(30),
+            metadata: [("host".to_owned(), "build-7".into())].into_iter().collect(),
+        };
+        over_http(stage, name, project, AgentAsk::Register(registration));
+    };
+    comes(&mut stage, "coder-4", None, "coder", 1);
+    stage.pass(65);
+    comes(&mut stage, "coder-3", None, "coder", 1);
+    stage.pass(33);
+    comes(&mut stage, "coder-1", None, "coder", 2);
+    comes(&mut stage, "coder-2", None, "coder", 1);
+    comes(&mut stage, "coder-1", Some("bank"), "coder", 1);
+    let claim = AgentAsk::Claim { agent: "coder-1".to_owned(), claim: "c-1".to_owned(), lasts: None };
+    over_http(&mut stage, "coder-1", None, claim);
+    stage.pass(4);
+    stage
+}
+
 /// The view, with what the files describe: two agents, one more that was never called, and a file that describes none.
 fn agents(width: u16, height: u16) -> Console {
-    let mut console = open(reviewing(), width, height, ": a g e n t s");
+    let broken =
+        (".cuelight/agents/\u{1b}[2Jbroken.yaml".to_owned(), "1:1 an agent needs `command:`".to_owned());
+    agents_on(reviewing(), width, height, vec![broken])
+}
+
+/// The same with agents that came over HTTP.
+pub(super) fn agents_that_came(width: u16, height: u16) -> Console {
+    agents_on(with_those_that_came(), width, height, Vec::new())
+}
+
+fn agents_on(stage: Stage, width: u16, height: u16, problems: Vec<(String, String)>) -> Console {
+    let mut console = open(stage, width, height, ": a g e n t s");
     let asked = console.press("enter").into_iter().find_map(|it| match it {
         Wish::Read { request, want: Lookup::Agents } => Some(request),
         _ => None,
@@ -110,10 +177,7 @@ fn agents(width: u16, height: u16) -> Console {
     };
     let known = AgentsAbout {
         agents: vec![about("reviewer", "reviewer"), about("skimmer", "skimmer"), about("idle-one", "idle")],
-        problems: vec![(
-            ".cuelight/agents/\u{1b}[2Jbroken.yaml".to_owned(),
-            "1:1 an agent needs `command:`".to_owned(),
-        )],
+        problems,
     };
     let request = asked.expect("the files are asked for when the view is opened");
     drop(console.send(Message::Sheet { request, sheet: Sheet::Agents(Box::new(known)) }));
@@ -145,6 +209,32 @@ fn agents_are_ranked_by_what_they_did_and_broken_files_say_why() {
     // Enter leads to what it works on.
     drop(console.press("g g j enter"));
     assert_eq!(console.model.view, View::Dag, "{}", console.text());
+}
+
+#[test]
+fn agents_that_came_over_http_show_whether_they_are_there_and_what_they_have() {
+    let mut console = agents_that_came(160, 48);
+    let text = console.text();
+    assert!(text.contains("4 registered, 2 at work"), "those that are lost are not counted: {text}");
+    for (name, state) in [
+        ("coder-1 ", "live"),
+        ("coder-1 (bank)", "live"),
+        ("coder-2", "live"),
+        ("coder-3", "late"),
+        ("coder-4", "lost"),
+    ] {
+        let row = text.lines().find(|it| it.contains(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+        assert!(row.contains(state), "{row}");
+    }
+    let has_work = |text: &str| text.contains("works on") && text.contains("ago, over HTTP");
+    let found = (0..9).any(|_| {
+        drop(console.press("j"));
+        has_work(&console.text())
+    });
+    assert!(found, "{}", console.text());
+    for words in ["every 30s", "2 at once", "over HTTP", "host: \"build-7\""] {
+        assert!(console.text().contains(words), "{words}: {}", console.text());
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Every view as a picture: drawn from the boards of the tests, compared with what lies in `screenshots/`, so that no
 //! picture is older than the program. `UPDATE_SCREENSHOTS=1` writes them anew; `tests/pictures` makes PNGs of them.
 
-use super::Console;
+use super::{Console, health::agents_that_came};
 use cuelight::console::{Message, Theme, to_svg};
 use std::{fs, path::Path};
 
@@ -58,6 +58,13 @@ fn the_pictures_show_what_the_program_draws() {
         for (width, height) in [(80, 24), (160, 48)] {
             pictures.push((format!("{name}-{width}x{height}"), picture(keys, "dark", (width, height))));
         }
+    }
+    for (width, height) in [(80, 24), (160, 48)] {
+        let mut console = agents_that_came(width, height);
+        drop(console.press("j j j j j"));
+        drop(console.see());
+        let theme = Theme::built_in("dark").expect("built in");
+        pictures.push((format!("agents-{width}x{height}"), to_svg(&console.draw(&theme), &theme)));
     }
     for look in LOOKS {
         pictures.push((format!("look-{look}-100x30"), picture("j", look, (100, 30))));
