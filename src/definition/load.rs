@@ -6,7 +6,7 @@ use crate::{
         Action, Call, Diagnostic, ModelRegistry, Registry, Source, Step, StepKind, Undo, Workflow, check,
         diagnostic::Findings,
         read::{self, Reader},
-        yaml,
+        tool, yaml,
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -91,6 +91,7 @@ impl Loader<'_> {
                     self.call(name, call, &mut findings);
                 }
                 self.find_tools(step, &mut findings);
+                hand_on(step);
                 self.find_agents(step, &mut findings);
                 self.find_models(step, &mut findings);
             }
@@ -265,4 +266,17 @@ fn join(caller: &str, path: &str) -> String {
     }
     let joined = parts.join("/");
     if is_absolute { format!("/{joined}") } else { joined }
+}
+
+/// A tool that is tried in place of another is given the same, where it takes all of that and says nothing else.
+fn hand_on(step: &mut Step) {
+    let StepKind::Uses(own) = &step.kind else { return };
+    for fallback in step.fallback.iter_mut().filter(|it| !it.says_with) {
+        let Action::Uses(uses) = &mut fallback.action else { continue };
+        let Some(tool) = &uses.definition else { continue };
+        let takes = |name: &String| tool::properties(&tool.input).any(|it| it.0 == name);
+        if own.with.iter().all(|it| takes(&it.0)) {
+            uses.with.clone_from(&own.with);
+        }
+    }
 }

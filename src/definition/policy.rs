@@ -187,6 +187,8 @@ pub enum Action {
 pub struct Fallback {
     /// What is done.
     pub action: Action,
+    /// Whether it says itself what its tool is given; else it is given what the tool of its step is, where it takes that.
+    pub says_with: bool,
 }
 
 /// How a step is taken back.

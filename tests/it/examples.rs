@@ -47,6 +47,11 @@ impl Files for Beside {
         tools().iter().map(|it| (name(it), fs::read_to_string(it).map_err(|it| it.to_string()))).collect()
     }
 
+    fn models(&self) -> Vec<(String, Result<String, String>)> {
+        let local = root().join("examples/models/local.yaml");
+        vec![(name(&local), self.read(&local.display().to_string()))]
+    }
+
     fn agents(&self) -> Vec<(String, Result<String, String>)> {
         let files = fs::read_dir(root().join("examples/agents")).expect("the agents of the examples");
         let mut files: Vec<PathBuf> = files.map(|it| it.expect("an entry").path()).collect();

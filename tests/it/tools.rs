@@ -432,6 +432,71 @@ fn a_workflow_with_an_unknown_tool_does_not_start() {
 
 /// A tool called by its command, and what it printed as JSON.
 #[track_caller]
+/// What is tried in place of a tool is given the same, where it takes all of that and says nothing else.
+#[test]
+fn a_fallback_that_says_nothing_is_given_what_its_step_gives() {
+    let tool = |name: &str, input: &str, command: &str| {
+        format!(
+            "name: {name}\nversion: 1\ndescription: {name}\ninput: {{type: object, properties: {{{input}}}}}\ncommand: {command}\n"
+        )
+    };
+    let dir = workspace();
+    let tools = dir.path().join(".cuelight/tools");
+    fs::create_dir_all(&tools).expect("a folder");
+    let image = "image: {type: string}";
+    for (name, input, command) in [
+        ("fast", image, "exit 1"),
+        (
+            "slow",
+            "image: {type: string}, twice: {type: boolean}",
+            "echo \"slow ${{ input.image }}\" >> ledger",
+        ),
+        ("last", "image: {type: string, default: none}", "echo \"last ${{ input.image }}\" >> ledger"),
+        ("mail", "to: {type: string, default: all}", "echo \"mail ${{ input.to }}\" >> ledger"),
+    ] {
+        fs::write(tools.join(format!("{name}.yaml")), tool(name, input, command)).expect("a file");
+    }
+    let steps = [
+        ("a", "slow@1"),
+        ("b", "{uses: last@1, with: {}}"),
+        ("c", "{uses: last@1, with: {image: other}}"),
+        ("d", "mail@1"),
+    ];
+    let steps = steps.map(|(id, fallback)| {
+        format!("  - {{id: {id}, uses: fast@1, with: {{image: one}}, fallback: [{fallback}]}}\n")
+    });
+    fs::write(dir.path().join("flow.yaml"), format!("sequence: true\nsteps:\n{}", steps.concat()))
+        .expect("a file");
+    let told = run(dir.path(), Path::new("flow.yaml"), &[], &[]);
+    assert_eq!(told.state(), "completed", "{}", told.said);
+    let ledger = fs::read_to_string(dir.path().join("ledger")).expect("they were called");
+    assert_eq!(ledger, "slow one\nlast none\nlast other\nmail all\n");
+    // What is handed on fits the schema of the other tool, too, or that is said before anything starts.
+    let of_number = tool("of-number", "image: {type: integer}", "exit 0");
+    check(
+        &[("fast.yaml", &tool("fast", image, "exit 1")), ("n.yaml", &of_number)],
+        "  - {id: a, uses: fast@1, with: {image: one}, fallback: of-number@1}\n",
+        &["flow.yaml:3:41 [tool-input] `image` of of-number@1.0.0: \"one\" is not of type \"integer\" | "],
+    );
+}
+
+/// What nothing is said of is taken to be the worst: a script behind a tool is not looked into.
+#[test]
+fn a_tool_that_runs_a_script_is_taken_to_happen_once_unless_it_says_otherwise() {
+    let wrapper = "name: look\nversion: 1\ndescription: Looks\ncommand: ./look.sh\n";
+    let registry = Registry::new(&[("tools/look.yaml".to_owned(), Ok(wrapper.to_owned()))]);
+    let tool = registry.find("look@1").expect("it is there");
+    assert_eq!((tool.effect.word(), tool.risk.word()), ("once", "externally-reversible"));
+    assert!(tool.needs_gate(), "a model that asks for it waits");
+    let believed = format!("{wrapper}effect: pure\nrisk: read-only\n");
+    let registry = Registry::new(&[("tools/look.yaml".to_owned(), Ok(believed))]);
+    assert!(!registry.find("look@1").expect("it is there").needs_gate(), "what its file says is believed");
+    for half in ["effect: pure\n", "risk: read-only\n"] {
+        let registry = Registry::new(&[("tools/look.yaml".to_owned(), Ok(format!("{wrapper}{half}")))]);
+        assert!(registry.find("look@1").expect("it is there").needs_gate(), "half of that is not enough");
+    }
+}
+
 fn tried(dir: &TempDir, tool: &str, with: &[&str]) -> Result<Value, String> {
     let words: Vec<&str> = ["tools", "test", tool, "--json"]
         .into_iter()

@@ -322,8 +322,10 @@ fn fallback(reader: &mut Reader<'_, '_>, node: &Node, shell: &[String]) -> Vec<F
     let items = one_or_many(node);
     items
         .iter()
-        .filter_map(|it| action(reader, it, "a fallback", shell))
-        .map(|action| Fallback { action })
+        .filter_map(|it| {
+            let says_with = matches!(&it.shape, Shape::Map(all) if all.iter().any(|it| it.key == "with"));
+            Some(Fallback { action: action(reader, it, "a fallback", shell)?, says_with })
+        })
         .collect()
 }
 

@@ -4,6 +4,7 @@ mod calls;
 mod provider;
 mod runs;
 mod talks;
+mod with_keys;
 
 use crate::driver::{cuelight, say};
 use cuelight::definition::{self, Diagnostic, Files, ModelRegistry};
