@@ -10,7 +10,7 @@ use cuelight::{
         Danger, Key, Keymap, LookOfScreen, Message, Model, Press, Query, Seat, Theme, draw, parse_keys,
         put_untrusted, to_text, update,
     },
-    definition::{Files, ImportAs, fmt, import_wfformat, read},
+    definition::{Files, ImportAs, fmt, import_argo, import_dagu, import_github, import_wfformat, read},
     engine::{Actor, CauseOfLaunch, Channel, Command, Event, Launching, Proof, World},
     expression::{MapLookup, Template, evaluate, parse},
     gateway::{McpHeard, mcp_heard},
@@ -165,14 +165,17 @@ pub fn outputs(bytes: &[u8]) {
     let _outputs = parse_outputs(bytes);
 }
 
-/// A workflow of the workflow community, brought into a form of ours that can be read.
-pub fn wfformat(bytes: &[u8]) {
-    let Some(made) = from_utf8(bytes).ok().and_then(|it| import_wfformat(it, ImportAs::Noop).ok()) else {
-        return;
-    };
-    let (_, findings) = read("imported.yaml", &made, &Nothing);
-    let unread = findings.iter().find(|it| it.code == "yaml-syntax");
-    assert!(unread.is_none(), "{unread:?} in\n{made}");
+/// A workflow of another system, brought into a form of ours that can be read.
+pub fn import(bytes: &[u8]) {
+    let Ok(text) = from_utf8(bytes) else { return };
+    let recorded = |it: &str| import_wfformat(it, ImportAs::Noop);
+    for made in
+        [import_argo(text), import_dagu(text), import_github(text), recorded(text)].into_iter().flatten()
+    {
+        let (_, findings) = read("imported.yaml", &made.text, &Nothing);
+        let unread = findings.iter().find(|it| it.code.starts_with("yaml") || it.code == "duplicate-key");
+        assert!(unread.is_none(), "{unread:?} in\n{}", made.text);
+    }
 }
 
 /// A schedule, a time zone: the first line and the rest.

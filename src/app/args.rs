@@ -91,7 +91,7 @@ pub(super) struct ScreenArgs {
 }
 
 /// How what is told beside the output is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum LogFormat {
     Text,
@@ -422,10 +422,11 @@ pub(super) enum Command {
     Drill(DrillArgs),
     /// Convert a workflow of another system
     #[command(
-        after_help = "Example: cuelight import wfformat trace.json --as sleep --scale 0.001 > trace.yaml"
+        after_help = "Example: cuelight import github .github/workflows/release.yml > release.yaml\n\n\
+        What could not be carried over stands at the top of the file that comes out. Read it before you run it."
     )]
     Import(ImportArgs),
-    /// Print the JSON Schema of workflow files, for editors
+    /// Print the JSON Schema of workflow files or of settings, for editors
     #[command(after_help = "Example: cuelight schema workflow > workflow.schema.json")]
     Schema(SchemaArgs),
     /// Print completions for a shell
@@ -1912,16 +1913,22 @@ pub(super) struct ImportArgs {
     pub(super) format: ImportFormat,
     /// The file
     pub(super) file: PathBuf,
-    /// What a task becomes
+    /// What a recorded task becomes (wfformat)
     #[arg(long = "as", value_enum, default_value = "noop")]
     pub(super) task: Task,
-    /// How long a task sleeps, as a share of what it took: 0.001
+    /// How long it sleeps, as a share of what it took: 0.001
     #[arg(long, default_value = "1")]
     pub(super) scale: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ImportFormat {
+    /// A workflow of GitHub Actions
+    Github,
+    /// A workflow of Argo
+    Argo,
+    /// A workflow of Dagu
+    Dagu,
     /// Recorded executions of scientific workflows (`WfCommons`)
     Wfformat,
 }
@@ -1945,6 +1952,8 @@ pub(super) struct SchemaArgs {
 pub(super) enum SchemaOf {
     /// Workflow files
     Workflow,
+    /// The settings of a workspace, .cuelight/config.toml
+    Config,
 }
 
 /// An etag, or `none`.

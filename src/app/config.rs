@@ -4,14 +4,12 @@ use super::{
     args::{Everywhere, ListenArgs, LogFormat},
     exit::Trouble,
     output::tell_as_json,
+    settings::{Settings, TopicSettings},
 };
 use crate::{
-    base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_agent_type, is_name, is_topic, safe_text},
+    base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text},
     engine::{Actor, Channel, TopicRule},
-    gateway::{
-        HttpSetup, Permission, Places, Rate, Rates, ResultRules, SpawnRule, TOKEN_LIFE_MAX, TlsFiles,
-        is_loopback,
-    },
+    gateway::{HttpSetup, Rate, Rates, ResultRules, TlsFiles, is_loopback},
     runtime::{People, TraceSetup, WhoIsWho},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore},
@@ -21,11 +19,9 @@ use std::{
     env, fs,
     io::{self, ErrorKind, Read as _},
     net::SocketAddr,
-    ops::RangeInclusive,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 /// What the process of a step inherits: where things are, and how to speak to people. `LC_…` besides.
@@ -47,222 +43,6 @@ const INHERITED: [&str; 16] = [
     "CARGO_HOME",
     "RUSTUP_HOME",
 ];
-
-/// How long a request to the API may take to be sent when nothing is said, …
-const PATIENCE: Duration = Duration::from_secs(30);
-/// … and what can be said.
-const PATIENCES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
-
-/// Connections to the API that there can be.
-const CONNECTIONS: RangeInclusive<usize> = 10..=20_000;
-/// Bytes of contexts that can be kept at most.
-const CONTEXT_CACHE_MOST: u64 = 16 << 30;
-
-/// What `config.toml` of a workspace says.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-pub(super) struct Settings {
-    /// What the workspace calls itself: `environment = "PROD"`.
-    pub(super) environment: String,
-    /// The project that its things belong to: `project = "shop"`; the name of its directory when nothing is said.
-    pub(super) project: Option<String>,
-    /// Whether `/status` and `/metrics` are shown to whoever asks; where this machine alone can ask when nothing is said.
-    pub(super) open_status: Option<bool>,
-    /// Requests of each type of agent, in a minute and at once: `rates = {qa = "60/10", architect = "unlimited"}`.
-    pub(super) rates: BTreeMap<String, String>,
-    /// What is so of agents that are started over HTTP: `[spawn.coder]` with `gate`, `require`, `permissions` …
-    pub(super) spawn: BTreeMap<String, SpawnSettings>,
-    /// Where agents that are started find us, when that is not where we listen: `agents-url = "https://cue.example.org:3001"`.
-    pub(super) agents_url: Option<String>,
-    /// How long a request to the API may take to be sent, and how long a connection may be silent: `request-timeout = "30s"`.
-    pub(super) request_timeout: Option<String>,
-    /// How many may be there at once: `[connections]` with `most`, `waiting`, `waiting-of-project` and `waiting-of-principal`.
-    pub(super) connections: ConnectionSettings,
-    /// How long results of agents can be found: `results-kept = "30d"`.
-    pub(super) results_kept: Option<String>,
-    /// Which types of agents go on behind those of a type: `next-agents = {coding = ["qa", "security"]}`.
-    pub(super) next_agents: BTreeMap<String, Vec<String>>,
-    /// How an engine without a screen writes what it tells: `log-format = "json"`.
-    pub(super) log_format: Option<LogFormat>,
-    /// Bytes of contexts of agents that are kept for whoever asks next: `context-cache = "256MiB"`.
-    pub(super) context_cache: Option<String>,
-    /// Where traces go: `[traces]` with `endpoint`, `headers` and `service`.
-    pub(super) traces: TraceSettings,
-    /// What has to be so about which topic: `[topics."review/done"]` with `about`, `schema` (a file) and `signed`.
-    pub(super) topics: BTreeMap<String, TopicSettings>,
-    /// Variables that steps inherit as well: `pass-env = ["SSH_AUTH_SOCK"]`.
-    pub(super) pass_env: Vec<String>,
-    /// When there are any, requests go to these hosts alone: `http-hosts = ["api.example.com", "*.example.org"]`.
-    pub(super) http_hosts: Vec<String>,
-    /// Addresses that requests may go to although they are not public: `http-private = ["127.0.0.1:8080"]`.
-    pub(super) http_private: Vec<String>,
-    /// A file of certificates in PEM whose signatures count beside those of the system.
-    pub(super) http_authorities: Option<PathBuf>,
-}
-
-/// What `config.toml` says of connections to the API.
-#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct ConnectionSettings {
-    /// Connections at once, 1,000 when nothing is said.
-    most: Option<usize>,
-    /// Those of them on which somebody waits: nine of ten.
-    waiting: Option<usize>,
-    /// Those of one project: half of them.
-    waiting_of_project: Option<usize>,
-    /// Those of one principal: 100.
-    waiting_of_principal: Option<usize>,
-}
-
-/// What `config.toml` says of traces.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct TraceSettings {
-    /// A collector of OpenTelemetry: `http://127.0.0.1:4318`.
-    endpoint: Option<String>,
-    /// Header fields, each with the name of the secret that is its value.
-    headers: BTreeMap<String, String>,
-    /// What the collector calls us; `cuelight` when nothing is said.
-    service: Option<String>,
-}
-
-/// What `config.toml` says of agents of one type that are started over HTTP.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct SpawnSettings {
-    gate: Option<bool>,
-    /// `sre`, or `sre:2`.
-    require: Vec<String>,
-    four_eyes: bool,
-    permissions: Option<Vec<Permission>>,
-    token_life: Option<String>,
-    environment: Vec<String>,
-    at_most: Option<usize>,
-}
-
-/// What `config.toml` says of a topic.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct TopicSettings {
-    about: String,
-    schema: Option<PathBuf>,
-    signed: bool,
-}
-
-impl Settings {
-    pub(super) fn of(workspace: &Workspace) -> Result<Self, Trouble> {
-        let path = workspace.config();
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        toml::from_str(&text).map_err(|it| Trouble::usage(format!("could not read {}: {it}", path.display())))
-    }
-}
-
-impl Settings {
-    /// How long results can be found, where it says so.
-    pub(super) fn results_kept(&self, workspace: &Workspace) -> Result<Option<Span>, Trouble> {
-        let read = |text: &String| match text.parse::<Span>() {
-            Ok(span) if span > Span(0) => Ok(span),
-            _ => Err(Trouble::usage(format!(
-                "could not read results-kept in {}: write a time, such as 30d",
-                workspace.config().display()
-            ))),
-        };
-        self.results_kept.as_ref().map(read).transpose()
-    }
-
-    /// Bytes of contexts that are kept, where it says so.
-    pub(super) fn context_cache(&self, workspace: &Workspace) -> Result<Option<u64>, Trouble> {
-        let Some(text) = &self.context_cache else { return Ok(None) };
-        let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-        let read = units.iter().find_map(|(unit, bytes)| {
-            text.strip_suffix(unit)?.trim_end().parse::<u64>().ok()?.checked_mul(*bytes)
-        });
-        read.filter(|it| *it <= CONTEXT_CACHE_MOST).map(Some).ok_or_else(|| {
-            Trouble::usage(format!(
-                "could not read context-cache in {}: write a size up to 16GiB, such as 256MiB; 0MiB keeps none",
-                workspace.config().display()
-            ))
-        })
-    }
-
-    /// What is so of agents that are started over HTTP, by their type.
-    fn spawn(&self, workspace: &Workspace) -> Result<BTreeMap<String, SpawnRule>, Trouble> {
-        let rule = |(name, said): (&String, &SpawnSettings)| {
-            let failed = |why: &str| {
-                let (name, path) = (safe_text(name), workspace.config());
-                Trouble::usage(format!("could not read [spawn.{name}] in {}: {why}", path.display()))
-            };
-            if !is_agent_type(name) {
-                return Err(failed(
-                    "it is no type of agents: a lower-case letter, then letters, digits and `-`",
-                ));
-            }
-            let usual = SpawnRule::default();
-            let permissions = said.permissions.clone().unwrap_or(usual.permissions);
-            if permissions.contains(&Permission::DecideGates) {
-                return Err(failed("an agent decides at no gate; take `decide_gates` out"));
-            }
-            let life = said.token_life.as_ref().map_or(Ok(usual.token_life), |it| it.parse::<Span>());
-            let life = life.ok().filter(|it| *it > Span(0) && *it <= TOKEN_LIFE_MAX);
-            let token_life = life.ok_or_else(|| failed("its token-life is a time up to 24h, such as 1h"))?;
-            let group = |it: &String| {
-                let (group, count) = it.split_once(':').unwrap_or((it, "1"));
-                count.parse().ok().filter(|it| (1..=100).contains(it)).map(|it| (group.to_owned(), it))
-            };
-            let require = said.require.iter().map(group).collect::<Option<_>>();
-            let require = require.ok_or_else(|| failed("write `require` as [\"sre\"] or [\"sre:2\"]"))?;
-            let gate = said.gate.unwrap_or(true);
-            if !gate && (said.four_eyes || !said.require.is_empty()) {
-                return Err(failed("nobody is asked, so nobody can be required; take one of both out"));
-            }
-            let rule = SpawnRule {
-                gate,
-                require,
-                four_eyes: said.four_eyes,
-                permissions,
-                token_life,
-                environment: said.environment.clone(),
-                at_most: said.at_most.unwrap_or(usual.at_most),
-            };
-            Ok((name.clone(), rule))
-        };
-        self.spawn.iter().map(rule).collect()
-    }
-
-    /// How many may be there at once.
-    fn places(&self, workspace: &Workspace) -> Result<Places, Trouble> {
-        let (said, usual) = (self.connections, Places::default());
-        let connections = said.most.unwrap_or(usual.connections);
-        let waiting = said.waiting.unwrap_or(connections / 10 * 9);
-        let of_project = said.waiting_of_project.unwrap_or(waiting / 2);
-        let of_principal = said.waiting_of_principal.unwrap_or(usual.of_principal.min(of_project));
-        let fits = CONNECTIONS.contains(&connections)
-            && waiting < connections
-            && of_project <= waiting
-            && (1..=of_project).contains(&of_principal);
-        if fits {
-            return Ok(Places { connections, waiting, of_project, of_principal });
-        }
-        Err(Trouble::usage(format!(
-            "could not read [connections] in {}: `most` is 10 to 20000, `waiting` less than that, `waiting-of-project` not more than `waiting`, and \
-             `waiting-of-principal` 1 to that; mend them",
-            workspace.config().display()
-        )))
-    }
-
-    /// How long a request may take to be sent.
-    fn patience(&self, workspace: &Workspace) -> Result<Duration, Trouble> {
-        let Some(text) = &self.request_timeout else { return Ok(PATIENCE) };
-        let span = text.parse::<Span>().map_or(Duration::ZERO, Span::to_std);
-        if PATIENCES.contains(&span) {
-            return Ok(span);
-        }
-        Err(Trouble::usage(format!(
-            "could not read request-timeout in {}: write a time from 100ms to 10m, such as 30s",
-            workspace.config().display()
-        )))
-    }
-}
 
 /// What the commands need to know of the world around them.
 #[derive(Debug)]

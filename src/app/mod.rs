@@ -6,6 +6,7 @@ mod config;
 mod exit;
 mod guard;
 mod output;
+mod settings;
 mod wiring;
 
 use args::Cli;

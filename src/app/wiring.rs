@@ -1,9 +1,10 @@
 //! Builds what a command needs: an engine of our own, a seat at one that runs, or a look at what was recorded.
 
 use super::{
-    config::{Config, Listen, Settings},
+    config::{Config, Listen},
     exit::{NOT_RECORDED, Trouble},
     output::{log, say, tell_as_json},
+    settings::Settings,
 };
 use crate::{
     engine::{Actor, Channel},

@@ -25,7 +25,7 @@ mod yaml;
 pub use check::check_people;
 pub use diagnostic::{Diagnostic, Edit, RULES, Related, Severity, sarif, summary};
 pub use format::fmt;
-pub use import::{ImportAs, import_wfformat};
+pub use import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};
 pub use inputs::{check_fields, check_input_texts, check_inputs};
 pub use json_schema::json_schema;
 pub use load::{Files, read};
@@ -36,6 +36,7 @@ pub use policy::{
     Quorum, Requires, RetryOn, RetryPolicy, Risk, Sandbox, Schedule, Undo,
 };
 pub use source::{Place, Placed, Source};
+pub use spelling::suggest;
 pub use tool::{
     AgentTraits, Mcp, McpServer, Registry, Reliability, Tool, ToolBody, ToolUndo, Version, built_in_sources,
 };

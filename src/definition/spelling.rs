@@ -1,7 +1,7 @@
 //! Words that were nearly right: which known word was probably meant.
 
 /// The known word nearest to what was written, when it is near enough to be meant.
-pub(super) fn suggest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn suggest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let fold = |it: &str| it.to_lowercase().replace(['_', ' ', '.'], "-");
     let folded = fold(written);
     if folded.len() > WORD_BYTES_MAX {

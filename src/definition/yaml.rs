@@ -2,7 +2,7 @@
 //!
 //! Taken: one document, mappings with text keys, lists, scalars, anchors and aliases. Refused, with a message: tags,
 //! merge keys, directives, a second document, duplicate keys, and whatever is beyond the limits. What the keys mean
-//! is for `read`. The only file that names the YAML library.
+//! is for `read`. The only file that reads with the YAML library.
 
 use crate::{
     base::{ALIAS_BYTES_MAX, FILE_BYTES_MAX, FILE_DEPTH_MAX, Value, ValueMap},

@@ -889,3 +889,31 @@ fn without_a_screen_the_worst_end_is_the_code() {
     assert_eq!(plain.end().code, 3);
     assert_eq!(owner.end().code, 3);
 }
+
+#[test]
+fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_which_there_are() {
+    let place = Place::new();
+    std::fs::create_dir(place.file(".cuelight")).expect("made");
+    place.write(
+        ".cuelight/config.toml",
+        "enviroment = \"PROD\"\nlabels = [\"gpu\"]\nnonsense = 1\n[traces]\nservice = \"x\"\n",
+    );
+    let said = place.cue(&["doctor"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    for text in [
+        "nobody reads `enviroment`; did you mean `environment`?",
+        "nobody reads `nonsense`; `cuelight schema config` says what can stand there",
+    ] {
+        assert!(said.out.contains(text), "{said:?}");
+    }
+    let schema = place.cue(&["schema", "config"]).ok().json();
+    let words = schema["properties"].as_object().expect("properties");
+    for word in ["environment", "labels", "timezone", "traces", "http-private", "log-format"] {
+        let about = words.get(word).and_then(|it| it["description"].as_str());
+        assert!(about.is_some_and(|it| !it.is_empty()), "{word}: {schema}");
+    }
+    let schema = cuelight::base::Schema::read(&schema).expect("a schema");
+    let good = json!({"environment": "PROD", "traces": {"endpoint": "http://127.0.0.1:4318"}});
+    assert_eq!(schema.problems(&good).len(), 0);
+    assert_eq!(schema.problems(&json!({"enviroment": "PROD"})).len(), 1);
+}

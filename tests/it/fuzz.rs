@@ -26,6 +26,7 @@ fn no_door_breaks_at_what_was_made_from_its_seeds_by_chance() {
         ("expression", "fuzz/seeds/expression", doors::expression),
         ("format", "examples", doors::format),
         ("heads", "fuzz/seeds/heads", doors::heads),
+        ("import", "tests/fixtures/import", doors::import),
         ("keymap", "fuzz/seeds/keymap", doors::keymap),
         ("keys", "fuzz/seeds/keys", doors::keys),
         ("mcp", "fuzz/seeds/mcp", doors::mcp),
@@ -34,7 +35,6 @@ fn no_door_breaks_at_what_was_made_from_its_seeds_by_chance() {
         ("safe_text", "fuzz/seeds/safe_text", doors::safe_text),
         ("schema", "fuzz/seeds/schema", doors::schema),
         ("theme", "themes", doors::theme),
-        ("wfformat", "fuzz/seeds/wfformat", doors::wfformat),
         ("workflow", "examples", doors::workflow),
     ];
     let mut seed = 5;

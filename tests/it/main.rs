@@ -39,6 +39,7 @@ mod gateway;
 mod guard;
 mod hangup;
 mod histories;
+mod imported;
 mod kept;
 mod ledger;
 mod logs;

@@ -6,15 +6,17 @@ use crate::{
     app::{
         args::{
             CheckArgs, EvalArgs, Findings, FmtArgs, Graph, GraphArgs, ImportArgs, ImportFormat, PlanArgs,
-            Task,
+            SchemaArgs, SchemaOf, Task,
         },
         config::Config,
         exit::{FAILED, Outcome, Trouble, USAGE},
         output::{Output, say},
+        settings::settings_schema,
     },
-    base::{FILE_BYTES_MAX, Value, ValueMap},
+    base::{FILE_BYTES_MAX, Value, ValueMap, counted},
     definition::{
-        self, Diagnostic, Files, ImportAs, Workflow, check_input_texts, import_wfformat, sarif, summary,
+        self, Diagnostic, Files, ImportAs, Imported, Severity, Workflow, check_input_texts, import_argo,
+        import_dagu, import_github, import_wfformat, sarif, summary,
     },
     expression::{self, MapLookup},
     plan::{GraphFormat, Plan, graph as draw, outline, show, show_value},
@@ -134,7 +136,7 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
     match args.format {
         Findings::Text => {
             all.iter().for_each(|it| out.raw(format!("{}\n", it.text(out.colour)).as_bytes()));
-            let files = crate::base::counted(args.files.len(), "file", "files");
+            let files = counted(args.files.len(), "file", "files");
             let found = summary(&all);
             say(&if found.is_empty() {
                 format!("{files}: no problems")
@@ -228,20 +230,46 @@ pub(super) fn graph(config: &Config, args: &GraphArgs, out: Output) -> Outcome {
 }
 
 pub(super) fn import(args: &ImportArgs, out: Output) -> Outcome {
-    let ImportFormat::Wfformat = args.format;
     let text = fs::read_to_string(&args.file)
         .map_err(|it| Trouble::usage(format!("could not read {}: {it}", args.file.display())))?;
-    let task = match args.task {
-        Task::Noop => ImportAs::Noop,
-        Task::Sleep => ImportAs::Sleep { scale_millionths: millionths(&args.scale)? },
+    let made = match args.format {
+        ImportFormat::Github => import_github(&text).map_err(Trouble::usage)?,
+        ImportFormat::Argo => import_argo(&text).map_err(Trouble::usage)?,
+        ImportFormat::Dagu => import_dagu(&text).map_err(Trouble::usage)?,
+        ImportFormat::Wfformat => {
+            let task = match args.task {
+                Task::Noop => ImportAs::Noop,
+                Task::Sleep => ImportAs::Sleep { scale_millionths: millionths(&args.scale)? },
+            };
+            import_wfformat(&text, task).map_err(Trouble::usage)?
+        }
     };
-    let yaml = import_wfformat(&text, task).map_err(Trouble::usage)?;
-    out.raw(yaml.as_bytes());
+    out.raw(made.text.as_bytes());
+    tell_of_import(&made);
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn schema(out: Output) -> Outcome {
-    out.json_pretty(&definition::json_schema());
+/// What whoever imports a file still has to look at.
+fn tell_of_import(made: &Imported) {
+    let left_out = made.left_out.len();
+    if left_out > 0 {
+        let things = counted(left_out as u64, "thing", "things");
+        say(&format!("{things} could not be carried over; what, stands at the top of the file"));
+    }
+    let nothing = Disk { tools: Vec::new(), agents: Vec::new(), models: Vec::new(), timezone: None };
+    let (_, findings) = definition::read("imported.yaml", &made.text, &nothing);
+    let errors = findings.iter().filter(|it| it.severity == Severity::Error).count();
+    if errors > 0 {
+        let errors = counted(errors as u64, "error", "errors");
+        say(&format!("the checker finds {errors} in it; `cuelight check` says where, and what to do"));
+    }
+}
+
+pub(super) fn schema(args: &SchemaArgs, out: Output) -> Outcome {
+    out.json_pretty(&match args.of {
+        SchemaOf::Workflow => definition::json_schema(),
+        SchemaOf::Config => settings_schema(),
+    });
     Ok(ExitCode::SUCCESS)
 }
 

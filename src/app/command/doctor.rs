@@ -4,13 +4,14 @@ use super::{author::Disk, screen::Look};
 use crate::{
     app::{
         args::JsonArgs,
-        config::{Config, Settings},
+        config::Config,
         exit::{FAILED, Outcome},
         output::Output,
+        settings::Settings,
     },
     base::{Timestamp, Value, counted, safe_text},
     console::Keymap,
-    definition::{self, Severity},
+    definition::{self, Severity, suggest},
     runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
     tool::{LivingGuard, STRAYS_TOLD_MAX, guard_weaknesses, living_guards, sandbox_weaknesses},
@@ -244,7 +245,10 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
     findings.push(people(config, workspace));
     match Settings::of(workspace) {
         Err(trouble) => findings.push(wrong("config.toml", trouble.message)),
-        Ok(_) => findings.push(traces(config, workspace)),
+        Ok(_) => {
+            findings.extend(Settings::unknown(workspace).iter().map(|it| unread(it)));
+            findings.push(traces(config, workspace));
+        }
     }
     findings.push(log(workspace));
     findings.push(guards(workspace));
@@ -254,6 +258,15 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
         Err(trouble) => findings.push(wrong("workflow", trouble.message)),
     }
     findings
+}
+
+/// A word of the settings that nobody reads: most likely another one was meant.
+fn unread(word: &str) -> Finding {
+    let text = match suggest(word, Settings::words().iter().map(String::as_str)) {
+        Some(near) => format!("nobody reads `{word}`; did you mean `{near}`?"),
+        None => format!("nobody reads `{word}`; `cuelight schema config` says what can stand there"),
+    };
+    wrong("config.toml", text)
 }
 
 /// Whether others can read what is ours alone.

@@ -151,7 +151,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Doctor(args) => doctor::doctor(&config, out, &screen, &args),
         Command::Drill(args) => drill::drill(&config, out, &args).await,
         Command::Import(args) => author::import(&args, out),
-        Command::Schema(_) => author::schema(out),
+        Command::Schema(args) => author::schema(&args, out),
         Command::Completions { shell } => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "cuelight", &mut bytes);

@@ -8,9 +8,10 @@ use super::{
 use crate::{
     app::{
         args::{AttachArgs, DemoArgs, Everywhere, RunArgs},
-        config::{Config, Settings},
+        config::Config,
         exit::{Outcome, Trouble},
         output::{Output, say},
+        settings::Settings,
         wiring::{self, Seat},
     },
     base::{RunId, Span, safe_text},

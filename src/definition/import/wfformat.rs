@@ -1,10 +1,8 @@
 //! `WfFormat` (WfCommons): recorded runs of scientific workflows, with tasks, parents and measured runtimes.
 
-use crate::base::{Value, ValueMap, shorten};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
+use super::page::{Imported, Page, one_line, without_holes};
+use crate::base::{Value, ValueMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a task becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,36 +20,30 @@ pub enum ImportAs {
 ///
 /// # Errors
 /// Why it could not be read, as a whole sentence.
-pub fn import_wfformat(text: &str, kind: ImportAs) -> Result<String, String> {
+pub fn import_wfformat(text: &str, kind: ImportAs) -> Result<Imported, String> {
     let root: Value = serde_json::from_str(text).map_err(|why| format!("could not read WfFormat: {why}"))?;
     let tasks = tasks(&root)?;
     let runtimes = runtimes(&root);
-    let ids = ids(&tasks);
-    let mut out = String::new();
+    let mut page = Page::new("a run recorded in WfFormat");
+    left_out(&root, &tasks).into_iter().for_each(|it| page.leave_out(it));
     let name = root.get("name").and_then(Value::as_str).unwrap_or("imported");
-    writeln!(out, "# Imported from WfFormat {}.", plain(root.get("schemaVersion"))).expect(FITS);
-    for line in left_out(&root, &tasks) {
-        writeln!(out, "# Could not carry over: {line}.").expect(FITS);
-    }
-    writeln!(out, "name: {}", quoted(name)).expect(FITS);
+    page.top.insert("name".to_owned(), one_line(&without_holes(name)).into());
     if let Some(description) = root.get("description").and_then(Value::as_str) {
-        writeln!(out, "description: {}", quoted(description)).expect(FITS);
+        page.top.insert("description".to_owned(), one_line(&without_holes(description)).into());
     }
-    writeln!(out, "max-parallel: {PARALLEL}\nsteps:").expect(FITS);
+    page.top.insert("max-parallel".to_owned(), PARALLEL.into());
+    let ids = ids(&tasks, &mut page);
     let by_child = tasks_by_child(&tasks);
     for (task, id) in tasks.iter().zip(&ids.in_order) {
-        let original = task_name(task);
-        writeln!(out, "  - id: {id}\n    name: {}", quoted(&original)).expect(FITS);
-        let needs: Vec<&str> = needs(task, &by_child, &ids, id);
-        if !needs.is_empty() {
-            writeln!(out, "    needs: [{}]", needs.join(", ")).expect(FITS);
-        }
-        writeln!(out, "    wait: {}", wait(task, &runtimes, kind)?).expect(FITS);
+        let needs: Vec<String> = needs(task, &by_child, &ids, id).into_iter().map(str::to_owned).collect();
+        let mut step = ValueMap::new();
+        step.insert("name".to_owned(), one_line(&without_holes(&task_name(task))).into());
+        step.insert("wait".to_owned(), wait(task, &runtimes, kind)?.into());
+        page.step(id, &needs, step);
     }
-    Ok(out)
+    page.finish()
 }
 
-const FITS: &str = "a String takes all text";
 /// A recorded run had a whole cluster; the waits of ours hold no slot.
 const PARALLEL: u32 = 10_000;
 
@@ -132,33 +124,13 @@ struct Ids<'t> {
     by_task: BTreeMap<&'t str, usize>,
 }
 
-fn ids<'t>(tasks: &[&'t ValueMap]) -> Ids<'t> {
-    let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+fn ids<'t>(tasks: &[&'t ValueMap], page: &mut Page) -> Ids<'t> {
     let mut out = Ids { in_order: Vec::with_capacity(tasks.len()), by_task: BTreeMap::new() };
     for (index, task) in tasks.iter().enumerate() {
-        let base = sanitised(task_id(task));
-        let mut id = base.clone();
-        while taken.contains_key(&id) {
-            let count = taken.entry(base.clone()).or_insert(1);
-            *count += 1;
-            id = format!("{base}-{count}");
-        }
-        taken.insert(id.clone(), 1);
-        out.in_order.push(id);
+        out.in_order.push(page.id(task_id(task)));
         out.by_task.entry(task_id(task)).or_insert(index);
     }
     out
-}
-
-fn sanitised(name: &str) -> String {
-    let lower = name.to_lowercase();
-    let kept: String = lower
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '-' })
-        .take(80)
-        .collect();
-    let begins = kept.starts_with(|c: char| c.is_ascii_lowercase());
-    if begins { kept } else { format!("t-{kept}") }
 }
 
 /// Children name their parents, or parents their children; files of either kind exist.
@@ -225,19 +197,4 @@ fn left_out(root: &Value, tasks: &[&ValueMap]) -> Vec<String> {
         out.push(format!("{unknown} parents that are no tasks of this file"));
     }
     out
-}
-
-fn plain(value: Option<&Value>) -> String {
-    let text = match value {
-        Some(Value::String(it)) => it.clone(),
-        Some(other) => other.to_string(),
-        None => "of unknown version".to_owned(),
-    };
-    shorten(&text.replace(['\n', '\r'], " "), 40)
-}
-
-/// As a double-quoted scalar, which JSON's strings are; without expressions.
-fn quoted(text: &str) -> String {
-    let text = shorten(&text.replace("${{", "$ {{"), 200);
-    Value::String(text).to_string()
 }

@@ -1,7 +1,9 @@
-//! Recorded runs of scientific workflows become workflow files that read without a finding.
+//! Workflows of other systems become workflow files that the checker takes, and say what they lack.
 
-use super::workflow;
-use cuelight::definition::{ImportAs, Length, StepKind, Wait, import_wfformat};
+use super::{Shelf, read_with, workflow};
+use cuelight::definition::{
+    ImportAs, Imported, Length, StepKind, Wait, import_argo, import_dagu, import_github, import_wfformat,
+};
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -22,7 +24,7 @@ fn every_recorded_run_reads_and_keeps_tasks_and_order() {
         let recorded: Value = serde_json::from_str(&text).expect("JSON");
         let tasks = recorded["workflow"]["specification"]["tasks"].as_array().expect("tasks");
         for kind in [ImportAs::Noop, ImportAs::Sleep { scale_millionths: 1000 }] {
-            let flow = workflow(&import_wfformat(&text, kind).expect("WfFormat"));
+            let flow = workflow(&import_wfformat(&text, kind).expect("WfFormat").text);
             assert_eq!(flow.steps.len(), tasks.len(), "{}", path.display());
             let needs: usize = flow.steps.iter().map(|it| it.needs.len()).sum();
             let parents: usize = tasks.iter().map(|it| it["parents"].as_array().map_or(0, Vec::len)).sum();
@@ -39,7 +41,7 @@ fn a_runtime_is_scaled_in_whole_numbers_and_names_are_kept() {
         {"id": "Split #1", "name": "Split", "children": ["split_1"]}, {"id": "split_1", "parents": ["Split #1", "gone"]},
         {"id": "9"}]},
         "execution": {"tasks": [{"id": "Split #1", "runtimeInSeconds": 53.6}, {"id": "split_1", "runtimeInSeconds": 1.5e3}]}}}"#;
-    let yaml = import_wfformat(text, ImportAs::Sleep { scale_millionths: 1000 }).expect("WfFormat");
+    let yaml = import_wfformat(text, ImportAs::Sleep { scale_millionths: 1000 }).expect("WfFormat").text;
     let flow = workflow(&yaml);
     assert_eq!(flow.name, "x: $ {{ y }}");
     let steps: Vec<(String, Vec<String>, u64)> = flow
@@ -50,7 +52,7 @@ fn a_runtime_is_scaled_in_whole_numbers_and_names_are_kept() {
             (it.id.value.clone(), it.needs.iter().map(|it| it.value.clone()).collect(), span.0)
         })
         .collect();
-    let expected = [("split--1", vec![], 54), ("split_1", vec!["split--1"], 1500), ("t-9", vec![], 0)];
+    let expected = [("split-1", vec![], 54), ("split_1", vec!["split-1"], 1500), ("t-9", vec![], 0)];
     assert_eq!(
         steps,
         expected.map(|(id, needs, ms)| (id.to_owned(), needs.into_iter().map(str::to_owned).collect(), ms))
@@ -76,4 +78,85 @@ fn what_is_no_recorded_run_is_refused_with_a_sentence() {
     ] {
         assert_eq!(import_wfformat(text, ImportAs::Noop), Err(why.to_owned()));
     }
+}
+
+/// What is made of a fixture; the only thing the checker may miss is a workflow that is imported by itself.
+#[track_caller]
+fn imported(made: Result<Imported, String>, others: &[&str]) -> String {
+    let made = made.expect("a workflow");
+    let shelf = Shelf(others.iter().map(|it| ((*it).to_owned(), CALLED.to_owned())).collect());
+    let (workflow, said) = read_with(&made.text, &shelf);
+    let said: Vec<String> = said.iter().filter(|it| it.is_error()).map(|it| it.text(false)).collect();
+    assert!(workflow.is_some(), "{}\n{}", said.join("\n"), made.text);
+    for line in &made.left_out {
+        assert!(made.text.contains(&format!("# Could not carry over: {line}.\n")), "{line}");
+    }
+    made.text
+}
+
+const CALLED: &str = "inputs:\n  version: {type: string, default: ''}\n  X: {type: string, default: ''}\nsteps: [{id: a, run: echo}]\n";
+
+#[test]
+fn a_workflow_of_github_keeps_order_conditions_and_values_and_asks_for_what_only_github_does() {
+    let text = include_str!("../../fixtures/import/github.yaml");
+    insta::assert_snapshot!("import_github", imported(import_github(text), &["audit.yaml"]));
+}
+
+#[test]
+fn a_workflow_of_dagu_keeps_what_its_steps_hand_on_and_when_they_are_due() {
+    let text = include_str!("../../fixtures/import/dagu.yaml");
+    insta::assert_snapshot!("import_dagu", imported(import_dagu(text), &["other.yaml"]));
+}
+
+#[test]
+fn a_workflow_of_argo_is_unfolded_and_its_values_reach_containers_as_variables() {
+    let text = include_str!("../../fixtures/import/argo.yaml");
+    insta::assert_snapshot!("import_argo", imported(import_argo(text), &[]));
+}
+
+#[test]
+fn what_is_no_workflow_of_that_system_is_refused_with_a_sentence() {
+    let github = "a workflow of GitHub Actions";
+    for (made, why) in [
+        (import_github("a: 1\n"), format!("could not import {github}: there are no `jobs`")),
+        (
+            import_github("jobs: {}\n"),
+            format!("could not import {github}: there is nothing in it that can be run here"),
+        ),
+        (import_github("- a\n"), "could not read the file: it is not a mapping".to_owned()),
+        (import_github(""), "could not read the file: line 1: the file is empty".to_owned()),
+        (
+            import_github("jobs: {a: 1, a: 2}\n"),
+            "could not read the file: line 1: `a` stands twice in this mapping".to_owned(),
+        ),
+        (import_dagu("name: x\n"), "could not import a workflow of Dagu: there are no `steps`".to_owned()),
+        (import_argo("kind: Pod\n"), "could not import a workflow of Argo: there is no `spec`".to_owned()),
+        (
+            import_argo("spec: {templates: []}\n"),
+            "could not import a workflow of Argo: it says no `entrypoint`, so it is no workflow by itself"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(made.map(|it| it.text), Err(why));
+    }
+}
+
+#[test]
+fn a_template_that_uses_itself_ends_in_a_question() {
+    let text =
+        "spec:\n  entrypoint: a\n  templates:\n    - name: a\n      steps: [[{name: again, template: a}]]\n";
+    let made = imported(import_argo(text), &[]);
+    assert!(
+        made.contains("  - id: again\n    gate:\n      prompt: Has a (work) been done by hand?\n"),
+        "{made}"
+    );
+}
+
+#[test]
+fn a_condition_that_cannot_be_carried_over_keeps_its_step_from_running() {
+    let text = "spec:\n  entrypoint: a\n  templates:\n    - name: a\n      steps: [[{name: b, template: c, when: \"{{=asInt(x)}} > 1\"}]]\n    \
+        - {name: c, container: {image: busybox}}\n";
+    let made = import_argo(text).expect("a workflow");
+    assert!(made.text.contains("    if: \"false\"\n"), "{}", made.text);
+    assert!(made.left_out.iter().any(|it| it.starts_with("when b runs")), "{:?}", made.left_out);
 }

@@ -29,7 +29,11 @@ impl Files for Shelf {
 }
 
 fn read(text: &str) -> (Option<Workflow>, Vec<Diagnostic>) {
-    definition::read("flow.yaml", text, &Shelf::default())
+    read_with(text, &Shelf::default())
+}
+
+fn read_with(text: &str, others: &Shelf) -> (Option<Workflow>, Vec<Diagnostic>) {
+    definition::read("flow.yaml", text, others)
 }
 
 /// The workflow of a text that must have no errors.

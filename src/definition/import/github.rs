@@ -1,0 +1,448 @@
+//! Workflows of GitHub Actions: every step of every job becomes a step. What only GitHub can do becomes a gate at which a person does
+//! it by hand, what only GitHub knows an input, and what is there for its machines alone is left out and told.
+
+mod jobs;
+mod values;
+mod words;
+
+use self::{
+    jobs::{Job, Kind, Step, jobs},
+    values::{field, shell, short_version, variables},
+    words::{Condition, Words},
+};
+use super::{
+    foreign,
+    page::{Imported, Page, all_of, one_line, variable, without_holes},
+};
+use crate::base::{Value, ValueMap};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// What GitHub runs a script with when nothing is said: <https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax>.
+const SHELL: &str = "bash -e -c";
+/// Of what an action is given, a question shows so much of each value.
+const GIVEN_CHARS: usize = 80;
+
+/// A workflow of GitHub Actions as a file of ours.
+///
+/// # Errors
+/// Why it could not be read, as a whole sentence.
+pub fn import_github(text: &str) -> Result<Imported, String> {
+    let mut page = Page::new("a workflow of GitHub Actions");
+    let root = foreign::document(text, &mut page)?;
+    if !root.get("jobs").is_some_and(Value::is_object) {
+        return Err("could not import a workflow of GitHub Actions: there are no `jobs`".to_owned());
+    }
+    let jobs = jobs(&root, &mut page);
+    let mut import = Import {
+        words: Words::new(&jobs),
+        page,
+        root: &root,
+        ends: BTreeMap::new(),
+        conditions: BTreeMap::new(),
+    };
+    import.top();
+    for job in in_order(&jobs) {
+        import.job(job);
+    }
+    import.finish()
+}
+
+/// Jobs after those they need; those in a circle as they stand.
+fn in_order<'a>(jobs: &'a [Job<'a>]) -> Vec<&'a Job<'a>> {
+    let mut left: Vec<&Job<'_>> = jobs.iter().collect();
+    let mut out: Vec<&Job<'_>> = Vec::with_capacity(jobs.len());
+    while !left.is_empty() {
+        let waits = |job: &Job<'_>| job.needs.iter().any(|it| left.iter().any(|other| other.name == it));
+        let next = left.iter().position(|it| !waits(it)).unwrap_or(0);
+        out.push(left.remove(next));
+    }
+    out
+}
+
+struct Import<'a> {
+    page: Page,
+    words: Words<'a>,
+    root: &'a ValueMap,
+    /// What whoever needs a job has to wait for.
+    ends: BTreeMap<&'a str, Vec<String>>,
+    /// Under which condition a job runs at all, where that can be said before.
+    conditions: BTreeMap<&'a str, String>,
+}
+
+impl<'a> Import<'a> {
+    fn top(&mut self) {
+        let name = foreign::text_at(self.root, "name").unwrap_or_else(|| "imported".to_owned());
+        self.page.top.insert("name".to_owned(), one_line(&without_holes(&name)).into());
+        // `on` is a word in YAML 1.2, and `true` to whoever wrote the file with YAML 1.1 in mind.
+        self.starts();
+        if let Some(env) = self.env(None, self.root) {
+            self.page.top.insert("env".to_owned(), env);
+        }
+        if let Some(said) = self.root.get("concurrency") {
+            self.concurrency(said);
+        }
+        let run = foreign::map_at(self.root, "defaults").and_then(|it| foreign::map_at(it, "run"));
+        let shell = run
+            .and_then(|it| foreign::text_at(it, "shell"))
+            .map_or_else(|| SHELL.to_owned(), |it| shell(&it));
+        let mut defaults = json!({"shell": shell});
+        if let Some(dir) = run.and_then(|it| foreign::text_at(it, "working-directory")) {
+            defaults["working-directory"] = self.words.text(None, &dir, &mut self.page).into();
+        }
+        self.page.top.insert("defaults".to_owned(), defaults);
+        if self.root.contains_key("permissions") {
+            self.page.leave_out("`permissions`: what a step may do is what whoever starts the run may do");
+        }
+    }
+
+    fn starts(&mut self) {
+        let on = self.root.get("on");
+        let events: Vec<String> = match on {
+            Some(Value::Object(it)) => it.keys().cloned().collect(),
+            other => foreign::texts(other),
+        };
+        let others: Vec<&str> = events
+            .iter()
+            .map(String::as_str)
+            .filter(|it| !["workflow_dispatch", "workflow_call", "schedule"].contains(it))
+            .collect();
+        if !others.is_empty() {
+            self.page.leave_out(format!(
+                "starts on {}: start it by hand, or from a hook with `cuelight run`",
+                others.join(", ")
+            ));
+        }
+        let Some(on) = on.and_then(Value::as_object) else { return };
+        let crons: Vec<Value> = foreign::maps_at(on, "schedule")
+            .filter_map(|it| Some(json!({"cron": foreign::text_at(it, "cron")?})))
+            .collect();
+        if !crons.is_empty() {
+            self.page.top.insert("on".to_owned(), json!({"schedule": crons}));
+        }
+        let mut inputs = ValueMap::new();
+        for door in ["workflow_dispatch", "workflow_call"] {
+            let fields = foreign::map_at(on, door).and_then(|it| foreign::map_at(it, "inputs"));
+            for (name, said) in fields.into_iter().flatten() {
+                let empty = ValueMap::new();
+                inputs.insert(variable(name), field(said.as_object().unwrap_or(&empty)));
+            }
+        }
+        if !inputs.is_empty() {
+            self.page.top.insert("inputs".to_owned(), Value::Object(inputs));
+        }
+    }
+
+    fn concurrency(&mut self, said: &Value) {
+        let group = foreign::text(said).or_else(|| foreign::text_at(said.as_object()?, "group"));
+        let Some(group) = group else { return };
+        let group = self.words.text(None, &group, &mut self.page);
+        let cancels = said.get("cancel-in-progress") == Some(&Value::Bool(true));
+        let on_conflict = if cancels { "cancel-running" } else { "queue" };
+        self.page.top.insert("concurrency".to_owned(), json!({"group": group, "on-conflict": on_conflict}));
+    }
+
+    fn env(&mut self, job: Option<&Job<'_>>, of: &ValueMap) -> Option<Value> {
+        let pairs =
+            foreign::map_at(of, "env")?.iter().filter_map(|(key, it)| Some((key, foreign::text(it)?)));
+        let env: ValueMap =
+            pairs.map(|(key, it)| (key.clone(), self.words.text(job, &it, &mut self.page).into())).collect();
+        Some(Value::Object(env))
+    }
+
+    fn job(&mut self, job: &'a Job<'a>) {
+        self.machines(job);
+        let mut waits: Vec<String> = Vec::new();
+        for need in &job.needs {
+            match self.ends.get(need.as_str()) {
+                Some(ends) => {
+                    waits.extend(ends.iter().filter(|it| !waits.contains(it)).cloned().collect::<Vec<_>>())
+                }
+                None => self
+                    .page
+                    .leave_out(format!("{} needs {need}, which is no job that comes before it", job.name)),
+            }
+        }
+        let whole = self.condition_of(job);
+        let mut done: Vec<String> = Vec::new();
+        for step in &job.steps {
+            let own = foreign::text_at(step.body, "if").filter(|_| !std::ptr::eq(step.body, job.body));
+            let own = own.and_then(|it| self.words.condition(job, &it, &mut self.page));
+            let condition = together(whole.as_ref(), own.as_ref(), &done);
+            let mut keys = self.step(job, step);
+            // Whatever runs in spite of what came before it does not stand for that.
+            let stands_alone = own.is_none() && whole.as_ref().is_none_or(|it| !it.asks_status);
+            if let Some(condition) = condition {
+                keys.insert("if".to_owned(), condition.into());
+            }
+            self.page.step(&step.id, &waits, keys);
+            done.push(step.id.clone());
+            if stands_alone {
+                waits.clear();
+            }
+            waits.push(step.id.clone());
+        }
+        self.ends.insert(job.name, waits);
+    }
+
+    /// The condition of a job, with those of the jobs it needs: none of them, and it does not run either.
+    fn condition_of(&mut self, job: &'a Job<'a>) -> Option<Condition> {
+        let said = foreign::text_at(job.body, "if");
+        let own = said.and_then(|it| self.words.condition(job, &it, &mut self.page));
+        if own.as_ref().is_some_and(|it| it.asks_status) {
+            return own;
+        }
+        let before = job.needs.iter().filter_map(|it| self.conditions.get(it.as_str()).cloned());
+        let all: Vec<String> = before.chain(own.map(|it| it.text)).collect();
+        let text = all_of(all)?;
+        self.conditions.insert(job.name, text.clone());
+        Some(Condition { text, asks_status: false })
+    }
+
+    /// What is there for GitHub's machines alone.
+    fn machines(&mut self, job: &Job<'_>) {
+        let on = foreign::texts(job.body.get("runs-on"));
+        if on.iter().any(|it| !it.starts_with("ubuntu") && !it.contains("${{")) {
+            self.page.leave_out(format!(
+                "{} runs on {}: it runs here, on this machine",
+                job.name,
+                on.join(", ")
+            ));
+        }
+        for (key, instead) in [
+            ("container", "start its image in a script, with docker run"),
+            ("services", "they have to run before it begins"),
+            ("permissions", "what a step may do is what whoever starts the run may do"),
+            ("concurrency", "a run as a whole has such a group here"),
+        ] {
+            if job.body.contains_key(key) {
+                self.page.leave_out(format!("`{key}` of {}: {instead}", job.name));
+            }
+        }
+        if job.body.contains_key("strategy") && job.steps.len() > 1 {
+            self.page.leave_out(format!(
+                "a directory for each copy of {}: its copies share one here, and each step waits for all copies of the one before",
+                job.name
+            ));
+        }
+    }
+
+    fn step(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
+        let mut keys = match step.kind {
+            Kind::Script => self.script(job, step),
+            Kind::ByHand => self.by_hand(job, step),
+            Kind::Environment => self.environment(job),
+            Kind::Called => self.called(job, step),
+        };
+        if step.kind != Kind::Environment {
+            let name = foreign::text_at(step.body, "name");
+            if let Some(name) = name {
+                keys.insert("name".to_owned(), self.words.text(Some(job), &name, &mut self.page).into());
+            }
+            if let Some(matrix) = self.matrix(job) {
+                keys.insert("matrix".to_owned(), matrix);
+            }
+            if step.body.get("continue-on-error") == Some(&Value::Bool(true)) {
+                keys.insert("on-error".to_owned(), "skip".into());
+            }
+        }
+        keys
+    }
+
+    fn script(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
+        let script = foreign::text_at(step.body, "run").unwrap_or_default();
+        for (word, instead) in [
+            ("GITHUB_ENV", "no variable is handed on so; write an output and read it under `env`"),
+            ("GITHUB_PATH", "no path is handed on so; set PATH under `env`"),
+            ("::set-output", "write to $GITHUB_OUTPUT, which is there"),
+        ] {
+            if script.contains(word) {
+                self.page.leave_out(format!("{word} in {}: {instead}", step.id));
+            }
+        }
+        let mut keys = ValueMap::new();
+        keys.insert("run".to_owned(), self.words.text(Some(job), &script, &mut self.page).into());
+        let run = foreign::map_at(job.body, "defaults").and_then(|it| foreign::map_at(it, "run"));
+        let said = |key: &str| foreign::text_at(step.body, key).or_else(|| foreign::text_at(run?, key));
+        if let Some(given) = said("shell") {
+            keys.insert("shell".to_owned(), shell(&given).into());
+        }
+        if let Some(dir) = said("working-directory") {
+            keys.insert(
+                "working-directory".to_owned(),
+                self.words.text(Some(job), &dir, &mut self.page).into(),
+            );
+        }
+        let mut env = self.known(job, &script);
+        for (key, it) in
+            self.env(Some(job), job.body).as_ref().and_then(Value::as_object).into_iter().flatten()
+        {
+            env[key] = it.clone();
+        }
+        for (key, it) in
+            self.env(Some(job), step.body).as_ref().and_then(Value::as_object).into_iter().flatten()
+        {
+            env[key] = it.clone();
+        }
+        if env.as_object().is_some_and(|it| !it.is_empty()) {
+            keys.insert("env".to_owned(), env);
+        }
+        let minutes =
+            |of: &ValueMap| foreign::text_at(of, "timeout-minutes").filter(|it| it.parse::<u32>().is_ok());
+        if let Some(minutes) = minutes(step.body).or_else(|| minutes(job.body)) {
+            keys.insert("timeout".to_owned(), format!("{minutes}m").into());
+        }
+        keys
+    }
+
+    /// The variables that GitHub sets and this script reads.
+    fn known(&mut self, job: &Job<'_>, script: &str) -> Value {
+        let mut env = json!({});
+        for name in variables(script) {
+            env[name] = match name.split_once('_') {
+                _ if ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH"].contains(&name) => continue,
+                _ if name == "GITHUB_STEP_SUMMARY" => "/dev/stdout".into(),
+                Some((context, field)) => {
+                    let hole = format!("${{{{ {}.{} }}}}", context.to_lowercase(), field.to_lowercase());
+                    self.words.text(Some(job), &hole, &mut self.page).into()
+                }
+                None => continue,
+            };
+        }
+        env
+    }
+
+    /// An action that only GitHub has: what it does is done by hand, and what it yields is told at the gate.
+    fn by_hand(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
+        let action = foreign::text_at(step.body, "uses").unwrap_or_default();
+        let with = foreign::map_at(step.body, "with").into_iter().flatten();
+        let given: Vec<String> = with
+            .filter_map(|(key, it)| Some((key, foreign::text(it)?)))
+            .map(|(key, it)| {
+                if it.contains("secrets.") {
+                    return format!("{key}: a secret");
+                }
+                let said = one_line(&self.words.text(Some(job), &it, &mut self.page));
+                // A hole that is cut off would not be read.
+                let said = if said.chars().count() <= GIVEN_CHARS { &said } else { "see the workflow" };
+                format!("{key}: {said}")
+            })
+            .collect();
+        let given = if given.is_empty() { String::new() } else { format!(" ({})", given.join(", ")) };
+        let action = short_version(&action);
+        self.page.leave_out(format!(
+            "{action}: {} asks whether it was done by hand; put a script or a tool in its place",
+            step.id
+        ));
+        let prompt = format!("Has what {action} does been done by hand?{given}");
+        let mut gate = json!({"prompt": prompt, "risk": "externally-reversible"});
+        if job.body.contains_key("strategy") {
+            gate["scope"] = "matrix".into();
+        }
+        ValueMap::from_iter([("gate".to_owned(), gate)])
+    }
+
+    fn environment(&mut self, job: &Job<'_>) -> ValueMap {
+        let said = job.body.get("environment");
+        let name =
+            said.and_then(|it| foreign::text(it).or_else(|| foreign::text_at(it.as_object()?, "name")));
+        let name = self.words.text(Some(job), &name.unwrap_or_default(), &mut self.page);
+        self.page.leave_out(format!(
+            "the rules of the environment {} of {}: say under `require` who must agree",
+            without_holes(&name),
+            job.name
+        ));
+        let prompt = format!("Go on with {} in {name}?", job.name);
+        ValueMap::from_iter([("gate".to_owned(), json!({"prompt": prompt, "risk": "externally-reversible"}))])
+    }
+
+    fn called(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
+        let path = foreign::text_at(step.body, "uses").unwrap_or_default();
+        let leaf = path.rsplit('/').next().unwrap_or_default();
+        let stem = leaf.trim_end_matches(".yml").trim_end_matches(".yaml");
+        self.page.leave_out(format!("{path} itself: import it too, as {stem}.yaml beside this file"));
+        let mut keys = ValueMap::from_iter([("workflow".to_owned(), format!("./{stem}.yaml").into())]);
+        if let Some(with) = foreign::map_at(step.body, "with") {
+            let words = &mut self.words;
+            let page = &mut self.page;
+            let with: ValueMap = with
+                .iter()
+                .map(|(key, it)| {
+                    (
+                        variable(key),
+                        foreign::text(it)
+                            .map_or_else(|| it.clone(), |it| words.text(Some(job), &it, page).into()),
+                    )
+                })
+                .collect();
+            keys.insert("with".to_owned(), Value::Object(with));
+        }
+        keys
+    }
+
+    fn matrix(&mut self, job: &Job<'_>) -> Option<Value> {
+        let strategy = foreign::map_at(job.body, "strategy")?;
+        let mut matrix = self.rewritten(job, strategy.get("matrix")?);
+        if let Some(axes) = matrix.as_object_mut() {
+            for key in ["max-parallel", "fail-fast"] {
+                if let Some(said) = strategy.get(key).filter(|it| !it.is_string()) {
+                    axes.insert(key.to_owned(), said.clone());
+                }
+            }
+        }
+        Some(matrix)
+    }
+
+    /// A value with all texts in it.
+    fn rewritten(&mut self, job: &Job<'_>, value: &Value) -> Value {
+        match value {
+            Value::String(it) => self.words.text(Some(job), it, &mut self.page).into(),
+            Value::Array(items) => items.iter().map(|it| self.rewritten(job, it)).collect(),
+            Value::Object(pairs) => pairs
+                .iter()
+                .map(|(key, it)| (key.clone(), self.rewritten(job, it)))
+                .collect::<ValueMap>()
+                .into(),
+            other => other.clone(),
+        }
+    }
+
+    fn finish(mut self) -> Result<Imported, String> {
+        for step in &mut self.page.steps {
+            let id = step.get("id").and_then(Value::as_str).unwrap_or_default();
+            let Some(names) = self.words.outputs.get(id) else { continue };
+            if let Some(gate) = step.get_mut("gate") {
+                gate["form"] = names
+                    .iter()
+                    .map(|it| (it.clone(), json!({"type": "string"})))
+                    .collect::<ValueMap>()
+                    .into();
+            } else if step.contains_key("run") {
+                let types = names.iter().map(|it| (it.clone(), "string".into())).collect::<ValueMap>();
+                step.insert("outputs".to_owned(), types.into());
+            }
+        }
+        if !self.words.asked.is_empty() {
+            let names: Vec<&str> = self.words.asked.values().map(String::as_str).collect();
+            self.page.leave_out(format!("{}: give them as inputs", names.join(", ")));
+            let asked = self.words.inputs();
+            let inputs = self.page.top.entry("inputs").or_insert_with(|| json!({}));
+            for (name, field) in asked {
+                inputs[name] = field;
+            }
+        }
+        if !self.words.secrets.is_empty() {
+            self.page.top.insert("secrets".to_owned(), json!(self.words.secrets));
+        }
+        self.page.finish()
+    }
+}
+
+/// The condition of a job and that of a step. Where the job runs whatever happened before it, its steps still wait for each other.
+fn together(job: Option<&Condition>, own: Option<&Condition>, done: &[String]) -> Option<String> {
+    let mut parts: Vec<String> = [job, own].into_iter().flatten().map(|it| it.text.clone()).collect();
+    if job.is_some_and(|it| it.asks_status) && own.is_none_or(|it| !it.asks_status) {
+        parts.extend(done.iter().map(|it| format!("steps.{it}.result != 'failure'")));
+    }
+    all_of(parts)
+}

@@ -1,0 +1,186 @@
+//! Workflows of other systems, imported by the command and run to their end.
+
+use crate::program::Place;
+use std::{env, fs, os::unix::fs::PermissionsExt as _};
+
+/// Imports a file, runs what comes out, and gives what its steps have written.
+#[track_caller]
+fn runs(place: &Place, system: &str, file: &str, code: i32) -> String {
+    let made = place.cue(&["import", system, file]).ok();
+    assert!(!made.err.contains("the checker finds"), "{made:?}");
+    place.write("imported.yaml", &made.out);
+    let said = place.cue(&["run", "imported.yaml", "--headless"]);
+    assert_eq!(said.code, code, "{said:?}\n{}", made.out);
+    place.cue(&["logs", "r-1"]).ok().out
+}
+
+#[test]
+fn a_workflow_of_github_runs_with_what_its_steps_and_jobs_hand_on() {
+    let place = Place::new();
+    place.write(
+        "ci.yml",
+        r#"name: ci
+on: {push: {}}
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    outputs: {tag: "${{ steps.made.outputs.tag }}"}
+    steps:
+      - uses: actions/checkout@v4
+      - id: made
+        run: |
+          echo "tag=v7" >> "$GITHUB_OUTPUT"
+          echo "a summary" >> $GITHUB_STEP_SUMMARY
+      - run: echo "${{ steps.made.outputs.tag }}" > tag.txt; false
+        continue-on-error: true
+      - run: echo "still here, unset is ${NOTHING_AT_ALL}empty"
+  test:
+    needs: build
+    strategy: {matrix: {os: [one, two]}}
+    steps:
+      - run: echo "${{ matrix.os }} tests ${{ needs.build.outputs.tag }}"
+  never:
+    needs: build
+    if: github.ref == 'refs/heads/main'
+    steps:
+      - run: echo not this
+  after-never:
+    needs: never
+    steps:
+      - run: echo not that
+  broken:
+    needs: build
+    steps:
+      - run: exit 3
+      - run: echo not here
+      - if: failure()
+        run: echo "told of it"
+  last:
+    needs: [broken, test]
+    if: always()
+    steps:
+      - run: echo "it was ${{ needs.test.result }}"
+      - run: echo "the end"
+"#,
+    );
+    let written = runs(&place, "github", "ci.yml", 1);
+    for line in [
+        "a summary",
+        "still here, unset is empty",
+        "one tests v7",
+        "two tests v7",
+        "told of it",
+        "it was success",
+        "the end",
+    ] {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+    assert!(!written.contains("not "), "{written}");
+    assert_eq!(place.text("tag.txt"), "v7\n");
+}
+
+#[test]
+fn a_workflow_of_dagu_runs_with_its_parameters_outputs_and_conditions() {
+    let place = Place::new();
+    place.write(
+        "etl.yaml",
+        r#"type: graph
+params: DAY=monday REGION="eu west"
+env:
+  - DIR: out
+  - FILE: ${DIR}/rows.txt
+handlerOn:
+  exit: {command: echo handled}
+steps:
+  - {name: fetch, command: "mkdir -p $DIR; echo two rows of $DAY", output: ROWS}
+  - {name: store, script: "echo \"$ROWS in $REGION\" > \"$FILE\"; cat \"$FILE\"", depends: fetch}
+  - name: due
+    command: echo it is due
+    depends: fetch
+    preconditions: [{condition: "$DAY", expected: "re:^mon"}]
+  - name: not due
+    command: echo not so
+    depends: fetch
+    preconditions: [{condition: "`echo $ROWS`", expected: none}]
+  - {name: behind, command: echo not behind, depends: [not due]}
+  - {name: place, command: echo the second is $2, depends: [store]}
+"#,
+    );
+    let written = runs(&place, "dagu", "etl.yaml", 0);
+    for line in ["two rows of monday in eu west", "it is due", "the second is eu west", "handled"] {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+    assert!(!written.contains("not "), "{written}");
+    assert_eq!(place.text("out/rows.txt"), "two rows of monday in eu west\n");
+}
+
+/// Stands in for docker: it runs the program on this machine, and says which image it was.
+const DOCKER: &str = r#"#!/bin/bash
+program=
+[ "$1" = run ] || exit 9
+shift
+while [ $# -gt 0 ]; do
+  case $1 in
+    --rm|-i) shift ;;
+    -e|-w) shift 2 ;;
+    --entrypoint) program=$2; shift 2 ;;
+    *) break ;;
+  esac
+done
+echo "image $1" >&2
+shift
+exec $program "$@"
+"#;
+
+#[test]
+fn a_workflow_of_argo_runs_its_containers_with_what_templates_hand_on() {
+    let place = Place::new();
+    fs::create_dir(place.file("bin")).expect("made");
+    place.write("bin/docker", DOCKER);
+    fs::set_permissions(place.file("bin/docker"), fs::Permissions::from_mode(0o755)).expect("set");
+    let path = format!("{}:{}", place.file("bin").display(), env::var("PATH").expect("a path"));
+    let place = place.with("PATH", &path);
+    place.write(
+        "flow.yaml",
+        r#"kind: Workflow
+metadata: {generateName: flow-}
+spec:
+  entrypoint: main
+  onExit: bye
+  arguments: {parameters: [{name: who, value: "it's; $(touch pasted) \"me\""}]}
+  templates:
+    - name: main
+      dag:
+        tasks:
+          - {name: tell, template: tell, depends: make, arguments: {parameters: [{name: what, value: "{{tasks.make.outputs.result}}"}]}}
+          - {name: make, template: make}
+          - {name: list, template: tell, dependencies: [make], withParam: "{{tasks.make.outputs.result}}", arguments: {parameters: [{name: what, value: "item {{item}}"}]}}
+          - {name: other, template: tell, depends: make.Failed, arguments: {parameters: [{name: what, value: not this}]}}
+    - name: make
+      script: {image: "alpine:3", command: [sh], source: "echo \"[1, 22]\"\necho 'for {{workflow.parameters.who}}' >&2"}
+    - name: tell
+      inputs: {parameters: [{name: what}]}
+      container: {image: "alpine:{{workflow.name}}", command: [sh, -c], args: ["echo 'told: {{inputs.parameters.what}}' {{workflow.parameters.who}}"]}
+    - name: bye
+      steps:
+        - - {name: good, template: say, when: "{{workflow.status}} == Succeeded"}
+          - {name: bad, template: worse, when: "{{workflow.status}} != Succeeded"}
+    - {name: say, container: {image: busybox, command: [echo], args: ["all went well"]}}
+    - {name: worse, container: {image: busybox, command: [echo], args: ["not well"]}}
+"#,
+    );
+    let written = runs(&place, "argo", "flow.yaml", 0);
+    let who = "it's; $(touch pasted) \"me\"";
+    for line in [
+        &*format!("told: [1, 22] {who}"),
+        "told: item 1 ",
+        "told: item 22 ",
+        "all went well",
+        "image alpine:r-1",
+        "image busybox",
+    ] {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+    assert!(!written.contains("not "), "{written}");
+    assert!(!place.file("pasted").exists(), "a value was read as code");
+}
