@@ -348,10 +348,10 @@ impl Config {
 
     /// The same, for whoever asks again and again: the file is read when it has changed.
     pub(super) fn who_is_who(&self, workspace: &Workspace) -> WhoIsWho {
-        let workspace = workspace.clone();
+        let (workspace, path) = (workspace.clone(), workspace.people());
         let last: Mutex<Option<(Option<Stamp>, Arc<People>)>> = Mutex::default();
         WhoIsWho::new(move || {
-            let stamp = fs::metadata(workspace.people()).ok().map(|it| stamp(&it));
+            let stamp = fs::metadata(&path).ok().map(|it| stamp(&it));
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((known, people)) = &*last
                 && *known == stamp

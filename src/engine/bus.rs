@@ -67,7 +67,7 @@ pub struct NewMessage {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Said {
     /// The message.
-    pub message: Message,
+    pub message: Arc<Message>,
     /// When it was said.
     pub at: Timestamp,
     /// The steps that took it, as `r-1/step`.
@@ -79,6 +79,11 @@ pub struct Said {
 }
 
 impl Said {
+    /// Its place among all that were said.
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Nobody took it, and nobody can any more.
     pub fn is_dead(&self, now: Timestamp) -> bool {
         self.taken_by.is_empty() && self.message.expires_at <= now
@@ -128,7 +133,7 @@ impl Bus {
                 self.kept += 1;
                 self.said += 1;
                 let number = self.said;
-                let said = Said { message: (**message).clone(), at, taken_by: Vec::new(), number, bytes };
+                let said = Said { message: Arc::clone(message), at, taken_by: Vec::new(), number, bytes };
                 self.ring_mut(message.project.as_deref()).add(said);
                 while self.kept > MESSAGES_KEPT || self.bytes > BUS_BYTES_MAX && self.kept > 1 {
                     self.let_go();
@@ -332,7 +337,7 @@ mod tests {
 
     fn said(id: &str, data: &str) -> BusEvent {
         let message = Message { id: id.to_owned(), data: data.into(), ..Message::default() };
-        BusEvent::Said { message: Box::new(message), by: None }
+        BusEvent::Said { message: Arc::new(message), by: None }
     }
 
     fn filled(count: usize) -> Bus {

@@ -1166,7 +1166,7 @@ pub enum BusEvent {
     /// Something was said.
     Said {
         /// The message.
-        message: Box<Message>,
+        message: Arc<Message>,
         /// Who, when it was a person and not a step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,

@@ -14,7 +14,7 @@ use crate::{
     expression::EvalError,
     plan::Emission,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Characters of why a message was no good.
 const LETTER_CHARS_MAX: usize = 300;
@@ -143,7 +143,7 @@ impl Turn<'_> {
     /// It is said, and whoever waits for it goes on.
     fn say(&mut self, message: Message, by: Option<Actor>) {
         let (topic, project) = (message.topic.clone(), message.project.clone());
-        self.emit(Fact::Bus(BusEvent::Said { message: Box::new(message), by }));
+        self.emit(Fact::Bus(BusEvent::Said { message: Arc::new(message), by }));
         let listening: Vec<(RunId, StepIx)> =
             self.world.listening.iter().filter(|it| *it.1 == topic).map(|it| *it.0).collect();
         for (run, step) in listening {
@@ -200,7 +200,7 @@ impl Turn<'_> {
             .filter(alive)
             .filter(meant)
             .take(wanted)
-            .map(|it| &it.message)
+            .map(|it| &*it.message)
             .collect();
         if found.len() < wanted {
             return;

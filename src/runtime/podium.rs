@@ -1,6 +1,7 @@
 //! The loop around the conductor: gather, decide, append, release. All waiting of the engine is done here.
 //!
-//! Whatever arrives while a batch is being synced is the next batch: no timer, no tuning. When the append fails for want
+//! Whatever arrives while a batch is being synced is the next batch: no timer, no tuning. What a batch leads to leaves when that one is on disk, while
+//! the next one is being written; where nothing waits, at once. When the append fails for want
 //! of room, the same batch is appended again until it succeeds; people who ask meanwhile are told so, results of calls
 //! wait. After any other failure nothing is decided any more: memory is ahead of the disk and worth nothing.
 
@@ -102,8 +103,13 @@ pub struct Podium<J, C, H> {
 impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
     /// Takes up the log, then goes on until it is told to stop, nobody can ask any more, or nothing can be written.
     pub async fn run(self) {
-        let mut at_work =
-            AtWork { podium: self, answered: Answered::default(), late: VecDeque::new(), idle: false };
+        let mut at_work = AtWork {
+            podium: self,
+            answered: Answered::default(),
+            late: VecDeque::new(),
+            idle: false,
+            due: None,
+        };
         let (seq, now) = (at_work.podium.conductor.seq(), at_work.podium.clock.now());
         if seq > Seq(0) {
             let away = at_work.podium.conductor.world().away(now);
@@ -120,6 +126,7 @@ impl<J: JournalPort, C: Clock, H: Hands> Podium<J, C, H> {
                 return at_work.refuse_all().await;
             }
         }
+        at_work.release();
     }
 }
 
@@ -130,6 +137,54 @@ struct AtWork<J, C, H> {
     late: VecDeque<Inbound>,
     /// Whether the last `Wake` led to nothing.
     idle: bool,
+    /// What is on disk, and what it leads to has not left yet.
+    due: Option<Due>,
+}
+
+/// A batch that is on disk.
+struct Due {
+    turn: Turn<Waiting>,
+    /// Where; nothing when there was nothing to record.
+    appended: Option<Appended>,
+    /// The calls whose ends are in it.
+    ended: Vec<AttemptId>,
+}
+
+impl Due {
+    /// What it leads to leaves: the board first, since what is called now may look up where it stands.
+    fn release<H: Hands>(
+        self,
+        conductor: &mut Conductor,
+        seen: &watch::Sender<Seen>,
+        hands: &mut H,
+        answered: &mut Answered,
+    ) {
+        let released = match self.appended {
+            Some(appended) => {
+                let released = conductor.committed(self.turn, appended);
+                let board = Arc::clone(&released.board);
+                seen.send_modify(|seen| seen.board = board);
+                released
+            }
+            None => conductor.nothing_to_record(self.turn),
+        };
+        for effect in released.effects {
+            hands.carry(effect);
+        }
+        self.ended.into_iter().for_each(|it| hands.recorded(it));
+        answer(answered, released.replies);
+    }
+}
+
+fn answer(answered: &mut Answered, replies: Vec<(Waiting, Reply)>) {
+    for (waiting, reply) in replies {
+        if let Some((key, sender)) = waiting {
+            if let Some(key) = key {
+                answered.keep(key, &reply);
+            }
+            drop(sender.send(reply));
+        }
+    }
 }
 
 /// Nothing can be written any more, or it is time to go.
@@ -140,6 +195,12 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     async fn next(&mut self) -> Option<Inbound> {
         if let Some(inbound) = self.late.pop_front() {
             return Some(inbound);
+        }
+        if self.due.is_some() && !self.podium.closing.is_cancelled() {
+            if let Ok(inbound) = self.podium.inbox.try_recv() {
+                return Some(inbound);
+            }
+            self.release();
         }
         loop {
             let nap = self.nap();
@@ -154,6 +215,14 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                     }
                 }
             }
+        }
+    }
+
+    /// Nothing is held back any more.
+    fn release(&mut self) {
+        if let Some(due) = self.due.take() {
+            let Podium { conductor, seen, hands, .. } = &mut self.podium;
+            due.release(conductor, seen, hands, &mut self.answered);
         }
     }
 
@@ -192,7 +261,12 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
             Inbound::Preview { command, .. } => command,
             Inbound::Told(_) => return Some(inbound),
         };
-        let Some(run) = self.podium.conductor.lacks(command.run()) else { return Some(inbound) };
+        let run = command.run();
+        // What was decided about a run is known to the board, and to whoever asks what would happen, when it has left.
+        if run.is_some() || matches!(inbound, Inbound::Preview { .. }) {
+            self.release();
+        }
+        let Some(run) = self.podium.conductor.lacks(run) else { return Some(inbound) };
         match self.podium.journal.history(run).await {
             Ok(events) => self.podium.conductor.recall(run, &events),
             Err(why) => {
@@ -225,6 +299,10 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                 let principal =
                     request.command.actor().map(crate::engine::Actor::principal).unwrap_or_default();
                 let key = (!request.id.is_once()).then(|| (principal, request.id.clone()));
+                // The same may have been asked in the batch before.
+                if key.is_some() {
+                    self.release();
+                }
                 let is_it = |who: &Waiting| who.as_ref().is_some_and(|(it, _)| *it == key);
                 let pending = key.is_some() && commands.iter().any(|(_, who)| is_it(who));
                 if let Some(answer) = key.as_ref().and_then(|it| self.answered.find(it)) {
@@ -244,36 +322,44 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
         let ended: Vec<AttemptId> = commands.iter().filter_map(|(command, _)| ended(command)).collect();
         let (now, uptime) = (self.podium.clock.now(), self.podium.clock.uptime());
         let turn = self.podium.conductor.turn(commands, now, uptime);
-        let changed = !turn.is_empty();
-        self.idle = woken && !changed;
-        let released = if changed {
-            match self.append(&turn).await {
-                Ok(appended) => self.podium.conductor.committed(turn, appended),
-                Err(why) => {
-                    self.answer(turn.give_up(&why));
-                    return Err(Over);
-                }
+        self.idle = woken && turn.is_empty();
+        if turn.is_empty() {
+            self.release();
+            self.due = Some(Due { turn, appended: None, ended });
+            self.release();
+            return Ok(());
+        }
+        match self.append(&turn).await {
+            Ok(appended) => {
+                self.due = Some(Due { turn, appended: Some(appended), ended });
+                Ok(())
             }
-        } else {
-            self.podium.conductor.nothing_to_record(turn)
+            Err(why) => {
+                answer(&mut self.answered, turn.give_up(&why));
+                Err(Over)
+            }
+        }
+    }
+
+    /// Writes a batch, and lets leave meanwhile what the one before it leads to.
+    async fn write(&mut self, turn: &Turn<Waiting>) -> Result<Appended, AppendError> {
+        let Podium { conductor, journal, seen, hands, .. } = &mut self.podium;
+        let (due, answered) = (self.due.take(), &mut self.answered);
+        let writing = journal.append(Arc::clone(turn.batch()));
+        let leaving = async {
+            if let Some(due) = due {
+                due.release(conductor, seen, hands, answered);
+            }
         };
-        // First what is on disk is seen: what is called now may look up where it stands.
-        if changed {
-            self.podium.seen.send_modify(|seen| seen.board = released.board);
-        }
-        for effect in released.effects {
-            self.podium.hands.carry(effect);
-        }
-        ended.into_iter().for_each(|it| self.podium.hands.recorded(it));
-        self.answer(released.replies);
-        Ok(())
+        // In this order: it is handed to the writer first.
+        tokio::join!(writing, leaving).0
     }
 
     /// Appends until it succeeds; on a full disk it waits for room.
     async fn append(&mut self, turn: &Turn<Waiting>) -> Result<Appended, String> {
         let mut holding = false;
         loop {
-            match self.podium.journal.append(Arc::clone(turn.batch())).await {
+            match self.write(turn).await {
                 Ok(appended) => {
                     if holding {
                         self.podium.seen.send_modify(|seen| seen.trouble = None);
@@ -322,19 +408,9 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
         }
     }
 
-    fn answer(&mut self, replies: Vec<(Waiting, Reply)>) {
-        for (waiting, reply) in replies {
-            if let Some((key, sender)) = waiting {
-                if let Some(key) = key {
-                    self.answered.keep(key, &reply);
-                }
-                drop(sender.send(reply));
-            }
-        }
-    }
-
     /// Nothing is decided any more: whoever asks is told why, until the program ends.
     async fn refuse_all(mut self) {
+        self.release();
         let why = match &self.podium.seen.borrow().trouble {
             Some(Trouble::Stopped(why) | Trouble::TakenOver(why) | Trouble::Holding(why)) => why.clone(),
             Some(Trouble::Lost(_) | Trouble::Unowned | Trouble::Unheard(_) | Trouble::Strays(_)) | None => {

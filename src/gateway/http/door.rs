@@ -1,6 +1,7 @@
 //! What all requests have in common: the desk, the keys, the limits, and what was counted.
 
 use super::{
+    events::Frames,
     limits::Limits,
     listeners::{Listeners, Places},
     log::{RequestLine, RequestLog},
@@ -109,6 +110,8 @@ pub(super) struct Door {
     pub(super) log: RequestLog,
     /// Who waits for events.
     pub(super) listeners: Arc<Listeners>,
+    /// What is said to those who follow.
+    pub(super) frames: Arc<Frames>,
     pub(super) closing: CancellationToken,
     /// Whether it listens where this machine alone can reach it.
     pub(super) is_local: bool,
@@ -148,6 +151,7 @@ impl Door {
             limits: Limits::default(),
             log,
             listeners,
+            frames: Arc::default(),
             closing,
             is_local,
             engine: rustix::process::geteuid().as_raw(),

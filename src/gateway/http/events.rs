@@ -18,17 +18,21 @@ use crate::{
     runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, Request, RequestId, SystemClock},
 };
 use axum::{
-    http::StatusCode,
-    response::{
-        IntoResponse as _, Response, Sse,
-        sse::{self, KeepAlive},
-    },
+    body::{Body, Bytes},
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json as value;
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +46,11 @@ const EVENTS_BYTES_MAX: usize = 1024 * 1024;
 const CONDITIONS_MAX: usize = 20;
 /// Names of who heard an event.
 const NOTIFIED_MAX: usize = 100;
+/// Events that are kept as streams say them, and their bytes: whoever follows is rarely further behind.
+const FRAMES_MAX: usize = 256;
+const FRAMES_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Whoever follows hears at least this often that the line is there still.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long it may take to write an event down: a disk without room may have some again, and whoever asks does not wait for that.
 const WRITE_MAX: Duration = Duration::from_secs(5);
 
@@ -183,7 +192,7 @@ struct EventShape {
 }
 
 fn shape(said: &Said) -> EventShape {
-    let it = said.message.clone();
+    let it = Message::clone(&said.message);
     EventShape {
         topic: it.subject().to_owned(),
         traceparent: it.trace.clone(),
@@ -254,7 +263,7 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
     };
     let topic = given.topic.unwrap_or_else(|| message.topic.clone());
     // Whoever waits now hears it; some have heard it and are gone when we know that it is on disk.
-    let listening = door.listeners.of(&seen_as(&message, &by));
+    let listening = door.listeners.of(|| seen_as(&message, &by));
     let command = Command::Publish { message: Box::new(message), by };
     let desk = asked.desk(door);
     // Not by the key of the request: the same key for something else is to be told, and the bus remembers it for a day.
@@ -463,6 +472,7 @@ pub(super) async fn wait(door: &Door, asked: &Asked) -> Result<Response, Problem
 /// Whoever follows: their place, and nothing that they have not taken yet.
 struct Following {
     boards: Boards,
+    frames: Arc<Frames>,
     wanted: Arc<Wanted>,
     next: u64,
     /// Something before this place is kept no longer.
@@ -482,17 +492,19 @@ pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let next = found.map_or_else(|| ring.map_or(0, crate::engine::Ring::first), |it| it + 1);
     let closing = door.closing.clone();
     let has_gap = since.is_some() && found.is_none();
-    let following = Following { boards, wanted, next, has_gap, closing, _place: place };
+    let frames = Arc::clone(&door.frames);
+    let following = Following { boards, frames, wanted, next, has_gap, closing, _place: place };
     let events = stream::unfold(following, |mut it| async move {
         let event = it.next().await?;
         Some((Ok::<_, Infallible>(event), it))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+    Ok(([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(events)).into_response())
 }
 
 impl Following {
     /// The next event; nothing when there will be no more.
-    async fn next(&mut self) -> Option<sse::Event> {
+    async fn next(&mut self) -> Option<Bytes> {
+        let mut silence = pin!(sleep(KEEP_ALIVE));
         loop {
             if let Some(event) = self.kept(SystemClock.now()) {
                 return Some(event);
@@ -500,32 +512,64 @@ impl Following {
             tokio::select! {
                 changed = self.boards.changed() => if changed.is_err() { return None },
                 () = self.closing.cancelled() => return None,
+                () = silence.as_mut() => return Some(Bytes::from_static(b":\n\n")),
             }
         }
     }
 
     /// The next one that is kept, or that some are kept no longer.
-    fn kept(&mut self, now: Timestamp) -> Option<sse::Event> {
+    fn kept(&mut self, now: Timestamp) -> Option<Bytes> {
         let board = self.boards.borrow_and_update().board.clone();
         let ring = board.bus().of(self.wanted.project.as_deref());
         let first = ring.map_or(0, crate::engine::Ring::first);
         if std::mem::take(&mut self.has_gap) || self.next < first {
             self.next = self.next.max(first);
             let why = "some events are kept no longer; what follows are those after them";
-            return Some(sse::Event::default().event("gap").data(value!({"message": why}).to_string()));
+            return Some(format!("event: gap\ndata: {}\n\n", value!({"message": why})).into());
         }
         for (place, said) in ring?.from(self.next) {
             self.next = place + 1;
             if self.wanted.takes(said, now) {
-                let data = serde_json::to_string(&shape(said)).unwrap_or_default();
-                let event = sse::Event::default().event("message").data(data);
-                // An old log may hold ids that cannot stand here.
-                let id = &said.message.id;
-                return Some(if id.contains(char::is_control) { event } else { event.id(id) });
+                return Some(self.frames.of(said));
             }
         }
         None
     }
+}
+
+/// Events as streams say them, each made once for all who follow: those of the last moments.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    /// By the number of the event, and their bytes in all.
+    kept: Mutex<(BTreeMap<u64, Bytes>, usize)>,
+}
+
+impl Frames {
+    fn of(&self, said: &Said) -> Bytes {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (frames, bytes) = &mut *kept;
+        if let Some(frame) = frames.get(&said.number()) {
+            return frame.clone();
+        }
+        let frame = frame(said);
+        *bytes += frame.len();
+        frames.insert(said.number(), frame.clone());
+        while (frames.len() > FRAMES_MAX || *bytes > FRAMES_BYTES_MAX)
+            && let Some((_, oldest)) = frames.pop_first()
+        {
+            *bytes -= oldest.len();
+        }
+        frame
+    }
+}
+
+fn frame(said: &Said) -> Bytes {
+    // JSON on one line.
+    let data = serde_json::to_string(&shape(said)).unwrap_or_default();
+    // An old log may hold ids that cannot stand here.
+    let id = Some(&said.message.id).filter(|it| !it.contains(char::is_control));
+    let id = id.map(|it| format!("id: {it}\n")).unwrap_or_default();
+    format!("event: message\ndata: {data}\n{id}\n").into()
 }
 
 impl From<PriorityWord> for Priority {

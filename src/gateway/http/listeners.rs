@@ -116,9 +116,13 @@ impl Listeners {
         Ok(Place { number, of: Arc::clone(self) })
     }
 
-    /// Who waits for this one.
-    pub(super) fn of(&self, message: &Message) -> Vec<String> {
+    /// Who waits for this one, which is made only where somebody waits at all.
+    pub(super) fn of(&self, message: impl FnOnce() -> Message) -> Vec<String> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.waiting.is_empty() {
+            return Vec::new();
+        }
+        let message = &message();
         all.waiting.values().filter(|it| it.wanted.is_meant(message)).map(|it| it.name.clone()).collect()
     }
 }

@@ -272,7 +272,7 @@ fn messages() -> Vec<Fact> {
         expires_at: Timestamp(1_772_517_600_000),
         ..Message::default()
     };
-    let said = BusEvent::Said { message: Box::new(message), by: Some(ann()) };
+    let said = BusEvent::Said { message: Arc::new(message), by: Some(ann()) };
     let taken = BusEvent::Taken { by: "r-1/verify".to_owned(), ids: vec!["m-1".to_owned()], project: None };
     let rule = TopicRule {
         about: "what was deployed".to_owned(),

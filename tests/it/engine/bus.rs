@@ -6,6 +6,7 @@ use cuelight::{
     engine::{Bus, BusEvent},
 };
 use serde_json::json;
+use std::sync::Arc;
 
 const PAIR: &str = "inputs: {env: string}
 steps:
@@ -130,7 +131,7 @@ fn said(project: &str, id: u32) -> BusEvent {
     let data = json!({"n": id});
     let message =
         Message { id: format!("e{id}"), topic: "t".to_owned(), data, project, ..Message::default() };
-    BusEvent::Said { message: Box::new(message), by: None }
+    BusEvent::Said { message: Arc::new(message), by: None }
 }
 
 #[test]
@@ -161,6 +162,7 @@ fn what_is_small_as_text_and_large_in_memory_is_kept_no_longer_than_there_is_roo
     for id in 0..40 {
         let mut event = said("shop", id);
         if let BusEvent::Said { message, .. } = &mut event {
+            let message = Arc::make_mut(message);
             // Beside what is said it counts as well.
             if id % 2 == 0 {
                 message.data = zeros.clone();

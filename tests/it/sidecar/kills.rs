@@ -217,7 +217,7 @@ fn check(place: &Place, load: &Load, told: &[Told], followed: &[String]) {
         for (_, event) in page {
             match event.fact {
                 Fact::Bus(BusEvent::Said { message, .. }) if message.topic == "load" => {
-                    events.push(message.id)
+                    events.push(message.id.clone())
                 }
                 Fact::Library(LibraryEvent::HandedIn { result, .. }) => {
                     results.push((result.issue, result.id))
