@@ -154,15 +154,20 @@ pub(super) async fn spawn(door: &Door, asked: &Asked) -> Result<Response, Proble
         // One after the other, so that they are counted right.
         let _turn = door.spawning.lock().await;
         let board = door.desk.boards().borrow().board.clone();
+        // An engine that was killed before it could answer has started it all the same, and the next one knows it by its name.
+        let before = started(&board, asked, &agent);
         let open = open_ones(&board, asked, &agent);
-        if open >= rule.at_most {
+        if before.is_none() && open >= rule.at_most {
             let why = format!(
                 "could not start it: {open} agents of this type wait or run, and more may not; end one, or raise `at-most` of `[spawn.{}]`",
                 agent.agent_type
             );
             return Err(Problem::new(StatusCode::CONFLICT, "AGT_001", why));
         }
-        launched(door, asked, text, values, &agent).await?
+        match before {
+            Some(run) => run,
+            None => launched(door, asked, text, values, &agent).await?,
+        }
     };
     let view = begun(door.desk.boards(), run).await.ok_or_else(|| {
         let why = format!("could not tell what became of it: {run} is on record; look at it");
@@ -199,6 +204,14 @@ fn name(asked: &Asked, agent_type: &str) -> String {
     let request = asked.keyed().unwrap_or_else(|| Entropy.request_id());
     let digest = sha256("cuelight-agent-name-v1", &[request.0.as_bytes()]).to_string();
     format!("{agent_type}-{}", digest.split_at(12).0)
+}
+
+/// The run that has started this very agent, as far as it is remembered: its name is made of the request, where that is told by a key.
+fn started(board: &Board, asked: &Asked, agent: &SpawnedAgent) -> Option<RunId> {
+    asked.key()?;
+    let runs = board.summaries().filter_map(|it| board.run(it.id));
+    let mut same = runs.filter(|it| it.plan.spawned.as_ref().is_some_and(|it| it.name == agent.name));
+    same.next().map(|it| it.summary.id)
 }
 
 /// Those of its type and project that have not come to rest, without itself.

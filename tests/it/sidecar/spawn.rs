@@ -1,7 +1,7 @@
 //! Agents that are started over HTTP: seen by people before they begin, shut into their project by their token, and gone with their process.
 
-use super::{Sidecar, fits, kills::serve};
-use crate::program::{Place, until};
+use super::{Sidecar, fits};
+use crate::program::{Place, Running, until};
 use cuelight::{
     base::{RunId, Value},
     gateway::{Claims, Permission, Signer, SpawnRule, openapi, peek, sign},
@@ -13,6 +13,7 @@ use serde_json::json;
 use std::{
     collections::BTreeMap,
     fs,
+    net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -318,6 +319,14 @@ async fn without_a_key_that_signs_no_agent_begins() {
     it.end().await;
 }
 
+/// An engine at a port of its own.
+fn serve(place: &Place) -> (Running, SocketAddr) {
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let engine = place.start(&["serve", "--listen", &at.to_string()]);
+    until("it listens", || TcpStream::connect(at).is_ok());
+    (engine, at)
+}
+
 /// The engine is killed when people have agreed and nothing has begun, and again when the agent runs: it begins once, is told where the
 /// engine is that lives then, and its token counts as long as it runs.
 #[test]
@@ -337,7 +346,8 @@ fn an_engine_that_is_killed_between_the_yes_and_the_start_starts_it_once() {
         command.env("SIDECAR_URL", url);
         crate::program::bounded(&mut command)
     };
-    let body = ["/api/agents/spawn", "agent_type=worker", "issue_id=SHOP-12", "task=Mend it", "priority=low"];
+    let key = ["-H", "Idempotency-Key: once", "/api/agents/spawn", "agent_type=worker", "issue_id=SHOP-12"];
+    let body = [&key[..], &["task=Mend it", "priority=low"][..]].concat();
     let answer = ask(&place, &asked, &body).ok().json();
     let agent = answer["agent_id"].as_str().expect("a name").to_owned();
     place.cue(&["pause", "r-1"]).ok();
@@ -347,6 +357,10 @@ fn an_engine_that_is_killed_between_the_yes_and_the_start_starts_it_once() {
     let told = place.file(&format!("told-{agent}"));
     let (engine, at) = serve(&place);
     assert!(!told.exists() && place.gates().is_empty(), "people have agreed, and it is held");
+    // Who did not hear the answer asks the next engine, and starts nothing a second time.
+    let again = ask(&place, &format!("http://{at}"), &body).ok().json();
+    assert_eq!((&again["agent_id"], &again["run"]), (&answer["agent_id"], &answer["run"]));
+    assert_eq!(place.runs().len(), 1);
     place.cue(&["resume", "r-1"]).ok();
     until("it has begun", || told.exists());
     let given = fs::read_to_string(&told).expect("a file");
