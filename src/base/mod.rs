@@ -48,7 +48,7 @@ pub use http::{HttpCall, HttpExpect, past_host};
 pub use id::{AttemptId, DecisionId, Epoch, GateId, RunId, Seq, StepIx};
 pub use launch::{LOG_FILE, Launch, TIMES_FILE, TextPart, ToolCall, tool_of_target};
 pub use limit::*;
-pub use mcp::{MCP_CALL_WORD, MCP_REVISIONS, McpCall, mcp_held, mcp_pin};
+pub use mcp::{MCP_CALL_WORD, MCP_META, MCP_REVISIONS, MCP_STATELESS, McpCall, mcp_held, mcp_pin};
 pub use message::{MESSAGE_WORD_CHARS_MAX, Message, MessageKind, Priority, Qos, is_topic};
 pub use model::{
     Grade, Hints, MODEL_CALLS, MODEL_OUTPUTS, MODEL_TARGET, ModelCall, OfferedTool, Price, Provider,

@@ -3,7 +3,7 @@
 //! Nothing here does what is asked; whoever has a seat does. What can be asked is a closed list without a verdict in it: there is no
 //! message that approves, rejects or withdraws, and so none that could be forged.
 
-use crate::base::{MCP_REVISIONS, Schema, Value, ValueMap, safe_text, shorten};
+use crate::base::{MCP_META, MCP_REVISIONS, MCP_STATELESS, Schema, Value, ValueMap, safe_text, shorten};
 use serde_json::json;
 
 /// Something an agent asks for.
@@ -57,11 +57,22 @@ pub enum McpHeard {
         ask: Box<McpAsk>,
         /// By which it wants to hear that we are still at it.
         progress: Option<Value>,
+        /// In which form it wants its answer.
+        form: McpForm,
     },
     /// Nobody waits any more for the answer to this.
     Cancelled(Value),
     /// Nothing is to be done.
     Nothing,
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum McpForm {
+    /// As in all revisions that begin with shaking hands.
+    Session,
+    /// As in the one without: each result says that it is whole, and whose it is.
+    Stateless,
 }
 
 /// What a question came to.
@@ -77,6 +88,13 @@ pub enum McpTold {
 
 /// Characters of a name in a message.
 const NAME_CHARS_SHOWN: usize = 60;
+/// What is said to whoever asks who we are.
+const INSTRUCTIONS: &str =
+    "Gates are answered by people, in their own console. Nothing here can answer one: open it, and wait.";
+/// The code of a revision that is not spoken.
+const UNSUPPORTED: i64 = -32022;
+/// For how long what does not change may be kept, in milliseconds.
+const KEPT_MS: u64 = 3_600_000;
 /// Groups, values and pieces of evidence of one question.
 const ITEMS_MAX: usize = 50;
 
@@ -104,31 +122,95 @@ pub fn mcp_heard(line: &[u8]) -> McpHeard {
     if !id.is_string() && !id.is_number() {
         return McpHeard::Reply(refusal(&Value::Null, -32600, "an id is a text or a number"));
     }
-    match method {
-        "initialize" => McpHeard::Reply(reply(&id, hello(params))),
-        "ping" => McpHeard::Reply(reply(&id, json!({}))),
-        "tools/list" => McpHeard::Reply(reply(&id, json!({"tools": mcp_tools()}))),
-        "tools/call" => called(id, params),
-        other => {
+    let form = match form_of(params) {
+        Ok(form) => form,
+        Err((code, message, data)) => {
+            let mut error = refusal(&id, code, &message);
+            error["error"]["data"] = data;
+            return McpHeard::Reply(error);
+        }
+    };
+    match (method, form) {
+        ("initialize", McpForm::Session) => McpHeard::Reply(reply(&id, hello(params))),
+        ("ping", McpForm::Session) => McpHeard::Reply(reply(&id, json!({}))),
+        ("server/discover", McpForm::Session) => McpHeard::Reply(refusal(
+            &id,
+            -32602,
+            &format!("a question without {} says nothing of what it speaks", MCP_META[0]),
+        )),
+        ("server/discover", McpForm::Stateless) => McpHeard::Reply(reply(&id, whole(kept(discovered())))),
+        ("tools/list", McpForm::Session) => McpHeard::Reply(reply(&id, json!({"tools": mcp_tools()}))),
+        ("tools/list", McpForm::Stateless) => {
+            McpHeard::Reply(reply(&id, whole(kept(json!({"tools": mcp_tools()})))))
+        }
+        ("tools/call", form) => called(id, params, form),
+        (other, _) => {
             let message = format!("{} is not offered here", shown(other));
             McpHeard::Reply(refusal(&id, -32601, &message))
         }
     }
 }
 
+/// What a question says that it speaks; or why it is none.
+fn form_of(params: &Value) -> Result<McpForm, (i64, String, Value)> {
+    let meta = &params["_meta"];
+    let Some(revision) = meta.get(MCP_META[0]) else { return Ok(McpForm::Session) };
+    if revision != MCP_STATELESS {
+        let requested = shown(revision.as_str().unwrap_or_default());
+        let data = json!({"supported": spoken(), "requested": requested});
+        return Err((UNSUPPORTED, format!("the revision {requested} of MCP is not spoken here"), data));
+    }
+    if !meta[MCP_META[1]].is_object() {
+        let message = format!("a question says under {} what whoever asks can do", MCP_META[1]);
+        return Err((-32602, message, Value::Null));
+    }
+    Ok(McpForm::Stateless)
+}
+
+/// All revisions that are spoken, the newest first.
+fn spoken() -> Vec<&'static str> {
+    std::iter::once(MCP_STATELESS).chain(MCP_REVISIONS).collect()
+}
+
+fn discovered() -> Value {
+    json!({"supportedVersions": spoken(), "capabilities": {"tools": {}}, "instructions": INSTRUCTIONS})
+}
+
+/// A result that stays the same as long as this process lives.
+fn kept(mut result: Value) -> Value {
+    result["ttlMs"] = KEPT_MS.into();
+    result["cacheScope"] = "private".into();
+    result
+}
+
+/// A result that says that it is all there is, and whose it is.
+fn whole(mut result: Value) -> Value {
+    result["resultType"] = "complete".into();
+    result["_meta"] = json!({ MCP_META[2]: us() });
+    result
+}
+
+fn us() -> Value {
+    json!({"name": "cuelight", "title": "cuelight", "version": env!("CARGO_PKG_VERSION")})
+}
+
 /// The answer to a question.
-pub fn mcp_answer(id: &Value, told: McpTold) -> Value {
+pub fn mcp_answer(id: &Value, told: McpTold, form: McpForm) -> Value {
     let part = |text: &str| json!([{"type": "text", "text": text}]);
+    let in_form = |result: Value| match form {
+        McpForm::Session => result,
+        McpForm::Stateless => whole(result),
+    };
     reply(
         id,
-        match told {
+        in_form(match told {
             McpTold::Data(data) => {
                 let data = harmless(data);
                 json!({"content": part(&format!("{data:#}")), "structuredContent": data})
             }
             McpTold::Text(text) => json!({"content": part(&text)}),
             McpTold::Failed(why) => json!({"content": part(&lines(&why)), "isError": true}),
-        },
+        }),
     )
 }
 
@@ -149,12 +231,12 @@ fn hello(params: &Value) -> Value {
     json!({
         "protocolVersion": revision,
         "capabilities": {"tools": {}},
-        "serverInfo": {"name": "cuelight", "title": "cuelight", "version": env!("CARGO_PKG_VERSION")},
-        "instructions": "Gates are answered by people, in their own console. Nothing here can answer one: open it, and wait.",
+        "serverInfo": us(),
+        "instructions": INSTRUCTIONS,
     })
 }
 
-fn called(id: Value, params: &Value) -> McpHeard {
+fn called(id: Value, params: &Value, form: McpForm) -> McpHeard {
     let name = params["name"].as_str().unwrap_or_default();
     let Some(tool) = mcp_tools().into_iter().find(|it| it["name"] == name) else {
         let message = format!("there is no tool {}; tools/list names all", shown(name));
@@ -165,7 +247,7 @@ fn called(id: Value, params: &Value) -> McpHeard {
     let schema = Schema::read(&tool["inputSchema"]).expect("our own schemas are some");
     if let Some(problem) = schema.problems(given).first() {
         let why = format!("could not take what {name} was given: {problem}");
-        return McpHeard::Reply(mcp_answer(&id, McpTold::Failed(why)));
+        return McpHeard::Reply(mcp_answer(&id, McpTold::Failed(why), form));
     }
     let text = |key: &str| given[key].as_str().unwrap_or_default().to_owned();
     let pairs = |key: &str| -> Vec<(String, String)> {
@@ -194,7 +276,8 @@ fn called(id: Value, params: &Value) -> McpHeard {
             inputs: given["inputs"].as_object().cloned().unwrap_or_default(),
         },
     };
-    McpHeard::Asked { id, ask: Box::new(ask), progress: params["_meta"].get("progressToken").cloned() }
+    let progress = params["_meta"].get("progressToken").cloned();
+    McpHeard::Asked { id, ask: Box::new(ask), progress, form }
 }
 
 /// All that is offered.
@@ -342,6 +425,49 @@ mod tests {
         assert_eq!(told["error"]["code"], -32700);
     }
 
+    /// Whoever says with each question what it speaks shakes no hands, and is answered in that form.
+    #[test]
+    fn a_question_that_says_what_it_speaks_is_answered_without_shaking_hands() {
+        let ask = |method: &str, revision: &str, more: Value| {
+            let mut meta = json!({MCP_META[0]: revision});
+            meta.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+            let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta, "name": "no", "arguments": {}}});
+            match mcp_heard(message.to_string().as_bytes()) {
+                McpHeard::Reply(it) => it,
+                other => json!(format!("{other:?}")),
+            }
+        };
+        let can = json!({MCP_META[1]: {}});
+        let found = ask("server/discover", MCP_STATELESS, can.clone())["result"].clone();
+        assert_eq!(
+            found["supportedVersions"],
+            json!(["2026-07-28", "2025-11-25", "2025-06-18", "2024-11-05"])
+        );
+        assert_eq!((&found["resultType"], &found["cacheScope"]), (&json!("complete"), &json!("private")));
+        assert_eq!(found["_meta"][MCP_META[2]]["name"], "cuelight");
+        let list = ask("tools/list", MCP_STATELESS, can.clone())["result"].clone();
+        assert_eq!(
+            (list["tools"].as_array().map(Vec::len), &list["resultType"]),
+            (Some(5), &json!("complete"))
+        );
+        assert!(list["ttlMs"].is_u64(), "{list}");
+        let other = ask("tools/list", "2027-01-01", can.clone())["error"].clone();
+        assert_eq!((&other["code"], &other["data"]["requested"]), (&json!(-32022), &json!("2027-01-01")));
+        assert_eq!(other["data"]["supported"][0], "2026-07-28");
+        assert_eq!(
+            ask("tools/list", MCP_STATELESS, json!({}))["error"]["code"],
+            -32602,
+            "it says what it can do"
+        );
+        for gone in ["initialize", "ping"] {
+            assert_eq!(ask(gone, MCP_STATELESS, can.clone())["error"]["code"], -32601);
+        }
+        check(json!({"jsonrpc": "2.0", "id": 1, "method": "server/discover"}), "-32602");
+        let told =
+            mcp_answer(&json!(1), McpTold::Text("yes".to_owned()), McpForm::Stateless)["result"].clone();
+        assert_eq!((&told["resultType"], &told["content"][0]["text"]), (&json!("complete"), &json!("yes")));
+    }
+
     #[test]
     fn what_a_tool_is_given_is_checked_with_its_path() {
         check(call("open_gate", json!({"title": ""})), "`title`");
@@ -369,7 +495,8 @@ mod tests {
 
     #[test]
     fn nothing_that_is_told_moves_a_terminal() {
-        let told = mcp_answer(&json!(1), McpTold::Data(json!({"a\u{1b}": ["b\u{1b}[2J\nc\u{202e}"]})));
+        let data = McpTold::Data(json!({"a\u{1b}": ["b\u{1b}[2J\nc\u{202e}"]}));
+        let told = mcp_answer(&json!(1), data, McpForm::Session);
         assert!(!told.to_string().contains("u001b") && !told.to_string().contains('\u{202e}'), "{told}");
     }
 }

@@ -23,7 +23,9 @@ pub use http::{
     serve_http,
 };
 pub use look_desk::LookDesk;
-pub use mcp::{McpAsk, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long, mcp_tools};
+pub use mcp::{
+    McpAsk, McpForm, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long, mcp_tools,
+};
 pub use socket::{Seats, admit, serve_socket};
 pub use token::{
     AgentType, Bearer, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, TokenTrouble,

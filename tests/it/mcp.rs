@@ -26,7 +26,11 @@ echo "starting up" # no message
 while read -r line; do
   [[ $line =~ \"id\":([0-9]+) ]] && id=${BASH_REMATCH[1]}
   mode=$(cat mode)
+  [[ $mode = stateless* && $line != *'"io.modelcontextprotocol/protocolVersion":"2026-07-28"'* ]] &&
+    answer '"error":{"code":-32022,"message":"no hands are shaken","data":{"supported":["2026-07-28"]}}' && continue
   case $line in
+    *'"server/discover"'*)
+      answer '"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}' ;;
     *'"initialize"'*)
       [ "$mode" = dies-early ] && exit 1
       [ "$mode" = other-revision ] && answer '"result":{"protocolVersion":"1999-01-01"}'
@@ -47,7 +51,8 @@ while read -r line; do
     *'"tools/call"'*)
       echo "$line" >> calls
       case $mode in
-        helps) result 'wrote it' 5 ;;
+        helps | stateless) result 'wrote it' 5 ;;
+        stateless-asks) answer '"result":{"resultType":"input_required","inputRequests":{}}' ;;
         good) echo '{"jsonrpc":"2.0","id":"s1","method":"sampling/createMessage","params":{}}'; result 'wrote it' 5 ;;
         error) result 'the disk is full' 0 true ;;
         refuses) answer '"error":{"code":-32602,"message":"no such line"}' ;;
@@ -336,6 +341,22 @@ fn a_gate_shows_and_binds_what_its_server_said() {
     for part in ["mcp-call", "./server.sh", "\"hello\"", "pin"] {
         assert!(asked.contains(part), "{part} is not in {asked}");
     }
+}
+
+/// A program that knows no shaking of hands is told with each question what is spoken; what it wants to be told besides is declined.
+#[test]
+fn a_server_without_a_handshake_is_understood() {
+    let room = Room::new();
+    room.mode("stateless");
+    let told = room.run("");
+    assert_eq!(told.state(), "completed", "{}", told.said);
+    assert_eq!(told.output("a", "text"), "wrote it");
+    room.mode("stateless-asks");
+    let told = room.run("");
+    assert_eq!((told.state(), room.calls()), ("failed", 2), "{}", told.said);
+    let failed = told.events.iter().find(|it| it["type"] == "step.failed").expect("it fails");
+    let message = failed["data"]["record"]["message"].as_str().expect("text").to_owned();
+    assert!(message.contains("it wants to be told more first, which is not offered here"), "{message}");
 }
 
 #[test]

@@ -78,10 +78,10 @@ async fn serve(config: &Config, seat: &Seat, out: Output, args: &McpArgs, signal
     loop {
         tokio::select! {
             biased;
-            Some((id, told)) = work.next() => {
+            Some((id, told, form)) = work.next() => {
                 if let Some(at) = open.iter().position(|it| it.id == id)
                     && !open.remove(at).waiter.has_gone.get()
-                    && !out.reaches(&mcp_answer(&id, told))
+                    && !out.reaches(&mcp_answer(&id, told, form))
                 {
                     break;
                 }
@@ -98,20 +98,20 @@ async fn serve(config: &Config, seat: &Seat, out: Output, args: &McpArgs, signal
                             leave(seat, &it.waiter).await;
                         }
                     }
-                    McpHeard::Asked { id, .. }
+                    McpHeard::Asked { id, form, .. }
                         if open.len() >= QUESTIONS_MAX || open.iter().any(|it| it.id == id) =>
                     {
                         let waiting = counted(open.len(), "question", "questions");
                         let why = format!("could not take this: {waiting} open already, or one of this id");
-                        if !out.reaches(&mcp_answer(&id, McpTold::Failed(why))) {
+                        if !out.reaches(&mcp_answer(&id, McpTold::Failed(why), form)) {
                             break;
                         }
                     }
-                    McpHeard::Asked { id, ask, progress } => {
+                    McpHeard::Asked { id, ask, progress, form } => {
                         let waiter = Rc::new(Waiter::default());
                         open.push(Open { id: id.clone(), waiter: Rc::clone(&waiter) });
                         let doing = done(config, seat, out, args, (ask, progress), waiter);
-                        work.push(doing.map(move |told| (id, told)).boxed_local());
+                        work.push(doing.map(move |told| (id, told, form)).boxed_local());
                     }
                 },
             },

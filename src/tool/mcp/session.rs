@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     base::{
-        FailureMode, MCP_BYTES_MAX, MCP_MESSAGES_MAX, MCP_REVISIONS, MCP_TOOLS_MAX, McpCall,
-        OUTPUT_BYTES_MAX, Schema, Span, Value, ValueMap, json_bytes, mcp_held, type_name,
+        FailureMode, MCP_BYTES_MAX, MCP_MESSAGES_MAX, MCP_META, MCP_REVISIONS, MCP_STATELESS, MCP_TOOLS_MAX,
+        McpCall, OUTPUT_BYTES_MAX, Schema, Span, Value, ValueMap, json_bytes, mcp_held, type_name,
     },
     tool::Failure,
 };
@@ -34,6 +34,8 @@ pub(super) struct Session<'a> {
     asked: u64,
     messages: usize,
     bytes: usize,
+    /// No hands were shaken: each question says what it speaks.
+    is_stateless: bool,
     /// It has said that its tools are others now.
     has_changed: bool,
     /// The call may have reached it.
@@ -76,6 +78,7 @@ impl<'a> Session<'a> {
             asked: 0,
             messages: 0,
             bytes: 0,
+            is_stateless: false,
             has_changed: false,
             has_left: false,
             is_known: false,
@@ -162,7 +165,13 @@ impl<'a> Session<'a> {
     async fn open(&mut self) -> Result<(), Failure> {
         let us = json!({"name": "cuelight", "version": env!("CARGO_PKG_VERSION")});
         let hello = json!({"protocolVersion": MCP_REVISIONS[0], "capabilities": {}, "clientInfo": us});
-        let result = self.ask("initialize", hello).await.map_err(|it| refused("does not begin", it))?;
+        let result = match self.ask("initialize", hello).await {
+            Ok(result) => result,
+            Err(why) if matches!((&why, &self.wire), (Unanswered::Refused { .. }, Wire::Local(_))) => {
+                return self.discover(why).await;
+            }
+            Err(why) => return Err(refused("does not begin", why)),
+        };
         let revision = result["protocolVersion"].as_str().unwrap_or_default();
         if !MCP_REVISIONS.contains(&revision) {
             return Err(wrong(format!(
@@ -175,6 +184,24 @@ impl<'a> Session<'a> {
             remote.speaks(revision);
         }
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await
+    }
+
+    /// A program that shakes no hands is asked what it speaks; where it does not say that either, the first answer stands.
+    async fn discover(&mut self, why: Unanswered) -> Result<(), Failure> {
+        self.is_stateless = true;
+        let Ok(found) = self.ask("server/discover", json!({})).await else {
+            return Err(refused("does not begin", why));
+        };
+        let spoken = found["supportedVersions"].as_array().cloned().unwrap_or_default();
+        if spoken.iter().any(|it| it == MCP_STATELESS) {
+            return Ok(());
+        }
+        let spoken: Vec<&str> = spoken.iter().filter_map(Value::as_str).collect();
+        Err(wrong(format!(
+            "speaks the revisions {} of MCP; known here are {MCP_STATELESS}, {}",
+            shown(&spoken.join(", ")),
+            MCP_REVISIONS.join(", ")
+        )))
     }
 
     /// What the server says of a tool, when it is what was accepted.
@@ -231,7 +258,10 @@ impl<'a> Session<'a> {
     }
 
     /// Asks one thing and waits for its answer; whatever comes in between is attended to.
-    async fn ask(&mut self, method: &str, params: Value) -> Result<Value, Unanswered> {
+    async fn ask(&mut self, method: &str, mut params: Value) -> Result<Value, Unanswered> {
+        if self.is_stateless {
+            params["_meta"] = json!({MCP_META[0]: MCP_STATELESS, MCP_META[1]: {}});
+        }
         self.asked += 1;
         let id = self.asked;
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await?;
@@ -246,7 +276,11 @@ impl<'a> Session<'a> {
                         return Err(Unanswered::Refused { code, message: text.to_owned() });
                     }
                     return match message.get("result") {
-                        Some(result) if result.is_object() => Ok(result.clone()),
+                        Some(result) if result.is_object() && is_whole(result) => Ok(result.clone()),
+                        Some(result) if result.is_object() => Err(Unanswered::Refused {
+                            code: 0,
+                            message: "it wants to be told more first, which is not offered here".to_owned(),
+                        }),
                         _ => Err(wrong(format!("answers {method} with what is no answer")).into()),
                     };
                 }
@@ -352,6 +386,11 @@ impl<'a> Session<'a> {
         }
         Ok(out)
     }
+}
+
+/// Whether a result is all there is; one that says nothing of it is.
+fn is_whole(result: &Value) -> bool {
+    result.get("resultType").is_none_or(|it| it == "complete")
 }
 
 /// Holds a value against a schema of the server.
