@@ -426,7 +426,7 @@ pub(super) enum Command {
         What could not be carried over stands at the top of the file that comes out. Read it before you run it."
     )]
     Import(ImportArgs),
-    /// Print the JSON Schema of workflow files or of settings, for editors
+    /// Print the JSON Schema of workflow files, settings or events, for editors and readers
     #[command(after_help = "Example: cuelight schema workflow > workflow.schema.json")]
     Schema(SchemaArgs),
     /// Print completions for a shell
@@ -1954,6 +1954,8 @@ pub(super) enum SchemaOf {
     Workflow,
     /// The settings of a workspace, .cuelight/config.toml
     Config,
+    /// A line of `run --json` and of `events --json`
+    Events,
 }
 
 /// An etag, or `none`.

@@ -2,12 +2,12 @@
 //! milliseconds, shares decimals from 0 to 1. Foreign text is carried as it came.
 
 use crate::{
-    base::{Launch, Score, Seq, StepIx, TextPart, Timestamp, Value, ValueMap},
-    engine::{CauseOfLaunch, Event, Fact, GateEvent, RunEvent, StepState, WillFallBack, WillRun},
+    base::{Launch, Score, StepIx, TextPart, Timestamp, Value, ValueMap},
+    engine::{CauseOfLaunch, StepState, WillFallBack, WillRun},
     plan::{Amounts, Currency, PlanStep, Risk},
     projection::{
         AskChange, Board, ErrorState, ErrorView, GateView, RunSummary, RunView, RunsDiff, Side, StepView,
-        UndoState, ValueName, ValueView, WhyLine, event_words, words,
+        UndoState, ValueName, ValueView, WhyLine, words,
     },
 };
 use serde::Serialize;
@@ -326,123 +326,6 @@ pub fn value_json((scope, owner, key): &ValueName, it: &ValueView) -> Value {
     out
 }
 
-/// One line of `run --json`: `{seq, time, run, type, step?, attempt?, data}`. The run, when it is known, gives names
-/// to steps; it may have seen the event already.
-pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
-    let mut out = ValueMap::new();
-    let mut put = |key: &str, value: Value| drop(out.insert(key.to_owned(), value));
-    put("seq", seq.0.into());
-    put("time", time(event.at));
-    if let Some(run) = event.fact.run() {
-        put("run", run.to_string().into());
-    }
-    let kind = match &event.fact {
-        Fact::Run(_, RunEvent::Ended { .. }) => "run_finished",
-        Fact::Run(..)
-        | Fact::Step(..)
-        | Fact::Attempt(..)
-        | Fact::Gate(..)
-        | Fact::Undo(..)
-        | Fact::Scope(..)
-        | Fact::Failure(..)
-        | Fact::Schedule(..)
-        | Fact::Target(..)
-        | Fact::Cache(..)
-        | Fact::Bus(..)
-        | Fact::Token(..)
-        | Fact::Library(..)
-        | Fact::Agent(..)
-        | Fact::Recovered { .. } => event_words(event, run).kind,
-    };
-    put("type", kind.into());
-    if let Some(stage) = super::trail::stage(&event.fact) {
-        put("stage", stage.word().into());
-    }
-    if let Some(step) = event.fact.step() {
-        put("step", run.map_or_else(|| step.0.to_string(), |it| it.step_id(step)).into());
-    }
-    if let Fact::Attempt(_, _, number, _) = &event.fact {
-        put("attempt", (*number).into());
-    }
-    let mut data = data(&event.fact);
-    match &event.fact {
-        Fact::Gate(_, _, gate, it) => {
-            data.insert("gate".to_owned(), gate.to_string().into());
-            if let GateEvent::Asked { ask, .. } = it {
-                data.insert("prompt".to_owned(), ask.prompt.clone().into());
-            }
-        }
-        Fact::Run(_, RunEvent::Ended { state, .. }) => put("state", state.word().into()),
-        Fact::Schedule(workflow, _) => put("workflow", workflow.clone().into()),
-        Fact::Run(..)
-        | Fact::Step(..)
-        | Fact::Attempt(..)
-        | Fact::Undo(..)
-        | Fact::Scope(..)
-        | Fact::Failure(..)
-        | Fact::Cache(..)
-        | Fact::Bus(..)
-        | Fact::Token(..)
-        | Fact::Library(..)
-        | Fact::Agent(..)
-        | Fact::Recovered { .. } => {}
-        Fact::Target(name, _) => put("target", name.clone().into()),
-    }
-    put("data", Value::Object(data));
-    Value::Object(out)
-}
-
-/// What an event carries, by its own field names; of a plan only what tells it from others.
-fn data(fact: &Fact) -> ValueMap {
-    let value = match fact {
-        Fact::Run(_, RunEvent::Created { plan, plan_hash, by, cause, trace, .. }) => {
-            let data = json!({
-                "workflow": plan.name,
-                "file": plan.file,
-                "definition": plan.definition.to_string(),
-                "plan": plan_hash.to_string(),
-                "by": to_value(by),
-                "cause": to_value(cause),
-                "trace": trace,
-                "inputs": plan.inputs,
-                "steps": plan.steps.len(),
-            });
-            return match data {
-                Value::Object(fields) => fields,
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                    ValueMap::new()
-                }
-            };
-        }
-        Fact::Run(_, it) => with_shares(to_value(it)),
-        Fact::Step(_, _, it) => with_shares(to_value(it)),
-        Fact::Attempt(_, _, _, it) => to_value(it),
-        Fact::Gate(_, _, _, it) => to_value(it),
-        Fact::Undo(_, _, it) => to_value(it),
-        Fact::Scope(_, it) => to_value(it),
-        Fact::Failure(_, it) => to_value(it),
-        Fact::Schedule(_, it) => to_value(it),
-        Fact::Target(_, it) => to_value(it),
-        Fact::Cache(it) => to_value(it),
-        Fact::Bus(it) => to_value(it),
-        Fact::Token(it) => to_value(it),
-        Fact::Library(it) => to_value(it),
-        Fact::Agent(it) => to_value(it),
-        Fact::Recovered { away, taken: None } => json!({ "Recovered": { "away": away } }),
-        Fact::Recovered { away, taken } => json!({ "Recovered": { "away": away, "taken": to_value(taken) } }),
-    };
-    // A variant is stored as `{"Name": {fields}}`, or as its bare name when it has none.
-    match value {
-        Value::Object(variant) => match variant.into_iter().next() {
-            Some((_, Value::Object(fields))) => fields,
-            Some(_) | None => ValueMap::new(),
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            ValueMap::new()
-        }
-    }
-}
-
 /// `diff --json`: what differs between two runs; steps that are the same are counted.
 pub fn diff_json(diff: &RunsDiff, (left, right): (&RunView, &RunView)) -> Value {
     let same = diff.steps.iter().filter(|it| !it.differs()).count();
@@ -468,31 +351,6 @@ fn side_json(run: &RunView, id: &str, side: Option<Side>) -> Value {
     let Some(side) = side else { return Value::Null };
     let outputs = run.find(id).and_then(|it| run.step(it)).and_then(StepView::outputs);
     json!({ "state": side.state.word(), "took_ms": side.took.map(|it| it.0), "outputs": outputs })
-}
-
-/// Where an event of a run or step says a share of one. It is stored in ten-thousandths, and told as a decimal.
-const SHARES: [&str; 2] = ["/Completed/confidence", "/Ended/partial/completion_ratio"];
-
-/// The same in each of the copies that a computed matrix made.
-const SHARES_OF_COPIES: [&str; 2] = ["/retry/jitter", "/confidence/min"];
-
-fn with_shares(mut event: Value) -> Value {
-    let told = |holder: &mut Value, path: &str| {
-        if let Some(share) = holder.pointer_mut(path)
-            && let Some(points) = share.as_u64().and_then(|it| u16::try_from(it).ok())
-        {
-            *share = decimal(Score(points));
-        }
-    };
-    SHARES.iter().for_each(|path| told(&mut event, path));
-    for made in ["/Opened/copies", "/Grown/copies"] {
-        if let Some(Value::Array(copies)) = event.pointer_mut(made) {
-            for copy in copies {
-                SHARES_OF_COPIES.iter().for_each(|path| told(copy, path));
-            }
-        }
-    }
-    event
 }
 
 /// `why --json`: the chain of causes.
@@ -613,7 +471,7 @@ pub const fn risk_word(risk: Risk) -> &'static str {
     }
 }
 
-fn time(at: Timestamp) -> Value {
+pub(super) fn time(at: Timestamp) -> Value {
     at.to_string().into()
 }
 
@@ -624,6 +482,6 @@ pub(super) fn decimal(score: Score) -> Value {
     serde_json::from_str(&text).expect("a number in decimals is JSON")
 }
 
-fn to_value<T: Serialize>(it: &T) -> Value {
+pub(super) fn to_value<T: Serialize>(it: &T) -> Value {
     serde_json::to_value(it).expect("what is stored as JSON can be written as JSON")
 }

@@ -12,6 +12,7 @@ mod compare;
 mod copies;
 mod doubt;
 mod errors;
+mod event_line;
 mod gate;
 mod graph;
 mod history;
@@ -45,14 +46,15 @@ pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};
 pub use copies::names_in_words;
 pub use doubt::{DoubtView, doubt, may_have};
 pub use errors::{ErrorState, ErrorView, Fix, Said};
+pub use event_line::{event_line, events_schema};
 pub use gate::{Approved, Comment, DelegationView, GateView, VoteView};
 pub use graph::{Graph, Node};
 pub use history::{History, Moment, Notch};
 pub use hold::Hold;
 pub use inbox::{Attention, InboxRow};
 pub use json::{
-    ask_diff_json, command_line, diff_json, error_json, errors_json, event_line, gate_json, gates_json,
-    risk_word, run_json, runs_json, show_json, value_json, why_json,
+    ask_diff_json, command_line, diff_json, error_json, errors_json, gate_json, gates_json, risk_word,
+    run_json, runs_json, show_json, value_json, why_json,
 };
 pub use lessons::{Alike, Worker};
 pub use library::{knowledge_json, result_json};

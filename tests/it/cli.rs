@@ -917,3 +917,22 @@ fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_
     assert_eq!(schema.problems(&good).len(), 0);
     assert_eq!(schema.problems(&json!({"enviroment": "PROD"})).len(), 1);
 }
+
+#[test]
+fn every_line_of_a_run_fits_the_schema_of_events() {
+    let place = place(
+        "name: w\nsteps:\n  - {id: a, run: echo x=1 >> $CUELIGHT_OUTPUT, outputs: {x: string}}\n  - {id: b, needs: a, run: exit 3, retry: {max-attempts: 2, delay: 1ms}}\n  - {id: c, needs: b, run: echo never}\n",
+    );
+    let schema = place.cue(&["schema", "events"]).ok().json();
+    let schema = cuelight::base::Schema::read(&schema).expect("a schema");
+    let said = place.cue(&["run", "w.yaml", "--headless", "--json"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let lines: Vec<Value> = said.out.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
+    assert!(lines.len() > 10, "{said:?}");
+    for line in &lines[1..] {
+        assert_eq!(schema.problems(line).len(), 0, "{line}");
+    }
+    let mut wrong = lines[1].clone();
+    wrong["type"] = "run.dreamed".into();
+    assert!(!schema.problems(&wrong).is_empty());
+}

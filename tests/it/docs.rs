@@ -95,6 +95,11 @@ fn the_page_of_events_is_fresh() {
 }
 
 #[test]
+fn the_schema_of_events_is_fresh() {
+    check_page("src/projection/events.schema.json", &events::schema(&read("src/engine/event.rs")));
+}
+
+#[test]
 fn the_page_of_keys_is_fresh() {
     check_page("docs/KEYS.md", &keys::page(&read("src/console/keymap.toml")));
 }

@@ -20,6 +20,7 @@ use crate::{
     },
     expression::{self, MapLookup},
     plan::{GraphFormat, Plan, graph as draw, outline, show, show_value},
+    projection::events_schema,
 };
 use std::{
     collections::BTreeMap,
@@ -269,6 +270,7 @@ pub(super) fn schema(args: &SchemaArgs, out: Output) -> Outcome {
     out.json_pretty(&match args.of {
         SchemaOf::Workflow => definition::json_schema(),
         SchemaOf::Config => settings_schema(),
+        SchemaOf::Events => events_schema(),
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -89,6 +89,61 @@ pub(super) fn page(source: &str) -> String {
     out
 }
 
+/// The JSON Schema of a line, one shape for each type.
+pub(super) fn schema(source: &str) -> String {
+    let samples = samples();
+    let mut shapes = Vec::new();
+    for (noun, ..) in NOUNS {
+        for declared in declared(source, noun) {
+            let sample =
+                samples.iter().find(|it| noun_of(&it.fact) == *noun && variant_of(&it.fact) == declared.name);
+            let line = line(sample.expect("each has a sample: the page would not be fresh"));
+            let said =
+                line["data"].as_object().into_iter().flatten().map(|(name, _)| (name.clone(), String::new()));
+            let fields: BTreeMap<String, String> = said.chain(declared.fields).collect();
+            let fields = fields.into_iter().map(|(name, about)| {
+                let about = if about.is_empty() {
+                    json!({})
+                } else {
+                    json!({"description": about.replace("\\|", "|")})
+                };
+                (name, about)
+            });
+            shapes.push(json!({
+                "description": declared.doc.replace("\\|", "|"),
+                "properties": {"type": {"const": line["type"]}, "data": {"properties": fields.collect::<ValueMap>()}},
+            }));
+        }
+    }
+    let belongs_to_nobody =
+        |name: &str, about: &str| json!({"description": about, "properties": {"type": {"const": name}}});
+    shapes.push(belongs_to_nobody("engine.recovered", "An engine took up the log."));
+    shapes.push(belongs_to_nobody(
+        "engine.taken_over",
+        "An engine took up the log in the place of one that did not answer.",
+    ));
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "cuelight event",
+        "description": "A line of `cuelight run --json` behind the first, which is {\"run\": ID}, and of `cuelight events RUN --json`. Fields and types are only ever added.",
+        "type": "object",
+        "required": ["seq", "time", "type", "data"],
+        "properties": {
+            "seq": {"type": "integer", "minimum": 1, "description": "The order, without gaps in one log."},
+            "time": {"type": "string", "format": "date-time", "description": "RFC 3339, UTC, to the millisecond."},
+            "run": {"type": "string", "pattern": "^r-[0-9]+$"},
+            "step": {"type": "string"},
+            "attempt": {"type": "integer", "minimum": 1, "description": "Counted in its step."},
+            "stage": {"type": "string", "description": "What the run was at."},
+            "state": {"type": "string", "description": "How the run has come to rest, where it has."},
+            "type": {"type": "string"},
+            "data": {"type": "object", "description": "Durations are milliseconds, shares decimals from 0 to 1."},
+        },
+        "oneOf": shapes,
+    });
+    format!("{}\n", serde_json::to_string_pretty(&schema).expect("JSON"))
+}
+
 fn line(event: &Event) -> Value {
     event_line(Seq(17), event, None)
 }
