@@ -9,7 +9,8 @@ fn runs(place: &Place, system: &str, file: &str, code: i32) -> String {
     let made = place.cue(&["import", system, file]).ok();
     assert!(!made.err.contains("the checker finds"), "{made:?}");
     place.write("imported.yaml", &made.out);
-    let said = place.cue(&["run", "imported.yaml", "--headless"]);
+    let inputs: &[&str] = if system == "github" { &["-i", "github_ref=refs/heads/dev"] } else { &[] };
+    let said = place.cue(&[&["run", "imported.yaml", "--headless"], inputs].concat());
     assert_eq!(said.code, code, "{said:?}\n{}", made.out);
     place.cue(&["logs", "r-1"]).ok().out
 }
@@ -59,8 +60,40 @@ jobs:
     needs: [broken, test]
     if: always()
     steps:
-      - run: echo "it was ${{ needs.test.result }}"
+      - run: echo "it was ${{ needs.test.result }} and ${{ needs.broken.result }}"
       - run: echo "the end"
+  ship-unless-broken:
+    needs: [broken, test]
+    if: always() && needs.broken.result != 'failure'
+    steps: [{run: echo not shipped}]
+  ship-when-none-failed:
+    needs: [broken, test]
+    if: always() && !contains(needs.*.result, 'failure')
+    steps: [{run: echo not shipped either}]
+  branch:
+    needs: build
+    if: success() && github.ref == 'refs/heads/main'
+    steps: [{run: echo not on this branch}]
+  behind-branch:
+    needs: branch
+    steps: [{run: echo not behind it}]
+  behind-that:
+    needs: behind-branch
+    steps: [{run: echo not behind that}]
+  forgiving:
+    needs: build
+    steps:
+      - id: try
+        run: exit 1
+        continue-on-error: true
+      - id: idle
+        if: env.NOTHING == 'x'
+        run: echo not idle
+        continue-on-error: true
+      - if: steps.try.outcome == 'failure' && steps.try.conclusion == 'success'
+        run: echo "noticed"
+      - if: steps.idle.outcome == 'failure'
+        run: echo "not noticed"
 "#,
     );
     let written = runs(&place, "github", "ci.yml", 1);
@@ -70,7 +103,8 @@ jobs:
         "one tests v7",
         "two tests v7",
         "told of it",
-        "it was success",
+        "it was success and failure",
+        "noticed",
         "the end",
     ] {
         assert!(written.contains(line), "{line}\n{written}");
@@ -103,15 +137,33 @@ steps:
     depends: fetch
     preconditions: [{condition: "`echo $ROWS`", expected: none}]
   - {name: behind, command: echo not behind, depends: [not due]}
+  - {name: unless, command: echo not this day, depends: fetch, preconditions: [{condition: "$DAY", expected: monday, negate: true}]}
+  - {name: odd, command: echo not readable, depends: fetch, preconditions: [{weather: fine}]}
+  - {name: lost, command: echo not lost, depends: nowhere}
+  - {name: early, command: echo "late $LATE", depends: late}
+  - {name: late, command: echo it was late, output: LATE}
   - {name: place, command: echo the second is $2, depends: [store]}
 "#,
     );
     let written = runs(&place, "dagu", "etl.yaml", 0);
-    for line in ["two rows of monday in eu west", "it is due", "the second is eu west", "handled"] {
+    for line in
+        ["two rows of monday in eu west", "it is due", "late it was late", "the second is eu west", "handled"]
+    {
         assert!(written.contains(line), "{line}\n{written}");
     }
     assert!(!written.contains("not "), "{written}");
     assert_eq!(place.text("out/rows.txt"), "two rows of monday in eu west\n");
+}
+
+#[test]
+fn a_step_of_dagu_whose_output_is_kept_fails_at_its_first_failure() {
+    let place = Place::new();
+    place.write(
+        "w.yaml",
+        "steps:\n  - name: build\n    output: VERSION\n    script: |\n      false\n      echo not this\n",
+    );
+    let written = runs(&place, "dagu", "w.yaml", 1);
+    assert!(!written.contains("not "), "{written}");
 }
 
 /// Stands in for docker: it runs the program on this machine, and says which image it was.

@@ -4,7 +4,7 @@
 
 mod words;
 
-use self::words::{command, kept, pairs, params, test};
+use self::words::{any, any_text, command, in_order, kept, pairs, params, steps, test};
 use super::{
     foreign,
     page::{Imported, Page, all_of, one_line, without_holes},
@@ -24,41 +24,29 @@ pub fn import_dagu(text: &str) -> Result<Imported, String> {
     if steps.is_empty() {
         return Err("could not import a workflow of Dagu: there are no `steps`".to_owned());
     }
-    let mut import =
-        Import { page, root: &root, params: BTreeMap::new(), exports: String::new(), done: Vec::new() };
+    let mut import = Import {
+        page,
+        root: &root,
+        params: BTreeMap::new(),
+        exports: String::new(),
+        due: None,
+        done: Vec::new(),
+    };
     import.top();
     let is_chain = match foreign::text_at(&root, "type") {
         Some(said) => said == "chain",
         // Versions differ in what nothing means; the order of the file is never wrong.
         None => !steps.iter().any(|(_, it)| any(it, &["depends", "dependencies"]).is_some()),
     };
+    import.due(&root);
     let mut before: Option<String> = None;
+    let steps = if is_chain { steps } else { in_order(steps) };
     for (name, body) in &steps {
         import.step(name, body, before.take());
         before = is_chain.then(|| name.clone());
     }
     import.handlers();
     import.page.finish()
-}
-
-/// Steps with their names: a list, or a mapping of names.
-fn steps(root: &ValueMap) -> Vec<(String, ValueMap)> {
-    let of_list = |(index, it): (usize, &Value)| {
-        let body = match it {
-            Value::Object(body) => body.clone(),
-            // A step may be its command alone.
-            other => ValueMap::from_iter([("command".to_owned(), other.clone())]),
-        };
-        let name = foreign::text_at(&body, "name").or_else(|| foreign::text_at(&body, "id"));
-        (name.unwrap_or_else(|| format!("step-{}", index + 1)), body)
-    };
-    match root.get("steps") {
-        Some(Value::Array(items)) => items.iter().enumerate().map(of_list).collect(),
-        Some(Value::Object(named)) => {
-            named.iter().filter_map(|(name, it)| Some((name.clone(), it.as_object()?.clone()))).collect()
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// A step that is on the page.
@@ -71,8 +59,8 @@ struct Done {
     ancestors: BTreeSet<String>,
     /// The variable that its output is kept in.
     keeps: Option<String>,
-    /// What has to hold for it to run; whoever needs it does not run otherwise either.
-    condition: Option<String>,
+    /// What has to hold for it to run, all of it; whoever needs it does not run otherwise either.
+    conditions: Vec<String>,
 }
 
 struct Import<'a> {
@@ -82,16 +70,9 @@ struct Import<'a> {
     params: BTreeMap<usize, String>,
     /// Variables that a shell has to work out, as the lines that do.
     exports: String,
+    /// What finds out whether the whole is due, where something has to hold for it.
+    due: Option<String>,
     done: Vec<Done>,
-}
-
-/// A value behind one of the spellings of a key.
-fn any<'v>(map: &'v ValueMap, keys: &[&str]) -> Option<&'v Value> {
-    keys.iter().find_map(|it| map.get(*it))
-}
-
-fn any_text(map: &ValueMap, keys: &[&str]) -> Option<String> {
-    any(map, keys).and_then(foreign::text)
 }
 
 impl Import<'_> {
@@ -153,9 +134,21 @@ impl Import<'_> {
             "group",
             "tags",
             "labels",
+            "precondition",
+            "preconditions",
         ];
         for key in self.root.keys().filter(|it| !known.contains(&it.as_str())) {
             self.page.leave_out(format!("`{key}`"));
+        }
+    }
+
+    /// What has to hold for the whole of it.
+    fn due(&mut self, root: &ValueMap) {
+        match self.finding_out("all", root, &[], &BTreeSet::new()) {
+            Found::Nothing => {}
+            Found::By(id) => self.due = Some(id),
+            // Then nothing runs, and each step says why.
+            Found::Unreadable => self.due = Some(String::new()),
         }
     }
 
@@ -171,20 +164,40 @@ impl Import<'_> {
                 Some(found) => {
                     needs.push(found.id.clone());
                     ancestors.extend(found.ancestors.iter().cloned());
-                    conditions.extend(found.condition.clone());
+                    for condition in &found.conditions {
+                        // Each once: two that wait for the same would hand it on twice, and so on.
+                        if !conditions.contains(condition) {
+                            conditions.push(condition.clone());
+                        }
+                    }
                 }
-                None => self.page.leave_out(format!(
-                    "{name} depends on {need}, which stands below it or nowhere: move that above it"
-                )),
+                // What it waits for is not known: better that it does not run than too early.
+                None => {
+                    self.page.leave_out(format!("{name} depends on {need}, which is not there or waits for it: it does not run until that is written under `needs`"));
+                    conditions.push("false".to_owned());
+                }
             }
+        }
+        match &self.due {
+            Some(id) if id.is_empty() => conditions.push("false".to_owned()),
+            Some(id) if needs.is_empty() => {
+                conditions.push(holds(id));
+                needs.push(id.clone());
+                ancestors.insert(id.clone());
+            }
+            _ => {}
         }
         let id = self.page.id(name);
         ancestors.insert(id.clone());
-        if let Some(found) = self.finding_out(&id, body, &needs, &ancestors) {
-            conditions.push(format!("steps.{found}.outputs.holds == 'true'"));
-            needs.push(found);
+        match self.finding_out(&id, body, &needs, &ancestors) {
+            Found::Nothing => {}
+            Found::By(found) => {
+                conditions.push(holds(&found));
+                needs.push(found);
+            }
+            Found::Unreadable => conditions.push("false".to_owned()),
         }
-        let condition = all_of(conditions);
+        let condition = all_of(conditions.clone());
         let mut keys = self.work(name, &id, body, &ancestors);
         if let Some(condition) = &condition {
             keys.insert("if".to_owned(), condition.clone().into());
@@ -203,7 +216,7 @@ impl Import<'_> {
             id,
             ancestors,
             keeps: kept(body),
-            condition: condition.filter(|_| !on_skip),
+            conditions: if on_skip { Vec::new() } else { conditions },
         });
     }
 
@@ -214,12 +227,16 @@ impl Import<'_> {
         body: &ValueMap,
         needs: &[String],
         ancestors: &BTreeSet<String>,
-    ) -> Option<String> {
-        let said = any(body, &["preconditions", "precondition"])?;
+    ) -> Found {
+        let Some(said) = any(body, &["preconditions", "precondition"]) else { return Found::Nothing };
         let several = said.as_array().cloned().unwrap_or_else(|| vec![said.clone()]);
-        let tests: Vec<String> = several.iter().filter_map(test).collect();
+        let Some(tests) = several.iter().map(test).collect::<Option<Vec<String>>>() else {
+            self.page
+                .leave_out(format!("when {of} is due: it does not run until that is written under `if`"));
+            return Found::Unreadable;
+        };
         if tests.is_empty() {
-            return None;
+            return Found::Nothing;
         }
         let id = self.page.id(&format!("{of}-when"));
         let script = format!(
@@ -229,9 +246,8 @@ impl Import<'_> {
         let mut keys = self.script(&script, ancestors);
         keys.insert("name".to_owned(), format!("Whether {of} is due").into());
         keys.insert("outputs".to_owned(), json!({"holds": "string"}));
-        keys.insert("effect".to_owned(), "pure".into());
         self.page.step(&id, needs, keys);
-        Some(id)
+        Found::By(id)
     }
 
     /// What a step does.
@@ -322,22 +338,29 @@ impl Import<'_> {
 
     /// A script with all that it reads, and what is kept of what it writes.
     fn shell(&mut self, name: &str, body: &ValueMap, script: &str, ancestors: &BTreeSet<String>) -> ValueMap {
-        let mut script = script.trim_end().to_owned();
-        if let Some(file) = foreign::text_at(body, "stdout") {
-            script = format!("{{\n{script}\n}} > \"{file}\"");
-        }
-        let kept = kept(body);
-        if let Some(kept) = &kept {
-            script = format!(
-                "{kept}=$(\n{script}\n)\necho \"${kept}\"\n{{\n  echo \"{kept}<<CUELIGHT_END\"\n  echo \"${kept}\"\n  echo CUELIGHT_END\n}} >> \"$CUELIGHT_OUTPUT\""
-            );
-        }
-        let mut keys = self.script(&(script + "\n"), ancestors);
-        if let Some(kept) = kept {
-            keys.insert("outputs".to_owned(), json!({kept: "string"}));
-        }
-        if let Some(shell) = any_text(body, &["shell"]) {
-            let shell = if shell.contains(' ') { shell } else { format!("{shell} -e -c") };
+        let shell = any_text(body, &["shell"]);
+        let program =
+            shell.as_deref().and_then(|it| it.split_whitespace().next()).unwrap_or("bash").to_owned();
+        let is_known = ["bash", "sh", "dash", "ash", "ksh", "zsh"]
+            .contains(&program.rsplit('/').next().unwrap_or_default());
+        let mut keys = if is_known {
+            self.known_shell(body, script.trim_end(), ancestors)
+        } else {
+            for key in ["output", "stdout"].into_iter().filter(|it| body.contains_key(*it)) {
+                self.page.leave_out(format!(
+                    "`{key}` of {name}: its script writes to $CUELIGHT_OUTPUT, or to a file, itself"
+                ));
+            }
+            ValueMap::from_iter([("run".to_owned(), without_holes(script).into())])
+        };
+        if let Some(shell) = shell {
+            let shell = if shell.contains(' ') {
+                shell
+            } else if is_known {
+                format!("{shell} -e -c")
+            } else {
+                program
+            };
             keys.insert("shell".to_owned(), shell.into());
         }
         if let Some(dir) = any_text(body, &["working_dir", "workingDir", "dir"]) {
@@ -357,6 +380,26 @@ impl Import<'_> {
             } else {
                 keys.entry("env").or_insert_with(|| json!({}))[key] = without_holes(&value).into();
             }
+        }
+        keys
+    }
+
+    /// A script whose language is known: its output can be kept, and what a shell has to work out is worked out before it.
+    fn known_shell(&mut self, body: &ValueMap, script: &str, ancestors: &BTreeSet<String>) -> ValueMap {
+        let mut script = script.to_owned();
+        if let Some(file) = foreign::text_at(body, "stdout") {
+            script = format!("{{\n{script}\n}} > \"{file}\"");
+        }
+        let kept = kept(body);
+        if let Some(kept) = &kept {
+            // What is substituted forgets that the first failure is the last line; the key is in nobody's output by chance.
+            script = format!(
+                "{kept}=$(\nset -e\n{script}\n)\necho \"${kept}\"\n{{\n  echo \"{kept}<<END-$CUELIGHT_KEY\"\n  echo \"${kept}\"\n  echo \"END-$CUELIGHT_KEY\"\n}} >> \"$CUELIGHT_OUTPUT\""
+            );
+        }
+        let mut keys = self.script(&(script + "\n"), ancestors);
+        if let Some(kept) = kept {
+            keys.insert("outputs".to_owned(), json!({kept: "string"}));
         }
         keys
     }
@@ -408,6 +451,17 @@ impl Import<'_> {
             self.page.step(&id, &all, keys);
         }
     }
+}
+
+/// Whether something has to hold, and who finds out.
+enum Found {
+    Nothing,
+    By(String),
+    Unreadable,
+}
+
+fn holds(id: &str) -> String {
+    format!("steps.{id}.outputs.holds == 'true'")
 }
 
 enum Work {

@@ -6,9 +6,9 @@ mod values;
 mod words;
 
 use self::{
-    jobs::{Job, Kind, Step, jobs},
+    jobs::{Job, Kind, Step, elsewhere, jobs},
     values::{field, shell, short_version, variables},
-    words::{Condition, Words},
+    words::{Condition, Words, result},
 };
 use super::{
     foreign,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::base::{Value, ValueMap};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What GitHub runs a script with when nothing is said: <https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax>.
 const SHELL: &str = "bash -e -c";
@@ -39,7 +39,7 @@ pub fn import_github(text: &str) -> Result<Imported, String> {
         page,
         root: &root,
         ends: BTreeMap::new(),
-        conditions: BTreeMap::new(),
+        conditional: BTreeSet::new(),
     };
     import.top();
     for job in in_order(&jobs) {
@@ -66,8 +66,8 @@ struct Import<'a> {
     root: &'a ValueMap,
     /// What whoever needs a job has to wait for.
     ends: BTreeMap<&'a str, Vec<String>>,
-    /// Under which condition a job runs at all, where that can be said before.
-    conditions: BTreeMap<&'a str, String>,
+    /// Jobs that may not run at all.
+    conditional: BTreeSet<&'a str>,
 }
 
 impl<'a> Import<'a> {
@@ -167,7 +167,7 @@ impl<'a> Import<'a> {
         let mut done: Vec<String> = Vec::new();
         for step in &job.steps {
             let own = foreign::text_at(step.body, "if").filter(|_| !std::ptr::eq(step.body, job.body));
-            let own = own.and_then(|it| self.words.condition(job, &it, &mut self.page));
+            let own = own.map(|it| self.words.condition(job, &it, &mut self.page));
             let condition = together(whole.as_ref(), own.as_ref(), &done);
             let mut keys = self.step(job, step);
             // Whatever runs in spite of what came before it does not stand for that.
@@ -185,35 +185,28 @@ impl<'a> Import<'a> {
         self.ends.insert(job.name, waits);
     }
 
-    /// The condition of a job, with those of the jobs it needs: none of them, and it does not run either.
+    /// The condition of a job. One that says nothing of what happened before runs when all it needs have done so; where one of those may not
+    /// run at all, that has to be asked: what is skipped by its own condition stands in nobody's way here.
     fn condition_of(&mut self, job: &'a Job<'a>) -> Option<Condition> {
         let said = foreign::text_at(job.body, "if");
-        let own = said.and_then(|it| self.words.condition(job, &it, &mut self.page));
-        if own.as_ref().is_some_and(|it| it.asks_status) {
-            return own;
-        }
-        let before = job.needs.iter().filter_map(|it| self.conditions.get(it.as_str()).cloned());
-        let all: Vec<String> = before.chain(own.map(|it| it.text)).collect();
-        let text = all_of(all)?;
-        self.conditions.insert(job.name, text.clone());
-        Some(Condition { text, asks_status: false })
+        let own = said.map(|it| self.words.condition(job, &it, &mut self.page));
+        let asks_status = own.as_ref().is_some_and(|it| it.asks_status && !it.text.contains("success()"));
+        let before = self.words.jobs.iter().filter(|it| job.needs.iter().any(|need| need == it.name));
+        let before = before.filter(|it| !asks_status && self.conditional.contains(it.name));
+        let before: Vec<String> = before.map(|it| format!("{} == 'success'", result(it))).collect();
+        let asks = own.as_ref().is_some_and(|it| it.asks_status);
+        let text = all_of(own.into_iter().map(|it| it.text).chain(before))?;
+        self.conditional.insert(job.name);
+        Some(Condition { text, asks_status: asks })
     }
 
     /// What is there for GitHub's machines alone.
     fn machines(&mut self, job: &Job<'_>) {
-        let on = foreign::texts(job.body.get("runs-on"));
-        if on.iter().any(|it| !it.starts_with("ubuntu") && !it.contains("${{")) {
-            self.page.leave_out(format!(
-                "{} runs on {}: it runs here, on this machine",
-                job.name,
-                on.join(", ")
-            ));
-        }
         for (key, instead) in [
-            ("container", "start its image in a script, with docker run"),
-            ("services", "they have to run before it begins"),
             ("permissions", "what a step may do is what whoever starts the run may do"),
             ("concurrency", "a run as a whole has such a group here"),
+            ("continue-on-error", "say `on-error` at its steps"),
+            ("secrets", "a workflow that is called names its own"),
         ] {
             if job.body.contains_key(key) {
                 self.page.leave_out(format!("`{key}` of {}: {instead}", job.name));
@@ -232,9 +225,11 @@ impl<'a> Import<'a> {
             Kind::Script => self.script(job, step),
             Kind::ByHand => self.by_hand(job, step),
             Kind::Environment => self.environment(job),
+            Kind::Machine => self.machine(job),
+            Kind::Nothing => ValueMap::from_iter([("wait".to_owned(), "0s".into())]),
             Kind::Called => self.called(job, step),
         };
-        if step.kind != Kind::Environment {
+        if !matches!(step.kind, Kind::Environment | Kind::Machine | Kind::Nothing) {
             let name = foreign::text_at(step.body, "name");
             if let Some(name) = name {
                 keys.insert("name".to_owned(), self.words.text(Some(job), &name, &mut self.page).into());
@@ -242,8 +237,10 @@ impl<'a> Import<'a> {
             if let Some(matrix) = self.matrix(job) {
                 keys.insert("matrix".to_owned(), matrix);
             }
-            if step.body.get("continue-on-error") == Some(&Value::Bool(true)) {
+            if step.may_fail() {
                 keys.insert("on-error".to_owned(), "skip".into());
+            } else if step.body.get("continue-on-error").is_some_and(Value::is_string) {
+                self.page.leave_out(format!("whether {} may fail: say it under `on-error`", step.id));
             }
         }
         keys
@@ -302,6 +299,9 @@ impl<'a> Import<'a> {
             env[name] = match name.split_once('_') {
                 _ if ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH"].contains(&name) => continue,
                 _ if name == "GITHUB_STEP_SUMMARY" => "/dev/stdout".into(),
+                _ if name == "GITHUB_TOKEN" => {
+                    self.words.text(Some(job), "${{ github.token }}", &mut self.page).into()
+                }
                 Some((context, field)) => {
                     let hole = format!("${{{{ {}.{} }}}}", context.to_lowercase(), field.to_lowercase());
                     self.words.text(Some(job), &hole, &mut self.page).into()
@@ -353,6 +353,15 @@ impl<'a> Import<'a> {
             job.name
         ));
         let prompt = format!("Go on with {} in {name}?", job.name);
+        ValueMap::from_iter([("gate".to_owned(), json!({"prompt": prompt, "risk": "externally-reversible"}))])
+    }
+
+    /// A job that runs somewhere else at GitHub: whether it may run here is asked.
+    fn machine(&mut self, job: &Job<'_>) -> ValueMap {
+        let place = without_holes(&one_line(&elsewhere(job.body).unwrap_or_default()));
+        self.page
+            .leave_out(format!("{} runs {place}: whether it runs on this machine is asked before", job.name));
+        let prompt = format!("Run {} on this machine? At GitHub it runs {place}", job.name);
         ValueMap::from_iter([("gate".to_owned(), json!({"prompt": prompt, "risk": "externally-reversible"}))])
     }
 
@@ -423,7 +432,7 @@ impl<'a> Import<'a> {
             }
         }
         if !self.words.asked.is_empty() {
-            let names: Vec<&str> = self.words.asked.values().map(String::as_str).collect();
+            let names: Vec<&str> = self.words.asked.values().map(|it| it.whole.as_str()).collect();
             self.page.leave_out(format!("{}: give them as inputs", names.join(", ")));
             let asked = self.words.inputs();
             let inputs = self.page.top.entry("inputs").or_insert_with(|| json!({}));

@@ -160,3 +160,61 @@ fn a_condition_that_cannot_be_carried_over_keeps_its_step_from_running() {
     assert!(made.text.contains("    if: \"false\"\n"), "{}", made.text);
     assert!(made.left_out.iter().any(|it| it.starts_with("when b runs")), "{:?}", made.left_out);
 }
+
+#[test]
+fn a_condition_of_github_that_cannot_be_read_or_is_not_known_lets_nothing_run_unasked() {
+    let text = "jobs:\n  a:\n    if: github.ref != 'refs/heads/main'\n    steps: [{run: echo, if: dreams()}]\n";
+    let made = import_github(text).expect("a workflow");
+    assert!(
+        made.text.contains("    if: (inputs.github_ref != 'refs/heads/main') && (false)\n"),
+        "{}",
+        made.text
+    );
+    assert!(made.text.contains("  github_ref:\n    type: string\n    description: What github.ref is at GitHub\n    required: true\n"), "{}", made.text);
+    assert!(
+        made.left_out.iter().any(|it| it.starts_with("when a step of a runs, dreams()")),
+        "{:?}",
+        made.left_out
+    );
+}
+
+#[test]
+fn a_job_of_github_that_runs_elsewhere_asks_before_it_runs_here_and_a_token_is_a_secret() {
+    let text = "jobs:\n  a:\n    container: {image: debian}\n    services: {db: {image: postgres}}\n    runs-on: windows-latest\n    \
+        steps: [{run: curl -H $GITHUB_TOKEN, env: {T: '${{ github.token }}'}}]\n";
+    let made = imported(import_github(text), &[]);
+    let asked =
+        "Run a on this machine? At GitHub it runs in the container debian on windows-latest beside db";
+    assert!(made.contains(&format!("  - id: a-machine\n    gate:\n      prompt: {asked}\n")), "{made}");
+    assert!(made.contains("secrets:\n  - GITHUB_TOKEN\n"), "{made}");
+    assert_eq!(made.matches("${{ secrets.GITHUB_TOKEN }}").count(), 2, "{made}");
+}
+
+#[test]
+fn what_names_itself_again_and_again_is_imported_in_no_time_and_little_room() {
+    let mut github = "jobs:\n".to_owned();
+    let mut dagu = "steps:\n".to_owned();
+    for level in 0..30_u32 {
+        let before = level.saturating_sub(1);
+        let output = "${{ needs.j0.outputs.x }}".replace("j0", &format!("j{before}"));
+        let many = vec![format!("needs.j{before}.outputs.x"); 9].join(" || ");
+        let output = if level == 0 {
+            "${{ github.sha }}".to_owned()
+        } else {
+            format!("{} && ({many}) }}}}", output.trim_end_matches(" }}"))
+        };
+        for half in ["j", "k"] {
+            let needs =
+                if level == 0 { String::new() } else { format!("    needs: [j{before}, k{before}]\n") };
+            github.push_str(&format!(
+                "  {half}{level}:\n{needs}    if: inputs.a{half}{level} == 'x'\n    outputs: {{x: \"{output}\"}}\n    steps: [{{run: 'echo ${{{{ needs.j{before}.outputs.x }}}}'}}]\n"
+            ));
+            let needs = if level == 0 { String::new() } else { format!(", depends: [j{before}, k{before}]") };
+            dagu.push_str(&format!("  - {{name: {half}{level}, command: echo{needs}, preconditions: [{{condition: test {half}{level}}}]}}\n"));
+        }
+    }
+    for made in [import_github(&github), import_dagu(&dagu)] {
+        let made = made.expect("a workflow");
+        assert!(made.text.len() < 2_000_000, "{}", made.text.len());
+    }
+}

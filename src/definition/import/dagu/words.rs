@@ -1,9 +1,55 @@
-//! How Dagu writes commands, conditions, parameters and variables: each in several ways.
+//! How Dagu writes steps, commands, conditions, parameters and variables: each in several ways.
 
 use crate::{
     base::{Value, ValueMap},
     definition::import::{foreign, page::variable},
 };
+
+/// Steps after those they depend on; those in a circle as they stand.
+pub(super) fn in_order(mut left: Vec<(String, ValueMap)>) -> Vec<(String, ValueMap)> {
+    let mut out = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let is_called = |(name, body): &(String, ValueMap), it: &str| {
+            name == it || foreign::text_at(body, "id").as_deref() == Some(it)
+        };
+        let waits = |(_, body): &(String, ValueMap)| {
+            let needs = foreign::texts(any(body, &["depends", "dependencies"]));
+            needs.iter().any(|need| left.iter().any(|other| is_called(other, need)))
+        };
+        let next = left.iter().position(|it| !waits(it)).unwrap_or(0);
+        out.push(left.remove(next));
+    }
+    out
+}
+
+/// Steps with their names: a list, or a mapping of names.
+pub(super) fn steps(root: &ValueMap) -> Vec<(String, ValueMap)> {
+    let of_list = |(index, it): (usize, &Value)| {
+        let body = match it {
+            Value::Object(body) => body.clone(),
+            // A step may be its command alone.
+            other => ValueMap::from_iter([("command".to_owned(), other.clone())]),
+        };
+        let name = foreign::text_at(&body, "name").or_else(|| foreign::text_at(&body, "id"));
+        (name.unwrap_or_else(|| format!("step-{}", index + 1)), body)
+    };
+    match root.get("steps") {
+        Some(Value::Array(items)) => items.iter().enumerate().map(of_list).collect(),
+        Some(Value::Object(named)) => {
+            named.iter().filter_map(|(name, it)| Some((name.clone(), it.as_object()?.clone()))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A value behind one of the spellings of a key.
+pub(super) fn any<'v>(map: &'v ValueMap, keys: &[&str]) -> Option<&'v Value> {
+    keys.iter().find_map(|it| map.get(*it))
+}
+
+pub(super) fn any_text(map: &ValueMap, keys: &[&str]) -> Option<String> {
+    any(map, keys).and_then(foreign::text)
+}
 
 /// The script of a step: `script`, or `command` with its arguments.
 pub(super) fn command(body: &ValueMap) -> Option<String> {
@@ -47,20 +93,22 @@ pub(super) fn kept(body: &ValueMap) -> Option<String> {
     Some(variable(name.trim_start_matches('$').trim_matches(['{', '}'])))
 }
 
-/// A condition as a test of a shell: a value that is expected, or a command that succeeds.
+/// A condition as a test of a shell: a value that is expected, or a command that succeeds. None when it is anything else.
 pub(super) fn test(it: &Value) -> Option<String> {
+    const KNOWN: [&str; 4] = ["condition", "command", "expected", "negate"];
     if let Some(command) = foreign::text(it) {
         return Some(format!("{{ {command}; }}"));
     }
-    let it = it.as_object()?;
+    let it = it.as_object().filter(|it| it.keys().all(|key| KNOWN.contains(&key.as_str())))?;
     let condition = foreign::text_at(it, "condition").or_else(|| foreign::text_at(it, "command"))?;
-    Some(match foreign::text_at(it, "expected") {
+    let test = match foreign::text_at(it, "expected") {
         None => format!("{{ {condition}; }}"),
         Some(expected) => match expected.strip_prefix("re:") {
-            Some(pattern) => format!("grep -qE '{}' <<< \"{condition}\"", pattern.replace('\'', "'\\''")),
+            Some(pattern) => format!("grep -qE -- '{}' <<< \"{condition}\"", pattern.replace('\'', "'\\''")),
             None => format!("[ \"{condition}\" = \"{expected}\" ]"),
         },
-    })
+    };
+    Some(if it.get("negate") == Some(&Value::Bool(true)) { format!("! {test}") } else { test })
 }
 
 /// Variables, as a mapping, as a list of mappings, or as a list of `NAME=value`.

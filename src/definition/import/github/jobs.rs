@@ -14,6 +14,10 @@ pub(super) enum Kind {
     ByHand,
     /// A gate: an environment that may be protected there.
     Environment,
+    /// A gate: the job runs in a container, or on a machine, that is not this one.
+    Machine,
+    /// Nothing of the job is left but its place in the order.
+    Nothing,
     /// Another workflow of the same repository.
     Called,
 }
@@ -26,6 +30,14 @@ pub(super) struct Step<'a> {
     pub(super) given: Option<&'a str>,
     pub(super) body: &'a ValueMap,
     pub(super) kind: Kind,
+}
+
+impl Step<'_> {
+    /// Whether its failure is not that of its job.
+    pub(super) fn may_fail(&self) -> bool {
+        self.body.get("continue-on-error") == Some(&Value::Bool(true))
+            && !matches!(self.kind, Kind::Environment | Kind::Machine | Kind::Nothing)
+    }
 }
 
 /// A job with what is left of it.
@@ -55,6 +67,9 @@ fn job<'a>(name: &'a str, body: &'a ValueMap, page: &mut Page) -> Job<'a> {
         let id = page.id(&format!("{name}-environment"));
         steps.push(Step { id, given: None, body, kind: Kind::Environment });
     }
+    if elsewhere(body).is_some() {
+        steps.push(Step { id: page.id(&format!("{name}-machine")), given: None, body, kind: Kind::Machine });
+    }
     if let Some(called) = foreign::text_at(body, "uses") {
         let kind = if called.starts_with("./") { Kind::Called } else { Kind::ByHand };
         steps.push(Step { id: page.id(name), given: None, body, kind });
@@ -69,7 +84,29 @@ fn job<'a>(name: &'a str, body: &'a ValueMap, page: &mut Page) -> Job<'a> {
         let id = if is_alone { page.id(name) } else { page.id(&format!("{name}-{called}")) };
         steps.push(Step { id, given, body: step, kind });
     }
+    if steps.is_empty() {
+        steps.push(Step { id: page.id(name), given: None, body, kind: Kind::Nothing });
+    }
     Job { name, body, needs: foreign::texts(body.get("needs")), steps }
+}
+
+/// Where a job runs at GitHub, when that is nothing like this machine.
+pub(super) fn elsewhere(body: &ValueMap) -> Option<String> {
+    let of = |it: &Value| foreign::text(it).or_else(|| foreign::text_at(it.as_object()?, "image"));
+    let mut parts = Vec::new();
+    if let Some(image) = body.get("container").and_then(of) {
+        parts.push(format!("in the container {image}"));
+    }
+    let on = foreign::texts(body.get("runs-on"));
+    if on.iter().any(|it| !it.starts_with("ubuntu") && it != "linux" && !it.contains("${{")) {
+        parts.push(format!("on {}", on.join(", ")));
+    }
+    let services: Vec<&str> =
+        foreign::map_at(body, "services").into_iter().flat_map(|it| it.keys()).map(String::as_str).collect();
+    if !services.is_empty() {
+        parts.push(format!("beside {}", services.join(", ")));
+    }
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// A name that makes a good id: not long, and nothing in it that is only known when it runs.

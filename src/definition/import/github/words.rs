@@ -1,7 +1,7 @@
 //! Expressions of GitHub in ours: what a job or a step yielded is asked of the step that yields it here, and what only GitHub knows
 //! becomes an input, so that whoever starts the run says it.
 
-use super::jobs::{Job, Kind};
+use super::jobs::{Job, Kind, Step};
 use crate::{
     base::ValueMap,
     definition::import::{
@@ -13,18 +13,35 @@ use crate::{
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Outputs of jobs that are outputs of jobs: so many times.
+/// Outputs of jobs that are outputs of jobs: so many times …
 const DEPTH_MAX: u32 = 8;
+/// … so many in all …
+const LOOKED_UP_MAX: u32 = 10_000;
+/// … and so long.
+const EXPRESSION_CHARS: usize = 4_000;
 
 /// What turns one into the other, and what was found meanwhile.
 #[derive(Debug)]
 pub(super) struct Words<'a> {
     pub(super) jobs: &'a [Job<'a>],
-    /// Inputs that stand for what only GitHub knows, and what each stands for.
-    pub(super) asked: BTreeMap<String, String>,
+    /// Inputs that stand for what only GitHub knows, by name.
+    pub(super) asked: BTreeMap<String, Asked>,
     pub(super) secrets: BTreeSet<String>,
     /// Outputs that somebody reads, by step.
     pub(super) outputs: BTreeMap<String, BTreeSet<String>>,
+    /// How many outputs of jobs may still be looked up.
+    looked_up: u32,
+    /// Whether it is a condition that is being read.
+    in_condition: bool,
+}
+
+/// What an input stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// What it is at GitHub: `github.ref`.
+    pub(super) whole: String,
+    /// Whether a condition reads it: then no run goes on without it.
+    is_decisive: bool,
 }
 
 /// A condition, and whether it says itself what happened before.
@@ -36,7 +53,14 @@ pub(super) struct Condition {
 
 impl<'a> Words<'a> {
     pub(super) fn new(jobs: &'a [Job<'a>]) -> Self {
-        Self { jobs, asked: BTreeMap::new(), secrets: BTreeSet::new(), outputs: BTreeMap::new() }
+        Self {
+            jobs,
+            asked: BTreeMap::new(),
+            secrets: BTreeSet::new(),
+            outputs: BTreeMap::new(),
+            looked_up: 0,
+            in_condition: false,
+        }
     }
 
     /// A text with holes, in a job or above all of them.
@@ -59,8 +83,8 @@ impl<'a> Words<'a> {
         out
     }
 
-    /// What stands behind `if`.
-    pub(super) fn condition(&mut self, job: &Job<'_>, text: &str, page: &mut Page) -> Option<Condition> {
+    /// What stands behind `if`. One that cannot be read keeps its step from running: a step too few is seen.
+    pub(super) fn condition(&mut self, job: &Job<'_>, text: &str, page: &mut Page) -> Condition {
         let text = text.trim();
         let inner = match Template::parse(text) {
             Ok(it) if it.holes().count() == 1 && it.parts().len() == 1 => {
@@ -69,13 +93,18 @@ impl<'a> Words<'a> {
             _ => text.to_owned(),
         };
         match parse(&inner) {
-            Ok(expr) => Some(Condition {
-                text: self.expression(Some(job), &expr, 0),
-                asks_status: expr.uses_status_function(),
-            }),
+            Ok(expr) => {
+                self.in_condition = true;
+                let text = self.expression(Some(job), &expr, 0);
+                self.in_condition = false;
+                Condition { text, asks_status: expr.uses_status_function() }
+            }
             Err(why) => {
-                page.leave_out(format!("the condition of a step of {}: {inner}: {}", job.name, why.message));
-                None
+                page.leave_out(format!(
+                    "when a step of {} runs, {inner}: it does not until that is written under `if` ({})",
+                    job.name, why.message
+                ));
+                Condition { text: "false".to_owned(), asks_status: false }
             }
         }
     }
@@ -89,8 +118,19 @@ impl<'a> Words<'a> {
             if reference.span.end > limit {
                 continue;
             }
-            if let Some(ours) = self.reference(job, &reference, depth) {
-                out.replace_range(reference.span.clone(), &ours);
+            // All jobs that are needed at once.
+            const ALL: &str = ".*.result";
+            let behind = &out[reference.span.end..];
+            let is_all = reference.root.eq_ignore_ascii_case("needs")
+                && reference.path.is_empty()
+                && behind.starts_with(ALL);
+            let (ours, end) = if is_all {
+                (job.map(|it| self.results(it)), reference.span.end + ALL.len())
+            } else {
+                (self.reference(job, &reference, depth), reference.span.end)
+            };
+            if let Some(ours) = ours {
+                out.replace_range(reference.span.start..end, &ours);
                 limit = reference.span.start;
             }
         }
@@ -108,18 +148,19 @@ impl<'a> Words<'a> {
             ("github", ["run_id"]) => Some("run.id".to_owned()),
             ("github", ["workflow"]) => Some("run.workflow".to_owned()),
             ("github", ["workspace"]) => Some("'.'".to_owned()),
+            ("github", ["token"]) => {
+                self.secrets.insert("GITHUB_TOKEN".to_owned());
+                Some("secrets.GITHUB_TOKEN".to_owned())
+            }
             ("secrets", [name, ..]) => {
                 self.secrets.insert((*name).to_owned());
                 None
             }
             ("env" | "matrix" | "secrets", _) => None,
-            ("steps", [given, what, rest @ ..]) => {
-                let found = job.and_then(|it| it.step(given)).map(|it| (it.id.clone(), it.kind));
-                Some(match found {
-                    Some((id, kind)) => self.step(&id, kind, what, rest),
-                    None => self.ask(&it.root, &path),
-                })
-            }
+            ("steps", [given, what, rest @ ..]) => Some(match job.and_then(|it| it.step(given)) {
+                Some(step) => self.step(step, what, rest),
+                None => self.ask(&it.root, &path),
+            }),
             ("needs", [name, what, rest @ ..]) => {
                 let found = self.jobs.iter().find(|it| it.name.eq_ignore_ascii_case(name));
                 let ours = found.and_then(|it| self.job(it, what, rest, depth));
@@ -129,12 +170,20 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn step(&mut self, id: &str, kind: Kind, what: &str, rest: &[&str]) -> String {
+    fn step(&mut self, step: &Step<'_>, what: &str, rest: &[&str]) -> String {
+        let id = &step.id;
         match (what, rest) {
             ("outputs", [name, ..]) => {
-                self.outputs.entry(id.to_owned()).or_default().insert((*name).to_owned());
-                let place = if kind == Kind::ByHand { "form" } else { "outputs" };
+                self.outputs.entry(id.clone()).or_default().insert((*name).to_owned());
+                let place = if step.kind == Kind::ByHand { "form" } else { "outputs" };
                 format!("steps.{id}.{place}.{name}")
+            }
+            // One that may fail is skipped here when it has: that it was called tells it from one that was not due.
+            ("outcome" | "conclusion", _) if step.may_fail() => {
+                let word = if what == "outcome" { "failure" } else { "success" };
+                format!(
+                    "(steps.{id}.result == 'skipped' && steps.{id}.attempts > 0 && '{word}' || steps.{id}.result)"
+                )
             }
             ("outcome" | "conclusion", _) => format!("steps.{id}.result"),
             _ => format!("steps.{id}.{what}"),
@@ -143,14 +192,15 @@ impl<'a> Words<'a> {
 
     fn job(&mut self, job: &'a Job<'a>, what: &str, rest: &[&str], depth: u32) -> Option<String> {
         let last = job.steps.last()?;
+        self.looked_up += 1;
         match (what, rest) {
-            ("result", _) => Some(format!("steps.{}.result", last.id)),
+            ("result", _) => Some(result(job)),
             ("outputs", [name, ..])
                 if matches!(last.kind, Kind::Called | Kind::ByHand) && job.body.contains_key("uses") =>
             {
-                Some(self.step(&last.id, last.kind, "outputs", &[name]))
+                Some(self.step(last, "outputs", &[name]))
             }
-            ("outputs", [name, ..]) if depth < DEPTH_MAX => {
+            ("outputs", [name, ..]) if depth < DEPTH_MAX && self.looked_up < LOOKED_UP_MAX => {
                 let said = foreign::text_at(foreign::map_at(job.body, "outputs")?, name)?;
                 let template = Template::parse(&said).ok()?;
                 match (template.parts().len(), template.holes().next()) {
@@ -158,7 +208,8 @@ impl<'a> Words<'a> {
                         let ours = self.expression(Some(job), &hole.expr, depth + 1);
                         let is_one =
                             hole.expr.references().iter().any(|it| it.span.len() == hole.source.len());
-                        Some(if is_one { ours } else { format!("({ours})") })
+                        let ours = if is_one { ours } else { format!("({ours})") };
+                        (ours.len() <= EXPRESSION_CHARS).then_some(ours)
                     }
                     (_, None) => Some(format!("'{}'", said.replace('\'', "''"))),
                     _ => None,
@@ -168,25 +219,61 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// The results of all jobs that a job needs, as a list.
+    fn results(&self, job: &Job<'_>) -> String {
+        let all: Vec<String> =
+            self.jobs.iter().filter(|it| job.needs.iter().any(|need| need == it.name)).map(result).collect();
+        let places: Vec<String> = (0..all.len()).map(|it| format!("\"{{{it}}}\"")).collect();
+        match all.as_slice() {
+            [] => "fromJSON('[]')".to_owned(),
+            _ => format!("fromJSON(format('[{}]', {}))", places.join(","), all.join(", ")),
+        }
+    }
+
     /// An input for what only GitHub knows.
     fn ask(&mut self, root: &str, path: &[&str]) -> String {
         let whole = std::iter::once(root).chain(path.iter().copied()).collect::<Vec<_>>().join(".");
         let name = variable(&whole);
-        self.asked.insert(name.clone(), whole);
+        let asked = self.asked.entry(name.clone()).or_insert(Asked { whole, is_decisive: false });
+        asked.is_decisive |= self.in_condition;
         format!("inputs.{name}")
     }
 
     /// The inputs that were made up.
     pub(super) fn inputs(&self) -> ValueMap {
         let known = |whole: &str| match whole.to_lowercase().as_str() {
-            "runner.os" => "Linux",
-            "github.event_name" => "workflow_dispatch",
-            _ => "",
+            "runner.os" => Some("Linux"),
+            "github.event_name" => Some("workflow_dispatch"),
+            _ => None,
         };
-        let field = |(name, whole): (&String, &String)| {
-            let said = format!("What {whole} is at GitHub");
-            (name.clone(), json!({"type": "string", "default": known(whole), "description": said}))
+        let field = |(name, asked): (&String, &Asked)| {
+            let said = format!("What {} is at GitHub", asked.whole);
+            let mut field = json!({"type": "string", "description": said});
+            match known(&asked.whole) {
+                // What decides what runs is not left to chance.
+                None if asked.is_decisive => field["required"] = true.into(),
+                value => field["default"] = value.unwrap_or_default().into(),
+            }
+            (name.clone(), field)
         };
         self.asked.iter().map(field).collect()
+    }
+}
+
+/// What has become of a job: one failed step, and it has failed.
+pub(super) fn result(job: &Job<'_>) -> String {
+    let any = |word: &str| {
+        let all: Vec<String> =
+            job.steps.iter().map(|it| format!("steps.{}.result == '{word}'", it.id)).collect();
+        format!("({})", all.join(" || "))
+    };
+    match job.steps.as_slice() {
+        [one] => format!("steps.{}.result", one.id),
+        _ => format!(
+            "({} && 'failure' || {} && 'cancelled' || {} && 'success' || 'skipped')",
+            any("failure"),
+            any("cancelled"),
+            any("success")
+        ),
     }
 }
