@@ -102,7 +102,7 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
         for _ in 0..count {
             let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };
             let (id, words, values) = (Entropy.request_id(), Vec::new(), ValueMap::new());
-            drop(desk.launch(LaunchRequest { id, source, words, values, trace: None }).await);
+            drop(desk.launch(LaunchRequest { id, source, words, values, trace: None, request: None }).await);
         }
         let rests = |seen: &cuelight::runtime::Seen| {
             let board = &seen.board;

@@ -71,7 +71,7 @@ async fn main() {
 async fn run_of(desk: &impl Desk, text: String) -> RunId {
     let source = Source::Text { name: "bench.yaml".to_owned(), text };
     let (id, words, values) = (Entropy.request_id(), Vec::new(), ValueMap::new());
-    match desk.launch(LaunchRequest { id, source, words, values, trace: None }).await {
+    match desk.launch(LaunchRequest { id, source, words, values, trace: None, request: None }).await {
         Reply::Recorded(receipt) => receipt.run.expect("a run"),
         other => panic!("{other:?}"),
     }

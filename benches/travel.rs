@@ -113,6 +113,7 @@ fn log_of(count: usize) -> Vec<(Seq, Event)> {
             seed: 7,
             cause: CauseOfLaunch::Asked,
             trace: String::new(),
+            request: None,
         }))];
         while let Some(command) = todo.pop() {
             let mut events = Vec::new();

@@ -19,6 +19,7 @@ pub(crate) fn launching(plan: Plan) -> Command {
         seed: 7,
         cause: CauseOfLaunch::Asked,
         trace: "t".to_owned(),
+        request: None,
     }))
 }
 

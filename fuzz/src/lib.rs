@@ -261,6 +261,7 @@ fn waiting() -> Board {
         seed: 7,
         cause: CauseOfLaunch::Asked,
         trace: "t".to_owned(),
+        request: None,
     };
     let (mut world, mut events) = (World::default(), Vec::new());
     world.handle(Command::Launch(Box::new(launching)), NOW, &mut events).expect("it is taken");

@@ -157,6 +157,10 @@ pub const MESSAGES_AT_ONCE_MAX: u32 = 1000;
 pub const MESSAGE_IDS_MAX: usize = 500_000;
 /// … and for how long: O3's.
 pub const MESSAGE_IDS_KEPT: Span = Span::seconds(24 * 3600);
+/// Requests that a run was made for and that are remembered, so that they make no second one …
+pub const REQUESTS_MAX: usize = 100_000;
+/// … and for how long.
+pub const REQUESTS_KEPT: Span = Span::seconds(24 * 3600);
 /// Bytes of the schema of a topic.
 pub const TOPIC_SCHEMA_BYTES_MAX: usize = 256 * 1024;
 /// Messages that were no good and are shown, …

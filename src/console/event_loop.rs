@@ -623,6 +623,7 @@ impl<D: Desk> Screen<D> {
                     words,
                     values: crate::base::ValueMap::default(),
                     trace: None,
+                    request: None,
                 };
                 let desk = desk();
                 self.answers.push(

@@ -344,6 +344,9 @@ pub struct Launching {
     pub cause: CauseOfLaunch,
     /// Ties everything together that belongs to one piece of work, across runs.
     pub trace: String,
+    /// The hash of the request that asks for it, where that may be sent again: for a day it makes no second run.
+    #[serde(default)]
+    pub request: Option<Digest>,
 }
 
 /// A person's answer at a gate, with all that makes it valid for this ask and no other.

@@ -250,6 +250,9 @@ pub enum RunEvent {
         cause: CauseOfLaunch,
         /// What it belongs to.
         trace: String,
+        /// The hash of the request that it was made for, where that may be sent again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<Digest>,
     },
     /// Its place in the concurrency group is free; steps may start.
     Started,

@@ -173,13 +173,18 @@ impl Turn<'_> {
     }
 
     fn launch(&mut self, launching: Launching) -> Result<(), Refusal> {
+        // The same again, perhaps of an engine that has begun anew meanwhile: its run is there.
+        if self.world.made_for(launching.request, self.now).is_some() {
+            return Ok(());
+        }
         self.has_room_for(&launching.plan)?;
         self.may_be_due(&launching.plan.name, &launching.cause)?;
-        let Launching { plan, by, seed, cause, trace } = launching;
+        let Launching { plan, by, seed, cause, trace, request } = launching;
         let plan_hash = plan.hash();
         let run = self.world.next_run_id();
         let seed = seed.to_string();
-        self.emit_run(run, RunEvent::Created { plan: Arc::new(plan), plan_hash, by, seed, cause, trace });
+        let plan = Arc::new(plan);
+        self.emit_run(run, RunEvent::Created { plan, plan_hash, by, seed, cause, trace, request });
         Ok(())
     }
 

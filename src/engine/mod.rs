@@ -27,6 +27,7 @@ mod outcome;
 mod quorum;
 mod recovery;
 mod refusal;
+mod requests;
 mod resume;
 mod retry;
 mod rewind;

@@ -134,6 +134,7 @@ impl Turn<'_> {
             seed: run.seed.to_string(),
             cause: cause(corrected),
             trace: run.trace.clone(),
+            request: None,
         };
         self.emit_run(id, created);
         for (there, step) in steps {

@@ -144,7 +144,7 @@ impl Links {
 impl Run {
     /// From the event that made it.
     pub(super) fn created(id: RunId, event: &RunEvent) -> Self {
-        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause } = event else {
+        let RunEvent::Created { plan, plan_hash, by, seed, trace, cause, .. } = event else {
             panic!("fault: {id} begins with {event:?}");
         };
         let mut links = Links::default();

@@ -1,13 +1,14 @@
 //! All that is open: the fold over the log. Changed by `apply` alone; `handle` decides and applies in one go.
 
 use crate::{
-    base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
+    base::{DecisionId, Digest, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
         Agents, Bus, Cache, Command, Event, Fact, GateEvent, Leases, Refusal, Revoked, RunEvent, RunState,
         StepEvent, Topics, Verdict, WaitReason,
         bus::SaidIds,
         gate::{Gate, GateDue},
         library::Library,
+        requests::Requests,
         run::Run,
         scope::Stored,
         target::Targets,
@@ -50,6 +51,8 @@ pub struct World {
     projects: Arc<BTreeMap<RunId, String>>,
     /// Tokens that were taken back.
     pub(super) revoked: Arc<Revoked>,
+    /// What runs were made for.
+    requests: Arc<Requests>,
     /// What agents handed in.
     pub(super) library: Arc<Library>,
     /// Agents that came by themselves.
@@ -123,7 +126,7 @@ impl World {
 
     fn apply_fact(&mut self, id: RunId, event: &Event) {
         match &event.fact {
-            Fact::Run(_, it @ RunEvent::Created { plan, by, cause, .. }) => {
+            Fact::Run(_, it @ RunEvent::Created { plan, by, cause, request, .. }) => {
                 assert!(!self.runs.contains_key(&id), "fault: {id} was created twice");
                 let project = by.project().or_else(|| self.project_of(cause.parent()?)).map(str::to_owned);
                 if let Some(project) = project {
@@ -131,6 +134,10 @@ impl World {
                 }
                 if let Some(concurrency) = &plan.concurrency {
                     self.groups.entry(concurrency.group.clone()).or_default().insert(id);
+                }
+                // One that is brought back out of the log was counted when it was made.
+                if let Some(request) = request.filter(|_| id.0 > self.last_run) {
+                    Arc::make_mut(&mut self.requests).apply(event.at, id, request);
                 }
                 self.runs.insert(id, Run::created(id, it));
                 self.last_run = self.last_run.max(id.0);
@@ -353,6 +360,11 @@ impl World {
         gates.filter_map(|it| self.gates.get(it)).any(Gate::is_open)
     }
 
+    /// The run that was made for a request within the last day.
+    pub fn made_for(&self, request: Option<Digest>, now: Timestamp) -> Option<RunId> {
+        self.requests.run(request?, now)
+    }
+
     /// Whether a run is known here: open, or rested not long ago.
     pub fn knows(&self, run: RunId) -> bool {
         self.runs.contains_key(&run)
@@ -413,6 +425,7 @@ impl World {
             topics: Arc::clone(&self.topics),
             projects: Arc::clone(&self.projects),
             revoked: Arc::clone(&self.revoked),
+            requests: Arc::clone(&self.requests),
             library: Arc::clone(&self.library),
             agents: Arc::clone(&self.agents),
             leases: Arc::new(self.leases.only(runs)),

@@ -188,7 +188,7 @@ pub struct RunView {
 
 impl RunView {
     pub(super) fn created(id: RunId, at: Timestamp, event: &RunEvent) -> Option<Self> {
-        let RunEvent::Created { plan, plan_hash, by, seed, cause, trace } = event else { return None };
+        let RunEvent::Created { plan, plan_hash, by, seed, cause, trace, .. } = event else { return None };
         let summary = RunSummary {
             id,
             workflow: plan.name.as_str().into(),

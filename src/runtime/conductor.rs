@@ -184,7 +184,11 @@ impl Conductor {
 
     fn decide(&mut self, command: Command, now: Timestamp, events: &mut Vec<Event>) -> Answer {
         let start = events.len();
-        let (run, gate, by) = (run_of(&command), gate_of(&command), command.actor().cloned());
+        let run = match &command {
+            Command::Launch(it) => self.world.made_for(it.request, now),
+            other => run_of(other),
+        };
+        let (gate, by) = (gate_of(&command), command.actor().cloned());
         let letter = letter_of(&command);
         match self.world.handle(command, now, events) {
             Ok(()) => {

@@ -77,6 +77,9 @@ pub struct LaunchRequest {
     /// Ties runs together that belong to one piece of work; made up when nothing is said.
     #[serde(default)]
     pub trace: Option<String>,
+    /// What it is known by for a day, also to an engine that was started anew: then it makes no second run.
+    #[serde(default)]
+    pub request: Option<Digest>,
 }
 
 /// Where the text of a workflow comes from.

@@ -67,7 +67,7 @@ impl LocalDesk {
 
     /// Reads, checks, lowers and launches; the cause says where the run comes from.
     pub(super) async fn launch_because(&self, mut launch: LaunchRequest, cause: CauseOfLaunch) -> Reply {
-        let id = launch.id.clone();
+        let (id, request) = (launch.id.clone(), launch.request);
         let trace = launch.trace.take().unwrap_or_else(|| Entropy.request_id().0);
         let archive = self.archive.clone();
         let work =
@@ -80,7 +80,7 @@ impl LocalDesk {
             }
         };
         let (by, seed) = (Actor::clone(&self.actor), Entropy.seed());
-        let command = Command::Launch(Box::new(Launching { plan, by, seed, cause, trace }));
+        let command = Command::Launch(Box::new(Launching { plan, by, seed, cause, trace, request }));
         self.submit(Request { id, command }).await
     }
 }

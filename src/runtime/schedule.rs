@@ -122,6 +122,7 @@ async fn start(desk: &LocalDesk, boards: &mut Boards, item: &Scheduled, at: Time
         words: Vec::new(),
         values: ValueMap::new(),
         trace: None,
+        request: None,
     };
     // A workflow that cannot be started now says so in `cuelight check`; the next time is tried all the same.
     let reply = desk.launch_because(request, CauseOfLaunch::Schedule(at)).await;

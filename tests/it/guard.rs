@@ -340,6 +340,7 @@ async fn an_engine_that_hands_over_leaves_its_programs_to_the_next_one() {
         words: Vec::new(),
         values: ValueMap::new(),
         trace: None,
+        request: None,
     };
     let run = run_of(&engine.desk(), launch()).await;
     until("the step has begun", || begun(&place) == 1);

@@ -43,7 +43,8 @@ impl Log {
     fn launch(&mut self, run: RunId, plan: Plan, cause: CauseOfLaunch) {
         let plan = Arc::new(plan);
         let (plan_hash, seed, trace) = (Digest::default(), "7".to_owned(), "t-1".to_owned());
-        let created = RunEvent::Created { plan, plan_hash, by: person("mira", &[]), seed, cause, trace };
+        let created =
+            RunEvent::Created { plan, plan_hash, by: person("mira", &[]), seed, cause, trace, request: None };
         self.add(Fact::Run(run, created)).add(Fact::Run(run, RunEvent::Started));
     }
 
@@ -577,6 +578,7 @@ fn why_names_back_off_slots_pause_and_concurrency() {
         seed: "1".to_owned(),
         cause: CauseOfLaunch::Asked,
         trace: String::new(),
+        request: None,
     };
     log.add(Fact::Run(RunId(3), created));
     let third = log.board.run(RunId(3)).expect("it is there");
@@ -904,7 +906,14 @@ fn what_an_engine_does_is_seen_as_it_is() {
     let by = Actor { channel: Channel::Command, ..person("mira", &[]) };
     let (seed, cause, trace) = (7, CauseOfLaunch::Asked, "t-1".to_owned());
     let mut engine = Engine::default();
-    engine.ask(Command::Launch(Box::new(Launching { plan, by: by.clone(), seed, cause, trace })));
+    engine.ask(Command::Launch(Box::new(Launching {
+        plan,
+        by: by.clone(),
+        seed,
+        cause,
+        trace,
+        request: None,
+    })));
     let doing = |it: &Engine, run| it.log.board.summary(RunId(run)).expect("known").doing();
 
     assert_eq!(engine.end_call(Some(FailureMode::SystemNetwork)), "load");

@@ -42,6 +42,7 @@ pub(crate) fn launch_of(text: &str) -> LaunchRequest {
         words: Vec::new(),
         values: cuelight::base::ValueMap::new(),
         trace: None,
+        request: None,
     }
 }
 
@@ -174,7 +175,14 @@ fn launching(text: &str) -> Command {
     let plan = cuelight::plan::lower(&workflow, inputs.expect("no inputs")).expect("a plan");
     let cause = cuelight::engine::CauseOfLaunch::Asked;
     let (by, trace) = (ann(), "t".to_owned());
-    Command::Launch(Box::new(cuelight::engine::Launching { plan, by, seed: 7, cause, trace }))
+    Command::Launch(Box::new(cuelight::engine::Launching {
+        plan,
+        by,
+        seed: 7,
+        cause,
+        trace,
+        request: Option::None,
+    }))
 }
 
 #[tokio::test(start_paused = true)]
@@ -540,7 +548,7 @@ fn due_at(
         let at: Timestamp = at.parse().expect("an instant");
         let plan = lower(&workflow, cuelight::base::ValueMap::new()).expect("a plan");
         let (by, cause) = (Actor::engine(), CauseOfLaunch::Schedule(at));
-        let launch = Launching { plan, by, seed: 1, cause, trace: "t".to_owned() };
+        let launch = Launching { plan, by, seed: 1, cause, trace: "t".to_owned(), request: None };
         let mut out = Vec::new();
         world.handle(Command::Launch(Box::new(launch)), at, &mut out).expect("launches");
         if *rests {

@@ -148,8 +148,14 @@ struct Saga {
 impl Saga {
     fn play(&mut self) {
         let (by, plan) = (person(), self.plan.clone());
-        let launching =
-            Launching { plan, by, seed: 7, cause: CauseOfLaunch::Asked, trace: "saga".to_owned() };
+        let launching = Launching {
+            plan,
+            by,
+            seed: 7,
+            cause: CauseOfLaunch::Asked,
+            trace: "saga".to_owned(),
+            request: None,
+        };
         self.submit(Command::Launch(Box::new(launching)));
         for _ in 0..TURNS_MAX {
             if let Some(effect) = self.next() {

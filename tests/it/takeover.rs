@@ -61,6 +61,10 @@ fn nothing_is_taken_from_an_engine_that_answers_unless_that_is_said() {
     until("it serves", || place.owner().is_some());
     let mut follows = place.start(&["run", "long.yaml", "--headless"]);
     follows.until("gate.asked");
+    // Whoever follows would start an engine in place of each that ends, also of the one that is shut down below.
+    follows.signal(Signal::TERM);
+    let left = follows.end();
+    assert!(left.err.contains("leaving; r-1 goes on"), "{left:?}");
     for (args, part) in [
         (&["take-over", "--reason", "I want it"][..], "answers; `cuelight attach` takes a seat there"),
         (&["take-over", "--reason", " "], "say why"),

@@ -146,6 +146,8 @@ pub(crate) struct Checks {
     /// Answers that the world really gave.
     pub(crate) answers: BTreeSet<(AttemptId, Option<i32>)>,
     pub(crate) runs: BTreeMap<RunId, Run>,
+    /// Requests that runs were made for.
+    requests: BTreeSet<Digest>,
     gates: BTreeMap<GateId, Gate>,
     /// Values of the workspace: each with how often it was changed, and until when it stands.
     values: BTreeMap<String, (Value, u64, Option<Timestamp>)>,
@@ -222,7 +224,9 @@ impl Checks {
     }
 
     fn run(&mut self, id: RunId, event: &RunEvent) -> Result<(), Broken> {
-        if let RunEvent::Created { plan, trace, cause, .. } = event {
+        if let RunEvent::Created { plan, trace, cause, request, .. } = event {
+            let is_first = request.is_none_or(|it| self.requests.insert(it));
+            ensure(is_first, || format!("I29 {id} is the second run of one request"))?;
             let as_made = !self.given.contains_key(trace);
             let plan = self.given.get(trace).unwrap_or(plan).clone();
             let asks = matches!(cause, CauseOfLaunch::Fork { .. }) || cause.corrected().is_some();

@@ -12,7 +12,7 @@ use crate::{
 use cuelight::{
     base::{
         AttemptId, DecisionId, Digest, Epoch, FailureMode, GateId, Launch, Program, RunId, Seq, Span, StepIx,
-        Timestamp, Value, ValueMap,
+        Timestamp, Value, ValueMap, sha256,
     },
     engine::{
         Actor, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Choice, Command, Correction,
@@ -346,8 +346,14 @@ impl<'a> History<'a> {
             seed: u64::from(self.launched),
             cause: CauseOfLaunch::Asked,
             trace: format!("t{}", self.launched),
+            request: Some(sha256("simulation", &[&self.launched.to_be_bytes()])),
         };
-        self.later(delay, Item::Says(Box::new(Command::Launch(Box::new(launching)))));
+        let asks = || Item::Says(Box::new(Command::Launch(Box::new(launching.clone()))));
+        self.later(delay, asks());
+        // Whoever did not hear the answer asks again, and whatever engine lives then.
+        if !self.launched.is_multiple_of(2) {
+            self.later(delay + 40, asks());
+        }
     }
 
     fn later(&mut self, seconds: u64, item: Item) {

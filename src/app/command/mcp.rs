@@ -379,7 +379,14 @@ async fn started(seat: &Seat, named: &[String], file: &str, values: ValueMap) ->
         return Err(Trouble::usage(why));
     }
     let source = Source::Path(file.to_owned());
-    let request = LaunchRequest { id: Entropy.request_id(), source, words: Vec::new(), values, trace: None };
+    let request = LaunchRequest {
+        id: Entropy.request_id(),
+        source,
+        words: Vec::new(),
+        values,
+        trace: None,
+        request: None,
+    };
     match seat.desk.launch(request).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(McpTold::Data(json!({"run": run.to_string()}))),
         reply => Err(refused(reply)),

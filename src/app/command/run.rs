@@ -47,6 +47,7 @@ pub(super) async fn launch_source(
         words,
         values: crate::base::ValueMap::new(),
         trace,
+        request: None,
     };
     match seat.desk.launch(request).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(run),

@@ -195,7 +195,12 @@ impl Asked {
         Some(RequestId(format!("http/{project}/{principal}/{key}/{what}")))
     }
 
-    /// The same; without a key it is done once.
+    /// The same for an engine that has begun anew: what the log knows it by.
+    pub(super) fn lasting(&self) -> Option<Digest> {
+        self.keyed().map(|it| sha256("cuelight-request-key-v1", &[it.0.as_bytes()]))
+    }
+
+    /// The name for this engine; without a key it is done once.
     pub(super) fn request(&self) -> RequestId {
         self.keyed().unwrap_or_else(RequestId::once)
     }

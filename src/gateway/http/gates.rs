@@ -43,8 +43,14 @@ pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem
     let (text, values) = workflow(asked.body()?)?;
     let desk = asked.desk(door);
     let source = Source::Text { name: "gate.yaml".to_owned(), text };
-    let trace = Some(asked.trace());
-    let launch = LaunchRequest { id: asked.request(), source, words: Vec::new(), values, trace };
+    let launch = LaunchRequest {
+        id: asked.request(),
+        source,
+        words: Vec::new(),
+        values,
+        trace: Some(asked.trace()),
+        request: asked.lasting(),
+    };
     let run = match desk.launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => run,
         other => return Err(of_reply(other)),

@@ -62,6 +62,7 @@ pub(super) async fn start(door: &Door, asked: &Asked) -> Result<Response, Proble
         words: Vec::new(),
         values: given.inputs.into_iter().collect(),
         trace: Some(asked.trace()),
+        request: asked.lasting(),
     };
     match asked.desk(door).launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => told(door, StatusCode::CREATED, run),

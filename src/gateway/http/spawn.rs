@@ -234,6 +234,7 @@ async fn launched(
         words: Vec::new(),
         values,
         trace: Some(asked.trace()),
+        request: asked.lasting(),
     };
     match asked.desk(door).launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => {

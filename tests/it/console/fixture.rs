@@ -127,6 +127,7 @@ impl Stage {
             seed: 7,
             cause: CauseOfLaunch::Asked,
             trace: format!("t-{before}"),
+            request: None,
         })));
         self.board.summaries().last().expect("just launched").id
     }

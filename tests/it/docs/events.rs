@@ -448,6 +448,7 @@ fn runs() -> Vec<Fact> {
         seed: "7".to_owned(),
         cause: CauseOfLaunch::Asked,
         trace: "t-1".to_owned(),
+        request: Some(digest("request")),
     };
     let all = [
         created,

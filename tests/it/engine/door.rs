@@ -225,10 +225,12 @@ impl Bench {
         let values =
             |from: usize| -> ValueMap { words.iter().skip(from).filter_map(|it| value(it)).collect() };
         let command = match words[0] {
-            "launch" => {
+            // `launch [INPUT=VALUE …]`, or `requests NAME`: a request that may be sent again.
+            "launch" | "requests" => {
                 let plan = Plan { inputs: values(1), ..self.plan.clone() };
-                let cause = CauseOfLaunch::Asked;
-                Command::Launch(Box::new(Launching { plan, by, seed: 7, cause, trace: "trace".to_owned() }))
+                let (cause, trace) = (CauseOfLaunch::Asked, "trace".to_owned());
+                let request = (words[0] == "requests").then(|| sha256("test", &[words[1].as_bytes()]));
+                Command::Launch(Box::new(Launching { plan, by, seed: 7, cause, trace, request }))
             }
             "run" => {
                 self.run = words[1].parse().expect("a run");

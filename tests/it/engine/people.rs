@@ -174,7 +174,8 @@ impl Set {
             return None;
         }
         model.excluded.extend(excluded);
-        let launch = Launching { plan, by, seed, cause: CauseOfLaunch::Asked, trace: String::new() };
+        let launch =
+            Launching { plan, by, seed, cause: CauseOfLaunch::Asked, trace: String::new(), request: None };
         let mut world = World::default();
         let now = Timestamp(1_800_000_000_000);
         let mut events = Vec::new();

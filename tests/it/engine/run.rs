@@ -199,3 +199,17 @@ fn what_nobody_knows_is_refused() {
         "! could not find run r-7; `cuelight runs` lists what there is",
     );
 }
+
+#[test]
+fn a_request_makes_one_run_for_a_day_also_after_a_crash() {
+    check(
+        "steps: [{id: a, run: x}]",
+        "requests one; requests one; crash; requests one; requests two; wake 25h; requests one; requests one",
+        "r-1 created
+         > requests two
+         r-2 created
+         > wake 25h
+         r-3 created
+         no r-4 created",
+    );
+}

@@ -28,6 +28,7 @@ fn what_is_on_hold_is_started_by_people_and_not_by_time() {
         seed: 1,
         cause: CauseOfLaunch::Schedule(bench.now),
         trace: "trace".to_owned(),
+        request: None,
     };
     bench.submit(Command::Launch(Box::new(launching)));
     assert!(bench.text().ends_with("! could not start the schedule of t: req holds it"), "{}", bench.text());

@@ -5,7 +5,7 @@ use crate::runtime::{ann, launch_of, run_of};
 use cuelight::{
     base::Value,
     engine::{Channel, Command, Verdict},
-    gateway::{Claims, Permission, Signer, sign},
+    gateway::{Claims, Permission, Rates, Signer, sign},
     runtime::{Desk as _, Entropy, Reply, Request},
 };
 use serde_json::json;
@@ -56,6 +56,26 @@ async fn an_agent_asks_and_waits_and_a_person_answers() {
     // The same answer again is the same answer, and another one comes too late.
     let late = it.post(path, &bob, answer(&gate, "d2", "reject")).await;
     late.refused(409, "GATE_003");
+    it.end().await;
+}
+
+/// An engine that ended before it could answer has asked all the same: the next one knows the gate by its key, also when it is closed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_stands_for_its_gate_also_when_the_engine_began_anew() {
+    let it = Sidecar::start().await;
+    let (agent, bob) = (it.agent("shop"), it.person("bob", 2, "bob@example.org"));
+    let key = [("Idempotency-Key", "k1")];
+    let first = it.send("POST", "/api/gates", Some(&agent), Some(question("Ship?")), &key).await.is(201);
+    let it = Sidecar::open(it.end().await, Rates::default(), true).await;
+    let again = it.send("POST", "/api/gates", Some(&agent), Some(question("Ship?")), &key).await.is(201);
+    let of = |told: &Value| ["id", "run", "ask_hash", "state"].map(|it| told[it].clone());
+    assert_eq!(of(&again), of(&first));
+    it.post("/api/gates/g-1/decision", &bob, answer(&first, "d1", "approve")).await.is(200);
+    let it = Sidecar::open(it.end().await, Rates::default(), true).await;
+    let late = it.send("POST", "/api/gates", Some(&agent), Some(question("Ship?")), &key).await.is(201);
+    assert_eq!((&late["id"], &late["state"]), (&json!("g-1"), &json!("approved")));
+    let other = it.send("POST", "/api/gates", Some(&agent), Some(question("Drop?")), &key).await.is(201);
+    assert_eq!(other["id"], "g-2", "something else under the key is something else");
     it.end().await;
 }
 

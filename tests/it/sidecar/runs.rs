@@ -1,7 +1,7 @@
 //! Runs over HTTP: started, followed, held and ended.
 
 use super::Sidecar;
-use cuelight::base::Value;
+use cuelight::{base::Value, gateway::Rates};
 use serde_json::json;
 use std::fs;
 
@@ -71,6 +71,29 @@ async fn a_run_is_started_followed_and_ended() {
     assert_eq!(it.get("/api/runs/r-1", &token).await.is(200)["state"], "cancelled");
     it.post("/api/runs/r-1/cancel", &token, json!({})).await.refused(409, "RUN_003");
     it.get("/api/runs/r-9", &token).await.refused(404, "RUN_001");
+    it.end().await;
+}
+
+/// An engine that ended before it could answer has started the run all the same: the next one knows it by its key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_stands_for_its_run_also_when_the_engine_began_anew() {
+    let it = with_file().await;
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    let key = [("Idempotency-Key", "k1")];
+    let body = |to: &str| Some(json!({"workflow": "ship.yaml", "inputs": {"to": to}}));
+    let first = it.send("POST", "/api/runs", Some(&shop), body("there"), &key).await.is(201);
+    let it = Sidecar::open(it.end().await, Rates::default(), true).await;
+    let again = it.send("POST", "/api/runs", Some(&shop), body("there"), &key).await.is(201);
+    assert_eq!((&again["id"], &again["trace"]), (&json!("r-1"), &first["trace"]));
+    // Something else under that key, and the key of another project, are another request.
+    let other = it.send("POST", "/api/runs", Some(&shop), body("elsewhere"), &key).await.is(201);
+    let theirs = it.send("POST", "/api/runs", Some(&bank), body("there"), &key).await.is(201);
+    assert_eq!((&other["id"], &theirs["id"]), (&json!("r-2"), &json!("r-3")));
+    let it = Sidecar::open(it.end().await, Rates::default(), true).await;
+    for (token, to, run) in [(&shop, "there", "r-1"), (&shop, "elsewhere", "r-2"), (&bank, "there", "r-3")] {
+        let again = it.send("POST", "/api/runs", Some(token), body(to), &key).await.is(201);
+        assert_eq!(again["id"], run, "{to}");
+    }
     it.end().await;
 }
 
