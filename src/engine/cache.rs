@@ -197,6 +197,7 @@ impl Turn<'_> {
             origin: Some(Box::new(origin)),
             bound: None,
             cached: Some(Box::new(cached)),
+            given: None,
         };
         self.emit_step(id, step, done);
         true

@@ -184,17 +184,16 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
     let Some(tool) = view.run.plan.tool(chosen.unwrap_or(&it.tool)) else {
         return Err(Unresolved::Failed(format!("its plan has no tool {}", it.tool)));
     };
-    let gave = &view.run.step(view.step).outputs;
     if let Some(given) = &it.given {
         if it.undoes {
-            return tool.undo_call(given.clone(), gave).map_err(Unresolved::Failed);
+            return taken_back(view, tool, given.clone());
         }
         return tool
             .call(given.clone(), &Given { env, is_foreign: &|_| true, spawned: None })
             .map_err(Unresolved::Failed);
     }
     let mut input = ValueMap::new();
-    for (name, value) in &it.with {
+    for (name, value) in it.with.iter().filter(|_| !(it.undoes && is_on_record(view))) {
         input.insert(name.clone(), view.deep(value)?);
     }
     let bytes = json_bytes(&input);
@@ -205,12 +204,42 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
         return Err(Unresolved::Failed(message));
     }
     if it.undoes {
-        return tool.undo_call(input, gave).map_err(Unresolved::Failed);
+        return taken_back(view, tool, input);
     }
     let is_foreign =
         |name: &str| it.with.iter().any(|(given, value)| given == name && is_foreign_value(view, value));
     let spawned = view.run.plan.spawned.as_deref();
     tool.call(input, &Given { env, is_foreign: &is_foreign, spawned }).map_err(Unresolved::Failed)
+}
+
+/// Whether it is known what the call of this step was given.
+fn is_on_record(view: View<'_>) -> bool {
+    view.run.step(view.step).called.is_some()
+}
+
+/// What takes back the call of this step: with what that was given, whatever its words would mean by now. Where no call is on
+/// record, as of a step that was done by hand, it is what they mean now.
+fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch, Unresolved> {
+    let step = view.run.step(view.step);
+    let called = step.called.as_deref();
+    let brought = (!step.outputs.is_empty()).then_some(&step.outputs);
+    let gave = brought.or_else(|| called?.gave.as_ref());
+    let given = match (called, gave) {
+        (None, _) => meant,
+        (Some(it), Some(_)) => it.input.clone(),
+        (Some(it), None) => match it.in_doubt.as_slice() {
+            [] => it.input.clone(),
+            [one] => one.clone(),
+            _ => {
+                return Err(Unresolved::Failed(format!(
+                    "{} may have been called with one input or with another, and nobody knows which of them; look what happened, take it back by \
+                     hand, and say so with `cuelight settle-undo`",
+                    tool.id()
+                )));
+            }
+        },
+    };
+    tool.undo_call(given, gave).map_err(Unresolved::Failed)
 }
 
 /// The question that is put to a model.

@@ -552,6 +552,9 @@ pub enum StepEvent {
         /// An earlier result stands for it, and nothing was called: that of which step, when, and by which key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cached: Option<Box<CachedFrom>>,
+        /// Of a call of a tool that was kept from another run: what it was given there, for whoever takes it back here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        given: Option<Box<ValueMap>>,
     },
     /// What was approved has changed before it ran: the gate asks again, and what it had released waits for it.
     Reopened {

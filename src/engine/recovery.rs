@@ -240,5 +240,6 @@ fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) 
         origin: Some(origin),
         bound: it.facts.clone().filter(|_| is_gate),
         cached: it.cached.clone(),
+        given: it.called.as_ref().map(|it| Box::new(it.input.clone())),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         budget::Spending,
         call,
         failure::{Noted, Whose},
-        step::{self, Approval, Step},
+        step::{self, Approval, Called, Step},
         talk,
         unwind::Unwinding,
     },
@@ -589,7 +589,7 @@ impl Run {
                 if matches!(answer, DoubtAnswer::NotHappened) {
                     step.calls = step.calls.saturating_sub(1);
                     step.losses = 0;
-                    step.unknown = false;
+                    step.forget_doubt();
                 }
             }
         }
@@ -618,6 +618,7 @@ impl Run {
             attempts: step.attempts,
             explicit: step.explicit,
             unknown: step.unknown,
+            called: step.called.clone(),
             generation: step.generation,
             approvals: step.approvals.iter().filter(stands).cloned().collect(),
             ..Step::default()
@@ -635,11 +636,18 @@ impl Run {
             origin,
             bound,
             cached,
+            given,
             ..
         } = event
         else {
             return;
         };
+        if let Some(given) = given {
+            self.note_given(index, given);
+            if let Some(called) = &mut self.steps[index.index()].called {
+                called.gave = Some(outputs.clone());
+            }
+        }
         let step = &mut self.steps[index.index()];
         step.outputs.clone_from(outputs);
         step.confidence = *confidence;
@@ -714,6 +722,7 @@ impl Run {
             attempts: step.attempts,
             explicit: step.explicit,
             unknown: step.unknown,
+            called: step.called.clone(),
             generation: step.generation,
             gate: step.gate.filter(|_| gates.is_empty()),
             reopened: gates.is_empty().then(|| why.to_owned()),
@@ -1011,8 +1020,11 @@ impl Run {
 
     pub(super) fn apply_attempt(&mut self, at: Timestamp, index: StepIx, number: u32, event: &AttemptEvent) {
         match event {
-            AttemptEvent::Started { purpose, charge, cache_key, .. } => {
+            AttemptEvent::Started { purpose, charge, cache_key, launch, .. } => {
                 self.attempt_started(index, number, *purpose, *charge);
+                if let (Purpose::Step, Some(tool)) = (purpose, &launch.tool) {
+                    self.note_given(index, &tool.input);
+                }
                 self.steps[index.index()].cache_key.clone_from(cache_key);
             }
             AttemptEvent::Ended { outcome, retry_at } => {
@@ -1034,9 +1046,12 @@ impl Run {
                     None if is_work && has_least => step.held = Some(Box::new(outcome.outputs.clone())),
                     Some(_) | None => {}
                 }
+                if let Some(called) = step.called.as_mut().filter(|_| is_work && outcome.failure.is_none()) {
+                    called.gave = Some(outcome.outputs.clone());
+                }
                 if purpose == Some(Purpose::Check) && outcome.exit_code == Some(1) {
                     step.calls = step.calls.saturating_sub(1);
-                    step.unknown = false;
+                    step.forget_doubt();
                 }
                 if purpose == Some(Purpose::Undo) {
                     step.due = *retry_at;
@@ -1059,10 +1074,26 @@ impl Run {
                 let purpose = step.in_flight.take();
                 let is_work = matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
                 step.unknown |= is_work;
+                if let Some(called) = step.called.as_mut().filter(|_| is_work)
+                    && !called.in_doubt.contains(&called.input)
+                {
+                    called.in_doubt.push(called.input.clone());
+                }
                 step.losses += u32::from(is_work);
                 self.charged.remove(&index);
             }
         }
+    }
+
+    /// What a call was given that is taken back as its tool says, for whoever does that: what its words meant then.
+    fn note_given(&mut self, index: StepIx, input: &ValueMap) {
+        let undo = call::undo_work(self.plan_step(index));
+        if !matches!(undo, Some(Work::Tool(it)) if it.undoes) {
+            return;
+        }
+        let called = &mut self.steps[index.index()].called;
+        let in_doubt = called.take().map(|it| it.in_doubt).unwrap_or_default();
+        *called = Some(Box::new(Called { input: input.clone(), gave: None, in_doubt }));
     }
 
     fn attempt_started(&mut self, index: StepIx, number: u32, purpose: Purpose, charge: Amounts) {

@@ -454,6 +454,7 @@ impl Turn<'_> {
             origin: None,
             bound: None,
             cached: None,
+            given: None,
         };
         self.emit_step(id, step, done);
     }
@@ -775,6 +776,7 @@ impl Turn<'_> {
                 origin: None,
                 bound: None,
                 cached: None,
+                given: None,
             };
             self.emit_step(run, step, done);
         } else {

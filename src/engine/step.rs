@@ -100,8 +100,21 @@ pub(super) struct Step {
     pub(super) origin: Option<Box<Origin>>,
     /// The earlier result that stands for it.
     pub(super) cached: Option<Box<CachedFrom>>,
+    /// Where a tool's file says how its call is taken back: what that call was given.
+    pub(super) called: Option<Box<Called>>,
     /// Of a model that may ask for tools: what was asked so far.
     pub(super) talk: Option<Box<Talking>>,
+}
+
+/// The call of a tool that may have to be taken back.
+#[derive(Clone, Debug)]
+pub(super) struct Called {
+    /// What it was given last.
+    pub(super) input: ValueMap,
+    /// What it gave, where it ended well.
+    pub(super) gave: Option<ValueMap>,
+    /// What was given to calls of which nobody knows whether they happened, each once.
+    pub(super) in_doubt: Vec<ValueMap>,
 }
 
 /// What people approved of a step at one gate.
@@ -147,6 +160,14 @@ impl Approval {
 pub(super) type Asked = (Vec<String>, Vec<Vec<String>>, Vec<Program>);
 
 impl Step {
+    /// It is known by now that what was in doubt did not happen.
+    pub(super) fn forget_doubt(&mut self) {
+        self.unknown = false;
+        if let Some(called) = &mut self.called {
+            called.in_doubt.clear();
+        }
+    }
+
     pub(super) fn state(&self) -> StepState {
         self.state.unwrap_or(StepState::Pending)
     }
@@ -310,6 +331,7 @@ mod tests {
             origin: None,
             bound: None,
             cached: None,
+            given: None,
         };
         let choice = || Choice {
             policy: "fallback".to_owned(),

@@ -16,6 +16,7 @@ mod show;
 mod spending;
 mod stage;
 mod tool;
+mod tool_undo;
 mod words;
 mod work;
 
@@ -35,4 +36,5 @@ pub use requires::{Machine, Requires};
 pub use show::{show, show_value};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;
-pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, PlanToolUndo, Route, ToolUse};
+pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, Route, ToolUse};
+pub use tool_undo::PlanToolUndo;

@@ -11,7 +11,7 @@ use crate::{
     },
     definition as file,
     expression::{Expr, Hole, MapLookup, Template, evaluate_text, parse, to_text},
-    plan::{Answers, EffectClass, HttpWork, Risk},
+    plan::{Answers, EffectClass, HttpWork, PlanToolUndo, Risk},
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,16 +69,6 @@ pub struct PlanTool {
     /// How a call of it is taken back, where its file says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<PlanToolUndo>,
-}
-
-/// How a call of a tool is taken back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PlanToolUndo {
-    /// It cannot be.
-    Impossible,
-    /// By a program or a script, whose templates read `input` and `output` of the call.
-    By(Box<PlanToolBody>),
 }
 
 /// What an agent has beside what every tool has.
@@ -191,11 +181,11 @@ fn body_of(body: &file::ToolBody) -> PlanToolBody {
 }
 
 /// The variables of a call.
-type Variables = Vec<(String, Vec<TextPart>)>;
+pub(super) type Variables = Vec<(String, Vec<TextPart>)>;
 
 impl PlanToolBody {
     /// The words of a program and the variables of a script, with what stands in them filled in. Of anything else nothing.
-    fn words(&self, lookup: &MapLookup) -> Result<(Vec<String>, Variables), String> {
+    pub(super) fn words(&self, lookup: &MapLookup) -> Result<(Vec<String>, Variables), String> {
         let (mut argv, mut env) = (Vec::new(), Vec::new());
         match self {
             Self::Words(words) => {
@@ -222,7 +212,7 @@ impl PlanToolBody {
 }
 
 /// No program can be given a NUL byte.
-fn no_nul(argv: &[String], env: &Variables) -> Result<(), String> {
+pub(super) fn no_nul(argv: &[String], env: &Variables) -> Result<(), String> {
     let texts = env.iter().flat_map(|it| &it.1).filter_map(|it| match it {
         TextPart::Text(text) => Some(text),
         TextPart::Secret(_) => None,
@@ -347,23 +337,6 @@ impl PlanTool {
         })
     }
 
-    /// What takes back a call that was given this and gave that: a plain program, which finds both in its words and variables.
-    ///
-    /// # Errors
-    /// Its file says of no undo; or what cannot become a word of a command.
-    pub fn undo_call(&self, given: ValueMap, gave: &ValueMap) -> Result<Launch, String> {
-        let wrong = |why: String| format!("a call of {} could not be taken back: {why}", self.id());
-        let Some(PlanToolUndo::By(by)) = &self.undo else {
-            return Err(wrong("its file says no way".to_owned()));
-        };
-        let contexts = [("input", self.input_of(given)?), ("output", gave.clone())];
-        let contexts = contexts.map(|(name, it)| (name.to_owned(), Value::Object(it)));
-        let lookup = MapLookup::new(ValueMap::from_iter(contexts));
-        let (argv, env) = by.words(&lookup).map_err(wrong)?;
-        no_nul(&argv, &env).map_err(wrong)?;
-        Ok(Launch { env, output_limit: SPOOL_BYTES_MAX, ..Launch::of(argv) })
-    }
-
     /// What an agent finds in its environment: what its file says and its step does not, its name, and its task.
     fn environment(
         &self,
@@ -390,7 +363,7 @@ impl PlanTool {
     }
 
     /// The input with defaults filled in, when it fits.
-    fn input_of(&self, mut given: ValueMap) -> Result<ValueMap, String> {
+    pub(super) fn input_of(&self, mut given: ValueMap) -> Result<ValueMap, String> {
         for (name, about) in properties(&self.input) {
             if let Some(default) = about.get("default").filter(|_| !given.contains_key(name)) {
                 given.insert(name.clone(), default.clone());

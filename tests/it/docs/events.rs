@@ -478,6 +478,7 @@ fn steps() -> Vec<Fact> {
         origin: None,
         bound: None,
         cached: None,
+        given: None,
     };
     let all = [
         StepEvent::Ready,

@@ -1,6 +1,6 @@
 //! Undo: what was done is taken back in reverse order of completion (`semantics.md` 4).
 
-use super::door::check;
+use super::door::{check, play};
 
 const SAGA: &str = "on-failure: compensate
     steps:
@@ -230,4 +230,73 @@ fn a_retried_run_undoes_what_it_kept_in_the_order_it_was_done() {
          r-2 b undo done
          = undone: a undone, b undone, d failed",
     );
+}
+
+/// A step that uses a tool which says how a call of it is taken back, and one that sets the value it was given anew.
+fn shipped(undo: &str) -> String {
+    format!(
+        "on-failure: compensate
+         steps:
+           - {{id: first, set: {{values: {{release: one}}}}}}
+           - {{id: ship, needs: first, uses: ship@1, with: {{release: '${{{{ vars.release }}}}'}}}}
+           - {{id: then, needs: ship, if: always(), set: {{values: {{release: two}}}}}}
+           - {{id: last, needs: then, run: x}}
+--- tools/ship.yaml
+name: ship
+version: 1
+description: Ships
+risk: externally-reversible
+input: {{type: object, required: [release], properties: {{release: {{type: string}}, count: {{type: integer, default: 2}}}}}}
+output: {{type: object, properties: {{ticket: {{type: string}}}}}}
+command: [ship, '${{{{ input.release }}}}']
+undo: {undo}
+"
+    )
+}
+
+const BOTH: &str = "[unship, '${{ input.release }}', '${{ input.count }}', '/srv/${{ output.ticket }}']";
+
+#[test]
+fn an_undo_of_a_tool_is_told_what_its_call_was_given_and_not_what_its_words_mean_by_now() {
+    let file = shipped(BOTH);
+    let bench = play(&file, "launch; ended ship ok ticket=t7; ended last fail; ended ship ok");
+    assert_eq!(bench.launch_of("ship").argv, ["unship", "one", "2", "/srv/t7"], "{}", bench.text());
+    // Nor what they mean in a run that took its result over.
+    let again = "launch; ended ship ok ticket=t7; cancel; ended last fail; retry failed; ended last fail";
+    let bench = play(&file, again);
+    assert!(bench.text().contains("r-2 ship completed (kept)"), "{}", bench.text());
+    assert_eq!(bench.launch_of("ship").argv, ["unship", "one", "2", "/srv/t7"], "{}", bench.text());
+}
+
+#[test]
+fn an_undo_of_a_tool_that_reads_what_nobody_knows_is_stuck_for_a_person_and_nothing_is_called() {
+    check(
+        &shipped(BOTH),
+        "launch; crash; abort ship; give-up ship",
+        "ship in doubt
+         ship undo asked
+         ship undo stuck
+         ship undo done by hand
+         no call 2 undo
+         r-1 ended undone",
+    );
+    let bench = play(&shipped(BOTH), "launch; crash; abort ship");
+    assert_eq!(bench.launch_of("ship").argv, ["ship", "one"], "{}", bench.text());
+    // A script reads in its variables.
+    let script = "|\n  rm -rf \"/srv/${{ output.ticket }}\"";
+    let bench = play(&shipped(script), "launch; crash; abort ship");
+    assert!(bench.text().contains("ship undo stuck"), "{}", bench.text());
+    // What is known is taken back: what it was given, …
+    let given = "[unship, '${{ input.release }}']";
+    let bench = play(&shipped(given), "launch; crash; abort ship");
+    assert_eq!(bench.launch_of("ship").argv, ["unship", "one"], "{}", bench.text());
+    // … and also what it gave, where somebody has said it.
+    let bench = play(&shipped(BOTH), "launch; crash; happened ship ticket=t8; ended last fail");
+    assert_eq!(bench.launch_of("ship").argv, ["unship", "one", "2", "/srv/t8"], "{}", bench.text());
+}
+
+#[test]
+fn a_call_that_ended_well_while_it_was_being_ended_is_taken_back_with_what_it_gave() {
+    let bench = play(&shipped(BOTH), "launch; cancel undo; ended ship ok ticket=t9");
+    assert_eq!(bench.launch_of("ship").argv, ["unship", "one", "2", "/srv/t9"], "{}", bench.text());
 }

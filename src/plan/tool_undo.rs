@@ -1,0 +1,69 @@
+//! How a call of a tool is taken back: by a program that is told what the call was given and what it gave.
+//!
+//! When a call is taken back is not known here, nor what it was given: that is for the engine.
+
+use super::tool::{PlanTool, PlanToolBody, no_nul};
+use crate::{
+    base::{Launch, SPOOL_BYTES_MAX, Value, ValueMap},
+    expression::{MapLookup, Template, parse},
+};
+use serde::{Deserialize, Serialize};
+
+/// The context that holds what a call was given, …
+const INPUT: &str = "input";
+/// … and that of what it gave.
+const OUTPUT: &str = "output";
+
+/// How a call of a tool is taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanToolUndo {
+    /// It cannot be.
+    Impossible,
+    /// By a program or a script, whose templates read `input` and `output` of the call.
+    By(Box<PlanToolBody>),
+}
+
+impl PlanTool {
+    /// What takes back a call that was given this and gave that: a plain program, which finds both in its words and variables.
+    /// `gave` is nothing for a call in doubt: whether it happened is not known, so what it gave is not either.
+    ///
+    /// # Errors
+    /// Its file says of no undo; it reads what nobody knows; or what cannot become a word of a command.
+    pub fn undo_call(&self, given: ValueMap, gave: Option<&ValueMap>) -> Result<Launch, String> {
+        let wrong = |why: String| format!("a call of {} could not be taken back: {why}", self.id());
+        let Some(PlanToolUndo::By(by)) = &self.undo else {
+            return Err(wrong("its file says no way".to_owned()));
+        };
+        // What is missing would become an empty word: `/srv/${{ output.dir }}` would be all of `/srv/`.
+        if gave.is_none() && by.reads(OUTPUT) {
+            let why = "it may have happened, and nobody knows what it gave, which its undo reads; look whether it did, take it back by hand, and say so with `cuelight settle-undo`";
+            return Err(wrong(why.to_owned()));
+        }
+        let contexts = [(INPUT, self.input_of(given)?), (OUTPUT, gave.cloned().unwrap_or_default())];
+        let contexts = contexts.map(|(name, it)| (name.to_owned(), Value::Object(it)));
+        let lookup = MapLookup::new(ValueMap::from_iter(contexts));
+        let (argv, env) = by.words(&lookup).map_err(wrong)?;
+        no_nul(&argv, &env).map_err(wrong)?;
+        Ok(Launch { env, output_limit: SPOOL_BYTES_MAX, ..Launch::of(argv) })
+    }
+}
+
+impl PlanToolBody {
+    /// Whether a word or a variable of it reads this context.
+    fn reads(&self, root: &str) -> bool {
+        let is_it = |expr: &crate::expression::Expr| {
+            expr.references().iter().any(|it| it.root.eq_ignore_ascii_case(root))
+        };
+        match self {
+            Self::Words(words) => words
+                .iter()
+                .filter_map(|it| Template::parse(it).ok())
+                .any(|it| it.holes().any(|hole| is_it(&hole.expr))),
+            Self::Script { bindings, .. } => {
+                bindings.iter().filter_map(|it| parse(&it.1).ok()).any(|it| is_it(&it))
+            }
+            Self::BuiltIn | Self::Claim | Self::Http(_) | Self::Mcp(_) => false,
+        }
+    }
+}
