@@ -10,8 +10,9 @@ use super::{
 use crate::{
     base::{Digest, Schema, Timestamp, TraceContext, Value, canonical_json, is_name, json_values, sha256},
     engine::Actor,
-    gateway::Bearer,
-    runtime::{Desk as _, Entropy, LocalDesk, RequestId},
+    gateway::{Bearer, TokenTrouble},
+    projection::Board,
+    runtime::{Clock as _, Desk as _, Entropy, LocalDesk, RequestId, SystemClock},
 };
 use axum::{
     body::{Body, Bytes},
@@ -30,6 +31,9 @@ use tokio::time::timeout;
 
 /// Bytes of the line of a request.
 const URL_BYTES_MAX: usize = 8 * 1024;
+
+/// Nobody is woken more often than that because the time of a token is over.
+const SILENCE_MIN: Duration = Duration::from_millis(10);
 
 /// What is asked.
 pub(super) struct Asked {
@@ -285,6 +289,21 @@ fn who(door: &Door, route: &Route, headers: &HeaderMap, now: Timestamp) -> Resul
         );
     }
     Ok(Some(bearer))
+}
+
+/// Whether whoever was let in would be let in still: for whoever waits or follows, before they are told anything.
+///
+/// # Errors
+/// When their token is good no more.
+pub(super) fn still_good(bearer: Option<&Bearer>, board: &Board) -> Result<(), TokenTrouble> {
+    bearer.map_or(Ok(()), |it| it.check_still(SystemClock.now(), board))
+}
+
+/// How long whoever follows is silent at most: so long, or until their token has come to its end.
+pub(super) fn silence(bearer: Option<&Bearer>, most: Duration) -> Duration {
+    let left = bearer.map(|it| it.ends().since(SystemClock.now()).to_std());
+    // A moment of silence that is none would keep us busy.
+    left.map_or(most, |it| it.clamp(SILENCE_MIN, most))
 }
 
 fn count(

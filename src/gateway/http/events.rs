@@ -3,7 +3,7 @@
 
 use super::{
     answer::json,
-    asked::Asked,
+    asked::{Asked, silence, still_good},
     door::Door,
     listeners::{Place, Wanted, place_for},
     problem::{Problem, of_reply},
@@ -14,7 +14,8 @@ use crate::{
         ValueMap, is_name, is_topic, json_bytes, sha256,
     },
     engine::{Actor, Command, MessageProof, NewMessage, Proof, Said},
-    gateway::webhook::Signed,
+    gateway::{Bearer, webhook::Signed},
+    projection::Board,
     runtime::{Boards, Clock as _, Desk as _, Entropy, Reply, Request, RequestId, SystemClock},
 };
 use axum::{
@@ -423,6 +424,7 @@ pub(super) async fn wait(door: &Door, asked: &Asked) -> Result<Response, Problem
     let mut next = None;
     loop {
         let board = boards.borrow_and_update().board.clone();
+        still_good(asked.bearer.as_ref(), &board)?;
         let ring = board.bus().of(asked.project());
         let at = match (next, since) {
             (Some(next), _) => next,
@@ -478,6 +480,8 @@ struct Following {
     /// Something before this place is kept no longer.
     has_gap: bool,
     closing: CancellationToken,
+    /// Who follows: it ends when they would not be let in any more.
+    bearer: Option<Bearer>,
     _place: Place,
 }
 
@@ -493,7 +497,8 @@ pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let closing = door.closing.clone();
     let has_gap = since.is_some() && found.is_none();
     let frames = Arc::clone(&door.frames);
-    let following = Following { boards, frames, wanted, next, has_gap, closing, _place: place };
+    let bearer = asked.bearer.clone();
+    let following = Following { boards, frames, wanted, next, has_gap, closing, bearer, _place: place };
     let events = stream::unfold(following, |mut it| async move {
         let event = it.next().await?;
         Some((Ok::<_, Infallible>(event), it))
@@ -504,11 +509,14 @@ pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
 impl Following {
     /// The next event; nothing when there will be no more.
     async fn next(&mut self) -> Option<Bytes> {
-        let mut silence = pin!(sleep(KEEP_ALIVE));
+        let mut silence = pin!(sleep(silence(self.bearer.as_ref(), KEEP_ALIVE)));
         loop {
-            if let Some(event) = self.kept(SystemClock.now()) {
+            let board = self.boards.borrow_and_update().board.clone();
+            still_good(self.bearer.as_ref(), &board).ok()?;
+            if let Some(event) = self.kept(&board, SystemClock.now()) {
                 return Some(event);
             }
+            drop(board);
             tokio::select! {
                 changed = self.boards.changed() => if changed.is_err() { return None },
                 () = self.closing.cancelled() => return None,
@@ -518,8 +526,7 @@ impl Following {
     }
 
     /// The next one that is kept, or that some are kept no longer.
-    fn kept(&mut self, now: Timestamp) -> Option<Bytes> {
-        let board = self.boards.borrow_and_update().board.clone();
+    fn kept(&mut self, board: &Board, now: Timestamp) -> Option<Bytes> {
         let ring = board.bus().of(self.wanted.project.as_deref());
         let first = ring.map_or(0, crate::engine::Ring::first);
         if std::mem::take(&mut self.has_gap) || self.next < first {

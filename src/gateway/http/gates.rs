@@ -3,7 +3,7 @@
 
 use super::{
     answer::json,
-    asked::Asked,
+    asked::{Asked, still_good},
     door::Door,
     listeners::place,
     problem::{Problem, of_reply},
@@ -87,13 +87,17 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
     let mut view = find(&board, asked, gate)?;
     if wait > 0 && !view.state.rests() {
         let _place = place(door, asked, "at that gate")?;
-        let closed = boards.wait_for(|seen| seen.board.gate(gate).is_none_or(|it| it.state.rests()));
+        let closed = boards.wait_for(|seen| {
+            seen.board.gate(gate).is_none_or(|it| it.state.rests())
+                || still_good(asked.bearer.as_ref(), &seen.board).is_err()
+        });
         tokio::select! {
             // Whoever waited in vain sees how it is now.
             waited = timeout(Duration::from_millis(wait), closed) => drop(waited),
             () = door.closing.cancelled() => {}
         }
         let board = door.desk.boards().borrow().board.clone();
+        still_good(asked.bearer.as_ref(), &board)?;
         view = find(&board, asked, gate)?;
     }
     Ok(told(StatusCode::OK, &view))

@@ -2,7 +2,7 @@
 
 use super::{
     answer::json,
-    asked::Asked,
+    asked::{Asked, silence, still_good},
     door::Door,
     gates::is_visible,
     listeners::{Place, place},
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     base::{RunId, Seq},
     engine::{Command, Event, RunState},
+    gateway::Bearer,
     projection::{event_line, run_json, show_json},
     runtime::{Boards, Desk as _, LaunchRequest, LocalDesk, Page, Receipt, Reply, Request, Source, Want},
 };
@@ -25,13 +26,16 @@ use axum::{
 };
 use futures_util::stream;
 use serde_json::json as value;
-use std::{collections::VecDeque, convert::Infallible, path::Path};
+use std::{collections::VecDeque, convert::Infallible, path::Path, time::Duration};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// Runs of one page, when nothing is said.
 const PAGE_DEFAULT: u64 = 100;
 /// Events read at once.
 const EVENTS_PAGE: u32 = 256;
+/// Whoever follows is asked at least this often whether they may still.
+const ASKED_AGAIN: Duration = Duration::from_secs(15);
 
 fn missing() -> Problem {
     Problem::missing("RUN_001", "that run")
@@ -133,6 +137,8 @@ struct Following {
     after: Seq,
     late: VecDeque<(Seq, Event)>,
     closing: CancellationToken,
+    /// Who follows: it ends when they would not be let in any more.
+    bearer: Option<Bearer>,
     _place: Place,
 }
 
@@ -145,8 +151,8 @@ pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let boards = desk.boards();
     let closing = door.closing.clone();
     let place = place(door, asked, "for what becomes of that run")?;
-    let following =
-        Following { desk, boards, run, after: Seq(after), late: VecDeque::new(), closing, _place: place };
+    let (after, late, bearer) = (Seq(after), VecDeque::new(), asked.bearer.clone());
+    let following = Following { desk, boards, run, after, late, closing, bearer, _place: place };
     let events = stream::unfold(following, |mut it| async move {
         let event = it.next().await?;
         Some((Ok::<_, Infallible>(event), it))
@@ -158,9 +164,10 @@ impl Following {
     /// The next event; nothing when there will be no more.
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
+            let board = self.boards.borrow().board.clone();
+            still_good(self.bearer.as_ref(), &board).ok()?;
             if let Some((seq, event)) = self.late.pop_front() {
                 self.after = seq;
-                let board = self.boards.borrow().board.clone();
                 let line = event_line(seq, &event, board.run(self.run).map(|it| &**it));
                 let kind = line["type"].as_str().unwrap_or("event").to_owned();
                 return Some(sse::Event::default().id(seq.0.to_string()).event(kind).data(line.to_string()));
@@ -179,9 +186,11 @@ impl Following {
             if rests {
                 return None;
             }
+            drop(board);
             tokio::select! {
                 changed = self.boards.changed() => if changed.is_err() { return None },
                 () = self.closing.cancelled() => return None,
+                () = sleep(silence(self.bearer.as_ref(), ASKED_AGAIN)) => {}
             }
         }
     }

@@ -37,6 +37,8 @@ const AT_MOST: usize = 16;
 /// Variables that only we set.
 const OURS: &[&str] =
     &["AGENT_ID", "AGENT_TYPE", "ISSUE_ID", "PROJECT_ID", "SIDECAR_URL", "JWT_TOKEN", "TRACEPARENT"];
+/// Letters of the name of a variable, as the API takes them.
+const VARIABLE_CHARS_MAX: usize = 128;
 /// What the names begin with of those that only we set.
 const OUR_PREFIXES: &[&str] = &["CUELIGHT_", "GITHUB_", "DAGU_"];
 /// Variables by which a program is made to do something else than it is: what is loaded into it, where it finds others, whom it trusts.
@@ -108,28 +110,33 @@ impl Default for SpawnRule {
 }
 
 impl SpawnRule {
-    /// Why this variable may not be set, if it may not: the end of a sentence.
-    fn refusal(&self, name: &str) -> Option<&'static str> {
-        let begins = |all: &[&str]| all.iter().any(|it| name.starts_with(it));
+    /// Whether only we set this variable, or it is the name of none: whatever is said of it, nobody who asks can set it.
+    pub fn is_never_set(name: &str) -> bool {
+        let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let is_name = name.len() <= VARIABLE_CHARS_MAX
+            && name.chars().all(is_plain)
+            && name.starts_with(|it: char| !it.is_ascii_digit());
+        !is_name || OURS.contains(&name) || OUR_PREFIXES.iter().any(|it| name.starts_with(it))
+    }
+
+    /// Why this variable may not be set for an agent of this type, if it may not: the end of a sentence.
+    fn refusal(&self, agent_type: &str, name: &str) -> Option<String> {
         let upper = name.to_ascii_uppercase();
         let steers = STEERING.contains(&upper.as_str())
             || STEERING_PREFIXES.iter().any(|it| upper.starts_with(it))
             || upper.ends_with("_PROXY");
-        if OURS.contains(&name) || begins(OUR_PREFIXES) {
-            return Some("cuelight sets it itself");
+        if Self::is_never_set(name) {
+            return Some("cuelight sets it itself".to_owned());
         }
         if self.environment.iter().any(|it| it == name) {
             return None;
         }
-        match (self.gate, steers) {
-            (_, true) => {
-                Some("it changes what programs do; `environment` of `[spawn]` in config.toml allows it")
-            }
-            (false, false) => Some(
-                "nobody is asked before this agent starts; `environment` of `[spawn]` in config.toml allows it",
-            ),
-            (true, false) => None,
-        }
+        let why = match (self.gate, steers) {
+            (_, true) => "it changes what programs do",
+            (false, false) => "nobody is asked before this agent starts",
+            (true, false) => return None,
+        };
+        Some(format!("{why}; `environment` of `[spawn.{agent_type}]` in config.toml allows it"))
     }
 }
 
@@ -137,7 +144,9 @@ pub(super) async fn spawn(door: &Door, asked: &Asked) -> Result<Response, Proble
     let given: StartAgent = asked.body()?;
     let rule = door.setup.spawn.get(&given.agent_type).cloned().unwrap_or_default();
     startable(door, &given.agent_type).await?;
-    if let Some((name, why)) = given.environment.keys().find_map(|it| Some((it, rule.refusal(it)?))) {
+    if let Some((name, why)) =
+        given.environment.keys().find_map(|it| Some((it, rule.refusal(&given.agent_type, it)?)))
+    {
         let why = format!("could not set {}: {why}", safe_text(name));
         return Err(Problem::new(StatusCode::FORBIDDEN, "AGT_007", why));
     }

@@ -4,7 +4,7 @@
 use super::{
     agents::{ask, ask_as, find, key, named},
     answer::json,
-    asked::Asked,
+    asked::{Asked, still_good},
     door::Door,
     listeners::place,
     problem::Problem,
@@ -174,10 +174,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
     loop {
         let board = boards.borrow_and_update().board.clone();
         // It may have been taken back since, or its time may be over.
-        if let Some(bearer) = &asked.bearer {
-            bearer.check_again(door.now(), board.revoked())?;
-            bearer.check_call(&board)?;
-        }
+        still_good(asked.bearer.as_ref(), &board)?;
         let me = board.present().get(&key).ok_or_else(missing)?;
         let offered = board.offered(&key);
         // What could not be begun when it was asked for last is asked for again when something has changed there, and not each time

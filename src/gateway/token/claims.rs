@@ -163,6 +163,11 @@ impl Claims {
         Span::seconds(u64::try_from(self.exp.saturating_sub(self.iat)).unwrap_or(0))
     }
 
+    /// From when on it is not good any more by our clock.
+    pub(super) fn ends(&self) -> Timestamp {
+        Timestamp(self.exp.saturating_add(LEEWAY_SECONDS).saturating_mul(1000))
+    }
+
     pub(super) fn age(&self, now: Timestamp) -> Age {
         let now = now.0.div_euclid(1000);
         let limit = i64::try_from(TOKEN_LIFE_MAX.0 / 1000).unwrap_or(i64::MAX);

@@ -81,6 +81,20 @@ impl Bearer {
         is_current(&self.claims, now, revoked)
     }
 
+    /// Whether all of that is so still at this moment: its time, that nobody took it back, and that the call runs that it was made for.
+    ///
+    /// # Errors
+    /// What is so no more.
+    pub fn check_still(&self, now: Timestamp, board: &Board) -> Result<(), TokenTrouble> {
+        self.check_again(now, board.revoked())?;
+        self.check_call(board)
+    }
+
+    /// When its time is over, at the latest.
+    pub fn ends(&self) -> Timestamp {
+        self.claims.ends()
+    }
+
     /// The project it is for.
     pub fn project(&self) -> &str {
         &self.claims.project_id

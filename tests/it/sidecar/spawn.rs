@@ -1,11 +1,11 @@
 //! Agents that are started over HTTP: seen by people before they begin, shut into their project by their token, and gone with their process.
 
-use super::{Sidecar, fits};
+use super::{Sidecar, events::Line, fits};
 use crate::program::{Place, Running, until};
 use cuelight::{
     base::{RunId, Value},
     gateway::{Claims, Permission, Signer, SpawnRule, openapi, peek, sign},
-    runtime::Desk as _,
+    runtime::{Clock as _, Desk as _, SystemClock},
     store::{TokenKeys, Workspace},
 };
 use rustix::process::Signal;
@@ -230,6 +230,10 @@ async fn what_cannot_be_started_is_refused_and_says_why() {
     ] {
         it.post(SPAWN, &shop, worker(&more)).await.refused(status, code);
     }
+    let other = worker(&json!({"environment": {"OTHER": "x"}}));
+    let told_no = it.post(SPAWN, &shop, other).await.refused(403, "AGT_007");
+    let key = "`environment` of `[spawn.worker]` in config.toml";
+    assert!(told_no["message"].as_str().is_some_and(|it| it.contains(key)), "{told_no}");
     assert_eq!(it.get("/api/runs", &shop).await.is(200)["runs"].as_array().map(Vec::len), Some(1));
     it.end().await;
 }
@@ -300,6 +304,57 @@ async fn an_agent_of_one_project_opens_nothing_of_another() {
     it.get("/api/runs/r-2", &it.sign(&forged)).await.refused(401, "AUTH_001");
     let_go(it.dir.path(), &agent).await;
     assert_eq!(rests(&it, 2).await, "completed");
+    it.end().await;
+}
+
+/// The last of the pieces in which an answer comes that has no end of its own.
+const END: &str = "\r\n0\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_agent_follows_ends_with_its_call() {
+    let it = start(&[("worker", unasked())]).await;
+    let shop = it.agent("shop");
+    let answer = it.post(SPAWN, &shop, worker(&json!({}))).await.is(201);
+    let agent = answer["agent_id"].as_str().expect("a name").to_owned();
+    let token = told(it.dir.path(), &agent).await[5].clone();
+    it.post("/api/gates", &shop, super::question("ours")).await.is(201);
+    let mut events = Line::open(&it, "/api/events/stream", &token, None).await;
+    let mut run = Line::open(&it, "/api/runs/r-2/events", &token, None).await;
+    it.post("/api/events/built", &shop, json!({"id": "before", "data": 1})).await.is(202);
+    events.until("before").await;
+    run.until("gate").await;
+    let_go(it.dir.path(), &agent).await;
+    assert_eq!(rests(&it, 1).await, "completed");
+    it.post("/api/events/built", &shop, json!({"id": "after", "data": 2})).await.is(202);
+    for line in [&mut events, &mut run] {
+        line.until(END).await;
+        assert!(!line.text().contains("after"), "{}", line.text());
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_follows_or_waits_for_ends_with_the_time_of_their_token() {
+    let it = start(&[]).await;
+    let shop = it.agent("shop");
+    it.post("/api/gates", &shop, super::question("ours")).await.is(201);
+    // A minute is granted to clocks that differ.
+    let now = SystemClock.now().0 / 1000;
+    let claims = it.claims("brief-1", "shop", Permission::OF_AGENTS);
+    let brief = it.sign(&Claims { iat: now - 100, exp: now - 56, ..claims });
+    let mut events = Line::open(&it, "/api/events/stream", &brief, None).await;
+    let mut run = Line::open(&it, "/api/runs/r-1/events", &brief, None).await;
+    let waits = it.get("/api/events/wait/built?timeout=30000", &brief);
+    let at_gate = it.get("/api/gates/g-1?wait=30000", &brief);
+    let goes_on = async {
+        // Nothing happens that would wake them.
+        events.until(END).await;
+        run.until(END).await;
+        it.post("/api/events/built", &shop, json!({"id": "after", "data": 2})).await.is(202);
+    };
+    let (waited, seen, ()) = tokio::join!(waits, at_gate, goes_on);
+    waited.refused(401, "AUTH_002");
+    seen.refused(401, "AUTH_002");
     it.end().await;
 }
 
