@@ -9,7 +9,7 @@ use super::{
 use crate::{
     base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text},
     engine::{Actor, Channel, TopicRule},
-    gateway::{HttpSetup, Rate, Rates, ResultRules, TlsFiles, is_loopback},
+    gateway::{HttpSetup, ResultRules, TlsFiles, is_loopback},
     runtime::{People, TraceSetup, WhoIsWho},
     store::Workspace,
     tool::{HttpPolicy, Secret, SecretStore},
@@ -108,30 +108,19 @@ impl Config {
     /// What the API of an engine needs to know.
     pub(super) fn http_setup(&self, workspace: &Workspace, listen: &Listen) -> Result<HttpSetup, Trouble> {
         let settings = Settings::of(workspace)?;
-        let mut rates = Rates::default();
-        for (kind, said) in &settings.rates {
-            let rate = rate(said).ok_or_else(|| {
-                let path = workspace.config();
-                Trouble::usage(format!(
-                    "could not read the rate of {kind:?} in {}: write 60/10 (a minute, at once) or unlimited",
-                    path.display()
-                ))
-            })?;
-            rates.said.insert(kind.clone(), rate);
-        }
         Ok(HttpSetup {
             workspace: workspace.clone(),
             who: self.who_is_who(workspace),
             project: self.project(workspace)?,
             open_status: settings.open_status.unwrap_or_else(|| is_loopback(listen.address)),
-            rates,
+            rates: settings.rates(workspace)?,
             tls: listen.tls.clone(),
             results: ResultRules {
                 kept_for: settings.results_kept(workspace)?,
                 next_agents: settings.next_agents.clone(),
             },
             spawn: settings.spawn(workspace)?,
-            agents_url: settings.agents_url.clone(),
+            agents_url: settings.agents_url(workspace)?,
             patience: settings.patience(workspace)?,
             places: settings.places(workspace)?,
             traces: None,
@@ -406,16 +395,6 @@ type Stamp = (u64, u64, i64, i64, u64);
 
 fn stamp(it: &fs::Metadata) -> Stamp {
     (it.dev(), it.ino(), it.ctime(), it.ctime_nsec(), it.len())
-}
-
-/// `60/10`, or `unlimited`, which is nothing.
-fn rate(text: &str) -> Option<Option<Rate>> {
-    if text == "unlimited" {
-        return Some(None);
-    }
-    let (minute, burst) = text.split_once('/')?;
-    let (per_minute, burst) = (minute.trim().parse().ok()?, burst.trim().parse().ok()?);
-    (per_minute > 0 && burst > 0).then_some(Some(Rate { per_minute, burst }))
 }
 
 /// A file, and whether nobody but root can have written what it says: of the very file that was read, which stands there itself.

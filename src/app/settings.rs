@@ -3,8 +3,9 @@
 use super::{args::LogFormat, exit::Trouble};
 use crate::{
     base::{Span, Value, is_agent_type, safe_text},
-    gateway::{Permission, Places, SpawnRule, TOKEN_LIFE_MAX},
+    gateway::{Permission, Places, Rate, Rates, SpawnRule, TOKEN_LIFE_MAX},
     store::Workspace,
+    tool::check_address,
 };
 use schemars::{JsonSchema, schema_for};
 use serde_json::json;
@@ -161,6 +162,71 @@ impl Settings {
 }
 
 impl Settings {
+    /// What an engine would refuse to begin with, each by itself.
+    pub(super) fn refused(&self, workspace: &Workspace) -> Vec<Trouble> {
+        [
+            self.rates(workspace).err(),
+            self.spawn(workspace).err(),
+            self.agents_url(workspace).err(),
+            self.places(workspace).err(),
+            self.patience(workspace).err(),
+            self.results_kept(workspace).err(),
+            self.context_cache(workspace).err(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// What it says of agents that are started, and what comes to nothing: of those of no file here, and variables that nobody can set.
+    pub(super) fn idle_spawn(&self, known: &dyn Fn(&str) -> bool) -> Vec<String> {
+        let mut told = Vec::new();
+        for (name, said) in &self.spawn {
+            let shown = safe_text(name);
+            if !known(name) {
+                told.push(format!(
+                    "[spawn.{shown}] is of no agent: there is no `.cuelight/agents/{shown}.yaml` that describes one of that name; write it, or take this out"
+                ));
+            }
+            for variable in said.environment.iter().filter(|it| SpawnRule::is_never_set(it)) {
+                let variable = safe_text(variable);
+                told.push(format!(
+                    "`environment` of [spawn.{shown}] allows {variable}, and nobody who asks can ever set that; take it out"
+                ));
+            }
+        }
+        told
+    }
+
+    /// Requests of each type of agent.
+    pub(super) fn rates(&self, workspace: &Workspace) -> Result<Rates, Trouble> {
+        let mut rates = Rates::default();
+        for (kind, said) in &self.rates {
+            let rate = rate(said).ok_or_else(|| {
+                let path = workspace.config();
+                Trouble::usage(format!(
+                    "could not read the rate of {kind:?} in {}: write 60/10 (a minute, at once) or unlimited",
+                    path.display()
+                ))
+            })?;
+            rates.said.insert(kind.clone(), rate);
+        }
+        Ok(rates)
+    }
+
+    /// Where agents that are started find us, where it says so.
+    pub(super) fn agents_url(&self, workspace: &Workspace) -> Result<Option<String>, Trouble> {
+        let Some(said) = &self.agents_url else { return Ok(None) };
+        let failed = |why: String| {
+            Trouble::usage(format!(
+                "could not read agents-url in {}: {why}; write it as in https://cue.example.org:3001",
+                workspace.config().display()
+            ))
+        };
+        check_address(said).map_err(failed)?;
+        Ok(Some(said.clone()))
+    }
+
     /// How long results can be found, where it says so.
     pub(super) fn results_kept(&self, workspace: &Workspace) -> Result<Option<Span>, Trouble> {
         let read = |text: &String| match text.parse::<Span>() {
@@ -265,4 +331,14 @@ impl Settings {
             workspace.config().display()
         )))
     }
+}
+
+/// `60/10`, or `unlimited`, which is nothing.
+fn rate(text: &str) -> Option<Option<Rate>> {
+    if text == "unlimited" {
+        return Some(None);
+    }
+    let (minute, burst) = text.split_once('/')?;
+    let (per_minute, burst) = (minute.trim().parse().ok()?, burst.trim().parse().ok()?);
+    (per_minute > 0 && burst > 0).then_some(Some(Rate { per_minute, burst }))
 }

@@ -45,7 +45,7 @@ pub use guard::{
     STRAYS_TOLD_MAX, Spawn, Stray, Strays, guard_weaknesses, launch_stage, living_guards, sandbox_weaknesses,
     serve_guard,
 };
-pub use http::{HttpHeard, HttpPolicy, HttpVisit, run_http, visit_http};
+pub use http::{HttpHeard, HttpPolicy, HttpVisit, check_address, run_http, visit_http};
 pub use mask::Masker;
 pub use mcp::{Errand, Errands, mcp_ends, mcp_leaves, run_errand, run_mcp, tools_at, tools_of_program};
 pub use model::run_model;

@@ -919,6 +919,47 @@ fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_
 }
 
 #[test]
+fn doctor_says_of_the_settings_what_an_engine_would_refuse_and_what_comes_to_nothing() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.file(".cuelight/agents")).expect("made");
+    let agent = "name: coder\nversion: 1\ndescription: Codes\ncommand: [code]\n";
+    place.write(".cuelight/agents/coder.yaml", agent);
+    let bad = [
+        ("rates = {qa = \"many\"}\n", "could not read the rate of \"qa\""),
+        ("[spawn.coder]\ntoken-life = \"30d\"\n", "could not read [spawn.coder]"),
+        ("agents-url = \"ftp://cue.example.org\"\n", "could not read agents-url"),
+        ("agents-url = \"cue.example.org:3001\"\n", "could not read agents-url"),
+        ("[connections]\nmost = 3\n", "could not read [connections]"),
+        ("request-timeout = \"1h\"\n", "could not read request-timeout"),
+        ("results-kept = \"long\"\n", "could not read results-kept"),
+        ("context-cache = \"much\"\n", "could not read context-cache"),
+    ];
+    for (text, why) in bad {
+        place.write(".cuelight/config.toml", text);
+        let said = place.cue(&["doctor"]);
+        assert!(said.code == 1 && said.out.contains(why), "{text}: {said:?}");
+        // An engine says the same.
+        let refused = place.cue(&["serve", "--listen", "127.0.0.1:0"]);
+        assert!(refused.code != 0 && refused.err.contains(why), "{text}: {refused:?}");
+    }
+    let all: String = bad[4..].iter().map(|it| it.0).rev().collect();
+    place.write(".cuelight/config.toml", &all);
+    let said = place.cue(&["doctor"]);
+    assert!(bad[4..].iter().all(|it| said.out.contains(it.1)), "all of them at once: {said:?}");
+    place.write(
+        ".cuelight/config.toml",
+        "agents-url = \"https://cue.example.org:3001/below\"\n[spawn.coder]\nenvironment = [\"LOG_LEVEL\", \"JWT_TOKEN\", \"CUELIGHT_TASK\", \"A-B\"]\n\
+         [spawn.codr]\nenvironment = [\"PATH\"]\n",
+    );
+    let said = place.cue(&["doctor"]).ok().out;
+    for text in ["JWT_TOKEN", "CUELIGHT_TASK", "A-B"] {
+        assert!(said.contains(&format!("of [spawn.coder] allows {text}, and nobody")), "{said}");
+    }
+    assert!(said.contains("[spawn.codr] is of no agent") && !said.contains("[spawn.coder] is of"), "{said}");
+    assert!(!said.contains("allows LOG_LEVEL") && !said.contains("allows PATH"), "{said}");
+}
+
+#[test]
 fn every_line_of_a_run_fits_the_schema_of_events() {
     let place = place(
         "name: w\nsteps:\n  - {id: a, run: echo x=1 >> $CUELIGHT_OUTPUT, outputs: {x: string}}\n  - {id: b, needs: a, run: exit 3, retry: {max-attempts: 2, delay: 1ms}}\n  - {id: c, needs: b, run: echo never}\n",

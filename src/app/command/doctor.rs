@@ -9,9 +9,9 @@ use crate::{
         output::Output,
         settings::Settings,
     },
-    base::{Timestamp, Value, counted, safe_text},
+    base::{Timestamp, Value, agent_name, counted, safe_text},
     console::Keymap,
-    definition::{self, Severity, suggest},
+    definition::{self, Files as _, Registry, Severity, suggest},
     runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
     tool::{LivingGuard, STRAYS_TOLD_MAX, guard_weaknesses, living_guards, sandbox_weaknesses},
@@ -245,8 +245,12 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
     findings.push(people(config, workspace));
     match Settings::of(workspace) {
         Err(trouble) => findings.push(wrong("config.toml", trouble.message)),
-        Ok(_) => {
+        Ok(settings) => {
             findings.extend(Settings::unknown(workspace).iter().map(|it| unread(it)));
+            // What an engine would refuse to begin with is better known before.
+            let refused = settings.refused(workspace);
+            findings.extend(refused.into_iter().map(|it| wrong("config.toml", it.message)));
+            findings.extend(idle_spawn(config, &settings));
             findings.push(traces(config, workspace));
         }
     }
@@ -258,6 +262,15 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
         Err(trouble) => findings.push(wrong("workflow", trouble.message)),
     }
     findings
+}
+
+/// What is said of agents that nobody can start, and of variables that nobody can set.
+fn idle_spawn(config: &Config, settings: &Settings) -> Vec<Finding> {
+    // Where the files of agents cannot be read, that is told below.
+    let Ok(disk) = Disk::of(config) else { return Vec::new() };
+    let agents = Registry::of_agents(&disk.agents());
+    let known = |name: &str| agents.all().any(|it| agent_name(&it.name) == Some(name));
+    settings.idle_spawn(&known).into_iter().map(|it| note("config.toml", it)).collect()
 }
 
 /// A word of the settings that nobody reads: most likely another one was meant.

@@ -14,6 +14,14 @@ pub(super) struct Address {
     pub(super) path: String,
 }
 
+/// Whether requests can be sent to this address.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_address(url: &str) -> Result<(), String> {
+    Address::parse(url).map(drop)
+}
+
 impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let wrong = |why: &str| format!("the address `{}` {why}", safe_text(&shorten(url, 100)));

@@ -11,6 +11,7 @@ mod policy;
 mod verdict;
 mod visit;
 
+pub use address::check_address;
 pub use policy::HttpPolicy;
 pub use visit::{HttpHeard, HttpVisit, visit_http};
 
