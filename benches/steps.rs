@@ -143,6 +143,7 @@ fn run(text: &str, guarded: bool) -> Duration {
             words: Vec::new(),
             values: cuelight::base::ValueMap::new(),
             trace: None,
+            request: None,
         };
         let began = Instant::now();
         let mut boards = desk.boards();
