@@ -236,3 +236,78 @@ spec:
     assert!(!written.contains("not "), "{written}");
     assert!(!place.file("pasted").exists(), "a value was read as code");
 }
+
+#[test]
+fn what_follows_a_failure_in_a_workflow_of_argo_does_not_run_and_values_stay_words_of_their_scripts() {
+    let place = Place::new();
+    fs::create_dir(place.file("bin")).expect("made");
+    place.write("bin/docker", DOCKER);
+    fs::set_permissions(place.file("bin/docker"), fs::Permissions::from_mode(0o755)).expect("set");
+    let path = format!("{}:{}", place.file("bin").display(), env::var("PATH").expect("a path"));
+    let place = place.with("PATH", &path);
+    place.write(
+        "flow.yaml",
+        r#"spec:
+  entrypoint: main
+  onExit: bye
+  arguments: {parameters: [{name: who, value: "it's  \"me\" $(touch pasted)"}]}
+  templates:
+    - name: main
+      dag:
+        tasks:
+          - {name: say, template: words}
+          - {name: shaky, template: row, dependencies: [say], continueOn: {failed: true}}
+          - {name: on, template: say, dependencies: [shaky], arguments: {parameters: [{name: what, value: went on}]}}
+          - {name: bad, template: bad, dependencies: [on]}
+          - {name: mend, template: row, depends: bad.Failed}
+          - {name: never, template: say, depends: bad.Succeeded, arguments: {parameters: [{name: what, value: not never}]}}
+          - {name: after, template: say, depends: mend, arguments: {parameters: [{name: what, value: not after}]}}
+          - {name: omitted, template: say, depends: "say.Failed", arguments: {parameters: [{name: what, value: not omitted}]}}
+          - {name: behind, template: say, depends: omitted, arguments: {parameters: [{name: what, value: not behind}]}}
+    - name: words
+      script:
+        image: alpine
+        command: [sh]
+        source: |
+          # it isn't a quote
+          echo 'single {{workflow.parameters.who}}' "double's {{workflow.parameters.who}}" bare\ {{workflow.parameters.who}} "in $(echo '{{workflow.parameters.who}}')"
+          cat <<END
+          here {{workflow.parameters.who}}
+          END
+          cat <<'CUELIGHT_END'
+          there
+          CUELIGHT_END
+          echo 'last {{workflow.parameters.who}}'
+    - name: row
+      steps:
+        - - {name: one, template: say, arguments: {parameters: [{name: what, value: begun}]}}
+        - - {name: two, template: bad}
+        - - {name: three, template: say, arguments: {parameters: [{name: what, value: not three}]}}
+        - - {name: four, template: say, arguments: {parameters: [{name: what, value: not four}]}}
+    - name: say
+      inputs: {parameters: [{name: what}]}
+      container: {image: busybox, command: [echo], args: ["{{inputs.parameters.what}}"], env: [{name: PATH, value: /nowhere}, {name: BASH_ENV, value: /nowhere}]}
+    - {name: bad, container: {image: busybox, command: ["false"]}}
+    - name: bye
+      steps:
+        - - {name: told, template: say, when: "{{workflow.status}} != Succeeded", arguments: {parameters: [{name: what, value: told of it}]}}
+        - - {name: fails, template: bad}
+        - - {name: last, template: say, when: "{{workflow.status}} == Failed", arguments: {parameters: [{name: what, value: not last}]}}
+"#,
+    );
+    let written = runs(&place, "argo", "flow.yaml", 1);
+    let who = "it's  \"me\" $(touch pasted)";
+    for line in [
+        &*format!("single {who} double's {who} bare {who} in {who}"),
+        &*format!("here {who}"),
+        "there",
+        &*format!("last {who}"),
+        "went on",
+        "told of it",
+    ] {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+    assert_eq!(written.matches("begun").count(), 2, "{written}");
+    assert!(!written.contains("not "), "{written}");
+    assert!(!place.file("pasted").exists(), "a value was read as code");
+}

@@ -1,11 +1,15 @@
 //! Workflows of Argo: its templates are unfolded where they are used, so that every container, script, request and pause is a step.
 //! Shapes: <https://argo-workflows.readthedocs.io/en/latest/fields/>.
 
+mod copies;
+mod shell;
+mod waits;
 mod words;
 mod work;
 
 use self::{
-    words::{Scope, Wanted},
+    waits::{Inside, Made, Wait, wants, with},
+    words::{BYTES_MAX, Scope, Wanted},
     work::{Maker, seconds},
 };
 use super::{
@@ -18,8 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Templates in templates, so deep.
 const DEPTH_MAX: usize = 16;
-/// Steps of one file, templates unfolded.
-const STEPS_MAX: usize = 2_000;
+/// Templates of one file, each counted where it is used.
+const UNFOLDED_MAX: usize = 2_000;
 
 /// A workflow of Argo as a file of ours.
 ///
@@ -37,15 +41,21 @@ pub fn import_argo(text: &str) -> Result<Imported, String> {
     let entry = foreign::text_at(spec, "entrypoint").ok_or(
         "could not import a workflow of Argo: it says no `entrypoint`, so it is no workflow by itself",
     )?;
-    let mut import = Import { page, templates, wanted: Wanted::default(), stack: Vec::new() };
+    let mut import = Import { page, templates, wanted: Wanted::default(), stack: Vec::new(), unfolded: 0 };
     import.top(&root, outer, spec);
     let nothing = Scope::default();
     import.template(&Use { name: entry.clone(), id: entry, ..Use::default() }, None, &nothing);
     if let Some(last) = foreign::text_at(spec, "onExit") {
-        let all = import.page.steps.iter().filter_map(|it| foreign::text_at(it, "id")).collect();
-        let condition = Some("always()".to_owned());
-        let exit =
-            Use { name: last.clone(), id: format!("exit-{last}"), needs: all, condition, ..Use::default() };
+        let all: Vec<String> = import.page.steps.iter().filter_map(|it| foreign::text_at(it, "id")).collect();
+        let exit = Use {
+            name: last.clone(),
+            id: format!("exit-{last}"),
+            needs: all.clone(),
+            always: all,
+            condition: vec!["always()".to_owned()],
+            inside: Inside { asks: true, is_strict: false },
+            ..Use::default()
+        };
         import.template(&exit, None, &nothing);
     }
     import.finish()
@@ -59,19 +69,14 @@ struct Use {
     /// What its step is to be called.
     id: String,
     needs: Vec<String>,
-    condition: Option<String>,
+    /// What each of its steps needs, wherever it stands in it: what is done at the end asks how those came out.
+    always: Vec<String>,
+    /// What has to hold, all of it.
+    condition: Vec<String>,
+    inside: Inside,
     matrix: Option<Value>,
     on_error: Option<&'static str>,
     parameters: BTreeMap<String, String>,
-}
-
-/// What a template has become.
-#[derive(Clone, Debug, Default)]
-struct Made {
-    /// What whoever comes behind it has to wait for.
-    ends: Vec<String>,
-    /// What a template with steps of its own yields.
-    yields: BTreeMap<String, String>,
 }
 
 struct Import<'a> {
@@ -79,6 +84,7 @@ struct Import<'a> {
     templates: BTreeMap<String, &'a ValueMap>,
     wanted: Wanted,
     stack: Vec<String>,
+    unfolded: usize,
 }
 
 impl Import<'_> {
@@ -146,17 +152,18 @@ impl Import<'_> {
 
     /// A template, unfolded where it is used; `inline` when it is written there.
     fn template(&mut self, used: &Use, inline: Option<&ValueMap>, around: &Scope) -> Made {
-        let found = inline.or_else(|| self.templates.get(&used.name).copied()).cloned();
-        let circles = self.stack.contains(&used.name)
-            || self.stack.len() >= DEPTH_MAX
-            || self.page.steps.len() >= STEPS_MAX;
+        self.unfolded += 1;
+        if self.is_too_much() {
+            return Made::default();
+        }
+        let found = inline.or_else(|| self.templates.get(&used.name).copied());
+        let circles = self.stack.contains(&used.name) || self.stack.len() >= DEPTH_MAX;
         let Some(template) = found.filter(|_| !circles) else {
             return self.missing(used);
         };
         let mut scope = Scope { parameters: used.parameters.clone(), ..Scope::default() };
-        let own = foreign::map_at(&template, "inputs")
-            .into_iter()
-            .flat_map(|it| foreign::maps_at(it, "parameters"));
+        let own =
+            foreign::map_at(template, "inputs").into_iter().flat_map(|it| foreign::maps_at(it, "parameters"));
         for parameter in own {
             let Some(name) = foreign::text_at(parameter, "name") else { continue };
             let said = ["value", "default"].iter().find_map(|it| foreign::text_at(parameter, it));
@@ -167,14 +174,19 @@ impl Import<'_> {
         }
         self.stack.push(used.name.clone());
         let made = if template.contains_key("steps") {
-            self.steps(used, &template, &mut scope)
-        } else if let Some(dag) = foreign::map_at(&template, "dag") {
-            self.dag(used, &template, dag, &mut scope)
+            self.steps(used, template, &mut scope)
+        } else if let Some(dag) = foreign::map_at(template, "dag") {
+            self.dag(used, template, dag, &mut scope)
         } else {
-            self.leaf(used, &template, &scope)
+            self.leaf(used, template, &scope)
         };
         self.stack.pop();
         made
+    }
+
+    /// Whether more was made of the file than there is room for: nothing more is, and that is said at the end.
+    fn is_too_much(&self) -> bool {
+        self.unfolded > UNFOLDED_MAX || self.wanted.bytes > BYTES_MAX
     }
 
     /// A template that is elsewhere, or that uses itself.
@@ -196,8 +208,8 @@ impl Import<'_> {
         if is_gate {
             self.wanted.gates.insert(id.to_owned());
         }
-        if let Some(condition) = &used.condition {
-            keys.insert("if".to_owned(), condition.clone().into());
+        if let Some(condition) = all_of(used.condition.iter().cloned()) {
+            keys.insert("if".to_owned(), condition.into());
         }
         if let Some(matrix) = &used.matrix {
             keys.insert("matrix".to_owned(), matrix.clone());
@@ -208,54 +220,88 @@ impl Import<'_> {
         if let Some(on_error) = used.on_error {
             keys.insert("on-error".to_owned(), on_error.into());
         }
-        self.page.step(id, &used.needs, keys);
-        Made { ends: vec![id.to_owned()], yields: BTreeMap::new() }
+        let needs = with(&used.needs, &used.always);
+        let made = serde_json::to_string(&keys).map_or(0, |it| it.len());
+        self.wanted.bytes += made + needs.iter().map(String::len).sum::<usize>();
+        self.page.step(id, &needs, keys);
+        Made { ends: vec![id.to_owned()], leaves: vec![id.to_owned()], ..Made::default() }
     }
 
     /// Groups that follow each other; what is in a group goes on at once.
     fn steps(&mut self, used: &Use, template: &ValueMap, scope: &mut Scope) -> Made {
-        let mut needs = used.needs.clone();
+        let mut out = Made { ends: used.needs.clone(), ..Made::default() };
         for group in template.get("steps").and_then(Value::as_array).into_iter().flatten() {
             let members: Vec<&ValueMap> = match group {
                 Value::Array(items) => items.iter().filter_map(Value::as_object).collect(),
                 one => one.as_object().into_iter().collect(),
             };
-            let mut ends = Vec::new();
-            for member in members {
-                ends.extend(self.member(used, member, needs.clone(), None, scope).ends);
+            if out.is_vague && out.asks {
+                self.page.leave_out(format!(
+                    "what follows in {}: it begins only when no step before it failed, also where others were there for that",
+                    used.name
+                ));
             }
-            needs = if ends.is_empty() { needs } else { ends };
+            let wait = used.inside.group(&out.leaves, out.asks);
+            let mut group = Made::default();
+            for member in members {
+                if self.is_too_much() {
+                    return out;
+                }
+                let made = self.member(used, member, out.ends.clone(), &wait, scope);
+                group.ends.extend(made.ends.iter().cloned());
+                group.join(&made);
+            }
+            out.join(&group);
+            out.ends = if group.ends.is_empty() { out.ends } else { group.ends };
         }
-        Made { ends: needs, yields: self.yields(template, scope) }
+        out.yields = self.yields(template, scope);
+        out
     }
 
     fn dag(&mut self, used: &Use, template: &ValueMap, dag: &ValueMap, scope: &mut Scope) -> Made {
-        let mut left: Vec<&ValueMap> = foreign::maps_at(dag, "tasks").collect();
-        let mut ends: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut left: Vec<(String, BTreeSet<String>, &ValueMap)> = foreign::maps_at(dag, "tasks")
+            .take(UNFOLDED_MAX + 1)
+            .map(|it| (named(it), wants(it), it))
+            .collect();
+        let mut waiting: BTreeSet<String> = left.iter().map(|it| it.0.clone()).collect();
+        let mut done: BTreeMap<String, Made> = BTreeMap::new();
         let mut inner: BTreeSet<String> = BTreeSet::new();
-        while !left.is_empty() {
-            let is_free = |it: &&ValueMap| {
-                wants(it)
-                    .iter()
-                    .all(|need| ends.contains_key(need) || !left.iter().any(|other| named(other) == *need))
-            };
-            let next = left.iter().position(is_free).unwrap_or(0);
-            let task = left.remove(next);
-            let mut needs: Vec<String> = Vec::new();
-            for need in wants(task) {
-                needs.extend(ends.get(&need).into_iter().flatten().cloned());
-                inner.insert(need);
+        let mut out = Made::default();
+        while !left.is_empty() && !self.is_too_much() {
+            let next = left.iter().position(|it| it.1.is_disjoint(&waiting)).unwrap_or(0);
+            let (name, wants, task) = left.remove(next);
+            waiting.remove(&name);
+            let before: Vec<String> =
+                wants.iter().filter_map(|it| done.get(it)).flat_map(|it| it.ends.clone()).collect();
+            let needs = if before.is_empty() { used.needs.clone() } else { with(&before, &[]) };
+            let wait = used.inside.task(task, &done);
+            if let Some(why) = &wait.why {
+                self.page.leave_out(format!(
+                    "when {name} runs, {why}: it does not until that is written under `if`"
+                ));
             }
-            if needs.is_empty() {
-                needs.clone_from(&used.needs);
+            let mut made = self.member(used, task, needs, &wait, scope);
+            // Who asks how others came out may be there for their failure.
+            out.is_vague |= wait.is_special;
+            let vague = wants.iter().filter_map(|it| done.get(it)).find(|it| it.is_vague && it.asks);
+            if vague.is_some() && !wait.is_special {
+                self.page.leave_out(format!(
+                    "when {name} runs: only when no step before it failed, also where others were there for that"
+                ));
             }
-            let condition = foreign::text_at(task, "depends").and_then(|it| depends(&it, scope));
-            let made = self.member(used, task, needs, condition, scope);
-            ends.insert(named(task), made.ends);
+            made.is_vague |=
+                wait.why.is_some() || wants.iter().filter_map(|it| done.get(it)).any(|it| it.is_vague);
+            out.join(&made);
+            done.insert(name, made);
+            inner.extend(wants);
         }
-        let last =
-            ends.iter().filter(|(name, _)| !inner.contains(*name)).flat_map(|(_, it)| it.clone()).collect();
-        Made { ends: last, yields: self.yields(template, scope) }
+        let last = done.iter().filter(|(name, _)| !inner.contains(*name)).flat_map(|(_, it)| it.ends.clone());
+        out.ends = last.collect();
+        if out.ends.is_empty() {
+            out.ends.clone_from(if out.leaves.is_empty() { &used.needs } else { &out.leaves });
+        }
+        out.yields = self.yields(template, scope);
+        out
     }
 
     /// A step or a task: what it uses, with what, and when.
@@ -264,17 +310,19 @@ impl Import<'_> {
         used: &Use,
         member: &ValueMap,
         needs: Vec<String>,
-        depends: Option<String>,
+        wait: &Wait,
         scope: &mut Scope,
     ) -> Made {
         let name = named(member);
         let is_top = self.stack.len() == 1;
         let id = if is_top { name.clone() } else { format!("{}-{name}", used.id) };
+        let mut is_readable = true;
         let when = foreign::text_at(member, "when").map(|it| {
             self.wanted.condition(scope, &it, &mut self.page).unwrap_or_else(|| {
                 self.page.leave_out(format!(
                     "when {name} runs, {it}: it does not until that is written under `if`"
                 ));
+                is_readable = false;
                 "false".to_owned()
             })
         });
@@ -291,11 +339,21 @@ impl Import<'_> {
                 parameters.insert(name, self.wanted.text(scope, &value, &mut self.page));
             }
         }
+        let template = foreign::text_at(member, "template");
+        let inline = foreign::map_at(member, "inline");
+        let found = inline.or_else(|| self.templates.get(template.as_ref()?).copied());
+        let is_leaf = found.is_none_or(is_leaf);
         let goes_on = foreign::map_at(member, "continueOn")
             .is_some_and(|it| it.values().any(|it| *it == Value::Bool(true)));
+        let can_go_on = goes_on && (is_leaf || found.is_some_and(|it| self.is_straight(it)));
+        if goes_on && !can_go_on {
+            self.page.leave_out(format!("`continueOn` of {name}: what fails in it is a failure here"));
+        }
+        let is_strict = used.inside.is_strict || can_go_on && !is_leaf;
+        let asks = used.inside.asks || wait.asks;
         let other = foreign::map_at(member, "templateRef");
         let inner = Use {
-            name: foreign::text_at(member, "template")
+            name: template
                 .or_else(|| {
                     other
                         .and_then(|it| foreign::text_at(it, "name"))
@@ -304,13 +362,22 @@ impl Import<'_> {
                 .unwrap_or_else(|| name.clone()),
             id,
             needs,
-            condition: all_of(used.condition.clone().into_iter().chain(depends).chain(when)),
+            always: used.always.clone(),
+            condition: used.condition.iter().chain(&wait.parts).chain(&when).cloned().collect(),
+            inside: Inside { asks, is_strict },
             matrix,
-            on_error: if goes_on { Some("skip") } else { used.on_error },
+            on_error: if can_go_on { Some("skip") } else { used.on_error },
             parameters,
         };
-        let around = scope.clone();
-        let made = self.template(&inner, foreign::map_at(member, "inline"), &around);
+        let mut made = self.template(&inner, inline, scope);
+        made.ran.clone_from(&wait.ran);
+        made.behind.clone_from(&wait.behind);
+        made.asks |= wait.asks;
+        made.varies |= when.is_some();
+        made.is_copied = inner.matrix.is_some();
+        made.goes_on = can_go_on;
+        made.is_readable = is_readable;
+        made.when = when;
         if let Some(last) = made.ends.last() {
             scope.steps.insert(name.clone(), last.clone());
         }
@@ -335,52 +402,28 @@ impl Import<'_> {
         out
     }
 
-    fn matrix(&mut self, member: &ValueMap, scope: &Scope) -> Option<Value> {
-        if let Some(items) = member.get("withItems").and_then(Value::as_array) {
-            let mut ours = Vec::with_capacity(items.len());
-            for item in items {
-                ours.push(match foreign::text(item) {
-                    Some(text) => self.wanted.text(scope, &text, &mut self.page).into(),
-                    None => item.clone(),
-                });
-            }
-            return Some(json!({"item": ours}));
-        }
-        if let Some(text) = foreign::text_at(member, "withParam") {
-            let list = self.wanted.text(scope, &text, &mut self.page);
-            let inner = list.strip_prefix("${{").and_then(|it| it.strip_suffix("}}")).map(str::trim);
-            return Some(match (inner, serde_json::from_str::<Value>(&list)) {
-                (Some(inner), _) if !inner.contains("${{") => computed(inner),
-                (None, Ok(Value::Array(items))) => json!({"item": items}),
-                _ => self.asked(member, &text),
-            });
-        }
-        let sequence = foreign::map_at(member, "withSequence")?;
-        let number = |key: &str| foreign::text_at(sequence, key).and_then(|it| it.parse::<i64>().ok());
-        let start = number("start").unwrap_or(0);
-        let end = number("end").or_else(|| Some(start + number("count")? - 1));
-        let Some(end) = end.filter(|it| it.abs_diff(start) < 10_000 && !sequence.contains_key("format"))
-        else {
-            return Some(self.asked(member, "a sequence that is only known when it runs"));
-        };
-        let items: Vec<String> = if start <= end {
-            (start..=end).map(|it| it.to_string()).collect()
-        } else {
-            (end..=start).rev().map(|it| it.to_string()).collect()
-        };
-        Some(json!({"item": items}))
-    }
-
-    /// Copies that cannot be worked out here: whoever starts the run says which.
-    fn asked(&mut self, member: &ValueMap, said: &str) -> Value {
-        let name = variable(&format!("items_of_{}", named(member)));
-        self.page.leave_out(format!("the copies of {}, {said}: give them as {name}, a list", named(member)));
-        let inputs = self.page.top.entry("inputs").or_insert_with(|| json!({}));
-        inputs[&name] = json!({"type": "array", "default": []});
-        computed(&format!("toJSON(inputs.{name})"))
+    /// Whether a template is a row of containers without conditions: what fails in it ends it, and nothing else leaves a step of it out.
+    fn is_straight(&self, template: &ValueMap) -> bool {
+        let tasks = foreign::map_at(template, "dag").into_iter().flat_map(|it| foreign::maps_at(it, "tasks"));
+        let groups = template.get("steps").and_then(Value::as_array).into_iter().flatten();
+        let members = groups.flat_map(|it| it.as_array().map_or(std::slice::from_ref(it), Vec::as_slice));
+        members.filter_map(Value::as_object).chain(tasks).all(|it| {
+            let named = foreign::text_at(it, "template");
+            let used = foreign::map_at(it, "inline").or_else(|| self.templates.get(named.as_ref()?).copied());
+            let is_plain = foreign::text_at(it, "depends").is_none_or(|it| !it.contains(['|', '!', '.']));
+            used.is_none_or(is_leaf) && is_plain && !it.contains_key("when") && !it.contains_key("continueOn")
+        })
     }
 
     fn finish(mut self) -> Result<Imported, String> {
+        let limit = if self.wanted.bytes > BYTES_MAX {
+            format!("{} MiB of text", BYTES_MAX >> 20)
+        } else {
+            format!("{UNFOLDED_MAX} templates")
+        };
+        if self.is_too_much() {
+            return Err(format!("could not import a workflow of Argo: it unfolds into more than {limit}"));
+        }
         let mut lost = Vec::new();
         for step in &mut self.page.steps {
             let id = foreign::text_at(step, "id").unwrap_or_default();
@@ -414,17 +457,16 @@ impl Import<'_> {
     }
 }
 
-/// A matrix whose items are what an expression says, as JSON.
-fn computed(list: &str) -> Value {
-    format!("${{{{ fromJSON(format('{{{{\"item\":{{0}}}}}}', {list})) }}}}").into()
-}
-
 /// A script whose output is its result as well.
 fn kept(script: &str) -> String {
     format!(
         "result=$(\n{}\n)\necho \"$result\"\n{{\n  echo \"result<<CUELIGHT_RESULT\"\n  echo \"$result\"\n  echo CUELIGHT_RESULT\n}} >> \"$CUELIGHT_OUTPUT\"\n",
         script.trim_end()
     )
+}
+
+fn is_leaf(template: &ValueMap) -> bool {
+    !template.contains_key("steps") && !template.contains_key("dag")
 }
 
 fn named(member: &ValueMap) -> String {
@@ -445,46 +487,4 @@ fn input(parameter: &ValueMap) -> Value {
         out["description"] = one_line(&without_holes(&about)).into();
     }
     out
-}
-
-/// The tasks that a task waits for.
-fn wants(task: &ValueMap) -> Vec<String> {
-    let mut out = foreign::texts(task.get("dependencies"));
-    let said = foreign::text_at(task, "depends").unwrap_or_default();
-    for word in said.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))) {
-        let name = word.split('.').next().unwrap_or_default();
-        if !name.is_empty() && !out.iter().any(|it| it == name) {
-            out.push(name.to_owned());
-        }
-    }
-    out
-}
-
-/// What has to have become of them, where that is more than success of all.
-fn depends(said: &str, scope: &Scope) -> Option<String> {
-    let is_plain =
-        !said.contains("||") && !said.contains('!') && !said.replace(".Succeeded", "").contains('.');
-    if is_plain {
-        return None;
-    }
-    let mut out = String::new();
-    let mut word = String::new();
-    for c in said.chars().chain([' ']) {
-        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-            word.push(c);
-            continue;
-        }
-        if !word.is_empty() {
-            let (name, state) = word.split_once('.').unwrap_or((&word, "Succeeded"));
-            let state = match state {
-                "Failed" | "Errored" | "AnyFailed" => "failure",
-                "Skipped" | "Omitted" => "skipped",
-                _ => "success",
-            };
-            out.push_str(&format!("steps.{}.result == '{state}'", scope.steps.get(name)?));
-            word.clear();
-        }
-        out.push(c);
-    }
-    Some(format!("always() && ({})", out.trim()))
 }

@@ -163,7 +163,8 @@ fn a_condition_that_cannot_be_carried_over_keeps_its_step_from_running() {
 
 #[test]
 fn a_condition_of_github_that_cannot_be_read_or_is_not_known_lets_nothing_run_unasked() {
-    let text = "jobs:\n  a:\n    if: github.ref != 'refs/heads/main'\n    steps: [{run: echo, if: dreams()}]\n";
+    let text =
+        "jobs:\n  a:\n    if: github.ref != 'refs/heads/main'\n    steps: [{run: echo, if: dreams()}]\n";
     let made = import_github(text).expect("a workflow");
     assert!(
         made.text.contains("    if: (inputs.github_ref != 'refs/heads/main') && (false)\n"),
@@ -217,4 +218,124 @@ fn what_names_itself_again_and_again_is_imported_in_no_time_and_little_room() {
         let made = made.expect("a workflow");
         assert!(made.text.len() < 2_000_000, "{}", made.text.len());
     }
+}
+
+/// A workflow of Argo whose entry is `main`, with these templates.
+fn argo(templates: &str) -> String {
+    format!(
+        "spec:\n  entrypoint: main\n  arguments: {{parameters: [{{name: p, value: v}}]}}\n  templates:\n{templates}"
+    )
+}
+
+/// The condition of a step of an imported file.
+#[track_caller]
+fn condition(text: &str, id: &str) -> String {
+    let at = text.find(&format!("  - id: {id}\n")).unwrap_or_else(|| panic!("{id} in\n{text}"));
+    let step = text[at..].split("\n\n").next().unwrap_or_default();
+    let said = step.lines().find_map(|it| it.trim().strip_prefix("if: "));
+    said.unwrap_or_default().to_owned()
+}
+
+#[test]
+fn what_a_container_is_told_never_gets_to_this_machine() {
+    let text = argo(concat!(
+        "    - name: main\n      steps: [[{name: a, template: a}], [{name: b, template: b}], [{name: c, template: c}], [{name: d, template: d}], [{name: e, template: e}]]\n",
+        "    - name: a\n      script: {image: i, command: [sh], source: \"one\\nCUELIGHT_END\\ntouch here\\nCUELIGHT_END_2\\n\"}\n",
+        "    - name: b\n      container: {image: i, command: [env], env: [{name: BASH_ENV, value: x}, {name: PATH, value: \"a{{workflow.parameters.p}}\"}, {name: \"A=$(x)\", value: y}, {name: CUE_ARG_1, value: z}]}\n",
+        "    - name: c\n      resource: {action: apply, manifest: \"a: {{workflow.parameters.p}}$(touch here)\"}\n",
+        "    - name: d\n      container: {image: --privileged, args: [x]}\n",
+        "    - name: e\n      container: {image: \"{{workflow.parameters.p}}\", command: [--privileged]}\n",
+    ));
+    let made = imported(import_argo(&text), &[]);
+    for line in [
+        "      docker run --rm -i --entrypoint sh i -s <<'CUELIGHT_END_3'\n",
+        "      docker run --rm -e CUE_ARG_1 -e CUE_ARG_2 -e BASH_ENV=\"$CUE_ARG_1\" -e PATH=\"$CUE_ARG_2\" --entrypoint env i\n    env:\n      CUE_ARG_1: x\n      CUE_ARG_2: a${{ inputs.p }}\n",
+        "      printf '%s' 'a: ' \"$CUE_ARG_1\" '$(touch here)' | kubectl apply -f -\n    env:\n      CUE_ARG_1: ${{ inputs.p }}\n",
+        "  - id: d\n    needs: c\n    gate:\n",
+        "  - id: e\n    needs: d\n    gate:\n",
+        "# Could not carry over: the variable A=$(x): ",
+        "# Could not carry over: the variable CUE_ARG_1: ",
+        "# Could not carry over: the container of d: its image, --privileged,",
+        "# Could not carry over: the container of e: its image,",
+    ] {
+        assert!(made.contains(line), "{line}\n{made}");
+    }
+    assert!(!made.contains("      BASH_ENV:") && !made.contains("      PATH:"), "{made}");
+}
+
+#[test]
+fn a_task_that_cannot_say_what_it_waits_for_does_not_begin() {
+    let leaf = "    - {name: c, container: {image: i}}\n";
+    let two = "    - {name: two, steps: [[{name: x, template: c}], [{name: y, template: c}]]}\n";
+    for (depends, expected) in [
+        ("a.AnySucceeded", "\"false\""),
+        ("a.AllFailed || b", "\"false\""),
+        ("a.Daemoned", "\"false\""),
+        ("a.Errored", "\"false\""),
+        ("a.Sucseeded", "\"false\""),
+        ("gone", "\"false\""),
+        ("a.Failed ?", "\"false\""),
+        ("a.Skipped", "(!cancelled()) && ((false))"),
+        ("a.Omitted", "(!cancelled()) && ((!(true)))"),
+        (
+            "a.Failed || a.Errored",
+            "(!cancelled()) && ((steps.a.result == 'failure') || (steps.a.result == 'failure'))",
+        ),
+        (
+            "b.Succeeded || a.Failed",
+            "(!cancelled()) && (((steps.b-x.result == 'success') && (steps.b-y.result == 'success')) || (steps.a.result == 'failure'))",
+        ),
+        ("b.Failed", "(!cancelled()) && ((steps.b-x.result == 'failure' || steps.b-y.result == 'failure'))"),
+        ("a && b.Succeeded", ""),
+    ] {
+        let text = argo(&format!(
+            "    - name: main\n      dag:\n        tasks: [{{name: a, template: c}}, {{name: b, template: two}}, {{name: z, template: c, depends: \"{depends}\"}}]\n{leaf}{two}"
+        ));
+        let made = imported(import_argo(&text), &[]);
+        assert_eq!(condition(&made, "z"), expected, "{depends}");
+        assert_eq!(
+            made.contains("# Could not carry over: when z runs, "),
+            expected == "\"false\"",
+            "{depends}"
+        );
+    }
+}
+
+#[test]
+fn a_condition_that_is_compared_with_nothing_has_to_be_true() {
+    for (when, expected) in [
+        ("false", "('false') == 'true'"),
+        ("{{workflow.parameters.p}}", "(inputs.p) == 'true'"),
+        (
+            "{{workflow.parameters.p}} && {{workflow.parameters.p}} != x",
+            "(inputs.p) == 'true' && inputs.p != 'x'",
+        ),
+        ("({{workflow.parameters.p}}) == x", "\"false\""),
+    ] {
+        let text = argo(&format!(
+            "    - name: main\n      steps: [[{{name: z, template: c, when: \"{when}\"}}]]\n    - {{name: c, container: {{image: i}}}}\n"
+        ));
+        assert_eq!(condition(&imported(import_argo(&text), &[]), "z"), expected, "{when}");
+    }
+}
+
+#[test]
+fn templates_that_unfold_without_end_are_refused_soon() {
+    let mut wide = "    - {name: main, steps: [[{name: s, template: t0}]]}\n".to_owned();
+    let mut long = "    - {name: main, steps: [[{name: s, template: t0, arguments: {parameters: [{name: x, value: abcdefgh}]}}]]}\n".to_owned();
+    for level in 0..14 {
+        let uses: Vec<String> =
+            (0..10).map(|it| format!("{{name: s{it}, template: t{}}}", level + 1)).collect();
+        wide.push_str(&format!("    - {{name: t{level}, steps: [[{}]]}}\n", uses.join(", ")));
+        let text = "{{inputs.parameters.x}}".repeat(8);
+        long.push_str(&format!(
+            "    - {{name: t{level}, inputs: {{parameters: [{{name: x}}]}}, steps: [[{{name: s, template: t{}, arguments: {{parameters: [{{name: x, value: \"{text}\"}}]}}}}]]}}\n",
+            level + 1
+        ));
+    }
+    wide.push_str("    - {name: t14, steps: []}\n");
+    long.push_str("    - {name: t14, container: {image: i, args: [\"{{inputs.parameters.x}}\"]}}\n");
+    let why = "could not import a workflow of Argo: it unfolds into more than";
+    assert_eq!(import_argo(&argo(&wide)).map(|it| it.text), Err(format!("{why} 2000 templates")));
+    assert_eq!(import_argo(&argo(&long)).map(|it| it.text), Err(format!("{why} 8 MiB of text")));
 }

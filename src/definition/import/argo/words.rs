@@ -42,7 +42,12 @@ pub(super) struct Wanted {
     /// Steps that are gates: what they yield is filled in there.
     pub(super) gates: BTreeSet<String>,
     pub(super) inputs: BTreeSet<String>,
+    /// Bytes of text that were made so far: what is doubled in each template has an end.
+    pub(super) bytes: usize,
 }
+
+/// Bytes of text that are made of one file.
+pub(super) const BYTES_MAX: usize = 8 << 20;
 
 impl Wanted {
     /// A text as ours, with holes.
@@ -61,11 +66,18 @@ impl Wanted {
     pub(super) fn pieces(&mut self, scope: &Scope, text: &str, page: &mut Page) -> Vec<Piece> {
         let mut out = Vec::new();
         let mut rest = text;
+        self.bytes = self.bytes.saturating_add(text.len());
         while let Some((before, after)) = rest.split_once("{{") {
+            if self.bytes > BYTES_MAX {
+                return out;
+            }
             let Some((name, behind)) = after.split_once("}}") else { break };
             push_text(&mut out, before);
             match self.hole(scope, name.trim()) {
-                Some(ours) => push_text_of_ours(&mut out, &ours),
+                Some(ours) => {
+                    self.bytes = self.bytes.saturating_add(ours.len());
+                    push_text_of_ours(&mut out, &ours);
+                }
                 None => {
                     page.leave_out(format!("{{{{{name}}}}}: it stays empty; write what it shall be"));
                 }
@@ -110,44 +122,34 @@ impl Wanted {
         Some(format!("${{{{ {expression} }}}}"))
     }
 
-    /// What stands behind `when`: sides that are compared, joined by `&&` and `||`. None when it is anything else.
+    /// What stands behind `when`: sides that are compared, joined by `&&` and `||`; one that is compared with nothing has to be
+    /// `true`. None when it is anything else.
     pub(super) fn condition(&mut self, scope: &Scope, text: &str, page: &mut Page) -> Option<String> {
+        let tokens = tokens(text)?;
         let mut out = String::new();
-        let mut side = String::new();
-        let mut rest = text;
-        let end = |side: &mut String, out: &mut String, own: &mut Self, page: &mut Page| -> Option<()> {
-            let said = std::mem::take(side);
-            if !said.trim().is_empty() {
-                out.push_str(&own.side(scope, said.trim(), page)?);
-            }
-            Some(())
+        let compares = |at: Option<usize>| {
+            at.and_then(|it| tokens.get(it)).is_some_and(|it| matches!(it, Token::Compared(_)))
         };
-        while !rest.is_empty() {
-            // What stands in braces or quotes holds no operator.
-            let whole = [("{{", "}}"), ("'", "'"), ("\"", "\"")].iter().find_map(|(open, close)| {
-                let inner = rest.strip_prefix(open)?;
-                Some(&rest[..open.len() + inner.find(close)? + close.len()])
-            });
-            let operator = ["==", "!=", ">=", "<=", "&&", "||", ">", "<", "(", ")"]
-                .iter()
-                .find(|it| rest.starts_with(**it));
-            if let Some(whole) = whole {
-                side.push_str(whole);
-                rest = &rest[whole.len()..];
-            } else if let Some(operator) = operator {
-                end(&mut side, &mut out, self, page)?;
-                match *operator {
-                    "(" | ")" => out.push_str(operator),
-                    _ => out.push_str(&format!(" {operator} ")),
+        for (index, token) in tokens.iter().enumerate() {
+            match token {
+                Token::Compared(operator) => {
+                    let is_side = |at: Option<usize>| {
+                        at.and_then(|it| tokens.get(it)).is_some_and(|it| matches!(it, Token::Side(_)))
+                    };
+                    if !is_side(index.checked_sub(1)) || !is_side(Some(index + 1)) {
+                        return None;
+                    }
+                    out.push_str(&format!(" {operator} "));
                 }
-                rest = &rest[operator.len()..];
-            } else {
-                let c = rest.chars().next()?;
-                side.push(c);
-                rest = &rest[c.len_utf8()..];
+                Token::Joined(operator) => out.push_str(&format!(" {operator} ")),
+                Token::Bracket(it) => out.push(*it),
+                Token::Side(text) => {
+                    let side = self.side(scope, text, page)?;
+                    let is_compared = compares(index.checked_sub(1)) || compares(Some(index + 1));
+                    out.push_str(&if is_compared { side } else { format!("({side}) == 'true'") });
+                }
             }
         }
-        end(&mut side, &mut out, self, page)?;
         for (theirs, ours) in STATUS {
             out = out.replace(theirs, ours);
         }
@@ -159,6 +161,10 @@ impl Wanted {
         let bare = text.trim_matches(['\'', '"']);
         let has_braces = bare.contains("{{");
         match self.pieces(scope, bare, page).as_slice() {
+            // How a step came out has other words here.
+            [Piece::Hole(it)] if it.starts_with("steps.") && it.ends_with(".result") && is_status(bare) => {
+                None
+            }
             [Piece::Hole(it)] => Some(it.clone()),
             // What is left of a name that is not known would be compared as if it were that.
             _ if has_braces => None,
@@ -169,6 +175,56 @@ impl Wanted {
             _ => None,
         }
     }
+}
+
+/// A piece of a condition.
+#[derive(Debug)]
+enum Token {
+    Side(String),
+    Compared(&'static str),
+    Joined(&'static str),
+    Bracket(char),
+}
+
+/// The pieces of a condition; what stands in braces or quotes holds no operator. None when a quote is open at its end.
+fn tokens(text: &str) -> Option<Vec<Token>> {
+    let mut out = Vec::new();
+    let mut side = String::new();
+    let mut rest = text;
+    let end = |side: &mut String, out: &mut Vec<Token>| {
+        let said = std::mem::take(side);
+        if !said.trim().is_empty() {
+            out.push(Token::Side(said.trim().to_owned()));
+        }
+    };
+    while let Some(c) = rest.chars().next() {
+        let mut length = c.len_utf8();
+        let open = [("{{", "}}"), ("'", "'"), ("\"", "\"")].into_iter().find(|it| rest.starts_with(it.0));
+        let operator =
+            ["==", "!=", ">=", "<=", "&&", "||", ">", "<"].into_iter().find(|it| rest.starts_with(it));
+        if let Some((open, close)) = open {
+            length = open.len() + rest[open.len()..].find(close)? + close.len();
+            side.push_str(&rest[..length]);
+        } else if let Some(operator) = operator {
+            end(&mut side, &mut out);
+            let is_joined = operator == "&&" || operator == "||";
+            out.push(if is_joined { Token::Joined(operator) } else { Token::Compared(operator) });
+            length = operator.len();
+        } else if c == '(' || c == ')' {
+            end(&mut side, &mut out);
+            out.push(Token::Bracket(c));
+        } else {
+            side.push(c);
+        }
+        rest = &rest[length..];
+    }
+    end(&mut side, &mut out);
+    Some(out)
+}
+
+/// Whether a name in braces asks how a step came out.
+fn is_status(text: &str) -> bool {
+    text.trim_start_matches('{').trim_end_matches('}').trim().ends_with(".status")
 }
 
 fn push_text(out: &mut Vec<Piece>, text: &str) {

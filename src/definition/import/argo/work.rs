@@ -1,6 +1,9 @@
 //! What a template of Argo does, as a step: a container is started with docker, a manifest handed to kubectl, a pause is a gate.
 
-use super::words::{Piece, Scope, Wanted};
+use super::{
+    shell::in_shell,
+    words::{Piece, Scope, Wanted},
+};
 use crate::{
     base::{Value, ValueMap},
     definition::import::{
@@ -9,6 +12,7 @@ use crate::{
     },
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Everything that a step is made with.
 pub(super) struct Maker<'m> {
@@ -16,28 +20,30 @@ pub(super) struct Maker<'m> {
     pub(super) wanted: &'m mut Wanted,
 }
 
-/// The variables that values reach a container through, so that none of them is read as code.
+/// The variables that values reach a container through, so that none of them is read as code. They are the only ones that the step on
+/// this machine gets: what a container calls `PATH` is so called in there alone.
 #[derive(Default)]
 struct Arguments {
-    names: Vec<String>,
     env: ValueMap,
 }
+
+/// How such a variable begins, and a number.
+const ARGUMENT: &str = "CUE_ARG_";
 
 impl Arguments {
     /// The variable that holds the value of an expression.
     fn hold(&mut self, expression: &str) -> String {
-        let text = format!("${{{{ {expression} }}}}");
-        let known = self.env.iter().find(|(_, it)| **it == text).map(|(name, _)| name.clone());
-        known.unwrap_or_else(|| {
-            let name = format!("ARG_{}", self.names.len() + 1);
-            self.give(&name, text);
-            name
-        })
+        self.give(format!("${{{{ {expression} }}}}"))
     }
 
-    fn give(&mut self, name: &str, text: String) {
-        self.names.push(name.to_owned());
-        self.env.insert(name.to_owned(), text.into());
+    /// The variable that holds a text.
+    fn give(&mut self, text: String) -> String {
+        let known = self.env.iter().find(|(_, it)| **it == text).map(|(name, _)| name.clone());
+        known.unwrap_or_else(|| {
+            let name = format!("{ARGUMENT}{}", self.env.len() + 1);
+            self.env.insert(name.clone(), text.into());
+            name
+        })
     }
 }
 
@@ -45,9 +51,9 @@ impl Maker<'_> {
     /// The keys of a step that does what a template says.
     pub(super) fn work(&mut self, id: &str, template: &ValueMap, scope: &Scope) -> ValueMap {
         let mut keys = if let Some(container) = foreign::map_at(template, "container") {
-            self.container(container, scope)
+            self.container(id, container, scope)
         } else if let Some(script) = foreign::map_at(template, "script") {
-            self.script(script, scope)
+            self.script(id, script, scope)
         } else if let Some(http) = foreign::map_at(template, "http") {
             self.http(http, scope)
         } else if let Some(resource) = foreign::map_at(template, "resource") {
@@ -101,67 +107,114 @@ impl Maker<'_> {
         }
     }
 
-    fn container(&mut self, container: &ValueMap, scope: &Scope) -> ValueMap {
+    fn container(&mut self, id: &str, container: &ValueMap, scope: &Scope) -> ValueMap {
         let mut arguments = Arguments::default();
         let command = foreign::texts(container.get("command"));
-        let is_shell = command.first().is_some_and(|it| is_shell(it));
-        let all: Vec<String> =
-            command.iter().skip(1).cloned().chain(foreign::texts(container.get("args"))).collect();
+        let all: Vec<String> = command.iter().cloned().chain(foreign::texts(container.get("args"))).collect();
         let mut words = Vec::with_capacity(all.len());
+        let mut is_shell_before = false;
         for (index, text) in all.iter().enumerate() {
-            let is_script =
-                is_shell && index > 0 && all[index - 1].starts_with('-') && all[index - 1].ends_with('c');
-            words.push(self.word(scope, text, is_script, &mut arguments));
+            let is_code = is_shell_before && all[index - 1].starts_with('-') && all[index - 1].ends_with('c');
+            if index > 0 || command.is_empty() {
+                words.push(self.word(scope, text, is_code, &mut arguments));
+            }
+            is_shell_before |= is_shell(text);
         }
-        let docker = self.docker(container, command.first(), scope, &mut arguments);
+        let Some(docker) = self.docker("", container, command.first(), scope, &mut arguments) else {
+            return self.refused(id, container);
+        };
         let line = [docker].into_iter().chain(words).collect::<Vec<_>>().join(" ");
         done(line + "\n", arguments)
     }
 
-    fn script(&mut self, script: &ValueMap, scope: &Scope) -> ValueMap {
+    fn script(&mut self, id: &str, script: &ValueMap, scope: &Scope) -> ValueMap {
         let mut arguments = Arguments::default();
         let source = foreign::text_at(script, "source").unwrap_or_default();
         let command = foreign::texts(script.get("command"));
         let program = command.first().map_or("sh", String::as_str);
         let is_shell = is_shell(program);
-        let mut text = String::new();
-        for piece in self.wanted.pieces(scope, &source, self.page) {
-            match piece {
-                Piece::Text(it) => text.push_str(&it),
-                Piece::Hole(it) => {
-                    let name = arguments.hold(&it);
-                    if !is_shell {
+        let pieces = self.wanted.pieces(scope, &source, self.page);
+        let text = if is_shell {
+            self.code(&pieces, &mut arguments)
+        } else {
+            let mut text = String::new();
+            for piece in &pieces {
+                match piece {
+                    Piece::Text(it) => text.push_str(it),
+                    Piece::Hole(it) => {
+                        let name = arguments.hold(it);
                         self.page.leave_out(format!("a value in a script of {program}: it is the variable {name} there; read it from the environment"));
+                        text.push_str(&format!("${{{name}}}"));
                     }
-                    text.push_str(&format!("${{{name}}}"));
                 }
             }
+            text
+        };
+        let mut more = Vec::with_capacity(command.len());
+        for word in command.iter().skip(1) {
+            more.push(self.word(scope, word, false, &mut arguments));
         }
-        let more: Vec<String> = command.iter().skip(1).map(|it| quoted(it)).collect();
-        let docker = self.docker(script, Some(&program.to_owned()), scope, &mut arguments);
-        let docker = docker.replacen("docker run --rm", "docker run --rm -i", 1);
+        let docker = self.docker(" -i", script, Some(&program.to_owned()), scope, &mut arguments);
+        let Some(docker) = docker else { return self.refused(id, script) };
         let from = if is_shell { "-s" } else { "-" };
         let head = [docker].into_iter().chain(more).chain([from.to_owned()]).collect::<Vec<_>>().join(" ");
-        done(format!("{head} <<'CUELIGHT_END'\n{}\nCUELIGHT_END\n", text.trim_end()), arguments)
+        done(format!("{head} {}", here(&text)), arguments)
     }
 
-    /// The beginning of a command line that starts the image of a container.
+    /// The text of a shell, in which the names of variables stand for values.
+    fn code(&mut self, pieces: &[Piece], arguments: &mut Arguments) -> String {
+        let (text, is_lost) = in_shell(pieces, |it| arguments.hold(it));
+        if is_lost {
+            self.page.leave_out(
+                "a value in a here-document with a quoted delimiter: it is a variable there, which nothing fills in",
+            );
+        }
+        text
+    }
+
+    /// An image or a program that docker would read as an option, or none at all.
+    fn refused(&mut self, id: &str, container: &ValueMap) -> ValueMap {
+        let image = foreign::text_at(container, "image").unwrap_or_default();
+        self.page.leave_out(format!(
+            "the container of {id}: its image, {image}, or its program would be read as an option of docker, or is missing"
+        ));
+        self.by_hand(id, &ValueMap::new())
+    }
+
+    /// The beginning of a command line that starts the image of a container; None when docker would read it as something else.
     fn docker(
         &mut self,
+        options: &str,
         container: &ValueMap,
         program: Option<&String>,
         scope: &Scope,
         arguments: &mut Arguments,
-    ) -> String {
+    ) -> Option<String> {
+        let image = self.wanted.pieces(scope, &foreign::text_at(container, "image")?, self.page);
+        // What an image is called is only known when it runs: then it stands behind the last option.
+        let is_open = match image.first()? {
+            Piece::Text(it) if it.starts_with('-') || it.trim().is_empty() => return None,
+            Piece::Text(_) => false,
+            Piece::Hole(_) => true,
+        };
+        if program.is_some_and(|it| it.starts_with('-') || it.is_empty()) {
+            return None;
+        }
         self.page.leave_out("the cluster: containers are started on this machine, with docker");
-        let image = foreign::text_at(container, "image").unwrap_or_default();
-        let image = self.word(scope, &image, false, arguments);
+        let image = pasted(&image, arguments);
+        let program = program.map(|it| self.word(scope, it, false, arguments));
+        let dir = foreign::text_at(container, "workingDir").map(|it| self.word(scope, &it, false, arguments));
+        let mut named = Vec::new();
         for variable in foreign::maps_at(container, "env") {
             let Some(name) = foreign::text_at(variable, "name") else { continue };
+            if !is_variable(&name) {
+                self.page.leave_out(format!("the variable {name}: no shell has one that is called so"));
+                continue;
+            }
             match foreign::text_at(variable, "value") {
                 Some(value) => {
                     let text = self.wanted.text(scope, &value, self.page);
-                    arguments.give(&name, text);
+                    named.push(format!(" -e {name}=\"${}\"", arguments.give(text)));
                 }
                 None => self.page.leave_out(format!(
                     "where {name} comes from: name it under `secrets` and give it under `env`"
@@ -171,49 +224,25 @@ impl Maker<'_> {
         if container.contains_key("volumeMounts") {
             self.page.leave_out("volumes: name directories with `-v` in the docker run");
         }
-        let mut line = "docker run --rm".to_owned();
-        for name in &arguments.names {
+        let mut line = format!("docker run --rm{options}");
+        for name in arguments.env.keys() {
             line.push_str(&format!(" -e {name}"));
         }
-        if let Some(dir) = foreign::text_at(container, "workingDir") {
-            line.push_str(&format!(" -w {}", quoted(&dir)));
+        line.extend(named);
+        if let Some(dir) = dir {
+            line.push_str(&format!(" -w {dir}"));
         }
         if let Some(program) = program {
-            line.push_str(&format!(" --entrypoint {}", quoted(program)));
+            line.push_str(&format!(" --entrypoint {program}"));
         }
-        line + " " + &image
+        Some(format!("{line} {}{image}", if is_open { "-- " } else { "" }))
     }
 
     /// A word of a command line. In a script for the shell of the container stays the name of a variable that holds the value; any
     /// other word has the value.
-    fn word(&mut self, scope: &Scope, text: &str, is_script: bool, arguments: &mut Arguments) -> String {
+    fn word(&mut self, scope: &Scope, text: &str, is_code: bool, arguments: &mut Arguments) -> String {
         let pieces = self.wanted.pieces(scope, text, self.page);
-        let has_holes = pieces.iter().any(|it| matches!(it, Piece::Hole(_)));
-        if !has_holes {
-            return quoted(
-                &pieces
-                    .iter()
-                    .map(|it| if let Piece::Text(it) = it { it.as_str() } else { "" })
-                    .collect::<String>(),
-            );
-        }
-        let mut inner = String::new();
-        // Between single quotes of that script no variable is filled in: they end before it, and begin anew behind it.
-        let mut is_quoted = false;
-        for piece in &pieces {
-            match piece {
-                Piece::Text(it) if is_script => {
-                    is_quoted ^= it.matches('\'').count() % 2 == 1;
-                    inner.push_str(&it.replace('\'', "'\\''"));
-                }
-                Piece::Text(it) => inner.push_str(&between_double_quotes(it)),
-                Piece::Hole(it) if is_script && is_quoted => {
-                    inner.push_str(&format!("'\\''\"${{{}}}\"'\\''", arguments.hold(it)));
-                }
-                Piece::Hole(it) => inner.push_str(&format!("${{{}}}", arguments.hold(it))),
-            }
-        }
-        if is_script { format!("'{inner}'") } else { format!("\"{inner}\"") }
+        if is_code { quoted(&self.code(&pieces, arguments)) } else { pasted(&pieces, arguments) }
     }
 
     fn http(&mut self, http: &ValueMap, scope: &Scope) -> ValueMap {
@@ -239,21 +268,35 @@ impl Maker<'_> {
 
     fn resource(&mut self, id: &str, resource: &ValueMap, scope: &Scope) -> ValueMap {
         let action = foreign::text_at(resource, "action").unwrap_or_else(|| "apply".to_owned());
+        if !["get", "create", "apply", "delete", "replace", "patch"].contains(&action.as_str()) {
+            self.page.leave_out(format!(
+                "what {id} does with its manifest, {action}: kubectl is not asked for that"
+            ));
+            return self.by_hand(id, &ValueMap::new());
+        }
         let manifest = foreign::text_at(resource, "manifest").unwrap_or_default();
-        let manifest = self.wanted.text(scope, &manifest, self.page);
+        let pieces = self.wanted.pieces(scope, manifest.trim_end(), self.page);
         for key in
             ["successCondition", "failureCondition"].into_iter().filter(|it| resource.contains_key(*it))
         {
             self.page.leave_out(format!("`{key}` of {id}: wait for it with kubectl wait"));
         }
-        let end = if manifest.contains(['$', '`']) && !manifest.contains("${{") {
-            "'CUELIGHT_END'"
-        } else {
-            "CUELIGHT_END"
+        let mut arguments = Arguments::default();
+        let script = match pieces.as_slice() {
+            [] => format!("kubectl {action} -f - </dev/null\n"),
+            [Piece::Text(it)] => format!("kubectl {action} -f - {}", here(it)),
+            several => {
+                let words: Vec<String> = several
+                    .iter()
+                    .map(|it| match it {
+                        Piece::Text(it) => quoted(it),
+                        Piece::Hole(it) => format!("\"${}\"", arguments.hold(it)),
+                    })
+                    .collect();
+                format!("printf '%s' {} | kubectl {action} -f -\n", words.join(" "))
+            }
         };
-        let script =
-            format!("kubectl {} -f - <<{end}\n{}\nCUELIGHT_END\n", quoted(&action), manifest.trim_end());
-        ValueMap::from_iter([("run".to_owned(), script.into())])
+        done(script, arguments)
     }
 
     fn suspend(&mut self, id: &str, said: &Value, template: &ValueMap, scope: &Scope) -> ValueMap {
@@ -300,6 +343,37 @@ fn done(script: String, arguments: Arguments) -> ValueMap {
 fn between_double_quotes(text: &str) -> String {
     let escaped = |c: char| if "\\\"$`".contains(c) { format!("\\{c}") } else { c.to_string() };
     text.chars().map(escaped).collect()
+}
+
+/// A word that has values, between double quotes.
+fn pasted(pieces: &[Piece], arguments: &mut Arguments) -> String {
+    match pieces {
+        [] => quoted(""),
+        [Piece::Text(it)] => quoted(it),
+        several => {
+            let inner = several.iter().map(|it| match it {
+                Piece::Text(it) => between_double_quotes(it),
+                Piece::Hole(it) => format!("${{{}}}", arguments.hold(it)),
+            });
+            format!("\"{}\"", inner.collect::<String>())
+        }
+    }
+}
+
+/// A here-document in which nothing is filled in, and that no line of the text ends.
+fn here(text: &str) -> String {
+    let text = text.trim_end();
+    let lines: BTreeSet<&str> = text.lines().map(str::trim).collect();
+    let end = (1..=lines.len() + 1)
+        .map(|it| if it == 1 { "CUELIGHT_END".to_owned() } else { format!("CUELIGHT_END_{it}") })
+        .find(|it| !lines.contains(it.as_str()))
+        .unwrap_or_default();
+    format!("<<'{end}'\n{text}\n{end}\n")
+}
+
+/// Whether a container may have a variable of this name; those that carry values are ours.
+fn is_variable(name: &str) -> bool {
+    variable(name) == name && !name.starts_with(ARGUMENT)
 }
 
 fn is_shell(program: &str) -> bool {
