@@ -922,6 +922,8 @@ fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_
 fn doctor_says_of_the_settings_what_an_engine_would_refuse_and_what_comes_to_nothing() {
     let place = Place::new();
     std::fs::create_dir_all(place.file(".cuelight/agents")).expect("made");
+    let ours_alone = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(place.file(".cuelight"), ours_alone).expect("our own directory");
     let agent = "name: coder\nversion: 1\ndescription: Codes\ncommand: [code]\n";
     place.write(".cuelight/agents/coder.yaml", agent);
     let bad = [
