@@ -14,7 +14,7 @@
 )]
 
 use cuelight::{
-    base::{Seq, ValueMap},
+    base::Seq,
     engine::{Actor, Channel, Proof},
     runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
     store::{Reader, Workspace},
@@ -101,8 +101,7 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
         let desk = engine.desk();
         for _ in 0..count {
             let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };
-            let (id, words, values) = (Entropy.request_id(), Vec::new(), ValueMap::new());
-            drop(desk.launch(LaunchRequest { id, source, words, values, trace: None, request: None }).await);
+            drop(desk.launch(LaunchRequest::of(Entropy.request_id(), source)).await);
         }
         let rests = |seen: &cuelight::runtime::Seen| {
             let board = &seen.board;

@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what a clock says")]
 
 use cuelight::{
-    base::{AttemptId, RunId, StepIx, ValueMap},
+    base::{AttemptId, RunId, StepIx},
     engine::{Actor, Channel, Command, Decision, Proof, Verdict},
     gateway::{RemoteDesk, serve_socket},
     runtime::{
@@ -70,8 +70,7 @@ async fn main() {
 
 async fn run_of(desk: &impl Desk, text: String) -> RunId {
     let source = Source::Text { name: "bench.yaml".to_owned(), text };
-    let (id, words, values) = (Entropy.request_id(), Vec::new(), ValueMap::new());
-    match desk.launch(LaunchRequest { id, source, words, values, trace: None, request: None }).await {
+    match desk.launch(LaunchRequest::of(Entropy.request_id(), source)).await {
         Reply::Recorded(receipt) => receipt.run.expect("a run"),
         other => panic!("{other:?}"),
     }

@@ -137,14 +137,7 @@ fn run(text: &str, guarded: bool) -> Duration {
         .expect("starts");
         let desk = engine.desk();
         let source = Source::Text { name: "bench.yaml".to_owned(), text: text.to_owned() };
-        let request = LaunchRequest {
-            id: Entropy.request_id(),
-            source,
-            words: Vec::new(),
-            values: cuelight::base::ValueMap::new(),
-            trace: None,
-            request: None,
-        };
+        let request = LaunchRequest::of(Entropy.request_id(), source);
         let began = Instant::now();
         let mut boards = desk.boards();
         drop(desk.launch(request).await);

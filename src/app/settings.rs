@@ -3,6 +3,7 @@
 use super::{args::LogFormat, exit::Trouble};
 use crate::{
     base::{Span, Value, is_agent_type, safe_text},
+    definition::suggest,
     gateway::{Permission, Places, Rate, Rates, SpawnRule, TOKEN_LIFE_MAX},
     store::Workspace,
     tool::check_address,
@@ -140,18 +141,20 @@ pub(super) fn settings_schema() -> Value {
 }
 
 impl Settings {
-    /// Words of `config.toml` that mean nothing: nobody reads them.
-    pub(super) fn unknown(workspace: &Workspace) -> Vec<String> {
+    /// Words of `config.toml` that mean nothing, since nobody reads them; and what may have been meant by each.
+    pub(super) fn unknown(workspace: &Workspace) -> Vec<(String, Option<String>)> {
         let text = fs::read_to_string(workspace.config()).unwrap_or_default();
         let said: toml::Table = toml::from_str(&text).unwrap_or_default();
-        let known = Self::words();
-        said.into_iter().map(|(word, _)| word).filter(|it| !known.contains(it)).collect()
-    }
-
-    /// What can be said.
-    pub(super) fn words() -> Vec<String> {
         let schema = settings_schema();
-        schema["properties"].as_object().into_iter().flatten().map(|(word, _)| word.clone()).collect()
+        let known: Vec<&str> =
+            schema["properties"].as_object().into_iter().flatten().map(|(word, _)| word.as_str()).collect();
+        let unknown = said.into_iter().map(|(word, _)| word).filter(|it| !known.contains(&it.as_str()));
+        unknown
+            .map(|it| {
+                let meant = suggest(&it, known.iter().copied()).map(str::to_owned);
+                (it, meant)
+            })
+            .collect()
     }
 
     pub(super) fn of(workspace: &Workspace) -> Result<Self, Trouble> {
@@ -159,9 +162,7 @@ impl Settings {
         let text = fs::read_to_string(&path).unwrap_or_default();
         toml::from_str(&text).map_err(|it| Trouble::usage(format!("could not read {}: {it}", path.display())))
     }
-}
 
-impl Settings {
     /// What an engine would refuse to begin with, each by itself.
     pub(super) fn refused(&self, workspace: &Workspace) -> Vec<Trouble> {
         [

@@ -56,7 +56,7 @@ pub use model::{
 };
 pub use name::{is_agent, is_agent_type, is_name};
 pub use process_limits::{ProcessLimits, size_word};
-pub use program::{Program, Word};
+pub use program::{Program, Word, is_shell};
 pub use route::RoutePolicy;
 pub use schema::{Schema, SchemaProblem};
 pub use score::Score;

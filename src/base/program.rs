@@ -6,8 +6,14 @@
 use crate::base::{Launch, TextPart};
 use serde::{Deserialize, Serialize};
 
-/// Shells that take a script as `-c SCRIPT`.
+/// Shells that take a script as `-c SCRIPT`, and quote alike.
 const SHELLS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh"];
+
+/// Whether a program, by its name or its path, is a shell that is known here.
+pub fn is_shell(program: &str) -> bool {
+    SHELLS.contains(&name_of(program))
+}
+
 /// Programs whose first operand is the script they read.
 const INTERPRETERS: &[&str] = &[
     "bash", "sh", "dash", "ash", "ksh", "zsh", "python", "pypy", "perl", "ruby", "node", "nodejs", "php",
@@ -81,7 +87,7 @@ impl Launch {
     fn plain_command(&self) -> Option<Vec<Word>> {
         let [shell, .., flag, script] = self.argv.as_slice() else { return None };
         let is_script = flag.starts_with('-') && !flag.starts_with("--") && flag.ends_with('c');
-        if !SHELLS.contains(&name_of(shell)) || !is_script || script.trim().contains('\n') {
+        if !is_shell(shell) || !is_script || script.trim().contains('\n') {
             return None;
         }
         let words: Option<Vec<Word>> =

@@ -618,12 +618,8 @@ impl<D: Desk> Screen<D> {
             Wish::Launch { request, path, words } => {
                 let words = words.into_iter().map(|(name, text)| InputText { name, text }).collect();
                 let launch = LaunchRequest {
-                    id: self.entropy.request_id(),
-                    source: Source::Path(path),
                     words,
-                    values: crate::base::ValueMap::default(),
-                    trace: None,
-                    request: None,
+                    ..LaunchRequest::of(self.entropy.request_id(), Source::Path(path))
                 };
                 let desk = desk();
                 self.answers.push(

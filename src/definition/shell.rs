@@ -7,6 +7,7 @@
 
 use super::inline::{self, Inline};
 use crate::{
+    base::is_shell,
     definition::{
         Binding, Placed, Script, Text,
         diagnostic::Findings,
@@ -19,8 +20,6 @@ use std::{
     ops::Range,
 };
 
-/// Shells whose quoting is known here.
-const SHELLS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh"];
 /// Programs that read an argument as a script when told so by `-c`.
 const READ_SCRIPTS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh", "fish", "su"];
 /// Commands that read their arguments as code without being told.
@@ -39,8 +38,7 @@ const ARITHMETIC_TESTS: &[&str] = &["-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
 
 /// Whether expressions can be bound in scripts of this shell.
 pub(super) fn is_known(shell: &[String]) -> bool {
-    let program = shell.first().map(|it| it.rsplit('/').next().unwrap_or(it));
-    program.is_some_and(|it| SHELLS.contains(&it))
+    shell.first().is_some_and(|it| is_shell(it))
 }
 
 /// The program and arguments that a `shell:` stands for; the script comes last.

@@ -82,6 +82,13 @@ pub struct LaunchRequest {
     pub request: Option<Digest>,
 }
 
+impl LaunchRequest {
+    /// A workflow without inputs, which belongs to nothing and can be asked for again.
+    pub fn of(id: RequestId, source: Source) -> Self {
+        Self { id, source, words: Vec::new(), values: ValueMap::new(), trace: None, request: None }
+    }
+}
+
 /// Where the text of a workflow comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

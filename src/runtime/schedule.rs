@@ -7,7 +7,7 @@ use super::{
     Boards, Clock, Desk, LaunchRequest, LocalDesk, Receipt, Reply, Request, RequestId, Source, Tasks,
 };
 use crate::{
-    base::{FILE_BYTES_MAX, RunId, Span, Timestamp, ValueMap, latest_scheduled, next_scheduled},
+    base::{FILE_BYTES_MAX, RunId, Span, Timestamp, latest_scheduled, next_scheduled},
     definition::{self, Files, Overlap, Schedule, Workflow},
     engine::{Actor, CauseOfLaunch, Channel, Command, Proof},
     projection::{Board, RunSummary},
@@ -116,14 +116,7 @@ pub async fn keep_schedules<C: Clock>(
 
 /// Starts a run for this time, and waits until it can be seen, so that the same time does not start another.
 async fn start(desk: &LocalDesk, boards: &mut Boards, item: &Scheduled, at: Timestamp) {
-    let request = LaunchRequest {
-        id: RequestId::once(),
-        source: Source::Path(item.file.clone()),
-        words: Vec::new(),
-        values: ValueMap::new(),
-        trace: None,
-        request: None,
-    };
+    let request = LaunchRequest::of(RequestId::once(), Source::Path(item.file.clone()));
     // A workflow that cannot be started now says so in `cuelight check`; the next time is tried all the same.
     let reply = desk.launch_because(request, CauseOfLaunch::Schedule(at)).await;
     if let Reply::Recorded(Receipt { seq, .. }) = reply {

@@ -6,7 +6,6 @@ use crate::{
     runtime::{ann, comes_to_rest, run_of},
 };
 use cuelight::{
-    base::ValueMap,
     engine::RunState,
     runtime::{Desk, Engine, Entropy, LaunchRequest, Seen, Setup, Source},
     store::{OwnerError, Workspace},
@@ -334,14 +333,8 @@ fn what_certainly_never_began_is_begun_by_the_next_engine_and_nobody_is_asked() 
 async fn an_engine_that_hands_over_leaves_its_programs_to_the_next_one() {
     let place = Place::new();
     let engine = engine_under_guard(&place).await;
-    let launch = || LaunchRequest {
-        id: Entropy.request_id(),
-        source: Source::Text { name: "one.yaml".to_owned(), text: ONE.to_owned() },
-        words: Vec::new(),
-        values: ValueMap::new(),
-        trace: None,
-        request: None,
-    };
+    let source = Source::Text { name: "one.yaml".to_owned(), text: ONE.to_owned() };
+    let launch = || LaunchRequest::of(Entropy.request_id(), source.clone());
     let run = run_of(&engine.desk(), launch()).await;
     until("the step has begun", || begun(&place) == 1);
     engine.hand_over().await;

@@ -36,14 +36,8 @@ pub(crate) fn ann() -> Actor {
 }
 
 pub(crate) fn launch_of(text: &str) -> LaunchRequest {
-    LaunchRequest {
-        id: Entropy.request_id(),
-        source: Source::Text { name: "test.yaml".to_owned(), text: text.to_owned() },
-        words: Vec::new(),
-        values: cuelight::base::ValueMap::new(),
-        trace: None,
-        request: None,
-    }
+    let source = Source::Text { name: "test.yaml".to_owned(), text: text.to_owned() };
+    LaunchRequest::of(Entropy.request_id(), source)
 }
 
 /// A journal that answers when it is told, and as it is told.

@@ -15,8 +15,8 @@ use crate::{
     },
     base::{FILE_BYTES_MAX, Value, ValueMap, counted},
     definition::{
-        self, Diagnostic, Files, ImportAs, Imported, Severity, Workflow, check_input_texts, import_argo,
-        import_dagu, import_github, import_wfformat, sarif, summary,
+        self, Diagnostic, Files, ImportAs, Imported, Workflow, check_input_texts, import_argo, import_dagu,
+        import_github, import_wfformat, sarif, summary,
     },
     expression::{self, MapLookup},
     plan::{GraphFormat, Plan, graph as draw, outline, show, show_value},
@@ -254,14 +254,14 @@ pub(super) fn import(args: &ImportArgs, out: Output) -> Outcome {
 fn tell_of_import(made: &Imported) {
     let left_out = made.left_out.len();
     if left_out > 0 {
-        let things = counted(left_out as u64, "thing", "things");
+        let things = counted(left_out, "thing", "things");
         say(&format!("{things} could not be carried over; what, stands at the top of the file"));
     }
     let nothing = Disk { tools: Vec::new(), agents: Vec::new(), models: Vec::new(), timezone: None };
     let (_, findings) = definition::read("imported.yaml", &made.text, &nothing);
-    let errors = findings.iter().filter(|it| it.severity == Severity::Error).count();
+    let errors = findings.iter().filter(|it| it.is_error()).count();
     if errors > 0 {
-        let errors = counted(errors as u64, "error", "errors");
+        let errors = counted(errors, "error", "errors");
         say(&format!("the checker finds {errors} in it; `cuelight check` says where, and what to do"));
     }
 }

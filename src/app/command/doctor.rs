@@ -11,7 +11,7 @@ use crate::{
     },
     base::{Timestamp, Value, agent_name, counted, safe_text},
     console::Keymap,
-    definition::{self, Files as _, Registry, Severity, suggest},
+    definition::{self, Files as _, Registry, Severity},
     runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
     tool::{LivingGuard, STRAYS_TOLD_MAX, guard_weaknesses, living_guards, sandbox_weaknesses},
@@ -246,7 +246,7 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
     match Settings::of(workspace) {
         Err(trouble) => findings.push(wrong("config.toml", trouble.message)),
         Ok(settings) => {
-            findings.extend(Settings::unknown(workspace).iter().map(|it| unread(it)));
+            findings.extend(Settings::unknown(workspace).into_iter().map(unread));
             // What an engine would refuse to begin with is better known before.
             let refused = settings.refused(workspace);
             findings.extend(refused.into_iter().map(|it| wrong("config.toml", it.message)));
@@ -274,8 +274,8 @@ fn idle_spawn(config: &Config, settings: &Settings) -> Vec<Finding> {
 }
 
 /// A word of the settings that nobody reads: most likely another one was meant.
-fn unread(word: &str) -> Finding {
-    let text = match suggest(word, Settings::words().iter().map(String::as_str)) {
+fn unread((word, meant): (String, Option<String>)) -> Finding {
+    let text = match meant {
         Some(near) => format!("nobody reads `{word}`; did you mean `{near}`?"),
         None => format!("nobody reads `{word}`; `cuelight schema config` says what can stand there"),
     };

@@ -88,14 +88,7 @@ async fn asked(
 /// Opens the gate.
 pub(super) async fn begin(seat: &Seat, (text, values): (String, ValueMap)) -> Result<RunId, Trouble> {
     let source = Source::Text { name: "gate.yaml".to_owned(), text };
-    let request = LaunchRequest {
-        id: Entropy.request_id(),
-        source,
-        words: Vec::new(),
-        values,
-        trace: None,
-        request: None,
-    };
+    let request = LaunchRequest { values, ..LaunchRequest::of(Entropy.request_id(), source) };
     match seat.desk.launch(request).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(run),
         reply => Err(super::act::refused(reply)),

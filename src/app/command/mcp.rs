@@ -379,14 +379,7 @@ async fn started(seat: &Seat, named: &[String], file: &str, values: ValueMap) ->
         return Err(Trouble::usage(why));
     }
     let source = Source::Path(file.to_owned());
-    let request = LaunchRequest {
-        id: Entropy.request_id(),
-        source,
-        words: Vec::new(),
-        values,
-        trace: None,
-        request: None,
-    };
+    let request = LaunchRequest { values, ..LaunchRequest::of(Entropy.request_id(), source) };
     match seat.desk.launch(request).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(McpTold::Data(json!({"run": run.to_string()}))),
         reply => Err(refused(reply)),

@@ -41,14 +41,7 @@ pub(super) async fn launch_source(
     words: Vec<InputText>,
     trace: Option<String>,
 ) -> Result<RunId, Trouble> {
-    let request = LaunchRequest {
-        id: Entropy.request_id(),
-        source,
-        words,
-        values: crate::base::ValueMap::new(),
-        trace,
-        request: None,
-    };
+    let request = LaunchRequest { words, trace, ..LaunchRequest::of(Entropy.request_id(), source) };
     match seat.desk.launch(request).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => Ok(run),
         reply => Err(refused(reply)),

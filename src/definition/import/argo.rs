@@ -14,7 +14,7 @@ use self::{
 };
 use super::{
     foreign,
-    page::{Imported, Page, all_of, one_line, variable, without_holes},
+    page::{Imported, Page, all_of, kept, one_line, variable, without_holes},
 };
 use crate::base::{Value, ValueMap};
 use serde_json::json;
@@ -445,7 +445,7 @@ impl Import<'_> {
                 ));
             }
             if names.contains("result") {
-                step.insert("run".to_owned(), kept(&script).into());
+                step.insert("run".to_owned(), kept("result", &script).into());
             }
             step.insert(
                 "outputs".to_owned(),
@@ -455,14 +455,6 @@ impl Import<'_> {
         lost.into_iter().for_each(|it| self.page.leave_out(it));
         self.page.finish()
     }
-}
-
-/// A script whose output is its result as well.
-fn kept(script: &str) -> String {
-    format!(
-        "result=$(\n{}\n)\necho \"$result\"\n{{\n  echo \"result<<CUELIGHT_RESULT\"\n  echo \"$result\"\n  echo CUELIGHT_RESULT\n}} >> \"$CUELIGHT_OUTPUT\"\n",
-        script.trim_end()
-    )
 }
 
 fn is_leaf(template: &ValueMap) -> bool {

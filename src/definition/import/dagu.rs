@@ -4,12 +4,12 @@
 
 mod words;
 
-use self::words::{any, any_text, command, in_order, kept, pairs, params, steps, test};
+use self::words::{any, any_text, command, kept_as, ordered, pairs, params, steps, test};
 use super::{
     foreign,
-    page::{Imported, Page, all_of, one_line, without_holes},
+    page::{Imported, Page, all_of, kept, one_line, without_holes},
 };
-use crate::base::{Value, ValueMap};
+use crate::base::{Value, ValueMap, is_shell};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ pub fn import_dagu(text: &str) -> Result<Imported, String> {
     };
     import.due(&root);
     let mut before: Option<String> = None;
-    let steps = if is_chain { steps } else { in_order(steps) };
+    let steps = if is_chain { steps } else { ordered(steps) };
     for (name, body) in &steps {
         import.step(name, body, before.take());
         before = is_chain.then(|| name.clone());
@@ -215,7 +215,7 @@ impl Import<'_> {
             other_name: foreign::text_at(body, "id"),
             id,
             ancestors,
-            keeps: kept(body),
+            keeps: kept_as(body),
             conditions: if on_skip { Vec::new() } else { conditions },
         });
     }
@@ -341,8 +341,7 @@ impl Import<'_> {
         let shell = any_text(body, &["shell"]);
         let program =
             shell.as_deref().and_then(|it| it.split_whitespace().next()).unwrap_or("bash").to_owned();
-        let is_known = ["bash", "sh", "dash", "ash", "ksh", "zsh"]
-            .contains(&program.rsplit('/').next().unwrap_or_default());
+        let is_known = is_shell(&program);
         let mut keys = if is_known {
             self.known_shell(body, script.trim_end(), ancestors)
         } else {
@@ -390,16 +389,11 @@ impl Import<'_> {
         if let Some(file) = foreign::text_at(body, "stdout") {
             script = format!("{{\n{script}\n}} > \"{file}\"");
         }
-        let kept = kept(body);
-        if let Some(kept) = &kept {
-            // What is substituted forgets that the first failure is the last line; the key is in nobody's output by chance.
-            script = format!(
-                "{kept}=$(\nset -e\n{script}\n)\necho \"${kept}\"\n{{\n  echo \"{kept}<<END-$CUELIGHT_KEY\"\n  echo \"${kept}\"\n  echo \"END-$CUELIGHT_KEY\"\n}} >> \"$CUELIGHT_OUTPUT\""
-            );
-        }
-        let mut keys = self.script(&(script + "\n"), ancestors);
-        if let Some(kept) = kept {
-            keys.insert("outputs".to_owned(), json!({kept: "string"}));
+        let name = kept_as(body);
+        let script = name.as_ref().map_or_else(|| script.clone() + "\n", |name| kept(name, &script));
+        let mut keys = self.script(&script, ancestors);
+        if let Some(name) = name {
+            keys.insert("outputs".to_owned(), json!({name: "string"}));
         }
         keys
     }

@@ -3,7 +3,7 @@
 use super::page::Page;
 use crate::{
     base::{Value, ValueMap},
-    definition::{Severity, Source, diagnostic::Findings, yaml},
+    definition::{Diagnostic, Source, diagnostic::Findings, yaml},
 };
 
 /// The mapping that the first document of a file is.
@@ -18,7 +18,7 @@ pub(super) fn document(text: &str, page: &mut Page) -> Result<ValueMap, String> 
     let source = Source::new(first);
     let mut findings = Findings::new("", &source);
     let root = yaml::parse(&mut findings);
-    for found in findings.finish().into_iter().filter(|it| it.severity == Severity::Error) {
+    for found in findings.finish().into_iter().filter(Diagnostic::is_error) {
         if root.is_none() || found.code != "yaml-feature" {
             return Err(format!("could not read the file: line {}: {}", found.line, found.message));
         }

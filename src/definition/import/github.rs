@@ -12,7 +12,7 @@ use self::{
 };
 use super::{
     foreign,
-    page::{Imported, Page, all_of, one_line, variable, without_holes},
+    page::{Imported, Page, all_of, in_order, one_line, variable, without_holes},
 };
 use crate::base::{Value, ValueMap};
 use serde_json::json;
@@ -42,22 +42,17 @@ pub fn import_github(text: &str) -> Result<Imported, String> {
         conditional: BTreeSet::new(),
     };
     import.top();
-    for job in in_order(&jobs) {
+    for job in ordered(&jobs) {
         import.job(job);
     }
     import.finish()
 }
 
 /// Jobs after those they need; those in a circle as they stand.
-fn in_order<'a>(jobs: &'a [Job<'a>]) -> Vec<&'a Job<'a>> {
-    let mut left: Vec<&Job<'_>> = jobs.iter().collect();
-    let mut out: Vec<&Job<'_>> = Vec::with_capacity(jobs.len());
-    while !left.is_empty() {
-        let waits = |job: &Job<'_>| job.needs.iter().any(|it| left.iter().any(|other| other.name == it));
-        let next = left.iter().position(|it| !waits(it)).unwrap_or(0);
-        out.push(left.remove(next));
-    }
-    out
+fn ordered<'a>(jobs: &'a [Job<'a>]) -> Vec<&'a Job<'a>> {
+    let names: Vec<Vec<String>> = jobs.iter().map(|it| vec![it.name.to_owned()]).collect();
+    let needs: Vec<Vec<String>> = jobs.iter().map(|it| it.needs.clone()).collect();
+    in_order(&names, &needs).into_iter().map(|it| &jobs[it]).collect()
 }
 
 struct Import<'a> {

@@ -7,7 +7,10 @@ use crate::{
 };
 use serde::{Serialize, Serializer, ser::SerializeMap as _, ser::SerializeSeq as _};
 use serde_json::json;
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 /// A workflow of another system as a file of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +119,48 @@ pub(super) fn variable(name: &str) -> String {
     let kept: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(100).collect();
     if kept.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') { kept } else { format!("_{kept}") }
+}
+
+/// The places of things after those that they wait for, as near to how they stand as that allows; those that wait for each other in a
+/// circle as they stand. `names` says what each is called, `needs` what it waits for; what nobody is called is not waited for.
+pub(super) fn in_order(names: &[Vec<String>], needs: &[Vec<String>]) -> Vec<usize> {
+    let mut called: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, name) in
+        names.iter().enumerate().flat_map(|(place, it)| it.iter().map(move |name| (place, name)))
+    {
+        called.entry(name).or_default().push(place);
+    }
+    let mut waits: Vec<BTreeSet<usize>> = Vec::with_capacity(needs.len());
+    let mut behind: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+    for (place, all) in needs.iter().enumerate() {
+        let before: BTreeSet<usize> =
+            all.iter().filter_map(|it| called.get(it.as_str())).flatten().copied().collect();
+        before.iter().for_each(|it| behind[*it].push(place));
+        waits.push(before);
+    }
+    let mut left: BTreeSet<usize> = (0..names.len()).collect();
+    let mut free: BTreeSet<usize> = left.iter().copied().filter(|it| waits[*it].is_empty()).collect();
+    let mut out = Vec::with_capacity(names.len());
+    while let Some(next) = free.pop_first().or_else(|| left.first().copied()) {
+        left.remove(&next);
+        out.push(next);
+        for place in &behind[next] {
+            waits[*place].remove(&next);
+            if waits[*place].is_empty() && left.contains(place) {
+                free.insert(*place);
+            }
+        }
+    }
+    out
+}
+
+/// A script whose output is an output of its step as well. What is substituted forgets that the first failure is the last line, so that
+/// is said anew; the key of a call stands in nobody's output by chance.
+pub(super) fn kept(name: &str, script: &str) -> String {
+    let script = script.trim_end();
+    format!(
+        "{name}=$(\nset -e\n{script}\n)\necho \"${name}\"\n{{\n  echo \"{name}<<END-$CUELIGHT_KEY\"\n  echo \"${name}\"\n  echo \"END-$CUELIGHT_KEY\"\n}} >> \"$CUELIGHT_OUTPUT\"\n"
+    )
 }
 
 /// Text for a comment, a name or a question: without line breaks, and not without end.

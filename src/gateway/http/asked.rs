@@ -8,11 +8,14 @@ use super::{
     routes::{Call, Need, Parameter, Route},
 };
 use crate::{
-    base::{Digest, Schema, Timestamp, TraceContext, Value, canonical_json, is_name, json_values, sha256},
+    base::{
+        Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, is_name, json_values,
+        sha256,
+    },
     engine::Actor,
     gateway::{Bearer, TokenTrouble},
     projection::Board,
-    runtime::{Clock as _, Desk as _, Entropy, LocalDesk, RequestId, SystemClock},
+    runtime::{Clock as _, Desk as _, Entropy, LaunchRequest, LocalDesk, RequestId, Source, SystemClock},
 };
 use axum::{
     body::{Body, Bytes},
@@ -202,6 +205,12 @@ impl Asked {
     /// The same for an engine that has begun anew: what the log knows it by.
     pub(super) fn lasting(&self) -> Option<Digest> {
         self.keyed().map(|it| sha256("cuelight-request-key-v1", &[it.0.as_bytes()]))
+    }
+
+    /// A run that it starts: belongs to what the request belongs to, and is made once for its key.
+    pub(super) fn launch(&self, source: Source, values: ValueMap) -> LaunchRequest {
+        let of = LaunchRequest::of(self.request(), source);
+        LaunchRequest { values, trace: Some(self.trace()), request: self.lasting(), ..of }
     }
 
     /// The name for this engine; without a key it is done once.

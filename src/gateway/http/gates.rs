@@ -13,7 +13,7 @@ use crate::{
     base::{DecisionId, Digest, Epoch, GateId, RunId, Value, ValueMap},
     engine::{Command, Decision, GateState, Refusal, Verdict},
     projection::{Board, GateView, gate_json},
-    runtime::{Desk as _, LaunchRequest, Receipt, Reply, Request, Source},
+    runtime::{Desk as _, Receipt, Reply, Request, Source},
 };
 use axum::{http::StatusCode, response::Response};
 use serde_json::{Map, json as value};
@@ -43,14 +43,7 @@ pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem
     let (text, values) = workflow(asked.body()?)?;
     let desk = asked.desk(door);
     let source = Source::Text { name: "gate.yaml".to_owned(), text };
-    let launch = LaunchRequest {
-        id: asked.request(),
-        source,
-        words: Vec::new(),
-        values,
-        trace: Some(asked.trace()),
-        request: asked.lasting(),
-    };
+    let launch = asked.launch(source, values);
     let run = match desk.launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => run,
         other => return Err(of_reply(other)),

@@ -15,7 +15,7 @@ use crate::{
     engine::{Command, Event, RunState},
     gateway::Bearer,
     projection::{event_line, run_json, show_json},
-    runtime::{Boards, Desk as _, LaunchRequest, LocalDesk, Page, Receipt, Reply, Request, Source, Want},
+    runtime::{Boards, Desk as _, LocalDesk, Page, Receipt, Reply, Request, Source, Want},
 };
 use axum::{
     http::StatusCode,
@@ -60,14 +60,7 @@ pub(super) async fn start(door: &Door, asked: &Asked) -> Result<Response, Proble
         let why = "could not find that workflow: name a .yaml file below the workspace";
         return Err(Problem::new(StatusCode::NOT_FOUND, "RUN_005", why));
     }
-    let launch = LaunchRequest {
-        id: asked.request(),
-        source: Source::Path(given.workflow),
-        words: Vec::new(),
-        values: given.inputs.into_iter().collect(),
-        trace: Some(asked.trace()),
-        request: asked.lasting(),
-    };
+    let launch = asked.launch(Source::Path(given.workflow), given.inputs.into_iter().collect());
     match asked.desk(door).launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => told(door, StatusCode::CREATED, run),
         other => Err(of_reply(other)),

@@ -15,7 +15,7 @@ use crate::{
     base::{RunId, Span, SpawnedAgent, Value, ValueMap, agent_name, safe_text, sha256},
     gateway::{Permission, TOKEN_LIFE_DEFAULT},
     projection::{Board, RunView, StepView},
-    runtime::{Boards, Desk as _, Entropy, LaunchRequest, Page, Receipt, Reply, Source, Want},
+    runtime::{Boards, Desk as _, Entropy, Page, Receipt, Reply, Source, Want},
 };
 use axum::{http::StatusCode, response::Response};
 use serde_json::{Map, json as value};
@@ -237,14 +237,7 @@ async fn launched(
     values: ValueMap,
     agent: &SpawnedAgent,
 ) -> Result<RunId, Problem> {
-    let launch = LaunchRequest {
-        id: asked.request(),
-        source: Source::Agent { text, agent: Box::new(agent.clone()) },
-        words: Vec::new(),
-        values,
-        trace: Some(asked.trace()),
-        request: asked.lasting(),
-    };
+    let launch = asked.launch(Source::Agent { text, agent: Box::new(agent.clone()) }, values);
     match asked.desk(door).launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => {
             let mut boards = door.desk.boards();

@@ -298,35 +298,40 @@ fn an_engine_that_is_killed_under_load_loses_nothing_acknowledged_and_stores_not
     drop(engine);
 }
 
+/// All that the log holds.
+fn facts(reader: &Reader) -> Vec<Fact> {
+    let (mut all, mut from) = (Vec::new(), Seq(1));
+    loop {
+        let page = reader.events(from, 1000).expect("events");
+        let Some((last, _)) = page.last() else { return all };
+        from = Seq(last.0 + 1);
+        all.extend(page.into_iter().map(|(_, event)| event.fact));
+    }
+}
+
 /// The work in the log, against what agents were told of it.
 fn check_work(place: &Place, worked: &[Worked]) {
     let reader = Reader::open(&Workspace::find(place.path()).expect("a workspace")).expect("a log");
     let (mut runs, mut gates) = (BTreeSet::new(), BTreeSet::new());
     let (mut begun, mut ended) = (BTreeMap::new(), BTreeMap::new());
-    let mut from = Seq(1);
-    loop {
-        let page = reader.events(from, 1000).expect("events");
-        let Some((last, _)) = page.last() else { break };
-        from = Seq(last.0 + 1);
-        for (_, event) in page {
-            match event.fact {
-                Fact::Run(run, RunEvent::Created { .. }) => drop(runs.insert(run.to_string())),
-                Fact::Gate(run, _, gate, GateEvent::Asked { .. }) => {
-                    gates.insert((gate.to_string(), run.to_string()));
-                }
-                Fact::Attempt(run, step, number, it) => {
-                    let id = AttemptId { run, step, number }.to_string();
-                    match it {
-                        AttemptEvent::Started { .. } => *begun.entry(id).or_insert(0) += 1,
-                        AttemptEvent::Ended { outcome, .. } => {
-                            ended.entry(id).or_insert_with(Vec::new).push(outcome)
-                        }
-                        AttemptEvent::Lost { .. } => panic!("{id} was its agent's, and is lost"),
-                        AttemptEvent::Adopted { .. } => {}
-                    }
-                }
-                _ => {}
+    for fact in facts(&reader) {
+        match fact {
+            Fact::Run(run, RunEvent::Created { .. }) => drop(runs.insert(run.to_string())),
+            Fact::Gate(run, _, gate, GateEvent::Asked { .. }) => {
+                gates.insert((gate.to_string(), run.to_string()));
             }
+            Fact::Attempt(run, step, number, it) => {
+                let id = AttemptId { run, step, number }.to_string();
+                match it {
+                    AttemptEvent::Started { .. } => *begun.entry(id).or_insert(0) += 1,
+                    AttemptEvent::Ended { outcome, .. } => {
+                        ended.entry(id).or_insert_with(Vec::new).push(outcome)
+                    }
+                    AttemptEvent::Lost { .. } => panic!("{id} was its agent's, and is lost"),
+                    AttemptEvent::Adopted { .. } => {}
+                }
+            }
+            _ => {}
         }
     }
     let opened: Vec<(String, String)> = worked.iter().flat_map(|it| it.gates.clone()).collect();
@@ -360,25 +365,17 @@ fn check(place: &Place, load: &Load, told: &[Told], followed: &[String]) {
     verify(&reader, Seq(1)).expect("the chain holds");
     let (mut events, mut values) = (Vec::new(), BTreeMap::new());
     let (mut results, mut known) = (Vec::new(), Vec::new());
-    let mut from = Seq(1);
-    loop {
-        let page = reader.events(from, 1000).expect("events");
-        let Some((last, _)) = page.last() else { break };
-        from = Seq(last.0 + 1);
-        for (_, event) in page {
-            match event.fact {
-                Fact::Bus(BusEvent::Said { message, .. }) if message.topic == "load" => {
-                    events.push(message.id.clone())
-                }
-                Fact::Library(LibraryEvent::HandedIn { result, .. }) => {
-                    results.push((result.issue, result.id))
-                }
-                Fact::Library(LibraryEvent::Learned { knowledge, .. }) => {
-                    known.push((knowledge.issue.unwrap_or_default(), knowledge.id))
-                }
-                Fact::Scope(_, ScopeEvent::Set { key, value, .. }) => drop(values.insert(key, value)),
-                _ => {}
+    for fact in facts(&reader) {
+        match fact {
+            Fact::Bus(BusEvent::Said { message, .. }) if message.topic == "load" => {
+                events.push(message.id.clone())
             }
+            Fact::Library(LibraryEvent::HandedIn { result, .. }) => results.push((result.issue, result.id)),
+            Fact::Library(LibraryEvent::Learned { knowledge, .. }) => {
+                known.push((knowledge.issue.unwrap_or_default(), knowledge.id))
+            }
+            Fact::Scope(_, ScopeEvent::Set { key, value, .. }) => drop(values.insert(key, value)),
+            _ => {}
         }
     }
     let once: BTreeSet<&String> = events.iter().collect();

@@ -5,7 +5,7 @@ use super::{
     words::{Piece, Scope, Wanted},
 };
 use crate::{
-    base::{Value, ValueMap},
+    base::{Value, ValueMap, is_shell},
     definition::import::{
         foreign,
         page::{Page, one_line, variable, without_holes},
@@ -374,10 +374,6 @@ fn here(text: &str) -> String {
 /// Whether a container may have a variable of this name; those that carry values are ours.
 fn is_variable(name: &str) -> bool {
     variable(name) == name && !name.starts_with(ARGUMENT)
-}
-
-fn is_shell(program: &str) -> bool {
-    ["sh", "bash", "ash", "dash", "zsh"].contains(&program.rsplit('/').next().unwrap_or(program))
 }
 
 /// A word as a shell takes it.

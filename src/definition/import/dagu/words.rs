@@ -2,24 +2,22 @@
 
 use crate::{
     base::{Value, ValueMap},
-    definition::import::{foreign, page::variable},
+    definition::import::{
+        foreign,
+        page::{in_order, variable},
+    },
 };
 
 /// Steps after those they depend on; those in a circle as they stand.
-pub(super) fn in_order(mut left: Vec<(String, ValueMap)>) -> Vec<(String, ValueMap)> {
-    let mut out = Vec::with_capacity(left.len());
-    while !left.is_empty() {
-        let is_called = |(name, body): &(String, ValueMap), it: &str| {
-            name == it || foreign::text_at(body, "id").as_deref() == Some(it)
-        };
-        let waits = |(_, body): &(String, ValueMap)| {
-            let needs = foreign::texts(any(body, &["depends", "dependencies"]));
-            needs.iter().any(|need| left.iter().any(|other| is_called(other, need)))
-        };
-        let next = left.iter().position(|it| !waits(it)).unwrap_or(0);
-        out.push(left.remove(next));
-    }
-    out
+pub(super) fn ordered(steps: Vec<(String, ValueMap)>) -> Vec<(String, ValueMap)> {
+    let names: Vec<Vec<String>> = steps
+        .iter()
+        .map(|(name, body)| std::iter::once(name.clone()).chain(foreign::text_at(body, "id")).collect())
+        .collect();
+    let needs: Vec<Vec<String>> =
+        steps.iter().map(|(_, body)| foreign::texts(any(body, &["depends", "dependencies"]))).collect();
+    let mut steps: Vec<Option<(String, ValueMap)>> = steps.into_iter().map(Some).collect();
+    in_order(&names, &needs).into_iter().filter_map(|it| steps[it].take()).collect()
 }
 
 /// Steps with their names: a list, or a mapping of names.
@@ -87,7 +85,7 @@ fn word(text: &str) -> String {
 }
 
 /// The variable that a step's output is kept in.
-pub(super) fn kept(body: &ValueMap) -> Option<String> {
+pub(super) fn kept_as(body: &ValueMap) -> Option<String> {
     let said = body.get("output")?;
     let name = foreign::text(said).or_else(|| foreign::text_at(said.as_object()?, "name"))?;
     Some(variable(name.trim_start_matches('$').trim_matches(['{', '}'])))
