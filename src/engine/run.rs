@@ -806,10 +806,14 @@ impl Run {
         let children = self.children(index).iter().filter(|it| !self.step(**it).rests()).count();
         let step = &mut self.steps[index.index()];
         step.children_open = u32::try_from(children).unwrap_or(u32::MAX);
-        if step.state() != StepState::Pending {
+        let is_pending = step.state() == StepState::Pending;
+        if !is_pending && !step.waits_for_its_needs() {
             return;
         }
         (step.open_needs, step.blocked, step.failed_above) = (open, blocked, failed);
+        if !is_pending {
+            return;
+        }
         if open == 0 {
             self.touch(index);
         } else {

@@ -35,6 +35,24 @@ fn a_run_that_waits_for_its_place_can_be_cancelled() {
 }
 
 #[test]
+fn a_retry_that_waits_for_its_place_is_cancelled_with_an_undo_of_what_it_has_kept() {
+    check(
+        "concurrency: {group: prod, on-conflict: queue}
+         steps:
+           - {id: a, run: x, undo: y}
+           - {id: b, needs: a, run: x}",
+        "launch; launch; run r-1; ended a ok; ended b fail; retry failed; cancel undo; ended a ok",
+        "r-3 created
+         r-3 a completed (kept)
+         r-3 cancelling and undoing
+         r-3 a undo asked
+         r-3 a undo done
+         no r-3 started
+         = undone: a undone, b skipped",
+    );
+}
+
+#[test]
 fn skip_does_not_start_and_says_why() {
     check(
         &file("on-conflict: skip"),

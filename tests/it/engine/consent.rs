@@ -54,6 +54,27 @@ fn what_only_waits_for_a_slot_waits_for_its_gate_when_that_asks_again() {
 }
 
 #[test]
+fn what_was_skipped_before_all_it_needs_rests_waits_for_a_gate_that_asks_again_like_any_other() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, evidence: [p], undo-window: 0s}}
+           - {id: a, needs: g, run: x}
+           - {id: w, run: x}
+           - {id: s, needs: [g, w], run: x}
+           - {id: z, needs: s, if: always(), run: x}",
+        "launch; facts g one; skip s; ann approves; ended a changed p; facts g two; ann approves; ended a#2 ok; ended w ok; ended z ok",
+        "s skipped
+         g reopened
+         g-1 asked 2
+         g-1 approved by people
+         a call 2
+         w completed
+         z call 1
+         = completed: g completed, a completed, w completed, s skipped, z completed",
+    );
+}
+
+#[test]
 fn files_that_are_as_they_were_let_the_yes_count() {
     check(
         PLAN,
