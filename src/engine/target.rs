@@ -266,7 +266,8 @@ impl Targets {
         for at in others {
             targets.leave_candidates(at);
         }
-        targets.touched.clear();
+        // Those who have left here are waiting still.
+        targets.touched.clone_from(&self.touched);
         targets
     }
 

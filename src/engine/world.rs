@@ -440,7 +440,7 @@ impl World {
             gates_due,
             gates_of,
             decisions_of,
-            dirty: BTreeSet::new(),
+            dirty: self.dirty.intersection(runs).copied().collect(),
             open_runs: self.open_runs,
             open_gates: self.open_gates,
             last_run: self.last_run,

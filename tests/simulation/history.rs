@@ -612,7 +612,12 @@ impl<'a> History<'a> {
         }
         if let Some((before, preview)) = closely {
             if let Ok(()) = &said {
-                ensure(preview.as_ref() == Ok(&events), "I19 a preview told something else")?;
+                if preview.as_ref() != Ok(&events) {
+                    let told = preview.as_deref().unwrap_or_default();
+                    let at = told.iter().zip(&events).take_while(|(told, is)| told == is).count();
+                    let (told, is) = (told.get(at), events.get(at));
+                    return Err(format!("I19 a preview told something else: {told:?}, and it was {is:?}"));
+                }
             } else {
                 ensure(
                     events.is_empty() && self.world.fingerprint() == before,
