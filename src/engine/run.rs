@@ -100,7 +100,7 @@ pub(super) struct Run {
     pub(super) stuck: BTreeSet<StepIx>,
     /// In which order the rest is undone.
     pub(super) unwinding: Option<Box<Unwinding>>,
-    /// By gate that has to ask again, the steps that wait for it beside those that need it.
+    /// By gate that has asked again, the steps that wait for it since then, as if they needed it.
     holds: BTreeMap<StepIx, Vec<StepIx>>,
     /// Gates that had let go what is behind them, asked again, and have not been approved since.
     asked_anew: BTreeSet<StepIx>,
@@ -778,11 +778,17 @@ impl Run {
             let it = &mut self.steps[frame.index()];
             it.failed_child = it.failed_child.filter(|child| *child != index);
         }
-        let concerned: Vec<StepIx> =
-            self.dependents(index).iter().chain(self.children(index)).copied().chain(frame).collect();
-        for step in concerned.into_iter().chain([index]) {
+        let children = self.children(index).to_vec();
+        for step in self.waiting_for(index).into_iter().chain(children).chain(frame).chain([index]) {
             self.count_again(step);
         }
+    }
+
+    /// Those that need a step, and those that it holds beside them.
+    fn waiting_for(&self, index: StepIx) -> Vec<StepIx> {
+        let held = self.holds.get(&index).into_iter().flatten();
+        let held = held.filter(|it| !self.plan_step(**it).needs.contains(&index));
+        held.chain(self.dependents(index)).copied().collect()
     }
 
     /// What a step waits for, from the steps it needs and the frame around it, as they are now.
@@ -971,10 +977,7 @@ impl Run {
             }
             let failed = step.state() == StepState::Failed || step.failed_above;
             let succeeded = step.succeeded();
-            let held = self.holds.remove(&index).unwrap_or_default();
-            let held = held.into_iter().filter(|it| !self.plan_step(*it).needs.contains(&index));
-            let all: Vec<StepIx> = held.chain(self.dependents(index).iter().copied()).collect();
-            for dependent in all {
+            for dependent in self.waiting_for(index) {
                 let it = &mut self.steps[dependent.index()];
                 it.failed_above |= failed;
                 if !succeeded && it.blocked.is_none() {

@@ -522,6 +522,7 @@ impl Turn<'_> {
             match it.state() {
                 StepState::Pending | StepState::Ready if !spared => self.skip_tree(id, step, why.clone()),
                 StepState::Waiting if !spared || asks => {
+                    self.skip_children(id, step);
                     self.close_gate(id, step, "run");
                     self.emit_step(id, step, StepEvent::Cancelled { why: why.clone() });
                 }

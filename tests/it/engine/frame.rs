@@ -225,6 +225,25 @@ fn a_workflow_that_takes_too_long_fails_with_all_that_is_open_in_it() {
 }
 
 #[test]
+fn in_a_workflow_that_waits_for_its_next_try_nothing_is_left_to_run_when_the_run_stops() {
+    check(
+        "steps:
+           - {id: sub, workflow: inner.yaml, retry: {max-attempts: 2, delay: 1m, jitter: 0}}
+           - {id: b, run: x}
+--- inner.yaml
+    steps:
+      - {id: a, run: x}
+      - {id: tidy, needs: a, if: always(), run: x}",
+        "launch; ended sub/a fail; ended sub/tidy ok; ended b fail",
+        "sub waits
+         sub/tidy begins anew
+         sub/tidy skipped: frame sub
+         sub cancelled
+         r-1 ended failed",
+    );
+}
+
+#[test]
 fn fail_fast_ends_copies_that_are_workflows() {
     check(
         "steps:
