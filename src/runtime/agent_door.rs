@@ -4,7 +4,7 @@
 use super::Boards;
 use crate::{
     base::{AGENT_ADDRESS_VARIABLE, AGENT_TOKEN, AttemptId, Launch, SpawnedAgent, TextPart},
-    tool::{Host, Secret},
+    tool::{HandedOver, Host, Secret},
 };
 use std::{fmt, sync::Arc};
 use tokio::sync::watch;
@@ -50,18 +50,18 @@ pub(super) enum Reached {
 /// What calls know of it.
 pub(super) type Reach = watch::Receiver<Reached>;
 
-/// The call of an agent with what it needs to reach its engine. Nothing where it was cancelled meanwhile.
+/// The call of an agent with what it needs to reach its engine, and what holds its token for it. Nothing where it was cancelled meanwhile.
 ///
 /// # Errors
 /// Why it cannot reach it.
-pub(super) async fn equipped(
-    host: &Host,
+pub(super) async fn equipped<'a>(
+    host: &'a Host,
     launch: &Launch,
     agent: &SpawnedAgent,
     attempt: AttemptId,
     (mut reach, mut boards): (Reach, Boards),
     cancel: &CancellationToken,
-) -> Option<Result<Launch, String>> {
+) -> Option<Result<(Launch, HandedOver<'a>), String>> {
     let known = async {
         // A token counts while its call is seen to run: also by whoever asks at once.
         drop(boards.wait_for(|it| it.trouble.is_some() || it.board.is_running(attempt)).await);
@@ -77,8 +77,58 @@ pub(super) async fn equipped(
     };
     Some((door.mint)(agent, attempt).map(|token| {
         let mut launch = launch.clone();
-        host.hand_over(&mut launch, AGENT_TOKEN, &attempt.to_string(), Secret::new(token));
+        let token = host.hand_over(&mut launch, AGENT_TOKEN, &attempt.to_string(), Secret::new(token));
         launch.env.push((AGENT_ADDRESS_VARIABLE.to_owned(), vec![TextPart::Text(door.url.clone())]));
-        launch
+        (launch, token)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::{AGENT_TOKEN_VARIABLE, RunId, Span, StepIx},
+        runtime::{Seen, Trouble},
+        tool::{Call, SecretStore, run_process},
+    };
+    use std::collections::BTreeMap;
+
+    #[tokio::test]
+    async fn the_token_of_a_call_that_never_began_is_kept_nowhere() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let secrets = SecretStore::new(BTreeMap::new(), dir.path());
+        let host = Host::new(dir.path().to_owned(), Vec::new(), secrets, Span(1));
+        let door = AgentDoor::new("http://here".to_owned(), |_, call| Ok(format!("token of {call}")));
+        let (_at, reach) = watch::channel(Reached::At(door));
+        // Nothing is decided any more, so nobody waits to see it run.
+        let seen = Seen { trouble: Some(Trouble::Unowned), ..Seen::default() };
+        let (_seen, boards) = watch::channel(seen);
+        let mut launch = Launch::of(["agent"]);
+        launch.env.push((AGENT_TOKEN_VARIABLE.to_owned(), vec![TextPart::Secret(AGENT_TOKEN.to_owned())]));
+        let agent = SpawnedAgent {
+            name: "coder-1".to_owned(),
+            agent_type: "coder".to_owned(),
+            issue: "SHOP-12".to_owned(),
+            project: "shop".to_owned(),
+            permissions: Vec::new(),
+            token_life: Span(1000),
+        };
+        let cancel = CancellationToken::new();
+        let call = AttemptId { run: RunId(1), step: StepIx(0), number: 1 };
+        let known = (reach, boards);
+        let equipped = equipped(&host, &launch, &agent, call, known, &cancel).await;
+        let (launch, token) = equipped.expect("not cancelled").expect("it is reached");
+        // It is cancelled before its process begins.
+        drop(token);
+        let call = Call {
+            attempt_dir: dir.path().join("attempt"),
+            run: String::new(),
+            step: String::new(),
+            attempt: String::new(),
+            effect_key: String::new(),
+            traceparent: None,
+        };
+        let answer = run_process(&host, &launch, None, &call, &cancel, |_| ()).await;
+        assert!(format!("{answer:?}").contains("agent.token/r-1.0.1\" is no name of a secret"), "{answer:?}");
+    }
 }

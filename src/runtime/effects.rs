@@ -268,10 +268,10 @@ impl<C: Clock> Shared<C> {
             match equipped(&self.host, launch, agent, attempt, known, cancel).await {
                 None => return Came::ended(never_started()),
                 Some(Err(why)) => return Came::ended(not_reached(&why)),
-                Some(Ok(launch)) => own = Some(launch),
+                Some(Ok(equipped)) => own = Some(equipped),
             }
         }
-        let launch = own.as_ref().unwrap_or(launch);
+        let launch = own.as_ref().map_or(launch, |it| &it.0);
         // Whoever slept through a take-over begins nothing that the other engine may have begun.
         if cancel.is_cancelled() || !self.keep.is_ours() {
             return Came::ended(never_started());

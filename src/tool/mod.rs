@@ -52,6 +52,6 @@ pub use model::run_model;
 pub use orphan::{end_orphans, is_of_a_step};
 pub use outputs::parse_outputs;
 pub use process::{Call, Host, Progress, run_process};
-pub use secret::{Secret, SecretStore};
+pub use secret::{HandedOver, Secret, SecretStore};
 pub use spool::Now;
 pub use text_file::read_text;

@@ -7,7 +7,7 @@
 //! never waits for a pipe that a background child holds open: it gets [`QUIET`] without output, then it is ended.
 
 use super::{
-    Answer, Ended, HttpPolicy, Masker, Secret, SecretStore,
+    Answer, Ended, HandedOver, HttpPolicy, Masker, Secret, SecretStore,
     agent::{Heard, understood},
     executable::{self, Executable, Remembered},
     guard::{Becoming, Conditions, Kin, Reach, Spare, Staged, VARIABLES},
@@ -145,9 +145,9 @@ impl Host {
         Self { http: Door::new(policy), ..self }
     }
 
-    /// Gives a call a secret that is made for it alone, in place of the one of this name.
-    pub fn hand_over(&self, launch: &mut Launch, name: &str, call: &str, secret: Secret) {
-        self.secrets.hand_over(launch, name, call, secret);
+    /// Gives a call a secret that is made for it alone, in place of the one of this name, while what is given back is there.
+    pub fn hand_over(&self, launch: &mut Launch, name: &str, call: &str, secret: Secret) -> HandedOver<'_> {
+        self.secrets.hand_over(launch, name, call, secret)
     }
 
     /// Where requests leave.

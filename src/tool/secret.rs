@@ -55,6 +55,20 @@ pub(super) fn revealed(parts: &[TextPart], secrets: &BTreeMap<String, Secret>) -
     Some(out)
 }
 
+/// A secret that was made for one call: when this is dropped it is there no more.
+#[derive(Debug)]
+#[must_use = "the secret is there as long as this is"]
+pub struct HandedOver<'a> {
+    store: &'a SecretStore,
+    name: String,
+}
+
+impl Drop for HandedOver<'_> {
+    fn drop(&mut self) {
+        drop(self.store.made.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name));
+    }
+}
+
 /// Where values come from: what was exported to us first, then the files of the workspace.
 pub struct SecretStore {
     exported: BTreeMap<String, Secret>,
@@ -81,15 +95,23 @@ impl SecretStore {
         Self { exported: BTreeMap::new(), dir: PathBuf::new(), made: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Puts in place of the secret of this name in a call one that is made for it alone. The call has it once, and nothing is kept.
-    pub(super) fn hand_over(&self, launch: &mut Launch, name: &str, call: &str, secret: Secret) {
+    /// Puts in place of the secret of this name in a call one that is made for it alone. The call has it once, while what is given back is
+    /// there; after that nothing is kept, also where the call never began.
+    pub(super) fn hand_over(
+        &self,
+        launch: &mut Launch,
+        name: &str,
+        call: &str,
+        secret: Secret,
+    ) -> HandedOver<'_> {
         let own = format!("{name}/{call}");
         for part in launch.env.iter_mut().flat_map(|it| &mut it.1) {
             if *part == TextPart::Secret(name.to_owned()) {
                 *part = TextPart::Secret(own.clone());
             }
         }
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(own, secret);
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(own.clone(), secret);
+        HandedOver { store: self, name: own }
     }
 
     /// Masks every value that is known to be secret: those of the files, and those that are exported under a name that says so.
@@ -225,4 +247,28 @@ fn says_secret(name: &str) -> bool {
 
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_made_for_a_call_is_there_once_and_no_longer_than_what_holds_it() {
+        let store = SecretStore::nothing();
+        let launch_of = |call: &str| {
+            let mut launch = Launch::of(["agent"]);
+            launch.env.push(("TOKEN".to_owned(), vec![TextPart::Secret("made".to_owned())]));
+            let held = store.hand_over(&mut launch, "made", call, Secret::new("a token of its own"));
+            (launch, held)
+        };
+        let (one, held) = launch_of("r-1.0.1");
+        let (other, dropped) = launch_of("r-2.0.1");
+        drop(dropped);
+        assert_eq!(store.resolve(&one).expect("the call has it").len(), 1);
+        assert!(store.resolve(&one).is_err(), "it has it once");
+        assert!(store.resolve(&other).is_err(), "nobody holds it");
+        drop(held);
+        assert!(store.made.lock().expect("nobody panicked").is_empty());
+    }
 }
