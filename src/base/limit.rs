@@ -153,14 +153,18 @@ pub const BUS_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const JSON_VALUE_BYTES: usize = 160;
 /// Messages that one step may wait for.
 pub const MESSAGES_AT_ONCE_MAX: u32 = 1000;
-/// Ids of messages that are remembered so that the same one is not said again …
+/// Ids of messages, of all projects, that are remembered so that the same one is not said again …
 pub const MESSAGE_IDS_MAX: usize = 500_000;
 /// … and for how long: O3's.
 pub const MESSAGE_IDS_KEPT: Span = Span::seconds(24 * 3600);
-/// Requests that a run was made for and that are remembered, so that they make no second one …
+/// Requests of all projects that a run was made for and that are remembered, so that they make no second one …
 pub const REQUESTS_MAX: usize = 100_000;
 /// … and for how long.
 pub const REQUESTS_KEPT: Span = Span::seconds(24 * 3600);
+/// Replies of an engine that are remembered for whoever asks once more …
+pub const REPLIES_MAX: usize = 4096;
+/// … and for how long.
+pub const REPLIES_KEPT: Span = Span::seconds(24 * 3600);
 /// Bytes of the schema of a topic.
 pub const TOPIC_SCHEMA_BYTES_MAX: usize = 256 * 1024;
 /// Messages that were no good and are shown, …

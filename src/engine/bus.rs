@@ -3,8 +3,8 @@
 
 use crate::{
     base::{
-        BUS_BYTES_MAX, MESSAGE_IDS_KEPT, MESSAGE_IDS_MAX, MESSAGES_KEPT, Message, MessageKind, Priority, Qos,
-        Span, Timestamp, Value, ValueMap, canonical_json, json_weight, sha256,
+        BUS_BYTES_MAX, FairMemory, MESSAGE_IDS_KEPT, MESSAGE_IDS_MAX, MESSAGES_KEPT, Message, MessageKind,
+        Priority, Qos, Span, Timestamp, Value, ValueMap, canonical_json, json_weight, sha256,
     },
     engine::{BusEvent, MessageProof},
 };
@@ -280,37 +280,33 @@ impl Ring {
 }
 
 /// What was said under which id, for a day: also when the message itself had to go. Both are hashes, so that a day of them has room.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct SaidIds {
-    by_id: BTreeMap<u128, u64>,
-    in_order: VecDeque<(Timestamp, u128)>,
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SaidIds(FairMemory<u128, u64>);
+
+impl Default for SaidIds {
+    fn default() -> Self {
+        Self(FairMemory::new(MESSAGE_IDS_MAX, MESSAGE_IDS_KEPT))
+    }
 }
 
 impl SaidIds {
     /// The fold.
     pub(super) fn apply(&mut self, at: Timestamp, event: &BusEvent) {
         let BusEvent::Said { message, .. } = event else { return };
-        while let Some((said, id)) = self.in_order.front()
-            && (*said + MESSAGE_IDS_KEPT < at || self.in_order.len() >= MESSAGE_IDS_MAX)
-        {
-            self.by_id.remove(id);
-            self.in_order.pop_front();
-        }
-        let id = id_hash(message.project.as_deref(), &message.id);
-        if self.by_id.insert(id, content_hash(message)).is_none() {
-            self.in_order.push_back((at, id));
-        }
+        let project = message.project.as_deref().unwrap_or_default();
+        self.0.keep(project, id_hash(&message.id), content_hash(message), at);
     }
 
     /// Whether the message of this id was said already; `Some(false)` when it was another one.
-    pub(super) fn has(&self, message: &Message) -> Option<bool> {
-        let known = self.by_id.get(&id_hash(message.project.as_deref(), &message.id))?;
+    pub(super) fn has(&self, message: &Message, now: Timestamp) -> Option<bool> {
+        let project = message.project.as_deref().unwrap_or_default();
+        let known = self.0.find(project, &id_hash(&message.id), now)?;
         Some(*known == content_hash(message))
     }
 }
 
-fn id_hash(project: Option<&str>, id: &str) -> u128 {
-    let digest = sha256("cuelight-message-id-v1", &[project.unwrap_or_default().as_bytes(), id.as_bytes()]);
+fn id_hash(id: &str) -> u128 {
+    let digest = sha256("cuelight-message-id-v1", &[id.as_bytes()]);
     u128::from_be_bytes(std::array::from_fn(|it| digest.0[it]))
 }
 
@@ -358,6 +354,26 @@ mod tests {
         let shared = before.iter().zip(&after).filter(|(one, other)| Arc::ptr_eq(one, other)).count();
         assert_eq!((before.len(), after.len(), shared), (11, 11, 10));
         assert!(looked_at.find(None, "new").is_none() && bus.find(None, "new").is_some());
+    }
+
+    #[test]
+    fn a_project_that_says_much_makes_no_other_one_forget_what_it_has_said() {
+        let of = |project: &str, id: usize| {
+            let project = Some(project.to_owned());
+            Message { id: format!("m-{id}"), project, ..Message::default() }
+        };
+        let mut ids = SaidIds::default();
+        let mut say = |message: Message| {
+            let message = Arc::new(message);
+            ids.apply(Timestamp::default(), &BusEvent::Said { message, by: None });
+        };
+        say(of("bank", 0));
+        (0..MESSAGE_IDS_MAX + 10).for_each(|it| say(of("shop", it)));
+        let has = |message: &Message| ids.has(message, Timestamp::default());
+        assert_eq!(has(&of("bank", 0)), Some(true));
+        assert_eq!(has(&Message { data: "other".into(), ..of("bank", 0) }), Some(false));
+        assert_eq!((has(&of("bank", 1)), has(&of("shop", 0))), (None, None));
+        assert_eq!(has(&of("shop", MESSAGE_IDS_MAX + 9)), Some(true));
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl Turn<'_> {
 
     fn launch(&mut self, launching: Launching) -> Result<(), Refusal> {
         // The same again, perhaps of an engine that has begun anew meanwhile: its run is there.
-        if self.world.made_for(launching.request, self.now).is_some() {
+        if self.world.made_for(&launching, self.now).is_some() {
             return Ok(());
         }
         self.has_room_for(&launching.plan)?;

@@ -1,32 +1,49 @@
 //! Which run was made for which request, for a day: whoever asks again, also an engine that was started anew, has that run and no other.
-//! Who asks, and what makes two requests the same, is for doors: here they are hashes.
+//! Who asks, and what makes two requests the same, is for doors: here they are hashes, those of each project by themselves.
 
-use crate::base::{Digest, REQUESTS_KEPT, REQUESTS_MAX, RunId, Timestamp};
-use std::collections::{BTreeMap, VecDeque};
+use crate::base::{Digest, FairMemory, REQUESTS_KEPT, REQUESTS_MAX, RunId, Timestamp};
 
 /// The requests of the last day that runs were made for.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Requests {
-    runs: BTreeMap<Digest, (Timestamp, RunId)>,
-    in_order: VecDeque<(Timestamp, Digest)>,
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Requests(FairMemory<Digest, RunId>);
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self(FairMemory::new(REQUESTS_MAX, REQUESTS_KEPT))
+    }
 }
 
 impl Requests {
-    /// The fold: a run was made for a request.
-    pub(super) fn apply(&mut self, at: Timestamp, run: RunId, request: Digest) {
-        while let Some((made, oldest)) = self.in_order.front()
-            && (*made + REQUESTS_KEPT < at || self.in_order.len() >= REQUESTS_MAX)
-        {
-            self.runs.remove(oldest);
-            self.in_order.pop_front();
-        }
-        if self.runs.insert(request, (at, run)).is_none() {
-            self.in_order.push_back((at, request));
-        }
+    /// The fold: a run was made for a request of a project.
+    pub(super) fn apply(&mut self, at: Timestamp, run: RunId, project: Option<&str>, request: Digest) {
+        self.0.keep(project.unwrap_or_default(), request, run, at);
     }
 
     /// The run that was made for it.
-    pub(super) fn run(&self, request: Digest, now: Timestamp) -> Option<RunId> {
-        self.runs.get(&request).filter(|(made, _)| *made + REQUESTS_KEPT >= now).map(|it| it.1)
+    pub(super) fn run(&self, project: Option<&str>, request: Digest, now: Timestamp) -> Option<RunId> {
+        self.0.find(project.unwrap_or_default(), &request, now).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::sha256;
+
+    #[test]
+    fn a_project_that_asks_for_much_makes_no_other_one_forget_what_it_asked_for() {
+        let mut requests = Requests::default();
+        let (one, at) = (sha256("test", &[b"one"]), Timestamp(0));
+        requests.apply(at, RunId(1), Some("bank"), one);
+        let of = |it: u32| Digest(std::array::from_fn(|at| it.to_be_bytes()[at % 4]));
+        let most = u32::try_from(REQUESTS_MAX).expect("a small number");
+        for it in 0..most + 10 {
+            requests.apply(at, RunId(it + 2), Some("shop"), of(it));
+        }
+        assert_eq!(requests.run(Some("bank"), one, at), Some(RunId(1)));
+        assert_eq!(requests.run(None, one, at), None, "what another project asked for is its own");
+        let (first, last) = (requests.run(Some("shop"), of(0), at), requests.run(Some("shop"), of(most), at));
+        assert_eq!((first, last), (None, Some(RunId(most + 2))));
+        assert_eq!(requests.run(Some("bank"), one, at + REQUESTS_KEPT), Some(RunId(1)));
     }
 }

@@ -127,7 +127,7 @@ impl Turn<'_> {
             project,
             trace: new.trace.filter(|it| TraceContext::parse(it).is_some()),
         };
-        match is_named.then(|| self.world.said_ids.has(&message)).flatten() {
+        match is_named.then(|| self.world.said_ids.has(&message, self.now)).flatten() {
             None => Ok(Some(message)),
             Some(true) => Ok(None),
             Some(false) => {

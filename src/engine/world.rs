@@ -1,10 +1,10 @@
 //! All that is open: the fold over the log. Changed by `apply` alone; `handle` decides and applies in one go.
 
 use crate::{
-    base::{DecisionId, Digest, GateId, RunId, Span, StepIx, Timestamp},
+    base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Leases, Refusal, Revoked, RunEvent, RunState,
-        StepEvent, Topics, Verdict, WaitReason,
+        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, Refusal, Revoked, RunEvent,
+        RunState, StepEvent, Topics, Verdict, WaitReason,
         bus::SaidIds,
         gate::{Gate, GateDue},
         library::Library,
@@ -137,7 +137,7 @@ impl World {
                 }
                 // One that is brought back out of the log was counted when it was made.
                 if let Some(request) = request.filter(|_| id.0 > self.last_run) {
-                    Arc::make_mut(&mut self.requests).apply(event.at, id, request);
+                    Arc::make_mut(&mut self.requests).apply(event.at, id, by.project(), request);
                 }
                 self.runs.insert(id, Run::created(id, it));
                 self.last_run = self.last_run.max(id.0);
@@ -360,9 +360,9 @@ impl World {
         gates.filter_map(|it| self.gates.get(it)).any(Gate::is_open)
     }
 
-    /// The run that was made for a request within the last day.
-    pub fn made_for(&self, request: Option<Digest>, now: Timestamp) -> Option<RunId> {
-        self.requests.run(request?, now)
+    /// The run that was made within the last day for the request that this launch comes of.
+    pub fn made_for(&self, launching: &Launching, now: Timestamp) -> Option<RunId> {
+        self.requests.run(launching.by.project(), launching.request?, now)
     }
 
     /// Whether a run is known here: open, or rested not long ago.

@@ -1,39 +1,45 @@
 //! Replies given lately, by who asked and the id of the request: the same id again gets the same answer, so a seat whose
-//! line broke may simply ask again.
+//! line broke may simply ask again. Those of each project by themselves.
 
 use super::{Reply, RequestId};
-use std::collections::{BTreeMap, VecDeque};
+use crate::{
+    base::{FairMemory, REPLIES_KEPT, REPLIES_MAX, Timestamp},
+    engine::Actor,
+};
 
-/// Replies remembered.
-const KEPT_MAX: usize = 4096;
+/// Who asked, under which id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    project: String,
+    request: (String, RequestId),
+}
 
-/// Principal and id.
-pub(super) type Key = (String, RequestId);
+impl Key {
+    pub(super) fn of(by: Option<&Actor>, id: RequestId) -> Self {
+        let project = by.and_then(Actor::project).unwrap_or_default().to_owned();
+        Self { project, request: (by.map(Actor::principal).unwrap_or_default(), id) }
+    }
+}
 
-/// A bounded memory of replies; the oldest is forgotten first.
-#[derive(Debug, Default)]
-pub(super) struct Answered {
-    replies: BTreeMap<Key, Reply>,
-    order: VecDeque<Key>,
+/// A bounded memory of replies.
+#[derive(Debug)]
+pub(super) struct Answered(FairMemory<(String, RequestId), Reply>);
+
+impl Default for Answered {
+    fn default() -> Self {
+        Self(FairMemory::new(REPLIES_MAX, REPLIES_KEPT))
+    }
 }
 
 impl Answered {
-    pub(super) fn find(&self, key: &Key) -> Option<&Reply> {
-        self.replies.get(key)
+    pub(super) fn find(&self, key: &Key, now: Timestamp) -> Option<&Reply> {
+        self.0.find(&key.project, &key.request, now)
     }
 
     /// Keeps what became of a request. What was not recorded may be asked again and get another answer.
-    pub(super) fn keep(&mut self, key: Key, reply: &Reply) {
-        if matches!(reply, Reply::NotRecorded(_)) {
-            return;
-        }
-        if self.replies.insert(key.clone(), reply.clone()).is_none() {
-            self.order.push_back(key);
-        }
-        while self.order.len() > KEPT_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                self.replies.remove(&oldest);
-            }
+    pub(super) fn keep(&mut self, key: Key, reply: &Reply, now: Timestamp) {
+        if !matches!(reply, Reply::NotRecorded(_)) {
+            self.0.keep(&key.project, key.request, reply.clone(), now);
         }
     }
 }

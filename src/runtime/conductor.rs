@@ -185,7 +185,7 @@ impl Conductor {
     fn decide(&mut self, command: Command, now: Timestamp, events: &mut Vec<Event>) -> Answer {
         let start = events.len();
         let run = match &command {
-            Command::Launch(it) => self.world.made_for(it.request, now),
+            Command::Launch(it) => self.world.made_for(it, now),
             other => run_of(other),
         };
         let (gate, by) = (gate_of(&command), command.actor().cloned());

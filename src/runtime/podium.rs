@@ -157,7 +157,7 @@ impl Due {
         conductor: &mut Conductor,
         seen: &watch::Sender<Seen>,
         hands: &mut H,
-        answered: &mut Answered,
+        (answered, now): (&mut Answered, Timestamp),
     ) {
         let released = match self.appended {
             Some(appended) => {
@@ -172,15 +172,15 @@ impl Due {
             hands.carry(effect);
         }
         self.ended.into_iter().for_each(|it| hands.recorded(it));
-        answer(answered, released.replies);
+        answer(answered, released.replies, now);
     }
 }
 
-fn answer(answered: &mut Answered, replies: Vec<(Waiting, Reply)>) {
+fn answer(answered: &mut Answered, replies: Vec<(Waiting, Reply)>, now: Timestamp) {
     for (waiting, reply) in replies {
         if let Some((key, sender)) = waiting {
             if let Some(key) = key {
-                answered.keep(key, &reply);
+                answered.keep(key, &reply, now);
             }
             drop(sender.send(reply));
         }
@@ -221,8 +221,8 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
     /// Nothing is held back any more.
     fn release(&mut self) {
         if let Some(due) = self.due.take() {
-            let Podium { conductor, seen, hands, .. } = &mut self.podium;
-            due.release(conductor, seen, hands, &mut self.answered);
+            let Podium { conductor, seen, hands, clock, .. } = &mut self.podium;
+            due.release(conductor, seen, hands, (&mut self.answered, clock.now()));
         }
     }
 
@@ -296,16 +296,15 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                 commands.push((command, None));
             }
             Inbound::Asked { request, reply } => {
-                let principal =
-                    request.command.actor().map(crate::engine::Actor::principal).unwrap_or_default();
-                let key = (!request.id.is_once()).then(|| (principal, request.id.clone()));
+                let key =
+                    (!request.id.is_once()).then(|| Key::of(request.command.actor(), request.id.clone()));
                 // The same may have been asked in the batch before.
                 if key.is_some() {
                     self.release();
                 }
                 let is_it = |who: &Waiting| who.as_ref().is_some_and(|(it, _)| *it == key);
                 let pending = key.is_some() && commands.iter().any(|(_, who)| is_it(who));
-                if let Some(answer) = key.as_ref().and_then(|it| self.answered.find(it)) {
+                if let Some(answer) = key.as_ref().and_then(|it| self.answered.find(it, now)) {
                     drop(reply.send(answer.clone()));
                 } else if pending {
                     twice.push(Inbound::Asked { request, reply });
@@ -335,7 +334,7 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
                 Ok(())
             }
             Err(why) => {
-                answer(&mut self.answered, turn.give_up(&why));
+                answer(&mut self.answered, turn.give_up(&why), self.podium.clock.now());
                 Err(Over)
             }
         }
@@ -343,12 +342,12 @@ impl<J: JournalPort, C: Clock, H: Hands> AtWork<J, C, H> {
 
     /// Writes a batch, and lets leave meanwhile what the one before it leads to.
     async fn write(&mut self, turn: &Turn<Waiting>) -> Result<Appended, AppendError> {
-        let Podium { conductor, journal, seen, hands, .. } = &mut self.podium;
+        let Podium { conductor, journal, seen, hands, clock, .. } = &mut self.podium;
         let (due, answered) = (self.due.take(), &mut self.answered);
         let writing = journal.append(Arc::clone(turn.batch()));
         let leaving = async {
             if let Some(due) = due {
-                due.release(conductor, seen, hands, answered);
+                due.release(conductor, seen, hands, (answered, clock.now()));
             }
         };
         // In this order: it is handed to the writer first.

@@ -99,6 +99,19 @@ fn the_same_id_is_the_same_message_and_another_message_under_it_is_refused() {
 }
 
 #[test]
+fn an_id_is_that_of_one_project_and_says_nothing_to_another() {
+    check(
+        "steps: [{id: heard, wait: {event: ready, count: 2}}]",
+        "bo@bank says ready n=1 id=k; bo@shop says ready n=2 id=k; bo@bank says ready n=1 id=k; bo@shop says ready n=1 id=k",
+        "said k ready by bo
+         said k ready by bo
+         > bo@bank says ready n=1 id=k
+         > bo@shop says ready n=1 id=k
+         ! could not say that: bo has said something else under the id k; take another id",
+    );
+}
+
+#[test]
 fn a_topic_is_a_plain_word_wherever_it_comes_from() {
     check(
         "inputs: {topic: string}

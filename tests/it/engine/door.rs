@@ -124,6 +124,9 @@ pub(super) struct Bench {
 
 /// Somebody by name; the number of the OS user and the groups are fixed.
 pub(super) fn person(name: &str) -> Actor {
+    if let Some((subject, project)) = name.split_once('@') {
+        return token_of(subject, Some(project));
+    }
     let (uid, groups): (u32, &[&str]) = match name {
         "ann" => (1, &["sre"]),
         "bob" => (2, &["sre"]),
@@ -152,14 +155,15 @@ fn work(id: &str) -> AttemptId {
 }
 
 /// Whoever has the token of an agent.
-fn token_of(subject: &str) -> Actor {
+/// Who shows a token: `coder-1@bank` is one of a project.
+fn token_of(subject: &str, project: Option<&str>) -> Actor {
     let token = Token {
         id: format!("t-{subject}"),
         subject: subject.to_owned(),
         key: "k".to_owned(),
         person: None,
         maker: None,
-        project: None,
+        project: project.map(str::to_owned),
     };
     Actor {
         name: subject.to_owned(),
@@ -370,7 +374,7 @@ impl Bench {
             },
             _ => AgentAsk::Leave { agent: name, reason: "it is done".to_owned() },
         };
-        self.submit(Command::Agent { ask: Box::new(ask), by: token_of(words[0]) });
+        self.submit(Command::Agent { ask: Box::new(ask), by: token_of(words[0], None) });
     }
 
     /// `ann says TOPIC [id=NAME] [KEY=VALUE …]`; without an id it is x-1, x-2 …

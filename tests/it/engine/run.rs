@@ -201,6 +201,18 @@ fn what_nobody_knows_is_refused() {
 }
 
 #[test]
+fn a_request_of_one_project_is_none_of_another() {
+    check(
+        "steps: [{id: a, run: x}]",
+        "requests one as bo@bank; requests one as bo@shop; crash; requests one as bo@shop; requests one as bo@bank",
+        "r-1 created
+         > requests one as bo@shop
+         r-2 created
+         no r-3 created",
+    );
+}
+
+#[test]
 fn a_request_makes_one_run_for_a_day_also_after_a_crash() {
     check(
         "steps: [{id: a, run: x}]",

@@ -258,6 +258,33 @@ async fn a_key_is_remembered_however_many_ask_without_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_one_project_is_remembered_however_much_another_one_asks() {
+    let it = Sidecar::start().await;
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    let absent = [("Idempotency-Key", "k"), ("If-None-Match", "*")];
+    let sets =
+        |token| it.send("PUT", "/api/state/global/plan", Some(token), Some(json!({"value": 1})), &absent);
+    let first = sets(&bank).await.is(200);
+    // The same key of another project is another request, and has set another value.
+    sets(&shop).await.is(200);
+    // More than the answers that are remembered, each under a key of its own.
+    for round in 0..90 {
+        let one = |at: u32| {
+            let line = if at == 49 { "close" } else { "keep-alive" };
+            format!(
+                "PUT /api/state/session/x HTTP/1.1\r\nHost: localhost\r\nConnection: {line}\r\nAuthorization: Bearer {shop}\r\n\
+                 Idempotency-Key: k-{round}-{at}\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{{\"value\":1}}"
+            )
+        };
+        let many: String = (0..50).map(one).collect();
+        assert_eq!(it.raw(many.as_bytes()).await.status, 200);
+    }
+    assert_eq!(sets(&bank).await.is(200), first, "it is once, and has the answer of the first");
+    sets(&shop).await.refused(412, "STR_003");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_asks_when_something_changes_where_work_is_offered_and_not_at_each_event() {
     let it = Sidecar::start().await;
     workspace(&it, "effect: pure");

@@ -1,0 +1,147 @@
+//! A bounded memory that several owners share: what is remembered of one is never forgotten because another has much. Each thing is
+//! remembered for so long; where there is no more room, the oldest goes of the owner of whom most is remembered.
+
+use crate::base::{Span, Timestamp};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+};
+
+/// An owner of whom nothing is remembered any more is forgotten after so much of the time, at the latest.
+const SWEEPS_IN_A_LIFE: u64 = 24;
+
+/// Things by owner and key. An owner is a project, the workspace's own under no name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FairMemory<K, V> {
+    of: BTreeMap<String, Own<K, V>>,
+    kept: usize,
+    most: usize,
+    life: Span,
+    swept: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Own<K, V> {
+    by_key: BTreeMap<K, (Timestamp, V)>,
+    in_order: VecDeque<(Timestamp, K)>,
+}
+
+impl<K: Ord + Clone, V> FairMemory<K, V> {
+    /// At most so many of all owners, each for so long.
+    pub const fn new(most: usize, life: Span) -> Self {
+        Self { of: BTreeMap::new(), kept: 0, most, life, swept: Timestamp(0) }
+    }
+
+    /// What is remembered of an owner under this key.
+    pub fn find(&self, owner: &str, key: &K, now: Timestamp) -> Option<&V> {
+        let (at, found) = self.of.get(owner)?.by_key.get(key)?;
+        (*at + self.life >= now).then_some(found)
+    }
+
+    /// Remembers it from now on.
+    pub fn keep(&mut self, owner: &str, key: K, value: V, now: Timestamp) {
+        self.sweep(now);
+        if !self.of.contains_key(owner) {
+            self.of.insert(owner.to_owned(), Own { by_key: BTreeMap::new(), in_order: VecDeque::new() });
+        }
+        let Some(own) = self.of.get_mut(owner) else { return };
+        self.kept -= own.forget(now, self.life);
+        if own.by_key.insert(key.clone(), (now, value)).is_none() {
+            own.in_order.push_back((now, key));
+            self.kept += 1;
+        }
+        if self.kept > self.most {
+            self.let_go();
+        }
+    }
+
+    /// Now and then everything whose time is up is forgotten, of those too who remember nothing more.
+    fn sweep(&mut self, now: Timestamp) {
+        if now < self.swept + Span(self.life.0 / SWEEPS_IN_A_LIFE) {
+            return;
+        }
+        self.swept = now;
+        for own in self.of.values_mut() {
+            self.kept -= own.forget(now, self.life);
+        }
+        self.of.retain(|_, own| !own.in_order.is_empty());
+    }
+
+    /// The oldest goes of whoever has most; among those who have equally many, the oldest of all.
+    fn let_go(&mut self) {
+        let weight = |own: &Own<K, V>| (own.in_order.len(), Reverse(own.in_order.front().map(|it| it.0)));
+        let Some((owner, own)) = self.of.iter_mut().max_by_key(|it| weight(it.1)) else { return };
+        own.forget_first();
+        self.kept -= 1;
+        if own.in_order.is_empty() {
+            let owner = owner.clone();
+            self.of.remove(&owner);
+        }
+    }
+}
+
+impl<K: Ord, V> Own<K, V> {
+    /// Forgets those whose time is up; how many.
+    fn forget(&mut self, now: Timestamp, life: Span) -> usize {
+        let before = self.in_order.len();
+        while self.in_order.front().is_some_and(|it| it.0 + life < now) {
+            self.forget_first();
+        }
+        before - self.in_order.len()
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, key)) = self.in_order.pop_front() {
+            self.by_key.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFE: Span = Span(24_000);
+
+    fn known(it: &FairMemory<u32, u32>, owner: &str, keys: std::ops::Range<u32>, now: i64) -> usize {
+        keys.filter(|key| it.find(owner, key, Timestamp(now)).is_some()).count()
+    }
+
+    #[test]
+    fn whoever_has_much_forgets_their_own_and_nobody_elses() {
+        let mut it = FairMemory::new(10, LIFE);
+        for key in 0..4 {
+            it.keep("bank", key, 1, Timestamp(1));
+        }
+        for key in 0..100 {
+            it.keep("shop", key, 2, Timestamp(2));
+        }
+        assert_eq!((known(&it, "bank", 0..4, 2), known(&it, "shop", 0..100, 2)), (4, 6));
+        assert_eq!((known(&it, "shop", 94..100, 2), it.kept), (6, 10));
+        assert_eq!((it.find("bank", &3, Timestamp(2)), it.find("shop", &3, Timestamp(2))), (Some(&1), None));
+    }
+
+    #[test]
+    fn a_thing_is_remembered_for_its_time_and_an_owner_who_comes_no_more_takes_no_room() {
+        let mut it = FairMemory::new(10, LIFE);
+        it.keep("bank", 1, 1, Timestamp(0));
+        it.keep("gone", 1, 1, Timestamp(500));
+        assert_eq!((known(&it, "bank", 1..2, 24_000), known(&it, "bank", 1..2, 24_001)), (1, 0));
+        // Under the same key again it is remembered anew.
+        it.keep("bank", 1, 2, Timestamp(24_100));
+        assert_eq!(it.find("bank", &1, Timestamp(48_000)), Some(&2));
+        it.keep("shop", 1, 1, Timestamp(25_200));
+        assert_eq!((it.of.keys().map(String::as_str).collect(), it.kept), (vec!["bank", "shop"], 2));
+    }
+
+    #[test]
+    fn of_more_owners_than_there_is_room_for_the_oldest_goes() {
+        let mut it = FairMemory::new(10, LIFE);
+        for owner in 0..30 {
+            it.keep(&format!("p-{owner}"), 1, owner, Timestamp(owner.into()));
+        }
+        assert_eq!((it.of.len(), it.kept), (10, 10));
+        assert_eq!(it.find("p-19", &1, Timestamp(30)), None);
+        assert_eq!(it.find("p-20", &1, Timestamp(30)), Some(&20));
+    }
+}
