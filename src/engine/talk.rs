@@ -259,15 +259,11 @@ struct Earlier {
     given: ValueMap,
 }
 
-/// The runs before this one that are looked at.
-const RUNS_BEFORE_MAX: usize = 16;
-
 /// What was called for this step in runs before this one, and changed something or may have; the newest run first.
 fn earlier(world: &World, run: &Run, frame: StepIx) -> Vec<Earlier> {
     let id = &run.plan_step(frame).id;
-    let runs = std::iter::successors(run.parent, |it| world.runs.get(it)?.parent).take(RUNS_BEFORE_MAX);
     let mut out = Vec::new();
-    for before in runs.filter_map(|it| world.runs.get(&it)) {
+    for before in world.runs_before(run.id).filter_map(|it| world.runs.get(&it)) {
         let all = (0..before.steps.len()).map(StepIx::from_index);
         let Some(same) = all.into_iter().find(|it| before.plan_step(*it).id == *id) else { continue };
         for call in done(before, same) {

@@ -23,6 +23,9 @@ use std::{
 /// Runs that rest but are kept for who asks next: a retry, an undo, a second answer.
 const RESTED_KEPT: usize = 64;
 
+/// As many of the runs that a run goes on from are looked at.
+const RUNS_BEFORE_MAX: usize = 16;
+
 /// Every run that has not come to rest, those that rested last, and what they share.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -387,8 +390,15 @@ impl World {
         Ok(events)
     }
 
+    /// The runs that a run does again or goes on from, the newest first, as far back as anything looks.
+    pub(super) fn runs_before(&self, run: RunId) -> impl Iterator<Item = RunId> {
+        let before = |it: &RunId| self.runs.get(it)?.parent;
+        std::iter::successors(before(&run), before).take(RUNS_BEFORE_MAX)
+    }
+
     /// The runs that a command may change: the one it is about, those that wait for its place, or hold the one it wants, and all
-    /// that wait for a target or a message: what goes on now may call that one, or say it. Time, a restart and agents concern all.
+    /// that wait for a target or a message: what goes on now may call that one, or say it. Those that these go on from are looked
+    /// at. Time, a restart and agents concern all.
     fn concerned(&self, command: &Command) -> BTreeSet<RunId> {
         let of_gate = || command.gate().and_then(|it| Some(self.gates.get(&it)?.run));
         let run = command.run().or_else(of_gate).and_then(|it| self.runs.get(&it));
@@ -402,7 +412,8 @@ impl World {
         let members = group.and_then(|it| self.groups.get(&it.group)).into_iter().flatten().copied();
         let listening = self.listening.iter().map(|it| it.0.0);
         let waiting = self.targets.waiting();
-        run.map(|it| it.id).into_iter().chain(members).chain(waiting).chain(listening).collect()
+        let may_change = run.map(|it| it.id).into_iter().chain(members).chain(waiting).chain(listening);
+        may_change.flat_map(|it| std::iter::once(it).chain(self.runs_before(it))).collect()
     }
 
     fn only(&self, runs: &BTreeSet<RunId>) -> Self {

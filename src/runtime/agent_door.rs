@@ -129,6 +129,7 @@ mod tests {
             traceparent: None,
         };
         let answer = run_process(&host, &launch, None, &call, &cancel, |_| ()).await;
-        assert!(format!("{answer:?}").contains("agent.token/r-1.0.1\" is no name of a secret"), "{answer:?}");
+        let said = format!("{answer:?}");
+        assert!(said.contains("agent.token/r-1.0.1") && said.contains("is no name of a secret"), "{said}");
     }
 }
