@@ -9,7 +9,8 @@ fn runs(place: &Place, system: &str, file: &str, code: i32) -> String {
     let made = place.cue(&["import", system, file]).ok();
     assert!(!made.err.contains("the checker finds"), "{made:?}");
     place.write("imported.yaml", &made.out);
-    let inputs: &[&str] = if system == "github" { &["-i", "github_ref=refs/heads/dev"] } else { &[] };
+    let inputs: &[&str] =
+        if made.out.contains("github_ref:") { &["-i", "github_ref=refs/heads/dev"] } else { &[] };
     let said = place.cue(&[&["run", "imported.yaml", "--headless"], inputs].concat());
     assert_eq!(said.code, code, "{said:?}\n{}", made.out);
     place.cue(&["logs", "r-1"]).ok().out
@@ -168,6 +169,62 @@ steps:
     assert_eq!(place.text("out/rows.txt"), "two rows of monday in eu west\n");
 }
 
+/// A branch fails while another one, which needs nothing of it, is still at its first step. Each waits for the other at a pipe.
+const TWO_BRANCHES: [(&str, &str, &str); 3] = [
+    (
+        "github",
+        "ci.yml",
+        r#"jobs:
+  make: {steps: [{run: mkfifo pipe}]}
+  broken: {needs: make, steps: [{run: "echo x > pipe; exit 3"}, {run: echo not here}]}
+  behind: {needs: broken, steps: [{run: echo not behind}]}
+  other: {needs: make, steps: [{run: read -r it < pipe}, {run: echo went on}]}
+"#,
+    ),
+    (
+        "dagu",
+        "etl.yaml",
+        r#"type: graph
+steps:
+  - {name: make, command: mkfifo pipe}
+  - {name: broken, command: "echo x > pipe; exit 3", depends: make}
+  - {name: behind, command: echo not behind, depends: broken}
+  - {name: other, command: read -r it < pipe, depends: make}
+  - {name: more, command: echo went on, depends: other}
+"#,
+    ),
+    (
+        "argo",
+        "flow.yaml",
+        r#"spec:
+  entrypoint: main
+  templates:
+    - name: main
+      dag:
+        failFast: false
+        tasks:
+          - {name: make, template: sh, arguments: {parameters: [{name: what, value: mkfifo pipe}]}}
+          - {name: broken, template: sh, dependencies: [make], arguments: {parameters: [{name: what, value: echo x > pipe; exit 3}]}}
+          - {name: behind, template: sh, dependencies: [broken], arguments: {parameters: [{name: what, value: echo not behind}]}}
+          - {name: other, template: sh, dependencies: [make], arguments: {parameters: [{name: what, value: read -r it < pipe}]}}
+          - {name: more, template: sh, dependencies: [other], arguments: {parameters: [{name: what, value: echo went on}]}}
+    - name: sh
+      inputs: {parameters: [{name: what}]}
+      container: {image: busybox, command: [sh, -c], args: ["{{inputs.parameters.what}}"]}
+"#,
+    ),
+];
+
+#[test]
+fn a_branch_that_needs_nothing_of_what_failed_goes_on_as_it_does_in_the_other_system() {
+    for (system, file, text) in TWO_BRANCHES {
+        let place = with_docker();
+        place.write(file, text);
+        let written = runs(&place, system, file, 1);
+        says(&written, &["went on"]);
+    }
+}
+
 #[test]
 fn a_step_of_dagu_whose_output_is_kept_fails_at_its_first_failure() {
     let place = Place::new();
@@ -197,14 +254,18 @@ shift
 exec $program "$@"
 "#;
 
-#[test]
-fn a_workflow_of_argo_runs_its_containers_with_what_templates_hand_on() {
+fn with_docker() -> Place {
     let place = Place::new();
     fs::create_dir(place.file("bin")).expect("made");
     place.write("bin/docker", DOCKER);
     fs::set_permissions(place.file("bin/docker"), fs::Permissions::from_mode(0o755)).expect("set");
     let path = format!("{}:{}", place.file("bin").display(), env::var("PATH").expect("a path"));
-    let place = place.with("PATH", &path);
+    place.with("PATH", &path)
+}
+
+#[test]
+fn a_workflow_of_argo_runs_its_containers_with_what_templates_hand_on() {
+    let place = with_docker();
     place.write(
         "flow.yaml",
         r#"kind: Workflow
@@ -252,12 +313,7 @@ spec:
 
 #[test]
 fn what_follows_a_failure_in_a_workflow_of_argo_does_not_run_and_values_stay_words_of_their_scripts() {
-    let place = Place::new();
-    fs::create_dir(place.file("bin")).expect("made");
-    place.write("bin/docker", DOCKER);
-    fs::set_permissions(place.file("bin/docker"), fs::Permissions::from_mode(0o755)).expect("set");
-    let path = format!("{}:{}", place.file("bin").display(), env::var("PATH").expect("a path"));
-    let place = place.with("PATH", &path);
+    let place = with_docker();
     place.write(
         "flow.yaml",
         r#"spec:

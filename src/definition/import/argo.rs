@@ -258,7 +258,20 @@ impl Import<'_> {
         out
     }
 
+    /// Whether the other branches go on when one fails is said by each graph there, and by the file as a whole here.
+    fn goes_on(&mut self, used: &Use, dag: &ValueMap) {
+        if dag.get("failFast") != Some(&Value::Bool(false)) {
+            return;
+        }
+        if self.stack.len() == 1 && used.always.is_empty() {
+            self.page.top.insert("on-failure".to_owned(), "continue".into());
+        } else {
+            self.page.leave_out(format!("`failFast: false` of {}: what the file says counts", used.name));
+        }
+    }
+
     fn dag(&mut self, used: &Use, template: &ValueMap, dag: &ValueMap, scope: &mut Scope) -> Made {
+        self.goes_on(used, dag);
         let mut left: Vec<(String, BTreeSet<String>, &ValueMap)> = foreign::maps_at(dag, "tasks")
             .take(UNFOLDED_MAX + 1)
             .map(|it| (named(it), wants(it), it))

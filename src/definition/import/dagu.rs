@@ -115,6 +115,8 @@ impl Import<'_> {
                 self.page.top.insert(key.to_owned(), Value::Object(map));
             }
         }
+        // There a step that fails ends what depends on it, and no other one.
+        self.page.top.insert("on-failure".to_owned(), "continue".into());
         // Its shells stop at the first failure, and know nothing of unset variables.
         self.page.top.insert("defaults".to_owned(), json!({"shell": "bash -e -c"}));
         let known = [

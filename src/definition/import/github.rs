@@ -42,6 +42,10 @@ pub fn import_github(text: &str) -> Result<Imported, String> {
         conditional: BTreeSet::new(),
     };
     import.top();
+    if jobs.len() > 1 {
+        // There a job that fails ends what needs it, and no other one.
+        import.page.top.insert("on-failure".to_owned(), "continue".into());
+    }
     for job in ordered(&jobs) {
         import.job(job);
     }
