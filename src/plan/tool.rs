@@ -362,6 +362,14 @@ impl PlanTool {
         Ok(texts.chain(beside.spawned.map(|_| token)).collect())
     }
 
+    /// Whether it could be called with this input, before anything begins.
+    ///
+    /// # Errors
+    /// What is wrong with the input, with its path.
+    pub fn takes(&self, given: &ValueMap) -> Result<(), String> {
+        self.input_of(given.clone()).map(drop)
+    }
+
     /// The input with defaults filled in, when it fits.
     pub(super) fn input_of(&self, mut given: ValueMap) -> Result<ValueMap, String> {
         for (name, about) in properties(&self.input) {

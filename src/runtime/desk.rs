@@ -108,6 +108,8 @@ pub enum Source {
         text: String,
         /// Who it is to its engine.
         agent: Box<SpawnedAgent>,
+        /// What it is given, its task with it: what its file does not take starts nothing.
+        given: ValueMap,
     },
 }
 

@@ -97,7 +97,14 @@ fn prepare_with(
         return Err(whole(name, &unmet));
     }
     let spawned = match source {
-        Source::Agent { agent, .. } => Some(agent.clone()),
+        Source::Agent { agent, given, .. } => {
+            let starts = plan.steps.iter().filter_map(|it| plan.tool(it.work.tool()?));
+            let unfit: Vec<String> = starts.filter_map(|it| it.takes(given).err()).collect();
+            if !unfit.is_empty() {
+                return Err(whole(name, &unfit));
+            }
+            Some(agent.clone())
+        }
         Source::Text { .. } | Source::Path(_) => None,
     };
     Ok(Plan { file: name.to_owned(), definition: files.digest(&plan), spawned, ..plan })

@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json as value;
 use std::collections::BTreeMap;
 
+/// The address below that of all agents which is no agent's.
+const STARTS: &str = "spawn";
+
 /// What an agent says of itself.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -130,6 +133,12 @@ pub(super) async fn register(door: &Door, asked: &Asked) -> Result<Response, Pro
         return Err(Problem::new(StatusCode::FORBIDDEN, "AUTH_003", why));
     };
     let name = given.agent_id.unwrap_or_else(|| bearer.claims.sub.clone());
+    if name == STARTS {
+        let why = format!(
+            "could not register an agent that is called {STARTS}: at that address agents are started; take another name, or a session of it"
+        );
+        return Err(Problem::bad(why));
+    }
     let agent = Registration {
         name: name.clone(),
         agent_type: agent_type.as_str().to_owned(),

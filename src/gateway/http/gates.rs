@@ -179,13 +179,13 @@ pub(super) fn as_yaml(value: &Value) -> String {
 }
 
 /// A value that is given as an input; what refers to it.
-pub(super) fn given(values: &mut ValueMap, name: &str, text: String) -> String {
+pub(super) fn given(values: &mut ValueMap, name: &str, value: impl Into<Value>) -> String {
     let plain = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '_' };
     let plain: String = "x_".chars().chain(name.chars().map(plain).take(60)).collect();
     let names = std::iter::once(plain.clone()).chain((2..).map(|it| format!("{plain}_{it}")));
     let key = names.into_iter().find(|it| !values.contains_key(it)).unwrap_or(plain);
     let reference = format!("${{{{ inputs.{key} }}}}");
-    values.insert(key, text.into());
+    values.insert(key, value.into());
     reference
 }
 

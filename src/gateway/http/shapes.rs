@@ -270,6 +270,13 @@ pub(super) struct StartAgent {
         "additionalProperties" = {"type": "string", "maxLength": 8192, "pattern": "^[^\\x00]*$"}
     ))]
     pub(super) environment: BTreeMap<String, String>,
+    /// What it is given beside its task, as its file describes it under `input`: JSON of 64 KiB at most.
+    #[serde(default)]
+    #[schemars(extend(
+        "maxProperties" = 50,
+        "propertyNames" = {"pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,127}$", "not": {"const": "task"}}
+    ))]
+    pub(super) with: BTreeMap<String, Value>,
     /// How pressing it is; it finds this as `AGENT_PRIORITY`.
     #[serde(default)]
     pub(super) priority: Option<PriorityWord>,

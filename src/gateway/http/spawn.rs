@@ -12,7 +12,9 @@ use super::{
     shapes::{Spawned, StartAgent},
 };
 use crate::{
-    base::{RunId, Span, SpawnedAgent, Value, ValueMap, agent_name, safe_text, sha256},
+    base::{
+        RunId, Span, SpawnedAgent, Value, ValueMap, agent_name, json_bytes, safe_text, sha256, type_name,
+    },
     gateway::{Permission, TOKEN_LIFE_DEFAULT},
     projection::{Board, RunView, StepView},
     runtime::{Boards, Desk as _, Entropy, Page, Receipt, Reply, Source, Want},
@@ -33,6 +35,9 @@ const FAILED_MAX: Duration = Duration::from_millis(300);
 const NOT_STARTED: &str = "could not start";
 /// Agents of one type that may be open in a project when nothing is said.
 const AT_MOST: usize = 16;
+
+/// Bytes of what an agent is given beside its task.
+const WITH_BYTES_MAX: usize = 64 * 1024;
 
 /// Variables that only we set.
 const OURS: &[&str] =
@@ -150,6 +155,13 @@ pub(super) async fn spawn(door: &Door, asked: &Asked) -> Result<Response, Proble
         let why = format!("could not set {}: {why}", safe_text(name));
         return Err(Problem::new(StatusCode::FORBIDDEN, "AGT_007", why));
     }
+    let bytes = json_bytes(&given.with);
+    if bytes > WITH_BYTES_MAX {
+        let why = format!(
+            "could not give it `with`: that has {bytes} bytes, and {WITH_BYTES_MAX} are taken; put the rest into a file and name it"
+        );
+        return Err(Problem::bad(why));
+    }
     let agent = SpawnedAgent {
         name: name(asked, &given.agent_type),
         agent_type: given.agent_type.clone(),
@@ -158,7 +170,10 @@ pub(super) async fn spawn(door: &Door, asked: &Asked) -> Result<Response, Proble
         permissions: rule.permissions.iter().map(|it| it.word().to_owned()).collect(),
         token_life: rule.token_life,
     };
+    let task = [("task".to_owned(), Value::from(given.task.clone()))];
+    let all: ValueMap = given.with.clone().into_iter().chain(task).collect();
     let (text, values) = workflow(given, &agent, &rule);
+    let source = Source::Agent { text, agent: Box::new(agent.clone()), given: all };
     let run = {
         // One after the other, so that they are counted right.
         let _turn = door.spawning.lock().await;
@@ -175,7 +190,7 @@ pub(super) async fn spawn(door: &Door, asked: &Asked) -> Result<Response, Proble
         }
         match before {
             Some(run) => run,
-            None => launched(door, asked, text, values, &agent).await?,
+            None => launched(door, asked, source, values).await?,
         }
     };
     let view = begun(door.desk.boards(), run).await.ok_or_else(|| {
@@ -230,14 +245,8 @@ fn open_ones(board: &Board, asked: &Asked, agent: &SpawnedAgent) -> usize {
     others.filter(|(run, _)| board.project_of(*run) == asked.project()).count()
 }
 
-async fn launched(
-    door: &Door,
-    asked: &Asked,
-    text: String,
-    values: ValueMap,
-    agent: &SpawnedAgent,
-) -> Result<RunId, Problem> {
-    let launch = asked.launch(Source::Agent { text, agent: Box::new(agent.clone()) }, values);
+async fn launched(door: &Door, asked: &Asked, source: Source, values: ValueMap) -> Result<RunId, Problem> {
+    let launch = asked.launch(source, values);
     match asked.desk(door).launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => {
             let mut boards = door.desk.boards();
@@ -323,11 +332,20 @@ fn workflow(start: StartAgent, agent: &SpawnedAgent, rule: &SpawnRule) -> (Strin
         let word = crate::base::Priority::from(priority).word().to_owned();
         env.insert("AGENT_PRIORITY".to_owned(), given(&mut values, "priority", word));
     }
+    let with: Map<String, Value> = start
+        .with
+        .into_iter()
+        .map(|(name, it)| {
+            let reference = given(&mut values, &format!("with_{name}"), it);
+            (name, reference.into())
+        })
+        .collect();
     let task = given(&mut values, "task", start.task);
     let mut does = value!({
         "id": STARTS,
         "name": format!("{agent_type} for {}", agent.issue),
         "agent": {"name": agent_type, "task": task},
+        "with": with,
         "env": env,
     });
     let mut steps = Vec::new();
@@ -344,7 +362,13 @@ fn workflow(start: StartAgent, agent: &SpawnedAgent, rule: &SpawnRule) -> (Strin
         does["needs"] = ASKS.into();
     }
     steps.push(does);
-    let inputs: Map<String, Value> = values.keys().map(|it| (it.clone(), value!("string"))).collect();
+    let inputs: Map<String, Value> =
+        values.iter().map(|(name, it)| (name.clone(), kind(it).into())).collect();
     let text = as_yaml(&value!({"name": format!("spawn-{agent_type}"), "inputs": inputs, "steps": steps}));
     (text, values)
+}
+
+/// The type of an input that takes this value.
+fn kind(value: &Value) -> &'static str {
+    if value.is_null() { "any" } else { type_name(value) }
 }

@@ -129,6 +129,13 @@ async fn what_is_no_agent_is_refused_before_anything_is_kept() {
     ] {
         it.post("/api/agents", &writer, wrong).await.refused(400, "REQ_001");
     }
+    // Its address is where agents are started, so nobody could see it or send it away there; a session of it has an address of its own.
+    let spawn = token(&it, "spawn", "shop");
+    let told = it.post("/api/agents", &spawn, json!({})).await.refused(400, "REQ_001");
+    assert!(told["message"].as_str().is_some_and(|it| it.contains("take another name")), "{told}");
+    it.post("/api/agents", &spawn, json!({"agent_id": "spawn/s1"})).await.is(201);
+    let gone = it.send("DELETE", "/api/agents/spawn%2Fs1", Some(&spawn), None, &[]).await;
+    assert_eq!(gone.status, 200, "{gone:?}");
     let large = json!({"metadata": {"a": "x".repeat(1024 * 1024)}});
     it.post("/api/agents", &writer, large).await.refused(413, "REQ_006");
     for hostile in ["..%2F..%2Fetc", "%00", "a%20b", "%ff%fe", "-", "coder-1%2F"] {

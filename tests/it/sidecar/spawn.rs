@@ -30,10 +30,18 @@ const WORKER: &str = "name: worker\nversion: 1\ndescription: Works until it is l
      echo \"mine is $JWT_TOKEN\"\n  echo \"and $JWT_TOKEN\" >&2\n  echo \"result=$JWT_TOKEN\" >> \"$CUELIGHT_OUTPUT\"\n  \
      read -r word < \"go-$AGENT_ID\"\n";
 
+/// It wants to be given something beside its task, and repeats what it was given.
+const PICKY: &str = "name: picky\nversion: 1\ndescription: Repeats what it is given\neffect: once\nrisk: read-only\n\
+     input:\n  type: object\n  required: [files, depth]\n  properties:\n    files: {type: array, items: {type: string}}\n    \
+     depth: {type: integer, maximum: 9}\n    note: {type: string}\n    more: {type: object}\n    \
+     on: {type: boolean}\n    \"no\": {type: 'null'}\n  additionalProperties: false\n\
+     command: |\n  cat > \"given-$AGENT_ID\"\n  echo 'result=ok' >> \"$CUELIGHT_OUTPUT\"\n";
+
 fn describe(dir: &Path) {
     let agents = dir.join(".cuelight/agents");
     fs::create_dir_all(&agents).expect("a directory");
     fs::write(agents.join("worker.yaml"), WORKER).expect("a file");
+    fs::write(agents.join("picky.yaml"), PICKY).expect("a file");
     let comes = "name: comes\nversion: 1\ndescription: Comes by itself\nclaim: true\n";
     fs::write(agents.join("comes.yaml"), comes).expect("a file");
     let broken = "name: broken\nversion: 1\ndescription: Is not there\ncommand: [./nowhere]\n";
@@ -177,6 +185,46 @@ async fn an_agent_starts_when_people_agree_to_what_they_see_and_its_token_lives_
     assert!(told["message"].as_str().is_some_and(|it| it.contains("does not run any more")), "{told}");
     let dir = it.end().await;
     is_nowhere(dir.path(), &token);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_agent_is_given_is_seen_at_its_gate_fits_its_file_and_reaches_it_as_it_was_sent() {
+    let it = start(&[]).await;
+    let shop = it.agent("shop");
+    let with = json!({"files": ["a b.rs", "${{ secrets.X }}"], "depth": 3, "note": "12", "on": true, "no": null, "more": {"deep": [null, true, 1.5]}});
+    let of = |with: &Value| worker(&json!({"agent_type": "picky", "with": with}));
+    let answer = it.post(SPAWN, &shop, of(&with)).await.is(201);
+    assert_eq!(answer["state"], "waiting", "{answer}");
+    let agent = answer["agent_id"].as_str().expect("a name").to_owned();
+    let mut whole = with.clone();
+    whole["task"] = "Mend ${{ secrets.X }} the cart".into();
+    let seen = it.get("/api/gates/g-1", &shop).await.is(200);
+    assert_eq!(seen["will_run"][0]["tool"]["input"], whole, "{seen}");
+    approve(&it, "g-1", "approve").await;
+    assert_eq!(rests(&it, 1).await, "completed");
+    let given = fs::read_to_string(it.dir.path().join(format!("given-{agent}"))).expect("a file");
+    assert_eq!(serde_json::from_str::<Value>(&given).expect("JSON"), whole);
+    // What does not fit begins nothing, and says why.
+    let wrong = [
+        json!({}),
+        json!({"files": "a", "depth": 3}),
+        json!({"files": [1], "depth": 3}),
+        json!({"files": [], "depth": "3"}),
+        json!({"files": [], "depth": 10}),
+        json!({"files": [], "depth": null}),
+        json!({"files": [], "depth": 3, "other": 1}),
+        json!({"files": [], "depth": 3, "task": "another"}),
+        json!({"files": ["x".repeat(65_536)], "depth": 3}),
+        json!({"files": [], "depth": 3, "${{ secrets.X }}": 1}),
+    ];
+    for with in wrong {
+        let told = it.post(SPAWN, &shop, of(&with)).await;
+        assert_eq!(told.status, 400, "{with}: {told:?}");
+    }
+    let told = it.post(SPAWN, &shop, of(&json!({"files": [], "depth": 10}))).await.refused(400, "RUN_002");
+    assert!(told.to_string().contains("`depth`: 10 is greater"), "{told}");
+    assert_eq!(it.get("/api/runs", &shop).await.is(200)["runs"].as_array().map(Vec::len), Some(1));
+    it.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
