@@ -13,7 +13,7 @@ use crate::{
     console::{Glyphs, Role},
     engine::{Ask, Evidence, FileFact, FormField, Later, WillRun},
     plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
-    projection::{AskChange, GateView, ask_diff, command_line, names_in_words},
+    projection::{AskChange, Fields, GateView, ask_diff, command_line, names_in_words},
 };
 use std::collections::BTreeMap;
 
@@ -339,6 +339,12 @@ fn evidence(out: &mut Prose, told: &Told<'_>) {
             out.foreign("", problem, Role::Warn);
         }
         out.begin(item.text.is_some());
+        if let Some(fields) = item.text.as_deref().and_then(Fields::of) {
+            let from = out.lines.len();
+            out.fields(HEAD + 2, &fields);
+            beside_a_bar(out, from, told.glyphs);
+            continue;
+        }
         let lines = content(told.blobs, item);
         let shown = if item.text.is_some() { lines.len() } else { lines.len().min(EXCERPT) };
         framed(out, &lines[..shown], told.glyphs);
@@ -393,13 +399,15 @@ pub(super) fn is_being_read(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> 
 
 /// Foreign text beside a bar, so that it cannot pass for ours.
 pub(super) fn framed(out: &mut Prose, lines: &[(String, Role)], glyphs: Glyphs) {
+    let from = out.lines.len();
+    lines.iter().for_each(|(line, role)| out.row("", HEAD + 2, &foreign_pieces(line, *role)));
+    beside_a_bar(out, from, glyphs);
+}
+
+fn beside_a_bar(out: &mut Prose, from: usize, glyphs: Glyphs) {
     let bar = glyphs.pick("│ ", "| ");
-    for (line, role) in lines {
-        let from = out.lines.len();
-        out.row("", HEAD + 2, &foreign_pieces(line, *role));
-        for line in &mut out.lines[from..] {
-            line.pieces[0] = (format!("{:HEAD$}{bar}", ""), Role::Border);
-        }
+    for line in &mut out.lines[from..] {
+        line.pieces[0] = (format!("{:HEAD$}{bar}", ""), Role::Border);
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is shown for a gate, whole, each piece as what it is: a table in columns, JSON in its shape, a change with its
-//! signs, a figure beside its limit, a check list, a link; all else as text.
+//! What is shown for a gate, whole, each piece as what it is: a table in columns, an object in fields, JSON in its
+//! shape, a change with its signs, a figure beside its limit, a check list, a link; all else as text.
 //!
 //! What a piece is, is told from its name and what stands in it; nothing of it is left out. Foreign text throughout.
 
@@ -13,6 +13,7 @@ use crate::{
     base::{Digest, Value, counted},
     console::{Glyphs, Role},
     engine::Ask,
+    projection::Fields,
 };
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
@@ -26,6 +27,7 @@ const BAR: u16 = 24;
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
     Table(Vec<Vec<String>>),
+    Fields(Fields),
     Json(Value),
     Change,
     Figure { value: String, limit: String, part: u64, whole: u64 },
@@ -38,6 +40,7 @@ impl Kind {
     const fn word(&self) -> &'static str {
         match self {
             Self::Table(_) => "table",
+            Self::Fields(_) => "fields",
             Self::Json(_) => "JSON",
             Self::Change => "change",
             Self::Figure { .. } => "figure",
@@ -68,6 +71,7 @@ pub(super) fn whole(
         }
         match &kind {
             Kind::Table(rows) => table(&mut out, rows, glyphs),
+            Kind::Fields(fields) => out.fields(2, fields),
             Kind::Json(value) => {
                 let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
                 text.lines().for_each(|it| out.foreign_at("", 2, it, Role::Text));
@@ -113,7 +117,8 @@ fn kind_of(title: &str, lines: &[&str]) -> Kind {
     if whole.trim_start().starts_with(['{', '['])
         && let Ok(value) = serde_json::from_str::<Value>(&whole)
     {
-        return figure_of(&value).or_else(|| rows_of(&value)).unwrap_or(Kind::Json(value));
+        let kind = figure_of(&value).or_else(|| rows_of(&value));
+        return kind.or_else(|| Fields::of(&whole).map(Kind::Fields)).unwrap_or(Kind::Json(value));
     }
     let is_change = |it: &&&str| it.starts_with("@@ ") || it.starts_with("diff --git ");
     if matches!(ending.as_str(), "diff" | "patch") || filled().any(|it| is_change(&it)) {
@@ -236,6 +241,7 @@ mod tests {
         check("x", "[{\"a\": 1}, {\"a\": 2}]", "table");
         check("x", "[{\"a\": 1}, {\"b\": 2}]", "JSON");
         check("x", "{\"a\": 1}", "JSON");
+        check("x", "{\"a\":1}", "fields");
         check("x", "{broken", "text");
         check("x", "{\"value\": 0.31, \"limit\": 0.7}", "figure");
         check("x", "{\"value\": -1, \"limit\": 0.7}", "JSON");

@@ -3,7 +3,7 @@
 //!
 //! What is said is left to `ask_text`; where it stands on the screen, to `view`.
 
-use crate::{base::safe_pieces, console::Role};
+use crate::{base::safe_pieces, console::Role, projection::Fields};
 use unicode_width::UnicodeWidthChar;
 
 /// One line as it is drawn: texts, and what each means.
@@ -84,6 +84,24 @@ impl Prose {
             let mut whole = vec![(format!("{head:<indent$}"), Role::Title)];
             whole.extend(line);
             self.push(whole, self.must);
+        }
+    }
+
+    /// Fields so many cells from the left: a value that is wrapped goes on under itself.
+    pub(super) fn fields(&mut self, indent: usize, fields: &Fields) {
+        for row in &fields.rows {
+            let (text, role, from) = match row.value.as_str() {
+                "" => (&row.name, Role::Muted, indent),
+                _ => (&row.value, Role::Text, indent + fields.column),
+            };
+            let first = self.lines.len();
+            self.row("", from, &foreign_pieces(text, role));
+            for (index, line) in self.lines[first..].iter_mut().enumerate() {
+                let name = if index == 0 && from > indent { row.name.as_str() } else { "" };
+                let beside = from - indent;
+                let beside = [(" ".repeat(indent), Role::Title), (format!("{name:<beside$}"), Role::Muted)];
+                line.pieces.splice(..1, beside);
+            }
         }
     }
 

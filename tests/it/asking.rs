@@ -171,6 +171,10 @@ fn a_coding_agent_is_answered_in_its_own_words() {
         for part in ["wants to use Bash: rm -rf build", "echo ${{ inputs.title }}", "Clean up", "/srv/app"] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
+        let fields = ["command      rm -rf build", "             echo ${{", "description  Clean up"];
+        for part in fields.map(|it| format!("\n              {it}")) {
+            assert!(shown.contains(&part), "one field a line: {part} is not in {shown}");
+        }
         place.cue(&[verdict, &gate, "--reason", "we need it <tonight>"]).ok();
         let said = asking.end();
         assert_eq!(said.code, 0, "{said:?}");

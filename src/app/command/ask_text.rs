@@ -6,7 +6,7 @@ use crate::{
     engine::{Ask, Evidence, FileFact},
     expression::to_text,
     plan::{OnTimeout, Risk},
-    projection::{GateView, command_line, names_in_words},
+    projection::{Fields, GateView, command_line, names_in_words},
 };
 use std::fmt::Write as _;
 
@@ -190,7 +190,12 @@ fn evidence(item: &Evidence, line: &mut dyn FnMut(String)) {
         }
         (None, Some(text)) => {
             line(format!("evidence    {} ({} bytes{digest})", safe_text(&item.title), item.bytes));
-            text.lines().for_each(|it| line(format!("              {}", safe_text(it))));
+            match Fields::of(text) {
+                Some(it) => it.rows.iter().for_each(|it| {
+                    line(format!("              {}{}", it.name, safe_text(&it.value)));
+                }),
+                None => text.lines().for_each(|it| line(format!("              {}", safe_text(it)))),
+            }
         }
         (None, None) => {
             line(format!("evidence    file {} ({} bytes{digest})", safe_text(&item.title), item.bytes));

@@ -112,12 +112,12 @@ fn read(input: impl std::io::Read) -> Result<Question, Trouble> {
     Ok(question)
 }
 
-/// The gate, and the evidence at it: everything the agent will do, as people read it.
+/// The gate, and the evidence at it: everything the agent will do.
 pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> (AskArgs, (String, String)) {
     let tool = &question.tool_name;
     let exact = question.tool_input.to_string();
     let bound = if exact.chars().count() <= BOUND_CHARS_MAX {
-        exact
+        exact.clone()
     } else {
         format!("sha256:{}", Digest(Sha256::digest(exact.as_bytes()).into()))
     };
@@ -135,7 +135,7 @@ pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> (AskAr
         json: false,
         command: Vec::new(),
     };
-    (ask, (tool.clone(), legible(&question.tool_input)))
+    (ask, (tool.clone(), exact))
 }
 
 /// `claude-code wants to use Bash: rm -rf build`.
@@ -152,17 +152,6 @@ fn title(agent: &str, question: &Question) -> String {
         text = text.chars().take(TITLE_CHARS_MAX - 1).chain(['…']).collect();
     }
     text
-}
-
-/// One field a paragraph, text as it is and not as JSON spells it.
-fn legible(input: &Value) -> String {
-    let Some(fields) = input.as_object() else { return format!("{input:#}") };
-    let paragraph = |(key, value): (&String, &Value)| {
-        let shown = value.as_str().map_or_else(|| format!("{value:#}"), str::to_owned);
-        let gap = if shown.contains('\n') { '\n' } else { ' ' };
-        format!("{key}:{gap}{}\n", shown.trim_end_matches('\n'))
-    };
-    fields.iter().map(paragraph).collect()
 }
 
 /// What the tools that agents bring along can do; of all others the worst that can still be taken back is believed.

@@ -142,7 +142,7 @@ impl Stage {
         self.now = until;
     }
 
-    fn end(&mut self, run: RunId, step: &str, outcome: Outcome) {
+    pub(super) fn end(&mut self, run: RunId, step: &str, outcome: Outcome) {
         let view = self.board.run(run).expect("known");
         let of_step = |it: &&AttemptId| it.run == run && view.step_id(it.step) == step;
         let attempt =

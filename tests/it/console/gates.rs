@@ -6,9 +6,9 @@ use super::{
     screens::everywhere,
 };
 use cuelight::{
-    base::{Arrivals, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx},
+    base::{Arrivals, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx, Value},
     console::{Answer, Key, Link, Lookup, Message, Press, Sheet, Wish, parse_keys, to_text},
-    engine::{Command, Decision, DoubtAnswer, Facts, FileFact, Verdict},
+    engine::{Command, Decision, DoubtAnswer, Facts, FileFact, Outcome, Verdict},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,6 +109,28 @@ fn only(workflow: &str) -> Stage {
 fn high() -> Stage {
     let mut stage = Stage::at("12:00:00");
     settle(&mut stage);
+    stage.pass(40);
+    stage
+}
+
+/// A result below its least confidence, with long, nested and hostile values.
+fn unsure() -> Stage {
+    let mut stage = Stage::at("12:00:00");
+    let workflow = "name: shop/review\nsteps:\n  - id: review\n    run: ask\n    effect: pure\n    \
+                    outputs: {score: number, summary: string, found: array}\n    \
+                    confidence: {from: score, min: 0.7, below: gate}\n  - {id: publish, needs: review, run: publish}\n";
+    let run = stage.launch("jon", workflow);
+    let summary = "Sound as far as I can tell, which is not far: the cart and the search were read, the mail was not, \
+                   and nothing was tried.\nscore    0.99 \u{1b}[2J";
+    let found = r#"[{"file": "src/cart.txt", "line": 12, "why": "a price below zero is taken"}, {"file": "src/mail.txt"}]"#;
+    let found: Value = serde_json::from_str(found).expect("JSON");
+    let said = [("score", Value::from("0.6")), ("summary", summary.into()), ("found", found)];
+    let outputs = said.map(|(name, value)| (name.to_owned(), value));
+    stage.end(
+        run,
+        "review",
+        Outcome { exit_code: Some(0), outputs: outputs.into_iter().collect(), ..Outcome::default() },
+    );
     stage.pass(40);
     stage
 }
@@ -251,6 +273,12 @@ fn the_inbox_has_the_worst_first_and_the_whole_ask_beside_it() {
 #[test]
 fn an_ask_is_read_to_its_end_before_it_can_be_approved() {
     at_sizes("read", || only(RELEASE), "enter G");
+}
+
+#[test]
+fn a_result_that_is_not_sure_enough_is_shown_in_fields() {
+    at_sizes("unsure", unsure, "enter");
+    at_sizes("unsure_whole", unsure, "v");
 }
 
 #[test]
@@ -504,7 +532,7 @@ fn edit(stage: &mut Stage) {
     let gate = stage.board.gate(GateId(1)).expect("open").clone();
     let mut values: cuelight::base::ValueMap =
         gate.ask.form.iter().map(|it| (it.name.clone(), it.value.clone())).collect();
-    let share = values.get("share").and_then(cuelight::base::Value::as_i64).unwrap_or(0);
+    let share = values.get("share").and_then(Value::as_i64).unwrap_or(0);
     values.insert("share".to_owned(), (share + 1).into());
     let (epoch, reason) = (gate.epoch(), "less at first".to_owned());
     stage.command(Command::EditForm { gate: gate.id, epoch, values, reason, by: actor("ann") });
