@@ -69,5 +69,6 @@ mod tool;
 mod tools;
 mod traces;
 mod trail;
+mod unsaid;
 mod verifier;
 mod wfinstances;

@@ -17,7 +17,7 @@ const PARENT: &str = "00f067aa0ba902b7";
 
 /// What came: the first line, the fields, the body.
 #[derive(Clone, Debug)]
-struct Heard {
+pub(crate) struct Heard {
     line: String,
     fields: BTreeMap<String, String>,
     body: Value,
@@ -25,13 +25,13 @@ struct Heard {
 
 /// Somebody who listens, and answers each time the same.
 #[derive(Clone)]
-struct Listener {
-    at: SocketAddr,
+pub(crate) struct Listener {
+    pub(crate) at: SocketAddr,
     heard: Arc<Mutex<Vec<Heard>>>,
 }
 
 impl Listener {
-    fn start(status: &'static str) -> Self {
+    pub(crate) fn start(status: &'static str) -> Self {
         Self::at(TcpListener::bind("127.0.0.1:0").expect("a port"), status)
     }
 
@@ -53,12 +53,12 @@ impl Listener {
         Self { at, heard }
     }
 
-    fn heard(&self) -> Vec<Heard> {
+    pub(crate) fn heard(&self) -> Vec<Heard> {
         self.heard.lock().expect("nobody failed").clone()
     }
 
     /// All spans that came, by their ids; each message has the shape that it should.
-    fn spans(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn spans(&self) -> BTreeMap<String, Value> {
         self.heard().iter().flat_map(|it| checked(&it.body)).map(|it| (text(&it["spanId"]), it)).collect()
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
 use serde::Serialize;
@@ -122,6 +122,23 @@ impl Place {
     }
 }
 
+/// A method that HTTP has, by its name. Whoever asks can put any word there, also one that nobody else may read: that is `_OTHER`, as
+/// OpenTelemetry calls it.
+fn method(said: &Method) -> &str {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::CONNECT,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::PATCH,
+    ];
+    if known.contains(said) { said.as_str() } else { "_OTHER" }
+}
+
 /// Nothing is asked there.
 pub(super) fn lost(door: &Door, request: &Request, status: StatusCode) -> Response {
     let (id, now) = (request_id(request.headers()), door.now());
@@ -144,7 +161,7 @@ pub(super) fn lost(door: &Door, request: &Request, status: StatusCode) -> Respon
     door.log.tell(|| RequestLine {
         at: now,
         request_id: id.clone(),
-        method: request.method().to_string(),
+        method: method(request.method()).to_owned(),
         route: None,
         status,
         micros: 0,

@@ -13,7 +13,7 @@ pub struct RequestLine {
     pub at: Timestamp,
     /// Its name, which is in its answer as well.
     pub request_id: String,
-    /// `POST`
+    /// `POST`; `_OTHER` where it is none that HTTP has.
     pub method: String,
     /// As the table of routes has it: `/api/runs/{id}`; nothing where there is no such route.
     pub route: Option<&'static str>,
