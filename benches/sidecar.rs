@@ -124,7 +124,7 @@ impl Stage {
             let text = format!("//! File {file}.\n{}", "fn f() {}\n".repeat(100));
             fs::write(dir.join(format!("f{file}.rs")), text).expect("written");
         }
-        token(dir.path(), "first", None);
+        token(dir.path(), "first", &[]);
         let mut bare = Command::new(env::current_exe().expect("this program"));
         let bare = begun(bare.arg("--bare").arg(dir.path()), "bare at ").await;
         let mut serve = Command::new(PROGRAM);
@@ -134,7 +134,22 @@ impl Stage {
     }
 
     fn token(&self, agent: &str, project: Option<&str>) -> String {
-        token(self.dir.path(), agent, project)
+        let project = project.map(|it| format!("--project={it}"));
+        token(self.dir.path(), agent, project.as_slice())
+    }
+
+    /// How many contexts were there already, and how many were made, since the engine began.
+    async fn contexts(&self) -> [u64; 2] {
+        let token = token(self.dir.path(), "watch", &["--permissions=view_metrics".to_owned()]);
+        let (mut line, mut heard) = (line_to(&self.ours.at).await, Vec::new());
+        let status = ask(&mut line, &request("GET", "/metrics", &token, None), &mut heard).await;
+        let told = String::from_utf8_lossy(&heard);
+        assert_eq!(status, Some(200), "{told}");
+        ["hits", "misses"].map(|it| {
+            let sign = format!("cuelight_context_cache_{it}_total ");
+            let count = told.lines().find_map(|it| it.strip_prefix(&sign)?.parse().ok());
+            count.expect("a count of contexts")
+        })
     }
 
     /// What the engine takes of memory.
@@ -144,10 +159,9 @@ impl Stage {
 }
 
 /// A token of an agent that may ask as much as it likes.
-fn token(dir: &Path, agent: &str, project: Option<&str>) -> String {
+fn token(dir: &Path, agent: &str, more: &[String]) -> String {
     let mut command = Command::new(PROGRAM);
-    command.args(["token", "--agent", agent, "--type", "architect", "--expires", "12h"]);
-    command.args(project.map(|it| format!("--project={it}")));
+    command.args(["token", "--agent", agent, "--type", "architect", "--expires", "12h"]).args(more);
     let told = command.current_dir(dir).env("HOME", dir).output().expect("a token");
     String::from_utf8_lossy(&told.stdout).trim().to_owned()
 }
@@ -173,6 +187,7 @@ async fn measure(words: &[String]) {
         // Above 1,000 lines at once the others wait in line; an agent keeps its line for a round only.
         let tokens: Vec<String> =
             (0..agents.min(119)).map(|it| stage.token(&format!("a-{it}"), None)).collect();
+        let before = stage.contexts().await;
         let told = rounds(&stage.ours.at, agents, &tokens, ROUNDS).await;
         println!(
             "{agents} agents, {ROUNDS} rounds of context, result, event, value and knowledge each, one every {ROUND:?}:"
@@ -180,7 +195,7 @@ async fn measure(words: &[String]) {
         for (name, one) in told {
             println!("  {name}: {}", one.words());
         }
-        println!("  memory: {} MB", stage.mb());
+        println!("  {}; memory: {} MB", there_already(before, stage.contexts().await), stage.mb());
     }
     for (followers, projects) in FOLLOWERS.into_iter().filter(|_| wants("fan")) {
         for rate in [None, Some(EVENTS_A_SECOND)] {
@@ -240,10 +255,14 @@ async fn for_long(minutes: u64) {
     for (name, one) in told {
         println!("{name}: {}", one.words());
     }
-    let mut line = line_to(&stage.ours.at).await;
-    let mut heard = Vec::new();
-    ask(&mut line, &request("GET", "/status", &tokens[0], None), &mut heard).await;
-    println!("at the end: {} MB\n{}", stage.mb(), String::from_utf8_lossy(&heard));
+    println!("{}; at the end: {} MB", there_already([0, 0], stage.contexts().await), stage.mb());
+}
+
+/// Of the contexts that were asked for between two looks, how many did not have to be made.
+fn there_already(before: [u64; 2], after: [u64; 2]) -> String {
+    let [hits, misses] = [0, 1].map(|it| after[it] - before[it]);
+    let all = hits + misses;
+    format!("contexts that were there already: {hits} of {all}, {:.1} %", hits as f64 * 100.0 / all as f64)
 }
 
 /// Times of answers, and what was none.
