@@ -1,6 +1,6 @@
 //! The one byte form of data that is hashed: canonical JSON.
 
-use crate::base::JSON_VALUE_BYTES;
+use crate::base::{JSON_VALUE_BYTES, Value, ValueMap};
 use serde::Serialize;
 use std::{borrow::Cow, cmp::Ordering, io};
 
@@ -28,56 +28,42 @@ pub fn json_bytes<T: Serialize + ?Sized>(data: &T) -> usize {
     counter.0
 }
 
-/// How many values a text has, told without reading it: as many as JSON has, or some more, and whatever for what is no JSON.
-pub fn json_values(text: &[u8]) -> usize {
-    let mut values = Values::default();
-    values.go_on(text);
-    values.count + 1
-}
-
-/// About how many bytes data takes in memory that is kept as it was read: its text, and what each value takes besides.
-///
-/// # Panics
-/// Where [`canonical_json`] does.
-pub fn json_weight<T: Serialize + ?Sized>(data: &T) -> usize {
-    let mut scale = Scale(Counter(0), Values::default());
-    serde_json::to_writer(&mut scale, data).expect("what is weighed is plain data with text for keys");
-    scale.0.0 + JSON_VALUE_BYTES * (scale.1.count + 1)
-}
-
-/// Values of JSON, by the signs before them.
-#[derive(Default)]
-struct Values {
-    count: usize,
-    in_text: bool,
-    is_escaped: bool,
-}
-
-impl Values {
-    fn go_on(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            match byte {
-                _ if self.is_escaped => self.is_escaped = false,
-                b'\\' => self.is_escaped = self.in_text,
-                b'"' => self.in_text = !self.in_text,
-                b',' | b'[' | b'{' if !self.in_text => self.count += 1,
-                _ => {}
-            }
+/// Whether a JSON text has more values than that, told without parsing it: they are counted by the signs before them. An empty list or object
+/// counts as two values; of what is no JSON the answer says nothing.
+pub fn has_more_json_values(text: &[u8], values_max: usize) -> bool {
+    let is_sign = |it: &u8| matches!(it, b',' | b'[' | b'{');
+    // Nearly always there are fewer even with those inside of texts.
+    if text.iter().filter(|it| is_sign(it)).count() < values_max {
+        return false;
+    }
+    let (mut count, mut in_text, mut is_escaped) = (1, false, false);
+    for byte in text {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_text,
+            b'"' => in_text = !in_text,
+            sign if !in_text && is_sign(sign) => count += 1,
+            _ => {}
         }
     }
+    count > values_max
 }
 
-struct Scale(Counter, Values);
+/// About how many bytes a value takes in memory: its texts, and what each value in it takes besides.
+pub fn json_weight(value: &Value) -> usize {
+    JSON_VALUE_BYTES
+        + match value {
+            Value::Null | Value::Bool(_) => 0,
+            Value::Number(it) => it.as_str().len(),
+            Value::String(it) => it.len(),
+            Value::Array(all) => all.iter().map(json_weight).sum(),
+            Value::Object(all) => json_weight_of_all(all),
+        }
+}
 
-impl io::Write for Scale {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.1.go_on(bytes);
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// The same of the members of an object.
+pub fn json_weight_of_all(members: &ValueMap) -> usize {
+    members.iter().map(|(name, it)| name.len() + json_weight(it)).sum()
 }
 
 struct Counter(usize);
@@ -229,6 +215,15 @@ mod tests {
             r#"{"z":{"y":{},"x":[{"b":null,"a":[]},-1e400]},"":true}"#,
             r#"{"":true,"z":{"x":[{"a":[],"b":null},-1e+400],"y":{}}}"#,
         );
+    }
+
+    #[test]
+    fn values_are_counted_and_what_only_looks_like_them_in_a_text_is_not() {
+        let more = |text: &str, than: usize| has_more_json_values(text.as_bytes(), than);
+        assert!(more("[1,2]", 2) && !more("[1,2]", 3));
+        assert!(!more(r#"["a,[{\",,,,",2]"#, 3), "two in a list are three");
+        assert!(more(r#"["a,[{\",,,,",2]"#, 2));
+        assert!(!more("7", 1) && more("7", 0));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use agent::{
 pub use arrivals::{ARRIVALS_BYTES_MAX, Arrivals, ArrivalsPen};
 pub use breaker::{BreakerRule, Circuit, WhenOpen};
 pub use bucket::{Bucket, Empty, RateRule};
-pub use canonical::{canonical_json, json_bytes, json_values, json_weight};
+pub use canonical::{canonical_json, has_more_json_values, json_bytes, json_weight, json_weight_of_all};
 pub use count::{counted, plural};
 pub use cron::{is_timezone, latest_scheduled, next_scheduled};
 pub use digest::{Digest, sha256};

@@ -4,7 +4,7 @@
 use crate::{
     base::{
         BUS_BYTES_MAX, FairMemory, MESSAGE_IDS_KEPT, MESSAGE_IDS_MAX, MESSAGES_KEPT, Message, MessageKind,
-        Priority, Qos, Span, Timestamp, Value, ValueMap, canonical_json, json_weight, sha256,
+        Priority, Qos, Span, Timestamp, Value, ValueMap, json_weight, json_weight_of_all, sha256,
     },
     engine::{BusEvent, MessageProof},
 };
@@ -128,7 +128,7 @@ impl Bus {
     pub fn apply(&mut self, at: Timestamp, event: &BusEvent) {
         match event {
             BusEvent::Said { message, .. } => {
-                let bytes = json_weight(&message.data) + json_weight(&message.meta);
+                let bytes = json_weight(&message.data) + json_weight_of_all(&message.meta);
                 self.bytes += bytes;
                 self.kept += 1;
                 self.said += 1;
@@ -312,19 +312,66 @@ fn id_hash(id: &str) -> u128 {
 
 /// What makes it the same message: not when it was said, and not how long it is kept.
 fn content_hash(message: &Message) -> u64 {
-    let said = Value::Object(message.meta.clone());
-    let parts = [
-        message.topic.as_str(),
-        message.kind.word(),
-        &message.from,
-        message.to.as_deref().unwrap_or_default(),
-        message.correlation.as_deref().unwrap_or_default(),
-        message.subject.as_deref().unwrap_or_default(),
-        &canonical_json(&message.data),
-        &canonical_json(&said),
+    let (mut data, mut meta) = (Vec::new(), Vec::new());
+    write_value(&message.data, &mut data);
+    write_members(&message.meta, &mut meta);
+    let parts: [&[u8]; 8] = [
+        message.topic.as_bytes(),
+        message.kind.word().as_bytes(),
+        message.from.as_bytes(),
+        message.to.as_deref().unwrap_or_default().as_bytes(),
+        message.correlation.as_deref().unwrap_or_default().as_bytes(),
+        message.subject.as_deref().unwrap_or_default().as_bytes(),
+        &data,
+        &meta,
     ];
-    let digest = sha256("cuelight-message-v1", &parts.map(str::as_bytes));
+    let digest = sha256("cuelight-message-v1", &parts);
     u64::from_be_bytes(std::array::from_fn(|it| digest.0[it]))
+}
+
+/// The bytes of a value: the same in whatever order its members stand, and those of no other value. This hash is kept in memory alone, so it
+/// needs no canonical JSON, which costs more to write.
+fn write_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => out.push(b'0'),
+        Value::Bool(it) => out.push(if *it { b't' } else { b'f' }),
+        Value::Number(it) => {
+            out.push(b'n');
+            write_text(it.as_str(), out);
+        }
+        Value::String(it) => {
+            out.push(b's');
+            write_text(it, out);
+        }
+        Value::Array(all) => {
+            out.push(b'[');
+            write_length(all.len(), out);
+            all.iter().for_each(|it| write_value(it, out));
+        }
+        Value::Object(all) => {
+            out.push(b'{');
+            write_members(all, out);
+        }
+    }
+}
+
+fn write_members(all: &ValueMap, out: &mut Vec<u8>) {
+    write_length(all.len(), out);
+    let mut members: Vec<(&String, &Value)> = all.iter().collect();
+    members.sort_unstable_by_key(|it| it.0);
+    for (name, value) in members {
+        write_text(name, out);
+        write_value(value, out);
+    }
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    write_length(text.len(), out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn write_length(length: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(length as u64).to_be_bytes());
 }
 
 #[cfg(test)]
@@ -396,6 +443,42 @@ mod tests {
             bus.newest().next().map(|it| it.message.id.clone()),
             Some(format!("m-{}", MESSAGES_KEPT + 99))
         );
+    }
+
+    #[test]
+    fn what_is_said_is_the_same_in_any_order_and_what_is_not_the_same_never_is() {
+        let hash = |text: &str| {
+            let data = serde_json::from_str(text).expect("JSON");
+            content_hash(&Message { data, ..Message::default() })
+        };
+        assert_eq!(hash(r#"{"a":{"c":[1],"d":null},"b":2}"#), hash(r#"{"b":2,"a":{"d":null,"c":[1]}}"#));
+        let all = [
+            "null",
+            "true",
+            "false",
+            "0",
+            "1",
+            "1.0",
+            "\"1\"",
+            "\"\"",
+            "[]",
+            "{}",
+            "[[]]",
+            "[1,2]",
+            "[12]",
+            "[2,1]",
+            r#"["a","b"]"#,
+            r#"["ab"]"#,
+            r#"{"a":"b"}"#,
+            r#"["a",["b"]]"#,
+            r#"{"a":{"b":1}}"#,
+            r#"{"a":{},"b":1}"#,
+        ];
+        let hashes: std::collections::BTreeSet<u64> = all.iter().map(|it| hash(it)).collect();
+        assert_eq!(hashes.len(), all.len());
+        let of_meta =
+            Message { meta: [("a".to_owned(), Value::Null)].into_iter().collect(), ..Message::default() };
+        assert_ne!(content_hash(&of_meta), content_hash(&Message::default()));
     }
 
     #[test]

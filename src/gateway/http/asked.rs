@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     base::{
-        Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, is_name, json_values,
-        sha256,
+        Digest, Schema, Timestamp, TraceContext, Value, ValueMap, canonical_json, has_more_json_values,
+        is_name, sha256,
     },
     engine::Actor,
     gateway::{Bearer, TokenTrouble},
@@ -421,7 +421,7 @@ async fn read_body(
     })?;
     let raw = bytes.to_bytes();
     // Two bytes can be a value that takes a hundred times as many.
-    if json_values(&raw) > values_max {
+    if has_more_json_values(&raw, values_max) {
         return Err(too_large(format!("{values_max} values")));
     }
     let body = serde_json::from_slice(&raw).map_err(|it| {
