@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Digest, Epoch, GateId, RunId},
-    engine::{AgentFault, GateState, MessageFault, RunState, StepState},
+    engine::{AgentFault, Command, GateState, MessageFault, RunState, StepState},
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,13 @@ pub enum Refusal {
     State { key: String, why: String },
     /// What is to be said is no good; recorded by a command of its own.
     #[error("could not say that: {why}")]
-    Message { fault: MessageFault, why: String },
+    Message {
+        fault: MessageFault,
+        why: String,
+        /// Puts on record what was to be said. Whoever asked has no use for it.
+        #[serde(skip)]
+        note: Option<Box<Command>>,
+    },
     /// An agent may not, as itself.
     #[error("could not do that: {why}")]
     Agent { fault: AgentFault, why: String },

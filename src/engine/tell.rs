@@ -8,16 +8,13 @@ use crate::{
         shorten,
     },
     engine::{
-        Actor, BusEvent, DeadLetter, Fact, MessageFault, NewMessage, Refusal, Said, StepEvent, StepState,
-        TopicRule, WaitReason, condition::View, handle::Turn, outcome,
+        Actor, BusEvent, Command, DeadLetter, Fact, MessageFault, NewMessage, Refusal, Said, StepEvent,
+        StepState, TopicRule, WaitReason, condition::View, handle::Turn, outcome,
     },
     expression::EvalError,
     plan::Emission,
 };
 use std::{collections::BTreeMap, sync::Arc};
-
-/// Characters of why a message was no good.
-const LETTER_CHARS_MAX: usize = 300;
 
 /// Who says something, as far as it is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +25,12 @@ pub(super) enum Speaker {
     Step,
     /// The engine itself, in words of its own.
     Engine,
+}
+
+/// Why a message may not be said, and what is kept of it.
+struct NoMessage {
+    why: String,
+    letter: Box<DeadLetter>,
 }
 
 impl Turn<'_> {
@@ -47,8 +50,18 @@ impl Turn<'_> {
             Some(session) => format!("{}/{session}", by.name),
         };
         let project = by.project().map(str::to_owned);
-        let Some(message) = self.message(new, from, project, speaker)? else { return Ok(()) };
-        self.say(message, Some(by));
+        match self.message(new, from, project, speaker) {
+            Ok(Some(message)) => self.say(message, Some(by)),
+            // It was said already.
+            Ok(None) => {}
+            Err(NoMessage { why, letter }) => {
+                let fault = letter.fault;
+                let note = Box::new(Command::NoteRejected { letter, by });
+                // What the engine says is nothing that anybody wanted to say.
+                let note = (speaker == Speaker::Outside).then_some(note);
+                return Err(Refusal::Message { fault, why, note });
+            }
+        }
         Ok(())
     }
 
@@ -76,16 +89,11 @@ impl Turn<'_> {
         let from = format!("{id}/{}", run.plan_step(step).id);
         let (given, topic) = (new.id.clone(), new.topic.clone());
         let project = self.world.project_of(id).map(str::to_owned);
-        let letter = DeadLetter { from: from.clone(), project: project.clone(), ..DeadLetter::of(&new) };
         let message = match self.message(new, from, project, Speaker::Step) {
             Ok(message) => message,
-            Err(refusal) => {
-                let why = refusal.to_string();
-                if let Refusal::Message { fault, why } = refusal {
-                    let letter =
-                        Box::new(DeadLetter { fault, why: shorten(&why, LETTER_CHARS_MAX), ..letter });
-                    self.emit(Fact::Bus(BusEvent::Rejected { letter, by: None }));
-                }
+            Err(NoMessage { why, letter }) => {
+                let why = Refusal::Message { fault: letter.fault, why, note: None }.to_string();
+                self.emit(Fact::Bus(BusEvent::Rejected { letter, by: None }));
                 return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, why));
             }
         };
@@ -105,10 +113,14 @@ impl Turn<'_> {
         from: String,
         project: Option<String>,
         speaker: Speaker,
-    ) -> Result<Option<Message>, Refusal> {
-        let refused = |(fault, why)| Refusal::Message { fault, why };
-        check_words(&new).map_err(|why| refused((MessageFault::Words, why)))?;
-        self.world.topics.check(&new, speaker).map_err(refused)?;
+    ) -> Result<Option<Message>, NoMessage> {
+        let refused = |new: &NewMessage, from: &str, project: Option<&str>, (fault, why): (_, String)| {
+            let letter = Box::new(DeadLetter::of(new, from, project, (fault, &why)));
+            NoMessage { why, letter }
+        };
+        let checked = check_words(&new).map_err(|why| (MessageFault::Words, why));
+        let checked = checked.and_then(|()| self.world.topics.check(&new, speaker));
+        checked.map_err(|why| refused(&new, &from, project.as_deref(), why))?;
         let bus = &self.world.bus;
         let is_named = new.id.is_some();
         let message = Message {
@@ -135,7 +147,9 @@ impl Turn<'_> {
                 let who = before.map_or("somebody".to_owned(), |it| shown(&it.message.from));
                 let id = shown(&message.id);
                 let why = format!("{who} has said something else under the id {id}; take another id");
-                Err(refused((MessageFault::Id, why)))
+                let Message { id, topic, kind, from, project, data, .. } = message;
+                let new = NewMessage { id: Some(id), topic, kind, data, ..NewMessage::default() };
+                Err(refused(&new, &from, project.as_deref(), (MessageFault::Id, why)))
             }
         }
     }

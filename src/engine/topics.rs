@@ -16,6 +16,8 @@ use std::{
 
 /// Characters of a topic in a sentence.
 const SHOWN_CHARS: usize = 60;
+/// Characters of why a message was no good.
+const LETTER_CHARS_MAX: usize = 300;
 
 /// What has to be so about a topic.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,14 +97,22 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// What would be kept of a message.
-    pub fn of(message: &NewMessage) -> Self {
+    /// What is kept of a message that was no good.
+    pub(super) fn of(
+        message: &NewMessage,
+        from: &str,
+        project: Option<&str>,
+        (fault, why): (MessageFault, &str),
+    ) -> Self {
         Self {
             id: message.id.as_ref().map(|it| shorten(it, SHOWN_CHARS)),
             topic: shorten(&message.topic, SHOWN_CHARS),
             kind: message.kind,
+            from: from.to_owned(),
+            project: project.map(str::to_owned),
+            fault,
+            why: shorten(why, LETTER_CHARS_MAX),
             data: (json_bytes(&message.data) <= DEAD_LETTER_BYTES_MAX).then(|| message.data.clone()),
-            ..Self::default()
         }
     }
 }

@@ -8,18 +8,13 @@
 
 use super::{Receipt, Reply, marks::Marks};
 use crate::{
-    base::{GateId, RunId, Seq, Span, Timestamp, shorten},
-    engine::{
-        Command, DeadLetter, Effect, Event, Fact, Refusal, RunEvent, ScopeEvent, Verdict, World, react,
-    },
+    base::{GateId, RunId, Seq, Span, Timestamp},
+    engine::{Command, Effect, Event, Fact, Refusal, RunEvent, ScopeEvent, Verdict, World, react},
     plan::Scope,
     projection::Board,
     store::{Appended, Batch},
 };
 use std::{ops::Range, sync::Arc};
-
-/// Characters of why a message was no good.
-const LETTER_CHARS_MAX: usize = 300;
 
 /// The one caller of `World::handle`.
 #[derive(Debug, Default)]
@@ -188,8 +183,9 @@ impl Conductor {
             Command::Launch(it) => self.world.made_for(it, now),
             other => run_of(other),
         };
-        let (gate, by) = (gate_of(&command), command.actor().cloned());
-        let letter = letter_of(&command);
+        let gate = gate_of(&command);
+        // A message is no answer to a gate, and comes too often to copy who says it for nothing.
+        let by = command.actor().filter(|_| !matches!(command, Command::Publish { .. })).cloned();
         match self.world.handle(command, now, events) {
             Ok(()) => {
                 let created = events[start..].iter().find_map(|event| match &event.fact {
@@ -199,35 +195,25 @@ impl Conductor {
                 let gate_run = events[start..].iter().find_map(|event| event.fact.run());
                 Answer::Decided { events: start..events.len(), run: created.or(run).or(gate_run), gate }
             }
-            Err(refusal) => {
+            Err(mut refusal) => {
                 debug_assert_eq!(start, events.len(), "a refusal comes before the first event");
-                if let (Refusal::NotAllowed { gate, why }, Some(by)) = (&refusal, by.clone()) {
+                if let (Refusal::NotAllowed { gate, why }, Some(by)) = (&refusal, by) {
                     // Who may not vote and tried must be on record. When even that may not be, the refusal says why.
                     let note = Command::NoteRefusal { gate: *gate, by, why: why.clone() };
                     if let Err(refusal) = self.world.handle(note, now, events) {
                         return Answer::Refused(refusal);
                     }
                 }
-                if let (Refusal::Message { fault, why }, Some(letter), Some(by)) = (&refusal, letter, by) {
-                    let why = shorten(why, LETTER_CHARS_MAX);
-                    let letter = Box::new(DeadLetter { fault: *fault, why, ..letter });
-                    let note = Command::NoteRejected { letter, by };
-                    if let Err(refusal) = self.world.handle(note, now, events) {
-                        return Answer::Refused(refusal);
-                    }
+                if let Refusal::Message { note, .. } = &mut refusal
+                    && let Some(note) = note.take()
+                    && let Err(refusal) = self.world.handle(*note, now, events)
+                {
+                    return Answer::Refused(refusal);
                 }
                 Answer::Refused(refusal)
             }
         }
     }
-}
-
-/// What is kept of a message should it be no good.
-fn letter_of(command: &Command) -> Option<DeadLetter> {
-    let Command::Publish { message, by } = command else { return None };
-    let session = message.session.as_ref().map(|it| format!("/{it}")).unwrap_or_default();
-    let project = by.project().map(str::to_owned);
-    Some(DeadLetter { from: format!("{}{session}", by.name), project, ..DeadLetter::of(message) })
 }
 
 impl Answer {
