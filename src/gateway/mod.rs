@@ -28,7 +28,7 @@ pub use mcp::{
 };
 pub use socket::{Seats, admit, serve_socket};
 pub use token::{
-    AgentType, Bearer, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX, TokenTrouble,
-    means_rsa, peek, private_key, rsa_key, sign,
+    AgentType, Bearer, CheckedTokens, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT,
+    TOKEN_LIFE_MAX, TokenTrouble, means_rsa, peek, private_key, rsa_key, sign,
 };
 pub use webhook::{secret_text, sign_payload};

@@ -199,10 +199,10 @@ pub(super) async fn made_ready(
     command: Command,
     (archive, blobs, tasks): (&Archive, &Blobs, &Tasks),
 ) -> Result<Command, Reply> {
-    let archive = archive.clone();
     let (result, kept_for, by) = match command {
         Command::HandIn { result, kept_for, by } => (result, kept_for, by),
         Command::Learn { knowledge, by } => {
+            let archive = archive.clone();
             let work = tasks.spawn_blocking(move || harmless(*knowledge, archive.secrets())).await;
             let fault = || Reply::NotRecorded("could not read that: a fault of cuelight".to_owned());
             let knowledge = work.map_err(|_| fault())?.map_err(|why| Reply::Refused(Refusal::Other(why)))?;
@@ -210,6 +210,7 @@ pub(super) async fn made_ready(
         }
         other => return Ok(other),
     };
+    let archive = archive.clone();
     let work = tasks.spawn_blocking(move || masked(*result, archive.secrets())).await;
     let fault = || Reply::NotRecorded("could not read the result: a fault of cuelight".to_owned());
     let (result, text) = work.map_err(|_| fault())?.map_err(|why| Reply::Refused(Refusal::Other(why)))?;

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     base::{GateId, RunId},
     engine::{Actor, CauseOfLaunch, Command, Event, Launching, Proof, Refusal, TopicRule},
+    projection::Board,
     store::log_name,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -36,8 +37,13 @@ pub struct LocalDesk {
 impl LocalDesk {
     /// The same desk for somebody else: each door has one for whoever comes through it.
     #[must_use]
-    pub fn with_actor(&self, actor: Actor) -> Self {
-        Self { actor: Arc::new(actor), ..self.clone() }
+    pub fn with_actor(&self, actor: impl Into<Arc<Actor>>) -> Self {
+        Self { actor: actor.into(), ..self.clone() }
+    }
+
+    /// The newest board.
+    pub fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.boards.borrow().board)
     }
 
     /// The same desk, which asks each time who is who.
@@ -88,24 +94,25 @@ impl LocalDesk {
 impl LocalDesk {
     /// A command with who has really given it: whoever signed it, else whoever came through this door.
     fn stamped(&self, mut command: Command) -> Result<Command, Refusal> {
-        let now = self.who.as_ref().map(WhoIsWho::now).transpose();
+        let now = || self.who.as_ref().map(WhoIsWho::now).transpose();
         if let Command::Decide(decision) = &mut command
             && matches!(decision.by.proof, Proof::Signature(_))
         {
             let gate = decision.gate;
-            let board = Arc::clone(&self.boards.borrow().board);
+            let board = self.board();
             let trace = board.trace_of(gate).ok_or(Refusal::NoGate(gate))?;
             let log = log_name(self.archive.workspace()).map_err(|it| Refusal::Other(it.to_string()))?;
             // How long it was on the screen here says nothing of who signed it elsewhere.
             decision.shown_for = None;
-            let signer = now.and_then(|it| {
+            let signer = now().and_then(|it| {
                 let people = it.ok_or_else(|| "nobody says here whose key is whose".to_owned())?;
                 people.signer(decision, (trace, &log), &self.actor)
             });
             decision.by = signer.map_err(|why| Refusal::NotAllowed { gate, why })?;
             return Ok(command);
         }
-        let by = match (now, &self.actor.proof) {
+        let of_file = matches!(self.actor.proof, Proof::OsUser(_)) || asks_who(&command);
+        let by = match (if of_file { now() } else { Ok(None) }, &self.actor.proof) {
             (Ok(Some(people)), Proof::OsUser(uid)) => &people.actor(*uid, self.actor.channel),
             // Whatever else goes on: a run is cancelled while somebody mends the file.
             (Err(why), _) if asks_who(&command) => return Err(Refusal::Other(why)),

@@ -9,6 +9,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
 const DIRECTORY: &str = ".cuelight";
@@ -16,19 +17,19 @@ const DIRECTORY: &str = ".cuelight";
 /// A directory that holds `.cuelight`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
-    root: PathBuf,
+    root: Arc<Path>,
 }
 
 impl Workspace {
     /// The nearest one at `start` or above. Whether it may be used is asked when something in it is opened.
     pub fn find(start: &Path) -> Option<Self> {
         let holds = |dir: &&Path| fs::symlink_metadata(dir.join(DIRECTORY)).is_ok_and(|it| it.is_dir());
-        start.ancestors().find(holds).map(|root| Self { root: root.to_owned() })
+        start.ancestors().find(holds).map(|root| Self { root: root.into() })
     }
 
     /// The one at `root`, made when it is not there yet.
     pub fn create(root: &Path) -> Result<Self, StoreError> {
-        let workspace = Self { root: root.to_owned() };
+        let workspace = Self { root: root.into() };
         for dir in [workspace.dir(), workspace.spool()] {
             match DirBuilder::new().mode(0o700).create(&dir) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}

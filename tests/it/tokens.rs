@@ -11,7 +11,9 @@ use cuelight::{
     engine::{
         Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, TokenEvent, TokenName, Verdict,
     },
-    gateway::{Bearer, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, rsa_key, sign},
+    gateway::{
+        Bearer, CheckedTokens, Claims, KeyRing, Permission, Signer, TokenTrouble, peek, rsa_key, sign,
+    },
     runtime::{Desk, Entropy, LocalDesk, People, Reply, Request, public_key},
     store::{KeyKind, RsaKey, TokenKey, TokenKeys, Workspace},
 };
@@ -47,7 +49,11 @@ pub(crate) fn key_of(seed: u8) -> (SigningKey, String) {
 
 /// Ann is an OS user and has a token, bob has a token alone, and a third key speaks for all.
 pub(crate) fn people(uid: u32) -> People {
-    let text = format!(
+    People::read(&people_text(uid)).expect("people").with_keys_that_count(true)
+}
+
+fn people_text(uid: u32) -> String {
+    format!(
         "[[person]]\nname = 'ann'\nuid = {uid}\ntoken = 'ann@example.org'\ngroups = ['sre']\n\
          [[person]]\nname = 'bob'\ntoken = 'bob@example.org'\ngroups = ['sre']\n\
          [[token-key]]\nkid = 'ann'\nkey = '{}'\npeople = ['ann']\n\
@@ -56,8 +62,7 @@ pub(crate) fn people(uid: u32) -> People {
         key_of(1).1,
         key_of(2).1,
         key_of(3).1
-    );
-    People::read(&text).expect("people").with_keys_that_count(true)
+    )
 }
 
 fn ring() -> KeyRing {
@@ -74,7 +79,11 @@ fn ring() -> KeyRing {
         key("rsa", "https://rsa.example.org", KeyKind::Rsa(rsa().1)),
     ];
     let keys = TokenKeys { audience: "cuelight/1".to_owned(), keys };
-    KeyRing { keys, people: Arc::new(people(1000)), project: "shop".to_owned(), engine: 1000 }
+    ring_of(keys, people(1000))
+}
+
+fn ring_of(keys: TokenKeys, people: People) -> KeyRing {
+    KeyRing { keys: Arc::new(keys), people: Arc::new(people), project: "shop".into(), engine: 1000 }
 }
 
 /// A key of nobody, for tests alone.
@@ -440,7 +449,7 @@ fn a_person_is_known_by_a_key_that_people_toml_lets_speak_for_them() {
     assert!(said.expect_err("it does not count").to_string().contains("who sits here"));
     // A key that is both says nothing.
     let mut both = ring();
-    both.keys.keys[0].kid = "bob".to_owned();
+    Arc::make_mut(&mut both.keys).keys[0].kid = "bob".to_owned();
     assert!(both.check(&of_person("bob", 2, json!({})), now(), &Revoked::default()).is_err());
 }
 
@@ -464,7 +473,7 @@ fn keys_follow_one_another_and_the_old_one_counts_for_a_day() {
         let text = with(json!({"iss": keys.audience, "aud": keys.audience, "exp": NOW + 86_400}));
         sign(&serde_json::from_value(text).expect("claims"), &first, &Signer::Secret(&[1; 32]))
     };
-    let ring = |keys| KeyRing { keys, ..ring() };
+    let ring = |keys| ring_of(keys, people(1000));
     let good = |keys, at| ring(keys).check(&token, at, &Revoked::default()).is_ok();
     assert!(good(keys(), now()) && good(keys(), now() + Span(day.0 - 1)) && !good(keys(), now() + day));
     for secret in 3..=4 {
@@ -482,15 +491,98 @@ fn keys_follow_one_another_and_the_old_one_counts_for_a_day() {
     assert!(!format!("{:?}", self::ring().keys).contains("7, 7"), "a secret is not shown");
 }
 
-#[test]
-fn what_was_taken_back_stays_so_whatever_the_clock_and_the_token_say() {
-    let revoked = |id: &str, until: Timestamp| TokenEvent::Revoked {
+fn revoked(id: &str, until: Timestamp) -> TokenEvent {
+    TokenEvent::Revoked {
         id: id.to_owned(),
         subject: "a".to_owned(),
         until,
         reason: "lost".to_owned(),
         by: people(1000).actor(1000, Channel::Console),
-    };
+    }
+}
+
+#[test]
+fn a_token_that_was_shown_before_is_refused_as_soon_as_one_that_never_was() {
+    const DAY: Span = Span::seconds(24 * 3600);
+    type Change = fn(&mut KeyRing, &mut Revoked) -> Timestamp;
+    fn change_keys(ring: &mut KeyRing, change: impl FnOnce(&mut TokenKeys)) -> Timestamp {
+        change(Arc::make_mut(&mut ring.keys));
+        now()
+    }
+    fn change_people(ring: &mut KeyRing, before: &str, after: &str) -> Timestamp {
+        let text = people_text(1000);
+        assert!(text.contains(before));
+        let people = People::read(&text.replace(before, after)).expect("people").with_keys_that_count(true);
+        ring.people = Arc::new(people);
+        now()
+    }
+    let of_agent = signed(&with(json!({"exp": NOW + 86_400})));
+    let of_bob = of_person("bob", 2, json!({"exp": NOW + 86_400}));
+    let changes: [(&str, &str, bool, Change); 11] = [
+        ("nothing", &of_agent, true, |_, _| now()),
+        ("it was taken back", &of_agent, false, |_, all| {
+            all.apply(now(), &revoked("t1", now() + DAY));
+            now()
+        }),
+        ("its time is over", &of_agent, false, |_, _| now() + Span(DAY.0 * 2)),
+        ("the clock was set back", &of_agent, false, |_, _| Timestamp(now().0 - 3_600_000)),
+        ("its key is revoked", &of_agent, false, |ring, _| {
+            change_keys(ring, |keys| keys.revoke("one").expect("revoked"))
+        }),
+        ("its key is another one", &of_agent, false, |ring, _| {
+            change_keys(ring, |keys| keys.keys[0].kind = KeyKind::Secret([8; 32]))
+        }),
+        ("it is for another workspace now", &of_agent, false, |ring, _| {
+            change_keys(ring, |keys| keys.audience = "cuelight/2".to_owned())
+        }),
+        ("bob has left", &of_bob, false, |ring, _| change_people(ring, "bob@", "rob@")),
+        ("his key speaks for ann", &of_bob, false, |ring, _| {
+            change_people(ring, "people = ['bob']", "people = ['ann']")
+        }),
+        ("keys count no more", &of_bob, false, |ring, _| {
+            ring.people = Arc::new(People::clone(&ring.people).with_keys_that_count(false));
+            now()
+        }),
+        ("ann has left", &of_bob, true, |ring, _| change_people(ring, "ann@", "nan@")),
+    ];
+    for (what, token, is_good, change) in changes {
+        let (mut ring, mut all, checked) = (ring(), Revoked::default(), CheckedTokens::default());
+        let shown = |ring: &KeyRing, at, all: &Revoked| {
+            checked.check(ring, token, at, all).map(|it| Bearer::clone(&it))
+        };
+        assert_eq!(shown(&ring, now(), &all), ring.check(token, now(), &all), "{what}");
+        let at = change(&mut ring, &mut all);
+        let told = shown(&ring, at, &all);
+        assert_eq!((told.is_ok(), &told), (is_good, &ring.check(token, at, &all)), "{what}");
+    }
+}
+
+#[test]
+fn a_token_that_was_shown_before_ends_with_the_key_that_another_one_has_replaced() {
+    let (mut ring, none, checked) = (ring(), Revoked::default(), CheckedTokens::default());
+    // A key of people is not meant by a key of agents that is over, whatever that is called.
+    let keys = Arc::make_mut(&mut ring.keys);
+    keys.keys[2].kid = "bob".to_owned();
+    keys.keys[2].until = Some(now());
+    keys.rotate(now(), [9; 32]).expect("another key");
+    let day = Span::seconds(24 * 3600);
+    let (of_agent, of_bob) =
+        (signed(&with(json!({"exp": NOW + 86_400}))), of_person("bob", 2, json!({"exp": NOW + 86_400})));
+    for (token, after, is_good) in [
+        (&of_agent, Span(0), true),
+        (&of_bob, Span(0), true),
+        (&of_agent, Span(day.0 - 1), true),
+        (&of_bob, day, true),
+        (&of_agent, day, false),
+    ] {
+        let told = checked.check(&ring, token, now() + after, &none);
+        assert_eq!(told.is_ok(), is_good, "{told:?}");
+        assert_eq!(told.map(|it| Bearer::clone(&it)), ring.check(token, now() + after, &none));
+    }
+}
+
+#[test]
+fn what_was_taken_back_stays_so_whatever_the_clock_and_the_token_say() {
     let day = Span::seconds(24 * 3600);
     let mut all = Revoked::default();
     all.apply(now(), &revoked("t1", now() + day));
@@ -505,7 +597,7 @@ fn what_was_taken_back_stays_so_whatever_the_clock_and_the_token_say() {
 fn what_a_replaced_key_has_signed_is_not_renewed() {
     let mut ring = ring();
     let token = signed(&with(json!({"iat": NOW - 300, "exp": NOW + 300, "nbf": NOW - 300})));
-    ring.keys.rotate(now(), [9; 32]).expect("another key");
+    Arc::make_mut(&mut ring.keys).rotate(now(), [9; 32]).expect("another key");
     let bearer = ring.check(&token, now(), &Revoked::default()).expect("it is good for a day");
     let why = ring.renewed(&bearer, now(), "t2".to_owned()).expect_err("its key was replaced");
     assert!(why.contains("its key was replaced"), "{why}");
@@ -558,7 +650,7 @@ async fn a_revoked_token_opens_nothing_also_after_a_restart() {
         by: crate::runtime::ann(),
     };
     // An agent gives up its own token, and no other.
-    let of_agent = desk.with_actor(bearer.actor.clone());
+    let of_agent = desk.with_actor(Arc::clone(&bearer.actor));
     assert!(matches!(ask(&of_agent, revoke("t7")).await, Reply::Refused(_)));
     assert!(matches!(ask(&of_agent, revoke("t1")).await, Reply::Recorded(_)));
     assert!(matches!(ask(&desk, revoke("t7")).await, Reply::Recorded(_)));
@@ -750,7 +842,7 @@ fn a_person_makes_a_token_with_a_key_of_their_own() {
         People::read(&place.text(".cuelight/people.toml")).expect("people").with_keys_that_count(true);
     let workspace = Workspace::create(place.path()).expect("a workspace");
     let keys = TokenKeys::of(&workspace).expect("readable").expect("an audience");
-    let ring = KeyRing { keys, people: Arc::new(people), project: "shop".to_owned(), engine: 1000 };
+    let ring = ring_of(keys, people);
     let claims = peek(said.out.trim()).expect("claims");
     let bob =
         ring.check(said.out.trim(), Timestamp(claims.iat * 1000), &Revoked::default()).expect("it is good");

@@ -18,7 +18,7 @@ use crate::{
     store::{KeyKind, StoreError, TokenKey, TokenKeys, Workspace},
 };
 use serde_json::json;
-use std::{fs, path::Path, process::ExitCode};
+use std::{fs, path::Path, process::ExitCode, sync::Arc};
 
 pub(super) async fn token(config: &Config, out: Output, args: TokenArgs) -> Outcome {
     match args.command {
@@ -113,7 +113,7 @@ fn of_person(
     let key = private_key(&text).map_err(failed)?;
     let people = match workspace {
         Some(workspace) => config.people(workspace)?,
-        None => std::sync::Arc::default(),
+        None => Arc::default(),
     };
     let known = people.token_key_named(&key.verifying_key().to_bytes());
     let (kid, issuer) = match (&args.kid, known) {
@@ -222,7 +222,8 @@ fn opens_something(config: &Config, token: &str) -> Result<(), Trouble> {
         return Err(Trouble::failed("could not take it back: no key signs tokens here, so it opens nothing"));
     };
     let (people, project) = (config.people(&workspace)?, config.project(&workspace)?);
-    let ring = KeyRing { keys, people, engine: rustix::process::geteuid().as_raw(), project };
+    let (keys, project, engine) = (Arc::new(keys), project.into(), rustix::process::geteuid().as_raw());
+    let ring = KeyRing { keys, people, engine, project };
     match ring.check(token, SystemClock.now(), &Revoked::default()) {
         Ok(_) => Ok(()),
         Err(why) => {

@@ -100,7 +100,7 @@ pub(super) fn key(asked: &Asked, name: &str) -> AgentKey {
 
 /// The agent that the path names, as it is now.
 pub(super) fn find(door: &Door, asked: &Asked, name: &str) -> Result<Value, Problem> {
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let key = key(asked, name);
     let it = board.present().get(&key).ok_or_else(missing)?;
     Ok(registered_json(&key, it, &asked.project_id(), door.now()))
@@ -159,7 +159,7 @@ pub(super) async fn beat(door: &Door, asked: &Asked) -> Result<Response, Problem
 }
 
 pub(super) fn list(door: &Door, asked: &Asked) -> Response {
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let (now, project) = (door.now(), asked.project_id());
     let mine = board.present().of_project(asked.project());
     let agents: Value = mine.map(|(key, it)| registered_json(key, it, &project, now)).collect();

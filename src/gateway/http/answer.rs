@@ -232,7 +232,7 @@ async fn renew(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let old = &bearer.claims;
     let name = TokenName { id: old.jti.clone(), subject: old.sub.clone(), until: old.until() };
     let reason = format!("renewed as {}", claims.jti);
-    let command = Command::RevokeToken { token: name, reason, by: bearer.actor.clone() };
+    let command = Command::RevokeToken { token: name, reason, by: (*bearer.actor).clone() };
     match asked.desk(door).submit(Asks { id: RequestId::once(), command }).await {
         Reply::Recorded(_) => {}
         other => return Err(of_reply(other)),

@@ -15,7 +15,7 @@ use crate::{
     engine::Actor,
     gateway::{Bearer, TokenTrouble},
     projection::Board,
-    runtime::{Clock as _, Desk as _, Entropy, LaunchRequest, LocalDesk, RequestId, Source, SystemClock},
+    runtime::{Clock as _, Entropy, LaunchRequest, LocalDesk, RequestId, Source, SystemClock},
 };
 use axum::{
     body::{Body, Bytes},
@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::{
     str::FromStr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::timeout;
@@ -46,7 +46,7 @@ pub(super) struct Asked {
     pub(super) place: Option<TraceContext>,
     pub(super) now: Timestamp,
     /// Nothing where nobody has to say who they are.
-    pub(super) bearer: Option<Bearer>,
+    pub(super) bearer: Option<Arc<Bearer>>,
     pub(super) headers: HeaderMap,
     params: Vec<(String, String)>,
     query: Vec<(String, String)>,
@@ -126,7 +126,7 @@ impl Asked {
     /// The desk, for whoever asks.
     pub(super) fn desk(&self, door: &Door) -> LocalDesk {
         match &self.bearer {
-            Some(bearer) => door.desk.with_actor(bearer.actor.clone()),
+            Some(bearer) => door.desk.with_actor(Arc::clone(&bearer.actor)),
             None => door.desk.clone(),
         }
     }
@@ -143,7 +143,7 @@ impl Asked {
 
     /// Who asks, where somebody has to.
     pub(super) fn actor(&self, door: &Door) -> Actor {
-        self.bearer.as_ref().map_or_else(|| door.desk.actor().clone(), |it| it.actor.clone())
+        Actor::clone(self.bearer.as_ref().map_or_else(|| door.desk.actor(), |it| &it.actor))
     }
 
     /// What the path has in this place.
@@ -172,6 +172,12 @@ impl Asked {
         T::deserialize(&body)
             .or_else(|_| serde_json::from_value(with_whole_numbers(body)))
             .map_err(|it| Problem::bad(format!("could not read the body: {it}; see /openapi.json")))
+    }
+
+    /// The same without one of its members, which is not read but handed over as it was sent: what can be large and is foreign is not copied.
+    pub(super) fn body_beside<T: DeserializeOwned>(&self, name: &str) -> Result<(T, Value), Problem> {
+        let apart = self.body.lock().unwrap_or_else(PoisonError::into_inner).get_mut(name).map(Value::take);
+        Ok((self.body()?, apart.unwrap_or_default()))
     }
 
     /// What its sender calls the request, so that it is done once.
@@ -266,7 +272,12 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 /// Who asks, and whether they may.
-fn who(door: &Door, route: &Route, headers: &HeaderMap, now: Timestamp) -> Result<Option<Bearer>, Problem> {
+fn who(
+    door: &Door,
+    route: &Route,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Option<Arc<Bearer>>, Problem> {
     let permission = match route.need {
         Need::Nothing => return Ok(None),
         Need::OpenOr(_) if door.setup.open_status && !headers.contains_key(header::AUTHORIZATION) => {
@@ -288,8 +299,8 @@ fn who(door: &Door, route: &Route, headers: &HeaderMap, now: Timestamp) -> Resul
     let ring = door.ring().map_err(|why| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "AUTH_005", format!("could not check the token: {why}"))
     })?;
-    let board = door.desk.boards().borrow().board.clone();
-    let bearer = ring.check(token, now, board.revoked())?;
+    let board = door.desk.board();
+    let bearer = door.tokens.check(&ring, token, now, board.revoked())?;
     bearer.check_call(&board)?;
     if let Some(permission) = permission.filter(|it| !bearer.may(*it)) {
         let why = format!("could not do that: the token lacks `{permission}`; ask for one that has it");

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::{Schema, Span, Timestamp},
-    gateway::KeyRing,
+    gateway::{CheckedTokens, KeyRing},
     runtime::{Clock as _, LocalDesk, SystemClock, Traces, WhoIsWho},
     store::{TokenKeys, TopicKeys, Workspace},
 };
@@ -97,7 +97,7 @@ impl Rates {
 pub(super) type Counts = BTreeMap<(&'static str, &'static str, u16), (u64, u64)>;
 
 /// The keys as they were read, and what tells that the file was changed.
-type KnownKeys = Option<(Stamp, TokenKeys)>;
+type KnownKeys = Option<(Stamp, Arc<TokenKeys>)>;
 
 /// What tells that a file was changed.
 type Stamp = (u64, i64, i64);
@@ -121,7 +121,11 @@ pub(super) struct Door {
     since: Span,
     /// Held by whoever starts an agent, until it is seen.
     pub(super) spawning: tokio::sync::Mutex<()>,
+    /// The project of the setup, for each request.
+    project: Arc<str>,
     keys: Mutex<KnownKeys>,
+    /// Tokens that were looked at.
+    pub(super) tokens: CheckedTokens,
     topic_keys: Mutex<Option<(Stamp, TopicKeys)>>,
     counts: Mutex<Counts>,
 }
@@ -147,7 +151,6 @@ impl Door {
         Ok(Self {
             shapes,
             desk,
-            setup,
             limits: Limits::default(),
             log,
             listeners,
@@ -157,9 +160,12 @@ impl Door {
             engine: rustix::process::geteuid().as_raw(),
             since: SystemClock.uptime(),
             spawning: tokio::sync::Mutex::default(),
+            project: setup.project.as_str().into(),
             keys: Mutex::default(),
+            tokens: CheckedTokens::default(),
             topic_keys: Mutex::default(),
             counts: Mutex::default(),
+            setup,
         })
     }
 
@@ -182,23 +188,22 @@ impl Door {
     /// When they cannot be read.
     pub(super) fn ring(&self) -> Result<KeyRing, String> {
         let people = self.setup.who.now()?;
-        let (project, engine) = (self.setup.project.clone(), self.engine);
-        Ok(KeyRing { keys: self.keys()?, people, engine, project })
+        Ok(KeyRing { keys: self.keys()?, people, engine: self.engine, project: Arc::clone(&self.project) })
     }
 
-    fn keys(&self) -> Result<TokenKeys, String> {
+    fn keys(&self) -> Result<Arc<TokenKeys>, String> {
         let mut known = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = TokenKeys::stamp(&self.setup.workspace);
         if let (Some((before, keys)), Some(stamp)) = (&*known, stamp)
             && *before == stamp
         {
-            return Ok(keys.clone());
+            return Ok(Arc::clone(keys));
         }
         let keys = TokenKeys::of(&self.setup.workspace).map_err(|it| it.to_string())?;
-        let keys = keys.ok_or_else(|| {
+        let keys = Arc::new(keys.ok_or_else(|| {
             "no key for tokens was made yet; `cuelight token --agent NAME --type TYPE` makes one".to_owned()
-        })?;
-        *known = stamp.map(|stamp| (stamp, keys.clone()));
+        })?);
+        *known = stamp.map(|stamp| (stamp, Arc::clone(&keys)));
         Ok(keys)
     }
 

@@ -228,7 +228,8 @@ fn event_type(asked: &Asked) -> Result<String, Problem> {
 
 pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let event_type = event_type(asked)?;
-    let given: Publish = asked.body()?;
+    let (mut given, data) = asked.body_beside::<Publish>("data")?;
+    given.data = data;
     if given.event_type.as_ref().is_some_and(|it| *it != event_type) {
         return Err(invalid("could not say that: `event_type` is another one than that of the path"));
     }
@@ -278,7 +279,7 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
         }
     }
     let event_id = id.unwrap_or_default();
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     // One that was said long ago is known by its id alone.
     let said = board.bus().find(asked.project(), &event_id);
     let mut notified = said.map_or_else(Vec::new, |it| it.taken_by.clone());
@@ -321,7 +322,7 @@ fn seen_as(new: &NewMessage, by: &Actor) -> Message {
 
 /// What the signature of an event is worth, where its topic or type wants one, and the id that it is over.
 fn proof(door: &Door, asked: &Asked, event_type: &str, given: &Publish) -> (MessageProof, Option<String>) {
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let wanted: Vec<&str> = [Some(event_type), given.topic.as_deref()]
         .into_iter()
         .flatten()
@@ -424,7 +425,7 @@ pub(super) async fn wait(door: &Door, asked: &Asked) -> Result<Response, Problem
     let mut next = None;
     loop {
         let board = boards.borrow_and_update().board.clone();
-        still_good(asked.bearer.as_ref(), &board)?;
+        still_good(asked.bearer.as_deref(), &board)?;
         let ring = board.bus().of(asked.project());
         let at = match (next, since) {
             (Some(next), _) => next,
@@ -481,7 +482,7 @@ struct Following {
     has_gap: bool,
     closing: CancellationToken,
     /// Who follows: it ends when they would not be let in any more.
-    bearer: Option<Bearer>,
+    bearer: Option<Arc<Bearer>>,
     _place: Place,
 }
 
@@ -509,10 +510,10 @@ pub(super) fn follow(door: &Door, asked: &Asked) -> Result<Response, Problem> {
 impl Following {
     /// The next event; nothing when there will be no more.
     async fn next(&mut self) -> Option<Bytes> {
-        let mut silence = pin!(sleep(silence(self.bearer.as_ref(), KEEP_ALIVE)));
+        let mut silence = pin!(sleep(silence(self.bearer.as_deref(), KEEP_ALIVE)));
         loop {
             let board = self.boards.borrow_and_update().board.clone();
-            still_good(self.bearer.as_ref(), &board).ok()?;
+            still_good(self.bearer.as_deref(), &board).ok()?;
             if let Some(event) = self.kept(&board, SystemClock.now()) {
                 return Some(event);
             }

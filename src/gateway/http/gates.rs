@@ -65,7 +65,7 @@ pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem
 
 pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let state = asked.query("state").and_then(|word| GateState::ALL.iter().find(|it| it.word() == word));
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let seen = board.gates().filter(|it| state.is_none_or(|state| *state == it.state));
     let mine = seen.filter(|it| board.project_of(it.run) == asked.project());
     let gates: Value = mine.map(|it| gate_json(it)).collect();
@@ -82,15 +82,15 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
         let _place = place(door, asked, "at that gate")?;
         let closed = boards.wait_for(|seen| {
             seen.board.gate(gate).is_none_or(|it| it.state.rests())
-                || still_good(asked.bearer.as_ref(), &seen.board).is_err()
+                || still_good(asked.bearer.as_deref(), &seen.board).is_err()
         });
         tokio::select! {
             // Whoever waited in vain sees how it is now.
             waited = timeout(Duration::from_millis(wait), closed) => drop(waited),
             () = door.closing.cancelled() => {}
         }
-        let board = door.desk.boards().borrow().board.clone();
-        still_good(asked.bearer.as_ref(), &board)?;
+        let board = door.desk.board();
+        still_good(asked.bearer.as_deref(), &board)?;
         view = find(&board, asked, gate)?;
     }
     Ok(told(StatusCode::OK, &view))
@@ -99,7 +99,7 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
 pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let gate: GateId = asked.id("GATE_001", "that gate")?;
     let given: Decide = asked.body()?;
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let seen = find(&board, asked, gate)?;
     let ask: Digest = given.ask_hash.parse().map_err(Problem::bad)?;
     let verdict = match given.verdict {
@@ -123,7 +123,7 @@ pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Probl
     let reply = asked.desk(door).submit(Request { id: asked.request(), command }).await;
     match reply {
         Reply::Recorded(_) => {
-            let board = door.desk.boards().borrow().board.clone();
+            let board = door.desk.board();
             Ok(told(StatusCode::OK, &*find(&board, asked, gate)?))
         }
         // Its run has come to rest, and the engine knows it no more; we saw it.

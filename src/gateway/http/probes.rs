@@ -74,7 +74,7 @@ struct Numbers {
 }
 
 fn numbers(door: &Door) -> Numbers {
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
     let now = door.now();
     let (open_runs, open_gates) = (count(board.open_runs().count()), count(board.open_gates().count()));

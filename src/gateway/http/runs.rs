@@ -26,7 +26,7 @@ use axum::{
 };
 use futures_util::stream;
 use serde_json::json as value;
-use std::{collections::VecDeque, convert::Infallible, path::Path, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, path::Path, sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -44,12 +44,12 @@ fn missing() -> Problem {
 /// A run that whoever asks may see.
 fn find(door: &Door, asked: &Asked) -> Result<RunId, Problem> {
     let run: RunId = asked.id("RUN_001", "that run")?;
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     if is_visible(&board, asked, run) { Ok(run) } else { Err(missing()) }
 }
 
 fn told(door: &Door, status: StatusCode, run: RunId) -> Result<Response, Problem> {
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let summary = board.summary(run).ok_or_else(missing)?;
     Ok(json(status, &run_json(summary)))
 }
@@ -75,7 +75,7 @@ pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
         Some(text) if text.starts_with("r-") => Some(text.parse().map_err(Problem::bad)?),
         Some(_) => return Err(Problem::bad("could not read `before`: it is a run, as in r-7")),
     };
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let wanted = board.listed().filter(|it| state.is_none_or(|state| *state == it.state));
     let wanted = wanted.filter(|it| before.is_none_or(|before| it.id < before));
     let mut mine: Vec<_> = wanted.filter(|it| is_visible(&board, asked, it.id)).collect();
@@ -87,7 +87,7 @@ pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
 
 pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let run = find(door, asked)?;
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     if let Some(view) = board.run(run) {
         return Ok(json(StatusCode::OK, &show_json(&board, view)));
     }
@@ -131,7 +131,7 @@ struct Following {
     late: VecDeque<(Seq, Event)>,
     closing: CancellationToken,
     /// Who follows: it ends when they would not be let in any more.
-    bearer: Option<Bearer>,
+    bearer: Option<Arc<Bearer>>,
     _place: Place,
 }
 
@@ -158,7 +158,7 @@ impl Following {
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             let board = self.boards.borrow().board.clone();
-            still_good(self.bearer.as_ref(), &board).ok()?;
+            still_good(self.bearer.as_deref(), &board).ok()?;
             if let Some((seq, event)) = self.late.pop_front() {
                 self.after = seq;
                 let line = event_line(seq, &event, board.run(self.run).map(|it| &**it));
@@ -183,7 +183,7 @@ impl Following {
             tokio::select! {
                 changed = self.boards.changed() => if changed.is_err() { return None },
                 () = self.closing.cancelled() => return None,
-                () = sleep(silence(self.bearer.as_ref(), ASKED_AGAIN)) => {}
+                () = sleep(silence(self.bearer.as_deref(), ASKED_AGAIN)) => {}
             }
         }
     }

@@ -177,7 +177,7 @@ pub(super) async fn spawn(door: &Door, asked: &Asked) -> Result<Response, Proble
     let run = {
         // One after the other, so that they are counted right.
         let _turn = door.spawning.lock().await;
-        let board = door.desk.boards().borrow().board.clone();
+        let board = door.desk.board();
         // An engine that was killed before it could answer has started it all the same, and the next one knows it by its name.
         let before = started(&board, asked, &agent);
         let open = open_ones(&board, asked, &agent);
@@ -286,7 +286,7 @@ fn told(door: &Door, asked: &Asked, view: &RunView) -> Result<Response, Problem>
         // What it was to be called with could not be made up.
         None => step(view).and_then(StepView::error).map(|it| it.message.clone()),
     };
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let gate = board.gates().find(|it| it.run == id);
     let is_asked = gate.is_some_and(|it| !it.state.rests());
     if let Some(failure) = failure.filter(|_| state.rests()) {

@@ -41,7 +41,7 @@ fn name(door: &Door, asked: &Asked) -> Result<ValueName, Problem> {
 }
 
 fn find(door: &Door, asked: &Asked, name: &ValueName) -> Option<ValueView> {
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     board.values(asked.now).find(|it| it.0 == name).map(|it| it.1.clone())
 }
 

@@ -156,7 +156,7 @@ fn missing() -> Problem {
 /// The piece of work that the path names, if it is of a run that whoever asks may see.
 fn work(door: &Door, asked: &Asked) -> Result<AttemptId, Problem> {
     let work: AttemptId = asked.id("AGT_005", "that work")?;
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     if board.project_of(work.run) == asked.project() { Ok(work) } else { Err(missing()) }
 }
 
@@ -174,7 +174,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
     loop {
         let board = boards.borrow_and_update().board.clone();
         // It may have been taken back since, or its time may be over.
-        still_good(asked.bearer.as_ref(), &board)?;
+        still_good(asked.bearer.as_deref(), &board)?;
         let me = board.present().get(&key).ok_or_else(missing)?;
         let offered = board.offered(&key);
         // What could not be begun when it was asked for last is asked for again when something has changed there, and not each time
@@ -187,7 +187,7 @@ pub(super) async fn claim(door: &Door, asked: &Asked) -> Result<Response, Proble
             // Each time it is asked anew; that it is the same asking is said by `claim`.
             let (once, agent) = (RequestId::once(), name.to_owned());
             ask_as(door, asked, once, AgentAsk::Claim { agent, claim: claim.clone(), lasts }).await?;
-            let board = door.desk.boards().borrow().board.clone();
+            let board = door.desk.board();
             let taken = board.leases().held().find(|it| it.claim == claim && it.agent == key);
             if let Some(lease) = taken {
                 return Ok(json(StatusCode::OK, &value!({"work": told(door, &board, lease)})));
@@ -247,7 +247,7 @@ pub(super) async fn renew(door: &Door, asked: &Asked) -> Result<Response, Proble
     let work = work(door, asked)?;
     let Progress { note } = asked.body()?;
     ask(door, asked, AgentAsk::Renew { work, note }).await?;
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let lease = board.leases().get(work).ok_or_else(missing)?;
     let told = Renewal {
         id: work.to_string(),
@@ -295,7 +295,7 @@ async fn answered(
 ) -> Result<Response, Problem> {
     let work = work(door, asked)?;
     ask(door, asked, AgentAsk::HandBack { work, outputs, failed, may_have_happened }).await?;
-    let board = door.desk.boards().borrow().board.clone();
+    let board = door.desk.board();
     let view = board.run(work.run).ok_or_else(missing)?;
     let step = view.step(work.step).ok_or_else(missing)?;
     let attempt = step.attempts().iter().find(|it| it.number == work.number);

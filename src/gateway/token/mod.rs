@@ -4,6 +4,7 @@
 //! speak in anybody's name. A key of `people.toml` signs for people, and its other half is not here. What a token opens is for
 //! whoever asks.
 
+mod checked;
 mod claims;
 mod jws;
 mod ring;
@@ -11,6 +12,7 @@ mod rsa;
 mod secret;
 mod spawned;
 
+pub use checked::CheckedTokens;
 pub use claims::{AgentType, Claims, Permission, TOKEN_LIFE_DEFAULT, TOKEN_LIFE_MAX};
 pub use jws::{Signer, peek, sign};
 pub use ring::{Bearer, KeyRing, TokenTrouble};

@@ -19,6 +19,8 @@ const RENEWALS_MAX: u32 = 3;
 /// … in the last of its minutes.
 const RENEWED_WITHIN: Span = Span::seconds(5 * 60);
 
+const UNKNOWN_KEY: &str = "its key is not known here";
+
 /// Why a token opens nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenTrouble {
@@ -44,9 +46,11 @@ pub struct Bearer {
     /// What kind of agent it is; nothing for a person.
     pub agent_type: Option<AgentType>,
     /// Who asks, for an engine.
-    pub actor: Actor,
+    pub actor: Arc<Actor>,
     /// Whether it was made here, so that it can be renewed here.
     renewable: bool,
+    /// Until when its key counts, where another one has replaced that.
+    key_until: Option<Timestamp>,
 }
 
 impl Bearer {
@@ -73,11 +77,15 @@ impl Bearer {
         }
     }
 
-    /// Whether what was accepted before is good still: for whoever asks for something that takes long.
+    /// Whether what was accepted before is good still, with the same keys and people: for whoever asks for something that takes long, and
+    /// for a token that is shown again.
     ///
     /// # Errors
-    /// When its time is over, or somebody took it back.
+    /// When its time or that of its key is over, or somebody took it back.
     pub fn check_again(&self, now: Timestamp, revoked: &Revoked) -> Result<(), TokenTrouble> {
+        if self.key_until.is_some_and(|it| it <= now) {
+            return Err(TokenTrouble::Invalid(UNKNOWN_KEY.to_owned()));
+        }
         is_current(&self.claims, now, revoked)
     }
 
@@ -115,13 +123,13 @@ fn is_current(claims: &Claims, now: Timestamp, revoked: &Revoked) -> Result<(), 
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     /// Those of the workspace.
-    pub keys: TokenKeys,
+    pub keys: Arc<TokenKeys>,
     /// Those of its people.
     pub people: Arc<People>,
     /// The OS user whose engine this is.
     pub engine: u32,
     /// The project that everything belongs to that was not asked for with a token of another one.
-    pub project: String,
+    pub project: Arc<str>,
 }
 
 impl KeyRing {
@@ -135,14 +143,14 @@ impl KeyRing {
             .ok_or_else(|| invalid("it is no signed token of a form that is known here"))?;
         let of_people = self.people.token_key(unchecked.kid());
         let of_agents = self.keys.keys.iter().find(|it| it.kid == unchecked.kid() && it.is_live(now));
-        let (kind, issuer) = match (of_people, of_agents) {
-            (Some((key, issuer)), None) => (KeyKind::Public(key), issuer),
-            (None, Some(key)) => (key.kind.clone(), key.issuer.as_str()),
+        let (kind, issuer, key_until) = match (of_people, of_agents) {
+            (Some((key, issuer)), None) => (KeyKind::Public(key), issuer, None),
+            (None, Some(key)) => (key.kind.clone(), key.issuer.as_str(), key.until),
             // Nobody knows which of the two it means.
             (Some(_), Some(_)) => {
                 return Err(invalid("its key is one of people and one of agents; rename one of them"));
             }
-            (None, None) => return Err(invalid("its key is not known here")),
+            (None, None) => return Err(invalid(UNKNOWN_KEY)),
         };
         let claims =
             unchecked.claims(&kind).ok_or_else(|| invalid("its signature or what it says does not hold"))?;
@@ -159,10 +167,14 @@ impl KeyRing {
             return Err(invalid("an id in it is none"));
         }
         is_current(&claims, now, revoked)?;
-        let project = (claims.project_id != self.project).then(|| claims.project_id.clone());
+        let project = (*claims.project_id != *self.project).then(|| claims.project_id.clone());
         let (id, subject, key) = (claims.jti.clone(), claims.sub.clone(), unchecked.kid().to_owned());
         let proof = Token { id, subject, key, person: None, maker: None, project };
-        if of_people.is_some() { self.person(claims, proof) } else { self.agent(claims, proof, &kind) }
+        if of_people.is_some() {
+            self.person(claims, proof)
+        } else {
+            self.agent(claims, proof, (&kind, key_until))
+        }
     }
 
     fn person(&self, claims: Claims, proof: Token) -> Result<Bearer, TokenTrouble> {
@@ -170,10 +182,15 @@ impl KeyRing {
             return Err(TokenTrouble::Invalid("a key of people signs for no agent".to_owned()));
         }
         let actor = self.people.bearer(proof, (self.engine, Channel::Http)).map_err(TokenTrouble::Invalid)?;
-        Ok(Bearer { claims, agent_type: None, actor, renewable: false })
+        Ok(Bearer { claims, agent_type: None, actor: Arc::new(actor), renewable: false, key_until: None })
     }
 
-    fn agent(&self, claims: Claims, proof: Token, kind: &KeyKind) -> Result<Bearer, TokenTrouble> {
+    fn agent(
+        &self,
+        claims: Claims,
+        proof: Token,
+        (kind, key_until): (&KeyKind, Option<Timestamp>),
+    ) -> Result<Bearer, TokenTrouble> {
         let invalid = |why: String| TokenTrouble::Invalid(why);
         if claims.permissions.contains(&Permission::DecideGates) {
             return Err(invalid(
@@ -193,7 +210,7 @@ impl KeyRing {
         let actor =
             Actor { name, proof: Proof::Token(Box::new(proof)), groups: Vec::new(), channel: Channel::Http };
         let renewable = matches!(kind, KeyKind::Secret(_));
-        Ok(Bearer { claims, agent_type: Some(agent_type), actor, renewable })
+        Ok(Bearer { claims, agent_type: Some(agent_type), actor: Arc::new(actor), renewable, key_until })
     }
 
     /// The token that follows on one that is about to expire. The old one is to be revoked before this one is handed out.
