@@ -432,7 +432,8 @@ impl Turn<'_> {
     pub(super) fn undo_call(&mut self, id: RunId, step: StepIx) {
         let run = self.run(id);
         let plan = run.plan_step(step);
-        let view = View::of(self.world, run, step, self.now);
+        let did = run.step(step).did.as_deref().map(|it| (step, &it.outputs));
+        let view = View { supposed: did, ..View::of(self.world, run, step, self.now) };
         let resolved = match call::undo_work(plan) {
             Some(work) => call::launch(view, work),
             None => Err(Unresolved::Failed("there is no undo".to_owned())),

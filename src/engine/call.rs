@@ -221,23 +221,26 @@ fn is_on_record(view: View<'_>) -> bool {
 /// record, as of a step that was done by hand, it is what they mean now.
 fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch, Unresolved> {
     let step = view.run.step(view.step);
-    let called = step.called.as_deref();
-    let brought = (!step.outputs.is_empty()).then_some(&step.outputs);
+    let (called, brought) = match step.did.as_deref() {
+        None => (step.called.as_deref(), &step.outputs),
+        Some(did) => (did.called.as_deref(), &did.outputs),
+    };
+    let brought = (!brought.is_empty()).then_some(brought);
     let gave = brought.or_else(|| called?.gave.as_ref());
+    let is_other = |it: &&ValueMap| step.did.is_some() && called.is_some_and(|called| called.input != **it);
+    let others = step.called.iter().flat_map(|it| &it.in_doubt).find(is_other);
     let given = match (called, gave) {
         (None, _) => meant,
-        (Some(it), Some(_)) => it.input.clone(),
-        (Some(it), None) => match it.in_doubt.as_slice() {
-            [] => it.input.clone(),
-            [one] => one.clone(),
-            _ => {
-                return Err(Unresolved::Failed(format!(
-                    "{} may have been called with one input or with another, and nobody knows which of them; look what happened, take it back by \
-                     hand, and say so with `cuelight settle-undo`",
-                    tool.id()
-                )));
-            }
-        },
+        (Some(it), Some(_)) if others.is_none() => it.input.clone(),
+        (Some(it), None) if it.in_doubt.is_empty() => it.input.clone(),
+        (Some(it), None) if it.in_doubt.len() == 1 => it.in_doubt[0].clone(),
+        (Some(_), _) => {
+            return Err(Unresolved::Failed(format!(
+                "{} may have been called with one input or with another, and nobody knows which of them; look what happened, take it back by \
+                 hand, and say so with `cuelight settle-undo`",
+                tool.id()
+            )));
+        }
     };
     tool.undo_call(given, gave).map_err(Unresolved::Failed)
 }

@@ -19,7 +19,8 @@ pub(super) struct View<'a> {
     /// Whose names are seen: the scope of the step, or inside a frame for its outputs.
     pub(super) scope: Option<StepIx>,
     pub(super) now: Timestamp,
-    /// A gate's result as it would be, to see what an approval releases.
+    /// A result that does not stand there: of a gate as it would be, to see what an approval releases; of a step as it was before it
+    /// began anew, to undo that.
     pub(super) supposed: Option<(StepIx, &'a ValueMap)>,
     /// The copy of a matrix that a gate for all of them speaks of just now.
     pub(super) copy: Option<&'a ValueMap>,

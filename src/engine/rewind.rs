@@ -4,7 +4,7 @@
 use crate::{
     base::{GateId, StepIx},
     engine::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, talk},
-    plan::{FrameKind, Work},
+    plan::{EffectClass, FrameKind, Work},
 };
 
 impl Turn<'_> {
@@ -67,6 +67,9 @@ fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
     };
     if under_way {
         return Err(format!("{} is {}; wait for it", plan.id, it.state()));
+    }
+    if it.unknown && matches!(plan.effect, EffectClass::Once | EffectClass::Queryable) {
+        return Err(format!("{} may have happened, and must not happen twice; reject it instead", plan.id));
     }
     if talk::of(plan).is_some() && !run.children(step).is_empty() {
         return Err(format!("{} has asked its model already, and tools were called for it", plan.id));

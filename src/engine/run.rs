@@ -12,7 +12,7 @@ use crate::{
         budget::Spending,
         call,
         failure::{Noted, Whose},
-        step::{self, Approval, Called, Step},
+        step::{self, Approval, Called, Did, Step},
         talk,
         unwind::Unwinding,
     },
@@ -578,7 +578,7 @@ impl Run {
             StepEvent::Cancelled { .. } | StepEvent::Routed { .. } => {}
             StepEvent::Ending { why } => step.ending = Some(why.clone()),
             StepEvent::SentBack => {
-                let fresh = self.sent_back(index);
+                let fresh = self.sent_back(index, before);
                 self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
                 self.asked_anew.remove(&index);
                 return self.begin_anew(index, before, fresh);
@@ -611,7 +611,7 @@ impl Run {
     }
 
     /// What is left of a step that begins anew. What was approved before it, by gates that do not ask again, binds it as before.
-    fn sent_back(&self, index: StepIx) -> Step {
+    fn sent_back(&self, index: StepIx, before: StepState) -> Step {
         let step = self.step(index);
         let stands = |it: &&Approval| self.step(it.gate).state() == StepState::Completed;
         Step {
@@ -619,10 +619,21 @@ impl Run {
             explicit: step.explicit,
             unknown: step.unknown,
             called: step.called.clone(),
+            did: self.did(index, before),
             generation: step.generation,
             approvals: step.approvals.iter().filter(stands).cloned().collect(),
             ..Step::default()
         }
+    }
+
+    /// What a step that begins anew has done, if that is for this run to undo.
+    fn did(&self, index: StepIx, before: StepState) -> Option<Box<Did>> {
+        let step = self.step(index);
+        let is_done = matches!(before, StepState::Completed | StepState::Partial);
+        if is_done && self.completed.contains(&index) {
+            return Some(Box::new(Did { outputs: step.outputs.clone(), called: step.called.clone() }));
+        }
+        step.did.clone()
     }
 
     /// What a step has brought, and what a gate has let go with its yes.
@@ -650,6 +661,8 @@ impl Run {
         }
         let step = &mut self.steps[index.index()];
         step.outputs.clone_from(outputs);
+        step.unknown = false;
+        let was_done = step.did.take().is_some();
         step.confidence = *confidence;
         step.origin.clone_from(origin);
         step.cached.clone_from(cached);
@@ -661,6 +674,9 @@ impl Run {
         }
         // What this run has not done is not its to undo.
         if !(*kept && self.is_fork) && cached.is_none() {
+            if was_done {
+                self.completed.retain(|it| *it != index);
+            }
             self.completed.push(index);
         }
     }
@@ -699,6 +715,7 @@ impl Run {
         let origin = Origin { run: self.id, by: Some(by.clone()), reason: reason.to_owned() };
         let step = &mut self.steps[index.index()];
         step.outputs.clone_from(outputs);
+        (step.unknown, step.did) = (false, None);
         step.error = None;
         step.origin = Some(Box::new(origin));
         if self.aborted == Some(index) {
@@ -723,6 +740,7 @@ impl Run {
             explicit: step.explicit,
             unknown: step.unknown,
             called: step.called.clone(),
+            did: self.did(index, before),
             generation: step.generation,
             gate: step.gate.filter(|_| gates.is_empty()),
             reopened: gates.is_empty().then(|| why.to_owned()),
@@ -765,10 +783,12 @@ impl Run {
     }
 
     /// A step that was sent back is as it was before it began; only its calls are counted on, so that each has a number
-    /// of its own. What it did before is done again, and undone once.
+    /// of its own. What it did before is done again, and undone once, also when it is not done again.
     fn begin_anew(&mut self, index: StepIx, before: StepState, fresh: Step) {
+        if fresh.did.is_none() {
+            self.completed.retain(|it| *it != index);
+        }
         self.steps[index.index()] = fresh;
-        self.completed.retain(|it| *it != index);
         self.aborted = self.aborted.filter(|it| *it != index);
         if before.rests() {
             self.open_steps += 1;
@@ -833,7 +853,8 @@ impl Run {
         if !failed || !self.is_undoable(index) {
             return;
         }
-        if self.step(index).unknown || !talk::done(self, index).is_empty() {
+        let step = self.step(index);
+        if step.did.is_none() && (step.unknown || !talk::done(self, index).is_empty()) {
             self.completed.push(index);
         }
     }

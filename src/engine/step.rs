@@ -88,6 +88,8 @@ pub(super) struct Step {
     pub(super) looked_at: Vec<Program>,
     /// A call ended and nobody knows how: it may have happened.
     pub(super) unknown: bool,
+    /// What it did before it began anew, until it is done again.
+    pub(super) did: Option<Box<Did>>,
     /// The work at hand has failed for good; its fallback is next.
     pub(super) exhausted: bool,
     /// The messages that it waits for, or waited for.
@@ -104,6 +106,13 @@ pub(super) struct Step {
     pub(super) called: Option<Box<Called>>,
     /// Of a model that may ask for tools: what was asked so far.
     pub(super) talk: Option<Box<Talking>>,
+}
+
+/// What a step did before it began anew: its undo goes by that when it is not done again.
+#[derive(Clone, Debug)]
+pub(super) struct Did {
+    pub(super) outputs: ValueMap,
+    pub(super) called: Option<Box<Called>>,
 }
 
 /// The call of a tool that may have to be taken back.

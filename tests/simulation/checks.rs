@@ -23,6 +23,8 @@ pub(crate) struct Step {
     flying: Option<(u32, Purpose)>,
     /// A call was lost, and nobody said since that it did not happen.
     unknown: bool,
+    /// It was done before it began anew, and has not been done again.
+    did: bool,
     calls: u32,
     released: Vec<Digest>,
     /// The tool that was chosen, of several.
@@ -51,9 +53,11 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// As if it had never run; what may have happened stays so.
-    fn begin_anew(&mut self) {
-        *self = Self { state: Some(StepState::Pending), unknown: self.unknown, ..Self::default() };
+    /// As if it had never run; what it has done, or may have, stays so.
+    fn begin_anew(&mut self, is_owed: bool) {
+        let is_done = matches!(self.state(), StepState::Completed | StepState::Partial);
+        let did = self.did || is_owed && is_done;
+        *self = Self { state: Some(StepState::Pending), unknown: self.unknown, did, ..Self::default() };
     }
 
     /// I25: one of the candidates, all others named, and why.
@@ -372,10 +376,7 @@ impl Checks {
         let seen = self.seen;
         let run = self.runs.get_mut(&id).ok_or("I6 a run that was never created")?;
         if let StepEvent::Opened { copies, .. } | StepEvent::Grown { copies, .. } = event {
-            if !copies.is_empty() {
-                Arc::make_mut(&mut run.plan).steps.extend(copies.iter().cloned());
-            }
-            run.steps.resize(run.plan.steps.len(), Step::default());
+            run.add(copies);
         }
         if let StepEvent::DoubtAnswered { answer: DoubtAnswer::NotHappened, .. } = event {
             let said = self.doubts.contains(&(id, step));
@@ -402,9 +403,7 @@ impl Checks {
             run.results.entry(name).or_default().push((seen, outputs.clone()));
         }
         if matches!(event, StepEvent::SentBack) {
-            run.sent_back.remove(&step);
-            run.done.retain(|it| *it != step);
-            run.steps[step.index()].begin_anew();
+            run.begin_anew(step);
             return Ok(());
         }
         let is_kept = matches!(event, StepEvent::Completed { kept: true, .. });
@@ -444,7 +443,9 @@ impl Checks {
                 it.released.clear();
                 it.released_fallbacks.clear();
                 (it.held, it.reopened, it.looks) = (gates.clone(), gates.is_empty(), false);
-                run.done.retain(|it| *it != step);
+                if !it.did {
+                    run.done.retain(|it| *it != step);
+                }
             }
             _ => {}
         }
@@ -458,10 +459,12 @@ impl Checks {
         })?;
         it.is_ending = matches!(event, StepEvent::Ending { .. });
         let has_failed = matches!(state, StepState::Failed | StepState::Cancelled | StepState::Skipped);
-        let may_have = has_failed && (it.unknown || run.has_called(step));
+        let is_done = matches!(state, StepState::Completed | StepState::Partial);
+        (it.unknown, it.did) = (it.unknown && !is_done, it.did && !is_done);
+        let may_have = has_failed && !it.did && (it.unknown || run.has_called(step));
         let is_cached = matches!(event, StepEvent::Completed { cached: Some(_), .. });
         let is_own = !(is_cached || is_kept && run.is_fork);
-        if is_own && matches!(state, StepState::Completed | StepState::Partial) || may_have {
+        if is_own && is_done || may_have {
             run.done.retain(|it| *it != step);
             run.done.push(step);
         }
@@ -1015,6 +1018,25 @@ impl Run {
         let is_done =
             |it: &Step| it.unknown || matches!(it.state(), StepState::Completed | StepState::Partial);
         is_talk && acts.any(|it| is_done(it.1))
+    }
+
+    /// Steps that were made during the run.
+    fn add(&mut self, copies: &[PlanStep]) {
+        if !copies.is_empty() {
+            Arc::make_mut(&mut self.plan).steps.extend(copies.iter().cloned());
+        }
+        self.steps.resize(self.plan.steps.len(), Step::default());
+    }
+
+    /// A step begins anew. What it has done is still to be undone.
+    fn begin_anew(&mut self, step: StepIx) {
+        self.sent_back.remove(&step);
+        let is_owed = self.done.contains(&step);
+        let it = &mut self.steps[step.index()];
+        it.begin_anew(is_owed);
+        if !it.did {
+            self.done.retain(|it| *it != step);
+        }
     }
 
     /// The frames around a step, from the inside out.

@@ -854,6 +854,56 @@ fn what_was_done_twice_is_undone_once() {
 }
 
 #[test]
+fn what_was_done_before_it_was_sent_back_is_undone_also_when_it_is_not_done_again() {
+    let text = format!("on-failure: compensate\n{REWIND}");
+    let text = text.replace("undo: y", "undo: 'y ${{ steps.a.outputs.v }}'");
+    let before = "launch; ended early ok; ended a ok v=1; ended b ok; ended side ok; ann sends-back : no;";
+    let is_given = |script: &str, v: &str| {
+        let bench = play(&text, &format!("{before} {script}"));
+        let launch = bench.launch_of("a");
+        let given = format!("{:?}", launch.env);
+        assert!(
+            launch.argv.iter().any(|it| it.starts_with("y ")) && given.contains(v),
+            "{launch:?}\n{}",
+            bench.text()
+        );
+    };
+    // It fails, and what it had brought is taken back by the words of then.
+    check(
+        &text,
+        &format!("{before} ended a#2 fail; ended a#3 ok"),
+        "a call 2
+         a failed
+         a call 3 undo
+         a undo done
+         = undone: early completed, a undone, b skipped, side skipped, g skipped, z skipped",
+    );
+    is_given("ended a#2 fail", "Text(\"1\")");
+    // It never begins.
+    check(
+        &text.replace("send-back: a", "send-back: early"),
+        &format!("{before} cancel undo; ended early#2 fail; ended a#2 ok"),
+        "a skipped
+         a call 2 undo
+         = undone: early cancelled, a undone, b skipped, side skipped, g skipped, z skipped",
+    );
+    // It is done again: what it brought then counts.
+    is_given("ended a#2 ok v=2; ended side#2 ok; ended b#2 fail", "Text(\"2\")");
+}
+
+#[test]
+fn what_may_have_happened_and_must_not_twice_is_not_sent_back() {
+    check(
+        "steps:
+           - {id: a, run: x, effect: once, on-error: continue}
+           - {id: g, needs: a, if: always(), gate: {prompt: go?, send-back: a}}",
+        "launch; crash; abort a; ann sends-back : no; ann rejects : no",
+        "! could not send g-1 back: a may have happened, and must not happen twice; reject it instead
+         g-1 rejected by people",
+    );
+}
+
+#[test]
 fn nothing_under_way_is_taken_back_and_a_gate_without_a_way_back_says_so() {
     check(
         REWIND,

@@ -296,6 +296,23 @@ fn an_undo_of_a_tool_that_reads_what_nobody_knows_is_stuck_for_a_person_and_noth
 }
 
 #[test]
+fn a_call_that_was_sent_back_and_is_not_done_again_is_taken_back_with_what_it_was_given_and_gave() {
+    let file = shipped(BOTH)
+        .replace("last, needs: then, run: x", "last, needs: then, gate: {prompt: go?, send-back: ship}");
+    let sent_back = "launch; ended ship ok ticket=t7; ann sends-back : no;";
+    let bench = play(&file, &format!("{sent_back} ended ship#2 fail"));
+    assert_eq!(bench.launch_of("ship").argv, ["unship", "one", "2", "/srv/t7"], "{}", bench.text());
+    let bench = play(&file, &format!("{sent_back} ended ship#2 ok ticket=t8; cancel undo"));
+    assert_eq!(bench.launch_of("ship").argv, ["unship", "two", "2", "/srv/t8"], "{}", bench.text());
+    // What may have happened with another input is for a person.
+    check(
+        &file,
+        &format!("{sent_back} crash; abort ship"),
+        "ship in doubt\n ship undo stuck\n no call 3 undo",
+    );
+}
+
+#[test]
 fn a_call_that_ended_well_while_it_was_being_ended_is_taken_back_with_what_it_gave() {
     let bench = play(&shipped(BOTH), "launch; cancel undo; ended ship ok ticket=t9");
     assert_eq!(bench.launch_of("ship").argv, ["unship", "one", "2", "/srv/t9"], "{}", bench.text());
