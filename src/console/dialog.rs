@@ -192,6 +192,27 @@ pub enum Reaction {
 }
 
 impl Dialog {
+    /// One that a key says yes to, with no fields, about nothing that could change meanwhile. Its title and its verb are
+    /// for whoever opens it.
+    pub(super) fn of(command: Command, preview: Preview) -> Self {
+        Self {
+            title: String::new(),
+            verb: String::new(),
+            facts: Vec::new(),
+            level: Level::L2,
+            proof: Proof::Key,
+            fields: Vec::new(),
+            focus: Focus::Back,
+            command: Box::new(command),
+            others: Vec::new(),
+            about: About::Nothing,
+            stood: None,
+            preview,
+            previewed: None,
+            counts_from: None,
+        }
+    }
+
     /// Whether a key at this instant counts. One that does not starts the time again.
     pub fn hears(&mut self, at: Timestamp) -> bool {
         match self.counts_from {

@@ -173,9 +173,6 @@ impl Turn<'_> {
         }
         match &work {
             Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_) | Work::Gate(_) => {}
-            Work::Wait(WaitFor::Message { topic, filter, count }) => {
-                self.listen(id, step, topic, filter, *count)
-            }
             Work::Wait(wait) => self.start_wait(id, step, wait),
             Work::Emit(it) => self.emit_message(id, step, it),
             Work::Set { scope, values, ttl, expect } => self.set(id, step, *scope, values, *ttl, expect),
@@ -225,7 +222,7 @@ impl Turn<'_> {
                 .text(template)
                 .map(|text| text.parse::<Span>().map(|it| self.now + it).map_err(|it| it.to_string())),
             WaitFor::Until(template) => view.text(template).map(|text| text.parse::<Timestamp>()),
-            WaitFor::Message { .. } => return,
+            WaitFor::Message { topic, filter, count } => return self.listen(id, step, topic, filter, *count),
         };
         match until {
             Ok(Ok(until)) if until <= self.now => self.complete(id, step, ValueMap::new(), None),

@@ -5,8 +5,8 @@ use super::toast;
 use crate::{
     base::{RunId, StepIx, Timestamp, counted},
     console::{
-        About, Danger, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Press, Preview,
-        Proof, Reaction, Role, Width, Wish,
+        About, Danger, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Press, Preview, Proof,
+        Reaction, Role, Width, Wish,
         dialog::{Step, set_reason},
         keymap::Found,
         layout,
@@ -104,23 +104,16 @@ pub(super) fn hold(model: &mut Model, workflow: &str, is_held: bool, wishes: &mu
         fact("means", "time starts it no more; what is missed meanwhile is not made up for".to_owned()),
         fact("same as", command_line(model, &command)),
     ];
-    let dialog = Dialog {
-        title: format!("Hold the schedule of {workflow}?"),
-        verb: "hold".to_owned(),
-        facts,
-        level: Level::L2,
-        proof: Proof::Key,
-        fields: vec![DialogField::new("reason", true)],
-        focus: Focus::Back,
-        command: Box::new(command),
-        others: Vec::new(),
-        about: About::Nothing,
-        stood: None,
-        preview: Preview::Asked(request),
-        previewed: None,
-        counts_from: None,
-    };
-    show(model, dialog);
+    show(
+        model,
+        Dialog {
+            title: format!("Hold the schedule of {workflow}?"),
+            verb: "hold".to_owned(),
+            facts,
+            fields: vec![DialogField::new("reason", true)],
+            ..Dialog::of(command, Preview::Asked(request))
+        },
+    );
 }
 
 /// Clears results that are kept and the lists of what has rested; the command and the environment are typed.
@@ -142,23 +135,18 @@ pub(super) fn reset(model: &mut Model, wishes: &mut Vec<Wish>) {
         fact("same as", command_line(model, &command), Role::Text),
     ];
     let wanted = format!("reset {}", model.seat.environment);
-    let dialog = Dialog {
-        title: format!("Reset {}?", model.seat.environment),
-        verb: "reset".to_owned(),
-        facts,
-        level: Level::L4,
-        proof: Proof::Typed { ask: format!("type  {wanted}"), wanted, field: Field::default() },
-        fields: vec![DialogField::new("reason", true)],
-        focus: Focus::Back,
-        command: Box::new(command),
-        others: Vec::new(),
-        about: About::Nothing,
-        stood: None,
-        preview: Preview::Asked(request),
-        previewed: None,
-        counts_from: None,
-    };
-    show(model, dialog);
+    show(
+        model,
+        Dialog {
+            title: format!("Reset {}?", model.seat.environment),
+            verb: "reset".to_owned(),
+            facts,
+            level: Level::L4,
+            proof: Proof::Typed { ask: format!("type  {wanted}"), wanted, field: Field::default() },
+            fields: vec![DialogField::new("reason", true)],
+            ..Dialog::of(command, Preview::Asked(request))
+        },
+    );
 }
 
 /// Whether what a run has done is undone when it is cancelled.
@@ -284,14 +272,8 @@ fn open(model: &mut Model, intent: Intent, command: Command, wishes: &mut Vec<Wi
             level,
             proof,
             fields,
-            focus: Focus::Back,
-            command: Box::new(command),
-            others: Vec::new(),
             about: About::Run(run),
-            stood: None,
-            preview: Preview::Asked(request),
-            previewed: None,
-            counts_from: None,
+            ..Dialog::of(command, Preview::Asked(request))
         },
     );
 }

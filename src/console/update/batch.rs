@@ -8,10 +8,7 @@ use super::{
 };
 use crate::{
     base::{DecisionId, GateId, Span, counted},
-    console::{
-        About, Dialog, DialogField, Focus, Level, Model, Preview, Proof, Role, Wish, ask_text::name_of,
-        layout,
-    },
+    console::{About, Dialog, DialogField, Model, Preview, Role, Wish, ask_text::name_of, layout},
     engine::{Command, Decision, GateState, Verdict},
     plan::Risk,
     projection::{Attention, GateView},
@@ -143,7 +140,7 @@ pub(super) fn open(model: &mut Model) {
     }
     let mut commands: Vec<Command> = marked.iter().map(|it| approval(model, it)).collect();
     let title = format!("Approve {} of {}?", counted(marked.len(), "gate", "gates"), first.ask.workflow);
-    let command = Box::new(commands.remove(0));
+    let command = commands.remove(0);
     let means = "each is approved for the ask that you read; one that changes meanwhile is not".to_owned();
     asking::show(
         model,
@@ -151,17 +148,10 @@ pub(super) fn open(model: &mut Model) {
             title,
             verb: format!("Approve {}", marked.len()),
             facts,
-            level: Level::L2,
-            proof: Proof::Key,
             fields: vec![DialogField::new("comment", false)],
-            focus: Focus::Back,
-            command,
             others: commands,
             about: About::MarkedGates,
-            stood: None,
-            preview: Preview::Known(vec![means]),
-            previewed: None,
-            counts_from: None,
+            ..Dialog::of(command, Preview::Known(vec![means]))
         },
     );
 }

@@ -5,8 +5,8 @@ use super::{asking, runs, toast};
 use crate::{
     base::{RunId, counted},
     console::{
-        About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role,
-        View, layout,
+        About, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, View,
+        layout,
         marks::{age, word_of_run},
     },
     engine::{Command, RunState},
@@ -155,14 +155,12 @@ fn open(
             level: intent.level().max(Level::L2),
             proof,
             fields: if wants_reason { vec![reason] } else { Vec::new() },
-            focus: Focus::Back,
-            command: Box::new(first),
             others: commands,
             about: About::Marked,
-            stood: None,
-            preview: Preview::Known(vec![format!("{verb}s each of the {runs} above, and nothing else")]),
-            previewed: None,
-            counts_from: None,
+            ..Dialog::of(
+                first,
+                Preview::Known(vec![format!("{verb}s each of the {runs} above, and nothing else")]),
+            )
         },
     );
 }

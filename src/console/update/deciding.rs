@@ -304,13 +304,8 @@ fn decide(model: &mut Model, verdict: Verdict, alone: bool, wishes: &mut Vec<Wis
             proof,
             fields: vec![field],
             focus: if verdict == Verdict::Approve { Focus::Back } else { Focus::Field(0) },
-            command: Box::new(command),
-            others: Vec::new(),
             about: About::Gate(gate.id),
-            stood: None,
-            preview: Preview::Asked(request),
-            previewed: None,
-            counts_from: None,
+            ..Dialog::of(command, Preview::Asked(request))
         },
     );
 }
@@ -387,21 +382,14 @@ fn delegate(model: &mut Model) {
             title: format!("Hand on {} {}?", gate.id, gate.ask.step),
             verb: "Hand on".to_owned(),
             facts,
-            level: Level::L2,
-            proof: Proof::Key,
             fields: vec![
                 DialogField { among, ..DialogField::new("to", true) },
                 DialogField::new("for", false),
                 DialogField::new("reason", false),
             ],
             focus: Focus::Field(0),
-            command: Box::new(command),
-            others: Vec::new(),
             about: About::Gate(gate.id),
-            stood: None,
-            preview: Preview::Known(vec![means]),
-            previewed: None,
-            counts_from: None,
+            ..Dialog::of(command, Preview::Known(vec![means]))
         },
     );
 }
@@ -469,17 +457,8 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
             title: format!("Take your answer to {} back?", gate.id),
             verb: "Take back".to_owned(),
             facts,
-            level: Level::L2,
-            proof: Proof::Key,
-            fields: Vec::new(),
-            focus: Focus::Back,
-            command: Box::new(command),
-            others: Vec::new(),
             about: About::Gate(gate.id),
-            stood: None,
-            preview: Preview::Asked(request),
-            previewed: None,
-            counts_from: None,
+            ..Dialog::of(command, Preview::Asked(request))
         },
     );
 }
@@ -502,17 +481,10 @@ fn review(model: &mut Model, wishes: &mut Vec<Wish>) {
             title: format!("Review {} {}?", gate.id, gate.ask.step),
             verb: "Review".to_owned(),
             facts,
-            level: Level::L2,
-            proof: Proof::Key,
             fields: vec![DialogField::new("reason", true)],
             focus: Focus::Field(0),
-            command: Box::new(command),
-            others: Vec::new(),
             about: About::Run(gate.run),
-            stood: None,
-            preview: Preview::Asked(request),
-            previewed: None,
-            counts_from: None,
+            ..Dialog::of(command, Preview::Asked(request))
         },
     );
 }
@@ -585,14 +557,8 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             level: Level::L3,
             proof: Proof::Typed { ask: format!("type the id {wanted}"), wanted, field: Field::default() },
             fields,
-            focus: Focus::Back,
-            command: Box::new(command),
-            others: Vec::new(),
             about: About::Step(run, step),
-            stood: None,
-            preview: Preview::Asked(request),
-            previewed: None,
-            counts_from: None,
+            ..Dialog::of(command, Preview::Asked(request))
         },
     );
 }
