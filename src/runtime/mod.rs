@@ -11,6 +11,7 @@ mod clock;
 mod conductor;
 mod context;
 mod desk;
+mod draft;
 mod effects;
 mod engine;
 mod entropy;
@@ -36,6 +37,7 @@ pub use desk::{
     Boards, Desk, InputText, LaunchRequest, Offer, OfferedInput, OutputPart, Page, Receipt, Reply, Request,
     RequestId, Seen, Signal, Signals, Source, Trouble, Want, stamped,
 };
+pub use draft::{Draft, as_yaml};
 pub use effects::Effects;
 pub use engine::{Engine, Setup};
 pub use entropy::Entropy;

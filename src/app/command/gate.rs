@@ -19,7 +19,7 @@ use crate::{
     base::{RunId, Value, ValueMap, safe_text},
     engine::{Channel, GateState},
     projection::{GateView, gates_json},
-    runtime::{Desk, Entropy, LaunchRequest, Receipt, Reply, Source},
+    runtime::{Desk, Draft, Entropy, LaunchRequest, Receipt, Reply, Source},
     store::Workspace,
 };
 use serde_json::json;
@@ -171,28 +171,20 @@ pub(super) fn workflow(
     args: &AskArgs,
     texts: &[(String, String)],
 ) -> Result<(String, ValueMap), Trouble> {
-    let mut values = ValueMap::new();
-    values.insert("title".to_owned(), args.title.clone().into());
+    let mut draft = Draft::default();
     let mut evidence = Vec::new();
     for file in &args.evidence {
         match inside(workspace, &config.here.join(file)) {
             Some(path) => evidence.push(path),
-            None => evidence.push(given(&mut values, &name_of(file), text_of(&config.here.join(file))?)),
+            None => evidence.push(draft.given(&name_of(file), text_of(&config.here.join(file))?)),
         }
     }
-    for (name, text) in texts {
-        evidence.push(given(&mut values, name, text.clone()));
-    }
-    let binds: Vec<String> =
-        args.binds.iter().map(|(key, value)| given(&mut values, key, value.clone())).collect();
-    let mut gate = json!({
-        "prompt": "${{ inputs.title }}",
-        "risk": args.risk,
-        "evidence": evidence,
-        "binds": binds,
-        "require": args.require.iter().map(|it| required(it)).collect::<Result<Value, Trouble>>()?,
-        "forbid": if args.four_eyes { vec!["run.actor"] } else { Vec::new() },
-    });
+    evidence.extend(texts.iter().map(|(name, text)| draft.given(name, text.clone())));
+    let binds: Vec<String> = args.binds.iter().map(|(key, value)| draft.given(key, value.clone())).collect();
+    let require = args.require.iter().map(|it| required(it)).collect::<Result<Vec<_>, Trouble>>()?;
+    let mut gate = draft.gate(args.title.clone(), evidence, require, args.four_eyes);
+    gate["risk"] = args.risk.clone().into();
+    gate["binds"] = binds.into();
     if let Some(timeout) = &args.timeout {
         gate["timeout"] = timeout.clone().into();
     }
@@ -201,7 +193,7 @@ pub(super) fn workflow(
         let env: BTreeMap<&String, String> = args
             .env
             .iter()
-            .map(|it| Ok((it, variable(config, it, &mut values)?)))
+            .map(|it| Ok((it, variable(config, it, &mut draft)?)))
             .collect::<Result<_, Trouble>>()?;
         let here = config.here.to_str().filter(|it| !it.contains("${{")).ok_or_else(|| {
             Trouble::usage("could not name this directory in a workflow; change into another one")
@@ -215,29 +207,7 @@ pub(super) fn workflow(
             "effect": "once",
         }));
     }
-    let inputs: Value =
-        values.keys().map(|it| (it.clone(), json!("string"))).collect::<serde_json::Map<_, _>>().into();
-    Ok((json!({"name": "gate", "inputs": inputs, "steps": steps}).to_string(), values))
-}
-
-/// A value that is given as an input; what refers to it.
-fn given(values: &mut ValueMap, name: &str, value: String) -> String {
-    let plain: String = name
-        .chars()
-        .map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '_' })
-        .take(60)
-        .collect();
-    let plain =
-        if plain.starts_with(|it: char| it.is_ascii_alphabetic()) { plain } else { format!("x{plain}") };
-    let mut key = plain.clone();
-    let mut number = 1;
-    while values.contains_key(&key) {
-        number += 1;
-        key = format!("{plain}_{number}");
-    }
-    let reference = format!("${{{{ inputs.{key} }}}}");
-    values.insert(key, value.into());
-    reference
+    Ok(draft.finish("gate", &steps.into()))
 }
 
 fn name_of(file: &Path) -> String {
@@ -271,18 +241,18 @@ fn text_of(file: &Path) -> Result<String, Trouble> {
 }
 
 /// `sre`, or `sre:2`.
-fn required(text: &str) -> Result<Value, Trouble> {
+fn required(text: &str) -> Result<(String, u32), Trouble> {
     let (group, count) = text.split_once(':').unwrap_or((text, "1"));
     let count: u32 = count
         .parse()
         .map_err(|_| Trouble::usage(format!("could not read --require {text}; write sre or sre:2")))?;
-    Ok(json!({"group": group, "count": count}))
+    Ok((group.to_owned(), count))
 }
 
 /// A variable of ours that the command gets.
-fn variable(config: &Config, name: &str, values: &mut ValueMap) -> Result<String, Trouble> {
+fn variable(config: &Config, name: &str, draft: &mut Draft) -> Result<String, Trouble> {
     let value = config.variable(name).ok_or_else(|| {
         Trouble::usage(format!("could not hand on {}: it is not set here; export it", safe_text(name)))
     })?;
-    Ok(given(values, &format!("env_{name}"), value.to_owned()))
+    Ok(draft.given(&format!("env_{name}"), value.to_owned()))
 }

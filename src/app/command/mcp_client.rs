@@ -15,6 +15,7 @@ use crate::{
     },
     definition::{McpServer, Registry, Tool, ToolBody},
     plan::{Given, PlanTool},
+    runtime::as_yaml,
     tool::{Errand, Errands, Failure, mcp_ends, mcp_leaves, run_errand, tools_at, tools_of_program},
 };
 use futures_util::future::{Either, select};
@@ -437,17 +438,6 @@ fn text_of(name: &str, category: &str, description: &str, server: &Value, says: 
         as_yaml(&says["name"]),
         as_yaml(says),
     )
-}
-
-/// JSON is YAML, but for some characters that YAML wants spelled.
-fn as_yaml(value: &Value) -> String {
-    let spelled = |c: char| match c {
-        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
-            format!("\\u{:04x}", c as u32)
-        }
-        c => c.to_string(),
-    };
-    value.to_string().chars().map(spelled).collect()
 }
 
 fn name_of(says: &Value) -> &str {

@@ -13,10 +13,10 @@ use crate::{
     base::{DecisionId, Digest, Epoch, GateId, RunId, Value, ValueMap},
     engine::{Command, Decision, GateState, Refusal, Verdict},
     projection::{Board, GateView, gate_json},
-    runtime::{Desk as _, Receipt, Reply, Request, Source},
+    runtime::{Desk as _, Draft, Receipt, Reply, Request, Source},
 };
 use axum::{http::StatusCode, response::Response};
-use serde_json::{Map, json as value};
+use serde_json::json as value;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
@@ -145,48 +145,17 @@ fn workflow(open: OpenGate) -> Result<(String, ValueMap), Problem> {
             "could not bind so many values: {BINDS_MAX} at most; bind their hash"
         )));
     }
-    let mut values = ValueMap::new();
-    values.insert("title".to_owned(), open.title.into());
-    let evidence: Vec<String> =
-        open.evidence.into_iter().map(|it| given(&mut values, &it.name, it.text)).collect();
-    let binds: Vec<String> =
-        open.binds.into_iter().map(|(name, value)| given(&mut values, &name, value)).collect();
-    let require: Value =
-        open.require.iter().map(|it| value!({"group": it.group, "count": it.count})).collect();
-    let mut gate = value!({
-        "prompt": "${{ inputs.title }}",
-        "risk": open.risk.word(),
-        "evidence": evidence,
-        "binds": binds,
-        "require": require,
-        "forbid": if open.four_eyes { vec!["run.actor"] } else { Vec::new() },
-    });
+    let mut draft = Draft::default();
+    let evidence = open.evidence.into_iter().map(|it| draft.given(&it.name, it.text)).collect();
+    let binds: Vec<String> = open.binds.into_iter().map(|(name, value)| draft.given(&name, value)).collect();
+    let require = open.require.into_iter().map(|it| (it.group, it.count));
+    let mut gate = draft.gate(open.title, evidence, require, open.four_eyes);
+    gate["risk"] = open.risk.word().into();
+    gate["binds"] = binds.into();
     if let Some(timeout) = open.timeout {
         gate["timeout"] = timeout.into();
     }
-    let inputs: Map<String, Value> = values.keys().map(|it| (it.clone(), value!("string"))).collect();
-    let steps = value!([{"id": "ask", "gate": gate}]);
-    Ok((as_yaml(&value!({"name": "gate", "inputs": inputs, "steps": steps})), values))
-}
-
-/// JSON, in which what YAML does not take as it is (its 5.1) is written by its number.
-pub(super) fn as_yaml(value: &Value) -> String {
-    let plain = |it: char| match it {
-        '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => format!("\\u{:04x}", u32::from(it)),
-        _ => it.to_string(),
-    };
-    value.to_string().chars().map(plain).collect()
-}
-
-/// A value that is given as an input; what refers to it.
-pub(super) fn given(values: &mut ValueMap, name: &str, value: impl Into<Value>) -> String {
-    let plain = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '_' };
-    let plain: String = "x_".chars().chain(name.chars().map(plain).take(60)).collect();
-    let names = std::iter::once(plain.clone()).chain((2..).map(|it| format!("{plain}_{it}")));
-    let key = names.into_iter().find(|it| !values.contains_key(it)).unwrap_or(plain);
-    let reference = format!("${{{{ inputs.{key} }}}}");
-    values.insert(key, value.into());
-    reference
+    Ok(draft.finish("gate", &value!([{"id": "ask", "gate": gate}])))
 }
 
 /// The run of a gate, for whoever follows it.

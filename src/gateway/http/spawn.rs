@@ -7,17 +7,14 @@ use super::{
     answer::json,
     asked::Asked,
     door::Door,
-    gates::{as_yaml, given},
     problem::{Problem, of_reply},
     shapes::{Spawned, StartAgent},
 };
 use crate::{
-    base::{
-        RunId, Span, SpawnedAgent, Value, ValueMap, agent_name, json_bytes, safe_text, sha256, type_name,
-    },
+    base::{RunId, Span, SpawnedAgent, Value, ValueMap, agent_name, json_bytes, safe_text, sha256},
     gateway::{Permission, TOKEN_LIFE_DEFAULT},
     projection::{Board, RunView, StepView},
-    runtime::{Boards, Desk as _, Entropy, Page, Receipt, Reply, Source, Want},
+    runtime::{Boards, Desk as _, Draft, Entropy, Page, Receipt, Reply, Source, Want},
 };
 use axum::{http::StatusCode, response::Response};
 use serde_json::{Map, json as value};
@@ -308,7 +305,7 @@ fn told(door: &Door, asked: &Asked, view: &RunView) -> Result<Response, Problem>
 
 /// The workflow that starts it, and the values it is given. What was sent stands in no expression.
 fn workflow(start: StartAgent, agent: &SpawnedAgent, rule: &SpawnRule) -> (String, ValueMap) {
-    let mut values = ValueMap::new();
+    let mut draft = Draft::default();
     let agent_type = agent.agent_type.as_str();
     let may: Vec<&str> = agent.permissions.iter().map(String::as_str).collect();
     let token = format!(
@@ -321,26 +318,26 @@ fn workflow(start: StartAgent, agent: &SpawnedAgent, rule: &SpawnRule) -> (Strin
     let title = format!("Start the agent {} for {}?", agent.name, agent.issue);
     let mut env = BTreeMap::new();
     for (name, text) in start.environment {
-        let reference = given(&mut values, &name, text);
+        let reference = draft.given(&name, text);
         env.insert(name, reference);
     }
     let context = start.context_requirements.join("\n");
     if !context.is_empty() {
-        env.insert("CONTEXT_REQUIREMENTS".to_owned(), given(&mut values, "context", context));
+        env.insert("CONTEXT_REQUIREMENTS".to_owned(), draft.given("context", context));
     }
     if let Some(priority) = start.priority {
         let word = crate::base::Priority::from(priority).word().to_owned();
-        env.insert("AGENT_PRIORITY".to_owned(), given(&mut values, "priority", word));
+        env.insert("AGENT_PRIORITY".to_owned(), draft.given("priority", word));
     }
     let with: Map<String, Value> = start
         .with
         .into_iter()
         .map(|(name, it)| {
-            let reference = given(&mut values, &format!("with_{name}"), it);
+            let reference = draft.given(&format!("with_{name}"), it);
             (name, reference.into())
         })
         .collect();
-    let task = given(&mut values, "task", start.task);
+    let task = draft.given("task", start.task);
     let mut does = value!({
         "id": STARTS,
         "name": format!("{agent_type} for {}", agent.issue),
@@ -350,25 +347,12 @@ fn workflow(start: StartAgent, agent: &SpawnedAgent, rule: &SpawnRule) -> (Strin
     });
     let mut steps = Vec::new();
     if rule.gate {
-        let require: Value =
-            rule.require.iter().map(|(group, count)| value!({"group": group, "count": count})).collect();
-        let gate = value!({
-            "prompt": given(&mut values, "title", title),
-            "evidence": [task, given(&mut values, "token", token)],
-            "require": require,
-            "forbid": if rule.four_eyes { vec!["run.actor"] } else { Vec::new() },
-        });
+        let evidence = vec![task, draft.given("token", token)];
+        let require = rule.require.iter().map(|(group, count)| (group.clone(), *count));
+        let gate = draft.gate(title, evidence, require, rule.four_eyes);
         steps.push(value!({"id": ASKS, "gate": gate}));
         does["needs"] = ASKS.into();
     }
     steps.push(does);
-    let inputs: Map<String, Value> =
-        values.iter().map(|(name, it)| (name.clone(), kind(it).into())).collect();
-    let text = as_yaml(&value!({"name": format!("spawn-{agent_type}"), "inputs": inputs, "steps": steps}));
-    (text, values)
-}
-
-/// The type of an input that takes this value.
-fn kind(value: &Value) -> &'static str {
-    if value.is_null() { "any" } else { type_name(value) }
+    draft.finish(&format!("spawn-{agent_type}"), &steps.into())
 }
