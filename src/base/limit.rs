@@ -85,6 +85,8 @@ pub const MCP_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const MCP_TOOLS_MAX: usize = 2_000;
 /// Bytes of what an MCP server may say of one tool.
 pub const MCP_SAYS_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a call's input that its MCP server may want in header fields: servers of HTTP seldom take more than 8 KiB of them.
+pub const MCP_FIELDS_BYTES_MAX: usize = 6 * 1024;
 /// How long a call of a tool of an MCP server may take when nothing is said.
 pub const MCP_TIMEOUT_DEFAULT: Span = Span::seconds(60);
 /// How long another side may make us wait before the next attempt; when it asks for more, there is none.

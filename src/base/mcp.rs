@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The revision of MCP without hands that are shaken: each question says what it speaks.
 pub const MCP_STATELESS: &str = "2026-07-28";
-/// Under which names a question says what it speaks and what whoever asks can do, and a result who has answered.
-pub const MCP_META: [&str; 3] = [
+/// Under which names a question says what it speaks and what whoever asks can do, a result who has answered, and a question
+/// who asks.
+pub const MCP_META: [&str; 4] = [
     "io.modelcontextprotocol/protocolVersion",
     "io.modelcontextprotocol/clientCapabilities",
     "io.modelcontextprotocol/serverInfo",
+    "io.modelcontextprotocol/clientInfo",
 ];
 /// The revisions of MCP that begin with shaking hands and are spoken here, the newest first. Not 2025-03-26: it wants several messages in one, and no other does.
 pub const MCP_REVISIONS: [&str; 3] = ["2025-11-25", "2025-06-18", "2024-11-05"];

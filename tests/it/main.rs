@@ -58,6 +58,7 @@ mod sagas;
 mod sandbox;
 mod sidecar;
 mod signing;
+mod stateless;
 mod store;
 mod strays;
 mod supply;

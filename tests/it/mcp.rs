@@ -70,7 +70,7 @@ while read -r line; do
 done
 "#;
 
-struct Room {
+pub(crate) struct Room {
     dir: TempDir,
 }
 
@@ -90,7 +90,7 @@ impl Room {
         add(&format!("{which}={}", pin(&add(which))))
     }
 
-    fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let it = Self { dir: TempDir::new().expect("a directory") };
         fs::create_dir_all(it.path().join(".cuelight/tools")).expect("made");
         fs::write(it.path().join("server.sh"), SERVER).expect("written");
@@ -98,7 +98,7 @@ impl Room {
         it
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
@@ -106,7 +106,7 @@ impl Room {
         fs::write(self.path().join("mode"), mode).expect("written");
     }
 
-    fn say(&self, words: &[&str]) -> Output {
+    pub(crate) fn say(&self, words: &[&str]) -> Output {
         say(self.path(), words)
     }
 
@@ -145,7 +145,7 @@ impl Room {
     }
 
     #[track_caller]
-    fn in_doubt_of(&self, mode: &str, file: &str) -> String {
+    pub(crate) fn in_doubt_of(&self, mode: &str, file: &str) -> String {
         fs::write(self.path().join("flow.yaml"), file).expect("written");
         let mut child = cuelight(self.path())
             .args(["run", "flow.yaml", "--json"])
@@ -169,7 +169,7 @@ impl Room {
 
 /// The pin of what was shown.
 #[track_caller]
-fn pin(shown: &Output) -> String {
+pub(crate) fn pin(shown: &Output) -> String {
     let text = said(shown, 1, &["nothing was written"]);
     let is_pin = |it: &&str| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
     let found = text.split(|c: char| !c.is_ascii_alphanumeric()).rfind(is_pin);
@@ -181,7 +181,7 @@ fn flow(more: &str) -> String {
 }
 
 #[track_caller]
-fn said(output: &Output, code: i32, parts: &[&str]) -> String {
+pub(crate) fn said(output: &Output, code: i32, parts: &[&str]) -> String {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{text}");
@@ -457,7 +457,7 @@ fn remote(answers: Vec<String>) -> (u16, thread::JoinHandle<Vec<String>>) {
     (port, owner)
 }
 
-fn hear(stream: &TcpStream) -> String {
+pub(crate) fn hear(stream: &TcpStream) -> String {
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
     loop {
@@ -475,27 +475,33 @@ fn hear(stream: &TcpStream) -> String {
     format!("{head}\n{}", String::from_utf8_lossy(&body))
 }
 
-fn http(kind: &str, more: &str, body: &str) -> String {
+pub(crate) fn http(kind: &str, more: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{more}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
 }
 
-/// The four answers of a good talk, the last by a stream.
+/// An answer without a body, which says nothing but its status.
+pub(crate) fn bare(status: &str, more: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n")
+}
+
+/// The answers of a good talk with one that has to shake hands first, the last but one by a stream.
 fn talk(description: &str) -> Vec<String> {
     let answer = |id: u64, result: Value| json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string();
     let hello = answer(
-        1,
+        2,
         json!({"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {"name": "x", "version": "1"}}),
     );
     let tool = json!({"name": "look", "description": description, "inputSchema": {"type": "object"}});
-    let listed = answer(2, json!({"tools": [tool]}));
-    let done = answer(3, json!({"content": [{"type": "text", "text": "seen"}]}));
+    let listed = answer(3, json!({"tools": [tool]}));
+    let done = answer(4, json!({"content": [{"type": "text", "text": "seen"}]}));
     let note = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "looking"}});
     vec![
+        bare("400 Bad Request", ""),
         http("application/json", "Mcp-Session-Id: s-1\r\n", &hello),
-        "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
+        bare("202 Accepted", ""),
         http("application/json", "", &listed),
         http("text/event-stream", "", &format!("event: message\ndata: {note}\n\ndata: {done}\n\n")),
         http("application/json", "", ""),
@@ -518,14 +524,15 @@ fn a_call_over_http_that_broke_off_may_have_happened_whatever_else_was_refused_m
         http("text/event-stream", "", &events)
     };
     let ping = json!({"jsonrpc": "2.0", "id": "s-1", "method": "ping"});
-    let begun: Vec<String> = talk("Looks").into_iter().take(3).collect();
-    let refusal =
-        |status: &str| format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let begun: Vec<String> = talk("Looks").into_iter().take(4).collect();
     for (name, after) in [
         ("pong and farewell find nobody", vec![stream(std::slice::from_ref(&ping))]),
         ("the farewell finds nobody", vec![stream(&[])]),
-        ("the pong is not known", vec![stream(std::slice::from_ref(&ping)), refusal("404 Not Found")]),
-        ("the pong is too much", vec![stream(std::slice::from_ref(&ping)), refusal("429 Too Many Requests")]),
+        ("the pong is not known", vec![stream(std::slice::from_ref(&ping)), bare("404 Not Found", "")]),
+        (
+            "the pong is too much",
+            vec![stream(std::slice::from_ref(&ping)), bare("429 Too Many Requests", "")],
+        ),
     ] {
         let (port, owner) = remote(begun.iter().cloned().chain(after).collect());
         write(port);
@@ -535,7 +542,7 @@ fn a_call_over_http_that_broke_off_may_have_happened_whatever_else_was_refused_m
         assert_eq!(heard.iter().filter(|it| it.contains("tools/call")).count(), 1, "{name}: {heard:?}");
     }
     // And the answer that comes all the same is taken.
-    let done = json!({"jsonrpc": "2.0", "id": 3, "result": {"content": [{"type": "text", "text": "seen"}]}});
+    let done = json!({"jsonrpc": "2.0", "id": 4, "result": {"content": [{"type": "text", "text": "seen"}]}});
     let (port, owner) = remote(begun.into_iter().chain([stream(&[ping, done])]).collect());
     write(port);
     let mut command = cuelight(room.path());
@@ -582,19 +589,16 @@ fn a_server_with_an_address_is_called_by_requests_with_the_secrets_of_the_step()
     assert!(told.contains("\"seen\"") && told.contains("\"completed\""), "{told}");
     assert!(!told.contains("s3cr3t"), "{told}");
     let heard = owner.join().expect("it has heard");
-    assert!(
-        heard[0].contains("Bearer s3cr3t-of-the-step") || heard[0].contains("bearer s3cr3t-of-the-step"),
-        "{heard:?}"
-    );
-    let later = heard[3].to_lowercase();
+    assert!(heard.iter().all(|it| it.contains("Bearer s3cr3t-of-the-step")), "{heard:?}");
+    let later = heard[4].to_lowercase();
     assert!(
         later.contains("mcp-session-id: s-1") && later.contains("mcp-protocol-version: 2025-06-18"),
         "{later}"
     );
-    assert!(heard[4].starts_with("DELETE /mcp"), "{heard:?}");
+    assert!(heard[5].starts_with("DELETE /mcp"), "{heard:?}");
     said(&room.say(&["logs", "r-1"]), 0, &["looking", "seen"]);
 
-    let (port, owner) = remote(talk("Looks, and tells").into_iter().take(3).collect());
+    let (port, owner) = remote(talk("Looks, and tells").into_iter().take(4).collect());
     write(port);
     let told = go();
     assert!(told.contains("something else than was accepted: description"), "{told}");

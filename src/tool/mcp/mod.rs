@@ -5,6 +5,7 @@
 //! follows from that is the engine's matter.
 
 mod local;
+mod marked;
 mod remote;
 mod session;
 

@@ -1,9 +1,9 @@
 //! A server with an address, over the streamable HTTP of MCP: every message of ours is a request, and what the server has to say comes
 //! in its answer, as JSON or as a stream of events. Where it goes is judged in `http`, as for any request; no redirect is followed.
 
-use super::local::Line;
+use super::{local::Line, marked::encoded};
 use crate::{
-    base::{FailureMode, HttpCall, MCP_MESSAGE_BYTES_MAX, Span, TextPart, Value},
+    base::{FailureMode, HttpCall, MCP_MESSAGE_BYTES_MAX, MCP_STATELESS, Span, TextPart, Value},
     tool::{
         Failure, Secret,
         http::{Door, Exchange, Post},
@@ -31,12 +31,16 @@ pub(super) struct Remote<'a> {
     headers: Vec<(String, Vec<u8>)>,
     session: Option<String>,
     revision: Option<String>,
+    /// Fields that repeat what the call is given.
+    repeated: Vec<(String, Vec<u8>)>,
     answer: Option<Answering>,
     retry_after: Option<Span>,
     /// A byte of our last question may have reached somebody; what we answer and that we go says nothing about it, …
     is_sent: bool,
     /// … nor about whether it was refused by whoever it was sent to.
     is_refused: bool,
+    /// What our last question was answered with: none when nobody has answered.
+    status: Option<u16>,
 }
 
 /// An answer that is being read.
@@ -70,10 +74,12 @@ impl<'a> Remote<'a> {
             headers,
             session: None,
             revision: None,
+            repeated: Vec::new(),
             answer: None,
             retry_after: None,
             is_sent: false,
             is_refused: false,
+            status: None,
         })
     }
 
@@ -86,9 +92,24 @@ impl<'a> Remote<'a> {
         self
     }
 
-    /// What both have agreed to speak.
-    pub(super) fn speaks(&mut self, revision: &str) {
-        self.revision = Some(revision.to_owned());
+    /// What is spoken from now on; none where hands are to be shaken first.
+    pub(super) fn speaks(&mut self, revision: Option<&str>) {
+        self.revision = revision.map(str::to_owned);
+    }
+
+    /// What the call repeats of its input.
+    pub(super) fn repeats(&mut self, fields: Vec<(String, Vec<u8>)>) {
+        self.repeated = fields;
+    }
+
+    /// Whether one that knows only older revisions may have answered our last question so: it was answered, and not for who
+    /// we are or how often we ask.
+    pub(super) fn may_be_older(&self) -> bool {
+        self.status.is_some_and(|it| !matches!(it, 401 | 403 | 407 | 429))
+    }
+
+    fn is_stateless(&self) -> bool {
+        self.revision.as_deref() == Some(MCP_STATELESS)
     }
 
     pub(super) const fn retry_after(&self) -> Option<Span> {
@@ -106,20 +127,33 @@ impl<'a> Remote<'a> {
     pub(super) async fn send(&mut self, message: &Value) -> Result<(), Failure> {
         let is_question = message.get("method").is_some() && message.get("id").is_some();
         if is_question {
-            (self.is_sent, self.is_refused) = (false, false);
+            (self.is_sent, self.is_refused, self.status, self.retry_after) = (false, false, None, None);
         }
-        let exchange = self.exchange("POST", message.to_string().into_bytes(), is_question).await?;
+        let told = if self.is_stateless() { self.told(message) } else { Vec::new() };
+        let exchange = self.exchange("POST", told, message.to_string().into_bytes(), is_question).await?;
+        let status = exchange.status().as_u16();
+        if is_question {
+            self.status = Some(status);
+        }
         if let Some(mut failure) = exchange.refusal() {
             if is_question {
                 self.retry_after = exchange.retry_after();
                 self.is_refused = !exchange.is_unknown();
             }
-            if exchange.status() == 404 && self.session.is_some() {
+            if status == 404 && self.session.is_some() {
                 "its MCP server does not know us any more; call it again".clone_into(&mut failure.message);
+            }
+            if is_question && self.is_stateless() && matches!(status, 400 | 404) {
+                let mut answer = Answering::of(exchange);
+                if answer.says_why(&message["id"]).await {
+                    self.answer = Some(answer);
+                    return Ok(());
+                }
             }
             return Err(failure);
         }
-        if let Some(session) = exchange.field(SESSION) {
+        // Without shaken hands nobody is remembered, and what a server says of it is not sent back.
+        if let Some(session) = exchange.field(SESSION).filter(|_| !self.is_stateless()) {
             let is_plain =
                 session.len() <= SESSION_BYTES_MAX && session.bytes().all(|it| it.is_ascii_graphic());
             if !is_plain {
@@ -129,22 +163,14 @@ impl<'a> Remote<'a> {
         }
         // Whatever is said to what is no question says nothing.
         if is_question {
-            let is_stream = exchange.kind() == "text/event-stream";
-            if !is_stream && exchange.kind() != "application/json" {
+            if !matches!(exchange.kind(), "text/event-stream" | "application/json") {
                 let message = format!(
                     "its MCP server answers as {}, not as JSON or events; see whether it speaks MCP there",
                     super::shown(exchange.kind())
                 );
                 return Err(Failure { mode: FailureMode::ResourceApi, message });
             }
-            self.answer = Some(Answering {
-                exchange,
-                events: Events::default(),
-                is_stream,
-                bytes: Vec::new(),
-                ready: VecDeque::new(),
-                is_over: false,
-            });
+            self.answer = Some(Answering::of(exchange));
         }
         Ok(())
     }
@@ -171,13 +197,25 @@ impl<'a> Remote<'a> {
     /// Says that we go; nothing depends on it.
     pub(super) async fn leave(&mut self) {
         if self.session.is_some() {
-            drop(timeout(LEAVE_MAX, Box::pin(self.exchange("DELETE", Vec::new(), false))).await);
+            drop(timeout(LEAVE_MAX, Box::pin(self.exchange("DELETE", Vec::new(), Vec::new(), false))).await);
         }
+    }
+
+    /// What a question without shaken hands says in its fields, too, for those who stand in between.
+    fn told(&self, message: &Value) -> Vec<(String, Vec<u8>)> {
+        let method = message["method"].as_str().unwrap_or_default();
+        let mut told = vec![("mcp-method".to_owned(), method.as_bytes().to_vec())];
+        if let ("tools/call", Some(name)) = (method, message["params"]["name"].as_str()) {
+            told.push(("mcp-name".to_owned(), encoded(name).into_bytes()));
+            told.extend(self.repeated.iter().cloned());
+        }
+        told
     }
 
     async fn exchange(
         &mut self,
         method: &'static str,
+        told: Vec<(String, Vec<u8>)>,
         json: Vec<u8>,
         is_question: bool,
     ) -> Result<Exchange, Failure> {
@@ -185,7 +223,7 @@ impl<'a> Remote<'a> {
         let agreed = [(SESSION, &self.session), ("mcp-protocol-version", &self.revision)];
         let agreed =
             agreed.into_iter().filter_map(|(name, it)| Some((name.to_owned(), it.clone()?.into_bytes())));
-        own.extend(agreed);
+        own.extend(agreed.chain(told));
         let post = Post {
             method,
             url: &self.url,
@@ -202,6 +240,34 @@ impl<'a> Remote<'a> {
 }
 
 impl Answering {
+    fn of(exchange: Exchange) -> Self {
+        let is_stream = exchange.kind() == "text/event-stream";
+        Self {
+            exchange,
+            events: Events::default(),
+            is_stream,
+            bytes: Vec::new(),
+            ready: VecDeque::new(),
+            is_over: false,
+        }
+    }
+
+    /// Whether a refusal says why in the words of the protocol; then that is the answer to the question of this id.
+    async fn says_why(&mut self, id: &Value) -> bool {
+        while !self.is_over {
+            if self.is_stream || self.read().await.is_err() {
+                return false;
+            }
+        }
+        let said = self.ready.pop_front().and_then(|it| serde_json::from_slice::<Value>(&it).ok());
+        let Some(mut said) = said.filter(|it| it["jsonrpc"] == "2.0" && it["error"]["code"].is_i64()) else {
+            return false;
+        };
+        said["id"] = id.clone();
+        self.ready.push_back(said.to_string().into_bytes());
+        true
+    }
+
     /// Takes what comes next.
     async fn read(&mut self) -> Result<(), Failure> {
         let ready = &mut self.ready;

@@ -1,8 +1,11 @@
-//! The talk with one MCP server: hands are shaken, its tools are listed and the wanted one compared with what was accepted, and only
-//! then it is called. Everything it says has a bound; what it asks of us is declined.
+//! The talk with one MCP server: both say what they speak, its tools are listed and the wanted one compared with what was accepted,
+//! and only then it is called. Everything it says has a bound; what it asks of us is declined.
+//!
+//! A program is asked to shake hands first, and one with an address what it speaks: each may know only the other way.
 
 use super::{
     local::{Line, Local},
+    marked,
     remote::Remote,
     shown,
 };
@@ -20,6 +23,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 const LISTS_MAX: usize = 3;
 /// Bytes that results may have: what stands beside them in the file of outputs has to fit as well.
 const RESULT_BYTES_MAX: usize = OUTPUT_BYTES_MAX - 16 * 1024;
+
+/// Errors by which a server that shakes no hands is known: it does not speak the revision, …
+const UNKNOWN_REVISION: i64 = -32022;
+/// … and header fields do not say what the question says, or we cannot do what it wants of us.
+const STATELESS_ERRORS: [i64; 2] = [-32020, -32021];
 
 /// Over which way.
 enum Wire<'a> {
@@ -47,7 +55,7 @@ pub(super) struct Session<'a> {
 /// Why a question has no result.
 enum Unanswered {
     /// It says so itself.
-    Refused { code: i64, message: String },
+    Refused { code: i64, message: String, data: Value },
     /// There is no answer.
     Failed(Failure),
 }
@@ -107,10 +115,38 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// All that it offers.
+    /// All that it offers that is a tool.
     pub(super) async fn all(&mut self) -> Result<Vec<Value>, Failure> {
         self.open().await?;
-        self.tools().await
+        let mut all = self.tools().await?;
+        if self.repeats() {
+            all.retain(|it| match marked::marked(&it["inputSchema"]) {
+                Ok(_) => true,
+                Err(why) => {
+                    self.say(&format!("— left out: {} {why} —", it["name"].as_str().unwrap_or_default()));
+                    false
+                }
+            });
+        }
+        Ok(all)
+    }
+
+    /// Whether header fields repeat what is given to a tool.
+    const fn repeats(&self) -> bool {
+        self.is_stateless && matches!(self.wire, Wire::Remote(_))
+    }
+
+    /// The fields that repeat it, as the tool wants it.
+    fn repeated(&self, says: &Value, given: &Value) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+        if !self.repeats() {
+            return Ok(Vec::new());
+        }
+        let marked = marked::marked(&says["inputSchema"])
+            .map_err(|why| wrong(format!("{why}, which the protocol does not allow")))?;
+        marked::fields(&marked, given).map_err(|why| Failure {
+            mode: FailureMode::UserInvalidInput,
+            message: format!("could not call it: {why}"),
+        })
     }
 
     /// Calls the tool, if it is still the one that was accepted. `leaves` is told before the call leaves.
@@ -129,6 +165,10 @@ impl<'a> Session<'a> {
             "could not call it: its input does not fit",
             FailureMode::UserInvalidInput,
         )?;
+        let repeated = self.repeated(&says, &given)?;
+        if let Wire::Remote(remote) = &mut self.wire {
+            remote.repeats(repeated);
+        }
         leaves().map_err(|why| Failure {
             mode: FailureMode::SystemDisk,
             message: format!("could not call it: {why}"),
@@ -141,7 +181,7 @@ impl<'a> Session<'a> {
                 self.is_known = matches!(&self.wire, Wire::Remote(remote) if remote.is_refused());
                 return Err(failure);
             }
-            Err(Unanswered::Refused { code, message }) => {
+            Err(Unanswered::Refused { code, message, .. }) => {
                 self.is_known = true;
                 let mode =
                     if code == -32602 { FailureMode::UserInvalidInput } else { FailureMode::AgentLogic };
@@ -163,8 +203,10 @@ impl<'a> Session<'a> {
 
     /// Both sides say what they speak.
     async fn open(&mut self) -> Result<(), Failure> {
-        let us = json!({"name": "cuelight", "version": env!("CARGO_PKG_VERSION")});
-        let hello = json!({"protocolVersion": MCP_REVISIONS[0], "capabilities": {}, "clientInfo": us});
+        if matches!(self.wire, Wire::Remote(_)) && self.asks_what_it_speaks().await? {
+            return Ok(());
+        }
+        let hello = json!({"protocolVersion": MCP_REVISIONS[0], "capabilities": {}, "clientInfo": us()});
         let result = match self.ask("initialize", hello).await {
             Ok(result) => result,
             Err(why) if matches!((&why, &self.wire), (Unanswered::Refused { .. }, Wire::Local(_))) => {
@@ -181,7 +223,7 @@ impl<'a> Session<'a> {
             )));
         }
         if let Wire::Remote(remote) = &mut self.wire {
-            remote.speaks(revision);
+            remote.speaks(Some(revision));
         }
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await
     }
@@ -192,16 +234,42 @@ impl<'a> Session<'a> {
         let Ok(found) = self.ask("server/discover", json!({})).await else {
             return Err(refused("does not begin", why));
         };
-        let spoken = found["supportedVersions"].as_array().cloned().unwrap_or_default();
-        if spoken.iter().any(|it| it == MCP_STATELESS) {
-            return Ok(());
+        let spoken = revisions(&found["supportedVersions"]);
+        if spoken.contains(&MCP_STATELESS) { Ok(()) } else { Err(unknown_revisions(&spoken)) }
+    }
+
+    /// Whether a server with an address shakes no hands. One that does not know the question is spoken to as those of old; one
+    /// that could not be reached, or turns us away, is not asked a second time.
+    async fn asks_what_it_speaks(&mut self) -> Result<bool, Failure> {
+        self.set_stateless(true);
+        let spoken = match self.ask("server/discover", json!({})).await {
+            Ok(found) => found["supportedVersions"].clone(),
+            Err(Unanswered::Refused { code: UNKNOWN_REVISION, data, .. }) => data["supported"].clone(),
+            Err(Unanswered::Refused { code, message, data }) if STATELESS_ERRORS.contains(&code) => {
+                return Err(refused("does not begin", Unanswered::Refused { code, message, data }));
+            }
+            Err(Unanswered::Failed(failure)) if !matches!(&self.wire, Wire::Remote(remote) if remote.may_be_older()) =>
+            {
+                return Err(failure);
+            }
+            Err(Unanswered::Refused { .. } | Unanswered::Failed(_)) => Value::Null,
+        };
+        let spoken = revisions(&spoken);
+        if spoken.contains(&MCP_STATELESS) {
+            return Ok(true);
         }
-        let spoken: Vec<&str> = spoken.iter().filter_map(Value::as_str).collect();
-        Err(wrong(format!(
-            "speaks the revisions {} of MCP; known here are {MCP_STATELESS}, {}",
-            shown(&spoken.join(", ")),
-            MCP_REVISIONS.join(", ")
-        )))
+        if !spoken.is_empty() && !spoken.iter().any(|it| MCP_REVISIONS.contains(it)) {
+            return Err(unknown_revisions(&spoken));
+        }
+        self.set_stateless(false);
+        Ok(false)
+    }
+
+    fn set_stateless(&mut self, is_stateless: bool) {
+        self.is_stateless = is_stateless;
+        if let Wire::Remote(remote) = &mut self.wire {
+            remote.speaks(is_stateless.then_some(MCP_STATELESS));
+        }
     }
 
     /// What the server says of a tool, when it is what was accepted.
@@ -260,7 +328,7 @@ impl<'a> Session<'a> {
     /// Asks one thing and waits for its answer; whatever comes in between is attended to.
     async fn ask(&mut self, method: &str, mut params: Value) -> Result<Value, Unanswered> {
         if self.is_stateless {
-            params["_meta"] = json!({MCP_META[0]: MCP_STATELESS, MCP_META[1]: {}});
+            params["_meta"] = json!({MCP_META[0]: MCP_STATELESS, MCP_META[1]: {}, MCP_META[3]: us()});
         }
         self.asked += 1;
         let id = self.asked;
@@ -273,13 +341,15 @@ impl<'a> Session<'a> {
                     if let Some(error) = message.get("error").filter(|it| !it.is_null()) {
                         let code = error["code"].as_i64().unwrap_or_default();
                         let text = error["message"].as_str().unwrap_or("it does not say why");
-                        return Err(Unanswered::Refused { code, message: text.to_owned() });
+                        let data = error["data"].clone();
+                        return Err(Unanswered::Refused { code, message: text.to_owned(), data });
                     }
                     return match message.get("result") {
                         Some(result) if result.is_object() && is_whole(result) => Ok(result.clone()),
                         Some(result) if result.is_object() => Err(Unanswered::Refused {
                             code: 0,
                             message: "it wants to be told more first, which is not offered here".to_owned(),
+                            data: Value::Null,
                         }),
                         _ => Err(wrong(format!("answers {method} with what is no answer")).into()),
                     };
@@ -296,6 +366,10 @@ impl<'a> Session<'a> {
     /// it says nothing about our own question, whose answer may still come.
     async fn decline(&mut self, id: &Value, message: &Value) {
         let method = message["method"].as_str().unwrap_or_default();
+        if self.is_stateless {
+            // Nobody may ask this way any more, and there is no way to answer.
+            return self.say(&format!("— the server asks for {}: not answered —", shown(method)));
+        }
         let answer = if method == "ping" {
             json!({"jsonrpc": "2.0", "id": id, "result": {}})
         } else {
@@ -388,6 +462,24 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Who we are.
+fn us() -> Value {
+    json!({"name": "cuelight", "version": env!("CARGO_PKG_VERSION")})
+}
+
+/// Revisions, as a server lists them.
+fn revisions(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn unknown_revisions(spoken: &[&str]) -> Failure {
+    wrong(format!(
+        "speaks the revisions {} of MCP; known here are {MCP_STATELESS}, {}",
+        shown(&spoken.join(", ")),
+        MCP_REVISIONS.join(", ")
+    ))
+}
+
 /// Whether a result is all there is; one that says nothing of it is.
 fn is_whole(result: &Value) -> bool {
     result.get("resultType").is_none_or(|it| it == "complete")
@@ -409,7 +501,7 @@ fn wrong(what: String) -> Failure {
 
 fn refused(what: &str, unanswered: Unanswered) -> Failure {
     match unanswered {
-        Unanswered::Refused { code, message } => wrong(format!("{what} ({code}: {})", shown(&message))),
+        Unanswered::Refused { code, message, .. } => wrong(format!("{what} ({code}: {})", shown(&message))),
         Unanswered::Failed(failure) => failure,
     }
 }
