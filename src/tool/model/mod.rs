@@ -68,7 +68,7 @@ pub async fn run_model(
             }
         }
     };
-    let Talk { is_sent, is_known, retry_after, used, .. } = talk;
+    let Talk { is_sent, is_known, retry_after, mut used, .. } = talk;
     if let Ok(Ok(_) | Err(_)) = &done
         && let Some(words) = used.words(model)
     {
@@ -81,8 +81,10 @@ pub async fn run_model(
         Err(ended) => (ended, ValueMap::new()),
     };
     outputs.values_mut().for_each(|it| masker.mask_value(it));
-    // What was used is counted whatever came of it, but for what was cut off: of that nobody knows.
-    if !matches!(ended, Ended::Cancelled | Ended::TimedOut { .. }) {
+    // What was used is counted whatever came of it, but for what was cut off: of that nobody knows. A question that reached
+    // nobody, or was refused, has used nothing.
+    used.is_told |= !used.is_begun && (!is_sent || is_known);
+    if !is_sent || !matches!(ended, Ended::Cancelled | Ended::TimedOut { .. }) {
         used.tell(model, &mut outputs);
     }
     let may_have_happened = ended != Ended::Exit(0) && is_sent && !is_known;
@@ -142,6 +144,8 @@ struct Used {
     input: u64,
     output: u64,
     is_told: bool,
+    /// An answer was read, to its end or not.
+    is_begun: bool,
 }
 
 /// An answer, whole.
@@ -197,7 +201,10 @@ impl Talk<'_> {
         }
         match fit.value(&second) {
             Ok(value) => outputs(self.model, second, Some(value), true),
-            Err(wrong) => Err(validation(&format!("{}, also when asked once more", wrong.message))),
+            Err(wrong) => Err(validation(&format!(
+                "{}, also when asked once more; both answers stand in the log",
+                wrong.message
+            ))),
         }
     }
 
@@ -215,7 +222,11 @@ impl Talk<'_> {
         log.say("");
         match &whole.stop {
             Stop::Refused(why) => {
-                let message = format!("{} will not answer that ({})", self.model.name, shorten(why, 80));
+                let message = format!(
+                    "{} will not answer that ({}); ask it otherwise, or another model",
+                    self.model.name,
+                    shorten(why, 80)
+                );
                 Err(Failure { mode: FailureMode::AgentContract, message })
             }
             Stop::Tool(name) if self.model.tools.is_empty() => {
@@ -238,7 +249,10 @@ impl Talk<'_> {
                 Ok(whole)
             }
             Stop::Whole | Stop::Length if whole.text.as_deref().is_some_and(|it| it.trim().is_empty()) => {
-                Err(validation(&format!("{} answers nothing", self.model.name)))
+                Err(validation(&format!(
+                    "{} answers nothing; ask it otherwise, or another model",
+                    self.model.name
+                )))
             }
             Stop::Whole | Stop::Length | Stop::Tool(_) => Ok(whole),
         }
@@ -328,21 +342,24 @@ impl Talk<'_> {
     ) -> Result<Whole, Failure> {
         let (mut events, mut heard, mut bytes) = (Events::default(), Heard::default(), 0_u64);
         let mut text = Some(String::new());
-        let provider = self.model.provider;
+        let (provider, name) = (self.model.provider, &self.model.name);
         let mut take = |data: &str, heard: &mut Heard| -> Result<bool, Failure> {
             if data == "[DONE]" {
                 return Ok(true);
             }
             let event: Value = serde_json::from_str(data).map_err(|_| {
-                let message =
-                    format!("sends an event that is no JSON: {}; see the other side", shorten(data, 80));
+                let message = format!(
+                    "{name} sends an event that is no JSON: {}; see the other side",
+                    shorten(data, 80)
+                );
                 Failure { mode: FailureMode::ResourceApi, message }
             })?;
-            match provider {
-                Provider::Anthropic => anthropic::hear(&event, heard)?,
-                Provider::Gemini => gemini::hear(&event, heard)?,
-                Provider::OpenAi | Provider::StandIn => openai::hear(&event, heard)?,
-            }
+            let heard_it = match provider {
+                Provider::Anthropic => anthropic::hear(&event, heard),
+                Provider::Gemini => gemini::hear(&event, heard),
+                Provider::OpenAi | Provider::StandIn => openai::hear(&event, heard),
+            };
+            heard_it.map_err(|it| Failure { message: format!("{name} {}", it.message), ..it })?;
             if !heard.text.is_empty() {
                 log.take(heard.text.as_bytes());
                 text = text.take().filter(|it| it.len() + heard.text.len() <= MODEL_TEXT_KEPT_BYTES_MAX);
@@ -409,17 +426,20 @@ impl Talk<'_> {
         self.is_known = !exchange.is_unknown();
         let said = refusal::of(&body);
         self.retry_after = exchange.retry_after().or(said.retry_after);
-        let message = match &said.message {
-            Some(message) => format!("{} {}: {}", self.model.name, plain.message, shorten(message, 300)),
-            None => format!("{} {}", self.model.name, plain.message),
-        };
-        Failure { mode: said.mode.unwrap_or(plain.mode), message }
+        let (mode, status) = (said.mode.unwrap_or(plain.mode), exchange.status());
+        let reason = status.canonical_reason().map_or(String::new(), |it| format!(" {it}"));
+        let words = said.message.as_deref().map(|it| shorten(it, 300));
+        let words = words.map_or(String::new(), |it| format!(": {}", it.trim_end_matches(['.', ' '])));
+        let advice = refusal::advice(mode, status.as_u16(), self.model, self.retry_after);
+        let message = format!("{} answers {}{reason}{words}; {advice}", self.model.name, status.as_u16());
+        Failure { mode, message }
     }
 }
 
 impl Used {
     /// What one answer has used. A provider that is silent about one of them says nothing that counts.
     fn add(&mut self, input: Option<u64>, output: Option<u64>) {
+        self.is_begun = true;
         if input.is_none() && output.is_none() {
             return;
         }

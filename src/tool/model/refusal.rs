@@ -2,7 +2,7 @@
 //! that a key is wrong.
 
 use crate::{
-    base::{FailureMode, Span, Value, shorten},
+    base::{FailureMode, ModelCall, RETRY_AFTER_MAX, Span, Value, shorten},
     tool::Failure,
 };
 
@@ -52,6 +52,37 @@ pub(super) struct Refusal {
 /// Reads the body of a refusal.
 pub(super) fn of(body: &[u8]) -> Refusal {
     serde_json::from_slice(body).map(|it| read(&it)).unwrap_or_default()
+}
+
+/// What to do about a refusal that means this.
+pub(super) fn advice(mode: FailureMode, status: u16, model: &ModelCall, wait: Option<Span>) -> String {
+    let name = &model.name;
+    match mode {
+        FailureMode::UserPermission => match &model.key {
+            Some(key) => {
+                format!("see whether the key {key} is right and may use it: `cuelight models test {name}`")
+            }
+            None => format!("it wants a key, and its description names none: `cuelight models show {name}`"),
+        },
+        FailureMode::PolicyRateLimit => match wait {
+            Some(wait) if wait > RETRY_AFTER_MAX => {
+                format!(
+                    "it asks to wait {wait}, longer than a step does: retry the run then, or ask another model"
+                )
+            }
+            Some(wait) => format!("it asks to wait {wait}: ask it less often, see `rate:`, or another model"),
+            None => "ask it less often, see `rate:`, or another model".to_owned(),
+        },
+        FailureMode::ResourceQuota => "see the plan and the bills there, or ask another model".to_owned(),
+        FailureMode::ResourceApi | FailureMode::SystemTimeout => {
+            "see the other side, or ask another model".to_owned()
+        }
+        FailureMode::AgentContract => "ask it otherwise, or another model".to_owned(),
+        FailureMode::UserInvalidInput if status == 404 => {
+            format!("see `model` and `url` of its description: `cuelight models show {name}`")
+        }
+        _ => "see what it was asked; its answer stands in the log".to_owned(),
+    }
 }
 
 /// A refusal in the middle of an answer.

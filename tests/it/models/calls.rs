@@ -181,10 +181,71 @@ fn a_refusal_is_told_by_what_the_provider_says_before_what_its_status_says() {
         let said = document(name);
         let error: Value = serde_json::from_str(&said).expect("JSON");
         let words = error["error"]["message"].as_str().expect("a message").to_owned();
-        let answer = fails(format, refusal(status, &said), mode, &words);
-        assert!(!answer.may_have_happened && answer.outputs.is_empty(), "{name}");
+        let answer = fails(format, refusal(status, &said), mode, words.trim_end_matches('.'));
+        assert!(!answer.may_have_happened, "{name}");
+        assert_eq!(answer.outputs["tokens"], json!(0), "{name}: what is refused has used nothing");
     }
     fails(Format::OpenAi, refusal("503 Service Unavailable", "<html>"), ResourceApi, "answers 503");
+}
+
+/// What failed, what the other side says of it, and what to do, in this order: a line that is cut short has the first two.
+#[test]
+fn a_refusal_says_what_failed_and_what_to_do() {
+    let check = |status: &'static str, code: &str, field: &str, expected: &str| {
+        let body = json!({"error": {"message": "It says so.", "code": code}}).to_string();
+        let answer = answer(Format::OpenAi, refusal(status, &body).with(field));
+        assert_eq!(answer.failure().expect("it fails").message, expected);
+    };
+    let none = "X-None: 1";
+    check(
+        "401 Unauthorized",
+        "invalid_api_key",
+        none,
+        "own answers 401 Unauthorized: It says so; see whether the key KEY is right and may use it: `cuelight models test own`",
+    );
+    check(
+        "429 Too Many Requests",
+        "rate_limit_exceeded",
+        none,
+        "own answers 429 Too Many Requests: It says so; ask it less often, see `rate:`, or another model",
+    );
+    check(
+        "429 Too Many Requests",
+        "rate_limit_exceeded",
+        "Retry-After: 20",
+        "own answers 429 Too Many Requests: It says so; it asks to wait 20s: ask it less often, see `rate:`, or another model",
+    );
+    check(
+        "429 Too Many Requests",
+        "rate_limit_exceeded",
+        "Retry-After: 86400",
+        "own answers 429 Too Many Requests: It says so; it asks to wait 1d, longer than a step does: retry the run then, or ask another model",
+    );
+    check(
+        "429 Too Many Requests",
+        "insufficient_quota",
+        none,
+        "own answers 429 Too Many Requests: It says so; see the plan and the bills there, or ask another model",
+    );
+    for (status, code) in
+        [("500 Internal Server Error", "server_error"), ("529 Overloaded", "overloaded_error")]
+    {
+        let shown = status.trim_end_matches(" Overloaded");
+        let expected = format!("own answers {shown}: It says so; see the other side, or ask another model");
+        check(status, code, none, &expected);
+    }
+    check(
+        "404 Not Found",
+        "model_not_found",
+        none,
+        "own answers 404 Not Found: It says so; see `model` and `url` of its description: `cuelight models show own`",
+    );
+    check(
+        "400 Bad Request",
+        "context_length_exceeded",
+        none,
+        "own answers 400 Bad Request: It says so; see what it was asked; its answer stands in the log",
+    );
 }
 
 #[test]

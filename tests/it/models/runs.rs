@@ -101,6 +101,37 @@ fn the_next_model_is_asked_when_one_fails_and_says_why() {
     assert_eq!((busy.asked(), broken.asked(), well.asked()), (1, 1, 1), "a wrong key is not tried again");
 }
 
+/// What used nothing costs nothing: neither a refusal, nor a question that reached nobody, empties a budget. What broke off may.
+#[test]
+fn a_question_that_was_refused_is_charged_with_nothing() {
+    let price = "price: {input-usd: 3, output-usd: 15}\n";
+    let refused =
+        Provider::play(vec![refusal("429 Too Many Requests", "{}"), refusal("401 Unauthorized", "{}")]);
+    let between = Provider::play(vec![refusal("502 Bad Gateway", "{}")]);
+    let silent = Provider::play(vec![says("fine", 1, 1).cut(20)]);
+    let room =
+        Room::new(&[("refused", &refused, price), ("between", &between, price), ("silent", &silent, price)]);
+    // Nobody listens at the first of all ports.
+    let gone = format!("name: gone\nprovider: openai\nmodel: m\nurl: http://127.0.0.1:1/v1\n{price}");
+    fs::write(room.path().join(".cuelight/models/gone.yaml"), gone).expect("a file");
+    let cost = |model: &str, more: &str| {
+        let told = room.run(&format!(
+            "budget: {{cost-usd: 1}}\nsteps:\n  - {{id: a, retry: {{{more}}}, llm: {{model: {model}, prompt: x, max-tokens: 4000}}}}\n"
+        ));
+        assert_eq!(told.state(), "failed", "{model}: {}", told.said);
+        let told = say(room.path(), &["show", told.events[0]["run"].as_str().expect("a run"), "--json"]);
+        let shown: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+        (shown["spent"]["calls"].as_u64(), shown["spent"]["cost_usd"].as_f64())
+    };
+    let twice = "max-attempts: 2, delay: 1ms, on: [policy_rate_limit]";
+    assert_eq!(cost("refused", twice), (Some(2), Some(0.0)));
+    assert_eq!(cost("gone", "max-attempts: 1"), (Some(1), Some(0.0)));
+    for unknown in ["between", "silent"] {
+        let (_, usd) = cost(unknown, "max-attempts: 1");
+        assert!(usd.is_some_and(|it| it > 0.06), "{unknown}: nobody knows what it used: {usd:?}");
+    }
+}
+
 #[test]
 fn what_the_line_or_the_other_side_did_wrong_is_tried_twice_more() {
     let provider = Provider::play(vec![
