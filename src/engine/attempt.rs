@@ -123,6 +123,12 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether it has waited without a slot, its time is up, and there is none yet for what is called then.
+    pub(super) fn lacks_place(&self, id: RunId, step: StepIx) -> bool {
+        let run = self.run(id);
+        run.step(step).state() == StepState::Waiting && !may_start(run, step)
+    }
+
     pub(super) fn call(&mut self, id: RunId, step: StepIx, purpose: Purpose) {
         if purpose == Purpose::Step && !self.is_routed(id, step) {
             return;
@@ -188,6 +194,9 @@ impl Turn<'_> {
         let is_claimed = launch.is_claimed();
         if is_claimed && !self.is_come_for(id, step, which, &launch) {
             return self.waits_for_agent(id, step, which, &launch);
+        }
+        if of_step && self.lacks_place(id, step) {
+            return self.emit_step(id, step, StepEvent::Ready);
         }
         if let Some(target) = launch.target_in(self.world.project_of(id))
             && self.is_held_back(id, step, which, &target)

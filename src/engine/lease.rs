@@ -105,7 +105,9 @@ impl Leases {
             Fact::Step(_, _, StepEvent::Routed { .. }) => false,
             Fact::Step(run, step, StepEvent::Ending { .. }) => self.of_step(*run, *step).is_some(),
             Fact::Step(run, step, _) => self.waits.contains_key(&(*run, *step)),
-            Fact::Attempt(_, _, _, AttemptEvent::Started { launch, .. }) => launch.is_claimed(),
+            Fact::Attempt(run, step, _, AttemptEvent::Started { launch, .. }) => {
+                launch.is_claimed() || self.waits.contains_key(&(*run, *step))
+            }
             Fact::Attempt(run, step, number, _) => {
                 self.given.contains_key(&AttemptId { run: *run, step: *step, number: *number })
             }
@@ -148,9 +150,12 @@ impl Leases {
                 let attempt = AttemptId { run: *run, step: *step, number: *number };
                 match it {
                     AttemptEvent::Started { launch, effect_key, .. } => {
+                        // Also where something else is done in its place.
                         self.withdraw((*run, *step));
-                        let given = Given { launch: launch.clone(), effect_key: *effect_key };
-                        self.given.insert(attempt, Arc::new(given));
+                        if launch.is_claimed() {
+                            let given = Given { launch: launch.clone(), effect_key: *effect_key };
+                            self.given.insert(attempt, Arc::new(given));
+                        }
                     }
                     AttemptEvent::Ended { .. } => self.release(attempt, false),
                     AttemptEvent::Lost { .. } => self.release(attempt, true),
@@ -299,6 +304,9 @@ impl Turn<'_> {
             let Some(next) = next.map(|it| it.tool().or(it.model()).map(str::to_owned)) else {
                 return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceTool, message));
             };
+            if self.lacks_place(id, step) {
+                return self.emit_step(id, step, StepEvent::Ready);
+            }
             let passed = Alternative { name: offer.agent, score: Score(0), why: message.clone() };
             let choice = Choice {
                 policy: "fallback".to_owned(),
@@ -355,6 +363,8 @@ impl Turn<'_> {
             again |= it.claim == claim;
         });
         if again {
+            // Who asks once more is there, too.
+            self.sees(&key);
             return Ok(());
         }
         if count >= about.max_concurrent {

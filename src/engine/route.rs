@@ -280,8 +280,16 @@ impl Turn<'_> {
         let route = run.plan_step(step).work.route()?;
         let candidates = self.candidates(run, step, route).ok()?;
         choose(route.policy, route.wants.len(), &candidates, 1).or_else(|| {
-            let nothing = Candidate { name: route.candidates.first()?.clone(), ..Candidate::default() };
-            choose(route.policy, route.wants.len(), &[nothing], 1)
+            // None of them can be called now; who could be chosen besides is told all the same.
+            let (first, others) = candidates.split_first()?;
+            let first = Candidate { name: first.name.clone(), ..Candidate::default() };
+            let passed = |it: &Candidate| Alternative {
+                name: it.name.clone(),
+                score: Score(0),
+                why: it.unavailable.clone().unwrap_or_default(),
+            };
+            let choice = choose(route.policy, route.wants.len(), &[first], 1)?;
+            Some(Choice { alternatives: others.iter().map(passed).collect(), ..choice })
         })
     }
 

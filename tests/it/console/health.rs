@@ -235,6 +235,10 @@ fn agents_that_came_over_http_show_whether_they_are_there_and_what_they_have() {
     for words in ["every 30s", "2 at once", "over HTTP", "host: \"build-7\""] {
         assert!(console.text().contains(words), "{words}: {}", console.text());
     }
+    // The one of the same name in another project has nothing of it.
+    drop(console.press("G"));
+    let text = console.text();
+    assert!(text.contains("1 at once") && !text.contains("works on"), "{text}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! silent.
 
 use super::door::{check, play};
+use cuelight::engine::{Fact, StepEvent};
 
 const NOTHING: &str = "steps: [{id: a, run: 'true'}]";
 
@@ -356,4 +357,54 @@ fn an_agent_that_comes_by_itself_is_given_no_secret_and_no_files() {
         let failed = bench.journal.iter().any(|it| format!("{it:?}").contains(told));
         assert!(failed, "{more}: {}", bench.text());
     }
+}
+
+#[test]
+fn what_is_done_when_nobody_came_in_time_is_done_once_whoever_asks_for_work_then() {
+    let steps = "  - {id: a, agent: {name: coder, task: x}, timeout: 5m, fallback: [{run: 'true'}]}";
+    let script =
+        "launch; wake 5m; coder-1 comes; coder-1 claims; coder-2 comes; coder-2 claims; coder-1 leaves";
+    let bench = play(&work(steps, "pure"), script);
+    assert!(bench.text().contains("a call 1 fallback"), "{}", bench.text());
+    assert!(!bench.text().contains("a call 2") && !bench.text().contains("takes"), "{}", bench.text());
+}
+
+#[test]
+fn what_is_done_when_nobody_came_in_time_waits_for_its_place() {
+    let steps = "  - {id: a, agent: {name: coder, task: x}, timeout: 5m, fallback: [{run: 'true'}]}\n  - {id: b, run: 'true'}";
+    let one = work(steps, "pure").replacen("secrets:", "max-parallel: 1\nsecrets:", 1);
+    check(
+        &one,
+        "launch; wake 5m; coder-1 comes; coder-1 claims; ended b ok",
+        "a waits for an agent like agent:coder@1.0.0
+         b call 1
+         > wake 5m
+         > coder-1 claims
+         > ended b
+         a call 1 fallback",
+    );
+    // Nor does it begin in a run that stands still.
+    let bench = play(&work(steps, "pure"), "launch; pause; wake 5m");
+    assert!(!bench.text().contains("a call 1"), "{}", bench.text());
+}
+
+#[test]
+fn who_asks_for_its_work_once_more_gives_a_sign_of_life() {
+    let script =
+        "launch; coder-1 comes; coder-1 claims id=c for=10m; wake 60s; coder-1 claims id=c; wake 60s";
+    let bench = play(&work(ONE, "pure"), script);
+    assert!(!bench.text().contains("lost"), "{}", bench.text());
+}
+
+#[test]
+fn a_choice_between_agents_names_the_others_also_where_nobody_is_there() {
+    let steps = "  - {id: a, agent: {name: [coder, tester], route: manual, task: x}}";
+    let bench = play(&work(steps, "pure"), "coder-1 comes; launch; coder-1 leaves; ann approves a");
+    let choice = bench.journal.iter().find_map(|it| match &it.fact {
+        Fact::Step(_, _, StepEvent::Routed { choice }) => Some(choice.clone()),
+        _ => None,
+    });
+    let choice = choice.unwrap_or_else(|| panic!("a choice: {}", bench.text()));
+    let others: Vec<&str> = choice.alternatives.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!((choice.chosen.as_str(), others), ("agent:coder@1.0.0", vec!["agent:tester@1.0.0"]));
 }

@@ -165,3 +165,52 @@ async fn what_is_told_of_agents_has_the_shape_that_the_document_says() {
     }
     it.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_agents_of_one_name_each_lives_by_the_signs_of_its_own_project_and_goes_alone() {
+    let it = Sidecar::start().await;
+    let (shop, bank) = (token(&it, "coder-1", "shop"), token(&it, "coder-1", "bank"));
+    it.post("/api/agents", &shop, json!({"heartbeat_seconds": 1})).await.is(201);
+    it.post("/api/agents", &bank, json!({"heartbeat_seconds": 3600})).await.is(201);
+    let state = async |token: &str| it.get("/api/agents/coder-1", token).await.is(200)["state"].clone();
+    let counts = async || {
+        let watcher = it.sign(&it.claims("watcher", "shop", &[Permission::ViewMetrics]));
+        it.get("/metrics", &watcher).await.text
+    };
+    assert!(counts().await.contains("\ncuelight_agents_present 2\n"), "{}", counts().await);
+    let mut boards = it.engine().desk().boards();
+    let lost = |presence: Presence| presence == Presence::Lost;
+    let seen = boards.wait_for(|it| it.board.present().iter().any(|it| lost(it.1.presence(later(0)))));
+    drop(tokio::time::timeout(super::MOST, seen).await.expect("in time").expect("it is lost"));
+    assert_eq!((state(&shop).await, state(&bank).await), (json!("lost"), json!("live")));
+    // What one of them says, and that it goes, says nothing of the other.
+    it.send("PUT", "/api/agents/coder-1/heartbeat", Some(&bank), None, &[]).await.is(200);
+    assert_eq!(state(&shop).await, "lost");
+    let told = counts().await;
+    assert!(told.contains("\ncuelight_agents_present 1\n"), "{told}");
+    for name in ["coder-1", "bank", "shop"] {
+        assert!(!told.contains(name), "counts have no names: {told}");
+    }
+    it.send("PUT", "/api/agents/coder-1/heartbeat", Some(&shop), None, &[]).await.is(200);
+    it.send("DELETE", "/api/agents/coder-1", Some(&bank), None, &[]).await.is(200);
+    it.send("PUT", "/api/agents/coder-1/heartbeat", Some(&bank), None, &[]).await.refused(404, "AGT_003");
+    assert_eq!(state(&shop).await, "live");
+    assert!(counts().await.contains("\ncuelight_agents_present 1\n"));
+    it.end().await;
+}
+
+/// An answer that is remembered for a key is that of the project that asked, also where agents of one name use one key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_agents_of_one_name_that_use_one_key_have_each_an_answer_of_their_own() {
+    let it = Sidecar::start().await;
+    let key = [("Idempotency-Key", "k")];
+    let (shop, bank) = (token(&it, "coder-1", "shop"), token(&it, "coder-1", "bank"));
+    for (token, project) in [(&shop, "shop"), (&bank, "bank"), (&shop, "shop")] {
+        let told = it.send("POST", "/api/agents", Some(token), Some(json!({})), &key).await.is(201);
+        assert_eq!((&told["id"], &told["project_id"]), (&json!("coder-1"), &json!(project)));
+    }
+    it.send("DELETE", "/api/agents/coder-1", Some(&shop), None, &key).await.is(200);
+    assert_eq!(names(&it.get("/api/agents", &shop).await.is(200)), Vec::<&str>::new());
+    assert_eq!(names(&it.get("/api/agents", &bank).await.is(200)), ["coder-1"]);
+    it.end().await;
+}
