@@ -5,8 +5,8 @@ use crate::targets::{Kept, Target};
 use cuelight::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
-        Actor, Ask, AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent, GateState, Purpose,
-        RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
+        Actor, AgentEvent, Ask, AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent, GateState,
+        Purpose, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
     },
     plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Route, Scope, Undo, Work},
     projection::Board,
@@ -197,6 +197,11 @@ impl Checks {
             Fact::Undo(id, step, it) => self.undo(*id, *step, it),
             Fact::Scope(_, it) => {
                 self.scope(it, event.at);
+                Ok(())
+            }
+            // What comes of it is told by whoever has it.
+            Fact::Agent(AgentEvent::Leased { lease }) => {
+                self.answers.insert((lease.attempt, None));
                 Ok(())
             }
             Fact::Failure(..)

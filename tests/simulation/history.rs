@@ -5,6 +5,7 @@
 //! or between it and its journal, to see that the checks find them.
 
 use crate::{
+    agents::{self, Agents, HELPER},
     checks::{Broken, Checks},
     tape::Tape,
     workload,
@@ -15,10 +16,10 @@ use cuelight::{
         Timestamp, Value, ValueMap, sha256,
     },
     engine::{
-        Actor, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Choice, Command, Correction,
-        Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FileFact, ForkAt, Found,
-        GateEvent, Launching, NewMessage, NewValue, Outcome, Past, Proof, Purpose, RetryFrom, RunEvent,
-        StepEvent, UndoEvent, Verdict, World, etag, react,
+        Actor, AgentAsk, AgentEvent, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Choice,
+        Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FileFact,
+        ForkAt, Found, GateEvent, Launching, Lease, NewMessage, NewValue, Outcome, Past, Proof, Purpose,
+        RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World, etag, react,
     },
     plan::{Plan, Scope},
     projection::Board,
@@ -74,6 +75,14 @@ pub(crate) enum Bug {
     ForgetsToClear,
     TakesALostGuardForNeverStarted,
     AdoptsTwice,
+    TakesAResultOfAnybody,
+    ForgetsWhoHasWork,
+    LosesSignsOfLife,
+    LeavesWorkWithTheLost,
+    GivesWorkToAnybody,
+    GivesOneTooMany,
+    GivesTwiceForOneAsking,
+    LooksPastTheProject,
 }
 
 impl Bug {
@@ -120,6 +129,14 @@ impl Bug {
         Self::ForgetsToClear,
         Self::TakesALostGuardForNeverStarted,
         Self::AdoptsTwice,
+        Self::TakesAResultOfAnybody,
+        Self::ForgetsWhoHasWork,
+        Self::LosesSignsOfLife,
+        Self::LeavesWorkWithTheLost,
+        Self::GivesWorkToAnybody,
+        Self::GivesOneTooMany,
+        Self::GivesTwiceForOneAsking,
+        Self::LooksPastTheProject,
     ];
 
     /// The invariant that finds it, where another one could hide that this one never does.
@@ -135,6 +152,12 @@ impl Bug {
             Self::TriesOnceTooOften => Some("I26"),
             Self::TakesOneCallTooMany => Some("I27"),
             Self::KeepsAResultTooLong | Self::ForgetsToClear => Some("I28"),
+            Self::GivesWorkToAnybody
+            | Self::GivesOneTooMany
+            | Self::GivesTwiceForOneAsking
+            | Self::LooksPastTheProject => Some("I30"),
+            Self::TakesAResultOfAnybody => Some("I31"),
+            Self::LosesSignsOfLife | Self::LeavesWorkWithTheLost | Self::ForgetsWhoHasWork => Some("I32"),
             _ => None,
         }
     }
@@ -193,12 +216,34 @@ impl Faults {
 /// What will happen outside, in the order of time.
 enum Item {
     Says(Box<Command>),
-    Votes { gate: GateId, epoch: Epoch, hash: Digest, who: usize },
-    Edits { gate: GateId, epoch: Epoch, who: usize },
-    Withdraws { gate: GateId, who: usize },
-    Delegates { gate: GateId, who: usize },
+    Votes {
+        gate: GateId,
+        epoch: Epoch,
+        hash: Digest,
+        who: usize,
+    },
+    Edits {
+        gate: GateId,
+        epoch: Epoch,
+        who: usize,
+    },
+    Withdraws {
+        gate: GateId,
+        who: usize,
+    },
+    Delegates {
+        gate: GateId,
+        who: usize,
+    },
     Meddles,
+    /// An agent comes, and does something or other.
+    Comes {
+        who: usize,
+    },
 }
+
+/// How often agents come, all of them together, before only what they have begun goes on.
+const VISITS_MAX: u32 = 32;
 
 const PEOPLE: [(&str, &[&str]); 7] = [
     ("req", &["sre"]),
@@ -250,6 +295,15 @@ pub(crate) struct History<'a> {
     disk: u8,
     calm: bool,
     dropped_timer: bool,
+    agents: Agents,
+    /// Whether there is anything for agents to do.
+    has_agents: bool,
+    /// How often one came.
+    visits: u32,
+    /// How often each has asked for work.
+    claims: [u32; HELPER + 1],
+    /// Work that its agent has begun.
+    busy: BTreeSet<AttemptId>,
 }
 
 impl<'a> History<'a> {
@@ -276,6 +330,11 @@ impl<'a> History<'a> {
             disk: 0,
             calm: false,
             dropped_timer: false,
+            agents: Agents::default(),
+            has_agents: false,
+            visits: 0,
+            claims: [0; HELPER + 1],
+            busy: BTreeSet::new(),
         }
     }
 
@@ -308,6 +367,13 @@ impl<'a> History<'a> {
 
     fn launch(&mut self, plan: Plan, delay: u64) {
         self.launched += 1;
+        if !self.has_agents && workload::needs_agents(&plan) {
+            self.has_agents = true;
+            for who in 0..HELPER {
+                let delay = self.tape.below(30);
+                self.later(delay, Item::Comes { who });
+            }
+        }
         let written = self.bug.map(|_| plan.clone());
         let mut plan = plan;
         match self.bug {
@@ -428,6 +494,7 @@ impl<'a> History<'a> {
                 Command::Delegate { gate, to, lasts, reason: "away".to_owned(), by: person(who) }
             }
             Item::Meddles => self.meddling()?,
+            Item::Comes { who } => self.comes(who)?,
         })
     }
 
@@ -529,6 +596,167 @@ impl<'a> History<'a> {
         Command::SetValue { value: Box::new(NewValue { scope: Scope::Global, key, value, ttl, expect }), by }
     }
 
+    /// An agent asks something of its own, sensible or not, and comes again later, or does not.
+    fn comes(&mut self, who: usize) -> Option<Command> {
+        if self.calm {
+            return None;
+        }
+        self.visits += 1;
+        if self.visits < VISITS_MAX {
+            let most = if self.tape.chance(12) { 2000 } else { 40 };
+            let delay = 1 + self.tape.below(most);
+            self.later(delay, Item::Comes { who });
+        }
+        let name = agents::key(who).name;
+        if !self.agents.knows(who) && !self.tape.chance(10) {
+            return Some(asks(who, AgentAsk::Register(agents::about(who))));
+        }
+        let known = self.agents.ever.len();
+        Some(match self.tape.below(16) {
+            9..12 => asks(who, AgentAsk::Beat(name)),
+            12 => asks(who, AgentAsk::Register(agents::about(who))),
+            13 if known > 0 => {
+                let work = self.agents.ever[self.tape.index(known)];
+                asks(who, AgentAsk::Renew { work, note: None })
+            }
+            14 if known > 0 => {
+                let work = self.agents.ever[self.tape.index(known)];
+                self.hands_in(who, work)
+            }
+            15 => asks(who, AgentAsk::Leave { agent: name, reason: "so".to_owned() }),
+            // Whoever did not hear the answer asks once more, for the same.
+            again => self.claim(who, again == 8),
+        })
+    }
+
+    fn claim(&mut self, who: usize, again: bool) -> Command {
+        self.claims[who] += u32::from(!again);
+        let lasts = (!self.calm && self.tape.chance(60)).then(|| Span::seconds(5 + self.tape.below(300)));
+        let claim = format!("c{}", self.claims[who]);
+        asks(who, AgentAsk::Claim { agent: agents::key(who).name, claim, lasts })
+    }
+
+    fn hands_in(&mut self, who: usize, work: AttemptId) -> Command {
+        let number = self.agents.says(who, work);
+        let mut outputs = ValueMap::from_iter([("said".to_owned(), number.into())]);
+        for (key, value, chance) in [("n", "7", 90), ("confidence", "0.9", 50), ("tokens", "6", 15)] {
+            if self.tape.chance(chance) || self.calm {
+                outputs.insert(key.to_owned(), value.into());
+            }
+        }
+        let fails = !self.calm && self.tape.chance(self.faults.fail);
+        let failed = fails.then(|| (FailureMode::AgentLogic, "no".to_owned()));
+        let may_have_happened = fails && self.tape.chance(30);
+        asks(who, AgentAsk::HandBack { work, outputs, failed, may_have_happened })
+    }
+
+    /// What an agent does with its work: it says that it goes on, and hands it in; late, twice, never, or another one does.
+    fn works(&mut self, lease: &Lease) {
+        let (work, lasts) = (lease.attempt, lease.lasts.0 / 1000);
+        let Some(who) = self.agents.holder(work).filter(|_| self.busy.insert(work)) else { return };
+        let done = self.hands_in(who, work);
+        if self.calm {
+            return self.later(1, Item::Says(Box::new(done)));
+        }
+        let mut after = 0;
+        for _ in 0..self.tape.below(4) {
+            after += 1 + self.tape.below(lasts);
+            let note = self.tape.chance(30).then(|| "on it".to_owned());
+            self.later(after, Item::Says(Box::new(asks(who, AgentAsk::Renew { work, note }))));
+        }
+        after += 1 + self.tape.below(lasts);
+        match self.tape.below(12) {
+            11 => return,
+            10 => after += lasts * 2,
+            9 => self.later(after + 1, Item::Says(Box::new(done.clone()))),
+            8 => {
+                let other = self.tape.index(HELPER);
+                let taken = self.hands_in(other, work);
+                self.later(after - 1, Item::Says(Box::new(taken)));
+            }
+            _ => {}
+        }
+        self.later(after, Item::Says(Box::new(done)));
+    }
+
+    /// Somebody comes who can do all that waits for an agent. False when nothing does.
+    fn somebody_works(&mut self) -> Result<bool, Broken> {
+        if !self.has_agents {
+            return Ok(false);
+        }
+        let before = self.journal.len();
+        self.command_at(asks(HELPER, AgentAsk::Register(agents::about(HELPER))), self.now)?;
+        loop {
+            let given = self.agents.ever.len();
+            let command = self.claim(HELPER, false);
+            self.command_at(command, self.now)?;
+            if self.agents.ever.len() == given {
+                break;
+            }
+        }
+        self.commit()?;
+        // That somebody is there is not yet that anything goes on.
+        let there = |it: &Event| {
+            matches!(it.fact, Fact::Agent(AgentEvent::Registered { .. } | AgentEvent::Seen { .. }))
+        };
+        Ok(self.journal[before..].iter().any(|it| !there(it)))
+    }
+
+    /// I30 to I33: what an agent was told, and what came of it.
+    fn agents_see(
+        &mut self,
+        asked: Option<(usize, AgentAsk, bool)>,
+        is_ok: bool,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), Broken> {
+        for event in events {
+            self.agents.see(event)?;
+        }
+        self.agents.nothing_is_left_behind()?;
+        let Some((who, ask, wanted)) = asked else { return Ok(()) };
+        if wanted != is_ok {
+            let word = if is_ok { "taken" } else { "refused" };
+            let number = if is_ok { "I31" } else { "I33" };
+            return Err(format!("{number} what agent {who} says is {word}: {ask:?}"));
+        }
+        if is_ok {
+            self.agents.answered(who, &ask, events)?;
+            self.agents.heard(who, &ask, now);
+        }
+        // It is told once more what it has.
+        if let AgentAsk::Claim { claim, .. } = &ask
+            && is_ok
+            && events.iter().all(|it| !matches!(it.fact, Fact::Agent(AgentEvent::Leased { .. })))
+            && let Some(lease) = self.agents.given_for(who, claim)
+        {
+            self.works(&lease);
+        }
+        Ok(())
+    }
+
+    /// What the engine is told in place of what an agent asks, with a mistake in it.
+    fn mistaken(&self, command: &mut Command) {
+        let (Command::Agent { ask, by }, Some(bug)) = (command, self.bug) else { return };
+        match (bug, &mut **ask) {
+            (Bug::TakesAResultOfAnybody, AgentAsk::HandBack { work, .. }) => {
+                if let Some(holder) = self.agents.holder(*work) {
+                    *by = agents::actor(holder);
+                }
+            }
+            (Bug::GivesWorkToAnybody, AgentAsk::Register(about)) => {
+                about.capabilities = agents::about(HELPER).capabilities;
+            }
+            (Bug::GivesOneTooMany, AgentAsk::Register(about)) => about.max_concurrent += 1,
+            (Bug::LooksPastTheProject, AgentAsk::Register(_) | AgentAsk::Claim { .. }) => {
+                if let Proof::Token(token) = &mut by.proof {
+                    token.project = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// What a step may wait for.
     fn message(&mut self) -> NewMessage {
         NewMessage {
@@ -593,7 +821,15 @@ impl<'a> History<'a> {
             Command::Decide(it) => Some(it.id.clone()),
             _ => None,
         };
+        let asked = match &command {
+            Command::Agent { ask, by } => {
+                agents::who_asks(by).map(|who| (who, (**ask).clone(), self.agents.wanted(who, ask)))
+            }
+            _ => None,
+        };
+        let is_wake = matches!(command, Command::Wake);
         let mut command = command;
+        self.mistaken(&mut command);
         if let (Some(Bug::ChangesAValueUnseen), Command::SetValue { value, .. }) = (self.bug, &mut command) {
             value.expect = None;
         }
@@ -607,6 +843,12 @@ impl<'a> History<'a> {
         } else {
             self.world.handle(command, told, &mut events).map_err(|it| it.to_string())
         };
+        if self.has_agents {
+            self.agents_see(asked, said.is_ok(), &events, now)?;
+            if is_wake {
+                self.agents.nothing_is_overdue(now)?;
+            }
+        }
         if let (Some(wanted), Ok(())) = (wanted, &said) {
             ensure(wanted, "I24 a value was changed over the head of somebody else")?;
         }
@@ -658,6 +900,9 @@ impl<'a> History<'a> {
                     | Bug::SaysItChoseAnother
                     | Bug::ForgetsToClear
                     | Bug::AdoptsTwice
+                    | Bug::LosesSignsOfLife
+                    | Bug::LeavesWorkWithTheLost
+                    | Bug::GivesTwiceForOneAsking
             )
         )
     }
@@ -667,14 +912,15 @@ impl<'a> History<'a> {
         let mut made = Vec::new();
         self.world.clone().handle(command, now, &mut made).map_err(|it| it.to_string())?;
         let mut undoing: Option<(StepIx, StepIx)> = None;
-        let (mut forgotten, mut adopted) = (false, false);
+        let (mut forgotten, mut adopted, mut went) = (false, false, false);
         for mut event in made {
-            let mut times = 1;
+            let mut times = u32::from(!went);
             // What the engine believes, where that is not what is written down.
             let believed = match self.bug {
                 Some(Bug::UndoesForTheOther) => as_a_retry(&event),
                 Some(Bug::ForgetsWhichFallback) => without_fallbacks(&event),
                 Some(Bug::SaysItChoseAnother) => Some(event.clone()),
+                Some(Bug::GivesTwiceForOneAsking) => with_another_claim(&event),
                 _ => None,
             };
             let mut believes = true;
@@ -717,6 +963,14 @@ impl<'a> History<'a> {
                 | (Some(Bug::ForgetsToClear), Fact::Cache(CacheEvent::Cleared { .. })) => {
                     believes = false;
                 }
+                (
+                    Some(Bug::LosesSignsOfLife),
+                    Fact::Agent(AgentEvent::Renewed { .. } | AgentEvent::Seen { .. }),
+                ) => believes = false,
+                (
+                    Some(Bug::LeavesWorkWithTheLost),
+                    Fact::Agent(AgentEvent::Lost { .. } | AgentEvent::Left { .. }),
+                ) => went = true,
                 (Some(Bug::SaysItChoseAnother), Fact::Step(_, _, StepEvent::Routed { choice })) => {
                     let Choice { chosen, alternatives, .. } = &mut **choice;
                     if let Some(other) = alternatives.first_mut() {
@@ -819,6 +1073,17 @@ impl<'a> History<'a> {
         if let Fact::Gate(_, _, gate, GateEvent::Asked { ask, hash, .. }) = &event.fact {
             self.first_asks.entry(*gate).or_insert((ask.epoch, *hash));
             self.people_answer(*gate, ask, *hash);
+        }
+        match &event.fact {
+            // The answer may be lost on its way.
+            Fact::Agent(AgentEvent::Leased { lease }) if self.calm || !self.tape.chance(10) => {
+                self.works(lease);
+            }
+            Fact::Attempt(run, step, number, AttemptEvent::Started { launch, .. }) if launch.is_claimed() => {
+                let id = AttemptId { run: *run, step: *step, number: *number };
+                ensure(self.begun.insert(id, launch.hash()).is_none(), "I2 one attempt began twice")?;
+            }
+            _ => {}
         }
         match react(event) {
             Some(Effect::Call { attempt, launch, purpose, bound, .. }) => {
@@ -979,6 +1244,9 @@ impl<'a> History<'a> {
         self.journal.truncate(self.journal.len() - lost);
         self.acknowledged_is_stored()?;
         self.effects_have_intents()?;
+        if self.has_agents {
+            self.agents.again(&self.journal);
+        }
         let found = self.found();
         let keep = self.faults.late_after_crash;
         let queue = std::mem::take(&mut self.queue);
@@ -989,7 +1257,13 @@ impl<'a> History<'a> {
                 self.queue.insert(at, item);
             }
         }
-        self.world = fold(&self.journal);
+        self.world = match self.bug {
+            Some(Bug::ForgetsWhoHasWork) => {
+                let leased = |it: &Event| matches!(it.fact, Fact::Agent(AgentEvent::Leased { .. }));
+                fold(&self.journal.iter().filter(|it| !leased(it)).cloned().collect::<Vec<_>>())
+            }
+            _ => fold(&self.journal),
+        };
         let away = Span::seconds(self.tape.below(600));
         self.now = self.now + away;
         if self.bug != Some(Bug::ForgetsToRecover) {
@@ -1015,6 +1289,10 @@ impl<'a> History<'a> {
             return found;
         }
         for id in self.checks.flying() {
+            // Its agent has it, wherever that is; no guard knows of it.
+            if self.agents.is_open(id) {
+                continue;
+            }
             let is_lost = !self.tape.chance(self.faults.adopt);
             if is_lost && self.bug != Some(Bug::TakesALostGuardForNeverStarted) {
                 continue;
@@ -1086,6 +1364,9 @@ impl<'a> History<'a> {
 
     /// What people do who want it to end. False when there is nothing left to do.
     fn somebody_helps(&mut self) -> Result<bool, Broken> {
+        if self.somebody_works()? {
+            return Ok(true);
+        }
         let before = self.journal.len();
         let (doubts, stuck) = self.checks.for_people();
         for (run, step) in doubts {
@@ -1177,6 +1458,22 @@ fn without_fallbacks(event: &Event) -> Option<Event> {
         }
         _ => None,
     }
+}
+
+/// Work that is given, for another asking than that of its agent.
+fn with_another_claim(event: &Event) -> Option<Event> {
+    let mut other = event.clone();
+    match &mut other.fact {
+        Fact::Agent(AgentEvent::Leased { lease }) => {
+            lease.claim.push('x');
+            Some(other)
+        }
+        _ => None,
+    }
+}
+
+fn asks(who: usize, ask: AgentAsk) -> Command {
+    Command::Agent { ask: Box::new(ask), by: agents::actor(who) }
 }
 
 /// A fork, told as a retry.

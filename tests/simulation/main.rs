@@ -4,6 +4,7 @@
 //! `cargo test --release --test simulation -- --seeds 200000 --bugs`, or `--seed 7` for one history; with `--bug NAME` one that
 //! has this mistake in it.
 
+mod agents;
 mod checks;
 mod history;
 mod tape;

@@ -6,7 +6,7 @@ use crate::checks::{At, Broken, Checks, ensure};
 use cuelight::{
     base::{BreakerRule, RateRule, RoutePolicy, RunId, Score, StepIx, Timestamp},
     engine::{AttemptEvent, CacheEvent, Purpose, StepEvent, TargetEvent},
-    plan::PlanTool,
+    plan::{Plan, PlanTool},
 };
 use std::collections::BTreeSet;
 
@@ -65,6 +65,15 @@ impl Target {
             (self.open_until, self.failures, self.tried) = (Some(now + rule.open_for), 0, None);
         }
     }
+}
+
+/// When the circuit of a target opens, as the author wrote it: of a tool, or of a model.
+fn breaker(plan: &Plan, target: &str) -> Option<BreakerRule> {
+    let of_model = || {
+        let name = target.strip_prefix("model ")?;
+        plan.models.iter().find(|it| it.name == name).map(|it| it.breaker)
+    };
+    plan.tool(target).map(|it| it.breaker).or_else(of_model)
 }
 
 /// A result that may stand for a step: its key, and until when.
@@ -137,7 +146,7 @@ impl Checks {
             }
             AttemptEvent::Ended { outcome, .. } => {
                 let Some(name) = self.lands(at) else { return Ok(()) };
-                let rule = self.runs.get(&at.0).and_then(|it| it.plan.tool(&name)).map(|it| it.breaker);
+                let rule = self.runs.get(&at.0).and_then(|it| breaker(&it.plan, &name));
                 let failure = outcome.failure.as_ref();
                 let counts = failure.is_none_or(|it| !it.not_started && it.mode.blames_target());
                 if let (Some(rule), true) = (rule, counts) {

@@ -1,6 +1,6 @@
 //! What is simulated: random plans, with a bit of everything that an author can write.
 
-use crate::tape::Tape;
+use crate::{agents::DONE_BY, tape::Tape};
 use cuelight::{
     base::{
         BreakerRule, Digest, MessageKind, ProcessLimits, Provider, RateRule, RoutePolicy, Score, Span,
@@ -9,8 +9,8 @@ use cuelight::{
     plan::{
         Amounts, Budget, CacheRule, Concurrency, ConfidenceBelow, ConfidenceRule, EffectClass, Emission,
         Frame, FrameKind, GateRule, ModelWork, Need, OnConflict, OnError, OnExceed, OnFailure, OnTimeout,
-        OutputType, Plan, PlanModel, PlanStep, PlanTool, PlanToolBody, PlanToolUndo, Quorum, Requires, Retry,
-        RetryKind, Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
+        OutputType, Plan, PlanAgent, PlanModel, PlanStep, PlanTool, PlanToolBody, PlanToolUndo, Quorum,
+        Requires, Retry, RetryKind, Risk, Route, Scope, Talk, TalkTool, ToolUse, Undo, WaitFor, Work,
     },
 };
 use serde_json::json;
@@ -23,6 +23,9 @@ pub(crate) fn plan(tape: &mut Tape, steps_max: u64) -> Plan {
     let mut steps = Vec::new();
     let count = 1 + tape.below(steps_max);
     level(tape, &mut steps, count, None, None, "", 0);
+    if !tape.chance(35) {
+        steps.iter_mut().for_each(|it| without_agents(&mut it.work));
+    }
     let budget = tape.chance(15).then(|| Budget {
         calls: Some(1 + tape.below(12)),
         tokens: tape.chance(50).then(|| 5 * tape.below(20)),
@@ -108,7 +111,7 @@ fn level(
                 matrix(tape, &mut it);
                 it
             }
-            _ if tape.chance(20) => tool(tape),
+            _ if tape.chance(25) => tool(tape),
             _ => call("x"),
         };
         let mut made = step(tape, &id, &local, frame, scope, work);
@@ -238,24 +241,53 @@ fn tools() -> Vec<PlanTool> {
         body: PlanToolBody::Words(vec![name.to_owned()]),
         undo: None,
     };
+    let agents = DONE_BY.map(|(id, can)| PlanTool {
+        agent: Some(PlanAgent::default()),
+        capabilities: vec![can.to_owned()],
+        body: PlanToolBody::Claim,
+        ..named(id.split('@').next().unwrap_or(id))
+    });
     let undo = PlanToolUndo::By(Box::new(PlanToolBody::Words(vec!["undo".to_owned()])));
     let fragile = BreakerRule { failures: 2, successes: 1, ..BreakerRule::default() };
     let scarce =
         RateRule { calls: 1, per: Span::seconds(120), burst: 2, per_day: Some(4), ..RateRule::default() };
-    vec![
+    let tools = [
         PlanTool { breaker: fragile, undo: Some(undo), ..named("a") },
         PlanTool { rate: Some(scarce), priority: 2, ..named("b") },
         PlanTool { breaker: BreakerRule { failures: 1, when_open: WhenOpen::Fail, ..fragile }, ..named("c") },
-    ]
+    ];
+    tools.into_iter().chain(agents).collect()
 }
 
-/// The call of one tool, or of one of several.
+/// The same work for tools of ours alone.
+fn without_agents(work: &mut Work) {
+    let Work::Tool(it) = work else { return };
+    let is_agent = |name: &String| DONE_BY.iter().any(|it| it.0 == name);
+    if is_agent(&it.tool) {
+        "c@1.0.0".clone_into(&mut it.tool);
+    }
+    if let Some(route) = &mut it.route {
+        route.candidates.retain(|it| !is_agent(it));
+    }
+    it.route = it.route.take().filter(|it| !it.candidates.is_empty());
+}
+
+/// Whether an agent that comes by itself may have to do some of it.
+pub(crate) fn needs_agents(plan: &Plan) -> bool {
+    let is_agent = |name: &String| DONE_BY.iter().any(|it| it.0 == name);
+    plan.steps.iter().any(|it| match &it.work {
+        Work::Tool(it) => is_agent(&it.tool) || it.route.iter().any(|it| it.candidates.iter().any(is_agent)),
+        _ => false,
+    })
+}
+
+/// The call of one tool, or of one of several; some are agents that come by themselves.
 fn tool(tape: &mut Tape) -> Work {
-    let all = ["a@1.0.0", "b@1.0.0", "c@1.0.0"];
+    let all = ["a@1.0.0", "b@1.0.0", "c@1.0.0", DONE_BY[0].0, DONE_BY[1].0];
     let first = tape.index(all.len());
     let route = tape.chance(60).then(|| {
         let policy = *tape.pick(&RoutePolicy::ALL);
-        let candidates = all.iter().cycle().skip(first).take(1 + tape.index(3));
+        let candidates = all.iter().cycle().skip(first).take(1 + tape.index(4));
         let candidates = candidates.map(|it| (*it).to_owned()).collect();
         Box::new(Route { policy, candidates, wants: vec!["b".to_owned()] })
     });
