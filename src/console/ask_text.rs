@@ -290,7 +290,7 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
         for of in &it.vote.acting_for {
             pieces.extend(foreign_pieces(&format!(" for {}", of.name), Role::Muted));
         }
-        if gate.glass_broken {
+        if gate.is_glass_broken() {
             pieces.push(("  EMERGENCY".to_owned(), Role::Fail));
         }
         pieces.push((format!("  {}  ", it.at.clock()), Role::Muted));

@@ -39,6 +39,8 @@ pub(super) struct Gate {
     pub(super) resolved_by: String,
     /// Enough have agreed, and what they were shown is being looked at once more: who decided.
     pub(super) agreed: Option<String>,
+    /// Who has approved alone, in an emergency.
+    pub(super) broken_by: Option<String>,
     /// What it showed has changed: until it has asked anew, nobody answers it, and no time of its own runs off.
     pub(super) anew: bool,
     /// Who has looked afterwards at an approval that was given in an emergency: principal and name.
@@ -55,8 +57,8 @@ pub(super) struct Delegation {
     pub(super) until: Timestamp,
 }
 
-/// The group of `people.toml` whose members may override a quorum.
-const BREAK_GLASS: &str = "break-glass";
+/// The group of `people.toml` whose members may override a quorum, and who decided when one of them did.
+pub(super) const BREAK_GLASS: &str = "break-glass";
 
 /// What time does to a gate, in the order it is asked for when several are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +94,7 @@ impl Gate {
                 self.ask.clone_from(ask);
                 self.hash = *hash;
                 self.votes.clear();
-                (self.agreed, self.anew) = (None, false);
+                (self.agreed, self.broken_by, self.anew) = (None, None, false);
                 self.resolved_by.clear();
             }
             GateEvent::Voted(vote) => self.votes.push((**vote).clone()),
@@ -100,11 +102,14 @@ impl Gate {
                 // It takes the place of the ordinary answer of the same person.
                 self.votes.retain(|it| it.by.principal() != vote.by.principal());
                 self.votes.push((**vote).clone());
+                self.broken_by = Some(vote.by.principal());
             }
             GateEvent::Agreed { by, .. } => self.agreed = Some(by.clone()),
             GateEvent::Withdrawn { by } => {
-                self.agreed = None;
                 let principal = by.principal();
+                self.broken_by = self.broken_by.take().filter(|it| *it != principal);
+                // What somebody does alone in an emergency is for nobody else to take back.
+                self.agreed = self.agreed.take().filter(|it| it == BREAK_GLASS && self.broken_by.is_some());
                 self.votes.retain(|it| it.by.principal() != principal);
                 self.delegations.retain(|it| it.by.principal() != principal);
             }
@@ -130,7 +135,7 @@ impl Gate {
     /// Whether this person's look at what was approved in an emergency is to be recorded: false when theirs is already.
     /// Else why it cannot be.
     pub(super) fn review(&self, by: &Actor, rule: &GateRule) -> Result<bool, String> {
-        if self.resolved_by != "break-glass" {
+        if self.resolved_by != BREAK_GLASS {
             return Err("it was not approved in an emergency".to_owned());
         }
         let principal = by.principal();
@@ -141,7 +146,7 @@ impl Gate {
                 Err(format!("{name} has reviewed it already"))
             };
         }
-        if self.votes.last().is_some_and(|it| it.by.principal() == principal) {
+        if self.broken_by.as_deref() == Some(&*principal) {
             return Err(format!("{} approved it; somebody else has to look", by.name));
         }
         self.forbids(by).or_else(|| self.may_not(by, rule)).map_or(Ok(true), Err)

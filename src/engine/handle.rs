@@ -12,7 +12,7 @@ use crate::{
         ask::{self, Asking},
         call::{self, Unresolved},
         form,
-        gate::Gate,
+        gate::{BREAK_GLASS, Gate},
         outcome,
         run::Run,
         settle,
@@ -278,7 +278,7 @@ impl Turn<'_> {
         if let Some(vote) = gate.votes.iter().find(|it| it.by.principal() == principal)
             && !gate.is_open()
             && vote.verdict == decision.verdict
-            && (!decision.break_glass || gate.resolved_by == "break-glass")
+            && (!decision.break_glass || gate.resolved_by == BREAK_GLASS)
         {
             return Ok(());
         }
@@ -294,7 +294,7 @@ impl Turn<'_> {
         }
         if decision.break_glass {
             self.emit_gate(id, GateEvent::GlassBroken(Box::new(vote)));
-            self.resolve(id, GateState::Approved, "break-glass");
+            self.resolve(id, GateState::Approved, BREAK_GLASS);
             return Ok(());
         }
         self.emit_gate(id, GateEvent::Voted(Box::new(vote)));

@@ -274,6 +274,7 @@ impl World {
                         escalated: None,
                         resolved_by: String::new(),
                         agreed: None,
+                        broken_by: None,
                         anew: false,
                         reviewed_by: None,
                         for_budget,

@@ -43,8 +43,8 @@ pub struct GateView {
     pub escalated: Option<String>,
     /// Answers that were handed to somebody else: by whom, to whom, until when. The newest of each person.
     pub delegations: Vec<DelegationView>,
-    /// Whether one person approved in place of all that were wanted, in an emergency.
-    pub glass_broken: bool,
+    /// Who has approved in place of all that were wanted, in an emergency.
+    pub broken_by: Option<Actor>,
     /// Who has looked at that afterwards, when, and what they found.
     pub review: Option<Comment>,
     /// How often it rang again.
@@ -127,7 +127,7 @@ impl GateView {
             editors: Vec::new(),
             escalated: None,
             delegations: Vec::new(),
-            glass_broken: false,
+            broken_by: None,
             review: None,
             reminded: 0,
             armed_until: None,
@@ -204,14 +204,19 @@ impl GateView {
         Some(format!("{} is not in {}", actor.name, groups.join(" or ")))
     }
 
-    /// Whether somebody has yet to look at an approval that was given alone, in an emergency.
-    pub const fn awaits_review(&self) -> bool {
-        self.glass_broken && self.review.is_none()
+    /// Whether it was approved by one person in place of all that were wanted, in an emergency.
+    pub fn is_glass_broken(&self) -> bool {
+        self.closed_by.as_deref() == Some("break-glass")
+    }
+
+    /// Whether somebody has yet to look at such an approval.
+    pub fn awaits_review(&self) -> bool {
+        self.is_glass_broken() && self.review.is_none()
     }
 
     /// Why this person cannot be the one who looks, if they cannot.
     pub fn may_not_review(&self, actor: &Actor) -> Option<String> {
-        if self.votes.last().is_some_and(|it| it.vote.by.principal() == actor.principal()) {
+        if self.broken_by.as_ref().is_some_and(|it| it.principal() == actor.principal()) {
             return Some(format!("{} approved it; somebody else has to look", actor.name));
         }
         let is_asked = could_fill(&self.ask.require, self.escalated.as_deref(), actor);
@@ -239,6 +244,7 @@ impl GateView {
                 self.asked_anew.clone_from(why);
                 self.state = GateState::Open;
                 self.votes.clear();
+                self.broken_by = None;
                 (self.armed_until, self.closed_at, self.closed_by) = (None, None, None);
             }
             GateEvent::Agreed { .. } => {}
@@ -246,7 +252,7 @@ impl GateView {
             GateEvent::GlassBroken(vote) => {
                 self.votes.retain(|it| it.vote.by.principal() != vote.by.principal());
                 self.votes.push(VoteView { at, vote: (**vote).clone() });
-                self.glass_broken = true;
+                self.broken_by = Some(vote.by.clone());
             }
             GateEvent::GlassReviewed { by, reason } => {
                 self.review = Some(Comment { at, by: by.clone(), text: reason.clone() });
@@ -260,6 +266,7 @@ impl GateView {
             GateEvent::Withdrawn { by } => {
                 let principal = by.principal();
                 self.votes.retain(|it| it.vote.by.principal() != principal);
+                self.broken_by = self.broken_by.take().filter(|it| it.principal() != principal);
                 self.delegations.retain(|it| it.by.principal() != principal);
                 self.state = GateState::Open;
                 self.armed_until = None;

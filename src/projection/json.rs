@@ -239,7 +239,7 @@ pub fn gate_json(gate: &GateView) -> Value {
         out["closed_at"] = time(at);
         out["closed_by"] = by.as_str().into();
     }
-    if gate.glass_broken {
+    if gate.is_glass_broken() {
         out["emergency"] = json!({
             "reviewed": gate.review.is_some(),
             "by": gate.review.as_ref().map(|it| it.by.name.as_str()),

@@ -129,6 +129,8 @@ struct Gate {
     open: bool,
     armed: bool,
     agreed: bool,
+    /// Somebody approved alone.
+    broken: bool,
     votes: Vec<Actor>,
     editors: BTreeSet<String>,
     escalated: Option<String>,
@@ -623,6 +625,7 @@ impl Checks {
             open: true,
             armed: false,
             agreed: false,
+            broken: false,
             votes: Vec::new(),
             answered: Vec::new(),
             editors,
@@ -682,7 +685,9 @@ impl Checks {
                 it.votes.retain(|it| it.principal() != by.principal());
                 it.handed_on.retain(|it| it.0 != by.name);
                 it.answered.retain(|it| it.1 != by.name);
-                (it.armed, it.agreed) = (false, false);
+                it.armed = false;
+                it.broken &= by.name != "gus";
+                it.agreed &= it.broken;
             }
             GateEvent::Edited { by, .. } => drop(it.editors.insert(by.name.clone())),
             GateEvent::Escalated { group } => it.escalated = Some(group.clone()),
@@ -691,6 +696,7 @@ impl Checks {
             GateEvent::Resolved { state, by, .. } => {
                 ensure(it.open, || format!("I4 {gate} is resolved a second time"))?;
                 it.open = false;
+                ensure(it.broken || by != "break-glass", || format!("I5 nobody broke the glass of {gate}"))?;
                 if *state == GateState::Approved && by == "people" {
                     ensure(it.is_enough(), || format!("I5 {gate} is approved by {} people", it.votes.len()))?;
                 }
@@ -719,6 +725,7 @@ impl Checks {
                 ensure(!it.editors.contains("gus"), || {
                     format!("I5 gus edited and broke the glass of {gate}")
                 })?;
+                it.broken = true;
                 ensure(self.counted.insert(vote.decision.clone()), || {
                     format!("I8 the broken glass of {gate} is recorded twice")
                 })?;

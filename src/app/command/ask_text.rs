@@ -34,7 +34,7 @@ pub(super) fn text(gate: &GateView) -> String {
     for (_, why) in &ask.excluded {
         line(format!("not         {}", safe_text(why)));
     }
-    if gate.glass_broken {
+    if gate.is_glass_broken() {
         line(match &gate.review {
             None => "emergency   one approved in place of all; nobody has reviewed it".to_owned(),
             Some(it) => {

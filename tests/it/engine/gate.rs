@@ -761,6 +761,36 @@ fn who_has_agreed_already_can_still_do_without_the_others_and_counts_once() {
 }
 
 #[test]
+fn what_is_done_alone_in_an_emergency_stays_so_whatever_others_do_while_its_files_are_looked_at() {
+    let file = |rule: &str| {
+        format!(
+            "steps:\n  - {{id: g, gate: {{prompt: go?, evidence: [plan.txt]{rule}}}}}\n  - {{id: z, needs: g, run: x}}"
+        )
+    };
+    let broken = "launch; facts g abc; looking; ann delegates to=bob for=1h; gus approves breaking-glass : the shop is down and nobody answers;";
+    check(
+        &file(", require: [{group: sre, count: 2}]"),
+        &format!(
+            "{broken} ann withdraws; bob approves via-script; facts g abc; gus reviews : fine; ann reviews : fine"
+        ),
+        "g-1 gus breaks the glass
+         g-1 ann withdraws
+         g-1 bob approves
+         g-1 approved by break-glass
+         ! could not review g-1: gus approved it; somebody else has to look
+         g-1 ann reviews it",
+    );
+    // Who alone would have been enough was not asked, either.
+    check(
+        &file(""),
+        &format!("{broken} ann withdraws; facts g abc"),
+        "g-1 approved by break-glass\n no approved by people",
+    );
+    // It is theirs to take back, as long as it is not done.
+    check(&file(""), &format!("{broken} gus withdraws; facts g abc"), "g-1 gus withdraws\n no approved by");
+}
+
+#[test]
 fn an_emergency_is_looked_at_afterwards_by_somebody_else_who_is_asked_there() {
     at(
         ", require: [{group: sre, count: 2}]",
