@@ -58,17 +58,24 @@ impl Desk {
         &self,
         model: ModelCall,
         cancel: &CancellationToken,
+        heard: impl FnMut(&[u8]) + Send,
+    ) -> Answer {
+        self.ask_for(Span::seconds(20), model, cancel, heard)
+    }
+
+    fn ask_for(
+        &self,
+        timeout: Span,
+        model: ModelCall,
+        cancel: &CancellationToken,
         mut heard: impl FnMut(&[u8]) + Send,
     ) -> Answer {
         let root = self.dir.path();
         let secrets = SecretStore::new(BTreeMap::from([("KEY".to_owned(), Secret::new(KEY))]), root);
         let policy = HttpPolicy::read(&[], &self.private, None).expect("a policy");
         let host = Host::new(root.to_owned(), Vec::new(), secrets, Span(300)).with_http(policy);
-        let launch = Launch {
-            timeout: Some(Span::seconds(20)),
-            model: Some(Box::new(model)),
-            ..Launch::of(["ask", "own"])
-        };
+        let launch =
+            Launch { timeout: Some(timeout), model: Some(Box::new(model)), ..Launch::of(["ask", "own"]) };
         drop(fs::remove_dir_all(root.join("attempt")));
         let call = Call {
             attempt_dir: root.join("attempt"),
@@ -416,6 +423,16 @@ fn a_call_that_is_ended_leaves_nothing_open() {
         }
     });
     assert_eq!((answer.ended, answer.outputs.len()), (Ended::Cancelled, 0));
+}
+
+#[test]
+fn a_model_that_never_stops_is_ended_when_its_time_is_up() {
+    let word = json!({"choices": [{"index": 0, "delta": {"content": "and on "}}]});
+    let provider = Provider::play(vec![stream(&format!("data: {word}\n\n").repeat(2000)).endless()]);
+    let model = call(Format::OpenAi, &provider.url());
+    let after = Span(300);
+    let answer = Desk::new().ask_for(after, model, &CancellationToken::new(), |_| {});
+    assert_eq!(answer.ended, Ended::TimedOut { after });
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(super) struct Part {
     is_cut: bool,
     /// Nothing after the first piece before this is told.
     wait: Option<Receiver<()>>,
+    /// The last piece comes again and again, as fast as it is taken.
+    is_endless: bool,
 }
 
 /// A stream of events.
@@ -45,6 +47,7 @@ pub(super) fn stream(text: &str) -> Part {
         pieces: vec![text.as_bytes().to_vec()],
         is_cut: false,
         wait: None,
+        is_endless: false,
     }
 }
 
@@ -125,13 +128,19 @@ impl Part {
         Self { pieces: vec![first.to_vec(), rest.to_vec()], wait: Some(wait), ..self }
     }
 
+    /// The same, again and again.
+    pub(super) fn endless(self) -> Self {
+        Self { is_endless: true, ..self }
+    }
+
     fn play(self, stream: &mut TcpStream) -> std::io::Result<()> {
-        let Self { status, kind, fields, pieces, is_cut, wait } = self;
+        let Self { status, kind, fields, pieces, is_cut, wait, is_endless } = self;
         write!(
             stream,
             "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{fields}Transfer-Encoding: chunked\r\n\r\n"
         )?;
-        for (index, piece) in pieces.iter().enumerate() {
+        let again = pieces.last().filter(|_| is_endless).into_iter().cycle();
+        for (index, piece) in pieces.iter().chain(again).enumerate() {
             if let Some(wait) = wait.as_ref().filter(|_| index == 1) {
                 wait.recv().unwrap_or_default();
             }
