@@ -212,9 +212,10 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
     tool.call(input, &Given { env, is_foreign: &is_foreign, spawned }).map_err(Unresolved::Failed)
 }
 
-/// Whether it is known what the call of this step was given.
+/// Whether it is known what the call of this step was given that is taken back.
 fn is_on_record(view: View<'_>) -> bool {
-    view.run.step(view.step).called.is_some()
+    let step = view.run.step(view.step);
+    step.did.as_deref().map_or(&step.called, |it| &it.called).is_some()
 }
 
 /// What takes back the call of this step: with what that was given, whatever its words would mean by now. Where no call is on
@@ -232,8 +233,8 @@ fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch
     let given = match (called, gave) {
         (None, _) => meant,
         (Some(it), Some(_)) if others.is_none() => it.input.clone(),
-        (Some(it), None) if it.in_doubt.is_empty() => it.input.clone(),
-        (Some(it), None) if it.in_doubt.len() == 1 => it.in_doubt[0].clone(),
+        (Some(it), None) if others.is_none() && it.in_doubt.is_empty() => it.input.clone(),
+        (Some(it), None) if others.is_none() && it.in_doubt.len() == 1 => it.in_doubt[0].clone(),
         (Some(_), _) => {
             return Err(Unresolved::Failed(format!(
                 "{} may have been called with one input or with another, and nobody knows which of them; look what happened, take it back by \

@@ -58,7 +58,7 @@ pub(super) struct Delegation {
 }
 
 /// The group of `people.toml` whose members may override a quorum, and who decided when one of them did.
-pub(super) const BREAK_GLASS: &str = "break-glass";
+pub const BREAK_GLASS: &str = "break-glass";
 
 /// What time does to a gate, in the order it is asked for when several are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +94,8 @@ impl Gate {
                 self.ask.clone_from(ask);
                 self.hash = *hash;
                 self.votes.clear();
-                (self.agreed, self.broken_by, self.anew) = (None, None, false);
+                (self.agreed, self.anew) = (None, false);
+                (self.broken_by, self.reviewed_by) = (None, None);
                 self.resolved_by.clear();
             }
             GateEvent::Voted(vote) => self.votes.push((**vote).clone()),

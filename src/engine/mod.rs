@@ -66,6 +66,7 @@ pub use event::{
     TargetHold, TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
+pub use gate::BREAK_GLASS;
 pub use lease::{Given, Lease, Leases, Offer};
 pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};

@@ -1062,7 +1062,8 @@ impl Run {
                 let purpose = step.in_flight.take();
                 let is_work = matches!(purpose, Some(Purpose::Step | Purpose::Fallback(_)));
                 // What ends well before it could be ended has happened, whatever it then rests as.
-                step.unknown |= is_work && step.ending.is_some() && outcome.failure.is_none();
+                let is_done = is_work && step.ending.is_some() && outcome.failure.is_none();
+                step.unknown |= is_done;
                 match &outcome.failure {
                     Some(failure) if is_work => {
                         if failure.not_started {
@@ -1076,6 +1077,10 @@ impl Run {
                 }
                 if let Some(called) = step.called.as_mut().filter(|_| is_work && outcome.failure.is_none()) {
                     called.gave = Some(outcome.outputs.clone());
+                }
+                if is_done && step.did.is_some() {
+                    let (outputs, called) = (outcome.outputs.clone(), step.called.clone());
+                    step.did = Some(Box::new(Did { outputs, called }));
                 }
                 if purpose == Some(Purpose::Check) && outcome.exit_code == Some(1) {
                     step.calls = step.calls.saturating_sub(1);

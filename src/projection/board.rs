@@ -643,10 +643,14 @@ impl Board {
             view.last_approved = self.last_approved(&ask.workflow, &ask.step).cloned();
             self.gates.insert(key, Arc::new(view));
         }
-        match event {
-            GateEvent::GlassBroken(_) => drop(Arc::make_mut(&mut self.reviews_due).insert(gate)),
-            GateEvent::GlassReviewed { .. } => drop(Arc::make_mut(&mut self.reviews_due).remove(&gate)),
-            _ => {}
+        let awaits_review = self.gates.get(key).is_some_and(|it| it.awaits_review());
+        if awaits_review != self.reviews_due.contains(&gate) {
+            let due = Arc::make_mut(&mut self.reviews_due);
+            if awaits_review {
+                due.insert(gate)
+            } else {
+                due.remove(&gate)
+            };
         }
         let is_open = self.gates.get(key).is_some_and(|it| it.is_open());
         if was_open && !is_open {

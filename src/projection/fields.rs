@@ -4,6 +4,7 @@
 //! Wrapping, colours and making values safe to show are left to whoever shows it.
 
 use crate::base::{Value, ValueMap, safe_text};
+use serde::de::IgnoredAny;
 
 /// A value that holds others stands on one row when its JSON is at most so many characters.
 const SHORT_CHARS: usize = 40;
@@ -75,7 +76,10 @@ fn row(rows: &mut Vec<(String, String)>, indent: usize, name: &str, value: &Valu
     let mut name = format!("{:indent$}{name}", "");
     let json = value.to_string();
     match value {
-        Value::String(text) if !text.trim().is_empty() => {
+        // What reads like another value keeps the quotation marks that tell it apart.
+        Value::String(text)
+            if !text.trim().is_empty() && serde_json::from_str::<IgnoredAny>(text).is_err() =>
+        {
             for line in text.split('\n') {
                 rows.push((std::mem::take(&mut name), line.to_owned()));
             }
@@ -130,6 +134,8 @@ mod tests {
     fn no_value_passes_for_nothing_or_for_a_field() {
         check(r#"{"a":"","b":" ","c":null}"#, "a  \"\"\nb  \" \"\nc  null");
         check(r#"{"a":"x\nb  1"}"#, "a  x\n   b  1");
+        check(r#"{"a":"false","b":false,"c":"7","d":7}"#, "a  \"false\"\nb  false\nc  \"7\"\nd  7");
+        check(r#"{"a":"{\"b\":1}","c":{"b":1}}"#, "a  \"{\\\"b\\\":1}\"\nc  {\"b\":1}");
         check("{\"score  0.9\\nx\":1}", "\"score  0.9\\nx\"  1");
         check("{\"a\\u001b[2J\":1}", "a␛[2J  1");
         check("{\"a\u{202e}\":1}", "a⟨U+202E⟩  1");

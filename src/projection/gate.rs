@@ -2,7 +2,9 @@
 
 use crate::{
     base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap},
-    engine::{Actor, Ask, GateEvent, GateState, Verdict, Vote, could_fill, is_addressed, missing_votes},
+    engine::{
+        Actor, Ask, BREAK_GLASS, GateEvent, GateState, Verdict, Vote, could_fill, is_addressed, missing_votes,
+    },
     plan::Quorum,
 };
 use std::sync::Arc;
@@ -206,7 +208,7 @@ impl GateView {
 
     /// Whether it was approved by one person in place of all that were wanted, in an emergency.
     pub fn is_glass_broken(&self) -> bool {
-        self.closed_by.as_deref() == Some("break-glass")
+        self.closed_by.as_deref() == Some(BREAK_GLASS)
     }
 
     /// Whether somebody has yet to look at such an approval.
@@ -244,7 +246,7 @@ impl GateView {
                 self.asked_anew.clone_from(why);
                 self.state = GateState::Open;
                 self.votes.clear();
-                self.broken_by = None;
+                (self.broken_by, self.review) = (None, None);
                 (self.armed_until, self.closed_at, self.closed_by) = (None, None, None);
             }
             GateEvent::Agreed { .. } => {}
@@ -303,7 +305,7 @@ impl GateView {
         let people =
             self.votes.iter().filter(|it| it.vote.verdict == verdict).map(|it| it.vote.by.name.clone());
         match self.closed_by.as_deref() {
-            Some("people" | "send-back" | "break-glass") => people.collect(),
+            Some("people" | "send-back" | BREAK_GLASS) => people.collect(),
             Some(rule) => vec![rule.to_owned()],
             None => Vec::new(),
         }

@@ -2,7 +2,10 @@
 
 use crate::program::{Place, pause, tell, until, until_else};
 use pty_process::blocking::Pty;
-use rustix::process::{Pid, Signal};
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Pid, Signal},
+};
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -35,8 +38,7 @@ pub(crate) fn console(place: &Place, args: &[&str]) -> (Pty, Child) {
 /// Reads what the terminal gets until it holds this.
 #[track_caller]
 pub(crate) fn read_until(mut terminal: &Pty, part: &str) {
-    rustix::fs::fcntl_setfl(terminal, rustix::fs::OFlags::NONBLOCK)
-        .expect("a terminal that does not make us wait");
+    rustix::fs::fcntl_setfl(terminal, OFlags::NONBLOCK).expect("a terminal that does not make us wait");
     let cells = |many| std::num::NonZero::new(many).expect("a screen has cells");
     let (mut screen, mut bytes) = (vt100::Parser::new(cells(24), cells(80), 0), [0; 4096]);
     until(part, || {
@@ -50,7 +52,7 @@ pub(crate) fn read_until(mut terminal: &Pty, part: &str) {
 fn a_console_that_answers_over_http_says_so_on_its_screen_and_writes_nothing_over_it() {
     let place = Place::new();
     let (mut terminal, mut console) = console(&place, &["--listen", "127.0.0.1:0"]);
-    rustix::fs::fcntl_setfl(&terminal, rustix::fs::OFlags::NONBLOCK).expect("it does not make us wait");
+    rustix::fs::fcntl_setfl(&terminal, OFlags::NONBLOCK).expect("it does not make us wait");
     let (mut heard, mut bytes) = (Vec::new(), [0; 4096]);
     let has = |heard: &[u8], part: &str| heard.windows(part.len()).any(|it| it == part.as_bytes());
     until("it tells where it answers", || {
@@ -153,6 +155,31 @@ fn a_console_whose_terminal_has_gone_goes_on_without_it_and_costs_nothing() {
     tell(owner, Signal::TERM);
     let ended = child.wait().expect("it ends");
     assert!(ended.success(), "{ended}");
+}
+
+#[test]
+fn a_terminal_that_was_closed_before_anybody_looked_at_it_is_let_go_as_well() {
+    let place = Place::new().with("CUELIGHT_IDLE_AFTER", "60s");
+    place.write("waits.yaml", WAITS);
+    let (mut terminal, inner) = pty_process::blocking::open().expect("a terminal");
+    let mut named = pty_process::blocking::Command::new("tty").spawn(inner).expect("tty");
+    let mut said = [0; 256];
+    let many = terminal.read(&mut said).expect("its name");
+    let name = String::from_utf8_lossy(&said[..many]).trim().to_owned();
+    named.wait().expect("it ends");
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let end = rustix::fs::open(&name, flags, Mode::empty()).expect("the other end");
+    drop(terminal);
+    let again = || end.try_clone().expect("the same end");
+    let (input, output, errors) = (again(), again(), again());
+    let mut command = place.command(&["run", "waits.yaml"]);
+    let mut child = command.stdin(input).stdout(output).stderr(errors).spawn().expect("it starts");
+    lets_go(&place, Pid::from_child(&child), || false);
+    until("it asks", || place.owner().is_some() && place.gates().len() == 1);
+    let gate = place.gates()[0]["id"].as_str().expect("a gate").to_owned();
+    place.cue(&["approve", &gate]).ok();
+    let ended = child.wait().expect("it ends");
+    assert!(ended.success() && place.text("after") == "yes\n", "{ended}");
 }
 
 /// How many terminals are closed when nobody says; `CUELIGHT_CLOSINGS=100` closes so many.

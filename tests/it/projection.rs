@@ -309,6 +309,39 @@ fn an_ask_that_changed_voids_the_votes_and_shows_what_changed() {
 }
 
 #[test]
+fn an_emergency_is_looked_at_once_it_was_an_approval_and_no_longer_than_the_ask_stands() {
+    let glass = |log: &Log| {
+        let votes = log.board.gate(GATE).expect("a gate").votes.clone();
+        GateEvent::GlassBroken(Box::new(votes[0].vote.clone()))
+    };
+    let resolved = |by: &str| GateEvent::Resolved {
+        state: GateState::Approved,
+        by: by.to_owned(),
+        form: serde_json::Map::default(),
+    };
+    let due = |log: &Log| log.board.reviews_due().count();
+    let mut log = Log::of("ok");
+    log.asks(0, &ask(1, 1, "10"), None).votes(0, person("ann", &["sre"]), Verdict::Approve);
+    let broken = glass(&log);
+    // It was taken back, or the ask has changed, before it was one.
+    log.gate(0, broken.clone());
+    assert_eq!(due(&log), 0);
+    log.asks(0, &ask(1, 2, "20"), Some("plan.txt has changed"));
+    log.gate(0, resolved("people"));
+    assert_eq!(due(&log), 0);
+    // Each is looked at by itself.
+    for epoch in [3, 4] {
+        log.asks(0, &ask(1, epoch, "30"), Some("plan.txt has changed"));
+        log.gate(0, broken.clone()).gate(0, resolved("break-glass"));
+        assert_eq!(due(&log), 1);
+        assert!(log.board.gate(GATE).is_some_and(|it| it.review.is_none()));
+        let by = person("bob", &["sre"]);
+        log.gate(0, GateEvent::GlassReviewed { by, reason: "it was right".to_owned() });
+        assert_eq!(due(&log), 0);
+    }
+}
+
+#[test]
 fn a_gate_is_compared_with_the_last_time_it_was_approved() {
     let mut log = Log::of("gate:ok");
     log.asks(0, &ask(1, 1, "10"), None).votes(0, person("ann", &["sre"]), Verdict::Approve);

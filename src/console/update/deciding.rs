@@ -11,7 +11,7 @@ use crate::{
         gates::RowKey,
         model::{Overlay, PromptKind, Sheetlet},
     },
-    engine::{Actor, Ask, Command, Decision, DoubtAnswer, GateState, Verdict, missing_votes},
+    engine::{Actor, Ask, BREAK_GLASS, Command, Decision, DoubtAnswer, GateState, Verdict, missing_votes},
     plan::Risk,
     projection::{Attention, Care, GateView, command_line, names_in_words},
 };
@@ -51,7 +51,7 @@ pub(in crate::console) fn offered(model: &Model) -> Vec<Intent> {
 
 /// Whether the one who sits here is among those who may override a quorum.
 fn may_break_glass(model: &Model) -> bool {
-    model.seat.actor.groups.iter().any(|it| it == "break-glass")
+    model.seat.actor.groups.iter().any(|it| it == BREAK_GLASS)
 }
 
 fn fits(intent: Intent, what: Attention) -> bool {

@@ -260,13 +260,24 @@ impl Import<'_> {
 
     /// Whether the other branches go on when one fails is said by each graph there, and by the file as a whole here.
     fn goes_on(&mut self, used: &Use, dag: &ValueMap) {
-        if dag.get("failFast") != Some(&Value::Bool(false)) {
+        let goes_on = dag.get("failFast") == Some(&Value::Bool(false));
+        if self.stack.len() == 1 && used.always.is_empty() {
+            if goes_on {
+                self.page.top.insert("on-failure".to_owned(), "continue".into());
+            }
             return;
         }
-        if self.stack.len() == 1 && used.always.is_empty() {
-            self.page.top.insert("on-failure".to_owned(), "continue".into());
-        } else {
-            self.page.leave_out(format!("`failFast: false` of {}: what the file says counts", used.name));
+        let file_goes_on = self.page.top.contains_key("on-failure");
+        let name = &used.name;
+        match (goes_on, file_goes_on) {
+            (true, false) => self.page.leave_out(format!(
+                "`failFast: false` of {name}: when a step of it fails, none begins any more"
+            )),
+            (false, true) => {
+                self.page
+                    .leave_out(format!("that {name} ends at its first failure: its other branches go on"));
+            }
+            (true, true) | (false, false) => {}
         }
     }
 

@@ -42,7 +42,7 @@ impl Known {
         Arc::ptr_eq(&self.keys, &ring.keys) && Arc::ptr_eq(&self.people, &ring.people)
     }
 
-    /// When there is no more room, those go of the project that has most, so that none pushes out another's.
+    /// When there is no more room, those go of the project that has most, so that one that shows many pushes out its own.
     fn make_room(&mut self) {
         if self.bearers.len() < CHECKED_MAX {
             return;

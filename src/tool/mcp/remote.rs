@@ -103,9 +103,9 @@ impl<'a> Remote<'a> {
     }
 
     /// Whether one that knows only older revisions may have answered our last question so: it was answered, and not for who
-    /// we are or how often we ask.
+    /// we are, how often we ask or how much it has to do.
     pub(super) fn may_be_older(&self) -> bool {
-        self.status.is_some_and(|it| !matches!(it, 401 | 403 | 407 | 429))
+        self.status.is_some_and(|it| !matches!(it, 401 | 403 | 407 | 429 | 502..=504))
     }
 
     fn is_stateless(&self) -> bool {

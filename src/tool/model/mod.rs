@@ -323,7 +323,8 @@ impl Talk<'_> {
             return Err(self.refused(&mut exchange, plain, log).await);
         }
         if exchange.kind() != "text/event-stream" {
-            self.is_known = true;
+            // It is an answer, and may have cost what an answer costs.
+            (self.is_known, self.used.is_begun) = (true, true);
             let kind = shorten(exchange.kind(), 60);
             let message = format!(
                 "{} answers with {kind:?}, where a stream of events was expected; see whether its address is right",

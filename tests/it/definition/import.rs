@@ -237,6 +237,30 @@ fn condition(text: &str, id: &str) -> String {
 }
 
 #[test]
+fn a_graph_that_stops_at_a_failure_otherwise_than_the_file_is_told_at_its_top() {
+    let file = |main: &str, inner: &str| {
+        let templates = format!(
+            "    - name: main\n      dag: {{{main} tasks: [{{name: a, template: inner}}]}}\n    - name: inner\n      dag: {{{inner} tasks: [{{name: b, template: b}}]}}\n    - name: b\n      container: {{image: i, command: [x]}}\n"
+        );
+        imported(import_argo(&argo(&templates)), &[])
+    };
+    let goes_on = "failFast: false,";
+    let says = |made: &str, continues: bool, told: &str| {
+        assert_eq!(made.contains("on-failure: continue"), continues, "{made}");
+        assert_eq!(made.contains(" inner"), !told.is_empty(), "{made}");
+        assert!(made.contains(told), "{made}");
+    };
+    says(&file("", ""), false, "");
+    says(&file(goes_on, goes_on), true, "");
+    says(&file(goes_on, ""), true, "that inner ends at its first failure: its other branches go on");
+    says(
+        &file("", goes_on),
+        false,
+        "`failFast: false` of inner: when a step of it fails, none begins any more",
+    );
+}
+
+#[test]
 fn what_a_container_is_told_never_gets_to_this_machine() {
     let text = argo(concat!(
         "    - name: main\n      steps: [[{name: a, template: a}], [{name: b, template: b}], [{name: c, template: c}], [{name: d, template: d}], [{name: e, template: e}]]\n",

@@ -304,6 +304,17 @@ fn a_call_that_was_sent_back_and_is_not_done_again_is_taken_back_with_what_it_wa
     assert_eq!(bench.launch_of("ship").argv, ["unship", "one", "2", "/srv/t7"], "{}", bench.text());
     let bench = play(&file, &format!("{sent_back} ended ship#2 ok ticket=t8; cancel undo"));
     assert_eq!(bench.launch_of("ship").argv, ["unship", "two", "2", "/srv/t8"], "{}", bench.text());
+    // What was done by hand is taken back by what its words mean, whatever was called after it.
+    let waits =
+        file.replace("set: {values: {release: one}}", "run: x").replace("'${{ vars.release }}'", "three");
+    let by_hand =
+        "launch; pause; ended first ok; done ship ticket=t7; resume; ann sends-back : no; ended ship fail";
+    let bench = play(&waits, by_hand);
+    assert!(bench.text().contains("ship call 2 undo"), "{}", bench.text());
+    assert_eq!(bench.launch_of("ship").argv, ["unship", "three", "2", "/srv/t7"], "{}", bench.text());
+    // What has happened while it was being ended counts as done.
+    let bench = play(&file, &format!("{sent_back} cancel undo; ended ship#2 ok ticket=t8"));
+    assert_eq!(bench.launch_of("ship").argv, ["unship", "two", "2", "/srv/t8"], "{}", bench.text());
     // What may have happened with another input is for a person.
     check(
         &file,

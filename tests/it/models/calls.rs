@@ -278,12 +278,9 @@ fn a_stream_that_breaks_off_is_no_answer() {
     let answer = fails(Format::Anthropic, stream(&broken), ResourceApi, "broke its answer off: Overloaded");
     assert_eq!(answer.outputs["input-tokens"], json!(100), "what it has used is known");
     fails(Format::OpenAi, stream("data: {\"choices\": [\n\n"), ResourceApi, "an event that is no JSON");
-    fails(
-        Format::OpenAi,
-        stream("{}").kind("application/json"),
-        ResourceApi,
-        "where a stream of events was expected",
-    );
+    let whole = stream("{}").kind("application/json");
+    let answer = fails(Format::OpenAi, whole, ResourceApi, "where a stream of events was expected");
+    assert_eq!(answer.outputs.get("tokens"), None, "nobody knows what that answer has cost");
     fails(Format::OpenAi, says("  \n", 1, 1), AgentValidation, "answers nothing");
     fails(Format::OpenAi, stream(&"x".repeat(1 << 21)), ResourceApi, "an event of more than");
 }
