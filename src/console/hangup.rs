@@ -70,14 +70,11 @@ pub(super) fn is_it(why: &io::Error) -> bool {
     matches!(Errno::from_io_error(why), Some(Errno::IO | Errno::PIPE | Errno::NXIO))
 }
 
-/// Lets go of a terminal that went before anybody looked at it: it takes no questions any more, and what is no terminal takes none either.
-pub fn let_go_if_gone() {
+/// Whether there was a terminal that has gone before anybody looked at it: it says so itself, which what is no terminal never does.
+pub fn was_terminal() -> bool {
     use rustix::{io::Errno, stdio, termios::tcgetattr};
-    let has_gone = |asked: Result<_, Errno>| asked.is_err_and(|why| why == Errno::IO);
-    if has_gone(tcgetattr(stdio::stdin()).map(drop)) && has_gone(tcgetattr(stdio::stdout()).map(drop)) {
-        // Nothing is read from it, and what is written to it is lost either way.
-        let _as_it_was = let_go();
-    }
+    let has_gone = |asked: Result<(), Errno>| asked == Err(Errno::IO);
+    has_gone(tcgetattr(stdio::stdin()).map(drop)) && has_gone(tcgetattr(stdio::stdout()).map(drop))
 }
 
 /// Puts nothing where the terminal was, so that no later write fails and no read spins. The reader of keys goes on for as

@@ -61,7 +61,7 @@ pub use event_loop::{ConsoleOptions, EditText, Leave, ReadThemes, SavePicture, T
 pub use field::Field;
 pub use frames::FrameCost;
 pub use ground::Ground;
-pub use hangup::let_go_if_gone;
+pub use hangup::was_terminal;
 pub use intent::{Group, Intent, Level};
 pub use keymap::{Binding, Found, Hint, Keymap, KeymapError, Scope, parse_keys};
 pub use layout::Width;

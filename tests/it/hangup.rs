@@ -178,8 +178,10 @@ fn a_terminal_that_was_closed_before_anybody_looked_at_it_is_let_go_as_well() {
     until("it asks", || place.owner().is_some() && place.gates().len() == 1);
     let gate = place.gates()[0]["id"].as_str().expect("a gate").to_owned();
     place.cue(&["approve", &gate]).ok();
+    until("the run ends", || place.text("after") == "yes\n");
+    tell(Pid::from_child(&child), Signal::TERM);
     let ended = child.wait().expect("it ends");
-    assert!(ended.success() && place.text("after") == "yes\n", "{ended}");
+    assert!(ended.success(), "{ended}");
 }
 
 /// How many terminals are closed when nobody says; `CUELIGHT_CLOSINGS=100` closes so many.

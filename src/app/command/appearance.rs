@@ -4,7 +4,7 @@ use crate::{
     app::{args::Everywhere, config::Config, exit::Trouble},
     console::{
         Depth, Glyphs, Ground, LookOfScreen, Motion, Notify, Preferences, Preferred, Theme, Themes,
-        ThemesByGround, let_go_if_gone,
+        ThemesByGround, was_terminal,
     },
 };
 use std::{
@@ -214,10 +214,8 @@ pub(super) fn no_screen(config: &Config) -> Option<&'static str> {
     let in_ci = config.variable("CI").is_some_and(|it| !matches!(it, "0" | "false"));
     match config.variable("TERM") {
         Some("dumb") => Some("the terminal is dumb (TERM)"),
-        _ if !is_terminal => {
-            let_go_if_gone();
-            Some("this is no terminal")
-        }
+        // One that has gone meanwhile ends the screen, as it does later.
+        _ if !is_terminal && !was_terminal() => Some("this is no terminal"),
         _ if in_ci => Some("nobody looks at a job (CI)"),
         _ => None,
     }
