@@ -8,7 +8,7 @@ use crate::{
         Alternative, Choice, Failure, Purpose, StepEvent, StepState, WaitReason, attempt::held_above, call,
         handle::Turn, retry, run::Run, settle::descendants, talk,
     },
-    plan::{EffectClass, FrameKind, OnError, OnFailure, Work},
+    plan::{FrameKind, OnError, OnFailure, Work},
 };
 use std::collections::BTreeSet;
 
@@ -29,10 +29,7 @@ impl Turn<'_> {
         }
         let anew = begins_anew(run, frame);
         // Nobody calls again unasked what may have happened and must not happen twice.
-        let is_in_doubt = |at: &StepIx| {
-            let once = matches!(run.plan_step(*at).effect, EffectClass::Once | EffectClass::Queryable);
-            once && run.step(*at).unknown
-        };
+        let is_in_doubt = |at: &StepIx| run.plan_step(*at).effect.must_not_repeat() && run.step(*at).unknown;
         // What a model was told it was told.
         let has_talked =
             |at: &StepIx| talk::of(run.plan_step(*at)).is_some() && !run.children(*at).is_empty();

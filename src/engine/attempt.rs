@@ -330,10 +330,7 @@ impl Turn<'_> {
             self.emit_ended(id, step, number, ended, None);
             return self.call_again(id, step);
         }
-        if ended.may_have_happened
-            && !ending
-            && matches!(plan.effect, EffectClass::Once | EffectClass::Queryable)
-        {
+        if ended.may_have_happened && !ending && plan.effect.must_not_repeat() {
             self.emit_ended(id, step, number, ended, None);
             return match plan.effect {
                 EffectClass::Queryable => self.call_check(id, step, &failure.message),

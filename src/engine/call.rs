@@ -228,21 +228,25 @@ fn taken_back(view: View<'_>, tool: &PlanTool, meant: ValueMap) -> Result<Launch
     };
     let brought = (!brought.is_empty()).then_some(brought);
     let gave = brought.or_else(|| called?.gave.as_ref());
-    let is_other = |it: &&ValueMap| step.did.is_some() && called.is_some_and(|called| called.input != **it);
-    let others = step.called.iter().flat_map(|it| &it.in_doubt).find(is_other);
-    let given = match (called, gave) {
-        (None, _) => meant,
-        (Some(it), Some(_)) if others.is_none() => it.input.clone(),
-        (Some(it), None) if others.is_none() && it.in_doubt.is_empty() => it.input.clone(),
-        (Some(it), None) if others.is_none() && it.in_doubt.len() == 1 => it.in_doubt[0].clone(),
-        (Some(_), _) => {
-            return Err(Unresolved::Failed(format!(
-                "{} may have been called with one input or with another, and nobody knows which of them; look what happened, take it back by \
-                 hand, and say so with `cuelight settle-undo`",
-                tool.id()
-            )));
-        }
+    // A call after the one that is taken back may have happened too, with another input.
+    let is_other = |it: &ValueMap| step.did.is_some() && called.is_some_and(|called| called.input != *it);
+    let is_clear = !step.called.iter().flat_map(|it| &it.in_doubt).any(is_other);
+    let given = match called {
+        None => Some(meant),
+        Some(it) if is_clear => match it.in_doubt.as_slice() {
+            [one] if gave.is_none() => Some(one.clone()),
+            [] => Some(it.input.clone()),
+            _ => gave.map(|_| it.input.clone()),
+        },
+        Some(_) => None,
     };
+    let given = given.ok_or_else(|| {
+        Unresolved::Failed(format!(
+            "{} may have been called with one input or with another, and nobody knows which of them; look what happened, take it back by \
+             hand, and say so with `cuelight settle-undo`",
+            tool.id()
+        ))
+    })?;
     tool.undo_call(given, gave).map_err(Unresolved::Failed)
 }
 

@@ -4,7 +4,7 @@
 use crate::{
     base::{GateId, StepIx},
     engine::{GateEvent, GateState, StepEvent, StepState, handle::Turn, run::Run, talk},
-    plan::{EffectClass, FrameKind, Work},
+    plan::{FrameKind, Work},
 };
 
 impl Turn<'_> {
@@ -68,7 +68,7 @@ fn may_begin_anew(run: &Run, step: StepIx) -> Result<(), String> {
     if under_way {
         return Err(format!("{} is {}; wait for it", plan.id, it.state()));
     }
-    if it.unknown && matches!(plan.effect, EffectClass::Once | EffectClass::Queryable) {
+    if it.unknown && plan.effect.must_not_repeat() {
         return Err(format!("{} may have happened, and must not happen twice; reject it instead", plan.id));
     }
     if talk::of(plan).is_some() && !run.children(step).is_empty() {

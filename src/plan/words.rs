@@ -34,6 +34,11 @@ impl EffectClass {
             Self::Once => "once",
         }
     }
+
+    /// Whether nobody may do it again unasked once it may have happened.
+    pub const fn must_not_repeat(self) -> bool {
+        matches!(self, Self::Once | Self::Queryable)
+    }
 }
 
 impl Work {
