@@ -9,7 +9,7 @@ mod tools;
 
 use crate::architecture::ROOMS;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -220,6 +220,95 @@ fn each_test_that_a_promise_names_is_there() {
         assert!(root().join(&file).exists(), "{name}: there is no {file}");
         assert!(test.is_empty() || read(&file).contains(&format!("fn {test}()")), "there is no test {name}");
     }
+}
+
+/// The rows of a table: the cells of each.
+fn rows<'a>(page: &'a str, head: &str) -> Vec<Vec<&'a str>> {
+    let table = page.split_once(head).expect("a table").1.split("\n\n").next().expect("its rows");
+    let rows = table.lines().filter(|it| it.starts_with("| "));
+    rows.map(|it| it.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
+}
+
+/// Words between backticks.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// `GET /api/gates?state=`, as it is compared: with its names in order.
+fn way(path: &str, mut names: Vec<String>) -> String {
+    names.sort();
+    format!("{path}?{}", names.join("&"))
+}
+
+#[test]
+fn the_page_of_the_api_has_every_way_in_with_its_names_and_its_permission() {
+    let page = read("docs/sidecar.md");
+    let mut told = BTreeMap::new();
+    for row in rows(&page, "\n| | needs | |\n") {
+        let needs = quoted(row[1]).next().map(str::to_owned);
+        let mut before = String::new();
+        for word in quoted(row[0]) {
+            let (path, query) = word.split_once('?').unwrap_or((word, ""));
+            if let Some(last) = path.strip_prefix("…/") {
+                before.truncate(before.rfind('/').expect("a path") + 1);
+                before.push_str(last);
+            } else {
+                path.clone_into(&mut before);
+            }
+            let names =
+                query.split('&').filter(|it| !it.is_empty()).map(|it| it.trim_end_matches('=').to_owned());
+            assert!(told.insert(way(&before, names.collect()), needs.clone()).is_none(), "{before} twice");
+        }
+    }
+    let document = cuelight::gateway::openapi();
+    let mut known = BTreeMap::new();
+    for (path, calls) in document["paths"].as_object().expect("paths") {
+        for (method, call) in calls.as_object().expect("methods") {
+            let asked =
+                call["parameters"].as_array().expect("parameters").iter().filter(|it| it["in"] == "query");
+            let names = asked.map(|it| it["name"].as_str().expect("a name").to_owned()).collect();
+            let needs = call["description"].as_str().and_then(|it| quoted(it).next()).map(str::to_owned);
+            known.insert(way(&format!("{} {path}", method.to_uppercase()), names), needs);
+        }
+    }
+    // One's own leave needs another permission than that of somebody else; the page says both.
+    known.insert("DELETE /api/agents/{id}?".to_owned(), Some("write_results".to_owned()));
+    assert_eq!(told, known);
+}
+
+#[test]
+fn the_page_of_the_api_has_every_code_that_is_answered_and_no_other() {
+    let page = read("docs/sidecar.md");
+    let mut told = BTreeSet::new();
+    for row in rows(&page, "\n| code | status | |\n") {
+        for part in row[0].split(", ") {
+            let (first, last) = (quoted(part).next().expect("a code"), quoted(part).last().expect("a code"));
+            let number = |it: &str| it[it.len() - 3..].parse::<u32>().expect("a number");
+            for at in number(first)..=number(last) {
+                told.insert(format!("{}{at:03}", &first[..first.len() - 3]));
+            }
+        }
+    }
+    let mut answered = BTreeSet::new();
+    let mut dirs = vec![root().join("src/gateway")];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).expect("a directory").flatten().map(|it| it.path()) {
+            if entry.is_dir() {
+                dirs.push(entry);
+                continue;
+            }
+            let text = fs::read_to_string(&entry).expect("a file");
+            let is_code = |it: &&str| {
+                it.split_once('_').is_some_and(|(of, number)| {
+                    of.bytes().all(|it| it.is_ascii_uppercase())
+                        && number.len() == 3
+                        && number.bytes().all(|it| it.is_ascii_digit())
+                })
+            };
+            answered.extend(text.split('"').filter(is_code).map(str::to_owned));
+        }
+    }
+    assert_eq!(told, answered);
 }
 
 #[test]

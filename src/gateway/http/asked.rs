@@ -32,6 +32,9 @@ use std::{
 };
 use tokio::time::timeout;
 
+/// The field of the head by which a request is known when it is sent again.
+const KEY: &str = "idempotency-key";
+
 /// Bytes of the line of a request.
 const URL_BYTES_MAX: usize = 8 * 1024;
 
@@ -82,7 +85,7 @@ impl Asked {
         left: &mut Option<Left>,
     ) -> Result<Self, Problem> {
         let now = door.now();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let peer = parts.extensions.get::<Peer>().copied();
         if let Some(Peer(address)) = peer {
             door.limits.admit(address, now).map_err(|at| too_many(at, "this address"))?;
@@ -104,6 +107,7 @@ impl Asked {
             *left = count(door, bearer, now, left)?;
         }
         let query = query(route.query, parts.uri.query().unwrap_or_default())?;
+        plain_key(&mut parts.headers)?;
         let (body, raw) = match door.shape(route.call) {
             Some(schema) => {
                 let (body, raw) = read_body(&parts.headers, body, (route, door.setup.patience)).await?;
@@ -225,9 +229,26 @@ impl Asked {
     }
 }
 
+/// Writes the key of a request as a name, which may stand in quotes, as the draft of the IETF has it. What is none is told: whoever sends
+/// one relies on what would not be so.
+fn plain_key(headers: &mut HeaderMap) -> Result<(), Problem> {
+    let mut said = headers.get_all(KEY).iter();
+    let Some(first) = said.next() else { return Ok(()) };
+    let text = first.to_str().unwrap_or_default();
+    let quoted = text.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let plain = Some(quoted.unwrap_or(text)).filter(|it| is_name(it) && said.next().is_none());
+    let Some(plain) = plain.and_then(|it| HeaderValue::from_str(it).ok()) else {
+        let why = "it stands there once, has letters, digits and `_.:-`, 128 at most, and begins with one of the first two";
+        return Err(Problem::bad(format!("could not read `Idempotency-Key`: {why}; a UUID will do"))
+            .with(json!([{"path": "Idempotency-Key", "message": why}])));
+    };
+    headers.insert(KEY, plain);
+    Ok(())
+}
+
 /// What the sender of a request calls it.
 fn key(headers: &HeaderMap) -> Option<&str> {
-    headers.get("idempotency-key").and_then(|it| it.to_str().ok()).filter(|it| is_name(it))
+    headers.get(KEY).and_then(|it| it.to_str().ok())
 }
 
 /// All that tells a request from others. What stands behind the question mark does not: how long somebody waits may differ each time.

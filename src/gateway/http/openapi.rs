@@ -1,7 +1,8 @@
 //! The `OpenAPI` document, made of the table of routes and the types of what is sent.
 
-use super::routes::{Need, PROBLEM, ROUTES, Route, Shape, place_in_path};
+use super::routes::{Call, Need, PROBLEM, ROUTES, Route, Shape, place_in_path};
 use crate::base::Value;
+use axum::http::Method;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, json};
 
@@ -56,7 +57,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     let mut out = json!({
         "operationId": format!("{:?}", route.call),
         "summary": route.about,
-        "parameters": named.chain(asked).collect::<Vec<_>>(),
+        "parameters": named.chain(asked).chain(fields(route)).collect::<Vec<_>>(),
         "responses": answers,
         "security": match route.need {
             Need::Nothing => json!([]),
@@ -71,6 +72,36 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
         out["requestBody"] = json!({"required": true, "content": content(shape, schemas)});
     }
     out
+}
+
+/// What of its head a route reads beside what every route reads.
+fn fields(route: &Route) -> impl Iterator<Item = Value> {
+    let key = r#"^("[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}"|[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127})$"#;
+    let text = || json!({"type": "string"});
+    let mut all = Vec::new();
+    if route.method != Method::GET && route.call != Call::RenewToken {
+        let about = "The same request again under this name is done once, and has the answer of the first";
+        all.push(("Idempotency-Key", about, json!({"type": "string", "pattern": key})));
+    }
+    all.extend(match route.call {
+        Call::SetValue => vec![
+            ("If-Match", "Only if it has this etag", text()),
+            ("If-None-Match", "Only if it is not there", json!({"const": "*"})),
+        ],
+        Call::RemoveValue => vec![("If-Match", "Only if it has this etag", text())],
+        Call::FollowRun | Call::FollowEvents => {
+            vec![("Last-Event-ID", "Goes on after this event", text())]
+        }
+        Call::PublishEvent => vec![
+            ("webhook-id", "The id that is signed", text()),
+            ("webhook-timestamp", "When it was signed, in seconds since 1970", text()),
+            ("webhook-signature", "`v1,` and the signature in base64, where the topic wants one", text()),
+        ],
+        _ => Vec::new(),
+    });
+    all.into_iter().map(
+        |(name, about, schema)| json!({"name": name, "in": "header", "description": about, "schema": schema}),
+    )
 }
 
 fn content(shape: &Shape, schemas: &mut SchemaGenerator) -> Value {
@@ -106,6 +137,10 @@ mod tests {
             known.insert(route.done.0);
             assert_eq!(statuses, known, "{}", route.path);
             assert_eq!(told["requestBody"].is_null(), route.body.is_none(), "{}", route.path);
+            let asked = told["parameters"].as_array().expect("parameters").iter();
+            let names: BTreeSet<_> =
+                asked.clone().map(|it| (&it["in"], &it["name"])).map(|it| format!("{it:?}")).collect();
+            assert_eq!(asked.len(), names.len(), "{}: each parameter once", route.path);
             count += 1;
         }
         let all: usize = document["paths"]

@@ -142,7 +142,7 @@ pub(super) fn metrics(door: &Door) -> Response {
         ("cuelight_context_cache_hits_total", "counter", "Contexts that were there already.", cached.hits),
         ("cuelight_context_cache_misses_total", "counter", "Contexts that were made.", cached.misses),
         ("cuelight_messages_kept", "gauge", "Messages that can be taken.", it.kept),
-        ("cuelight_messages_dead", "gauge", "Messages that nobody took in time.", it.dead),
+        ("cuelight_messages_dead", "gauge", "Messages that no step took in time.", it.dead),
         ("cuelight_messages_rejected_total", "counter", "Messages that were no good.", it.rejected),
     ];
     for (name, kind, about, value) in gauges {

@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Timestamp, Value},
-    engine::{AgentFault, MessageFault, Refusal},
+    engine::{AgentFault, GateState, MessageFault, Refusal},
     gateway::TokenTrouble,
     runtime::Reply,
 };
@@ -70,11 +70,13 @@ impl From<Refusal> for Problem {
         let (status, code) = match &refusal {
             Refusal::NoGate(_) => (StatusCode::NOT_FOUND, "GATE_001"),
             Refusal::NotAllowed { .. } | Refusal::Vouch { .. } => (StatusCode::FORBIDDEN, "GATE_002"),
+            Refusal::GateExpired(_) | Refusal::GateClosed { state: GateState::Expired, .. } => {
+                (StatusCode::GONE, "GATE_005")
+            }
             Refusal::GateClosed { .. } | Refusal::Voted(_) | Refusal::NothingToWithdraw(_) => {
                 (StatusCode::CONFLICT, "GATE_003")
             }
             Refusal::DecisionUsed(_) => (StatusCode::CONFLICT, "GATE_004"),
-            Refusal::GateExpired(_) => (StatusCode::GONE, "GATE_005"),
             Refusal::AskChanged { .. } | Refusal::AskedAnew(_) => {
                 (StatusCode::PRECONDITION_FAILED, "GATE_006")
             }

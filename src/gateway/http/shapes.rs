@@ -80,7 +80,7 @@ pub(super) struct StorageCounts {
 pub(super) struct EventCounts {
     /// Messages that can still be taken.
     pub(super) kept: u64,
-    /// Those that nobody took in time, as far as they are kept.
+    /// Those that no step took in time, as far as they are kept; whoever reads over HTTP takes nothing.
     pub(super) dead: u64,
     /// What was no good and was said to nobody.
     pub(super) rejected: u64,

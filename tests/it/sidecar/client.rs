@@ -2,6 +2,7 @@
 
 use crate::program::{Place, Running, until};
 use cuelight::base::Value;
+use rustix::process::Signal;
 use serde_json::json;
 use std::{
     io::{Read as _, Write as _},
@@ -155,43 +156,73 @@ fn the_python_of_the_page_waits_for_a_person() {
     waits_for_a_person("python3", "ask.py", "python");
 }
 
-#[test]
-fn the_python_agent_of_the_page_comes_for_work_and_does_it() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: could not find python3; install it");
-        return;
-    }
-    let (place, _engine, _) = place(&[]);
+/// Runs an agent of the page: it comes for work, does it, and goes on when its engine was killed and another one answers.
+fn comes_for_work(program: &str, file: &str, kind: &str) {
+    let (place, engine, at) = place(&[]);
     std::fs::create_dir_all(place.path().join(".cuelight/agents")).expect("a directory");
     place.write(
         ".cuelight/agents/shouter.yaml",
         "name: shouter\nversion: 1\ndescription: Shouts\ncapabilities: [shout]\nclaim: true\n",
     );
     place.write("shout.yaml", "name: shout\nsteps:\n  - {id: a, agent: {capability: shout, task: hello}}\noutputs: {said: '${{ steps.a.outputs.result }}'}\n");
-    place.write("agent.py", &shown_after("python", 1));
+    place.write(file, &shown_after(kind, 1));
     let place = place.with("AGENT_ID", "a-1");
-    let mut agent = Command::new("python3")
-        .arg("agent.py")
+    let mut agent = Command::new(program)
+        .arg(file)
         .current_dir(place.path())
         .envs(place.variables().to_vec())
         .spawn()
         .expect("it starts");
-    let told = place.cue(&["run", "shout.yaml", "--json"]).ok();
-    assert!(told.out.contains("HELLO"), "{told:?}");
-    let agents = place.cue(&["api", "GET", "/api/agents"]).ok().json();
-    assert_eq!((&agents["agents"][0]["id"], &agents["agents"][0]["state"]), (&json!("a-1"), &json!("live")));
+    let works = || {
+        let told = place.cue(&["run", "shout.yaml", "--json"]).ok();
+        assert!(told.out.contains("HELLO"), "{told:?}");
+        let agents = place.cue(&["api", "GET", "/api/agents"]).ok().json();
+        assert_eq!(
+            (&agents["agents"][0]["id"], &agents["agents"][0]["state"]),
+            (&json!("a-1"), &json!("live"))
+        );
+    };
+    works();
+    engine.signal(Signal::KILL);
+    drop(engine.end());
+    let _engine = place.start(&["serve", "--listen", &at.to_string()]);
+    until("it listens", || TcpStream::connect(at).is_ok());
+    works();
     agent.kill().expect("it is ended");
     agent.wait().expect("it ends");
 }
 
 #[test]
-fn the_typescript_of_the_page_waits_for_a_person() {
+fn the_python_agent_of_the_page_comes_for_work_and_does_it() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: could not find python3; install it");
+        return;
+    }
+    comes_for_work("python3", "agent.py", "python");
+}
+
+#[test]
+fn the_typescript_agent_of_the_page_comes_for_work_and_does_it() {
+    if let Some(node) = node() {
+        comes_for_work(&node, "agent.mts", "ts");
+    }
+}
+
+/// A node that reads TypeScript, where there is one.
+fn node() -> Option<String> {
     let node = crate::mcp::node();
     let reads =
         Command::new(&node).args(["--input-type=module-typescript", "--eval", "let a: number"]).output();
-    if !reads.is_ok_and(|it| it.status.success()) {
+    let is_there = reads.is_ok_and(|it| it.status.success());
+    if !is_there {
         println!("skipped: could not find a node that reads TypeScript; tests/all brings one where npm is");
-        return;
     }
-    waits_for_a_person(&node, "ask.mts", "ts");
+    is_there.then_some(node)
+}
+
+#[test]
+fn the_typescript_of_the_page_waits_for_a_person() {
+    if let Some(node) = node() {
+        waits_for_a_person(&node, "ask.mts", "ts");
+    }
 }

@@ -153,6 +153,16 @@ async fn what_is_sent_wrongly_is_told_with_its_place() {
     let long = format!("/api/gates?state={}", "a".repeat(9000));
     it.get(&long, &token).await.refused(414, "REQ_003");
     assert_eq!(it.get(&format!("/{}", "a".repeat(20_000)), &token).await.status, 431);
+    // A field, and fields, of more than 16 KiB, and more of them than 64.
+    let fields = |count: usize, bytes: usize| {
+        let all: String = (0..count).map(|n| format!("X-{n}: {}\r\n", "a".repeat(bytes))).collect();
+        format!("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{all}\r\n")
+    };
+    for (count, bytes, status) in
+        [(1, 15_000, 200), (1, 17_000, 431), (20, 900, 431), (60, 10, 200), (70, 10, 431)]
+    {
+        assert_eq!(it.raw(fields(count, bytes).as_bytes()).await.status, status, "{count} of {bytes}");
+    }
     for path in [
         "/api/gates?stat=open",
         "/api/gates?state=open&state=open",
@@ -216,6 +226,46 @@ async fn each_kind_of_agent_of_a_project_has_a_bucket_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_said_of_rates_each_type_has_its_own() {
+    let it = Sidecar::with_rates(Rates::default()).await;
+    let token = |kind: Option<&str>| {
+        let of = Claims {
+            agent_type: kind.map(str::to_owned),
+            ..it.claims("a", "shop", &[Permission::ReadGates])
+        };
+        it.sign(&of)
+    };
+    for (kind, limit, burst) in [
+        ("documentation", "30", 5),
+        ("support", "30", 5),
+        ("coding", "60", 10),
+        ("qa", "60", 10),
+        ("security", "60", 10),
+        ("somebody", "60", 10),
+    ] {
+        let token = token(Some(kind));
+        for left in (0..burst).rev() {
+            let told = it.get("/api/gates", &token).await;
+            let said = (told.field("x-ratelimit-limit"), told.field("x-ratelimit-remaining"));
+            assert_eq!(said, (limit, left.to_string().as_str()), "{kind}");
+            // When it is full again, in seconds since 1970.
+            let reset: i64 = told.field("x-ratelimit-reset").parse().expect("seconds");
+            assert!((0..=20).contains(&(reset - later(0).0 / 1000)), "{kind}: {told:?}");
+            told.is(200);
+        }
+        it.get("/api/gates", &token).await.refused(429, "RATE_001");
+    }
+    let architect = token(Some("architect"));
+    for _ in 0..30 {
+        let told = it.get("/api/gates", &architect).await;
+        assert_eq!((told.status, told.field("x-ratelimit-limit")), (200, ""));
+    }
+    let bob = it.person("bob", 2, "bob@example.org");
+    assert_eq!(it.get("/api/gates", &bob).await.field("x-ratelimit-limit"), "60", "a person");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_without_a_token_is_held_up_before_anything_of_it_is_read() {
     let it = Sidecar::start().await;
     // All on one line, so that a second has no time to pass.
@@ -226,7 +276,10 @@ async fn an_address_without_a_token_is_held_up_before_anything_of_it_is_read() {
     let mut heard = Vec::new();
     timeout(MOST, line.read_to_end(&mut heard)).await.expect("in time").expect("an answer");
     let heard = String::from_utf8_lossy(&heard);
-    assert!(heard.contains("HTTP/1.1 200") && heard.contains("HTTP/1.1 429"), "a hundred are let in");
+    let statuses: Vec<&str> = heard.split("HTTP/1.1 ").skip(1).map(|it| &it[..3]).collect();
+    let let_in = statuses.iter().take_while(|it| **it == "200").count();
+    // A busy machine may take a moment longer, in which it gets some more.
+    assert!((100..400).contains(&let_in) && statuses.contains(&"429"), "{let_in} of {}", statuses.len());
     it.end().await;
 }
 
@@ -246,6 +299,52 @@ async fn a_token_is_renewed_and_the_old_one_opens_nothing_any_more() {
     let dir = it.end().await;
     let it = Sidecar::open(dir, Rates::default(), true).await;
     it.get("/api/gates", &token).await.refused(401, "AUTH_001");
+    it.end().await;
+}
+
+/// A program that says a key relies on being known by it: one that is none is told, in whatever form it was meant.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_counts_in_quotes_as_well_and_one_that_is_none_is_told() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    let asks = |key: &'static str, more: &[(&'static str, &'static str)]| {
+        let fields = [&[("Idempotency-Key", key)][..], more].concat();
+        let (it, token) = (&it, &token);
+        async move { it.send("POST", "/api/gates", Some(token), Some(super::question("Go?")), &fields).await }
+    };
+    let first = asks("8e03978e-40d5-43dd-bc93-6894a57f9324", &[]).await.is(201);
+    let again = asks("\"8e03978e-40d5-43dd-bc93-6894a57f9324\"", &[]).await.is(201);
+    assert_eq!((&first["id"], &again["id"]), (&json!("g-1"), &json!("g-1")));
+    let long: &'static str = "a".repeat(129).leak();
+    for wrong in ["deploy 7", "", "\"\"", "\"open", "a/b", "-a", "{8e03978e}", long] {
+        let told = asks(wrong, &[]).await.refused(400, "REQ_001");
+        assert_eq!(told["details"][0]["path"], "Idempotency-Key", "{wrong}: {told}");
+    }
+    asks("one", &[("Idempotency-Key", "two")]).await.refused(400, "REQ_001");
+    let said = it.get("/api/gates", &token).await.is(200);
+    assert_eq!(said["gates"].as_array().map(Vec::len), Some(1), "{said}");
+    // Events read it themselves.
+    let says = |key: &'static str| {
+        let (it, token, body) = (&it, &token, json!({"data": 1}));
+        async move { it.send("POST", "/api/events/a", Some(token), Some(body), &[("Idempotency-Key", key)]).await }
+    };
+    assert_eq!(says("\"k\"").await.is(202)["event_id"], says("k").await.is(202)["event_id"]);
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_keys_of_tokens_cannot_be_read_that_is_told_and_nobody_is_let_in() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    it.get("/api/gates", &token).await.is(200);
+    let keys = it.dir.path().join(".cuelight/keys/tokens.json");
+    let before = std::fs::read(&keys).expect("keys");
+    std::fs::write(&keys, "no keys").expect("written");
+    it.get("/api/gates", &token).await.refused(503, "AUTH_005");
+    let health = it.send("GET", "/health", None, None, &[]).await.is(200);
+    assert!(health["checks"]["tokens"].as_str().is_some_and(|it| it.starts_with("could not ")), "{health}");
+    std::fs::write(&keys, before).expect("written");
+    it.get("/api/gates", &token).await.is(200);
     it.end().await;
 }
 

@@ -59,6 +59,28 @@ async fn an_agent_asks_and_waits_and_a_person_answers() {
     it.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_comes_too_late_or_under_the_id_of_another_one_is_told_apart() {
+    let it = Sidecar::start().await;
+    let (agent, bob) = (it.agent("shop"), it.person("bob", 2, "bob@example.org"));
+    let brief = it.post("/api/gates", &agent, json!({"title": "Now?", "timeout": "50ms"})).await.is(201);
+    let waited = it.get("/api/gates/g-1?wait=60000", &agent).await.is(200);
+    assert_eq!(waited["state"], "expired", "{waited}");
+    it.post("/api/gates/g-1/decision", &bob, answer(&brief, "d", "approve")).await.refused(410, "GATE_005");
+    let (one, two) = (
+        it.post("/api/gates", &agent, question("One?")).await.is(201),
+        it.post("/api/gates", &agent, question("Two?")).await.is(201),
+    );
+    let path = |gate: &Value| format!("/api/gates/{}/decision", gate["id"].as_str().expect("an id"));
+    let first = it.post(&path(&one), &bob, answer(&one, "d", "approve")).await.is(200);
+    // The same once more is the same answer; for something else the id is used.
+    let again = it.post(&path(&one), &bob, answer(&one, "d", "approve")).await.is(200);
+    assert_eq!(first["votes"], again["votes"]);
+    it.post(&path(&two), &bob, answer(&two, "d", "approve")).await.refused(409, "GATE_004");
+    assert_eq!(it.get("/api/gates/g-3", &bob).await.is(200)["state"], "open");
+    it.end().await;
+}
+
 /// An engine that ended before it could answer has asked all the same: the next one knows the gate by its key, also when it is closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_stands_for_its_gate_also_when_the_engine_began_anew() {
