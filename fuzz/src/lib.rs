@@ -11,12 +11,13 @@ use cuelight::{
         put_untrusted, to_text, update,
     },
     definition::{Files, ImportAs, fmt, import_argo, import_dagu, import_github, import_wfformat, read},
-    engine::{Actor, CauseOfLaunch, Channel, Command, Event, Launching, Proof, World},
+    engine::{Actor, CauseOfLaunch, Channel, Command, Event, Launching, Proof, Revoked, World},
     expression::{MapLookup, Template, evaluate, parse},
-    gateway::{McpHeard, mcp_heard},
+    gateway::{Claims, KeyRing, McpHeard, Permission, Signer, mcp_heard, peek, sign},
     plan::{GraphFormat, graph, lower},
     projection::Board,
-    store::{FileNote, Note, read_notes, verify_chain},
+    runtime::People,
+    store::{FileNote, KeyKind, Note, TokenKey, TokenKeys, read_notes, verify_chain},
     tool::parse_outputs,
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
@@ -158,6 +159,45 @@ pub fn mcp(bytes: &[u8]) {
     if let Ok(says) = serde_json::from_slice::<Value>(bytes) {
         assert_eq!(McpCall::of("tool", &says).changed(&says), None);
     }
+}
+
+/// What somebody shows for a token: only the one that our key has signed opens anything, byte for byte.
+pub fn token(bytes: &[u8]) {
+    static KNOWN: OnceLock<(KeyRing, String)> = OnceLock::new();
+    let Ok(text) = from_utf8(bytes) else { return };
+    let (ring, good) = KNOWN.get_or_init(|| {
+        // The second is the public half of a key that is in RFC 8032, so anybody can read the other half there.
+        let far = *b"\xd7\x5a\x98\x01\x82\xb1\x0a\xb7\xd5\x4b\xfe\xd3\xc9\x64\x07\x3a\x0e\xe1\x72\xf3\xda\xa6\x23\x25\xaf\x02\x1a\x68\xf7\x07\x51\x1a";
+        let keys = [("one", KeyKind::Secret([9; 32])), ("far", KeyKind::Public(far))];
+        let key = |(kid, kind): (&str, KeyKind)| TokenKey {
+            kid: kid.to_owned(),
+            issuer: "cuelight/1".to_owned(),
+            made_at: NOW,
+            until: None,
+            kind,
+        };
+        let keys = TokenKeys { audience: "cuelight/1".to_owned(), keys: keys.into_iter().map(key).collect() };
+        let people = Arc::new(People::read("").expect("nobody"));
+        let ring = KeyRing { keys: Arc::new(keys), people, project: "shop".into(), engine: 1000 };
+        let claims = Claims {
+            iss: "cuelight/1".to_owned(),
+            aud: "cuelight/1".to_owned(),
+            sub: "reviewer-1".to_owned(),
+            agent_type: Some("qa".to_owned()),
+            project_id: "shop".to_owned(),
+            permissions: vec![Permission::ReadGates],
+            exp: NOW.0 / 1000 + 600,
+            nbf: None,
+            iat: NOW.0 / 1000,
+            jti: "t1".to_owned(),
+            renewed: 0,
+            call: None,
+        };
+        (ring, sign(&claims, "one", &Signer::Secret(&[9; 32])))
+    });
+    let _told = peek(text);
+    let opens = ring.check(text, NOW, &Revoked::default()).is_ok();
+    assert_eq!(opens, text == good, "{text}");
 }
 
 /// What a step wrote into the file of its outputs.
