@@ -9,6 +9,7 @@ mod fuzzed;
 mod gates;
 mod kills;
 mod knowledge;
+mod matrix;
 mod results;
 mod runs;
 mod scenarios;

@@ -3,7 +3,7 @@
 
 use crate::{
     hangup::console,
-    program::{Place, tell, until, until_else},
+    program::{Place, bounded, tell, until, until_else},
 };
 use cuelight::{
     base::RunId,
@@ -137,6 +137,40 @@ fn an_idle_console_writes_nothing_and_leaving_gives_the_terminal_back() {
     sat.press("\x1b");
     sat.until("the help is gone", |it| !it.shows("THIS VIEW"));
     sat.falls_silent();
+    sat.press("ZZ");
+    sat.gives_back();
+}
+
+/// Who is there is seen as it changes, by whoever sits at the console that answers.
+#[test]
+fn an_agent_that_registers_over_http_is_seen_at_the_console_at_once_and_so_is_that_it_has_left() {
+    let place = Place::new();
+    let at = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let (terminal, child) = console(&place, &["--listen", &at.to_string()]);
+    terminal.resize(pty_process::Size::new(48, 160)).expect("a size");
+    let sat = Sat::down((terminal, child));
+    sat.sees("1 Runs");
+    until("it listens", || std::net::TcpStream::connect(at).is_ok());
+    let url = format!("http://{at}");
+    let agent = |name: &str| {
+        let token = place.cue(&["token", "--agent", name, "--type", "coder"]).ok().out;
+        let (place, url, token) = (&place, url.clone(), token.trim().to_owned());
+        move |words: &[&str]| {
+            let mut command = place.command(&[&["api"][..], words].concat());
+            command.env("SIDECAR_URL", &url).env("JWT_TOKEN", &token);
+            bounded(&mut command).ok()
+        }
+    };
+    let (one, two) = (agent("coder-1"), agent("coder-2"));
+    one(&["POST", "/api/agents", "--data", "{}"]);
+    sat.sees("0 agents at work, 1 registered");
+    two(&["POST", "/api/agents", "capabilities:=[\"implement\"]"]);
+    sat.sees("0 agents at work, 2 registered");
+    sat.press(":agents\r");
+    sat.sees("agents  0 described, 2 registered, 0 at work");
+    sat.sees("coder-2");
+    one(&["DELETE", "/api/agents/coder-1"]);
+    sat.until("it has left", |it| it.shows("1 registered") && !it.shows("coder-1"));
     sat.press("ZZ");
     sat.gives_back();
 }

@@ -236,6 +236,72 @@ async fn a_context_fits_and_says_how() {
     it.end().await;
 }
 
+/// What a file is there for, the first last to go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_matters_least_goes_first_and_what_an_agent_works_on_matters() {
+    let it = Sidecar::start().await;
+    let root = it.dir.path().to_owned();
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    let classes = [
+        "src/cart.rs",
+        "src/money.rs",
+        "src/fresh.rs",
+        "tests/sums.rs",
+        "Cargo.toml",
+        "README.md",
+        "src/rest.rs",
+    ];
+    for (at, path) in classes.iter().chain(&["docs/guide.md"]).enumerate() {
+        // Each is larger than the one before, so that none fits where that did not.
+        put(&root, path, &format!("# {}\n", "word ".repeat(600 + 40 * at)));
+        if *path != "src/fresh.rs" {
+            let file = fs::File::options().write(true).open(root.join(path)).expect("opened");
+            file.set_modified(old).expect("set");
+        }
+    }
+    let result = json!({
+        "agent_id": "reviewer-1", "agent_type": "qa", "issue_id": "SHOP-12-cart", "project_id": "shop",
+        "result": {"status": "success", "decisions": [{"decision": "cents", "files_affected": ["src/money.rs"]}]},
+    });
+    it.post("/api/results", &it.agent("shop"), result).await.is(201);
+    let whole = told(&it, "/api/context/SHOP-12-cart/qa").await.is(200);
+    let found: Vec<&str> = paths(&whole);
+    assert_eq!(found, classes);
+    // The less there is room for, the more of the last are gone.
+    let mut before = found.len();
+    for bytes in [24_000, 20_000, 16_000, 13_000, 10_000] {
+        let less = told(&it, &format!("/api/context/SHOP-12-cart/qa?max_bytes={bytes}")).await.is(200);
+        let kept = paths(&less);
+        assert_eq!(kept, found[..kept.len()], "{bytes}");
+        assert!(kept.len() <= before, "{bytes}: {kept:?}");
+        before = kept.len();
+    }
+    assert!(before < found.len() && before > 0, "{before}");
+    // Somebody who writes documentation works on other files than somebody who writes code.
+    let of = |kind: &'static str| {
+        let claims = it.claims("a", "shop", &[Permission::ReadContext]);
+        it.sign(&cuelight::gateway::Claims { agent_type: Some(kind.to_owned()), ..claims })
+    };
+    for (kind, has, lacks) in
+        [("documentation", "docs/guide.md", "src/rest.rs"), ("coding", "src/rest.rs", "docs/guide.md")]
+    {
+        let told = it.get(&format!("/api/context/OTHER-1/{kind}"), &of(kind)).await.is(200);
+        let found = paths(&told);
+        assert!(found.contains(&has) && !found.contains(&lacks), "{kind}: {found:?}");
+    }
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_not_even_the_least_of_a_context_fits_that_is_told() {
+    let it = Sidecar::start().await;
+    let all: String = (0..200).map(|n| format!("a-dependency-with-a-long-name-{n} = \"1\"\n")).collect();
+    put(it.dir.path(), "Cargo.toml", &format!("[package]\nname = \"shop\"\n[dependencies]\n{all}"));
+    told(&it, "/api/context/SHOP-1/qa?max_bytes=4096").await.refused(413, "CTX_002");
+    told(&it, "/api/context/SHOP-1/qa").await.is(200);
+    it.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_are_shown_to_agents_of_this_project_and_of_this_type() {
     let it = Sidecar::start().await;

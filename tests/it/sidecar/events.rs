@@ -365,6 +365,31 @@ fn ask(at: SocketAddr, token: &str, method: &str, path: &str, body: Option<&Valu
 }
 
 #[test]
+fn an_event_whose_time_is_over_is_heard_by_nobody_and_shown_as_dead() {
+    let place = Place::new();
+    let at = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let _engine = place.start(&["serve", "--listen", &at.to_string()]);
+    until("it listens", || std::net::TcpStream::connect(at).is_ok());
+    let may = ["--permissions", "read_context,publish_events,view_metrics"];
+    let words = [&["token", "--agent", "a", "--type", "architect"], &may[..]].concat();
+    let token = place.cue(&words).ok().out.trim().to_owned();
+    for (id, seconds) in [("brief", 1), ("long", 3600)] {
+        let event = json!({"id": id, "data": id, "ttl_seconds": seconds});
+        ask(at, &token, "POST", "/api/events/built", Some(&event)).is(202);
+    }
+    let events = || ask(at, &token, "GET", "/status", None).is(200)["events"].clone();
+    until("its time is over", || events()["dead"] == 1);
+    assert_eq!(events(), json!({"kept": 1, "dead": 1, "rejected": 0}));
+    let heard = ask(at, &token, "GET", "/api/events/wait/built?timeout=0", None).is(200);
+    assert_eq!(ids(&heard), ["long"]);
+    // Whoever goes on after it does, and it is dead for whoever looks at the messages.
+    let heard = ask(at, &token, "GET", "/api/events/wait/built?timeout=0&since=brief", None).is(200);
+    assert_eq!(ids(&heard), ["long"]);
+    let dead: Value = place.cue(&["messages", "--dead", "--json"]).ok().json();
+    assert_eq!((dead.as_array().map(Vec::len), &dead[0]["id"]), (Some(1), &json!("brief")), "{dead}");
+}
+
+#[test]
 fn what_was_acknowledged_survives_a_kill_and_a_full_disk_is_told_and_nothing_is_pretended() {
     if !may_trace() {
         println!("skipped: could not trace a process; install strace (apt-get install strace)");

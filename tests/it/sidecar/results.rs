@@ -1,14 +1,20 @@
 //! Results over HTTP: on disk before they are acknowledged, once where that is wanted, and each project's own.
 
 use super::{Sidecar, later};
+use crate::program::{Place, until};
 use cuelight::{
     base::{Digest, Span, Value},
-    engine::{AgentResult, Command, ResultStatus},
+    engine::{AgentResult, Command, Fact, LibraryEvent, ResultStatus},
     gateway::{Claims, Permission, Rates},
-    runtime::{Desk as _, Reply, Request, RequestId},
+    runtime::{Desk as _, LibraryQuery, Page, Reply, Request, RequestId, Want},
 };
 use serde_json::json;
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+};
 
 /// A result, as the agent of the harness hands it in.
 fn handed(project: &str, issue: &str, result: Value) -> Value {
@@ -284,6 +290,15 @@ async fn what_has_ended_is_found_no_more() {
     let told =
         it.post("/api/results", &token, handed("shop", "S-1", json!({"status": "success"}))).await.is(201);
     let id = told["id"].as_str().expect("an id").to_owned();
+    // Thirty days, when nothing is said.
+    let query = LibraryQuery { id: Some(id.clone()), limit: 1, ..LibraryQuery::default() };
+    let Page::Events { events, .. } = it.engine().desk().read(Want::Library(Box::new(query))).await else {
+        panic!("events");
+    };
+    let Fact::Library(LibraryEvent::HandedIn { until, .. }) = &events[0].1.fact else {
+        panic!("{:?}", events[0]);
+    };
+    assert_eq!(until.since(events[0].1.at), Span::seconds(30 * 24 * 3600));
     let board = it.engine().desk().boards().borrow().board.clone();
     assert!(board.at < later(60));
     let desk = it.engine().desk();
@@ -313,4 +328,34 @@ async fn what_has_ended_is_found_no_more() {
     it.get("/api/results/res-3600000", &token).await.is(200);
     it.get("/api/results/res-0", &token).await.refused(404, "STR_006");
     it.end().await;
+}
+
+#[test]
+fn what_the_settings_say_of_results_holds_at_the_door() {
+    let place = Place::new();
+    fs::create_dir_all(place.file(".cuelight")).expect("made");
+    let next = "next-agents = {architect = [\"qa\", \"security\"]}\n";
+    place.write(".cuelight/config.toml", &format!("project = \"shop\"\nresults-kept = \"1s\"\n{next}"));
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let _engine = place.start(&["serve", "--listen", &at.to_string()]);
+    until("it listens", || TcpStream::connect(at).is_ok());
+    let token = place.cue(&["token", "--agent", "a", "--type", "architect"]).ok().out;
+    let place = place.with("JWT_TOKEN", token.trim()).with("SIDECAR_URL", &format!("http://{at}"));
+    let hands = |result: Value| {
+        let body = json!({"agent_id": "a", "agent_type": "architect", "issue_id": "S-1", "project_id": "shop",
+            "result": result});
+        place.cue(&["api", "POST", "/api/results", "--data", &body.to_string()]).ok().json()
+    };
+    let told = hands(json!({"status": "success"}));
+    assert_eq!(told["next_agents"], json!(["qa", "security"]));
+    // Whom the result names comes first, and nobody comes twice.
+    let named = json!([{"agent_type": "security", "priority": "high"}, "docs"]);
+    let more = hands(json!({"status": "success", "next_agents": named}));
+    assert_eq!(more["next_agents"], json!([{"agent_type": "security", "priority": "high"}, "docs", "qa"]));
+    let path = format!("/api/results/{}", told["id"].as_str().expect("an id"));
+    until("it is found no more", || {
+        let said = place.cue(&["api", &path]);
+        assert!(said.code == 0 || said.err.contains("(HTTP 404)"), "{said:?}");
+        said.code == 1
+    });
 }

@@ -473,3 +473,32 @@ fn as_many_wait_at_once_as_the_settings_say_for_events_at_gates_and_for_what_bec
         status(&mut ask("/api/gates/g-1?wait=1", &bob)).starts_with("HTTP/1.1 200")
     });
 }
+
+#[test]
+fn no_more_are_there_at_once_than_the_settings_say_and_whoever_comes_then_waits_for_a_place() {
+    use crate::program::{Place, until};
+    let place = Place::new();
+    fs::create_dir_all(place.file(".cuelight")).expect("made");
+    place.write(".cuelight/config.toml", "request-timeout = \"10m\"\n[connections]\nmost = 10\n");
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let _engine = place.start(&["serve", "--listen", &at.to_string()]);
+    until("it listens", || TcpStream::connect(at).is_ok());
+    let asks = || {
+        let mut line = TcpStream::connect(at).expect("the system has a queue");
+        line.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+        line
+    };
+    let hears = |line: &mut TcpStream, most: Duration| {
+        line.set_read_timeout(Some(most)).expect("set");
+        line.read(&mut [0; 4096]).map_err(|it| it.kind())
+    };
+    let mut lines: Vec<TcpStream> = (0..10).map(|_| asks()).collect();
+    for line in &mut lines {
+        assert!(hears(line, Duration::from_mins(1)).expect("an answer") > 0);
+    }
+    let mut late = asks();
+    let nothing = hears(&mut late, Duration::from_millis(300)).expect_err("there is no place");
+    assert!(matches!(nothing, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{nothing}");
+    drop(lines.pop());
+    assert!(hears(&mut late, Duration::from_mins(1)).expect("there is one now") > 0);
+}

@@ -1,6 +1,11 @@
 //! Values over HTTP: changed only as they were read, and each project's own.
 
 use super::Sidecar;
+use cuelight::{
+    engine::{Command, NewValue},
+    plan::Scope,
+    runtime::{Desk as _, Reply, Request, RequestId},
+};
 use serde_json::json;
 
 const PATH: &str = "/api/state/global/release";
@@ -57,5 +62,31 @@ async fn each_project_and_each_session_has_values_of_its_own() {
     it.get("/api/state/session/me", &shop).await.refused(404, "STR_004");
     it.send("DELETE", PATH, Some(&bank), None, &[]).await.is(200);
     assert_eq!(it.get(PATH, &shop).await.is(200)["value"], "s", "another project's value stays");
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_no_more_values_are_kept_that_is_told_and_those_that_are_there_can_be_set() {
+    let it = Sidecar::start().await;
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    let desk = it.engine().desk();
+    let sets = (0..10_000).map(|n| {
+        let value = NewValue {
+            scope: Scope::Global,
+            key: format!("k{n}"),
+            value: Some(n.into()),
+            ttl: None,
+            expect: None,
+        };
+        let command = Command::SetValue { value: Box::new(value), by: desk.actor().clone() };
+        desk.submit(Request { id: RequestId::once(), command })
+    });
+    let all = futures_util::future::join_all(sets).await;
+    assert!(all.iter().all(|it| matches!(it, Reply::Recorded(_))));
+    let body = || Some(json!({"value": "new"}));
+    it.send("PUT", "/api/state/global/one", Some(&shop), body(), &[]).await.refused(409, "STR_005");
+    it.send("PUT", "/api/state/global/k7", Some(&shop), body(), &[]).await.is(200);
+    it.send("PUT", "/api/state/global/one", Some(&bank), body(), &[]).await.is(200);
+    drop(desk);
     it.end().await;
 }

@@ -125,3 +125,39 @@ async fn what_cannot_encrypt_is_told_before_anybody_is_listened_to() {
     let told = why(files).await;
     assert!(told.contains("everybody may use it (mode 644); `chmod 600` it"), "{told}");
 }
+
+/// The words of the command, and what is shown to everybody where others can ask.
+#[test]
+fn for_other_machines_it_encrypts_or_says_that_it_does_not_and_shows_no_counts() {
+    use crate::program::{Place, until};
+    let place = Place::new();
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let port = free().port();
+    let _open = place.start(&["serve", "--listen", &format!("0.0.0.0:{port}"), "--insecure"]);
+    until("it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let plain = format!("http://127.0.0.1:{port}");
+    let api =
+        |path: &str, url: &str, more: &[&str]| place.cue(&[&["api", path, "--url", url][..], more].concat());
+    api("/health", &plain, &[]).ok();
+    let said = api("/status", &plain, &[]);
+    assert!(said.code == 1 && said.err.contains("(HTTP 401)"), "{said:?}");
+    place.cue(&["shutdown"]).ok();
+    place.write(".cuelight/config.toml", "open-status = true\n");
+    if !has_openssl() {
+        return;
+    }
+    let files = pair(place.path());
+    let (certificate, key) = (files.certificate.display().to_string(), files.key.display().to_string());
+    let port = free().port();
+    let address = format!("0.0.0.0:{port}");
+    let half = place.cue(&["serve", "--listen", &address, "--tls-cert", &certificate]);
+    assert!(half.code == 2 && half.err.contains("--tls-key"), "{half:?}");
+    let _closed =
+        place.start(&["serve", "--listen", &address, "--tls-cert", &certificate, "--tls-key", &key]);
+    let url = format!("https://localhost:{port}");
+    let own = ["--authorities", certificate.as_str()];
+    until("it listens", || api("/health", &url, &own).code == 0);
+    api("/status", &url, &own).ok();
+    let unknown = api("/health", &url, &[]);
+    assert!(unknown.code == 6 && unknown.err.contains("could not ask: "), "{unknown:?}");
+}
