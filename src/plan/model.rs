@@ -236,9 +236,9 @@ impl Plan {
         self.model(target.strip_prefix(MODEL_TARGET)?)
     }
 
-    /// Steps that certainly ask a model and could ask none, because no key is there: each a whole sentence. `has` says
-    /// whether there is a secret of that name.
-    pub fn without_key(&self, has: &dyn Fn(&str) -> bool) -> Vec<String> {
+    /// Steps that certainly ask a model and could ask none, because no key is there: each by its id, with a whole sentence.
+    /// `has` says whether there is a secret of that name.
+    pub fn without_key(&self, has: &dyn Fn(&str) -> bool) -> Vec<(String, String)> {
         self.steps
             .iter()
             .filter(|it| it.condition.is_none())
@@ -246,7 +246,7 @@ impl Plan {
                 Some(FrameKind::Talk(talk)) => (it, &talk.ask),
                 _ => (it, it),
             })
-            .filter_map(|(it, asks)| self.lacks_key(&it.id, asks, has))
+            .filter_map(|(it, asks)| Some((it.id.clone(), self.lacks_key(&it.id, asks, has)?)))
             .collect()
     }
 

@@ -5,7 +5,7 @@ use crate::{
     base::{Digest, FILE_BYTES_MAX, RunId, Value, ValueMap, sha256},
     definition::{
         Diagnostic, Field, Files, Registry, Tool, ToolBody, Workflow, check_input_texts, check_inputs,
-        check_people, read, summary,
+        check_keys, check_people, read, summary,
     },
     engine::Correction,
     plan::{Machine, Plan, lower},
@@ -91,10 +91,10 @@ fn prepare_with(
         return Err(invalid(&unmet));
     }
     let plan = lower(&workflow, inputs).map_err(|problems| whole(name, &problems))?;
-    let mut unmet = plan.without_key(&|it| secrets.has(it));
-    unmet.extend(plan.refused_by(&machine(workspace)));
+    let mut unmet = check_keys(&workflow, &text, &plan.without_key(&|it| secrets.has(it)));
+    unmet.extend(of_file(name, &plan.refused_by(&machine(workspace))));
     if !unmet.is_empty() {
-        return Err(whole(name, &unmet));
+        return Err(invalid(&unmet));
     }
     let spawned = match source {
         Source::Agent { agent, given, .. } => {
@@ -143,7 +143,8 @@ pub(super) fn offer(
     offer.problems = match lowered {
         // The form says itself that it could not be started.
         Ok(plan) => {
-            let mut unmet = plan.without_key(&|it| secrets.has(it));
+            let lacking = plan.without_key(&|it| secrets.has(it));
+            let mut unmet: Vec<String> = lacking.into_iter().map(|it| it.1).collect();
             unmet.extend(plan.refused_by(&machine(workspace)));
             unmet.iter().map(|it| it.strip_prefix("could not start: ").unwrap_or(it).to_owned()).collect()
         }
@@ -231,9 +232,11 @@ fn inputs(workflow: &Workflow, words: &[InputText], values: &ValueMap) -> Result
 }
 
 fn whole(file: &str, problems: &[String]) -> Reply {
-    let findings: Vec<_> =
-        problems.iter().map(|it| Diagnostic::whole_file("run", file, it.as_str())).collect();
-    invalid(&findings)
+    invalid(&of_file(file, problems))
+}
+
+fn of_file(file: &str, problems: &[String]) -> Vec<Diagnostic> {
+    problems.iter().map(|it| Diagnostic::whole_file("run", file, it.as_str())).collect()
 }
 
 fn invalid(findings: &[Diagnostic]) -> Reply {

@@ -3,9 +3,26 @@
 use crate::{
     base::{MODEL_OUTPUTS, TALK_OUTPUTS, Value, safe_text},
     definition::{
-        Llm, McpServer, ModelRegistry, Placed, Step, StepKind, Tool, ToolBody, Workflow, diagnostic::Findings,
+        Diagnostic, Llm, McpServer, ModelRegistry, Placed, Source, Step, StepKind, Tool, ToolBody, Workflow,
+        diagnostic::Findings,
     },
 };
+
+/// Steps that can ask no model here, each by its id in the plan with a whole sentence, at the place in the file where the model is named; what
+/// stands in a file that is called, at the step that calls it.
+pub fn check_keys(workflow: &Workflow, text: &str, lacking: &[(String, String)]) -> Vec<Diagnostic> {
+    let source = Source::new(text);
+    let mut findings = Findings::new(&workflow.file, &source);
+    for (step, why) in lacking {
+        let own = step.split(['/', '[']).next().unwrap_or(step);
+        let place = workflow.steps.iter().find(|it| it.id.value == own).map(|it| match &it.kind {
+            StepKind::Llm(llm) => llm.models.first().map_or(it.id.place, |it| it.place),
+            _ => it.id.place,
+        });
+        findings.error("model", place.unwrap_or_default(), why.as_str());
+    }
+    findings.finish()
+}
 
 pub(super) fn check(workflow: &Workflow, findings: &mut Findings<'_>) {
     for step in &workflow.steps {

@@ -160,6 +160,15 @@ fn a_run_that_could_ask_nobody_is_refused_with_the_name_of_the_key() {
     assert!(said.contains("step `a` asks claude-sonnet, and none of the secrets ANTHROPIC_API_KEY, OPENAI_API_KEY is set; export one"), "{said}");
     assert!(said.contains("step `b` asks gemini-pro, and the secret GEMINI_API_KEY is not set; export it, or write it to .cuelight/secrets/GEMINI_API_KEY"), "{said}");
     assert!(!said.contains("step `c`"), "it may never be asked: {said}");
+    // Each at the place where its model is named, with the line of the file.
+    for part in ["flow.yaml:2:27", "flow.yaml:3:26", "{id: b, llm: {model: gemini-pro, prompt: x}}"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // In a file that is called it stands at the call.
+    fs::write(room.path().join("calls.yaml"), "steps:\n  - {id: go, workflow: flow.yaml}\n").expect("a file");
+    let output = cuelight(room.path()).args(["run", "calls.yaml"]).output().expect("it can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("calls.yaml:2:10") && said.contains("step `go/b` asks gemini-pro"), "{said}");
 }
 
 #[test]
