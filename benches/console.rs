@@ -1,5 +1,5 @@
 //! The console as a whole process in a terminal of 200x60: from its start to the first settled frame, what it costs when
-//! nothing happens, how soon a key is seen while events pour in, what a slow or stalled terminal costs the engine, and memory
+//! nothing happens, how soon a key is seen while events pour in and while agents ask over HTTP, what a slow or stalled terminal costs the engine, and memory
 //! at 10,000 steps.
 //!
 //! `cargo bench --bench console [-- SECONDS]`, where SECONDS is how long the idle console is watched (60). Judged by P6
@@ -29,10 +29,12 @@ use std::{
     fmt::Write as _,
     fs,
     io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     time::{Duration, Instant},
@@ -50,6 +52,8 @@ const SETTLE_MAX: Duration = Duration::from_secs(5);
 const RUN_MAX: Duration = Duration::from_mins(3);
 const STARTS: usize = 15;
 const STEPS: usize = 10_000;
+/// Agents that ask at once.
+const AGENTS: usize = 119;
 /// The end of a frame.
 const FRAME_END: &[u8] = b"\x1b[?2026l";
 const GATED: &str = "name: gated\nsteps:\n  - id: ok\n    gate:\n      prompt: Go on?\n";
@@ -65,7 +69,89 @@ fn main() {
     idle("an empty workspace", &empty, seconds);
     idle("1,000 runs", &many, seconds);
     idle("a gate that waits", &gated, seconds);
+    asked(Duration::from_secs(20));
     large("processes", &workflow("run: 'true', shell: /bin/true"), Duration::from_millis(45));
+}
+
+/// Agents that register and then say one event after the other over HTTP, as fast as they are answered, of the console's own engine; and how soon
+/// a key is seen meanwhile.
+fn asked(time: Duration) {
+    let dir = place();
+    let program = |words: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).current_dir(dir.path()).env_clear().env("HOME", dir.path());
+        String::from_utf8(command.output().expect("it starts").stdout).expect("text")
+    };
+    let token = program(&["token", "--agent", "a", "--type", "architect"]);
+    let at = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let console = Console::start(dir.path(), &["--listen", &at.to_string()]);
+    let _settled = console.settle(SETTLED, SETTLE_MAX);
+    let (said, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let mut waits = std::thread::scope(|scope| {
+        for agent in 0..AGENTS {
+            let (token, said, is_over) = (token.trim(), &said, &is_over);
+            scope.spawn(move || {
+                let mut line = TcpStream::connect(at).expect("it listens");
+                let me = format!("{{\"agent_id\": \"a/s{agent}\", \"heartbeat_seconds\": 3600}}");
+                ask(&mut line, "/api/agents", token, &me);
+                while !is_over.load(Relaxed) {
+                    ask(&mut line, "/api/events/done", token, "{\"data\": {\"issue\": \"cl-7\"}}");
+                    said.fetch_add(1, Relaxed);
+                }
+            });
+        }
+        let waits = keys_for(&console, time);
+        is_over.store(true, Relaxed);
+        waits
+    });
+    console.leave();
+    println!(
+        "{AGENTS} agents over HTTP, {} events a second   a key until its frame: median {:.1} ms   p99 {:.1} ms   of {}",
+        said.load(Relaxed) / time.as_secs(),
+        ms(&mut waits, 50),
+        ms(&mut waits, 99),
+        waits.len()
+    );
+}
+
+/// One request on a line that stays, and its answer.
+fn ask(line: &mut TcpStream, path: &str, token: &str, body: &str) {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n");
+    let kind = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    line.write_all((head + &kind).as_bytes()).expect("sent");
+    let (mut heard, mut bytes) = (String::new(), [0; 4096]);
+    loop {
+        let count = line.read(&mut bytes).expect("an answer");
+        heard.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        let Some((head, body)) = heard.split_once("\r\n\r\n") else { continue };
+        let length = head.split("content-length: ").nth(1).and_then(|it| it.lines().next()?.parse().ok());
+        if body.len() >= length.expect("a length") {
+            assert!(head.starts_with("HTTP/1.1 20"), "{heard}");
+            return;
+        }
+    }
+}
+
+/// Opens and closes the help for so long, with a pause between; how long each key takes to be seen.
+fn keys_for(console: &Console, time: Duration) -> Vec<Duration> {
+    let mut screen = vt100::Parser::new(ROWS.try_into().expect("few"), COLUMNS.try_into().expect("few"), 0);
+    let (mut waits, mut shown) = (Vec::new(), false);
+    let over = Instant::now() + time;
+    while Instant::now() < over {
+        let pressed = Instant::now();
+        console.press(if shown { "\x1b" } else { "?" });
+        let seen = loop {
+            let (at, bytes) = console.heard.recv_timeout(SETTLE_MAX).expect("it is drawn");
+            screen.process(&bytes);
+            if screen.screen().contents().contains("help · ") != shown {
+                break at;
+            }
+        };
+        waits.push(seen - pressed);
+        shown = !shown;
+        std::thread::sleep(Duration::from_millis(45));
+    }
+    waits
 }
 
 fn place() -> TempDir {
