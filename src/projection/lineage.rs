@@ -1,7 +1,7 @@
 //! Where a run and its results come from, and what a run that came to rest short of completed suggests, in words.
 
 use crate::{
-    base::RunId,
+    base::{FailureMode, RunId},
     engine::{CauseOfLaunch, Corrected, Origin, PartialResult},
     projection::{RunSummary, StepView},
 };
@@ -44,24 +44,52 @@ pub fn corrected_words(it: &Corrected) -> String {
 pub fn partial_words(it: &PartialResult) -> String {
     let total = it.completed + it.failed + it.remaining;
     let share = it.completion_ratio.percent();
-    format!(
-        "{} of {} completed ({share} %), suggested: {}",
-        it.completed,
-        crate::base::counted(total, "step", "steps"),
-        it.suggestion
-    )
+    let suggested = match it.suggestion.as_str() {
+        "retry-failed" => "again from what failed",
+        "retry-from-checkpoint" => "again from the checkpoint",
+        "retry-all" => "again from the start",
+        _ if it.failure_mode == Some(FailureMode::UserCancelled) => "again when it is wanted",
+        _ => "mend it first",
+    };
+    let steps = crate::base::counted(total, "step", "steps");
+    format!("{} of {steps} completed ({share} %), suggested: {suggested}", it.completed)
 }
 
 /// What to do about a run that did not complete: the command for it.
-pub fn suggestion(run: RunId, word: &str) -> String {
-    match word {
+pub fn suggestion(run: RunId, it: &PartialResult) -> String {
+    match it.suggestion.as_str() {
         "retry-failed" => format!("cuelight retry {run} --from failed"),
         "retry-from-checkpoint" => format!("cuelight retry {run} --from checkpoint"),
         "retry-all" => format!("cuelight retry {run} --from all"),
-        _ => format!(
-            "trying again as it is would not help; mend it, then cuelight retry {run} with -i KEY=VALUE or --file FILE"
-        ),
+        _ => by_hand(run, it.failure_mode),
     }
+}
+
+/// The same where trying again as it is would not help: what was wrong says where to mend it.
+fn by_hand(run: RunId, mode: Option<FailureMode>) -> String {
+    let again = format!("cuelight retry {run}");
+    if mode == Some(FailureMode::UserCancelled) {
+        return format!("{again}, when it is wanted after all");
+    }
+    // A key, a bill, what the workspace or the machine allows: nothing of it stands in the run.
+    let is_elsewhere = matches!(
+        mode,
+        Some(
+            FailureMode::UserPermission
+                | FailureMode::ResourceQuota
+                | FailureMode::ResourceMemory
+                | FailureMode::PolicySecurity
+                | FailureMode::PolicyAllowlist
+                | FailureMode::SystemDisk
+                | FailureMode::SystemOom
+        )
+    );
+    let mended = if is_elsewhere {
+        format!("do what its error says, then {again}")
+    } else {
+        format!("mend it, then {again} with -i KEY=VALUE or --file FILE")
+    };
+    format!("trying again as it is would not help; {mended}")
 }
 
 impl StepView {
@@ -75,6 +103,30 @@ impl StepView {
             }
             (None, origin @ Some(_)) => Some(super::words::kept_words(origin, self.cached())),
             (None, None) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_suggested_is_what_mends_it() {
+        let run = RunId(7);
+        for (mode, told) in [
+            (
+                Some(FailureMode::UserInvalidInput),
+                "mend it, then cuelight retry r-7 with -i KEY=VALUE or --file FILE",
+            ),
+            // The key of a model, say: its error says whose it is and how it is tried.
+            (Some(FailureMode::UserPermission), "do what its error says, then cuelight retry r-7"),
+            (Some(FailureMode::ResourceQuota), "do what its error says, then cuelight retry r-7"),
+            (Some(FailureMode::UserCancelled), "cuelight retry r-7, when it is wanted after all"),
+            (None, "mend it, then cuelight retry r-7 with -i KEY=VALUE or --file FILE"),
+        ] {
+            let said = by_hand(run, mode);
+            assert!(said.ends_with(told), "{mode:?}: {said}");
         }
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
             format_args!("{} %", partial.completion_ratio.percent()),
             partial.failed,
         ));
-        out.line(&format!("suggested: {}", suggestion(it.id, &partial.suggestion)));
+        out.line(&format!("suggested: {}", suggestion(it.id, partial)));
     }
     for budget in it.budgets() {
         out.line(&format!("budget: {}", budget.words()));
