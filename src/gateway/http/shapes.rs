@@ -189,6 +189,7 @@ pub(super) struct Decide {
     #[schemars(regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,127}$"))]
     pub(super) decision_id: String,
     /// The `epoch` that was seen.
+    #[schemars(range(max = 4_294_967_295_u32))]
     pub(super) gate_epoch: u32,
     /// The `ask_hash` that was seen.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]

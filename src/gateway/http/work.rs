@@ -98,6 +98,7 @@ pub(super) struct WorkResult {
     quality: Option<f64>,
     /// What it used, for budgets.
     #[serde(default)]
+    #[schemars(range(max = 4_294_967_295_u32))]
     tokens: Option<u32>,
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000))]

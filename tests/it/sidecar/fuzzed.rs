@@ -13,7 +13,7 @@ use std::{
 const PERMISSIONS: &str = "read_context,write_results,publish_events,spawn_agents,read_gates,view_metrics,manage_agents,clear_cache";
 
 /// Waits are short, or a phase would take hours; and what no schema can say is no fault: an event that is to be said exactly once needs an id, in the
-/// body or in the head.
+/// body or in the head; a value is not as it was read, and of two conditions one is meant.
 const SETTINGS: &str = r#"
 [parameters]
 "query.timeout" = 5
@@ -23,6 +23,11 @@ const SETTINGS: &str = r#"
 include-operation-id = "PublishEvent"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "400", "403", "409"]
+
+[[operations]]
+include-operation-id = ["SetValue", "RemoveValue"]
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "404", "409", "412"]
 "#;
 
 /// A program that `tests/all` has brought.

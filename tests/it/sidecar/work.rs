@@ -394,10 +394,12 @@ async fn what_is_no_work_and_what_is_no_answer_is_refused() {
         json!({}),
         json!({"result": "x", "status": "failed"}),
         json!({"result": "x", "confidence": 1.5}),
+        json!({"result": "x", "tokens": 4_294_967_296_u64}),
         json!({"result": "x", "more": 1}),
         json!([]),
     ] {
-        it.post("/api/work/r-1.0.1/result", &one, wrong).await.refused(400, "REQ_001");
+        let told = it.post("/api/work/r-1.0.1/result", &one, wrong).await.refused(400, "REQ_001");
+        assert!(told["details"][0]["path"].is_string(), "{told}");
     }
     let mode = json!({"error": "x", "failure_mode": "bad_luck"});
     it.post("/api/work/r-1.0.1/fail", &one, mode).await.refused(400, "REQ_001");
