@@ -164,7 +164,7 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// What waits for a person
     #[command(after_help = "Example: cuelight gates --json")]
-    Gates(ListArgs),
+    Gates(GatesArgs),
     /// What failed, what helped before, and who looks after it
     #[command(after_help = "Example: cuelight errors --json\n\n\
         cuelight errors show e-412, cuelight errors resolve e-412 --reason \"the proxy was restarted\"")]
@@ -676,9 +676,19 @@ pub(super) struct ListArgs {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// All that one gate asks, with its code at the end (gates only)
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GatesArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// All that one gate asks, with its code at the end
     #[arg(long, value_name = "GATE")]
     pub(super) show: Option<String>,
+    /// What it asked in this epoch, when somebody approved it alone, in an emergency
+    #[arg(long, value_name = "N", requires = "show")]
+    pub(super) epoch: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -1198,6 +1208,9 @@ pub(super) struct DecideArgs {
 pub(super) struct ReviewArgs {
     /// The gate: g-3
     pub(super) gate: String,
+    /// In which epoch of the gate it was approved so, where it was more than once: `cuelight gates` tells
+    #[arg(long, value_name = "N")]
+    pub(super) epoch: Option<u32>,
     /// What was found
     #[arg(long)]
     pub(super) reason: String,

@@ -6,7 +6,7 @@ use crate::{
     base::{AttemptId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp, ValueMap},
     console::{Field, Role},
     engine::{Ask, FormField},
-    projection::{Attention, GateView, InboxRow, RunView},
+    projection::{Attention, Board, GateView, InboxRow, RunView},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,11 +72,8 @@ impl GatesState {
     }
 
     /// The gate under the cursor, open or waiting for a review.
-    pub(super) fn shown_gate(&self) -> Option<GateId> {
-        match self.selected {
-            Some((Attention::Gate(gate) | Attention::Review(gate), ..)) => Some(gate),
-            _ => None,
-        }
+    pub(super) fn shown_gate<'a>(&self, board: &'a Board) -> Option<&'a Arc<GateView>> {
+        self.selected.and_then(|key| gate_of(key.0, board))
     }
 
     /// How many lines of the text under the cursor have to be seen and were not.
@@ -113,6 +110,15 @@ impl GatesState {
     /// Whether an answer to this row is being recorded.
     pub(super) fn is_recording(&self, key: RowKey) -> bool {
         self.sent.values().any(|it| *it == key)
+    }
+}
+
+/// The gate of a row: as it is, or as it was when it was approved in an emergency.
+pub(super) fn gate_of(what: Attention, board: &Board) -> Option<&Arc<GateView>> {
+    match what {
+        Attention::Gate(gate) => board.gate(gate),
+        Attention::Review(gate, epoch) => board.emergency(gate, epoch),
+        Attention::Doubt | Attention::StuckUndo => None,
     }
 }
 

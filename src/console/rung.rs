@@ -40,7 +40,7 @@ impl Rung {
             return Some(format!("{gate} {step} waits"));
         }
         if self.reviews > before.reviews
-            && let Some(gate) = board.reviews_due().next_back()
+            && let Some(gate) = board.reviews_due().max_by_key(|it| it.closed_at)
         {
             let step = crate::base::safe_text(&gate.ask.step);
             return Some(format!("EMERGENCY: {} {step} was approved by one alone; review it", gate.id));

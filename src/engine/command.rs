@@ -91,6 +91,8 @@ pub enum Command {
         run: RunId,
         /// The gate.
         gate: GateId,
+        /// In which epoch it was approved so; it may have asked anew since.
+        epoch: Epoch,
         /// What was found.
         reason: String,
         /// Who looked: somebody else than who approved.

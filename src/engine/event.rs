@@ -1130,6 +1130,9 @@ pub enum GateEvent {
         by: Actor,
         /// What they found.
         reason: String,
+        /// In which epoch of the gate that was; nothing in logs of old, where it was the last one before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<Epoch>,
     },
     /// Closed for good.
     Resolved {

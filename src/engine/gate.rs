@@ -45,6 +45,9 @@ pub(super) struct Gate {
     pub(super) anew: bool,
     /// Who has looked afterwards at an approval that was given in an emergency: principal and name.
     pub(super) reviewed_by: Option<(String, String)>,
+    /// What it was when somebody approved it alone, in an emergency, and it asked anew after that; the oldest first.
+    /// Each of these is reviewed by itself, by those who were asked then.
+    pub(super) overtaken: Vec<Self>,
     /// Asks for a higher ceiling, not for the step's own sake.
     pub(super) for_budget: bool,
 }
@@ -84,6 +87,9 @@ impl Gate {
         let Some(after) = next(self.state, event) else {
             panic!("fault: a gate that is {} cannot take {event:?}", self.state);
         };
+        if matches!(event, GateEvent::Asked { .. }) && self.resolved_by == BREAK_GLASS {
+            self.keep_emergency();
+        }
         self.state = after;
         if after != GateState::Armed {
             self.armed_until = None;
@@ -128,29 +134,44 @@ impl Gate {
                 self.resolved_by.clone_from(by);
                 (self.agreed, self.anew) = (None, false);
             }
-            GateEvent::GlassReviewed { by, .. } => self.reviewed_by = Some((by.principal(), by.name.clone())),
+            GateEvent::GlassReviewed { by, epoch, .. } => {
+                let reviewed_by = Some((by.principal(), by.name.clone()));
+                match self.overtaken.iter_mut().find(|it| Some(it.epoch) == *epoch) {
+                    Some(it) => it.reviewed_by = reviewed_by,
+                    None => self.reviewed_by = reviewed_by,
+                }
+            }
             GateEvent::Refused { .. } | GateEvent::Commented { .. } => {}
         }
     }
 
-    /// Whether this person's look at what was approved in an emergency is to be recorded: false when theirs is already.
-    /// Else why it cannot be.
-    pub(super) fn review(&self, by: &Actor, rule: &GateRule) -> Result<bool, String> {
-        if self.resolved_by != BREAK_GLASS {
-            return Err("it was not approved in an emergency".to_owned());
-        }
+    /// Sets aside what was approved in an emergency, for whoever reviews it: from now on it asks something else.
+    fn keep_emergency(&mut self) {
+        let mut overtaken = std::mem::take(&mut self.overtaken);
+        overtaken.push(self.clone());
+        self.overtaken = overtaken;
+    }
+
+    /// Whether this person's look at what was approved in an emergency, in this epoch, is to be recorded: false when
+    /// theirs is already. Else why it cannot be.
+    pub(super) fn review(&self, epoch: Epoch, by: &Actor, rule: &GateRule) -> Result<bool, String> {
+        let is_meant = |it: &&Self| it.epoch == epoch && it.resolved_by == BREAK_GLASS;
+        let Some(it) = self.overtaken.iter().chain([self]).find(is_meant) else {
+            let when = if epoch == self.epoch { String::new() } else { format!(" in epoch {epoch}") };
+            return Err(format!("it was not approved in an emergency{when}"));
+        };
         let principal = by.principal();
-        if let Some((other, name)) = &self.reviewed_by {
+        if let Some((other, name)) = &it.reviewed_by {
             return if *other == principal {
                 Ok(false)
             } else {
                 Err(format!("{name} has reviewed it already"))
             };
         }
-        if self.broken_by.as_deref() == Some(&*principal) {
+        if it.broken_by.as_deref() == Some(&*principal) {
             return Err(format!("{} approved it; somebody else has to look", by.name));
         }
-        self.forbids(by).or_else(|| self.may_not(by, rule)).map_or(Ok(true), Err)
+        it.forbids(by).or_else(|| it.may_not(by, rule)).map_or(Ok(true), Err)
     }
 
     /// Whether it still waits for people; else why nobody can do anything there any more, or not yet.
@@ -414,8 +435,11 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
             | GateEvent::Reminded { .. }
             | GateEvent::Escalated { .. },
         )
-        | (S::Approved, GateEvent::GlassReviewed { .. })
-        | (_, GateEvent::Refused { .. } | GateEvent::Commented { .. }) => state,
+        // What is looked at may be long over, and the gate ask something else.
+        | (
+            _,
+            GateEvent::GlassReviewed { .. } | GateEvent::Refused { .. } | GateEvent::Commented { .. },
+        ) => state,
         _ => return None,
     })
 }
@@ -443,7 +467,7 @@ mod tests {
             ("asked", GateEvent::Asked { ask: Box::new(ask()), hash: Digest::default(), why: None }),
             ("voted", GateEvent::Voted(Box::new(vote))),
             ("glass-broken", GateEvent::GlassBroken(broken)),
-            ("glass-reviewed", GateEvent::GlassReviewed { by: by(), reason: String::new() }),
+            ("glass-reviewed", GateEvent::GlassReviewed { by: by(), reason: String::new(), epoch: None }),
             (
                 "delegated",
                 GateEvent::Delegated {

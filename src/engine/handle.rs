@@ -107,7 +107,9 @@ impl Turn<'_> {
             }
             Command::Comment { gate, text, by } => self.comment(gate, text, by),
             Command::Delegate { gate, to, lasts, reason, by } => self.delegate(gate, &to, lasts, reason, by),
-            Command::ReviewGlass { run, gate, reason, by } => self.review_glass(run, gate, reason, by),
+            Command::ReviewGlass { run, gate, epoch, reason, by } => {
+                self.review_glass(run, (gate, epoch), reason, by)
+            }
             Command::AnswerDoubt { run, step, answer, reason, by } => {
                 self.answer_doubt(run, step, answer, reason, by)
             }
@@ -447,16 +449,23 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn review_glass(&mut self, run: RunId, gate: GateId, reason: String, by: Actor) -> Result<(), Refusal> {
+    fn review_glass(
+        &mut self,
+        run: RunId,
+        (gate, epoch): (GateId, Epoch),
+        reason: String,
+        by: Actor,
+    ) -> Result<(), Refusal> {
         self.find(run)?;
         let it = self.find_gate(gate)?;
         if it.run != run {
             return Err(Refusal::NoGate(gate));
         }
-        let is_news = it.review(&by, &self.world.rule(it)).map_err(|why| Refusal::Review { gate, why })?;
+        let rule = self.world.rule(it);
+        let is_news = it.review(epoch, &by, &rule).map_err(|why| Refusal::Review { gate, why })?;
         let reason = required_reason(reason, &format!("review {gate}"))?;
         if is_news {
-            self.emit_gate(gate, GateEvent::GlassReviewed { by, reason });
+            self.emit_gate(gate, GateEvent::GlassReviewed { by, reason, epoch: Some(epoch) });
         }
         Ok(())
     }

@@ -277,6 +277,7 @@ impl World {
                         broken_by: None,
                         anew: false,
                         reviewed_by: None,
+                        overtaken: Vec::new(),
                         for_budget,
                     },
                 );

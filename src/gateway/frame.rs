@@ -13,7 +13,7 @@ use std::io::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// What both ends must have in common.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 /// Bytes of one message: a page of events holds at least one, and JSON may spell a byte with six.
 const MESSAGE_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
 /// How deep an event stands in a message.

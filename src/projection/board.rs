@@ -5,8 +5,8 @@
 
 use crate::{
     base::{
-        AttemptId, ErrorKind, FailureMode, GateId, RoutePolicy, RunId, Score, Seq, Span, StepIx, Timestamp,
-        Value, agent_name,
+        AttemptId, Epoch, ErrorKind, FailureMode, GateId, RoutePolicy, RunId, Score, Seq, Span, StepIx,
+        Timestamp, Value, agent_name,
     },
     engine::{
         Agents, AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState,
@@ -98,7 +98,7 @@ pub struct Board {
     /// Gates that have not closed.
     open_gates: Arc<BTreeSet<GateId>>,
     closed_gates: Arc<VecDeque<GateId>>,
-    /// Gates that one person approved in an emergency, and that nobody else has looked at since.
+    /// Gates that one person approved in an emergency, now or before they asked anew, where nobody else has looked at it.
     reviews_due: Arc<BTreeSet<GateId>>,
     /// Steps nobody knows the end of, and undos that could not be done.
     pub(super) doubts: Arc<BTreeSet<(RunId, StepIx)>>,
@@ -232,9 +232,16 @@ impl Board {
         self.open_gates.iter().filter_map(|it| self.gate(*it))
     }
 
-    /// Gates that one person approved alone, in an emergency, and that nobody else has looked at since; oldest first.
+    /// What one person approved alone, in an emergency, and nobody else has looked at since: each gate as it was then,
+    /// whatever it asks now. In the order of gates, and of each the oldest first.
     pub fn reviews_due(&self) -> impl DoubleEndedIterator<Item = &Arc<GateView>> {
-        self.reviews_due.iter().filter_map(|it| self.gate(*it))
+        let gates = self.reviews_due.iter().filter_map(|it| self.gate(*it));
+        gates.flat_map(GateView::emergencies).filter(|it| it.awaits_review())
+    }
+
+    /// A gate as it was when it was approved in an emergency, in this epoch.
+    pub fn emergency(&self, gate: GateId, epoch: Epoch) -> Option<&Arc<GateView>> {
+        self.gate(gate)?.emergencies().find(|it| it.epoch() == epoch)
     }
 
     /// Gates of one run that have not closed.
@@ -643,10 +650,10 @@ impl Board {
             view.last_approved = self.last_approved(&ask.workflow, &ask.step).cloned();
             self.gates.insert(key, Arc::new(view));
         }
-        let awaits_review = self.gates.get(key).is_some_and(|it| it.awaits_review());
-        if awaits_review != self.reviews_due.contains(&gate) {
+        let owes_review = self.gates.get(key).is_some_and(|it| it.emergencies().any(|it| it.awaits_review()));
+        if owes_review != self.reviews_due.contains(&gate) {
             let due = Arc::make_mut(&mut self.reviews_due);
-            if awaits_review {
+            if owes_review {
                 due.insert(gate)
             } else {
                 due.remove(&gate)

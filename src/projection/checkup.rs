@@ -5,7 +5,9 @@
 use crate::{
     base::{RunId, Score, Span, Timestamp, Value, counted, plural},
     plan::{Currency, is_mostly_used},
-    projection::{Board, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, json::decimal},
+    projection::{
+        Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, json::decimal,
+    },
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -153,16 +155,17 @@ impl Board {
     }
 
     fn people(&self, now: Timestamp) -> Check {
-        let late = |it: &&Arc<crate::projection::GateView>| {
+        let late = |it: &&Arc<GateView>| {
             it.ask
                 .expires_at
                 .is_some_and(|end| now.since(it.ask.opened_at).0 * 2 > end.since(it.ask.opened_at).0)
         };
         let (open, late) = (self.open_gates().count(), self.open_gates().filter(late).count());
         let oldest = self.open_gates().map(|it| it.ask.opened_at).min();
-        if let Some(first) = self.reviews_due().next() {
+        let given = |it: &GateView| it.closed_at.unwrap_or(it.ask.opened_at);
+        if let Some(first) = self.reviews_due().min_by_key(|it| given(it)) {
             let (due, id) = (self.reviews_due().count(), first.id);
-            let since = now.since(first.closed_at.unwrap_or(first.ask.opened_at));
+            let since = now.since(given(first));
             let them = if due == 1 { "approval" } else { "approvals" };
             let text = format!(
                 "{due} {them} in an emergency nobody has reviewed, the oldest {id} for {since}: cuelight review {id}"

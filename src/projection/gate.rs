@@ -49,6 +49,8 @@ pub struct GateView {
     pub broken_by: Option<Actor>,
     /// Who has looked at that afterwards, when, and what they found.
     pub review: Option<Comment>,
+    /// What it was when it was approved so, and asked anew after that; the oldest first. See [`Self::emergencies`].
+    pub overtaken: Vec<Arc<Self>>,
     /// How often it rang again.
     pub reminded: u32,
     /// Until when an approval can be taken back.
@@ -131,6 +133,7 @@ impl GateView {
             delegations: Vec::new(),
             broken_by: None,
             review: None,
+            overtaken: Vec::new(),
             reminded: 0,
             armed_until: None,
             closed_at: None,
@@ -211,7 +214,19 @@ impl GateView {
         self.closed_by.as_deref() == Some(BREAK_GLASS)
     }
 
-    /// Whether somebody has yet to look at such an approval.
+    /// What it was each time it was approved in an emergency, the oldest first: each is reviewed by itself, whatever the
+    /// gate asks since.
+    pub fn emergencies(self: &Arc<Self>) -> impl DoubleEndedIterator<Item = &Arc<Self>> {
+        self.overtaken.iter().chain([self]).filter(|it| it.is_glass_broken())
+    }
+
+    /// The answer that approved it in an emergency.
+    pub fn emergency_vote(&self) -> Option<&VoteView> {
+        let principal = self.broken_by.as_ref()?.principal();
+        self.votes.iter().find(|it| it.vote.by.principal() == principal)
+    }
+
+    /// Whether somebody has yet to look at what was approved in an emergency, as it is here.
     pub fn awaits_review(&self) -> bool {
         self.is_glass_broken() && self.review.is_none()
     }
@@ -241,6 +256,11 @@ impl GateView {
     pub(super) fn apply(&mut self, at: Timestamp, event: &GateEvent) {
         match event {
             GateEvent::Asked { ask, hash, why } => {
+                if self.is_glass_broken() {
+                    let mut overtaken = std::mem::take(&mut self.overtaken);
+                    overtaken.push(Arc::new(self.clone()));
+                    self.overtaken = overtaken;
+                }
                 self.previous = Some(std::mem::replace(&mut self.ask, Arc::new((**ask).clone())));
                 self.hash = *hash;
                 self.asked_anew.clone_from(why);
@@ -256,8 +276,12 @@ impl GateView {
                 self.votes.push(VoteView { at, vote: (**vote).clone() });
                 self.broken_by = Some(vote.by.clone());
             }
-            GateEvent::GlassReviewed { by, reason } => {
-                self.review = Some(Comment { at, by: by.clone(), text: reason.clone() });
+            GateEvent::GlassReviewed { by, reason, epoch } => {
+                let review = Some(Comment { at, by: by.clone(), text: reason.clone() });
+                match self.overtaken.iter_mut().find(|it| Some(it.epoch()) == *epoch) {
+                    Some(it) => Arc::make_mut(it).review = review,
+                    None => self.review = review,
+                }
             }
             GateEvent::Delegated { by, to, until, reason } => {
                 self.delegations.retain(|it| it.by.principal() != by.principal());

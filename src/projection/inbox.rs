@@ -2,7 +2,7 @@
 //! approvals that somebody gave alone, until somebody else has looked at them.
 
 use crate::{
-    base::{GateId, RunId, StepIx, Timestamp},
+    base::{Epoch, GateId, RunId, StepIx, Timestamp},
     engine::Actor,
     plan::Risk,
     projection::{Board, GateView},
@@ -41,8 +41,8 @@ pub enum Attention {
     Doubt,
     /// What to do about an undo that could not be done.
     StuckUndo,
-    /// A look, by somebody else, at this gate that one person approved in an emergency.
-    Review(GateId),
+    /// A look, by somebody else, at this gate that one person approved in an emergency, in this epoch.
+    Review(GateId, Epoch),
 }
 
 impl Board {
@@ -84,7 +84,7 @@ impl Board {
 
 fn review_row(gate: &GateView, viewer: Option<(&Actor, Timestamp)>) -> InboxRow {
     InboxRow {
-        what: Attention::Review(gate.id),
+        what: Attention::Review(gate.id, gate.epoch()),
         deadline: None,
         since: gate.closed_at.unwrap_or(gate.ask.opened_at),
         mine: viewer.is_none_or(|(it, _)| gate.may_not_review(it).is_none()),

@@ -12,6 +12,7 @@ use crate::{
 };
 use serde::Serialize;
 use serde_json::json;
+use std::sync::Arc;
 
 /// `runs --json`: all runs that are known, oldest first.
 pub fn runs_json(board: &Board) -> Value {
@@ -176,7 +177,8 @@ fn step_json(run: &RunView, index: StepIx, plan: &PlanStep, view: &StepView) -> 
     Value::Object(out)
 }
 
-/// `gates --json`: gates that have not closed, the most urgent first; with `all`, every one that is known.
+/// `gates --json`: gates that have not closed, the most urgent first, then steps in doubt, then approvals that were
+/// given in an emergency and nobody has reviewed; with `all`, every gate that is known.
 pub fn gates_json(board: &Board, all: bool) -> Value {
     if all {
         return board.gates().map(|it| gate_json(it)).collect();
@@ -184,9 +186,26 @@ pub fn gates_json(board: &Board, all: bool) -> Value {
     let rows = board.inbox(None).into_iter();
     let gates = rows.filter_map(|row| match row.what {
         super::Attention::Gate(gate) => board.gate(gate),
-        super::Attention::Doubt | super::Attention::StuckUndo | super::Attention::Review(_) => None,
+        super::Attention::Doubt | super::Attention::StuckUndo | super::Attention::Review(..) => None,
     });
-    gates.map(|it| gate_json(it)).chain(board.doubts().map(|it| doubt_json(&it))).collect()
+    let doubts = board.doubts().map(|it| doubt_json(&it));
+    gates.map(gate_json).chain(doubts).chain(board.reviews_due().map(|it| review_json(it))).collect()
+}
+
+/// An approval that somebody has yet to look at, as `gates --json` lists it after steps in doubt.
+fn review_json(gate: &GateView) -> Value {
+    let mut out = json!({
+        "what": "review",
+        "gate": gate.id.to_string(),
+        "run": gate.run.to_string(),
+        "step": gate.ask.step,
+        "workflow": gate.ask.workflow,
+        "risk": to_value(&gate.ask.risk),
+    });
+    if let (Value::Object(out), Value::Object(emergency)) = (&mut out, emergency_json(gate)) {
+        out.extend(emergency);
+    }
+    out
 }
 
 /// One step that is in doubt, as `gates --json` lists it after the gates.
@@ -205,7 +224,7 @@ fn doubt_json(doubt: &super::DoubtView) -> Value {
 }
 
 /// One gate, as `gates --json` lists it.
-pub fn gate_json(gate: &GateView) -> Value {
+pub fn gate_json(gate: &Arc<GateView>) -> Value {
     let ask = &gate.ask;
     let mut out = json!({
         "id": gate.id.to_string(),
@@ -239,15 +258,25 @@ pub fn gate_json(gate: &GateView) -> Value {
         out["closed_at"] = time(at);
         out["closed_by"] = by.as_str().into();
     }
-    if gate.is_glass_broken() {
-        out["emergency"] = json!({
-            "reviewed": gate.review.is_some(),
-            "by": gate.review.as_ref().map(|it| it.by.name.as_str()),
-            "at": gate.review.as_ref().map(|it| it.at),
-            "found": gate.review.as_ref().map(|it| it.text.as_str()),
-        });
+    let emergencies: Vec<Value> = gate.emergencies().map(|it| emergency_json(it)).collect();
+    if !emergencies.is_empty() {
+        out["emergencies"] = emergencies.into();
     }
     out
+}
+
+/// An approval that was given alone, in an emergency, and who has looked at it since.
+fn emergency_json(it: &GateView) -> Value {
+    let vote = it.emergency_vote();
+    let review = it.review.as_ref();
+    json!({
+        "epoch": it.epoch().0,
+        "ask_hash": it.hash.to_string(),
+        "by": vote.map(|it| it.vote.by.name.as_str()),
+        "at": it.closed_at,
+        "reason": vote.map(|it| it.vote.reason.as_str()),
+        "review": review.map(|it| json!({"by": it.by.name, "at": it.at, "found": it.text})),
+    })
 }
 
 fn vote_json(it: &super::VoteView) -> Value {

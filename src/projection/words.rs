@@ -458,7 +458,7 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
         GateEvent::GlassBroken(vote) => {
             ("gate.glass_broken", format!("EMERGENCY: approved by {} alone: {}", vote.by, vote.reason))
         }
-        GateEvent::GlassReviewed { by, reason } => ("gate.glass_reviewed", format!("by {by}: {reason}")),
+        GateEvent::GlassReviewed { by, reason, .. } => ("gate.glass_reviewed", format!("by {by}: {reason}")),
         GateEvent::Delegated { by, to, until, reason } => {
             let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
             ("gate.delegated", format!("{by} to {to} until {}{reason}", until.clock()))

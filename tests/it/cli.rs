@@ -393,6 +393,47 @@ fn an_emergency_stands_in_the_inbox_in_health_and_in_the_trail_until_somebody_el
 }
 
 #[test]
+fn what_was_approved_in_an_emergency_stays_to_be_reviewed_when_its_gate_asks_anew() {
+    let place = place(
+        "name: w
+steps:
+  - {id: g, gate: {prompt: go?, evidence: [plan.txt], require: [{group: legal, count: 1}]}}
+  - {id: slow, run: 'while [ ! -f go ]; do sleep 0.05; done'}
+  - {id: z, needs: [g, slow], run: 'true'}
+",
+    );
+    std::fs::DirBuilder::new().mode(0o700).create(place.file(".cuelight")).expect("a workspace");
+    let uid = rustix::process::geteuid().as_raw();
+    let me = format!("[[person]]\nname = 'me'\nuid = {uid}\ngroups = ['break-glass']\n");
+    let others = "[[person]]\nname = 'liz'\nuid = 4000000\ngroups = ['legal']\n\
+                  [[person]]\nname = 'leo'\nuid = 4000001\ngroups = ['legal']\n";
+    place.write(".cuelight/people.toml", &format!("{me}{others}"));
+    place.write("plan.txt", "one");
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    let alone = ["approve", "g-1", "--break-glass", "--reason", "the shop is down and nobody answers"];
+    check(&place, &alone, 0, &["approved by you alone"]);
+    place.write("plan.txt", "two");
+    place.write("go", "");
+    console.until("gate.asked");
+    check(&place, &["gates"], 0, &["review g-1 --epoch 1", "EMERGENCY", "g-1 "]);
+    check(&place, &["health"], 0, &["1 approval in an emergency nobody has reviewed"]);
+    check(&place, &["gates", "--show", "g-1"], 0, &["emergency   in epoch 1, by me: the shop is down", "g-1 open"]);
+    check(&place, &["gates", "--show", "g-1", "--epoch", "1"], 0, &["g-1 approved", "nobody has reviewed it"]);
+    check(&place, &["gates", "--show", "g-1", "--epoch", "2"], 2, &["could not show what g-1 asked in epoch 2"]);
+    check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me approved it; somebody else has to look"]);
+    check(&place, &["review", "g-1", "--epoch", "2", "--reason", "fine"], 1, &["not approved in an emergency"]);
+    check(&place, &alone, 0, &["approved by you alone"]);
+    check(&place, &["review", "g-1", "--reason", "fine"], 2, &["say which: --epoch 1 by me, --epoch 2 by me"]);
+    check(&place, &["health"], 0, &["2 approvals in an emergency nobody has reviewed"]);
+    let told = place.cue(&["gates", "--json"]).ok().json();
+    let due: Vec<&Value> = told.as_array().expect("a list").iter().map(|it| &it["epoch"]).collect();
+    assert_eq!(due, [1, 2], "{told}");
+    let page = place.cue(&["audit", "export", "--format", "html"]).ok().out;
+    assert_eq!(page.matches("yes, not reviewed").count(), 2, "{page}");
+}
+
+#[test]
 fn a_vote_can_be_taken_back_while_its_time_runs() {
     let armed = GATED.replace("Ship it?\"", "Ship it?\", undo-window: 10m");
     let (place, console) = at_gate(&armed);

@@ -273,9 +273,9 @@ async fn nonsense_on_the_line_ends_the_line_and_nothing_else() {
         (frame("{\"question\":{\"number\":1,\"question\":{\"read\":{\"plan\":1}}}}"), ""),
         (
             frame("{\"hello\":{\"version\":99,\"program\":\"x\",\"after\":0}}"),
-            "speaks version 3, you speak 99",
+            "speaks version 4, you speak 99",
         ),
-        (frame("{\"hello\":{\"version\":3,\"program\":\"x\",\"after\":7}}"), "another log"),
+        (frame("{\"hello\":{\"version\":4,\"program\":\"x\",\"after\":7}}"), "another log"),
     ] {
         let mut stream = UnixStream::connect(dir.path().join("socket")).await.expect("a line");
         // The other end may hang up before it has read everything.

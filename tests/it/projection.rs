@@ -3,8 +3,8 @@
 use crate::looked::Looked;
 use cuelight::{
     base::{
-        AttemptId, DecisionId, Digest, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId, Score,
-        Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,
+        AttemptId, DecisionId, Digest, Epoch, ErrorKind, ErrorRecord, FailureMode, GateId, Launch, RunId,
+        Score, Seq, Severity, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
         Actor, AttemptEvent, CauseOfLaunch, Channel, Command, Decision, Effect, Event, Fact, Failure,
@@ -309,7 +309,7 @@ fn an_ask_that_changed_voids_the_votes_and_shows_what_changed() {
 }
 
 #[test]
-fn an_emergency_is_looked_at_once_it_was_an_approval_and_no_longer_than_the_ask_stands() {
+fn an_emergency_is_to_be_reviewed_once_it_was_an_approval_and_until_somebody_has_whatever_is_asked_since() {
     let glass = |log: &Log| {
         let votes = log.board.gate(GATE).expect("a gate").votes.clone();
         GateEvent::GlassBroken(Box::new(votes[0].vote.clone()))
@@ -319,26 +319,52 @@ fn an_emergency_is_looked_at_once_it_was_an_approval_and_no_longer_than_the_ask_
         by: by.to_owned(),
         form: serde_json::Map::default(),
     };
-    let due = |log: &Log| log.board.reviews_due().count();
+    let due = |log: &Log| -> Vec<u32> { log.board.reviews_due().map(|it| it.epoch().0).collect() };
+    let reviewed = |epoch: Option<u32>| -> GateEvent {
+        let by = person("bob", &["sre"]);
+        let mut told = json!({"GlassReviewed": {"by": by, "reason": "it was right"}});
+        // Logs of old do not tell the epoch.
+        if let Some(epoch) = epoch {
+            told["GlassReviewed"]["epoch"] = epoch.into();
+        }
+        serde_json::from_value(told).expect("an event")
+    };
     let mut log = Log::of("ok");
     log.asks(0, &ask(1, 1, "10"), None).votes(0, person("ann", &["sre"]), Verdict::Approve);
     let broken = glass(&log);
     // It was taken back, or the ask has changed, before it was one.
     log.gate(0, broken.clone());
-    assert_eq!(due(&log), 0);
+    assert!(due(&log).is_empty());
     log.asks(0, &ask(1, 2, "20"), Some("plan.txt has changed"));
     log.gate(0, resolved("people"));
-    assert_eq!(due(&log), 0);
-    // Each is looked at by itself.
+    assert!(due(&log).is_empty());
+    // Each is looked at by itself, as it was then.
     for epoch in [3, 4] {
         log.asks(0, &ask(1, epoch, "30"), Some("plan.txt has changed"));
         log.gate(0, broken.clone()).gate(0, resolved("break-glass"));
-        assert_eq!(due(&log), 1);
-        assert!(log.board.gate(GATE).is_some_and(|it| it.review.is_none()));
-        let by = person("bob", &["sre"]);
-        log.gate(0, GateEvent::GlassReviewed { by, reason: "it was right".to_owned() });
-        assert_eq!(due(&log), 0);
     }
+    log.asks(0, &ask(1, 5, "50"), Some("plan.txt has changed"));
+    assert_eq!(due(&log), [3, 4]);
+    let now = log.board.gate(GATE).expect("a gate");
+    assert!(now.is_open() && !now.is_glass_broken() && now.review.is_none(), "{now:?}");
+    let then = log.board.emergency(GATE, Epoch(3)).expect("what was approved then");
+    assert_eq!((then.state, then.votes.len()), (GateState::Approved, 1));
+    let inbox: Vec<Attention> = log.board.inbox(None).iter().map(|it| it.what).collect();
+    let review = |epoch: u32| Attention::Review(GATE, Epoch(epoch));
+    assert_eq!(inbox, [Attention::Gate(GATE), review(3), review(4)]);
+    let told = gates_json(&log.board, false);
+    assert_eq!(
+        (&told[1]["what"], &told[1]["gate"], &told[1]["epoch"]),
+        (&json!("review"), &json!("g-1"), &json!(3))
+    );
+    log.gate(0, reviewed(Some(3)));
+    assert_eq!(due(&log), [4]);
+    let told = &gates_json(&log.board, true)[0]["emergencies"];
+    assert_eq!((&told[0]["review"]["by"], &told[1]["review"]), (&json!("bob"), &Value::Null));
+    log.gate(0, resolved("break-glass")).gate(0, reviewed(None));
+    assert_eq!(due(&log), [4], "the last one is meant where nothing else is told");
+    log.gate(0, reviewed(Some(4)));
+    assert!(due(&log).is_empty());
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl Purse {
     }
 }
 
+#[derive(Clone)]
 struct Gate {
     ask: Ask,
     hash: Digest,
@@ -155,6 +156,8 @@ pub(crate) struct Checks {
     /// Requests that runs were made for.
     requests: BTreeSet<Digest>,
     gates: BTreeMap<GateId, Gate>,
+    /// What was approved in an emergency, and nobody has reviewed since: each gate as it was then.
+    owed: BTreeMap<(GateId, Epoch), Gate>,
     /// Values of the workspace: each with how often it was changed, and until when it stands.
     values: BTreeMap<String, (Value, u64, Option<Timestamp>)>,
     /// Tools that were called, and by which steps they are now.
@@ -614,7 +617,7 @@ impl Checks {
             ensure(ask.epoch > old.ask.epoch, || {
                 format!("I13 {gate} goes from epoch {} to {}", old.ask.epoch, ask.epoch)
             })?;
-            (old.editors.clone(), old.escalated.clone(), old.handed_on.clone())
+            (old.editors.clone(), old.escalated.clone().filter(|_| old.open), old.handed_on.clone())
         } else {
             ensure(ask.epoch == Epoch(1), || format!("I13 {gate} begins at epoch {}", ask.epoch))?;
             (BTreeSet::new(), None, Vec::new())
@@ -697,6 +700,9 @@ impl Checks {
                 ensure(it.open, || format!("I4 {gate} is resolved a second time"))?;
                 it.open = false;
                 ensure(it.broken || by != "break-glass", || format!("I5 nobody broke the glass of {gate}"))?;
+                if by == "break-glass" {
+                    self.owed.insert((gate, it.ask.epoch), it.clone());
+                }
                 if *state == GateState::Approved && by == "people" {
                     ensure(it.is_enough(), || format!("I5 {gate} is approved by {} people", it.votes.len()))?;
                 }
@@ -730,10 +736,16 @@ impl Checks {
                     format!("I8 the broken glass of {gate} is recorded twice")
                 })?;
             }
+            GateEvent::GlassReviewed { by, epoch, .. } => {
+                let epoch = epoch.ok_or("I34 a review that does not tell of what")?;
+                let owed = self.owed.remove(&(gate, epoch));
+                ensure(owed.is_some_and(|it| it.may_review(by)), || {
+                    format!("I34 {} reviews {gate} in epoch {epoch}", by.name)
+                })?;
+            }
             GateEvent::Asked { .. }
             | GateEvent::Refused { .. }
             | GateEvent::Commented { .. }
-            | GateEvent::GlassReviewed { .. }
             | GateEvent::Reminded { .. } => {}
         }
         Ok(())
@@ -750,6 +762,16 @@ impl Checks {
     /// After a batch: nothing that could go on is left standing, limits are kept (I11, I12).
     pub(crate) fn nothing_is_forgotten(&self) -> Result<(), Broken> {
         self.runs.iter().try_for_each(|(id, run)| run.nothing_is_forgotten(*id))
+    }
+
+    /// What was approved in an emergency and waits for a review: the run, the gate and the epoch.
+    pub(crate) fn owed(&self) -> Vec<(RunId, GateId, Epoch)> {
+        self.owed.iter().map(|((gate, epoch), it)| (it.ask.run, *gate, *epoch)).collect()
+    }
+
+    /// Whether this person may be the one who reviews it.
+    pub(crate) fn may_review(&self, gate: GateId, epoch: Epoch, by: &Actor) -> bool {
+        self.owed.get(&(gate, epoch)).is_some_and(|it| it.may_review(by))
     }
 
     /// Open gates with their ask.
@@ -786,6 +808,10 @@ impl Checks {
 
     /// I15: what people see is what happened, counted from scratch.
     pub(crate) fn board_agrees(&self, board: &Board) -> Result<(), Broken> {
+        let shown: Vec<(GateId, Epoch)> = board.reviews_due().map(|it| (it.id, it.epoch())).collect();
+        ensure(self.owed.keys().copied().eq(shown.iter().copied()), || {
+            format!("I34 to be reviewed are {:?}, and shown are {shown:?}", self.owed.keys())
+        })?;
         ensure(board.health().0 <= 100, || format!("I15 a health of {}", board.health()))?;
         for (key, (value, version, _)) in &self.values {
             let name = (Scope::Global, String::new(), key.clone());
@@ -872,6 +898,20 @@ impl Gate {
         let twice = |name: &str| self.answered.iter().any(|it| it.0 == name);
         let names = acting_for.iter().map(|it| it.name.as_str()).chain([who]);
         names.clone().find(|it| twice(it)).map_or(Ok(()), |it| Err(format!("{it} counts twice")))
+    }
+
+    /// Whether this person may look at what was approved here in an emergency: asked, not excluded, and not who gave it.
+    fn may_review(&self, by: &Actor) -> bool {
+        let is_meant = |it: &str| {
+            it == by.name || it.strip_prefix("group:").is_some_and(|it| by.groups.iter().any(|has| has == it))
+        };
+        let is_out = by.name == "gus"
+            || self.editors.contains(&by.name) && !self.ask.is_choice
+            || self.ask.excluded.iter().any(|it| it.0 == by.principal() || is_meant(&it.0));
+        let is_asked = self.ask.require.is_empty()
+            || self.ask.require.iter().any(|it| it.group.as_ref().is_none_or(|it| by.groups.contains(it)))
+            || self.escalated.as_deref().is_some_and(is_meant);
+        is_asked && !is_out
     }
 
     /// Whether the people who agreed fill every place; tried in every order.

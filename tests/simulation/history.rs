@@ -83,6 +83,7 @@ pub(crate) enum Bug {
     GivesOneTooMany,
     GivesTwiceForOneAsking,
     LooksPastTheProject,
+    LeavesAnEmergencyBehind,
 }
 
 impl Bug {
@@ -137,6 +138,7 @@ impl Bug {
         Self::GivesOneTooMany,
         Self::GivesTwiceForOneAsking,
         Self::LooksPastTheProject,
+        Self::LeavesAnEmergencyBehind,
     ];
 
     /// The invariant that finds it, where another one could hide that this one never does.
@@ -157,6 +159,7 @@ impl Bug {
             | Self::GivesTwiceForOneAsking
             | Self::LooksPastTheProject => Some("I30"),
             Self::TakesAResultOfAnybody => Some("I31"),
+            Self::LeavesAnEmergencyBehind => Some("I34"),
             Self::LosesSignsOfLife | Self::LeavesWorkWithTheLost | Self::ForgetsWhoHasWork => Some("I32"),
             _ => None,
         }
@@ -236,6 +239,13 @@ enum Item {
         who: usize,
     },
     Meddles,
+    /// Somebody looks at what was approved in an emergency.
+    Reviews {
+        run: RunId,
+        gate: GateId,
+        epoch: Epoch,
+        who: usize,
+    },
     /// An agent comes, and does something or other.
     Comes {
         who: usize,
@@ -494,6 +504,7 @@ impl<'a> History<'a> {
                 Command::Delegate { gate, to, lasts, reason: "away".to_owned(), by: person(who) }
             }
             Item::Meddles => self.meddling()?,
+            Item::Reviews { run, gate, epoch, who } => review(run, gate, epoch, person(who)),
             Item::Comes { who } => self.comes(who)?,
         })
     }
@@ -903,6 +914,7 @@ impl<'a> History<'a> {
                     | Bug::LosesSignsOfLife
                     | Bug::LeavesWorkWithTheLost
                     | Bug::GivesTwiceForOneAsking
+                    | Bug::LeavesAnEmergencyBehind
             )
         )
     }
@@ -945,6 +957,16 @@ impl<'a> History<'a> {
                 }
                 (Some(Bug::KeepsTheOldEpoch), Fact::Gate(_, _, _, GateEvent::Asked { ask, .. })) => {
                     ask.epoch = Epoch(1);
+                }
+                (
+                    Some(Bug::LeavesAnEmergencyBehind),
+                    Fact::Gate(run, step, gate, GateEvent::Asked { .. }),
+                ) => {
+                    for (_, _, epoch) in self.checks.owed().into_iter().filter(|it| it.1 == *gate) {
+                        let (by, reason) = (helper(), "nobody".to_owned());
+                        let review = GateEvent::GlassReviewed { by, reason, epoch: Some(epoch) };
+                        self.world.apply(&Event { at: now, fact: Fact::Gate(*run, *step, *gate, review) });
+                    }
                 }
                 (Some(Bug::AdoptsTwice), Fact::Attempt(_, _, _, it)) => {
                     times = if adopted && matches!(it, AttemptEvent::Ended { .. }) { 2 } else { 1 };
@@ -1068,6 +1090,32 @@ impl<'a> History<'a> {
         ensure(self.acknowledged.iter().all(|it| stored.contains(it)), "I1 what was acknowledged is gone")
     }
 
+    /// Some of what is approved in an emergency is looked at later, by one or another.
+    fn somebody_may_look(&mut self, run: RunId, gate: GateId) {
+        let open = self.checks.open_gates().into_iter().find(|it| it.0 == gate);
+        let owed = self.checks.owed().into_iter().rev().find(|it| it.1 == gate);
+        let epoch = open.map(|it| it.1.epoch).or(owed.map(|it| it.2)).unwrap_or_default();
+        for _ in 0..self.tape.below(3) {
+            let (delay, who) = (self.tape.below(900), self.tape.index(PEOPLE.len()));
+            self.later(delay, Item::Reviews { run, gate, epoch, who });
+        }
+    }
+
+    /// I34: what was approved in an emergency can be reviewed by whoever was asked there then, and by nobody else, until
+    /// somebody has, whatever its gate asks since.
+    fn reviews_stay_due(&self) -> Result<(), Broken> {
+        for (run, gate, epoch) in self.checks.owed() {
+            for by in (0..PEOPLE.len()).map(person).chain([helper()]) {
+                let (name, may) = (by.name.clone(), self.checks.may_review(gate, epoch, &by));
+                let said = self.world.preview(review(run, gate, epoch, by), self.now);
+                if said.is_ok() != may {
+                    return Err(format!("I34 {name} reviews {gate} in epoch {epoch}: {said:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What an event asks to be done, and what people do about it.
     fn act(&mut self, event: &Event) -> Result<(), Broken> {
         if let Fact::Gate(_, _, gate, GateEvent::Asked { ask, hash, .. }) = &event.fact {
@@ -1075,6 +1123,7 @@ impl<'a> History<'a> {
             self.people_answer(*gate, ask, *hash);
         }
         match &event.fact {
+            Fact::Gate(run, _, gate, GateEvent::GlassBroken(_)) => self.somebody_may_look(*run, *gate),
             // The answer may be lost on its way.
             Fact::Agent(AgentEvent::Leased { lease }) if self.calm || !self.tape.chance(10) => {
                 self.works(lease);
@@ -1409,6 +1458,7 @@ impl<'a> History<'a> {
     fn at_the_end(&mut self) -> Result<(), Broken> {
         self.effects_have_intents()?;
         self.checks.nothing_is_forgotten()?;
+        self.reviews_stay_due()?;
         if !self.faults.look_closely && !self.tape.chance(4) {
             return Ok(());
         }
@@ -1474,6 +1524,10 @@ fn with_another_claim(event: &Event) -> Option<Event> {
 
 fn asks(who: usize, ask: AgentAsk) -> Command {
     Command::Agent { ask: Box::new(ask), by: agents::actor(who) }
+}
+
+fn review(run: RunId, gate: GateId, epoch: Epoch, by: Actor) -> Command {
+    Command::ReviewGlass { run, gate, epoch, reason: "it was right".to_owned(), by }
 }
 
 /// A fork, told as a retry.

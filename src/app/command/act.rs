@@ -16,7 +16,7 @@ use crate::{
         output::{Output, say},
         wiring::{self, Seat},
     },
-    base::{RunId, Seq, StepIx, Value, ValueMap, safe_text},
+    base::{Epoch, RunId, Seq, StepIx, Value, ValueMap, safe_text},
     engine::{Command, Correction, Decision, DoubtAnswer, ForkAt, Refusal, RetryFrom, Verdict},
     plan::Risk,
     projection::{GateView, asked_anew},
@@ -260,9 +260,43 @@ pub(super) async fn delegate(config: &Config, out: Output, args: DelegateArgs) -
 pub(super) async fn review(config: &Config, out: Output, args: ReviewArgs) -> Outcome {
     let (seat, view) = seat_at(config, &args.gate).await?;
     let gate = view.id;
+    let epoch = match epoch_to_review(&view, args.epoch.map(Epoch)) {
+        Ok(epoch) => epoch,
+        Err(trouble) => {
+            seat.leave().await;
+            return Err(trouble);
+        }
+    };
     let by = seat.actor.clone();
-    let command = Command::ReviewGlass { run: view.run, gate, reason: args.reason, by };
+    let command = Command::ReviewGlass { run: view.run, gate, epoch, reason: args.reason, by };
     at_gate(seat, out, &view, command, &format!("your review of {gate} is recorded")).await
+}
+
+/// Which approval is meant: the one that was named, else the only one that somebody has yet to look at.
+fn epoch_to_review(gate: &Arc<GateView>, named: Option<Epoch>) -> Result<Epoch, Trouble> {
+    let due: Vec<&Arc<GateView>> = gate.emergencies().filter(|it| it.awaits_review()).collect();
+    match (named, due.as_slice()) {
+        (Some(epoch), _) => Ok(epoch),
+        (None, []) => Ok(gate.emergencies().next_back().unwrap_or(gate).epoch()),
+        (None, [one]) => Ok(one.epoch()),
+        (None, several) => {
+            let each = |it: &&Arc<GateView>| {
+                let by = it
+                    .broken_by
+                    .as_ref()
+                    .map_or_else(String::new, |by| format!(" by {}", safe_text(&by.name)));
+                format!("--epoch {}{by}", it.epoch())
+            };
+            let each: Vec<String> = several.iter().map(each).collect();
+            let message = format!(
+                "could not review {}: it was approved in an emergency {} times, and each is looked at by itself; say which: {}",
+                gate.id,
+                several.len(),
+                each.join(", ")
+            );
+            Err(Trouble::usage(message))
+        }
+    }
 }
 
 pub(super) async fn comment(config: &Config, out: Output, args: CommentArgs) -> Outcome {

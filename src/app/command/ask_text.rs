@@ -2,18 +2,18 @@
 //! that giving it shows that the end was read. Text from outside goes through `safe_text`.
 
 use crate::{
-    base::{TextPart, safe_text},
+    base::{Epoch, TextPart, safe_text},
     engine::{Ask, Evidence, FileFact},
     expression::to_text,
     plan::{OnTimeout, Risk},
     projection::{Fields, GateView, command_line, names_in_words},
 };
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 const FITS: &str = "a String takes all text";
 
 /// Everything that is asked, in the order in which it matters.
-pub(super) fn text(gate: &GateView) -> String {
+pub(super) fn text(gate: &Arc<GateView>) -> String {
     let ask = &gate.ask;
     let mut out = String::new();
     let mut line = |text: String| writeln!(out, "{text}").expect(FITS);
@@ -34,13 +34,8 @@ pub(super) fn text(gate: &GateView) -> String {
     for (_, why) in &ask.excluded {
         line(format!("not         {}", safe_text(why)));
     }
-    if gate.is_glass_broken() {
-        line(match &gate.review {
-            None => "emergency   one approved in place of all; nobody has reviewed it".to_owned(),
-            Some(it) => {
-                format!("emergency   reviewed by {}: {}", safe_text(&it.by.name), safe_text(&it.text))
-            }
-        });
+    for it in gate.emergencies() {
+        line(format!("emergency   {}", emergency(it, gate.epoch())));
     }
     for vote in &gate.votes {
         let reason = if vote.vote.reason.is_empty() {
@@ -63,6 +58,23 @@ pub(super) fn text(gate: &GateView) -> String {
         Risk::ReadOnly | Risk::Reversible | Risk::ExternallyReversible => format!("END OF THE ASK   {code}"),
     });
     out
+}
+
+/// An approval that one gave alone, and who has looked at it since.
+fn emergency(it: &GateView, now: Epoch) -> String {
+    let when = match it.emergency_vote().filter(|_| it.epoch() != now) {
+        Some(vote) => format!(
+            "in epoch {}, by {}: {}; ",
+            it.epoch(),
+            safe_text(&vote.vote.by.name),
+            safe_text(&vote.vote.reason)
+        ),
+        None => String::new(),
+    };
+    match &it.review {
+        None => format!("{when}one approved in place of all; nobody has reviewed it"),
+        Some(it) => format!("{when}reviewed by {}: {}", safe_text(&it.by.name), safe_text(&it.text)),
+    }
 }
 
 /// What is asked, without its gate: for whoever is to sign an answer elsewhere.

@@ -3,18 +3,20 @@
 use super::{ask_text, named};
 use crate::{
     app::{
-        args::{EventsArgs, ListArgs, LogsArgs, ShowArgs, WaitArgs},
+        args::{EventsArgs, GatesArgs, ListArgs, LogsArgs, ShowArgs, WaitArgs},
         config::Config,
         exit::{self, NOT_RECORDED, Outcome, Trouble},
         output::Output,
         wiring::{self, Seat},
     },
-    base::{Arrivals, AttemptId, RunId, Seq, Span, StepIx, Timestamp, Untrusted, Value, counted, safe_text},
+    base::{
+        Arrivals, AttemptId, Epoch, RunId, Seq, Span, StepIx, Timestamp, Untrusted, Value, counted, safe_text,
+    },
     engine::{Event, GateState},
     plan::Currency,
     projection::{
-        RunView, choice_words, event_line, event_words, gates_json, lineage_words, otlp_json, runs_json,
-        show_json, spans_of, suggestion,
+        GateView, RunView, choice_words, event_line, event_words, gates_json, lineage_words, otlp_json,
+        runs_json, show_json, spans_of, suggestion,
     },
     runtime::{Clock, Desk, OutputPart, Page, Seen, Signal, SystemClock, Trouble as DeskTrouble, Want},
 };
@@ -143,7 +145,7 @@ pub(super) fn step_row(view: &RunView, index: StepIx, now: Timestamp) -> Vec<Str
     vec![safe_text(&plan.id), step.state.word().to_owned(), tries, took, why]
 }
 
-pub(super) async fn gates(config: &Config, out: Output, args: &ListArgs) -> Outcome {
+pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Outcome {
     let seat = wiring::look(config).await?;
     let seen = seat.desk.boards().borrow().clone();
     let actor = seat.actor.clone();
@@ -153,7 +155,8 @@ pub(super) async fn gates(config: &Config, out: Output, args: &ListArgs) -> Outc
             Err(trouble) => Err(trouble),
         };
         seat.leave().await;
-        out.raw(ask_text::text(&*view?).as_bytes());
+        let view = then(view?, args.epoch.map(Epoch))?;
+        out.raw(ask_text::text(&view).as_bytes());
         return Ok(ExitCode::SUCCESS);
     }
     seat.leave().await;
@@ -175,6 +178,19 @@ pub(super) async fn gates(config: &Config, out: Output, args: &ListArgs) -> Outc
         seen.board.doubts().for_each(|it| out.raw(super::doubt_words(&it).as_bytes()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A gate as it was when it was approved in an emergency, in this epoch; as it is now where none is named.
+fn then(gate: Arc<GateView>, epoch: Option<Epoch>) -> Result<Arc<GateView>, Trouble> {
+    let Some(epoch) = epoch else { return Ok(gate) };
+    let found = gate.emergencies().find(|it| it.epoch() == epoch).cloned();
+    found.ok_or_else(|| {
+        Trouble::usage(format!(
+            "could not show what {id} asked in epoch {epoch}: nobody approved that in an emergency; \
+             `cuelight audit` tells every ask",
+            id = gate.id
+        ))
+    })
 }
 
 pub(super) async fn events(config: &Config, out: Output, args: &EventsArgs) -> Outcome {

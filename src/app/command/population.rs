@@ -4,9 +4,9 @@
 use super::audit::{Entry, each, holds};
 use crate::{
     app::{args::Window, exit::Trouble},
-    base::{Digest, GateId, RunId, Seq, Span, Timestamp},
-    engine::{Fact, GateEvent, Verdict, Vote},
-    projection::{Board, GateView},
+    base::{Digest, Epoch, GateId, RunId, Seq, Span, Timestamp},
+    engine::{BREAK_GLASS, Fact, GateEvent, Verdict, Vote},
+    projection::{Comment, GateView},
     store::Reader,
 };
 use chrono::{Datelike as _, Days, Weekday};
@@ -51,8 +51,8 @@ pub(super) struct Decision {
     by: String,
     requester: String,
     run: Option<RunId>,
-    /// The gate that was approved by one alone, in an emergency.
-    alone: Option<GateId>,
+    /// The gate that was approved by one alone, in an emergency, and in which epoch.
+    alone: Option<(GateId, Epoch)>,
     approves: bool,
     hasty: bool,
 }
@@ -90,7 +90,9 @@ pub(super) struct Population {
 /// Every answer at a gate, and every other thing that a person decided, in order.
 pub(super) fn population(reader: &Reader, window: &Window, now: Timestamp) -> Result<Population, Trouble> {
     let mut decisions = Vec::new();
+    let mut emergencies = Emergencies::new();
     let (head, board) = each(reader, &mut |entry| {
+        note_emergency(&mut emergencies, &entry);
         let is_of_person = entry.row.is_decision && entry.row.channel.is_some();
         if is_of_person && holds(window, &entry.row) {
             decisions.push(decision(&entry));
@@ -99,18 +101,44 @@ pub(super) fn population(reader: &Reader, window: &Window, now: Timestamp) -> Re
     for it in &mut decisions {
         let run = it.run.and_then(|run| board.summary(run));
         it.fields.insert("run is", run.map_or_else(String::new, |run| run.state.word().to_owned()));
-        if let Some(gate) = it.alone.and_then(|gate| board.gate(gate)) {
-            it.fields.insert("emergency", emergency(gate));
+        if let Some(alone) = it.alone {
+            it.fields.insert("emergency", emergency_words(emergencies.get(&alone)));
         }
     }
-    let separation = separation(&decisions, &board, now);
+    let separation = separation(&decisions, &emergencies, now);
     Ok(Population { decisions, separation, head })
 }
 
-fn emergency(gate: &GateView) -> String {
-    match &gate.review {
-        None => "yes, not reviewed".to_owned(),
-        Some(it) => format!("yes, reviewed by {} at {}: {}", it.by.name, it.at, it.text),
+/// Approvals that were given alone, in an emergency, and came into effect, by gate and epoch.
+type Emergencies = BTreeMap<(GateId, Epoch), Emergency>;
+
+/// When one came into effect, and who has looked at it since.
+struct Emergency {
+    at: Timestamp,
+    review: Option<Comment>,
+}
+
+fn note_emergency(known: &mut Emergencies, entry: &Entry<'_>) {
+    let Some(gate) = &entry.gate else { return };
+    let at = entry.event.at;
+    match &entry.event.fact {
+        Fact::Gate(_, _, id, GateEvent::Resolved { by, .. }) if by == BREAK_GLASS => {
+            known.insert((*id, gate.epoch()), Emergency { at, review: None });
+        }
+        Fact::Gate(_, _, id, GateEvent::GlassReviewed { by, reason, epoch }) => {
+            if let Some(it) = known.get_mut(&(*id, epoch.unwrap_or_else(|| gate.epoch()))) {
+                it.review = Some(Comment { at, by: by.clone(), text: reason.clone() });
+            }
+        }
+        _ => {}
+    }
+}
+
+fn emergency_words(emergency: Option<&Emergency>) -> String {
+    match emergency.map(|it| &it.review) {
+        None => "yes, it did not come into effect".to_owned(),
+        Some(None) => "yes, not reviewed".to_owned(),
+        Some(Some(it)) => format!("yes, reviewed by {} at {}: {}", it.by.name, it.at, it.text),
     }
 }
 
@@ -118,12 +146,12 @@ fn decision(entry: &Entry<'_>) -> Decision {
     let row = &entry.row;
     let summary = entry.run.as_ref().map(|it| &it.summary);
     let requester = summary.map_or_else(String::new, |it| it.by.principal());
-    let (mut vote, mut alone): (Option<&Vote>, Option<GateId>) = (None, None);
+    let (mut vote, mut alone): (Option<&Vote>, Option<(GateId, Epoch)>) = (None, None);
     match &entry.event.fact {
         Fact::Gate(_, _, _, GateEvent::Voted(it)) => vote = Some(it),
         Fact::Gate(_, _, gate, GateEvent::GlassBroken(it)) => {
             vote = Some(it);
-            alone = Some(*gate);
+            alone = entry.gate.as_ref().map(|it| (*gate, it.epoch()));
         }
         _ => {}
     }
@@ -177,7 +205,7 @@ fn evidence(gate: &GateView) -> String {
     gate.ask.evidence.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-fn separation(decisions: &[Decision], board: &Board, now: Timestamp) -> Separation {
+fn separation(decisions: &[Decision], emergencies: &Emergencies, now: Timestamp) -> Separation {
     let mut out = Separation::default();
     // Whose requests were approved by whom, and how often.
     let mut approvals: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
@@ -192,11 +220,10 @@ fn separation(decisions: &[Decision], board: &Board, now: Timestamp) -> Separati
         if it.hasty {
             out.hasty.push(it.seq);
         }
-        let Some(gate) = it.alone.and_then(|gate| board.gate(gate)) else { continue };
+        let Some(emergency) = it.alone.and_then(|it| emergencies.get(&it)) else { continue };
         out.alone.push(it.seq);
-        let closed = gate.closed_at.unwrap_or(gate.ask.opened_at);
-        let looked = gate.review.as_ref().map_or(now, |it| it.at);
-        if looked > working_days_after(closed, REVIEW_DAYS) {
+        let looked = emergency.review.as_ref().map_or(now, |it| it.at);
+        if looked > working_days_after(emergency.at, REVIEW_DAYS) {
             out.overdue.push(it.seq);
         }
     }

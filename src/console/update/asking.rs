@@ -602,7 +602,9 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
             let lasts = lasts.map_or_else(String::new, |it| format!(" --for {it}"));
             format!("delegate {gate} --to {}{lasts}{}", quoted(to), why(reason))
         }
-        Command::ReviewGlass { gate, reason, .. } => format!("review {gate}{}", why(reason)),
+        Command::ReviewGlass { gate, epoch, reason, .. } => {
+            format!("review {gate} --epoch {epoch}{}", why(reason))
+        }
         Command::Withdraw { gate, .. } => format!("withdraw {gate}"),
         Command::EditForm { gate, .. } => format!("gates {gate}   # its form was edited in the console"),
         Command::Comment { gate, text, .. } => format!("comment {gate} {}", quoted(text)),

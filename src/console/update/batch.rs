@@ -76,7 +76,7 @@ pub(super) fn mark(model: &mut Model, range: bool) {
         .iter()
         .map(|it| match it.what {
             Attention::Gate(gate) => Some(gate),
-            Attention::Doubt | Attention::StuckUndo | Attention::Review(_) => None,
+            Attention::Doubt | Attention::StuckUndo | Attention::Review(..) => None,
         })
         .collect();
     let at = |gate: Option<GateId>| ids.iter().position(|it| it.is_some() && *it == gate);

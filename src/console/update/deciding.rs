@@ -66,7 +66,7 @@ fn fits(intent: Intent, what: Attention) -> bool {
         | Intent::Withdraw => matches!(what, Attention::Gate(_)),
         Intent::Happened | Intent::NotHappened | Intent::GiveUp => what == Attention::Doubt,
         Intent::UndoAgain | Intent::UndoByHand => what == Attention::StuckUndo,
-        Intent::Review => matches!(what, Attention::Review(_)),
+        Intent::Review => matches!(what, Attention::Review(..)),
         _ => false,
     }
 }
@@ -135,8 +135,8 @@ fn refusal_with(model: &Model, intent: Intent, seen: bool) -> Option<String> {
     if model.gates.is_recording(key) && intent != Intent::Withdraw {
         return Some("an answer is being recorded".to_owned());
     }
-    if let Attention::Review(gate) = key.0 {
-        return model.board.gate(gate).and_then(|it| it.may_not_review(&model.seat.actor));
+    if let Attention::Review(gate, epoch) = key.0 {
+        return model.board.emergency(gate, epoch).and_then(|it| it.may_not_review(&model.seat.actor));
     }
     let Attention::Gate(gate) = key.0 else { return None };
     let Some(gate) = model.board.gate(gate) else { return Some("it is gone".to_owned()) };
@@ -465,12 +465,13 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 /// Asks what a look at an approval that was given alone, in an emergency, has found.
 fn review(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let Some(gate) = model.gates.shown_gate().and_then(|it| model.board.gate(it)).cloned() else { return };
+    let Some(gate) = model.gates.shown_gate(&model.board).cloned() else { return };
     let by = model.seat.actor.clone();
-    let command = Command::ReviewGlass { run: gate.run, gate: gate.id, reason: String::new(), by };
+    let (run, epoch) = (gate.run, gate.epoch());
+    let command = Command::ReviewGlass { run, gate: gate.id, epoch, reason: String::new(), by };
     let request = asking::ask_preview(model, &command, wishes);
     let mut facts = vec![fact("on", place(model, &gate.ask), Role::Text)];
-    if let Some(it) = gate.votes.last() {
+    if let Some(it) = gate.emergency_vote() {
         let text = format!("{} alone at {}: {}", it.vote.by.name, it.at.clock(), it.vote.reason);
         facts.push(fact("approved", text, Role::Fail));
     }

@@ -8,14 +8,14 @@ use crate::{
         About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
         ask_text::{Told, ask_text},
         doubt_text::{Doubtful, doubt_text},
-        gates::{Blob, Drawn, MadeOf, RowKey, Text, key_of, line_key},
+        gates::{Blob, Drawn, MadeOf, RowKey, Text, gate_of, key_of, line_key},
         layout,
         model::Overlay,
     },
     engine::{Command, Refusal},
     projection::{Attention, InboxRow},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 use unicode_width::UnicodeWidthStr;
 
 /// So much of a file of evidence is read; the rest is counted.
@@ -95,7 +95,7 @@ pub(super) fn select(model: &mut Model, key: Option<RowKey>) {
 
 /// Asks for the files that the text under the cursor shows, and forgets those of others.
 fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
-    let gate = model.gates.shown_gate().and_then(|it| model.board.gate(it)).cloned();
+    let gate = model.gates.shown_gate(&model.board).cloned();
     let files = gate.iter().flat_map(|it| &it.ask.evidence).filter(|it| it.text.is_none());
     let wanted: Vec<Digest> = files.filter_map(|it| it.digest).collect();
     model.gates.blobs.retain(|digest, _| wanted.contains(digest));
@@ -120,7 +120,7 @@ fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
 /// The last call of a step that is in doubt.
 fn last_attempt(model: &Model) -> Option<AttemptId> {
     let (what, run, step) = model.gates.selected?;
-    if matches!(what, Attention::Gate(_) | Attention::Review(_)) {
+    if matches!(what, Attention::Gate(_) | Attention::Review(..)) {
         return None;
     }
     let number = model.board.run(run)?.step(step)?.attempts().last()?.number;
@@ -173,7 +173,7 @@ fn text(model: &mut Model) {
         return;
     };
     let made_of = match of.0 {
-        Attention::Gate(gate) | Attention::Review(gate) => model.board.gate(gate).cloned().map(MadeOf::Gate),
+        Attention::Gate(_) | Attention::Review(..) => gate_of(of.0, &model.board).cloned().map(MadeOf::Gate),
         Attention::Doubt | Attention::StuckUndo => model.board.run(of.1).cloned().map(MadeOf::Run),
     };
     let Some(made_of) = made_of else {
@@ -191,9 +191,13 @@ fn text(model: &mut Model) {
     let glyphs = model.look.glyphs;
     let prose = match &made_of {
         MadeOf::Gate(gate) => {
-            let read = model.gates.read.get(&gate.id).and_then(|(now, before)| {
-                if now.epoch == gate.epoch() { before.as_deref() } else { Some(&**now) }
-            });
+            // What was approved in an emergency may be older than what was read last.
+            let read =
+                model.gates.read.get(&gate.id).and_then(|(now, before)| match now.epoch.cmp(&gate.epoch()) {
+                    Ordering::Less => Some(&**now),
+                    Ordering::Equal => before.as_deref(),
+                    Ordering::Greater => None,
+                });
             let told =
                 Told { gate, read, blobs: &model.gates.blobs, with_votes: places.side.is_none(), glyphs };
             ask_text(&told, width)
@@ -363,8 +367,8 @@ pub(super) fn sent(model: &mut Model, request: u64, command: &Command) {
     let key = match command {
         Command::AnswerDoubt { run, step, .. } => Some((Attention::Doubt, *run, *step)),
         Command::SettleUndo { run, step, .. } => Some((Attention::StuckUndo, *run, *step)),
-        Command::ReviewGlass { gate, .. } => {
-            model.board.gate(*gate).map(|it| (Attention::Review(it.id), it.run, it.step))
+        Command::ReviewGlass { gate, epoch, .. } => {
+            model.board.gate(*gate).map(|it| (Attention::Review(it.id, *epoch), it.run, it.step))
         }
         other => other
             .gate()

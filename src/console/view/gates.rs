@@ -11,7 +11,7 @@ use crate::{
         Mark, Role, Width,
         ask_text::{name_of, quorum_words, risk_word, role_of_risk, then_words},
         fill,
-        gates::key_of,
+        gates::{gate_of, key_of},
         layout,
         marks::{age, mark_of_gate},
         pane, put, put_right,
@@ -243,14 +243,14 @@ fn name(row: &InboxRow) -> String {
         Attention::Gate(gate) => gate.to_string(),
         Attention::Doubt => "doubt".to_owned(),
         Attention::StuckUndo => "undo".to_owned(),
-        Attention::Review(gate) => format!("{gate}!"),
+        Attention::Review(gate, _) => format!("{gate}!"),
     }
 }
 
 fn mark(canvas: &Canvas<'_>, row: &InboxRow) -> Mark {
     match row.what {
-        Attention::Gate(gate) | Attention::Review(gate) => {
-            canvas.model.board.gate(gate).map_or(Mark::Gate, |it| mark_of_gate(it, canvas.model.now))
+        Attention::Gate(_) | Attention::Review(..) => {
+            gate_of(row.what, &canvas.model.board).map_or(Mark::Gate, |it| mark_of_gate(it, canvas.model.now))
         }
         Attention::Doubt | Attention::StuckUndo => Mark::InDoubt,
     }
@@ -267,11 +267,7 @@ fn chosen(canvas: &Canvas<'_>, row: &InboxRow) -> &'static str {
 }
 
 fn quorum(canvas: &Canvas<'_>, row: &InboxRow) -> String {
-    let gate = match row.what {
-        Attention::Gate(gate) | Attention::Review(gate) => canvas.model.board.gate(gate),
-        _ => None,
-    };
-    gate.map_or_else(|| "0 of 1".to_owned(), |it| quorum_words(it))
+    gate_of(row.what, &canvas.model.board).map_or_else(|| "0 of 1".to_owned(), |it| quorum_words(it))
 }
 
 /// What is happening to a row, or what happens next without a person.
@@ -280,7 +276,7 @@ fn then(canvas: &Canvas<'_>, row: &InboxRow) -> (String, Role) {
     if model.gates.is_recording(key_of(row)) {
         return ("recording".to_owned(), Role::Info);
     }
-    if matches!(row.what, Attention::Review(_)) {
+    if matches!(row.what, Attention::Review(..)) {
         return ("review".to_owned(), Role::Fail);
     }
     let Attention::Gate(id) = row.what else { return ("needs an answer".to_owned(), Role::Warn) };
@@ -375,6 +371,10 @@ fn title(canvas: &Canvas<'_>, row: &InboxRow) -> String {
         }
         Attention::Doubt => format!("{step} {dot} {run} {dot} in doubt"),
         Attention::StuckUndo => format!("{step} {dot} {run} {dot} its undo is stuck"),
-        Attention::Review(id) => format!("{id} {step} {dot} {run} {dot} approved alone, review it"),
+        Attention::Review(id, epoch) => {
+            let asks_since = canvas.model.board.gate(id).is_some_and(|it| it.epoch() != epoch);
+            let which = if asks_since { format!(" in epoch {epoch}") } else { String::new() };
+            format!("{id} {step} {dot} {run} {dot} approved alone{which}, review it")
+        }
     }
 }

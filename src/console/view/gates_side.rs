@@ -26,7 +26,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let width = usize::from(inside.width);
     let mut lines: Vec<Pieces> = vec![Vec::new()];
     let gate = model.gates.gate().and_then(|it| model.board.gate(it));
-    if let Some(gate) = model.gates.shown_gate().and_then(|it| model.board.gate(it)) {
+    if let Some(gate) = model.gates.shown_gate(&model.board) {
         let mut prose = Prose::new(width);
         ask_text::votes(&mut prose, gate, canvas.glyphs);
         prose.foreign("needs", &ask_text::people(&gate.ask.require), Role::Text);

@@ -219,7 +219,7 @@ fn gate_words(model: &Model, number: usize, row: &InboxRow) -> String {
             let mark = model.board.gate(gate).map_or(Mark::Gate, |it| mark_of_gate(it, model.now));
             (format!("gate {gate} of"), state_words(mark))
         }
-        Attention::Review(gate) => {
+        Attention::Review(gate, _) => {
             (format!("gate {gate} of"), "approved alone in an emergency, to be reviewed")
         }
         Attention::Doubt | Attention::StuckUndo => ("in".to_owned(), state_words(Mark::InDoubt)),

@@ -29,7 +29,7 @@ fn missing() -> Problem {
     Problem::missing("GATE_001", "that gate")
 }
 
-fn told(status: StatusCode, gate: &GateView) -> Response {
+fn told(status: StatusCode, gate: &Arc<GateView>) -> Response {
     json(status, &gate_json(gate))
 }
 
@@ -124,7 +124,7 @@ pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Probl
     match reply {
         Reply::Recorded(_) => {
             let board = door.desk.board();
-            Ok(told(StatusCode::OK, &*find(&board, asked, gate)?))
+            Ok(told(StatusCode::OK, &find(&board, asked, gate)?))
         }
         // Its run has come to rest, and the engine knows it no more; we saw it.
         Reply::Refused(Refusal::NoGate(_)) if seen.state == GateState::Expired => {

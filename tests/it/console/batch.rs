@@ -8,9 +8,9 @@ use super::{
     screens,
 };
 use cuelight::{
-    base::{DecisionId, Span},
+    base::{DecisionId, FailureMode, Span, sha256},
     console::{Message, Wish, parse_keys},
-    engine::{Command, Decision, Verdict},
+    engine::{Changed, Command, Decision, Failure, Outcome, Verdict},
 };
 
 /// Three alike that nothing bad can come of.
@@ -280,6 +280,49 @@ fn an_emergency_calls_at_once_and_stands_everywhere_until_somebody_else_has_look
     );
     frame(&mut console);
     assert!(!console.text().contains("to review"), "{}", console.text());
+}
+
+/// What that let go has changed before it began, so that the gate asks anew.
+fn overtaken(size: (u16, u16)) -> Console {
+    let mut console = overridden(&[], size);
+    let hash = |of: &str| sha256("test", &[of.as_bytes()]).to_string();
+    let (before, now) = (hash("before"), hash("now"));
+    let failure = Failure {
+        mode: FailureMode::PolicySecurity,
+        message: "what was approved has changed".to_owned(),
+        tail: String::new(),
+        not_started: true,
+    };
+    let changed = vec![Changed { what: "ship.sh".to_owned(), before, now }];
+    let run = console.stage.board.summaries().next().expect("a run").id;
+    console.stage.pass(10);
+    console.stage.end(run, "ship", Outcome { changed, failure: Some(failure), ..Outcome::default() });
+    console
+}
+
+#[test]
+fn an_emergency_stays_in_the_inbox_as_it_was_when_its_gate_asks_anew() {
+    let mut console = overtaken((160, 48));
+    drop(console.see());
+    drop(answer(&mut console, "5"));
+    let text = console.text();
+    assert!(text.contains("1 approval in an emergency nobody has reviewed"), "{text}");
+    drop(answer(&mut console, "3"));
+    let text = console.text();
+    for part in ["2 waiting", "g-1  ", "g-1!", "1 to review", "1 gate"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    drop(answer(&mut console, "K"));
+    let text = console.text();
+    for part in ["g-1 ok · r-1 · approved alone in epoch 1, review it", "ops-lead  EMERGENCY", "1 of 2"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let asked = answer(&mut console, &format!("O {} enter y", typed("the roll-back was right")));
+    let is_of_then = |it: &Command| matches!(it, Command::ReviewGlass { epoch, .. } if epoch.0 == 1);
+    assert!(asked.len() == 1 && asked.iter().all(is_of_then), "{asked:?}");
+    frame(&mut console);
+    let text = console.text();
+    assert!(!text.contains("to review") && text.contains("1 waiting") && text.contains("1 gate"), "{text}");
 }
 
 #[test]

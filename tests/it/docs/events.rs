@@ -575,7 +575,11 @@ fn gates() -> Vec<Fact> {
         GateEvent::Refused { by: ann(), why: "ann asked for this run".to_owned() },
         GateEvent::Withdrawn { by: ann() },
         GateEvent::Edited { by: ann(), values: outputs(), reason: "another image".to_owned() },
-        GateEvent::GlassReviewed { by: ann(), reason: "the roll-back was the right thing".to_owned() },
+        GateEvent::GlassReviewed {
+            by: ann(),
+            reason: "the roll-back was the right thing".to_owned(),
+            epoch: Some(Epoch(1)),
+        },
         GateEvent::Commented { by: ann(), text: "waiting for the numbers".to_owned() },
         GateEvent::Agreed {
             by: "people".to_owned(),

@@ -481,7 +481,7 @@ impl Bench {
         }
     }
 
-    /// `ann approves [STEP] [via-script] [id=…] [old] [epoch=N] [typed] [: reason]`
+    /// `ann approves [STEP] [via-script] [id=…] [old] [: reason]`, `ann reviews [STEP] [epoch=N] : reason`
     fn at_gate(&mut self, words: &[&str], line: &str) {
         let mut by = person(words[0]);
         let words: Vec<&str> = words.iter().copied().take_while(|it| *it != ":").collect();
@@ -506,7 +506,10 @@ impl Bench {
                 let to = field("to").unwrap_or_default().to_owned();
                 Command::Delegate { gate, to, lasts, reason, by }
             }
-            "reviews" => Command::ReviewGlass { run: self.run, gate, reason, by },
+            "reviews" => {
+                let epoch = field("epoch").map_or(epoch, |it| Epoch(it.parse().expect("a number")));
+                Command::ReviewGlass { run: self.run, gate, epoch, reason, by }
+            }
             "comments" => Command::Comment { gate, text: reason, by },
             "edits" => {
                 let mut values: ValueMap = form.into_iter().map(|it| (it.name, it.value)).collect();
@@ -1125,7 +1128,9 @@ fn gate_event(event: &GateEvent, now: Timestamp) -> String {
         GateEvent::Delegated { by, to, until, .. } => {
             format!("{by} hands it to {to} for {}", until.since(now))
         }
-        GateEvent::GlassReviewed { by, reason } => format!("{by} reviews it: {reason}"),
+        GateEvent::GlassReviewed { by, reason, epoch } => {
+            format!("{by} reviews it as of {}: {reason}", epoch.expect("it is always told"))
+        }
         GateEvent::Refused { by, why } => format!("refused {by}: {why}"),
         GateEvent::Withdrawn { by } => format!("{by} withdraws"),
         GateEvent::Edited { by, .. } => format!("{by} edits"),

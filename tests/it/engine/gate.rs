@@ -778,7 +778,7 @@ fn what_is_done_alone_in_an_emergency_stays_so_whatever_others_do_while_its_file
          g-1 bob approves
          g-1 approved by break-glass
          ! could not review g-1: gus approved it; somebody else has to look
-         g-1 ann reviews it",
+         g-1 ann reviews it as of 1: fine",
     );
     // Who alone would have been enough was not asked, either.
     check(
@@ -805,15 +805,90 @@ fn an_emergency_is_looked_at_afterwards_by_somebody_else_who_is_asked_there() {
          ! could not review g-1: req asked for this run
          ! could not review g-1: cat is not in sre
          ! could not review g-1: say why with --reason
-         g-1 ann reviews it: the roll-back was right
+         g-1 ann reviews it as of 1: the roll-back was right
          ! could not review g-1: ann has reviewed it already
-         no ann reviews it: again
+         no ann reviews it as of 1: again
          = completed: a completed, g completed, z completed",
     );
     at(
         ", require: [{group: sre, count: 1}]",
         "ann approves via-script; bob reviews : fine",
         "g-1 approved by people\n ! could not review g-1: it was not approved in an emergency",
+    );
+}
+
+/// A gate that shows a file, and asks anew when that has changed before what it let go begins.
+const SHOWS: &str = "steps:
+   - {id: g, gate: {prompt: go?, evidence: [p], undo-window: 0s, require: [{group: sre, count: 2}]}}
+   - {id: z, needs: g, run: x}";
+
+#[test]
+fn an_emergency_stays_to_be_reviewed_when_its_gate_asks_anew() {
+    let alone = "breaking-glass : the shop is down and nobody answers";
+    let overtaken =
+        format!("launch; facts g one; gus approves {alone}; facts g one; ended z changed p; facts g two;");
+    let reviews = "gus reviews epoch=1 : fine; req reviews epoch=1 : fine; cat reviews epoch=1 : fine; ann reviews epoch=1
+         ann reviews epoch=2 : fine; ann reviews epoch=7 : fine
+         ann reviews epoch=1 : it was right; ann reviews epoch=1 : again; bob reviews epoch=1 : fine";
+    check(
+        SHOWS,
+        &format!("{overtaken} {reviews}"),
+        "g-1 approved by break-glass
+         g reopened
+         g-1 asked 2
+         ! could not review g-1: gus approved it; somebody else has to look
+         ! could not review g-1: req asked for this run
+         ! could not review g-1: cat is not in sre
+         ! could not review g-1: say why with --reason
+         ! could not review g-1: it was not approved in an emergency
+         ! could not review g-1: it was not approved in an emergency in epoch 7
+         g-1 ann reviews it as of 1: it was right
+         ! could not review g-1: ann has reviewed it already
+         no it as of 1: again",
+    );
+    // Whatever becomes of what it asks now, and of its run.
+    for (then, closed) in [
+        ("ann approves; bob approves; facts g two; ended z ok", "g-1 approved by people"),
+        ("ann rejects : no", "g-1 rejected by people"),
+        ("cancel undo", "g-1 cancelled by run"),
+        ("done g as ann; ann approves; done g as bob; ended z ok", "ended completed"),
+    ] {
+        check(
+            SHOWS,
+            &format!("{overtaken} {then}; ann reviews epoch=2 : fine; bob reviews epoch=1 : it was right"),
+            &format!(
+                "{closed}\n ! could not review g-1: it was not approved in an emergency\n g-1 bob reviews it as of 1"
+            ),
+        );
+    }
+}
+
+#[test]
+fn two_emergencies_at_one_gate_are_reviewed_one_by_one() {
+    let alone = "breaking-glass : the shop is down and nobody answers";
+    let twice = format!(
+        "launch; facts g one; gus approves {alone}; facts g one; ended z changed p; facts g two;
+         gil approves {alone}; facts g two; ended z#2 changed p; facts g three;"
+    );
+    check(
+        SHOWS,
+        &format!(
+            "{twice} gil reviews epoch=2 : fine; ann reviews epoch=2 : fine; ann reviews epoch=2 : fine; gil reviews epoch=1 : it was right"
+        ),
+        "g-1 gus breaks the glass
+         g-1 gil breaks the glass
+         g-1 asked 3
+         ! could not review g-1: gil approved it; somebody else has to look
+         g-1 ann reviews it as of 2: fine
+         g-1 gil reviews it as of 1: it was right",
+    );
+    // One that was reviewed before its gate asked anew is not reviewed again.
+    check(
+        SHOWS,
+        &format!(
+            "launch; facts g one; gus approves {alone}; facts g one; ann reviews : fine; ended z changed p; facts g two; bob reviews epoch=1 : fine"
+        ),
+        "g-1 ann reviews it as of 1\n g-1 asked 2\n ! could not review g-1: ann has reviewed it already",
     );
 }
 
