@@ -418,13 +418,38 @@ steps:
     console.until("gate.asked");
     check(&place, &["gates"], 0, &["review g-1 --epoch 1", "EMERGENCY", "g-1 "]);
     check(&place, &["health"], 0, &["1 approval in an emergency nobody has reviewed"]);
-    check(&place, &["gates", "--show", "g-1"], 0, &["emergency   in epoch 1, by me: the shop is down", "g-1 open"]);
-    check(&place, &["gates", "--show", "g-1", "--epoch", "1"], 0, &["g-1 approved", "nobody has reviewed it"]);
-    check(&place, &["gates", "--show", "g-1", "--epoch", "2"], 2, &["could not show what g-1 asked in epoch 2"]);
+    check(
+        &place,
+        &["gates", "--show", "g-1"],
+        0,
+        &["emergency   in epoch 1, by me: the shop is down", "g-1 open"],
+    );
+    check(
+        &place,
+        &["gates", "--show", "g-1", "--epoch", "1"],
+        0,
+        &["g-1 approved", "nobody has reviewed it"],
+    );
+    check(
+        &place,
+        &["gates", "--show", "g-1", "--epoch", "2"],
+        2,
+        &["could not show what g-1 asked in epoch 2"],
+    );
     check(&place, &["review", "g-1", "--reason", "fine"], 1, &["me approved it; somebody else has to look"]);
-    check(&place, &["review", "g-1", "--epoch", "2", "--reason", "fine"], 1, &["not approved in an emergency"]);
+    check(
+        &place,
+        &["review", "g-1", "--epoch", "2", "--reason", "fine"],
+        1,
+        &["not approved in an emergency"],
+    );
     check(&place, &alone, 0, &["approved by you alone"]);
-    check(&place, &["review", "g-1", "--reason", "fine"], 2, &["say which: --epoch 1 by me, --epoch 2 by me"]);
+    check(
+        &place,
+        &["review", "g-1", "--reason", "fine"],
+        2,
+        &["say which: --epoch 1 by me, --epoch 2 by me"],
+    );
     check(&place, &["health"], 0, &["2 approvals in an emergency nobody has reviewed"]);
     let told = place.cue(&["gates", "--json"]).ok().json();
     let due: Vec<&Value> = told.as_array().expect("a list").iter().map(|it| &it["epoch"]).collect();

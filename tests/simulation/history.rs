@@ -520,7 +520,9 @@ impl<'a> History<'a> {
             3 | 4 if !self.calm => Verdict::SendBack,
             _ => Verdict::Approve,
         };
-        let break_glass = verdict == Verdict::Approve && !self.calm && self.tape.chance(6);
+        // Who may do that does it often.
+        let often = if person(who).groups.iter().any(|it| it == "break-glass") { 50 } else { 6 };
+        let break_glass = verdict == Verdict::Approve && !self.calm && self.tape.chance(often);
         let (mut epoch, mut hash) = (epoch, hash);
         match self.bug {
             Some(Bug::TakesAVoteForAnOldAsk) => {
@@ -1200,6 +1202,10 @@ impl<'a> History<'a> {
         let files: Vec<String> = bound.files.iter().map(|it| it.path.clone()).collect();
         let patterns: Vec<Vec<String>> = bound.hashes.iter().map(|it| it.0.clone()).collect();
         let programs: Vec<Program> = bound.programs.iter().map(|it| it.0.clone()).collect();
+        // In an emergency files are touched more than at other times, so that gates ask anew before anybody has reviewed it.
+        if !self.calm && !self.checks.owed().is_empty() && self.tape.chance(60) {
+            self.disk = self.disk.wrapping_add(1);
+        }
         let changed = bound.changed_in(&self.seen(&files, &patterns, &programs));
         (!changed.is_empty()).then_some(changed)
     }
