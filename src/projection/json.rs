@@ -85,7 +85,7 @@ pub fn show_json(board: &Board, run: &RunView) -> Value {
     let steps: Value = run.steps().map(|(index, plan, view)| step_json(run, index, plan, view)).collect();
     out["counts"] = out["steps"].take();
     out["steps"] = steps;
-    out["gates"] = board.gates().filter(|it| it.run == run.id()).map(|it| gate_json(it)).collect();
+    out["gates"] = board.gates().filter(|it| it.run == run.id()).map(gate_json).collect();
     if let Some(partial) = &run.partial {
         out["partial"] = json!({
             "completion_ratio": decimal(partial.completion_ratio),
@@ -181,7 +181,7 @@ fn step_json(run: &RunView, index: StepIx, plan: &PlanStep, view: &StepView) -> 
 /// given in an emergency and nobody has reviewed; with `all`, every gate that is known.
 pub fn gates_json(board: &Board, all: bool) -> Value {
     if all {
-        return board.gates().map(|it| gate_json(it)).collect();
+        return board.gates().map(gate_json).collect();
     }
     let rows = board.inbox(None).into_iter();
     let gates = rows.filter_map(|row| match row.what {

@@ -736,19 +736,22 @@ impl Checks {
                     format!("I8 the broken glass of {gate} is recorded twice")
                 })?;
             }
-            GateEvent::GlassReviewed { by, epoch, .. } => {
-                let epoch = epoch.ok_or("I34 a review that does not tell of what")?;
-                let owed = self.owed.remove(&(gate, epoch));
-                ensure(owed.is_some_and(|it| it.may_review(by)), || {
-                    format!("I34 {} reviews {gate} in epoch {epoch}", by.name)
-                })?;
-            }
+            GateEvent::GlassReviewed { by, epoch, .. } => return self.reviewed(gate, *epoch, by),
             GateEvent::Asked { .. }
             | GateEvent::Refused { .. }
             | GateEvent::Commented { .. }
             | GateEvent::Reminded { .. } => {}
         }
         Ok(())
+    }
+
+    /// Somebody has looked at what was approved in an emergency.
+    fn reviewed(&mut self, gate: GateId, epoch: Option<Epoch>, by: &Actor) -> Result<(), Broken> {
+        let epoch = epoch.ok_or("I34 a review that does not tell of what")?;
+        let owed = self.owed.remove(&(gate, epoch));
+        ensure(owed.is_some_and(|it| it.may_review(by)), || {
+            format!("I34 {} reviews {gate} in epoch {epoch}", by.name)
+        })
     }
 
     /// The plan that a run began with, without what it added.

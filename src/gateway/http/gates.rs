@@ -68,7 +68,7 @@ pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let board = door.desk.board();
     let seen = board.gates().filter(|it| state.is_none_or(|state| *state == it.state));
     let mine = seen.filter(|it| board.project_of(it.run) == asked.project());
-    let gates: Value = mine.map(|it| gate_json(it)).collect();
+    let gates: Value = mine.map(gate_json).collect();
     Ok(json(StatusCode::OK, &value!({"gates": gates})))
 }
 
