@@ -240,7 +240,7 @@ fn ceiling(run: &Run, step: StepIx, of_step: bool, currency: Currency, asking: &
     let it = run.spending_of(step, of_step);
     let limit = it.ceilings.of(currency).unwrap_or_default();
     let written =
-        if of_step { run.plan_step(run.payer(step)).budget.as_ref() } else { run.plan.budget.as_ref() };
+        if of_step { run.plan_step(run.payer(step)).budget.as_deref() } else { run.plan.budget.as_ref() };
     let more = written.and_then(|it| it.ceilings().of(currency)).unwrap_or(limit).max(1);
     let least = it.spent.of(currency).saturating_add(run.next_charge(step).of(currency));
     let value = asking

@@ -184,7 +184,7 @@ fn tool(view: View<'_>, it: &ToolUse, env: &[(String, Vec<TextPart>)]) -> Result
     let Some(tool) = view.run.plan.tool(chosen.unwrap_or(&it.tool)) else {
         return Err(Unresolved::Failed(format!("its plan has no tool {}", it.tool)));
     };
-    if let Some(given) = &it.given {
+    if let Some(given) = it.given.as_deref() {
         if it.undoes {
             return taken_back(view, tool, given.clone());
         }

@@ -190,6 +190,7 @@ impl Run {
             vars: BTreeMap::new(),
             noted: BTreeMap::new(),
         };
+        run.steps.reserve_exact(plan.steps.len());
         for step in &plan.steps {
             run.add_step(step);
         }

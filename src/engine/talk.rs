@@ -273,7 +273,7 @@ fn earlier(world: &World, run: &Run, frame: StepIx) -> Vec<Earlier> {
                 run: before.id,
                 step: plan.id.clone(),
                 tool: it.tool.clone(),
-                given: it.given.clone().unwrap_or_default(),
+                given: it.given.as_deref().cloned().unwrap_or_default(),
             });
         }
     }
@@ -339,7 +339,7 @@ fn call_of(
     }
     let step = next(copies);
     let used = |undoes| {
-        let given = Some(given.clone());
+        let given = Some(Box::new(given.clone()));
         Work::Tool(ToolUse { tool: tool.id(), with: Vec::new(), route: None, given, undoes })
     };
     let undo = match &tool.undo {

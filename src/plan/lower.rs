@@ -85,6 +85,7 @@ impl Lowering {
         lowering.secrets.retain(|it| seen.insert(it.clone()));
         charge_tools(&mut lowering.steps, &lowering.tools);
         model::charge(&mut lowering.steps, &lowering.models);
+        lowering.steps.shrink_to_fit();
         let plan = Plan {
             name: workflow.name.clone(),
             description: workflow.description.clone().unwrap_or_default(),
@@ -404,7 +405,8 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         retry: match &step.retry {
             Some(policy) => retry(policy).filter(|_| calls || matches!(step.kind, StepKind::Workflow(_))),
             None => retry_unsaid,
-        },
+        }
+        .map(Box::new),
         fallback: asked_next.into_iter().chain(fallback).collect(),
         undo: match &step.undo {
             None => undo_of_tool(step),
@@ -418,17 +420,17 @@ fn full(step: &Step, id: &str, scope: Option<StepIx>, frame: Option<StepIx>, wor
         output_limit: step.limits.output_bytes,
         sandboxed: step.sandbox == Some(file::Sandbox::Strict),
         requires: requires(&step.requires),
-        check: step.check.as_ref().map(|it| script(it, &shell)),
+        check: step.check.as_ref().map(|it| Box::new(script(it, &shell))),
         category: step.category.clone(),
-        confidence: step.confidence.as_ref().map(confidence),
+        confidence: step.confidence.as_ref().map(|it| Box::new(confidence(it))),
         title: step.name.as_ref().map(|it| it.value.clone()),
-        budget: step.budget.as_ref().map(budget),
+        budget: step.budget.as_ref().map(|it| Box::new(budget(it))),
         estimate: Amounts {
             calls: 0,
             tokens: step.estimate.tokens,
             cost_micro_usd: step.estimate.cost_micro_usd,
         },
-        cache: step.cache.as_ref().map(|it| CacheRule { key: it.key.value.clone(), ttl: it.ttl }),
+        cache: step.cache.as_ref().map(|it| Box::new(CacheRule { key: it.key.value.clone(), ttl: it.ttl })),
         ..blank(step, id, scope, frame, work)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     plan::{Amounts, Ceilings, HttpWork, ModelWork, PlanModel, PlanTool, Requires, Route, ToolUse},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// All that one run will do, in file order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,7 @@ pub struct Plan {
     /// Names of secrets that steps may be given.
     pub secrets: Vec<String>,
     /// The steps. A step's needs may stand anywhere; children of a frame stand after it.
+    #[serde(deserialize_with = "exactly")]
     pub steps: Vec<PlanStep>,
     /// Outputs of the run: name, template.
     pub outputs: Vec<(String, String)>,
@@ -53,6 +54,13 @@ pub struct Plan {
     /// The agent that it starts, where somebody asked for one and for nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spawned: Option<Box<SpawnedAgent>>,
+}
+
+/// No more room than there are steps: a list that grows as it is read has up to twice as much.
+fn exactly<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PlanStep>, D::Error> {
+    let mut steps = Vec::deserialize(deserializer)?;
+    steps.shrink_to_fit();
+    Ok(steps)
 }
 
 impl Plan {
@@ -78,7 +86,7 @@ pub struct CacheRule {
     pub ttl: Option<Span>,
 }
 
-/// One step.
+/// One step. There are many of them, and two copies of all while a run begins: what few of them say is kept apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanStep {
     /// Unique in the run: `build`, `test[unit]`, `ship/push`.
@@ -111,7 +119,7 @@ pub struct PlanStep {
     pub timeout: Option<Span>,
     /// How failed attempts are tried again; `None` means once. Of a workflow frame: how what failed in it is done again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry: Option<Retry>,
+    pub retry: Option<Box<Retry>>,
     /// What its failure does.
     #[serde(default)]
     pub on_error: OnError,
@@ -147,7 +155,7 @@ pub struct PlanStep {
     pub requires: Requires,
     /// Answers whether an effect of class `queryable` happened: exit 0 yes, 1 no, else unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub check: Option<Work>,
+    pub check: Option<Box<Work>>,
     /// Higher starts first.
     #[serde(default)]
     pub priority: i32,
@@ -156,7 +164,7 @@ pub struct PlanStep {
     pub category: Option<String>,
     /// What a result must be worth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confidence: Option<ConfidenceRule>,
+    pub confidence: Option<Box<ConfidenceRule>>,
     /// `matrix.*` of this copy.
     #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
     pub matrix: ValueMap,
@@ -165,13 +173,13 @@ pub struct PlanStep {
     pub title: Option<String>,
     /// What all its calls together may use up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub budget: Option<Budget>,
+    pub budget: Option<Box<Budget>>,
     /// What one call is expected to use: charged when it begins, corrected by what it says it used.
     #[serde(default, skip_serializing_if = "Amounts::is_nothing")]
     pub estimate: Amounts,
     /// When an earlier result may stand for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache: Option<CacheRule>,
+    pub cache: Option<Box<CacheRule>>,
 }
 
 /// What a step does.

@@ -138,7 +138,7 @@ pub struct ToolUse {
     pub route: Option<Box<Route>>,
     /// What it is given where a model asked for the call: data as it stands. No text in it is ever read as a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub given: Option<ValueMap>,
+    pub given: Option<Box<ValueMap>>,
     /// Whether this is no call of the tool, but takes one back, as the tool's file says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undoes: bool,

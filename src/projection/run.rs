@@ -313,7 +313,7 @@ impl RunView {
             view.inside = holders.contains(&step).then(Arc::default);
             self.steps.push(view);
             let Some(plan) = self.plan_step(step) else { continue };
-            let (needs, own) = (expected(plan), plan.budget.as_ref().map(Budget::ceilings));
+            let (needs, own) = (expected(plan), plan.budget.as_deref().map(Budget::ceilings));
             self.summary.expected = self.summary.expected.plus(needs);
             self.step_ceilings.extend(own.map(|it| (step, it)));
         }

@@ -342,14 +342,16 @@ fn step(
         dir: None,
         timeout: (listens || (is_flow || is_tool) && tape.chance(20))
             .then(|| Span::seconds(1 + tape.below(3600))),
-        retry: retry.then(|| Retry {
-            max_attempts: 1 + u32::try_from(tape.below(3)).expect("small"),
-            kind: *tape.pick(&[RetryKind::Constant, RetryKind::Linear, RetryKind::Exponential]),
-            delay: Span::seconds(1 + tape.below(30)),
-            factor_thousandths: 2000,
-            max_delay: Span::seconds(60),
-            jitter: Score(1000),
-            on: Vec::new(),
+        retry: retry.then(|| {
+            Box::new(Retry {
+                max_attempts: 1 + u32::try_from(tape.below(3)).expect("small"),
+                kind: *tape.pick(&[RetryKind::Constant, RetryKind::Linear, RetryKind::Exponential]),
+                delay: Span::seconds(1 + tape.below(30)),
+                factor_thousandths: 2000,
+                max_delay: Span::seconds(60),
+                jitter: Score(1000),
+                on: Vec::new(),
+            })
         }),
         on_error: match tape.below(20) {
             18 => OnError::Skip,
@@ -364,9 +366,9 @@ fn step(
             Vec::new()
         },
         artifacts: Vec::new(),
-        cache: (class == EffectClass::Pure && is_call && tape.chance(40)).then(|| CacheRule {
-            key: "k${{ state.global.k }}".to_owned(),
-            ttl: Some(Span::seconds(if tape.chance(50) { 60 } else { 900 })),
+        cache: (class == EffectClass::Pure && is_call && tape.chance(40)).then(|| {
+            let ttl = Some(Span::seconds(if tape.chance(50) { 60 } else { 900 }));
+            Box::new(CacheRule { key: "k${{ state.global.k }}".to_owned(), ttl })
         }),
         effect: class,
         ends_with_console: false,
@@ -374,21 +376,22 @@ fn step(
         output_limit: None,
         sandboxed: false,
         requires: Requires::default(),
-        check: (is_call && class == EffectClass::Queryable).then(|| call("check")),
+        check: (is_call && class == EffectClass::Queryable).then(|| Box::new(call("check"))),
         priority: i32::try_from(tape.below(3)).expect("small"),
         category: None,
-        confidence: (is_call && tape.chance(6)).then(|| ConfidenceRule {
-            from: None,
-            min: Score(8500),
-            below: *tape.pick(&[ConfidenceBelow::Gate, ConfidenceBelow::Fail, ConfidenceBelow::Warn]),
+        confidence: (is_call && tape.chance(6)).then(|| {
+            let below = *tape.pick(&[ConfidenceBelow::Gate, ConfidenceBelow::Fail, ConfidenceBelow::Warn]);
+            Box::new(ConfidenceRule { from: None, min: Score(8500), below })
         }),
         matrix: ValueMap::new(),
         title: None,
-        budget: (is_call && tape.chance(6)).then(|| Budget {
-            calls: Some(1 + tape.below(3)),
-            tokens: tape.chance(50).then(|| 10 + tape.below(20)),
-            on_exceed: *tape.pick(&[OnExceed::Gate, OnExceed::Block, OnExceed::Warn]),
-            ..Budget::default()
+        budget: (is_call && tape.chance(6)).then(|| {
+            Box::new(Budget {
+                calls: Some(1 + tape.below(3)),
+                tokens: tape.chance(50).then(|| 10 + tape.below(20)),
+                on_exceed: *tape.pick(&[OnExceed::Gate, OnExceed::Block, OnExceed::Warn]),
+                ..Budget::default()
+            })
         }),
         estimate: Amounts {
             tokens: if is_call && tape.chance(20) { tape.below(9) } else { 0 },
