@@ -9,6 +9,11 @@ use std::{fmt, str::FromStr};
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
+    /// Its first half, by which things are told apart in memory where there are many of them.
+    pub fn half(&self) -> u128 {
+        u128::from_be_bytes(std::array::from_fn(|it| self.0[it]))
+    }
+
     /// The first 40 bits in Crockford base32, two groups of four: `c41f-92qd`. What people compare and type.
     pub fn code(&self) -> String {
         const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -23,7 +23,8 @@ pub struct FairMemory<K, V> {
 #[derive(Clone, Debug, PartialEq)]
 struct Own<K, V> {
     by_key: BTreeMap<K, (Timestamp, V)>,
-    in_order: VecDeque<(Timestamp, K)>,
+    /// The keys, as they came first.
+    in_order: VecDeque<K>,
 }
 
 impl<K: Ord + Clone, V> FairMemory<K, V> {
@@ -47,7 +48,7 @@ impl<K: Ord + Clone, V> FairMemory<K, V> {
         let Some(own) = self.of.get_mut(owner) else { return };
         self.kept -= own.forget(now, self.life);
         if own.by_key.insert(key.clone(), (now, value)).is_none() {
-            own.in_order.push_back((now, key));
+            own.in_order.push_back(key);
             self.kept += 1;
         }
         if self.kept > self.most {
@@ -69,7 +70,7 @@ impl<K: Ord + Clone, V> FairMemory<K, V> {
 
     /// The oldest goes of whoever has most; among those who have equally many, the oldest of all.
     fn let_go(&mut self) {
-        let weight = |own: &Own<K, V>| (own.in_order.len(), Reverse(own.in_order.front().map(|it| it.0)));
+        let weight = |own: &Own<K, V>| (own.in_order.len(), Reverse(own.oldest()));
         let Some((owner, own)) = self.of.iter_mut().max_by_key(|it| weight(it.1)) else { return };
         own.forget_first();
         self.kept -= 1;
@@ -81,17 +82,22 @@ impl<K: Ord + Clone, V> FairMemory<K, V> {
 }
 
 impl<K: Ord, V> Own<K, V> {
+    /// Since when the first of them is remembered.
+    fn oldest(&self) -> Option<Timestamp> {
+        Some(self.by_key.get(self.in_order.front()?)?.0)
+    }
+
     /// Forgets those whose time is up; how many.
     fn forget(&mut self, now: Timestamp, life: Span) -> usize {
         let before = self.in_order.len();
-        while self.in_order.front().is_some_and(|it| it.0 + life < now) {
+        while self.oldest().is_some_and(|it| it + life < now) {
             self.forget_first();
         }
         before - self.in_order.len()
     }
 
     fn forget_first(&mut self) {
-        if let Some((_, key)) = self.in_order.pop_front() {
+        if let Some(key) = self.in_order.pop_front() {
             self.by_key.remove(&key);
         }
     }
@@ -130,7 +136,15 @@ mod tests {
         // Under the same key again it is remembered anew.
         it.keep("bank", 1, 2, Timestamp(24_100));
         assert_eq!(it.find("bank", &1, Timestamp(48_000)), Some(&2));
-        it.keep("shop", 1, 1, Timestamp(25_200));
+        it.keep("bank", 1, 3, Timestamp(30_000));
+        assert_eq!(it.find("bank", &1, Timestamp(54_000)), Some(&3));
+        it.keep("bank", 2, 1, Timestamp(49_000));
+        assert_eq!(
+            (known(&it, "bank", 1..3, 54_000), it.kept),
+            (2, 2),
+            "what is remembered anew has its whole time"
+        );
+        it.keep("shop", 1, 1, Timestamp(55_000));
         assert_eq!((it.of.keys().map(String::as_str).collect(), it.kept), (vec!["bank", "shop"], 2));
     }
 

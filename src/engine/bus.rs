@@ -306,8 +306,7 @@ impl SaidIds {
 }
 
 fn id_hash(id: &str) -> u128 {
-    let digest = sha256("cuelight-message-id-v1", &[id.as_bytes()]);
-    u128::from_be_bytes(std::array::from_fn(|it| digest.0[it]))
+    sha256("cuelight-message-id-v1", &[id.as_bytes()]).half()
 }
 
 /// What makes it the same message: not when it was said, and not how long it is kept.

@@ -148,12 +148,12 @@ impl KnowledgeKind {
     }
 }
 
-/// The ids of what is in the library, and what was handed in under each.
+/// The ids of what is in the library, and what was handed in under each: halves of hashes, so that many have room.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Library {
-    ids: BTreeMap<String, Digest>,
+    ids: BTreeMap<u128, u128>,
     /// The oldest goes first when there is no more room.
-    ends: BTreeSet<(Timestamp, String)>,
+    ends: BTreeSet<(Timestamp, u128)>,
 }
 
 impl Library {
@@ -171,10 +171,20 @@ impl Library {
             let Some((_, id)) = self.ends.pop_first() else { return };
             self.ids.remove(&id);
         }
-        if self.ids.insert(id.clone(), digest).is_none() {
-            self.ends.insert((until, id.clone()));
+        let id = id_hash(id);
+        if self.ids.insert(id, digest.half()).is_none() {
+            self.ends.insert((until, id));
         }
     }
+
+    /// Whether this was handed in under this id; `Some(false)` when it was something else.
+    fn has(&self, id: &str, digest: Digest) -> Option<bool> {
+        self.ids.get(&id_hash(id)).map(|it| *it == digest.half())
+    }
+}
+
+fn id_hash(id: &str) -> u128 {
+    sha256("cuelight-library-id-v1", &[id.as_bytes()]).half()
 }
 
 impl Turn<'_> {
@@ -200,9 +210,9 @@ impl Turn<'_> {
         if result.body.is_none() && result.blob.is_none() {
             return refused("it says nothing");
         }
-        match self.world.library.ids.get(&result.id) {
-            Some(known) if *known == result.digest => return Ok(()),
-            Some(_) => return refused("another one was handed in under its id; use another id"),
+        match self.world.library.has(&result.id, result.digest) {
+            Some(true) => return Ok(()),
+            Some(false) => return refused("another one was handed in under its id; use another id"),
             None => {}
         }
         let data = json!({
@@ -260,9 +270,9 @@ impl Turn<'_> {
                 "it is larger than 64 KiB; put what is large into files, or hand it in as a result",
             );
         }
-        match self.world.library.ids.get(&knowledge.id) {
-            Some(known) if *known == knowledge.digest() => return Ok(()),
-            Some(_) => return refused("something else is known under its id; use another id"),
+        match self.world.library.has(&knowledge.id, knowledge.digest()) {
+            Some(true) => return Ok(()),
+            Some(false) => return refused("something else is known under its id; use another id"),
             None => {}
         }
         self.emit(Fact::Library(LibraryEvent::Learned { knowledge: Box::new(knowledge), by }));
