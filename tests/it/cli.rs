@@ -285,7 +285,7 @@ impl Socket {
     fn attach_as(place: &Place, kind: &str) -> Self {
         let stream = UnixStream::connect(place.file(".cuelight/cuelight.sock")).expect("an engine listens");
         let mut seat = Self { stream, number: 0 };
-        seat.send(&json!({"hello": {"version": 3, "program": "test", "seat": kind, "after": 0}}));
+        seat.send(&json!({"hello": {"version": 4, "program": "test", "seat": kind, "after": 0}}));
         seat
     }
 
