@@ -4,7 +4,7 @@
 use crate::{
     base::{StepIx, ValueMap},
     engine::{
-        Change, Corrected, InputChange, StepChange, StepState,
+        Change, Corrected, InputChange, StepChange,
         run::{Run, asks_for_failures},
     },
     plan::{Frame, FrameKind, Plan, PlanStep, Work},
@@ -128,7 +128,7 @@ fn pairs_of(
 }
 
 fn is_done(run: &Run, step: StepIx) -> bool {
-    matches!(run.step(step).state(), StepState::Completed | StepState::Partial)
+    run.step(step).state().is_done()
 }
 
 /// Whether what a result depends on is as it was: what is called, with which environment, where, and what it yields.

@@ -6,7 +6,7 @@ use crate::{
         UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
     },
     engine::{
-        Actor, AllCalls, Ask, Choice, Evidence, FormField, Later, StepState, WillFallBack, WillRun,
+        Actor, AllCalls, Ask, Choice, Evidence, FormField, Later, WillFallBack, WillRun,
         call::{self, Unresolved},
         condition::View,
         gate::Gate,
@@ -531,7 +531,7 @@ fn named(run: &Run, mut steps: &mut dyn Iterator<Item = StepIx>) -> Vec<String> 
 
 fn cannot_undo(run: &Run, step: StepIx) -> bool {
     let plan = run.plan_step(step);
-    let done = matches!(run.step(step).state(), StepState::Completed | StepState::Partial);
+    let done = run.step(step).state().is_done();
     done && plan.work.is_call() && !run.is_undoable(step) && plan.effect != EffectClass::Pure
 }
 

@@ -27,7 +27,7 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
     let count = |wanted: &dyn Fn(StepState) -> bool| {
         u32::try_from(leaves().filter(|it| wanted(run.step(*it).state())).count()).unwrap_or(u32::MAX)
     };
-    let completed = count(&|it| matches!(it, StepState::Completed | StepState::Partial));
+    let completed = count(&StepState::is_done);
     let failed = count(&|it| matches!(it, StepState::Failed | StepState::Rejected));
     let total = u32::try_from(leaves().count()).unwrap_or(u32::MAX);
     let first = run.aborted.or_else(|| leaves().find(|it| run.step(*it).error.is_some()));
@@ -164,7 +164,7 @@ fn plan_of(run: RunId, verb: &str, corrected: Option<Box<Correction>>) -> Result
 }
 
 fn is_done(run: &Run, step: StepIx) -> bool {
-    matches!(run.step(step).state(), StepState::Completed | StepState::Partial)
+    run.step(step).state().is_done()
 }
 
 /// The steps of the plan that keep their results. A frame is kept only with all that stands in it.

@@ -579,7 +579,9 @@ impl Run {
             StepEvent::Cancelled { .. } | StepEvent::Routed { .. } => {}
             StepEvent::Ending { why } => step.ending = Some(why.clone()),
             StepEvent::SentBack => {
-                let fresh = self.sent_back(index, before);
+                // What was approved before it, by gates that do not ask again, binds it as before.
+                let stands = |it: &Approval| self.step(it.gate).state() == StepState::Completed;
+                let fresh = self.left_of(index, before, stands);
                 self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
                 self.asked_anew.remove(&index);
                 return self.begin_anew(index, before, fresh);
@@ -611,10 +613,9 @@ impl Run {
         }
     }
 
-    /// What is left of a step that begins anew. What was approved before it, by gates that do not ask again, binds it as before.
-    fn sent_back(&self, index: StepIx, before: StepState) -> Step {
+    /// What is left of a step that begins anew: what it has done, or may have, and what of its approvals stands.
+    fn left_of(&self, index: StepIx, before: StepState, stands: impl Fn(&Approval) -> bool) -> Step {
         let step = self.step(index);
-        let stands = |it: &&Approval| self.step(it.gate).state() == StepState::Completed;
         Step {
             attempts: step.attempts,
             explicit: step.explicit,
@@ -622,7 +623,7 @@ impl Run {
             called: step.called.clone(),
             did: self.did(index, before),
             generation: step.generation,
-            approvals: step.approvals.iter().filter(stands).cloned().collect(),
+            approvals: step.approvals.iter().filter(|it| stands(it)).cloned().collect(),
             ..Step::default()
         }
     }
@@ -630,8 +631,7 @@ impl Run {
     /// What a step that begins anew has done, if that is for this run to undo.
     fn did(&self, index: StepIx, before: StepState) -> Option<Box<Did>> {
         let step = self.step(index);
-        let is_done = matches!(before, StepState::Completed | StepState::Partial);
-        if is_done && self.completed.contains(&index) {
+        if before.is_done() && self.completed.contains(&index) {
             return Some(Box::new(Did { outputs: step.outputs.clone(), called: step.called.clone() }));
         }
         step.did.clone()
@@ -735,20 +735,12 @@ impl Run {
         if gates.is_empty() && before == StepState::Completed {
             self.asked_anew.insert(index);
         }
-        let step = &self.steps[index.index()];
         let fresh = Step {
-            attempts: step.attempts,
-            explicit: step.explicit,
-            unknown: step.unknown,
-            called: step.called.clone(),
-            did: self.did(index, before),
-            generation: step.generation,
-            gate: step.gate.filter(|_| gates.is_empty()),
+            gate: self.step(index).gate.filter(|_| gates.is_empty()),
             reopened: gates.is_empty().then(|| why.to_owned()),
             held_by: gates.to_vec(),
             // What the other gates have approved stands.
-            approvals: step.approvals.iter().filter(|it| !gates.contains(&it.gate)).cloned().collect(),
-            ..Step::default()
+            ..self.left_of(index, before, |it| !gates.contains(&it.gate))
         };
         self.holds.values_mut().for_each(|it| it.retain(|held| *held != index));
         for gate in gates {

@@ -88,6 +88,13 @@ words! {
     }
 }
 
+impl StepState {
+    /// Whether it was done, whole or in part, and that stands: it was not taken back.
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Completed | Self::Partial)
+    }
+}
+
 words! {
     /// The state of a gate.
     GateState {

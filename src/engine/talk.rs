@@ -65,7 +65,7 @@ pub(super) fn done(run: &Run, frame: StepIx) -> Vec<StepIx> {
     let Some(talking) = &run.step(frame).talk else { return Vec::new() };
     let is_done = |it: &StepIx| {
         let step = run.step(*it);
-        let is_over = matches!(step.state(), StepState::Completed | StepState::Partial) || step.unknown;
+        let is_over = step.state().is_done() || step.unknown;
         let stands = !matches!(step.state(), StepState::Undoing | StepState::Undone);
         is_over && stands && run.plan_step(*it).effect != EffectClass::Pure
     };
@@ -184,7 +184,7 @@ impl Turn<'_> {
     fn talk_ends(&mut self, id: RunId, step: StepIx, talking: &Talking, last: StepIx) {
         let run = self.run(id);
         let plan = run.plan_step(step);
-        if !matches!(run.step(last).state(), StepState::Completed | StepState::Partial) {
+        if !run.step(last).state().is_done() {
             let message = format!("its model was not asked: {} was skipped", run.plan_step(last).id);
             return self.fail_step(id, step, &outcome::failure(FailureMode::UserCancelled, message));
         }
@@ -440,7 +440,7 @@ fn came_of(world: &World, run: &Run, made: &TalkCall) -> ToolResult {
     }
     let it = run.step(step);
     match it.state() {
-        StepState::Completed | StepState::Partial => {
+        state if state.is_done() => {
             ToolResult { text: cut(Value::Object(it.outputs.clone()).to_string()), is_error: false }
         }
         _ => match &it.error {

@@ -2,7 +2,6 @@
 
 use crate::{
     base::{RunId, Span, StepIx},
-    engine::StepState,
     projection::{Board, RunView},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -29,7 +28,7 @@ impl Medians {
         for before in &earlier {
             let same = before.summary.plan_hash == run.summary.plan_hash;
             for (step, plan, view) in before.steps() {
-                if !matches!(view.state, StepState::Completed | StepState::Partial) || view.is_kept() {
+                if !view.state.is_done() || view.is_kept() {
                     continue;
                 }
                 // The same plan has the same steps in the same places.

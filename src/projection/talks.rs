@@ -45,7 +45,7 @@ fn told(run: &RunView, step: &PlanStep) -> Option<String> {
     }
     let done = inside().filter(|(_, it, view)| {
         let acts = matches!(it.work, Work::Tool(_)) && it.effect != EffectClass::Pure;
-        acts && matches!(view.state, StepState::Completed | StepState::Partial | StepState::InDoubt)
+        acts && (view.state.is_done() || view.state == StepState::InDoubt)
     });
     let mut names: Vec<String> =
         done.map(|(_, it, _)| format!("{} ({})", it.id, it.work.tool().unwrap_or_default())).collect();
