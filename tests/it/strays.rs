@@ -164,7 +164,7 @@ fn a_guard_does_not_serve_what_runs_below_it() {
         &format!(
             "name: w\nsteps:\n  - id: knocks\n    run: |\n      {knock} > plain 2>&1\n      setsid -w env {knock} > session 2>&1\n      \
              (setsid env {knock} > orphan 2>&1; echo > done) &\n      until [ -e done ]; do sleep 0.02; done\n      \
-             until [ -e go ]; do sleep 0.02; done\n"
+             until [ -e go ]; do sleep 0.02; done\n      echo > ended\n"
         ),
     );
     let console = place.start(&["run", "w.yaml", "--headless"]);
@@ -185,6 +185,8 @@ fn a_guard_does_not_serve_what_runs_below_it() {
     let length = line.read(&mut heard).expect("an answer");
     assert!(String::from_utf8_lossy(&heard[..length]).contains("welcome"));
     place.write("go", "");
+    // Else the directory may be gone before it has looked, and it would look for ever.
+    until("it has seen that it may end", || place.file("ended").exists());
     console.signal(Signal::KILL);
     drop((console.end(), line));
 }
