@@ -137,7 +137,8 @@ fn keys_for(console: &Console, time: Duration) -> Vec<Duration> {
     let mut screen = vt100::Parser::new(ROWS.try_into().expect("few"), COLUMNS.try_into().expect("few"), 0);
     let (mut waits, mut shown) = (Vec::new(), false);
     let over = Instant::now() + time;
-    while Instant::now() < over {
+    // It ends with the help closed: there, nobody leaves.
+    while shown || Instant::now() < over {
         let pressed = Instant::now();
         console.press(if shown { "\x1b" } else { "?" });
         let seen = loop {
