@@ -13,7 +13,7 @@ use cuelight::{
     definition::{Files, ImportAs, fmt, import_argo, import_dagu, import_github, import_wfformat, read},
     engine::{Actor, CauseOfLaunch, Channel, Command, Event, Launching, Proof, Revoked, World},
     expression::{MapLookup, Template, evaluate, parse},
-    gateway::{Claims, KeyRing, McpHeard, Permission, Signer, mcp_heard, peek, sign},
+    gateway::{Claims, KeyRing, McpHeard, Permission, Signed, Signer, mcp_heard, peek, sign, sign_payload},
     plan::{GraphFormat, graph, lower},
     projection::Board,
     runtime::People,
@@ -198,6 +198,22 @@ pub fn token(bytes: &[u8]) {
     let _told = peek(text);
     let opens = ring.check(text, NOW, &Revoked::default()).is_ok();
     assert_eq!(opens, text == good, "{text}");
+}
+
+/// A signed message: its id, its time and its signatures, a line each, and what was sent. Nothing counts but what our key signs for these very
+/// bytes, under this id and at this time.
+pub fn webhook(bytes: &[u8]) {
+    const SECRET: [u8; 32] = [9; 32];
+    let mut lines = bytes.splitn(4, |it| *it == b'\n');
+    let mut line = || lines.next().and_then(|it| from_utf8(it).ok()).unwrap_or_default();
+    let (id, timestamp, signatures) = (line(), line(), line());
+    let payload = lines.next().unwrap_or_default();
+    if (Signed { id, timestamp, signatures }).check(payload, std::iter::once(&SECRET), NOW).is_ok() {
+        let seconds: i64 = timestamp.parse().expect("what counts has a time");
+        assert!(NOW.0.abs_diff(seconds * 1000) <= 300_000, "what counts is not old");
+        let ours = sign_payload(&SECRET, id, seconds, payload);
+        assert!(signatures.split_whitespace().any(|it| it == ours), "{signatures} is not {ours}");
+    }
 }
 
 /// What a step wrote into the file of its outputs.

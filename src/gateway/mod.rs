@@ -31,4 +31,4 @@ pub use token::{
     AgentType, Bearer, CheckedTokens, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT,
     TOKEN_LIFE_MAX, TokenTrouble, means_rsa, peek, private_key, rsa_key, sign,
 };
-pub use webhook::{secret_text, sign_payload};
+pub use webhook::{Signed, secret_text, sign_payload};

@@ -15,13 +15,13 @@ const SECRET_PREFIX: &str = "whsec_";
 
 /// What a sender says of its signature, in three fields.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Signed<'a> {
+pub struct Signed<'a> {
     /// `webhook-id`
-    pub(super) id: &'a str,
+    pub id: &'a str,
     /// `webhook-timestamp`: seconds since 1970.
-    pub(super) timestamp: &'a str,
+    pub timestamp: &'a str,
     /// `webhook-signature`: `v1,BASE64`, more of them with blanks between.
-    pub(super) signatures: &'a str,
+    pub signatures: &'a str,
 }
 
 impl Signed<'_> {
@@ -29,7 +29,7 @@ impl Signed<'_> {
     ///
     /// # Errors
     /// Why it counts for nothing, to finish a sentence.
-    pub(super) fn check<'a>(
+    pub fn check<'a>(
         &self,
         payload: &[u8],
         secrets: impl Iterator<Item = &'a [u8; 32]> + Clone,

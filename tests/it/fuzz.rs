@@ -19,7 +19,7 @@ const BYTES_MAX: usize = 4_000;
 
 #[test]
 fn no_door_breaks_at_what_was_made_from_its_seeds_by_chance() {
-    let doors: [(&str, &str, fn(&[u8])); 17] = [
+    let doors: [(&str, &str, fn(&[u8])); 18] = [
         ("chain", "fuzz/seeds/chain", doors::chain),
         ("cron", "fuzz/seeds/cron", doors::cron),
         ("event", "fuzz/seeds/event", doors::event),
@@ -36,6 +36,7 @@ fn no_door_breaks_at_what_was_made_from_its_seeds_by_chance() {
         ("schema", "fuzz/seeds/schema", doors::schema),
         ("theme", "themes", doors::theme),
         ("token", "fuzz/seeds/token", doors::token),
+        ("webhook", "fuzz/seeds/webhook", doors::webhook),
         ("workflow", "examples", doors::workflow),
     ];
     let mut seed = 5;
