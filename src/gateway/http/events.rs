@@ -235,9 +235,8 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
     }
     let (proof, signed_id) = proof(door, asked, &event_type, &given);
     let session = session(asked, given.publisher.as_deref())?;
-    let idempotency_key = asked.headers.get("idempotency-key").and_then(|it| it.to_str().ok());
     let by = asked.actor(door);
-    let id = match (signed_id.or(given.id), idempotency_key.filter(|it| is_name(it))) {
+    let id = match (signed_id.or(given.id), asked.key()) {
         (Some(id), _) => Some(id),
         // What one calls so says nothing of what another does.
         (None, Some(key)) => {
