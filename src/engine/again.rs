@@ -92,7 +92,7 @@ fn pairs_of(
     for old in kept {
         let id = &run.plan_step(*old).id;
         let found = pairs.get(old).copied();
-        if !is_done(run, *old) {
+        if !run.step(*old).state().is_done() {
             out.extend(found.map(|new| (new, *old)));
             continue;
         }
@@ -125,10 +125,6 @@ fn pairs_of(
         out.insert(new, *old);
     }
     Ok(out)
-}
-
-fn is_done(run: &Run, step: StepIx) -> bool {
-    run.step(step).state().is_done()
 }
 
 /// Whether what a result depends on is as it was: what is called, with which environment, where, and what it yields.
@@ -177,7 +173,7 @@ impl Taking<'_> {
         for step in places(self.plan) {
             let Some(old) = self.kept.get(&step) else { continue };
             let opens = self.plan.steps[step.index()].frame.is_some_and(|it| !self.kept.contains_key(&it));
-            if opens && !is_done(self.run, *old) {
+            if opens && !self.run.step(*old).state().is_done() {
                 self.kept.remove(&step);
             }
         }

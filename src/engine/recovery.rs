@@ -57,7 +57,7 @@ pub(super) fn partial_result(run: &Run) -> PartialResult {
 
 /// The step that completed last, of those that were not undone.
 fn last_done(run: &Run) -> Option<String> {
-    let last = run.completed.iter().rev().find(|it| is_done(run, **it));
+    let last = run.completed.iter().rev().find(|it| run.step(**it).state().is_done());
     last.map(|it| run.plan_step(*it).id.clone())
 }
 
@@ -140,7 +140,7 @@ impl Turn<'_> {
         for (there, step) in steps {
             // What a kept step has set is there again for those that read it.
             if let Work::Set { scope: Scope::Run, .. } = &run.plan_step(there).work
-                && is_done(run, there)
+                && run.step(there).state().is_done()
             {
                 for (key, value) in run.step(there).outputs.clone() {
                     let (scope, owner) = (Scope::Run, id.to_string());
@@ -163,19 +163,16 @@ fn plan_of(run: RunId, verb: &str, corrected: Option<Box<Correction>>) -> Result
     Ok(Some(*plan))
 }
 
-fn is_done(run: &Run, step: StepIx) -> bool {
-    run.step(step).state().is_done()
-}
-
 /// The steps of the plan that keep their results. A frame is kept only with all that stands in it.
 fn kept(run: &Run, from: RetryFrom) -> BTreeSet<StepIx> {
     let all = || (0..run.plan.steps.len()).map(StepIx::from_index);
-    let done: BTreeSet<StepIx> = all().filter(|it| is_done(run, *it)).collect();
+    let done: BTreeSet<StepIx> = all().filter(|it| run.step(*it).state().is_done()).collect();
     let mut kept = match from {
         RetryFrom::All => BTreeSet::new(),
         RetryFrom::Failed => done,
         RetryFrom::Checkpoint => {
-            let open = all().filter(|it| !is_done(run, *it) && run.plan_step(*it).frame.is_none());
+            let open =
+                all().filter(|it| !run.step(*it).state().is_done() && run.plan_step(*it).frame.is_none());
             let mut common: Option<BTreeSet<StepIx>> = None;
             for step in open {
                 let above = ancestors(run, step);
@@ -214,7 +211,7 @@ fn ancestors(run: &Run, step: StepIx) -> BTreeSet<StepIx> {
 /// The result of a step, for a run that takes it over, in which steps have other places.
 fn result_of(run: &Run, step: StepIx, place: &dyn Fn(StepIx) -> Option<StepIx>) -> StepEvent {
     let it = run.step(step);
-    if !is_done(run, step) {
+    if !run.step(step).state().is_done() {
         return StepEvent::Skipped { why: crate::engine::Why::Kept };
     }
     let is_gate = matches!(run.plan_step(step).work, Work::Gate(_));
