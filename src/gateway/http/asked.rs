@@ -26,6 +26,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::{
+    fmt::Display,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -168,6 +169,18 @@ impl Asked {
     /// A number behind the question mark, which is within its bounds.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.query(name).and_then(|it| it.parse().ok())
+    }
+
+    /// The run or gate behind the question mark where a page begins. That it is known is not asked: old ones are forgotten, and
+    /// whether those of other projects are there is not told.
+    pub(super) fn page_from<T: FromStr + Display>(
+        &self,
+        name: &str,
+        what: &str,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.query(name) else { return Ok(None) };
+        let found = text.parse().ok().filter(|it: &T| it.to_string() == text);
+        found.map(Some).ok_or_else(|| Problem::bad(format!("could not read `{name}`: it is {what}")))
     }
 
     /// Takes the body, which has the shape it should, so that it is held no longer than what is made of it; the next time there is none.

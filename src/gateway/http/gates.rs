@@ -7,6 +7,7 @@ use super::{
     door::Door,
     listeners::place,
     problem::{Problem, of_reply},
+    routes::PAGE_MAX,
     shapes::{Decide, OpenGate, VerdictWord},
 };
 use crate::{
@@ -65,11 +66,15 @@ pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem
 
 pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let state = asked.query("state").and_then(|word| GateState::ALL.iter().find(|it| it.word() == word));
+    let limit = usize::try_from(asked.number("limit").unwrap_or(PAGE_MAX)).unwrap_or(1);
+    let after: Option<GateId> = asked.page_from("after", "a gate, as in g-7")?;
     let board = door.desk.board();
     let seen = board.gates().filter(|it| state.is_none_or(|state| *state == it.state));
-    let mine = seen.filter(|it| board.project_of(it.run) == asked.project());
-    let gates: Value = mine.map(gate_json).collect();
-    Ok(json(StatusCode::OK, &value!({"gates": gates})))
+    let mut mine = seen
+        .filter(|it| after.is_none_or(|after| it.id > after) && board.project_of(it.run) == asked.project());
+    let gates: Value = mine.by_ref().take(limit).map(gate_json).collect();
+    let more = mine.next().is_some();
+    Ok(json(StatusCode::OK, &value!({"gates": gates, "more": more})))
 }
 
 pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem> {

@@ -159,8 +159,8 @@ impl Kind {
 const WAIT_MS_MAX: u64 = 60_000;
 /// What is found of what is known, at once.
 const FOUND_MAX: u64 = 100;
-/// Runs, or results, of one page.
-const PAGE_MAX: u64 = 1000;
+/// Runs, gates or results of one page.
+pub(super) const PAGE_MAX: u64 = 1000;
 /// `crate::base::is_topic`, as a pattern.
 const TOPIC: &str = "^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,99}$";
 
@@ -345,7 +345,15 @@ pub(super) const ROUTES: &[Route] = &[
         call: Call::ListGates,
         about: "Gates of this project, the oldest first",
         need: Need::May(Permission::ReadGates),
-        query: &[("state", Kind::Word(gate_states), "Only those; all when not given")],
+        query: &[
+            ("state", Kind::Word(gate_states), "Only those; all when not given"),
+            ("limit", Kind::Number(1, PAGE_MAX), "At most so many; 1000 when not given"),
+            (
+                "after",
+                Kind::Like("^g-[1-9][0-9]{0,8}$"),
+                "Only those after this gate: the last one of the page before",
+            ),
+        ],
         body: None,
         done: (200, json::<Gates>()),
         problems: &[],

@@ -70,11 +70,7 @@ pub(super) async fn start(door: &Door, asked: &Asked) -> Result<Response, Proble
 pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let state = asked.query("state").and_then(|word| RunState::ALL.iter().find(|it| it.word() == word));
     let limit = usize::try_from(asked.number("limit").unwrap_or(PAGE_DEFAULT)).unwrap_or(1);
-    let before: Option<RunId> = match asked.query("before") {
-        None => None,
-        Some(text) if text.starts_with("r-") => Some(text.parse().map_err(Problem::bad)?),
-        Some(_) => return Err(Problem::bad("could not read `before`: it is a run, as in r-7")),
-    };
+    let before: Option<RunId> = asked.page_from("before", "a run, as in r-7")?;
     let board = door.desk.board();
     let wanted = board.listed().filter(|it| state.is_none_or(|state| *state == it.state));
     let wanted = wanted.filter(|it| before.is_none_or(|before| it.id < before));

@@ -232,6 +232,8 @@ pub(super) struct Gate {
 #[expect(dead_code, reason = "the shape alone")]
 pub(super) struct Gates {
     gates: Vec<Gate>,
+    /// Whether there are more after them.
+    more: bool,
 }
 
 /// A workflow to be run.

@@ -63,6 +63,11 @@ fn a_shell_asks_waits_and_reads_what_became_of_it() {
     place.cue(&["approve", &id]).ok();
     let closed = place.cue(&["api", "GET", &format!("/api/gates/{id}"), "wait=10000"]).ok().json();
     assert_eq!(closed["state"], "approved", "{closed}");
+    place.cue(&["api", "/api/gates", "title=And now?"]).ok();
+    let page = place.cue(&["api", "GET", "/api/gates", "limit=1"]).ok().json();
+    assert_eq!((&page["gates"][0]["id"], &page["more"]), (&json!(id), &json!(true)), "{page}");
+    let next = place.cue(&["api", &format!("/api/gates?after={id}")]).ok().json();
+    assert_eq!((&next["gates"][0]["prompt"], &next["more"]), (&json!("And now?"), &json!(false)), "{next}");
     let kept = place.cue(&["api", "put", "/api/state/session/plan", "value:={\"step\": 2}"]).ok().json();
     assert_eq!(kept["value"], json!({"step": 2}), "{kept}");
     place.write("plan.json", "{\"value\": \"from a file\"}");

@@ -163,6 +163,54 @@ async fn whoever_asked_with_a_token_does_not_answer_with_it() {
     it.end().await;
 }
 
+fn ids(told: &Value) -> Vec<&str> {
+    told["gates"].as_array().expect("gates").iter().filter_map(|it| it["id"].as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gates_are_listed_page_by_page_and_by_state() {
+    let it = Sidecar::start().await;
+    let (shop, bank) = (it.agent("shop"), it.agent("bank"));
+    let bob = it.person("bob", 2, "bob@example.org");
+    for (token, title) in
+        [(&shop, "One?"), (&bank, "Two?"), (&shop, "Three?"), (&shop, "Four?"), (&shop, "Five?")]
+    {
+        it.post("/api/gates", token, question(title)).await.is(201);
+    }
+    let third = it.get("/api/gates/g-3", &shop).await.is(200);
+    it.post("/api/gates/g-3/decision", &bob, answer(&third, "d", "approve")).await.is(200);
+    for (query, wanted, more) in [
+        ("", &["g-1", "g-3", "g-4", "g-5"][..], false),
+        ("?limit=4", &["g-1", "g-3", "g-4", "g-5"], false),
+        ("?limit=2", &["g-1", "g-3"], true),
+        ("?limit=2&after=g-3", &["g-4", "g-5"], false),
+        ("?limit=1&after=g-3", &["g-4"], true),
+        ("?after=g-5", &[], false),
+        ("?state=open&limit=2", &["g-1", "g-4"], true),
+        ("?state=open&limit=2&after=g-4", &["g-5"], false),
+        // One of another project, and one that is not there, are places like any other: nothing is told of them.
+        ("?limit=1&after=g-2", &["g-3"], true),
+        ("?after=g-999999999", &[], false),
+    ] {
+        let page = it.get(&format!("/api/gates{query}"), &shop).await.is(200);
+        assert_eq!((ids(&page), &page["more"]), (wanted.to_vec(), &json!(more)), "{query}");
+    }
+    for query in [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "after=x",
+        "after=",
+        "after=4",
+        "after=g-+4",
+        "after=r-1",
+        "state=x",
+    ] {
+        it.get(&format!("/api/gates?{query}"), &shop).await.refused(400, "REQ_001");
+    }
+    it.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_another_project_asked_is_not_there() {
     let it = Sidecar::start().await;
@@ -172,12 +220,9 @@ async fn what_another_project_asked_is_not_there() {
     run_of(&of_house, launch_of("name: own\nsteps: [{id: go, gate: Go?}]\n")).await;
     let mut boards = of_house.boards();
     boards.wait_for(|it| it.board.open_gates().count() == 2).await.expect("two gates");
-    let ids = |told: Value| {
-        told["gates"].as_array().expect("gates").iter().map(|it| it["id"].clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(ids(it.get("/api/gates", &bank).await.is(200)), ["g-1"]);
+    assert_eq!(ids(&it.get("/api/gates", &bank).await.is(200)), ["g-1"]);
     assert_eq!(
-        ids(it.get("/api/gates", &shop).await.is(200)),
+        ids(&it.get("/api/gates", &shop).await.is(200)),
         ["g-2"],
         "the workspace's own things are the shop's"
     );
