@@ -14,6 +14,7 @@ mod results;
 mod runs;
 mod scenarios;
 mod spawn;
+mod spoiled;
 mod state;
 mod tls;
 mod topics;

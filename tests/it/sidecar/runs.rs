@@ -1,9 +1,18 @@
 //! Runs over HTTP: started, followed, held and ended.
 
 use super::Sidecar;
-use cuelight::{base::Value, gateway::Rates};
+use crate::runtime::ann;
+use cuelight::{
+    base::{OPEN_RUNS_MAX, Value, ValueMap},
+    definition::{Files, read},
+    engine::{CauseOfLaunch, Command, Launching, World},
+    gateway::Rates,
+    plan::lower,
+    runtime::{Clock as _, SystemClock},
+    store::{Batch, Journal, Owner, Workspace},
+};
 use serde_json::json;
-use std::fs;
+use std::{fs, path::Path, sync::mpsc::sync_channel};
 
 const GATED: &str = "name: ship\ninputs: {to: {type: string, default: here}}\nsteps:\n  - {id: one, run: \"echo ${{ inputs.to }}\"}\n  - {id: go, needs: one, gate: Go?}\n";
 
@@ -146,5 +155,60 @@ async fn only_workflows_of_the_workspace_are_run() {
     it.post("/api/runs", &token, json!({"workflow": "ship.yaml", "inputs": {"too": "x"}}))
         .await
         .refused(400, "RUN_002");
+    it.end().await;
+}
+
+/// A directory without files.
+struct Nothing;
+
+impl Files for Nothing {
+    fn read(&self, path: &str) -> Result<String, String> {
+        Err(format!("there is no {path}"))
+    }
+}
+
+/// Writes a log in which as many runs wait for their time as may be open at once.
+fn fill(dir: &Path) {
+    let workspace = Workspace::create(dir).expect("a workspace");
+    // Between its fork and its exec, a child of another test holds what was given up.
+    let owner = loop {
+        if let Ok(owner) = Owner::take(&workspace) {
+            break owner;
+        }
+        std::thread::yield_now();
+    };
+    let (journal, _) = Journal::open(&workspace, &owner, [7; 32]).expect("a journal");
+    let (workflow, findings) = read("held.yaml", "name: held\nsteps: [{id: a, wait: 24h}]\n", &Nothing);
+    let plan = lower(&workflow.expect("a workflow"), ValueMap::default()).expect("a plan");
+    assert!(findings.is_empty(), "{findings:?}");
+    let (mut world, now) = (World::default(), SystemClock.now());
+    let mut left = OPEN_RUNS_MAX;
+    while left > 0 {
+        let mut events = Vec::new();
+        for _ in 0..left.min(500) {
+            let (cause, trace) = (CauseOfLaunch::Asked, "trace".to_owned());
+            let launch = Launching { plan: plan.clone(), by: ann(), seed: 7, cause, trace, request: None };
+            world.handle(Command::Launch(Box::new(launch)), now, &mut events).expect("there is room");
+            left -= 1;
+        }
+        let (sender, receiver) = sync_channel(1);
+        let batch = Batch { events, ..Batch::default() };
+        journal.append(batch, move |kept| sender.send(kept).expect("the test waits"));
+        receiver.recv().expect("an answer").expect("it is kept");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_too_many_runs_are_open_another_one_waits_until_one_has_ended() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    fill(dir.path());
+    let it = Sidecar::open(dir, Rates::default(), true).await;
+    fs::write(it.dir.path().join("ship.yaml"), GATED).expect("a file");
+    let token = it.agent("shop");
+    let ship = json!({"workflow": "ship.yaml"});
+    it.post("/api/runs", &token, ship.clone()).await.refused(503, "RUN_004");
+    it.post("/api/gates", &token, super::question("Ship?")).await.refused(503, "RUN_004");
+    it.post("/api/runs/r-1/cancel", &token, json!({"reason": "there are too many"})).await.is(200);
+    assert_eq!(it.post("/api/runs", &token, ship).await.is(201)["id"], format!("r-{}", OPEN_RUNS_MAX + 1));
     it.end().await;
 }
