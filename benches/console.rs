@@ -50,6 +50,8 @@ const SETTLED: Duration = Duration::from_millis(200);
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 /// A run of 10,000 steps has ended by then, or never will.
 const RUN_MAX: Duration = Duration::from_mins(3);
+/// Between two keys.
+const PAUSE: Duration = Duration::from_millis(45);
 const STARTS: usize = 15;
 const STEPS: usize = 10_000;
 /// Agents that ask at once.
@@ -70,7 +72,7 @@ fn main() {
     idle("1,000 runs", &many, seconds);
     idle("a gate that waits", &gated, seconds);
     asked(Duration::from_secs(20));
-    large("processes", &workflow("run: 'true', shell: /bin/true"), Duration::from_millis(45));
+    large("processes", &workflow("run: 'true', shell: /bin/true"));
 }
 
 /// Agents that register and then say one event after the other over HTTP, as fast as they are answered, of the console's own engine; and how soon
@@ -100,7 +102,8 @@ fn asked(time: Duration) {
                 }
             });
         }
-        let waits = keys_for(&console, time);
+        let over = Instant::now() + time;
+        let waits = pressed(&console, |_| Instant::now() >= over);
         is_over.store(true, Relaxed);
         waits
     });
@@ -132,13 +135,12 @@ fn ask(line: &mut TcpStream, path: &str, token: &str, body: &str) {
     }
 }
 
-/// Opens and closes the help for so long, with a pause between; how long each key takes to be seen.
-fn keys_for(console: &Console, time: Duration) -> Vec<Duration> {
+/// Opens and closes the help, with a pause between, until it is over by what the screen shows while the help is closed; how long
+/// each key takes to be seen.
+fn pressed(console: &Console, is_over: impl Fn(&str) -> bool) -> Vec<Duration> {
     let mut screen = vt100::Parser::new(ROWS.try_into().expect("few"), COLUMNS.try_into().expect("few"), 0);
     let (mut waits, mut shown) = (Vec::new(), false);
-    let over = Instant::now() + time;
-    // It ends with the help closed: there, nobody leaves.
-    while shown || Instant::now() < over {
+    while shown || !is_over(&screen.screen().contents()) {
         let pressed = Instant::now();
         console.press(if shown { "\x1b" } else { "?" });
         let seen = loop {
@@ -150,7 +152,12 @@ fn keys_for(console: &Console, time: Duration) -> Vec<Duration> {
         };
         waits.push(seen - pressed);
         shown = !shown;
-        std::thread::sleep(Duration::from_millis(45));
+        // What comes meanwhile is drawn.
+        let next = Instant::now() + PAUSE;
+        while let Some(rest) = next.checked_duration_since(Instant::now()) {
+            let Ok((_, bytes)) = console.heard.recv_timeout(rest) else { break };
+            screen.process(&bytes);
+        }
     }
     waits
 }
@@ -380,7 +387,7 @@ fn workflow(does: &str) -> String {
 
 /// A run of 10,000 steps: headless, in the console, in the console while somebody presses keys, and on terminals that take
 /// little or nothing.
-fn large(what: &str, text: &str, pause: Duration) {
+fn large(what: &str, text: &str) {
     let file = "bench.yaml";
     let alone = {
         let dir = place();
@@ -398,7 +405,10 @@ fn large(what: &str, text: &str, pause: Duration) {
         let dir = place();
         fs::write(dir.path().join(file), text).expect("a file");
         let console = Console::start(dir.path(), &["run", file]);
-        let mut waits = if keys { pressed(&console, pause) } else { Vec::new() };
+        let over = Instant::now() + RUN_MAX;
+        // Only keys while the run goes on are counted: the status line says when it is done.
+        let is_over = |screen: &str| screen.contains("✓ 1 done") || Instant::now() >= over;
+        let mut waits = if keys { pressed(&console, is_over) } else { Vec::new() };
         let _end = console.settle(Duration::from_secs(3), RUN_MAX);
         let (rss, peak) = (console.status("VmRSS"), console.status("VmHWM"));
         console.leave();
@@ -459,48 +469,6 @@ fn headless(dir: &Path, file: &str) -> Child {
     command.args(["run", file, "--headless"]).current_dir(dir).env_clear().env("HOME", dir);
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin").stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
-}
-
-/// Opens and closes the help while the run goes on, with a pause between; how long each key takes to be seen.
-fn pressed(console: &Console, pause: Duration) -> Vec<Duration> {
-    let mut screen = vt100::Parser::new(ROWS.try_into().expect("few"), COLUMNS.try_into().expect("few"), 0);
-    let (mut waits, mut shown, mut quiet) = (Vec::new(), false, Duration::ZERO);
-    let until = Instant::now() + RUN_MAX;
-    // Only keys while the run goes on are counted: the status line says when it is done.
-    while quiet < Duration::from_secs(1)
-        && Instant::now() < until
-        && !screen.screen().contents().contains("✓ 1 done")
-    {
-        let pressed = Instant::now();
-        console.press(if shown { "\x1b" } else { "?" });
-        let mut last = pressed;
-        let seen = loop {
-            match console.heard.recv_timeout(Duration::from_millis(500)) {
-                Ok((at, bytes)) => {
-                    screen.process(&bytes);
-                    last = at;
-                    if screen.screen().contents().contains("help · ") != shown {
-                        break Some(at);
-                    }
-                }
-                Err(_) => break None,
-            }
-        };
-        if let Some(at) = seen {
-            waits.push(at - pressed);
-            shown = !shown;
-        }
-        // What comes meanwhile is drawn; when nothing comes any more, the run has ended.
-        let until = Instant::now() + pause;
-        let mut heard = 0;
-        while let Some(rest) = until.checked_duration_since(Instant::now()) {
-            let Ok((_, bytes)) = console.heard.recv_timeout(rest) else { break };
-            screen.process(&bytes);
-            heard += 1;
-        }
-        quiet = if heard == 0 { quiet + last.elapsed() } else { Duration::ZERO };
-    }
-    waits
 }
 
 /// How long the run took by its own log, and its events.

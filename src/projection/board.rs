@@ -244,6 +244,11 @@ impl Board {
         self.gate(gate)?.emergencies().find(|it| it.epoch() == epoch)
     }
 
+    /// Whether a gate asks something else since it was approved in an emergency, in this epoch: then the epoch has to be said, too.
+    pub fn asks_since(&self, gate: GateId, epoch: Epoch) -> bool {
+        self.gate(gate).is_some_and(|it| it.epoch() != epoch)
+    }
+
     /// Gates of one run that have not closed.
     pub fn open_gates_of(&self, run: RunId) -> impl Iterator<Item = &Arc<GateView>> {
         self.open_gates().filter(move |it| it.run == run)

@@ -81,8 +81,8 @@ pub(super) fn inbox_row(row: &InboxRow, board: &Board, now: Timestamp) -> Vec<St
         }
         Attention::StuckUndo => ("stuck undo".to_owned(), String::new(), "stays".to_owned()),
         Attention::Review(gate, epoch) => {
-            let asks_since = board.gate(gate).is_some_and(|it| it.epoch() != epoch);
-            let which = if asks_since { format!(" --epoch {epoch}") } else { String::new() };
+            let which =
+                if board.asks_since(gate, epoch) { format!(" --epoch {epoch}") } else { String::new() };
             (format!("review {gate}{which}"), "EMERGENCY".to_owned(), "stays".to_owned())
         }
     };

@@ -372,7 +372,7 @@ fn title(canvas: &Canvas<'_>, row: &InboxRow) -> String {
         Attention::Doubt => format!("{step} {dot} {run} {dot} in doubt"),
         Attention::StuckUndo => format!("{step} {dot} {run} {dot} its undo is stuck"),
         Attention::Review(id, epoch) => {
-            let asks_since = canvas.model.board.gate(id).is_some_and(|it| it.epoch() != epoch);
+            let asks_since = canvas.model.board.asks_since(id, epoch);
             let which = if asks_since { format!(" in epoch {epoch}") } else { String::new() };
             format!("{id} {step} {dot} {run} {dot} approved alone{which}, review it")
         }
