@@ -46,6 +46,9 @@ pub struct Message {
     /// What is said about it beside it: where it comes from, by which program; foreign.
     #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
     pub meta: ValueMap,
+    /// The engine gave its id. Nobody knew that before the message was said, so no second try of it comes under that id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named_by_engine: bool,
     /// Where in a trace whoever said it stood, as the W3C writes it. It is not what is said: the same message may come again from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,

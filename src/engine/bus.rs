@@ -24,6 +24,9 @@ pub struct NewMessage {
     /// The same id again is the same message; the engine gives one where nothing is said.
     #[serde(default)]
     pub id: Option<String>,
+    /// A door of the engine gave the id because its sender gave none, and hands the message in once.
+    #[serde(default)]
+    pub named_by_engine: bool,
     /// What it is about.
     pub topic: String,
     /// What it is.
@@ -279,13 +282,22 @@ impl Ring {
     }
 }
 
-/// What was said under which id, for a day: also when the message itself had to go. Both are hashes, so that a day of them has room.
+/// What was said under which id. Both are hashes, so that a day of them has room.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct SaidIds(FairMemory<u128, u64>);
+pub(super) struct SaidIds {
+    /// Under ids that senders gave: for a day, also when the message itself had to go, since a second try can come as late as that.
+    given: FairMemory<u128, u64>,
+    /// Under those that the engine gave. Nobody sends again what has none, so they are known about as long as the messages can be seen:
+    /// till then nobody says something else under one of them.
+    made: FairMemory<u128, u64>,
+}
 
 impl Default for SaidIds {
     fn default() -> Self {
-        Self(FairMemory::new(MESSAGE_IDS_MAX, MESSAGE_IDS_KEPT))
+        Self {
+            given: FairMemory::new(MESSAGE_IDS_MAX, MESSAGE_IDS_KEPT),
+            made: FairMemory::new(MESSAGES_KEPT, MESSAGE_IDS_KEPT),
+        }
     }
 }
 
@@ -294,13 +306,15 @@ impl SaidIds {
     pub(super) fn apply(&mut self, at: Timestamp, event: &BusEvent) {
         let BusEvent::Said { message, .. } = event else { return };
         let project = message.project.as_deref().unwrap_or_default();
-        self.0.keep(project, id_hash(&message.id), content_hash(message), at);
+        let ids = if message.named_by_engine { &mut self.made } else { &mut self.given };
+        ids.keep(project, id_hash(&message.id), content_hash(message), at);
     }
 
     /// Whether the message of this id was said already; `Some(false)` when it was another one.
     pub(super) fn has(&self, message: &Message, now: Timestamp) -> Option<bool> {
         let project = message.project.as_deref().unwrap_or_default();
-        let known = self.0.find(project, &id_hash(&message.id), now)?;
+        let id = id_hash(&message.id);
+        let known = self.given.find(project, &id, now).or_else(|| self.made.find(project, &id, now))?;
         Some(*known == content_hash(message))
     }
 }

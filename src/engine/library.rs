@@ -48,6 +48,9 @@ pub struct AgentResult {
     /// Bytes of what it says.
     #[serde(default)]
     pub bytes: u64,
+    /// A door of the engine gave its id because nobody else did, and hands it in once: no second try of it comes under that id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named_by_engine: bool,
     /// Where in a trace whoever handed it in stood, as the W3C writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
@@ -103,6 +106,9 @@ pub struct Knowledge {
     /// More about it, foreign.
     #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
     pub metadata: ValueMap,
+    /// A door of the engine gave its id because nobody else did, and hands it in once: no second try of it comes under that id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named_by_engine: bool,
 }
 
 /// What knowledge is about.
@@ -148,7 +154,8 @@ impl KnowledgeKind {
     }
 }
 
-/// The ids of what is in the library, and what was handed in under each: halves of hashes, so that many have room.
+/// The ids of what is in the library that can be said again, and what was handed in under each: halves of hashes, so that many have room.
+/// Those that the engine gave are not among them: nobody sends again under an id what was sent without one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Library {
     ids: BTreeMap<u128, u128>,
@@ -160,6 +167,8 @@ impl Library {
     /// The fold.
     pub(super) fn apply(&mut self, at: Timestamp, event: &LibraryEvent) {
         let (id, digest, until) = match event {
+            LibraryEvent::HandedIn { result, .. } if result.named_by_engine => return,
+            LibraryEvent::Learned { knowledge, .. } if knowledge.named_by_engine => return,
             LibraryEvent::HandedIn { result, until, .. } => (&result.id, result.digest, *until),
             LibraryEvent::Learned { knowledge, .. } => {
                 (&knowledge.id, knowledge.digest(), at + KNOWLEDGE_ID_KEPT)
@@ -225,6 +234,7 @@ impl Turn<'_> {
         let id = Some(completed(&result.id));
         let said = NewMessage {
             id,
+            named_by_engine: result.named_by_engine,
             topic: COMPLETED.to_owned(),
             data,
             session: result.agent.split_once('/').map(|it| it.1.to_owned()),
@@ -284,4 +294,59 @@ impl Turn<'_> {
 pub fn completed(result: &str) -> String {
     let short: String = result.chars().take(80).collect();
     format!("{short}.completed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(id: &str, named_by_engine: bool) -> AgentResult {
+        AgentResult {
+            id: id.to_owned(),
+            issue: "SHOP-12".to_owned(),
+            agent: "reviewer-1".to_owned(),
+            agent_type: "qa".to_owned(),
+            status: ResultStatus::Success,
+            said_at: None,
+            body: Some(Value::Null),
+            blob: None,
+            digest: Digest::default(),
+            bytes: 4,
+            named_by_engine,
+            trace: None,
+        }
+    }
+
+    fn knowledge(id: &str, named_by_engine: bool) -> Knowledge {
+        Knowledge {
+            id: id.to_owned(),
+            kind: KnowledgeKind::General,
+            text: "Prices are kept in cents".to_owned(),
+            issue: None,
+            agent: "reviewer-1".to_owned(),
+            agent_type: None,
+            metadata: ValueMap::new(),
+            named_by_engine,
+        }
+    }
+
+    #[test]
+    fn what_was_handed_in_without_an_id_makes_nobody_forget_an_id_that_was_given() {
+        let (at, by, mut library) = (Timestamp(0), Actor::engine(), Library::default());
+        let mut hand_in = |result: AgentResult| {
+            let until = at + RESULT_KEPT;
+            library.apply(at, &LibraryEvent::HandedIn { result: Box::new(result), until, by: by.clone() });
+        };
+        hand_in(result("mine", false));
+        (0..LIBRARY_IDS_MAX).for_each(|it| hand_in(result(&format!("r-{it}"), true)));
+        let mut learn = |knowledge: Knowledge| {
+            library.apply(at, &LibraryEvent::Learned { knowledge: Box::new(knowledge), by: by.clone() });
+        };
+        learn(knowledge("known", false));
+        (0..10).for_each(|it| learn(knowledge(&format!("k-{it}"), true)));
+        let said = (library.has("mine", Digest::default()), library.has("mine", Digest([1; 32])));
+        assert_eq!(said, (Some(true), Some(false)));
+        assert_eq!(library.has("known", knowledge("known", false).digest()), Some(true));
+        assert_eq!(library.ids.len(), 2, "those that the engine gave take no room");
+    }
 }

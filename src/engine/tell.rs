@@ -124,6 +124,7 @@ impl Turn<'_> {
         let bus = &self.world.bus;
         let is_named = new.id.is_some();
         let message = Message {
+            named_by_engine: !is_named || new.named_by_engine,
             id: new.id.unwrap_or_else(|| bus.next_id(project.as_deref())),
             topic: new.topic,
             kind: new.kind,

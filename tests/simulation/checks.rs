@@ -3,10 +3,10 @@
 
 use crate::targets::{Kept, Target};
 use cuelight::{
-    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, StepIx, Timestamp, Value, ValueMap},
+    base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap},
     engine::{
-        Actor, AgentEvent, Ask, AttemptEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent, GateState,
-        Purpose, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
+        Actor, AgentEvent, Ask, AttemptEvent, BusEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent,
+        GateState, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
     },
     plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Route, Scope, Undo, Work},
     projection::Board,
@@ -15,6 +15,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// How long an id stands for what was said under it.
+const A_DAY: Span = Span::seconds(24 * 3600);
 
 /// What is known of a step from the journal alone.
 #[derive(Clone, Default)]
@@ -165,6 +168,8 @@ pub(crate) struct Checks {
     pub(crate) calls: BTreeMap<At, String>,
     /// Results that may stand for a step.
     pub(crate) cache: BTreeMap<Digest, Kept>,
+    /// When something was said under an id of its sender's own, by that id.
+    said: BTreeMap<String, Timestamp>,
     /// Decisions that were counted.
     counted: BTreeSet<DecisionId>,
     /// Events that were seen.
@@ -209,14 +214,26 @@ impl Checks {
                 self.answers.insert((lease.attempt, None));
                 Ok(())
             }
+            Fact::Bus(it) => self.once_a_day(it, event.at),
             Fact::Failure(..)
             | Fact::Schedule(..)
-            | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. } => Ok(()),
         }
+    }
+
+    /// I35: what somebody says again under an id of their own within a day is not said again.
+    fn once_a_day(&mut self, event: &BusEvent, at: Timestamp) -> Result<(), Broken> {
+        let BusEvent::Said { message, .. } = event else { return Ok(()) };
+        if message.named_by_engine {
+            return Ok(());
+        }
+        let before = self.said.insert(message.id.clone(), at);
+        ensure(before.is_none_or(|it| at.since(it) > A_DAY), || {
+            format!("I35 something is said under {} twice in a day", message.id)
+        })
     }
 
     fn scope(&mut self, event: &ScopeEvent, at: Timestamp) {

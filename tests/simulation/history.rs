@@ -16,10 +16,10 @@ use cuelight::{
         Timestamp, Value, ValueMap, sha256,
     },
     engine::{
-        Actor, AgentAsk, AgentEvent, Ask, AttemptEvent, CacheEvent, CauseOfLaunch, Changed, Channel, Choice,
-        Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts, Failure, FileFact,
-        ForkAt, Found, GateEvent, Launching, Lease, NewMessage, NewValue, Outcome, Past, Proof, Purpose,
-        RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World, etag, react,
+        Actor, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed,
+        Channel, Choice, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts,
+        Failure, FileFact, ForkAt, Found, GateEvent, Launching, Lease, NewMessage, NewValue, Outcome, Past,
+        Proof, Purpose, RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World, etag, react,
     },
     plan::{Plan, Scope},
     projection::Board,
@@ -84,6 +84,7 @@ pub(crate) enum Bug {
     GivesTwiceForOneAsking,
     LooksPastTheProject,
     LeavesAnEmergencyBehind,
+    ForgetsAnIdThatWasGiven,
 }
 
 impl Bug {
@@ -139,6 +140,7 @@ impl Bug {
         Self::GivesTwiceForOneAsking,
         Self::LooksPastTheProject,
         Self::LeavesAnEmergencyBehind,
+        Self::ForgetsAnIdThatWasGiven,
     ];
 
     /// The invariant that finds it, where another one could hide that this one never does.
@@ -160,6 +162,7 @@ impl Bug {
             | Self::LooksPastTheProject => Some("I30"),
             Self::TakesAResultOfAnybody => Some("I31"),
             Self::LeavesAnEmergencyBehind => Some("I34"),
+            Self::ForgetsAnIdThatWasGiven => Some("I35"),
             Self::LosesSignsOfLife | Self::LeavesWorkWithTheLost | Self::ForgetsWhoHasWork => Some("I32"),
             _ => None,
         }
@@ -917,6 +920,7 @@ impl<'a> History<'a> {
                     | Bug::LeavesWorkWithTheLost
                     | Bug::GivesTwiceForOneAsking
                     | Bug::LeavesAnEmergencyBehind
+                    | Bug::ForgetsAnIdThatWasGiven
             )
         )
     }
@@ -935,6 +939,7 @@ impl<'a> History<'a> {
                 Some(Bug::ForgetsWhichFallback) => without_fallbacks(&event),
                 Some(Bug::SaysItChoseAnother) => Some(event.clone()),
                 Some(Bug::GivesTwiceForOneAsking) => with_another_claim(&event),
+                Some(Bug::ForgetsAnIdThatWasGiven) => under_another_id(&event),
                 _ => None,
             };
             let mut believes = true;
@@ -1522,6 +1527,18 @@ fn with_another_claim(event: &Event) -> Option<Event> {
     match &mut other.fact {
         Fact::Agent(AgentEvent::Leased { lease }) => {
             lease.claim.push('x');
+            Some(other)
+        }
+        _ => None,
+    }
+}
+
+/// What is said, under another id than its sender gave.
+fn under_another_id(event: &Event) -> Option<Event> {
+    let mut other = event.clone();
+    match &mut other.fact {
+        Fact::Bus(BusEvent::Said { message, .. }) if !message.named_by_engine => {
+            Arc::make_mut(message).id.push('x');
             Some(other)
         }
         _ => None,

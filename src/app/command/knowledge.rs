@@ -29,8 +29,16 @@ pub(super) async fn knowledge(config: &Config, out: Output, args: KnowledgeArgs)
             let id = format!("k-{}", digest.split_at(24).0);
             let said = format!("{id} is known");
             let agent = seat.actor.name.clone();
-            let knowledge =
-                Knowledge { id, kind, text, issue, agent, agent_type: None, metadata: ValueMap::new() };
+            let knowledge = Knowledge {
+                id,
+                kind,
+                text,
+                issue,
+                agent,
+                agent_type: None,
+                metadata: ValueMap::new(),
+                named_by_engine: false,
+            };
             let by = seat.actor.clone();
             act::submit(seat, out, Command::Learn { knowledge: Box::new(knowledge), by }, |_| said).await
         }

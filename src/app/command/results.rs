@@ -207,6 +207,7 @@ async fn hand_in(
         blob: None,
         digest: Digest::default(),
         bytes: 0,
+        named_by_engine: false,
         trace: config.traceparent(),
     };
     let by = seat.actor.clone();

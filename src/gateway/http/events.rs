@@ -236,7 +236,9 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
     let (proof, signed_id) = proof(door, asked, &event_type, &given);
     let session = session(asked, given.publisher.as_deref())?;
     let by = asked.actor(door);
-    let id = match (signed_id.or(given.id), asked.key()) {
+    let given_id = signed_id.or(given.id);
+    let named_by_engine = given_id.is_none() && asked.key().is_none();
+    let id = match (given_id, asked.key()) {
         (Some(id), _) => Some(id),
         // What one calls so says nothing of what another does.
         (None, Some(key)) => {
@@ -248,6 +250,7 @@ pub(super) async fn publish(door: &Door, asked: &Asked) -> Result<Response, Prob
     };
     let message = NewMessage {
         id: id.clone(),
+        named_by_engine,
         topic: event_type,
         kind: given.kind.into(),
         to: given.to,

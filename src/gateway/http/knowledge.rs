@@ -47,6 +47,7 @@ pub(super) async fn learn(door: &Door, asked: &Asked) -> Result<Response, Proble
         agent,
         agent_type: bearer.agent_type.as_ref().map(|it| it.as_str().to_owned()),
         metadata: given.metadata.into_iter().collect(),
+        named_by_engine: asked.key().is_none(),
     };
     if let Some(why) = door.desk.gives_away(knowledge.clone()).await {
         return Err(Problem::new(StatusCode::FORBIDDEN, "STR_007", format!("could not keep that: {why}")));

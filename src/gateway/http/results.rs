@@ -58,6 +58,7 @@ pub(super) async fn hand_in(door: &Door, asked: &Asked) -> Result<Response, Prob
         blob: None,
         digest: Digest::default(),
         bytes: 0,
+        named_by_engine: key.is_none(),
         trace: asked.place.map(|it| it.to_string()),
     };
     let result = AgentResult { body: Some(given.result), ..sent.clone() };

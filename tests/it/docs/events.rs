@@ -366,6 +366,7 @@ fn library() -> Vec<Fact> {
         blob: None,
         digest: digest("result"),
         bytes: 61,
+        named_by_engine: false,
         trace: None,
     };
     let until = Timestamp(1_775_023_200_000);
@@ -378,6 +379,7 @@ fn library() -> Vec<Fact> {
         agent: "reviewer-1".to_owned(),
         agent_type: Some("qa".to_owned()),
         metadata: ValueMap::new(),
+        named_by_engine: false,
     };
     let learned = LibraryEvent::Learned { knowledge: Box::new(knowledge), by: ann() };
     [handed_in, learned].into_iter().map(Fact::Library).collect()

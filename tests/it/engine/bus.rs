@@ -1,9 +1,9 @@
 //! What is said and waited for: steps that emit, steps that wait for messages, and people who say something.
 
-use super::door::{check, play};
+use super::door::{check, person, play};
 use cuelight::{
-    base::{BUS_BYTES_MAX, JSON_VALUE_BYTES, MESSAGES_KEPT, Message, Timestamp},
-    engine::{Bus, BusEvent},
+    base::{BUS_BYTES_MAX, JSON_VALUE_BYTES, MESSAGES_KEPT, Message, Span, Timestamp},
+    engine::{Bus, BusEvent, Command, Event, NewMessage, Refusal, World},
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -136,6 +136,86 @@ fn who_waits_for_a_message_is_cancelled_with_the_run_and_hears_nothing_more() {
          said x-1
          no taken
          = cancelled: heard cancelled",
+    );
+}
+
+/// An engine to which one person says things.
+#[derive(Default)]
+struct Listener {
+    world: World,
+    journal: Vec<Event>,
+}
+
+impl Listener {
+    /// Whether it is said now, under an id of the sender's own, …
+    fn hears(&mut self, at: Timestamp, id: &str, n: usize) -> Result<bool, Refusal> {
+        self.take(at, NewMessage { id: Some(id.to_owned()), data: json!(n), ..NewMessage::default() })
+    }
+
+    /// … or under one that the engine gives.
+    fn hears_unnamed(&mut self, at: Timestamp, id: &str, n: usize) -> Result<bool, Refusal> {
+        let new = NewMessage { id: Some(id.to_owned()), data: json!(n), ..NewMessage::default() };
+        self.take(at, NewMessage { named_by_engine: true, ..new })
+    }
+
+    fn take(&mut self, at: Timestamp, new: NewMessage) -> Result<bool, Refusal> {
+        let (new, before) = (NewMessage { topic: "t".to_owned(), ..new }, self.journal.len());
+        let command = Command::Publish { message: Box::new(new), by: person("ann") };
+        self.world.handle(command, at, &mut self.journal)?;
+        Ok(self.journal.len() > before)
+    }
+
+    /// As much as is kept of messages is said, each under an id of the engine: `e-0`, `e-1` …
+    fn hears_as_much_as_is_kept(&mut self, at: Timestamp) {
+        for n in 0..MESSAGES_KEPT + 10 {
+            assert!(matches!(self.hears_unnamed(at, &format!("e-{n}"), n), Ok(true)));
+        }
+    }
+
+    /// The engine that comes after it.
+    fn begun_anew(self) -> Self {
+        let mut world = World::default();
+        self.journal.iter().for_each(|it| world.apply(it));
+        Self { world, ..self }
+    }
+}
+
+#[test]
+fn an_id_that_its_sender_gave_stands_for_a_day_however_much_is_said_without_one() {
+    let begun = Timestamp(1_772_517_600_000);
+    let mut it = Listener::default();
+    assert!(matches!(it.hears(begun, "mine", 1), Ok(true)));
+    it.hears_as_much_as_is_kept(begun);
+    let mut it = it.begun_anew();
+    let a_day_later = begun + Span::seconds(24 * 3600);
+    assert!(matches!(it.hears(a_day_later, "mine", 1), Ok(false)), "it was said already");
+    assert!(it.hears(a_day_later, "mine", 2).is_err(), "that is something else");
+    assert!(matches!(it.hears(a_day_later + Span(1), "mine", 2), Ok(true)), "the day is over");
+}
+
+#[test]
+fn an_id_that_the_engine_gave_is_remembered_no_longer_than_what_was_said_can_be_seen() {
+    let begun = Timestamp(1_772_517_600_000);
+    let mut it = Listener::default();
+    it.hears_as_much_as_is_kept(begun);
+    let mut it = it.begun_anew();
+    for (id, is_new) in [(MESSAGES_KEPT + 9, false), (10, false), (9, true)] {
+        let heard = it.hears(begun, &format!("e-{id}"), id);
+        assert_eq!(heard.ok(), Some(is_new), "the same under {id}");
+    }
+    assert!(
+        it.hears(begun, &format!("e-{}", MESSAGES_KEPT + 9), 0).is_err(),
+        "nobody takes an id of another"
+    );
+    // A step, or whoever asks for no id, has one of the engine as well.
+    let topic = "t".to_owned();
+    let unnamed = NewMessage { topic, data: json!(0), ..NewMessage::default() };
+    assert!(matches!(it.take(begun, unnamed), Ok(true)));
+    let marked = |it: &Event| serde_json::to_string(it).is_ok_and(|it| it.contains("named_by_engine"));
+    assert_eq!(
+        it.journal.iter().filter(|it| !marked(it)).count(),
+        1,
+        "the one that was said under its id again"
     );
 }
 

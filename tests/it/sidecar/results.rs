@@ -3,8 +3,8 @@
 use super::{Sidecar, later};
 use crate::program::{Place, until};
 use cuelight::{
-    base::{Digest, Span, Value},
-    engine::{AgentResult, Command, Fact, LibraryEvent, ResultStatus},
+    base::{Digest, Seq, Span, Value},
+    engine::{AgentResult, BusEvent, Command, Fact, LibraryEvent, ResultStatus},
     gateway::{Claims, Permission, Rates},
     runtime::{Desk as _, LibraryQuery, Page, Reply, Request, RequestId, Want},
 };
@@ -93,6 +93,36 @@ async fn the_same_key_is_the_same_result_also_after_a_restart() {
     assert_ne!(told.is(201)["id"], first["id"]);
     let all = it.get("/api/results", &token).await.is(200);
     assert_eq!(all["results"].as_array().map(Vec::len), Some(1));
+    it.end().await;
+}
+
+/// Whether the engine named it, of each thing of the log that has a name.
+fn named_by_engine(fact: &Fact) -> Option<bool> {
+    match fact {
+        Fact::Bus(BusEvent::Said { message, .. }) => Some(message.named_by_engine),
+        Fact::Library(LibraryEvent::HandedIn { result, .. }) => Some(result.named_by_engine),
+        Fact::Library(LibraryEvent::Learned { knowledge, .. }) => Some(knowledge.named_by_engine),
+        _ => None,
+    }
+}
+
+/// What its sender cannot send again under its id is not remembered for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_tells_the_ids_that_were_sent_from_those_that_the_engine_gave() {
+    let it = Sidecar::start().await;
+    let token = it.agent("shop");
+    for key in [&[("Idempotency-Key", "k")][..], &[]] {
+        let send = |path, body| it.send("POST", path, Some(&token), Some(body), key);
+        send("/api/results", handed("shop", "SHOP-1", json!({"status": "failed"}))).await.is(201);
+        send("/api/knowledge", json!({"text": "Prices are kept in cents"})).await.is(201);
+        send("/api/events/done", json!({"data": {"n": 1}})).await.is(202);
+        send("/api/events/done", json!({"data": {"n": 2}, "id": format!("own-{}", key.len())})).await.is(202);
+    }
+    let want = Want::Events { run: None, after: Seq(0), limit: 100 };
+    let Page::Events { events, .. } = it.engine().desk().read(want).await else { panic!("events") };
+    let named: Vec<bool> = events.iter().filter_map(|it| named_by_engine(&it.1.fact)).collect();
+    let (sent, made) = ([false; 5], [true, true, true, true, false]);
+    assert_eq!(named, [sent, made].concat(), "a result with what is said of it, knowledge, two events");
     it.end().await;
 }
 
@@ -314,6 +344,7 @@ async fn what_has_ended_is_found_no_more() {
             blob: None,
             digest: Digest::default(),
             bytes: 0,
+            named_by_engine: false,
             trace: None,
         };
         Command::HandIn { result: Box::new(result), kept_for: Some(Span(seconds)), by: desk.actor().clone() }
