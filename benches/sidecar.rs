@@ -2,7 +2,7 @@
 //! 119 and 1,000 agents at their rounds (contexts, results, events, values, knowledge), events handed to many who follow, and what memory that takes.
 //!
 //! `cargo bench --bench sidecar [-- requests events agents fan]`: all, or what is named, or `alone`: events without the yardstick, for a profiler. `-- --minutes 30`: 119 agents for so long, and what becomes of
-//! memory. Goals: at least half of what the bare server does; more than 99.9 % of the rounds done; an event acknowledged within 50 ms for 99 of 100, and
+//! memory; with `--every 250` a round each 250 ms, so that memory grows in minutes as it else does in half an hour. Goals: at least half of what the bare server does; more than 99.9 % of the rounds done; an event acknowledged within 50 ms for 99 of 100, and
 //! handed to 1,000 within 100; less than 300 MB.
 
 #![expect(
@@ -69,7 +69,9 @@ fn main() {
     if let Some(dir) = after("--bare") {
         runtime.block_on(bare::serve(Path::new(dir)));
     } else if let Some(minutes) = after("--minutes") {
-        runtime.block_on(for_long(minutes.parse().expect("a number of minutes")));
+        let every = after("--every").map(|it| Duration::from_millis(it.parse().expect("milliseconds")));
+        let minutes = minutes.parse().expect("a number of minutes");
+        runtime.block_on(for_long(minutes, every.unwrap_or(ROUND)));
     } else {
         runtime.block_on(measure(&words));
     }
@@ -188,7 +190,7 @@ async fn measure(words: &[String]) {
         let tokens: Vec<String> =
             (0..agents.min(119)).map(|it| stage.token(&format!("a-{it}"), None)).collect();
         let before = stage.contexts().await;
-        let told = rounds(&stage.ours.at, agents, &tokens, ROUNDS).await;
+        let told = rounds(&stage.ours.at, agents, &tokens, (ROUNDS, ROUND)).await;
         println!(
             "{agents} agents, {ROUNDS} rounds of context, result, event, value and knowledge each, one every {ROUND:?}:"
         );
@@ -236,11 +238,11 @@ async fn pairs(stage: &Stage, what: &str, (method, path, said): (&str, &str, Opt
 }
 
 /// Many agents at their rounds for long: what the engine takes of memory, and how often a context was there already.
-async fn for_long(minutes: u64) {
+async fn for_long(minutes: u64, every: Duration) {
     let stage = Stage::new().await;
     let tokens: Vec<String> = (0..119).map(|it| stage.token(&format!("a-{it}"), None)).collect();
-    let rounds_in_all =
-        usize::try_from(Duration::from_mins(minutes).as_secs() / ROUND.as_secs()).expect("a number");
+    let count = Duration::from_mins(minutes).as_millis() / every.as_millis();
+    let count = usize::try_from(count).expect("a number");
     let watched = async {
         let begun = Instant::now();
         loop {
@@ -249,7 +251,7 @@ async fn for_long(minutes: u64) {
         }
     };
     let told = tokio::select! {
-        told = rounds(&stage.ours.at, 119, &tokens, rounds_in_all) => told,
+        told = rounds(&stage.ours.at, 119, &tokens, (count, every)) => told,
         () = watched => return,
     };
     for (name, one) in told {
@@ -361,7 +363,12 @@ const PARTS: [&str; 5] = ["context", "result", "event", "value", "knowledge"];
 const FILES: usize = 400;
 
 /// Many agents, each at its own pace; times count from when a request was due.
-async fn rounds(at: &str, agents: usize, tokens: &[String], count: usize) -> Vec<(&'static str, Told)> {
+async fn rounds(
+    at: &str,
+    agents: usize,
+    tokens: &[String],
+    (count, every): (usize, Duration),
+) -> Vec<(&'static str, Told)> {
     let begun = Instant::now();
     let mut all = Vec::new();
     for agent in 0..agents {
@@ -372,7 +379,7 @@ async fn rounds(at: &str, agents: usize, tokens: &[String], count: usize) -> Vec
             let mut told: Vec<(usize, Option<u64>)> = Vec::new();
             let mut heard = Vec::new();
             for round in 0..count {
-                let due = begun + ROUND * u32::try_from(round).unwrap_or(0) + ROUND.mul_f64(agent as f64 / agents as f64);
+                let due = begun + every * u32::try_from(round).unwrap_or(0) + every.mul_f64(agent as f64 / agents as f64);
                 sleep(due.saturating_duration_since(Instant::now())).await;
                 let mut line = line_to(&at).await;
                 let issue = format!("cl-{agent}-{round}");

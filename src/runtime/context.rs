@@ -394,7 +394,7 @@ impl LocalDesk {
     /// When there is none.
     pub async fn context(&self, query: ContextQuery) -> Result<String, NoContext> {
         let archive = self.archive.clone();
-        let work = self.tasks.spawn_blocking(move || archive.context(&query)).await;
+        let work = self.tasks.work(move || archive.context(&query)).await;
         let fault = || NoContext::Failed("could not make the context: a fault of cuelight".to_owned());
         work.unwrap_or_else(|_| Err(fault()))
     }
