@@ -11,7 +11,11 @@ mod wiring;
 
 use args::Cli;
 use clap::Parser;
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
+
+/// How long a thread that works for a while stays when it has nothing to do. It keeps memory that it has freed, and work goes around among
+/// all that are there: after a moment in which many were needed they would stay, and so would what they keep.
+const IDLE_THREAD_KEPT: Duration = Duration::from_millis(100);
 
 /// The program: reads the command line, carries it out, and says in one sentence why it could not.
 pub fn run() -> ExitCode {
@@ -30,7 +34,12 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE));
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_keep_alive(IDLE_THREAD_KEPT)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             output::say(&format!("could not start: {error}"));

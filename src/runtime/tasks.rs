@@ -53,13 +53,17 @@ impl Tasks {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let place = Arc::clone(&self.room).acquire_owned().await;
+        // Until the work is done, and until that is known: else the next one begins before this thread is free, on another.
+        let place = Arc::new(Arc::clone(&self.room).acquire_owned().await);
+        let held = Arc::clone(&place);
         let done = self.spawn_blocking(move || {
             let done = work();
-            drop(place);
+            drop(held);
             done
         });
-        done.await
+        let done = done.await;
+        drop(place);
+        done
     }
 
     /// Waits until all have ended.
