@@ -45,7 +45,7 @@ impl SpoolReader {
 
     /// Bytes written so far, kept or not.
     pub fn total(&self) -> io::Result<u64> {
-        Ok(self.parts()?.last().map_or(0, |it| it.offset + it.length))
+        Ok(self.parts()?.iter().map(|it| it.offset + it.length).max().unwrap_or(0))
     }
 
     /// Bytes that were let go between the head and the tail: from, to.
@@ -121,13 +121,19 @@ impl SpoolReader {
 
     /// Where the line begins that stands `lines` lines before the one at `offset`; never before a gap.
     pub fn lines_back(&self, offset: u64, lines: usize) -> io::Result<u64> {
-        let floor = self.gap()?.filter(|(_, to)| *to <= offset).map_or(0, |(_, to)| to);
+        let (mut floor, mut known) = (0, 0);
+        for part in self.parts()?.iter().filter(|it| it.offset <= offset) {
+            floor = if part.offset > known { part.offset } else { floor };
+            known = known.max(part.offset + part.length);
+        }
         let (mut end, mut left) = (offset.max(floor), lines + 1);
         while end > floor {
             let start = end.saturating_sub(PIECE_BYTES).max(floor);
             let piece = self.read(start, end - start)?;
             // The end of the line before belongs to that line, not to the one that begins at `offset`.
-            for (place, _) in piece.bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n') {
+            let ends = piece.bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+            // Where nothing was kept before `end`, what was kept after it comes.
+            for (place, _) in ends.filter(|_| piece.offset < end) {
                 left -= 1;
                 if left == 0 {
                     return Ok(piece.offset + place as u64 + 1);
@@ -167,10 +173,11 @@ impl SpoolReader {
             let entry = entry?;
             let name = entry.file_name();
             let Some(rest) = name.to_str().and_then(|it| it.strip_prefix(LOG_FILE)) else { continue };
-            let offset =
+            let offset: Option<u64> =
                 if rest.is_empty() { Some(0) } else { rest.strip_prefix('.').and_then(|it| it.parse().ok()) };
             match (offset, entry.metadata()) {
-                (Some(offset), Ok(about)) if about.is_file() => {
+                // Its name is text like any other: nothing that we wrote ends where no number is.
+                (Some(offset), Ok(about)) if about.is_file() && offset.checked_add(about.len()).is_some() => {
                     parts.push(Part { offset, length: about.len(), path: entry.path() });
                 }
                 (Some(_), Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
