@@ -17,14 +17,19 @@ use cuelight::{
     plan::{GraphFormat, graph, lower},
     projection::Board,
     runtime::People,
-    store::{FileNote, KeyKind, Note, TokenKey, TokenKeys, read_notes, verify_chain},
-    tool::parse_outputs,
+    store::{FileNote, KeyKind, Note, SpoolReader, TokenKey, TokenKeys, read_notes, verify_chain},
+    tool::{lifeline_frames, parse_outputs},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use std::{
+    fs,
     str::from_utf8,
     sync::{Arc, OnceLock},
 };
+
+mod api;
+
+pub use api::{api, end_api};
 
 /// The moment at which everything happens here.
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -219,6 +224,63 @@ pub fn webhook(bytes: &[u8]) {
 /// What a step wrote into the file of its outputs.
 pub fn outputs(bytes: &[u8]) {
     let _outputs = parse_outputs(bytes);
+}
+
+/// What an engine and its guard say to each other, as it stands or as what one frame holds: what can be read is written, and
+/// that says the same.
+pub fn lifeline(bytes: &[u8]) {
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let framed = |kind: u8| [&[kind], &length[..], bytes].concat();
+    for said in [bytes.to_vec(), framed(b'j'), framed(b'o')] {
+        let Ok(frames) = lifeline_frames(&said) else { continue };
+        let again = lifeline_frames(&frames.concat()).expect("what was written can be read");
+        assert_eq!(frames, again);
+    }
+}
+
+/// Files of output and the indexes beside them, as a disk or a hand left them: a line that says from which byte on, how many bytes
+/// and how many lines are read, then each file behind a line of four dashes, its name first.
+pub fn spool(bytes: &[u8]) {
+    let mut parts = bytes.split(|it| *it == b'\n').peekable();
+    let asked = parts.next().map(String::from_utf8_lossy).unwrap_or_default();
+    let mut numbers = asked.split(' ').map(|it| it.parse::<u64>().unwrap_or(0));
+    let mut number = || numbers.next().unwrap_or(0);
+    let (offset, length, lines) = (number(), number().clamp(1, 1 << 20), number() % 1_000);
+    let dir = std::env::temp_dir().join(format!("cuelight-spool-{}", std::process::id()));
+    fs::create_dir_all(&dir).expect("a directory");
+    while parts.next().is_some() {
+        let name = parts.next().map(String::from_utf8_lossy).unwrap_or_default();
+        let mut file = Vec::new();
+        while let Some(line) = parts.next_if(|it| *it != b"----") {
+            file.extend([line, b"\n"].concat());
+        }
+        if ["log", "times"].iter().any(|it| name.starts_with(it))
+            && !name.contains(['/', '\0'])
+            && name.len() < 50
+        {
+            fs::write(dir.join(&*name), file).expect("written");
+        }
+    }
+    let reader = SpoolReader::new(&dir);
+    let read = || -> std::io::Result<()> {
+        let total = reader.total()?;
+        let _gap = reader.gap()?;
+        let _count = reader.line_count()?;
+        let stretch = reader.read(offset, length)?;
+        assert!(stretch.bytes.len() as u64 <= length && stretch.offset >= offset, "it is what was asked for");
+        assert!(stretch.bytes.is_empty() || stretch.end() <= total, "nothing is behind the end");
+        let tail = reader.tail(length)?;
+        assert!(tail.bytes.is_empty() || tail.end() == total, "the tail ends where all ends");
+        let _times = reader.arrivals(offset, offset.saturating_add(length))?;
+        let lines = usize::try_from(lines).unwrap_or(0);
+        let some = reader.lines_from(offset, lines, length)?;
+        assert!(some.bytes.iter().filter(|it| **it == b'\n').count() <= lines, "no line too many");
+        assert!(offset > total || reader.lines_back(offset, lines)? <= offset, "back is not on");
+        Ok(())
+    };
+    let read = read();
+    fs::remove_dir_all(&dir).expect("ours");
+    read.expect("each file can be read");
 }
 
 /// A workflow of another system, brought into a form of ours that can be read.

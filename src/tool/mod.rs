@@ -42,8 +42,8 @@ pub use evidence::{hash_evidence, read_evidence};
 pub use executable::{Executable, Executed};
 pub use guard::{
     FoundCall, GUARD_WORD, GuardNews, GuardProcess, GuardSetup, Guarded, Guards, LivingGuard, Past,
-    STRAYS_TOLD_MAX, Spawn, Stray, Strays, guard_weaknesses, launch_stage, living_guards, sandbox_weaknesses,
-    serve_guard,
+    STRAYS_TOLD_MAX, Spawn, Stray, Strays, guard_weaknesses, launch_stage, lifeline_frames, living_guards,
+    sandbox_weaknesses, serve_guard,
 };
 pub use http::{HttpHeard, HttpPolicy, HttpVisit, check_address, run_http, visit_http};
 pub use mask::Masker;

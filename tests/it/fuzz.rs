@@ -19,7 +19,8 @@ const BYTES_MAX: usize = 4_000;
 
 #[test]
 fn no_door_breaks_at_what_was_made_from_its_seeds_by_chance() {
-    let doors: [(&str, &str, fn(&[u8])); 18] = [
+    let doors: [(&str, &str, fn(&[u8])); 21] = [
+        ("api", "fuzz/seeds/api", doors::api),
         ("chain", "fuzz/seeds/chain", doors::chain),
         ("cron", "fuzz/seeds/cron", doors::cron),
         ("event", "fuzz/seeds/event", doors::event),
@@ -29,11 +30,13 @@ fn no_door_breaks_at_what_was_made_from_its_seeds_by_chance() {
         ("import", "tests/fixtures/import", doors::import),
         ("keymap", "fuzz/seeds/keymap", doors::keymap),
         ("keys", "fuzz/seeds/keys", doors::keys),
+        ("lifeline", "fuzz/seeds/lifeline", doors::lifeline),
         ("mcp", "fuzz/seeds/mcp", doors::mcp),
         ("outputs", "fuzz/seeds/outputs", doors::outputs),
         ("query", "fuzz/seeds/query", doors::query),
         ("safe_text", "fuzz/seeds/safe_text", doors::safe_text),
         ("schema", "fuzz/seeds/schema", doors::schema),
+        ("spool", "fuzz/seeds/spool", doors::spool),
         ("theme", "themes", doors::theme),
         ("token", "fuzz/seeds/token", doors::token),
         ("webhook", "fuzz/seeds/webhook", doors::webhook),
@@ -48,6 +51,7 @@ fn no_door_breaks_at_what_was_made_from_its_seeds_by_chance() {
             }
         }
     }
+    doors::end_api();
 }
 
 fn attempt(name: &str, door: fn(&[u8]), input: &[u8]) {

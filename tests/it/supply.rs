@@ -185,3 +185,28 @@ fn every_package_is_locked_known_and_free() {
     println!("{} packages are part of the program", parts.len());
     assert!(parts.len() <= PACKAGES_MAX, "{} packages are too many", parts.len());
 }
+
+/// The part of a lock file that says what a package needs.
+fn locked(file: &str, package: &str) -> BTreeSet<String> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = fs::read_to_string(path).expect("a lock file");
+    let entry = text.split("[[package]]").find(|it| it.contains(&format!("name = \"{package}\"\n")));
+    let needs = entry.and_then(|it| it.split_once("dependencies = [")).expect("it needs something").1;
+    needs
+        .lines()
+        .filter_map(|it| it.trim().strip_prefix('"')?.split(['"', ' ']).next().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn the_fuzzer_is_locked_to_all_that_cuelight_needs() {
+    let told: Value =
+        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1", "--offline"]))
+            .expect("JSON");
+    let needs = told["packages"][0]["dependencies"].as_array().expect("a list").iter();
+    let needs =
+        needs.filter(|it| it["kind"].is_null()).filter_map(|it| it["name"].as_str().map(str::to_owned));
+    let missing: BTreeSet<String> =
+        needs.collect::<BTreeSet<_>>().difference(&locked("fuzz/Cargo.lock", "cuelight")).cloned().collect();
+    assert!(missing.is_empty(), "{missing:?}: `cargo metadata --manifest-path fuzz/Cargo.toml` brings them");
+}

@@ -165,6 +165,26 @@ impl Incoming {
     }
 }
 
+/// What stands in bytes of a lifeline, each frame as it would be written: an engine's where they can be read so, else a guard's. What
+/// is cut off at the end is left out.
+///
+/// # Errors
+/// When something in them is no frame of either.
+pub fn lifeline_frames(bytes: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+    written_again::<Ask>(bytes).or_else(|_| written_again::<Tell>(bytes))
+}
+
+fn written_again<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+    let (mut incoming, mut frames) = (Incoming { bytes: bytes.to_vec(), taken: 0 }, Vec::new());
+    while let Some(frame) = incoming.whole::<T>()? {
+        frames.push(match frame {
+            Frame::Message(it) => message(&it)?,
+            Frame::Output(it) => output(&it.attempt, it.total, it.at, &it.bytes)?,
+        });
+    }
+    Ok(frames)
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
     if is_nested_beyond(bytes, EVENT_DEPTH_MAX + FRAME_DEPTH) {
         return Err(io::Error::new(
