@@ -294,11 +294,9 @@ pub(super) async fn run_with(
         Some(Stop::Cancelled) => Ended::Cancelled,
         Some(Stop::TimedOut(after)) => Ended::TimedOut { after },
         Some(Stop::Silent { after, heartbeat }) => Ended::Silent { after, heartbeat },
-        Some(Stop::TooMany { seen, most }) => Ended::Failed {
+        Some(Stop::TooMany(most)) => Ended::Failed {
             mode: FailureMode::ResourceQuota,
-            message: format!(
-                "started too many processes: limit {most}, {seen} at one look; raise `processes` under `limits`"
-            ),
+            message: format!("started too many processes: limit {most}; raise `processes` under `limits`"),
         },
         None => ended(&status, &host.oom),
     };
@@ -356,8 +354,12 @@ async fn released(
 enum Stop {
     Cancelled,
     TimedOut(Span),
-    Silent { after: Span, heartbeat: Span },
-    TooMany { seen: usize, most: u64 },
+    Silent {
+        after: Span,
+        heartbeat: Span,
+    },
+    /// It had more processes than this.
+    TooMany(u64),
 }
 
 /// How long a process may go on, and how it shows that it does.
@@ -408,11 +410,11 @@ async fn attend(
                 }
             }
             () = &mut count, if stop.is_none() && limits.processes.is_some() => {
-                let (most, seen) = (limits.processes.unwrap_or(u64::MAX), leader.count_kin());
-                if seen as u64 > most {
+                let most = limits.processes.unwrap_or(u64::MAX);
+                if leader.has_more_than(most) {
                     // Not asked: whoever forks without end would go on while it is.
-                    stop = Some(Stop::TooMany { seen, most });
-                    leader.signal_kin(Signal::STOP);
+                    stop = Some(Stop::TooMany(most));
+                    leader.hold_kin();
                     leader.signal_kin(Signal::KILL);
                     leader.signal(Signal::KILL);
                     killed = true;
@@ -465,6 +467,8 @@ async fn attend(
                 break;
             }
             sleep(LOOK_PAUSE).await;
+            // What grows as quickly as it is ended starts nothing more.
+            leader.hold_kin();
         }
     }
     stop
@@ -947,9 +951,17 @@ impl Leader {
         self.kin.as_ref().map_or(0, |(kin, attempt)| kin.signal(attempt, signal))
     }
 
-    /// How many processes of the step live.
-    fn count_kin(&self) -> usize {
-        self.kin.as_ref().map_or(0, |(kin, attempt)| kin.count(attempt))
+    /// Whether more than so many processes of the step live.
+    fn has_more_than(&self, most: u64) -> bool {
+        self.kin.as_ref().is_some_and(|(kin, attempt)| kin.count(attempt, most) > most)
+    }
+
+    /// Holds up all that is the step's, its group at once.
+    fn hold_kin(&self) {
+        self.signal(Signal::STOP);
+        if let Some((kin, attempt)) = &self.kin {
+            kin.hold(attempt);
+        }
     }
 
     /// Whether anything of the step lives.

@@ -14,11 +14,19 @@ use super::{
     stage,
 };
 use crate::base::{KILL_GRACE, Timestamp};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
+use rustix::{
+    param::clock_ticks_per_second,
+    process::{
+        Pid, PidfdFlags, Signal, WaitOptions, getpriority_process, pidfd_open, pidfd_send_signal,
+        setpriority_process, waitpid,
+    },
+    time::{ClockId, clock_gettime},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
+    ops::ControlFlow,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     process::{Child, Command},
@@ -27,6 +35,10 @@ use std::{
 
 /// How often the way up from a process is tried while parents die on it.
 const WALKS_MAX: u32 = 8;
+/// The highest precedence there is.
+const NICE_MIN: i32 = -20;
+/// How often it is looked whether something of a call still moves that is to be held up.
+const HOLDS_MAX: u32 = 1_000;
 /// The mark in the environment of all that a call has started.
 const MARK: &[u8] = b"CUELIGHT_ATTEMPT=";
 /// A path below `.cuelight` of the workspace of that call.
@@ -237,14 +249,65 @@ impl Kin {
         known.owners.iter().filter(|it| it.1 == attempt).map(|it| it.0).filter(lives).copied().collect()
     }
 
-    /// How many processes of a call live, as far as can be seen at once.
-    pub(in crate::tool) fn count(&self, attempt: &str) -> usize {
-        let table = below(own_pid());
+    /// How many processes of a call live, as far as can be seen at once. Counts to one more than `most`: whoever starts processes
+    /// without end is not to be counted to an end.
+    pub(in crate::tool) fn count(&self, attempt: &str, most: u64) -> u64 {
+        let (mut count, mut seen) = (0, BTreeSet::new());
+        self.visit(attempt, &mut seen, |_, it| {
+            count += u64::from(!it.is_dead);
+            if count > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        count
+    }
+
+    /// Holds up everything of a call: what is held up starts nothing, so that it can be ended however quickly it
+    /// grew. Looks until one look finds nothing more that moves. A look costs no more than what is new: what is held up, or dead and
+    /// not buried, keeps its number.
+    pub(in crate::tool) fn hold(&self, attempt: &str) {
+        let _before_others = Precedence::taken();
+        let mut still = BTreeSet::new();
+        for _ in 0..HOLDS_MAX {
+            let before = still.len();
+            self.visit(attempt, &mut still, |pid, it| {
+                if !it.is_dead && !it.is_stopped {
+                    send(pid, it.born, Signal::STOP);
+                }
+                ControlFlow::Continue(())
+            });
+            if still.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Goes through all of a call that was not seen before, from parent to child, until told to stop. What a process has started is
+    /// asked after it was visited.
+    fn visit(
+        &self,
+        attempt: &str,
+        seen: &mut BTreeSet<i32>,
+        mut visit: impl FnMut(i32, &Process) -> ControlFlow<()>,
+    ) {
         let mut known = self.lock();
-        known.sort(&table);
-        let lives =
-            |it: &(i32, u64)| table.get(&it.0).is_some_and(|found| found.born == it.1 && !found.is_dead);
-        known.owners.iter().filter(|it| it.1 == attempt && lives(it.0)).count()
+        let mut all_children = None;
+        let mut open = vec![(own_pid(), None)];
+        while let Some((at, key)) = open.pop() {
+            let children = children(at).unwrap_or_else(|| {
+                let all = all_children.get_or_insert_with(|| by_parent(&all()));
+                all.get(&at).cloned().unwrap_or_default()
+            });
+            for pid in children.into_iter().filter(|it| !seen.contains(it)).collect::<Vec<_>>() {
+                let Some(it) = process(pid) else { continue };
+                let is_its = known.owner_of(pid, &it, key).is_some_and(|it| it == attempt);
+                if is_its {
+                    seen.insert(pid);
+                    if visit(pid, &it).is_break() {
+                        return;
+                    }
+                    open.push((pid, Some((pid, it.born))));
+                }
+            }
+        }
     }
 
     /// A signal to everything of a call; says how much there was.
@@ -309,22 +372,60 @@ impl Known {
         let mut order: Vec<(&i32, &Process)> = table.iter().filter(|it| !it.1.is_dead).collect();
         order.sort_by_key(|(pid, it)| (it.born, **pid));
         for (pid, it) in order {
-            if self.owners.contains_key(&(*pid, it.born)) {
-                continue;
-            }
+            let parent = table.get(&it.parent).map(|parent| (it.parent, parent.born));
+            self.owner_of(*pid, it, parent);
+        }
+    }
+
+    /// Whose a process is with this parent, from the first time that can be told.
+    fn owner_of(&mut self, pid: i32, it: &Process, parent: Option<(i32, u64)>) -> Option<&String> {
+        let key = (pid, it.born);
+        if !self.owners.contains_key(&key) {
+            let by_parent = parent.and_then(|it| self.owners.get(&it)).cloned();
             let by_group = || self.leaders.get(&it.group).or_else(|| self.leaders.get(&it.session)).cloned();
-            let by_parent = || {
-                let parent = table.get(&it.parent)?;
-                self.owners.get(&(it.parent, parent.born)).cloned()
-            };
-            let by_mark = || mark(*pid, &self.ours).filter(|it| self.calls.contains_key(it));
+            let by_mark = || mark(pid, &self.ours).filter(|it| self.calls.contains_key(it));
             // Its parent it cannot choose; a group it can join, and its environment is written by whoever starts it.
-            if let Some(owner) = by_parent().or_else(by_group).or_else(by_mark) {
-                if self.leaders.contains_key(pid) {
-                    self.fresh.push((owner.clone(), *pid, it.born));
-                }
-                self.owners.insert((*pid, it.born), owner);
+            let owner = by_parent.or_else(by_group).or_else(by_mark)?;
+            if self.leaders.contains_key(&pid) {
+                self.fresh.push((owner.clone(), pid, it.born));
             }
+            self.owners.insert(key, owner);
+        }
+        self.owners.get(&key)
+    }
+}
+
+/// That this thread runs before all others for a while, where the system lets it (it lets root): beside thousands that want a
+/// processor, it would else have a thousandth of one to end them with. The kernel shares processors out among sessions first, where
+/// it does (`sched(7)`, autogroup), and among the threads of each by their nice values then.
+struct Precedence {
+    thread: Option<i32>,
+    session: Option<i32>,
+}
+
+impl Precedence {
+    const OF_SESSION: &str = "/proc/self/autogroup";
+
+    fn taken() -> Self {
+        let thread = getpriority_process(None).ok();
+        // `/autogroup-130 nice 0`
+        let told = fs::read_to_string(Self::OF_SESSION).ok();
+        let session = told.and_then(|it| it.split_ascii_whitespace().last()?.parse().ok());
+        Self {
+            thread: thread.filter(|_| setpriority_process(None, NICE_MIN).is_ok()),
+            session: session.filter(|_| fs::write(Self::OF_SESSION, NICE_MIN.to_string()).is_ok()),
+        }
+    }
+}
+
+impl Drop for Precedence {
+    fn drop(&mut self) {
+        // To have less is always allowed.
+        if let Some(before) = self.thread {
+            let _ = setpriority_process(None, before);
+        }
+        if let Some(before) = self.session {
+            drop(fs::write(Self::OF_SESSION, before.to_string()));
         }
     }
 }
@@ -400,13 +501,14 @@ fn process(pid: i32) -> Option<Process> {
 }
 
 /// Everything below a process, found from parent to child, which costs nothing for all others. What is born or dies
-/// meanwhile may be missed: the next look finds it.
+/// meanwhile may be missed: the next look finds it. So a look ends, however quickly they grow.
 fn below(root: i32) -> BTreeMap<i32, Process> {
+    let until = now_in_ticks();
     let (mut table, mut open) = (BTreeMap::new(), vec![root]);
     while let Some(at) = open.pop() {
         let Some(children) = children(at) else { return descendants(&all(), root) };
         for child in children {
-            if let Some(it) = process(child)
+            if let Some(it) = process(child).filter(|it| it.born <= until)
                 && table.insert(child, it).is_none()
             {
                 open.push(child);
@@ -430,17 +532,32 @@ fn children(of: i32) -> Option<Vec<i32>> {
     Some(found)
 }
 
+/// The numbers first: what is born while they are looked at one by one would else be listed, too, and more of it meanwhile.
 fn all() -> BTreeMap<i32, Process> {
     let Ok(entries) = fs::read_dir("/proc") else { return BTreeMap::new() };
-    let numbers = entries.flatten().filter_map(|it| it.file_name().to_str()?.parse().ok());
-    numbers.filter_map(|pid: i32| Some((pid, process(pid)?))).collect()
+    let numbers: Vec<i32> =
+        entries.flatten().filter_map(|it| it.file_name().to_str()?.parse().ok()).collect();
+    numbers.into_iter().filter_map(|pid| Some((pid, process(pid)?))).collect()
 }
 
-fn descendants(all: &BTreeMap<i32, Process>, root: i32) -> BTreeMap<i32, Process> {
+/// What the kernel says when a process was born, for now.
+fn now_in_ticks() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let (seconds, nanoseconds) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
+    let ticks = clock_ticks_per_second();
+    seconds * ticks + nanoseconds * ticks / 1_000_000_000
+}
+
+fn by_parent(all: &BTreeMap<i32, Process>) -> BTreeMap<i32, Vec<i32>> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     for (pid, it) in all {
         children.entry(it.parent).or_default().push(*pid);
     }
+    children
+}
+
+fn descendants(all: &BTreeMap<i32, Process>, root: i32) -> BTreeMap<i32, Process> {
+    let children = by_parent(all);
     let (mut found, mut open) = (BTreeMap::new(), vec![root]);
     while let Some(at) = open.pop() {
         for child in children.get(&at).into_iter().flatten() {
@@ -462,6 +579,36 @@ fn mark(pid: i32, ours: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::CommandExt as _;
+
+    /// What happens beside us is looked for, and given the processor, until it has.
+    fn until(what: &str, is_so: impl Fn() -> bool) {
+        let looks = (0..1_000_000).find(|_| {
+            std::thread::yield_now();
+            is_so()
+        });
+        assert!(looks.is_some(), "{what}");
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "a step that starts others")]
+    async fn all_of_a_call_is_held_up_and_it_is_counted_no_further_than_it_has_to_be() {
+        let kin = Kin::new(Path::new("/nowhere"));
+        let mut command = Command::new("sh");
+        command.args(["-c", "setsid sh -c 'sleep 60 & wait' & sleep 60"]).process_group(0);
+        let mut child = kin.start(command).await.expect("started");
+        let leader = Pid::from_child(&child);
+        kin.began("a", leader);
+        until("four of them live", || kin.count("a", 9) == 4);
+        assert_eq!((kin.count("a", 2), kin.count("a", 4), kin.count("other", 4)), (3, 4, 0));
+        kin.hold("a");
+        let all = kin.of("a");
+        until("all of them are held up", || all.iter().all(|it| is_stopped(it.0)));
+        assert_eq!((all.len(), kin.signal("a", Signal::KILL)), (4, 4));
+        drop(child.wait());
+        kin.ended(leader);
+        until("nothing is left", || kin.of("a").is_empty());
+    }
 
     /// As many processes as a machine can have, each with a name that is dear to write down.
     #[test]
