@@ -6,7 +6,7 @@ use crate::{
     base::{FailureMode, RunId, Score, StepIx, shorten},
     engine::{
         Alternative, Choice, Failure, Purpose, StepEvent, StepState, WaitReason, attempt::held_above, call,
-        handle::Turn, retry, run::Run, settle::descendants, talk,
+        frame::descendants, handle::Turn, retry, run::Run, talk,
     },
     plan::{FrameKind, OnError, OnFailure, Work},
 };

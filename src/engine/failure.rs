@@ -1,6 +1,6 @@
 //! What people say of failures that stand: seen, mended, or not after all. It changes nothing that a run does.
 //!
-//! Why a step failed is decided in `settle`; what helped before is counted in `projection`.
+//! Why a step failed is recorded in `consequence`; what helped before is counted in `projection`.
 
 use crate::{
     base::{RunId, StepIx},

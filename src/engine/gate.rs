@@ -9,7 +9,7 @@
 //!   └────▶ cancelled           its run ended first, or it was done by hand
 //! ```
 //!
-//! What a verdict *causes* is not decided here; see `settle`.
+//! What a verdict *causes* is not decided here; see `verdict`.
 
 use crate::{
     base::{BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, ValueMap},

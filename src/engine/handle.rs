@@ -11,11 +11,10 @@ use crate::{
         Purpose, Refusal, Registration, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
         ask::{self, Asking},
         call::{self, Unresolved},
-        form,
+        form, frame,
         gate::{BREAK_GLASS, Gate},
         outcome,
         run::Run,
-        settle,
         world::World,
     },
     plan::{FrameKind, Plan, Work},
@@ -577,7 +576,7 @@ impl Turn<'_> {
     /// Nobody gets around a gate before it has asked: who may answer is known only then, and what is answered, too.
     fn has_asked(&self, run: RunId, step: StepIx, verb: &str) -> Result<(), Refusal> {
         let it = self.run(run);
-        let within = std::iter::once(step).chain(settle::descendants(it, step));
+        let within = std::iter::once(step).chain(frame::descendants(it, step));
         let asks = |gate: GateId| self.world.gates.get(&gate).is_some_and(Gate::is_open);
         let silent = |step: &StepIx| !it.step(*step).rests() && !it.step(*step).gate.is_some_and(asks);
         let holds_gate = |step: &StepIx| match &it.plan_step(*step).work {

@@ -7,9 +7,9 @@ use crate::{
         Actor, CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom,
         RunEvent, ScopeEvent, StepEvent, StepState, World,
         again::{self, TakenOver},
+        frame,
         handle::Turn,
         run::Run,
-        settle,
     },
     plan::{Plan, Scope, Work},
 };
@@ -190,7 +190,7 @@ fn kept(run: &Run, from: RetryFrom) -> BTreeSet<StepIx> {
         kept.iter().copied().filter(|it| matches!(run.plan_step(*it).work, Work::Frame(_))).collect();
     for frame in closed {
         kept.extend(
-            settle::descendants(run, frame).into_iter().filter(|it| it.index() < run.plan.steps.len()),
+            frame::descendants(run, frame).into_iter().filter(|it| it.index() < run.plan.steps.len()),
         );
     }
     kept

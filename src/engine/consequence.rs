@@ -1,0 +1,197 @@
+//! What it means for the others that a step is done, has failed, was rejected or is skipped: what has not begun and what only waits is ended
+//! with it, as its `on-error`, the gate or the run has it. When the run itself is over is for `winding_up`.
+
+use crate::{
+    base::{ErrorKind, FailureMode, RunId, Severity, StepIx, ValueMap},
+    engine::{
+        Failure, RunEvent, StepEvent, StepState, Why, frame::descendants, gate::Gate, handle::Turn, outcome,
+        run::Run, talk,
+    },
+    plan::{ConfidenceBelow, FrameKind, OnError, OnFailure, Work},
+};
+
+impl Turn<'_> {
+    /// A step is done.
+    pub(super) fn complete(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        outputs: ValueMap,
+        result: Option<outcome::Result>,
+    ) {
+        let fallback = self.run(id).step(step).work;
+        let (confidence, partial) = result.map_or((None, false), |it| (Some(it.confidence), it.partial));
+        let done = StepEvent::Completed {
+            outputs,
+            confidence,
+            partial,
+            fallback,
+            kept: false,
+            released: Vec::new(),
+            released_fallbacks: Vec::new(),
+            origin: None,
+            bound: None,
+            cached: None,
+            given: None,
+        };
+        self.emit_step(id, step, done);
+    }
+
+    /// A step has failed for good; what that does stands in its `on-error`.
+    pub(super) fn fail_step(&mut self, id: RunId, step: StepIx, failure: &Failure) {
+        let plan = self.run(id).plan_step(step);
+        let on_error = plan.on_error;
+        let severity = if on_error == OnError::Abort { Severity::High } else { Severity::Medium };
+        let mut record = outcome::record(plan, failure, severity);
+        if self.run(id).step(step).state() == StepState::InDoubt {
+            // Given up by a person who could not say what became of it either.
+            record.error_type = ErrorKind::Unknown;
+        }
+        record.message.push_str(&talk::leaves(self.run(id), step));
+        self.skip_children(id, step);
+        match on_error {
+            OnError::Skip => self.emit_step(id, step, StepEvent::Skipped { why: Why::Failed(record) }),
+            OnError::Continue => self.emit_step(id, step, StepEvent::Failed { record }),
+            OnError::Abort => {
+                self.emit_step(id, step, StepEvent::Failed { record });
+                let on = run_policy(self.run(id));
+                self.consequences(id, step, false, on);
+            }
+        }
+    }
+
+    /// What an aborting failure, or a rejection, does to everything else.
+    pub(super) fn consequences(&mut self, id: RunId, step: StepIx, rejected: bool, on: OnFailure) {
+        let run = self.run(id);
+        if rejected && on == OnFailure::Continue {
+            return;
+        }
+        if let Some(frame) = run.plan_step(step).frame {
+            let Work::Frame(around) = &run.plan_step(frame).work else { return };
+            match around.kind {
+                FrameKind::Workflow { .. } => self.close_open(id, Some(frame), &Why::Stopped(step), false),
+                FrameKind::Matrix | FrameKind::Computed { .. } if around.fail_fast => {
+                    self.close_open(id, Some(frame), &Why::FailFast(step), true);
+                }
+                FrameKind::Matrix | FrameKind::Computed { .. } | FrameKind::Talk(_) => {}
+            }
+            return;
+        }
+        if on == OnFailure::Continue || run.stopping.is_some() || run.cancelling {
+            return;
+        }
+        let compensate = on == OnFailure::Compensate;
+        self.emit_run(id, RunEvent::Stopping { because: step, rejected, compensate });
+        self.close_open(id, None, &Why::Stopped(step), false);
+    }
+
+    /// Ends what has not begun, and what only waits: everywhere, or inside one frame. What runs goes on, unless `all`.
+    pub(super) fn close_open(&mut self, id: RunId, within: Option<StepIx>, why: &Why, all: bool) {
+        let run = self.run(id);
+        let members: Vec<StepIx> = match within {
+            None => (0..run.steps.len()).map(StepIx::from_index).collect(),
+            Some(frame) => descendants(run, frame),
+        };
+        for step in members {
+            let run = self.run(id);
+            let it = run.step(step);
+            let spared = (it.explicit || run.in_explicit_frame(step)) && !all && !run.timed_out;
+            let asks = it.gate.is_some_and(|gate| self.world.gates.get(&gate).is_some_and(Gate::is_open));
+            match it.state() {
+                StepState::Pending | StepState::Ready if !spared => self.skip_tree(id, step, why.clone()),
+                StepState::Waiting if !spared || asks => {
+                    self.skip_children(id, step);
+                    self.close_gate(id, step, "run");
+                    self.emit_step(id, step, StepEvent::Cancelled { why: why.clone() });
+                }
+                StepState::Running if all && it.in_flight.is_some() && it.ending.is_none() => {
+                    self.emit_step(id, step, StepEvent::Ending { why: why.clone() });
+                }
+                StepState::Pending
+                | StepState::Ready
+                | StepState::Waiting
+                | StepState::Running
+                | StepState::Completed
+                | StepState::Partial
+                | StepState::Failed
+                | StepState::Rejected
+                | StepState::Skipped
+                | StepState::Cancelled
+                | StepState::Undoing
+                | StepState::Undone
+                | StepState::InDoubt => {}
+            }
+        }
+    }
+
+    /// Skips a step, and what can then never run inside it.
+    pub(super) fn skip_tree(&mut self, id: RunId, step: StepIx, why: Why) {
+        self.skip_children(id, step);
+        self.close_gate(id, step, "run");
+        self.emit_step(id, step, StepEvent::Skipped { why });
+    }
+
+    /// What was being ended has ended.
+    pub(super) fn ended_as(&mut self, id: RunId, step: StepIx, why: Why) {
+        let by_hand = matches!(why, Why::Person { .. });
+        let event = if by_hand { StepEvent::Skipped { why } } else { StepEvent::Cancelled { why } };
+        self.emit_step(id, step, event);
+    }
+
+    fn skip_children(&mut self, id: RunId, frame: StepIx) {
+        for step in descendants(self.run(id), frame) {
+            if self.run(id).step(step).state() == StepState::Pending {
+                self.emit_step(id, step, StepEvent::Skipped { why: Why::Frame(frame) });
+            }
+        }
+    }
+
+    /// What a success below its least confidence does; true when the step is not done yet.
+    pub(super) fn is_held(&mut self, id: RunId, step: StepIx, result: &outcome::Result) -> bool {
+        match result.below {
+            None | Some(ConfidenceBelow::Warn) => false,
+            Some(ConfidenceBelow::Gate) => {
+                self.ask_by_the_way(id, step);
+                true
+            }
+            Some(ConfidenceBelow::Fail) => {
+                let min = self
+                    .run(id)
+                    .plan_step(step)
+                    .confidence
+                    .as_ref()
+                    .map_or(String::new(), |it| it.min.to_string());
+                let message = format!("its confidence of {} is below {min}", result.confidence);
+                self.fail_step(id, step, &outcome::failure(FailureMode::AgentValidation, message));
+                true
+            }
+        }
+    }
+}
+
+fn run_policy(run: &Run) -> OnFailure {
+    run.plan.on_failure
+}
+
+/// The rule of the gate that rejected, however deep it stands.
+pub(super) fn reject_policy(run: &Run, mut step: StepIx) -> OnFailure {
+    loop {
+        match &run.plan_step(step).work {
+            Work::Gate(rule) => return rule.on_reject,
+            Work::Frame(_) => match run.step(step).failed_child {
+                Some(child) => step = child,
+                None => return run_policy(run),
+            },
+            Work::Run { .. }
+            | Work::Tool(_)
+            | Work::Http(_)
+            | Work::Model(_)
+            | Work::Wait(_)
+            | Work::Set { .. }
+            | Work::Emit(_)
+            | Work::Later(_) => {
+                return run_policy(run);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What happens because its time has come: runs and steps that took too long, waits that are over, gates that remind, escalate and expire.
+//! In which order things are due is known to `world`.
+
+use crate::{
+    base::{ErrorKind, ErrorRecord, FailureMode, RunId, Severity, StepIx, ValueMap},
+    engine::{
+        GateEvent, GateState, RunEvent, StepEvent, StepState, Why, ask, condition::View, gate::GateDue,
+        handle::Turn,
+    },
+    plan::{GateRule, OnTimeout, WaitFor, Work},
+};
+
+impl Turn<'_> {
+    /// Time has passed: everything that is due happens, in order.
+    pub(super) fn wake(&mut self) {
+        loop {
+            if let Some((run, step)) = self.world.next_due(self.now) {
+                match step {
+                    None => self.time_is_up(run),
+                    Some(step) => self.step_due(run, step),
+                }
+            } else if let Some(target) = self.world.targets.next_due(self.now) {
+                self.target_due(&target);
+            } else if let Some(agent) = self.world.agents.next_due(self.now) {
+                self.agent_due(agent);
+            } else if let Some(work) = self.world.leases.next_due(self.now) {
+                self.lease_due(work);
+            } else {
+                return;
+            }
+            self.settle();
+        }
+    }
+
+    fn time_is_up(&mut self, run: RunId) {
+        let it = self.run(run);
+        let after = it.plan.timeout.unwrap_or_default();
+        let builder = ErrorRecord::builder()
+            .error_type(ErrorKind::WorkflowExecutionError)
+            .severity(Severity::Critical)
+            .mode(FailureMode::SystemTimeout)
+            .source(it.plan.name.clone())
+            .message(format!("the run took longer than its timeout of {after}"));
+        let record = builder.build().unwrap_or_else(|it| panic!("fault: a time-out without its {it}"));
+        self.emit_run(run, RunEvent::TimedOut { record: Box::new(record) });
+        self.close_open(run, None, &Why::RunTimedOut, false);
+    }
+
+    fn step_due(&mut self, run: RunId, step: StepIx) {
+        let it = self.run(run).step(step);
+        if let Some((gate, due)) = it.gate.and_then(|gate| Some((gate, self.world.gate_due(gate, self.now)?)))
+        {
+            return self.gate_due(gate, due);
+        }
+        match (it.state(), &self.run(run).plan_step(step).work) {
+            (StepState::Undoing, _) => self.undo_call(run, step),
+            (StepState::Running, Work::Frame(_)) => {
+                let why = Why::Frame(step);
+                self.emit_step(run, step, StepEvent::Ending { why: why.clone() });
+                self.close_open(run, Some(step), &why, true);
+            }
+            // The workflow in it is to be tried again, as soon as there is room.
+            (StepState::Waiting, Work::Frame(_)) => self.emit_step(run, step, StepEvent::Ready),
+            (StepState::Waiting, Work::Tool(_))
+                if it.fails_at.is_some_and(|it| it <= self.now)
+                    && (self.world.targets.waits_for_any((run, step))
+                        || self.world.leases.offer_of((run, step)).is_some()) =>
+            {
+                // Looked at once more, it fails if there is still nobody.
+                self.call_again(run, step);
+            }
+            (StepState::Waiting, Work::Run { .. } | Work::Tool(_) | Work::Http(_) | Work::Model(_)) => {
+                self.call_when_free(run, step)
+            }
+            (StepState::Waiting, Work::Wait(WaitFor::Message { .. })) => self.heard_nothing(run, step),
+            _ => self.complete(run, step, ValueMap::new(), None),
+        }
+    }
+
+    fn gate_due(&mut self, id: crate::base::GateId, due: GateDue) {
+        let gate = &self.world.gates[&id];
+        let rule = self.world.rule(gate);
+        match due {
+            GateDue::Armed => self.resolve(id, GateState::Approved, "people"),
+            GateDue::Reminds => {
+                let count = gate.reminded + 1;
+                self.emit_gate(id, GateEvent::Reminded { count });
+            }
+            GateDue::Escalates => {
+                let group = self.escalates_to(id, &rule);
+                self.emit_gate(id, GateEvent::Escalated { group });
+                self.count(id);
+            }
+            GateDue::Expires => match rule.on_timeout {
+                OnTimeout::Approve => self.resolve(id, GateState::Approved, "timeout"),
+                OnTimeout::Escalate if gate.escalated.is_none() && rule.escalate.is_some() => {
+                    let group = self.escalates_to(id, &rule);
+                    self.emit_gate(id, GateEvent::Escalated { group });
+                    self.lift_deadline(id);
+                }
+                OnTimeout::Reject | OnTimeout::Escalate => self.resolve(id, GateState::Expired, "timeout"),
+            },
+        }
+    }
+
+    /// Whom the rule names: a person, or `group:NAME`.
+    fn escalates_to(&self, id: crate::base::GateId, rule: &GateRule) -> String {
+        let gate = &self.world.gates[&id];
+        let template = rule.escalate.as_ref().map_or("", |it| it.1.as_str());
+        let view = View::of(self.world, self.run(gate.run), gate.step, self.now);
+        view.text(template).unwrap_or_else(|_| template.to_owned())
+    }
+
+    /// Asks again without a deadline: those it was escalated to have all the time they need.
+    fn lift_deadline(&mut self, id: crate::base::GateId) {
+        if let Ok((mut ask, _)) = self.ask_again(id, None) {
+            ask.expires_at = None;
+            let hash = ask::hash(&ask);
+            let why = Some("it was escalated and no longer expires".to_owned());
+            self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why });
+        }
+    }
+}

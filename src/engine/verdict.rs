@@ -1,0 +1,210 @@
+//! What the answer to a gate causes. A yes is for what was shown: files are looked at and the ask is made up once more, and where that is no
+//! longer the same people are asked again. Who may answer, and when answers are enough, is for `people` and `quorum`.
+
+use crate::{
+    base::{FailureMode, RunId, StepIx, ValueMap},
+    engine::{
+        Facts, GateEvent, GateState, StepEvent, StepState,
+        ask::{self, Asking},
+        call, facts,
+        gate::Gate,
+        handle::Turn,
+        outcome,
+    },
+    plan::OnFailure,
+};
+
+impl Turn<'_> {
+    /// Closes a gate that somebody, a policy or time has decided. A yes is for what was shown: that is made up and looked
+    /// at once more before it counts.
+    pub(super) fn resolve(&mut self, id: crate::base::GateId, state: GateState, by: &str) {
+        if state == GateState::Approved && (self.asks_again(id) || self.looks_again(id, by)) {
+            return;
+        }
+        self.close(id, state, by);
+    }
+
+    /// Whether there are files to look at first.
+    pub(super) fn looks_again(&mut self, id: crate::base::GateId, by: &str) -> bool {
+        let gate = &self.world.gates[&id];
+        let facts = self.run(gate.run).step(gate.step).facts.as_ref();
+        let Some(facts) = facts.filter(|it| !gate.for_budget && it.shows_files()) else { return false };
+        let files = facts.files.iter().map(|it| it.path.clone()).collect();
+        let patterns = facts.hashes.iter().map(|it| it.0.clone()).collect();
+        self.emit_gate(id, GateEvent::Agreed { by: by.to_owned(), files, patterns });
+        true
+    }
+
+    /// They have been looked at: the yes counts, or people are asked again because of what has changed.
+    pub(super) fn looked_again(&mut self, run: RunId, step: StepIx, now: &Facts) {
+        let it = self.run(run).step(step);
+        let Some(id) = it.gate else { return };
+        let (Some(by), Some(seen)) = (self.world.gates[&id].agreed.clone(), &it.facts) else { return };
+        if !seen.is_of_the_same(now) {
+            return;
+        }
+        let changed = seen.changed_in(now);
+        if !changed.is_empty() {
+            let why = facts::sentence(&changed);
+            self.emit_step(run, step, StepEvent::Reopened { why, gates: Vec::new() });
+        } else if !self.asks_again(id) {
+            self.close(id, GateState::Approved, &by);
+        }
+    }
+
+    pub(super) fn close(&mut self, id: crate::base::GateId, state: GateState, by: &str) {
+        let gate = &self.world.gates[&id];
+        let (run, step, for_budget) = (gate.run, gate.step, gate.for_budget);
+        let form = gate.form();
+        let approvers: Vec<crate::engine::Actor> = gate.votes.iter().map(|it| it.by.clone()).collect();
+        let ask::Covered { calls, fallbacks } = ask::covered(self.world, self.run(run), step, gate, self.now);
+        self.emit_gate(id, GateEvent::Resolved { state, by: by.to_owned(), form: form.clone() });
+        if for_budget && self.run(run).is_to_be_chosen(step) {
+            return self.choice_resolved(run, step, id, state, form, &approvers);
+        }
+        if for_budget {
+            return self.by_the_way_resolved(run, step, state, &form, approvers);
+        }
+        if state == GateState::Approved {
+            let names: Vec<&crate::engine::Actor> = approvers.iter().collect();
+            let outputs = ask::result("approved", &form, &names);
+            let done = StepEvent::Completed {
+                outputs,
+                confidence: None,
+                partial: false,
+                fallback: 0,
+                kept: false,
+                released: calls,
+                released_fallbacks: fallbacks,
+                origin: None,
+                bound: None,
+                cached: None,
+                given: None,
+            };
+            self.emit_step(run, step, done);
+        } else {
+            let rule = self.run(run).plan_step(step).work.gate();
+            let on_reject = rule.map_or(OnFailure::Stop, |it| it.on_reject);
+            self.emit_step(run, step, StepEvent::Rejected { expired: state == GateState::Expired });
+            self.consequences(run, step, true, on_reject);
+        }
+    }
+
+    /// Whether what would run is no longer what people saw; then they are asked again, and nothing is approved.
+    fn asks_again(&mut self, id: crate::base::GateId) -> bool {
+        let gate = &self.world.gates[&id];
+        let it = self.run(gate.run).step(gate.step);
+        if it.state() != StepState::Waiting || it.asked.is_some() {
+            // Another ask is being made.
+            return true;
+        }
+        let asking = Asking {
+            gate: id,
+            epoch: gate.epoch,
+            opened_at: gate.ask.opened_at,
+            expires_at: gate.ask.expires_at,
+            form: Some(gate.form()),
+        };
+        let same = self.make_ask(gate, &asking).is_ok_and(|ask| {
+            ask.will_run == gate.ask.will_run
+                && ask.all == gate.ask.all
+                && ask.binds == gate.ask.binds
+                && ask.evidence == gate.ask.evidence
+        });
+        if same {
+            return false;
+        }
+        let (run, step, timeout) = (gate.run, gate.step, self.world.rule(gate).timeout);
+        match self.ask_again(id, None) {
+            Ok((mut ask, _)) => {
+                // Nobody has seen the new one: who has time to answer has all of it.
+                if ask.expires_at.is_some_and(|it| it <= self.now) {
+                    ask.expires_at = timeout.map(|it| self.now + it);
+                }
+                let hash = ask::hash(&ask);
+                let why = Some("what would run has changed since it was shown".to_owned());
+                self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why });
+            }
+            Err(problem) => {
+                self.close_gate(run, step, "run");
+                let message = format!("what it asks can no longer be made up: {problem}");
+                self.fail_step(run, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+            }
+        }
+        true
+    }
+
+    /// People have chosen which tool a step calls, or would not.
+    fn choice_resolved(
+        &mut self,
+        run: RunId,
+        step: StepIx,
+        gate: crate::base::GateId,
+        state: GateState,
+        form: ValueMap,
+        approvers: &[crate::engine::Actor],
+    ) {
+        if state != GateState::Approved {
+            let failure = outcome::failure(FailureMode::UserCancelled, "none of its candidates was chosen");
+            return self.fail_step(run, step, &failure);
+        }
+        let asked = Asking {
+            gate,
+            epoch: crate::base::Epoch(1),
+            opened_at: self.now,
+            expires_at: None,
+            form: Some(form),
+        };
+        let by = approvers.last().map_or_else(|| "the engine".to_owned(), |it| it.name.clone());
+        self.chosen_by_hand(run, step, &asked, &by);
+    }
+
+    fn by_the_way_resolved(
+        &mut self,
+        run: RunId,
+        step: StepIx,
+        state: GateState,
+        form: &ValueMap,
+        mut approvers: Vec<crate::engine::Actor>,
+    ) {
+        let held = self.run(run).step(step).held.clone();
+        let plan = self.run(run).plan_step(step).clone();
+        match (held, state == GateState::Approved) {
+            (Some(outputs), true) => match outcome::judge(
+                &plan,
+                call::tool_at(self.run(run), step, self.run(run).step(step).work),
+                &outputs,
+            ) {
+                Ok(result) => self.complete(run, step, result.outputs.clone(), Some(result)),
+                Err(failure) => self.fail_step(run, step, &failure),
+            },
+            (Some(_), false) => {
+                let failure =
+                    outcome::failure(FailureMode::AgentValidation, "its result was not good enough");
+                self.fail_step(run, step, &failure);
+            }
+            (None, true) => {
+                let by = approvers.pop().unwrap_or_else(crate::engine::Actor::engine);
+                self.raise_budget(run, step, form, &by);
+                self.call_when_free(run, step);
+            }
+            (None, false) => {
+                let failure =
+                    outcome::failure(FailureMode::PolicyBudget, "the budget is used up and was not raised");
+                self.fail_step(run, step, &failure);
+            }
+        }
+    }
+
+    /// A gate whose step ends for another reason.
+    pub(super) fn close_gate(&mut self, run: RunId, step: StepIx, by: &str) {
+        let gate = self.run(run).step(step).gate;
+        if let Some(gate) = gate.filter(|it| self.world.gates.get(it).is_some_and(Gate::is_open)) {
+            let form = ValueMap::new();
+            self.emit_gate(
+                gate,
+                GateEvent::Resolved { state: GateState::Cancelled, by: by.to_owned(), form },
+            );
+        }
+    }
+}

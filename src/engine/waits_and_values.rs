@@ -1,0 +1,106 @@
+//! What a step does by itself when it begins, with nobody outside: it waits until a time, or sets values. What it says and hears is for
+//! `tell`.
+
+use crate::{
+    base::{
+        EVENT_CONTENT_BYTES_MAX, FailureMode, RunId, Span, StepIx, Timestamp, Value, ValueMap, json_bytes,
+    },
+    engine::{Expected, Fact, ScopeEvent, StepEvent, WaitReason, condition::View, handle::Turn, outcome},
+    expression::EvalError,
+    plan::{Scope, WaitFor},
+};
+
+impl Turn<'_> {
+    pub(super) fn start_wait(&mut self, id: RunId, step: StepIx, wait: &WaitFor) {
+        let view = View::of(self.world, self.run(id), step, self.now);
+        let until = match wait {
+            WaitFor::Duration(template) => view
+                .text(template)
+                .map(|text| text.parse::<Span>().map(|it| self.now + it).map_err(|it| it.to_string())),
+            WaitFor::Until(template) => view.text(template).map(|text| text.parse::<Timestamp>()),
+            WaitFor::Message { topic, filter, count } => return self.listen(id, step, topic, filter, *count),
+        };
+        match until {
+            Ok(Ok(until)) if until <= self.now => self.complete(id, step, ValueMap::new(), None),
+            Ok(Ok(until)) => self.emit_step(id, step, StepEvent::Waiting { reason: WaitReason::Time(until) }),
+            Ok(Err(message)) => {
+                self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+            }
+            Err(error) => self.unresolved(id, step, Vec::new(), error.into()),
+        }
+    }
+
+    pub(super) fn set(
+        &mut self,
+        id: RunId,
+        step: StepIx,
+        scope: Scope,
+        values: &[(String, Value)],
+        ttl: Option<Span>,
+        expect: &[(String, Value)],
+    ) {
+        let run = self.run(id);
+        let view = View::of(self.world, run, step, self.now);
+        let resolved: Result<Vec<(String, Value)>, EvalError> =
+            values.iter().map(|(key, value)| Ok((key.clone(), view.deep(value)?))).collect();
+        let values = match resolved {
+            Ok(values) => values,
+            Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
+        };
+        if let Some((key, _)) =
+            values.iter().find(|it| it.1.to_string().len() > crate::base::SCOPE_VALUE_BYTES_MAX)
+        {
+            let message = format!("the value of `{key}` is larger than 1 MiB");
+            return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+        }
+        if values.iter().map(|it| json_bytes(&it.1)).sum::<usize>() > EVENT_CONTENT_BYTES_MAX {
+            let message = format!(
+                "its values are larger than {EVENT_CONTENT_BYTES_MAX} bytes together; set fewer in one step"
+            );
+            return self.fail_step(id, step, &outcome::failure(FailureMode::UserInvalidInput, message));
+        }
+        let full = values.iter().filter(|_| scope != Scope::Run).find_map(|it| {
+            let why = self.world.lacks_room_for(scope, &run.by, &it.0)?;
+            Some(format!("could not set `{}`: {why}", crate::base::shorten(&it.0, 60)))
+        });
+        if let Some(message) = full {
+            return self.fail_step(id, step, &outcome::failure(FailureMode::ResourceQuota, message));
+        }
+        let view = View::of(self.world, run, step, self.now);
+        let seen = expect.iter().map(|(key, etag)| Ok((key, expected(&view.deep(etag)?))));
+        let differs = match seen.collect::<Result<Vec<_>, EvalError>>() {
+            Ok(seen) => seen.into_iter().find_map(|(key, seen)| {
+                let why = self.world.differs(scope, &run.by, key, &seen, self.now)?;
+                Some(format!("could not set `{}`: {why}", crate::base::shorten(key, 60)))
+            }),
+            Err(error) => return self.unresolved(id, step, Vec::new(), error.into()),
+        };
+        if let Some(message) = differs {
+            return self.fail_step(id, step, &outcome::failure(FailureMode::AgentState, message));
+        }
+        let owner = match scope {
+            Scope::Run => id.to_string(),
+            Scope::Session => run.by.principal(),
+            Scope::Global => String::new(),
+        };
+        let expires_at = ttl.map(|it| self.now + it);
+        for (key, value) in &values {
+            let (owner, key, value) = (owner.clone(), key.clone(), value.clone());
+            self.emit(Fact::Scope(
+                Some(id),
+                ScopeEvent::Set { scope, owner, key, value, expires_at, by: None },
+            ));
+        }
+        self.complete(id, step, values.into_iter().collect(), None);
+    }
+}
+
+/// The etag that was read; nothing, nothing between quotes and `none` say that there was no value.
+fn expected(etag: &Value) -> Expected {
+    match etag {
+        Value::Null => Expected::Absent,
+        Value::String(text) if text.is_empty() || text == "none" => Expected::Absent,
+        Value::String(text) => Expected::Etag(text.clone()),
+        other => Expected::Etag(other.to_string()),
+    }
+}

@@ -1,0 +1,91 @@
+//! The end of a run in which nothing is open any more: what was done is undone where that is wanted, and then it has ended, in a state that
+//! its steps give.
+
+use crate::{
+    base::{EVENT_CONTENT_BYTES_MAX, RunId, StepIx, Value, ValueMap, json_bytes},
+    engine::{
+        Fact, RunEvent, RunState, StepState, another_try::is_made_good, condition::View, handle::Turn,
+        run::Run, talk,
+    },
+    plan::OnFailure,
+};
+
+impl Turn<'_> {
+    /// Nothing is open any more: undo, or end.
+    pub(super) fn wind_up(&mut self, id: RunId) {
+        let run = self.run(id);
+        let wants_undo = run.stopping.is_some_and(|it| it.compensate)
+            || run.cancel_undo
+            || run.timed_out && run.plan.on_failure == OnFailure::Compensate;
+        if !run.compensating && wants_undo && run.completed.iter().any(|it| run.is_to_undo(*it)) {
+            self.emit_run(id, RunEvent::Compensating);
+        }
+        if self.run(id).compensating {
+            while let Some(step) = self.run(id).next_to_undo() {
+                self.emit(Fact::Undo(id, step, crate::engine::UndoEvent::Asked));
+                self.undo_call(id, step);
+            }
+            let run = self.run(id);
+            if !run.undoing.is_empty() || !run.stuck.is_empty() {
+                return;
+            }
+        }
+        self.end_run(id);
+    }
+
+    fn end_run(&mut self, id: RunId) {
+        let run = self.run(id);
+        let state = final_state(run);
+        let outputs = if matches!(state, RunState::Completed | RunState::PartiallyCompleted) {
+            let view = View { scope: None, ..View::of(self.world, run, StepIx(0), self.now) };
+            let mut left = EVENT_CONTENT_BYTES_MAX;
+            let mut value = |template: &String| {
+                let value = view.value(template).unwrap_or(Value::Null);
+                let rest = left.checked_sub(json_bytes(&value));
+                left = rest.unwrap_or(left);
+                if rest.is_some() { value } else { Value::Null }
+            };
+            run.plan.outputs.iter().map(|(name, it)| (name.clone(), value(it))).collect()
+        } else {
+            ValueMap::new()
+        };
+        let partial = (state != RunState::Completed).then(|| Box::new(super::recovery::partial_result(run)));
+        self.emit_run(id, RunEvent::Ended { state, outputs, partial });
+    }
+}
+
+/// How a run ends in which nothing is open any more.
+fn final_state(run: &Run) -> RunState {
+    if run.undone > 0 && run.compensating {
+        return RunState::Undone;
+    }
+    if run.timed_out {
+        return RunState::Failed;
+    }
+    if run.cancelling {
+        return RunState::Cancelled;
+    }
+    match run.stopping {
+        Some(it) if it.rejected => return RunState::Rejected,
+        Some(_) => return RunState::Failed,
+        None => {}
+    }
+    // What came of a call that a model asked for was told to the model; its talk says how that ended.
+    let counts = |(at, _): &(usize, _)| {
+        let step = StepIx::from_index(*at);
+        talk::around(run, step).is_none() && !is_made_good(run, step)
+    };
+    let spoiled = run.steps.iter().enumerate().filter(counts).any(|(_, it)| {
+        matches!(
+            it.state(),
+            StepState::Failed | StepState::Rejected | StepState::Cancelled | StepState::Partial
+        ) || it.state() == StepState::Skipped && (it.error.is_some() || !it.harmless)
+    });
+    if run.aborted.is_some() {
+        RunState::Failed
+    } else if spoiled {
+        RunState::PartiallyCompleted
+    } else {
+        RunState::Completed
+    }
+}
