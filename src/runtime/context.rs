@@ -1,7 +1,10 @@
 //! Contexts of agents: made of the project's files and of what other agents handed in, and kept for whoever asks next, as long as
 //! nothing of that has changed.
 
-use super::{Clock as _, LibraryQuery, LocalDesk, SystemClock, archive::Archive, library::result_of_bytes};
+use super::{
+    Clock as _, LibraryQuery, LocalDesk, SystemClock, archive::Archive, library::result_of_bytes,
+    tasks::WorkKind,
+};
 use crate::{
     base::{
         CONTEXT_BYTES_LEAST, CONTEXT_BYTES_MAX, CONTEXT_CACHE_BYTES_MAX, CONTEXT_CACHE_ENTRIES_MAX,
@@ -394,7 +397,7 @@ impl LocalDesk {
     /// When there is none.
     pub async fn context(&self, query: ContextQuery) -> Result<String, NoContext> {
         let archive = self.archive.clone();
-        let work = self.tasks.work(move || archive.context(&query)).await;
+        let work = self.tasks.work(WorkKind::Files, move || archive.context(&query)).await;
         let fault = || NoContext::Failed("could not make the context: a fault of cuelight".to_owned());
         work.unwrap_or_else(|_| Err(fault()))
     }

@@ -1,7 +1,7 @@
 //! The library, as it is kept and found: what an agent hands in is freed of secrets and, where it is large, kept beside the log before
 //! the log says so; what is there is found by a list that follows the log.
 
-use super::{LocalDesk, Reply, Tasks, archive::Archive};
+use super::{LocalDesk, Reply, Tasks, archive::Archive, tasks::WorkKind};
 use crate::{
     base::{Digest, RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX, Seq, Timestamp, Value, sha256},
     engine::{
@@ -203,7 +203,7 @@ pub(super) async fn made_ready(
         Command::HandIn { result, kept_for, by } => (result, kept_for, by),
         Command::Learn { knowledge, by } => {
             let archive = archive.clone();
-            let work = tasks.work(move || harmless(*knowledge, archive.secrets())).await;
+            let work = tasks.work(WorkKind::Text, move || harmless(*knowledge, archive.secrets())).await;
             let fault = || Reply::NotRecorded("could not read that: a fault of cuelight".to_owned());
             let knowledge = work.map_err(|_| fault())?.map_err(|why| Reply::Refused(Refusal::Other(why)))?;
             return Ok(Command::Learn { knowledge: Box::new(knowledge), by });
@@ -211,7 +211,7 @@ pub(super) async fn made_ready(
         other => return Ok(other),
     };
     let archive = archive.clone();
-    let work = tasks.work(move || masked(*result, archive.secrets())).await;
+    let work = tasks.work(WorkKind::Text, move || masked(*result, archive.secrets())).await;
     let fault = || Reply::NotRecorded("could not read the result: a fault of cuelight".to_owned());
     let (result, text) = work.map_err(|_| fault())?.map_err(|why| Reply::Refused(Refusal::Other(why)))?;
     let result = if text.len() > RESULT_INLINE_BYTES_MAX {
@@ -276,14 +276,14 @@ impl LocalDesk {
     /// The digest that a result has once it is kept; nothing when it cannot be.
     pub async fn digest_of(&self, result: AgentResult) -> Option<Digest> {
         let archive = self.archive.clone();
-        let work = self.tasks.work(move || masked(result, archive.secrets())).await;
+        let work = self.tasks.work(WorkKind::Text, move || masked(result, archive.secrets())).await;
         work.ok()?.ok().map(|it| it.0.digest)
     }
 
     /// Why something that is known gives something away, if it does.
     pub async fn gives_away(&self, knowledge: Knowledge) -> Option<String> {
         let archive = self.archive.clone();
-        let work = self.tasks.work(move || gives_away(&knowledge, archive.secrets())).await;
+        let work = self.tasks.work(WorkKind::Text, move || gives_away(&knowledge, archive.secrets())).await;
         work.ok()?
     }
 
@@ -293,7 +293,7 @@ impl LocalDesk {
     /// When there is none, or it cannot be read.
     pub async fn blob(&self, digest: Digest) -> Result<Vec<u8>, String> {
         let archive = self.archive.clone();
-        let work = self.tasks.work(move || archive.whole_blob(digest)).await;
+        let work = self.tasks.work(WorkKind::Files, move || archive.whole_blob(digest)).await;
         work.unwrap_or_else(|_| Err("could not read that: a fault of cuelight".to_owned()))
     }
 }

@@ -7,20 +7,31 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-/// Pieces of short work that are done at once: they keep processors busy, of which most machines have no more.
+/// Pieces of work of one kind that are done at once: they keep processors busy, of which most machines have no more.
 const WORK_AT_ONCE: usize = 4;
+
+/// What a piece of work that somebody waits for is about. Each kind has room by itself: what is done in a moment does not wait behind what
+/// reads many files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WorkKind {
+    /// A text is masked or judged.
+    Text,
+    /// Files are read, or something that was made of them is looked at.
+    Files,
+}
 
 /// All tasks of one engine or seat.
 #[derive(Clone, Debug)]
 pub struct Tasks {
     all: TaskTracker,
-    /// Room for short work.
-    room: Arc<Semaphore>,
+    room_for_texts: Arc<Semaphore>,
+    room_for_files: Arc<Semaphore>,
 }
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self { all: TaskTracker::default(), room: Arc::new(Semaphore::new(WORK_AT_ONCE)) }
+        let room = || Arc::new(Semaphore::new(WORK_AT_ONCE));
+        Self { all: TaskTracker::default(), room_for_texts: room(), room_for_files: room() }
     }
 }
 
@@ -43,18 +54,17 @@ impl Tasks {
         self.all.spawn_blocking(work)
     }
 
-    /// Does a short piece of work that somebody waits for, such as reading some files or masking a text, as soon as there is room: a few at
-    /// once, however many ask. Memory that a thread has freed stays with it, so a thread for each who asks would hold some for each.
+    /// Does a piece of work that somebody waits for as soon as there is room: a few of a kind at once, however many ask. Memory that a thread has freed stays with it, so a thread for each who asks would hold some for each.
     ///
     /// # Errors
     /// When the work panics.
-    pub async fn work<F, T>(&self, work: F) -> Result<T, JoinError>
+    pub(super) async fn work<F, T>(&self, kind: WorkKind, work: F) -> Result<T, JoinError>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         // Until the work is done, and until that is known: else the next one begins before this thread is free, on another.
-        let place = Arc::new(Arc::clone(&self.room).acquire_owned().await);
+        let place = Arc::new(self.room(kind).acquire_owned().await);
         let held = Arc::clone(&place);
         let done = self.spawn_blocking(move || {
             let done = work();
@@ -64,6 +74,13 @@ impl Tasks {
         let done = done.await;
         drop(place);
         done
+    }
+
+    fn room(&self, kind: WorkKind) -> Arc<Semaphore> {
+        Arc::clone(match kind {
+            WorkKind::Text => &self.room_for_texts,
+            WorkKind::Files => &self.room_for_files,
+        })
     }
 
     /// Waits until all have ended.
@@ -81,12 +98,16 @@ mod tests {
 
     /// Time that stands still goes on only while no thread works: so nothing was begun when it is over.
     #[tokio::test(start_paused = true)]
-    async fn short_work_waits_until_there_is_room_for_it() {
+    async fn work_waits_until_there_is_room_for_it_and_for_no_work_of_another_kind() {
         let tasks = Tasks::default();
         let all = u32::try_from(WORK_AT_ONCE).expect("a small number");
-        let others = Arc::clone(&tasks.room).acquire_many_owned(all).await.expect("room");
-        assert!(timeout(Duration::from_mins(1), tasks.work(|| 1)).await.is_err(), "it has not begun");
-        drop(others);
-        assert_eq!(tasks.work(|| 2).await.ok(), Some(2));
+        for (kind, other) in [(WorkKind::Text, WorkKind::Files), (WorkKind::Files, WorkKind::Text)] {
+            let others = tasks.room(kind).acquire_many_owned(all).await.expect("room");
+            let waits = timeout(Duration::from_mins(1), tasks.work(kind, || 1)).await;
+            assert!(waits.is_err(), "{kind:?} has not begun");
+            assert_eq!(tasks.work(other, || 2).await.ok(), Some(2));
+            drop(others);
+            assert_eq!(tasks.work(kind, || 3).await.ok(), Some(3));
+        }
     }
 }
