@@ -126,14 +126,13 @@ impl SpoolReader {
             floor = if part.offset > known { part.offset } else { floor };
             known = known.max(part.offset + part.length);
         }
-        let (mut end, mut left) = (offset.max(floor), lines + 1);
+        // From there to here all was kept.
+        let (mut end, mut left) = (offset.min(known), lines + 1);
         while end > floor {
             let start = end.saturating_sub(PIECE_BYTES).max(floor);
             let piece = self.read(start, end - start)?;
             // The end of the line before belongs to that line, not to the one that begins at `offset`.
-            let ends = piece.bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
-            // Where nothing was kept before `end`, what was kept after it comes.
-            for (place, _) in ends.filter(|_| piece.offset < end) {
+            for (place, _) in piece.bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n') {
                 left -= 1;
                 if left == 0 {
                     return Ok(piece.offset + place as u64 + 1);
