@@ -13,8 +13,8 @@ use crate::{
         serve_http, serve_socket,
     },
     runtime::{
-        Desk, Engine, LocalDesk, ReadDesk, Setup, SystemClock, Tasks, Traces, WhoIsWho, keep_schedules,
-        keep_traces,
+        Desk, Engine, LocalDesk, People, ReadDesk, Setup, SystemClock, Tasks, Traces, WhoIsWho,
+        keep_schedules, keep_traces,
     },
     store::{OwnerError, Workspace},
 };
@@ -265,8 +265,17 @@ pub(super) async fn attach(
     workspace: &Workspace,
     channel: Channel,
 ) -> Result<Seat, Trouble> {
-    let people = config.people(workspace)?;
-    let actor = config.actor_at(&people, channel, workspace);
+    attach_as(config, &*config.people(workspace)?, workspace, channel).await
+}
+
+/// The same, for one of these people.
+async fn attach_as(
+    config: &Config,
+    people: &People,
+    workspace: &Workspace,
+    channel: Channel,
+) -> Result<Seat, Trouble> {
+    let actor = config.actor_at(people, channel, workspace);
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
     let desk = RemoteDesk::attach(&workspace.socket(), channel, &tasks, closing.clone())
         .await
@@ -331,16 +340,21 @@ pub(super) async fn take_or_attach(
     tokio::time::timeout(START_MAX, tries).await.unwrap_or_else(|_| Err(unreachable(workspace)))
 }
 
-/// A seat to look from: at the engine that runs, else at what was recorded.
+/// A seat to look from: at the engine that runs, else at what was recorded. Where it cannot be read who is who, that is said, and
+/// whoever looks is nobody in particular.
 pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
     let workspace = config.workspace()?;
-    if let Ok(mut seat) = attach(config, &workspace, Channel::Command).await {
+    let people = config.people(&workspace).unwrap_or_else(|trouble| {
+        say(trouble.message.trim_end());
+        say("until that is mended nobody is known by name, and nobody decides anything");
+        Arc::default()
+    });
+    if let Ok(mut seat) = attach_as(config, &people, &workspace, Channel::Command).await {
         if let AnyDesk::Remote(line) = seat.desk {
             seat.desk = AnyDesk::Looking(LookDesk::new(line, workspace, seat.tasks.clone()));
         }
         return Ok(seat);
     }
-    let people = config.people(&workspace)?;
     let actor = config.actor(&people, Channel::Command);
     let tasks = Tasks::default();
     let desk = ReadDesk::open(&workspace, &tasks).map_err(|it| Trouble::not_recorded(it.to_string()))?;

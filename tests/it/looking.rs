@@ -1,6 +1,6 @@
 //! Commands that look back or look around: `timeline`, `replay`, `screenshot`, `doctor`.
 
-use crate::program::Place;
+use crate::program::{Place, until};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 const TWO: &str = "name: two\nsteps:\n  - {id: first, run: echo 1}\n  - {id: second, needs: first, run: exit 3}\n  - {id: third, needs: second, run: echo 3}\n";
@@ -114,4 +114,41 @@ fn the_doctor_says_what_is_wrong_and_which_settings_won() {
     let bad: Vec<&str> =
         found.filter(|it| it["state"] == "WRONG").filter_map(|it| it["what"].as_str()).collect();
     assert_eq!(bad, ["private", "people.toml"], "{json}");
+}
+
+#[test]
+fn who_only_looks_may_do_so_while_it_cannot_be_read_who_is_who() {
+    const BROKEN: &str = "[[person]]\nname = 7\n";
+    let place = ran();
+    place.write("gated.yaml", GATED);
+    let sees = |what: &str| {
+        for words in [
+            &["runs"][..],
+            &["show", "r-1"],
+            &["gates"],
+            &["logs", "r-1", "first"],
+            &["events", "r-1"],
+            &["history"],
+            &["errors"],
+        ] {
+            let said = place.cue(words);
+            assert!(said.code == 0 && !said.out.is_empty(), "{what}, {words:?}: {said:?}");
+            assert!(said.err.contains("could not read people.toml"), "{what}, {words:?}: {said:?}");
+            assert!(said.err.contains("until that is mended"), "{what}, {words:?}: {said:?}");
+        }
+        let refused = place.cue(&["approve", "g-1", "--reason", "it looks right"]);
+        assert!(refused.code != 0 && refused.err.contains("could not"), "{what}: {refused:?}");
+        assert!(!refused.err.contains("until that is mended"), "{what}: {refused:?}");
+    };
+    let mut engine = place.start(&["run", "gated.yaml", "--headless"]);
+    engine.until("gate.asked");
+    place.write(".cuelight/people.toml", BROKEN);
+    sees("beside an engine");
+    engine.signal(rustix::process::Signal::TERM);
+    drop(engine.end());
+    until("it is closed", || place.owner().is_none());
+    sees("without one");
+    fs::remove_file(place.file(".cuelight/people.toml")).expect("removed");
+    assert_eq!(place.gates()[0]["state"], "open", "nobody has decided anything");
+    assert!(!place.cue(&["runs"]).ok().err.contains("people.toml"));
 }
