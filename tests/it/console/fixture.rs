@@ -142,11 +142,15 @@ impl Stage {
         self.now = until;
     }
 
-    pub(super) fn end(&mut self, run: RunId, step: &str, outcome: Outcome) {
+    /// The call of a step that runs now.
+    fn running(&self, run: RunId, step: &str) -> AttemptId {
         let view = self.board.run(run).expect("known");
         let of_step = |it: &&AttemptId| it.run == run && view.step_id(it.step) == step;
-        let attempt =
-            *self.running.iter().find(of_step).unwrap_or_else(|| panic!("{run} {step} does not run"));
+        *self.running.iter().find(of_step).unwrap_or_else(|| panic!("{run} {step} does not run"))
+    }
+
+    pub(super) fn end(&mut self, run: RunId, step: &str, outcome: Outcome) {
+        let attempt = self.running(run, step);
         self.command(Command::AttemptEnded { attempt, outcome: Box::new(outcome) });
     }
 
@@ -175,9 +179,14 @@ impl Stage {
         self.end(run, step, outcome);
     }
 
+    /// A call that fails, after all the time since it began.
     pub(super) fn fail(&mut self, run: RunId, step: &str, mode: FailureMode, message: &str) {
         let failure = Failure { mode, message: message.to_owned(), tail: String::new(), not_started: false };
-        let outcome = Outcome { failure: Some(failure), exit_code: Some(1), ..Outcome::default() };
+        let attempt = self.running(run, step);
+        let view = self.board.run(run).and_then(|it| it.step(attempt.step)).expect("known");
+        let began = view.attempts().last().expect("it has begun").started_at;
+        let ran_for = self.now.since(began);
+        let outcome = Outcome { failure: Some(failure), exit_code: Some(1), ran_for, ..Outcome::default() };
         self.end(run, step, outcome);
     }
 
