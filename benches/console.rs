@@ -103,7 +103,7 @@ fn asked(time: Duration) {
             });
         }
         let over = Instant::now() + time;
-        let waits = pressed(&console, |_| Instant::now() >= over);
+        let waits = pressed(&console, || Instant::now() >= over);
         is_over.store(true, Relaxed);
         waits
     });
@@ -135,12 +135,11 @@ fn ask(line: &mut TcpStream, path: &str, token: &str, body: &str) {
     }
 }
 
-/// Opens and closes the help, with a pause between, until it is over by what the screen shows while the help is closed; how long
-/// each key takes to be seen.
-fn pressed(console: &Console, is_over: impl Fn(&str) -> bool) -> Vec<Duration> {
+/// Opens and closes the help, with a pause between, until it is over while the help is closed; how long each key takes to be seen.
+fn pressed(console: &Console, is_over: impl Fn() -> bool) -> Vec<Duration> {
     let mut screen = vt100::Parser::new(ROWS.try_into().expect("few"), COLUMNS.try_into().expect("few"), 0);
     let (mut waits, mut shown) = (Vec::new(), false);
-    while shown || !is_over(&screen.screen().contents()) {
+    while shown || !is_over() {
         let pressed = Instant::now();
         console.press(if shown { "\x1b" } else { "?" });
         let seen = loop {
@@ -406,8 +405,8 @@ fn large(what: &str, text: &str) {
         fs::write(dir.path().join(file), text).expect("a file");
         let console = Console::start(dir.path(), &["run", file]);
         let over = Instant::now() + RUN_MAX;
-        // Only keys while the run goes on are counted: the status line says when it is done.
-        let is_over = |screen: &str| screen.contains("✓ 1 done") || Instant::now() >= over;
+        // Only keys while the run goes on are counted, however it ends: the log says when it has.
+        let is_over = || has_rested(dir.path()) || Instant::now() >= over;
         let mut waits = if keys { pressed(&console, is_over) } else { Vec::new() };
         let _end = console.settle(Duration::from_secs(3), RUN_MAX);
         let (rss, peak) = (console.status("VmRSS"), console.status("VmHWM"));
@@ -469,6 +468,13 @@ fn headless(dir: &Path, file: &str) -> Child {
     command.args(["run", file, "--headless"]).current_dir(dir).env_clear().env("HOME", dir);
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin").stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+}
+
+/// Whether the run has come to rest by its own log.
+fn has_rested(dir: &Path) -> bool {
+    let reader = Reader::open(&Workspace::create(dir).expect("a workspace"));
+    let runs = reader.and_then(|it| it.runs_index()).unwrap_or_default();
+    runs.first().is_some_and(|it| it.rested.is_some())
 }
 
 /// How long the run took by its own log, and its events.
