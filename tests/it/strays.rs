@@ -131,7 +131,7 @@ fn what_says_it_is_nobodys_or_another_steps_stays_with_the_step_that_is_its_pare
     assert_eq!(run(), (2, 2), "what another step has started is untouched, whatever it says");
     until("its processes were counted", || place.step("r-1", "many")["state"] == "failed");
     let many = place.step("r-1", "many").to_string();
-    assert!(many.contains("started too many processes: limit 40, "), "{many}");
+    assert!(many.contains("started too many processes: limit 40; "), "{many}");
     place.cue(&["cancel", "r-1", "--reason", "enough"]).ok();
     until("it is cancelled", || place.state("r-1") == "cancelled");
     assert_eq!(run(), (0, 0), "what it has started went with it");
