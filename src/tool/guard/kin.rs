@@ -296,10 +296,12 @@ impl Kin {
                 let all = all_children.get_or_insert_with(|| by_parent(&all()));
                 all.get(&at).cloned().unwrap_or_default()
             });
-            for pid in children.into_iter().filter(|it| !seen.contains(it)).collect::<Vec<_>>() {
+            for pid in children {
+                if seen.contains(&pid) {
+                    continue;
+                }
                 let Some(it) = process(pid) else { continue };
-                let is_its = known.owner_of(pid, &it, key).is_some_and(|it| it == attempt);
-                if is_its {
+                if known.owner_of(pid, &it, key).is_some_and(|owner| owner == attempt) {
                     seen.insert(pid);
                     if visit(pid, &it).is_break() {
                         return;
