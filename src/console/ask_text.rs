@@ -37,11 +37,11 @@ pub(super) struct Told<'a> {
 pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
     let mut out = Prose::new(width);
     let (gate, ask) = (told.gate, &*told.gate.ask);
-    out.begin(true);
+    out.begin();
     out.foreign("asks", &ask.prompt, Role::Text);
     out.row("risk", HEAD, &[(risk_words(ask.risk).to_owned(), role_of_risk(ask.risk))]);
     if let Some(why) = &gate.asked_anew {
-        out.begin(true);
+        out.begin();
         out.foreign(
             "anew",
             &format!("asked {}; now because {why}", counted(ask.epoch.0, "time", "times")),
@@ -64,7 +64,7 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
     }
     if let Some(approved) = &gate.last_approved {
         out.blank();
-        out.begin(false);
+        out.begin();
         let by = approved.by.join(", ");
         let (run, at) = (approved.ask.run, approved.at.clock());
         out.foreign("last time", &format!("approved in {run} by {by}, {at}"), Role::Text);
@@ -99,11 +99,11 @@ pub(super) fn role_of_risk(risk: Risk) -> Role {
 fn will_run(out: &mut Prose, told: &Told<'_>) {
     let ask = &told.gate.ask;
     if ask.will_run.is_empty() && ask.later.is_empty() {
-        out.begin(true);
+        out.begin();
         out.said("will run", "nothing is called at once", Role::Muted);
     }
     for (index, call) in ask.will_run.iter().enumerate() {
-        out.begin(true);
+        out.begin();
         if index > 0 {
             out.blank();
         }
@@ -111,7 +111,7 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
     }
     if let Some(all) = &ask.all {
         let (calls, later, hash) = (all.will_run, all.later, all.digest.short());
-        out.begin(true);
+        out.begin();
         out.said(
             "all",
             &format!("{calls} calls at once and {later} later are bound, hash {hash}"),
@@ -119,7 +119,7 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
         );
     }
     if !ask.later.is_empty() {
-        out.begin(true);
+        out.begin();
         // Copies have one template, which is told once.
         let like = |a: &Later, b: &Later| (&a.kind, a.template) == (&b.kind, b.template);
         let later = |them: &[Later]| {
@@ -226,14 +226,14 @@ fn executes(out: &mut Prose, file: &FileFact) {
 
 fn fields(out: &mut Prose, ask: &Ask) {
     if !ask.binds.is_empty() {
-        out.begin(true);
+        out.begin();
         out.foreign("binds", &ask.binds.join(", "), Role::Text);
     }
     if ask.form.is_empty() {
         return;
     }
     out.blank();
-    out.begin(true);
+    out.begin();
     for (index, field) in ask.form.iter().enumerate() {
         let head = if index == 0 { "form" } else { "" };
         let mut pieces = foreign_pieces(&field.name, Role::Title);
@@ -279,7 +279,7 @@ const fn kind_word(kind: OutputType) -> &'static str {
 
 /// Who has answered, what was said.
 pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
-    out.begin(false);
+    out.begin();
     let mut head = "votes";
     for it in &gate.votes {
         let yes = it.vote.verdict == crate::engine::Verdict::Approve;
@@ -325,7 +325,7 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
 
 fn evidence(out: &mut Prose, told: &Told<'_>) {
     for item in &told.gate.ask.evidence {
-        out.begin(true);
+        out.begin();
         let (sign, role) = match &item.problem {
             Some(_) => ("~", Role::Warn),
             None => (told.glyphs.pick("✓", "+"), Role::Ok),
@@ -338,7 +338,7 @@ fn evidence(out: &mut Prose, told: &Told<'_>) {
         if let Some(problem) = &item.problem {
             out.foreign("", problem, Role::Warn);
         }
-        out.begin(item.text.is_some());
+        out.begin();
         if let Some(fields) = item.text.as_deref().and_then(Fields::of) {
             let from = out.lines.len();
             out.fields(HEAD + 2, &fields);
@@ -412,7 +412,7 @@ fn beside_a_bar(out: &mut Prose, from: usize, glyphs: Glyphs) {
 }
 
 fn changes(out: &mut Prose, told: &Told<'_>, before: &Ask, head: &str, none: &str) {
-    out.begin(head == "changed");
+    out.begin();
     let changes = ask_diff(before, &told.gate.ask);
     if changes.is_empty() {
         out.said(head, none, Role::Muted);
@@ -443,7 +443,7 @@ fn outcome(out: &mut Prose, ask: &Ask) {
     let names = |list: &[String], none: &str| {
         if list.is_empty() { none.to_owned() } else { names_in_words(list) }
     };
-    out.begin(true);
+    out.begin();
     out.foreign("if yes", &format!("starts {}", names(&ask.starts, "nothing")), Role::Text);
     out.foreign("if no", &format!("skips {}", names(&ask.skips, "nothing")), Role::Text);
     if !ask.undoes.is_empty() {
@@ -483,7 +483,7 @@ pub(super) fn people(list: &[Quorum]) -> String {
 
 fn who(out: &mut Prose, gate: &GateView) {
     let ask = &gate.ask;
-    out.begin(true);
+    out.begin();
     out.foreign("who", &format!("{}; asked for by {}", people(&ask.require), ask.requester), Role::Text);
     for (_, why) in &ask.excluded {
         out.foreign("", why, Role::Muted);
@@ -501,7 +501,7 @@ fn who(out: &mut Prose, gate: &GateView) {
 
 fn end(out: &mut Prose, told: &Told<'_>) {
     out.blank();
-    out.begin(true);
+    out.begin();
     // The end has been seen only when all that stands above it was there.
     if told.gate.ask.evidence.iter().any(|it| is_being_read(told.blobs, it)) {
         return out.said("", "the evidence is being read; the end of the ask follows", Role::Muted);

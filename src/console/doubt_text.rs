@@ -25,7 +25,7 @@ pub(super) struct Doubtful<'a> {
 /// The text in lines of this width.
 pub(super) fn doubt_text(it: &Doubtful<'_>, width: usize) -> Prose {
     let mut out = Prose::new(width);
-    out.begin(false);
+    out.begin();
     let id = it.run.step_id(it.index);
     match it.step.undo() {
         UndoState::Stuck(record) => {

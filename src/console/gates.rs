@@ -1,7 +1,7 @@
 //! What the view of gates remembers: the order of its rows, what of an ask was on the screen and in which frame, what
 //! was read for it, and the form that is being edited. Part of the model; changed by `update` only.
 
-use super::prose::ProseLine;
+use super::prose::{ProseLine, RowId};
 use crate::{
     base::{AttemptId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp, ValueMap},
     console::{Field, Role},
@@ -35,8 +35,8 @@ pub(super) struct GatesState {
     pub text: Option<Arc<Text>>,
     /// The ask of the last frame that was drawn.
     pub drawn: Option<Drawn>,
-    /// Which lines of each ask were on the screen.
-    pub seen: BTreeMap<GateId, Seen>,
+    /// The text of each row as far as it was on the screen.
+    pub seen: BTreeMap<RowKey, Seen>,
     /// The ask that was read to its end, of each gate, and the one that was read before that.
     pub read: BTreeMap<GateId, (Arc<Ask>, Option<Arc<Ask>>)>,
     /// Gates whose ask has changed under somebody's hands, until it was read again.
@@ -76,35 +76,27 @@ impl GatesState {
         self.selected.and_then(|key| gate_of(key.0, board))
     }
 
-    /// How many lines of the text under the cursor have to be seen and were not.
+    /// Lines of the text under the cursor that were not seen.
     pub(super) fn unseen(&self) -> usize {
         self.unseen_but(0..0)
     }
 
-    /// The first line that has to be seen and was not.
+    /// The first line that was not seen.
     pub(super) fn first_unseen(&self) -> Option<usize> {
         self.unseen_lines().next()
     }
 
-    /// How many there are without those of a range.
+    /// Lines that were not seen, without a range of them.
     pub(super) fn unseen_but(&self, shown: Range<usize>) -> usize {
         self.unseen_lines().filter(|row| !shown.contains(row)).count()
     }
 
     fn unseen_lines(&self) -> impl Iterator<Item = usize> {
-        let text = self.text.as_ref().zip(self.gate());
-        text.into_iter().flat_map(|(text, gate)| self.unseen_of(text, gate))
-    }
-
-    fn unseen_of<'a>(&'a self, text: &'a Text, gate: GateId) -> impl Iterator<Item = usize> + 'a {
-        let hash = match &text.made_of {
-            MadeOf::Gate(it) => Some(it.hash),
-            MadeOf::Run(_) => None,
-        };
-        let seen = self.seen.get(&gate).filter(|it| Some(it.hash) == hash);
-        let was_seen = move |line: &ProseLine| seen.is_some_and(|it| it.lines.contains(&line_key(line)));
-        let lines = text.lines.iter().enumerate();
-        lines.filter(move |(_, it)| it.must && !was_seen(it)).map(|(row, _)| row)
+        self.text.iter().flat_map(|text| {
+            let seen = self.seen.get(&text.of).filter(|it| it.hash == text.made_of.hash());
+            let lines = text.lines.iter().enumerate();
+            lines.filter(move |(_, line)| !seen.is_some_and(|it| it.has(line))).map(|(row, _)| row)
+        })
     }
 
     /// Whether an answer to this row is being recorded.
@@ -144,6 +136,14 @@ pub(super) enum MadeOf {
 }
 
 impl MadeOf {
+    /// The ask that it is the text of.
+    pub(super) fn hash(&self) -> Option<Digest> {
+        match self {
+            Self::Gate(it) => Some(it.hash),
+            Self::Run(_) => None,
+        }
+    }
+
     pub(super) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Gate(one), Self::Gate(other)) => Arc::ptr_eq(one, other),
@@ -163,20 +163,34 @@ pub(super) struct Drawn {
     pub since: Timestamp,
 }
 
-/// What was seen of an ask.
+/// A text as far as it was seen: every line of it counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
-    pub hash: Digest,
-    pub lines: BTreeSet<LineKey>,
-    /// For how long it was on the screen before it was left.
+    /// The ask; nothing for a text of a run.
+    pub hash: Option<Digest>,
+    /// The characters of each row that were on the screen.
+    rows: BTreeMap<RowId, Vec<bool>>,
+    /// Time on the screen before it was left.
     pub shown: Span,
 }
 
-/// A line of a text: its part, its place in that, and what it says.
-pub(super) type LineKey = (u32, u32, String);
+impl Seen {
+    /// Nothing of this ask was seen.
+    pub(super) fn of(hash: Option<Digest>) -> Self {
+        Self { hash, ..Self::default() }
+    }
 
-pub(super) fn line_key(line: &ProseLine) -> LineKey {
-    (line.part, line.nth, line.text())
+    /// Notes a line that was on the screen.
+    pub(super) fn note(&mut self, line: &ProseLine) {
+        let row = self.rows.entry(line.of).or_default();
+        row.resize(row.len().max(line.span.end), false);
+        row[line.span.clone()].fill(true);
+    }
+
+    fn has(&self, line: &ProseLine) -> bool {
+        let row = self.rows.get(&line.of).and_then(|it| it.get(line.span.clone()));
+        row.is_some_and(|it| it.iter().all(|seen| *seen))
+    }
 }
 
 /// A file, as far as it was read.

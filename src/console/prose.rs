@@ -3,20 +3,26 @@
 //!
 //! What is said is left to `ask_text`; where it stands on the screen, to `view`.
 
-use crate::{base::safe_pieces, console::Role, projection::Fields};
+use crate::{
+    base::{Digest, safe_pieces, sha256},
+    console::Role,
+    projection::Fields,
+};
+use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
 
 /// One line as it is drawn: texts, and what each means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ProseLine {
     pub pieces: Vec<(String, Role)>,
-    /// Whether it has to be seen before anybody may approve.
-    pub must: bool,
-    /// The part of the text it belongs to: together with its own text this says whether it was seen.
-    pub part: u32,
-    /// Its place in that part.
-    pub nth: u32,
+    /// The row before it was wrapped. The same at every width, so that a new width does not make a line seen.
+    pub of: RowId,
+    /// The characters of that row on this line.
+    pub span: Range<usize>,
 }
+
+/// Identity of a row before it is wrapped: its part, its place in that part, the hash of its text.
+pub(super) type RowId = (u32, u32, Digest);
 
 impl ProseLine {
     /// The line without roles.
@@ -30,7 +36,6 @@ impl ProseLine {
 pub(super) struct Prose {
     pub lines: Vec<ProseLine>,
     width: usize,
-    must: bool,
     part: u32,
     nth: u32,
 }
@@ -41,19 +46,19 @@ pub(super) const HEAD: usize = 10;
 impl Prose {
     /// An empty text of this width.
     pub(super) fn new(width: usize) -> Self {
-        Self { lines: Vec::new(), width: width.max(20), must: false, part: 0, nth: 0 }
+        Self { lines: Vec::new(), width: width.max(20), part: 0, nth: 0 }
     }
 
-    /// What follows is a part of its own, which has to be seen or not.
-    pub(super) fn begin(&mut self, must: bool) {
+    /// Begins a part: rows that are added to one part leave the rows of the next where they were.
+    pub(super) fn begin(&mut self) {
         self.part += 1;
         self.nth = 0;
-        self.must = must;
     }
 
     /// An empty line.
     pub(super) fn blank(&mut self) {
-        self.push(Vec::new(), false);
+        let of = self.next_row(&[]);
+        self.lines.push(ProseLine { pieces: Vec::new(), of, span: 0..0 });
     }
 
     /// A line of our own, wrapped, with a head before its first row.
@@ -79,11 +84,15 @@ impl Prose {
     /// Pieces in several roles, wrapped after a head of so many cells.
     pub(super) fn row(&mut self, head: &str, indent: usize, pieces: &[(String, Role)]) {
         let room = self.width.saturating_sub(indent).max(8);
+        let of = self.next_row(pieces);
+        let mut from = 0;
         for (index, line) in folded(pieces, room).into_iter().enumerate() {
             let head = if index == 0 { head } else { "" };
+            let to = from + line.iter().map(|(text, _)| text.chars().count()).sum::<usize>();
             let mut whole = vec![(format!("{head:<indent$}"), Role::Title)];
             whole.extend(line);
-            self.push(whole, self.must);
+            self.lines.push(ProseLine { pieces: whole, of, span: from..to });
+            from = to;
         }
     }
 
@@ -105,9 +114,10 @@ impl Prose {
         }
     }
 
-    fn push(&mut self, pieces: Vec<(String, Role)>, must: bool) {
-        self.lines.push(ProseLine { pieces, must, part: self.part, nth: self.nth });
+    fn next_row(&mut self, pieces: &[(String, Role)]) -> RowId {
+        let texts: Vec<&[u8]> = pieces.iter().map(|(text, _)| text.as_bytes()).collect();
         self.nth += 1;
+        (self.part, self.nth, sha256("cuelight-row-v1", &texts))
     }
 }
 

@@ -157,7 +157,8 @@ pub(super) fn open(model: &mut Model) {
 }
 
 fn approval(model: &Model, gate: &GateView) -> Command {
-    let seen = model.gates.seen.get(&gate.id).map_or(Span(0), |it| it.shown);
+    let key = (Attention::Gate(gate.id), gate.run, gate.step);
+    let seen = model.gates.seen.get(&key).map_or(Span(0), |it| it.shown);
     let now =
         model.gates.drawn.filter(|it| it.gate == gate.id).map_or(Span(0), |it| model.now.since(it.since));
     Command::Decide(Box::new(Decision {

@@ -216,8 +216,7 @@ pub(super) fn may_not_answer(model: &Model, gate: &GateView) -> Option<String> {
 
 /// How many lines are still to be seen when what is on the screen now has been.
 pub(in crate::console) fn unseen_after(model: &Model) -> usize {
-    let rows = usize::from(crate::console::layout::gates(model).text.height);
-    model.gates.unseen_but(model.gates.scroll..model.gates.scroll + rows)
+    model.gates.unseen_but(super::gates::on_screen(model).unwrap_or_default())
 }
 
 /// Whether the last frame showed this very ask.

@@ -8,14 +8,14 @@ use crate::{
         About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
         ask_text::{Told, ask_text},
         doubt_text::{Doubtful, doubt_text},
-        gates::{Blob, Drawn, MadeOf, RowKey, Text, gate_of, key_of, line_key},
+        gates::{Blob, Drawn, MadeOf, RowKey, Seen, Text, gate_of, key_of},
         layout,
         model::Overlay,
     },
     engine::{Command, Refusal},
     projection::{Attention, InboxRow},
 };
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, ops::Range, sync::Arc};
 use unicode_width::UnicodeWidthStr;
 
 /// So much of a file of evidence is read; the rest is counted.
@@ -73,7 +73,7 @@ fn rows(model: &mut Model) {
     select(model, selected);
     let open: Vec<RowKey> = model.gates.rows.iter().map(key_of).collect();
     let is_open = |gate: &crate::base::GateId| open.iter().any(|it| it.0 == Attention::Gate(*gate));
-    model.gates.seen.retain(|gate, _| is_open(gate));
+    model.gates.seen.retain(|key, _| open.contains(key));
     model.gates.read.retain(|gate, _| is_open(gate));
     model.gates.changed.retain(is_open);
     super::batch::forget(model);
@@ -83,7 +83,7 @@ fn rows(model: &mut Model) {
 pub(super) fn select(model: &mut Model, key: Option<RowKey>) {
     if model.gates.selected != key {
         if let Some(drawn) = model.gates.drawn
-            && let Some(seen) = model.gates.seen.get_mut(&drawn.gate)
+            && let Some(seen) = model.gates.selected.and_then(|it| model.gates.seen.get_mut(&it))
         {
             seen.shown = Span(seen.shown.0 + model.now.since(drawn.since).0);
         }
@@ -225,28 +225,22 @@ fn cursor(model: &Model) -> usize {
     model.gates.rows.iter().position(|it| Some(key_of(it)) == selected).unwrap_or(0)
 }
 
-/// A frame was drawn: what of the ask was in it is known from now on.
+/// A frame was drawn: the lines of the text that were in it have been seen.
 pub(super) fn drawn(model: &mut Model, at: Timestamp) {
     if model.view != View::Gates || layout::frame(model.size).width == Width::TooSmall {
         model.gates.drawn = None;
         return;
     }
-    let Some(gate) = model.gates.gate().and_then(|it| model.board.gate(it)).cloned() else {
+    let gate = model.gates.gate().and_then(|it| model.board.gate(it)).cloned();
+    if gate.is_none() {
         model.gates.drawn = None;
-        return;
-    };
-    let is_covered = match &model.overlay {
-        None => !model.typed.is_empty(),
-        Some(Overlay::Dialog(_)) => layout::gates(model).side.is_none(),
-        Some(_) => true,
-    };
-    if is_covered {
-        return;
     }
+    let Some(lines) = on_screen(model) else { return };
+    note_seen(model, lines);
+    let Some(gate) = gate else { return };
     let (id, epoch, hash) = (gate.id, gate.epoch(), gate.hash);
     let before = model.gates.drawn.filter(|it| (it.gate, it.epoch, it.hash) == (id, epoch, hash));
     model.gates.drawn = Some(before.unwrap_or(Drawn { gate: id, epoch, hash, since: at }));
-    note_seen(model, id, hash);
     if model.gates.unseen() == 0 {
         model.gates.changed.remove(&id);
         let now = Arc::clone(&gate.ask);
@@ -260,21 +254,31 @@ pub(super) fn drawn(model: &mut Model, at: Timestamp) {
     }
 }
 
-/// Remembers the lines that were on the screen and that nothing lay over.
-fn note_seen(model: &mut Model, gate: crate::base::GateId, hash: Digest) {
+fn note_seen(model: &mut Model, lines: Range<usize>) {
     let Some(text) = model.gates.text.clone() else { return };
-    let area = layout::gates(model).text;
-    let body = layout::frame(model.size).body;
-    let hidden_from = first_hidden_row(model, area.right(), body);
-    let rows = usize::from(hidden_from.saturating_sub(area.y).min(area.height));
-    let from = model.gates.scroll;
-    let seen = model.gates.seen.entry(gate).or_default();
+    let hash = text.made_of.hash();
+    let seen = model.gates.seen.entry(text.of).or_insert_with(|| Seen::of(hash));
     if seen.hash != hash {
-        seen.lines.clear();
-        seen.shown = Span(0);
-        seen.hash = hash;
+        *seen = Seen::of(hash);
     }
-    seen.lines.extend(text.lines.iter().skip(from).take(rows).map(line_key));
+    text.lines.iter().take(lines.end).skip(lines.start).for_each(|it| seen.note(it));
+}
+
+/// The lines of the text that a frame shows now and that nothing lies over; nothing when all of it is covered.
+pub(super) fn on_screen(model: &Model) -> Option<Range<usize>> {
+    let places = layout::gates(model);
+    let is_covered = match &model.overlay {
+        None => !model.typed.is_empty(),
+        Some(Overlay::Dialog(_)) => places.side.is_none(),
+        Some(_) => true,
+    };
+    if is_covered {
+        return None;
+    }
+    let area = places.text;
+    let hidden_from = first_hidden_row(model, area.right(), layout::frame(model.size).body);
+    let rows = usize::from(hidden_from.saturating_sub(area.y).min(area.height));
+    Some(model.gates.scroll..model.gates.scroll + rows)
 }
 
 /// The first row of the body that a prompt or a message lies over.
@@ -306,7 +310,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         if at_end && model.gates.unseen() == 0 && super::batch::toggle(model) {
             return;
         }
-        // To what has to be seen and was not, which may be a row that a message lay over; else a page on.
+        // To the first line that was not seen, which may be one that a message lay over; else a page on.
         let next = model.gates.first_unseen().unwrap_or(model.gates.scroll + page.saturating_sub(1).max(1));
         model.gates.scroll = next.min(lines.saturating_sub(page));
         return;
@@ -315,7 +319,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         if let Some(to) =
             moving::moved(intent, model.gates.scroll, lines.saturating_sub(page) + 1, page, count)
         {
-            model.gates.scroll = to;
+            model.gates.scroll = if pages { not_past_unseen(model, to) } else { to };
             return;
         }
     } else {
@@ -345,6 +349,12 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         }
         _ => {}
     }
+}
+
+/// A page key passes no line that was not on the screen: a message may have lain over it, or no frame was drawn yet.
+fn not_past_unseen(model: &Model, to: usize) -> usize {
+    let next = model.gates.first_unseen().filter(|it| *it >= model.gates.scroll);
+    next.map_or(to, |it| to.min(it))
 }
 
 /// A click selects; it never decides.

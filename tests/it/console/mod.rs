@@ -21,6 +21,7 @@ mod past;
 mod pictures;
 mod safety;
 mod screens;
+mod seen;
 mod shapes;
 mod streams;
 mod themes;

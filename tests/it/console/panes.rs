@@ -18,7 +18,7 @@ fn screen(view: &str, keys: &str, (width, height): (u16, u16)) -> String {
     // How much of an ask was seen depends on what it was seen in.
     let text = console.text();
     text.lines()
-        .filter(|it| !it.contains("seen") && !it.contains("not appro"))
+        .filter(|it| ["seen", "not appro", "more line"].iter().all(|said| !it.contains(said)))
         .map(|it| format!("{it}\n"))
         .collect()
 }
