@@ -87,14 +87,17 @@ impl Asked {
     ) -> Result<Self, Problem> {
         let now = door.now();
         let (mut parts, body) = request.into_parts();
-        let peer = parts.extensions.get::<Peer>().copied();
-        if let Some(Peer(address)) = peer {
-            door.limits.admit(address, now).map_err(|at| too_many(at, "this address"))?;
+        let peer = parts.extensions.get::<Peer>().cloned();
+        if let Some(Peer(address, _)) = &peer {
+            door.limits.admit(*address, now).map_err(|at| too_many(at, "this address"))?;
         }
-        let stranger = || peer.into_iter().for_each(|Peer(address)| door.limits.stranger(address, now));
+        let stranger = || peer.iter().for_each(|Peer(address, _)| door.limits.stranger(*address, now));
         let bearer = check_place(door, &parts).and_then(|()| who(door, route, &parts.headers, now));
         let bearer = match bearer {
-            Ok(Some(bearer)) => Some(bearer),
+            Ok(Some(bearer)) => {
+                peer.iter().for_each(|Peer(_, it)| it.is_known());
+                Some(bearer)
+            }
             Ok(None) => {
                 stranger();
                 None

@@ -3,6 +3,7 @@
 use super::{
     door::{Door, HttpSetup},
     routes::router,
+    strangers::{Stranger, Strangers},
     tls::{H2, acceptor},
 };
 use crate::{
@@ -54,9 +55,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers that are under way get when the engine ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 
-/// Who is at the other end.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) IpAddr);
+/// Who is at the other end, and its place until it is known.
+#[derive(Clone, Debug)]
+pub(super) struct Peer(pub(super) IpAddr, pub(super) Stranger);
 
 /// Whether this machine alone can reach an address.
 pub fn is_loopback(address: SocketAddr) -> bool {
@@ -141,18 +142,28 @@ struct Port {
 impl Port {
     async fn accept_all(&self, listener: TcpListener) {
         let free = Arc::new(Semaphore::new(self.connections));
+        let strangers = Strangers::default();
         loop {
-            // Whoever comes when all places are taken waits in the queue of the system, and sees that.
-            let Ok(place) = free.clone().acquire_owned().await else { return };
             let Ok((stream, peer)) = listener.accept().await else {
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             };
+            if free.available_permits() == 0 {
+                strangers.make_room();
+            }
+            // Where all are known, whoever comes waits, and all after them in the queue of the system.
+            let Ok(place) = free.clone().acquire_owned().await else { return };
             // What cannot be set costs a little time and nothing else.
             stream.set_nodelay(true).unwrap_or_default();
-            let (port, peer) = (self.clone(), Peer(peer.ip().to_canonical()));
+            let address = peer.ip().to_canonical();
+            let stranger = strangers.came(address, self.connections);
+            let port = self.clone();
             self.tasks.spawn(async move {
-                port.answer(stream, peer).await;
+                tokio::select! {
+                    () = port.answer(stream, Peer(address, stranger.clone())) => {}
+                    () = stranger.is_sent_away() => {}
+                }
+                stranger.is_known();
                 drop(place);
             });
         }

@@ -24,6 +24,7 @@ mod runs;
 mod shapes;
 mod spawn;
 mod state;
+mod strangers;
 mod tls;
 mod work;
 
