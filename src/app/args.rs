@@ -228,8 +228,9 @@ pub(super) enum Command {
         Open runs stand still until an engine is started again; nothing of them is lost.")]
     Shutdown(ShutdownArgs),
     /// Say yes at a gate
-    #[command(after_help = "Example: cuelight approve g-3 --code 92qd\n\n\
-        Where the risk is high, the code at the end of the ask is wanted: cuelight gates --show g-3")]
+    #[command(after_help = "Example: cuelight approve g-3 --ask c41f-92qd\n\n\
+        Where the risk is high, a terminal shows the ask and has you type a code. A script names the ask that was read:\n\
+        its name stands at the end of cuelight gates --show g-3. No program that a step has started answers at a gate.")]
     Approve(DecideArgs),
     /// Say no at a gate; a reason is wanted
     #[command(after_help = "Example: cuelight reject g-3 --reason \"wrong image\"")]
@@ -683,7 +684,7 @@ pub(super) struct GatesArgs {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// All that one gate asks, with its code at the end
+    /// All that one gate asks, with its name at the end
     #[arg(long, value_name = "GATE")]
     pub(super) show: Option<String>,
     /// What it asked in this epoch, when somebody approved it alone, in an emergency
@@ -1183,9 +1184,9 @@ pub(super) struct DecideArgs {
     /// Why
     #[arg(long, default_value = "")]
     pub(super) reason: String,
-    /// The code at the end of the ask, or its second half; wanted where the risk is high
-    #[arg(long)]
-    pub(super) code: Option<String>,
+    /// The ask that was read: the name at its end, or its `ask_hash`; any other ask is not answered
+    #[arg(long, value_name = "NAME")]
+    pub(super) ask: Option<String>,
     /// In an emergency: approve alone in place of all who are wanted; for the group break-glass, with a reason of at
     /// least 20 characters
     #[arg(long)]

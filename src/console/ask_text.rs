@@ -31,6 +31,8 @@ pub(super) struct Told<'a> {
     /// Whether votes and remarks stand in the text; else a pane beside it shows them.
     pub with_votes: bool,
     pub glyphs: Glyphs,
+    /// What is typed to approve, where the risk is high.
+    pub code: String,
 }
 
 /// The whole ask in lines of this width.
@@ -286,7 +288,7 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
         let (sign, role) =
             if yes { (glyphs.pick("✓", "+"), Role::Ok) } else { (glyphs.pick("◇", "N"), Role::Warn) };
         let mut pieces = vec![(format!("{sign} "), role)];
-        pieces.extend(foreign_pieces(&it.vote.who(), Role::Text));
+        pieces.extend(foreign_pieces(&it.vote.by.name, Role::Text));
         for of in &it.vote.acting_for {
             pieces.extend(foreign_pieces(&format!(" for {}", of.name), Role::Muted));
         }
@@ -485,9 +487,6 @@ fn who(out: &mut Prose, gate: &GateView) {
     let ask = &gate.ask;
     out.begin();
     out.foreign("who", &format!("{}; asked for by {}", people(&ask.require), ask.requester), Role::Text);
-    if let Some(said) = ask.self_declared() {
-        out.said("", &said, Role::Warn);
-    }
     for (_, why) in &ask.excluded {
         out.foreign("", why, Role::Muted);
     }
@@ -509,11 +508,11 @@ fn end(out: &mut Prose, told: &Told<'_>) {
     if told.gate.ask.evidence.iter().any(|it| is_being_read(told.blobs, it)) {
         return out.said("", "the evidence is being read; the end of the ask follows", Role::Muted);
     }
-    let code = told.gate.hash.code();
-    let mut pieces =
-        vec![("END OF THE ASK   ".to_owned(), Role::Title), (code, role_of_risk(told.gate.ask.risk))];
+    let role = role_of_risk(told.gate.ask.risk);
+    let mut pieces = vec![("END OF THE ASK   ".to_owned(), Role::Title), (told.gate.hash.code(), role)];
     if told.gate.ask.risk == Risk::Irreversible {
-        pieces.push(("   type its second group to approve".to_owned(), Role::Muted));
+        pieces.push(("   to approve, type ".to_owned(), Role::Muted));
+        pieces.push((told.code.clone(), role));
     }
     out.row("", 0, &pieces);
 }

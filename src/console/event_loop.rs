@@ -278,7 +278,8 @@ impl<D: Desk> Screen<D> {
                 Ground::Light => themes.light.clone(),
             };
         }
-        let mut model = Model::new(seat, look, keys, terminal::size(), clock.now());
+        let mut model =
+            Model::new(seat, look, keys, terminal::size(), clock.now()).with_secret(Entropy.seed());
         model.link = Link::Opening;
         if let Some(run) = first.run {
             model.look_at(run);

@@ -14,13 +14,13 @@ use super::{
     travel::{Comparing, IN_THE_PAST, Travel},
 };
 use crate::{
-    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp},
+    base::{AttemptId, RunId, Seq, Span, StepIx, Timestamp, sha256},
     console::{
         DagGraph, DagView, Dialog, Fates, Field, Glyphs, Intent, Keymap, Layout, Level, Link, Press, Scope,
         Shown, Theme, Themes, dag::Beside,
     },
     engine::{Actor, Command},
-    projection::{Board, RunView},
+    projection::{Board, GateView, RunView},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -40,6 +40,8 @@ pub struct Model {
     pub size: (u16, u16),
     /// Who sits here, and where.
     pub seat: Seat,
+    /// Drawn for this console alone: the codes that high risk asks for are made of it.
+    secret: u64,
     /// How the way to the engine is.
     pub link: Link,
     /// The theme's name and the signs this terminal can show.
@@ -747,6 +749,7 @@ impl Model {
             clock: now,
             size: look.size(size),
             seat,
+            secret: 0,
             link: Link::Live,
             look,
             keys,
@@ -792,6 +795,19 @@ impl Model {
             picture_rest: Timestamp::default(),
             picture_due: None,
         }
+    }
+
+    /// The same with a number that nobody else has.
+    #[must_use]
+    pub fn with_secret(self, secret: u64) -> Self {
+        Self { secret, ..self }
+    }
+
+    /// What is typed to approve at high risk. It says that somebody has read this ask to its end, here and now: another console, and
+    /// an ask that is opened anew, have another. It proves nobody.
+    pub fn code_of(&self, gate: &GateView) -> String {
+        let code = sha256("cuelight-code-v1", &[&self.secret.to_be_bytes(), &gate.hash.0]).code();
+        code[..4].to_owned()
     }
 
     /// Opens the graph of a run at once, as `cuelight run FILE` does.

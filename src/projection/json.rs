@@ -235,7 +235,6 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
         "prompt": ask.prompt,
         "risk": to_value(&ask.risk),
         "ask_hash": gate.hash.to_string(),
-        "code": gate.hash.code(),
         "epoch": ask.epoch.0,
         "opened_at": ask.opened_at,
         "require": to_value(&ask.require),
@@ -244,9 +243,6 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
         "command_line": ask.will_run.first().map(|it| command_line(&it.launch)),
         "will_run": ask.will_run.iter().map(will_run_json).collect::<Value>(),
     });
-    if let Some(policy) = ask.policy {
-        out["people"] = to_value(&policy);
-    }
     if let Some(all) = &ask.all {
         out["all_calls"] = to_value(all);
     }
@@ -283,19 +279,14 @@ fn emergency_json(it: &GateView) -> Value {
 }
 
 fn vote_json(it: &super::VoteView) -> Value {
-    let mut out = json!({
+    json!({
         "by": it.vote.by.name,
         "principal": it.vote.by.principal(),
         "verdict": it.vote.verdict.word(),
         "reason": it.vote.reason,
         "at": it.at,
         "ask_hash": it.vote.ask.to_string(),
-    });
-    if it.vote.self_declared {
-        out["groups"] = json!(it.vote.voter().groups);
-        out["self_declared"] = true.into();
-    }
-    out
+    })
 }
 
 /// `errors --json`: the error records, oldest first; of one run, or of all.

@@ -2,7 +2,10 @@
 //!
 //! After this everything random in a run is computed from its seed, so that a replay sees the same.
 
-use crate::{base::DecisionId, runtime::RequestId};
+use crate::{
+    base::{DecisionId, sha256},
+    runtime::RequestId,
+};
 
 /// Draws from the system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +20,11 @@ impl Entropy {
     /// Of the salts of one owner's log.
     pub fn secret(self) -> [u8; 32] {
         draw()
+    }
+
+    /// What somebody types to show that they have read something: four letters or digits.
+    pub fn code(self) -> String {
+        sha256("cuelight-code-v1", &[&draw::<8>()]).code()[..4].to_owned()
     }
 
     /// Names a request, for a seat that sends it.

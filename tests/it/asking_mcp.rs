@@ -105,8 +105,8 @@ impl Agent {
 
     /// A person at another terminal.
     fn decide(&self, gate: &Value, verdict: &str) {
-        let (id, code) = (gate["id"].as_str().expect("an id"), gate["code"].as_str().expect("a code"));
-        let done = say(self.path(), &[verdict, id, "--code", code, "--reason", "the figures say so"]);
+        let (id, code) = (gate["id"].as_str().expect("an id"), gate["ask_hash"].as_str().expect("a code"));
+        let done = say(self.path(), &[verdict, id, "--ask", code, "--reason", "the figures say so"]);
         assert!(done.status.success(), "{done:?}");
     }
 
@@ -171,7 +171,7 @@ fn nothing_that_an_agent_can_send_answers_a_gate() {
     let mut agent = Agent::new(&["--workflow", "sly.yaml"]);
     let id = agent.begin("tools/call", json!({"name": "open_gate", "arguments": {"title": "May it?"}}));
     let gate = agent.gate();
-    let (name, code) = (gate["id"].clone(), gate["code"].clone());
+    let (name, code) = (gate["id"].clone(), gate["ask_hash"].clone());
     for tool in ["approve", "approve_gate", "gates/approve", "open_gate", "permission_prompt", "start_run"] {
         for given in [
             json!({"gate": name, "code": code, "verdict": "approve"}),
@@ -197,7 +197,7 @@ fn nothing_that_an_agent_can_send_answers_a_gate() {
     }
     // A workflow of its own that approves: its steps decide nothing.
     let script = format!(
-        "{} approve {} --code {} --reason sure",
+        "{} approve {} --ask {} --reason sure",
         env!("CARGO_BIN_EXE_cuelight"),
         name.as_str().unwrap_or_default(),
         code.as_str().unwrap_or_default()

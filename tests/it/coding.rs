@@ -207,8 +207,8 @@ fn answered(place: &Place, mut command: Command, verdict: &str) -> Said {
         },
         || format!("{:?}", gates()),
     );
-    if let (Some(id), Some(code)) = (gate["id"].as_str(), gate["code"].as_str()) {
-        let words = ["--workspace", &team, verdict, id, "--code", code, "--reason", "not on a Monday"];
+    if let (Some(id), Some(code)) = (gate["id"].as_str(), gate["ask_hash"].as_str()) {
+        let words = ["--workspace", &team, verdict, id, "--ask", code, "--reason", "not on a Monday"];
         place.cue(&words).ok();
     }
     let said = agent.join().expect("no panic");

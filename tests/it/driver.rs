@@ -68,7 +68,7 @@ pub(crate) fn run(directory: &Path, file: &Path, words: &[&str], answers: &[&str
     Told { events, code: output.status.code(), said: String::from_utf8_lossy(&output.stderr).into_owned() }
 }
 
-/// Answers a gate as a person at another terminal does: looks at it, and takes the code from the end of the ask.
+/// Answers a gate as a person at another terminal does: looks at it, and names the ask.
 fn answer(directory: &Path, asked: &Value, verdict: &str) {
     let gate = asked["data"]["gate"].as_str().expect("a gate has a name");
     let listed = say(directory, &["gates", "--json"]);
@@ -76,8 +76,8 @@ fn answer(directory: &Path, asked: &Value, verdict: &str) {
     let open = gates.as_array().and_then(|it| it.iter().find(|it| it["id"] == gate));
     // One that a policy approves is closed before anybody can look.
     let Some(open) = open else { return };
-    let code = open["code"].as_str().expect("an ask has a code");
-    let done = say(directory, &[verdict, gate, "--code", code, "--reason", "the figures say so"]);
+    let code = open["ask_hash"].as_str().expect("an ask has a code");
+    let done = say(directory, &[verdict, gate, "--ask", code, "--reason", "the figures say so"]);
     assert!(done.status.success(), "{verdict} {gate}: {}", String::from_utf8_lossy(&done.stderr));
 }
 

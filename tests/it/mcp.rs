@@ -321,8 +321,9 @@ fn an_approval_of_what_a_server_said_before_calls_nothing_when_another_was_accep
     let seen = pin(&room.say(&["tools", "accept", "pen.write"]));
     said(&room.say(&["tools", "accept", "pen.write", "--yes", &seen]), 0, &["accepted"]);
     let gates: Value = serde_json::from_slice(&room.say(&["gates", "--json"]).stdout).expect("JSON");
-    let (gate, code) = (gates[0]["id"].as_str().expect("an id"), gates[0]["code"].as_str().expect("a code"));
-    said(&room.say(&["approve", gate, "--code", code, "--reason", "as it was"]), 0, &[]);
+    let (gate, code) =
+        (gates[0]["id"].as_str().expect("an id"), gates[0]["ask_hash"].as_str().expect("a code"));
+    said(&room.say(&["approve", gate, "--ask", code, "--reason", "as it was"]), 0, &[]);
     let told: String = lines.collect::<Vec<_>>().join("\n");
     child.wait().expect("it ends");
     assert!(told.contains("policy_security"), "{told}");

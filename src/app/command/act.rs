@@ -1,7 +1,7 @@
 //! Commands that ask an engine for something: the one that runs, or one that is started for it.
 
 use super::{
-    named,
+    ask_text, named,
     run::absolute,
     signing::{self, Signed},
 };
@@ -23,7 +23,11 @@ use crate::{
     runtime::{Desk, Entropy, Receipt, Reply, Request},
     store::log_name,
 };
-use std::{process::ExitCode, sync::Arc};
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+    sync::Arc,
+};
 
 /// What is asked about a whole run.
 #[derive(Clone, Copy, Debug)]
@@ -156,11 +160,8 @@ pub(super) async fn settle_undo(config: &Config, out: Output, args: SettleUndoAr
 pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdict: Verdict) -> Outcome {
     let (seat, view) = seat_at(config, &args.gate).await?;
     let gate = view.id;
-    if verdict == Verdict::Approve
-        && view.ask.risk == Risk::Irreversible
-        && args.signed.is_none()
-        && let Err(trouble) = check_code(&view, args.code.as_deref())
-    {
+    let is_high = verdict == Verdict::Approve && view.ask.risk == Risk::Irreversible;
+    if let Err(trouble) = confirm(&view, args.ask.as_deref(), is_high && args.signed.is_none()) {
         return left(seat, trouble).await;
     }
     let mut decision = Decision {
@@ -201,24 +202,35 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
     at_gate(seat, out, &view, Command::Decide(Box::new(decision)), &said).await
 }
 
-/// High risk: the code at the end of the ask shows that it was read to its end.
-fn check_code(view: &GateView, code: Option<&str>) -> Result<(), Trouble> {
-    let whole = view.hash.code();
-    let second = &whole[5..];
-    match code.map(str::trim) {
-        Some(code) if code.eq_ignore_ascii_case(second) || code.eq_ignore_ascii_case(&whole) => Ok(()),
-        given => {
-            let problem = if given.is_some() {
-                "that is not its code; it may have changed"
-            } else {
-                "its risk is high"
-            };
-            let gate = view.id;
-            Err(Trouble::usage(format!(
-                "could not approve {gate}: {problem}. Read `cuelight gates --show {gate}` to its end and give the code \
-                 that stands there with --code"
-            )))
-        }
+/// That the ask was read: it is named, or at a terminal it is shown and a code is typed that was drawn for this moment. This keeps a
+/// hand from going too fast; who may answer is judged by the engine, from whose process it is.
+pub(super) fn confirm(view: &Arc<GateView>, named: Option<&str>, is_high: bool) -> Result<(), Trouble> {
+    let gate = view.id;
+    let could_not = |why: &str| Trouble::usage(format!("could not approve {gate}: {why}"));
+    if let Some(named) = named {
+        let whole = [view.hash.to_string(), view.hash.code()];
+        let is_it = whole.iter().any(|it| it.eq_ignore_ascii_case(named.trim().trim_start_matches('#')));
+        let why = format!("it asks something else by now; read `cuelight gates --show {gate}` again");
+        return if is_it { Ok(()) } else { Err(could_not(&why)) };
+    }
+    if !is_high {
+        return Ok(());
+    }
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(could_not(&format!(
+            "its risk is high; answer in the console or at a terminal, or name the ask that was read, as `cuelight gates --show {gate}` \
+             ends: --ask NAME"
+        )));
+    }
+    let code = Entropy.code();
+    say(&ask_text::text(view));
+    say(&format!("HIGH risk. To approve, type {code} and Enter; anything else is no answer."));
+    let mut typed = String::new();
+    io::stdin().read_line(&mut typed).map_err(|why| could_not(&format!("nothing could be read: {why}")))?;
+    if typed.trim().eq_ignore_ascii_case(&code) {
+        Ok(())
+    } else {
+        Err(could_not("that was not the code; nothing was answered"))
     }
 }
 

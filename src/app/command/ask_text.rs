@@ -1,5 +1,5 @@
-//! An ask in words, whole, for a terminal without the console. The code stands on the last line and nowhere else, so
-//! that giving it shows that the end was read. Text from outside goes through `safe_text`.
+//! An ask in words, whole, for a terminal without the console. Its name stands on the last line and nowhere else,
+//! so that a script that gives it has read the end. Text from outside goes through `safe_text`.
 
 use crate::{
     base::{Epoch, TextPart, safe_text},
@@ -31,9 +31,6 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
     line(format!("risk        {}", ask.risk.word()));
     line(format!("asked by    {}", safe_text(&ask.requester)));
     line(format!("who         {}", who(gate)));
-    if let Some(said) = ask.self_declared() {
-        line(format!("            {said}"));
-    }
     for (_, why) in &ask.excluded {
         line(format!("not         {}", safe_text(why)));
     }
@@ -46,7 +43,7 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
         } else {
             format!(": {}", safe_text(&vote.vote.reason))
         };
-        line(format!("vote        {} {:?}{reason}", safe_text(&vote.vote.who()), vote.vote.verdict));
+        line(format!("vote        {} {:?}{reason}", safe_text(&vote.vote.by.name), vote.vote.verdict));
     }
     if let Some(why) = &gate.asked_anew {
         line(format!("asked anew  {}", safe_text(why)));
@@ -56,7 +53,9 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
     let code = gate.hash.code();
     line(match ask.risk {
         Risk::Irreversible => {
-            format!("END OF THE ASK   {code}   high risk: approve with --code {}", &code[5..])
+            format!(
+                "END OF THE ASK   {code}   high risk: a terminal has you type a code, a script says --ask {code}"
+            )
         }
         Risk::ReadOnly | Risk::Reversible | Risk::ExternallyReversible => format!("END OF THE ASK   {code}"),
     });
@@ -87,7 +86,6 @@ pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
         format!("risk        {}", ask.risk.word()),
         format!("asked by    {}", safe_text(&ask.requester)),
     ];
-    out.extend(ask.self_declared().map(|it| format!("who         {it}")));
     out.splice(1..1, ask.prompt.lines().map(|it| format!("  {}", safe_text(it))));
     body(ask, &mut |text| out.push(text));
     out

@@ -553,7 +553,6 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::Learn { .. }
         | Command::Agent { .. }
         | Command::DeclareTopics { .. }
-        | Command::DeclarePeople { .. }
         | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
@@ -644,7 +643,6 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         }
         Command::Launch(_)
         | Command::DeclareTopics { .. }
-        | Command::DeclarePeople { .. }
         | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }

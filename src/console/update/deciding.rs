@@ -284,8 +284,8 @@ fn decide(model: &mut Model, verdict: Verdict, alone: bool, wishes: &mut Vec<Wis
     };
     let high = verdict == Verdict::Approve && ask.risk == Risk::Irreversible;
     let proof = if high {
-        let wanted = drawn.hash.code()[5..].to_owned();
-        let ask = "HIGH risk: type the second group of the code at the end of the ask".to_owned();
+        let wanted = model.code_of(&gate);
+        let ask = "HIGH risk: type the code at the end of the ask".to_owned();
         Proof::Typed { ask, wanted, field: Field::default() }
     } else if alone {
         let wanted = gate.id.to_string();

@@ -198,8 +198,14 @@ fn text(model: &mut Model) {
                     Ordering::Equal => before.as_deref(),
                     Ordering::Greater => None,
                 });
-            let told =
-                Told { gate, read, blobs: &model.gates.blobs, with_votes: places.side.is_none(), glyphs };
+            let told = Told {
+                gate,
+                read,
+                blobs: &model.gates.blobs,
+                with_votes: places.side.is_none(),
+                glyphs,
+                code: model.code_of(gate),
+            };
             ask_text(&told, width)
         }
         MadeOf::Run(run) => {

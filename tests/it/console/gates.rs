@@ -361,21 +361,24 @@ fn a_rejection_has_a_reason_or_does_not_happen() {
 }
 
 #[test]
-fn high_risk_wants_the_second_group_of_the_code() {
+fn high_risk_wants_a_code_that_no_hash_tells() {
     let mut console = gates(high(), (160, 48));
-    let hash = console.stage.board.gate(GateId(1)).expect("open").hash;
-    let code = hash.code();
+    let gate = console.stage.board.gate(GateId(1)).expect("open").clone();
+    let (hash, code) = (gate.hash, console.model.code_of(&gate));
+    assert!(!hash.code().contains(&code), "it is drawn, and no part of the hash that everybody is told");
+    let other = console.model.clone().with_secret(1);
+    assert_ne!(other.code_of(&gate), code, "another console has another");
     assert!(answer(&mut console, "space space space a y y enter").is_empty());
     assert!(!dialog_text(&console).contains(&code), "the code stands at the end of the ask alone");
-    let asked = answer(&mut console, &format!("esc a tab tab {} enter", typed(&code[5..])));
+    let asked = answer(&mut console, &format!("esc a tab tab {} enter", typed(&code)));
     assert_eq!(decision(&asked).ask, hash);
 }
 
 #[test]
 fn a_code_needs_no_tab() {
     let mut console = gates(high(), (80, 24));
-    let code = console.stage.board.gate(GateId(1)).expect("open").hash.code();
-    let asked = answer(&mut console, &format!("space space space a {} enter", typed(&code[5..])));
+    let code = console.model.code_of(console.stage.board.gate(GateId(1)).expect("open"));
+    let asked = answer(&mut console, &format!("space space space a {} enter", typed(&code)));
     assert_eq!((decision(&asked).verdict, decision(&asked).reason.as_str()), (Verdict::Approve, ""));
 }
 
@@ -394,7 +397,7 @@ fn a_small_screen_shows_all_of_a_dialog_that_takes_keys() {
         let mut console = gates(only(ROLL_OUT), size);
         let _ = answer(&mut console, "space space space space space space space a");
         let text = console.text();
-        for part in ["Approve g-1", "type the second group", "comment", "Esc  Back", "Approve as mira"] {
+        for part in ["Approve g-1", "type the code", "comment", "Esc  Back", "Approve as mira"] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }
@@ -436,14 +439,18 @@ pub(super) fn dialog_text(console: &Console) -> String {
 #[test]
 fn a_code_typed_for_another_ask_does_nothing() {
     let mut console = gates(high(), (160, 48));
-    let code = console.stage.board.gate(GateId(1)).expect("open").hash.code();
-    let other = code[5..].chars().rev().collect::<String>();
-    let other = if other == code[5..] { "0000".to_owned() } else { other };
+    let code = console.model.code_of(console.stage.board.gate(GateId(1)).expect("open"));
+    let other = code.chars().rev().collect::<String>();
+    let other = if other == code { "0000".to_owned() } else { other };
     assert!(
         answer(&mut console, &format!("space space space a tab tab {} enter enter enter", typed(&other)))
             .is_empty()
     );
-    assert!(answer(&mut console, &format!("esc a tab tab {} enter", typed(&code[..4]))).is_empty());
+    let hash = console.stage.board.gate(GateId(1)).expect("open").hash.code();
+    for group in [&hash[..4], &hash[5..]] {
+        let asked = answer(&mut console, &format!("esc a tab tab {} enter", typed(group)));
+        assert!(asked.is_empty(), "what everybody is told is no code");
+    }
 }
 
 /// A console with the dialog of an approval open, its first frame just drawn.
@@ -760,7 +767,7 @@ fn stream(
     mut witness: Option<Witness>,
 ) -> &'static str {
     let mut console = gates(stage, size);
-    let code = console.stage.board.gate(GateId(1)).expect("open").hash.code();
+    let code = console.model.code_of(console.stage.board.gate(GateId(1)).expect("open"));
     for _ in 0..30 {
         let key = match chance.below(16) {
             0..3 => Key::Char('a'),
@@ -779,7 +786,7 @@ fn stream(
                 }
                 continue;
             }
-            14 => Key::Char(code.chars().nth(5 + chance.below(4)).expect("a code")),
+            14 => Key::Char(code.chars().nth(chance.below(4)).expect("a code")),
             _ => {
                 console.at = console.at + Span(400);
                 let wishes = console.send(Message::Paste { text: "y\n".to_owned(), at: console.at });
@@ -794,7 +801,7 @@ fn stream(
             // Sometimes the whole code is typed, as people do.
             Key::Tab if chance.below(2) == 0 => [Key::Tab, Key::Tab]
                 .into_iter()
-                .chain(code[5..].chars().map(Key::Char))
+                .chain(code.chars().map(Key::Char))
                 .chain([Key::Enter])
                 .collect(),
             key => vec![key],

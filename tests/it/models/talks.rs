@@ -256,8 +256,8 @@ fn place(provider: &Provider) -> Place {
 fn a_model_that_has_a_program_approve_for_it_waits_at_a_gate_and_decides_nothing() {
     let program = env!("CARGO_BIN_EXE_cuelight");
     let script = format!(
-        "code=$({program} gates --json | tr ',' '\\n' | grep -m1 '\"code\"' | cut -d'\"' -f4) || true; left=0; \
-         {program} approve g-1 --code \"$code\" --reason me > said.txt 2>&1 || left=$?; \
+        "code=$({program} gates --json | tr ',' '\\n' | grep -m1 '\"ask_hash\"' | cut -d'\"' -f4) || true; left=0; \
+         {program} approve g-1 --ask \"$code\" --reason me > said.txt 2>&1 || left=$?; \
          echo \"left=$left\" >> $CUELIGHT_OUTPUT"
     );
     let given = json!({"script": script}).to_string();
