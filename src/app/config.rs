@@ -9,10 +9,10 @@ use super::{
 use crate::{
     base::{Schema, Span, TOPIC_SCHEMA_BYTES_MAX, TraceContext, is_name, is_topic, safe_text},
     engine::{Actor, Channel, TopicRule},
-    gateway::{HttpSetup, ResultRules, TlsFiles, is_loopback},
+    gateway::{HttpSetup, ResultRules, TlsFiles, admit, is_loopback},
     runtime::{People, TraceSetup, WhoIsWho},
     store::Workspace,
-    tool::{HttpPolicy, Secret, SecretStore},
+    tool::{HttpPolicy, Secret, SecretStore, are_we_of_a_step},
 };
 use std::{
     collections::BTreeMap,
@@ -149,13 +149,31 @@ impl Config {
 
     /// The workspace, when there is one: in the directory that was named and nowhere else, or found upwards from here.
     pub(super) fn find(&self) -> Result<Option<Workspace>, Trouble> {
+        let found = self.find_any()?;
+        let owner = found.as_ref().and_then(Workspace::owner);
+        let us = rustix::process::geteuid();
+        if let (Some(found), Some(owner)) = (&found, owner)
+            && owner != us.as_raw()
+            && !us.is_root()
+        {
+            let names = os_names(Path::new("/etc/passwd"));
+            let name = names.into_iter().find(|it| it.0 == owner).map_or("somebody".to_owned(), |it| it.1);
+            let why = admit(us.as_raw(), owner, (&name, found.root())).expect_err("another user");
+            return Err(Trouble::failed(why));
+        }
+        Ok(found)
+    }
+
+    fn find_any(&self) -> Result<Option<Workspace>, Trouble> {
         let Some(dir) = &self.named else { return Ok(Workspace::find(&self.here)) };
         let wrong = |why: String| {
             let shown = dir.display();
             Trouble::usage(format!("could not use {shown}: {why}, or name another with --workspace"))
         };
         match fs::metadata(dir) {
-            Ok(about) if about.is_dir() => Ok(Workspace::find(dir).filter(|it| it.root() == dir)),
+            Ok(about) if about.is_dir() => {
+                Ok(Workspace::find(dir).filter(|it| dir.canonicalize().is_ok_and(|dir| it.root() == dir)))
+            }
             Ok(_) => Err(wrong("it is no directory; remove what stands there".to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(wrong("there is no such directory; create it".to_owned()))
@@ -354,14 +372,9 @@ impl Config {
         })
     }
 
-    /// Who sits here, at the engine of this workspace: not a person where one of its steps has started us.
-    pub(super) fn actor_at(&self, people: &People, channel: Channel, workspace: &Workspace) -> Actor {
-        let (uid, pid) = (rustix::process::geteuid().as_raw(), std::process::id());
-        people.actor_of(uid, Some(pid), channel, workspace.root())
-    }
-
-    /// Who sits here.
+    /// Who sits here: not a person where a step has started us.
     pub(super) fn actor(&self, people: &People, channel: Channel) -> Actor {
+        let channel = if are_we_of_a_step() { Channel::Step } else { channel };
         people.actor(rustix::process::geteuid().as_raw(), channel)
     }
 }

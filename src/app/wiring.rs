@@ -9,8 +9,8 @@ use super::{
 use crate::{
     engine::{Actor, Channel},
     gateway::{
-        About, AnyDesk, FarLine, HttpSetup, LookDesk, RemoteDesk, RequestLine, Seats, TlsFiles, Way,
-        serve_http, serve_socket,
+        About, AnyDesk, AttachError, FarLine, HttpSetup, LookDesk, RemoteDesk, RequestLine, Seats, TlsFiles,
+        Way, serve_http, serve_socket,
     },
     runtime::{
         Desk, Engine, LocalDesk, People, ReadDesk, Setup, SystemClock, Tasks, Traces, WhoIsWho,
@@ -143,7 +143,7 @@ pub(super) async fn own(
     taking_over: Option<(&str, Option<u32>)>,
 ) -> Result<Seat, OwnTrouble> {
     let people = config.people(workspace).map_err(OwnTrouble::Other)?;
-    let actor = config.actor_at(&people, channel, workspace);
+    let actor = config.actor(&people, channel);
     if taking_over.is_some() && actor.channel == Channel::Step {
         let why = "could not take over: a program that a step has started decides nothing";
         return Err(OwnTrouble::Other(Trouble::failed(why)));
@@ -184,7 +184,6 @@ pub(super) async fn own(
     let names = people.groups().into_keys().collect();
     let who = config.who_is_who(workspace);
     let desk = engine.desk().with_people(who.clone());
-    desk.declare_people().await;
     let seats = listen(&engine, desk.clone(), workspace, (who, environment)).map_err(OwnTrouble::Other)?;
     let traces = traces.map(|(setup, _)| {
         let (tasks, doors) = engine.doors();
@@ -276,12 +275,19 @@ async fn attach_as(
     workspace: &Workspace,
     channel: Channel,
 ) -> Result<Seat, Trouble> {
-    let actor = config.actor_at(people, channel, workspace);
+    let actor = config.actor(people, channel);
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
-    let desk = RemoteDesk::attach(&workspace.socket(), channel, &tasks, closing.clone())
-        .await
-        .map_err(Trouble::not_recorded)?;
+    let desk =
+        RemoteDesk::attach(&workspace.socket(), channel, &tasks, closing.clone()).await.map_err(no_seat)?;
     Ok(seat(AnyDesk::Remote(desk), actor, people.groups().into_keys().collect(), workspace, tasks, closing))
+}
+
+/// An engine that says no is not asked again.
+fn no_seat(error: AttachError) -> Trouble {
+    match error {
+        AttachError::Refused(why) => Trouble::failed(why),
+        AttachError::Unreached(why) => Trouble::not_recorded(why),
+    }
 }
 
 /// A seat at an engine on another machine. What this console keeps for itself goes to a workspace in which nothing runs.
@@ -294,7 +300,7 @@ pub(super) async fn attach_far(
     let workers = tasks.clone();
     let way = Way::Line(Arc::new(move |again| open(again, &workers)));
     let desk = RemoteDesk::attach_by(way, Channel::Console, &tasks, closing.clone()).await;
-    let desk = desk.map_err(Trouble::not_recorded)?;
+    let desk = desk.map_err(no_seat)?;
     let About { actor, people, environment } = desk.about().clone();
     let far = Some(Far { place: format!("ssh {host}"), environment });
     Ok(Seat { far, ..seat(AnyDesk::Remote(desk), actor, people, scratch, tasks, closing) })
@@ -371,8 +377,10 @@ pub(super) async fn act(config: &Config) -> Result<Seat, Trouble> {
 /// The same, for whoever comes by another door.
 pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Trouble> {
     let workspace = config.workspace()?;
-    if let Ok(seat) = attach(config, &workspace, channel).await {
-        return Ok(seat);
+    match attach(config, &workspace, channel).await {
+        Ok(seat) => return Ok(seat),
+        Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
+        Err(_) => {}
     }
     detach(&workspace, true, None)?;
     attach_soon(config, &workspace, channel).await

@@ -53,9 +53,10 @@ impl Actor {
     /// Why nothing that this one says is a person's judgement, if it is none.
     pub(super) fn decides_nothing(&self) -> Option<&'static str> {
         match &self.proof {
-            _ if self.channel == Channel::Step => {
-                Some("a program that a step has started decides nothing; answer from a terminal of your own")
-            }
+            _ if self.channel == Channel::Step => Some(
+                "a program that a step has started decides nothing, nor does one that has ended or comes from where this machine \
+                     shows no processes (a container); answer from a terminal of your own",
+            ),
             _ if self.channel == Channel::Mcp => {
                 Some("what agents ask over MCP decides nothing; answer from a terminal of your own")
             }
@@ -146,6 +147,6 @@ pub enum Channel {
     Mcp,
     Schedule,
     Engine,
-    /// The socket, from a program that a step has started: it may ask and tell, and decides nothing.
+    /// The socket, from a program that a step has started, or that cannot be told from one: it may ask and tell, and decides nothing.
     Step,
 }

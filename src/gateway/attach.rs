@@ -19,6 +19,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -36,6 +37,8 @@ const QUESTIONS_MAX: usize = 256;
 const SIGNALS_MAX: usize = 1024;
 /// How long an engine may take to say its first word.
 const WELCOME_MAX: Duration = Duration::from_secs(5);
+/// Between two knocks at a socket where many wait.
+const KNOCK_PAUSE: Duration = Duration::from_millis(10);
 /// How long it may take to tell all that has happened so far.
 const CATCH_UP_MAX: Duration = Duration::from_mins(1);
 /// How long a question waits for its answer. A person waits no longer, and a full disk answers by itself.
@@ -60,6 +63,28 @@ pub enum Way {
     Line(Arc<dyn Fn(bool) -> Result<FarLine, String> + Send + Sync>),
 }
 
+/// Why there is no seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttachError {
+    /// An engine has answered, and this is its no: asked again it says the same.
+    Refused(String),
+    /// Nobody has answered.
+    Unreached(String),
+}
+
+impl fmt::Display for AttachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Refused(why) | Self::Unreached(why)) = self;
+        f.write_str(why)
+    }
+}
+
+impl From<String> for AttachError {
+    fn from(why: String) -> Self {
+        Self::Unreached(why)
+    }
+}
+
 /// A line to the socket of an engine elsewhere.
 #[derive(Debug)]
 pub struct FarLine {
@@ -76,7 +101,16 @@ pub struct FarLine {
 pub async fn open_socket(path: &Path) -> Result<UnixStream, String> {
     let said = |why: String| format!("could not attach to {}: {why}", path.display());
     let (short, _open) = short_path(path).map_err(|error| said(format!("{error}; see the path")))?;
-    let stream = UnixStream::connect(short).await;
+    let connects = async {
+        loop {
+            match UnixStream::connect(&short).await {
+                // More knock than have been let in; it goes on.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(KNOCK_PAUSE).await,
+                connected => return connected,
+            }
+        }
+    };
+    let stream = timeout(WELCOME_MAX, connects).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     stream.map_err(|error| said(format!("{error}; start an engine with `cuelight serve`")))
 }
 
@@ -119,7 +153,7 @@ impl RemoteDesk {
         seat: Channel,
         tasks: &Tasks,
         closing: CancellationToken,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, AttachError> {
         Self::attach_by(Way::Socket(path.to_owned()), seat, tasks, closing).await
     }
 
@@ -132,7 +166,7 @@ impl RemoteDesk {
         seat: Channel,
         tasks: &Tasks,
         closing: CancellationToken,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, AttachError> {
         let (line, welcome) = call(&way, (seat, Seq(0)), false, tasks, &closing).await?;
         let (questions, posts) = mpsc::channel(QUESTIONS_MAX);
         let (seen, boards) = watch::channel(Seen::default());
@@ -161,9 +195,8 @@ impl RemoteDesk {
         match timeout(CATCH_UP_MAX, caught_up).await {
             Ok(Ok(seen)) if seen.board.seq >= welcome.seq || !seen.is_lost() => {}
             _ => {
-                return Err(
-                    "could not attach: the engine did not tell what has happened; try again".to_owned()
-                );
+                let why = "could not attach: the engine did not tell what has happened; try again";
+                return Err(why.to_owned().into());
             }
         }
         Ok(desk)
@@ -261,7 +294,7 @@ async fn call(
     again: bool,
     tasks: &Tasks,
     closing: &CancellationToken,
-) -> Result<(Line<Tell, Ask>, Welcome), String> {
+) -> Result<(Line<Tell, Ask>, Welcome), AttachError> {
     let (stream, last_words) = match way {
         Way::Socket(path) => (open_socket(path).await?, None),
         Way::Line(open) => {
@@ -283,14 +316,15 @@ async fn call(
         (Ok(Some(Tell::Welcome { instance, seq, about, .. })), _) => {
             Ok((line, Welcome { instance, seq, about }))
         }
-        (Ok(Some(Tell::Wrong(why))), _) => Err(why),
+        (Ok(Some(Tell::Wrong(why))), _) => Err(AttachError::Refused(why)),
         (Ok(None), Some(last_words)) => {
             let why = timeout(LAST_WORDS_MAX, last_words).await;
             let why = why.ok().and_then(Result::ok).filter(|it| !it.is_empty());
-            Err(why.unwrap_or_else(|| said("the line ended, and nobody says why; try it with ssh alone")))
+            let unsaid = || said("the line ended, and nobody says why; try it with ssh alone");
+            Err(why.unwrap_or_else(unsaid).into())
         }
-        (Ok(_), _) => Err(said("it speaks another language; use the same cuelight")),
-        (Err(_), _) => Err(said("it does not answer; see whether it still runs")),
+        (Ok(_), _) => Err(said("it speaks another language; use the same cuelight").into()),
+        (Err(_), _) => Err(said("it does not answer; see whether it still runs").into()),
     }
 }
 
@@ -504,7 +538,9 @@ impl Keeper {
             pause = (pause * 2).min(RETRY_MAX);
             let from = (self.channel, self.board.seq);
             match call(&self.way, from, true, &self.tasks, &self.closing).await {
-                Err(why) => self.seen.send_modify(|seen| seen.trouble = Some(Trouble::Lost(why))),
+                Err(why) => {
+                    self.seen.send_modify(|seen| seen.trouble = Some(Trouble::Lost(why.to_string())));
+                }
                 Ok((line, welcome)) => {
                     if welcome.instance != self.instance {
                         self.instance = welcome.instance;

@@ -10,13 +10,14 @@ mod http;
 mod line;
 mod look_desk;
 mod mcp;
+mod places;
 mod seat;
 mod socket;
 mod token;
 mod webhook;
 
 pub use any_desk::AnyDesk;
-pub use attach::{FarLine, RemoteDesk, Way, answers, open_socket};
+pub use attach::{AttachError, FarLine, RemoteDesk, Way, answers, open_socket};
 pub use frame::About;
 pub use http::{
     HttpSetup, Places, Rate, Rates, RequestLine, ResultRules, SpawnRule, TlsFiles, is_loopback, openapi,
@@ -26,7 +27,8 @@ pub use look_desk::LookDesk;
 pub use mcp::{
     McpAsk, McpForm, McpHeard, McpTold, mcp_answer, mcp_heard, mcp_progress, mcp_too_long, mcp_tools,
 };
-pub use socket::{Seats, admit, serve_socket};
+pub use places::Seats;
+pub use socket::{admit, serve_socket};
 pub use token::{
     AgentType, Bearer, CheckedTokens, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_DEFAULT,
     TOKEN_LIFE_MAX, TokenTrouble, means_rsa, peek, private_key, rsa_key, sign,

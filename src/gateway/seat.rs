@@ -6,11 +6,12 @@
 use super::{
     frame::{About, Answer, Ask, Question, Tell, VERSION},
     line::{FAREWELL_MAX, Line},
+    places::{Place, Seats},
 };
 use crate::{
     base::{RunId, Seq},
     engine::{Actor, Channel},
-    runtime::{Desk, LocalDesk, Page, Signal, Signals, Tasks, Trouble, Want},
+    runtime::{Desk, LocalDesk, Page, Peer, Signal, Signals, Tasks, Trouble, Want},
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
@@ -33,6 +34,10 @@ pub(super) struct Seat {
     desk: LocalDesk,
     instance: String,
     about: About,
+    peer: Arc<Peer>,
+    seats: Seats,
+    /// In the lobby until the first word was said.
+    place: Place,
     tasks: Tasks,
     closing: CancellationToken,
 }
@@ -42,10 +47,11 @@ impl Seat {
         line: Line<Ask, Tell>,
         desk: LocalDesk,
         (instance, about): (String, About),
+        (peer, seats, place): (Peer, Seats, Place),
         tasks: Tasks,
         closing: CancellationToken,
     ) -> Self {
-        Self { line, desk, instance, about, tasks, closing }
+        Self { line, desk, instance, about, peer: Arc::new(peer), seats, place, tasks, closing }
     }
 
     /// Until the other side goes, or the engine.
@@ -54,7 +60,17 @@ impl Seat {
         let Some(Ask::Hello { version, seat, after, .. }) = hello else { return };
         let known = self.desk.actor().clone();
         let channel = if known.channel == Channel::Step { Channel::Step } else { door(seat) };
+        let is_step = channel == Channel::Step;
         self.desk = self.desk.with_actor(Actor { channel, ..known });
+        // A step has had its place from the start.
+        let place = if is_step { Ok(None) } else { self.seats.take(channel).map(Some) };
+        let no_place = match place {
+            Ok(place) => {
+                self.place = place.unwrap_or(self.place);
+                None
+            }
+            Err(why) => Some(why),
+        };
         let seq = self.desk.boards().borrow().board.seq;
         let program = env!("CARGO_PKG_VERSION").to_owned();
         let welcome = if version != VERSION {
@@ -64,6 +80,8 @@ impl Seat {
             ))
         } else if after > seq {
             Tell::Wrong("could not attach: this engine has another log; start cuelight again".to_owned())
+        } else if let Some(why) = no_place {
+            Tell::Wrong(why)
         } else {
             let about = Box::new(About { actor: self.desk.actor().clone(), ..self.about.clone() });
             Tell::Welcome { version: VERSION, program, instance: self.instance.clone(), seq, about }
@@ -81,6 +99,13 @@ impl Seat {
                 () = telling => stop.cancel(),
             }
         });
+        let time_is_up = gone.clone();
+        let leaves = self.place.lasts.map(|lasts| {
+            self.tasks.spawn(async move {
+                drop(timeout(lasts, time_is_up.cancelled()).await);
+                time_is_up.cancel();
+            })
+        });
         let pending = self.listen(&gone).await;
         // Whoever has asked gets the answer, and what it speaks of, before we go.
         let farewell = async {
@@ -90,6 +115,7 @@ impl Seat {
         };
         drop(timeout(FAREWELL_MAX, farewell).await);
         gone.cancel();
+        drop(leaves);
     }
 
     /// Takes what is asked until one of the two sides goes; gives back what tells that all is answered.
@@ -120,7 +146,7 @@ impl Seat {
                     }
                     Some(Ask::Question { number, question }) => {
                         let Ok(turn) = free.clone().acquire_owned().await else { return free };
-                        let (desk, outgoing) = (self.desk.clone(), self.line.outgoing.clone());
+                        let (desk, outgoing) = (self.desk_for(&question), self.line.outgoing.clone());
                         // Not cut off when the engine goes: whoever has asked is answered, also by a no.
                         self.tasks.spawn(async move {
                             let answer = answer(&desk, question).await;
@@ -131,6 +157,17 @@ impl Seat {
                 },
             }
         }
+    }
+
+    /// The desk for one question. Before each judgement it is asked anew who is there: a process that has ended since it said hello
+    /// leaves its connection to others.
+    fn desk_for(&self, question: &Question) -> LocalDesk {
+        let judges = matches!(question, Question::Submit(request) if request.command.is_judgement());
+        if judges && self.peer.is_of_a_step() {
+            let known = self.desk.actor().clone();
+            return self.desk.with_actor(Actor { channel: Channel::Step, ..known });
+        }
+        self.desk.clone()
     }
 }
 

@@ -6,11 +6,13 @@
 use super::{
     frame::{About, Tell},
     line::Line,
+    places::Seats,
     seat::Seat,
 };
 use crate::{
+    base::safe_text,
     engine::Channel,
-    runtime::{Entropy, LocalDesk, Tasks, WhoIsWho},
+    runtime::{Entropy, LocalDesk, Peer, Tasks, WhoIsWho},
 };
 use rustix::{
     fs::{Mode, OFlags},
@@ -20,46 +22,30 @@ use std::{
     io,
     os::fd::{AsRawFd as _, OwnedFd},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
-use tokio::{
-    net::{UnixListener, UnixStream},
-    sync::Semaphore,
-    time::sleep,
-};
+use tokio::{net::UnixListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-/// Seats at once.
-const SEATS_MAX: usize = 64;
 /// Bytes of a path that fit into the address of a socket.
 const PATH_BYTES_MAX: usize = 100;
 /// After a failure to accept (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many are attached.
-#[derive(Clone, Debug)]
-pub struct Seats(Arc<Semaphore>);
-
-impl Seats {
-    /// Seats that are taken.
-    pub fn taken(&self) -> usize {
-        SEATS_MAX - self.0.available_permits()
-    }
-}
-
-/// Whether a peer may have a seat.
+/// Whether a peer may have a seat. The last argument is the person that the owner is, and the workspace.
 ///
 /// # Errors
-/// Why not.
-pub fn admit(peer: u32, owner: u32) -> Result<(), String> {
+/// Why not, and whom to ask.
+pub fn admit(peer: u32, owner: u32, (name, root): (&str, &Path)) -> Result<(), String> {
     if peer == owner {
-        Ok(())
-    } else {
-        Err(format!(
-            "could not attach: this engine belongs to uid {owner}, you are uid {peer}; ask its owner"
-        ))
+        return Ok(());
     }
+    Err(format!(
+        "could not attach: the workspace {} belongs to {} (uid {owner}), and you are uid {peer}; ask them, or choose a workspace of \
+         your own with --workspace",
+        root.display(),
+        safe_text(name),
+    ))
 }
 
 /// Listens at `path` until `closing`, then removes it. Every peer gets a desk stamped with who the kernel says it is, and is told
@@ -82,12 +68,12 @@ pub fn serve_socket(
     let (path, all) = (path.to_owned(), tasks.clone());
     let ours = place_of(&path);
     let instance = Entropy.request_id().0;
-    let free = Arc::new(Semaphore::new(SEATS_MAX));
-    let seats = Seats(Arc::clone(&free));
+    let seats = Seats::default();
+    let places = seats.clone();
     tasks.spawn(async move {
         tokio::select! {
             () = closing.cancelled() => {}
-            () = accept_all(listener, free, desk, (people, environment, root), instance, all, closing.clone()) => {}
+            () = accept_all(listener, places, desk, (people, environment, root), instance, all, closing.clone()) => {}
         }
         // Whoever has taken the workspace over listens there by now.
         if place_of(&path) == ours {
@@ -127,7 +113,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 
 async fn accept_all(
     listener: UnixListener,
-    free: Arc<Semaphore>,
+    seats: Seats,
     desk: LocalDesk,
     (people, environment, root): (WhoIsWho, String, PathBuf),
     instance: String,
@@ -140,38 +126,30 @@ async fn accept_all(
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let seat =
-            match who(&stream, owner) {
-                Ok(peer) => free.clone().try_acquire_owned().map(|seat| (peer, seat)).map_err(|_| {
-                    format!("could not attach: all {SEATS_MAX} seats are taken; close one first")
-                }),
-                Err(why) => Err(why),
-            };
+        let peer = Peer::of(&stream).map_err(|error| format!("could not attach: who is there? {error}"));
+        // Whoever cannot be named now is named with each command.
+        let people = people.now().unwrap_or_default();
+        let whose = people.actor(owner, Channel::Socket).name;
+        let admitted = peer.and_then(|peer| admit(peer.uid(), owner, (&whose, &root)).map(|()| peer));
+        let admitted = match admitted {
+            // It has its place before it says a word: so it cannot stand in the way of those who have yet to say theirs.
+            Ok(peer) if peer.is_of_a_step() => seats.take(Channel::Step).map(|it| (peer, Channel::Step, it)),
+            Ok(peer) => Ok((peer, Channel::Socket, seats.wait().await)),
+            Err(why) => Err(why),
+        };
         let line = Line::new(stream, &tasks, &closing);
-        match seat {
+        match admitted {
             Err(why) => drop(line.outgoing.try_send(Tell::Wrong(why))),
-            Ok((peer, taken)) => {
-                let (uid, pid) = peer;
-                // Whoever cannot be named now is named with each command.
-                let people = people.now().unwrap_or_default();
-                let actor = people.actor_of(uid, pid, Channel::Socket, &root);
+            Ok((peer, channel, place)) => {
+                let actor = people.actor(peer.uid(), channel);
                 let names = people.groups().into_keys().collect();
                 let about = About { actor: actor.clone(), people: names, environment: environment.clone() };
                 let desk = desk.with_actor(actor);
                 let greets = (instance.clone(), about);
-                let seat = Seat::new(line, desk, greets, tasks.clone(), closing.clone());
-                tasks.spawn(async move {
-                    seat.serve().await;
-                    drop(taken);
-                });
+                let at = (peer, seats.clone(), place);
+                let seat = Seat::new(line, desk, greets, at, tasks.clone(), closing.clone());
+                tasks.spawn(seat.serve());
             }
         }
     }
-}
-
-/// The user and the process at the other end, as the kernel says.
-fn who(stream: &UnixStream, owner: u32) -> Result<(u32, Option<u32>), String> {
-    let peer = stream.peer_cred().map_err(|error| format!("could not attach: who is there? {error}"))?;
-    let pid = peer.pid().and_then(|it| u32::try_from(it).ok());
-    admit(peer.uid(), owner).map(|()| (peer.uid(), pid))
 }

@@ -249,7 +249,6 @@ impl Errors {
             | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
-            | Fact::People(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. }
             | Fact::Attempt(

@@ -115,7 +115,6 @@ impl Notch {
             | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
-            | Fact::People(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. } => None,
         }

@@ -40,7 +40,6 @@ impl Marks {
             | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
-            | Fact::People(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. } => None,
         }

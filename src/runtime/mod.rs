@@ -29,6 +29,7 @@ mod ssh_key;
 mod tasks;
 mod traces;
 
+pub use crate::tool::Peer;
 pub use agent_door::AgentDoor;
 pub use clock::{Clock, SystemClock};
 pub use conductor::{Conductor, Released, Turn};

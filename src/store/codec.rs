@@ -31,7 +31,6 @@ pub(super) fn kind_of(fact: &Fact) -> &'static str {
         Fact::Bus(..) => "bus",
         Fact::Token(..) => "token",
         Fact::Library(..) => "library",
-        Fact::People(..) => "people",
         Fact::Agent(..) => "agent",
         Fact::Recovered { .. } => "recovered",
     }

@@ -24,12 +24,13 @@ impl Workspace {
     /// The nearest one at `start` or above. Whether it may be used is asked when something in it is opened.
     pub fn find(start: &Path) -> Option<Self> {
         let holds = |dir: &&Path| fs::symlink_metadata(dir.join(DIRECTORY)).is_ok_and(|it| it.is_dir());
+        let start = real(start);
         start.ancestors().find(holds).map(|root| Self { root: root.into() })
     }
 
     /// The one at `root`, made when it is not there yet.
     pub fn create(root: &Path) -> Result<Self, StoreError> {
-        let workspace = Self { root: root.into() };
+        let workspace = Self { root: real(root).into() };
         for dir in [workspace.dir(), workspace.spool()] {
             match DirBuilder::new().mode(0o700).create(&dir) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
@@ -38,6 +39,11 @@ impl Workspace {
             workspace.check()?;
         }
         Ok(workspace)
+    }
+
+    /// The user whose workspace this is.
+    pub fn owner(&self) -> Option<u32> {
+        fs::symlink_metadata(self.dir()).ok().map(|it| it.uid())
     }
 
     /// The directory that holds `.cuelight`.
@@ -182,6 +188,11 @@ impl Workspace {
         }
         Ok(())
     }
+}
+
+/// The one spelling of a path: a workspace that is reached through a link is the same workspace.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// The files of a directory that end as YAML does, by name; none when it is not there.

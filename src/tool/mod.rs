@@ -22,6 +22,7 @@ mod model;
 mod oom;
 mod orphan;
 mod outputs;
+mod peer;
 mod process;
 mod program;
 mod pulse;
@@ -49,8 +50,9 @@ pub use http::{HttpHeard, HttpPolicy, HttpVisit, check_address, run_http, visit_
 pub use mask::Masker;
 pub use mcp::{Errand, Errands, mcp_ends, mcp_leaves, run_errand, run_mcp, tools_at, tools_of_program};
 pub use model::run_model;
-pub use orphan::{end_orphans, is_of_a_step};
+pub use orphan::end_orphans;
 pub use outputs::parse_outputs;
+pub use peer::{Peer, are_we_of_a_step};
 pub use process::{Call, Host, Progress, run_process};
 pub use secret::{HandedOver, Secret, SecretStore};
 pub use spool::Now;

@@ -1,4 +1,4 @@
-//! Finds and ends what a dead console left running, before anything is run again; and tells who was started by a step.
+//! Finds and ends what a dead console left running, before anything is run again; and tells the mark that a step carries.
 //!
 //! Under a guard nothing is left by a dead console; this is for a guard that died, and for what ran under none.
 //!
@@ -12,8 +12,8 @@ use tokio::time::sleep;
 
 /// Between two looks at what is left.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
-/// Processes that are looked at on the way from one to the first.
-const ANCESTORS_MAX: u32 = 1024;
+/// Every step has it in its environment.
+const MARK: &[u8] = b"CUELIGHT_OUTPUT=";
 /// How long we look after the last resort.
 const LOOKS_AFTER_KILL: u32 = 50;
 
@@ -68,37 +68,17 @@ fn orphans(ours: &Path, which: &impl Fn(&str) -> bool) -> Vec<Pid> {
     numbers.filter_map(Pid::from_raw).filter(|pid| is_orphan(*pid, ours, which)).collect()
 }
 
-/// Whether a process was started by a step of this workspace: it or one of those it comes from carries the mark. One that has
-/// taken off the mark and left all that carry it is not known any more, and where there is no `/proc`, nobody is.
-pub fn is_of_a_step(root: &Path, pid: u32) -> bool {
-    let ours = root.join(".cuelight");
-    let mut at = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    for _ in 0..ANCESTORS_MAX {
-        let Some(pid) = at else { return false };
-        if carries_mark(pid, &ours) {
-            return true;
-        }
-        at = parent(pid);
-    }
-    false
-}
-
-/// The process that started this one, or took it over. Its name stands in brackets and may hold anything.
-fn parent(pid: Pid) -> Option<Pid> {
-    let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    let rest = &stat[stat.iter().rposition(|it| *it == b')')? + 1..];
-    let number = str::from_utf8(rest).ok()?.split_ascii_whitespace().nth(1)?;
-    Pid::from_raw(number.parse().ok()?)
-}
-
 /// Whether it carries the mark; never one of our own group.
 fn is_orphan(pid: Pid, ours: &Path, which: &impl Fn(&str) -> bool) -> bool {
     is_of(pid, ours, which)
         && matches!((getpgid(Some(pid)), getpgid(None)), (Ok(theirs), Ok(own)) if theirs != own)
 }
 
-fn carries_mark(pid: Pid, ours: &Path) -> bool {
-    is_of(pid, ours, &|_| true)
+/// Whether a process carries the mark of a step of any workspace, however the path of that workspace is spelled.
+pub(super) fn carries_mark(pid: i32) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut outputs = environment.split(|byte| *byte == 0).filter_map(|it| it.strip_prefix(MARK));
+    outputs.any(|path| path.split(|byte| *byte == b'/').any(|it| it == b".cuelight"))
 }
 
 /// Whether it carries the mark of one of these calls.
@@ -106,7 +86,7 @@ fn is_of(pid: Pid, ours: &Path, which: &impl Fn(&str) -> bool) -> bool {
     let Ok(environment) = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())) else { return false };
     let carries = environment.split(|byte| *byte == 0).any(|variable| {
         variable
-            .strip_prefix(b"CUELIGHT_OUTPUT=")
+            .strip_prefix(MARK)
             .and_then(|path| path.strip_prefix(ours.as_os_str().as_bytes()))
             .is_some_and(|rest| rest.starts_with(b"/"))
     });

@@ -297,10 +297,11 @@ async fn nonsense_on_the_line_ends_the_line_and_nothing_else() {
 
 #[test]
 fn another_user_is_refused() {
-    assert_eq!(admit(1000, 1000), Ok(()));
+    let shop = ("ops", Path::new("/srv/shop"));
+    assert_eq!(admit(1000, 1000, shop), Ok(()));
     for peer in [0, 1001] {
-        let why = admit(peer, 1000).expect_err("another user");
-        assert!(why.contains("belongs to uid 1000"), "{why}");
+        let why = admit(peer, 1000, shop).expect_err("another user");
+        assert!(why.contains("the workspace /srv/shop belongs to ops (uid 1000)"), "{why}");
     }
 }
 
@@ -332,7 +333,7 @@ async fn somebody_else_who_gets_as_far_as_the_socket_is_sent_away() {
     let said =
         tokio::task::spawn_blocking(|| std::thread::scope(|it| it.spawn(knocks).join().expect("it knocks")));
     let said = said.await.expect("it was told");
-    assert!(said.contains("this engine belongs to uid 0, you are uid 65534"), "{said}");
+    assert!(said.contains("belongs to me (uid 0), and you are uid 65534"), "{said}");
     engine.close().await;
 }
 
@@ -346,7 +347,7 @@ async fn without_an_engine_nobody_attaches() {
         CancellationToken::new(),
     )
     .await;
-    assert!(attached.expect_err("nobody listens").contains("could not attach"));
+    assert!(attached.expect_err("nobody listens").to_string().contains("could not attach"));
     let long = dir.path().join("d".repeat(120));
     let attached = RemoteDesk::attach(
         &long.join("socket"),
@@ -355,5 +356,5 @@ async fn without_an_engine_nobody_attaches() {
         CancellationToken::new(),
     )
     .await;
-    assert!(attached.expect_err("no directory").contains("No such file"));
+    assert!(attached.expect_err("no directory").to_string().contains("No such file"));
 }

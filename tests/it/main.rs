@@ -72,4 +72,5 @@ mod traces;
 mod trail;
 mod unsaid;
 mod verifier;
+mod ways_out;
 mod wfinstances;

@@ -124,7 +124,6 @@ impl Log {
             ask,
             shown_for: None,
             acting_for: Vec::new(),
-            self_declared: false,
         };
         self.gate(step, GateEvent::Voted(Box::new(vote)))
     }

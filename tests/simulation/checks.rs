@@ -219,7 +219,6 @@ impl Checks {
             | Fact::Schedule(..)
             | Fact::Token(..)
             | Fact::Library(..)
-            | Fact::People(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. } => Ok(()),
         }

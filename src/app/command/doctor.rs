@@ -12,6 +12,7 @@ use crate::{
     base::{Timestamp, Value, agent_name, counted, safe_text},
     console::Keymap,
     definition::{self, Files as _, Registry, Severity},
+    engine::Channel,
     runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
     tool::{LivingGuard, STRAYS_TOLD_MAX, guard_weaknesses, living_guards, sandbox_weaknesses},
@@ -338,14 +339,15 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
     match config.people(workspace) {
         Err(trouble) => wrong("people.toml", trouble.message),
         Ok(people) => {
-            let me = config.actor(&people, crate::engine::Channel::Command);
+            let me = config.actor(&people, Channel::Command);
+            if me.channel == Channel::Step {
+                let why = "this terminal counts as a step's and decides nothing: a step has started it, or /proc does not show all its parents (hidepid)";
+                return wrong("who you are", why.to_owned());
+            }
             let known = people.groups();
             let groups = if me.groups.is_empty() { "no group".to_owned() } else { me.groups.join(", ") };
             if let Some(why) = people.keys_do_not_count(rustix::process::geteuid().as_raw()) {
                 return wrong("people.toml", why);
-            }
-            if let Some(why) = people.groups_do_not_count() {
-                return note("people.toml", why);
             }
             match known.len() {
                 0 => note("people.toml", format!("there is none: you are {}, as the system says", me.name)),

@@ -61,7 +61,7 @@ pub(super) async fn take_over(config: &Config, args: &TakeOverArgs) -> Outcome {
     let root = workspace.root().display();
     let refused = |why: String| Err(Trouble::failed(format!("could not take over {root}: {why}")));
     let people = config.people(&workspace)?;
-    if config.actor_at(&people, Channel::Command, &workspace).channel == Channel::Step {
+    if config.actor(&people, Channel::Command).channel == Channel::Step {
         return refused("a program that a step has started decides nothing".to_owned());
     }
     if args.reason.trim().is_empty() {

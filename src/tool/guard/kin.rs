@@ -117,12 +117,12 @@ enum Stage {
 }
 
 #[derive(Clone, Copy)]
-struct Process {
-    parent: i32,
+pub(in crate::tool) struct Process {
+    pub(in crate::tool) parent: i32,
     group: i32,
     session: i32,
     born: u64,
-    is_dead: bool,
+    pub(in crate::tool) is_dead: bool,
     is_stopped: bool,
 }
 
@@ -486,7 +486,8 @@ fn own_pid() -> i32 {
     i32::try_from(std::process::id()).unwrap_or_default()
 }
 
-fn process(pid: i32) -> Option<Process> {
+/// A process as the kernel shows it; nothing when there is none, or it is hidden.
+pub(in crate::tool) fn process(pid: i32) -> Option<Process> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // Its name may hold blanks and brackets.
     let (_, rest) = text.rsplit_once(')')?;

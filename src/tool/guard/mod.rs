@@ -21,7 +21,7 @@ mod stage;
 pub use client::{FoundCall, GuardNews, GuardSetup, Guarded, Guards, Past, Spawn};
 pub use examine::{LivingGuard, guard_weaknesses, living_guards};
 pub use frame::lifeline_frames;
-pub(super) use kin::Kin;
+pub(super) use kin::{Kin, process};
 pub use kin::{STRAYS_TOLD_MAX, Stray, Strays};
 pub use sandbox::sandbox_weaknesses;
 pub(super) use sandbox::{Reach, VARIABLES};

@@ -15,7 +15,6 @@ mod fork;
 mod frame;
 mod gate;
 mod gate_rules;
-mod groups;
 mod guards;
 mod people;
 mod resume;

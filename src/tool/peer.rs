@@ -1,0 +1,118 @@
+//! The process at the other end of a unix socket, and whether a step may stand behind it. Kernel facts alone count.
+//!
+//! A person's process is one whose parents can be followed to the first process of the machine (or of the container), and
+//! none of them is a guard. Everything else is a step: what is below a guard, and what is gone, reaped, hidden or in another
+//! pid namespace. A guard is the subreaper of all that runs below it, so no fork, session or cleared environment leads past it.
+
+use super::{
+    guard::{GUARD_WORD, process},
+    orphan::carries_mark,
+};
+use nix::sys::socket::{getsockopt, sockopt::PeerPidfd};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+use std::{
+    fs, io,
+    os::fd::{AsFd, OwnedFd},
+};
+use tokio::net::UnixStream;
+
+/// Processes between one and the first of its machine.
+const ANCESTORS_MAX: u32 = 1024;
+/// Walks up that are begun again because a process on the way has died.
+const WALKS_MAX: u32 = 16;
+
+/// Whoever has opened a connection, held by a descriptor: a number that is given out again is not taken for it.
+#[derive(Debug)]
+pub struct Peer {
+    uid: u32,
+    /// Nothing when the process has ended, or has no number in this pid namespace.
+    process: Option<(Pid, OwnedFd)>,
+}
+
+impl Peer {
+    /// The peer of a connection, as it was when it connected.
+    ///
+    /// # Errors
+    /// When the kernel does not tell even its user.
+    pub fn of(stream: &UnixStream) -> io::Result<Self> {
+        let told = stream.peer_cred()?;
+        let pid = told.pid().filter(|it| *it > 0).and_then(Pid::from_raw);
+        let process = pid.and_then(|pid| Some((pid, handle(stream, pid)?)));
+        Ok(Self { uid: told.uid(), process })
+    }
+
+    /// The user.
+    pub const fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// Whether it must be taken for a step's. Asked again before each decision: a process that has ended is nobody's word.
+    pub fn is_of_a_step(&self) -> bool {
+        if !cfg!(target_os = "linux") {
+            return false;
+        }
+        let Some((pid, handle)) = &self.process else { return true };
+        // In this order: what was read is its own, since it lived afterwards.
+        is_of_a_step(*pid) || has_ended(handle)
+    }
+}
+
+/// The kernel's own handle to the peer. One that is made from the number could be that of a later process; only where the kernel is
+/// older than the question (Linux 6.5) is there no other.
+fn handle(stream: &UnixStream, pid: Pid) -> Option<OwnedFd> {
+    match getsockopt(stream, PeerPidfd) {
+        Ok(handle) => Some(handle),
+        Err(nix::errno::Errno::ENOPROTOOPT) => pidfd_open(pid, PidfdFlags::empty()).ok(),
+        Err(_) => None,
+    }
+}
+
+fn has_ended(handle: impl AsFd) -> bool {
+    let mut ends = [PollFd::new(&handle, PollFlags::IN)];
+    !matches!(poll(&mut ends, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
+}
+
+/// Whether this very process was started by a step.
+pub fn are_we_of_a_step() -> bool {
+    cfg!(target_os = "linux") && is_of_a_step(rustix::process::getpid())
+}
+
+fn is_of_a_step(pid: Pid) -> bool {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    // Numbers of another namespace say nothing here.
+    let numbers_are_ours =
+        fs::read_link("/proc/self").is_ok_and(|it| it.as_os_str() == own.to_string().as_str());
+    let mut walks = (0..WALKS_MAX).map(|_| comes_from_a_step(pid.as_raw_nonzero().get(), own));
+    !numbers_are_ours || walks.find_map(|it| it).unwrap_or(true)
+}
+
+/// Nothing when the way up changed, or ended before the first process.
+fn comes_from_a_step(pid: i32, own: i32) -> Option<bool> {
+    let mut at = pid;
+    for _ in 0..ANCESTORS_MAX {
+        let it = process(at)?;
+        if it.is_dead || carries_mark(at) || is_guard(at)? || (at == own && at != pid) {
+            return Some(true);
+        }
+        if it.parent == 0 {
+            return Some(false);
+        }
+        // A parent that has died was replaced by one further up, and its number may be another's: it counts when it is still the
+        // parent after it was seen.
+        process(it.parent)?;
+        if process(at)?.parent != it.parent {
+            return None;
+        }
+        at = it.parent;
+    }
+    None
+}
+
+/// The guard of any workspace, by the words that it was started with.
+fn is_guard(pid: i32) -> Option<bool> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(words.split(|it| *it == 0).nth(1) == Some(GUARD_WORD.as_bytes()))
+}

@@ -1,0 +1,176 @@
+# The door: who may answer at a gate, and who keeps whom out. A step tries to look like a person.
+
+# A run in the background that waits at a gate while a step of it does what a script says. $workspace stands; `ways.sh` is the script.
+gated() { # RISK SCRIPT
+  fresh door
+  printf '%s\n' "$2" > "$workspace/ways.sh"
+  printf 'name: w\nsteps:\n  - id: ok\n    gate: {prompt: "Go on?", risk: %s, undo-window: 0s}\n  - {id: go, needs: [ok], run: touch passed}\n  - {id: leaves, run: bash ways.sh}\n' \
+    "$1" > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/run" 2>&1 &
+  until_true gate_is_open
+}
+gate_is_open() { cue gates --json | grep -q '"open"'; }
+# Ends the run, and says what a file says; fails when the guarded step has run.
+held() { # FILE
+  local said
+  said=$(tail -n 1 "$workspace/$1")
+  touch "$workspace/enough"
+  [ ! -e "$workspace/passed" ] && gate_is_open || { echo "the gate was passed"; cat "$workspace/$1"; return 1; }
+  cue cancel r-1 --reason done > /dev/null
+  printf '%s\n' "$said"
+}
+# The code that high risk asks for, as far as anybody tells it.
+code='$("$P" gates --json | tr -d " \n" | sed "s/.*\"code\":\"\([^\"]*\)\".*/\1/")'
+
+orphan() {
+  gated irreversible "export P='$program'
+setsid -f env -i P='$program' sh -c 'sleep 0.5; \"\$P\" approve g-1 --code $code > said 2>&1; \"\$P\" approve g-1 --ask \$(\"\$P\" gates --json | grep -o \"[0-9a-f]\{64\}\" | head -1) >> said 2>&1; touch done'
+until [ -e enough ]; do sleep 0.05; done"
+  until_true test -e "$workspace/done" && held said
+}
+attack "an orphan of a step in a clean environment approves" orphan
+
+# Says hello as a console from a process that has ended, and asks who it is taken for.
+hello() { # HOW
+  cat > "$workspace/hello.new" <<'PERL'
+use Socket; use POSIX ();
+my ($how, $tries) = @ARGV; my %as;
+for (1..$tries) {
+  socket(S, PF_UNIX, SOCK_STREAM, 0);
+  my $at = sockaddr_un(".cuelight/cuelight.sock");
+  if ($how eq "reaped") { if (!fork) { connect(S, $at); POSIX::_exit(0) } wait }
+  elsif ($how eq "zombie") { pipe R, W; if (!fork) { connect(S, $at); POSIX::_exit(0) } close W; <R> }
+  else { connect(S, $at) }
+  my $said = '{"hello":{"version":4,"program":"perl","seat":"console","after":0}}';
+  syswrite S, pack("CN", 0, length $said) . $said;
+  my $heard = ""; $SIG{ALRM} = sub { die "no answer" }; alarm 20;
+  while (sysread S, my $more, 65536) { $heard .= $more; last if $heard =~ /"channel":"\w+"|wrong/ }
+  $as{$heard =~ /"channel":"(\w+)"/ ? $1 : "nobody"}++; close S;
+}
+print join(", ", map { "$as{$_} of $tries greeted as $_" } sort keys %as), "\n";
+PERL
+  mv "$workspace/hello.new" "$workspace/hello.pl"
+}
+
+reaped() {
+  gated reversible "until [ -e hello.pl ]; do sleep 0.05; done
+env -i perl hello.pl reaped 40 > said 2>&1; env -i perl hello.pl zombie 40 >> said 2>&1; touch done
+until [ -e enough ]; do sleep 0.05; done"
+  hello; until_true test -e "$workspace/done"
+  grep -Eq 'console|command|socket' "$workspace/said" && { cat "$workspace/said"; touch "$workspace/enough"; return 1; }
+  held said
+}
+attack "a connection whose process was reaped is greeted as a person" reaped
+
+spelling() {
+  gated reversible "ln -s \"\$PWD\" ../link-\$\$
+kill -9 \$(cat .cuelight/lock) 2> /dev/null; cd ../link-\$\$
+for i in 1 2 3; do '$program' --workspace \"\$PWD\" approve g-1 > said 2>&1 || true; done
+touch done; until [ -e enough ]; do sleep 0.05; done"
+  until_true test -e "$workspace/done" && held said
+}
+attack "an engine that a step starts by another spelling of the path takes its approval" spelling
+
+told() {
+  gated irreversible "until [ -e enough ]; do sleep 0.05; done"
+  local ask show name
+  show=$(cue gates --show g-1; cue gates --json)
+  name=$(grep -o 'END OF THE ASK *[0-9a-z]*-[0-9a-z]*' <<< "$show" | grep -o '[0-9a-z]*$')
+  if cue approve g-1 --code "$name" > "$workspace/said" 2>&1; then cat "$workspace/said"; return 1; fi
+  touch "$workspace/enough"; cue cancel r-1 --reason done > /dev/null
+  grep -q '"code"' <<< "$show" && { echo "the inbox tells the code"; return 1; }
+  echo "no code in the inbox, and half of the hash is none: $(head -n 1 "$workspace/said")"
+}
+attack "the code that high risk asks for is read in gates --show" told
+
+# Two hundred say hello, the others half of it or nothing.
+crowd() { # CONNECTIONS
+  gated reversible "until [ -e crowd.pl ]; do sleep 0.05; done; perl crowd.pl $1"
+  cat > "$workspace/crowd.new" <<'PERL'
+use Socket; $SIG{PIPE} = "IGNORE"; my @all;
+my $hello = '{"hello":{"version":4,"program":"perl","seat":"console","after":0}}'; $hello = pack("CN", 0, length $hello) . $hello;
+for my $i (1..$ARGV[0]) {
+  socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un(".cuelight/cuelight.sock")) or next;
+  syswrite $s, $i <= 200 ? $hello : $i % 3 ? substr($hello, 0, 9) : "";
+  push @all, $s if @all < 900;
+  if ($i == 800) { open D, ">held" }
+}
+open D, ">done"; sleep 1 until -e "enough";
+PERL
+  mv "$workspace/crowd.new" "$workspace/crowd.pl"
+  until_true test -e "$workspace/held"
+  local began; began=$(now_ms)
+  cue reject g-1 --reason no > "$workspace/said" 2>&1 || { cat "$workspace/said"; touch "$workspace/enough"; return 1; }
+  began=$(( $(now_ms) - began ))
+  touch "$workspace/enough"
+  echo "$1 connections of a step, and a person's no took $began ms"
+}
+hundreds() { crowd 899; }
+thousands() { crowd 10000; }
+attack "a step holds the seats, and a person's no finds none" hundreds
+attack "ten thousand peers of a step, and a person's no finds no seat" thousands
+
+half_sent() {
+  fresh door
+  cue run - > /dev/null 2>&1 <<< ""
+  (cd "$workspace" && exec env -i PATH="$PATH" HOME="$scratch" "$program" serve --listen 127.0.0.1:0 --insecure) > "$workspace/serve" 2>&1 &
+  local engine=$! at took
+  until_true grep -q 'answering at' "$workspace/serve"
+  at=$(grep -o '127.0.0.1:[0-9]*' "$workspace/serve" | head -n 1)
+  perl -MIO::Socket::INET -e '$SIG{PIPE} = "IGNORE"; for (1..1129) { my $s = IO::Socket::INET->new($ARGV[0]) or next; syswrite $s, "GET /health HTTP/1.1\r\nHost: x\r\n"; push @all, $s } open D, ">", "$ARGV[1]/sent"; sleep 60' "$at" "$workspace" &
+  local crowd=$!
+  until_true test -e "$workspace/sent"
+  took=$(now_ms)
+  perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => $ARGV[0], Timeout => 5) or die "no place"; syswrite $s, "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"; $SIG{ALRM} = sub { print "no answer in 5 s\n"; exit 1 }; alarm 5; print scalar <$s>' "$at" > "$workspace/said" 2>&1
+  local result=$?
+  took=$(( $(now_ms) - took ))
+  kill "$crowd" "$engine" 2> /dev/null; wait "$crowd" "$engine" 2> /dev/null
+  [ "$result" -eq 0 ] || { cat "$workspace/said"; return 1; }
+  echo "/health answered in $took ms: $(tr -d '\r' < "$workspace/said")"
+}
+attack "half-sent requests from one address hold /health" half_sent
+
+stranger() {
+  command -v setpriv > /dev/null || absent setpriv
+  [ "$(id -u)" -eq 0 ] || absent "a second user (root alone can be somebody else)"
+  gated reversible "until [ -e enough ]; do sleep 0.05; done"
+  chmod 755 "$scratch" "$workspace"
+  local said
+  said=$(cd "$workspace" && setpriv --reuid 65534 --regid 65534 --clear-groups env -i PATH="$PATH" HOME=/nonexistent "$program" approve g-1 2>&1) && { echo "$said"; return 1; }
+  touch "$workspace/enough"; cue cancel r-1 --reason done > /dev/null
+  grep -q "belongs to root (uid 0)" <<< "$said" || { echo "not told whose it is: $said"; return 1; }
+  echo "$said"
+}
+attack "another user is not told whose workspace it is" stranger
+
+namespace() {
+  unshare -rpf --mount-proc true 2> /dev/null || absent "unshare with a pid namespace"
+  fresh door
+  printf 'name: w\nsteps:\n  - id: ok\n    gate: {prompt: "Go on?", undo-window: 0s}\n  - {id: go, needs: [ok], run: touch passed}\n' > "$workspace/w.yaml"
+  (cd "$workspace" && exec env -i PATH="$PATH" HOME="$scratch" unshare -rpf --kill-child --mount-proc "$program" run w.yaml --headless) > /dev/null 2>&1 &
+  local engine=$!
+  until_true gate_is_open
+  cue approve g-1 > "$workspace/said" 2>&1
+  local result=0
+  held said || result=1
+  kill "$engine" 2> /dev/null; wait "$engine" 2> /dev/null
+  return "$result"
+}
+attack "a peer without a number here (another pid namespace) approves" namespace
+
+relay() {
+  command -v socat > /dev/null || absent socat
+  gated reversible "socat UNIX-LISTEN:relay,fork UNIX-CONNECT:.cuelight/cuelight.sock & sleep 0.2
+until [ -e hello.pl ]; do sleep 0.05; done; sed 's/.cuelight.cuelight.sock/relay/' hello.pl > relay.pl
+setsid -f env -i perl relay.pl direct 5 > said 2>&1; sleep 1; touch done; until [ -e enough ]; do sleep 0.05; done"
+  hello; until_true test -e "$workspace/done"
+  grep -Eq 'console|command|socket' "$workspace/said" && { cat "$workspace/said"; touch "$workspace/enough"; return 1; }
+  held said
+}
+attack "a step stands behind socat" relay
+
+forwarded() {
+  [ -x /usr/sbin/sshd ] || absent sshd
+  absent "a key of this user that its sshd takes (ssh -L is a process of before the run: see docs/SECURITY.md)"
+}
+attack "a step stands behind ssh -L" forwarded
