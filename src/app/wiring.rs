@@ -184,6 +184,7 @@ pub(super) async fn own(
     let names = people.groups().into_keys().collect();
     let who = config.who_is_who(workspace);
     let desk = engine.desk().with_people(who.clone());
+    desk.declare_people().await;
     let seats = listen(&engine, desk.clone(), workspace, (who, environment)).map_err(OwnTrouble::Other)?;
     let traces = traces.map(|(setup, _)| {
         let (tasks, doors) = engine.doors();

@@ -288,7 +288,7 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
         let (sign, role) =
             if yes { (glyphs.pick("✓", "+"), Role::Ok) } else { (glyphs.pick("◇", "N"), Role::Warn) };
         let mut pieces = vec![(format!("{sign} "), role)];
-        pieces.extend(foreign_pieces(&it.vote.by.name, Role::Text));
+        pieces.extend(foreign_pieces(&it.vote.who(), Role::Text));
         for of in &it.vote.acting_for {
             pieces.extend(foreign_pieces(&format!(" for {}", of.name), Role::Muted));
         }
@@ -487,6 +487,9 @@ fn who(out: &mut Prose, gate: &GateView) {
     let ask = &gate.ask;
     out.begin();
     out.foreign("who", &format!("{}; asked for by {}", people(&ask.require), ask.requester), Role::Text);
+    if let Some(said) = ask.self_declared() {
+        out.said("", &said, Role::Warn);
+    }
     for (_, why) in &ask.excluded {
         out.foreign("", why, Role::Muted);
     }

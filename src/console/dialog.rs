@@ -430,6 +430,7 @@ pub(super) fn set_reason(command: &mut Command, text: &str) {
         | Command::Learn { .. }
         | Command::Agent { .. }
         | Command::DeclareTopics { .. }
+        | Command::DeclarePeople { .. }
         | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }

@@ -10,6 +10,7 @@ use crate::{
         call::{self, Unresolved},
         condition::View,
         gate::Gate,
+        membership::{SELF_DECLARED_DO_NOT_COUNT, asks_for_people},
         run::Run,
         talk,
         world::World,
@@ -95,6 +96,7 @@ pub(super) fn make(
             rule.require.clone()
         },
         excluded: excluded(&views, rule)?,
+        policy: world.people.as_ref().filter(|_| asks_for_people(rule)).map(|it| it.policy),
         requester: run.by.name.clone(),
         opened_at: asking.opened_at,
         expires_at: asking.expires_at,
@@ -214,6 +216,7 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         form,
         require: vec![Quorum { group: None, count: 1 }],
         excluded: Vec::new(),
+        policy: None,
         requester: run.by.name.clone(),
         opened_at: asking.opened_at,
         expires_at: None,
@@ -268,6 +271,18 @@ fn ceiling(run: &Run, step: StepIx, of_step: bool, currency: Currency, asking: &
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+impl Ask {
+    /// A sentence about groups that are the user's own word, where this ask depends on any.
+    pub fn self_declared(&self) -> Option<String> {
+        let policy = self.policy.filter(|it| it.self_declared)?;
+        Some(if policy.counts_at(self.risk) {
+            "groups are self-declared: somebody other than root can write people.toml".to_owned()
+        } else {
+            format!("nobody can answer yet: {SELF_DECLARED_DO_NOT_COUNT}")
+        })
+    }
 }
 
 /// The hash that a decision must carry.

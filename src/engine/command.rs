@@ -3,8 +3,8 @@
 use crate::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, ValueMap},
     engine::{
-        Actor, AgentAsk, AgentResult, CauseOfLaunch, Channel, DeadLetter, Event, Knowledge, MessageProof,
-        NewMessage, NewValue, Outcome, TakeOver, TokenName, TopicRule, event::Facts,
+        Actor, AgentAsk, AgentResult, CauseOfLaunch, Channel, DeadLetter, Event, Knowledge, Membership,
+        MessageProof, NewMessage, NewValue, Outcome, TakeOver, TokenName, TopicRule, event::Facts,
     },
     plan::Plan,
 };
@@ -233,6 +233,11 @@ pub enum Command {
     DeclareTopics {
         /// By name, all of them.
         topics: BTreeMap<String, TopicRule>,
+    },
+    /// Says who is who, as `people.toml` has it now. From the loud half.
+    DeclarePeople {
+        /// All of them.
+        people: Box<Membership>,
     },
     /// Puts on record what was no good. From the loop, when it has refused it.
     NoteRejected {
@@ -539,6 +544,7 @@ impl Command {
             | Self::NoteRejected { by, .. }
             | Self::NoteRefusal { by, .. } => Some(by),
             Self::DeclareTopics { .. }
+            | Self::DeclarePeople { .. }
             | Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
@@ -581,6 +587,7 @@ impl Command {
             | Self::NoteRejected { by, .. }
             | Self::NoteRefusal { by, .. } => by,
             Self::DeclareTopics { .. }
+            | Self::DeclarePeople { .. }
             | Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }
             | Self::FactsFetched { .. }
@@ -653,6 +660,7 @@ impl Command {
             | Self::Learn { .. }
             | Self::Agent { .. }
             | Self::DeclareTopics { .. }
+            | Self::DeclarePeople { .. }
             | Self::NoteRejected { .. }
             | Self::NoteRefusal { .. }
             | Self::Wake
@@ -693,6 +701,7 @@ impl Command {
             | Self::Learn { .. }
             | Self::Agent { .. }
             | Self::DeclareTopics { .. }
+            | Self::DeclarePeople { .. }
             | Self::NoteRejected { .. }
             | Self::AttemptEnded { .. }
             | Self::AttemptLost { .. }

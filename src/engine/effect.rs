@@ -130,6 +130,7 @@ pub fn react(event: &Event) -> Option<Effect> {
         | Fact::Bus(..)
         | Fact::Token(..)
         | Fact::Library(..)
+        | Fact::People(..)
         | Fact::Agent(..)
         | Fact::Recovered { .. } => None,
     }

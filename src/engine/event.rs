@@ -8,8 +8,8 @@ use crate::{
         Message, Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
-        Actor, AgentKey, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, Lease, Registration,
-        RetryFrom, RunState, TopicRule, Verdict,
+        Actor, AgentKey, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, Lease, Membership,
+        PeoplePolicy, Registration, RetryFrom, RunState, TopicRule, Verdict,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, OutputType, Plan, PlanStep, Quorum, Risk, Scope},
 };
@@ -54,6 +54,8 @@ pub enum Fact {
     Token(TokenEvent),
     /// To what agents leave for those who come after.
     Library(LibraryEvent),
+    /// To the people of the workspace.
+    People(PeopleEvent),
     /// To an agent that came by itself.
     Agent(AgentEvent),
     /// An engine took up this log.
@@ -96,6 +98,7 @@ impl Fact {
             | Self::Bus(..)
             | Self::Token(..)
             | Self::Library(..)
+            | Self::People(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -120,6 +123,7 @@ impl Fact {
             | Self::Bus(..)
             | Self::Token(..)
             | Self::Library(..)
+            | Self::People(..)
             | Self::Recovered { .. } => None,
         }
     }
@@ -888,6 +892,9 @@ pub struct Ask {
     pub require: Vec<Quorum>,
     /// Principals that do not count, and why.
     pub excluded: Vec<(String, String)>,
+    /// The people.toml by which answers are judged, where they depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PeoplePolicy>,
     /// Who asked for the run.
     pub requester: String,
     /// When it was opened first.
@@ -1032,6 +1039,9 @@ pub struct Vote {
     /// Those who had handed their answer to this person at that time: none of them answers as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acting_for: Vec<Actor>,
+    /// The groups that count are self-declared: somebody other than root could write `people.toml`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_declared: bool,
 }
 
 impl Vote {
@@ -1039,6 +1049,16 @@ impl Vote {
     pub fn voter(&self) -> Actor {
         let groups = self.by.groups.iter().chain(self.acting_for.iter().flat_map(|it| &it.groups));
         Actor { groups: groups.cloned().collect(), ..self.by.clone() }
+    }
+
+    /// The name of who answered, with the groups where those are self-declared: `ann (sre, self-declared)`.
+    pub fn who(&self) -> String {
+        let groups = self.voter().groups;
+        if self.self_declared {
+            format!("{} ({}, self-declared)", self.by.name, groups.join(" "))
+        } else {
+            self.by.name.clone()
+        }
     }
 }
 
@@ -1220,6 +1240,22 @@ pub enum TokenEvent {
         reason: String,
         /// Who.
         by: Actor,
+    },
+}
+
+/// What happened to the people of the workspace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PeopleEvent {
+    /// `people.toml` was read, and is not as it was. Open gates that depend on it ask anew.
+    Changed {
+        /// The people now, by principal, with name and groups; `policy` has the hash of the file, and whether it is self-declared.
+        people: Box<Membership>,
+        /// The hash of the file before; nothing the first time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<Digest>,
+        /// Groups that somebody has gained or lost.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<String>,
     },
 }
 

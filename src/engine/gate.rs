@@ -13,7 +13,11 @@
 
 use crate::{
     base::{BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, ValueMap},
-    engine::{Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote, quorum},
+    engine::{
+        Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote,
+        membership::{GatePeople, groups_of},
+        quorum,
+    },
     plan::{GateRule, Risk},
 };
 use std::collections::BTreeMap;
@@ -50,6 +54,8 @@ pub(super) struct Gate {
     pub(super) overtaken: Vec<Self>,
     /// Asks for a higher ceiling, not for the step's own sake.
     pub(super) for_budget: bool,
+    /// The people it goes by.
+    pub(super) people: GatePeople,
 }
 
 /// An answer that somebody else may give, for a while.
@@ -225,7 +231,8 @@ impl Gate {
                 return Err(Refusal::ReasonMissing(format!("send {gate} back")));
             }
             Verdict::Approve if decision.break_glass => {
-                may_break_glass(&decision.by, reason).map_err(|why| Refusal::BreakGlass { gate, why })?;
+                let by = self.counted(&decision.by);
+                may_break_glass(&by, reason).map_err(|why| Refusal::BreakGlass { gate, why })?;
             }
             Verdict::Approve if reason.is_empty() && self.ask.reason_required => {
                 return Err(Refusal::ReasonMissing(format!("approve {gate}")));
@@ -241,15 +248,17 @@ impl Gate {
             let problem = format!("`{}` is not filled in; edit the parameters first", field.name);
             return Err(Refusal::Form { gate, problem });
         }
-        Ok(Some(Vote {
+        let vote = Vote {
             decision: decision.id.clone(),
-            by: decision.by.clone(),
+            by: self.counted(&decision.by),
             verdict: decision.verdict,
             reason: reason.to_owned(),
             ask: decision.ask,
             shown_for: decision.shown_for,
-            acting_for: self.handed_to(&decision.by, now).cloned().collect(),
-        }))
+            acting_for: self.handed_to(&decision.by, now).map(|it| self.counted(it)).collect(),
+            self_declared: false,
+        };
+        Ok(Some(Vote { self_declared: self.is_self_declared(&vote.voter()), ..vote }))
     }
 
     /// Why this person's answer does not count here, if it does not.
@@ -262,7 +271,7 @@ impl Gate {
 
     /// Those who have handed their answer to this person. Who does not count cannot hand on what they do not have.
     fn handed_to<'a>(&'a self, actor: &'a Actor, now: Timestamp) -> impl Iterator<Item = &'a Actor> {
-        let live = self.delegations.iter().filter(move |it| it.until > now && it.to == actor.name);
+        let live = self.delegations.iter().filter(move |it| it.until > now && self.is_called(&it.to, actor));
         let other = live.filter(|it| it.by.principal() != actor.principal());
         other.map(|it| &it.by).filter(|it| self.forbids(it).is_none() && !self.has_answered(it))
     }
@@ -320,18 +329,21 @@ impl Gate {
             return Some(format!("{} edited the parameters; somebody else has to answer", actor.name));
         }
         let by_rule = |(excluded, why): &(String, String)| {
-            (*excluded == actor.principal() || quorum::is_addressed(excluded, actor)).then(|| why.clone())
+            (*excluded == actor.principal() || self.is_or_was(excluded, actor)).then(|| why.clone())
         };
         self.ask.excluded.iter().find_map(by_rule)
     }
 
     /// Why this person is none of those who are asked.
     fn may_not(&self, actor: &Actor, rule: &GateRule) -> Option<String> {
-        if quorum::could_fill(&rule.require, self.escalated.as_deref(), actor) {
+        let counted = self.counted(actor);
+        if quorum::could_fill(&rule.require, None, &counted)
+            || self.escalated.as_ref().is_some_and(|it| self.is_called(it, actor))
+        {
             return None;
         }
-        let groups: Vec<&str> = rule.require.iter().filter_map(|it| it.group.as_deref()).collect();
-        Some(format!("{} is not in {}", actor.name, groups.join(" or ")))
+        let not_in = || format!("{} is not in {}", actor.name, groups_of(rule));
+        Some(self.counts_not(actor, rule).unwrap_or_else(not_in))
     }
 
     /// Whether those who agreed are enough. Where it was escalated, one of that group is.
@@ -343,8 +355,8 @@ impl Gate {
     pub(super) fn would_satisfy(&self, rule: &GateRule, more: Option<&Actor>) -> bool {
         let votes = || self.votes.iter().filter(|it| it.verdict == Verdict::Approve);
         let people = votes().flat_map(|it| it.acting_for.iter().chain([&it.by])).chain(more);
-        let is_escalated = |to: &String| people.clone().any(|it| quorum::is_addressed(to, it));
-        let voters: Vec<Actor> = votes().map(Vote::voter).chain(more.cloned()).collect();
+        let is_escalated = |to: &String| people.clone().any(|it| self.is_called(to, it));
+        let voters: Vec<Actor> = votes().map(Vote::voter).chain(more.map(|it| self.counted(it))).collect();
         self.escalated.as_ref().is_some_and(is_escalated)
             || quorum::is_reached(&rule.require, &voters.iter().collect::<Vec<_>>())
     }
@@ -460,6 +472,7 @@ mod tests {
             ask: Digest::default(),
             shown_for: None,
             acting_for: Vec::new(),
+            self_declared: false,
         };
         let broken = Box::new(vote.clone());
         let resolved = |state| GateEvent::Resolved { state, by: String::new(), form: ValueMap::new() };
@@ -523,6 +536,7 @@ mod tests {
             undo_window: Span(0),
             send_back: None,
             is_choice: false,
+            policy: None,
         }
     }
 

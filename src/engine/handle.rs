@@ -133,6 +133,10 @@ impl Turn<'_> {
                 self.declare_topics(topics);
                 Ok(())
             }
+            Command::DeclarePeople { people } => {
+                self.declare_people(*people);
+                Ok(())
+            }
             Command::NoteRejected { letter, by } => {
                 self.emit(Fact::Bus(BusEvent::Rejected { letter, by: Some(by) }));
                 Ok(())

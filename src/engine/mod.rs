@@ -27,6 +27,7 @@ mod gate;
 mod handle;
 mod lease;
 mod library;
+mod membership;
 mod outcome;
 mod quorum;
 mod recovery;
@@ -69,13 +70,16 @@ pub use event::{
     Adoption, AgentEvent, AllCalls, Alternative, Ask, AttemptEvent, BusEvent, CacheEvent, CachedFrom,
     CauseOfLaunch, Change, Changed, Choice, Corrected, Event, Evidence, Fact, Facts, Failure, FailureEvent,
     FileFact, FormField, GateEvent, InputChange, Later, LibraryEvent, Origin, Outcome, PartialResult,
-    Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall, TargetEvent,
-    TargetHold, TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
+    PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepChange, StepEvent, TakeOver, TalkCall,
+    TargetEvent, TargetHold, TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
 pub use gate::BREAK_GLASS;
 pub use lease::{Given, Lease, Leases, Offer};
 pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
+pub use membership::{
+    Member, Membership, PeoplePolicy, SELF_DECLARED_DO_NOT_COUNT, changed_words as people_changed_words,
+};
 pub use quorum::{could_fill, is_addressed, missing as missing_votes};
 pub use refusal::Refusal;
 pub use scope::{Expected, NewValue, etag, owner_of};

@@ -3,17 +3,18 @@
 use crate::{
     base::{DecisionId, GateId, RunId, Span, StepIx, Timestamp},
     engine::{
-        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, Refusal, Revoked, RunEvent,
-        RunState, StepEvent, Topics, Verdict, WaitReason,
+        Agents, Bus, Cache, Command, Event, Fact, GateEvent, Launching, Leases, Membership, PeopleEvent,
+        Refusal, Revoked, RunEvent, RunState, StepEvent, Topics, Verdict, WaitReason,
         bus::SaidIds,
         gate::{Gate, GateDue},
         library::Library,
+        membership::GatePeople,
         requests::Requests,
         run::Run,
         scope::Stored,
         target::Targets,
     },
-    plan::{GateRule, Scope, Work},
+    plan::{GateRule, Scope},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -58,6 +59,8 @@ pub struct World {
     requests: Arc<Requests>,
     /// What agents handed in.
     pub(super) library: Arc<Library>,
+    /// The people of the workspace, once its people.toml was read.
+    pub(super) people: Option<Arc<Membership>>,
     /// Agents that came by themselves.
     pub(super) agents: Arc<Agents>,
     /// What they have taken, and what waits for them.
@@ -105,6 +108,11 @@ impl World {
         }
         if let Fact::Library(it) = &event.fact {
             Arc::make_mut(&mut self.library).apply(event.at, it);
+        }
+        if let Fact::People(PeopleEvent::Changed { people, .. }) = &event.fact {
+            let people = Arc::new(Membership::clone(people));
+            self.gates.values_mut().for_each(|it| it.change_people(&people));
+            self.people = Some(people);
         }
         if matches!(event.fact, Fact::Agent(_) | Fact::Recovered { .. }) {
             Arc::make_mut(&mut self.agents).apply(event);
@@ -191,6 +199,7 @@ impl World {
             | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
+            | Fact::People(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. } => {}
         }
@@ -253,7 +262,8 @@ impl World {
                 }
             }
             (None, GateEvent::Asked { ask, hash, .. }) => {
-                let for_budget = !matches!(self.runs[&run].plan_step(step).work, Work::Gate(_));
+                let rule = self.runs[&run].plan_step(step).work.gate().cloned();
+                let for_budget = rule.is_none();
                 self.open_gates += 1;
                 self.gates_of.entry(run).or_default().push(id);
                 self.gates.insert(
@@ -279,6 +289,7 @@ impl World {
                         reviewed_by: None,
                         overtaken: Vec::new(),
                         for_budget,
+                        people: GatePeople::at_opening(ask, &rule.unwrap_or_default(), self.people.as_ref()),
                     },
                 );
                 self.run_mut(run).steps[step.index()].gate = Some(id);
@@ -400,12 +411,15 @@ impl World {
 
     /// The runs that a command may change: the one it is about, those that wait for its place, or hold the one it wants, and all
     /// that wait for a target or a message: what goes on now may call that one, or say it. Those that these go on from are looked
-    /// at. Time, a restart and agents concern all.
+    /// at. Time, a restart, agents and who is who concern all.
     fn concerned(&self, command: &Command) -> BTreeSet<RunId> {
         let of_gate = || command.gate().and_then(|it| Some(self.gates.get(&it)?.run));
         let run = command.run().or_else(of_gate).and_then(|it| self.runs.get(&it));
         let group = match command {
-            Command::Wake | Command::Recover { .. } | Command::Agent { .. } => {
+            Command::Wake
+            | Command::Recover { .. }
+            | Command::Agent { .. }
+            | Command::DeclarePeople { .. } => {
                 return self.runs.keys().copied().collect();
             }
             Command::Launch(it) => it.plan.concurrency.as_ref(),
@@ -440,6 +454,7 @@ impl World {
             revoked: Arc::clone(&self.revoked),
             requests: Arc::clone(&self.requests),
             library: Arc::clone(&self.library),
+            people: self.people.clone(),
             agents: Arc::clone(&self.agents),
             leases: Arc::new(self.leases.only(runs)),
             listening: self

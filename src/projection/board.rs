@@ -10,8 +10,8 @@ use crate::{
     },
     engine::{
         Agents, AttemptEvent, Bus, Cache, CacheEvent, CauseOfLaunch, Event, Fact, GateEvent, GateState,
-        Leases, LibraryEvent, Purpose, Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, Topics,
-        WaitReason, Why, etag,
+        Leases, LibraryEvent, PeopleEvent, PeoplePolicy, Purpose, Revoked, RunEvent, RunState, ScopeEvent,
+        StepEvent, StepState, Topics, WaitReason, Why, etag,
     },
     plan::{PlanStep, Scope, Work},
     projection::{
@@ -119,6 +119,7 @@ pub struct Board {
     bus: Arc<Bus>,
     topics: Arc<Topics>,
     revoked: Arc<Revoked>,
+    people: Option<PeoplePolicy>,
     /// Those that came by themselves.
     pub(super) present: Arc<Agents>,
     /// What they have taken, and what waits for them.
@@ -262,6 +263,11 @@ impl Board {
     /// What has to be so about which topic, and what was no good.
     pub fn topics(&self) -> &Topics {
         &self.topics
+    }
+
+    /// The people.toml that is in force, once one was read.
+    pub fn people_policy(&self) -> Option<PeoplePolicy> {
+        self.people
     }
 
     /// What was said last.
@@ -423,6 +429,7 @@ impl Board {
                 Arc::make_mut(&mut self.topics).apply(event.at, it);
             }
             Fact::Token(it) => Arc::make_mut(&mut self.revoked).apply(event.at, it),
+            Fact::People(PeopleEvent::Changed { people, .. }) => self.people = Some(people.policy),
             Fact::Library(LibraryEvent::HandedIn { .. }) => self.results += 1,
             Fact::Library(LibraryEvent::Learned { .. }) => self.known += 1,
             Fact::Agent(it) => {

@@ -249,6 +249,7 @@ impl Errors {
             | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
+            | Fact::People(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. }
             | Fact::Attempt(

@@ -41,6 +41,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Bus(..)
         | Fact::Token(..)
         | Fact::Library(..)
+        | Fact::People(..)
         | Fact::Agent(..)
         | Fact::Recovered { .. } => event_words(event, run).kind,
     };
@@ -74,6 +75,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         | Fact::Bus(..)
         | Fact::Token(..)
         | Fact::Library(..)
+        | Fact::People(..)
         | Fact::Agent(..)
         | Fact::Recovered { .. } => {}
         Fact::Target(name, _) => put("target", name.clone().into()),
@@ -117,6 +119,7 @@ fn data(fact: &Fact) -> ValueMap {
         Fact::Bus(it) => to_value(it),
         Fact::Token(it) => to_value(it),
         Fact::Library(it) => to_value(it),
+        Fact::People(it) => to_value(it),
         Fact::Agent(it) => to_value(it),
         Fact::Recovered { away, taken: None } => json!({ "Recovered": { "away": away } }),
         Fact::Recovered { away, taken } => json!({ "Recovered": { "away": away, "taken": to_value(taken) } }),

@@ -180,6 +180,16 @@ impl GateView {
         self.ask.excluded.iter().find(|(it, _)| is_meant(it)).map(|(_, why)| why.clone())
     }
 
+    fn groups_count(&self) -> bool {
+        self.ask.policy.is_none_or(|it| it.counts_at(self.ask.risk))
+    }
+
+    /// Somebody without groups where none counts.
+    fn counted(&self, actor: &Actor) -> Actor {
+        let groups = if self.groups_count() { actor.groups.clone() } else { Vec::new() };
+        Actor { groups, ..actor.clone() }
+    }
+
     /// Whether this person has answered.
     pub fn has_voted(&self, actor: &Actor) -> bool {
         let principal = actor.principal();
@@ -201,9 +211,12 @@ impl GateView {
 
     /// Why this person is none of those who are asked, by themselves or for somebody else.
     pub fn is_not_asked(&self, actor: &Actor, now: Timestamp) -> Option<String> {
-        let asked = |it: &Actor| could_fill(&self.ask.require, self.escalated.as_deref(), it);
+        let asked = |it: &Actor| could_fill(&self.ask.require, self.escalated.as_deref(), &self.counted(it));
         if asked(actor) || self.handed_to(actor, now).any(asked) {
             return None;
+        }
+        if let Some(why) = self.ask.self_declared().filter(|_| !self.groups_count()) {
+            return Some(why);
         }
         let groups: Vec<&str> = self.ask.require.iter().filter_map(|it| it.group.as_deref()).collect();
         Some(format!("{} is not in {}", actor.name, groups.join(" or ")))
@@ -245,7 +258,7 @@ impl GateView {
     /// Whether it waits for this person: open, not answered, not excluded, of a group that is missing.
     pub fn waits_for(&self, actor: &Actor, now: Timestamp) -> bool {
         let missing = self.missing();
-        let is_asked = |it: &Actor| could_fill(&missing, self.escalated.as_deref(), it);
+        let is_asked = |it: &Actor| could_fill(&missing, self.escalated.as_deref(), &self.counted(it));
         self.state == GateState::Open
             && !self.has_voted(actor)
             && self.excludes(actor).is_none()

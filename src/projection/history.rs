@@ -115,6 +115,7 @@ impl Notch {
             | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
+            | Fact::People(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. } => None,
         }

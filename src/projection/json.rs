@@ -243,6 +243,9 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
         "command_line": ask.will_run.first().map(|it| command_line(&it.launch)),
         "will_run": ask.will_run.iter().map(will_run_json).collect::<Value>(),
     });
+    if let Some(policy) = ask.policy {
+        out["people"] = to_value(&policy);
+    }
     if let Some(all) = &ask.all {
         out["all_calls"] = to_value(all);
     }
@@ -279,14 +282,19 @@ fn emergency_json(it: &GateView) -> Value {
 }
 
 fn vote_json(it: &super::VoteView) -> Value {
-    json!({
+    let mut out = json!({
         "by": it.vote.by.name,
         "principal": it.vote.by.principal(),
         "verdict": it.vote.verdict.word(),
         "reason": it.vote.reason,
         "at": it.at,
         "ask_hash": it.vote.ask.to_string(),
-    })
+    });
+    if it.vote.self_declared {
+        out["groups"] = json!(it.vote.voter().groups);
+        out["self_declared"] = true.into();
+    }
+    out
 }
 
 /// `errors --json`: the error records, oldest first; of one run, or of all.

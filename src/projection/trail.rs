@@ -93,6 +93,7 @@ impl TrailRow {
                 | Fact::Bus(..)
                 | Fact::Token(..)
                 | Fact::Library(..)
+                | Fact::People(..)
                 | Fact::Agent(..)
                 | Fact::Recovered { .. } => None,
             },
@@ -162,6 +163,7 @@ fn by(fact: &Fact) -> Option<&Actor> {
         Fact::Undo(_, _, UndoEvent::Asked | UndoEvent::Stuck { .. })
         | Fact::Attempt(..)
         | Fact::Target(..)
+        | Fact::People(..)
         | Fact::Cache(CacheEvent::Stored { .. } | CacheEvent::Used { .. })
         | Fact::Bus(BusEvent::Taken { .. } | BusEvent::Declared { .. }) => None,
         Fact::Recovered { taken, .. } => taken.as_ref().map(|it| &it.by),
@@ -201,6 +203,7 @@ const fn part(fact: &Fact) -> &'static str {
         Fact::Bus(..) => "bus",
         Fact::Token(..) => "gateway",
         Fact::Library(..) => "library",
+        Fact::People(..) => "people.toml",
         Fact::Agent(..) => "agents",
         Fact::Run(..)
         | Fact::Step(..)
@@ -231,6 +234,7 @@ const fn verdict(fact: &Fact) -> Option<&'static str> {
         | Fact::Bus(..)
         | Fact::Token(..)
         | Fact::Library(..)
+        | Fact::People(..)
         | Fact::Agent(..)
         | Fact::Recovered { .. } => None,
     }
@@ -254,6 +258,7 @@ pub(super) const fn stage(fact: &Fact) -> Option<Stage> {
         | Fact::Bus(..)
         | Fact::Token(..)
         | Fact::Library(..)
+        | Fact::People(..)
         | Fact::Agent(..)
         | Fact::Recovered { .. } => return None,
     })
@@ -267,6 +272,7 @@ fn is_decision(fact: &Fact) -> bool {
         | Fact::Failure(..)
         | Fact::Schedule(..)
         | Fact::Token(..)
+        | Fact::People(..)
         | Fact::Recovered { .. } => true,
         Fact::Run(_, it) => !matches!(it, RunEvent::Started | RunEvent::Ended { .. }),
         Fact::Attempt(_, _, _, it) => matches!(it, AttemptEvent::Ended { retry_at: Some(_), .. }),

@@ -4,9 +4,9 @@ use crate::{
     base::{Bucket, MessageKind, RateRule, Score, agent_name, counted, shorten},
     engine::{
         Adoption, AgentEvent, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
-        Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, Purpose, RunEvent,
-        ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold, TokenEvent, UndoEvent,
-        Verdict, WaitReason, Why,
+        Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, PeopleEvent,
+        Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TargetHold,
+        TokenEvent, UndoEvent, Verdict, WaitReason, Why, people_changed_words,
     },
     plan::Scope,
     projection::RunView,
@@ -44,6 +44,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         (Fact::Bus(BusEvent::Declared { .. }), None) => "topics".to_owned(),
         (Fact::Bus(BusEvent::Rejected { letter, .. }), None) => letter.topic.clone(),
         (Fact::Token(TokenEvent::Revoked { id, .. }), None) => id.clone(),
+        (Fact::People(_), None) => "people.toml".to_owned(),
         (Fact::Library(LibraryEvent::HandedIn { result, .. }), None) => result.issue.clone(),
         (Fact::Library(LibraryEvent::Learned { knowledge, .. }), None) => knowledge.id.clone(),
         (Fact::Agent(it), None) => agent_name_of(it).to_owned(),
@@ -88,6 +89,9 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
         }
         Fact::Token(TokenEvent::Revoked { subject, reason, by, .. }) => {
             ("token.revoked", format!("of {subject}, by {by}: {reason}"))
+        }
+        Fact::People(PeopleEvent::Changed { people, changes, .. }) => {
+            ("people.changed", people_changed_words(changes, people.policy.self_declared))
         }
         Fact::Library(LibraryEvent::HandedIn { result, .. }) => {
             ("library.handed_in", format!("{} {} by {}", result.id, result.status.word(), result.agent))
@@ -450,13 +454,13 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
             let reason = if vote.reason.is_empty() { String::new() } else { format!(": {}", vote.reason) };
             let of: Vec<&str> = vote.acting_for.iter().map(|it| it.name.as_str()).collect();
             let of = if of.is_empty() { String::new() } else { format!(" for {}", of.join(", ")) };
-            ("gate.voted", format!("{verdict} by {}{of}{reason}", vote.by))
+            ("gate.voted", format!("{verdict} by {}{of}{reason}", vote.who()))
         }
         GateEvent::Agreed { files, patterns, .. } => {
             ("gate.agreed", format!("looks once more at {} files, {} hashes", files.len(), patterns.len()))
         }
         GateEvent::GlassBroken(vote) => {
-            ("gate.glass_broken", format!("EMERGENCY: approved by {} alone: {}", vote.by, vote.reason))
+            ("gate.glass_broken", format!("EMERGENCY: approved by {} alone: {}", vote.who(), vote.reason))
         }
         GateEvent::GlassReviewed { by, reason, .. } => ("gate.glass_reviewed", format!("by {by}: {reason}")),
         GateEvent::Delegated { by, to, until, reason } => {

@@ -268,6 +268,7 @@ fn run_of(command: &Command) -> Option<RunId> {
         | Command::Learn { .. }
         | Command::Agent { .. }
         | Command::DeclareTopics { .. }
+        | Command::DeclarePeople { .. }
         | Command::NoteRejected { .. }
         | Command::NoteRefusal { .. }
         | Command::Wake

@@ -4,8 +4,8 @@ use super::{InputText, LaunchRequest, Offer, OfferedInput, People, Reply, Source
 use crate::{
     base::{Digest, FILE_BYTES_MAX, RunId, Value, ValueMap, sha256},
     definition::{
-        Diagnostic, Field, Files, Registry, Tool, ToolBody, Workflow, check_input_texts, check_inputs,
-        check_keys, check_people, read, summary,
+        Diagnostic, Field, Files, KnownPeople, Registry, Tool, ToolBody, Workflow, check_input_texts,
+        check_inputs, check_keys, check_people, read, summary,
     },
     engine::Correction,
     plan::{Machine, Plan, lower},
@@ -214,7 +214,8 @@ fn unmet(workflow: &Workflow, text: &str, workspace: &Workspace) -> Result<Vec<D
     let people = People::read(&read_text(&path, FILE_BYTES_MAX)?)?;
     // Read once more, for the words around what is found; what was read before is what the plan is made of.
     let files = OnDisk::of(workspace);
-    Ok(check_people(workflow, text, &people.groups(), &files))
+    let known = KnownPeople { groups: people.groups(), self_declared: false };
+    Ok(check_people(workflow, text, &known, &files))
 }
 
 /// Words are read as what each input wants; beside them, JSON is read as the words it would be.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::{GateId, RunId},
-    engine::{Actor, CauseOfLaunch, Command, Event, Launching, Proof, Refusal, TopicRule},
+    engine::{Actor, CauseOfLaunch, Command, Event, Launching, PeoplePolicy, Proof, Refusal, TopicRule},
     projection::Board,
     store::log_name,
 };
@@ -66,6 +66,27 @@ impl LocalDesk {
         drop(boards.wait_for(|it| it.trouble.is_some() || it.board.topics().are(&topics)).await);
     }
 
+    /// Tells the engine who is who, before anybody else is let in.
+    pub async fn declare_people(&self) {
+        let Some(policy) = self.tell_people().await else { return };
+        let mut boards = self.boards.clone();
+        drop(boards.wait_for(|it| it.trouble.is_some() || it.board.people_policy() == Some(policy)).await);
+    }
+
+    /// Tells the engine who is who where that has changed, so that it knows before what is submitted next: nothing else here
+    /// gets in between. The policy that was told.
+    async fn tell_people(&self) -> Option<PeoplePolicy> {
+        // A file that cannot be read changes nothing; whoever depends on it is refused.
+        let people = self.who.as_ref()?.now().ok()?.membership();
+        let known = self.board().people_policy();
+        if known.map_or(people.people.is_empty(), |it| it == people.policy) {
+            return None;
+        }
+        let policy = people.policy;
+        self.inbox.send(Inbound::Told(Command::DeclarePeople { people: Box::new(people) })).await.ok()?;
+        Some(policy)
+    }
+
     /// Who asks here.
     pub fn actor(&self) -> &Actor {
         &self.actor
@@ -73,6 +94,7 @@ impl LocalDesk {
 
     /// Reads, checks, lowers and launches; the cause says where the run comes from.
     pub(super) async fn launch_because(&self, mut launch: LaunchRequest, cause: CauseOfLaunch) -> Reply {
+        self.tell_people().await;
         let (id, request) = (launch.id.clone(), launch.request);
         let trace = launch.trace.take().unwrap_or_else(|| Entropy.request_id().0);
         let archive = self.archive.clone();
@@ -166,6 +188,9 @@ fn gone() -> String {
 
 impl Desk for LocalDesk {
     async fn submit(&self, request: Request) -> Reply {
+        if asks_who(&request.command) {
+            self.tell_people().await;
+        }
         let command = match self.stamped(request.command) {
             Ok(command) => command,
             Err(Refusal::NotAllowed { gate, why }) => return self.note_refusal(gate, why).await,
@@ -183,6 +208,9 @@ impl Desk for LocalDesk {
     }
 
     async fn preview(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        if asks_who(&command) {
+            self.tell_people().await;
+        }
         let command = self.stamped(command)?;
         let run = command.run();
         let command = self.complete(command).await.map_err(|it| again::refusal(run, it))?;

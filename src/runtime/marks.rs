@@ -40,6 +40,7 @@ impl Marks {
             | Fact::Bus(..)
             | Fact::Token(..)
             | Fact::Library(..)
+            | Fact::People(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. } => None,
         }

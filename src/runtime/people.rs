@@ -4,8 +4,12 @@
 
 use super::ssh_key::SshKey;
 use crate::{
-    base::TOKEN_NAME_CHARS_MAX,
-    engine::{Actor, Channel, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, Token},
+    base::{TOKEN_NAME_CHARS_MAX, canonical_json, sha256},
+    definition::KnownPeople,
+    engine::{
+        Actor, Channel, Decision, Member, Membership, Proof, SELF_DECLARED_DO_NOT_COUNT, STATEMENT_NAMESPACE,
+        Signature, Statement, Token,
+    },
 };
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -307,6 +311,34 @@ impl People {
             Signature { person: person.principal(), key: key.fingerprint(), ..Signature::clone(given) };
         let proof = Proof::Signature(Box::new(signature));
         Ok(Actor { name: name.clone(), proof, groups: person.groups.clone(), channel: door.channel })
+    }
+
+    /// The people as the engine goes by them, with a hash of the whole file.
+    pub fn membership(&self) -> Membership {
+        let member =
+            |it: &Person| (it.principal(), Member { name: it.name.clone(), groups: it.groups.clone() });
+        let prints = |it: &Person| it.keys.iter().map(SshKey::fingerprint).collect::<Vec<_>>();
+        let proofs: Vec<_> =
+            self.persons.iter().map(|it| (&it.name, it.uid, prints(it), &it.token)).collect();
+        let token_keys: Vec<_> = self
+            .token_keys
+            .iter()
+            .map(|it| (&it.kid, &it.issuer, it.key.fingerprint(), &it.people))
+            .collect();
+        let contents = sha256("cuelight-people-file-v1", &[canonical_json(&(proofs, token_keys)).as_bytes()]);
+        Membership::new(self.persons.iter().map(member).collect(), contents, !self.keys_count)
+    }
+
+    /// Why the groups in the file do not count at every gate, and what to do; nothing where they do, or there are none.
+    pub fn groups_do_not_count(&self) -> Option<String> {
+        let has_groups = self.persons.iter().any(|it| !it.groups.is_empty());
+        let below = "at a gate whose risk is above reversible";
+        (has_groups && !self.keys_count).then(|| format!("{below} {SELF_DECLARED_DO_NOT_COUNT}"))
+    }
+
+    /// The people as a check of a workflow goes by them.
+    pub fn known(&self) -> KnownPeople {
+        KnownPeople { groups: self.groups(), self_declared: !self.keys_count }
     }
 
     /// Everybody in the file, with their groups.

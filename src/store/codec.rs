@@ -31,6 +31,7 @@ pub(super) fn kind_of(fact: &Fact) -> &'static str {
         Fact::Bus(..) => "bus",
         Fact::Token(..) => "token",
         Fact::Library(..) => "library",
+        Fact::People(..) => "people",
         Fact::Agent(..) => "agent",
         Fact::Recovered { .. } => "recovered",
     }

@@ -4,8 +4,12 @@ use crate::program::{Place, Said, text, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::{
+    fs,
     io::{Read as _, Write as _},
-    os::unix::{fs::DirBuilderExt as _, net::UnixStream},
+    os::unix::{
+        fs::{DirBuilderExt as _, PermissionsExt as _},
+        net::UnixStream,
+    },
     process::Stdio,
 };
 
@@ -207,8 +211,8 @@ fn somebody_in_another_process_says_yes() {
     check(&place, &["logs", "r-1", "--json"], 0, &[line]);
     check(&place, &["logs", "r-1", "--timestamps"], 0, &["Z ship │ shipped"]);
     let index = place.file(".cuelight/spool/r-1");
-    let attempts = std::fs::read_dir(index).expect("there is output");
-    attempts.for_each(|it| drop(std::fs::remove_file(it.expect("readable").path().join("times"))));
+    let attempts = fs::read_dir(index).expect("there is output");
+    attempts.for_each(|it| drop(fs::remove_file(it.expect("readable").path().join("times"))));
     check(&place, &["logs", "r-1", "-t"], 0, &["-                        ship │ shipped"]);
     check(&place, &["approve", "g-1"], 0, &[]);
     check(
@@ -326,6 +330,49 @@ impl Socket {
 }
 
 #[test]
+fn groups_that_the_user_can_write_are_told_everywhere_and_give_nothing_to_a_gate_that_is_open() {
+    let flow = "steps:\n  - id: ok\n    gate: {prompt: go?, require: sre, undo-window: 0s}\n  - {id: z, needs: ok, run: echo}\n";
+    let place = Place::new().with("CUELIGHT_IDLE_AFTER", "10ms");
+    place.write("ship.yaml", flow);
+    fs::create_dir(place.file(".cuelight")).expect("it is new");
+    place.write("high.yaml", &flow.replace("go?", "go?, risk: irreversible"));
+    let uid = rustix::process::geteuid().as_raw();
+    let people = |groups: &str, mode: u32| {
+        let path = place.file(".cuelight/people.toml");
+        place.write(
+            ".cuelight/people.toml",
+            &format!("[[person]]\nname = 'me'\nuid = {uid}\ngroups = [{groups}]\n"),
+        );
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    people("'dev', 'sre'", 0o666);
+    let mut first = place.start(&["run", "ship.yaml", "--headless"]);
+    first.until("gate.asked");
+    people("'dev'", 0o666);
+    drop(place.cue(&["approve", "g-1"]));
+    people("'dev', 'sre'", 0o666);
+    until("it counts as at the opening", || place.cue(&["approve", "g-1"]).code == 0);
+    assert_eq!(first.end().code, 0);
+    let log = place.cue(&["audit", "--json"]).ok().out;
+    assert!(log.contains("me -sre") && log.contains("self-declared"), "{log}");
+    until("the engine has left", || place.owner().is_none());
+    check(&place, &["receipt", "g-1", "-o", "receipt.json"], 0, &[]);
+    check(&place, &["verify", "receipt.json"], 0, &["self-declared", "in dev sre (self-declared)"]);
+
+    check(
+        &place,
+        &["check", "high.yaml"],
+        0,
+        &["at risk irreversible groups count only when nobody but root"],
+    );
+    check(&place, &["doctor"], 0, &["self-declared"]);
+    let mut second = place.start(&["run", "high.yaml", "--headless"]);
+    second.until("gate.asked");
+    check(&place, &["gates", "--show", "g-2"], 0, &["nobody can answer yet", "sudo chown root"]);
+    drop(second);
+}
+
+#[test]
 fn people_are_those_of_the_file_and_it_is_said_when_they_are_too_few() {
     let two = "name: two\nsteps:\n  - id: ok\n    gate: {prompt: go?, require: [{group: sre, count: 2}]}\n";
     let (place, _console) = at_gate(GATED);
@@ -338,7 +385,12 @@ fn people_are_those_of_the_file_and_it_is_said_when_they_are_too_few() {
             &format!("{me}[[person]]\nname = 'bob'\nuid = 4000000\ngroups = ['sre']\n"),
         );
     };
-    check(&place, &["check", "two.yaml"], 0, &[]);
+    check(
+        &place,
+        &["check", "two.yaml"],
+        0,
+        &["nobody can answer this: it needs 2 people of sre, and there is no people.toml"],
+    );
     people("'sree'");
     let few = "nobody can satisfy this: it needs 2 people of sre, and there is 1";
     check(&place, &["check", "two.yaml"], 2, &[few]);
@@ -374,7 +426,7 @@ fn people_are_those_of_the_file_and_it_is_said_when_they_are_too_few() {
 fn an_emergency_stands_in_the_inbox_in_health_and_in_the_trail_until_somebody_else_has_looked_at_it() {
     let legal = GATED.replace("Ship it?\"", "Ship it?\", require: [{group: legal, count: 1}]");
     let place = place(&legal);
-    std::fs::DirBuilder::new().mode(0o700).create(place.file(".cuelight")).expect("a workspace");
+    fs::DirBuilder::new().mode(0o700).create(place.file(".cuelight")).expect("a workspace");
     let uid = rustix::process::geteuid().as_raw();
     let me = format!("[[person]]\nname = 'me'\nuid = {uid}\ngroups = ['break-glass']\n");
     let liz = "[[person]]\nname = 'liz'\nuid = 4000000\ngroups = ['legal']\n";
@@ -402,7 +454,7 @@ steps:
   - {id: z, needs: [g, slow], run: 'true'}
 ",
     );
-    std::fs::DirBuilder::new().mode(0o700).create(place.file(".cuelight")).expect("a workspace");
+    fs::DirBuilder::new().mode(0o700).create(place.file(".cuelight")).expect("a workspace");
     let uid = rustix::process::geteuid().as_raw();
     let me = format!("[[person]]\nname = 'me'\nuid = {uid}\ngroups = ['break-glass']\n");
     let others = "[[person]]\nname = 'liz'\nuid = 4000000\ngroups = ['legal']\n\
@@ -573,7 +625,7 @@ fn who_only_looks_starts_nothing_and_who_acts_starts_an_engine_that_leaves_by_it
     let (place, console) = at_gate(GATED);
     console.signal(Signal::KILL);
     drop(console.end());
-    let before = std::fs::read(place.file(".cuelight/cuelight.db")).expect("a database");
+    let before = fs::read(place.file(".cuelight/cuelight.db")).expect("a database");
     for args in [
         &["runs"][..],
         &["show", "r-1"],
@@ -585,7 +637,7 @@ fn who_only_looks_starts_nothing_and_who_acts_starts_an_engine_that_leaves_by_it
         check(&place, args, 0, &[]);
     }
     assert!(place.owner().is_none(), "nobody was started");
-    assert_eq!(std::fs::read(place.file(".cuelight/cuelight.db")).expect("a database"), before);
+    assert_eq!(fs::read(place.file(".cuelight/cuelight.db")).expect("a database"), before);
     check(&place, &["approve", "g-1"], 0, &["recorded"]);
     until("the run is over", || place.state("r-1") == "completed");
     until("the engine has left", || place.owner().is_none());
@@ -716,7 +768,7 @@ fn what_is_not_there_is_named_with_what_to_do_next() {
 fn a_workspace_that_is_named_is_that_one_and_no_other() {
     let place = place(OK);
     check(&place, &["run", "w.yaml", "--headless"], 0, &[]);
-    std::fs::create_dir(place.file("below")).expect("a directory");
+    fs::create_dir(place.file("below")).expect("a directory");
     let named = |dir: &'static str, rest: &[&'static str]| [&["--workspace", dir][..], rest].concat();
     for command in [&["runs"][..], &["run", "w.yaml", "--headless"], &["approve", "g-1"], &["serve"]] {
         check(
@@ -959,7 +1011,7 @@ fn without_a_screen_the_worst_end_is_the_code() {
 #[test]
 fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_which_there_are() {
     let place = Place::new();
-    std::fs::create_dir(place.file(".cuelight")).expect("made");
+    fs::create_dir(place.file(".cuelight")).expect("made");
     place.write(
         ".cuelight/config.toml",
         "enviroment = \"PROD\"\nlabels = [\"gpu\"]\nnonsense = 1\n[traces]\nservice = \"x\"\n",
@@ -987,9 +1039,9 @@ fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_
 #[test]
 fn doctor_says_of_the_settings_what_an_engine_would_refuse_and_what_comes_to_nothing() {
     let place = Place::new();
-    std::fs::create_dir_all(place.file(".cuelight/agents")).expect("made");
+    fs::create_dir_all(place.file(".cuelight/agents")).expect("made");
     let ours_alone = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(place.file(".cuelight"), ours_alone).expect("our own directory");
+    fs::set_permissions(place.file(".cuelight"), ours_alone).expect("our own directory");
     let agent = "name: coder\nversion: 1\ndescription: Codes\ncommand: [code]\n";
     place.write(".cuelight/agents/coder.yaml", agent);
     let bad = [

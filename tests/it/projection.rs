@@ -124,6 +124,7 @@ impl Log {
             ask,
             shown_for: None,
             acting_for: Vec::new(),
+            self_declared: false,
         };
         self.gate(step, GateEvent::Voted(Box::new(vote)))
     }

@@ -219,6 +219,7 @@ impl Checks {
             | Fact::Schedule(..)
             | Fact::Token(..)
             | Fact::Library(..)
+            | Fact::People(..)
             | Fact::Agent(..)
             | Fact::Recovered { .. } => Ok(()),
         }

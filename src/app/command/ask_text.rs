@@ -31,6 +31,9 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
     line(format!("risk        {}", ask.risk.word()));
     line(format!("asked by    {}", safe_text(&ask.requester)));
     line(format!("who         {}", who(gate)));
+    if let Some(said) = ask.self_declared() {
+        line(format!("            {said}"));
+    }
     for (_, why) in &ask.excluded {
         line(format!("not         {}", safe_text(why)));
     }
@@ -43,7 +46,7 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
         } else {
             format!(": {}", safe_text(&vote.vote.reason))
         };
-        line(format!("vote        {} {:?}{reason}", safe_text(&vote.vote.by.name), vote.vote.verdict));
+        line(format!("vote        {} {:?}{reason}", safe_text(&vote.vote.who()), vote.vote.verdict));
     }
     if let Some(why) = &gate.asked_anew {
         line(format!("asked anew  {}", safe_text(why)));
@@ -86,6 +89,7 @@ pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
         format!("risk        {}", ask.risk.word()),
         format!("asked by    {}", safe_text(&ask.requester)),
     ];
+    out.extend(ask.self_declared().map(|it| format!("who         {it}")));
     out.splice(1..1, ask.prompt.lines().map(|it| format!("  {}", safe_text(it))));
     body(ask, &mut |text| out.push(text));
     out

@@ -15,15 +15,14 @@ use crate::{
     },
     base::{FILE_BYTES_MAX, Value, ValueMap, counted},
     definition::{
-        self, Diagnostic, Files, ImportAs, Imported, Workflow, check_input_texts, import_argo, import_dagu,
-        import_github, import_wfformat, sarif, summary,
+        self, Diagnostic, Files, ImportAs, Imported, KnownPeople, Workflow, check_input_texts, import_argo,
+        import_dagu, import_github, import_wfformat, sarif, summary,
     },
     expression::{self, MapLookup},
     plan::{GraphFormat, Plan, graph as draw, outline, show, show_value},
     projection::events_schema,
 };
 use std::{
-    collections::BTreeMap,
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -110,8 +109,8 @@ pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
 
 pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
     let people = match config.find()? {
-        Some(workspace) => config.people(&workspace)?.groups(),
-        None => BTreeMap::new(),
+        Some(workspace) => config.people(&workspace)?.known(),
+        None => KnownPeople::default(),
     };
     let mut all: Vec<Diagnostic> = Vec::new();
     let disk = Disk::of(config)?;
@@ -121,7 +120,7 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
             Ok(text) => {
                 let (workflow, findings) = definition::read(&name, &text, &disk);
                 all.extend(findings);
-                if let Some(workflow) = workflow.filter(|_| !people.is_empty()) {
+                if let Some(workflow) = workflow {
                     all.extend(definition::check_people(&workflow, &text, &people, &disk));
                 }
             }

@@ -349,6 +349,9 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
             if let Some(why) = people.keys_do_not_count(rustix::process::geteuid().as_raw()) {
                 return wrong("people.toml", why);
             }
+            if let Some(why) = people.groups_do_not_count() {
+                return note("people.toml", why);
+            }
             match known.len() {
                 0 => note("people.toml", format!("there is none: you are {}, as the system says", me.name)),
                 many => ok("people.toml", format!("{many} people; you are {}, in {groups}", me.name)),

@@ -178,7 +178,7 @@ fn decision(entry: &Entry<'_>) -> Decision {
         ("verdict", text(row.verdict.map(str::to_owned))),
         ("who", row.who.clone()),
         ("proven", by.clone()),
-        ("groups", text(vote.map(|it| it.by.groups.join(" ")))),
+        ("groups", text(vote.map(groups))),
         ("channel", text(row.channel.map(str::to_owned))),
         ("reason", vote.map_or_else(|| row.why.clone(), |it| it.reason.clone())),
         ("ask", text(vote.map(|it| it.ask.to_string()))),
@@ -193,6 +193,12 @@ fn decision(entry: &Entry<'_>) -> Decision {
     let approves = vote.is_some_and(|it| it.verdict == Verdict::Approve);
     let run = row.run;
     Decision { seq: row.seq, fields, by, requester, run, alone, approves, hasty: approves && hasty }
+}
+
+/// The groups of who answered, and whether those are the user's own word.
+fn groups(vote: &Vote) -> String {
+    let groups = vote.by.groups.join(" ");
+    if vote.self_declared { format!("{groups} (self-declared)") } else { groups }
 }
 
 /// What was shown, each with the beginning of its digest.

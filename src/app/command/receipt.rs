@@ -178,13 +178,24 @@ fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, St
                 safe_text(it["ask"]["prompt"].as_str().unwrap_or_default())
             ));
             lines.push(format!("ask        {}  {hash}", hash.code()));
+            if it["ask"]["policy"]["self_declared"] == true {
+                lines.push(
+                    "people     self-declared: somebody other than root could write people.toml".to_owned(),
+                );
+            }
         } else if let Some(it) = event.get("Voted").or_else(|| event.get("GlassBroken")) {
             let hash: Digest = it["ask"].as_str().unwrap_or_default().parse()?;
             if Some(hash) != asked {
                 return Err(format!("record {seq}: a vote on another ask"));
             }
             let said = signed_by(payload, it, log).map_err(|why| format!("record {seq}: {why}"))?;
-            lines.push(format!("{:<10} {at}  by {said}{}", word(&it["verdict"]), reason(&it["reason"])));
+            let groups =
+                if it["self_declared"] == true { groups(&it["by"]["groups"]) } else { String::new() };
+            lines.push(format!(
+                "{:<10} {at}  by {said}{groups}{}",
+                word(&it["verdict"]),
+                reason(&it["reason"])
+            ));
         } else if let Some(it) = event.get("Resolved") {
             lines.push(format!(
                 "{:<10} {at}  by {}",
@@ -236,6 +247,12 @@ pub(super) fn signed_by(payload: &Value, vote: &Value, log: &str) -> Result<Stri
         Some(key) if signature["key"] == key => Ok(format!("{name} (signed with {key})")),
         _ => Err(format!("the signature of {name} is not good")),
     }
+}
+
+/// `, in sre (self-declared)`
+fn groups(value: &Value) -> String {
+    let names: Vec<&str> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    format!(", in {} (self-declared)", safe_text(&names.join(" ")))
 }
 
 fn reason(value: &Value) -> String {

@@ -553,6 +553,7 @@ fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<Step
         | Command::Learn { .. }
         | Command::Agent { .. }
         | Command::DeclareTopics { .. }
+        | Command::DeclarePeople { .. }
         | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }
@@ -643,6 +644,7 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         }
         Command::Launch(_)
         | Command::DeclareTopics { .. }
+        | Command::DeclarePeople { .. }
         | Command::NoteRejected { .. }
         | Command::AttemptEnded { .. }
         | Command::AttemptLost { .. }

@@ -225,12 +225,20 @@ fn nobody_to_hand_to(gate: &Gate, people: &BTreeMap<String, Vec<String>>, findin
     };
 }
 
-/// Whether the gates of a workflow, and of those it calls, can be satisfied by the people there are: each with the groups
-/// they are in.
+/// The people of a workspace, as far as a check goes by them.
+#[derive(Clone, Debug, Default)]
+pub struct KnownPeople {
+    /// Everybody in `people.toml`, with their groups; empty where there is no such file.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// Somebody other than root can write the file.
+    pub self_declared: bool,
+}
+
+/// Whether the gates of a workflow, and of those it calls, can be satisfied by the people there are.
 pub fn check_people(
     workflow: &Workflow,
     text: &str,
-    people: &BTreeMap<String, Vec<String>>,
+    people: &KnownPeople,
     files: &dyn Files,
 ) -> Vec<Diagnostic> {
     let mut all = of_one(workflow, text, people);
@@ -259,11 +267,47 @@ fn called(workflow: &Workflow) -> impl Iterator<Item = &Workflow> {
     })
 }
 
+/// A group is asked for, and nothing says who is in it.
+fn nobody_is_known(gate: &Gate, findings: &mut Findings<'_>) {
+    for quorum in &gate.require {
+        let Some(group) = &quorum.group else { continue };
+        let wanted = counted(quorum.count as usize, "person", "people");
+        let message = format!(
+            "nobody can answer this: it needs {wanted} of {}, and there is no people.toml",
+            group.value
+        );
+        findings.warning("gate", quorum.place, message).help(
+            "write `.cuelight/people.toml`: [[person]] with `name`, `uid` and `groups`; `sudo chown root` and `chmod 644` it",
+        );
+    }
+}
+
+/// A group is asked for at a risk at which the word of the user alone does not count.
+fn groups_do_not_count(gate: &Gate, findings: &mut Findings<'_>) {
+    for quorum in gate.require.iter().filter(|it| it.group.is_some()) {
+        let message = format!(
+            "nobody can answer this: at risk {} groups count only when nobody but root can write people.toml",
+            gate.risk.word()
+        );
+        findings
+            .warning("gate", quorum.place, message)
+            .help("`sudo chown root .cuelight/people.toml` and `sudo chmod 644 .cuelight/people.toml`");
+    }
+}
+
 /// The gates of one file.
-fn of_one(workflow: &Workflow, text: &str, people: &BTreeMap<String, Vec<String>>) -> Vec<Diagnostic> {
+fn of_one(workflow: &Workflow, text: &str, known: &KnownPeople) -> Vec<Diagnostic> {
     let source = Source::new(text);
     let mut findings = Findings::new(&workflow.file, &source);
+    let people = &known.groups;
     for (_, gate) in gates(workflow) {
+        if people.is_empty() {
+            nobody_is_known(gate, &mut findings);
+            continue;
+        }
+        if known.self_declared && gate.risk > Risk::Reversible {
+            groups_do_not_count(gate, &mut findings);
+        }
         together(gate, people, &mut findings);
         nobody_to_hand_to(gate, people, &mut findings);
         for quorum in &gate.require {

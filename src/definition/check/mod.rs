@@ -10,7 +10,7 @@ mod reads;
 mod secrets;
 mod tools;
 
-pub use gates::check_people;
+pub use gates::{KnownPeople, check_people};
 pub use models::check_keys;
 pub(super) use models::unknown as unknown_model;
 pub(super) use tools::{find_candidates, unknown as unknown_tool};

@@ -198,16 +198,41 @@ fn a_called_workflow_is_read_once_and_comes_with_its_caller() {
     assert_eq!(flow.step_count, 4);
 }
 
+fn known(groups: BTreeMap<String, Vec<String>>) -> definition::KnownPeople {
+    definition::KnownPeople { groups, self_declared: false }
+}
+
+#[test]
+fn a_gate_for_a_group_that_nobody_can_be_in_or_that_does_not_count_is_told() {
+    let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {require: sre, risk: irreversible}\n  - {id: b, gate: {prompt: go?, require: sre}}\n";
+    let said = |people: &definition::KnownPeople| -> Vec<String> {
+        let found = definition::check_people(&workflow(text), text, people, &Shelf::default());
+        found.iter().map(line).collect()
+    };
+    let no_file =
+        "warning[gate] nobody can answer this: it needs 1 person of sre, and there is no people.toml";
+    assert_eq!(
+        said(&definition::KnownPeople::default()),
+        [format!("4:21 {no_file}"), format!("5:42 {no_file}")]
+    );
+    let mut people = known(BTreeMap::from([("ann".to_owned(), vec!["sre".to_owned()])]));
+    assert!(said(&people).is_empty());
+    people.self_declared = true;
+    let own = "4:21 warning[gate] nobody can answer this: at risk irreversible groups count only when nobody but root can write people.toml";
+    assert_eq!(said(&people), [own]);
+}
+
 #[test]
 fn gates_are_checked_against_the_people_there_are() {
     let text = "timeout: 1m\nsteps:\n  - id: a\n    gate: {require: [{group: sre, count: 2}, {group: opps}], forbid: [bob]}\n";
     let groups = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
     let people =
         BTreeMap::from([("ann".to_owned(), groups(&["sre", "ops"])), ("bob".to_owned(), groups(&["sre"]))]);
-    let said: Vec<String> = definition::check_people(&workflow(text), text, &people, &Shelf::default())
-        .iter()
-        .map(line)
-        .collect();
+    let said: Vec<String> =
+        definition::check_people(&workflow(text), text, &known(people), &Shelf::default())
+            .iter()
+            .map(line)
+            .collect();
     assert_eq!(
         said,
         [
@@ -225,7 +250,7 @@ fn several_groups_with_the_same_people_in_them_can_be_too_few_and_whoever_it_esc
             ("ann".to_owned(), vec!["sre".to_owned(), "product".to_owned()]),
             ("bob".to_owned(), vec!["legal".to_owned()]),
         ]);
-        let found = definition::check_people(&workflow(&text), &text, &people, &Shelf::default());
+        let found = definition::check_people(&workflow(&text), &text, &known(people), &Shelf::default());
         found.iter().map(line).collect::<Vec<String>>()
     };
     assert_eq!(
@@ -254,7 +279,7 @@ fn gates_of_called_workflows_are_checked_against_the_people_too() {
     let (flow, said) = definition::read("flow.yaml", text, &shelf);
     let flow = flow.unwrap_or_else(|| panic!("{said:?}"));
     let people = BTreeMap::from([("ann".to_owned(), vec!["sre".to_owned(), "ops".to_owned()])]);
-    let found = definition::check_people(&flow, text, &people, &shelf);
+    let found = definition::check_people(&flow, text, &known(people), &shelf);
     let lines: Vec<String> = found.iter().map(|it| format!("{} {}", it.file, line(it))).collect();
     assert_eq!(
         lines,

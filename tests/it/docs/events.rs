@@ -10,9 +10,10 @@ use cuelight::{
     engine::{
         Actor, Adoption, AgentEvent, AgentKey, AgentResult, Alternative, Ask, AttemptEvent, BusEvent,
         CacheEvent, CauseOfLaunch, Channel, Choice, DeadLetter, DoubtAnswer, Event, Fact, Facts, Failure,
-        FailureEvent, GateEvent, GateState, Knowledge, KnowledgeKind, Lease, LibraryEvent, MessageFault,
-        Outcome, Proof, Purpose, Registration, ResultStatus, RunEvent, RunState, ScheduleEvent, ScopeEvent,
-        StepEvent, TalkCall, TargetEvent, TokenEvent, TopicRule, UndoEvent, Verdict, Vote, WaitReason, Why,
+        FailureEvent, GateEvent, GateState, Knowledge, KnowledgeKind, Lease, LibraryEvent, Member,
+        Membership, MessageFault, Outcome, PeopleEvent, Proof, Purpose, Registration, ResultStatus, RunEvent,
+        RunState, ScheduleEvent, ScopeEvent, StepEvent, TalkCall, TargetEvent, TokenEvent, TopicRule,
+        UndoEvent, Verdict, Vote, WaitReason, Why,
     },
     plan::{Amounts, Currency, EffectClass, OnTimeout, Plan, Quorum, Risk, Scope},
     projection::{event_line, event_words},
@@ -53,6 +54,7 @@ const NOUNS: &[(&str, &str, &str)] = &[
     ("BusEvent", "Bus", "bus.said"),
     ("TokenEvent", "Tokens", "token.revoked"),
     ("LibraryEvent", "Library", "library.handed_in"),
+    ("PeopleEvent", "People", "people.changed"),
     ("AgentEvent", "Agents", "agent.registered"),
 ];
 
@@ -194,6 +196,7 @@ fn noun_of(fact: &Fact) -> &'static str {
         Fact::Bus(..) => "BusEvent",
         Fact::Token(..) => "TokenEvent",
         Fact::Library(..) => "LibraryEvent",
+        Fact::People(..) => "PeopleEvent",
         Fact::Agent(..) => "AgentEvent",
         Fact::Recovered { .. } => "",
     }
@@ -214,6 +217,7 @@ fn variant_of(fact: &Fact) -> String {
         Fact::Bus(it) => format!("{it:?}"),
         Fact::Token(it) => format!("{it:?}"),
         Fact::Library(it) => format!("{it:?}"),
+        Fact::People(it) => format!("{it:?}"),
         Fact::Agent(it) => format!("{it:?}"),
         Fact::Recovered { .. } => String::new(),
     };
@@ -274,6 +278,7 @@ fn ask() -> Box<Ask> {
         undo_window: Span(0),
         send_back: None,
         is_choice: false,
+        policy: None,
     })
 }
 
@@ -344,6 +349,10 @@ fn messages() -> Vec<Fact> {
         ..DeadLetter::default()
     };
     let rejected = BusEvent::Rejected { letter: Box::new(letter), by: Some(ann()) };
+    let member = Member { name: "ann".to_owned(), groups: vec!["sre".to_owned()] };
+    let people = Membership::new(BTreeMap::from([("uid:1000".to_owned(), member)]), digest("file"), true);
+    let changes = people.changes_from(None);
+    let changed = PeopleEvent::Changed { people: Box::new(people), before: None, changes };
     let revoked = TokenEvent::Revoked {
         id: "9f2c51d0a7b34e68".to_owned(),
         subject: "reviewer-1".to_owned(),
@@ -351,7 +360,11 @@ fn messages() -> Vec<Fact> {
         reason: "the laptop was stolen".to_owned(),
         by: ann(),
     };
-    [said, taken, declared, rejected].into_iter().map(Fact::Bus).chain([Fact::Token(revoked)]).collect()
+    [said, taken, declared, rejected]
+        .into_iter()
+        .map(Fact::Bus)
+        .chain([Fact::Token(revoked), Fact::People(changed)])
+        .collect()
 }
 
 fn library() -> Vec<Fact> {
@@ -570,6 +583,7 @@ fn gates() -> Vec<Fact> {
         ask: digest("ask"),
         shown_for: Some(Span(9000)),
         acting_for: Vec::new(),
+        self_declared: false,
     };
     let all = [
         GateEvent::Asked { ask: ask(), hash: digest("ask"), why: None },

@@ -13,9 +13,9 @@ use cuelight::{
         Actor, Adoption, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch,
         Changed, Channel, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts,
         Failure, FailureEvent, FailureNote, FileFact, ForkAt, Found, GateEvent, Launching, LibraryEvent,
-        NewMessage, NewValue, Outcome, Past, Proof, Purpose, Registration, RetryFrom, RunEvent, RunState,
-        ScheduleEvent, ScopeEvent, StepEvent, StepState, TargetEvent, Token, TokenEvent, UndoEvent, Verdict,
-        WaitReason, Why, World, etag, react,
+        Member, Membership, NewMessage, NewValue, Outcome, Past, PeopleEvent, Proof, Purpose, Registration,
+        RetryFrom, RunEvent, RunState, ScheduleEvent, ScopeEvent, StepEvent, StepState, TargetEvent, Token,
+        TokenEvent, UndoEvent, Verdict, WaitReason, Why, World, etag, people_changed_words, react,
     },
     plan::{Plan, Scope, lower},
     projection::{corrected_words, message_words},
@@ -148,6 +148,18 @@ pub(super) fn person(name: &str) -> Actor {
         groups: groups.iter().map(|it| (*it).to_owned()).collect(),
         channel: Channel::Console,
     }
+}
+
+/// `people own ann=1:sre+oncall bob=2`: a file that the user can write; `people root …`: one that only root can.
+fn membership(words: &[&str]) -> Membership {
+    let member = |it: &&str| {
+        let (name, proof) = it.split_once('=').expect("NAME=UID:GROUPS");
+        let (uid, groups) = proof.split_once(':').unwrap_or((proof, ""));
+        let groups = groups.split('+').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+        (format!("uid:{uid}"), Member { name: name.to_owned(), groups })
+    };
+    let people = words[2..].iter().map(member).collect();
+    Membership::new(people, Digest::default(), words[1] == "own")
 }
 
 fn work(id: &str) -> AttemptId {
@@ -286,6 +298,7 @@ impl Bench {
                 };
                 Command::AnswerDoubt { run, step: self.step(words[1]), answer, reason, by }
             }
+            "people" => Command::DeclarePeople { people: Box::new(membership(&words)) },
             "hold" => Command::HoldSchedule { workflow: words[1].to_owned(), reason, by },
             "reset" => Command::Reset { reason: words.get(1).map_or("", |it| it).to_owned(), by },
             "clear" => Command::ClearCache { key: words.get(1).map(|it| (*it).to_owned()), by },
@@ -760,6 +773,9 @@ impl Bench {
                 format!("result {} {}", result.id, result.status.word())
             }
             Fact::Library(LibraryEvent::Learned { knowledge, .. }) => format!("learned {}", knowledge.id),
+            Fact::People(PeopleEvent::Changed { people, changes, .. }) => {
+                people_changed_words(changes, people.policy.self_declared)
+            }
             Fact::Token(TokenEvent::Revoked { id, .. }) => format!("token {id} revoked"),
             Fact::Agent(it) => agent_event(it),
             Fact::Recovered { away, .. } => format!("recovered after {away}"),

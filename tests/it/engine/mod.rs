@@ -15,6 +15,7 @@ mod fork;
 mod frame;
 mod gate;
 mod gate_rules;
+mod groups;
 mod guards;
 mod people;
 mod resume;

@@ -1,0 +1,222 @@
+//! The people of `people.toml`, and the groups of them that count at a gate.
+//!
+//! Policy is part of consent. A gate keeps the people of its opening beside those of now, and a group counts only where both
+//! have it: a change of the file takes rights at once, and gives none at a gate that is open, so that the people who were
+//! asked decide. A file that only root can write is above the user whose answers it judges: its change counts at once.
+
+use crate::{
+    base::{Digest, canonical_json, sha256},
+    engine::{Actor, Ask, Fact, PeopleEvent, StepEvent, gate::Gate, handle::Turn, quorum},
+    plan::{GateRule, Risk},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The people of `people.toml`, as far as decisions depend on them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The policy that is in force: its hash, and whose word it is.
+    pub policy: PeoplePolicy,
+    /// Name and groups, by principal.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub people: BTreeMap<String, Member>,
+}
+
+/// The state of `people.toml` when people were asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeoplePolicy {
+    /// The hash of the file as it was read: people, proofs, groups, and its owner.
+    pub digest: Digest,
+    /// True when somebody other than root can write the file: its groups are the user's own word.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_declared: bool,
+}
+
+impl PeoplePolicy {
+    /// True when groups count at a gate of this risk.
+    pub fn counts_at(self, risk: Risk) -> bool {
+        !self.self_declared || risk <= Risk::Reversible
+    }
+}
+
+/// Somebody, as the file has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The name that people know.
+    pub name: String,
+    /// Groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+}
+
+impl Membership {
+    /// The people of a file whose other contents, such as keys, have this hash.
+    pub fn new(people: BTreeMap<String, Member>, contents: Digest, self_declared: bool) -> Self {
+        let text = canonical_json(&(&people, contents, self_declared));
+        let digest = sha256("cuelight-people-v1", &[text.as_bytes()]);
+        Self { policy: PeoplePolicy { digest, self_declared }, people }
+    }
+
+    fn has(&self, principal: &str, group: &str) -> bool {
+        self.people.get(principal).is_some_and(|it| it.groups.iter().any(|it| it == group))
+    }
+
+    fn name(&self, principal: &str) -> Option<&str> {
+        self.people.get(principal).map(|it| it.name.as_str())
+    }
+
+    /// `ann +sre, bob -oncall`: the differences from the people before.
+    pub fn changes_from(&self, before: Option<&Self>) -> Vec<String> {
+        let nobody = BTreeMap::new();
+        let old = before.map_or(&nobody, |it| &it.people);
+        let groups = |of: &BTreeMap<String, Member>, principal: &str| {
+            of.get(principal).map(|it| it.groups.clone()).unwrap_or_default()
+        };
+        let mut out = Vec::new();
+        for (principal, member) in old.iter().chain(self.people.iter().filter(|it| !old.contains_key(it.0))) {
+            let (had, has) = (groups(old, principal), groups(&self.people, principal));
+            let gained = has.iter().filter(|it| !had.contains(it)).map(|it| format!("+{it}"));
+            let lost = had.iter().filter(|it| !has.contains(it)).map(|it| format!("-{it}"));
+            let words: Vec<String> = gained.chain(lost).collect();
+            if !words.is_empty() {
+                out.push(format!("{} {}", member.name, words.join(" ")));
+            }
+        }
+        out
+    }
+}
+
+/// The people whom a gate goes by: those of its opening, and those of now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GatePeople {
+    opening: Option<Arc<Membership>>,
+    now: Option<Arc<Membership>>,
+}
+
+impl GatePeople {
+    /// The people of a gate that opens now.
+    ///
+    /// A gate of a run that is brought back out of the log opened under the people its ask names, who may be others by now;
+    /// then nobody counts by the user's own word.
+    pub(super) fn at_opening(ask: &Ask, rule: &GateRule, now: Option<&Arc<Membership>>) -> Self {
+        let is_of_ask = |it: &&Arc<Membership>| {
+            !it.policy.self_declared || ask.policy == Some(it.policy) || !asks_for_people(rule)
+        };
+        Self { opening: now.filter(is_of_ask).cloned(), now: now.cloned() }
+    }
+
+    fn change(&mut self, people: &Arc<Membership>) {
+        if !people.policy.self_declared {
+            self.opening = Some(Arc::clone(people));
+        }
+        self.now = Some(Arc::clone(people));
+    }
+}
+
+impl Gate {
+    /// `people.toml` has changed.
+    pub(super) fn change_people(&mut self, people: &Arc<Membership>) {
+        self.people.change(people);
+    }
+
+    /// Somebody with the groups that count here.
+    pub(super) fn counted(&self, actor: &Actor) -> Actor {
+        let GatePeople { opening, now: Some(now) } = &self.people else { return actor.clone() };
+        let principal = actor.principal();
+        let was_in = |group: &String| opening.as_ref().is_some_and(|it| it.has(&principal, group));
+        let counts = |it: &&String| was_in(it) && now.has(&principal, it);
+        let all = if now.policy.counts_at(self.ask.risk) { &*actor.groups } else { &[] };
+        Actor { groups: all.iter().filter(counts).cloned().collect(), ..actor.clone() }
+    }
+
+    /// True when these groups are the user's own word.
+    pub(super) fn is_self_declared(&self, voter: &Actor) -> bool {
+        !voter.groups.is_empty() && self.people.now.as_ref().is_some_and(|it| it.policy.self_declared)
+    }
+
+    /// True when a rule names this person, `NAME` or `group:NAME`, as somebody who may decide.
+    pub(super) fn is_called(&self, name: &str, actor: &Actor) -> bool {
+        if !quorum::is_addressed(name, &self.counted(actor)) {
+            return false;
+        }
+        let GatePeople { opening, now: Some(now) } = &self.people else { return true };
+        let principal = actor.principal();
+        let is_same = now.name(&principal) == opening.as_ref().and_then(|it| it.name(&principal));
+        let is_known = now.policy.counts_at(self.ask.risk) || now.name(&principal).is_none();
+        name.starts_with("group:") || is_same && is_known
+    }
+
+    /// True when a rule names this person as somebody who may not. Nobody leaves that by a new name, or by leaving a group.
+    pub(super) fn is_or_was(&self, name: &str, actor: &Actor) -> bool {
+        let principal = actor.principal();
+        let GatePeople { opening, now } = &self.people;
+        let as_member = |it: &Arc<Membership>| {
+            let Member { name, groups } = it.people.get(&principal)?.clone();
+            Some(Actor { name, groups, ..actor.clone() })
+        };
+        let members = [opening, now].into_iter().flatten().filter_map(as_member);
+        members.chain([actor.clone()]).any(|it| quorum::is_addressed(name, &it))
+    }
+
+    /// The reason why a group of this person does not count, when they would be asked if it did.
+    pub(super) fn counts_not(&self, actor: &Actor, rule: &GateRule) -> Option<String> {
+        let now = self.people.now.as_ref()?;
+        let would = |it: &Actor| quorum::could_fill(&rule.require, self.escalated.as_deref(), it);
+        if !would(actor) || would(&self.counted(actor)) {
+            return None;
+        }
+        Some(if now.policy.counts_at(self.ask.risk) {
+            format!(
+                "{} was not in {} when this was asked; the people who were decide, or ask by a new run",
+                actor.name,
+                groups_of(rule)
+            )
+        } else {
+            format!("at risk {} {SELF_DECLARED_DO_NOT_COUNT}", self.ask.risk.word())
+        })
+    }
+}
+
+/// The reason why no group counts, and what to do.
+pub const SELF_DECLARED_DO_NOT_COUNT: &str = "groups count only when nobody but root can write people.toml, and this one is \
+     self-declared; `sudo chown root` and `sudo chmod 644` it";
+
+/// `sre or product`
+pub(super) fn groups_of(rule: &GateRule) -> String {
+    let groups: Vec<&str> = rule.require.iter().filter_map(|it| it.group.as_deref()).collect();
+    groups.join(" or ")
+}
+
+/// True when an answer depends on names or groups.
+pub(super) fn asks_for_people(rule: &GateRule) -> bool {
+    rule.require.iter().any(|it| it.group.is_some())
+        || rule.escalate.is_some()
+        || rule.forbid.iter().any(|it| it != "run.actor")
+}
+
+impl Turn<'_> {
+    /// `people.toml` was read. A change is an event, and every open gate that depends on it asks anew.
+    pub(super) fn declare_people(&mut self, people: Membership) {
+        let before = self.world.people.as_ref();
+        if before.map_or(people.people.is_empty(), |it| it.policy == people.policy) {
+            return;
+        }
+        let changes = people.changes_from(before.map(|it| &**it));
+        let (before, whose) = (before.map(|it| it.policy.digest), people.policy.self_declared);
+        let why = changed_words(&changes, whose);
+        self.emit(Fact::People(PeopleEvent::Changed { people: Box::new(people), before, changes }));
+        let depends =
+            |it: &&Gate| it.is_open() && !it.anew && !it.for_budget && asks_for_people(&self.world.rule(it));
+        let gates: Vec<_> = self.world.gates.values().filter(depends).map(|it| (it.run, it.step)).collect();
+        for (run, step) in gates {
+            self.emit_step(run, step, StepEvent::Reopened { why: why.clone(), gates: Vec::new() });
+        }
+    }
+}
+
+/// `people.toml has changed (self-declared): ann +sre`
+pub fn changed_words(changes: &[String], self_declared: bool) -> String {
+    let whose = if self_declared { " (self-declared)" } else { "" };
+    let changes = if changes.is_empty() { String::new() } else { format!(": {}", changes.join(", ")) };
+    format!("people.toml has changed{whose}{changes}")
+}
