@@ -604,6 +604,7 @@ pub(super) struct DemoArgs {
 #[derive(Debug, Args)]
 pub(super) struct EvalArgs {
     /// The expression, with or without ${{ }}
+    #[arg(allow_hyphen_values = true)]
     pub(super) expression: String,
     /// Contexts: a JSON object
     #[arg(long, value_name = "FILE.json")]

@@ -22,7 +22,7 @@ mod tool;
 mod workflow;
 mod yaml;
 
-pub use check::{KnownPeople, check_keys, check_people};
+pub use check::{CONTEXTS, KnownPeople, check_keys, check_people};
 pub use diagnostic::{Diagnostic, Edit, RULES, Related, Severity, sarif, summary};
 pub use format::fmt;
 pub use import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};

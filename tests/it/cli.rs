@@ -120,13 +120,19 @@ fn an_expression_is_a_value_or_an_error_with_its_position() {
     }
     for (expression, part) in [
         ("1 +", "position 3"),
-        ("a.b[", "Unexpected end of expression"),
+        ("inputs.b[", "Unexpected end of expression"),
         ("nofunction(1)", "position 1"),
         ("'open", "position 1"),
     ] {
         let said = check(&place, &["eval", expression], 2, &["could not evaluate", part]);
         assert_eq!(said.out, "");
     }
+    for (expression, out) in [("-1 < 2", "true\n"), ("-(1)", ""), ("", "\"\"\n"), ("inputs.x", "null\n")] {
+        let code = if out.is_empty() { 2 } else { 0 };
+        assert_eq!(check(&place, &["eval", expression], code, &[]).out, out);
+    }
+    let unknown = ["Unrecognized named-value: 'input'", "the contexts are inputs, ", "--context"];
+    check(&place, &["eval", "input.x"], 2, &unknown);
     check(&place, &["eval", "1", "--context", "none.json"], 2, &["could not read none.json"]);
 }
 

@@ -15,10 +15,10 @@ use crate::{
     },
     base::{FILE_BYTES_MAX, Value, ValueMap, counted},
     definition::{
-        self, Diagnostic, Files, ImportAs, Imported, KnownPeople, Workflow, check_input_texts, import_argo,
-        import_dagu, import_github, import_wfformat, sarif, summary,
+        self, CONTEXTS, Diagnostic, Files, ImportAs, Imported, KnownPeople, Workflow, check_input_texts,
+        import_argo, import_dagu, import_github, import_wfformat, sarif, summary,
     },
-    expression::{self, MapLookup},
+    expression::{self, ExprErrorKind, MapLookup, Names},
     plan::{GraphFormat, Plan, graph as draw, outline, show, show_value},
     projection::events_schema,
 };
@@ -99,9 +99,19 @@ pub(super) fn eval(args: &EvalArgs, out: Output) -> Outcome {
         },
     };
     let text = args.expression.trim();
+    if text.is_empty() {
+        out.json(&Value::String(String::new()));
+        return Ok(ExitCode::SUCCESS);
+    }
     let bare = text.strip_prefix("${{").and_then(|it| it.strip_suffix("}}")).unwrap_or(text);
     let usage = |message: String| Trouble::usage(format!("could not evaluate: {message}"));
-    let expr = expression::parse(bare).map_err(|it| usage(it.to_string()))?;
+    let names = Names::contexts(CONTEXTS.iter().copied().chain(contexts.keys().map(String::as_str)));
+    let expr = expression::parse_with(bare, &names).map_err(|it| match it.kind {
+        ExprErrorKind::UnrecognizedNamedValue => {
+            usage(format!("{it}; the contexts are {}, give others with --context", CONTEXTS.join(", ")))
+        }
+        _ => usage(it.to_string()),
+    })?;
     let value = expression::evaluate(&expr, &MapLookup::new(contexts)).map_err(|it| usage(it.to_string()))?;
     out.json(&value);
     Ok(ExitCode::SUCCESS)
@@ -255,13 +265,6 @@ fn tell_of_import(made: &Imported) {
     if left_out > 0 {
         let things = counted(left_out, "thing", "things");
         say(&format!("{things} could not be carried over; what, stands at the top of the file"));
-    }
-    let nothing = Disk { tools: Vec::new(), agents: Vec::new(), models: Vec::new(), timezone: None };
-    let (_, findings) = definition::read("imported.yaml", &made.text, &nothing);
-    let errors = findings.iter().filter(|it| it.is_error()).count();
-    if errors > 0 {
-        let errors = counted(errors, "error", "errors");
-        say(&format!("the checker finds {errors} in it; `cuelight check` says where, and what to do"));
     }
 }
 

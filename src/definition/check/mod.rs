@@ -13,6 +13,7 @@ mod tools;
 pub use gates::{KnownPeople, check_people};
 pub use models::check_keys;
 pub(super) use models::unknown as unknown_model;
+pub use reads::CONTEXTS;
 pub(super) use tools::{find_candidates, unknown as unknown_tool};
 
 use crate::definition::{Workflow, diagnostic::Findings};

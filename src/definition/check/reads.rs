@@ -14,8 +14,9 @@ use crate::{
 };
 use std::ops::Range;
 
-const CONTEXTS: &[&str] =
-    &["inputs", "env", "secrets", "matrix", "steps", "needs", "run", "gate", "state", "vars"];
+/// The contexts that an expression of a workflow file reads.
+pub const CONTEXTS: &[&str] =
+    &["inputs", "env", "secrets", "matrix", "strategy", "steps", "needs", "run", "gate", "state", "vars"];
 const STEP_PROPERTIES: &[&str] =
     &["outputs", "result", "status", "form", "decision", "confidence", "attempts"];
 const NEED_PROPERTIES: &[&str] = &["outputs", "result"];
@@ -102,7 +103,7 @@ impl<'w> Rules<'_, 'w, '_, '_> {
                 "matrix" => self.matrix(reading, &reference),
                 "steps" => self.steps(reading, &reference, false),
                 "needs" => self.steps(reading, &reference, true),
-                "env" | "secrets" | "run" | "gate" | "state" | "vars" => {}
+                "env" | "secrets" | "strategy" | "run" | "gate" | "state" | "vars" => {}
                 _ => self.unknown_context(reading, &reference),
             }
         }
@@ -123,9 +124,7 @@ impl<'w> Rules<'_, 'w, '_, '_> {
             format!("there is no context `{}`", reference.root),
         );
         match (reference.root.as_str(), near) {
-            ("github" | "runner" | "job" | "jobs" | "strategy", _) => {
-                found.help("that is GitHub's; look at `run`")
-            }
+            ("github" | "runner" | "job" | "jobs", _) => found.help("that is GitHub's; look at `run`"),
             (_, Some(near)) => found.label(format!("did you mean `{near}`?")),
             (_, None) => found.help(format!("the contexts are {}", any_of(CONTEXTS))),
         };
