@@ -567,7 +567,7 @@ pub(super) const LIMITS: Table = Table {
 pub(super) const REQUIRES: Table = Table {
     what: "`requires`",
     keys: &[
-        key("labels", OneOrMany(&Word), "Labels of the machine."),
+        key("labels", OneOrMany(&Text), "Labels of the machine; of the inputs and the copy of a matrix."),
         key("capabilities", OneOrMany(&Word), "Capabilities of the worker."),
     ],
 };

@@ -4,7 +4,7 @@ use crate::{
     base::{StepIx, Timestamp, Value, ValueMap},
     engine::{run::Run, step::Step, world::World},
     expression::{self, EvalError, Lookup, Needs, StatusFunction, Template, descend},
-    plan::Scope,
+    plan::{FrameKind, Scope},
 };
 
 /// How deep `env` may refer to `env`.
@@ -128,6 +128,17 @@ impl<'a> View<'a> {
         needs
     }
 
+    /// The place of a copy among the copies of its matrix; none outside of one.
+    fn strategy(&self) -> Option<Value> {
+        let frame = self.run.plan_step(self.step).frame.filter(|it| {
+            let work = self.run.plan_step(*it).work.frame();
+            work.is_some_and(|it| matches!(it.kind, FrameKind::Matrix | FrameKind::Computed { .. }))
+        })?;
+        let copies = self.run.children(frame);
+        let index = copies.iter().position(|it| *it == self.step)?;
+        Some(serde_json::json!({"job-index": index, "job-total": copies.len()}))
+    }
+
     fn run_value(&self) -> Value {
         let run = self.run;
         let mut map = ValueMap::new();
@@ -193,6 +204,7 @@ impl Lookup for View<'_> {
         match root.to_ascii_lowercase().as_str() {
             "inputs" => whole(self.run.inputs(self.scope)),
             "matrix" => whole(self.copy.unwrap_or_else(|| &self.run.plan_step(self.step).matrix)),
+            "strategy" => descend(&self.strategy()?, path).cloned(),
             "steps" => self.steps(path, None),
             "needs" => self.steps(path, Some(&self.needs())),
             "env" => self.env(path),

@@ -14,6 +14,7 @@ use crate::{
         OutputType, Plan, PlanModel, PlanStep, PlanTool, Requires, Talk, TalkTool, Undo, Work,
         expand::{cells, stamp, too_large, too_many},
         model, order,
+        requires::settle_labels,
         work::{
             action, confidence, data, effect, gate_rule, is_call, named, on_conflict, on_error, on_exceed,
             on_failure, output_type, retry, script, shell_of, texts, undo, undo_of_tool, work,
@@ -86,6 +87,7 @@ impl Lowering {
         charge_tools(&mut lowering.steps, &lowering.tools);
         model::charge(&mut lowering.steps, &lowering.models);
         lowering.steps.shrink_to_fit();
+        settle_labels(&mut lowering.steps, &inputs)?;
         let plan = Plan {
             name: workflow.name.clone(),
             description: workflow.description.clone().unwrap_or_default(),

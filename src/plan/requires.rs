@@ -1,6 +1,10 @@
 //! Where a step may run: what it asks of the machine, and what a machine has. What this machine has is for others to say.
 
 use super::{FrameKind, Plan, PlanStep, Work};
+use crate::{
+    base::{Value, ValueMap},
+    expression::{MapLookup, Template},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -54,6 +58,55 @@ impl Plan {
         refused(&self.steps, machine, &mut all);
         all
     }
+}
+
+/// Labels that are expressions become those that they are for this run, and for this copy of a matrix.
+///
+/// # Errors
+/// When one of them is known only while the run goes on, or is no text.
+pub(super) fn settle_labels(steps: &mut [PlanStep], inputs: &ValueMap) -> Result<(), String> {
+    for step in steps {
+        if let Work::Frame(frame) = &mut step.work
+            && let FrameKind::Computed { body, .. } = &mut frame.kind
+            && let Some(open) = body.iter().find(|it| it.requires.labels.iter().any(|it| is_open(it)))
+        {
+            return Err(format!(
+                "could not plan: step `{}` requires a label of its copies, and those are known only while the run goes on; write the \
+                 copies into its matrix, or take the label out",
+                open.id
+            ));
+        }
+        if !step.requires.labels.iter().any(|it| is_open(it)) {
+            continue;
+        }
+        // What a called workflow is given is known when it is called.
+        let inputs = if step.scope.is_none() { inputs.clone() } else { ValueMap::new() };
+        let contexts = ValueMap::from_iter([
+            ("inputs".to_owned(), Value::Object(inputs)),
+            ("matrix".to_owned(), Value::Object(step.matrix.clone())),
+        ]);
+        let lookup = MapLookup::new(contexts);
+        for label in &mut step.requires.labels {
+            let text = Template::parse(label).map_err(|it| it.to_string());
+            let text = text.and_then(|it| it.evaluate_text(&lookup).map_err(|it| it.to_string()));
+            let wrong = |why: &str| {
+                format!(
+                    "could not plan: step `{}` requires the label {label}: {why}; write its name",
+                    step.id
+                )
+            };
+            let text = text.map_err(|it| wrong(&it))?;
+            if text.trim().is_empty() {
+                return Err(wrong("it is empty here"));
+            }
+            *label = text;
+        }
+    }
+    Ok(())
+}
+
+fn is_open(label: &str) -> bool {
+    label.contains("${{")
 }
 
 fn refused(steps: &[PlanStep], machine: &Machine, all: &mut Vec<String>) {

@@ -22,6 +22,7 @@ use crate::{
         spelling::{any_of, suggest},
         yaml::{Node, Shape},
     },
+    expression::{Reference, Template},
 };
 
 /// What holds for every step that does not say otherwise.
@@ -406,11 +407,27 @@ fn limits(reader: &mut Reader<'_, '_>, node: &Node) -> Limits {
 
 fn requires(reader: &mut Reader<'_, '_>, node: &Node) -> Requires {
     let Some(found) = reader.object(node, &REQUIRES) else { return Requires::default() };
-    let mut words = |key: &str, what: &str| -> Vec<String> {
-        let names = found.get(key).map(|it| names(reader, it, what)).unwrap_or_default();
-        names.into_iter().map(|it| it.value).collect()
-    };
-    Requires { labels: words("labels", "a label"), capabilities: words("capabilities", "a capability") }
+    let labels = found.get("labels").into_iter().flat_map(one_or_many);
+    let labels = labels.filter_map(|it| label(reader, it)).collect();
+    let capabilities = found.get("capabilities").map(|it| names(reader, it, "a capability"));
+    let capabilities = capabilities.into_iter().flatten().map(|it| it.value).collect();
+    Requires { labels, capabilities }
+}
+
+/// A label, or an expression that is one when the run is planned: of the inputs, or of the copy of a constant matrix.
+fn label(reader: &mut Reader<'_, '_>, node: &Node) -> Option<String> {
+    let text = reader.text(node, "a label")?;
+    let template = Template::parse(&text.value).ok()?;
+    let is_known =
+        |it: &Reference| ["inputs", "matrix"].iter().any(|root| it.root.eq_ignore_ascii_case(root));
+    if template.holes().all(|it| it.expr.references().iter().all(is_known)) {
+        return Some(text.value);
+    }
+    reader
+        .findings
+        .error("expression", node.place, "a label must be known before the run starts")
+        .help("it may read `inputs`, and `matrix` where the copies stand in the file");
+    None
 }
 
 pub(super) fn shell_words(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<String>> {
