@@ -7,7 +7,6 @@ use std::{env, fs, os::unix::fs::PermissionsExt as _};
 #[track_caller]
 fn runs(place: &Place, system: &str, file: &str, code: i32) -> String {
     let made = place.cue(&["import", system, file]).ok();
-    assert!(!made.err.contains("the checker finds"), "{made:?}");
     place.write("imported.yaml", &made.out);
     let inputs: &[&str] =
         if made.out.contains("github_ref:") { &["-i", "github_ref=refs/heads/dev"] } else { &[] };
@@ -236,6 +235,133 @@ fn a_step_of_dagu_whose_output_is_kept_fails_at_its_first_failure() {
     assert!(!written.contains("not "), "{written}");
 }
 
+#[test]
+fn variables_and_paths_that_a_step_of_github_hands_on_reach_the_later_steps_of_its_copy() {
+    let place = Place::new();
+    place.write(
+        "ci.yml",
+        r#"jobs:
+  build:
+    runs-on: ubuntu-latest
+    env: {KEPT: of the job, OVER: of the job}
+    strategy: {matrix: {leg: [one, two]}}
+    steps:
+      - run: |
+          echo "LEG=${{ matrix.leg }}=x" >> "$GITHUB_ENV"
+          echo "OVER=handed on" >> $GITHUB_ENV
+          echo "OWN=handed on" >> "$GITHUB_ENV"
+          printf 'MANY<<E=OF\nfirst $(touch pasted)\n`touch pasted`\n\nGITHUB_ENV\nCUE_INPUT\nlast\nE=OF\n' >> "$GITHUB_ENV"
+          mkdir -p bin-${{ matrix.leg }}
+          printf '#!/bin/sh\necho "tool of %s"\n' ${{ matrix.leg }} > bin-${{ matrix.leg }}/tool
+          chmod +x bin-${{ matrix.leg }}/tool
+          echo "$PWD/bin-${{ matrix.leg }}" >> "$GITHUB_PATH"
+          echo "here LEG is [${LEG:-unset}]"
+      - shell: sh
+        env: {OWN: of the step}
+        run: |
+          echo "leg $LEG over $OVER kept $KEPT own $OWN"
+          echo "many $MANY."
+          tool
+          echo "SECOND=again" >> "$GITHUB_ENV"
+      - run: echo "third $LEG $SECOND"
+  other:
+    needs: build
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo "other job [${LEG:-unset}]"
+      - id: bad
+        continue-on-error: true
+        run: echo "NODE_OPTIONS=--require=evil" >> "$GITHUB_ENV"
+      - if: steps.bad.outcome == 'failure'
+        run: echo "refused as at GitHub"
+      - continue-on-error: true
+        run: |
+          printf 'X<<END\nnever closed\n' >> "$GITHUB_ENV"
+      - run: echo "x is [${X:-unset}]"
+"#,
+    );
+    let written = runs(&place, "github", "ci.yml", 5);
+    for line in [
+        "here LEG is [unset]",
+        "leg one=x over handed on kept of the job own of the step",
+        "leg two=x over handed on kept of the job own of the step",
+        "many first $(touch pasted)",
+        "CUE_INPUT",
+        "tool of one",
+        "tool of two",
+        "third one=x again",
+        "third two=x again",
+        "other job [unset]",
+        "NODE_OPTIONS cannot be set so",
+        "refused as at GitHub",
+        "the block of X never ends",
+        "x is [unset]",
+    ] {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+    assert!(!place.file("pasted").exists(), "a value was read as code");
+}
+
+#[test]
+fn each_copy_of_a_job_runs_only_where_its_runner_is() {
+    let place = Place::new();
+    place.write(
+        "ci.yml",
+        "jobs:\n  test:\n    runs-on: ${{ matrix.os }}\n    strategy: {matrix: {os: [ubuntu-latest, windows-2022, macos-14]}}\n    \
+         steps: [{run: echo here}]\n",
+    );
+    let made = place.cue(&["import", "github", "ci.yml"]).ok();
+    place.write("imported.yaml", &made.out);
+    let said = place.cue(&["run", "imported.yaml", "--headless"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    for (copy, label) in [("windows-2022", "windows"), ("macos-14", "macos")] {
+        let why = format!("step `test[{copy}]` requires the label {label}, and this machine has ");
+        assert!(said.err.contains(&why), "{said:?}");
+    }
+    assert!(!said.err.contains("ubuntu"), "{said:?}");
+}
+
+#[test]
+fn an_output_of_a_copy_is_read_by_the_same_copy_and_the_first_one_by_other_jobs() {
+    let place = Place::new();
+    place.write(
+        "ci.yml",
+        r#"jobs:
+  build:
+    strategy: {matrix: {leg: [one, two]}}
+    outputs: {image: "${{ steps.made.outputs.image }}"}
+    steps:
+      - id: made
+        run: echo "image=of ${{ matrix.leg }}" >> "$GITHUB_OUTPUT"
+      - run: echo "${{ matrix.leg }} reads ${{ steps.made.outputs.image }}, copy ${{ strategy.job-index }} of ${{ strategy.job-total }}"
+  ship:
+    needs: build
+    steps: [{run: 'echo "ships ${{ needs.build.outputs.image }}"'}]
+"#,
+    );
+    let written = runs(&place, "github", "ci.yml", 0);
+    let lines = ["one reads of one, copy 0 of 2", "two reads of two, copy 1 of 2", "ships of one"];
+    says(&written, &lines);
+}
+
+#[test]
+fn no_step_of_a_job_runs_behind_a_gate_that_was_rejected() {
+    let place = Place::new();
+    place.write(
+        "ci.yml",
+        "jobs:\n  ship:\n    environment: production\n    container: debian\n    steps:\n      - run: echo not shipped\n      \
+         - {if: always(), run: echo not always}\n      - {if: failure(), run: echo not failed}\n",
+    );
+    let made = place.cue(&["import", "github", "ci.yml"]).ok();
+    for step in ["ship-2", "ship-3"] {
+        let behind = made.out.split(&format!("- id: {step}\n")).nth(1).expect("the step");
+        let condition = behind.lines().find(|it| it.trim_start().starts_with("if:")).expect("a condition");
+        for gate in ["ship-environment", "ship-machine"] {
+            assert!(condition.contains(&format!("steps.{gate}.result == 'success'")), "{condition}");
+        }
+    }
+}
+
 /// Stands in for docker: it runs the program on this machine, and says which image it was.
 const DOCKER: &str = r#"#!/bin/bash
 program=
@@ -243,8 +369,8 @@ program=
 shift
 while [ $# -gt 0 ]; do
   case $1 in
-    --rm|-i) shift ;;
-    -e|-w) shift 2 ;;
+    --rm|-i|--read-only) shift ;;
+    -e|-w|--user|--memory|--cpus|--cap-drop|--security-opt|--pull) shift 2 ;;
     --entrypoint) program=$2; shift 2 ;;
     *) break ;;
   esac

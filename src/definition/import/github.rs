@@ -1,12 +1,15 @@
 //! Workflows of GitHub Actions: every step of every job becomes a step. What only GitHub can do becomes a gate at which a person does
 //! it by hand, what only GitHub knows an input, and what is there for its machines alone is left out and told.
 
+mod handed;
 mod jobs;
+mod place;
 mod values;
 mod words;
 
 use self::{
-    jobs::{Job, Kind, Step, elsewhere, jobs},
+    jobs::{Job, Kind, Step, jobs, raised},
+    place::{elsewhere, labels},
     values::{field, shell, short_version, variables},
     words::{Condition, Words, result},
 };
@@ -14,7 +17,7 @@ use super::{
     foreign,
     page::{Imported, Page, all_of, in_order, one_line, variable, without_holes},
 };
-use crate::base::{Value, ValueMap};
+use crate::base::{Value, ValueMap, shorten};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +36,7 @@ pub fn import_github(text: &str) -> Result<Imported, String> {
     if !root.get("jobs").is_some_and(Value::is_object) {
         return Err("could not import a workflow of GitHub Actions: there are no `jobs`".to_owned());
     }
-    let jobs = jobs(&root, &mut page);
+    let jobs = jobs(&root, &mut page)?;
     let mut import = Import {
         words: Words::new(&jobs),
         page,
@@ -79,8 +82,15 @@ impl<'a> Import<'a> {
             self.page.top.insert("env".to_owned(), env);
         }
         if let Some(said) = self.root.get("concurrency") {
-            self.concurrency(said);
+            self.concurrency(said, &name);
+        } else if let Some(job) = raised(self.root) {
+            self.page.leave_out(format!("`concurrency` of {job} alone: its group holds for the whole run"));
+            let said = self.root["jobs"][job]["concurrency"].clone();
+            self.concurrency(&said, &name);
         }
+        let known = ["name", "on", "true", "env", "defaults", "concurrency", "jobs", "permissions"];
+        self.page.leave_out_all_but(&known, self.root, "the workflow");
+        self.defaults(self.root, "the workflow");
         let run = foreign::map_at(self.root, "defaults").and_then(|it| foreign::map_at(it, "run"));
         let shell = run
             .and_then(|it| foreign::text_at(it, "shell"))
@@ -90,8 +100,15 @@ impl<'a> Import<'a> {
             defaults["working-directory"] = self.words.text(None, &dir, &mut self.page).into();
         }
         self.page.top.insert("defaults".to_owned(), defaults);
-        if self.root.contains_key("permissions") {
-            self.page.leave_out("`permissions`: what a step may do is what whoever starts the run may do");
+    }
+
+    /// Names the defaults that nothing stands for.
+    fn defaults(&mut self, of: &ValueMap, whose: &str) {
+        let Some(defaults) = foreign::map_at(of, "defaults") else { return };
+        let whose = format!("the defaults of {whose}");
+        self.page.leave_out_all_but(&["run"], defaults, &whose);
+        if let Some(run) = foreign::map_at(defaults, "run") {
+            self.page.leave_out_all_but(&["shell", "working-directory"], run, &whose);
         }
     }
 
@@ -114,17 +131,45 @@ impl<'a> Import<'a> {
         }
         let Some(on) = on.and_then(Value::as_object) else { return };
         let crons: Vec<Value> = foreign::maps_at(on, "schedule")
-            .filter_map(|it| Some(json!({"cron": foreign::text_at(it, "cron")?})))
+            .filter_map(|it| {
+                let mut out = json!({"cron": foreign::text_at(it, "cron")?});
+                if let Some(zone) = foreign::text_at(it, "timezone") {
+                    out["timezone"] = zone.into();
+                }
+                Some(out)
+            })
             .collect();
+        for it in foreign::maps_at(on, "schedule") {
+            self.page.leave_out_all_but(&["cron", "timezone"], it, "the schedule");
+        }
         if !crons.is_empty() {
             self.page.top.insert("on".to_owned(), json!({"schedule": crons}));
         }
         let mut inputs = ValueMap::new();
         for door in ["workflow_dispatch", "workflow_call"] {
-            let fields = foreign::map_at(on, door).and_then(|it| foreign::map_at(it, "inputs"));
-            for (name, said) in fields.into_iter().flatten() {
+            let Some(door) = foreign::map_at(on, door) else { continue };
+            self.page.leave_out_all_but(&["inputs", "outputs", "secrets"], door, "the way it is called");
+            for (name, said) in foreign::map_at(door, "inputs").into_iter().flatten() {
                 let empty = ValueMap::new();
-                inputs.insert(variable(name), field(said.as_object().unwrap_or(&empty)));
+                let said = said.as_object().unwrap_or(&empty);
+                let known = ["type", "description", "options", "default", "required"];
+                self.page.leave_out_all_but(&known, said, &format!("the input {name}"));
+                if said.get("type").and_then(Value::as_str) == Some("environment") {
+                    self.page
+                        .leave_out(format!("`type: environment` of the input {name}: it takes any text"));
+                }
+                inputs.insert(variable(name), field(said));
+            }
+            self.words
+                .secrets
+                .extend(foreign::map_at(door, "secrets").into_iter().flat_map(|it| it.keys().cloned()));
+            let outputs = foreign::map_at(door, "outputs").into_iter().flatten();
+            let outputs: ValueMap = outputs
+                .filter_map(|(name, it)| Some((variable(name), foreign::text_at(it.as_object()?, "value")?)))
+                .map(|(name, it)| (name, self.words.text(None, &it, &mut self.page).into()))
+                .collect();
+            if !outputs.is_empty() {
+                self.page.top.insert("outputs".to_owned(), Value::Object(outputs));
             }
         }
         if !inputs.is_empty() {
@@ -132,16 +177,32 @@ impl<'a> Import<'a> {
         }
     }
 
-    fn concurrency(&mut self, said: &Value) {
+    fn concurrency(&mut self, said: &Value, name: &str) {
         let group = foreign::text(said).or_else(|| foreign::text_at(said.as_object()?, "group"));
-        let Some(group) = group else { return };
+        let Some(group) = group else {
+            return self.page.leave_out("`concurrency`, which names no `group`");
+        };
+        self.words.group_of = Some(name.to_owned());
         let group = self.words.text(None, &group, &mut self.page);
+        self.words.group_of = None;
         let cancels = said.get("cancel-in-progress") == Some(&Value::Bool(true));
+        if let Some(said) = said.as_object() {
+            self.page.leave_out_all_but(&["group", "cancel-in-progress"], said, "the concurrency group");
+            if said.get("cancel-in-progress").is_some_and(|it| !it.is_boolean()) {
+                self.page.leave_out(
+                    "`cancel-in-progress`, which is an expression: a run waits for the one before",
+                );
+            }
+        }
         let on_conflict = if cancels { "cancel-running" } else { "queue" };
         self.page.top.insert("concurrency".to_owned(), json!({"group": group, "on-conflict": on_conflict}));
     }
 
     fn env(&mut self, job: Option<&Job<'_>>, of: &ValueMap) -> Option<Value> {
+        if of.get("env").is_some_and(|it| !it.is_object()) {
+            let of = job.map_or("the workflow", |it| it.name);
+            self.page.leave_out(format!("`env` of {of}, which is an expression: name each variable"));
+        }
         let pairs =
             foreign::map_at(of, "env")?.iter().filter_map(|(key, it)| Some((key, foreign::text(it)?)));
         let env: ValueMap =
@@ -164,11 +225,22 @@ impl<'a> Import<'a> {
         }
         let whole = self.condition_of(job);
         let mut done: Vec<String> = Vec::new();
+        let mut gates: Vec<String> = Vec::new();
+        let mut handing: Vec<String> = Vec::new();
+        let mut needed = labels(&mut self.words, job, &mut self.page);
         for step in &job.steps {
             let own = foreign::text_at(step.body, "if").filter(|_| !std::ptr::eq(step.body, job.body));
             let own = own.map(|it| self.words.condition(job, &it, &mut self.page));
-            let condition = together(whole.as_ref(), own.as_ref(), &done);
+            let condition = together(whole.as_ref(), own.as_ref(), &done, &gates);
             let mut keys = self.step(job, step);
+            self.handed(job, step, &mut handing, &mut keys);
+            // One step of a job is enough: a run is refused as a whole.
+            if !keys.contains_key("gate") && !needed.is_empty() {
+                keys.insert("requires".to_owned(), json!({"labels": std::mem::take(&mut needed)}));
+            }
+            if step.is_before_the_job() {
+                gates.push(step.id.clone());
+            }
             // Whatever runs in spite of what came before it does not stand for that.
             let stands_alone = own.is_none() && whole.as_ref().is_none_or(|it| !it.asks_status);
             if let Some(condition) = condition {
@@ -201,9 +273,51 @@ impl<'a> Import<'a> {
 
     /// What is there for GitHub's machines alone.
     fn machines(&mut self, job: &Job<'_>) {
+        let known = [
+            "name",
+            "needs",
+            "permissions",
+            "runs-on",
+            "environment",
+            "outputs",
+            "env",
+            "defaults",
+            "if",
+            "steps",
+            "timeout-minutes",
+            "strategy",
+            "continue-on-error",
+            "container",
+            "services",
+            "concurrency",
+            "uses",
+            "with",
+            "secrets",
+        ];
+        self.page.leave_out_all_but(&known, job.body, job.name);
+        self.defaults(job.body, job.name);
+        if let Some(strategy) = foreign::map_at(job.body, "strategy") {
+            let of = format!("the strategy of {}", job.name);
+            self.page.leave_out_all_but(&["matrix", "max-parallel", "fail-fast"], strategy, &of);
+            for key in ["max-parallel", "fail-fast"] {
+                if strategy.get(key).is_some_and(Value::is_string) {
+                    self.page.leave_out(format!("`{key}` of {of}, which is an expression: write its value"));
+                }
+            }
+        }
+        if let Some(container) = foreign::map_at(job.body, "container") {
+            let of = format!("the container of {}", job.name);
+            self.page.leave_out_all_but(&["image", "env"], container, &of);
+        }
+        for (name, service) in foreign::map_at(job.body, "services").into_iter().flatten() {
+            let of = format!("the service {name} of {}", job.name);
+            self.page.leave_out_all_but(&["image"], service.as_object().unwrap_or(&ValueMap::new()), &of);
+        }
+        if foreign::text_at(job.body, "timeout-minutes").is_some() {
+            self.page
+                .leave_out(format!("`timeout-minutes` of {} as a whole: it holds for each step", job.name));
+        }
         for (key, instead) in [
-            ("permissions", "what a step may do is what whoever starts the run may do"),
-            ("concurrency", "a run as a whole has such a group here"),
             ("continue-on-error", "say `on-error` at its steps"),
             ("secrets", "a workflow that is called names its own"),
         ] {
@@ -213,7 +327,7 @@ impl<'a> Import<'a> {
         }
         if job.body.contains_key("strategy") && job.steps.len() > 1 {
             self.page.leave_out(format!(
-                "a directory for each copy of {}: its copies share one here, and each step waits for all copies of the one before",
+                "a directory for each copy of {}: its copies share one here, and each step waits for all copies of the one before and is judged with them",
                 job.name
             ));
         }
@@ -225,21 +339,24 @@ impl<'a> Import<'a> {
             Kind::ByHand => self.by_hand(job, step),
             Kind::Environment => self.environment(job),
             Kind::Machine => self.machine(job),
+            Kind::Group => self.group(job),
             Kind::Nothing => ValueMap::from_iter([("wait".to_owned(), "0s".into())]),
             Kind::Called => self.called(job, step),
         };
-        if !matches!(step.kind, Kind::Environment | Kind::Machine | Kind::Nothing) {
-            let name = foreign::text_at(step.body, "name");
-            if let Some(name) = name {
+        if step.kind != Kind::Nothing {
+            self.copies(job, &mut keys);
+        }
+        if !step.is_of_the_job() {
+            let names = [Some(job.body), (!std::ptr::eq(step.body, job.body)).then_some(step.body)];
+            let names = names.into_iter().flatten().filter_map(|it| foreign::text_at(it, "name"));
+            let name = names.collect::<Vec<_>>().join(": ");
+            if !name.is_empty() {
                 keys.insert("name".to_owned(), self.words.text(Some(job), &name, &mut self.page).into());
-            }
-            if let Some(matrix) = self.matrix(job) {
-                keys.insert("matrix".to_owned(), matrix);
             }
             if step.may_fail() {
                 keys.insert("on-error".to_owned(), "skip".into());
             } else if step.body.get("continue-on-error").is_some_and(Value::is_string) {
-                self.page.leave_out(format!("whether {} may fail: say it under `on-error`", step.id));
+                self.page.leave_out(format!("`continue-on-error` of {}: say it under `on-error`", step.id));
             }
         }
         keys
@@ -247,15 +364,23 @@ impl<'a> Import<'a> {
 
     fn script(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
         let script = foreign::text_at(step.body, "run").unwrap_or_default();
-        for (word, instead) in [
-            ("GITHUB_ENV", "no variable is handed on so; write an output and read it under `env`"),
-            ("GITHUB_PATH", "no path is handed on so; set PATH under `env`"),
-            ("::set-output", "write to $GITHUB_OUTPUT, which is there"),
-        ] {
-            if script.contains(word) {
-                self.page.leave_out(format!("{word} in {}: {instead}", step.id));
-            }
+        if script.contains("::set-output") {
+            self.page
+                .leave_out(format!("::set-output in {}: write to $GITHUB_OUTPUT, which is there", step.id));
         }
+        let known = [
+            "id",
+            "if",
+            "name",
+            "run",
+            "working-directory",
+            "shell",
+            "env",
+            "continue-on-error",
+            "timeout-minutes",
+            "background",
+        ];
+        self.page.leave_out_all_but(&known, step.body, &step.id);
         let mut keys = ValueMap::new();
         keys.insert("run".to_owned(), self.words.text(Some(job), &script, &mut self.page).into());
         let run = foreign::map_at(job.body, "defaults").and_then(|it| foreign::map_at(it, "run"));
@@ -270,21 +395,24 @@ impl<'a> Import<'a> {
             );
         }
         let mut env = self.known(job, &script);
-        for (key, it) in
-            self.env(Some(job), job.body).as_ref().and_then(Value::as_object).into_iter().flatten()
-        {
-            env[key] = it.clone();
-        }
-        for (key, it) in
-            self.env(Some(job), step.body).as_ref().and_then(Value::as_object).into_iter().flatten()
-        {
-            env[key] = it.clone();
+        let container = foreign::map_at(job.body, "container");
+        for of in container.into_iter().chain([job.body, step.body]) {
+            for (key, it) in self.env(Some(job), of).as_ref().and_then(Value::as_object).into_iter().flatten()
+            {
+                env[key] = it.clone();
+            }
         }
         if env.as_object().is_some_and(|it| !it.is_empty()) {
             keys.insert("env".to_owned(), env);
         }
-        let minutes =
-            |of: &ValueMap| foreign::text_at(of, "timeout-minutes").filter(|it| it.parse::<u32>().is_ok());
+        let minutes = |of: &ValueMap| {
+            foreign::text_at(of, "timeout-minutes").filter(|it| it.parse::<u32>().is_ok_and(|it| it > 0))
+        };
+        for (of, whose) in [(step.body, step.id.as_str()), (job.body, job.name)] {
+            if of.contains_key("timeout-minutes") && minutes(of).is_none() {
+                self.page.leave_out(format!("`timeout-minutes` of {whose}: say it as `timeout`"));
+            }
+        }
         if let Some(minutes) = minutes(step.body).or_else(|| minutes(job.body)) {
             keys.insert("timeout".to_owned(), format!("{minutes}m").into());
         }
@@ -313,7 +441,30 @@ impl<'a> Import<'a> {
 
     /// An action that only GitHub has: what it does is done by hand, and what it yields is told at the gate.
     fn by_hand(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
-        let action = foreign::text_at(step.body, "uses").unwrap_or_default();
+        let other = ["background", "parallel", "cancel"].into_iter().find(|it| step.body.contains_key(*it));
+        let action = foreign::text_at(step.body, "uses").unwrap_or_else(|| {
+            let what = foreign::text_at(step.body, "name").or_else(|| foreign::text_at(step.body, "run"));
+            let what = shorten(&one_line(&without_holes(&what.unwrap_or_default())), GIVEN_CHARS);
+            format!("the `{}` step {what}", other.unwrap_or("unknown")).trim_end().to_owned()
+        });
+        let known: &[&str] = if std::ptr::eq(step.body, job.body) {
+            &[
+                "name",
+                "needs",
+                "if",
+                "uses",
+                "with",
+                "permissions",
+                "secrets",
+                "strategy",
+                "concurrency",
+                "continue-on-error",
+            ]
+        } else {
+            &["id", "if", "name", "uses", "with", "continue-on-error"]
+        };
+        self.page.leave_out_all_but(known, step.body, &step.id);
+        self.with(step);
         let with = foreign::map_at(step.body, "with").into_iter().flatten();
         let given: Vec<String> = with
             .filter_map(|(key, it)| Some((key, foreign::text(it)?)))
@@ -334,11 +485,13 @@ impl<'a> Import<'a> {
             step.id
         ));
         let prompt = format!("Has what {action} does been done by hand?{given}");
-        let mut gate = json!({"prompt": prompt, "risk": "externally-reversible"});
-        if job.body.contains_key("strategy") {
-            gate["scope"] = "matrix".into();
+        asks(&prompt)
+    }
+
+    fn with(&mut self, step: &Step<'_>) {
+        if step.body.get("with").is_some_and(|it| !it.is_object()) {
+            self.page.leave_out(format!("`with` of {}, which is an expression: write its values", step.id));
         }
-        ValueMap::from_iter([("gate".to_owned(), gate)])
     }
 
     fn environment(&mut self, job: &Job<'_>) -> ValueMap {
@@ -351,17 +504,38 @@ impl<'a> Import<'a> {
             without_holes(&name),
             job.name
         ));
-        let prompt = format!("Go on with {} in {name}?", job.name);
-        ValueMap::from_iter([("gate".to_owned(), json!({"prompt": prompt, "risk": "externally-reversible"}))])
+        if let Some(said) = said.and_then(Value::as_object) {
+            self.page.leave_out_all_but(&["name"], said, &format!("the environment of {}", job.name));
+        }
+        asks(&format!("Go on with {} in {name}?", job.name))
+    }
+
+    /// A concurrency group of a job, which nothing here holds: a person looks after it.
+    fn group(&mut self, job: &Job<'_>) -> ValueMap {
+        let said = job.body.get("concurrency");
+        let name =
+            said.and_then(|it| foreign::text(it).or_else(|| foreign::text_at(it.as_object()?, "group")));
+        let name = self.words.text(Some(job), &one_line(&name.unwrap_or_default()), &mut self.page);
+        if let Some(said) = said.and_then(Value::as_object) {
+            self.page.leave_out_all_but(&["group"], said, &format!("the concurrency group of {}", job.name));
+        }
+        self.page.leave_out(format!(
+            "`concurrency` of {}: whether nothing else of its group is under way is asked before",
+            job.name
+        ));
+        asks(&format!("Is nothing else under way in the group {name}, so that {} may begin?", job.name))
     }
 
     /// A job that runs somewhere else at GitHub: whether it may run here is asked.
     fn machine(&mut self, job: &Job<'_>) -> ValueMap {
-        let place = without_holes(&one_line(&elsewhere(job.body).unwrap_or_default()));
-        self.page
-            .leave_out(format!("{} runs {place}: whether it runs on this machine is asked before", job.name));
-        let prompt = format!("Run {} on this machine? At GitHub it runs {place}", job.name);
-        ValueMap::from_iter([("gate".to_owned(), json!({"prompt": prompt, "risk": "externally-reversible"}))])
+        let place = one_line(&elsewhere(job.body).unwrap_or_default());
+        self.page.leave_out(format!(
+            "{} runs {}: whether it runs on this machine is asked before",
+            job.name,
+            without_holes(&place)
+        ));
+        let place = self.words.text(Some(job), &place, &mut self.page);
+        asks(&format!("Run {} on this machine? At GitHub it runs {place}", job.name))
     }
 
     fn called(&mut self, job: &Job<'_>, step: &Step<'_>) -> ValueMap {
@@ -370,6 +544,7 @@ impl<'a> Import<'a> {
         let stem = leaf.trim_end_matches(".yml").trim_end_matches(".yaml");
         self.page.leave_out(format!("{path} itself: import it too, as {stem}.yaml beside this file"));
         let mut keys = ValueMap::from_iter([("workflow".to_owned(), format!("./{stem}.yaml").into())]);
+        self.with(step);
         if let Some(with) = foreign::map_at(step.body, "with") {
             let words = &mut self.words;
             let page = &mut self.page;
@@ -388,17 +563,30 @@ impl<'a> Import<'a> {
         keys
     }
 
-    fn matrix(&mut self, job: &Job<'_>) -> Option<Value> {
-        let strategy = foreign::map_at(job.body, "strategy")?;
-        let mut matrix = self.rewritten(job, strategy.get("matrix")?);
-        if let Some(axes) = matrix.as_object_mut() {
-            for key in ["max-parallel", "fail-fast"] {
-                if let Some(said) = strategy.get(key).filter(|it| !it.is_string()) {
-                    axes.insert(key.to_owned(), said.clone());
-                }
+    /// The copies of a job; a gate asks once for all of them.
+    fn copies(&mut self, job: &Job<'_>, keys: &mut ValueMap) {
+        let Some(strategy) = foreign::map_at(job.body, "strategy") else { return };
+        let Some(said) = strategy.get("matrix") else { return };
+        let mut matrix = self.rewritten(job, said);
+        let more = ["max-parallel", "fail-fast"].into_iter();
+        let more: ValueMap = more
+            .filter_map(|key| Some((key.to_owned(), strategy.get(key).filter(|it| !it.is_string())?.clone())))
+            .collect();
+        match matrix.as_object_mut() {
+            Some(axes) => {
+                axes.extend(more);
+                keys.insert("matrix".to_owned(), matrix);
+            }
+            None if more.is_empty() => drop(keys.insert("matrix".to_owned(), matrix)),
+            None => {
+                let mut strategy = json!({"matrix": matrix});
+                more.into_iter().for_each(|(key, it)| strategy[key] = it);
+                keys.insert("strategy".to_owned(), strategy);
             }
         }
-        Some(matrix)
+        if let Some(gate) = keys.get_mut("gate") {
+            gate["scope"] = "matrix".into();
+        }
     }
 
     /// A value with all texts in it.
@@ -415,6 +603,55 @@ impl<'a> Import<'a> {
         }
     }
 
+    /// What GitHub lets its token do is nothing that can be held here: where a step is given the token, that is asked first.
+    fn permissions(&mut self) {
+        let of_all = self.root.get("permissions");
+        let mut said: Vec<String> = Vec::new();
+        for job in self.words.jobs {
+            let own = job.body.get("permissions").or(of_all);
+            let Some(own) = own else { continue };
+            let rights = match own {
+                Value::Object(it) if it.is_empty() => "none".to_owned(),
+                Value::Object(it) => it
+                    .iter()
+                    .map(|(key, it)| format!("{key}: {}", foreign::text(it).unwrap_or_default()))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                other => foreign::text(other).unwrap_or_default(),
+            };
+            said.push(format!("{} ({rights})", job.name));
+        }
+        const TOKEN: &str = "secrets.GITHUB_TOKEN";
+        let is_given = |it: &Value| it.to_string().contains(TOKEN);
+        let all = self.page.top.get("env").is_some_and(is_given);
+        let gets = |it: &ValueMap| all || is_given(&Value::Object(it.clone()));
+        if said.is_empty() {
+            return;
+        }
+        if !self.page.steps.iter().any(gets) {
+            return self.page.leave_out("`permissions`: no step is given a token of GitHub");
+        }
+        let id = self.page.id("token-permissions");
+        self.page.leave_out(format!(
+            "`permissions`: {id} asks whether the token given as GITHUB_TOKEN is held to them"
+        ));
+        let prompt = one_line(&without_holes(&format!(
+            "Does the token given as GITHUB_TOKEN allow no more than GitHub's would: {}?",
+            said.join("; ")
+        )));
+        for step in self.page.steps.iter_mut().filter(|it| gets(it)) {
+            let mut needs = foreign::texts(step.get("needs"));
+            needs.insert(0, id.clone());
+            step.insert("needs".to_owned(), json!(needs));
+            if let Some(own) = foreign::text_at(step, "if") {
+                step.insert("if".to_owned(), format!("({own}) && steps.{id}.result == 'success'").into());
+            }
+        }
+        let mut gate = asks(&prompt);
+        gate.insert("id".to_owned(), id.into());
+        self.page.steps.insert(0, gate);
+    }
+
     fn finish(mut self) -> Result<Imported, String> {
         for step in &mut self.page.steps {
             let id = step.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -429,6 +666,12 @@ impl<'a> Import<'a> {
                 let types = names.iter().map(|it| (it.clone(), "string".into())).collect::<ValueMap>();
                 step.insert("outputs".to_owned(), types.into());
             }
+        }
+        self.permissions();
+        for job in std::mem::take(&mut self.words.first_copies) {
+            self.page.leave_out(format!(
+                "the outputs of {job}, which has copies: other jobs read those of its first copy"
+            ));
         }
         if !self.words.asked.is_empty() {
             let names: Vec<&str> = self.words.asked.values().map(|it| it.whole.as_str()).collect();
@@ -447,10 +690,24 @@ impl<'a> Import<'a> {
 }
 
 /// The condition of a job and that of a step. Where the job runs whatever happened before it, its steps still wait for each other.
-fn together(job: Option<&Condition>, own: Option<&Condition>, done: &[String]) -> Option<String> {
+fn together(
+    job: Option<&Condition>,
+    own: Option<&Condition>,
+    done: &[String],
+    gates: &[String],
+) -> Option<String> {
     let mut parts: Vec<String> = [job, own].into_iter().flatten().map(|it| it.text.clone()).collect();
     if job.is_some_and(|it| it.asks_status) && own.is_none_or(|it| !it.asks_status) {
         parts.extend(done.iter().map(|it| format!("steps.{it}.result != 'failure'")));
     }
+    // Where somebody said no before a job, nothing of it runs, whatever its steps say.
+    if [job, own].into_iter().flatten().any(|it| it.asks_status) {
+        parts.extend(gates.iter().map(|it| format!("steps.{it}.result == 'success'")));
+    }
     all_of(parts)
+}
+
+/// The keys of a gate at which a person is asked.
+fn asks(prompt: &str) -> ValueMap {
+    ValueMap::from_iter([("gate".to_owned(), json!({"prompt": prompt, "risk": "externally-reversible"}))])
 }

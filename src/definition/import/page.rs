@@ -2,8 +2,12 @@
 //! What becomes of what is for each system's own file.
 
 use crate::{
-    base::{Value, ValueMap, shorten},
-    definition::document::{STEP, Table, WORKFLOW},
+    base::{FILE_BYTES_MAX, Value, ValueMap, shorten},
+    definition::{
+        Diagnostic, Files,
+        document::{STEP, Table, WORKFLOW},
+        read,
+    },
 };
 use serde::{Serialize, Serializer, ser::SerializeMap as _, ser::SerializeSeq as _};
 use serde_json::json;
@@ -11,6 +15,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
+
+/// What does not pass is mended so often.
+const ROUNDS_MAX: usize = 6;
+/// Keys that one line at the top of the file names at most; a longer line is cut.
+const KEYS_A_LINE: usize = 8;
 
 /// A workflow of another system as a file of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +63,15 @@ impl Page {
         }
     }
 
+    /// Names the keys of a mapping that nothing here stands for; `of` says whose they are.
+    pub(super) fn leave_out_all_but(&mut self, kept: &[&str], map: &ValueMap, of: &str) {
+        let lost: Vec<String> =
+            map.keys().filter(|it| !kept.contains(&it.as_str())).map(|it| format!("`{it}`")).collect();
+        for some in lost.chunks(KEYS_A_LINE) {
+            self.leave_out(format!("{} of {of}", some.join(", ")));
+        }
+    }
+
     /// An id for a step that is called so elsewhere; no other step of this file has it.
     pub(super) fn id(&mut self, name: &str) -> String {
         let base = sanitised(name);
@@ -77,33 +95,152 @@ impl Page {
         self.steps.push(keys);
     }
 
-    /// The whole file.
+    /// The whole file. A step that the checker does not take becomes a question whether it was done by hand, so what is written
+    /// always passes `check`; a workflow that it calls is for whoever imports that.
     ///
     /// # Errors
-    /// When there is no step.
-    pub(super) fn finish(self) -> Result<Imported, String> {
+    /// When there is no step, when the file is too large, or when it cannot pass.
+    pub(super) fn finish(mut self) -> Result<Imported, String> {
         if self.steps.is_empty() {
+            let why = self.left_out.last().map(|it| format!("; {it}")).unwrap_or_default();
             return Err(format!(
-                "could not import {}: there is nothing in it that can be run here",
+                "could not import {}: there is nothing in it that can be run here{why}",
                 self.from
             ));
         }
+        for step in &mut self.steps {
+            let keys = std::mem::take(step);
+            *step = ordered(keys, &STEP);
+        }
+        self.top = ordered(std::mem::take(&mut self.top), &WORKFLOW);
+        let mut asked = BTreeSet::new();
+        for _ in 0..ROUNDS_MAX {
+            let (text, starts) = self.written();
+            if text.len() > FILE_BYTES_MAX {
+                return Err(format!(
+                    "could not import {}: the file would have {} bytes, more than the {} MiB that a workflow may have; import it in parts",
+                    self.from,
+                    text.len(),
+                    FILE_BYTES_MAX >> 20
+                ));
+            }
+            let (_, found) = read("imported.yaml", &text, &NoFiles);
+            let wrong: Vec<Diagnostic> =
+                found.into_iter().filter(|it| it.is_error() && it.code != "subworkflow").collect();
+            if wrong.is_empty() {
+                return Ok(Imported { text, left_out: self.left_out });
+            }
+            let mut done = BTreeSet::new();
+            for it in &wrong {
+                let step = starts.iter().rposition(|start| *start <= it.line);
+                if !done.insert(step) {
+                    continue;
+                }
+                let line = text.lines().nth(it.line.saturating_sub(1)).unwrap_or_default();
+                match step {
+                    Some(step) => self.ask_instead(step, &it.message, &mut asked),
+                    None => self.take_out(&text, it, line)?,
+                }
+            }
+        }
+        Err(format!("could not import {}: what it becomes does not pass `cuelight check`", self.from))
+    }
+
+    /// A question in place of a step; a condition that is at fault never holds.
+    fn ask_instead(&mut self, step: usize, why: &str, asked: &mut BTreeSet<String>) {
+        let keys = &mut self.steps[step];
+        let id = keys.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let why = one_line(&without_holes(why));
+        if !asked.insert(id.clone()) {
+            keys.insert("if".to_owned(), "false".into());
+            return self.leave_out(format!("when {id} is asked: it is not until `if` is mended ({why})"));
+        }
+        let mut gate = json!({"prompt": format!("Has {id} been done by hand? It could not be carried over: {why}"), "risk": "externally-reversible"});
+        if let Some(form) = keys.get("gate").and_then(|it| it.get("form")) {
+            gate["form"] = form.clone();
+        }
+        for name in keys.get("outputs").and_then(Value::as_object).into_iter().flat_map(|it| it.keys()) {
+            gate["form"][name] = json!({"type": "string"});
+        }
+        if keys.contains_key("matrix") || keys.contains_key("strategy") {
+            gate["scope"] = "matrix".into();
+        }
+        const STAYS: [&str; 5] = ["id", "needs", "if", "matrix", "strategy"];
+        let mut asks: ValueMap =
+            std::mem::take(keys).into_iter().filter(|it| STAYS.contains(&it.0.as_str())).collect();
+        asks.insert("gate".to_owned(), gate);
+        self.steps[step] = ordered(asks, &STEP);
+        let (outputs, form) = (format!("steps.{id}.outputs."), format!("steps.{id}.form."));
+        for keys in self.steps.iter_mut().chain([&mut self.top]) {
+            for value in keys.values_mut() {
+                replace(value, &outputs, &form);
+            }
+        }
+        self.leave_out(format!("{id}: it asks whether it was done by hand ({why})"));
+    }
+
+    /// Takes out what stands above the steps and does not pass.
+    ///
+    /// # Errors
+    /// When the run would be another one without it.
+    fn take_out(&mut self, text: &str, found: &Diagnostic, line: &str) -> Result<(), String> {
+        let is_key = |it: &&str| it.starts_with(|c: char| c.is_ascii_lowercase());
+        let key = text.lines().take(found.line).filter(is_key).last().and_then(|it| it.split(':').next());
+        let key = key.unwrap_or(line).to_owned();
+        if !["on", "outputs", "env"].contains(&key.as_str()) || self.top.remove(&key).is_none() {
+            return Err(format!(
+                "could not import {}: its `{key}` does not pass `cuelight check`: {}",
+                self.from, found.message
+            ));
+        }
+        self.leave_out(format!("`{key}`: {}", without_holes(&found.message)));
+        Ok(())
+    }
+
+    /// The text of the file, and the line at which each step begins.
+    fn written(&self) -> (String, Vec<usize>) {
         let mut text = format!("# Imported from {}.\n", self.from);
         for line in &self.left_out {
             writeln!(text, "# Could not carry over: {line}.").expect("a String takes all text");
         }
-        text.push_str(&yaml(&Value::Object(ordered(self.top, &WORKFLOW))));
+        text.push_str(&yaml(&Value::Object(self.top.clone())));
         text.push_str("\nsteps:\n");
-        for (index, step) in self.steps.into_iter().enumerate() {
-            text.push_str(if index > 0 { "\n" } else { "" });
-            for line in yaml(&json!([ordered(step, &STEP)])).lines() {
-                let line = if line.trim().is_empty() { "" } else { line };
-                text.push_str(if line.is_empty() { "" } else { "  " });
-                text.push_str(line);
+        let mut starts = Vec::with_capacity(self.steps.len());
+        let mut line = text.lines().count() + 1;
+        for (index, step) in self.steps.iter().enumerate() {
+            if index > 0 {
                 text.push('\n');
+                line += 1;
+            }
+            starts.push(line);
+            for it in yaml(&json!([step])).lines() {
+                let it = if it.trim().is_empty() { "" } else { it };
+                text.push_str(if it.is_empty() { "" } else { "  " });
+                text.push_str(it);
+                text.push('\n');
+                line += 1;
             }
         }
-        Ok(Imported { text, left_out: self.left_out })
+        (text, starts)
+    }
+}
+
+/// Files beside the one that is written: none is there yet.
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _path: &str) -> Result<String, String> {
+        Err("it is not imported yet".to_owned())
+    }
+}
+
+/// Replaces a piece of every text in a value.
+fn replace(value: &mut Value, old: &str, new: &str) {
+    match value {
+        Value::String(it) if it.contains(old) => *it = it.replace(old, new),
+        Value::Array(items) => items.iter_mut().for_each(|it| replace(it, old, new)),
+        Value::Object(map) => map.values_mut().for_each(|it| replace(it, old, new)),
+        _ => {}
     }
 }
 

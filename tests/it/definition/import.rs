@@ -184,8 +184,7 @@ fn a_job_of_github_that_runs_elsewhere_asks_before_it_runs_here_and_a_token_is_a
     let text = "jobs:\n  a:\n    container: {image: debian}\n    services: {db: {image: postgres}}\n    runs-on: windows-latest\n    \
         steps: [{run: curl -H $GITHUB_TOKEN, env: {T: '${{ github.token }}'}}]\n";
     let made = imported(import_github(text), &[]);
-    let asked =
-        "Run a on this machine? At GitHub it runs in the container debian on windows-latest beside db";
+    let asked = "Run a on this machine? At GitHub it runs in the container debian beside db (postgres)";
     assert!(made.contains(&format!("  - id: a-machine\n    gate:\n      prompt: {asked}\n")), "{made}");
     assert!(made.contains("secrets:\n  - GITHUB_TOKEN\n"), "{made}");
     assert_eq!(made.matches("${{ secrets.GITHUB_TOKEN }}").count(), 2, "{made}");

@@ -5,6 +5,7 @@ mod hostile;
 mod import;
 mod inputs;
 mod limits;
+mod schema_keys;
 mod shell;
 
 use cuelight::definition::{self, Diagnostic, Files, Workflow};

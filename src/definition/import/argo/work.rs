@@ -1,11 +1,12 @@
 //! What a template of Argo does, as a step: a container is started with docker, a manifest handed to kubectl, a pause is a gate.
 
 use super::{
+    held::Held,
     shell::in_shell,
     words::{Piece, Scope, Wanted},
 };
 use crate::{
-    base::{Value, ValueMap, is_shell},
+    base::{ATTEMPTS_MAX, Span, Value, ValueMap, is_shell},
     definition::import::{
         foreign,
         page::{Page, one_line, variable, without_holes},
@@ -18,6 +19,8 @@ use std::collections::BTreeSet;
 pub(super) struct Maker<'m> {
     pub(super) page: &'m mut Page,
     pub(super) wanted: &'m mut Wanted,
+    /// What its container is held to.
+    pub(super) held: &'m Held,
 }
 
 /// The variables that values reach a container through, so that none of them is read as code. They are the only ones that the step on
@@ -55,7 +58,7 @@ impl Maker<'_> {
         } else if let Some(script) = foreign::map_at(template, "script") {
             self.script(id, script, scope)
         } else if let Some(http) = foreign::map_at(template, "http") {
-            self.http(http, scope)
+            self.http(id, http, scope)
         } else if let Some(resource) = foreign::map_at(template, "resource") {
             self.resource(id, resource, scope)
         } else if let Some(said) = template.get("suspend") {
@@ -63,47 +66,46 @@ impl Maker<'_> {
         } else {
             self.by_hand(id, template)
         };
-        for key in ["sidecars", "initContainers", "volumes", "daemon", "memoize", "synchronization", "hooks"]
-        {
-            if template.contains_key(key) {
-                self.page.leave_out(format!("`{key}` of {id}"));
-            }
-        }
         let files =
             ["inputs", "outputs"].iter().filter_map(|it| foreign::map_at(template, it)?.get("artifacts"));
         if files.count() > 0 {
             self.page.leave_out(format!(
-                "the artifacts of {id}: a container sees no file here but with `-v` in its docker run"
+                "the `artifacts` of {id}: a container sees no file here but with `-v` in its docker run"
             ));
         }
-        self.limits(&mut keys, template);
+        self.limits(id, &mut keys, template);
         keys
     }
 
-    fn limits(&mut self, keys: &mut ValueMap, template: &ValueMap) {
+    fn limits(&mut self, id: &str, keys: &mut ValueMap, template: &ValueMap) {
+        let does_work = !keys.contains_key("gate") && !keys.contains_key("wait");
         if let Some(retry) = foreign::map_at(template, "retryStrategy") {
-            let mut ours = json!({});
-            if let Some(limit) = foreign::text_at(retry, "limit").and_then(|it| it.parse::<u64>().ok()) {
-                ours["max-attempts"] = (limit + 1).into();
-            }
-            if let Some(backoff) = foreign::map_at(retry, "backoff") {
-                for (theirs, name) in [("duration", "delay"), ("maxDuration", "max-delay")] {
-                    if let Some(span) = foreign::text_at(backoff, theirs) {
-                        ours[name] = seconds(&span).into();
+            match retries(retry).filter(|_| does_work) {
+                Some(ours) => {
+                    self.page.leave_out_all_but(
+                        &["limit", "backoff", "retryPolicy"],
+                        retry,
+                        &format!("the `retryStrategy` of {id}"),
+                    );
+                    if let Some(backoff) = foreign::map_at(retry, "backoff") {
+                        let of = format!("the `backoff` of {id}");
+                        self.page.leave_out_all_but(&["duration", "factor", "cap"], backoff, &of);
                     }
+                    keys.insert("retry".to_owned(), ours);
                 }
-                if let Some(factor) =
-                    foreign::text_at(backoff, "factor").and_then(|it| it.parse::<u32>().ok())
-                {
-                    ours["factor"] = factor.into();
-                }
+                None => self.page.leave_out(format!(
+                    "the `retryStrategy` of {id}: it is not tried again, since when it would be cannot be said here; write `retry`"
+                )),
             }
-            keys.insert("retry".to_owned(), ours);
         }
-        let deadline =
-            ["activeDeadlineSeconds", "timeout"].iter().find_map(|it| foreign::text_at(template, it));
-        if let Some(deadline) = deadline.filter(|it| !it.contains("{{") && !keys.contains_key("gate")) {
-            keys.insert("timeout".to_owned(), seconds(&deadline).into());
+        for key in ["activeDeadlineSeconds", "timeout"] {
+            let Some(span) = foreign::text_at(template, key) else { continue };
+            let span = seconds(&span);
+            if span.parse::<Span>().is_ok() && does_work && !keys.contains_key("timeout") {
+                keys.insert("timeout".to_owned(), span.into());
+            } else {
+                self.page.leave_out(format!("`{key}` of {id}: say it as its `timeout`"));
+            }
         }
     }
 
@@ -120,7 +122,7 @@ impl Maker<'_> {
             }
             is_shell_before |= is_shell(text);
         }
-        let Some(docker) = self.docker("", container, command.first(), scope, &mut arguments) else {
+        let Some(docker) = self.docker(id, "", container, command.first(), scope, &mut arguments) else {
             return self.refused(id, container);
         };
         let line = [docker].into_iter().chain(words).collect::<Vec<_>>().join(" ");
@@ -128,6 +130,9 @@ impl Maker<'_> {
     }
 
     fn script(&mut self, id: &str, script: &ValueMap, scope: &Scope) -> ValueMap {
+        if script.contains_key("args") {
+            self.page.leave_out(format!("`args` of the script of {id}"));
+        }
         let mut arguments = Arguments::default();
         let source = foreign::text_at(script, "source").unwrap_or_default();
         let command = foreign::texts(script.get("command"));
@@ -154,7 +159,7 @@ impl Maker<'_> {
         for word in command.iter().skip(1) {
             more.push(self.word(scope, word, false, &mut arguments));
         }
-        let docker = self.docker(" -i", script, Some(&program.to_owned()), scope, &mut arguments);
+        let docker = self.docker(id, " -i", script, Some(&program.to_owned()), scope, &mut arguments);
         let Some(docker) = docker else { return self.refused(id, script) };
         let from = if is_shell { "-s" } else { "-" };
         let head = [docker].into_iter().chain(more).chain([from.to_owned()]).collect::<Vec<_>>().join(" ");
@@ -184,6 +189,7 @@ impl Maker<'_> {
     /// The beginning of a command line that starts the image of a container; None when docker would read it as something else.
     fn docker(
         &mut self,
+        id: &str,
         options: &str,
         container: &ValueMap,
         program: Option<&String>,
@@ -201,30 +207,55 @@ impl Maker<'_> {
             return None;
         }
         self.page.leave_out("the cluster: containers are started on this machine, with docker");
+        let known = [
+            "image",
+            "command",
+            "args",
+            "source",
+            "env",
+            "workingDir",
+            "volumeMounts",
+            "resources",
+            "securityContext",
+            "imagePullPolicy",
+        ];
+        self.page.leave_out_all_but(&known, container, &format!("the container of {id}"));
         let image = pasted(&image, arguments);
         let program = program.map(|it| self.word(scope, it, false, arguments));
         let dir = foreign::text_at(container, "workingDir").map(|it| self.word(scope, &it, false, arguments));
         let mut named = Vec::new();
         for variable in foreign::maps_at(container, "env") {
             let Some(name) = foreign::text_at(variable, "name") else { continue };
+            self.page.leave_out_all_but(
+                &["name", "value", "valueFrom"],
+                variable,
+                &format!("the variable {name}"),
+            );
+            if let Some(from) = variable.get("valueFrom") {
+                let from: Vec<String> = from
+                    .as_object()
+                    .into_iter()
+                    .flat_map(|it| it.keys())
+                    .map(|it| format!("`{it}`"))
+                    .collect();
+                self.page.leave_out(format!(
+                    "`valueFrom` {} of {name}: the container runs without it; name it under `secrets` and give it under `env`",
+                    from.join(", ")
+                ));
+            }
             if !is_variable(&name) {
                 self.page.leave_out(format!("the variable {name}: no shell has one that is called so"));
                 continue;
             }
-            match foreign::text_at(variable, "value") {
-                Some(value) => {
-                    let text = self.wanted.text(scope, &value, self.page);
-                    named.push(format!(" -e {name}=\"${}\"", arguments.give(text)));
-                }
-                None => self.page.leave_out(format!(
-                    "where {name} comes from: name it under `secrets` and give it under `env`"
-                )),
+            if let Some(value) = foreign::text_at(variable, "value") {
+                let text = self.wanted.text(scope, &value, self.page);
+                named.push(format!(" -e {name}=\"${}\"", arguments.give(text)));
             }
         }
         if container.contains_key("volumeMounts") {
-            self.page.leave_out("volumes: name directories with `-v` in the docker run");
+            self.page.leave_out("`volumeMounts`: name directories with `-v` in the docker run");
         }
-        let mut line = format!("docker run --rm{options}");
+        let mut line = format!("docker run --rm{options}{}", self.held.options);
         for name in arguments.env.keys() {
             line.push_str(&format!(" -e {name}"));
         }
@@ -245,7 +276,7 @@ impl Maker<'_> {
         if is_code { quoted(&self.code(&pieces, arguments)) } else { pasted(&pieces, arguments) }
     }
 
-    fn http(&mut self, http: &ValueMap, scope: &Scope) -> ValueMap {
+    fn http(&mut self, id: &str, http: &ValueMap, scope: &Scope) -> ValueMap {
         let mut ours = json!({});
         for key in ["method", "url", "body"] {
             if let Some(text) = foreign::text_at(http, key) {
@@ -259,11 +290,25 @@ impl Maker<'_> {
                 ours["headers"][name] = self.wanted.text(scope, &value, self.page).into();
             }
         }
-        if let Some(said) = foreign::text_at(http, "successCondition") {
-            self.page
-                .leave_out(format!("what counts as success of a request, {said}: say it under `expect`"));
+        for header in foreign::maps_at(http, "headers").filter(|it| it.contains_key("valueFrom")) {
+            let name = foreign::text_at(header, "name").unwrap_or_default();
+            self.page.leave_out(format!(
+                "`valueFrom` of the header field {name}: name it under `secrets` and give it under `headers`"
+            ));
         }
-        ValueMap::from_iter([("http".to_owned(), ours)])
+        if let Some(said) = foreign::text_at(http, "successCondition") {
+            self.page.leave_out(format!(
+                "`successCondition` of a request, {}: say it under `expect`",
+                said.replace("{{", "{ {")
+            ));
+        }
+        let known = ["method", "url", "body", "headers", "successCondition", "timeoutSeconds"];
+        self.page.leave_out_all_but(&known, http, &format!("the request of {id}"));
+        let mut keys = ValueMap::from_iter([("http".to_owned(), ours)]);
+        if let Some(span) = http.get("timeoutSeconds").and_then(Value::as_u64).filter(|it| *it > 0) {
+            keys.insert("timeout".to_owned(), format!("{span}s").into());
+        }
+        keys
     }
 
     fn resource(&mut self, id: &str, resource: &ValueMap, scope: &Scope) -> ValueMap {
@@ -274,6 +319,12 @@ impl Maker<'_> {
             ));
             return self.by_hand(id, &ValueMap::new());
         }
+        if resource.contains_key("manifestFrom") {
+            self.page.leave_out(format!("`manifestFrom` of {id}: its manifest is a file of the cluster"));
+            return self.by_hand(id, &ValueMap::new());
+        }
+        let known = ["action", "manifest", "flags", "mergeStrategy", "successCondition", "failureCondition"];
+        self.page.leave_out_all_but(&known, resource, &format!("the resource of {id}"));
         let manifest = foreign::text_at(resource, "manifest").unwrap_or_default();
         let pieces = self.wanted.pieces(scope, manifest.trim_end(), self.page);
         for key in
@@ -282,9 +333,16 @@ impl Maker<'_> {
             self.page.leave_out(format!("`{key}` of {id}: wait for it with kubectl wait"));
         }
         let mut arguments = Arguments::default();
+        let mut kubectl = format!("kubectl {action}");
+        if let Some(kind) = foreign::text_at(resource, "mergeStrategy") {
+            kubectl.push_str(&format!(" --type {}", self.word(scope, &kind, false, &mut arguments)));
+        }
+        for flag in foreign::texts(resource.get("flags")) {
+            kubectl.push_str(&format!(" {}", self.word(scope, &flag, false, &mut arguments)));
+        }
         let script = match pieces.as_slice() {
-            [] => format!("kubectl {action} -f - </dev/null\n"),
-            [Piece::Text(it)] => format!("kubectl {action} -f - {}", here(it)),
+            [] => format!("{kubectl} -f - </dev/null\n"),
+            [Piece::Text(it)] => format!("{kubectl} -f - {}", here(it)),
             several => {
                 let words: Vec<String> = several
                     .iter()
@@ -293,7 +351,7 @@ impl Maker<'_> {
                         Piece::Hole(it) => format!("\"${}\"", arguments.hold(it)),
                     })
                     .collect();
-                format!("printf '%s' {} | kubectl {action} -f -\n", words.join(" "))
+                format!("printf '%s' {} | {kubectl} -f -\n", words.join(" "))
             }
         };
         done(script, arguments)
@@ -311,6 +369,11 @@ impl Maker<'_> {
             let Some(name) = foreign::text_at(field, "name") else { continue };
             let known = foreign::texts(field.get("enum"));
             let value = scope.parameters.get(&name).filter(|it| known.contains(it)).cloned();
+            self.page.leave_out_all_but(
+                &["name", "value", "default", "enum", "description"],
+                field,
+                &format!("the parameter {name} of {id}"),
+            );
             gate["form"][variable(&name)] = match value {
                 Some(value) => json!({"type": "string", "enum": known, "default": value}),
                 None => json!({"type": "string", "enum": known}),
@@ -330,6 +393,29 @@ impl Maker<'_> {
         let prompt = format!("Has {} ({kind}) been done by hand?", one_line(&without_holes(&name)));
         ValueMap::from_iter([("gate".to_owned(), json!({"prompt": prompt, "risk": "externally-reversible"}))])
     }
+}
+
+/// How often a template is tried again; none when that cannot be said, for then it is not.
+fn retries(retry: &ValueMap) -> Option<Value> {
+    let policy = foreign::text_at(retry, "retryPolicy");
+    if retry.contains_key("expression") || policy.is_some_and(|it| it != "Always" && it != "OnFailure") {
+        return None;
+    }
+    let limit = foreign::text_at(retry, "limit")?.parse::<u64>().ok()?;
+    let mut ours = json!({"max-attempts": limit.checked_add(1).filter(|it| *it <= ATTEMPTS_MAX.into())?});
+    if let Some(backoff) = foreign::map_at(retry, "backoff") {
+        for (theirs, name) in [("duration", "delay"), ("cap", "max-delay")] {
+            if let Some(span) = foreign::text_at(backoff, theirs) {
+                let span = seconds(&span);
+                span.parse::<Span>().ok()?;
+                ours[name] = span.into();
+            }
+        }
+        if let Some(factor) = foreign::text_at(backoff, "factor") {
+            ours["factor"] = factor.parse::<u32>().ok()?.into();
+        }
+    }
+    Some(ours)
 }
 
 fn done(script: String, arguments: Arguments) -> ValueMap {
@@ -377,7 +463,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 /// A word as a shell takes it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         text.to_owned()

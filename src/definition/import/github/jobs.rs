@@ -1,5 +1,6 @@
 //! The jobs of a workflow of GitHub and what is left of their steps, each with the id it has here.
 
+use super::place::elsewhere;
 use crate::{
     base::{Value, ValueMap},
     definition::import::{foreign, page::Page},
@@ -16,6 +17,8 @@ pub(super) enum Kind {
     Environment,
     /// A gate: the job runs in a container, or on a machine, that is not this one.
     Machine,
+    /// A gate: the job has a concurrency group of its own.
+    Group,
     /// Nothing of the job is left but its place in the order.
     Nothing,
     /// Another workflow of the same repository.
@@ -36,7 +39,18 @@ impl Step<'_> {
     /// Whether its failure is not that of its job.
     pub(super) fn may_fail(&self) -> bool {
         self.body.get("continue-on-error") == Some(&Value::Bool(true))
-            && !matches!(self.kind, Kind::Environment | Kind::Machine | Kind::Nothing)
+            && !self.is_of_the_job()
+            && self.kind != Kind::Called
+    }
+
+    /// Whether it stands for the job, and for no step of it.
+    pub(super) fn is_of_the_job(&self) -> bool {
+        self.is_before_the_job() || self.kind == Kind::Nothing
+    }
+
+    /// Whether it is a gate before the job: no step of the job runs unless it was passed.
+    pub(super) fn is_before_the_job(&self) -> bool {
+        matches!(self.kind, Kind::Environment | Kind::Machine | Kind::Group)
     }
 }
 
@@ -50,18 +64,48 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// Whether there are copies of it.
+    pub(super) fn is_copied(&self) -> bool {
+        self.body.contains_key("strategy")
+    }
+
     pub(super) fn step(&self, given: &str) -> Option<&Step<'_>> {
         self.steps.iter().find(|it| it.given.is_some_and(|it| it.eq_ignore_ascii_case(given)))
     }
 }
 
-/// All jobs in the order of the file, their steps named.
-pub(super) fn jobs<'a>(root: &'a ValueMap, page: &mut Page) -> Vec<Job<'a>> {
-    let bodies = foreign::map_at(root, "jobs").into_iter().flatten();
-    bodies.filter_map(|(name, body)| Some(job(name, body.as_object()?, page))).collect()
+/// All jobs in the order of the file, their steps named. A job that is no mapping is refused.
+pub(super) fn jobs<'a>(root: &'a ValueMap, page: &mut Page) -> Result<Vec<Job<'a>>, String> {
+    let raised = raised(root);
+    let mut out = Vec::new();
+    for (name, body) in foreign::map_at(root, "jobs").into_iter().flatten() {
+        let Some(body) = body.as_object() else {
+            return Err(format!(
+                "could not import a workflow of GitHub Actions: the job {name} is no mapping"
+            ));
+        };
+        if body.contains_key("steps") && !body["steps"].is_array() {
+            return Err(format!(
+                "could not import a workflow of GitHub Actions: `steps` of {name} is no list"
+            ));
+        }
+        let has_group = body.contains_key("concurrency") && raised != Some(name.as_str());
+        out.push(job(name, body, has_group, page));
+    }
+    Ok(out)
 }
 
-fn job<'a>(name: &'a str, body: &'a ValueMap, page: &mut Page) -> Job<'a> {
+/// The job whose concurrency group can be that of the whole run: the only group of the file, and known when the run starts.
+pub(super) fn raised(root: &ValueMap) -> Option<&str> {
+    let jobs = || foreign::map_at(root, "jobs").into_iter().flatten();
+    let mut with_group = jobs().filter(|it| it.1.get("concurrency").is_some());
+    let (name, body) = with_group.next()?;
+    let said = body.get("concurrency")?.to_string();
+    let is_open = ["matrix", "needs", "strategy", "env."].iter().any(|it| said.contains(it));
+    (with_group.next().is_none() && !is_open && !root.contains_key("concurrency")).then_some(name)
+}
+
+fn job<'a>(name: &'a str, body: &'a ValueMap, has_group: bool, page: &mut Page) -> Job<'a> {
     let mut steps = Vec::new();
     if body.contains_key("environment") {
         let id = page.id(&format!("{name}-environment"));
@@ -70,12 +114,17 @@ fn job<'a>(name: &'a str, body: &'a ValueMap, page: &mut Page) -> Job<'a> {
     if elsewhere(body).is_some() {
         steps.push(Step { id: page.id(&format!("{name}-machine")), given: None, body, kind: Kind::Machine });
     }
+    if has_group {
+        steps.push(Step { id: page.id(&format!("{name}-group")), given: None, body, kind: Kind::Group });
+    }
     if let Some(called) = foreign::text_at(body, "uses") {
         let kind = if called.starts_with("./") { Kind::Called } else { Kind::ByHand };
         steps.push(Step { id: page.id(name), given: None, body, kind });
     }
+    let said = body.get("steps").and_then(Value::as_array).into_iter().flatten();
+    let said: Vec<&ValueMap> = said.flat_map(|it| spread(name, it, page)).collect();
     let kept: Vec<(&ValueMap, Kind)> =
-        foreign::maps_at(body, "steps").filter_map(|it| Some((it, kind(name, it, page)?))).collect();
+        said.into_iter().filter_map(|it| Some((it, kind(name, it, page)?))).collect();
     let is_alone = kept.len() == 1;
     for (index, (step, kind)) in kept.into_iter().enumerate() {
         let given = step.get("id").and_then(Value::as_str);
@@ -90,23 +139,19 @@ fn job<'a>(name: &'a str, body: &'a ValueMap, page: &mut Page) -> Job<'a> {
     Job { name, body, needs: foreign::texts(body.get("needs")), steps }
 }
 
-/// Where a job runs at GitHub, when that is nothing like this machine.
-pub(super) fn elsewhere(body: &ValueMap) -> Option<String> {
-    let of = |it: &Value| foreign::text(it).or_else(|| foreign::text_at(it.as_object()?, "image"));
-    let mut parts = Vec::new();
-    if let Some(image) = body.get("container").and_then(of) {
-        parts.push(format!("in the container {image}"));
+/// The steps that an item of `steps` stands for: those of `parallel` follow each other here.
+fn spread<'a>(job: &str, item: &'a Value, page: &mut Page) -> Vec<&'a ValueMap> {
+    let Some(step) = item.as_object() else {
+        page.leave_out(format!("a step of {job} that is no mapping"));
+        return Vec::new();
+    };
+    match step.get("parallel").and_then(Value::as_array) {
+        Some(inner) if step.len() == 1 => {
+            page.leave_out(format!("`parallel` of {job}: its steps run one after the other"));
+            inner.iter().filter_map(Value::as_object).collect()
+        }
+        _ => vec![step],
     }
-    let on = foreign::texts(body.get("runs-on"));
-    if on.iter().any(|it| !it.starts_with("ubuntu") && it != "linux" && !it.contains("${{")) {
-        parts.push(format!("on {}", on.join(", ")));
-    }
-    let services: Vec<&str> =
-        foreign::map_at(body, "services").into_iter().flat_map(|it| it.keys()).map(String::as_str).collect();
-    if !services.is_empty() {
-        parts.push(format!("beside {}", services.join(", ")));
-    }
-    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// A name that makes a good id: not long, and nothing in it that is only known when it runs.
@@ -118,15 +163,36 @@ fn short_name(step: &ValueMap) -> Option<String> {
 
 /// What a step becomes; none when there is nothing to do for it here.
 fn kind(job: &str, step: &ValueMap, page: &mut Page) -> Option<Kind> {
+    // It would be waited for here, perhaps without end.
+    if step.get("background").is_some_and(|it| *it != Value::Bool(false)) {
+        return Some(Kind::ByHand);
+    }
     let Some(action) = foreign::text_at(step, "uses") else {
-        return step.contains_key("run").then_some(Kind::Script);
+        if step.contains_key("run") {
+            return Some(Kind::Script);
+        }
+        if let Some(key) = ["wait", "wait-all"].into_iter().find(|it| step.contains_key(*it)) {
+            page.leave_out(format!(
+                "`{key}` of {job}: what runs in the background there is done by hand before"
+            ));
+            return None;
+        }
+        return Some(Kind::ByHand);
     };
     let name = action.split('@').next().unwrap_or_default();
     let leaf = name.rsplit('/').next().unwrap_or_default();
     let with = foreign::map_at(step, "with");
     match leaf {
         _ if name == "actions/checkout" => {
-            page.leave_out("actions/checkout: steps work in the directory in which the run is started");
+            let given: Vec<String> = with
+                .into_iter()
+                .flatten()
+                .map(|(key, it)| format!(" `{key}` {}", foreign::text(it).unwrap_or_default()))
+                .collect();
+            page.leave_out(format!(
+                "actions/checkout{}: steps work in the directory in which the run is started",
+                given.join(",")
+            ));
         }
         "upload-artifact" => {
             let files = with.and_then(|it| foreign::text_at(it, "path")).unwrap_or_default();

@@ -33,6 +33,12 @@ pub(super) struct Words<'a> {
     looked_up: u32,
     /// Whether it is a condition that is being read.
     in_condition: bool,
+    /// The name of the workflow, where an expression can read nothing of the run.
+    pub(super) group_of: Option<String>,
+    /// Whether an output is read by another job.
+    from_outside: bool,
+    /// Jobs with copies whose outputs other jobs read.
+    pub(super) first_copies: BTreeSet<String>,
 }
 
 /// What an input stands for.
@@ -60,6 +66,9 @@ impl<'a> Words<'a> {
             outputs: BTreeMap::new(),
             looked_up: 0,
             in_condition: false,
+            group_of: None,
+            from_outside: false,
+            first_copies: BTreeSet::new(),
         }
     }
 
@@ -81,6 +90,25 @@ impl<'a> Words<'a> {
         }
         out.push_str(&text[at..]);
         out
+    }
+
+    /// A text with holes, as one expression.
+    pub(super) fn bare(&mut self, job: &Job<'_>, text: &str, page: &mut Page) -> String {
+        let ours = self.text(Some(job), text, page);
+        let Ok(template) = Template::parse(&ours) else { return format!("'{}'", ours.replace('\'', "''")) };
+        let holes: Vec<String> = template.holes().map(|it| it.source.trim().to_owned()).collect();
+        if template.parts().len() == 1 && holes.len() == 1 {
+            return holes.concat();
+        }
+        let mut shape = String::new();
+        let (mut at, escaped) = (0, |it: &str| it.replace('{', "{{").replace('}', "}}").replace('\'', "''"));
+        for (place, hole) in template.holes().enumerate() {
+            shape.push_str(&escaped(&ours[at..hole.span.start]));
+            shape.push_str(&format!("{{{place}}}"));
+            at = hole.span.end;
+        }
+        shape.push_str(&escaped(&ours[at..]));
+        format!("format('{shape}', {})", holes.join(", "))
     }
 
     /// What stands behind `if`. One that cannot be read keeps its step from running: a step too few is seen.
@@ -146,7 +174,10 @@ impl<'a> Words<'a> {
             }
             ("github", ["actor" | "triggering_actor"]) => Some("run.actor".to_owned()),
             ("github", ["run_id"]) => Some("run.id".to_owned()),
-            ("github", ["workflow"]) => Some("run.workflow".to_owned()),
+            ("github", ["workflow"]) => Some(match &self.group_of {
+                Some(name) => format!("'{}'", name.replace('\'', "''")),
+                None => "run.workflow".to_owned(),
+            }),
             ("github", ["workspace"]) => Some("'.'".to_owned()),
             ("github", ["token"]) => {
                 self.secrets.insert("GITHUB_TOKEN".to_owned());
@@ -156,12 +187,17 @@ impl<'a> Words<'a> {
                 self.secrets.insert((*name).to_owned());
                 None
             }
-            ("env" | "matrix" | "secrets", _) => None,
+            ("env" | "matrix" | "secrets", _) | ("strategy", ["job-index" | "job-total"]) => None,
             ("steps", [given, what, rest @ ..]) => Some(match job.and_then(|it| it.step(given)) {
+                // Its outputs are lists here, one item for each copy of the job.
+                Some(step) if *what == "outputs" && !rest.is_empty() => {
+                    let index = job.map_or("", |it| self.index(it, step));
+                    format!("{}{index}", self.step(step, what, rest))
+                }
                 Some(step) => self.step(step, what, rest),
                 None => self.ask(&it.root, &path),
             }),
-            ("needs", [name, what, rest @ ..]) => {
+            ("needs" | "jobs", [name, what, rest @ ..]) => {
                 let found = self.jobs.iter().find(|it| it.name.eq_ignore_ascii_case(name));
                 let ours = found.and_then(|it| self.job(it, what, rest, depth));
                 Some(ours.unwrap_or_else(|| self.ask(&it.root, &path)))
@@ -198,14 +234,16 @@ impl<'a> Words<'a> {
             ("outputs", [name, ..])
                 if matches!(last.kind, Kind::Called | Kind::ByHand) && job.body.contains_key("uses") =>
             {
-                Some(self.step(last, "outputs", &[name]))
+                Some(format!("{}{}", self.step(last, "outputs", &[name]), self.first(job, last)))
             }
             ("outputs", [name, ..]) if depth < DEPTH_MAX && self.looked_up < LOOKED_UP_MAX => {
                 let said = foreign::text_at(foreign::map_at(job.body, "outputs")?, name)?;
                 let template = Template::parse(&said).ok()?;
                 match (template.parts().len(), template.holes().next()) {
                     (1, Some(hole)) => {
+                        let was_outside = std::mem::replace(&mut self.from_outside, true);
                         let ours = self.expression(Some(job), &hole.expr, depth + 1);
+                        self.from_outside = was_outside;
                         let is_one =
                             hole.expr.references().iter().any(|it| it.span.len() == hole.source.len());
                         let ours = if is_one { ours } else { format!("({ours})") };
@@ -217,6 +255,24 @@ impl<'a> Words<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The item of a list of outputs that an expression means; a gate is answered once for all copies.
+    fn index(&mut self, job: &Job<'_>, step: &Step<'_>) -> &'static str {
+        match (self.from_outside, step.kind) {
+            _ if !job.is_copied() || step.kind == Kind::ByHand => "",
+            (true, _) => self.first(job, step),
+            (false, _) => "[strategy.job-index]",
+        }
+    }
+
+    /// The first copy, where another job reads what a job with copies yields.
+    fn first(&mut self, job: &Job<'_>, step: &Step<'_>) -> &'static str {
+        if !job.is_copied() || step.kind == Kind::ByHand {
+            return "";
+        }
+        self.first_copies.insert(job.name.to_owned());
+        "[0]"
     }
 
     /// The results of all jobs that a job needs, as a list.

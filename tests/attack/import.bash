@@ -1,0 +1,141 @@
+# Imports of Argo and GitHub: whatever approves, confines or places work there is a gate, a label, an option of docker or a refusal here.
+# shellcheck shell=bash
+
+# Imports standard input into imported.yaml of a fresh workspace: `take SYSTEM`.
+take() {
+  fresh import
+  cat > "$workspace/foreign"
+  cue import "$1" foreign > "$workspace/imported.yaml" 2> "$workspace/said"
+}
+
+# A line of the imported file that says so.
+line() { grep -m 1 -F -e "$1" "$workspace/imported.yaml"; }
+
+# A workflow of Argo with one container: WORKFLOW-KEYS TEMPLATE-KEYS CONTAINER-KEYS, each `key: value, ` or nothing.
+argo() {
+  take argo < <(printf 'spec: {entrypoint: main, %s templates: [{name: main, %s container: {image: busybox, %s command: ["true"]}}]}\n' "$1" "$2" "$3")
+}
+
+# A workflow of GitHub whose one job has these lines.
+github() {
+  take github < <(printf 'jobs:\n  ship:\n'; printf '    %s\n' "$@")
+}
+
+# Runs the imported file, 8 s at most: a run that gets so far waits at a gate.
+shortly() { (cd "$workspace" && env -i PATH="$PATH" HOME="$scratch" LC_ALL=C.UTF-8 timeout 8 "$program" run imported.yaml --headless); }
+
+# A run that is refused before anything begins.
+refused_run() {
+  ! shortly > "$workspace/run" 2>&1 && grep -m 1 "could not start" "$workspace/run"
+}
+
+# A gate stands before the step, and the step needs it: GATE STEP.
+asked() {
+  cue check imported.yaml > "$workspace/run" 2>&1 || return 1
+  grep -q -- "- id: $1" "$workspace/imported.yaml" || return 1
+  sed -n "/- id: $2\$/,/^\$/p" "$workspace/imported.yaml" | grep -q -- "needs:.*$1\|- $1" || return 1
+  line "prompt:"
+}
+
+rejected_environment() {
+  fresh import
+  printf 'jobs:\n  ship:\n    environment: production\n    steps:\n      - run: touch shipped\n      - {if: always(), run: touch always}\n' > "$workspace/foreign"
+  cue import github foreign > "$workspace/imported.yaml" 2> /dev/null
+  shortly > "$workspace/run" 2>&1 &
+  local run=$!
+  until_true eval 'cue gates 2> /dev/null | grep -q g-1'
+  cue reject g-1 --reason no > /dev/null 2>&1
+  wait "$run"
+  [ ! -e "$workspace/shipped" ] && [ ! -e "$workspace/always" ] && grep -m 1 -F "rejected" "$workspace/run"
+}
+
+suspended_workflow() { argo 'suspend: true,' '' '' && asked start main; }
+security_context() {
+  argo '' '' 'securityContext: {runAsUser: 1000, readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}},'
+  line "docker run" | grep -F -e "--read-only" | grep -F -e "--cap-drop ALL" | grep -F -e "--user 1000" | grep -F no-new-privileges
+}
+pod_security() { argo 'securityContext: {runAsUser: 1000},' '' '' && line "docker run" | grep -F -e "--user 1000"; }
+non_root() { argo '' '' 'securityContext: {runAsNonRoot: true},' && asked main-held main; }
+resource_limits() { argo '' '' 'resources: {limits: {memory: 64Mi, cpu: 500m}},' && line "docker run" | grep -F -e "--memory 67108864b"; }
+template_defaults() { argo 'templateDefaults: {container: {securityContext: {readOnlyRootFilesystem: true}}},' '' '' && line "docker run" | grep -F -e "--read-only"; }
+node_selector() { argo '' 'nodeSelector: {pool: secure},' '' && refused_run; }
+affinity() { argo 'affinity: {nodeAffinity: {}},' '' '' && asked start main; }
+tolerations() { argo '' 'tolerations: [{key: gpu}],' '' && asked main-held main; }
+lock() { argo '' 'synchronization: {mutexes: [{name: m}]},' '' && asked main-held main; }
+hooks() { argo 'hooks: {exit: {template: main}},' '' 'envFrom: [{secretRef: {name: s}}],' && line '`envFrom`' && line '`hooks`'; }
+suspended_cron() {
+  take argo < <(printf 'kind: CronWorkflow\nspec: {schedules: ["0 3 * * *"], suspend: true, workflowSpec: {entrypoint: m, templates: [{name: m, container: {image: busybox}}]}}\n')
+  ! grep -q "cron:" "$workspace/imported.yaml" && line '`suspend`'
+}
+dry_run() {
+  take argo < <(printf 'spec: {entrypoint: m, templates: [{name: m, resource: {action: delete, flags: ["--dry-run=server"], manifest: "kind: Pod"}}]}\n')
+  line "kubectl delete --dry-run=server"
+}
+dag_target() {
+  take argo < <(printf 'spec: {entrypoint: m, templates: [{name: m, dag: {target: a, tasks: [{name: a, template: c}, {name: ship, template: c}]}}, {name: c, container: {image: busybox}}]}\n')
+  ! grep -q "id: ship" "$workspace/imported.yaml" && line "id: a"
+}
+retries() { argo '' 'retryStrategy: {limit: 3, retryPolicy: OnError},' '' && ! grep -q "max-attempts" "$workspace/imported.yaml" && line '`retryStrategy`'; }
+
+windows_leg() {
+  github 'runs-on: ${{ matrix.os }}' 'strategy: {matrix: {os: [ubuntu-latest, windows-latest]}}' 'steps: [{run: touch ran}]'
+  refused_run | grep windows
+}
+windows_job() { github 'runs-on: windows-latest' 'steps: [{run: touch ran}]'; refused_run | grep windows; }
+open_runner() {
+  github 'runs-on: ${{ fromJSON(vars.RUNNER) }}' 'steps: [{run: touch ran}]'
+  asked ship-machine ship
+}
+job_lock() {
+  take github < <(printf 'concurrency: {group: all}\njobs:\n  ship: {concurrency: {group: ship}, steps: [{run: touch ran}]}\n')
+  asked ship-group ship
+}
+token_rights() {
+  github 'permissions: {contents: read}' 'steps: [{run: "gh x", env: {T: "${{ github.token }}"}}]'
+  asked token-permissions ship
+}
+background() { github 'steps: [{run: ./server, background: true}, {run: touch ran}]'; asked ship-1 ship-2; }
+node_options() {
+  github 'steps:' '- run: echo "NODE_OPTIONS=--require=./evil.js" >> "$GITHUB_ENV"' '- run: touch ran'
+  shortly > "$workspace/run" 2>&1
+  [ ! -e "$workspace/ran" ] && cue logs r-1 2>&1 | grep -m 1 "NODE_OPTIONS cannot be set so"
+}
+passes_check() {
+  github 'steps:' "- run: echo '\${{ github.ref }}'" '- run: print("${{ github.sha }}")' '  shell: python'
+  cue check imported.yaml > "$workspace/run" 2>&1 && tail -n 1 "$workspace/run"
+}
+too_large() {
+  take github < <(
+    printf 'jobs:\n  a:\n    env: {LONG: %s}\n    steps:\n' "$(head -c 40000 /dev/zero | tr '\0' x)"
+    for _ in {1..200}; do printf '      - run: echo\n'; done
+  ) && return 1
+  grep -m 1 "more than the 4 MiB\|more than 4 MiB" "$workspace/said"
+}
+unknown_context() { fresh import; ! cue eval 'secret.TOKEN == null' > "$workspace/said" 2>&1 && grep -m 1 "Unrecognized named-value" "$workspace/said"; }
+
+attack "github: an always() step behind a rejected environment" rejected_environment
+attack "github: a Windows copy of a computed runs-on" windows_leg
+attack "github: a Windows job" windows_job
+attack "github: a runner that is known only while it runs" open_runner
+attack "github: the concurrency group of a job" job_lock
+attack "github: permissions of the token that a step is given" token_rights
+attack "github: a background step and its server" background
+attack "github: NODE_OPTIONS through GITHUB_ENV" node_options
+attack "github: a file that would not pass check" passes_check
+attack "github: a file above the size limit" too_large
+attack "argo: a workflow that is suspended" suspended_workflow
+attack "argo: securityContext of a container" security_context
+attack "argo: securityContext of all pods" pod_security
+attack "argo: runAsNonRoot" non_root
+attack "argo: limits of resources" resource_limits
+attack "argo: templateDefaults" template_defaults
+attack "argo: nodeSelector" node_selector
+attack "argo: affinity" affinity
+attack "argo: tolerations" tolerations
+attack "argo: a mutex of a template" lock
+attack "argo: hooks and envFrom" hooks
+attack "argo: a cron workflow that is suspended" suspended_cron
+attack "argo: --dry-run of a resource" dry_run
+attack "argo: the target of a graph" dag_target
+attack "argo: a retry that is for errors alone" retries
+attack "eval: a context that is not there" unknown_context
