@@ -8,6 +8,8 @@ pub const CACHE_RESULTS_MAX: usize = 2000;
 pub const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Characters of the key of one.
 pub const CACHE_KEY_CHARS_MAX: usize = 1000;
+/// Words of one call that are looked at as names of files.
+pub const NAMED_WORDS_MAX: usize = 1000;
 /// Steps of one run, after expansion.
 pub const STEPS_MAX: usize = 100_000;
 /// Runs that have not come to rest.

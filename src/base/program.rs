@@ -2,9 +2,16 @@
 //!
 //! A script that is one plain command, `./deploy.sh "${CUE_1}"`, is called without the shell around it, which would do nothing but
 //! start it: so what is executed can be the very file that people approved. Anything else stays with its shell.
+//!
+//! All other words that may name files are listed as well: see `named`.
 
+use super::named::{Named, named};
 use crate::base::{Launch, TextPart};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Problem of a file that a call names and that nobody is bound to: data, which may change while the gate waits.
+pub const NOT_BOUND: &str = "named, not bound";
 
 /// Shells that take a script as `-c SCRIPT`, and quote alike.
 const SHELLS: &[&str] = &["bash", "sh", "dash", "ash", "ksh", "zsh"];
@@ -37,6 +44,26 @@ pub struct Program {
     /// The working directory, as in [`Launch`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
+    /// Words of the rest of the call whose files are executed, or read as a script or a recipe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<String>,
+    /// Words whose files are executed where they are programs or scripts, and only named where they are not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// True for a call that other steps come before: a file that one of them has yet to write is not bound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub later: bool,
+    /// False in asks of earlier versions, which say only what a call starts with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all_words: bool,
+}
+
+impl Program {
+    /// The same call as an earlier version asked about it.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        Self { runs: Vec::new(), names: Vec::new(), later: false, all_words: false, ..self.clone() }
+    }
 }
 
 /// A word of what is really executed.
@@ -73,7 +100,24 @@ impl Launch {
             _ => None,
         };
         let search = self.env.iter().rfind(|it| it.0 == "PATH").and_then(|it| is_text(&it.1));
-        Program { word, script, shell, search, dir: self.dir.clone() }
+        let values = self.env.iter().filter_map(|(name, parts)| Some((name.clone(), is_text(parts)?)));
+        let Named { runs, names } = named(self.own_words(), values.collect());
+        let of = |words: BTreeSet<String>| {
+            let others = words.into_iter().filter(|it| *it != word && Some(it) != script.as_ref());
+            others.collect::<Vec<_>>()
+        };
+        let (runs, names) = (of(runs), of(names));
+        Program {
+            word,
+            script,
+            shell,
+            search,
+            dir: self.dir.clone(),
+            runs,
+            names,
+            later: false,
+            all_words: true,
+        }
     }
 
     /// The words that say what is done: behind those that call this program, when it starts an MCP server.
@@ -115,7 +159,7 @@ impl Launch {
 }
 
 /// Whether a program of this name reads the file that its first operand names.
-fn is_interpreter(word: &str) -> bool {
+pub(super) fn is_interpreter(word: &str) -> bool {
     INTERPRETERS.contains(&name_of(word).trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
 }
 

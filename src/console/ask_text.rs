@@ -13,7 +13,7 @@ use crate::{
     console::{Glyphs, Role},
     engine::{Ask, Evidence, FileFact, FormField, Later, WillRun},
     plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
-    projection::{AskChange, Fields, GateView, ask_diff, command_line, names_in_words},
+    projection::{AskChange, Fields, GateView, ask_diff, call_files, command_line, names_in_words},
 };
 use std::collections::BTreeMap;
 
@@ -136,9 +136,13 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
         let text = ask.later.chunk_by(like).map(later).collect::<Vec<_>>().join(", ");
         out.foreign("later", &text, Role::Text);
         out.said("", "what they are given is not known yet", Role::Muted);
-        let mut files: Vec<&FileFact> = ask.later.iter().flat_map(|it| &it.files).collect();
-        files.dedup_by(|a, b| (&a.path, a.digest) == (&b.path, b.digest));
-        files.into_iter().for_each(|it| executes(out, it));
+        let mut files: Vec<FileFact> = Vec::new();
+        for file in ask.later.iter().flat_map(|it| &it.files) {
+            if !files.contains(file) {
+                files.push(file.clone());
+            }
+        }
+        executes(out, &files);
     }
 }
 
@@ -168,7 +172,7 @@ fn one_call(out: &mut Prose, call: &WillRun) {
             out.foreign("  given", &format!("{name} = {value}"), Role::Text);
         }
     }
-    call.files.iter().for_each(|it| executes(out, it));
+    executes(out, &call.files);
     for (name, parts) in &call.launch.env {
         let mut pieces = foreign_pieces(&format!("{name}="), Role::Text);
         for part in parts {
@@ -214,16 +218,14 @@ fn one_call(out: &mut Prose, call: &WillRun) {
         for line in other.launch.model.iter().flat_map(|it| it.who()) {
             out.foreign("  asks", &line, Role::Text);
         }
-        other.files.iter().for_each(|it| executes(out, it));
+        executes(out, &other.files);
     }
 }
 
-fn executes(out: &mut Prose, file: &FileFact) {
-    let hash = file.digest.map_or_else(
-        || file.problem.clone().unwrap_or_else(|| "was not looked at".to_owned()),
-        |it| it.short(),
-    );
-    out.foreign("executes", &format!("{} {hash}", file.path), Role::Muted);
+fn executes(out: &mut Prose, files: &[FileFact]) {
+    for (head, text) in call_files(files, Digest::short) {
+        out.foreign(head, &text, Role::Muted);
+    }
 }
 
 fn fields(out: &mut Prose, ask: &Ask) {

@@ -353,7 +353,7 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
     let mut blind = None;
     let facts = run.step(gate).facts.as_deref();
     let mut seen = |program: Program| {
-        let files = facts.and_then(|it| it.executed(&program)).cloned();
+        let files = facts.and_then(|it| it.shown_of(&program)).map(|it| it.1.clone());
         if files.is_none() && !run.step(gate).looked_at.contains(&program) {
             unseen.insert(program);
         }
@@ -394,8 +394,10 @@ fn released(world: &World, run: &Run, gate: StepIx, outputs: &ValueMap, now: Tim
                 let it = later_of(run, step);
                 note(&it.step, "later", it.template);
                 if later.len() < NAMES_MAX {
-                    let files = call::known_program(run, step).map(&mut seen).unwrap_or_default();
-                    later.push(Later { files, ..it });
+                    let known = call::known_program(run, step);
+                    let files =
+                        known.map(|it| (it.clone(), seen(it))).filter(|it| call::names_files(&it.0, &it.1));
+                    later.push(Later { files: files.map(|it| it.1).unwrap_or_default(), ..it });
                 }
             }
             continue;

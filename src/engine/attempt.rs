@@ -2,8 +2,8 @@
 
 use crate::{
     base::{
-        AttemptId, FailureMode, Launch, RETRY_AFTER_MAX, RunId, Score, Severity, Span, StepIx, Timestamp,
-        ValueMap, shorten,
+        AttemptId, FailureMode, Launch, Program, RETRY_AFTER_MAX, RunId, Score, Severity, Span, StepIx,
+        Timestamp, ValueMap, shorten,
     },
     engine::{
         Alternative, AttemptEvent, Choice, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState,
@@ -48,16 +48,20 @@ fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<B
             all.extend(facts);
         }
     }
-    let program = launch.program();
     for approval in run.step(step).approvals.iter().filter(|it| it.shows(purpose)) {
+        let knows = approval.knows(purpose);
+        let mut calls = [Some(launch.program()), call::known_program(run, step)];
+        if !knows {
+            calls.reverse();
+        }
         let facts = run.step(approval.gate).facts.as_ref();
-        let Some(shown) = facts.and_then(|it| it.programs.iter().find(|it| it.0 == program)) else {
-            continue;
-        };
+        let shown = facts.and_then(|facts| calls.iter().flatten().find_map(|it| facts.shown_of(it)));
+        let Some((of, files)) = shown else { continue };
         // What a step in between has yet to write was not there to be approved.
-        let is_there = shown.1.iter().all(|it| it.digest.is_some());
-        if (approval.knows(purpose) || is_there) && !all.programs.contains(shown) {
-            all.programs.push(shown.clone());
+        let is_there = files.iter().filter(|it| it.is_bound()).all(|it| it.digest.is_some());
+        let shown = (Program { later: !knows, ..of.clone() }, files.clone());
+        if (knows || is_there) && !all.programs.contains(&shown) {
+            all.programs.push(shown);
         }
     }
     (!all.is_empty()).then(|| Box::new(all))

@@ -8,6 +8,7 @@ use crate::{
         sha256,
     },
     engine::{
+        FileFact,
         condition::{ENV_DEPTH_MAX, View},
         run::Run,
         talk,
@@ -147,20 +148,29 @@ fn cannot_be_claimed(view: View<'_>, env: &[(String, Vec<TextPart>)], called: &L
     Some(format!("{what} comes by itself and {said}"))
 }
 
-/// The script or program that a step names, where that is known before anything else about its call is.
+/// The files that a step names, where they are known before anything else about its call is.
 pub(super) fn known_program(run: &Run, step: StepIx) -> Option<Program> {
     let plan = run.plan_step(step);
-    let Work::Run { shell, script, .. } = &plan.work else { return None };
+    let Work::Run { shell, script, bindings } = &plan.work else { return None };
     let is_known = |it: &String| !it.contains("${{");
     let dir = plan.dir.clone();
     let search = run.env_of(step).rev().find(|it| it.0 == "PATH");
     if !dir.iter().chain(search.map(|it| &it.1)).all(is_known) {
         return None;
     }
-    let env = search.map(|it| (it.0.clone(), vec![TextPart::Text(it.1.clone())])).into_iter().collect();
+    // A variable whose value is not known yet is there all the same.
+    let value = |text: &String| is_known(text).then(|| TextPart::Text(text.clone())).into_iter().collect();
+    let env = run.env_of(step).map(|(name, text)| (name.clone(), value(text)));
+    let env = env.chain(bindings.iter().map(|it| (it.0.clone(), Vec::new()))).collect();
     let launch = Launch { env, dir, ..Launch::of(shell.iter().chain([script])) };
-    let program = launch.program();
-    (program.shell.is_some() || program.script.is_some()).then_some(program)
+    let program = Program { later: true, ..launch.program() };
+    let names = program.shell.is_some() || program.script.is_some();
+    (names || !program.runs.is_empty() || !program.names.is_empty()).then_some(program)
+}
+
+/// True when a step that begins later is bound to these files: to more than the shell that reads its text.
+pub(super) fn names_files(program: &Program, files: &[FileFact]) -> bool {
+    program.shell.is_some() || program.script.is_some() || files.iter().skip(1).any(FileFact::is_bound)
 }
 
 /// The call that one of several tools would make at this step.

@@ -5,7 +5,7 @@
 use crate::{
     base::{
         AttemptId, Bucket, Circuit, DecisionId, Digest, Epoch, ErrorRecord, FailureMode, GateId, Launch,
-        Message, Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
+        Message, NOT_BOUND, Program, RateRule, RunId, Score, Seq, Span, StepIx, Timestamp, Value, ValueMap,
     },
     engine::{
         Actor, AgentKey, AgentResult, DeadLetter, DoubtAnswer, GateState, Knowledge, Lease, Membership,
@@ -844,6 +844,13 @@ pub struct FileFact {
     /// Why it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+impl FileFact {
+    /// True for a file that an approval is bound to; false for data that a call only names.
+    pub fn is_bound(&self) -> bool {
+        self.problem.as_ref().is_none_or(|it| !it.starts_with(NOT_BOUND))
+    }
 }
 
 /// What people are asked: made by the engine, never by an agent, and hashed as canonical JSON.

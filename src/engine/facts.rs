@@ -7,6 +7,7 @@ use crate::{
 
 /// Differences named in one sentence; more are counted.
 const NAMED_MAX: usize = 3;
+const NO_FILE: &str = "no such file";
 
 impl Facts {
     /// Whether nothing of the world was asked for.
@@ -22,6 +23,12 @@ impl Facts {
     /// The files that a call executes, where they were looked at.
     pub(super) fn executed(&self, program: &Program) -> Option<&Vec<FileFact>> {
         self.programs.iter().find(|it| it.0 == *program).map(|it| &it.1)
+    }
+
+    /// The files of a call as people were shown them. Asks of earlier versions say only what it starts with.
+    pub(super) fn shown_of(&self, program: &Program) -> Option<&(Program, Vec<FileFact>)> {
+        let is = |wanted: &Program| self.programs.iter().find(|it| it.0 == *wanted);
+        is(program).or_else(|| is(&program.bare()))
     }
 
     /// Whether this says all that was asked.
@@ -72,26 +79,7 @@ impl Facts {
         }
         for (program, before) in &self.programs {
             let Some(now) = now.executed(program) else { continue };
-            let same = |it: &FileFact, other: &FileFact| it.path == other.path && it.digest == other.digest;
-            if before.len() == now.len() && before.iter().zip(now).all(|(it, other)| same(it, other)) {
-                continue;
-            }
-            for at in 0..before.len().max(now.len()) {
-                let (old, new) = (before.get(at), now.get(at));
-                if let (Some(old), Some(new)) = (old, new)
-                    && same(old, new)
-                {
-                    continue;
-                }
-                let path = old.or(new).map_or_else(|| program.word.clone(), |it| it.path.clone());
-                let elsewhere = |it: Option<&FileFact>| match it {
-                    Some(it) if it.path == path => hash_of(Some(it)),
-                    Some(it) => format!("{} {}", it.path, hash_of(Some(it))),
-                    None => "no such file".to_owned(),
-                };
-                let (before, now) = (elsewhere(old), elsewhere(new));
-                changed.push(Changed { what: path, before, now });
-            }
+            changed.extend(changed_files(program, before, now));
         }
         changed
     }
@@ -105,6 +93,31 @@ impl Facts {
         let hashes: Vec<_> = new.cloned().collect();
         self.hashes.extend(hashes);
     }
+}
+
+/// Differences of the files of one call. A file in place of another is one change.
+fn changed_files(program: &Program, before: &[FileFact], now: &[FileFact]) -> Vec<Changed> {
+    let [before, now] = [before, now].map(|it| it.iter().filter(|it| it.is_bound()).collect::<Vec<_>>());
+    // A file that a step in between had yet to write was not there to be approved.
+    let is_new = |it: &&FileFact| !program.later && before.iter().all(|old| old.path != it.path);
+    let mut came = now.iter().copied().filter(is_new);
+    let mut changed = Vec::new();
+    for old in before.iter().copied() {
+        let found = now.iter().copied().find(|it| it.path == old.path);
+        if found.is_some_and(|it| it.digest == old.digest) {
+            continue;
+        }
+        let now = match found.or_else(|| came.next()) {
+            Some(it) if it.path == old.path => hash_of(Some(it)),
+            Some(it) => format!("{} {}", it.path, hash_of(Some(it))),
+            None => NO_FILE.to_owned(),
+        };
+        changed.push(Changed { what: old.path.clone(), before: hash_of(Some(old)), now });
+    }
+    let new =
+        |it: &FileFact| Changed { what: it.path.clone(), before: NO_FILE.to_owned(), now: hash_of(Some(it)) };
+    changed.extend(came.map(new));
+    changed
 }
 
 fn named(patterns: &[String]) -> String {

@@ -4,7 +4,7 @@
 //! and due. One completion costs its out-degree; nothing scans all steps.
 
 use crate::{
-    base::{Digest, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap},
+    base::{Digest, Program, RoutePolicy, RunId, StepIx, Timestamp, Value, ValueMap},
     engine::{
         Actor, AttemptEvent, CauseOfLaunch, DoubtAnswer, Origin, Purpose, RunEvent, RunState, Stage,
         StepEvent, StepState, TalkCall, UndoEvent, WaitReason, Why,
@@ -693,7 +693,9 @@ impl Run {
         if let Some(facts) = self.step(gate).facts.as_ref().filter(|it| !it.programs.is_empty()) {
             for step in self.beyond(gate).into_iter().filter(|it| !self.step(*it).rests()) {
                 let program = call::known_program(self, step);
-                if program.is_some_and(|it| facts.executed(&it).is_some()) {
+                let was_shown =
+                    |it: &Program| facts.shown_of(it).is_some_and(|(of, files)| call::names_files(of, files));
+                if program.is_some_and(|it| was_shown(&it)) {
                     let later = Approval { gate, calls: Vec::new(), fallbacks: Vec::new() };
                     approvals.entry(step).or_insert(later);
                 }

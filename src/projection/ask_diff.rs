@@ -66,7 +66,7 @@ fn compare_objects(path: &str, before: &ValueMap, after: &ValueMap, out: &mut Ve
 fn compare_arrays(path: &str, before: &[Value], after: &[Value], out: &mut Vec<AskChange>) {
     let [before, after] = [before, after].map(|items| {
         let named = items.iter().enumerate().map(|(index, it)| {
-            let name = ["name", "step", "title"].iter().find_map(|key| it.get(key)?.as_str());
+            let name = ["name", "step", "title", "path"].iter().find_map(|key| it.get(key)?.as_str());
             (name.map_or_else(|| index.to_string(), ToOwned::to_owned), it.clone())
         });
         let mut map = ValueMap::new();

@@ -254,8 +254,8 @@ impl<C: Clock> Shared<C> {
         };
         let mut opened = None;
         if let Some(bound) = bound.clone() {
-            let (shared, program) = (Arc::clone(self), launch.program());
-            let look = self.tasks.spawn_blocking(move || shared.changed(&bound, &program)).await;
+            let shared = Arc::clone(self);
+            let look = self.tasks.spawn_blocking(move || shared.changed(&bound)).await;
             let (changed, executable) = look.unwrap_or_else(|_| (vec![fault_of_looking()], None));
             if !changed.is_empty() {
                 return Came::ended(not_as_approved(changed));
@@ -293,22 +293,23 @@ impl<C: Clock> Shared<C> {
         } else if launch.model.is_some() {
             run_model(&self.host, launch, &call, cancel, tell).await
         } else if let Some(guards) = self.guards.as_ref().filter(|_| launch.is_process()) {
-            let executes = opened.as_ref().map(|it| (launch.program(), it.files().to_vec()));
+            let executes = opened.as_ref().map(|(program, it)| (program.clone(), it.files().to_vec()));
             match guards.run(&self.host, launch, executes, &call, cancel, tell).await {
                 Guarded::Ended(answer, _) => *answer,
                 // Between our look and the guard's somebody has written to it: what is bound says what it was.
                 Guarded::Changed(files) => {
-                    let programs = vec![(launch.program(), files.iter().map(fact).collect())];
-                    let now = Facts { programs, ..bound.map(|it| *it).unwrap_or_default() };
-                    let approved = opened.map(|it| executed(&it)).unwrap_or_default();
-                    let before = Facts { programs: vec![(launch.program(), approved)], ..now.clone() };
+                    let of = |files| Vec::from_iter(opened.as_ref().map(|it| (it.0.clone(), files)));
+                    let now = of(files.iter().map(fact).collect());
+                    let before = of(opened.iter().flat_map(|it| executed(&it.1)).collect());
+                    let now = Facts { programs: now, ..bound.map(|it| *it).unwrap_or_default() };
+                    let before = Facts { programs: before, ..now.clone() };
                     return Came::ended(not_as_approved(before.changed_in(&now)));
                 }
                 Guarded::Lost(evidence) => return Came::Lost(evidence),
                 Guarded::HandedOver => return Came::HandedOver,
             }
         } else if launch.is_process() {
-            run_process(&self.host, launch, opened.as_ref(), &call, cancel, tell).await
+            run_process(&self.host, launch, opened.as_ref().map(|it| &it.1), &call, cancel, tell).await
         } else {
             self.built_in(launch, cancel).await
         };
@@ -383,8 +384,8 @@ impl<C: Clock> Shared<C> {
         }
     }
 
-    /// What is not any more as it was approved, and what is executed, open. Nothing is kept of it: it is only hashed.
-    fn changed(&self, bound: &Facts, program: &Program) -> (Vec<Changed>, Option<Executable>) {
+    /// Differences from what was approved, and the files of the call, open. Nothing is kept of them: they are only hashed.
+    fn changed(&self, bound: &Facts) -> (Vec<Changed>, Option<(Program, Executable)>) {
         let hash = |before: &FileFact| {
             let hashed = hash_evidence(self.keep.root(), &before.path, ARTIFACT_BYTES_MAX);
             let path = before.path.clone();
@@ -395,10 +396,11 @@ impl<C: Clock> Shared<C> {
         };
         let files = bound.files.iter().map(hash).collect();
         let patterns = bound.hashes.iter().map(|it| it.0.clone()).collect();
-        let executable = bound.programs.iter().any(|it| it.0 == *program).then(|| self.host.open(program));
-        let programs = executable.iter().map(|it| (program.clone(), executed(it))).collect();
+        let open = |it: &(Program, Vec<FileFact>)| (it.0.clone(), self.host.open(&it.0));
+        let opened: Vec<(Program, Executable)> = bound.programs.iter().map(open).collect();
+        let programs = opened.iter().map(|it| (it.0.clone(), executed(&it.1))).collect();
         let now = Facts { files, programs, ..self.look(Vec::new(), patterns, Vec::new()) };
-        (bound.changed_in(&now), executable)
+        (bound.changed_in(&now), opened.into_iter().next())
     }
 
     fn look_at(&self, path: String) -> FileFact {

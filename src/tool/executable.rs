@@ -8,8 +8,11 @@
 //!
 //! What has to be the same is told by the engine; `process` starts it.
 
-use super::program::{Obstacle, directory, program};
-use crate::base::{Digest, Program};
+use super::{
+    named,
+    program::{Obstacle, directory, program},
+};
+use crate::base::{Digest, NOT_BOUND, Program};
 use rustix::fs::{MemfdFlags, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -30,7 +33,7 @@ use std::{
 };
 
 /// A script, or a program of the workspace, may have so many bytes.
-const COPY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub(super) const COPY_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Scripts that name scripts as their interpreters.
 const DEPTH_MAX: usize = 4;
 /// Installed programs whose hashes are remembered.
@@ -49,6 +52,13 @@ pub struct Executed {
     pub bytes: u64,
     /// Why it could not be read.
     pub problem: Option<String>,
+}
+
+impl Executed {
+    /// True for a file that an approval is bound to; false for data that is only named.
+    pub fn is_bound(&self) -> bool {
+        self.problem.as_ref().is_none_or(|it| !it.starts_with(NOT_BOUND))
+    }
 }
 
 /// The files of a call, open.
@@ -72,9 +82,15 @@ struct Start {
 }
 
 impl Executable {
-    /// The files, in the order in which they read each other: the program, then the script.
+    /// The files, in the order in which they read each other: the program, then the script; then its directory and the
+    /// files that its other words name.
     pub fn files(&self) -> &[Executed] {
         &self.files
+    }
+
+    /// True when an approval is bound to the same files, with the same bytes.
+    pub(super) fn is_as(&self, approved: &[Executed]) -> bool {
+        self.files.iter().filter(|it| it.is_bound()).eq(approved.iter().filter(|it| it.is_bound()))
     }
 
     /// What to execute, and the words for it, when all files could be opened: the rest are those of the call, from this one on.
@@ -99,13 +115,17 @@ pub(super) fn open(root: &Path, search: Option<&str>, of: &Program, known: &Reme
     let mut opening = Opening { root, known, files: Vec::new(), kept: Vec::new() };
     let start = opening.start(search, of);
     let Opening { mut files, kept, .. } = opening;
-    match start {
-        Ok((path, words, taken)) => Executable { files, start: Some(Start { path, words, taken, kept }) },
+    let start = match start {
+        Ok((path, words, taken)) => Some(Start { path, words, taken, kept }),
         Err((path, problem)) => {
             files.push(Executed { path, digest: None, bytes: 0, problem: Some(problem) });
-            Executable { files, start: None }
+            None
         }
+    };
+    if let Ok(dir) = directory(root, of.dir.as_deref()) {
+        named::add(root, &dir, of.search.as_deref().or(search), of, known, &mut files);
     }
+    Executable { files, start }
 }
 
 struct Opening<'a> {
@@ -175,12 +195,18 @@ impl Opening<'_> {
                 // What a shell does with a file that does not say who reads it.
                 None => vec![OsString::from(shell)],
             };
+            // `env` would look for the same program on the same path, at a moment of its own.
+            let by_env = by_env(&reader);
+            let by_name = by_env.is_some();
+            if let Some(called) = by_env {
+                reader = called;
+            }
             let name = reader[0].to_string_lossy().into_owned();
             let path = program(&name, search, dir).map_err(|it| (name.clone(), it.said))?;
             reader.push(found.path);
             reader.extend(words.into_iter().skip(1));
             words = reader;
-            found = self.open(&path, false)?;
+            found = self.open(&path, by_name)?;
         }
         Err((self.shown(&PathBuf::from(&words[0])), "scripts that read scripts that read scripts".to_owned()))
     }
@@ -201,7 +227,7 @@ impl Opening<'_> {
         let mut head = [0; FIRST_LINE_BYTES_MAX];
         let length = file.read_at(&mut head, 0).map_err(|it| failed(shown.clone(), it))?;
         let head = &head[..length];
-        let is_binary = head.starts_with(b"\x7fELF");
+        let is_binary = is_program(head);
         let is_ours = !shown.starts_with('/');
         if !is_ours && (is_binary || by_name) {
             let digest = self.known.hash(&file, &about).map_err(|it| failed(shown.clone(), it))?;
@@ -216,7 +242,7 @@ impl Opening<'_> {
         let (copy, digest, bytes) = copy(file).map_err(|it| failed(shown.clone(), it))?;
         let head = read_head(&copy).map_err(|it| failed(shown.clone(), it))?;
         self.note(shown, digest, bytes);
-        let is_binary = head.starts_with(b"\x7fELF");
+        let is_binary = is_program(&head);
         // Whoever reads it does so by a path that means the same in every process, and needs no descriptor of its own.
         let path = format!("/proc/{}/fd/{}", std::process::id(), copy.as_raw_fd()).into();
         self.kept.push(copy.into());
@@ -249,7 +275,12 @@ fn copy(file: File) -> io::Result<(File, Digest, u64)> {
     Ok((readable, digest, bytes.len() as u64))
 }
 
-fn read_head(file: &File) -> io::Result<Vec<u8>> {
+/// True for the first bytes of a program of the machine.
+pub(super) fn is_program(head: &[u8]) -> bool {
+    head.starts_with(b"\x7fELF")
+}
+
+pub(super) fn read_head(file: &File) -> io::Result<Vec<u8>> {
     let mut head = vec![0; FIRST_LINE_BYTES_MAX];
     let length = file.read_at(&mut head, 0)?;
     head.truncate(length);
@@ -257,7 +288,7 @@ fn read_head(file: &File) -> io::Result<Vec<u8>> {
 }
 
 /// `#!/usr/bin/env python3`: the program, and all the rest as one word, as Linux has it.
-fn first_line(head: &[u8]) -> Option<Vec<OsString>> {
+pub(super) fn first_line(head: &[u8]) -> Option<Vec<OsString>> {
     let line = head.strip_prefix(b"#!")?.split(|it| *it == b'\n').next()?.trim_ascii();
     let end = line.iter().position(|it| it.is_ascii_whitespace()).unwrap_or(line.len());
     let (program, rest) = line.split_at(end);
@@ -266,10 +297,31 @@ fn first_line(head: &[u8]) -> Option<Vec<OsString>> {
     (!program.is_empty()).then(|| std::iter::once(word(program)).chain(rest).collect())
 }
 
+/// The words that `env` would start, for `#!/usr/bin/env python3` and `#!/usr/bin/env -S python3 -u`; nothing where it does more.
+fn by_env(reader: &[OsString]) -> Option<Vec<OsString>> {
+    let [env, rest] = reader else { return None };
+    let rest = rest.to_str().filter(|_| Path::new(env).file_name() == Some(OsStr::new("env")))?;
+    let words: Vec<&str> = match rest.strip_prefix("-S") {
+        Some(rest) => rest.split_ascii_whitespace().collect(),
+        None => vec![rest],
+    };
+    let is_plain = |it: &&str| !it.contains(|c: char| c.is_whitespace() || "\"'\\$#".contains(c));
+    let starts = words.first().is_some_and(|it| !it.starts_with('-') && !it.contains('='));
+    (starts && words.iter().all(is_plain)).then(|| words.into_iter().map(OsString::from).collect())
+}
+
+/// The program that a first line has `env` look for, whatever else it has it do.
+pub(super) fn env_program(reader: &[OsString]) -> Option<OsString> {
+    let [env, rest] = reader else { return None };
+    let rest = rest.to_str().filter(|_| Path::new(env).file_name() == Some(OsStr::new("env")))?;
+    let mut words = rest.split_ascii_whitespace().filter(|it| !it.starts_with('-') && !it.contains('='));
+    words.next().map(OsString::from)
+}
+
 impl Remembered {
     /// Read through the descriptor, unless this very file was, and nobody has written to it since. What changed a moment
     /// ago is not remembered: clocks of file systems are coarse.
-    fn hash(&self, file: &File, about: &Metadata) -> io::Result<Digest> {
+    pub(super) fn hash(&self, file: &File, about: &Metadata) -> io::Result<Digest> {
         let time = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         let changed = time(about.ctime(), about.ctime_nsec());
         let key = [

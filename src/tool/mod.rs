@@ -19,6 +19,7 @@ mod log;
 mod mask;
 mod mcp;
 mod model;
+mod named;
 mod oom;
 mod orphan;
 mod outputs;

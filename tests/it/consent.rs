@@ -121,11 +121,13 @@ fn a_swap_at_any_moment_of_a_launch_does_not_run() {
 
 #[test]
 fn what_was_opened_runs_although_another_file_stands_in_its_place() {
-    let cases: [(&str, &str, &str); 5] = [
+    let cases: [(&str, &str, &str); 7] = [
         ("deploy.sh", "./deploy.sh", "#!/bin/sh\necho approved >> ran\n"),
         ("deploy.sh", "bash deploy.sh", "echo approved >> ran\n"),
         ("deploy.sh", "./deploy.sh", "echo approved >> ran\n"),
         ("deploy.sh", "./deploy.sh", "#!/usr/bin/env -S sh -e\necho approved >> ran\n"),
+        ("deploy.sh", "./deploy.sh", "#!/usr/bin/env sh\necho approved >> ran\n"),
+        ("deploy.sh", "./deploy.sh", "#!/usr/bin/env -S A=1 sh\necho approved >> ran\n"),
         ("deploy.awk", "./deploy.awk", "#!/usr/bin/awk -f\nBEGIN { print \"approved\" >> \"ran\" }\n"),
     ];
     for (name, run, text) in cases {
@@ -195,6 +197,107 @@ fn what_is_missing_is_told_and_compared_like_anything_else() {
     assert_eq!(bench.ran(), "");
 }
 
+/// Calls that name a script or a recipe somewhere in their words, and the file that is swapped.
+#[test]
+fn a_file_that_any_word_of_a_call_has_executed_is_approved_with_the_call() {
+    let sh = |words: &[&str]| Launch::of(words.iter().copied());
+    let with = |launch: Launch, name: &str, value: &str| {
+        let value = vec![TextPart::Text(value.to_owned())];
+        Launch { env: vec![(name.to_owned(), value)], ..launch }
+    };
+    let cases = [
+        (sh(&["bash", "-eu", "./w.sh"]), "w.sh"),
+        (sh(&["bash", "-euo", "pipefail", "plain", "data.txt"]), "plain"),
+        (sh(&["timeout", "5", "./w.sh"]), "w.sh"),
+        (sh(&["nice", "-n", "5", "env", "A=1", "sh", "plain"]), "plain"),
+        (bash("env A=1 ./w.sh"), "w.sh"),
+        (bash("cd . && ./w.sh"), "w.sh"),
+        (bash("cd sub && ./in.sh"), "sub/in.sh"),
+        (bash("for f in sub/*.sh; do sh $f; done"), "sub/in.sh"),
+        (bash("set -e\n. ./plain"), "plain"),
+        (bash("echo $(./w.sh)"), "w.sh"),
+        (bash("sh -c 'exec ./w.sh'"), "w.sh"),
+        (bash("true --hook=./w.sh"), "w.sh"),
+        (with(bash("$TOOL now"), "TOOL", "sub/in.sh"), "sub/in.sh"),
+        (with(bash("in.sh; true"), "PATH", "sub:/usr/bin:/bin"), "sub/in.sh"),
+        (bash("make ship || true"), "Makefile"),
+        (bash("make -C sub ship || true"), "sub/Makefile"),
+        (bash("npm --prefix sub run x || true"), "sub/package.json"),
+        (bash("terraform plan || true"), "main.tf"),
+        (bash("ansible-playbook -i hosts plain || true"), "hosts"),
+        (with(bash("./by-env.sh"), "PATH", "./sub:/usr/bin:/bin"), "sub/shiv"),
+        (with(bash("true; ./by-env.sh"), "PATH", "./sub:/usr/bin:/bin"), "sub/shiv"),
+    ];
+    for (launch, swapped) in cases {
+        let bench = Bench::new();
+        let root = bench.dir.path();
+        fs::create_dir(root.join("sub")).expect("a directory");
+        for name in ["w.sh", "sub/in.sh", "sub/shiv"] {
+            script(&root.join(name), "#!/bin/sh\ntrue\n");
+        }
+        script(&root.join("by-env.sh"), "#!/usr/bin/env shiv\n");
+        for name in ["plain", "hosts", "main.tf", "Makefile", "sub/Makefile", "sub/package.json", "data.txt"]
+        {
+            fs::write(root.join(name), "true\n").expect("written");
+        }
+        let approved = bench.looked_at(&launch);
+        let is_shown = approved.iter().any(|it| it.path == swapped && it.digest.is_some());
+        assert!(is_shown, "{swapped} of {:?}: {approved:#?}", launch.argv);
+        assert_eq!(bench.looked_at(&launch), approved, "{:?}: the same files", launch.argv);
+        fs::write(root.join(swapped), "#!/bin/sh\necho evil >> ran\n").expect("swapped");
+        assert!(!bench.launch(&launch, &approved), "{swapped} of {:?} was swapped", launch.argv);
+        fs::remove_file(root.join(swapped)).expect("removed");
+        assert!(!bench.launch(&launch, &approved), "{swapped} of {:?} is gone", launch.argv);
+        assert_eq!(bench.ran(), "");
+    }
+}
+
+#[test]
+fn data_that_a_call_names_is_listed_and_nobody_is_bound_to_it() {
+    let bench = Bench::new();
+    let root = bench.dir.path();
+    for name in ["data.csv", "out.txt", "a b.txt"] {
+        fs::write(root.join(name), "one").expect("written");
+    }
+    let launch = bash("cat data.csv --config=data.csv 'a b.txt' missing.txt > out.txt || true");
+    let approved = bench.looked_at(&launch);
+    let named: Vec<_> = approved.iter().filter(|it| !it.is_bound()).map(|it| it.path.as_str()).collect();
+    assert_eq!(named, ["a b.txt", "data.csv"], "{approved:#?}");
+    assert!(approved.iter().all(|it| it.is_bound() || it.digest.is_none()), "{approved:#?}");
+    fs::write(root.join("data.csv"), "two").expect("written");
+    assert!(bench.launch(&launch, &approved), "data may change");
+    // What was data and can be executed now is no data.
+    script(&root.join("data.csv"), "#!/bin/sh\n");
+    assert!(!bench.launch(&launch, &approved));
+}
+
+#[test]
+fn a_working_directory_is_the_one_that_was_approved_whatever_its_name_means_now() {
+    use std::os::unix::fs::symlink;
+    let bench = Bench::new();
+    let root = bench.dir.path();
+    for name in ["good", "evil"] {
+        fs::create_dir(root.join(name)).expect("a directory");
+        fs::write(root.join(name).join("word"), name).expect("written");
+    }
+    symlink("good", root.join("current")).expect("a link");
+    let launch = Launch { dir: Some("current".to_owned()), ..bash("cat word >> ../ran") };
+    let approved = bench.looked_at(&launch);
+    assert!(approved.iter().any(|it| it.path == "good/" && it.digest.is_some()), "{approved:#?}");
+    fs::remove_file(root.join("current")).expect("removed");
+    symlink("evil", root.join("current")).expect("a link");
+    assert!(!bench.launch(&launch, &approved), "the link was turned");
+    fs::remove_file(root.join("current")).expect("removed");
+    symlink("good", root.join("current")).expect("a link");
+    assert!(bench.launch(&launch, &approved));
+    // The old one stays while the new one is made: both cannot have one number.
+    fs::rename(root.join("good"), root.join("aside")).expect("moved");
+    fs::create_dir(root.join("good")).expect("a directory");
+    fs::write(root.join("good/word"), "evil").expect("written");
+    assert!(!bench.launch(&launch, &approved), "another directory stands there");
+    assert_eq!(bench.ran(), "good");
+}
+
 const WORKFLOW: &str = "name: w
 steps:
   - {id: g, gate: {prompt: go?, evidence: [plan.txt], undo-window: 0s}}
@@ -245,6 +348,36 @@ fn a_script_or_a_file_that_was_swapped_is_asked_about_again_and_the_old_yes_coun
     place.cue(&["approve", "g-1"]).ok();
     let said = console.end();
     assert_eq!((said.code, place.text("ran").as_str()), (0, "approved\n"), "{said:?}");
+}
+
+#[test]
+fn a_step_further_on_is_bound_to_the_scripts_that_its_text_names() {
+    let place = Place::new();
+    place.write(
+        "w.yaml",
+        "name: w
+steps:
+  - {id: g, gate: {prompt: go?, undo-window: 0s}}
+  - {id: a, needs: g, run: cp new.sh late.sh; cp new.sh made.sh}
+  - {id: made, needs: a, run: cd . && ./made.sh}
+  - {id: late, needs: made, run: cd . && ./late.sh}
+",
+    );
+    for name in ["late.sh", "new.sh"] {
+        script(&place.file(name), &format!("#!/bin/sh\necho {name} >> ran\n"));
+    }
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;
+    assert!(shown.contains("executes late.sh ") && !shown.contains("executes made.sh"), "{shown}");
+    place.cue(&["approve", "g-1"]).ok();
+    console.until("gate.asked");
+    assert!(why(&place, 2).contains("late.sh ("), "{}", why(&place, 2));
+    // A file that a step before it has yet to write is not bound.
+    assert_eq!(place.text("ran"), "new.sh\n");
+    place.cue(&["approve", "g-1"]).ok();
+    let said = console.end();
+    assert_eq!((said.code, place.text("ran").as_str()), (0, "new.sh\nnew.sh\n"), "{said:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
     engine::{Ask, Evidence, FileFact},
     expression::to_text,
     plan::{OnTimeout, Risk},
-    projection::{Fields, GateView, command_line, names_in_words},
+    projection::{Fields, GateView, call_files, command_line, names_in_words},
 };
 use std::{fmt::Write as _, sync::Arc};
 
@@ -141,7 +141,7 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
                 line(format!("              given {} = {}", safe_text(name), safe_text(&value.to_string())));
             }
         }
-        call.files.iter().for_each(|it| executes(it, line));
+        executes(&call.files, line);
         if let Some(dir) = &call.launch.dir {
             line(format!("              in {}", safe_text(dir)));
         }
@@ -161,7 +161,7 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             for said in other.launch.http.iter().flat_map(|it| it.lines()).chain(asked) {
                 line(format!("                {}", safe_text(&said)));
             }
-            other.files.iter().for_each(|it| executes(it, line));
+            executes(&other.files, line);
         }
     }
     if let Some(all) = &ask.all {
@@ -176,19 +176,17 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             safe_text(&later.step),
             later.kind
         ));
-        later.files.iter().for_each(|it| executes(it, line));
+        executes(&later.files, line);
         if let [how, tools @ ..] = later.candidates.as_slice() {
             line(format!("              one of {}, {how}", safe_text(&tools.join(", "))));
         }
     }
 }
 
-fn executes(file: &FileFact, line: &mut dyn FnMut(String)) {
-    let hash = file.digest.map_or_else(
-        || file.problem.clone().unwrap_or_else(|| "was not looked at".to_owned()),
-        |it| it.to_string(),
-    );
-    line(format!("              executes {} {}", safe_text(&file.path), safe_text(&hash)));
+fn executes(files: &[FileFact], line: &mut dyn FnMut(String)) {
+    for (head, text) in call_files(files, ToString::to_string) {
+        line(format!("              {head} {}", safe_text(&text)));
+    }
 }
 
 /// An environment value with its secrets as names.

@@ -413,7 +413,7 @@ async fn carry_out(
                 return Ok(Answer::not_started(error.raw_os_error(), said));
             }
         };
-        if executable.files() != approved {
+        if !executable.is_as(&approved) {
             return Err(executable.files().to_vec());
         }
         opened = Some(executable);

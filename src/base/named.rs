@@ -1,0 +1,456 @@
+//! Words of a call that may name files: its arguments, the words of a shell text, the files that a known runner reads by
+//! itself. Read from the words alone; `tool` looks which of them are files.
+//!
+//! A word more costs a look at the disk, a word less is a file that nobody was told of: so every word that could be a name
+//! is taken, at every place where a command could begin, without rules for each wrapper (`env`, `timeout`, `sudo`).
+
+use super::program::is_interpreter;
+use crate::base::NAMED_WORDS_MAX;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Texts in texts: `bash -c 'sh -c "…"'`.
+const DEPTH_MAX: usize = 4;
+const WORD_BYTES_MAX: usize = 1024;
+/// Directories that commands of one text go to.
+const DIRECTORIES_MAX: usize = 8;
+
+/// Programs that read files of their working directory by themselves, and these files.
+const RUNNERS: &[(&[&str], &[&str])] = &[
+    (&["make", "gmake"], &["GNUmakefile", "makefile", "Makefile"]),
+    (&["just"], &["justfile", "Justfile", ".justfile"]),
+    (&["task", "go-task"], &["Taskfile.yml", "Taskfile.yaml", "taskfile.yml", "taskfile.yaml"]),
+    (
+        &["npm", "npx", "yarn", "pnpm", "bun"],
+        &[
+            "package.json",
+            "package-lock.json",
+            "yarn.lock",
+            "pnpm-lock.yaml",
+            "bun.lockb",
+            ".npmrc",
+            ".yarnrc.yml",
+        ],
+    ),
+    (&["deno"], &["deno.json", "deno.jsonc"]),
+    (&["rake", "bundle"], &["Rakefile", "rakefile", "Rakefile.rb", "Gemfile", "Gemfile.lock"]),
+    (
+        &["gradle", "gradlew"],
+        &["build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts", "gradle.properties"],
+    ),
+    (&["mvn", "mvnw"], &["pom.xml"]),
+    (&["ant"], &["build.xml"]),
+    (&["cargo"], &["Cargo.toml", "Cargo.lock", "build.rs", ".cargo/config.toml"]),
+    (&["cmake", "ctest"], &["CMakeLists.txt", "CMakePresets.json"]),
+    (&["ninja"], &["build.ninja"]),
+    (&["tox", "nox", "invoke", "fab"], &["tox.ini", "noxfile.py", "tasks.py", "fabfile.py"]),
+    (
+        &["docker", "docker-compose", "podman", "podman-compose", "buildah"],
+        &[
+            "Dockerfile",
+            "Containerfile",
+            "compose.yaml",
+            "compose.yml",
+            "docker-compose.yml",
+            "docker-compose.yaml",
+            ".dockerignore",
+            ".env",
+        ],
+    ),
+    (
+        &["terraform", "tofu", "terragrunt"],
+        &["*.tf", "*.tf.json", "*.tfvars", "terragrunt.hcl", ".terraform.lock.hcl"],
+    ),
+    (&["ansible", "ansible-playbook"], &["ansible.cfg"]),
+    (
+        &["helm", "kubectl", "kustomize"],
+        &["kustomization.yaml", "kustomization.yml", "Chart.yaml", "values.yaml"],
+    ),
+    (&["packer", "nomad"], &["*.pkr.hcl"]),
+    (&["pulumi"], &["Pulumi.yaml"]),
+    (&["skaffold"], &["skaffold.yaml"]),
+    (&["serverless", "sls"], &["serverless.yml"]),
+    (&["vagrant"], &["Vagrantfile"]),
+];
+/// Words that lead what follows to another directory.
+const GOES: &[&str] = &["cd", "pushd", "-C", "--directory", "--chdir", "-chdir", "--prefix", "--cwd"];
+/// Words of the shell itself.
+const OF_SHELL: &[&str] = &[
+    "!", "[", "[[", "]", "]]", "{", "}", "case", "do", "done", "echo", "elif", "else", "esac", "exit",
+    "export", "false", "fi", "for", "function", "if", "in", "local", "printf", "return", "set", "shift",
+    "then", "true", "until", "while",
+];
+/// Options of interpreters whose value, the next word, is a file that is read; short ones by their last letter.
+const READS_VALUE: &[&str] = &["--require", "--import", "--loader", "--rcfile", "--init-file"];
+const READS_VALUE_LETTER: char = 'r';
+/// Last letters of options whose value is the next word and no file.
+const TAKES_VALUE_LETTERS: &[char] = &['o', 'O', 'W', 'X', 'I'];
+
+/// The words that may name files.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    /// Files of these names are executed, or read as a script or a recipe.
+    pub(super) runs: BTreeSet<String>,
+    /// Files of these names are executed where they are programs or scripts.
+    pub(super) names: BTreeSet<String>,
+}
+
+/// All words of a command and of the shell texts in it. Variables whose values are known are filled in.
+pub(super) fn named(words: &[String], env: BTreeMap<String, String>) -> Named {
+    let mut gather = Gather { env, found: Named::default(), dirs: Vec::new() };
+    gather.command(&words.iter().cloned().map(Some).collect::<Vec<_>>(), 0);
+    gather.found
+}
+
+struct Gather {
+    env: BTreeMap<String, String>,
+    found: Named,
+    /// Directories that a command before has gone to.
+    dirs: Vec<String>,
+}
+
+/// A word as far as it is known before anything runs.
+type Known = Option<String>;
+
+impl Gather {
+    fn command(&mut self, words: &[Known], depth: usize) {
+        // Where a program looks may be said behind it.
+        let befores = std::iter::once("").chain(words.iter().map(|it| it.as_deref().unwrap_or_default()));
+        for (before, word) in befores.zip(words) {
+            match word.as_deref().map(|it| (it, it.split_once('='))) {
+                Some((word, _)) if GOES.contains(&before) => self.goes(word),
+                Some((_, Some((option, dir)))) if GOES.contains(&option) => self.goes(dir),
+                _ => {}
+            }
+        }
+        let (mut is_recipe, mut awaits_script, mut before) = (false, false, "");
+        for word in words {
+            let Some(word) = word.as_deref() else {
+                (awaits_script, before) = (false, "");
+                continue;
+            };
+            let is_option = word.starts_with(['-', '+']);
+            let is_short = before.starts_with(['-', '+']) && !before.starts_with("--");
+            let is_read = READS_VALUE.contains(&before) || is_short && before.ends_with(READS_VALUE_LETTER);
+            let is_value = is_read || is_short && before.ends_with(TAKES_VALUE_LETTERS);
+            let is_script = awaits_script && !is_option && !is_value;
+            match () {
+                () if awaits_script && is_short && before.ends_with('c') => self.texts(word, depth),
+                () if awaits_script && (is_value && !is_read || is_option && !word.contains('=')) => {}
+                () => {
+                    self.word(word, is_recipe || is_script || awaits_script && is_read && !is_option, depth)
+                }
+            }
+            awaits_script &= !is_script;
+            if let Some((key, value)) = word.split_once('=').filter(|it| is_variable(it.0)) {
+                self.env.insert(key.to_owned(), value.to_owned());
+            }
+            let name = word.rsplit('/').next().unwrap_or(word);
+            if is_interpreter(name) || matches!(name, "." | "source") {
+                awaits_script = true;
+            } else if let Some((_, files)) = RUNNERS.iter().find(|it| it.0.contains(&name)) {
+                is_recipe = true;
+                files.iter().for_each(|it| self.take(it, true));
+            }
+            before = word;
+        }
+    }
+
+    fn goes(&mut self, to: &str) {
+        let to = to.trim_end_matches('/');
+        if to.is_empty() || to == "." || to == "-" || to.len() > WORD_BYTES_MAX || is_number(to) {
+            return;
+        }
+        let below: Vec<String> = self.dirs.iter().map(|it| format!("{it}/{to}")).collect();
+        for dir in std::iter::once(to.to_owned()).chain(below) {
+            if self.dirs.len() < DIRECTORIES_MAX && !self.dirs.contains(&dir) {
+                self.dirs.push(dir);
+            }
+        }
+    }
+
+    /// A word, and what in it may be a name: a value, one of several, what stands at an option of one letter.
+    fn word(&mut self, word: &str, runs: bool, depth: usize) {
+        if word.contains(|c: char| c.is_whitespace() || ";|&$`<>(){}\"'".contains(c)) {
+            self.texts(word, depth);
+        }
+        self.take(word, runs);
+        let value = word.split_once('=').map(|it| it.1);
+        let attached = word.strip_prefix('-').filter(|it| !it.starts_with('-')).and_then(|it| {
+            let mut rest = it.chars();
+            rest.next().map(|_| rest.as_str())
+        });
+        let marked = word.strip_prefix('@');
+        for part in value.into_iter().chain(attached).chain(marked) {
+            self.take(part, runs);
+            self.take(part.strip_prefix('@').unwrap_or(part), runs);
+        }
+        if word.contains([':', ',']) {
+            value.unwrap_or(word).split([':', ',']).for_each(|it| self.take(it, runs));
+        }
+    }
+
+    fn take(&mut self, word: &str, runs: bool) {
+        let is_name = word.len() <= WORD_BYTES_MAX
+            && !word.starts_with('-')
+            && word.contains(char::is_alphanumeric)
+            && !word.contains(['\n', '\0'])
+            && !is_number(word)
+            && !OF_SHELL.contains(&word);
+        if !is_name {
+            return;
+        }
+        let below = if word.starts_with('/') { &[][..] } else { &self.dirs };
+        let all: Vec<String> =
+            std::iter::once(word.to_owned()).chain(below.iter().map(|it| format!("{it}/{word}"))).collect();
+        for word in all {
+            let Named { runs: executed, names } = &mut self.found;
+            let is_known = executed.contains(&word) || !runs && names.contains(&word);
+            let is_full = executed.len() + names.len() >= NAMED_WORDS_MAX && !names.contains(&word);
+            if is_known || is_full {
+                continue;
+            }
+            if runs {
+                names.remove(&word);
+                executed.insert(word);
+            } else {
+                names.insert(word);
+            }
+        }
+    }
+
+    fn texts(&mut self, text: &str, depth: usize) {
+        if depth < DEPTH_MAX {
+            self.text(text, depth + 1);
+        }
+    }
+
+    /// The commands of a shell text. Quotes and escapes are taken away; what the shell computes is not known.
+    fn text(&mut self, text: &str, depth: usize) {
+        let mut words: Vec<Known> = Vec::new();
+        let mut word = Piece::default();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            rest = &rest[c.len_utf8()..];
+            match c {
+                '\'' => {
+                    let (inside, after) = rest.split_once('\'').unwrap_or((rest, ""));
+                    word.push_str(inside);
+                    rest = after;
+                }
+                '"' => rest = self.quoted(rest, &mut word, depth),
+                '\\' => {
+                    let Some(next) = rest.chars().next() else { break };
+                    rest = &rest[next.len_utf8()..];
+                    if next != '\n' {
+                        word.push(next);
+                    }
+                }
+                '$' | '`' => rest = self.computed(c, rest, &mut word, depth),
+                '#' if word.is_empty() => rest = rest.find('\n').map_or("", |it| &rest[it..]),
+                ' ' | '\t' | '\r' => word.end(&mut words),
+                '\n' | ';' | '&' | '|' | '(' | ')' | '{' | '}' => {
+                    word.end(&mut words);
+                    self.command(&std::mem::take(&mut words), depth);
+                }
+                '<' => word.end(&mut words),
+                '>' => {
+                    // Where output goes is not read.
+                    word.end(&mut words);
+                    rest = rest.trim_start_matches(['>', '&', '|', ' ', '\t']);
+                    let end = rest.find(|c: char| c.is_whitespace() || ";|&()<>".contains(c));
+                    rest = &rest[end.unwrap_or(rest.len())..];
+                }
+                c => word.push(c),
+            }
+        }
+        word.end(&mut words);
+        self.command(&words, depth);
+    }
+
+    /// A stretch in double quotes; returns what follows.
+    fn quoted<'a>(&mut self, text: &'a str, word: &mut Piece, depth: usize) -> &'a str {
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            rest = &rest[c.len_utf8()..];
+            match c {
+                '"' => return rest,
+                '\\' => {
+                    let Some(next) = rest.chars().next() else { break };
+                    rest = &rest[next.len_utf8()..];
+                    word.push(next);
+                }
+                '$' | '`' => rest = self.computed(c, rest, word, depth),
+                c => word.push(c),
+            }
+        }
+        rest
+    }
+
+    /// A variable, or what a command says: its own words are taken, its output is not known. Returns what follows.
+    fn computed<'a>(&mut self, sign: char, text: &'a str, word: &mut Piece, depth: usize) -> &'a str {
+        let inside = |open: char, close: char| {
+            let mut open_now = 1_usize;
+            let end = text[1..].char_indices().find(|(_, c)| {
+                open_now = open_now + usize::from(*c == open) - usize::from(*c == close);
+                open_now == 0
+            });
+            end.map_or((&text[1..], ""), |(at, _)| (&text[1..][..at], &text[1..][at + 1..]))
+        };
+        let (inner, rest) = match text.chars().next() {
+            _ if sign == '`' => text.split_once('`').unwrap_or((text, "")),
+            Some('(') => inside('(', ')'),
+            Some('{') => {
+                let (name, rest) = inside('{', '}');
+                self.variable(name, word);
+                return rest;
+            }
+            _ => {
+                let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+                self.variable(&text[..end], word);
+                return &text[end..];
+            }
+        };
+        word.lose();
+        self.texts(inner, depth);
+        rest
+    }
+
+    fn variable(&self, name: &str, word: &mut Piece) {
+        match self.env.get(name) {
+            Some(value) => word.push_str(value),
+            None if name == "PWD" => word.push('.'),
+            None => word.lose(),
+        }
+    }
+}
+
+/// A word of a text that is being read.
+#[derive(Default)]
+struct Piece {
+    text: String,
+    has_begun: bool,
+    is_unknown: bool,
+}
+
+impl Piece {
+    fn is_empty(&self) -> bool {
+        !self.has_begun && !self.is_unknown
+    }
+
+    fn push(&mut self, c: char) {
+        self.has_begun = true;
+        self.text.push(c);
+    }
+
+    fn push_str(&mut self, text: &str) {
+        self.has_begun = true;
+        self.text.push_str(text);
+    }
+
+    /// What comes here is not known: the text behind it may be a name below a directory.
+    fn lose(&mut self) {
+        self.is_unknown = true;
+        self.text.clear();
+    }
+
+    fn end(&mut self, words: &mut Vec<Known>) {
+        if !self.is_empty() {
+            let word = std::mem::take(self);
+            let known = word.text.trim_start_matches(|c| c == '/' && word.is_unknown);
+            words.push((!word.is_unknown || !known.is_empty()).then(|| known.to_owned()));
+        }
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|it| it.is_ascii_digit())
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(words: &[&str]) -> Named {
+        let env = BTreeMap::from([("DIR".to_owned(), "bin".to_owned())]);
+        named(&words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>(), env)
+    }
+
+    /// These are taken to be run, these to be named; there may be more.
+    #[track_caller]
+    fn check(words: &[&str], runs: &[&str], names: &[&str]) {
+        let found = of(words);
+        for (wanted, all) in [(runs, &found.runs), (names, &found.names)] {
+            for it in wanted {
+                assert!(all.contains(*it), "{it} of {words:?}: {found:?}");
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check_text(text: &str, runs: &[&str], names: &[&str]) {
+        check(&["bash", "-euo", "pipefail", "-c", text], runs, names);
+    }
+
+    #[test]
+    fn a_script_behind_options_and_wrappers_is_found() {
+        check(&["bash", "-eu", "./w.sh"], &["./w.sh"], &[]);
+        check(&["bash", "-o", "pipefail", "w", "data.csv"], &["w"], &["data.csv"]);
+        check(&["timeout", "5", "./w.sh"], &[], &["./w.sh"]);
+        check(
+            &["sudo", "-u", "deploy", "env", "A=conf/a.txt", "python3", "-X", "dev", "run"],
+            &["run"],
+            &["conf/a.txt"],
+        );
+        check(&["node", "--require", "./hook", "main"], &["./hook", "main"], &[]);
+        check(&["tool", "--script=./w.sh", "-fx.txt", "@body.json"], &[], &["./w.sh", "x.txt", "body.json"]);
+        check(&["ansible-playbook", "-i", "hosts", "site.yml"], &["hosts", "site.yml", "ansible.cfg"], &[]);
+    }
+
+    #[test]
+    fn the_words_of_a_shell_text_are_found_in_each_of_its_forms() {
+        check_text("cd . && ./w.sh", &[], &["./w.sh"]);
+        check_text("cd sub; ./w.sh", &[], &["./w.sh", "sub/./w.sh"]);
+        check_text("env A=1 ./w.sh", &[], &["./w.sh"]);
+        check_text(
+            "set -e\n. ./lib.sh\nmain <in.txt >out.txt 2>&1 | bash -s run",
+            &["./lib.sh", "run"],
+            &["in.txt"],
+        );
+        check_text("\"$DIR\"/a.sh; ${DIR}/b.sh; X=c; $X/d.sh", &[], &["bin/a.sh", "bin/b.sh", "c/d.sh"]);
+        check_text(
+            "x=$(./inner.sh a) && echo \"`./tick.sh`\" # ./comment.sh",
+            &[],
+            &["./inner.sh", "./tick.sh"],
+        );
+        check_text("sh -c 'bash -c \"./deep.sh\"'", &[], &["./deep.sh"]);
+        check_text("find . -exec ./f.sh {} \\; ; ./a\\ b.sh", &[], &["./f.sh", "./a b.sh"]);
+        assert!(!of(&["sh", "-c", "echo x > out.txt"]).names.contains("out.txt"));
+        assert!(!of(&["sh", "-c", "true # ./comment.sh"]).names.contains("./comment.sh"));
+        check_text("bash $ROOT/run; \"$(pwd)/sub/e.sh\"", &["run"], &["sub/e.sh"]);
+        check_text("unfinished 'quote ./q.sh", &[], &[]);
+        check_text("$(", &[], &[]);
+        check_text("${", &[], &[]);
+        check_text("\\", &[], &[]);
+    }
+
+    #[test]
+    fn a_runner_reads_files_of_its_directory() {
+        check(&["make", "ship"], &["Makefile", "GNUmakefile", "ship"], &[]);
+        check_text("make -C sub ship", &["Makefile", "sub/Makefile"], &[]);
+        check_text("cd app && npm run ship", &["package.json", "app/package.json"], &[]);
+        check_text("terraform -chdir=infra apply plan.out", &["infra/*.tf", "infra/plan.out"], &[]);
+    }
+
+    #[test]
+    fn there_is_an_end_to_words() {
+        let many: Vec<String> = (0..5000).map(|it| format!("f{it}.txt")).collect();
+        let found = named(&many, BTreeMap::new());
+        assert_eq!(found.names.len() + found.runs.len(), NAMED_WORDS_MAX);
+    }
+}

@@ -1,0 +1,25 @@
+//! Files of a call as people read them before they approve it: those of the workspace first, then its directory, then the
+//! programs of the machine, then what is only named.
+
+use crate::{base::Digest, engine::FileFact};
+
+/// A head and a text for each file, and for what no list can hold.
+pub fn call_files(files: &[FileFact], hash: impl Fn(&Digest) -> String) -> Vec<(&'static str, String)> {
+    let rank = |it: &FileFact| match () {
+        () if !it.is_bound() => 3,
+        () if it.path.ends_with('/') => 1,
+        () => usize::from(it.path.starts_with('/')) * 2,
+    };
+    let mut sorted: Vec<&FileFact> = files.iter().collect();
+    sorted.sort_by_key(|it| rank(it));
+    let line = |it: &FileFact| {
+        let head = ["executes", "directory", "executes", "names"][rank(it)];
+        let problem = || it.problem.clone().unwrap_or_else(|| "was not looked at".to_owned());
+        (head, format!("{} {}", it.path, it.digest.as_ref().map_or_else(problem, &hash)))
+    };
+    let mut lines: Vec<_> = sorted.into_iter().map(line).collect();
+    if !lines.is_empty() {
+        lines.push(("not bound", "files that these read or start while they run".to_owned()));
+    }
+    lines
+}

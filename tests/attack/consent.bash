@@ -1,0 +1,128 @@
+# Approved is not what runs: a file or a directory is put in the place of another between the question and the yes. And
+# an ask that is said to be seen to its end while some of its lines were on no screen.
+
+# A script that leaves its word in the file `ran`.
+leaves() { # PATH WORD [FIRST-LINE]
+  printf '%s\necho %s >> "${RAN:-ran}"\n' "${3:-#!/bin/sh}" "$2" > "$workspace/$1"
+  chmod +x "$workspace/$1"
+}
+
+engine_of() { tr -dc 0-9 < "$workspace/.cuelight/lock"; }
+is_asked() { cue gates | grep -q g-1; }
+is_answered() { [ -s "$workspace/ran" ] || cue gates --show g-1 | grep -q 'asked anew'; }
+
+# Runs a step behind a gate, calls the swap once the gate asks, says yes, and looks at which word was left: STEP SWAP.
+swapped() {
+  printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n  - {id: s, needs: g, %s}\n' "$1" > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  "$2"
+  cue approve g-1 > /dev/null
+  until_true is_answered || { cat "$workspace/engine.log"; return 1; }
+  local ran=$(cat "$workspace/ran" 2> /dev/null) anew=$(cue gates --show g-1 | grep 'asked anew')
+  kill "$(engine_of)" 2> /dev/null
+  wait
+  [ -z "$ran" ] || { echo "it ran: $ran"; return 1; }
+  echo "$anew"
+}
+
+put_evil() { leaves w.sh evil; }
+
+behind_options() { fresh; leaves w.sh good; swapped 'run: ./w.sh, shell: "bash -eu"' put_evil; }
+behind_timeout() { fresh; leaves w.sh good; swapped 'run: timeout 5 ./w.sh' put_evil; }
+behind_env() { fresh; leaves w.sh good; swapped 'run: env A=1 ./w.sh' put_evil; }
+behind_cd() { fresh; leaves w.sh good; swapped 'run: cd . && ./w.sh' put_evil; }
+behind_a_variable() { fresh; leaves w.sh good; swapped 'run: ". $LIB", env: {LIB: ./w.sh}' put_evil; }
+behind_bash_and_options() { fresh; leaves w.sh good; chmod -x "$workspace/w.sh"; swapped 'run: bash -e -u ./w.sh' put_evil; }
+
+evil_recipe() { printf 'ship:\n\techo evil >> ran\n' > "$workspace/Makefile"; }
+behind_make() {
+  command -v make > /dev/null || absent make
+  fresh
+  printf 'ship:\n\techo good >> ran\n' > "$workspace/Makefile"
+  swapped 'run: make ship' evil_recipe
+}
+
+evil_shiv() { printf '#!/bin/sh\necho evil >> ran\n' > "$workspace/tools/shiv"; }
+behind_env_in_the_first_line() {
+  fresh
+  mkdir "$workspace/tools"
+  printf '#!/bin/sh\necho good >> ran\n' > "$workspace/tools/shiv"
+  chmod +x "$workspace/tools/shiv"
+  leaves w.sh good '#!/usr/bin/env shiv'
+  swapped 'run: ./w.sh, env: {PATH: "./tools:/usr/bin:/bin"}' evil_shiv
+}
+
+turn_link() { ln -sfn evil "$workspace/current"; }
+in_a_turned_directory() {
+  fresh
+  mkdir "$workspace/good" "$workspace/evil"
+  echo good > "$workspace/good/word"
+  echo evil > "$workspace/evil/word"
+  ln -s good "$workspace/current"
+  swapped 'run: cat word >> ../ran, working-directory: current' turn_link
+}
+
+other_directory() { rm -r "$workspace/place"; mkdir "$workspace/place"; echo evil > "$workspace/place/word"; }
+in_a_new_directory() {
+  fresh
+  mkdir "$workspace/place"
+  echo good > "$workspace/place/word"
+  swapped 'run: cat word >> ../ran, working-directory: place' other_directory
+}
+
+attack "a script behind options, swapped" behind_bash_and_options
+attack "a script in a shell with options, swapped" behind_options
+attack "a script behind timeout, swapped" behind_timeout
+attack "a script behind env, swapped" behind_env
+attack "a script behind cd, swapped" behind_cd
+attack "a script that a variable names, swapped" behind_a_variable
+attack "a recipe of make, swapped" behind_make
+attack "an interpreter found by env, swapped" behind_env_in_the_first_line
+attack "a working directory that is a turned link" in_a_turned_directory
+attack "another working directory of the same name" in_a_new_directory
+
+# Reads an ask by its page key at each of some heights; each line of it has to have been on a screen before all was seen.
+unseen_lines() {
+  # What ends early leaves no terminal behind.
+  trap stand_up EXIT
+  fresh
+  local word height line at seen
+  for word in old new; do
+    {
+      printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s}}\n  - id: s\n    needs: g\n    run: |\n'
+      for line in 1 2 3 4 5 6; do printf '      : %s-%s\n' "$word" "$line"; done
+    } > "$workspace/w.yaml"
+    if [ "$word" = old ]; then
+      cue run w.yaml --headless > /dev/null 2>&1 &
+      until_true is_asked || return 1
+      cue approve g-1 > /dev/null
+      wait
+    fi
+  done
+  cue run w.yaml --headless > /dev/null 2>&1 &
+  until_true eval 'cue gates | grep -q g-2' || return 1
+  local result="each line was on a screen first"
+  for height in 21 22 23 24 25 26; do
+    sit_down 80 "$height"
+    sees 'Runs'
+    key 3
+    sees 'more lines|seen to its end'
+    key Enter
+    seen=""
+    for at in 1 2 3 4 5 6; do
+      sleep 0.3
+      seen+=$(screen)
+      if has 'seen to its end'; then break; fi
+      key Space
+    done
+    has 'seen to its end' || result="at 80x$height the page key does not come to the end"
+    grep -q 'since then' <<< "$seen" || result="at 80x$height: seen to its end, and 'since then' was on no screen"
+  done
+  kill "$(engine_of)" 2> /dev/null
+  wait
+  echo "$result"
+  [ "$result" = "each line was on a screen first" ]
+}
+
+attack "an ask that is said to be seen to its end" unseen_lines
