@@ -219,7 +219,18 @@ fn files_are_read_written_and_counted_below_the_workspace_alone() {
     shop.write(".cuelight/secrets/TOKEN", "s3cret");
     let ours = FailureMode::PolicySecurity;
     shop.fails("file.read@1", json!({"path": ".cuelight/secrets/TOKEN"}), ours, "cuelight's own");
-    shop.fails("file.write@1", json!({"path": ".cuelight/config.toml", "text": ""}), ours, "cuelight's own");
+    fs::create_dir_all(shop.root().join("sub/.git/hooks")).expect("made");
+    std::os::unix::fs::symlink("sub/.git/hooks", shop.root().join("hooks")).expect("linked");
+    for (path, whose) in [
+        (".cuelight/config.toml", "cuelight's own"),
+        ("sub/.cuelight/config.toml", "cuelight's own"),
+        (".git/hooks/pre-commit", "git's own"),
+        ("sub/.git/config", "git's own"),
+        ("hooks/pre-commit", "git's own"),
+    ] {
+        let wish = json!({"path": path, "text": "", "create-dirs": true});
+        shop.fails("file.write@1", wish, ours, whose);
+    }
 
     let write = |text: &str| json!({"path": "out/b.txt", "text": text, "create-dirs": true});
     shop.gives(

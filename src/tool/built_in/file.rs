@@ -112,8 +112,8 @@ fn target(site: &Site<'_>, path: &str, makes_dirs: bool) -> Result<PathBuf, Fail
             "could not write {path}: it lies outside the workspace; name a file below it"
         )));
     };
-    if relative.components().any(|it| it.as_os_str() == ".cuelight") {
-        return Err(ours(path, "write"));
+    if let Some(refused) = kept_from(relative, path, "write") {
+        return Err(refused);
     }
     let dir = site.root.join(relative.parent().unwrap_or(Path::new("")));
     if makes_dirs {
@@ -136,14 +136,20 @@ fn below(root: &Path, target: &Path, path: &str, verb: &str) -> Result<PathBuf, 
         Err(_) => Err(invalid(format!(
             "could not {verb} {path}: it lies outside the workspace; name a file below it"
         ))),
-        Ok(inside) if inside.starts_with(".cuelight") => Err(ours(path, verb)),
-        Ok(_) => Ok(real),
+        Ok(inside) => kept_from(inside, path, verb).map_or(Ok(real.clone()), Err),
     }
 }
 
-fn ours(path: &str, verb: &str) -> Failure {
-    let message = format!("could not {verb} {path}: `.cuelight` is cuelight's own; name another file");
-    Failure { mode: FailureMode::PolicySecurity, message }
+/// Why a path below the workspace is refused, at whatever depth: `.cuelight` is ours, and what stands in `.git` runs with the next command of git.
+fn kept_from(inside: &Path, path: &str, verb: &str) -> Option<Failure> {
+    let has = |name: &str| inside.components().any(|it| it.as_os_str().eq_ignore_ascii_case(name));
+    let whose = match verb {
+        _ if has(".cuelight") => "`.cuelight` is cuelight's own",
+        "write" if has(".git") => "`.git` is git's own, which runs what stands there",
+        _ => return None,
+    };
+    let message = format!("could not {verb} {path}: {whose}; name another file");
+    Some(Failure { mode: FailureMode::PolicySecurity, message })
 }
 
 /// The whole of it under another name first, so that nobody ever sees half.
