@@ -44,6 +44,9 @@ const INHERITED: [&str; 16] = [
     "RUSTUP_HOME",
 ];
 
+/// Before the names of exported secrets that header fields of traces may be filled with: a file of a workspace reads no other variable.
+const TRACE_VARIABLES: &str = "CUELIGHT_TRACES_";
+
 /// What the commands need to know of the world around them.
 #[derive(Debug)]
 pub(super) struct Config {
@@ -254,12 +257,14 @@ impl Config {
             let is_whole = url.ends_with("/v1/traces");
             (if is_whole { url.to_owned() } else { format!("{url}/v1/traces") }, from)
         };
+        let is_said_here = whole.is_none() && base.is_none();
         let Some((url, from)) = whole.or_else(|| base.or(said).map(below)) else { return Ok(None) };
         let wrong = |why: String| Trouble::usage(format!("could not send traces as {from} says: {why}"));
         let secrets = self.secrets(workspace);
         let mut fields = Vec::new();
         for (name, secret) in &settings.traces.headers {
-            fields.push((name.clone(), secrets.value(secret).map_err(wrong)?));
+            let value = secrets.value_for(TRACE_VARIABLES, secret).map_err(wrong)?;
+            fields.push((name.clone(), value));
         }
         let more = self.variable("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default();
         for pair in more.split(',').filter(|it| !it.trim().is_empty()) {
@@ -278,9 +283,14 @@ impl Config {
             ));
         }
         let service = self.variable("OTEL_SERVICE_NAME").map(str::to_owned).or(settings.traces.service);
-        let authorities = settings.http_authorities.map(|it| workspace.root().join(it));
         let service = service.unwrap_or_else(|| "cuelight".to_owned());
-        Ok(Some((TraceSetup { url, fields, service, authorities }, from)))
+        let policy = if is_said_here {
+            self.http(workspace)?
+        } else {
+            HttpPolicy::anywhere(settings.http_authorities.map(|it| workspace.root().join(it)))
+                .map_err(wrong)?
+        };
+        Ok(Some((TraceSetup { url, fields, service, policy }, from)))
     }
 
     /// The place in a trace that whoever started us stands at.

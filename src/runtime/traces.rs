@@ -8,13 +8,12 @@ use super::{Desk as _, LocalDesk, Page, Want};
 use crate::{
     base::RunId,
     projection::{Board, TraceSpan, otlp_json, spans_of},
-    tool::{HttpHeard, HttpVisit, visit_http},
+    tool::{HttpHeard, HttpPolicy, HttpVisit, visit_http},
 };
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt,
     ops::ControlFlow,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -50,8 +49,8 @@ pub struct TraceSetup {
     pub fields: Vec<(String, Vec<u8>)>,
     /// What the collector calls us.
     pub service: String,
-    /// More authorities that its certificate may be signed by, as PEM.
-    pub authorities: Option<PathBuf>,
+    /// Where they may go: anywhere when the user of this process said where, else where requests may.
+    pub policy: HttpPolicy,
 }
 
 impl fmt::Debug for TraceSetup {
@@ -71,7 +70,7 @@ impl TraceSetup {
             url: self.url.clone(),
             fields: self.fields.clone(),
             body: otlp_json(&self.service, spans).to_string().into_bytes(),
-            authorities: self.authorities.clone(),
+            policy: self.policy.clone(),
         };
         let mut status = 0;
         let done = visit_http(visit, |heard| {

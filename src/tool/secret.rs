@@ -140,6 +140,23 @@ impl SecretStore {
         Ok(found.reveal().to_vec())
     }
 
+    /// The value of this name for settings of a workspace: its own file, or what is exported with this word before it, and no other variable.
+    ///
+    /// # Errors
+    /// When there is none, or it is no good.
+    pub fn value_for(&self, before: &str, name: &str) -> Result<Vec<u8>, String> {
+        let exported = format!("{before}{name}");
+        let own = Self { exported: BTreeMap::new(), dir: self.dir.clone(), made: Mutex::default() };
+        let is_exported = self.exported.contains_key(&exported);
+        let found = if is_exported { self.find(&exported)? } else { own.find(name)? };
+        let missing = || {
+            format!(
+                "secret {name} is not set; write it to .cuelight/secrets/{name}, or export it as {exported}"
+            )
+        };
+        Ok(found.ok_or_else(missing)?.reveal().to_vec())
+    }
+
     /// Whether a value can be had by this name.
     pub fn has(&self, name: &str) -> bool {
         self.find(name).is_ok_and(|it| it.is_some())

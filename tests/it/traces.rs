@@ -194,7 +194,7 @@ fn a_run_is_one_trace_of_its_steps_calls_and_gates_and_steps_are_told_where_they
     let place = Place::new()
         .with("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}/", collector.at))
         .with("TRACEPARENT", &format!("00-{TRACE}-{PARENT}-01"))
-        .with("COLLECTOR_KEY", "key-of-the-collector");
+        .with("CUELIGHT_TRACES_COLLECTOR_KEY", "key-of-the-collector");
     settings(
         &place,
         &format!(
@@ -306,7 +306,13 @@ fn served(place: &Place) -> (crate::program::Running, SocketAddr, String) {
 fn what_is_asked_over_http_goes_on_with_the_trace_of_whoever_asks() {
     let collector = Listener::start("200 OK");
     let place = Place::new();
-    settings(&place, &format!("project = \"shop\"\n[traces]\nendpoint = \"http://{}\"\n", collector.at));
+    settings(
+        &place,
+        &format!(
+            "project = \"shop\"\nhttp-private = [\"127.0.0.1\"]\n[traces]\nendpoint = \"http://{}\"\n",
+            collector.at
+        ),
+    );
     place.write("w.yaml", "name: asked\nsteps: [{id: say, run: 'true'}]\n");
     let (engine, at, token) = served(&place);
     let parent = format!("traceparent: 00-{TRACE}-{PARENT}-01\r\n");
@@ -362,7 +368,10 @@ fn a_collector_that_is_away_costs_a_word_and_hears_of_it_when_it_is_back() {
     let place = Place::new();
     // A port that nobody has, outside of those that lines are given by chance.
     let port = (29_000..31_000).find(|it| TcpListener::bind(("127.0.0.1", *it)).is_ok()).expect("a port");
-    settings(&place, &format!("[traces]\nendpoint = \"http://127.0.0.1:{port}\"\n"));
+    settings(
+        &place,
+        &format!("http-private = [\"127.0.0.1\"]\n[traces]\nendpoint = \"http://127.0.0.1:{port}\"\n"),
+    );
     place.write("w.yaml", "name: lonely\nsteps: [{id: say, run: 'true'}]\n");
     let (engine, at, token) = served(&place);
     place.cue(&["run", "w.yaml", "--headless"]).ok();
@@ -402,6 +411,20 @@ fn a_collector_that_refuses_or_hangs_holds_nothing_up() {
 }
 
 #[test]
+fn a_collector_that_a_workspace_names_is_reached_only_where_its_requests_may_go() {
+    for (private, is_heard) in [("", false), ("127.0.0.1", true)] {
+        let collector = Listener::start("200 OK");
+        let place = Place::new();
+        let rule =
+            if private.is_empty() { String::new() } else { format!("http-private = [\"{private}\"]\n") };
+        settings(&place, &format!("{rule}[traces]\nendpoint = \"http://{}\"\n", collector.at));
+        place.write("w.yaml", "name: w\nsteps: [{id: say, run: 'true'}]\n");
+        place.cue(&["run", "w.yaml", "--headless"]).ok();
+        assert_eq!(!collector.heard().is_empty(), is_heard, "{private}");
+    }
+}
+
+#[test]
 fn what_cannot_be_sent_safely_is_told_before_anything_runs() {
     for (text, part) in [
         ("[traces]\nendpoint = \"ftp://x\"\n", "http:// or https://"),
@@ -413,9 +436,16 @@ fn what_cannot_be_sent_safely_is_told_before_anything_runs() {
             "[traces]\nendpoint = \"http://localhost:1\"\nheaders = {a = \"MISSING\"}\n",
             "secret MISSING is not set",
         ),
+        // No variable that its user has not named for it: a workspace could send any to its address.
+        (
+            "[traces]\nendpoint = \"https://collector.example\"\nheaders = {a = \"OTHER_SECRET\"}\n",
+            "secret OTHER_SECRET is not set",
+        ),
         ("[traces]\nendpont = \"http://localhost:1\"\n", "endpont"),
     ] {
-        let place = Place::new().with("KEY_OF_IT", "a-long-enough-key");
+        let place = Place::new()
+            .with("CUELIGHT_TRACES_KEY_OF_IT", "a-long-enough-key")
+            .with("OTHER_SECRET", "a-long-enough-key");
         settings(&place, text);
         place.write("w.yaml", "name: w\nsteps: [{id: say, run: 'true'}]\n");
         let said = place.cue(&["run", "w.yaml", "--headless"]);

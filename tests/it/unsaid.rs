@@ -142,7 +142,10 @@ fn no_token_stands_in_traces_the_log_or_the_counts_wherever_it_is_sent_and_whate
     let collector = Listener::start("200 OK");
     let place = Place::new();
     fs::create_dir_all(place.file(".cuelight/agents")).expect("made");
-    let endpoint = format!("[traces]\nendpoint = \"http://{}\"\n[spawn.leaky]\ngate = false\n", collector.at);
+    let endpoint = format!(
+        "http-private = [\"127.0.0.1\"]\n[traces]\nendpoint = \"http://{}\"\n[spawn.leaky]\ngate = false\n",
+        collector.at
+    );
     let settings = format!(
         "project = \"shop\"\nlog-format = \"json\"\nrates = {{architect = \"unlimited\", leaky = \"unlimited\"}}\n{endpoint}"
     );

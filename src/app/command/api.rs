@@ -10,7 +10,7 @@ use crate::{
     },
     base::{Value, ValueMap, is_unseen, json_in_sight, safe_text, shorten},
     gateway::{is_loopback, openapi},
-    tool::{HttpHeard, HttpVisit, visit_http},
+    tool::{HttpHeard, HttpPolicy, HttpVisit, visit_http},
 };
 use serde_json::{Map, json};
 use std::{
@@ -72,7 +72,8 @@ pub(super) async fn api(config: &Config, out: Output, args: ApiArgs) -> Outcome 
     }
     let authorities = args.authorities.as_ref().map(|it| config.here.join(it));
     let mut heard = Heard { out, status: 0, kind: Kind::Json, text: Vec::new(), cut: false };
-    let visit = HttpVisit { method, url, fields: heads, body, authorities };
+    let policy = HttpPolicy::anywhere(authorities).map_err(Trouble::usage)?;
+    let visit = HttpVisit { method, url, fields: heads, body, policy };
     let done = visit_http(visit, |it| heard.take(&it)).await;
     let shown = heard.end();
     done.map_err(|why| Trouble::not_recorded(format!("could not ask: {why}")))?;

@@ -67,6 +67,14 @@ impl HttpPolicy {
         })
     }
 
+    /// Every address: for what the user of this process has named, and no file of a workspace.
+    ///
+    /// # Errors
+    /// Never: it is written as the settings of a workspace are.
+    pub fn anywhere(authorities: Option<PathBuf>) -> Result<Self, String> {
+        Self::read(&[], &["0.0.0.0/0".to_owned(), "::/0".to_owned()], authorities)
+    }
+
     /// The file with more authorities.
     pub(super) fn authorities(&self) -> Option<&Path> {
         self.authorities.as_deref()

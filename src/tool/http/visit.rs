@@ -3,7 +3,7 @@
 //! Nothing is kept of it, and where it may go is that person's matter: no step and no workflow gets here.
 
 use super::{Exchange, HttpPolicy, Post, connection::Door};
-use std::{ops::ControlFlow, path::PathBuf};
+use std::ops::ControlFlow;
 
 /// What is asked.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ pub struct HttpVisit {
     pub fields: Vec<(String, Vec<u8>)>,
     /// What is sent.
     pub body: Vec<u8>,
-    /// More authorities that its certificate may be signed by, as PEM.
-    pub authorities: Option<PathBuf>,
+    /// Where it may go.
+    pub policy: HttpPolicy,
 }
 
 /// What comes back: its head first, then one stretch after the other.
@@ -37,8 +37,7 @@ pub async fn visit_http(
     visit: HttpVisit,
     mut heard: impl FnMut(HttpHeard<'_>) -> ControlFlow<()>,
 ) -> Result<(), String> {
-    let everywhere = ["0.0.0.0/0".to_owned(), "::/0".to_owned()];
-    let door = Door::new(HttpPolicy::read(&[], &everywhere, visit.authorities)?);
+    let door = Door::new(visit.policy);
     let post = Post {
         method: visit.method,
         url: &visit.url,
