@@ -17,7 +17,7 @@ use cuelight::{
     base::Seq,
     engine::{Actor, Channel, Proof},
     runtime::{Desk, Engine, Entropy, LaunchRequest, Setup, Source},
-    store::{Reader, Workspace},
+    store::{Reader, TrustBook, Workspace},
     tool::{HttpPolicy, SecretStore},
 };
 use pty_process::{
@@ -161,9 +161,15 @@ fn pressed(console: &Console, is_over: impl Fn() -> bool) -> Vec<Duration> {
     waits
 }
 
+/// The workspace of a directory, trusted by the user whose home it is.
+fn own(dir: &Path) -> Workspace {
+    let book = TrustBook::new(dir.join(".local/state/cuelight/trust"));
+    book.create(dir, &"0".repeat(32)).expect("a workspace")
+}
+
 fn place() -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
-    drop(Workspace::create(dir.path()).expect("a workspace"));
+    drop(own(dir.path()));
     dir
 }
 
@@ -171,7 +177,7 @@ fn place() -> TempDir {
 fn runs(dir: &TempDir, text: &str, count: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
     runtime.block_on(async {
-        let workspace = Workspace::create(dir.path()).expect("a workspace");
+        let workspace = own(dir.path());
         let actor = Actor {
             name: "bench".to_owned(),
             proof: Proof::OsUser(0),
@@ -455,7 +461,7 @@ fn rested(dir: &Path) {
     let (mut head, mut quiet) = (Seq(0), Instant::now());
     while Instant::now() < until && (head == Seq(0) || quiet.elapsed() < Duration::from_secs(3)) {
         std::thread::sleep(Duration::from_millis(250));
-        let workspace = Workspace::create(dir).expect("a workspace");
+        let workspace = own(dir);
         let now = Reader::open(&workspace).and_then(|it| it.head()).map_or(head, |it| it.0);
         if now != head {
             (head, quiet) = (now, Instant::now());
@@ -472,14 +478,14 @@ fn headless(dir: &Path, file: &str) -> Child {
 
 /// Whether the run has come to rest by its own log.
 fn has_rested(dir: &Path) -> bool {
-    let reader = Reader::open(&Workspace::create(dir).expect("a workspace"));
+    let reader = Reader::open(&own(dir));
     let runs = reader.and_then(|it| it.runs_index()).unwrap_or_default();
     runs.first().is_some_and(|it| it.rested.is_some())
 }
 
 /// How long the run took by its own log, and its events.
 fn course(dir: &Path) -> (Duration, u64) {
-    let workspace = Workspace::create(dir).expect("a workspace");
+    let workspace = own(dir);
     let reader = Reader::open(&workspace).expect("a reader");
     let (last, _) = reader.head().expect("a head");
     let at = |seq| reader.events(seq, 1).expect("events").first().map_or(0, |(_, it)| it.at.0);

@@ -15,6 +15,7 @@
 #[path = "support/bare.rs"]
 mod bare;
 
+use cuelight::store::TrustBook;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -118,7 +119,8 @@ struct Stage {
 impl Stage {
     async fn new() -> Self {
         let dir = tempfile::TempDir::new().expect("a directory");
-        fs::create_dir_all(dir.path().join(".cuelight")).expect("made");
+        let book = TrustBook::new(dir.path().join(".local/state/cuelight/trust"));
+        drop(book.create(dir.path(), &"0".repeat(32)).expect("a workspace"));
         fs::write(dir.path().join(".cuelight/config.toml"), SETTINGS).expect("written");
         for file in 0..FILES {
             let dir = dir.path().join(format!("src/m{}", file % 20));

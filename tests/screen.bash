@@ -37,11 +37,22 @@ find_program() {
   trap closed EXIT
 }
 
+# A workspace that a script has written by hand is the script's own, unless it says `strangers=yes`.
+own_it() {
+  [ -z "${strangers:-}" ] && [ -d "$workspace/.cuelight" ] && [ ! -e "$workspace/.cuelight/id" ] || return 0
+  local hash
+  hash=$(in_workspace trust --json 2> /dev/null | grep '^  "hash"' | grep -o '[0-9a-f]\{64\}')
+  [ -z "$hash" ] || in_workspace trust --own --accept "$hash" > /dev/null 2>&1
+}
+
+in_workspace() { (cd "$workspace" && env -i PATH="$PATH" HOME="$scratch" LC_ALL=C.UTF-8 "$program" "$@"); }
+
 # A command of the program in the workspace, beside the screen.
-cue() { (cd "$workspace" && env -i PATH="$PATH" HOME="$scratch" LC_ALL=C.UTF-8 "$program" "$@"); }
+cue() { own_it; in_workspace "$@"; }
 
 # Opens a terminal of this size on a command of the program: COLUMNS ROWS ARGUMENTS…
 sit_down() {
+  own_it
   columns=$1 rows=$2
   shift 2
   # The shell stays and notes how the program ended: what tmux says of that is now and then empty.

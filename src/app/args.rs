@@ -413,6 +413,13 @@ pub(super) enum Command {
         --keys presses keys before the picture is taken, as they are written in docs/KEYS.md: \"j j w\". \
         Nothing can be decided there.")]
     Screenshot(ScreenshotArgs),
+    /// Show what can act in a workspace that came from elsewhere, and accept it
+    #[command(after_help = "Example: cuelight trust\n\n\
+        A workspace that cuelight made for you is trusted. One that was cloned, unpacked, copied or moved is only looked at until you \
+        accept it: nothing in it runs, is sent or written.\n\n\
+        In scripts: cuelight trust --accept HASH, with the hash that `cuelight trust --json` gives.\n\n\
+        Exit codes: 0 it is trusted, 1 it is not.")]
+    Trust(TrustArgs),
     /// What is wrong with this set-up, and which settings won
     #[command(after_help = "Example: cuelight doctor\n\nExit codes: 0 all is well, 1 something is wrong.")]
     Doctor(JsonArgs),
@@ -691,6 +698,22 @@ pub(super) struct GatesArgs {
     /// What it asked in this epoch, when somebody approved it alone, in an emergency
     #[arg(long, value_name = "N", requires = "show")]
     pub(super) epoch: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrustArgs {
+    /// Show the files themselves as well
+    #[arg(long)]
+    pub(super) show: bool,
+    /// Accept what has this hash, and nothing that was changed since it was shown
+    #[arg(long, value_name = "HASH")]
+    pub(super) accept: Option<Digest>,
+    /// Its files are yours: changes of them ask nothing, as in a workspace that cuelight made here
+    #[arg(long)]
+    pub(super) own: bool,
+    /// As JSON, with the hash to accept
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

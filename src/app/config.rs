@@ -21,7 +21,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
 };
 
 /// What the process of a step inherits: where things are, and how to speak to people. `LC_…` besides.
@@ -60,6 +60,8 @@ pub(super) struct Config {
     pub(super) listen: Option<Listen>,
     /// How what is told beside the output is written, where that was said on the command line.
     log_format: Option<LogFormat>,
+    /// Whether this command has made its workspace, and could write that down nowhere.
+    pub(super) made_here: AtomicBool,
 }
 
 /// An address, and what encrypts there.
@@ -81,7 +83,8 @@ impl Config {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let named = everywhere.workspace.as_ref().map(|it| here.join(it));
-        Ok(Self { here, named, variables, listen: None, log_format: everywhere.log_format })
+        let made_here = AtomicBool::new(false);
+        Ok(Self { here, named, variables, listen: None, log_format: everywhere.log_format, made_here })
     }
 
     /// The same, with an engine that answers over HTTP where it was said.
@@ -145,6 +148,17 @@ impl Config {
         found.map(|it| it.1.as_str()).filter(|it| !it.is_empty())
     }
 
+    /// The home of this user: as the variable says, else as the system does.
+    pub(super) fn home(&self) -> Option<PathBuf> {
+        let named = self.variable("HOME").map(PathBuf::from).filter(|it| it.is_absolute());
+        named.or_else(|| {
+            let text = fs::read_to_string("/etc/passwd").ok()?;
+            let uid = rustix::process::geteuid().as_raw().to_string();
+            let mine = text.lines().find(|it| it.split(':').nth(2) == Some(&uid))?;
+            mine.split(':').nth(5).map(PathBuf::from).filter(|it| it.is_absolute())
+        })
+    }
+
     /// All variables that are valid text.
     pub(super) fn all_variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().map(|it| (it.0.as_str(), it.1.as_str()))
@@ -202,7 +216,7 @@ impl Config {
             return Ok(found);
         }
         let root = self.named.as_deref().unwrap_or(&self.here);
-        let made = Workspace::create(root).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+        let made = self.make(root)?;
         super::output::say(&format!("created the workspace {}", root.join(".cuelight").display()));
         Ok(made)
     }

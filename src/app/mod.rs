@@ -7,6 +7,7 @@ mod exit;
 mod guard;
 mod output;
 mod settings;
+mod trust;
 mod wiring;
 
 use args::Cli;

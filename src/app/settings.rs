@@ -10,7 +10,7 @@ use crate::{
 };
 use schemars::{JsonSchema, schema_for};
 use serde_json::json;
-use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 /// How long a request to the API may take to be sent when nothing is said, …
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -143,7 +143,7 @@ pub(super) fn settings_schema() -> Value {
 impl Settings {
     /// Words of `config.toml` that mean nothing, since nobody reads them; and what may have been meant by each.
     pub(super) fn unknown(workspace: &Workspace) -> Vec<(String, Option<String>)> {
-        let text = fs::read_to_string(workspace.config()).unwrap_or_default();
+        let text = workspace.read_text(&workspace.config()).unwrap_or_default();
         let said: toml::Table = toml::from_str(&text).unwrap_or_default();
         let schema = settings_schema();
         let known: Vec<&str> =
@@ -159,7 +159,7 @@ impl Settings {
 
     pub(super) fn of(workspace: &Workspace) -> Result<Self, Trouble> {
         let path = workspace.config();
-        let text = fs::read_to_string(&path).unwrap_or_default();
+        let text = workspace.read_text(&path).unwrap_or_default();
         toml::from_str(&text).map_err(|it| Trouble::usage(format!("could not read {}: {it}", path.display())))
     }
 

@@ -18,10 +18,10 @@ use crate::{
     },
     store::{OwnerError, Workspace},
 };
+use rustix::fs::OFlags;
 use std::{
     cell::Cell,
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -79,6 +79,7 @@ impl Seat {
         match self.desk {
             AnyDesk::Local(_) => "local",
             AnyDesk::Remote(_) | AnyDesk::Looking(_) => "attached",
+            AnyDesk::Reading(_) if self.workspace.is_only_looked_at() => "not trusted",
             AnyDesk::Reading(_) => "recorded",
         }
     }
@@ -142,6 +143,7 @@ pub(super) async fn own(
     schedules: bool,
     taking_over: Option<(&str, Option<u32>)>,
 ) -> Result<Seat, OwnTrouble> {
+    let trusted = config.require_trust(workspace).map_err(OwnTrouble::Untrusted)?;
     let people = config.people(workspace).map_err(OwnTrouble::Other)?;
     let actor = config.actor(&people, channel);
     if taking_over.is_some() && actor.channel == Channel::Step {
@@ -173,6 +175,7 @@ pub(super) async fn own(
         Err(OwnerError::Held { pid, .. }) => return Err(OwnTrouble::Held(holder(pid))),
         Err(error) => return Err(OwnTrouble::Other(Trouble::not_recorded(error.to_string()))),
     };
+    config.settle_trust(workspace, trusted);
     let environment = {
         let said = Settings::of(workspace).map_err(OwnTrouble::Other)?;
         if let Some(bytes) = said.context_cache(workspace).map_err(OwnTrouble::Other)? {
@@ -223,7 +226,15 @@ pub(super) async fn own(
     if schedules {
         let (tasks, doors) = engine.doors();
         let (desk, boards) = (engine.desk(), engine.desk().boards());
-        let keep = keep_schedules(desk, workspace.clone(), SystemClock, boards, tasks.clone(), doors.clone());
+        let may_start = config.still_trusts(workspace);
+        let keep = keep_schedules(
+            (desk, may_start),
+            workspace.clone(),
+            SystemClock,
+            boards,
+            tasks.clone(),
+            doors.clone(),
+        );
         drop(tasks.spawn(keep));
     }
     let seat =
@@ -240,6 +251,8 @@ fn guard_program() -> Option<PathBuf> {
 pub(super) enum OwnTrouble {
     /// Somebody else has it, and who; attach.
     Held(String),
+    /// Its user has not said that anything in it may act.
+    Untrusted(Trouble),
     Other(Trouble),
 }
 
@@ -329,6 +342,10 @@ pub(super) async fn take_or_attach(
             match own(config, workspace, channel, schedules, None).await {
                 Ok(seat) => return Ok(seat),
                 Err(OwnTrouble::Other(trouble)) => return Err(trouble),
+                // An engine that runs was started by somebody who trusts it.
+                Err(OwnTrouble::Untrusted(trouble)) => {
+                    return attach(config, workspace, channel).await.map_err(|_| trouble);
+                }
                 // It listens in a moment, or it is about to leave.
                 Err(OwnTrouble::Held(why)) if config.listen.is_some() => {
                     return Err(Trouble::failed(format!(
@@ -365,9 +382,19 @@ pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
     }
     let actor = config.actor(&people, Channel::Command);
     let tasks = Tasks::default();
+    let workspace = config.to_look_at(workspace);
     let desk = ReadDesk::open(&workspace, &tasks).map_err(|it| Trouble::not_recorded(it.to_string()))?;
     let names = people.groups().into_keys().collect();
     Ok(seat(AnyDesk::Reading(desk), actor, names, &workspace, tasks, CancellationToken::new()))
+}
+
+/// A seat in a workspace that is not trusted: what was recorded can be seen, and nothing can be asked.
+pub(super) fn only_look(config: &Config, workspace: &Workspace) -> Result<Seat, Trouble> {
+    let workspace = workspace.clone().only_looked_at();
+    let tasks = Tasks::default();
+    let desk = ReadDesk::open(&workspace, &tasks).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    let actor = config.actor(&People::default(), Channel::Console);
+    Ok(seat(AnyDesk::Reading(desk), actor, Vec::new(), &workspace, tasks, CancellationToken::new()))
 }
 
 /// A seat to act from: at the engine that runs, else at one that is started for it in the background.
@@ -383,6 +410,7 @@ pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Tr
         Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
         Err(_) => {}
     }
+    config.require_trust(&workspace)?;
     detach(&workspace, true, None)?;
     attach_soon(config, &workspace, channel).await
 }
@@ -454,14 +482,15 @@ pub(super) fn detach_in_place(
 
 #[expect(clippy::disallowed_methods, reason = "the engine itself, not a step, is started here")]
 fn in_background(workspace: &Workspace, more: impl IntoIterator<Item = OsString>) -> Result<u32, Trouble> {
-    use std::os::unix::{fs::OpenOptionsExt, process::CommandExt};
+    use std::os::unix::process::CommandExt;
     let failed = |it: std::io::Error| {
         Trouble::not_recorded(format!(
             "could not start an engine in the background: {it}; try `cuelight serve`"
         ))
     };
+    workspace.check_all().map_err(|it| Trouble::not_recorded(it.to_string()))?;
     let log = workspace.root().join(".cuelight/serve.log");
-    let log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)?;
+    let log = workspace.open(&log, OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND).map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = std::process::Command::new(program);
     command.arg("serve").arg("--workspace").arg(workspace.root());

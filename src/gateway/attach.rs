@@ -17,6 +17,7 @@ use crate::{
         Boards, Desk, LaunchRequest, Page, Reply, Request, Seen, Signal, Signals, Tasks, Trouble, Want, past,
     },
 };
+use rustix::fs::FileType;
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt, io,
@@ -101,6 +102,10 @@ pub struct FarLine {
 pub async fn open_socket(path: &Path) -> Result<UnixStream, String> {
     let said = |why: String| format!("could not attach to {}: {why}", path.display());
     let (short, _open) = short_path(path).map_err(|error| said(format!("{error}; see the path")))?;
+    // A link would lead to the engine of another workspace.
+    if rustix::fs::lstat(&short).is_ok_and(|it| FileType::from_raw_mode(it.st_mode) != FileType::Socket) {
+        return Err(said("it is a symbolic link, or no socket; remove it".to_owned()));
+    }
     let connects = async {
         loop {
             match UnixStream::connect(&short).await {

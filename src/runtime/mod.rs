@@ -50,7 +50,7 @@ pub use past::past;
 pub use people::{People, WhoIsWho};
 pub use podium::{Hands, Inbound, JournalPort, Podium};
 pub use read_desk::ReadDesk;
-pub use schedule::{Due, DueWhat, Scheduled, due, keep_schedules, scheduled, unreadable};
+pub use schedule::{Due, DueWhat, MayStart, Scheduled, due, keep_schedules, scheduled, unreadable};
 pub use ssh_key::{public_key, signing_key};
 pub use tasks::Tasks;
 pub use traces::{TraceCounts, TraceSetup, Traces, keep_traces};

@@ -22,14 +22,15 @@ pub struct ReadDesk {
 }
 
 impl ReadDesk {
-    /// Folds all that was recorded.
+    /// Folds all that was recorded; nothing where a workspace that is only looked at has no log.
     ///
     /// # Errors
     /// When there is no log, or it cannot be read.
     pub fn open(workspace: &Workspace, tasks: &Tasks) -> Result<Self, StoreError> {
         let archive = Archive::new(workspace.clone(), tasks.clone());
         let mut board = Board::default();
-        archive.each_event(|seq, event| {
+        let is_nothing = workspace.is_only_looked_at() && !workspace.db().exists();
+        let mut take = |seq, event: &Event| {
             if let Some(run) = board.forgotten(event) {
                 let mut past = Board::default();
                 for (at, event) in archive.history(run)?.iter().take_while(|(at, _)| *at < seq) {
@@ -39,7 +40,10 @@ impl ReadDesk {
             }
             board.apply(seq, event);
             Ok(())
-        })?;
+        };
+        if !is_nothing {
+            archive.each_event(&mut take)?;
+        }
         let seen = Seen { board: Arc::new(board), trouble: Some(Trouble::Unowned) };
         Ok(Self { archive, seen: watch::Sender::new(seen), ring: broadcast::Sender::new(1) })
     }

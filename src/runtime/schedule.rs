@@ -14,7 +14,10 @@ use crate::{
     store::Workspace,
     tool::read_text,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long a changed file may go unnoticed.
@@ -60,9 +63,12 @@ pub enum DueWhat {
     Cancel(Vec<RunId>),
 }
 
-/// Starts what is due until `closing`.
+/// Whether anything of the workspace may start by itself, or why not.
+pub type MayStart = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Starts what is due until `closing`, as long as the workspace is as its user trusts it.
 pub async fn keep_schedules<C: Clock>(
-    desk: LocalDesk,
+    (desk, may_start): (LocalDesk, MayStart),
     workspace: Workspace,
     clock: C,
     mut boards: Boards,
@@ -87,7 +93,15 @@ pub async fn keep_schedules<C: Clock>(
         }
         let board = boards.borrow_and_update().board.clone();
         let mut waits_for: Vec<RunId> = Vec::new();
-        for due in due(&found, &board, (began, looked), now) {
+        let mut all = due(&found, &board, (began, looked), now);
+        if !all.is_empty() {
+            let ask = Arc::clone(&may_start);
+            // `cuelight doctor` says why not.
+            if !tasks.spawn_blocking(move || ask().is_ok()).await.unwrap_or(false) {
+                all.clear();
+            }
+        }
+        for due in all {
             match due.what {
                 DueWhat::Start => start(&desk, &mut boards, due.item, due.at).await,
                 DueWhat::Wait(runs) => waits_for.extend(runs),

@@ -8,8 +8,8 @@ use crate::{
     store::{Reader, StoreError, Workspace, reader::number},
 };
 use rusqlite::{
-    Connection, OptionalExtension as _, Transaction, TransactionBehavior, params, params_from_iter,
-    types::Value as Cell,
+    Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params,
+    params_from_iter, types::Value as Cell,
 };
 use std::{fs, io, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
@@ -109,6 +109,9 @@ impl Catalog {
     /// # Errors
     /// When there can be none at all.
     pub fn open(workspace: &Workspace) -> Result<Self, StoreError> {
+        if workspace.is_only_looked_at() {
+            return Self::in_memory();
+        }
         Self::in_file(&workspace.catalog()).or_else(|_| Self::in_memory())
     }
 
@@ -142,7 +145,8 @@ impl Catalog {
             }
             Ok(_) | Err(_) => {}
         }
-        let mut connection = Connection::open(path)?;
+        let connection = super::schema::connect(path, OpenFlags::default());
+        let mut connection = connection.map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))?;
         connection.busy_timeout(WRITE_WAIT)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;

@@ -7,16 +7,16 @@
 
 use crate::{
     base::{Digest, Seq},
-    store::{Reader, StoreError, Workspace},
+    store::{Reader, StoreError, Workspace, below},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use std::{
-    fmt,
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    fmt, fs,
+    io::{self, Read as _, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -340,7 +340,7 @@ pub fn key_trouble(workspace: &Workspace) -> Option<String> {
 /// The key in its file; a new one where it is missing.
 fn secret_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<SigningKey, StoreError> {
     let path = workspace.secret_key();
-    if path.exists() {
+    if path.symlink_metadata().is_ok() {
         return key_of(workspace);
     }
     let key = SigningKey::from_bytes(&key_bytes(seed));
@@ -351,7 +351,7 @@ fn secret_key(workspace: &Workspace, seed: &[u8; 32]) -> Result<SigningKey, Stor
 /// The key in its file. One that others can read is refused.
 pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
     let path = workspace.secret_key();
-    let about = match fs::metadata(&path) {
+    let mut file = match below::open(&path, OFlags::RDONLY | OFlags::NONBLOCK) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(StoreError::refused(
                 "use",
@@ -360,8 +360,9 @@ pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
                 "restore it; the next engine signs with another one otherwise, which no key vouches for",
             ));
         }
-        about => about.map_err(|error| StoreError::io("read", &path, &error))?,
+        file => file.map_err(|error| StoreError::io("read", &path, &error))?,
     };
+    let about = file.metadata().map_err(|error| StoreError::io("read", &path, &error))?;
     if about.permissions().mode() & 0o077 != 0 {
         return Err(StoreError::refused(
             "use",
@@ -370,7 +371,8 @@ pub(super) fn key_of(workspace: &Workspace) -> Result<SigningKey, StoreError> {
             "run `chmod 600` on it, then `cuelight keys rotate`",
         ));
     }
-    let text = fs::read_to_string(&path).map_err(|error| StoreError::io("read", &path, &error))?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(|error| StoreError::io("read", &path, &error))?;
     let bytes = text.trim().strip_prefix(SECRET).and_then(|it| BASE64_STANDARD.decode(it.trim()).ok());
     let bytes = bytes.and_then(|it| <[u8; 32]>::try_from(it).ok());
     let bytes = bytes.ok_or_else(|| {
@@ -395,7 +397,7 @@ fn write_secret(path: &Path, key: &SigningKey) -> Result<(), StoreError> {
     make_parent(path).map_err(failed)?;
     let new = path.with_extension("new");
     let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let mut file = below::open(&new, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
         writeln!(file, "{SECRET} {}", BASE64_STANDARD.encode(key.to_bytes()))?;
         file.sync_all()?;
         fs::rename(&new, path)
@@ -406,14 +408,14 @@ fn write_secret(path: &Path, key: &SigningKey) -> Result<(), StoreError> {
 fn append(path: &Path, text: &str) -> Result<(), StoreError> {
     let write = || -> io::Result<()> {
         make_parent(path)?;
-        OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+        below::open(path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)?.write_all(text.as_bytes())
     };
     write().map_err(|error| StoreError::io("write", path, &error))
 }
 
 fn make_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
-        Some(dir) => DirBuilder::new().recursive(true).mode(0o700).create(dir),
+        Some(dir) => below::make_dir(dir).map(drop),
         None => Ok(()),
     }
 }
@@ -425,12 +427,12 @@ fn drop_torn_end(path: &Path) -> Result<(), StoreError> {
     if whole == text.len() {
         return Ok(());
     }
-    let cut = || OpenOptions::new().write(true).open(path)?.set_len(whole as u64);
+    let cut = || below::open(path, OFlags::WRONLY)?.set_len(whole as u64);
     cut().map_err(|error| StoreError::io("write", path, &error))
 }
 
 fn read_or_nothing(path: &Path) -> Result<String, StoreError> {
-    match fs::read(path) {
+    match below::read(path) {
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| StoreError::damaged(path, "it is not text")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(StoreError::io("read", path, &error)),

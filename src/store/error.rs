@@ -65,6 +65,9 @@ impl StoreError {
 
     /// What the system said, and what to do about it: `could not DOING PATH: …`.
     pub fn io(doing: &'static str, path: &Path, error: &io::Error) -> Self {
+        if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+            return Self::refused(doing, path, "it is a symbolic link, or one leads to it", "remove it");
+        }
         let next = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

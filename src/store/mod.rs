@@ -1,6 +1,7 @@
 //! What is kept: the one log with its chain, values by digest, output files; who owns them and where they lie.
 //! The only room that says SQL. It stores events and never interprets them.
 
+mod below;
 mod blob;
 mod catalog;
 mod chain;
@@ -17,6 +18,7 @@ mod schema;
 mod spool;
 mod token_keys;
 mod topic_keys;
+mod trust;
 mod verified;
 mod workspace;
 mod writer;
@@ -35,5 +37,6 @@ pub use reader::{ChainRecord, Reader, RunEntry};
 pub use spool::{SpoolReader, Stretch};
 pub use token_keys::{KeyKind, RsaKey, TokenKey, TokenKeys};
 pub use topic_keys::{TopicKey, TopicKeys};
+pub use trust::{DATABASE, Things, TrustBook, TrustRecord};
 pub use verified::Verified as VerifiedEvents;
 pub use workspace::Workspace;

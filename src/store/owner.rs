@@ -4,12 +4,13 @@
 
 use crate::{
     base::Timestamp,
-    store::{StoreError, Workspace, schema},
+    store::{StoreError, Workspace, below, schema},
 };
+use rustix::fs::OFlags;
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -47,7 +48,8 @@ pub enum OwnerError {
 impl Owner {
     /// Takes the workspace, or says who has it. Never waits.
     pub fn take(workspace: &Workspace) -> Result<Self, OwnerError> {
-        workspace.check()?;
+        workspace.check_all()?;
+        workspace.stay_out_of_version_control()?;
         let path = workspace.dir().join("lock");
         let failed = |error: &io::Error| OwnerError::Store(StoreError::io("take", &path, error));
         loop {
@@ -72,11 +74,11 @@ impl Owner {
     /// # Errors
     /// When another process than this one has it, or it stands in the middle of a write, which nobody but itself can finish or give up.
     pub fn take_over(workspace: &Workspace, from: Option<u32>) -> Result<Self, OwnerError> {
-        workspace.check()?;
+        workspace.check_all()?;
         let path = workspace.dir().join("lock");
         let failed = |error: &io::Error| OwnerError::Store(StoreError::io("take over", &path, error));
         let refused = |why: String, next| Err(StoreError::refused("take over", &path, why, next).into());
-        let has_it = fs::read_to_string(&path).ok().and_then(|it| it.trim().parse().ok());
+        let has_it = below::read_text(&path).ok().and_then(|it| it.trim().parse().ok());
         if from.is_some() && from != has_it {
             return refused(
                 "another process has it by now".to_owned(),
@@ -137,12 +139,12 @@ impl Drop for Owner {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    below::open(path, OFlags::RDWR | OFlags::CREATE)
 }
 
 /// Whether a file is the one that has this name.
 fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(file), Ok(named)) = (file.metadata(), fs::metadata(path)) else { return true };
+    let (Ok(file), Ok(named)) = (file.metadata(), fs::symlink_metadata(path)) else { return true };
     (file.dev(), file.ino()) == (named.dev(), named.ino())
 }
 

@@ -89,7 +89,7 @@ impl Reader {
     pub fn open(workspace: &Workspace) -> Result<Self, StoreError> {
         workspace.check()?;
         let path = workspace.db();
-        Ok(Self { connection: schema::open_to_read(&path)?, path })
+        Ok(Self { connection: schema::open_to_read(&path, workspace.is_only_looked_at())?, path })
     }
 
     /// Events in order, beginning at `from`, at most `limit` of them.

@@ -114,12 +114,41 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sql = |error| StoreError::sql("create", path, &error);
-    let mut connection = Connection::open_with_flags(&new, flags).map_err(sql)?;
+    let mut connection = connect(&new, flags)?;
     set(&connection, path, NEW_SETTINGS)?;
     migrate(&mut connection, path, MIGRATIONS)?;
     set(&connection, path, &[("journal_mode", "wal")])?;
     connection.close().map_err(|(_, error)| sql(error))?;
     file.sync_all().and_then(|()| put(&new, path)).map_err(failed)
+}
+
+/// Opens a database of ours: neither it nor what lies beside it may be a link.
+pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let part = beside(path, suffix);
+        if fs::symlink_metadata(&part).is_ok_and(|it| !it.is_file()) {
+            return Err(StoreError::refused("open", &part, "it is a symbolic link, or no file", "remove it"));
+        }
+    }
+    // SQLite refuses links above it as well, where a user may have some.
+    let above = path.parent().and_then(|it| it.canonicalize().ok());
+    let mut real =
+        above.zip(path.file_name()).map_or_else(|| path.to_owned(), |(above, name)| above.join(name));
+    if flags.contains(OpenFlags::SQLITE_OPEN_URI) {
+        // Nobody writes it meanwhile, and what reading leaves beside it is not made. What waits in its write-ahead log is not seen.
+        real = PathBuf::from(format!("file:{}?immutable=1", percent_encoded(&real)));
+    }
+    Connection::open_with_flags(real, flags | OpenFlags::SQLITE_OPEN_NOFOLLOW)
+        .map_err(|error| StoreError::sql("open", path, &error))
+}
+
+fn percent_encoded(path: &Path) -> String {
+    let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
+    let plain = |it: &u8| it.is_ascii_alphanumeric() || b"/._-".contains(it);
+    bytes
+        .iter()
+        .map(|it| if plain(it) { char::from(*it).to_string() } else { format!("%{it:02X}") })
+        .collect()
 }
 
 /// Removes a file, if it is there.
@@ -155,10 +184,9 @@ fn open_at(path: &Path, migrations: &[&str]) -> Result<Connection, StoreError> {
         return Err(StoreError::refused("open", path, why, "build cuelight with the SQLite it brings"));
     }
     // It stays until the other is there: the last one who leaves puts the files of the log away.
-    let _looking = look_as(path, number(migrations.len()))?;
+    let _looking = look_as(path, number(migrations.len()), false)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection =
-        Connection::open_with_flags(path, flags).map_err(|error| StoreError::sql("open", path, &error))?;
+    let mut connection = connect(path, flags)?;
     set(&connection, path, WRITER_SETTINGS)?;
     migrate(&mut connection, path, migrations)?;
     Ok(connection)
@@ -171,7 +199,7 @@ pub(super) fn is_being_written(path: &Path) -> Result<bool, StoreError> {
     }
     let failed = |error| StoreError::sql("open", path, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let connection = connect(path, flags)?;
     connection.busy_timeout(WRITE_MAX).map_err(failed)?;
     match connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
         Ok(()) => Ok(false),
@@ -181,12 +209,12 @@ pub(super) fn is_being_written(path: &Path) -> Result<bool, StoreError> {
 }
 
 /// A connection that cannot write, to a database of our schema.
-pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn open_to_read(path: &Path, is_looked_at: bool) -> Result<Connection, StoreError> {
     let refused = |why: &str, next| Err(StoreError::refused("open", path, why, next));
     if !path.exists() {
         return refused("nothing has run here yet", "run a workflow first");
     }
-    match look(path)? {
+    match look_as(path, known(), is_looked_at)? {
         (_, 0) => refused("nothing has run here yet", "run a workflow first"),
         (_, found) if found < known() => refused(
             "an older cuelight wrote it",
@@ -198,15 +226,15 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
 
 /// A connection that cannot write, and whose database it sees. While the last one who wrote puts its files away, there is
 /// an instant in which nobody else can read; it is tried again.
-fn identified(path: &Path) -> Result<(Connection, (i64, i64)), StoreError> {
+fn identified(path: &Path, is_looked_at: bool) -> Result<(Connection, (i64, i64)), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = if is_looked_at { flags | OpenFlags::SQLITE_OPEN_URI } else { flags };
     let passes = |error: &SqlError| {
         matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
     };
     let mut tries = 0;
     loop {
-        let connection = Connection::open_with_flags(path, flags);
-        let connection = connection.map_err(|error| StoreError::sql("open", path, &error))?;
+        let connection = connect(path, flags)?;
         set(&connection, path, READER_SETTINGS)?;
         match identity(&connection) {
             Ok(identity) => return Ok((connection, identity)),
@@ -219,15 +247,10 @@ fn identified(path: &Path) -> Result<(Connection, (i64, i64)), StoreError> {
     }
 }
 
-/// A connection that cannot write, and the schema it sees; 0 when there is none yet.
-fn look(path: &Path) -> Result<(Connection, i64), StoreError> {
-    look_as(path, known())
-}
-
-/// The same for a program that knows so many schemas.
-fn look_as(path: &Path, known: i64) -> Result<(Connection, i64), StoreError> {
+/// A connection that cannot write, and the schema it sees, 0 when there is none yet, for a program that knows so many schemas.
+fn look_as(path: &Path, known: i64, is_looked_at: bool) -> Result<(Connection, i64), StoreError> {
     let failed = |error| StoreError::sql("open", path, &error);
-    let (connection, identity) = identified(path)?;
+    let (connection, identity) = identified(path, is_looked_at)?;
     match identity {
         (APPLICATION_ID, found) if found > known => {
             Err(StoreError::Newer { path: path.to_owned(), found, known })

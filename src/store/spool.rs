@@ -5,9 +5,13 @@
 //!
 //! Bytes come as they were written. Nothing is held between two calls, so a file that grows is simply longer next time.
 
-use crate::base::{ARRIVALS_BYTES_MAX, Arrivals, LOG_FILE, TIMES_FILE};
+use crate::{
+    base::{ARRIVALS_BYTES_MAX, Arrivals, LOG_FILE, TIMES_FILE},
+    store::below,
+};
+use rustix::fs::OFlags;
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -163,7 +167,8 @@ impl SpoolReader {
 
     /// The files by offset. One that is deleted while we look is output that is let go.
     fn parts(&self) -> io::Result<Vec<Part>> {
-        let entries = match fs::read_dir(&self.dir) {
+        let is_own = below::open(&self.dir, OFlags::RDONLY | OFlags::DIRECTORY);
+        let entries = match is_own.and_then(|_| fs::read_dir(&self.dir)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
@@ -202,7 +207,7 @@ fn times_of(part: &Part) -> PathBuf {
 }
 
 fn read_part(path: &Path, inside: u64, length: u64, out: &mut Vec<u8>) -> io::Result<()> {
-    let mut file = match File::open(path) {
+    let mut file = match below::open(path, OFlags::RDONLY | OFlags::NONBLOCK) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file?,
     };

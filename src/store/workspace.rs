@@ -2,22 +2,24 @@
 //!
 //! Says where things lie; what is in them is for others.
 
-use crate::store::StoreError;
-use rustix::process::geteuid;
+use crate::store::{
+    StoreError,
+    below::{self, DIRECTORY},
+};
+use rustix::{fs::OFlags, process::geteuid};
 use std::{
-    fs::{self, DirBuilder},
-    io,
+    fs::{self, DirBuilder, File},
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
-const DIRECTORY: &str = ".cuelight";
-
 /// A directory that holds `.cuelight`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
     root: Arc<Path>,
+    is_looked_at: bool,
 }
 
 impl Workspace {
@@ -25,12 +27,12 @@ impl Workspace {
     pub fn find(start: &Path) -> Option<Self> {
         let holds = |dir: &&Path| fs::symlink_metadata(dir.join(DIRECTORY)).is_ok_and(|it| it.is_dir());
         let start = real(start);
-        start.ancestors().find(holds).map(|root| Self { root: root.into() })
+        start.ancestors().find(holds).map(Self::at)
     }
 
     /// The one at `root`, made when it is not there yet.
     pub fn create(root: &Path) -> Result<Self, StoreError> {
-        let workspace = Self { root: real(root).into() };
+        let workspace = Self::at(&real(root));
         for dir in [workspace.dir(), workspace.spool()] {
             match DirBuilder::new().mode(0o700).create(&dir) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
@@ -38,12 +40,28 @@ impl Workspace {
             }
             workspace.check()?;
         }
+        workspace.stay_out_of_version_control()?;
         Ok(workspace)
     }
 
     /// The user whose workspace this is.
     pub fn owner(&self) -> Option<u32> {
         fs::symlink_metadata(self.dir()).ok().map(|it| it.uid())
+    }
+
+    pub(super) fn at(root: &Path) -> Self {
+        Self { root: root.into(), is_looked_at: false }
+    }
+
+    /// The same, in which nothing is written: not even what reading a database leaves.
+    #[must_use]
+    pub fn only_looked_at(self) -> Self {
+        Self { is_looked_at: true, ..self }
+    }
+
+    /// Whether nothing may be written in it.
+    pub fn is_only_looked_at(&self) -> bool {
+        self.is_looked_at
     }
 
     /// The directory that holds `.cuelight`.
@@ -78,18 +96,48 @@ impl Workspace {
 
     /// The time zone in which its days begin, as `timezone` of its settings says; UTC when they say nothing.
     pub fn timezone(&self) -> String {
-        let text = fs::read_to_string(self.config()).unwrap_or_default();
-        let settings: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let settings = self.settings();
         let zone = settings.get("timezone").and_then(toml::Value::as_str);
         zone.unwrap_or("UTC").to_owned()
     }
 
     /// What its settings say of this machine under this word: `labels = ["gpu"]`, `capabilities = ["deploy"]`.
     pub fn of_machine(&self, word: &str) -> Vec<String> {
-        let text = fs::read_to_string(self.config()).unwrap_or_default();
-        let settings: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let settings = self.settings();
         let named = settings.get(word).and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
         named.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+    }
+
+    /// Keeps keys, the log and output out of version control, unless something is said about that already.
+    pub(super) fn stay_out_of_version_control(&self) -> Result<(), StoreError> {
+        let path = self.dir().join(".gitignore");
+        match below::open(&path, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            file => file
+                .and_then(|mut it| it.write_all(b"*\n"))
+                .map_err(|error| StoreError::io("write", &path, &error)),
+        }
+    }
+
+    fn settings(&self) -> toml::Table {
+        let text = below::read_text(&self.config()).unwrap_or_default();
+        toml::from_str(&text).unwrap_or_default()
+    }
+
+    /// The text of a file below `.cuelight`, when no link leads to it.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read_text(&self, path: &Path) -> io::Result<String> {
+        below::read_text(path)
+    }
+
+    /// A file below `.cuelight`, opened as these flags say, when no link leads to it; made for its user alone.
+    ///
+    /// # Errors
+    /// Why it cannot be opened.
+    pub fn open(&self, path: &Path, flags: OFlags) -> io::Result<File> {
+        below::open(path, flags)
     }
 
     /// Who may approve.
@@ -164,6 +212,12 @@ impl Workspace {
 
     pub(super) fn dir(&self) -> PathBuf {
         self.root.join(DIRECTORY)
+    }
+
+    /// The same, and refuses a link under any name that is used in it.
+    pub fn check_all(&self) -> Result<(), StoreError> {
+        self.check()?;
+        below::refuse_links(&self.dir())
     }
 
     /// Refuses a directory that somebody else could change, or where locks and syncs mean little.

@@ -6,7 +6,7 @@ use crate::{
     base::{Digest, EVENT_BYTES_MAX, EVENT_INLINE_BYTES_MAX, RunId, Seq},
     engine::Event,
     store::{
-        AppendError, Appended, Batch, Mark, Workspace, blob,
+        AppendError, Appended, Batch, Mark, Workspace, below, blob,
         chain::{self, Header, Salt},
         checkpoint::Notary,
         codec,
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 use rusqlite::{Connection, Error as SqlError, Transaction, TransactionBehavior, params};
+use rustix::fs::OFlags;
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -333,7 +333,7 @@ fn set_mark(transaction: &Transaction<'_>, mark: &Mark, at: Appended) -> Result<
 pub(super) fn has_room(workspace: &Workspace) -> bool {
     let path = workspace.dir().join("probe");
     let probe = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let mut file = below::open(&path, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
         file.write_all(&vec![0; PROBE_BYTES])?;
         file.sync_all()
     };

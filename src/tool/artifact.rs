@@ -3,16 +3,16 @@
 //! Directories that are links are never entered, a file that is a link counts only if it ends inside, and our own
 //! `.cuelight` is not looked at.
 
-use super::glob::Globs;
+use super::{
+    glob::Globs,
+    own_dir::{make_own_dir, own_file},
+};
 use crate::base::Digest;
 use sha2::{Digest as _, Sha256};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read as _, Write},
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    },
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -48,8 +48,8 @@ pub fn collect_artifacts(
             let from = File::open(dir.join(&path)).map_err(said)?;
             let to = target.join(&path);
             let parent = to.parent().expect("an artifact lies in a directory");
-            DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(said)?;
-            let mut to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&to).map_err(said)?;
+            make_own_dir(parent).map_err(said)?;
+            let mut to = own_file().open(&to).map_err(said)?;
             let (bytes, digest) = pour(from.take(bytes_max + 1), &mut to).map_err(said)?;
             if bytes > bytes_max {
                 return Err(format!(

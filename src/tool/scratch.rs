@@ -1,6 +1,7 @@
 //! Files that steps write their outputs to. A file that nobody opened is lent again, under another name: most steps
 //! have no outputs, and to make a file costs as much as to start a process (docs/decisions/0004-output-pump.md).
 
+use super::own_dir::make_own_dir;
 use rustix::{
     fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags},
     process::{Pid, test_kill_process},
@@ -8,15 +9,12 @@ use rustix::{
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, OpenOptions},
     io,
     mem::MaybeUninit,
     os::{
         fd::OwnedFd,
-        unix::{
-            ffi::OsStrExt as _,
-            fs::{DirBuilderExt as _, OpenOptionsExt as _},
-        },
+        unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
     },
     path::{Path, PathBuf},
     sync::{
@@ -77,7 +75,7 @@ impl Scratch {
         }
         if !state.is_made {
             remove_leftovers(self.dir.parent().expect("it was joined to its parent"));
-            DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+            make_own_dir(&self.dir)?;
             state.watch = watch(&self.dir).ok();
             state.is_made = true;
         }

@@ -7,14 +7,14 @@
 //! offset of their first byte; the two newest are kept. So up to the limit nothing is missing, beyond it the middle is,
 //! and no index is needed: a reader that looks while we write sees a true, shorter past.
 
-use super::answer::ANSWER_TAIL_BYTES_MAX;
+use super::{answer::ANSWER_TAIL_BYTES_MAX, own_dir::make_own_dir};
 use crate::base::{ArrivalsPen, Digest, LOG_FILE, TIMES_FILE, Timestamp, Untrusted};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::VecDeque,
-    fs::{DirBuilder, File, OpenOptions, remove_file},
+    fs::{File, OpenOptions, remove_file},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
     sync::Arc,
 };
@@ -148,7 +148,7 @@ impl Spool {
         let name = if at == 0 { LOG_FILE.to_owned() } else { format!("{LOG_FILE}.{at}") };
         let options = OpenOptions::new().write(true).create_new(true).mode(0o600).clone();
         if at == 0 {
-            DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+            make_own_dir(&self.dir)?;
         }
         self.file = Some(options.open(self.dir.join(name))?);
         if self.now.is_some() {

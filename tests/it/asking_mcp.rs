@@ -1,7 +1,7 @@
 //! `cuelight mcp`, as agents use it: messages in, messages out, and people who answer at another terminal.
 
 use crate::{
-    driver::{cuelight, program, say},
+    driver::{STATE, cuelight, own, program, say},
     mcp::npm,
     program::until,
 };
@@ -364,12 +364,14 @@ fn the_inspector_lists_and_calls_what_is_offered() {
     };
     let dir = TempDir::new().expect("a directory");
     fs::create_dir(dir.path().join(".cuelight")).expect("made");
+    own(dir.path());
     let inspect = |words: &[&str]| {
         let mut command = program("timeout");
         command
             .args(["120", &crate::mcp::node()])
             .arg(&inspector)
             .current_dir(dir.path())
+            .env("XDG_STATE_HOME", STATE)
             .env("CUELIGHT_IDLE_AFTER", "1s");
         let output = command
             .args(["--cli", env!("CARGO_BIN_EXE_cuelight"), "mcp"])

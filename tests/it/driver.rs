@@ -2,6 +2,10 @@
 //!
 //! Nothing here waits for time: an answer is given when the event that asks for it has been told.
 
+use cuelight::{
+    base::sha256,
+    store::{Things, TrustBook, Workspace},
+};
 use serde_json::Value;
 use std::{
     io::{BufRead as _, BufReader},
@@ -23,11 +27,28 @@ pub(crate) struct Told {
     pub(crate) said: String,
 }
 
+/// Where it is written down which workspaces are trusted.
+pub(crate) const STATE: &str = env!("CARGO_TARGET_TMPDIR");
+
+/// A workspace that a test has written by hand is its own.
+pub(crate) fn own(directory: &Path) {
+    let written = Workspace::find(directory).filter(|it| it.root() == directory);
+    let Some(workspace) = written.filter(|_| !directory.join(".cuelight/id").exists()) else { return };
+    // What cannot be trusted is told to the command itself.
+    let Ok(things) = Things::of(&workspace) else { return };
+    let mut id = sha256("a workspace of a test", &[directory.as_os_str().as_encoded_bytes()]).to_string();
+    id.truncate(32);
+    let book = TrustBook::new(Path::new(STATE).join("cuelight/trust"));
+    book.accept(&workspace, things.hash(), &id, true).expect("a workspace of the test");
+}
+
 /// A command of the program, in a directory that is or becomes a workspace.
 #[expect(clippy::disallowed_methods, reason = "the program under test is started as people start it")]
 pub(crate) fn cuelight(directory: &Path) -> Command {
+    own(directory);
     let mut command = Command::new("timeout");
     command.args(["--signal=KILL", SECONDS_MAX, env!("CARGO_BIN_EXE_cuelight")]).current_dir(directory);
+    command.env("XDG_STATE_HOME", STATE);
     for name in ["CARGO_TARGET_DIR", "CUELIGHT_WORKSPACE", "CUELIGHT_THEME", "CUELIGHT_ASCII"] {
         command.env_remove(name);
     }

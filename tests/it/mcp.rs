@@ -1,7 +1,7 @@
 //! Tools of MCP servers, against servers that are real programs: one that does everything, where node is here, and one of our own, a few
 //! words of shell, that is as hostile as it is told to be.
 
-use crate::driver::{Told, cuelight, program, run, say};
+use crate::driver::{STATE, Told, cuelight, own, program, run, say};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -422,7 +422,9 @@ fn an_engine_that_is_killed_in_the_middle_finds_the_call_answered() {
     assert!(program("mkfifo").arg(room.path().join("go")).status().is_ok_and(|it| it.success()));
     room.mode("waits");
     fs::write(room.path().join("flow.yaml"), flow("")).expect("written");
+    own(room.path());
     let mut child = program(env!("CARGO_BIN_EXE_cuelight"))
+        .env("XDG_STATE_HOME", STATE)
         .args(["run", "flow.yaml", "--json"])
         .current_dir(room.path())
         .stdout(Stdio::null())
@@ -747,7 +749,9 @@ fn the_scenarios_that_clients_are_held_to_pass() {
             "--scenario",
             scenario,
         ]);
-        let output = command.current_dir(room.path()).output().expect("it can be started");
+        own(room.path());
+        let output = command.env("XDG_STATE_HOME", STATE).current_dir(room.path()).output();
+        let output = output.expect("it can be started");
         said(&output, 0, &["PASSED"]);
     }
 }

@@ -11,6 +11,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -26,6 +27,7 @@ const COMMAND_SECONDS_MAX: i64 = 300;
 pub(crate) struct Place {
     dir: TempDir,
     variables: Vec<(String, String)>,
+    is_trusted: AtomicBool,
 }
 
 /// What a command said.
@@ -60,11 +62,18 @@ impl Said {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { dir: TempDir::new().expect("a directory for the test"), variables: Vec::new() }
+        let dir = TempDir::new().expect("a directory for the test");
+        Self { dir, variables: Vec::new(), is_trusted: AtomicBool::new(false) }
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, in which a workspace that the test writes by hand is nobody's.
+    pub(crate) fn untouched(self) -> Self {
+        self.is_trusted.store(true, Ordering::Relaxed);
         self
     }
 
@@ -91,7 +100,25 @@ impl Place {
 
     /// The program with nothing in its environment but what it needs.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.trust_once();
         self.command_under(&[], args)
+    }
+
+    /// A workspace that the test has written by hand is the test's own: it says so before its first command.
+    fn trust_once(&self) {
+        if self.is_trusted.load(Ordering::Relaxed) || !self.file(".cuelight").is_dir() {
+            return;
+        }
+        self.is_trusted.store(true, Ordering::Relaxed);
+        if self.file(".cuelight/id").exists() {
+            return;
+        }
+        let looked = self.command_under(&[], &["trust", "--json"]).output().expect("the program starts");
+        // What cannot be looked at is told to the command itself.
+        let Ok(told) = serde_json::from_slice::<Value>(&looked.stdout) else { return };
+        let hash = text(&told["hash"]);
+        let accepted = self.command_under(&[], &["trust", "--own", "--accept", &hash]).output();
+        assert!(accepted.expect("the program starts").status.success(), "the workspace of the test");
     }
 
     /// The same, started by another program: its name and arguments stand in front.
@@ -141,6 +168,7 @@ impl Place {
 
     /// The same, started by another program.
     pub(crate) fn start_under(&self, wrapper: &[&str], args: &[&str]) -> Running {
+        self.trust_once();
         Self::begin(self.command_under(wrapper, args), "")
     }
 

@@ -3,7 +3,7 @@
 //! The other side is a listener of the test on 127.0.0.1, which plays its part by hand: bytes in, bytes out. Nothing
 //! leaves the machine.
 
-use crate::driver::{program, run, say};
+use crate::driver::{STATE, own, program, run, say};
 use cuelight::{
     base::{FailureMode, HttpCall, HttpExpect, Launch, Span, TextPart, Value},
     definition::{self, Files},
@@ -517,8 +517,12 @@ fn a_large_answer_is_read_whole_and_held_by_nobody() {
     });
     let server = Server::play(vec![large]);
     let dir = workspace(&server, "");
+    own(dir.path());
     let mut command = program(env!("CARGO_BIN_EXE_cuelight"));
-    command.current_dir(dir.path()).args(["tools", "test", "http.get", "--json", "--with"]);
+    command
+        .env("XDG_STATE_HOME", STATE)
+        .current_dir(dir.path())
+        .args(["tools", "test", "http.get", "--json", "--with"]);
     command.arg(format!("url={}", server.url("/"))).stdout(Stdio::piped());
     let child = command.spawn().expect("the program can be started");
     let peak = || {

@@ -15,7 +15,9 @@ use crate::{
     engine::Channel,
     runtime::{Clock, SystemClock, machine},
     store::{Heads, Reader, Workspace},
-    tool::{LivingGuard, STRAYS_TOLD_MAX, guard_weaknesses, living_guards, sandbox_weaknesses},
+    tool::{
+        LivingGuard, STRAYS_TOLD_MAX, guard_weaknesses, living_guards, sandbox_weaknesses, tracked_files,
+    },
 };
 use serde_json::json;
 use std::{
@@ -242,6 +244,8 @@ fn own_files(look: &Look) -> Vec<Finding> {
 fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
     let mut findings = vec![ok("workspace", workspace.root().join(".cuelight").display().to_string())];
     findings.extend(private(workspace));
+    findings.push(trust(config, workspace));
+    findings.extend(shared(workspace));
     findings.push(room(workspace));
     findings.push(people(config, workspace));
     match Settings::of(workspace) {
@@ -255,7 +259,7 @@ fn of_workspace(config: &Config, workspace: &Workspace) -> Vec<Finding> {
             findings.push(traces(config, workspace));
         }
     }
-    findings.push(log(workspace));
+    findings.push(log(&config.to_look_at(workspace.clone())));
     findings.push(guards(workspace));
     findings.push(keys(workspace));
     match Disk::of(config) {
@@ -281,6 +285,29 @@ fn unread((word, meant): (String, Option<String>)) -> Finding {
         None => format!("nobody reads `{word}`; `cuelight schema config` says what can stand there"),
     };
     wrong("config.toml", text)
+}
+
+/// Whether anything in it may act.
+fn trust(config: &Config, workspace: &Workspace) -> Finding {
+    match config.trusts(workspace) {
+        Ok(_) => ok("trust", "this workspace is trusted".to_owned()),
+        Err(why) => {
+            wrong("trust", format!("not trusted: {why}; `cuelight trust --show` tells what would act"))
+        }
+    }
+}
+
+/// What of it leaves with the next push.
+fn shared(workspace: &Workspace) -> Option<Finding> {
+    let files = tracked_files(&workspace.root().join(".cuelight"))?;
+    let first = files.first()?;
+    let many = counted(files.len(), "file", "files");
+    Some(wrong(
+        "git",
+        format!(
+            "git tracks {many} of .cuelight, such as {first}: keys, the log and output leave with the next push; `git rm -r --cached .cuelight`"
+        ),
+    ))
 }
 
 /// Whether others can read what is ours alone.

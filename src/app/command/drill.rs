@@ -39,6 +39,7 @@ const LOOKS_MAX: u32 = 2_400;
 
 pub(super) async fn drill(config: &Config, out: Output, args: &DrillArgs) -> Outcome {
     let workspace = config.find_or_make()?;
+    config.require_trust(&workspace)?;
     let name = format!("drill-{:08x}", Entropy.seed() & 0xffff_ffff);
     let root = workspace.root().join(".cuelight").join(name);
     fs::DirBuilder::new()

@@ -15,7 +15,6 @@ use crate::{
 use std::{
     os::fd::OwnedFd,
     os::unix::net::UnixStream,
-    path::PathBuf,
     process::{ExitCode, Stdio},
 };
 use tokio::{
@@ -102,10 +101,9 @@ pub(super) async fn attach(config: &Config, url: &str, program: &str) -> Result<
 
 /// Where this console keeps what is its own: drafts, and what a crash leaves.
 fn scratch(config: &Config) -> Result<Workspace, Trouble> {
-    let home = || config.variable("HOME").map(|it| PathBuf::from(it).join(".local/state"));
-    let state =
-        config.variable("XDG_STATE_HOME").map(PathBuf::from).filter(|it| it.is_absolute()).or_else(home);
-    let state = state.ok_or_else(|| Trouble::usage("could not tell where drafts go: HOME is not set"))?;
+    let state = config
+        .state_home()
+        .ok_or_else(|| Trouble::usage("could not tell where drafts go: HOME is not set"))?;
     let dir = state.join("cuelight/far");
     let failed = |why: String| Trouble::not_recorded(format!("could not make {}: {why}", dir.display()));
     std::fs::create_dir_all(&dir).map_err(|it| failed(it.to_string()))?;

@@ -109,7 +109,9 @@ pub(super) async fn add(config: &Config, out: Output, args: &ToolsAddArgs) -> Ou
     if !is_what_was_shown(out, args, &offered)? {
         return Ok(ExitCode::from(FAILED));
     }
-    let dir = config.find_or_make()?.root().join(".cuelight/tools");
+    let workspace = config.find_or_make()?;
+    config.require_trust(&workspace)?;
+    let dir = workspace.root().join(".cuelight/tools");
     let unwritten = |path: &Path, it: std::io::Error| {
         Trouble::failed(format!("could not write {}: {it}", path.display()))
     };
@@ -256,7 +258,9 @@ fn differences(
 
 /// The tools of a server that is a program, in the environment that steps have.
 async fn of_program(config: &Config, words: &[String]) -> Result<Vec<Value>, Trouble> {
-    let environment = config.inherited(&config.find_or_make()?)?;
+    let workspace = config.find_or_make()?;
+    config.require_trust(&workspace)?;
+    let environment = config.inherited(&workspace)?;
     let (mut child, input, output) = start(words, Some(&environment))
         .map_err(|why| Trouble::failed(format!("could not start the MCP server: {why}")))?;
     let stderr = child.stderr.take();

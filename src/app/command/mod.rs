@@ -45,6 +45,7 @@ mod token;
 mod tools;
 mod topics;
 mod trail;
+mod trust;
 mod verifying;
 mod words;
 
@@ -136,6 +137,7 @@ pub(super) async fn carry_out(cli: Cli) -> Outcome {
         Command::Receipt(args) => receipt::receipt(&config, out, &args).await,
         Command::Verify(args) => verifying::verify(out, &args),
         Command::Keys(args) => trail::keys(&config, out, &args),
+        Command::Trust(args) => trust::trust(&config, out, &args),
         Command::Token(args) => token::token(&config, out, args).await,
         Command::Api(args) => api::api(&config, out, args).await,
         Command::Schedules(args) => schedules::schedules(&config, out, args).await,

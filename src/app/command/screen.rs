@@ -4,6 +4,7 @@ use super::{
     appearance::{self, Appearance},
     far, run, serve, shutdown,
     signals::Signals,
+    trust::would_act,
 };
 use crate::{
     app::{
@@ -21,6 +22,7 @@ use crate::{
     runtime::{Clock as _, Desk, Source, SystemClock},
     store::Workspace,
 };
+use rustix::fs::OFlags;
 use std::{
     fs,
     future::Future,
@@ -64,6 +66,18 @@ impl Look {
 pub(super) async fn bare(config: &Config, look: &Look) -> Outcome {
     let workspace = config.find_or_make()?;
     let signals = Signals::listen()?;
+    if let Err(why) = config.trusts(&workspace) {
+        // An engine that runs was started by somebody who trusts it.
+        if let Ok(seat) = wiring::attach(config, &workspace, Channel::Console).await {
+            return open(seat, look, None, signals).await;
+        }
+        let note = ("this workspace is not trusted".to_owned(), would_act(config, &workspace, &why)?);
+        let seat = wiring::only_look(config, &workspace)?;
+        let place = place_at(&seat, look)?;
+        let options = options(look, &seat.workspace, &place.environment, None)?;
+        let options = ConsoleOptions { note: Some(note), ..options };
+        return show(options, place, look, signals, std::future::ready(Ok(seat))).await;
+    }
     let coming = wiring::own_or_attach(config, &workspace, Channel::Console);
     Box::pin(open_at(config, &workspace, look, signals, coming)).await
 }
@@ -125,7 +139,7 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
     }
     fs::create_dir_all(&root)
         .map_err(|it| Trouble::failed(format!("could not make {}: {it}", root.display())))?;
-    let workspace = Workspace::create(&root).map_err(|it| Trouble::not_recorded(it.to_string()))?;
+    let workspace = config.make(&root)?;
     let channel = if look.no_screen.is_some() { Channel::Command } else { Channel::Console };
     let mut signals = Signals::listen()?;
     let seat = wiring::own_or_attach(config, &workspace, channel).await?;
@@ -153,10 +167,8 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
 }
 
 fn demo_dir(config: &Config) -> Result<PathBuf, Trouble> {
-    let state = config.variable("XDG_STATE_HOME").map(PathBuf::from);
-    let home = || config.variable("HOME").map(|it| PathBuf::from(it).join(".local/state"));
-    let base = state.filter(|it| it.is_absolute()).or_else(home);
-    let base = base
+    let base = config
+        .state_home()
         .ok_or_else(|| Trouble::usage("could not tell where the demo may run: HOME is not set; use --dir"))?;
     Ok(base.join("cuelight/demo"))
 }
@@ -339,7 +351,7 @@ fn place(
 ) -> Result<console::Seat, Trouble> {
     let named = look.environment.clone().map_or_else(|| environment(workspace), Ok)?;
     let environment = safe_text(&named);
-    let (danger, read_only) = (danger(&environment), place == "recorded");
+    let (danger, read_only) = (danger(&environment), matches!(place, "recorded" | "not trusted"));
     Ok(console::Seat {
         actor,
         environment,
@@ -379,8 +391,7 @@ fn options(
     let keymap = look.appearance.own.as_ref().map(|it| it.join("keymap.toml"));
     let (keys, note) = keys(keymap.as_deref());
     let pictures = look.pictures.clone();
-    let crashes = workspace.root().join(".cuelight");
-    let (editor, private) = (look.editor.clone(), crashes.clone());
+    let (editor, private, crashes) = (look.editor.clone(), workspace.clone(), workspace.clone());
     let chosen = look.appearance.choose(environment)?;
     Ok(ConsoleOptions {
         look: chosen.look,
@@ -392,7 +403,13 @@ fn options(
         note,
         export: Box::new(move |name: &str, content: &str| save(&pictures.join(name), content)),
         edit: Box::new(move |text: &str| edited(&editor, &private, text)),
-        crashes: Box::new(move |name: &str, content: &str| save(&crashes.join(name), content)),
+        crashes: Box::new(move |name: &str, content: &str| {
+            let path = crashes.root().join(".cuelight").join(name);
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+            let saved = crashes.open(&path, flags).and_then(|mut it| it.write_all(content.as_bytes()));
+            saved.map_err(|it| format!("could not save {}: {it}", path.display()))?;
+            Ok(path.display().to_string())
+        }),
         silent: chosen.silent,
         notify: chosen.notify,
     })
@@ -400,12 +417,10 @@ fn options(
 
 /// Opens a text in the operator's editor, as a file that nobody else can read, and returns what was saved.
 #[expect(clippy::disallowed_methods, reason = "the operator's own editor, not a step, is started here")]
-fn edited(editor: &str, private: &Path, text: &str) -> Result<String, String> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let path = private.join(format!("edit-{}.txt", std::process::id()));
+fn edited(editor: &str, private: &Workspace, text: &str) -> Result<String, String> {
+    let path = private.root().join(".cuelight").join(format!("edit-{}.txt", std::process::id()));
     let failed = |what: &str, why: std::io::Error| format!("could not {what} {}: {why}", path.display());
-    let mut options = fs::OpenOptions::new();
-    let made = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+    let made = private.open(&path, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC);
     made.and_then(|mut it| it.write_all(text.as_bytes())).map_err(|it| failed("write", it))?;
     let shell = format!("{editor} \"$1\"");
     let ended = std::process::Command::new("sh").args(["-c", &shell, "sh"]).arg(&path).status();

@@ -33,7 +33,7 @@ pub(super) async fn serve(config: &Config, args: &ServeArgs) -> Outcome {
     } else {
         match wiring::own(config, &workspace, Channel::Command, true, taking).await {
             Ok(seat) => seat,
-            Err(OwnTrouble::Other(trouble)) => return Err(trouble),
+            Err(OwnTrouble::Other(trouble) | OwnTrouble::Untrusted(trouble)) => return Err(trouble),
             Err(OwnTrouble::Held(why)) => {
                 return Err(Trouble::failed(format!(
                     "could not serve {root}: {why}; `cuelight attach` takes a seat there"
@@ -65,6 +65,7 @@ async fn detach(config: &Config, workspace: &Workspace, until_idle: bool) -> Out
         say(&format!("an engine of {root} runs already; `cuelight attach` takes a seat there"));
         return Ok(ExitCode::SUCCESS);
     }
+    config.require_trust(workspace)?;
     let pid = wiring::detach(workspace, until_idle, config.listen.as_ref())?;
     let seat = wiring::attach_soon(config, workspace, Channel::Command).await?;
     seat.leave().await;

@@ -44,6 +44,7 @@ pub(super) async fn reset(config: &Config, out: Output, args: ResetArgs) -> Outc
 
 pub(super) async fn shutdown(config: &Config, out: Output, args: &ShutdownArgs) -> Outcome {
     let workspace = config.workspace()?;
+    config.require_known(&workspace)?;
     say(if stop(&workspace).await? { "the engine is stopped" } else { "no engine ran here" });
     let seat = wiring::look(config).await?;
     let seen = seat.desk.boards().borrow().clone();
@@ -58,6 +59,7 @@ pub(super) async fn shutdown(config: &Config, out: Output, args: &ShutdownArgs) 
 
 pub(super) async fn take_over(config: &Config, args: &TakeOverArgs) -> Outcome {
     let workspace = config.workspace()?;
+    config.require_trust(&workspace)?;
     let root = workspace.root().display();
     let refused = |why: String| Err(Trouble::failed(format!("could not take over {root}: {why}")));
     let people = config.people(&workspace)?;

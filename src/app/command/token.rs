@@ -24,6 +24,7 @@ pub(super) async fn token(config: &Config, out: Output, args: TokenArgs) -> Outc
     match args.command {
         Some(TokenCommand::Revoke { token, reason }) => revoke(config, out, &token, reason).await,
         Some(TokenCommand::Keys { command }) => {
+            config.require_trust(&trail::workspace(config)?)?;
             keys(config, out, command.unwrap_or(TokenKeysCommand::List { json: false }))
         }
         None => make(config, out, &args),
@@ -41,7 +42,11 @@ fn make(config: &Config, out: Output, args: &TokenArgs) -> Outcome {
         (Some(name), Some(file)) => {
             of_person(config, args, workspace.as_ref(), (name, &config.here.join(file)), now)?
         }
-        _ => of_agent(config, args, &trail::workspace(config)?, now)?,
+        _ => {
+            let workspace = trail::workspace(config)?;
+            config.require_trust(&workspace)?;
+            of_agent(config, args, &workspace, now)?
+        }
     };
     if args.json {
         let expires_at = Timestamp(claims.exp.saturating_mul(1000));

@@ -196,6 +196,7 @@ pub(super) async fn test(config: &Config, tool: &Tool, out: Output, args: &Tools
 /// What a call outside a run needs: the host of this workspace, and a directory that is to be removed after it.
 pub(super) fn outside(config: &Config, what: &str) -> Result<(Host, Call), Trouble> {
     let workspace = config.find_or_make()?;
+    config.require_trust(&workspace)?;
     let environment = config.inherited(&workspace)?;
     let host = Host::new(workspace.root().to_owned(), environment, config.secrets(&workspace), KILL_GRACE);
     let host = host.with_program(std::env::current_exe().ok()).with_http(config.http(&workspace)?);

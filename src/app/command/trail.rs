@@ -27,9 +27,8 @@ fn unreadable(error: StoreError) -> Trouble {
 }
 
 pub(super) fn workspace(config: &Config) -> Result<Workspace, Trouble> {
-    config
-        .find()?
-        .ok_or_else(|| Trouble::usage("could not find a workspace here or above; name one with --workspace"))
+    let found = config.find()?.map(|it| config.to_look_at(it));
+    found.ok_or_else(|| Trouble::usage("could not find a workspace here or above; name one with --workspace"))
 }
 
 /// Whether every record is as it was written, and whether the heads that were signed bear it out.
@@ -143,6 +142,7 @@ pub(super) fn keys(config: &Config, out: Output, args: &KeysArgs) -> Outcome {
             }
         }
         Some(KeysCommand::Rotate) => {
+            config.require_trust(&workspace)?;
             let _owner = Owner::take(&workspace).map_err(|it| Trouble {
                 code: NOT_RECORDED,
                 message: format!("{it}; keys are changed while no engine runs"),

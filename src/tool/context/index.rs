@@ -13,14 +13,14 @@ const EXTENDED: u16 = 0x4000;
 
 /// How a file was when git saw it last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tracked {
+pub(in crate::tool) struct Tracked {
     pub(super) modified_ns: i128,
     pub(super) size: u32,
     pub(super) hash: [u8; HASH],
 }
 
 /// The tracked files by path; nothing when it has a form that is not known here.
-pub(super) fn tracked(bytes: &[u8]) -> Option<BTreeMap<String, Tracked>> {
+pub(in crate::tool) fn tracked(bytes: &[u8]) -> Option<BTreeMap<String, Tracked>> {
     if bytes.get(..4)? != b"DIRC" {
         return None;
     }

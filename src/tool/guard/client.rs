@@ -12,17 +12,17 @@ use super::{
 };
 use crate::{
     base::{KILL_GRACE, Launch, Program, Span},
-    tool::{Answer, Call, Executed, Host, Progress, end_orphans},
+    tool::{Answer, Call, Executed, Host, Progress, end_orphans, own_dir::make_own_dir},
 };
 use rustix::fs::{Mode, OFlags};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, DirBuilder},
+    fs,
     future::Future,
     io,
     os::{
         fd::{AsRawFd as _, OwnedFd},
-        unix::{fs::DirBuilderExt as _, process::CommandExt as _},
+        unix::process::CommandExt as _,
     },
     path::{Path, PathBuf},
     pin::Pin,
@@ -174,10 +174,7 @@ impl Guards {
     /// When the directory of guards cannot be used.
     pub fn new(setup: GuardSetup) -> io::Result<(Self, Past)> {
         let dir = setup.root.join(".cuelight/guard");
-        match DirBuilder::new().mode(0o700).create(&dir) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        make_own_dir(&dir)?;
         let before = Ledger::read(&dir);
         let ledger = Ledger::new(setup.epoch);
         ledger.write(&dir)?;

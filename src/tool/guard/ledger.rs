@@ -2,11 +2,11 @@
 //! a call without a start record one that never ran. Guards themselves look here whether their owner is still the newest.
 
 use super::{boot_id, record};
+use crate::tool::own_dir::own_file;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -34,7 +34,7 @@ impl Ledger {
     /// In one step: whoever reads it meanwhile reads the one before.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
         let fresh = dir.join(format!("{FILE}.new"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        let mut file = own_file().open(&fresh)?;
         file.write_all(record::line(self)?.as_bytes())?;
         fs::rename(fresh, dir.join(FILE))
     }

@@ -8,7 +8,7 @@
 use super::{PROGRAM, PROTOCOL, boot_id, kin, kin::Stray};
 use crate::{
     base::{Span, sha256},
-    tool::Answer,
+    tool::{Answer, own_dir::own_file},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
@@ -163,7 +163,7 @@ impl Records {
             return Ok(());
         }
         let fresh = self.path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        let mut file = own_file().open(&fresh)?;
         let text: String =
             std::iter::once(&self.head).chain(self.needed.values().flatten()).map(String::as_str).collect();
         file.write_all(text.as_bytes())?;

@@ -442,6 +442,7 @@ fn what_the_page_shows_can_be_typed() {
     let told = std::process::Command::new("bash")
         .args(["-euo", "pipefail", "-c", &typed])
         .env("PATH", path)
+        .env("HOME", place.path())
         .current_dir(place.path())
         .output()
         .expect("bash");

@@ -1,0 +1,239 @@
+//! `trust`: shows what would act in a workspace that came from elsewhere, and accepts exactly that.
+
+use crate::{
+    app::{
+        args::TrustArgs,
+        config::Config,
+        exit::{FAILED, Outcome, Trouble, USAGE},
+        output::{Output, say},
+        settings::Settings,
+    },
+    base::{Digest, counted, safe_text, shorten},
+    definition::{self, StepKind},
+    engine::Channel,
+    runtime::{Clock as _, Desk as _, Entropy, People, ReadDesk, SystemClock, Tasks, scheduled},
+    store::{Things, Workspace},
+};
+use serde_json::json;
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
+
+/// Digits of a hash that tell one file from another to a person.
+const DIGITS_SHOWN: usize = 12;
+/// Characters of the first line of a script.
+const SCRIPT_CHARS_SHOWN: usize = 100;
+
+pub(super) fn trust(config: &Config, out: Output, args: &TrustArgs) -> Outcome {
+    let workspace = config.workspace()?;
+    let things = things(&workspace)?;
+    let why = config.trusts(&workspace).err();
+    if let Some(shown) = args.accept {
+        return accept(config, &workspace, shown, args.own);
+    }
+    if args.json {
+        let files = things.iter().map(|(name, hash)| json!({"name": name, "hash": hash.to_string()}));
+        out.json_pretty(&json!({
+            "trusted": why.is_none(),
+            "why": why,
+            "hash": things.hash().to_string(),
+            "files": files.collect::<Vec<_>>(),
+        }));
+        return Ok(ExitCode::from(if why.is_none() { 0 } else { FAILED }));
+    }
+    out.line(&told(config, &workspace, &things, why.as_deref()));
+    if args.show {
+        print_files(out, &workspace, &things);
+    }
+    if why.is_none() && !args.own {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let hash = things.hash();
+    if args.show || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        say(&format!("nothing was accepted; `cuelight trust --accept {hash}` accepts what was shown"));
+        return Ok(ExitCode::from(FAILED));
+    }
+    say("accept all of that? y accepts, everything else does not");
+    let mut answer = String::new();
+    // Whoever cannot answer has not said yes.
+    let _length = io::stdin().read_line(&mut answer).unwrap_or_default();
+    if answer.trim() != "y" {
+        say("nothing was accepted");
+        return Ok(ExitCode::from(FAILED));
+    }
+    accept(config, &workspace, hash, args.own)
+}
+
+fn things(workspace: &Workspace) -> Result<Things, Trouble> {
+    Things::of(workspace).map_err(|it| Trouble::not_recorded(it.to_string()))
+}
+
+/// Accepts what has this hash, when it still does.
+fn accept(config: &Config, workspace: &Workspace, shown: Digest, is_own: bool) -> Outcome {
+    if config.actor(&People::default(), Channel::Command).channel == Channel::Step {
+        return Err(Trouble {
+            code: USAGE,
+            message: "could not trust: a program that a step has started decides nothing".to_owned(),
+        });
+    }
+    let book = config.trust_book().map_err(|why| Trouble::not_recorded(format!("could not trust: {why}")))?;
+    let accepted = book.accept(workspace, shown, &Entropy.request_id().0, is_own);
+    accepted.map_err(|it| Trouble::failed(it.to_string()))?;
+    say(&format!("{} is trusted as it is now", workspace.root().display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What would act in a workspace, for whoever decides whether it may.
+pub(super) fn would_act(config: &Config, workspace: &Workspace, why: &str) -> Result<String, Trouble> {
+    Ok(told(config, workspace, &things(workspace)?, Some(why)))
+}
+
+fn told(config: &Config, workspace: &Workspace, things: &Things, why: Option<&str>) -> String {
+    let root = safe_text(&workspace.root().display().to_string());
+    let mut text = match why {
+        None => format!("{root} is trusted. What acts in it:\n"),
+        Some(why) => format!(
+            "{root} is not trusted: {why}.\nNothing in it runs, nothing is sent, nothing is written. What would act:\n"
+        ),
+    };
+    let all: Vec<(&str, Digest)> = things.iter().collect();
+    let width = all.iter().map(|it| it.0.chars().count()).max().unwrap_or_default().min(40);
+    for (name, hash) in &all {
+        let digits: String = hash.to_string().chars().take(DIGITS_SHOWN).collect();
+        let _always = write!(text, "\n  {:width$}  {digits}", safe_text(name));
+        for (number, line) in about(config, workspace, name).iter().enumerate() {
+            let gap = if number == 0 {
+                "  ".to_owned()
+            } else {
+                format!("\n  {:width$}  {:DIGITS_SHOWN$}  ", "", "")
+            };
+            let _always = write!(text, "{gap}{}", safe_text(line));
+        }
+    }
+    if all.is_empty() {
+        text.push_str(
+            "\n  nothing: there is no schedule, setting, tool, agent, model, key, secret or database in it",
+        );
+    }
+    if why.is_some() {
+        text.push_str("\n\nLook closer with `cuelight trust --show`; `cuelight trust` accepts it.");
+    }
+    text
+}
+
+/// What a file of a workspace does, a line for each thing.
+fn about(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
+    let place = name.split('/').next().unwrap_or_default();
+    match (name, place) {
+        ("config.toml", _) => settings(workspace),
+        ("people.toml", _) => vec!["says who may approve".to_owned()],
+        ("cuelight.db", _) => database(workspace),
+        ("cuelight.db-wal", _) => vec!["goes into the database when an engine opens it".to_owned()],
+        (_, "workflows") => workflow(config, workspace, name),
+        (_, "agents") => vec!["describes an agent that workflows can start".to_owned()],
+        (_, "tools") => vec!["describes a tool that workflows can use".to_owned()],
+        (_, "models") => vec!["describes a model that workflows can ask".to_owned()],
+        (_, "keys") => vec!["a key: whoever else has it signs in its name".to_owned()],
+        _ => vec!["a secret that steps are given by its name".to_owned()],
+    }
+}
+
+fn settings(workspace: &Workspace) -> Vec<String> {
+    let said = match Settings::of(workspace) {
+        Ok(said) => said,
+        Err(trouble) => return vec![trouble.message],
+    };
+    let mut lines = Vec::new();
+    if let Some(to) = &said.traces.endpoint {
+        let headers = said.traces.headers.values().cloned().collect::<Vec<_>>().join(", ");
+        let with = if headers.is_empty() { String::new() } else { format!(", with the secrets {headers}") };
+        lines.push(format!("[traces] sends what happens here to {to}{with}"));
+    }
+    let mut list = |key: &str, does: &str, words: &[String]| {
+        if !words.is_empty() {
+            lines.push(format!("{key} {does} {}", words.join(", ")));
+        }
+    };
+    list("pass-env", "gives every step the variables", &said.pass_env);
+    list("http-private", "lets requests reach", &said.http_private);
+    list("http-hosts", "lets requests go to", &said.http_hosts);
+    list("[spawn]", "lets programs start agents:", &said.spawn.keys().cloned().collect::<Vec<_>>());
+    if let Some(file) = &said.http_authorities {
+        lines.push(format!("http-authorities believes the certificates of {}", file.display()));
+    }
+    if let Some(url) = &said.agents_url {
+        lines.push(format!("agents-url sends agents to {url}"));
+    }
+    if lines.is_empty() {
+        lines.push("settings; none of them sends or passes anything".to_owned());
+    }
+    lines
+}
+
+fn workflow(config: &Config, workspace: &Workspace, name: &str) -> Vec<String> {
+    let path = workspace.root().join(".cuelight").join(name);
+    let now = SystemClock.now();
+    let mut lines: Vec<String> = scheduled(workspace)
+        .iter()
+        .filter(|it| path.to_str() == Some(it.file.as_str()))
+        .map(|it| {
+            let next = it.next(now).map_or_else(|| "never again".to_owned(), |at| format!("next {at}"));
+            format!("starts by itself: {} ({next})", it.schedule.cron.value)
+        })
+        .collect();
+    let text = workspace.read_text(&path).unwrap_or_default();
+    let Ok(disk) = super::author::Disk::of(config) else { return lines };
+    let Some(workflow) = definition::read(&path.display().to_string(), &text, &disk).0 else {
+        lines.push("cannot be read as a workflow, so nothing of it starts".to_owned());
+        return lines;
+    };
+    if lines.is_empty() {
+        lines.push("starts when somebody asks for it".to_owned());
+    }
+    for step in &workflow.steps {
+        let does = match &step.kind {
+            StepKind::Run(run) => {
+                let first = run.script.source.value.lines().find(|it| !it.trim().is_empty());
+                shorten(first.unwrap_or_default().trim(), SCRIPT_CHARS_SHOWN)
+            }
+            other => other.word().to_owned(),
+        };
+        lines.push(format!("{}: {does}", step.id.value));
+    }
+    lines
+}
+
+fn database(workspace: &Workspace) -> Vec<String> {
+    let looked_at = workspace.clone().only_looked_at();
+    let desk = match ReadDesk::open(&looked_at, &Tasks::default()) {
+        Ok(desk) => desk,
+        Err(why) => return vec![why.to_string()],
+    };
+    let board = desk.boards().borrow().board.clone();
+    let mut lines = vec![format!(
+        "a log of {}",
+        counted(usize::try_from(board.seq.0).unwrap_or(usize::MAX), "record", "records")
+    )];
+    for run in board.open_runs() {
+        let it = &run.summary;
+        lines
+            .push(format!("open, and goes on when an engine starts: {} {} {}", it.id, it.workflow, it.state));
+    }
+    lines
+}
+
+/// The files themselves, where they are text.
+fn print_files(out: Output, workspace: &Workspace, things: &Things) {
+    for (name, _) in things.iter() {
+        if name.starts_with("cuelight.db") || name.starts_with("keys/") || name.starts_with("secrets/") {
+            continue;
+        }
+        out.line(&format!("\n--- {}", safe_text(name)));
+        match workspace.read_text(&workspace.root().join(".cuelight").join(name)) {
+            Ok(text) => text.lines().for_each(|it| out.line(&format!("  {}", safe_text(it)))),
+            Err(why) => out.line(&format!("  could not be read: {why}")),
+        }
+    }
+}

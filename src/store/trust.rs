@@ -1,0 +1,358 @@
+//! Which workspaces their user trusts: a file for each, outside of every workspace, where nothing that is cloned or unpacked can write.
+//!
+//! A workspace is known by its path, by the inode and birth of its `.cuelight`, and by an id that was drawn when it was made or accepted. Beside
+//! them stands a hash of each thing in it that can act. What is asked of a changed one is for `app`.
+
+use super::{StoreError, Workspace, below, checkpoint::log_name};
+use crate::base::{Digest, sha256};
+use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::{
+    collections::BTreeMap,
+    fs::{self, DirBuilder, Permissions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+/// Directories of a workspace whose files act, or are relied on.
+const ACTING_DIRS: [&str; 6] = ["agents", "keys", "models", "secrets", "tools", "workflows"];
+/// Those that this program changes by itself, and their users with it: they are shown, and a change of theirs asks nothing.
+const OWN_DIRS: [&str; 2] = ["keys/", "secrets/"];
+/// The database, as a thing that acts: what is open in it is taken up.
+pub const DATABASE: &str = "cuelight.db";
+/// Records that are kept before those go whose workspace is no more.
+const RECORDS_MAX: usize = 1000;
+/// Bytes that are hashed at once.
+const PIECE_BYTES: usize = 64 * 1024;
+/// Hexadecimal digits of an id.
+const ID_DIGITS: usize = 32;
+
+/// The records of one user.
+#[derive(Clone, Debug)]
+pub struct TrustBook {
+    dir: PathBuf,
+}
+
+/// What a user has accepted of a workspace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrustRecord {
+    root: PathBuf,
+    inode: u64,
+    /// Nanoseconds; nothing where the file system does not tell.
+    born: Option<u64>,
+    /// Whether it was made here: its files are the user's own.
+    pub is_own: bool,
+    /// The name of its log; empty before there is one.
+    log: String,
+    things: Things,
+}
+
+/// Each file that can act, by its name below `.cuelight`, with its hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Things(BTreeMap<String, Digest>);
+
+impl Things {
+    /// The things of a workspace, its database among them.
+    ///
+    /// # Errors
+    /// When one cannot be read, or a link stands in its place.
+    pub fn of(workspace: &Workspace) -> Result<Self, StoreError> {
+        let mut things = Self::of_files(workspace)?;
+        for name in [DATABASE.to_owned(), format!("{DATABASE}-wal")] {
+            things.add(workspace, name)?;
+        }
+        Ok(things)
+    }
+
+    /// The same without the database, which may be large.
+    fn of_files(workspace: &Workspace) -> Result<Self, StoreError> {
+        workspace.check_all()?;
+        let mut things = Self::default();
+        for name in ["config.toml", "people.toml"] {
+            things.add(workspace, name.to_owned())?;
+        }
+        for place in ACTING_DIRS {
+            let Ok(entries) = fs::read_dir(workspace.dir().join(place)) else { continue };
+            for entry in entries.flatten().filter(|it| it.file_type().is_ok_and(|it| it.is_file())) {
+                things.add(workspace, format!("{place}/{}", entry.file_name().to_string_lossy()))?;
+            }
+        }
+        Ok(things)
+    }
+
+    fn add(&mut self, workspace: &Workspace, name: String) -> Result<(), StoreError> {
+        let path = workspace.dir().join(&name);
+        let read = || -> io::Result<Digest> {
+            let mut file = below::open(&path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+            let (mut hash, mut piece) = (Sha256::new_with_prefix("cuelight-thing-v1"), vec![0; PIECE_BYTES]);
+            loop {
+                match file.read(&mut piece)? {
+                    0 => return Ok(Digest(hash.finalize().into())),
+                    length => hash.update(&piece[..length]),
+                }
+            }
+        };
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            hash => drop(self.0.insert(name, hash.map_err(|error| StoreError::io("read", &path, &error))?)),
+        }
+        Ok(())
+    }
+
+    /// Each of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Digest)> {
+        self.0.iter().map(|(name, hash)| (name.as_str(), *hash))
+    }
+
+    /// One hash over all of them.
+    pub fn hash(&self) -> Digest {
+        let parts: Vec<&[u8]> =
+            self.0.iter().flat_map(|(name, hash)| [name.as_bytes(), &hash.0[..]]).collect();
+        sha256("cuelight-things-v1", &parts)
+    }
+
+    /// The names of those that act and are not as they were, each with what became of it.
+    fn changed_since(&self, before: &Self) -> Vec<String> {
+        let acts =
+            |it: &&String| !it.starts_with(DATABASE) && !OWN_DIRS.iter().any(|own| it.starts_with(own));
+        let now =
+            self.0.iter().filter(|it| acts(&it.0)).filter_map(|(name, hash)| match before.0.get(name) {
+                None => Some(format!("{name} (new)")),
+                Some(known) => (known != hash).then(|| format!("{name} (changed)")),
+            });
+        let gone = before.0.keys().filter(acts).filter(|it| !self.0.contains_key(*it));
+        now.chain(gone.map(|it| format!("{it} (gone)"))).collect()
+    }
+}
+
+impl TrustBook {
+    /// The records in a directory, which is made when the first is written.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Makes a workspace that its user trusts from its first moment on: nobody sees it before it has its id. One that is there already stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// When it cannot be made, or there is no room for its record.
+    pub fn create(&self, root: &Path, id: &str) -> Result<Workspace, StoreError> {
+        let workspace = Workspace::at(root);
+        let own = workspace.dir();
+        if fs::symlink_metadata(&own).is_ok() {
+            return Workspace::create(root);
+        }
+        let new = root.join(format!("{}-{id}", below::DIRECTORY));
+        let make = || -> io::Result<()> {
+            DirBuilder::new().mode(0o700).create(&new)?;
+            DirBuilder::new().mode(0o700).create(new.join("spool"))?;
+            let mut file = below::open(&new.join("id"), OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+            file.write_all(format!("{id}\n").as_bytes())?;
+            // A workspace without its id would ask whether it is trusted.
+            file.sync_all()
+        };
+        let recorded = make().map_err(|error| StoreError::io("create", &own, &error)).and_then(|()| {
+            let record = TrustRecord { is_own: true, ..TrustRecord::of(&workspace, &new)? };
+            self.write(id, &record)
+        });
+        let put = recorded.and_then(|()| match fs::rename(&new, &own) {
+            // Somebody was faster, and theirs is as good.
+            Err(_) if own.join("id").exists() => {
+                drop(fs::remove_file(self.path(id)));
+                drop(fs::remove_dir_all(&new));
+                Ok(())
+            }
+            put => put.map_err(|error| StoreError::io("create", &own, &error)),
+        });
+        if put.is_err() {
+            drop(fs::remove_dir_all(&new));
+        }
+        put?;
+        Workspace::create(root)
+    }
+
+    /// The record of a workspace that is trusted.
+    ///
+    /// # Errors
+    /// Why it is not trusted: a reason that follows "this workspace is not trusted: ".
+    pub fn record(&self, workspace: &Workspace) -> Result<TrustRecord, String> {
+        workspace.check_all().map_err(|it| it.to_string())?;
+        let Some(id) = id_of(workspace) else {
+            return Err(
+                "no cuelight of yours made it: it was cloned, unpacked, written by hand, or made before \
+                        workspaces were trusted"
+                    .to_owned(),
+            );
+        };
+        let Some(record) = self.read(&id)? else {
+            return Err("it was made elsewhere: there is no record of it here".to_owned());
+        };
+        let here = TrustRecord::of(workspace, &workspace.dir()).map_err(|it| it.to_string())?;
+        if record.root != here.root {
+            let before = record.root.display();
+            return Err(format!("it was moved or copied: the workspace that was trusted is {before}"));
+        }
+        if (record.inode, record.born) != (here.inode, here.born) {
+            return Err("its .cuelight is another directory than the one that was trusted: it was copied, \
+                        restored or unpacked again"
+                .to_owned());
+        }
+        Ok(record)
+    }
+
+    /// What acts in a workspace and is not as it was when it was trusted; another database counts as such.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn changed(
+        &self,
+        workspace: &Workspace,
+        record: &TrustRecord,
+        is_database_shared: bool,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut things = Things::of_files(workspace)?;
+        let mut changed = things.changed_since(&record.things);
+        let log = log_name(workspace).unwrap_or_default();
+        let has_database = fs::symlink_metadata(workspace.db()).is_ok();
+        if has_database && record.log != log && !(record.log.is_empty() && record.is_own) {
+            changed.push(format!("{DATABASE} (another log)"));
+        } else if has_database && is_database_shared {
+            things.add(workspace, DATABASE.to_owned())?;
+            if things.0.get(DATABASE) != record.things.0.get(DATABASE) {
+                changed.push(format!("{DATABASE} (under version control)"));
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Trusts a workspace as it is, when it still is what was shown.
+    ///
+    /// # Errors
+    /// When something changed meanwhile, or it cannot be written down.
+    pub fn accept(
+        &self,
+        workspace: &Workspace,
+        shown: Digest,
+        new_id: &str,
+        is_own: bool,
+    ) -> Result<(), StoreError> {
+        let things = Things::of(workspace)?;
+        if things.hash() != shown {
+            let why = "something in it changed since that was shown";
+            return Err(StoreError::refused(
+                "trust",
+                &workspace.dir(),
+                why,
+                "look again with `cuelight trust --show`",
+            ));
+        }
+        // The id of a copy belongs to what it was copied from.
+        let known = self.record(workspace).ok().and_then(|_| id_of(workspace));
+        let id = known.unwrap_or_else(|| new_id.to_owned());
+        let path = workspace.dir().join("id");
+        let write = || -> io::Result<()> {
+            // A clone is open to all.
+            fs::set_permissions(workspace.dir(), Permissions::from_mode(0o700))?;
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            below::open(&path, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?
+                .write_all(format!("{id}\n").as_bytes())
+        };
+        write().map_err(|error| StoreError::io("write", &path, &error))?;
+        let log = log_name(workspace).unwrap_or_default();
+        let record = TrustRecord { is_own, log, things, ..TrustRecord::of(workspace, &workspace.dir())? };
+        self.write(&id, &record)
+    }
+
+    /// Writes down the log that our own engine has begun, and, where files are the user's own, what they are now.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn settle(&self, workspace: &Workspace, mut record: TrustRecord) -> Result<(), StoreError> {
+        let Some(id) = id_of(workspace) else { return Ok(()) };
+        let before = (record.log.clone(), record.things.clone());
+        record.log = log_name(workspace)?;
+        if record.is_own {
+            let things = Things::of(workspace)?;
+            let stays = |it: &(&String, &Digest)| !it.0.starts_with(DATABASE);
+            record.things =
+                Things(things.0.iter().filter(stays).map(|(name, it)| (name.clone(), *it)).collect());
+        }
+        if before == (record.log.clone(), record.things.clone()) { Ok(()) } else { self.write(&id, &record) }
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.dir.join(format!("{id}.json"))
+    }
+
+    fn read(&self, id: &str) -> Result<Option<TrustRecord>, String> {
+        let path = self.path(id);
+        let failed = |why: String| format!("its record {} cannot be used: {why}", path.display());
+        let file = match below::open(&path, OFlags::RDONLY | OFlags::NONBLOCK) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(|it| failed(it.to_string()))?,
+        };
+        let about = file.metadata().map_err(|it| failed(it.to_string()))?;
+        if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
+            return Err(failed("others may write to it; remove it".to_owned()));
+        }
+        serde_json::from_reader(io::BufReader::new(file)).map(Some).map_err(|it| failed(it.to_string()))
+    }
+
+    /// Whole or not at all.
+    fn write(&self, id: &str, record: &TrustRecord) -> Result<(), StoreError> {
+        let path = self.path(id);
+        let failed = |error: io::Error| StoreError::io("write", &path, &error);
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(failed)?;
+        self.drop_those_gone();
+        super::private::write_private(&path, record).map_err(failed)
+    }
+
+    /// Drops records of workspaces that are no more, when there are many.
+    fn drop_those_gone(&self) {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        let all: Vec<PathBuf> = entries.flatten().map(|it| it.path()).collect();
+        if all.len() < RECORDS_MAX {
+            return;
+        }
+        for path in all {
+            let id = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default();
+            let is_gone = |it: TrustRecord| id_of(&Workspace::at(&it.root)).as_deref() != Some(id);
+            if self.read(id).ok().flatten().is_some_and(is_gone) {
+                drop(fs::remove_file(&path));
+            }
+        }
+    }
+}
+
+impl TrustRecord {
+    /// Where a workspace is, and which directory `own` of it is.
+    fn of(workspace: &Workspace, own: &Path) -> Result<Self, StoreError> {
+        let root =
+            workspace.root().canonicalize().map_err(|it| StoreError::io("use", workspace.root(), &it))?;
+        let about = fs::symlink_metadata(own).map_err(|it| StoreError::io("use", own, &it))?;
+        let born = about.created().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+        Ok(Self {
+            root,
+            inode: about.ino(),
+            born: born.and_then(|it| u64::try_from(it.as_nanos()).ok()),
+            is_own: false,
+            log: String::new(),
+            things: Things::default(),
+        })
+    }
+}
+
+/// The id that was drawn for a workspace; nothing when it has none that was.
+fn id_of(workspace: &Workspace) -> Option<String> {
+    let text = below::read_text(&workspace.dir().join("id")).ok()?;
+    let id = text.trim();
+    let is_one = id.len() == ID_DIGITS && id.bytes().all(|it| it.is_ascii_hexdigit());
+    is_one.then(|| id.to_owned())
+}

@@ -1,0 +1,55 @@
+//! Files that version control tracks, as the index of git says: nothing is run for it, since a repository can have git run its code.
+
+use super::context::tracked;
+use rustix::fs::OFlags;
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+/// Bytes of an index.
+const INDEX_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Directories of systems whose lists of files are not read here.
+const OTHERS: [&str; 6] = [".hg", ".svn", ".jj", ".bzr", "_darcs", ".pijul"];
+
+/// The files below a directory that version control tracks, by path below the directory that holds it; nothing where that cannot be told.
+pub fn tracked_files(dir: &Path) -> Option<Vec<String>> {
+    let dir = dir.canonicalize().ok()?;
+    for top in dir.ancestors().skip(1) {
+        if let Some(index) = index_of(&top.join(".git")) {
+            let below = dir.strip_prefix(top).ok()?.to_str()?;
+            let bytes = match read(&index) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Vec::new()),
+                bytes => bytes.ok()?,
+            };
+            let all = tracked(&bytes)?.into_keys();
+            return Some(all.filter(|it| Path::new(it).starts_with(below)).collect());
+        }
+        if OTHERS.iter().any(|it| fs::symlink_metadata(top.join(it)).is_ok()) {
+            return None;
+        }
+    }
+    Some(Vec::new())
+}
+
+/// The index of a repository: in its directory, or in the one that a file in its place names.
+fn index_of(git: &Path) -> Option<PathBuf> {
+    let about = fs::metadata(git).ok()?;
+    if about.is_dir() {
+        return Some(git.join("index"));
+    }
+    let text = read(git).ok()?;
+    let named = String::from_utf8_lossy(&text);
+    let place = Path::new(named.strip_prefix("gitdir:")?.trim());
+    Some(git.parent()?.join(place).join("index"))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let mut bytes = Vec::new();
+    file.take(INDEX_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

