@@ -1957,6 +1957,9 @@ pub(super) struct ImportArgs {
     /// How long it sleeps, as a share of what it took: 0.001
     #[arg(long, default_value = "1")]
     pub(super) scale: String,
+    /// The directory for the file and those that it calls; without it, standard output
+    #[arg(long, value_name = "DIR")]
+    pub(super) to: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -144,11 +144,13 @@ steps:
   - name: not due
     command: echo not so
     depends: fetch
-    preconditions: [{condition: "`echo $ROWS`", expected: none}]
+    preconditions: [{eval: "`echo $ROWS`", expected: none}]
+  - name: kept as text
+    command: echo not run
+    depends: fetch
+    preconditions: [{condition: "`echo x`", expected: x}]
   - {name: behind, command: echo not behind, depends: [not due]}
   - {name: unless, command: echo not this day, depends: fetch, preconditions: [{condition: "$DAY", expected: monday, negate: true}]}
-  - {name: odd, command: echo not readable, depends: fetch, preconditions: [{weather: fine}]}
-  - {name: lost, command: echo not lost, depends: nowhere}
   - {name: early, command: echo "late $LATE", depends: late}
   - {name: late, command: echo it was late, output: LATE}
   - {name: place, command: echo the second is $2, depends: [store]}
@@ -222,6 +224,81 @@ fn a_branch_that_needs_nothing_of_what_failed_goes_on_as_it_does_in_the_other_sy
         let written = runs(&place, system, file, 1);
         says(&written, &["went on"]);
     }
+}
+
+#[test]
+fn references_of_dagu_two_are_values_and_lists_of_commands_stop_at_the_first_failure() {
+    let place = Place::new();
+    place.write(".env.prod", "FROM_FILE='two words'\n");
+    place.write(
+        "etl.yaml",
+        r#"params:
+  - {name: environment, type: string, default: prod}
+  - {name: replicas, type: integer, default: 3}
+  - {name: service, eval: "$(printf '%s-api' ${params.environment})"}
+consts: [{greeting: hello}, {whole: "${consts.greeting} there"}]
+dotenv: [".env.${params.environment}"]
+env:
+  - KEPT: $(echo not run)
+  - HOMES: ${HOME}/x
+steps:
+  - id: build
+    run: |
+      printf 'image=v1 of %s\n' '${params.environment}' >> "$DAGU_OUTPUT_FILE"
+      echo "${consts.whole}, ${params.replicas} of ${params.service}"
+    outputs: [{name: image}]
+  - id: ship
+    depends: build
+    env: [{IMAGE: "${steps.build.outputs.image}"}, {AND: "${IMAGE}!"}]
+    run: echo "$AND" 'and ${steps.build.outputs.image}' "$FROM_FILE" "${KEPT#??echo }" ${params.environment}
+    stderr: errors.txt
+  - id: several
+    depends: ship
+    run: ["echo one >&2", "exit 3", "echo not two"]
+    stderr: errors.txt
+    continue_on: failed
+  - id: known
+    depends: build
+    run: echo '{"a":{"b":"deep"}}'
+    output: {whole: {from: stdout, decode: json, select: .a.b}, said: {value: {x: "for ${params.environment}"}}}
+  - id: read
+    depends: known
+    run: echo "${known.output.whole} ${known.output.said.x}" > read.txt; cat read.txt
+  - id: each
+    depends: build
+    foreach:
+      items: [{slug: a}, {slug: b}]
+      steps: [{id: inner, run: "echo item ${foreach.item.slug} at ${foreach.index} of ${steps.build.outputs.image}"}]
+  - id: fan
+    depends: build
+    action: dag.run
+    with: {dag: child, params: {WHO: "${ITEM}"}}
+    parallel: [left, right]
+---
+name: child
+params: [{WHO: nobody}]
+steps: [{id: say, run: "echo child of ${params.WHO}"}]
+"#,
+    );
+    place.cue(&["import", "dagu", "etl.yaml", "--to", "made"]).ok();
+    let said = place.cue(&["run", "made/etl.yaml", "--headless"]);
+    let written = place.cue(&["logs", "r-1"]).ok().out;
+    // One step failed, and the others went on.
+    assert_eq!(said.code, 5, "{said:?}\n{written}\n{}", place.text("made/etl.yaml"));
+    says(
+        &written.replace("not run)", ""),
+        &[
+            "hello there, 3 of prod-api",
+            "v1 of prod! and v1 of prod two words",
+            "deep for prod",
+            "item a at 0 of v1 of prod",
+            "item b at 1 of v1 of prod",
+            "child of left",
+            "child of right",
+            "one",
+        ],
+    );
+    assert_eq!(place.text("errors.txt"), "one\n");
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::{
 };
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -254,13 +254,45 @@ pub(super) fn import(args: &ImportArgs, out: Output) -> Outcome {
             import_wfformat(&text, task).map_err(Trouble::usage)?
         }
     };
-    out.raw(made.text.as_bytes());
-    tell_of_import(&made);
+    match &args.to {
+        Some(to) => write_imported(to, &args.file, &made)?,
+        None if made.others.is_empty() => out.raw(made.text.as_bytes()),
+        None => {
+            let files = counted(made.others.len() + 1, "workflow", "workflows");
+            return Err(Trouble::usage(format!(
+                "could not write {files} to standard output; name a directory for them with --to DIR"
+            )));
+        }
+    }
+    tell_of_import(&args.file, &made);
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes new files; one that is there already stays.
+fn write_imported(to: &Path, from: &Path, made: &Imported) -> Result<(), Trouble> {
+    fs::create_dir_all(to)
+        .map_err(|error| Trouble::usage(format!("could not make {}: {error}", to.display())))?;
+    let stem = from.file_stem().unwrap_or_default().to_string_lossy();
+    let own = (format!("{stem}.yaml"), made.text.clone());
+    for (name, text) in std::iter::once(&own).chain(&made.others) {
+        let path = to.join(name);
+        let written = fs::OpenOptions::new().write(true).create_new(true).open(&path);
+        written.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+            Trouble::usage(format!(
+                "could not write {}: {error}; name another directory with --to",
+                path.display()
+            ))
+        })?;
+        say(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
 /// What whoever imports a file still has to look at.
-fn tell_of_import(made: &Imported) {
+fn tell_of_import(file: &Path, made: &Imported) {
+    for line in &made.left_out {
+        say(&format!("{}: could not carry over: {line}", file.display()));
+    }
     let left_out = made.left_out.len();
     if left_out > 0 {
         let things = counted(left_out, "thing", "things");

@@ -8,6 +8,8 @@ mod waits;
 mod words;
 mod work;
 
+pub(in crate::definition::import) use self::{shell::in_shell, words::Piece};
+
 use self::{
     held::{Held, PLACED, READ},
     waits::{Inside, Made, Wait, wants, with},

@@ -28,6 +28,8 @@ pub struct Imported {
     pub text: String,
     /// What could not be carried over, a sentence's part each; it stands at the top of the file as well.
     pub left_out: Vec<String>,
+    /// Files that it calls, by name; each stands beside it.
+    pub others: Vec<(String, String)>,
 }
 
 /// The file while it is being written.
@@ -128,7 +130,7 @@ impl Page {
             let wrong: Vec<Diagnostic> =
                 found.into_iter().filter(|it| it.is_error() && it.code != "subworkflow").collect();
             if wrong.is_empty() {
-                return Ok(Imported { text, left_out: self.left_out });
+                return Ok(Imported { text, left_out: self.left_out, others: Vec::new() });
             }
             let mut done = BTreeSet::new();
             for it in &wrong {
@@ -244,7 +246,8 @@ fn replace(value: &mut Value, old: &str, new: &str) {
     }
 }
 
-fn sanitised(name: &str) -> String {
+/// A name in letters that every id and file name may have.
+pub(super) fn sanitised(name: &str) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' };
     let words: String = name.chars().take(80).map(kept).collect();
     let id = words.split('-').filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-");

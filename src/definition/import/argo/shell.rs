@@ -20,7 +20,10 @@ enum Place {
 }
 
 /// A shell text whose values are the variables that `name` gives them; and whether one stands where a shell fills in nothing.
-pub(super) fn in_shell(pieces: &[Piece], mut name: impl FnMut(&str) -> String) -> (String, bool) {
+pub(in crate::definition::import) fn in_shell(
+    pieces: &[Piece],
+    mut name: impl FnMut(&str) -> String,
+) -> (String, bool) {
     let mut reader = Reader { out: String::new(), places: vec![Place::Bare(0)], ..Reader::default() };
     let mut is_lost = false;
     for piece in pieces {

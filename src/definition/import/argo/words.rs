@@ -28,7 +28,7 @@ const STATUS: [(&str, &str); 5] = [
 
 /// A piece of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(in crate::definition::import) enum Piece {
     Text(String),
     /// An expression of ours, without its braces.
     Hole(String),
