@@ -8,13 +8,14 @@ use super::{
     program::program,
 };
 use crate::base::{NAMED_WORDS_MAX, NOT_BOUND, Program, sha256};
+use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
     os::unix::{
         ffi::OsStrExt as _,
-        fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+        fs::{OpenOptionsExt as _, PermissionsExt as _},
     },
     path::{Path, PathBuf},
 };
@@ -91,9 +92,18 @@ impl Naming<'_> {
     /// directory in its place, are other directories. Steps in between may make theirs anew: there the place counts.
     fn directory(&mut self, later: bool) {
         let Ok(real) = self.dir.canonicalize() else { return };
-        let Ok(about) = fs::metadata(&real) else { return };
-        let which = if later { [0, 0] } else { [about.dev(), about.ino()] }.map(u64::to_be_bytes);
-        let digest = sha256("cuelight-directory-v1", &[&which[0], &which[1], real.as_os_str().as_bytes()]);
+        let mask = StatxFlags::INO | StatxFlags::BTIME;
+        let Ok(about) = statx(CWD, &real, AtFlags::empty(), mask) else { return };
+        // A number that was given back is given out again; the moment it was made tells one directory from the next.
+        let made = about.stx_btime;
+        let which = [
+            u64::from(about.stx_dev_major) << 32 | u64::from(about.stx_dev_minor),
+            about.stx_ino,
+            made.tv_sec.cast_unsigned(),
+            u64::from(made.tv_nsec),
+        ];
+        let which = which.map(|number| if later { 0 } else { number }.to_be_bytes()).concat();
+        let digest = sha256("cuelight-directory-v1", &[&which, real.as_os_str().as_bytes()]);
         let path = format!("{}/", self.shown(&real));
         self.files.push(Executed { path, digest: Some(digest), bytes: 0, problem: None });
     }
@@ -133,8 +143,7 @@ impl Naming<'_> {
         {
             return;
         }
-        let flags =
-            i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flags of open are an int in C");
         let Ok(about) = fs::metadata(&real) else { return };
         if !about.is_file() {
             return;

@@ -290,8 +290,8 @@ fn a_working_directory_is_the_one_that_was_approved_whatever_its_name_means_now(
     fs::remove_file(root.join("current")).expect("removed");
     symlink("good", root.join("current")).expect("a link");
     assert!(bench.launch(&launch, &approved));
-    // The old one stays while the new one is made: both cannot have one number.
-    fs::rename(root.join("good"), root.join("aside")).expect("moved");
+    // Its number may be given out again.
+    fs::remove_dir_all(root.join("good")).expect("removed");
     fs::create_dir(root.join("good")).expect("a directory");
     fs::write(root.join("good/word"), "evil").expect("written");
     assert!(!bench.launch(&launch, &approved), "another directory stands there");
