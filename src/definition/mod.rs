@@ -3,6 +3,7 @@
 //! Knows no disk (files come through [`Files`]) and no run; what will be run is for `plan`.
 
 mod check;
+mod command_risk;
 mod diagnostic;
 mod document;
 mod format;
@@ -23,6 +24,7 @@ mod workflow;
 mod yaml;
 
 pub use check::{CONTEXTS, KnownPeople, check_keys, check_people};
+pub use command_risk::{CommandRisk, command_risk, words_risk};
 pub use diagnostic::{Diagnostic, Edit, RULES, Related, Severity, sarif, summary};
 pub use format::fmt;
 pub use import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};

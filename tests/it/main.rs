@@ -19,6 +19,7 @@ mod badly;
 mod called;
 mod cli;
 mod coding;
+mod command_risk;
 mod confined;
 mod consent;
 mod console;

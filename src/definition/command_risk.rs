@@ -1,0 +1,779 @@
+//! The risk of a shell command, judged by its words, for people who are asked about it. The judgement shows a risk and chooses how an
+//! approval is confirmed; nothing is approved by it.
+//!
+//! Low is only what is known to be read-only, word by word. High is what is known to destroy, to publish, or to hide a program in an
+//! option. Everything else keeps the middle: a construct that is not understood is never a reason for less. A program is taken by its
+//! name; what its configuration makes it run is not seen.
+
+use crate::{
+    base::{is_shell, is_unseen},
+    definition::Risk,
+};
+
+/// A command of more bytes is judged by nothing but its length.
+const JUDGED_BYTES_MAX: usize = 16 * 1024;
+/// Scripts within scripts.
+const DEPTH_MAX: u32 = 4;
+/// What is read of one command, its scripts within scripts included.
+const READ_BYTES_MAX: usize = 24 * JUDGED_BYTES_MAX;
+/// What a script costs besides its length.
+const SCRIPT_BYTES: usize = 64;
+
+/// A risk, and the part of the command that raised it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRisk {
+    /// How bad a wrong yes is.
+    pub risk: Risk,
+    /// Why it is high; empty otherwise.
+    pub why: String,
+}
+
+/// Judges a script of a POSIX shell.
+pub fn command_risk(script: &str) -> CommandRisk {
+    let mut judge = Judge { is_clear: true, high: None, read: 0 };
+    if script.len() > JUDGED_BYTES_MAX {
+        judge.raise("it is too long to be judged");
+    } else {
+        judge.script(script, 0);
+    }
+    judge.verdict()
+}
+
+/// Judges the words of a program that is started without a shell.
+pub fn words_risk(words: &[String]) -> CommandRisk {
+    let mut judge = Judge { is_clear: true, high: None, read: 0 };
+    let words: Vec<Word> = words.iter().map(|it| Word { text: it.clone(), ..Word::default() }).collect();
+    if words.iter().map(|it| it.text.len()).sum::<usize>() > JUDGED_BYTES_MAX {
+        judge.raise("it is too long to be judged");
+    } else {
+        judge.command(&Simple { words, ..Simple::default() }, 0);
+    }
+    judge.verdict()
+}
+
+/// Programs that change nothing, with the options by which they would.
+const READERS: &[(&str, &[&str])] = &[
+    ("[", &[]),
+    ("basename", &[]),
+    ("cat", &[]),
+    ("cd", &[]),
+    ("cmp", &[]),
+    ("comm", &[]),
+    ("cut", &[]),
+    ("date", &["-s", "--set"]),
+    ("df", &[]),
+    ("diff", &["-l", "--paginate"]),
+    ("dirname", &[]),
+    ("du", &[]),
+    ("echo", &[]),
+    ("egrep", &[]),
+    ("false", &[]),
+    ("fgrep", &[]),
+    ("file", &["-C", "--compile", "-z", "-Z", "--uncompress"]),
+    (
+        "find",
+        &[
+            "-exec",
+            "-execdir",
+            "-ok",
+            "-okdir",
+            "-delete",
+            "-fprint",
+            "-fprint0",
+            "-fprintf",
+            "-fls",
+            "-files0-from",
+        ],
+    ),
+    ("grep", &[]),
+    ("head", &[]),
+    ("id", &[]),
+    ("jq", &[]),
+    ("ls", &[]),
+    ("nl", &[]),
+    ("printenv", &[]),
+    ("pwd", &[]),
+    ("readlink", &[]),
+    ("realpath", &[]),
+    ("rev", &[]),
+    ("rg", &["--pre", "--pre-glob", "--hostname-bin", "-z", "--search-zip"]),
+    ("seq", &[]),
+    ("sort", &["-o", "--output", "--compress-program", "-T", "--temporary-directory"]),
+    ("stat", &[]),
+    ("tac", &[]),
+    ("tail", &[]),
+    ("test", &[]),
+    ("tr", &[]),
+    ("true", &[]),
+    ("type", &[]),
+    ("uname", &[]),
+    ("wc", &[]),
+    ("which", &[]),
+    ("whoami", &[]),
+];
+
+/// The same of git, by what it is to do; an operand is allowed where that still only reads.
+const GIT_READERS: &[(&str, bool)] = &[
+    ("blame", true),
+    ("branch", false),
+    ("describe", true),
+    ("diff", true),
+    ("log", true),
+    ("ls-files", true),
+    ("ls-tree", true),
+    ("merge-base", true),
+    ("remote", false),
+    ("rev-list", true),
+    ("rev-parse", true),
+    ("shortlog", true),
+    ("show", true),
+    ("status", true),
+    ("tag", false),
+];
+const GIT_WRITES: &[&str] =
+    &["--output", "--ext-diff", "--textconv", "--show-signature", "--filters", "--open-files-in-pager", "-O"];
+/// Options that make a listing of branches, tags or remotes something else.
+const GIT_LISTS: &[&str] =
+    &["-a", "-r", "-v", "-vv", "-l", "--all", "--list", "--show-current", "--remotes", "--verbose"];
+const GIT_PLAIN: &[&str] = &["--no-pager", "--no-optional-locks", "--paginate", "-P"];
+
+/// Programs that start the program named among their words.
+const WRAPPERS: &[&str] = &[
+    "builtin",
+    "busybox",
+    "chroot",
+    "command",
+    "coproc",
+    "doas",
+    "env",
+    "exec",
+    "find",
+    "flock",
+    "ionice",
+    "nice",
+    "nohup",
+    "nsenter",
+    "parallel",
+    "pkexec",
+    "rsync",
+    "runuser",
+    "script",
+    "setsid",
+    "ssh",
+    "stdbuf",
+    "strace",
+    "su",
+    "sudo",
+    "systemd-run",
+    "tar",
+    "time",
+    "timeout",
+    "unshare",
+    "watch",
+    "xargs",
+];
+/// Words before which a command has not begun yet.
+const LEADING: &[&str] =
+    &["!", "{", "}", "do", "elif", "else", "if", "then", "until", "while", "time", "fi", "done"];
+
+/// Programs that nobody takes back, whatever they are given.
+const DESTROYERS: &[&str] = &[
+    "blkdiscard",
+    "cfdisk",
+    "cryptsetup",
+    "dd",
+    "fdisk",
+    "groupdel",
+    "halt",
+    "mkswap",
+    "parted",
+    "poweroff",
+    "reboot",
+    "sfdisk",
+    "sgdisk",
+    "shred",
+    "shutdown",
+    "srm",
+    "truncate",
+    "userdel",
+    "wipefs",
+];
+/// Programs that act as somebody else.
+const AS_ANOTHER: &[&str] = &["doas", "pkexec", "runuser", "su", "sudo"];
+
+/// A program with a word that makes it final; a word that ends with `*` stands for all that begin so.
+const FINAL_WORDS: &[(&str, &[&str])] = &[
+    ("aws", &["delete*", "terminate*", "rb", "rm", "deregister*", "purge*"]),
+    ("az", &["delete*", "purge*", "deallocate"]),
+    ("cargo", &["publish", "yank"]),
+    ("chgrp", &["-R*", "--recursive"]),
+    ("chmod", &["-R*", "--recursive"]),
+    ("chown", &["-R*", "--recursive"]),
+    ("crontab", &["-r*"]),
+    ("docker", &["prune", "rm", "rmi", "--volumes", "push"]),
+    ("dropdb", &["*"]),
+    ("gcloud", &["delete*"]),
+    ("gem", &["push", "yank"]),
+    ("gh", &["delete*"]),
+    ("gsutil", &["rm", "rb"]),
+    ("helm", &["uninstall", "delete", "del", "un"]),
+    ("iptables", &["-F*", "-X*", "--flush"]),
+    ("kubectl", &["delete", "drain", "--force"]),
+    ("lvremove", &["*"]),
+    ("mc", &["rm", "rb"]),
+    ("mysqladmin", &["drop"]),
+    ("nft", &["flush", "delete"]),
+    ("npm", &["publish", "unpublish"]),
+    ("oc", &["delete", "drain", "--force"]),
+    ("pnpm", &["publish", "unpublish"]),
+    ("podman", &["prune", "rm", "rmi", "--volumes", "push"]),
+    ("pulumi", &["destroy"]),
+    ("redis-cli", &["flushall", "flushdb", "FLUSHALL", "FLUSHDB"]),
+    ("rsync", &["--delete*", "--remove-source-files"]),
+    ("terraform", &["destroy", "-destroy", "rm", "-auto-approve", "force-unlock"]),
+    ("tofu", &["destroy", "-destroy", "rm", "-auto-approve", "force-unlock"]),
+    ("twine", &["upload"]),
+    ("vgremove", &["*"]),
+    ("yarn", &["publish", "unpublish"]),
+    ("zfs", &["destroy", "rollback"]),
+    ("zpool", &["destroy"]),
+];
+
+/// The same of git.
+const GIT_FINAL: &[(&str, &[&str])] = &[
+    ("branch", &["-D*", "--delete", "-d*"]),
+    ("clean", &["-f*", "-df", "-fd", "-xf", "-xdf", "-dxf", "-ffdx", "--force"]),
+    ("filter-branch", &["*"]),
+    ("filter-repo", &["*"]),
+    ("gc", &["--prune*", "--aggressive"]),
+    ("push", &["-f*", "--force*", "--mirror", "--delete", "-d*", "--prune", "+*", ":*"]),
+    ("reflog", &["expire", "delete"]),
+    ("reset", &["--hard"]),
+    ("stash", &["drop", "clear"]),
+    ("tag", &["-d*", "--delete"]),
+    ("update-ref", &["-d*", "--delete"]),
+];
+
+/// Parts of words that start a program in a command that does not look like it: of any program …
+const HIDDEN: &[&str] = &[
+    "--checkpoint-action",
+    "--to-command",
+    "--use-compress-program",
+    "--compress-program",
+    "--rsh",
+    "--rsync-path",
+    "--upload-pack",
+    "--receive-pack",
+    "--ext-diff",
+    "--unzip-command",
+    "--pre=",
+    "--hostname-bin",
+    "--info-script",
+    "--new-volume-script",
+    "--rmt-command",
+    "--rsh-command",
+    "proxycommand",
+    "localcommand",
+    "knownhostscommand",
+    "core.pager",
+    "core.sshcommand",
+    "core.fsmonitor",
+    "core.editor",
+    "core.hookspath",
+    "core.askpass",
+    "diff.external",
+    "gpg.program",
+    "sequence.editor",
+    "credential.helper",
+    "alias.",
+    "--config-env",
+    "ext::",
+    "--exec-path=",
+];
+/// … and variables that do, for what is started with them.
+const HIDDEN_VARIABLES: &[&str] = &[
+    "BASH_ENV",
+    "BROWSER",
+    "EDITOR",
+    "ENV",
+    "GIT_ASKPASS",
+    "GIT_CONFIG",
+    "GIT_EDITOR",
+    "GIT_EXEC_PATH",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_PAGER",
+    "GIT_PROXY_COMMAND",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_TEMPLATE_DIR",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "LESSOPEN",
+    "MANPAGER",
+    "NODE_OPTIONS",
+    "PAGER",
+    "PATH",
+    "PERL5OPT",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "RUBYOPT",
+    "RUSTC_WRAPPER",
+    "SHELLOPTS",
+    "SSH_ASKPASS",
+    "TAR_OPTIONS",
+    "VISUAL",
+];
+
+/// Statements that nobody takes back, in lower case with single blanks.
+const FINAL_STATEMENTS: &[&str] = &[
+    "drop table",
+    "drop database",
+    "drop schema",
+    "drop view",
+    "drop user",
+    "drop role",
+    "drop index",
+    "drop column",
+    "truncate table",
+    "truncate only",
+    "delete from",
+    "dropdatabase(",
+    ".drop()",
+    "deletemany(",
+    "rmtree(",
+    "flushall",
+    "flushdb",
+];
+
+/// One word, as the shell would hand it on.
+#[derive(Clone, Debug, Default)]
+struct Word {
+    text: String,
+    /// Something in it is put in by the shell: a variable, a pattern, a list in braces.
+    expands: bool,
+    /// That stands at its beginning.
+    begins_expanded: bool,
+}
+
+/// A program and its words.
+#[derive(Debug, Default)]
+struct Simple {
+    words: Vec<Word>,
+    /// It reads what the one before it writes.
+    is_fed: bool,
+    /// It writes to a file.
+    writes: bool,
+}
+
+impl Simple {
+    /// Takes the word that has ended.
+    fn end(&mut self, word: &mut Option<Word>) {
+        self.words.extend(word.take());
+    }
+}
+
+struct Judge {
+    /// Every word so far was understood, and only reads.
+    is_clear: bool,
+    /// Why it is high.
+    high: Option<String>,
+    /// Bytes read so far.
+    read: usize,
+}
+
+impl Judge {
+    fn verdict(self) -> CommandRisk {
+        match (self.high, self.is_clear) {
+            (Some(why), _) => CommandRisk { risk: Risk::Irreversible, why },
+            (None, true) => CommandRisk { risk: Risk::ReadOnly, why: String::new() },
+            (None, false) => CommandRisk { risk: Risk::ExternallyReversible, why: String::new() },
+        }
+    }
+
+    fn raise(&mut self, why: &str) {
+        self.high.get_or_insert_with(|| why.to_owned());
+    }
+
+    fn script(&mut self, text: &str, depth: u32) {
+        self.read += text.len() + SCRIPT_BYTES;
+        if depth > DEPTH_MAX || self.read > READ_BYTES_MAX {
+            return self.raise("it is too deep to be judged");
+        }
+        let plain = |it: char| it == '\n' || it == '\t' || !is_unseen(it);
+        self.is_clear &= text.chars().all(plain) && !text.trim().is_empty();
+        let all = self.split(text, depth);
+        for it in &all {
+            self.command(it, depth);
+        }
+        // Quotation marks in a text that is handed on hide nothing that comes after it.
+        if text.contains("<<") && text.trim().contains('\n') {
+            text.lines().for_each(|it| self.script(it, depth + 1));
+        }
+        let names: Vec<&str> = all.iter().map(|it| name(&it.words)).collect();
+        // A change of the directory chooses whose configuration git reads.
+        if names.contains(&"cd") && names.contains(&"git") {
+            self.is_clear = false;
+        }
+        // What a shell reads from a pipe was written by the words before it.
+        if all.iter().any(|it| it.is_fed && takes_code(&it.words)) {
+            if names.iter().any(|it| ["curl", "wget", "fetch", "nc", "ncat"].contains(it)) {
+                self.raise("a shell runs what an address answers");
+            }
+            for word in all.iter().flat_map(|it| &it.words) {
+                self.script(&word.text, depth + 1);
+            }
+        }
+    }
+
+    /// Commands of a script, each by itself. What is put in by another command is judged as one of its own.
+    fn split(&mut self, text: &str, depth: u32) -> Vec<Simple> {
+        let mut all = Vec::new();
+        let mut now = Simple::default();
+        let mut word: Option<Word> = None;
+        let letters: Vec<char> = text.chars().collect();
+        let mut at = 0;
+        while let Some(letter) = letters.get(at).copied() {
+            let next = letters.get(at + 1).copied();
+            at += 1;
+            match letter {
+                '\\' if next == Some('\n') => at += 1,
+                '\\' => {
+                    word.get_or_insert_default().text.extend(next);
+                    at += 1;
+                }
+                '\'' => {
+                    let inside: String = letters[at..].iter().take_while(|it| **it != '\'').collect();
+                    word.get_or_insert_default().text.push_str(&inside);
+                    at += inside.chars().count() + 1;
+                    if at > letters.len() {
+                        self.unended(&inside, depth);
+                    }
+                }
+                '"' => at = self.double_quoted(&letters, at, word.get_or_insert_default(), depth),
+                '$' | '`' => at = self.expansion(&letters, at - 1, word.get_or_insert_default(), depth),
+                ' ' | '\t' => now.end(&mut word),
+                '#' if word.is_none() => {
+                    at += letters[at..].iter().take_while(|it| **it != '\n').count();
+                }
+                '>' | '<' => at = self.redirected(&letters, at - 1, &mut now, &mut word),
+                '&' if next == Some('>') => now.end(&mut word),
+                ';' | '&' | '|' | '\n' | '(' | ')' => {
+                    now.end(&mut word);
+                    self.is_clear &= !"()".contains(letter);
+                    let is_pipe =
+                        letter == '|' && next != Some('|') && letters.get(at.wrapping_sub(2)) != Some(&'|');
+                    let is_fed = is_pipe || now.is_fed && now.words.is_empty();
+                    all.push(std::mem::take(&mut now));
+                    now.is_fed = is_fed;
+                }
+                '*' | '?' | '[' | '{' if letter != '[' || next.is_some_and(|it| it != ' ') => {
+                    let word = word.get_or_insert_default();
+                    // A list in braces may become any word, a pattern only a name that is there.
+                    word.begins_expanded |=
+                        letter == '{' && next != Some(' ') || word.text.is_empty() && letter != '{';
+                    word.expands = true;
+                    word.text.push(letter);
+                }
+                _ => word.get_or_insert_default().text.push(letter),
+            }
+        }
+        now.end(&mut word);
+        all.push(now);
+        all.retain(|it| !it.words.is_empty() || it.writes);
+        all
+    }
+
+    /// Takes what stands in double quotes, and gives back where it ends.
+    fn double_quoted(&mut self, letters: &[char], from: usize, word: &mut Word, depth: u32) -> usize {
+        let mut at = from;
+        while let Some(letter) = letters.get(at).copied() {
+            match letter {
+                '"' => return at + 1,
+                '\\' => {
+                    word.text.extend(letters.get(at + 1));
+                    at += 2;
+                }
+                '$' | '`' => at = self.expansion(letters, at, word, depth),
+                _ => {
+                    word.text.push(letter);
+                    at += 1;
+                }
+            }
+        }
+        self.unended(&letters[from.min(letters.len())..].iter().collect::<String>(), depth);
+        at
+    }
+
+    /// A quotation mark without its second may be none: what follows it is judged as well.
+    fn unended(&mut self, text: &str, depth: u32) {
+        self.is_clear = false;
+        self.script(text, depth + 1);
+    }
+
+    /// Takes what begins with `$` or a backtick, and gives back where it ends.
+    fn expansion(&mut self, letters: &[char], at: usize, word: &mut Word, depth: u32) -> usize {
+        let next = letters.get(at + 1).copied();
+        let is_name = |it: &char| it.is_ascii_alphanumeric() || *it == '_';
+        word.begins_expanded |= word.text.is_empty();
+        word.expands = true;
+        match (letters[at], next) {
+            ('`', _) | ('$', Some('(')) => {
+                self.is_clear = false;
+                let from = if letters[at] == '`' { at + 1 } else { at + 2 };
+                let mut open = 1;
+                let end = letters[from..].iter().position(|it| {
+                    open += match (letters[at], it) {
+                        ('`', '`') | ('$', ')') => -1,
+                        ('$', '(') => 1,
+                        _ => 0,
+                    };
+                    open == 0
+                });
+                let end = end.map_or(letters.len(), |it| from + it);
+                let inside: String = letters[from..end].iter().collect();
+                self.script(&inside, depth + 1);
+                end + 1
+            }
+            ('$', Some('{')) => {
+                let inside: Vec<char> =
+                    letters[at + 2..].iter().take_while(|it| **it != '}').copied().collect();
+                // More than a name computes, assigns, or runs something.
+                self.is_clear &= !inside.is_empty() && inside.iter().all(is_name);
+                word.text.push('$');
+                at + 3 + inside.len()
+            }
+            ('$', Some(it)) if is_name(&it) => {
+                word.text.push('$');
+                at + 1 + letters[at + 1..].iter().take_while(|it| is_name(it)).count()
+            }
+            ('$', Some('\'' | '"')) => {
+                self.is_clear = false;
+                let inside: String = letters[at + 2..].iter().take_while(|it| **it != '\'').collect();
+                if ["\\x", "\\u", "\\U", "\\0", "\\1"].iter().any(|it| inside.contains(it)) {
+                    self.raise("letters are written by their numbers");
+                }
+                at + 1
+            }
+            _ => {
+                word.text.push('$');
+                at + 1
+            }
+        }
+    }
+
+    /// Takes a redirection with the word behind it, and gives back where it ends.
+    fn redirected(
+        &mut self,
+        letters: &[char],
+        mut at: usize,
+        now: &mut Simple,
+        word: &mut Option<Word>,
+    ) -> usize {
+        // A number before it is that of a descriptor.
+        match word.take() {
+            Some(it) if it.text.chars().all(|it| it.is_ascii_digit()) => {}
+            other => now.words.extend(other),
+        }
+        let from = at;
+        at += letters[at..].iter().take_while(|it| "<>&|".contains(**it)).count();
+        let sign: String = letters[from..at].iter().collect();
+        at += letters[at..].iter().take_while(|it| " \t".contains(**it)).count();
+        let ends = |it: &char| " \t\n;&|<>()".contains(*it);
+        let target: String = letters[at..].iter().take_while(|it| !ends(it)).collect();
+        let bare: String = target.chars().filter(|it| !"'\"\\".contains(*it)).collect();
+        let is_descriptor = sign.ends_with('&') && bare.chars().all(|it| it.is_ascii_digit() || it == '-');
+        let is_nothing = ["/dev/null", "/dev/stdout", "/dev/stderr"].contains(&bare.as_str());
+        let reads = sign == "<" && !bare.starts_with("/dev/");
+        if bare.starts_with("/dev/") && sign.contains('>') && !is_nothing && !bare.starts_with("/dev/tty") {
+            self.raise("it writes to a device");
+        }
+        if !(is_descriptor || is_nothing || reads) {
+            self.is_clear = false;
+            now.writes = true;
+        }
+        // Where the words are not these very letters, they are read as words of the command as well.
+        if sign == "<" || sign.contains('>') { at + target.chars().count() } else { at }
+    }
+
+    fn command(&mut self, simple: &Simple, depth: u32) {
+        self.is_clear &= !simple.writes;
+        let mut words = simple.words.as_slice();
+        while let Some(first) = words.first() {
+            let variable = first.text.split_once('=').map(|it| it.0.trim_end_matches('+'));
+            let is_name =
+                |it: &str| !it.is_empty() && it.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
+            if let Some(variable) = variable.filter(|it| is_name(it)) {
+                self.variable(variable);
+            } else if !LEADING.contains(&first.text.as_str()) {
+                break;
+            }
+            self.is_clear = false;
+            words = &words[1..];
+        }
+        let Some(first) = words.first() else { return };
+        self.is_clear &= !first.expands && only_reads(words);
+        if first.expands && !first.begins_expanded && !first.text.starts_with('[') {
+            self.raise("the name of the program is put together");
+        }
+        for word in words {
+            self.parts(&word.text);
+        }
+        self.harm(words, depth);
+        if WRAPPERS.contains(&name(words)) {
+            for from in 1..words.len() {
+                let word = &words[from].text;
+                if let Some((variable, _)) = word.split_once('=') {
+                    self.variable(variable);
+                }
+                // Some take the command as one word.
+                if word.contains(char::is_whitespace) {
+                    self.script(word, depth + 1);
+                }
+                self.harm(&words[from..], depth);
+            }
+        }
+    }
+
+    fn variable(&mut self, name: &str) {
+        self.is_clear = false;
+        if HIDDEN_VARIABLES.contains(&name) || name.starts_with("GIT_CONFIG") {
+            self.raise(&format!("the variable {name} can start another program"));
+        }
+    }
+
+    /// Raises words that start a program, and statements that are final, wherever they stand.
+    fn parts(&mut self, word: &str) {
+        let low = word.to_lowercase();
+        if let Some(part) = HIDDEN.iter().find(|it| low.contains(**it)) {
+            self.raise(&format!("{} can start another program", part.trim_end_matches(['=', '.', ':'])));
+        }
+        let flat = low.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some(statement) = FINAL_STATEMENTS.iter().find(|it| flat.contains(**it)) {
+            self.raise(&format!("nobody takes back `{statement}`"));
+        }
+    }
+
+    /// Raises what is known to be final.
+    fn harm(&mut self, words: &[Word], depth: u32) {
+        let name = name(words);
+        let rest = &words[1.min(words.len())..];
+        let has = |parts: &[&str]| rest.iter().find(|it| parts.iter().any(|part| fits(&it.text, part)));
+        if AS_ANOTHER.contains(&name) {
+            self.raise(&format!("{name} acts as another user"));
+        }
+        if DESTROYERS.contains(&name) || name.starts_with("mkfs") {
+            self.raise(&format!("nobody takes back {name}"));
+        }
+        if ["rm", "unlink"].contains(&name) {
+            let is_recursive = |it: &&Word| {
+                let is_short = it.text.starts_with('-') && !it.text.starts_with("--");
+                is_short && it.text.contains(['r', 'R'])
+                    || it.text.len() > 2 && "--recursive".starts_with(it.text.as_str())
+            };
+            if rest.iter().any(|it| is_recursive(&it) || it.text.contains('*')) {
+                self.raise("rm deletes more than it names");
+            }
+        }
+        if name == "find" && has(&["-delete"]).is_some() {
+            self.raise("find deletes what it finds");
+        }
+        let listed = FINAL_WORDS.iter().find(|it| it.0 == name).and_then(|it| has(it.1));
+        if let Some(word) = listed {
+            self.raise(&format!("nobody takes back {name} {}", word.text));
+        }
+        if name == "git" {
+            let of = |it: &&(&str, &[&str])| rest.iter().any(|word| word.text == it.0);
+            let found = GIT_FINAL.iter().filter(of).find_map(|it| Some((it.0, has(it.1)?)));
+            if let Some((act, word)) = found {
+                self.raise(&format!("nobody takes back git {act} {}", word.text));
+            }
+        }
+        if name == "tar" && has(&["-I*", "-F*"]).is_some() {
+            self.raise("an option of tar starts another program");
+        }
+        let is_code =
+            |it: &Word| it.text.starts_with('-') && !it.text.starts_with("--") && it.text.ends_with('c');
+        if is_shell(name)
+            || name == "eval"
+            || name == "su"
+            || name == "ssh"
+            || name == "trap"
+            || name == "alias"
+        {
+            let all: Vec<&str> = rest.iter().map(|it| it.text.as_str()).collect();
+            if name == "eval" || name == "ssh" {
+                self.script(&all.join(" "), depth + 1);
+            }
+            if name == "alias" {
+                all.iter().filter_map(|it| it.split_once('=')).for_each(|it| self.script(it.1, depth + 1));
+            }
+            if name == "trap" || rest.iter().any(is_code) {
+                all.iter().for_each(|it| self.script(it, depth + 1));
+            }
+        }
+    }
+}
+
+/// The name of the program that is started.
+fn name(words: &[Word]) -> &str {
+    words.first().map_or("", |it| it.text.rsplit('/').next().unwrap_or_default())
+}
+
+/// A shell, or an interpreter that reads a script from its input, also behind a program that starts it.
+fn takes_code(words: &[Word]) -> bool {
+    let reads = |at: usize| {
+        let name = name(&words[at..]);
+        is_shell(name)
+            || ["python", "python3", "perl", "ruby", "node", "source", ".", "xargs"].contains(&name)
+    };
+    let starts = WRAPPERS.contains(&name(words));
+    (0..words.len()).take(if starts { usize::MAX } else { 1 }).any(reads)
+}
+
+/// Where a word is such a one; a pattern that ends with `*` stands for all that begin so.
+fn fits(word: &str, pattern: &str) -> bool {
+    pattern.strip_suffix('*').map_or(word == pattern, |it| word.starts_with(it))
+}
+
+/// One of these options, also abbreviated, among others, or with a value.
+fn is_option(word: &str, options: &[&str]) -> bool {
+    let name = word.split('=').next().unwrap_or(word);
+    options.iter().any(|option| {
+        if let Some(long) = option.strip_prefix("--") {
+            return name.len() > 2 && name.strip_prefix("--").is_some_and(|it| long.starts_with(it));
+        }
+        let letter = option.strip_prefix('-').filter(|it| it.len() == 1);
+        letter.map_or(name == *option, |it| {
+            word.starts_with('-') && !word.starts_with("--") && word.contains(it)
+        })
+    })
+}
+
+/// A command that is known to change nothing, whatever stands in the files it reads.
+fn only_reads(words: &[Word]) -> bool {
+    let (Some(program), rest) = (words.first(), &words[1..]) else { return false };
+    // A path may lead to any program of that name.
+    let is_named = |it: &str| program.text == it;
+    if is_named("git") {
+        return git_only_reads(rest);
+    }
+    if is_named("uniq") {
+        return rest.iter().all(|it| it.text.starts_with('-') && !it.expands);
+    }
+    let Some((_, writes)) = READERS.iter().find(|it| is_named(it.0)) else { return false };
+    writes.is_empty() || rest.iter().all(|it| !it.begins_expanded && !is_option(&it.text, writes))
+}
+
+fn git_only_reads(rest: &[Word]) -> bool {
+    let rest: Vec<&Word> = rest.iter().skip_while(|it| GIT_PLAIN.contains(&it.text.as_str())).collect();
+    let Some((act, rest)) = rest.split_first() else { return false };
+    let Some((_, operands)) = GIT_READERS.iter().find(|it| it.0 == act.text) else { return false };
+    rest.iter().all(|it| {
+        let fits =
+            if *operands { !is_option(&it.text, GIT_WRITES) } else { GIT_LISTS.contains(&it.text.as_str()) };
+        !it.begins_expanded && fits
+    })
+}
