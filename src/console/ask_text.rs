@@ -13,7 +13,7 @@ use crate::{
     console::{Glyphs, Role},
     engine::{Ask, Evidence, FileFact, FormField, Later, WillRun},
     plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
-    projection::{AskChange, Fields, GateView, ask_diff, call_files, command_line, names_in_words},
+    projection::{AskChange, CLAIM_WORDS, Fields, GateView, ask_diff, call_files, command_line, names_in_words},
 };
 use std::collections::BTreeMap;
 
@@ -56,13 +56,27 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
     out.blank();
     will_run(&mut out, told);
     fields(&mut out, ask);
-    if told.with_votes {
-        out.blank();
-        votes(&mut out, gate, told.glyphs);
-    }
     if !ask.evidence.is_empty() {
         out.blank();
         evidence(&mut out, told);
+    }
+    if !ask.binds.is_empty() {
+        out.blank();
+        out.begin();
+        for (index, value) in ask.binds.iter().enumerate() {
+            out.foreign(if index == 0 { "binds" } else { "" }, value, Role::Text);
+        }
+    }
+    if let Some(claim) = &ask.claim {
+        out.blank();
+        out.begin();
+        out.said("claim", CLAIM_WORDS, Role::Warn);
+        let lines: Vec<_> = claim.split('\n').map(|it| (it.to_owned(), Role::Muted)).collect();
+        framed(&mut out, &lines, told.glyphs);
+    }
+    if told.with_votes {
+        out.blank();
+        votes(&mut out, gate, told.glyphs);
     }
     if let Some(approved) = &gate.last_approved {
         out.blank();
@@ -102,7 +116,13 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
     let ask = &told.gate.ask;
     if ask.will_run.is_empty() && ask.later.is_empty() {
         out.begin();
-        out.said("will run", "nothing is called at once", Role::Muted);
+        // Outside of a workflow nothing follows of itself.
+        let none = if ask.starts.is_empty() {
+            "nothing is called here; the requester acts on the answer"
+        } else {
+            "nothing is called at once"
+        };
+        out.said("will run", none, Role::Muted);
     }
     for (index, call) in ask.will_run.iter().enumerate() {
         out.begin();
@@ -229,10 +249,6 @@ fn executes(out: &mut Prose, files: &[FileFact]) {
 }
 
 fn fields(out: &mut Prose, ask: &Ask) {
-    if !ask.binds.is_empty() {
-        out.begin();
-        out.foreign("binds", &ask.binds.join(", "), Role::Text);
-    }
     if ask.form.is_empty() {
         return;
     }
@@ -374,7 +390,18 @@ pub(super) fn content(blobs: &BTreeMap<Digest, Blob>, item: &Evidence) -> Vec<(S
             .collect()
     };
     if let Some(text) = &item.text {
-        return lines(text, Role::Text);
+        let mut lines = lines(text, Role::Text);
+        if text.starts_with("--- ") && lines.get(1).is_some_and(|it| it.0.starts_with("+++ ")) {
+            for (line, role) in &mut lines {
+                *role = match line.as_bytes().first() {
+                    Some(b'-') => Role::DiffDel,
+                    Some(b'+') => Role::DiffAdd,
+                    Some(b'@') => Role::Muted,
+                    _ => Role::Text,
+                };
+            }
+        }
+        return lines;
     }
     let Some(digest) = item.digest else { return Vec::new() };
     match blobs.get(&digest) {

@@ -424,6 +424,7 @@ pub(super) const GATE: Table = Table {
     what: "a gate",
     keys: &[
         key("prompt", Text, "What is asked."),
+        key("claim", Text, "The requester's own words; shown below everything else, marked as a claim."),
         key("risk", OneOf(RISKS), "How bad a wrong yes is."),
         key("require", OneOrMany(&Shape::Table(&QUORUM)), "Who must agree."),
         key("forbid", OneOrMany(&Word), "Who may not: a person, group:name, or run.actor for four eyes."),

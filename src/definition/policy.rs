@@ -310,6 +310,8 @@ pub struct Requires {
 pub struct Gate {
     /// What is asked.
     pub prompt: Text,
+    /// The requester's own words.
+    pub claim: Option<Text>,
     /// How bad a wrong yes is; `reversible` when not said.
     pub risk: Risk,
     /// Who must agree, each entry on its own; empty means any one person.

@@ -190,6 +190,7 @@ impl<'w> Walk<'_, 'w> {
                 self.text(site, &gate.prompt);
                 self.texts(site, &gate.evidence);
                 self.texts(site, &gate.binds);
+                self.texts(site, gate.claim.as_slice());
                 self.texts(Site::Once, gate.escalate.as_ref().map(|it| &it.to));
                 if let Some(auto) = &gate.auto {
                     self.bare(site, &auto.value, auto.place);

@@ -872,6 +872,9 @@ pub struct Ask {
     pub definition: Digest,
     /// The question.
     pub prompt: String,
+    /// The requester's own words; nothing checks them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
     /// How bad it is.
     pub risk: Risk,
     /// What is called first when it is approved, resolved.

@@ -515,6 +515,7 @@ mod tests {
             plan: Digest::default(),
             definition: Digest::default(),
             prompt: String::new(),
+            claim: None,
             risk: Risk::default(),
             will_run: Vec::new(),
             all: None,

@@ -711,6 +711,9 @@ pub struct Need {
 pub struct GateRule {
     /// The question: a template.
     pub prompt: String,
+    /// What the requester says of it: a template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
     /// How bad it is.
     pub risk: Risk,
     /// Who has to agree; empty means one person.

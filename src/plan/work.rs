@@ -301,6 +301,7 @@ pub(super) fn data(values: &[(String, file::Data)]) -> Vec<(String, Value)> {
 pub(super) fn gate_rule(gate: &file::Gate) -> GateRule {
     GateRule {
         prompt: gate.prompt.value.clone(),
+        claim: gate.claim.as_ref().map(|it| it.value.clone()),
         risk: risk(gate.risk),
         require: gate.require.iter().map(quorum).collect(),
         forbid: gate.forbid.iter().map(forbidden).collect(),

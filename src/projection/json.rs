@@ -246,6 +246,12 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
     if let Some(policy) = ask.policy {
         out["people"] = to_value(&policy);
     }
+    if !ask.binds.is_empty() {
+        out["binds"] = to_value(&ask.binds);
+    }
+    if let Some(claim) = &ask.claim {
+        out["claim"] = claim.as_str().into();
+    }
     if let Some(all) = &ask.all {
         out["all_calls"] = to_value(all);
     }
@@ -487,6 +493,11 @@ pub fn ask_diff_json(changes: &[AskChange]) -> Value {
 
 /// A call as a line that a POSIX shell would read back as the same words.
 pub fn command_line(launch: &Launch) -> String {
+    words_line(&launch.argv)
+}
+
+/// Words as a line that a POSIX shell would read back as the same.
+pub fn words_line(words: &[String]) -> String {
     let quoted = |word: &String| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
         if !word.is_empty() && word.chars().all(plain) {
@@ -495,7 +506,7 @@ pub fn command_line(launch: &Launch) -> String {
             format!("'{}'", word.replace('\'', r"'\''"))
         }
     };
-    launch.argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// The word for a risk: `low`, `normal`, `high`.

@@ -58,7 +58,7 @@ pub use hold::Hold;
 pub use inbox::{Attention, InboxRow};
 pub use json::{
     ask_diff_json, command_line, diff_json, error_json, errors_json, gate_json, gates_json, risk_word,
-    run_json, runs_json, show_json, value_json, why_json,
+    run_json, runs_json, show_json, value_json, why_json, words_line,
 };
 pub use lessons::{Alike, Worker};
 pub use library::{knowledge_json, result_json};
@@ -77,6 +77,6 @@ pub use trail::{Record, TrailRow};
 pub use vitals::{Beat, Percentiles, Period, Reason, Signals, Tally, Vitals};
 pub use why::{WhyLine, why};
 pub use words::{
-    EventWords, alternative_words, candidate_words, choice_words, comer_words, event_words, hold_words,
-    message_words, scope_word,
+    CLAIM_WORDS, EventWords, alternative_words, candidate_words, choice_words, comer_words, event_words,
+    hold_words, message_words, scope_word,
 };

@@ -15,6 +15,9 @@ use crate::{
 /// Characters of a detail; what is longer is cut.
 const DETAIL_CHARS: usize = 120;
 
+/// The words above what an agent says of its own request.
+pub const CLAIM_WORDS: &str = "the agent says; nothing has checked it:";
+
 /// An event in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventWords {

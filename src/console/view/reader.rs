@@ -411,6 +411,11 @@ fn text_words(symbols: &[&str], types: bool) -> Said {
             said.text.push_str("> ");
             rest = after;
         }
+        // A line of it that is empty.
+        ["│"] => {
+            said.text.push('>');
+            rest = &[];
+        }
         // A gauge of ours: the figures stand beside it.
         row if row.iter().filter(|it| is_gauge(it)).count() >= GAUGE_MIN => {
             let spoken: Vec<&str> = row.iter().filter(|it| !is_gauge(it)).copied().collect();

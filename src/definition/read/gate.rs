@@ -29,6 +29,7 @@ pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) 
     if let Some(prompt) = found.get("prompt").and_then(|it| reader.text(it, "a prompt")) {
         gate.prompt = prompt;
     }
+    gate.claim = found.get("claim").and_then(|it| reader.text(it, "a claim"));
     answers(reader, &found, &mut gate);
     people(reader, &found, &mut gate);
     gate.evidence = found.get("evidence").map(|it| texts(reader, it, "evidence")).unwrap_or_default();
@@ -50,6 +51,7 @@ pub(super) fn of_calls(reader: &mut Reader<'_, '_>, found: &Object<'_>, place: P
 fn plain(prompt: Text, place: Place) -> Gate {
     Gate {
         prompt,
+        claim: None,
         risk: Risk::default(),
         require: Vec::new(),
         forbid: Vec::new(),

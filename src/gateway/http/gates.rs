@@ -152,7 +152,7 @@ fn workflow(open: OpenGate) -> Result<(String, ValueMap), Problem> {
     }
     let mut draft = Draft::default();
     let evidence = open.evidence.into_iter().map(|it| draft.given(&it.name, it.text)).collect();
-    let binds: Vec<String> = open.binds.into_iter().map(|(name, value)| draft.given(&name, value)).collect();
+    let binds: Vec<String> = open.binds.iter().map(|(name, value)| draft.bound(name, value)).collect();
     let require = open.require.into_iter().map(|it| (it.group, it.count));
     let mut gate = draft.gate(open.title, evidence, require, open.four_eyes);
     gate["risk"] = open.risk.word().into();

@@ -117,9 +117,14 @@ impl Stage {
     }
 
     pub(super) fn launch(&mut self, by: &str, workflow: &str) -> RunId {
+        self.launch_with(by, workflow, ValueMap::new())
+    }
+
+    /// The same with inputs.
+    pub(super) fn launch_with(&mut self, by: &str, workflow: &str, inputs: ValueMap) -> RunId {
         let (read, findings) = read("main.yaml", workflow, &NoFiles);
         let workflow = read.unwrap_or_else(|| panic!("{findings:#?}"));
-        let plan = lower(&workflow, ValueMap::new()).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let plan = lower(&workflow, inputs).unwrap_or_else(|problems| panic!("{problems:?}"));
         let before = self.board.run_count();
         self.command(Command::Launch(Box::new(Launching {
             plan,

@@ -267,6 +267,7 @@ fn ask() -> Box<Ask> {
         cannot_undo: Vec::new(),
         binds: Vec::new(),
         evidence: Vec::new(),
+        claim: None,
         form: Vec::new(),
         require: vec![Quorum { group: None, count: 1 }],
         excluded: Vec::new(),
