@@ -66,6 +66,9 @@ pub(super) struct Everywhere {
     /// The directory that holds (or will hold) .cuelight; found upwards from here when not given
     #[arg(long, global = true, env = "CUELIGHT_WORKSPACE", value_name = "DIR")]
     pub(super) workspace: Option<PathBuf>,
+    /// Use your own inbox, where agents ask when they name no workspace; the same from every directory
+    #[arg(long, global = true)]
+    pub(super) inbox: bool,
     /// When to use colour; `NO_COLOR=1` means never
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(super) color: When,
@@ -453,6 +456,9 @@ pub(super) struct AskArgs {
     /// What is asked
     #[arg(long, value_name = "TEXT")]
     pub(super) title: String,
+    /// The requester's own words; shown below everything else, marked as a claim
+    #[arg(long, value_name = "TEXT")]
+    pub(super) claim: Option<String>,
     /// A file that is shown to those who decide; may be given again
     #[arg(long, value_name = "FILE")]
     pub(super) evidence: Vec<PathBuf>,
@@ -493,7 +499,7 @@ pub(super) struct HookArgs {
     /// What the agent is told when nobody has answered: no, or to ask at its own terminal
     #[arg(long, value_name = "ANSWER", default_value = "deny")]
     pub(super) on_timeout: Silence,
-    /// How bad a wrong yes is; when not given, what the agent's own tools are known for
+    /// How bad a wrong yes is, whatever is asked; when not given, it is judged by what the tool, or its command, does
     #[arg(long, value_name = "RISK", value_parser = ["read-only", "reversible", "externally-reversible", "irreversible"])]
     pub(super) risk: Option<String>,
     /// Who must agree: a group of people.toml, or group:2; may be given again

@@ -19,7 +19,7 @@ use std::{
     env, fs,
     io::{self, ErrorKind, Read as _},
     net::SocketAddr,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
 };
@@ -84,7 +84,8 @@ impl Config {
             .collect();
         let named = everywhere.workspace.as_ref().map(|it| here.join(it));
         let made_here = AtomicBool::new(false);
-        Ok(Self { here, named, variables, listen: None, log_format: everywhere.log_format, made_here })
+        let config = Self { here, named, variables, listen: None, log_format: everywhere.log_format, made_here };
+        if everywhere.inbox { config.in_inbox() } else { Ok(config) }
     }
 
     /// The same, with an engine that answers over HTTP where it was said.
@@ -140,6 +141,38 @@ impl Config {
         let is_ours = |it: &&Path| it.file_name().is_some_and(|it| it == ".cuelight");
         let root = place.parent().filter(is_ours).and_then(Path::parent).map(Path::to_owned);
         Self { named: Some(root.unwrap_or(place)), ..self }
+    }
+
+    /// The same in the user's inbox, where nobody has named a workspace: whoever asks from any directory asks there.
+    pub(super) fn for_agents(self) -> Result<Self, Trouble> {
+        if self.named.is_some() { Ok(self) } else { self.in_inbox() }
+    }
+
+    fn in_inbox(self) -> Result<Self, Trouble> {
+        let inbox = self.inbox()?;
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&inbox);
+        made.map_err(|it| {
+            Trouble::usage(format!("could not make your inbox {}: {it}; name a workspace", inbox.display()))
+        })?;
+        // One spelling, whoever has named it.
+        let inbox = inbox.canonicalize().unwrap_or(inbox);
+        Ok(Self { named: Some(inbox), ..self })
+    }
+
+    /// The directory of the user's inbox.
+    fn inbox(&self) -> Result<PathBuf, Trouble> {
+        let state = self.state_home().ok_or_else(|| {
+            Trouble::usage(
+                "could not tell where your inbox is: HOME is not set; name a workspace with --workspace",
+            )
+        })?;
+        Ok(state.join("cuelight/inbox"))
+    }
+
+    /// Where programs keep what a user does not look at.
+    pub(super) fn state_home(&self) -> Option<PathBuf> {
+        let named = self.variable("XDG_STATE_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
+        named.or_else(|| self.variable("HOME").map(|it| PathBuf::from(it).join(".local/state")))
     }
 
     /// A variable that is set and not empty.
@@ -199,15 +232,21 @@ impl Config {
         }
     }
 
-    /// The workspace that has to be there.
+    /// The workspace that has to be there; where there is none and nobody has named one, the user's inbox.
     pub(super) fn workspace(&self) -> Result<Workspace, Trouble> {
+        if let Some(found) = self.find()? {
+            return Ok(found);
+        }
+        let inbox = if self.named.is_none() { self.inbox().ok() } else { None };
+        if let Some(inbox) = inbox.and_then(|dir| Workspace::find(&dir).filter(|it| it.root() == dir)) {
+            super::output::say(&format!("no workspace here; this is your inbox, {}", inbox.root().display()));
+            return Ok(inbox);
+        }
         let place =
             self.named.as_ref().map_or("here or above".to_owned(), |it| format!("in {}", it.display()));
-        self.find()?.ok_or_else(|| {
-            Trouble::usage(format!(
-                "could not find a workspace {place}; `cuelight run FILE` makes one, or name one with --workspace"
-            ))
-        })
+        Err(Trouble::usage(format!(
+            "could not find a workspace {place}; `cuelight run FILE` makes one, or name one with --workspace"
+        )))
     }
 
     /// The workspace, made when there is none; says so in one line.

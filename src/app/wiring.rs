@@ -405,14 +405,35 @@ pub(super) async fn act(config: &Config) -> Result<Seat, Trouble> {
 /// The same, for whoever comes by another door.
 pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Trouble> {
     let workspace = config.workspace()?;
-    match attach(config, &workspace, channel).await {
-        Ok(seat) => return Ok(seat),
-        Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
-        Err(_) => {}
+    let tries = async {
+        let mut pause = PAUSE_MIN;
+        loop {
+            match attach(config, &workspace, channel).await {
+                Ok(seat) => return Ok(seat),
+                Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
+                Err(_) => {}
+            }
+            // One of all who come at once starts an engine; the others find it.
+            if let Some(_turn) = turn_to_start(&workspace) {
+                config.require_trust(&workspace)?;
+                detach(&workspace, true, None)?;
+                return attach_soon(config, &workspace, channel).await;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    };
+    tokio::time::timeout(START_MAX, tries).await.unwrap_or_else(|_| Err(unreachable(&workspace)))
+}
+
+/// A lock on the directory of a workspace, held by whoever starts its engine; nothing while another holds it. Where directories
+/// cannot be locked everybody may: the lock of the workspace itself decides then.
+fn turn_to_start(workspace: &Workspace) -> Option<Option<fs::File>> {
+    let dir = fs::File::open(workspace.root().join(".cuelight")).ok();
+    match dir.as_ref().map(fs::File::try_lock) {
+        Some(Err(fs::TryLockError::WouldBlock)) => None,
+        _ => Some(dir),
     }
-    config.require_trust(&workspace)?;
-    detach(&workspace, true, None)?;
-    attach_soon(config, &workspace, channel).await
 }
 
 /// An engine that has just taken the workspace listens in a moment.

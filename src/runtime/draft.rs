@@ -33,6 +33,11 @@ impl Draft {
         reference
     }
 
+    /// A value that the answer holds for, shown with its name; what refers to it.
+    pub fn bound(&mut self, name: &str, value: &str) -> String {
+        self.given(name, format!("{name}: {value}"))
+    }
+
     /// A gate that asks this. `evidence` are references and files of the workspace, `require` groups and how many of each;
     /// with four eyes, whoever asks does not answer.
     pub fn gate(

@@ -27,6 +27,7 @@ mod read_desk;
 mod schedule;
 mod ssh_key;
 mod tasks;
+mod tool_use;
 mod traces;
 
 pub use crate::tool::Peer;
@@ -53,4 +54,5 @@ pub use read_desk::ReadDesk;
 pub use schedule::{Due, DueWhat, MayStart, Scheduled, due, keep_schedules, scheduled, unreadable};
 pub use ssh_key::{public_key, signing_key};
 pub use tasks::Tasks;
+pub use tool_use::{FileNow, ToolAsk, ToolUse};
 pub use traces::{TraceCounts, TraceSetup, Traces, keep_traces};

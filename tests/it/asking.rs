@@ -128,6 +128,16 @@ fn question(event: &str, tool: &str, input: serde_json::Value) -> String {
     .to_string()
 }
 
+/// Answers as somebody who has read the ask to its end.
+#[track_caller]
+fn decides(place: &Place, verdict: &str, gate: &str) {
+    let shown = place.cue(&["gates", "--show", gate]).ok().out;
+    let code = shown.split_once("--code ").map(|it| it.1.trim().to_owned());
+    let mut words = vec![verdict, gate, "--reason", "we need it <tonight>"];
+    words.extend(code.iter().flat_map(|it| ["--code", it.as_str()]));
+    place.cue(&words).ok();
+}
+
 #[test]
 fn a_coding_agent_is_answered_in_its_own_words() {
     let place = Place::new();
@@ -168,14 +178,16 @@ fn a_coding_agent_is_answered_in_its_own_words() {
         let asking = place.start_fed(&["hook", agent], &question(event, "Bash", command.clone()));
         let (asking, gate) = waits(&place, asking);
         let shown = place.cue(&["gates", "--show", &gate]).ok().out;
-        for part in ["wants to use Bash: rm -rf build", "echo ${{ inputs.title }}", "Clean up", "/srv/app"] {
-            assert!(shown.contains(part), "{part}: {shown}");
-        }
-        let fields = ["command      rm -rf build", "             echo ${{", "description  Clean up"];
-        for part in fields.map(|it| format!("\n              {it}")) {
-            assert!(shown.contains(&part), "one field a line: {part} is not in {shown}");
-        }
-        place.cue(&[verdict, &gate, "--reason", "we need it <tonight>"]).ok();
+        let parts = [
+            "wants to use Bash: rm and more, 2 lines, 37 letters; all of it stands below",
+            "the risk is high: rm deletes more than it names",
+            "\n              rm -rf build\n              echo ${{ inputs.title }}\n",
+            "directory: /srv/app",
+            "the agent says; nothing has checked it:\n            | Clean up",
+        ];
+        let places = parts.map(|part| shown.find(part).unwrap_or_else(|| panic!("{part} is not in {shown}")));
+        assert!(places.is_sorted(), "what it does stands before what the agent says: {shown}");
+        decides(&place, verdict, &gate);
         let said = asking.end();
         assert_eq!(said.code, 0, "{said:?}");
         if told.is_null() {
@@ -234,4 +246,162 @@ fn what_is_no_question_of_an_agent_is_a_no() {
     let arguments = ["hook", "claude-code", "--require", "nobody:many"];
     let said = place.start_fed(&arguments, &question("PreToolUse", "Bash", json!({"command": "true"}))).end();
     assert_eq!((said.code, said.out.as_str()), (2, ""), "{said:?}");
+}
+
+/// Asks as the hook of an agent, and gives the gate as JSON, what it shows, and how the agent was told no.
+#[track_caller]
+fn refused(place: &Place, tool: &str, input: &serde_json::Value) -> (serde_json::Value, String) {
+    let asking = place.start_fed(&["hook", "claude-code"], &question("PreToolUse", tool, input.clone()));
+    let (asking, gate) = waits(place, asking);
+    let listed = place.cue(&["gates", "--json"]).ok().json();
+    let shown = place.cue(&["gates", "--show", &gate]).ok().out;
+    decides(place, "reject", &gate);
+    assert_eq!(asking.end().code, 0);
+    let of = |it: &&serde_json::Value| it["id"] == gate.as_str();
+    (listed.as_array().and_then(|it| it.iter().find(of)).expect("listed").clone(), shown)
+}
+
+#[test]
+fn nothing_of_a_long_command_is_cut_and_what_it_hides_is_told() {
+    let place = Place::new();
+    let files = (0..40).map(|it| format!("chapters/chapter-{it}.txt")).collect::<Vec<_>>().join(" ");
+    let command = format!("tar -cf /tmp/book.tar {files} --checkpoint=1 --checkpoint-action=exec=/bin/sh");
+    let input = json!({"command": command, "description": "Pack the book; low risk", "timeout": 9});
+    let (gate, shown) = refused(&place, "Bash", &input);
+    assert!(shown.contains(&format!("\n              {command}\n")), "{shown}");
+    let prompt = text(&gate["prompt"]);
+    assert!(!prompt.contains('…') && prompt.contains("tar and more, 1019 letters"), "{prompt}");
+    assert!(prompt.contains("--checkpoint-action can start another program"), "{prompt}");
+    assert_eq!((&gate["risk"], &gate["claim"]), (&json!("irreversible"), &json!("Pack the book; low risk")));
+    assert!(!prompt.contains("low risk"), "{prompt}");
+    let places = [&command, "timeout  9", "the agent says; nothing has checked it:"].map(|it| shown.find(it));
+    assert!(places.is_sorted() && places[0].is_some(), "{places:?} {shown}");
+}
+
+#[test]
+fn the_risk_is_that_of_the_command_and_not_of_its_tool() {
+    let place = Place::new();
+    for (tool, input, risk) in [
+        ("Bash", json!({"command": "git status"}), "read-only"),
+        ("Bash", json!({"command": "cargo test"}), "externally-reversible"),
+        ("Bash", json!({"command": "git status; rm -rf x"}), "irreversible"),
+        ("shell", json!({"command": ["bash", "-lc", "rm -rf x"]}), "irreversible"),
+        ("exec_command", json!({"command": "ls", "cmd": "rm -rf x"}), "irreversible"),
+        ("mcp__box__run", json!({"command": "ls", "description": "what it does"}), "externally-reversible"),
+        ("Write", json!({"file_path": "/srv/app/a.txt", "content": "x"}), "reversible"),
+        (
+            "Write",
+            json!({"file_path": "/srv/app/.git/hooks/pre-push", "content": "x"}),
+            "externally-reversible",
+        ),
+        ("Write", json!({"file_path": "../b.txt", "content": "x"}), "externally-reversible"),
+    ] {
+        let (gate, _) = refused(&place, tool, &input);
+        assert_eq!(gate["risk"], risk, "{tool} {input}");
+        assert!(
+            tool != "mcp__box__run" || gate["claim"].is_null(),
+            "a tool that nobody knows does it: {gate}"
+        );
+    }
+}
+
+#[test]
+fn an_edit_is_shown_as_a_difference_and_a_yes_holds_for_the_file_that_was_shown() {
+    let place = Place::new();
+    let before = (1..=9).map(|it| format!("line {it}\n")).collect::<String>();
+    place.write("a.txt", &before);
+    let path = place.file("a.txt").canonicalize().expect("a path").display().to_string();
+    let edit = json!({"file_path": path, "old_string": "line 5\n", "new_string": "line five\n"});
+    let (_, shown) = refused(&place, "Edit", &edit);
+    let part = "@@ -2,7 +2,7 @@\n               line 2\n               line 3\n               line 4\n              -line 5\n              +line five\n               line 6\n";
+    assert!(shown.contains(part) && shown.contains(&format!("--- {path} (sha256:")), "{shown}");
+    let (_, shown) = refused(&place, "Write", &json!({"file_path": path, "content": "new\n"}));
+    assert!(shown.contains("-line 9\n") && shown.contains("+new\n"), "{shown}");
+    let (_, shown) =
+        refused(&place, "Write", &json!({"file_path": format!("{path}.new"), "content": "one\ntwo\n"}));
+    assert!(shown.contains("(no such file)") && shown.contains("+one\n              +two"), "{shown}");
+    let edits = json!([{"old_string": "line 1\n", "new_string": "1\n"}, {"old_string": "line", "new_string": "row", "replace_all": true}]);
+    let (_, shown) = refused(&place, "MultiEdit", &json!({"file_path": path, "edits": edits}));
+    assert!(shown.contains("+1\n") && shown.contains("+row 9"), "{shown}");
+    let (_, shown) =
+        refused(&place, "Edit", &json!({"file_path": path, "old_string": "row", "new_string": "x"}));
+    assert!(
+        shown.contains("what is to be replaced does not stand in it") && shown.contains("row"),
+        "{shown}"
+    );
+    // The link is named where it leads.
+    std::os::unix::fs::symlink(&path, place.file("link.txt")).expect("a link");
+    let through = json!({"file_path": place.file("link.txt"), "content": "x\n"});
+    let (_, shown) = refused(&place, "Write", &through);
+    assert!(shown.contains(&format!("--- {path} (sha256:")), "{shown}");
+    // Changed between the question and the yes.
+    let asking = place.start_fed(&["hook", "claude-code"], &question("PreToolUse", "Edit", edit));
+    let (asking, gate) = waits(&place, asking);
+    place.write("a.txt", &before.replace("line 6", "line six"));
+    decides(&place, "approve", &gate);
+    let said = asking.end().json();
+    let told = &said["hookSpecificOutput"];
+    assert_eq!(told["permissionDecision"], "deny", "{told}");
+    assert!(
+        text(&told["permissionDecisionReason"]).contains("has changed since people were shown"),
+        "{told}"
+    );
+}
+
+#[test]
+fn hooks_that_start_at_once_in_a_fresh_directory_are_all_answered() {
+    for _ in 0..3 {
+        let place = Place::new();
+        let ask = |it: usize| {
+            let input = question("PreToolUse", "Bash", json!({"command": format!("echo {it}")}));
+            place.start_fed(&["hook", "claude-code", "--timeout", "2s"], &input)
+        };
+        let all: Vec<Running> = (0..16).map(ask).collect();
+        for one in all {
+            let said = one.end();
+            let decision = said.json()["hookSpecificOutput"]["permissionDecision"].clone();
+            assert_eq!((said.code, decision), (0, json!("deny")), "{said:?}");
+            assert!(!said.err.contains("broke"), "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_workspace_agents_ask_in_one_inbox_from_every_directory() {
+    let place = Place::new();
+    fs::create_dir_all(place.file("one/deep")).expect("made");
+    fs::create_dir_all(place.file("two/.cuelight")).expect("made");
+    let from = |dir: &str| {
+        let mut command = place.command(&["hook", "claude-code"]);
+        command.current_dir(place.file(dir));
+        place.begin_fed(command, &question("PreToolUse", "Bash", json!({"command": format!("echo {dir}")})))
+    };
+    let all = ["one/deep", "two"].map(from);
+    crate::program::until("both wait in one inbox", || {
+        let said = place.cue(&["--inbox", "gates", "--json"]);
+        said.code == 0 && said.json().as_array().is_some_and(|it| it.len() == 2)
+    });
+    assert!(!place.file(".cuelight").exists() && !place.file("one/deep/.cuelight").exists());
+    assert!(place.inbox().join(".cuelight").is_dir() && !place.file("two/.cuelight/cuelight.db").exists());
+    let said = place.cue(&["gates"]).ok();
+    assert!(said.err.contains("no workspace here; this is your inbox"), "{said:?}");
+    for gate in ["g-1", "g-2"] {
+        place.cue(&["--inbox", "reject", gate, "--reason", "no"]).ok();
+    }
+    all.into_iter().for_each(|it| assert_eq!(it.end().code, 0));
+    let own = place.start_fed(
+        &["--workspace", "two", "hook", "claude-code"],
+        &question("PreToolUse", "Bash", json!({"command": "echo own"})),
+    );
+    crate::program::until("it asks where it was told to", || {
+        place.cue(&["--workspace", "two", "gates"]).out.contains("g-1")
+    });
+    place.cue(&["--workspace", "two", "reject", "g-1", "--reason", "no"]).ok();
+    assert_eq!(own.end().code, 0);
+    place.cue(&["--workspace", "two", "shutdown"]).ok();
+    let nowhere = Place::new().with("HOME", "");
+    let said = nowhere
+        .start_fed(&["hook", "codex"], &question("PreToolUse", "Bash", json!({"command": "true"})))
+        .end();
+    assert!(said.code == 2 && said.err.contains("name a workspace with --workspace"), "{said:?}");
 }

@@ -36,6 +36,8 @@ impl Agent {
         fs::create_dir(dir.path().join(".cuelight")).expect("made");
         fs::write(dir.path().join("flow.yaml"), FLOW).expect("written");
         let mut child = cuelight(dir.path())
+            .arg("--workspace")
+            .arg(dir.path())
             .arg("mcp")
             .args(words)
             .env("CUELIGHT_IDLE_AFTER", "1s")
@@ -128,10 +130,11 @@ fn an_agent_asks_people_and_waits_for_what_they_say() {
         let given = json!({"title": "Delete the index?", "evidence": {"plan": "one\ntwo"}, "binds": {"index": "users"}, "risk": "reversible"});
         let id = agent.begin("tools/call", json!({"name": "open_gate", "arguments": given}));
         let gate = agent.gate();
-        assert_eq!(gate["prompt"], "Delete the index?");
+        assert_eq!(gate["prompt"], "an agent asks: Delete the index?");
+        assert_eq!(gate["binds"], json!(["index: users"]));
         let shown = say(agent.path(), &["gates", "--show", gate["id"].as_str().unwrap_or_default()]);
         let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-        assert!(shown.contains("users") && shown.contains("two"), "{shown}");
+        assert!(shown.contains("inputs.agent_says_plan") && shown.contains("two"), "{shown}");
         // It is not blocked meanwhile.
         assert!(agent.call("list_runs", json!({}))["structuredContent"]["runs"].is_array());
         agent.decide(&gate, verdict);
@@ -152,7 +155,9 @@ fn a_permission_prompt_is_answered_by_people_in_the_words_that_the_agent_reads()
             json!({"tool_name": "Bash", "input": {"command": "rm -rf build"}, "tool_use_id": "toolu_1"});
         agent.begin("tools/call", json!({"name": "permission_prompt", "arguments": given}));
         let gate = agent.gate();
-        assert_eq!(gate["prompt"], "an agent wants to use Bash: rm -rf build");
+        let asks =
+            "an agent wants to use Bash: rm -rf build\nthe risk is high: rm deletes more than it names";
+        assert_eq!((&gate["prompt"], &gate["risk"]), (&json!(asks), &json!("irreversible")));
         agent.decide(&gate, verdict);
         let answer = agent.receive();
         let told: Value = serde_json::from_str(text(&answer["result"])).expect("JSON");
@@ -371,7 +376,7 @@ fn the_inspector_lists_and_calls_what_is_offered() {
             .args(["120", &crate::mcp::node()])
             .arg(&inspector)
             .current_dir(dir.path())
-            .env("XDG_STATE_HOME", STATE)
+            .env("HOME", dir.path())
             .env("CUELIGHT_IDLE_AFTER", "1s");
         let output = command
             .args(["--cli", env!("CARGO_BIN_EXE_cuelight"), "mcp"])

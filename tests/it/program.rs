@@ -179,6 +179,12 @@ impl Place {
         Self::begin(command, "")
     }
 
+    /// Starts a command that was changed, with something on its standard input.
+    #[expect(clippy::unused_self, reason = "what it starts lives in this place")]
+    pub(crate) fn begin_fed(&self, command: Command, input: &str) -> Running {
+        Self::begin(command, input)
+    }
+
     fn begin(mut command: Command, input: &str) -> Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
@@ -190,9 +196,20 @@ impl Place {
 
     /// The process that has the workspace, if any has: the one in the lock file, as long as it stands here and lives.
     pub(crate) fn owner(&self) -> Option<Pid> {
-        let pid = self.text(".cuelight/lock").trim().parse().ok().and_then(Pid::from_raw)?;
+        Self::owner_at(self.path())
+    }
+
+    /// The directory of the inbox of its user.
+    pub(crate) fn inbox(&self) -> PathBuf {
+        self.file(".local/state/cuelight/inbox")
+    }
+
+    /// The process that has another workspace.
+    pub(crate) fn owner_at(root: &Path) -> Option<Pid> {
+        let pid = fs::read_to_string(root.join(".cuelight/lock")).ok()?;
+        let pid = pid.trim().parse().ok().and_then(Pid::from_raw)?;
         let about = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-        let is_here = fs::read_link(about.join("cwd")).ok()? == self.path().canonicalize().ok()?;
+        let is_here = fs::read_link(about.join("cwd")).ok()? == root.canonicalize().ok()?;
         // What is dead and was not asked for its end yet has no command line.
         let command = fs::read(about.join("cmdline")).ok()?;
         (is_here && !command.is_empty()).then_some(pid)
@@ -275,9 +292,11 @@ impl Drop for Place {
             self.kill_guards();
             return;
         }
-        if let Some(pid) = self.owner() {
-            tell(pid, Signal::TERM);
-            until("the last engine has left", || self.owner().is_none());
+        for root in [self.path().to_owned(), self.inbox()] {
+            if let Some(pid) = Self::owner_at(&root) {
+                tell(pid, Signal::TERM);
+                until("the last engine has left", || Self::owner_at(&root).is_none());
+            }
         }
         // What was left to them on purpose is of no use to anybody now.
         self.guards().into_iter().for_each(|pid| tell(pid, Signal::TERM));

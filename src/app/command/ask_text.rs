@@ -6,7 +6,7 @@ use crate::{
     engine::{Ask, Evidence, FileFact},
     expression::to_text,
     plan::{OnTimeout, Risk},
-    projection::{Fields, GateView, call_files, command_line, names_in_words},
+    projection::{CLAIM_WORDS, Fields, GateView, call_files, command_line, names_in_words},
 };
 use std::{fmt::Write as _, sync::Arc};
 
@@ -97,11 +97,18 @@ pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
 
 fn body(ask: &Ask, mut line: &mut dyn FnMut(String)) {
     calls(ask, &mut line);
-    list("binds", &ask.binds, &mut line);
     for field in &ask.form {
         line(format!("parameter   {} = {}", safe_text(&field.name), safe_text(&to_text(&field.value))));
     }
     ask.evidence.iter().for_each(|it| evidence(it, &mut line));
+    for (index, value) in ask.binds.iter().flat_map(|it| it.lines()).enumerate() {
+        let head = if index == 0 { "binds" } else { "" };
+        line(format!("{head:<12}{}", safe_text(value)));
+    }
+    if let Some(claim) = &ask.claim {
+        line(format!("claim       {CLAIM_WORDS}"));
+        claim.lines().for_each(|it| line(format!("            | {}", safe_text(it))));
+    }
     names("yes starts", &ask.starts, &mut line);
     names("no skips", &ask.skips, &mut line);
     names("no undoes", &ask.undoes, &mut line);
@@ -234,12 +241,5 @@ fn who(gate: &GateView) -> String {
 fn names(title: &str, steps: &[String], line: &mut dyn FnMut(String)) {
     if !steps.is_empty() {
         line(format!("{title:<12}{}", safe_text(&names_in_words(steps))));
-    }
-}
-
-fn list(title: &str, items: &[String], line: &mut dyn FnMut(String)) {
-    if !items.is_empty() {
-        let items: Vec<String> = items.iter().map(|it| safe_text(it)).collect();
-        line(format!("{title:<12}{}", items.join(", ")));
     }
 }

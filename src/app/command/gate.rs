@@ -27,6 +27,8 @@ use std::{collections::BTreeMap, fs, path::Path, process::ExitCode, sync::Arc};
 
 /// A file from outside of the workspace is shown as text, and what is longer nobody reads.
 pub(super) const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+/// How often an engine that goes away is asked again.
+const TRIES_MAX: u32 = 5;
 /// The step that asks, and the one that runs the command.
 const ASKS: &str = "ask";
 const ACTS: &str = "command";
@@ -43,7 +45,7 @@ pub(super) struct Answer {
 }
 
 pub(super) async fn gate(config: &Config, out: Output, args: &AskArgs) -> Outcome {
-    let answer = ask(config, out, args, &[]).await?;
+    let answer = ask(config, out, args).await?;
     if args.json {
         out.json_pretty(&answer.json);
     } else {
@@ -58,31 +60,57 @@ pub(super) async fn gate(config: &Config, out: Output, args: &AskArgs) -> Outcom
     }
 }
 
-/// Asks, and waits for the answer. `texts` are names and texts that are shown as evidence besides the files.
-pub(super) async fn ask(
+/// Asks, and waits for the answer: here, or at the engine that has the workspace.
+async fn ask(config: &Config, out: Output, args: &AskArgs) -> Result<Answer, Trouble> {
+    let workspace = config.find_or_make()?;
+    let ask = workflow(config, &workspace, args, &[])?;
+    let mut signals = Signals::listen()?;
+    let seat = wiring::own_or_attach(config, &workspace, Channel::Command).await?;
+    let answer = match begin(&seat, ask).await {
+        Ok(run) => answered(&seat, out, args, run, &mut signals).await,
+        Err(trouble) => Err(trouble),
+    };
+    seat.leave().await;
+    answer
+}
+
+/// Asks at an engine in the background, which outlives the one that asks, and waits. `texts` are names and texts that are shown as
+/// evidence besides the files.
+pub(super) async fn ask_elsewhere(
     config: &Config,
     out: Output,
     args: &AskArgs,
     texts: &[(String, String)],
 ) -> Result<Answer, Trouble> {
     let workspace = config.find_or_make()?;
-    let (text, values) = workflow(config, &workspace, args, texts)?;
+    let ask = workflow(config, &workspace, args, texts)?;
     let mut signals = Signals::listen()?;
-    let seat = wiring::own_or_attach(config, &workspace, Channel::Command).await?;
-    let answer = asked(&seat, out, args, (text, values), &mut signals).await;
+    let mut tries = 0;
+    let (seat, run) = loop {
+        tries += 1;
+        let seat = wiring::act_by(config, Channel::Command).await?;
+        let mut boards = seat.desk.boards();
+        let begun = tokio::select! {
+            biased;
+            begun = begin(&seat, ask.clone()) => begun,
+            // An engine that had nothing to do may leave just as somebody comes.
+            _ = boards.wait_for(crate::runtime::Seen::is_lost) => Err(Trouble::not_recorded(
+                "could not ask: the engine left before it had taken the question; ask again",
+            )),
+        };
+        match begun {
+            Ok(run) => break (seat, run),
+            Err(trouble) => {
+                seat.leave().await;
+                if trouble.code != NOT_RECORDED || tries == TRIES_MAX {
+                    return Err(trouble);
+                }
+            }
+        }
+    };
+    let answer = answered(&seat, out, args, run, &mut signals).await;
     seat.leave().await;
     answer
-}
-
-async fn asked(
-    seat: &Seat,
-    out: Output,
-    args: &AskArgs,
-    ask: (String, ValueMap),
-    signals: &mut Signals,
-) -> Result<Answer, Trouble> {
-    let run = begin(seat, ask).await?;
-    answered(seat, out, args, run, signals).await
 }
 
 /// Opens the gate.
@@ -180,10 +208,13 @@ pub(super) fn workflow(
         }
     }
     evidence.extend(texts.iter().map(|(name, text)| draft.given(name, text.clone())));
-    let binds: Vec<String> = args.binds.iter().map(|(key, value)| draft.given(key, value.clone())).collect();
+    let binds: Vec<String> = args.binds.iter().map(|(key, value)| draft.bound(key, value)).collect();
     let require = args.require.iter().map(|it| required(it)).collect::<Result<Vec<_>, Trouble>>()?;
     let mut gate = draft.gate(args.title.clone(), evidence, require, args.four_eyes);
     gate["risk"] = args.risk.clone().into();
+    if let Some(claim) = &args.claim {
+        gate["claim"] = draft.given("claim", claim.clone()).into();
+    }
     gate["binds"] = binds.into();
     if let Some(timeout) = &args.timeout {
         gate["timeout"] = timeout.clone().into();

@@ -16,18 +16,21 @@ use crate::{
     base::{Digest, Value, safe_text},
     engine::{GateState, Verdict},
     projection::GateView,
+    runtime::{FileNow, ToolAsk, ToolUse},
 };
 use clap::ValueEnum as _;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use std::{io::Read as _, process::ExitCode};
+use std::{
+    fs,
+    io::{ErrorKind, Read as _},
+    path::Path,
+    process::ExitCode,
+};
 
 /// What is read of a question; nobody decides on more.
 const QUESTION_BYTES_MAX: u64 = 4 * TEXT_BYTES_MAX;
-/// What fits into a title, and into a line of what is bound.
-const TITLE_CHARS_MAX: usize = 100;
-const BOUND_CHARS_MAX: usize = 400;
 
 /// The events of an agent that can be answered.
 const BEFORE_A_TOOL: &str = "PreToolUse";
@@ -60,6 +63,27 @@ impl Question {
     }
 }
 
+/// A question as people are asked it.
+pub(super) struct Asked {
+    pub(super) ask: AskArgs,
+    pub(super) evidence: Vec<(String, String)>,
+    /// The file that would be changed, as it was shown.
+    file: Option<FileNow>,
+}
+
+impl Asked {
+    /// The answer, as long as the file is the one that was shown: a yes to a change holds for no other file.
+    pub(super) fn still(&self, told: Told) -> Told {
+        match (&told, &self.file) {
+            (Told::Yes(_), Some(shown)) if file_now(Path::new(&shown.path)) != *shown => Told::No(format!(
+                "{} has changed since people were shown what would become of it; read it again, then ask again",
+                shown.path
+            )),
+            _ => told,
+        }
+    }
+}
+
 /// What the agent is told.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Told {
@@ -69,14 +93,15 @@ pub(super) enum Told {
     Yours(String),
 }
 
-pub(super) async fn hook(config: &Config, out: Output, args: &HookArgs) -> Outcome {
+pub(super) async fn hook(config: Config, out: Output, args: &HookArgs) -> Outcome {
     // Every trouble leaves with the one code that agents take as a no.
     let fail_closed = |it: Trouble| Trouble { code: USAGE, message: it.message };
     let question = read(std::io::stdin().lock()).map_err(fail_closed)?;
     let agent = args.agent.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
-    let (ask, evidence) = asked(args, &agent, &question);
-    let told = match gate::ask(config, out, &ask, &[evidence]).await {
-        Ok(answer) => told(&answer.gate, args),
+    let asked = asked(args, &agent, &question);
+    let config = config.for_agents().map_err(fail_closed)?;
+    let told = match gate::ask_elsewhere(&config, out, &asked.ask, &asked.evidence).await {
+        Ok(answer) => asked.still(told(&answer.gate, args)),
         Err(trouble) => return Err(fail_closed(trouble)),
     };
     if let Some(answer) = answer(args.agent, &question.hook_event_name, &told) {
@@ -112,22 +137,23 @@ fn read(input: impl std::io::Read) -> Result<Question, Trouble> {
     Ok(question)
 }
 
-/// The gate, and the evidence at it: everything the agent will do.
-pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> (AskArgs, (String, String)) {
-    let tool = &question.tool_name;
-    let exact = question.tool_input.to_string();
-    let bound = if exact.chars().count() <= BOUND_CHARS_MAX {
-        exact.clone()
-    } else {
-        format!("sha256:{}", Digest(Sha256::digest(exact.as_bytes()).into()))
-    };
+/// The gate, the evidence at it, and the file that the agent would change: everything the agent will do.
+pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> Asked {
+    let Question { tool_name: tool, tool_input: input, cwd: directory, session_id, .. } = question;
+    let tool_use = ToolUse { agent, tool, input, directory };
+    let file = tool_use.changed_file().map(|path| file_now(&Path::new(directory).join(path)));
+    let ToolAsk { title, evidence, claim, risk } = tool_use.ask(file.as_ref());
+    let hash = Digest(Sha256::digest(input.to_string().as_bytes()).into());
+    let bind = |(key, value): (&str, &str)| (!value.is_empty()).then(|| (key.to_owned(), value.to_owned()));
+    let hash = format!("sha256:{hash}");
     let binds =
-        [("tool", tool), ("input", &bound), ("directory", &question.cwd), ("session", &question.session_id)];
+        [("tool", tool.as_str()), ("input", &hash), ("directory", directory), ("session", session_id)];
     let ask = AskArgs {
-        title: title(agent, question),
+        title,
+        claim,
         evidence: Vec::new(),
-        binds: binds.map(|(key, value)| (key.to_owned(), value.clone())).to_vec(),
-        risk: args.risk.clone().unwrap_or_else(|| risk(tool).to_owned()),
+        binds: binds.into_iter().filter_map(bind).collect(),
+        risk: args.risk.clone().unwrap_or_else(|| risk.word().to_owned()),
         timeout: Some(args.timeout.clone()),
         require: args.require.clone(),
         four_eyes: args.four_eyes,
@@ -135,31 +161,31 @@ pub(super) fn asked(args: &HookArgs, agent: &str, question: &Question) -> (AskAr
         json: false,
         command: Vec::new(),
     };
-    (ask, (tool.clone(), exact))
+    Asked { ask, evidence, file }
 }
 
-/// `claude-code wants to use Bash: rm -rf build`.
-fn title(agent: &str, question: &Question) -> String {
-    let input = &question.tool_input;
-    let subject =
-        ["command", "file_path", "path", "url", "query"].iter().find_map(|key| input[*key].as_str());
-    let line = subject.unwrap_or_default().trim().lines().next().unwrap_or_default();
-    let mut text = format!("{agent} wants to use {}", question.tool_name);
-    if !line.is_empty() {
-        text = format!("{text}: {line}");
+/// A file as it is, links followed.
+fn file_now(path: &Path) -> FileNow {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let now = FileNow { path: real.display().to_string(), text: None, digest: None, problem: None };
+    let failed = |why: String| FileNow { problem: Some(why), ..now.clone() };
+    match fs::metadata(&real) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return now,
+        Err(error) => return failed(error.to_string()),
+        Ok(about) if !about.is_file() => return failed("it is no plain file".to_owned()),
+        Ok(about) if about.len() > TEXT_BYTES_MAX => {
+            return failed(format!("it has more than {TEXT_BYTES_MAX} bytes"));
+        }
+        Ok(_) => {}
     }
-    if text.chars().count() > TITLE_CHARS_MAX {
-        text = text.chars().take(TITLE_CHARS_MAX - 1).chain(['…']).collect();
-    }
-    text
-}
-
-/// What the tools that agents bring along can do; of all others the worst that can still be taken back is believed.
-fn risk(tool: &str) -> &'static str {
-    match tool {
-        "Read" | "Glob" | "Grep" | "LS" | "NotebookRead" | "TodoWrite" => "read-only",
-        "Edit" | "MultiEdit" | "Write" | "NotebookEdit" | "apply_patch" => "reversible",
-        _ => "externally-reversible",
+    let bytes = match fs::read(&real) {
+        Ok(bytes) => bytes,
+        Err(error) => return failed(error.to_string()),
+    };
+    let digest = Some(Digest(Sha256::digest(&bytes).into()));
+    match String::from_utf8(bytes) {
+        Ok(text) => FileNow { text: Some(text), digest, ..now },
+        Err(_) => FileNow { digest, ..failed("it is no text".to_owned()) },
     }
 }
 

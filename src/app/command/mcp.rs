@@ -61,12 +61,14 @@ struct Waiter {
     has_gone: Cell<bool>,
 }
 
-pub(super) async fn mcp(config: &Config, out: Output, args: &McpArgs) -> Outcome {
+pub(super) async fn mcp(config: Config, out: Output, args: &McpArgs) -> Outcome {
     let mut signals = Signals::listen()?;
+    // Files that may be started lie in the workspace here.
+    let config = if args.workflows.is_empty() { config.for_agents()? } else { config };
     config.find_or_make()?;
-    let seat = wiring::act_by(config, Channel::Mcp).await?;
+    let seat = wiring::act_by(&config, Channel::Mcp).await?;
     // Gates are closed behind whoever does not read any more.
-    let told = serve(config, &seat, out.staying(), args, &mut signals).await;
+    let told = serve(&config, &seat, out.staying(), args, &mut signals).await;
     seat.leave().await;
     told
 }
@@ -242,8 +244,12 @@ async fn carry_out(
 ) -> Result<McpTold, Trouble> {
     match ask {
         McpAsk::Gate { title, evidence, binds, risk, timeout, require } => {
+            // All of it is the agent's own words.
+            let evidence: Vec<_> =
+                evidence.into_iter().map(|(name, text)| (format!("agent says {name}"), text)).collect();
             let ask = AskArgs {
-                title,
+                title: format!("an agent asks: {title}"),
+                claim: None,
                 evidence: Vec::new(),
                 binds,
                 risk: higher(args.risk.as_deref(), risk),
@@ -274,10 +280,11 @@ async fn carry_out(
                 four_eyes: args.four_eyes,
             };
             let question = Question::of(tool, input.clone(), config.here.display().to_string());
-            let (ask, evidence) = hook::asked(&of_hook, "an agent", &question);
-            let answer = at_a_gate(config, seat, out, &ask, &[evidence], waiter).await;
+            let asked = hook::asked(&of_hook, "an agent", &question);
+            let answer = at_a_gate(config, seat, out, &asked.ask, &asked.evidence, waiter).await;
             // Whatever goes wrong is a no, in the words that the agent reads.
-            let told = answer.map_or_else(|it| Told::No(it.message), |it| hook::told(&it.gate, &of_hook));
+            let told = answer
+                .map_or_else(|it| Told::No(it.message), |it| asked.still(hook::told(&it.gate, &of_hook)));
             Ok(McpTold::Text(match told {
                 Told::Yes(_) => json!({"behavior": "allow", "updatedInput": input}).to_string(),
                 Told::No(why) | Told::Yours(why) => json!({"behavior": "deny", "message": why}).to_string(),

@@ -9,6 +9,7 @@ use cuelight::{
     base::{Arrivals, Digest, Epoch, FailureMode, GateId, RunId, Span, StepIx, Value},
     console::{Answer, Key, Link, Lookup, Message, Press, Sheet, Wish, parse_keys, to_text},
     engine::{Command, Decision, DoubtAnswer, Facts, FileFact, Outcome, Verdict},
+    runtime::{Draft, FileNow, ToolAsk, ToolUse},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,6 +105,50 @@ fn only(workflow: &str) -> Stage {
     }
     stage.pass(40);
     stage
+}
+
+/// A gate as `cuelight hook` opens it for what an agent is about to do.
+fn of_agent(tool: &str, input: &Value, file: Option<&FileNow>) -> Stage {
+    let tool_use = ToolUse { agent: "claude-code", tool, input, directory: "/srv/book" };
+    let ToolAsk { title, evidence, claim, risk } = tool_use.ask(file);
+    let mut draft = Draft::default();
+    let evidence = evidence.iter().map(|(name, text)| draft.given(name, text.clone())).collect();
+    let mut gate = draft.gate(title, evidence, [], false);
+    gate["risk"] = risk.word().into();
+    gate["binds"] = vec![draft.bound("tool", tool), draft.bound("directory", "/srv/book")].into();
+    if let Some(claim) = claim {
+        gate["claim"] = draft.given("claim", claim).into();
+    }
+    let (text, inputs) = draft.finish("gate", &serde_json::json!([{"id": "ask", "gate": gate}]));
+    let mut stage = Stage::at("12:00:00");
+    stage.launch_with("jon", &text, inputs);
+    stage.pass(40);
+    stage
+}
+
+#[test]
+fn the_command_of_an_agent_stands_whole_above_what_the_agent_says() {
+    let files = (1..=9).map(|it| format!("chapters/chapter-{it}.txt")).collect::<Vec<_>>().join(" ");
+    let command = format!("tar -cf /tmp/book.tar {files} --checkpoint=1 --checkpoint-action=exec=/bin/sh");
+    let input =
+        serde_json::json!({"command": command, "description": "Pack the book; it is harmless \u{1b}[2J"});
+    at_sizes("agent_command", || of_agent("Bash", &input, None), "enter");
+}
+
+#[test]
+fn the_edit_of_an_agent_is_a_difference() {
+    let input = serde_json::json!({
+        "file_path": "/srv/book/src/price.rs",
+        "old_string": "    if total < 0 {\n        return None;\n    }\n", "new_string": "    let total = total.max(0);\n",
+    });
+    let text = "//! Prices.\n\npub fn price(total: i64) -> Option<i64> {\n    if total < 0 {\n        return None;\n    }\n    Some(total)\n}\n";
+    let file = FileNow {
+        path: "/srv/book/src/price.rs".to_owned(),
+        text: Some(text.to_owned()),
+        digest: Some(Digest([7; 32])),
+        problem: None,
+    };
+    at_sizes("agent_edit", || of_agent("Edit", &input, Some(&file)), "enter");
 }
 
 fn high() -> Stage {
@@ -223,7 +268,7 @@ pub(super) fn typed(text: &str) -> String {
     text.chars().map(|c| if c == ' ' { "space ".to_owned() } else { format!("{c} ") }).collect()
 }
 
-fn at_sizes(name: &str, stage: fn() -> Stage, keys: &str) {
+fn at_sizes(name: &str, stage: impl Fn() -> Stage, keys: &str) {
     everywhere(&format!("gates_{name}"), |width, height| {
         let mut console = gates(stage(), (width, height));
         let _ = answer(&mut console, keys);

@@ -1,0 +1,266 @@
+//! What a coding agent is about to do, for people: the question, the command or the change of a file, whole, its risk, and, apart from
+//! these, what the agent says of it.
+//!
+//! Files are read by the caller; what is asked of people is for `draft`.
+
+use crate::{
+    base::{Digest, Value, ValueMap, counted, is_unseen},
+    definition::{CommandRisk, Risk, command_risk, words_risk},
+    projection::words_line,
+};
+use similar::TextDiff;
+use std::{path::Path, time::Duration};
+
+/// A command or an address of at most so many letters stands in the question; a longer one is named there, and shown below.
+const SUBJECT_CHARS_MAX: usize = 64;
+/// Letters of the first word of a longer one.
+const WORD_CHARS_MAX: usize = 24;
+/// How long the shortest difference of two texts is searched for.
+const DIFF_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Tools that start a command on this machine, and the fields of it.
+const SHELLS: [&str; 7] =
+    ["Bash", "PowerShell", "exec_command", "local_shell", "shell", "shell_command", "unified_exec"];
+const COMMANDS: [&str; 2] = ["command", "cmd"];
+/// Fields beside a command that change nothing: the agent's own account of it.
+const CLAIMS: [&str; 3] = ["description", "justification", "explanation"];
+/// Fields of a file's path.
+const PATHS: [&str; 3] = ["file_path", "notebook_path", "path"];
+/// Other fields that say what a tool is about.
+const SUBJECTS: [&str; 4] = ["url", "query", "pattern", "subject"];
+
+/// A tool that an agent is about to use.
+#[derive(Clone, Copy, Debug)]
+pub struct ToolUse<'a> {
+    /// The agent.
+    pub agent: &'a str,
+    /// The tool, as the agent calls it.
+    pub tool: &'a str,
+    /// All that the tool is given.
+    pub input: &'a Value,
+    /// Where the agent works.
+    pub directory: &'a str,
+}
+
+/// The file that a tool is about to change, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileNow {
+    /// Where it is, links followed.
+    pub path: String,
+    /// Its text; nothing when there is no such file.
+    pub text: Option<String>,
+    /// Its hash; nothing when there is no such file, or it cannot be read.
+    pub digest: Option<Digest>,
+    /// Why its text cannot be shown.
+    pub problem: Option<String>,
+}
+
+/// What people are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolAsk {
+    /// The question.
+    pub title: String,
+    /// Texts by name, the most important first.
+    pub evidence: Vec<(String, String)>,
+    /// What the agent says of it.
+    pub claim: Option<String>,
+    /// How bad a wrong yes is.
+    pub risk: Risk,
+}
+
+impl ToolUse<'_> {
+    /// The file that is changed, as the agent names it.
+    pub fn changed_file(&self) -> Option<&str> {
+        let changes = ["Edit", "MultiEdit", "NotebookEdit", "Write"].contains(&self.tool);
+        if changes { self.path() } else { None }
+    }
+
+    /// What people are asked. `file` is the one that is changed.
+    pub fn ask(&self, file: Option<&FileNow>) -> ToolAsk {
+        let CommandRisk { risk, why } = self.risk(file);
+        let mut evidence = Vec::new();
+        let mut shown: Vec<&str> = Vec::new();
+        let mut claim = None;
+        if let Some((key, command)) = self.command() {
+            evidence.push((key.to_owned(), command));
+            shown.push(key);
+            let is_known = SHELLS.contains(&self.tool);
+            let says: Vec<&str> =
+                CLAIMS.into_iter().filter(|it| is_known && self.input[*it].is_string()).collect();
+            claim = (!says.is_empty()).then(|| {
+                says.iter().filter_map(|it| self.input[*it].as_str()).collect::<Vec<_>>().join("\n")
+            });
+            shown.extend(says);
+        } else if let Some(file) = file {
+            let (text, fields) = self.change(file);
+            evidence.push(("change".to_owned(), text));
+            shown.extend(fields);
+        }
+        let rest: ValueMap = match self.input {
+            Value::Object(all) => all
+                .iter()
+                .filter(|it| !shown.contains(&it.0.as_str()))
+                .map(|(name, it)| (name.clone(), it.clone()))
+                .collect(),
+            _ => ValueMap::new(),
+        };
+        if !rest.is_empty() || evidence.is_empty() {
+            let whole = if self.input.is_object() { Value::Object(rest) } else { self.input.clone() };
+            evidence.push((self.tool.to_owned(), whole.to_string()));
+        }
+        let mut title = self.title();
+        if !why.is_empty() {
+            title = format!("{title}\nthe risk is high: {why}");
+        }
+        ToolAsk { title, evidence, claim, risk }
+    }
+
+    /// `claude-code wants to use Bash: rm -rf build`, with nothing in it that is cut.
+    fn title(&self) -> String {
+        let uses = format!("{} wants to use {}", self.agent, self.tool);
+        let command = self.command().map(|it| it.1);
+        if let (None, Some(path)) = (&command, self.path()) {
+            return format!("{uses}: {path}");
+        }
+        let subject = SUBJECTS.into_iter().find_map(|it| self.input[it].as_str());
+        let Some(text) = command.or_else(|| subject.map(str::to_owned)) else { return uses };
+        let text = text.trim();
+        let letters = text.chars().count();
+        if letters <= SUBJECT_CHARS_MAX && !text.contains(is_unseen) {
+            return if text.is_empty() { uses } else { format!("{uses}: {text}") };
+        }
+        let first = text.split_whitespace().next().unwrap_or_default();
+        let is_short = first.chars().count() <= WORD_CHARS_MAX;
+        let begins = if is_short { format!("{first} and more") } else { "a long one".to_owned() };
+        let lines = text.lines().count();
+        let long = if lines > 1 { format!("{}, ", counted(lines, "line", "lines")) } else { String::new() };
+        format!("{uses}: {begins}, {long}{}; all of it stands below", counted(letters, "letter", "letters"))
+    }
+
+    fn path(&self) -> Option<&str> {
+        PATHS.into_iter().find_map(|it| self.input[it].as_str())
+    }
+
+    /// The field of the command, and the command as a shell would read it.
+    fn command(&self) -> Option<(&'static str, String)> {
+        self.commands().next()
+    }
+
+    /// All fields that hold one.
+    fn commands(&self) -> impl Iterator<Item = (&'static str, String)> {
+        COMMANDS.into_iter().filter_map(|key| match &self.input[key] {
+            Value::String(it) => Some((key, it.clone())),
+            Value::Array(_) => Some((key, words_line(&self.words(key)?))),
+            _ => None,
+        })
+    }
+
+    /// The words of a command that is started without a shell.
+    fn words(&self, key: &str) -> Option<Vec<String>> {
+        let words = self.input[key].as_array()?;
+        words.iter().map(|it| it.as_str().map(str::to_owned)).collect()
+    }
+
+    /// What the tools that agents bring along can do; of all others the worst that can still be taken back is believed.
+    fn risk(&self, file: Option<&FileNow>) -> CommandRisk {
+        let plain = |risk| CommandRisk { risk, why: String::new() };
+        match self.tool {
+            "Read" | "Glob" | "Grep" | "LS" | "NotebookRead" | "TodoWrite" => return plain(Risk::ReadOnly),
+            "apply_patch" => {
+                let patch = self.command().map(|it| it.1).unwrap_or_default();
+                let paths = patch.lines().filter_map(|it| {
+                    let it = it.strip_prefix("*** ")?;
+                    ["Add File: ", "Update File: ", "Move to: ", "Delete File: "]
+                        .iter()
+                        .find_map(|head| it.strip_prefix(head))
+                });
+                let is_plain =
+                    paths.into_iter().all(|it| self.is_plain_file(it)) && !patch.contains("*** Delete File");
+                return plain(if is_plain { Risk::Reversible } else { Risk::ExternallyReversible });
+            }
+            _ => {}
+        }
+        if let Some(path) = self.changed_file() {
+            let real = file.map_or(path, |it| it.path.as_str());
+            let is_plain = self.is_plain_file(path) && self.is_plain_file(real);
+            return plain(if is_plain { Risk::Reversible } else { Risk::ExternallyReversible });
+        }
+        let judge = |(key, line): (&str, String)| {
+            self.words(key).map_or_else(|| command_risk(&line), |it| words_risk(&it))
+        };
+        // A command of a tool that nobody knows runs where nobody knows.
+        let worst = self.commands().map(judge).max_by_key(|it| it.risk);
+        let is_known = |it: &CommandRisk| SHELLS.contains(&self.tool) || it.risk == Risk::Irreversible;
+        worst.filter(is_known).unwrap_or_else(|| plain(Risk::ExternallyReversible))
+    }
+
+    /// Below the directory of the agent, and nothing that another program acts on by its name.
+    fn is_plain_file(&self, path: &str) -> bool {
+        let path = Path::new(self.directory).join(path);
+        path.strip_prefix(self.directory).is_ok_and(|below| {
+            let is_plain = |it: &std::path::Component<'_>| {
+                matches!(it, std::path::Component::Normal(it) if !it.to_string_lossy().starts_with('.'))
+            };
+            !self.directory.is_empty() && below.components().all(|it| is_plain(&it))
+        })
+    }
+
+    /// How the file would change, and the fields of the input that this shows.
+    fn change(&self, file: &FileNow) -> (String, Vec<&'static str>) {
+        if let Some(problem) = &file.problem {
+            return (
+                format!("could not show {} as it is: {problem}; what it is given stands below", file.path),
+                Vec::new(),
+            );
+        }
+        let before = file.text.as_deref().unwrap_or_default();
+        let after = match self.after(file.text.as_deref()) {
+            Ok(after) => after,
+            Err(why) => {
+                return (
+                    format!(
+                        "could not show the change of {}: {why}; what it is given stands below",
+                        file.path
+                    ),
+                    Vec::new(),
+                );
+            }
+        };
+        let hash = match file.digest {
+            Some(digest) => format!("sha256:{digest}"),
+            None => "no such file".to_owned(),
+        };
+        let heads = (format!("{} ({hash})", file.path), format!("{} (afterwards)", file.path));
+        let diff = TextDiff::configure().timeout(DIFF_TIME_MAX).diff_lines(before, &after);
+        let text = diff.unified_diff().header(&heads.0, &heads.1).to_string();
+        let text = if text.is_empty() { format!("{} stays as it is ({hash})", file.path) } else { text };
+        (text, vec!["file_path", "path", "content", "edits", "old_string", "new_string", "replace_all"])
+    }
+
+    /// The text of the file afterwards.
+    fn after(&self, before: Option<&str>) -> Result<String, String> {
+        let text =
+            |of: &Value, key: &str| of[key].as_str().map(str::to_owned).ok_or(format!("it gives no {key}"));
+        let edit = |now: String, of: &Value| {
+            let (old, new) = (text(of, "old_string")?, text(of, "new_string")?);
+            let all = of["replace_all"].as_bool().unwrap_or_default();
+            match now.matches(&old).count() {
+                _ if old.is_empty() && now.is_empty() => Ok(new),
+                _ if old.is_empty() => Err("it says nothing that is to be replaced".to_owned()),
+                0 => Err("what is to be replaced does not stand in it".to_owned()),
+                many if many > 1 && !all => Err(format!("what is to be replaced stands in it {many} times")),
+                _ => Ok(now.replace(&old, &new)),
+            }
+        };
+        let now = before.unwrap_or_default().to_owned();
+        match self.tool {
+            "Write" => text(self.input, "content"),
+            "Edit" => edit(now, self.input),
+            "MultiEdit" => {
+                let edits = self.input["edits"].as_array().ok_or("it gives no edits")?;
+                edits.iter().try_fold(now, edit)
+            }
+            _ => Err("its cells are changed one by one".to_owned()),
+        }
+    }
+}
