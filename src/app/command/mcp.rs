@@ -275,12 +275,13 @@ async fn carry_out(
                 agent: Agent::ClaudeCode,
                 timeout: args.timeout.clone(),
                 on_timeout: Silence::Deny,
-                risk: args.risk.clone(),
+                risk: None,
                 require: args.require.clone(),
                 four_eyes: args.four_eyes,
             };
             let question = Question::of(tool, input.clone(), config.here.display().to_string());
-            let asked = hook::asked(&of_hook, "an agent", &question);
+            let mut asked = hook::asked(&of_hook, "an agent", &question);
+            asked.ask.risk = higher(args.risk.as_deref(), asked.ask.risk);
             let answer = at_a_gate(config, seat, out, &asked.ask, &asked.evidence, waiter).await;
             // Whatever goes wrong is a no, in the words that the agent reads.
             let told = answer
