@@ -132,9 +132,9 @@ fn question(event: &str, tool: &str, input: serde_json::Value) -> String {
 #[track_caller]
 fn decides(place: &Place, verdict: &str, gate: &str) {
     let shown = place.cue(&["gates", "--show", gate]).ok().out;
-    let code = shown.split_once("--code ").map(|it| it.1.trim().to_owned());
+    let code = shown.split_once("--ask ").map(|it| it.1.trim().to_owned());
     let mut words = vec![verdict, gate, "--reason", "we need it <tonight>"];
-    words.extend(code.iter().flat_map(|it| ["--code", it.as_str()]));
+    words.extend(code.iter().flat_map(|it| ["--ask", it.as_str()]));
     place.cue(&words).ok();
 }
 
