@@ -56,27 +56,24 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
     out.blank();
     will_run(&mut out, told);
     fields(&mut out, ask);
-    if !ask.evidence.is_empty() {
-        out.blank();
+    // Where an answer holds for values, what they are of is read before them.
+    let is_bound = !ask.binds.is_empty();
+    if is_bound {
         evidence(&mut out, told);
-    }
-    if !ask.binds.is_empty() {
         out.blank();
         out.begin();
         for (index, value) in ask.binds.iter().enumerate() {
             out.foreign(if index == 0 { "binds" } else { "" }, value, Role::Text);
         }
-    }
-    if let Some(claim) = &ask.claim {
-        out.blank();
-        out.begin();
-        out.said("claim", CLAIM_WORDS, Role::Warn);
-        let lines: Vec<_> = claim.split('\n').map(|it| (it.to_owned(), Role::Muted)).collect();
-        framed(&mut out, &lines, told.glyphs);
+        claim(&mut out, told);
     }
     if told.with_votes {
         out.blank();
         votes(&mut out, gate, told.glyphs);
+    }
+    if !is_bound {
+        evidence(&mut out, told);
+        claim(&mut out, told);
     }
     if let Some(approved) = &gate.last_approved {
         out.blank();
@@ -117,7 +114,7 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
     if ask.will_run.is_empty() && ask.later.is_empty() {
         out.begin();
         // Outside of a workflow nothing follows of itself.
-        let none = if ask.starts.is_empty() {
+        let none = if ask.starts.is_empty() && !ask.binds.is_empty() {
             "nothing is called here; the requester acts on the answer"
         } else {
             "nothing is called at once"
@@ -343,7 +340,21 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
     }
 }
 
+/// The requester's own words, apart from all that is known.
+fn claim(out: &mut Prose, told: &Told<'_>) {
+    if let Some(claim) = &told.gate.ask.claim {
+        out.blank();
+        out.begin();
+        out.said("claim", CLAIM_WORDS, Role::Warn);
+        let lines: Vec<_> = claim.split('\n').map(|it| (it.to_owned(), Role::Muted)).collect();
+        framed(out, &lines, told.glyphs);
+    }
+}
+
 fn evidence(out: &mut Prose, told: &Told<'_>) {
+    if !told.gate.ask.evidence.is_empty() {
+        out.blank();
+    }
     for item in &told.gate.ask.evidence {
         out.begin();
         let (sign, role) = match &item.problem {

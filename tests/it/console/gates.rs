@@ -107,6 +107,14 @@ fn only(workflow: &str) -> Stage {
     stage
 }
 
+/// The first screen of the only gate, at 80x24.
+fn read_at_once(stage: Stage) -> String {
+    let mut console = gates(stage, (80, 24));
+    let _ = answer(&mut console, "enter");
+    frame(&mut console);
+    console.text()
+}
+
 /// A gate as `cuelight hook` opens it for what an agent is about to do.
 fn of_agent(tool: &str, input: &Value, file: Option<&FileNow>) -> Stage {
     let tool_use = ToolUse { agent: "claude-code", tool, input, directory: "/srv/book" };
@@ -132,7 +140,18 @@ fn the_command_of_an_agent_stands_whole_above_what_the_agent_says() {
     let command = format!("tar -cf /tmp/book.tar {files} --checkpoint=1 --checkpoint-action=exec=/bin/sh");
     let input =
         serde_json::json!({"command": command, "description": "Pack the book; it is harmless \u{1b}[2J"});
-    at_sizes("agent_command", || of_agent("Bash", &input, None), "enter");
+    let screen = read_at_once(of_agent("Bash", &input, None));
+    let parts = [
+        "tar and more, ",
+        "--checkpoint-action can start another program",
+        "tar -cf /tmp/book.tar",
+        "chapters/chapter-5.txt",
+        "--checkpoint-action=exec=/bin/sh",
+        "tool: Bash",
+        "the agent says; nothing has checked it:",
+    ];
+    let places = parts.map(|it| screen.find(it).unwrap_or_else(|| panic!("{it} is not in {screen}")));
+    assert!(places.is_sorted() && !screen.contains('\u{1b}'), "{screen}");
 }
 
 #[test]
@@ -148,7 +167,16 @@ fn the_edit_of_an_agent_is_a_difference() {
         digest: Some(Digest([7; 32])),
         problem: None,
     };
-    at_sizes("agent_edit", || of_agent("Edit", &input, Some(&file)), "enter");
+    let screen = read_at_once(of_agent("Edit", &input, Some(&file)));
+    let parts = [
+        "--- /srv/book/src/price.rs (sha256:0707",
+        "+++ /srv/book/src/price.rs (afterwards)",
+        "@@ -1,8 +1,6 @@",
+        "-        return None;",
+        "+    let total = total.max(0);",
+    ];
+    let places = parts.map(|it| screen.find(it).unwrap_or_else(|| panic!("{it} is not in {screen}")));
+    assert!(places.is_sorted(), "{screen}");
 }
 
 fn high() -> Stage {
@@ -268,7 +296,7 @@ pub(super) fn typed(text: &str) -> String {
     text.chars().map(|c| if c == ' ' { "space ".to_owned() } else { format!("{c} ") }).collect()
 }
 
-fn at_sizes(name: &str, stage: impl Fn() -> Stage, keys: &str) {
+fn at_sizes(name: &str, stage: fn() -> Stage, keys: &str) {
     everywhere(&format!("gates_{name}"), |width, height| {
         let mut console = gates(stage(), (width, height));
         let _ = answer(&mut console, keys);
