@@ -84,7 +84,8 @@ impl Config {
             .collect();
         let named = everywhere.workspace.as_ref().map(|it| here.join(it));
         let made_here = AtomicBool::new(false);
-        let config = Self { here, named, variables, listen: None, log_format: everywhere.log_format, made_here };
+        let config =
+            Self { here, named, variables, listen: None, log_format: everywhere.log_format, made_here };
         if everywhere.inbox { config.in_inbox() } else { Ok(config) }
     }
 

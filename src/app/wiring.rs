@@ -22,6 +22,7 @@ use rustix::fs::OFlags;
 use std::{
     cell::Cell,
     ffi::OsString,
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -428,10 +429,10 @@ pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Tr
 
 /// A lock on the directory of a workspace, held by whoever starts its engine; nothing while another holds it. Where directories
 /// cannot be locked everybody may: the lock of the workspace itself decides then.
-fn turn_to_start(workspace: &Workspace) -> Option<Option<fs::File>> {
-    let dir = fs::File::open(workspace.root().join(".cuelight")).ok();
-    match dir.as_ref().map(fs::File::try_lock) {
-        Some(Err(fs::TryLockError::WouldBlock)) => None,
+fn turn_to_start(workspace: &Workspace) -> Option<Option<File>> {
+    let dir = File::open(workspace.root().join(".cuelight")).ok();
+    match dir.as_ref().map(File::try_lock) {
+        Some(Err(TryLockError::WouldBlock)) => None,
         _ => Some(dir),
     }
 }

@@ -13,7 +13,9 @@ use crate::{
     console::{Glyphs, Role},
     engine::{Ask, Evidence, FileFact, FormField, Later, WillRun},
     plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
-    projection::{AskChange, CLAIM_WORDS, Fields, GateView, ask_diff, call_files, command_line, names_in_words},
+    projection::{
+        AskChange, CLAIM_WORDS, Fields, GateView, ask_diff, call_files, command_line, names_in_words,
+    },
 };
 use std::collections::BTreeMap;
 

@@ -376,7 +376,8 @@ fn the_inspector_lists_and_calls_what_is_offered() {
             .args(["120", &crate::mcp::node()])
             .arg(&inspector)
             .current_dir(dir.path())
-            .env("HOME", dir.path())
+            .env("XDG_STATE_HOME", STATE)
+            .env("CUELIGHT_WORKSPACE", dir.path())
             .env("CUELIGHT_IDLE_AFTER", "1s");
         let output = command
             .args(["--cli", env!("CARGO_BIN_EXE_cuelight"), "mcp"])
