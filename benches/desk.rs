@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what a clock says")]
 
 use cuelight::{
-    base::{AttemptId, RunId, StepIx},
+    base::{AttemptId, RunId, StepIx, ValueMap},
     engine::{Actor, Channel, Command, Decision, Proof, Verdict},
     gateway::{RemoteDesk, serve_socket},
     runtime::{
@@ -95,6 +95,8 @@ async fn decided(what: &str, desk: &impl Desk) {
             by: Actor::engine(),
             shown_for: None,
             break_glass: false,
+            overrides: false,
+            form: ValueMap::new(),
         };
         let start = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
         let request = Request { id: Entropy.request_id(), command: Command::Decide(Box::new(decision)) };

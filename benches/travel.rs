@@ -152,6 +152,8 @@ fn answer(event: &Event, actor: &Actor, number: usize) -> Option<Command> {
                 by: actor.clone(),
                 shown_for: None,
                 break_glass: false,
+                overrides: false,
+                form: ValueMap::new(),
             })))
         }
         _ => None,

@@ -306,7 +306,7 @@ pub(super) enum Command {
     Fork(ForkArgs),
     /// Give up a step; its dependents go on without it
     #[command(after_help = "Example: cuelight skip r-7 notify --reason \"mail is down\"")]
-    Skip(StepArgs),
+    Skip(SkipArgs),
     /// Undo what a run at rest has done
     #[command(after_help = "Example: cuelight undo r-7 --reason \"wrong customer\"")]
     Undo(ReasonArgs),
@@ -1214,9 +1214,8 @@ pub(super) struct DecideArgs {
     /// Why
     #[arg(long, default_value = "")]
     pub(super) reason: String,
-    /// The ask that was read: the name at its end, or its `ask_hash`; any other ask is not answered
-    #[arg(long, value_name = "NAME")]
-    pub(super) ask: Option<String>,
+    #[command(flatten)]
+    pub(super) confirm: ConfirmArgs,
     /// In an emergency: approve alone in place of all who are wanted; for the group break-glass, with a reason of at
     /// least 20 characters
     #[arg(long)]
@@ -1361,12 +1360,36 @@ pub(super) struct StepArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct SkipArgs {
+    #[command(flatten)]
+    pub(super) step: StepArgs,
+    #[command(flatten)]
+    pub(super) confirm: ConfirmArgs,
+}
+
+/// How an answer at a gate is confirmed.
+#[derive(Debug, Args)]
+pub(super) struct ConfirmArgs {
+    /// The ask of a gate that was read: the name at its end, or its `ask_hash`; any other ask is not answered
+    #[arg(long, value_name = "NAME")]
+    pub(super) ask: Option<String>,
+    /// Of a gate: fill in a field of its form
+    #[arg(long = "set", value_name = "FIELD=VALUE", value_parser = key_value)]
+    pub(super) set: Vec<(String, String)>,
+    /// Of a gate: leave a field of its form empty on purpose
+    #[arg(long, value_name = "FIELD")]
+    pub(super) leave: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct DoneArgs {
     #[command(flatten)]
     pub(super) step: StepArgs,
     /// An output
     #[arg(long = "output", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(super) outputs: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) confirm: ConfirmArgs,
 }
 
 #[derive(Debug, Args)]

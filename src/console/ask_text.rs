@@ -309,8 +309,8 @@ pub(super) fn votes(out: &mut Prose, gate: &GateView, glyphs: Glyphs) {
         for of in &it.vote.acting_for {
             pieces.extend(foreign_pieces(&format!(" for {}", of.name), Role::Muted));
         }
-        if gate.is_glass_broken() {
-            pieces.push(("  EMERGENCY".to_owned(), Role::Fail));
+        if gate.is_emergency() {
+            pieces.push((format!("  {}", gate.emergency_word().to_uppercase()), Role::Fail));
         }
         pieces.push((format!("  {}  ", it.at.clock()), Role::Muted));
         if !it.vote.reason.is_empty() {

@@ -5,9 +5,9 @@
 //! Which command is asked for, and in what words, is said by whoever opens it; drawing is left to `view`.
 
 use crate::{
-    base::{GateId, RunId, Span, StepIx, Timestamp, ValueMap},
+    base::{GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap},
     console::{Field, Level, Role, message::SETTLE},
-    engine::{Command, Correction, DoubtAnswer, RetryFrom},
+    engine::{Command, Correction, DoubtAnswer, FormField, RetryFrom, check_form},
 };
 
 /// One thing that is to be confirmed.
@@ -71,7 +71,7 @@ pub enum Proof {
 }
 
 /// A text that goes with the command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DialogField {
     /// `reason`, `comment` …
     pub name: String,
@@ -83,12 +83,36 @@ pub struct DialogField {
     pub least: usize,
     /// What can be said; anything where nothing stands.
     pub among: Vec<String>,
+    /// The parameter of a gate that it fills in.
+    pub parameter: Option<Box<FormField>>,
 }
 
 impl DialogField {
     /// An empty field.
     pub fn new(name: &str, required: bool) -> Self {
-        Self { name: name.to_owned(), field: Field::default(), required, least: 0, among: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            field: Field::default(),
+            required,
+            least: 0,
+            among: Vec::new(),
+            parameter: None,
+        }
+    }
+
+    /// A parameter of a gate, with the value that it has.
+    pub(super) fn of_form(it: &FormField) -> Self {
+        let text = if it.value.is_null() { String::new() } else { plain(&it.value) };
+        let parameter = Some(Box::new(it.clone()));
+        Self { field: Field::of(&text), parameter, ..Self::new(&it.name, it.required) }
+    }
+
+    /// The value that was typed for a parameter.
+    fn value(&self) -> Value {
+        match self.field.text().trim() {
+            "" => Value::Null,
+            text => Value::String(text.to_owned()),
+        }
     }
 
     /// Those for doing a run again: what is kept, and what is corrected first.
@@ -114,6 +138,10 @@ impl DialogField {
         }
         if said < self.least {
             return Some(format!("{name} has {said} characters, {} are wanted", self.least));
+        }
+        if let Some(it) = &self.parameter {
+            let given = ValueMap::from_iter([(it.name.clone(), self.value())]);
+            return check_form(std::slice::from_ref(&**it), &given).err();
         }
         if !self.among.is_empty() && said > 0 && self.among.iter().all(|it| it != text) {
             return Some(format!("{name} is one of {}", self.among.join(", ")));
@@ -312,7 +340,7 @@ impl Dialog {
         set_again(&mut command, &self.fields);
         for it in &self.fields {
             let text = it.field.text().trim();
-            if it.name == "reason" || it.name == "comment" {
+            if it.parameter.is_none() && (it.name == "reason" || it.name == "comment") {
                 set_reason(&mut command, text);
                 others.iter_mut().for_each(|other| set_reason(other, text));
             }
@@ -367,7 +395,6 @@ fn inputs_of(field: &DialogField) -> Result<Vec<(String, String)>, String> {
         || "inputs are key=value key=value, or a JSON object, as {\"note\": \"two words\"}".to_owned();
     if text.starts_with('{') {
         let read: ValueMap = serde_json::from_str(text).map_err(|_| wrong())?;
-        let plain = |it: &serde_json::Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
         return Ok(read.iter().map(|(name, value)| (name.clone(), plain(value))).collect());
     }
     let words = text.split_whitespace().map(|it| it.split_once('=').filter(|(key, _)| !key.is_empty()));
@@ -389,8 +416,26 @@ fn set_again(command: &mut Command, fields: &[DialogField]) {
             *corrected = correction(text("file"), words());
         }
         Command::Fork { corrected, .. } => *corrected = correction(text("file"), words()),
+        Command::Decide(_) => set_form(command, fields),
         _ => {}
     }
+}
+
+/// A value as it is typed.
+pub(super) fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Gives an approval the values of the form. A field that is shown and stays empty is left so on purpose.
+pub(super) fn set_form(command: &mut Command, fields: &[DialogField]) {
+    let Command::Decide(decision) = command else { return };
+    let given = |it: &DialogField| {
+        let parameter = it.parameter.as_ref()?;
+        let given = ValueMap::from_iter([(parameter.name.clone(), it.value())]);
+        let typed = check_form(std::slice::from_ref(&**parameter), &given);
+        Some((parameter.name.clone(), typed.ok()?.remove(&parameter.name)?))
+    };
+    decision.form = fields.iter().filter_map(given).collect();
 }
 
 fn correction(file: &str, words: Vec<(String, String)>) -> Option<Box<Correction>> {

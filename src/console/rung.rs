@@ -14,7 +14,7 @@ pub(super) struct Rung {
     gates: BTreeMap<GateId, u64>,
     /// Steps and undos that nobody knows the end of.
     doubts: usize,
-    /// Approvals given alone, in an emergency, that nobody has looked at.
+    /// Approvals alone in an emergency, and overrides, that nobody has reviewed.
     reviews: usize,
     /// Runs that failed.
     pub failed: u32,
@@ -43,7 +43,9 @@ impl Rung {
             && let Some(gate) = board.reviews_due().max_by_key(|it| it.closed_at)
         {
             let step = crate::base::safe_text(&gate.ask.step);
-            return Some(format!("EMERGENCY: {} {step} was approved by one alone; review it", gate.id));
+            let word = gate.emergency_word().to_uppercase();
+            let how = if word == "EMERGENCY" { "was approved by one alone" } else { "was closed by hand" };
+            return Some(format!("{word}: {} {step} {how}; review it", gate.id));
         }
         if self.doubts > before.doubts {
             let in_doubt = |it: &InboxRow| matches!(it.what, Attention::Doubt | Attention::StuckUndo);

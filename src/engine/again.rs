@@ -5,9 +5,10 @@ use crate::{
     base::{StepIx, ValueMap},
     engine::{
         Change, Corrected, InputChange, StepChange,
+        by_hand::is_or_makes_gate,
         run::{Run, asks_for_failures},
     },
-    plan::{Frame, FrameKind, Plan, PlanStep, Work},
+    plan::{Frame, FrameKind, GateRule, OnFailure, OnTimeout, Plan, PlanStep, Quorum, Work},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,6 +38,9 @@ pub(super) fn take_over(
     let corrected = given.map(|it| Box::new(plan_differences(&run.plan, it)));
     let mut plan = given.map_or_else(|| Arc::clone(&run.plan), |it| Arc::new(it.clone()));
     let pairs = same_steps(&run.plan, &plan);
+    if given.is_some() {
+        keeps_gates(&run.plan, &plan, &pairs)?;
+    }
     let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
     let asks = asks || given.is_some();
     loop {
@@ -50,6 +54,15 @@ pub(super) fn take_over(
         }
     }
     let kept = taken.kept;
+    if given.is_some() {
+        let asked =
+            pairs.iter().filter(|(old, new)| run.step(**old).gate.is_some() && !kept.contains_key(*new));
+        for new in asked.map(|it| it.1.index()).collect::<Vec<_>>() {
+            if let Work::Gate(rule) = &mut Arc::make_mut(&mut plan).steps[new].work {
+                rule.asks = true;
+            }
+        }
+    }
     if asks {
         let waits = behind_gates(&plan, &kept);
         if !waits.is_empty() {
@@ -67,6 +80,100 @@ pub(super) fn take_over(
         run.completed.iter().enumerate().map(|(at, step)| (*step, at)).collect();
     steps.sort_by_key(|(old, _)| (places.get(old).copied().unwrap_or(usize::MAX), *old));
     Ok(TakenOver { plan, steps, corrected })
+}
+
+/// A correction takes no gate away: each stands there as strictly as it did, before all that stood behind it.
+fn keeps_gates(old: &Plan, new: &Plan, pairs: &BTreeMap<StepIx, StepIx>) -> Result<(), String> {
+    const ADVICE: &str = "a correction takes no gate away; put it back, or start the workflow anew";
+    for at in places(old) {
+        let was = &old.steps[at.index()];
+        if !is_or_makes_gate(was) {
+            continue;
+        }
+        let Some(place) = pairs.get(&at) else {
+            let guards = |it: &StepIx| old.steps[it.index()].work.is_call() && pairs.contains_key(it);
+            if behind(old, at).iter().any(guards) {
+                return Err(format!("the gate {} is no longer in the workflow: {ADVICE}", was.id));
+            }
+            continue;
+        };
+        let is = &new.steps[place.index()];
+        let looser = match (&was.work, &is.work) {
+            (Work::Gate(before), Work::Gate(now)) => looser(before, now, is_as_wide(was, is)),
+            (Work::Gate(_), _) => vec!["kind"],
+            _ if is_written_as_before(old, at, new, *place) && was.condition == is.condition => Vec::new(),
+            _ => vec!["matrix, in which a gate stands"],
+        };
+        if !looser.is_empty() {
+            let what = looser.join(", ");
+            return Err(format!("the gate {} has another {what} than before: {ADVICE}", was.id));
+        }
+        let now = behind(new, *place);
+        let let_out = |it: &StepIx| {
+            let there = pairs.get(it).copied()?;
+            let (before, after) = (&old.steps[it.index()], &new.steps[there.index()]);
+            let asks = |it: &PlanStep| it.condition.as_deref().is_some_and(asks_for_failures);
+            let escapes = before.work.is_call() && !now.contains(&there) || !asks(before) && asks(after);
+            escapes.then(|| before.id.clone())
+        };
+        if let Some(id) = behind(old, at).iter().find_map(let_out) {
+            return Err(format!("{id} no longer waits for the gate {}: {ADVICE}", was.id));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a gate asks at least where it did.
+fn is_as_wide(was: &PlanStep, is: &PlanStep) -> bool {
+    let asks_for_failures = was.condition.as_deref().is_some_and(asks_for_failures);
+    was.condition == is.condition || is.condition.is_none() && !asks_for_failures
+}
+
+/// Whether one quorum wants at least all people that the other one does.
+fn wants_as_many(was: &[Quorum], is: &[Quorum]) -> bool {
+    let all = |it: &[Quorum]| it.iter().map(|it| it.count).sum::<u32>().max(1);
+    let stands = |before: &Quorum| {
+        before.group.is_none() || is.iter().any(|it| it.group == before.group && it.count >= before.count)
+    };
+    all(is) >= all(was) && was.iter().all(stands)
+}
+
+/// The rules of a gate that let more through than before.
+fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> {
+    let rules = [
+        ("`if`", is_as_wide),
+        ("`auto`", is.auto.is_none() || was.auto == is.auto),
+        ("`require`", wants_as_many(&was.require, &is.require)),
+        ("`forbid`", was.forbid.iter().all(|it| is.forbid.contains(it))),
+        ("`escalate`", was.escalate == is.escalate),
+        ("`matrix`", was.matrix == is.matrix),
+        ("`risk`", was.risk <= is.risk),
+        ("`on-timeout`", was.on_timeout == is.on_timeout || is.on_timeout != OnTimeout::Approve),
+        ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
+        ("`reason-required`", !was.reason_required || is.reason_required),
+    ];
+    rules.into_iter().filter(|it| !it.1).map(|it| it.0).collect()
+}
+
+/// Every step that waits for this one: by needs, in a frame that does, or after a frame that it stands in.
+fn behind(plan: &Plan, gate: StepIx) -> BTreeSet<StepIx> {
+    let frame = |it: &StepIx| plan.steps[it.index()].frame;
+    let around: BTreeSet<StepIx> = std::iter::successors(frame(&gate), frame).collect();
+    let mut found = BTreeSet::from([gate]);
+    loop {
+        let before = found.len();
+        for at in places(plan) {
+            let step = &plan.steps[at.index()];
+            let waits = step.needs.iter().any(|it| found.contains(it) || around.contains(it));
+            if waits || step.frame.is_some_and(|it| found.contains(&it)) {
+                found.insert(at);
+            }
+        }
+        if found.len() == before {
+            found.remove(&gate);
+            return found;
+        }
+    }
 }
 
 /// Steps of one plan by their place in the other: the same id is the same step.

@@ -7,6 +7,7 @@ use crate::{
     },
     engine::{
         Actor, AllCalls, Ask, Choice, Evidence, FormField, Later, WillFallBack, WillRun,
+        by_hand::reads_what_is_by_hand,
         call::{self, Unresolved},
         condition::View,
         gate::Gate,
@@ -166,6 +167,9 @@ fn binds(views: &[View<'_>], rule: &GateRule) -> Result<Vec<String>, Unresolved>
 /// Whether the workflow's policy approves; of a matrix every copy, and nothing when there is none.
 pub(super) fn is_auto(view: View<'_>, rule: &GateRule) -> Result<bool, Unresolved> {
     let Some(expression) = &rule.auto else { return Ok(false) };
+    if rule.asks || reads_what_is_by_hand(view.run, view.step, expression) {
+        return Ok(false);
+    }
     let expr = expression::parse(expression).map_err(|it| Unresolved::Failed(it.to_string()))?;
     let copies = copies(view, rule)?;
     if copies.as_ref().is_some_and(Vec::is_empty) {

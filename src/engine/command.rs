@@ -378,6 +378,12 @@ pub struct Decision {
     /// Whether this one approval is to stand for all that are wanted, in an emergency.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub break_glass: bool,
+    /// An override: closes the gate by hand, like an approval by the same people, and is reviewed by somebody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overrides: bool,
+    /// Values of the ask's form, filled in by the person who approves; null leaves an optional field empty.
+    #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+    pub form: ValueMap,
 }
 
 /// What a person can answer.

@@ -40,7 +40,11 @@ impl Turn<'_> {
     /// A step has failed for good; what that does stands in its `on-error`.
     pub(super) fn fail_step(&mut self, id: RunId, step: StepIx, failure: &Failure) {
         let plan = self.run(id).plan_step(step);
-        let on_error = plan.on_error;
+        // A gate that failed was not answered: what needs it does not go on as if it had been.
+        let on_error = match plan.on_error {
+            OnError::Skip if holds_failed_gate(self.run(id), step) => OnError::Continue,
+            written => written,
+        };
         let severity = if on_error == OnError::Abort { Severity::High } else { Severity::Medium };
         let mut record = outcome::record(plan, failure, severity);
         if self.run(id).step(step).state() == StepState::InDoubt {
@@ -167,6 +171,13 @@ impl Turn<'_> {
             }
         }
     }
+}
+
+/// Whether a step that is failing is a gate, or a frame in which one failed.
+fn holds_failed_gate(run: &Run, step: StepIx) -> bool {
+    let is_gate = |it: StepIx| matches!(run.plan_step(it).work, Work::Gate(_));
+    let failed = |it: StepIx| is_gate(it) && run.step(it).state() == StepState::Failed;
+    is_gate(step) || descendants(run, step).into_iter().any(failed)
 }
 
 fn run_policy(run: &Run) -> OnFailure {

@@ -81,7 +81,7 @@ impl Turn<'_> {
         let gate = &self.world.gates[&id];
         let rule = self.world.rule(gate);
         match due {
-            GateDue::Armed => self.resolve(id, GateState::Approved, "people"),
+            GateDue::Armed => self.resolve(id, GateState::Approved, self.world.gates[&id].closer()),
             GateDue::Reminds => {
                 let count = gate.reminded + 1;
                 self.emit_gate(id, GateEvent::Reminded { count });

@@ -113,7 +113,8 @@ pub fn react(event: &Event) -> Option<Effect> {
             | GateEvent::Reminded { .. }
             | GateEvent::Escalated { .. }
             | GateEvent::Delegated { .. }
-            | GateEvent::GlassBroken(_),
+            | GateEvent::GlassBroken(_)
+            | GateEvent::Overridden(_),
         ) => Some(Effect::Ring { run: *run, gate: Some(*gate) }),
         Fact::Step(run, _, StepEvent::InDoubt { .. } | StepEvent::Failed { .. })
         | Fact::Undo(run, _, UndoEvent::Stuck { .. }) => Some(Effect::Ring { run: *run, gate: None }),

@@ -1052,6 +1052,9 @@ pub struct Vote {
     /// The groups that count are self-declared: somebody other than root could write `people.toml`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub self_declared: bool,
+    /// Values of the form that the person filled in with the answer; null is a field left empty on purpose.
+    #[serde(default, skip_serializing_if = "ValueMap::is_empty")]
+    pub form: ValueMap,
 }
 
 impl Vote {
@@ -1154,7 +1157,10 @@ pub enum GateEvent {
     },
     /// An emergency: one person approved in place of all that were wanted. Somebody has to look at it afterwards.
     GlassBroken(Box<Vote>),
-    /// Somebody else has looked afterwards at what was approved in an emergency.
+    /// An override: somebody closed the gate by hand, with the approvals that its rule asks for. Somebody else reviews
+    /// it afterwards.
+    Overridden(Box<Vote>),
+    /// Somebody else has looked afterwards at what was approved in an emergency, or overridden.
     GlassReviewed {
         /// Who.
         by: Actor,
@@ -1168,7 +1174,7 @@ pub enum GateEvent {
     Resolved {
         /// How.
         state: GateState,
-        /// `people`, `policy:auto`, `timeout`, `break-glass`, `send-back`, `run` or `by-hand`.
+        /// `people`, `policy:auto`, `timeout`, `break-glass`, `override`, `send-back`, `run`; `by-hand` in old logs.
         by: String,
         /// The parameters at that time.
         #[serde(default, skip_serializing_if = "ValueMap::is_empty")]

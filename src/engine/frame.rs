@@ -6,8 +6,15 @@ use crate::{
         EVENT_CONTENT_BYTES_MAX, FailureMode, RunId, STEPS_MAX, StepIx, Value, ValueMap, counted, json_bytes,
     },
     engine::{
-        StepEvent, StepState, call::Unresolved, condition::View, consequence::reject_policy, handle::Turn,
-        outcome, run::Run, talk,
+        StepEvent, StepState,
+        by_hand::{is_or_makes_gate, templates_read_what_is_by_hand},
+        call::Unresolved,
+        condition::View,
+        consequence::reject_policy,
+        handle::Turn,
+        outcome,
+        run::Run,
+        talk,
     },
     expression::EvalError,
     plan::{Frame, FrameKind, PlanStep, Work, expand},
@@ -54,6 +61,16 @@ impl Turn<'_> {
         let first = StepIx::from_index(run.steps.len());
         let copies =
             expand(&run.plan_step(step).id, body, first, step, &value).map_err(Unresolved::Failed)?;
+        if copies.is_empty()
+            && body.iter().any(is_or_makes_gate)
+            && templates_read_what_is_by_hand(run, step, matrix)
+        {
+            return Err(Unresolved::Failed(
+                "its matrix is empty because somebody closed a step by hand, and a gate stands in it; \
+                 do that step again with a retry, or cancel the run"
+                    .to_owned(),
+            ));
+        }
         if run.steps.len() + copies.len() > STEPS_MAX {
             return Err(Unresolved::Failed(format!("its matrix makes more than {STEPS_MAX} steps")));
         }

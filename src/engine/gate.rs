@@ -6,15 +6,17 @@
 //!   │  ◀── approved, or done by hand: what it let go has changed before it ran; another epoch as well
 //!   ├────▶ rejected            one has refused
 //!   ├────▶ expired             nobody came in time
-//!   └────▶ cancelled           its run ended first, or it was done by hand
+//!   └────▶ cancelled           its run ended first; in old logs also: it was done by hand
 //! ```
 //!
 //! What a verdict *causes* is not decided here; see `verdict`.
 
 use crate::{
-    base::{BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, ValueMap},
+    base::{
+        BREAK_GLASS_REASON_CHARS_MIN, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap,
+    },
     engine::{
-        Actor, Ask, Channel, Decision, GateEvent, GateState, Refusal, Verdict, Vote,
+        Actor, Ask, Channel, Decision, FormField, GateEvent, GateState, Refusal, Verdict, Vote, check_form,
         membership::{GatePeople, groups_of},
         quorum,
     },
@@ -43,7 +45,7 @@ pub(super) struct Gate {
     pub(super) resolved_by: String,
     /// Enough have agreed, and what they were shown is being looked at once more: who decided.
     pub(super) agreed: Option<String>,
-    /// Who has approved alone, in an emergency.
+    /// Who has approved alone, in an emergency, or closed it by an override.
     pub(super) broken_by: Option<String>,
     /// What it showed has changed: until it has asked anew, nobody answers it, and no time of its own runs off.
     pub(super) anew: bool,
@@ -69,6 +71,14 @@ pub(super) struct Delegation {
 /// The group of `people.toml` whose members may override a quorum, and who decided when one of them did.
 pub const BREAK_GLASS: &str = "break-glass";
 
+/// What closed a gate that somebody overrode.
+pub const OVERRIDE: &str = "override";
+
+/// Whether a gate that was closed by this waits for a review.
+pub fn wants_review(closed_by: &str) -> bool {
+    [BREAK_GLASS, OVERRIDE].contains(&closed_by)
+}
+
 /// What time does to a gate, in the order it is asked for when several are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum GateDue {
@@ -93,7 +103,7 @@ impl Gate {
         let Some(after) = next(self.state, event) else {
             panic!("fault: a gate that is {} cannot take {event:?}", self.state);
         };
-        if matches!(event, GateEvent::Asked { .. }) && self.resolved_by == BREAK_GLASS {
+        if matches!(event, GateEvent::Asked { .. }) && wants_review(&self.resolved_by) {
             self.keep_emergency();
         }
         self.state = after;
@@ -111,7 +121,7 @@ impl Gate {
                 self.resolved_by.clear();
             }
             GateEvent::Voted(vote) => self.votes.push((**vote).clone()),
-            GateEvent::GlassBroken(vote) => {
+            GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) => {
                 // It takes the place of the ordinary answer of the same person.
                 self.votes.retain(|it| it.by.principal() != vote.by.principal());
                 self.votes.push((**vote).clone());
@@ -161,10 +171,10 @@ impl Gate {
     /// Whether this person's look at what was approved in an emergency, in this epoch, is to be recorded: false when
     /// theirs is already. Else why it cannot be.
     pub(super) fn review(&self, epoch: Epoch, by: &Actor, rule: &GateRule) -> Result<bool, String> {
-        let is_meant = |it: &&Self| it.epoch == epoch && it.resolved_by == BREAK_GLASS;
+        let is_meant = |it: &&Self| it.epoch == epoch && wants_review(&it.resolved_by);
         let Some(it) = self.overtaken.iter().chain([self]).find(is_meant) else {
             let when = if epoch == self.epoch { String::new() } else { format!(" in epoch {epoch}") };
-            return Err(format!("it was not approved in an emergency{when}"));
+            return Err(format!("it was not approved in an emergency{when}, nor overridden"));
         };
         let principal = by.principal();
         if let Some((other, name)) = &it.reviewed_by {
@@ -194,13 +204,14 @@ impl Gate {
         Ok(())
     }
 
-    /// What an answer means now; changes nothing. `None`: it was given before, and counts once.
+    /// The vote that an answer is now, and the form with its values; changes nothing. `None`: it was given before, and
+    /// counts once.
     pub(super) fn answer(
         &self,
         rule: &GateRule,
         decision: &Decision,
         now: Timestamp,
-    ) -> Result<Option<Vote>, Refusal> {
+    ) -> Result<Option<(Vote, ValueMap)>, Refusal> {
         let gate = decision.gate;
         self.is_asking(gate, now)?;
         if self.epoch != decision.epoch || self.hash != decision.ask {
@@ -219,7 +230,7 @@ impl Gate {
         let is_more = |it: &Vote| decision.break_glass && it.verdict == Verdict::Approve;
         let vote = self.votes.iter().find(|it| it.by.principal() == principal);
         if let Some(vote) = vote.filter(|it| !is_more(it)) {
-            let same = vote.verdict == decision.verdict;
+            let same = vote.verdict == decision.verdict && !decision.overrides;
             return if same { Ok(None) } else { Err(Refusal::Voted(gate)) };
         }
         let reason = decision.reason.trim();
@@ -243,11 +254,14 @@ impl Gate {
             let why = "only an approval overrides a quorum; leave that out".to_owned();
             return Err(Refusal::BreakGlass { gate, why });
         }
-        let empty = self.ask.form.iter().find(|it| it.required && it.value.is_null());
-        if let (Verdict::Approve, Some(field)) = (decision.verdict, empty) {
-            let problem = format!("`{}` is not filled in; edit the parameters first", field.name);
-            return Err(Refusal::Form { gate, problem });
-        }
+        let form = match decision.verdict {
+            Verdict::Approve => {
+                self.filled_in(&decision.form).map_err(|problem| Refusal::Form { gate, problem })?
+            }
+            Verdict::Reject | Verdict::SendBack => self.form(),
+        };
+        let is_given = |it: &(String, Value)| decision.form.contains_key(&it.0);
+        let given = form.clone().into_iter().filter(is_given);
         let vote = Vote {
             decision: decision.id.clone(),
             by: self.counted(&decision.by),
@@ -257,8 +271,53 @@ impl Gate {
             shown_for: decision.shown_for,
             acting_for: self.handed_to(&decision.by, now).map(|it| self.counted(it)).collect(),
             self_declared: false,
+            form: if decision.verdict == Verdict::Approve { given.collect() } else { ValueMap::new() },
         };
-        Ok(Some(Vote { self_declared: self.is_self_declared(&vote.voter()), ..vote }))
+        let vote = Vote { self_declared: self.is_self_declared(&vote.voter()), ..vote };
+        if decision.overrides {
+            self.may_override(decision, &vote, rule)?;
+        }
+        Ok(Some((vote, form)))
+    }
+
+    /// The form as an approval fills it in: every field fits, none is left empty unasked where the risk is high, and
+    /// values that others have approved stay.
+    fn filled_in(&self, given: &ValueMap) -> Result<ValueMap, String> {
+        let form = check_form(&self.ask.form, given)?;
+        let unasked = |it: &&FormField| form[&it.name].is_null() && !given.contains_key(&it.name);
+        if let Some(field) =
+            self.ask.form.iter().find(unasked).filter(|_| self.ask.risk >= Risk::Irreversible)
+        {
+            return Err(format!(
+                "`{0}` is empty and its risk is high; fill it in, or leave it empty on purpose (--leave {0})",
+                field.name
+            ));
+        }
+        let others = self.votes.iter().any(|it| it.verdict == Verdict::Approve);
+        if others && form != self.form() {
+            return Err(
+                "somebody has approved other values; edit the parameters, and all are asked again".to_owned()
+            );
+        }
+        Ok(form)
+    }
+
+    /// An override needs all that an approval needs, a reason, and enough people with this one: it is no way around them.
+    fn may_override(&self, decision: &Decision, vote: &Vote, rule: &GateRule) -> Result<(), Refusal> {
+        let gate = decision.gate;
+        let refused = |why: &str| Err(Refusal::Override { gate, why: why.to_owned() });
+        match () {
+            () if decision.verdict != Verdict::Approve || decision.break_glass => {
+                refused("an override is an approval of your own; leave the rest out")
+            }
+            () if self.for_budget => refused("it asks about a step that has begun; answer it"),
+            () if self.state == GateState::Armed => refused("enough have agreed already"),
+            () if vote.reason.is_empty() => Err(Refusal::ReasonMissing(format!("override {gate}"))),
+            () if !self.would_satisfy(rule, Some(&vote.voter())) => {
+                refused("more people have to agree; an override is no way around them")
+            }
+            () => Ok(()),
+        }
     }
 
     /// Why this person's answer does not count here, if it does not.
@@ -371,6 +430,11 @@ impl Gate {
             .then(|| "more people have to agree; closing it by hand is no way around them".to_owned())
     }
 
+    /// What closes it when enough have agreed.
+    pub(super) fn closer(&self) -> &'static str {
+        if self.broken_by.is_some() { OVERRIDE } else { "people" }
+    }
+
     /// How long the approval that has just been completed can be taken back. Nothing for scripts, and nothing where a
     /// code was typed: both have had their second look.
     pub(super) fn window(&self, rule: &GateRule) -> Span {
@@ -433,7 +497,7 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
     use GateState as S;
     Some(match (state, event) {
         (S::Open | S::Armed, GateEvent::Asked { .. } | GateEvent::Withdrawn { .. }) => S::Open,
-        // Approved, or closed because a person completed the step by hand, before what it had let go changed.
+        // Approved, or in an old log closed by hand, before what it had let go changed.
         (S::Approved | S::Cancelled, GateEvent::Asked { .. }) => S::Open,
         (S::Open, GateEvent::Armed { .. }) => S::Armed,
         (S::Open | S::Armed, GateEvent::Resolved { state, .. }) if state.rests() => *state,
@@ -441,6 +505,7 @@ fn next(state: GateState, event: &GateEvent) -> Option<GateState> {
             S::Open | S::Armed,
             GateEvent::Voted(_)
             | GateEvent::GlassBroken(_)
+            | GateEvent::Overridden(_)
             | GateEvent::Delegated { .. }
             | GateEvent::Edited { .. }
             | GateEvent::Agreed { .. }
@@ -473,13 +538,16 @@ mod tests {
             shown_for: None,
             acting_for: Vec::new(),
             self_declared: false,
+            form: ValueMap::new(),
         };
+        let overridden = Box::new(vote.clone());
         let broken = Box::new(vote.clone());
         let resolved = |state| GateEvent::Resolved { state, by: String::new(), form: ValueMap::new() };
         vec![
             ("asked", GateEvent::Asked { ask: Box::new(ask()), hash: Digest::default(), why: None }),
             ("voted", GateEvent::Voted(Box::new(vote))),
             ("glass-broken", GateEvent::GlassBroken(broken)),
+            ("overridden", GateEvent::Overridden(overridden)),
             ("glass-reviewed", GateEvent::GlassReviewed { by: by(), reason: String::new(), epoch: None }),
             (
                 "delegated",

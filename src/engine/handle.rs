@@ -10,14 +10,15 @@ use crate::{
         Actor, BusEvent, Command, Decision, DoubtAnswer, Event, Fact, Facts, GateEvent, GateState, Launching,
         Purpose, Refusal, Registration, RunEvent, RunState, StepEvent, StepState, UndoEvent, Verdict, Why,
         ask::{self, Asking},
+        by_hand::is_or_makes_gate,
         call::{self, Unresolved},
         form, frame,
-        gate::{BREAK_GLASS, Gate},
+        gate::{BREAK_GLASS, Gate, OVERRIDE},
         outcome,
         run::Run,
         world::World,
     },
-    plan::{FrameKind, Plan, Work},
+    plan::{Plan, Work},
 };
 use std::sync::Arc;
 
@@ -284,22 +285,29 @@ impl Turn<'_> {
             && !gate.is_open()
             && vote.verdict == decision.verdict
             && (!decision.break_glass || gate.resolved_by == BREAK_GLASS)
+            && (!decision.overrides || gate.resolved_by == OVERRIDE)
         {
             return Ok(());
         }
         let rule = self.world.rule(gate);
         let mut decision = decision;
         decision.reason = checked_reason(decision.reason)?;
-        let Some(vote) = gate.answer(&rule, &decision, self.now)? else { return Ok(()) };
+        let Some((vote, form)) = gate.answer(&rule, &decision, self.now)? else { return Ok(()) };
         if decision.verdict == Verdict::SendBack {
             let anew = self.anew_from(id).map_err(|why| Refusal::SendBack { gate: id, why })?;
             self.emit_gate(id, GateEvent::Voted(Box::new(vote)));
             self.send_back(id, anew);
             return Ok(());
         }
+        self.fill_in(id, form, &decision.by)?;
         if decision.break_glass {
             self.emit_gate(id, GateEvent::GlassBroken(Box::new(vote)));
             self.resolve(id, GateState::Approved, BREAK_GLASS);
+            return Ok(());
+        }
+        if decision.overrides {
+            self.emit_gate(id, GateEvent::Overridden(Box::new(vote)));
+            self.resolve(id, GateState::Approved, OVERRIDE);
             return Ok(());
         }
         self.emit_gate(id, GateEvent::Voted(Box::new(vote)));
@@ -314,6 +322,19 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// The values of an approval stand in the ask that it approves, so that what they release is bound, and others see it.
+    fn fill_in(&mut self, id: GateId, form: ValueMap, by: &Actor) -> Result<(), Refusal> {
+        let before = self.world.gates[&id].form();
+        if form == before {
+            return Ok(());
+        }
+        let why = format!("{} filled in {}", by.name, form::changes(&before, &form));
+        let (ask, hash) =
+            self.ask_again(id, Some(form)).map_err(|problem| Refusal::Form { gate: id, problem })?;
+        self.emit_gate(id, GateEvent::Asked { ask: Box::new(ask), hash, why: Some(why) });
+        Ok(())
+    }
+
     /// Arms a gate at which enough people have agreed; where nothing can be taken back it is approved.
     pub(super) fn count(&mut self, id: GateId) {
         let gate = &self.world.gates[&id];
@@ -323,7 +344,7 @@ impl Turn<'_> {
         }
         let window = gate.window(&rule);
         if window.0 == 0 {
-            self.resolve(id, GateState::Approved, "people");
+            self.resolve(id, GateState::Approved, gate.closer());
         } else {
             self.emit_gate(id, GateEvent::Armed { until: self.now + window });
         }
@@ -525,7 +546,7 @@ impl Turn<'_> {
             return Err(Refusal::Other(format!("{id} is open; skip the steps in it")));
         }
         self.has_asked(run, step, "skip")?;
-        self.may_close_by_hand(it.step(step).gate, &by)?;
+        self.may_close_by_hand(run, step, "skip", &by)?;
         if state == StepState::InDoubt {
             self.may_vouch(run, step, &by)?;
         }
@@ -567,7 +588,7 @@ impl Turn<'_> {
         if it.unwinding.is_some() {
             return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
         }
-        self.may_close_by_hand(it.step(step).gate, &by)?;
+        self.may_close_by_hand(run, step, "complete by hand", &by)?;
         self.may_vouch(run, step, &by)?;
         let reason = required_reason(reason, &format!("complete {} of {run} by hand", plan.id))?;
         let judged = outcome::judge(&plan, call::tool_at(it, step, 0), &outputs);
@@ -583,30 +604,23 @@ impl Turn<'_> {
         let within = std::iter::once(step).chain(frame::descendants(it, step));
         let asks = |gate: GateId| self.world.gates.get(&gate).is_some_and(Gate::is_open);
         let silent = |step: &StepIx| !it.step(*step).rests() && !it.step(*step).gate.is_some_and(asks);
-        let holds_gate = |step: &StepIx| match &it.plan_step(*step).work {
-            Work::Gate(_) => true,
-            Work::Frame(frame) => match &frame.kind {
-                FrameKind::Computed { body, .. } => body.iter().any(|it| matches!(it.work, Work::Gate(_))),
-                FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => false,
-            },
-            Work::Run { .. }
-            | Work::Tool(_)
-            | Work::Http(_)
-            | Work::Model(_)
-            | Work::Wait(_)
-            | Work::Set { .. }
-            | Work::Emit(_)
-            | Work::Later(_) => false,
-        };
+        let holds_gate = |step: &StepIx| is_or_makes_gate(it.plan_step(*step));
         let Some(gate) = within.filter(silent).find(holds_gate) else { return Ok(()) };
         let name = |step: StepIx| it.plan_step(step).id.clone();
         Err(Refusal::NotAsked { run, step: name(step), gate: name(gate), verb: verb.to_owned() })
     }
 
-    /// Whether this person may give up or complete by hand what a gate asks about.
-    fn may_close_by_hand(&self, gate: Option<GateId>, by: &Actor) -> Result<(), Refusal> {
+    /// Whether this person may give up or complete by hand what a gate asks about. A gate itself is closed by its answer
+    /// alone, of which an override is one.
+    fn may_close_by_hand(&self, run: RunId, step: StepIx, verb: &str, by: &Actor) -> Result<(), Refusal> {
+        let it = self.run(run);
+        let gate = it.step(step).gate;
         let Some(id) = gate.filter(|it| self.world.gates[it].is_open()) else { return Ok(()) };
         let gate = &self.world.gates[&id];
+        if !gate.for_budget {
+            let (step, verb) = (it.plan_step(step).id.clone(), verb.to_owned());
+            return Err(Refusal::IsGate { run, step, gate: id, verb });
+        }
         match gate.needs_more_than(by, &self.world.rule(gate), self.now) {
             Some(why) => Err(Refusal::NotAllowed { gate: id, why }),
             None => Ok(()),

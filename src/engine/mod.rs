@@ -11,6 +11,7 @@ mod asking;
 mod attempt;
 mod budget;
 mod bus;
+mod by_hand;
 mod cache;
 mod call;
 mod command;
@@ -74,7 +75,7 @@ pub use event::{
     TargetEvent, TargetHold, TokenEvent, UndoEvent, Vote, WaitReason, Why, WillFallBack, WillRun,
 };
 pub use form::check_form;
-pub use gate::BREAK_GLASS;
+pub use gate::{BREAK_GLASS, OVERRIDE, wants_review};
 pub use lease::{Given, Lease, Leases, Offer};
 pub use library::{AgentResult, Knowledge, KnowledgeKind, ResultStatus, completed};
 pub use membership::{
@@ -84,7 +85,7 @@ pub use quorum::{could_fill, is_addressed, missing as missing_votes};
 pub use refusal::Refusal;
 pub use scope::{Expected, NewValue, etag, owner_of};
 pub use state::{GateState, RunState, Stage, StepState};
-pub use statement::{STATEMENT_NAMESPACE, Statement};
+pub use statement::{STATEMENT_NAMESPACE, Statement, form_digest};
 pub use token::{Revoked, TokenName};
 pub use topics::{DeadLetter, MessageFault, MessageProof, Rejected, TopicRule, Topics};
 pub use world::World;

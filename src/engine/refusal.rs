@@ -46,6 +46,15 @@ pub enum Refusal {
     Voted(GateId),
     #[error("could not override the quorum of {gate}: {why}")]
     BreakGlass { gate: GateId, why: String },
+    #[error("could not override {gate}: {why}")]
+    Override { gate: GateId, why: String },
+    /// A gate is closed by hand only with its ask seen and confirmed.
+    #[error(
+        "could not {verb} {step} of {run}: it is the gate {gate}, which is closed by hand only by an override; \
+         read `cuelight gates --show {gate}`, then `cuelight {} {run} {step}`, or press S on it in the console",
+        if verb == "skip" { "skip" } else { "done" }
+    )]
+    IsGate { run: RunId, step: String, gate: GateId, verb: String },
     #[error("could not review {gate}: {why}")]
     Review { gate: GateId, why: String },
     #[error("could not say what became of {step} of {run}: it stands behind {gate}, and {why}")]

@@ -566,6 +566,7 @@ impl Run {
             }
             StepEvent::Rejected { expired } => step.expired = *expired,
             StepEvent::Skipped { why } => {
+                step.by_hand = matches!(why, Why::Person { .. });
                 step.harmless = step::is_harmless(why);
                 // In a frame that never opens there is nothing to wait for.
                 if matches!(why, Why::Frame(_)) {
@@ -589,6 +590,7 @@ impl Run {
             StepEvent::Reopened { why, gates } => return self.reopen(index, before, why, gates),
             StepEvent::InDoubt { .. } => step.in_flight = None,
             StepEvent::DoubtAnswered { answer, .. } => {
+                step.by_hand = matches!(answer, DoubtAnswer::Happened(_));
                 if matches!(answer, DoubtAnswer::NotHappened) {
                     step.calls = step.calls.saturating_sub(1);
                     step.losses = 0;
@@ -665,6 +667,7 @@ impl Run {
         step.unknown = false;
         let was_done = step.did.take().is_some();
         step.confidence = *confidence;
+        step.by_hand |= origin.as_ref().is_some_and(|it| it.by.is_some());
         step.origin.clone_from(origin);
         step.cached.clone_from(cached);
         if bound.is_some() {
@@ -718,6 +721,7 @@ impl Run {
         let origin = Origin { run: self.id, by: Some(by.clone()), reason: reason.to_owned() };
         let step = &mut self.steps[index.index()];
         step.outputs.clone_from(outputs);
+        step.by_hand = true;
         (step.unknown, step.did) = (false, None);
         step.error = None;
         step.origin = Some(Box::new(origin));

@@ -9,6 +9,7 @@ use crate::{
         Refusal, RunEvent, RunState, StepEvent, StepState, Why,
         another_try::is_replaced,
         attempt,
+        by_hand::{asks_all_the_same, is_left_out_by_hand},
         call::Unresolved,
         condition::View,
         handle::Turn,
@@ -122,6 +123,12 @@ impl Turn<'_> {
         };
         match holds {
             Ok(true) => self.admit(id, step),
+            Ok(false) if asks_all_the_same(run, step) => self.admit(id, step),
+            Ok(false) if plan.condition.as_ref().is_some_and(|it| is_left_out_by_hand(run, step, it)) => {
+                let message = "a gate stands in it, and its `if` is decided by a step that somebody closed by hand; \
+                               do that step again with a retry, or cancel the run";
+                self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message));
+            }
             Ok(false) => {
                 let blocked = run.step(step).blocked.filter(|_| !run.step(step).explicit);
                 self.skip_tree(id, step, blocked.map_or(Why::Condition, Why::Need));

@@ -2,7 +2,7 @@
 //! the signature is worth nothing for any other. Making and checking signatures is for those who have keys.
 
 use crate::{
-    base::{Digest, GateId, Value},
+    base::{Digest, GateId, Value, ValueMap, canonical_json, sha256},
     engine::{Decision, Verdict},
 };
 use std::fmt;
@@ -12,6 +12,12 @@ pub const STATEMENT_NAMESPACE: &str = "cuelight-decision";
 
 const FIRST_LINE: &str = "cuelight-decision-v1";
 const ALONE: &str = "-alone";
+const OVERRIDES: &str = "-override";
+
+/// The hash of the values that an answer fills in; nothing for an answer without a form, which is signed as ever.
+pub fn form_digest(form: &ValueMap) -> Option<Digest> {
+    (!form.is_empty()).then(|| sha256("cuelight-form-v1", &[canonical_json(form).as_bytes()]))
+}
 
 /// What somebody signs to give an answer: a line for each thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +36,10 @@ pub struct Statement {
     pub verdict: Verdict,
     /// Alone, in place of all who are wanted.
     pub break_glass: bool,
+    /// An override: the gate is closed by hand.
+    pub overrides: bool,
+    /// Hash of the values that the answer fills in, where it fills in any.
+    pub form: Option<Digest>,
     /// Who answers, as `people.toml` calls them.
     pub by: String,
     /// The id of the decision, which counts once.
@@ -49,6 +59,8 @@ impl Statement {
             ask: decision.ask,
             verdict: decision.verdict,
             break_glass: decision.break_glass,
+            overrides: decision.overrides,
+            form: form_digest(&decision.form),
             by: decision.by.name.clone(),
             id: decision.id.0.clone(),
             reason: decision.reason.clone(),
@@ -62,8 +74,13 @@ impl Statement {
         let quoted = |text: String| serde_json::from_str::<String>(&text).ok();
         let (log, gate, epoch) = (quoted(line("log")?)?, line("gate")?, line("epoch")?);
         let (trace, ask, answer) = (quoted(line("trace")?)?, line("ask")?, line("answer")?);
+        let (answer, form) = match answer.split_once(" form ") {
+            Some((answer, form)) => (answer.to_owned(), Some(form.parse().ok()?)),
+            None => (answer, None),
+        };
         let (by, id, reason) = (quoted(line("by")?)?, quoted(line("id")?)?, quoted(line("reason")?)?);
-        let word = answer.strip_suffix(ALONE);
+        let (alone, overrides) = (answer.strip_suffix(ALONE), answer.strip_suffix(OVERRIDES));
+        let word = alone.or(overrides);
         let verdicts = [Verdict::Approve, Verdict::Reject, Verdict::SendBack];
         let verdict = verdicts.into_iter().find(|it| it.word() == word.unwrap_or(&answer))?;
         let read = Self {
@@ -73,7 +90,9 @@ impl Statement {
             trace,
             ask: ask.parse().ok()?,
             verdict,
-            break_glass: word.is_some(),
+            break_glass: alone.is_some(),
+            overrides: overrides.is_some(),
+            form,
             by,
             id,
             reason,
@@ -90,7 +109,13 @@ impl fmt::Display for Statement {
         writeln!(f, "epoch {}", self.epoch)?;
         writeln!(f, "trace {}", one_line(&self.trace))?;
         writeln!(f, "ask {}", self.ask)?;
-        writeln!(f, "answer {}{}", self.verdict.word(), if self.break_glass { ALONE } else { "" })?;
+        let how = match (self.break_glass, self.overrides) {
+            (true, _) => ALONE,
+            (_, true) => OVERRIDES,
+            _ => "",
+        };
+        let form = self.form.map_or_else(String::new, |it| format!(" form {it}"));
+        writeln!(f, "answer {}{how}{form}", self.verdict.word())?;
         writeln!(f, "by {}", one_line(&self.by))?;
         writeln!(f, "id {}", one_line(&self.id))?;
         writeln!(f, "reason {}", one_line(&self.reason))
@@ -116,6 +141,8 @@ mod tests {
             ask: Digest([7; 32]),
             verdict: Verdict::Approve,
             break_glass: false,
+            overrides: false,
+            form: None,
             by: "ann".to_owned(),
             id: "d1".to_owned(),
             reason: "line\nanswer reject".to_owned(),
@@ -132,6 +159,8 @@ mod tests {
             Statement { verdict: Verdict::Reject, ..one.clone() },
             Statement { verdict: Verdict::SendBack, ..one.clone() },
             Statement { break_glass: true, ..one.clone() },
+            Statement { overrides: true, ..one.clone() },
+            Statement { form: Some(Digest([9; 32])), ..one.clone() },
             Statement { by: "bob".to_owned(), ..one.clone() },
             Statement { id: "d2".to_owned(), ..one.clone() },
             Statement { reason: "line".to_owned(), ..one },

@@ -102,6 +102,8 @@ pub(super) struct Step {
     pub(super) origin: Option<Box<Origin>>,
     /// The earlier result that stands for it.
     pub(super) cached: Option<Box<CachedFrom>>,
+    /// A person said how it ended: skipped, done by hand, or what became of it.
+    pub(super) by_hand: bool,
     /// Where a tool's file says how its call is taken back: what that call was given.
     pub(super) called: Option<Box<Called>>,
     /// Of a model that may ask for tools: what was asked so far.

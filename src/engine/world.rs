@@ -296,7 +296,7 @@ impl World {
             }
             (None, event) => panic!("fault: {event:?} names {id}, which was never asked"),
         }
-        if let GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) = event {
+        if let GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) = event {
             self.decisions.insert(vote.decision.clone(), (id, vote.verdict, vote.by.principal()));
             self.decisions_of.entry(id).or_default().push(vote.decision.clone());
         }

@@ -300,6 +300,7 @@ pub(super) fn data(values: &[(String, file::Data)]) -> Vec<(String, Value)> {
 /// The rules of a gate, in the words of the plan.
 pub(super) fn gate_rule(gate: &file::Gate) -> GateRule {
     GateRule {
+        asks: false,
         prompt: gate.prompt.value.clone(),
         claim: gate.claim.as_ref().map(|it| it.value.clone()),
         risk: risk(gate.risk),

@@ -4,6 +4,7 @@
 
 use crate::{
     base::{RunId, Score, Span, Timestamp, Value, counted, plural},
+    engine::OVERRIDE,
     plan::{Currency, is_mostly_used},
     projection::{
         Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, json::decimal,
@@ -167,9 +168,16 @@ impl Board {
             let (due, id) = (self.reviews_due().count(), first.id);
             let since = now.since(given(first));
             let them = if due == 1 { "approval" } else { "approvals" };
-            let text = format!(
-                "{due} {them} in an emergency nobody has reviewed, the oldest {id} for {since}: cuelight review {id}"
-            );
+            let overridden =
+                self.reviews_due().filter(|it| it.closed_by.as_deref() == Some(OVERRIDE)).count();
+            let what = match overridden {
+                0 => format!("{due} {them} in an emergency"),
+                1 if due == 1 => "1 override of a gate".to_owned(),
+                _ if due == overridden => format!("{due} overrides of gates"),
+                _ => format!("{due} {them} in an emergency or by an override"),
+            };
+            let text =
+                format!("{what} nobody has reviewed, the oldest {id} for {since}: cuelight review {id}");
             return Check::of("gates", Grade::Degraded, text);
         }
         let text = match oldest {

@@ -3,7 +3,8 @@
 use crate::{
     base::{Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap},
     engine::{
-        Actor, Ask, BREAK_GLASS, GateEvent, GateState, Verdict, Vote, could_fill, is_addressed, missing_votes,
+        Actor, Ask, BREAK_GLASS, GateEvent, GateState, OVERRIDE, Verdict, Vote, could_fill, is_addressed,
+        missing_votes, wants_review,
     },
     plan::Quorum,
 };
@@ -45,7 +46,7 @@ pub struct GateView {
     pub escalated: Option<String>,
     /// Answers that were handed to somebody else: by whom, to whom, until when. The newest of each person.
     pub delegations: Vec<DelegationView>,
-    /// Who has approved in place of all that were wanted, in an emergency.
+    /// Who has approved in place of all that were wanted, in an emergency, or closed it by an override.
     pub broken_by: Option<Actor>,
     /// Who has looked at that afterwards, when, and what they found.
     pub review: Option<Comment>,
@@ -57,7 +58,7 @@ pub struct GateView {
     pub armed_until: Option<Timestamp>,
     /// When it closed.
     pub closed_at: Option<Timestamp>,
-    /// `people`, `policy:auto`, `timeout`, `run` or `by-hand`.
+    /// `people`, `policy:auto`, `timeout`, `break-glass`, `override`, `run`; `by-hand` in old logs.
     pub closed_by: Option<String>,
     /// The parameters at that time.
     pub form: ValueMap,
@@ -190,6 +191,18 @@ impl GateView {
         Actor { groups, ..actor.clone() }
     }
 
+    /// Whether more people have to agree than those who have and these.
+    pub fn wants_more_than<'a>(&self, more: impl Iterator<Item = &'a Actor>) -> bool {
+        let more: Vec<&Actor> = more.collect();
+        let escalated = |it: &&&Actor| self.escalated.as_deref().is_some_and(|to| is_addressed(to, it));
+        let Some(first) = more.last() else { return true };
+        let groups = more.iter().flat_map(|it| &it.groups).cloned().collect();
+        let one = self.counted(&Actor { groups, ..(*first).clone() });
+        let voters: Vec<Actor> = self.approvals().map(|it| it.vote.voter()).chain([one]).collect();
+        !more.iter().any(|it| escalated(&it))
+            && !missing_votes(&self.ask.require, &voters.iter().collect::<Vec<_>>()).is_empty()
+    }
+
     /// Whether this person has answered.
     pub fn has_voted(&self, actor: &Actor) -> bool {
         let principal = actor.principal();
@@ -222,18 +235,32 @@ impl GateView {
         Some(format!("{} is not in {}", actor.name, groups.join(" or ")))
     }
 
-    /// Whether it was approved by one person in place of all that were wanted, in an emergency.
-    pub fn is_glass_broken(&self) -> bool {
-        self.closed_by.as_deref() == Some(BREAK_GLASS)
+    /// Whether it was closed by an approval alone in an emergency, or by an override: somebody else reviews it.
+    pub fn is_emergency(&self) -> bool {
+        self.closed_by.as_deref().is_some_and(wants_review)
+    }
+
+    /// `override`, or `emergency`: why it is reviewed.
+    pub fn emergency_word(&self) -> &'static str {
+        if self.closed_by.as_deref() == Some(OVERRIDE) { OVERRIDE } else { "emergency" }
+    }
+
+    /// The same, as the rest of a sentence.
+    pub fn emergency_words(&self) -> &'static str {
+        if self.closed_by.as_deref() == Some(OVERRIDE) {
+            "closed by hand, by an override"
+        } else {
+            "approved by one alone, in an emergency"
+        }
     }
 
     /// What it was each time it was approved in an emergency, the oldest first: each is reviewed by itself, whatever the
     /// gate asks since.
     pub fn emergencies(self: &Arc<Self>) -> impl DoubleEndedIterator<Item = &Arc<Self>> {
-        self.overtaken.iter().chain([self]).filter(|it| it.is_glass_broken())
+        self.overtaken.iter().chain([self]).filter(|it| it.is_emergency())
     }
 
-    /// The answer that approved it in an emergency.
+    /// The answer that approved it in an emergency, or overrode it.
     pub fn emergency_vote(&self) -> Option<&VoteView> {
         let principal = self.broken_by.as_ref()?.principal();
         self.votes.iter().find(|it| it.vote.by.principal() == principal)
@@ -241,7 +268,7 @@ impl GateView {
 
     /// Whether somebody has yet to look at what was approved in an emergency, as it is here.
     pub fn awaits_review(&self) -> bool {
-        self.is_glass_broken() && self.review.is_none()
+        self.is_emergency() && self.review.is_none()
     }
 
     /// Why this person cannot be the one who looks, if they cannot.
@@ -269,7 +296,7 @@ impl GateView {
     pub(super) fn apply(&mut self, at: Timestamp, event: &GateEvent) {
         match event {
             GateEvent::Asked { ask, hash, why } => {
-                if self.is_glass_broken() {
+                if self.is_emergency() {
                     let mut overtaken = std::mem::take(&mut self.overtaken);
                     overtaken.push(Arc::new(self.clone()));
                     self.overtaken = overtaken;
@@ -284,7 +311,7 @@ impl GateView {
             }
             GateEvent::Agreed { .. } => {}
             GateEvent::Voted(vote) => self.votes.push(VoteView { at, vote: (**vote).clone() }),
-            GateEvent::GlassBroken(vote) => {
+            GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) => {
                 self.votes.retain(|it| it.vote.by.principal() != vote.by.principal());
                 self.votes.push(VoteView { at, vote: (**vote).clone() });
                 self.broken_by = Some(vote.by.clone());
@@ -342,7 +369,7 @@ impl GateView {
         let people =
             self.votes.iter().filter(|it| it.vote.verdict == verdict).map(|it| it.vote.by.name.clone());
         match self.closed_by.as_deref() {
-            Some("people" | "send-back" | BREAK_GLASS) => people.collect(),
+            Some("people" | "send-back" | BREAK_GLASS | OVERRIDE) => people.collect(),
             Some(rule) => vec![rule.to_owned()],
             None => Vec::new(),
         }

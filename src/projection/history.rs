@@ -167,6 +167,7 @@ impl Notch {
             GateEvent::Asked { .. } | GateEvent::Edited { .. } => Some(Self::Edit),
             GateEvent::Voted(_)
             | GateEvent::GlassBroken(_)
+            | GateEvent::Overridden(_)
             | GateEvent::GlassReviewed { .. }
             | GateEvent::Delegated { .. }
             | GateEvent::Refused { .. }

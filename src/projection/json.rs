@@ -273,11 +273,12 @@ pub fn gate_json(gate: &Arc<GateView>) -> Value {
     out
 }
 
-/// An approval that was given alone, in an emergency, and who has looked at it since.
+/// An approval alone in an emergency, or an override, and its review.
 fn emergency_json(it: &GateView) -> Value {
     let vote = it.emergency_vote();
     let review = it.review.as_ref();
     json!({
+        "kind": it.emergency_word(),
         "epoch": it.epoch().0,
         "ask_hash": it.hash.to_string(),
         "by": vote.map(|it| it.vote.by.name.as_str()),

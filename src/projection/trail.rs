@@ -144,7 +144,9 @@ fn by(fact: &Fact) -> Option<&Actor> {
             | StepEvent::InDoubt { .. } => None,
         },
         Fact::Gate(_, _, _, it) => match it {
-            GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) => Some(&vote.by),
+            GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) => {
+                Some(&vote.by)
+            }
             GateEvent::Refused { by, .. }
             | GateEvent::Withdrawn { by }
             | GateEvent::Edited { by, .. }
@@ -217,6 +219,7 @@ const fn part(fact: &Fact) -> &'static str {
 
 const fn verdict(fact: &Fact) -> Option<&'static str> {
     match fact {
+        Fact::Gate(_, _, _, GateEvent::Overridden(_)) => Some("override"),
         Fact::Gate(_, _, _, GateEvent::Voted(vote) | GateEvent::GlassBroken(vote)) => {
             Some(vote.verdict.word())
         }

@@ -465,6 +465,9 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
         GateEvent::GlassBroken(vote) => {
             ("gate.glass_broken", format!("EMERGENCY: approved by {} alone: {}", vote.who(), vote.reason))
         }
+        GateEvent::Overridden(vote) => {
+            ("gate.overridden", format!("OVERRIDE: closed by hand by {}: {}", vote.by, vote.reason))
+        }
         GateEvent::GlassReviewed { by, reason, .. } => ("gate.glass_reviewed", format!("by {by}: {reason}")),
         GateEvent::Delegated { by, to, until, reason } => {
             let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };

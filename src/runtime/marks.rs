@@ -57,7 +57,7 @@ impl Marks {
                 *open.withdrawn.entry(by.principal()).or_default() += 1;
                 None
             }
-            GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) => {
+            GateEvent::Voted(vote) | GateEvent::GlassBroken(vote) | GateEvent::Overridden(vote) => {
                 let open = self.gates.get(&gate)?;
                 let mut principal = vote.by.principal();
                 if let Some(times) = open.withdrawn.get(&principal) {

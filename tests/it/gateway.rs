@@ -2,7 +2,7 @@
 
 use crate::runtime::{ann, comes_to_rest, engine_in, launch_of, run_of};
 use cuelight::{
-    base::{GateId, Seq},
+    base::{GateId, Seq, ValueMap},
     engine::{Actor, Channel, Command, Decision, Proof, Refusal, RunState, Verdict},
     gateway::{LookDesk, RemoteDesk, admit, serve_socket},
     runtime::{Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Want, WhoIsWho},
@@ -59,6 +59,8 @@ async fn yes<D: Desk>(desk: &D, gate: GateId) -> Request {
         by: ann(),
         shown_for: None,
         break_glass: false,
+        overrides: false,
+        form: ValueMap::new(),
     };
     Request { id: Entropy.request_id(), command: Command::Decide(Box::new(decision)) }
 }

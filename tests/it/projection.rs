@@ -125,6 +125,7 @@ impl Log {
             shown_for: None,
             acting_for: Vec::new(),
             self_declared: false,
+            form: ValueMap::new(),
         };
         self.gate(step, GateEvent::Voted(Box::new(vote)))
     }
@@ -347,7 +348,7 @@ fn an_emergency_is_to_be_reviewed_once_it_was_an_approval_and_until_somebody_has
     log.asks(0, &ask(1, 5, "50"), Some("plan.txt has changed"));
     assert_eq!(due(&log), [3, 4]);
     let now = log.board.gate(GATE).expect("a gate");
-    assert!(now.is_open() && !now.is_glass_broken() && now.review.is_none(), "{now:?}");
+    assert!(now.is_open() && !now.is_emergency() && now.review.is_none(), "{now:?}");
     let then = log.board.emergency(GATE, Epoch(3)).expect("what was approved then");
     assert_eq!((then.state, then.votes.len()), (GateState::Approved, 1));
     let inbox: Vec<Attention> = log.board.inbox(None).iter().map(|it| it.what).collect();
@@ -995,6 +996,8 @@ fn what_an_engine_does_is_seen_as_it_is() {
         by: by.clone(),
         shown_for: None,
         break_glass: false,
+        overrides: false,
+        form: ValueMap::new(),
     };
     engine.ask(Command::Decide(Box::new(decision)));
     assert_eq!(engine.log.board.gate(gate.id).expect("kept").closers(), ["mira"]);

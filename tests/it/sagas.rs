@@ -334,6 +334,8 @@ impl Saga {
             by: person(),
             shown_for: None,
             break_glass: false,
+            overrides: false,
+            form: ValueMap::new(),
         };
         self.submit(Command::Decide(Box::new(decision)));
     }

@@ -7,7 +7,7 @@ use crate::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use cuelight::{
-    base::{GateId, RunId, Span, Timestamp},
+    base::{GateId, RunId, Span, Timestamp, ValueMap},
     engine::{
         Actor, Channel, Command, Decision, Proof, Refusal, Revoked, RunState, TokenEvent, TokenName, Verdict,
     },
@@ -680,6 +680,8 @@ async fn decide(desk: &LocalDesk, by: &Actor, verdict: Verdict) -> Reply {
         by: crate::runtime::ann(),
         shown_for: None,
         break_glass: false,
+        overrides: false,
+        form: ValueMap::new(),
     };
     ask(&desk.with_actor(by.clone()), Command::Decide(Box::new(decision))).await
 }

@@ -12,7 +12,7 @@ pub(crate) fn verify(receipt: &str, trusted: &[&str]) -> Result<String, String> 
     let receipt = json(receipt)?;
     let (size, head) = signed_head(field(&receipt, "note")?, trusted)?;
     let records = receipt["records"].as_array().filter(|it| !it.is_empty()).ok_or("no records")?;
-    let (mut last, mut asked, mut verdict) = (None, None, None);
+    let (mut last, mut asked, mut verdict) = (None, Vec::new(), None);
     let first = json(field(&records[0], "payload")?)?;
     let (run, gate) = (&first["Gate"][0], &first["Gate"][2]);
     for record in records {
@@ -95,7 +95,7 @@ fn link(record: &Value, last: Option<&(u64, String)>) -> Result<(u64, String), S
 fn read(
     payload: &str,
     gate: &Value,
-    asked: &mut Option<String>,
+    asked: &mut Vec<String>,
     verdict: &mut Option<String>,
 ) -> Result<(), String> {
     let payload = json(payload)?;
@@ -109,10 +109,11 @@ fn read(
         if sha(&[b"cuelight-ask-v1", &length, &ask]) != unhex(field(it, "hash")?)? {
             return Err("the ask is another".to_owned());
         }
-        *asked = Some(field(it, "hash")?.to_owned());
+        asked.push(field(it, "hash")?.to_owned());
     }
+    // Who fills in the form saw the ask before their values stood in it.
     if let Some(it) = event.get("Voted")
-        && asked.as_deref() != Some(field(it, "ask")?)
+        && !asked.iter().rev().take(if it["form"].is_null() { 1 } else { 2 }).any(|hash| it["ask"] == **hash)
     {
         return Err("a vote on another ask".to_owned());
     }

@@ -6,7 +6,8 @@ use cuelight::{
     base::{AttemptId, DecisionId, Digest, Epoch, GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap},
     engine::{
         Actor, AgentEvent, Ask, AttemptEvent, BusEvent, CauseOfLaunch, DoubtAnswer, Event, Fact, GateEvent,
-        GateState, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent, Verdict,
+        GateState, OVERRIDE, Purpose, RunEvent, RunState, ScopeEvent, StepEvent, StepState, UndoEvent,
+        Verdict, Vote, wants_review,
     },
     plan::{Budget, Currency, EffectClass, FrameKind, OnExceed, Plan, PlanStep, Route, Scope, Undo, Work},
     projection::Board,
@@ -135,6 +136,13 @@ struct Gate {
     agreed: bool,
     /// Somebody approved alone.
     broken: bool,
+    /// Who overrode it.
+    overridden: Option<String>,
+    /// Hash of the ask before this one.
+    before: Option<Digest>,
+    /// Who is not to review it: who closed it alone, or overrode it.
+    alone: String,
+    approved: bool,
     votes: Vec<Actor>,
     editors: BTreeSet<String>,
     escalated: Option<String>,
@@ -503,6 +511,10 @@ impl Checks {
         let run = self.runs.get_mut(&id.run).ok_or("I6 a run that was never created")?;
         let may_start = run.may_start(id.step);
         let (unanswered, refused) = (run.unanswered(id.step), run.refused(id.step));
+        let unapproved = run.guarded_by(id.step).into_iter().find(|gate| {
+            let asked = self.gates.values().rfind(|it| it.ask.run == id.run && it.ask.step == **gate);
+            asked.is_some_and(|it| !it.approved)
+        });
         let it = &mut run.steps[id.step.index()];
         match event {
             AttemptEvent::Started { purpose, launch, launch_hash, class, charge, .. } => {
@@ -531,6 +543,9 @@ impl Checks {
                 })?;
                 ensure(it.calls > 0 || refused.is_none(), || {
                     format!("I21 {id} starts behind {refused:?}, which was refused or asks again")
+                })?;
+                ensure(it.calls > 0 || unapproved.is_none(), || {
+                    format!("I35 {id} starts, and {unapproved:?} before it asked and was not approved")
                 })?;
                 ensure(it.calls > 0 || unanswered.is_none(), || {
                     format!("I21 {id} goes around {unanswered:?}, which has not been answered")
@@ -647,6 +662,10 @@ impl Checks {
             armed: false,
             agreed: false,
             broken: false,
+            overridden: None,
+            before: self.gates.get(&gate).map(|it| it.hash),
+            alone: String::new(),
+            approved: false,
             votes: Vec::new(),
             answered: Vec::new(),
             editors,
@@ -673,9 +692,9 @@ impl Checks {
         let it = self.gates.get_mut(&gate).ok_or("I4 a gate that was never asked")?;
         let late = it.ask.expires_at.is_some_and(|end| end <= at) && !it.armed;
         match event {
-            GateEvent::Voted(vote) => {
+            GateEvent::Voted(vote) | GateEvent::Overridden(vote) => {
                 ensure(it.open, || format!("I4 a vote at {gate}, which is closed"))?;
-                ensure(vote.ask == it.hash, || format!("I4 a vote at {gate} for another ask"))?;
+                it.fits(gate, event, vote)?;
                 ensure(!late, || format!("I4 a vote at {gate} after its time"))?;
                 let (who, seen, said_at) =
                     self.people.get(&vote.decision).ok_or("I4 a vote that nobody gave")?;
@@ -697,6 +716,9 @@ impl Checks {
                 })?;
                 it.may_answer(who, &vote.acting_for, at).map_err(|why| format!("I5 {why} at {gate}"))?;
                 let whose = vote.acting_for.iter().map(|it| it.name.clone()).chain([who.clone()]);
+                if matches!(event, GateEvent::Overridden(_)) {
+                    it.overridden = Some(who.clone());
+                }
                 it.answered.extend(whose.map(|it| (it, who.clone())));
                 if vote.verdict == Verdict::Approve {
                     it.votes.push(vote.voter());
@@ -707,6 +729,7 @@ impl Checks {
                 it.handed_on.retain(|it| it.0 != by.name);
                 it.answered.retain(|it| it.1 != by.name);
                 it.armed = false;
+                it.overridden = it.overridden.take().filter(|it| *it != by.name);
                 it.broken &= by.name != "gus";
                 it.agreed &= it.broken;
             }
@@ -717,12 +740,9 @@ impl Checks {
             GateEvent::Resolved { state, by, .. } => {
                 ensure(it.open, || format!("I4 {gate} is resolved a second time"))?;
                 it.open = false;
-                ensure(it.broken || by != "break-glass", || format!("I5 nobody broke the glass of {gate}"))?;
-                if by == "break-glass" {
+                it.closed(gate, *state, by)?;
+                if wants_review(by) {
                     self.owed.insert((gate, it.ask.epoch), it.clone());
-                }
-                if *state == GateState::Approved && by == "people" {
-                    ensure(it.is_enough(), || format!("I5 {gate} is approved by {} people", it.votes.len()))?;
                 }
                 let looks = self.runs.get(&id).is_some_and(|it| it.steps[step.index()].looks);
                 let looked = it.agreed || !looks || *state != GateState::Approved || by == "policy:auto";
@@ -905,6 +925,40 @@ impl Checks {
 }
 
 impl Gate {
+    /// Whether an answer is about this ask, with the values that stand in it. Who fills in the form saw the ask before
+    /// their values stood there.
+    fn fits(&self, gate: GateId, event: &GateEvent, vote: &Vote) -> Result<(), Broken> {
+        let is_it = vote.ask == self.hash || !vote.form.is_empty() && Some(vote.ask) == self.before;
+        ensure(is_it, || format!("I4 a vote at {gate} for another ask"))?;
+        let stands = |(name, value): (&String, &Value)| {
+            self.ask.form.iter().any(|it| it.name == *name && it.value == *value)
+        };
+        let stand = vote.form.iter().all(stands);
+        ensure(stand, || format!("I4 a vote at {gate} for other values than its ask has"))?;
+        let sound = vote.verdict == Verdict::Approve && !vote.reason.is_empty();
+        ensure(sound || !matches!(event, GateEvent::Overridden(_)), || {
+            format!("I35 {gate} is overridden by what is no approval")
+        })
+    }
+
+    /// What closes it was recorded, and by enough people.
+    fn closed(&mut self, gate: GateId, state: GateState, by: &str) -> Result<(), Broken> {
+        self.approved = state == GateState::Approved;
+        ensure(self.broken || by != "break-glass", || format!("I5 nobody broke the glass of {gate}"))?;
+        ensure(self.overridden.is_some() || by != OVERRIDE, || {
+            format!("I35 {gate} is overridden and nobody did it")
+        })?;
+        ensure(by != "by-hand", || format!("I35 {gate} is closed by hand, and it is no override"))?;
+        if wants_review(by) {
+            let by_override = self.overridden.clone().filter(|_| by == OVERRIDE);
+            self.alone = by_override.unwrap_or_else(|| "gus".to_owned());
+        }
+        let counts = self.approved && (by == "people" || by == OVERRIDE);
+        ensure(!counts || self.is_enough(), || {
+            format!("I5 {gate} is approved by {} people", self.votes.len())
+        })
+    }
+
     /// Whether this person may still answer, and for these others: nobody answers twice, in whatever name.
     fn may_answer(&self, who: &str, acting_for: &[Actor], at: Timestamp) -> Result<(), Broken> {
         let lent = |it: &(String, String, Timestamp)| it.0 == who && it.2 > at;
@@ -926,7 +980,7 @@ impl Gate {
         let is_meant = |it: &str| {
             it == by.name || it.strip_prefix("group:").is_some_and(|it| by.groups.iter().any(|has| has == it))
         };
-        let is_out = by.name == "gus"
+        let is_out = by.name == self.alone
             || self.editors.contains(&by.name) && !self.ask.is_choice
             || self.ask.excluded.iter().any(|it| it.0 == by.principal() || is_meant(&it.0));
         let is_asked = self.ask.require.is_empty()
@@ -963,6 +1017,19 @@ impl Run {
         for (covered, hash) in calls {
             self.steps[covered.index()].released.push(*hash);
         }
+    }
+
+    /// The gates that a step needs by name, unless it decides by itself what their answer means to it.
+    fn guarded_by(&self, step: StepIx) -> Vec<String> {
+        if self.asks_for_failures(step) {
+            return Vec::new();
+        }
+        let gate = |it: &&StepIx| {
+            let plan = &self.plan.steps[it.index()];
+            matches!(plan.work, Work::Gate(_)) && !self.steps[it.index()].kept
+        };
+        let needs = &self.plan.steps[step.index()].needs;
+        needs.iter().filter(gate).map(|it| self.plan.steps[it.index()].id.clone()).collect()
     }
 
     /// Whether a step rests, and lets go what needs it: one that was skipped early does when what it needs has come to rest.

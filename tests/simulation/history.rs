@@ -18,8 +18,9 @@ use cuelight::{
     engine::{
         Actor, AgentAsk, AgentEvent, Ask, AttemptEvent, BusEvent, CacheEvent, CauseOfLaunch, Changed,
         Channel, Choice, Command, Correction, Decision, DoubtAnswer, Effect, Event, Expected, Fact, Facts,
-        Failure, FileFact, ForkAt, Found, GateEvent, Launching, Lease, NewMessage, NewValue, Outcome, Past,
-        Proof, Purpose, RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World, etag, react,
+        Failure, FileFact, ForkAt, Found, GateEvent, GateState, Launching, Lease, NewMessage, NewValue,
+        Outcome, Past, Proof, Purpose, RetryFrom, RunEvent, StepEvent, UndoEvent, Verdict, World, etag,
+        react,
     },
     plan::{Plan, Scope},
     projection::Board,
@@ -85,6 +86,7 @@ pub(crate) enum Bug {
     LooksPastTheProject,
     LeavesAnEmergencyBehind,
     ForgetsAnIdThatWasGiven,
+    OverridesAlone,
 }
 
 impl Bug {
@@ -141,6 +143,7 @@ impl Bug {
         Self::LooksPastTheProject,
         Self::LeavesAnEmergencyBehind,
         Self::ForgetsAnIdThatWasGiven,
+        Self::OverridesAlone,
     ];
 
     /// The invariant that finds it, where another one could hide that this one never does.
@@ -526,6 +529,14 @@ impl<'a> History<'a> {
         // Who may do that does it often.
         let often = if person(who).groups.iter().any(|it| it == "break-glass") { 50 } else { 6 };
         let break_glass = verdict == Verdict::Approve && !self.calm && self.tape.chance(often);
+        let overrides = verdict == Verdict::Approve && !break_glass && !self.calm && self.tape.chance(10);
+        let has_form = self
+            .checks
+            .open_gates()
+            .iter()
+            .any(|it| it.0 == gate && it.1.form.iter().any(|it| it.name == "n"));
+        let n = (has_form && !self.calm && self.tape.chance(20)).then(|| Value::from(2 + self.tape.below(3)));
+        let form = n.map(|it| ("n".to_owned(), it)).into_iter().collect();
         let (mut epoch, mut hash) = (epoch, hash);
         match self.bug {
             Some(Bug::TakesAVoteForAnOldAsk) => {
@@ -550,6 +561,8 @@ impl<'a> History<'a> {
             by,
             shown_for: None,
             break_glass,
+            overrides,
+            form,
         }))
     }
 
@@ -921,6 +934,7 @@ impl<'a> History<'a> {
                     | Bug::GivesTwiceForOneAsking
                     | Bug::LeavesAnEmergencyBehind
                     | Bug::ForgetsAnIdThatWasGiven
+                    | Bug::OverridesAlone
             )
         )
     }
@@ -931,18 +945,11 @@ impl<'a> History<'a> {
         self.world.clone().handle(command, now, &mut made).map_err(|it| it.to_string())?;
         let mut undoing: Option<(StepIx, StepIx)> = None;
         let (mut forgotten, mut adopted, mut went) = (false, false, false);
+        let closes = made.iter().any(|it| matches!(it.fact, Fact::Gate(_, _, _, GateEvent::Resolved { .. })));
         for mut event in made {
             let mut times = u32::from(!went);
-            // What the engine believes, where that is not what is written down.
-            let believed = match self.bug {
-                Some(Bug::UndoesForTheOther) => as_a_retry(&event),
-                Some(Bug::ForgetsWhichFallback) => without_fallbacks(&event),
-                Some(Bug::SaysItChoseAnother) => Some(event.clone()),
-                Some(Bug::GivesTwiceForOneAsking) => with_another_claim(&event),
-                Some(Bug::ForgetsAnIdThatWasGiven) => under_another_id(&event),
-                _ => None,
-            };
-            let mut believes = true;
+            let believed = self.believed(&event);
+            let (mut believes, mut overridden) = (true, false);
             match (self.bug, &mut event.fact) {
                 (Some(Bug::UndoesForwards), Fact::Undo(run, step, UndoEvent::Asked)) => {
                     let first = self.first_done(*run).unwrap_or(*step);
@@ -1006,6 +1013,9 @@ impl<'a> History<'a> {
                         std::mem::swap(chosen, &mut other.name);
                     }
                 }
+                (Some(Bug::OverridesAlone), Fact::Gate(_, _, _, it)) if !closes => {
+                    overridden = override_it(it);
+                }
                 (Some(Bug::ForgetsASentBackStep), Fact::Step(_, _, StepEvent::SentBack)) if !forgotten => {
                     (forgotten, times) = (true, 0);
                 }
@@ -1017,8 +1027,24 @@ impl<'a> History<'a> {
                 }
                 out.push(event.clone());
             }
+            if let Some(closed) = closes_it(&event).filter(|_| overridden) {
+                self.world.apply(&closed);
+                out.push(closed);
+            }
         }
         Ok(())
+    }
+
+    /// What the engine believes, where that is not what is written down.
+    fn believed(&self, event: &Event) -> Option<Event> {
+        match self.bug {
+            Some(Bug::UndoesForTheOther) => as_a_retry(event),
+            Some(Bug::ForgetsWhichFallback) => without_fallbacks(event),
+            Some(Bug::SaysItChoseAnother) => Some(event.clone()),
+            Some(Bug::GivesTwiceForOneAsking) => with_another_claim(event),
+            Some(Bug::ForgetsAnIdThatWasGiven) => under_another_id(event),
+            _ => None,
+        }
     }
 
     fn first_done(&self, of: RunId) -> Option<StepIx> {
@@ -1551,6 +1577,24 @@ fn asks(who: usize, ask: AgentAsk) -> Command {
 
 fn review(run: RunId, gate: GateId, epoch: Epoch, by: Actor) -> Command {
     Command::ReviewGlass { run, gate, epoch, reason: "it was right".to_owned(), by }
+}
+
+/// Makes an override of an approval; whether it was one.
+fn override_it(event: &mut GateEvent) -> bool {
+    let GateEvent::Voted(vote) = event else { return false };
+    let is_yes = vote.verdict == Verdict::Approve;
+    if is_yes {
+        *event = GateEvent::Overridden(vote.clone());
+    }
+    is_yes
+}
+
+/// The gate of an event, closed as overridden.
+fn closes_it(event: &Event) -> Option<Event> {
+    let Fact::Gate(run, step, gate, _) = event.fact else { return None };
+    let by = "override".to_owned();
+    let closed = GateEvent::Resolved { state: GateState::Approved, by, form: ValueMap::new() };
+    Some(Event { at: event.at, fact: Fact::Gate(run, step, gate, closed) })
 }
 
 /// A fork, told as a retry.

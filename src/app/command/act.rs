@@ -8,8 +8,9 @@ use super::{
 use crate::{
     app::{
         args::{
-            Answer, CancelArgs, CommentArgs, CorrectedArgs, DecideArgs, DelegateArgs, DoneArgs, DoubtArgs,
-            EditArgs, ForkArgs, From, GateArgs, ReasonArgs, RetryArgs, ReviewArgs, SettleUndoArgs, StepArgs,
+            Answer, CancelArgs, CommentArgs, ConfirmArgs, CorrectedArgs, DecideArgs, DelegateArgs, DoneArgs,
+            DoubtArgs, EditArgs, ForkArgs, From, GateArgs, ReasonArgs, RetryArgs, ReviewArgs, SettleUndoArgs,
+            SkipArgs,
         },
         config::Config,
         exit::{FAILED, NOT_RECORDED, Outcome, Trouble, USAGE},
@@ -17,8 +18,8 @@ use crate::{
         wiring::{self, Seat},
     },
     base::{Epoch, RunId, Seq, StepIx, Value, ValueMap, safe_text},
-    engine::{Command, Correction, Decision, DoubtAnswer, ForkAt, Refusal, RetryFrom, Verdict},
-    plan::Risk,
+    engine::{Command, Correction, Decision, DoubtAnswer, ForkAt, Refusal, RetryFrom, Verdict, check_form},
+    plan::{Risk, Work},
     projection::{GateView, asked_anew},
     runtime::{Desk, Entropy, Receipt, Reply, Request},
     store::log_name,
@@ -122,8 +123,12 @@ pub(super) async fn undo(config: &Config, out: Output, args: ReasonArgs) -> Outc
     submit(seat, out, command, |_| format!("{run} is being undone, last step first")).await
 }
 
-pub(super) async fn skip(config: &Config, out: Output, args: StepArgs) -> Outcome {
+pub(super) async fn skip(config: &Config, out: Output, args: SkipArgs) -> Outcome {
+    let SkipArgs { step: args, confirm } = args;
     let (seat, run, step) = at_step(config, &args.run, &args.step).await?;
+    if let Some(view) = gate_at(&seat, run, step) {
+        return override_gate(seat, out, &view, args.reason, confirm).await;
+    }
     let by = seat.actor.clone();
     let said = format!("{} of {run} is skipped", args.step);
     submit(seat, out, Command::Skip { run, step, reason: args.reason, by }, |_| said).await
@@ -131,6 +136,16 @@ pub(super) async fn skip(config: &Config, out: Output, args: StepArgs) -> Outcom
 
 pub(super) async fn done(config: &Config, out: Output, args: DoneArgs) -> Outcome {
     let (seat, run, step) = at_step(config, &args.step.run, &args.step.step).await?;
+    if let Some(view) = gate_at(&seat, run, step) {
+        if !args.outputs.is_empty() {
+            let why = format!(
+                "could not complete {} by hand: a gate has no outputs of its own; fill in its form with --set",
+                args.step.step
+            );
+            return left(seat, Trouble::usage(why)).await;
+        }
+        return override_gate(seat, out, &view, args.step.reason, args.confirm).await;
+    }
     let by = seat.actor.clone();
     let said = format!("{} of {run} is done", args.step.step);
     let outputs = texts(args.outputs);
@@ -161,9 +176,15 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
     let (seat, view) = seat_at(config, &args.gate).await?;
     let gate = view.id;
     let is_high = verdict == Verdict::Approve && view.ask.risk == Risk::Irreversible;
-    if let Err(trouble) = confirm(&view, args.ask.as_deref(), is_high && args.signed.is_none()) {
+    if let Err(trouble) =
+        confirm(&view, args.confirm.ask.as_deref(), is_high && args.signed.is_none(), "approve")
+    {
         return left(seat, trouble).await;
     }
+    let form = match form_of(&view, &args.confirm) {
+        Ok(form) => form,
+        Err(trouble) => return left(seat, trouble).await,
+    };
     let mut decision = Decision {
         id: Entropy.decision_id(),
         gate,
@@ -174,6 +195,8 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
         by: seat.actor.clone(),
         shown_for: None,
         break_glass: args.break_glass,
+        overrides: false,
+        form,
     };
     let trace = seat.desk.boards().borrow().board.trace_of(gate).unwrap_or_default().to_owned();
     let log = log_name(&seat.workspace).map_err(|it| Trouble::not_recorded(it.to_string()))?;
@@ -202,11 +225,76 @@ pub(super) async fn decide(config: &Config, out: Output, args: DecideArgs, verdi
     at_gate(seat, out, &view, Command::Decide(Box::new(decision)), &said).await
 }
 
+/// The open gate that a step is; nothing for a step that a gate only asks about.
+fn gate_at(seat: &Seat, run: RunId, step: StepIx) -> Option<Arc<GateView>> {
+    let board = seat.desk.boards().borrow().board.clone();
+    let view = board.run(run)?;
+    let is_gate = view.plan_step(step).is_some_and(|it| matches!(it.work, Work::Gate(_)));
+    let gate = view.step(step)?.gate().filter(|_| is_gate)?;
+    board.gate(gate).filter(|it| it.is_open()).cloned()
+}
+
+/// Closes a gate by hand: the whole ask is shown, and confirmed as an approval of high risk is.
+async fn override_gate(
+    seat: Seat,
+    out: Output,
+    view: &Arc<GateView>,
+    reason: String,
+    args: ConfirmArgs,
+) -> Outcome {
+    let checked = confirm(view, args.ask.as_deref(), true, "override").and_then(|()| form_of(view, &args));
+    let form = match checked {
+        Ok(form) => form,
+        Err(trouble) => {
+            say(&ask_text::text(view));
+            return left(seat, trouble).await;
+        }
+    };
+    let gate = view.id;
+    let decision = Decision {
+        id: Entropy.decision_id(),
+        gate,
+        epoch: view.epoch(),
+        ask: view.hash,
+        verdict: Verdict::Approve,
+        reason,
+        by: seat.actor.clone(),
+        shown_for: None,
+        break_glass: false,
+        overrides: true,
+        form,
+    };
+    let said = format!(
+        "{gate} is overridden; this is on record, and somebody else reviews it: cuelight review {gate}"
+    );
+    at_gate(seat, out, view, Command::Decide(Box::new(decision)), &said).await
+}
+
+/// The values that are filled in, as the form has them.
+fn form_of(view: &GateView, confirm: &ConfirmArgs) -> Result<ValueMap, Trouble> {
+    let mut given: ValueMap = confirm.leave.iter().map(|it| (it.clone(), Value::Null)).collect();
+    given.extend(texts(confirm.set.clone()));
+    let named: Vec<String> = given.keys().cloned().collect();
+    if named.is_empty() {
+        return Ok(given);
+    }
+    let whole = check_form(&view.ask.form, &given);
+    let mut whole =
+        whole.map_err(|why| Trouble::usage(format!("could not fill in the form of {}: {why}", view.id)))?;
+    whole.retain(|name, _| named.contains(name));
+    Ok(whole)
+}
+
 /// That the ask was read: it is named, or at a terminal it is shown and a code is typed that was drawn for this moment. This keeps a
 /// hand from going too fast; who may answer is judged by the engine, from whose process it is.
-pub(super) fn confirm(view: &Arc<GateView>, named: Option<&str>, is_high: bool) -> Result<(), Trouble> {
+pub(super) fn confirm(
+    view: &Arc<GateView>,
+    named: Option<&str>,
+    is_high: bool,
+    verb: &str,
+) -> Result<(), Trouble> {
     let gate = view.id;
-    let could_not = |why: &str| Trouble::usage(format!("could not approve {gate}: {why}"));
+    let could_not = |why: &str| Trouble::usage(format!("could not {verb} {gate}: {why}"));
     if let Some(named) = named {
         let whole = [view.hash.to_string(), view.hash.code()];
         let is_it = whole.iter().any(|it| it.eq_ignore_ascii_case(named.trim().trim_start_matches('#')));
@@ -218,13 +306,18 @@ pub(super) fn confirm(view: &Arc<GateView>, named: Option<&str>, is_high: bool) 
     }
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(could_not(&format!(
-            "its risk is high; answer in the console or at a terminal, or name the ask that was read, as `cuelight gates --show {gate}` \
-             ends: --ask NAME"
+            "{}; answer in the console or at a terminal, or name the ask that was read, as `cuelight gates --show {gate}` \
+             ends: --ask NAME",
+            if verb == "override" {
+                "a gate is closed by hand only with its ask read"
+            } else {
+                "its risk is high"
+            }
         )));
     }
     let code = Entropy.code();
     say(&ask_text::text(view));
-    say(&format!("HIGH risk. To approve, type {code} and Enter; anything else is no answer."));
+    say(&format!("To {verb}, type {code} and Enter; anything else is no answer."));
     let mut typed = String::new();
     io::stdin().read_line(&mut typed).map_err(|why| could_not(&format!("nothing could be read: {why}")))?;
     if typed.trim().eq_ignore_ascii_case(&code) {
@@ -301,7 +394,7 @@ fn epoch_to_review(gate: &Arc<GateView>, named: Option<Epoch>) -> Result<Epoch, 
             };
             let each: Vec<String> = several.iter().map(each).collect();
             let message = format!(
-                "could not review {}: it was approved in an emergency {} times, and each is looked at by itself; say which: {}",
+                "could not review {}: it was approved in an emergency, or overridden, {} times, and each is looked at by itself; say which: {}",
                 gate.id,
                 several.len(),
                 each.join(", ")

@@ -3,7 +3,7 @@
 
 use crate::{
     base::{Epoch, TextPart, safe_text},
-    engine::{Ask, Evidence, FileFact},
+    engine::{Ask, Evidence, FileFact, OVERRIDE},
     expression::to_text,
     plan::{OnTimeout, Risk},
     projection::{CLAIM_WORDS, Fields, GateView, call_files, command_line, names_in_words},
@@ -38,7 +38,7 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
         line(format!("not         {}", safe_text(why)));
     }
     for it in gate.emergencies() {
-        line(format!("emergency   {}", emergency(it, gate.epoch())));
+        line(format!("{:<12}{}", it.emergency_word(), emergency(it, gate.epoch())));
     }
     for vote in &gate.votes {
         let reason = if vote.vote.reason.is_empty() {
@@ -65,7 +65,7 @@ pub(super) fn text(gate: &Arc<GateView>) -> String {
     out
 }
 
-/// An approval that one gave alone, and who has looked at it since.
+/// An approval that one gave alone, or an override, and its review.
 fn emergency(it: &GateView, now: Epoch) -> String {
     let when = match it.emergency_vote().filter(|_| it.epoch() != now) {
         Some(vote) => format!(
@@ -77,6 +77,7 @@ fn emergency(it: &GateView, now: Epoch) -> String {
         None => String::new(),
     };
     match &it.review {
+        None if it.emergency_word() == OVERRIDE => format!("{when}closed by hand; nobody has reviewed it"),
         None => format!("{when}one approved in place of all; nobody has reviewed it"),
         Some(it) => format!("{when}reviewed by {}: {}", safe_text(&it.by.name), safe_text(&it.text)),
     }

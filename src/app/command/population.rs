@@ -5,7 +5,7 @@ use super::audit::{Entry, each, holds};
 use crate::{
     app::{args::Window, exit::Trouble},
     base::{Digest, Epoch, GateId, RunId, Seq, Span, Timestamp},
-    engine::{BREAK_GLASS, Fact, GateEvent, Verdict, Vote},
+    engine::{Fact, GateEvent, Verdict, Vote, wants_review},
     projection::{Comment, GateView},
     store::Reader,
 };
@@ -122,7 +122,7 @@ fn note_emergency(known: &mut Emergencies, entry: &Entry<'_>) {
     let Some(gate) = &entry.gate else { return };
     let at = entry.event.at;
     match &entry.event.fact {
-        Fact::Gate(_, _, id, GateEvent::Resolved { by, .. }) if by == BREAK_GLASS => {
+        Fact::Gate(_, _, id, GateEvent::Resolved { by, .. }) if wants_review(by) => {
             known.insert((*id, gate.epoch()), Emergency { at, review: None });
         }
         Fact::Gate(_, _, id, GateEvent::GlassReviewed { by, reason, epoch }) => {
@@ -149,7 +149,7 @@ fn decision(entry: &Entry<'_>) -> Decision {
     let (mut vote, mut alone): (Option<&Vote>, Option<(GateId, Epoch)>) = (None, None);
     match &entry.event.fact {
         Fact::Gate(_, _, _, GateEvent::Voted(it)) => vote = Some(it),
-        Fact::Gate(_, _, gate, GateEvent::GlassBroken(it)) => {
+        Fact::Gate(_, _, gate, GateEvent::GlassBroken(it) | GateEvent::Overridden(it)) => {
             vote = Some(it);
             alone = entry.gate.as_ref().map(|it| (*gate, it.epoch()));
         }

@@ -11,7 +11,7 @@ use crate::{
         wiring,
     },
     base::{Digest, GateId, RunId, Seq, Value, safe_text, sha256},
-    engine::{STATEMENT_NAMESPACE, Statement},
+    engine::{STATEMENT_NAMESPACE, Statement, form_digest},
     runtime::signing_key,
     store::{ChainRecord, Heads, Note, NoteKey, Reader, Workspace},
 };
@@ -161,7 +161,7 @@ pub(super) fn checked(receipt: &Value, given: &[NoteKey]) -> Result<Found, Strin
 /// The decision in lines, from payloads that hold. The ask has to be the one whose hash was voted on.
 fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
-    let mut asked = None;
+    let (mut asked, mut before) = (None, None);
     let gate = payloads.first().map(|(_, it)| &it["Gate"][2]);
     for (record, payload) in payloads.iter().filter(|(_, it)| Some(&it["Gate"][2]) == gate) {
         let (seq, event) = (record.seq, &payload["Gate"][3]);
@@ -172,7 +172,7 @@ fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, St
             if sha256("cuelight-ask-v1", &[crate::base::canonical_json(&it["ask"]).as_bytes()]) != hash {
                 return Err(format!("record {seq}: the ask is not the one its hash says"));
             }
-            asked = Some(hash);
+            before = asked.replace(hash);
             lines.push(format!(
                 "asked      {at}  {}",
                 safe_text(it["ask"]["prompt"].as_str().unwrap_or_default())
@@ -183,9 +183,11 @@ fn told(payloads: &[(&ChainRecord, Value)], log: &str) -> Result<Vec<String>, St
                     "people     self-declared: somebody other than root could write people.toml".to_owned(),
                 );
             }
-        } else if let Some(it) = event.get("Voted").or_else(|| event.get("GlassBroken")) {
+        } else if let Some(it) = vote_in(event) {
             let hash: Digest = it["ask"].as_str().unwrap_or_default().parse()?;
-            if Some(hash) != asked {
+            // Who fills in the form saw the ask before their values stood in it.
+            let is_filled = it["form"].as_object().is_some_and(|it| !it.is_empty());
+            if Some(hash) != asked && !(is_filled && Some(hash) == before) {
                 return Err(format!("record {seq}: a vote on another ask"));
             }
             let said = signed_by(payload, it, log).map_err(|why| format!("record {seq}: {why}"))?;
@@ -216,6 +218,11 @@ fn word(value: &Value) -> String {
     safe_text(&value.as_str().unwrap_or_default().to_lowercase())
 }
 
+/// The answer that an event of a gate records.
+pub(super) fn vote_in(event: &Value) -> Option<&Value> {
+    ["Voted", "GlassBroken", "Overridden"].iter().find_map(|it| event.get(it))
+}
+
 /// Who has answered. A signature has to be one over this very answer, and names its key.
 pub(super) fn signed_by(payload: &Value, vote: &Value, log: &str) -> Result<String, String> {
     let by = &vote["by"];
@@ -233,13 +240,16 @@ pub(super) fn signed_by(payload: &Value, vote: &Value, log: &str) -> Result<Stri
     if signed.log != log {
         return Err(format!("what {name} has signed is for another log, {}", safe_text(&signed.log)));
     }
+    let form = vote["form"].as_object().cloned().unwrap_or_default();
     let is_it = payload["Gate"][2] == signed.gate.0
         && vote["ask"] == signed.ask.to_string()
         && vote["verdict"] == serde_json::to_value(signed.verdict).unwrap_or_default()
         && vote["decision"] == signed.id
         && vote["reason"] == signed.reason.trim()
         && by["name"] == signed.by
-        && payload["Gate"][3].get("GlassBroken").is_some() == signed.break_glass;
+        && payload["Gate"][3].get("GlassBroken").is_some() == signed.break_glass
+        && payload["Gate"][3].get("Overridden").is_some() == signed.overrides
+        && signed.form == form_digest(&form);
     if !is_it {
         return Err(format!("what {name} has signed is another answer"));
     }

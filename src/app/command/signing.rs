@@ -5,7 +5,7 @@ use super::{ask_text, beside};
 use crate::{
     app::{args::DecideArgs, exit::Trouble},
     base::{DecisionId, Value, canonical_json, safe_text},
-    engine::{Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash},
+    engine::{Actor, Ask, Decision, Proof, STATEMENT_NAMESPACE, Signature, Statement, ask_hash, form_digest},
     projection::GateView,
     runtime::signing_key,
 };
@@ -122,7 +122,14 @@ fn take_in(decision: &mut Decision, path: &Path) -> Result<(), Trouble> {
         let why = format!("could not {asked}: what {by} has signed is {}", signed.verdict.word());
         return Err(Trouble::usage(why));
     }
+    if signed.form != form_digest(&decision.form) {
+        let by = safe_text(&signed.by);
+        return Err(Trouble::usage(format!(
+            "could not approve: {by} has signed other values of its form; give the same with --set and --leave"
+        )));
+    }
     decision.break_glass = signed.break_glass;
+    decision.overrides = signed.overrides;
     decision.id = DecisionId(signed.id);
     decision.reason = signed.reason;
     decision.by = signing(&signed.by, text, armored, &decision.by);
@@ -137,7 +144,11 @@ pub(super) fn is_statement(text: &str) -> bool {
 /// What an answer says and what it answers, where the ask lies beside it; and which key has signed it, where a signature does.
 pub(super) fn looked_at(path: &Path, text: &str) -> Result<Vec<String>, String> {
     let it = Statement::read(text).ok_or("it is no answer of cuelight")?;
-    let alone = if it.break_glass { " alone, in place of all who are wanted" } else { "" };
+    let alone = match (it.break_glass, it.overrides) {
+        (true, _) => " alone, in place of all who are wanted",
+        (_, true) => ", as an override",
+        _ => "",
+    };
     let by = safe_text(&it.by);
     let mut lines = vec![format!("answer     {}{alone}, by {by}", it.verdict.word())];
     if !it.reason.is_empty() {

@@ -99,7 +99,7 @@ fn answers(text: &str, log: &str) -> Result<usize, String> {
         let payload = record.payload.as_deref().unwrap_or_default();
         let payload: Value = serde_json::from_str(payload).map_err(|it| it.to_string())?;
         let event = &payload["Gate"][3];
-        if let Some(vote) = event.get("Voted").or_else(|| event.get("GlassBroken"))
+        if let Some(vote) = receipt::vote_in(event)
             && !vote["by"]["proof"]["signature"].is_null()
         {
             receipt::signed_by(&payload, vote, log).map_err(|why| format!("record {}: {why}", record.seq))?;

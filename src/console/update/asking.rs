@@ -3,11 +3,11 @@
 
 use super::toast;
 use crate::{
-    base::{RunId, StepIx, Timestamp, counted},
+    base::{RunId, StepIx, Timestamp, Value, counted},
     console::{
         About, Danger, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Press, Preview, Proof,
         Reaction, Role, Width, Wish,
-        dialog::{Step, set_reason},
+        dialog::{Step, plain, set_reason},
         keymap::Found,
         layout,
         model::{Asked, Overlay, Pending},
@@ -36,6 +36,13 @@ pub(super) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     }
     if super::bulk::concerns(model, intent) {
         return super::bulk::ask(model, intent);
+    }
+    if intent == Intent::Skip && super::gates::shows_instead(model) {
+        return toast(
+            model,
+            "a gate is closed by hand by an override: read it to its end, then S",
+            Role::Info,
+        );
     }
     let command = match command_for(model, intent) {
         Ok(command) => command,
@@ -597,7 +604,17 @@ pub(in crate::console) fn command_line(model: &Model, command: &Command) -> Stri
         Command::Decide(it) => {
             let verb = it.verdict.word();
             let alone = if it.break_glass { " --break-glass" } else { "" };
-            format!("{verb} {}{alone}{}", it.gate, why(&it.reason))
+            let field = |(name, value): (&String, &Value)| match value {
+                Value::Null => format!(" --leave {}", quoted(name)),
+                value => format!(" --set {}", quoted(&format!("{name}={}", plain(value)))),
+            };
+            let form: String = it.form.iter().map(field).collect();
+            match gate_of(model, it.gate) {
+                (Some(run), Some(at)) if it.overrides => {
+                    format!("skip {run} {}{form}{}", step(&run, &at), why(&it.reason))
+                }
+                _ => format!("{verb} {}{alone}{form}{}", it.gate, why(&it.reason)),
+            }
         }
         Command::Delegate { gate, to, lasts, reason, .. } => {
             let lasts = lasts.map_or_else(String::new, |it| format!(" --for {it}"));

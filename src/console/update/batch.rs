@@ -7,7 +7,7 @@ use super::{
     toast,
 };
 use crate::{
-    base::{DecisionId, GateId, Span, counted},
+    base::{DecisionId, GateId, Span, ValueMap, counted},
     console::{About, Dialog, DialogField, Model, Preview, Role, Wish, ask_text::name_of, layout},
     engine::{Command, Decision, GateState, Verdict},
     plan::Risk,
@@ -35,7 +35,9 @@ fn refusal(model: &Model, gate: &GateView) -> Option<String> {
     if let Some(why) = may_not_answer(model, gate) {
         return Some(why);
     }
-    if gate.ask.reason_required || gate.ask.form.iter().any(|it| it.required && it.value.is_null()) {
+    let high = gate.ask.risk == Risk::Irreversible;
+    if gate.ask.reason_required || gate.ask.form.iter().any(|it| (it.required || high) && it.value.is_null())
+    {
         return Some("it wants more than a yes".to_owned());
     }
     let was_read = model.gates.read.get(&gate.id).is_some_and(|(read, _)| Arc::ptr_eq(read, &gate.ask));
@@ -171,6 +173,8 @@ fn approval(model: &Model, gate: &GateView) -> Command {
         by: model.seat.actor.clone(),
         shown_for: Some(Span(seen.0 + now.0)),
         break_glass: false,
+        overrides: false,
+        form: ValueMap::new(),
     }))
 }
 

@@ -2,8 +2,9 @@
 //! decision carries the ask of the last frame that was drawn; why one is not possible now is said in words.
 
 use super::{asking, toast};
+use crate::console::dialog::set_form;
 use crate::{
-    base::{BREAK_GLASS_REASON_CHARS_MIN, DELEGATION_DEFAULT, DecisionId, GateId, counted},
+    base::{BREAK_GLASS_REASON_CHARS_MIN, DELEGATION_DEFAULT, DecisionId, GateId, ValueMap, counted},
     console::{
         About, Dialog, DialogFact, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role,
         Wish,
@@ -12,12 +13,12 @@ use crate::{
         model::{Overlay, PromptKind, Sheetlet},
     },
     engine::{Actor, Ask, BREAK_GLASS, Command, Decision, DoubtAnswer, GateState, Verdict, missing_votes},
-    plan::Risk,
+    plan::{Risk, Work},
     projection::{Attention, Care, GateView, command_line, names_in_words},
 };
 
 /// Everything that can be answered in the inbox.
-pub(in crate::console) const ANSWERS: [Intent; 14] = [
+pub(in crate::console) const ANSWERS: [Intent; 15] = [
     Intent::Approve,
     Intent::Reject,
     Intent::SendBack,
@@ -25,6 +26,7 @@ pub(in crate::console) const ANSWERS: [Intent; 14] = [
     Intent::Comment,
     Intent::Delegate,
     Intent::BreakGlass,
+    Intent::Override,
     Intent::Withdraw,
     Intent::Happened,
     Intent::NotHappened,
@@ -41,12 +43,20 @@ pub(in crate::console) fn offered(model: &Model) -> Vec<Intent> {
         let gate = model.gates.gate().and_then(|it| model.board.gate(it));
         match it {
             Intent::SendBack => gate.is_some_and(|it| it.ask.send_back.is_some()),
+            Intent::Override => gate.is_some_and(|it| is_gate(model, it)),
             Intent::BreakGlass => gate.is_some_and(|it| it.needed() > 1) && may_break_glass(model),
             _ => true,
         }
     };
     let fits = |it: &Intent| row.is_some_and(|row| fits(*it, row.0));
     ANSWERS.into_iter().filter(|it| fits(it) && can_be(it)).collect()
+}
+
+/// Whether it is a gate by itself, and not a question by the way about a step.
+pub(super) fn is_gate(model: &Model, gate: &GateView) -> bool {
+    let run = model.board.run(gate.run);
+    let step = run.and_then(|it| it.plan_step(gate.step));
+    step.is_some_and(|it| matches!(it.work, Work::Gate(_)))
 }
 
 /// Whether the one who sits here is among those who may override a quorum.
@@ -63,6 +73,7 @@ fn fits(intent: Intent, what: Attention) -> bool {
         | Intent::Comment
         | Intent::Delegate
         | Intent::BreakGlass
+        | Intent::Override
         | Intent::Withdraw => matches!(what, Attention::Gate(_)),
         Intent::Happened | Intent::NotHappened | Intent::GiveUp => what == Attention::Doubt,
         Intent::UndoAgain | Intent::UndoByHand => what == Attention::StuckUndo,
@@ -97,7 +108,7 @@ fn verb(intent: Intent) -> &'static str {
         Intent::EditForm => "edit",
         Intent::Withdraw => "take it back",
         Intent::Delegate => "hand it on",
-        Intent::BreakGlass => "override the quorum",
+        Intent::BreakGlass => "approve alone",
         Intent::Happened | Intent::NotHappened | Intent::GiveUp | Intent::UndoAgain | Intent::UndoByHand => {
             "answer"
         }
@@ -142,7 +153,10 @@ fn refusal_with(model: &Model, intent: Intent, seen: bool) -> Option<String> {
     let Some(gate) = model.board.gate(gate) else { return Some("it is gone".to_owned()) };
     let seat = &model.seat.actor;
     match intent {
-        Intent::Approve | Intent::Reject | Intent::BreakGlass => vote_refusal(model, gate, intent, seen),
+        Intent::Override if !is_gate(model, gate) => Some("it asks about a step; answer it".to_owned()),
+        Intent::Approve | Intent::Reject | Intent::BreakGlass | Intent::Override => {
+            vote_refusal(model, gate, intent, seen)
+        }
         Intent::SendBack if gate.ask.send_back.is_none() => {
             Some("its workflow names no step to go back to (send-back)".to_owned())
         }
@@ -176,6 +190,10 @@ fn vote_refusal(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> O
             Some(format!("{} is not in the group break-glass of people.toml", model.seat.actor.name))
         }
         Intent::BreakGlass => gate.excludes(&model.seat.actor),
+        Intent::Override => may_not_answer(model, gate).or_else(|| {
+            let mine = gate.handed_to(&model.seat.actor, model.now).chain([&model.seat.actor]);
+            gate.wants_more_than(mine).then(|| "more people have to agree first".to_owned())
+        }),
         _ => may_not_answer(model, gate),
     };
     if why.is_some() {
@@ -186,9 +204,6 @@ fn vote_refusal(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> O
     }
     if matches!(intent, Intent::Reject | Intent::SendBack) {
         return None;
-    }
-    if let Some(field) = gate.ask.form.iter().find(|it| it.required && it.value.is_null()) {
-        return Some(format!("`{}` is not filled in; e edits", crate::base::safe_text(&field.name)));
     }
     if gate.ask.evidence.iter().any(|it| is_being_read(&model.gates.blobs, it)) {
         return Some("its evidence is being read, not approvable until seen".to_owned());
@@ -231,10 +246,9 @@ fn not_drawn(gate: &GateView) -> String {
 
 fn open(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     match intent {
-        Intent::Approve => decide(model, Verdict::Approve, false, wishes),
-        Intent::Reject => decide(model, Verdict::Reject, false, wishes),
-        Intent::SendBack => decide(model, Verdict::SendBack, false, wishes),
-        Intent::BreakGlass => decide(model, Verdict::Approve, true, wishes),
+        Intent::Approve | Intent::Reject | Intent::SendBack | Intent::BreakGlass | Intent::Override => {
+            decide(model, intent, wishes);
+        }
         Intent::Delegate => delegate(model),
         Intent::EditForm => super::forming::open(model),
         Intent::Comment => {
@@ -252,11 +266,17 @@ pub(super) fn fact(name: &str, text: impl Into<String>, role: Role) -> DialogFac
 }
 
 /// Opens the dialog for an answer to the ask that was drawn.
-fn decide(model: &mut Model, verdict: Verdict, alone: bool, wishes: &mut Vec<Wish>) {
+fn decide(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+    let verdict = match intent {
+        Intent::Reject => Verdict::Reject,
+        Intent::SendBack => Verdict::SendBack,
+        _ => Verdict::Approve,
+    };
+    let (alone, overrides) = (intent == Intent::BreakGlass, intent == Intent::Override);
     let Some(drawn) = model.gates.drawn else { return };
     let Some(gate) = model.board.gate(drawn.gate).cloned() else { return };
     let by = model.seat.actor.clone();
-    let command = Command::Decide(Box::new(Decision {
+    let mut command = Command::Decide(Box::new(Decision {
         // Drawn by the loop when it is submitted: there is no chance in here.
         id: DecisionId(String::new()),
         gate: drawn.gate,
@@ -267,14 +287,18 @@ fn decide(model: &mut Model, verdict: Verdict, alone: bool, wishes: &mut Vec<Wis
         by,
         shown_for: None,
         break_glass: alone,
+        overrides,
+        form: ValueMap::new(),
     }));
-    let request = asking::ask_preview(model, &command, wishes);
     let ask = &gate.ask;
     let (verb, facts, field) = match verdict {
         Verdict::Approve if alone => {
             let reason =
                 DialogField { least: BREAK_GLASS_REASON_CHARS_MIN, ..DialogField::new("reason", true) };
-            ("Override", overriding(model, &gate), reason)
+            ("Approve alone", alone_facts(model, &gate), reason)
+        }
+        Verdict::Approve if overrides => {
+            ("OVERRIDE", overriding(model, &gate), DialogField::new("reason", true))
         }
         Verdict::Approve => {
             ("Approve", approving(model, &gate), DialogField::new("comment", ask.reason_required))
@@ -282,12 +306,19 @@ fn decide(model: &mut Model, verdict: Verdict, alone: bool, wishes: &mut Vec<Wis
         Verdict::Reject => ("Reject", rejecting(model, &gate), DialogField::new("reason", true)),
         Verdict::SendBack => ("Send back", sending_back(model, &gate), DialogField::new("reason", true)),
     };
+    let mut fields = vec![field];
+    if verdict == Verdict::Approve {
+        // Filled in by whoever decides, before they say why.
+        fields.splice(0..0, ask.form.iter().map(DialogField::of_form));
+    }
+    set_form(&mut command, &fields);
+    let request = asking::ask_preview(model, &command, wishes);
     let high = verdict == Verdict::Approve && ask.risk == Risk::Irreversible;
     let proof = if high {
         let wanted = model.code_of(&gate);
         let ask = "HIGH risk: type the code at the end of the ask".to_owned();
         Proof::Typed { ask, wanted, field: Field::default() }
-    } else if alone {
+    } else if alone || overrides {
         let wanted = gate.id.to_string();
         Proof::Typed { ask: format!("type the id {wanted}"), wanted, field: Field::default() }
     } else {
@@ -299,9 +330,9 @@ fn decide(model: &mut Model, verdict: Verdict, alone: bool, wishes: &mut Vec<Wis
             title: format!("{verb} {} {}?", gate.id, ask.step),
             verb: verb.to_owned(),
             facts,
-            level: if high || alone { Level::L3 } else { Level::L2 },
+            level: if high || alone || overrides { Level::L3 } else { Level::L2 },
             proof,
-            fields: vec![field],
+            fields,
             focus: if verdict == Verdict::Approve { Focus::Back } else { Focus::Field(0) },
             about: About::Gate(gate.id),
             ..Dialog::of(command, Preview::Asked(request))
@@ -336,7 +367,7 @@ fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
 }
 
 /// What it means to approve in place of all who are wanted.
-fn overriding(model: &Model, gate: &GateView) -> Vec<DialogFact> {
+fn alone_facts(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     let wanted = format!("{} agree; you would be the only one", people(&gate.ask.require));
     let mut facts = vec![
         fact("EMERGENCY", format!("its rule wants that {wanted}"), Role::Fail),
@@ -344,6 +375,16 @@ fn overriding(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     ];
     let known = approving(model, gate);
     facts.extend(known.into_iter().filter(|it| it.name != "votes"));
+    facts
+}
+
+/// An override says all that an approval says, and that it is reviewed.
+fn overriding(model: &Model, gate: &GateView) -> Vec<DialogFact> {
+    let mut facts = vec![
+        fact("OVERRIDE", gate.ask.prompt.lines().next().unwrap_or_default(), Role::Fail),
+        fact("on record", "as an override, with your name; somebody else reviews it", Role::Warn),
+    ];
+    facts.extend(approving(model, gate));
     facts
 }
 
@@ -471,8 +512,12 @@ fn review(model: &mut Model, wishes: &mut Vec<Wish>) {
     let request = asking::ask_preview(model, &command, wishes);
     let mut facts = vec![fact("on", place(model, &gate.ask), Role::Text)];
     if let Some(it) = gate.emergency_vote() {
-        let text = format!("{} alone at {}: {}", it.vote.by.name, it.at.clock(), it.vote.reason);
-        facts.push(fact("approved", text, Role::Fail));
+        let (name, how) = match gate.emergency_word() {
+            "emergency" => ("approved", " alone"),
+            _ => ("overridden", ""),
+        };
+        let text = format!("{}{how} at {}: {}", it.vote.by.name, it.at.clock(), it.vote.reason);
+        facts.push(fact(name, text, Role::Fail));
     }
     facts.push(fact("means", "you have looked at what was done; it changes nothing", Role::Muted));
     asking::show(
@@ -514,7 +559,7 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     let id = view.step_id(step);
     let (command, title, means) = match intent {
         Intent::Happened => (
-            doubt(DoubtAnswer::Happened(crate::base::ValueMap::new())),
+            doubt(DoubtAnswer::Happened(ValueMap::new())),
             format!("{id} did happen?"),
             "it counts as completed, with these outputs",
         ),

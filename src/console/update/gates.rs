@@ -30,6 +30,22 @@ pub(super) fn enter(model: &mut Model) {
     model.gates.reading = false;
 }
 
+/// Goes to the gate that the step under the cursor is, where that asks people: it is closed by an answer alone.
+pub(super) fn shows_instead(model: &mut Model) -> bool {
+    let (run, step) = (model.run(), model.step());
+    let rows = model.board.inbox(None);
+    let is_it = |it: &&InboxRow| Some(it.run) == run && Some(it.step) == step;
+    let Some((key, Attention::Gate(gate))) = rows.iter().find(is_it).map(|it| (key_of(it), it.what)) else {
+        return false;
+    };
+    let is_gate = model.board.gate(gate).is_some_and(|it| deciding::is_gate(model, it));
+    if is_gate {
+        general::go(model, View::Gates);
+        model.gates.selected = Some(key);
+    }
+    is_gate
+}
+
 /// Brings rows, text and what is read for it up to date.
 pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Gates {

@@ -109,6 +109,7 @@ fn level_word(gate: Option<&GateView>, intent: Intent) -> String {
         Intent::SendBack => "L2: a reason, then y".to_owned(),
         Intent::Delegate => "for a while".to_owned(),
         Intent::BreakGlass => "L3: in an emergency".to_owned(),
+        Intent::Override => "L3: by hand".to_owned(),
         Intent::Review => "L2: what was found, then y".to_owned(),
         Intent::Withdraw => "your own answer".to_owned(),
         other => format!("{}: id and reason", other.level()),

@@ -15,6 +15,7 @@ use crate::{
         model::Overlay,
         put,
     },
+    engine::OVERRIDE,
     projection::{Attention, InboxRow, Line, RunSummary},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -219,8 +220,10 @@ fn gate_words(model: &Model, number: usize, row: &InboxRow) -> String {
             let mark = model.board.gate(gate).map_or(Mark::Gate, |it| mark_of_gate(it, model.now));
             (format!("gate {gate} of"), state_words(mark))
         }
-        Attention::Review(gate, _) => {
-            (format!("gate {gate} of"), "approved alone in an emergency, to be reviewed")
+        Attention::Review(gate, epoch) => {
+            let it = model.board.emergency(gate, epoch).filter(|it| it.emergency_word() == OVERRIDE);
+            let alone = "approved alone in an emergency, to be reviewed";
+            (format!("gate {gate} of"), it.map_or(alone, |_| "closed by an override, to be reviewed"))
         }
         Attention::Doubt | Attention::StuckUndo => ("in".to_owned(), state_words(Mark::InDoubt)),
     };

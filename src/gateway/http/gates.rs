@@ -123,6 +123,8 @@ pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Probl
         by: asked.actor(door),
         shown_for: None,
         break_glass: false,
+        overrides: false,
+        form: given.form,
     };
     let command = Command::Decide(Box::new(decision));
     let reply = asked.desk(door).submit(Request { id: asked.request(), command }).await;

@@ -85,6 +85,7 @@ impl From<Refusal> for Problem {
             | Refusal::Form { .. }
             | Refusal::SendBack { .. }
             | Refusal::BreakGlass { .. }
+            | Refusal::Override { .. }
             | Refusal::Review { .. }
             | Refusal::Delegation { .. } => (StatusCode::BAD_REQUEST, "GATE_007"),
             Refusal::NoRun(_) | Refusal::NoStep(_) => (StatusCode::NOT_FOUND, "RUN_001"),

@@ -1,7 +1,10 @@
 //! What is sent and answered over HTTP. The schemas of `OpenAPI` are made from these types, and what is sent is held against them.
 
 use super::events::PriorityWord;
-use crate::{base::Value, gateway::Permission};
+use crate::{
+    base::{Value, ValueMap},
+    gateway::Permission,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -198,6 +201,9 @@ pub(super) struct Decide {
     /// Why; a no always says so.
     #[serde(default)]
     pub(super) reason: String,
+    /// Values of the form, filled in by an approval; null leaves an optional field empty on purpose.
+    #[serde(default)]
+    pub(super) form: ValueMap,
 }
 
 /// What can be answered.

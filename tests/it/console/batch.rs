@@ -159,6 +159,8 @@ fn when_one_of_them_is_decided_elsewhere_nothing_is() {
         by: actor("jon"),
         shown_for: None,
         break_glass: false,
+        overrides: false,
+        form: cuelight::base::ValueMap::new(),
     })));
     drop(console.see());
     assert!(
@@ -249,6 +251,8 @@ fn overridden(groups: &[&str], size: (u16, u16)) -> Console {
         by,
         shown_for: None,
         break_glass: true,
+        overrides: false,
+        form: cuelight::base::ValueMap::new(),
     })));
     console
 }

@@ -221,6 +221,8 @@ impl Stage {
             by: actor(by),
             shown_for: None,
             break_glass: false,
+            overrides: false,
+            form: ValueMap::new(),
         })));
     }
 

@@ -364,6 +364,16 @@ fn approving_at_high_risk_needs_the_code() {
 }
 
 #[test]
+fn an_override_shows_and_asks_what_an_approval_does_and_says_what_it_is() {
+    at_sizes("override", high, "space space space S");
+}
+
+#[test]
+fn a_form_is_filled_in_where_it_is_approved() {
+    at_sizes("approve_form", || only(RELEASE), "space space space a");
+}
+
+#[test]
 fn rejecting_needs_a_reason_and_says_what_it_causes() {
     at_sizes("reject", || only(RELEASE), &format!("r {}", typed("not on friday")));
 }
@@ -644,6 +654,8 @@ fn a_gate_decided_elsewhere_closes_its_dialog_and_says_who_was_first() {
         by: actor("ann"),
         shown_for: None,
         break_glass: false,
+        overrides: false,
+        form: cuelight::base::ValueMap::new(),
     })));
     let _ = console.see();
     assert!(!key_after(&mut console, Key::Char('y'), 1_000, false));

@@ -366,6 +366,7 @@ const DIALOGS: &[(Intent, &str)] = &[
     (Intent::Delegate, "gates_delegate"),
     (Intent::Review, "gates_review"),
     (Intent::BreakGlass, "gates_break_glass"),
+    (Intent::Override, "gates_override"),
     (Intent::Happened, "gates_doubt_answer"),
     (Intent::NotHappened, "gates_doubt_not_happened"),
     (Intent::GiveUp, "gates_doubt_give_up"),

@@ -585,6 +585,7 @@ fn gates() -> Vec<Fact> {
         shown_for: Some(Span(9000)),
         acting_for: Vec::new(),
         self_declared: false,
+        form: ValueMap::new(),
     };
     let all = [
         GateEvent::Asked { ask: ask(), hash: digest("ask"), why: None },
@@ -612,7 +613,8 @@ fn gates() -> Vec<Fact> {
             until: Timestamp(1_772_460_000_000),
             reason: "on a train".to_owned(),
         },
-        GateEvent::GlassBroken(Box::new(vote)),
+        GateEvent::GlassBroken(Box::new(vote.clone())),
+        GateEvent::Overridden(Box::new(vote)),
         GateEvent::Resolved { state: GateState::Approved, by: "people".to_owned(), form: ValueMap::new() },
     ];
     all.into_iter().map(|it| Fact::Gate(RunId(1), StepIx(3), GateId(1), it)).collect()

@@ -2,7 +2,7 @@
 
 use super::door::{Bench, check, person, play};
 use cuelight::{
-    base::{DecisionId, Epoch, GateId},
+    base::{DecisionId, Epoch, GateId, ValueMap},
     engine::{Command, Decision, Fact, GateEvent, Verdict},
 };
 
@@ -29,6 +29,8 @@ fn sent(bench: &mut Bench, gate: u32, change: impl FnOnce(&mut Decision)) -> Str
         by: person("ann"),
         shown_for: None,
         break_glass: false,
+        overrides: false,
+        form: ValueMap::new(),
     };
     change(&mut decision);
     let before = bench.log.len();

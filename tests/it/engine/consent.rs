@@ -252,12 +252,12 @@ fn who_skips_a_step_opens_no_way_around_the_gate_before_it() {
 }
 
 #[test]
-fn a_gate_that_was_closed_by_hand_asks_as_well_when_what_it_let_go_has_changed() {
+fn a_gate_that_was_overridden_asks_as_well_when_what_it_let_go_has_changed() {
     check(
         PLAN,
-        "launch; facts g one; facts g one; done g : seen on the phone; ended z changed plan.txt; facts g two; facts g two
+        "launch; facts g one; facts g one; ann approves overriding : seen on the phone; facts g one; ended z changed plan.txt; facts g two; facts g two
          ann approves via-script; ended z#2 ok",
-        "g-1 cancelled by by-hand
+        "g-1 approved by override
          z call 1
          g reopened
          z reopened, waits for g

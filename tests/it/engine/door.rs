@@ -502,7 +502,9 @@ impl Bench {
         if words.contains(&"via-script") {
             by.channel = Channel::Command;
         }
-        let plain = |it: &&&str| !it.contains('=') && !["old", "via-script", "breaking-glass"].contains(it);
+        let plain = |it: &&&str| {
+            !it.contains('=') && !["old", "via-script", "breaking-glass", "overriding"].contains(it)
+        };
         let named = words.iter().skip(2).find(plain);
         let gate = self.gate(named.copied());
         let field = |key: &str| words.iter().find_map(|it| it.strip_prefix(key)?.strip_prefix('='));
@@ -543,6 +545,8 @@ impl Bench {
                 by,
                 shown_for: None,
                 break_glass: words.contains(&"breaking-glass"),
+                overrides: words.contains(&"overriding"),
+                form: words.iter().filter(|it| !it.starts_with("id=")).filter_map(|it| value(it)).collect(),
             })),
         };
         self.submit(command);
@@ -1141,6 +1145,7 @@ fn gate_event(event: &GateEvent, now: Timestamp) -> String {
             format!("{} {verb}{of}", vote.by)
         }
         GateEvent::GlassBroken(vote) => format!("{} breaks the glass: {}", vote.by, vote.reason),
+        GateEvent::Overridden(vote) => format!("{} overrides it: {}", vote.by, vote.reason),
         GateEvent::Delegated { by, to, until, .. } => {
             format!("{by} hands it to {to} for {}", until.since(now))
         }

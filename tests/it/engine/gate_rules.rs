@@ -27,7 +27,7 @@ const RULES: [(u8, &str, &str, &str); 34] = [
     (6, "waiting eats no time-out", "engine/gate", "waiting_never_eats_the_time_out_of_a_step"),
     (7, "the run's deadline fires", "engine/run", "the_runs_deadline_fires_while_a_gate_waits"),
     (8, "cancel works", "engine/run", "cancel_ends_what_runs_closes_gates_and_keeps_what_is_done"),
-    (9, "done by hand closes it", "engine/gate", "done_by_hand_closes_the_gate"),
+    (9, "by hand only by an override", "engine/gate", "a_gate_is_closed_by_hand_only_by_an_override"),
     (10, "two gates apart", "engine/gate", "two_parallel_gates_resolve_apart_and_other_branches_go_on"),
     (11, "others go on", "engine/gate_rules", "other_branches_and_other_runs_go_on_while_it_waits"),
     (

@@ -1,6 +1,7 @@
 //! Commands in, journal out. One file per noun; the door is `door::check`.
 
 mod agents;
+mod around;
 mod attempt;
 mod bad_decision;
 mod budget;

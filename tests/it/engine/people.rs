@@ -85,7 +85,7 @@ struct Model {
     excluded: Vec<String>,
     /// Whether somebody approved alone, in an emergency.
     alone: bool,
-    /// Whether somebody closed it by hand.
+    /// Whether somebody overrode it.
     by_hand: bool,
 }
 
@@ -193,6 +193,7 @@ impl Set {
         self.now = self.now + Span(self.dice.below(40 * 60_000));
         let principal = by.principal();
         let (run, step) = (self.seen.1.run, StepIx(0));
+        let form = self.form();
         let command = match self.dice.below(24) {
             0..12 => {
                 // Now and then an id that was used before.
@@ -207,12 +208,21 @@ impl Set {
                     by: by.clone(),
                     shown_for: None,
                     break_glass: self.dice.chance(5),
+                    overrides: self.dice.chance(15),
+                    form,
                 }))
             }
-            12 => Command::Skip { run, step, reason: REASON.to_owned(), by: by.clone() },
-            13 => {
+            12 | 13 => {
                 let reason = REASON.to_owned();
-                Command::Done { run, step, outputs: ValueMap::new(), reason, by: by.clone() }
+                let command = if self.dice.chance(50) {
+                    Command::Skip { run, step, reason, by: by.clone() }
+                } else {
+                    Command::Done { run, step, outputs: ValueMap::new(), reason, by: by.clone() }
+                };
+                if self.world.preview(command, self.now).is_ok() {
+                    return Err("a gate is closed by hand, and nobody overrode it".to_owned());
+                }
+                return Ok(());
             }
             14..20 => Command::Delegate {
                 gate,
@@ -241,7 +251,7 @@ impl Set {
             self.see(event, &by, &principal);
         }
         self.model.is_sound()?;
-        if self.model.alone || self.model.by_hand {
+        if self.model.alone {
             return self.is_excused(&by);
         }
         let approved = self.state == GateState::Approved;
@@ -252,24 +262,20 @@ impl Set {
         }
     }
 
-    /// Whether this person may have closed the gate without the others: in an emergency, or because with theirs there
-    /// were enough.
-    fn is_excused(&mut self, by: &Actor) -> Result<(), String> {
+    /// Whether this person may have closed the gate without the others, in an emergency.
+    fn is_excused(&self, by: &Actor) -> Result<(), String> {
         let principal = by.principal();
         if self.model.is_out(&principal) {
             return Err(format!("{principal} is excluded and closed it"));
         }
-        if self.model.alone {
-            let may = by.groups.iter().any(|it| it == "break-glass");
-            return if may { Ok(()) } else { Err(format!("{principal} is in no emergency")) };
-        }
-        let stands = |it: &Standing| it.uses.contains(&principal);
-        if !self.model.votes.iter().any(stands) {
-            let (groups, uses) = (vec![by.groups.clone()], vec![principal.clone()]);
-            self.model.votes.push(Standing { principal: principal.clone(), groups, uses });
-        }
-        let enough = self.model.is_enough(&self.require);
-        if enough { Ok(()) } else { Err(format!("{principal} closed it, and they are not enough")) }
+        let may = by.groups.iter().any(|it| it == "break-glass");
+        if may { Ok(()) } else { Err(format!("{principal} is in no emergency")) }
+    }
+
+    /// Now and then the voter fills in the form.
+    fn form(&mut self) -> ValueMap {
+        let n = (self.dice.chance(20)).then(|| ("n".to_owned(), self.dice.below(3).into()));
+        n.into_iter().collect()
     }
 
     fn see(&mut self, event: &Event, by: &Actor, principal: &str) {
@@ -280,7 +286,7 @@ impl Set {
                 self.model.votes.clear();
             }
             GateEvent::GlassBroken(_) => self.model.alone = true,
-            GateEvent::Voted(_) => {
+            GateEvent::Voted(_) | GateEvent::Overridden(_) => {
                 let handed = self.model.handed.iter().filter(|it| {
                     it.1 == by.name
                         && it.2 > self.now
@@ -307,7 +313,7 @@ impl Set {
             }
             GateEvent::Resolved { state, by, .. } => {
                 self.state = *state;
-                self.model.by_hand = by == "by-hand";
+                self.model.by_hand = by == "override";
             }
             _ => {}
         }

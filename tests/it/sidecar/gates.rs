@@ -129,6 +129,8 @@ async fn four_eyes_are_two_people_whatever_their_doors() {
         by: crate::runtime::ann(),
         shown_for: None,
         break_glass: false,
+        overrides: false,
+        form: cuelight::base::ValueMap::new(),
     };
     let here = it.engine().desk().with_actor(crate::tokens::people(uid).actor(uid, Channel::Console));
     let command = Command::Decide(Box::new(decision));

@@ -1,0 +1,78 @@
+//! Ways around a gate that lead over the steps before it: a person skips one or completes it by hand, and the gate's own
+//! `if`, `auto` or matrix reads the result. Such an expression leaves no gate out.
+
+use crate::{
+    base::{StepIx, Value},
+    engine::{frame, run::Run},
+    expression::{self, Expr, Template},
+    plan::{FrameKind, PlanStep, Work},
+};
+
+/// Whether a gate whose `if` does not hold asks all the same: a person decided what the `if` reads, or it asked in the run
+/// that this one corrects.
+pub(super) fn asks_all_the_same(run: &Run, step: StepIx) -> bool {
+    let (plan, it) = (run.plan_step(step), run.step(step));
+    let Work::Gate(rule) = &plan.work else { return false };
+    let goes_on = it.blocked.is_none() || it.explicit;
+    let by_hand = || plan.condition.as_ref().is_some_and(|it| reads_what_is_by_hand(run, step, it));
+    goes_on && (rule.asks || by_hand())
+}
+
+/// Whether a frame with a gate in it would be left out because of a step that a person closed by hand.
+pub(super) fn is_left_out_by_hand(run: &Run, step: StepIx, condition: &str) -> bool {
+    let it = run.step(step);
+    let goes_on = it.blocked.is_none() || it.explicit;
+    goes_on && holds_gate(run, step) && reads_what_is_by_hand(run, step, condition)
+}
+
+/// Whether an expression reads a step that a person closed by hand.
+pub(super) fn reads_what_is_by_hand(run: &Run, step: StepIx, expression: &str) -> bool {
+    expression::parse(expression).is_ok_and(|it| reads_by_hand(run, step, &it))
+}
+
+/// Whether one of the templates in a value does.
+pub(super) fn templates_read_what_is_by_hand(run: &Run, step: StepIx, value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            Template::parse(text).is_ok_and(|it| it.holes().any(|it| reads_by_hand(run, step, &it.expr)))
+        }
+        Value::Array(items) => items.iter().any(|it| templates_read_what_is_by_hand(run, step, it)),
+        Value::Object(map) => map.values().any(|it| templates_read_what_is_by_hand(run, step, it)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn reads_by_hand(run: &Run, step: StepIx, expr: &Expr) -> bool {
+    let scope = run.plan_step(step).scope;
+    let by_hand = |it: StepIx| run.step(it).by_hand;
+    expr.references().iter().any(|it| match (it.root.to_ascii_lowercase().as_str(), it.path.first()) {
+        ("steps" | "needs", Some(name)) => run.named(scope, name).is_some_and(by_hand),
+        ("steps" | "needs", None) => run.names_in(scope).any(|it| by_hand(it.1)),
+        _ => false,
+    })
+}
+
+/// Whether a step is a gate, or one stands in it, also where its copies are made during the run.
+pub(super) fn holds_gate(run: &Run, step: StepIx) -> bool {
+    let within = std::iter::once(step).chain(frame::descendants(run, step));
+    within.into_iter().any(|it| is_or_makes_gate(run.plan_step(it)))
+}
+
+/// Whether a step is a gate by itself, or makes one when it opens.
+pub(super) fn is_or_makes_gate(plan: &PlanStep) -> bool {
+    match &plan.work {
+        Work::Gate(_) => true,
+        Work::Frame(frame) => match &frame.kind {
+            FrameKind::Computed { body, .. } => body.iter().any(is_or_makes_gate),
+            FrameKind::Matrix | FrameKind::Workflow { .. } | FrameKind::Talk(_) => false,
+        },
+        Work::Run { .. }
+        | Work::Tool(_)
+        | Work::Http(_)
+        | Work::Model(_)
+        | Work::Wait(_)
+        | Work::Set { .. }
+        | Work::Emit(_)
+        | Work::Later(_) => false,
+    }
+}
