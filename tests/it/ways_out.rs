@@ -98,6 +98,8 @@ fn approval(place: &Place) -> Vec<u8> {
         },
         shown_for: None,
         break_glass: false,
+        overrides: false,
+        form: cuelight::base::ValueMap::new(),
     };
     let request = Request { id: Entropy.request_id(), command: Command::Decide(Box::new(decision)) };
     let hello = json!({"hello": {"version": 4, "program": "perl", "seat": "console", "after": 0}});
