@@ -173,7 +173,7 @@ impl Config {
     /// Where programs keep what a user does not look at.
     pub(super) fn state_home(&self) -> Option<PathBuf> {
         let named = self.variable("XDG_STATE_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
-        named.or_else(|| self.variable("HOME").map(|it| PathBuf::from(it).join(".local/state")))
+        named.or_else(|| Some(self.home()?.join(".local/state")))
     }
 
     /// A variable that is set and not empty.

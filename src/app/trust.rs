@@ -13,12 +13,6 @@ use std::{
 };
 
 impl Config {
-    /// Where this user's programs keep what is to stay.
-    pub(super) fn state_home(&self) -> Option<PathBuf> {
-        let named = self.variable("XDG_STATE_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
-        named.or_else(|| Some(self.home()?.join(".local/state")))
-    }
-
     /// The records of trust; nothing where this user has no home.
     pub(super) fn trust_book(&self) -> Result<TrustBook, String> {
         let place = self.state_home().ok_or_else(|| {
