@@ -8,7 +8,7 @@ use crate::{
     tool::tracked_files,
 };
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
