@@ -107,7 +107,7 @@ fn a_correction_takes_no_gate_away() {
 #[test]
 fn other_inputs_leave_no_gate_out_that_has_asked() {
     check(
-        &corrected("", "").split("=== corrected").next().expect("a file").to_owned(),
+        corrected("", "").split("=== corrected").next().expect("a file"),
         "launch env=prod; ended a ok; ann rejects : no; retry failed corrected env=dev; ann approves; bob approves via-script",
         "r-2 a completed (kept)
          g-2 asked 1
