@@ -234,10 +234,13 @@ fn nobody_lets_their_own_run_pass_where_that_is_forbidden_whichever_way_they_com
     let (place, console) = at_gate(OWN);
     check(&place, &["approve", "g-1"], 1, &["could not decide g-1"]);
     check(&place, &["reject", "g-1", "--reason", "mine"], 1, &["could not decide g-1"]);
-    check(&place, &["done", "r-1", "ok", "--reason", "mine"], 1, &["could not decide g-1"]);
-    check(&place, &["skip", "r-1", "ok", "--reason", "mine"], 1, &["could not decide g-1"]);
-    // A seat that says it is somebody else, over the socket itself.
     let gate = place.gates()[0].clone();
+    for verb in ["done", "skip"] {
+        check(&place, &[verb, "r-1", "ok", "--reason", "mine"], 2, &["only with its ask read"]);
+        let read = [verb, "r-1", "ok", "--reason", "mine", "--ask", text(&gate["ask_hash"])];
+        check(&place, &read, 1, &["could not decide g-1"]);
+    }
+    // A seat that says it is somebody else, over the socket itself.
     let mut seat = Socket::attach(&place);
     for (actor, channel) in [("uid 4000000", "console"), ("engine", "engine")] {
         let proof = if actor == "engine" { json!("engine") } else { json!({"os-user": 4_000_000}) };
