@@ -389,6 +389,9 @@ fn without_a_workspace_agents_ask_in_one_inbox_from_every_directory() {
         place.cue(&["--inbox", "reject", gate, "--reason", "no"]).ok();
     }
     all.into_iter().for_each(|it| assert_eq!(it.end().code, 0));
+    let looked = place.cue(&["--workspace", "two", "trust", "--json"]).json();
+    let hash = looked["hash"].as_str().expect("a hash").to_owned();
+    place.cue(&["--workspace", "two", "trust", "--own", "--accept", &hash]).ok();
     let own = place.start_fed(
         &["--workspace", "two", "hook", "claude-code"],
         &question("PreToolUse", "Bash", json!({"command": "echo own"})),

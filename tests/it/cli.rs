@@ -237,7 +237,8 @@ fn nobody_lets_their_own_run_pass_where_that_is_forbidden_whichever_way_they_com
     let gate = place.gates()[0].clone();
     for verb in ["done", "skip"] {
         check(&place, &[verb, "r-1", "ok", "--reason", "mine"], 2, &["only with its ask read"]);
-        let read = [verb, "r-1", "ok", "--reason", "mine", "--ask", text(&gate["ask_hash"])];
+        let ask = text(&gate["ask_hash"]);
+        let read = [verb, "r-1", "ok", "--reason", "mine", "--ask", &ask];
         check(&place, &read, 1, &["could not decide g-1"]);
     }
     // A seat that says it is somebody else, over the socket itself.

@@ -70,7 +70,7 @@ fn a_directory_from_elsewhere_is_only_looked_at_until_it_is_accepted() {
         &["serve", "--detach"],
         &["gate", "--title", "Go?", "--timeout", "1s"],
         &["emit", "a"],
-        &["mcp"],
+        &["--workspace", ".", "mcp"],
         &["drill", "--kills", "1"],
         &["keys", "rotate"],
         &["token", "--agent", "qa", "--type", "qa"],

@@ -5,7 +5,7 @@ use super::{
     runs::Room,
 };
 use crate::{
-    driver::{Told, run},
+    driver::{STATE, Told, run},
     program::{Place, until},
 };
 use rustix::process::Signal;
@@ -454,7 +454,7 @@ fn a_step_is_undone_as_its_tool_says_where_it_says_nothing_itself() {
 fn who_does_a_talk_again_is_told_what_it_has_had_called_already() {
     let provider =
         Provider::play(vec![asks(&[READ, WRITE]), asks(&[READ]), asks(&[WRITE]), says("Mended.", 1, 1)]);
-    let place = place(&provider);
+    let place = place(&provider).with("XDG_STATE_HOME", STATE);
     place.write("plan.txt", "the plan\n");
     place.write(
         "flow.yaml",

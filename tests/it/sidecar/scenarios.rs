@@ -475,7 +475,7 @@ fn as_many_wait_at_once_as_the_settings_say_for_events_at_gates_and_for_what_bec
 }
 
 #[test]
-fn no_more_are_there_at_once_than_the_settings_say_and_whoever_comes_then_waits_for_a_place() {
+fn strangers_of_one_address_hold_a_quarter_of_the_places_and_the_oldest_makes_room() {
     use crate::program::{Place, until};
     let place = Place::new();
     fs::create_dir_all(place.file(".cuelight")).expect("made");
@@ -492,13 +492,20 @@ fn no_more_are_there_at_once_than_the_settings_say_and_whoever_comes_then_waits_
         line.set_read_timeout(Some(most)).expect("set");
         line.read(&mut [0; 4096]).map_err(|it| it.kind())
     };
-    let mut lines: Vec<TcpStream> = (0..10).map(|_| asks()).collect();
-    for line in &mut lines {
-        assert!(hears(line, Duration::from_mins(1)).expect("an answer") > 0);
+    // A quarter of all places is for the strangers of one address: two here. A newcomer takes the place of the oldest.
+    let mut lines: Vec<TcpStream> = Vec::new();
+    for _ in 0..12 {
+        let mut line = asks();
+        assert!(hears(&mut line, Duration::from_mins(1)).expect("an answer") > 0);
+        lines.push(line);
     }
-    let mut late = asks();
-    let nothing = hears(&mut late, Duration::from_millis(300)).expect_err("there is no place");
-    assert!(matches!(nothing, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{nothing}");
-    drop(lines.pop());
-    assert!(hears(&mut late, Duration::from_mins(1)).expect("there is one now") > 0);
+    let held = lines.split_off(10);
+    for line in &mut lines {
+        let end = hears(line, Duration::from_mins(1));
+        assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{end:?}");
+    }
+    for mut line in held {
+        let nothing = hears(&mut line, Duration::from_millis(300)).expect_err("it keeps its place");
+        assert!(matches!(nothing, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{nothing}");
+    }
 }
