@@ -54,8 +54,8 @@ impl Actor {
     pub(super) fn decides_nothing(&self) -> Option<&'static str> {
         match &self.proof {
             _ if self.channel == Channel::Step => Some(
-                "a program that a step has started decides nothing, nor does one that has ended or comes from where this machine \
-                     shows no processes (a container); answer from a terminal of your own",
+                "a program that a step has started decides nothing, nor does one that has ended, runs in a container or forwards a \
+                     connection (ssh -L); answer from a terminal of your own, where `cuelight doctor` says if it counts",
             ),
             _ if self.channel == Channel::Mcp => {
                 Some("what agents ask over MCP decides nothing; answer from a terminal of your own")

@@ -31,6 +31,7 @@ mod pulse;
 mod scratch;
 mod secret;
 mod spool;
+mod step_mark;
 mod text_file;
 mod tracked;
 

@@ -1,12 +1,15 @@
 //! The process at the other end of a unix socket, and whether a step may stand behind it. Kernel facts alone count.
 //!
 //! A person's process is one whose parents can be followed to the first process of the machine (or of the container), and
-//! none of them is a guard. Everything else is a step: what is below a guard, and what is gone, reaped, hidden or in another
-//! pid namespace. A guard is the subreaper of all that runs below it, so no fork, session or cleared environment leads past it.
+//! none of them is a guard or carries the [mark of a step](super::step_mark). Everything else counts as a step: a process
+//! below a guard, and one that is gone, reaped, hidden or in another pid namespace. A guard is the subreaper of all
+//! processes below it, so no fork, session or cleared environment leads past it; the mark holds after the guard was killed.
+//! `sshd` counts as a step too: it passes on the connection of somebody whom the kernel of this machine cannot see.
 
 use super::{
     guard::{GUARD_WORD, process},
     orphan::carries_mark,
+    step_mark,
 };
 use nix::sys::socket::{getsockopt, sockopt::PeerPidfd};
 use rustix::{
@@ -56,7 +59,7 @@ impl Peer {
         }
         let Some((pid, handle)) = &self.process else { return true };
         // In this order: what was read is its own, since it lived afterwards.
-        is_of_a_step(*pid) || has_ended(handle)
+        is_of_a_step(*pid) || is_sshd(*pid) || has_ended(handle)
     }
 }
 
@@ -94,7 +97,8 @@ fn comes_from_a_step(pid: i32, own: i32) -> Option<bool> {
     let mut at = pid;
     for _ in 0..ANCESTORS_MAX {
         let it = process(at)?;
-        if it.is_dead || carries_mark(at) || is_guard(at)? || (at == own && at != pid) {
+        let is_marked = step_mark::is_on(at)? || carries_mark(at);
+        if it.is_dead || is_marked || is_guard(at)? || (at == own && at != pid) {
             return Some(true);
         }
         if it.parent == 0 {
@@ -115,4 +119,12 @@ fn comes_from_a_step(pid: i32, own: i32) -> Option<bool> {
 fn is_guard(pid: i32) -> Option<bool> {
     let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     Some(words.split(|it| *it == 0).nth(1) == Some(GUARD_WORD.as_bytes()))
+}
+
+/// Whether a process forwards connections for somebody at the other end of `ssh`. Its program is hidden from its own user,
+/// since it was root's before; so a program that cannot be read counts as well.
+fn is_sshd(pid: Pid) -> bool {
+    let program = fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
+    let name = program.ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    name.is_none_or(|name| name.starts_with("sshd"))
 }

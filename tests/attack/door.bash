@@ -4,7 +4,7 @@
 gated() { # RISK SCRIPT
   fresh door
   printf '%s\n' "$2" > "$workspace/ways.sh"
-  printf 'name: w\nsteps:\n  - id: ok\n    gate: {prompt: "Go on?", risk: %s, undo-window: 0s}\n  - {id: go, needs: [ok], run: touch passed}\n  - {id: leaves, run: bash ways.sh}\n' \
+  printf 'name: w\nsteps:\n  - id: ok\n    gate: {prompt: "Go on?", risk: %s, undo-window: 0s}\n  - {id: go, needs: [ok], run: touch passed}\n  - {id: leaves, run: bash ways.sh, on-error: continue}\n' \
     "$1" > "$workspace/w.yaml"
   cue run w.yaml --headless > "$workspace/run" 2>&1 &
   until_true gate_is_open
@@ -29,6 +29,15 @@ until [ -e enough ]; do sleep 0.05; done"
   until_true test -e "$workspace/done" && held said
 }
 attack "an orphan of a step in a clean environment approves" orphan
+
+# With every way to take the mark of a step off that a program without root's rights has.
+killed() {
+  gated irreversible "setsid -f env -i P='$program' G=\$PPID bash -c 'kill -9 \$G; ulimit -x unlimited; prlimit --pid \$\$ --locks=unlimited; unset G; sleep 0.3
+    \"\$P\" approve g-1 --ask \$(\"\$P\" gates --json | grep -o \"[0-9a-f]\{64\}\" | head -1) > said 2>&1; touch done' 2> tried
+until [ -e enough ]; do sleep 0.05; done"
+  until_true test -e "$workspace/done" && held said
+}
+attack "a step kills its guard, and its orphan approves" killed
 
 # Says hello as a console from a process that has ended, and asks who it is taken for.
 hello() { # HOW
@@ -169,8 +178,27 @@ setsid -f env -i perl relay.pl direct 5 > said 2>&1; sleep 1; touch done; until 
 }
 attack "a step stands behind socat" relay
 
+# An sshd that takes this user's key, as many a machine has, and that was there before the run.
 forwarded() {
   [ -x /usr/sbin/sshd ] || absent sshd
-  absent "a key of this user that its sshd takes (ssh -L is a process of before the run: see docs/SECURITY.md)"
+  local keys; keys=$(mktemp -d "$scratch/keys.XXXXXX")
+  ssh-keygen -q -t ed25519 -N '' -f "$keys/host" && ssh-keygen -q -t ed25519 -N '' -f "$keys/mine" || return 1
+  local port=$(( 20000 + RANDOM % 20000 ))
+  printf '%s\n' "Port $port" "ListenAddress 127.0.0.1" "HostKey $keys/host" "AuthorizedKeysFile $keys/mine.pub" \
+    "PidFile none" "StrictModes no" "UsePAM no" "PermitRootLogin yes" "PasswordAuthentication no" > "$keys/sshd_config"
+  [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
+  /usr/sbin/sshd -D -e -f "$keys/sshd_config" 2> "$keys/log" &
+  local daemon=$!
+  gated reversible "until [ -e hello.pl ]; do sleep 0.05; done; sed 's/.cuelight.cuelight.sock/relay/' hello.pl > relay.pl
+ssh -f -N -p $port -i $keys/mine -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ExitOnForwardFailure=yes -L \$PWD/relay:\$PWD/.cuelight/cuelight.sock 127.0.0.1 > tunnel 2>&1
+setsid -f env -i perl relay.pl direct 5 > said 2>&1; sleep 1; touch done; until [ -e enough ]; do sleep 0.05; done"
+  hello
+  local result=0
+  until_true test -e "$workspace/done" || result=1
+  grep -q 'greeted as' "$workspace/said" || { echo "no way through sshd was tried:"; cat "$keys/log" "$workspace/tunnel"; result=1; }
+  ! grep -Eq 'console|command|socket' "$workspace/said" || { cat "$workspace/said"; result=1; }
+  held said || result=1
+  kill "$daemon" 2> /dev/null; wait "$daemon" 2> /dev/null
+  return "$result"
 }
 attack "a step stands behind ssh -L" forwarded

@@ -215,7 +215,7 @@ fn a_step_that_holds_all_its_places_keeps_no_person_from_a_no() {
     let place = Place::new();
     place.write("knock.pl", KNOCK);
     // Some say hello, some half of it, some nothing; then ten thousand come and go.
-    let holds = "use Socket; my @all;\n\
+    let holds = "use Socket; $SIG{PIPE} = 'IGNORE'; my @all;\n\
         sub knock { socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un('.cuelight/cuelight.sock')) or return; $s }\n\
         open F, '<', 'hello'; local $/; my $hello = <F>;\n\
         for my $i (1..200) { my $s = knock() or next; push @all, $s; syswrite $s, $i <= 100 ? $hello : $i % 2 ? substr($hello, 0, 9) : '' }\n\

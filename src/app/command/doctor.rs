@@ -368,7 +368,9 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
         Ok(people) => {
             let me = config.actor(&people, Channel::Command);
             if me.channel == Channel::Step {
-                let why = "this terminal counts as a step's and decides nothing: a step has started it, or /proc does not show all its parents (hidepid)";
+                let why = "this terminal counts as a step's and decides nothing: a step has started it, its hard limit of file \
+                           locks is finite (`ulimit -Hx`; remove `locks` from /etc/security/limits.conf), or /proc does not show all \
+                           its parents (hidepid)";
                 return wrong("who you are", why.to_owned());
             }
             let known = people.groups();

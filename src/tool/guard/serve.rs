@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     base::{KILL_GRACE, Span},
-    tool::{Answer, Ended, Executable, Executed, Host, Progress, Secret, SecretStore, process, spool::Now},
+    tool::{
+        Answer, Ended, Executable, Executed, Host, Progress, Secret, SecretStore, process, spool::Now,
+        step_mark,
+    },
 };
 use futures_util::FutureExt as _;
 use rustix::{
@@ -79,6 +82,8 @@ pub async fn serve_guard(setup: GuardProcess) -> Result<(), String> {
     // An error means that we lead a session already.
     let _ = setsid();
     set_child_subreaper(Some(rustix::process::getpid())).map_err(|it| said(it.into()))?;
+    // A step can kill its guard. What is below nobody then is still known by this.
+    step_mark::put_on().map_err(said)?;
     let lifeline = std::os::unix::net::UnixStream::from(setup.lifeline);
     lifeline.set_nonblocking(true).map_err(said)?;
     let first = UnixStream::from_std(lifeline).map_err(said)?;
@@ -472,7 +477,9 @@ async fn greet(stream: UnixStream) -> Greeted {
 /// Why somebody of our own user is not heard. The steps are of the same user, and none of them is to be an owner.
 fn unheard(peer: Option<i32>) -> Option<&'static str> {
     match peer {
-        Some(pid @ 1..) => kin::is_below(pid).then_some("this guard does not serve what runs below it"),
+        // The parent of a step's orphan may be gone, its mark is not; what cannot be read is not served.
+        Some(pid @ 1..) => (kin::is_below(pid) || step_mark::is_ours(pid).unwrap_or(true))
+            .then_some("this guard does not serve what runs below it"),
         // The kernel has no number for whoever is in no namespace of ours: nothing below us, then, and no engine that could find the
         // processes whose numbers we tell, or see that we live. It would judge what still runs, and end what has our numbers there.
         Some(..=0) | None => Some(
