@@ -28,7 +28,10 @@ impl Turn<'_> {
     pub(super) fn looks_again(&mut self, id: crate::base::GateId, by: &str) -> bool {
         let gate = &self.world.gates[&id];
         let facts = self.run(gate.run).step(gate.step).facts.as_ref();
-        let Some(facts) = facts.filter(|it| !gate.for_budget && it.shows_files()) else { return false };
+        let Some(facts) = facts.filter(|it| !gate.for_budget && it.shows_files() && it.tree().is_none())
+        else {
+            return false;
+        };
         let files = facts.files.iter().map(|it| it.path.clone()).collect();
         let patterns = facts.hashes.iter().map(|it| it.0.clone()).collect();
         self.emit_gate(id, GateEvent::Agreed { by: by.to_owned(), files, patterns });

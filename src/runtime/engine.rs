@@ -49,6 +49,8 @@ pub struct Setup {
     pub http: HttpPolicy,
     /// Whether steps are told where in a trace they stand, also those of runs that were started in none.
     pub traced: bool,
+    /// Where captured workspaces are laid out for the calls that run in them; below `.cuelight` when nothing is said.
+    pub trees: Option<PathBuf>,
     /// The program that becomes the guard of all local programs; without it they run below this process, and die with it.
     pub guard: Option<PathBuf>,
 }
@@ -131,7 +133,7 @@ impl Engine {
                 .with_clock(Arc::new(|| Clock::now(&SystemClock)))
                 .with_program(setup.program)
                 .with_http(setup.http),
-            Keep::new(setup.workspace, Arc::clone(&journal), Arc::clone(&owner)),
+            Keep::new(setup.workspace, setup.trees.as_deref(), Arc::clone(&journal), Arc::clone(&owner)),
             guards.clone(),
             SystemClock,
             inbox.clone(),
@@ -163,6 +165,7 @@ impl Engine {
         drop(tasks.spawn(watch.keep()));
         drop(tasks.spawn(say_what_guards_tell(guard_news, seen.clone(), deciding.clone())));
         let looping = tasks.spawn(async move {
+            shared.tidy(&in_flight).await;
             podium.found = found(&shared, past, in_flight).await;
             drop(shared);
             if AssertUnwindSafe(podium.run()).catch_unwind().await.is_err() {
@@ -315,7 +318,7 @@ struct Opened {
 }
 
 /// Calls that had begun and not ended.
-type InFlight = BTreeMap<AttemptId, Box<Launch>>;
+pub(super) type InFlight = BTreeMap<AttemptId, Box<Launch>>;
 
 /// What became of calls in flight: their guards are asked, and what runs under none any more is ended.
 async fn found(
@@ -347,6 +350,9 @@ async fn found(
             FoundCall::NeverBegan => Found::NotStarted,
             FoundCall::Unknown(evidence) => Found::Unknown(evidence),
         };
+        if !matches!(found, Found::Running) {
+            shared.remove_tree_of(*attempt).await;
+        }
         all.push((*attempt, found));
     }
     all
