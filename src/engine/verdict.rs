@@ -6,7 +6,8 @@ use crate::{
     engine::{
         Facts, GateEvent, GateState, StepEvent, StepState,
         ask::{self, Asking},
-        call, facts,
+        call::{self, Unresolved},
+        facts,
         gate::Gate,
         handle::Turn,
         outcome,
@@ -108,7 +109,15 @@ impl Turn<'_> {
             expires_at: gate.ask.expires_at,
             form: Some(gate.form()),
         };
-        let same = self.make_ask(gate, &asking).is_ok_and(|ask| {
+        let made = self.try_ask(gate, &asking);
+        if let Err(Unresolved::Needs(_) | Unresolved::Programs(_)) = made {
+            // A step that other gates held back as well is called first by now.
+            let (run, step) = (gate.run, gate.step);
+            let why = "what would run has changed since it was shown".to_owned();
+            self.emit_step(run, step, StepEvent::Reopened { why, gates: Vec::new() });
+            return true;
+        }
+        let same = made.is_ok_and(|ask| {
             ask.will_run == gate.ask.will_run
                 && ask.all == gate.ask.all
                 && ask.binds == gate.ask.binds
