@@ -373,8 +373,8 @@ impl Run {
                 around.filter(|it| self.is_matrix(*it)).last()
             };
             let mine = matrix(gate)?;
-            let others = self.captured.range(..gate).filter(|it| matrix(**it) == Some(mine));
-            others.filter_map(|it| self.step(*it).facts.as_ref()?.tree_digest()).next()
+            let mut others = self.captured.range(..gate).filter(|it| matrix(**it) == Some(mine));
+            others.find_map(|it| self.step(*it).facts.as_ref()?.tree_digest())
         })
     }
 

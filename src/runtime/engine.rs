@@ -165,7 +165,6 @@ impl Engine {
         drop(tasks.spawn(watch.keep()));
         drop(tasks.spawn(say_what_guards_tell(guard_news, seen.clone(), deciding.clone())));
         let looping = tasks.spawn(async move {
-            shared.tidy(&in_flight).await;
             podium.found = found(&shared, past, in_flight).await;
             drop(shared);
             if AssertUnwindSafe(podium.run()).catch_unwind().await.is_err() {
@@ -326,6 +325,7 @@ async fn found(
     past: Option<Past>,
     in_flight: InFlight,
 ) -> Vec<(AttemptId, Found)> {
+    shared.tidy(&in_flight).await;
     let processes = in_flight.iter().filter(|it| it.1.is_process());
     let names: BTreeMap<String, AttemptId> = processes.map(|it| (it.0.to_string(), *it.0)).collect();
     let (Some(guards), Some(past)) = (&shared.guards, past) else {

@@ -9,20 +9,19 @@ use super::{
     own_dir::{make_own_dir, own_file},
 };
 use crate::base::{Digest, NOT_BOUND, TREE_BYTES_MAX, TREE_ENTRIES_MAX, counted, sha256};
-use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+use rustix::fs::{CWD, OFlags, RenameFlags, Timespec, Timestamps, futimens, renameat_with};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
-    fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Read, Write},
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink},
+        fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink},
     },
     path::{Component, Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
 };
 
 /// Directories that never belong to it.
@@ -65,8 +64,8 @@ enum Kind {
     Directory,
     File {
         mode: u32,
-        modified_s: u64,
-        modified_ns: u32,
+        modified_s: i64,
+        modified_ns: i64,
         bytes: u64,
         digest: Digest,
     },
@@ -274,9 +273,8 @@ impl<'a> Capture<'a> {
         let part = to.join("part");
         let (bytes, digest) = pour(file.take(TREE_BYTES_MAX + 1), &mut own_file().open(&part)?)?;
         fs::rename(&part, to.join(digest.to_string()))?;
-        let modified = about.modified()?.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mode = about.permissions().mode() & MODE_MASK;
-        let (modified_s, modified_ns) = (modified.as_secs(), modified.subsec_nanos());
+        let (modified_s, modified_ns) = (about.mtime(), about.mtime_nsec());
         Ok(Kind::File { mode, modified_s, modified_ns, bytes, digest })
     }
 }
@@ -336,8 +334,9 @@ fn lay_out(from: &Path, entry: &Entry, to: &Path) -> Result<(), String> {
             if found != (*bytes, *digest) {
                 return Err(format!("the captured {path} has changed: {}", found.1));
             }
-            let time = SystemTime::UNIX_EPOCH + Duration::new(*modified_s, *modified_ns);
-            file.set_times(FileTimes::new().set_modified(time)).map_err(said)?;
+            let modified = Timespec { tv_sec: *modified_s, tv_nsec: *modified_ns };
+            let times = Timestamps { last_access: modified, last_modification: modified };
+            futimens(&file, &times).map_err(|error| said(error.into()))?;
             file.set_permissions(Permissions::from_mode(*mode & MODE_MASK)).map_err(said)
         }
     }

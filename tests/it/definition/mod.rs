@@ -312,11 +312,11 @@ fn a_snapshot_is_of_files_in_the_workspace_and_nothing_that_is_not_understood_is
     for good in ["files", "snapshot", "{snapshot: \"!target\"}", "{snapshot: [src, Makefile]}"] {
         check(&of(good), &[]);
     }
-    check(&of("snapshots"), &["3:43 error[value] `consent` is files or snapshot"]);
-    check(&of("{}"), &["3:43 error[missing-key] `consent` needs `snapshot`"]);
+    check(&of("snapshots"), &["3:41 error[value] `consent` is files or snapshot"]);
+    check(&of("{}"), &["3:41 error[missing-key] `consent` needs `snapshot:`"]);
     let leaves = "leaves the workspace, and a snapshot is of the workspace alone";
-    check(&of("{snapshot: [/etc, a]}"), &[&format!("3:55 error[gate] `/etc` {leaves}")]);
-    check(&of("{snapshot: \"!../a\"}"), &[&format!("3:54 error[gate] `../a` {leaves}")]);
+    check(&of("{snapshot: [/etc, a]}"), &[&format!("3:53 error[gate] `/etc` {leaves}")]);
+    check(&of("{snapshot: \"!../a\"}"), &[&format!("3:52 error[gate] `../a` {leaves}")]);
 }
 
 #[test]

@@ -552,8 +552,9 @@ fn a_step_behind_two_gates_that_captured_other_trees_does_not_start() {
            - {id: g, gate: {prompt: go?, undo-window: 0s, consent: {snapshot: a}}}
            - {id: h, gate: {prompt: go?, undo-window: 0s, consent: {snapshot: b}}}
            - {id: z, needs: [g, h], run: x}",
-        "launch; ann approves g; ann approves h",
-        "z failed
+        "launch; ann approves g; ann approves h; ann approves h",
+        "h completed
+         z failed policy_security: two gates before it have captured different workspaces
          no z call",
     );
 }
@@ -570,5 +571,22 @@ fn a_run_that_is_done_again_captures_and_asks_again() {
          g-2 approved by people
          z call 1
          = completed: g completed, a completed, z completed",
+    );
+}
+
+#[test]
+fn of_two_gates_before_one_step_the_second_shows_its_call_when_the_first_was_approved() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: h, gate: {prompt: go?, undo-window: 0s}}
+           - {id: z, needs: [g, h], run: ./ship.sh}",
+        "launch; ann approves g; ann approves h; ann approves h; ended z ok",
+        "g completed
+         h reopened: what would run has changed since it was shown
+         g-2 asked 2
+         h completed
+         z call 1
+         = completed: g completed, h completed, z completed",
     );
 }
