@@ -186,6 +186,7 @@ fn runs(dir: &TempDir, text: &str, count: usize) {
         };
         let secrets = SecretStore::new(BTreeMap::new(), dir.path());
         let engine = Engine::start(Setup {
+            trees: None,
             workspace,
             actor,
             environment: Vec::new(),

@@ -31,6 +31,7 @@ async fn main() {
         channel: Channel::Console,
     };
     let engine = Engine::start(Setup {
+        trees: None,
         workspace: Workspace::create(dir.path()).expect("a workspace"),
         actor,
         environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],

@@ -40,6 +40,7 @@ async fn main() {
     let environment = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
     let secrets = SecretStore::new(BTreeMap::new(), dir.path());
     let engine = Engine::start(Setup {
+        trees: None,
         workspace,
         actor,
         environment,

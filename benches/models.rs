@@ -95,6 +95,7 @@ async fn ask(root: &Path, port: u16, name: &str) {
     };
     let launch = Launch { model: Some(Box::new(model)), ..Launch::of(["ask", "bench"]) };
     let call = Call {
+        tree: None,
         attempt_dir: root.join(name),
         run: "r-1".to_owned(),
         step: "s".to_owned(),

@@ -124,6 +124,7 @@ fn run(text: &str, guarded: bool) -> Duration {
             channel: Channel::Command,
         };
         let engine = Engine::start(Setup {
+            trees: None,
             workspace,
             actor,
             environment: Vec::new(),

@@ -212,6 +212,7 @@ async fn connect(number: u32, to: SocketAddr) -> io::Result<TcpStream> {
 
 async fn listening(workspace: Workspace, dir: &Path) -> (Engine, SocketAddr) {
     let engine = Engine::start(Setup {
+        trees: None,
         workspace: workspace.clone(),
         actor: Actor {
             name: "ann".to_owned(),

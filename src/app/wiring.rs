@@ -165,6 +165,7 @@ pub(super) async fn own(
         secrets: config.secrets(workspace),
         program: std::env::current_exe().ok(),
         http: config.http(workspace).map_err(OwnTrouble::Other)?,
+        trees: config.state_home().map(|it| it.join("cuelight/trees")),
         guard: guard_program(),
     };
     let started = match taking_over {

@@ -50,6 +50,10 @@ pub const HTTP_URL_BYTES_MAX: usize = 8 * 1024;
 pub const HTTP_REDIRECTS_MAX: u32 = 10;
 /// How long a request may take when nothing is said.
 pub const HTTP_TIMEOUT_DEFAULT: Span = Span::seconds(60);
+/// Files and directories of a captured workspace.
+pub const TREE_ENTRIES_MAX: u64 = 20_000;
+/// Bytes of all its files.
+pub const TREE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// How long a model may take to answer when nothing is said.
 pub const MODEL_TIMEOUT_DEFAULT: Span = Span::seconds(600);
 /// Tokens that an answer of a model may have when nothing is said.

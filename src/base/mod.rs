@@ -59,7 +59,7 @@ pub use model::{
 };
 pub use name::{is_agent, is_agent_type, is_name};
 pub use process_limits::{ProcessLimits, size_word};
-pub use program::{NOT_BOUND, Program, Word, is_shell};
+pub use program::{NOT_BOUND, Program, Tree, Word, is_shell};
 pub use route::RoutePolicy;
 pub use schema::{Schema, SchemaProblem};
 pub use score::Score;

@@ -6,7 +6,7 @@
 //! All other words that may name files are listed as well: see `named`.
 
 use super::named::{Named, named};
-use crate::base::{Launch, TextPart};
+use crate::base::{Digest, Launch, TextPart};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -56,9 +56,40 @@ pub struct Program {
     /// False in asks of earlier versions, which say only what a call starts with.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all_words: bool,
+    /// The captured workspace in which the calls behind a gate run. Then this is no call, and has no word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<Tree>,
+}
+
+/// A workspace whose files are captured when a gate asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tree {
+    /// Files that belong to it, as patterns; empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<String>,
+    /// A tree of this hash that an earlier gate of the run has captured: it is taken as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Digest>,
 }
 
 impl Program {
+    /// The captured workspace of a gate.
+    #[must_use]
+    pub const fn of_tree(tree: Tree) -> Self {
+        Self {
+            word: String::new(),
+            script: None,
+            shell: None,
+            search: None,
+            dir: None,
+            runs: Vec::new(),
+            names: Vec::new(),
+            later: false,
+            all_words: false,
+            tree: Some(tree),
+        }
+    }
+
     /// The same call as an earlier version asked about it.
     #[must_use]
     pub fn bare(&self) -> Self {
@@ -117,6 +148,7 @@ impl Launch {
             names,
             later: false,
             all_words: true,
+            tree: None,
         }
     }
 

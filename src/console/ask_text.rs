@@ -15,6 +15,7 @@ use crate::{
     plan::{EffectClass, OnTimeout, OutputType, Quorum, Risk},
     projection::{
         AskChange, CLAIM_WORDS, Fields, GateView, ask_diff, call_files, command_line, names_in_words,
+        snapshot_files,
     },
 };
 use std::collections::BTreeMap;
@@ -113,6 +114,13 @@ pub(super) fn role_of_risk(risk: Risk) -> Role {
 
 fn will_run(out: &mut Prose, told: &Told<'_>) {
     let ask = &told.gate.ask;
+    let is_captured = !ask.snapshot.is_empty();
+    if is_captured {
+        out.begin();
+        for (head, text) in snapshot_files(&ask.snapshot, Digest::short) {
+            out.foreign(head, &text, Role::Text);
+        }
+    }
     if ask.will_run.is_empty() && ask.later.is_empty() {
         out.begin();
         // Outside of a workflow nothing follows of itself.
@@ -128,7 +136,7 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
         if index > 0 {
             out.blank();
         }
-        one_call(out, call);
+        one_call(out, call, is_captured);
     }
     if let Some(all) = &ask.all {
         let (calls, later, hash) = (all.will_run, all.later, all.digest.short());
@@ -161,11 +169,11 @@ fn will_run(out: &mut Prose, told: &Told<'_>) {
                 files.push(file.clone());
             }
         }
-        executes(out, &files);
+        executes(out, &files, is_captured);
     }
 }
 
-fn one_call(out: &mut Prose, call: &WillRun) {
+fn one_call(out: &mut Prose, call: &WillRun, is_captured: bool) {
     out.foreign("will run", &call.step, Role::Title);
     if !call.choice.is_empty() {
         out.said("  chosen", &call.choice, Role::Warn);
@@ -191,7 +199,7 @@ fn one_call(out: &mut Prose, call: &WillRun) {
             out.foreign("  given", &format!("{name} = {value}"), Role::Text);
         }
     }
-    executes(out, &call.files);
+    executes(out, &call.files, is_captured);
     for (name, parts) in &call.launch.env {
         let mut pieces = foreign_pieces(&format!("{name}="), Role::Text);
         for part in parts {
@@ -237,12 +245,12 @@ fn one_call(out: &mut Prose, call: &WillRun) {
         for line in other.launch.model.iter().flat_map(|it| it.who()) {
             out.foreign("  asks", &line, Role::Text);
         }
-        executes(out, &other.files);
+        executes(out, &other.files, is_captured);
     }
 }
 
-fn executes(out: &mut Prose, files: &[FileFact]) {
-    for (head, text) in call_files(files, Digest::short) {
+fn executes(out: &mut Prose, files: &[FileFact], is_captured: bool) {
+    for (head, text) in call_files(files, is_captured, Digest::short) {
         out.foreign(head, &text, Role::Muted);
     }
 }

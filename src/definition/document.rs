@@ -121,6 +121,7 @@ pub(super) const SANDBOXES: &[&str] = &["strict", "off"];
 pub(super) const RISKS: &[&str] = &["read-only", "reversible", "externally-reversible", "irreversible"];
 pub(super) const ON_TIMEOUT: &[&str] = &["reject", "approve", "escalate"];
 pub(super) const GATE_SCOPES: &[&str] = &["step", "matrix"];
+pub(super) const CONSENTS: &[&str] = &["files", "snapshot"];
 pub(super) const SCOPES: &[&str] = &["run", "session", "global"];
 pub(super) const RELIABILITIES: &[&str] = &["high", "medium", "low", "experimental"];
 pub(super) const PROVIDERS: &[&str] = &["openai", "anthropic", "gemini", "stand-in"];
@@ -439,9 +440,24 @@ pub(super) const GATE: Table = Table {
         key("on-reject", OneOf(ON_FAILURE), "What a no means for the run."),
         key("send-back", Word, "The step from which all is done again when the ask is sent back."),
         key("undo-window", Duration, "How long an approval can be taken back."),
+        key(
+            "consent",
+            Either(&[OneOf(CONSENTS), Shape::Table(&CONSENT)]),
+            "What the approval binds: the files that calls name, or a snapshot from which the steps behind it run.",
+        ),
         key("scope", OneOf(GATE_SCOPES), "Whether one approval covers all copies of a matrix."),
         key("reason", OneOf(&["optional", "required"]), "Whether an approval needs a reason too."),
     ],
+};
+
+pub(super) const CONSENT: Table = Table {
+    what: "`consent`",
+    keys: &[key(
+        "snapshot",
+        OneOrMany(&Word),
+        "Patterns of the files that are captured; `!pattern` leaves files out.",
+    )
+    .required()],
 };
 
 pub(super) const QUORUM: Table = Table {

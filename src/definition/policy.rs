@@ -340,6 +340,8 @@ pub struct Gate {
     pub undo_window: Option<Span>,
     /// The step from which all is done again when the ask is sent back.
     pub send_back: Option<Placed<String>>,
+    /// Where the steps behind it run from files captured when it asks: patterns of these files; none mean all.
+    pub snapshot: Option<Vec<Text>>,
     /// Whether one approval covers all copies of a matrix.
     pub whole_matrix: bool,
     /// Whether an approval needs a reason too.

@@ -42,7 +42,9 @@ pub(super) fn take_over(
         keeps_gates(&run.plan, &plan, &pairs)?;
     }
     let mut taken = Taking { run, plan: &plan, kept: pairs_of(run, &plan, kept, &pairs)? };
-    let asks = asks || given.is_some();
+    // The workspace that a gate has captured was that of the old run.
+    let captures = |it: &PlanStep| matches!(&it.work, Work::Gate(rule) if rule.snapshot.is_some());
+    let asks = asks || given.is_some() || plan.steps.iter().any(captures);
     loop {
         let before = taken.kept.len();
         taken.reopen_frames();
@@ -148,6 +150,7 @@ fn looser(was: &GateRule, is: &GateRule, is_as_wide: bool) -> Vec<&'static str> 
         ("`escalate`", was.escalate == is.escalate),
         ("`matrix`", was.matrix == is.matrix),
         ("`risk`", was.risk <= is.risk),
+        ("`consent`", was.snapshot.is_none() || was.snapshot == is.snapshot),
         ("`on-timeout`", was.on_timeout == is.on_timeout || is.on_timeout != OnTimeout::Approve),
         ("`on-reject`", was.on_reject == is.on_reject || is.on_reject != OnFailure::Continue),
         ("`reason-required`", !was.reason_required || is.reason_required),

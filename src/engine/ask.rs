@@ -3,10 +3,10 @@
 use crate::{
     base::{
         Digest, EVENT_CONTENT_BYTES_MAX, Epoch, GateId, Launch, Program, Score, Span, StepIx, Timestamp,
-        UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
+        Tree, UNDO_WINDOW_DEFAULT, Value, ValueMap, canonical_json, json_bytes, sha256,
     },
     engine::{
-        Actor, AllCalls, Ask, Choice, Evidence, FormField, Later, WillFallBack, WillRun,
+        Actor, AllCalls, Ask, Choice, Evidence, FileFact, FormField, Later, WillFallBack, WillRun,
         by_hand::reads_what_is_by_hand,
         call::{self, Unresolved},
         condition::View,
@@ -60,7 +60,8 @@ pub(super) fn make(
     let form = form(view, &rule.form, asking.form.as_ref())?;
     let outputs =
         result("approved", &form.iter().map(|it| (it.name.clone(), it.value.clone())).collect(), &[]);
-    let Released { will_run, later, all, unseen, blind, .. } = released(world, run, step, &outputs, now);
+    let Released { will_run, later, all, mut unseen, blind, .. } = released(world, run, step, &outputs, now);
+    let snapshot = snapshot(run, step, rule, &mut unseen)?;
     if let Some(why) = blind {
         return Err(Unresolved::Failed(why));
     }
@@ -85,6 +86,7 @@ pub(super) fn make(
         will_run,
         all,
         later,
+        snapshot,
         starts: names(&mut reached.iter().copied()),
         skips: names(&mut reached.iter().copied().filter(|it| !run.step(*it).explicit)),
         undoes: names(&mut done().filter(|it| undoes && run.is_undoable(*it))),
@@ -109,6 +111,36 @@ pub(super) fn make(
         is_choice: false,
     };
     if json_bytes(&ask) > EVENT_CONTENT_BYTES_MAX { Err(too_large()) } else { Ok(ask) }
+}
+
+/// The captured workspace from which the steps behind a gate run; behind a gate that has captured it, the same.
+fn snapshot(
+    run: &Run,
+    step: StepIx,
+    rule: &GateRule,
+    unseen: &mut BTreeSet<Program>,
+) -> Result<Vec<FileFact>, Unresolved> {
+    let known = run.step(step).facts.as_deref().and_then(|it| it.tree());
+    let from = run.tree_before(step);
+    if from.is_none() && rule.snapshot.is_none() {
+        return Ok(Vec::new());
+    }
+    // Once more than asked for: what was looked at before stays, so that all of one ask is of one tree.
+    let is_same = |it: &&(Program, Vec<FileFact>)| it.0.tree.as_ref().is_some_and(|it| it.from == from);
+    let Some((_, files)) = known.filter(is_same) else {
+        let patterns = if from.is_none() { rule.snapshot.clone().unwrap_or_default() } else { Vec::new() };
+        let tree = Program::of_tree(Tree { patterns, from });
+        if run.step(step).looked_at.contains(&tree) {
+            return Err(Unresolved::Failed("the workspace was not captured: a fault of cuelight".to_owned()));
+        }
+        unseen.insert(tree);
+        return Ok(Vec::new());
+    };
+    match files.first() {
+        Some(FileFact { digest: Some(_), .. }) => Ok(files.clone()),
+        Some(FileFact { problem: Some(problem), .. }) => Err(Unresolved::Failed(problem.clone())),
+        Some(_) | None => Err(Unresolved::Failed("the workspace was not captured".to_owned())),
+    }
 }
 
 fn too_large() -> Unresolved {
@@ -213,6 +245,7 @@ pub(super) fn budget(run: &Run, step: StepIx, asking: &Asking) -> Ask {
         will_run: Vec::new(),
         all: None,
         later: Vec::new(),
+        snapshot: Vec::new(),
         starts: named(run, &mut std::iter::once(step)),
         skips: named(run, &mut { skipped }),
         undoes: named(run, &mut done().filter(|it| run.is_undoable(*it))),

@@ -119,6 +119,7 @@ impl Turn<'_> {
         let approved = || run.step(step).approvals.iter().map(|it| it.gate);
         let mut gates: BTreeSet<StepIx> = run.gates_before(step).into_iter().filter(shows).collect();
         gates.extend(approved().filter(executes));
+        gates.extend(run.trees_above(step).into_iter().map(|it| it.0).filter(executes));
         if gates.is_empty() {
             gates.extend(approved());
         }

@@ -2,8 +2,8 @@
 
 use crate::{
     base::{
-        AttemptId, FailureMode, Launch, Program, RETRY_AFTER_MAX, RunId, Score, Severity, Span, StepIx,
-        Timestamp, ValueMap, shorten,
+        AttemptId, Digest, FailureMode, Launch, Program, RETRY_AFTER_MAX, RunId, Score, Severity, Span,
+        StepIx, Timestamp, ValueMap, shorten,
     },
     engine::{
         Alternative, AttemptEvent, Choice, Fact, Facts, Failure, Outcome, Purpose, StepEvent, StepState,
@@ -40,6 +40,13 @@ const fn has_to_be_mended(mode: FailureMode) -> bool {
     matches!(mode, FailureMode::UserPermission | FailureMode::UserInvalidInput | FailureMode::PolicySecurity)
 }
 
+/// The captured workspace in which a step runs, as the only thing its undo and its check are bound to.
+fn bound_tree(run: &Run, step: StepIx) -> Option<Box<Facts>> {
+    let gate = run.trees_above(step).last()?.0;
+    let tree = run.step(gate).facts.as_ref()?.tree()?.clone();
+    Some(Box::new(Facts { programs: vec![tree], ..Facts::default() }))
+}
+
 /// The files that the gates right before a step were approved with, and those it executes, where a gate has shown them.
 fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<Box<Facts>> {
     let mut all = Facts::default();
@@ -64,6 +71,7 @@ fn bound(run: &Run, step: StepIx, purpose: Purpose, launch: &Launch) -> Option<B
             all.programs.push(shown);
         }
     }
+    all.programs.extend(bound_tree(run, step).into_iter().flat_map(|it| it.programs));
     (!all.is_empty()).then(|| Box::new(all))
 }
 
@@ -187,6 +195,9 @@ impl Turn<'_> {
             let why = self.differs(id, step, *gate, purpose, &launch);
             return self.reopen_at(id, step, &differs, &why);
         }
+        if !self.is_of_one_tree(id, step) {
+            return;
+        }
         let cache_key = match self.cache_key_of(id, step, purpose) {
             Ok(key) => key,
             Err(why) => return self.unresolved(id, step, Vec::new(), why),
@@ -230,6 +241,26 @@ impl Turn<'_> {
         self.emit(Fact::Attempt(id, step, number, started));
         self.claimed = is_claimed.then_some(AttemptId { run: id, step, number });
         self.warn_of_budget(id, step);
+    }
+
+    /// Whether all gates above a step have captured the same workspace. A gate behind another one that did asks again, and
+    /// then shows the same; of two that do not know of each other nobody can say which one is meant.
+    fn is_of_one_tree(&mut self, id: RunId, step: StepIx) -> bool {
+        let run = self.run(id);
+        let trees = run.trees_above(step);
+        if trees.windows(2).all(|it| it[0].1 == it[1].1) {
+            return true;
+        }
+        let differs = |it: &&(StepIx, Digest)| run.tree_before(it.0).is_some_and(|before| before != it.1);
+        let differing: Vec<StepIx> = trees.iter().filter(differs).map(|it| it.0).collect();
+        if differing.is_empty() {
+            let message = "two gates before it have captured different workspaces, so neither can be meant; let one of \
+                           the gates need the other";
+            self.fail_step(id, step, &outcome::failure(FailureMode::PolicySecurity, message.to_owned()));
+        } else {
+            self.reopen_at(id, step, &differing, "the gate before it has captured the workspace anew");
+        }
+        false
     }
 
     /// How a call differs from the one that people saw.
@@ -406,7 +437,7 @@ impl Turn<'_> {
             effect_key: call::effect_key(run, step, "check"),
             class: EffectClass::Pure,
             charge: Amounts::default(),
-            bound: None,
+            bound: bound_tree(run, step),
             cache_key: None,
         };
         let number = run.step(step).attempts + 1;
@@ -463,7 +494,7 @@ impl Turn<'_> {
                     effect_key: call::effect_key(run, step, "undo"),
                     class: EffectClass::Idempotent,
                     charge: Amounts::default(),
-                    bound: None,
+                    bound: bound_tree(run, step),
                     cache_key: None,
                 };
                 let number = run.step(step).attempts + 1;

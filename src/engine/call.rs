@@ -134,12 +134,16 @@ fn cannot_be_claimed(view: View<'_>, env: &[(String, Vec<TextPart>)], called: &L
     let step = view.run.plan_step(view.step);
     let what = called.target().unwrap_or_default();
     let shows_files = |it: &StepIx| view.run.step(*it).facts.as_ref().is_some_and(|it| it.shows_files());
+    let captures =
+        |it: &StepIx| matches!(&view.run.plan_step(*it).work, Work::Gate(it) if it.snapshot.is_some());
     let said = if env.iter().flat_map(|it| &it.1).any(|it| matches!(it, TextPart::Secret(_))) {
         "is handed no secrets; take them out of `env`, and give them to the agent where it runs"
     } else if step.dir.is_some() {
         "has no directory here; take `working-directory` out"
     } else if !step.artifacts.is_empty() {
         "leaves no files here; take `artifacts` out, and have its result say where they are"
+    } else if view.run.gates_above(view.step, |_| true).iter().any(captures) {
+        "works elsewhere, where the workspace that a gate has captured is not; give it to an agent that is started here, or have the gate bind files"
     } else if view.run.gates_before(view.step).iter().any(shows_files) {
         "works elsewhere, where the files that a gate has shown are not looked at again; have the gate bind values instead"
     } else {

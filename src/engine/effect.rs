@@ -52,6 +52,11 @@ pub enum Effect {
         /// Calls whose files are hashed.
         programs: Vec<Program>,
     },
+    /// Remove what was kept for a run that has come to rest: captured workspaces.
+    Discard {
+        /// The run.
+        run: RunId,
+    },
     /// Ring: somebody is needed, or something failed.
     Ring {
         /// What about.
@@ -105,6 +110,7 @@ pub fn react(event: &Event) -> Option<Effect> {
         Fact::Run(run, RunEvent::Cancelling { .. } | RunEvent::TimedOut { .. }) => {
             Some(Effect::End { run: *run, step: None })
         }
+        Fact::Run(run, RunEvent::Ended { .. }) => Some(Effect::Discard { run: *run }),
         Fact::Gate(
             run,
             _,

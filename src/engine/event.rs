@@ -884,6 +884,9 @@ pub struct Ask {
     pub all: Option<AllCalls>,
     /// Steps after that whose parameters are not known yet.
     pub later: Vec<Later>,
+    /// The captured workspace from which the steps behind the gate run: first its hash, then what is left out of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshot: Vec<FileFact>,
     /// Steps that an approval lets start, sooner or later.
     pub starts: Vec<String>,
     /// Steps that a rejection skips.

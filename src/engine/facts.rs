@@ -1,7 +1,7 @@
 //! Whether files are still what people agreed to: what was seen then, against what is seen now.
 
 use crate::{
-    base::{Program, shorten},
+    base::{Digest, Program, shorten},
     engine::{Changed, Facts, FileFact, step::Asked},
 };
 
@@ -18,6 +18,16 @@ impl Facts {
     /// Whether people were shown files, or are bound to some by name.
     pub(super) const fn shows_files(&self) -> bool {
         !self.files.is_empty() || !self.hashes.is_empty()
+    }
+
+    /// The captured workspace, and what was found of it: first its hash, then what is left out of it.
+    pub fn tree(&self) -> Option<&(Program, Vec<FileFact>)> {
+        self.programs.iter().find(|it| it.0.tree.is_some())
+    }
+
+    /// The hash of the captured workspace.
+    pub fn tree_digest(&self) -> Option<Digest> {
+        self.tree()?.1.first()?.digest
     }
 
     /// The files that a call executes, where they were looked at.

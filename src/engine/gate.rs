@@ -604,6 +604,7 @@ mod tests {
             reason_required: false,
             undo_window: Span(0),
             send_back: None,
+            snapshot: Vec::new(),
             is_choice: false,
             policy: None,
         }

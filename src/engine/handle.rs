@@ -422,13 +422,16 @@ impl Turn<'_> {
     }
 
     /// The ask of a gate, whatever it is for.
-    pub(super) fn make_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::engine::Ask, String> {
+    pub(super) fn try_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::engine::Ask, Unresolved> {
         let run = self.run(gate.run);
         if gate.for_budget {
             return Ok(self.by_the_way(run, gate.step, asking));
         }
-        let rule = self.world.rule(gate);
-        ask::make(self.world, run, gate.step, &rule, asking, self.now).map_err(|it| match it {
+        ask::make(self.world, run, gate.step, &self.world.rule(gate), asking, self.now)
+    }
+
+    fn make_ask(&self, gate: &Gate, asking: &Asking) -> Result<crate::engine::Ask, String> {
+        self.try_ask(gate, asking).map_err(|it| match it {
             Unresolved::Needs(_) | Unresolved::Programs(_) => "files have to be looked at again".to_owned(),
             Unresolved::Failed(message) => message,
         })

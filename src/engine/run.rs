@@ -104,6 +104,8 @@ pub(super) struct Run {
     holds: BTreeMap<StepIx, Vec<StepIx>>,
     /// Gates that had let go what is behind them, asked again, and have not been approved since.
     asked_anew: BTreeSet<StepIx>,
+    /// Gates that have captured the workspace.
+    captured: BTreeSet<StepIx>,
     pub(super) undone: u32,
     pub(super) spending: Spending,
     /// Of steps that have a budget of their own.
@@ -183,6 +185,7 @@ impl Run {
             unwinding: None,
             holds: BTreeMap::new(),
             asked_anew: BTreeSet::new(),
+            captured: BTreeSet::new(),
             undone: 0,
             spending: Spending::of(plan.budget.as_ref()),
             step_spending: BTreeMap::new(),
@@ -347,6 +350,32 @@ impl Run {
             );
         }
         gates
+    }
+
+    /// The approved gates above a step that have captured the workspace, each with the hash of its tree.
+    pub(super) fn trees_above(&self, step: StepIx) -> Vec<(StepIx, Digest)> {
+        if self.captured.is_empty() {
+            return Vec::new();
+        }
+        let above = self.gates_above(step, |_| true);
+        let approved = above.intersection(&self.captured);
+        let approved = approved.filter(|it| self.step(**it).state() == StepState::Completed);
+        approved.filter_map(|it| Some((*it, self.step(*it).facts.as_ref()?.tree_digest()?))).collect()
+    }
+
+    /// The tree that a gate shows because another one has captured it: a gate above it, or that of an earlier copy of the
+    /// same matrix. Of copies only earlier ones count, or two that ask at once would take over from each other for ever.
+    pub(super) fn tree_before(&self, gate: StepIx) -> Option<Digest> {
+        let above = self.trees_above(gate).last().map(|it| it.1);
+        above.or_else(|| {
+            let matrix = |it: StepIx| {
+                let around = std::iter::successors(self.plan_step(it).frame, |it| self.plan_step(*it).frame);
+                around.filter(|it| self.is_matrix(*it)).last()
+            };
+            let mine = matrix(gate)?;
+            let mut others = self.captured.range(..gate).filter(|it| matrix(**it) == Some(mine));
+            others.find_map(|it| self.step(*it).facts.as_ref()?.tree_digest())
+        })
     }
 
     /// The step that siblings in this scope call by this name.
@@ -528,6 +557,7 @@ impl Run {
         self.forget_due(index);
         self.touched.remove(&self.rank(index));
         self.leave(index, before, after);
+        let is_gate = matches!(self.plan_step(index).work, Work::Gate(_));
         let step = &mut self.steps[index.index()];
         step.state = Some(after);
         match event {
@@ -543,6 +573,9 @@ impl Run {
                 step.asked = Some(Box::new((files.clone(), patterns.clone(), programs.clone())));
             }
             StepEvent::FactsKnown { facts } => {
+                if is_gate && facts.tree_digest().is_some() {
+                    self.captured.insert(index);
+                }
                 step.facts = Some(Box::new(facts.clone()));
                 step.asked = None;
                 self.touch(index);

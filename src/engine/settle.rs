@@ -4,7 +4,7 @@
 //! open any more is undone or ended.
 
 use crate::{
-    base::{FailureMode, Program, RunId, StepIx},
+    base::{FailureMode, Program, RunId, StepIx, Tree},
     engine::{
         Refusal, RunEvent, RunState, StepEvent, StepState, Why,
         another_try::is_replaced,
@@ -199,9 +199,16 @@ impl Turn<'_> {
         mut patterns: Vec<Vec<String>>,
         mut programs: Vec<Program>,
     ) {
+        // A step that runs in a captured workspace sees the files that are there.
+        let is_gate = matches!(self.run(id).plan_step(step).work, Work::Gate(_));
+        if let Some((_, from)) = self.run(id).trees_above(step).last().filter(|_| !is_gate) {
+            programs.push(Program::of_tree(Tree { patterns: Vec::new(), from: Some(*from) }));
+        }
         if let Some(known) = &self.run(id).step(step).facts {
             patterns.extend(known.hashes.iter().map(|it| it.0.clone()));
-            programs.extend(known.programs.iter().map(|it| it.0.clone()));
+            let is_new = |it: &&Program| it.tree.is_none() || programs.iter().all(|new| new.tree.is_none());
+            let known: Vec<Program> = known.programs.iter().map(|it| &it.0).filter(is_new).cloned().collect();
+            programs.extend(known);
         }
         patterns.sort();
         patterns.dedup();

@@ -6,7 +6,8 @@ use crate::{
     engine::{
         Facts, GateEvent, GateState, StepEvent, StepState,
         ask::{self, Asking},
-        call, facts,
+        call::{self, Unresolved},
+        facts,
         gate::Gate,
         handle::Turn,
         outcome,
@@ -28,7 +29,10 @@ impl Turn<'_> {
     pub(super) fn looks_again(&mut self, id: crate::base::GateId, by: &str) -> bool {
         let gate = &self.world.gates[&id];
         let facts = self.run(gate.run).step(gate.step).facts.as_ref();
-        let Some(facts) = facts.filter(|it| !gate.for_budget && it.shows_files()) else { return false };
+        let Some(facts) = facts.filter(|it| !gate.for_budget && it.shows_files() && it.tree().is_none())
+        else {
+            return false;
+        };
         let files = facts.files.iter().map(|it| it.path.clone()).collect();
         let patterns = facts.hashes.iter().map(|it| it.0.clone()).collect();
         self.emit_gate(id, GateEvent::Agreed { by: by.to_owned(), files, patterns });
@@ -105,7 +109,15 @@ impl Turn<'_> {
             expires_at: gate.ask.expires_at,
             form: Some(gate.form()),
         };
-        let same = self.make_ask(gate, &asking).is_ok_and(|ask| {
+        let made = self.try_ask(gate, &asking);
+        if let Err(Unresolved::Needs(_) | Unresolved::Programs(_)) = made {
+            // A step that other gates held back as well is called first by now.
+            let (run, step) = (gate.run, gate.step);
+            let why = "what would run has changed since it was shown".to_owned();
+            self.emit_step(run, step, StepEvent::Reopened { why, gates: Vec::new() });
+            return true;
+        }
+        let same = made.is_ok_and(|ask| {
             ask.will_run == gate.ask.will_run
                 && ask.all == gate.ask.all
                 && ask.binds == gate.ask.binds

@@ -745,6 +745,9 @@ pub struct GateRule {
     /// The step, as it is called in the same file, from which all is done again when the ask is sent back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_back: Option<String>,
+    /// Where the steps behind it run from files captured when it asks: patterns of these files; none mean all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Vec<String>>,
     /// The matrix whose copies are all covered by one answer: its value, the texts in it templates. The step is then one
     /// gate and no frame.
     #[serde(skip_serializing_if = "Option::is_none")]

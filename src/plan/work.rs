@@ -322,6 +322,7 @@ pub(super) fn gate_rule(gate: &file::Gate) -> GateRule {
         undo_window: gate.undo_window,
         reason_required: gate.reason_required,
         send_back: gate.send_back.as_ref().map(|it| it.value.clone()),
+        snapshot: gate.snapshot.as_deref().map(texts),
         matrix: None,
     }
 }

@@ -3,8 +3,24 @@
 
 use crate::{base::Digest, engine::FileFact};
 
-/// A head and a text for each file, and for what no list can hold.
-pub fn call_files(files: &[FileFact], hash: impl Fn(&Digest) -> String) -> Vec<(&'static str, String)> {
+/// A head and a text for the captured workspace of an ask, and for what is left out of it.
+pub fn snapshot_files(
+    snapshot: &[FileFact],
+    hash: impl Fn(&Digest) -> String,
+) -> Vec<(&'static str, String)> {
+    let line = |it: &FileFact| match (&it.digest, &it.problem) {
+        (Some(digest), _) => ("snapshot", format!("of {}, {} bytes: {}", it.path, it.bytes, hash(digest))),
+        (None, problem) => ("names", format!("{} {}", it.path, problem.clone().unwrap_or_default())),
+    };
+    snapshot.iter().map(line).collect()
+}
+
+/// A head and a text for each file, and for what no list can hold. In a captured workspace less is not bound.
+pub fn call_files(
+    files: &[FileFact],
+    is_captured: bool,
+    hash: impl Fn(&Digest) -> String,
+) -> Vec<(&'static str, String)> {
     let rank = |it: &FileFact| match () {
         () if !it.is_bound() => 3,
         () if it.path.ends_with('/') => 1,
@@ -19,7 +35,8 @@ pub fn call_files(files: &[FileFact], hash: impl Fn(&Digest) -> String) -> Vec<(
     };
     let mut lines: Vec<_> = sorted.into_iter().map(line).collect();
     if !lines.is_empty() {
-        lines.push(("not bound", "files that these read or start while they run".to_owned()));
+        let of_snapshot = if is_captured { "files outside of the snapshot" } else { "files" };
+        lines.push(("not bound", format!("{of_snapshot} that these read or start while they run")));
     }
     lines
 }

@@ -42,7 +42,7 @@ mod words;
 pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout, registered_json};
 pub use ask_diff::{AskChange, ask_diff};
 pub use board::{Board, ValueName, ValueView};
-pub use call_files::call_files;
+pub use call_files::{call_files, snapshot_files};
 pub use care::Care;
 pub use checkup::{BudgetView, Check, Grade, health_json, health_line, overall};
 pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};

@@ -1,7 +1,7 @@
 //! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
 
 use crate::{
-    base::{Bucket, MessageKind, RateRule, Score, agent_name, counted, shorten},
+    base::{Bucket, MessageKind, Program, RateRule, Score, agent_name, counted, shorten},
     engine::{
         Adoption, AgentEvent, Alternative, AttemptEvent, BusEvent, CacheEvent, CachedFrom, CauseOfLaunch,
         Choice, DoubtAnswer, Event, Fact, FailureEvent, GateEvent, LibraryEvent, Origin, PeopleEvent,
@@ -156,9 +156,11 @@ pub const fn scope_word(scope: Scope) -> &'static str {
     }
 }
 
-fn facts_words(files: usize, hashes: usize, calls: usize) -> String {
+fn facts_words<'a>(files: usize, hashes: usize, programs: impl Iterator<Item = &'a Program>) -> String {
     let (files, hashes) = (counted(files, "file", "files"), counted(hashes, "hash", "hashes"));
-    format!("{files}, {hashes}, {}", counted(calls, "call", "calls"))
+    let (trees, calls): (Vec<_>, Vec<_>) = programs.partition(|it| it.tree.is_some());
+    let snapshot = if trees.is_empty() { "" } else { ", a snapshot" };
+    format!("{files}, {hashes}, {}{snapshot}", counted(calls.len(), "call", "calls"))
 }
 
 fn named(run: Option<&RunView>, step: crate::base::StepIx) -> String {
@@ -364,11 +366,11 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
         StepEvent::Routed { choice } => ("step.routed", choice_words(choice)),
         StepEvent::Waiting { reason } => ("step.waiting", wait_words(reason)),
         StepEvent::FactsAsked { files, patterns, programs } => {
-            ("step.facts_asked", facts_words(files.len(), patterns.len(), programs.len()))
+            ("step.facts_asked", facts_words(files.len(), patterns.len(), programs.iter()))
         }
         StepEvent::FactsKnown { facts } => {
-            let (files, hashes, calls) = (facts.files.len(), facts.hashes.len(), facts.programs.len());
-            ("step.facts_known", facts_words(files, hashes, calls))
+            let programs = facts.programs.iter().map(|it| &it.0);
+            ("step.facts_known", facts_words(facts.files.len(), facts.hashes.len(), programs))
         }
         StepEvent::Opened { copies, .. } if copies.is_empty() => ("step.opened", String::new()),
         StepEvent::Opened { copies, .. } => ("step.opened", counted(copies.len(), "step", "steps")),

@@ -126,6 +126,7 @@ mod tests {
             step: String::new(),
             attempt: String::new(),
             effect_key: String::new(),
+            tree: None,
             traceparent: None,
         };
         let answer = run_process(&host, &launch, None, &call, &cancel, |_| ()).await;

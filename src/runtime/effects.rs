@@ -6,19 +6,23 @@
 use super::{
     Boards, Clock, Hands, Inbound, Keep, Signal, Tasks,
     agent_door::{Reach, equipped},
+    engine::InFlight,
 };
 use crate::{
-    base::{ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, Program, RunId, Span, StepIx},
+    base::{
+        ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, Launch, NOT_BOUND, Program, RunId, Span, StepIx,
+        Tree, counted,
+    },
     engine::{Changed, Command, Effect, Facts, Failure, FileFact, Outcome, Purpose},
     tool::{
         self, Answer, Call, Ended, Executable, Executed, Guarded, Guards, Host, Progress, attend_built_in,
-        collect_artifacts, hash_evidence, hash_files, read_evidence, run_built_in, run_http, run_mcp,
-        run_model, run_process,
+        capture_tree, captured_tree, collect_artifacts, hash_evidence, hash_files, lay_out_tree,
+        read_evidence, remove_tree, run_built_in, run_http, run_mcp, run_model, run_process,
     },
 };
 use futures_util::FutureExt as _;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -26,6 +30,8 @@ use std::{
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+/// The captured workspace, as asks name it.
+const WORKSPACE: &str = "the workspace";
 /// Processes at once, over all runs.
 const PROCESSES_MAX: usize = 256;
 
@@ -130,7 +136,7 @@ impl<C: Clock> Effects<C> {
         self.shared.tasks.spawn(async move {
             let worker = Arc::clone(&shared);
             let work = shared.tasks.spawn_blocking(move || {
-                let look = || worker.look(files.clone(), patterns.clone(), programs.clone());
+                let look = || worker.look(run, step, files.clone(), patterns.clone(), programs.clone());
                 catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| unread(files, patterns, programs))
             });
             let Ok(facts) = work.await else { return };
@@ -149,6 +155,12 @@ impl<C: Clock> Hands for Effects<C> {
             Effect::End { run, step } => self.end(run, step),
             Effect::Look { run, step, files, patterns, programs } => {
                 self.look(run, step, files, patterns, programs);
+            }
+            Effect::Discard { run } => {
+                let keep = self.shared.keep.clone();
+                // What cannot be removed now is tried again at the next start.
+                let remove = move || drop(remove_tree(&keep.snapshots(run)));
+                drop(self.shared.tasks.spawn_blocking(remove));
             }
             // An error means that nobody listens.
             Effect::Ring { run, gate } => drop(self.shared.ring.send(Arc::new(Signal::Ring { run, gate }))),
@@ -231,7 +243,10 @@ impl<C: Clock> Shared<C> {
         let guarded = guards.attach(&attempt.to_string(), cancel, |it| self.show(attempt, it)).await;
         match guarded {
             Guarded::Ended(answer, ran_for) => {
-                Came::ended(self.outcome(attempt, &launch, *answer, ran_for.unwrap_or_default()).await)
+                let ran_for = ran_for.unwrap_or_default();
+                let outcome = self.outcome(attempt, &launch, *answer, ran_for).await;
+                self.remove_tree_of(attempt).await;
+                Came::ended(outcome)
             }
             Guarded::Changed(_) => Came::ended(not_as_approved(vec![fault_of_looking()])),
             Guarded::Lost(evidence) => Came::Lost(evidence),
@@ -247,20 +262,40 @@ impl<C: Clock> Shared<C> {
         bound: Option<Box<Facts>>,
         cancel: &CancellationToken,
     ) -> Came {
+        let in_tree = bound.as_ref().is_some_and(|it| it.tree().is_some());
+        let came = self.make_call(attempt, launch, effect_key, bound, cancel).await;
+        if in_tree && matches!(came, Came::Ended(_)) {
+            self.remove_tree_of(attempt).await;
+        }
+        came
+    }
+
+    async fn make_call(
+        self: &Arc<Self>,
+        attempt: AttemptId,
+        launch: &Launch,
+        effect_key: Digest,
+        bound: Option<Box<Facts>>,
+        cancel: &CancellationToken,
+    ) -> Came {
         let turn = tokio::select! {
             biased;
             () = cancel.cancelled() => return Came::ended(never_started()),
             turn = self.free.acquire() => turn.expect("it is never closed"),
         };
-        let mut opened = None;
+        let (mut opened, mut tree) = (None, None);
         if let Some(bound) = bound.clone() {
             let shared = Arc::clone(self);
-            let look = self.tasks.spawn_blocking(move || shared.changed(&bound)).await;
-            let (changed, executable) = look.unwrap_or_else(|_| (vec![fault_of_looking()], None));
+            // What is done elsewhere has no files here.
+            let is_here = launch.http.is_none() && launch.model.is_none();
+            let dir = (is_here && bound.tree().is_some()).then(|| self.tree_of(attempt));
+            let place = dir.clone();
+            let look = self.tasks.spawn_blocking(move || shared.laid_out(attempt, &bound, place.as_deref()));
+            let (changed, executable) = look.await.unwrap_or_else(|_| (vec![fault_of_looking()], None));
             if !changed.is_empty() {
                 return Came::ended(not_as_approved(changed));
             }
-            opened = executable;
+            (opened, tree) = (executable, dir);
         }
         let mut own = None;
         if let Some(agent) = launch.spawned() {
@@ -282,6 +317,7 @@ impl<C: Clock> Shared<C> {
             step: attempt.step.0.to_string(),
             attempt: attempt.to_string(),
             effect_key: effect_key.to_string(),
+            tree,
             traceparent: self.traceparent(attempt),
         };
         let start = self.clock.uptime();
@@ -299,8 +335,10 @@ impl<C: Clock> Shared<C> {
                 // Between our look and the guard's somebody has written to it: what is bound says what it was.
                 Guarded::Changed(files) => {
                     let of = |files| Vec::from_iter(opened.as_ref().map(|it| (it.0.clone(), files)));
-                    let now = of(files.iter().map(fact).collect());
-                    let before = of(opened.iter().flat_map(|it| executed(&it.1)).collect());
+                    let is_compared = |it: &&Executed| call.tree.is_none() || !it.path.ends_with('/');
+                    let now = of(files.iter().filter(is_compared).map(fact).collect());
+                    let before =
+                        of(opened.iter().flat_map(|it| executed(&it.1, call.tree.is_some())).collect());
                     let now = Facts { programs: now, ..bound.map(|it| *it).unwrap_or_default() };
                     let before = Facts { programs: before, ..now.clone() };
                     return Came::ended(not_as_approved(before.changed_in(&now)));
@@ -311,7 +349,7 @@ impl<C: Clock> Shared<C> {
         } else if launch.is_process() {
             run_process(&self.host, launch, opened.as_ref().map(|it| &it.1), &call, cancel, tell).await
         } else {
-            self.built_in(launch, cancel).await
+            self.built_in(launch, call.tree.clone(), cancel).await
         };
         drop(turn);
         let ran_for = Span(self.clock.uptime().0.saturating_sub(start.0));
@@ -329,8 +367,7 @@ impl<C: Clock> Shared<C> {
         let mut outcome = Outcome { ran_for, ..outcome(answer) };
         if outcome.failure.is_none() && !launch.artifacts.is_empty() {
             let (shared, launch) = (Arc::clone(self), launch.clone());
-            let dir = self.keep.attempt_dir(attempt);
-            let kept = self.tasks.spawn_blocking(move || shared.keep_artifacts(&launch, &dir)).await;
+            let kept = self.tasks.spawn_blocking(move || shared.keep_artifacts(&launch, attempt)).await;
             match kept.unwrap_or_else(|_| Err("could not keep its artifacts: a fault of cuelight".to_owned()))
             {
                 Ok(artifacts) => outcome.artifacts = artifacts,
@@ -340,22 +377,51 @@ impl<C: Clock> Shared<C> {
         outcome
     }
 
+    /// Where the captured workspace lies in which this call runs, if it runs in one.
+    fn tree_of(&self, attempt: AttemptId) -> PathBuf {
+        self.keep.tree(&attempt.to_string())
+    }
+
+    /// What a call has written there is of no use to anybody when it is over.
+    pub(super) async fn remove_tree_of(&self, attempt: AttemptId) {
+        let dir = self.tree_of(attempt);
+        // What cannot be removed now is tried again at the next start.
+        drop(self.tasks.spawn_blocking(move || drop(remove_tree(&dir))).await);
+    }
+
+    /// Removes captured workspaces of earlier engines.
+    pub(super) async fn tidy(&self, in_flight: &InFlight) {
+        let calls: BTreeSet<String> = in_flight.keys().map(ToString::to_string).collect();
+        let board = self.traced.1.borrow().board.clone();
+        let open: BTreeSet<String> = board.open_runs().map(|it| it.id().to_string()).collect();
+        let keep = self.keep.clone();
+        let tidy = move || keep.tidy(|it| calls.contains(it), |it| open.contains(it));
+        drop(self.tasks.spawn_blocking(tidy).await);
+    }
+
     /// A tool of our own, on a thread of its own.
-    async fn built_in(self: &Arc<Self>, launch: &Launch, cancel: &CancellationToken) -> Answer {
+    async fn built_in(
+        self: &Arc<Self>,
+        launch: &Launch,
+        tree: Option<PathBuf>,
+        cancel: &CancellationToken,
+    ) -> Answer {
         let stop = cancel.child_token();
         let (shared, asked, its_stop) = (Arc::clone(self), launch.clone(), stop.clone());
         let work = self.tasks.spawn_blocking(move || {
-            let work = AssertUnwindSafe(|| run_built_in(&shared.host, &asked, &its_stop));
+            let work = AssertUnwindSafe(|| run_built_in(&shared.host, &asked, tree.as_deref(), &its_stop));
             catch_unwind(work).ok()
         });
         attend_built_in(launch, work.map(|it| it.ok().flatten()), cancel, &stop).await
     }
 
     /// Copies what a step leaves before the next step changes it. Patterns count from its working directory.
-    fn keep_artifacts(&self, launch: &Launch, attempt_dir: &Path) -> Result<Vec<FileFact>, String> {
-        let dir =
-            launch.dir.as_ref().map_or_else(|| self.keep.root().to_owned(), |it| self.keep.root().join(it));
-        let found = collect_artifacts(&dir, &launch.artifacts, attempt_dir, ARTIFACT_BYTES_MAX)?;
+    fn keep_artifacts(&self, launch: &Launch, attempt: AttemptId) -> Result<Vec<FileFact>, String> {
+        let tree = self.tree_of(attempt);
+        let root = if tree.is_dir() { tree.as_path() } else { self.keep.root() };
+        let dir = launch.dir.as_ref().map_or_else(|| root.to_owned(), |it| root.join(it));
+        let attempt_dir = self.keep.attempt_dir(attempt);
+        let found = collect_artifacts(&dir, &launch.artifacts, &attempt_dir, ARTIFACT_BYTES_MAX)?;
         Ok(found
             .into_iter()
             .map(|it| FileFact {
@@ -367,14 +433,68 @@ impl<C: Clock> Shared<C> {
             .collect())
     }
 
-    fn look(&self, files: Vec<String>, patterns: Vec<Vec<String>>, programs: Vec<Program>) -> Facts {
-        let files = files.into_iter().map(|path| self.look_at(path)).collect();
+    /// Looks at files of the workspace. Where it is captured, all is read from what was captured.
+    fn look(
+        &self,
+        run: RunId,
+        step: StepIx,
+        files: Vec<String>,
+        patterns: Vec<Vec<String>>,
+        programs: Vec<Program>,
+    ) -> Facts {
+        let Some(tree) = programs.iter().find_map(|it| it.tree.clone()) else {
+            return self.look_in(None, files, patterns, programs, &[]);
+        };
+        let place = self.keep.tree(&format!("look-{run}.{}", step.0));
+        let captured = self.capture(run, &tree, &place);
+        let facts = match captured {
+            Ok(found) => self.look_in(Some(&place), files, patterns, programs, &found),
+            Err(problem) => {
+                let found =
+                    [FileFact { path: WORKSPACE.to_owned(), digest: None, bytes: 0, problem: Some(problem) }];
+                self.look_in(None, files, patterns, programs, &found)
+            }
+        };
+        // What cannot be removed now is tried again at the next start.
+        drop(remove_tree(&place));
+        facts
+    }
+
+    /// Captures the workspace, unless it was captured for an earlier gate, and lays it out to be looked at.
+    fn capture(&self, run: RunId, tree: &Tree, place: &Path) -> Result<Vec<FileFact>, String> {
+        let store = self.keep.snapshots(run);
+        let captured = match tree.from {
+            Some(digest) => captured_tree(&store, digest)?,
+            None => capture_tree(self.keep.root(), &tree.patterns, &store, self.keep.copies())?,
+        };
+        lay_out_tree(&store, captured.digest, place)?;
+        let (files, bytes) = (captured.files, captured.bytes);
+        let path = format!("{WORKSPACE} ({})", counted(files, "file", "files"));
+        let whole = FileFact { path, digest: Some(captured.digest), bytes, problem: None };
+        let notes = captured.notes.into_iter();
+        let note = |(path, problem)| FileFact { path, digest: None, bytes: 0, problem: Some(problem) };
+        Ok(std::iter::once(whole).chain(notes.map(note)).collect())
+    }
+
+    fn look_in(
+        &self,
+        tree: Option<&Path>,
+        files: Vec<String>,
+        patterns: Vec<Vec<String>>,
+        programs: Vec<Program>,
+        captured: &[FileFact],
+    ) -> Facts {
+        let root = tree.unwrap_or_else(|| self.keep.root());
+        let files = files.into_iter().map(|path| self.look_at(root, path)).collect();
         let hash = |arguments: Vec<String>| {
-            let hash = hash_files(self.keep.root(), &arguments).unwrap_or_default();
+            let hash = hash_files(root, &arguments).unwrap_or_default();
             (arguments, hash)
         };
         let executed = |program: Program| {
-            let files = executed(&self.host.open(&program));
+            let files = match &program.tree {
+                Some(_) => captured.to_vec(),
+                None => executed(&self.host.open(&program, tree), tree.is_some()),
+            };
             (program, files)
         };
         Facts {
@@ -384,10 +504,32 @@ impl<C: Clock> Shared<C> {
         }
     }
 
+    /// Lays out the captured workspace that a call runs in, and compares what it is bound to.
+    fn laid_out(
+        &self,
+        attempt: AttemptId,
+        bound: &Facts,
+        place: Option<&Path>,
+    ) -> (Vec<Changed>, Option<(Program, Executable)>) {
+        if let Some((place, digest)) = place.zip(bound.tree_digest())
+            && let Err(now) = lay_out_tree(&self.keep.snapshots(attempt.run), digest, place)
+        {
+            let what = bound.tree().and_then(|it| it.1.first()).map(|it| it.path.clone());
+            let changed = Changed { what: what.unwrap_or_default(), before: digest.to_string(), now };
+            return (vec![changed], None);
+        }
+        if place.is_none() && bound.tree().is_some() {
+            // What was shown cannot have changed, and the call reads no files.
+            return (Vec::new(), None);
+        }
+        self.changed(bound, place)
+    }
+
     /// Differences from what was approved, and the files of the call, open. Nothing is kept of them: they are only hashed.
-    fn changed(&self, bound: &Facts) -> (Vec<Changed>, Option<(Program, Executable)>) {
+    fn changed(&self, bound: &Facts, tree: Option<&Path>) -> (Vec<Changed>, Option<(Program, Executable)>) {
+        let root = tree.unwrap_or_else(|| self.keep.root());
         let hash = |before: &FileFact| {
-            let hashed = hash_evidence(self.keep.root(), &before.path, ARTIFACT_BYTES_MAX);
+            let hashed = hash_evidence(root, &before.path, ARTIFACT_BYTES_MAX);
             let path = before.path.clone();
             match hashed {
                 Ok((digest, bytes)) => FileFact { path, digest: Some(digest), bytes, problem: None },
@@ -396,15 +538,18 @@ impl<C: Clock> Shared<C> {
         };
         let files = bound.files.iter().map(hash).collect();
         let patterns = bound.hashes.iter().map(|it| it.0.clone()).collect();
-        let open = |it: &(Program, Vec<FileFact>)| (it.0.clone(), self.host.open(&it.0));
-        let opened: Vec<(Program, Executable)> = bound.programs.iter().map(open).collect();
-        let programs = opened.iter().map(|it| (it.0.clone(), executed(&it.1))).collect();
-        let now = Facts { files, programs, ..self.look(Vec::new(), patterns, Vec::new()) };
-        (bound.changed_in(&now), opened.into_iter().next())
+        let calls = bound.programs.iter().filter(|it| it.0.tree.is_none());
+        let open = |it: &(Program, Vec<FileFact>)| (it.0.clone(), self.host.open(&it.0, tree));
+        let opened: Vec<(Program, Executable)> = calls.map(open).collect();
+        let programs = opened.iter().map(|it| (it.0.clone(), executed(&it.1, tree.is_some()))).collect();
+        let now = Facts { files, programs, ..self.look_in(tree, Vec::new(), patterns, Vec::new(), &[]) };
+        let mut changed = bound.changed_in(&now);
+        changed.retain(|it| tree.is_none() || !it.what.ends_with('/'));
+        (changed, opened.into_iter().next())
     }
 
-    fn look_at(&self, path: String) -> FileFact {
-        let read = read_evidence(self.keep.root(), &path, ARTIFACT_BYTES_MAX);
+    fn look_at(&self, root: &Path, path: String) -> FileFact {
+        let read = read_evidence(root, &path, ARTIFACT_BYTES_MAX);
         let kept = read.and_then(|bytes| {
             let length = bytes.len() as u64;
             self.keep.put(bytes).map(|digest| (digest, length))
@@ -454,9 +599,14 @@ fn unread(files: Vec<String>, patterns: Vec<Vec<String>>, programs: Vec<Program>
     }
 }
 
-/// The files that a call executes, as the engine knows files.
-fn executed(of: &Executable) -> Vec<FileFact> {
-    of.files().iter().map(fact).collect()
+/// The files that a call executes, as the engine knows files. A directory of a captured workspace is another one each
+/// time, and data in it is bound with all the rest.
+fn executed(of: &Executable, in_tree: bool) -> Vec<FileFact> {
+    let is_of_tree = |it: &Executed| {
+        let is_data = it.problem.as_deref() == Some(NOT_BOUND) && !it.path.starts_with('/');
+        is_data || it.path.ends_with('/')
+    };
+    of.files().iter().filter(|it| !in_tree || !is_of_tree(it)).map(fact).collect()
 }
 
 fn fact(it: &Executed) -> FileFact {

@@ -49,6 +49,8 @@ pub struct Setup {
     pub http: HttpPolicy,
     /// Whether steps are told where in a trace they stand, also those of runs that were started in none.
     pub traced: bool,
+    /// Where captured workspaces are laid out for the calls that run in them; below `.cuelight` when nothing is said.
+    pub trees: Option<PathBuf>,
     /// The program that becomes the guard of all local programs; without it they run below this process, and die with it.
     pub guard: Option<PathBuf>,
 }
@@ -131,7 +133,7 @@ impl Engine {
                 .with_clock(Arc::new(|| Clock::now(&SystemClock)))
                 .with_program(setup.program)
                 .with_http(setup.http),
-            Keep::new(setup.workspace, Arc::clone(&journal), Arc::clone(&owner)),
+            Keep::new(setup.workspace, setup.trees.as_deref(), Arc::clone(&journal), Arc::clone(&owner)),
             guards.clone(),
             SystemClock,
             inbox.clone(),
@@ -315,7 +317,7 @@ struct Opened {
 }
 
 /// Calls that had begun and not ended.
-type InFlight = BTreeMap<AttemptId, Box<Launch>>;
+pub(super) type InFlight = BTreeMap<AttemptId, Box<Launch>>;
 
 /// What became of calls in flight: their guards are asked, and what runs under none any more is ended.
 async fn found(
@@ -323,6 +325,7 @@ async fn found(
     past: Option<Past>,
     in_flight: InFlight,
 ) -> Vec<(AttemptId, Found)> {
+    shared.tidy(&in_flight).await;
     let processes = in_flight.iter().filter(|it| it.1.is_process());
     let names: BTreeMap<String, AttemptId> = processes.map(|it| (it.0.to_string(), *it.0)).collect();
     let (Some(guards), Some(past)) = (&shared.guards, past) else {
@@ -347,6 +350,9 @@ async fn found(
             FoundCall::NeverBegan => Found::NotStarted,
             FoundCall::Unknown(evidence) => Found::Unknown(evidence),
         };
+        if !matches!(found, Found::Running) {
+            shared.remove_tree_of(*attempt).await;
+        }
         all.push((*attempt, found));
     }
     all

@@ -2,11 +2,13 @@
 
 use super::{archive::Archive, effects::attempt_dir};
 use crate::{
-    base::{AttemptId, Digest, RunId, Seq},
+    base::{AttemptId, Digest, RunId, Seq, sha256},
     engine::Event,
     store::{AppendError, Appended, Batch, Journal, Owner, Workspace},
+    tool::tidy_trees,
 };
 use std::{
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     sync::{Arc, mpsc::sync_channel},
 };
@@ -18,14 +20,40 @@ use super::{JournalPort, Tasks};
 #[derive(Clone, Debug)]
 pub struct Keep {
     workspace: Workspace,
+    trees: PathBuf,
     journal: Arc<Journal>,
     owner: Arc<Owner>,
 }
 
 impl Keep {
     /// Of a workspace whose log this is.
-    pub const fn new(workspace: Workspace, journal: Arc<Journal>, owner: Arc<Owner>) -> Self {
-        Self { workspace, journal, owner }
+    /// Captured workspaces are laid out below `trees`: outside of the workspace, or programs that look in the directories
+    /// above their own would find its files.
+    pub fn new(workspace: Workspace, trees: Option<&Path>, journal: Arc<Journal>, owner: Arc<Owner>) -> Self {
+        let place = sha256("cuelight-place-v1", &[workspace.root().as_os_str().as_bytes()]);
+        let trees = trees.map_or_else(|| workspace.trees(), |it| it.join(place.short()));
+        Self { workspace, trees, journal, owner }
+    }
+
+    /// Where the workspaces that gates of a run have captured are kept.
+    pub(super) fn snapshots(&self, run: RunId) -> PathBuf {
+        self.workspace.snapshots().join(run.to_string())
+    }
+
+    /// Where a captured workspace is laid out under this name.
+    pub(super) fn tree(&self, name: &str) -> PathBuf {
+        self.trees.join(name)
+    }
+
+    /// Where captured workspaces are laid out, also those of other workspaces.
+    pub(super) fn copies(&self) -> &Path {
+        self.trees.parent().unwrap_or(&self.trees)
+    }
+
+    /// Removes captured workspaces that nobody needs any more: of calls that are over, and of runs that rest.
+    pub(super) fn tidy(&self, is_in_flight: impl Fn(&str) -> bool, is_open: impl Fn(&str) -> bool) {
+        tidy_trees(&self.trees, is_in_flight);
+        tidy_trees(&self.workspace.snapshots(), is_open);
     }
 
     /// Whether nobody has taken the workspace over.

@@ -84,6 +84,16 @@ impl Workspace {
         self.dir().join("spool")
     }
 
+    /// Workspaces that gates have captured, a directory for each run.
+    pub fn snapshots(&self) -> PathBuf {
+        self.dir().join("snapshots")
+    }
+
+    /// Where these are laid out for users who have no home.
+    pub fn trees(&self) -> PathBuf {
+        self.dir().join("trees")
+    }
+
     /// Where other seats reach the owner.
     pub fn socket(&self) -> PathBuf {
         self.dir().join("cuelight.sock")

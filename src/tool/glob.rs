@@ -39,6 +39,15 @@ impl Globs {
     pub(super) fn may_take_below(&self, dir: &[&[u8]]) -> bool {
         self.globs.iter().any(|glob| !glob.takes_away && glob.may_fit_below(dir))
     }
+
+    /// Whether a directory is taken away with all below it: no later pattern brings anything back.
+    pub(super) fn leaves_out(&self, dir: &[&[u8]]) -> bool {
+        let last = self.globs.iter().rposition(|glob| glob.fits(dir));
+        last.is_some_and(|at| {
+            let brings_back = |glob: &Glob| !glob.takes_away && glob.may_fit_below(dir);
+            self.globs[at].takes_away && !self.globs[at + 1..].iter().any(brings_back)
+        })
+    }
 }
 
 impl Glob {

@@ -34,6 +34,7 @@ mod spool;
 mod step_mark;
 mod text_file;
 mod tracked;
+mod tree;
 
 pub use answer::{Answer, Ended, Failure};
 pub use artifact::{Artifact, collect_artifacts, hash_files};
@@ -62,3 +63,4 @@ pub use secret::{HandedOver, Secret, SecretStore};
 pub use spool::Now;
 pub use text_file::read_text;
 pub use tracked::tracked_files;
+pub use tree::{Captured, capture_tree, captured_tree, lay_out_tree, remove_tree, tidy_trees};

@@ -127,10 +127,10 @@ impl Host {
         Spool::new(call.attempt_dir.clone(), launch.output_limit, self.now.clone())
     }
 
-    /// Opens and hashes what a call executes; what is then started is what was opened. Reads files: it takes a moment.
-    pub fn open(&self, program: &Program) -> Executable {
+    /// Opens and hashes what a call executes, in the workspace or in a captured one; what is then started is what was opened. Reads files: it takes a moment.
+    pub fn open(&self, program: &Program, tree: Option<&Path>) -> Executable {
         let search = self.base_env.iter().rfind(|it| it.0 == "PATH").map(|it| it.1.as_str());
-        executable::open(&self.workspace_root, search, program, &self.hashes)
+        executable::open(tree.unwrap_or(&self.workspace_root), search, program, &self.hashes)
     }
 
     /// The same, with the program that a tool means by the word `cuelight`; else it is looked for on the path.
@@ -191,6 +191,9 @@ pub struct Call {
     pub attempt: String,
     /// `CUELIGHT_KEY`: the same over all attempts, for the other side to notice a repetition.
     pub effect_key: String,
+    /// The captured workspace in which it runs, in place of the workspace itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<PathBuf>,
     /// `TRACEPARENT`: where in a trace it stands, as the W3C writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -529,7 +532,8 @@ async fn prepare(
 ) -> Result<(Leader, pipe::Receiver, Masker), Obstacle> {
     let masker = masker_of(secrets).map_err(Obstacle::plain)?;
     let env = environment(host, launch, secrets, call, output, home)?;
-    let dir = directory(&host.workspace_root, launch.dir.as_deref())?;
+    let root = call.tree.as_ref().unwrap_or(&host.workspace_root);
+    let dir = directory(root, launch.dir.as_deref())?;
     if let Some(home) = home {
         DirBuilder::new().mode(0o700).create(home).map_err(|error| unwritable(home, &error))?;
     }
@@ -576,7 +580,7 @@ async fn prepare(
     let (word, shown) = (word.clone(), path.clone());
     let explain = move |error: &io::Error| explain(error, &word, &shown);
     // Where there is a guard to die, what is to end with it takes a way that tells the kernel so, and so does what is limited.
-    let sandbox = home.map(|it| Reach::of(&host.workspace_root, &dir, it, output)).transpose();
+    let sandbox = home.map(|it| Reach::of(root, call.tree.is_some(), &dir, it, output)).transpose();
     let (sandbox, place) = sandbox.map_err(Obstacle::plain)?.unzip();
     let conditions = Conditions {
         dies_with_guard: launch.ends_with_console && host.kin.is_some(),
@@ -651,6 +655,9 @@ fn environment<'a>(
         ("CUELIGHT_KEY", &call.effect_key),
     ] {
         env.insert(OsStr::new(name), value.into());
+    }
+    if call.tree.is_some() {
+        env.insert(OsStr::new("CUELIGHT_WORKSPACE"), host.workspace_root.as_os_str().to_owned());
     }
     if let Some(it) = &call.traceparent {
         env.insert(OsStr::new("TRACEPARENT"), it.into());

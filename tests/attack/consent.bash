@@ -82,6 +82,106 @@ attack "an interpreter found by env, swapped" behind_env_in_the_first_line
 attack "a working directory that is a turned link" in_a_turned_directory
 attack "another working directory of the same name" in_a_new_directory
 
+# The same with `consent: snapshot`: the swap changes the workspace, and the captured bytes run. Steps write into $RAN, in the
+# workspace: STEPS SWAP.
+captured() {
+  printf 'name: w\nenv: {RAN: %s/ran}\nsteps:\n  - {id: g, gate: {prompt: go?, undo-window: 0s, consent: snapshot}}\n%s\n' \
+    "$workspace" "$1" > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  "$2"
+  cue approve g-1 > /dev/null
+  until_true is_answered || { cat "$workspace/engine.log"; return 1; }
+  local ran=$(cat "$workspace/ran" 2> /dev/null) anew=$(cue gates --show g-1 | grep 'asked anew')
+  kill "$(engine_of)" 2> /dev/null
+  wait
+  case "$ran" in
+    good) echo "the captured bytes ran" ;;
+    "") echo "$anew" ;;
+    *) echo "it ran: $ran"; return 1 ;;
+  esac
+}
+runs_good() { [ "$(captured "$@" | tail -n 1)" = "the captured bytes ran" ] && echo "the captured bytes ran"; }
+step() { printf '  - {id: s, needs: g, %s}' "$1"; }
+
+snapshot_of_a_script() { fresh; leaves w.sh good; runs_good "$(step 'run: timeout 5 ./w.sh')" put_evil; }
+snapshot_of_a_sourced_file() { fresh; leaves w.sh good; runs_good "$(step 'run: ". ./w.sh"')" put_evil; }
+snapshot_of_a_computed_name() { fresh; leaves w.sh good; runs_good "$(step 'run: ". ./$(echo w).sh"')" put_evil; }
+evil_word() { echo evil > "$workspace/word"; }
+snapshot_of_a_file_that_is_read() {
+  fresh
+  echo good > "$workspace/word"
+  printf 'cat word >> "$RAN"\n' > "$workspace/r.sh"
+  runs_good "$(step 'run: bash -eu r.sh')" evil_word
+}
+snapshot_of_a_recipe() {
+  command -v make > /dev/null || absent make
+  fresh
+  printf 'ship:\n\techo good >> $$RAN\n' > "$workspace/Makefile"
+  runs_good "$(step 'run: make ship')" evil_recipe
+}
+snapshot_of_an_interpreter() {
+  fresh
+  mkdir "$workspace/tools"
+  printf '#!/bin/sh\necho good >> "$RAN"\n' > "$workspace/tools/shiv"
+  chmod +x "$workspace/tools/shiv"
+  leaves w.sh good '#!/usr/bin/env shiv'
+  runs_good "$(step 'run: ./w.sh, env: {PATH: "./tools:/usr/bin:/bin"}')" evil_shiv
+}
+snapshot_of_a_turned_directory() {
+  fresh
+  mkdir "$workspace/good" "$workspace/evil"
+  echo good > "$workspace/good/word"
+  echo evil > "$workspace/evil/word"
+  ln -s good "$workspace/current"
+  runs_good "$(step 'run: cat word >> "$RAN", working-directory: current')" turn_link
+}
+nothing() { :; }
+# A step behind the gate writes to all that was captured; the next one has to notice.
+snapshot_that_a_step_writes_to() {
+  fresh
+  leaves w.sh good
+  local write='for f in '"$workspace"'/.cuelight/snapshots/*/*/*; do [ "${f##*/}" = manifest ] || printf "echo evil >> $RAN" > "$f"; done'
+  captured "  - {id: t, needs: g, run: '$write'}
+  - {id: s, needs: [g, t], run: timeout 5 ./w.sh}" nothing
+}
+write_to_the_list() {
+  sed -i 's/w.sh/evil.sh/' "$workspace"/.cuelight/snapshots/*/*/manifest
+}
+snapshot_whose_list_is_changed() { fresh; leaves w.sh good; leaves evil.sh evil; captured "$(step 'run: timeout 5 ./w.sh')" write_to_the_list; }
+
+snapshot_over_the_limit() {
+  fresh
+  mkdir "$workspace/build"
+  (cd "$workspace/build" && seq 20001 | xargs touch)
+  printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, consent: snapshot}}\n  - {id: s, needs: g, run: echo evil >> ran}\n' > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1
+  if is_asked || [ -e "$workspace/ran" ]; then echo "somebody was asked"; return 1; fi
+  cue errors --run r-1 | grep -o 'could not capture.*' || { cue errors --run r-1; return 1; }
+}
+link_that_leads_out() {
+  fresh
+  ln -s /etc/hostname "$workspace/out"
+  printf 'name: w\nsteps:\n  - {id: g, gate: {prompt: go?, consent: snapshot}}\n  - {id: s, needs: g, run: cat out}\n' > "$workspace/w.yaml"
+  cue run w.yaml --headless > "$workspace/engine.log" 2>&1 &
+  until_true is_asked || { cat "$workspace/engine.log"; return 1; }
+  cue gates --show g-1 | grep 'names *out named, not bound' || { cue gates --show g-1; kill "$(engine_of)"; return 1; }
+  kill "$(engine_of)" 2> /dev/null
+  wait
+}
+
+attack "a script, with a snapshot" snapshot_of_a_script
+attack "a file that a shell reads, with a snapshot" snapshot_of_a_sourced_file
+attack "a name that a shell computes, with a snapshot" snapshot_of_a_computed_name
+attack "a file that a script reads, with a snapshot" snapshot_of_a_file_that_is_read
+attack "a recipe of make, with a snapshot" snapshot_of_a_recipe
+attack "an interpreter found by env, with a snapshot" snapshot_of_an_interpreter
+attack "a working directory that is a turned link, with a snapshot" snapshot_of_a_turned_directory
+attack "a snapshot that a step writes to" snapshot_that_a_step_writes_to
+attack "a snapshot whose list of files is changed" snapshot_whose_list_is_changed
+attack "a snapshot over the limit" snapshot_over_the_limit
+attack "a link that leads out of a snapshot" link_that_leads_out
+
 # Reads an ask by its page key at each of some heights; each line of it has to have been on a screen before all was seen.
 unseen_lines() {
   # What ends early leaves no terminal behind.

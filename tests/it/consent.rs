@@ -42,16 +42,17 @@ impl Bench {
     }
 
     fn looked_at(&self, launch: &Launch) -> Vec<Executed> {
-        self.host.open(&launch.program()).files().to_vec()
+        self.host.open(&launch.program(), None).files().to_vec()
     }
 
     /// As an engine does it: what was opened is compared, and then it is what runs. False: nothing was started.
     fn launch(&self, launch: &Launch, approved: &[Executed]) -> bool {
-        let opened = self.host.open(&launch.program());
+        let opened = self.host.open(&launch.program(), None);
         if opened.files() != approved {
             return false;
         }
         let call = Call {
+            tree: None,
             attempt_dir: self.dir.path().join(".cuelight/spool/a"),
             run: "r-1".to_owned(),
             step: "0".to_owned(),
@@ -135,13 +136,14 @@ fn what_was_opened_runs_although_another_file_stands_in_its_place() {
         let path = bench.dir.path().join(name);
         script(&path, text);
         let launch = bash(run);
-        let opened = bench.host.open(&launch.program());
+        let opened = bench.host.open(&launch.program(), None);
         for swap in ["rename", "in place"] {
             if swap == "rename" {
                 fs::remove_file(&path).expect("removed");
             }
             script(&path, "#!/bin/sh\necho evil >> ran\n");
             let call = Call {
+                tree: None,
                 attempt_dir: bench.dir.path().join(".cuelight/spool/a"),
                 run: String::new(),
                 step: String::new(),

@@ -363,6 +363,7 @@ async fn an_engine_that_hands_over_leaves_its_programs_to_the_next_one() {
 
 async fn engine_under_guard(place: &Place) -> Engine {
     let setup = || Setup {
+        trees: None,
         workspace: Workspace::create(place.path()).expect("a workspace"),
         actor: ann(),
         environment: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],

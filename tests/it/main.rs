@@ -60,6 +60,7 @@ mod sagas;
 mod sandbox;
 mod sidecar;
 mod signing;
+mod snapshot;
 mod stateless;
 mod store;
 mod strays;

@@ -202,6 +202,7 @@ impl Desk {
         };
         drop(fs::remove_dir_all(self.dir.path().join("attempt")));
         let call = Call {
+            tree: None,
             attempt_dir: self.dir.path().join("attempt"),
             run: "r-1".to_owned(),
             step: "s".to_owned(),

@@ -311,6 +311,7 @@ pub(crate) async fn engine_in(dir: &Path) -> Engine {
         let environment = vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())];
         let secrets = SecretStore::new(BTreeMap::new(), dir);
         match Engine::start(Setup {
+            trees: None,
             workspace,
             actor: ann(),
             environment,
@@ -482,6 +483,7 @@ async fn what_a_dead_console_left_running_is_ended_first() {
     let host = Host::new(dir.path().to_owned(), environment, secrets, Span::seconds(5));
     let launch = cuelight::base::Launch::of(["sh", "-c", "trap '' TERM; echo on; while :; do sleep 1; done"]);
     let call = Call {
+        tree: None,
         attempt_dir: dir.path().join(".cuelight/spool/r-1/0.1"),
         run: "r-1".to_owned(),
         step: "0".to_owned(),

@@ -263,7 +263,10 @@ impl Saga {
                 };
                 self.queue.retain(goes_on);
             }
-            Effect::Attach { .. } | Effect::End { step: None, .. } | Effect::Ring { .. } => {}
+            Effect::Attach { .. }
+            | Effect::Discard { .. }
+            | Effect::End { step: None, .. }
+            | Effect::Ring { .. } => {}
         }
     }
 
@@ -349,7 +352,7 @@ impl Saga {
             let root = self.stage.path();
             let secrets = SecretStore::new(BTreeMap::new(), root);
             let host = Host::new(root.to_owned(), Vec::new(), secrets, Span(300));
-            let answer = run_built_in(&host, launch, &CancellationToken::new());
+            let answer = run_built_in(&host, launch, None, &CancellationToken::new());
             return answer.failure().map_or(Ok(answer.outputs), |it| Err(it.message));
         }
         let outputs = self.bin.path().join("outputs");
@@ -394,6 +397,7 @@ impl Saga {
         let secrets = SecretStore::new(BTreeMap::new(), root);
         let host = Host::new(root.to_owned(), Vec::new(), secrets, Span(300));
         let call = Call {
+            tree: None,
             attempt_dir: root.join(attempt.to_string()),
             run: attempt.run.to_string(),
             step: attempt.step.0.to_string(),

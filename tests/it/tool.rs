@@ -74,6 +74,7 @@ impl Desk {
         let host =
             Host::new(self.path().to_owned(), base_env, secrets, self.kill_grace).with_clock(ticking());
         let call = Call {
+            tree: None,
             attempt_dir: self.attempt_dir(),
             run: "r-1".to_owned(),
             step: "build".to_owned(),
@@ -419,6 +420,7 @@ fn a_call_that_is_dropped_ends_its_process() {
     let secrets = SecretStore::new(BTreeMap::new(), desk.path());
     let host = Host::new(desk.path().to_owned(), vec![], secrets, Span(300));
     let call = Call {
+        tree: None,
         attempt_dir: desk.attempt_dir(),
         run: String::new(),
         step: String::new(),

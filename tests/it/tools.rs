@@ -156,9 +156,10 @@ impl Shop {
         let host = Host::new(self.root().to_owned(), env, secrets, Span(300));
         let cancel = CancellationToken::new();
         let answer = if launch.tool.as_ref().is_some_and(|it| it.built_in) {
-            run_built_in(&host, &launch, &cancel)
+            run_built_in(&host, &launch, None, &cancel)
         } else {
             let call = Call {
+                tree: None,
                 attempt_dir: self.root().join(".cuelight/spool/r-1.0.1"),
                 run: "r-1".to_owned(),
                 step: "s".to_owned(),

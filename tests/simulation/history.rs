@@ -1184,7 +1184,10 @@ impl<'a> History<'a> {
                 Ok(())
             }
             // Its answer is on its way.
-            Some(Effect::Attach { .. } | Effect::End { .. } | Effect::Ring { .. }) | None => Ok(()),
+            Some(
+                Effect::Attach { .. } | Effect::Discard { .. } | Effect::End { .. } | Effect::Ring { .. },
+            )
+            | None => Ok(()),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{
     engine::{Ask, Evidence, FileFact, OVERRIDE},
     expression::to_text,
     plan::{OnTimeout, Risk},
-    projection::{CLAIM_WORDS, Fields, GateView, call_files, command_line, names_in_words},
+    projection::{CLAIM_WORDS, Fields, GateView, call_files, command_line, names_in_words, snapshot_files},
 };
 use std::{fmt::Write as _, sync::Arc};
 
@@ -124,6 +124,10 @@ fn body(ask: &Ask, mut line: &mut dyn FnMut(String)) {
 }
 
 fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
+    let is_captured = !ask.snapshot.is_empty();
+    for (head, text) in snapshot_files(&ask.snapshot, ToString::to_string) {
+        line(format!("{head:<12}{}", safe_text(&text)));
+    }
     for call in &ask.will_run {
         line(format!(
             "will run    {} (effect {}, undo: {})",
@@ -149,7 +153,7 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
                 line(format!("              given {} = {}", safe_text(name), safe_text(&value.to_string())));
             }
         }
-        executes(&call.files, line);
+        executes(&call.files, is_captured, line);
         if let Some(dir) = &call.launch.dir {
             line(format!("              in {}", safe_text(dir)));
         }
@@ -169,7 +173,7 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             for said in other.launch.http.iter().flat_map(|it| it.lines()).chain(asked) {
                 line(format!("                {}", safe_text(&said)));
             }
-            executes(&other.files, line);
+            executes(&other.files, is_captured, line);
         }
     }
     if let Some(all) = &ask.all {
@@ -184,15 +188,15 @@ fn calls(ask: &Ask, line: &mut dyn FnMut(String)) {
             safe_text(&later.step),
             later.kind
         ));
-        executes(&later.files, line);
+        executes(&later.files, is_captured, line);
         if let [how, tools @ ..] = later.candidates.as_slice() {
             line(format!("              one of {}, {how}", safe_text(&tools.join(", "))));
         }
     }
 }
 
-fn executes(files: &[FileFact], line: &mut dyn FnMut(String)) {
-    for (head, text) in call_files(files, ToString::to_string) {
+fn executes(files: &[FileFact], is_captured: bool, line: &mut dyn FnMut(String)) {
+    for (head, text) in call_files(files, is_captured, ToString::to_string) {
         line(format!("              {head} {}", safe_text(&text)));
     }
 }

@@ -207,6 +207,7 @@ pub(super) fn outside(config: &Config, what: &str) -> Result<(Host, Call), Troub
         step: what.to_owned(),
         effect_key: sha256("cuelight-tools-test-v1", &[attempt.as_bytes()]).to_string(),
         attempt,
+        tree: None,
         traceparent: None,
     };
     Ok((host, call))
@@ -231,7 +232,7 @@ async fn answer(host: &Arc<Host>, launch: &Launch, call: &Call, out: Output, is_
     }
     let stop = cancel.child_token();
     let (host, asked, its_stop) = (Arc::clone(host), launch.clone(), stop.clone());
-    let work = Tasks::default().spawn_blocking(move || run_built_in(&host, &asked, &its_stop));
+    let work = Tasks::default().spawn_blocking(move || run_built_in(&host, &asked, None, &its_stop));
     attend_built_in(launch, async { work.await.ok() }, &cancel, &stop).await
 }
 

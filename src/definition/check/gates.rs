@@ -25,6 +25,16 @@ pub(super) fn check(workflow: &Workflow, graph: &Graph<'_>, findings: &mut Findi
         approves_itself(gate, findings);
         timing(workflow, gate, findings);
         nobody_left(gate, findings);
+        for pattern in gate.snapshot.iter().flatten() {
+            let path = pattern.value.trim_start_matches('!');
+            if path.starts_with('/') || path.split('/').any(|it| it == "..") {
+                let message =
+                    format!("`{path}` leaves the workspace, and a snapshot is of the workspace alone");
+                findings.error("gate", pattern.place, message).help(
+                    "name files below the workspace; a program outside of it is bound by its hash anyway",
+                );
+            }
+        }
         if gate.whole_matrix && step.matrix.is_none() {
             findings
                 .warning("gate", gate.place, "`scope: matrix` means nothing without a matrix")

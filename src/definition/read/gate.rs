@@ -9,7 +9,7 @@ use crate::{
     base::shorten,
     definition::{
         Condition, Escalate, Forbidden, Gate, OnFailure, OnTimeout, Place, Placed, Quorum, Risk, Text,
-        document::{ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, QUORUM, RISKS},
+        document::{CONSENT, CONSENTS, ESCALATE, GATE, GATE_SCOPES, ON_TIMEOUT, QUORUM, RISKS},
         yaml::{Node, Shape},
     },
     expression,
@@ -36,7 +36,19 @@ pub(super) fn gate(reader: &mut Reader<'_, '_>, step: &Object<'_>, node: &Node) 
     gate.binds = found.get("binds").map(|it| texts(reader, it, "a bound value")).unwrap_or_default();
     gate.form = found.get("form").map(|it| fields(reader, it, "a form field")).unwrap_or_default();
     gate.auto = found.get("auto").and_then(|it| reader.expression(it, "`auto`"));
+    gate.snapshot = found.get("consent").and_then(|it| snapshot(reader, it));
     Some(gate)
+}
+
+/// Patterns of the files that are captured; nothing where the files that calls name are bound.
+fn snapshot(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Vec<Text>> {
+    if let Shape::Scalar(_) = node.shape {
+        let is_captured = reader.one_of(node, "`consent`", CONSENTS, &[false, true])?;
+        return is_captured.then(Vec::new);
+    }
+    let found = reader.object(node, &CONSENT)?;
+    let patterns = found.get("snapshot").map(one_or_many).unwrap_or_default();
+    Some(patterns.iter().filter_map(|it| reader.word(it, "a pattern")).collect())
 }
 
 /// What the gates of the calls of a model want: nothing by which one of them could say yes more easily is read.
@@ -68,6 +80,7 @@ fn plain(prompt: Text, place: Place) -> Gate {
         whole_matrix: false,
         reason_required: false,
         send_back: None,
+        snapshot: None,
         place,
     }
 }

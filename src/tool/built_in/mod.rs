@@ -40,8 +40,8 @@ pub fn built_in_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Does what a launch with a built-in tool asks for. Works and reads files, so it has a thread of its own; `stop` ends it
-/// at the next place where it looks.
-pub fn run_built_in(host: &Host, launch: &Launch, stop: &CancellationToken) -> Answer {
+/// at the next place where it looks. Its files are those of the workspace, or of a captured one.
+pub fn run_built_in(host: &Host, launch: &Launch, tree: Option<&Path>, stop: &CancellationToken) -> Answer {
     let Some(call) = launch.tool.as_ref() else {
         return Answer::not_started(None, "could not start: no tool is named".to_owned());
     };
@@ -53,7 +53,7 @@ pub fn run_built_in(host: &Host, launch: &Launch, stop: &CancellationToken) -> A
         Ok(masker) => masker,
         Err(message) => return Answer::not_started(None, format!("could not start: {message}")),
     };
-    match work(&Site { root: host.root(), stop }, &call.input) {
+    match work(&Site { root: tree.unwrap_or_else(|| host.root()), stop }, &call.input) {
         Ok(_) if stop.is_cancelled() => Answer::without_output(Ended::Cancelled),
         Err(_) if stop.is_cancelled() => Answer::without_output(Ended::Cancelled),
         Ok(outputs) => finished(outputs, &masker),

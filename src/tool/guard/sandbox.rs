@@ -234,7 +234,8 @@ pub(in crate::tool) struct Reach {
     root: PathBuf,
     /// The same as others name it.
     named: PathBuf,
-    /// Whether it writes in the directory where it stands when it is shut in: not where that is the workspace itself.
+    /// Whether it writes in the directory where it stands when it is shut in: not where that is the workspace itself, unless
+    /// it is a copy for this call alone.
     works: bool,
     /// A directory of its own, removed when it has ended: written.
     home: PathBuf,
@@ -250,6 +251,7 @@ impl Reach {
     /// Why it cannot be shut in there, with what to do.
     pub(in crate::tool) fn of(
         root: &Path,
+        is_copy: bool,
         dir: &Path,
         home: &Path,
         output: &Path,
@@ -280,7 +282,7 @@ impl Reach {
             ),
             _ => format!("its working directory {}: {errno}; see its permissions", place.display()),
         })?;
-        let works = dir != root;
+        let works = is_copy || dir != root;
         let (named, home, output) = (named.to_owned(), home.to_owned(), output.to_owned());
         Ok((Self { root, named, works, home, output }, opened))
     }

@@ -411,7 +411,7 @@ async fn carry_out(
     let Asked { call, launch, secrets, executes } = asked;
     let mut opened = None;
     if let Some((program, approved)) = executes {
-        let executable = match open(host, program).await {
+        let executable = match open(host, program, call.tree.clone()).await {
             Ok(executable) => executable,
             Err(error) => {
                 let said = format!("could not start: what it executes could not be opened: {error}");
@@ -434,13 +434,17 @@ async fn carry_out(
 }
 
 /// Reading and hashing takes a while, in which others must be heard.
-async fn open(host: &Arc<Host>, program: crate::base::Program) -> io::Result<Executable> {
+async fn open(
+    host: &Arc<Host>,
+    program: crate::base::Program,
+    tree: Option<PathBuf>,
+) -> io::Result<Executable> {
     let (sender, receiver) = oneshot::channel();
     let host = Arc::clone(host);
     // It starts no process and ends by itself; who waits for it hears when it does.
     let thread = thread::Builder::new()
         .name("open".to_owned())
-        .spawn(move || drop(sender.send(host.open(&program))))?;
+        .spawn(move || drop(sender.send(host.open(&program, tree.as_deref()))))?;
     let opened = receiver.await;
     drop(thread.join());
     opened.map_err(|_| io::Error::other("a fault of cuelight"))

@@ -305,6 +305,21 @@ fn what_is_sent_back_goes_to_a_step_before_the_gate() {
 }
 
 #[test]
+fn a_snapshot_is_of_files_in_the_workspace_and_nothing_that_is_not_understood_is_taken_for_one() {
+    let of = |consent: &str| {
+        format!("timeout: 1m\nsteps:\n  - {{id: g, gate: {{prompt: ok, consent: {consent}}}}}\n")
+    };
+    for good in ["files", "snapshot", "{snapshot: \"!target\"}", "{snapshot: [src, Makefile]}"] {
+        check(&of(good), &[]);
+    }
+    check(&of("snapshots"), &["3:41 error[value] `consent` is files or snapshot"]);
+    check(&of("{}"), &["3:41 error[missing-key] `consent` needs `snapshot:`"]);
+    let leaves = "leaves the workspace, and a snapshot is of the workspace alone";
+    check(&of("{snapshot: [/etc, a]}"), &[&format!("3:53 error[gate] `/etc` {leaves}")]);
+    check(&of("{snapshot: \"!../a\"}"), &[&format!("3:52 error[gate] `../a` {leaves}")]);
+}
+
+#[test]
 fn the_schema_for_editors_knows_every_key_of_the_example() {
     let schema = definition::json_schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");

@@ -278,6 +278,7 @@ fn ask() -> Box<Ask> {
         reason_required: false,
         undo_window: Span(0),
         send_back: None,
+        snapshot: Vec::new(),
         is_choice: false,
         policy: None,
     })

@@ -477,3 +477,116 @@ fn what_the_gates_of_a_matrix_have_shown_is_looked_at_again_behind_it() {
          = completed: g completed, g[a] completed, g[b] completed, z completed",
     );
 }
+
+#[test]
+fn every_step_behind_a_gate_with_a_snapshot_is_bound_to_its_tree_also_its_undo() {
+    let file = "on-failure: compensate
+         steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s, consent: snapshot}}
+           - {id: a, needs: g, run: x, undo: y}
+           - {id: z, needs: a, run: \"echo $V\", env: {V: \"${{ steps.a.result }}\"}}
+           - {id: other, run: x}";
+    let bench = play(file, "launch; ended other ok; ann approves; ended a ok; ended z fail");
+    assert_eq!(bench.ask("g").snapshot[0].path, "tree");
+    assert_eq!(bench.bound_of("z"), ["tree"]);
+    assert_eq!(bench.bound_of("a"), ["tree"], "its newest call is its undo");
+    assert!(bench.bound_of("other").is_empty());
+}
+
+#[test]
+fn a_tree_that_cannot_be_captured_fails_the_gate_before_anybody_is_asked() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, consent: {snapshot: large}}}
+           - {id: z, needs: g, run: x}",
+        "launch",
+        "g failed
+         no g-1 asked",
+    );
+}
+
+#[test]
+fn a_captured_tree_that_has_changed_is_captured_and_asked_anew() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s, consent: snapshot}}
+           - {id: a, needs: g, run: x}
+           - {id: z, needs: a, run: x, env: {V: \"${{ steps.a.result }}\"}}",
+        "launch; ann approves; ended a ok; ended z changed tree; ann approves; ended z ok",
+        "z call 1
+         g reopened: what was approved has changed: tree
+         z reopened, waits for g
+         g asks for files
+         g-1 asked 2
+         z call 2
+         = completed: g completed, a completed, z completed",
+    );
+}
+
+#[test]
+fn a_gate_behind_one_with_a_snapshot_and_each_copy_of_a_matrix_of_gates_show_the_same_tree() {
+    let bench = play(
+        "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s, consent: {snapshot: a}}}
+           - {id: h, needs: g, gate: {prompt: on?, consent: {snapshot: b}}}
+           - {id: i, needs: g, gate: {prompt: on?}}
+           - {id: z, needs: [h, i], run: x}",
+        "launch; ann approves g",
+    );
+    let tree = |step: &str| bench.ask(step).snapshot[0].digest;
+    assert_eq!([tree("h"), tree("i")], [tree("g"); 2]);
+    let copies = play(
+        "steps:
+           - {id: g, matrix: {k: [a, b]}, gate: {prompt: go?, undo-window: 0s, consent: {snapshot: [src, x]}}}
+           - {id: z, needs: g, run: x}",
+        "launch; ann approves g[a]; ann approves g[b]",
+    );
+    assert_eq!(copies.ask("g[a]").snapshot, copies.ask("g[b]").snapshot);
+    assert_eq!(copies.bound_of("z").last().map(String::as_str), Some("tree"));
+}
+
+#[test]
+fn a_step_behind_two_gates_that_captured_other_trees_does_not_start() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s, consent: {snapshot: a}}}
+           - {id: h, gate: {prompt: go?, undo-window: 0s, consent: {snapshot: b}}}
+           - {id: z, needs: [g, h], run: x}",
+        "launch; ann approves g; ann approves h; ann approves h",
+        "h completed
+         z failed policy_security: two gates before it have captured different workspaces
+         no z call",
+    );
+}
+
+#[test]
+fn a_run_that_is_done_again_captures_and_asks_again() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s, consent: snapshot}}
+           - {id: a, needs: g, run: x}
+           - {id: z, needs: a, run: x}",
+        "launch; ann approves; ended a ok; ended z fail; retry failed; ann approves; ended z ok",
+        "g-2 asked 1
+         g-2 approved by people
+         z call 1
+         = completed: g completed, a completed, z completed",
+    );
+}
+
+#[test]
+fn of_two_gates_before_one_step_the_second_shows_its_call_when_the_first_was_approved() {
+    check(
+        "steps:
+           - {id: g, gate: {prompt: go?, undo-window: 0s}}
+           - {id: h, gate: {prompt: go?, undo-window: 0s}}
+           - {id: z, needs: [g, h], run: ./ship.sh}",
+        "launch; ann approves g; ann approves h; ann approves h; ended z ok",
+        "g completed
+         h reopened: what would run has changed since it was shown
+         g-2 asked 2
+         h completed
+         z call 1
+         = completed: g completed, h completed, z completed",
+    );
+}

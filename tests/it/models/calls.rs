@@ -78,6 +78,7 @@ impl Desk {
             Launch { timeout: Some(timeout), model: Some(Box::new(model)), ..Launch::of(["ask", "own"]) };
         drop(fs::remove_dir_all(root.join("attempt")));
         let call = Call {
+            tree: None,
             attempt_dir: root.join("attempt"),
             run: "r-1".to_owned(),
             step: "s".to_owned(),
