@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for Once {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Once)?.is_some() {}
+        while items.next_element_seed(Self)?.is_some() {}
         Ok(())
     }
 
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for Once {
                 )));
             }
             seen.insert(key);
-            entries.next_value_seed(Once)?;
+            entries.next_value_seed(Self)?;
         }
         Ok(())
     }

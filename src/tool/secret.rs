@@ -157,7 +157,7 @@ impl SecretStore {
 
     /// Why no value can be had by this name, and what to do; nothing when one can.
     pub fn trouble(&self, name: &str) -> Option<String> {
-        self.find(name).map(|it| it.is_none().then(|| not_set(name))).unwrap_or_else(Some)
+        self.find(name).map_or_else(Some, |it| it.is_none().then(|| not_set(name)))
     }
 
     /// Whether a value can be had by this name.

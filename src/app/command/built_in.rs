@@ -59,7 +59,6 @@ pub(super) fn built_in(config: &Config, name: &str) -> Outcome {
         drop(told.send(outputs));
     };
     // A stack of a size that is known, whatever `ulimit -s` says: values are nested, and the kernel counts it as memory.
-    #[expect(clippy::disallowed_methods, reason = "joined by its answer; the process ends with it")]
     let worker = thread::Builder::new().stack_size(BUILT_IN_STACK_BYTES).spawn(work);
     drop(worker.map_err(|it| failed(format!("could not begin {name}: {it}; run fewer steps at once")))?);
     let most = BUILT_IN_TIME_MAX;
