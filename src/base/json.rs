@@ -69,10 +69,6 @@ impl<'de> Visitor<'de> for Once {
         Ok(())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
     fn visit_str<E>(self, _: &str) -> Result<(), E> {
         Ok(())
     }
